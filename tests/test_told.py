@@ -25,7 +25,7 @@ MADE = {
     "sentence",
     "_needs_days",  # copdns/time/schedule.py
     "_id_taken",  # copdns/household/time_edits.py
-    "_sentence",  # copdns/web/calendars.py: as the other process made it
+    "_load_sentence",  # copdns/web/calendars.py: as the other process made it
 }
 # Names that hold such sentences.
 HELD = {"wrong", "found", "_BAD_CODE", "NO_CHOICE"}

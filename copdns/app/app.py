@@ -358,9 +358,9 @@ class App:
             readiness=self._readiness.missing,
             warnings=self._readiness.warnings,
             hosts=OWN_HOSTS | {"localhost", *self.settings.web.hosts},
-            live=lambda: self._resolver.live,
-            readings=lambda: self._time_chores.policy_inputs,
-            who=lambda requestor: self._recognition.identify(requestor, self._clock()),
+            snapshot=lambda: self._resolver.live,
+            policy_inputs=lambda: self._time_chores.policy_inputs,
+            identify=lambda requestor: self._recognition.identify(requestor, self._clock()),
             recent=self._recent_blocks,
             now=self._now,
             pages=Pages(door=self._child_page),
@@ -370,7 +370,7 @@ class App:
             log=self._log,
             logins=self._logins,
             probes=self._probes,
-            look_around=lambda: asyncio.to_thread(scan_resolvers, self._listeners.addresses),
+            scan_resolvers=lambda: asyncio.to_thread(scan_resolvers, self._listeners.addresses),
             lists=lambda: ListsState(len(self._updates.metrics()), self._updates.missing_text),
             addresses=lambda: self._listeners.addresses,
             settings=lambda: self.settings,
@@ -399,7 +399,7 @@ class App:
             await self._listen()
         if not self._upstreams_in_force.is_current(own):
             await self._upstreams_in_force.apply(self._resolver.live.households.values())
-        await self._http_server.look()
+        await self._http_server.refresh()
 
     async def _check_alarms(self) -> None:
         lists = self._updates.metrics()

@@ -1,8 +1,9 @@
 """Read a calendar file in a process of its own: `python -m copdns.web.calendars`.
 
-Its library takes ten megabytes, and a file made for it seconds of work, which answering must
-neither keep nor wait for.  The process is told the zone and the dates as one line of JSON on stdin
-and then the file, says what it found as JSON on stdout, and is bounded in time and memory.
+The library for it takes 10 MB, and a hostile file seconds of work.  The process that answers
+queries must neither keep the memory nor wait.  The other process gets the zone and the dates as one
+line of JSON on stdin, followed by the file, and writes what it found as JSON to stdout.  Its time
+and memory are bounded.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from copdns.model.sentences import Sentence
 from copdns.time.days import zone_of
 from copdns.time.whole_days import DateRange
 
-PATIENCE = 20.0  # seconds
-AHEAD = timedelta(days=2 * 366)  # of a calendar file that is taken over
-MOST = 1 << 20  # octets of a file that somebody uploads
+MAX_SECONDS = 20.0  # seconds
+AHEAD = timedelta(days=2 * 366)  # how far dates of a file are read
+MAX_OCTETS = 1 << 20  # of an uploaded file
 _MEMORY = 512 << 20  # octets
 
 
 async def read_calendar(octets: bytes, timezone: str, first: date) -> tuple[DateRange, ...]:
-    """Return what a calendar file has in the two years from a date; raise CalendarError."""
-    if len(octets) > MOST:
+    """Return the dates in a calendar file within two years from a date; raise CalendarError."""
+    if len(octets) > MAX_OCTETS:
         raise CalendarError("the file is too large for a calendar; choose a smaller one")
-    told = json.dumps({"timezone": timezone, "first": str(first), "last": str(first + AHEAD)})
+    request = json.dumps({"timezone": timezone, "first": str(first), "last": str(first + AHEAD)})
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "copdns.web.calendars"),
         stdin=PIPE,
@@ -39,8 +40,8 @@ async def read_calendar(octets: bytes, timezone: str, first: date) -> tuple[Date
         stderr=DEVNULL,
     )
     try:
-        async with asyncio.timeout(PATIENCE):
-            said, _ = await process.communicate(f"{told}\n".encode() + octets)
+        async with asyncio.timeout(MAX_SECONDS):
+            result, _ = await process.communicate(f"{request}\n".encode() + octets)
     except TimeoutError:
         raise CalendarError("reading the file takes too long; choose a smaller one") from None
     finally:
@@ -49,56 +50,56 @@ async def read_calendar(octets: bytes, timezone: str, first: date) -> tuple[Date
             await process.wait()
     if process.returncode:
         raise CalendarError("the file cannot be read; it may be too large, or broken")
-    return _found(json.loads(said))
+    return _parse_result(json.loads(result))
 
 
-def _found(said: dict[str, Any]) -> tuple[DateRange, ...]:
-    if "error" in said:
-        raise CalendarError(_sentence(said["error"]))
+def _parse_result(result: dict[str, Any]) -> tuple[DateRange, ...]:
+    if "error" in result:
+        raise CalendarError(_load_sentence(result["error"]))
     return tuple(
         DateRange(date.fromisoformat(first), date.fromisoformat(last), name, whole)
-        for first, last, name, whole in said["dates"]
+        for first, last, name, whole in result["dates"]
     )
 
 
-def _plain(told: Sentence) -> dict[str, Any]:
-    """Return a sentence as it goes from one process to another."""
+def _dump_sentence(sentence: Sentence) -> dict[str, Any]:
+    """Return a sentence as JSON can carry it from one process to another."""
     values = {
-        name: _plain(value) if isinstance(value, Sentence) else value
-        for name, value in told.values.items()
+        name: _dump_sentence(value) if isinstance(value, Sentence) else value
+        for name, value in sentence.values.items()
     }
-    return {"text": told.text, "values": values}
+    return {"text": sentence.text, "values": values}
 
 
-def _sentence(said: dict[str, Any]) -> Sentence:
+def _load_sentence(plain: dict[str, Any]) -> Sentence:
     values = {
-        name: _sentence(value) if isinstance(value, dict) else value
-        for name, value in said["values"].items()
+        name: _load_sentence(value) if isinstance(value, dict) else value
+        for name, value in plain["values"].items()
     }
-    return Sentence(said["text"], values)
+    return Sentence(plain["text"], values)
 
 
 def main() -> None:
-    """Do the job on stdin."""
+    """Read the request and the file from stdin, and write the dates or the error to stdout."""
     os.nice(10)
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, hard))
-    told = json.loads(sys.stdin.buffer.readline())
+    request = json.loads(sys.stdin.buffer.readline())
     try:
-        json.dump({"dates": _read(told, sys.stdin.buffer.read())}, sys.stdout)
+        json.dump({"dates": _read_dates(request, sys.stdin.buffer.read())}, sys.stdout)
     except CalendarError as error:
-        json.dump({"error": _plain(error.sentences[0])}, sys.stdout)
+        json.dump({"error": _dump_sentence(error.sentences[0])}, sys.stdout)
 
 
-def _read(told: dict[str, str], octets: bytes) -> list[list[str | bool]]:
-    from copdns.time import ics  # here, and not where pages are served
+def _read_dates(request: dict[str, str], octets: bytes) -> list[list[str | bool]]:
+    from copdns.time import ics  # imported in this process only
 
     try:
         text = octets.decode()
     except UnicodeDecodeError:
         raise CalendarError("the file is not text; save it as UTF-8") from None
-    first, last = (date.fromisoformat(told[key]) for key in ("first", "last"))
-    found = ics.read_dates(text, zone_of(told["timezone"]), first, last)
+    first, last = (date.fromisoformat(request[key]) for key in ("first", "last"))
+    found = ics.read_dates(text, zone_of(request["timezone"]), first, last)
     return [[str(each.first), str(each.last), each.name, each.is_whole] for each in found]
 
 

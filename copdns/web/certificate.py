@@ -1,8 +1,8 @@
-"""The certificate of the desk: made here at the first start, or brought by whoever runs this.
+"""The certificate of the dashboard: generated here at the first start, or given in the settings.
 
-Nobody vouches for one that is made here: a browser warns of it once, and the fingerprint that the
-log shows at each start tells that it is this machine's.  Making one is left to a process of its
-own (`python -m copdns.web.certificate`), since what it takes is 10 MB and needed once a year.
+Browsers warn once of one that is generated here, since no authority signed it; the log shows its
+fingerprint at each start, so that people can compare.  A process of its own generates it (`python
+-m copdns.web.certificate`): the library takes 10 MB and is needed once a year.
 """
 
 from __future__ import annotations
@@ -23,80 +23,86 @@ from copdns.model.hosts import OWN_HOSTS
 
 FILE = "web-certificate.pem"  # in the data folder: key and certificate, so that they always fit
 DAY = 86_400
-LASTS = 397 * DAY  # browsers refuse more of a public authority's, and some of any
-RENEWED = 30 * DAY  # before its end
-EARLIER = DAY  # before it is made, for clocks that are behind
-MOST_NAMES = 40
-PATIENCE = 60  # seconds for making one, on a board that is busy
+LIFETIME = 397 * DAY  # some browsers refuse any certificate that is valid for longer
+RENEW_BEFORE = 30 * DAY  # seconds before its end
+BACKDATED = DAY  # seconds, for devices whose clock is behind
+MAX_NAMES = 40
+MAX_SECONDS = 60  # for generating one on a busy board
 
 
-class Made(NamedTuple):
-    """What a certificate of ours says about itself, in a line of its own above it."""
+class CertificateInfo(NamedTuple):
+    """What the first line of our own file says about the certificate below it.
+
+    start, end: seconds since the epoch.
+    """
 
     names: tuple[str, ...]
     start: int
     end: int
 
     def fits(self, names: Sequence[str], now: float) -> bool:
-        """Tell whether it is good for all these names, and will be for a while.
+        """Tell whether it is valid for all these names, and stays so for RENEW_BEFORE seconds.
 
         now: seconds since the epoch.
         """
-        return set(names) <= set(self.names) and self.start <= now < self.end - RENEWED
+        return set(names) <= set(self.names) and self.start <= now < self.end - RENEW_BEFORE
 
 
 class Certificate:
-    """The files in force and the context that serves them; methods block.
+    """The certificate files in use and the context that serves them.  All methods block.
 
-    own: the files of the settings, certificate and key; ("", "") for one that is made here.
+    own: certificate and key files of the settings; ("", "") for a generated certificate.
+    fingerprint: of the certificate in use, "" before `begin`.
     """
 
     def __init__(self, folder: Path, own: tuple[str, str] = ("", "")) -> None:
-        self._made_here = not own[0]
+        self._is_own = not own[0]
         self._folder = folder
-        made = folder / FILE
-        self._files = (made, made) if self._made_here else (Path(own[0]), Path(own[1] or own[0]))
-        self._seen: object = None
+        file = folder / FILE
+        self._files = (file, file) if self._is_own else (Path(own[0]), Path(own[1] or own[0]))
+        self._state_in_use: object = None
         self.fingerprint = ""
 
     def begin(self, names: Sequence[str], now: float) -> ssl.SSLContext:
-        """Return the context for HTTPS, with a certificate that is made where there is none.
+        """Return the context for HTTPS; generate a certificate where there is none.
 
-        names: names and addresses of this machine.  Raises CertificateError.
+        names: names and addresses of this machine.  now: seconds since the epoch.  Raises
+        CertificateError.
         """
         self._renew(names, now)
-        self._seen = self._state()
-        self.context = _context(*self._files)
-        self.fingerprint = fingerprint(self._files[0])
+        self._state_in_use = self._read_state()
+        self.context = _make_context(*self._files)
+        self.fingerprint = fingerprint_of(self._files[0])
         return self.context
 
-    def look(self, names: Sequence[str], now: float) -> bool:
-        """Take over files that changed, or make a new one that is due; tell whether it did.
+    def refresh(self, names: Sequence[str], now: float) -> bool:
+        """Load files that changed, and generate a new certificate before the old one ends.  Return
+        whether the certificate is another one now.
 
-        Raises CertificateError; what was in force stays.
+        Raises CertificateError; then the certificate in use stays.
         """
         self._renew(names, now)
-        state = self._state()
-        if state == self._seen:
+        state = self._read_state()
+        if state == self._state_in_use:
             return False
-        self._seen = state  # one that is no good is told once, not at each look
-        _context(*self._files)  # the context in force must never hold half of it
+        self._state_in_use = state  # so that an invalid one is reported once only
+        _make_context(*self._files)  # raises first: the context in use must not get half of it
         self.context.load_cert_chain(*self._files)
-        self.fingerprint = fingerprint(self._files[0])
+        self.fingerprint = fingerprint_of(self._files[0])
         return True
 
     def _renew(self, names: Sequence[str], now: float) -> None:
-        if not self._made_here:
+        if not self._is_own:
             return
         path, wanted = self._files[0], tuple(dict.fromkeys(names))
-        there = made_here(path)
-        if there is not None and there.fits(wanted, now):
+        info = read_info(path)
+        if info is not None and info.fits(wanted, now):
             return
-        # Names of before stay: a machine that is here today and there tomorrow keeps its own.
-        known = (*wanted, *(there.names if there else ()))
-        _write(path, _make(tuple(dict.fromkeys(known))[:MOST_NAMES], now))
+        # Earlier names stay, for a machine that moves between networks.
+        all_names = (*wanted, *(info.names if info else ()))
+        _write(path, _make(tuple(dict.fromkeys(all_names))[:MAX_NAMES], now))
 
-    def _state(self) -> object:
+    def _read_state(self) -> object:
         try:
             return tuple((each.stat().st_mtime_ns, each.stat().st_size) for each in self._files)
         except OSError as error:
@@ -104,15 +110,14 @@ class Certificate:
 
 
 def names_of(host: str, addresses: Sequence[str]) -> tuple[str, ...]:
-    """Return what a certificate of this machine is for.
+    """Return the names and addresses that a certificate of this machine is for.
 
-    Of IPv6 addresses only loopback: others change too often, and each change would make browsers
-    warn again.
+    Of IPv6 addresses only loopback: others change often, and browsers warn again after each change.
     """
-    kept = [each for each in addresses if ip_address(each).version == 4]
+    ipv4 = [each for each in addresses if ip_address(each).version == 4]
     names = (*sorted(OWN_HOSTS), "localhost", "127.0.0.1", "::1")
     own = (host.lower(),) if _is_name(host) else ()
-    return tuple(dict.fromkeys((*names, *own, *kept)))
+    return tuple(dict.fromkeys((*names, *own, *ipv4)))
 
 
 def _is_name(host: str) -> bool:
@@ -120,8 +125,11 @@ def _is_name(host: str) -> bool:
     return bool(letters) and letters.isascii() and letters.isalnum() and len(host) < 64
 
 
-def fingerprint(path: Path) -> str:
-    """Return the SHA-256 of the first certificate in a file, as browsers show it: "AB:CD:..."."""
+def fingerprint_of(path: Path) -> str:
+    """Return the SHA-256 of the first certificate in a file, as browsers show it: "AB:CD:...".
+
+    Raises CertificateError.
+    """
     try:
         text = path.read_text(encoding="ascii")
         start = text.index("-----BEGIN CERTIFICATE-----")
@@ -132,24 +140,24 @@ def fingerprint(path: Path) -> str:
     return sha256(der).digest().hex(":").upper()
 
 
-def made_here(path: Path) -> Made | None:
-    """Return what the file of ours says; None where there is none that can be used."""
+def read_info(path: Path) -> CertificateInfo | None:
+    """Return what our own file says; None where there is none that can be used."""
     try:
         line = path.read_text(encoding="ascii").partition("\n")[0]
-        told = json.loads(line)
-        made = Made(tuple(told["names"]), int(told["start"]), int(told["end"]))
-        _context(path, path)
+        values = json.loads(line)
+        info = CertificateInfo(tuple(values["names"]), int(values["start"]), int(values["end"]))
+        _make_context(path, path)
     except (OSError, ValueError, KeyError, TypeError, CertificateError):
         return None
-    return made
+    return info
 
 
-def _context(certificate: Path, key: Path) -> ssl.SSLContext:
+def _make_context(certificate: Path, key: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_alpn_protocols(["http/1.1"])
     try:
-        # A key with a password would make OpenSSL ask for it on the terminal.
+        # Without this, OpenSSL asks on the terminal for the password of a key.
         context.load_cert_chain(certificate, key, password=lambda: "")
     except ssl.SSLError as error:
         raise CertificateError(
@@ -162,27 +170,27 @@ def _context(certificate: Path, key: Path) -> ssl.SSLContext:
 
 
 def _make(names: Sequence[str], now: float) -> str:
-    told = json.dumps({"names": names, "start": int(now) - EARLIER, "end": int(now) + LASTS})
+    info = json.dumps({"names": names, "start": int(now) - BACKDATED, "end": int(now) + LIFETIME})
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-m", "copdns.web.certificate"],
-            input=told,
+            input=info,
             capture_output=True,
             text=True,
-            timeout=PATIENCE,
+            timeout=MAX_SECONDS,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CertificateError(f"the certificate could not be created: {error}") from error
-    if done.returncode:
+    if result.returncode:
         raise CertificateError(
-            f"the certificate could not be created: {done.stderr.strip()[-300:]}"
+            f"the certificate could not be created: {result.stderr.strip()[-300:]}"
         )
-    return f"{told}\n{done.stdout}"
+    return f"{info}\n{result.stdout}"
 
 
 def _write(path: Path, text: str) -> None:
-    """Put a file in the place of the old one, whole, and for nobody else to read."""
+    """Replace a file as a whole, readable for its owner only."""
     unfinished = path.with_suffix(".new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -200,8 +208,9 @@ def _write(path: Path, text: str) -> None:
 # --- in the process that makes it -----------------------------------------------------------------
 
 
-def pem(names: Sequence[str], start: int, end: int) -> str:
-    """Return a new key and a certificate that it signed itself."""
+def make_pem(names: Sequence[str], start: int, end: int) -> str:
+    """Return a new key and a certificate that it signs itself.  start, end: seconds since the
+    epoch."""
     from datetime import UTC, datetime
 
     from cryptography import x509
@@ -218,7 +227,7 @@ def pem(names: Sequence[str], start: int, end: int) -> str:
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
     usage = x509.KeyUsage(True, False, False, False, False, False, False, False, False)
-    made = (
+    certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
@@ -227,7 +236,7 @@ def pem(names: Sequence[str], start: int, end: int) -> str:
         .not_valid_before(datetime.fromtimestamp(start, UTC))
         .not_valid_after(datetime.fromtimestamp(end, UTC))
         .add_extension(x509.SubjectAlternativeName([general(each) for each in names]), False)
-        # It is no authority, so whoever trusts it trusts this machine and no other.
+        # Not an authority, so trusting it means trusting this machine only.
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), True)
         .add_extension(usage, True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False)
@@ -238,12 +247,12 @@ def pem(names: Sequence[str], start: int, end: int) -> str:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    return (private + made.public_bytes(serialization.Encoding.PEM)).decode()
+    return (private + certificate.public_bytes(serialization.Encoding.PEM)).decode()
 
 
 def main() -> None:
-    told = json.load(sys.stdin)
-    sys.stdout.write(pem(told["names"], told["start"], told["end"]))
+    values = json.load(sys.stdin)
+    sys.stdout.write(make_pem(values["names"], values["start"], values["end"]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the handlers need of the rest of the house."""
+"""What request handlers need of the rest of the program."""
 
 from __future__ import annotations
 
@@ -41,8 +41,10 @@ Readiness = Callable[[], tuple[str, ...]]
 
 
 class ListsState(NamedTuple):
-    """chosen: how many lists of other people are to be used.  missing: which of them are not in
-    force, for people."""
+    """How many lists of other people are chosen, and which are not in force.
+
+    missing: a sentence that names those; "" for none.
+    """
 
     chosen: int
     missing: str = ""
@@ -50,28 +52,28 @@ class ListsState(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """One for as long as the application runs; what changes is asked for anew each time.
+    """What handlers get of the program: one for the whole application.  Callables give what
+    changes.
 
-    readiness: tells what is missing; nothing: ready.  warnings: tells what is not as it should be,
-    though queries are answered.  hosts: names, besides addresses, under which the pages may be
-    reached.  live: the snapshot in force; readings: what it was built from besides the household.
-    who: whose device asks, as for DNS.  now: seconds since the epoch.
-    store: the household; thread: what stands beside it.  folder: of the databases.
-    log: what is kept of look-ups.
-    probes: what was seen of devices that check themselves.  look_around: asks the network which
-    resolvers it hands out.  lists: how many of other people are used; updates: keeps them fresh.
-    addresses: on which questions are answered.  settings: those in force.
-    desk_over_http: passwords may go unencrypted over the network, because somebody chose so.
-    targets: who hears of events.
+    readiness: what keeps copdns from answering under the household's policy; nothing: ready.
+    warnings: what else is wrong while queries are answered.  hosts: host names under which the
+    pages may be reached, besides addresses.  snapshot: the one in force.  policy_inputs: what it
+    was built from besides the household.  identify: the client that a request comes from, as for
+    DNS.  now: seconds since the epoch.  store: the household; thread: all other tables of its
+    database.  folder: of the databases.  log: the query log.  probes: what devices showed that
+    check themselves.  scan_resolvers: asks the network which resolvers it hands out.  lists: how
+    many lists of other people are used; updates: fetches them.  addresses: those that answer
+    queries.  settings: those in force.  targets: who gets events.  desk_over_http: passwords may be
+    sent without encryption over the network (the setting `web.desk_over_http`).
     """
 
     registry: CollectorRegistry
     readiness: Readiness
     warnings: Readiness
     hosts: frozenset[str]
-    live: Callable[[], Snapshot]
-    readings: Callable[[], PolicyInputs]
-    who: Callable[[Requestor], Client]
+    snapshot: Callable[[], Snapshot]
+    policy_inputs: Callable[[], PolicyInputs]
+    identify: Callable[[Requestor], Client]
     recent: RecentBlocks
     now: Callable[[], float]
     pages: Pages
@@ -81,7 +83,7 @@ class AppContext:
     log: QueryLog
     logins: Logins
     probes: Probes
-    look_around: Callable[[], Awaitable[Assessment]]
+    scan_resolvers: Callable[[], Awaitable[Assessment]]
     lists: Callable[[], ListsState]
     addresses: Callable[[], tuple[str, ...]]
     settings: Callable[[], Settings]
@@ -91,18 +93,18 @@ class AppContext:
 
     # --- what the lists in force say ---
 
-    def known(self) -> KnownIds:
-        """Return what a household may refer to."""
-        return known_ids(self.live().library)
+    def known_ids(self) -> KnownIds:
+        """Return the ids that a household may refer to."""
+        return known_ids(self.snapshot().library)
 
     def services(self) -> Services:
         """Return the names of the services that ship, by slug."""
-        found = self.live().library.services
+        found = self.snapshot().library.services
         return {slug: each.matchers for slug, each in found.items()}
 
     def vouches(self) -> Vouch:
-        """Return what tells of a name that no list may block."""
-        return vouched_names(self.live().library, bundled_presets().values())
+        """Return the function that finds names which no list may block."""
+        return vouched_names(self.snapshot().library, bundled_presets().values())
 
     # --- what is stored, a subject each ---
 

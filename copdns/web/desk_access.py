@@ -1,8 +1,7 @@
-"""Over which connections the guardians' desk is opened, and which cookies it may set there.
+"""Over which connections the dashboard may be used, and the names of its cookies.  Pure.
 
-The door, which is for children, is open over HTTP too: a warning of the browser would keep them
-out.  The desk is where a password is typed, so it wants HTTPS, except on the machine itself.
-Pure.
+The child's page works over HTTP too, since a browser's warning would keep children out.  Passwords
+are typed into the dashboard, so it needs HTTPS, except on the machine itself.
 """
 
 from __future__ import annotations
@@ -11,25 +10,25 @@ from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
 
 
-class Connection(NamedTuple):
+class BrowserConnection(NamedTuple):
     """How a request came.  secure: over HTTPS.  address: of the other end of the connection."""
 
     secure: bool
     address: str
 
 
-def desk_allowed(connection: Connection, *, over_http: bool) -> bool:
-    """Tell whether the desk, and what it is made of, may be shown and used.
+def may_show_desk(connection: BrowserConnection, *, over_http: bool) -> bool:
+    """Tell whether the dashboard may be shown and used over a connection.
 
-    over_http: the setting `web.desk_over_http`.  What a proxy says of who asked is not looked at.
+    over_http: the setting `web.desk_over_http`.  Headers of a proxy are not read.
     """
     return connection.secure or over_http or is_loopback(connection.address)
 
 
 def is_loopback(address: str) -> bool:
-    """Tell whether an address is this machine's own, written as IPv6 or with a zone as well.
+    """Tell whether an address is loopback, also as IPv4-mapped IPv6 or with a zone.
 
-    What is no address is not.
+    False for a text that is no address.
     """
     try:
         found = ip_address(address.partition("%")[0])
@@ -39,7 +38,7 @@ def is_loopback(address: str) -> bool:
     return (mapped or found).is_loopback
 
 
-def cookie_name(name: str, connection: Connection) -> str:
+def cookie_name(name: str, connection: BrowserConnection) -> str:
     """Return the name of a cookie: over HTTPS one that no page over HTTP can plant (RFC 6265bis,
     section 4.1.3.2)."""
     return f"__Host-{name}" if connection.secure else name

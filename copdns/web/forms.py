@@ -1,6 +1,6 @@
-"""Let a form that is refused come again, filled, with what is wrong beside its field.
+"""Show a form again when it is refused, as it was filled in, with the error beside its field.
 
-A route of a form names the page that has it (`routes.py`); the handlers only raise.
+The route of a form names the page that has it (`routes.py`); handlers only raise.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from aiohttp import web
 
 from copdns.model.errors import AccountError, AppealError, HouseholdError, NameTextError
 from copdns.model.sentences import UserError
-from copdns.web.languages import spoken
-from copdns.web.pages import SHOWN, language_of, wants_html
+from copdns.web.languages import phrases_in
+from copdns.web.pages import SHOWN_PATH, language_of, wants_html
 from copdns.web.received import fields_of
-from copdns.web.refused_form import given_back
-from copdns.web.template_words import coded
+from copdns.web.refused_form import refill_form
+from copdns.web.template_words import mark_code
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
-TOLD = (AppealError, AccountError, HouseholdError, NameTextError)  # what handlers raise for people
+# What handlers raise for people.
+FORM_ERRORS = (AppealError, AccountError, HouseholdError, NameTextError)
 
 
 class Page(NamedTuple):
@@ -32,38 +33,42 @@ class Page(NamedTuple):
 
 
 def form(path: str, take: Handler, page: Page) -> web.RouteDef:
-    """Return the route of a form.  page: the one that has it, shown again where `take` refuses."""
+    """Return the route of a form.  page: the one that has the form, shown again when `take`
+    raises."""
 
     @wraps(take)
-    async def taken(request: web.Request) -> web.Response:
+    async def handle(request: web.Request) -> web.Response:
         try:
             return await take(request)
-        except TOLD as error:
+        except FORM_ERRORS as error:
             if not wants_html(request):
                 raise
-            return await _again(request, page, error)
+            return await _show_again(request, page, error)
 
-    return web.post(path, taken)
+    return web.post(path, handle)
 
 
-async def _again(request: web.Request, page: Page, error: UserError) -> web.Response:
-    """Return the page with the form as it was sent; raise the error where it has no such form."""
-    request[SHOWN] = page.path.format(**request.match_info)
+async def _show_again(request: web.Request, page: Page, error: UserError) -> web.Response:
+    """Return the page with the form as it was sent; raise the error where the page has no such
+    form."""
+    request[SHOWN_PATH] = page.path.format(**request.match_info)
     try:
-        shown = await page.handler(request)
+        response = await page.handler(request)
     except web.HTTPException:
-        raise error from None  # who may send the form may not read the page, or it is gone
+        raise error from None  # the sender may not read the page, or it is gone
     finally:
-        del request[SHOWN]
-    what = coded(spoken(language_of(request)).tell(*error.sentences))
-    text = given_back(str(shown.text), request.path, await _sent(request), str(what), error.name)
+        del request[SHOWN_PATH]
+    what = mark_code(phrases_in(language_of(request)).tell(*error.sentences))
+    text = refill_form(
+        str(response.text), request.path, await _read_fields(request), str(what), error.name
+    )
     if text is None:
         raise error
     return web.Response(status=400, text=text, content_type="text/html")
 
 
-async def _sent(request: web.Request) -> dict[str, list[str]]:
-    """Return the fields; none of a form with a file, which was read as it came."""
+async def _read_fields(request: web.Request) -> dict[str, list[str]]:
+    """Return the fields; none for a form with a file, whose body was streamed and is gone."""
     if request.content_type.startswith("multipart/"):
         return {}
     fields = await fields_of(request)

@@ -1,4 +1,4 @@
-"""What monitoring reads: health, readiness, and numbers."""
+"""Health, readiness and metrics, for monitoring."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from copdns.web.session import require
 
 
 async def healthz(_request: web.Request) -> web.Response:
-    """The process runs and answers."""
+    """Return 200: the process runs and answers."""
     return web.Response(text="ok\n")
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Queries are answered under the household's policy; otherwise what is missing.
+    """Return 200 where queries are answered under the household's policy, else 503 and what is
+    missing.
 
-    What is not as it should be stands below, in either case.
+    Warnings follow in either case.
     """
-    parts = context_of(request)
-    missing, warnings = parts.readiness(), parts.warnings()
+    context = context_of(request)
+    missing, warnings = context.readiness(), context.warnings()
     text = "".join(f"{each}\n" for each in (*(missing or ("ready",)), *warnings))
     return web.Response(status=503 if missing else 200, text=text)
 
 
 async def metrics(request: web.Request) -> web.Response:
-    """Numbers for Prometheus; docs/metrics.md explains them.
+    """Return the metrics for Prometheus; docs/metrics.md explains them.
 
-    For the machine itself, and for whoever may see how it stands: in a small household numbers
-    without names tell of somebody all the same.
+    For the machine itself, and for accounts that may see the status: in a small household, even
+    numbers without names say something about somebody.
     """
     if not is_loopback(requestor_of(request).address):
         await require(request, Permission.SEE_STATUS)

@@ -1,4 +1,4 @@
-"""Look whether copdns protects this house, and keep what was found (`network/setup_steps.py`)."""
+"""Check whether copdns protects the household, and store the results (`network/setup_steps.py`)."""
 
 from __future__ import annotations
 
@@ -11,51 +11,51 @@ from copdns.network.setup_steps import Check, SetupProgress, SetupState
 from copdns.web.context import AppContext
 
 
-async def look_at(parts: AppContext, home: Household) -> None:
-    """Look at everything now: it asks the network for its resolvers, as a device does that comes
-    new."""
-    now, before = int(parts.now()), await parts.setups.progress(home.id)
-    around = await parts.look_around()
+async def run_checks(context: AppContext, home: Household) -> None:
+    """Run all checks now.  The check for other resolvers sends DHCP and router solicitations, as a
+    new device does."""
+    now, before = int(context.now()), await context.setups.progress(home.id)
+    around = await context.scan_resolvers()
     for check, state, detail in (
-        *_by_probes(parts, home),
-        _lists(parts),
+        *_probe_results(context, home),
+        _list_result(context),
         (Check.ALONE, around.state, around.detail),
     ):
-        if not _stays(check, before, state):
-            await parts.setups.save(home.id, check, state, now, detail=detail)
+        if not _keeps_result(check, before, state):
+            await context.setups.save(home.id, check, state, now, detail=detail)
 
 
-async def confirm_alone(parts: AppContext, household: str, author: str) -> None:
-    """Take a guardian's word that no other resolver is handed out; raise HouseholdError where the
-    machine can see that itself."""
-    found = (await parts.setups.progress(household)).items.get(Check.ALONE)
+async def confirm_alone(context: AppContext, household: str, author: str) -> None:
+    """Store a guardian's statement that nothing else hands out resolvers; raise HouseholdError
+    where the machine can find that out itself."""
+    found = (await context.setups.progress(household)).items.get(Check.ALONE)
     if found is not None and found.state is SetupState.CONFIRMED:
         return
     if found is None or found.state is not SetupState.UNKNOWN:
         raise HouseholdError("look first: what the machine can see itself goes before")
-    now = int(parts.now())
-    await parts.setups.save(household, Check.ALONE, SetupState.CONFIRMED, now, author=author)
+    now = int(context.now())
+    await context.setups.save(household, Check.ALONE, SetupState.CONFIRMED, now, author=author)
 
 
-def _stays(check: Check, before: SetupProgress, state: SetupState) -> bool:
-    """Tell whether what was found before counts on: what takes a device in somebody's hand was
-    seen once, and a guardian's word stands where nothing can be seen."""
+def _keeps_result(check: Check, before: SetupProgress, state: SetupState) -> bool:
+    """Tell whether an earlier result stays: a check that needs a device in somebody's hand has to
+    pass once, and a guardian's statement holds where nothing can be seen."""
     if not before.is_done(check) or check is Check.LISTS:
         return False
     return state is SetupState.UNKNOWN or (state is SetupState.FAILED and check is not Check.ALONE)
 
 
-def _by_probes(parts: AppContext, home: Household) -> Iterator[tuple[Check, SetupState, str]]:
-    """Yield what devices showed that checked themselves just now."""
-    now = parts.now()
-    found = [assess_sightings(each) for each in parts.probes.sightings_by_code(home.id, now)]
+def _probe_results(context: AppContext, home: Household) -> Iterator[tuple[Check, SetupState, str]]:
+    """Yield the results of the checks that devices ran just now."""
+    now = context.now()
+    found = [assess_sightings(each) for each in context.probes.sightings_by_code(home.id, now)]
     reached = any(each.is_other_machine for each in found)
     child = any(is_childs_device(each, home.profile(each.profile), now) for each in found)
     yield Check.REACHED, SetupState.PASSED if reached else SetupState.FAILED, ""
     yield Check.CHILD, SetupState.PASSED if child else SetupState.FAILED, ""
 
 
-def _lists(parts: AppContext) -> tuple[Check, SetupState, str]:
-    lists = parts.lists()
+def _list_result(context: AppContext) -> tuple[Check, SetupState, str]:
+    lists = context.lists()
     good = lists.chosen > 0 and not lists.missing
     return Check.LISTS, SetupState.PASSED if good else SetupState.FAILED, lists.missing

@@ -1,11 +1,10 @@
-"""What listens for browsers, on the addresses that this machine has right now.
+"""The web server: listens on the addresses that this machine has at the moment.
 
-The pages are loaded when the first browser comes: they take some ten megabytes and half a second,
-and a resolver that nobody looks at should not pay for them.  Whoever comes first waits that long,
-and for DNS nothing waits.
+The pages are loaded when the first browser connects: they take 10 MB and half a second, which a
+resolver without visitors need not pay.  The first visitor waits for that; DNS does not.
 
-Connections are bounded: whoever in the house opens thousands and is silent takes neither memory nor
-file descriptors from the answers, and no place from others.
+Connections are bounded, so that a client that opens thousands takes neither memory nor file
+descriptors from DNS, and no place from other clients.
 """
 
 from __future__ import annotations
@@ -27,37 +26,39 @@ from copdns.config import WebSettings
 from copdns.model.errors import ListenError
 from copdns.network.machine import ADDRESS_MISSING, listen_addresses
 from copdns.web.https import Https
-from copdns.web.room import to_drop
+from copdns.web.room import connection_to_drop
 
 log = structlog.get_logger("copdns")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
-class _OwnFaults(logging.Filter):
-    """Keeps out what is no HTTP: any stranger could fill the log with it."""
+class _NoForeignErrors(logging.Filter):
+    """Drops errors about requests that are not HTTP: any client could fill the log with them."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 _HTTP = logging.getLogger("copdns.http")
-_HTTP.addFilter(_OwnFaults())
+_HTTP.addFilter(_NoForeignErrors())
 
 BACKLOG = 128  # connections that may wait until they are taken
-MOST = 512  # connections at once: a family with all its screens has some dozens
-COMING = 64  # of those that are only beginning: a handshake of HTTPS takes memory
-SILENT = 75.0  # seconds between two requests of a connection
-HANDSHAKE = 10.0  # seconds until a client of HTTPS has to be done with it
-REST = 0.1  # seconds after a connection could not be taken, such as for want of files
-LAST = 5.0  # seconds for requests that are under way when we stop
-_CONTINUE = "100-continue"  # the only expectation that there is (RFC 9110 section 10.1.1)
-TRY_AGAIN = 10.0  # seconds after the pages could not be loaded
+MAX_CONNECTIONS = 512  # connections at once: a family with all its screens has some dozens
+MAX_HANDSHAKES = 64  # of those in their TLS handshake, which takes memory
+KEEPALIVE = 75.0  # seconds between two requests of a connection
+HANDSHAKE = 10.0  # secondsuntil a TLS handshake must be complete
+ACCEPT_AGAIN = (
+    0.1  # seconds after a connection could not be accepted, such as without free file descriptors
+)
+SHUTDOWN = 5.0  # seconds for requests that are under way when we stop
+_CONTINUE = "100-continue"  # the only expectation that RFC 9110 has ( section 10.1.1)
+LOAD_AGAIN = 10.0  # seconds after the pages could not be loaded
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An address and a port.  context: what it needs for TLS; None for plain HTTP."""
+    """An address and a port to listen on.  context: for TLS; None for plain HTTP."""
 
     address: str
     port: int
@@ -68,111 +69,114 @@ class Place:
 
 
 class HttpServer:
-    """Listens, and serves an application once somebody comes."""
+    """Listens, and serves an application from the first connection on."""
 
     def __init__(
-        self, chosen: WebSettings, https: Https, application: Callable[[], web.Application]
+        self, settings: WebSettings, https: Https, application: Callable[[], web.Application]
     ) -> None:
-        """application: makes it; called in a thread, and may take its time."""
-        self._chosen = chosen
+        """application: builds it; called in a thread, and may take seconds."""
+        self._settings = settings
         self._https = https
         self._application = application
         self._loop = asyncio.get_running_loop()
         self._sockets: dict[Place, socket.socket] = {}
-        self._doors: dict[Place, asyncio.Task[None]] = {}  # where connections are taken
-        self._coming: dict[asyncio.Task[None], str] = {}  # and from where, the oldest first
+        self._acceptors: dict[Place, asyncio.Task[None]] = {}  # accept connections
+        self._handshakes: dict[
+            asyncio.Task[None], str
+        ] = {}  # with the peer's address, the oldest first
         self._runner: web.AppRunner | None = None
         self._loading: asyncio.Task[None] | None = None
-        self._told: set[str] = set()  # where listening failed at the last look, and why
-        self._shut = ""
+        self._reported: set[str] = set()  # errors of listening that were logged
+        self._failure = ""
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
-        """Return what is listened on: a port of 0 is a number by then."""
+        """Return the addresses and ports that it listens on; a port of 0 in the settings is
+        resolved."""
         return [own.getsockname()[:2] for own in self._sockets.values()]
 
     @property
     def warning(self) -> str:
-        """Return what is not as it should be, for people; "" for nothing."""
-        return self._https.warning or self._shut
+        """Return what is wrong, as a sentence for people; "" for nothing."""
+        return self._https.warning or self._failure
 
     async def begin(self) -> None:
-        """Listen; raise ListenError where the settings want what cannot be had.
+        """Listen; raise ListenError where the settings name an address that cannot be bound.
 
-        Of HTTPS that is only told: the door, and DNS, go on without it.
+        Failures of HTTPS only warn: the child's page and DNS work without it.
         """
         await self._https.begin()
-        faults = await self._use(await self._places())
-        for place, error in faults.items():
+        errors = await self._listen_only_at(await self._places())
+        for place, error in errors.items():
             if place.context is None and error.errno not in ADDRESS_MISSING:
                 raise ListenError(_why(place, error)) from error
-        self._tell(faults)
+        self._report(errors)
 
-    async def look(self) -> None:
-        """Follow the machine's addresses and the certificate."""
-        await self._https.look()
-        self._tell(await self._use(await self._places()))
+    async def refresh(self) -> None:
+        """Follow changes of the machine's addresses and of the certificate."""
+        await self._https.refresh()
+        self._report(await self._listen_only_at(await self._places()))
 
     async def close(self) -> None:
         if self._loading is not None:
             self._loading.cancel()
         for place in [*self._sockets]:
-            await self._leave(place)
-        for each in self._coming:
+            await self._close(place)
+        for each in self._handshakes:
             each.cancel()
         if self._runner is not None:
             await self._runner.cleanup()
 
     async def _places(self) -> list[Place]:
-        """Return where to listen, by the settings and what this machine has."""
-        chosen, context = self._chosen, self._https.context
-        addresses = await asyncio.to_thread(listen_addresses, chosen.listen)
-        places = [Place(each, chosen.port) for each in addresses]
+        """Return where to listen, by the settings and the addresses of this machine."""
+        settings, context = self._settings, self._https.context
+        addresses = await asyncio.to_thread(listen_addresses, settings.listen)
+        places = [Place(each, settings.port) for each in addresses]
         if context is not None:
-            places += [Place(each, chosen.tls_port, context) for each in addresses]
+            places += [Place(each, settings.tls_port, context) for each in addresses]
         return places
 
-    async def _use(self, places: Sequence[Place]) -> dict[Place, OSError]:
-        """Listen at these places and at no other; return where that cannot be."""
+    async def _listen_only_at(self, places: Sequence[Place]) -> dict[Place, OSError]:
+        """Listen at these places and at no others; return the errors of those that failed."""
         for place in [each for each in self._sockets if each not in places]:
-            await self._leave(place)
-        faults = {}
+            await self._close(place)
+        errors = {}
         for place in places:
             if place not in self._sockets:
                 try:
                     await self._open(place)
                 except OSError as error:
-                    faults[place] = error
-        return faults
+                    errors[place] = error
+        return errors
 
-    def _tell(self, faults: dict[Place, OSError]) -> None:
-        """Tell of what is new; an address that is not there (yet) is no lasting trouble."""
+    def _report(self, errors: dict[Place, OSError]) -> None:
+        """Log new errors.  An address that is not there (yet) is no lasting failure."""
         whys = {
-            _why(place, error): error.errno in ADDRESS_MISSING for place, error in faults.items()
+            _why(place, error): error.errno in ADDRESS_MISSING for place, error in errors.items()
         }
-        for why in whys.keys() - self._told:
+        for why in whys.keys() - self._reported:
             log.warning("pages are not served everywhere", error=why)
-        self._told = set(whys)
-        self._shut = "; ".join(why for why, is_absent in whys.items() if not is_absent)
+        self._reported = set(whys)
+        self._failure = "; ".join(why for why, is_absent in whys.items() if not is_absent)
 
     async def _open(self, place: Place) -> None:
         """Listen at a place; raise OSError."""
-        own = self._sockets[place] = _listening(place)
+        own = self._sockets[place] = _open_socket(place)
         if self._runner is not None:
             self._serve(place)
         elif self._loading is None:
-            self._loop.add_reader(own, self._somebody_comes)
+            self._loop.add_reader(own, self._on_first_connection)
 
-    async def _leave(self, place: Place) -> None:
+    async def _close(self, place: Place) -> None:
         own = self._sockets.pop(place)
         self._loop.remove_reader(own)
-        if (door := self._doors.pop(place, None)) is not None:
-            door.cancel()
-            await asyncio.wait([door])  # it looks at the socket until then
+        if (acceptor := self._acceptors.pop(place, None)) is not None:
+            acceptor.cancel()
+            await asyncio.wait([acceptor])  # it uses the socket until then
         own.close()
 
-    def _somebody_comes(self) -> None:
-        for own in self._sockets.values():  # whoever comes stays in the backlog meanwhile
+    def _on_first_connection(self) -> None:
+        for own in self._sockets.values():  # connections wait in the backlog meanwhile
             self._loop.remove_reader(own)
         self._loading = self._loop.create_task(self._load())
 
@@ -182,16 +186,16 @@ class HttpServer:
                 await asyncio.to_thread(self._application),
                 access_log=None,
                 logger=_HTTP,
-                keepalive_timeout=SILENT,
-                shutdown_timeout=LAST,
+                keepalive_timeout=KEEPALIVE,
+                shutdown_timeout=SHUTDOWN,
             )
             await runner.setup()
         except Exception:  # noqa: BLE001 - without pages the answering goes on
             log.error("the pages could not be loaded", traceback=traceback.format_exc())
-            self._loop.call_later(TRY_AGAIN, self._wait_again)
+            self._loop.call_later(LOAD_AGAIN, self._wait_again)
             return
         assert runner.server is not None
-        runner.server.request_handler = _expecting_nothing(runner.server.request_handler)
+        runner.server.request_handler = _refuse_expectations(runner.server.request_handler)
         self._runner = runner
         for place in [*self._sockets]:
             self._serve(place)
@@ -199,62 +203,64 @@ class HttpServer:
     def _wait_again(self) -> None:
         self._loading = None
         for own in self._sockets.values():
-            self._loop.add_reader(own, self._somebody_comes)
+            self._loop.add_reader(own, self._on_first_connection)
 
     def _serve(self, place: Place) -> None:
-        self._doors[place] = self._loop.create_task(self._take(place, self._sockets[place]))
+        self._acceptors[place] = self._loop.create_task(self._accept(place, self._sockets[place]))
 
-    async def _take(self, place: Place, own: socket.socket) -> None:
-        """Take connections, for as long as this is a place."""
+    async def _accept(self, place: Place, own: socket.socket) -> None:
+        """Accept connections until the place is closed."""
         while True:
             try:
                 new, peer = await self._loop.sock_accept(own)
-            except OSError:  # whoever came is gone already, or there is no file for them
-                await asyncio.sleep(REST)
+            except OSError:  # the client is gone, or no file descriptor is free
+                await asyncio.sleep(ACCEPT_AGAIN)
                 continue
-            coming = self._loop.create_task(self._let_in(place, new))
-            self._coming[coming] = str(peer[0])
-            coming.add_done_callback(self._is_in)
-            if len(self._coming) > COMING:
-                drop = [*self._coming][to_drop([*self._coming.values()])]
-                self._is_in(drop)
+            handshake = self._loop.create_task(self._shake_hands(place, new))
+            self._handshakes[handshake] = str(peer[0])
+            handshake.add_done_callback(self._end_handshake)
+            if len(self._handshakes) > MAX_HANDSHAKES:
+                drop = [*self._handshakes][connection_to_drop([*self._handshakes.values()])]
+                self._end_handshake(drop)
                 drop.cancel()
-            await asyncio.sleep(0)  # `sock_accept` waits for nobody while somebody comes
+            await asyncio.sleep(0)  # `sock_accept` never yields while connections wait
 
-    async def _let_in(self, place: Place, new: socket.socket) -> None:
+    async def _shake_hands(self, place: Place, new: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(
-                self._connection,
+                self._make_protocol,
                 new,
                 ssl=place.context,
                 ssl_handshake_timeout=HANDSHAKE if place.context else None,
             )
         except OSError:
-            pass  # gone, or no client of HTTPS, or too slow
+            pass  # the client is gone, speaks no TLS, or is too slow
         except asyncio.CancelledError:
-            with suppress(OSError):  # else its handshake would be waited for all the same
+            with suppress(OSError):  # otherwise asyncio waits for the handshake
                 new.shutdown(socket.SHUT_RDWR)
             raise
 
-    def _is_in(self, coming: asyncio.Task[None]) -> None:
-        self._coming.pop(coming, None)
+    def _end_handshake(self, handshake: asyncio.Task[None]) -> None:
+        self._handshakes.pop(handshake, None)
 
-    def _connection(self) -> asyncio.Protocol:
-        """Give what serves a new connection, in the place of older ones where there are many."""
+    def _make_protocol(self) -> asyncio.Protocol:
+        """Return the protocol for a new connection; at MAX_CONNECTIONS, close older ones first."""
         assert self._runner is not None
         server = self._runner.server
         assert server is not None
         found = (each.transport for each in server.connections)
-        there = [each for each in found if each is not None and not each.is_closing()]
-        while len(there) >= MOST:
-            there.pop(to_drop([_peer(each) for each in there])).abort()  # whatever it waits for
+        open_transports = [each for each in found if each is not None and not each.is_closing()]
+        while len(open_transports) >= MAX_CONNECTIONS:
+            open_transports.pop(
+                connection_to_drop([_peer(each) for each in open_transports])
+            ).abort()  # also within a request
         return server()
 
 
-def _expecting_nothing(handler: Handler) -> Handler:
-    """Refuse an expectation that there is not, before anything of it is read.
+def _refuse_expectations(handler: Handler) -> Handler:
+    """Refuse unknown Expect headers before the request's body is read.
 
-    aiohttp would do so before our own guards, and fail where it is no UTF-8.
+    aiohttp would refuse them before our middlewares, and fail where the value is not UTF-8.
     """
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
@@ -276,8 +282,8 @@ def _why(place: Place, error: OSError) -> str:
     return f"{place} (HTTPS): {error.strerror}; see web.tls_port"
 
 
-def _listening(place: Place) -> socket.socket:
-    """Return a socket that listens; raise OSError."""
+def _open_socket(place: Place) -> socket.socket:
+    """Return a listening socket; raise OSError."""
     family, kind, protocol, _, address = socket.getaddrinfo(
         place.address,
         place.port,

@@ -1,6 +1,6 @@
-"""The certificate that the pages are served with over HTTPS: made, or read, and followed.
+"""The certificate for HTTPS: generated or read, and renewed.
 
-Trouble with it is told, and keeps nobody from being answered: DNS and the door go on without it.
+A failure is logged and shown as a warning.  DNS and the child's page work without HTTPS.
 """
 
 from __future__ import annotations
@@ -22,52 +22,53 @@ log = structlog.get_logger("copdns")
 
 
 class Https:
-    """context: what connections need; None without HTTPS.
+    """The TLS context that the web server uses, and the renewal of its certificate.
 
-    warning: what is not as it should be, for people; "" for nothing.
+    context: None without HTTPS.  warning: what is wrong, as a sentence for people; "" for nothing.
     """
 
-    def __init__(self, folder: Path, chosen: WebSettings, now: Callable[[], float]) -> None:
-        self._certificate = Certificate(folder, (chosen.tls_certificate, chosen.tls_key))
-        self._chosen = chosen
+    def __init__(self, folder: Path, settings: WebSettings, now: Callable[[], float]) -> None:
+        self._certificate = Certificate(folder, (settings.tls_certificate, settings.tls_key))
+        self._settings = settings
         self._now = now
         self.context: ssl.SSLContext | None = None
         self.warning = ""
 
     async def begin(self) -> None:
-        """Read or make the certificate; without a port in the settings, or in trouble, do not."""
-        if not self._chosen.tls_port:
+        """Read or generate the certificate.  `context` stays None without a port in the settings,
+        or where that fails."""
+        if not self._settings.tls_port:
             return
         try:
             names = await asyncio.to_thread(_names)
             self.context = await asyncio.to_thread(self._certificate.begin, names, self._now())
         except (CopdnsError, OSError) as error:
-            self._trouble(str(error))
+            self._warn(str(error))
         else:
-            self._tell()
+            self._log_fingerprint()
 
-    async def look(self) -> None:
-        """Follow files that changed, new addresses, and the end of a certificate."""
+    async def refresh(self) -> None:
+        """Follow changed files, new addresses, and the end of a certificate."""
         if self.context is None:
             return
         try:
             names = await asyncio.to_thread(_names)
-            changed = await asyncio.to_thread(self._certificate.look, names, self._now())
+            changed = await asyncio.to_thread(self._certificate.refresh, names, self._now())
         except CertificateError as error:
-            self._trouble(str(error))
+            self._warn(str(error))
             return
         if changed:
             self.warning = ""
-            self._tell()
+            self._log_fingerprint()
 
-    def _tell(self) -> None:
+    def _log_fingerprint(self) -> None:
         log.info(
             "pages over HTTPS are ready; a browser that warns should show this fingerprint",
-            port=self._chosen.tls_port,
+            port=self._settings.tls_port,
             sha256=self._certificate.fingerprint,
         )
 
-    def _trouble(self, text: str) -> None:
+    def _warn(self, text: str) -> None:
         if self.warning != f"HTTPS: {text}":
             self.warning = f"HTTPS: {text}"
             log.warning("the certificate could not be renewed, or HTTPS is off", error=text)

@@ -1,6 +1,6 @@
-"""Read languages, help topics and helplines from disk, each when it is first asked for.
+"""Read languages, help topics and helplines from disk, each at its first use.
 
-For pages only: commands and the resolver do without, and so without what it takes to load them.
+For pages only: neither the resolver nor commands load them.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ from copdns.words.phrases import DESK_LANGUAGES, PSEUDO, SOURCE, Phrases, negoti
 
 
 @cache
-def spoken(language: str) -> Phrases:
-    """Return a language of LANGUAGES, or the pseudo-language of tests."""
+def phrases_in(language: str) -> Phrases:
+    """Return the phrases of a language of LANGUAGES, or of the pseudo-language for tests."""
     if language in (SOURCE, PSEUDO):
         return phrases(language)
-    return phrases(language, _text(Path("locale", language, "LC_MESSAGES", "copdns.po")))
+    return phrases(language, _read_text(Path("locale", language, "LC_MESSAGES", "copdns.po")))
 
 
 def spoken_to_guardians(household: str) -> Phrases:
     """Return what a notice to guardians is written in: the household's language, where their pages
     have it.  household: its language, "" for none."""
-    return spoken(negotiate("", household, DESK_LANGUAGES))
+    return phrases_in(negotiate("", household, DESK_LANGUAGES))
 
 
 @cache
 def help_topic(language: str, slug: str) -> Topic:
-    """Return a topic of TOPICS; the pseudo-language has the English ones."""
+    """Return a help topic of TOPICS; the pseudo-language has the English ones."""
     file = Path("help", SOURCE if language == PSEUDO else language, f"{slug}.yaml")
-    return topic(_text(file), str(file))
+    return topic(_read_text(file), str(file))
 
 
 @cache
 def bundled_helplines() -> Helplines:
-    """Return whom a child can call and where to report abuse, by country."""
+    """Return the helplines and report offices that ship, by country."""
     return helplines(bundled_text)
 
 
-def _text(file: Path) -> str:
+def _read_text(file: Path) -> str:
     path = find_folder("web-ui") / file
     try:
         return path.read_text(encoding="utf-8")

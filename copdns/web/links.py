@@ -1,4 +1,4 @@
-"""Take addresses apart that anybody may have written: in a header, or behind `?next=`."""
+"""Split URLs that anybody may have written, in a header or behind `?next=`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 
 
 def parts_of_link(address: str) -> SplitResult:
-    """Return the parts of an address; none of one that is wrong, such as "http://["."""
+    """Return the parts of a URL; empty parts for one that is invalid, such as "http://["."""
     try:
         return urlsplit(address)
     except ValueError:

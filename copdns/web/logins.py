@@ -1,8 +1,8 @@
-"""Let people in: the way of a login from what was typed to a session.
+"""Log people in: from what was typed to a session.
 
-Waits are counted before a password is looked at, and passwords are looked at one after another in a
-thread of their own, so that guessing neither gets faster by asking a hundred times at once nor
-takes the memory and the processor that answer questions.
+Waits are computed before a password is checked, and one thread checks passwords one after another.
+So a hundred attempts at once are no faster than one, and do not take memory and processor time from
+DNS.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from copdns.accounts.passwords import (
     make_totp_secret,
     verify_password,
 )
+from copdns.accounts.roles import Actor
 from copdns.accounts.tickets import code_digest
 from copdns.model.errors import AccountError
 from copdns.model.sentences import plural_sentence
@@ -39,7 +40,7 @@ from copdns.store.household_db.pairings import Pins
 from copdns.store.household_db.sessions import Sessions, make_actor
 from copdns.store.household_db.thread import StoreThread
 
-WAITING = 8  # passwords that may wait for their turn; more are told to come back
+MAX_WAITING = 8  # passwords in the queue; later ones must wait a second
 RECOVERY_CODES = 8
 
 T = TypeVar("T")
@@ -47,15 +48,16 @@ T = TypeVar("T")
 
 class Outcome(StrEnum):
     IN = "in"
-    WRONG = "wrong"  # name, password or code: which of them is not told
-    CODE_NEEDED = "code_needed"  # the password was right; the second factor is asked for
+    WRONG = "wrong"  # name, password or code; callers do not learn which
+    CODE_NEEDED = "code_needed"  # the password is right, and the second factor is missing
     WAIT = "wait"
 
 
-class Login(NamedTuple):
-    """What became of a login.
+class LoginResult(NamedTuple):
+    """The result of a login.
 
-    wait: seconds until the next try.  session, browser: secrets for two cookies, when in.
+    wait: seconds until the next attempt.  session, browser: secrets for two cookies, when outcome
+    is IN.
     """
 
     outcome: Outcome
@@ -65,11 +67,11 @@ class Login(NamedTuple):
     browser: str = ""
 
 
-class Typed(NamedTuple):
+class LoginForm(NamedTuple):
     """What somebody typed, and from where.
 
-    code: six digits of the second factor, or a recovery code.  session, browser: the cookies that
-    came along, "" for none.  label: what the browser is, for people.
+    code: six digits of the second factor, or a recovery code.  session, browser: the cookies of the
+    request, "" for none.  label: the browser's name, for people.
     """
 
     name: str
@@ -82,9 +84,11 @@ class Typed(NamedTuple):
 
 
 class Logins:
-    """Methods raise StoreError, and AccountError with a sentence for whoever typed.
+    """Checks passwords, codes and PINs, and sets new ones.
 
-    monotonic: a clock that only goes forward, in seconds; waits survive no restart.
+    Methods raise StoreError, and AccountError with a sentence for whoever typed.  monotonic: a
+    clock in seconds that never goes back; waits do not survive a restart.  Parameters `now` are
+    seconds since the epoch.
     """
 
     def __init__(self, thread: StoreThread, monotonic: Callable[[], float]) -> None:
@@ -92,97 +96,100 @@ class Logins:
         self._sessions = Sessions(thread)
         self._pins = Pins(thread)
         self._monotonic = monotonic
-        self._book = FailureLog()
+        self._failures = FailureLog()
         self._hashing = ThreadPoolExecutor(1, thread_name_prefix="passwords")
         self._waiting = 0
 
     def close(self) -> None:
         self._hashing.shutdown(cancel_futures=True)
 
-    async def log_in(self, household: str, typed: Typed, now: int) -> Login:
-        """Return how it went; a session begins in the place of the one that the browser had."""
-        found = await self._accounts.credentials(household, typed.name)
-        attempt = await self._attempt(found, typed, now)
-        if left := self._try(attempt):
-            return Login(Outcome.WAIT, left)
-        if not await self._hash(verify_password, typed.password, found.password if found else ""):
-            return self._wrong(attempt)
-        assert found is not None  # "" was never a password
-        if found.totp and not typed.code.strip():
-            return Login(Outcome.CODE_NEEDED)
-        if found.totp and not await self._second(found, typed.code, now):
-            return self._wrong(attempt)
-        self._book = clear_failures(self._book, attempt)
-        await self._renew_hash(found, typed.password)
+    async def log_in(self, household: str, form: LoginForm, now: int) -> LoginResult:
+        """Return the result; a new session replaces the one that the browser had."""
+        found = await self._accounts.credentials(household, form.name)
+        attempt = await self._attempt_at(found, form, now)
+        if left := self._count_attempt(attempt):
+            return LoginResult(Outcome.WAIT, left)
+        if not await self._hash(verify_password, form.password, found.password if found else ""):
+            return self._wrong_result(attempt)
+        assert found is not None  # "" is no valid hash
+        if found.totp and not form.code.strip():
+            return LoginResult(Outcome.CODE_NEEDED)
+        if found.totp and not await self._check_second_factor(found, form.code, now):
+            return self._wrong_result(attempt)
+        self._failures = clear_failures(self._failures, attempt)
+        await self._renew_hash(found, form.password)
         account = found.account
-        session = await self._sessions.begin(account, now, typed.label, typed.session)
-        browser = await self._sessions.remember_browser(account, now, typed.browser)
-        return Login(Outcome.IN, 0, account, session, browser)
+        session = await self._sessions.begin(account, now, form.label, form.session)
+        browser = await self._sessions.remember_browser(account, now, form.browser)
+        return LoginResult(Outcome.IN, 0, account, session, browser)
 
-    async def confirm(self, account: Account, password: str, address: str, browser: str) -> Login:
-        """Look at the password of somebody who is logged in, before what is dangerous.
+    async def confirm(
+        self, account: Account, password: str, address: str, browser: str
+    ) -> LoginResult:
+        """Check the password of somebody who is logged in, before a dangerous action.
 
         browser: the digest of a known browser, else "".
         """
         found = await self._accounts.credentials(account.household, account.name)
-        attempt = Attempt(_about(account), address, browser)
-        if left := self._try(attempt):
-            return Login(Outcome.WAIT, left)
+        attempt = Attempt(_attempt_key(account), address, browser)
+        if left := self._count_attempt(attempt):
+            return LoginResult(Outcome.WAIT, left)
         if not await self._hash(verify_password, password, found.password if found else ""):
-            return self._wrong(attempt)
-        self._book = clear_failures(self._book, attempt)
-        return Login(Outcome.IN, 0, account)
+            return self._wrong_result(attempt)
+        self._failures = clear_failures(self._failures, attempt)
+        return LoginResult(Outcome.IN, 0, account)
 
     async def setup_code(self, household: str, now: int) -> str:
-        """Return a new code for the first account of a house; "" where there is an account."""
+        """Return a new code for a household's first account; "" where there is an account."""
         if await self._accounts.all(household):
             return ""
-        code = make_one_time_code()
-        wanted = Code(household, Purpose.SETUP, "", now + CODE_LASTS)
-        digest = await self._hash(code_digest, code, ACCOUNT_CODE)
-        await self._accounts.make_code(wanted, digest, None, now)
-        return code
+        return await self._make_code(household, Purpose.SETUP, "", None, now)
+
+    async def make_code(self, account: Account, purpose: Purpose, by: Actor, now: int) -> str:
+        """Return a new code with which the owner of an account sets a password."""
+        return await self._make_code(account.household, purpose, account.id, by, now)
 
     async def set_up(
         self, code: str, name: str, password: str, address: str, now: int, names: tuple[str, ...]
     ) -> Account:
-        """Make the first account with a code from the console.
+        """Create the first account with a code from the console.
 
-        names: as of `password_weakness`.
+        names: see `password_weakness`.
         """
-        digest = await self._code(code, address, now)
-        kept = await self._new(password, (*names, name))
-        return await self._accounts.set_up(digest, name, kept, now)
+        digest = await self._check_code(code, address, now)
+        hashed = await self._hash_new(password, (*names, name))
+        return await self._accounts.set_up(digest, name, hashed, now)
 
     async def use_code(
         self, code: str, password: str, address: str, now: int, names: tuple[str, ...]
     ) -> Account:
-        """Give an account a new password with a code from the console, or an invitation."""
-        digest = await self._code(code, address, now)
+        """Set the password of an account with a code from the console or an invitation."""
+        digest = await self._check_code(code, address, now)
         found = await self._accounts.find_code(digest, now)
         owner = await self._accounts.get(found.household, found.account) if found else None
-        kept = await self._new(password, (*names, owner.name if owner else ""))
-        return await self._accounts.use_code(digest, kept, now)
+        hashed = await self._hash_new(password, (*names, owner.name if owner else ""))
+        return await self._accounts.use_code(digest, hashed, now)
 
     async def change_password(
         self, account: Account, password: str, now: int, names: tuple[str, ...], stays: str = ""
     ) -> None:
-        """Change the password of somebody who `confirm`ed; stays: as of `set_password`."""
-        kept = await self._new(password, (*names, account.name))
+        """Change the password of somebody who passed `confirm`.  stays: see
+        `Accounts.set_password`."""
+        hashed = await self._hash_new(password, (*names, account.name))
         await self._accounts.set_password(
-            account.household, account.id, kept, now, stays, by=make_actor(account)
+            account.household, account.id, hashed, now, stays, by=make_actor(account)
         )
 
     async def begin_totp(self) -> str:
-        """Return a secret to show as a QR code; it counts when `finish_totp` took a code of it."""
+        """Return a secret to show as a QR code; it takes effect after `finish_totp`."""
         return make_totp_secret()
 
     async def finish_totp(
         self, account: Account, secret: str, code: str, now: int
     ) -> tuple[str, ...]:
-        """Ask for the second factor from now on; return the recovery codes, told this once.
+        """Turn two-step verification on; return the recovery codes, which cannot be read again.
 
-        Raises AccountError for a code that is not of the secret.
+        Raises AccountError for a code that does not belong to the secret.
         """
         step = find_totp_step(secret, code, now, 0)
         if step is None:
@@ -190,65 +197,76 @@ class Logins:
                 "this code is wrong; check that your phone's clock is right", name="code"
             )
         codes = tuple(make_recovery_code() for _ in range(RECOVERY_CODES))
-        digests = await self._hash(lambda: [_recovery(account, each) for each in codes])
+        digests = await self._hash(lambda: [_recovery_digest(account, each) for each in codes])
         await self._accounts.set_totp(
             account.household, account.id, secret, digests, now, last_step=step
         )
         return codes
 
     async def set_pin(self, household: str, profile: str, pin: str, author: str, now: int) -> None:
-        """Keep a person's new PIN, as a hash; raise AccountError where `pin_weakness` finds one."""
+        """Store the hash of a person's new PIN; raise AccountError where it is too weak."""
         if wrong := pin_weakness(pin):
             raise AccountError(wrong, name="pin")
-        kept = await self._hash(hash_password, pin)
-        await self._pins.set(household, profile, kept, author, now)
+        hashed = await self._hash(hash_password, pin)
+        await self._pins.set(household, profile, hashed, author, now)
 
-    async def is_pin(self, household: str, profile: str, pin: str, address: str) -> Login:
-        """Look at the PIN that somebody typed on a shared device."""
+    async def check_pin(self, household: str, profile: str, pin: str, address: str) -> LoginResult:
+        """Check the PIN that somebody typed on a shared device."""
         attempt = Attempt(f"pin:{household}:{profile}", address)
-        if left := self._try(attempt):
-            return Login(Outcome.WAIT, left)
-        kept = await self._pins.get(household, profile)
-        if not await self._hash(verify_password, pin, kept):
-            return self._wrong(attempt)
-        self._book = clear_failures(self._book, attempt)
-        return Login(Outcome.IN)
+        if left := self._count_attempt(attempt):
+            return LoginResult(Outcome.WAIT, left)
+        hashed = await self._pins.get(household, profile)
+        if not await self._hash(verify_password, pin, hashed):
+            return self._wrong_result(attempt)
+        self._failures = clear_failures(self._failures, attempt)
+        return LoginResult(Outcome.IN)
 
     # --- what these are made of ---
 
-    async def _attempt(self, found: Credentials | None, typed: Typed, now: int) -> Attempt:
-        if found is None:
-            return Attempt(f"name:{typed.name.casefold()[:60]}", typed.address)
-        account = found.account
-        browser = await self._sessions.find_browser(account, typed.browser, now)
-        return Attempt(_about(account), typed.address, browser)
+    async def _make_code(
+        self, household: str, purpose: Purpose, account_id: str, by: Actor | None, now: int
+    ) -> str:
+        code = make_one_time_code()
+        record = Code(household, purpose, account_id, now + CODE_LASTS)
+        digest = await self._hash(code_digest, code, ACCOUNT_CODE)
+        await self._accounts.make_code(record, digest, by, now)
+        return code
 
-    def _try(self, attempt: Attempt) -> int:
-        """Return the seconds to wait; 0: it may be tried, and counts as failed until it is not."""
-        left = seconds_to_wait(self._book, attempt, self._monotonic())
+    async def _attempt_at(self, found: Credentials | None, form: LoginForm, now: int) -> Attempt:
+        if found is None:
+            return Attempt(f"name:{form.name.casefold()[:60]}", form.address)
+        account = found.account
+        browser = await self._sessions.find_browser(account, form.browser, now)
+        return Attempt(_attempt_key(account), form.address, browser)
+
+    def _count_attempt(self, attempt: Attempt) -> int:
+        """Return the seconds to wait; 0: go ahead.  The attempt counts as failed until it
+        succeeds."""
+        left = seconds_to_wait(self._failures, attempt, self._monotonic())
         if left > 0:
             return math.ceil(left)
-        if self._waiting >= WAITING:
+        if self._waiting >= MAX_WAITING:
             return 1
-        self._book = add_failure(self._book, attempt, self._monotonic())
+        self._failures = add_failure(self._failures, attempt, self._monotonic())
         return 0
 
-    def _wrong(self, attempt: Attempt) -> Login:
-        left = seconds_to_wait(self._book, attempt, self._monotonic())
-        return Login(Outcome.WRONG, math.ceil(left))
+    def _wrong_result(self, attempt: Attempt) -> LoginResult:
+        left = seconds_to_wait(self._failures, attempt, self._monotonic())
+        return LoginResult(Outcome.WRONG, math.ceil(left))
 
-    async def _second(self, found: Credentials, code: str, now: int) -> bool:
+    async def _check_second_factor(self, found: Credentials, code: str, now: int) -> bool:
         account = found.account
         step = find_totp_step(found.totp, code, now, found.totp_used)
         if step is not None:
             return await self._accounts.use_totp(account.household, account.id, step)
-        digest = await self._hash(_recovery, account, code)
+        digest = await self._hash(_recovery_digest, account, code)
         return await self._accounts.use_recovery(account.household, account.id, digest, now)
 
-    async def _code(self, code: str, address: str, now: int) -> str:
-        """Return the digest of a good code.  A stranger's guesses make only the stranger wait."""
+    async def _check_code(self, code: str, address: str, now: int) -> str:
+        """Return the digest of a valid code; raise AccountError.  Guesses from an address make only
+        that address wait."""
         attempt = Attempt(f"code:{address}", address)
-        if left := self._try(attempt):
+        if left := self._count_attempt(attempt):
             raise AccountError(
                 plural_sentence(
                     "please wait %(num)d second before the next try",
@@ -262,19 +280,19 @@ class Logins:
             raise AccountError(
                 "this code is wrong or has expired; get a new one on the server", name="code"
             )
-        self._book = clear_failures(self._book, attempt)
+        self._failures = clear_failures(self._failures, attempt)
         return digest
 
-    async def _new(self, password: str, names: tuple[str, ...]) -> str:
+    async def _hash_new(self, password: str, names: tuple[str, ...]) -> str:
         if wrong := password_weakness(password, names):
             raise AccountError(wrong, name="password")
         return await self._hash(hash_password, password)
 
     async def _renew_hash(self, found: Credentials, password: str) -> None:
         if is_outdated(found.password):
-            kept = await self._hash(hash_password, password)
+            hashed = await self._hash(hash_password, password)
             account = found.account
-            await self._accounts.rehash(account.household, account.id, found.password, kept)
+            await self._accounts.rehash(account.household, account.id, found.password, hashed)
 
     async def _hash(self, work: Callable[..., T], *arguments: object) -> T:
         self._waiting += 1
@@ -285,9 +303,9 @@ class Logins:
             self._waiting -= 1
 
 
-def _about(account: Account) -> str:
+def _attempt_key(account: Account) -> str:
     return f"account:{account.household}:{account.id}"
 
 
-def _recovery(account: Account, code: str) -> str:
+def _recovery_digest(account: Account, code: str) -> str:
     return code_digest(code, f"recovery {account.household} {account.id}")

@@ -1,6 +1,6 @@
-"""What stands before every handler: who may speak to us at all, and how we answer.
+"""What runs before every handler: which requests are refused, which headers a response gets.
 
-The outermost comes first in `GUARDS`.  Who may do what is the first line of each handler.
+`GUARDS` has the outermost first.  Handlers check permissions themselves, in their first line.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from copdns.model.errors import CopdnsError
 from copdns.model.sentences import Sentence
 from copdns.policy.special_names import PROBE_ZONE
 from copdns.web.context import context_of
-from copdns.web.forms import TOLD
+from copdns.web.forms import FORM_ERRORS
 from copdns.web.links import parts_of_link
-from copdns.web.pages import ACTOR, ELSEWHERE, wants_html
+from copdns.web.pages import ACTOR, FOREIGN_HOST, wants_html
 from copdns.web.problem import is_for_programs, problem
 from copdns.web.received import fields_of
 
 log = structlog.get_logger("copdns")
 
-MOST_SENT = 64 << 10  # octets of a form: the longest are a household's rules
-PROBED = "/protection/dot/"  # what is fetched under a made-up name
+MAX_BODY = 64 << 10  # octets of a form: the longest are a household's rules
+PROBE_PATH = "/protection/dot/"  # what is fetched under a made-up name
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
-# What reading a body raises where that is not as its headers say: packed otherwise, or cut off.
+# What reading a body raises where its headers are wrong about it: other compression, or cut off.
 _BROKEN = (web.RequestPayloadError, HttpProcessingError)
 
-# No script, style or picture from elsewhere, nothing inline, in nobody's frame, and forms go
-# nowhere but here.
+# No script, style or picture from elsewhere, nothing inline, no frames around us, and forms go
+# to this origin only.
 _POLICY = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
     "object-src 'none'"
@@ -50,7 +50,7 @@ _HEADERS = {
     "X-Frame-Options": "DENY",  # for browsers that do not know frame-ancestors
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
-    "Server": "copdns",  # and not the versions of what it is made of
+    "Server": "copdns",  # without the versions of libraries
 }
 
 
@@ -58,7 +58,7 @@ _HEADERS = {
 async def _safe_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         response = await handler(request)
-    except web.HTTPRedirection as redirection:  # aiohttp answers with the exception itself
+    except web.HTTPRedirection as redirection:  # aiohttp sends the exception itself
         redirection.headers.update(_HEADERS)
         raise
     for name, value in _HEADERS.items():
@@ -74,9 +74,9 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
     except web.HTTPRedirection:
         raise
     except web.HTTPException as error:
-        told = {key: value for key, value in error.headers.items() if key == "Allow"}
-        return await _error_page(request, error.status, _said(error), told)
-    except TOLD as error:  # sentences for whoever sent it
+        headers = {key: value for key, value in error.headers.items() if key == "Allow"}
+        return await _error_page(request, error.status, _own_reason(error), headers)
+    except FORM_ERRORS as error:  # they have sentences for people
         return await _error_page(request, 400, error.sentences)
     except _BROKEN:
         return await _error_page(request, web.HTTPBadRequest.status_code, ())
@@ -84,13 +84,13 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
         log.warning("a page could not be given", error=str(error))
         return await _error_page(request, 503, (Sentence("Not possible now"),))
     except Exception:  # noqa: BLE001 - a bug in a page must not end the others
-        # Without the values of variables, which may be somebody's.
+        # Without the values of variables, which may be personal data.
         log.error("a bug in a page", traceback=traceback.format_exc())
         return await _error_page(request, 500, (Sentence("Something went wrong here"),))
 
 
-def _said(error: web.HTTPException) -> tuple[Sentence, ...]:
-    """Return what a handler says; the words of HTTP itself, such as "Not Found", say nothing."""
+def _own_reason(error: web.HTTPException) -> tuple[Sentence, ...]:
+    """Return the sentence that a handler gave; () for HTTP's own phrase, such as "Not Found"."""
     usual = HTTPStatus(error.status).phrase
     return (Sentence(error.reason.replace("%", "%%")),) if error.reason != usual else ()
 
@@ -98,10 +98,10 @@ def _said(error: web.HTTPException) -> tuple[Sentence, ...]:
 async def _error_page(
     request: web.Request,
     status: int,
-    said: tuple[Sentence, ...],
+    sentences: tuple[Sentence, ...],
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
-    text = "\n".join(map(str, said)) or HTTPStatus(status).phrase
+    text = "\n".join(map(str, sentences)) or HTTPStatus(status).phrase
     if is_for_programs(request):
         return problem(status, text, headers=headers)
     if status == web.HTTPMisdirectedRequest.status_code or not wants_html(request):
@@ -111,25 +111,26 @@ async def _error_page(
         request,
         "error.html",
         status=status,
-        said=said,
-        back=_back(request),
-        unsent=await _unsent(request) if status == web.HTTPUnauthorized.status_code else (),
+        said=sentences,
+        back=_previous_page(request),
+        unsent=await _unsent_texts(request) if status == web.HTTPUnauthorized.status_code else (),
         home=_home(request, actor),
         actor=actor,
         guardians=await _guardians(request, actor) if actor else (),
     )
 
 
-async def _unsent(request: web.Request) -> tuple[str, ...]:
-    """Return the long texts of a form that came after its session had ended: nothing is lost."""
+async def _unsent_texts(request: web.Request) -> tuple[str, ...]:
+    """Return the long texts of a form that arrived after its session ended, so that nothing is
+    lost."""
     try:
         fields = await fields_of(request)
-    except (web.HTTPException, *_BROKEN):  # too much, or no form of ours
+    except (web.HTTPException, *_BROKEN):  # too large, or not a form of ours
         return ()
     return tuple(str(each) for key in _LONG_TEXTS for each in fields.getall(key, ()) if each)
 
 
-_LONG_TEXTS = ("text", "words", "names")  # the rest is quickly chosen again, or a password
+_LONG_TEXTS = ("text", "words", "names")  # other fields are short, or passwords
 
 
 def _home(request: web.Request, actor: Actor | None) -> str:
@@ -137,8 +138,8 @@ def _home(request: web.Request, actor: Actor | None) -> str:
     return "/guardian/" if is_desk else "/"
 
 
-def _back(request: web.Request) -> str:
-    """Return the page of ours from which a form was sent; "" where that is not told."""
+def _previous_page(request: web.Request) -> str:
+    """Return the page of ours that a form was sent from; "" where the browser does not say."""
     came = parts_of_link(request.headers.get("Referer", ""))
     inside = came.netloc.lower() == request.host.lower() and came.path.startswith("/")
     if request.method in _SAFE or not inside or came.path.startswith(("//", "/\\")):
@@ -147,40 +148,39 @@ def _back(request: web.Request) -> str:
 
 
 async def _guardians(request: web.Request, actor: Actor) -> list[str]:
-    """Return who could do what somebody may not."""
-    there = await context_of(request).accounts.all(actor.household)
-    return [each.name for each in there if each.role.is_guardian and each.id != actor.id]
+    """Return the names of other guardians, who may do what this actor may not."""
+    accounts = await context_of(request).accounts.all(actor.household)
+    return [each.name for each in accounts if each.role.is_guardian and each.id != actor.id]
 
 
 @web.middleware
-async def _known_host(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse unknown names, so that no outside page can read us through a name that it points
-    here (DNS rebinding).
+async def _own_hosts_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse unknown host names, so that no outside page can read ours through a name that it
+    points here (DNS rebinding).
 
-    Somebody who typed the address of a blocked page ends here too, where such names are answered
-    with this machine's address: a page without any data tells where to read more.
+    Where blocked names are answered with this machine's address, browsers that open one get here
+    too: a page without any data says where to read more.
     """
     host = _without_port(request.host)
-    parts = context_of(request)
-    if host in parts.hosts or _is_address(host):
+    context = context_of(request)
+    if host in context.hosts or _is_address(host):
         return await handler(request)
-    if host.endswith(f".{PROBE_ZONE}") and request.path.startswith(PROBED):
-        return await handler(request)  # a dot that anybody may have, and nothing else
-    request[ELSEWHERE] = True  # the same page for all paths: not even which there are shows
+    if host.endswith(f".{PROBE_ZONE}") and request.path.startswith(PROBE_PATH):
+        return await handler(request)  # a picture without data, and nothing else
+    request[FOREIGN_HOST] = True  # all paths give the same page, so it does not tell which exist
     if request.method == "GET" and wants_html(request):
-        return parts.pages.render(request, "blocked.html", status=403)
+        return context.pages.render(request, "blocked.html", status=403)
     raise web.HTTPMisdirectedRequest
 
 
 @web.middleware
 async def _own_forms_only(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuse what another site made a browser send (cross-site request forgery).
+    """Refuse requests that another site made a browser send (cross-site request forgery).
 
-    `Sec-Fetch-Site` comes over HTTPS and from loopback only, `Origin` with every form that any
-    browser of the last years sends.  A program that sends neither brings a token, which no
-    browser sends by itself.
+    Browsers send `Sec-Fetch-Site` over HTTPS and from loopback only, and `Origin` with every form
+    for years now.  A program that sends neither has a token, which no browser sends by itself.
     """
-    if request.method in _SAFE or _comes_by_itself(request):
+    if request.method in _SAFE or _needs_no_origin(request):
         return await handler(request)
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin", "")
@@ -189,17 +189,17 @@ async def _own_forms_only(request: web.Request, handler: Handler) -> web.StreamR
     return await handler(request)
 
 
-def _comes_by_itself(request: web.Request) -> bool:
-    """Tell whether nothing that a browser adds lets it do anything.
+def _needs_no_origin(request: web.Request) -> bool:
+    """Tell whether a request carries nothing that a browser adds by itself and that grants rights.
 
-    The API knows nobody without a token or a cookie, and says so (401).
+    The API answers 401 without a token or a cookie.
     """
     if request.headers.get("Authorization", "").lower().startswith("bearer "):
-        return True  # while "Basic" comes by itself from an address such as http://a:b@here/
+        return True  # "Basic" is sent by browsers for URLs such as http://a:b@here/
     return is_for_programs(request) and "Cookie" not in request.headers
 
 
-GUARDS: tuple[Middleware, ...] = (_safe_headers, _errors_as_pages, _known_host, _own_forms_only)
+GUARDS: tuple[Middleware, ...] = (_safe_headers, _errors_as_pages, _own_hosts_only, _own_forms_only)
 
 
 def _without_port(host: str) -> str:

@@ -1,7 +1,8 @@
-"""What "15 more minutes" are for somebody at a moment: one button must mean what a parent means.
+"""What "15 more minutes" means for a person at a moment, so that one button fits what parents mean.
 
-While everything is closed it opens for these minutes; a budget that is used up gets them; otherwise
-the next closing of everything, a bedtime say, begins so much later.  Pure.
+While everything is off, it allows everything for these minutes.  A daily limit that is used up gets
+them.  Otherwise the next schedule that turns everything off, such as a bedtime, begins that much
+later.  Pure.
 """
 
 from __future__ import annotations
@@ -22,19 +23,20 @@ from copdns.policy.today import Today
 from copdns.time.days import DAY_SECONDS, budget_day, zone_of
 from copdns.time.plan import NO_TIME_PLAN, Closure
 
-_SOON = DAY_SECONDS // 2  # seconds: a closing further away is not what is meant now
-_TWICE = 60  # seconds within which the same again is a finger that slipped
+_SOON = DAY_SECONDS // 2  # seconds: a later schedule is not what parents mean
+_SAME_TAP = 60  # seconds within which a second form is a double tap
 
 
 class Kind(StrEnum):
-    OPEN = "open"  # everything, from now on
-    LATER = "later"  # what closes everything begins later
-    MINUTES = "minutes"  # of budgets
+    OPEN = "open"  # everything is allowed from `start` on
+    LATER = "later"  # the next schedule begins later
+    MINUTES = "minutes"  # budgets get minutes
 
 
 @dataclass(frozen=True, slots=True)
-class More:
-    """start: from when on everything is open, a moment.  budgets: ids of those that get minutes."""
+class MoreTime:
+    """What more time means now.  start: when the extra minutes begin, seconds since the epoch.
+    budgets: ids of those that get minutes."""
 
     kind: Kind
     start: float = 0.0
@@ -42,36 +44,36 @@ class More:
 
 
 def more_time(
-    household: Household, profile: Profile, policy: Policy, seen: Today, now: float
-) -> More | None:
-    """Return what more time is now; None where nothing closes that could close later.
+    household: Household, profile: Profile, policy: Policy, today: Today, now: float
+) -> MoreTime | None:
+    """Return what more time means now; None where neither a limit nor a schedule can give more.
 
-    seen: how things stand now.
+    today: the state of the day now.  now: seconds since the epoch.
     """
-    opened = _opened_until(household, profile.id, now)
-    closed_by_clock = seen.closed is not None and seen.closed.reason is not Reason.BUDGET
-    if closed_by_clock or opened > now:
-        return More(Kind.OPEN, opened)
-    if spent := tuple(each.budget.id for each in seen.minutes if not each.left):
-        return More(Kind.MINUTES, budgets=spent)
+    open_until = _opened_until(household, profile.id, now)
+    closed_by_clock = today.closed is not None and today.closed.reason is not Reason.BUDGET
+    if closed_by_clock or open_until > now:
+        return MoreTime(Kind.OPEN, open_until)
+    if spent := tuple(each.budget.id for each in today.minutes if not each.left):
+        return MoreTime(Kind.MINUTES, budgets=spent)
     if (closing := _next_closing(policy, now)) is not None:
         start = _opened_until(household, profile.id, closing.start)
-        return More(Kind.LATER, start) if start < closing.end else None
-    rest = tuple(each.budget.id for each in seen.minutes)
-    return More(Kind.MINUTES, budgets=rest) if rest else None
+        return MoreTime(Kind.LATER, start) if start < closing.end else None
+    rest = tuple(each.budget.id for each in today.minutes)
+    return MoreTime(Kind.MINUTES, budgets=rest) if rest else None
 
 
-def give(
+def give_more_time(
     household: Household,
     profile_id: str,
-    more: More,
+    more: MoreTime,
     minutes: int,
     known: KnownIds,
     *,
     author: str,
     now: int,
 ) -> Household:
-    """Give these minutes to somebody."""
+    """Return the household with these minutes given to a person."""
     if more.kind is not Kind.MINUTES:
         start = int(more.start)
         return give_grant(
@@ -96,31 +98,31 @@ def give(
     )
 
 
-def mark(household: Household, profile_id: str) -> str:
-    """Return what changes whenever somebody is given time: a page is sent back with it."""
+def time_mark(household: Household, profile_id: str) -> str:
+    """Return a text that changes whenever somebody gives this person time; forms send it back."""
     return "-".join(
         max((each.id for each in given if each.profile == profile_id), key=_number, default="")
         for given in (household.grants, household.bonuses)
     )
 
 
-def is_sent_twice(
-    household: Household, profile_id: str, seen: str, author: str, now: float
+def was_sent_before(
+    household: Household, profile_id: str, mark: str, author: str, now: float
 ) -> bool:
-    """Tell whether a form was sent already, so that two taps do not give twice.
+    """Tell whether the same form was taken already, so that two taps do not give twice.
 
-    seen: the `mark` of the page with the form; "": it has none.  Raise HouseholdError where
-    somebody gave time since that page was made, and whoever sends it cannot have seen that.
+    mark: `time_mark` when the page with the form was made; "": the form has none.  Raises
+    HouseholdError where somebody else gave time since, which the sender cannot have seen.
     """
-    if seen in ("", mark(household, profile_id)):
+    if mark in ("", time_mark(household, profile_id)):
         return False
-    if any(by == author and now - at < _TWICE for by, at in _given(household, profile_id)):
+    if any(by == author and now - at < _SAME_TAP for by, at in _gifts(household, profile_id)):
         return True
     raise HouseholdError("someone added time after you opened this page; reload it and check")
 
 
-def _given(household: Household, profile_id: str) -> Iterator[tuple[str, float]]:
-    """Yield who gave time, and when."""
+def _gifts(household: Household, profile_id: str) -> Iterator[tuple[str, float]]:
+    """Yield who gave a person time, and when."""
     yield from ((e.author, e.given) for e in household.grants if e.profile == profile_id)
     yield from ((e.author, e.at) for e in household.bonuses if e.profile == profile_id)
 
@@ -131,7 +133,7 @@ def _number(key: str) -> int:
 
 
 def _opened_until(household: Household, profile_id: str, at: float) -> float:
-    """Return until when everything is open by permissions that follow each other from a moment."""
+    """Return until when grants that follow each other allow everything from a moment on."""
     found = [each for each in household.grants if each.profile == profile_id and _opens_all(each)]
     for each in sorted(found, key=lambda grant: grant.start):
         if each.start <= at < each.end:
@@ -144,11 +146,11 @@ def _opens_all(grant: Grant) -> bool:
 
 
 def _next_closing(policy: Policy, now: float) -> Closure | None:
-    """Return what closes everything next by the clock, within half a day."""
-    timing = policy.time_rules.timing if policy.time_rules else NO_TIME_PLAN
+    """Return the schedule that turns everything off next, within half a day."""
+    plan = policy.time_rules.timing if policy.time_rules else NO_TIME_PLAN
     coming = [
         each
-        for each in timing.closures
+        for each in plan.closures
         if each.reason is Reason.SCHEDULE and not each.about and now < each.start <= now + _SOON
     ]
     return min(coming, key=lambda each: each.start, default=None)

@@ -1,5 +1,5 @@
-"""What becomes of an unknown device that gets a name: a device of its own, or one that is known
-already by something else.  Pure."""
+"""Give an unknown device a name: as a new device, or as one that is known by something else.
+Pure."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ from copdns.model.violations import no_such
 from copdns.network.unknown_devices import UnknownDevice
 
 
-def named(household: Household, visitor: UnknownDevice, profile_id: str, called: str) -> Household:
-    """Add an unknown device as somebody's; it is the last of devices.
+def add_unknown_device(
+    household: Household, visitor: UnknownDevice, profile_id: str, called: str
+) -> Household:
+    """Return the household with an unknown device as a person's; it is the last of `devices`.
 
-    It is known by its MAC address, or by its address where no other was seen.
+    It is known by its MAC address, or by its address where no MAC address was seen.
     """
     require_profile(household, profile_id)
-    called = printable(
-        called
-    )  # where nobody typed another name, it is what the device calls itself
+    called = printable(called)  # it may be the name that the device gave itself
     new = free_slug(called, (each.id for each in household.devices), "device")
-    addresses, macs = _known_by(visitor)
+    addresses, macs = _identifiers(visitor)
     return add_device(household, new, profile_id, addresses, called, macs)
 
 
-def known_too(household: Household, visitor: UnknownDevice, device_id: str) -> Household:
-    """Let a device be known by one more MAC address, or address where no other was seen."""
+def add_to_device(household: Household, visitor: UnknownDevice, device_id: str) -> Household:
+    """Return the household with a device known by one more MAC address, or address where none was
+    seen."""
     device = next((each for each in household.devices if each.id == device_id), None)
     if device is None:
-        there = [each.id for each in household.devices]
-        raise HouseholdError(no_such("device", device_id, there))
-    addresses, macs = _known_by(visitor)
+        ids = [each.id for each in household.devices]
+        raise HouseholdError(no_such("device", device_id, ids))
+    addresses, macs = _identifiers(visitor)
     return set_device(
         household,
         device_id,
@@ -41,6 +42,6 @@ def known_too(household: Household, visitor: UnknownDevice, device_id: str) -> H
     )
 
 
-def _known_by(visitor: UnknownDevice) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _identifiers(visitor: UnknownDevice) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return addresses and MAC addresses."""
     return ((), (visitor.mac,)) if visitor.mac else ((visitor.address,), ())

@@ -1,7 +1,7 @@
-"""The reason that somebody wrote beside what decided: beside a rule, a schedule or a budget.
+"""The note that somebody wrote for a rule, a schedule or a budget.  Pure.
 
-A verdict tells which of them decided, and the household has the words.  They are the writer's own,
-or a preset's, which pages translate.  Pure.
+A verdict names which of them decided; the household has the note.  Notes of presets are translated,
+others are shown as written.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from copdns.policy.today import PartialClosure
 from copdns.time.plan import in_scope
 
 _OF_RULES = (Reason.RULE, Reason.ADDRESS)
-_DOES = {Action.ALLOW: RuleAction.ALLOW, Action.BLOCK: RuleAction.BLOCK}
+_RULE_ACTION = {Action.ALLOW: RuleAction.ALLOW, Action.BLOCK: RuleAction.BLOCK}
 
 
 def note_of(
     household: Household, profile: Profile, decided: Verdict | ContestedVerdict | PartialClosure
 ) -> str:
-    """Return the reason beside what decided for a profile; "" where nobody wrote one."""
+    """Return the note of the rule, schedule or budget that decided for a profile; "" for none."""
     if decided.reason is Reason.SCHEDULE:
         return _of_time(in_scope(household.schedules, profile), decided.period)
     if decided.reason is Reason.BUDGET:
@@ -38,22 +38,22 @@ def _of_time(several: Sequence[Schedule | Budget], period: str) -> str:
 
 
 def _of_rule(rules: Sequence[Rule], decided: Verdict | ContestedVerdict) -> str:
-    """Return the note of the rule that counts of those that say the same (`evidence.RuleSet`)."""
+    """Return the note of the rule that wins among those that say the same (`matching.RuleSet`)."""
     found = [
         each
         for each in rules
-        if str(each.target) == decided.rule and each.action is _DOES.get(decided.action)
+        if str(each.target) == decided.rule and each.action is _RULE_ACTION.get(decided.action)
     ]
-    return min(found, key=_width).note if found else ""
+    return min(found, key=_scope_rank).note if found else ""
 
 
-def _width(rule: Rule) -> int:
-    """Rank a rule by for how many it holds: one profile, those with a tag, all."""
+def _scope_rank(rule: Rule) -> int:
+    """Return 0 for a rule of one profile, 1 for one of a tag, 2 for one of everyone."""
     return 2 if not rule.scope else 1 if rule.scope.startswith("#") else 0
 
 
-def together(rules: Iterable[Rule]) -> list[list[Rule]]:
-    """Return rules, those together that do the same for the same reason: presets have some."""
+def group_by_reason(rules: Iterable[Rule]) -> list[list[Rule]]:
+    """Return rules in groups that do the same for the same reason, as presets have them."""
     found: dict[tuple[str, str], list[Rule]] = {}
     for each in rules:
         found.setdefault((each.action, each.note or each.id or str(each.target)), []).append(each)

@@ -1,7 +1,7 @@
-"""Somebody's own account, in a browser: a program has none of its own.
+"""The account of somebody who is logged in with a browser; a program has none.
 
-What must not be done by whoever finds an open browser asks for the password again, unless it was
-typed a moment ago.
+Dangerous actions ask for the password again, unless it was typed a moment ago: somebody else may
+use an open browser.
 """
 
 from __future__ import annotations
@@ -20,43 +20,47 @@ from copdns.web.person import requestor_of
 from copdns.web.session import BROWSER, LOGGED_IN
 
 
-class Own(NamedTuple):
+class OwnAccount(NamedTuple):
     actor: Actor
     account: Account
     session: Session
 
 
-async def own_of(request: web.Request, actor: Actor) -> Own:
-    """Return whose account it is; raise HTTPForbidden for a program."""
+async def own_account_of(request: web.Request, actor: Actor) -> OwnAccount:
+    """Return the account that acts; raise HTTPForbidden for a program."""
     session = request.get(LOGGED_IN)
     if session is None or actor.scopes is not None:
         raise web.HTTPForbidden(reason="This is for people, not for programs")
     account = await context_of(request).accounts.get(actor.household, actor.id)
     if account is None:
         raise web.HTTPNotFound
-    return Own(actor, account, session)
+    return OwnAccount(actor, account, session)
 
 
-async def confirm(request: web.Request, own: Own, password: str, *, always: bool = False) -> None:
-    """Raise AccountError unless it is surely the owner of the account.
+async def confirm(
+    request: web.Request, own: OwnAccount, password: str, *, always: bool = False
+) -> None:
+    """Raise AccountError unless the owner of the account is surely there.
 
     always: a login a moment ago is not enough.
     """
-    parts = context_of(request)
-    now = int(parts.now())
+    context = context_of(request)
+    now = int(context.now())
     if not always and own.session.is_fresh(now):
         return
-    known = await parts.sessions.find_browser(own.account, request.cookies.get(BROWSER, ""), now)
+    browser = await context.sessions.find_browser(
+        own.account, request.cookies.get(BROWSER, ""), now
+    )
     address = requestor_of(request).address
-    done = await parts.logins.confirm(own.account, password, address, known)
-    if done.outcome is Outcome.WAIT:
+    result = await context.logins.confirm(own.account, password, address, browser)
+    if result.outcome is Outcome.WAIT:
         raise AccountError(
             plural_sentence(
                 "too many tries; wait %(num)d second",
                 "too many tries; wait %(num)d seconds",
-                done.wait,
+                result.wait,
             ),
             name="current",
         )
-    if done.outcome is not Outcome.IN:
+    if result.outcome is not Outcome.IN:
         raise AccountError("the password of now is not right", name="current")

@@ -1,6 +1,6 @@
-"""Make pages of templates, and give the few files that they need.
+"""Render templates, and serve the few files that pages need.
 
-Templates and files ship with copdns (`web-ui/`); they are read once, at the start.
+Both ship with copdns (`web-ui/`) and are read once, at the start.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from copdns.accounts.roles import Actor
 from copdns.list_files.resources import find_folder
 from copdns.model.hosts import child_page_url
 from copdns.model.names import display
-from copdns.web.languages import spoken
+from copdns.web.languages import phrases_in
 from copdns.web.received import fields_of
-from copdns.web.template_words import speak
+from copdns.web.template_words import install_translations
 from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES, SOURCE, negotiate
 
 _KINDS = {
@@ -31,20 +31,23 @@ _KINDS = {
 }
 LANGUAGE = "copdns_language"  # the cookie
 HOUSE_LANGUAGE: web.AppKey[Callable[[], str]] = web.AppKey("language of the house")
-_A_YEAR_LONG = 365 * 86_400  # seconds
+_YEAR = 365 * 86_400  # seconds
 
 
-class Desk(NamedTuple):
-    """What every page of the desk tells.  unseen: notices that its reader has not seen yet."""
+class DeskStatus(NamedTuple):
+    """What every page of the dashboard shows.  open_checks: checks that have not passed.  unseen:
+    notices that the reader has not seen."""
 
     open_checks: tuple[str, ...] = ()
     unseen: int = 0
 
 
-DESK = web.RequestKey("desk", Desk)
+DESK = web.RequestKey("desk", DeskStatus)
 ACTOR = web.RequestKey("who acts, by a session or a token", Actor)
-ELSEWHERE = web.RequestKey("elsewhere", bool)  # asked for by a name that is not ours
-SHOWN = web.RequestKey("path of the page that is shown", str)  # where it is not the request's
+FOREIGN_HOST = web.RequestKey("elsewhere", bool)  # the Host header is not one of ours
+SHOWN_PATH = web.RequestKey(
+    "path of the page that is shown", str
+)  # where that is another one than the request's
 
 
 class File(NamedTuple):
@@ -54,13 +57,13 @@ class File(NamedTuple):
 
 
 class Pages:
-    """Templates and files."""
+    """Templates and static files."""
 
     def __init__(self, ui: Path | None = None, door: str = child_page_url(80)) -> None:
-        """ui: the folder with both; without it the one that ships.  door: the children's page."""
+        """ui: the folder of both; None for the one that ships.  door: URL of the child's page."""
         ui = ui or find_folder("web-ui")
         self.door = door
-        self._files = {path.name: _file(path) for path in sorted((ui / "static").iterdir())}
+        self._files = {path.name: _read_file(path) for path in sorted((ui / "static").iterdir())}
         self._templates = Environment(
             loader=FileSystemLoader(ui / "templates"),
             autoescape=True,
@@ -68,7 +71,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        speak(self._templates)
+        install_translations(self._templates)
         self._pictures = {
             path.stem: Markup(path.read_text(encoding="utf-8"))  # noqa: S704 - our own drawings
             for path in sorted((ui / "pictures").glob("*.svg"))
@@ -76,39 +79,39 @@ class Pages:
         self._templates.globals["picture"] = self._pictures.__getitem__
         self._templates.globals["door"] = door
         self._templates.filters["domain"] = display
-        self._templates.globals["static"] = self._address
+        self._templates.globals["static"] = self._static_url
         self._templates.globals["icon"] = self._templates.get_template("icons.html").module.icon  # type: ignore[attr-defined]
 
     def render(
         self, request: web.Request, template: str, *, status: int = 200, **values: Any
     ) -> web.Response:
-        """Return a page in the language of whoever asks."""
+        """Return a page in the language of the request."""
         text = self.fragment(request, template, status=status, **values)
         return web.Response(status=status, text=text, content_type="text/html")
 
     def fragment(self, request: web.Request, template: str, **values: Any) -> str:
-        """Return a part of a page, or a whole one, in the language of whoever asks."""
-        phrases = spoken(language_of(request))
+        """Return a page or a part of one as HTML, in the language of the request."""
+        phrases = phrases_in(language_of(request))
         values = {
             "phrases": phrases,
             "lang": phrases.tag,
             "dir": phrases.direction,
-            "path": request.get(SHOWN, request.path),
-            "standing": request.get(DESK, Desk()),
-            "languages": [spoken(each) for each in languages_of(request)],
+            "path": request.get(SHOWN_PATH, request.path),
+            "standing": request.get(DESK, DeskStatus()),
+            "languages": [phrases_in(each) for each in languages_of(request)],
             **values,
         }
         return self._templates.get_template(template).render(values)
 
     def file(self, name: str) -> File | None:
-        """Return a style sheet, script or picture."""
+        """Return a style sheet, script or picture; None for an unknown name."""
         return self._files.get(name)
 
-    def _address(self, name: str) -> str:
+    def _static_url(self, name: str) -> str:
         return f"/static/{name}?{self._files[name].version}"
 
 
-def _file(path: Path) -> File:
+def _read_file(path: Path) -> File:
     octets = path.read_bytes()
     return File(octets, _KINDS[path.suffix], sha256(octets).hexdigest()[:12])
 
@@ -118,14 +121,14 @@ def wants_html(request: web.Request) -> bool:
 
 
 def languages_of(request: web.Request) -> Sequence[str]:
-    """Return the languages that a page can speak: the desk has fewer than a child's pages."""
-    is_desk = request.path.startswith("/guardian") and ELSEWHERE not in request
+    """Return the languages of a page: the dashboard has fewer than the child's pages."""
+    is_desk = request.path.startswith("/guardian") and FOREIGN_HOST not in request
     return DESK_LANGUAGES if is_desk else LANGUAGES
 
 
 def language_of(request: web.Request) -> str:
-    """Return the language for whoever asks: as chosen on a page, else as the browser says, else
-    the household's."""
+    """Return the language for a request: as chosen on a page, else by Accept-Language, else the
+    household's."""
     chosen, among = request.cookies.get(LANGUAGE, ""), languages_of(request)
     if chosen in among:
         return chosen
@@ -134,11 +137,11 @@ def language_of(request: web.Request) -> str:
 
 
 async def choose_language(request: web.Request) -> web.Response:
-    """Keep the language that somebody chose, in this browser."""
+    """Set the cookie of the language that somebody chose."""
     fields = await fields_of(request)
     chosen, back = str(fields.get("language", "")), str(fields.get("back", "/"))
     if chosen not in LANGUAGES or not back.startswith("/") or back.startswith(("//", "/\\")):
         raise web.HTTPBadRequest
-    found = web.HTTPSeeOther(back)
-    found.set_cookie(LANGUAGE, chosen, max_age=_A_YEAR_LONG, samesite="Lax", secure=request.secure)
-    raise found
+    redirect = web.HTTPSeeOther(back)
+    redirect.set_cookie(LANGUAGE, chosen, max_age=_YEAR, samesite="Lax", secure=request.secure)
+    raise redirect

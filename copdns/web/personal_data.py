@@ -1,4 +1,4 @@
-"""Read what the databases hold of a person, for the own page, the own file and a guardian's."""
+"""Read what the databases hold of a person, for their own page, their file and the guardians'."""
 
 from __future__ import annotations
 
@@ -6,33 +6,43 @@ import asyncio
 from datetime import UTC, datetime
 
 from copdns.accounts.account import LOOK_LASTS
+from copdns.policy.decide import Policy, has_help_prefix
 from copdns.privacy.personal_data import PersonalData
+from copdns.privacy.retention import LogRow
 from copdns.store.log_db.usage import load_history
 from copdns.web.context import AppContext
 
-MOST = 1_000_000  # rows and lines of a file
+MAX_ROWS = 1_000_000  # rows and lines of a file
 _ALWAYS = datetime.fromtimestamp(0, UTC).date()
 
 
-async def kept_of(
-    parts: AppContext, household: str, profile: str, rows: int = MOST, lines: int = MOST
+async def read_personal_data(
+    context: AppContext, household: str, profile: str, rows: int = MAX_ROWS, lines: int = MAX_ROWS
 ) -> PersonalData:
-    """Return it, rows and looks the newest first.
+    """Return it; rows and views have the newest first.
 
-    rows: of look-ups at most.  lines: of looks, and of changes, at most.
+    rows: of the query log, at most.  lines: of views and of changes, at most.
     """
-    now, whose = parts.now(), (household, profile)
-    found = await asyncio.to_thread(parts.log.rows, *whose, rows)
+    now, whose = context.now(), (household, profile)
+    found = await asyncio.to_thread(context.log.rows, *whose, rows)
     return PersonalData(
         rows=tuple(each.row for each in reversed(found)),
-        counts=await asyncio.to_thread(parts.log.counts, *whose),
-        minutes=await asyncio.to_thread(load_history, parts.log.path.parent, *whose, _ALWAYS),
-        appeals=await parts.appeals.appeals(household, profile=profile, limit=MOST),
+        counts=await asyncio.to_thread(context.log.counts, *whose),
+        minutes=await asyncio.to_thread(load_history, context.log.path.parent, *whose, _ALWAYS),
+        appeals=await context.appeals.appeals(household, profile=profile, limit=MAX_ROWS),
         looks=tuple(
-            each  # those that are over are deleted now and then only
-            for each in await parts.looks.of(household, profile, lines)
+            each  # expired ones are deleted only now and then
+            for each in await context.looks.of(household, profile, lines)
             if each.at > now - LOOK_LASTS
         ),
-        changes=await parts.store.changes(household, lines),
-        full_logs=await parts.store.full_logs(household, profile),
+        changes=await context.store.changes(household, lines),
+        full_logs=await context.store.full_logs(household, profile),
+    )
+
+
+def is_untraced_row(policy: Policy, row: LogRow) -> bool:
+    """Tell whether a logged name is a help name: lists learned of it after it was logged."""
+    found = policy.index.find(row.qname)
+    return any(each.list in policy.untraced_lists for each in found) or has_help_prefix(
+        policy, row.qname
     )

@@ -1,4 +1,4 @@
-"""What went wrong, as programs read it: application/problem+json (RFC 9457)."""
+"""Errors for programs: application/problem+json (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-BELOW = "/api/"
+API_PREFIX = "/api/"
 PROBLEM = "application/problem+json"
 
 
@@ -21,7 +21,7 @@ class Mistake(NamedTuple):
 
 
 class Refused(Exception):  # noqa: N818 - no error of ours: a reply
-    """An operation is refused with a status, and says why."""
+    """An operation is refused with an HTTP status and a reason."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Refused(Exception):  # noqa: N818 - no error of ours: a reply
 
 
 def is_for_programs(request: web.Request) -> bool:
-    return request.path.startswith(BELOW)
+    return request.path.startswith(API_PREFIX)
 
 
 def problem(
@@ -47,18 +47,18 @@ def problem(
     mistakes: Sequence[Mistake] = (),
     headers: Mapping[str, str] | None = None,
 ) -> web.Response:
-    """Return the reply that refuses.  detail: a sentence for people.  mistakes: all of them."""
-    said: dict[str, object] = {
-        "type": "about:blank",  # so the title is the status' own (RFC 9457 section 4.2.1)
+    """Return the response that refuses.  detail: a sentence for people.  mistakes: all of them."""
+    values: dict[str, object] = {
+        "type": "about:blank",  # so the title is that of the status (RFC 9457 section 4.2.1)
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
     }
     if mistakes:
-        said["errors"] = [each._asdict() for each in mistakes]
+        values["errors"] = [each._asdict() for each in mistakes]
     more = dict(headers or {})
     if status == web.HTTPUnauthorized.status_code:
         more["WWW-Authenticate"] = "Bearer"
     return web.Response(
-        status=status, body=json.dumps(said).encode(), content_type=PROBLEM, headers=more
+        status=status, body=json.dumps(values).encode(), content_type=PROBLEM, headers=more
     )

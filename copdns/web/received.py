@@ -1,4 +1,4 @@
-"""What a form of ours sends: fields, in UTF-8.  Anything else that comes as a form is refused."""
+"""Read forms of our own pages: fields in UTF-8.  Any other form is refused."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _UTF_8 = frozenset({"utf-8", "utf8"})
 
 
 async def fields_of(request: web.Request) -> Fields:
-    """Return the fields of a form; none of what is no form.
+    """Return the fields of a form; none where the body is not a form.
 
-    Raises HTTPUnsupportedMediaType or HTTPBadRequest for what no page of ours makes a browser
-    send.  A form with a file is for whoever expects one, and reads it part by part.
+    Raises HTTPUnsupportedMediaType or HTTPBadRequest for what no page of ours makes a browser send.
+    A handler that takes a file reads it part by part instead.
     """
     if request.content_type.startswith("multipart/"):
         raise web.HTTPUnsupportedMediaType
-    # Before aiohttp reads it, which takes any codec of Python's for a character set.
+    # Checked first, since aiohttp decodes with any codec of Python's.
     if (request.charset or "utf-8").lower() not in _UTF_8:
         raise web.HTTPUnsupportedMediaType
     try:
@@ -28,3 +28,8 @@ async def fields_of(request: web.Request) -> Fields:
     except UnicodeDecodeError:
         raise web.HTTPBadRequest from None
     return await request.post()
+
+
+def whole_number(text: str, digits: int) -> int | None:
+    """Return the number in a text of at most so many digits; None for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None

@@ -1,8 +1,7 @@
-"""Give a form back that was refused: filled as it was sent, with what is wrong beside its field.
+"""Fill a refused form as it was sent, and put the error beside its field.  Pure.
 
-It works on the page as it is shown afresh, so that no template needs a second way to show its form,
-and a new form has this by itself.  A password, a code for one time and a file are never filled in.
-Pure.
+It edits the page's HTML, so templates need no second way to show a form, and a new form works
+without more.  Passwords, one-time codes and files are never filled in.
 """
 
 from __future__ import annotations
@@ -13,45 +12,47 @@ from html import escape
 from html.parser import HTMLParser
 from itertools import accumulate
 
-Sent = Mapping[str, Sequence[str]]
+SentFields = Mapping[str, Sequence[str]]
 
-TOLD = "what-is-wrong"  # the id of the sentence
+ERROR_ID = "what-is-wrong"  # the id of the sentence
 _BUTTONS = frozenset({"submit", "button", "reset", "image"})
 _NEVER = frozenset({"password", "file"})
 _CHOICES = frozenset({"checkbox", "radio"})
 
 
-def given_back(page: str, action: str, sent: Sent, what: str, name: str = "") -> str | None:
-    """Return the page with its form filled; None where it has no form that somebody fills in.
+def refill_form(page: str, action: str, sent: SentFields, what: str, name: str = "") -> str | None:
+    """Return the page with its form filled in; None where it has no form with fields.
 
     action: where the form was sent to.  what: the sentence, as HTML.  name: of the field that it is
-    about; "", or one that the form does not show: the sentence stands at the form's beginning.
+    about; where that is "" or not in the form, the sentence goes to the form's beginning.
     """
-    form = _meant(_read(page, action), sent)
+    form = _find_sent_form(_read_forms(page, action), sent)
     if form is None:
         return None
-    edits = [*_fill(form, sent), _tell(form, what, name), *_tags(form)]
+    edits = [*_fill(form, sent), _error_edit(form, what, name), *_tag_edits(form)]
     for start, end, text in sorted(edits, reverse=True):
         page = page[:start] + text + page[end:]
     return page
 
 
-Edit = tuple[int, int, str]  # from where to where in the page something else stands
+Edit = tuple[int, int, str]  # start and end in the page, and the new text
 
 
 @dataclass(slots=True)
 class _Tag:
-    """A start tag, and where it stands in the page.  end: behind its closing tag, if it has one."""
+    """A start tag and its place in the page.
+
+    behind: where the start tag ends.  inside: the details, fieldset and label elements around it,
+    the outermost first.  until: where its content ends; 0 without an end tag.  text: of an option.
+    """
 
     tag: str
     attrs: dict[str, str | None]
     start: int
     behind: int
-    inside: tuple[
-        _Tag, ...
-    ] = ()  # the details, fieldsets and labels around it, the outermost first
-    until: int = 0  # where its content ends
-    text: str = ""  # of an option
+    inside: tuple[_Tag, ...] = ()
+    until: int = 0
+    text: str = ""
 
     def get(self, name: str) -> str:
         return self.attrs.get(name) or ""
@@ -67,25 +68,25 @@ class _Tag:
         usual = "on" if self.kind in _CHOICES else self.text.strip()
         return self.get("value") if "value" in self.attrs else usual
 
-    def written(self) -> str:
-        """Return the tag as it is written with its attributes as they are now."""
+    def markup(self) -> str:
+        """Return the tag as HTML, with its attributes as they are now."""
         parts = (each if v is None else f'{each}="{escape(v)}"' for each, v in self.attrs.items())
         return f"<{' '.join((self.tag, *parts))}>"
 
     def edit(self) -> Edit:
-        return self.start, self.behind, self.written()
+        return self.start, self.behind, self.markup()
 
 
 @dataclass(slots=True)
 class _Form:
     tag: _Tag
     controls: list[_Tag] = field(default_factory=list)
-    options: dict[int, list[_Tag]] = field(default_factory=dict)  # of a select, by where it stands
+    options: dict[int, list[_Tag]] = field(default_factory=dict)  # of a select, by its start
     heads: list[_Tag] = field(default_factory=list)  # headings and legends
 
     @property
-    def typed(self) -> list[_Tag]:
-        """What somebody fills in."""
+    def fields(self) -> list[_Tag]:
+        """The controls that somebody fills in."""
         return [each for each in self.controls if each.kind not in _BUTTONS | {"hidden"}]
 
 
@@ -99,8 +100,8 @@ class _Reader(HTMLParser):
         self._lines = (0, *accumulate(len(line) + 1 for line in page.split("\n")))
         self._around: list[_Tag] = []
         self._form: _Form | None = None
-        self._open: _Tag | None = None  # a heading, option or textarea that goes on
-        self._suggests = False  # in a datalist: its options are nobody's choice yet
+        self._open: _Tag | None = None  # a heading, option or textarea without its end tag yet
+        self._suggests = False  # in a datalist, whose options are suggestions only
 
     def _here(self) -> int:
         line, column = self.getpos()
@@ -147,99 +148,100 @@ class _Reader(HTMLParser):
             self._around.pop()
 
 
-def _read(page: str, action: str) -> list[_Form]:
+def _read_forms(page: str, action: str) -> list[_Form]:
     reader = _Reader(page, action)
     reader.feed(page)
     reader.close()
     return reader.forms
 
 
-def _meant(forms: list[_Form], sent: Sent) -> _Form | None:
-    """Return the form that was sent: several can go to the same address."""
-    fit = [each for each in forms if each.typed and _fits(each, sent)]
-    return max(fit, key=lambda each: _same(each, sent), default=None)
+def _find_sent_form(forms: list[_Form], sent: SentFields) -> _Form | None:
+    """Return the form that was sent: several may go to the same address."""
+    fit = [each for each in forms if each.fields and _fits(each, sent)]
+    return max(fit, key=lambda each: _count_equal(each, sent), default=None)
 
 
-def _fits(form: _Form, sent: Sent) -> bool:
-    """Tell whether a browser sends these fields for a form; what it leaves out may be missing."""
+def _fits(form: _Form, sent: SentFields) -> bool:
+    """Tell whether a browser could send these fields for a form.  Unchecked controls may be
+    missing."""
     names = {each.get("name") for each in form.controls}
     optional = _BUTTONS | _CHOICES | {"file", "select"}
     always = {each.get("name") for each in form.controls if each.kind not in optional}
     return not sent or always <= set(sent) <= names
 
 
-def _same(form: _Form, sent: Sent) -> int:
-    """Return how many of the values that nobody types are those that were sent."""
-    given = (each for each in form.controls if each.kind in _BUTTONS | {"hidden"})
-    return sum(each.value in sent.get(each.get("name"), ()) for each in given)
+def _count_equal(form: _Form, sent: SentFields) -> int:
+    """Return how many hidden fields and buttons have the values that were sent."""
+    controls = (each for each in form.controls if each.kind in _BUTTONS | {"hidden"})
+    return sum(each.value in sent.get(each.get("name"), ()) for each in controls)
 
 
-def _fill(form: _Form, sent: Sent) -> Iterator[Edit]:
-    """Fill the controls as they were sent, and open what hides one that is not empty."""
+def _fill(form: _Form, sent: SentFields) -> Iterator[Edit]:
+    """Fill the controls as they were sent, and open the details around those that are not empty."""
     left = {name: list(values) for name, values in sent.items()}
-    for each in form.typed if sent else ():
+    for each in form.fields if sent else ():
         values = left.get(each.get("name"), [])
         if each.kind in _NEVER or each.get("autocomplete") == "one-time-code":
             continue
         if each.kind in _CHOICES:
-            _mark(each, "checked", values)
-            given = "checked" in each.attrs
+            _set_flag(each, "checked", values)
+            is_filled = "checked" in each.attrs
         elif each.tag == "select":
             for option in form.options.get(each.start, ()):
-                _mark(option, "selected", values)
-            given = False
+                _set_flag(option, "selected", values)
+            is_filled = False
         else:
-            typed = values.pop(0) if values else ""
-            given = bool(typed)
-            if each.tag == "textarea":  # whose first line break does not count (HTML 13.1.2.5)
-                yield each.behind, each.until, f"\n{escape(typed)}"
+            text = values.pop(0) if values else ""
+            is_filled = bool(text)
+            if each.tag == "textarea":  # browsers drop its first line break (HTML 13.1.2.5)
+                yield each.behind, each.until, f"\n{escape(text)}"
             else:
-                each.attrs["value"] = typed
-        if given:
-            _show(each)
+                each.attrs["value"] = text
+        if is_filled:
+            _open_details(each)
 
 
-def _mark(control: _Tag, word: str, values: Sequence[str]) -> None:
+def _set_flag(control: _Tag, word: str, values: Sequence[str]) -> None:
     control.attrs.pop(word, None)
     if control.value in values:
         control.attrs[word] = None
 
 
-def _show(control: _Tag) -> None:
+def _open_details(control: _Tag) -> None:
     for each in control.inside:
         if each.tag == "details":
             each.attrs["open"] = None
 
 
-def _tell(form: _Form, what: str, name: str) -> Edit:
-    """Return the sentence at its place; whoever sent the form is led there."""
-    _show(form.tag)
-    about = [each for each in form.typed if name and each.get("name") == name]
+def _error_edit(form: _Form, what: str, name: str) -> Edit:
+    """Return the edit that inserts the sentence; the field is marked and gets the focus."""
+    _open_details(form.tag)
+    about = [each for each in form.fields if name and each.get("name") == name]
     if not about:
         place = _beginning(form)
-        text = f'<p class="error" role="alert" id="{TOLD}" tabindex="-1" autofocus>{what}</p>'
+        text = f'<p class="error" role="alert" id="{ERROR_ID}" tabindex="-1" autofocus>{what}</p>'
         return place, place, text
     for each in about[:1] if about[0].kind not in _CHOICES else about:
-        described = f"{each.get('aria-describedby')} {TOLD}"
+        described = f"{each.get('aria-describedby')} {ERROR_ID}"
         each.attrs["aria-describedby"] = described.strip()
         if each.kind != "radio":
             each.attrs["aria-invalid"] = "true"
     about[0].attrs["autofocus"] = None
-    _show(about[0])
+    _open_details(about[0])
     place = _before(form, about[0])
-    # A span, which may stand within a paragraph.
-    return place, place, f'<span class="error" role="alert" id="{TOLD}">{what}</span>'
+    # A span, since a paragraph may be around it.
+    return place, place, f'<span class="error" role="alert" id="{ERROR_ID}">{what}</span>'
 
 
 def _beginning(form: _Form) -> int:
-    """Return the place behind the form's heading, or where it begins without one."""
-    first = form.typed[0].start
+    """Return the place after the form's heading, or the form's beginning without one."""
+    first = form.fields[0].start
     heads = [each for each in form.heads if each.tag != "legend" and each.start < first]
     return _behind(heads[0]) if heads else form.tag.behind
 
 
 def _before(form: _Form, control: _Tag) -> int:
-    """Return the place before a field; of one of several choices, before all of them."""
+    """Return the place before a field; before all of several choices."""
     if control.kind not in _CHOICES:
         return control.start
     around = [each for each in control.inside if each.start > form.tag.start]
@@ -254,9 +256,9 @@ def _behind(head: _Tag) -> int:
     return head.until + len(f"</{head.tag}>")
 
 
-def _tags(form: _Form) -> Iterator[Edit]:
-    """Yield the tags whose attributes may be others by now, each once."""
+def _tag_edits(form: _Form) -> Iterator[Edit]:
+    """Yield an edit for each tag whose attributes may have changed."""
     options = (each for several in form.options.values() for each in several)
-    tags = [*form.typed, *options, *form.tag.inside]
-    tags += [around for each in form.typed for around in each.inside]
-    yield from {each.start: (each.start, each.behind, each.written()) for each in tags}.values()
+    tags = [*form.fields, *options, *form.tag.inside]
+    tags += [around for each in form.fields for around in each.inside]
+    yield from {each.start: (each.start, each.behind, each.markup()) for each in tags}.values()

@@ -1,4 +1,4 @@
-"""Read what a month's report is made of, for the desk, the API and the child's page."""
+"""Read the data of a monthly report, for the dashboard, the API and the child's page."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ from copdns.time.days import local_time, starts_at, zone_of
 from copdns.time.minutes import Usage
 from copdns.web.context import AppContext
 
-_EVERY = 100_000
+_MAX_APPEALS = 100_000
 _MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 
 
-class Kept(NamedTuple):
-    """What is kept of a month.  counts: as guardians see them; over: of the days that are over."""
+class MonthData(NamedTuple):
+    """What is recorded of a month.  counts: as guardians see them.  over: counts of the days that
+    are over."""
 
     counts: tuple[tuple[CountKey, int], ...]
     over: tuple[tuple[CountKey, int], ...]
@@ -42,52 +43,51 @@ class Kept(NamedTuple):
     lists: tuple[ListUse, ...]
 
 
-def month_in(text: str, household: Household, now: float) -> Month:
-    """Return the month that somebody asked for, such as 2026-11; without one, or for one to come,
-    that of now."""
-    this = month_of(local_time(now, zone_of(household.timezone)).date(), household.timezone)
+def parse_month(text: str, household: Household, now: float) -> Month:
+    """Return the month of a text such as 2026-11; the current month for "" or a month to come."""
+    this_month = month_of(local_time(now, zone_of(household.timezone)).date(), household.timezone)
     if not _MONTH.fullmatch(text):
-        return this
-    asked = month_of(date.fromisoformat(f"{text}-01"), household.timezone)
-    return asked if asked.start < this.start else this
+        return this_month
+    wanted = month_of(date.fromisoformat(f"{text}-01"), household.timezone)
+    return wanted if wanted.start < this_month.start else this_month
 
 
-async def kept_of(parts: AppContext, household: Household, month: Month) -> Kept:
-    """Return it; the log is read in another thread."""
-    library, home, now = parts.live().library, household.id, parts.now()
+async def read_month(context: AppContext, household: Household, month: Month) -> MonthData:
+    """Return the data of a month; a thread reads the query log."""
+    library, home, now = context.snapshot().library, household.id, context.now()
     zone = zone_of(household.timezone)
     today = starts_at(local_time(now, zone).date(), 0, zone)
-    hidden, log = build_mask(discreet_names(), library), parts.log
-    found = await asyncio.to_thread(audit_results.load_results, parts.folder)
+    hidden, log = build_mask(discreet_names(), library), context.log
+    found = await asyncio.to_thread(audit_results.load_results, context.folder)
     percent = found.percent if found else lambda _: None
-    errors = await parts.appeals.list_errors(home)
-    return Kept(
+    errors = await context.appeals.list_errors(home)
+    return MonthData(
         hidden.counts(await asyncio.to_thread(log.sum_counts, home, month.start, month.end)),
         await asyncio.to_thread(log.sum_counts, home, month.start, min(month.end, today)),
-        await asyncio.to_thread(load_history, parts.folder, home, None, month.first),
-        await parts.appeals.appeals(home, limit=_EVERY),
+        await asyncio.to_thread(load_history, context.folder, home, None, month.first),
+        await context.appeals.appeals(home, limit=_MAX_APPEALS),
         tuple(lists_of(library.statuses, library.index, errors, percent)),
     )
 
 
-async def report_of(parts: AppContext, household: Household, month: Month) -> Report:
-    """Return what guardians read, who are to be noted as having looked before."""
-    kept, now = await kept_of(parts, household, month), parts.now()
+async def build_report(context: AppContext, household: Household, month: Month) -> Report:
+    """Return the report for guardians.  Callers record the view first."""
+    data, now = await read_month(context, household, month), context.now()
     return Report(
         month,
-        since_of(parts, month),
+        since_of(context, month),
         min(month.end, now),
-        people_of(household, kept.counts, kept.usages, month, now),
-        appeals_of(kept.appeals, month),
-        kept.lists,
+        people_of(household, data.counts, data.usages, month, now),
+        appeals_of(data.appeals, month),
+        data.lists,
     )
 
 
-def since_of(parts: AppContext, month: Month) -> float:
-    """Return since when counts of a month are here."""
-    return counted_from(month, parts.now(), parts.settings().log.counts_days)
+def since_of(context: AppContext, month: Month) -> float:
+    """Return since when there are counts of a month, in seconds since the epoch."""
+    return counted_from(month, context.now(), context.settings().log.counts_days)
 
 
 def children_of(household: Household, now: float) -> tuple[str, ...]:
-    """Return the ids of those whom a report is about."""
+    """Return the ids of the people whom a report is about."""
     return tuple(each.id for each in household.profiles if each.band_at(now).is_child)

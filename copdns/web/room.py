@@ -1,6 +1,6 @@
-"""Which connection makes room for a new one: the oldest of whoever has the most.
+"""Which connection to close for a new one: the oldest of the network with the most.  Pure.
 
-Pure; a device with IPv6 has many addresses, so that those of one network count as one.
+A device with IPv6 has many addresses, so those of one /64 count as one.
 """
 
 from __future__ import annotations
@@ -10,25 +10,25 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 
-_NETWORK = 64  # bits
+_NETWORK_BITS = 64  # an IPv6 network of a household
 
 
-def to_drop(peers: Sequence[str]) -> int:
-    """Return the place of the connection that goes.  peers: addresses, the oldest first; not none.
+def connection_to_drop(peers: Sequence[str]) -> int:
+    """Return the index of the connection to close.  peers: addresses, the oldest first; not empty.
 
-    Nobody who opens a few loses one to whoever opens thousands.
+    A client with few connections never loses one to a client with thousands.
     """
-    whose = [_whose(each) for each in peers]
+    whose = [_network_of(each) for each in peers]
     ((most, _),) = Counter(whose).most_common(1)
     return whose.index(most)
 
 
-@lru_cache(4096)  # in a flood it is asked of each of them for each that comes
-def _whose(peer: str) -> str:
+@lru_cache(4096)  # a flood calls it for every connection, each time
+def _network_of(peer: str) -> str:
     try:
         address = ip_address(peer.partition("%")[0])
     except ValueError:
         return peer
     if not isinstance(address, IPv6Address) or address.ipv4_mapped:
         return str(address)
-    return str(int(address) >> (128 - _NETWORK))
+    return str(int(address) >> (128 - _NETWORK_BITS))

@@ -29,7 +29,7 @@ from copdns.web.context import PARTS, AppContext
 from copdns.web.desk import inbox, overview
 from copdns.web.desk.account import accounts, login, notices, own_account
 from copdns.web.desk.activity import changes, log, report, statistics
-from copdns.web.desk.activity.live_log import Following
+from copdns.web.desk.activity.live_log import LogFollowers
 from copdns.web.desk.household import (
     agreement,
     checks,
@@ -49,10 +49,10 @@ from copdns.web.desk.person import rules as person_rules
 from copdns.web.desk.person import settings as person_settings
 from copdns.web.desk.time import calendar, give_time, person_time, schedules, tickets
 from copdns.web.forms import Page, form
-from copdns.web.middlewares import GUARDS, MOST_SENT
+from copdns.web.middlewares import GUARDS, MAX_BODY
 from copdns.web.pages import HOUSE_LANGUAGE
 
-# The pages that have forms which can be refused: they come again, filled.
+# Pages with forms, shown again with the input where a form is refused.
 SET_UP = Page("/guardian/setup", login.set_up_form)
 JOIN = Page("/guardian/join", accounts.join_form)
 STEP = Page("/guardian/wizard/{step}", wizard.step)
@@ -65,22 +65,22 @@ CALENDAR = Page("/guardian/calendar", calendar.calendar)
 TICKETS = Page("/guardian/tickets", tickets.tickets)
 PEOPLE = Page("/guardian/people", people.people)
 PERSON = Page("/guardian/people/{person}", people.person)
-CLOSED = Page("/guardian/people/{person}/closed", person_settings.closed)
+CLOSED = Page("/guardian/people/{person}/closed", person_settings.closed_settings)
 SEARCH = Page("/guardian/people/{person}/search", person_settings.search)
 PRESET = Page("/guardian/people/{person}/preset", person_settings.preset)
 RULES = Page("/guardian/people/{person}/rules", person_rules.rules)
-OPEN = Page("/guardian/people/{person}/open", always_allowed.opened)
-KEPT = Page("/guardian/people/{person}/kept", person_privacy.kept)
+OPEN = Page("/guardian/people/{person}/open", always_allowed.always_allowed)
+KEPT = Page("/guardian/people/{person}/kept", person_privacy.privacy)
 NAMES = Page("/guardian/names", names.names)
 DEVICES = Page("/guardian/devices", devices.devices)
-ASKED = Page("/ask/{appeal}", ask.asked)
+ASKED = Page("/ask/{appeal}", ask.appeal_page)
 
 ROUTES = (
     web.get("/healthz", health.healthz),
     web.get("/readyz", health.readyz),
     web.get("/metrics", health.metrics),
     web.get("/static/{file}", static.static),
-    web.get("/", start_page.door),
+    web.get("/", start_page.start_page),
     web.get("/why/{code}", start_page.why),
     web.get("/rules", rules.rules),
     web.get("/month", month.month),
@@ -94,7 +94,7 @@ ROUTES = (
     web.get(*ASKED),
     web.post("/ask/{appeal}/withdraw", ask.withdraw),
     form("/ask/{appeal}/disagree", ask.disagree, ASKED),
-    web.get("/guardian", overview.without_stroke),
+    web.get("/guardian", overview.add_slash),
     web.get("/guardian/login", login.login_form),
     web.post("/guardian/login", login.login),
     web.post("/guardian/logout", login.logout),
@@ -223,13 +223,13 @@ ROUTES = (
     web.post("/consent/yes", consent.agree),
     web.post("/consent/no", consent.refuse),
     web.post("/consent/end", consent.take_back),
-    web.get("/help", help_pages.helping),
+    web.get("/help", help_pages.help_page),
     web.post("/help/country", help_pages.choose_country),
     web.get("/bad", report_harm.bad),
     web.post("/bad/tell", report_harm.tell),
     web.get("/whose", claim_device.whose),
     web.post("/whose/ask", claim_device.ask),
-    web.post("/whose/pin", claim_device.say),
+    web.post("/whose/pin", claim_device.enter_pin),
     web.post("/whose/end", claim_device.end),
     web.get("/ticket", ticket.form),
     web.post("/ticket", ticket.redeem),
@@ -237,13 +237,13 @@ ROUTES = (
 )
 
 
-def application(parts: AppContext) -> web.Application:
+def application(context: AppContext) -> web.Application:
     """Return the web application."""
-    app = web.Application(middlewares=GUARDS, client_max_size=MOST_SENT)
-    app[PARTS] = parts
-    homes = parts.live
+    app = web.Application(middlewares=GUARDS, client_max_size=MAX_BODY)
+    app[PARTS] = context
+    homes = context.snapshot
     app[HOUSE_LANGUAGE] = lambda: next((e.language for e in homes().households.values()), "")
-    app[log.FOLLOWING] = following = Following(parts.log)
+    app[log.FOLLOWERS] = following = LogFollowers(context.log)
     app.on_shutdown.append(lambda _: following.close())
     app[PACE] = Pace()
     add_feed(app)

@@ -1,4 +1,4 @@
-"""The style sheet, the script and the pictures of pages."""
+"""Serve style sheets, scripts and pictures."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from aiohttp import web
 
 from copdns.web.context import context_of
 
-_KEPT = "public, max-age=31536000, immutable"  # a file that changed has another address
+_FOR_GOOD = "public, max-age=31536000, immutable"  # a changed file has another URL
 
 
 async def static(request: web.Request) -> web.Response:
-    """A file of those that ship."""
+    """Return a file that ships."""
     found = context_of(request).pages.file(request.match_info["file"])
     if found is None:
         raise web.HTTPNotFound
-    kept = _KEPT if request.query_string == found.version else "no-cache"
-    return web.Response(body=found.octets, content_type=found.kind, headers={"Cache-Control": kept})
+    cache_control = _FOR_GOOD if request.query_string == found.version else "no-cache"
+    return web.Response(
+        body=found.octets, content_type=found.kind, headers={"Cache-Control": cache_control}
+    )

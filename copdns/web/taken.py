@@ -1,4 +1,4 @@
-"""All that is kept of a person: one document of it, and how it goes for good."""
+"""All that is recorded of a person: export it as one document, and erase it for good."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from copdns.model.household import Household, Profile
 from copdns.privacy.masked_names import build_mask
 from copdns.privacy.personal_data import export_data
 from copdns.web.context import AppContext
-from copdns.web.personal_data import kept_of
+from copdns.web.personal_data import read_personal_data
 
 
-async def document_of(
-    parts: AppContext, actor: Actor, household: Household, profile: Profile, now: int
+async def export_document(
+    context: AppContext, actor: Actor, household: Household, profile: Profile, now: int
 ) -> dict[str, Any]:
-    """Return all that is kept of somebody, as plain values; the person sees that it was taken.
+    """Return all that is recorded of a person, as plain values for JSON.
 
-    That line of the look is the one thing that reading writes.
+    It records this view, which the person sees; nothing else is written.
     """
-    await parts.looks.note(actor, profile.id, ViewedPart.EXPORT, now)
-    hidden = build_mask(discreet_names(), parts.live().library)
-    kept = await kept_of(parts, household.id, profile.id)
-    mine = actor.profile == profile.id
-    return export_data(household, profile, kept, now, None if mine else hidden)
+    await context.looks.note(actor, profile.id, ViewedPart.EXPORT, now)
+    mask = build_mask(discreet_names(), context.snapshot().library)
+    data = await read_personal_data(context, household.id, profile.id)
+    is_own = actor.profile == profile.id
+    return export_data(household, profile, data, now, None if is_own else mask)
 
 
-async def erase_kept(
-    parts: AppContext, actor: Actor, household: str, profile: str, now: int
+async def erase_records(
+    context: AppContext, actor: Actor, household: str, profile: str, now: int
 ) -> None:
-    """Delete what was written down of look-ups, minutes and appeals; twice is harmless."""
-    # First the line: no erasure without one, even when somebody pulls the plug.
+    """Delete a person's lookups, minutes and appeals; a second call is harmless."""
+    # The audit line comes first, so that no erasure lacks it after a power cut.
     what = f"profile {profile}: records deleted (lookups, minutes, requests)"
-    await parts.store.note(household, actor.name, what, now)
-    await asyncio.to_thread(parts.log.erase, household, profile, float(now))
-    await parts.appeals.erase(household, profile)
+    await context.store.note(household, actor.name, what, now)
+    await asyncio.to_thread(context.log.erase, household, profile, float(now))
+    await context.appeals.erase(household, profile)

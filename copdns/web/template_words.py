@@ -1,11 +1,10 @@
 """Let templates speak: `{{ _("...") }}`, `{{ ngettext("...", "...", n) }}`, `{{ pgettext(...) }}`.
 
-One environment serves every language: a page is rendered with `phrases`, and its texts are
-translated by that.  Values of placeholders are escaped as everything else.  `{{ error | told }}` is
-what an error says; `{{ text | coded }}` shows what stands between backticks as code.
-`{{ labelled(name, words) }}` puts a colon between two things, for languages differ in its spaces;
-`{% call labelled(name) %}...{% endcall %}` does so where the second one is longer, and
-`{{ name | bdi }}` keeps a name's own direction.
+One environment serves every language: each page is rendered with its `phrases`, which translate the
+texts.  Values of placeholders are escaped.  `{{ error | told }}` gives the sentence of an error,
+and `{{ text | coded }}` marks text in backticks as code.  `{{ labelled(name, words) }}` puts a
+colon between two things, since languages differ in the spaces around it; `{% call labelled(name)
+%}...{% endcall %}` does the same with a block.  `{{ name | bdi }}` isolates a name's direction.
 """
 
 from __future__ import annotations
@@ -22,24 +21,24 @@ from copdns.model.sentences import Sentence, UserError
 from copdns.words.phrases import Phrases
 
 
-def speak(environment: Environment) -> None:
-    """Make an environment translate by the `phrases` that each page is rendered with.
+def install_translations(environment: Environment) -> None:
+    """Make an environment translate with the `phrases` that each page is rendered with.
 
-    A text is a format always: a percent sign in one is written `%%`.
+    A text is always a format: write a percent sign as `%%`.
     """
     environment.add_extension("jinja2.ext.i18n")
     environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
         _gettext, _ngettext, newstyle=True, pgettext=_pgettext, npgettext=_npgettext
     )
-    environment.filters["told"] = _told
-    environment.filters["coded"] = coded
-    environment.filters["listed"] = _listed
+    environment.filters["told"] = _error_text
+    environment.filters["coded"] = mark_code
+    environment.filters["listed"] = _join_list
     environment.filters["bdi"] = _bdi
-    environment.globals["labelled"] = _labelled
+    environment.globals["labelled"] = _add_label
 
 
-def coded(text: str) -> Markup:
-    """Return a text, escaped, with what stands between backticks as code."""
+def mark_code(text: str) -> Markup:
+    """Return a text, escaped, with <code> for what is in backticks."""
     return Markup(_CODE.sub(r'<code dir="ltr">\1</code>', str(escape(text))))  # noqa: S704 - escaped
 
 
@@ -47,9 +46,9 @@ _CODE = re.compile(r"`([^`<>]+)`")
 
 
 @pass_context
-def _told(context: Context, said: UserError | Sentence) -> Markup:
-    sentences = said.sentences if isinstance(said, UserError) else (said,)
-    return coded(_phrases(context).tell(*sentences))
+def _error_text(context: Context, error: UserError | Sentence) -> Markup:
+    sentences = error.sentences if isinstance(error, UserError) else (error,)
+    return mark_code(_phrases(context).tell(*sentences))
 
 
 @pass_context
@@ -73,17 +72,17 @@ def _npgettext(context: Context, about: str, one: str, many: str, count: int) ->
 
 
 @pass_context
-def _listed(context: Context, items: Iterable[str]) -> str:
-    """Return things one after the other, as the language puts them."""
+def _join_list(context: Context, items: Iterable[str]) -> str:
+    """Return things as a list in a sentence of the language: "a, b and c"."""
     whole = _phrases(context).listed([escape(each) for each in items])
     return Markup(whole)  # noqa: S704 - each of them is escaped
 
 
 @pass_context
-def _labelled(
+def _add_label(
     context: Context, what: str, more: str = "", caller: Callable[[], str] | None = None
 ) -> Markup:
-    """Return something and what is said of it; caller: gives that where it is a block."""
+    """Return a label and what it labels.  caller: gives the second part, where that is a block."""
     both = [escape(each).strip() for each in (what, caller() if caller else more)]
     return Markup(_phrases(context).labelled(*both))  # noqa: S704 - each of them is escaped
 

@@ -1,9 +1,10 @@
-"""Devices for the desk: those that were seen in the network, and those that somebody writes in."""
+"""Devices for the dashboard: those seen in the network, and those that somebody types in."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from pathlib import Path
 
 from aiohttp import web
 
@@ -17,19 +18,30 @@ from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.log_db.unknown_devices import load_unknown_devices
 from copdns.web.context import context_of
 
-LONGEST_KNOWN = 400  # letters: some MAC addresses and some of IPv6
+MAX_KNOWN_BY = 400  # characters: several MAC and IPv6 addresses
 
 
-async def visitors_of(request: web.Request, household: str) -> tuple[UnknownDevice, ...]:
-    """Return those that nobody named, what was seen last first."""
+async def unknown_devices_of(request: web.Request, household: str) -> tuple[UnknownDevice, ...]:
+    """Return the devices seen in the network that are nobody's, the last seen first."""
     found = await asyncio.to_thread(load_unknown_devices, context_of(request).folder)
     unknown = [each for each in found if each.household == household and not each.device]
     return tuple(sorted(unknown, key=lambda each: (-each.last, -each.first)))
 
 
-def known_in(typed: str) -> KnownBy:
-    """Return by what a device is known, as somebody wrote it; raise HouseholdError."""
-    if len(typed) > LONGEST_KNOWN:
+async def unassigned_devices(folder: Path, household: Household) -> list[UnknownDevice]:
+    """Return the devices seen in the network that none of the household's is known by."""
+    found = await asyncio.to_thread(load_unknown_devices, folder)
+    taken = {text for each in household.devices for text in (*each.macs, *each.addresses)}
+    return [
+        each
+        for each in found
+        if each.household == household.id and (each.mac or each.address) not in taken
+    ]
+
+
+def parse_known_by(typed: str) -> KnownBy:
+    """Return the MAC addresses and addresses in a text; raise HouseholdError."""
+    if len(typed) > MAX_KNOWN_BY:
         raise HouseholdError("Enter only a few addresses", name="known")
     try:
         found = parse_field(known_by, typed)
@@ -40,8 +52,9 @@ def known_in(typed: str) -> KnownBy:
     return found
 
 
-def written_in(household: Household, name: str, profile: str, known: KnownBy) -> Household:
-    """Return the household with a device that somebody wrote in; the same twice is one."""
+def add_typed_device(household: Household, name: str, profile: str, known: KnownBy) -> Household:
+    """Return the household with a device that somebody typed in; the same one twice is added
+    once."""
     for each in household.devices:
         if each.profile == profile and (each.addresses, each.macs) == known:
             return household
@@ -50,8 +63,9 @@ def written_in(household: Household, name: str, profile: str, known: KnownBy) ->
     return add_device(household, new, profile, known.addresses, called, known.macs)
 
 
-async def end_guests(request: web.Request, actor: Actor, visitor: UnknownDevice) -> None:
-    """End what an unknown device was for a while: it has an owner now, whom a guest outranks."""
+async def end_guests_of(request: web.Request, actor: Actor, visitor: UnknownDevice) -> None:
+    """End the guest access of an unknown device, which has an owner now: guest rules would go
+    first."""
     macs = (visitor.mac,) if visitor.mac else ()
     await end_guests_at(request, actor, (visitor.address,), macs)
 
@@ -59,9 +73,9 @@ async def end_guests(request: web.Request, actor: Actor, visitor: UnknownDevice)
 async def end_guests_at(
     request: web.Request, actor: Actor, addresses: Collection[str], macs: Collection[str]
 ) -> None:
-    """End what was let in for a while at any of these."""
-    parts = context_of(request)
-    now = int(parts.now())
-    for each in await parts.guests.of(actor.household, now):
+    """End guest access at these addresses and MAC addresses."""
+    context = context_of(request)
+    now = int(context.now())
+    for each in await context.guests.of(actor.household, now):
         if each.address in addresses or each.mac in macs:
-            await parts.guests.end(actor.household, each.id, actor.name, now)
+            await context.guests.end(actor.household, each.id, actor.name, now)

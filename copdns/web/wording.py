@@ -1,4 +1,4 @@
-"""Say a verdict in the reader's language and words, for templates: `say.why(verdict)`."""
+"""Say a verdict in the reader's language, for templates: `say.why(verdict)`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from copdns.model.household import Household
 from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind
 from copdns.model.verdict import Verdict
 from copdns.web.context import context_of
-from copdns.web.languages import spoken
+from copdns.web.languages import phrases_in
 from copdns.web.pages import language_of
 from copdns.words import child, desk
 from copdns.words.appeals import STANDS, StatusText, appeal_status
@@ -26,7 +26,7 @@ from copdns.words.former_notes import note_now
 from copdns.words.levels import Level
 from copdns.words.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases
 
-# What the desk calls the steps of the order of decision, by their titles in `policy/steps.py`.
+# The dashboard's names of the steps of decision, by their titles in `policy/steps.py`.
 STEPS = {
     "client allowed here": Phrase("step", "Device access"),
     "special and own names": Phrase("step", "Local and special names"),
@@ -67,8 +67,8 @@ GROUPS = {
 }
 
 
-class Stands(NamedTuple):
-    """How far a question is, in words.  until: as of a `Standing`."""
+class AppealProgress(NamedTuple):
+    """The state of an appeal, in words.  until: see `AppealStatus`."""
 
     text: str
     stand: StatusText
@@ -86,27 +86,27 @@ class Wording:
     now: float
 
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
-        return self._said(child.why(_whole(verdict), self.level))
+        return self._say(child.why(_full_verdict(verdict), self.level))
 
     def until(self, verdict: Verdict | ContestedVerdict) -> str:
-        return self._said(child.until(_whole(verdict), self.level))
+        return self._say(child.until(_full_verdict(verdict), self.level))
 
     def hop(self, verdict: Verdict | ContestedVerdict) -> str:
-        return self._said(child.hop(_whole(verdict), self.level))
+        return self._say(child.hop(_full_verdict(verdict), self.level))
 
     def what_next(self, verdict: Verdict | ContestedVerdict) -> str:
-        return self._said(child.what_next(_whole(verdict), self.level))
+        return self._say(child.what_next(_full_verdict(verdict), self.level))
 
     def because(self, reason: DecisionReason) -> str:
-        """Return why an appeal was answered so."""
+        """Return the reason for the answer to an appeal."""
         return self.phrases.gettext(TOLD[reason])
 
     def step_title(self, title: str) -> str:
-        """Return what the desk calls a step of the order of decision."""
+        """Return the dashboard's name for a step of the order of decision."""
         return self.phrases.pgettext(*STEPS[title])
 
     def category(self, slug: str) -> str:
-        name = self._called(slug)
+        name = self._category_name(slug)
         return self.phrases.pgettext(*name) if name else self.title("category", slug)
 
     def categories(self, slugs: Iterable[str]) -> list[str]:
@@ -116,16 +116,16 @@ class Wording:
         return [self.title("service", each) for each in slugs]
 
     def about_category(self, slug: str) -> str:
-        about = self._about(slug)
+        about = self._category_note(slug)
         return self.phrases.pgettext(*about) if about else ""
 
     def note(self, text: str) -> str:
-        """Return a reason that stands beside a rule: a preset's in the reader's language, one that
-        a person wrote as it is."""
+        """Return the note of a rule: a preset's in the reader's language, a person's as written."""
         return self.phrases.gettext(note_now(text)) if text else ""
 
     def subject(self, subject: Subject) -> str:
-        """Return what a schedule or a budget is about: a category, a service, a list, or a name."""
+        """Return the name of what a schedule or budget is about: a category, a service, a list, or
+        a site."""
         if not isinstance(subject, Topic):
             return str(subject)
         if subject.kind is TopicKind.CATEGORY:
@@ -133,11 +133,11 @@ class Wording:
         return self.title(str(subject.kind), subject.slug)
 
     def subjects(self, about: Sequence[Subject]) -> str:
-        """Return all that something is about; "" for everything."""
+        """Return the names of all that something is about; "" for everything."""
         return self.phrases.listed([self.subject(each) for each in about])
 
     def step(self, number: int) -> str:
-        """Return what a step of the order asks."""
+        """Return what a step of the order of decision asks."""
         return self.phrases.pgettext(*child.STEPS[number])
 
     def slots(self, schedule: Schedule) -> str:
@@ -150,49 +150,49 @@ class Wording:
         return f"{self.phrases.listed(days)} {clock}"
 
     def minutes(self, budget: Budget) -> str:
-        """Return how many minutes there are on which days."""
+        """Return the minutes of a budget by day."""
         return self.phrases.listed([self._minutes(*each) for each in budget.minutes])
 
     def _minutes(self, day: str, number: int) -> str:
-        told = self.phrases.ngettext("%(num)d minute", "%(num)d minutes", number)
-        return f"{told % {'num': number}} {self._day(day)}"
+        text = self.phrases.ngettext("%(num)d minute", "%(num)d minutes", number)
+        return f"{text % {'num': number}} {self._day(day)}"
 
     def _day(self, word: str) -> str:
         return self.phrases.pgettext(*child.DAYS[word])
 
-    def stands(self, appeal: Appeal) -> Stands:
-        """Return how far a question is."""
+    def stands(self, appeal: Appeal) -> AppealProgress:
+        """Return the state of an appeal."""
         stand, until = appeal_status(appeal, self.household, self.now)
         phrase = STANDS[stand].at(self.level)
         values = {} if until is None else {"time": self.soon(until)}
-        return Stands(self.phrases.say(phrase, **values), stand, until)
+        return AppealProgress(self.phrases.say(phrase, **values), stand, until)
 
     def moment(self, at: float) -> str:
         return self.phrases.when(at, self.household.timezone)
 
     def soon(self, at: float) -> str:
-        """Return a moment, of which the day is told where it is not today."""
+        """Return a moment, with its day unless that is today."""
         return self.phrases.when(at, self.household.timezone, self.now)
 
     def opens(self, at: float) -> str:
-        """Return when something opens, as reasons tell it (`closed.told_moment`): in the minute
-        after it, so that nobody tries in vain."""
+        """Return when something is allowed again, rounded up to the next minute
+        (`time_steps.weekday_and_time` does so too), so that nobody tries too early."""
         return self.soon(ceil(at / 60) * 60)
 
     def day(self, at: float) -> str:
         return self.phrases.date(at, self.household.timezone)
 
     def group(self, slug: str) -> str:
-        """Return what a group of services is called."""
+        """Return the name of a group of services."""
         return self.phrases.pgettext(*GROUPS.get(slug, Phrase("group of services", slug)))
 
     def list_title(self, info: ListInfo) -> str:
-        """Return what a list is called, one of ours in the reader's language."""
+        """Return the name of a list; of our own lists in the reader's language."""
         ours = self.phrases.gettext(info.title) if info.title else info.slug
-        return self._starter(info.slug) or ours
+        return self._starter_title(info.slug) or ours
 
     def title(self, kind: str, slug: str) -> str:
-        """Return what a service, list or category of the household's own is called."""
+        """Return the name of a service, list or category."""
         if kind == "service":
             own = next((each for each in self.household.services if each.slug == slug), None)
             found = own or self.library.services.get(slug)
@@ -201,56 +201,58 @@ class Wording:
             category = self.library.categories.get(slug)
             return category.title if category else slug
         infos = self.library.index.infos
-        named = next((each.title for each in infos if each.slug == slug), slug)
-        return self._starter(slug) or named
+        shown_title = next((each.title for each in infos if each.slug == slug), slug)
+        return self._starter_title(slug) or shown_title
 
-    def _starter(self, slug: str) -> str:
-        """Return what one of our own lists is called, in the reader's language; "" for others,
-        which go by the names that their makers gave them."""
+    def _starter_title(self, slug: str) -> str:
+        """Return the name of one of our own lists in the reader's language; "" for other lists,
+        which keep the names of their makers."""
         start, _, about = slug.partition("-")
-        name = self._called(about) if start == "starter" else None
+        name = self._category_name(about) if start == "starter" else None
         if name is None:
             return ""
         what = self.phrases.pgettext(*name)
         return self.phrases.gettext(child.STARTER.text) % {"what": what}
 
-    def _said(self, said: Said | None) -> str:
-        if said is None:
+    def _say(self, sentence: Said | None) -> str:
+        if sentence is None:
             return ""
         zone = self.household.timezone
-        return child.sentence(said, self.phrases, self.title, self.now, zone, self._called)
+        return child.sentence(
+            sentence, self.phrases, self.title, self.now, zone, self._category_name
+        )
 
-    # What the reader calls a category.
-    _called = staticmethod(child.category_name)
-    _about = staticmethod(child.about_category)
+    # Names and descriptions of categories, for the reader.
+    _category_name = staticmethod(child.category_name)
+    _category_note = staticmethod(child.about_category)
 
 
-class DeskSaying(Wording):
-    """Sentences for a guardian, about somebody else."""
+class DeskWording(Wording):
+    """Sentences for a guardian about somebody else."""
 
     __slots__ = ()
 
-    _called = staticmethod(desk.category_name)
-    _about = staticmethod(desk.about_category)
+    _category_name = staticmethod(desk.category_name)
+    _category_note = staticmethod(desk.about_category)
 
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
-        return self._said(desk.why(_whole(verdict)))
+        return self._say(desk.why(_full_verdict(verdict)))
 
 
 def wording_for(request: web.Request, household: Household, level: Level) -> Wording:
-    parts = context_of(request)
-    phrases = spoken(language_of(request))
-    return Wording(phrases, level, household, parts.live().library, parts.now())
+    context = context_of(request)
+    phrases = phrases_in(language_of(request))
+    return Wording(phrases, level, household, context.snapshot().library, context.now())
 
 
-def desk_saying(request: web.Request, household: Household) -> Wording:
-    """Return sentences for a guardian; `saying` has the child's, which some pages preview."""
-    parts = context_of(request)
-    phrases = spoken(language_of(request))
-    return DeskSaying(phrases, Level.FULL, household, parts.live().library, parts.now())
+def desk_wording(request: web.Request, household: Household) -> Wording:
+    """Return sentences for a guardian; `wording_for` has the child's, which some pages preview."""
+    context = context_of(request)
+    phrases = phrases_in(language_of(request))
+    return DeskWording(phrases, Level.FULL, household, context.snapshot().library, context.now())
 
 
-def _whole(verdict: Verdict | ContestedVerdict) -> Verdict:
+def _full_verdict(verdict: Verdict | ContestedVerdict) -> Verdict:
     if isinstance(verdict, Verdict):
         return verdict
     return Verdict(

@@ -8,7 +8,7 @@ import pytest
 
 from copdns.model.errors import CalendarError
 from copdns.time.whole_days import DateRange
-from copdns.web.calendars import MOST, read_calendar
+from copdns.web.calendars import MAX_OCTETS, read_calendar
 
 TODAY = date(2026, 3, 29)
 ICS = (
@@ -29,7 +29,7 @@ async def test_its_dates_come_back_whole() -> None:
     [
         (b"\xff", "not text"),
         (b"not a calendar", "."),
-        (b"x" * (MOST + 1), "too large for a calendar"),
+        (b"x" * (MAX_OCTETS + 1), "too large for a calendar"),
     ],
     ids=["not text", "no calendar", "too large"],
 )

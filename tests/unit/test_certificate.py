@@ -15,13 +15,13 @@ from copdns.model.errors import CertificateError
 from copdns.web.certificate import (
     DAY,
     FILE,
-    LASTS,
-    RENEWED,
+    LIFETIME,
+    RENEW_BEFORE,
     Certificate,
-    fingerprint,
-    made_here,
+    fingerprint_of,
+    make_pem,
     names_of,
-    pem,
+    read_info,
 )
 
 NOW = 1_800_000_000
@@ -45,10 +45,10 @@ def test_the_first_start_makes_one_that_only_its_owner_reads(tmp_path: Path) -> 
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
     assert names(path) == set(NAMES)
-    assert loaded(path).not_valid_after_utc == datetime.fromtimestamp(NOW + LASTS, UTC)
+    assert loaded(path).not_valid_after_utc == datetime.fromtimestamp(NOW + LIFETIME, UTC)
     constraints = loaded(path).extensions.get_extension_for_oid(ExtensionOID.BASIC_CONSTRAINTS)
     assert constraints.value == x509.BasicConstraints(ca=False, path_length=None)
-    assert made.fingerprint == fingerprint(path)
+    assert made.fingerprint == fingerprint_of(path)
     assert made.fingerprint.count(":") == 31
     assert {each.name for each in tmp_path.iterdir()} == {FILE}
 
@@ -57,38 +57,38 @@ def test_the_next_start_takes_the_same_one_until_it_is_near_its_end(tmp_path: Pa
     first = Certificate(tmp_path)
     first.begin(NAMES, NOW)
     again = Certificate(tmp_path)
-    again.begin(NAMES[:2], NOW + LASTS - RENEWED - 1)
+    again.begin(NAMES[:2], NOW + LIFETIME - RENEW_BEFORE - 1)
     assert again.fingerprint == first.fingerprint
-    assert not again.look(NAMES, NOW)
-    assert again.look(NAMES, NOW + LASTS - RENEWED)
+    assert not again.refresh(NAMES, NOW)
+    assert again.refresh(NAMES, NOW + LIFETIME - RENEW_BEFORE)
     assert again.fingerprint != first.fingerprint
 
 
 def test_a_clock_that_was_wrong_at_the_first_start_does_no_lasting_harm(tmp_path: Path) -> None:
     made = Certificate(tmp_path)
     made.begin(NAMES, 1000)
-    assert made.look(NAMES, NOW)
-    assert made.look(NAMES, NOW - 400 * DAY)
+    assert made.refresh(NAMES, NOW)
+    assert made.refresh(NAMES, NOW - 400 * DAY)
 
 
 def test_a_new_address_gets_in_and_those_of_before_stay(tmp_path: Path) -> None:
     made = Certificate(tmp_path)
     made.begin(NAMES, NOW)
-    assert made.look((*NAMES[:4], "198.51.100.7"), NOW)
+    assert made.refresh((*NAMES[:4], "198.51.100.7"), NOW)
     assert names(tmp_path / FILE) == {*NAMES, "198.51.100.7"}
-    assert not made.look(NAMES, NOW)
+    assert not made.refresh(NAMES, NOW)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "no certificate", '{"names": 1}'])
 def test_a_file_that_broke_is_made_anew(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
-    assert made_here(tmp_path / FILE) is None
+    assert read_info(tmp_path / FILE) is None
     Certificate(tmp_path).begin(NAMES, NOW)
-    assert made_here(tmp_path / FILE) is not None
+    assert read_info(tmp_path / FILE) is not None
 
 
 def own(folder: Path, name: str = "own") -> tuple[str, str]:
-    text = pem(["desk.example"], NOW, NOW + DAY)
+    text = make_pem(["desk.example"], NOW, NOW + DAY)
     start = text.index("-----BEGIN CERTIFICATE")
     key, certificate = folder / f"{name}.key", folder / f"{name}.crt"
     key.write_text(text[:start])
@@ -101,10 +101,10 @@ def test_own_files_are_served_and_followed(tmp_path: Path) -> None:
     made = Certificate(tmp_path / "data", files)
     made.begin(NAMES, NOW)
     before = made.fingerprint
-    assert before == fingerprint(Path(files[0]))
-    assert not made.look(NAMES, NOW)
+    assert before == fingerprint_of(Path(files[0]))
+    assert not made.refresh(NAMES, NOW)
     own(tmp_path)
-    assert made.look(NAMES, NOW)
+    assert made.refresh(NAMES, NOW)
     assert made.fingerprint != before
     assert not (tmp_path / "data").exists()  # nothing is made beside them
 
@@ -117,8 +117,8 @@ def test_files_that_do_not_fit_are_told_once_and_the_old_ones_stay(tmp_path: Pat
     other, _ = own(tmp_path, "other")
     Path(files[0]).write_text(Path(other).read_text())
     with pytest.raises(CertificateError, match="PEM"):
-        made.look(NAMES, NOW)
-    assert not made.look(NAMES, NOW)
+        made.refresh(NAMES, NOW)
+    assert not made.refresh(NAMES, NOW)
     assert made.fingerprint == before
 
 

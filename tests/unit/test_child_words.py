@@ -12,7 +12,7 @@ from copdns.list_files.load import bundled_text
 from copdns.lists.drafts import build_small_catalogue
 from copdns.model.household import Band
 from copdns.model.verdict import Action, Reason, Verdict
-from copdns.web.languages import spoken
+from copdns.web.languages import phrases_in
 from copdns.words.child import (
     CATEGORIES,
     REASONS,
@@ -50,7 +50,11 @@ FULL = {
 def said(verdict: Verdict, level: Level, language: str = "en") -> str:
     """Return the sentence as a child reads it, without the marks for direction."""
     text = sentence(
-        why(verdict, level), spoken(language), lambda kind, slug: f"<{kind} {slug}>", MONDAY, "UTC"
+        why(verdict, level),
+        phrases_in(language),
+        lambda kind, slug: f"<{kind} {slug}>",
+        MONDAY,
+        "UTC",
     )
     return re.sub("[\u2068\u2069]", "", text)
 
@@ -121,7 +125,7 @@ def test_the_end_is_told_where_it_is_known() -> None:
     assert until(paused, Level.PLAIN) is None
     told = until(replace(paused, ends_text="Tue 07:00"), Level.PLAIN)
     assert told is not None
-    text = sentence(told, spoken("en"), lambda kind, slug: slug, MONDAY, "UTC")
+    text = sentence(told, phrases_in("en"), lambda kind, slug: slug, MONDAY, "UTC")
     assert text == "It comes back on: \u2068Tuesday 07:00\u2069."
     assert (
         until(Verdict(Action.ALLOW, Reason.GRANTED, 6, ends_text="Tue 07:00"), Level.PLAIN) is None

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from copdns.model.verdict import Action, Reason, Verdict
-from copdns.web.languages import spoken
+from copdns.web.languages import phrases_in
 from copdns.words import child
 from copdns.words.child import Key, sentence
 from copdns.words.desk import CATEGORIES, REASONS, STARTER, category_name, why
@@ -23,7 +23,7 @@ TO_A_CHILD = re.compile(r"\b(you|your|yours|yourself)\b", re.IGNORECASE)
 def said(verdict: Verdict) -> str:
     """Return the sentence as a guardian reads it, without the marks for direction."""
     title = "<{} {}>".format
-    told = sentence(why(verdict), spoken("en"), title, MONDAY, "UTC", category_name)
+    told = sentence(why(verdict), phrases_in("en"), title, MONDAY, "UTC", category_name)
     return re.sub("[\u2068\u2069]", "", told)
 
 

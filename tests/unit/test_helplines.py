@@ -14,7 +14,7 @@ from copdns.lists.catalogue import Catalogue
 from copdns.lists.drafts import build_small_catalogue
 from copdns.lists.index import ListKind
 from copdns.model.errors import ConfigError
-from copdns.web.languages import bundled_helplines, spoken
+from copdns.web.languages import bundled_helplines, phrases_in
 from copdns.words.helplines import (
     CALLED,
     HELPLINES,
@@ -187,7 +187,7 @@ def test_an_emergency_number_is_short_and_every_country_has_a_name() -> None:
     found = bundled()
     numbers = [each for code in found.countries for each in found.emergency(code)]
     assert all(re.fullmatch(r"tel:[0-9]{2,5}", each.href) for each in numbers)
-    assert [code for code in found.countries if spoken("fr").country(code) == code] == []
+    assert [code for code in found.countries if phrases_in("fr").country(code) == code] == []
 
 
 def test_what_a_page_says_beside_a_line_has_a_name() -> None:

@@ -29,7 +29,7 @@ from copdns.model.household import (
 )
 from copdns.model.matchers import Match, Matcher
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.web.newcomers import named
+from copdns.web.newcomers import add_unknown_device
 from tests.unit.households import FAMILY, KNOWN, households
 
 ALLOW, BLOCK = RuleAction.ALLOW, RuleAction.BLOCK
@@ -97,7 +97,7 @@ def test_a_name_is_written_in_any_script(name: str) -> None:
 
 def test_a_device_that_calls_itself_something_hidden_can_be_named_all_the_same() -> None:
     visitor = UnknownDevice("home", "u1", "", "02:00:00:00:00:09", "192.0.2.77", "\u202ex\0", 1, 1)
-    assert named(FAMILY, visitor, "tom", visitor.name).devices[-1].name == "x"
+    assert add_unknown_device(FAMILY, visitor, "tom", visitor.name).devices[-1].name == "x"
 
 
 def test_a_note_may_have_lines() -> None:

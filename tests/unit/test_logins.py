@@ -14,7 +14,7 @@ from copdns.accounts.lockout import FIRST_WAIT, FREE_TRIES
 from copdns.accounts.roles import Role
 from copdns.accounts.tickets import code_digest
 from copdns.model.errors import AccountError
-from copdns.web.logins import WAITING, Logins, Outcome, Typed
+from copdns.web.logins import MAX_WAITING, LoginForm, Logins, Outcome
 from tests.unit.accounts import NOW, House
 
 GOOD = "two owls on a roof"
@@ -50,8 +50,10 @@ async def ada(house: House, logins: Logins) -> Account:
     return await logins.set_up(typed, "Ada", GOOD, "192.0.2.40", NOW, ("Example family",))
 
 
-def typed(password: str = GOOD, name: str = "Ada", address: str = STRANGER, **more: str) -> Typed:
-    return Typed(name, password, address, **more)
+def typed(
+    password: str = GOOD, name: str = "Ada", address: str = STRANGER, **more: str
+) -> LoginForm:
+    return LoginForm(name, password, address, **more)
 
 
 async def test_the_right_password_is_a_new_session(
@@ -108,7 +110,7 @@ async def test_a_hundred_tries_at_once_are_a_hundred(logins: Logins, ada: Accoun
     tries = (logins.log_in("home", typed("wrong", address=STRANGER), NOW) for _ in range(100))
     done = await asyncio.gather(*tries)
     looked_at = [each for each in done if each.outcome is Outcome.WRONG]
-    assert len(looked_at) <= min(FREE_TRIES, WAITING)
+    assert len(looked_at) <= min(FREE_TRIES, MAX_WAITING)
 
 
 async def with_totp(logins: Logins, ada: Account) -> tuple[str, tuple[str, ...]]:
@@ -197,8 +199,8 @@ async def test_a_pin_lets_a_child_say_who_it_is(logins: Logins) -> None:
     with pytest.raises(AccountError, match="easy to guess"):
         await logins.set_pin("home", "mia", "1234", "Ada", NOW)
     await logins.set_pin("home", "mia", "7302", "Ada", NOW)
-    assert (await logins.is_pin("home", "mia", "7302", STRANGER)).outcome is Outcome.IN
-    assert (await logins.is_pin("home", "tom", "7302", STRANGER)).outcome is Outcome.WRONG
+    assert (await logins.check_pin("home", "mia", "7302", STRANGER)).outcome is Outcome.IN
+    assert (await logins.check_pin("home", "tom", "7302", STRANGER)).outcome is Outcome.WRONG
     for _ in range(FREE_TRIES):
-        await logins.is_pin("home", "mia", "7303", STRANGER)
-    assert (await logins.is_pin("home", "mia", "7302", STRANGER)).outcome is Outcome.WAIT
+        await logins.check_pin("home", "mia", "7303", STRANGER)
+    assert (await logins.check_pin("home", "mia", "7302", STRANGER)).outcome is Outcome.WAIT

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.web.languages import spoken
+from copdns.web.languages import phrases_in
 from copdns.words.phrases import LANGUAGES, PSEUDO, Phrase, negotiate, phrases, placeholders, pseudo
 
 BERLIN = "Europe/Berlin"
@@ -90,17 +90,17 @@ def test_what_is_not_translated_is_said_in_english(text: str) -> None:
 
 
 def test_what_is_put_into_a_sentence_is_isolated_from_its_direction() -> None:
-    said = spoken("en").say(Phrase("pictures", "It is back: %(time)s."), time="19:00")
+    said = phrases_in("en").say(Phrase("pictures", "It is back: %(time)s."), time="19:00")
     assert said == "It is back: \u206819:00\u2069."
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_arabic_alone_runs_from_right_to_left(language: str) -> None:
-    assert spoken(language).direction == ("rtl" if language == "ar" else "ltr")
+    assert phrases_in(language).direction == ("rtl" if language == "ar" else "ltr")
 
 
 def test_languages_are_called_as_their_readers_call_them() -> None:
-    assert [spoken(each).name for each in LANGUAGES] == [
+    assert [phrases_in(each).name for each in LANGUAGES] == [
         *("English", "Français", "Español", "العربية", "Русский", "中文")
     ]
 
@@ -109,22 +109,22 @@ MONDAY = 1_764_025_200.0  # 2025-11-25 00:00 in Berlin, still Monday 23:00 in UT
 
 
 def test_times_are_those_of_the_household_and_in_the_readers_way() -> None:
-    assert spoken("fr").date(MONDAY, BERLIN) == "25 novembre 2025"
-    assert spoken("fr").date(MONDAY, "UTC") == "24 novembre 2025"
-    assert spoken("es").moment(MONDAY, BERLIN) == "25 nov 2025, 00:00"
-    assert spoken("en").moment(MONDAY, "UTC") == "24 Nov 2025, 23:00"
+    assert phrases_in("fr").date(MONDAY, BERLIN) == "25 novembre 2025"
+    assert phrases_in("fr").date(MONDAY, "UTC") == "24 novembre 2025"
+    assert phrases_in("es").moment(MONDAY, BERLIN) == "25 nov 2025, 00:00"
+    assert phrases_in("en").moment(MONDAY, "UTC") == "24 Nov 2025, 23:00"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_has_the_clock_in_which_schedules_are_written(language: str) -> None:
-    words = spoken(language)
+    words = phrases_in(language)
     assert words.time(MONDAY + 19 * 3600, BERLIN) == "19:00"
     assert words.moment(MONDAY + 19 * 3600, BERLIN).endswith("19:00")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_date_beside_a_time_cannot_be_read_as_another_one(language: str) -> None:
-    told = spoken(language).moment(MONDAY, BERLIN)
+    told = phrases_in(language).moment(MONDAY, BERLIN)
     assert not re.search(r"\d\W{1,3}11\W", told)  # the month is a word, or marked as one
 
 
@@ -133,7 +133,7 @@ def test_a_date_beside_a_time_cannot_be_read_as_another_one(language: str) -> No
     [("en", "Tue 25 Nov"), ("fr", "mar. 25 nov."), ("ru", "вт, 25 нояб."), ("zh", "11月25日周二")],
 )
 def test_a_day_is_named_where_it_is_another_one(language: str, day: str) -> None:
-    words = spoken(language)
+    words = phrases_in(language)
     assert words.when(MONDAY, BERLIN, MONDAY + 3600) == words.time(MONDAY, BERLIN)
     for now in (None, MONDAY - 60):  # Monday in Berlin
         told = words.when(MONDAY, BERLIN, now)
@@ -142,10 +142,10 @@ def test_a_day_is_named_where_it_is_another_one(language: str, day: str) -> None
 
 
 def test_things_are_listed_as_the_language_does() -> None:
-    assert spoken("en").listed([]) == ""
-    assert spoken("en").listed(["a"]) == "a"
-    assert spoken("en").listed(["a", "b", "c"]) == "a, b and c"
-    assert "," not in spoken("ar").listed(["a", "b", "c"])
+    assert phrases_in("en").listed([]) == ""
+    assert phrases_in("en").listed(["a"]) == "a"
+    assert phrases_in("en").listed(["a", "b", "c"]) == "a, b and c"
+    assert "," not in phrases_in("ar").listed(["a", "b", "c"])
 
 
 @pytest.mark.parametrize(
@@ -160,20 +160,20 @@ def test_things_are_listed_as_the_language_does() -> None:
     ],
 )
 def test_an_end_on_another_day_is_told_with_its_weekday(language: str, said: str) -> None:
-    assert spoken(language).ends("Tue 07:00", MONDAY, "UTC") == said
+    assert phrases_in(language).ends("Tue 07:00", MONDAY, "UTC") == said
 
 
 def test_an_end_today_is_told_by_its_time_alone() -> None:
-    assert spoken("en").ends("Mon 23:30", MONDAY, "UTC") == "23:30"
-    assert spoken("en").ends("Tue 07:00", MONDAY, BERLIN) == "07:00"
+    assert phrases_in("en").ends("Mon 23:30", MONDAY, "UTC") == "23:30"
+    assert phrases_in("en").ends("Tue 07:00", MONDAY, BERLIN) == "07:00"
 
 
 def test_numbers_lengths_and_countries_are_told_in_the_readers_way() -> None:
-    assert spoken("fr").number(1234.5) == "1\u202f234,5"
-    assert spoken("en").duration(45 * 60) == "45 minutes"
-    assert spoken("ru").duration(2 * 60) == "2 минуты"
-    assert spoken("es").country("DE") == "Alemania"
-    assert spoken("es").country("QQ") == "QQ"
+    assert phrases_in("fr").number(1234.5) == "1\u202f234,5"
+    assert phrases_in("en").duration(45 * 60) == "45 minutes"
+    assert phrases_in("ru").duration(2 * 60) == "2 минуты"
+    assert phrases_in("es").country("DE") == "Alemania"
+    assert phrases_in("es").country("QQ") == "QQ"
 
 
 def test_the_pseudo_language_shows_what_was_left_and_what_is_too_tight() -> None:
@@ -183,8 +183,8 @@ def test_the_pseudo_language_shows_what_was_left_and_what_is_too_tight() -> None
     assert made.endswith("]")
     assert len(made) > 1.25 * len(text)
     assert placeholders(made) == placeholders(text)
-    assert spoken(PSEUDO).pgettext("plain", "No") == pseudo("No") != "No"
-    assert spoken(PSEUDO).ngettext("one", "many", 2) == pseudo("many")
+    assert phrases_in(PSEUDO).pgettext("plain", "No") == pseudo("No") != "No"
+    assert phrases_in(PSEUDO).ngettext("one", "many", 2) == pseudo("many")
 
 
 def test_a_day_in_short_has_its_day_of_the_week() -> None:

@@ -7,21 +7,21 @@ from hypothesis import strategies as st
 
 from copdns.web.desk.activity.plots import (
     HEIGHT,
-    REST,
+    OTHER_KINDS,
     WIDTH,
     Bucket,
+    build_table,
     dates,
     days,
     hours,
-    stacked,
-    tabled,
+    stack_bars,
 )
 
 NOW = 1_774_800_000.0  # 2026-03-29, 16:00 UTC: the clock went forward in Berlin at 01:00
 
 
 def test_the_highest_bar_fills_the_height_and_parts_stand_on_each_other() -> None:
-    plot = stacked([(1, 3), (0, 2), (0, 0)])
+    plot = stack_bars([(1, 3), (0, 2), (0, 0)])
     assert plot.top == 4
     assert [(each.y, each.height) for each in plot.bars[0].parts] == [(150, 50), (0, 150)]
     assert [each.colour for each in plot.bars[1].parts] == [1]
@@ -29,8 +29,8 @@ def test_the_highest_bar_fills_the_height_and_parts_stand_on_each_other() -> Non
 
 
 def test_nothing_to_draw_is_no_error() -> None:
-    assert stacked([]).top == 0
-    assert all(bar.parts == () for bar in stacked([(0,), (0,)]).bars)
+    assert stack_bars([]).top == 0
+    assert all(bar.parts == () for bar in stack_bars([(0,), (0,)]).bars)
 
 
 def test_hours_end_with_this_one() -> None:
@@ -51,18 +51,18 @@ BUCKETS = (Bucket(0, 10), Bucket(10, 20), Bucket(20, 30))
 
 def test_small_kinds_share_a_column() -> None:
     counted = [(5.0, kind, n) for n, kind in enumerate("abcd", 1)]
-    found = tabled(BUCKETS, counted, most=2)
-    assert found.kinds == ("d", "c", REST)
+    found = build_table(BUCKETS, counted, most=2)
+    assert found.kinds == ("d", "c", OTHER_KINDS)
     assert found.totals == (4, 3, 3)
 
 
 def test_a_kind_keeps_its_colour_where_it_was_promised_one() -> None:
-    found = tabled(BUCKETS, [(5.0, "open", 9), (5.0, "closed", 1)], ("closed", "open"))
+    found = build_table(BUCKETS, [(5.0, "open", 9), (5.0, "closed", 1)], ("closed", "open"))
     assert found.kinds == ("closed", "open")
 
 
 def test_what_is_older_is_left_out() -> None:
-    assert tabled(BUCKETS[1:], [(5.0, "a", 1), (15.0, "a", 2)]).totals == (2,)
+    assert build_table(BUCKETS[1:], [(5.0, "a", 1), (15.0, "a", 2)]).totals == (2,)
 
 
 @given(
@@ -74,7 +74,7 @@ def test_what_is_older_is_left_out() -> None:
 def test_every_number_is_in_the_table_once_and_every_bar_in_the_picture(
     counted: list[tuple[float, str, int]], most: int
 ) -> None:
-    found = tabled(BUCKETS, counted, most=most)
+    found = build_table(BUCKETS, counted, most=most)
     assert sum(map(sum, found.values)) == sum(n for _, _, n in counted)
     assert len(found.kinds) <= most + 1
     for bar in found.plot.bars:

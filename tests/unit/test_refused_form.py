@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.web.refused_form import TOLD, given_back
+from copdns.web.refused_form import ERROR_ID, refill_form
 
 WHAT = "Write a name."
 FORM = """<h1>People</h1>
@@ -42,7 +42,7 @@ SENT = {
 
 
 def again(about: str = "", **other: list[str]) -> str:
-    return given_back(FORM, "/people", {**SENT, **other}, WHAT, about) or ""
+    return refill_form(FORM, "/people", {**SENT, **other}, WHAT, about) or ""
 
 
 def tag(page: str, name: str) -> str:
@@ -71,8 +71,8 @@ def test_no_secret_and_nothing_that_the_page_gives_is_filled_in() -> None:
 def test_the_sentence_stands_before_its_field_which_is_tied_to_it() -> None:
     page = again("name")
     field = tag(page, "name")
-    assert f'<span class="error" role="alert" id="{TOLD}">{WHAT}</span>{field}' in page
-    assert f'aria-describedby="hint {TOLD}"' in field
+    assert f'<span class="error" role="alert" id="{ERROR_ID}">{WHAT}</span>{field}' in page
+    assert f'aria-describedby="hint {ERROR_ID}"' in field
     assert 'aria-invalid="true"' in field
     assert "autofocus" in field
     assert page.count("autofocus") == 1
@@ -80,19 +80,19 @@ def test_the_sentence_stands_before_its_field_which_is_tied_to_it() -> None:
 
 def test_of_choices_the_sentence_stands_before_all_of_them() -> None:
     page = again("band")
-    assert f'<legend>Age</legend><span class="error" role="alert" id="{TOLD}">' in page
-    assert page.count(f'aria-describedby="{TOLD}"') == 2
+    assert f'<legend>Age</legend><span class="error" role="alert" id="{ERROR_ID}">' in page
+    assert page.count(f'aria-describedby="{ERROR_ID}"') == 2
     assert page.count("autofocus") == 1
 
 
 def test_a_tick_has_the_sentence_before_its_label() -> None:
-    assert re.search(rf'id="{TOLD}">{WHAT}</span><label><input type="checkbox"', again("times"))
+    assert re.search(rf'id="{ERROR_ID}">{WHAT}</span><label><input type="checkbox"', again("times"))
 
 
 @pytest.mark.parametrize("name", ["", "seen", "nothing"])
 def test_without_a_field_the_sentence_stands_below_the_heading_and_is_led_to(name: str) -> None:
     page = again(name)
-    told = f'<p class="error" role="alert" id="{TOLD}" tabindex="-1" autofocus>{WHAT}</p>'
+    told = f'<p class="error" role="alert" id="{ERROR_ID}" tabindex="-1" autofocus>{WHAT}</p>'
     assert f"<h2>Add somebody</h2>{told}" in page
 
 
@@ -111,9 +111,9 @@ TWO = """
 
 
 def test_of_forms_to_one_address_the_one_that_was_sent_is_given_back() -> None:
-    page = given_back(TWO, "/days", {"first": ["1"], "why": ["x"], "kind": ["usual"]}, WHAT) or ""
+    page = refill_form(TWO, "/days", {"first": ["1"], "why": ["x"], "kind": ["usual"]}, WHAT) or ""
     assert page.index(WHAT) < page.index("kind")
-    page = given_back(TWO.replace('"1"', '"7"'), "/days", {"first": ["1"], "why": ["x"]}, WHAT)
+    page = refill_form(TWO.replace('"1"', '"7"'), "/days", {"first": ["1"], "why": ["x"]}, WHAT)
     assert page
     assert page.index(WHAT) < page.index("kind")  # both fit; the first is as good
 
@@ -121,7 +121,7 @@ def test_of_forms_to_one_address_the_one_that_was_sent_is_given_back() -> None:
 def test_what_a_list_suggests_is_nothing_that_was_chosen() -> None:
     suggested = '<datalist id="tags"><option value="boys"></option></datalist>'
     page = f'<form action="/tags"><input name="tag" list="tags">{suggested}</form>'
-    shown = given_back(page, "/tags", {"tag": ["a b"]}, WHAT) or ""
+    shown = refill_form(page, "/tags", {"tag": ["a b"]}, WHAT) or ""
     assert suggested in shown
     assert 'value="a b"' in tag(shown, "tag")
 
@@ -136,7 +136,7 @@ def test_what_a_list_suggests_is_nothing_that_was_chosen() -> None:
     ],
 )
 def test_a_page_without_such_a_form_is_not_given_back(page: str, action: str) -> None:
-    assert given_back(page, action, SENT, WHAT) is None
+    assert refill_form(page, action, SENT, WHAT) is None
 
 
 class _Strict(HTMLParser):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.web.room import to_drop
+from copdns.web.room import connection_to_drop
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from copdns.web.room import to_drop
     ],
 )
 def test_whoever_has_the_most_loses_the_oldest(peers: list[str], gone: int) -> None:
-    assert to_drop(peers) == gone
+    assert connection_to_drop(peers) == gone

@@ -37,20 +37,24 @@ def test_days_without_a_time_are_left_out() -> None:
 
 def test_what_was_chosen_and_what_was_written_count_together() -> None:
     typed = form(what="category:games", names="a.example, =b.example  category:games")
-    assert list(map(str, forms.about(typed))) == ["category:games", "a.example", "=b.example"]
+    assert list(map(str, forms.parse_subjects(typed))) == [
+        "category:games",
+        "a.example",
+        "=b.example",
+    ]
 
 
 @pytest.mark.parametrize(
     ("chosen", "scope"), [("", "mia"), ("mia", "mia"), ("everyone", ""), ("#children", "#children")]
 )
 def test_it_holds_for_whom_was_chosen(chosen: str, scope: str) -> None:
-    assert forms.scope(form(scope=chosen), MIA) == scope
+    assert forms.parse_scope(form(scope=chosen), MIA) == scope
 
 
 @pytest.mark.parametrize("chosen", ["tom", "#others", "#"])
 def test_nobody_else_can_be_chosen(chosen: str) -> None:
     with pytest.raises(HouseholdError):
-        forms.scope(form(scope=chosen), MIA)
+        forms.parse_scope(form(scope=chosen), MIA)
 
 
 @pytest.mark.parametrize(
@@ -75,27 +79,27 @@ def test_minutes_of_every_day_count_last() -> None:
 
 def test_a_time_of_day_goes_before_minutes() -> None:
     typed = form(until="20:00", lasts="30")
-    assert forms.ending(typed, "UTC", int(NOW)) == int(NOW) + 4 * 3600
-    assert forms.ending(form(lasts="30"), "UTC", int(NOW)) == int(NOW) + 1800
-    assert forms.ending(form(), "UTC", int(NOW)) is None
+    assert forms.parse_end(typed, "UTC", int(NOW)) == int(NOW) + 4 * 3600
+    assert forms.parse_end(form(lasts="30"), "UTC", int(NOW)) == int(NOW) + 1800
+    assert forms.parse_end(form(), "UTC", int(NOW)) is None
 
 
 def test_a_stretch_of_dates_holds_both_its_ends() -> None:
-    found = forms.dates(form(first="2026-05-01", last="2026-05-03", kind="holiday"))
+    found = forms.parse_dates(form(first="2026-05-01", last="2026-05-03", kind="holiday"))
     assert found == {date(2026, 5, day): DayType.HOLIDAY for day in (1, 2, 3)}
-    assert forms.dates(form(first="2026-05-01", kind="usual")) == {date(2026, 5, 1): None}
+    assert forms.parse_dates(form(first="2026-05-01", kind="usual")) == {date(2026, 5, 1): None}
 
 
 READERS = {
     "schedule": lambda typed: forms.schedule_values(typed, MIA),
     "budget": lambda typed: forms.budget_values(typed, MIA),
-    "ending": lambda typed: forms.certain_ending(typed, "Europe/Paris", int(NOW)),
-    "about": forms.one_subject,
-    "lifts": forms.lifts,
-    "dates": forms.dates,
-    "weekend": forms.weekend,
-    "expires": lambda typed: forms.expires(typed, int(NOW)),
-    "id": lambda typed: forms.new_id(typed, MIA, forms.about(typed), "times"),
+    "ending": lambda typed: forms.require_end(typed, "Europe/Paris", int(NOW)),
+    "about": forms.parse_one_subject,
+    "lifts": forms.parse_lifts,
+    "dates": forms.parse_dates,
+    "weekend": forms.parse_weekend,
+    "expires": lambda typed: forms.parse_expiry(typed, int(NOW)),
+    "id": lambda typed: forms.new_id(typed, MIA, forms.parse_subjects(typed), "times"),
 }
 NAMES = (
     *("days0", "start0", "end0", "what", "names", "scope", "grace", "note", "name", "how"),

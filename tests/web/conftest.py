@@ -1,9 +1,9 @@
-"""A Chromium for the tests of a file, and browsers of its own for each of them."""
+"""What tests of pages and the API share: a house, who visits it, and a Chromium for a file."""
 
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ import pytest
 
 from tests.conftest import find_tool, missing
 from tests.web.browsing import CHROMIUM, Browsers, launched
+from tests.web.programs import Caller, caller
+from tests.web.site import Client, Site
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -33,7 +35,26 @@ def browsers(chromium: Browser) -> Iterator[Browsers]:
         yield Browsers(chromium, stack)
 
 
+@pytest.fixture
+def site() -> Site:
+    """A house with the usual people and lists; a file that needs another has its own."""
+    return Site()
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    """A browser in which nobody is logged in; files about the dashboard have their own."""
+    async with site.visited() as made:
+        yield made
+
+
+@pytest.fixture
+async def ada(client: Client, site: Site) -> Caller:
+    """A program of Ada's, who may do everything."""
+    return await caller(client, site)
+
+
 @pytest.fixture(autouse=True)
 def _nobody_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     """A `Site` puts in force what is stored when its test says so; no page waits for that."""
-    monkeypatch.setattr("copdns.web.child.in_force.PATIENCE", 0.0)
+    monkeypatch.setattr("copdns.web.child.in_force.MAX_SECONDS", 0.0)

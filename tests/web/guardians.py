@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from copdns.accounts.account import Account
 from copdns.accounts.passwords import hash_password
 from copdns.accounts.roles import Role
@@ -23,3 +26,12 @@ async def set_up(
 async def log_in(client: Client, name: str = "Ada") -> str:
     """Log a browser in; return the page that it comes to."""
     return await send(client, "/guardian/login", name=name, password=PASSWORD)
+
+
+@asynccontextmanager
+async def guardian_client(site: Site) -> AsyncIterator[Client]:
+    """Give a browser in which Ada is logged in, the owner of a house that she just set up."""
+    async with site.visited() as client:
+        await set_up(site)
+        await log_in(client)
+        yield client

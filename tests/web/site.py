@@ -19,6 +19,7 @@ from copdns.events.targets import Targets
 from copdns.list_files.choose import AvailableLists
 from copdns.list_files.copies import Copies
 from copdns.list_files.updates import ListUpdater
+from copdns.model.household import Profile
 from copdns.model.verdict import Requestor
 from copdns.network.other_resolvers import Assessment
 from copdns.network.probes import Probes
@@ -79,7 +80,6 @@ class Site:
         self.thread = self._stack.enter_context(StoreThread.open(folder))
         self.logins = Logins(self.thread, lambda: self.home.clock().mono)
         self._stack.callback(self.logins.close)
-        self.log = QueryLog(folder)
         self.appeals = AppealStore(self.store)
         self.accounts = Accounts(self.thread)
         self.pairings = Pairings(self.thread)
@@ -88,31 +88,20 @@ class Site:
         self.home.resolver.on_probe = self.probes.note_query
         self.guests = Guests(self.thread)
         self.looks, self.notices = Looks(self.thread), Notices(self.thread)
-        self.log = QueryLog(folder)
-        self._stack.callback(self.log.stop)
-        self.updates = ListUpdater(
-            Copies(folder),
-            AvailableLists((), frozenset(), {}),
-            lambda: self.settings,
-            lambda: self.home.resolver.live.households.values(),
-            lambda: self.home.resolver.live.library,
-            lambda: self.now,
-            self._swap,
-        )
         self.targets = Targets(self.settings.events)
-        self.parts = self._parts(frozenset({"localhost", "copdns.home.arpa", *hosts}))
-        self.app = application(self.parts)
+        self.context = self._make_context(frozenset({"localhost", "copdns.home.arpa", *hosts}))
+        self.app = application(self.context)
 
-    def _parts(self, hosts: frozenset[str]) -> AppContext:
+    def _make_context(self, hosts: frozenset[str]) -> AppContext:
         resolver = self.home.resolver
         return AppContext(
             registry=registry(self.home.counters, lambda: None),
             readiness=lambda: self.missing,
             warnings=tuple,
             hosts=hosts,
-            live=lambda: resolver.live,
-            readings=lambda: self.readings,
-            who=lambda _: resolver.live.identify(self.asker),
+            snapshot=lambda: resolver.live,
+            policy_inputs=lambda: self.readings,
+            identify=lambda _: resolver.live.identify(self.asker),
             recent=self.home.recent,
             now=lambda: self.home.clock().wall,
             pages=PAGES,
@@ -122,7 +111,7 @@ class Site:
             thread=self.thread,
             folder=self.folder,
             probes=self.probes,
-            look_around=self._look_around,
+            scan_resolvers=self._look_around,
             lists=lambda: self.lists,
             addresses=lambda: (LISTENER, "127.0.0.1"),
             settings=lambda: self.settings,
@@ -174,3 +163,12 @@ async def send(client: Client, path: str, status: int = 200, **fields: str) -> s
     page = await reply.text()
     assert reply.status == status, page
     return page
+
+
+async def stored_profile(site: Site, profile: str = "mia") -> Profile:
+    """Return a person as the database has them."""
+    house = await site.store.household("home")
+    assert house is not None
+    found = house.profile(profile)
+    assert found is not None
+    return found

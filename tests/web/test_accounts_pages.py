@@ -9,22 +9,15 @@ import pytest
 
 from copdns.accounts.account import CODE_LASTS, Account
 from copdns.accounts.roles import Role
-from tests.web.guardians import PASSWORD, log_in, set_up
+from tests.web.guardians import PASSWORD, guardian_client, log_in, set_up
 from tests.web.site import Client, Site, send, text
 
 HOSTILE = "<b>Bo</b>"
 
 
 @pytest.fixture
-def site() -> Site:
-    return Site()
-
-
-@pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 
@@ -109,10 +102,10 @@ async def test_no_guardian_removes_another_or_lets_themselves_in(
 
 async def test_a_reviewer_is_removed_and_is_out_at_once(client: Client, site: Site) -> None:
     bo = await set_up(site, "Bo", Role.REVIEWER)
-    there = await site.parts.sessions.begin(bo, site.now)
+    there = await site.context.sessions.begin(bo, site.now)
     await send(client, f"/guardian/accounts/{bo.id}/remove")
     assert await names(site) == ["Ada"]
-    assert await site.parts.sessions.find(there, site.now) is None
+    assert await site.context.sessions.find(there, site.now) is None
     await send(client, f"/guardian/accounts/{bo.id}/remove", 400)
     await send(client, f"/guardian/accounts/{bo.id}/code", 404)
 

@@ -13,7 +13,7 @@ from copdns.appeals.appeal import AppealState, Decider
 from copdns.appeals.opening import ApprovalTerms, Decision
 from copdns.appeals.review import DecisionReason
 from copdns.model.household import Band
-from copdns.web.languages import spoken
+from copdns.web.languages import phrases_in
 from copdns.words.appeals import STANDS, StatusText
 from copdns.words.levels import level_of
 from tests.home import Home
@@ -38,9 +38,9 @@ async def decided(
     decision = Decision(
         state, because, yes=ApprovalTerms(**yes) if state is AppealState.GRANTED else None
     )
-    parts = site.parts
+    context = site.context
     await site.appeals.decide(
-        "home", appeal, decision, ADA, parts.known(), parts.services(), site.now
+        "home", appeal, decision, ADA, context.known_ids(), context.services(), site.now
     )
     await site.follow()
 
@@ -85,15 +85,15 @@ async def disagree_with_two(site: Site, client: Client, appeal: str) -> None:
 
 async def wait(site: Site, client: Client, appeal: str) -> None:
     site.home.set_clock(site.now + 4 * DAY)
-    parts = site.parts
-    await site.appeals.raise_overdue(frozenset(), parts.known(), parts.services(), site.now)
+    context = site.context
+    await site.appeals.raise_overdue(frozenset(), context.known_ids(), context.services(), site.now)
     await site.follow()
 
 
 async def wait_for_something_harmless(site: Site, client: Client, appeal: str) -> None:
     site.home.set_clock(site.now + 4 * DAY)
-    parts = site.parts
-    await site.appeals.raise_overdue({"games"}, parts.known(), parts.services(), site.now)
+    context = site.context
+    await site.appeals.raise_overdue({"games"}, context.known_ids(), context.services(), site.now)
     await site.follow()
 
 
@@ -160,7 +160,7 @@ async def test_dates_are_in_the_readers_language(language: str) -> None:
         await send(client, "/ask", name="toys.example", wanted="1h")
         (appeal,) = await site.appeals.appeals("home")
         await yes(site, client, appeal.id)
-        words = spoken(language)
+        words = phrases_in(language)
         until = words.when(site.now + 3600, "UTC", site.now)
         answered = words.when(site.now, "UTC")
         headers = {"Accept": "text/html", "Accept-Language": language}

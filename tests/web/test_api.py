@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,24 +14,13 @@ from copdns.web.api.operation import Operation
 from copdns.web.api.pace import Pace
 from copdns.web.api.serve import PACE
 from copdns.web.api.table import OPERATIONS
-from copdns.web.middlewares import MOST_SENT
+from copdns.web.middlewares import MAX_BODY
 from tests.household import asker
 from tests.web.guardians import log_in, set_up
 from tests.web.programs import Caller, caller
 from tests.web.site import Client, Site
 
 each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.id)
-
-
-@pytest.fixture
-def site() -> Site:
-    return Site()
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        yield made
 
 
 def path(operation: Operation) -> str:
@@ -144,7 +132,7 @@ def test_a_pace_fills_again() -> None:
         (b'{"until": "2026-02-30T18:00:00Z"}', 409),
         (b'{"until": "2020-01-01T18:00:00Z"}', 409),
         (b'{"minutes": 30, "until": "2030-01-01T18:00:00Z"}', 409),
-        (b" " * (MOST_SENT + 1), 413),
+        (b" " * (MAX_BODY + 1), 413),
     ],
 )
 async def test_a_body_that_is_not_right_changes_nothing(

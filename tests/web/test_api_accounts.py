@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from copdns.accounts.account import SESSION_FRESH
@@ -13,17 +11,6 @@ from tests.web.programs import Caller, caller, page
 from tests.web.site import Client, Site
 
 TOKEN = {"label": "Lamp", "scopes": ["see_status"], "days": 30}
-
-
-@pytest.fixture
-def site() -> Site:
-    return Site()
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        yield made
 
 
 @pytest.fixture
@@ -101,7 +88,7 @@ async def test_no_token_is_made_for_what_is_for_people(ada: Caller, scope: str) 
 
 async def test_somebody_elses_token_is_not_there(ada: Caller, client: Client, site: Site) -> None:
     ben = await caller(client, site, name="Ben", role=Role.GUARDIAN)
-    (token,) = await site.parts.tokens.all("home")
+    (token,) = await site.context.tokens.all("home")
     await ada("DELETE", f"/tokens/{token.id}", 404)
     await ben("GET", "/status")
 

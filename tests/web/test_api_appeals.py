@@ -32,11 +32,6 @@ async def client(site: Site) -> AsyncIterator[Client]:
         yield made
 
 
-@pytest.fixture
-async def ada(client: Client, site: Site) -> Caller:
-    return await caller(client, site)
-
-
 async def the_only(site: Site) -> str:
     (appeal,) = await site.appeals.appeals("home")
     return appeal.id

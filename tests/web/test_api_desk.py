@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -14,7 +13,7 @@ from copdns.config import EventSettings, Webhook
 from copdns.list_files.load import load_catalogue
 from copdns.network.other_resolvers import Assessment, BlindSpot
 from copdns.network.setup_steps import SetupState
-from copdns.web.api.time.calendar import LONGEST
+from copdns.web.api.time.calendar import MAX_LETTERS
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.guardians import log_in
@@ -38,17 +37,6 @@ END:VCALENDAR
 @pytest.fixture
 def site() -> Site:
     return Site(Home(None, load_catalogue(())))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        yield made
-
-
-@pytest.fixture
-async def ada(client: Client, site: Site) -> Caller:
-    return await caller(client, site)
 
 
 # --- another age ----------------------------------------------------------------------------------
@@ -188,8 +176,8 @@ async def test_the_weekend_and_holidays_are_set(ada: Caller) -> None:
     assert "holiday" in set(taken["calendar"]["days"].values())
     assert (await ada("GET", "/calendar"))["calendar"] == taken["calendar"]
     await ada("POST", "/calendar/import", 409, json={"calendar": "no calendar"})
-    await ada("POST", "/calendar/import", 409, json={"calendar": "😀" * LONGEST})
-    await ada("POST", "/calendar/import", 422, json={"calendar": "😀" * (LONGEST + 1)})
+    await ada("POST", "/calendar/import", 409, json={"calendar": "😀" * MAX_LETTERS})
+    await ada("POST", "/calendar/import", 422, json={"calendar": "😀" * (MAX_LETTERS + 1)})
     await ada("POST", "/calendar/import", 413, json={"calendar": "😀" * 70_000})
     await ada("PUT", "/calendar/weekend", 413, json={"days": ["fri"] * 20_000})
 

@@ -11,7 +11,7 @@ from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.log_db.unknown_devices import save_unknown_devices
 from tests.home import Home
 from tests.household import MIA, TOM, family
-from tests.web.programs import Caller, caller
+from tests.web.programs import Caller
 from tests.web.site import Client, Site
 
 MAC, OTHER, AT = "02:00:00:00:00:09", "02:00:00:00:00:08", "192.0.2.9"
@@ -33,11 +33,6 @@ async def client(site: Site) -> AsyncIterator[Client]:
     save_unknown_devices(site.folder, seen)
     async with site.visited() as made:
         yield made
-
-
-@pytest.fixture
-async def ada(client: Client, site: Site) -> Caller:
-    return await caller(client, site)
 
 
 async def unknown(ada: Caller) -> list[str]:
@@ -147,7 +142,7 @@ async def test_a_pin_is_set_and_taken_away_and_never_shown(ada: Caller, site: Si
     for _ in range(2):
         await ada("PUT", "/profiles/mia/pin", 204, json={"pin": PIN})
     assert await ada("GET", "/pins") == [{"profile": "mia"}]
-    assert await site.parts.pins.get("home", "mia")
+    assert await site.context.pins.get("home", "mia")
     assert PIN not in str(await ada("GET", "/audit"))
     await ada("PUT", "/profiles/mia/pin", 409, json={"pin": "1234"})
     await ada("PUT", "/profiles/mia/pin", 422, json={"pin": ""})

@@ -36,11 +36,6 @@ async def client(site: Site) -> AsyncIterator[Client]:
         yield made
 
 
-@pytest.fixture
-async def ada(client: Client, site: Site) -> Caller:
-    return await caller(client, site)
-
-
 def keep(site: Site, name: str, profile: str = "mia") -> None:
     """Keep a look-up, as the running program does."""
     at = site.now // 300 * 300
@@ -61,7 +56,7 @@ async def test_names_counts_and_minutes_are_given_and_the_look_is_noted(
     (count,) = await ada("GET", "/profiles/mia/counts")
     assert (count["category"], count["count"]) == ("games", 1)
     assert (await ada("GET", "/profiles/mia/usage"))["estimate"] is True
-    looks = await site.parts.looks.of("home", "mia")
+    looks = await site.context.looks.of("home", "mia")
     assert {each.view for each in looks} == {ViewedPart.LOG, ViewedPart.COUNTS, ViewedPart.USAGE}
     shown = await ada("GET", "/profiles/mia/looks")
     assert {(each["by"], each["role"]) for each in shown} == {("Ada", "owner")}
@@ -70,7 +65,7 @@ async def test_names_counts_and_minutes_are_given_and_the_look_is_noted(
 async def test_a_state_is_no_look_and_tells_no_minutes_of_use(ada: Caller, site: Site) -> None:
     found = await ada("GET", "/profiles/mia/state")
     assert not {"used", "likely", "left"} & found.keys()
-    assert await site.parts.looks.of("home") == ()
+    assert await site.context.looks.of("home") == ()
 
 
 @pytest.mark.parametrize("what", ["log", "counts", "usage", "events"])
@@ -78,7 +73,7 @@ async def test_nobody_looks_into_the_log_of_another_adult(
     ada: Caller, site: Site, what: str
 ) -> None:
     await ada("GET", f"/profiles/ada/{what}", 403)
-    assert await site.parts.looks.of("home") == ()
+    assert await site.context.looks.of("home") == ()
 
 
 @pytest.mark.parametrize("what", ["log", "counts", "usage", "events"])
@@ -87,7 +82,7 @@ async def test_a_look_needs_its_scope_and_without_it_leaves_no_note(
 ) -> None:
     bo = await caller(client, site, set(Permission) & {Permission.SEE_PROFILES}, "Bo")
     await bo("GET", f"/profiles/mia/{what}", 403)
-    assert await site.parts.looks.of("home") == ()
+    assert await site.context.looks.of("home") == ()
 
 
 async def test_names_of_help_are_not_told_though_they_were_kept(ada: Caller, site: Site) -> None:
@@ -106,18 +101,18 @@ async def test_the_log_is_told_as_it_comes_to_whom_it_is_of(client: Client, site
         keep(site, "new\nline.example")
         found = await event(stream, "lookup")
     assert found["name"] == "new\nline.example"
-    assert [each.view for each in await site.parts.looks.of("home", "mia")] == [ViewedPart.LOG]
+    assert [each.view for each in await site.context.looks.of("home", "mia")] == [ViewedPart.LOG]
 
 
 async def test_a_stream_ends_with_its_token(
     client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "ASKED_AGAIN", 0.05)
+    monkeypatch.setattr(events, "RECHECK_SECONDS", 0.05)
     told = await caller(client, site, [Permission.SEE_LOG], "Ada")
     async with client.get(f"{BASE}/profiles/mia/events", headers=told.headers) as stream:
         await comment(stream)
-        (token,) = await site.parts.tokens.all("home")
-        await site.parts.tokens.remove("home", token.id, "Ada", site.now)
+        (token,) = await site.context.tokens.all("home")
+        await site.context.tokens.remove("home", token.id, "Ada", site.now)
         await stream.content.read()
         assert stream.content.at_eof()
 
@@ -125,7 +120,7 @@ async def test_a_stream_ends_with_its_token(
 async def test_streams_are_bounded(
     client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(events, "MOST", 1)
+    monkeypatch.setattr(events, "MAX_STREAMS", 1)
     told = await caller(client, site, [Permission.SEE_APPEALS], "Ada")
     async with client.get(f"{BASE}/events", headers=told.headers) as stream:
         await comment(stream)

@@ -73,14 +73,14 @@ async def test_a_yes_opens_it_and_the_page_tells_for_how_long(
 ) -> None:
     await send(client, "/ask", name="toys.example", why="game", wanted="1h")
     appeal = await the_only(site)
-    parts = site.parts
+    context = site.context
     await site.appeals.decide(
         "home",
         appeal,
         Decision(AppealState.GRANTED, DecisionReason.FAIR_ENOUGH, yes=ApprovalTerms()),
         ADA,
-        parts.known(),
-        parts.services(),
+        context.known_ids(),
+        context.services(),
         site.now,
     )
     await site.follow()
@@ -98,10 +98,10 @@ async def test_a_no_comes_with_its_reason_and_can_be_contested_once(
 ) -> None:
     await send(client, "/ask", name="toys.example")
     appeal = await the_only(site)
-    parts = site.parts
+    context = site.context
     decision = Decision(AppealState.REFUSED, DecisionReason.AGREED_TIME, "Not before the test.")
     await site.appeals.decide(
-        "home", appeal, decision, ADA, parts.known(), parts.services(), site.now
+        "home", appeal, decision, ADA, context.known_ids(), context.services(), site.now
     )
     page = await text(client, f"/ask/{appeal}")
     assert "Not before the test." in page

@@ -12,10 +12,10 @@ from aiohttp import FormData
 from copdns.accounts.roles import Role
 from copdns.model.times import Calendar, DayType
 from copdns.time.days import day_type
-from copdns.web.calendars import MOST
+from copdns.web.calendars import MAX_OCTETS
 from tests.home import Home
 from tests.household import MIA, family, library
-from tests.web.guardians import log_in, set_up
+from tests.web.guardians import guardian_client, log_in, set_up
 from tests.web.site import HTML, Client, Site, send, text
 
 CALENDAR = "/guardian/calendar"
@@ -45,9 +45,7 @@ def site() -> Site:
 
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 
@@ -110,7 +108,7 @@ async def test_a_file_that_is_no_calendar_is_told(
 
 
 async def test_a_file_that_is_too_large_is_refused(client: Client, site: Site) -> None:
-    page = await upload(client, ICS.encode() + b" " * MOST, 400)
+    page = await upload(client, ICS.encode() + b" " * MAX_OCTETS, 400)
     assert "too large for a calendar" in page
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from tests.home import Home
@@ -20,12 +18,6 @@ def home() -> Home:
 @pytest.fixture
 def site(home: Home) -> Site:
     return Site(home)
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        yield made
 
 
 @pytest.mark.parametrize(

@@ -11,20 +11,13 @@ from copdns.network.other_resolvers import Assessment, BlindSpot
 from copdns.network.probes import probe_names
 from copdns.network.setup_steps import Check, SetupState
 from copdns.web.context import ListsState
-from tests.web.guardians import log_in, set_up
+from tests.web.guardians import guardian_client, log_in, set_up
 from tests.web.site import Client, Site, send, text
 
 
 @pytest.fixture
-def site() -> Site:
-    return Site()
-
-
-@pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 

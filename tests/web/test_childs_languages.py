@@ -12,7 +12,7 @@ from babel.messages.catalog import Catalog
 from copdns.model.household import Band
 from copdns.web import pages, wording
 from copdns.web.child import help as help_pages
-from copdns.web.languages import spoken
+from copdns.web.languages import phrases_in
 from copdns.words.phrases import Phrases
 from tests.test_words import ROOT, collected, is_wanted
 from tests.web.site import HTML, Client, Site
@@ -57,10 +57,10 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Listening:
     listening = Listening()
 
     def speaking(language: str) -> Phrases:
-        return replace(spoken(language), translations=listening)
+        return replace(phrases_in(language), translations=listening)
 
     for module in (pages, wording, help_pages):
-        monkeypatch.setattr(module, "spoken", speaking)
+        monkeypatch.setattr(module, "phrases_in", speaking)
     return listening
 
 

@@ -50,7 +50,7 @@ async def tom(site: Site) -> Profile:
 
 
 async def question(site: Site) -> str:
-    found = await site.parts.consents.of("home", "tom")
+    found = await site.context.consents.of("home", "tom")
     assert found is not None
     return f"{found.at}-{found.days}"
 
@@ -68,7 +68,7 @@ async def test_the_desk_asks_and_only_a_yes_begins_it(client: Client, site: Site
     assert "Recording starts soon, because you agreed" in await text(client, "/consent"), "at once"
     await site.follow()
     assert "Recording starts soon, because you agreed" in await text(client, "/consent")
-    (notice,) = await site.parts.notices.all("home", 1)
+    (notice,) = await site.context.notices.all("home", 1)
     assert (notice.about, notice.author) == ("tom", "Tom")
 
 
@@ -211,7 +211,7 @@ def test_only_the_persons_own_word_is_told_as_consent() -> None:
         for path in (ROOT / "copdns").rglob("*.py")
         if "consents.agree(" in path.read_text()
     ]
-    assert users == ["web/consent.py"]
+    assert users == ["web/child/consent.py"]
 
 
 async def test_what_was_asked_long_ago_is_not_kept(client: Client, site: Site) -> None:
@@ -219,4 +219,4 @@ async def test_what_was_asked_long_ago_is_not_kept(client: Client, site: Site) -
     await site.store.tidy(site.now + 29 * DAY)
     assert await question(site)
     await site.store.tidy(site.now + 31 * DAY)
-    assert await site.parts.consents.of("home", "tom") is None
+    assert await site.context.consents.of("home", "tom") is None

@@ -83,38 +83,38 @@ async def test_an_unknown_mac_is_added_to_a_device_that_has_a_name(
 
 async def test_a_guest_is_let_in_for_a_day(client: Client, site: Site) -> None:
     await send(client, "/guardian/unknown/u1/guest", profile="")
-    (guest,) = await site.parts.guests.of("home", site.now)
+    (guest,) = await site.context.guests.of("home", site.now)
     assert (guest.address, guest.mac, guest.profile) == ("192.0.2.77", MAC, "")
     assert guest.until == site.now + 86_400
     assert "Current guests" in await text(client, HERE)
     for _ in range(2):  # twice is harmless
         await send(client, f"/guardian/guests/{guest.id}/end")
-    assert await site.parts.guests.of("home", site.now) == ()
+    assert await site.context.guests.of("home", site.now) == ()
 
 
 async def test_who_asks_to_be_let_in_is_let_in_or_not(client: Client, site: Site) -> None:
     for address in ("192.0.2.90", "2001:db8::90"):
-        await site.parts.guests.ask("home", address, site.now)
+        await site.context.guests.ask("home", address, site.now)
     page = await text(client, HERE)
     assert "Asking for access" in page
     assert "Every device in use has been assigned" not in page, "two of them have none"
     await send(client, "/guardian/unknown/2001:db8::90/guest", profile="tom")
     await send(client, "/guardian/unknown/192.0.2.90/guest", refuse="1")
-    assert await site.parts.guests.requests("home", site.now) == ()
-    (guest,) = await site.parts.guests.of("home", site.now)
+    assert await site.context.guests.requests("home", site.now) == ()
+    (guest,) = await site.context.guests.of("home", site.now)
     assert (guest.address, guest.profile) == ("2001:db8::90", "tom")
 
 
 async def test_the_overview_says_that_one_asks_to_be_let_in(client: Client, site: Site) -> None:
     assert "asks to be let in" not in await text(client, "/guardian/")
-    await site.parts.guests.ask("home", "192.0.2.90", site.now)
+    await site.context.guests.ask("home", "192.0.2.90", site.now)
     assert "1 device asking for access" in await text(client, "/guardian/")
 
 
 async def test_the_overview_tells_no_devices_to_those_who_see_none(
     client: Client, site: Site
 ) -> None:
-    await site.parts.guests.ask("home", "192.0.2.90", site.now)
+    await site.context.guests.ask("home", "192.0.2.90", site.now)
     await set_up(site, "Bo", Role.REVIEWER)
     await log_in(client, "Bo")
     assert "asks to be let in" not in await text(client, "/guardian/")
@@ -123,7 +123,7 @@ async def test_the_overview_tells_no_devices_to_those_who_see_none(
 async def test_who_is_given_a_name_is_no_guest_any_more(client: Client, site: Site) -> None:
     await send(client, "/guardian/unknown/u1/guest", profile="mia")
     await send(client, "/guardian/unknown/u1/name", name="Tablet", profile="tom")
-    assert await site.parts.guests.of("home", site.now) == ()
+    assert await site.context.guests.of("home", site.now) == ()
 
 
 async def test_an_ignored_device_is_out_of_sight_and_can_be_shown_again(client: Client) -> None:
@@ -165,7 +165,7 @@ async def test_what_is_no_address_adds_nothing(client: Client, site: Site, known
 async def test_a_guest_who_is_added_is_no_guest_any_more(client: Client, site: Site) -> None:
     await send(client, "/guardian/unknown/u1/guest", profile="mia")
     await send(client, HERE, name="Tablet", profile="tom", known=MAC)
-    assert await site.parts.guests.of("home", site.now) == ()
+    assert await site.context.guests.of("home", site.now) == ()
 
 
 async def test_a_changed_mac_address_is_written_into_its_device(client: Client, site: Site) -> None:
@@ -187,11 +187,11 @@ async def test_a_browser_is_taken_away_and_another_one_let_in(client: Client, si
 async def test_a_pin_is_set_and_taken_away(client: Client, site: Site) -> None:
     await send(client, "/guardian/pins/mia", 400, pin="1234")
     await send(client, "/guardian/pins/mia", pin="2749")
-    assert await site.parts.pins.people("home") == {"mia"}
+    assert await site.context.pins.people("home") == {"mia"}
     assert "2749" not in await text(client, HERE)
     for _ in range(2):
         await send(client, "/guardian/pins/mia", remove="1")
-    assert await site.parts.pins.people("home") == frozenset()
+    assert await site.context.pins.people("home") == frozenset()
     await send(client, "/guardian/pins/bo", 400, pin="2749")
 
 

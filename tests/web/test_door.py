@@ -14,7 +14,7 @@ from copdns.list_files.load import bundled_presets
 from copdns.model.household import Band, FullLog, PrivacyMode
 from copdns.model.times import Budget, Pause, Schedule, Slot, Topic, TopicKind
 from copdns.model.verdict import Action, Reason, Verdict
-from copdns.web.languages import spoken
+from copdns.web.languages import phrases_in
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family, library
 from tests.web.guardians import set_up
@@ -353,7 +353,7 @@ async def test_a_reason_of_a_preset_is_translated_where_it_closes(
     reply = await client.get("/", headers={"Accept": "text/html", "Accept-Language": "fr"})
     page = html.unescape(await reply.text())
     assert bedtime.note not in page
-    assert spoken("fr").gettext(bedtime.note) in page
+    assert phrases_in("fr").gettext(bedtime.note) in page
 
 
 # --- what holds by now ----------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from tests.web.guardians import log_in, set_up
+from tests.web.guardians import guardian_client
 from tests.web.site import HTML, Client, Site
 
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=a"
@@ -54,9 +54,7 @@ ODD = {
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
     site = Site()
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 

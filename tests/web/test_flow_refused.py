@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from copdns.web.refused_form import TOLD
+from copdns.web.refused_form import ERROR_ID
 from tests.e2e.house import ADA
 from tests.running import Program
 from tests.web.browsing import DESK, PHONE, Browsers, Device, Screen, assert_accessible
@@ -68,7 +68,7 @@ def test_the_field_that_is_wrong_has_the_focus_and_keeps_what_was_typed(
     assert focused(ada) == "target"
     field = ada.page.locator(":focus")
     assert (field.input_value(), field.get_attribute("aria-invalid")) == ("com", "true")
-    told = ada.page.locator(f"#{TOLD}").inner_text()
+    told = ada.page.locator(f"#{ERROR_ID}").inner_text()
     assert "com" in told
     assert "&#" not in told
     assert ada.page.locator('form [name="note"]').last.input_value() == "Too loud."
@@ -84,7 +84,7 @@ def test_what_was_folded_away_is_open_where_something_is_wrong_in_it(
     ada = guardian(browsers, program, screen, dark=dark, lang=lang)
     sent(ada, TIME, f"{TIME}/schedules", name="bedtime", note="Sleep well.")
     assert focused(ada) == "start0"
-    assert ada.page.locator(f"#{TOLD}").is_visible()
+    assert ada.page.locator(f"#{ERROR_ID}").is_visible()
     assert ada.too_wide <= 0
     assert_accessible(ada)
 

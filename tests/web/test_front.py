@@ -112,7 +112,7 @@ async def test_a_port_that_is_free_again_is_served(tmp_path: Path) -> None:
         async with listening(tmp_path, chosen) as own:
             assert "see web.tls_port" in own.warning
             other.close()
-            await own.look()
+            await own.refresh()
             assert not own.warning
             assert ("127.0.0.1", chosen.tls_port) in own.addresses
 
@@ -126,7 +126,7 @@ async def test_addresses_that_come_and_go_are_followed(
     async with listening(tmp_path, chosen) as own:
         assert await read("127.0.0.1", chosen.port) == "hello"
         here[:] = ["127.0.0.2", "192.0.2.1"]  # the second one is not this machine's
-        await own.look()
+        await own.refresh()
         assert own.addresses == [("127.0.0.2", chosen.port)]
         assert not own.warning
         assert await read("127.0.0.2", chosen.port) == "hello"
@@ -137,7 +137,7 @@ async def test_addresses_that_come_and_go_are_followed(
 async def test_pages_that_cannot_be_loaded_are_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_server, "TRY_AGAIN", 0.0)
+    monkeypatch.setattr(http_server, "LOAD_AGAIN", 0.0)
     tries = iter((RuntimeError("once"), None))
 
     def application() -> web.Application:
@@ -154,7 +154,7 @@ async def test_silent_connections_keep_nobody_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From 127.0.0.9 come too many; the first of 127.0.0.8 stays, though it is older."""
-    monkeypatch.setattr(http_server, "MOST", 20)
+    monkeypatch.setattr(http_server, "MAX_CONNECTIONS", 20)
     chosen = settings()
     async with listening(tmp_path, chosen):
         where = "127.0.0.1", chosen.port
@@ -207,7 +207,7 @@ async def test_an_address_that_goes_while_the_pages_load_keeps_none_of_the_other
         reads = asyncio.create_task(read("127.0.0.2", chosen.port))
         assert await asyncio.to_thread(begun.wait, 10)
         del here[0]
-        await own.look()
+        await own.refresh()
         go_on.set()
         assert await reads == "hello"
 
@@ -216,7 +216,7 @@ async def test_of_many_silent_clients_of_https_the_oldest_are_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each would take memory for its handshake until its time is over."""
-    monkeypatch.setattr(http_server, "COMING", 4)
+    monkeypatch.setattr(http_server, "MAX_HANDSHAKES", 4)
     chosen = settings(tls_port=free_port())
     async with listening(tmp_path, chosen):
         assert await read("127.0.0.1", chosen.port) == "hello"

@@ -26,7 +26,7 @@ from copdns.store.household_db.household import HouseholdStore
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family
 from tests.unit.calling import Home as Commands
-from tests.web.guardians import log_in, set_up
+from tests.web.guardians import guardian_client
 from tests.web.programs import Caller, caller
 from tests.web.site import Client, Site, send
 
@@ -42,9 +42,7 @@ def site() -> Site:
 
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 

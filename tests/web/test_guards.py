@@ -8,14 +8,9 @@ import pytest
 from aiohttp import web
 
 from copdns.model.errors import StoreError
-from copdns.web.middlewares import MOST_SENT
+from copdns.web.middlewares import MAX_BODY
 from copdns.web.received import fields_of
 from tests.web.site import HTML, Client, Site, text
-
-
-@pytest.fixture
-def site() -> Site:
-    return Site()
 
 
 @pytest.fixture
@@ -102,7 +97,7 @@ async def test_trouble_is_told_kindly_and_without_its_inside(client: Client) -> 
 
 
 async def test_more_than_a_form_can_hold_is_refused(client: Client) -> None:
-    data = {"words": "x" * (MOST_SENT + 1)}
+    data = {"words": "x" * (MAX_BODY + 1)}
     reply = await client.post("/changed", headers={"Origin": own(client)}, data=data)
     assert reply.status == 413
 

@@ -20,7 +20,7 @@ from copdns.time.minutes import NO_MARKS, Minutes, Usage
 from copdns.time.schedule import parse_slots
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, allow, block, family, library
-from tests.web.guardians import log_in, set_up
+from tests.web.guardians import guardian_client, log_in, set_up
 from tests.web.site import Client, Site, send, text
 
 HOUR = int(NOW) // 3600
@@ -54,9 +54,7 @@ def site() -> Site:
 
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 
@@ -76,7 +74,7 @@ async def test_numbers_are_drawn_and_stand_in_a_table(client: Client, site: Site
     assert "Games: 7" in page
     assert "99,999" not in page, "another adult's"
     assert "style=" not in page
-    looks = {(each.profile, each.view) for each in await site.parts.looks.of("home")}
+    looks = {(each.profile, each.view) for each in await site.context.looks.of("home")}
     assert looks == {
         (who, view) for who in ("mia", "tom") for view in (ViewedPart.COUNTS, ViewedPart.USAGE)
     }

@@ -13,7 +13,7 @@ from copdns.list_files.fetch import FetchOutcome, FetchResult
 from copdns.lists.download import CopyState, after_failure, status_error
 from tests.home import Home
 from tests.household import MIA, family, library
-from tests.web.guardians import log_in, set_up
+from tests.web.guardians import guardian_client, log_in, set_up
 from tests.web.site import Client, Site, send, text
 from tests.web.test_log import keep, row
 
@@ -28,9 +28,7 @@ def site() -> Site:
 
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 

@@ -12,7 +12,7 @@ from copdns.accounts.roles import Role
 from copdns.privacy.retention import LogRow
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family, library
-from tests.web.guardians import log_in, set_up
+from tests.web.guardians import guardian_client, log_in, set_up
 from tests.web.site import HTML, Client, Site, send, text
 
 HOSTILE = r"\"\>\<script\>alert\(1\)\<.example"
@@ -37,9 +37,7 @@ def site(home: Home) -> Site:
 
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 
@@ -92,11 +90,11 @@ async def test_nobody_sees_another_adult(client: Client, site: Site) -> None:
 async def test_every_look_is_kept_once_in_five_minutes(client: Client, site: Site) -> None:
     await text(client, "/guardian/log")
     await text(client, "/guardian/log")
-    looks = await site.parts.looks.of("home")
+    looks = await site.context.looks.of("home")
     assert sorted(each.profile for each in looks) == ["mia", "tom"]
     assert {each.view for each in looks} == {ViewedPart.LOG}
     await text(client, "/guardian/log?person=mia")
-    assert len(await site.parts.looks.of("home")) == 2
+    assert len(await site.context.looks.of("home")) == 2
 
 
 async def test_a_help_name_is_never_there(client: Client, site: Site) -> None:
@@ -140,7 +138,7 @@ async def test_who_may_not_see_logs_gets_none(client: Client, site: Site, role: 
     await log_in(client, "Bo")
     for path in ("/guardian/log", "/guardian/log/live", "/guardian/numbers"):
         assert "chess" not in await text(client, path, 403)
-    assert await site.parts.looks.of("home") == ()
+    assert await site.context.looks.of("home") == ()
 
 
 async def test_without_a_session_there_is_nothing(client: Client, site: Site) -> None:

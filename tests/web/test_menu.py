@@ -14,7 +14,7 @@ from tests.e2e.house import MIA as MIAS
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.browsing import PHONE, Browsers
-from tests.web.guardians import log_in, set_up
+from tests.web.guardians import guardian_client
 from tests.web.pages import DOOR, example
 from tests.web.pages import log_in as log_in_there
 from tests.web.site import Client, Site, text
@@ -23,9 +23,7 @@ from tests.web.site import Client, Site, text
 @pytest.fixture
 async def client() -> AsyncIterator[Client]:
     site = Site(Home(family(MIA, TOM)))
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 

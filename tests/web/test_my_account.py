@@ -10,7 +10,7 @@ import pytest
 
 from copdns.accounts.account import SESSION_FRESH
 from copdns.accounts.roles import Permission, Role
-from tests.web.guardians import PASSWORD, log_in, set_up
+from tests.web.guardians import PASSWORD, guardian_client, log_in, set_up
 from tests.web.site import HTML, Client, Site, send, text
 
 OTHER = "eight brown teapots"
@@ -22,15 +22,8 @@ POSTS = (
 
 
 @pytest.fixture
-def site() -> Site:
-    return Site()
-
-
-@pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 
@@ -112,38 +105,38 @@ async def test_whoever_finds_an_open_browser_makes_no_key_and_no_factor(
     secret = await secret_of(client)
     code = pyotp.TOTP(secret).at(site.now)
     await send(client, "/guardian/me/factor", 400, secret=secret, code=code)
-    assert await site.parts.tokens.all("home") == ()
+    assert await site.context.tokens.all("home") == ()
     await send(client, "/guardian/me/tokens", current=PASSWORD, **fields)
     await send(client, "/guardian/me/factor", current=PASSWORD, secret=secret, code=code)
 
 
 async def test_another_browser_is_logged_out(client: Client, site: Site) -> None:
     (ada,) = await site.accounts.all("home")
-    there = await site.parts.sessions.begin(ada, site.now, HOSTILE)
+    there = await site.context.sessions.begin(ada, site.now, HOSTILE)
     page = await text(client, "/guardian/me")
     assert HOSTILE not in page
     found = re.search(r'name="session" value="(\w+)"', page)
     assert found
     for _ in range(2):
         await send(client, "/guardian/me/sessions", session=found[1])
-    assert await site.parts.sessions.find(there, site.now) is None
-    assert await site.parts.sessions.find(session(client), site.now) is not None
+    assert await site.context.sessions.find(there, site.now) is None
+    assert await site.context.sessions.find(session(client), site.now) is not None
 
 
 async def test_all_others_are_logged_out(client: Client, site: Site) -> None:
     (ada,) = await site.accounts.all("home")
-    there = await site.parts.sessions.begin(ada, site.now)
+    there = await site.context.sessions.begin(ada, site.now)
     await send(client, "/guardian/me/sessions", all="1")
-    assert await site.parts.sessions.find(there, site.now) is None
+    assert await site.context.sessions.find(there, site.now) is None
     assert "Your account" in await text(client, "/guardian/me")
 
 
 async def test_somebody_elses_browser_is_not(client: Client, site: Site) -> None:
     bo = await set_up(site, "Bo", Role.GUARDIAN)
-    there = await site.parts.sessions.begin(bo, site.now)
-    (theirs,) = await site.parts.sessions.of(bo, site.now)
+    there = await site.context.sessions.begin(bo, site.now)
+    (theirs,) = await site.context.sessions.of(bo, site.now)
     await send(client, "/guardian/me/sessions", session=theirs.digest)
-    assert await site.parts.sessions.find(there, site.now) is not None
+    assert await site.context.sessions.find(there, site.now) is not None
 
 
 async def test_a_key_is_shown_once_and_may_do_what_was_chosen(client: Client, site: Site) -> None:
@@ -151,14 +144,14 @@ async def test_a_key_is_shown_once_and_may_do_what_was_chosen(client: Client, si
     assert HOSTILE not in page
     told = re.search(r"copdns_[\w-]+", page)
     assert told
-    actor = await site.parts.tokens.find(told[0], site.now)
+    actor = await site.context.tokens.find(told[0], site.now)
     assert actor is not None
     assert actor.scopes == {Permission.GIVE_TIME}
     assert told[0] not in await text(client, "/guardian/me")
-    (token,) = await site.parts.tokens.all("home")
+    (token,) = await site.context.tokens.all("home")
     for _ in range(2):
         await send(client, "/guardian/me/tokens/remove", token=token.id)
-    assert await site.parts.tokens.find(told[0], site.now) is None
+    assert await site.context.tokens.find(told[0], site.now) is None
 
 
 @pytest.mark.parametrize(
@@ -176,23 +169,23 @@ async def test_a_key_for_more_than_that_is_not_made(
     client: Client, site: Site, fields: dict[str, str]
 ) -> None:
     await send(client, "/guardian/me/tokens", 400, **fields)
-    assert await site.parts.tokens.all("home") == ()
+    assert await site.context.tokens.all("home") == ()
 
 
 async def test_a_key_of_somebody_else_stays(client: Client, site: Site) -> None:
     bo = await set_up(site, "Bo", Role.GUARDIAN)
-    token, _ = await site.parts.tokens.make(
+    token, _ = await site.context.tokens.make(
         bo, "theirs", [Permission.GIVE_TIME], site.now + 60, site.now, "Bo"
     )
     await send(client, "/guardian/me/tokens/remove", token=token.id)
-    assert await site.parts.tokens.all("home") == (token,)
+    assert await site.context.tokens.all("home") == (token,)
     assert "theirs" not in await text(client, "/guardian/me")
 
 
 async def test_a_program_has_no_account_of_its_own(client: Client, site: Site) -> None:
     (ada,) = await site.accounts.all("home")
     scopes = [Permission.SEE_STATUS, Permission.EDIT_HOUSEHOLD]
-    _, told = await site.parts.tokens.make(ada, "x", scopes, site.now + 60, site.now, "Ada")
+    _, told = await site.context.tokens.make(ada, "x", scopes, site.now + 60, site.now, "Ada")
     client.session.cookie_jar.clear()
     bearer = {**HTML, "Authorization": f"Bearer {told}"}
     assert (await client.get("/guardian/me", headers=bearer)).status == 403

@@ -9,10 +9,10 @@ import pytest
 
 from copdns.accounts.roles import Role
 from copdns.model.household import Contact, Household
-from copdns.web.refused_form import TOLD
+from copdns.web.refused_form import ERROR_ID
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
-from tests.web.guardians import log_in, set_up
+from tests.web.guardians import guardian_client, log_in, set_up
 from tests.web.site import Client, Site, send, text
 
 NAMES = "/guardian/names"
@@ -36,9 +36,7 @@ def site() -> Site:
 
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 
@@ -143,10 +141,10 @@ async def test_what_cannot_be_comes_again_with_the_reason_at_its_field(
 ) -> None:
     before = await kept(site)
     page = await send(client, f"{NAMES}/{kind}", 400, **{**ADDED[kind], **wrong})
-    assert f'id="{TOLD}"' in page
-    opening = page[: page.index(f'id="{TOLD}"')].rpartition("<form")[2]
+    assert f'id="{ERROR_ID}"' in page
+    opening = page[: page.index(f'id="{ERROR_ID}"')].rpartition("<form")[2]
     assert f'action="{NAMES}/{kind}"' in opening
-    about = page[page.index(f'id="{TOLD}"') :].partition("</form>")[0]
+    about = page[page.index(f'id="{ERROR_ID}"') :].partition("</form>")[0]
     assert f'name="{field}"' in about
     assert await kept(site) == before
 

@@ -10,14 +10,14 @@ from copdns.accounts.account import Account
 from copdns.accounts.passwords import hash_password
 from copdns.accounts.roles import Role
 from copdns.list_files.load import load_catalogue
-from copdns.model.household import Band, Household, Profile
+from copdns.model.household import Band, Household
 from copdns.privacy.retention import LogRow
-from copdns.web.desk.person.people import id_for
+from copdns.web.desk.person.people import free_person_id
 from copdns.web.routes import ROUTES
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, family
-from tests.web.guardians import PASSWORD, log_in, set_up
-from tests.web.site import Client, Site, send, text
+from tests.web.guardians import PASSWORD, guardian_client
+from tests.web.site import Client, Site, send, stored_profile, text
 
 SHIPPED = load_catalogue(())  # presets name what ships
 HASH = hash_password(PASSWORD)
@@ -36,18 +36,8 @@ def site(home: Home) -> Site:
 
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
-
-
-async def stored(site: Site, profile: str = "mia") -> Profile:
-    house = await site.store.household("home")
-    assert house is not None
-    found = house.profile(profile)
-    assert found is not None
-    return found
 
 
 async def test_everybody_is_there_with_an_age(client: Client) -> None:
@@ -70,7 +60,7 @@ async def test_somebody_new_starts_with_what_is_fair_for_the_age(
 ) -> None:
     page = await send(client, "/guardian/people", name="  Somebody  New ", band="10-12")
     assert "Somebody New" in page
-    new = await stored(site, "somebody-new")
+    new = await stored_profile(site, "somebody-new")
     assert (new.band, new.privacy, new.bypass) == (Band.TO_12, "blocked", True)
     house = await site.store.household("home")
     assert house is not None
@@ -98,7 +88,7 @@ async def test_nobody_is_added_who_cannot_be(
     [("Élève", "eleve"), ("ميا", "person"), ("Mia!", "mia-2"), ("Guest", "guest-2")],
 )
 def test_a_name_in_any_letters_gives_a_short_word(home: Home, name: str, expected: str) -> None:
-    assert id_for(name, home.house) == expected
+    assert free_person_id(name, home.house) == expected
 
 
 async def test_a_hostile_name_shows_harmlessly(client: Client) -> None:
@@ -115,11 +105,11 @@ async def test_name_and_answers_can_be_changed(client: Client, site: Site) -> No
     fields = {"name": "Mia M", "block_mode": "page", "max_ttl": "30"}
     page = await send(client, "/guardian/people/mia/answers", **fields)
     assert "Mia M" in page
-    mia = await stored(site)
+    mia = await stored_profile(site)
     assert (mia.name, mia.block_mode, mia.max_ttl) == ("Mia M", "page", 30)
     for wrong in ({"block_mode": "x"}, {"max_ttl": "0"}, {"max_ttl": "soon"}, {"name": ""}):
         await send(client, "/guardian/people/mia/answers", 400, **{**fields, **wrong})
-    assert await stored(site) == mia
+    assert await stored_profile(site) == mia
 
 
 async def test_who_is_removed_goes_with_all_that_was_kept(client: Client, site: Site) -> None:
@@ -127,7 +117,7 @@ async def test_who_is_removed_goes_with_all_that_was_kept(client: Client, site: 
     site.log.add(row_of("tom", "toys.example"))
     site.log.flush()
     await send(client, "/guardian/people/mia/remove", 400, heir="tom")  # nobody was sure
-    assert (await stored(site)).name == "Mia"
+    assert (await stored_profile(site)).name == "Mia"
     page = await send(client, "/guardian/people/mia/remove", sure="on", heir="tom")
     assert "/guardian/people/mia" not in page
     house = await site.store.household("home")
@@ -209,7 +199,7 @@ async def test_nobody_changes_anything_who_may_not(client: Client, site: Site, p
         await send(client, path, 403, **EVERYTHING)
     assert await site.store.household("home") == before
     assert await site.store.changes("home") == lines
-    assert await site.parts.looks.of("home") == ()
+    assert await site.context.looks.of("home") == ()
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -232,7 +222,7 @@ async def test_a_stranger_of_another_house_finds_nobody(client: Client, site: Si
     await site.store.create(Household("bos", "Bo's house"), "test", site.now)
     account = await site.accounts.add(Account("bos", "", "Bo", Role.OWNER), None, site.now)
     await site.accounts.set_password("bos", account.id, HASH, site.now, by=None)
-    session = await site.parts.sessions.begin(account, site.now)
+    session = await site.context.sessions.begin(account, site.now)
     client.session.cookie_jar.clear()
     client.session.cookie_jar.update_cookies({"copdns_session": session})
     for part in PARTS:

@@ -14,7 +14,7 @@ from copdns.policy.decide import explain
 from copdns.web.wording import STEPS
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
-from tests.web.guardians import log_in, set_up
+from tests.web.guardians import guardian_client
 from tests.web.site import Client, Site, send, text
 
 RULES = "/guardian/people/mia/rules"
@@ -43,9 +43,7 @@ def site() -> Site:
 
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 
@@ -169,7 +167,7 @@ async def test_it_is_told_about_the_child_and_not_to_it(client: Client) -> None:
 
 
 async def test_every_step_has_a_title_for_the_desk(client: Client, site: Site) -> None:
-    policy = site.parts.live().policy("home", "mia")
+    policy = site.context.snapshot().policy("home", "mia")
     steps = explain(policy, "games.example", A, 0)
     assert [each.title for each in steps] == list(STEPS)
 

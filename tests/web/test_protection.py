@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -17,12 +16,6 @@ from tests.web.site import HTML, Client, Site, text
 @pytest.fixture
 def site() -> Site:
     return Site(hosts=["127.0.0.1"])
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        yield made
 
 
 async def begun(client: Client) -> str:
@@ -104,7 +97,7 @@ async def test_pictures_come_from_names_and_addresses_of_ours_alone(client: Clie
 async def test_a_picture_by_an_ipv6_address_is_let_through() -> None:
     """A CSP cannot name such an address, and a browser drops what it cannot read."""
     site = Site()
-    site.app[PARTS] = replace(site.parts, addresses=lambda: ("192.0.2.2", "2001:db8::2"))
+    site.app[PARTS] = replace(site.context, addresses=lambda: ("192.0.2.2", "2001:db8::2"))
     async with site.visited() as client:
         reply = await client.get("/protection", headers=HTML)
         page, policy = await reply.text(), reply.headers["Content-Security-Policy"]

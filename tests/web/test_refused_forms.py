@@ -11,12 +11,12 @@ import pytest
 
 from copdns.accounts.roles import Role
 from copdns.list_files.load import load_catalogue
-from copdns.web.refused_form import TOLD
+from copdns.web.refused_form import ERROR_ID
 from copdns.web.routes import ROUTES
 from copdns.words.phrases import END_ISOLATE, ISOLATE, PSEUDO
 from tests.home import Home
 from tests.household import family
-from tests.web.guardians import PASSWORD, log_in, set_up
+from tests.web.guardians import PASSWORD, guardian_client, set_up
 from tests.web.site import HTML, Client, Site, send, text
 
 MINE = "Mia's <b>&amp; own"
@@ -29,9 +29,7 @@ def site() -> Site:
 
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 
@@ -111,7 +109,7 @@ def attribute(tag: str, name: str) -> str:
 
 
 def sentence(page: str) -> str:
-    found = re.search(rf'role="alert" id="{TOLD}"[^>]*>(.*?)</(?:p|span)>', page)
+    found = re.search(rf'role="alert" id="{ERROR_ID}"[^>]*>(.*?)</(?:p|span)>', page)
     assert found, page
     return found[1].replace(ISOLATE, "").replace(END_ISOLATE, "")
 
@@ -128,7 +126,7 @@ async def test_a_refused_form_comes_again_with_what_was_typed(client: Client, se
         assert "<b>" not in page
     if sent.name:
         fields_about = re.findall(rf'<[^>]*\sname="{sent.name}"[^>]*>', page)
-        assert [each for each in fields_about if TOLD in attribute(each, "aria-describedby")]
+        assert [each for each in fields_about if ERROR_ID in attribute(each, "aria-describedby")]
     assert page.count(" autofocus") == 1
 
 

@@ -129,7 +129,7 @@ async def test_reasons_of_what_is_proposed_are_in_the_readers_language() -> None
     site = Site(Home(of_preset(Band.TO_9)))
     async with site.visited() as client:
         await send(client, "/device")
-        await site.parts.proposals.propose(
+        await site.context.proposals.propose(
             Proposal("home", "mia", Band.TO_12, site.now, "Ada", site.now)
         )
         page = await read(client, "/rules", "fr")

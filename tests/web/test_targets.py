@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from copdns.accounts.roles import Role
 from copdns.config import EventSettings, Webhook
-from tests.web.guardians import log_in, set_up
+from tests.web.guardians import guardian_client, log_in, set_up
 from tests.web.site import Client, Site, send, text
 
 TARGETS = "/guardian/targets"
@@ -36,15 +36,8 @@ class Hearing:
 
 
 @pytest.fixture
-def site() -> Site:
-    return Site()
-
-
-@pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 

@@ -147,7 +147,7 @@ async def fill(client: Client, site: Site) -> None:
     await site.looks.note(actor, "mia", ViewedPart.LOG, AT)
     await site.accounts.add(Account("home", "", "markaccount", Role.CHILD, "mia"), None, AT)
     since = AT + 9 * 86_400
-    await site.parts.proposals.propose(
+    await site.context.proposals.propose(
         Proposal("home", "mia", Band.TO_12, since, "markproposer", AT)
     )
     await site.guests.approve("home", GuestKind.GUEST, BORROWED, "mia", "marklender", AT)

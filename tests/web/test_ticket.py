@@ -33,7 +33,7 @@ async def client(site: Site) -> AsyncIterator[Client]:
         edit = partial(
             add_ticket,
             digest=ticket_digest(CODE),
-            known=site.parts.known(),
+            known=site.context.known_ids(),
             minutes=30,
             made=site.now,
             expires=site.now + 86_400,
@@ -60,7 +60,7 @@ async def test_the_page_waits_until_the_code_counts_and_says_until_when(
     client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "Your code works" not in await text(client, "/ticket")
-    monkeypatch.setattr("copdns.web.child.in_force.PATIENCE", 60.0)
+    monkeypatch.setattr("copdns.web.child.in_force.MAX_SECONDS", 60.0)
     sent = asyncio.create_task(send(client, "/ticket", code=CODE))
     while not await grants(site):
         assert not sent.done()

@@ -11,7 +11,7 @@ from copdns.accounts.roles import Role
 from copdns.accounts.tickets import ticket_digest
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
-from tests.web.guardians import log_in, set_up
+from tests.web.guardians import guardian_client, log_in, set_up
 from tests.web.site import Client, Site, send, text
 
 TICKETS = "/guardian/tickets"
@@ -25,9 +25,7 @@ def site() -> Site:
 
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 

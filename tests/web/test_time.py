@@ -20,7 +20,7 @@ from copdns.time.plan import NO_INPUTS
 from copdns.time.schedule import parse_slots
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family, library
-from tests.web.guardians import log_in, set_up
+from tests.web.guardians import guardian_client, log_in, set_up
 from tests.web.site import Client, Site, send, text
 
 TIME = "/guardian/time/mia"
@@ -45,9 +45,7 @@ def site(home: Home) -> Site:
 
 @pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
+    async with guardian_client(site) as made:
         yield made
 
 
@@ -165,7 +163,7 @@ async def test_a_budget_shows_what_was_used_and_is_left(client: Client, site: Si
 
 async def test_a_look_at_minutes_is_one_that_the_child_can_see(client: Client, site: Site) -> None:
     await text(client, TIME)
-    (look,) = await site.parts.looks.of("home", "mia")
+    (look,) = await site.context.looks.of("home", "mia")
     assert (look.view, look.role) == (ViewedPart.USAGE, Role.OWNER)
 
 
@@ -348,7 +346,7 @@ async def test_an_auditor_sees_times_and_no_minutes_of_use(client: Client, site:
     assert "bedtime" in page
     assert "likely" not in page
     assert "<form" not in page.partition("<main")[2].partition("</main>")[0]
-    assert await site.parts.looks.of("home") == ()
+    assert await site.context.looks.of("home") == ()
 
 
 async def test_nobody_who_is_not_there_has_a_page(client: Client) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -31,12 +30,6 @@ HOSTILE = "<script>alert(1)</script>"
 @pytest.fixture
 def site() -> Site:
     return Site(Home(family(MIA), LIBRARY))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        yield made
 
 
 @pytest.fixture
@@ -139,7 +132,7 @@ async def test_who_was_written_down_and_not_added_yet_comes_along(desk: Client, 
 async def test_the_way_to_the_childrens_page_names_its_port() -> None:
     """Where another web server has port 80, the address and the code lead to ours all the same."""
     site, door = Site(Home(family(MIA), LIBRARY)), child_page_url(8080)
-    site.app[PARTS] = replace(site.parts, pages=Pages(door=door))
+    site.app[PARTS] = replace(site.context, pages=Pages(door=door))
     async with site.visited() as client:
         await set_up(site)
         await log_in(client)

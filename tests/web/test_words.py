@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment, StrictUndefined
 
-from copdns.web.languages import spoken
-from copdns.web.template_words import speak
+from copdns.web.languages import phrases_in
+from copdns.web.template_words import install_translations
 from copdns.words.phrases import phrases, pseudo
 from tests.unit.test_phrases import RUSSIAN
 
@@ -20,18 +20,18 @@ COLON = re.compile(r"(?:\}\}|%\}|</\w+>):\s")
 
 def rendered(template: str, language: str = "ru", **values: object) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    speak(environment)
-    spoken_here = phrases("ru", RUSSIAN) if language == "ru" else spoken(language)
+    install_translations(environment)
+    spoken_here = phrases("ru", RUSSIAN) if language == "ru" else phrases_in(language)
     return environment.from_string(template).render(phrases=spoken_here, **values)
 
 
 def test_one_environment_speaks_every_language() -> None:
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    speak(environment)
+    install_translations(environment)
     template = environment.from_string("{{ _('Hello.') }}")
     assert template.render(phrases=phrases("ru", RUSSIAN)) == "Привет."
-    assert template.render(phrases=spoken("en")) == "Hello."
-    assert template.render(phrases=spoken("en-XA")) == pseudo("Hello.")
+    assert template.render(phrases=phrases_in("en")) == "Hello."
+    assert template.render(phrases=phrases_in("en-XA")) == pseudo("Hello.")
 
 
 def test_a_level_has_its_own_words() -> None:
@@ -81,10 +81,10 @@ msgstr "%(what)s\u00a0: %(more)s"
 )
 def test_what_is_labelled_has_the_colon_of_its_language(template: str, shown: str) -> None:
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    speak(environment)
+    install_translations(environment)
     page = environment.from_string(template)
     assert page.render(phrases=phrases("fr", FRENCH), name="<i>") == shown
-    assert page.render(phrases=spoken("en"), name="<i>") == shown.replace("\u00a0", "")
+    assert page.render(phrases=phrases_in("en"), name="<i>") == shown.replace("\u00a0", "")
 
 
 def test_no_template_puts_a_colon_of_its_own_between_two_things() -> None:

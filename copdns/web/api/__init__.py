@@ -1,1 +1,1 @@
-"""The API for programs, below /api/v1: `table.py` has every operation, `serve.py` answers."""
+"""The API for programs, below /api/v1.  `table.py` has every operation, `serve.py` runs them."""

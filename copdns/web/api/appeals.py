@@ -1,4 +1,4 @@
-"""What children object to, and the answers, each with its reason."""
+"""Appeals of children, and their answers, each with its reason."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Id, Limit, Long, Minutes, Moment, Text
 from copdns.web.problem import Refused
 
-_ASKED_FOR = WAITING | {AppealState.TALK}
+_UNANSWERED = WAITING | {AppealState.TALK}
 
 
 class AnswerShown(Given):
@@ -126,7 +126,7 @@ class Lasts(StrEnum):
     ALWAYS = "always"
 
 
-_FITTING = sorted({str(reason) for reasons in REASONS.values() for reason in reasons})
+_REASON_WORDS = sorted({str(reason) for reasons in REASONS.values() for reason in reasons})
 
 
 class DecisionSent(Sent):
@@ -139,7 +139,7 @@ class DecisionSent(Sent):
     """
 
     state: Answering
-    reason: Annotated[str, Field(pattern=f"^({'|'.join(_FITTING)})$")]
+    reason: Annotated[str, Field(pattern=f"^({'|'.join(_REASON_WORDS)})$")]
     text: Text = ""
     lasts: Lasts | None = None
     for_minutes: Long | None = None
@@ -150,79 +150,79 @@ class DecisionSent(Sent):
 
 
 async def appeals(call: Call) -> object:
-    asked: AppealsAsked = call.query
-    if asked.profile is not None:
-        call.profile_of(asked.profile)
-    found = await call.parts.appeals.appeals(
+    query: AppealsAsked = call.query
+    if query.profile is not None:
+        call.profile_of(query.profile)
+    found = await call.context.appeals.appeals(
         call.household.id,
-        profile=asked.profile or "",
-        states=() if asked.all else _ASKED_FOR,
-        limit=asked.limit,
+        profile=query.profile or "",
+        states=() if query.all else _UNANSWERED,
+        limit=query.limit,
     )
     return [appeal_json(each) for each in found]
 
 
 async def appeal(call: Call) -> object:
-    found = await call.parts.appeals.appeal(call.household.id, call.part("appeal"))
+    found = await call.context.appeals.appeal(call.household.id, call.part("appeal"))
     if found is None:
         raise Refused(404, "There is no such appeal")
     try:
-        opens, why_not = opening(found.ask, call.household, call.parts.services()), ""
+        opens, why_not = opening(found.ask, call.household, call.context.services()), ""
     except AppealError as error:
         opens, why_not = None, str(error)
     return {**appeal_json(found), "opens": opening_json(opens), "why_not": why_not}
 
 
 async def see(call: Call) -> object:
-    """The child sees that somebody looked."""
+    """Note that somebody looks, which the child sees."""
     await appeal(call)
-    found = await call.parts.appeals.mark_seen(call.household.id, call.part("appeal"), call.now)
+    found = await call.context.appeals.mark_seen(call.household.id, call.part("appeal"), call.now)
     return appeal_json(found)
 
 
 async def decide(call: Call) -> object:
-    """What a yes opens is open within a second."""
+    """Answer an appeal; what is granted is in force within a second."""
     await appeal(call)
-    found = await call.parts.appeals.decide(
+    found = await call.context.appeals.decide(
         call.household.id,
         call.part("appeal"),
-        _decision(call.body),
+        _read_decision(call.body),
         Decider(call.actor.role, call.actor.name, call.actor.id),
-        call.parts.known(),
-        call.parts.services(),
+        call.context.known_ids(),
+        call.context.services(),
         call.now,
     )
     return appeal_json(found)
 
 
-def _decision(sent: DecisionSent) -> Decision:
-    state = AppealState(sent.state)
-    reason = next((each for each in REASONS[state] if each == sent.reason), None)
-    lasts: int | WantedLength | None = None if sent.lasts is None else WantedLength(sent.lasts)
-    if sent.for_minutes is not None:
+def _read_decision(body: DecisionSent) -> Decision:
+    state = AppealState(body.state)
+    reason = next((each for each in REASONS[state] if each == body.reason), None)
+    lasts: int | WantedLength | None = None if body.lasts is None else WantedLength(body.lasts)
+    if body.for_minutes is not None:
         if lasts is not None:
             raise AppealError("lasts and for_minutes exclude each other; give one")
-        lasts = sent.for_minutes * 60
-    yes = ApprovalTerms(lasts, sent.everyone, sent.narrow, sent.minutes, sent.besides)
-    if state is not AppealState.GRANTED and yes != ApprovalTerms():
+        lasts = body.for_minutes * 60
+    terms = ApprovalTerms(lasts, body.everyone, body.narrow, body.minutes, body.besides)
+    if state is not AppealState.GRANTED and terms != ApprovalTerms():
         raise AppealError(
             "lasts, for_minutes, everyone, narrow, besides and minutes go with granted"
         )
-    return Decision(state, reason, sent.text, yes)
+    return Decision(state, reason, body.text, terms)
 
 
 async def report(call: Call) -> object:
-    """Nothing is sent anywhere."""
-    found = await call.parts.appeals.appeal(call.household.id, call.part("appeal"))
+    """Return a report for the list's maintainer; it is sent nowhere."""
+    found = await call.context.appeals.appeal(call.household.id, call.part("appeal"))
     if found is None:
         raise Refused(404, "There is no such appeal")
     ask = found.ask
     if not (ask.name and ask.to.list):
         raise Refused(404, "No list closed this, so there is nobody to tell")
-    infos = call.parts.live().library.index.infos
+    infos = call.context.snapshot().library.index.infos
     info = next((each for each in infos if each.slug == ask.to.list), None)
-    where = info.report if info is not None else ""
-    return {"list": ask.to.list, "report": where, "text": list_report(ask.name, ask.to, info)}
+    address = info.report if info is not None else ""
+    return {"list": ask.to.list, "report": address, "text": list_report(ask.name, ask.to, info)}
 
 
 _SEE = Permission.SEE_APPEALS

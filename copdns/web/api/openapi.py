@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the table of operations: what it says is what is done."""
+"""Build the OpenAPI 3.1 document from the table of operations, so that it is true."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Everything that the guardians' desk does, for programs.  docs/api.md tells how t
 has examples.  What a token may do are its scopes; each operation names the one it needs.  A browser
 that is logged in to the desk may use the session's cookie instead, from pages of the desk only.
 """
-_SAID: Mapping[int, str] = {
+_REFUSAL_TEXT: Mapping[int, str] = {
     400: "A parameter is not right, or the body is not JSON.",
     401: "No token or session came along, or one that is over.",
     403: "It is there, but does not let this be done; or it came unencrypted over the network.",
@@ -36,7 +36,7 @@ _SAID: Mapping[int, str] = {
     429: "Too many calls; Retry-After says for how long to wait, where that is known.",
     503: "Not possible at the moment, such as when the disk is full.",
 }
-_PARTS: Mapping[str, str] = {
+_PART_TEXT: Mapping[str, str] = {
     "profile": "The id of a profile.",
     "schedule": "The id of a schedule.",
     "budget": "The id of a budget.",
@@ -60,8 +60,8 @@ _PARTS: Mapping[str, str] = {
 _ID = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"}
 _NAME = {"type": "string", "pattern": r"^[a-z0-9_]([a-z0-9_.-]{0,250}[a-z0-9])?$"}
 _MATCHER = {"type": "string", "pattern": r"^(=|\*\.)?[a-z0-9_]([a-z0-9_.-]{0,250}[a-z0-9])?$"}
-# What a part of the path is written like, where it is no id.
-_WRITTEN = {"name": _NAME, "domain": _NAME, "rewrite": _MATCHER}
+# Schemas of path parts that are not ids.
+_PART_SCHEMA = {"name": _NAME, "domain": _NAME, "rewrite": _MATCHER}
 
 
 class ProblemMistake(Given):
@@ -82,7 +82,7 @@ class Problem(Given):
 
 
 def document(operations: Sequence[Operation]) -> dict[str, Any]:
-    """Return the document: what each operation takes and gives, and how it can be refused."""
+    """Return the document: what each operation takes and returns, and how it can fail."""
     adapters: list[tuple[object, Any, TypeAdapter[Any]]] = [
         ("problem", "validation", TypeAdapter(Problem))
     ]
@@ -96,12 +96,12 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
         adapters,
         ref_template="#/components/schemas/{model}",
     )
-    named = {key[0]: value for key, value in schemas.items()}
+    schema_by_key = {key[0]: value for key, value in schemas.items()}
     definitions = shared.get("$defs", {})
     paths: dict[str, dict[str, Any]] = {}
     for each in operations:
-        paths.setdefault(BASE + each.path, {})[each.method.lower()] = _described(
-            each, named, definitions
+        paths.setdefault(BASE + each.path, {})[each.method.lower()] = _describe(
+            each, schema_by_key, definitions
         )
     return {
         "openapi": "3.1.0",
@@ -113,9 +113,9 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
             "responses": {
                 _name(status): {
                     "description": said,
-                    "content": {PROBLEM: {"schema": named["problem"]}},
+                    "content": {PROBLEM: {"schema": schema_by_key["problem"]}},
                 }
-                for status, said in _SAID.items()
+                for status, said in _REFUSAL_TEXT.items()
             },
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
@@ -125,15 +125,15 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
     }
 
 
-def _described(
+def _describe(
     each: Operation, schemas: Mapping[Any, Any], definitions: Mapping[str, Any]
 ) -> dict[str, Any]:
     found: dict[str, Any] = {
         "operationId": each.id,
         "summary": each.summary,
         "tags": [each.subject],
-        "security": [*_tokens(each), {"session": []}],
-        "parameters": [*_path(each), *_query(each, schemas, definitions)],
+        "security": [*_token_scopes(each), {"session": []}],
+        "parameters": [*_path_parameters(each), *_query_parameters(each, schemas, definitions)],
         "responses": {str(each.status): _success(each, schemas)}
         | {
             str(status): {"$ref": f"#/components/responses/{_name(status)}"}
@@ -146,33 +146,33 @@ def _described(
     return found
 
 
-def _tokens(each: Operation) -> list[dict[str, list[str]]]:
+def _token_scopes(each: Operation) -> list[dict[str, list[str]]]:
     return [] if each.for_people else [{"token": [str(each.permission)]}]
 
 
 def _success(each: Operation, schemas: Mapping[Any, Any]) -> dict[str, Any]:
-    said: dict[str, Any] = {"description": HTTPStatus(each.status).phrase}
+    response: dict[str, Any] = {"description": HTTPStatus(each.status).phrase}
     if each.text:
-        said["content"] = {each.text: {"schema": {}}}
+        response["content"] = {each.text: {"schema": {}}}
     elif each.result is not None:
-        said["content"] = {JSON: {"schema": schemas["gives", each.id]}}
-    return said
+        response["content"] = {JSON: {"schema": schemas["gives", each.id]}}
+    return response
 
 
-def _path(each: Operation) -> list[dict[str, Any]]:
+def _path_parameters(each: Operation) -> list[dict[str, Any]]:
     return [
         {
             "name": part,
             "in": "path",
             "required": True,
-            "description": _PARTS[part],
-            "schema": _WRITTEN.get(part, _ID),
+            "description": _PART_TEXT[part],
+            "schema": _PART_SCHEMA.get(part, _ID),
         }
         for part in each.parts
     ]
 
 
-def _query(
+def _query_parameters(
     each: Operation, schemas: Mapping[Any, Any], definitions: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
     if each.query is Nothing:
@@ -195,13 +195,13 @@ def _name(status: int) -> str:
     return HTTPStatus(status).phrase.replace(" ", "")
 
 
-def serving_document(operations: Sequence[Operation]) -> Any:
-    """Return the handler that gives the document, which is made when it is asked for first."""
-    made: list[bytes] = []
+def make_document_handler(operations: Sequence[Operation]) -> Any:
+    """Return the handler of the document, which the first request builds."""
+    octets: list[bytes] = []
 
     async def openapi(_request: web.Request) -> web.Response:
-        if not made:
-            made.append(json.dumps(document(operations)).encode())
-        return web.Response(body=made[0], content_type=JSON)
+        if not octets:
+            octets.append(json.dumps(document(operations)).encode())
+        return web.Response(body=octets[0], content_type=JSON)
 
     return openapi

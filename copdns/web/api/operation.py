@@ -1,6 +1,6 @@
-"""One operation: how it is called, who may, what it takes and what it gives.
+"""One operation of the API: its path, permission, parameters, body and result.
 
-Handlers get a `Call`, in which all of that is checked, and return a value as `as_json` makes them.
+Handlers get a `Call`, in which all of these are checked, and return what `as_json` makes.
 """
 
 from __future__ import annotations
@@ -24,37 +24,45 @@ from copdns.web.problem import Refused
 
 Part = TypeVar("Part", bound=HasId)
 
-# Built when they are first needed: a house that uses no API pays nothing for it.
-_LATER = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+# Built at the first use: without calls of the API they cost nothing.
+_BUILT_ON_USE = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Sent(BaseModel):
     """What a program sends; a key that is not known is a mistake."""
 
-    model_config = _LATER | ConfigDict(strict=True)
+    model_config = _BUILT_ON_USE | ConfigDict(strict=True)
 
 
 class Given(BaseModel):
     """What a program gets; the keys are those of `copdns ... --json`."""
 
-    model_config = _LATER
+    model_config = _BUILT_ON_USE
 
 
 class Nothing(Sent):
     """No parameters."""
 
 
+def sent_values(wanted: Sent) -> dict[str, Any]:
+    """Return the values that a change was sent with; raise HouseholdError for none."""
+    values = {key: each for key, each in wanted.model_dump().items() if each is not None}
+    if not values:
+        raise HouseholdError("nothing to set: send at least one key")
+    return values
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request of somebody who may.
+    """A request of somebody who may make it.
 
-    household: as stored now, so that whoever changed it sees that.  profile: the one in the path,
-    None where there is none.  query, body: of the operation's models.  now: seconds since the
-    epoch.
+    household: as stored now, so a caller sees its own changes.  profile: the one in the path, None
+    where the path has none.  query, body: instances of the operation's models; body is None without
+    a model.  now: seconds since the epoch.
     """
 
     request: web.Request
-    parts: AppContext
+    context: AppContext
     actor: Actor
     household: Household
     profile: Profile | None
@@ -64,7 +72,7 @@ class Call:
 
     @property
     def person(self) -> Profile:
-        """The profile in the path, of an operation that has one there."""
+        """The profile in the path; only for operations that have one there."""
         assert self.profile is not None
         return self.profile
 
@@ -72,8 +80,8 @@ class Call:
         """Return a part of the path."""
         return self.request.match_info[name]
 
-    def one(self, part: str, there: Iterable[Part]) -> Part:
-        """Return what the path names; raise Refused (404)."""
+    def find(self, part: str, there: Iterable[Part]) -> Part:
+        """Return the object that the path names; raise Refused (404)."""
         wanted = self.part(part)
         found = next((each for each in there if each.id == wanted), None)
         if found is None:
@@ -81,8 +89,8 @@ class Call:
         return found
 
     async def change(self, what: str, edit: Callable[[Household], Household]) -> Household:
-        """Store an edited household, weighed against what other guardians want."""
-        return await self.parts.store.change(
+        """Store an edited household; a dispute between guardians is settled (`Balance`)."""
+        return await self.context.store.change(
             self.household.id,
             edit,
             author=self.actor.name,
@@ -92,10 +100,10 @@ class Call:
         )
 
     def _preset(self, profile: Profile) -> Profile:
-        return apply(self.parts.known().presets[profile.band], profile)
+        return apply(self.context.known_ids().presets[profile.band], profile)
 
     def profile_of(self, profile_id: str) -> Profile:
-        """Return a profile that was named in a query or body; raise HouseholdError."""
+        """Return the profile that a query or body names; raise HouseholdError."""
         found = self.household.profile(profile_id)
         if found is None:
             raise HouseholdError(literal(f"there is no profile {profile_id!r}"))
@@ -104,19 +112,20 @@ class Call:
 
 Handler = Callable[[Call], Awaitable[object]]
 
-MOST_SENT = 64 << 10
+MAX_BODY = 64 << 10
 _PART = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """path: below /api/v1; {profile} in it is the id of one of the household.
+    """An operation.
 
-    permission: asked of the profile in the path where there is one.  summary: a line for people.
-    result: a type for pydantic; None for no content.  status: of success.
-    streams: the handler answers by itself, with server-sent events.  text: the result is a text of
-    this media type.  own: it is about the account of whoever is logged in, which is no program's.
-    most: octets of a body.
+    path: below /api/v1; {profile} is the id of a profile of the household.  permission: needed for
+    the profile in the path, where there is one.  summary: a line for people.  result: a type for
+    pydantic; None for an empty response.  status: of success.  streams: the handler responds by
+    itself, with server-sent events.  text: the media type of a result that is text, else "".  own:
+    it is about the account of whoever is logged in, so programs cannot call it.  most: octets of a
+    body.
     """
 
     method: str
@@ -131,16 +140,16 @@ class Operation:
     streams: bool = False
     text: str = ""
     own: bool = False
-    most: int = MOST_SENT
+    most: int = MAX_BODY
 
     @property
     def for_people(self) -> bool:
-        """Whether only somebody who is logged in can do it, and no token."""
+        """Whether it needs a session, and no token will do."""
         return self.own or self.permission in NO_SCOPES
 
     @property
     def id(self) -> str:
-        """The subject and what is done: "pauses.unpause"."""
+        """The operationId, of module and function: "pauses.unpause"."""
         return f"{self.subject}.{self.handler.__name__}"
 
     @property
@@ -149,7 +158,7 @@ class Operation:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The names of what varies in the path."""
+        """The names of the variable parts of the path."""
         return tuple(_PART.findall(self.path))
 
     @property
@@ -158,7 +167,7 @@ class Operation:
 
     @property
     def refusals(self) -> tuple[int, ...]:
-        """The statuses, besides success, that it can answer with."""
+        """The error statuses that it can respond with."""
         found = {401, 403, 405, 429, 503}
         if self.query is not Nothing or self.body is not None:
             found.add(400)

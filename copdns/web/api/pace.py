@@ -1,24 +1,24 @@
-"""How often an account's programs may call, so that one in a loop keeps nobody from answers.
+"""A rate limit for each account, so that a program in a loop does not slow others down.  Pure.
 
-Pure; moments are of a clock that never goes back, in seconds.
+Moments are monotonic seconds.
 """
 
 from __future__ import annotations
 
-AT_ONCE = 1000  # calls
-A_SECOND = 100  # and so many more with each second
+MAX_AT_ONCE = 1000  # calls
+CALLS_A_SECOND = 100  # refilled each second
 
 
 class Pace:
-    """A bucket of calls for each account, which fills by itself."""
+    """A token bucket for each account."""
 
-    def __init__(self, at_once: int = AT_ONCE, a_second: float = A_SECOND) -> None:
+    def __init__(self, at_once: int = MAX_AT_ONCE, a_second: float = CALLS_A_SECOND) -> None:
         self._at_once = at_once
         self._a_second = a_second
-        self._left: dict[str, tuple[float, float]] = {}  # calls, and as of when
+        self._left: dict[str, tuple[float, float]] = {}  # calls left, and when that was computed
 
     def wait(self, account: str, now: float) -> float:
-        """Count a call; return for how many seconds to wait before it may be made, 0 for none."""
+        """Count a call; return 0, or the seconds to wait if the call must not be made now."""
         left, at = self._left.get(account, (float(self._at_once), now))
         left = min(float(self._at_once), left + (now - at) * self._a_second)
         if left < 1:

@@ -1,4 +1,4 @@
-"""Read what a program sends, strictly: each parameter, and the body, or every mistake at once."""
+"""Read parameters and body strictly; all mistakes are reported at once."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _INTEGER = re.compile(r"(-?(?:0|[1-9][0-9]{0,17}))(?:\.0+)?", re.ASCII)
 _SWITCH = {"true": True, "false": False}
 
 
-def query_of(request: web.Request, model: type[Model]) -> Model:
-    """Return the parameters behind the ?; raise Refused (400)."""
+def read_query(request: web.Request, model: type[Model]) -> Model:
+    """Return the query parameters; raise Refused (400)."""
     twice = sorted({key for key in request.query if len(request.query.getall(key)) > 1})
     if twice:
         raise Refused(400, "A parameter stands twice", [Mistake(each, "twice") for each in twice])
-    values = {key: _typed(model, key, text) for key, text in request.query.items()}
+    values = {key: _parse_value(model, key, text) for key, text in request.query.items()}
     try:
         return model.model_validate_json(json.dumps(values))
     except ValidationError as error:
-        mistakes = _mistakes(error.errors(include_url=False), model, values, "")
+        mistakes = _describe_mistakes(error.errors(include_url=False), model, values, "")
         raise Refused(400, "The parameters are not right", mistakes) from None
 
 
-def _typed(model: type[Sent], key: str, text: str) -> object:
-    """Return a parameter as JSON would have it: a number or switch where one belongs."""
+def _parse_value(model: type[Sent], key: str, text: str) -> object:
+    """Return a parameter as JSON would have it: a number or boolean where the model has one."""
     kinds = _kinds(model.model_fields[key].annotation) if key in model.model_fields else ()
     if bool in kinds:
         return _SWITCH.get(text, text)
@@ -52,8 +52,8 @@ def _kinds(annotation: Any) -> Sequence[Any]:
     return [annotation]
 
 
-async def body_of(request: web.Request, model: type[Model], most: int) -> Model:
-    """Return the body, of `most` octets; raise Refused (400, 415, 422) or
+async def read_body(request: web.Request, model: type[Model], most: int) -> Model:
+    """Return the body, of `most` octets at most; raise Refused (400, 415, 422) or
     HTTPRequestEntityTooLarge."""
     if request.content_type != JSON:
         raise Refused(415, f"Send the body as {JSON}")
@@ -64,14 +64,14 @@ async def body_of(request: web.Request, model: type[Model], most: int) -> Model:
         errors = error.errors(include_url=False)
     if errors[0]["type"] == "json_invalid":
         raise Refused(400, f"The body is not JSON: {errors[0]['ctx']['error']}")
-    mistakes = _mistakes(errors, model, json.loads(octets), "/")
+    mistakes = _describe_mistakes(errors, model, json.loads(octets), "/")
     raise Refused(422, "The body is not as the operation takes it", mistakes)
 
 
-def _mistakes(
+def _describe_mistakes(
     errors: list[ErrorDetails], model: type[Sent], value: object, before: str
 ) -> list[Mistake]:
-    """before: "/" for places in a body, "" for names of parameters."""
+    """Return all mistakes.  before: "/" for pointers into a body, "" for names of parameters."""
     return [
         Mistake(_pointer(path, before), words)
         for path, words in describe_errors(errors, model, value)

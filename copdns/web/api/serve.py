@@ -1,4 +1,4 @@
-"""Answer a request by its operation: who may, what was sent, what comes of it, in this order."""
+"""Run an operation for a request: check permission, query and body, in this order, then call it."""
 
 from __future__ import annotations
 
@@ -26,43 +26,43 @@ from copdns.model.errors import (
 from copdns.model.household import Household, Profile
 from copdns.web.api.operation import Call, Operation
 from copdns.web.api.pace import Pace
-from copdns.web.api.reading import JSON, body_of, query_of
+from copdns.web.api.reading import JSON, read_body, read_query
 from copdns.web.context import context_of
 from copdns.web.problem import Refused, problem
 from copdns.web.session import FOR_PEOPLE, require
 
 PACE = web.AppKey("pace", Pace)
 
-# It was understood, and cannot be done as things are in this household.
-_CANNOT_BE = (HouseholdError, AppealError, AccountError, NameTextError, CalendarError)
+# Valid requests that the state of the household does not allow: 409.
+_CONFLICTS = (HouseholdError, AppealError, AccountError, NameTextError, CalendarError)
 _TOO_OFTEN = (TooManyTriesError, AppealLimitError, BusyError)
 
 
-def serving(operation: Operation) -> Handler:
-    """Return the handler of an operation; whatever it refuses becomes a problem (RFC 9457)."""
+def make_handler(operation: Operation) -> Handler:
+    """Return the handler of an operation; each refusal becomes a problem document (RFC 9457)."""
 
     async def serve(request: web.Request) -> web.StreamResponse:
         try:
-            return await _served(operation, request)
+            return await _serve(operation, request)
         except Refused as refused:
             return problem(refused.status, refused.detail, refused.mistakes, refused.headers)
         except _TOO_OFTEN as error:
             return problem(429, str(error))
-        except _CANNOT_BE as error:
+        except _CONFLICTS as error:
             return problem(409, str(error))
 
     return serve
 
 
-async def _served(operation: Operation, request: web.Request) -> web.StreamResponse:
+async def _serve(operation: Operation, request: web.Request) -> web.StreamResponse:
     actor = await require(request, operation.permission)
     if operation.for_people and actor.scopes is not None:
         raise web.HTTPForbidden(reason=FOR_PEOPLE)
     _keep_pace(request, actor)
-    household = await _household(request, actor)
+    household = await _stored_household(request, actor)
     profile = None
     if "profile" in operation.parts:
-        profile = _profile(request, household)
+        profile = _require_profile(request, household)
         if not may(actor, operation.permission, profile):
             raise web.HTTPForbidden(reason="You may not do this")
     call = Call(
@@ -71,8 +71,10 @@ async def _served(operation: Operation, request: web.Request) -> web.StreamRespo
         actor,
         household,
         profile,
-        query_of(request, operation.query),
-        None if operation.body is None else await body_of(request, operation.body, operation.most),
+        read_query(request, operation.query),
+        None
+        if operation.body is None
+        else await read_body(request, operation.body, operation.most),
         int(context_of(request).now()),
     )
     return _response(operation, await operation.handler(call))
@@ -85,14 +87,14 @@ def _keep_pace(request: web.Request, actor: Actor) -> None:
         raise Refused(429, "Too many calls; wait a moment", headers=after)
 
 
-async def _household(request: web.Request, actor: Actor) -> Household:
+async def _stored_household(request: web.Request, actor: Actor) -> Household:
     found = await context_of(request).store.household(actor.household)
     if found is None:
         raise CopdnsError("the household is gone")
     return found
 
 
-def _profile(request: web.Request, household: Household) -> Profile:
+def _require_profile(request: web.Request, household: Household) -> Profile:
     found = household.profile(request.match_info["profile"])
     if found is None:
         raise Refused(404, "There is no such profile")
@@ -107,7 +109,7 @@ def _response(operation: Operation, found: object) -> web.StreamResponse:
         return web.Response(status=204)
     if operation.text:
         return web.Response(text=str(found), content_type=operation.text, charset="utf-8")
-    # Checked before it goes out, so that the document is true.
+    # Validated, so that the OpenAPI document is true.
     adapter = adapter_of(operation)
     body = adapter.dump_json(adapter.validate_python(found), by_alias=True, exclude_unset=True)
     return web.Response(status=operation.status, body=body, content_type=JSON)

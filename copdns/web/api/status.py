@@ -1,4 +1,4 @@
-"""How copdns is, and whether anybody waits for an answer."""
+"""The state of copdns, and how many appeals wait."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Status(Given):
 
 
 async def status(call: Call) -> object:
-    parts, household = call.parts, call.household
-    missing = parts.readiness()
-    waiting = await parts.appeals.appeals(household.id, states=WAITING)
+    context, household = call.context, call.household
+    missing = context.readiness()
+    waiting = await context.appeals.appeals(household.id, states=WAITING)
     return {
         "version": __version__,
         "now": utc(call.now),
@@ -39,7 +39,7 @@ async def status(call: Call) -> object:
         "revision": household.revision,
         "ready": not missing,
         "missing": list(missing),
-        "warnings": list(parts.warnings()),
+        "warnings": list(context.warnings()),
         "waiting": len(waiting),
     }
 

@@ -1,4 +1,4 @@
-"""All operations of the API, and the routes that they make."""
+"""All operations of the API, and their routes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from aiohttp import web
 from copdns.web.api import appeals, status
 from copdns.web.api.events import events, notices, targets
 from copdns.web.api.household import accounts, checks, house, lists, log, names, report
-from copdns.web.api.openapi import BASE, serving_document
+from copdns.web.api.openapi import BASE, make_document_handler
 from copdns.web.api.operation import Operation
 from copdns.web.api.people import (
     agreement,
@@ -21,7 +21,7 @@ from copdns.web.api.people import (
     rules,
     unknown,
 )
-from copdns.web.api.serve import serving
+from copdns.web.api.serve import make_handler
 from copdns.web.api.time import calendar, grants, pauses, tickets, times
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -55,6 +55,6 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 API_ROUTES = (
-    web.get(f"{BASE}/openapi.json", serving_document(OPERATIONS)),
-    *(web.route(each.method, BASE + each.path, serving(each)) for each in OPERATIONS),
+    web.get(f"{BASE}/openapi.json", make_document_handler(OPERATIONS)),
+    *(web.route(each.method, BASE + each.path, make_handler(each)) for each in OPERATIONS),
 )

@@ -1,15 +1,17 @@
-"""Kinds of values that several operations take or give."""
+"""Types of values that several operations take or return, and their parsers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from copdns.household.edit_checks import parse_field
 from copdns.model.errors import HouseholdError
 from copdns.model.sentences import literal
-from copdns.model.times import DAY_MINUTES
+from copdns.model.times import DAY_MINUTES, Subject, parse_subject
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Scope = Annotated[
@@ -31,7 +33,7 @@ About = Annotated[
 Address = Annotated[str, Field(min_length=1, max_length=60, description="IP or MAC address.")]
 Code = Annotated[str, Field(min_length=1, max_length=40)]
 Text = Annotated[str, Field(max_length=300)]
-# Last of its annotations: what stands behind it, the document would not know.
+# Must be the last annotation: pydantic leaves those after it out of the JSON schema.
 WHOLE = BeforeValidator(lambda value: _whole(value))
 Minutes = Annotated[int, Field(ge=1, le=DAY_MINUTES), WHOLE]
 Long = Annotated[int, Field(ge=1, le=366 * DAY_MINUTES, description="Minutes."), WHOLE]
@@ -45,16 +47,17 @@ When = Annotated[
         description="A moment in UTC, such as 2026-11-24T18:00:00Z.",
     ),
 ]
-# What is given; None is no such moment.
+# In responses; null: there is no such moment.
 Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
 def _whole(value: object) -> object:
-    """In JSON 30.0 is a whole number, too (JSON Schema, section 6.1.1 of its validation)."""
+    """Return 30 for 30.0: in JSON that is an integer, too (JSON Schema Validation, section
+    6.1.1)."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def moment(text: str) -> int:
+def parse_moment(text: str) -> int:
     """Return the seconds since the epoch of a `When`; raise HouseholdError."""
     try:
         return int(datetime.fromisoformat(text).astimezone(UTC).timestamp())
@@ -64,21 +67,27 @@ def moment(text: str) -> int:
         ) from None
 
 
-def day(text: str) -> date:
-    """Return a `Date`; raise HouseholdError."""
+def parse_day(text: str) -> date:
+    """Return the date of a `Date`; raise HouseholdError."""
     try:
         return date.fromisoformat(text)
     except ValueError:
         raise HouseholdError(literal(f"{text!r} is no day of the calendar")) from None
 
 
-def ending(minutes: int | None, until: str | None, start: int) -> int | None:
-    """Return the end that one of the two means; None for neither.  Raises HouseholdError."""
+def parse_end(minutes: int | None, until: str | None, start: int) -> int | None:
+    """Return the end that minutes or until give; None for neither.  Raises HouseholdError for
+    both."""
     if minutes is not None and until is not None:
         raise HouseholdError("minutes and until exclude each other; give one")
     if minutes is not None:
         return start + minutes * 60
-    end = None if until is None else moment(until)
+    end = None if until is None else parse_moment(until)
     if end is not None and end <= start:
         raise HouseholdError(literal(f"{until} is over before it begins; name a later time"))
     return end
+
+
+def parse_subjects(texts: Iterable[str]) -> tuple[Subject, ...]:
+    """Return the subjects of `About` texts, each once; raise HouseholdError."""
+    return tuple(dict.fromkeys(parse_field(parse_subject, each) for each in texts))

@@ -1,1 +1,1 @@
-"""The pages of a device's own: what is allowed, why not, and how to ask."""
+"""The child's pages: what is allowed, why something is blocked, and how to ask.  No login."""

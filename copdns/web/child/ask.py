@@ -1,7 +1,7 @@
-"""Ask for something that is closed, see what came of it, disagree once, or take it back.
+"""Ask for something that is blocked, read the answer, disagree once, or take the request back.
 
-No login: the device tells who asks.  An appeal is filed with the verdict that it objects to, read
-off the ring of recent blocks, or worked out anew where the name was typed.
+There is no login: the device tells who asks.  An appeal has the verdict that it contests, from the
+list of recent blocks, or decided anew where somebody typed a name.
 """
 
 from __future__ import annotations
@@ -31,49 +31,49 @@ from copdns.model.names import display, name_of
 from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import decide, full_closure
 from copdns.time.days import budget_day, zone_of
-from copdns.web.child.page import child_page
+from copdns.web.child.page import child_page, not_linked, require_known_person
 from copdns.web.child.start_page import blocks_of, closed_now
 from copdns.web.context import context_of
-from copdns.web.person import Person, is_theirs, person_of
-from copdns.web.received import fields_of
+from copdns.web.person import Person, may_see_appeal
+from copdns.web.received import fields_of, whole_number
 
 _OF_TIME = frozenset({Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET})
 Fields = Mapping[str, Any]
 
 
 async def form(request: web.Request) -> web.Response:
-    """The form; without something to ask about, a field for the name."""
-    person = await _who_may_ask(request)
+    """Show the form; without something to ask about, with a field for the name."""
+    person = await require_known_person(request)
     return _form(request, person, request.query)
 
 
 async def send(request: web.Request) -> web.Response:
-    """File what was asked."""
-    person, parts = await _who_may_ask(request), context_of(request)
+    """File the appeal."""
+    person, context = await require_known_person(request), context_of(request)
     fields = await fields_of(request)
     try:
-        ask = _ask(request, person, fields)
+        ask = _read_request(request, person, fields)
         if ask is None:
             return _form(request, person, fields, status=400)
-        if is_list_error(ask.name, ask.to, parts.vouches()):
-            await parts.appeals.open_list_error(
-                person.household.id, ask.name, ask.to, parts.known(), int(parts.now())
+        if is_list_error(ask.name, ask.to, context.vouches()):
+            await context.appeals.open_list_error(
+                person.household.id, ask.name, ask.to, context.known_ids(), int(context.now())
             )
             return child_page(request, person, "opened.html", name=ask.name)
-        filed = await parts.appeals.file(person.household.id, ask, int(parts.now()))
+        filed = await context.appeals.file(person.household.id, ask, int(context.now()))
     except AppealLimitError as error:
         return _form(request, person, fields, status=429, error=error)
     except AppealError as error:
         return _form(request, person, fields, status=400, error=error)
-    if not is_theirs(person, filed.appeal):  # what came of it is for another browser
+    if not may_see_appeal(person, filed.appeal):  # only the paired browser sees the answer
         return child_page(request, person, "sent.html")
     raise web.HTTPSeeOther(f"/ask/{filed.appeal.id}")
 
 
-async def asked(request: web.Request) -> web.Response:
-    """One question of this person, and what came of it."""
-    person = await _who_may_ask(request)
-    appeal, now = await _of_theirs(request, person), context_of(request).now()
+async def appeal_page(request: web.Request) -> web.Response:
+    """Show an appeal of this person, and the answer."""
+    person = await require_known_person(request)
+    appeal, now = await _find_appeal(request, person), context_of(request).now()
     rest = closed_after_all(person.client.policy, appeal, now)
     return child_page(
         request,
@@ -88,33 +88,35 @@ async def asked(request: web.Request) -> web.Response:
 
 
 async def withdraw(request: web.Request) -> web.Response:
-    """Take a question back."""
-    person, parts = await _who_may_ask(request), context_of(request)
-    _paired_only(person)
-    appeal = (await _of_theirs(request, person)).id
-    await parts.appeals.withdraw(person.household.id, appeal, person.profile.id, int(parts.now()))
+    """Take an appeal back."""
+    person, context = await require_known_person(request), context_of(request)
+    _require_paired(person)
+    appeal = (await _find_appeal(request, person)).id
+    await context.appeals.withdraw(
+        person.household.id, appeal, person.profile.id, int(context.now())
+    )
     raise web.HTTPSeeOther(f"/ask/{appeal}")
 
 
 async def disagree(request: web.Request) -> web.Response:
-    """Say once that the answer is not right."""
-    person, parts = await _who_may_ask(request), context_of(request)
-    _paired_only(person)
-    appeal, fields = await _of_theirs(request, person), await fields_of(request)
+    """Disagree with the answer, once."""
+    person, context = await require_known_person(request), context_of(request)
+    _require_paired(person)
+    appeal, fields = await _find_appeal(request, person), await fields_of(request)
     second = await _has_second(request, person, appeal)
-    await parts.appeals.disagree(
+    await context.appeals.disagree(
         person.household.id,
         appeal.id,
         person.profile.id,
         str(fields.get("words", "")),
-        int(parts.now()),
+        int(context.now()),
         second=second,
     )
     raise web.HTTPSeeOther(f"/ask/{appeal.id}")
 
 
 async def _has_second(request: web.Request, person: Person, appeal: Appeal) -> bool:
-    """Tell whether somebody could look at it who has not answered it yet."""
+    """Tell whether there is somebody who may answer an appeal and has not answered it yet."""
     answered = {each.by.id for each in appeal.answers}
     everyone = await context_of(request).accounts.all(person.household.id)
     return any(
@@ -122,23 +124,16 @@ async def _has_second(request: web.Request, person: Person, appeal: Appeal) -> b
     )
 
 
-async def _who_may_ask(request: web.Request) -> Person:
-    person = await person_of(request)
-    if not person.is_known:
-        raise web.HTTPForbidden(reason="We do not know whose device this is yet")
-    return person
-
-
-def _paired_only(person: Person) -> None:
+def _require_paired(person: Person) -> None:
     if not person.is_paired:
-        raise web.HTTPForbidden(reason="This browser is not linked to this device")
+        raise not_linked()
 
 
-async def _of_theirs(request: web.Request, person: Person) -> Appeal:
-    """Return the question that is meant; raise HTTPNotFound for one that is not theirs to see."""
+async def _find_appeal(request: web.Request, person: Person) -> Appeal:
+    """Return the appeal in the path; raise HTTPNotFound for one that this person may not see."""
     appeals, home = context_of(request).appeals, person.household.id
     found = await appeals.appeal(home, request.match_info["appeal"])
-    if found is None or not is_theirs(person, found):
+    if found is None or not may_see_appeal(person, found):
         raise web.HTTPNotFound
     return found
 
@@ -151,8 +146,8 @@ def _form(
     status: int = 200,
     error: AppealError | None = None,
 ) -> web.Response:
-    to = _object(request, person, fields)
-    name = _name(request, person, fields)
+    to = _contested_verdict(request, person, fields)
+    name = _asked_name(request, person, fields)
     return child_page(
         request,
         person,
@@ -170,8 +165,8 @@ def _form(
     )
 
 
-def _name(request: web.Request, person: Person, fields: Fields) -> str:
-    """Return the name that is asked for: of a block in the ring, or as typed."""
+def _asked_name(request: web.Request, person: Person, fields: Fields) -> str:
+    """Return the name that is asked for: that of a recent block, or as typed."""
     code = str(fields.get("code", ""))
     for each in blocks_of(request, person) if code else ():
         if each.code == code:
@@ -179,8 +174,10 @@ def _name(request: web.Request, person: Person, fields: Fields) -> str:
     return name_of(str(fields.get("name", "")))
 
 
-def _object(request: web.Request, person: Person, fields: Fields) -> ContestedVerdict | None:
-    """Return the verdict that is objected to; None where nothing is closed."""
+def _contested_verdict(
+    request: web.Request, person: Person, fields: Fields
+) -> ContestedVerdict | None:
+    """Return the verdict that is contested; None where nothing is blocked."""
     revision, now = person.household.revision, context_of(request).now()
     policy = person.client.policy
     code, about = str(fields.get("code", "")), fields.get("about")
@@ -198,12 +195,12 @@ def _object(request: web.Request, person: Person, fields: Fields) -> ContestedVe
     return contest(verdict, revision) if verdict is not None and verdict.blocks else None
 
 
-def _ask(request: web.Request, person: Person, fields: Fields) -> AppealRequest | None:
+def _read_request(request: web.Request, person: Person, fields: Fields) -> AppealRequest | None:
     """Return what was sent; None where something is missing.  Raises AppealError."""
-    to = _object(request, person, fields)
+    to = _contested_verdict(request, person, fields)
     if to is None:
         return None
-    kind = _choice(AppealKind, fields.get("kind"), AppealKind.NAME)
+    kind = _parse_choice(AppealKind, fields.get("kind"), AppealKind.NAME)
     if fields.get("about") == "minutes":
         kind = AppealKind.MINUTES
     elif fields.get("about") == "time":
@@ -215,28 +212,27 @@ def _ask(request: web.Request, person: Person, fields: Fields) -> AppealRequest 
         to=to,
         name=""
         if kind in (AppealKind.TIME, AppealKind.MINUTES)
-        else _name(request, person, fields),
-        why=_choice(AppealMotive, fields.get("why"), AppealMotive.OTHER),
+        else _asked_name(request, person, fields),
+        why=_parse_choice(AppealMotive, fields.get("why"), AppealMotive.OTHER),
         words=str(fields.get("words", "")),
-        wanted=_choice(WantedLength, fields.get("wanted"), WantedLength.HOUR),
-        minutes=_number(fields.get("minutes")),
+        wanted=_parse_choice(WantedLength, fields.get("wanted"), WantedLength.HOUR),
+        minutes=_parse_number(fields.get("minutes")),
         day=_day(request, person) if kind is AppealKind.MINUTES else None,
     )
 
 
-def _choice(words: Any, given: object, usual: Any) -> Any:
-    """Return a word of a closed list; raise AppealError for one that is not in it."""
-    if given in (None, ""):
-        return usual
+def _parse_choice(words: Any, text: object, default: Any) -> Any:
+    """Return a member of an enum; raise AppealError for an unknown word."""
+    if text in (None, ""):
+        return default
     try:
-        return words(given)
+        return words(text)
     except ValueError:
         raise AppealError("choose one of the answers on the page") from None
 
 
-def _number(given: object) -> int:
-    text = str(given or "0")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+def _parse_number(value: object) -> int:
+    return whole_number(str(value or ""), 5) or 0
 
 
 def _day(request: web.Request, person: Person) -> date:

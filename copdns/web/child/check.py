@@ -1,6 +1,6 @@
-"""Check a site: what would happen to a name on this device, before anybody goes there.
+"""Check a site: what would happen to a name on this device.
 
-Leaves no trace, as nothing is looked up: the same decision as for DNS, made for this page alone.
+Leaves no trace: nothing is looked up or recorded, only decided as for DNS.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from copdns.words.levels import Level, level_of
 
 
 async def check(request: web.Request) -> web.Response:
-    """A form; with a name in it also the answer, step by step for whoever reads much."""
-    person, parts = await person_of(request), context_of(request)
+    """Show a form; with a name in it also the decision, and its steps for whoever reads much."""
+    person, context = await person_of(request), context_of(request)
     typed = request.query.get("name", "").strip()
     level = level_of(person.band)
-    name, policy, now = name_of(typed), person.client.policy, parts.now()
+    name, policy, now = name_of(typed), person.client.policy, context.now()
     verdict = decide(policy, name, A, now) if name else None
     steps = explain(policy, name, A, now) if name and level is Level.FULL else ()
     return child_page(

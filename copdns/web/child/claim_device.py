@@ -1,7 +1,7 @@
-"""Whose is this?  For a device that nobody named: ask to be let in, or say by PIN who one is.
+"""Say whose an unknown device is: ask guardians to let it in, or type a PIN.
 
-Nothing of the last person is shown to the next: a device is a new one each time, and the browser in
-which somebody asked, or typed their PIN, is the only one that it is known by.
+The next user sees nothing of the last one: each time the device is a new guest, recognised only by
+the browser in which somebody asked or typed the PIN.
 """
 
 from __future__ import annotations
@@ -14,106 +14,113 @@ from copdns.accounts.account import GUEST_LASTS, PERSON_LASTS, REQUEST_LASTS, Gu
 from copdns.accounts.codes import make_secret
 from copdns.model.errors import AccountError
 from copdns.model.household import Profile
-from copdns.web.child.in_force import in_force
+from copdns.web.child.in_force import wait_until_in_force
 from copdns.web.child.page import child_page
 from copdns.web.context import context_of
-from copdns.web.logins import Login, Outcome
+from copdns.web.logins import LoginResult, Outcome
 from copdns.web.person import GUEST_PAIRING, Person, person_of, requestor_of, set_pairing_cookie
 from copdns.web.received import fields_of
 
 
 async def whose(request: web.Request) -> web.Response:
-    """Whose it is now, and what can be done about it."""
+    """Show whose the device is now, and what its user can do about it."""
     return await _page(request, await person_of(request))
 
 
 async def ask(request: web.Request) -> web.Response:
-    """Ask the guardians to let this device in; they see it at their devices."""
-    person, parts = await _anybodys(request), context_of(request)
-    address, told, done = requestor_of(request).address, make_secret(), web.HTTPSeeOther("/whose")
-    if await parts.guests.ask(person.household.id, address, int(parts.now()), browser=told):
-        set_pairing_cookie(request, done, GUEST_PAIRING, told, REQUEST_LASTS + GUEST_LASTS)
-    raise done
-
-
-async def say(request: web.Request) -> web.Response:
-    """Let somebody be who they are here for some hours, by their PIN."""
-    person, parts = await _anybodys(request), context_of(request)
-    fields, address = await fields_of(request), requestor_of(request).address
-    meant = _named(person, str(fields.get("name", "")))
-    home, pin = person.household.id, str(fields.get("pin", ""))
-    # Looked at also where nobody is called so, and as long: names cannot be tried either.
-    done = await parts.logins.is_pin(home, meant.id if meant else "", pin, address)
-    if done.outcome is not Outcome.IN or meant is None:
-        return await _page(request, person, done, str(fields.get("name", "")))
-    kind, told, now = GuestKind.PERSON, make_secret(), int(parts.now())
-    await parts.guests.approve(
-        home, kind, address, meant.id, meant.name, now, PERSON_LASTS, browser=told
+    """Ask the guardians to let this device in; they see it on the page of devices."""
+    person, context = await _require_claimable(request), context_of(request)
+    address, cookie, redirect = (
+        requestor_of(request).address,
+        make_secret(),
+        web.HTTPSeeOther("/whose"),
     )
-    # Where that takes too long this page says that it is on its way.
-    await in_force(parts, home)
-    here = web.HTTPSeeOther("/whose")
-    set_pairing_cookie(request, here, GUEST_PAIRING, told, PERSON_LASTS)
-    raise here
+    if await context.guests.ask(person.household.id, address, int(context.now()), browser=cookie):
+        set_pairing_cookie(request, redirect, GUEST_PAIRING, cookie, REQUEST_LASTS + GUEST_LASTS)
+    raise redirect
+
+
+async def enter_pin(request: web.Request) -> web.Response:
+    """Let somebody use this device as themselves for some hours, by their PIN."""
+    person, context = await _require_claimable(request), context_of(request)
+    fields, address = await fields_of(request), requestor_of(request).address
+    profile = _find_profile(person, str(fields.get("name", "")))
+    home, pin = person.household.id, str(fields.get("pin", ""))
+    # Also for an unknown name, and just as slow, so that nobody can find out names.
+    result = await context.logins.check_pin(home, profile.id if profile else "", pin, address)
+    if result.outcome is not Outcome.IN or profile is None:
+        return await _page(request, person, result, str(fields.get("name", "")))
+    kind, cookie, now = GuestKind.PERSON, make_secret(), int(context.now())
+    await context.guests.approve(
+        home, kind, address, profile.id, profile.name, now, PERSON_LASTS, browser=cookie
+    )
+    # Where that takes longer, the page says that it will apply soon.
+    await wait_until_in_force(context, home)
+    redirect = web.HTTPSeeOther("/whose")
+    set_pairing_cookie(request, redirect, GUEST_PAIRING, cookie, PERSON_LASTS)
+    raise redirect
 
 
 async def end(request: web.Request) -> web.Response:
-    """Be nobody here again."""
-    person, parts = await person_of(request), context_of(request)
+    """End the guest access of this device."""
+    person, context = await person_of(request), context_of(request)
     if person.guest:
-        with suppress(AccountError):  # over already, or ended twice: what was wanted is so
-            await parts.guests.end(
-                person.household.id, person.guest, person.profile.name, int(parts.now())
+        with suppress(AccountError):  # it ended already
+            await context.guests.end(
+                person.household.id, person.guest, person.profile.name, int(context.now())
             )
-        await in_force(parts, person.household.id)
-    here = web.HTTPSeeOther("/whose")
-    here.del_cookie(GUEST_PAIRING)
-    raise here
+        await wait_until_in_force(context, person.household.id)
+    redirect = web.HTTPSeeOther("/whose")
+    redirect.del_cookie(GUEST_PAIRING)
+    raise redirect
 
 
 async def guest_here(request: web.Request, person: Person) -> Guest | None:
-    """Return who is let in here for a while, as it is stored: answers may not follow it yet."""
-    parts, address = context_of(request), requestor_of(request).address
-    guests = await parts.guests.of(person.household.id, int(parts.now()))
+    """Return the guest of this device as stored, which may be newer than what is in force."""
+    context, address = context_of(request), requestor_of(request).address
+    guests = await context.guests.of(person.household.id, int(context.now()))
     by_id = next((each for each in guests if each.id == person.guest), None)
     return by_id or next((each for each in guests if each.address == address), None)
 
 
-def is_nobodys(person: Person, guest: Guest) -> bool:
-    """Tell whether somebody was let in with the rules of guests, which hold here anyhow."""
+def has_guest_rules(person: Person, guest: Guest) -> bool:
+    """Tell whether a guest has the rules of guests, which apply to this device anyway."""
     return person.household.profile(guest.profile) is None
 
 
 async def _page(
-    request: web.Request, person: Person, done: Login | None = None, name: str = ""
+    request: web.Request, person: Person, result: LoginResult | None = None, name: str = ""
 ) -> web.Response:
-    parts, now = context_of(request), int(context_of(request).now())
+    context, now = context_of(request), int(context_of(request).now())
     address, home = requestor_of(request).address, person.household.id
-    asked = [each for each in await parts.guests.requests(home, now) if each.address == address]
+    requests = [
+        each for each in await context.guests.requests(home, now) if each.address == address
+    ]
     guest = await guest_here(request, person)
-    status = 200 if done is None else 429 if done.outcome is Outcome.WAIT else 403
+    status = 200 if result is None else 429 if result.outcome is Outcome.WAIT else 403
     return child_page(
         request,
         person,
         "whose.html",
         status=status,
-        asked=bool(asked),
+        asked=bool(requests),
         guest=guest,
-        nobodys=guest is not None and is_nobodys(person, guest),
-        done=done,
+        nobodys=guest is not None and has_guest_rules(person, guest),
+        done=result,
         name=name,
     )
 
 
-async def _anybodys(request: web.Request) -> Person:
+async def _require_claimable(request: web.Request) -> Person:
     person = await person_of(request)
     if not person.is_anybodys:
         raise web.HTTPForbidden(reason="This device already belongs to someone here")
     return person
 
 
-def _named(person: Person, name: str) -> Profile | None:
-    """Return who is called so; the name is typed, so that no stranger reads who lives here."""
-    called = name.strip().casefold()
+def _find_profile(person: Person, name: str) -> Profile | None:
+    """Return the profile with this name or id.  People type it, so that no stranger can read who
+    lives here."""
+    wanted = name.strip().casefold()
     people = person.household.profiles
-    return next((each for each in people if called in (each.name.casefold(), each.id)), None)
+    return next((each for each in people if wanted in (each.name.casefold(), each.id)), None)

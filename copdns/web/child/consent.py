@@ -1,8 +1,9 @@
-"""A full log of somebody of 16 or more: asked at the desk, agreed to or not on their own page.
+"""Consent to a full log of somebody of 16 or more: guardians ask on the dashboard, the person
+answers here.
 
-Only the browser that the person's device is known by gives the word: a PIN is set by those who
-ask, and a device that is somebody's for a while was let in by them.  It is taken back with one tap,
-which counts at once, by whoever is known to be the person.
+Only the paired browser of the person's own device can agree: the guardians who ask also set PINs
+and let guests in.  Anybody who proved to be the person ends the log with one tap, which counts at
+once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from aiohttp import web
 from copdns.model.errors import PrivacyError
 from copdns.model.household import FullLog
 from copdns.privacy.consent import Question, needs_consent
-from copdns.web.child.page import child_page
+from copdns.web.child.page import child_page, not_linked
 from copdns.web.context import context_of
 from copdns.web.person import Person, person_of
 from copdns.web.received import fields_of
@@ -21,64 +22,66 @@ PAGE = "/consent"
 
 
 async def consent(request: web.Request) -> web.Response:
-    """The question, where there is one, and what runs or is announced."""
-    person = await _person(request)
-    question, now = await question_to(request, person), context_of(request).now()
+    """Show the question, if there is one, and a full log that runs or is announced."""
+    person = await _require_asked_age(request)
+    question, now = await open_question(request, person), context_of(request).now()
     return child_page(
         request,
         person,
         "consent.html",
         question=question,
-        full=await _word(request, person, now),
+        full=await _stored_full_log(request, person, now),
         now=now,
     )
 
 
 async def agree(request: web.Request) -> web.Response:
-    """Say yes to the question that was read, and to no other."""
-    person, fields, parts = await _at_home(request), await fields_of(request), context_of(request)
-    question = await question_to(request, person)
-    if question is None or str(fields.get("question", "")) != mark(question):
+    """Agree to the question that was shown, and to no other."""
+    person = await _require_own_browser(request)
+    fields = await fields_of(request)
+    context = context_of(request)
+    question = await open_question(request, person)
+    if question is None or str(fields.get("question", "")) != question_mark(question):
         raise PrivacyError("this request has changed; read it again")
-    await parts.consents.agree(question, person.profile.name, int(parts.now()))
+    await context.consents.agree(question, person.profile.name, int(context.now()))
     raise web.HTTPSeeOther(PAGE)
 
 
 async def refuse(request: web.Request) -> web.Response:
-    """Say no; the desk reads it, and asks no more for a week."""
-    person, parts = await _at_home(request), context_of(request)
-    home, profile, now = person.household.id, person.profile, int(parts.now())
-    await parts.consents.refuse(home, profile.id, profile.name, now)
+    """Refuse; guardians see that, and cannot ask again for a week."""
+    person, context = await _require_own_browser(request), context_of(request)
+    home, profile, now = person.household.id, person.profile, int(context.now())
+    await context.consents.refuse(home, profile.id, profile.name, now)
     raise web.HTTPSeeOther(PAGE)
 
 
 async def take_back(request: web.Request) -> web.Response:
-    """End it now, whoever wants it to go on."""
-    person, parts = await _person(request), context_of(request)
+    """End the full log now, whoever wants it to go on."""
+    person, context = await _require_asked_age(request), context_of(request)
     if not person.is_proven:
-        raise _not_known()
-    home, profile, now = person.household.id, person.profile, int(parts.now())
-    await parts.consents.take_back(home, profile.id, profile.name, now)
+        raise not_linked()
+    home, profile, now = person.household.id, person.profile, int(context.now())
+    await context.consents.take_back(home, profile.id, profile.name, now)
     raise web.HTTPSeeOther(PAGE)
 
 
-async def question_to(request: web.Request, person: Person) -> Question | None:
-    """Return what is asked of whoever's browser this is; None for nothing."""
-    parts, now = context_of(request), context_of(request).now()
+async def open_question(request: web.Request, person: Person) -> Question | None:
+    """Return the question to the person whose browser this is; None for none."""
+    context, now = context_of(request), context_of(request).now()
     if not person.is_own or not needs_consent(person.profile, now):
         return None
-    found = await parts.consents.of(person.household.id, person.profile.id)
+    found = await context.consents.of(person.household.id, person.profile.id)
     return found if found is not None and found.is_open(now) else None
 
 
-def mark(question: Question) -> str:
-    """Return what tells a question from the next one: a form is sent back with it."""
+def question_mark(question: Question) -> str:
+    """Return a text that tells this question from the next one; the form sends it back."""
     return f"{question.at}-{question.days}"
 
 
-async def _word(request: web.Request, person: Person, now: float) -> FullLog | None:
-    """Return what runs or is announced, as it is stored: a word that was just given, or taken back,
-    is read at once, and not only when it is in force."""
+async def _stored_full_log(request: web.Request, person: Person, now: float) -> FullLog | None:
+    """Return the full log that runs or is announced, as stored: the page shows an answer at once,
+    before it is in force."""
     home = (
         await context_of(request).store.household(person.household.id) if person.is_proven else None
     )
@@ -87,20 +90,16 @@ async def _word(request: web.Request, person: Person, now: float) -> FullLog | N
     return full if full is not None and now < full.end else None
 
 
-async def _person(request: web.Request) -> Person:
-    """Return whose device asks; raise HTTPNotFound below the age at which anybody is asked."""
+async def _require_asked_age(request: web.Request) -> Person:
+    """Return whose device this is; raise HTTPNotFound below the age at which consent is needed."""
     person = await person_of(request)
     if not needs_consent(person.profile, context_of(request).now()):
         raise web.HTTPNotFound
     return person
 
 
-async def _at_home(request: web.Request) -> Person:
-    person = await _person(request)
+async def _require_own_browser(request: web.Request) -> Person:
+    person = await _require_asked_age(request)
     if not person.is_own:
-        raise _not_known()
+        raise not_linked()
     return person
-
-
-def _not_known() -> web.HTTPForbidden:
-    return web.HTTPForbidden(reason="This browser is not linked to this device")

@@ -1,7 +1,7 @@
-"""Help: whom to call, and what to know, at the reader's level; it works offline and for everybody.
+"""Help: helplines and topics, at the reader's level.  It works offline and for everybody.
 
-That somebody was here is noted nowhere, so nothing here writes, and one address has all topics: a
-browser's history does not tell which was read.
+No visit is recorded, so nothing here writes.  All topics have one URL, so a browser's history does
+not tell which was read.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from typing import Any
 from aiohttp import web
 
 from copdns.web.child.page import child_page
-from copdns.web.languages import bundled_helplines, help_topic, spoken
+from copdns.web.languages import bundled_helplines, help_topic, phrases_in
 from copdns.web.pages import language_of
 from copdns.web.person import Person, person_of
 from copdns.web.received import fields_of
 from copdns.words.help_topics import REPORT, TOPICS, VISIBLE
 from copdns.words.helplines import CALLED
 
-COUNTRY = "copdns_country"  # the cookie, which the browser forgets when it is closed
+COUNTRY = "copdns_country"  # a session cookie
 
 
-async def helping(request: web.Request) -> web.Response:
-    """Helplines, the five topics, and what others can still see."""
+async def help_page(request: web.Request) -> web.Response:
+    """Show helplines, the five topics, and what others can still see."""
     person = await person_of(request, quietly=True)
     language = language_of(request)
     return child_page(
@@ -32,25 +32,25 @@ async def helping(request: web.Request) -> web.Response:
         "help.html",
         topics=[help_topic(language, each) for each in TOPICS],
         visible=help_topic(language, VISIBLE),
-        **lines_for(request, person),
+        **helpline_values(request, person),
     )
 
 
 async def choose_country(request: web.Request) -> web.Response:
-    """Keep in this browser, and nowhere else, whose helplines somebody wants to see."""
+    """Keep the country for helplines in this browser, and nowhere else."""
     await person_of(request, quietly=True)
     fields = await fields_of(request)
     country, back = str(fields.get("country", "")), str(fields.get("back", ""))
     if country not in bundled_helplines().countries or back not in ("/help", "/bad"):
         raise web.HTTPBadRequest(reason="Choose a country from the list")
-    found = web.HTTPSeeOther(back)
-    found.set_cookie(COUNTRY, country, httponly=True, samesite="Lax", secure=request.secure)
-    raise found
+    redirect = web.HTTPSeeOther(back)
+    redirect.set_cookie(COUNTRY, country, httponly=True, samesite="Lax", secure=request.secure)
+    raise redirect
 
 
-def lines_for(request: web.Request, person: Person) -> Mapping[str, Any]:
-    """Return what templates say of helplines and hotlines."""
-    lines, phrases = bundled_helplines(), spoken(language_of(request))
+def helpline_values(request: web.Request, person: Person) -> Mapping[str, Any]:
+    """Return the values that templates show about helplines and report offices."""
+    lines, phrases = bundled_helplines(), phrases_in(language_of(request))
     chosen = request.cookies.get(COUNTRY, "")
     country = chosen if chosen in lines.countries else person.household.country
     vouched = frozenset(person.household.helplines)

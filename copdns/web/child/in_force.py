@@ -1,7 +1,7 @@
-"""Wait until what was written is in force, so that the page after a form tells what holds.
+"""Wait until what was written is in force, so that the page after a form shows what applies.
 
-The running program follows the database within a tenth of a second, which is long enough for
-somebody to read what is over, or to be shown what is not theirs any more.
+The program follows the database within a tenth of a second: long enough to show a page that is
+outdated, or data that is somebody else's by now.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ import asyncio
 
 from copdns.web.context import AppContext
 
-PATIENCE = 1.0  # seconds; a program that is busy for longer answers with what holds until then
-LOOK = 0.02  # seconds between looks
+MAX_SECONDS = 1.0  # then the page shows what is in force
+POLL_SECONDS = 0.02  # seconds between checks
 
 
-async def in_force(parts: AppContext, household: str) -> bool:
-    """Return whether what is stored of a household is what answers are given by, which is waited
-    for a while."""
-    stored = await parts.store.household(household)
+async def wait_until_in_force(context: AppContext, household: str) -> bool:
+    """Wait for MAX_SECONDS at most until the snapshot has the stored household; return whether it
+    has."""
+    stored = await context.store.household(household)
     revision = 0 if stored is None else stored.revision
     try:
-        async with asyncio.timeout(PATIENCE):
-            while not _follows(parts, household, revision):  # noqa: ASYNC110 - a snapshot tells nobody
-                await asyncio.sleep(LOOK)
+        async with asyncio.timeout(MAX_SECONDS):
+            while not _is_in_force(context, household, revision):  # noqa: ASYNC110 - a snapshot tells nobody
+                await asyncio.sleep(POLL_SECONDS)
     except TimeoutError:
         return False
     return True
 
 
-def _follows(parts: AppContext, household: str, revision: int) -> bool:
-    found = parts.live().households.get(household)
+def _is_in_force(context: AppContext, household: str, revision: int) -> bool:
+    found = context.snapshot().households.get(household)
     return found is not None and found.revision >= revision

@@ -1,7 +1,7 @@
-"""What the filter did in a month, for a child: its own numbers, and what can be told of all.
+"""The monthly report for a child: the child's own numbers, and totals of all.
 
-Its own need the browser that its device is known by, as all does that is kept.  Sums are told only
-as far as they give nobody else away (`privacy/report.py`).  It leaves no look: it is one's own.
+Own numbers need the paired browser, as all that is recorded does.  Totals leave out what would give
+away somebody else (`privacy/report.py`).  It records no view: the numbers are one's own.
 """
 
 from __future__ import annotations
@@ -20,46 +20,48 @@ from copdns.privacy.report import (
     month_of,
     people_of,
 )
-from copdns.web.child.page import child_page
+from copdns.web.child.page import child_page, require_known_person
 from copdns.web.context import context_of
-from copdns.web.person import Person, person_of
-from copdns.web.report import Kept, kept_of, month_in, since_of
+from copdns.web.person import Person
+from copdns.web.report import MonthData, parse_month, read_month, since_of
 
 
 async def month(request: web.Request) -> web.Response:
-    """This month as far as it is, or the one that is asked for."""
-    person, parts = await person_of(request), context_of(request)
-    if not person.is_known:
-        raise web.HTTPForbidden(reason="We do not know whose device this is yet")
-    home, now = person.household, parts.now()
-    of = month_in(request.query.get("month", ""), home, now)
-    kept = await kept_of(parts, home, of)
+    """Show this month so far, or the month in the query."""
+    person, context = await require_known_person(request), context_of(request)
+    home, now = person.household, context.now()
+    wanted = parse_month(request.query.get("month", ""), home, now)
+    data = await read_month(context, home, wanted)
     return child_page(
         request,
         person,
         "month.html",
-        month=of,
-        before=month_of(of.first - timedelta(days=1), home.timezone),
-        after=month_of(of.first + timedelta(days=31), home.timezone),
-        since=since_of(parts, of),
-        until=min(of.end, now),
-        all=lookups_of_children(home, kept.over, of, now),
-        all_asked=appeals_of_all(kept.appeals, of),
-        errors=sum(each.errors for each in kept.lists),
-        still=sum(each.still for each in kept.lists),
-        measured=[each for each in kept.lists if each.percent is not None],
+        month=wanted,
+        before=month_of(wanted.first - timedelta(days=1), home.timezone),
+        after=month_of(wanted.first + timedelta(days=31), home.timezone),
+        since=since_of(context, wanted),
+        until=min(wanted.end, now),
+        all=lookups_of_children(home, data.over, wanted, now),
+        all_asked=appeals_of_all(data.appeals, wanted),
+        errors=sum(each.errors for each in data.lists),
+        still=sum(each.still for each in data.lists),
+        measured=[each for each in data.lists if each.percent is not None],
         reasons=tuple(Reason),
         budgets={each.id: each for each in home.budgets},
         now=now,
-        **(_own(person, kept, of, now) if person.is_proven else {"own": None, "own_asked": None}),
+        **(
+            _own_values(person, data, wanted, now)
+            if person.is_proven
+            else {"own": None, "own_asked": None}
+        ),
     )
 
 
-def _own(person: Person, kept: Kept, of: Month, now: float) -> dict[str, Any]:
-    """Return the numbers of whoever looks; those of no adult are counted here."""
+def _own_values(person: Person, data: MonthData, of: Month, now: float) -> dict[str, Any]:
+    """Return the person's own numbers; None for adults, who are not in the report."""
     who = person.profile.id
-    people = people_of(person.household, kept.counts, kept.usages, of, now)
-    mine = (each for each in kept.appeals if each.ask.profile == who)
+    people = people_of(person.household, data.counts, data.usages, of, now)
+    mine = (each for each in data.appeals if each.ask.profile == who)
     return {
         "own": next((each for each in people if each.profile == who), None),
         "own_asked": appeals_of(mine, of),

@@ -1,7 +1,7 @@
-"""What is kept about whoever's device asks: to read, to take along, to erase.
+"""What is recorded about a person: to read, to download, to erase.
 
-Shown is what a guardian could see, the same and no more, and who looked at it.  It needs the
-browser that a device of one's own is known by, or one's PIN, and leaves no look: it is one's own.
+It shows exactly what a guardian could see, and who viewed it.  It needs a proven person, and
+records no view.
 """
 
 from __future__ import annotations
@@ -25,61 +25,65 @@ from copdns.privacy.personal_data import (
 )
 from copdns.store.household_db.notes import audit
 from copdns.time.plan import in_scope
-from copdns.web.child.page import child_page
+from copdns.web.child.page import child_page, not_linked
 from copdns.web.child.start_page import blocks_of
 from copdns.web.context import context_of
 from copdns.web.person import Person, person_of
-from copdns.web.personal_data import MOST, kept_of
+from copdns.web.personal_data import MAX_ROWS, read_personal_data
 from copdns.web.received import fields_of
 
-SHOWN = 30  # names; the file has all of them
+NAMES_SHOWN = 30  # the file has all of them
 KEPT_DAYS = 30  # of counts and minutes
-LOOKS = 20
+LOOKS_SHOWN = 20
 
 
 async def me(request: web.Request) -> web.Response:
-    """What is kept, in plain words, and all of it that others could see."""
-    person, parts = await person_of(request), context_of(request)
-    kept = await _kept(request, person, SHOWN, LOOKS) if person.is_proven else None
+    """Show what is recorded, and all of it that others could see."""
+    person, context = await person_of(request), context_of(request)
+    data = (
+        await _read_own_data(request, person, NAMES_SHOWN, LOOKS_SHOWN)
+        if person.is_proven
+        else None
+    )
     home = person.household
-    names = {each.id: each.name for each in await parts.accounts.all(home.id)} if kept else {}
+    names = {each.id: each.name for each in await context.accounts.all(home.id)} if data else {}
     return child_page(
         request,
         person,
         "me.html",
-        kept=kept,
-        shown=SHOWN,
-        days=counts_by_day(kept.counts, home.timezone) if kept else (),
-        categories=by_category(kept.counts) if kept else (),
+        kept=data,
+        shown=NAMES_SHOWN,
+        days=counts_by_day(data.counts, home.timezone) if data else (),
+        categories=by_category(data.counts) if data else (),
         budgets={each.id: each for each in in_scope(home.budgets, person.profile)},
-        looks=[(each, names.get(each.account, "")) for each in kept.looks] if kept else (),
-        may_erase=_may_erase(person, parts.now()),
-        now=parts.now(),
+        looks=[(each, names.get(each.account, "")) for each in data.looks] if data else (),
+        may_erase=_may_erase(person, context.now()),
+        now=context.now(),
     )
 
 
 async def data(request: web.Request) -> web.Response:
-    """All that is kept, as a file."""
-    person, parts = await _paired(request), context_of(request)
-    kept = await _kept(request, person)
-    found = export_data(person.household, person.profile, kept, parts.now(), None)
+    """Return all that is recorded, as a file."""
+    person, context = await _require_proven(request), context_of(request)
+    personal_data = await _read_own_data(request, person)
+    found = export_data(person.household, person.profile, personal_data, context.now(), None)
     text = json.dumps(found, ensure_ascii=False, indent=1)
-    saved = {"Content-Disposition": 'attachment; filename="my-data.json"'}
-    return web.Response(text=text, content_type="application/json", headers=saved)
+    headers = {"Content-Disposition": 'attachment; filename="my-data.json"'}
+    return web.Response(text=text, content_type="application/json", headers=headers)
 
 
 async def erase(request: web.Request) -> web.Response:
-    """Delete the names and counts that are kept; the minutes of today stay, which are rules."""
-    person, parts = await _paired(request), context_of(request)
-    now, home, profile = int(parts.now()), person.household, person.profile
+    """Delete the recorded names and counts; today's minutes stay, since limits need them."""
+    person, context = await _require_proven(request), context_of(request)
+    now, home, profile = int(context.now()), person.household, person.profile
     if not _may_erase(person, now):
         raise web.HTTPForbidden(
             reason="You cannot delete anything while all your sites are being recorded"
         )
-    if "sure" not in await fields_of(request):  # a browser asks for the tick before it sends
+    if "sure" not in await fields_of(request):  # browsers require the tick box
         raise HouseholdError("Tick the box to confirm", name="sure")
-    await asyncio.to_thread(parts.log.forget, home.id, profile.id)
-    await parts.store.run(
+    await asyncio.to_thread(context.log.forget, home.id, profile.id)
+    await context.store.run(
         lambda connection: audit(connection, home.id, profile.name, "own log deleted", now)
     )
     raise web.HTTPSeeOther("/me")
@@ -89,27 +93,27 @@ def _may_erase(person: Person, now: float) -> bool:
     return person.profile.privacy_at(now) is not PrivacyMode.FULL
 
 
-async def _paired(request: web.Request) -> Person:
+async def _require_proven(request: web.Request) -> Person:
     person = await person_of(request)
     if not person.is_proven:
-        raise web.HTTPForbidden(reason="This browser is not linked to this device")
+        raise not_linked()
     return person
 
 
-async def _kept(
-    request: web.Request, person: Person, rows: int = MOST, looks: int = MOST
+async def _read_own_data(
+    request: web.Request, person: Person, rows: int = MAX_ROWS, looks: int = MAX_ROWS
 ) -> PersonalData:
-    parts, home, profile = context_of(request), person.household, person.profile
-    blocks, now = blocks_of(request, person), int(parts.now())
+    context, home, profile = context_of(request), person.household, person.profile
+    blocks, now = blocks_of(request, person), int(context.now())
     return replace(
-        await kept_of(parts, home.id, profile.id, rows, looks),
-        browsers=_theirs(profile, await parts.pairings.of(home.id)),
-        guests=_theirs(profile, await parts.guests.of(home.id, now)),
-        accounts=_theirs(profile, await parts.accounts.all(home.id)),
-        question=await parts.consents.of(home.id, profile.id),
-        proposal=await parts.proposals.of(home.id, profile.id),
+        await read_personal_data(context, home.id, profile.id, rows, looks),
+        browsers=_of_profile(profile, await context.pairings.of(home.id)),
+        guests=_of_profile(profile, await context.guests.of(home.id, now)),
+        accounts=_of_profile(profile, await context.accounts.all(home.id)),
+        question=await context.consents.of(home.id, profile.id),
+        proposal=await context.proposals.of(home.id, profile.id),
         blocks=tuple(Blocked(each.name, each.at, each.verdict.reason) for each in blocks),
-        pin=profile.id in await parts.pins.people(home.id),
+        pin=profile.id in await context.pins.people(home.id),
     )
 
 
@@ -121,5 +125,5 @@ class _OfSomebody(Protocol):
 Each = TypeVar("Each", bound=_OfSomebody)
 
 
-def _theirs(profile: Profile, several: Iterable[Each]) -> tuple[Each, ...]:
+def _of_profile(profile: Profile, several: Iterable[Each]) -> tuple[Each, ...]:
     return tuple(each for each in several if each.profile == profile.id)

@@ -1,4 +1,4 @@
-"""What all pages of a device's own have in common: who it is, and how they are spoken to."""
+"""What all child's pages have in common."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from aiohttp import web
 
 from copdns.web.context import context_of
-from copdns.web.desk_access import Connection, desk_allowed
+from copdns.web.desk_access import BrowserConnection, may_show_desk
 from copdns.web.notes import note_of
-from copdns.web.person import Person, requestor_of
+from copdns.web.person import Person, person_of, requestor_of
 from copdns.web.wording import wording_for
 from copdns.words.levels import level_of
 
@@ -18,7 +18,7 @@ from copdns.words.levels import level_of
 def child_page(
     request: web.Request, person: Person, template: str, *, status: int = 200, **values: Any
 ) -> web.Response:
-    """Return a page; `mode` is for the sign on it that says what is kept, which every one has."""
+    """Return a page.  Every page has a sign that says what is recorded: `mode` and `announced`."""
     level, now, full = level_of(person.band), context_of(request).now(), person.profile.full_log
     return context_of(request).pages.render(
         request,
@@ -30,21 +30,37 @@ def child_page(
         announced=full.start if full is not None and now < full.start else None,
         say=wording_for(request, person.household, level),
         note_of=partial(note_of, person.household, person.profile),
-        desk=_desk(request),
+        desk=_desk_url(request),
         **values,
     )
 
 
-def _desk(request: web.Request) -> str:
-    """Return where the desk is from here: at once, by HTTPS, or "" where it is closed to all but
-    the machine itself."""
-    chosen, connection = (
-        context_of(request),
-        Connection(request.secure, requestor_of(request).address),
-    )
-    if desk_allowed(connection, over_http=chosen.desk_over_http):
+async def require_known_person(request: web.Request) -> Person:
+    """Return whose device a request comes from; raise HTTPForbidden for an unknown device."""
+    person = await person_of(request)
+    require_known(person)
+    return person
+
+
+def require_known(person: Person) -> None:
+    """Raise HTTPForbidden for an unknown device."""
+    if not person.is_known:
+        raise web.HTTPForbidden(reason="We do not know whose device this is yet")
+
+
+def not_linked() -> web.HTTPForbidden:
+    """Return the error for a browser that its device is not known by."""
+    return web.HTTPForbidden(reason="This browser is not linked to this device")
+
+
+def _desk_url(request: web.Request) -> str:
+    """Return the URL of the dashboard from here, by HTTPS where it needs that; "" where only the
+    machine itself may use it."""
+    context = context_of(request)
+    connection = BrowserConnection(request.secure, requestor_of(request).address)
+    if may_show_desk(connection, over_http=context.desk_over_http):
         return "/guardian/"
-    port = chosen.settings().web.tls_port
+    port = context.settings().web.tls_port
     if not port:
         return ""
     return f"{request.url.origin().with_scheme('https').with_port(port)}/guardian/"

@@ -1,8 +1,8 @@
 """Does copdns protect this device?  A check that works in any browser, without a script.
 
-The page holds pictures whose names were just made up: the second page tells which of them came to
-copdns, by which addresses, and whose device it was taken for.  Nothing is kept but for some minutes
-in memory.
+The first page has pictures under new, made-up names.  The second page says which of them reached
+copdns, through which addresses, and whose device they came from.  Results stay in memory for some
+minutes only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _DOT = (
 
 
 async def begin(request: web.Request) -> web.Response:
-    """Pictures under names that nobody asked for before."""
+    """Show pictures under names that nobody looked up before."""
     await person_of(request)
     code = make_appeal_id()
     port = f":{request.url.port}" if request.url.port not in (None, 80, 443) else ""
@@ -43,36 +43,35 @@ async def begin(request: web.Request) -> web.Response:
 
 
 async def result(request: web.Request) -> web.Response:
-    """What was seen of them, and what to do about each that is not right."""
-    person, parts = await person_of(request), context_of(request)
+    """Show what was seen of the pictures, and what to do about each failure."""
+    person, context = await person_of(request), context_of(request)
     code = request.match_info["code"]
-    # Noted in memory for some minutes, as the questions are: nothing that anybody has or may do
-    # depends on it.
-    parts.probes.note_fetch(code, requestor_of(request), person.client, parts.now())
-    return parts.pages.render(
+    # Kept in memory for some minutes, as the queries are; no permission depends on it.
+    context.probes.note_fetch(code, requestor_of(request), person.client, context.now())
+    return context.pages.render(
         request,
         "protection_result.html",
         person=person,
-        found=assess_sightings(parts.probes.sightings(code, parts.now())),
-        door_by_name=request.host.partition(":")[0] in parts.hosts,
+        found=assess_sightings(context.probes.sightings(code, context.now())),
+        door_by_name=request.host.partition(":")[0] in context.hosts,
         address=requestor_of(request).address,
     )
 
 
 async def dot(request: web.Request) -> web.Response:
-    """A picture that says that it came through; by which address it was fetched is noted."""
-    person, parts = await person_of(request), context_of(request)
-    code, now = request.match_info["code"], parts.now()
-    parts.probes.note_fetch(code, requestor_of(request), person.client, now)
-    headers = {"Cross-Origin-Resource-Policy": "cross-origin"}  # its page has another name
+    """Return a picture, and note the address that it was fetched through."""
+    person, context = await person_of(request), context_of(request)
+    code, now = request.match_info["code"], context.now()
+    context.probes.note_fetch(code, requestor_of(request), person.client, now)
+    headers = {"Cross-Origin-Resource-Policy": "cross-origin"}  # its page has another host name
     return web.Response(text=_DOT, content_type="image/svg+xml", headers=headers)
 
 
 def _pictures(addresses: Sequence[str], port: str) -> str:
-    """Return from where a CSP lets the pictures come.
+    """Return the sources of pictures for the Content-Security-Policy.
 
-    It has no way to write an IPv6 address, and browsers leave out what they cannot read: with one
-    of those among the addresses, pictures may come from anywhere.
+    A CSP cannot express an IPv6 address, and browsers skip what they cannot parse: with one among
+    the addresses, pictures may come from anywhere.
     """
     if any(each.startswith("[") for each in addresses):
         return "http:"

@@ -1,4 +1,4 @@
-"""What a person's own pages tell of changes: what changed lately, and what is proposed."""
+"""Recent changes of a person's rules and a proposal for them, for their own pages."""
 
 from __future__ import annotations
 
@@ -16,31 +16,34 @@ from copdns.store.household_db.proposals import Proposal
 from copdns.web.context import context_of
 from copdns.web.person import Person
 
-LINES = 500  # of the audit, in which a person's changes are looked for
+MAX_LINES = 500  # of the audit log that are searched
 
 
-class News(NamedTuple):
-    """reasons: of the lines that would be different under what is proposed."""
+class RecentChanges(NamedTuple):
+    """What changed and what is proposed.  reasons: of what the proposal would change."""
 
     changed: tuple[Changed, ...] = ()
     proposal: Proposal | None = None
     reasons: tuple[str, ...] = ()
 
 
-async def news_of(request: web.Request, person: Person) -> News:
-    """Return what changed; nothing for whoever may be somebody else."""
+async def recent_changes_of(request: web.Request, person: Person) -> RecentChanges:
+    """Return recent changes; none for a person who is not proven."""
     if not person.is_proven:
-        return News()
-    parts, home, mine = context_of(request), person.household.id, person.profile
-    changes = await parts.store.changes(home, LINES)
-    proposal = await parts.proposals.of(home, mine.id)
+        return RecentChanges()
+    context, home, mine = context_of(request), person.household.id, person.profile
+    changes = await context.store.changes(home, MAX_LINES)
+    proposal = await context.proposals.of(home, mine.id)
     devices = {each.id: each.name for each in person.household.devices if each.profile == mine.id}
-    changed = (_called(each, devices) for each in changes_for(mine, changes, parts.now(), devices))
-    return News(tuple(changed), proposal, _reasons(mine, proposal))
+    changed = (
+        _with_device_name(each, devices)
+        for each in changes_for(mine, changes, context.now(), devices)
+    )
+    return RecentChanges(tuple(changed), proposal, _reasons(mine, proposal))
 
 
-def _called(each: Changed, devices: Mapping[str, str]) -> Changed:
-    """Return a change under the name of the device that made it, where it was one."""
+def _with_device_name(each: Changed, devices: Mapping[str, str]) -> Changed:
+    """Return a change with the name of the device that made it, where a device did."""
     return each._replace(author=devices.get(each.author, each.author))
 
 

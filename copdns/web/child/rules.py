@@ -1,4 +1,4 @@
-"""What applies to whoever's device asks, line by line, each with its reason."""
+"""The rules that apply on this device, each with its reason."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from copdns.model.household import Profile
 from copdns.policy.decide import rules_in_scope
 from copdns.time.plan import in_scope
 from copdns.web.child.page import child_page
-from copdns.web.child.recent_changes import news_of
+from copdns.web.child.recent_changes import recent_changes_of
 from copdns.web.context import context_of
-from copdns.web.notes import together
+from copdns.web.notes import group_by_reason
 from copdns.web.person import person_of
 
 
-class Closed(NamedTuple):
-    """What is closed for one reason.
+class ClosedForReason(NamedTuple):
+    """What is blocked for one reason.
 
-    things: a setting and one of its values each, such as ("categories", "games").  why: in English;
-    "" for what no preset closes.
+    things: pairs of a setting and one of its values, such as ("categories", "games").  why: in
+    English; "" for what no preset blocks.
     """
 
     things: tuple[tuple[str, str], ...]
@@ -31,49 +31,49 @@ class Closed(NamedTuple):
 
 
 async def rules(request: web.Request) -> web.Response:
-    """What is open, what is closed and why, and who decides."""
-    person, parts = await person_of(request), context_of(request)
-    home, profile, known = person.household, person.profile, person.is_known
-    # Who keeps this house is no business of a device that nobody knows.
-    accounts = await parts.accounts.all(home.id) if known and person.band.is_child else ()
-    # Guests have rules of no preset, whatever band these are written for.
-    preset = bundled_presets()[person.band] if known else None
+    """Show what is allowed, what is blocked and why, and who decides."""
+    person, context = await person_of(request), context_of(request)
+    home, profile, is_known = person.household, person.profile, person.is_known
+    # Unknown devices do not learn who the guardians are.
+    accounts = await context.accounts.all(home.id) if is_known and person.band.is_child else ()
+    # The rules of guests come from no preset.
+    preset = bundled_presets()[person.band] if is_known else None
     return child_page(
         request,
         person,
         "rules.html",
         preset=preset,
         profile=profile,
-        usual=_of_the_rest(preset, profile),
-        closed=_closed(preset, profile),
-        searches=_of_searches(preset, profile),
-        rules=together(rules_in_scope(profile, home.rules)) if known else (),
-        schedules=in_scope(home.schedules, profile) if known else (),
-        budgets=in_scope(home.budgets, profile) if known else (),
+        usual=_default_reason(preset, profile),
+        closed=_group_closed(preset, profile),
+        searches=_search_reasons(preset, profile),
+        rules=group_by_reason(rules_in_scope(profile, home.rules)) if is_known else (),
+        schedules=in_scope(home.schedules, profile) if is_known else (),
+        budgets=in_scope(home.budgets, profile) if is_known else (),
         deciders=[each for each in accounts if may(each, Permission.DECIDE_APPEALS)],
-        news=await news_of(request, person),
-        now=parts.now(),
+        news=await recent_changes_of(request, person),
+        now=context.now(),
     )
 
 
-def _of_the_rest(preset: Preset | None, profile: Profile) -> str:
-    """Return the reason for what no rule names, if the preset has it as it is."""
+def _default_reason(preset: Preset | None, profile: Profile) -> str:
+    """Return the preset's reason for the default; "" where the profile has another default."""
     lines = preset.lines if preset else ()
     return next((each.why for each in lines if each.set.default is profile.default), "")
 
 
-def _closed(preset: Preset | None, profile: Profile) -> list[Closed]:
-    """Return what is closed, together what has one reason, so that none is read twice."""
-    found: dict[str, Closed] = {}
+def _group_closed(preset: Preset | None, profile: Profile) -> list[ClosedForReason]:
+    """Return what is blocked, grouped by reason, so that no reason is read twice."""
+    found: dict[str, ClosedForReason] = {}
     for setting in ("categories", "services", "contacts"):
         for value in sorted(getattr(profile, setting)):
             why = preset.why(setting, value) if preset else ""
-            before = found.get(why or value, Closed((), why))
-            found[why or value] = Closed((*before.things, (setting, value)), why)
+            before = found.get(why or value, ClosedForReason((), why))
+            found[why or value] = ClosedForReason((*before.things, (setting, value)), why)
     return list(found.values())
 
 
-def _of_searches(preset: Preset | None, profile: Profile) -> list[str]:
-    """Return the reasons for which searches leave things out, each once."""
+def _search_reasons(preset: Preset | None, profile: Profile) -> list[str]:
+    """Return the reasons for safe search, each once."""
     reasons = (preset.why("safe_search", each) for each, _ in profile.safe_search if preset)
     return list(dict.fromkeys(filter(None, reasons)))

@@ -1,7 +1,4 @@
-"""The door: what a device's own page shows, without a login.
-
-What applies now and why, what was blocked just now, and where to go from here.
-"""
+"""The child's start page: what applies now and why, recent blocks, and links to the rest."""
 
 from __future__ import annotations
 
@@ -15,85 +12,88 @@ from copdns.policy.decide import decide
 from copdns.policy.judge import RESPONSE_STEP
 from copdns.policy.today import build_today
 from copdns.privacy.recent_blocks import Block
-from copdns.web.child.claim_device import guest_here, is_nobodys
-from copdns.web.child.consent import question_to
-from copdns.web.child.page import child_page
-from copdns.web.child.recent_changes import news_of
+from copdns.web.child.claim_device import guest_here, has_guest_rules
+from copdns.web.child.consent import open_question
+from copdns.web.child.page import child_page, require_known
+from copdns.web.child.recent_changes import recent_changes_of
 from copdns.web.context import context_of
 from copdns.web.person import (
     GUEST_PAIRING,
     PAIRING,
     Person,
-    is_theirs,
+    may_see_appeal,
     person_of,
     set_pairing_cookie,
 )
 
-SHOWN = 20  # of the last blocks: more than anybody reads
-NEWEST = 5  # of these are seen at once, the others on demand
-NEWS = 7 * 86_400  # seconds for which a change of the rules is news
-ASKED, READ = 10, 50  # of what was asked for: shown, and read, some of which may be others'
+BLOCKS_SHOWN = 20  # recent blocks
+BLOCKS_OPEN = 5  # of these without a tap
+NEWS_SECONDS = 7 * 86_400  # how long a change of rules is shown
+APPEALS_SHOWN, APPEALS_READ = 10, 50  # more are read, since some may be a guest's
 
 
-async def door(request: web.Request) -> web.Response:
-    """The page of whoever's device asks."""
-    person, parts = await person_of(request), context_of(request)
-    now = parts.now()
+async def start_page(request: web.Request) -> web.Response:
+    """Show the start page of this device."""
+    person, context = await person_of(request), context_of(request)
+    now = context.now()
     appeals = (
-        await parts.appeals.appeals(person.household.id, profile=person.profile.id, limit=READ)
+        await context.appeals.appeals(
+            person.household.id, profile=person.profile.id, limit=APPEALS_READ
+        )
         if person.is_paired
         else ()
     )
-    shown = [each for each in appeals if is_theirs(person, each)][:ASKED]
+    own_appeals = [each for each in appeals if may_see_appeal(person, each)][:APPEALS_SHOWN]
     policy = person.client.policy
-    found = build_today(
-        person.household, person.profile, person.client.policy, parts.readings(), now
+    today = build_today(
+        person.household, person.profile, person.client.policy, context.policy_inputs(), now
     )
-    blocks = blocks_of(request, person)[:SHOWN]
+    blocks = blocks_of(request, person)[:BLOCKS_SHOWN]
     return child_page(
         request,
         person,
         "door.html",
-        today=found,
-        appeals=shown,
+        today=today,
+        appeals=own_appeals,
         closed_besides={
-            each.id for each in shown if closed_after_all(policy, each, now) is not None
+            each.id for each in own_appeals if closed_after_all(policy, each, now) is not None
         },
         blocks=[(each, closed_now(person, each, now)) for each in blocks],
-        newest=NEWEST,
+        newest=BLOCKS_OPEN,
         changed=[
-            each.at for each in (await news_of(request, person)).changed if now - each.at < NEWS
+            each.at
+            for each in (await recent_changes_of(request, person)).changed
+            if now - each.at < NEWS_SECONDS
         ],
-        guest=await _guest(request, person),
-        asks_consent=await question_to(request, person) is not None,
+        guest=await _guest_with_guest_rules(request, person),
+        asks_consent=await open_question(request, person) is not None,
         now=now,
     )
 
 
 async def pair(request: web.Request) -> web.Response:
-    """Let this browser be the one that its device is known by, if none is yet."""
-    person, parts = await person_of(request), context_of(request)
-    back = web.HTTPSeeOther("/")
+    """Pair this browser with its device, if none is yet."""
+    person, context = await person_of(request), context_of(request)
+    redirect = web.HTTPSeeOther("/")
     if person.is_paired:
-        raise back
-    if not person.is_known:
-        raise web.HTTPForbidden(reason="We do not know whose device this is yet")
-    whose, now = (person.household.id, person.profile.id), int(parts.now())
+        raise redirect
+    require_known(person)
+    ids, now = (person.household.id, person.profile.id), int(context.now())
     if person.guest:
-        told = await parts.guests.pair(whose[0], person.guest, whose[1], now)
+        cookie = await context.guests.pair(ids[0], person.guest, ids[1], now)
     else:
-        told = await parts.pairings.pair(whose[0], person.device, whose[1], now)
-    if told is None:
+        cookie = await context.pairings.pair(ids[0], person.device, ids[1], now)
+    if cookie is None:
         return child_page(request, person, "not_paired.html", status=403)
     if person.guest:
-        set_pairing_cookie(request, back, GUEST_PAIRING, told, GUEST_LASTS)
+        set_pairing_cookie(request, redirect, GUEST_PAIRING, cookie, GUEST_LASTS)
     else:
-        set_pairing_cookie(request, back, PAIRING, told, PAIRING_LASTS)
-    raise back
+        set_pairing_cookie(request, redirect, PAIRING, cookie, PAIRING_LASTS)
+    raise redirect
 
 
 async def why(request: web.Request) -> web.Response:
-    """One of the last blocks, whole: what decided, and what can be done."""
+    """Show one recent block in full: what decided, and what can be done."""
     person = await person_of(request)
     code = request.match_info["code"]
     block = next((each for each in blocks_of(request, person) if each.code == code), None)
@@ -103,15 +103,16 @@ async def why(request: web.Request) -> web.Response:
     return child_page(request, person, "why.html", block=block, verdict=verdict)
 
 
-async def _guest(request: web.Request, person: Person) -> Guest | None:
-    """Return who was let in here with the rules of guests."""
+async def _guest_with_guest_rules(request: web.Request, person: Person) -> Guest | None:
+    """Return the guest of this device, where guest rules apply to it; else None."""
     found = await guest_here(request, person) if person.is_anybodys else None
-    return found if found is not None and is_nobodys(person, found) else None
+    return found if found is not None and has_guest_rules(person, found) else None
 
 
 def closed_now(person: Person, block: Block, now: float) -> Verdict | None:
-    """Return what closes a name by now, which need not be what closed it then; None where it is
-    open.  What an answer was blocked for is known only when it comes, so that this stays."""
+    """Return the verdict that blocks a name now, which may differ from that of the block; None
+    where the name is allowed.  A block of a response is kept, since a response is judged only when
+    it comes."""
     verdict = decide(person.client.policy, block.name, A, now)
     if verdict.blocks:
         return verdict
@@ -119,8 +120,8 @@ def closed_now(person: Person, block: Block, now: float) -> Verdict | None:
 
 
 def blocks_of(request: web.Request, person: Person) -> tuple[Block, ...]:
-    """Return the last blocks of this device, for the browser that it is known by."""
-    parts = context_of(request)
+    """Return the recent blocks of this device, for its paired browser."""
+    context = context_of(request)
     if not person.is_paired or not person.band.is_child:
         return ()
-    return parts.recent.blocks(person.household.id, person.device, parts.now())
+    return context.recent.blocks(person.household.id, person.device, context.now())

@@ -1,4 +1,4 @@
-"""Redeem a ticket: a code that a grown-up gave, worth minutes from now on."""
+"""Redeem a time ticket: a code from a guardian, worth minutes that begin now."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from copdns.accounts.tickets import ticket_digest
 from copdns.model.errors import HouseholdError, TooManyTriesError, UnknownCodeError
 from copdns.model.times import Grant, Origin
 from copdns.policy.decide import full_closure
-from copdns.web.child.in_force import in_force
-from copdns.web.child.page import child_page
+from copdns.web.child.in_force import wait_until_in_force
+from copdns.web.child.page import child_page, require_known_person
 from copdns.web.context import context_of
-from copdns.web.person import Person, person_of
+from copdns.web.person import Person
 from copdns.web.received import fields_of
 
 
 async def form(request: web.Request) -> web.Response:
-    """A field for the code; and what was opened by one that counts now."""
-    return await _page(request, await _known(request))
+    """Show a field for the code, and what a redeemed ticket allows now."""
+    return await _page(request, await require_known_person(request))
 
 
 async def redeem(request: web.Request) -> web.Response:
-    """Turn the code into time, which is open when the page tells it."""
-    person, parts = await _known(request), context_of(request)
+    """Redeem the code; the next page is shown when the time is in force."""
+    person, context = await require_known_person(request), context_of(request)
     fields = await fields_of(request)
     try:
-        await parts.store.redeem(
+        await context.store.redeem(
             person.household.id,
             ticket_digest(str(fields.get("code", ""))[:60]),
             person.profile.id,
             device=person.device,
             author=person.profile.name,
-            now=int(parts.now()),
+            now=int(context.now()),
         )
     except TooManyTriesError:
         return await _page(request, person, 429, "wait")
@@ -39,7 +39,7 @@ async def redeem(request: web.Request) -> web.Response:
         return await _page(request, person, 400, "unknown")
     except HouseholdError:
         return await _page(request, person, 400, "over")
-    await in_force(parts, person.household.id)
+    await wait_until_in_force(context, person.household.id)
     raise web.HTTPSeeOther("/ticket")
 
 
@@ -47,21 +47,21 @@ async def _page(
     request: web.Request, person: Person, status: int = 200, error: str = ""
 ) -> web.Response:
     now = context_of(request).now()
-    taken = [] if error else await _taken(request, person, now)
-    opens_all = any(each.about is None for each in taken)
+    grants = [] if error else await _redeemed_grants(request, person, now)
+    opens_all = any(each.about is None for each in grants)
     return child_page(
         request,
         person,
         "ticket.html",
         status=status,
         error=error,
-        taken=taken,
+        taken=grants,
         closed=full_closure(person.client.policy, now) if opens_all else None,
     )
 
 
-async def _taken(request: web.Request, person: Person, now: float) -> list[Grant]:
-    """Return what was opened by codes, as it is stored: answers may not follow it yet."""
+async def _redeemed_grants(request: web.Request, person: Person, now: float) -> list[Grant]:
+    """Return the running grants of tickets as stored, which may be newer than what is in force."""
     stored = await context_of(request).store.household(person.household.id)
     return [
         each
@@ -70,10 +70,3 @@ async def _taken(request: web.Request, person: Person, now: float) -> list[Grant
         and each.profile == person.profile.id
         and each.start <= now < each.end
     ]
-
-
-async def _known(request: web.Request) -> Person:
-    person = await person_of(request)
-    if not person.is_known:
-        raise web.HTTPForbidden(reason="We do not know whose device this is yet")
-    return person

@@ -1,4 +1,4 @@
-"""What children asked for: all that is needed to decide, on one page, and the answer."""
+"""Appeals of children: all that is needed to decide on one page, and the answer."""
 
 from __future__ import annotations
 
@@ -27,38 +27,39 @@ from copdns.appeals.source import BlockSource, block_source, rule_behind
 from copdns.model.errors import AppealError
 from copdns.model.household import Household
 from copdns.web.context import context_of
+from copdns.web.desk.page import household_in_force
 from copdns.web.received import fields_of
 from copdns.web.session import require
-from copdns.web.wording import desk_saying
+from copdns.web.wording import desk_wording
 
-ANSWERED = 20  # that are shown below those that wait
-# What was to be talked about waits, too, until somebody says what came of it.
+ANSWERED_SHOWN = 20  # below those that wait
+# TALK waits as well, until somebody gives the final answer.
 TO_ANSWER = WAITING | {AppealState.TALK}
 
 
 async def inbox(request: web.Request) -> web.Response:
-    """What waits for an answer, new questions above those to be talked about, and each the longest
-    first; and what was answered lately."""
-    actor, parts = await require(request, Permission.SEE_APPEALS), context_of(request)
-    waiting = await parts.appeals.appeals(actor.household, states=TO_ANSWER)
-    answered = await parts.appeals.appeals(
-        actor.household, states=frozenset(AppealState) - TO_ANSWER, limit=ANSWERED
+    """Show what waits for an answer, the oldest first and what is to be talked about below, and
+    what was answered lately."""
+    actor, context = await require(request, Permission.SEE_APPEALS), context_of(request)
+    waiting = await context.appeals.appeals(actor.household, states=TO_ANSWER)
+    answered = await context.appeals.appeals(
+        actor.household, states=frozenset(AppealState) - TO_ANSWER, limit=ANSWERED_SHOWN
     )
-    return parts.pages.render(
+    return context.pages.render(
         request,
         "desk/inbox.html",
         actor=actor,
-        household=_household(request, actor),
-        waiting=sorted(waiting, key=lambda each: _place(each, actor)),
-        is_others=lambda each: is_others(each, actor),
+        household=household_in_force(request, actor),
+        waiting=sorted(waiting, key=lambda each: _sort_key(each, actor)),
+        is_others=lambda each: is_for_others(each, actor),
         answered=answered,
-        say=desk_saying(request, _household(request, actor)),
-        now=parts.now(),
+        say=desk_wording(request, household_in_force(request, actor)),
+        now=context.now(),
     )
 
 
-def is_others(appeal: Appeal, actor: Actor) -> bool:
-    """Tell whether somebody else is to answer what waits: a child disagreed with this one."""
+def is_for_others(appeal: Appeal, actor: Actor) -> bool:
+    """Tell whether somebody else must answer: a child disagreed with this one's answer."""
     try:
         require_answerable(appeal, _decider(actor))
     except AppealError:
@@ -66,8 +67,8 @@ def is_others(appeal: Appeal, actor: Actor) -> bool:
     return False
 
 
-def _place(appeal: Appeal, actor: Actor) -> tuple[bool, bool, int]:
-    return is_others(appeal, actor), appeal.state is AppealState.TALK, appeal.since
+def _sort_key(appeal: Appeal, actor: Actor) -> tuple[bool, bool, int]:
+    return is_for_others(appeal, actor), appeal.state is AppealState.TALK, appeal.since
 
 
 def _decider(actor: Actor) -> Decider:
@@ -75,22 +76,22 @@ def _decider(actor: Actor) -> Decider:
 
 
 async def look(request: web.Request) -> web.Response:
-    """Note that somebody looks at it, which the child sees, and go there."""
-    actor, parts = await require(request, Permission.SEE_APPEALS), context_of(request)
+    """Note that somebody looks at an appeal, which the child sees, and go there."""
+    actor, context = await require(request, Permission.SEE_APPEALS), context_of(request)
     appeal = request.match_info["appeal"]
-    await parts.appeals.mark_seen(actor.household, appeal, int(parts.now()))
+    await context.appeals.mark_seen(actor.household, appeal, int(context.now()))
     raise web.HTTPSeeOther(f"/guardian/appeals/{appeal}")
 
 
 async def appeal(request: web.Request) -> web.Response:
-    """One of them, with what a yes would open."""
-    actor, parts = await require(request, Permission.SEE_APPEALS), context_of(request)
-    found = await parts.appeals.appeal(actor.household, request.match_info["appeal"])
+    """Show an appeal, with what granting it would allow."""
+    actor, context = await require(request, Permission.SEE_APPEALS), context_of(request)
+    found = await context.appeals.appeal(actor.household, request.match_info["appeal"])
     if found is None:
         raise web.HTTPNotFound
-    household = _household(request, actor)
+    household = household_in_force(request, actor)
     opens, closed = _opening(request, found, household)
-    return parts.pages.render(
+    return context.pages.render(
         request,
         "desk/appeal.html",
         actor=actor,
@@ -104,50 +105,51 @@ async def appeal(request: web.Request) -> web.Response:
         lengths=lengths(found.ask, opens) if opens else (),
         usual=usual(found.ask, opens) if opens else "",
         because=because(found.ask),
-        others=await _others(request, found, actor),
+        others=await _names_of_others(request, found, actor),
         source=_source(request, found),
         rule=rule_behind(found.ask, household),
-        say=desk_saying(request, household),
+        say=desk_wording(request, household),
         zone=household.timezone,
         reasons=REASONS,
         told=TOLD,
-        now=parts.now(),
+        now=context.now(),
     )
 
 
 async def decide(request: web.Request) -> web.Response:
-    """Answer it; what a yes opens is open within a second."""
-    actor, parts = await require(request, Permission.DECIDE_APPEALS), context_of(request)
+    """Answer an appeal; what is granted is in force within a second."""
+    actor, context = await require(request, Permission.DECIDE_APPEALS), context_of(request)
     fields = await fields_of(request)
-    await parts.appeals.decide(
+    await context.appeals.decide(
         actor.household,
         request.match_info["appeal"],
-        _decision(fields),
+        _read_decision(fields),
         _decider(actor),
-        parts.known(),
-        parts.services(),
-        int(parts.now()),
+        context.known_ids(),
+        context.services(),
+        int(context.now()),
     )
     raise web.HTTPSeeOther("/guardian/inbox")
 
 
 async def report(request: web.Request) -> web.Response:
-    """What to tell the maintainer of the list, as text to be sent by hand; nothing of the child."""
-    actor, parts = await require(request, Permission.SEE_APPEALS), context_of(request)
-    found = await parts.appeals.appeal(actor.household, request.match_info["appeal"])
+    """Return a report for the list's maintainer, as text to send by hand.  It has nothing about the
+    child."""
+    actor, context = await require(request, Permission.SEE_APPEALS), context_of(request)
+    found = await context.appeals.appeal(actor.household, request.match_info["appeal"])
     if found is None or not found.ask.to.list or not found.ask.name:
         raise web.HTTPNotFound
-    kept = _source(request, found)
-    info = kept.info if kept else None
+    source = _source(request, found)
+    info = source.info if source else None
     return web.Response(text=list_report(found.ask.name, found.ask.to, info))
 
 
-def _decision(fields: Mapping[str, Any]) -> Decision:
-    """Return what was decided; raise AppealError for what is no answer."""
+def _read_decision(fields: Mapping[str, Any]) -> Decision:
+    """Return the decision that was sent; raise AppealError."""
     try:
         state = AppealState(str(fields.get("state", "")))
         reason = DecisionReason(str(fields["reason"])) if fields.get("reason") else None
-        given = int(str(fields["minutes"])) if fields.get("minutes") else None
+        minutes = int(str(fields["minutes"])) if fields.get("minutes") else None
     except ValueError:
         raise AppealError("choose one of the answers on the page") from None
     if state not in REASONS:
@@ -155,16 +157,16 @@ def _decision(fields: Mapping[str, Any]) -> Decision:
     if reason not in REASONS[state]:
         raise AppealError("choose one of the reasons for this answer", name="reason")
     lasts, everyone = read_length(str(fields.get("lasts", "")))
-    yes = ApprovalTerms(
-        lasts, everyone or "everyone" in fields, "narrow" in fields, given, "besides" in fields
+    terms = ApprovalTerms(
+        lasts, everyone or "everyone" in fields, "narrow" in fields, minutes, "besides" in fields
     )
-    return Decision(state, reason, str(fields.get("text", "")), yes)
+    return Decision(state, reason, str(fields.get("text", "")), terms)
 
 
 def _opening(
     request: web.Request, found: Appeal, household: Household
 ) -> tuple[Opening | None, AppealError | None]:
-    """Return what a yes opens, or why nothing can."""
+    """Return what granting would allow, or the error that says why nothing can be."""
     try:
         return opening(found.ask, household, context_of(request).services()), None
     except AppealError as error:
@@ -172,11 +174,12 @@ def _opening(
 
 
 def _besides(request: web.Request, found: Appeal, household: Household) -> ContestedVerdict | None:
-    """Return what a yes does not open, or did not; None for nothing."""
-    parts, profile = context_of(request), found.ask.profile
+    """Return what would still block after granting, or does after it was granted; None for
+    nothing."""
+    context, profile = context_of(request), found.ask.profile
     if household.profile(profile) is None:
         return None
-    policy, now = parts.live().policy(household.id, profile), parts.now()
+    policy, now = context.snapshot().policy(household.id, profile), context.now()
     if found.state in TO_ANSWER:
         rest = closed_besides(policy, found.ask, now, now)
     else:
@@ -184,9 +187,11 @@ def _besides(request: web.Request, found: Appeal, household: Household) -> Conte
     return None if rest is None else contest(rest, household.revision)
 
 
-async def _others(request: web.Request, found: Appeal, actor: Actor) -> tuple[str, ...] | None:
-    """Return the names of those who are to answer this time; None where the reader may."""
-    if not is_others(found, actor):
+async def _names_of_others(
+    request: web.Request, found: Appeal, actor: Actor
+) -> tuple[str, ...] | None:
+    """Return the names of those who must answer; None where the reader may."""
+    if not is_for_others(found, actor):
         return None
     there = await context_of(request).accounts.all(actor.household)
     return tuple(
@@ -195,16 +200,15 @@ async def _others(request: web.Request, found: Appeal, actor: Actor) -> tuple[st
 
 
 def _source(request: web.Request, found: Appeal) -> BlockSource | None:
-    """Return the list that closed it, as it stands; None where no list did."""
-    parts, slug = context_of(request), found.ask.to.list
-    index = parts.live().library.index
+    """Return the list that blocked the name, as it is now; None where no list did."""
+    context, slug = context_of(request), found.ask.to.list
+    index = context.snapshot().library.index
     info = next((each for each in index.infos if each.slug == slug), None)
     if info is None:
         return None
     return block_source(
-        found, info, parts.updates.copy_state(slug), index.find(found.ask.to.via or found.ask.name)
+        found,
+        info,
+        context.updates.copy_state(slug),
+        index.find(found.ask.to.via or found.ask.name),
     )
-
-
-def _household(request: web.Request, actor: Actor) -> Household:
-    return context_of(request).live().households[actor.household]

@@ -1,4 +1,4 @@
-"""The first page of the desk: who there is, what waits, and what is not as it should be."""
+"""The first page of the dashboard: the people, what waits, and what is wrong."""
 
 from __future__ import annotations
 
@@ -7,59 +7,59 @@ from aiohttp import web
 from copdns.accounts.account import GuardianNotice, NoticeKind
 from copdns.accounts.roles import Permission, may
 from copdns.appeals.appeal import AppealState
-from copdns.web.desk.inbox import TO_ANSWER, is_others
-from copdns.web.desk.time.page import House, house, shown, stands
+from copdns.web.desk.inbox import TO_ANSWER, is_for_others
+from copdns.web.desk.time.page import HouseRequest, policy_and_today, require_house, template_values
 from copdns.web.desk.time.person_time import pause_of
-from copdns.web.more_time import mark, more_time
-from copdns.web.session import may_see
+from copdns.web.more_time import more_time, time_mark
+from copdns.web.session import may_see_notices
 from copdns.words.warnings import trouble
 
 
-async def without_stroke(_request: web.Request) -> web.Response:
-    """Lead whoever types the address as people do to the desk."""
+async def add_slash(_request: web.Request) -> web.Response:
+    """Redirect /guardian to /guardian/."""
     raise web.HTTPPermanentRedirect("/guardian/")
 
 
 async def overview(request: web.Request) -> web.Response:
-    """How things stand for everybody, with what is done most often one tap away."""
-    home = await house(request, Permission.SEE_STATUS)
-    parts, household, now = home.parts, home.household, home.now
-    asked = await parts.appeals.appeals(household.id, states=TO_ANSWER)
-    waiting = [each for each in asked if not is_others(each, home.actor)]
+    """Show the state of everybody, with buttons for what guardians do most often."""
+    home = await require_house(request, Permission.SEE_STATUS)
+    context, household, now = home.context, home.household, home.now
+    appeals = await context.appeals.appeals(household.id, states=TO_ANSWER)
+    waiting = [each for each in appeals if not is_for_others(each, home.actor)]
     to_talk = [each for each in waiting if each.state is AppealState.TALK]
     asking = (
-        await parts.guests.requests(household.id, now)
+        await context.guests.requests(household.id, now)
         if may(home.actor, Permission.SEE_PROFILES) and may(home.actor, Permission.EDIT_DEVICES)
         else ()
     )
     proposals = (
-        await parts.proposals.due(household.id, now)
+        await context.proposals.due(household.id, now)
         if may(home.actor, Permission.SEE_PROFILES)
         else ()
     )
-    people, live = [], home.live()
+    people, snapshot = [], home.snapshot()
     for each in household.profiles:
-        policy, seen = stands(home, live, each)
-        more = more_time(household, each, policy, seen, now)
+        policy, today = policy_and_today(home, snapshot, each)
+        more = more_time(household, each, policy, today, now)
         pause = pause_of(household, each.id, now)
-        people.append((each, seen, more, mark(household, each.id), pause))
-    return parts.pages.render(
+        people.append((each, today, more, time_mark(household, each.id), pause))
+    return context.pages.render(
         request,
         "desk/overview.html",
-        **shown(home),
-        wanting=await _wanting(home),
+        **template_values(home),
+        wanting=await _talk_notices(home),
         waiting=len(waiting) - len(to_talk),
         to_talk=len(to_talk),
         asking=asking,
         proposals=proposals,
         people=people,
-        trouble=tuple(map(trouble, (*parts.readiness(), *parts.warnings()))),
+        trouble=tuple(map(trouble, (*context.readiness(), *context.warnings()))),
     )
 
 
-async def _wanting(home: House) -> list[GuardianNotice]:
-    """Return the notices of children who want to talk that the reader has not seen yet."""
-    if not may_see(home.actor):
+async def _talk_notices(home: HouseRequest) -> list[GuardianNotice]:
+    """Return notices of children who want to talk, which the reader has not seen."""
+    if not may_see_notices(home.actor):
         return []
-    unseen = await home.parts.notices.unseen(home.household.id, home.actor.id)
+    unseen = await home.context.notices.unseen(home.household.id, home.actor.id)
     return [each for each in unseen if each.kind is NoticeKind.WANTS_TO_TALK]

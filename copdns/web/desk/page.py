@@ -1,4 +1,4 @@
-"""What pages of the desk about people have in common: whom somebody may look at."""
+"""What pages of the dashboard have in common: the household, and whom a guardian may view."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from copdns.web.context import context_of
 from copdns.web.session import require
 
 
-class About(NamedTuple):
-    """actor: who looks.  people: whom they may look at.  chosen: those of them that are asked for.
+class ViewedPeople(NamedTuple):
+    """Whose data a page shows.
 
-    person: the one that the page is about, "" for all.
+    actor: who views it.  people: all whom they may view.  chosen: those that the query asks for.
+    person: the id of the one that it asks for, "" for all.
     """
 
     actor: Actor
@@ -29,21 +30,30 @@ class About(NamedTuple):
         return tuple(each.id for each in self.chosen)
 
 
-async def about(request: web.Request, permission: Permission) -> About:
-    """Return who looks at whom; raise HTTPForbidden for somebody else's adult, or HTTPNotFound."""
+async def require_viewed_people(request: web.Request, permission: Permission) -> ViewedPeople:
+    """Return whose data the query asks for; raise HTTPForbidden for another adult, or
+    HTTPNotFound."""
     actor = await require(request, permission)
-    household = house_of(request, actor)
+    household = household_in_force(request, actor)
     person = request.query.get("person", "")
     people = tuple(each for each in household.profiles if may(actor, permission, each))
     if not person:
-        return About(actor, household, people, people, "")
+        return ViewedPeople(actor, household, people, people, "")
     profile = household.profile(person)
     if profile is None:
         raise web.HTTPNotFound(reason="There is nobody with this name here")
     await require(request, permission, profile)
-    return About(actor, household, people, (profile,), person)
+    return ViewedPeople(actor, household, people, (profile,), person)
 
 
-def house_of(request: web.Request, actor: Actor) -> Household:
-    """Return the household as it is in force, without the guests of the moment."""
-    return context_of(request).live().households[actor.household]
+async def stored_household(request: web.Request, actor: Actor) -> Household:
+    """Return the household as stored, so with what was just changed; raise HTTPNotFound."""
+    found = await context_of(request).store.household(actor.household)
+    if found is None:
+        raise web.HTTPNotFound
+    return found
+
+
+def household_in_force(request: web.Request, actor: Actor) -> Household:
+    """Return the household of the snapshot, without current guests."""
+    return context_of(request).snapshot().households[actor.household]

@@ -1,4 +1,4 @@
-"""What happens, as it happens: server-sent events of the inbox, and of a person's log."""
+"""Server-sent events of appeals, and of a person's query log."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from copdns.accounts.account import SAME_LOOK_WITHIN, ViewedPart
 from copdns.accounts.roles import Permission, may
 from copdns.appeals.appeal import Appeal
 from copdns.as_json.appeals import appeal_json
-from copdns.web.api.events.feed import FEED, Listener
-from copdns.web.api.household.log import rows_shown
+from copdns.web.api.events.feed import FEED, FeedListener
+from copdns.web.api.household.log import visible_rows
 from copdns.web.api.operation import Call, Operation
 from copdns.web.problem import Refused
 from copdns.web.session import actor_of
 
-MOST = 40  # streams at a time: programs forget to close theirs
-ASKED_AGAIN = 15.0  # seconds after which whoever listens must still be somebody who may
+MAX_STREAMS = 40  # at a time: programs forget to close them
+RECHECK_SECONDS = 15.0  # between two checks that the listener still may
 SSE = "text/event-stream"
 
 
 async def inbox(call: Call) -> object:
-    """An event `appeal` for each that is new, was seen, answered, taken back or disagreed with."""
+    """Send an event `appeal` for each that is new, seen, answered, withdrawn or disagreed with."""
     return await _stream(call, Permission.SEE_APPEALS, rows=False)
 
 
 async def log(call: Call) -> object:
-    """An event `lookup` for each that is kept.  Listening is looking: the person sees it."""
+    """Send an event `lookup` for each new row.  Listening is a view: the person sees it."""
     return await _stream(call, Permission.SEE_LOG, rows=True)
 
 
 async def _stream(call: Call, permission: Permission, *, rows: bool) -> web.StreamResponse:
     feed = call.request.app[FEED]
-    if feed.listeners >= MOST:
-        raise Refused(429, f"{MOST} streams are open already; close one")
+    if feed.listeners >= MAX_STREAMS:
+        raise Refused(429, f"{MAX_STREAMS} streams are open already; close one")
     stream = web.StreamResponse(headers={"Content-Type": SSE, "Cache-Control": "no-store"})
     with feed.listening(call.household.id, rows=rows) as listener:
         await _note(call, call.now, rows=rows)
@@ -45,29 +45,30 @@ async def _stream(call: Call, permission: Permission, *, rows: bool) -> web.Stre
         await stream.prepare(call.request)
         with contextlib.suppress(ConnectionError):
             await stream.write(b"retry: 5000\n\n")
-            await _pass_on(call, permission, listener, stream)
+            await _send_events(call, permission, listener, stream)
     return stream
 
 
-async def _pass_on(
-    call: Call, permission: Permission, listener: Listener, stream: web.StreamResponse
+async def _send_events(
+    call: Call, permission: Permission, listener: FeedListener, stream: web.StreamResponse
 ) -> None:
-    noted = call.now
+    noted_at = call.now
     while not listener.ended.is_set() and await _may_still(call, permission):
-        now = int(call.parts.now())
-        if abs(now - noted) >= SAME_LOOK_WITHIN:
+        now = int(call.context.now())
+        if abs(now - noted_at) >= SAME_LOOK_WITHIN:
             await _note(call, now, rows=listener.rows)
-            noted = now
-        await stream.write(b": here\n\n")  # so that a line which is gone is noticed
-        end = asyncio.get_running_loop().time() + ASKED_AGAIN
-        while event := await _next(call, listener, end):
+            noted_at = now
+        await stream.write(b": here\n\n")  # so that a broken connection is noticed
+        end = asyncio.get_running_loop().time() + RECHECK_SECONDS
+        while event := await _next_event(call, listener, end):
             await stream.write(event)
 
 
 async def _may_still(call: Call, permission: Permission) -> bool:
-    """A session or token may have ended meanwhile, and a person may have grown up."""
+    """Tell whether the caller may still listen: the session or token may have ended, or the person
+    grown up."""
     actor = await actor_of(call.request)
-    household = call.parts.live().households.get(call.household.id)
+    household = call.context.snapshot().households.get(call.household.id)
     if actor is None or actor.id != call.actor.id or household is None:
         return False
     profile = None if call.profile is None else household.profile(call.profile.id)
@@ -77,11 +78,12 @@ async def _may_still(call: Call, permission: Permission) -> bool:
 
 async def _note(call: Call, now: int, *, rows: bool) -> None:
     if rows:
-        await call.parts.looks.note(call.actor, call.person.id, ViewedPart.LOG, now)
+        await call.context.looks.note(call.actor, call.person.id, ViewedPart.LOG, now)
 
 
-async def _next(call: Call, listener: Listener, end: float) -> bytes:
-    """Return the next event for this listener, b"" when there is none until a moment."""
+async def _next_event(call: Call, listener: FeedListener, end: float) -> bytes:
+    """Return the next event for this listener; b"" where none comes until `end` (of the loop's
+    clock)."""
     while True:
         found = await _news_or_end(listener, end)
         if found is None:
@@ -89,11 +91,11 @@ async def _next(call: Call, listener: Listener, end: float) -> bytes:
         if isinstance(found, Appeal):
             return _event("appeal", appeal_json(found))
         if found.row.profile == call.person.id:
-            for shown in rows_shown(call, [found.row]):
-                return _event("lookup", shown, found.id)
+            for row in visible_rows(call, [found.row]):
+                return _event("lookup", row, found.id)
 
 
-async def _news_or_end(listener: Listener, end: float) -> Any:
+async def _news_or_end(listener: FeedListener, end: float) -> Any:
     news = asyncio.ensure_future(listener.news.get())
     over = asyncio.ensure_future(listener.ended.wait())
     left = max(0.0, end - asyncio.get_running_loop().time())
@@ -106,7 +108,7 @@ async def _news_or_end(listener: Listener, end: float) -> Any:
 
 
 def _event(kind: str, value: object, number: int | None = None) -> bytes:
-    """JSON has no line breaks, so whatever a name holds, it stays in its line."""
+    """Return a server-sent event.  JSON has no raw line breaks, so no name can leave its line."""
     before = "" if number is None else f"id: {number}\n"
     return f"{before}event: {kind}\ndata: {json.dumps(value)}\n\n".encode()
 

@@ -1,6 +1,6 @@
-"""What is new of appeals and of the log, for all who listen: one look a second, whoever they are.
+"""Find new appeals and log rows for all listeners, once a second.
 
-While nobody listens there is no look.  Who may hear what is for `events/bus.py` to say.
+Nothing runs without listeners.  `events/bus.py` decides who may hear what.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from copdns.model.errors import CopdnsError
 from copdns.store.log_db.rows import StoredRow
 from copdns.web.context import PARTS, AppContext
 
-EVERY = 1.0  # seconds between two looks
-NEWEST = 200  # appeals that are compared, and rows that are read at once
-WAITING = 1000  # news that wait for one listener; who is slower is let go, and comes again
+POLL_SECONDS = 1.0  # seconds between two polls
+MAX_READ = 200  # appeals compared and rows read in one poll
+MAX_WAITING = 1000  # news queued for a listener; a slower one is ended, and connects again
 
 log = structlog.get_logger("copdns")
 
@@ -29,16 +29,17 @@ News = Appeal | StoredRow
 
 
 @dataclass(eq=False)
-class Listener:
-    """One who hears of a household.  rows: of the log; else of appeals.  ended: no more comes."""
+class FeedListener:
+    """A listener for one household.  rows: it hears of log rows; else of appeals.  ended: no more
+    comes."""
 
     household: str
     rows: bool
-    news: asyncio.Queue[News] = field(default_factory=lambda: asyncio.Queue(WAITING))
+    news: asyncio.Queue[News] = field(default_factory=lambda: asyncio.Queue(MAX_WAITING))
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
     def hear(self, news: Sequence[News]) -> None:
-        """Put news up to be taken; who is too slow for them is let go, and comes again."""
+        """Queue news; a listener that is too slow for them is ended, and connects again."""
         for each in news:
             if self.news.full():
                 self.ended.set()
@@ -47,13 +48,13 @@ class Listener:
 
 
 class Feed:
-    """The listeners of an application, and the task that looks for them while there are some."""
+    """The listeners of an application, and the task that polls while there are some."""
 
-    def __init__(self, parts: AppContext) -> None:
-        self._parts = parts
-        self._listeners: set[Listener] = set()
+    def __init__(self, context: AppContext) -> None:
+        self._parts = context
+        self._listeners: set[FeedListener] = set()
         self._task: asyncio.Task[None] | None = None
-        self._appeals: dict[str, dict[str, Appeal]] = {}  # as of the last look, by household
+        self._appeals: dict[str, dict[str, Appeal]] = {}  # of the last poll, by household
         self._last: dict[str, int] = {}  # the newest row, by household
 
     @property
@@ -61,9 +62,9 @@ class Feed:
         return len(self._listeners)
 
     @contextmanager
-    def listening(self, household: str, *, rows: bool) -> Iterator[Listener]:
-        """Let somebody hear of a household for a while.  rows: of the log; else of appeals."""
-        listener = Listener(household, rows)
+    def listening(self, household: str, *, rows: bool) -> Iterator[FeedListener]:
+        """Add a listener for the time of the context.  rows: see `FeedListener`."""
+        listener = FeedListener(household, rows)
         self._listeners.add(listener)
         if self._task is None:
             self._task = asyncio.create_task(self._follow())
@@ -72,15 +73,15 @@ class Feed:
         finally:
             self._listeners.discard(listener)
 
-    async def begin(self, listener: Listener) -> None:
-        """Know how things are, so that all that comes from now on is news."""
+    async def begin(self, listener: FeedListener) -> None:
+        """Read the current state, so that only what comes later is news."""
         if listener.rows and listener.household not in self._last:
             await self._new_rows(listener.household)
         if not listener.rows and listener.household not in self._appeals:
             await self._new_appeals(listener.household)
 
     async def close(self, _app: web.Application) -> None:
-        """Let all go, so that the program can stop."""
+        """End all listeners, so that the program can stop."""
         for each in self._listeners:
             each.ended.set()
         if self._task is not None:
@@ -89,8 +90,8 @@ class Feed:
     async def _follow(self) -> None:
         try:
             while self._listeners:
-                await self._look()
-                await asyncio.sleep(EVERY)
+                await self._poll()
+                await asyncio.sleep(POLL_SECONDS)
         except Exception:  # noqa: BLE001 - the edge of the task: who listens comes again
             log.error("a bug in what is told of news", traceback=traceback.format_exc())
             for each in self._listeners:
@@ -100,19 +101,19 @@ class Feed:
             self._appeals.clear()
             self._last.clear()
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         for household in {each.household for each in self._listeners}:
             here = [each for each in self._listeners if each.household == household]
             try:
                 if any(not each.rows for each in here):
-                    _tell(here, await self._new_appeals(household), rows=False)
+                    _pass_on(here, await self._new_appeals(household), rows=False)
                 if any(each.rows for each in here):
-                    _tell(here, await self._new_rows(household), rows=True)
-            except CopdnsError as error:  # a busy disk; the next look finds it all
+                    _pass_on(here, await self._new_rows(household), rows=True)
+            except CopdnsError as error:  # such as a busy disk; the next poll reads it all
                 log.warning("what is new could not be read", error=str(error))
 
     async def _new_appeals(self, household: str) -> list[Appeal]:
-        found = await self._parts.appeals.appeals(household, limit=NEWEST)
+        found = await self._parts.appeals.appeals(household, limit=MAX_READ)
         before = self._appeals.get(household)
         self._appeals[household] = {each.id: each for each in found}
         if before is None:
@@ -125,12 +126,12 @@ class Feed:
             newest = await asyncio.to_thread(rows, household, None, 1)
             self._last[household] = max((each.id for each in newest), default=0)
             return ()
-        found = await asyncio.to_thread(rows, household, None, NEWEST, last)
+        found = await asyncio.to_thread(rows, household, None, MAX_READ, last)
         self._last[household] = max((each.id for each in found), default=last)
         return found
 
 
-def _tell(listeners: Sequence[Listener], news: Sequence[News], *, rows: bool) -> None:
+def _pass_on(listeners: Sequence[FeedListener], news: Sequence[News], *, rows: bool) -> None:
     for each in listeners:
         if each.rows is rows:
             each.hear(news)

@@ -1,4 +1,4 @@
-"""What no guardian does unseen by the others, and what a child tells all of them."""
+"""Notices: what guardians do is shown to the others, and what a child tells all of them."""
 
 from __future__ import annotations
 
@@ -40,18 +40,18 @@ class NoticesSeen(Sent):
 
 
 async def notices(call: Call) -> object:
-    asked: NoticesAsked = call.query
-    store, home = call.parts.notices, call.household.id
+    query: NoticesAsked = call.query
+    store, home = call.context.notices, call.household.id
     unseen = {each.id: each for each in await store.unseen(home, call.actor.id)}
-    found = {each.id: each for each in await store.all(home, asked.limit)} | unseen
+    found = {each.id: each for each in await store.all(home, query.limit)} | unseen
     newest = sorted(found.values(), key=lambda each: -each.id)
     return [notice_json(each, seen=each.id not in unseen) for each in newest]
 
 
 async def see(call: Call) -> None:
-    """Each guardian sees for themselves, so no token does.  Twice is harmless."""
-    seen: NoticesSeen = call.body
-    await call.parts.notices.mark_seen(call.household.id, call.actor.id, seen.ids, call.now)
+    """Each guardian sees for themselves, so no token can.  A second time is harmless."""
+    body: NoticesSeen = call.body
+    await call.context.notices.mark_seen(call.household.id, call.actor.id, body.ids, call.now)
 
 
 OPERATIONS = (

@@ -1,15 +1,14 @@
-"""Who hears of events: whether they take them, and a test for each.
+"""Targets of events: whether they take them, and a test for each.
 
-Their addresses and tokens are in the settings file, where whoever runs the machine writes them;
-nothing here shows or changes them.
+The settings file has their addresses and tokens; nothing here shows or changes them.
 """
 
 from __future__ import annotations
 
 from copdns.accounts.roles import Permission
-from copdns.events.targets import TargetStatus
-from copdns.model.events import EventKind, TrialEvent
+from copdns.model.events import EventKind
 from copdns.web.api.operation import Call, Given, Operation
+from copdns.web.event_targets import find_target, send_test, target_id
 from copdns.web.problem import Refused
 
 
@@ -35,33 +34,24 @@ class Tried(Given):
 async def targets(call: Call) -> object:
     return [
         {
-            "id": _id(each),
+            "id": target_id(each),
             "way": each.way,
             "kinds": each.kinds,
             "waiting": each.waiting,
             "dropped": each.dropped,
             "trouble": each.trouble,
         }
-        for each in call.parts.targets.statuses
+        for each in call.context.targets.statuses
     ]
 
 
 async def test(call: Call) -> object:
-    """It hears of an event `test`, whichever kinds it hears of.  What came of it is told; one
-    target is tried at a time."""
-    wanted = call.part("target")
-    found = next((each for each in call.parts.targets.statuses if _id(each) == wanted), None)
+    """Send an event `test`, whichever kinds the target gets.  One target is tested at a time."""
+    found = find_target(call.context, call.part("target"))
     if found is None:
         raise Refused(404, "There is no such target")
-    what = f"test event sent to {found.name}"
-    await call.parts.store.note(call.household.id, call.actor.name, what, call.now)
-    event = TrialEvent(EventKind.TEST, call.household.id, call.now)
-    trouble = await call.parts.targets.send_test(found.name, event)
+    trouble = await send_test(call.context, found, call.household.id, call.actor.name, call.now)
     return {"taken": not trouble, "trouble": trouble}
-
-
-def _id(target: TargetStatus) -> str:
-    return target.name.replace(" ", "-")
 
 
 OPERATIONS = (

@@ -1,7 +1,7 @@
-"""Who may log in: invite, let back in, and remove those whom a guardian may.
+"""Accounts: invite people, make new codes, and remove accounts.
 
-Guardians are equal: none removes another here (`accounts/roles.py`, which the store asks).  No
-token lets people in or puts them out.
+Guardians are equal: none removes another; the store checks that (`accounts/roles.py`).  No token
+can invite or remove anybody.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from copdns.accounts.account import CODE_LASTS, Account, Code, Purpose
-from copdns.accounts.codes import ACCOUNT_CODE, make_one_time_code
+from copdns.accounts.account import CODE_LASTS, Account, Purpose
 from copdns.accounts.roles import Permission, Role
-from copdns.accounts.tickets import code_digest
 from copdns.as_json.accounts import account_json
 from copdns.as_json.plain import utc
 from copdns.model.errors import AccountError
@@ -56,42 +54,40 @@ class AccountWanted(Sent):
 
 
 async def accounts(call: Call) -> object:
-    return [account_json(each) for each in await call.parts.accounts.all(call.household.id)]
+    return [account_json(each) for each in await call.context.accounts.all(call.household.id)]
 
 
 async def invite(call: Call) -> object:
-    """The other guardians hear of one more guardian.  Twice is refused: the name is taken."""
+    """Create an account; other guardians are told of a new guardian.  The same name twice is
+    refused."""
     wanted: AccountWanted = call.body
     new = Account(call.household.id, "", wanted.name, Role(wanted.role), wanted.profile or "")
-    made = await call.parts.accounts.add(new, call.actor, call.now)
-    return await _with_code(call, made, Purpose.INVITE)
+    account = await call.context.accounts.add(new, call.actor, call.now)
+    return await _make_code(call, account, Purpose.INVITE)
 
 
 async def code(call: Call) -> object:
-    """Where the first was lost or the password forgotten; an earlier code is good no more."""
-    found = await _the_account(call)
-    return await _with_code(call, found, Purpose.PASSWORD if found.has_password else Purpose.INVITE)
+    """Make another code, where the first one was lost or the password forgotten; earlier codes
+    end."""
+    found = await _require_account(call)
+    return await _make_code(call, found, Purpose.PASSWORD if found.has_password else Purpose.INVITE)
 
 
 async def remove(call: Call) -> None:
-    """With its sessions and tokens."""
-    found = await _the_account(call)
-    await call.parts.accounts.remove(call.household.id, found.id, call.actor, call.now)
+    """Remove an account, with its sessions and tokens."""
+    found = await _require_account(call)
+    await call.context.accounts.remove(call.household.id, found.id, call.actor, call.now)
 
 
-async def _the_account(call: Call) -> Account:
-    return call.one("account", await call.parts.accounts.all(call.household.id))
+async def _require_account(call: Call) -> Account:
+    return call.find("account", await call.context.accounts.all(call.household.id))
 
 
-async def _with_code(call: Call, account: Account, purpose: Purpose) -> dict[str, object]:
+async def _make_code(call: Call, account: Account, purpose: Purpose) -> dict[str, object]:
     if account.id == call.actor.id:
         raise AccountError("your own password is changed on your own page")
-    told, until = make_one_time_code(), call.now + CODE_LASTS
-    wanted = Code(call.household.id, purpose, account.id, until)
-    await call.parts.accounts.make_code(
-        wanted, code_digest(told, ACCOUNT_CODE), call.actor, call.now
-    )
-    return {**account_json(account), "code": told, "code_until": utc(until)}
+    code = await call.context.logins.make_code(account, purpose, call.actor, call.now)
+    return {**account_json(account), "code": code, "code_until": utc(call.now + CODE_LASTS)}
 
 
 _MANAGE = Permission.MANAGE_ACCOUNTS

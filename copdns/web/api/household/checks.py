@@ -1,4 +1,4 @@
-"""Whether copdns protects this house: what the set-up ends with."""
+"""Whether copdns protects the household: the checks at the end of the setup."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from copdns.network.other_resolvers import OfferedBy, parse_offers
 from copdns.network.setup_steps import Check, SetupItem, SetupState
 from copdns.web.api.operation import Call, Given, Operation
 from copdns.web.api.types import Moment
-from copdns.web.house_checks import confirm_alone, look_at
+from copdns.web.house_checks import confirm_alone, run_checks
 
 
 class OfferShown(Given):
@@ -37,36 +37,37 @@ class ChecksShown(Given):
 
 
 async def checks(call: Call) -> object:
-    found = await call.parts.setups.progress(call.household.id)
-    shown = [_shown(each, found.items.get(each)) for each in Check]
-    return {"protects": found.protects, "checks": shown}
+    found = await call.context.setups.progress(call.household.id)
+    rows = [_check_json(each, found.items.get(each)) for each in Check]
+    return {"protects": found.protects, "checks": rows}
 
 
-def _shown(check: Check, item: SetupItem | None) -> dict[str, object]:
+def _check_json(check: Check, item: SetupItem | None) -> dict[str, object]:
     if item is None:
         return {"check": check, "state": None, "at": None, "detail": "", "others": []}
-    strange = check is Check.ALONE and item.state is SetupState.FAILED
+    has_others = check is Check.ALONE and item.state is SetupState.FAILED
     return {
         "check": check,
         "state": item.state,
         "at": utc(item.at),
-        "detail": "" if strange else item.detail,
+        "detail": "" if has_others else item.detail,
         "others": [
             {"by": each.by, "server": each.server, "resolvers": list(each.resolvers)}
-            for each in (parse_offers(item.detail) if strange else ())
+            for each in (parse_offers(item.detail) if has_others else ())
         ],
     }
 
 
 async def look(call: Call) -> object:
-    """It asks the network for its resolvers, as a device does that comes new."""
-    await look_at(call.parts, call.household)
+    """Run the checks; they ask the network for its resolvers, as a new device does."""
+    await run_checks(call.context, call.household)
     return await checks(call)
 
 
 async def confirm(call: Call) -> object:
-    """Where the machine cannot see whether other resolvers are handed out.  Twice is harmless."""
-    await confirm_alone(call.parts, call.household.id, call.actor.name)
+    """Confirm that nothing else hands out resolvers, where the machine cannot find out.  A second
+    time is harmless."""
+    await confirm_alone(call.context, call.household.id, call.actor.name)
     return await checks(call)
 
 

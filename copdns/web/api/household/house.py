@@ -1,4 +1,4 @@
-"""What concerns the whole household: its settings and services, who changed what, its file."""
+"""The household as a whole: settings, helplines, services, audit log, and its file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import Contact, Household
 from copdns.model.matchers import Matcher
 from copdns.model.violations import no_such
-from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.operation import Call, Given, Operation, Sent, sent_values
 from copdns.web.api.types import Id, Limit, Moment, Name, Text
 from copdns.web.languages import bundled_helplines
 from copdns.web.problem import Refused
@@ -107,29 +107,28 @@ class LineShown(Given):
 
 
 async def show(call: Call) -> object:
-    return _shown(call.household)
+    return _household_json(call.household)
 
 
 async def change(call: Call) -> object:
     wanted: HouseholdSet = call.body
-    values = {key: each for key, each in wanted.model_dump().items() if each is not None}
-    if not values:
-        raise HouseholdError("nothing to set: send at least one key")
+    values = sent_values(wanted)
     _check_vouched(call.household, wanted)
-    said = ", ".join(sorted(values))
-    after = await call.change(f"household set: {said}", partial(set_household, **values))
-    return _shown(after)
+    keys = ", ".join(sorted(values))
+    after = await call.change(f"household set: {keys}", partial(set_household, **values))
+    return _household_json(after)
 
 
 def _check_vouched(home: Household, wanted: HouseholdSet) -> None:
-    """Raise HouseholdError for a line that is none to vouch for: unknown, or of another country."""
+    """Raise HouseholdError for a helpline that cannot be confirmed: unknown, or of another
+    country."""
     country = home.country if wanted.country is None else wanted.country
     there = {each.id for each in bundled_helplines().to_confirm(country)}
     for each in set(wanted.helplines or ()) - {*there, *home.helplines}:
         raise HouseholdError(no_such("helpline to vouch for", each, there))
 
 
-def _shown(household: Household) -> dict[str, object]:
+def _household_json(household: Household) -> dict[str, object]:
     return {
         "id": household.id,
         "name": household.name,
@@ -144,15 +143,15 @@ def _shown(household: Household) -> dict[str, object]:
 
 
 async def helplines(call: Call) -> object:
-    """Of the household's country, in full."""
+    """Return the helplines of the household's country."""
     home, lines = call.household, bundled_helplines()
     to_vouch = lines.to_confirm(home.country, home.helplines)
     ids = {each.id for each in to_vouch}
     shown = (each for each in lines.lines(home.country, home.helplines) if each.id not in ids)
-    return [_line(each, home, to_vouch=each.id in ids) for each in (*shown, *to_vouch)]
+    return [_helpline_json(each, home, to_vouch=each.id in ids) for each in (*shown, *to_vouch)]
 
 
-def _line(line: Line, home: Household, *, to_vouch: bool) -> dict[str, object]:
+def _helpline_json(line: Line, home: Household, *, to_vouch: bool) -> dict[str, object]:
     return {
         "id": line.id,
         "name": line.name,
@@ -167,16 +166,17 @@ def _line(line: Line, home: Household, *, to_vouch: bool) -> dict[str, object]:
 
 async def services(call: Call) -> object:
     own = [
-        _service(each.slug, each.title, each.contact, "here", each.names)
+        _service_json(each.slug, each.title, each.contact, "here", each.names)
         for each in call.household.services
     ]
-    shipped = call.parts.live().library.services.values()
+    shipped = call.context.snapshot().library.services.values()
     return own + [
-        _service(each.slug, each.title, each.contact, "copdns", each.matchers) for each in shipped
+        _service_json(each.slug, each.title, each.contact, "copdns", each.matchers)
+        for each in shipped
     ]
 
 
-def _service(
+def _service_json(
     slug: str, title: str, contact: Contact, defined: str, names: Iterable[Matcher]
 ) -> dict[str, object]:
     texts = [str(each) for each in names]
@@ -190,39 +190,43 @@ async def add_own_service(call: Call) -> object:
         slug=wanted.id,
         title=wanted.title,
         names=wanted.names,
-        known=call.parts.known(),
+        known=call.context.known_ids(),
         contact=wanted.contact,
     )
-    made = (await call.change(f"service {wanted.id} added", edit)).services[-1]
-    return _service(made.slug, made.title, made.contact, "here", made.names)
+    service = (await call.change(f"service {wanted.id} added", edit)).services[-1]
+    return _service_json(service.slug, service.title, service.contact, "here", service.names)
 
 
-async def set_own_service(call: Call) -> object:
-    """In the place of what it was; whoever blocks it goes on with what it is then."""
-    wanted: ServiceSet = call.body
+def _own_slug(call: Call) -> str:
+    """Return the slug in the path; raise Refused (404) where no own service has it."""
     slug = call.part("service")
     if not any(each.slug == slug for each in call.household.services):
         raise Refused(404, "There is no such service of this household's own")
+    return slug
+
+
+async def set_own_service(call: Call) -> object:
+    """Replace a service; it stays blocked for whom it was blocked."""
+    wanted: ServiceSet = call.body
+    slug = _own_slug(call)
     edit = partial(
         set_service, slug=slug, title=wanted.title, names=wanted.names, contact=wanted.contact
     )
     after = await call.change(f"service {slug} changed", edit)
     new = next(each for each in after.services if each.slug == slug)
-    return _service(new.slug, new.title, new.contact, "here", new.names)
+    return _service_json(new.slug, new.title, new.contact, "here", new.names)
 
 
 async def remove_own_service(call: Call) -> object:
-    """Profiles that block it must be changed before."""
-    slug = call.part("service")
-    if not any(each.slug == slug for each in call.household.services):
-        raise Refused(404, "There is no such service of this household's own")
+    """Remove a service that no profile blocks."""
+    slug = _own_slug(call)
     await call.change(f"service {slug} removed", partial(remove_service, slug=slug))
     return None
 
 
 async def audit(call: Call) -> object:
-    asked: AuditAsked = call.query
-    found = await call.parts.store.changes(call.household.id, asked.limit)
+    query: AuditAsked = call.query
+    found = await call.context.store.changes(call.household.id, query.limit)
     return [
         {"revision": each.revision, "at": utc(each.at), "author": each.author, "what": each.what}
         for each in found
@@ -230,7 +234,7 @@ async def audit(call: Call) -> object:
 
 
 async def export(call: Call) -> object:
-    """People, devices and rules, and nothing that anybody looked up."""
+    """Return people, devices and rules as YAML; no lookups."""
     return dump(call.household)
 
 

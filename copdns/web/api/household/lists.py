@@ -1,4 +1,4 @@
-"""Which lists are in force, how old they are, and which of them hold a name."""
+"""The blocklists: which are in force, how old they are, and which of them have a name."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ class AskedShown(Given):
 
 
 async def lists(call: Call) -> object:
-    """Each with the copy that is fetched of it; one that ships is never fetched."""
-    updates, found = call.parts.updates, []
-    for each in call.parts.live().library.statuses:
+    """Return all lists, with the state of their copies; lists that ship are never fetched."""
+    updates, found = call.context.updates, []
+    for each in call.context.snapshot().library.statuses:
         state = updates.copy_state(each.info.slug)
         found.append(
             status_json(each)
@@ -104,24 +104,25 @@ async def lists(call: Call) -> object:
 
 
 async def update(call: Call) -> object:
-    """Asking again while they are looked at changes nothing."""
-    call.parts.updates.request_fetch()
+    """Request newer copies; a second request before they are fetched changes nothing."""
+    call.context.updates.request_fetch()
     return {"asked": True}
 
 
 async def errors(call: Call) -> object:
-    """No person is beside them."""
-    index = call.parts.live().shared[call.household.id].index
-    found = await call.parts.appeals.list_errors(call.household.id)
+    """Return false positives; they name no person."""
+    index = call.context.snapshot().shared[call.household.id].index
+    found = await call.context.appeals.list_errors(call.household.id)
     return [{**each._asdict(), "still": still_listed(each, index)} for each in found]
 
 
 async def search(call: Call) -> object:
-    """Whether that blocks anybody is for `check` to say."""
-    asked: NameAsked = call.query
-    name, live = normalize(asked.name), call.parts.live()
-    index = live.shared[call.household.id].index
-    engines = [each.title for each in live.library.engines.values() if name in each.hosts]
+    """Return the entries of lists that cover a name; `check` tells whether they block it for
+    somebody."""
+    query: NameAsked = call.query
+    name, snapshot = normalize(query.name), call.context.snapshot()
+    index = snapshot.shared[call.household.id].index
+    engines = [each.title for each in snapshot.library.engines.values() if name in each.hosts]
     return {
         "name": name,
         "entries": [entry_json(each, index.infos[each.list]) for each in index.find(name)],

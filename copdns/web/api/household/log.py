@@ -1,7 +1,7 @@
-"""What is kept of a person's look-ups and minutes, as far as their privacy mode keeps it.
+"""A person's recorded lookups and minutes, as far as their privacy mode records them.
 
-Each of these is a look, which the person sees; it is noted before anything is shown, and is the one
-thing that reading writes.
+Each call is a view, which the person sees.  It is recorded before anything is returned; nothing
+else is written.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from copdns.as_json.accounts import look_json
 from copdns.as_json.log import count_json, row_json
 from copdns.as_json.usage import Line, line_json, lines, usage_json
 from copdns.list_files.load import discreet_names
-from copdns.model.errors import CopdnsError
 from copdns.model.verdict import Action, Reason
-from copdns.policy.decide import Policy, has_help_prefix
 from copdns.privacy.masked_names import build_mask
 from copdns.privacy.retention import LogRow
 from copdns.store.log_db.usage import load_history
 from copdns.time.days import budget_day, zone_of
 from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.people.standing import policy_of
 from copdns.web.api.types import WHOLE, Limit, Moment
+from copdns.web.personal_data import is_untraced_row
 
 DAY = 86_400
 
@@ -112,51 +112,42 @@ class DaysAsked(Sent):
 
 
 async def log(call: Call) -> object:
-    asked: LogAsked = call.query
-    await call.parts.looks.note(call.actor, call.person.id, ViewedPart.LOG, call.now)
-    kept = call.parts.log.rows
-    found = await asyncio.to_thread(kept, call.household.id, call.person.id, asked.limit)
-    return rows_shown(call, (each.row for each in found))
+    query: LogAsked = call.query
+    await call.context.looks.note(call.actor, call.person.id, ViewedPart.LOG, call.now)
+    read_rows = call.context.log.rows
+    found = await asyncio.to_thread(read_rows, call.household.id, call.person.id, query.limit)
+    return visible_rows(call, (each.row for each in found))
 
 
-def rows_shown(call: Call, rows: Iterable[LogRow]) -> list[dict[str, object]]:
-    """Return rows as programs see them, without names of help that lists learned of since; what
-    guardians do not see on a page is hidden here too."""
-    live, home = call.parts.live(), call.household.id
-    policy = live.policies.get((home, call.person.id))
-    if policy is None:
-        raise CopdnsError("not in force yet; try again in a moment")
-    hidden = build_mask(discreet_names(), live.library)
-    return [row_json(hidden.row(each)) for each in rows if not _is_of_help(policy[1], each)]
-
-
-def _is_of_help(policy: Policy, row: LogRow) -> bool:
-    found = policy.index.find(row.qname)
-    return any(each.list in policy.untraced_lists for each in found) or has_help_prefix(
-        policy, row.qname
-    )
+def visible_rows(call: Call, rows: Iterable[LogRow]) -> list[dict[str, object]]:
+    """Return rows as programs see them, without help names that lists learned of since, and masked
+    as on pages."""
+    snapshot, home = call.context.snapshot(), call.household.id
+    policy = policy_of(snapshot, home, call.person.id)
+    mask = build_mask(discreet_names(), snapshot.library)
+    return [row_json(mask.row(each)) for each in rows if not is_untraced_row(policy, each)]
 
 
 async def counts(call: Call) -> object:
-    asked: DaysAsked = call.query
-    await call.parts.looks.note(call.actor, call.person.id, ViewedPart.COUNTS, call.now)
-    since = call.now - asked.days * DAY
-    kept = call.parts.log.counts
-    found = await asyncio.to_thread(kept, call.household.id, call.person.id, since)
-    hidden = build_mask(discreet_names(), call.parts.live().library)
-    return [count_json(*each) for each in hidden.counts(found)]
+    query: DaysAsked = call.query
+    await call.context.looks.note(call.actor, call.person.id, ViewedPart.COUNTS, call.now)
+    since = call.now - query.days * DAY
+    read_counts = call.context.log.counts
+    found = await asyncio.to_thread(read_counts, call.household.id, call.person.id, since)
+    mask = build_mask(discreet_names(), call.context.snapshot().library)
+    return [count_json(*each) for each in mask.counts(found)]
 
 
 async def usage(call: Call) -> object:
-    """Days before are as they were when they ended."""
-    asked: DaysAsked = call.query
+    """Return the minutes of today and of days before, which are as they were when the day ended."""
+    query: DaysAsked = call.query
     household, person = call.household, call.person
-    await call.parts.looks.note(call.actor, person.id, ViewedPart.USAGE, call.now)
+    await call.context.looks.note(call.actor, person.id, ViewedPart.USAGE, call.now)
     today = budget_day(call.now, zone_of(household.timezone), household.day_starts).day
-    readings, who = call.parts.readings(), (household.id, person.id)
-    used, carried = readings.used.get(who, {}), readings.used_before.get(who, {})
-    since = today - timedelta(days=asked.days)
-    before = await asyncio.to_thread(load_history, call.parts.folder, *who, since)
+    inputs, who = call.context.policy_inputs(), (household.id, person.id)
+    used, carried = inputs.used.get(who, {}), inputs.used_before.get(who, {})
+    since = today - timedelta(days=query.days)
+    before = await asyncio.to_thread(load_history, call.context.folder, *who, since)
     found: list[Line] = list(lines(household, person, today, used, carried))
     return {
         "day": str(today),
@@ -167,11 +158,11 @@ async def usage(call: Call) -> object:
 
 
 async def looks(call: Call) -> object:
-    """The person sees these as well."""
-    asked: LogAsked = call.query
-    accounts = await call.parts.accounts.all(call.household.id)
+    """Return the views; the person sees them as well."""
+    query: LogAsked = call.query
+    accounts = await call.context.accounts.all(call.household.id)
     names = {each.id: each.name for each in accounts}
-    found = await call.parts.looks.of(call.household.id, call.person.id, asked.limit)
+    found = await call.context.looks.of(call.household.id, call.person.id, query.limit)
     return [look_json(each, names) for each in found]
 
 

@@ -1,5 +1,4 @@
-"""Names that are answered here and not by the usual upstreams: those of this house, those that get
-another name's data, and domains that other upstreams are asked for."""
+"""Local DNS records, rewrites, and domains that are forwarded to other upstreams."""
 
 from __future__ import annotations
 
@@ -74,7 +73,7 @@ async def local_names(call: Call) -> object:
 
 
 async def set_local(call: Call) -> object:
-    """In the place of the addresses that it had."""
+    """Set the addresses of a local name."""
     wanted: Addresses = call.body
     name = call.part("name")
     edit = partial(set_local_name, name=name, addresses=wanted.addresses)
@@ -97,7 +96,7 @@ async def rewrites(call: Call) -> object:
 
 
 async def rewrite(call: Call) -> object:
-    """In the place of what the name was answered with."""
+    """Set the target of a rewrite."""
     wanted: Target = call.body
     text = call.part("rewrite")
     edit = partial(set_rewrite, text=text, target_name=wanted.target)
@@ -121,7 +120,7 @@ async def splits(call: Call) -> object:
 
 
 async def split(call: Call) -> object:
-    """In the place of the upstreams that were asked for the domain."""
+    """Set the upstreams of a domain."""
     wanted: Upstreams = call.body
     domain = call.part("domain")
     edit = partial(set_split_upstream, name=domain, upstreams=wanted.upstreams)

@@ -1,4 +1,4 @@
-"""What the filter did in a month, in counts."""
+"""The monthly report, in counts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from copdns.as_json.report import report_json
 from copdns.model.household import PrivacyMode
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Moment
-from copdns.web.report import children_of, month_in, report_of
+from copdns.web.report import build_report, children_of, parse_month
 
 
 class ClosedShown(Given):
@@ -82,12 +82,12 @@ class MonthAsked(Sent):
 
 
 async def month(call: Call) -> object:
-    """Every child sees that its counts and minutes were looked at."""
-    asked: MonthAsked = call.query
+    """Return the report; every child sees that its counts and minutes were viewed."""
+    query: MonthAsked = call.query
     children, views = children_of(call.household, call.now), (ViewedPart.COUNTS, ViewedPart.USAGE)
-    await call.parts.looks.note_all(call.actor, children, views, call.now)
-    of = month_in(asked.month, call.household, call.now)
-    return report_json(await report_of(call.parts, call.household, of))
+    await call.context.looks.note_all(call.actor, children, views, call.now)
+    wanted = parse_month(query.month, call.household, call.now)
+    return report_json(await build_report(call.context, call.household, wanted))
 
 
 OPERATIONS = (

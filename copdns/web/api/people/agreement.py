@@ -1,4 +1,4 @@
-"""What a family's agreement about one child says: the rules in force, and what both sides owe."""
+"""The family agreement about a child: the rules in force, and what both sides promise."""
 
 from __future__ import annotations
 
@@ -44,11 +44,12 @@ class Agreement(Given):
 
 
 async def agreement(call: Call) -> object:
-    """The desk prints the same, in the child's words; grown-ups make none with themselves."""
-    home, child, settings = call.household, call.person, call.parts.settings()
+    """Return the agreement, which the dashboard prints in words for the child; only for
+    children."""
+    home, child, settings = call.household, call.person, call.context.settings()
     if not child.band_at(call.now).is_child:
         raise Refused(404, "There is no child of this id")
-    accounts = await call.parts.accounts.all(home.id)
+    accounts = await call.context.accounts.all(home.id)
     return {
         "at": utc(call.now),
         "household": home.name,
@@ -69,7 +70,7 @@ async def agreement(call: Call) -> object:
         "counts_days": settings.log.counts_days,
         "answer_hours": settings.appeals.target_hours,
         "deciders": [each.name for each in accounts if may(each, Permission.DECIDE_APPEALS)],
-        "door": call.parts.pages.door,
+        "door": call.context.pages.door,
     }
 
 

@@ -1,4 +1,4 @@
-"""Which device belongs to whom, by MAC address or by address."""
+"""Devices and their owners, recognised by MAC address or address."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from pydantic import Field
 from copdns.accounts.roles import Permission
 from copdns.as_json.household import device_json
 from copdns.household.edits import add_device, remove_device, set_device
-from copdns.model.errors import HouseholdError
-from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.operation import Call, Given, Operation, Sent, sent_values
 from copdns.web.api.types import Address, Id, Text
 
 _Addresses = Annotated[tuple[Address, ...], Field(max_length=50)]
@@ -64,18 +63,16 @@ async def add(call: Call) -> object:
 
 async def change(call: Call) -> object:
     wanted: DeviceSet = call.body
-    device = call.one("device", call.household.devices)
-    values = {key: each for key, each in wanted.model_dump().items() if each is not None}
-    if not values:
-        raise HouseholdError("nothing to set: send at least one key")
+    device = call.find("device", call.household.devices)
+    values = sent_values(wanted)
     edit = partial(set_device, device_id=device.id, **values)
     after = await call.change(f"device {device.id} changed", edit)
-    return device_json(call.one("device", after.devices))
+    return device_json(call.find("device", after.devices))
 
 
 async def remove(call: Call) -> object:
-    """It counts as unknown then."""
-    device = call.one("device", call.household.devices)
+    """Remove a device; it counts as unknown then."""
+    device = call.find("device", call.household.devices)
     await call.change(f"device {device.id} removed", partial(remove_device, device_id=device.id))
     return None
 

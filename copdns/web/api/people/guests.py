@@ -1,4 +1,4 @@
-"""Devices that are somebody's for a while, and those whose users ask to be let in."""
+"""Devices that are somebody's for a while, and requests to be let in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from copdns.model.sentences import literal
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.unknown import visitors
 from copdns.web.api.types import WHOLE, Address, Id, Moment
-from copdns.web.problem import Refused
 
 _A_DAY = DAY // 60  # minutes
 
@@ -53,19 +52,19 @@ class RefusalSent(Sent):
 
 
 async def guests(call: Call) -> object:
-    found = await call.parts.guests.of(call.household.id, call.now)
+    found = await call.context.guests.of(call.household.id, call.now)
     return [guest_json(each) for each in found]
 
 
 async def requests(call: Call) -> object:
-    found = await call.parts.guests.requests(call.household.id, call.now)
+    found = await call.context.guests.requests(call.household.id, call.now)
     return [request_json(each) for each in found]
 
 
 async def let_in(call: Call) -> object:
-    """What was said of the address before is over, so twice is once, from now on."""
+    """Let a device in.  This replaces earlier guest access of the address."""
     wanted: GuestWanted = call.body
-    made = await call.parts.guests.approve(
+    guest = await call.context.guests.approve(
         call.household.id,
         GuestKind.GUEST,
         wanted.address,
@@ -73,34 +72,35 @@ async def let_in(call: Call) -> object:
         call.actor.name,
         call.now,
         lasts=wanted.minutes * 60,
-        mac=await _mac(call, wanted.address),
+        mac=await _mac_at(call, wanted.address),
     )
-    return guest_json(made)
+    return guest_json(guest)
 
 
-async def _mac(call: Call, address: str) -> str:
-    """Return the MAC address that was seen with one that may be let in; raise HouseholdError."""
-    asking = await call.parts.guests.requests(call.household.id, call.now)
-    there = {each.address: each.mac for each in await visitors(call)}
-    there |= {each.address: each.mac for each in asking}
-    if address not in there:
+async def _mac_at(call: Call, address: str) -> str:
+    """Return the MAC address that was seen with an address that may be let in; raise
+    HouseholdError."""
+    asking = await call.context.guests.requests(call.household.id, call.now)
+    mac_by_address = {each.address: each.mac for each in await visitors(call)}
+    mac_by_address |= {each.address: each.mac for each in asking}
+    if address not in mac_by_address:
         raise HouseholdError(
             literal(f"no unknown device was seen at {address}, and none asks from there")
         )
-    return there[address]
+    return mac_by_address[address]
 
 
 async def refuse(call: Call) -> None:
-    """It keeps the rules of guests.  Where none asks this changes nothing."""
+    """Refuse a request; the rules of guests still apply.  Without a request this changes
+    nothing."""
     wanted: RefusalSent = call.body
-    await call.parts.guests.refuse(call.household.id, wanted.address, call.actor.name, call.now)
+    await call.context.guests.refuse(call.household.id, wanted.address, call.actor.name, call.now)
 
 
 async def end(call: Call) -> None:
-    there = await call.parts.guests.of(call.household.id, call.now)
-    if all(each.id != call.part("guest") for each in there):
-        raise Refused(404, "There is no such guest")
-    await call.parts.guests.end(call.household.id, call.part("guest"), call.actor.name, call.now)
+    store = call.context.guests
+    found = call.find("guest", await store.of(call.household.id, call.now))
+    await store.end(call.household.id, found.id, call.actor.name, call.now)
 
 
 _SEE, _EDIT = Permission.SEE_PROFILES, Permission.EDIT_DEVICES

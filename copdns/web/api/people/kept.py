@@ -1,4 +1,4 @@
-"""All that is kept of a person: taken along as one document, and erased."""
+"""All that is recorded of a person: export it as one document, and erase it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from copdns.accounts.roles import Permission
 from copdns.web.api.operation import Call, Given, Operation
-from copdns.web.taken import document_of, erase_kept
+from copdns.web.taken import erase_records, export_document
 
 _Parts = list[dict[str, Any]]
 
@@ -45,13 +45,13 @@ class Document(Given):
 
 
 async def document(call: Call) -> object:
-    """The person sees that it was taken; noting that is the one thing that it writes."""
-    return await document_of(call.parts, call.actor, call.household, call.person, call.now)
+    """Return all that is recorded of a person; only this view is written."""
+    return await export_document(call.context, call.actor, call.household, call.person, call.now)
 
 
 async def erase(call: Call) -> None:
-    """No token can.  Rules and devices stay; twice is harmless."""
-    await erase_kept(call.parts, call.actor, call.household.id, call.person.id, call.now)
+    """Erase records; rules and devices stay.  No token can.  A second time is harmless."""
+    await erase_records(call.context, call.actor, call.household.id, call.person.id, call.now)
 
 
 OPERATIONS = (

@@ -1,6 +1,6 @@
-"""The account of whoever is logged in: where that is, and its tokens for programs.
+"""The account of whoever is logged in: sessions, and tokens for programs.
 
-None of it is open to a token: a program must not make keys, or keep people out.
+No token can use any of it: a program must neither make tokens nor log people out.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from copdns.accounts.roles import Permission
 from copdns.as_json.accounts import session_json, token_json
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import WHOLE, Id, Moment
-from copdns.web.own_account import confirm, own_of
+from copdns.web.own_account import confirm, own_account_of
 from copdns.web.problem import Refused
 
 
@@ -56,49 +56,50 @@ class TokenWanted(Sent):
     current: Annotated[str, Field(max_length=256)] = ""
 
 
-class _Known(NamedTuple):
-    """A session by what can be shown of it: whoever reads the id cannot log in with it."""
+class _ShownSession(NamedTuple):
+    """A session and the part of its digest that is shown: the id is no use for logging in."""
 
     id: str
     session: Session
 
 
 async def sessions(call: Call) -> object:
-    own = await own_of(call.request, call.actor)
+    own = await own_account_of(call.request, call.actor)
     return [
         session_json(each.id, each.session, this=each.session.digest == own.session.digest)
-        for each in await _sessions(call)
+        for each in await _own_sessions(call)
     ]
 
 
-async def _sessions(call: Call) -> list[_Known]:
-    own = await own_of(call.request, call.actor)
-    found = await call.parts.sessions.of(own.account, call.now)
-    return [_Known(each.digest[:16], each) for each in found]
+async def _own_sessions(call: Call) -> list[_ShownSession]:
+    own = await own_account_of(call.request, call.actor)
+    found = await call.context.sessions.of(own.account, call.now)
+    return [_ShownSession(each.digest[:16], each) for each in found]
 
 
 async def end_session(call: Call) -> None:
-    own = await own_of(call.request, call.actor)
-    found = call.one("session", await _sessions(call))
-    await call.parts.sessions.revoke(own.account, found.session.digest)
+    own = await own_account_of(call.request, call.actor)
+    found = call.find("session", await _own_sessions(call))
+    await call.context.sessions.revoke(own.account, found.session.digest)
 
 
 async def end_sessions(call: Call) -> None:
-    """Browsers are no longer known.  Where there is no other this changes nothing else."""
-    own = await own_of(call.request, call.actor)
-    await call.parts.sessions.revoke_all(own.account, call.now, but_session=own.session.digest)
+    """End all other sessions; no browser is known any more.  Without others, nothing else
+    changes."""
+    own = await own_account_of(call.request, call.actor)
+    await call.context.sessions.revoke_all(own.account, call.now, but_session=own.session.digest)
 
 
 async def tokens(call: Call) -> object:
-    found = await call.parts.tokens.all(call.household.id, call.actor.id)
+    found = await call.context.tokens.all(call.household.id, call.actor.id)
     return [token_json(each) for each in found]
 
 
 async def make_token(call: Call) -> object:
     wanted: TokenWanted = call.body
-    own = await own_of(call.request, call.actor)
+    own = await own_account_of(call.request, call.actor)
     await confirm(call.request, own, wanted.current)
-    made, told = await call.parts.tokens.make(
+    token, secret = await call.context.tokens.make(
         own.account,
         wanted.label.strip(),
         wanted.scopes,
@@ -106,15 +107,17 @@ async def make_token(call: Call) -> object:
         call.now,
         call.actor.name,
     )
-    return {**token_json(made), "token": told}
+    return {**token_json(token), "token": secret}
 
 
 async def remove_token(call: Call) -> None:
-    """Programs that have it are refused from now on."""
-    mine = await call.parts.tokens.all(call.household.id, call.actor.id)
+    """Remove a token; programs that have it are refused from now on."""
+    mine = await call.context.tokens.all(call.household.id, call.actor.id)
     if all(each.id != call.part("token") for each in mine):
         raise Refused(404, "There is no such token of yours")
-    await call.parts.tokens.remove(call.household.id, call.part("token"), call.actor.name, call.now)
+    await call.context.tokens.remove(
+        call.household.id, call.part("token"), call.actor.name, call.now
+    )
 
 
 _ANYBODY, _TOKENS = Permission.SEE_STATUS, Permission.MANAGE_TOKENS

@@ -1,4 +1,4 @@
-"""Which browsers a device is known by, and the PINs by which people say who they are."""
+"""Paired browsers of devices, and PINs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from copdns.accounts.roles import Permission
 from copdns.as_json.pairings import pairing_json
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Moment
-from copdns.web.problem import Refused
 
 
 class PairingShown(Given):
@@ -36,42 +35,44 @@ class PinSent(Sent):
 
 
 async def pairings(call: Call) -> object:
-    return [pairing_json(each) for each in await call.parts.pairings.of(call.household.id)]
+    return [pairing_json(each) for each in await call.context.pairings.of(call.household.id)]
 
 
 async def revoke(call: Call) -> None:
-    """That browser sees rules and help only, and may ask, from now on."""
-    wanted = call.part("pairing")
-    if all(each.id != wanted for each in await call.parts.pairings.of(call.household.id)):
-        raise Refused(404, "There is no such pairing")
-    await call.parts.pairings.revoke(call.household.id, wanted, call.actor.name, call.now)
+    """End a pairing: that browser shows rules and help, and lets somebody ask; nothing that is
+    recorded."""
+    store = call.context.pairings
+    found = call.find("pairing", await store.of(call.household.id))
+    await store.revoke(call.household.id, found.id, call.actor.name, call.now)
 
 
 async def let_in(call: Call) -> None:
-    """Twice is an hour from the second time on."""
-    device = call.one("device", call.household.devices)
-    await call.parts.pairings.let_another_in(
+    """Pair the next browser of a device within an hour, counted from the last call."""
+    device = call.find("device", call.household.devices)
+    await call.context.pairings.let_another_in(
         call.household.id, device.id, call.actor.name, call.now
     )
 
 
 async def pins(call: Call) -> object:
-    people = await call.parts.pins.people(call.household.id)
+    people = await call.context.pins.people(call.household.id)
     return [{"profile": each} for each in sorted(people)]
 
 
 async def set_pin(call: Call) -> None:
-    """An earlier one is good no more."""
+    """Set a PIN; the earlier one is no longer valid."""
     wanted: PinSent = call.body
-    await call.parts.logins.set_pin(
+    await call.context.logins.set_pin(
         call.household.id, call.person.id, wanted.pin, call.actor.name, call.now
     )
 
 
 async def remove_pin(call: Call) -> None:
-    """Of somebody without one this changes nothing."""
-    if call.person.id in await call.parts.pins.people(call.household.id):
-        await call.parts.pins.set(call.household.id, call.person.id, "", call.actor.name, call.now)
+    """Remove a PIN; without one this changes nothing."""
+    if call.person.id in await call.context.pins.people(call.household.id):
+        await call.context.pins.set(
+            call.household.id, call.person.id, "", call.actor.name, call.now
+        )
 
 
 _SEE, _EDIT = Permission.SEE_PROFILES, Permission.EDIT_DEVICES

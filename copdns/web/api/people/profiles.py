@@ -1,4 +1,4 @@
-"""People: what applies to each, what of it holds now, and changes to it."""
+"""Profiles: what applies to each person, what of it holds now, and changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pydantic import Field
 from copdns.accounts.roles import Permission
 from copdns.as_json.household import profile_json, running_pause
 from copdns.as_json.plain import utc
-from copdns.household.edit_checks import parse_field, require_profile
+from copdns.household.edit_checks import require_profile
 from copdns.household.edits import add_profile, remove_profile, set_profile
 from copdns.household.presets import rules_now
 from copdns.household.safeguards import default_mode, request_full
@@ -28,14 +28,13 @@ from copdns.model.household import (
     Profile,
 )
 from copdns.model.reasons import text_of
-from copdns.model.times import Subject, parse_subject
 from copdns.model.verdict import Reason
 from copdns.policy.today import build_today
 from copdns.privacy.consent import Question, needs_consent
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.standing import policy_of
 from copdns.web.api.time.pauses import Pause
-from copdns.web.api.types import WHOLE, About, Id, Moment, Text
+from copdns.web.api.types import WHOLE, About, Id, Moment, Text, parse_subjects
 
 
 class BandChange(Given):
@@ -118,10 +117,11 @@ async def profile(call: Call) -> object:
 
 
 async def state(call: Call) -> object:
-    """As the child's own page says it; budgets are left out, since what was used is for `usage`."""
-    parts, household, person = call.parts, call.household, call.person
-    policy = policy_of(parts.live(), household.id, person.id)
-    closed = build_today(household, person, policy, parts.readings(), call.now).closed
+    """Return the state that the child's page shows.  Limits are left out: `usage` has what was
+    used."""
+    context, household, person = call.context, call.household, call.person
+    policy = policy_of(context.snapshot(), household.id, person.id)
+    closed = build_today(household, person, policy, context.policy_inputs(), call.now).closed
     pause = running_pause(household, person.id, call.now)
     until = closed.valid_until if closed is not None else None
     ends = until if until is not None and until < inf else None
@@ -183,35 +183,31 @@ _SETS = ("tags", "categories", "services", "contacts", "canaries")
 _SUBJECTS = ("always", "homework")
 
 
-def _values(wanted: ProfileSet) -> dict[str, Any]:
+def _profile_values(wanted: ProfileSet) -> dict[str, Any]:
     """Return the fields of a Profile that were sent; raise HouseholdError."""
     sent = wanted.model_dump(exclude={"id", "preset", "times"}, exclude_unset=True)
     values = {key: value for key, value in sent.items() if value is not None or key == "max_ttl"}
     values |= {key: frozenset(values[key]) for key in _SETS if key in values}
-    values |= {key: _subjects(values[key]) for key in _SUBJECTS if key in values}
+    values |= {key: parse_subjects(values[key]) for key in _SUBJECTS if key in values}
     if "safe_search" in values:
         values["safe_search"] = tuple(sorted(values["safe_search"].items()))
     if "band" in values or wanted.preset is not None:
-        values["band_change"] = None  # whoever names an age takes an announced one back
+        values["band_change"] = None  # setting an age cancels an announced one
     if "privacy" in values:
-        values["full_log"] = None  # any lasting mode ends one
+        values["full_log"] = None  # any other mode ends a full log
     if wanted.times and wanted.preset is None:
         raise HouseholdError("times belongs to preset; without one nothing is suggested")
     return values
 
 
-def _subjects(texts: list[str]) -> tuple[Subject, ...]:
-    return tuple(dict.fromkeys(parse_field(parse_subject, each) for each in texts))
-
-
 async def add(call: Call) -> object:
-    """With one of preset and band; whatever else is sent counts over the preset."""
+    """Add a profile, with either preset or band; other fields override the preset."""
     wanted: ProfileWanted = call.body
-    values = _values(wanted)
+    values = _profile_values(wanted)
     band = wanted.preset or wanted.band
     if band is None or (wanted.preset and wanted.band):
         raise HouseholdError("give preset for a start that fits the age, or band for none")
-    known = call.parts.known()
+    known = call.context.known_ids()
     person = Profile(wanted.id, wanted.name or wanted.id, band, privacy=default_mode(band))
 
     def edit(household: Household) -> Household:
@@ -225,7 +221,7 @@ async def add(call: Call) -> object:
 
 async def change(call: Call) -> object:
     wanted: ProfileSet = call.body
-    values, known = _values(wanted), call.parts.known()
+    values, known = _profile_values(wanted), call.context.known_ids()
     if not values and wanted.preset is None:
         raise HouseholdError("nothing to set: send at least one key")
     preset = known.presets[wanted.preset] if wanted.preset else None
@@ -240,18 +236,18 @@ async def change(call: Call) -> object:
         times=wanted.times and preset is not None,
         **values,
     )
-    said = ", ".join(sorted(wanted.model_fields_set))
-    after = await call.change(f"profile {call.person.id} set: {said}", edit)
+    keys = ", ".join(sorted(wanted.model_fields_set))
+    after = await call.change(f"profile {call.person.id} set: {keys}", edit)
     if "band" in values:
         band, rules = values["band"], wanted.preset is not None
-        await call.parts.proposals.propose_or_drop(
+        await call.context.proposals.propose_or_drop(
             call.actor, call.person, band, call.now, rules=rules
         )
     return profile_json(require_profile(after, call.person.id), after, call.now)
 
 
 async def remove(call: Call) -> object:
-    """Devices must belong to others before; what was logged stays until it is too old."""
+    """Remove a profile without devices; its log stays until it is too old."""
     edit = partial(remove_profile, profile_id=call.person.id)
     await call.change(f"profile {call.person.id} removed", edit)
     return None
@@ -262,18 +258,18 @@ class FullLogWanted(Sent):
 
 
 async def ask_full_log(call: Call) -> object:
-    """No token can: it is a person's word.  The rules of docs/privacy.md hold here too.
+    """Begin a full log, by the rules of docs/privacy.md.  No token can: it is a person's decision.
 
-    From 16 on this only asks: the answer is given on the person's own device, and until it is a
-    yes there is no full log.
+    From 16 on this only asks: the person answers on their own device, and there is no full log
+    without their consent.
     """
     wanted: FullLogWanted = call.body
     if needs_consent(call.person, call.now):
         home, author = call.household, call.actor.name
         question = Question(home.id, call.person.id, wanted.days, author, call.now)
-        await call.parts.consents.ask(question)
+        await call.context.consents.ask(question)
         return profile_json(call.person, home, call.now)
-    history = await call.parts.store.full_logs(call.household.id, call.person.id)
+    history = await call.context.store.full_logs(call.household.id, call.person.id)
 
     def edit(household: Household) -> Household:
         person = require_profile(household, call.person.id)
@@ -289,9 +285,11 @@ async def ask_full_log(call: Call) -> object:
 
 
 async def end_full_log(call: Call) -> object:
-    """Also what was asked and not answered; where there is none this changes nothing."""
-    await call.parts.consents.drop(call.household.id, call.person.id)
-    edit = partial(set_profile, profile_id=call.person.id, known=call.parts.known(), full_log=None)
+    """End a full log, or withdraw the question; where there is none this changes nothing."""
+    await call.context.consents.drop(call.household.id, call.person.id)
+    edit = partial(
+        set_profile, profile_id=call.person.id, known=call.context.known_ids(), full_log=None
+    )
     await call.change(f"full log of {call.person.id} ended", edit)
     return None
 

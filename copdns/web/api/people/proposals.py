@@ -1,4 +1,4 @@
-"""Rules that were proposed for people who grow out of an age band; a guardian takes them over."""
+"""Proposed presets of another age, which a guardian accepts."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class Accepted(Sent):
 
 
 async def proposals(call: Call) -> object:
-    return [_shown(each) for each in await call.parts.proposals.all(call.household.id)]
+    return [_proposal_json(each) for each in await call.context.proposals.all(call.household.id)]
 
 
-def _shown(each: Proposal) -> dict[str, object]:
+def _proposal_json(each: Proposal) -> dict[str, object]:
     return {
         "profile": each.profile,
         "band": each.band,
@@ -61,21 +61,23 @@ def _shown(each: Proposal) -> dict[str, object]:
 
 
 async def propose(call: Call) -> object:
-    """In the place of an earlier one.  Both sides can read it till then."""
+    """Propose the preset of another age, instead of an earlier proposal.  Both sides can read it
+    till then."""
     wanted: ProposalWanted = call.body
     since = call.now + wanted.days * DAY
-    made = Proposal(
+    proposal = Proposal(
         call.household.id, call.person.id, wanted.band, since, call.actor.name, call.now
     )
-    await call.parts.proposals.propose(made)
-    return _shown(made)
+    await call.context.proposals.propose(proposal)
+    return _proposal_json(proposal)
 
 
 async def accept(call: Call) -> object:
-    """A lower age from 13 on is announced then, and its rules are proposed for when it holds."""
+    """Accept the proposal.  A lower age band from 13 on is announced first, and its rules are
+    proposed for the day it holds."""
     wanted: Accepted = call.body
-    found = await _of(call)
-    known, person = call.parts.known(), call.person
+    found = await _require_proposal(call)
+    known, person = call.context.known_ids(), call.person
     preset = rules_now(person, known.presets[found.band], call.now)
     if wanted.times and preset is None:
         raise HouseholdError("times come with the rules, and this age is announced first")
@@ -90,17 +92,19 @@ async def accept(call: Call) -> object:
     )
     what = f"profile {person.id} set: {'preset' if preset else 'band'} {found.band}"
     after = await call.change(what, edit)
-    await call.parts.proposals.propose_or_drop(call.actor, person, found.band, call.now, rules=True)
+    await call.context.proposals.propose_or_drop(
+        call.actor, person, found.band, call.now, rules=True
+    )
     return profile_json(require_profile(after, person.id), after, call.now)
 
 
 async def decline(call: Call) -> None:
-    await _of(call)
-    await call.parts.proposals.drop(call.household.id, call.person.id)
+    await _require_proposal(call)
+    await call.context.proposals.drop(call.household.id, call.person.id)
 
 
-async def _of(call: Call) -> Proposal:
-    found = await call.parts.proposals.of(call.household.id, call.person.id)
+async def _require_proposal(call: Call) -> Proposal:
+    found = await call.context.proposals.of(call.household.id, call.person.id)
     if found is None:
         raise Refused(404, "Nothing is proposed for this person")
     return found

@@ -1,4 +1,4 @@
-"""What the household itself allows and blocks, and what happens to a name, and why."""
+"""The rules of the household, and what happens to a name, and why."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from copdns.policy.snapshot import Client
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.standing import policy_of
 from copdns.web.api.time.grants import GrantShown
-from copdns.web.api.types import Id, Moment, Name, Scope, Text, When, moment
+from copdns.web.api.types import Id, Moment, Name, Scope, Text, When, parse_moment
 
 
 class RuleShown(Given):
@@ -65,21 +65,21 @@ class RulesAsked(Sent):
 
 
 async def rules(call: Call) -> object:
-    asked: RulesAsked = call.query
+    query: RulesAsked = call.query
     found = call.household.rules
-    if asked.profile is not None:
-        found = tuple(rules_in_scope(call.profile_of(asked.profile), found))
+    if query.profile is not None:
+        found = tuple(rules_in_scope(call.profile_of(query.profile), found))
     return [rule_json(each) for each in found]
 
 
 async def add(call: Call) -> object:
-    """The same once more is refused: two rules about one name would argue."""
+    """Add a rule; the same one twice is refused."""
     wanted: RuleWanted = call.body
     edit = partial(
         add_rule,
         action=wanted.action,
         text=wanted.target,
-        known=call.parts.known(),
+        known=call.context.known_ids(),
         scope=wanted.scope,
         over_security=wanted.over_security,
         unsafe_search=wanted.unsafe_search,
@@ -92,16 +92,16 @@ async def add(call: Call) -> object:
 
 
 async def note(call: Call) -> object:
-    """What a rule is about and for whom stays: another one is another rule."""
-    sent: NoteSent = call.body
-    rule = call.one("rule", call.household.rules)
+    """Change the note of a rule; another target or scope would be another rule."""
+    body: NoteSent = call.body
+    rule = call.find("rule", call.household.rules)
     what = f"rule changed: new reason, {rule.target}"
-    after = await call.change(what, partial(note_rule, rule_id=rule.id, note=sent.note))
-    return rule_json(call.one("rule", after.rules))
+    after = await call.change(what, partial(note_rule, rule_id=rule.id, note=body.note))
+    return rule_json(call.find("rule", after.rules))
 
 
 async def remove(call: Call) -> object:
-    rule = call.one("rule", call.household.rules)
+    rule = call.find("rule", call.household.rules)
     what = f"rule removed: {rule.action} {rule.target}"
     await call.change(what, partial(remove_rule, rule_id=rule.id))
     return None
@@ -166,22 +166,22 @@ class CheckAsked(Sent):
 
 
 async def check(call: Call) -> object:
-    """Nothing is asked from the Internet, and nothing is recorded."""
-    asked: CheckAsked = call.query
-    person, live = call.profile_of(asked.profile), call.parts.live()
-    name, qtype = normalize(asked.name), parse_field(qtype_number, asked.type)
-    now = call.now if asked.at is None else moment(asked.at)
-    policy = policy_of(live, call.household.id, person.id)
+    """Decide about a name; nothing is looked up or recorded."""
+    query: CheckAsked = call.query
+    person, snapshot = call.profile_of(query.profile), call.context.snapshot()
+    name, qtype = normalize(query.name), parse_field(qtype_number, query.type)
+    now = call.now if query.at is None else parse_moment(query.at)
+    policy = policy_of(snapshot, call.household.id, person.id)
     case = Case(
         name,
         qtype,
         now,
-        live.households[call.household.id],
+        snapshot.households[call.household.id],
         Client(call.household.id, "", policy),
         "",
         decide(policy, name, qtype, now),
         explain(policy, name, qtype, now),
-        call.parts.readings().clock_is_wrong,
+        call.context.policy_inputs().clock_is_wrong,
     )
     return case_json(case)
 

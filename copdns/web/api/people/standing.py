@@ -1,4 +1,4 @@
-"""What is in force for somebody."""
+"""Find the policy in force for a person."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from copdns.policy.decide import Policy
 from copdns.policy.snapshot import Snapshot
 
 
-def policy_of(live: Snapshot, household: str, profile: str) -> Policy:
-    """Return what is in force for a person; raise CopdnsError for one who is just added."""
+def policy_of(snapshot: Snapshot, household: str, profile: str) -> Policy:
+    """Return a person's policy; raise CopdnsError where it is not in force yet."""
     try:
-        return live.policy(household, profile)
+        return snapshot.policy(household, profile)
     except KeyError:
         raise CopdnsError("not in force yet; try again in a moment") from None

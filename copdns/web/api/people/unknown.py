@@ -1,8 +1,7 @@
-"""Devices that asked and that nobody named: name one, or show it no more."""
+"""Unknown devices: name one, or ignore it."""
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial
 
 from copdns.accounts.roles import Permission
@@ -10,12 +9,11 @@ from copdns.as_json.household import device_json, visitor_json
 from copdns.model.errors import HouseholdError
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.household_db.ignored import IgnoredDevices
-from copdns.store.log_db.unknown_devices import load_unknown_devices
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.devices import DeviceShown
 from copdns.web.api.types import Id, Moment, Text
-from copdns.web.newcomers import known_too, named
-from copdns.web.unknown_devices import end_guests
+from copdns.web.newcomers import add_to_device, add_unknown_device
+from copdns.web.unknown_devices import end_guests_of, unassigned_devices
 
 
 class VisitorShown(Given):
@@ -42,53 +40,48 @@ class VisitorNamed(Sent):
 
 
 async def unknown(call: Call) -> object:
-    ignored = await IgnoredDevices(call.parts.thread).of(call.household.id)
+    ignored = await IgnoredDevices(call.context.thread).of(call.household.id)
     return [{**visitor_json(each), "ignored": each.id in ignored} for each in await visitors(call)]
 
 
 async def visitors(call: Call) -> list[UnknownDevice]:
-    """Return the unknown devices of the household, which nobody named since."""
-    household = call.household
-    there = {text for each in household.devices for text in (*each.macs, *each.addresses)}
-    found = await asyncio.to_thread(load_unknown_devices, call.parts.folder)
-    return [
-        each
-        for each in found
-        if each.household == household.id and (each.mac or each.address) not in there
-    ]
+    return await unassigned_devices(call.context.folder, call.household)
 
 
 async def name(call: Call) -> object:
-    """What it was as a guest is over."""
+    """Name an unknown device; its guest access ends."""
     wanted: VisitorNamed = call.body
-    visitor = call.one("visitor", await visitors(call))
+    visitor = call.find("visitor", await visitors(call))
     if (wanted.profile is None) == (wanted.device is None):
         raise HouseholdError("say whose it is, by profile, or which one it is, by device")
     if wanted.profile is not None:
         called = wanted.name or visitor.name or visitor.id
-        edit = partial(named, visitor=visitor, profile_id=wanted.profile, called=called)
-        made = (await call.change(f"a device added for {wanted.profile}", edit)).devices[-1]
+        edit = partial(
+            add_unknown_device, visitor=visitor, profile_id=wanted.profile, called=called
+        )
+        device = (await call.change(f"a device added for {wanted.profile}", edit)).devices[-1]
     else:
-        edit = partial(known_too, visitor=visitor, device_id=wanted.device or "")
+        edit = partial(add_to_device, visitor=visitor, device_id=wanted.device or "")
         after = await call.change(f"device {wanted.device} has a new address", edit)
-        made = next(each for each in after.devices if each.id == wanted.device)
-    await end_guests(call.request, call.actor, visitor)
-    return device_json(made)
+        device = next(each for each in after.devices if each.id == wanted.device)
+    await end_guests_of(call.request, call.actor, visitor)
+    return device_json(device)
 
 
 async def ignore(call: Call) -> None:
-    """It keeps the rules of guests.  Twice is harmless."""
+    """Hide a device on the dashboard; the rules of guests still apply.  A second time is
+    harmless."""
     there = await visitors(call)
-    visitor = call.one("visitor", there)
+    visitor = call.find("visitor", there)
     ids = [each.id for each in there]
-    ignored = IgnoredDevices(call.parts.thread)
+    ignored = IgnoredDevices(call.context.thread)
     await ignored.add(call.household.id, visitor.id, ids, call.actor.name, call.now)
 
 
 async def show(call: Call) -> None:
-    """Of one that is not ignored this changes nothing."""
-    visitor = call.one("visitor", await visitors(call))
-    ignored = IgnoredDevices(call.parts.thread)
+    """Show a device again; of one that is not ignored this changes nothing."""
+    visitor = call.find("visitor", await visitors(call))
+    ignored = IgnoredDevices(call.context.thread)
     await ignored.remove(call.household.id, visitor.id, call.actor.name, call.now)
 
 

@@ -1,4 +1,4 @@
-"""Which dates are days of school, and which days of the week the weekend."""
+"""The calendar: which dates are school days or holidays, and which days are the weekend."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from copdns.model.times import WEEKDAYS, DayType
 from copdns.time.days import local_time, zone_of
 from copdns.time.whole_days import add_holidays
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.types import Date, day
+from copdns.web.api.types import Date, parse_day
 from copdns.web.calendars import read_calendar
 
 
@@ -53,8 +53,8 @@ class DaysWanted(Sent):
     kind: DayType | None
 
 
-LONGEST = 60_000  # letters of a calendar file
-_MOST = 768 << 10  # octets: JSON may write any letter in 12, as two \u escapes
+MAX_LETTERS = 60_000  # characters of a calendar file
+_MAX_BODY = 768 << 10  # octets: JSON may escape a character in 12
 
 
 class WeekendWanted(Sent):
@@ -66,7 +66,7 @@ class WeekendWanted(Sent):
 class FileSent(Sent):
     """calendar: the text of a calendar file (iCalendar, RFC 5545)."""
 
-    calendar: Annotated[str, Field(min_length=1, max_length=LONGEST)]
+    calendar: Annotated[str, Field(min_length=1, max_length=MAX_LETTERS)]
 
 
 class DatesShown(Given):
@@ -90,20 +90,20 @@ async def calendar(call: Call) -> object:
 
 async def set_days(call: Call) -> object:
     wanted: DaysWanted = call.body
-    days = dict.fromkeys(_span(wanted), wanted.kind)
+    days = dict.fromkeys(_parse_span(wanted), wanted.kind)
     first, last = min(days), max(days)
 
     def edit(household: Household) -> Household:
         return edits.set_days(household, days)
 
-    said = str(first) if first == last else f"{first}..{last}"
-    after = await call.change(f"calendar: {said} {wanted.kind or 'usual'}", edit)
+    dates = str(first) if first == last else f"{first}..{last}"
+    after = await call.change(f"calendar: {dates} {wanted.kind or 'usual'}", edit)
     return calendar_json(after)
 
 
-def _span(wanted: DaysWanted) -> list[date]:
-    first = day(wanted.first)
-    last = first if wanted.last is None else day(wanted.last)
+def _parse_span(wanted: DaysWanted) -> list[date]:
+    first = parse_day(wanted.first)
+    last = first if wanted.last is None else parse_day(wanted.last)
     if not 0 <= (last - first).days <= 366:
         raise HouseholdError(
             "the last day must not be before the first, and at most a year after it"
@@ -118,22 +118,22 @@ async def set_weekend(call: Call) -> object:
     def edit(household: Household) -> Household:
         return set_household(household, calendar=replace(household.calendar, weekend=chosen))
 
-    said = ", ".join(WEEKDAYS[each] for each in sorted(chosen)) or "none"
-    return calendar_json(await call.change(f"weekend: {said}", edit))
+    days = ", ".join(WEEKDAYS[each] for each in sorted(chosen)) or "none"
+    return calendar_json(await call.change(f"weekend: {days}", edit))
 
 
 async def take_file(call: Call) -> object:
-    """Dates that the calendar names already stay as they are, so twice is once."""
-    sent: FileSent = call.body
+    """Add the holidays of a calendar file; dates that the calendar has stay as they are."""
+    body: FileSent = call.body
     zone = call.household.timezone
     first = local_time(call.now, zone_of(zone)).date()
-    found = await read_calendar(sent.calendar.encode(), zone, first)
+    found = await read_calendar(body.calendar.encode(), zone, first)
 
     def edit(household: Household) -> Household:
         return set_household(household, calendar=add_holidays(household.calendar, found))
 
     after = await call.change("calendar: holidays imported from a file", edit)
-    shown = [
+    dates = [
         {
             "first": str(each.first),
             "last": str(each.last),
@@ -142,7 +142,7 @@ async def take_file(call: Call) -> object:
         }
         for each in found
     ]
-    return {**calendar_json(after), "found": shown}
+    return {**calendar_json(after), "found": dates}
 
 
 _EDIT = Permission.EDIT_HOUSEHOLD
@@ -181,6 +181,6 @@ OPERATIONS = (
         take_file,
         CalendarTaken,
         body=FileSent,
-        most=_MOST,
+        most=_MAX_BODY,
     ),
 )

@@ -1,4 +1,4 @@
-"""Permissions that end by themselves."""
+"""Temporary access: grants, which end by themselves."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from copdns.model.errors import HouseholdError
 from copdns.model.times import Origin, parse_subject
 from copdns.time.days import DAY_SECONDS
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.types import About, Id, Long, Moment, Text, When, ending, moment
+from copdns.web.api.types import About, Id, Long, Moment, Text, When, parse_end, parse_moment
 
-_LONGEST = 366 * DAY_SECONDS
+_MAX_LENGTH = 366 * DAY_SECONDS
 
 
 class GrantShown(Given):
@@ -65,13 +65,13 @@ class GrantsAsked(Sent):
 
 
 async def grants(call: Call) -> object:
-    asked: GrantsAsked = call.query
-    if asked.profile is not None:
-        call.profile_of(asked.profile)
+    query: GrantsAsked = call.query
+    if query.profile is not None:
+        call.profile_of(query.profile)
     return [
         grant_json(each)
         for each in call.household.grants
-        if asked.profile in (None, each.profile) and (asked.all or each.end > call.now)
+        if query.profile in (None, each.profile) and (query.all or each.end > call.now)
     ]
 
 
@@ -81,12 +81,12 @@ async def give(call: Call) -> object:
     lifts = wanted.lifts or (Lifts.TIME if about is None else Lifts.CONTENT)
     if about is None and lifts is not Lifts.TIME:
         raise HouseholdError("a permission for every name lifts time only; say what it is about")
-    start, end = _span(wanted, call.now)
+    start, end = _parse_span(wanted, call.now)
     edit = partial(
         give_grant,
         profile_id=call.person.id,
         about=about,
-        known=call.parts.known(),
+        known=call.context.known_ids(),
         start=start,
         end=end,
         given=call.now,
@@ -100,21 +100,21 @@ async def give(call: Call) -> object:
     return grant_json(after.grants[-1])
 
 
-def _span(wanted: GrantWanted, now: int) -> tuple[int, int]:
-    start = now if wanted.start is None else moment(wanted.start)
-    end = ending(wanted.minutes, wanted.until, start)
+def _parse_span(wanted: GrantWanted, now: int) -> tuple[int, int]:
+    start = now if wanted.start is None else parse_moment(wanted.start)
+    end = parse_end(wanted.minutes, wanted.until, start)
     if end is None:
         raise HouseholdError("a permission ends: give minutes, or until")
     if end <= now:
         raise HouseholdError("that is over already; name a later time")
-    if end - start > _LONGEST:
+    if end - start > _MAX_LENGTH:
         raise HouseholdError("a permission lasts for 366 days at most; what is to stay is a rule")
     return start, end
 
 
 async def end(call: Call) -> object:
-    """One that has not begun is taken back."""
-    grant = call.one("grant", call.household.grants)
+    """End a grant now; one that has not begun is removed."""
+    grant = call.find("grant", call.household.grants)
     if grant.end > call.now:
         edit = partial(end_grant, grant_id=grant.id, now=call.now)
         await call.change(f"temporary access {grant.id} ended", edit)

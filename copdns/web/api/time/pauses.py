@@ -1,4 +1,4 @@
-"""Stop everything for a person for a while, or all but what is for learning."""
+"""Pause a person for a while; homework mode allows learning."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from copdns.household.time_edits import unpause as unpausing
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.types import Long, Moment, When, ending
+from copdns.web.api.types import Long, Moment, When, parse_end
 
 
 class Pause(Given):
@@ -41,11 +41,11 @@ async def pauses(call: Call) -> object:
 
 
 async def pause(call: Call) -> object:
-    """An earlier pause gives way."""
+    """Pause a person; this replaces an earlier pause."""
     wanted: PauseWanted = call.body
-    end = ending(wanted.minutes, wanted.until, call.now)
+    end = parse_end(wanted.minutes, wanted.until, call.now)
     mode = " for homework" if wanted.homework else ""
-    said = "until somebody ends it" if end is None else f"until {utc(end)}"
+    end_text = "until somebody ends it" if end is None else f"until {utc(end)}"
     edit = partial(
         pausing,
         profile_id=call.person.id,
@@ -54,19 +54,19 @@ async def pause(call: Call) -> object:
         homework=wanted.homework,
         author=call.actor.name,
     )
-    after = await call.change(f"{call.person.id} paused{mode} {said}", edit)
-    made = running_pause(after, call.person.id, call.now)
-    assert made is not None
-    return pause_json(made)
+    after = await call.change(f"{call.person.id} paused{mode} {end_text}", edit)
+    running = running_pause(after, call.person.id, call.now)
+    assert running is not None
+    return pause_json(running)
 
 
 async def unpause(call: Call) -> object:
-    """Of somebody who is not paused this changes nothing."""
+    """End a pause; without one this changes nothing."""
 
     def edit(household: Household) -> Household:
         try:
             return unpausing(household, call.person.id, call.now)
-        except HouseholdError:  # none runs: it is as was asked for
+        except HouseholdError:  # no pause runs
             return household
 
     await call.change(f"pause of {call.person.id} ended", edit)

@@ -1,4 +1,4 @@
-"""Codes worth minutes, which a guardian makes and a child redeems."""
+"""Time tickets, codes worth minutes: guardians make them, children redeem them."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ async def tickets(call: Call) -> object:
 
 
 async def make(call: Call) -> object:
-    """Only a digest of the code is kept."""
+    """Make a ticket; only a digest of its code is stored."""
     wanted: TicketWanted = call.body
     code = make_ticket_code()
     edit = partial(
         add_ticket,
         digest=await asyncio.to_thread(ticket_digest, code),
-        known=call.parts.known(),
+        known=call.context.known_ids(),
         minutes=wanted.minutes,
         made=call.now,
         expires=call.now + wanted.expires * 60,
@@ -80,18 +80,18 @@ async def make(call: Call) -> object:
 
 
 async def remove(call: Call) -> object:
-    """What was redeemed before goes on."""
-    ticket = call.one("ticket", call.household.tickets)
+    """Remove a ticket; minutes that it gave already stay."""
+    ticket = call.find("ticket", call.household.tickets)
     await call.change(f"ticket {ticket.id} removed", partial(remove_ticket, ticket_id=ticket.id))
     return None
 
 
 async def redeem(call: Call) -> object:
-    """Its minutes begin now.  Codes that nobody made are counted, whoever types them."""
-    typed: TicketTyped = call.body
-    after = await call.parts.store.redeem(
+    """Redeem a code; its minutes begin now.  Wrong codes are counted, whoever types them."""
+    body: TicketTyped = call.body
+    after = await call.context.store.redeem(
         call.household.id,
-        await asyncio.to_thread(ticket_digest, typed.code),
+        await asyncio.to_thread(ticket_digest, body.code),
         call.person.id,
         author=call.actor.name,
         now=call.now,

@@ -1,8 +1,7 @@
-"""When something is closed, and for how long it may be used."""
+"""Schedules, daily limits (budgets), and extra minutes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import fields
 from functools import partial
 from typing import Annotated
@@ -25,7 +24,7 @@ from copdns.household.time_edits import (
 )
 from copdns.household.time_shape import day_word
 from copdns.model.errors import HouseholdError
-from copdns.model.times import DAY_MINUTES, Budget, Extra, Schedule, Subject, parse_subject
+from copdns.model.times import DAY_MINUTES, Budget, Extra, Schedule
 from copdns.model.violations import sentence_of
 from copdns.policy.today import build_today
 from copdns.time.days import budget_day, zone_of
@@ -33,8 +32,19 @@ from copdns.time.schedule import parse_slots
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.profiles import ProfileShown
 from copdns.web.api.people.standing import policy_of
-from copdns.web.api.types import WHOLE, About, Date, Id, Minutes, Moment, Scope, Text, day
-from copdns.web.more_time import Kind, give, more_time
+from copdns.web.api.types import (
+    WHOLE,
+    About,
+    Date,
+    Id,
+    Minutes,
+    Moment,
+    Scope,
+    Text,
+    parse_day,
+    parse_subjects,
+)
+from copdns.web.more_time import Kind, give_more_time, more_time
 
 _Grace = Annotated[int, Field(ge=0, le=60, description="Minutes."), WHOLE]
 _Slot = Annotated[str, Field(min_length=1, max_length=200)]
@@ -131,19 +141,15 @@ class MoreShown(Given):
     budgets: list[str]
 
 
-def _subjects(texts: Iterable[str]) -> tuple[Subject, ...]:
-    return tuple(dict.fromkeys(parse_field(parse_subject, each) for each in texts))
-
-
 # --- schedules ------------------------------------------------------------------------------------
 
 
-def _schedule(schedule_id: str, wanted: ScheduleWanted) -> Schedule:
+def _read_schedule(schedule_id: str, wanted: ScheduleWanted) -> Schedule:
     try:
         found = parse_slots(wanted.slots)
     except ValueError as error:
         raise HouseholdError(sentence_of(error)) from None
-    about = _subjects(wanted.about)
+    about = parse_subjects(wanted.about)
     return Schedule(schedule_id, wanted.scope, found, about, wanted.open, wanted.grace, wanted.note)
 
 
@@ -152,25 +158,25 @@ async def schedules(call: Call) -> object:
 
 
 async def add_schedule(call: Call) -> object:
-    return schedule_json(await _added(call, _schedule(call.body.id, call.body)))
+    return schedule_json(await _add(call, _read_schedule(call.body.id, call.body)))
 
 
 async def set_schedule(call: Call) -> object:
-    """What is not sent is as where nothing is said."""
-    found = call.one("schedule", call.household.schedules)
-    return schedule_json(await _put(call, _schedule(found.id, call.body)))
+    """Replace a schedule; what is not sent has its default."""
+    found = call.find("schedule", call.household.schedules)
+    return schedule_json(await _put(call, _read_schedule(found.id, call.body)))
 
 
 async def remove_schedule(call: Call) -> None:
-    await _removed(call, Schedule, "schedule")
+    await _remove(call, Schedule, "schedule")
 
 
 # --- budgets --------------------------------------------------------------------------------------
 
 
-def _budget(budget_id: str, wanted: BudgetWanted) -> Budget:
+def _read_budget(budget_id: str, wanted: BudgetWanted) -> Budget:
     minutes = tuple((parse_field(day_word, word), count) for word, count in wanted.minutes.items())
-    about = _subjects(wanted.about)
+    about = parse_subjects(wanted.about)
     return Budget(
         budget_id, wanted.scope, minutes, about, wanted.carry_over, wanted.grace, wanted.note
     )
@@ -181,88 +187,90 @@ async def budgets(call: Call) -> object:
 
 
 async def add_budget(call: Call) -> object:
-    return budget_json(await _added(call, _budget(call.body.id, call.body)))
+    return budget_json(await _add(call, _read_budget(call.body.id, call.body)))
 
 
 async def set_budget(call: Call) -> object:
-    """What was used or given stays.  What is not sent is as where nothing is said."""
-    found = call.one("budget", call.household.budgets)
-    return budget_json(await _put(call, _budget(found.id, call.body)))
+    """Replace a budget; what is not sent has its default.  Used and given minutes stay."""
+    found = call.find("budget", call.household.budgets)
+    return budget_json(await _put(call, _read_budget(found.id, call.body)))
 
 
 async def remove_budget(call: Call) -> None:
-    """Minutes that were given for it go with it."""
-    await _removed(call, Budget, "budget")
+    """Remove a budget, and the minutes that were given for it."""
+    await _remove(call, Budget, "budget")
 
 
 # --- both -----------------------------------------------------------------------------------------
 
 
-async def _added(call: Call, made: Period) -> Period:
-    edit = partial(add_period, made=made, known=call.parts.known())
-    await call.change(f"{_noun(made)} {made.id} added", edit)
-    return made
+async def _add(call: Call, period: Period) -> Period:
+    edit = partial(add_period, made=period, known=call.context.known_ids())
+    await call.change(f"{_noun(period)} {period.id} added", edit)
+    return period
 
 
-async def _put(call: Call, made: Period) -> Period:
-    """Put another one in the place of what has this id."""
-    values = {each.name: getattr(made, each.name) for each in fields(made) if each.name != "id"}
-    edit = partial(set_period, kind=type(made), key=made.id, known=call.parts.known(), **values)
-    await call.change(f"{_noun(made)} {made.id} set", edit)
-    return made
+async def _put(call: Call, period: Period) -> Period:
+    """Store a schedule or budget instead of the one with its id."""
+    values = {each.name: getattr(period, each.name) for each in fields(period) if each.name != "id"}
+    edit = partial(
+        set_period, kind=type(period), key=period.id, known=call.context.known_ids(), **values
+    )
+    await call.change(f"{_noun(period)} {period.id} set", edit)
+    return period
 
 
-async def _removed(call: Call, kind: type[Period], noun: str) -> None:
-    found = call.one(noun, periods(call.household, kind))
+async def _remove(call: Call, kind: type[Period], noun: str) -> None:
+    found = call.find(noun, periods(call.household, kind))
     edit = partial(remove_period, kind=kind, key=found.id)
     await call.change(f"{noun} {found.id} removed", edit)
 
 
-def _noun(made: Schedule | Budget) -> str:
-    return "schedule" if isinstance(made, Schedule) else "budget"
+def _noun(period: Schedule | Budget) -> str:
+    return "schedule" if isinstance(period, Schedule) else "budget"
 
 
 # --- given ----------------------------------------------------------------------------------------
 
 
 async def bonus(call: Call) -> object:
-    """Each call gives once more; what was given stays for that day."""
+    """Give minutes of a budget for one day; each call gives more."""
     wanted: BonusWanted = call.body
     household = call.household
     this_day = budget_day(call.now, zone_of(household.timezone), household.day_starts).day
-    meant = this_day if wanted.day is None else day(wanted.day)
+    bonus_day = this_day if wanted.day is None else parse_day(wanted.day)
     edit = partial(
         add_bonus,
         profile_id=call.person.id,
         budget_id=wanted.budget,
-        day=meant,
+        day=bonus_day,
         minutes=wanted.minutes,
         kind=wanted.kind,
         author=call.actor.name,
         at=call.now,
     )
     what = f"{wanted.kind} of {wanted.minutes} minutes of {wanted.budget} for {call.person.id}"
-    after = await call.change(f"{what} on {meant}", edit)
+    after = await call.change(f"{what} on {bonus_day}", edit)
     return bonus_json(after.bonuses[-1])
 
 
 async def more(call: Call) -> object:
-    """What "15 more minutes" are depends on what closes: an opening, a later bedtime, or minutes of
-    budgets.  Each call gives some more."""
+    """Give more time: a grant, a later bedtime, or minutes of budgets, by what blocks
+    (`web/more_time.py`).  Each call gives more."""
     wanted: MoreWanted = call.body
     household, person = call.household, call.person
-    live, readings = call.parts.live(), call.parts.readings()
-    policy = policy_of(live, household.id, person.id)
-    seen = build_today(household, person, policy, readings, call.now)
-    found = more_time(household, person, policy, seen, call.now)
+    snapshot, inputs = call.context.snapshot(), call.context.policy_inputs()
+    policy = policy_of(snapshot, household.id, person.id)
+    today = build_today(household, person, policy, inputs, call.now)
+    found = more_time(household, person, policy, today, call.now)
     if found is None:
         raise HouseholdError("nothing is closed by time, today or soon: there is nothing to add to")
     edit = partial(
-        give,
+        give_more_time,
         profile_id=person.id,
         more=found,
         minutes=wanted.minutes,
-        known=call.parts.known(),
+        known=call.context.known_ids(),
         author=call.actor.name,
         now=call.now,
     )
@@ -272,8 +280,9 @@ async def more(call: Call) -> object:
 
 
 async def suggested(call: Call) -> object:
-    """They take the place of those that came from a suggestion, so twice is once."""
-    band, known = call.person.band_at(call.now), call.parts.known()
+    """Take over the suggested times; they replace earlier ones from a suggestion, so twice is
+    once."""
+    band, known = call.person.band_at(call.now), call.context.known_ids()
     preset = known.presets[band]
     if not any(preset.times(call.person.id)):
         raise HouseholdError("nothing is suggested for this age; write times of your own")

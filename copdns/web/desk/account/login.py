@@ -1,6 +1,9 @@
-"""Log in and out; make the first account with the code from the console."""
+"""Log in and out; create the first account with a code from the console."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from aiohttp import web
 
@@ -9,27 +12,27 @@ from copdns.model.errors import AccountError
 from copdns.web.context import context_of
 from copdns.web.desk.account.user_agent import label
 from copdns.web.links import parts_of_link
-from copdns.web.logins import Login, Outcome, Typed
+from copdns.web.logins import LoginForm, LoginResult, Outcome
 from copdns.web.person import requestor_of
 from copdns.web.received import fields_of
-from copdns.web.session import BROWSER, LOGIN, SESSION, actor_of, over_safe_way
+from copdns.web.session import BROWSER, LOGIN, SESSION, actor_of, require_safe_connection
 
 DESK, WIZARD = "/guardian/", "/guardian/wizard"
 
 
 async def login_form(request: web.Request) -> web.Response:
-    """Name and password; whoever is in goes on."""
-    over_safe_way(request)
+    """Show the form; redirect somebody who is logged in."""
+    require_safe_connection(request)
     if await actor_of(request) is not None:
-        raise web.HTTPSeeOther(_next(request))
+        raise web.HTTPSeeOther(_next_page(request))
     return await _form(request)
 
 
 async def login(request: web.Request) -> web.Response:
-    """Let somebody in."""
-    over_safe_way(request)
-    parts, fields = context_of(request), await fields_of(request)
-    typed = Typed(
+    """Log somebody in."""
+    require_safe_connection(request)
+    context, fields = context_of(request), await fields_of(request)
+    form = LoginForm(
         name=str(fields.get("name", "")),
         password=str(fields.get("password", "")),
         address=requestor_of(request).address,
@@ -38,82 +41,87 @@ async def login(request: web.Request) -> web.Response:
         browser=request.cookies.get(BROWSER, ""),
         label=label_of(request),
     )
-    done = await parts.logins.log_in(_household(request), typed, int(parts.now()))
-    if done.outcome is not Outcome.IN:
-        status = 429 if done.outcome is Outcome.WAIT else 401
-        return await _form(request, status=status, done=done, name=typed.name)
-    raise let_in(request, done, _next(request))
+    result = await context.logins.log_in(_household(request), form, int(context.now()))
+    if result.outcome is not Outcome.IN:
+        status = 429 if result.outcome is Outcome.WAIT else 401
+        return await _form(request, status=status, result=result, name=form.name)
+    raise let_in(request, result, _next_page(request))
 
 
 async def logout(request: web.Request) -> web.Response:
     """End the session of this browser."""
     await context_of(request).sessions.end(request.cookies.get(SESSION, ""))
-    out = web.HTTPSeeOther(LOGIN)
-    out.del_cookie(SESSION)
-    raise out
+    redirect = web.HTTPSeeOther(LOGIN)
+    redirect.del_cookie(SESSION)
+    raise redirect
 
 
 async def set_up_form(request: web.Request) -> web.Response:
-    """The first account: a code from the console, a name and a password."""
-    over_safe_way(request)
+    """Show the form for the first account: a code from the console, a name and a password."""
+    require_safe_connection(request)
     return context_of(request).pages.render(request, "desk/set_up.html")
 
 
 async def set_up(request: web.Request) -> web.Response:
-    """Make the first account and log in."""
-    over_safe_way(request)
-    parts, fields = context_of(request), await fields_of(request)
+    """Create the first account, and log in."""
+    require_safe_connection(request)
+    context, fields = context_of(request), await fields_of(request)
     name, password = str(fields.get("name", "")), str(fields.get("password", ""))
-    if password != str(fields.get("again", "")):
-        raise AccountError("the two passwords do not match; enter both again", name="password")
-    now, address = int(parts.now()), requestor_of(request).address
+    require_same_passwords(fields)
+    now, address = int(context.now()), requestor_of(request).address
     code = str(fields.get("code", ""))
-    account = await parts.logins.set_up(code, name, password, address, now, ())
-    typed = Typed(name, password, address, label=label_of(request))
-    done = await parts.logins.log_in(account.household, typed, now)
-    raise let_in(request, done, WIZARD)
+    account = await context.logins.set_up(code, name, password, address, now, ())
+    form = LoginForm(name, password, address, label=label_of(request))
+    result = await context.logins.log_in(account.household, form, now)
+    raise let_in(request, result, WIZARD)
+
+
+def require_same_passwords(fields: Mapping[str, Any]) -> None:
+    """Raise AccountError where the two entries of a new password differ."""
+    if str(fields.get("password", "")) != str(fields.get("again", "")):
+        raise AccountError("the two passwords do not match; enter both again", name="password")
 
 
 async def _form(
-    request: web.Request, *, status: int = 200, done: Login | None = None, name: str = ""
+    request: web.Request, *, status: int = 200, result: LoginResult | None = None, name: str = ""
 ) -> web.Response:
-    parts = context_of(request)
-    return parts.pages.render(
+    context = context_of(request)
+    return context.pages.render(
         request,
         "desk/login.html",
         status=status,
-        done=done,
+        done=result,
         name=name,
-        next=_next(request),
-        is_new=not await parts.accounts.all(_household(request)),
+        next=_next_page(request),
+        is_new=not await context.accounts.all(_household(request)),
     )
 
 
-def let_in(request: web.Request, done: Login, where: str) -> web.HTTPSeeOther:
-    """Return the way on, with the cookies of a new session and of a browser that is known now."""
-    found = web.HTTPSeeOther(where)
+def let_in(request: web.Request, result: LoginResult, where: str) -> web.HTTPSeeOther:
+    """Return the redirect after a login, with cookies for the session and the browser."""
+    redirect = web.HTTPSeeOther(where)
     for cookie, value, lasts in (
-        (SESSION, done.session, SESSION_LONGEST),
-        (BROWSER, done.browser, BROWSER_LASTS),
+        (SESSION, result.session, SESSION_LONGEST),
+        (BROWSER, result.browser, BROWSER_LASTS),
     ):
-        found.set_cookie(
+        redirect.set_cookie(
             cookie, value, max_age=lasts, httponly=True, samesite="Lax", secure=request.secure
         )
-    return found
+    return redirect
 
 
-def _next(request: web.Request) -> str:
-    """Return where to go after the login: a page of ours, and nothing else."""
+def _next_page(request: web.Request) -> str:
+    """Return the URL after the login: a page of the dashboard, and nothing else."""
     wanted = parts_of_link(request.query.get("next", ""))
     inside = not wanted.scheme and not wanted.netloc and wanted.path.startswith(DESK)
     return wanted.geturl() if inside and wanted.path.startswith("/guardian/") else DESK
 
 
 def _household(request: web.Request) -> str:
-    """Return the household of this house: at home there is one."""
-    return next(iter(context_of(request).live().households), "")
+    """Return the id of the household; there is one."""
+    return next(iter(context_of(request).snapshot().households), "")
 
 
 def label_of(request: web.Request) -> str:
-    """Return what the browser is called: to tell one's own sessions apart."""
+    """Return the browser's name, by which people tell their sessions apart."""
     return label(request.headers.get("User-Agent", ""))

@@ -1,4 +1,4 @@
-"""What no guardian does unseen by the others: each stays until its reader has seen it."""
+"""Notices: what guardians do is shown to the others, until each has seen it."""
 
 from __future__ import annotations
 
@@ -7,39 +7,36 @@ from aiohttp import web
 from copdns.accounts.roles import Permission
 from copdns.store.household_db.notes import CONSOLE
 from copdns.web.context import context_of
-from copdns.web.received import fields_of
+from copdns.web.desk.page import household_in_force
+from copdns.web.received import fields_of, whole_number
 from copdns.web.session import require
 
-SHOWN = 50
+NOTICES_SHOWN = 50
 
 
 async def notices(request: web.Request) -> web.Response:
-    """Those that are new to the reader, and the last ones of before."""
-    actor, parts = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
-    unseen = await parts.notices.unseen(actor.household, actor.id)
+    """Show notices that are new to the reader, and earlier ones."""
+    actor, context = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
+    unseen = await context.notices.unseen(actor.household, actor.id)
     new = {each.id for each in unseen}
-    before = await parts.notices.all(actor.household, SHOWN)
-    return parts.pages.render(
+    before = await context.notices.all(actor.household, NOTICES_SHOWN)
+    return context.pages.render(
         request,
         "desk/notices.html",
         actor=actor,
-        household=parts.live().households[actor.household],
+        household=household_in_force(request, actor),
         unseen=unseen,
         seen=[each for each in before if each.id not in new],
-        now=parts.now(),
+        now=context.now(),
         console=CONSOLE,
     )
 
 
 async def see(request: web.Request) -> web.Response:
-    """Keep that the reader has seen those that were shown."""
-    actor, parts = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
+    """Store that the reader has seen the notices of the form."""
+    actor, context = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
     fields = await fields_of(request)
-    told = [str(each) for each in fields.getall("notice", [])]
-    ids = [int(each) for each in told if _is_number(each)]
-    await parts.notices.mark_seen(actor.household, actor.id, ids, int(parts.now()))
+    numbers = (whole_number(str(each), 17) for each in fields.getall("notice", []))
+    ids = [each for each in numbers if each is not None]
+    await context.notices.mark_seen(actor.household, actor.id, ids, int(context.now()))
     raise web.HTTPSeeOther("/guardian/notices")
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 18

@@ -1,11 +1,11 @@
-"""What a browser is called in a list of where somebody is logged in: "Firefox, Android".
+"""The name of a browser in the list of sessions: "Firefox, Android".  Pure.
 
-Read off what it says of itself, which is good for a label and never for a proof.  Pure.
+It is read from the User-Agent header: good for a label, never for a proof.
 """
 
 from __future__ import annotations
 
-# The first that is named counts: all of them claim to be one of those below.
+# The first match counts: browsers also claim to be one of those further down.
 _BROWSERS = {
     "Edg": "Edge",
     "OPR": "Opera",
@@ -28,7 +28,7 @@ _SYSTEMS = {
 
 
 def label(user_agent: str) -> str:
-    """Return a short name; "" where nothing is known in it."""
+    """Return a short name; "" for an unknown browser."""
     found = (_first(_BROWSERS, user_agent), _first(_SYSTEMS, user_agent))
     return ", ".join(filter(None, found))
 

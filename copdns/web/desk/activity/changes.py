@@ -1,4 +1,4 @@
-"""The audit: every change, and every look at what is kept of somebody."""
+"""The audit log: every change, and every view of what is recorded of somebody."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from copdns.accounts.roles import Permission
 from copdns.store.household_db.audit_trail import AuditTrail
 from copdns.store.household_db.notes import CONSOLE, FIRST_START
 from copdns.web.context import context_of
-from copdns.web.desk.page import house_of
+from copdns.web.desk.page import household_in_force
+from copdns.web.received import whole_number
 from copdns.web.session import require
 from copdns.words.audit import line
 
-SHOWN = 100  # lines of a page
+LINES_SHOWN = 100  # lines of a page
 
 
 async def changes(request: web.Request) -> web.Response:
-    """Who changed what and who looked, the newest first."""
-    actor, parts = await require(request, Permission.SEE_AUDIT), context_of(request)
-    household = house_of(request, actor)
-    before = _moment(request.query.get("before", ""))
-    lines = await AuditTrail(parts.thread).entries(household.id, SHOWN, before)
+    """Show who changed and viewed what, the newest first."""
+    actor, context = await require(request, Permission.SEE_AUDIT), context_of(request)
+    household = household_in_force(request, actor)
+    before = whole_number(request.query.get("before", ""), 12)
+    lines = await AuditTrail(context.thread).entries(household.id, LINES_SHOWN, before)
     names = {each.id: each.name for each in household.profiles}
-    return parts.pages.render(
+    return context.pages.render(
         request,
         "desk/changes.html",
         actor=actor,
@@ -32,12 +33,8 @@ async def changes(request: web.Request) -> web.Response:
         console=CONSOLE,
         first_start=FIRST_START,
         before=before,
-        oldest=lines[-1].at if len(lines) >= SHOWN else 0,
-        accounts={each.id: each.name for each in await parts.accounts.all(household.id)},
+        oldest=lines[-1].at if len(lines) >= LINES_SHOWN else 0,
+        accounts={each.id: each.name for each in await context.accounts.all(household.id)},
         names=names,
         zone=household.timezone,
     )
-
-
-def _moment(given: str) -> int | None:
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 13 else None

@@ -1,7 +1,7 @@
-"""What else stops when something is blocked: told before it is, with the names to keep open.
+"""What else stops when something is blocked, with the names to allow for it.  Pure.
 
-A service takes names along that others need (`affects` in the data of services); a category takes
-whole services along that stand on its lists.  Pure.
+A service shares names that others need (`affects` in the data of services).  The lists of a
+category may contain whole services.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from copdns.model.household import Contact
 class Loss(NamedTuple):
     """Something that stops besides what is meant.
 
-    blocked: what is to be blocked, as a kind ("service", "category") and a slug.
-    what: in words; of a service that stands on a list, "" and its slug in `service`.
-    names: what would have to be allowed for it to stay.
+    kind, blocked: what is blocked: "service" or "category", and its slug.  what: what stops, in
+    words; "" for a service on a list, whose slug is `service`.  names: those to allow for it to
+    work.
     """
 
     kind: str
@@ -30,35 +30,37 @@ class Loss(NamedTuple):
 
 
 def losses(changed: tuple[Difference, ...], library: Catalogue) -> tuple[Loss, ...]:
-    """Return what else stops by changes of a person's settings, as far as it is known."""
-    return tuple(loss for each in changed if each.after == ON for loss in _of(each, library))
+    """Return what else stops after changes of a person's settings, as far as that is known."""
+    return tuple(
+        loss for each in changed if each.after == ON for loss in _losses_by_change(each, library)
+    )
 
 
-def of_service(service: Service) -> tuple[Loss, ...]:
-    """Return what a service takes along."""
+def service_losses(service: Service) -> tuple[Loss, ...]:
+    """Return what stops when a service is blocked."""
     return tuple(
         Loss("service", service.slug, what, "", (name,)) for name, what in service.affects.items()
     )
 
 
-def by_contact(library: Catalogue, contact: Contact) -> tuple[Service, ...]:
-    """Return the services that put a child in touch so, by title."""
+def services_by_contact(library: Catalogue, contact: Contact) -> tuple[Service, ...]:
+    """Return the services where this kind of contact is possible, by title."""
     found = (each for each in library.services.values() if each.contact is contact)
     return tuple(sorted(found, key=lambda each: each.title.lower()))
 
 
-def _of(change: Difference, library: Catalogue) -> Iterator[Loss]:
+def _losses_by_change(change: Difference, library: Catalogue) -> Iterator[Loss]:
     if change.setting == "services" and change.value in library.services:
-        yield from of_service(library.services[change.value])
+        yield from service_losses(library.services[change.value])
     elif change.setting == "contacts":
-        for service in by_contact(library, Contact(change.value)):
-            yield from of_service(service)
+        for service in services_by_contact(library, Contact(change.value)):
+            yield from service_losses(service)
     elif change.setting == "categories":
-        yield from _on_lists(change.value, library)
+        yield from _losses_by_category(change.value, library)
 
 
-def _on_lists(category: str, library: Catalogue) -> Iterator[Loss]:
-    """Yield the services some of whose names are blocked by the lists of a category."""
+def _losses_by_category(category: str, library: Catalogue) -> Iterator[Loss]:
+    """Yield the services with names on the lists of a category."""
     numbers = {info.number for info in library.index.infos if info.subject == category}
     for service in library.services.values():
         names = [each.name for each in service.matchers if _is_listed(library, each.name, numbers)]

@@ -1,7 +1,7 @@
-"""Follow the log for all browsers that look at it: one reader, whatever their number.
+"""Follow the query log for all browsers that show it: one reader a household.
 
-It looks once a second whether anything was written, reads that once, and hands the same rows to
-everybody; what is shown is rendered once for all who see the same.  Nobody looks, nothing runs.
+It checks each second whether rows were written, reads them once, and gives them to all followers.
+What several browsers show is rendered once.  Without followers, nothing runs.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from copdns.store.log_db.rows import StoredRow
 
 log = structlog.get_logger("copdns")
 
-LOOK = 1.0  # seconds between two looks
-MOST = 100  # rows of one look; of more the oldest are left out, as a page shows no more anyhow
+POLL_SECONDS = 1.0  # seconds between two polls
+MAX_ROWS = 100  # of one poll; older ones are left out, since a page shows no more
 
 Rows = tuple[StoredRow, ...]
 
 
-class Following:
-    """The readers of the log, one a household while somebody follows it."""
+class LogFollowers:
+    """The readers of the log: one a household, while somebody follows it."""
 
-    def __init__(self, kept: QueryLog, every: float = LOOK) -> None:
-        self._kept = kept
+    def __init__(self, query_log: QueryLog, every: float = POLL_SECONDS) -> None:
+        self._query_log = query_log
         self._every = every
-        self._readers: dict[str, Reader] = {}
+        self._readers: dict[str, LogReader] = {}
 
     @asynccontextmanager
-    async def of(self, household: str) -> AsyncIterator[Reader]:
-        """Give the reader of a household; the last who leaves ends it."""
+    async def follow(self, household: str) -> AsyncIterator[LogReader]:
+        """Give the reader of a household; it ends with its last follower."""
         reader = self._readers.get(household)
         if reader is None:
-            reader = self._readers[household] = Reader(self._kept, household, self._every)
+            reader = self._readers[household] = LogReader(self._query_log, household, self._every)
         reader.followers += 1
         try:
             yield reader
@@ -49,27 +49,28 @@ class Following:
                 await reader.close()
 
     async def close(self) -> None:
-        """Let everybody go, when copdns stops."""
+        """End all readers; copdns stops."""
         for reader in tuple(self._readers.values()):
             await reader.close()
 
 
-class Reader:
-    """followers: how many look.  ended: nothing comes any more."""
+class LogReader:
+    """Reads new rows of a household.  followers: how many use it.  ended: no more rows come."""
 
-    def __init__(self, kept: QueryLog, household: str, every: float) -> None:
+    def __init__(self, query_log: QueryLog, household: str, every: float) -> None:
         self.followers = 0
         self.ended = False
-        self._kept = kept
+        self._query_log = query_log
         self._household = household
         self._every = every
-        self._rows: deque[StoredRow] = deque(maxlen=MOST)
-        self._rendered: dict[Hashable, bytes] = {}
+        self._rows: deque[StoredRow] = deque(maxlen=MAX_ROWS)
+        self._page_by_key: dict[Hashable, bytes] = {}
         self._news = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
     async def after(self, last: int, patience: float) -> Rows:
-        """Return the rows after an id, the oldest first; () when none came within some seconds."""
+        """Return the rows after an id, the oldest first; () where none comes within `patience`
+        seconds."""
         found = self._after(last)
         if found or self.ended:
             return found
@@ -79,11 +80,11 @@ class Reader:
             return ()
         return self._after(last)
 
-    def shared(self, key: Hashable, render: Callable[[], bytes]) -> bytes:
-        """Return what is rendered of the newest rows; the same key is the same page."""
-        found = self._rendered.get(key)
+    def render_once(self, key: Hashable, render: Callable[[], bytes]) -> bytes:
+        """Return the HTML of the newest rows; rendered once for each key."""
+        found = self._page_by_key.get(key)
         if found is None:
-            found = self._rendered[key] = render()
+            found = self._page_by_key[key] = render()
         return found
 
     async def close(self) -> None:
@@ -96,10 +97,10 @@ class Reader:
         return tuple(each for each in self._rows if each.id > last)
 
     async def _run(self) -> None:
-        seen = -1
+        written = -1
         while True:
-            if self._kept.written != seen:
-                seen = self._kept.written
+            if self._query_log.written != written:
+                written = self._query_log.written
                 try:
                     await self._read()
                 except StoreError as error:
@@ -107,11 +108,11 @@ class Reader:
             await asyncio.sleep(self._every)
 
     async def _read(self) -> None:
-        newest = await asyncio.to_thread(self._kept.rows, self._household, None, MOST)
+        newest = await asyncio.to_thread(self._query_log.rows, self._household, None, MAX_ROWS)
         last = self._rows[-1].id if self._rows else 0
         more = [each for each in newest if each.id > last]
         if more:
             self._rows.extend(more)
-            self._rendered.clear()
+            self._page_by_key.clear()
             news, self._news = self._news, asyncio.Event()
             news.set()

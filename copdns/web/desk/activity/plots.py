@@ -1,6 +1,6 @@
-"""Turn numbers into bars: where each stands and how high it is, for an SVG that a template draws.
+"""Turn numbers into bars with their places and heights, which a template draws as SVG.  Pure.
 
-Pure; moments are seconds since the epoch, lengths the SVG's own units.
+Moments are seconds since the epoch, lengths are units of the SVG.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ from copdns.time.days import local_time, starts_at, zone_of
 
 WIDTH, HEIGHT = 720, 200
 HOUR = 3600
-GAP = 0.2  # of a bar's place
+GAP = 0.2  # between bars, as a part of a bar's place
 
 
 class Bucket(NamedTuple):
-    """A stretch of time that has one bar.  end: exclusive."""
+    """The time that a bar stands for.  end: exclusive."""
 
     start: float
     end: float
 
 
 def hours(now: float, count: int = 24) -> tuple[Bucket, ...]:
-    """Return the last hours, this one among them."""
+    """Return the last hours, with the current one."""
     last = int(now) // HOUR
     return tuple(Bucket(h * HOUR, (h + 1) * HOUR) for h in range(last - count + 1, last + 1))
 
 
 def days(now: float, count: int, zone: str) -> tuple[Bucket, ...]:
-    """Return the last days by the household's clock, today among them."""
+    """Return the last days by the household's clock, with today."""
     return tuple(
         Bucket(
             starts_at(day, 0, zone_of(zone)), starts_at(day + timedelta(days=1), 0, zone_of(zone))
@@ -40,38 +40,38 @@ def days(now: float, count: int, zone: str) -> tuple[Bucket, ...]:
 
 
 def dates(now: float, count: int, zone: str) -> tuple[date, ...]:
-    """Return so many dates, the last one today in a zone.  now: seconds since the epoch."""
+    """Return the last dates in a zone, with today.  now: seconds since the epoch."""
     today = local_time(now, zone_of(zone)).date()
     return tuple(today - timedelta(days=back) for back in reversed(range(count)))
 
 
-class Part(NamedTuple):
-    """A part of a bar, drawn in the colour of its number."""
+class BarPart(NamedTuple):
+    """A part of a bar.  colour: a number, for the style sheet."""
 
     colour: int
     y: float
     height: float
 
 
-class Bar(NamedTuple):
+class PlotBar(NamedTuple):
     x: float
     width: float
-    parts: tuple[Part, ...]
+    parts: tuple[BarPart, ...]
 
 
 class Plot(NamedTuple):
-    """top: what the highest bar stands for, 0 where there is nothing to draw."""
+    """Bars of one scale.  top: the value of the highest bar; 0 where there is nothing to draw."""
 
-    bars: tuple[Bar, ...]
+    bars: tuple[PlotBar, ...]
     top: int
 
 
-def stacked(values: Sequence[Sequence[int]]) -> Plot:
-    """Return bars of which each part stands on the one before."""
+def stack_bars(values: Sequence[Sequence[int]]) -> Plot:
+    """Return a bar for each sequence of values; its parts are stacked."""
     top = max((sum(each) for each in values), default=0)
     place = WIDTH / max(1, len(values))
     bars = (
-        Bar(
+        PlotBar(
             round(at * place + place * GAP / 2, 1),
             round(place * (1 - GAP), 1),
             tuple(_parts(each, top)),
@@ -81,17 +81,17 @@ def stacked(values: Sequence[Sequence[int]]) -> Plot:
     return Plot(tuple(bars), top)
 
 
-def _parts(values: Sequence[int], top: int) -> Iterable[Part]:
+def _parts(values: Sequence[int], top: int) -> Iterable[BarPart]:
     below = 0
     for colour, value in enumerate(values):
         if value > 0:
             low, high = HEIGHT * below / top, HEIGHT * (below + value) / top
-            yield Part(colour, round(HEIGHT - high, 1), round(high - low, 1))
+            yield BarPart(colour, round(HEIGHT - high, 1), round(high - low, 1))
             below += value
 
 
-class Table(NamedTuple):
-    """Numbers by stretch of time and by what they count.  kinds: "" for what has no name."""
+class PlotTable(NamedTuple):
+    """Numbers by bucket and kind.  kinds: "" for what has no name."""
 
     buckets: tuple[Bucket, ...]
     kinds: tuple[str, ...]
@@ -99,27 +99,27 @@ class Table(NamedTuple):
 
     @property
     def plot(self) -> Plot:
-        return stacked(self.values)
+        return stack_bars(self.values)
 
     @property
     def totals(self) -> tuple[int, ...]:
         return tuple(sum(column) for column in zip(*self.values, strict=True))
 
 
-REST = "*"  # the kind of all that has no column of its own
+OTHER_KINDS = "*"  # the kind of all without a column
 
 
-def tabled(
+def build_table(
     buckets: tuple[Bucket, ...],
     counted: Iterable[tuple[float, str, int]],
     first: tuple[str, ...] = (),
     most: int = 5,
-) -> Table:
-    """Return how many of each kind there were in each stretch of time.
+) -> PlotTable:
+    """Return the number of each kind in each bucket.
 
-    counted: moment, kind and number; what is before the first stretch is left out.  first: kinds
-    that have their column in any case.  most: kinds that have one, then the largest; all others
-    share one.
+    counted: moment, kind and number; moments before the first bucket are left out.  first: kinds
+    that always have a column.  most: how many kinds have a column, then the largest; all others
+    share one, OTHER_KINDS.
     """
     counts = [(moment, kind, n) for moment, kind, n in counted if moment >= buckets[0].start]
     sums: dict[str, int] = dict.fromkeys(first, 0)
@@ -128,7 +128,7 @@ def tabled(
     largest = sorted(
         sums, key=lambda kind: (kind not in first, -sums[kind] * (kind not in first), kind)
     )
-    kinds = (*largest[:most], *([REST] if len(largest) > most else []))
+    kinds = (*largest[:most], *([OTHER_KINDS] if len(largest) > most else []))
     column = {kind: min(at, most) for at, kind in enumerate(largest)}
     values = [[0] * len(kinds) for _ in buckets]
     at = 0
@@ -136,4 +136,4 @@ def tabled(
         while at + 1 < len(buckets) and moment >= buckets[at].end:
             at += 1
         values[at][column[kind]] += n
-    return Table(buckets, kinds, tuple(map(tuple, values)))
+    return PlotTable(buckets, kinds, tuple(map(tuple, values)))

@@ -1,7 +1,7 @@
-"""Does copdns protect this house?  The checks that the set-up ends with.
+"""Does copdns protect this household?  The checks at the end of the setup.
 
-Until all pass, every page of the desk says so.  Looking takes a press of a button: it asks the
-network for its resolvers, as a device does that comes new.
+Every page of the dashboard says so until all pass.  Only a button runs them: they ask the network
+for its resolvers, as a new device does.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ from copdns.model.sentences import Sentence
 from copdns.network.other_resolvers import Offer, parse_offers
 from copdns.network.setup_steps import Check, SetupItem, SetupState
 from copdns.web.context import context_of
-from copdns.web.house_checks import confirm_alone, look_at
+from copdns.web.desk.page import household_in_force
+from copdns.web.house_checks import confirm_alone, run_checks
 from copdns.web.session import require
 from copdns.words.warnings import trouble
 
 
-class Shown(NamedTuple):
-    """A check as the page shows it.  item: None: never looked.  others: resolvers of others."""
+class CheckRow(NamedTuple):
+    """A check as the page shows it.  item: None: it never ran.  others: other resolvers that were
+    found."""
 
     check: Check
     item: SetupItem | None
@@ -29,42 +31,43 @@ class Shown(NamedTuple):
 
     @property
     def missing(self) -> Sentence | None:
-        """Return which lists are not in force; None where that is not what was found."""
+        """Return a sentence with the lists that are not in force; None where the check found
+        another thing."""
         detail = self.item.detail if self.item and self.check is Check.LISTS else ""
         return trouble(detail) if detail else None
 
 
 async def checks(request: web.Request) -> web.Response:
-    """What was found last."""
-    actor, parts = await require(request, Permission.SEE_STATUS), context_of(request)
-    found = await parts.setups.progress(actor.household)
-    infos = parts.live().library.index.infos
-    return parts.pages.render(
+    """Show the last results."""
+    actor, context = await require(request, Permission.SEE_STATUS), context_of(request)
+    found = await context.setups.progress(actor.household)
+    infos = context.snapshot().library.index.infos
+    return context.pages.render(
         request,
         "desk/checks.html",
         actor=actor,
-        household=parts.live().households[actor.household],
+        household=household_in_force(request, actor),
         progress=found,
-        shown=[_shown(check, found.items.get(check)) for check in Check],
+        shown=[_check_row(check, found.items.get(check)) for check in Check],
         lists=len(infos),
         names=sum(each.size for each in infos),
     )
 
 
 async def look(request: web.Request) -> web.Response:
-    """Look at everything now."""
-    actor, parts = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
-    await look_at(parts, parts.live().households[actor.household])
+    """Run all checks now."""
+    actor, context = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
+    await run_checks(context, household_in_force(request, actor))
     raise web.HTTPSeeOther("/guardian/checks")
 
 
 async def confirm(request: web.Request) -> web.Response:
-    """Take a guardian's word for what the machine cannot see."""
-    actor, parts = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
-    await confirm_alone(parts, actor.household, actor.name)
+    """Store a guardian's statement about what the machine cannot find out."""
+    actor, context = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
+    await confirm_alone(context, actor.household, actor.name)
     raise web.HTTPSeeOther("/guardian/checks")
 
 
-def _shown(check: Check, item: SetupItem | None) -> Shown:
+def _check_row(check: Check, item: SetupItem | None) -> CheckRow:
     failed = item is not None and check is Check.ALONE and item.state is SetupState.FAILED
-    return Shown(check, item, parse_offers(item.detail) if failed and item else ())
+    return CheckRow(check, item, parse_offers(item.detail) if failed and item else ())

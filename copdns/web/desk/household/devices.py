@@ -1,11 +1,9 @@
-"""Devices: whose they are, how they are told, which browsers are known, and one more by hand; and
-those that nobody named: name one, let it in as a guest for a day, or ignore it."""
+"""Devices: their owners, how they are recognised, and their browsers; unknown devices: name one,
+let it in as a guest for a day, or ignore it."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -14,46 +12,52 @@ from aiohttp import web
 
 from copdns.accounts.account import GuestKind
 from copdns.accounts.roles import Actor, Permission, may
-from copdns.household.check import printable
-from copdns.household.edit_checks import require_profile
-from copdns.household.edits import add_device, remove_device, set_device
+from copdns.household.edits import remove_device, set_device
 from copdns.model.addresses import is_private_mac
 from copdns.model.errors import HouseholdError
-from copdns.model.household import Device, Household
+from copdns.model.household import Household
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.household_db.ignored import IgnoredDevices
 from copdns.store.log_db.unknown_devices import load_unknown_devices
 from copdns.web.context import context_of
+from copdns.web.desk.page import stored_household
+from copdns.web.newcomers import add_to_device, add_unknown_device
 from copdns.web.received import fields_of
 from copdns.web.session import require
-from copdns.web.unknown_devices import end_guests, end_guests_at, known_in, written_in
+from copdns.web.unknown_devices import (
+    add_typed_device,
+    end_guests_at,
+    end_guests_of,
+    parse_known_by,
+    unassigned_devices,
+)
 
 HERE = "/guardian/devices"
-LONGEST_NAME = 60
+MAX_NAME = 60
 
 Fields = Mapping[str, Any]
 
 
 async def devices(request: web.Request) -> web.Response:
-    """All of them, and who waits to be let in."""
-    actor, parts = await require(request, Permission.SEE_PROFILES), context_of(request)
-    now = int(parts.now())
-    household = await _stored(request, actor)
-    ignored = await IgnoredDevices(parts.thread).of(household.id)
-    visitors = await _visitors(request, household)
-    return parts.pages.render(
+    """Show all devices, and who asks to be let in."""
+    actor, context = await require(request, Permission.SEE_PROFILES), context_of(request)
+    now = int(context.now())
+    household = await stored_household(request, actor)
+    ignored = await IgnoredDevices(context.thread).of(household.id)
+    visitors = await unassigned_devices(context_of(request).folder, household)
+    return context.pages.render(
         request,
         "desk/devices.html",
         actor=actor,
         may_edit=may(actor, Permission.EDIT_DEVICES),
         household=household,
         people={each.id: each.name for each in household.profiles},
-        pairings=_by_device(await parts.pairings.of(household.id)),
-        requests=await parts.guests.requests(household.id, now),
+        pairings=_by_device(await context.pairings.of(household.id)),
+        requests=await context.guests.requests(household.id, now),
         unknown=[each for each in visitors if each.id not in ignored],
         ignored=[each for each in visitors if each.id in ignored],
-        guests=await parts.guests.of(household.id, now),
-        pins=await parts.pins.people(household.id),
+        guests=await context.guests.of(household.id, now),
+        pins=await context.pins.people(household.id),
         private={each.id for each in household.devices if any(map(is_private_mac, each.macs))},
         now=now,
         zone=household.timezone,
@@ -64,64 +68,65 @@ async def devices(request: web.Request) -> web.Response:
 
 
 async def add(request: web.Request) -> web.Response:
-    """Add a device by what it is known by, whether it was seen or not."""
-    actor, fields = await _editor(request), await fields_of(request)
-    known, profile = known_in(str(fields.get("known", ""))), _text(fields, "profile")
-    edit = partial(written_in, name=_text(fields, "name"), profile=profile, known=known)
+    """Add a device by its addresses, whether it was seen or not."""
+    actor, fields = await _require_editor(request), await fields_of(request)
+    known, profile = parse_known_by(str(fields.get("known", ""))), _text(fields, "profile")
+    edit = partial(add_typed_device, name=_text(fields, "name"), profile=profile, known=known)
     await _change(request, actor, edit, f"a device added for {profile}")
     await end_guests_at(request, actor, *known)
     raise web.HTTPSeeOther(HERE)
 
 
 async def change(request: web.Request) -> web.Response:
-    """Give a device another name, another owner, or other addresses."""
-    actor, fields = await _editor(request), await fields_of(request)
+    """Change the name, the owner or the addresses of a device."""
+    actor, fields = await _require_editor(request), await fields_of(request)
     device = request.match_info["device"]
     values = {"name": _text(fields, "name"), "profile": _text(fields, "profile")}
-    given: dict[str, Any] = {key: value for key, value in values.items() if value}
+    changes: dict[str, Any] = {key: value for key, value in values.items() if value}
     if "known" in fields:
-        given |= known_in(str(fields["known"]))._asdict()
-    edit = partial(set_device, device_id=device, **given)
-    await _change(request, actor, edit, f"device {device} changed{_whose(given)}")
+        changes |= parse_known_by(str(fields["known"]))._asdict()
+    edit = partial(set_device, device_id=device, **changes)
+    await _change(request, actor, edit, f"device {device} changed{_owner_note(changes)}")
     raise web.HTTPSeeOther(HERE)
 
 
 async def remove(request: web.Request) -> web.Response:
-    """Forget a device, which counts as unknown then."""
-    actor, device = await _editor(request), request.match_info["device"]
+    """Remove a device; it counts as unknown then."""
+    actor, device = await _require_editor(request), request.match_info["device"]
     edit = partial(remove_device, device_id=device)
     await _change(request, actor, edit, f"device {device} removed")
     raise web.HTTPSeeOther(HERE)
 
 
 async def let_in(request: web.Request) -> web.Response:
-    """Let the next browser that comes from a device within an hour be known as its own."""
-    actor, parts = await _editor(request), context_of(request)
+    """Pair the next browser that opens the child's page on this device within an hour."""
+    actor, context = await _require_editor(request), context_of(request)
     device = request.match_info["device"]
-    now = int(parts.now())
-    await parts.pairings.let_another_in(actor.household, device, actor.name, now)
+    now = int(context.now())
+    await context.pairings.let_another_in(actor.household, device, actor.name, now)
     raise web.HTTPSeeOther(HERE)
 
 
 async def revoke(request: web.Request) -> web.Response:
-    """End a pairing: that browser sees rules, help and "ask" only, from now on."""
-    actor, parts = await _editor(request), context_of(request)
-    pairing, now = request.match_info["pairing"], int(parts.now())
-    if any(each.id == pairing for each in await parts.pairings.of(actor.household)):
-        await parts.pairings.revoke(actor.household, pairing, actor.name, now)
+    """End a pairing: that browser shows rules and help, and lets somebody ask; nothing that is
+    recorded."""
+    actor, context = await _require_editor(request), context_of(request)
+    pairing, now = request.match_info["pairing"], int(context.now())
+    if any(each.id == pairing for each in await context.pairings.of(actor.household)):
+        await context.pairings.revoke(actor.household, pairing, actor.name, now)
     raise web.HTTPSeeOther(HERE)
 
 
 async def set_pin(request: web.Request) -> web.Response:
-    """Set or take away the PIN by which somebody says on a shared device who it is."""
-    actor, parts = await _editor(request), context_of(request)
+    """Set or remove the PIN by which a person says on a shared device who they are."""
+    actor, context = await _require_editor(request), context_of(request)
     profile, fields = request.match_info["profile"], await fields_of(request)
-    now = int(parts.now())
+    now = int(context.now())
     if "remove" in fields:
-        await parts.pins.set(actor.household, profile, "", actor.name, now)
+        await context.pins.set(actor.household, profile, "", actor.name, now)
     else:
         pin = _text(fields, "pin")
-        await parts.logins.set_pin(actor.household, profile, pin, actor.name, now)
+        await context.logins.set_pin(actor.household, profile, pin, actor.name, now)
     raise web.HTTPSeeOther(HERE)
 
 
@@ -129,31 +134,31 @@ async def set_pin(request: web.Request) -> web.Response:
 
 
 async def name(request: web.Request) -> web.Response:
-    """Make an unknown device somebody's, or say that it is one of those that have a name."""
-    actor, fields = await _editor(request), await fields_of(request)
-    visitor = await _visitor(request, actor)
+    """Give an unknown device an owner, or say which of the known devices it is."""
+    actor, fields = await _require_editor(request), await fields_of(request)
+    visitor = await _require_visitor(request, actor)
     device, profile = _text(fields, "device"), _text(fields, "profile")
     if device:
-        edit = partial(_with_mac, device_id=device, visitor=visitor)
+        edit = partial(_add_to_device, device_id=device, visitor=visitor)
         await _change(request, actor, edit, f"device {device} has a new MAC address")
     else:
         called = _text(fields, "name") or visitor.name or visitor.id
-        edit = partial(_named, profile_id=profile, called=called, visitor=visitor)
+        edit = partial(add_unknown_device, profile_id=profile, called=called, visitor=visitor)
         await _change(request, actor, edit, f"a device added for {profile}")
-    await end_guests(request, actor, visitor)
+    await end_guests_of(request, actor, visitor)
     raise web.HTTPSeeOther(HERE)
 
 
 async def guest(request: web.Request) -> web.Response:
-    """Let an unknown device in for a day, as a guest or as somebody; or take it off those that
-    ask.  `visitor` is an address here where it asked itself."""
-    actor, parts = await _editor(request), context_of(request)
-    fields, now = await fields_of(request), int(parts.now())
-    address, mac = await _address(request, actor)
+    """Let an unknown device in for a day, as a guest or as a person; or refuse it.  `visitor` in
+    the path is the address of a device that asks itself."""
+    actor, context = await _require_editor(request), context_of(request)
+    fields, now = await fields_of(request), int(context.now())
+    address, mac = await _address_and_mac(request, actor)
     if "refuse" in fields:
-        await parts.guests.refuse(actor.household, address, actor.name, now)
+        await context.guests.refuse(actor.household, address, actor.name, now)
         raise web.HTTPSeeOther(HERE)
-    await parts.guests.approve(
+    await context.guests.approve(
         actor.household,
         GuestKind.GUEST,
         address,
@@ -166,121 +171,76 @@ async def guest(request: web.Request) -> web.Response:
 
 
 async def end_guest(request: web.Request) -> web.Response:
-    """End a guest's time."""
-    actor, parts = await _editor(request), context_of(request)
-    guest, now = request.match_info["guest"], int(parts.now())
-    if any(each.id == guest for each in await parts.guests.of(actor.household, now)):
-        await parts.guests.end(actor.household, guest, actor.name, now)
+    """End guest access."""
+    actor, context = await _require_editor(request), context_of(request)
+    guest, now = request.match_info["guest"], int(context.now())
+    if any(each.id == guest for each in await context.guests.of(actor.household, now)):
+        await context.guests.end(actor.household, guest, actor.name, now)
     raise web.HTTPSeeOther(HERE)
 
 
 async def ignore(request: web.Request) -> web.Response:
-    """Show an unknown device no more; it keeps the rules of guests."""
-    actor, parts = await _editor(request), context_of(request)
-    visitor = await _visitor(request, actor)
-    there = [each.id for each in await asyncio.to_thread(load_unknown_devices, parts.folder)]
-    await IgnoredDevices(parts.thread).add(
-        actor.household, visitor.id, there, actor.name, int(parts.now())
+    """Hide an unknown device; the rules of guests still apply to it."""
+    actor, context = await _require_editor(request), context_of(request)
+    visitor = await _require_visitor(request, actor)
+    ids = [each.id for each in await asyncio.to_thread(load_unknown_devices, context.folder)]
+    await IgnoredDevices(context.thread).add(
+        actor.household, visitor.id, ids, actor.name, int(context.now())
     )
     raise web.HTTPSeeOther(HERE)
 
 
 async def show(request: web.Request) -> web.Response:
-    """Show an unknown device again."""
-    actor, parts = await _editor(request), context_of(request)
-    visitor, now = request.match_info["visitor"], int(parts.now())
-    await IgnoredDevices(parts.thread).remove(actor.household, visitor, actor.name, now)
+    """Show an ignored device again."""
+    actor, context = await _require_editor(request), context_of(request)
+    visitor, now = request.match_info["visitor"], int(context.now())
+    await IgnoredDevices(context.thread).remove(actor.household, visitor, actor.name, now)
     raise web.HTTPSeeOther(HERE)
 
 
 # --- what they share ------------------------------------------------------------------------------
 
 
-async def _editor(request: web.Request) -> Actor:
+async def _require_editor(request: web.Request) -> Actor:
     return await require(request, Permission.EDIT_DEVICES)
 
 
-async def _stored(request: web.Request, actor: Actor) -> Household:
-    """Return the household as it is stored: what was just changed is in it."""
-    household = await context_of(request).store.household(actor.household)
-    if household is None:
-        raise web.HTTPNotFound
-    return household
-
-
 async def _change(request: web.Request, actor: Actor, edit: Any, what: str) -> None:
-    parts = context_of(request)
-    await parts.store.change(
-        actor.household, edit, author=actor.name, what=what, now=int(parts.now())
+    context = context_of(request)
+    await context.store.change(
+        actor.household, edit, author=actor.name, what=what, now=int(context.now())
     )
 
 
-async def _visitors(request: web.Request, household: Household) -> list[UnknownDevice]:
-    """Return the unknown devices of a household that nobody named since."""
-    found = await asyncio.to_thread(load_unknown_devices, context_of(request).folder)
-    named = {text for each in household.devices for text in (*each.macs, *each.addresses)}
-    return [
-        each
-        for each in found
-        if each.household == household.id and (each.mac or each.address) not in named
-    ]
-
-
-async def _visitor(request: web.Request, actor: Actor) -> UnknownDevice:
-    """Return the unknown device that is meant; raise HTTPNotFound."""
-    household = await _stored(request, actor)
+async def _require_visitor(request: web.Request, actor: Actor) -> UnknownDevice:
+    """Return the unknown device in the path; raise HTTPNotFound."""
+    household = await stored_household(request, actor)
     wanted = request.match_info["visitor"]
-    found = (each for each in await _visitors(request, household) if each.id == wanted)
+    found = (
+        each
+        for each in await unassigned_devices(context_of(request).folder, household)
+        if each.id == wanted
+    )
     visitor = next(found, None)
     if visitor is None:
         raise web.HTTPNotFound(reason="This device is no longer unassigned")
     return visitor
 
 
-async def _address(request: web.Request, actor: Actor) -> tuple[str, str]:
+async def _address_and_mac(request: web.Request, actor: Actor) -> tuple[str, str]:
     """Return address and MAC address of a device that asks to be let in, or of an unknown one."""
-    parts, wanted = context_of(request), request.match_info["visitor"]
-    for each in await parts.guests.requests(actor.household, int(parts.now())):
+    context, wanted = context_of(request), request.match_info["visitor"]
+    for each in await context.guests.requests(actor.household, int(context.now())):
         if each.address == wanted:
             return each.address, each.mac
-    visitor = await _visitor(request, actor)
+    visitor = await _require_visitor(request, actor)
     return visitor.address, visitor.mac
 
 
-def _named(household: Household, profile_id: str, called: str, visitor: UnknownDevice) -> Household:
-    require_profile(household, profile_id)
-    called = printable(
-        called
-    )  # where nobody typed another name, it is what the device calls itself
-    return add_device(
-        household,
-        free_device_id(called, household.devices),
-        profile_id,
-        () if visitor.mac else (visitor.address,),
-        called,
-        (visitor.mac,) if visitor.mac else (),
-    )
-
-
-def _with_mac(household: Household, device_id: str, visitor: UnknownDevice) -> Household:
-    """Let a device be known by one more MAC address, or address where none was seen."""
-    device = next((each for each in household.devices if each.id == device_id), None)
-    if device is None:
+def _add_to_device(household: Household, visitor: UnknownDevice, device_id: str) -> Household:
+    if all(each.id != device_id for each in household.devices):
         raise HouseholdError("this device no longer exists; choose another")
-    if visitor.mac:
-        return set_device(household, device_id, macs=(*device.macs, visitor.mac))
-    return set_device(household, device_id, addresses=(*device.addresses, visitor.address))
-
-
-def free_device_id(called: str, devices: Iterable[Device]) -> str:
-    """Return an id for a device that people call so, which none of the others has."""
-    plain = unicodedata.normalize("NFKD", called.casefold()).encode("ascii", "ignore").decode()
-    word = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:32].strip("-") or "device"
-    taken, found, number = {each.id for each in devices}, word, 1
-    while found in taken:
-        number += 1
-        found = f"{word}-{number}"
-    return found
+    return add_to_device(household, visitor, device_id)
 
 
 def _by_device(pairings: Iterable[Any]) -> dict[str, list[Any]]:
@@ -291,8 +251,8 @@ def _by_device(pairings: Iterable[Any]) -> dict[str, list[Any]]:
 
 
 def _text(fields: Fields, key: str) -> str:
-    return str(fields.get(key, "")).strip()[:LONGEST_NAME]
+    return str(fields.get(key, "")).strip()[:MAX_NAME]
 
 
-def _whose(given: Mapping[str, str]) -> str:
-    return f": now {given['profile']}'s" if "profile" in given else ""
+def _owner_note(changes: Mapping[str, str]) -> str:
+    return f": now {changes['profile']}'s" if "profile" in changes else ""

@@ -1,5 +1,5 @@
-"""The lists: what each is about, who keeps it and where its mistakes are told, how old it is, what
-it catches, and how much it closes wrongly."""
+"""The blocklists: their subject, maintainer and age, what they block, and how much of it
+wrongly."""
 
 from __future__ import annotations
 
@@ -19,30 +19,31 @@ from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.small_index import ListStatus
 from copdns.model.sentences import Sentence, sentence
 from copdns.web.context import context_of
-from copdns.web.desk.page import house_of
+from copdns.web.desk.page import household_in_force
 from copdns.web.session import require
-from copdns.web.wording import desk_saying
+from copdns.web.wording import desk_wording
 from copdns.words.download_warnings import failure
 from copdns.words.warnings import trouble
 
 HERE = "/guardian/lists"
-# What people choose; services, protected groups and signals are shown in short.
-_SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS, ListKind.LEGAL})
+# Kinds that people choose; others are listed in short.
+_KINDS_SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS, ListKind.LEGAL})
 
 
-# What lists that ship say of themselves.
+# Texts of the lists that ship, marked for translation.
 OURS = (
     sentence("VPNs, proxies and other ways around the rules"),
     sentence("copdns's issue tracker"),
 )
 
 
-class Listed(NamedTuple):
-    """A list as it is shown.
+class ListRow(NamedTuple):
+    """A list as the page shows it.
 
-    error: why it is not in force, or could not be fetched; None where all is well.  age: seconds
-    since its server said last that this is the newest; None for one that is not fetched.
-    caught: rows of the log; percent: of names that should be open, None where nobody looked.
+    error: why it is not in force or could not be fetched; None without an error.  age: seconds
+    since its server confirmed the copy as current; None where the list is not fetched.  unused:
+    entries that are not used.  caught: rows of the query log that it blocked.  percent: of names
+    that should be allowed, how many it blocks; None where nobody measured it.
     """
 
     info: ListInfo
@@ -55,49 +56,49 @@ class Listed(NamedTuple):
 
 
 async def lists(request: web.Request) -> web.Response:
-    """Every list, with what is known of it."""
-    actor, parts = await require(request, Permission.SEE_STATUS), context_of(request)
-    household = house_of(request, actor)
-    caught = await asyncio.to_thread(parts.log.rows_by_list, household.id)
-    found = await asyncio.to_thread(audit_results.load_results, parts.folder)
-    statuses = parts.live().library.statuses
-    shown = [each for each in statuses if each.info.kind in _SHOWN]
-    return parts.pages.render(
+    """Show every list."""
+    actor, context = await require(request, Permission.SEE_STATUS), context_of(request)
+    household = household_in_force(request, actor)
+    caught = await asyncio.to_thread(context.log.rows_by_list, household.id)
+    found = await asyncio.to_thread(audit_results.load_results, context.folder)
+    statuses = context.snapshot().library.statuses
+    shown = [each for each in statuses if each.info.kind in _KINDS_SHOWN]
+    return context.pages.render(
         request,
         "desk/lists.html",
         actor=actor,
-        lists=tuple(_listed(shown, parts.updates, caught, found, parts.now())),
-        others=[each.info for each in statuses if each.info.kind not in _SHOWN],
-        errors=await parts.appeals.list_errors(household.id),
-        chosen=parts.updates.chosen_lists,
-        missing=parts.updates.missing_text and trouble(parts.updates.missing_text),
-        asked=parts.updates.is_fetch_requested,
+        lists=tuple(_list_rows(shown, context.updates, caught, found, context.now())),
+        others=[each.info for each in statuses if each.info.kind not in _KINDS_SHOWN],
+        errors=await context.appeals.list_errors(household.id),
+        chosen=context.updates.chosen_lists,
+        missing=context.updates.missing_text and trouble(context.updates.missing_text),
+        asked=context.updates.is_fetch_requested,
         audited=found,
         may_update=may(actor, Permission.EDIT_HOUSEHOLD),
-        say=desk_saying(request, household),
+        say=desk_wording(request, household),
         zone=household.timezone,
     )
 
 
 async def update(request: web.Request) -> web.Response:
-    """Look for newer copies now; it begins within seconds, and is asked once a minute at most."""
+    """Look for newer copies; it begins within seconds, and at most once a minute."""
     await require(request, Permission.EDIT_HOUSEHOLD)
     context_of(request).updates.request_fetch()
     raise web.HTTPSeeOther(HERE)
 
 
-def _listed(
+def _list_rows(
     statuses: list[ListStatus],
     updates: ListUpdater,
     caught: Mapping[str, int],
     found: AuditResults | None,
     now: float,
-) -> Iterator[Listed]:
+) -> Iterator[ListRow]:
     for each in statuses:
         slug = each.info.slug
         state: CopyState = updates.copy_state(slug)
         why = state.error or ("" if each.error == NOT_HERE else each.error)
-        yield Listed(
+        yield ListRow(
             each.info,
             not each.error,
             failure(why) if why else None,

@@ -1,7 +1,4 @@
-"""Draw a QR code as the path of an SVG: without style or script, so that any page may hold it.
-
-Pure.
-"""
+"""Draw a QR code as an SVG path, without style or script, so any page may have it.  Pure."""
 
 from __future__ import annotations
 
@@ -10,18 +7,19 @@ from typing import NamedTuple
 
 import segno
 
-BORDER = 4  # modules around it (ISO/IEC 18004 section 9.1)
+BORDER = 4  # modules on each side (ISO/IEC 18004 section 9.1)
 
 
 class Qr(NamedTuple):
-    """size: modules of a side with the border.  path: of the dark ones, a unit each."""
+    """A QR code.  size: modules of a side, with the border.  path: of the dark modules, one unit
+    each."""
 
     size: int
     path: str
 
 
 def qr(text: str) -> Qr:
-    """Return the code of a text; a quarter of it may be dirty (level Q)."""
+    """Return the code of a text, at error correction level Q (25 %)."""
     rows = tuple(segno.make_qr(text, error="q").matrix)
     lines = (_line(row, BORDER + y) for y, row in enumerate(rows))
     return Qr(len(rows) + 2 * BORDER, "".join(lines))

@@ -1,6 +1,7 @@
-"""What each setting of the machine means for a child, in one sentence; and which values are shown.
+"""What each setting of the program means for a child, in a sentence; and which values are shown.
+Pure.
 
-The settings themselves, and what they may be, are `config.py`'s.  Pure.
+`config.py` has the settings and their bounds.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from copdns.words.phrases import Phrase
 
 
 class Setting(NamedTuple):
-    """name: dotted.  value: as the file would say it; None where it is not shown, since it may hold
-    a secret.  usual: it is what copdns does by itself.  effect: on a child."""
+    """A setting as the page shows it.
+
+    name: with dots.  value: as the file would have it; None for a hidden one, which may be a
+    secret.  usual: it has the default value.  effect: on a child.
+    """
 
     name: str
     value: str | None
@@ -25,7 +29,7 @@ class Setting(NamedTuple):
 
 
 def settings_of(settings: Settings) -> Iterator[tuple[str, tuple[Setting, ...]]]:
-    """Yield the sections, each with its settings; the first has those that stand alone."""
+    """Yield each section with its settings; the first one, "", has settings outside sections."""
     alone = []
     sections = []
     for name in type(settings).model_fields:
@@ -44,23 +48,23 @@ def _section(prefix: str, section: BaseModel, usual: BaseModel) -> Iterator[Sett
 
 
 def _setting(name: str, value: Any, usual: Any) -> Setting:
-    shown = None if name in HIDDEN and value != usual else text_of(value)
+    shown = None if name in HIDDEN and value != usual else value_text(value)
     return Setting(name, shown, value == usual, EFFECTS[name])
 
 
-def text_of(value: Any) -> str:
-    """Return a value as people read it: "yes", "a, b", "none"."""
+def value_text(value: Any) -> str:
+    """Return a value as the settings file would have it, without quotes: "true", "a, b", "[]"."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, tuple):
-        return ", ".join(map(text_of, value)) or "[]"
+        return ", ".join(map(value_text, value)) or "[]"
     if isinstance(value, BaseModel):
-        return " ".join(f"{key}={text_of(each)}" for key, each in value if each not in ("", ()))
+        return " ".join(f"{key}={value_text(each)}" for key, each in value if each not in ("", ()))
     return str(value) if value != "" else '""'
 
 
 _USUAL = Settings()
-# Addresses that are as good as a password, tokens, and programs with their arguments.
+# URLs with secrets, tokens, and programs with their arguments.
 HIDDEN = frozenset({"events.webhooks", "events.command", "events.notices"})
 
 

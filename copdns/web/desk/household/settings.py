@@ -1,5 +1,4 @@
-"""What the settings file says, to be read: what each value means for a child, and where to change
-it."""
+"""The settings of the program, to read: what each means for a child, and where to change it."""
 
 from __future__ import annotations
 
@@ -12,8 +11,8 @@ from copdns.web.session import require
 
 
 async def settings(request: web.Request) -> web.Response:
-    """The settings in force."""
-    actor, parts = await require(request, Permission.SEE_AUDIT), context_of(request)
-    return parts.pages.render(
-        request, "desk/settings.html", actor=actor, sections=tuple(settings_of(parts.settings()))
+    """Show the settings in force."""
+    actor, context = await require(request, Permission.SEE_AUDIT), context_of(request)
+    return context.pages.render(
+        request, "desk/settings.html", actor=actor, sections=tuple(settings_of(context.settings()))
     )

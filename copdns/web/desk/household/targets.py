@@ -1,7 +1,7 @@
-"""Who hears of events: whether they take them, and a test for each.
+"""Targets of events: whether they take them, and a test for each.
 
-Where events go is written in the settings file alone, by whoever runs the machine: those addresses
-hold passwords and lead out of the house.  Nothing here shows or changes them.
+Only the settings file has the targets: their addresses hold passwords and lead out of the house.
+Nothing here shows or changes them.
 """
 
 from __future__ import annotations
@@ -9,51 +9,43 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.accounts.roles import Permission, may
-from copdns.events.targets import TargetStatus
 from copdns.model.errors import BusyError
-from copdns.model.events import EventKind, TrialEvent
-from copdns.web.desk.time.page import House, house
+from copdns.web.desk.time.page import HouseRequest, require_house
+from copdns.web.event_targets import find_target, send_test, target_id
 
 
 async def targets(request: web.Request) -> web.Response:
-    """All of them, without their addresses."""
-    return _page(await house(request, Permission.SEE_AUDIT))
+    """Show all targets, without their addresses."""
+    return _page(await require_house(request, Permission.SEE_AUDIT))
 
 
 async def test(request: web.Request) -> web.Response:
-    """Send a test to one, and show what came of it; one is tried at a time.
+    """Send a test event to a target, and show the result; one is tested at a time.
 
-    The page itself is the answer, since what came of it is kept nowhere.
+    The response is the page itself, since the result is stored nowhere.
     """
-    home = await house(request, Permission.EDIT_HOUSEHOLD)
-    wanted = request.match_info["target"]
-    found = next((each for each in home.parts.targets.statuses if _id(each) == wanted), None)
+    home = await require_house(request, Permission.EDIT_HOUSEHOLD)
+    found = find_target(home.context, request.match_info["target"])
     if found is None:
         raise web.HTTPNotFound
-    what = f"test event sent to {found.name}"
-    await home.parts.store.note(home.household.id, home.actor.name, what, home.now)
-    event = TrialEvent(EventKind.TEST, home.household.id, home.now)
     try:
-        trouble = await home.parts.targets.send_test(found.name, event)
+        trouble = await send_test(home.context, found, home.household.id, home.actor.name, home.now)
     except BusyError:
         return _page(home, busy=True)
     return _page(home, tried=found.name, trouble=trouble)
 
 
-def _page(home: House, tried: str = "", trouble: str = "", *, busy: bool = False) -> web.Response:
-    return home.parts.pages.render(
+def _page(
+    home: HouseRequest, tried: str = "", trouble: str = "", *, busy: bool = False
+) -> web.Response:
+    return home.context.pages.render(
         home.request,
         "desk/targets.html",
         status=429 if busy else 200,
         actor=home.actor,
-        targets=[(_id(each), each) for each in home.parts.targets.statuses],
+        targets=[(target_id(each), each) for each in home.context.targets.statuses],
         tried=tried,
         trouble=trouble,
         busy=busy,
         may_test=may(home.actor, Permission.EDIT_HOUSEHOLD),
     )
-
-
-def _id(target: TargetStatus) -> str:
-    """Return the name as it stands in paths, the API's too."""
-    return target.name.replace(" ", "-")

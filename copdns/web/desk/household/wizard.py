@@ -1,6 +1,6 @@
-"""Set the house up, a step at a time: what is missing to begin with, and no more.
+"""The setup wizard: one step after another, with what a household needs to begin.
 
-Each step is kept when it is sent; the rest can wait for another day, and each can be done again.
+Each step is stored when it is sent, can be left for later, and can be repeated.
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from copdns.accounts.roles import Actor, Balance, Permission
+from copdns.accounts.roles import Actor, Permission
 from copdns.household.edit_checks import free_slug
 from copdns.household.edits import add_profile, set_household
-from copdns.household.presets import apply
 from copdns.model.errors import HouseholdError, NameTextError
 from copdns.model.household import LANGUAGES, Band, Household, Profile
 from copdns.model.names import host_of
@@ -23,21 +22,29 @@ from copdns.network.machine import machine_timezone
 from copdns.network.setup_steps import SetupProgress, SetupState, SetupStep
 from copdns.web.context import context_of
 from copdns.web.desk.household.qr import qr
-from copdns.web.desk.person.people import band_in
-from copdns.web.languages import bundled_helplines, spoken
-from copdns.web.newcomers import named
+from copdns.web.desk.page import stored_household
+from copdns.web.desk.person.page import change
+from copdns.web.desk.person.people import parse_band
+from copdns.web.languages import bundled_helplines, phrases_in
+from copdns.web.newcomers import add_unknown_device
 from copdns.web.pages import language_of
 from copdns.web.received import Fields, fields_of
 from copdns.web.session import require
-from copdns.web.unknown_devices import end_guests, end_guests_at, known_in, visitors_of, written_in
-from copdns.web.wording import desk_saying
+from copdns.web.unknown_devices import (
+    add_typed_device,
+    end_guests_at,
+    end_guests_of,
+    parse_known_by,
+    unknown_devices_of,
+)
+from copdns.web.wording import desk_wording
 from copdns.words.phrases import zones
 
 Values = Mapping[str, Any]
 
 
-class Going(NamedTuple):
-    """One request of the wizard.  home: as stored, not as it was a moment ago."""
+class WizardRequest(NamedTuple):
+    """A request to the wizard.  home: as stored."""
 
     request: web.Request
     actor: Actor
@@ -46,88 +53,84 @@ class Going(NamedTuple):
 
 
 class _Step(NamedTuple):
-    """values: what its page shows.  take: keeps what was sent; True: the step is done, and the
-    next one is to be shown."""
+    """values: what the page of the step shows.  take: stores what was sent; True: go to the next
+    step."""
 
-    values: Callable[[Going], Awaitable[Values]]
-    take: Callable[[Going, Fields], Awaitable[bool]]
+    values: Callable[[WizardRequest], Awaitable[Values]]
+    take: Callable[[WizardRequest, Fields], Awaitable[bool]]
 
 
 async def wizard(request: web.Request) -> web.Response:
-    """All steps, and where to go on."""
-    going = await _going(request)
-    return _page(going, "desk/wizard.html", steps=tuple(SetupStep))
+    """Show all steps."""
+    wizard_request = await _wizard_request(request)
+    return _page(wizard_request, "desk/wizard.html", steps=tuple(SetupStep))
 
 
 async def step(request: web.Request) -> web.Response:
-    """One step."""
-    going = await _going(request)
-    this = _the_step(request)
+    """Show one step."""
+    wizard_request = await _wizard_request(request)
+    this = _require_step(request)
     return _page(
-        going,
+        wizard_request,
         f"desk/wizard_{this}.html",
         this=this,
         number=tuple(SetupStep).index(this) + 1,
         of=len(SetupStep),
-        **await _STEPS[this].values(going),
+        **await _STEPS[this].values(wizard_request),
     )
 
 
 async def take(request: web.Request) -> web.Response:
-    """Keep what was sent, and go on."""
-    going = await _going(request)
-    this, fields = _the_step(request), await fields_of(request)
-    done = await _STEPS[this].take(going, fields)
-    parts = context_of(request)
-    if not done:
+    """Store what was sent, and go on."""
+    wizard_request = await _wizard_request(request)
+    this, fields = _require_step(request), await fields_of(request)
+    is_done = await _STEPS[this].take(wizard_request, fields)
+    context = context_of(request)
+    if not is_done:
         raise web.HTTPSeeOther(f"/guardian/wizard/{this}")
-    now, household = int(parts.now()), going.home.id
-    await parts.setups.save(household, this, SetupState.DONE, now, author=going.actor.name)
+    now, household = int(context.now()), wizard_request.home.id
+    await context.setups.save(
+        household, this, SetupState.DONE, now, author=wizard_request.actor.name
+    )
     after = tuple(SetupStep)[tuple(SetupStep).index(this) + 1 :]
     raise web.HTTPSeeOther(f"/guardian/wizard/{after[0]}" if after else "/guardian/checks")
 
 
-async def _going(request: web.Request) -> Going:
+async def _wizard_request(request: web.Request) -> WizardRequest:
     actor = await require(request, Permission.EDIT_HOUSEHOLD)
-    parts = context_of(request)
-    home = await parts.store.household(actor.household)
-    if home is None:
-        raise web.HTTPNotFound
-    return Going(request, actor, home, await parts.setups.progress(home.id))
+    context = context_of(request)
+    home = await stored_household(request, actor)
+    return WizardRequest(request, actor, home, await context.setups.progress(home.id))
 
 
-def _the_step(request: web.Request) -> SetupStep:
+def _require_step(request: web.Request) -> SetupStep:
     try:
         return SetupStep(request.match_info["step"])
     except ValueError:
         raise web.HTTPNotFound from None
 
 
-def _page(going: Going, template: str, **values: Any) -> web.Response:
-    return context_of(going.request).pages.render(
-        going.request,
+def _page(wizard_request: WizardRequest, template: str, **values: Any) -> web.Response:
+    return context_of(wizard_request.request).pages.render(
+        wizard_request.request,
         template,
-        actor=going.actor,
-        household=going.home,
-        progress=going.progress,
+        actor=wizard_request.actor,
+        household=wizard_request.home,
+        progress=wizard_request.progress,
         **values,
     )
 
 
-async def _change(going: Going, edit: Callable[[Household], Household], what: str) -> None:
-    parts = context_of(going.request)
-    presets = parts.known().presets
-    balance = Balance(going.actor.id, lambda each: apply(presets[each.band], each))
-    now, author = int(parts.now()), going.actor.name
-    await parts.store.change(
-        going.home.id, edit, author=author, what=what, now=now, balance=balance
-    )
+async def _change(
+    wizard_request: WizardRequest, edit: Callable[[Household], Household], what: str
+) -> None:
+    await change(wizard_request.request, wizard_request.actor, edit, what)
 
 
 # --- the steps ------------------------------------------------------------------------------------
 
 
-async def _no_values(_: Going) -> Values:
+async def _no_values(_: WizardRequest) -> Values:
     return {}
 
 
@@ -135,79 +138,81 @@ async def _nothing_to_keep(*_: Any) -> bool:
     return True
 
 
-async def _place(going: Going) -> Values:
-    here = spoken(language_of(going.request))
+async def _place_values(wizard_request: WizardRequest) -> Values:
+    here = phrases_in(language_of(wizard_request.request))
     countries = [(here.country(code), code) for code in bundled_helplines().countries]
     return {
         "zones": zones(),
-        "zone": _zone(going),
-        "tongues": [spoken(each) for each in LANGUAGES],
+        "zone": _zone(wizard_request),
+        "tongues": [phrases_in(each) for each in LANGUAGES],
         "countries": sorted(countries),
     }
 
 
-def _zone(going: Going) -> str:
-    """Return the household's zone; until somebody chose one, that of the machine."""
-    usual = Household(going.home.id, going.home.name).timezone
-    if going.home.timezone != usual or going.progress.is_done(SetupStep.PLACE):
-        return going.home.timezone
+def _zone(wizard_request: WizardRequest) -> str:
+    """Return the household's zone; that of the machine until somebody chose one."""
+    usual = Household(wizard_request.home.id, wizard_request.home.name).timezone
+    if wizard_request.home.timezone != usual or wizard_request.progress.is_done(SetupStep.PLACE):
+        return wizard_request.home.timezone
     return machine_timezone(os.environ.get("TZ", "")) or usual
 
 
-async def _take_place(going: Going, fields: Fields) -> bool:
+async def _take_place(wizard_request: WizardRequest, fields: Fields) -> bool:
     keys = ("name", "timezone", "language", "country")
     values: dict[str, Any] = {key: str(fields.get(key, "")).strip() for key in keys}
-    values["name"] = values["name"][:60] or going.home.name
-    await _change(going, partial(set_household, **values), "setup: time zone, language and country")
+    values["name"] = values["name"][:60] or wizard_request.home.name
+    await _change(
+        wizard_request, partial(set_household, **values), "setup: time zone, language and country"
+    )
     return True
 
 
-async def _take_school(going: Going, fields: Fields) -> bool:
+async def _take_school(wizard_request: WizardRequest, fields: Fields) -> bool:
     written = str(fields.get("names", "")).replace(",", " ").split()
     try:
         edit = partial(set_household, protected=[host_of(each) for each in written])
-        await _change(going, edit, "setup: sites that are never blocked")
+        await _change(wizard_request, edit, "setup: sites that are never blocked")
     except (HouseholdError, NameTextError) as error:
         raise error.for_field("names") from None
     return True
 
 
-async def _children(going: Going) -> Values:
-    presets = context_of(going.request).known().presets
+async def _children_values(wizard_request: WizardRequest) -> Values:
+    presets = context_of(wizard_request.request).known_ids().presets
     return {
         "presets": [presets[band] for band in Band if band in presets],
-        "say": desk_saying(going.request, going.home),
+        "say": desk_wording(wizard_request.request, wizard_request.home),
     }
 
 
-async def _take_children(going: Going, fields: Fields) -> bool:
-    """Add somebody, or go on."""
+async def _take_children(wizard_request: WizardRequest, fields: Fields) -> bool:
+    """Add a child, or go on."""
     name = " ".join(str(fields.get("name", "")).split())
     if not name:
         return "add" not in fields
-    band = band_in(str(fields.get("band", "")))
-    known = context_of(going.request).known()
+    band = parse_band(str(fields.get("band", "")))
+    known = context_of(wizard_request.request).known_ids()
 
     def edit(home: Household) -> Household:
         new = free_slug(name, (each.id for each in home.profiles), "child")
         profile = Profile(new, name[:60], band)
         return add_profile(home, profile, known, known.presets[band], times="times" in fields)
 
-    await _change(going, edit, f"setup: {name} added, {band}")
+    await _change(wizard_request, edit, f"setup: {name} added, {band}")
     return "add" not in fields
 
 
-async def _devices(going: Going) -> Values:
-    return {"visitors": await visitors_of(going.request, going.home.id)}
+async def _device_values(wizard_request: WizardRequest) -> Values:
+    return {"visitors": await unknown_devices_of(wizard_request.request, wizard_request.home.id)}
 
 
-async def _take_devices(going: Going, fields: Fields) -> bool:
-    """Give one of those that were seen its owner, take one that is written in, or go on."""
+async def _take_devices(wizard_request: WizardRequest, fields: Fields) -> bool:
+    """Give an unknown device its owner, add one that was typed in, or go on."""
     if "known" in fields:
-        return await _take_written(going, fields)
+        return await _take_typed_device(wizard_request, fields)
     if "visitor" not in fields:
         return True
-    there = await visitors_of(going.request, going.home.id)
+    there = await unknown_devices_of(wizard_request.request, wizard_request.home.id)
     wanted = str(fields["visitor"])
     visitor = next((each for each in there if each.id == wanted), None)
     if visitor is None:
@@ -216,43 +221,43 @@ async def _take_devices(going: Going, fields: Fields) -> bool:
         )
     profile = str(fields.get("profile", ""))
     name = " ".join(str(fields.get("name", "")).split())[:60] or visitor.name or visitor.id
-    edit = partial(named, visitor=visitor, profile_id=profile, called=name)
-    await _change(going, edit, f"setup: device {name} assigned to {profile}")
-    await end_guests(going.request, going.actor, visitor)
+    edit = partial(add_unknown_device, visitor=visitor, profile_id=profile, called=name)
+    await _change(wizard_request, edit, f"setup: device {name} assigned to {profile}")
+    await end_guests_of(wizard_request.request, wizard_request.actor, visitor)
     return False
 
 
-async def _take_written(going: Going, fields: Fields) -> bool:
-    known, profile = known_in(str(fields["known"])), str(fields.get("profile", ""))
+async def _take_typed_device(wizard_request: WizardRequest, fields: Fields) -> bool:
+    known, profile = parse_known_by(str(fields["known"])), str(fields.get("profile", ""))
     name = str(fields.get("name", ""))
-    edit = partial(written_in, name=name, profile=profile, known=known)
-    await _change(going, edit, f"setup: a device added for {profile}")
-    await end_guests_at(going.request, going.actor, *known)
+    edit = partial(add_typed_device, name=name, profile=profile, known=known)
+    await _change(wizard_request, edit, f"setup: a device added for {profile}")
+    await end_guests_at(wizard_request.request, wizard_request.actor, *known)
     return False
 
 
-async def _helplines(going: Going) -> Values:
-    lines, home = bundled_helplines(), going.home
+async def _helpline_values(wizard_request: WizardRequest) -> Values:
+    lines, home = bundled_helplines(), wizard_request.home
     return {
         "lines": lines.lines(home.country),
         "to_confirm": lines.to_confirm(home.country),
         "directories": lines.directories,
-        "country_name": spoken(language_of(going.request)).country(home.country)
+        "country_name": phrases_in(language_of(wizard_request.request)).country(home.country)
         if home.country
         else "",
     }
 
 
-async def _take_helplines(going: Going, fields: Fields) -> bool:
-    there = {each.id for each in bundled_helplines().to_confirm(going.home.country)}
+async def _take_helplines(wizard_request: WizardRequest, fields: Fields) -> bool:
+    there = {each.id for each in bundled_helplines().to_confirm(wizard_request.home.country)}
     confirmed = [str(each) for each in fields.getall("line", []) if each in there]
     edit = partial(set_household, helplines=confirmed)
-    await _change(going, edit, f"setup: {len(confirmed)} helplines confirmed")
+    await _change(wizard_request, edit, f"setup: {len(confirmed)} helplines confirmed")
     return True
 
 
-async def _router(going: Going) -> Values:
-    there = context_of(going.request).addresses()
+async def _router_values(wizard_request: WizardRequest) -> Values:
+    there = context_of(wizard_request.request).addresses()
     away = [each for each in there if each not in ("127.0.0.1", "::1")]
     return {
         "addresses4": [each for each in away if ":" not in each],
@@ -260,16 +265,16 @@ async def _router(going: Going) -> Values:
     }
 
 
-async def _door(going: Going) -> Values:
-    return {"code": qr(context_of(going.request).pages.door)}
+async def _card_values(wizard_request: WizardRequest) -> Values:
+    return {"code": qr(context_of(wizard_request.request).pages.door)}
 
 
 _STEPS: Mapping[SetupStep, _Step] = {
-    SetupStep.PLACE: _Step(_place, _take_place),
+    SetupStep.PLACE: _Step(_place_values, _take_place),
     SetupStep.SCHOOL: _Step(_no_values, _take_school),
-    SetupStep.CHILDREN: _Step(_children, _take_children),
-    SetupStep.DEVICES: _Step(_devices, _take_devices),
-    SetupStep.HELPLINES: _Step(_helplines, _take_helplines),
-    SetupStep.ROUTER: _Step(_router, _nothing_to_keep),
-    SetupStep.DOOR: _Step(_door, _nothing_to_keep),
+    SetupStep.CHILDREN: _Step(_children_values, _take_children),
+    SetupStep.DEVICES: _Step(_device_values, _take_devices),
+    SetupStep.HELPLINES: _Step(_helpline_values, _take_helplines),
+    SetupStep.ROUTER: _Step(_router_values, _nothing_to_keep),
+    SetupStep.DOOR: _Step(_card_values, _nothing_to_keep),
 }

@@ -1,4 +1,4 @@
-"""What is kept of a person: how much, who looked, all of it as a file, and how it goes."""
+"""What is recorded of a person: how much, who viewed it, the export, and erasing it."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from copdns.model.errors import HouseholdError, PrivacyError
 from copdns.model.household import FullLog, Household, PrivacyMode, Profile
 from copdns.privacy.consent import Question, needs_consent
 from copdns.web.context import context_of
-from copdns.web.desk.person.page import Found, change, keep, person_page, the_person
+from copdns.web.desk.person.page import PersonAccess, change, keep, person_page, require_person
 from copdns.web.received import fields_of
-from copdns.web.taken import document_of, erase_kept
+from copdns.web.taken import erase_records, export_document
 from copdns.words.audit import role
 
 MODES = (PrivacyMode.OFF, PrivacyMode.COUNTS, PrivacyMode.BLOCKED)
-LOOKS = 20  # that are shown
+LOOKS_SHOWN = 20  # on the page
 
 
-async def kept(request: web.Request) -> web.Response:
-    """What is written down, who looked, and what can be done about it."""
-    found = await the_person(request, Permission.SEE_PROFILES)
-    parts, now = context_of(request), int(context_of(request).now())
+async def privacy(request: web.Request) -> web.Response:
+    """Show what is recorded, who viewed it, and the forms."""
+    found = await require_person(request, Permission.SEE_PROFILES)
+    context, now = context_of(request), int(context_of(request).now())
     household, profile = found.household.id, found.profile
-    past = await parts.store.full_logs(household, profile.id)
-    possible, why_not = _possible(profile, past, now)
+    past = await context.store.full_logs(household, profile.id)
+    possible, why_not = _possible_full_log(profile, past, now)
     return person_page(
         request,
         found,
@@ -40,9 +40,9 @@ async def kept(request: web.Request) -> web.Response:
         possible=possible,
         why_not=why_not,
         needs_consent=needs_consent(profile, now),
-        question=await parts.consents.of(household, profile.id),
-        looks=await parts.looks.of(household, profile.id, LOOKS),
-        accounts={each.id: each.name for each in await parts.accounts.all(household)},
+        question=await context.consents.of(household, profile.id),
+        looks=await context.looks.of(household, profile.id, LOOKS_SHOWN),
+        accounts={each.id: each.name for each in await context.accounts.all(household)},
         role=role,
         may_export=may(found.actor, Permission.EXPORT, profile),
         may_erase=may(found.actor, Permission.ERASE, profile),
@@ -50,8 +50,9 @@ async def kept(request: web.Request) -> web.Response:
 
 
 async def set_mode(request: web.Request) -> web.Response:
-    """Choose how much is written down; a full log ends with it."""
-    found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
+    """Set the privacy mode; that ends a full log."""
+    found = await require_person(request, Permission.EDIT_PROFILES)
+    fields = await fields_of(request)
     try:
         mode = PrivacyMode(str(fields.get("mode", "")))
     except ValueError:
@@ -62,58 +63,59 @@ async def set_mode(request: web.Request) -> web.Response:
         )
     same = mode is found.profile.privacy
     values = {"privacy": mode, "full_log": None}
-    where = await keep(request, found, values, _line(found, "ended") if same else "")
+    where = await keep(request, found, values, _audit_line(found, "ended") if same else "")
     if where != found.address:
         raise web.HTTPSeeOther(where)
     raise web.HTTPSeeOther(f"{found.address}/kept")
 
 
 async def ask_full_log(request: web.Request) -> web.Response:
-    """Keep every name for some days; announced from 13 on, and told to the other guardians.
+    """Begin a full log for some days.  It is announced from age 13 on, and other guardians are
+    told.
 
-    From 16 on the person is asked, and answers on their own device (`web/child/consent.py`).
+    From 16 on this asks the person, who answers on their own device (`web/child/consent.py`).
     """
-    found, fields = await the_person(request, Permission.ASK_FULL_LOG), await fields_of(request)
-    parts, now = context_of(request), int(context_of(request).now())
+    found, fields = await require_person(request, Permission.ASK_FULL_LOG), await fields_of(request)
+    context, now = context_of(request), int(context_of(request).now())
     days = str(fields.get("days", ""))
     if days not in {str(each) for each in range(1, 8)}:
         raise PrivacyError("A full log lasts 1 to 7 days", name="days")
     if needs_consent(found.profile, now):
         home, profile, author = found.household.id, found.profile.id, found.actor.name
-        await parts.consents.ask(Question(home, profile, int(days), author, now))
+        await context.consents.ask(Question(home, profile, int(days), author, now))
         raise web.HTTPSeeOther(f"{found.address}/kept")
-    past = await parts.store.full_logs(found.household.id, found.profile.id)
+    past = await context.store.full_logs(found.household.id, found.profile.id)
     edit = partial(
         _with_full_log,
         profile_id=found.profile.id,
-        known=parts.known(),
+        known=context.known_ids(),
         past=past,
         now=now,
         days=int(days),
     )
-    await change(request, found.actor, edit, _line(found, f"of {days} days"))
+    await change(request, found.actor, edit, _audit_line(found, f"of {days} days"))
     raise web.HTTPSeeOther(f"{found.address}/kept")
 
 
 async def stop_full_log(request: web.Request) -> web.Response:
-    """End a full log, or take its announcement back; twice is harmless."""
-    found = await the_person(request, Permission.EDIT_PROFILES)
-    await keep(request, found, {"full_log": None}, _line(found, "ended"))
+    """End a full log or its announcement; a second time is harmless."""
+    found = await require_person(request, Permission.EDIT_PROFILES)
+    await keep(request, found, {"full_log": None}, _audit_line(found, "ended"))
     raise web.HTTPSeeOther(f"{found.address}/kept")
 
 
 async def drop_question(request: web.Request) -> web.Response:
-    """Take back what was asked of somebody who has not answered; twice is harmless."""
-    found = await the_person(request, Permission.ASK_FULL_LOG)
+    """Withdraw a question that has no answer; a second time is harmless."""
+    found = await require_person(request, Permission.ASK_FULL_LOG)
     await context_of(request).consents.drop(found.household.id, found.profile.id)
     raise web.HTTPSeeOther(f"{found.address}/kept")
 
 
 async def export(request: web.Request) -> web.Response:
-    """All that is kept of somebody, as a file; the person sees that it was taken."""
-    found = await the_person(request, Permission.EXPORT)
-    parts, now = context_of(request), int(context_of(request).now())
-    document = await document_of(parts, found.actor, found.household, found.profile, now)
+    """Return all that is recorded of a person as a file; the person sees that it was exported."""
+    found = await require_person(request, Permission.EXPORT)
+    context, now = context_of(request), int(context_of(request).now())
+    document = await export_document(context, found.actor, found.household, found.profile, now)
     return web.Response(
         text=json.dumps(document, ensure_ascii=False, indent=2) + "\n",
         content_type="application/json",
@@ -122,20 +124,20 @@ async def export(request: web.Request) -> web.Response:
 
 
 async def erase(request: web.Request) -> web.Response:
-    """Delete what was written down of look-ups, minutes and appeals, for good."""
-    found, fields = await the_person(request, Permission.ERASE), await fields_of(request)
+    """Delete a person's lookups, minutes and appeals for good."""
+    found, fields = await require_person(request, Permission.ERASE), await fields_of(request)
     if "sure" not in fields:
         raise HouseholdError("Tick the box to confirm", name="sure")
-    parts, now = context_of(request), int(context_of(request).now())
-    await erase_kept(parts, found.actor, found.household.id, found.profile.id, now)
+    context, now = context_of(request), int(context_of(request).now())
+    await erase_records(context, found.actor, found.household.id, found.profile.id, now)
     raise web.HTTPSeeOther(f"{found.address}/kept")
 
 
-def _possible(
+def _possible_full_log(
     profile: Profile, past: tuple[FullLog, ...], now: int
 ) -> tuple[FullLog | None, PrivacyError | None]:
-    """Return the stretch that a full log would cover, with consent where it needs one, or why
-    there can be none."""
+    """Return the full log that could begin now, given consent where needed, or why there can be
+    none."""
     try:
         return request_full(profile, past, now, consented=True), None
     except PrivacyError as error:
@@ -158,5 +160,5 @@ def _with_full_log(
     )
 
 
-def _line(found: Found, said: str) -> str:
-    return f"profile {found.profile.id} set: full-log {said}"
+def _audit_line(found: PersonAccess, what: str) -> str:
+    return f"profile {found.profile.id} set: full-log {what}"

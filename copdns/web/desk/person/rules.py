@@ -1,4 +1,4 @@
-"""A person's own rules, and why a name is open or closed for them, step by step."""
+"""A person's rules, and why a name is allowed or blocked for them, step by step."""
 
 from __future__ import annotations
 
@@ -16,51 +16,53 @@ from copdns.model.matchers import parse_target
 from copdns.model.names import display, host_of, name_of
 from copdns.policy.decide import decide, explain, rules_in_scope
 from copdns.web.context import context_of
-from copdns.web.desk.person.page import Found, change, person_page, the_person
+from copdns.web.desk.person.page import PersonAccess, change, person_page, require_person
 from copdns.web.received import fields_of
 
-LONGEST_NOTE = 300
+MAX_NOTE = 300
 EVERYONE = "everyone"
 
 
 async def rules(request: web.Request) -> web.Response:
-    """The rules that hold for somebody; with a name also why it is open or closed."""
-    found = await the_person(request, Permission.SEE_PROFILES)
+    """Show the rules that apply to a person; with a name in the query also the decision about
+    it."""
+    found = await require_person(request, Permission.SEE_PROFILES)
     return person_page(
         request,
         found,
         "desk/person_rules.html",
-        rules=sorted(rules_in_scope(found.profile, found.household.rules), key=_how_many),
-        **_why(request, found),
+        rules=sorted(rules_in_scope(found.profile, found.household.rules), key=_scope_rank),
+        **_verdict_values(request, found),
     )
 
 
-def _without_way(typed: str) -> str:
-    """Return what a rule can be about, where the whole address of a page was pasted."""
+def _host_or_text(typed: str) -> str:
+    """Return the host of a URL that somebody pasted; any other text as it is."""
     return host_of(typed) if "://" in typed else typed
 
 
 async def add(request: web.Request) -> web.Response:
-    """Allow or block a name, for somebody or for everyone."""
-    found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
+    """Allow or block a name, for a person or for everyone."""
+    found = await require_person(request, Permission.EDIT_PROFILES)
+    fields = await fields_of(request)
     try:
         action = RuleAction(str(fields.get("action", "")))
-        about = parse_target(_without_way(str(fields.get("target", "")).strip()[:300]))
+        about = parse_target(_host_or_text(str(fields.get("target", "")).strip()[:300]))
     except NameTextError as error:
         raise error.for_field("target") from None
     except ValueError:
         raise HouseholdError(
             "Enter a domain, such as games.example, and choose an action", name="target"
         ) from None
-    scope = _scope(found, str(fields.get("for", "")))
-    note = note_in(str(fields.get("note", "")))
-    if _there(found.household, scope, str(about), action):
+    scope = _parse_scope(found, str(fields.get("for", "")))
+    note = parse_note(str(fields.get("note", "")))
+    if _has_rule(found.household, scope, str(about), action):
         raise web.HTTPSeeOther(f"{found.address}/rules")
     edit = partial(
         add_rule,
         action=action,
         text=str(about),
-        known=context_of(request).known(),
+        known=context_of(request).known_ids(),
         scope=scope,
         over_security="over_security" in fields,
         unsafe_search="unsafe_search" in fields,
@@ -73,9 +75,10 @@ async def add(request: web.Request) -> web.Response:
 
 
 async def change_note(request: web.Request) -> web.Response:
-    """Give a rule another reason."""
-    found, fields = await the_person(request, Permission.EDIT_PROFILES), await fields_of(request)
-    rule, note = _own(request, found), note_in(str(fields.get("note", "")))
+    """Change the note of a rule."""
+    found = await require_person(request, Permission.EDIT_PROFILES)
+    fields = await fields_of(request)
+    rule, note = _find_rule(request, found), parse_note(str(fields.get("note", "")))
     if rule is None:
         raise web.HTTPNotFound
     what = f"rule changed: new reason, {rule.target} for {rule.scope or EVERYONE}"
@@ -84,35 +87,35 @@ async def change_note(request: web.Request) -> web.Response:
 
 
 async def remove(request: web.Request) -> web.Response:
-    """Take a rule away; one that is gone already is gone."""
-    found = await the_person(request, Permission.EDIT_PROFILES)
-    rule = _own(request, found)
+    """Remove a rule; a second time is harmless."""
+    found = await require_person(request, Permission.EDIT_PROFILES)
+    rule = _find_rule(request, found)
     if rule is not None:
         what = f"rule removed: {rule.action} {rule.target} for {rule.scope or EVERYONE}"
         await change(request, found.actor, partial(remove_rule, rule_id=rule.id), what)
     raise web.HTTPSeeOther(f"{found.address}/rules")
 
 
-def _why(request: web.Request, found: Found) -> dict[str, Any]:
-    """Return what is decided about the name in the address, from the policy that is in force."""
+def _verdict_values(request: web.Request, found: PersonAccess) -> dict[str, Any]:
+    """Return the decision about the name in the query, by the policy in force."""
     typed = request.query.get("name", "").strip()
-    name, parts = name_of(typed), context_of(request)
+    name, context = name_of(typed), context_of(request)
     values: dict[str, Any] = {"typed": typed, "name": name, "shown": display(name)}
-    policies = parts.live().policies
+    policies = context.snapshot().policies
     if not name or (found.household.id, found.profile.id) not in policies:
         return {**values, "verdict": None, "steps": ()}
-    policy, now = parts.live().policy(found.household.id, found.profile.id), parts.now()
+    policy, now = context.snapshot().policy(found.household.id, found.profile.id), context.now()
     steps = explain(policy, name, A, now)
     return {**values, "verdict": decide(policy, name, A, now), "steps": steps}
 
 
-def _how_many(rule: Rule) -> int:
-    """Return a rule's place: the person's own first, then those of tags, then everyone's."""
+def _scope_rank(rule: Rule) -> int:
+    """Return 0 for rules of the person, 1 for those of a tag, 2 for everyone's."""
     return 2 if not rule.scope else int(rule.scope.startswith("#"))
 
 
-def _scope(found: Found, chosen: str) -> str:
-    """Return for whom a rule is: this person, all with a tag of theirs, or everyone."""
+def _parse_scope(found: PersonAccess, chosen: str) -> str:
+    """Return the scope of a rule: this person, a tag of theirs, or "" for everyone."""
     if chosen in {f"#{each}" for each in found.profile.tags}:
         return chosen
     if chosen in ("", EVERYONE, found.profile.id):
@@ -120,24 +123,24 @@ def _scope(found: Found, chosen: str) -> str:
     raise HouseholdError("Choose who the rule applies to")
 
 
-def _own(request: web.Request, found: Found) -> Rule | None:
-    """Return the rule that the address names, if it holds for this person."""
+def _find_rule(request: web.Request, found: PersonAccess) -> Rule | None:
+    """Return the rule in the path; None unless it applies to this person."""
     mine = rules_in_scope(found.profile, found.household.rules)
     return next((each for each in mine if each.id == request.match_info["rule"]), None)
 
 
-def _there(household: Household, scope: str, about: str, action: RuleAction) -> bool:
+def _has_rule(household: Household, scope: str, about: str, action: RuleAction) -> bool:
     return any(
         (each.scope, str(each.target), each.action) == (scope, about, action)
         for each in household.rules
     )
 
 
-def note_in(typed: str) -> str:
-    """Read a reason, on one line; raise HouseholdError for one too long or not printable."""
+def parse_note(typed: str) -> str:
+    """Return a note on one line; raise HouseholdError where it is too long or not printable."""
     note = " ".join(typed.split())
-    if len(note) > LONGEST_NOTE or not (note.isprintable() or not note):
+    if len(note) > MAX_NOTE or not (note.isprintable() or not note):
         raise HouseholdError(
-            "Enter a reason of at most %(most)s characters", name="note", most=LONGEST_NOTE
+            "Enter a reason of at most %(most)s characters", name="note", most=MAX_NOTE
         )
     return note

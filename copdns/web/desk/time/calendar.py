@@ -1,4 +1,4 @@
-"""The household's calendar: which dates are days of school, and holidays from a calendar file."""
+"""The household's calendar: school days and holidays, and holidays from a calendar file."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ from copdns.model.household import Household
 from copdns.model.times import WEEKDAYS, DayType
 from copdns.time.days import local_time, zone_of
 from copdns.time.whole_days import DateRange, add_holidays
-from copdns.web.calendars import MOST, read_calendar
-from copdns.web.desk.time.forms import dates, weekend
-from copdns.web.desk.time.page import House, form_of, house, shown
+from copdns.web.calendars import MAX_OCTETS, read_calendar
+from copdns.web.desk.time.forms import parse_dates, parse_weekend
+from copdns.web.desk.time.page import HouseRequest, form_of, require_house, template_values
 
 PAGE = "/guardian/calendar"
 
 
 async def calendar(request: web.Request) -> web.Response:
-    """The dates that are something else than their day of the week, and forms for them."""
-    return _page(await house(request, Permission.SEE_PROFILES))
+    """Show the dates that differ from their day of the week, and the forms."""
+    return _page(await require_house(request, Permission.SEE_PROFILES))
 
 
 async def set_dates(request: web.Request) -> web.Response:
-    """Say what kind of days some dates are."""
-    home = await house(request, Permission.EDIT_HOUSEHOLD)
+    """Set the kind of day for some dates."""
+    home = await require_house(request, Permission.EDIT_HOUSEHOLD)
     form = await form_of(request)
-    days = dates(form)
+    days = parse_dates(form)
     what = f"calendar: {min(days)} to {max(days)} {form.one('kind')}"
     await home.change(what, partial(set_days, days=days))
     raise web.HTTPSeeOther(PAGE)
 
 
 async def set_weekend(request: web.Request) -> web.Response:
-    """Say which days of the week are the weekend."""
-    home = await house(request, Permission.EDIT_HOUSEHOLD)
-    chosen = weekend(await form_of(request))
+    """Set which days of the week are the weekend."""
+    home = await require_house(request, Permission.EDIT_HOUSEHOLD)
+    chosen = parse_weekend(await form_of(request))
 
     def edit(household: Household) -> Household:
         return set_household(household, calendar=replace(household.calendar, weekend=chosen))
 
-    said = ", ".join(WEEKDAYS[each] for each in sorted(chosen)) or "none"
-    await home.change(f"weekend: {said}", edit)
+    days = ", ".join(WEEKDAYS[each] for each in sorted(chosen)) or "none"
+    await home.change(f"weekend: {days}", edit)
     raise web.HTTPSeeOther(PAGE)
 
 
 async def upload(request: web.Request) -> web.Response:
-    """Take holidays over from a calendar file, and show what it was."""
-    home = await house(request, Permission.EDIT_HOUSEHOLD)
+    """Add the holidays of a calendar file, and show what it has."""
+    home = await require_house(request, Permission.EDIT_HOUSEHOLD)
     try:
         found = await read_calendar(await _file(request), home.household.timezone, _today(home))
     except CalendarError as error:
@@ -64,14 +64,14 @@ async def upload(request: web.Request) -> web.Response:
         return set_household(household, calendar=add_holidays(household.calendar, found))
 
     await home.change("calendar: holidays imported from a file", edit)
-    fresh = await house(request, Permission.EDIT_HOUSEHOLD)
+    fresh = await require_house(request, Permission.EDIT_HOUSEHOLD)
     return _page(fresh, found)
 
 
 async def _file(request: web.Request) -> bytes:
-    """Return the octets of the file that was sent, as far as a calendar can have them.
+    """Return the octets of the file that was sent; raise HouseholdError for none or a large one.
 
-    Read part by part: files are larger than the other forms may be.
+    It is read part by part, since files may be larger than other forms.
     """
     if not request.content_type.startswith("multipart/"):
         raise HouseholdError("choose a calendar file first", name="file")
@@ -80,7 +80,7 @@ async def _file(request: web.Request) -> bytes:
         while (part := await parts.next()) is not None:
             if isinstance(part, BodyPartReader) and part.name == "file":
                 return await _octets(part)
-    except ValueError:  # what aiohttp says to a form that is not whole
+    except ValueError:  # aiohttp raises it for an incomplete form
         raise web.HTTPBadRequest from None
     raise HouseholdError("choose a calendar file first", name="file")
 
@@ -89,7 +89,7 @@ async def _octets(part: BodyPartReader) -> bytes:
     octets = bytearray()
     while chunk := await part.read_chunk():
         octets += chunk
-        if len(octets) > MOST:
+        if len(octets) > MAX_OCTETS:
             raise HouseholdError(
                 "the file is too large for a calendar; choose another", name="file"
             )
@@ -98,16 +98,16 @@ async def _octets(part: BodyPartReader) -> bytes:
     return bytes(octets)
 
 
-def _today(home: House) -> date:
+def _today(home: HouseRequest) -> date:
     return local_time(home.now, zone_of(home.household.timezone)).date()
 
 
-def _page(home: House, found: tuple[DateRange, ...] | None = None) -> web.Response:
+def _page(home: HouseRequest, found: tuple[DateRange, ...] | None = None) -> web.Response:
     days = tuple(stretches(home.household.calendar.days))
-    return home.parts.pages.render(
+    return home.context.pages.render(
         home.request,
         "desk/calendar.html",
-        **shown(home),
+        **template_values(home),
         days=tuple(each for each in days if each[1] >= _today(home)),
         past=tuple(each for each in days if each[1] < _today(home)),
         today_date=_today(home),

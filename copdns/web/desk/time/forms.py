@@ -1,7 +1,7 @@
-"""What a guardian typed into the forms about time, as values of `model/times.py`.
+"""Read the forms about time, as values of `model/times.py`.  Pure.
 
-Everything comes as text, maybe from no form of ours: what means nothing raises HouseholdError, in
-words for whoever typed it.  What exists, and whether it is sound, is for the edits to say.  Pure.
+Every field is text, perhaps not from our form: where it means nothing, HouseholdError has a
+sentence for whoever typed it.  The edits check whether ids exist and whether values fit together.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from copdns.time.schedule import parse_slots
 
 Value = TypeVar("Value")
 
-ROWS = 12  # times, or minutes by day, that a form can have
-NOTE = 200  # characters
-USUAL = "usual"  # of a date: what its day of the week says
-_LONGEST_GRANT = 31 * DAY_MINUTES  # what lasts longer is a rule
-_LONGEST_TICKET = 366  # days until it expires
+MAX_ROWS = 12  # slots, or minutes by day, of a form
+MAX_NOTE = 200  # characters
+USUAL_DAY = "usual"  # of a date: as its day of the week
+_MAX_GRANT = 31 * DAY_MINUTES  # minutes; for longer there are rules
+_MAX_TICKET_DAYS = 366  # days until it expires
 
 
 class Form:
@@ -54,7 +54,7 @@ class Form:
         return name in self._fields
 
     def number(self, name: str, low: int, high: int, default: int | None = None) -> int:
-        """Return a whole number of these bounds, which are in it."""
+        """Return a whole number from low to high; raise HouseholdError."""
         text = self.one(name)
         if not text and default is not None:
             return default
@@ -68,23 +68,23 @@ class Form:
         )
 
     def note(self, name: str = "note") -> str:
-        """Return a sentence of somebody's own, on one line."""
+        """Return a note on one line; raise HouseholdError."""
         text = " ".join(self.one(name).split())
-        if len(text) > NOTE or not text.isprintable():
+        if len(text) > MAX_NOTE or not text.isprintable():
             raise HouseholdError(
                 "write at most %(most)s characters, without control characters",
                 name=name,
-                most=NOTE,
+                most=MAX_NOTE,
             )
         return text
 
 
 def schedule_values(form: Form, profile: Profile) -> dict[str, Any]:
-    """Return the fields of a schedule, all but its id."""
+    """Return the fields of a schedule, except its id."""
     return {
-        "scope": scope(form, profile),
-        "slots": _slots(form),
-        "about": about(form),
+        "scope": parse_scope(form, profile),
+        "slots": _parse_slots(form),
+        "about": parse_subjects(form),
         "opens": form.one("how") == "open",
         "grace": form.number("grace", 0, 60, 0),
         "note": form.note(),
@@ -92,19 +92,19 @@ def schedule_values(form: Form, profile: Profile) -> dict[str, Any]:
 
 
 def budget_values(form: Form, profile: Profile) -> dict[str, Any]:
-    """Return the fields of a budget, all but its id."""
+    """Return the fields of a budget, except its id."""
     return {
-        "scope": scope(form, profile),
-        "minutes": _minutes(form),
-        "about": about(form),
+        "scope": parse_scope(form, profile),
+        "minutes": _parse_minutes(form),
+        "about": parse_subjects(form),
         "carry_over": form.has("carry_over"),
         "grace": form.number("grace", 0, 60, 0),
         "note": form.note(),
     }
 
 
-def scope(form: Form, profile: Profile) -> str:
-    """Return for whom something is to hold: this person, a tag of theirs, or "" for everyone."""
+def parse_scope(form: Form, profile: Profile) -> str:
+    """Return whom something is for: this person, a tag of theirs, or "" for everyone."""
     chosen = form.one("scope")
     tags = [f"#{each}" for each in profile.tags]
     if chosen in ("", profile.id):
@@ -116,16 +116,16 @@ def scope(form: Form, profile: Profile) -> str:
     raise HouseholdError("choose who it applies to", name="scope")
 
 
-def about(form: Form) -> tuple[Subject, ...]:
-    """Return what something is about: what was chosen, and what was written; nothing is all."""
+def parse_subjects(form: Form) -> tuple[Subject, ...]:
+    """Return what was chosen and typed as subjects; () for everything."""
     written = re.split(r"[\s,]+", form.one("names"))
     texts = [each for each in (form.one("what"), *written) if each]
     return tuple(dict.fromkeys(read_field(parse_subject, each, "names") for each in texts))
 
 
-def one_subject(form: Form) -> Subject | None:
-    """Return the one thing that a permission or ticket is about; None: everything."""
-    found = about(form)
+def parse_one_subject(form: Form) -> Subject | None:
+    """Return the subject of a grant or ticket; None for everything."""
+    found = parse_subjects(form)
     if len(found) > 1:
         raise HouseholdError(
             "choose one thing at a time; add temporary access for each", name="names"
@@ -134,13 +134,13 @@ def one_subject(form: Form) -> Subject | None:
 
 
 def new_id(form: Form, profile: Profile, subjects: Iterable[Subject], usual: str) -> str:
-    """Return the id of something new, after its name, or else after what it is about.
+    """Return an id made of the name or else of what it is about.
 
-    Not a free one in any case: the same form sent twice makes one thing.
+    It may be in use: the same form sent twice makes one thing.
     """
-    told = _as_slug(form.one("name"))
-    if told:
-        return read_field(slug, told, "name")
+    name = _as_slug(form.one("name"))
+    if name:
+        return read_field(slug, name, "name")
     parts = [_as_slug(str(each).rpartition(":")[2]) for each in subjects][:1] or [usual]
     return read_field(slug, f"{profile.id}-{parts[0] or usual}"[:64].rstrip("-_"), "name")
 
@@ -149,15 +149,15 @@ def _as_slug(text: str) -> str:
     return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-_")
 
 
-def _slots(form: Form) -> tuple[Slot, ...]:
-    found = tuple(_rows(form))
+def _parse_slots(form: Form) -> tuple[Slot, ...]:
+    found = tuple(_slot_rows(form))
     if not found:
         raise HouseholdError("add a start and an end, such as 21:00 and 07:00", name="start0")
     return found
 
 
-def _rows(form: Form) -> Iterator[Slot]:
-    for row in range(ROWS):
+def _slot_rows(form: Form) -> Iterator[Slot]:
+    for row in range(MAX_ROWS):
         start, end = form.one(f"start{row}"), form.one(f"end{row}")
         if not start and not end:
             continue
@@ -170,9 +170,9 @@ def _rows(form: Form) -> Iterator[Slot]:
         yield from read_field(parse_slots, f"{' '.join(days)} {start}-{end}", f"start{row}")
 
 
-def _minutes(form: Form) -> tuple[tuple[str, int], ...]:
+def _parse_minutes(form: Form) -> tuple[tuple[str, int], ...]:
     found = {}
-    for row in range(ROWS):
+    for row in range(MAX_ROWS):
         if form.one(f"minutes{row}"):
             word = read_field(day_word, form.one(f"day{row}") or EVERY_DAY, f"day{row}")
             if word in found:
@@ -182,29 +182,29 @@ def _minutes(form: Form) -> tuple[tuple[str, int], ...]:
             found[word] = form.number(f"minutes{row}", 0, DAY_MINUTES)
     if not found:
         raise HouseholdError("write how many minutes a day, such as 60", name="minutes0")
-    # What holds every day comes last: the first that fits a date counts.
+    # "Every day" comes last, since the first match for a date counts.
     return tuple(sorted(found.items(), key=lambda each: each[0] == EVERY_DAY))
 
 
-def ending(form: Form, timezone: str, now: int) -> int | None:
-    """Return until when something lasts; None: until somebody ends it."""
+def parse_end(form: Form, timezone: str, now: int) -> int | None:
+    """Return when something ends, in seconds since the epoch; None: when somebody ends it."""
     if form.one("until"):
         return int(
             read_field(lambda text: parse_moment(text, timezone, now), form.one("until"), "until")
         )
     if form.one("lasts"):
-        return now + 60 * form.number("lasts", 1, _LONGEST_GRANT)
+        return now + 60 * form.number("lasts", 1, _MAX_GRANT)
     return None
 
 
-def certain_ending(form: Form, timezone: str, now: int) -> int:
-    """Return until when a permission lasts, which ends in any case."""
-    end = ending(form, timezone, now)
+def require_end(form: Form, timezone: str, now: int) -> int:
+    """Return when a grant ends; raise HouseholdError for none, or one in the past or far away."""
+    end = parse_end(form, timezone, now)
     if end is None:
         raise HouseholdError(
             "temporary access needs an end; choose how long, or until when", name="lasts"
         )
-    if not now < end <= now + 60 * _LONGEST_GRANT:
+    if not now < end <= now + 60 * _MAX_GRANT:
         raise HouseholdError(
             "temporary access lasts at most 31 days; to allow something for good, add a rule",
             name="until",
@@ -212,25 +212,25 @@ def certain_ending(form: Form, timezone: str, now: int) -> int:
     return end
 
 
-def lifts(form: Form) -> tuple[bool, bool]:
-    """Return whether a permission lifts content, and whether it lifts time."""
+def parse_lifts(form: Form) -> tuple[bool, bool]:
+    """Return whether a grant lifts content rules, and whether it lifts time rules."""
     chosen = form.one("lifts")
     if chosen not in ("", "content", "time", "both"):
         raise HouseholdError("choose what it allows: content, time or both", name="lifts")
     return chosen in ("content", "both"), chosen in ("", "time", "both")
 
 
-def extra(form: Form) -> Extra:
+def parse_extra(form: Form) -> Extra:
     return Extra.CREDIT if form.one("kind") == Extra.CREDIT else Extra.BONUS
 
 
-def expires(form: Form, now: int) -> int:
-    """Return until when a ticket is good."""
-    return now + 86_400 * form.number("days", 1, _LONGEST_TICKET, 7)
+def parse_expiry(form: Form, now: int) -> int:
+    """Return until when a ticket can be redeemed, in seconds since the epoch."""
+    return now + 86_400 * form.number("days", 1, _MAX_TICKET_DAYS, 7)
 
 
-def dates(form: Form) -> dict[date, DayType | None]:
-    """Return what the dates of a stretch are; None: what their day of the week says."""
+def parse_dates(form: Form) -> dict[date, DayType | None]:
+    """Return the kind of day for each date of a range; None: as its day of the week."""
     first = read_field(day, form.one("first"), "first")
     last = read_field(day, form.one("last"), "last") if form.one("last") else first
     if not 0 <= (last - first).days < LONGEST:
@@ -238,12 +238,12 @@ def dates(form: Form) -> dict[date, DayType | None]:
             "the last day must not be before the first, and at most a year after it", name="last"
         )
     kind = form.one("kind")
-    meant = None if kind == USUAL else read_field(_day_type, kind, "kind")
-    return {first + number * ONE_DAY: meant for number in range((last - first).days + 1)}
+    day_type = None if kind == USUAL_DAY else read_field(_day_type, kind, "kind")
+    return {first + number * ONE_DAY: day_type for number in range((last - first).days + 1)}
 
 
-def weekend(form: Form) -> frozenset[int]:
-    """Return the days of the week that are the weekend, 0 is Monday."""
+def parse_weekend(form: Form) -> frozenset[int]:
+    """Return the days of the week that are the weekend; 0 is Monday."""
     chosen = form.all("weekend")
     if not set(chosen) <= set(WEEKDAYS):
         raise HouseholdError("choose days of the week", name="weekend")
@@ -258,7 +258,7 @@ def _day_type(text: str) -> DayType:
 
 
 def read_field(parse: Callable[[str], Value], text: str, name: str) -> Value:
-    """Return what a text means; raise the parser's word as one about a field of this name."""
+    """Return what a parser makes of a text; raise its error as one about this field."""
     try:
         return parse(text)
     except (ValueError, NameTextError) as error:

@@ -1,4 +1,4 @@
-"""What handlers about time have in common: who acts, about whom, and how it is kept."""
+"""What handlers about time have in common: who acts on whom, and how a change is stored."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from copdns.policy.snapshot import Snapshot, build_snapshot
 from copdns.policy.today import Today, build_today
 from copdns.time.days import local_time, zone_of
 from copdns.web.context import AppContext, context_of
+from copdns.web.desk.page import stored_household
 from copdns.web.desk.time.forms import Form
 from copdns.web.received import fields_of
 from copdns.web.session import require
@@ -27,42 +28,47 @@ Edit = Callable[[Household], Household]
 
 
 @dataclass(frozen=True, slots=True)
-class House:
-    """Who acts in which household, as it is stored now: a page shows what was just saved."""
+class HouseRequest:
+    """A request of somebody who may.  household: as stored, so pages show what was just changed."""
 
     request: web.Request
-    parts: AppContext
+    context: AppContext
     actor: Actor
     household: Household
 
     @property
     def now(self) -> int:
-        return int(self.parts.now())
+        return int(self.context.now())
 
     async def change(self, what: str, edit: Edit) -> Household:
-        """Keep an edited household; raise HouseholdError.  what: for the list of changes."""
-        return await self.parts.store.change(
+        """Store an edited household; raise HouseholdError.  what: for the audit log."""
+        return await self.context.store.change(
             self.household.id, edit, author=self.actor.name, what=what, now=self.now
         )
 
-    def live(self) -> Snapshot:
-        """Return the snapshot of the household as it is stored.
+    def snapshot(self) -> Snapshot:
+        """Return a snapshot of the stored household.
 
-        It is the one that answers queries, but for the tenth of a second after a change.
+        It is the one in force, except for the tenth of a second after a change.
         """
-        live = self.parts.live()
-        there = live.households.get(self.household.id)
+        snapshot = self.context.snapshot()
+        there = snapshot.households.get(self.household.id)
         if there is not None and there.revision == self.household.revision:
-            return live
-        readings = self.parts.readings()
+            return snapshot
+        inputs = self.context.policy_inputs()
         return build_snapshot(
-            live, live.library, live.defaults, [self.household], self.parts.now(), readings
+            snapshot,
+            snapshot.library,
+            snapshot.defaults,
+            [self.household],
+            self.context.now(),
+            inputs,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Theirs(House):
-    """And about whom."""
+class PersonRequest(HouseRequest):
+    """A request about one person."""
 
     profile: Profile
 
@@ -70,46 +76,46 @@ class Theirs(House):
     def page(self) -> str:
         return f"/guardian/time/{self.profile.id}"
 
-    def may_everyone(self, scope: str) -> None:
-        """Raise HTTPForbidden for whoever may not change what holds for others too."""
+    def require_may_edit(self, scope: str) -> None:
+        """Raise HTTPForbidden for an actor who may not change what applies to others too."""
         if scope != self.profile.id and not may(self.actor, Permission.EDIT_HOUSEHOLD):
             raise web.HTTPForbidden(reason="You may not do this")
 
-    def stands(self) -> tuple[Policy, Today]:
-        """Return what holds for this person now."""
-        return stands(self, self.live(), self.profile)
+    def policy_and_today(self) -> tuple[Policy, Today]:
+        """Return the person's policy and the state of their day."""
+        return policy_and_today(self, self.snapshot(), self.profile)
 
 
-async def house(request: web.Request, permission: Permission) -> House:
-    """Return who acts, and raise as `required` does."""
-    actor, parts = await require(request, permission), context_of(request)
-    household = await parts.store.household(actor.household)
-    if household is None:
-        raise web.HTTPNotFound
-    return House(request, parts, actor, household)
+async def require_house(request: web.Request, permission: Permission) -> HouseRequest:
+    """Return the request with its household; raise as `require` does, or HTTPNotFound."""
+    actor, context = await require(request, permission), context_of(request)
+    return HouseRequest(request, context, actor, await stored_household(request, actor))
 
 
-async def theirs(request: web.Request, permission: Permission) -> Theirs:
-    """Return who acts and about whom; raise as `required` does, HTTPNotFound for nobody."""
-    found = await house(request, permission)
+async def require_person(request: web.Request, permission: Permission) -> PersonRequest:
+    """Return the request with the person in the path; raise as `require` does, or HTTPNotFound."""
+    found = await require_house(request, permission)
     profile = found.household.profile(request.match_info["person"])
     if profile is None:
         raise web.HTTPNotFound(reason="There is nobody with this name here")
     if not may(found.actor, permission, profile):
         raise web.HTTPForbidden(reason="You may not do this")
-    return Theirs(request, found.parts, found.actor, found.household, profile)
+    return PersonRequest(request, found.context, found.actor, found.household, profile)
 
 
-def stands(house: House, live: Snapshot, profile: Profile) -> tuple[Policy, Today]:
-    """Return what holds for somebody now, by a snapshot of `House.live`."""
-    policy = live.policy(house.household.id, profile.id)
-    readings, now = house.parts.readings(), house.parts.now()
-    return policy, build_today(house.household, profile, policy, readings, now)
+def policy_and_today(
+    house: HouseRequest, snapshot: Snapshot, profile: Profile
+) -> tuple[Policy, Today]:
+    """Return a person's policy and the state of their day, by a snapshot of
+    `HouseRequest.snapshot`."""
+    policy = snapshot.policy(house.household.id, profile.id)
+    inputs, now = house.context.policy_inputs(), house.context.now()
+    return policy, build_today(house.household, profile, policy, inputs, now)
 
 
-def shown(house: House) -> dict[str, Any]:
-    """Return what all templates about time need."""
-    household, library = house.household, house.parts.live().library
+def template_values(house: HouseRequest) -> dict[str, Any]:
+    """Return the values that all templates about time need."""
+    household, library = house.household, house.context.snapshot().library
     zone, say = zone_of(household.timezone), wording_for(house.request, household, Level.FULL)
     own = (each.slug for each in household.services)
     return {
@@ -128,13 +134,13 @@ def shown(house: House) -> dict[str, Any]:
 
 
 async def form_of(request: web.Request) -> Form:
-    """Return the fields that were sent; files are none."""
+    """Return the fields that were sent, without files."""
     fields = await fields_of(request)
     return Form({key: [str(each) for each in fields.getall(key)] for key in fields})
 
 
-def quietly(edit: Edit) -> Edit:
-    """Return an edit that changes nothing where what it is about is gone: it was sent twice."""
+def unless_gone(edit: Edit) -> Edit:
+    """Return an edit that changes nothing where its object is gone: the form was sent twice."""
 
     def twice(household: Household) -> Household:
         try:

@@ -1,4 +1,4 @@
-"""The time of one person: the week, what is written about it, what was used, what runs now."""
+"""The time of a person: their week, the schedules and limits, what was used, what runs now."""
 
 from __future__ import annotations
 
@@ -17,47 +17,55 @@ from copdns.time.days import DAY_SECONDS, local_time, zone_of
 from copdns.time.plan import in_scope
 from copdns.time.preview import ClosedSpan, PreviewWeek, build_week, week_span
 from copdns.time.schedule import closed_spans
-from copdns.web.desk.time.page import Theirs, house, shown, stands, theirs
+from copdns.web.desk.time.page import (
+    PersonRequest,
+    policy_and_today,
+    require_house,
+    require_person,
+    template_values,
+)
 from copdns.web.desk.time.week_bars import Chart, week_bars
-from copdns.web.more_time import mark, more_time
+from copdns.web.more_time import more_time, time_mark
 
-_AROUND = 2 * DAY_SECONDS  # seconds before and behind a week that its bars can reach into
+_AROUND = 2 * DAY_SECONDS  # seconds before and after the week that its bars can cover
 
 
 async def people(request: web.Request) -> web.Response:
-    """Whose time it is about; the calendar and the tickets of everybody."""
-    home = await house(request, Permission.SEE_PROFILES)
-    live = home.live()
-    return home.parts.pages.render(
+    """Show everybody's time, with links to the calendar and the tickets."""
+    home = await require_house(request, Permission.SEE_PROFILES)
+    snapshot = home.snapshot()
+    return home.context.pages.render(
         request,
         "desk/times.html",
-        **shown(home),
-        people=[(each, stands(home, live, each)[1]) for each in home.household.profiles],
+        **template_values(home),
+        people=[
+            (each, policy_and_today(home, snapshot, each)[1]) for each in home.household.profiles
+        ],
     )
 
 
 async def person(request: web.Request) -> web.Response:
-    """All about one person's time, on one page."""
-    them = await theirs(request, Permission.SEE_PROFILES)
-    parts, profile = them.parts, them.profile
-    policy, now = them.stands()
+    """Show all about one person's time."""
+    them = await require_person(request, Permission.SEE_PROFILES)
+    context, profile = them.context, them.profile
+    policy, now = them.policy_and_today()
     sees_use = may(them.actor, Permission.SEE_LOG, profile)
     if sees_use and now.minutes:
-        # The one thing that a GET writes: that somebody looked, which the child can see.
-        await parts.looks.note(them.actor, profile.id, ViewedPart.USAGE, them.now)
-    first = _first_day(them)
-    chart, said = _week(them.household, profile, first)
-    return parts.pages.render(
+        # The view is recorded, which the child can see; nothing else is written by a GET.
+        await context.looks.note(them.actor, profile.id, ViewedPart.USAGE, them.now)
+    first = _parse_first_day(them)
+    chart, in_words = _week(them.household, profile, first)
+    return context.pages.render(
         request,
         "desk/time.html",
-        **shown(them),
+        **template_values(them),
         profile=profile,
         first=first,
         earlier=first - timedelta(days=7),
         later=first + timedelta(days=7),
         today=now,
         chart=chart,
-        week=said,
+        week=in_words,
         schedules=in_scope(them.household.schedules, profile),
         budgets=in_scope(them.household.budgets, profile),
         minutes={each.budget.id: each for each in now.minutes},
@@ -65,17 +73,17 @@ async def person(request: web.Request) -> web.Response:
         bonuses=_bonuses(them),
         grants=_grants(them),
         pause=pause_of(them.household, profile.id, them.now),
-        suggested=_suggested(them),
-        more=more_time(them.household, profile, policy, now, them.parts.now()),
-        mark=mark(them.household, profile.id),
+        suggested=_suggested_times(them),
+        more=more_time(them.household, profile, policy, now, them.context.now()),
+        mark=time_mark(them.household, profile.id),
     )
 
 
-def _first_day(them: Theirs) -> date:
-    """Return with which date the week begins: the one asked for, else today."""
-    asked = them.request.query.get("week", "")
+def _parse_first_day(them: PersonRequest) -> date:
+    """Return the first date of the week to show: the one in the query, or today."""
+    text = them.request.query.get("week", "")
     try:
-        found = day(asked) if asked else None
+        found = day(text) if text else None
     except ValueError:
         raise web.HTTPNotFound(reason="This is not a valid date") from None
     if found is not None and not 1971 < found.year < 9000:
@@ -84,7 +92,7 @@ def _first_day(them: Theirs) -> date:
 
 
 def _week(household: Household, profile: Profile, first: date) -> tuple[Chart, PreviewWeek]:
-    """Return a week as bars, and the same in words."""
+    """Return a week as bars and in words."""
     zone = zone_of(household.timezone)
     start, end = week_span(zone, first)
     closed = [
@@ -97,8 +105,8 @@ def _week(household: Household, profile: Profile, first: date) -> tuple[Chart, P
     return week_bars(closed, zone, first), build_week(closed, zone, first)
 
 
-def _bonuses(them: Theirs) -> tuple[Bonus, ...]:
-    """Return what was given on top today or for days to come."""
+def _bonuses(them: PersonRequest) -> tuple[Bonus, ...]:
+    """Return the bonuses for today and later days."""
     today = local_time(them.now, zone_of(them.household.timezone)).date() - timedelta(days=1)
     return tuple(
         each
@@ -107,22 +115,23 @@ def _bonuses(them: Theirs) -> tuple[Bonus, ...]:
     )
 
 
-def _grants(them: Theirs) -> tuple[Grant, ...]:
-    """Return the permissions that hold or will, the next to end first."""
-    theirs = (each for each in them.household.grants if each.profile == them.profile.id)
-    return tuple(sorted((e for e in theirs if e.end > them.now), key=lambda each: each.end))
+def _grants(them: PersonRequest) -> tuple[Grant, ...]:
+    """Return the grants that run or will, the next to end first."""
+    grants = (each for each in them.household.grants if each.profile == them.profile.id)
+    return tuple(sorted((e for e in grants if e.end > them.now), key=lambda each: each.end))
 
 
 def pause_of(household: Household, profile_id: str, now: float) -> Pause | None:
-    """Return the pause of somebody that runs or is to come."""
+    """Return a person's pause that runs or will; None for none."""
     for each in household.pauses:
         if each.profile == profile_id and (each.end is None or each.end > now):
             return each
     return None
 
 
-def _suggested(them: Theirs) -> Times | None:
-    """Return what is suggested for this age; None for nothing, or what is there already."""
+def _suggested_times(them: PersonRequest) -> Times | None:
+    """Return the times that are suggested for the age; None for none, or where all are there
+    already."""
     preset = bundled_presets().get(them.profile.band_at(them.now))
     found = preset.times(them.profile.id) if preset else Times((), ())
     there = {*them.household.schedules, *them.household.budgets}

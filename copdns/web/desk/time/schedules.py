@@ -1,4 +1,4 @@
-"""When something is closed for somebody: add, change and remove schedules and budgets."""
+"""Add, change and remove schedules and budgets."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from copdns.model.household import Household, Profile
 from copdns.model.times import Budget, Schedule
 from copdns.time.plan import in_scope
 from copdns.web.desk.time.forms import Form, budget_values, new_id, schedule_values
-from copdns.web.desk.time.page import Theirs, form_of, quietly, theirs
+from copdns.web.desk.time.page import PersonRequest, form_of, require_person, unless_gone
 
 
-class _Kind(NamedTuple, Generic[Period]):
-    """noun: in paths, and in the list of changes.  usual: of ids, for what has no better name.
-    values: what a form says, as fields."""
+class _PeriodKind(NamedTuple, Generic[Period]):
+    """Schedules or budgets.  noun: in paths and the audit log.  usual: of ids without a better
+    word.  values: reads a form into fields."""
 
     of: type[Period]
     noun: str
@@ -30,106 +30,106 @@ class _Kind(NamedTuple, Generic[Period]):
     values: Callable[[Form, Profile], dict[str, Any]]
 
 
-_SCHEDULE = _Kind(Schedule, "schedule", "times", schedule_values)
-_BUDGET = _Kind(Budget, "budget", "minutes", budget_values)
+_SCHEDULE = _PeriodKind(Schedule, "schedule", "times", schedule_values)
+_BUDGET = _PeriodKind(Budget, "budget", "minutes", budget_values)
 
 
 async def add_a_schedule(request: web.Request) -> web.Response:
-    """Close something at times that come again."""
-    await _add(await theirs(request, Permission.EDIT_PROFILES), _SCHEDULE)
+    """Add a schedule."""
+    await _add(await require_person(request, Permission.EDIT_PROFILES), _SCHEDULE)
 
 
 async def change_a_schedule(request: web.Request) -> web.Response:
-    """Change what is written in a schedule."""
-    await _change(await theirs(request, Permission.EDIT_PROFILES), _SCHEDULE)
+    """Change a schedule."""
+    await _change(await require_person(request, Permission.EDIT_PROFILES), _SCHEDULE)
 
 
 async def remove_a_schedule(request: web.Request) -> web.Response:
-    """Take a schedule away."""
-    await _remove(await theirs(request, Permission.EDIT_PROFILES), _SCHEDULE)
+    """Remove a schedule."""
+    await _remove(await require_person(request, Permission.EDIT_PROFILES), _SCHEDULE)
 
 
 async def suggest(request: web.Request) -> web.Response:
-    """Take over the times that are suggested for a person's age."""
-    them = await theirs(request, Permission.EDIT_PROFILES)
+    """Add the times that are suggested for a person's age."""
+    them = await require_person(request, Permission.EDIT_PROFILES)
     band = them.profile.band_at(them.now)
     preset = bundled_presets()[band]
     if not any(preset.times(them.profile.id)):
         raise HouseholdError("nothing is suggested for this age group; add times of your own")
     edit = partial(
-        suggest_times, profile_id=them.profile.id, known=them.parts.known(), preset=preset
+        suggest_times, profile_id=them.profile.id, known=them.context.known_ids(), preset=preset
     )
     await them.change(f"times suggested for {band} applied for {them.profile.id}", edit)
     raise web.HTTPSeeOther(f"{them.page}#schedules")
 
 
 async def add_a_budget(request: web.Request) -> web.Response:
-    """Give something minutes a day."""
-    await _add(await theirs(request, Permission.EDIT_PROFILES), _BUDGET)
+    """Add a budget."""
+    await _add(await require_person(request, Permission.EDIT_PROFILES), _BUDGET)
 
 
 async def change_a_budget(request: web.Request) -> web.Response:
-    """Change what is written in a budget; minutes that were used or given stay."""
-    await _change(await theirs(request, Permission.EDIT_PROFILES), _BUDGET)
+    """Change a budget; used and given minutes stay."""
+    await _change(await require_person(request, Permission.EDIT_PROFILES), _BUDGET)
 
 
 async def remove_a_budget(request: web.Request) -> web.Response:
-    """Take a budget away, and the minutes that were given for it."""
-    await _remove(await theirs(request, Permission.EDIT_PROFILES), _BUDGET)
+    """Remove a budget, and the minutes that were given for it."""
+    await _remove(await require_person(request, Permission.EDIT_PROFILES), _BUDGET)
 
 
-def budget_of(them: Theirs) -> Budget:
-    """Return the budget of the path; raise HTTPNotFound for none of this person."""
-    return _the(them, _BUDGET)
+def budget_of(them: PersonRequest) -> Budget:
+    """Return the budget in the path; raise HTTPNotFound for none of this person."""
+    return _require(them, _BUDGET)
 
 
-async def _add(them: Theirs, kind: _Kind[Period]) -> NoReturn:
-    """The same form sent twice adds it once."""
+async def _add(them: PersonRequest, kind: _PeriodKind[Period]) -> NoReturn:
+    """Add it once, also where the same form is sent twice."""
     form = await form_of(them.request)
     values = kind.values(form, them.profile)
-    them.may_everyone(values["scope"])
-    made = kind.of(id=new_id(form, them.profile, values["about"], kind.usual), **values)
+    them.require_may_edit(values["scope"])
+    period = kind.of(id=new_id(form, them.profile, values["about"], kind.usual), **values)
 
     def edit(household: Household) -> Household:
-        there = made in periods(household, kind.of)
-        return household if there else add_period(household, made, them.parts.known())
+        there = period in periods(household, kind.of)
+        return household if there else add_period(household, period, them.context.known_ids())
 
-    await them.change(f"{kind.noun} {made.id} added for {made.scope or 'everyone'}", edit)
+    await them.change(f"{kind.noun} {period.id} added for {period.scope or 'everyone'}", edit)
     _back(them, kind)
 
 
-async def _change(them: Theirs, kind: _Kind[Period]) -> NoReturn:
-    found = _the(them, kind)
+async def _change(them: PersonRequest, kind: _PeriodKind[Period]) -> NoReturn:
+    found = _require(them, kind)
     values = kind.values(await form_of(them.request), them.profile)
-    them.may_everyone(found.scope)
-    them.may_everyone(values["scope"])
-    edit = partial(set_period, kind=kind.of, key=found.id, known=them.parts.known(), **values)
+    them.require_may_edit(found.scope)
+    them.require_may_edit(values["scope"])
+    edit = partial(set_period, kind=kind.of, key=found.id, known=them.context.known_ids(), **values)
     await them.change(f"{kind.noun} {found.id} changed", edit)
     _back(them, kind)
 
 
-async def _remove(them: Theirs, kind: _Kind[Period]) -> NoReturn:
-    """One that is gone is gone."""
-    if (found := _named(them, kind)) is not None:
-        them.may_everyone(found.scope)
-        edit = quietly(partial(remove_period, kind=kind.of, key=found.id))
+async def _remove(them: PersonRequest, kind: _PeriodKind[Period]) -> NoReturn:
+    """Remove it; a second time is harmless."""
+    if (found := _find(them, kind)) is not None:
+        them.require_may_edit(found.scope)
+        edit = unless_gone(partial(remove_period, kind=kind.of, key=found.id))
         await them.change(f"{kind.noun} {found.id} removed", edit)
     _back(them, kind)
 
 
-def _back(them: Theirs, kind: _Kind[Period]) -> NoReturn:
+def _back(them: PersonRequest, kind: _PeriodKind[Period]) -> NoReturn:
     raise web.HTTPSeeOther(f"{them.page}#{kind.noun}s")
 
 
-def _the(them: Theirs, kind: _Kind[Period]) -> Period:
-    found = _named(them, kind)
+def _require(them: PersonRequest, kind: _PeriodKind[Period]) -> Period:
+    found = _find(them, kind)
     if found is None:
         raise web.HTTPNotFound(reason="This no longer exists")
     return found
 
 
-def _named(them: Theirs, kind: _Kind[Period]) -> Period | None:
-    """Return what the path names, if it holds for this person."""
+def _find(them: PersonRequest, kind: _PeriodKind[Period]) -> Period | None:
+    """Return what the path names; None unless it applies to this person."""
     key = them.request.match_info[kind.noun]
     there = in_scope(periods(them.household, kind.of), them.profile)
     return next((each for each in there if each.id == key), None)

@@ -1,4 +1,4 @@
-"""Codes worth minutes: make them, print them while they are shown, take them back."""
+"""Time tickets, codes worth minutes: make and print them, and take them back."""
 
 from __future__ import annotations
 
@@ -12,27 +12,33 @@ from copdns.accounts.tickets import ticket_digest
 from copdns.household.time_edits import add_ticket, remove_ticket
 from copdns.model.household import Household
 from copdns.model.times import DAY_MINUTES, Ticket
-from copdns.web.desk.time.forms import Form, expires, one_subject
-from copdns.web.desk.time.page import House, form_of, house, quietly, shown
+from copdns.web.desk.time.forms import Form, parse_expiry, parse_one_subject
+from copdns.web.desk.time.page import (
+    HouseRequest,
+    form_of,
+    require_house,
+    template_values,
+    unless_gone,
+)
 
 PAGE = "/guardian/tickets"
-AT_ONCE = 12  # codes that one form makes
+MAX_CODES = 12  # of one form
 
 
 async def tickets(request: web.Request) -> web.Response:
-    """The tickets that there are, without their codes, and a form for new ones."""
-    return _page(await house(request, Permission.SEE_PROFILES))
+    """Show the tickets, without their codes, and a form for new ones."""
+    return _page(await require_house(request, Permission.SEE_PROFILES))
 
 
 async def make(request: web.Request) -> web.Response:
-    """Make tickets, and show their codes, which nobody can look up later.
+    """Make tickets, and show their codes, which cannot be read again.
 
-    The page itself is the answer, since the codes are kept nowhere, not even until another page is
-    asked for.  The same form sent again makes none.
+    The response is the page itself, since codes are stored nowhere.  The same form sent again makes
+    none.
     """
-    home = await house(request, Permission.GIVE_TIME)
+    home = await require_house(request, Permission.GIVE_TIME)
     form = await form_of(request)
-    codes = tuple(make_ticket_code() for _ in range(form.number("count", 1, AT_ONCE, 1)))
+    codes = tuple(make_ticket_code() for _ in range(form.number("count", 1, MAX_CODES, 1)))
     made: list[tuple[str, Ticket]] = []
 
     def edit(household: Household) -> Household:
@@ -40,7 +46,7 @@ async def make(request: web.Request) -> web.Response:
         if form.one("seen") != _mark(household):
             return household
         for code in codes:
-            household = _with(home, form, household, code)
+            household = _add_ticket(home, form, household, code)
             made.append((code, household.tickets[-1]))
         return household
 
@@ -48,47 +54,47 @@ async def make(request: web.Request) -> web.Response:
     await home.change(f"{len(codes)} tickets of {minutes} minutes created for {whose}", edit)
     if not made:
         raise web.HTTPSeeOther(PAGE)
-    fresh = await house(request, Permission.GIVE_TIME)
+    fresh = await require_house(request, Permission.GIVE_TIME)
     return _page(fresh, made=tuple(made))
 
 
 async def remove(request: web.Request) -> web.Response:
-    """Take a ticket back; what was redeemed before goes on."""
-    home = await house(request, Permission.GIVE_TIME)
+    """Take a ticket back; minutes that it gave already stay."""
+    home = await require_house(request, Permission.GIVE_TIME)
     key = request.match_info["ticket"]
     if any(each.id == key for each in home.household.tickets):
-        edit = quietly(partial(remove_ticket, ticket_id=key))
+        edit = unless_gone(partial(remove_ticket, ticket_id=key))
         await home.change(f"ticket {key} removed", edit)
     raise web.HTTPSeeOther(PAGE)
 
 
-def _with(home: House, form: Form, household: Household, code: str) -> Household:
+def _add_ticket(home: HouseRequest, form: Form, household: Household, code: str) -> Household:
     return add_ticket(
         household,
         ticket_digest(code),
-        home.parts.known(),
+        home.context.known_ids(),
         minutes=form.number("minutes", 1, DAY_MINUTES),
         made=home.now,
-        expires=expires(form, home.now),
+        expires=parse_expiry(form, home.now),
         profile_id=form.one("person"),
-        about=one_subject(form),
+        about=parse_one_subject(form),
         label=form.note("label"),
         author=home.actor.name,
     )
 
 
 def _mark(household: Household) -> str:
-    """Return what changes with every ticket: a form is sent back with it."""
+    """Return a text that changes with every ticket; the form sends it back."""
     return household.tickets[-1].id if household.tickets else "none"
 
 
-def _page(home: House, made: tuple[tuple[str, Ticket], ...] = ()) -> web.Response:
-    return home.parts.pages.render(
+def _page(home: HouseRequest, made: tuple[tuple[str, Ticket], ...] = ()) -> web.Response:
+    return home.context.pages.render(
         home.request,
         "desk/tickets.html",
-        **shown(home),
+        **template_values(home),
         made=made,
         mark=_mark(home.household),
         tickets=tuple(reversed(home.household.tickets)),
-        most=AT_ONCE,
+        most=MAX_CODES,
     )

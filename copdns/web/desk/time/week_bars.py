@@ -1,6 +1,7 @@
-"""A week of closed times as bars: a row a date, and a night is one bar on the evening it begins.
+"""A week of off-times as bars: a row for each date; a night is one bar in the row of its evening.
+Pure.
 
-`time/preview.py` says the same week in words, cut at each midnight.  Pure.
+`time/preview.py` has the same week in words, cut at each midnight.
 """
 
 from __future__ import annotations
@@ -14,15 +15,13 @@ from zoneinfo import ZoneInfo
 from copdns.time.days import starts_at
 from copdns.time.preview import DAYS, ClosedSpan
 
-_WHOLE = 25 * 3600  # seconds: what lasts longer than a day is cut at midnights
-_STEP = 6  # hours by which a row is made longer
+_LONG = 25 * 3600  # seconds: longer spans are cut at midnight
+_STEP = 6  # hours by which rows are extended
 
 
-class Bar(NamedTuple):
-    """A stretch of a row.  start, width: minutes, from the row's midnight on, as time passes.
-
-    lane: 0 is the first; bars that overlap stand in different ones.
-    """
+class WeekBar(NamedTuple):
+    """A bar.  start, width: in minutes of elapsed time from the row's midnight.  lane: 0 is the
+    first; bars that overlap have different ones."""
 
     closed: ClosedSpan
     start: int
@@ -32,7 +31,7 @@ class Bar(NamedTuple):
 
 class Row(NamedTuple):
     date: date
-    bars: tuple[Bar, ...]
+    bars: tuple[WeekBar, ...]
 
     @property
     def lanes(self) -> int:
@@ -41,7 +40,8 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """hours: how long each row is, 24 to 48; what is behind 24 belongs to the next morning."""
+    """A week of rows.  hours: the length of each row, 24 to 48; those after 24 belong to the next
+    morning."""
 
     rows: tuple[Row, ...]
     hours: int
@@ -50,7 +50,7 @@ class Chart:
 def week_bars(closed: Iterable[ClosedSpan], zone: ZoneInfo, first: date) -> Chart:
     """Return the week that begins with a date.
 
-    closed: also what began two days before it, and what ends two days after it.
+    closed: spans that begin two days before it or later, and end at most two days after it.
     """
     days = [first + timedelta(days=number) for number in range(DAYS)]
     midnights = [starts_at(each, 0, zone) for each in (*days, first + timedelta(days=DAYS))]
@@ -65,11 +65,11 @@ def week_bars(closed: Iterable[ClosedSpan], zone: ZoneInfo, first: date) -> Char
 
 
 def _pieces(each: ClosedSpan, midnights: list[float]) -> Iterator[tuple[int, ClosedSpan]]:
-    """Yield the parts of a stretch with the numbers of their rows.
+    """Yield the parts of a span with the numbers of their rows.
 
-    One that began before the week goes on in its first row.
+    A span that began before the week is in its first row.
     """
-    is_long = each.end - each.start > _WHOLE
+    is_long = each.end - each.start > _LONG
     for number, midnight in enumerate(midnights[:-1]):
         following = midnights[number + 1]
         begins_here = midnight <= each.start < following
@@ -79,10 +79,10 @@ def _pieces(each: ClosedSpan, midnights: list[float]) -> Iterator[tuple[int, Clo
             yield number, each._replace(start=max(each.start, midnight), end=end)
 
 
-def _bars(closed: Iterable[ClosedSpan], midnight: float) -> Iterator[Bar]:
+def _bars(closed: Iterable[ClosedSpan], midnight: float) -> Iterator[WeekBar]:
     ends: list[float] = []  # of the last bar in each lane
     for each in sorted(closed, key=lambda one: (one.start, -one.end, one.name)):
         lane = next((at for at, end in enumerate(ends) if end <= each.start), len(ends))
         ends[lane:] = [each.end, *ends[lane + 1 :]]
         start = round((each.start - midnight) / 60)
-        yield Bar(each, start, max(1, round((each.end - each.start) / 60)), lane)
+        yield WeekBar(each, start, max(1, round((each.end - each.start) / 60)), lane)
