@@ -93,6 +93,7 @@ NO_NAMES = {
     *("household.db", "log.db", "copdns.yaml"),  # files of a running copdns
     *("probe.home.arpa", "why.q.home.arpa"),  # domains
     *("page", "restore"),  # a block mode, a command
+    "../shared/data",  # a folder beside the project
     *("is_", "has_", "may_"),  # how names begin
     *("band", "budget", "appeal"),  # words of the API
     "test_a_listed_name_covers_its_subtree_and_no_more",  # a test's name, as an example
