@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import dns.edns
@@ -110,11 +109,6 @@ def resolver(tcp: bool = True, **ways: str) -> Iterator[Resolver]:
                 socket.create_connection(made.tcp.getsockname()).close()
             for thread in threads:
                 thread.join()
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path)
 
 
 def set_up(home: Home, *servers: str, **sections: Any) -> None:

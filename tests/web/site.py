@@ -19,6 +19,7 @@ from copdns.events.targets import Targets
 from copdns.list_files.choose import AvailableLists
 from copdns.list_files.copies import Copies
 from copdns.list_files.updates import ListUpdater
+from copdns.model.household import Profile
 from copdns.model.verdict import Requestor
 from copdns.network.other_resolvers import Assessment
 from copdns.network.probes import Probes
@@ -64,17 +65,6 @@ class Site:
         self._stack = ExitStack()
         self.folder = folder = Path(self._stack.enter_context(TemporaryDirectory()))
         self.settings = Settings()
-        self.log = QueryLog(folder)
-        self._stack.callback(self.log.stop)
-        self.updates = ListUpdater(
-            Copies(folder),
-            AvailableLists((), frozenset(), {}),
-            lambda: self.settings,
-            lambda: self.home.resolver.live.households.values(),
-            lambda: self.home.resolver.live.library,
-            lambda: self.now,
-            self._swap,
-        )
         self.store = self._stack.enter_context(HouseholdStore.open(folder))
         self.thread = self._stack.enter_context(StoreThread.open(folder))
         self.logins = Logins(self.thread, lambda: self.home.clock().mono)
@@ -174,3 +164,18 @@ async def send(client: Client, path: str, status: int = 200, **fields: str) -> s
     page = await reply.text()
     assert reply.status == status, page
     return page
+
+
+async def stored_profile(site: Site, profile: str = "mia") -> Profile:
+    """Return a profile as it is stored now."""
+    household = await site.store.household("home")
+    assert household is not None
+    found = household.profile(profile)
+    assert found is not None
+    return found
+
+
+async def the_only_appeal(site: Site) -> str:
+    """Return the id of the one request that there is."""
+    (appeal,) = await site.appeals.appeals("home")
+    return appeal.id

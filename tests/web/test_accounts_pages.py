@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,20 +11,9 @@ from copdns.accounts.roles import Role
 from tests.web.guardians import PASSWORD, log_in, set_up
 from tests.web.site import Client, Site, send, text
 
+pytestmark = pytest.mark.logged_in
+
 HOSTILE = "<b>Bo</b>"
-
-
-@pytest.fixture
-def site() -> Site:
-    return Site()
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
-        yield made
 
 
 async def invited(client: Client, name: str = "Bo", role: str = "guardian") -> str:

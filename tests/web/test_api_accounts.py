@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from copdns.accounts.account import SESSION_FRESH
@@ -13,17 +11,6 @@ from tests.web.programs import Caller, caller, page
 from tests.web.site import Client, Site
 
 TOKEN = {"label": "Lamp", "scopes": ["see_status"], "days": 30}
-
-
-@pytest.fixture
-def site() -> Site:
-    return Site()
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        yield made
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from copdns.as_json.appeals import appeal_json
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
 from tests.web.programs import BASE, Caller, caller
-from tests.web.site import Client, Site, send
+from tests.web.site import Client, Site, send, the_only_appeal
 
 
 @pytest.fixture
@@ -32,16 +32,6 @@ async def client(site: Site) -> AsyncIterator[Client]:
         yield made
 
 
-@pytest.fixture
-async def ada(client: Client, site: Site) -> Caller:
-    return await caller(client, site)
-
-
-async def the_only(site: Site) -> str:
-    (appeal,) = await site.appeals.appeals("home")
-    return appeal.id
-
-
 async def test_it_is_as_the_command_shows_it(ada: Caller, site: Site) -> None:
     (stored,) = await site.appeals.appeals("home")
     assert await ada("GET", "/appeals") == [json.loads(json.dumps(appeal_json(stored)))]
@@ -52,7 +42,7 @@ async def test_it_is_as_the_command_shows_it(ada: Caller, site: Site) -> None:
 
 
 async def test_a_look_and_a_yes_are_kept(ada: Caller, site: Site) -> None:
-    one = f"/appeals/{await the_only(site)}"
+    one = f"/appeals/{await the_only_appeal(site)}"
     assert (await ada("POST", f"{one}/see"))["state"] == "seen"
     assert (await ada("POST", f"{one}/see"))["state"] == "seen"
     sent = {"state": "granted", "reason": "fair_enough", "for_minutes": 60, "text": "Have fun."}
@@ -81,7 +71,7 @@ async def test_a_look_and_a_yes_are_kept(ada: Caller, site: Site) -> None:
 async def test_an_answer_without_a_fitting_reason_is_refused(
     ada: Caller, site: Site, sent: dict[str, Any], status: int
 ) -> None:
-    one = f"/appeals/{await the_only(site)}"
+    one = f"/appeals/{await the_only_appeal(site)}"
     await ada("POST", f"{one}/decide", status, json=sent)
     assert (await ada("GET", one))["answers"] == []
 
@@ -91,7 +81,9 @@ async def test_what_is_not_there_is_not_found(ada: Caller, site: Site) -> None:
     await ada("GET", "/appeals/nobody", 404)
     await ada("POST", "/appeals/nobody/see", 404)
     await ada("POST", "/appeals/nobody/decide", 404, json=decision)
-    await ada("GET", f"/appeals/{await the_only(site)}/report", 404)  # a rule closed it, no list
+    await ada(
+        "GET", f"/appeals/{await the_only_appeal(site)}/report", 404
+    )  # a rule closed it, no list
 
 
 async def test_the_inbox_is_told_as_it_changes(client: Client, site: Site) -> None:
@@ -100,7 +92,7 @@ async def test_the_inbox_is_told_as_it_changes(client: Client, site: Site) -> No
         assert stream.content_type == "text/event-stream"
         await comment(stream)
         await send(client, "/ask", name="toys.example", why="school", words="Please.")
-        appeal = await the_only(site)
+        appeal = await the_only_appeal(site)
         await site.appeals.withdraw("home", appeal, "mia", site.now)
         found = await event(stream, "appeal")
     assert (found["id"], found["state"]) == (appeal, "withdrawn")

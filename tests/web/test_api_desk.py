@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -38,17 +37,6 @@ END:VCALENDAR
 @pytest.fixture
 def site() -> Site:
     return Site(Home(None, load_library(())))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        yield made
-
-
-@pytest.fixture
-async def ada(client: Client, site: Site) -> Caller:
-    return await caller(client, site)
 
 
 # --- another age ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.log_db.unknown_devices import save_visitors
 from tests.home import Home
 from tests.household import MIA, TOM, family
-from tests.web.programs import Caller, caller
+from tests.web.programs import Caller
 from tests.web.site import Client, Site
 
 MAC, OTHER, AT = "02:00:00:00:00:09", "02:00:00:00:00:08", "192.0.2.9"
@@ -33,11 +33,6 @@ async def client(site: Site) -> AsyncIterator[Client]:
     save_visitors(site.folder, seen)
     async with site.visited() as made:
         yield made
-
-
-@pytest.fixture
-async def ada(client: Client, site: Site) -> Caller:
-    return await caller(client, site)
 
 
 async def unknown(ada: Caller) -> list[str]:

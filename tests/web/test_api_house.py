@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from copdns.household.check import KnownIds
@@ -12,8 +10,8 @@ from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.log_db.unknown_devices import save_visitors
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
-from tests.web.programs import Caller, caller
-from tests.web.site import Client, Site
+from tests.web.programs import Caller
+from tests.web.site import Site
 
 LISTS = library(
     categories={"games": ["games.example"]},
@@ -24,17 +22,6 @@ LISTS = library(
 @pytest.fixture
 def site() -> Site:
     return Site(Home(family(MIA, TOM), LISTS))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        yield made
-
-
-@pytest.fixture
-async def ada(client: Client, site: Site) -> Caller:
-    return await caller(client, site)
 
 
 async def test_a_rule_counts_and_goes(ada: Caller, site: Site) -> None:

@@ -36,11 +36,6 @@ async def client(site: Site) -> AsyncIterator[Client]:
         yield made
 
 
-@pytest.fixture
-async def ada(client: Client, site: Site) -> Caller:
-    return await caller(client, site)
-
-
 def keep(site: Site, name: str, profile: str = "mia") -> None:
     """Keep a look-up, as the running program does."""
     at = site.now // 300 * 300

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,24 +11,13 @@ from copdns.list_files.load import load_library
 from copdns.model.household import PrivacyMode
 from tests.home import Home
 from tests.web.guardians import log_in, set_up
-from tests.web.programs import Caller, caller
+from tests.web.programs import Caller
 from tests.web.site import Client, Site
 
 
 @pytest.fixture
 def site() -> Site:
     return Site(Home(None, load_library(())))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        yield made
-
-
-@pytest.fixture
-async def ada(client: Client, site: Site) -> Caller:
-    return await caller(client, site)
 
 
 async def test_a_profile_is_as_the_command_shows_it(ada: Caller, site: Site) -> None:

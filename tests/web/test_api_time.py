@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
-from tests.web.programs import Caller, caller
-from tests.web.site import Client, Site
-
-
-@pytest.fixture
-def site() -> Site:
-    return Site()
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        yield made
-
-
-@pytest.fixture
-async def ada(client: Client, site: Site) -> Caller:
-    return await caller(client, site)
+from tests.web.programs import Caller
+from tests.web.site import Site
 
 
 async def test_a_pause_closes_until_its_end(ada: Caller, site: Site) -> None:

@@ -14,7 +14,7 @@ from copdns.appeals.review import DecisionReason
 from copdns.model.times import Pause
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family, library
-from tests.web.site import Client, Site, send, text
+from tests.web.site import Client, Site, send, text, the_only_appeal
 
 ADA = Decider("guardian", "Ada", "a1")
 HOUR = 3600
@@ -30,11 +30,6 @@ def home() -> Home:
 
 
 @pytest.fixture
-def site(home: Home) -> Site:
-    return Site(home)
-
-
-@pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
     async with site.visited() as made:
         await send(made, "/device")
@@ -45,11 +40,6 @@ def code_in(page: str) -> str:
     found = re.search(r'href="/ask\?code=([^"]+)"', page)
     assert found is not None, page
     return found[1]
-
-
-async def the_only(site: Site) -> str:
-    (appeal,) = await site.appeals.appeals("home")
-    return appeal.id
 
 
 async def test_two_steps_from_the_door(client: Client, home: Home, site: Site) -> None:
@@ -72,7 +62,7 @@ async def test_a_yes_opens_it_and_the_page_tells_for_how_long(
     client: Client, home: Home, site: Site
 ) -> None:
     await send(client, "/ask", name="toys.example", why="game", wanted="1h")
-    appeal = await the_only(site)
+    appeal = await the_only_appeal(site)
     parts = site.parts
     await site.appeals.decide(
         "home",
@@ -97,7 +87,7 @@ async def test_a_no_comes_with_its_reason_and_can_be_contested_once(
     client: Client, site: Site
 ) -> None:
     await send(client, "/ask", name="toys.example")
-    appeal = await the_only(site)
+    appeal = await the_only_appeal(site)
     parts = site.parts
     decision = Decision(AppealState.REFUSED, DecisionReason.AGREED_TIME, "Not before the test.")
     await site.appeals.decide(
@@ -113,7 +103,7 @@ async def test_a_no_comes_with_its_reason_and_can_be_contested_once(
 
 async def test_it_can_be_taken_back(client: Client, site: Site) -> None:
     await send(client, "/ask", name="toys.example")
-    appeal = await the_only(site)
+    appeal = await the_only_appeal(site)
     assert "You cancelled this." in await send(client, f"/ask/{appeal}/withdraw")
     assert "You cancelled this." in await send(client, f"/ask/{appeal}/withdraw")
 
@@ -176,7 +166,7 @@ async def test_what_is_no_answer_of_the_form_is_refused(
 
 async def test_nobody_else_reads_or_changes_it(client: Client, site: Site) -> None:
     await send(client, "/ask", name="toys.example", words="A secret.")
-    appeal = await the_only(site)
+    appeal = await the_only_appeal(site)
     for who in ("tom", "192.0.2.200", "203.0.113.66"):
         site.who = who
         status = 403 if who != "tom" else 404
@@ -192,7 +182,7 @@ async def test_another_browser_at_the_same_address_sees_nothing_of_it(
 ) -> None:
     home.ask("mia", "toys.example")
     await send(client, "/ask", name="toys.example", words="A secret.")
-    appeal = await the_only(site)
+    appeal = await the_only_appeal(site)
     client.session.cookie_jar.clear()
     page = await text(client, "/")
     assert "toys.example" not in page

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -22,12 +21,6 @@ HOUR = 3600
 @pytest.fixture
 def site() -> Site:
     return Site(Home(family(MIA, TOM)))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        yield made
 
 
 async def test_being_here_tells_nobody(client: Client, site: Site) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import date
 from io import BytesIO
 
@@ -17,6 +16,8 @@ from tests.home import Home
 from tests.household import MIA, family, library
 from tests.web.guardians import log_in, set_up
 from tests.web.site import HTML, Client, Site, send, text
+
+pytestmark = pytest.mark.logged_in
 
 CALENDAR = "/guardian/calendar"
 ICS = """BEGIN:VCALENDAR
@@ -41,14 +42,6 @@ END:VCALENDAR
 @pytest.fixture
 def site() -> Site:
     return Site(Home(family(MIA), library()))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
-        yield made
 
 
 async def kept(site: Site) -> Calendar:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from tests.home import Home
@@ -15,17 +13,6 @@ from tests.web.site import Client, Site, text
 def home() -> Home:
     lists = library(protected={"child_helpline": ["helpline.example"]})
     return Home(family(MIA, TOM, rules=(block("toys.example", "mia"),)), lists)
-
-
-@pytest.fixture
-def site(home: Home) -> Site:
-    return Site(home)
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        yield made
 
 
 @pytest.mark.parametrize(

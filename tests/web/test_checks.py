@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from copdns.accounts.roles import Role
@@ -14,18 +12,7 @@ from copdns.web.context import ListsState
 from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
 
-
-@pytest.fixture
-def site() -> Site:
-    return Site()
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
-        yield made
+pytestmark = pytest.mark.logged_in
 
 
 def asks(site: Site, who: str, code: str = "k7qf2m9d") -> None:

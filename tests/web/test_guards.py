@@ -14,11 +14,6 @@ from tests.web.site import HTML, Client, Site, text
 
 
 @pytest.fixture
-def site() -> Site:
-    return Site()
-
-
-@pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
     async def busy(_request: web.Request) -> web.Response:
         raise StoreError("household.db: the disk is full")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -20,17 +19,6 @@ from tests.web.site import Client, Site, send, text
 @pytest.fixture
 def home() -> Home:
     return Home(family(MIA, TOM))
-
-
-@pytest.fixture
-def site(home: Home) -> Site:
-    return Site(home)
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        yield made
 
 
 async def test_all_topics_are_on_one_page_whose_name_tells_nothing(client: Client) -> None:

@@ -17,7 +17,7 @@ from copdns.time.schedule import parse_slots
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
 from tests.web.guardians import log_in, set_up
-from tests.web.site import Client, Site, send, text
+from tests.web.site import Client, Site, send, text, the_only_appeal
 
 
 @pytest.fixture
@@ -29,22 +29,12 @@ def home() -> Home:
 
 
 @pytest.fixture
-def site(home: Home) -> Site:
-    return Site(home)
-
-
-@pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
     async with site.visited() as made:
         await send(made, "/device")
         await send(made, "/ask", name="toys.example", why="school", words="For the play.")
         await set_up(site)
         yield made
-
-
-async def the_only(site: Site) -> str:
-    (appeal,) = await site.appeals.appeals("home")
-    return appeal.id
 
 
 async def closed_by_the_clock(site: Site) -> None:
@@ -72,7 +62,7 @@ async def test_what_closed_it_is_told_about_the_child_and_once(client: Client, s
 
 async def test_a_yes_opens_it(client: Client, site: Site, home: Home) -> None:
     await log_in(client)
-    appeal = await the_only(site)
+    appeal = await the_only_appeal(site)
     await send(client, f"/guardian/appeals/{appeal}/look")
     assert "A grown-up has seen it." in await text(client, f"/ask/{appeal}")
     await send(
@@ -89,7 +79,7 @@ async def test_a_yes_opens_it(client: Client, site: Site, home: Home) -> None:
 
 async def test_an_answer_without_a_reason_is_refused(client: Client, site: Site) -> None:
     await log_in(client)
-    appeal = await the_only(site)
+    appeal = await the_only_appeal(site)
     for fields in ({"state": "refused"}, {"state": "granted"}, {"state": "open", "reason": "x"}):
         await send(client, f"/guardian/appeals/{appeal}/decide", 400, **fields)
     (found,) = await site.appeals.appeals("home")
@@ -98,7 +88,7 @@ async def test_an_answer_without_a_reason_is_refused(client: Client, site: Site)
 
 async def test_what_is_to_be_talked_about_waits_until_it_was(client: Client, site: Site) -> None:
     await log_in(client)
-    appeal = await the_only(site)
+    appeal = await the_only_appeal(site)
     where = f"/guardian/appeals/{appeal}/decide"
     await send(client, where, state="talk", reason=next(iter(REASONS[AppealState.TALK])))
     page = await text(client, "/guardian/inbox")
@@ -113,7 +103,7 @@ async def test_new_questions_stand_above_those_to_be_talked_about(
     client: Client, site: Site
 ) -> None:
     await log_in(client)
-    where = f"/guardian/appeals/{await the_only(site)}/decide"
+    where = f"/guardian/appeals/{await the_only_appeal(site)}/decide"
     await send(client, where, state="talk", reason="needs_talk")
     overview = await text(client, "/guardian/")
     assert "1 request to talk about" in overview
@@ -131,7 +121,7 @@ async def test_what_a_child_disagrees_with_is_somebody_elses_turn(
 ) -> None:
     await set_up(site, "Bo", Role.GUARDIAN)
     await log_in(client)
-    appeal = await the_only(site)
+    appeal = await the_only_appeal(site)
     where = f"/guardian/appeals/{appeal}"
     await send(client, f"{where}/decide", state="refused", reason="costs_money")
     await send(client, f"/ask/{appeal}/disagree", words="It is free.")
@@ -156,7 +146,7 @@ async def test_where_nobody_else_may_answer_it_is_to_be_talked_about(
     client: Client, site: Site
 ) -> None:
     await log_in(client)
-    appeal = await the_only(site)
+    appeal = await the_only_appeal(site)
     where = f"/guardian/appeals/{appeal}"
     await send(client, f"{where}/decide", state="refused", reason="costs_money")
     await send(client, f"/ask/{appeal}/disagree", words="It is free.")
@@ -168,7 +158,7 @@ async def test_where_nobody_else_may_answer_it_is_to_be_talked_about(
 
 async def test_no_reason_is_chosen_beforehand_for_a_no(client: Client, site: Site) -> None:
     await log_in(client)
-    page = await text(client, f"/guardian/appeals/{await the_only(site)}")
+    page = await text(client, f"/guardian/appeals/{await the_only_appeal(site)}")
     no = page.partition('id="reason-refused"')[2].partition("</select>")[0]
     assert " selected" not in no
     assert no.index('<option value="">') < no.index('<option value="not_yet_for_age">')
@@ -176,7 +166,7 @@ async def test_no_reason_is_chosen_beforehand_for_a_no(client: Client, site: Sit
 
 @pytest.mark.parametrize("action", ["look", "decide"])
 async def test_nobody_decides_who_is_not_logged_in(client: Client, site: Site, action: str) -> None:
-    appeal = await the_only(site)
+    appeal = await the_only_appeal(site)
     await send(client, f"/guardian/appeals/{appeal}/{action}", 401, state="granted")
     await log_in_as(client, site, Role.AUDITOR)
     await send(client, f"/guardian/appeals/{appeal}/{action}", 403, state="granted")
@@ -191,7 +181,7 @@ async def log_in_as(client: Client, site: Site, role: Role) -> None:
 
 async def test_looking_at_the_page_alone_changes_nothing(client: Client, site: Site) -> None:
     await log_in(client)
-    appeal = await the_only(site)
+    appeal = await the_only_appeal(site)
     await text(client, f"/guardian/appeals/{appeal}")
     (found,) = await site.appeals.appeals("home")
     assert found.seen is None
@@ -220,7 +210,7 @@ async def test_what_a_yes_does_not_open_is_told_to_both(client: Client, site: Si
     """The rule against toys.example is lifted; at night it stays closed, and nobody is misled."""
     await closed_by_the_clock(site)
     await log_in(client)
-    appeal = await the_only(site)
+    appeal = await the_only_appeal(site)
     page = await text(client, f"/guardian/appeals/{appeal}")
     assert "Also blocked by" in page
     assert "This stays blocked too, unless you lift it below." in page
@@ -240,7 +230,7 @@ async def test_a_yes_can_open_what_else_closes_it(client: Client, site: Site) ->
     """One evening, one question, one answer: no child has to ask twice for one name."""
     await closed_by_the_clock(site)
     await log_in(client)
-    appeal = await the_only(site)
+    appeal = await the_only_appeal(site)
     where, yes = f"/guardian/appeals/{appeal}/decide", {"state": "granted", "besides": "on"}
     page = await send(client, where, 400, **yes, lasts="always", reason="fair_enough")
     assert "choose a time" in page
@@ -253,7 +243,7 @@ async def test_a_yes_can_open_what_else_closes_it(client: Client, site: Site) ->
 
 async def test_where_a_yes_opens_all_nothing_else_is_named(client: Client, site: Site) -> None:
     await log_in(client)
-    appeal = await the_only(site)
+    appeal = await the_only_appeal(site)
     assert "Also blocked by" not in await text(client, f"/guardian/appeals/{appeal}")
     where = f"/guardian/appeals/{appeal}/decide"
     await send(client, where, state="granted", lasts="1h", reason="fair_enough")
@@ -296,7 +286,7 @@ async def test_the_page_tells_since_when_a_rule_is_there(client: Client, site: S
     )
     await site.follow()
     await log_in(client)
-    page = await text(client, f"/guardian/appeals/{await the_only(site)}")
+    page = await text(client, f"/guardian/appeals/{await the_only_appeal(site)}")
     assert "Rule added on " in page
     assert "After school." in page
 
@@ -305,7 +295,7 @@ async def test_a_yes_can_be_for_fewer_minutes_than_were_asked_for(
     client: Client, site: Site, home: Home
 ) -> None:
     await log_in(client)
-    where = f"/guardian/appeals/{await the_only(site)}"
+    where = f"/guardian/appeals/{await the_only_appeal(site)}"
     assert 'value="10min"' in await text(client, where)
     await send(client, f"{where}/decide", state="granted", lasts="10min", reason="trial")
     (found,) = await site.appeals.appeals("home")
@@ -329,7 +319,7 @@ async def test_a_length_that_is_none_changes_nothing(
     client: Client, site: Site, lasts: str
 ) -> None:
     await log_in(client)
-    where = f"/guardian/appeals/{await the_only(site)}/decide"
+    where = f"/guardian/appeals/{await the_only_appeal(site)}/decide"
     await send(client, where, 400, state="granted", lasts=lasts, reason="trial")
     (found,) = await site.appeals.appeals("home")
     assert found.state is AppealState.OPEN

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from copdns.accounts.roles import Role
@@ -17,6 +15,8 @@ from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
 from tests.web.test_log import keep, row
 
+pytestmark = pytest.mark.logged_in
+
 HERE = "/guardian/lists"
 
 
@@ -24,14 +24,6 @@ HERE = "/guardian/lists"
 def site() -> Site:
     lists = library(categories={"games": ["games.example", "play.example"]}, services={"tube": []})
     return Site(Home(family(MIA), lists))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
-        yield made
 
 
 async def test_each_list_tells_what_it_is_and_what_it_caught(client: Client, site: Site) -> None:

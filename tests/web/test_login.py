@@ -12,11 +12,6 @@ from tests.web.site import HTML, Client, Site, send, text
 
 
 @pytest.fixture
-def site() -> Site:
-    return Site()
-
-
-@pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
     async with site.visited() as made:
         await set_up(site)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 
@@ -40,12 +39,6 @@ def site() -> Site:
     house = replace(house, profiles=(*house.profiles, THIRD))
     lists = library(categories={"games": ["games.example"], "gambling": ["bets.example"]})
     return Site(Home(house, lists))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        yield made
 
 
 def plain(page: str) -> str:

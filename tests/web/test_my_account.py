@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import pyotp
 import pytest
@@ -13,25 +12,14 @@ from copdns.accounts.roles import Permission, Role
 from tests.web.guardians import PASSWORD, log_in, set_up
 from tests.web.site import HTML, Client, Site, send, text
 
+pytestmark = pytest.mark.logged_in
+
 OTHER = "eight brown teapots"
 HOSTILE = "<script>alert(1)</script>"
 POSTS = (
     *("password", "factor", "factor/remove"),
     *("sessions", "tokens", "tokens/remove"),
 )
-
-
-@pytest.fixture
-def site() -> Site:
-    return Site()
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
-        yield made
 
 
 def session(client: Client) -> str:

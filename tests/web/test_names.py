@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -14,6 +13,8 @@ from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
+
+pytestmark = pytest.mark.logged_in
 
 NAMES = "/guardian/names"
 CLUB = {"name": "Club chat", "names": "club.example\n=voice.example", "contact": "strangers"}
@@ -32,14 +33,6 @@ REMOVED = {
 @pytest.fixture
 def site() -> Site:
     return Site(Home(family(MIA, TOM), library(services={"videos": ["videos.example"]})))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
-        yield made
 
 
 async def kept(site: Site) -> Household:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from copdns.accounts.account import Account
 from copdns.accounts.passwords import hash_password
 from copdns.accounts.roles import Role
 from copdns.list_files.load import load_library
-from copdns.model.household import Band, Household, Profile
+from copdns.model.household import Band, Household
 from copdns.privacy.retention import LogRow
 from copdns.web.desk.person.people import id_for
 from copdns.web.routes import ROUTES
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, family
-from tests.web.guardians import PASSWORD, log_in, set_up
-from tests.web.site import Client, Site, send, text
+from tests.web.guardians import PASSWORD
+from tests.web.site import Client, Site, send, stored_profile, text
+
+pytestmark = pytest.mark.logged_in
 
 SHIPPED = load_library(())  # presets name what ships
 HASH = hash_password(PASSWORD)
@@ -27,27 +27,6 @@ PARTS = ("", "/open", "/closed", "/search", "/preset", "/rules", "/kept")
 @pytest.fixture
 def home() -> Home:
     return Home(family(MIA, TOM), SHIPPED)
-
-
-@pytest.fixture
-def site(home: Home) -> Site:
-    return Site(home)
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
-        yield made
-
-
-async def stored(site: Site, profile: str = "mia") -> Profile:
-    house = await site.store.household("home")
-    assert house is not None
-    found = house.profile(profile)
-    assert found is not None
-    return found
 
 
 async def test_everybody_is_there_with_an_age(client: Client) -> None:
@@ -70,7 +49,7 @@ async def test_somebody_new_starts_with_what_is_fair_for_the_age(
 ) -> None:
     page = await send(client, "/guardian/people", name="  Somebody  New ", band="10-12")
     assert "Somebody New" in page
-    new = await stored(site, "somebody-new")
+    new = await stored_profile(site, "somebody-new")
     assert (new.band, new.privacy, new.bypass) == (Band.TO_12, "blocked", True)
     house = await site.store.household("home")
     assert house is not None
@@ -115,11 +94,11 @@ async def test_name_and_answers_can_be_changed(client: Client, site: Site) -> No
     fields = {"name": "Mia M", "block_mode": "page", "max_ttl": "30"}
     page = await send(client, "/guardian/people/mia/answers", **fields)
     assert "Mia M" in page
-    mia = await stored(site)
+    mia = await stored_profile(site)
     assert (mia.name, mia.block_mode, mia.max_ttl) == ("Mia M", "page", 30)
     for wrong in ({"block_mode": "x"}, {"max_ttl": "0"}, {"max_ttl": "soon"}, {"name": ""}):
         await send(client, "/guardian/people/mia/answers", 400, **{**fields, **wrong})
-    assert await stored(site) == mia
+    assert await stored_profile(site) == mia
 
 
 async def test_who_is_removed_goes_with_all_that_was_kept(client: Client, site: Site) -> None:
@@ -127,7 +106,7 @@ async def test_who_is_removed_goes_with_all_that_was_kept(client: Client, site: 
     site.log.add(row_of("tom", "toys.example"))
     site.log.flush()
     await send(client, "/guardian/people/mia/remove", 400, heir="tom")  # nobody was sure
-    assert (await stored(site)).name == "Mia"
+    assert (await stored_profile(site)).name == "Mia"
     page = await send(client, "/guardian/people/mia/remove", sure="on", heir="tom")
     assert "/guardian/people/mia" not in page
     house = await site.store.household("home")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -11,14 +10,15 @@ import pytest
 from copdns.accounts.account import Account, NoticeKind, ViewedPart
 from copdns.accounts.roles import Permission, Role
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
-from copdns.model.household import Band, PrivacyMode, Profile
+from copdns.model.household import Band, PrivacyMode
 from copdns.model.verdict import Action, Reason
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.store.household_db.looks import Notices
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, block, family, library
-from tests.web.guardians import log_in, set_up
-from tests.web.site import Client, Site, send, text
+from tests.web.site import Client, Site, send, stored_profile, text
+
+pytestmark = pytest.mark.logged_in
 
 DAY = 86_400
 
@@ -31,22 +31,6 @@ def site() -> Site:
     )
     lists = library(protected={"health_emergency_rights": ["clinic.example"]})
     return Site(Home(family(MIA, TOM, ADA, rules=rules), lists))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
-        yield made
-
-
-async def stored(site: Site, profile: str = "mia") -> Profile:
-    house = await site.store.household("home")
-    assert house is not None
-    found = house.profile(profile)
-    assert found is not None
-    return found
 
 
 def row(profile: str, qname: str, reason: str = "default") -> LogRow:
@@ -67,21 +51,21 @@ async def fetched(client: Client, profile: str = "mia") -> dict[str, object]:
 async def test_a_mode_is_kept_and_the_child_reads_of_it(client: Client, site: Site) -> None:
     await send(client, "/device")
     await send(client, "/guardian/people/mia/kept", mode="off")
-    assert (await stored(site)).privacy is PrivacyMode.OFF
+    assert (await stored_profile(site)).privacy is PrivacyMode.OFF
     assert "what's recorded about you" in await text(client, "/rules")
 
 
 @pytest.mark.parametrize("mode", ["full", "", "everything"])
 async def test_no_other_mode_can_be_set(client: Client, site: Site, mode: str) -> None:
     await send(client, "/guardian/people/mia/kept", 400, mode=mode)
-    assert await stored(site) == MIA
+    assert await stored_profile(site) == MIA
 
 
 async def test_a_full_log_of_a_small_child_begins_and_the_others_hear(
     client: Client, site: Site
 ) -> None:
     await send(client, "/guardian/people/mia/full-log", days="2")
-    full = (await stored(site)).full_log
+    full = (await stored_profile(site)).full_log
     assert full is not None
     assert (full.start, full.end) == (site.now, site.now + 2 * DAY)
     (notice,) = [
@@ -90,7 +74,7 @@ async def test_a_full_log_of_a_small_child_begins_and_the_others_hear(
     assert (notice.about, notice.author) == ("mia", "Ada")
     await send(client, "/guardian/people/mia/full-log/stop")
     await send(client, "/guardian/people/mia/full-log/stop")
-    assert (await stored(site)).full_log is None
+    assert (await stored_profile(site)).full_log is None
     # Once in 30 days, though it was stopped.
     await send(client, "/guardian/people/mia/full-log", 400, days="1")
     assert "once in 30 days" in await text(client, "/guardian/people/mia/kept")
@@ -98,7 +82,7 @@ async def test_a_full_log_of_a_small_child_begins_and_the_others_hear(
 
 async def test_one_of_a_teenager_is_announced_a_day_before(client: Client, site: Site) -> None:
     page = await send(client, "/guardian/people/tom/full-log", days="7")
-    full = (await stored(site, "tom")).full_log
+    full = (await stored_profile(site, "tom")).full_log
     assert full is not None
     assert full.start == site.now + DAY
     assert "Announced" in page
@@ -109,20 +93,20 @@ async def test_from_16_on_there_is_none_without_consent(client: Client, site: Si
     assert "needs the consent of" in await text(client, "/guardian/people/tom/kept")
     page = await send(client, "/guardian/people/tom/full-log", days="1")
     assert "Asked Tom on " in page
-    tom = await stored(site, "tom")
+    tom = await stored_profile(site, "tom")
     assert (tom.band, tom.full_log) == (Band.TO_17, None)
 
 
 @pytest.mark.parametrize("days", ["0", "8", "", "-1", "1.5", "x"])
 async def test_it_lasts_seven_days_at_most(client: Client, site: Site, days: str) -> None:
     await send(client, "/guardian/people/mia/full-log", 400, days=days)
-    assert (await stored(site)).full_log is None
+    assert (await stored_profile(site)).full_log is None
 
 
 async def test_choosing_a_mode_ends_it(client: Client, site: Site) -> None:
     await send(client, "/guardian/people/mia/full-log", days="2")
     await send(client, "/guardian/people/mia/kept", mode="counts")
-    assert (await stored(site)).full_log is None
+    assert (await stored_profile(site)).full_log is None
     (*_, line) = await site.store.changes("home")
     assert line.author == "Ada"
 
@@ -209,7 +193,7 @@ async def test_a_program_neither_erases_nor_removes(client: Client, site: Site) 
         path = f"/guardian/people/mia/{action}"
         reply = await client.post(path, data={"sure": "on", "days": "1"}, headers=headers)
         assert reply.status == 403, action
-    assert await stored(site) == MIA
+    assert await stored_profile(site) == MIA
 
 
 async def test_an_adult_takes_the_own_file_and_nothing_is_hidden_in_it(

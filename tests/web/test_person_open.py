@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
 
 from copdns.accounts.roles import Role
-from copdns.model.household import Profile
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
 from tests.web.guardians import log_in, set_up
-from tests.web.site import Client, Site, send, text
+from tests.web.site import Client, Site, send, stored_profile, text
+
+pytestmark = pytest.mark.logged_in
 
 OPEN = "/guardian/people/mia/open"
 TAGS = "/guardian/people/mia/tags"
@@ -24,35 +24,19 @@ def site() -> Site:
     return Site(Home(family(MIA, TOM, rules=rules), library(categories={"music": ["m.example"]})))
 
 
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
-        yield made
-
-
-async def stored(site: Site, profile: str = "mia") -> Profile:
-    house = await site.store.household("home")
-    assert house is not None
-    found = house.profile(profile)
-    assert found is not None
-    return found
-
-
 @pytest.mark.parametrize("kind", ["always", "homework"])
 async def test_something_is_opened_and_taken_off(client: Client, site: Site, kind: str) -> None:
     for _ in range(2):  # twice is harmless
         await send(client, f"{OPEN}/{kind}", what="category:music", names="radio.example")
-    assert [str(each) for each in getattr(await stored(site), kind)] == [
+    assert [str(each) for each in getattr(await stored_profile(site), kind)] == [
         "category:music",
         "radio.example",
     ]
     assert "radio.example" in await text(client, OPEN)
     for _ in range(2):
         await send(client, f"{OPEN}/{kind}/remove", subject="category:music")
-    assert [str(each) for each in getattr(await stored(site), kind)] == ["radio.example"]
-    assert (await stored(site, "tom")).always == ()
+    assert [str(each) for each in getattr(await stored_profile(site), kind)] == ["radio.example"]
+    assert (await stored_profile(site, "tom")).always == ()
 
 
 @pytest.mark.parametrize(
@@ -63,7 +47,7 @@ async def test_what_means_nothing_opens_nothing(
 ) -> None:
     await send(client, f"{OPEN}/always", 400, **fields)
     await send(client, f"{OPEN}/never", 404, names="radio.example")
-    assert await stored(site) == MIA
+    assert await stored_profile(site) == MIA
 
 
 async def test_a_tag_comes_and_goes_and_tells_who_shares_it(client: Client, site: Site) -> None:
@@ -72,10 +56,10 @@ async def test_a_tag_comes_and_goes_and_tells_who_shares_it(client: Client, site
     assert "used by 1 rule or schedule" in page
     for _ in range(2):
         await send(client, TAGS, tag="#Pupils")
-    assert (await stored(site)).tags == {"children", "pupils"}
+    assert (await stored_profile(site)).tags == {"children", "pupils"}
     for _ in range(2):
         await send(client, TAGS, tag="pupils", remove="1")
-    assert (await stored(site)).tags == {"children"}
+    assert (await stored_profile(site)).tags == {"children"}
     for tag in ("", "two words", "<b>"):
         await send(client, TAGS, 400, tag=tag)
 
@@ -107,4 +91,4 @@ async def test_only_guardians_change_it(client: Client, site: Site, path: str) -
     await log_in(client, "Bo")
     await send(client, path, 403, **fields)
     assert "New tag" not in await text(client, OPEN)
-    assert await stored(site) == MIA
+    assert await stored_profile(site) == MIA

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -14,8 +13,9 @@ from copdns.policy.decide import explain
 from copdns.web.wording import STEPS
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
-from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
+
+pytestmark = pytest.mark.logged_in
 
 RULES = "/guardian/people/mia/rules"
 HOSTILE = (
@@ -39,14 +39,6 @@ def site() -> Site:
     )
     mia = replace(MIA, categories=frozenset({"games"}))
     return Site(Home(family(mia, TOM, rules=rules), lists))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
-        yield made
 
 
 def marks_off(page: str) -> str:

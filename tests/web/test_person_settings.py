@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from copdns.accounts.roles import Role
 from copdns.household.presets import apply
 from copdns.list_files.load import bundled_presets, load_library
-from copdns.model.household import Band, Contact, Default, Profile, RuleAction
+from copdns.model.household import Band, Contact, Default, RuleAction
 from copdns.web.desk.activity.collateral import by_contact
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.guardians import log_in, set_up
-from tests.web.site import Client, Site, send, text
+from tests.web.site import Client, Site, send, stored_profile, text
+
+pytestmark = pytest.mark.logged_in
 
 SHIPPED = load_library(())
 CLOSED, PRESET = "/guardian/people/mia/closed", "/guardian/people/mia/preset"
@@ -23,22 +23,6 @@ CLOSED, PRESET = "/guardian/people/mia/closed", "/guardian/people/mia/preset"
 @pytest.fixture
 def site() -> Site:
     return Site(Home(family(MIA, TOM), SHIPPED))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
-        yield made
-
-
-async def stored(site: Site, profile: str = "mia") -> Profile:
-    house = await site.store.household("home")
-    assert house is not None
-    found = house.profile(profile)
-    assert found is not None
-    return found
 
 
 async def test_a_category_closes_within_the_next_look(client: Client, site: Site) -> None:
@@ -61,7 +45,7 @@ async def test_what_else_stops_is_told_before_anything_is_kept(client: Client, s
     page = await send(client, CLOSED, service="youtube", default="allow", security="on")
     assert "This will also stop working" in page
     assert "YouTube Kids" in page
-    assert (await stored(site)).services == frozenset()
+    assert (await stored_profile(site)).services == frozenset()
     await send(
         client,
         CLOSED,
@@ -71,7 +55,7 @@ async def test_what_else_stops_is_told_before_anything_is_kept(client: Client, s
         sure="on",
         keep="youtubei.googleapis.com",
     )
-    assert (await stored(site)).services == {"youtube"}
+    assert (await stored_profile(site)).services == {"youtube"}
     house = await site.store.household("home")
     assert house is not None
     (rule,) = house.rules
@@ -107,7 +91,7 @@ async def test_what_staying_open_means_is_said(client: Client) -> None:
 
 async def test_a_form_says_all_of_it(client: Client, site: Site) -> None:
     await send(client, CLOSED, contact="strangers", bypass="on", default="allowlist", sure="on")
-    mia = await stored(site)
+    mia = await stored_profile(site)
     assert (mia.contacts, mia.bypass, mia.default, mia.security) == (
         {Contact.STRANGERS},
         True,
@@ -132,14 +116,14 @@ async def test_what_is_not_known_changes_nothing(
 ) -> None:
     page = await send(client, CLOSED, 400, **fields)
     assert "<b>" not in page
-    assert await stored(site) == MIA
+    assert await stored_profile(site) == MIA
 
 
 async def test_youtube_is_chosen_in_three_ways(client: Client, site: Site) -> None:
     for mode in ("strict", "moderate", "off"):
         fields = {"engine-youtube": mode, "engine-google": "strict"}
         await send(client, "/guardian/people/mia/search", **fields)
-        found = dict((await stored(site)).safe_search)
+        found = dict((await stored_profile(site)).safe_search)
         assert found == {"google": "strict"} | ({} if mode == "off" else {"youtube": mode})
     await send(client, "/guardian/people/mia/search", 400, **{"engine-google": "wild"})
 
@@ -166,7 +150,7 @@ async def test_the_age_that_holds_is_marked(client: Client) -> None:
 
 async def test_taking_it_over_makes_these_and_no_times_unasked(client: Client, site: Site) -> None:
     await send(client, PRESET, band="10-12")
-    mia = await stored(site)
+    mia = await stored_profile(site)
     assert (mia.band, mia.bypass, "gambling" in mia.categories) == (Band.TO_12, True, True)
     house = await site.store.household("home")
     assert house is not None
@@ -177,26 +161,26 @@ async def test_taking_it_over_makes_these_and_no_times_unasked(client: Client, s
 
 async def test_the_age_can_change_alone(client: Client, site: Site) -> None:
     await send(client, PRESET, band="10-12", only_age="on")
-    assert (await stored(site)).band is Band.TO_12
-    assert not (await stored(site)).categories
+    assert (await stored_profile(site)).band is Band.TO_12
+    assert not (await stored_profile(site)).categories
 
 
 async def test_a_lower_age_from_13_on_is_announced(client: Client, site: Site) -> None:
     page = await send(client, "/guardian/people/tom/preset", band="10-12", only_age="on")
-    tom = await stored(site, "tom")
+    tom = await stored_profile(site, "tom")
     assert tom.band is Band.TO_15
     assert tom.band_change is not None
     assert tom.band_change.at == site.now + 86_400
     assert "Announced" in page
     await send(client, "/guardian/people/tom/preset", band="13-15", only_age="on")
-    assert (await stored(site, "tom")).band_change is None
+    assert (await stored_profile(site, "tom")).band_change is None
 
 
 async def test_the_rules_of_a_lower_age_wait_for_the_announcement(
     client: Client, site: Site
 ) -> None:
     page = await send(client, "/guardian/people/tom/preset", band="10-12")
-    tom = await stored(site, "tom")
+    tom = await stored_profile(site, "tom")
     assert not tom.categories
     assert tom.privacy == "counts"
     proposal = await site.parts.proposals.of("home", "tom")
@@ -205,14 +189,14 @@ async def test_the_rules_of_a_lower_age_wait_for_the_announcement(
     assert "Announced" in page
     site.home.clock.wait(86_401)
     await send(client, "/guardian/people/tom/preset", band="10-12")
-    assert "gambling" in (await stored(site, "tom")).categories
+    assert "gambling" in (await stored_profile(site, "tom")).categories
     assert await site.parts.proposals.of("home", "tom") is None
 
 
 async def test_a_proposal_switches_nothing_and_both_can_read_it(client: Client, site: Site) -> None:
     page = await send(client, "/guardian/people/mia/propose", band="10-12", days="30")
     assert "Nothing changes automatically" in page
-    assert await stored(site) == MIA
+    assert await stored_profile(site) == MIA
     await send(client, "/device")
     child = await text(client, "/rules")
     assert "New rules are planned from" in child
@@ -234,7 +218,7 @@ async def test_on_its_day_the_desk_reminds_until_it_is_decided(client: Client, s
     )
     await site.parts.proposals.remind(site.now)
     assert "The planned change for Mia is due." in await text(client, "/guardian/notices")
-    assert await stored(site) == MIA
+    assert await stored_profile(site) == MIA
     await send(client, PRESET, band="10-12")
     assert "was planned for" not in await text(client, "/guardian/")
 
@@ -254,7 +238,7 @@ async def test_two_who_disagree_get_what_is_fair_for_the_age(client: Client, sit
     page = await send(client, CLOSED, default="allowlist", category="gambling", sure="on")
     assert "You and another guardian chose different settings." in page
     fair = apply(bundled_presets()[Band.TO_9], MIA)
-    mia = await stored(site)
+    mia = await stored_profile(site)
     assert mia.categories == fair.categories
     assert mia.default is Default.ALLOWLIST  # on which they agree
     page = await send(client, CLOSED, default="allowlist", sure="on")

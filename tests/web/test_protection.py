@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -17,12 +16,6 @@ from tests.web.site import HTML, Client, Site, text
 @pytest.fixture
 def site() -> Site:
     return Site(hosts=["127.0.0.1"])
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        yield made
 
 
 async def begun(client: Client) -> str:

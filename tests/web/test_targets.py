@@ -14,6 +14,8 @@ from copdns.config import EventSettings, Webhook
 from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
 
+pytestmark = pytest.mark.logged_in
+
 TARGETS = "/guardian/targets"
 
 
@@ -33,19 +35,6 @@ class Hearing:
         self.arrived.set()
         await self.wait.wait()
         return web.Response(status=200 if request.path == "/secret-path" else 500)
-
-
-@pytest.fixture
-def site() -> Site:
-    return Site()
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
-        yield made
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -23,6 +22,8 @@ from tests.household import ADA, MIA, TOM, family, library
 from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
 
+pytestmark = pytest.mark.logged_in
+
 TIME = "/guardian/time/mia"
 GAMES = Topic(TopicKind.CATEGORY, "games")
 BEDTIME = Schedule("mia-bedtime", "mia", parse_slots("daily 21:00-07:00"), note="Sleep well.")
@@ -36,19 +37,6 @@ SUNDAY = date(2026, 3, 29)  # today, in tests
 def home() -> Home:
     written = family(MIA, TOM, ADA, schedules=(BEDTIME, TOMS, EVERYONES), budgets=(MINUTES,))
     return Home(written, library(categories={"games": ["play.example"]}))
-
-
-@pytest.fixture
-def site(home: Home) -> Site:
-    return Site(home)
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        await set_up(site)
-        await log_in(made)
-        yield made
 
 
 async def stored(site: Site) -> Household:

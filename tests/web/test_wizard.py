@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -31,12 +30,6 @@ HOSTILE = "<script>alert(1)</script>"
 @pytest.fixture
 def site() -> Site:
     return Site(Home(family(MIA), LIBRARY))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with site.visited() as made:
-        yield made
 
 
 @pytest.fixture
