@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 import click
@@ -20,6 +21,7 @@ from copdns.model.household import BlockMode, PrivacyMode
 from copdns.model.verdict import Reason
 from copdns.server.metrics import METRICS
 from copdns.web.api.table import OPERATIONS
+from copdns.web.routes import ROUTES
 from tests.rooms import ROOMS
 
 ROOT = Path(__file__).parents[1]
@@ -84,6 +86,83 @@ def test_the_table_of_rooms_says_what_each_folder_says_itself() -> None:
     }
     assert list(told) == [room for room in ROOMS if room not in {"__main__", "config"}]
     assert told == {room: text.partition("\n")[0] for room, text in opens.items()}
+
+
+# What stands in backticks for another thing than a name of the code.
+NO_NAMES = {
+    *("household.db", "log.db", "copdns.yaml"),  # files of a running copdns
+    *("probe.home.arpa", "why.q.home.arpa"),  # domains
+    *("page", "restore"),  # a block mode, a command
+    "../shared/data",  # a folder beside the project
+    *("is_", "has_", "may_"),  # how names begin
+    *("band", "budget", "appeal"),  # words of the API
+    "test_a_listed_name_covers_its_subtree_and_no_more",  # a test's name, as an example
+}
+
+
+@cache
+def paths() -> tuple[str, ...]:
+    """Return the paths of the project's files and of their folders."""
+    folders = ("copdns", "tests", "blocklists", "config", "docs", "scripts", "systemd", "web-ui")
+    found = [ROOT / ".ci" / "run", *ROOT.glob("*.*")]
+    for folder in folders:
+        found += [ROOT / folder, *(ROOT / folder).rglob("*")]
+    return tuple(f"/{path.relative_to(ROOT)}" for path in found)
+
+
+@cache
+def names_of_the_code() -> set[str]:
+    """Return every name that Python files define, alone and as Class.member, and their modules."""
+    found: set[str] = set()
+    for path in (*ROOT.glob("copdns/**/*.py"), *ROOT.glob("tests/**/*.py")):
+        found |= {path.stem, path.parent.name}
+        for owner, name in _defined(ast.parse(path.read_text()), ""):
+            found |= {name, f"{owner}.{name}"}
+    return found
+
+
+def _defined(node: ast.AST, owner: str) -> Iterator[tuple[str, str]]:
+    for each in ast.iter_child_nodes(node):
+        match each:
+            case ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                yield owner, each.name
+                yield from _defined(each, each.name)
+            case ast.Assign() | ast.AnnAssign():
+                for target in each.targets if isinstance(each, ast.Assign) else [each.target]:
+                    if isinstance(target, ast.Name):
+                        yield owner, target.id
+
+
+def is_there(span: str) -> bool:
+    """Tell whether a name in backticks exists: of code, a file, a setting, a route or a command."""
+    if span.startswith(("copdns ", "make ", "python ", "apt ", "/", '"')):
+        return not span.startswith("/") or span in {route.path for route in ROUTES}
+    if "/" in span or span.endswith((".py", ".md", ".yaml", ".toml")):
+        return any(path.endswith(f"/{span.rstrip('/')}") for path in paths())
+    return span.removesuffix("()") in names_of_the_code() or span in settings(Settings)
+
+
+@pytest.mark.parametrize("name", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_every_name_that_developers_read_is_in_the_code(name: str) -> None:
+    spans = set(re.findall(r"`([^`\n]+)`", _without_code((ROOT / name).read_text())))
+    assert sorted(each for each in spans - NO_NAMES if not is_there(each)) == []
+
+
+def test_the_drawings_of_the_architecture_name_files_that_are_there() -> None:
+    drawings = "".join(
+        re.findall(r"^```text.*?^```", page("architecture.md"), re.DOTALL | re.MULTILINE)
+    )
+    files = set(re.findall(r"[\w/]+\.py", drawings))
+    assert sorted(each for each in files if not is_there(each)) == []
+
+
+def test_a_name_that_is_not_in_the_code_is_noticed() -> None:
+    assert is_there("server/answer.py")
+    assert is_there("Resolver.answer")
+    assert is_there("dns.fast_lane")
+    assert is_there("/readyz")
+    assert not is_there("server/question.py")
+    assert not is_there("Resolver.ask_nobody")
 
 
 def test_every_page_that_the_code_names_is_there() -> None:

@@ -1,7 +1,7 @@
 """The command line: `copdns [-c FILE] [--data DIR] COMMAND`.
 
-Each command stands in a module of its own that is imported when it is called, so that a short
-one starts fast.  What goes wrong on purpose (`CopdnsError`) is told in its own words.
+Each command is a module in `commands/` that is imported when it is called, so that short commands
+start fast.  A `CopdnsError` is printed as its own text; other exceptions are bugs.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import click
 
 from copdns import __version__
 from copdns.cli.base import Options
-from copdns.cli.group import Commands, TellingGroup
+from copdns.cli.group import ErrorReportingGroup, LazyCommands
 
-# In the order of the help; those that share a module say which.
+# In the order of the help.  _MODULES: the module, where its name is not the command's.
 COMMANDS = (
     "run",
     "check",
@@ -61,8 +61,8 @@ def _load(name: str) -> click.Command:
 
 
 @click.group(
-    cls=TellingGroup,
-    commands=Commands(COMMANDS, _load),
+    cls=ErrorReportingGroup,
+    commands=LazyCommands(COMMANDS, _load),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(
@@ -89,6 +89,6 @@ def main(context: click.Context, file: Path | None, data: Path | None) -> None:
           copdns rule add allow chess.example --profile mia --note "For the club."
     """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a terminal that lacks a letter gets a stand-in
+        if isinstance(stream, TextIOWrapper):  # a terminal without a letter gets its escape
             stream.reconfigure(errors="backslashreplace")
     context.obj = Options(file, data)

@@ -1,4 +1,4 @@
-"""What every command begins with: the settings that it was started with, and its arguments."""
+"""What all commands share: the options before the command, and types of arguments."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What stands before the command.  file: the settings; data: the folder of the databases."""
+    """The options before the command.  file: the settings; data: the folder of the databases.
+
+    None: not given.
+    """
 
     file: Path | None = None
     data: Path | None = None
@@ -42,9 +45,9 @@ class Options:
         return self.file or DEFAULT_FILE
 
     def settings(self) -> Settings:
-        """Return the settings as they are now; raise ConfigError.
+        """Read the settings file and the environment; raise ConfigError.
 
-        Without a file the defaults hold, changed by the environment.
+        Without a file: the defaults, and what the environment changes.
         """
         from copdns.config import load  # pydantic takes longer to import than many commands run
 
@@ -60,44 +63,44 @@ pass_options = click.make_pass_decorator(Options)
 
 
 def read_text(path: Path, remedy: str) -> str:
-    """Return what a file that someone wrote holds; raise ConfigError."""
+    """Return the text of a file; raise ConfigError, with `remedy` where it cannot be read."""
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise ConfigError(no_text(path)) from None
+        raise ConfigError(not_text_message(path)) from None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; {remedy}") from error
 
 
-def no_text(where: object) -> str:
+def not_text_message(where: object) -> str:
     return f"{where}: not a text file; save it as UTF-8"
 
 
-class Read(click.ParamType):  # type: ignore[type-arg]  # generic in newer click only
-    """An argument that is read by a function which says in words what is wrong with it."""
+class ParsedParam(click.ParamType):  # type: ignore[type-arg]  # generic in newer click only
+    """An argument that a function parses; its ValueError or CopdnsError is the usage error."""
 
-    def __init__(self, name: str, read: Callable[[str], object]) -> None:
+    def __init__(self, name: str, parse: Callable[[str], object]) -> None:
         self.name = name
-        self._read = read
+        self._parse = parse
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> object:
         try:
-            return self._read(value)
+            return self._parse(value)
         except (ValueError, CopdnsError) as error:
             self.fail(str(error), param, ctx)
 
 
-# What is written in a rule or for a device stays text: the functions of `household` read it.
-ID = Read("id", slug)
-NAME = Read("name", domain)
-ADDRESS = Read("address", lambda text: str(address(text)))
-DEVICE_ADDRESS = Read("address", device_address)
-MAC = Read("MAC address", mac_address)
-UPSTREAM = Read("address", lambda text: str(upstream_address(text)))
-MATCHER = Read("name", lambda text: str(parse_matcher(text)))
-TARGET = Read("target", lambda text: str(parse_target(text)))
+# A matcher, target or address stays text: the edits in `household/` parse it again.
+ID = ParsedParam("id", slug)
+NAME = ParsedParam("name", domain)
+ADDRESS = ParsedParam("address", lambda text: str(address(text)))
+DEVICE_ADDRESS = ParsedParam("address", device_address)
+MAC = ParsedParam("MAC address", mac_address)
+UPSTREAM = ParsedParam("address", lambda text: str(upstream_address(text)))
+MATCHER = ParsedParam("name", lambda text: str(parse_matcher(text)))
+TARGET = ParsedParam("target", lambda text: str(parse_target(text)))
 BAND = click.Choice([str(band) for band in Band])
 
 

@@ -1,4 +1,4 @@
-"""What is different between two households, in lines for people."""
+"""What changed between two households, in lines for people."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from copdns.cli.output import local
+from copdns.cli.output import local_text
 from copdns.cli.time_words import (
     calendar_changes,
     day_start_change,
     failure_changes,
-    timed_text,
+    time_item_text,
 )
 from copdns.model.household import (
     BandChange,
@@ -33,7 +33,7 @@ _MOMENTS = frozenset({"start", "end", "given", "at", "made", "expires", "redeeme
 
 
 class _Part(NamedTuple):
-    """A part of a household.  field: of Household; key: what tells two of them apart."""
+    """One kind of thing in a household.  field: of Household; key: returns its id."""
 
     noun: str
     field: str
@@ -61,85 +61,85 @@ def differences(before: Household, after: Household) -> list[str]:
     """Return a line for each thing that was added, removed or changed; [] when none was."""
     zone = after.timezone
     lines = [
-        f"household: {name}: {_change(getattr(before, name), getattr(after, name), zone)}"
+        f"household: {name}: {_value_change(getattr(before, name), getattr(after, name), zone)}"
         for name in _OWN_FIELDS
         if getattr(before, name) != getattr(after, name)
     ]
-    lines += [f"household: {line}" for line in _times(before, after)]
+    lines += [f"household: {line}" for line in _time_changes(before, after)]
     for part in _PARTS:
         old = {part.key(each): each for each in getattr(before, part.field)}
         new = {part.key(each): each for each in getattr(after, part.field)}
-        lines += _of_part(part, old, new, zone)
+        lines += _part_changes(part, old, new, zone)
     return lines
 
 
-def _times(before: Household, after: Household) -> Iterator[str]:
+def _time_changes(before: Household, after: Household) -> Iterator[str]:
     yield from calendar_changes(before.calendar, after.calendar)
     if before.day_starts != after.day_starts:
         yield day_start_change(before.day_starts, after.day_starts)
     yield from failure_changes(before.failures, after.failures)
 
 
-def _of_part(
+def _part_changes(
     part: _Part, old: Mapping[str, Any], new: Mapping[str, Any], zone: str
 ) -> Iterator[str]:
     noun = part.noun
     for key, value in old.items():
         if key not in new:
-            yield f"{noun} {key} removed: {described(value, zone)}"
+            yield f"{noun} {key} removed: {describe_part(value, zone)}"
     for key, value in new.items():
         if key not in old:
-            yield f"{noun} {key} added: {described(value, zone)}"
-            yield from _announced(noun, key, value, zone)
+            yield f"{noun} {key} added: {describe_part(value, zone)}"
+            yield from _describe_announcements(noun, key, value, zone)
         elif old[key] != value:
-            yield from (f"{noun} {key}: {line}" for line in _fields(old[key], value, zone))
+            yield from (f"{noun} {key}: {line}" for line in _field_changes(old[key], value, zone))
     if [key for key in old if key in new] != [key for key in new if key in old]:
         yield f"{part.field.replace('_', ' ')}: order changed"
 
 
-def _announced(noun: str, key: str, value: object, zone: str) -> Iterator[str]:
-    """Yield what a new profile brings along that must not be overlooked."""
+def _describe_announcements(noun: str, key: str, value: object, zone: str) -> Iterator[str]:
+    """Yield the full log and the change of age group that a new profile comes with."""
     if isinstance(value, Profile):
         for each in (value.full_log, value.band_change):
             if each is not None:
-                yield f"{noun} {key}: {_text(each, zone)}"
+                yield f"{noun} {key}: {_value_text(each, zone)}"
 
 
-def _fields(old: Any, new: Any, zone: str) -> Iterator[str]:
+def _field_changes(old: Any, new: Any, zone: str) -> Iterator[str]:
     for each in fields(new):
         before, after = getattr(old, each.name), getattr(new, each.name)
         if before == after:
             continue
         if each.name == "digest":
-            yield "code: changed"  # what is kept of a code is no business of a terminal
+            yield "code: changed"  # a digest is not for a terminal
             continue
         if each.name in _MOMENTS:
-            before, after = _moment(before, zone), _moment(after, zone)
+            before, after = _moment_text(before, zone), _moment_text(after, zone)
         if each.name == "about":
-            before, after = _subject(before), _subject(after)
-        yield f"{each.name.replace('_', ' ')}: {_change(before, after, zone)}"
+            before, after = _subject_or_everything(before), _subject_or_everything(after)
+        yield f"{each.name.replace('_', ' ')}: {_value_change(before, after, zone)}"
 
 
-def _subject(about: Any) -> Any:
+def _subject_or_everything(about: Any) -> Any:
     return "everything" if about is None else about
 
 
-def _moment(at: float | None, zone: str) -> str:
-    return "none" if at is None else local(at, zone)
+def _moment_text(at: float | None, zone: str) -> str:
+    return "none" if at is None else local_text(at, zone)
 
 
-def _change(before: Any, after: Any, zone: str) -> str:
-    """Return how one field moved: "+" and "-" for what holds several, else old -> new."""
-    many, others = _many(before), _many(after)
+def _value_change(before: Any, after: Any, zone: str) -> str:
+    """Return how a field changed: "+" and "-" for one with several values, else old -> new."""
+    many, others = _split_value(before), _split_value(after)
     if many is None or others is None:
-        return f"{_text(before, zone)} -> {_text(after, zone)}"
-    gone = [f"- {each}" for each in many if each not in others]
-    come = [f"+ {each}" for each in others if each not in many]
-    return ", ".join([*come, *gone]) or "order changed"
+        return f"{_value_text(before, zone)} -> {_value_text(after, zone)}"
+    removed = [f"- {each}" for each in many if each not in others]
+    added = [f"+ {each}" for each in others if each not in many]
+    return ", ".join([*added, *removed]) or "order changed"
 
 
-def _many(value: Any) -> list[str] | None:
-    """Return the parts of a value that holds several, None for a single one."""
+def _split_value(value: Any) -> list[str] | None:
+    """Return the texts of a value that has several parts; None for a single value."""
     if isinstance(value, frozenset):
         return sorted(map(str, value))
     if isinstance(value, tuple) and not isinstance(value, Topic):
@@ -156,22 +156,22 @@ def _part_text(value: Any) -> str:
     return str(value)
 
 
-def _text(value: Any, zone: str) -> str:
+def _value_text(value: Any, zone: str) -> str:
     match value:
         case None | "":
             return "none"
         case bool():
             return "on" if value else "off"
         case FullLog():
-            start, end = local(value.start, zone), local(value.end, zone)
+            start, end = local_text(value.start, zone), local_text(value.end, zone)
             return f"every domain is recorded from {start} to {end}"
         case BandChange():
-            return f"becomes {value.band} on {local(value.at, zone)}"
+            return f"becomes {value.band} on {local_text(value.at, zone)}"
     return str(value)
 
 
-def described(value: object, zone: str) -> str:
-    """Return a part of a household in a few words.  zone: in which its moments are told."""
+def describe_part(value: object, zone: str) -> str:
+    """Return a part of a household in a few words.  zone: IANA name, for its moments."""
     match value:
         case Profile():
             return f"{value.name}, {value.band}"
@@ -188,12 +188,12 @@ def described(value: object, zone: str) -> str:
         case SplitUpstream():
             return ", ".join(value.upstreams)
         case Schedule() | Budget() | Pause() | Grant() | Bonus() | Ticket():
-            return timed_text(value, zone)
+            return time_item_text(value, zone)
     raise TypeError(f"no part of a household: {value!r}")
 
 
 def rule_text(rule: Rule) -> str:
-    """Return what a rule says and for whom, with its note."""
+    """Return what a rule does and for whom, with its note."""
     text = f"{rule.action} {rule.target} for {rule.scope or 'everyone'}"
     extras = [name for name in ("over_security", "unsafe_search") if getattr(rule, name)]
     text = ", ".join([text, *(each.replace("_", " ") for each in extras)])

@@ -1,5 +1,4 @@
-"""What commands say of lists that are fetched: how old they are, and what keeps them from being
-newer."""
+"""What commands say of downloaded lists: how old they are, and why they are not newer."""
 
 from __future__ import annotations
 
@@ -8,12 +7,12 @@ from dataclasses import dataclass
 
 from copdns.as_json.plain import utc
 from copdns.cli.home import Home
-from copdns.cli.output import counted
+from copdns.cli.output import count_text
 from copdns.list_files.choose import ChosenLists, missing_message
 from copdns.lists.download import CopyState
 from copdns.lists.source import Source
 
-NOTHING = (
+NO_DOWNLOADS = (
     "no lists are downloaded (sources.use is none): only the small bundled lists and your own are "
     "used"
 )
@@ -21,17 +20,20 @@ _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """The lists that this household uses.  states: by slug.  now: seconds since the epoch."""
+class ListDownloads:
+    """The lists that this household uses, and their copies here.
+
+    states: by slug.  now: seconds since the epoch.
+    """
 
     chosen: ChosenLists
     states: Mapping[str, CopyState]
     now: float
 
     @classmethod
-    def of(cls, home: Home) -> Fetched:
-        slugs = [each.slug for each in home.chosen.sources]
-        return cls(home.chosen, home.copies.states(slugs), home.now)
+    def of(cls, home: Home) -> ListDownloads:
+        slugs = [each.slug for each in home.chosen_lists.sources]
+        return cls(home.chosen_lists, home.copies.states(slugs), home.now)
 
     def _source(self, slug: str) -> Source | None:
         return next((each for each in self.chosen.sources if each.slug == slug), None)
@@ -41,10 +43,10 @@ class Fetched:
         return source.url if source else ""
 
     def age(self, slug: str) -> str:
-        """Return how long ago a copy was last confirmed; "" for what is not fetched."""
+        """Return how long ago a copy was last confirmed; "" for a list that is not downloaded."""
         state = self.states.get(slug)
         seconds = state.age(self.now) if state else None
-        return "" if seconds is None else for_people(seconds)
+        return "" if seconds is None else duration_text(seconds)
 
     def as_json(self, slug: str) -> dict[str, object]:
         state = self.states.get(slug, CopyState())
@@ -60,7 +62,7 @@ class Fetched:
 
     @property
     def missing(self) -> str:
-        """Say which chosen lists are not here; "" when all are."""
+        """Say which chosen lists have no copy here; "" when all have one."""
         absent = [slug for slug, state in self.states.items() if not state.has_copy]
         return missing_message(absent, len(self.states))
 
@@ -77,30 +79,30 @@ class Fetched:
 
     @property
     def unknown(self) -> str:
-        """Say which names in the settings no list has; "" when all are known."""
+        """Say which names in sources.use are no list; "" when all are lists."""
         if not self.chosen.unknown:
             return ""
         return f"sources.use contains unknown lists: {', '.join(self.chosen.unknown)}"
 
     def errors(self) -> Iterator[str]:
-        """Say why lists could not be fetched, and what is used instead."""
+        """Yield why lists could not be downloaded, and what is used instead."""
         for slug, state in self.states.items():
             if state.error:
-                kept = f"using the copy from {self.age(slug)} ago" if state.has_copy else "not here"
+                use = f"using the copy from {self.age(slug)} ago" if state.has_copy else "not here"
                 tries = f" (failed {state.failures} times in a row)" if state.failures > 1 else ""
-                yield f"{slug}: {kept}: {state.error}{tries}"
+                yield f"{slug}: {use}: {state.error}{tries}"
 
     def lines(self) -> tuple[str, ...]:
-        """Return everything that people should know."""
-        nothing = "" if self.chosen.sources or self.chosen.too_large else NOTHING
-        said = (*self.errors(), self.missing, self.left_out, self.unknown, nothing)
-        return tuple(filter(None, said))
+        """Return all of these that are not empty."""
+        nothing = "" if self.chosen.sources or self.chosen.too_large else NO_DOWNLOADS
+        lines = (*self.errors(), self.missing, self.left_out, self.unknown, nothing)
+        return tuple(filter(None, lines))
 
 
-def for_people(seconds: float) -> str:
-    """Return a stretch of time in its largest unit: `3 days`."""
+def duration_text(seconds: float) -> str:
+    """Return a length of time in its largest unit: `3 days`."""
     for size, unit in _UNITS:
         count = int(seconds // size)
         if count:
-            return counted(count, unit)
+            return count_text(count, unit)
     return f"{int(seconds)} seconds"

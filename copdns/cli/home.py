@@ -1,6 +1,6 @@
-"""The household that a command is about: read it, change it.
+"""The household that a command reads and changes.
 
-Reading creates no file: otherwise root, reading first, would own the databases.
+Reading creates no file: a database that root creates by reading would belong to root.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from copdns.accounts.roles import Actor, Role
 from copdns.app.seed import HOME, seed_household
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
-from copdns.cli.output import safe
+from copdns.cli.output import printable
 from copdns.config import Settings, defaults_of
 from copdns.household.check import KnownIds, no_such
 from copdns.household.file import parse
@@ -59,12 +59,12 @@ AUTHOR = "command line"
 P = ParamSpec("P")
 T = TypeVar("T")
 Edit = Callable[[Household], Household]
-Who = tuple[str, str]  # household and profile
-Used = Mapping[Who, Mapping[str, Minutes]]  # by budget
+ProfileKey = tuple[str, str]  # household and profile
+MinutesByProfile = Mapping[ProfileKey, Mapping[str, Minutes]]  # by budget
 
 
 class Home:
-    """One household with the data that it is judged by."""
+    """One household, with the lists and settings that decide its queries."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -72,54 +72,53 @@ class Home:
 
     @cached_property
     def now(self) -> int:
-        """The moment that the command began, seconds since the epoch, as a running copdns tells
-        the time."""
+        """When the command began, in seconds since the epoch, by the clock of a running copdns."""
         return int(self.clock().wall)
 
     @cached_property
     def clock(self) -> Clock:
-        """The clock, taken for wrong where a running copdns takes it so."""
-        made = Clock(time.time, time.monotonic, clock_is_synchronised)
+        """The clock; wrong where a running copdns takes it for wrong."""
+        clock = Clock(time.time, time.monotonic, clock_is_synchronised)
         try:
-            seen = load_clock(self.folder)
+            last_seen = load_clock(self.folder)
         except StoreError:  # the running copdns believes it then, too
-            seen = None
-        made.adopt(seen, continues=False)
-        if made.is_wrong:  # rarely; else the household need not be read
-            made.adopt(seen, continues_when_wrong([self.household]))
-        return made
+            last_seen = None
+        clock.adopt(last_seen, continues=False)
+        if clock.is_wrong:  # rarely; else the household need not be read
+            clock.adopt(last_seen, continues_when_wrong([self.household]))
+        return clock
 
     @cached_property
-    def library(self) -> Catalogue:
-        return self._library_of(self.chosen)
+    def catalogue(self) -> Catalogue:
+        return self._build_catalogue(self.chosen_lists)
 
     @cached_property
-    def known(self) -> KnownIds:
-        return known_ids(self.library)
+    def known_ids(self) -> KnownIds:
+        return known_ids(self.catalogue)
 
     @cached_property
     def copies(self) -> Copies:
         return Copies(self.folder)
 
     @cached_property
-    def offered(self) -> AvailableLists:
-        """What ships that lists can be chosen from."""
+    def available_lists(self) -> AvailableLists:
+        """The lists that copdns knows, which a household can choose from."""
         return available_lists(read_files(bundled_text))
 
     @cached_property
-    def chosen(self) -> ChosenLists:
-        """The lists of other people that this household uses."""
-        return self._chosen_for(self.household)
+    def chosen_lists(self) -> ChosenLists:
+        """The downloaded lists that this household uses."""
+        return self._choose_for(self.household)
 
-    def _chosen_for(self, *households: Household) -> ChosenLists:
-        slugs = {each.slug for each in self.offered.sources}
+    def _choose_for(self, *households: Household) -> ChosenLists:
+        slugs = {each.slug for each in self.available_lists.sources}
         slugs |= {each.slug for each in self.settings.sources.own}
         known = {slug: each.names for slug, each in self.copies.states(slugs).items()}
         return choose_for(
-            self.settings.sources, self.offered, households, available_memory(), known
+            self.settings.sources, self.available_lists, households, available_memory(), known
         )
 
-    def _library_of(self, chosen: ChosenLists) -> Catalogue:
+    def _build_catalogue(self, chosen: ChosenLists) -> Catalogue:
         return IndexStore(self.folder).read(self._sources_of(chosen))
 
     def _sources_of(self, chosen: ChosenLists) -> tuple[ListSource, ...]:
@@ -127,17 +126,17 @@ class Home:
         return *own_sources(self.settings.lists), *sources_on_disk(chosen, self.copies, states)
 
     @cached_property
-    def waiting(self) -> UncompiledLists | None:
-        """What a copdns that runs answers by until it has compiled `library`; None when it has."""
-        return IndexStore(self.folder).find_uncompiled(self._sources_of(self.chosen))
+    def uncompiled_lists(self) -> UncompiledLists | None:
+        """The older lists that a running copdns uses until `catalogue` is compiled; None: it is."""
+        return IndexStore(self.folder).find_uncompiled(self._sources_of(self.chosen_lists))
 
     @cached_property
     def household(self) -> Household:
-        """The household as stored; where none is yet, as the first start would make it."""
-        return self._stored() or self._first()
+        """The stored household; where there is none yet, what the first start would make."""
+        return self._load_household() or self._make_household()
 
     def profile(self, profile_id: str) -> Profile:
-        """Return a profile, also the built-in one of guests; raise HouseholdError."""
+        """Return a profile, the built-in guest profile included; raise HouseholdError."""
         found = self.household.profile(profile_id)
         if found is None and profile_id == GUEST:
             return guest_profile()
@@ -146,64 +145,63 @@ class Home:
             raise HouseholdError(no_such("profile", profile_id, people))
         return found
 
-    def live(self, now: float | None = None, before: Snapshot | None = None) -> Snapshot:
-        """Return the snapshot that answers queries at a moment.
+    def make_snapshot(self, now: float | None = None, before: Snapshot | None = None) -> Snapshot:
+        """Return the snapshot that answers queries at `now`, in seconds since the epoch.
 
-        before: one of another moment, of which what is the same is taken over.
+        before: one of another moment, whose unchanged parts are used again.
         """
         defaults = defaults_of(self.settings.dns, child_page_url(self.settings.web.port))
         at = self.now if now is None else now
-        readings = self.readings(at)
+        inputs = self.policy_inputs(at)
         household = with_guests(self.household, self.guests, at)
-        return build_snapshot(before, self.library, defaults, [household], at, readings)
+        return build_snapshot(before, self.catalogue, defaults, [household], at, inputs)
 
     @cached_property
     def guests(self) -> tuple[Guest, ...]:
         """Devices assigned for a limited time: guests, and people identified by PIN."""
-        household = self._stored()
+        household = self._load_household()
         if household is None:
             return ()
         return self._read(lambda store: Guests(StoreThread(store)).of(household.id, self.now))
 
-    def guest_leaves(self, after: float) -> float:
-        """Return when the next of them has to go; infinite for never."""
+    def next_guest_end(self, after: float) -> float:
+        """Return when the next guest's time ends after a moment; inf: never."""
         return min((each.until for each in self.guests if each.until > after), default=inf)
 
     @cached_property
     def day(self) -> BudgetDay:
-        """Today, as budgets count it."""
+        """Today, as budgets count days."""
         home = self.household
         return budget_day(self.now, zone_of(home.timezone), home.day_starts)
 
-    def readings(self, at: float) -> PolicyInputs:
-        """Return what is known of the world at a moment.
+    def policy_inputs(self, at: float) -> PolicyInputs:
+        """Return what policies depend on at a moment, besides the household.
 
-        Minutes of use are those that were stored last, and only for a moment of today: what will
-        be used nobody knows.
+        Minutes of use are those stored last, and only for a moment of today: later use is unknown.
         """
-        missing = self.chosen.missing_categories(self.library)
+        missing = self.chosen_lists.missing_categories(self.catalogue)
         # At another moment the clock may be right again, so nobody is told that it is wrong then.
-        known = PolicyInputs(missing_categories=missing, clock_is_wrong=self.is_wrong_at(at))
+        inputs = PolicyInputs(missing_categories=missing, clock_is_wrong=self.is_clock_wrong_at(at))
         if not self.day.start <= at < self.day.end:
-            return known
+            return inputs
         try:
             today, before = self.minutes
         except StoreError:  # the running copdns starts again too, and reports it
-            return known
-        return replace(known, used=today, used_before=before)
+            return inputs
+        return replace(inputs, used=today, used_before=before)
 
-    def is_wrong_at(self, at: float) -> bool:
-        """Tell whether a moment is this one, and the clock is surely wrong."""
+    def is_clock_wrong_at(self, at: float) -> bool:
+        """Tell whether `at` is now, and the clock is certainly wrong."""
         return self.clock.is_wrong and int(at) == self.now
 
     @cached_property
-    def minutes(self) -> tuple[Used, Used]:
-        """The minutes of today and of yesterday, as they were stored last."""
+    def minutes(self) -> tuple[MinutesByProfile, MinutesByProfile]:
+        """The minutes of use of today and of yesterday, as stored last."""
         yesterday = self.day.day - timedelta(days=1)
-        found: dict[date, dict[Who, dict[str, Minutes]]] = {}
+        found: dict[date, dict[ProfileKey, dict[str, Minutes]]] = {}
         for each in self.usage(yesterday):
-            who = each.household, each.profile
-            found.setdefault(each.day, {}).setdefault(who, {})[each.budget] = each.minutes
+            key = each.household, each.profile
+            found.setdefault(each.day, {}).setdefault(key, {})[each.budget] = each.minutes
         return found.get(self.day.day, {}), found.get(yesterday, {})
 
     def usage(self, since: date) -> tuple[Usage, ...]:
@@ -212,102 +210,104 @@ class Home:
 
     @property
     def has_database(self) -> bool:
-        """Tell whether a household may be stored; raise StoreError where that cannot be seen."""
+        """Tell whether there is a database; raise StoreError where that cannot be read."""
         path = self.folder / FILE
         try:
             path.stat()
         except (FileNotFoundError, NotADirectoryError):
             return False
-        except OSError as error:  # a folder that is closed to this user is not an empty one
+        except OSError as error:  # a folder that this user may not read is not an empty one
             raise store_error(path, error) from error
         return True
 
     @property
     def is_stored(self) -> bool:
-        return self._stored() is not None
+        return self._load_household() is not None
 
-    def _stored(self) -> Household | None:
+    def _load_household(self) -> Household | None:
         async def read(store: HouseholdStore) -> Household | None:
-            household_id = await only(store)
+            household_id = await only_household(store)
             return await store.household(household_id) if household_id else None
 
         return self._read(read) if self.has_database else None
 
-    def _first(self) -> Household:
+    def _make_household(self) -> Household:
         if not self.settings.household:
             return Household(HOME, "Home")
         path = Path(self.settings.household)
-        # What is chosen depends on the household, so it is read by what is there in any case.
-        first = known_ids(self._library_of(self._chosen_for()))
+        # Which lists are chosen depends on the household, so its file may name those of any.
+        first = known_ids(self._build_catalogue(self._choose_for()))
         return parse(read_text(path, "see the setting `household`"), str(path), first)
 
     def change(self, what: str, edit: Edit) -> None:
-        """Store an edited household, and say what is different now; raise HouseholdError.
+        """Store an edited household, and print what changed; raise HouseholdError.
 
-        what: for the list of changes, in people's words.
+        what: for the audit log, in people's words.
         """
-        tell(*self.changed(what, edit))
+        print_changes(*self.apply_change(what, edit))
 
-    def changed(self, what: str, edit: Edit) -> tuple[Household, Household]:
-        """Store an edited household; return it as it was and as it is.  Else as `change`."""
-        seen: list[Household] = []
+    def apply_change(self, what: str, edit: Edit) -> tuple[Household, Household]:
+        """Store an edited household; return it before and after.  Raises HouseholdError."""
+        found: list[Household] = []
 
-        def noting(before: Household) -> Household:
-            seen.append(before)
+        def edit_found(before: Household) -> Household:
+            found.append(before)
             return edit(before)
 
-        library = self.library  # before: it opens the database too
+        catalogue = self.catalogue  # first: it opens the database too
 
         async def work(store: HouseholdStore) -> Household:
-            household_id = await self.made_in(store, library)
-            return await store.change(household_id, noting, author=AUTHOR, what=what, now=self.now)
+            household_id = await self.ensure_household(store, catalogue)
+            return await store.change(
+                household_id, edit_found, author=AUTHOR, what=what, now=self.now
+            )
 
         after = self.with_store(work)
-        return seen[0], after
+        return found[0], after
 
-    def redeemed(self, digest: str, profile_id: str) -> tuple[Household, Household]:
-        """Redeem a ticket; return the household as it was and as it is.  Raises HouseholdError."""
-        before, library = self.household, self.library
+    def redeem_ticket(self, digest: str, profile_id: str) -> tuple[Household, Household]:
+        """Redeem a ticket; return the household before and after.  Raises HouseholdError."""
+        before, catalogue = self.household, self.catalogue
 
         async def work(store: HouseholdStore) -> Household:
-            household_id = await self.made_in(store, library)
+            household_id = await self.ensure_household(store, catalogue)
             return await store.redeem(household_id, digest, profile_id, author=AUTHOR, now=self.now)
 
         return before, self.with_store(work)
 
-    async def made_in(self, store: HouseholdStore, library: Catalogue) -> str:
-        """Return the id of the household, which is made first if need be."""
-        await seed_household(store, self.settings, library, self.now)
-        household_id = await only(store)
+    async def ensure_household(self, store: HouseholdStore, catalogue: Catalogue) -> str:
+        """Return the household's id; make the household first, where there is none."""
+        await seed_household(store, self.settings, catalogue, self.now)
+        household_id = await only_household(store)
         assert household_id is not None
         return household_id
 
     def create(self, household: Household) -> None:
-        """Store the first household, and say what it holds."""
+        """Store the first household, and print what it contains."""
         after = self.with_store(lambda store: store.create(household, AUTHOR, self.now))
-        tell(Household(household.id, ""), after)
+        print_changes(Household(household.id, ""), after)
 
     def changes(self, limit: int) -> tuple[Change, ...]:
-        """Return the newest lines of the list of changes, the newest last."""
-        household = self._stored()
+        """Return the newest entries of the audit log, newest last."""
+        household = self._load_household()
         if household is None:
             return ()
         return self._read(lambda store: store.changes(household.id, limit))
 
     def full_logs(self, profile_id: str) -> tuple[FullLog, ...]:
         """Return every full log that was ever granted to a profile."""
-        household = self._stored()
+        household = self._load_household()
         if household is None:
             return ()
         return self._read(lambda store: store.full_logs(household.id, profile_id))
 
-    def look(self, profile: str, *views: ViewedPart) -> None:
-        """Record a view of a person, or of everyone with "", before anything is shown.
+    def record_view(self, profile: str, *views: ViewedPart) -> None:
+        """Record that someone views a person's records, before anything is shown.  "": everyone's.
 
-        They see it on their page, as a view on the dashboard.  If it cannot be recorded, StoreError
-        is raised, and nothing may be shown.
+        The person sees it on their page, as they see views on the dashboard.  If it cannot be
+        recorded, StoreError is raised, and nothing may be shown.
         """
-        household = self._stored()
+        household = self._load_household()
         if household is None:
             return  # nobody is known yet
         people = [each.id for each in household.profiles if profile in ("", each.id)]
@@ -319,9 +319,9 @@ class Home:
             )
 
     def follow_band(self, before: Profile, band: Band, *, rules: bool) -> Proposal | None:
-        """Propose the rules of an age that was just announced, or be done with proposals.
+        """Propose the rules of an age group that was just announced, or end earlier proposals.
 
-        before: the profile as it was.  rules: they are wanted, and not the age alone.
+        before: the profile before the change.  rules: False: only the age group was wanted.
         """
         who = Actor(self.household.id, "", AUTHOR, Role.OWNER)
         return self.with_store(
@@ -331,8 +331,8 @@ class Home:
         )
 
     def erase(self, profile: str) -> None:
-        """Delete what is kept of a person; first comes the line in the list of changes."""
-        household = self._stored()
+        """Delete a person's records; the entry in the audit log is written first."""
+        household = self._load_household()
         if household is not None:
             what = f"profile {profile}: records deleted (lookups, minutes, requests)"
             self.with_store(lambda store: store.note(household.id, AUTHOR, what, self.now))
@@ -346,22 +346,22 @@ class Home:
     def with_store(
         self,
         work: Callable[[HouseholdStore], Awaitable[T]],
-        opened: Callable[[Path], HouseholdStore] = HouseholdStore.open,
+        open_store: Callable[[Path], HouseholdStore] = HouseholdStore.open,
     ) -> T:
-        """Return what some work on the household's database gives; raise StoreError.
+        """Open the household's database, return the result of `work`; raise StoreError.
 
-        opened: opens it for just so long; the usual one makes or migrates it where needed.
+        open_store: opens the database; by default, it is created or migrated where needed.
         """
 
         async def run() -> T:
-            with opened(self.folder) as store:
+            with open_store(self.folder) as store:
                 return await work(store)
 
         return asyncio.run(run())
 
 
-async def only(store: HouseholdStore) -> str | None:
-    """Return the id of the one household, or None; raise HouseholdError where there are more."""
+async def only_household(store: HouseholdStore) -> str | None:
+    """Return the id of the household; None: there is none yet.  HouseholdError: several."""
     ids = await store.households()
     if len(ids) > 1:
         raise HouseholdError(
@@ -374,11 +374,11 @@ async def only(store: HouseholdStore) -> str | None:
     return ids[0] if ids else None
 
 
-def tell(before: Household, after: Household) -> None:
-    """Print what a change made different, line by line."""
+def print_changes(before: Household, after: Household) -> None:
+    """Print what changed, line by line."""
     lines = differences(before, after)
     for line in lines or ["no change: already set"]:
-        click.echo(safe(line))
+        click.echo(printable(line))
 
 
 def pass_home(command: Callable[Concatenate[Home, P], T]) -> Callable[P, T]:

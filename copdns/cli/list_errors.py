@@ -1,4 +1,4 @@
-"""What commands say about confirmed false positives of lists, without who asked."""
+"""What commands say about confirmed false positives of lists; never whose request it was."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.household import HouseholdStore
 
 HEADERS = ("domain", "list", "category", "still listed", "blocked here")
-_TOLD = 5  # lines of `lists status`
+_MAX_LINES = 5  # lines of `lists status`
 
 
-def checked_errors(home: Home) -> tuple[CheckedEntry, ...]:
-    """Return the names, and how they stand by the lists that are here and the rules of now."""
+def check_list_errors(home: Home) -> tuple[CheckedEntry, ...]:
+    """Return the confirmed false positives, checked against the current lists and rules."""
     if not home.has_database:
         return ()
     household = home.household.id
@@ -23,18 +23,18 @@ def checked_errors(home: Home) -> tuple[CheckedEntry, ...]:
     )
     if not errors:
         return ()
-    live = home.live()
-    policies = (live.policy(household, each.id) for each in home.household.profiles)
-    return check_entries(errors, home.library.index, policies, home.now)
+    snapshot = home.make_snapshot()
+    policies = (snapshot.policy(household, each.id) for each in home.household.profiles)
+    return check_entries(errors, home.catalogue.index, policies, home.now)
 
 
-def mistaken_row(each: CheckedEntry) -> tuple[str, ...]:
+def list_error_row(each: CheckedEntry) -> tuple[str, ...]:
     error = each.error
-    return error.name, error.list, error.category, _yes(each.still), _yes(each.closed)
+    return error.name, error.list, error.category, _yes_or_no(each.still), _yes_or_no(each.closed)
 
 
-def mistaken_json(errors: Iterable[CheckedEntry], slug: str = "") -> list[dict[str, object]]:
-    """Return those of a list, or of all with ""."""
+def list_errors_json(errors: Iterable[CheckedEntry], slug: str = "") -> list[dict[str, object]]:
+    """Return the false positives of one list; "": of all."""
     return [
         {**each.error._asdict(), "still": each.still, "closed": each.closed}
         for each in errors
@@ -42,20 +42,20 @@ def mistaken_json(errors: Iterable[CheckedEntry], slug: str = "") -> list[dict[s
     ]
 
 
-def mistaken_lines(errors: Sequence[CheckedEntry]) -> Iterator[str]:
-    """Say what lists name that they should not, for people."""
+def list_error_lines(errors: Sequence[CheckedEntry]) -> Iterator[str]:
+    """Yield a line for each that its list still contains."""
     still = [each for each in errors if each.still]
-    for each in still[:_TOLD]:
+    for each in still[:_MAX_LINES]:
         name, slug = each.error.name, each.error.list
-        then = (
+        state = (
             f"it is blocked for someone: `copdns rule add allow {name}` allows it"
             if each.closed
             else "it stays allowed here"
         )
-        yield f"{slug} contains {name}, a confirmed false positive; {then}"
-    if len(still) > _TOLD:
-        yield f"and {len(still) - _TOLD} more; see `copdns appeal errors`"
+        yield f"{slug} contains {name}, a confirmed false positive; {state}"
+    if len(still) > _MAX_LINES:
+        yield f"and {len(still) - _MAX_LINES} more; see `copdns appeal errors`"
 
 
-def _yes(holds: bool) -> str:
-    return "yes" if holds else "no"
+def _yes_or_no(value: bool) -> str:
+    return "yes" if value else "no"

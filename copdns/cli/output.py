@@ -17,7 +17,7 @@ from copdns.as_json.plain import plain
 Row = Sequence[str]
 T = TypeVar("T")
 
-_LATEST = 253_370_764_800  # the year 9999: a year more would overflow in some zone
+_MAX_MOMENT = 253_370_764_800  # the year 9999: a year more would overflow in some zone
 
 
 def print_json(value: object) -> None:
@@ -26,57 +26,57 @@ def print_json(value: object) -> None:
     click.echo(text.encode())  # JSON is UTF-8, whatever the terminal speaks (RFC 8259 section 8.1)
 
 
-def local(at: float, timezone: str) -> str:
+def local_text(at: float, timezone: str) -> str:
     """Return a moment for people, in the household's zone."""
-    near = min(max(at, 0), _LATEST)
+    near = min(max(at, 0), _MAX_MOMENT)
     return f"{datetime.fromtimestamp(near, ZoneInfo(timezone)):%Y-%m-%d %H:%M}"
 
 
-def safe(text: str) -> str:
-    """Return a text that cannot steer a terminal: people and devices wrote it."""
+def printable(text: str) -> str:
+    """Return a text without control characters: people and devices wrote it."""
     return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)
 
 
-def counted(n: int, noun: str) -> str:
+def count_text(n: int, noun: str) -> str:
     """Return "1 minute" or "5 minutes"."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def table(headers: Row, rows: Sequence[Row]) -> None:
-    """Print rows under headers: with rich on a terminal where it is installed, else aligned."""
-    rows = [[safe(cell) for cell in row] for row in rows]
+def print_table(headers: Row, rows: Sequence[Row]) -> None:
+    """Print rows under headers: with rich on a terminal, where it is installed; else aligned."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     if not (sys.stdout.isatty() and _rich_table(headers, rows)):
-        for line in aligned([[each.upper() for each in headers], *rows]):
+        for line in align([[each.upper() for each in headers], *rows]):
             click.echo(line)
 
 
-def listing(
+def print_listing(
     found: Iterable[T],
     as_json: bool,
     to_json: Callable[[T], object],
     headers: Row,
     row: Callable[[T], Row],
 ) -> None:
-    """Print things one after another: a JSON array of them, or a table with a row for each."""
+    """Print things as a JSON array, or as a table with a row for each."""
     if as_json:
         print_json([to_json(each) for each in found])
     else:
-        table(headers, [row(each) for each in found])
+        print_table(headers, [row(each) for each in found])
 
 
-def pairs(rows: Sequence[tuple[str, str]]) -> None:
-    """Print names and their values, one a line."""
-    for line in aligned([(f"{name}:", safe(value)) for name, value in rows if value]):
+def print_pairs(rows: Sequence[tuple[str, str]]) -> None:
+    """Print names and values, one a line, without those whose value is ""."""
+    for line in align([(f"{name}:", printable(value)) for name, value in rows if value]):
         click.echo(line)
 
 
-def aligned(rows: Sequence[Row]) -> list[str]:
-    """Return rows as lines whose columns begin below each other."""
+def align(rows: Sequence[Row]) -> list[str]:
+    """Return rows as lines with aligned columns."""
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(_padded, row, widths)).rstrip() for row in rows]
+    return ["  ".join(map(_pad, row, widths)).rstrip() for row in rows]
 
 
-def _padded(text: str, width: int) -> str:
+def _pad(text: str, width: int) -> str:
     return text + " " * (width - _width(text))
 
 
@@ -92,8 +92,8 @@ def _rich_table(headers: Row, rows: Sequence[Row]) -> bool:
         from rich.text import Text
     except ImportError:
         return False
-    made = Table(*headers, box=None, pad_edge=False, header_style="bold")
+    grid = Table(*headers, box=None, pad_edge=False, header_style="bold")
     for row in rows:
-        made.add_row(*map(Text, row))  # as Text: square brackets would be taken for markup
-    Console().print(made)
+        grid.add_row(*map(Text, row))  # as Text: square brackets would be taken for markup
+    Console().print(grid)
     return True

@@ -1,4 +1,4 @@
-"""Arguments and options that several commands share, and how people write times in them."""
+"""Arguments and options that several commands share, and how times are written in them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from copdns.cli.base import Options, Read
+from copdns.cli.base import Options, ParsedParam
 from copdns.model.errors import CopdnsError
 from copdns.model.household import Household
 from copdns.model.times import DAY_MINUTES, MOST_NOTE, parse_subject
@@ -72,19 +72,19 @@ def tag_option(command: AnyCommand) -> AnyCommand:
     )(command)
 
 
-def both_given(one: str, other: str) -> click.UsageError:
+def conflict_error(one: str, other: str) -> click.UsageError:
     return click.UsageError(f"{one} and {other} cannot be combined; give one")
 
 
 def scope_of(profile: str, tag: str) -> str:
-    """Return what --profile and --tag mean as the scope of a rule."""
+    """Return --profile or --tag as a scope: a profile's id, "#TAG", or "" for everyone."""
     if profile and tag:
-        raise both_given("--profile", "--tag")
+        raise conflict_error("--profile", "--tag")
     return f"#{tag.removeprefix('#')}" if tag else profile
 
 
-def warn_of_nobody(household: Household, scope: str) -> None:
-    """Say so where nobody has the tag that something is for: it is kept, and does nothing yet."""
+def warn_of_unused_tag(household: Household, scope: str) -> None:
+    """Print a warning where nobody has the tag of a scope."""
     tags = {tag for each in household.profiles for tag in each.tags}
     if scope.startswith("#") and scope[1:] not in tags:
         there = f"; existing tags: {', '.join(sorted(tags))}" if tags else ""
@@ -93,10 +93,10 @@ def warn_of_nobody(household: Household, scope: str) -> None:
         )
 
 
-# --- what times are about, and when ---------------------------------------------------------------
+# --- times and subjects ---------------------------------------------------------------
 
 
-def duration(text: str) -> int:
+def parse_duration(text: str) -> int:
     """Return the minutes of `30m`, `2h`, `1h30m`, `7d`, or of `45`; raise ValueError."""
     found = _DURATION.fullmatch(text.strip().lower())
     if not found or not any(found.groups()):
@@ -107,25 +107,25 @@ def duration(text: str) -> int:
     return days * DAY_MINUTES + hours * 60 + minutes
 
 
-def some_time(text: str) -> int:
+def parse_positive_duration(text: str) -> int:
     """Return the minutes of a duration of one minute and more; raise ValueError."""
-    minutes = duration(text)
+    minutes = parse_duration(text)
     if not minutes:
         raise ValueError(f"{text!r} is too short; write at least 1")
     return minutes
 
 
-def minutes_of_a_day(text: str) -> int:
+def parse_day_minutes(text: str) -> int:
     """Return 1 to 1440 minutes; raise ValueError."""
-    minutes = some_time(text)
+    minutes = parse_positive_duration(text)
     if minutes > DAY_MINUTES:
         raise ValueError(f"{text!r} is more than a day; write at most {DAY_MINUTES}")
     return minutes
 
 
-SUBJECT = Read("subject", parse_subject)
-DURATION = Read("length of time", some_time)
-MINUTES = Read("minutes", minutes_of_a_day)
+SUBJECT = ParsedParam("subject", parse_subject)
+DURATION = ParsedParam("length of time", parse_positive_duration)
+MINUTES = ParsedParam("minutes", parse_day_minutes)
 
 about_option = click.option(
     "--about",
@@ -138,30 +138,30 @@ about_option = click.option(
 grace_option = click.option(
     "--grace",
     metavar="MINUTES",
-    type=Read("minutes", duration),
+    type=ParsedParam("minutes", parse_duration),
     default="0",
     help="Grace period: how long what is in use keeps working when time is up; 0 to 60.",
 )
 
 
-def note(text: str) -> str:
-    """Return why something is so, in a person's words on one line; raise ValueError."""
+def parse_note(text: str) -> str:
+    """Return a note as one line; raise ValueError where it is too long."""
     short = " ".join(text.split())
     if len(short) > MOST_NOTE:
         raise ValueError(f"has {len(short)} characters; shorten it to {MOST_NOTE}")
     return short
 
 
-NOTE = Read("note", note)
+NOTE = ParsedParam("note", parse_note)
 note_option = click.option(
     "--note", metavar="TEXT", type=NOTE, default="", help="The reason; the child can read it."
 )
 
 
-def moment(text: str, timezone: str, now: float, option: str) -> float:
-    """Return what a text means (`when.moment`).
+def parse_moment(text: str, timezone: str, now: float, option: str) -> float:
+    """Return the moment that a text means (`time/moments.py`), in seconds since the epoch.
 
-    option: by which name a text that says no time is refused.
+    option: its name, for the usage error.
     """
     try:
         return moments.parse_moment(text, timezone, now)
@@ -169,17 +169,17 @@ def moment(text: str, timezone: str, now: float, option: str) -> float:
         raise click.BadParameter(str(error), param_hint=option) from None
 
 
-def ending(
+def parse_end(
     lasts: int | None, until: str | None, timezone: str, start: float, now: float
 ) -> float | None:
-    """Return the end that --for (minutes) or --until means; None: neither was given."""
+    """Return the end by --for (minutes) or --until, in seconds since the epoch; None: neither."""
     if lasts is not None and until is not None:
-        raise both_given("--for", "--until")
+        raise conflict_error("--for", "--until")
     if lasts is not None:
         return start + lasts * 60
     if until is None:
         return None
-    end = int(moment(until, timezone, max(start, now), "--until"))
+    end = int(parse_moment(until, timezone, max(start, now), "--until"))
     if end <= max(start, now):
         raise click.BadParameter(
             f"{until!r} is in the past or before the start; choose a later time",

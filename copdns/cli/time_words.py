@@ -1,4 +1,4 @@
-"""Schedules, limits and temporary access in few words.  Never a ticket's code or digest."""
+"""Schedules, limits and temporary access in few words; never a ticket's code or digest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from datetime import date
 
-from copdns.cli.output import counted, local
+from copdns.cli.output import count_text, local_text
 from copdns.household.time_dump import clock_text, stretch_text, stretches
 from copdns.model.times import (
     EVERY_DAY,
@@ -27,14 +27,11 @@ from copdns.time.schedule import slot_text
 
 ANYONE = "anyone with the code"
 
-Timed = Schedule | Budget | Pause | Grant | Bonus | Ticket
+TimeItem = Schedule | Budget | Pause | Grant | Bonus | Ticket
 
 
-def timed_text(value: Timed, zone: str) -> str:
-    """Return it in a line, for a terminal.
-
-    zone: of the household, by its IANA name: moments are told in that.
-    """
+def time_item_text(value: TimeItem, zone: str) -> str:
+    """Return a line for a terminal.  zone: IANA name, for its moments."""
     match value:
         case Schedule():
             return schedule_text(value)
@@ -55,7 +52,7 @@ def schedule_text(schedule: Schedule) -> str:
     times = ", ".join(map(slot_text, schedule.slots))
     how = "only" if schedule.opens else "off"
     text = f"{schedule.scope or 'everyone'}: {subjects_text(schedule.about)} {how} {times}"
-    return _noted(_graced(text, schedule.grace), schedule.note)
+    return _with_note(_with_grace(text, schedule.grace), schedule.note)
 
 
 def budget_text(budget: Budget) -> str:
@@ -63,58 +60,58 @@ def budget_text(budget: Budget) -> str:
     text = f"{budget.scope or 'everyone'}: {subjects_text(budget.about)} {minutes_text(budget)}"
     if budget.carry_over:
         text = f"{text}, unused minutes carry over"
-    return _noted(_graced(text, budget.grace), budget.note)
+    return _with_note(_with_grace(text, budget.grace), budget.note)
 
 
 def minutes_text(budget: Budget) -> str:
     """Return how many minutes there are on which days: "60 minutes a day, 90 minutes weekend"."""
     return ", ".join(
-        f"{counted(minutes, 'minute')} {'a day' if word == EVERY_DAY else word}"
+        f"{count_text(minutes, 'minute')} {'a day' if word == EVERY_DAY else word}"
         for word, minutes in budget.minutes
     )
 
 
 def pause_text(pause: Pause, zone: str) -> str:
-    """Return from when until when it lasts, and what stays open meanwhile."""
-    text = f"from {local(pause.start, zone)} until {pause_end(pause, zone)}"
+    """Return its start and end, and whether it is homework mode."""
+    text = f"from {local_text(pause.start, zone)} until {pause_end(pause, zone)}"
     return f"{text}, homework mode" if pause.homework else text
 
 
 def pause_end(pause: Pause, zone: str) -> str:
-    return "someone ends it" if pause.end is None else local(pause.end, zone)
+    return "someone ends it" if pause.end is None else local_text(pause.end, zone)
 
 
 def grant_text(grant: Grant, zone: str) -> str:
-    """Return whose permission it is, what it is about, when, and what it lifts."""
-    span = f"from {local(grant.start, zone)} until {local(grant.end, zone)}"
+    """Return who may use what, when, and what the grant lifts."""
+    span = f"from {local_text(grant.start, zone)} until {local_text(grant.end, zone)}"
     text = f"{grant.profile}: {subject_text(grant.about)} {span}"
-    return _noted(f"{text}, lifts {lifted(grant)}, by {grant.origin}", grant.note)
+    return _with_note(f"{text}, lifts {lifted_text(grant)}, by {grant.origin}", grant.note)
 
 
-def lifted(grant: Grant) -> str:
+def lifted_text(grant: Grant) -> str:
     """Return "content", "time", or "content and time"."""
     return " and ".join(name for name in ("content", "time") if getattr(grant, name))
 
 
 def bonus_text(bonus: Bonus) -> str:
-    """Return whose minutes they are, of which budget and on which day."""
+    """Return whose minutes they are, of which budget, and on which day."""
     what = "credited to" if bonus.kind is Extra.CREDIT else "extra for"
-    minutes = counted(bonus.minutes, "minute")
+    minutes = count_text(bonus.minutes, "minute")
     return f"{bonus.profile}: {minutes} {what} {bonus.budget} on {bonus.day}"
 
 
 def ticket_text(ticket: Ticket, zone: str) -> str:
-    """Return what it is good for, and until when, or who redeemed it."""
-    minutes, whose = counted(ticket.minutes, "minute"), ticket.profile or ANYONE
+    """Return what it is worth, and its end, or who redeemed it."""
+    minutes, whose = count_text(ticket.minutes, "minute"), ticket.profile or ANYONE
     text = f"{minutes} of {subject_text(ticket.about)} for {whose}"
     if ticket.redeemed is not None:
-        used = local(ticket.redeemed, zone)
-        return _noted(f"{text}, redeemed by {ticket.redeemed_by} on {used}", ticket.label)
-    return _noted(f"{text}, valid until {local(ticket.expires, zone)}", ticket.label)
+        used = local_text(ticket.redeemed, zone)
+        return _with_note(f"{text}, redeemed by {ticket.redeemed_by} on {used}", ticket.label)
+    return _with_note(f"{text}, valid until {local_text(ticket.expires, zone)}", ticket.label)
 
 
 def subject_text(about: Subject | None) -> str:
-    """Return what one permission or ticket is about; None: everything."""
+    """Return what a grant or ticket is about; None: everything."""
     return subjects_text([about] if about else [])
 
 
@@ -132,12 +129,12 @@ def calendar_text(calendar: Calendar, day_starts: int) -> Iterator[str]:
 
 
 def calendar_changes(before: Calendar, after: Calendar) -> Iterator[str]:
-    """Yield "calendar: + 2026-12-24..2027-01-06 holiday", "- " for what is a usual day again."""
+    """Yield "calendar: + 2026-12-24..2027-01-06 holiday", "- " for days that are normal again."""
     if before.weekend != after.weekend:
         yield f"weekend: {_week_text(before.weekend)} -> {_week_text(after.weekend)}"
-    come = [each for each in after.days if each not in before.days]
-    gone = [each for each in before.days if each[0] not in dict(after.days)]
-    if lines := [*_days_texts("+", come), *_days_texts("-", gone)]:
+    added = [each for each in after.days if each not in before.days]
+    removed = [each for each in before.days if each[0] not in dict(after.days)]
+    if lines := [*_days_texts("+", added), *_days_texts("-", removed)]:
         yield f"calendar: {', '.join(lines)}"
 
 
@@ -155,16 +152,16 @@ def day_start_change(before: int, after: int) -> str:
 
 
 def failure_changes(before: FailureChoices, after: FailureChoices) -> Iterator[str]:
-    """Yield a line for each choice that is another one now."""
+    """Yield a line for each choice that changed."""
     for each in fields(FailureChoices):
         old, new = getattr(before, each.name), getattr(after, each.name)
         if old is not new:
             yield f"failures: {each.name}: {old} -> {new}"
 
 
-def _graced(text: str, grace: int) -> str:
-    return f"{text}, grace period {counted(grace, 'minute')}" if grace else text
+def _with_grace(text: str, grace: int) -> str:
+    return f"{text}, grace period {count_text(grace, 'minute')}" if grace else text
 
 
-def _noted(text: str, note: str) -> str:
+def _with_note(text: str, note: str) -> str:
     return f"{text} ({note})" if note else text

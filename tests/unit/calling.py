@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner, Result
 
+from copdns.appeals.appeal import Appeal, AppealKind, AppealRequest, ContestedVerdict
 from copdns.cli import main
+from copdns.model.verdict import Action, Reason
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.household import HouseholdStore
 
 FAMILY = """\
 household: Example family
@@ -34,6 +40,14 @@ profiles:
 own_services:
   clubchat: {contact: strangers, names: [clubchat.example]}
 """
+
+ABOUT_A_RULE = AppealRequest(
+    "mia",
+    "tablet",
+    AppealKind.NAME,
+    ContestedVerdict(Action.BLOCK, Reason.RULE),
+    name="games.example",
+)
 
 
 @dataclass
@@ -77,6 +91,16 @@ class Home:
 
     def json(self, *words: str) -> Any:
         return json.loads(self.call(*words, "--json").stdout)
+
+    def file_appeal(self, ask: AppealRequest = ABOUT_A_RULE, at: int | None = None) -> Appeal:
+        """Store a request as the child's page does; at: epoch seconds, None: now."""
+
+        async def work() -> Appeal:
+            moment = int(time.time()) if at is None else at
+            with HouseholdStore.open(self.data) as store:
+                return (await AppealStore(store).file("home", ask, moment)).appeal
+
+        return asyncio.run(work())
 
     def process(self, *words: str, **variables: str) -> subprocess.Popen[str]:
         """Start copdns as a process of its own, with further variables of the environment."""

@@ -1,18 +1,21 @@
-"""What several test files need: upstreams on real sockets, and a house with accounts."""
+"""Fixtures of several test files: upstreams on real sockets, a household, its commands and log."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from copdns.model.household import Household
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.thread import StoreThread
 from tests.household import family
 from tests.unit.accounts import NOW, House
+from tests.unit.calling import Home
 from tests.unit.upstreams import Asker, Make
 from tests.upstream_server import UpstreamServer
 
@@ -58,3 +61,22 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         await store.create(family(), "test", NOW)
         await store.create(Household("bos", "Bo's"), "test", NOW)
         yield House(tmp_path, store, thread)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """A household for commands, with a folder of its own."""
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def logs() -> Iterator[asyncio.Queue[EventDict]]:
+    """The lines of the log, to wait for."""
+    lines: asyncio.Queue[EventDict] = asyncio.Queue()
+
+    def heard(_logger: object, _method: str, line: EventDict) -> EventDict:
+        lines.put_nowait(dict(line))
+        return line
+
+    with capture_logs(processors=[heard]):
+        yield lines

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from pathlib import Path
 
 import pytest
 
@@ -18,11 +17,6 @@ from copdns.store.household_db.thread import StoreThread
 from tests.unit.calling import Home
 
 GOOD = "two owls on a roof"
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path)
 
 
 def credentials(home: Home, name: str) -> Credentials | None:

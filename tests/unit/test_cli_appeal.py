@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -10,8 +9,6 @@ import pytest
 
 from copdns.appeals.appeal import Appeal, AppealKind, AppealRequest, contest
 from copdns.model.verdict import Action, Reason, Verdict
-from copdns.store.household_db.appeals import AppealStore
-from copdns.store.household_db.household import HouseholdStore
 from tests.unit.appealing import ask
 from tests.unit.calling import Home
 
@@ -27,13 +24,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 
 def filed(home: Home, sent: AppealRequest | None = None) -> Appeal:
-    """Store an appeal as the child's page does."""
-
-    async def work() -> Appeal:
-        with HouseholdStore.open(home.data) as store:
-            return (await AppealStore(store).file("home", sent or boards(), NOON - 60)).appeal
-
-    return asyncio.run(work())
+    return home.file_appeal(sent or boards(), NOON - 60)
 
 
 def opened(home: Home, *lasts: str) -> None:

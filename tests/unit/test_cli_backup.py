@@ -17,12 +17,8 @@ import pytest
 
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Actor, Role
-from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
-from copdns.model.verdict import Action, Reason
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.store.folder_lock import hold_server_lock
-from copdns.store.household_db.appeals import AppealStore
-from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.looks import Looks
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
@@ -63,23 +59,6 @@ def logged(home: Home, name: str = "games.example") -> QueryLog:
     return QueryLog(home.data)
 
 
-def filed(home: Home) -> str:
-    ask = AppealRequest(
-        "mia",
-        "tablet",
-        AppealKind.NAME,
-        ContestedVerdict(Action.BLOCK, Reason.RULE),
-        name="games.example",
-    )
-
-    async def work() -> str:
-        with HouseholdStore.open(home.data) as store:
-            found = await AppealStore(store).file("home", ask, int(time.time()))
-            return found.appeal.id
-
-    return asyncio.run(work())
-
-
 def looked(home: Home) -> None:
     actor = Actor("home", "a1", "Ada", Role.OWNER, "ada")
     with StoreThread.open(home.data) as thread:
@@ -95,7 +74,7 @@ def test_a_household_moves_to_another_machine_with_all_that_belongs_to_it(
     code = home.json("account", "add", "Ada", "--profile", "ada")["code"]
     assert code
     home.ok("account", "passwd", "Ada", "--stdin", typed="a long enough passphrase\n")
-    appeal = filed(home)
+    appeal = home.file_appeal().id
     looked(home)
     before = home.ok("household", "export")
     home.ok("backup", str(file))
@@ -115,7 +94,7 @@ def test_policy_goes_back_and_what_happened_since_stays(home: Home, file: Path) 
     home.ok("rule", "add", "block", "later.example")
     home.ok("account", "passwd", "Ada", "--stdin", typed="a later passphrase than that\n")
     home.ok("account", "add", "Bea")
-    appeal = filed(home)
+    appeal = home.file_appeal().id
     looked(home)
     kept = sql(home.data / "household.db", "select name, password from account order by name")
     home.ok("restore", str(file), "--yes")
@@ -133,7 +112,7 @@ def test_policy_goes_back_and_what_happened_since_stays(home: Home, file: Path) 
 
 
 def test_going_back_again_and_again_adds_nothing(home: Home, file: Path) -> None:
-    filed(home)
+    home.file_appeal()
     looked(home)
     home.ok("backup", str(file))
     home.ok("restore", str(file), "--yes")
@@ -177,7 +156,7 @@ def test_erasing_somebody_takes_the_old_database_along(home: Home, file: Path) -
 def test_a_broken_household_is_replaced_and_it_is_said_what_that_costs(
     home: Home, file: Path
 ) -> None:
-    filed(home)
+    home.file_appeal()
     home.ok("backup", str(file))
     (home.data / "household.db").write_bytes(b"no database at all" * 100)
     assert home.call("restore", str(file), typed="n\n").exit_code == 1
@@ -234,7 +213,7 @@ def test_a_key_that_was_taken_away_since_does_not_work_again(home: Home, file: P
 
 
 def test_what_belongs_to_whom_the_backup_does_not_know_goes(home: Home, file: Path) -> None:
-    filed(home)
+    home.file_appeal()
     home.ok("account", "add", "Mum", "--profile", "ada")
     home.ok("backup", str(file))
     home.ok("profile", "add", "bea", "--band", "10-12")

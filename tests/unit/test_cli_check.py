@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from pathlib import Path
 
 import pytest
 
@@ -19,11 +18,6 @@ from copdns.store.household_db.pairings import Guests
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.usage import note_wrong_clock, save_clock
 from tests.unit.calling import FAMILY, Home
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path)
 
 
 @pytest.mark.parametrize(

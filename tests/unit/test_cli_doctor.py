@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import dns.edns
@@ -110,11 +109,6 @@ def resolver(tcp: bool = True, **ways: str) -> Iterator[Resolver]:
                 socket.create_connection(made.tcp.getsockname()).close()
             for thread in threads:
                 thread.join()
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path)
 
 
 def set_up(home: Home, *servers: str, **sections: Any) -> None:
@@ -303,10 +297,10 @@ def test_a_copdns_that_runs_without_https_is_told(
 def test_a_door_that_no_browser_finds_by_itself_is_told(
     home: Home, monkeypatch: pytest.MonkeyPatch, taken: bool, why: str
 ) -> None:
-    def trouble(_address: str, port: int, *, udp: bool) -> int | None:
+    def bind_error(_address: str, port: int, *, udp: bool) -> int | None:
         return errno.EADDRINUSE if taken and port == 80 else None
 
-    monkeypatch.setattr(machine, "_trouble", trouble)
+    monkeypatch.setattr(machine, "_bind_error", bind_error)
     with resolver() as upstream:
         set_up(home, upstream.address, web={"listen": ["192.0.2.9"], "port": 8053, "tls_port": 0})
         *_, (status, text) = found(home, "ports")
@@ -466,9 +460,9 @@ def test_a_probe_takes_only_the_answer_to_its_question(
     monkeypatch.setattr(probe, "PATIENCE", 0.2)
     with resolver(odd="odd") as upstream:
         server = UpstreamAddress("127.0.0.1", upstream.port)
-        assert probe.ask(server, "a.example", 1, tcp=tcp)
+        assert probe.query_resolver(server, "a.example", 1, tcp=tcp)
         with pytest.raises(UpstreamError if tcp else UpstreamTimeoutError):
-            probe.ask(server, "odd", 1, tcp=tcp)
+            probe.query_resolver(server, "odd", 1, tcp=tcp)
 
 
 def test_the_network_is_asked_when_somebody_wants_that_and_the_desk_is_told(home: Home) -> None:

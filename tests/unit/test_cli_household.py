@@ -20,11 +20,6 @@ from copdns.store.household_db.household import FILE, HouseholdStore
 from tests.unit.calling import FAMILY, Home
 
 
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path)
-
-
 def test_export_then_import_changes_nothing(home: Home) -> None:
     home.ok("rule", "add", "allow", "chess.example", "--tag", "children", "--note", "For: the club")
     home.ok("profile", "set", "tom", "--privacy", "full", "--days", "2", "--band", "10-12")

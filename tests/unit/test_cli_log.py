@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import time
@@ -15,8 +14,6 @@ from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.cli.commands import log as log_module
 from copdns.model.verdict import Action, Reason
 from copdns.privacy.retention import CountKey, LogRow
-from copdns.store.household_db.appeals import AppealStore
-from copdns.store.household_db.household import HouseholdStore
 from copdns.store.log_db.querylog import QueryLog
 from tests.unit.calling import Home
 
@@ -178,11 +175,7 @@ def test_erasing_takes_answered_appeals_along_and_the_child_reads_that_it_was_do
         "mia", "tablet", AppealKind.NAME, to, name="games.example", words="For the play."
     )
 
-    async def file() -> str:
-        with HouseholdStore.open(home.data) as store:
-            return (await AppealStore(store).file("home", ask, NOW)).appeal.id
-
-    appeal = asyncio.run(file())
+    appeal = home.file_appeal(ask, NOW).id
     write(home, row("a.example"))
     home.ok("log", "erase", "mia", "--yes")
     (waiting,) = home.json("appeal", "list")

@@ -10,12 +10,8 @@ import pytest
 
 from copdns.accounts.account import AccessRecord, ViewedPart
 from copdns.accounts.roles import Role
-from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.cli import home as cli_home
 from copdns.cli.commands import log as log_module
-from copdns.model.verdict import Action, Reason
-from copdns.store.household_db.appeals import AppealStore
-from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.looks import Looks
 from copdns.store.household_db.thread import StoreThread
 from tests.unit.calling import Home
@@ -106,19 +102,7 @@ def test_whoever_follows_the_log_looks_as_long_as_that_lasts(
 
 
 def test_a_child_sees_that_its_appeal_was_looked_at(home: Home) -> None:
-    ask = AppealRequest(
-        "mia",
-        "tablet",
-        AppealKind.NAME,
-        ContestedVerdict(Action.BLOCK, Reason.RULE),
-        name="games.example",
-    )
-
-    async def file() -> str:
-        with HouseholdStore.open(home.data) as store:
-            return (await AppealStore(store).file("home", ask, int(time.time()))).appeal.id
-
-    appeal = asyncio.run(file())
+    appeal = home.file_appeal().id
     (before,) = home.json("appeal", "list")
     home.ok("appeal", "show", appeal)
     (after,) = home.json("appeal", "list")

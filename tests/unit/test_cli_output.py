@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from copdns.as_json.plain import plain, utc
 from copdns.cli import output
 from copdns.cli.changes import differences
-from copdns.cli.output import counted
+from copdns.cli.output import count_text
 from copdns.cli.time_words import ticket_text
 from copdns.dns.qtypes import qtype_name, qtype_number
 from copdns.model.addresses import UpstreamAddress
@@ -37,12 +37,12 @@ from tests.unit.households import FAMILY, households, running
 
 
 def test_columns_begin_below_each_other_in_any_script() -> None:
-    assert output.aligned([("a", "b"), ("名前", "c"), ("é", "")]) == ["a     b", "名前  c", "é"]
+    assert output.align([("a", "b"), ("名前", "c"), ("é", "")]) == ["a     b", "名前  c", "é"]
 
 
 def test_nothing_steers_the_terminal() -> None:
     assert (
-        output.safe("a\x1b[2Jb\u202ec")
+        output.printable("a\x1b[2Jb\u202ec")
         == "a\N{REPLACEMENT CHARACTER}[2Jb\N{REPLACEMENT CHARACTER}c"
     )
 
@@ -52,7 +52,7 @@ def test_a_terminal_gets_a_table_of_rich_without_its_markup(
 ) -> None:
     pytest.importorskip("rich")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    output.table(("name",), [("[red]a[/red]",)])
+    output.print_table(("name",), [("[red]a[/red]",)])
     assert "[red]a[/red]" in capsys.readouterr().out
 
 
@@ -76,7 +76,7 @@ def test_values_become_what_json_has() -> None:
 def test_moments_are_utc_for_programs_and_local_for_people() -> None:
     assert utc(1_800_000_000) == "2027-01-15T08:00:00Z"
     assert utc(None) is None
-    assert output.local(1_800_000_000, "Asia/Tokyo") == "2027-01-15 17:00"
+    assert output.local_text(1_800_000_000, "Asia/Tokyo") == "2027-01-15 17:00"
 
 
 @pytest.mark.parametrize("number", [1, 28, 65, 257, 4711, 65535])
@@ -241,5 +241,5 @@ def test_days_of_the_calendar_that_go_are_told_as_stretches() -> None:
 
 
 def test_one_is_no_plural() -> None:
-    assert [counted(n, "minute") for n in (0, 1, 2)] == ["0 minutes", "1 minute", "2 minutes"]
+    assert [count_text(n, "minute") for n in (0, 1, 2)] == ["0 minutes", "1 minute", "2 minutes"]
     assert "1 minute of" in ticket_text(Ticket("t1", "d" * 64, 1, 0, 1), "UTC")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 import pytest
 
@@ -12,11 +11,6 @@ from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.proposals import Proposal, Proposals
 from copdns.store.household_db.thread import StoreThread
 from tests.unit.calling import Home
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path)
 
 
 def shown(home: Home, profile: str, field: str) -> object:

@@ -14,8 +14,6 @@ from copdns.accounts.account import ViewedPart
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.model.verdict import Action, Reason
 from copdns.privacy.retention import CountKey, LogRow
-from copdns.store.household_db.appeals import AppealStore
-from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.looks import Looks
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
@@ -50,11 +48,7 @@ def decided(home: Home) -> None:
         "mia", "tablet", AppealKind.NAME, to, name="chess.example", words="For the club."
     )
 
-    async def file() -> str:
-        with HouseholdStore.open(home.data) as store:
-            return (await AppealStore(store).file("home", ask, NOW)).appeal.id
-
-    appeal = asyncio.run(file())
+    appeal = home.file_appeal(ask, NOW).id
     home.ok("appeal", "decide", appeal, "--yes", "--reason", "list_error", "--for", "1h")
 
 

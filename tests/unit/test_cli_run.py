@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from copdns import __version__
 from copdns.cli import main
 from copdns.cli.base import Options
-from copdns.cli.commands.events import to_stderr
+from copdns.cli.commands.events import log_to_stderr
 from copdns.model.errors import ConfigError
 
 
@@ -136,14 +136,14 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
 @pytest.fixture
 def events(monkeypatch: pytest.MonkeyPatch) -> object:
     handlers = logging.root.handlers[:]
-    yield to_stderr
+    yield log_to_stderr
     structlog.reset_defaults()
     logging.root.handlers[:] = handlers
 
 
 @pytest.mark.usefixtures("events")
 def test_events_are_json_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
-    to_stderr()
+    log_to_stderr()
     structlog.get_logger("copdns").info("ready", port=53)
     logging.getLogger("asyncio").error("odd")
     ready, odd = map(json.loads, capsys.readouterr().err.splitlines())
@@ -157,7 +157,7 @@ def test_no_event_shows_what_stood_in_variables(
     on_terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: on_terminal)
-    to_stderr()
+    log_to_stderr()
     qname = b"asked".hex()
     try:
         raise ValueError(len(qname))

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from copdns.cli.fetched import NOTHING, for_people
+from copdns.cli.fetched import NO_DOWNLOADS, duration_text
 from copdns.list_files.copies import Copies
 from tests.conftest import SHARED_DATA
 from tests.list_server import End, ListServer, list_server, tar
@@ -194,7 +194,7 @@ def test_what_is_left_out_or_called_wrongly_is_told(home: Fetching) -> None:
 
 def test_who_fetches_nothing_is_told_what_that_means(home: Fetching) -> None:
     home.use()
-    assert NOTHING in home.ok("lists", "status")
+    assert NO_DOWNLOADS in home.ok("lists", "status")
 
 
 def test_a_category_that_only_a_fetched_list_is_about_is_known_from_the_start(
@@ -212,7 +212,7 @@ def test_a_category_that_only_a_fetched_list_is_about_is_known_from_the_start(
     [(0, "0 seconds"), (59.9, "59 seconds"), (60, "1 minute"), (7300, "2 hours"), (2e5, "2 days")],
 )
 def test_ages_are_told_in_their_largest_unit(seconds: float, text: str) -> None:
-    assert for_people(seconds) == text
+    assert duration_text(seconds) == text
 
 
 # --- processes -----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from copdns.cli.base import Options
-from copdns.cli.commands.check_week import Asking, walk, week_of
+from copdns.cli.commands.check_week import ClientSelector, compute_week, walk_decisions
 from copdns.cli.home import Home as Opened
 from copdns.policy.decide import decide
 from copdns.store.log_db.usage import UsageStore
@@ -17,7 +17,7 @@ from tests.unit.calling import Home
 
 NOON = 1_795_518_000  # Tuesday 2026-11-24, twelve o'clock in Paris
 WEEK = 7 * 86_400 - 43_200  # seconds from there to the end of the seventh date
-MIA = Asking("home", "mia")
+MIA = ClientSelector("home", "mia")
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def opened(home: Home) -> Opened:
 
 def test_a_week_says_what_each_moment_of_it_says(busy: Home) -> None:
     found = opened(busy)
-    week = week_of(found, MIA, "chess.example", 1, NOON)
+    week = compute_week(found, MIA, "chess.example", 1, NOON)
     assert week.stretches[0].start == NOON
     assert week.stretches[-1].end == NOON + WEEK
     for before, after in zip(week.stretches, week.stretches[1:], strict=False):
@@ -58,7 +58,7 @@ def test_a_week_says_what_each_moment_of_it_says(busy: Home) -> None:
     moments = {NOON + hours * 3600 for hours in range(WEEK // 3600)}
     moments |= {at + by for at in edges for by in (-1, 0, 1) if NOON <= at + by < NOON + WEEK}
     for at in sorted(moments):
-        verdict = decide(MIA.client(found.live(at)).policy, "chess.example", 1, at)
+        verdict = decide(MIA.find_client(found.make_snapshot(at)).policy, "chess.example", 1, at)
         stretch = next(each for each in week.stretches if each.start <= at < each.end)
         assert (stretch.verdict.action, stretch.verdict.reason, stretch.verdict.period) == (
             verdict.action,
@@ -72,7 +72,7 @@ def test_a_week_is_walked_from_edge_to_edge_however_few_minutes_are_left(busy: H
         "home", "mia", "games", date(2026, 11, 24), NOON - 43_200, minutes=Minutes(58, 58, 58)
     )
     UsageStore(busy.data).save([day])
-    steps = list(walk(opened(busy), MIA, "chess.example", 1, NOON, NOON + WEEK))
+    steps = list(walk_decisions(opened(busy), MIA, "chess.example", 1, NOON, NOON + WEEK))
     assert len(steps) < 60
 
 

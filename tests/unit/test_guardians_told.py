@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from copdns.config import EventSettings
@@ -40,19 +39,6 @@ SECRET = "seven-green-bottles"
 def mail() -> Iterator[MailServer]:
     with mail_server() as server:
         yield server
-
-
-@pytest.fixture
-def logs() -> Iterator[asyncio.Queue[EventDict]]:
-    """The lines of the log, to wait for."""
-    lines: asyncio.Queue[EventDict] = asyncio.Queue()
-
-    def heard(_logger: object, _method: str, line: EventDict) -> EventDict:
-        lines.put_nowait(dict(line))
-        return line
-
-    with capture_logs(processors=[heard]):
-        yield lines
 
 
 def to(mail: MailServer) -> str:

@@ -6,14 +6,13 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from copdns import __version__
@@ -82,19 +81,6 @@ async def hooks() -> AsyncIterator[Hooks]:
     async with made.server:
         yield made
         made.open.set()
-
-
-@pytest.fixture
-def logs() -> Iterator[asyncio.Queue[EventDict]]:
-    """The lines of the log, to wait for."""
-    lines: asyncio.Queue[EventDict] = asyncio.Queue()
-
-    def heard(_logger: object, _method: str, line: EventDict) -> EventDict:
-        lines.put_nowait(dict(line))
-        return line
-
-    with capture_logs(processors=[heard]):
-        yield lines
 
 
 async def soon(queue: asyncio.Queue[Anything]) -> Anything:

@@ -1,1 +1,1 @@
-"""One module a command, imported when it is called."""
+"""The commands: a module for each, imported when it is called."""

@@ -1,4 +1,4 @@
-"""`copdns account`: who may log in.  For the owner of the machine."""
+"""`copdns account`: who may log in to the guardian dashboard and the API."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from copdns.as_json.accounts import account_json, token_json
 from copdns.as_json.plain import utc
 from copdns.cli.base import json_option
 from copdns.cli.home import AUTHOR, Home, pass_home
-from copdns.cli.output import listing, local, print_json, safe
+from copdns.cli.output import local_text, print_json, print_listing, printable
 from copdns.cli.params import DURATION, profile_option
 from copdns.model.errors import AccountError
 from copdns.store.household_db.accounts import Accounts, pick_account
@@ -36,7 +36,7 @@ from copdns.store.household_db.sessions import Tokens
 from copdns.store.household_db.thread import StoreThread
 
 T = TypeVar("T")
-SET_UP, JOIN = "/guardian/setup", "/guardian/join"  # the pages that take a code
+SETUP_PAGE, JOIN_PAGE = "/guardian/setup", "/guardian/join"  # the pages that take a code
 
 _ROLES = click.Choice([str(role) for role in Role])
 _SCOPES = click.Choice([str(scope) for scope in sorted(scopes_for(Role.OWNER))])
@@ -70,15 +70,15 @@ def add(home: Home, name: str, role: str, profile: str, as_json: bool) -> None:
     async def work(thread: StoreThread, household: str) -> tuple[Account, str]:
         accounts = Accounts(thread)
         new = Account(household, "", name, Role(role), profile)
-        made = await accounts.add(new, None, home.now)
-        return made, await _code(accounts, household, Purpose.INVITE, made.id, home.now)
+        added = await accounts.add(new, None, home.now)
+        return added, await _make_code(accounts, household, Purpose.INVITE, added.id, home.now)
 
-    made, code = _change(home, work)
+    added, code = _change(home, work)
     if as_json:
-        print_json({**account_json(made), "code": code, "expires": utc(home.now + CODE_LASTS)})
+        print_json({**account_json(added), "code": code, "expires": utc(home.now + CODE_LASTS)})
         return
-    click.echo(safe(f"account {made.name}: {made.role}"))
-    _tell_code(code, JOIN)
+    click.echo(printable(f"account {added.name}: {added.role}"))
+    _print_code(code, JOIN_PAGE)
 
 
 @account.command("list")
@@ -90,8 +90,8 @@ def list_(home: Home, as_json: bool) -> None:
     \b
     Example:  copdns account list
     """
-    listing(
-        _accounts(home),
+    print_listing(
+        _load_accounts(home),
         as_json,
         account_json,
         ("name", "role", "profile", "password", "TOTP", "since"),
@@ -101,7 +101,7 @@ def list_(home: Home, as_json: bool) -> None:
             each.profile,
             "set" if each.has_password else "invited",
             "yes" if each.totp else "no",
-            local(each.made, home.household.timezone),
+            local_text(each.made, home.household.timezone),
         ),
     )
 
@@ -118,7 +118,7 @@ def passwd(home: Home, name: str, from_stdin: bool) -> None:
     \b
     Example:  copdns account passwd Ada
     """
-    found = _found(home, name)
+    found = _find_account(home, name)
     if from_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
     else:
@@ -126,13 +126,13 @@ def passwd(home: Home, name: str, from_stdin: bool) -> None:
     names = (found.name, home.household.name, *(each.name for each in home.household.profiles))
     if wrong := password_weakness(password, names):
         raise AccountError(wrong)
-    kept = hash_password(password)
+    password_hash = hash_password(password)
 
     async def work(thread: StoreThread, household: str) -> None:
-        await Accounts(thread).set_password(household, found.id, kept, home.now, by=None)
+        await Accounts(thread).set_password(household, found.id, password_hash, home.now, by=None)
 
     _change(home, work)
-    click.echo(safe(f"{found.name} has a new password and is logged out everywhere"))
+    click.echo(printable(f"{found.name} has a new password and is logged out everywhere"))
 
 
 @account.command()
@@ -146,13 +146,13 @@ def remove(home: Home, name: str) -> None:
     \b
     Example:  copdns account remove Ada
     """
-    found = _found(home, name)
+    found = _find_account(home, name)
 
     async def work(thread: StoreThread, household: str) -> Account:
         return await Accounts(thread).remove(household, found.id, None, home.now)
 
     _change(home, work)
-    click.echo(safe(f"account {found.name} removed; all guardians will be told"))
+    click.echo(printable(f"account {found.name} removed; all guardians will be told"))
 
 
 @account.command()
@@ -167,19 +167,19 @@ def code(home: Home, name: str, as_json: bool) -> None:
     \b
     Example:  copdns account code
     """
-    found = _found(home, name) if name else None
+    found = _find_account(home, name) if name else None
     purpose = Purpose.PASSWORD if found else Purpose.SETUP
 
     async def work(thread: StoreThread, household: str) -> str:
         account = found.id if found else ""
-        return await _code(Accounts(thread), household, purpose, account, home.now)
+        return await _make_code(Accounts(thread), household, purpose, account, home.now)
 
-    made = _change(home, work)
+    new_code = _change(home, work)
     if as_json:
         expires = utc(home.now + CODE_LASTS)
-        print_json({"purpose": str(purpose), "account": name, "code": made, "expires": expires})
+        print_json({"purpose": str(purpose), "account": name, "code": new_code, "expires": expires})
         return
-    _tell_code(made, JOIN if found else SET_UP)
+    _print_code(new_code, JOIN_PAGE if found else SETUP_PAGE)
 
 
 @account.group()
@@ -216,18 +216,18 @@ def make(
     \b
     Example:  copdns account token make Ada "Home Assistant" --scope give_time
     """
-    found = _found(home, name)
+    found = _find_account(home, name)
     wanted = frozenset(map(Permission, scopes))
 
     async def work(thread: StoreThread, household: str) -> tuple[Token, str]:
         end = home.now + expires * 60
         return await Tokens(thread).make(found, label, wanted, end, home.now, AUTHOR)
 
-    made, told = _change(home, work)
+    new_token, secret = _change(home, work)
     if as_json:
-        print_json({**token_json(made), "token": told})
+        print_json({**token_json(new_token), "token": secret})
         return
-    click.echo(f"token {made.id} (shown only once): {told}")
+    click.echo(f"token {new_token.id} (shown only once): {secret}")
 
 
 @token.command("list")
@@ -242,9 +242,9 @@ def list_tokens(home: Home, as_json: bool) -> None:
     found: tuple[Token, ...] = ()
     if home.is_stored:
         found = _read(home, lambda thread, household: Tokens(thread).all(household))
-    names = {each.id: each.name for each in _accounts(home)}
+    names = {each.id: each.name for each in _load_accounts(home)}
     zone = home.household.timezone
-    listing(
+    print_listing(
         found,
         as_json,
         token_json,
@@ -254,8 +254,8 @@ def list_tokens(home: Home, as_json: bool) -> None:
             names.get(each.account, ""),
             each.label,
             ", ".join(sorted(each.scopes)),
-            local(each.expires, zone),
-            local(each.used, zone) if each.used else "never",
+            local_text(each.expires, zone),
+            local_text(each.used, zone) if each.used else "never",
         ),
     )
 
@@ -273,30 +273,30 @@ def remove_token(home: Home, token_id: str) -> None:
     async def work(thread: StoreThread, household: str) -> Token:
         return await Tokens(thread).remove(household, token_id, AUTHOR, home.now)
 
-    gone = _change(home, work)
-    click.echo(safe(f"token {gone.label} removed"))
+    removed = _change(home, work)
+    click.echo(printable(f"token {removed.label} removed"))
 
 
-async def _code(
+async def _make_code(
     accounts: Accounts, household: str, purpose: Purpose, account: str, now: int
 ) -> str:
-    made = make_one_time_code()
+    new_code = make_one_time_code()
     wanted = Code(household, purpose, account, now + CODE_LASTS)
-    await accounts.make_code(wanted, code_digest(made, ACCOUNT_CODE), None, now)
-    return made
+    await accounts.make_code(wanted, code_digest(new_code, ACCOUNT_CODE), None, now)
+    return new_code
 
 
-def _tell_code(code: str, page: str) -> None:
+def _print_code(code: str, page: str) -> None:
     """Print a code, and the page of the dashboard that takes it."""
     click.echo(f"code (valid for one hour, shown only once): {code}")
     click.echo(f"enter it in a browser at {page}, on the same address as the other pages")
 
 
-def _found(home: Home, name: str) -> Account:
-    return pick_account(_accounts(home), name)
+def _find_account(home: Home, name: str) -> Account:
+    return pick_account(_load_accounts(home), name)
 
 
-def _accounts(home: Home) -> tuple[Account, ...]:
+def _load_accounts(home: Home) -> tuple[Account, ...]:
     if not home.is_stored:
         return ()
     return _read(home, lambda thread, household: Accounts(thread).all(household))
@@ -306,7 +306,7 @@ Work = Callable[[StoreThread, str], Awaitable[T]]
 
 
 def _read(home: Home, work: Work[T]) -> T:
-    household = home.household.id  # before: it opens the database too
+    household = home.household.id  # first: it opens the database too
 
     async def run() -> T:
         with StoreThread.open(home.folder) as thread:
@@ -316,11 +316,11 @@ def _read(home: Home, work: Work[T]) -> T:
 
 
 def _change(home: Home, work: Work[T]) -> T:
-    """Do something to the accounts of the household, which is made first if need be."""
-    library = home.library
+    """Return the result of a change to accounts; make the household first, where there is none."""
+    catalogue = home.catalogue
 
     async def run() -> T:
         with HouseholdStore.open(home.folder) as store, StoreThread.open(home.folder) as thread:
-            return await work(thread, await home.made_in(store, library))
+            return await work(thread, await home.ensure_household(store, catalogue))
 
     return asyncio.run(run())

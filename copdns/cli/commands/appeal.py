@@ -1,4 +1,4 @@
-"""`copdns appeal`: what children object to, and the answers."""
+"""`copdns appeal`: children's requests, and the answers."""
 
 from __future__ import annotations
 
@@ -11,29 +11,37 @@ from copdns.appeals.list_report import list_report
 from copdns.appeals.opening import ApprovalTerms, Decision, Opening, opening
 from copdns.appeals.review import DecisionReason
 from copdns.as_json.appeals import about_text, appeal_json, opening_json
-from copdns.cli.base import Read, json_option
+from copdns.cli.base import ParsedParam, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home
-from copdns.cli.list_errors import HEADERS, checked_errors, mistaken_json, mistaken_row
-from copdns.cli.output import counted, listing, local, pairs, print_json, safe, table
-from copdns.cli.params import MINUTES, profile_option, some_time
+from copdns.cli.list_errors import HEADERS, check_list_errors, list_error_row, list_errors_json
+from copdns.cli.output import (
+    count_text,
+    local_text,
+    print_json,
+    print_listing,
+    print_pairs,
+    print_table,
+    printable,
+)
+from copdns.cli.params import MINUTES, parse_positive_duration, profile_option
 from copdns.model.errors import AppealError
 from copdns.model.matchers import Matcher
 from copdns.model.sentences import literal
 from copdns.store.household_db.appeals import AppealStore
 
 # Anyone who can run this on the machine can do everything there.
-BY = Decider("owner", AUTHOR)
-_ASKED_FOR = (AppealState.OPEN, AppealState.SEEN, AppealState.ESCALATED, AppealState.TALK)
+DECIDER = Decider("owner", AUTHOR)
+_WAITING = (AppealState.OPEN, AppealState.SEEN, AppealState.ESCALATED, AppealState.TALK)
 _REASONS = click.Choice([str(each) for each in DecisionReason])
 
 
-def _lasts(text: str) -> int | WantedLength:
+def _parse_length(text: str) -> int | WantedLength:
     """Return seconds, or TODAY or ALWAYS; raise ValueError."""
     word = text.strip().lower()
     return (
         WantedLength(word)
         if word in (WantedLength.TODAY, WantedLength.ALWAYS)
-        else some_time(text) * 60
+        else parse_positive_duration(text) * 60
     )
 
 
@@ -57,8 +65,8 @@ def list_(home: Home, profile: str, everything: bool, as_json: bool) -> None:
     """
     if profile:
         home.profile(profile)
-    found = _appeals(home, profile, () if everything else _ASKED_FOR)
-    listing(
+    found = _load_appeals(home, profile, () if everything else _WAITING)
+    print_listing(
         found,
         as_json,
         appeal_json,
@@ -70,7 +78,7 @@ def list_(home: Home, profile: str, everything: bool, as_json: bool) -> None:
             str(each.ask.why),
             str(each.ask.wanted),
             str(each.state),
-            local(each.asked, home.household.timezone),
+            local_text(each.asked, home.household.timezone),
             each.ask.words,
         ),
     )
@@ -88,30 +96,30 @@ def show(home: Home, appeal: str, as_json: bool) -> None:
     \b
     Example:  copdns appeal show k7qf2m9d
     """
-    found = _seen(home, appeal)
-    opens, why_not = _opening(home, found)
+    found = _view_appeal(home, appeal)
+    allows, why_not = _find_opening(home, found)
     if as_json:
-        print_json({**appeal_json(found), "opens": opening_json(opens), "why_not": why_not})
+        print_json({**appeal_json(found), "opens": opening_json(allows), "why_not": why_not})
     else:
-        pairs(_described(home, found, opens, why_not))
+        print_pairs(_detail_rows(home, found, allows, why_not))
 
 
-def _opening(home: Home, found: Appeal) -> tuple[Opening | None, str]:
-    """Return what a yes would open, or why nothing can."""
+def _find_opening(home: Home, found: Appeal) -> tuple[Opening | None, str]:
+    """Return what a yes would allow, or None and why it would allow nothing."""
     try:
-        return opening(found.ask, home.household, _services(home)), ""
+        return opening(found.ask, home.household, _matchers_by_service(home)), ""
     except AppealError as error:
         return None, str(error)
 
 
-def _described(
-    home: Home, found: Appeal, opens: Opening | None, why_not: str
+def _detail_rows(
+    home: Home, found: Appeal, allows: Opening | None, why_not: str
 ) -> list[tuple[str, str]]:
     ask, zone = found.ask, home.household.timezone
     to = ask.to
     return [
         ("request", found.id),
-        ("from", f"{ask.profile}, {local(found.asked, zone)}"),
+        ("from", f"{ask.profile}, {local_text(found.asked, zone)}"),
         ("about", about_text(ask)),
         ("blocked by", " ".join(filter(None, (to.reason, to.category, to.service, to.period)))),
         ("list", f"{to.list} ({to.list_version})" if to.list else ""),
@@ -121,17 +129,17 @@ def _described(
         ("second message", found.more_words),
         ("for", str(ask.wanted)),
         ("state", str(found.state)),
-        ("a yes allows", _opens_text(opens) if opens is not None else why_not),
+        ("a yes allows", _opening_text(allows) if allows is not None else why_not),
         *(("answer", _answer_text(each.state, each.reason, each.text)) for each in found.answers),
     ]
 
 
-def _opens_text(opens: Opening) -> str:
-    if opens.minutes:
-        return f"{counted(opens.minutes, 'minute')} credited"
-    against = "time rules" if opens.time else "lists and rules"
-    names = ", ".join(map(str, opens.names)) or ", ".join(
-        "everything" if each is None else str(each) for each in opens.about
+def _opening_text(found: Opening) -> str:
+    if found.minutes:
+        return f"{count_text(found.minutes, 'minute')} credited"
+    against = "time rules" if found.time else "lists and rules"
+    names = ", ".join(map(str, found.names)) or ", ".join(
+        "everything" if each is None else str(each) for each in found.about
     )
     return f"{names} (lifts {against})"
 
@@ -153,7 +161,7 @@ def _answer_text(state: AppealState, reason: DecisionReason, text: str) -> str:
     "--for",
     "lasts",
     metavar="TIME",
-    type=Read("length of time", _lasts),
+    type=ParsedParam("length of time", _parse_length),
     help="With --yes: 30m, 2h, `today` or `always`. Default: as long as was asked for.",
 )
 @click.option("--everyone", is_flag=True, help="With --for always: for the whole household.")
@@ -199,27 +207,27 @@ def decide(
         raise click.UsageError(f"an answer needs a reason; give --reason with one of: {fitting}")
     if state is not AppealState.GRANTED and (lasts or everyone or narrow or besides or minutes):
         raise click.UsageError("--for, --everyone, --narrow, --besides and --minutes need --yes")
-    _appeal(home, appeal)
+    _load_appeal(home, appeal)
     yes = ApprovalTerms(lasts, everyone, narrow, minutes, besides)
     decision = Decision(state, DecisionReason(reason), text, yes)
-    known, services, home_id = home.known, _services(home), home.household.id
+    ids, services, home_id = home.known_ids, _matchers_by_service(home), home.household.id
     found = home.with_store(
         lambda store: AppealStore(store).decide(
-            home_id, appeal, decision, BY, known, services, home.now
+            home_id, appeal, decision, DECIDER, ids, services, home.now
         )
     )
     if as_json:
         print_json(appeal_json(found))
     else:
-        click.echo(safe(_decided(home, found)))
+        click.echo(printable(_decision_text(home, found)))
 
 
-def _decided(home: Home, found: Appeal) -> str:
+def _decision_text(home: Home, found: Appeal) -> str:
     answer = found.answer
     assert answer is not None
-    until = f" until {local(answer.until, home.household.timezone)}" if answer.until else ""
-    made = f" ({', '.join(answer.made)})" if answer.made else ""
-    return f"request {found.id} from {found.ask.profile}: {answer.state}{until}{made}"
+    until = f" until {local_text(answer.until, home.household.timezone)}" if answer.until else ""
+    changes = f" ({', '.join(answer.made)})" if answer.made else ""
+    return f"request {found.id} from {found.ask.profile}: {answer.state}{until}{changes}"
 
 
 @appeal.command()
@@ -234,17 +242,17 @@ def report(home: Home, appeal: str, as_json: bool) -> None:
     \b
     Example:  copdns appeal report k7qf2m9d
     """
-    ask = _appeal(home, appeal).ask
+    ask = _load_appeal(home, appeal).ask
     if not (ask.name and ask.to.list):
         raise AppealError("no list blocked this, so there is nobody to report it to")
-    infos = home.library.index.infos
+    infos = home.catalogue.index.infos
     info = next((each for each in infos if each.slug == ask.to.list), None)
     text = list_report(ask.name, ask.to, info)
     if as_json:
         where = info.report if info is not None else ""
         print_json({"list": ask.to.list, "report": where, "text": text})
     else:
-        click.echo("\n".join(map(safe, text.splitlines())))
+        click.echo("\n".join(map(printable, text.splitlines())))
 
 
 @appeal.command()
@@ -259,14 +267,14 @@ def errors(home: Home, as_json: bool) -> None:
     \b
     Example:  copdns appeal errors
     """
-    found = checked_errors(home)
+    found = check_list_errors(home)
     if as_json:
-        print_json(mistaken_json(found))
+        print_json(list_errors_json(found))
         return
-    table(HEADERS, [mistaken_row(each) for each in found])
+    print_table(HEADERS, [list_error_row(each) for each in found])
 
 
-def _appeals(home: Home, profile: str, states: tuple[AppealState, ...]) -> tuple[Appeal, ...]:
+def _load_appeals(home: Home, profile: str, states: tuple[AppealState, ...]) -> tuple[Appeal, ...]:
     if not home.has_database:
         return ()
     household = home.household.id
@@ -275,24 +283,24 @@ def _appeals(home: Home, profile: str, states: tuple[AppealState, ...]) -> tuple
     )
 
 
-def _appeal(home: Home, appeal: str) -> Appeal:
+def _load_appeal(home: Home, appeal: str) -> Appeal:
     if not home.has_database:
-        _missing(appeal)
+        _raise_missing(appeal)
     household = home.household.id
     found = home.with_store(lambda store: AppealStore(store).appeal(household, appeal))
-    return found if found is not None else _missing(appeal)
+    return found if found is not None else _raise_missing(appeal)
 
 
-def _seen(home: Home, appeal: str) -> Appeal:
-    """Return an appeal, and note that it was looked at, which the child sees."""
-    _appeal(home, appeal)
+def _view_appeal(home: Home, appeal: str) -> Appeal:
+    """Return an appeal, and store that a guardian has seen it, which the child is shown."""
+    _load_appeal(home, appeal)
     household = home.household.id
     return home.with_store(lambda store: AppealStore(store).mark_seen(household, appeal, home.now))
 
 
-def _missing(appeal: str) -> NoReturn:
+def _raise_missing(appeal: str) -> NoReturn:
     raise AppealError(literal(f"there is no request {appeal!r}; see `copdns appeal list --all`"))
 
 
-def _services(home: Home) -> dict[str, tuple[Matcher, ...]]:
-    return {slug: each.matchers for slug, each in home.library.services.items()}
+def _matchers_by_service(home: Home) -> dict[str, tuple[Matcher, ...]]:
+    return {slug: each.matchers for slug, each in home.catalogue.services.items()}

@@ -1,4 +1,4 @@
-"""`copdns backup` and `copdns restore`: a household in one file, and back from it."""
+"""`copdns backup` and `copdns restore`: a household to and from one file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from copdns.accounts.account import ViewedPart
 from copdns.as_json.plain import utc
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import local, print_json, safe
+from copdns.cli.output import local_text, print_json, printable
 from copdns.model.errors import BackupError
 from copdns.store.archive import Backup, pack, unpack
 from copdns.store.backup import RestoreResult, copy_databases, restore_household, restore_log
@@ -52,15 +52,15 @@ def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -
             f"{file.absolute().parent} is not a folder; choose a file in an existing one"
         )
     if with_log:
-        home.look("", ViewedPart.EXPORT)
-    with _beside(file) as folder:
+        home.record_view("", ViewedPart.EXPORT)
+    with _temporary_folder(file) as folder:
         copies = copy_databases(home.folder, Path(folder), with_log=with_log)
-        made = pack(file, copies, home.now, __version__)
+        packed = pack(file, copies, home.now, __version__)
     if as_json:
-        print_json(_as_json(file, made))
+        print_json(_backup_json(file, packed))
         return
-    log = "" if querylog.FILE in made.parts else ", without the log"
-    click.echo(safe(f"{file}: household saved{log} ({file.stat().st_size:,} bytes)"))
+    log = "" if querylog.FILE in packed.parts else ", without the log"
+    click.echo(printable(f"{file}: household saved{log} ({file.stat().st_size:,} bytes)"))
 
 
 @click.command()
@@ -79,51 +79,54 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
     \b
     Example:  copdns restore copdns-2026-11-24.backup
     """
-    with hold_server_lock(home.folder), _beside(home.folder / household.FILE) as unpacked:
+    with hold_server_lock(home.folder), _temporary_folder(home.folder / household.FILE) as unpacked:
         folder = Path(unpacked)
         found = unpack(file, folder)
         if not yes:
-            # In UTC: what is here may be beyond reading, its time zone too.
+            # In UTC: the household here may be unreadable, and with it its time zone.
             what = f"what is in {home.folder} with the household of {utc(found.made)}"
             click.confirm(f"Replace {what}?", abort=True)
-        done = restore_household(home.folder, folder / household.FILE, found.made, home.now)
-        said = [*done.differences, *_log_restored(home, found, folder)]
+        restored = restore_household(home.folder, folder / household.FILE, found.made, home.now)
+        messages = [*restored.differences, *_restore_log(home, found, folder)]
     if as_json:
-        print_json(_as_json(file, found) | {"before": str(done.old_database or ""), "said": said})
+        print_json(
+            _backup_json(file, found)
+            | {"before": str(restored.old_database or ""), "said": messages}
+        )
         return
-    _tell(found, done, said, home)
+    _print_result(found, restored, messages, home)
 
 
-def _log_restored(home: Home, found: Backup, folder: Path) -> list[str]:
-    """Take over a log where none is here; return what is to be said of it."""
+def _restore_log(home: Home, found: Backup, folder: Path) -> list[str]:
+    """Restore the log where there is none here; return what to print about it."""
     if querylog.FILE not in found.parts:
         return []
     if not restore_log(home.folder, folder / querylog.FILE):
         return ["the log on this machine stays; the log in the backup is not used"]
-    kept = home.settings.log
-    QueryLog(home.folder).purge(home.now, kept.rows_days, kept.counts_days)
+    retention = home.settings.log
+    QueryLog(home.folder).purge(home.now, retention.rows_days, retention.counts_days)
     return ["the log in the backup is restored, except for what is too old by now"]
 
 
-def _tell(found: Backup, done: RestoreResult, said: list[str], home: Home) -> None:
-    restored = Home(home.settings).household
-    click.echo(safe(f"restored the household of {local(found.made, restored.timezone)}"))
-    for line in said:
-        click.echo(safe(line))
-    if done.old_database is not None:
-        click.echo(safe(f"previous database: {done.old_database}, kept for a week"))
+def _print_result(found: Backup, restored: RestoreResult, messages: list[str], home: Home) -> None:
+    zone = Home(home.settings).household.timezone
+    click.echo(printable(f"restored the household of {local_text(found.made, zone)}"))
+    for line in messages:
+        click.echo(printable(line))
+    if restored.old_database is not None:
+        click.echo(printable(f"previous database: {restored.old_database}, kept for a week"))
     click.echo("start copdns again")
 
 
-def _beside(file: Path) -> tempfile.TemporaryDirectory[str]:
-    """Return a folder of nobody else's in the file system of a file, which goes afterwards."""
+def _temporary_folder(file: Path) -> tempfile.TemporaryDirectory[str]:
+    """Return a private folder in the file system of a file, deleted when it is left."""
     try:
         return tempfile.TemporaryDirectory(prefix=".copdns-", dir=file.absolute().parent)
     except OSError as error:
         raise BackupError(f"{file.parent}: {error.strerror}; choose another folder") from error
 
 
-def _as_json(file: Path, found: Backup) -> dict[str, object]:
+def _backup_json(file: Path, found: Backup) -> dict[str, object]:
     return {
         "file": str(file),
         "made": utc(found.made),

@@ -1,4 +1,4 @@
-"""`copdns bonus`: more minutes of a budget for one day."""
+"""`copdns bonus`: extra minutes of a budget for one day."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from functools import partial
 import click
 
 from copdns.as_json.times import bonus_json
-from copdns.cli.base import Read, json_option
+from copdns.cli.base import ParsedParam, json_option
 from copdns.cli.commands.usage import line_of
-from copdns.cli.home import AUTHOR, Home, pass_home, tell
-from copdns.cli.output import counted, print_json
+from copdns.cli.home import AUTHOR, Home, pass_home, print_changes
+from copdns.cli.output import count_text, print_json
 from copdns.cli.params import MINUTES, profile_argument
 from copdns.household.edit_checks import require_profile
 from copdns.household.time_edits import add_bonus
@@ -33,7 +33,7 @@ from copdns.model.times import Extra
 @click.option(
     "--day",
     metavar="DATE",
-    type=Read("date", read_day),
+    type=ParsedParam("date", read_day),
     help="The day, such as 2026-11-28. Default: today.",
 )
 @json_option
@@ -58,37 +58,37 @@ def bonus(
               copdns bonus mia mia-games 20 --credit
     """
     kind = Extra.CREDIT if credit else Extra.BONUS
-    meant = day or home.day.day
+    of_day = day or home.day.day
     edit = partial(
         add_bonus,
         profile_id=profile,
         budget_id=budget,
-        day=meant,
+        day=of_day,
         minutes=minutes,
         kind=kind,
         author=AUTHOR,
         at=home.now,
     )
-    what = f"{kind} of {counted(minutes, 'minute')} of {budget} for {profile} on {meant}"
-    before, after = home.changed(what, edit)
+    what = f"{kind} of {count_text(minutes, 'minute')} of {budget} for {profile} on {of_day}"
+    before, after = home.apply_change(what, edit)
     if as_json:
         print_json(bonus_json(after.bonuses[-1]))
     else:
-        tell(before, after)
-        if meant == home.day.day:
-            click.echo(_now(home, after, profile, budget))
+        print_changes(before, after)
+        if of_day == home.day.day:
+            click.echo(_remaining_text(home, after, profile, budget))
 
 
-def _now(home: Home, household: Household, profile: str, budget: str) -> str:
-    """Return what is left with the bonus: more may have been used than there was."""
-    meant = next(each for each in household.budgets if each.id == budget)
+def _remaining_text(home: Home, household: Household, profile: str, budget: str) -> str:
+    """Return what is left, the bonus included; that may still be nothing."""
+    found = next(each for each in household.budgets if each.id == budget)
     try:
-        line = line_of(home, household, require_profile(household, profile), meant)
+        line = line_of(home, household, require_profile(household, profile), found)
     except StoreError as error:
         return f"how much is left is unknown: {error}"
     if line.total is None:
         return "there is no limit today, with or without it"
     if not line.left:
         return f"still nothing left: {line.used.likely} minutes counted, of {line.total}"
-    total = counted(line.total, "minute")
+    total = count_text(line.total, "minute")
     return f"left today, as last counted: {line.left} of {total}"

@@ -1,4 +1,4 @@
-"""`copdns budget`: for how many minutes a day something may be used."""
+"""`copdns budget`: how many minutes a day something may be used."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from functools import partial
 
 import click
 
-from copdns.cli.base import ID, Read
+from copdns.cli.base import ID, ParsedParam
 from copdns.cli.home import Home, pass_home
 from copdns.cli.params import (
     about_option,
-    duration,
     grace_option,
     note_option,
+    parse_duration,
     profile_option,
     scope_of,
     tag_option,
-    warn_of_nobody,
+    warn_of_unused_tag,
 )
 from copdns.cli.time_words import budget_text
 from copdns.household.time_edits import add_period, remove_period
@@ -24,24 +24,24 @@ from copdns.household.time_shape import day_word
 from copdns.model.times import DAY_MINUTES, EVERY_DAY, Budget, Subject
 
 
-def minutes_by_day(text: str) -> tuple[tuple[str, int], ...]:
+def parse_minutes_by_day(text: str) -> tuple[tuple[str, int], ...]:
     """Read `60`, or `school=60,weekend=2h`; raise ValueError."""
     if "=" not in text:
-        return ((EVERY_DAY, _minutes(text)),)
+        return ((EVERY_DAY, _parse_minutes(text)),)
     pairs = []
     for part in text.split(","):
-        word, is_there, minutes = part.partition("=")
-        if not is_there:
+        word, equals, minutes = part.partition("=")
+        if not equals:
             raise ValueError(
                 f"{part.strip()!r} does not name its days; write school=60,weekend=120"
             )
-        pairs.append((day_word(word.strip()), _minutes(minutes)))
+        pairs.append((day_word(word.strip()), _parse_minutes(minutes)))
     return tuple(pairs)
 
 
-def _minutes(text: str) -> int:
-    """Return 0 to 1440 minutes."""
-    minutes = duration(text)
+def _parse_minutes(text: str) -> int:
+    """Return 0 to 1440 minutes; raise ValueError."""
+    minutes = parse_duration(text)
     if minutes > DAY_MINUTES:
         raise ValueError(f"{text.strip()!r} is more than a day; write at most {DAY_MINUTES}")
     return minutes
@@ -57,7 +57,7 @@ def budget() -> None:
 
 @budget.command()
 @click.argument("budget", metavar="ID", type=ID)
-@click.argument("minutes", metavar="MINUTES", type=Read("minutes", minutes_by_day))
+@click.argument("minutes", metavar="MINUTES", type=ParsedParam("minutes", parse_minutes_by_day))
 @profile_option(
     "For one person. Without --profile and --tag: for everyone, each person separately."
 )
@@ -88,7 +88,7 @@ def add(
     Example:  copdns budget add mia-games 60 --profile mia --about category:games
               copdns budget add films school=0,weekend=2h --tag children --about service:netflix
     """
-    made = Budget(
+    new = Budget(
         budget,
         scope_of(profile, tag),
         minutes,
@@ -97,9 +97,9 @@ def add(
         grace,
         note,
     )
-    edit = partial(add_period, made=made, known=home.known)
-    home.change(f"budget {budget} added: {budget_text(made)}", edit)
-    warn_of_nobody(home.household, made.scope)
+    edit = partial(add_period, made=new, known=home.known_ids)
+    home.change(f"budget {budget} added: {budget_text(new)}", edit)
+    warn_of_unused_tag(home.household, new.scope)
 
 
 @budget.command()

@@ -1,7 +1,6 @@
 """`copdns check`: the whole decision about one name, step by step.
 
-Nothing is decided here: `policy.explain` and `policy.decide` are asked, with the same snapshot
-that answers queries.
+It is made by `decide` and `explain` (`policy/decide.py`) with a snapshot such as answers queries.
 """
 
 from __future__ import annotations
@@ -11,12 +10,12 @@ from ipaddress import IPv6Address
 import click
 
 from copdns.as_json.check import Case, case_json
-from copdns.cli.base import NAME, Read, json_option
+from copdns.cli.base import NAME, ParsedParam, json_option
 from copdns.cli.commands.check_show import THIS_MACHINE, print_case
-from copdns.cli.commands.check_week import Asking, tell_week, week_of
+from copdns.cli.commands.check_week import ClientSelector, compute_week, print_week
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json
-from copdns.cli.params import both_given, moment, profile_option
+from copdns.cli.params import conflict_error, parse_moment, profile_option
 from copdns.config import AUTO
 from copdns.dns.qtypes import qtype_number
 from copdns.model.addresses import address
@@ -25,7 +24,7 @@ from copdns.network.neighbours import read_table
 from copdns.policy.decide import decide, explain
 from copdns.policy.snapshot import NO_SIGHTINGS, Sightings
 
-EXIT = {
+EXIT_CODES = {
     Action.ALLOW: 0,
     Action.LOCAL: 0,
     Action.BLOCK: 3,
@@ -34,8 +33,8 @@ EXIT = {
 }
 
 
-def _client(text: str) -> str:
-    """Return an address as a query's sender is looked up: without zone, IPv4 as IPv4."""
+def _parse_client(text: str) -> str:
+    """Return an address as a requestor has it: without zone, IPv4-mapped IPv6 as IPv4."""
     found = address(text)
     if isinstance(found, IPv6Address):
         found = found.ipv4_mapped or IPv6Address(int(found))
@@ -47,7 +46,7 @@ def _client(text: str) -> str:
 @click.option(
     "--type",
     "qtype",
-    type=Read("type", qtype_number),
+    type=ParsedParam("type", qtype_number),
     default="A",
     help="The record type: A (default), AAAA, HTTPS, TXT ...",
 )
@@ -55,7 +54,7 @@ def _client(text: str) -> str:
 @click.option(
     "--client",
     metavar="IP",
-    type=Read("address", _client),
+    type=ParsedParam("address", _parse_client),
     help="Check for the device with this address. Default: 127.0.0.1.",
 )
 @click.option(
@@ -92,42 +91,42 @@ def check(
               copdns check games.example --client 192.168.1.20 --at 2026-11-24T20:15
     """
     if profile and client:
-        raise both_given("--profile", "--client")
+        raise conflict_error("--profile", "--client")
     zone = home.household.timezone
-    now = moment(at, zone, home.now, "--at") if at else home.now
-    asker = _asker(home, profile, client)
+    now = parse_moment(at, zone, home.now, "--at") if at else home.now
+    selector = _select_client(home, profile, client)
     if week:
-        tell_week(home, week_of(home, asker, name, qtype, now), as_json=as_json)
+        print_week(home, compute_week(home, selector, name, qtype, now), as_json=as_json)
         return
-    live = home.live(now)
-    who = asker.client(live)
+    snapshot = home.make_snapshot(now)
+    who = selector.find_client(snapshot)
     case = Case(
         name,
         qtype,
         now,
-        live.households[home.household.id],
+        snapshot.households[home.household.id],
         who,
-        asker.address,
+        selector.address,
         decide(who.policy, name, qtype, now),
         explain(who.policy, name, qtype, now),
-        home.is_wrong_at(now),
+        home.is_clock_wrong_at(now),
     )
     if as_json:
         print_json(case_json(case))
     else:
         print_case(case, home, named=bool(profile or client))
-    click.get_current_context().exit(EXIT[case.verdict.action])
+    click.get_current_context().exit(EXIT_CODES[case.verdict.action])
 
 
-def _asker(home: Home, profile: str, client: str | None) -> Asking:
+def _select_client(home: Home, profile: str, client: str | None) -> ClientSelector:
     if profile:
-        return Asking(home.household.id, home.profile(profile).id)
-    sightings = _near() if client and home.settings.identity.neighbours == AUTO else None
-    return Asking(home.household.id, "", client or THIS_MACHINE, sightings)
+        return ClientSelector(home.household.id, home.profile(profile).id)
+    sightings = _read_sightings() if client and home.settings.identity.neighbours == AUTO else None
+    return ClientSelector(home.household.id, "", client or THIS_MACHINE, sightings)
 
 
-def _near() -> Sightings:
-    """Return what the running copdns sees of this network too."""
+def _read_sightings() -> Sightings:
+    """Return the MAC addresses behind addresses, as the running copdns reads them too."""
     try:
         return Sightings(read_table())
     except OSError:

@@ -7,8 +7,8 @@ import click
 from copdns.accounts.guests import GUEST
 from copdns.as_json.check import Case
 from copdns.cli.home import Home
-from copdns.cli.output import aligned, local, safe
-from copdns.cli.time_words import grant_text, lifted
+from copdns.cli.output import align, local_text, printable
+from copdns.cli.time_words import grant_text, lifted_text
 from copdns.dns.qtypes import qtype_name
 from copdns.model.errors import NXDOMAIN
 from copdns.model.names import display
@@ -16,9 +16,9 @@ from copdns.model.reasons import text_of
 from copdns.model.verdict import Action, LocalAnswer, Reason
 from copdns.policy.decide import StepResult
 
-THIS_MACHINE = "127.0.0.1"  # who is asked for when nobody is named
+THIS_MACHINE = "127.0.0.1"  # the client without --profile and --client
 
-_DONE = {
+_ACTION_TEXT = {
     Action.ALLOW: "Allowed",
     Action.LOCAL: "Answered by this machine",
     Action.BLOCK: "Blocked",
@@ -31,29 +31,29 @@ _LIFTED_BY_A_RULE = frozenset({5, 11, 12, 13, 14, 15})
 
 
 def print_case(case: Case, home: Home, *, named: bool) -> None:
-    """Print who asks, what each step says, and what comes of it.
+    """Print the client, what each step says, and the outcome.
 
-    named: by --profile or --client; otherwise the output says who it was checked for.
+    named: by --profile or --client; otherwise the output says for whom it was checked.
     """
-    asked = f"{safe(display(case.name))}, type {qtype_name(case.qtype)}, for {_who(case)}"
-    click.echo(asked)
+    name, client = printable(display(case.name)), _client_text(case)
+    click.echo(f"{name}, type {qtype_name(case.qtype)}, for {client}")
     if not named:
         click.echo(f"(checked for {THIS_MACHINE}; choose someone with --profile or --client)")
-    click.echo(f"at {local(case.now, case.household.timezone)} ({case.household.timezone})")
+    click.echo(f"at {local_text(case.now, case.household.timezone)} ({case.household.timezone})")
     if case.wrong_clock:
         click.echo(
             "(this machine's clock is wrong, so failures.clock applies: "
             f"{case.household.failures.clock})"
         )
     click.echo()
-    for line in aligned([_row(each, case) for each in case.steps]):
-        click.echo(safe(line))
+    for line in align([_step_row(each, case) for each in case.steps]):
+        click.echo(printable(line))
     click.echo()
-    for line in _outcome(case, home):
-        click.echo(safe(line))
+    for line in _outcome_lines(case, home):
+        click.echo(printable(line))
 
 
-def _who(case: Case) -> str:
+def _client_text(case: Case) -> str:
     client = case.client
     profile = case.household.profile(client.policy.profile)
     device = next((each for each in case.household.devices if each.id == client.device), None)
@@ -61,23 +61,23 @@ def _who(case: Case) -> str:
         return f"{case.address}, which is not a client of copdns"
     who = f"{profile.name} (profile {profile.id})" if profile else "the built-in guest profile"
     if device is not None and device.id.startswith(GUEST):
-        return safe(f"{who}, temporarily on a device that is not theirs, {case.address}")
+        return printable(f"{who}, temporarily on a device that is not theirs, {case.address}")
     if device is not None:
-        return safe(f"{who} on {device.name}, {case.address}")
-    return safe(f"{who} on an unknown device, {case.address}" if case.address else who)
+        return printable(f"{who} on {device.name}, {case.address}")
+    return printable(f"{who} on an unknown device, {case.address}" if case.address else who)
 
 
-def _row(step: StepResult, case: Case) -> tuple[str, str, str, str, str]:
+def _step_row(step: StepResult, case: Case) -> tuple[str, str, str, str, str]:
     mark = ">" if step.is_decisive else ""
-    said = (step.verdict.action.value, text_of(step.verdict)) if step.verdict else ("-", "")
+    outcome = (step.verdict.action.value, text_of(step.verdict)) if step.verdict else ("-", "")
     if step.number == _GRANTS and case.grants:
-        said = ("lifts", ", ".join(f"{each.id} ({lifted(each)})" for each in case.grants))
-    return (mark, f"{step.number:2}", step.title, *said)
+        outcome = ("lifts", ", ".join(f"{each.id} ({lifted_text(each)})" for each in case.grants))
+    return (mark, f"{step.number:2}", step.title, *outcome)
 
 
-def _outcome(case: Case, home: Home) -> list[str]:
+def _outcome_lines(case: Case, home: Home) -> list[str]:
     verdict = case.verdict
-    lines = [f"{_DONE[verdict.action]} at step {verdict.step}: {text_of(verdict)}"]
+    lines = [f"{_ACTION_TEXT[verdict.action]} at step {verdict.step}: {text_of(verdict)}"]
     lines += [f"  matched by {verdict.rule}"] if verdict.rule else []
     lines += [f"  by {verdict.period}"] if verdict.period else []
     if verdict.list:
@@ -89,7 +89,7 @@ def _outcome(case: Case, home: Home) -> list[str]:
         lines.append(f"  answer: {_local_text(verdict.local)}")
     zone = case.household.timezone
     if verdict.valid_until is not None:
-        lines.append(f"  at least until {local(verdict.valid_until, zone)}")
+        lines.append(f"  at least until {local_text(verdict.valid_until, zone)}")
     lines += [f"  grant {each.id}: {grant_text(each, zone)}" for each in case.grants]
     if case.grace:
         lines.append(
@@ -100,8 +100,8 @@ def _outcome(case: Case, home: Home) -> list[str]:
         profile = case.household.profile(case.client.policy.profile)
         mode = "nxdomain" if verdict.reason is Reason.LEGAL else case.client.policy.block_mode
         lines.append(f"  answered in block mode {mode}, cached for up to {verdict.ttl} s")
-        lines += _report(home, verdict.list)
-        lines += _way_out(case, profile.id if profile else "")
+        lines += _report_lines(home, verdict.list)
+        lines += _remedy_lines(case, profile.id if profile else "")
     if verdict.action in (Action.ALLOW, Action.REWRITE):
         lines.append(
             "  The answer is checked again when it arrives: the domains it points to, and its "
@@ -110,13 +110,13 @@ def _outcome(case: Case, home: Home) -> list[str]:
     return lines
 
 
-def _report(home: Home, slug: str) -> list[str]:
-    reports = [each.info.report for each in home.library.statuses if each.info.slug == slug]
+def _report_lines(home: Home, slug: str) -> list[str]:
+    reports = [each.info.report for each in home.catalogue.statuses if each.info.slug == slug]
     return [f"  report mistakes of the list at: {reports[0]}"] if any(reports) else []
 
 
-def _way_out(case: Case, profile: str) -> list[str]:
-    """Return the command that would allow the name, where one would."""
+def _remedy_lines(case: Case, profile: str) -> list[str]:
+    """Return a line with the command that would allow the name; [] where none would."""
     if case.verdict.reason is Reason.RULE:
         return ["  to change that: copdns rule list"]
     if case.verdict.step in _LIFTED_BY_A_GRANT and profile:

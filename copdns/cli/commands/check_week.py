@@ -1,6 +1,6 @@
-"""`copdns check --week`: when a name is open in seven days, and when it is closed, and why.
+"""`copdns check --week`: when a name is allowed and when blocked in the next seven days, and why.
 
-Asks `policy.decide` itself at each moment at which it says that its word may change.
+Runs `decide` (`policy/decide.py`) at each moment until which the verdict before it holds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import click
 
 from copdns.as_json.plain import utc
 from copdns.cli.home import Home
-from copdns.cli.output import aligned, print_json, safe
+from copdns.cli.output import align, print_json, printable
 from copdns.dns.qtypes import qtype_name
 from copdns.model.names import display
 from copdns.model.reasons import text_of
@@ -26,31 +26,34 @@ from copdns.policy.time_steps import BySubject
 from copdns.time.days import local_time, starts_at, zone_of
 
 DAYS = 7
-_OPEN = frozenset({Action.ALLOW, Action.REWRITE, Action.LOCAL})
+_ALLOWED = frozenset({Action.ALLOW, Action.REWRITE, Action.LOCAL})
 
 
-class Asking(NamedTuple):
-    """Who asks: by a profile's id, or by an address.  sightings: MAC addresses seen behind it."""
+class ClientSelector(NamedTuple):
+    """For whom a name is checked: a profile's id, or else an address.
+
+    sightings: MAC addresses seen behind addresses; None: they are not read.
+    """
 
     household: str
     profile: str
     address: str = ""
     sightings: Sightings | None = None
 
-    def client(self, live: Snapshot) -> Client:
-        """Return the client in a snapshot."""
+    def find_client(self, snapshot: Snapshot) -> Client:
+        """Return the client that this is in a snapshot."""
         if self.profile:
-            return Client(self.household, "", live.policy(self.household, self.profile))
+            return Client(self.household, "", snapshot.policy(self.household, self.profile))
         if self.sightings is not None:
-            live = live.with_sightings(self.sightings)
-        return live.identify(Requestor("", self.address, "udp"))
+            snapshot = snapshot.with_sightings(self.sightings)
+        return snapshot.identify(Requestor("", self.address, "udp"))
 
 
-class Stretch(NamedTuple):
-    """The same answer from start to end, which is exclusive.
+class WeekStretch(NamedTuple):
+    """A time with one verdict.  start, end: seconds since the epoch; end is exclusive.
 
-    verdict: the first in it.  budgets: ids of those whose minutes it takes; it is over before its
-    end when they are used up.
+    verdict: the first in it.  budgets: ids of the budgets that count its minutes; when they are
+    used up, it is over before its end.
     """
 
     start: float
@@ -60,65 +63,68 @@ class Stretch(NamedTuple):
 
     @property
     def is_open(self) -> bool:
-        return self.verdict.action in _OPEN
+        return self.verdict.action in _ALLOWED
 
 
-class Week(NamedTuple):
-    """profile: whose, "" for strangers."""
+class NameWeek(NamedTuple):
+    """What is decided about a name in seven days.  profile: whose; "" for strangers."""
 
     name: str
     qtype: int
     profile: str
-    stretches: tuple[Stretch, ...]
+    stretches: tuple[WeekStretch, ...]
 
 
-def week_of(home: Home, asking: Asking, name: str, qtype: int, now: float) -> Week:
-    """Return the week of a name that begins now and ends with the seventh date."""
+def compute_week(
+    home: Home, selector: ClientSelector, name: str, qtype: int, now: float
+) -> NameWeek:
+    """Return the verdicts about a name from now to the end of the seventh date."""
     zone = zone_of(home.household.timezone)
     end = starts_at(local_time(now, zone).date() + timedelta(days=DAYS), 0, zone)
-    found = _merged(walk(home, asking, name, qtype, now, end))
-    return Week(name, qtype, asking.client(home.live(now)).policy.profile, tuple(found))
+    found = _merge_equal(walk_decisions(home, selector, name, qtype, now, end))
+    client = selector.find_client(home.make_snapshot(now))
+    return NameWeek(name, qtype, client.policy.profile, tuple(found))
 
 
-def walk(
-    home: Home, asking: Asking, name: str, qtype: int, at: float, end: float
-) -> Iterator[Stretch]:
-    """Yield what is decided, from one moment at which it may change to the next.
+def walk_decisions(
+    home: Home, selector: ClientSelector, name: str, qtype: int, at: float, end: float
+) -> Iterator[WeekStretch]:
+    """Yield the verdicts from `at` to `end`, one for each time between two changes.
 
-    Few: edges of time, and one a day, when the next days are worked out.
+    There are few: edges of schedules and pauses, and one a day, when the snapshot is built anew.
     """
-    live: Snapshot | None = None
+    snapshot: Snapshot | None = None
     rebuild = at
     while at < end:
-        if live is None or at >= rebuild:
-            live = home.live(at, live)
-            rebuild = inf if live.rebuild_at is None else live.rebuild_at
-            rebuild = min(rebuild, home.guest_leaves(at))
-            policy = asking.client(live).policy
-            planned = _planned(policy)
+        if snapshot is None or at >= rebuild:
+            snapshot = home.make_snapshot(at, snapshot)
+            rebuild = inf if snapshot.rebuild_at is None else snapshot.rebuild_at
+            rebuild = min(rebuild, home.next_guest_end(at))
+            policy = selector.find_client(snapshot).policy
+            planned = _without_budget_use(policy)
         verdict = decide(planned, name, qtype, at)
         until = min(inf if verdict.valid_until is None else verdict.valid_until, rebuild, end)
         budgets = charged_budgets(policy, name, verdict, at) or ()
-        yield Stretch(at, until, verdict, budgets)
+        yield WeekStretch(at, until, verdict, budgets)
         at = until
 
 
-def _planned(policy: Policy) -> Policy:
-    """Return the policy for which no minute of a budget runs: nobody knows when they will.
+def _without_budget_use(policy: Policy) -> Policy:
+    """Return the policy as if no minute of a budget were used: future use is unknown.
 
-    When a day has none at all is planned, and stays.
+    Days on which a budget has no minutes at all are planned, and stay.
     """
     if policy.time_rules is None:
         return policy
-    timed = replace(policy.time_rules, remaining=BySubject(None, {}, {}), verdicts_with_end={})
-    return replace(policy, time_rules=timed)
+    unused = replace(policy.time_rules, remaining=BySubject(None, {}, {}), verdicts_with_end={})
+    return replace(policy, time_rules=unused)
 
 
-def _merged(stretches: Iterator[Stretch]) -> Iterator[Stretch]:
-    """Yield stretches of which none says the same as the one before."""
-    before: Stretch | None = None
+def _merge_equal(stretches: Iterator[WeekStretch]) -> Iterator[WeekStretch]:
+    """Yield the stretches, with neighbours that say the same as one."""
+    before: WeekStretch | None = None
     for each in stretches:
-        if before is not None and _said(before) == _said(each):
+        if before is not None and _comparable(before) == _comparable(each):
             before = before._replace(end=each.end)
             continue
         if before is not None:
@@ -128,12 +134,12 @@ def _merged(stretches: Iterator[Stretch]) -> Iterator[Stretch]:
         yield before
 
 
-def _said(stretch: Stretch) -> tuple[Verdict, tuple[str, ...]]:
+def _comparable(stretch: WeekStretch) -> tuple[Verdict, tuple[str, ...]]:
     return replace(stretch.verdict, valid_until=None, ends_text=""), stretch.budgets
 
 
-def tell_week(home: Home, week: Week, *, as_json: bool) -> None:
-    """Tell when a name is open and when not, from now on for a week."""
+def print_week(home: Home, week: NameWeek, *, as_json: bool) -> None:
+    """Print when a name is allowed and when blocked."""
     if as_json:
         print_json(
             {
@@ -141,37 +147,42 @@ def tell_week(home: Home, week: Week, *, as_json: bool) -> None:
                 "type": qtype_name(week.qtype),
                 "household": home.household.id,
                 "profile": week.profile,
-                "stretches": [_json(each) for each in week.stretches],
+                "stretches": [_stretch_json(each) for each in week.stretches],
             }
         )
         return
     zone = home.household.timezone
     whose = week.profile or "a stranger"
-    asked = f"{display(week.name)}, type {qtype_name(week.qtype)}, for {whose} ({zone})"
-    click.echo(safe(asked))
+    title = f"{display(week.name)}, type {qtype_name(week.qtype)}, for {whose} ({zone})"
+    click.echo(printable(title))
     click.echo()
-    for line in aligned([_row(each, zone) for each in week.stretches]):
-        click.echo(safe(line))
+    for line in align([_stretch_row(each, zone) for each in week.stretches]):
+        click.echo(printable(line))
 
 
-def _row(stretch: Stretch, zone: str) -> tuple[str, str, str, str]:
+def _stretch_row(stretch: WeekStretch, zone: str) -> tuple[str, str, str, str]:
     state = "allowed" if stretch.is_open else "blocked"
-    return _clock(stretch.start, zone), _clock(stretch.end, zone), state, _why(stretch)
+    return (
+        _moment_text(stretch.start, zone),
+        _moment_text(stretch.end, zone),
+        state,
+        _reason_text(stretch),
+    )
 
 
-def _clock(moment: float, zone: str) -> str:
-    """Return a moment with its offset, which tells two of the same time apart."""
+def _moment_text(moment: float, zone: str) -> str:
+    """Return a moment with its UTC offset: when clocks go back, an hour comes twice."""
     return f"{local_time(moment, zone_of(zone)):%a %Y-%m-%d %H:%M %z}"
 
 
-def _why(stretch: Stretch) -> str:
+def _reason_text(stretch: WeekStretch) -> str:
     text = text_of(replace(stretch.verdict, ends_text=""))
     by = f" by {stretch.verdict.period}" if stretch.verdict.period else ""
     lasts = f", while minutes of {' and '.join(stretch.budgets)} last" if stretch.budgets else ""
     return f"({text}{by}){lasts}"
 
 
-def _json(stretch: Stretch) -> dict[str, object]:
+def _stretch_json(stretch: WeekStretch) -> dict[str, object]:
     verdict = stretch.verdict
     return {
         "start": utc(stretch.start),

@@ -1,4 +1,4 @@
-"""`copdns config`: check the settings file, and say what may stand in it."""
+"""`copdns config`: check the settings file, and print its schema."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from copdns.as_json.plain import plain
 from copdns.cli.base import Options, json_option, pass_options
-from copdns.cli.fetched import Fetched
+from copdns.cli.fetched import ListDownloads
 from copdns.cli.home import Home
 from copdns.cli.output import print_json
 from copdns.config import schema as settings_schema
@@ -37,45 +37,49 @@ def check(options: Options, as_json: bool) -> None:
     """
     home = Home(options.settings())
     if not home.has_database:
-        _ = home.household  # later changes to its file do nothing, so nor do mistakes in it
-    errors = [(each.info.slug, each.error) for each in home.library.statuses if each.error]
-    broken = [(slug, error) for slug, error in errors if error != NOT_HERE]  # no mistake of anyone
+        _ = home.household  # raises for errors in its file, which only the first start reads
+    errors = [(each.info.slug, each.error) for each in home.catalogue.statuses if each.error]
+    broken = [
+        (slug, error) for slug, error in errors if error != NOT_HERE
+    ]  # not an error: it is not downloaded yet
     if as_json:
         file = str(options.path) if options.path.exists() else None
-        settings = as_written(home.settings)
+        settings = dump_settings(home.settings)
         print_json(
             {
                 "file": file,
                 "settings": settings,
                 "broken_lists": dict(broken),
-                "unknown_lists": home.chosen.unknown,
+                "unknown_lists": home.chosen_lists.unknown,
             }
         )
     for slug, error in broken:
         click.echo(f"list {slug} is not loaded: {error}", err=True)
-    if unknown := Fetched.of(home).unknown:
+    if unknown := ListDownloads.of(home).unknown:
         raise ConfigError(f"{unknown}; see docs/lists.md")
     if not as_json:
-        click.echo(_said(options.path))
+        click.echo(_validity_text(options.path))
 
 
-def _said(path: Path) -> str:
+def _validity_text(path: Path) -> str:
     if not path.exists():
         return f"{path} does not exist; the defaults are used, and they are valid"
     return f"{path}: valid"
 
 
-def as_written(settings: BaseModel) -> dict[str, object]:
-    """Return settings as they would stand in a file."""
+def dump_settings(settings: BaseModel) -> dict[str, object]:
+    """Return settings as they would be written in a file."""
     return {
-        name: as_written(value) if isinstance(value, BaseModel) else _values(value)
+        name: dump_settings(value) if isinstance(value, BaseModel) else _dump_value(value)
         for name, value in settings
     }
 
 
-def _values(value: object) -> object:
+def _dump_value(value: object) -> object:
     if isinstance(value, tuple):
-        return [as_written(each) if isinstance(each, BaseModel) else plain(each) for each in value]
+        return [
+            dump_settings(each) if isinstance(each, BaseModel) else plain(each) for each in value
+        ]
     return plain(value)
 
 

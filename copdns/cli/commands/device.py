@@ -1,4 +1,4 @@
-"""`copdns device`: which device is whose."""
+"""`copdns device`: who each device belongs to."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from copdns.as_json.household import device_json, visitor_json
 from copdns.cli.base import DEVICE_ADDRESS, ID, MAC, json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import listing, local
+from copdns.cli.output import local_text, print_listing
 from copdns.cli.params import profile_option, required_profile_option
 from copdns.household.edits import add_device, remove_device, set_device
 from copdns.network.unknown_devices import UnknownDevice
@@ -97,8 +97,13 @@ def set_(
     \b
     Example:  copdns device set mia-tablet --mac 02:00:00:00:00:01 --mac 02:00:00:00:00:02
     """
-    given: dict[str, Any] = {"macs": macs, "addresses": addresses, "profile": profile, "name": name}
-    values = {key: value for key, value in given.items() if value}
+    options: dict[str, Any] = {
+        "macs": macs,
+        "addresses": addresses,
+        "profile": profile,
+        "name": name,
+    }
+    values = {key: value for key, value in options.items() if value}
     if not values:
         raise click.UsageError("nothing to set: give at least one option")
     home.change(f"device {device} changed", partial(set_device, device_id=device, **values))
@@ -127,7 +132,7 @@ def list_(home: Home, profile: str, as_json: bool) -> None:
     Example:  copdns device list
     """
     found = [each for each in home.household.devices if profile in ("", each.profile)]
-    listing(
+    print_listing(
         found,
         as_json,
         device_json,
@@ -150,8 +155,8 @@ def unknown(home: Home, as_json: bool) -> None:
     Example:  copdns device unknown
               copdns device add mia-tablet --mac 02:00:00:00:00:01 --profile mia
     """
-    listing(
-        _unknown(home),
+    print_listing(
+        _load_unknown(home),
         as_json,
         visitor_json,
         ("id", "mac", "private", "address", "calls itself", "since", "at the address of"),
@@ -161,14 +166,14 @@ def unknown(home: Home, as_json: bool) -> None:
             "yes" if each.is_private else "",
             each.address,
             each.name,
-            local(each.first, home.household.timezone),
+            local_text(each.first, home.household.timezone),
             each.device,
         ),
     )
 
 
-def _unknown(home: Home) -> list[UnknownDevice]:
-    """Return the unknown devices of the household that nobody named since."""
+def _load_unknown(home: Home) -> list[UnknownDevice]:
+    """Return the household's unknown devices, without those that were assigned since."""
     devices = home.household.devices
     named = {text for each in devices for text in (*each.macs, *each.addresses)}
     return [

@@ -1,13 +1,13 @@
-"""`copdns doctor`: look for what does not work, and say what to do about it."""
+"""`copdns doctor`: find what does not work, and say what to do about it."""
 
 from __future__ import annotations
 
 import click
 
 from copdns.cli.base import json_option
-from copdns.cli.doctor.finding import Check, Finding, Status, fail
+from copdns.cli.doctor.finding import Check, Finding, FindingStatus, fail
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import print_json, safe
+from copdns.cli.output import print_json, printable
 from copdns.model.errors import EXIT_FAILED, CopdnsError
 
 
@@ -30,22 +30,22 @@ def doctor(home: Home, network: bool, as_json: bool) -> None:
     \b
     Example:  copdns doctor
     """
-    found = examined(home, network=network)
-    failed = any(each.status is Status.FAIL for each in found)
+    found = run_checks(home, network=network)
+    failed = any(each.status is FindingStatus.FAIL for each in found)
     if as_json:
         print_json({"ok": not failed, "findings": [each._asdict() for each in found]})
     else:
         for each in found:
-            click.echo(f"{each.status:4}  {each.about}: {safe(each.what)}")
+            click.echo(f"{each.status:4}  {each.about}: {printable(each.what)}")
             if each.todo:
-                click.echo(f"      do: {safe(each.todo)}")
+                click.echo(f"      do: {printable(each.todo)}")
     click.get_current_context().exit(EXIT_FAILED if failed else 0)
 
 
-def examined(home: Home, *, network: bool = False) -> list[Finding]:
-    """Return what all checks find; one that cannot go on is a finding itself, told once."""
+def run_checks(home: Home, *, network: bool = False) -> list[Finding]:
+    """Return the findings of all checks.  A check that fails is a finding, reported once."""
     found: dict[str, Finding] = {}
-    for about, check in _checks(network):
+    for about, check in _load_checks(network):
         try:
             for each in check(home):
                 found[each.what] = each
@@ -54,19 +54,19 @@ def examined(home: Home, *, network: bool = False) -> list[Finding]:
     return list(found.values())
 
 
-def _checks(network: bool) -> tuple[tuple[str, Check], ...]:
-    # Here, because they import the server, and the help of copdns need not wait for that.
+def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
+    # Imported here: they import the server, which would slow down `copdns --help`.
     from copdns.cli.doctor import devices, household, machine, upstreams
     from copdns.cli.doctor import network as network_checks
 
     return (
-        ("ports", machine.ports),
-        ("upstreams", upstreams.upstreams),
-        ("clock", machine.clock),
-        ("databases", machine.databases),
-        ("lists", household.lists),
-        ("household", household.references),
-        ("devices", household.told_apart),
-        ("neighbours", devices.recognised),
-        *([("network", network_checks.network)] if network else []),
+        ("ports", machine.check_ports),
+        ("upstreams", upstreams.check_upstreams),
+        ("clock", machine.check_clock),
+        ("databases", machine.check_databases),
+        ("lists", household.check_lists),
+        ("household", household.check_references),
+        ("devices", household.check_devices),
+        ("neighbours", devices.check_neighbours),
+        *([("network", network_checks.check_network)] if network else []),
     )

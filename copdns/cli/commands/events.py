@@ -1,4 +1,4 @@
-"""Events on stderr: readable on a terminal, a JSON object a line elsewhere."""
+"""The program's own log on stderr: text on a terminal, one JSON object a line elsewhere."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import structlog
 from structlog.typing import Processor
 
 
-def to_stderr() -> None:
-    """Send our events, and those of the libraries, to stderr."""
+def log_to_stderr() -> None:
+    """Write log events of copdns and of its libraries to stderr."""
     shared: list[Processor] = [
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=not sys.stderr.isatty()),
@@ -32,7 +32,7 @@ def to_stderr() -> None:
 
 
 def _renderers(*, on_terminal: bool) -> list[Processor]:
-    """No renderer may show the locals of a traceback: names that people asked stand in them."""
+    """Return processors without the locals of tracebacks: they contain names that were queried."""
     if on_terminal:
         plain = structlog.dev.plain_traceback
         return [structlog.dev.ConsoleRenderer(exception_formatter=plain)]

@@ -7,33 +7,33 @@ from functools import partial
 import click
 
 from copdns.as_json.times import grant_json
-from copdns.cli.base import Read, json_option
-from copdns.cli.home import AUTHOR, Home, pass_home, tell
-from copdns.cli.output import listing, local, print_json, safe
+from copdns.cli.base import ParsedParam, json_option
+from copdns.cli.home import AUTHOR, Home, pass_home, print_changes
+from copdns.cli.output import local_text, print_json, print_listing, printable
 from copdns.cli.params import (
-    ending,
     ending_options,
-    moment,
     note_option,
+    parse_end,
+    parse_moment,
     profile_argument,
     profile_option,
 )
-from copdns.cli.time_words import lifted, subject_text
+from copdns.cli.time_words import lifted_text, subject_text
 from copdns.household.time_edits import end_grant, give_grant
 from copdns.model.times import Subject, Topic, TopicKind, parse_subject
 from copdns.time.days import DAY_SECONDS
 
 EVERYTHING = "everything"
-_LONGEST = 366 * DAY_SECONDS
+_MAX_SECONDS = 366 * DAY_SECONDS
 _BOTH, _CONTENT, _TIME = "both", "content", "time"
 
 
-def _what(text: str) -> Subject | str:
+def _parse_what(text: str) -> Subject | str:
     """Return a subject, or EVERYTHING."""
     return EVERYTHING if text.strip().lower() == EVERYTHING else parse_subject(text)
 
 
-class GivesByDefault(click.Group):
+class GrantGroup(click.Group):
     """`grant mia chess.example` is `grant give mia chess.example`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -42,7 +42,7 @@ class GivesByDefault(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=GivesByDefault)
+@click.group(cls=GrantGroup)
 def grant() -> None:
     """Allow something for a limited time.
 
@@ -55,7 +55,7 @@ def grant() -> None:
 
 @grant.command()
 @profile_argument
-@click.argument("what", metavar="WHAT", type=Read("subject", _what))
+@click.argument("what", metavar="WHAT", type=ParsedParam("subject", _parse_what))
 @ending_options
 @click.option("--from", "begins", metavar="TIME", help="When it starts. Default: now.")
 @click.option(
@@ -90,65 +90,64 @@ def give(
               copdns grant mia everything --for 30m --note "Half an hour more."
     """
     about = None if isinstance(what, str) else what
-    opens = lifts or (_TIME if about is None else _CONTENT)
-    if about is None and opens != _TIME:
+    lifted = lifts or (_TIME if about is None else _CONTENT)
+    if about is None and lifted != _TIME:
         raise click.UsageError(
             "for `everything` only time can be lifted; name what to allow, such as chess.example "
             "or service:youtube"
         )
-    start, end = _span(home, lasts, until, begins)
-    names = _names(home, about)
+    start, end = _parse_span(home, lasts, until, begins)
+    names = _service_names(home, about)
     edit = partial(
         give_grant,
         profile_id=profile,
         about=about,
-        known=home.known,
+        known=home.known_ids,
         start=start,
         end=end,
         given=home.now,
-        content=opens != _TIME,
-        time=opens != _CONTENT,
+        content=lifted != _TIME,
+        time=lifted != _CONTENT,
         author=AUTHOR,
         note=note,
     )
     zone = home.household.timezone
     if names and not as_json:
-        click.echo(safe(f"{about} includes {', '.join(names)}"))
-    before, after = home.changed(
-        f"{profile} may have {_called(about)} until {local(end, zone)} ({opens})", edit
+        click.echo(printable(f"{about} includes {', '.join(names)}"))
+    before, after = home.apply_change(
+        f"{profile} may have {subject_text(about)} until {local_text(end, zone)} ({lifted})",
+        edit,
     )
     if as_json:
         print_json({**grant_json(after.grants[-1]), "names": names})
     else:
-        tell(before, after)
+        print_changes(before, after)
 
 
-def _span(home: Home, lasts: int | None, until: str | None, begins: str | None) -> tuple[int, int]:
+def _parse_span(
+    home: Home, lasts: int | None, until: str | None, begins: str | None
+) -> tuple[int, int]:
     zone = home.household.timezone
-    start = home.now if begins is None else int(moment(begins, zone, home.now, "--from"))
-    end = ending(lasts, until, zone, start, home.now)
+    start = home.now if begins is None else int(parse_moment(begins, zone, home.now, "--from"))
+    end = parse_end(lasts, until, zone, start, home.now)
     if end is None:
         raise click.UsageError("temporary access needs an end; give --for 1h or --until 20:00")
     if end <= home.now:
         raise click.UsageError("that is in the past; choose a later time")
-    if end - start > _LONGEST:
+    if end - start > _MAX_SECONDS:
         raise click.UsageError(
             "temporary access lasts at most 366 days; for longer, use `copdns rule add`"
         )
     return start, int(end)
 
 
-def _names(home: Home, about: Subject | None) -> list[str]:
-    """Return the names that a permission for a service opens; [] for other ones."""
+def _service_names(home: Home, about: Subject | None) -> list[str]:
+    """Return the names that a grant for a service allows; [] for other subjects."""
     if not isinstance(about, Topic) or about.kind is not TopicKind.SERVICE:
         return []
     own = {each.slug: each.names for each in home.household.services}
-    every = {slug: each.matchers for slug, each in home.library.services.items()} | own
+    every = {slug: each.matchers for slug, each in home.catalogue.services.items()} | own
     return [str(each) for each in every.get(about.slug, ())]
-
-
-def _called(about: Subject | None) -> str:
-    return EVERYTHING if about is None else str(about)
 
 
 @grant.command("list")
@@ -170,7 +169,7 @@ def list_(home: Home, profile: str, everything: bool, as_json: bool) -> None:
         if profile in ("", each.profile) and (everything or each.end > home.now)
     ]
     zone = home.household.timezone
-    listing(
+    print_listing(
         found,
         as_json,
         grant_json,
@@ -179,9 +178,9 @@ def list_(home: Home, profile: str, everything: bool, as_json: bool) -> None:
             each.id,
             each.profile,
             subject_text(each.about),
-            lifted(each),
-            local(each.start, zone),
-            local(each.end, zone),
+            lifted_text(each),
+            local_text(each.start, zone),
+            local_text(each.end, zone),
             str(each.origin),
             each.note,
         ),

@@ -1,4 +1,4 @@
-"""`copdns household`: the whole family as one file, in and out, and what concerns all of it."""
+"""`copdns household`: the household as one file, its settings, and its audit log."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import click
 from copdns.as_json.household import device_json, profile_json, rule_json, running_pause
 from copdns.as_json.plain import plain, utc
 from copdns.as_json.times import times_json
-from copdns.cli.base import NAME, json_option, no_text, read_text
+from copdns.cli.base import NAME, json_option, not_text_message, read_text
 from copdns.cli.commands.names import rewrite_json
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import listing, local, pairs, print_json
+from copdns.cli.output import local_text, print_json, print_listing, print_pairs
 from copdns.cli.params import complete_profile, number_option
 from copdns.household.check import no_such
 from copdns.household.edits import replaced, set_household
@@ -44,9 +44,9 @@ def show(home: Home, as_json: bool) -> None:
     """
     found = home.household
     if as_json:
-        print_json(_as_json(home))
+        print_json(_household_json(home))
         return
-    pairs(
+    print_pairs(
         [
             ("household", f"{found.name} ({found.id})"),
             ("time zone", found.timezone),
@@ -64,19 +64,19 @@ def show(home: Home, as_json: bool) -> None:
             ("split upstreams", ", ".join(each.name for each in found.split_upstreams)),
             ("schedules", ", ".join(each.id for each in found.schedules)),
             ("daily limits", ", ".join(each.id for each in found.budgets)),
-            ("paused", ", ".join(_paused(found, home.now))),
+            ("paused", ", ".join(_paused_profiles(found, home.now))),
             ("changes so far", str(found.revision)),
         ]
     )
 
 
-def _paused(household: Household, now: float) -> Iterator[str]:
+def _paused_profiles(household: Household, now: float) -> Iterator[str]:
     for each in household.profiles:
         if running_pause(household, each.id, now):
             yield each.id
 
 
-def _as_json(home: Home) -> dict[str, object]:
+def _household_json(home: Home) -> dict[str, object]:
     found = home.household
     return {
         "id": found.id,
@@ -113,19 +113,19 @@ def import_(home: Home, file: str) -> None:
     Example:  copdns household import household.yaml
     """
     name = "stdin" if file == STDIO else file
-    text = _stdin() if file == STDIO else read_text(Path(file), "choose a household file")
-    found = parse(text, name, home.known)
+    text = _read_stdin() if file == STDIO else read_text(Path(file), "choose a household file")
+    found = parse(text, name, home.known_ids)
     if home.is_stored:
         home.change(f"imported from {name}", partial(replaced, found=found))
     else:
         home.create(found)
 
 
-def _stdin() -> str:
+def _read_stdin() -> str:
     try:
         return sys.stdin.buffer.read().decode()
     except UnicodeDecodeError:
-        raise ConfigError(no_text("stdin")) from None
+        raise ConfigError(not_text_message("stdin")) from None
 
 
 @household.command()
@@ -142,7 +142,7 @@ def export(home: Home, file: str) -> None:
     """
     text = dump(home.household)
     if file == STDIO:
-        click.echo(text.encode(), nl=False)  # UTF-8 as in a file, whatever the terminal speaks
+        click.echo(text.encode(), nl=False)  # UTF-8 as in a file, in any locale
     else:
         _write(Path(file), text)
 
@@ -200,10 +200,10 @@ def set_(
     Example:  copdns household set --timezone Europe/Paris --protect school.example
     """
     empty = {"language": language, "country": country, "guest": guest}
-    given = {"name": name, "timezone": timezone} | {
+    options = {"name": name, "timezone": timezone} | {
         key: "" if value == "none" else value for key, value in empty.items()
     }
-    values = {key: value for key, value in given.items() if value is not None}
+    values = {key: value for key, value in options.items() if value is not None}
     if not (values or protect or unprotect):
         raise click.UsageError("nothing to set: give at least one option")
 
@@ -211,12 +211,12 @@ def set_(
         missing = [each for each in unprotect if each not in before.protected]
         if missing:
             raise HouseholdError(no_such("protected name", missing[0], before.protected))
-        kept = (each for each in before.protected if each not in unprotect)
-        return set_household(before, protected=(*kept, *protect), **values)
+        stays = (each for each in before.protected if each not in unprotect)
+        return set_household(before, protected=(*stays, *protect), **values)
 
-    said = [f"{key} {value or 'none'}" for key, value in values.items()]
-    said += [f"protect {each}" for each in protect] + [f"unprotect {each}" for each in unprotect]
-    home.change(f"household set: {', '.join(said)}", edit)
+    changes = [f"{key} {value or 'none'}" for key, value in values.items()]
+    changes += [f"protect {each}" for each in protect] + [f"unprotect {each}" for each in unprotect]
+    home.change(f"household set: {', '.join(changes)}", edit)
 
 
 @household.command()
@@ -229,10 +229,10 @@ def history(home: Home, limit: int, as_json: bool) -> None:
     \b
     Example:  copdns household history --limit 5
     """
-    listing(
+    print_listing(
         home.changes(limit),
         as_json,
         lambda e: {"revision": e.revision, "at": utc(e.at), "author": e.author, "what": e.what},
         ("change", "when", "who", "what"),
-        lambda e: (str(e.revision), local(e.at, home.household.timezone), e.author, e.what),
+        lambda e: (str(e.revision), local_text(e.at, home.household.timezone), e.author, e.what),
     )

@@ -10,17 +10,17 @@ from copdns.as_json.lists import entry_json, status_json
 from copdns.cli.base import NAME, json_option
 from copdns.cli.commands.lists_audit import audit_command
 from copdns.cli.commands.lists_update import update
-from copdns.cli.fetched import Fetched
+from copdns.cli.fetched import ListDownloads
 from copdns.cli.home import Home, pass_home
-from copdns.cli.list_errors import checked_errors, mistaken_json, mistaken_lines
-from copdns.cli.output import print_json, safe, table
+from copdns.cli.list_errors import check_list_errors, list_error_lines, list_errors_json
+from copdns.cli.output import print_json, print_table, printable
 from copdns.list_files.copies import NOT_HERE
 from copdns.lists.index import Entry, ListKind
 from copdns.lists.small_index import ListStatus
 from copdns.model.matchers import Matcher
 from copdns.model.names import display
 
-_KINDS = {
+_KIND_TEXT = {
     ListKind.LOCAL: "local name",
     ListKind.CANARY: "canary domain",
     ListKind.LEGAL: "legal order",
@@ -33,7 +33,7 @@ _KINDS = {
     ListKind.BEACON: "queried by devices automatically",
 }
 
-_SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS})
+_LISTED_KINDS = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS})
 
 
 @click.group()
@@ -63,55 +63,62 @@ def status(home: Home, every: bool, as_json: bool) -> None:
     \b
     Example:  copdns lists status
     """
-    waiting = home.waiting
-    statuses = (waiting.catalogue if waiting else home.library).statuses
-    behind = waiting.slugs if waiting else ()
-    fetched = Fetched.of(home)
+    uncompiled = home.uncompiled_lists
+    statuses = (uncompiled.catalogue if uncompiled else home.catalogue).statuses
+    not_compiled = uncompiled.slugs if uncompiled else ()
+    downloads = ListDownloads.of(home)
     if as_json:
-        errors = checked_errors(home)
+        errors = check_list_errors(home)
         print_json(
             [
                 status_json(each)
-                | fetched.as_json(each.info.slug)
-                | {"compiled": each.info.slug not in behind}
-                | {"errors": mistaken_json(errors, each.info.slug)}
+                | downloads.as_json(each.info.slug)
+                | {"compiled": each.info.slug not in not_compiled}
+                | {"errors": list_errors_json(errors, each.info.slug)}
                 for each in statuses
             ]
         )
         return
-    found = [each for each in statuses if every or each.info.kind in _SHOWN]
+    found = [each for each in statuses if every or each.info.kind in _LISTED_KINDS]
     headers: tuple[str, ...] = (
         *("list", "kind", "about", "used", "unused", "age"),
         *("licence", "maintainer", "version"),
     )
-    rows = [_status_row(each, fetched) for each in found]
+    rows = [_status_row(each, downloads) for each in found]
     if every:
         headers = (*headers, "source")
-        rows = [(*row, fetched.url(each.info.slug)) for row, each in zip(rows, found, strict=True)]
-    table(headers, rows)
+        rows = [
+            (*row, downloads.url(each.info.slug)) for row, each in zip(rows, found, strict=True)
+        ]
+    print_table(headers, rows)
     if len(found) < len(statuses):
         click.echo(
             f"{len(statuses) - len(found)} services, protected groups and signals are not shown; "
             "use --all"
         )
-    troubles = [line for each in statuses for line in _troubles(each)]
-    mistakes = mistaken_lines(checked_errors(home))
-    for line in (*troubles, *((str(waiting),) if waiting else ()), *fetched.lines(), *mistakes):
-        click.echo(safe(line))
+    problems = [line for each in statuses for line in _problem_lines(each)]
+    false_positives = list_error_lines(check_list_errors(home))
+    for line in (
+        *problems,
+        *((str(uncompiled),) if uncompiled else ()),
+        *downloads.lines(),
+        *false_positives,
+    ):
+        click.echo(printable(line))
 
 
-def _status_row(status: ListStatus, fetched: Fetched) -> tuple[str, ...]:
+def _status_row(status: ListStatus, downloads: ListDownloads) -> tuple[str, ...]:
     info = status.info
     unused = ", ".join(f"{count} {reason}" for reason, count in sorted(status.unused.items()))
     size = str(status.used_count)
     if status.error:
         size = "not here" if status.error == NOT_HERE else "broken"
-    age = fetched.age(info.slug)
+    age = downloads.age(info.slug)
     about = (info.slug, info.kind, info.subject)
     return (*about, size, unused, age, info.licence, info.maintainer, info.version)
 
 
-def _troubles(status: ListStatus) -> Iterable[str]:
+def _problem_lines(status: ListStatus) -> Iterable[str]:
     if status.error and status.error != NOT_HERE:
         yield f"{status.info.slug} is not loaded: {status.error}"
     for problem in status.problems:
@@ -131,20 +138,21 @@ def search(home: Home, name: str, as_json: bool) -> None:
     \b
     Example:  copdns lists search www.tiktok.com
     """
-    index = home.live().shared[home.household.id].index
+    index = home.make_snapshot().shared[home.household.id].index
     found = [(entry, index.infos[entry.list]) for entry in index.find(name)]
-    engines = [each.title for each in home.library.engines.values() if name in each.hosts]
+    engines = [each.title for each in home.catalogue.engines.values() if name in each.hosts]
     if as_json:
         entries = [entry_json(*each) for each in found]
         print_json({"name": name, "entries": entries, "search_engines": engines})
         return
     rows = [
-        (info.slug, _KINDS[info.kind], info.subject, _entry_text(entry)) for entry, info in found
+        (info.slug, _KIND_TEXT[info.kind], info.subject, _entry_text(entry))
+        for entry, info in found
     ]
     if rows:
-        table(("list", "kind", "about", "entry"), rows)
+        print_table(("list", "kind", "about", "entry"), rows)
     else:
-        click.echo(f"no list contains {safe(display(name))}")
+        click.echo(f"no list contains {printable(display(name))}")
     for title in engines:
         click.echo(f"safe search: belongs to {title}")
 

@@ -1,4 +1,4 @@
-"""`copdns lists audit`: how much of labelled names is blocked, and by which lists."""
+"""`copdns lists audit`: how many domains of a labelled table are blocked, and by which lists."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 
 from copdns.appeals.list_errors import CheckedEntry
-from copdns.cli.base import BAND, json_option, no_text
+from copdns.cli.base import BAND, json_option, not_text_message
 from copdns.cli.home import Home, pass_home
-from copdns.cli.list_errors import HEADERS, checked_errors, mistaken_json, mistaken_row
-from copdns.cli.output import print_json, safe, table
-from copdns.cli.params import both_given, profile_option
+from copdns.cli.list_errors import HEADERS, check_list_errors, list_error_row, list_errors_json
+from copdns.cli.output import print_json, print_table, printable
+from copdns.cli.params import conflict_error, profile_option
 from copdns.household.presets import apply
 from copdns.list_files import audit_results
 from copdns.list_files.audit import Audit, LabelTable, Share, audit, blocking_lists, read_table
@@ -66,20 +66,20 @@ def audit_command(
     Example:  copdns lists audit labelled.tsv --band 7-9 --wanted PORN,GMB
     """
     if profile and band:
-        raise both_given("--profile", "--band")
-    errors = checked_errors(home)
+        raise conflict_error("--profile", "--band")
+    errors = check_list_errors(home)
     if file is None:
         if profile or band or wanted or keep:
             raise click.UsageError("these options need a TABLE")
         if as_json:
-            print_json({"list_errors": mistaken_json(errors)})
+            print_json({"list_errors": list_errors_json(errors)})
         else:
             _print_errors(errors)
         return
-    rows = read_table(_text(file), str(file))
-    labels = _wanted(wanted, rows)
-    who, rules = _person(home, profile, band)
-    shared = home.live().shared[home.household.id]
+    rows = read_table(_read_table_text(file), str(file))
+    labels = _parse_labels(wanted, rows)
+    who, rules = _find_person(home, profile, band)
+    shared = home.make_snapshot().shared[home.household.id]
     policy = build_policy(who, rules, shared, home.now)
     lists = tuple(blocking_lists(who, shared))
     found = audit(rows, policy, lists, labels, home.now)
@@ -88,9 +88,11 @@ def audit_command(
             home.folder, found.others, frozenset(each.slug for each in lists), home.now
         )
     if as_json:
-        print_json(_json(found, rows, labels, who) | {"list_errors": mistaken_json(errors)})
+        print_json(
+            _audit_json(found, rows, labels, who) | {"list_errors": list_errors_json(errors)}
+        )
         return
-    _print(found, rows, labels, who)
+    _print_audit(found, rows, labels, who)
     if errors:
         click.echo("")
         _print_errors(errors)
@@ -102,11 +104,11 @@ def _print_errors(errors: Sequence[CheckedEntry]) -> None:
         return
     still = sum(each.still for each in errors)
     click.echo(f"Confirmed false positives: {len(errors)}, of which {still} still listed")
-    table(HEADERS, [mistaken_row(each) for each in errors])
+    print_table(HEADERS, [list_error_row(each) for each in errors])
 
 
-def _text(file: Path) -> str:
-    """Return the text of a table, unpacked; raise ListError.  A file `-` is what is piped in."""
+def _read_table_text(file: Path) -> str:
+    """Return the text of a table, unpacked; raise ListError.  `-` is stdin."""
     try:
         with click.open_file(str(file), "rb") as stream:
             octets: bytes = stream.read(MAX_TABLE + 1)
@@ -123,10 +125,10 @@ def _text(file: Path) -> str:
     try:
         return octets.decode()
     except UnicodeDecodeError:
-        raise ListError(no_text(file)) from None
+        raise ListError(not_text_message(file)) from None
 
 
-def _wanted(text: str, rows: LabelTable) -> tuple[str, ...]:
+def _parse_labels(text: str, rows: LabelTable) -> tuple[str, ...]:
     labels = tuple(dict.fromkeys(each.strip() for each in text.split(",") if each.strip()))
     missing = [label for label in labels if label not in rows.labels]
     if missing:
@@ -138,8 +140,8 @@ def _wanted(text: str, rows: LabelTable) -> tuple[str, ...]:
     return labels
 
 
-def _person(home: Home, profile: str, band: str | None) -> tuple[Profile, tuple[Rule, ...]]:
-    """Return whose policy is asked, with the rules that hold for them."""
+def _find_person(home: Home, profile: str, band: str | None) -> tuple[Profile, tuple[Rule, ...]]:
+    """Return the profile whose policy is audited, and its rules."""
     if profile:
         found = home.profile(profile)
         return found, rules_in_scope(found, home.household.rules)
@@ -147,14 +149,14 @@ def _person(home: Home, profile: str, band: str | None) -> tuple[Profile, tuple[
         preset = bundled_presets()[Band(band)]
         rules = (Rule(str(name), RuleAction.ALLOW, name) for name, _ in preset.allowed)
         return apply(preset, Profile(band, f"age {band}", Band(band))), tuple(rules)
-    every = frozenset(home.library.categories)
+    every = frozenset(home.catalogue.categories)
     return Profile("", "all lists", Band.TO_6, categories=every, bypass=True), ()
 
 
-def _print(found: Audit, rows: LabelTable, wanted: tuple[str, ...], who: Profile) -> None:
+def _print_audit(found: Audit, rows: LabelTable, wanted: tuple[str, ...], who: Profile) -> None:
     left_out = f"; left out: {rows.skipped} without a public domain" if rows.skipped else ""
     names = len({row.name for row in rows.rows})
-    click.echo(safe(f"{names} domains, {len(found.labels)} labels, by {who.name}{left_out}"))
+    click.echo(printable(f"{names} domains, {len(found.labels)} labels, by {who.name}{left_out}"))
     for title, total, labels in (
         ("Should be blocked", found.wanted, wanted),
         (
@@ -165,17 +167,17 @@ def _print(found: Audit, rows: LabelTable, wanted: tuple[str, ...], who: Profile
     ):
         if labels:
             click.echo(f"\n{title}")
-            lines = [line for label in labels for line in _rows(label, found.labels[label])]
-            table(_HEADERS, [*lines, *_rows("(all)", total)])
+            lines = [line for label in labels for line in _share_rows(label, found.labels[label])]
+            print_table(_HEADERS, [*lines, *_share_rows("(all)", total)])
 
 
-def _rows(label: str, share: Share) -> Iterator[tuple[str, ...]]:
-    """Give a line for each list that blocks something, and one for all of them."""
+def _share_rows(label: str, share: Share) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each list that blocks something, and one for all of them."""
     for name, blocked in (*share.lists.items(), ("(in total)", share.blocked)):
         yield (label, name, str(share.names), str(blocked), f"{share.percent(blocked):.1f} %")
 
 
-def _json(
+def _audit_json(
     found: Audit, rows: LabelTable, wanted: tuple[str, ...], who: Profile
 ) -> dict[str, object]:
     return {

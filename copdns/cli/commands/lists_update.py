@@ -1,4 +1,4 @@
-"""`copdns lists update`: fetch the lists of other people now."""
+"""`copdns lists update`: download lists now."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 from copdns.as_json.plain import utc
 from copdns.cli.base import ID, json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import print_json, safe, table
+from copdns.cli.output import print_json, print_table, printable
 from copdns.household.check import no_such
 from copdns.list_files.copies import Copies
 from copdns.list_files.fetch import FetchOutcome, FetchResult, Progress, open_fetcher
@@ -22,7 +22,7 @@ from copdns.lists.source import Source
 from copdns.model.errors import EXIT_FAILED, HouseholdError
 from copdns.model.sentences import literal
 
-Note = Callable[[FetchOutcome], None]
+OnOutcome = Callable[[FetchOutcome], None]
 
 
 @click.command()
@@ -45,43 +45,45 @@ def update(home: Home, slugs: tuple[str, ...], smaller: bool, as_json: bool) -> 
     \b
     Example:  copdns lists update
     """
-    sources = _chosen(home, slugs)
-    outcomes = _updated(home.copies, sources, smaller=smaller, quiet=as_json)
+    sources = _choose_sources(home, slugs)
+    outcomes = _fetch_lists(home.copies, sources, smaller=smaller, quiet=as_json)
     if as_json:
-        print_json({"lists": [_as_json(each) for each in outcomes]})
+        print_json({"lists": [_outcome_json(each) for each in outcomes]})
     elif not outcomes:
         click.echo("no downloaded lists are in use; see sources.use")
     else:
-        table(("list", "result", "domains", "size", "why"), [_row(each) for each in outcomes])
+        print_table(
+            ("list", "result", "domains", "size", "why"), [_outcome_row(each) for each in outcomes]
+        )
     failed = any(each.state.error for each in outcomes)
     click.get_current_context().exit(EXIT_FAILED if failed else 0)
 
 
-def _chosen(home: Home, slugs: Sequence[str]) -> list[Source]:
-    used = {each.slug: each for each in home.chosen.sources}
+def _choose_sources(home: Home, slugs: Sequence[str]) -> list[Source]:
+    used = {each.slug: each for each in home.chosen_lists.sources}
     for slug in slugs:
         if slug not in used:
-            said = no_such("list", slug, used)
+            unknown = no_such("list", slug, used)
             raise HouseholdError(
-                literal(f"{said}; only lists that are used are downloaded, see sources.use")
+                literal(f"{unknown}; only lists that are used are downloaded, see sources.use")
             )
     return [used[slug] for slug in dict.fromkeys(slugs)] if slugs else list(used.values())
 
 
-def _updated(
+def _fetch_lists(
     copies: Copies, sources: Sequence[Source], *, smaller: bool, quiet: bool
 ) -> list[FetchOutcome]:
-    """Fetch, and return the outcomes in the order of the sources."""
+    """Download lists, and return the outcomes in the order of the sources."""
     from copdns.list_files.updates import (
-        fetch_all,  # here: it imports what counts, and help need not wait
+        fetch_all,  # imported here: it would slow down `copdns --help`
     )
 
     found: dict[str, FetchOutcome] = {}
-    with _sole(copies), _shown(len(sources), quiet=quiet) as (progress, seen):
+    with _lock_copies(copies), _show_progress(len(sources), quiet=quiet) as (progress, on_outcome):
 
         def note(outcome: FetchOutcome) -> None:
             found[outcome.slug] = outcome
-            seen(outcome)
+            on_outcome(outcome)
 
         fetcher = open_fetcher(copies, time.time, progress=progress)
         asyncio.run(fetch_all(sources, fetcher, note, may_shrink=smaller))
@@ -89,8 +91,8 @@ def _updated(
 
 
 @contextmanager
-def _sole(copies: Copies) -> Iterator[None]:
-    """Hold the right to change copies; wait, and say so, while copdns itself fetches."""
+def _lock_copies(copies: Copies) -> Iterator[None]:
+    """Hold the lock on copies; wait, and say so, while a running copdns downloads."""
     with copies.hold_lock(wait=False) as ours:
         if ours:
             yield
@@ -101,8 +103,8 @@ def _sole(copies: Copies) -> Iterator[None]:
 
 
 @contextmanager
-def _shown(count: int, *, quiet: bool) -> Iterator[tuple[Progress, Note]]:
-    """Show the progress on a terminal."""
+def _show_progress(count: int, *, quiet: bool) -> Iterator[tuple[Progress, OnOutcome]]:
+    """Show progress on a terminal; yield callbacks for octets and for outcomes."""
     if quiet or not sys.stderr.isatty():
         yield (lambda _slug, _octets, _total: None), (lambda _outcome: None)
         return
@@ -110,25 +112,25 @@ def _shown(count: int, *, quiet: bool) -> Iterator[tuple[Progress, Note]]:
         length=count, label="lists", file=sys.stderr, item_show_func=lambda text: text
     ) as bar:
         yield (
-            lambda slug, octets, total: bar.update(0, _far(slug, octets, total)),
+            lambda slug, octets, total: bar.update(0, _progress_text(slug, octets, total)),
             lambda outcome: bar.update(1, outcome.slug),
         )
 
 
-def _far(slug: str, octets: int, total: int | None) -> str:
+def _progress_text(slug: str, octets: int, total: int | None) -> str:
     of = f" of {total / MIB:.1f}" if total else ""
     return f"{slug} {octets / MIB:.1f}{of} MiB"
 
 
-def _row(outcome: FetchOutcome) -> tuple[str, ...]:
+def _outcome_row(outcome: FetchOutcome) -> tuple[str, ...]:
     state = outcome.state
     here = outcome.result is not FetchResult.MISSING
     size = f"{state.octets / MIB:.1f} MiB" if state.octets >= MIB // 10 else f"{state.octets} B"
     names = f"{state.names:,}" if here else ""
-    return outcome.slug, outcome.result, names, size if here else "", safe(state.error)
+    return outcome.slug, outcome.result, names, size if here else "", printable(state.error)
 
 
-def _as_json(outcome: FetchOutcome) -> dict[str, object]:
+def _outcome_json(outcome: FetchOutcome) -> dict[str, object]:
     state = outcome.state
     return {
         "list": outcome.slug,

@@ -1,4 +1,4 @@
-"""`copdns log`: what was looked up, as far as each profile's privacy mode keeps it."""
+"""`copdns log`: recorded queries, as far as each profile's privacy mode allows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from copdns.accounts.account import SAME_LOOK_WITHIN, ViewedPart
 from copdns.as_json.log import HOUR, count_json, row_json, why
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import listing, local, safe
+from copdns.cli.output import local_text, print_listing, printable
 from copdns.cli.params import number_option, profile_argument, profile_option
 from copdns.dns.qtypes import qtype_name
 from copdns.household.check import no_such
@@ -25,8 +25,8 @@ from copdns.privacy.retention import CountKey, LogRow
 from copdns.store.log_db.querylog import QueryLog
 from copdns.store.log_db.rows import StoredRow
 
-PAGE = 1000  # rows that are read at once
-PAUSE = 0.5  # seconds between two looks for new rows
+PAGE_ROWS = 1000  # read at once
+POLL_SECONDS = 0.5  # between two reads for new rows
 DAY = 86_400
 
 _HEADERS = ("when", "profile", "device", "domain", "type", "action", "why")
@@ -52,56 +52,57 @@ def log(context: click.Context, follow: bool, profile: str, limit: int, as_json:
               copdns log -f
     """
     if context.invoked_subcommand is None:
-        context.invoke(_rows, follow=follow, profile=profile, limit=limit, as_json=as_json)
+        context.invoke(_print_rows, follow=follow, profile=profile, limit=limit, as_json=as_json)
     elif follow or profile or as_json:
         raise click.UsageError(f"write the options after `{context.invoked_subcommand}`")
 
 
 @pass_home
-def _rows(home: Home, follow: bool, profile: str, limit: int, as_json: bool) -> None:
-    """Print what is kept; `follow`: and what comes, until Ctrl-C."""
+def _print_rows(home: Home, follow: bool, profile: str, limit: int, as_json: bool) -> None:
+    """Print recorded queries; follow: also new ones, until Ctrl-C."""
     if profile:
-        _known(home, profile)
-    home.look(profile, ViewedPart.LOG)
-    kept, household = QueryLog(home.folder), home.household
-    newest = max((each.id for each in kept.rows(household.id, None, 1)), default=0)
-    found = kept.rows(household.id, profile or None, limit)
+        _require_profile(home, profile)
+    home.record_view(profile, ViewedPart.LOG)
+    query_log, household = QueryLog(home.folder), home.household
+    newest = max((each.id for each in query_log.rows(household.id, None, 1)), default=0)
+    found = query_log.rows(household.id, profile or None, limit)
     if not follow:
-        listing(
+        print_listing(
             found,
             as_json,
             lambda each: row_json(each.row),
             _HEADERS,
-            lambda each: _cells(each.row, household.timezone),
+            lambda each: _row_cells(each.row, household.timezone),
         )
         return
-    old = (each for each in found if each.id <= newest)  # those after it are followed
+    old = (each for each in found if each.id <= newest)  # _follow yields those after it
     try:
-        for each in chain(old, _following(home, kept, profile, newest)):
+        for each in chain(old, _follow(home, query_log, profile, newest)):
             row = each.row
-            line = "  ".join(_cells(row, household.timezone))
-            click.echo(json.dumps(row_json(row)) if as_json else safe(line))
+            line = "  ".join(_row_cells(row, household.timezone))
+            click.echo(json.dumps(row_json(row)) if as_json else printable(line))
     except KeyboardInterrupt:
         return
 
 
-def _following(home: Home, kept: QueryLog, profile: str, last: int) -> Iterator[StoredRow]:
-    """Yield what is logged after a row, without an end; each look is kept, as long as it lasts."""
-    looked = monotonic()
+def _follow(home: Home, query_log: QueryLog, profile: str, last: int) -> Iterator[StoredRow]:
+    """Yield new rows after the row `last`, without an end, and record that they are viewed."""
+    viewed_at = monotonic()
     while True:
-        if monotonic() - looked >= SAME_LOOK_WITHIN:
-            Home(home.settings).look(profile, ViewedPart.LOG)  # as of now, not of when it began
-            looked = monotonic()
-        more = kept.rows(home.household.id, profile or None, PAGE, after=last)
+        if monotonic() - viewed_at >= SAME_LOOK_WITHIN:
+            # A new Home: its `now` is the time of this view, not of when the command began.
+            Home(home.settings).record_view(profile, ViewedPart.LOG)
+            viewed_at = monotonic()
+        more = query_log.rows(home.household.id, profile or None, PAGE_ROWS, after=last)
         yield from more
         last = more[-1].id if more else last
-        if len(more) < PAGE:
-            time.sleep(PAUSE)
+        if len(more) < PAGE_ROWS:
+            time.sleep(POLL_SECONDS)
 
 
-def _cells(row: LogRow, zone: str) -> tuple[str, ...]:
+def _row_cells(row: LogRow, zone: str) -> tuple[str, ...]:
     return (
-        local(row.at, zone),
+        local_text(row.at, zone),
         row.profile,
         row.device,
         display(row.qname),
@@ -111,13 +112,13 @@ def _cells(row: LogRow, zone: str) -> tuple[str, ...]:
     )
 
 
-def _known(home: Home, profile: str) -> None:
-    """Raise HouseholdError for a profile that there is not, and of which nothing is kept."""
-    kept, household = QueryLog(home.folder), home.household
+def _require_profile(home: Home, profile: str) -> None:
+    """Raise HouseholdError for an id that is no profile and has no records either."""
+    query_log, household = QueryLog(home.folder), home.household
     people = [GUEST, *(each.id for each in household.profiles)]
-    if profile in people or kept.rows(household.id, profile, 1):
+    if profile in people or query_log.rows(household.id, profile, 1):
         return
-    if not kept.counts(household.id, profile):
+    if not query_log.counts(household.id, profile):
         raise HouseholdError(no_such("profile", profile, people))
 
 
@@ -135,11 +136,11 @@ def counts(home: Home, profile: str, days: int, as_json: bool) -> None:
     Example:  copdns log counts --profile mia --days 7
     """
     if profile:
-        _known(home, profile)
-    home.look(profile, ViewedPart.COUNTS)
+        _require_profile(home, profile)
+    home.record_view(profile, ViewedPart.COUNTS)
     since = home.now - days * DAY
     zone = home.household.timezone
-    listing(
+    print_listing(
         QueryLog(home.folder).counts(home.household.id, profile or None, since),
         as_json,
         lambda found: count_json(*found),
@@ -149,7 +150,7 @@ def counts(home: Home, profile: str, days: int, as_json: bool) -> None:
 
 
 def _count_cells(key: CountKey, n: int, zone: str) -> tuple[str, ...]:
-    start = local(key.hour * HOUR, zone)
+    start = local_text(key.hour * HOUR, zone)
     return (start, key.profile, key.action, key.reason, key.category, str(n))
 
 
@@ -167,7 +168,7 @@ def erase(home: Home, profile: str, yes: bool) -> None:
     \b
     Example:  copdns log erase mia
     """
-    _known(home, profile)
+    _require_profile(home, profile)
     if not yes:
         what = f"{profile}'s recorded queries and answered requests"
         click.confirm(f"Permanently delete {what}?", abort=True)

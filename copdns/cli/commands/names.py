@@ -1,4 +1,4 @@
-"""`copdns local`, `rewrite` and `split`: names that this household answers in its own way."""
+"""`copdns local`, `rewrite` and `split`: local names, rewrites and split upstreams."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from copdns.as_json.plain import plain
 from copdns.cli.base import ADDRESS, MATCHER, NAME, UPSTREAM, json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import listing
+from copdns.cli.output import print_listing
 from copdns.household.edits import (
     remove_local_name,
     remove_rewrite,
@@ -63,7 +63,7 @@ def local_list(home: Home, as_json: bool) -> None:
     \b
     Example:  copdns local list
     """
-    listing(
+    print_listing(
         home.household.local_names,
         as_json,
         plain,
@@ -114,7 +114,7 @@ def rewrite_list(home: Home, as_json: bool) -> None:
     \b
     Example:  copdns rewrite list
     """
-    listing(
+    print_listing(
         home.household.rewrites,
         as_json,
         rewrite_json,
@@ -171,7 +171,7 @@ def split_list(home: Home, as_json: bool) -> None:
     \b
     Example:  copdns split list
     """
-    listing(
+    print_listing(
         home.household.split_upstreams,
         as_json,
         plain,

@@ -1,4 +1,4 @@
-"""`copdns pause`: stop everything for one person, for a while."""
+"""`copdns pause`: pause internet access for one person."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import click
 
 from copdns.as_json.times import pause_json
 from copdns.cli.base import json_option
-from copdns.cli.home import AUTHOR, Home, pass_home, tell
-from copdns.cli.output import listing, local, print_json
-from copdns.cli.params import complete_profile, ending, ending_options
+from copdns.cli.home import AUTHOR, Home, pass_home, print_changes
+from copdns.cli.output import local_text, print_json, print_listing
+from copdns.cli.params import complete_profile, ending_options, parse_end
 from copdns.cli.time_words import pause_end
 from copdns.household.time_edits import pause as pausing
 from copdns.household.time_edits import unpause
@@ -45,33 +45,33 @@ def pause(
               copdns pause mia --until 18:00 --homework
               copdns pause mia --end
     """
-    timed = lasts is not None or until is not None
+    has_end = lasts is not None or until is not None
     if not profile:
-        if timed or homework or end:
+        if has_end or homework or end:
             raise click.UsageError("say who: copdns pause ID")
-        _show(home, as_json)
+        _print_pauses(home, as_json)
         return
-    if end and (timed or homework):
+    if end and (has_end or homework):
         raise click.UsageError("--end cannot be combined with other options")
     if end:
-        before, after = home.changed(
+        before, after = home.apply_change(
             f"pause of {profile} ended", partial(unpause, profile_id=profile, now=home.now)
         )
     else:
-        before, after = _begin(home, profile, lasts, until, homework)
+        before, after = _begin_pause(home, profile, lasts, until, homework)
     if as_json:
-        found = _of(after, profile)
+        found = _pause_of(after, profile)
         print_json(pause_json(found) if found else None)
     else:
-        tell(before, after)
+        print_changes(before, after)
 
 
-def _begin(
+def _begin_pause(
     home: Home, profile: str, lasts: int | None, until: str | None, homework: bool
 ) -> tuple[Household, Household]:
     zone = home.household.timezone
-    at = ending(lasts, until, zone, home.now, home.now)
-    said = "until somebody ends it" if at is None else f"until {local(at, zone)}"
+    at = parse_end(lasts, until, zone, home.now, home.now)
+    until_text = "until somebody ends it" if at is None else f"until {local_text(at, zone)}"
     mode = " for homework" if homework else ""
     edit = partial(
         pausing,
@@ -81,24 +81,24 @@ def _begin(
         homework=homework,
         author=AUTHOR,
     )
-    return home.changed(f"{profile} paused{mode} {said}", edit)
+    return home.apply_change(f"{profile} paused{mode} {until_text}", edit)
 
 
-def _of(household: Household, profile: str) -> Pause | None:
+def _pause_of(household: Household, profile: str) -> Pause | None:
     return next((each for each in household.pauses if each.profile == profile), None)
 
 
-def _show(home: Home, as_json: bool) -> None:
-    """Show the pauses that run."""
+def _print_pauses(home: Home, as_json: bool) -> None:
+    """Print current pauses."""
     zone = home.household.timezone
-    listing(
+    print_listing(
         [each for each in home.household.pauses if each.end is None or each.end > home.now],
         as_json,
         pause_json,
         ("profile", "since", "until", "homework"),
         lambda each: (
             each.profile,
-            local(each.start, zone),
+            local_text(each.start, zone),
             pause_end(each, zone),
             "yes" if each.homework else "",
         ),

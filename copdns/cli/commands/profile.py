@@ -9,9 +9,9 @@ import click
 from copdns.as_json.household import profile_json
 from copdns.cli.base import BAND, ID, json_option
 from copdns.cli.commands.profile_set import set_
-from copdns.cli.commands.profile_show import show_profile
+from copdns.cli.commands.profile_show import print_profile
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import listing, print_json
+from copdns.cli.output import print_json, print_listing
 from copdns.cli.params import SUBJECT, complete_profile, profile_argument
 from copdns.household.edits import add_profile, remove_profile
 from copdns.household.safeguards import default_mode
@@ -38,7 +38,7 @@ def list_(home: Home, as_json: bool) -> None:
     Example:  copdns profile list
     """
     household = home.household
-    listing(
+    print_listing(
         household.profiles,
         as_json,
         lambda each: profile_json(each, household, home.now),
@@ -70,7 +70,7 @@ def show(home: Home, profile: str, as_json: bool) -> None:
     if as_json:
         print_json(profile_json(found, home.household, home.now))
     else:
-        show_profile(home, found)
+        print_profile(home, found)
 
 
 @profile.command()
@@ -115,14 +115,14 @@ def add(
     \b
     Example:  copdns profile add mia --name Mia --preset 7-9
     """
-    written = preset or band
-    if written is None or (preset and band):
+    age_text = preset or band
+    if age_text is None or (preset and band):
         raise click.UsageError(
             "give --preset for the preset of an age group, or --band for the age group alone"
         )
     if times and not preset:
         raise click.UsageError("--times needs --preset")
-    age = Band(written)
+    age = Band(age_text)
     person = Profile(
         profile,
         name or profile,
@@ -135,7 +135,7 @@ def add(
     edit = partial(
         add_profile,
         profile=person,
-        known=home.known,
+        known=home.known_ids,
         preset=bundled_presets()[age] if preset else None,
         times=times,
     )

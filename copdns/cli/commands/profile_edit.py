@@ -1,4 +1,4 @@
-"""What `copdns profile set` means: from what was asked for to the next household.  Pure."""
+"""What `copdns profile set` means: from its options to an edit of the household.  Pure."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from copdns.model.times import Subject
 
 YOUTUBE = "youtube"
 OFF = "off"
-DAYS = 7  # of a full log, unless fewer are asked for
-BY_BAND = "band"  # as a TTL: what fits the age
+FULL_LOG_DAYS = 7  # by default
+BY_BAND = "band"  # as a TTL: the value for the age group
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What the options of one call say; None and () are what nobody gave.
+class ProfileOptions:
+    """The options of one call; None and (): not given.
 
-    Of `thing` and `no_thing` the first is added to what the profile has, the second taken away.
+    `thing` is added to what the profile has, `no_thing` is removed from it.
     """
 
     name: str | None
@@ -66,16 +66,18 @@ class Wanted:
     times: bool | None = None
 
     @property
-    def given(self) -> dict[str, Any]:
-        """What was given, by the name of its option."""
+    def given_options(self) -> dict[str, Any]:
+        """The options that were given, by name."""
         values = ((each.name, getattr(self, each.name)) for each in fields(self))
         return {name.replace("_", "-"): each for name, each in values if each not in (None, ())}
 
     def __str__(self) -> str:
-        return ", ".join(f"{name} {_words(value)}" for name, value in self.given.items())
+        return ", ".join(
+            f"{name} {_value_text(value)}" for name, value in self.given_options.items()
+        )
 
 
-def _words(value: object) -> str:
+def _value_text(value: object) -> str:
     match value:
         case bool():
             return "on" if value else "off"
@@ -84,42 +86,42 @@ def _words(value: object) -> str:
     return str(value)
 
 
-def values_for(profile: Profile, wanted: Wanted, known: KnownIds) -> dict[str, Any]:
-    """Return the fields that change, by name; raise HouseholdError for what is not known."""
+def changed_fields(profile: Profile, options: ProfileOptions, known: KnownIds) -> dict[str, Any]:
+    """Return the fields that change, by name; raise HouseholdError for unknown ids."""
     values = {
-        name: getattr(wanted, name)
+        name: getattr(options, name)
         for name in ("name", "security", "no_safe_search", "bypass")
-        if getattr(wanted, name) is not None
+        if getattr(options, name) is not None
     }
-    values |= _choices(wanted)
-    values |= _sets(profile, wanted, known)
-    values |= _open_sets(profile, wanted)
-    if wanted.safe_search or wanted.youtube:
-        values["safe_search"] = _safe_search(profile, wanted)
-    if wanted.max_ttl is not None:
-        values["max_ttl"] = None if wanted.max_ttl == BY_BAND else wanted.max_ttl
+    values |= _changed_choices(options)
+    values |= _changed_sets(profile, options, known)
+    values |= _changed_subjects(profile, options)
+    if options.safe_search or options.youtube:
+        values["safe_search"] = _changed_safe_search(profile, options)
+    if options.max_ttl is not None:
+        values["max_ttl"] = None if options.max_ttl == BY_BAND else options.max_ttl
     return values
 
 
-def _choices(wanted: Wanted) -> dict[str, Any]:
+def _changed_choices(options: ProfileOptions) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    if wanted.default is not None:
-        values["default"] = Default(wanted.default)
-    if wanted.block_mode is not None:
-        values["block_mode"] = BlockMode(wanted.block_mode)
-    if wanted.band is not None:
-        values["band"] = Band(wanted.band)
-    if wanted.band is not None or wanted.preset is not None:
+    if options.default is not None:
+        values["default"] = Default(options.default)
+    if options.block_mode is not None:
+        values["block_mode"] = BlockMode(options.block_mode)
+    if options.band is not None:
+        values["band"] = Band(options.band)
+    if options.band is not None or options.preset is not None:
         values["band_change"] = None  # naming an age group cancels an announced one
-    if wanted.privacy is not None and wanted.privacy != PrivacyMode.FULL:
-        values |= {"privacy": PrivacyMode(wanted.privacy), "full_log": None}
+    if options.privacy is not None and options.privacy != PrivacyMode.FULL:
+        values |= {"privacy": PrivacyMode(options.privacy), "full_log": None}
     return values
 
 
-def _sets(profile: Profile, wanted: Wanted, known: KnownIds) -> dict[str, Any]:
-    """Return the fields that hold several, with what is added and without what is taken away."""
+def _changed_sets(profile: Profile, options: ProfileOptions, known: KnownIds) -> dict[str, Any]:
+    """Return the fields with sets of ids that change."""
     contacts = [str(each) for each in Contact]
-    ways = (
+    sets = (
         ("tags", "tag", "tag", profile.tags),
         ("categories", "category", "category", known.categories),
         ("services", "service", "service", known.services),
@@ -127,8 +129,8 @@ def _sets(profile: Profile, wanted: Wanted, known: KnownIds) -> dict[str, Any]:
         ("canaries", "canary", "signal", known.canaries),
     )
     values = {}
-    for name, option, noun, there in ways:
-        more, less = getattr(wanted, option), getattr(wanted, f"no_{option}")
+    for name, option, noun, there in sets:
+        more, less = getattr(options, option), getattr(options, f"no_{option}")
         if more or less:
             has = frozenset(map(str, getattr(profile, name)))
             _refuse_unknown(noun, less, {*there, *has})
@@ -138,11 +140,11 @@ def _sets(profile: Profile, wanted: Wanted, known: KnownIds) -> dict[str, Any]:
     return values
 
 
-def _open_sets(profile: Profile, wanted: Wanted) -> dict[str, Any]:
-    """Return what is always open, and what is for homework, in the order in which it was said."""
+def _changed_subjects(profile: Profile, options: ProfileOptions) -> dict[str, Any]:
+    """Return `always` and `homework` where they change, in the order in which they were given."""
     values = {}
     for name in ("always", "homework"):
-        more, less = getattr(wanted, name), getattr(wanted, f"no_{name}")
+        more, less = getattr(options, name), getattr(options, f"no_{name}")
         has = getattr(profile, name)
         if more or less:
             _refuse_unknown(f"{name} entry", map(str, less), {str(each) for each in (*has, *more)})
@@ -151,28 +153,33 @@ def _open_sets(profile: Profile, wanted: Wanted) -> dict[str, Any]:
 
 
 def _refuse_unknown(noun: str, names: Iterable[str], there: Collection[str]) -> None:
-    """A slip of the pen must not pass for "it is open already"."""
+    """Raise HouseholdError: a typing error must not pass for "already removed"."""
     for name in names:
         if name not in there:
             raise HouseholdError(no_such(noun, name, there))
 
 
-def _safe_search(profile: Profile, wanted: Wanted) -> tuple[tuple[str, str], ...]:
-    asked = dict(wanted.safe_search)
-    if wanted.youtube is not None:
-        asked[YOUTUBE] = wanted.youtube
-    modes = {**dict(profile.safe_search), **asked}
+def _changed_safe_search(profile: Profile, options: ProfileOptions) -> tuple[tuple[str, str], ...]:
+    given = dict(options.safe_search)
+    if options.youtube is not None:
+        given[YOUTUBE] = options.youtube
+    modes = {**dict(profile.safe_search), **given}
     return tuple(sorted((engine, mode) for engine, mode in modes.items() if mode != OFF))
 
 
-def edit_for(
-    profile_id: str, wanted: Wanted, known: KnownIds, history: tuple[FullLog, ...], now: int
+def build_edit(
+    profile_id: str,
+    options: ProfileOptions,
+    known: KnownIds,
+    history: tuple[FullLog, ...],
+    now: int,
 ) -> Callable[[Household], Household]:
-    """Return the edit that a call means.  history: the full logs that the profile ever had.
+    """Return the edit that a call means.  history: all full logs that the profile ever had.
 
-    Of a preset whose age is announced first only the age is taken: its rules can be proposed.
+    Of a preset whose age group is only announced, only the age group is applied; its rules can be
+    proposed for then.
     """
-    chosen: Preset | None = known.presets[Band(wanted.preset)] if wanted.preset else None
+    chosen: Preset | None = known.presets[Band(options.preset)] if options.preset else None
 
     def edit(household: Household) -> Household:
         old = household.profile(profile_id)
@@ -181,13 +188,13 @@ def edit_for(
             raise HouseholdError(no_such("profile", profile_id, people))
         preset = rules_now(old, chosen, now)
         start = apply(preset, old) if preset else old
-        values = values_for(start, wanted, _with_own_services(known, household))
+        values = changed_fields(start, options, _with_own_services(known, household))
         if chosen is not None:
             values["band"] = chosen.band
-        if wanted.privacy == PrivacyMode.FULL:
+        if options.privacy == PrivacyMode.FULL:
             person = replace(start, **values)
-            values["full_log"] = request_full(person, history, now, wanted.days or DAYS)
-        times = bool(wanted.times) and preset is not None
+            values["full_log"] = request_full(person, history, now, options.days or FULL_LOG_DAYS)
+        times = bool(options.times) and preset is not None
         return set_profile(household, profile_id, known, preset, times=times, **values)
 
     return edit

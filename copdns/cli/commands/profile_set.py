@@ -1,4 +1,4 @@
-"""`copdns profile set`: its options; what they mean stands in `profile_edit`."""
+"""`copdns profile set`: its options; `profile_edit.py` has what they mean."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from typing import Any
 
 import click
 
-from copdns.cli.base import BAND, ID, AnyCommand, Read
-from copdns.cli.commands.profile_edit import BY_BAND, OFF, Wanted, edit_for
-from copdns.cli.home import Home, pass_home, tell
-from copdns.cli.output import local
+from copdns.cli.base import BAND, ID, AnyCommand, ParsedParam
+from copdns.cli.commands.profile_edit import BY_BAND, OFF, ProfileOptions, build_edit
+from copdns.cli.home import Home, pass_home, print_changes
+from copdns.cli.output import local_text
 from copdns.cli.params import SUBJECT, profile_argument
 from copdns.household.edit_checks import require_profile
 from copdns.model.household import Band, BlockMode, Contact, Default, PrivacyMode
 
 
-def _on_or_off(text: str) -> bool:
+def _parse_switch(text: str) -> bool:
     if text not in ("on", "off"):
         raise ValueError(f"{text!r} is not valid; write on or off")
     return text == "on"
 
 
-def _engine_and_mode(text: str) -> tuple[str, str]:
+def _parse_engine_mode(text: str) -> tuple[str, str]:
     engine, _, mode = text.partition("=")
     if not (engine and mode):
         raise ValueError(f"{text!r} has no mode; write google=strict, or google=off")
     return engine, mode
 
 
-def _max_ttl(text: str) -> int | str:
+def _parse_max_ttl(text: str) -> int | str:
     if text == BY_BAND:
         return text
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) <= 86_400):
@@ -37,25 +37,25 @@ def _max_ttl(text: str) -> int | str:
     return int(text)
 
 
-_SWITCH = Read("on|off", _on_or_off)
+_SWITCH = ParsedParam("on|off", _parse_switch)
 
 
-def _choice(
+def _choice_option(
     name: str, values: Iterable[str], about: str, *, many: bool = False
 ) -> Callable[[AnyCommand], AnyCommand]:
     kind = click.Choice([str(each) for each in values])
     return click.option(name, type=kind, multiple=many, help=about)
 
 
-def _several(name: str, metavar: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
+def _many_option(name: str, metavar: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
     return click.option(name, metavar=metavar, multiple=True, help=about)
 
 
-def _open_set(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
+def _subjects_option(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
     return click.option(name, metavar="SUBJECT", type=SUBJECT, multiple=True, help=about)
 
 
-def _switch(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
+def _switch_option(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
     return click.option(name, metavar="on|off", type=_SWITCH, help=about)
 
 
@@ -67,29 +67,35 @@ def _switch(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
 )
 @click.option("--preset", type=BAND, help="Reset to the preset for this age group.")
 @click.option("--tag", metavar="TAG", type=ID, multiple=True, help="Add a tag.")
-@_several("--no-tag", "TAG", "Remove a tag.")
-@_switch("--security", "Block malware and phishing.")
-@_several("--category", "ID", "Block a category, such as games (`copdns lists status`).")
-@_several("--no-category", "ID", "Unblock a category.")
-@_several("--service", "ID", "Block a service, such as roblox (`copdns service list`).")
-@_several("--no-service", "ID", "Unblock a service.")
-@_choice("--contact", Contact, "Block services by who can contact a child there.", many=True)
-@_choice("--no-contact", Contact, "Unblock them.", many=True)
+@_many_option("--no-tag", "TAG", "Remove a tag.")
+@_switch_option("--security", "Block malware and phishing.")
+@_many_option("--category", "ID", "Block a category, such as games (`copdns lists status`).")
+@_many_option("--no-category", "ID", "Unblock a category.")
+@_many_option("--service", "ID", "Block a service, such as roblox (`copdns service list`).")
+@_many_option("--no-service", "ID", "Unblock a service.")
+@_choice_option("--contact", Contact, "Block services by who can contact a child there.", many=True)
+@_choice_option("--no-contact", Contact, "Unblock them.", many=True)
 @click.option(
     "--safe-search",
     metavar="ENGINE=MODE",
-    type=Read("ENGINE=MODE", _engine_and_mode),
+    type=ParsedParam("ENGINE=MODE", _parse_engine_mode),
     multiple=True,
     help="Turn on safe search, such as google=strict; google=off turns it off.",
 )
-@_choice("--youtube", [OFF, "moderate", "strict"], "YouTube's restricted mode.")
-@_switch("--no-safe-search", "Block search engines that have no safe mode.")
-@_switch("--bypass", "Block VPNs, proxies and other DNS services that bypass these rules.")
-@_several("--canary", "ID", "Use a canary domain that turns off other DNS, such as firefox_doh.")
-@_several("--no-canary", "ID", "Stop using it.")
-@_choice("--default", Default, "All other domains: allow, or allowlist (only what rules allow).")
-@_choice("--block-mode", BlockMode, "The DNS answer for blocked domains (docs/blocking.md).")
-@_choice("--privacy", PrivacyMode, "What is recorded of queries; full is for a few days only.")
+@_choice_option("--youtube", [OFF, "moderate", "strict"], "YouTube's restricted mode.")
+@_switch_option("--no-safe-search", "Block search engines that have no safe mode.")
+@_switch_option("--bypass", "Block VPNs, proxies and other DNS services that bypass these rules.")
+@_many_option(
+    "--canary", "ID", "Use a canary domain that turns off other DNS, such as firefox_doh."
+)
+@_many_option("--no-canary", "ID", "Stop using it.")
+@_choice_option(
+    "--default", Default, "All other domains: allow, or allowlist (only what rules allow)."
+)
+@_choice_option("--block-mode", BlockMode, "The DNS answer for blocked domains (docs/blocking.md).")
+@_choice_option(
+    "--privacy", PrivacyMode, "What is recorded of queries; full is for a few days only."
+)
 @click.option(
     "--days",
     metavar="N",
@@ -99,13 +105,13 @@ def _switch(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
 @click.option(
     "--max-ttl",
     metavar="SECONDS",
-    type=Read("SECONDS", _max_ttl),
+    type=ParsedParam("SECONDS", _parse_max_ttl),
     help="How long devices may cache an answer; `band` uses the value for the age group.",
 )
-@_open_set("--always", "Allow during every pause, schedule and limit.")
-@_open_set("--no-always", "Stop allowing it always.")
-@_open_set("--homework", "Also allow in homework mode.")
-@_open_set("--no-homework", "Stop allowing it in homework mode.")
+@_subjects_option("--always", "Allow during every pause, schedule and limit.")
+@_subjects_option("--no-always", "Stop allowing it always.")
+@_subjects_option("--homework", "Also allow in homework mode.")
+@_subjects_option("--no-homework", "Stop allowing it in homework mode.")
 @click.option(
     "--times",
     is_flag=True,
@@ -126,25 +132,25 @@ def set_(home: Home, /, profile: str, **options: Any) -> None:
     Example:  copdns profile set mia --category games --no-service roblox --youtube strict
               copdns profile set tom --privacy full --days 3
     """
-    wanted = Wanted(**options)
-    if not wanted.given.keys() - {"days"}:
+    given = ProfileOptions(**options)
+    if not given.given_options.keys() - {"days"}:
         raise click.UsageError("nothing to set: give at least one option")
-    if wanted.days is not None and wanted.privacy != PrivacyMode.FULL:
+    if given.days is not None and given.privacy != PrivacyMode.FULL:
         raise click.UsageError("--days needs --privacy full")
-    if wanted.times and not wanted.preset:
+    if given.times and not given.preset:
         raise click.UsageError(
             "--times needs --preset; `copdns schedule suggest` applies only the times"
         )
-    history = home.full_logs(profile) if wanted.privacy == PrivacyMode.FULL else ()
-    edit = edit_for(profile, wanted, home.known, history, home.now)
-    before, after = home.changed(f"profile {profile} set: {wanted}", edit)
-    tell(before, after)
-    if band := wanted.preset or wanted.band:
+    history = home.full_logs(profile) if given.privacy == PrivacyMode.FULL else ()
+    edit = build_edit(profile, given, home.known_ids, history, home.now)
+    before, after = home.apply_change(f"profile {profile} set: {given}", edit)
+    print_changes(before, after)
+    if band := given.preset or given.band:
         old = require_profile(before, profile)
-        later = home.follow_band(old, Band(band), rules=wanted.preset is not None)
+        later = home.follow_band(old, Band(band), rules=given.preset is not None)
         if later is not None:
             click.echo(
                 f"profile {profile}: the rules of {band} are planned for "
-                f"{local(later.since, after.timezone)}; apply them then, with this command "
+                f"{local_text(later.since, after.timezone)}; apply them then, with this command "
                 "or on the dashboard"
             )

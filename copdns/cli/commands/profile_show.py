@@ -1,4 +1,4 @@
-"""`copdns profile show`: all that applies to one person, in sentences."""
+"""`copdns profile show`: all that applies to one person."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from copdns.as_json.household import running_pause
 from copdns.cli.changes import rule_text
 from copdns.cli.home import Home
-from copdns.cli.output import local, pairs, safe
+from copdns.cli.output import local_text, print_pairs, printable
 from copdns.cli.time_words import (
     budget_text,
     grant_text,
@@ -21,7 +21,7 @@ from copdns.model.household import Default, PrivacyMode, Profile
 from copdns.policy.decide import rules_in_scope
 from copdns.time.plan import in_scope
 
-_KEPT = {
+_MODE_TEXT = {
     PrivacyMode.OFF: "nothing, not even counts",
     PrivacyMode.COUNTS: "counts of queries by hour and category; no domains",
     PrivacyMode.BLOCKED: "counts, and blocked domains with the time to five minutes",
@@ -29,28 +29,28 @@ _KEPT = {
 }
 
 
-def show_profile(home: Home, profile: Profile) -> None:
-    """Print all that applies to a person, in the order in which a parent would ask for it."""
+def print_profile(home: Home, profile: Profile) -> None:
+    """Print all that applies to a person, what parents look for first at the top."""
     zone = home.household.timezone
     change = profile.band_change
     devices = [each for each in home.household.devices if each.profile == profile.id]
-    pairs(
+    print_pairs(
         [
             ("profile", f"{profile.name} ({profile.id})"),
             ("age", str(profile.band_at(home.now))),
-            ("announced", f"{change.band} from {local(change.at, zone)}" if change else ""),
+            ("announced", f"{change.band} from {local_text(change.at, zone)}" if change else ""),
             ("tags", ", ".join(sorted(profile.tags))),
             ("devices", ", ".join(each.name for each in devices)),
             ("unknown devices", "use this profile" if _is_guest(home, profile) else ""),
         ]
     )
-    _block("Blocked", _closed(home, profile))
-    _block("Safe search", (f"{engine}: {mode}" for engine, mode in profile.safe_search))
+    _print_block("Blocked", _blocked_lines(home, profile))
+    _print_block("Safe search", (f"{engine}: {mode}" for engine, mode in profile.safe_search))
     rules = rules_in_scope(profile, home.household.rules)
-    _block("Rules", (f"{each.id}: {rule_text(each)}" for each in rules))
-    _block("Time", _times(home, profile, zone))
-    _block("DNS answers", _answered(home, profile))
-    _block("Recorded", _kept(home, profile, zone))
+    _print_block("Rules", (f"{each.id}: {rule_text(each)}" for each in rules))
+    _print_block("Time", _time_lines(home, profile, zone))
+    _print_block("DNS answers", _answer_lines(home, profile))
+    _print_block("Recorded", _recorded_lines(home, profile, zone))
 
 
 def _is_guest(home: Home, profile: Profile) -> bool:
@@ -58,26 +58,26 @@ def _is_guest(home: Home, profile: Profile) -> bool:
     return profile.id == guest or (not guest and home.household.profile(profile.id) is None)
 
 
-def _block(title: str, lines: Iterable[str]) -> None:
-    shown = list(lines)
-    if shown:
+def _print_block(title: str, lines: Iterable[str]) -> None:
+    texts = list(lines)
+    if texts:
         click.echo(f"\n{title}")
-        for line in shown:
-            click.echo(f"  {safe(line)}")
+        for line in texts:
+            click.echo(f"  {printable(line)}")
 
 
-def _closed(home: Home, profile: Profile) -> Iterator[str]:
+def _blocked_lines(home: Home, profile: Profile) -> Iterator[str]:
     if profile.security:
         yield "malware and phishing"
     if profile.categories:
-        yield f"categories: {_names(profile.categories)}"
+        yield f"categories: {_slugs_text(profile.categories)}"
     if profile.services:
-        yield f"services: {_names(profile.services)}"
+        yield f"services: {_slugs_text(profile.services)}"
     for contact in sorted(profile.contacts):
         own = {each.slug: each.contact for each in home.household.services}
-        every = {each.slug: each.contact for each in home.library.services.values()} | own
+        every = {each.slug: each.contact for each in home.catalogue.services.values()} | own
         slugs = (slug for slug, kind in every.items() if kind is contact)
-        yield f"services where contact is {contact}: {_names(slugs)}"
+        yield f"services where contact is {contact}: {_slugs_text(slugs)}"
     if profile.no_safe_search:
         yield "search engines without a safe mode"
     if profile.bypass:
@@ -86,7 +86,7 @@ def _closed(home: Home, profile: Profile) -> Iterator[str]:
         yield "every domain that no rule allows"
 
 
-def _times(home: Home, profile: Profile, zone: str) -> Iterator[str]:
+def _time_lines(home: Home, profile: Profile, zone: str) -> Iterator[str]:
     household = home.household
     if pause := running_pause(household, profile.id, home.now):
         yield f"paused {pause_text(pause, zone)}"
@@ -103,23 +103,24 @@ def _times(home: Home, profile: Profile, zone: str) -> Iterator[str]:
         yield f"also allowed in homework mode: {subjects_text(profile.homework)}"
 
 
-def _answered(home: Home, profile: Profile) -> Iterator[str]:
+def _answer_lines(home: Home, profile: Profile) -> Iterator[str]:
     yield f"blocked domains: {profile.block_mode}"
     by_age = home.settings.dns.child_max_ttl if profile.band_at(home.now).is_child else None
     ttl = profile.max_ttl or by_age
     yield f"devices may cache an answer for {ttl} s" if ttl else "caching times are not changed"
     if profile.canaries:
-        yield f"canary domains: {_names(profile.canaries)}"
+        yield f"canary domains: {_slugs_text(profile.canaries)}"
 
 
-def _kept(home: Home, profile: Profile, zone: str) -> Iterator[str]:
+def _recorded_lines(home: Home, profile: Profile, zone: str) -> Iterator[str]:
     now = profile.privacy_at(home.now)
-    yield f"{now}: {_KEPT[now]}"
+    yield f"{now}: {_MODE_TEXT[now]}"
     full = profile.full_log
     if full is not None and home.now < full.start:
-        yield f"announced: every domain from {local(full.start, zone)} to {local(full.end, zone)}"
+        start, end = local_text(full.start, zone), local_text(full.end, zone)
+        yield f"announced: every domain from {start} to {end}"
     elif full is not None and home.now < full.end:
-        yield f"until {local(full.end, zone)}; then {profile.privacy} again"
+        yield f"until {local_text(full.end, zone)}; then {profile.privacy} again"
     if now is not PrivacyMode.OFF:
         log = home.settings.log
         yield f"domains for {log.rows_days} days, counts for {log.counts_days} days"
@@ -128,5 +129,5 @@ def _kept(home: Home, profile: Profile, zone: str) -> Iterator[str]:
     yield "queries for help sites (helplines, crisis, abuse ...) are never recorded"
 
 
-def _names(slugs: Iterable[str]) -> str:
+def _slugs_text(slugs: Iterable[str]) -> str:
     return ", ".join(sorted(map(str, slugs))) or "none"

@@ -1,4 +1,4 @@
-"""`copdns report`: what the filter did in a month, in counts, for the family to read."""
+"""`copdns report`: what was blocked in a month, in counts that the whole family may see."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from copdns.accounts.account import ViewedPart
 from copdns.appeals.appeal import Appeal
 from copdns.appeals.list_errors import WrongEntry
 from copdns.as_json.report import report_json
-from copdns.cli.base import Read, json_option
+from copdns.cli.base import ParsedParam, json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import local, pairs, print_json, safe, table
+from copdns.cli.output import local_text, print_json, print_pairs, print_table, printable
 from copdns.list_files import audit_results
 from copdns.list_files.load import discreet_names
 from copdns.model.household import PrivacyMode
@@ -35,10 +35,10 @@ from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.log_db.querylog import QueryLog
 
-_EVERY = 100_000
+_MAX_APPEALS = 100_000
 
 
-def _month(text: str) -> date:
+def _parse_month(text: str) -> date:
     try:
         return datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 - a month has no zone
     except ValueError:
@@ -49,7 +49,7 @@ def _month(text: str) -> date:
 @click.option(
     "--month",
     metavar="YYYY-MM",
-    type=Read("month", _month),
+    type=ParsedParam("month", _parse_month),
     help="Which month. Default: this month so far.",
 )
 @json_option
@@ -66,30 +66,30 @@ def report(home: Home, month: date | None, as_json: bool) -> None:
     \b
     Example:  copdns report --month 2026-11
     """
-    home.look("", ViewedPart.COUNTS, ViewedPart.USAGE)
+    home.record_view("", ViewedPart.COUNTS, ViewedPart.USAGE)
     of = month_of(month or home.day.day, home.household.timezone)
-    found, errors = _stored(home)
-    made = Report(
+    found, errors = _load_appeals(home)
+    month_report = Report(
         of,
         counted_from(of, home.now, home.settings.log.counts_days),
         min(of.end, home.now),
-        people_of(home.household, _counts(home, of), home.usage(of.first), of, home.now),
+        people_of(home.household, _load_counts(home, of), home.usage(of.first), of, home.now),
         appeals_of(found, of),
-        _lists(home, errors),
+        _list_uses(home, errors),
     )
     if as_json:
-        print_json(report_json(made))
+        print_json(report_json(month_report))
     else:
-        _print(home, made)
+        _print_report(home, month_report)
 
 
-def _counts(home: Home, month: Month) -> tuple[tuple[CountKey, int], ...]:
-    """Return counts as guardians see them."""
-    hidden = build_mask(discreet_names(), home.library)
-    return hidden.counts(QueryLog(home.folder).counts(home.household.id, None, month.start))
+def _load_counts(home: Home, month: Month) -> tuple[tuple[CountKey, int], ...]:
+    """Return counts with discreet names masked, as guardians see them."""
+    mask = build_mask(discreet_names(), home.catalogue)
+    return mask.counts(QueryLog(home.folder).counts(home.household.id, None, month.start))
 
 
-def _stored(home: Home) -> tuple[tuple[Appeal, ...], tuple[WrongEntry, ...]]:
+def _load_appeals(home: Home) -> tuple[tuple[Appeal, ...], tuple[WrongEntry, ...]]:
     if not home.has_database:
         return (), ()
     household = home.household.id
@@ -97,28 +97,28 @@ def _stored(home: Home) -> tuple[tuple[Appeal, ...], tuple[WrongEntry, ...]]:
     async def read(store: HouseholdStore) -> tuple[tuple[Appeal, ...], tuple[WrongEntry, ...]]:
         appeals = AppealStore(store)
         return (
-            await appeals.appeals(household, limit=_EVERY),
+            await appeals.appeals(household, limit=_MAX_APPEALS),
             await appeals.list_errors(household),
         )
 
     return home.with_store(read, HouseholdStore.open_or_copy)
 
 
-def _lists(home: Home, errors: tuple[WrongEntry, ...]) -> tuple[ListUse, ...]:
+def _list_uses(home: Home, errors: tuple[WrongEntry, ...]) -> tuple[ListUse, ...]:
     found = audit_results.load_results(home.folder)
     percent = found.percent if found else lambda _: None
-    return tuple(lists_of(home.library.statuses, home.library.index, errors, percent))
+    return tuple(lists_of(home.catalogue.statuses, home.catalogue.index, errors, percent))
 
 
-def _print(home: Home, report: Report) -> None:
+def _print_report(home: Home, report: Report) -> None:
     zone = home.household.timezone
     end, since = report.until, report.since
-    click.echo(safe(f"{home.household.name}, {report.month} (until {local(end, zone)})"))
+    click.echo(printable(f"{home.household.name}, {report.month} (until {local_text(end, zone)})"))
     if since >= end:
         click.echo("Queries of that month are missing here: their counts have been deleted.")
     elif since > report.month.start:
         click.echo(
-            f"Queries are counted from {local(since, zone)}; earlier counts have been deleted."
+            f"Queries are counted from {local_text(since, zone)}; earlier counts have been deleted."
         )
     _print_people(report.people)
     _print_appeals(report.appeals)
@@ -134,26 +134,31 @@ def _print(home: Home, report: Report) -> None:
         )
         for each in report.lists
     ]
-    table(("list", "version", "licence", "false positives", "still listed", "over-blocking"), rows)
+    print_table(
+        ("list", "version", "licence", "false positives", "still listed", "over-blocking"), rows
+    )
 
 
 def _print_people(people: tuple[Person, ...]) -> None:
     click.echo(f"\nChildren's queries (below {SMALL}: few)")
-    table(
+    print_table(
         ("profile", "recorded", "queries", "blocked"),
-        [(e.profile, str(e.mode), _n(e, e.asked), _n(e, e.blocked)) for e in people],
+        [
+            (e.profile, str(e.mode), _count_text(e, e.asked), _count_text(e, e.blocked))
+            for e in people
+        ],
     )
-    closed = [(e.profile, about, _n(e, n)) for e in people for about, n in e.closed]
-    if closed:
+    blocked = [(e.profile, about, _count_text(e, n)) for e in people for about, n in e.closed]
+    if blocked:
         click.echo("\nBlocked, by category")
-        table(("profile", "about", "queries"), closed)
+        print_table(("profile", "about", "queries"), blocked)
     used = [(e.profile, budget, str(n)) for e in people for budget, n in e.minutes]
     if used:
         click.echo("\nMinutes (estimated)")
-        table(("profile", "budget", "minutes"), used)
+        print_table(("profile", "budget", "minutes"), used)
 
 
-def _n(person: Person, n: int | None) -> str:
+def _count_text(person: Person, n: int | None) -> str:
     if n is not None:
         return str(n)
     return "not recorded" if person.mode is PrivacyMode.OFF else "few"
@@ -163,12 +168,12 @@ def _print_appeals(appeals: Appeals) -> None:
     click.echo("\nRequests")
     hours = appeals.hours
     states = ", ".join(f"{n} {state}" for state, n in appeals.states.items())
-    pairs(
+    print_pairs(
         [
             ("received", str(appeals.asked)),
             ("current state", states),
             ("answered", str(appeals.answered)),
-            ("granted, all or in part", _percent(appeals.granted_percent)),
+            ("granted, all or in part", _percent_text(appeals.granted_percent)),
             ("half were answered within", "" if hours is None else f"{hours:g} h"),
             ("reported as overdue", str(appeals.overdue)),
             ("allowed until answered", str(appeals.opened)),
@@ -177,5 +182,5 @@ def _print_appeals(appeals: Appeals) -> None:
     )
 
 
-def _percent(n: int | None) -> str:
+def _percent_text(n: int | None) -> str:
     return "" if n is None else f"{n} %"

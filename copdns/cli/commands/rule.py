@@ -1,4 +1,4 @@
-"""`copdns rule`: what the household itself allows and blocks."""
+"""`copdns rule`: domains that the household allows and blocks."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from copdns.as_json.household import rule_json
 from copdns.cli.base import TARGET, json_option
 from copdns.cli.changes import rule_text
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import listing, local
-from copdns.cli.params import note_option, profile_option, scope_of, tag_option, warn_of_nobody
+from copdns.cli.output import local_text, print_listing
+from copdns.cli.params import note_option, profile_option, scope_of, tag_option, warn_of_unused_tag
 from copdns.household.check import no_such
 from copdns.household.edits import add_rule, remove_rule, rules_about
 from copdns.model.errors import HouseholdError
@@ -71,7 +71,7 @@ def add(
         add_rule,
         action=RuleAction(action),
         text=target,
-        known=home.known,
+        known=home.known_ids,
         scope=scope,
         over_security=over_security,
         unsafe_search=unsafe_search,
@@ -79,7 +79,7 @@ def add(
         created=home.now,
     )
     home.change(what, edit)
-    warn_of_nobody(home.household, scope)
+    warn_of_unused_tag(home.household, scope)
 
 
 @rule.command()
@@ -99,13 +99,13 @@ def remove(home: Home, which: str, profile: str, tag: str) -> None:
     scope = scope_of(profile, tag)
 
     def edit(household: Household) -> Household:
-        return remove_rule(household, _found(household, which, scope))
+        return remove_rule(household, _find_rule(household, which, scope))
 
     home.change(f"rule removed: {which}", edit)
 
 
-def _found(household: Household, which: str, scope: str) -> str:
-    """Return the id of the rule that is meant; raise HouseholdError for none or several."""
+def _find_rule(household: Household, which: str, scope: str) -> str:
+    """Return the id of the one rule that matches; raise HouseholdError for none or several."""
     ids = [each.id for each in household.rules]
     if which in ids:
         return which
@@ -134,7 +134,7 @@ def list_(home: Home, profile: str, as_json: bool) -> None:
     """
     household = home.household
     rules = rules_in_scope(home.profile(profile), household.rules) if profile else household.rules
-    listing(
+    print_listing(
         rules,
         as_json,
         rule_json,
@@ -142,6 +142,6 @@ def list_(home: Home, profile: str, as_json: bool) -> None:
         lambda each: (
             each.id,
             rule_text(each),
-            local(each.created, household.timezone) if each.created else "",
+            local_text(each.created, household.timezone) if each.created else "",
         ),
     )

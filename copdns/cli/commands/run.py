@@ -24,9 +24,9 @@ def run(options: Options) -> None:
 
     import_without_extras()
     from copdns.app.app import serve
-    from copdns.cli.commands.events import to_stderr
+    from copdns.cli.commands.events import log_to_stderr
 
     settings = options.settings()
-    to_stderr()
+    log_to_stderr()
     # asyncio's own loop: sockets are read directly, and there uvloop is no faster but slower.
     asyncio.run(serve(settings, options.settings))

@@ -1,4 +1,4 @@
-"""`copdns schedule`: when something is closed, and which dates are days of school."""
+"""`copdns schedule`: when things are blocked, and the school calendar."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from copdns.as_json.times import budget_json, calendar_json, schedule_json, texts
-from copdns.cli.base import ID, Read, json_option, no_text
-from copdns.cli.home import Home, pass_home, tell
-from copdns.cli.output import print_json, safe
+from copdns.cli.base import ID, ParsedParam, json_option, not_text_message
+from copdns.cli.home import Home, pass_home, print_changes
+from copdns.cli.output import print_json, printable
 from copdns.cli.params import (
     about_option,
     grace_option,
@@ -21,7 +21,7 @@ from copdns.cli.params import (
     required_profile_option,
     scope_of,
     tag_option,
-    warn_of_nobody,
+    warn_of_unused_tag,
 )
 from copdns.cli.time_words import budget_text, calendar_text, schedule_text, subjects_text
 from copdns.household.edits import set_household, suggest_times
@@ -40,11 +40,11 @@ from copdns.time.schedule import closed_spans, parse_slots
 from copdns.time.whole_days import DateRange, add_holidays
 
 USUAL = "usual"
-_MOST = 1 << 22  # octets of a calendar file: more than its characters can take
-_AHEAD = timedelta(days=2 * 366)  # of a calendar file that is taken over
+_MAX_OCTETS = 1 << 22  # of a calendar file: more than the characters that are read can take
+_AHEAD = timedelta(days=2 * 366)  # what is imported of a calendar file
 
 
-def _first_day(text: str) -> date:
+def _parse_first_day(text: str) -> date:
     found = day(text)
     if not 1970 < found.year < 9000:
         raise ValueError(f"{text!r} is out of range; write a date such as 2026-11-24")
@@ -88,20 +88,22 @@ def show(home: Home, profile: str, as_json: bool) -> None:
             }
         )
         return
-    _block("Calendar", calendar_text(household.calendar, household.day_starts))
-    _block("Schedules", (f"{each.id}: {schedule_text(each)}" for each in schedules))
-    _block("Daily limits", (f"{each.id}: {budget_text(each)}" for each in budgets))
-    _block("Always allowed", _open((each.id, each.always) for each in people))
-    _block("Also allowed in homework mode", _open((each.id, each.homework) for each in people))
+    _print_block("Calendar", calendar_text(household.calendar, household.day_starts))
+    _print_block("Schedules", (f"{each.id}: {schedule_text(each)}" for each in schedules))
+    _print_block("Daily limits", (f"{each.id}: {budget_text(each)}" for each in budgets))
+    _print_block("Always allowed", _subject_lines((each.id, each.always) for each in people))
+    _print_block(
+        "Also allowed in homework mode", _subject_lines((each.id, each.homework) for each in people)
+    )
 
 
-def _block(title: str, lines: Iterable[str]) -> None:
+def _print_block(title: str, lines: Iterable[str]) -> None:
     click.echo(title)
     for line in list(lines) or ["none"]:
-        click.echo(f"  {safe(line)}")
+        click.echo(f"  {printable(line)}")
 
 
-def _open(of_people: Iterable[tuple[str, tuple[Subject, ...]]]) -> Iterator[str]:
+def _subject_lines(of_people: Iterable[tuple[str, tuple[Subject, ...]]]) -> Iterator[str]:
     for profile_id, about in of_people:
         if about:
             yield f"{profile_id}: {subjects_text(about)}"
@@ -113,7 +115,7 @@ def _open(of_people: Iterable[tuple[str, tuple[Subject, ...]]]) -> Iterator[str]
     "--week",
     "first",
     metavar="DATE",
-    type=Read("date", _first_day),
+    type=ParsedParam("date", _parse_first_day),
     help="The week that starts on DATE, such as 2026-12-24. Default: today.",
 )
 @json_option
@@ -135,23 +137,23 @@ def preview(home: Home, profile: str, first: date | None, as_json: bool) -> None
         found = in_scope(found, home.profile(profile))
     span = week_span(zone, begins)
     closed = (
-        ClosedSpan(_name(each, with_scope=not profile), start, end)
+        ClosedSpan(_schedule_name(each, with_scope=not profile), start, end)
         for each in found
         for start, end in closed_spans(each, household.calendar, zone, *span)
     )
-    seen = build_week(closed, zone, begins)
+    table = build_week(closed, zone, begins)
     if as_json:
-        print_json({"profile": profile, **seen.as_json()})
+        print_json({"profile": profile, **table.as_json()})
         return
-    for line in str(seen).splitlines():
-        click.echo(safe(line))
+    for line in str(table).splitlines():
+        click.echo(printable(line))
 
 
-def _name(schedule: Schedule, *, with_scope: bool) -> str:
-    """Return "mia-games (category:games)", and for whom where that is to be said."""
+def _schedule_name(schedule: Schedule, *, with_scope: bool) -> str:
+    """Return "mia-games (category:games)"; with_scope: also for whom."""
     about = [subjects_text(schedule.about)] if schedule.about else []
-    said = [*about, *([f"for {schedule.scope or 'everyone'}"] if with_scope else [])]
-    return f"{schedule.id} ({' '.join(said)})" if said else schedule.id
+    parts = [*about, *([f"for {schedule.scope or 'everyone'}"] if with_scope else [])]
+    return f"{schedule.id} ({' '.join(parts)})" if parts else schedule.id
 
 
 @schedule.command()
@@ -186,21 +188,21 @@ def add(
     Example:  copdns schedule add mia-bedtime school_night 21:00-07:00 --profile mia
               copdns schedule add mia-games school 13:00-17:00 --profile mia --about category:games
     """
-    made = Schedule(
+    new = Schedule(
         schedule,
         scope_of(profile, tag),
-        _slots(times),
+        _parse_slots(times),
         tuple(dict.fromkeys(about)),
         opens,
         grace,
         note,
     )
-    edit = partial(add_period, made=made, known=home.known)
-    home.change(f"schedule {schedule} added: {schedule_text(made)}", edit)
-    warn_of_nobody(home.household, made.scope)
+    edit = partial(add_period, made=new, known=home.known_ids)
+    home.change(f"schedule {schedule} added: {schedule_text(new)}", edit)
+    warn_of_unused_tag(home.household, new.scope)
 
 
-def _slots(times: tuple[str, ...]) -> tuple[Slot, ...]:
+def _parse_slots(times: tuple[str, ...]) -> tuple[Slot, ...]:
     try:
         return parse_slots(" ".join(times))
     except ValueError as error:
@@ -220,7 +222,7 @@ def remove(home: Home, schedule: str) -> None:
 
 
 @schedule.command("day")
-@click.argument("dates", metavar="DATE[..DATE]", type=Read("date", stretch))
+@click.argument("dates", metavar="DATE[..DATE]", type=ParsedParam("date", stretch))
 @click.argument("kind", type=click.Choice([*map(str, DayType), USUAL]))
 @pass_home
 def day_(home: Home, dates: Stretch, kind: str) -> None:
@@ -233,8 +235,8 @@ def day_(home: Home, dates: Stretch, kind: str) -> None:
               copdns schedule day 2026-11-28 school
     """
     first, last = dates
-    meant = None if kind == USUAL else DayType(kind)
-    days = {first + number * ONE_DAY: meant for number in range((last - first).days + 1)}
+    day_type = None if kind == USUAL else DayType(kind)
+    days = {first + number * ONE_DAY: day_type for number in range((last - first).days + 1)}
     home.change(f"calendar: {stretch_text(first, last)} {kind}", partial(set_days, days=days))
 
 
@@ -250,9 +252,9 @@ def import_(home: Home, file: Path) -> None:
     \b
     Example:  copdns schedule import holidays.ics
     """
-    from copdns.time import ics  # its library takes ten megabytes, which other commands do not need
+    from copdns.time import ics  # imported here: its library takes ten megabytes
 
-    text = _calendar_file(file)
+    text = _read_calendar_file(file)
     today = local_time(home.now, zone_of(home.household.timezone)).date()
     zone = zone_of(home.household.timezone)
     try:
@@ -263,19 +265,19 @@ def import_(home: Home, file: Path) -> None:
     def edit(before: Household) -> Household:
         return set_household(before, calendar=add_holidays(before.calendar, dates))
 
-    before, after = home.changed(f"calendar: holidays imported from {file.name}", edit)
-    tell(before, after)
-    for line in _ignored(dates, before.calendar):
-        click.echo(safe(line))
+    before, after = home.apply_change(f"calendar: holidays imported from {file.name}", edit)
+    print_changes(before, after)
+    for line in _ignored_lines(dates, before.calendar):
+        click.echo(printable(line))
     for name in ics.unknown_zones(text):
-        said = f"unknown time zone {name}: its times were read as {zone}"
-        click.echo(safe(said), err=True)
+        warning = f"unknown time zone {name}: its times were read as {zone}"
+        click.echo(printable(warning), err=True)
     if not dates:
-        click.echo(safe(f"{file.name} has no events from {today} to {today + _AHEAD}"))
+        click.echo(printable(f"{file.name} has no events from {today} to {today + _AHEAD}"))
 
 
-def _ignored(dates: Iterable[DateRange], calendar: Calendar) -> Iterator[str]:
-    """Yield which events, or days of them, did not become holidays, and why."""
+def _ignored_lines(dates: Iterable[DateRange], calendar: Calendar) -> Iterator[str]:
+    """Yield a line for each event, or day of one, that became no holiday, with the reason."""
     named = dict(calendar.days)
     for each in dates:
         if not each.is_whole:
@@ -288,21 +290,21 @@ def _ignored(dates: Iterable[DateRange], calendar: Calendar) -> Iterator[str]:
                 yield f"kept as in the calendar: {day} is {named[day]}, not {each.name}"
 
 
-def _calendar_file(path: Path) -> str:
-    """Return the text of a calendar file that is no larger than one can be."""
+def _read_calendar_file(path: Path) -> str:
+    """Return the text of a calendar file; raise CalendarError."""
     try:
         with path.open("rb") as file:
-            octets = file.read(_MOST + 1)
+            octets = file.read(_MAX_OCTETS + 1)
     except OSError as error:
         raise CalendarError(
             literal(f"{path}: {error.strerror}; choose a calendar file (ICS)")
         ) from error
-    if len(octets) > _MOST:
+    if len(octets) > _MAX_OCTETS:
         raise CalendarError(literal(f"{path}: too large for a calendar file; use a smaller one"))
     try:
         return octets.decode()
     except UnicodeDecodeError:
-        raise CalendarError(literal(no_text(path))) from None
+        raise CalendarError(literal(not_text_message(path))) from None
 
 
 @schedule.command()
@@ -325,5 +327,5 @@ def suggest(home: Home, profile: str) -> None:
             "`copdns schedule add` and `copdns budget add`",
             band=band,
         )
-    edit = partial(suggest_times, profile_id=profile, known=home.known, preset=preset)
+    edit = partial(suggest_times, profile_id=profile, known=home.known_ids, preset=preset)
     home.change(f"times suggested for {band} applied for {profile}", edit)

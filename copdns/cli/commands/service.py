@@ -1,4 +1,4 @@
-"""`copdns service`: services that people know by a name, copdns's and the household's own."""
+"""`copdns service`: services of copdns and of the household."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 from copdns.cli.base import ID, MATCHER, json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import print_json, table
+from copdns.cli.output import print_json, print_table
 from copdns.household.edits import add_service, remove_service, set_service
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Contact, Household
@@ -45,7 +45,7 @@ def add(home: Home, service: str, names: tuple[str, ...], title: str, contact: s
         slug=service,
         title=title,
         names=names,
-        known=home.known,
+        known=home.known_ids,
         contact=Contact(contact),
     )
     home.change(f"service {service} added", edit)
@@ -120,16 +120,16 @@ def list_(home: Home, own: bool, as_json: bool) -> None:
     if not own:
         found += [
             (each.slug, each.title, each.contact, "copdns", [str(name) for name in each.matchers])
-            for each in home.library.services.values()
+            for each in home.catalogue.services.values()
         ]
     keys = ("id", "title", "contact", "defined", "names")
     if as_json:
         print_json([dict(zip(keys, each, strict=True)) for each in found])
         return
-    rows = [(*map(str, each[:4]), _short(each[4])) for each in found]
-    table(("service", *keys[1:]), rows)
+    rows = [(*map(str, each[:4]), _shorten(each[4])) for each in found]
+    print_table(("service", *keys[1:]), rows)
 
 
-def _short(names: list[str]) -> str:
+def _shorten(names: list[str]) -> str:
     more = f" and {len(names) - 3} more" if len(names) > 4 else ""
     return ", ".join(names[: 3 if more else 4]) + more

@@ -1,4 +1,4 @@
-"""`copdns ticket`: codes worth minutes, which a guardian makes and a child redeems."""
+"""`copdns ticket`: codes worth minutes, which a guardian creates and a child redeems."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from copdns.accounts.codes import make_ticket_code
 from copdns.accounts.tickets import ticket_digest
 from copdns.as_json.times import grant_json, ticket_json
 from copdns.cli.base import json_option
-from copdns.cli.home import AUTHOR, Home, pass_home, tell
-from copdns.cli.output import counted, listing, local, print_json
+from copdns.cli.home import AUTHOR, Home, pass_home, print_changes
+from copdns.cli.output import count_text, local_text, print_json, print_listing
 from copdns.cli.params import (
     DURATION,
     MINUTES,
@@ -72,7 +72,7 @@ def make(
     edit = partial(
         add_ticket,
         digest=ticket_digest(code),
-        known=home.known,
+        known=home.known_ids,
         minutes=minutes,
         made=home.now,
         expires=home.now + expires * 60,
@@ -81,12 +81,12 @@ def make(
         label=label,
         author=AUTHOR,
     )
-    what = f"ticket of {counted(minutes, 'minute')} made for {profile or 'anyone with the code'}"
-    before, after = home.changed(what, edit)
+    what = f"ticket of {count_text(minutes, 'minute')} made for {profile or 'anyone with the code'}"
+    before, after = home.apply_change(what, edit)
     if as_json:
         print_json({**ticket_json(after.tickets[-1]), "code": code})
         return
-    tell(before, after)
+    print_changes(before, after)
     click.echo(f"code (shown only once): {code}")
 
 
@@ -100,7 +100,7 @@ def list_(home: Home, as_json: bool) -> None:
     Example:  copdns ticket list
     """
     zone = home.household.timezone
-    listing(
+    print_listing(
         home.household.tickets,
         as_json,
         ticket_json,
@@ -110,17 +110,17 @@ def list_(home: Home, as_json: bool) -> None:
             str(each.minutes),
             each.profile or ANYONE,
             subject_text(each.about),
-            _state(each, zone, home.now),
+            _state_text(each, zone, home.now),
             each.label,
         ),
     )
 
 
-def _state(ticket: Ticket, zone: str, now: float) -> str:
+def _state_text(ticket: Ticket, zone: str, now: float) -> str:
     if ticket.redeemed is not None:
-        return f"redeemed by {ticket.redeemed_by} on {local(ticket.redeemed, zone)}"
-    said = "expired" if ticket.expires <= now else "valid until"
-    return f"{said} {local(ticket.expires, zone)}"
+        return f"redeemed by {ticket.redeemed_by} on {local_text(ticket.redeemed, zone)}"
+    state = "expired" if ticket.expires <= now else "valid until"
+    return f"{state} {local_text(ticket.expires, zone)}"
 
 
 @ticket.command()
@@ -152,8 +152,8 @@ def redeem_(home: Home, code: str, profile: str, as_json: bool) -> None:
     \b
     Example:  copdns ticket redeem 7K3M-PQ9T --profile mia
     """
-    before, after = home.redeemed(ticket_digest(code), profile)
+    before, after = home.redeem_ticket(ticket_digest(code), profile)
     if as_json:
         print_json(grant_json(after.grants[-1]))
     else:
-        tell(before, after)
+        print_changes(before, after)

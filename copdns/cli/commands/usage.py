@@ -1,4 +1,4 @@
-"""`copdns usage`: for how long something was used today, and on the days before."""
+"""`copdns usage`: minutes of use, today and on earlier days."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from copdns.accounts.account import ViewedPart
 from copdns.as_json.usage import Line, line_json, lines, usage_json
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import print_json, table
+from copdns.cli.output import print_json, print_table
 from copdns.cli.params import number_option, profile_option
 from copdns.model.household import Household, Profile
 from copdns.model.times import Budget
@@ -40,9 +40,9 @@ def usage(home: Home, profile: str, days: int, as_json: bool) -> None:
     Example:  copdns usage --profile mia
               copdns usage --days 30 --json
     """
-    home.look(profile, ViewedPart.USAGE)
-    today = list(_today(home, profile))
-    before = _before(home, profile, days)
+    home.record_view(profile, ViewedPart.USAGE)
+    today = list(_lines_today(home, profile))
+    before = _usage_before(home, profile, days)
     if as_json:
         print_json(
             {
@@ -54,25 +54,25 @@ def usage(home: Home, profile: str, days: int, as_json: bool) -> None:
         )
         return
     click.echo(f"Today, {home.day.day}")
-    rows = [_row(each) for each in today]
-    table(("profile", "budget", "low", "likely", "high", "of", "left"), rows)
+    rows = [_line_row(each) for each in today]
+    print_table(("profile", "budget", "low", "likely", "high", "of", "left"), rows)
     if before:
         click.echo("\nEarlier days")
         past = [(str(e.day), e.profile, e.budget, *map(str, e.minutes)) for e in before]
-        table(("day", "profile", "budget", "low", "likely", "high"), past)
+        print_table(("day", "profile", "budget", "low", "likely", "high"), past)
     click.echo(f"\n{_ESTIMATE}")
 
 
-def _today(home: Home, profile: str) -> Iterator[Line]:
+def _lines_today(home: Home, profile: str) -> Iterator[Line]:
     household, (today, yesterday) = home.household, home.minutes
     for person in _people(home, profile):
-        who = household.id, person.id
-        used, before = today.get(who, {}), yesterday.get(who, {})
+        key = household.id, person.id
+        used, before = today.get(key, {}), yesterday.get(key, {})
         yield from lines(household, person, home.day.day, used, before)
 
 
 def line_of(home: Home, household: Household, person: Profile, budget: Budget) -> Line:
-    """Return a budget of one person today, as the household is now and as it was counted last."""
+    """Return one person's budget today, with the minutes stored last."""
     today, yesterday = home.minutes
     who = household.id, person.id
     found = lines(household, person, home.day.day, today.get(who, {}), yesterday.get(who, {}))
@@ -80,7 +80,7 @@ def line_of(home: Home, household: Household, person: Profile, budget: Budget) -
 
 
 def _people(home: Home, profile: str) -> tuple[Profile, ...]:
-    """Return whose budgets are meant; unknown devices too, where everyone has one."""
+    """Return the people to show; all: with the guest profile, where unknown devices have it."""
     if profile:
         return (home.profile(profile),)
     people = home.household.profiles
@@ -89,7 +89,7 @@ def _people(home: Home, profile: str) -> tuple[Profile, ...]:
     return (*people, home.profile(GUEST))
 
 
-def _before(home: Home, profile: str, days: int) -> list[Usage]:
+def _usage_before(home: Home, profile: str, days: int) -> list[Usage]:
     since = home.day.day - timedelta(days=days)
     return [
         each
@@ -98,7 +98,7 @@ def _before(home: Home, profile: str, days: int) -> list[Usage]:
     ]
 
 
-def _row(line: Line) -> tuple[str, ...]:
+def _line_row(line: Line) -> tuple[str, ...]:
     whole = "no limit" if line.total is None else str(line.total)
     left = "" if line.left is None else str(line.left)
     return (line.profile, line.budget.id, *map(str, line.used), whole, left)

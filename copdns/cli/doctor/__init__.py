@@ -1,1 +1,1 @@
-"""What `copdns doctor` looks at: one module a subject."""
+"""The checks of `copdns doctor`: one module for each subject."""

@@ -1,4 +1,4 @@
-"""`copdns doctor`: are devices recognised, and does the running copdns see them apart?"""
+"""`copdns doctor`: are MAC addresses read, and can the running copdns tell devices apart?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from http.client import HTTPConnection, HTTPException
 
 from copdns.cli.doctor.finding import Finding, ok, warn
 from copdns.cli.home import Home
-from copdns.cli.output import counted
+from copdns.cli.output import count_text
 from copdns.config import AUTO
 from copdns.network.machine import listen_addresses
 from copdns.network.neighbours import REMEDY, read_table
@@ -17,25 +17,27 @@ from copdns.store.log_db.unknown_devices import load_unknown_devices
 PATIENCE = 2.0  # seconds
 
 
-def recognised(home: Home) -> Iterator[Finding]:
-    """Say whether MAC addresses are seen, who is unknown, and what the running copdns warns of."""
-    yield _neighbours(home)
-    visitors = [
+def check_neighbours(home: Home) -> Iterator[Finding]:
+    """Check that MAC addresses are read; report unknown devices and devices that look alike."""
+    yield _check_mac_addresses(home)
+    devices = [
         each for each in load_unknown_devices(home.folder) if each.household == home.household.id
     ]
-    if visitors:
-        unknown = counted(len(visitors), "unknown device")
+    if devices:
+        unknown = count_text(len(devices), "unknown device")
         yield ok("neighbours", f"{unknown}; `copdns device unknown` lists them")
-    for warning in _warnings(home):
+    for warning in _ask_warnings(home):
         yield warn("neighbours", warning.partition(": ")[0], warning.partition(": ")[2])
 
 
-def _neighbours(home: Home) -> Finding:
+def _check_mac_addresses(home: Home) -> Finding:
     if home.settings.identity.neighbours != AUTO:
-        named = [each.id for each in home.household.devices if each.macs]
-        if named:
+        with_mac = [each.id for each in home.household.devices if each.macs]
+        if with_mac:
             todo = "set identity.neighbours to auto"
-            return warn("neighbours", f"the MAC addresses of {', '.join(named)} are not read", todo)
+            return warn(
+                "neighbours", f"the MAC addresses of {', '.join(with_mac)} are not read", todo
+            )
         return ok("neighbours", "MAC addresses are not read, as configured")
     try:
         found = read_table()
@@ -44,16 +46,16 @@ def _neighbours(home: Home) -> Finding:
     return ok("neighbours", f"{len(set(found.values()))} MAC addresses seen on the network")
 
 
-def _warnings(home: Home) -> Iterator[str]:
-    """Yield what the running copdns says of devices that look alike; nothing when none runs."""
+def _ask_warnings(home: Home) -> Iterator[str]:
+    """Yield the running copdns's warnings of devices that look alike; nothing where none runs."""
     web = home.settings.web
     for address in listen_addresses(web.listen)[:1]:
         connection = HTTPConnection(address, web.port, timeout=PATIENCE)
         try:
             connection.request("GET", "/readyz")
-            said = connection.getresponse().read(1 << 16).decode(errors="replace")
+            text = connection.getresponse().read(1 << 16).decode(errors="replace")
         except (OSError, HTTPException):
             return
         finally:
             connection.close()
-        yield from (line for line in said.splitlines() if line.startswith(ALIKE))
+        yield from (line for line in text.splitlines() if line.startswith(ALIKE))

@@ -1,4 +1,4 @@
-"""What `copdns doctor` finds: how things are, what that means, and what to do."""
+"""What `copdns doctor` finds: the state of a part, and what to do."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import NamedTuple
 from copdns.cli.home import Home
 
 
-class Status(StrEnum):
+class FindingStatus(StrEnum):
     OK = "ok"
-    WARN = "warn"  # works, but not as someone may think
+    WARN = "warn"  # works, but perhaps not as intended
     FAIL = "fail"  # does not work
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at.  about: the part; what: how it is; todo: "" when nothing."""
+    """The result of a check.  about: the part; what: its state; todo: "" where nothing is to do."""
 
-    status: Status
+    status: FindingStatus
     about: str
     what: str
     todo: str = ""
@@ -28,12 +28,12 @@ Check = Callable[[Home], Iterator[Finding]]
 
 
 def ok(about: str, what: str) -> Finding:
-    return Finding(Status.OK, about, what)
+    return Finding(FindingStatus.OK, about, what)
 
 
 def warn(about: str, what: str, todo: str) -> Finding:
-    return Finding(Status.WARN, about, what, todo)
+    return Finding(FindingStatus.WARN, about, what, todo)
 
 
 def fail(about: str, what: str, todo: str) -> Finding:
-    return Finding(Status.FAIL, about, what, todo)
+    return Finding(FindingStatus.FAIL, about, what, todo)

@@ -1,4 +1,4 @@
-"""`copdns doctor`: the lists, what the household refers to, and whether devices are told apart."""
+"""`copdns doctor`: the lists, the household's references, and whether devices are told apart."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections import Counter
 from collections.abc import Iterator
 
 from copdns.cli.doctor.finding import Finding, fail, ok, warn
-from copdns.cli.fetched import NOTHING, Fetched
+from copdns.cli.fetched import NO_DOWNLOADS, ListDownloads
 from copdns.cli.home import Home
-from copdns.cli.output import counted
+from copdns.cli.output import count_text
 from copdns.household.check import check
 from copdns.list_files.copies import NOT_HERE
 from copdns.network.machine import in_container
 from copdns.store.log_db.querylog import QueryLog
 
 DAY = 86_400
-ENOUGH = 200  # queries in a day that tell something
+MIN_QUERIES = 200  # in a day; fewer prove nothing
 
 
-def lists(home: Home) -> Iterator[Finding]:
-    """Say which lists are not loaded, or only in small part."""
-    statuses = home.library.statuses
+def check_lists(home: Home) -> Iterator[Finding]:
+    """Check that lists are loaded, and most of their lines used."""
+    statuses = home.catalogue.statuses
     for each in statuses:
         lost = sum(each.unused.values())
         if each.error == NOT_HERE:
-            continue  # told below
+            continue  # _check_downloads reports it
         if each.error:
             todo = "fix the file or the setting `lists`, then send copdns SIGHUP or restart it"
             yield fail("lists", f"{each.info.slug} is not loaded: {each.error}", todo)
@@ -33,52 +33,52 @@ def lists(home: Home) -> Iterator[Finding]:
             yield warn("lists", f"{each.info.slug}: {lost} lines were not used", todo)
     entries = sum(each.used_count for each in statuses)
     yield ok("lists", f"{len(statuses)} lists with {entries} entries are loaded")
-    if waiting := home.waiting:
+    if uncompiled := home.uncompiled_lists:
         todo = "copdns tries again; if memory or disk is short, use fewer lists or free some space"
-        yield warn("lists", str(waiting), todo)
-    yield from _fetched(Fetched.of(home))
+        yield warn("lists", str(uncompiled), todo)
+    yield from _check_downloads(ListDownloads.of(home))
 
 
-def _fetched(fetched: Fetched) -> Iterator[Finding]:
-    """Say what keeps lists of other people from being here, and new."""
+def _check_downloads(downloads: ListDownloads) -> Iterator[Finding]:
+    """Check that lists are downloaded and current."""
     todo = "see `copdns lists status`; `copdns lists update` tries again now"
-    for error in fetched.errors():
+    for error in downloads.errors():
         yield warn("lists", error, todo)
-    if missing := fetched.missing:
+    if missing := downloads.missing:
         yield warn("lists", missing, todo)
-    if left_out := fetched.left_out:
+    if left_out := downloads.left_out:
         yield warn("lists", left_out, "list in sources.use only the lists that matter most to you")
-    if unknown := fetched.unknown:
+    if unknown := downloads.unknown:
         yield warn("lists", unknown, "correct sources.use; docs/lists.md has the names")
-    if not fetched.chosen.sources and not fetched.chosen.too_large:
-        yield warn("lists", NOTHING, "remove sources.use to download full lists")
+    if not downloads.chosen.sources and not downloads.chosen.too_large:
+        yield warn("lists", NO_DOWNLOADS, "remove sources.use to download full lists")
 
 
-def references(home: Home) -> Iterator[Finding]:
-    """Say what the household refers to that is not there, such as a category that went away."""
-    wrong = check(home.household, home.known)
+def check_references(home: Home) -> Iterator[Finding]:
+    """Check that what the household refers to exists, such as its categories."""
+    wrong = check(home.household, home.known_ids)
     for each in wrong:
         yield warn("household", each, "correct it; until then that part has no effect")
     if not wrong:
         found = home.household
         people = len(found.profiles)
-        said = (
+        sizes = (
             "1 person" if people == 1 else f"{people} people",
-            counted(len(found.devices), "device"),
-            counted(len(found.rules), "rule"),
+            count_text(len(found.devices), "device"),
+            count_text(len(found.rules), "rule"),
         )
-        yield ok("household", ", ".join(said))
+        yield ok("household", ", ".join(sizes))
 
 
-def told_apart(home: Home) -> Iterator[Finding]:
-    """Say when everyone may look alike, because devices are unnamed or their addresses hidden."""
+def check_devices(home: Home) -> Iterator[Finding]:
+    """Check that devices are assigned, and that their addresses are visible."""
     household = home.household
     named = {each.profile for each in household.devices}
     if household.profiles and not named:
         todo = "say who each device belongs to: copdns device add ID ADDRESS --profile ID"
         yield warn("devices", "none is assigned, so everyone gets guest rules", todo)
     elif len(named) > 1:
-        yield _seen(home, named)
+        yield _compare_queries(home, named)
     if in_container():
         todo = "use the host's network for the container, or all devices may look like one"
         yield warn(
@@ -86,16 +86,16 @@ def told_apart(home: Home) -> Iterator[Finding]:
         )
 
 
-def _seen(home: Home, named: set[str]) -> Finding:
-    """Compare whose the queries of the last day were; counts contain no address."""
-    seen: Counter[str] = Counter()
+def _compare_queries(home: Home, named: set[str]) -> Finding:
+    """Check that the last day's queries are not all one person's; counts contain no addresses."""
+    queries: Counter[str] = Counter()
     for key, count in QueryLog(home.folder).counts(home.household.id, since=home.now - DAY):
-        seen[key.profile] += count
-    if len(seen) == 1 and seen.total() >= ENOUGH:
-        (only,) = seen
+        queries[key.profile] += count
+    if len(queries) == 1 and queries.total() >= MIN_QUERIES:
+        (only,) = queries
         return warn(
             "devices",
-            f"all {seen.total()} queries of the last day count as {only}'s, although devices of "
+            f"all {queries.total()} queries of the last day count as {only}'s, although devices of "
             f"{len(named)} people are assigned",
             "make devices use copdns directly: set it as the DNS server in the router's DHCP "
             "settings, not as the router's own upstream",

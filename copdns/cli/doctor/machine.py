@@ -14,10 +14,10 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import copdns
-from copdns.cli.doctor.finding import Finding, Status, fail, ok, warn
-from copdns.cli.doctor.probe import ask
+from copdns.cli.doctor.finding import Finding, FindingStatus, fail, ok, warn
+from copdns.cli.doctor.probe import query_resolver
 from copdns.cli.home import Home
-from copdns.cli.output import local
+from copdns.cli.output import local_text
 from copdns.config import AUTO
 from copdns.dns.message import read_response
 from copdns.dns.records import AAAA, A
@@ -30,36 +30,40 @@ from copdns.store.log_db import querylog
 
 OWN_NAME = "copdns.home.arpa"
 PATIENCE = 2.0  # seconds
-HTTP = 80  # where a browser looks for a page that no port is named of
+HTTP = 80  # where a browser looks for an address without a port
 MIB = 1 << 20
 LITTLE, SCARCE = 50 * MIB, 500 * MIB
-SLACK = 300  # seconds that a clock may be set back without a word
+SLACK = 300  # seconds that a clock may be set back without a finding
 
 
 # --- ports ----------------------------------------------------------------------------------------
 
 
-def ports(home: Home) -> Iterator[Finding]:
-    """Say of each address and port whether copdns has it, or could have it."""
+def check_ports(home: Home) -> Iterator[Finding]:
+    """Check that copdns answers on each address and port, or could open it."""
     dns, web = home.settings.dns, home.settings.web
     if AUTO in dns.listen:
         yield ok("ports", f"auto means {', '.join(listen_addresses((AUTO,)))}")
     for address in listen_addresses(dns.listen):
-        yield _port(address, dns.port, "dns", _answers_as_us)
+        yield _check_port(address, dns.port, "dns", _is_copdns)
     addresses = listen_addresses(web.listen)
     for address in addresses:
-        yield _port(address, web.port, "web", _is_healthy)
+        yield _check_port(address, web.port, "web", _is_healthy)
         if web.tls_port:
-            yield _https(address, web.port, web.tls_port)
+            yield _check_https(address, web.port, web.tls_port)
     at_home = [each for each in addresses if not ip_address(each).is_loopback]
     if web.port != HTTP and at_home:
-        yield _door_without_a_port(at_home[0], web.port)
+        yield _warn_of_page_port(at_home[0], web.port)
 
 
-def _https(address: str, port: int, tls_port: int) -> Finding:
-    """Say whether the dashboard answers by HTTPS, as it should if the child's page does."""
-    found = _port(address, tls_port, "web", _is_healthy_over_https, "tls_port")
-    if found.status is Status.OK and found.what.endswith(_FREE) and _is_healthy(address, port):
+def _check_https(address: str, port: int, tls_port: int) -> Finding:
+    """Check that the dashboard answers by HTTPS where the child's page answers by HTTP."""
+    found = _check_port(address, tls_port, "web", _is_healthy_over_https, "tls_port")
+    if (
+        found.status is FindingStatus.OK
+        and found.what.endswith(_FREE)
+        and _is_healthy(address, port)
+    ):
         return fail(
             "ports",
             f"{address} port {tls_port} (web): copdns runs, but without HTTPS, so guardians cannot "
@@ -69,21 +73,21 @@ def _https(address: str, port: int, tls_port: int) -> Finding:
     return found
 
 
-def _door_without_a_port(address: str, port: int) -> Finding:
-    taken = _trouble(address, HTTP, udp=False) == errno.EADDRINUSE
-    why = ", which another program uses" if taken else ""
+def _warn_of_page_port(address: str, port: int) -> Finding:
+    in_use = _bind_error(address, HTTP, udp=False) == errno.EADDRINUSE
+    why = ", which another program uses" if in_use else ""
     return warn(
         "ports",
         f"the child's page is on port {port}, not {HTTP}{why}: http://copdns.home.arpa/ does not "
         "open, and blocked sites cannot show the page that explains why",
-        f"set web.port to {HTTP}" + (" once that program is gone (ss -lnp)" if taken else ""),
+        f"set web.port to {HTTP}" + (" once that program is gone (ss -lnp)" if in_use else ""),
     )
 
 
 _FREE = "free; copdns is not running here"
 
 
-def _port(
+def _check_port(
     address: str,
     port: int,
     section: str,
@@ -91,34 +95,36 @@ def _port(
     setting: str = "port",
 ) -> Finding:
     where = f"{address} port {port} ({section})"
-    trouble = _trouble(address, port, udp=section == "dns")
-    if trouble is None:
+    error = _bind_error(address, port, udp=section == "dns")
+    if error is None:
         return ok("ports", f"{where}: {_FREE}")
-    # Only an address that is in use here is asked: nothing must leave this machine.
-    if trouble in (errno.EADDRINUSE, errno.EACCES) and is_ours(address, port):
+    # Only an address in use here is queried: nothing may leave this machine.
+    if error in (errno.EADDRINUSE, errno.EACCES) and is_ours(address, port):
         return ok("ports", f"{where}: copdns answers")
-    if trouble == errno.EADDRINUSE:
+    if error == errno.EADDRINUSE:
         todo = f"stop the other program (ss -lnp), or choose another {section}.{setting}"
         return fail("ports", f"{where}: used by another program, or copdns does not answer", todo)
-    if trouble == errno.EACCES:
+    if error == errno.EACCES:
         over = f"set {section}.{setting} above 1023"
         todo = f"run copdns as a service or as root, or {over}"
         return warn("ports", f"{where}: this user may not open it", todo)
     todo = f"set an address of this machine in {section}.listen"
-    if trouble in ADDRESS_MISSING and section == "dns":
+    if error in ADDRESS_MISSING and section == "dns":
         return warn(
             "ports", f"{where}: not an address of this machine now; copdns waits for it", todo
         )
-    return fail("ports", f"{where}: {os.strerror(trouble)}", todo)
+    return fail("ports", f"{where}: {os.strerror(error)}", todo)
 
 
-def _trouble(address: str, port: int, *, udp: bool) -> int | None:
-    """Return why an address cannot be listened on (errno), None when it can."""
+def _bind_error(address: str, port: int, *, udp: bool) -> int | None:
+    """Return the errno with which binding to an address fails; None: it works."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     for kind in (socket.SOCK_STREAM, *((socket.SOCK_DGRAM,) if udp else ())):
         try:
             with socket.socket(family, kind) as sock:
-                if kind is socket.SOCK_STREAM:  # as servers do: what just closed is no trouble
+                if (
+                    kind is socket.SOCK_STREAM
+                ):  # as servers do: a port that was just closed can be bound
                     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 sock.bind((address, port))
         except OSError as error:
@@ -126,13 +132,14 @@ def _trouble(address: str, port: int, *, udp: bool) -> int | None:
     return None
 
 
-def _answers_as_us(address: str, port: int) -> bool:
-    """Tell whether a copdns listens, by UDP and TCP: it knows itself by its own name."""
+def _is_copdns(address: str, port: int) -> bool:
+    """Tell whether a copdns listens, by UDP and TCP: it answers its own name with this address."""
     packed = ip_address(address).packed
     qtype = A if len(packed) == 4 else AAAA
     try:
         replies = [
-            ask(UpstreamAddress(address, port), OWN_NAME, qtype, tcp=tcp) for tcp in (False, True)
+            query_resolver(UpstreamAddress(address, port), OWN_NAME, qtype, tcp=tcp)
+            for tcp in (False, True)
         ]
         return all(packed in read_response(reply).facts.addresses for reply in replies)
     except (UpstreamError, WireError):
@@ -144,7 +151,7 @@ def _is_healthy(address: str, port: int) -> bool:
 
 
 def _is_healthy_over_https(address: str, port: int) -> bool:
-    """As over HTTP; nobody vouches for a certificate of our own, and nothing secret is sent."""
+    """As over HTTP, without verification: the certificate is ours, and nothing secret is sent."""
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return _says_ok(HTTPSConnection(address, port, timeout=PATIENCE, context=context))
@@ -164,55 +171,55 @@ def _says_ok(connection: HTTPConnection) -> bool:
 # --- clock ----------------------------------------------------------------------------------------
 
 
-def clock(home: Home) -> Iterator[Finding]:
-    """Compare the clock with moments that are surely over: a change, and the installation."""
+def check_clock(home: Home) -> Iterator[Finding]:
+    """Check that the clock is later than the last change and the installation."""
     zone = home.household.timezone
     last = max((each.at for each in home.changes(1)), default=0)
     installed = Path(copdns.__file__).stat().st_mtime
-    now = int(time.time())  # and not what it is taken for where it is wrong
-    said = local(now, zone)
+    now = int(time.time())  # not home.now, which a wrong clock may change
+    now_text = local_text(now, zone)
     for at, what in ((last, "the last change of the household"), (installed, "the installation")):
         if now < at - SLACK:
             yield fail(
                 "clock",
-                f"the clock says {said} ({zone}), before {what} at {local(at, zone)}",
+                f"the clock says {now_text} ({zone}), before {what} at {local_text(at, zone)}",
                 "set the clock (timedatectl set-ntp true): bedtimes, grants and the log need it",
             )
             return
     if home.clock.is_wrong:
         yield fail(
             "clock",
-            f"the clock says {said} ({zone}), before a time that copdns has already seen. It is "
-            f"treated as wrong, and failures.clock applies: {home.household.failures.clock}",
+            f"the clock says {now_text} ({zone}), before a time that copdns has already seen. It "
+            f"is treated as wrong, and failures.clock applies: {home.household.failures.clock}",
             "set the clock (timedatectl set-ntp true), or wait: after a day copdns trusts it",
         )
         return
-    yield ok("clock", f"{said} ({zone})")
+    yield ok("clock", f"{now_text} ({zone})")
 
 
 # --- databases and disk ---------------------------------------------------------------------------
 
 
-def databases(home: Home) -> Iterator[Finding]:
-    """Look into both databases, and at the folder and disk that they are on."""
+def check_databases(home: Home) -> Iterator[Finding]:
+    """Check both databases, their folder and their disk."""
     for file in (household_db.FILE, querylog.FILE):
-        yield _database(home.folder / file)
+        yield _check_database(home.folder / file)
     broken = sorted(each.name for each in home.folder.glob(f"{querylog.FILE}.broken-*"))
     if broken:
         todo = "check the disk; copdns deletes these files after some days"
         yield warn("databases", f"a damaged log was moved aside: {', '.join(broken)}", todo)
-    yield _disk(home.folder)
+    yield _check_disk(home.folder)
 
 
-def _database(path: Path) -> Finding:
+def _check_database(path: Path) -> Finding:
     if not path.exists():
         return ok("databases", f"{path} does not exist yet; the first start creates it")
-    faults = find_damage(path)
-    if faults:
+    errors = find_damage(path)
+    if errors:
         todo = (
             "stop copdns, move the file away, and restore a backup or import an exported household"
         )
-        return fail("databases", f"{path} is damaged: {'; '.join(faults)}", todo)
+        return fail("databases", f"{path} is damaged: {'; '.join(errors)}", todo)
     if _is_read_only(path.parent):
         return fail("databases", f"{path} is intact, but its disk is mounted read-only", _MOUNT)
     if not all(os.access(each, os.W_OK) for each in (path, path.parent)):
@@ -237,7 +244,7 @@ def _is_read_only(folder: Path) -> bool:
     return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
-def _disk(folder: Path) -> Finding:
+def _check_disk(folder: Path) -> Finding:
     there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
     if _is_read_only(there):
         return fail("disk", f"the disk of {folder} is mounted read-only", _MOUNT)

@@ -1,4 +1,4 @@
-"""`copdns doctor --network`: which resolvers does the network hand out?"""
+"""`copdns doctor --network`: which DNS servers does the network hand out?"""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _BLIND = {
 _TODO = "set only copdns as DNS server in the router, for IPv4 and IPv6 (docs/install.md)"
 
 
-def network(home: Home) -> Iterator[Finding]:
-    """Ask as a new device does, and keep the result for the dashboard."""
+def check_network(home: Home) -> Iterator[Finding]:
+    """Ask the network as a new device does, and save the result for the dashboard."""
     found = scan_resolvers(listen_addresses(home.settings.dns.listen))
     if home.is_stored:
-        _keep(home, found)
+        _save_assessment(home, found)
     if found.state is SetupState.PASSED:
         yield ok("network", "copdns is the only DNS server on the network")
     elif found.state is SetupState.UNKNOWN:
@@ -45,14 +45,14 @@ def network(home: Home) -> Iterator[Finding]:
         yield fail("network", f"{each.server} hands out {resolvers} ({each.by})", _TODO)
 
 
-def _keep(home: Home, found: Assessment) -> None:
+def _save_assessment(home: Home, found: Assessment) -> None:
     household, now = home.household.id, home.now
 
     async def work() -> None:
         with StoreThread.open(home.folder) as thread:
             setups = Setups(thread)
             before = await setups.progress(household)
-            # A guardian's word stands where nothing can be seen.
+            # Where the network says nothing, what a guardian confirmed stays.
             if found.state is not SetupState.UNKNOWN or not before.is_done(Check.ALONE):
                 await setups.save(household, Check.ALONE, found.state, now, detail=found.detail)
 

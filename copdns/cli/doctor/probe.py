@@ -1,4 +1,4 @@
-"""Ask a resolver one question and wait for what comes: for `doctor`, never for a query."""
+"""Send a resolver one query and wait for the response: for `doctor`, never to answer a query."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from copdns.model.names import to_wire
 PATIENCE = 2.0  # seconds
 
 
-def ask(server: UpstreamAddress, qname: str, qtype: int, *, tcp: bool = False) -> bytes:
-    """Return a resolver's answer as it came; raise UpstreamError when none does."""
+def query_resolver(server: UpstreamAddress, qname: str, qtype: int, *, tcp: bool = False) -> bytes:
+    """Return a resolver's response in octets; raise UpstreamError where none comes."""
     question = question_of(to_wire(qname), qtype)
     query = os.urandom(2) + build_query(question, do=False, cd=False, edns=True)
     try:
-        reply = _over_tcp(server, query) if tcp else _over_udp(server, query, question)
+        response = _over_tcp(server, query) if tcp else _over_udp(server, query, question)
     except TimeoutError:
         raise UpstreamTimeoutError(f"no answer within {PATIENCE:.0f} s") from None
     except OSError as error:
         raise UpstreamUnreachableError(error.strerror or str(error)) from error
-    if not _belongs(reply, query, question):
-        raise UpstreamError("the reply does not match the query")
-    return reply
+    if not _belongs(response, query, question):
+        raise UpstreamError("the response does not match the query")
+    return response
 
 
 def _over_udp(server: UpstreamAddress, query: bytes, question: bytes) -> bytes:
@@ -40,9 +40,9 @@ def _over_udp(server: UpstreamAddress, query: bytes, question: bytes) -> bytes:
         sock.send(query)
         while True:
             sock.settimeout(max(deadline - time.monotonic(), 0.001))
-            reply = sock.recv(65535)
-            if _belongs(reply, query, question):
-                return reply
+            response = sock.recv(65535)
+            if _belongs(response, query, question):
+                return response
 
 
 def _over_tcp(server: UpstreamAddress, query: bytes) -> bytes:
@@ -52,7 +52,7 @@ def _over_tcp(server: UpstreamAddress, query: bytes) -> bytes:
             return stream.read(int.from_bytes(stream.read(2), "big"))
 
 
-def _belongs(reply: bytes, query: bytes, question: bytes) -> bool:
-    if len(reply) < HEADER_SIZE or reply[:2] != query[:2]:
+def _belongs(response: bytes, query: bytes, question: bytes) -> bool:
+    if len(response) < HEADER_SIZE or response[:2] != query[:2]:
         return False
-    return match_response(reply, question) is not Match.NO
+    return match_response(response, question) is not Match.NO

@@ -1,6 +1,6 @@
-"""`copdns doctor`: do the upstreams answer, and do they leave protected names alone?
+"""`copdns doctor`: do the upstreams answer, and do they answer protected names?
 
-Only upstreams of the settings and of the household are asked.
+Queries go only to upstreams of the settings and of the household.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from copdns.cli.doctor.finding import Finding, fail, ok, warn
-from copdns.cli.doctor.probe import ask
+from copdns.cli.doctor.probe import query_resolver
 from copdns.cli.home import Home
 from copdns.config import SYSTEM
 from copdns.dns.message import read_response
@@ -26,21 +26,21 @@ from copdns.model.errors import NXDOMAIN, REFUSED, SERVFAIL, UpstreamError, Wire
 from copdns.network.machine import listen_addresses, system_resolvers
 
 ABOUT = "upstreams"
-AT_ONCE = 16  # questions
+MAX_PARALLEL = 16  # queries
 
-_BROKEN = {SERVFAIL: "it answered SERVFAIL", REFUSED: "it answered REFUSED"}
+_RCODE_ERROR = {SERVFAIL: "it answered SERVFAIL", REFUSED: "it answered REFUSED"}
 
 
-class Reply(NamedTuple):
-    """How an upstream answered a first question.  error: "" when well; seconds: how long."""
+class ProbeResult(NamedTuple):
+    """How an upstream answered a first query.  error: "" where it did; seconds: how long."""
 
     error: str
     seconds: float
 
 
-def upstreams(home: Home) -> Iterator[Finding]:
-    """Ask each upstream for the root's servers by UDP and TCP, then for protected names."""
-    groups = {"": _usual(home)} | {
+def check_upstreams(home: Home) -> Iterator[Finding]:
+    """Query each upstream for the root's NS by UDP and TCP, then for protected names."""
+    groups = {"": _default_upstreams(home)} | {
         each.name: tuple(map(upstream_address, each.upstreams))
         for each in home.household.split_upstreams
     }
@@ -48,18 +48,18 @@ def upstreams(home: Home) -> Iterator[Finding]:
         what = "there is none, so only blocked and local domains are answered"
         yield fail(ABOUT, what, "set one in upstreams.servers, such as the router's address")
     every = list(dict.fromkeys(each for group in groups.values() for each in group))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        udp = dict(zip(every, pool.map(_by_udp, every), strict=True))
-        tcp = dict(zip(every, pool.map(_by_tcp, every), strict=True))
+    with ThreadPoolExecutor(MAX_PARALLEL) as pool:
+        udp = dict(zip(every, pool.map(_probe_udp, every), strict=True))
+        tcp = dict(zip(every, pool.map(_probe_tcp, every), strict=True))
     for domain, group in groups.items():
         alone = all(udp[each].error for each in group)
         for each in group:
             who = f"{each} for {domain}" if domain else str(each)
-            yield _answers(who, udp[each], tcp[each], alone=alone)
-    yield from _filtering(home, [each for each in groups[""] if not udp[each].error])
+            yield _probe_finding(who, udp[each], tcp[each], alone=alone)
+    yield from _check_filtering(home, [each for each in groups[""] if not udp[each].error])
 
 
-def _usual(home: Home) -> tuple[UpstreamAddress, ...]:
+def _default_upstreams(home: Home) -> tuple[UpstreamAddress, ...]:
     chosen = home.settings
     own = listen_addresses(chosen.dns.listen)
     found: dict[UpstreamAddress, None] = {}
@@ -71,25 +71,25 @@ def _usual(home: Home) -> tuple[UpstreamAddress, ...]:
     return tuple(found)
 
 
-def _by_udp(upstream: UpstreamAddress) -> Reply:
-    return _reply(upstream, tcp=False)
+def _probe_udp(upstream: UpstreamAddress) -> ProbeResult:
+    return _probe(upstream, tcp=False)
 
 
-def _by_tcp(upstream: UpstreamAddress) -> Reply:
-    return _reply(upstream, tcp=True)
+def _probe_tcp(upstream: UpstreamAddress) -> ProbeResult:
+    return _probe(upstream, tcp=True)
 
 
-def _reply(upstream: UpstreamAddress, *, tcp: bool) -> Reply:
-    begun = time.monotonic()
+def _probe(upstream: UpstreamAddress, *, tcp: bool) -> ProbeResult:
+    started = time.monotonic()
     try:
-        error = _BROKEN.get(read_response(ask(upstream, "", NS, tcp=tcp)).rcode, "")
+        error = _RCODE_ERROR.get(read_response(query_resolver(upstream, "", NS, tcp=tcp)).rcode, "")
     except (UpstreamError, WireError) as failure:
         error = str(failure)
-    return Reply(error, time.monotonic() - begun)
+    return ProbeResult(error, time.monotonic() - started)
 
 
-def _answers(who: str, udp: Reply, tcp: Reply, *, alone: bool) -> Finding:
-    """alone: nobody else is there to be asked, so that the family feels a failure."""
+def _probe_finding(who: str, udp: ProbeResult, tcp: ProbeResult, *, alone: bool) -> Finding:
+    """Return the finding on an upstream.  alone: no other one works, so that names fail."""
     if udp.error:
         both = udp.error if udp.error == tcp.error else f"{udp.error} (TCP: {tcp.error or 'works'})"
         bad = fail if alone else warn
@@ -104,7 +104,7 @@ def _answers(who: str, udp: Reply, tcp: Reply, *, alone: bool) -> Finding:
 # --- protected names ------------------------------------------------------------------------------
 
 
-class Seen(Enum):
+class NameState(Enum):
     """What an upstream says of a protected name."""
 
     OPEN = "open"
@@ -114,11 +114,11 @@ class Seen(Enum):
     UNKNOWN = "unknown"  # no answer
 
 
-FILTERED = (Seen.BLOCKED, Seen.NULLED)
+FILTERED = (NameState.BLOCKED, NameState.NULLED)
 
 
 def protected_sample() -> tuple[str, ...]:
-    """Return a protected name of each group that copdns brings, as the data has them."""
+    """Return one protected name of each group in `blocklists/protected.yaml`."""
     path = find_folder("blocklists") / "protected.yaml"
     shape = yaml_text.read(path.read_text(encoding="utf-8"), str(path), ProtectedShape)
     return tuple(
@@ -126,57 +126,57 @@ def protected_sample() -> tuple[str, ...]:
     )
 
 
-def _filtering(home: Home, asked: Sequence[UpstreamAddress]) -> Iterator[Finding]:
+def _check_filtering(home: Home, upstreams: Sequence[UpstreamAddress]) -> Iterator[Finding]:
     names = protected_sample()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        pairs = [(each, name) for each in asked for name in names]
-        seen = dict(zip(pairs, pool.map(lambda pair: _look(*pair), pairs), strict=True))
-    taken = {each: tuple(_taken(each, names, asked, seen)) for each in asked}
-    clean = [each for each in asked if not taken[each]]
-    for each in asked:
-        if not taken[each]:
+    with ThreadPoolExecutor(MAX_PARALLEL) as pool:
+        pairs = [(each, name) for each in upstreams for name in names]
+        states = dict(zip(pairs, pool.map(lambda pair: _look_up_state(*pair), pairs), strict=True))
+    filtered = {each: tuple(_filtered_names(each, names, upstreams, states)) for each in upstreams}
+    clean = [each for each in upstreams if not filtered[each]]
+    for each in upstreams:
+        if not filtered[each]:
             yield ok(ABOUT, f"{each} leaves protected domains alone ({len(names)} checked)")
             continue
-        nulled = any(seen[each, name] is Seen.NULLED for name in taken[each])
+        nulled = any(states[each, name] is NameState.NULLED for name in filtered[each])
         unlisted = nulled and each not in home.settings.upstreams.filtering
-        yield _filters(each, taken[each], clean, unlisted=unlisted)
+        yield _filtering_finding(each, filtered[each], clean, unlisted=unlisted)
 
 
-def _look(upstream: UpstreamAddress, name: str) -> Seen:
+def _look_up_state(upstream: UpstreamAddress, name: str) -> NameState:
     try:
-        message = ask(upstream, name, A)
+        message = query_resolver(upstream, name, A)
         answer = read_response(message)
         if answer.facts.is_filtered:
-            return Seen.BLOCKED
+            return NameState.BLOCKED
         if read_response(message, filtering=True).facts.is_filtered:
-            return Seen.NULLED
+            return NameState.NULLED
     except (UpstreamError, WireError):
-        return Seen.UNKNOWN
+        return NameState.UNKNOWN
     if answer.rcode == NXDOMAIN:
-        return Seen.MISSING
-    return Seen.OPEN if answer.rcode == 0 else Seen.UNKNOWN
+        return NameState.MISSING
+    return NameState.OPEN if answer.rcode == 0 else NameState.UNKNOWN
 
 
-def _taken(
+def _filtered_names(
     upstream: UpstreamAddress,
     names: Iterable[str],
-    asked: Iterable[UpstreamAddress],
-    seen: Mapping[tuple[UpstreamAddress, str], Seen],
+    upstreams: Iterable[UpstreamAddress],
+    states: Mapping[tuple[UpstreamAddress, str], NameState],
 ) -> Iterator[str]:
-    """Yield the names that an upstream takes away.
+    """Yield the names that an upstream filters.
 
-    One that it does not know counts when another upstream knows it, or when it does know others:
-    an upstream that knows none of them is cut off, or makes its answers up.
+    NXDOMAIN counts where another upstream has the name, or this one has others: an upstream that
+    has none of them is offline, or makes up its answers.
     """
-    knows_some = any(seen[upstream, name] is Seen.OPEN for name in names)
+    knows_some = any(states[upstream, name] is NameState.OPEN for name in names)
     for name in names:
-        mine = seen[upstream, name]
-        elsewhere = any(seen[each, name] is Seen.OPEN for each in asked)
-        if mine in FILTERED or (mine is Seen.MISSING and (elsewhere or knows_some)):
+        mine = states[upstream, name]
+        elsewhere = any(states[each, name] is NameState.OPEN for each in upstreams)
+        if mine in FILTERED or (mine is NameState.MISSING and (elsewhere or knows_some)):
             yield name
 
 
-def _filters(
+def _filtering_finding(
     upstream: UpstreamAddress,
     names: Sequence[str],
     clean: Sequence[UpstreamAddress],
