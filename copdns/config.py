@@ -2,7 +2,7 @@
 
 `load` reads the file and the variables COPDNS_SECTION__KEY together, so that every mistake of
 both is told at once.  What a family decides (people, devices, rules) is no setting: that is the
-household (`household_file.py`, `store/`).
+household (`household/file.py`, `store/`).
 """
 
 from __future__ import annotations
@@ -23,13 +23,20 @@ from pydantic import (
     field_validator,
 )
 
-from copdns import yaml_text
-from copdns.addresses import UpstreamAddress, address, domain, network, slug, upstream_address
-from copdns.errors import ConfigError
-from copdns.happened import EventKind
-from copdns.lists.download import bad_url
-from copdns.notices import USUAL
-from copdns.yaml_text import ByText
+from copdns.model import yaml_text
+from copdns.model.addresses import (
+    UpstreamAddress,
+    address,
+    bad_url,
+    domain,
+    network,
+    slug,
+    upstream_address,
+)
+from copdns.model.errors import ConfigError
+from copdns.model.events import USUAL, EventKind
+from copdns.model.verdict import AnswerDefaults
+from copdns.model.yaml_text import ByText
 
 AUTO = "auto"
 SYSTEM: Literal["system"] = "system"
@@ -738,3 +745,8 @@ def _on_both(first: tuple[str, ...], second: tuple[str, ...]) -> str:
 
 def _is_of_a_home(address: str) -> bool:
     return any(ip_address(address) in each for each in HOME)
+
+
+def defaults_of(dns: DnsSettings, door: str) -> AnswerDefaults:
+    """Return what the settings say.  door: the children's page, as it is served now."""
+    return AnswerDefaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl, door)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 
-from copdns.days import BudgetDay, budget_day, zone_of
-from copdns.ledger import UsageLedger
-from copdns.live import Snapshot
-from copdns.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Usage, UseCriteria
-from copdns.model import Household
-from copdns.standing import closed_budgets
-from copdns.timing import PolicyInputs, Who, carried_budgets
+from copdns.app.time_events import closed_budgets
+from copdns.model.household import Household
+from copdns.policy.snapshot import Snapshot
+from copdns.time.days import BudgetDay, budget_day, zone_of
+from copdns.time.ledger import UsageLedger
+from copdns.time.minutes import MINUTE, NARROW, WIDE, Day, Minutes, Usage, UseCriteria
+from copdns.time.plan import PolicyInputs, Who, carried_budgets
 
 Place = tuple[str, str, str, date]  # household, profile, budget, day
 

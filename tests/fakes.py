@@ -14,12 +14,12 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from copdns.clock import Clock, LastSeen
-from copdns.keep import CountKey, LogRow
-from copdns.message import UpstreamResponse, read_response
-from copdns.moment import Moment
-from copdns.upstream import Done
-from copdns.wire import CacheKey
+from copdns.dns.message import UpstreamResponse, read_response
+from copdns.dns.upstream import Done
+from copdns.dns.wire import CacheKey
+from copdns.privacy.retention import CountKey, LogRow
+from copdns.time.clock import Clock, LastSeen
+from copdns.time.moment import Moment
 
 NO_SUCH_NAME, SILENCE = "no such name", "silence"
 FILTERED = "filtered"  # the answer is empty, and says so (RFC 8914 section 4.18)

@@ -11,23 +11,24 @@ import dns.message
 import dns.name
 import dns.rdatatype
 
-from copdns.answer import Resolver
-from copdns.cache import Cache
-from copdns.clock import continues_when_wrong
-from copdns.fastlane import PacketCache
-from copdns.judge import RebindingGuard
+from copdns.app.grace_periods import ended_budgets, ending_schedules, grace_grants
+from copdns.dns.cache import Cache
+from copdns.dns.wire import Query
 from copdns.lists.catalogue import Catalogue
-from copdns.live import Client, Snapshot
-from copdns.metrics import Counters
-from copdns.model import Household, Requestor, Verdict
-from copdns.policy import Policy
-from copdns.recent import RecentBlocks
-from copdns.record import Recorder
-from copdns.soft import ended_budgets, ending_schedules, grace_grants
-from copdns.times import Grant
-from copdns.timing import PolicyInputs, TimePlan, Who
-from copdns.waste import LazyFreeQueue
-from copdns.wire import Query
+from copdns.model.household import Household
+from copdns.model.times import Grant
+from copdns.model.verdict import Requestor, Verdict
+from copdns.policy.decide import Policy
+from copdns.policy.judge import RebindingGuard
+from copdns.policy.snapshot import Client, Snapshot
+from copdns.privacy.recent_blocks import RecentBlocks
+from copdns.server.answer import Resolver
+from copdns.server.lazy_free import LazyFreeQueue
+from copdns.server.metrics import Counters
+from copdns.server.packet_cache import PacketCache
+from copdns.server.recorder import Recorder
+from copdns.time.clock import continues_when_wrong
+from copdns.time.plan import PolicyInputs, TimePlan, Who
 from tests.counting import Counting
 from tests.fakes import FakeClock, FakeLog, FakeUpstream
 from tests.household import NOW, asker, family, library, live

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from copdns.model import Band, Contact, Profile
-from copdns.presets import apply
+from copdns.household.presets import apply
+from copdns.model.household import Band, Contact, Profile
 from tests.unit.households import shipped
 
 PAGE = "docs/child-rights-impact.md"

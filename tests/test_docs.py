@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from pathlib import Path
 
 import click
 import pytest
 from pydantic import BaseModel
 
-from copdns.appeal import AppealKind, AppealMotive, AppealState, WantedLength
+from copdns.appeals.appeal import AppealKind, AppealMotive, AppealState, WantedLength
+from copdns.appeals.review import DecisionReason
 from copdns.cli import main
 from copdns.config import Settings
-from copdns.metrics import METRICS
-from copdns.model import BlockMode, PrivacyMode, Reason
-from copdns.review import DecisionReason
+from copdns.model.household import BlockMode, PrivacyMode
+from copdns.model.verdict import Reason
+from copdns.server.metrics import METRICS
 from copdns.web.api.table import OPERATIONS
-from copdns.words import Word
+from tests.rooms import ROOMS
 
 ROOT = Path(__file__).parents[1]
-ROOM = re.compile(r"^\| [^|]+ \| (.+?) \|", re.MULTILINE)
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 LINK = re.compile(r"(?<!!)\[[^]]*\]\(([^)\s]+)\)")
 
@@ -67,11 +69,15 @@ def test_every_page_is_reached_from_the_readme() -> None:
     assert {path.name for path in set(PAGES) - seen} == set()
 
 
-def test_every_module_stands_once_in_the_rooms_of_the_architecture() -> None:
+def test_the_table_of_rooms_says_what_each_folder_says_itself() -> None:
     rooms = page("architecture.md").partition("## The rooms")[2].partition("\n## ")[0]
-    named = re.findall(r"`(\w+)(?:\.py|/)`", " ".join(ROOM.findall(rooms)))
-    there = {path.stem for path in (ROOT / "copdns").glob("[!_]*") if path.suffix in ("", ".py")}
-    assert sorted(named) == sorted(there)
+    told = dict(re.findall(r"^\| `(\w+)/` \| (.*) \|$", rooms, re.MULTILINE))
+    opens = {
+        path.parent.name: ast.get_docstring(ast.parse(path.read_text())) or ""
+        for path in ROOT.glob("copdns/*/__init__.py")
+    }
+    assert list(told) == [room for room in ROOMS if room not in {"__main__", "config"}]
+    assert told == {room: text.partition("\n")[0] for room, text in opens.items()}
 
 
 def test_every_page_that_the_code_names_is_there() -> None:
@@ -101,7 +107,7 @@ def missing(words: Iterable[str], text: str) -> list[str]:
         ),
     ],
 )
-def test_every_value_that_people_meet_is_explained(name: str, values: type[Word]) -> None:
+def test_every_value_that_people_meet_is_explained(name: str, values: type[StrEnum]) -> None:
     assert missing([str(value) for value in values], page(name)) == []
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from copdns.model import PrivacyMode
+from copdns.model.household import PrivacyMode
 
 ROOT = Path(__file__).parents[1]
 PAGE = "docs/dpia.md"

@@ -1,6 +1,6 @@
 """The order of the house, read off the code: who may import whom, and what stands where.
 
-A module that no room below names is pure: it decides, and neither waits, reads a clock nor logs.
+`rooms.py` has the table of rooms.
 """
 
 from __future__ import annotations
@@ -11,44 +11,34 @@ import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+from tests.rooms import BELOW_ALL, ROOMS, Source, arrows, circles, imports, own_imports, sources
+
 ROOT = Path(__file__).parents[1]
 
-# From the top down; a module imports from its own room and from those below it.
-ROOMS = (
-    ("cli", "__main__"),
-    ("app",),
-    (
-        *("server", "web", "answer", "record", "upstream", "pool", "fetch", "seed", "system"),
-        *("notify", "unpack", "updates", "neighbours", "recognition", "reception", "leasefiles"),
-        *("kernel", "compiling", "shelving", "lean", "listening", "targets", "timekeeper"),
-        *("reminders", "stored", "calendars", "apprised"),
-        *("certificate", "https", "logins", "porter", "lookout", "lists_in_force"),
-        *("background", "collector", "first_account", "gauges", "household_in_force", "readiness"),
-        *("relisting", "snapshots", "upstreams_in_force"),
-    ),
-    ("store",),
-    (
-        "metrics",
-        "recent",
-        "languages",
-        "ledger",
-        "library",
-        "resources",
-        "codes",
-        "passwords",
-        "archive",
-        "audited",
-        "copies",
-        "indexfile",
-        "events",
-        "batch",
-    ),
-)
-PURE = len(ROOMS)
+# Here everything decides: nothing waits, asks the machine, reads a clock or logs ...
+PURE = {
+    *("model", "config", "accounts", "time", "dns", "lists", "household", "policy", "appeals"),
+    *("privacy", "words", "as_json"),
+}
+# ... but for these, which draw secrets, hold sockets or read files.
+NOT_PURE = {
+    *("accounts.codes", "accounts.passwords", "dns.datagrams", "dns.socket_pool", "dns.upstream"),
+}
+# Rooms within a room that do not know each other ...
+APART = (("web.child", "web.desk", "web.api"), ("store.household_db", "store.log_db"))
+# ... and the only module outside that knows them.
+KNOWS_ALL = {
+    "web.child": "web.routes",
+    "web.desk": "web.routes",
+    "web.api": "web.routes",
+    "store.household_db": "store.backup",
+    "store.log_db": "store.backup",
+    "cli.doctor": "cli.commands.doctor",
+}
+MOST_FILES = 40  # in one folder
 
 WAITS_OR_ASKS_THE_MACHINE = {
     *("aiohttp", "asyncio", "concurrent", "http", "selectors", "socket"),
@@ -69,70 +59,101 @@ SQL = re.compile(
 )
 
 
-class Source(NamedTuple):
-    """A Python file.  name: dotted, below its package ("store.db"); a package has its own."""
-
-    name: str
-    path: Path
-    tree: ast.Module
-
-    @property
-    def top(self) -> str:
-        return self.name.partition(".")[0]
-
-    def at(self, node: ast.AST, what: str) -> str:
-        return f"{self.path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}: {what}"
-
-
-@cache
-def sources(folder: str) -> tuple[Source, ...]:
-    found = []
-    for path in sorted((ROOT / folder).rglob("*.py")):
-        parts = path.relative_to(ROOT / folder).with_suffix("").parts
-        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        found.append(Source(name, path, ast.parse(path.read_text())))
-    return tuple(found)
-
-
-def imports(source: Source) -> Iterator[tuple[ast.AST, str]]:
-    """Yield everything that is imported, as a dotted name, wherever in the file it stands."""
-    for node in ast.walk(source.tree):
-        if isinstance(node, ast.Import):
-            yield from ((node, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, source.at(node, "imports are written out in full")
-            yield from ((node, f"{node.module}.{alias.name}") for alias in node.names)
-
-
-def room(name: str) -> int:
-    """Return the number of the room of a module of ours, from the top."""
-    top = name.partition(".")[0]
-    return next((at for at, names in enumerate(ROOMS) if top in names), PURE)
-
-
-def of_ours(source: Source) -> Iterator[tuple[ast.AST, str]]:
-    """Yield the modules of copdns that a file imports, as dotted names below the package."""
-    names = {each.name for each in sources("copdns")}
-    for node, imported in imports(source):
-        package, _, name = imported.partition(".")
-        if package == "copdns":
-            yield node, name if name in names else name.rpartition(".")[0]
-
-
 def lines(wrong: list[str]) -> str:
     return "\n".join(["", *wrong])
 
 
+def of_ours(source: Source) -> Iterator[tuple[ast.AST, str]]:
+    return own_imports(source, frozenset(each.name for each in sources("copdns")))
+
+
+def is_in(name: str, room: str) -> bool:
+    return f"{name}.".startswith(f"{room}.")
+
+
 def pure_sources() -> list[Source]:
-    return [each for each in sources("copdns") if each.name and room(each.name) == PURE]
+    return [
+        each
+        for each in sources("copdns")
+        if (each.top in PURE and each.name not in NOT_PURE) or says_pure(each)
+    ]
+
+
+def says_pure(source: Source) -> bool:
+    return bool(re.search(r"\bPure[.:]", ast.get_docstring(source.tree) or ""))
+
+
+def test_a_room_imports_what_the_table_says_and_no_more() -> None:
+    found = arrows(sources("copdns"))
+    assert found.keys() == ROOMS.keys()
+    told = {room: set(below.split()) for room, below in ROOMS.items()}
+    assert {room: below - {BELOW_ALL} for room, below in found.items()} == told
 
 
 def test_imports_point_down() -> None:
+    order = list(ROOMS)
     wrong = [
-        source.at(node, f"{source.name} must not know {name}, which stands above it")
+        (room, to)
+        for room, below in ROOMS.items()
+        for to in below.split()
+        if order.index(to) <= order.index(room)
+    ]
+    assert not wrong
+    assert not circles(arrows(sources("copdns")))
+
+
+def test_rooms_within_a_room_do_not_know_each_other() -> None:
+    wrong = [
+        source.at(node, f"{source.name} must not know {name}")
         for source in sources("copdns")
         for node, name in of_ours(source)
-        if source.name and name and room(name) < room(source.name)
+        for rooms in APART
+        for room in rooms
+        if is_in(name, room) and any(is_in(source.name, other) for other in {*rooms} - {room})
+    ]
+    wrong += [
+        source.at(node, f"only {knows} knows {name}")
+        for source in sources("copdns")
+        for node, name in of_ours(source)
+        for room, knows in KNOWS_ALL.items()
+        if is_in(name, room)
+        and is_in(source.name, room.partition(".")[0])
+        and not is_in(source.name, room)
+        and source.name not in {knows, room}
+    ]
+    assert not wrong, lines(wrong)
+
+
+def test_the_root_holds_rooms_and_the_settings() -> None:
+    files = {path.name for path in (ROOT / "copdns").iterdir() if path.suffix == ".py"}
+    assert files == {"__init__.py", "__main__.py", "config.py"}
+
+
+def test_no_folder_is_a_heap() -> None:
+    folders = [each.path.parent for each in sources("copdns")]
+    heaps = {str(each): folders.count(each) for each in folders if folders.count(each) > MOST_FILES}
+    assert not heaps
+
+
+def test_a_folder_opens_with_its_subject() -> None:
+    """One docstring and nothing else, so that importing a folder costs nothing."""
+    wrong = [
+        source.at(source.tree, "more or less than one docstring")
+        for source in sources("copdns")
+        if source.path.name == "__init__.py"
+        and source.name not in {"", "cli"}
+        and (len(source.tree.body) != 1 or not ast.get_docstring(source.tree))
+    ]
+    assert not wrong, lines(wrong)
+
+
+def test_a_pure_module_imports_pure_modules_only() -> None:
+    pure = {each.name for each in pure_sources()}
+    wrong = [
+        source.at(node, f"{source.name} is pure, {name} is not")
+        for source in pure_sources()
+        for node, name in of_ours(source)
+        if name and name not in pure
     ]
     assert not wrong, lines(wrong)
 
@@ -176,7 +197,12 @@ def test_pure_modules_open_no_file_and_print_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("library", "module"),
-    [("babel", "phrases"), ("dnslib", "wire"), ("icalendar", "ics"), ("segno", "qr")],
+    [
+        ("babel", "words.phrases"),
+        ("dnslib", "dns.wire"),
+        ("icalendar", "time.ics"),
+        ("segno", "web.desk.household.qr"),
+    ],
 )
 def test_only_one_module_knows_a_library(library: str, module: str) -> None:
     users = {
@@ -192,7 +218,7 @@ def test_the_wall_clock_is_read_at_the_top_and_handed_down() -> None:
     wrong = [
         source.at(node, f"{ast.unparse(node)} in {source.name}: take the moment as an argument")
         for source in sources("copdns")
-        if room(source.name) > room("app")
+        if source.top != "cli" and source.name != "app.app"
         for node in ast.walk(source.tree)
         if isinstance(node, ast.Attribute)
         and ".".join(ast.unparse(node).rsplit(".", 2)[-2:]) in WALL_CLOCK

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from copdns import errors
-from copdns.phrases import placeholders
-from copdns.sentences import UserError
+from copdns.model import errors
+from copdns.model.sentences import UserError
+from copdns.words.phrases import placeholders
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,13 +19,13 @@ ENGLISH = ("copdns/cli/", "copdns/web/api/")
 
 # What a Told error may be given besides a text: sentences that were made where they are found.
 MADE = {
-    "no_such",  # copdns/faults.py
+    "no_such",  # copdns/model/violations.py
     "sentence_of",  # what another error says
-    "counted",
+    "plural_sentence",
     "sentence",
-    "_whose",  # copdns/schedule.py
-    "_id_taken",  # copdns/household_times.py
-    "_sentence",  # copdns/calendars.py: as the other process made it
+    "_whose",  # copdns/time/schedule.py
+    "_id_taken",  # copdns/household/time_edits.py
+    "_sentence",  # copdns/web/calendars.py: as the other process made it
 }
 # Names that hold such sentences.
 HELD = {"wrong", "found", "_BAD_CODE", "NO_CHOICE"}
@@ -40,7 +40,9 @@ HTTP = {
     *("HTTPGone", "HTTPTooManyRequests", "HTTPServiceUnavailable"),
 }
 # Forms by which lines and titles are known again: the values come from those.
-FORMS = tuple(f"copdns/{each}_words.py" for each in ("audit", "trouble", "download", "child"))
+FORMS = tuple(
+    f"copdns/words/{each}.py" for each in ("audit", "warnings", "download_warnings", "child")
+)
 NO_VALUES = {"name", "until"}  # arguments of errors that stand in no text
 
 
@@ -81,7 +83,7 @@ def held(node: ast.expr) -> bool:
         return held(node.value)
     if isinstance(node, ast.Name):
         return node.id in HELD
-    # A table of sentences, with one for the rest: copdns/appeal_opening.py.
+    # A table of sentences, with one for the rest: copdns/appeals/opening.py.
     return ast.unparse(node) == "_CLOSED.get(to.reason, _NOTHING)"
 
 
@@ -110,7 +112,7 @@ def test_nothing_that_was_written_elsewhere_is_taken_for_the_text_of_a_sentence(
     """A percent sign in it would be a placeholder; `literal` and `said` know that."""
     wrong = [
         f"{at}: {ast.unparse(each)}"
-        for at, call in calls({*TOLD, "sentence", "counted"}, without=())
+        for at, call in calls({*TOLD, "sentence", "plural_sentence"}, without=())
         for each in call.args[:1]
         if isinstance(each, ast.JoinedStr)
         or (isinstance(each, ast.Call) and called(each.func) in ("str", "format", "join"))
@@ -118,7 +120,7 @@ def test_nothing_that_was_written_elsewhere_is_taken_for_the_text_of_a_sentence(
     assert wrong == []
 
 
-@pytest.mark.parametrize("made", [TOLD, {"sentence"}, {"counted"}])
+@pytest.mark.parametrize("made", [TOLD, {"sentence"}, {"plural_sentence"}])
 def test_the_values_of_a_sentence_are_those_of_its_text(made: set[str]) -> None:
     wrong = []
     for at, call in calls(made):
@@ -127,7 +129,7 @@ def test_the_values_of_a_sentence_are_those_of_its_text(made: set[str]) -> None:
         given = {str(each.arg) for each in call.keywords} - NO_VALUES
         if at.startswith(FORMS):
             continue
-        if texts and wanted != (given | ({"num"} if made == {"counted"} else set())):
+        if texts and wanted != (given | ({"num"} if made == {"plural_sentence"} else set())):
             wrong.append(f"{at}: {sorted(wanted ^ given)}")
     assert wrong == []
 

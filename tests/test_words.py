@@ -13,9 +13,9 @@ from babel.messages.catalog import Catalog, Message
 from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po
 
-from copdns.library import load_library
-from copdns.phrases import DESK_LANGUAGES, LANGUAGES, PLACEHOLDER, placeholders
-from copdns.web.saying import GROUPS
+from copdns.list_files.load import load_library
+from copdns.web.wording import GROUPS
+from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES, PLACEHOLDER, placeholders
 
 ROOT = Path(__file__).parents[1]
 LOCALE = ROOT / "web-ui" / "locale"
@@ -31,12 +31,12 @@ DESK = (
     *(f"copdns/{each}.py" for each in ("privacy", "schedule", "times", "when")),
     *(f"copdns/time_{each}.py" for each in ("faults", "forms", "shape")),
     *(f"copdns/store/{each}.py" for each in ("accounts", "attempts", "household", "sessions")),
-    "copdns/store/tables.py",
+    "copdns/store/household_db/tables.py",
     *(f"copdns/{each}_words.py" for each in ("audit", "desk", "download", "trouble")),
     "blocklists/",
 )
 # It speaks to both; these contexts are of what it says at the desk alone.
-SAYING, AT_THE_DESK_ALONE = "copdns/web/saying.py", frozenset({"step", "group of services"})
+SAYING, AT_THE_DESK_ALONE = "copdns/web/wording.py", frozenset({"step", "group of services"})
 AT_THE_DESK = tuple(each for each in DESK_LANGUAGES if each != "en")
 
 
@@ -92,7 +92,7 @@ def is_wanted(message: Message, language: str) -> bool:
     [
         (["web-ui/templates/door.html"], TRANSLATED),
         (["web-ui/templates/desk/inbox.html", "web-ui/templates/pieces.html"], TRANSLATED),
-        (["copdns/web/saying.py"], TRANSLATED),
+        (["copdns/web/wording.py"], TRANSLATED),
         (["web-ui/templates/desk/inbox.html", "copdns/web/desk/inbox.py"], ["fr", "es"]),
     ],
 )
@@ -110,7 +110,7 @@ TEMPLATE = """
 {% trans %}As a block.{% endtrans %}
 """
 MODULE = """
-from copdns.phrases import Phrase
+from copdns.words.phrases import Phrase
 
 WORDS = (Phrase("pictures", "Two " "halves."), Phrase("plain", "Wait."))
 """
@@ -119,7 +119,7 @@ WORDS = (Phrase("pictures", "Two " "halves."), Phrase("plain", "Wait."))
 def test_texts_of_templates_and_modules_are_found(tmp_path: Path) -> None:
     for name, text in (
         ("web-ui/templates/child/page.html", TEMPLATE),
-        ("copdns/web/words.py", MODULE),
+        ("copdns/web/template_words.py", MODULE),
         ("babel.cfg", (ROOT / "babel.cfg").read_text()),
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from copdns.addresses import UpstreamAddress
+from copdns.model.addresses import UpstreamAddress
 
 PATIENCE = 10.0  # seconds that a test waits for what surely comes
 TTL = 300

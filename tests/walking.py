@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from copdns.model import Verdict
-from copdns.policy import Policy, decide
-from copdns.records import A
+from copdns.dns.records import A
+from copdns.model.verdict import Verdict
+from copdns.policy.decide import Policy, decide
 
 
 def walked(

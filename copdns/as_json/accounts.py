@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from copdns.accounts import AccessRecord, Account, GuardianNotice, Session, Token
+from copdns.accounts.account import AccessRecord, Account, GuardianNotice, Session, Token
 from copdns.as_json.plain import utc
 
 

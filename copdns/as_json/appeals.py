@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from copdns.appeal import Appeal, AppealAnswer, AppealKind, AppealRequest
-from copdns.appeal_opening import Opening
+from copdns.appeals.appeal import Appeal, AppealAnswer, AppealKind, AppealRequest
+from copdns.appeals.opening import Opening
 from copdns.as_json.plain import utc
 
 

@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 from copdns.as_json.plain import utc
 from copdns.as_json.times import grant_json
-from copdns.live import Client
-from copdns.minutes import MINUTE
-from copdns.model import Household, Reason, Verdict
-from copdns.policy import StepResult
-from copdns.qtypes import qtype_name
-from copdns.reasons import text_of
-from copdns.times import Grant
+from copdns.dns.qtypes import qtype_name
+from copdns.model.household import Household
+from copdns.model.reasons import text_of
+from copdns.model.times import Grant
+from copdns.model.verdict import Reason, Verdict
+from copdns.policy.decide import StepResult
+from copdns.policy.snapshot import Client
+from copdns.time.minutes import MINUTE
 
 
 class Case(NamedTuple):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from copdns.as_json.plain import plain, utc
 from copdns.as_json.times import pause_json, texts
-from copdns.model import Device, Household, NameRewrite, Profile, Rule
-from copdns.policy import rules_in_scope
-from copdns.times import Grant, Pause
-from copdns.timing import in_scope
-from copdns.visitors import UnknownDevice
+from copdns.model.household import Device, Household, NameRewrite, Profile, Rule
+from copdns.model.times import Grant, Pause
+from copdns.network.unknown_devices import UnknownDevice
+from copdns.policy.decide import rules_in_scope
+from copdns.time.plan import in_scope
 
 
 def profile_json(profile: Profile, household: Household, now: float) -> dict[str, object]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from copdns.lists.index import Entry, ListInfo
-from copdns.lists.shelf import ListStatus
-from copdns.matchers import Matcher
+from copdns.lists.small_index import ListStatus
+from copdns.model.matchers import Matcher
 
 
 def status_json(status: ListStatus) -> dict[str, object]:

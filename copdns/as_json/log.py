@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from copdns.as_json.plain import utc
-from copdns.discreet import OTHER
-from copdns.keep import CountKey, LogRow
-from copdns.model import Action, Reason, Verdict
-from copdns.qtypes import qtype_name
-from copdns.reasons import text_of
+from copdns.dns.qtypes import qtype_name
+from copdns.model.reasons import text_of
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.privacy.masked_names import OTHER
+from copdns.privacy.retention import CountKey, LogRow
 
 HOUR = 3600  # seconds
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copdns.as_json.plain import utc
-from copdns.transparency import Appeals, ListUse, Person, Report
+from copdns.privacy.report import Appeals, ListUse, Person, Report
 
 FORMAT = 1
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from copdns.as_json.plain import utc
-from copdns.model import Household
-from copdns.schedule import slot_text
-from copdns.time_dump import calendar_text, clock_text
-from copdns.times import Bonus, Budget, Grant, Pause, Schedule, Subject, Ticket
+from copdns.household.time_dump import calendar_text, clock_text
+from copdns.model.household import Household
+from copdns.model.times import Bonus, Budget, Grant, Pause, Schedule, Subject, Ticket
+from copdns.time.schedule import slot_text
 
 
 def times_json(household: Household) -> dict[str, object]:

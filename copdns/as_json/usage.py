@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import NamedTuple
 
-from copdns.budget import minutes_of_day
-from copdns.minutes import NO_MINUTES, Minutes, Usage
-from copdns.model import Household, Profile
-from copdns.times import Budget
-from copdns.timing import in_scope
+from copdns.model.household import Household, Profile
+from copdns.model.times import Budget
+from copdns.time.budget import minutes_of_day
+from copdns.time.minutes import NO_MINUTES, Minutes, Usage
+from copdns.time.plan import in_scope
 
 
 class Line(NamedTuple):

@@ -55,7 +55,7 @@ _MODULES: dict[str, str] = {
 
 
 def _load(name: str) -> click.Command:
-    command = getattr(import_module(f"copdns.cli.{_MODULES.get(name, name)}"), name)
+    command = getattr(import_module(f"copdns.cli.commands.{_MODULES.get(name, name)}"), name)
     assert isinstance(command, click.Command)
     return command
 

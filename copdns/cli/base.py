@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from copdns.addresses import (
+from copdns.model.addresses import (
     address,
     device_address,
     domain,
@@ -18,9 +18,9 @@ from copdns.addresses import (
     slug,
     upstream_address,
 )
-from copdns.errors import ConfigError, CopdnsError
-from copdns.matchers import parse_matcher, parse_target
-from copdns.model import Band
+from copdns.model.errors import ConfigError, CopdnsError
+from copdns.model.household import Band
+from copdns.model.matchers import parse_matcher, parse_target
 
 if TYPE_CHECKING:
     from copdns.config import Settings

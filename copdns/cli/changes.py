@@ -13,7 +13,7 @@ from copdns.cli.time_words import (
     failure_changes,
     timed_text,
 )
-from copdns.model import (
+from copdns.model.household import (
     BandChange,
     Device,
     FullLog,
@@ -25,8 +25,8 @@ from copdns.model import (
     Rule,
     SplitUpstream,
 )
-from copdns.schedule import slot_text
-from copdns.times import Bonus, Budget, Grant, Pause, Schedule, Slot, Ticket, Topic
+from copdns.model.times import Bonus, Budget, Grant, Pause, Schedule, Slot, Ticket, Topic
+from copdns.time.schedule import slot_text
 
 _OWN_FIELDS = ("name", "timezone", "guest", "protected", "language", "country", "helplines")
 _MOMENTS = frozenset({"start", "end", "given", "at", "made", "expires", "redeemed"})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from copdns.as_json.plain import utc
 from copdns.cli.home import Home
-from copdns.lists.chosen import Chosen, missing_message
+from copdns.list_files.choose import Chosen, missing_message
 from copdns.lists.download import CopyState
 from copdns.lists.source import Source
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from copdns.errors import CopdnsError, exit_code
+from copdns.model.errors import CopdnsError, exit_code
 
 
 class Commands(MutableMapping[str, click.Command]):

@@ -17,41 +17,42 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 
-from copdns.accounts import Guest, ViewedPart
+from copdns.accounts.account import Guest, ViewedPart
+from copdns.accounts.guests import with_guests
+from copdns.accounts.roles import Actor, Role
+from copdns.app.seed import HOME, seeded_household
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
 from copdns.cli.output import safe
-from copdns.clock import Clock, continues_when_wrong
-from copdns.config import Settings
-from copdns.copies import Copies, on_disk
-from copdns.days import BudgetDay, budget_day, zone_of
-from copdns.door import child_page_url
-from copdns.errors import HouseholdError, StoreError
-from copdns.guests import with_guests
-from copdns.household_check import KnownIds, no_such
-from copdns.household_file import parse
-from copdns.library import bundled_text, known_ids, own_files
+from copdns.config import Settings, defaults_of
+from copdns.household.check import KnownIds, no_such
+from copdns.household.file import parse
+from copdns.list_files.choose import AvailableLists, Chosen, choose_for, offer
+from copdns.list_files.copies import Copies, on_disk
+from copdns.list_files.index_store import IndexStore, UncompiledLists
+from copdns.list_files.load import bundled_text, known_ids, own_files
+from copdns.list_files.memory import memory
 from copdns.lists.catalogue import Catalogue, files
-from copdns.lists.chosen import AvailableLists, Chosen, choose_for, offer
 from copdns.lists.source import ListSource
-from copdns.live import GUEST, Snapshot, build_snapshot, defaults_of, guest_profile
-from copdns.minutes import Minutes, Usage
-from copdns.model import Band, FullLog, Household, Profile
-from copdns.roles import Actor, Role
-from copdns.seed import HOME, seeded_household
-from copdns.shelving import IndexStore, UncompiledLists
-from copdns.store.appeals import AppealStore
+from copdns.model.errors import HouseholdError, StoreError
+from copdns.model.hosts import child_page_url
+from copdns.model.household import Band, FullLog, Household, Profile
+from copdns.network.machine import clock_is_synchronised
+from copdns.policy.snapshot import GUEST, Snapshot, build_snapshot, guest_profile
 from copdns.store.db import store_error
-from copdns.store.household import FILE, HouseholdStore
-from copdns.store.looks import Looks
-from copdns.store.notes import Change
-from copdns.store.proposals import Proposal, Proposals
-from copdns.store.querylog import QueryLog
-from copdns.store.thread import StoreThread
-from copdns.store.usage import history, load_clock
-from copdns.store.whose import Guests
-from copdns.system import clock_is_synchronised, memory
-from copdns.timing import PolicyInputs
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.household import FILE, HouseholdStore
+from copdns.store.household_db.looks import Looks
+from copdns.store.household_db.notes import Change
+from copdns.store.household_db.pairings import Guests
+from copdns.store.household_db.proposals import Proposal, Proposals
+from copdns.store.household_db.thread import StoreThread
+from copdns.store.log_db.querylog import QueryLog
+from copdns.store.log_db.usage import history, load_clock
+from copdns.time.clock import Clock, continues_when_wrong
+from copdns.time.days import BudgetDay, budget_day, zone_of
+from copdns.time.minutes import Minutes, Usage
+from copdns.time.plan import PolicyInputs
 
 AUTHOR = "command line"
 

@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from copdns import when
 from copdns.cli.base import Options, Read
-from copdns.errors import CopdnsError
-from copdns.model import Household
-from copdns.times import DAY_MINUTES, MOST_NOTE, parse_subject
+from copdns.model.errors import CopdnsError
+from copdns.model.household import Household
+from copdns.model.times import DAY_MINUTES, MOST_NOTE, parse_subject
+from copdns.time import moments
 
 AnyCommand = TypeVar("AnyCommand", bound=Callable[..., Any])
 
@@ -138,7 +138,7 @@ def moment(text: str, timezone: str, now: float, option: str) -> float:
     option: by which name a text that says no time is refused.
     """
     try:
-        return when.moment(text, timezone, now)
+        return moments.moment(text, timezone, now)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint=option) from None
 

@@ -7,9 +7,8 @@ from dataclasses import fields
 from datetime import date
 
 from copdns.cli.output import counted, local
-from copdns.schedule import slot_text
-from copdns.time_dump import clock_text, stretch_text, stretches
-from copdns.times import (
+from copdns.household.time_dump import clock_text, stretch_text, stretches
+from copdns.model.times import (
     EVERY_DAY,
     WEEKDAYS,
     Bonus,
@@ -24,6 +23,7 @@ from copdns.times import (
     Subject,
     Ticket,
 )
+from copdns.time.schedule import slot_text
 
 Timed = Schedule | Budget | Pause | Grant | Bonus | Ticket
 

@@ -1,2 +1,1 @@
-"""Lists of names: how they are written (`parse`), which there are (`catalogue`), and how a
-name is found in all of them at once (`index`)."""
+"""A list of names: how it is written, and how a name is found in all lists at once."""

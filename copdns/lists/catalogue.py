@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from copdns import yaml_text
 from copdns.lists.index import Index
 from copdns.lists.shapes import (
     BeaconsShape,
@@ -22,10 +21,11 @@ from copdns.lists.shapes import (
     ServicesShape,
     Shape,
 )
-from copdns.lists.shelf import ListStatus
+from copdns.lists.small_index import ListStatus
 from copdns.lists.source import ListSource
-from copdns.matchers import Matcher
-from copdns.model import Contact
+from copdns.model import yaml_text
+from copdns.model.household import Contact
+from copdns.model.matchers import Matcher
 
 SAFE_SEARCH_TARGETS = "safe_search_targets"  # the protected group that is made from the engines
 TARGETS_TITLE = "Hosts that safe search leads to"

@@ -19,14 +19,14 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from copdns.errors import ListError
 from copdns.lists import trie
 from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.merge import Merged, Part
 from copdns.lists.parse import Problem, SkipReason
-from copdns.lists.shelf import ListStatus
+from copdns.lists.small_index import ListStatus
 from copdns.lists.trie import MappedIndex
-from copdns.matchers import Match
+from copdns.model.errors import ListError
+from copdns.model.matchers import Match
 
 FORMAT = 1  # raised whenever what is written changes
 _MAGIC = b"copdns index\n\0\0\0"
@@ -50,7 +50,7 @@ class Header(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """What a file holds.  key: what the index was made from (`shelving.py`)."""
+    """What a file holds.  key: what the index was made from (`list_files/index_store.py`)."""
 
     key: str
     index: MappedIndex

@@ -11,10 +11,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
-from copdns.errors import FetchError
+from copdns.model.addresses import bad_url
+from copdns.model.errors import FetchError
 
 MIB = 1 << 20
 HOUR = 3600.0  # seconds
@@ -156,24 +157,6 @@ def redirected(url: str, location: str | None) -> str:
     return target
 
 
-def bad_url(url: str) -> str:
-    """Return why no list is fetched from an address; "" when one can be."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-        (parts.hostname or "").encode("idna")  # with labels that no name can have it is none
-    except ValueError:
-        return "it is no address; write https://lists.example/list.txt"
-    if parts.scheme not in ("http", "https", ""):
-        return f"{parts.scheme}: is not fetched; give an address with https://"
-    whole = parts.scheme and parts.hostname and port != 0
-    if not whole or not (url.isprintable() and " " not in url):
-        return "it is no address; write https://lists.example/list.txt"
-    if parts.username is not None:
-        return "a name or password in an address would stand in logs; leave it out"
-    return ""
-
-
 def _host(url: str) -> str:
     return urlsplit(url).hostname or "nowhere"
 
@@ -296,3 +279,12 @@ def next_fetch_at(slug: str, state: CopyState, every: float, now: float) -> floa
 def _drawn(text: str) -> float:
     """Return a number from 0 to 1 that looks random and is the same for the same text."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4]) / 0xFFFFFFFF
+
+
+class ListMetrics(NamedTuple):
+    """What is told of one fetched list.  age: seconds; None without a copy.  octets: of it."""
+
+    slug: str
+    age: float | None
+    octets: int
+    failing: bool

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from copdns.errors import ListError
 from copdns.lists.catalogue import (
     BYPASS,
     SAFE_SEARCH_TARGETS,
@@ -33,9 +32,10 @@ from copdns.lists.shapes import (
     SafeSearchShape,
     ServicesShape,
 )
-from copdns.lists.shelf import Draft, build_index, names_of
+from copdns.lists.small_index import Draft, build_index, names_of
 from copdns.lists.source import ListSource
-from copdns.matchers import Match, Matcher
+from copdns.model.errors import ListError
+from copdns.model.matchers import Match, Matcher
 
 NO_SAFE_SEARCH = "no-safe-search"
 BEACONS = "beacons"

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from copdns.matchers import Match, Matcher
-from copdns.names import suffixes
+from copdns.model.matchers import Match, Matcher
+from copdns.model.names import suffixes
 
 
 class ListKind(StrEnum):

@@ -11,9 +11,9 @@ from enum import StrEnum
 from ipaddress import ip_network
 from typing import NamedTuple
 
-from copdns.errors import NameTextError
-from copdns.matchers import Match
-from copdns.names import normalize
+from copdns.model.errors import NameTextError
+from copdns.model.matchers import Match
+from copdns.model.names import normalize
 
 MAX_LINE = 4096
 

@@ -13,9 +13,9 @@ from itertools import chain
 from typing import NamedTuple
 
 from copdns.lists.index import OPENING
-from copdns.lists.shelf import Draft, ListStatus, Names, ProtectedFilter, status_of
-from copdns.matchers import Match
-from copdns.names import suffixes
+from copdns.lists.small_index import Draft, ListStatus, Names, ProtectedFilter, status_of
+from copdns.model.matchers import Match
+from copdns.model.names import suffixes
 
 
 class Part(NamedTuple):

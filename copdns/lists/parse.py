@@ -21,9 +21,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from copdns.errors import ListError
 from copdns.lists.line import MAX_LINE, ListFormat, Named, SkipReason, plain_line_pattern, read_line
-from copdns.matchers import Match, Matcher
+from copdns.model.errors import ListError
+from copdns.model.matchers import Match, Matcher
 
 __all__ = ["MAX_LINE", "MAX_PROBLEMS", "ListFormat", "ParsedList", "Problem", "SkipReason", "parse"]
 

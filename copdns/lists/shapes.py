@@ -9,11 +9,11 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from copdns.addresses import domain, slug
 from copdns.lists.parse import ListFormat
-from copdns.matchers import Matcher, parse_matcher
-from copdns.model import Contact
-from copdns.yaml_text import ByText
+from copdns.model.addresses import domain, slug
+from copdns.model.household import Contact
+from copdns.model.matchers import Matcher, parse_matcher
+from copdns.model.yaml_text import ByText
 
 Slug = Annotated[str, ByText(slug)]
 Text = Annotated[str, Field(min_length=1)]
@@ -178,3 +178,9 @@ class BeaconGroupShape(Shape):
 
 class BeaconsShape(Shape):
     groups: dict[Slug, BeaconGroupShape]
+
+
+class DiscreetShape(Shape):
+    """blocklists/discreet.yaml as it is written."""
+
+    groups: dict[str, tuple[Domain, ...]] = Field(min_length=1)

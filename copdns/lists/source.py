@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from copdns.lists.parse import ListFormat
 from copdns.lists.shapes import CatalogueShape, SourceShape
-from copdns.matchers import Match
+from copdns.model.matchers import Match
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Protocol
 from copdns.lists import table
 from copdns.lists.index import Entry, ListInfo
 from copdns.lists.merge import EntrySet
-from copdns.matchers import Match
+from copdns.model.matchers import Match
 
 try:
     import marisa_trie  # type: ignore[import-untyped,import-not-found,unused-ignore]

@@ -1,1 +1,1 @@
-"""Bytes in, bytes out: the sockets that queries come in on."""
+"""The way of a query, from its octets to those of the reply: begin with `answer.py`."""

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from copdns.answer import Resolver
-from copdns.errors import ProxyError
-from copdns.forwarded import (
+from copdns.model.errors import ProxyError
+from copdns.model.verdict import Requestor
+from copdns.server.answer import Resolver
+from copdns.server.forwarded import (
     NO_FORWARDERS,
     Forwarder,
     Forwarders,
@@ -21,9 +22,8 @@ from copdns.forwarded import (
     with_edns_device,
     with_proxy_source,
 )
-from copdns.model import Requestor
-from copdns.moment import Moment
 from copdns.server.udp import bind_socket
+from copdns.time.moment import Moment
 
 
 @dataclass(frozen=True, slots=True)

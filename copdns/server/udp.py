@@ -13,16 +13,16 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from copdns.answer import Resolver
-from copdns.batch import Inbox, Outbox, address_size, peer_address, peer_host
-from copdns.errors import ListenError
-from copdns.fastlane import RepliesByPolicy
-from copdns.forwarded import NO_FORWARDERS, Forwarders, unwrap
-from copdns.live import Client, Snapshot
-from copdns.model import Requestor
-from copdns.moment import Moment
-from copdns.policy import Policy
-from copdns.wire import UDP_SIZE
+from copdns.dns.datagrams import Inbox, Outbox, address_size, peer_address, peer_host
+from copdns.dns.wire import UDP_SIZE
+from copdns.model.errors import ListenError
+from copdns.model.verdict import Requestor
+from copdns.policy.decide import Policy
+from copdns.policy.snapshot import Client, Snapshot
+from copdns.server.answer import Resolver
+from copdns.server.forwarded import NO_FORWARDERS, Forwarders, unwrap
+from copdns.server.packet_cache import RepliesByPolicy
+from copdns.time.moment import Moment
 
 SIZE_STEP, SIZE_AT = Inbox.SIZE_STEP, Inbox.SIZE_AT
 _SEATS = 4096  # clients whose address was read before; a home has few

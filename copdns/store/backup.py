@@ -19,20 +19,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from copdns.errors import BackupError, StoreError
-from copdns.household_check import violations
-from copdns.model import Household
-from copdns.privacy import repair_profile
-from copdns.roles import Role
-from copdns.store import household as households
-from copdns.store import querylog
-from copdns.store.aside import copied, is_unwritable
+from copdns.accounts.roles import Role
+from copdns.household.check import violations
+from copdns.household.safeguards import repair_profile
+from copdns.model.errors import BackupError, StoreError
+from copdns.model.household import Household
 from copdns.store.db import BUSY, alone, open_database, store_error, transaction
-from copdns.store.household import former, granted_full_logs, restored
+from copdns.store.household_db import household as households
+from copdns.store.household_db.household import former, granted_full_logs, restored
+from copdns.store.household_db.notes import CONSOLE, Change
+from copdns.store.household_db.tables import load
+from copdns.store.log_db import querylog
 from copdns.store.migrations import HOUSEHOLD, LOG
-from copdns.store.notes import CONSOLE, Change
-from copdns.store.steps import Steps
-from copdns.store.tables import load
+from copdns.store.read_only import copied, is_unwritable
+from copdns.store.schema_steps import Steps
 
 # Who is logged in, and codes that are under way: a copy of the file must be no way in.
 _NOT_COPIED = ("session", "browser", "one_time_code", "pairing_open", "guest_request")
@@ -109,7 +109,7 @@ def restore_household(folder: Path, copy: Path, made: int, now: int) -> Restored
     """Put a copy in the place of a folder's household; raise StoreError and BackupError.
 
     copy: a file in that folder's file system, which is used up.  made: when; now: seconds since the
-    epoch.  Nobody may serve the folder meanwhile (`store/sole.py`).
+    epoch.  Nobody may serve the folder meanwhile (`store/folder_lock.py`).
     """
     there = folder / households.FILE
     said: list[str] = []

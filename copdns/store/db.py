@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from copdns.errors import StoreError
-from copdns.store.steps import Steps
+from copdns.model.errors import StoreError
+from copdns.store.schema_steps import Steps
 
 BUSY = 5.0  # seconds to wait for another process
 

@@ -6,8 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from copdns.store.aside import copied, is_unwritable
 from copdns.store.db import BUSY, store_error
+from copdns.store.read_only import copied, is_unwritable
 
 _CHECK = "pragma quick_check(5)"
 

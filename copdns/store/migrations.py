@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from copdns.store.steps import Steps
+from copdns.store.schema_steps import Steps
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -588,7 +588,7 @@ def language_and_country(db: Database) -> None:
 
 @HOUSEHOLD(name="0020_setup")
 def setup(db: Database) -> None:
-    """What was done of the set-up, and what its checks found; see `setup.py`."""
+    """What was done of the set-up, and what its checks found; see `network/setup_steps.py`."""
     db.execute("""
         create table setup (
             household text not null references household on delete cascade,

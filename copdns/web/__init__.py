@@ -1,1 +1,1 @@
-"""HTTP for people and for their monitoring."""
+"""HTTP for people, programs and monitoring: what all pages need; `routes.py` has every URL."""

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from copdns.errors import AccountError, AppealError, HouseholdError, NameTextError
-from copdns.languages import spoken
-from copdns.refused_form import given_back
-from copdns.sentences import UserError
-from copdns.web.fields import fields_of
+from copdns.model.errors import AccountError, AppealError, HouseholdError, NameTextError
+from copdns.model.sentences import UserError
+from copdns.web.languages import spoken
 from copdns.web.pages import SHOWN, language_of, wants_html
-from copdns.web.words import coded
+from copdns.web.received import fields_of
+from copdns.web.refused_form import given_back
+from copdns.web.template_words import coded
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 

@@ -6,10 +6,10 @@ from aiohttp import web
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from copdns.desk import is_loopback
-from copdns.roles import Permission
-from copdns.web.asker import requestor_of
-from copdns.web.parts import context_of
+from copdns.accounts.roles import Permission
+from copdns.web.context import context_of
+from copdns.web.desk_access import is_loopback
+from copdns.web.person import requestor_of
 from copdns.web.session import require
 
 

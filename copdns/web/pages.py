@@ -14,14 +14,14 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from copdns.door import child_page_url
-from copdns.languages import spoken
-from copdns.names import display
-from copdns.phrases import DESK_LANGUAGES, LANGUAGES, SOURCE, negotiate
-from copdns.resources import folder
-from copdns.roles import Actor
-from copdns.web.fields import fields_of
-from copdns.web.words import speak
+from copdns.accounts.roles import Actor
+from copdns.list_files.resources import folder
+from copdns.model.hosts import child_page_url
+from copdns.model.names import display
+from copdns.web.languages import spoken
+from copdns.web.received import fields_of
+from copdns.web.template_words import speak
+from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES, SOURCE, negotiate
 
 _KINDS = {
     ".css": "text/css",

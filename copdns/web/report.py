@@ -7,16 +7,12 @@ import re
 from datetime import date
 from typing import NamedTuple
 
-from copdns import audited
-from copdns.appeal import Appeal
-from copdns.days import local_time, starts_at, zone_of
-from copdns.discreet import build_mask
-from copdns.keep import CountKey
-from copdns.library import discreet_names
-from copdns.minutes import Usage
-from copdns.model import Household
-from copdns.store.usage import history
-from copdns.transparency import (
+from copdns.appeals.appeal import Appeal
+from copdns.list_files import audit_results
+from copdns.list_files.load import discreet_names
+from copdns.model.household import Household
+from copdns.privacy.masked_names import build_mask
+from copdns.privacy.report import (
     ListUse,
     Month,
     Report,
@@ -26,7 +22,11 @@ from copdns.transparency import (
     month_of,
     people_of,
 )
-from copdns.web.parts import AppContext
+from copdns.privacy.retention import CountKey
+from copdns.store.log_db.usage import history
+from copdns.time.days import local_time, starts_at, zone_of
+from copdns.time.minutes import Usage
+from copdns.web.context import AppContext
 
 _EVERY = 100_000
 _MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
@@ -58,7 +58,7 @@ async def kept_of(parts: AppContext, household: Household, month: Month) -> Kept
     zone = zone_of(household.timezone)
     today = starts_at(local_time(now, zone).date(), 0, zone)
     hidden, log = build_mask(discreet_names(), library), parts.log
-    found = await asyncio.to_thread(audited.load_results, parts.folder)
+    found = await asyncio.to_thread(audit_results.load_results, parts.folder)
     percent = found.percent if found else lambda _: None
     errors = await parts.appeals.list_errors(home)
     return Kept(

@@ -4,73 +4,63 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.web import (
-    ask,
-    bad,
-    check,
-    consent,
-    door,
-    health,
-    help,  # noqa: A004 - what the page is called
-    me,
-    month,
-    pages,
-    protection,
-    rules,
-    static,
-    ticket,
-    whose,
-)
-from copdns.web.api.feed import add_feed
+from copdns.web import health, pages, static
+from copdns.web.api.events.feed import add_feed
 from copdns.web.api.pace import Pace
 from copdns.web.api.serve import PACE
 from copdns.web.api.table import API_ROUTES
-from copdns.web.desk import (
-    accounts,
+from copdns.web.child import (
+    ask,
+    check,
+    claim_device,
+    consent,
+    month,
+    my_data,
+    protection,
+    report_harm,
+    rules,
+    start_page,
+    ticket,
+)
+from copdns.web.child import (
+    help as help_pages,
+)
+from copdns.web.context import PARTS, AppContext
+from copdns.web.desk import inbox, overview
+from copdns.web.desk.account import accounts, login, notices, own_account
+from copdns.web.desk.activity import changes, log, report, statistics
+from copdns.web.desk.activity.live_log import Following
+from copdns.web.desk.household import (
     agreement,
-    calendar,
-    changes,
     checks,
     devices,
-    give,
-    hours,
-    house,
-    inbox,
     lists,
-    log,
-    login,
-    myself,
     names,
-    notices,
-    numbers,
-    overview,
-    people,
-    person_kept,
-    person_open,
-    person_rules,
-    person_settings,
-    report,
-    schedules,
     settings,
     targets,
-    tickets,
     wizard,
 )
-from copdns.web.following import Following
+from copdns.web.desk.household import (
+    page as house,
+)
+from copdns.web.desk.person import always_allowed, people
+from copdns.web.desk.person import privacy as person_privacy
+from copdns.web.desk.person import rules as person_rules
+from copdns.web.desk.person import settings as person_settings
+from copdns.web.desk.time import calendar, give_time, person_time, schedules, tickets
 from copdns.web.forms import Page, form
-from copdns.web.guards import GUARDS, MOST_SENT
+from copdns.web.middlewares import GUARDS, MOST_SENT
 from copdns.web.pages import HOUSE_LANGUAGE
-from copdns.web.parts import PARTS, AppContext
 
 # The pages that have forms which can be refused: they come again, filled.
 SET_UP = Page("/guardian/setup", login.set_up_form)
 JOIN = Page("/guardian/join", accounts.join_form)
 STEP = Page("/guardian/wizard/{step}", wizard.step)
-ME = Page("/guardian/me", myself.me)
-FACTOR = Page("/guardian/me/factor", myself.factor)
+ME = Page("/guardian/me", own_account.me)
+FACTOR = Page("/guardian/me/factor", own_account.factor)
 ACCOUNTS = Page("/guardian/accounts", accounts.accounts)
 APPEAL = Page("/guardian/appeals/{appeal}", inbox.appeal)
-TIME = Page("/guardian/time/{person}", hours.person)
+TIME = Page("/guardian/time/{person}", person_time.person)
 CALENDAR = Page("/guardian/calendar", calendar.calendar)
 TICKETS = Page("/guardian/tickets", tickets.tickets)
 PEOPLE = Page("/guardian/people", people.people)
@@ -79,8 +69,8 @@ CLOSED = Page("/guardian/people/{person}/closed", person_settings.closed)
 SEARCH = Page("/guardian/people/{person}/search", person_settings.search)
 PRESET = Page("/guardian/people/{person}/preset", person_settings.preset)
 RULES = Page("/guardian/people/{person}/rules", person_rules.rules)
-OPEN = Page("/guardian/people/{person}/open", person_open.opened)
-KEPT = Page("/guardian/people/{person}/kept", person_kept.kept)
+OPEN = Page("/guardian/people/{person}/open", always_allowed.opened)
+KEPT = Page("/guardian/people/{person}/kept", person_privacy.kept)
 NAMES = Page("/guardian/names", names.names)
 DEVICES = Page("/guardian/devices", devices.devices)
 ASKED = Page("/ask/{appeal}", ask.asked)
@@ -90,8 +80,8 @@ ROUTES = (
     web.get("/readyz", health.readyz),
     web.get("/metrics", health.metrics),
     web.get("/static/{file}", static.static),
-    web.get("/", door.door),
-    web.get("/why/{code}", door.why),
+    web.get("/", start_page.door),
+    web.get("/why/{code}", start_page.why),
     web.get("/rules", rules.rules),
     web.get("/month", month.month),
     web.get("/check", check.check),
@@ -117,13 +107,13 @@ ROUTES = (
     web.post("/guardian/checks", checks.look),
     web.post("/guardian/checks/confirm", checks.confirm),
     web.get(*ME),
-    form("/guardian/me/password", myself.change_password, ME),
+    form("/guardian/me/password", own_account.change_password, ME),
     web.get(*FACTOR),
-    form("/guardian/me/factor", myself.set_factor, FACTOR),
-    form("/guardian/me/factor/remove", myself.remove_factor, ME),
-    web.post("/guardian/me/sessions", myself.end_session),
-    form("/guardian/me/tokens", myself.make_token, ME),
-    web.post("/guardian/me/tokens/remove", myself.remove_token),
+    form("/guardian/me/factor", own_account.set_factor, FACTOR),
+    form("/guardian/me/factor/remove", own_account.remove_factor, ME),
+    web.post("/guardian/me/sessions", own_account.end_session),
+    form("/guardian/me/tokens", own_account.make_token, ME),
+    web.post("/guardian/me/tokens/remove", own_account.remove_token),
     web.get(*ACCOUNTS),
     form("/guardian/accounts", accounts.invite, ACCOUNTS),
     web.post("/guardian/accounts/{account}/code", accounts.code),
@@ -138,13 +128,13 @@ ROUTES = (
     web.get("/guardian/appeals/{appeal}/report", inbox.report),
     web.post("/guardian/appeals/{appeal}/look", inbox.look),
     form("/guardian/appeals/{appeal}/decide", inbox.decide, APPEAL),
-    web.get("/guardian/time", hours.people),
+    web.get("/guardian/time", person_time.people),
     web.get(*TIME),
-    form("/guardian/time/{person}/pause", give.pause_, TIME),
-    web.post("/guardian/time/{person}/unpause", give.unpause_),
-    form("/guardian/time/{person}/more", give.more, TIME),
-    form("/guardian/time/{person}/grants", give.grant, TIME),
-    web.post("/guardian/time/{person}/grants/{grant}/end", give.end_a_grant),
+    form("/guardian/time/{person}/pause", give_time.pause_, TIME),
+    web.post("/guardian/time/{person}/unpause", give_time.unpause_),
+    form("/guardian/time/{person}/more", give_time.more, TIME),
+    form("/guardian/time/{person}/grants", give_time.grant, TIME),
+    web.post("/guardian/time/{person}/grants/{grant}/end", give_time.end_a_grant),
     web.post("/guardian/time/{person}/suggest", schedules.suggest),
     form("/guardian/time/{person}/schedules", schedules.add_a_schedule, TIME),
     form("/guardian/time/{person}/schedules/{schedule}", schedules.change_a_schedule, TIME),
@@ -152,7 +142,7 @@ ROUTES = (
     form("/guardian/time/{person}/budgets", schedules.add_a_budget, TIME),
     form("/guardian/time/{person}/budgets/{budget}", schedules.change_a_budget, TIME),
     web.post("/guardian/time/{person}/budgets/{budget}/remove", schedules.remove_a_budget),
-    form("/guardian/time/{person}/budgets/{budget}/bonus", give.bonus, TIME),
+    form("/guardian/time/{person}/budgets/{budget}/bonus", give_time.bonus, TIME),
     web.get(*CALENDAR),
     form("/guardian/calendar/days", calendar.set_dates, CALENDAR),
     form("/guardian/calendar/weekend", calendar.set_weekend, CALENDAR),
@@ -178,20 +168,20 @@ ROUTES = (
     form("/guardian/people/{person}/rules/{rule}/note", person_rules.change_note, RULES),
     web.post("/guardian/people/{person}/rules/{rule}/remove", person_rules.remove),
     web.get(*OPEN),
-    form("/guardian/people/{person}/open/{kind}", person_open.add, OPEN),
-    web.post("/guardian/people/{person}/open/{kind}/remove", person_open.remove),
-    form("/guardian/people/{person}/tags", person_open.tag, OPEN),
+    form("/guardian/people/{person}/open/{kind}", always_allowed.add, OPEN),
+    web.post("/guardian/people/{person}/open/{kind}/remove", always_allowed.remove),
+    form("/guardian/people/{person}/tags", always_allowed.tag, OPEN),
     web.get(*KEPT),
-    form("/guardian/people/{person}/kept", person_kept.set_mode, KEPT),
-    form("/guardian/people/{person}/full-log", person_kept.ask_full_log, KEPT),
-    web.post("/guardian/people/{person}/full-log/stop", person_kept.stop_full_log),
-    web.post("/guardian/people/{person}/full-log/drop", person_kept.drop_question),
-    web.post("/guardian/people/{person}/export", person_kept.export),
-    form("/guardian/people/{person}/erase", person_kept.erase, KEPT),
+    form("/guardian/people/{person}/kept", person_privacy.set_mode, KEPT),
+    form("/guardian/people/{person}/full-log", person_privacy.ask_full_log, KEPT),
+    web.post("/guardian/people/{person}/full-log/stop", person_privacy.stop_full_log),
+    web.post("/guardian/people/{person}/full-log/drop", person_privacy.drop_question),
+    web.post("/guardian/people/{person}/export", person_privacy.export),
+    form("/guardian/people/{person}/erase", person_privacy.erase, KEPT),
     web.get("/guardian/house", house.house),
     web.get("/guardian/log", log.log),
     web.get("/guardian/log/live", log.live),
-    web.get("/guardian/numbers", numbers.numbers),
+    web.get("/guardian/numbers", statistics.numbers),
     web.get("/guardian/month", report.month),
     web.get("/guardian/changes", changes.changes),
     web.get("/guardian/settings", settings.settings),
@@ -225,22 +215,22 @@ ROUTES = (
     form("/guardian/names/services", names.add_own_service, NAMES),
     form("/guardian/names/services/{name}", names.change_own_service, NAMES),
     web.post("/guardian/names/services/{name}/remove", names.drop_own_service),
-    web.post("/device", door.pair),
-    web.get("/me", me.me),
-    web.get("/me/data.json", me.data),
-    web.post("/me/erase", me.erase),
+    web.post("/device", start_page.pair),
+    web.get("/me", my_data.me),
+    web.get("/me/data.json", my_data.data),
+    web.post("/me/erase", my_data.erase),
     web.get("/consent", consent.consent),
     web.post("/consent/yes", consent.agree),
     web.post("/consent/no", consent.refuse),
     web.post("/consent/end", consent.take_back),
-    web.get("/help", help.helping),
-    web.post("/help/country", help.choose_country),
-    web.get("/bad", bad.bad),
-    web.post("/bad/tell", bad.tell),
-    web.get("/whose", whose.whose),
-    web.post("/whose/ask", whose.ask),
-    web.post("/whose/pin", whose.say),
-    web.post("/whose/end", whose.end),
+    web.get("/help", help_pages.helping),
+    web.post("/help/country", help_pages.choose_country),
+    web.get("/bad", report_harm.bad),
+    web.post("/bad/tell", report_harm.tell),
+    web.get("/whose", claim_device.whose),
+    web.post("/whose/ask", claim_device.ask),
+    web.post("/whose/pin", claim_device.say),
+    web.post("/whose/end", claim_device.end),
     web.get("/ticket", ticket.form),
     web.post("/ticket", ticket.redeem),
     *API_ROUTES,

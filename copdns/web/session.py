@@ -9,14 +9,14 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from copdns.accounts import Session
-from copdns.desk import Connection, desk_allowed
-from copdns.model import Profile
-from copdns.roles import Actor, Permission, may
-from copdns.web.api.problem import is_for_programs
-from copdns.web.asker import requestor_of
+from copdns.accounts.account import Session
+from copdns.accounts.roles import Actor, Permission, may
+from copdns.model.household import Profile
+from copdns.web.context import context_of
+from copdns.web.desk_access import Connection, desk_allowed
 from copdns.web.pages import ACTOR, DESK, Desk, wants_html
-from copdns.web.parts import context_of
+from copdns.web.person import requestor_of
+from copdns.web.problem import is_for_programs
 
 SESSION, BROWSER = "copdns_session", "copdns_browser"  # cookies
 LOGIN = "/guardian/login"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.web.parts import context_of
+from copdns.web.context import context_of
 
 _KEPT = "public, max-age=31536000, immutable"  # a file that changed has another address
 

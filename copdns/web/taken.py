@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from copdns.accounts import ViewedPart
-from copdns.discreet import build_mask
-from copdns.library import discreet_names
-from copdns.model import Household, Profile
-from copdns.own_data import export_data
-from copdns.roles import Actor
-from copdns.web.kept import kept_of
-from copdns.web.parts import AppContext
+from copdns.accounts.account import ViewedPart
+from copdns.accounts.roles import Actor
+from copdns.list_files.load import discreet_names
+from copdns.model.household import Household, Profile
+from copdns.privacy.masked_names import build_mask
+from copdns.privacy.personal_data import export_data
+from copdns.web.context import AppContext
+from copdns.web.personal_data import kept_of
 
 
 async def document_of(

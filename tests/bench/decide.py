@@ -13,13 +13,14 @@ from datetime import datetime
 from ipaddress import ip_network
 from pathlib import Path
 
-from copdns.household_file import parse
-from copdns.library import known_ids
+from copdns.dns.records import A
+from copdns.household.file import parse
+from copdns.list_files.index_store import IndexStore
+from copdns.list_files.load import known_ids
 from copdns.lists.source import ListSource
-from copdns.live import AnswerDefaults, build_snapshot
-from copdns.policy import Policy, decide
-from copdns.records import A
-from copdns.shelving import IndexStore
+from copdns.model.verdict import AnswerDefaults
+from copdns.policy.decide import Policy, decide
+from copdns.policy.snapshot import build_snapshot
 from tests.bench.aims import DECISION
 from tests.bench.names import listed, name
 from tests.bench.ours import CATEGORY, times

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from copdns.model import Reason
-from copdns.policy import decide
-from copdns.records import A
+from copdns.dns.records import A
+from copdns.model.verdict import Reason
+from copdns.policy.decide import decide
 from tests.bench.decide import NAMES, children
 
 

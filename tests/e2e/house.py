@@ -20,7 +20,7 @@ import dns.rcode
 from click.testing import CliRunner
 
 from copdns.cli import main
-from copdns.store.querylog import QueryLog
+from copdns.store.log_db.querylog import QueryLog
 from tests.e2e.upstream import upstream
 from tests.running import PATIENCE, Program, running
 from tests.upstream_server import UpstreamServer, Way

@@ -22,10 +22,12 @@ from dns.name import Name
 from dns.rdatatype import RdataType
 from dns.rrset import RRset
 
-from copdns.judge import RebindingGuard, ResponseFacts, judge_response
-from copdns.model import Action, BlockMode, Reason, Verdict
-from copdns.policy import Policy, decide
-from copdns.reasons import text_of
+from copdns.dns.message import ResponseFacts
+from copdns.model.household import BlockMode
+from copdns.model.reasons import text_of
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.policy.decide import Policy, decide
+from copdns.policy.judge import RebindingGuard, judge_response
 from tests.e2e.asking import How, message
 from tests.e2e.oracle_upstream import oracle
 

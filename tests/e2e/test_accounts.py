@@ -19,14 +19,14 @@ from pathlib import Path
 from time import time
 from typing import TypeVar
 
-from copdns.accounts import Code, GuestKind, Purpose
-from copdns.certificate import FILE
-from copdns.logins import CODE
-from copdns.store.accounts import Accounts
-from copdns.store.looks import Notices
-from copdns.store.thread import StoreThread
-from copdns.store.whose import Guests
-from copdns.tickets import code_digest
+from copdns.accounts.account import Code, GuestKind, Purpose
+from copdns.accounts.codes import CODE
+from copdns.accounts.tickets import code_digest
+from copdns.store.household_db.accounts import Accounts
+from copdns.store.household_db.looks import Notices
+from copdns.store.household_db.pairings import Guests
+from copdns.store.household_db.thread import StoreThread
+from copdns.web.certificate import FILE
 from tests.e2e.house import MIA, POINTS_HOME, TOM, eventually, house
 from tests.running import PATIENCE, free_port
 
@@ -112,11 +112,11 @@ def test_a_guest_has_the_rules_of_whom_they_are_let_in_as_at_once(tmp_path: Path
 ADDING = """
 import asyncio, sys
 from pathlib import Path
-from copdns.accounts import Account
-from copdns.roles import Role
-from copdns.store.accounts import Accounts
-from copdns.store.looks import Notices
-from copdns.store.thread import StoreThread
+from copdns.accounts.account import Account
+from copdns.accounts.roles import Role
+from copdns.store.household_db.accounts import Accounts
+from copdns.store.household_db.looks import Notices
+from copdns.store.household_db.thread import StoreThread
 
 async def add():
     with StoreThread.open(Path(sys.argv[1])) as thread:

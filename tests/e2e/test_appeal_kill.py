@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import pytest
 
-from copdns.appeal import REASONS, Appeal, AppealState
-from copdns.appeal_life import MOST_OPEN
-from copdns.store.appeals import AppealStore
-from copdns.store.household import HouseholdStore
+from copdns.appeals.appeal import REASONS, Appeal, AppealState
+from copdns.appeals.life import MOST_OPEN
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.household import HouseholdStore
 from tests.e2e.house import ADA, MIA, TOM, House, eventually, house
 from tests.e2e.visitor import Page, Visitor, set_up
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.appeal import (
+from copdns.appeals.appeal import (
     Appeal,
     AppealKind,
     AppealMotive,
@@ -19,9 +19,9 @@ from copdns.appeal import (
     ContestedVerdict,
     WantedLength,
 )
-from copdns.model import Action, Reason
-from copdns.store.appeals import AppealStore
-from copdns.store.household import HouseholdStore
+from copdns.model.verdict import Action, Reason
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.household import HouseholdStore
 from tests.e2e.house import MIA, TOM, House, eventually, house
 
 SOON = 1.0  # seconds, from the end of a command to the changed answer

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from copdns.library import bundled_presets, bundled_text
+from copdns.household.presets import apply
+from copdns.list_files.load import bundled_presets, bundled_text
 from copdns.lists.catalogue import files
 from copdns.lists.source import Source, sources_of
-from copdns.model import Band, Profile
-from copdns.presets import apply
+from copdns.model.household import Band, Profile
 from tests.list_server import ListServer, list_server
 from tests.running import COPDNS
 

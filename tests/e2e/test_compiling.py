@@ -61,7 +61,9 @@ def compiler(program: Program) -> int:
     def there() -> bool:
         here = program.process.pid
         children = Path(f"/proc/{here}/task/{here}/children").read_text().split()
-        found.extend(int(each) for each in children if "copdns.compiling" in command(each))
+        found.extend(
+            int(each) for each in children if "copdns.list_files.compiling" in command(each)
+        )
         return bool(found)
 
     def command(child: str) -> str:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from copdns.store.visitors import load_visitors
-from copdns.visitors import UnknownDevice
+from copdns.network.unknown_devices import UnknownDevice
+from copdns.store.log_db.unknown_devices import load_visitors
 from tests.e2e.house import eventually
 from tests.e2e.network import BOX4, BOX6, Network, network
 from tests.running import Program, running, upstream

@@ -25,11 +25,11 @@ import dns.rdataclass
 import pytest
 import yaml
 
-from copdns.household_shape import moment_text
-from copdns.model import PrivacyMode
+from copdns.household.shape import moment_text
+from copdns.model.household import PrivacyMode
 from copdns.store.db import open_database
+from copdns.store.folder_lock import LOCK
 from copdns.store.migrations import HOUSEHOLD
-from copdns.store.sole import LOCK
 from tests.e2e.house import ROOT, House, Reply, eventually, house, traces
 from tests.e2e.upstream import has
 from tests.running import PATIENCE

@@ -17,14 +17,14 @@ from urllib.parse import quote
 
 import pytest
 
-from copdns.accounts import Account
-from copdns.app import PASS_ON
-from copdns.passwords import hash_password
-from copdns.roles import Role
-from copdns.store.accounts import Accounts
+from copdns.accounts.account import Account
+from copdns.accounts.passwords import hash_password
+from copdns.accounts.roles import Role
+from copdns.app.app import PASS_ON
 from copdns.store.db import open_database
+from copdns.store.household_db.accounts import Accounts
+from copdns.store.household_db.thread import StoreThread
 from copdns.store.migrations import HOUSEHOLD
-from copdns.store.thread import StoreThread
 from tests.e2e.house import ADA, MIA, TOM, House, eventually, house, traces
 from tests.e2e.visitor import PASSWORD, Visitor, set_up
 from tests.web.access import DESK, PAIRED, desk_routes, every_route

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from copdns.copies import Copies
+from copdns.list_files.copies import Copies
 from tests.e2e.house import House, eventually, house
 from tests.list_server import End, ListServer, list_server
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from copdns.offers import BlindSpot, OfferedBy, others
-from copdns.setup import State
+from copdns.network.other_resolvers import BlindSpot, OfferedBy, others
+from copdns.network.setup_steps import State
 from tests.conftest import find_tool
 from tests.e2e.house import eventually
 from tests.e2e.network import BOX4, BOX6, Network, network
@@ -24,8 +24,8 @@ from tests.running import PATIENCE
 ROUTER4, ROUTER6 = "192.168.77.254", "fd00:77::fe"
 LOOK = """
 import json, sys
-from copdns.lookout import look_around
-print(json.dumps(look_around(sys.argv[1:])))
+from copdns.network.resolver_scan import scan_resolvers
+print(json.dumps(scan_resolvers(sys.argv[1:])))
 """
 
 

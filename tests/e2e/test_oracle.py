@@ -24,10 +24,10 @@ from dns.rdatatype import RdataType
 
 from copdns.cli.home import Home
 from copdns.config import load
-from copdns.judge import RebindingGuard
-from copdns.live import Snapshot
-from copdns.model import Requestor
-from copdns.policy import Policy, decide
+from copdns.model.verdict import Requestor
+from copdns.policy.decide import Policy, decide
+from copdns.policy.judge import RebindingGuard
+from copdns.policy.snapshot import Snapshot
 from tests.e2e.asking import How, ask_over_tcp, ask_over_udp
 from tests.e2e.oracle import LISTENER, Case, ede_of, expected, faults, is_cut, text_of_name
 from tests.e2e.oracle_upstream import lot_of, started

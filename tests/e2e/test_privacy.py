@@ -14,7 +14,7 @@ from time import time
 
 import pytest
 
-from copdns.model import PrivacyMode
+from copdns.model.household import PrivacyMode
 from tests.e2e.house import House, eventually, house, traces
 
 OPEN, BLOCKED = 800, 200  # look-ups of each kind

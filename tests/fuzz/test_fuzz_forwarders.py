@@ -15,12 +15,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from copdns.exchange import Done
-from copdns.forwarded import Forwarder, Forwarders
-from copdns.model import Device
+from copdns.dns.exchange import Done
+from copdns.dns.wire import CacheKey
+from copdns.model.household import Device
+from copdns.server.forwarded import Forwarder, Forwarders
 from copdns.server.tcp import TcpLimits, TcpServer
 from copdns.server.udp import UdpServer
-from copdns.wire import CacheKey
 from tests.fakes import FakeUpstream
 from tests.forwarding import SIGNATURE, header, own, proxied
 from tests.fuzz.packets import queries, spoiled

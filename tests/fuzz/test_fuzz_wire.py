@@ -12,17 +12,11 @@ import dns.rrset
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from copdns.errors import WireError
-from copdns.message import read_response
-from copdns.names import from_wire, to_wire
-from copdns.records import QR
-from copdns.wire import (
-    error_reply,
-    read_query,
-    rewrite_response,
-    upstream_reply,
-    with_tcp_size,
-)
+from copdns.dns.message import read_response
+from copdns.dns.records import QR
+from copdns.dns.wire import error_reply, read_query, rewrite_response, upstream_reply, with_tcp_size
+from copdns.model.errors import WireError
+from copdns.model.names import from_wire, to_wire
 from tests.fuzz.packets import answers, names, queries, rrsets, spoiled
 from tests.home import Home
 from tests.household import asker

@@ -8,11 +8,8 @@ from random import Random
 from struct import pack
 from typing import Any
 
-from copdns.forwarded import NO_FORWARDERS, Forwarder, Forwarders
-from copdns.judge import RebindingGuard
-from copdns.live import Sightings
-from copdns.matchers import parse_matcher
-from copdns.model import (
+from copdns.dns.records import DO, RD
+from copdns.model.household import (
     Band,
     BlockMode,
     Contact,
@@ -23,13 +20,25 @@ from copdns.model import (
     NameRewrite,
     PrivacyMode,
     Profile,
-    Reason,
     SplitUpstream,
 )
-from copdns.names import to_wire
-from copdns.records import DO, RD
-from copdns.times import EVERY_DAY, Budget, Grant, Pause, Schedule, Slot, Subject, parse_subject
-from copdns.timing import NO_TIME_PLAN, Closure, TimePlan
+from copdns.model.matchers import parse_matcher
+from copdns.model.names import to_wire
+from copdns.model.times import (
+    EVERY_DAY,
+    Budget,
+    Grant,
+    Pause,
+    Schedule,
+    Slot,
+    Subject,
+    parse_subject,
+)
+from copdns.model.verdict import Reason
+from copdns.policy.judge import RebindingGuard
+from copdns.policy.snapshot import Sightings
+from copdns.server.forwarded import NO_FORWARDERS, Forwarder, Forwarders
+from copdns.time.plan import NO_TIME_PLAN, Closure, TimePlan
 from tests.fakes import FakeClock
 from tests.forwarding import own, proxied
 from tests.household import ADA, MIA, TOM

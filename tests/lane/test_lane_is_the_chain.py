@@ -14,7 +14,7 @@ from contextlib import ExitStack, closing
 import dns.exception
 import dns.message
 
-from copdns.model import Reason
+from copdns.model.verdict import Reason
 from tests.fakes import FakeClock
 from tests.household import NOW
 from tests.lane.chance import Chance

@@ -15,24 +15,25 @@ from ipaddress import ip_network
 from select import select
 from typing import Any, NamedTuple
 
-from copdns.answer import Resolver, SendReply
-from copdns.batch import Inbox, Outbox
-from copdns.cache import Cache
-from copdns.fastlane import PacketCache
-from copdns.forwarded import Forwarders
-from copdns.judge import RebindingGuard
+from copdns.dns.cache import Cache
+from copdns.dns.datagrams import Inbox, Outbox
+from copdns.dns.message import UpstreamResponse
+from copdns.dns.wire import UDP_SIZE, CacheKey
 from copdns.lists.catalogue import Catalogue
-from copdns.live import AnswerDefaults, Sightings, Snapshot
-from copdns.message import UpstreamResponse
-from copdns.metrics import Counters
-from copdns.model import Household, Requestor
-from copdns.moment import Moment
-from copdns.recent import RecentBlocks
-from copdns.record import Recorder
+from copdns.model.household import Household
+from copdns.model.verdict import AnswerDefaults, Requestor
+from copdns.policy.judge import RebindingGuard
+from copdns.policy.snapshot import Sightings, Snapshot
+from copdns.privacy.recent_blocks import RecentBlocks
+from copdns.server.answer import Resolver, SendReply
+from copdns.server.forwarded import Forwarders
+from copdns.server.lazy_free import LazyFreeQueue
+from copdns.server.metrics import Counters
+from copdns.server.packet_cache import PacketCache
+from copdns.server.recorder import Recorder
 from copdns.server.udp import UdpServer
-from copdns.timing import TimePlan
-from copdns.waste import LazyFreeQueue
-from copdns.wire import UDP_SIZE, CacheKey
+from copdns.time.moment import Moment
+from copdns.time.plan import TimePlan
 from tests.counting import Counting
 from tests.fakes import FakeClock, FakeLog, FakeUpstream
 from tests.household import live

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
+from copdns.dns.message import UpstreamResponse
+from copdns.dns.records import AXFR
+from copdns.dns.wire import CacheKey
 from copdns.lists.catalogue import Catalogue
-from copdns.message import UpstreamResponse
-from copdns.model import Contact, Device, Rule
-from copdns.records import AXFR
-from copdns.wire import CacheKey
+from copdns.model.household import Contact, Device, Rule
 from tests.fakes import FILTERED, NO_SUCH_NAME, SILENCE, FakeClock, Script, answer_of
 from tests.household import allow, block, library
 

@@ -10,8 +10,9 @@ from dataclasses import replace
 import dns.flags
 import dns.rdatatype
 
-from copdns.model import Action, BlockMode, Reason, Verdict
-from copdns.policy import Policy, decide, explain
+from copdns.model.household import BlockMode
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.policy.decide import Policy, decide, explain
 from tests.home import Home, Reply
 from tests.household import LISTENER
 

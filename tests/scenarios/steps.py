@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import Field
 
-from copdns.household import replaced
-from copdns.model import Action, Reason
-from copdns.names import normalize
-from copdns.policy import explain
-from copdns.records import AAAA, CNAME, HTTPS, PTR, A
+from copdns.dns.records import AAAA, CNAME, HTTPS, PTR, A
+from copdns.household.edits import replaced
+from copdns.model.names import normalize
+from copdns.model.verdict import Action, Reason
+from copdns.policy.decide import explain
 from tests.home import Home, Reply
 from tests.household import BO, GUEST
 from tests.scenarios import fits

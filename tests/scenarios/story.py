@@ -22,15 +22,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from copdns import yaml_text
-from copdns.household_file import parse
-from copdns.household_shape import Moment
-from copdns.judge import RebindingGuard
-from copdns.library import known_ids, load_library
+from copdns.household.file import parse
+from copdns.household.shape import Moment
+from copdns.list_files.load import known_ids, load_library
 from copdns.lists.catalogue import Catalogue
-from copdns.model import Contact, Household, Reason
-from copdns.times import Grant, Subject, parse_subject
-from copdns.timing import Closure, TimePlan
+from copdns.model import yaml_text
+from copdns.model.household import Contact, Household
+from copdns.model.times import Grant, Subject, parse_subject
+from copdns.model.verdict import Reason
+from copdns.policy.judge import RebindingGuard
+from copdns.time.plan import Closure, TimePlan
 from tests.fakes import FakeUpstream
 from tests.home import Home
 from tests.household import ADDRESSES, PEOPLE, library

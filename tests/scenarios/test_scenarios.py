@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from copdns.model import BlockMode, Reason
+from copdns.model.household import BlockMode
+from copdns.model.verdict import Reason
 from tests.scenarios.steps import play
 from tests.scenarios.story import FOLDER, Place, home, read
 

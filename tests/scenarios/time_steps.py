@@ -8,14 +8,14 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from copdns import household_times as times
-from copdns.days import zone_of
-from copdns.errors import HouseholdError
-from copdns.library import known_ids
-from copdns.preview import Closed, week, week_span
-from copdns.tickets import ticket_digest
-from copdns.times import Extra, parse_subject
-from copdns.today import build_today
+from copdns.accounts.tickets import ticket_digest
+from copdns.household import time_edits as times
+from copdns.list_files.load import known_ids
+from copdns.model.errors import HouseholdError
+from copdns.model.times import Extra, parse_subject
+from copdns.policy.today import build_today
+from copdns.time.days import zone_of
+from copdns.time.preview import Closed, week, week_span
 from tests.home import Home
 from tests.scenarios import fits
 from tests.scenarios.story import ScenarioShape, Step, duration, lists_of, moment

@@ -11,9 +11,9 @@ from functools import cache
 from random import Random
 from typing import NamedTuple
 
-from copdns.ledger import UsageLedger
 from copdns.lists.index import ListKind
-from copdns.minutes import NARROW, WIDE, Day, Minutes, UseCriteria
+from copdns.time.ledger import UsageLedger
+from copdns.time.minutes import NARROW, WIDE, Day, Minutes, UseCriteria
 from tests.household import library
 from tests.traces.devices import (
     BEACON,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from copdns.accounts import Account
-from copdns.roles import Actor, Role
-from copdns.store.accounts import Accounts
-from copdns.store.household import HouseholdStore
-from copdns.store.sessions import Sessions, Tokens, actor
-from copdns.store.thread import StoreThread
+from copdns.accounts.account import Account
+from copdns.accounts.roles import Actor, Role
+from copdns.store.household_db.accounts import Accounts
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.sessions import Sessions, Tokens, actor
+from copdns.store.household_db.thread import StoreThread
 
 NOW = 1_800_000_000
 DAY = 86_400

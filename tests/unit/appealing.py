@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from copdns.appeal import (
+from copdns.appeals.appeal import (
     AppealKind,
     AppealMotive,
     AppealRequest,
@@ -15,14 +15,15 @@ from copdns.appeal import (
     WantedLength,
     contest,
 )
-from copdns.appeal_opening import ApprovalTerms, Decision
-from copdns.days import budget_day, zone_of
-from copdns.household_check import KnownIds
+from copdns.appeals.opening import ApprovalTerms, Decision
+from copdns.appeals.review import DecisionReason
+from copdns.household.check import KnownIds
 from copdns.lists.catalogue import Catalogue
-from copdns.matchers import parse_matcher
-from copdns.model import Action, Household, Reason, Rule, RuleAction, Verdict
-from copdns.review import DecisionReason
-from copdns.times import Budget, Schedule, Slot, Topic, TopicKind
+from copdns.model.household import Household, Rule, RuleAction
+from copdns.model.matchers import parse_matcher
+from copdns.model.times import Budget, Schedule, Slot, Topic, TopicKind
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.time.days import budget_day, zone_of
 from tests.household import MIA, NOW, TOM, family, library
 
 AT = int(NOW)

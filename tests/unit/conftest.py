@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from copdns.model import Household
-from copdns.store.household import HouseholdStore
-from copdns.store.thread import StoreThread
+from copdns.model.household import Household
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.thread import StoreThread
 from tests.household import family
 from tests.unit.accounts import NOW, House
 from tests.unit.upstreams import Asker, Make

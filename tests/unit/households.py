@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import yaml
 from hypothesis import strategies as st
 
-from copdns.household_check import KnownIds
-from copdns.matchers import Match, Matcher
-from copdns.model import (
+from copdns.household.check import KnownIds
+from copdns.household.presets import Preset, preset
+from copdns.model.household import (
     Band,
     BandChange,
     BlockMode,
@@ -31,8 +31,8 @@ from copdns.model import (
     RuleAction,
     SplitUpstream,
 )
-from copdns.presets import Preset, preset
-from copdns.times import (
+from copdns.model.matchers import Match, Matcher
+from copdns.model.times import (
     DAY_WORDS,
     Bonus,
     Budget,

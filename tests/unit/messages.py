@@ -9,8 +9,8 @@ import dns.flags
 import dns.message
 import dns.rrset
 
-from copdns.names import to_wire
-from copdns.records import IN, RD, A
+from copdns.dns.records import IN, RD, A
+from copdns.model.names import to_wire
 
 ID = b"\xc0\xde"
 

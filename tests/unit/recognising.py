@@ -6,9 +6,9 @@ import asyncio
 
 import dns.message
 
-from copdns.answer import Resolver
-from copdns.model import Device, Household
-from copdns.recognition import Recognition
+from copdns.model.household import Device, Household
+from copdns.server.answer import Resolver
+from copdns.server.recognition import Recognition
 from tests.home import Home
 from tests.household import MIA, asker, block, family
 from tests.unit.kernel import Kernel

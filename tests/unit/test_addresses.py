@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from copdns.addresses import (
+from copdns.model.addresses import (
     KnownBy,
     UpstreamAddress,
     device_address,

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.door import child_page_url, desk_url
-from copdns.live import build_snapshot
-from copdns.told import status_answer
+from copdns.model.hosts import child_page_url, desk_url
+from copdns.policy.snapshot import build_snapshot
+from copdns.server.status_names import status_answer
 from tests.household import DEFAULTS, NOW, asker, block, family, library
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.ahead import ClosureWarning, UpcomingClosure, WarningState, due_warnings
-from copdns.model import Reason
+from copdns.model.verdict import Reason
+from copdns.time.closing_soon import ClosureWarning, UpcomingClosure, WarningState, due_warnings
 
 NINE = 1_795_636_800.0
 MINUTE = 60.0

@@ -11,10 +11,11 @@ import dns.name
 import dns.rcode
 import pytest
 
-from copdns.answer import MAX_MEMO_ENTRIES, MAX_WAITERS
-from copdns.matchers import Matcher
-from copdns.model import LocalName, NameRewrite, Profile, Reason, SplitUpstream
-from copdns.timing import Closure, TimePlan
+from copdns.model.household import LocalName, NameRewrite, Profile, SplitUpstream
+from copdns.model.matchers import Matcher
+from copdns.model.verdict import Reason
+from copdns.server.answer import MAX_MEMO_ENTRIES, MAX_WAITERS
+from copdns.time.plan import Closure, TimePlan
 from tests.fakes import FILTERED, NO_SUCH_NAME, SILENCE, FakeUpstream, Script
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, allow, asker, block, family, library

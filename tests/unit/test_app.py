@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from copdns.addresses import UpstreamAddress
-from copdns.app import App
+from copdns.app.app import App
 from copdns.config import DnsSettings, Settings, SourceSettings, UpstreamSettings, WebSettings
-from copdns.errors import StoreError
-from copdns.household import add_rule
-from copdns.household_check import KnownIds
-from copdns.model import Household, RuleAction
-from copdns.store.household import HouseholdStore
+from copdns.household.check import KnownIds
+from copdns.household.edits import add_rule
+from copdns.model.addresses import UpstreamAddress
+from copdns.model.errors import StoreError
+from copdns.model.household import Household, RuleAction
+from copdns.store.household_db.household import HouseholdStore
 from tests.running import free_port
 
 

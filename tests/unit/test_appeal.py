@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns import appeal_life as life
-from copdns.appeal import (
+from copdns.appeals import life
+from copdns.appeals.appeal import (
     ANSWERED,
     MOST_WORDS,
     Appeal,
@@ -21,10 +21,10 @@ from copdns.appeal import (
     clean_text,
     contest,
 )
-from copdns.appeal_life import DAY, HOUR, MOST_A_DAY, MOST_OPEN, Filed
-from copdns.errors import AppealError, AppealLimitError
-from copdns.model import Action, Reason, Verdict
-from copdns.review import DecisionReason
+from copdns.appeals.life import DAY, HOUR, MOST_A_DAY, MOST_OPEN, Filed
+from copdns.appeals.review import DecisionReason
+from copdns.model.errors import AppealError, AppealLimitError
+from copdns.model.verdict import Action, Reason, Verdict
 from tests.unit.appealing import ADA, AT, TODAY, ask
 
 SECOND = Decider("reviewer", "Reviewer", "second")

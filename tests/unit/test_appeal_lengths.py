@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.appeal import (
+from copdns.appeals.appeal import (
     REASONS,
     AppealKind,
     AppealMotive,
@@ -15,11 +15,11 @@ from copdns.appeal import (
     ContestedVerdict,
     WantedLength,
 )
-from copdns.appeal_lengths import because, lengths, read_length, usual
-from copdns.appeal_opening import Opening
-from copdns.errors import AppealError
-from copdns.model import Action, Reason
-from copdns.review import DecisionReason
+from copdns.appeals.lengths import because, lengths, read_length, usual
+from copdns.appeals.opening import Opening
+from copdns.appeals.review import DecisionReason
+from copdns.model.errors import AppealError
+from copdns.model.verdict import Action, Reason
 
 CONTENT, TIME = Opening(content=True), Opening(time=True)
 

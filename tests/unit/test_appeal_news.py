@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from copdns import appeal_life as life
-from copdns.appeal import Appeal, AppealAnswer, AppealState, Decider
-from copdns.appeal_life import DAY, HOUR
-from copdns.appeal_news import mark, news
-from copdns.happened import AppealEvent, EventKind
-from copdns.review import DecisionReason
+from copdns.appeals import life
+from copdns.appeals.appeal import Appeal, AppealAnswer, AppealState, Decider
+from copdns.appeals.life import DAY, HOUR
+from copdns.appeals.news import mark, news
+from copdns.appeals.review import DecisionReason
+from copdns.model.events import AppealEvent, EventKind
 from tests.unit.appealing import ADA, AT, ask
 
 NEW = Appeal("a1", ask("private.example"), AT, AT)

@@ -9,9 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.appeal import Appeal, AppealKind, AppealRequest, AppealState, WantedLength, contest
-from copdns.appeal_life import DAY, HOUR
-from copdns.appeal_opening import (
+from copdns.appeals.appeal import (
+    Appeal,
+    AppealKind,
+    AppealRequest,
+    AppealState,
+    WantedLength,
+    contest,
+)
+from copdns.appeals.life import DAY, HOUR
+from copdns.appeals.opening import (
     ApprovalResult,
     ApprovalTerms,
     carry_out,
@@ -20,12 +27,13 @@ from copdns.appeal_opening import (
     opening,
     service_of,
 )
-from copdns.errors import AppealError
-from copdns.matchers import Match, Matcher, parse_matcher
-from copdns.model import Action, Default, Household, Reason, Rule, RuleAction, Verdict
-from copdns.policy import decide
-from copdns.records import A
-from copdns.times import Extra, Pause
+from copdns.dns.records import A
+from copdns.model.errors import AppealError
+from copdns.model.household import Default, Household, Rule, RuleAction
+from copdns.model.matchers import Match, Matcher, parse_matcher
+from copdns.model.times import Extra, Pause
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.policy.decide import decide
 from tests.household import NOW, live
 from tests.unit.appealing import (
     ADA,

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import Appeal, AppealKind, AppealRequest, ContestedVerdict
-from copdns.appeal_source import block_source, rule_behind
+from copdns.appeals.appeal import Appeal, AppealKind, AppealRequest, ContestedVerdict
+from copdns.appeals.source import block_source, rule_behind
 from copdns.lists.download import CopyState
 from copdns.lists.index import Entry, ListInfo, ListKind
-from copdns.matchers import Match
-from copdns.model import Action, Reason
+from copdns.model.matchers import Match
+from copdns.model.verdict import Action, Reason
 from tests.household import MIA, TOM, block, family
 
 ASKED = 1000

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import Appeal, AppealAnswer, AppealKind, AppealState, WantedLength
-from copdns.appeal_life import add_answer, add_disagreement, mark_seen, withdraw
-from copdns.appeal_opening import Decision, carry_out, open_provisionally
-from copdns.appeal_words import FOLLOWS, STANDS, StatusText, appeal_status
-from copdns.household import remove_rule
-from copdns.household_times import end_grant
-from copdns.levels import Level
-from copdns.model import Household
-from copdns.phrases import placeholders
-from copdns.review import DecisionReason
+from copdns.appeals.appeal import Appeal, AppealAnswer, AppealKind, AppealState, WantedLength
+from copdns.appeals.life import add_answer, add_disagreement, mark_seen, withdraw
+from copdns.appeals.opening import Decision, carry_out, open_provisionally
+from copdns.appeals.review import DecisionReason
+from copdns.household.edits import remove_rule
+from copdns.household.time_edits import end_grant
+from copdns.model.household import Household
+from copdns.words.appeals import FOLLOWS, STANDS, StatusText, appeal_status
+from copdns.words.levels import Level
+from copdns.words.phrases import placeholders
 from tests.reading import average, longest
 from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, TODAY, ask, home, yes
 

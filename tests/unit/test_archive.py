@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from copdns import archive
-from copdns.archive import ABOUT, FORMAT, pack, unpack
-from copdns.errors import BackupError
+from copdns.model.errors import BackupError
+from copdns.store import archive
+from copdns.store.archive import ABOUT, FORMAT, pack, unpack
 
 HOUSE = b"a household" * 1000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.attempts import WITHIN, WRONG, WrongCode, refused_until
+from copdns.accounts.attempts import WITHIN, WRONG, WrongCode, refused_until
 
 NOW = 1_774_800_000
 

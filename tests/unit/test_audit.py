@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.errors import ListError
-from copdns.lists.audit import Labelled, Share, audit, lists_of, read_table
+from copdns.list_files.audit import Labelled, Share, audit, lists_of, read_table
 from copdns.lists.index import DictIndex, ListInfo, ListKind
-from copdns.matchers import Match, Matcher
-from copdns.model import Band, Contact, Profile, Rule, RuleAction
-from copdns.policy import HouseholdContext, build_policy
+from copdns.model.errors import ListError
+from copdns.model.household import Band, Contact, Profile, Rule, RuleAction
+from copdns.model.matchers import Match, Matcher
+from copdns.policy.decide import HouseholdContext, build_policy
 
 CITIZENS = "#list\tcategory_code\thost\turl\nbr\tNEWS\tnews.example\thttp://elsewhere.example/\n"
 

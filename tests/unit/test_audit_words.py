@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from copdns.audit_words import line
-from copdns.phrases import END_ISOLATE, ISOLATE, phrases
+from copdns.words.audit import line
+from copdns.words.phrases import END_ISOLATE, ISOLATE, phrases
 
 ROOT = Path(__file__).parents[2]
 # They write no lines of a page's, or none of their own.
@@ -18,7 +18,12 @@ OF_SEVERAL_FORMS = {
     *("account x x", "x: x", "device x changedx", "x pausedx x", "x may have x x"),
     *("x x added for x", "x x changed", "x x removed"),
 }
-ELSEWHERE = ("copdns/cli/", "copdns/web/api/", "copdns/store/notes.py", "copdns/copies.py")
+ELSEWHERE = (
+    "copdns/cli/",
+    "copdns/web/api/",
+    "copdns/store/household_db/notes.py",
+    "copdns/list_files/copies.py",
+)
 
 
 def said(what: str, language: str = "en") -> str:

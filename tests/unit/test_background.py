@@ -7,9 +7,9 @@ from collections.abc import Generator
 
 import pytest
 
-from copdns.background import free_gradually, in_slices, repeat, run_logged
-from copdns.errors import StoreError
-from copdns.waste import LazyFreeQueue
+from copdns.app.background import free_gradually, in_slices, repeat, run_logged
+from copdns.model.errors import StoreError
+from copdns.server.lazy_free import LazyFreeQueue
 
 
 async def test_a_bug_beside_the_answering_is_told_and_does_not_end_it(

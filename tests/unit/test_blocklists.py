@@ -18,16 +18,16 @@ import pytest
 import yaml
 from publicsuffixlist import PublicSuffixList
 
-from copdns import yaml_text
+from copdns.list_files.resources import folder
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.drafts import library
 from copdns.lists.index import ListKind
 from copdns.lists.parse import SkipReason
 from copdns.lists.shapes import BeaconsShape, ServicesShape, Shape
-from copdns.matchers import Match, Matcher, parse_matcher
-from copdns.model import Contact
-from copdns.names import suffixes
-from copdns.resources import folder
+from copdns.model import yaml_text
+from copdns.model.household import Contact
+from copdns.model.matchers import Match, Matcher, parse_matcher
+from copdns.model.names import suffixes
 
 AShape = TypeVar("AShape", bound=Shape)
 

@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from copdns.budget import (
+from copdns.model.household import Household, PrivacyMode
+from copdns.model.times import USUAL_WEEK, Bonus, Budget, Calendar, DayType, Extra
+from copdns.time.budget import (
     EARLY,
     GRID,
     PLENTY,
@@ -19,9 +21,7 @@ from copdns.budget import (
     minutes_of_day,
     split_budgets,
 )
-from copdns.minutes import MOST_ADDED, Minutes
-from copdns.model import Household, PrivacyMode
-from copdns.times import USUAL_WEEK, Bonus, Budget, Calendar, DayType, Extra
+from copdns.time.minutes import MOST_ADDED, Minutes
 from tests.household import MIA, family
 
 SUNDAY = date(2026, 3, 29)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.cache import Cache, CacheEntry
-from copdns.message import MAX_TTL, UpstreamResponse, read_response
-from copdns.records import AAAA, DO, A
-from copdns.wire import CacheKey, read_query, upstream_reply
+from copdns.dns.cache import Cache, CacheEntry
+from copdns.dns.message import MAX_TTL, UpstreamResponse, read_response
+from copdns.dns.records import AAAA, DO, A
+from copdns.dns.wire import CacheKey, read_query, upstream_reply
 from tests.unit.messages import parsed, query, reply_to
 
 WWW = CacheKey("www.example", A, do=False, cd=False)

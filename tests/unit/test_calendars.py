@@ -6,9 +6,9 @@ from datetime import date
 
 import pytest
 
-from copdns.calendars import MOST, read_calendar
-from copdns.errors import CalendarError
-from copdns.whole_days import Dates
+from copdns.model.errors import CalendarError
+from copdns.time.whole_days import Dates
+from copdns.web.calendars import MOST, read_calendar
 
 TODAY = date(2026, 3, 29)
 ICS = (

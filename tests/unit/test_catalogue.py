@@ -4,17 +4,18 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.errors import ConfigError, ListError
 from copdns.lists.catalogue import Catalogue, Category
 from copdns.lists.drafts import library
 from copdns.lists.index import ListKind
 from copdns.lists.parse import SkipReason
-from copdns.lists.shelf import ListStatus
+from copdns.lists.small_index import ListStatus
 from copdns.lists.source import ListSource
-from copdns.live import build_context
-from copdns.matchers import Match, Matcher
-from copdns.model import Contact, Reason
-from copdns.policy import build_policy, decide
+from copdns.model.errors import ConfigError, ListError
+from copdns.model.household import Contact
+from copdns.model.matchers import Match, Matcher
+from copdns.model.verdict import Reason
+from copdns.policy.decide import build_policy, decide
+from copdns.policy.snapshot import build_context
 from tests.household import DEFAULTS, MIA, family
 
 FILES = {

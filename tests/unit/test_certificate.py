@@ -11,7 +11,8 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
-from copdns.certificate import (
+from copdns.model.errors import CertificateError
+from copdns.web.certificate import (
     DAY,
     FILE,
     LASTS,
@@ -22,7 +23,6 @@ from copdns.certificate import (
     names_of,
     pem,
 )
-from copdns.errors import CertificateError
 
 NOW = 1_800_000_000
 NAMES = ("copdns.home.arpa", "localhost", "127.0.0.1", "::1", "192.0.2.1")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.changed import TOGETHER, TOLD_FOR, About, all_changes_for, changes_for
-from copdns.store.notes import Change
+from copdns.privacy.changes import TOGETHER, TOLD_FOR, About, all_changes_for, changes_for
+from copdns.store.household_db.notes import Change
 from tests.household import MIA, NOW
 
 

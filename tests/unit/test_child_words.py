@@ -8,7 +8,12 @@ from itertools import product
 
 import pytest
 
-from copdns.child_words import (
+from copdns.list_files.load import bundled_text
+from copdns.lists.drafts import library
+from copdns.model.household import Band
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.web.languages import spoken
+from copdns.words.child import (
     CATEGORIES,
     REASONS,
     about_category,
@@ -20,12 +25,8 @@ from copdns.child_words import (
     what_next,
     why,
 )
-from copdns.languages import spoken
-from copdns.levels import Level, level_of
-from copdns.library import bundled_text
-from copdns.lists.drafts import library
-from copdns.model import Action, Band, Reason, Verdict
-from copdns.phrases import LANGUAGES, PSEUDO, placeholders
+from copdns.words.levels import Level, level_of
+from copdns.words.phrases import LANGUAGES, PSEUDO, placeholders
 from tests.reading import average, longest
 
 BLOCK = Verdict(Action.BLOCK, Reason.CATEGORY, 13)

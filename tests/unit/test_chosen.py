@@ -8,9 +8,7 @@ from typing import Any
 import pytest
 
 from copdns.config import OwnSource, SourceSettings
-from copdns.library import bundled_text
-from copdns.lists.catalogue import files
-from copdns.lists.chosen import (
+from copdns.list_files.choose import (
     AvailableLists,
     Chosen,
     choose,
@@ -19,10 +17,12 @@ from copdns.lists.chosen import (
     needed_by,
     offer,
 )
+from copdns.list_files.load import bundled_text
+from copdns.lists.catalogue import files
 from copdns.lists.parse import ListFormat
 from copdns.lists.source import Source
-from copdns.matchers import Match
-from copdns.model import Contact, Household
+from copdns.model.household import Contact, Household
+from copdns.model.matchers import Match
 from tests.household import ADA, MIA, family, library
 
 PLAIN = Source(

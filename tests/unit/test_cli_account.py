@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from copdns.accounts import Credentials
-from copdns.logins import CODE
-from copdns.passwords import verify_password
-from copdns.store.accounts import Accounts
-from copdns.store.looks import Notices
-from copdns.store.thread import StoreThread
-from copdns.tickets import code_digest
+from copdns.accounts.account import Credentials
+from copdns.accounts.codes import CODE
+from copdns.accounts.passwords import verify_password
+from copdns.accounts.tickets import code_digest
+from copdns.store.household_db.accounts import Accounts
+from copdns.store.household_db.looks import Notices
+from copdns.store.household_db.thread import StoreThread
 from tests.unit.calling import Home
 
 GOOD = "two owls on a roof"

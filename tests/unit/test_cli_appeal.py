@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from copdns.appeal import Appeal, AppealKind, AppealRequest, contest
-from copdns.model import Action, Reason, Verdict
-from copdns.store.appeals import AppealStore
-from copdns.store.household import HouseholdStore
+from copdns.appeals.appeal import Appeal, AppealKind, AppealRequest, contest
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.household import HouseholdStore
 from tests.unit.appealing import ask
 from tests.unit.calling import Home
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns import audited
+from copdns.list_files import audit_results
 from tests.unit.calling import Home
 
 TABLE = """\
@@ -62,10 +62,10 @@ def test_what_should_not_be_blocked_is_kept_as_numbers_where_somebody_wants_that
     home: Home,
 ) -> None:
     audit(home, "--wanted", "GAME")
-    assert not [*home.folder.rglob(audited.FILE)]
+    assert not [*home.folder.rglob(audit_results.FILE)]
     audit(home, "--wanted", "GAME", "--keep")
-    (file,) = home.folder.rglob(audited.FILE)
-    found = audited.load_results(file.parent)
+    (file,) = home.folder.rglob(audit_results.FILE)
+    found = audit_results.load_results(file.parent)
     assert found is not None
     assert found.percent("no-such-list") is None
     assert found.percent("rules") == 100 * found.blocked["rules"] / found.names

@@ -15,17 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from copdns.accounts import ViewedPart
-from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
-from copdns.keep import CountKey, LogRow
-from copdns.model import Action, Reason
-from copdns.roles import Actor, Role
-from copdns.store.appeals import AppealStore
-from copdns.store.household import HouseholdStore
-from copdns.store.looks import Looks
-from copdns.store.querylog import QueryLog
-from copdns.store.sole import sole_server
-from copdns.store.thread import StoreThread
+from copdns.accounts.account import ViewedPart
+from copdns.accounts.roles import Actor, Role
+from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
+from copdns.model.verdict import Action, Reason
+from copdns.privacy.retention import CountKey, LogRow
+from copdns.store.folder_lock import sole_server
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.looks import Looks
+from copdns.store.household_db.thread import StoreThread
+from copdns.store.log_db.querylog import QueryLog
 from tests.unit.calling import Home
 
 DAY = 86_400
@@ -330,7 +330,7 @@ def test_a_backup_made_while_somebody_writes_is_of_one_moment(home: Home, file: 
 
 def changed(file: Path, tmp_path: Path, *statements: str) -> Path:
     """Return a backup whose household was edited by hand, and which is whole otherwise."""
-    from copdns.archive import pack, unpack
+    from copdns.store.archive import pack, unpack
 
     folder = tmp_path / f"edited{len(os.listdir(tmp_path))}"
     folder.mkdir()

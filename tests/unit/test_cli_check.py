@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from copdns.accounts import GuestKind
+from copdns.accounts.account import GuestKind
 from copdns.config import load
-from copdns.household_file import parse
-from copdns.library import known_ids, load_library
-from copdns.live import AnswerDefaults, build_snapshot
-from copdns.model import Requestor
-from copdns.policy import decide
-from copdns.store.thread import StoreThread
-from copdns.store.usage import note_wrong_clock, save_clock
-from copdns.store.whose import Guests
+from copdns.household.file import parse
+from copdns.list_files.load import known_ids, load_library
+from copdns.model.verdict import AnswerDefaults, Requestor
+from copdns.policy.decide import decide
+from copdns.policy.snapshot import build_snapshot
+from copdns.store.household_db.pairings import Guests
+from copdns.store.household_db.thread import StoreThread
+from copdns.store.log_db.usage import note_wrong_clock, save_clock
 from tests.unit.calling import FAMILY, Home
 
 

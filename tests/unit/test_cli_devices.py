@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from copdns.cli import check, doctor_devices
-from copdns.crowd import ALIKE
-from copdns.store.visitors import save_visitors
-from copdns.visitors import UnknownDevice
+from copdns.cli.commands import check
+from copdns.cli.doctor import devices
+from copdns.network.same_client import ALIKE
+from copdns.network.unknown_devices import UnknownDevice
+from copdns.store.log_db.unknown_devices import save_visitors
 from tests.unit.calling import Home
 
 CARD, STRANGE = "02:00:00:00:00:08", "02:00:00:00:00:99"
@@ -50,7 +51,7 @@ def sees(table: Mapping[str, str] | OSError, monkeypatch: pytest.MonkeyPatch) ->
             raise table
         return table
 
-    for module in (check, doctor_devices):
+    for module in (check, devices):
         monkeypatch.setattr(module, "read_once", read_once)
 
 

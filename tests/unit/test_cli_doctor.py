@@ -21,16 +21,16 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from copdns.addresses import UpstreamAddress
-from copdns.cli import doctor_household, doctor_machine, probe
-from copdns.cli.doctor_upstreams import protected_sample
-from copdns.errors import UpstreamError, UpstreamTimeoutError
-from copdns.keep import CountKey
-from copdns.setup import Progress, State
-from copdns.store.querylog import QueryLog
-from copdns.store.setup import Setups
-from copdns.store.thread import StoreThread
-from copdns.store.usage import save_clock
+from copdns.cli.doctor import household, machine, probe
+from copdns.cli.doctor.upstreams import protected_sample
+from copdns.model.addresses import UpstreamAddress
+from copdns.model.errors import UpstreamError, UpstreamTimeoutError
+from copdns.network.setup_steps import Progress, State
+from copdns.privacy.retention import CountKey
+from copdns.store.household_db.setup import Setups
+from copdns.store.household_db.thread import StoreThread
+from copdns.store.log_db.querylog import QueryLog
+from copdns.store.log_db.usage import save_clock
 from tests.running import free_port
 from tests.unit.calling import Home
 
@@ -238,7 +238,7 @@ def test_the_upstream_of_a_split_domain_is_asked_too(home: Home) -> None:
 def test_without_any_upstream_it_is_said_what_still_works(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("copdns.cli.doctor_upstreams.system_resolvers", lambda _own, _port: ())
+    monkeypatch.setattr("copdns.cli.doctor.upstreams.system_resolvers", lambda _own, _port: ())
     set_up(home, "system")
     assert found(home, "upstreams") == [
         ("fail", "there is none, so that only blocked and own names are answered")
@@ -275,7 +275,7 @@ def test_a_running_copdns_knows_itself(home: Home) -> None:
 def test_the_port_of_the_desk_that_another_program_has_is_a_failure(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor_machine, "PATIENCE", 0.1)
+    monkeypatch.setattr(machine, "PATIENCE", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as other, resolver() as upstream:
         port = other.getsockname()[1]
         web = {"listen": ["127.0.0.1"], "port": free_port(), "tls_port": port}
@@ -290,7 +290,7 @@ def test_a_copdns_that_runs_without_https_is_told(
     with resolver() as upstream:
         web = {"listen": ["127.0.0.1"], "port": free_port(), "tls_port": free_port()}
         set_up(home, upstream.address, web=web)
-        monkeypatch.setattr(doctor_machine, "_is_healthy", lambda _address, port: port != 443)
+        monkeypatch.setattr(machine, "_is_healthy", lambda _address, port: port != 443)
         *_, (status, text) = found(home, "ports")
     assert (status, "without HTTPS" in text) == ("fail", True)
 
@@ -304,7 +304,7 @@ def test_a_door_that_no_browser_finds_by_itself_is_told(
     def trouble(_address: str, port: int, *, udp: bool) -> int | None:
         return errno.EADDRINUSE if taken and port == 80 else None
 
-    monkeypatch.setattr(doctor_machine, "_trouble", trouble)
+    monkeypatch.setattr(machine, "_trouble", trouble)
     with resolver() as upstream:
         set_up(home, upstream.address, web={"listen": ["192.0.2.9"], "port": 8053, "tls_port": 0})
         *_, (status, text) = found(home, "ports")
@@ -390,7 +390,7 @@ def test_a_full_disk_is_told(
         def __init__(self) -> None:
             self.free = free << 20
 
-    monkeypatch.setattr(doctor_machine.shutil, "disk_usage", lambda _folder: Usage())
+    monkeypatch.setattr(machine.shutil, "disk_usage", lambda _folder: Usage())
     with resolver() as upstream:
         set_up(home, upstream.address)
         assert found(home, "disk") == [(status, f"{free} MiB are free on the disk of {home.data}")]
@@ -437,7 +437,7 @@ def test_a_household_without_devices_is_told_what_that_means(home: Home) -> None
 
 
 def test_all_devices_alike_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_household, "in_container", lambda: False)
+    monkeypatch.setattr(household, "in_container", lambda: False)
     home.ok("household", "set", "--name", "Ours")
     log = QueryLog(home.data)
     for _ in range(300):
@@ -451,7 +451,7 @@ def test_all_devices_alike_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_container_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_household, "in_container", lambda: True)
+    monkeypatch.setattr(household, "in_container", lambda: True)
     with resolver() as upstream:
         set_up(home, upstream.address)
         assert "in a container" in found(home, "devices")[-1][1]

@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from copdns.household_times import pause
-from copdns.model import Household
-from copdns.store.household import FILE, HouseholdStore
+from copdns.household.time_edits import pause
+from copdns.model.household import Household
+from copdns.store.household_db.household import FILE, HouseholdStore
 from tests.unit.calling import FAMILY, Home
 
 

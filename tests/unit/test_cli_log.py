@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
-from copdns.cli import log as log_module
-from copdns.keep import CountKey, LogRow
-from copdns.model import Action, Reason
-from copdns.store.appeals import AppealStore
-from copdns.store.household import HouseholdStore
-from copdns.store.querylog import QueryLog
+from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
+from copdns.cli.commands import log as log_module
+from copdns.model.verdict import Action, Reason
+from copdns.privacy.retention import CountKey, LogRow
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.log_db.querylog import QueryLog
 from tests.unit.calling import Home
 
 NOW = int(time.time())

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from copdns.accounts import AccessRecord, ViewedPart
-from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
+from copdns.accounts.account import AccessRecord, ViewedPart
+from copdns.accounts.roles import Role
+from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.cli import home as cli_home
-from copdns.cli import log as log_module
-from copdns.model import Action, Reason
-from copdns.roles import Role
-from copdns.store.appeals import AppealStore
-from copdns.store.household import HouseholdStore
-from copdns.store.looks import Looks
-from copdns.store.thread import StoreThread
+from copdns.cli.commands import log as log_module
+from copdns.model.verdict import Action, Reason
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.looks import Looks
+from copdns.store.household_db.thread import StoreThread
 from tests.unit.calling import Home
 
 

@@ -8,16 +8,16 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given, settings
 
-from copdns.addresses import UpstreamAddress
 from copdns.as_json.plain import plain, utc
 from copdns.cli import output
 from copdns.cli.changes import differences
 from copdns.cli.output import counted
 from copdns.cli.time_words import ticket_text
-from copdns.matchers import Matcher
-from copdns.model import Band, BandChange, FullLog, Household, OwnService
-from copdns.qtypes import qtype_name, qtype_number
-from copdns.times import (
+from copdns.dns.qtypes import qtype_name, qtype_number
+from copdns.model.addresses import UpstreamAddress
+from copdns.model.household import Band, BandChange, FullLog, Household, OwnService
+from copdns.model.matchers import Matcher
+from copdns.model.times import (
     Bonus,
     Budget,
     Calendar,

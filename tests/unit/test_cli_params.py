@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.cli.budget import minutes_by_day
+from copdns.cli.commands.budget import minutes_by_day
 from copdns.cli.params import duration, ending, minutes_of_a_day, moment, note, some_time
 
 PARIS = "Europe/Paris"

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from copdns.model import Band
-from copdns.store.household import HouseholdStore
-from copdns.store.proposals import Proposal, Proposals
-from copdns.store.thread import StoreThread
+from copdns.model.household import Band
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.proposals import Proposal, Proposals
+from copdns.store.household_db.thread import StoreThread
 from tests.unit.calling import Home
 
 

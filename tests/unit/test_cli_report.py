@@ -10,15 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from copdns.accounts import ViewedPart
-from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
-from copdns.keep import CountKey, LogRow
-from copdns.model import Action, Reason
-from copdns.store.appeals import AppealStore
-from copdns.store.household import HouseholdStore
-from copdns.store.looks import Looks
-from copdns.store.querylog import QueryLog
-from copdns.store.thread import StoreThread
+from copdns.accounts.account import ViewedPart
+from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
+from copdns.model.verdict import Action, Reason
+from copdns.privacy.retention import CountKey, LogRow
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.looks import Looks
+from copdns.store.household_db.thread import StoreThread
+from copdns.store.log_db.querylog import QueryLog
 from tests.unit.calling import Home
 
 NOW = int(time.time())

@@ -18,8 +18,8 @@ from click.testing import CliRunner
 from copdns import __version__
 from copdns.cli import main
 from copdns.cli.base import Options
-from copdns.cli.events import to_stderr
-from copdns.errors import ConfigError
+from copdns.cli.commands.events import to_stderr
+from copdns.model.errors import ConfigError
 
 
 def test_the_version_is_told() -> None:

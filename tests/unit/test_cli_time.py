@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from copdns.minutes import Minutes, Usage
-from copdns.store.usage import UsageStore
-from copdns.tickets import ticket_digest
+from copdns.accounts.tickets import ticket_digest
+from copdns.store.log_db.usage import UsageStore
+from copdns.time.minutes import Minutes, Usage
 from tests.unit.calling import Home
 
 NOON = 1_795_518_000  # Tuesday 2026-11-24, twelve o'clock in Paris

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from copdns.cli.base import Options
+from copdns.cli.commands.check_week import Asking, walk, week_of
 from copdns.cli.home import Home as Opened
-from copdns.cli.week import Asking, walk, week_of
-from copdns.minutes import Minutes, Usage
-from copdns.policy import decide
-from copdns.store.usage import UsageStore
+from copdns.policy.decide import decide
+from copdns.store.log_db.usage import UsageStore
+from copdns.time.minutes import Minutes, Usage
 from tests.unit.calling import Home
 
 NOON = 1_795_518_000  # Tuesday 2026-11-24, twelve o'clock in Paris

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.clock import MAX_BEHIND, TRUST_AGAIN_AFTER, Clock, LastSeen
+from copdns.time.clock import MAX_BEHIND, TRUST_AGAIN_AFTER, Clock, LastSeen
 
 SEEN = 1_774_800_000.0  # when an earlier run looked last
 

@@ -7,14 +7,15 @@ from math import inf
 
 import pytest
 
-from copdns.budget import RemainingBudget
-from copdns.closed import weekday_and_time
-from copdns.minutes import MOST_ADDED
-from copdns.model import BlockMode, Reason, Verdict
-from copdns.policy import Policy, decide
-from copdns.records import A
-from copdns.times import Grant, parse_subject
-from copdns.timing import Closure, Homework, TimePlan
+from copdns.dns.records import A
+from copdns.model.household import BlockMode
+from copdns.model.times import Grant, parse_subject
+from copdns.model.verdict import Reason, Verdict
+from copdns.policy.decide import Policy, decide
+from copdns.policy.time_steps import weekday_and_time
+from copdns.time.budget import RemainingBudget
+from copdns.time.minutes import MOST_ADDED
+from copdns.time.plan import Closure, Homework, TimePlan
 from tests.household import MIA, NOW, policy
 
 CLOSES = {"paused": Reason.PAUSED, "schedule": Reason.SCHEDULE, "budget": Reason.BUDGET}
@@ -119,7 +120,7 @@ def test_help_is_open_and_an_encyclopedia_is_not(reason: str) -> None:
 @pytest.mark.parametrize("reason", CLOSES)
 def test_what_is_always_open_stays_open(reason: str) -> None:
     policy = made(
-        closure(reason), always=(parse_subject("music.example"), parse_subject("service:tube"))
+        closure(reason), always_open=(parse_subject("music.example"), parse_subject("service:tube"))
     )
     assert not verdict(policy, "x.music.example").blocks
     assert not verdict(policy, "tube.example").blocks
@@ -177,7 +178,7 @@ def test_what_stands_behind_the_step_that_decided_does_not_count() -> None:
 def test_a_budget_is_open_as_long_as_it_surely_lasts_and_no_longer_than_its_day() -> None:
     def until(minutes: int, end: float, now: float = NOW) -> float | None:
         return verdict(
-            made(left=(RemainingBudget("films", (), minutes, end),)), now=now
+            made(remaining=(RemainingBudget("films", (), minutes, end),)), now=now
         ).valid_until
 
     assert until(1, NOW + HOUR) == NOW + 60

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from copdns.codes import appeal_code, ticket_code
+from copdns.accounts.codes import appeal_code, ticket_code
 
 CODES = pytest.mark.parametrize("code", [appeal_code, ticket_code])
 

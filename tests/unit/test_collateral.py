@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from copdns.collateral import Loss, losses
-from copdns.differences import differences
-from copdns.library import load_library
-from copdns.model import Contact
+from copdns.household.differences import differences
+from copdns.list_files.load import load_library
+from copdns.model.household import Contact
+from copdns.web.desk.activity.collateral import Loss, losses
 from tests.household import MIA, library
 
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.errors import ListError
 from copdns.lists import compiled, trie
 from copdns.lists.compiled import FORMAT, HEADER_SIZE, pack, read_header, unpack
 from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.merge import merge
 from copdns.lists.parse import Problem, SkipReason
-from copdns.lists.shelf import Draft, ListStatus
-from copdns.matchers import Match
+from copdns.lists.small_index import Draft, ListStatus
+from copdns.model.errors import ListError
+from copdns.model.matchers import Match
 
 HELP = Draft("helpline", ListKind.PROTECTED, "helpline", "Help", {"help.example": Match.SUBTREE})
 GAMES = Draft(

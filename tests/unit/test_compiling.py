@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from copdns import indexfile
-from copdns.compiling import Job, memory_for
+from copdns.list_files import index_file
+from copdns.list_files.compiling import Job, memory_for
 from copdns.lists.source import ListSource
 
-COMPILE = (sys.executable, "-m", "copdns.compiling")
+COMPILE = (sys.executable, "-m", "copdns.list_files.compiling")
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def started(job: Job) -> subprocess.Popen[bytes]:
 def test_a_job_is_done(job: Job) -> None:
     with started(job) as process:
         assert process.wait(60) == 0
-    found = indexfile.read(Path(job.path))
+    found = index_file.read(Path(job.path))
     assert found.key == "key"
     assert found.index.find("www.toys.example")
     status = found.statuses[-1]

@@ -10,7 +10,6 @@ import pytest
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from copdns.addresses import UpstreamAddress
 from copdns.config import (
     LeaseFile,
     ListFile,
@@ -22,8 +21,9 @@ from copdns.config import (
     load,
     schema,
 )
-from copdns.errors import ConfigError
-from copdns.happened import EventKind
+from copdns.model.addresses import UpstreamAddress
+from copdns.model.errors import ConfigError
+from copdns.model.events import EventKind
 
 ROOT = Path(__file__).parents[2]
 FILE = "/etc/copdns/copdns.yaml"

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.consent import AGAIN, OPEN, Question, agreed, asked
-from copdns.errors import PrivacyError
-from copdns.model import Band, FullLog, Profile
-from copdns.privacy import DAY, NOTICE, adopt
+from copdns.household.safeguards import DAY, NOTICE, adopt
+from copdns.model.errors import PrivacyError
+from copdns.model.household import Band, FullLog, Profile
+from copdns.privacy.consent import AGAIN, OPEN, Question, agreed, asked
 
 NOW = 1_800_000_000
 TOM = Profile("tom", "Tom", Band.TO_17)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from copdns.copies import NOT_HERE, Copies, on_disk
-from copdns.errors import FetchError
-from copdns.lists.chosen import Chosen
+from copdns.list_files.choose import Chosen
+from copdns.list_files.copies import NOT_HERE, Copies, on_disk
 from copdns.lists.download import Copy, CopyState, after_failure, after_fetch
+from copdns.model.errors import FetchError
 from tests.unit.test_chosen import source
 
 NOW = 1_800_000_000.0

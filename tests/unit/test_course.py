@@ -7,9 +7,9 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.course import Timeline, build_timeline
-from copdns.model import Reason
-from copdns.timing import Closure
+from copdns.model.verdict import Reason
+from copdns.policy.course import Timeline, build_timeline
+from copdns.time.plan import Closure
 
 
 def closure(start: float, end: float, period: str = "bedtime") -> Closure:

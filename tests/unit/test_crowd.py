@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.crowd import ENOUGH, WATCHED, SeenRequestor, same_client_warning
+from copdns.network.same_client import ENOUGH, WATCHED, SeenRequestor, same_client_warning
 
 CARD, OTHER = "02:00:00:00:00:01", "02:00:00:00:00:02"
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.days import (
+from copdns.model.times import DAY_WORDS, USUAL_WEEK, Calendar, DayType
+from copdns.time.days import (
     budget_day,
     clock_changes,
     day_matches,
@@ -19,7 +20,6 @@ from copdns.days import (
     starts_at,
     zone_of,
 )
-from copdns.times import DAY_WORDS, USUAL_WEEK, Calendar, DayType
 
 # A Tuesday without school, a Saturday with school, and the Monday after it at home.
 SPRING = Calendar(

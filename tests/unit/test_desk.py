@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.desk import Connection, cookie_name, desk_allowed
+from copdns.web.desk_access import Connection, cookie_name, desk_allowed
 
 
 @pytest.mark.parametrize(

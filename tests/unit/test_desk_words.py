@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 
-from copdns import child_words
-from copdns.child_words import Key, sentence
-from copdns.desk_words import REASONS, STARTER, why
-from copdns.languages import spoken
-from copdns.levels import Level
-from copdns.model import Action, Reason, Verdict
-from copdns.phrases import placeholders
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.web.languages import spoken
+from copdns.words import child
+from copdns.words.child import Key, sentence
+from copdns.words.desk import REASONS, STARTER, why
+from copdns.words.levels import Level
+from copdns.words.phrases import placeholders
 from tests.reading import longest
 
 MONDAY = 1_764_025_200.0  # 2025-11-24 23:00 UTC
@@ -38,7 +38,7 @@ def test_it_is_told_about_somebody_else() -> None:
 
 def test_a_sentence_that_speaks_of_nobody_is_the_one_that_older_children_read() -> None:
     verdict = Verdict(Action.BLOCK, Reason.LEGAL, 3)
-    assert why(verdict) == child_words.why(verdict, Level.FULL)
+    assert why(verdict) == child.why(verdict, Level.FULL)
 
 
 def test_a_starter_list_does_not_repeat_its_category() -> None:
@@ -49,16 +49,16 @@ def test_a_starter_list_does_not_repeat_its_category() -> None:
     )
 
 
-@pytest.mark.parametrize("key", child_words.REASONS)
+@pytest.mark.parametrize("key", child.REASONS)
 def test_every_reason_has_a_form_that_speaks_to_no_child(key: Key) -> None:
-    form = REASONS.get(key) or child_words.REASONS[key].full
+    form = REASONS.get(key) or child.REASONS[key].full
     assert not TO_A_CHILD.search(form.text)
 
 
 def test_the_forms_stand_in_their_context_and_lose_nothing_of_the_childs() -> None:
     assert all(each.context == "desk" for each in (STARTER, *REASONS.values()))
     for key, form in REASONS.items():
-        full = child_words.REASONS[key].full
+        full = child.REASONS[key].full
         assert placeholders(form.text) == placeholders(full.text)
         assert form.text != full.text
         assert TO_A_CHILD.search(full.text), "the child's sentence serves here as well"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 
-from copdns.differences import Difference, audit_line, differences, preset_reason
-from copdns.library import bundled_presets
-from copdns.model import Band, PrivacyMode
-from copdns.presets import apply
+from copdns.household.differences import Difference, audit_line, differences, preset_reason
+from copdns.household.presets import apply
+from copdns.list_files.load import bundled_presets
+from copdns.model.household import Band, PrivacyMode
 from tests.household import MIA
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.discreet import OTHER, build_mask
-from copdns.keep import CountKey, LogRow
-from copdns.library import discreet_names
+from copdns.list_files.load import discreet_names
+from copdns.privacy.masked_names import OTHER, build_mask
+from copdns.privacy.retention import CountKey, LogRow
 from tests.household import library
 
 LISTS = library(

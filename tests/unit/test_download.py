@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.errors import FetchError
 from copdns.lists.download import (
     HOUR,
     Copy,
@@ -18,7 +17,6 @@ from copdns.lists.download import (
     after_failure,
     after_fetch,
     after_not_modified,
-    bad_url,
     check_copy,
     conditions,
     dump_state,
@@ -28,6 +26,8 @@ from copdns.lists.download import (
     redirected,
     validator,
 )
+from copdns.model.addresses import bad_url
+from copdns.model.errors import FetchError
 
 NOW = 1_800_000_000.0
 URL = "https://lists.example/toys.txt"

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from copdns.copies import Copies
-from copdns.download_words import failure
-from copdns.lists.download import _MAGIC, bad_url, looks_wrong, status_error
-from copdns.phrases import END_ISOLATE, ISOLATE, phrases
-from copdns.sentences import Sentence
-from copdns.shelving import PENDING
+from copdns.list_files.copies import Copies
+from copdns.list_files.index_store import PENDING
+from copdns.lists.download import _MAGIC, looks_wrong, status_error
+from copdns.model.addresses import bad_url
+from copdns.model.sentences import Sentence
+from copdns.words.download_warnings import failure
+from copdns.words.phrases import END_ISOLATE, ISOLATE, phrases
 
 ROOT = Path(__file__).parents[2]
 PSEUDO = phrases("en-XA")
@@ -25,11 +26,11 @@ SAYING = {
     ("copdns/lists/download.py", "bad_url"),
     ("copdns/lists/download.py", "status_error"),
     ("copdns/lists/download.py", "looks_wrong"),
-    ("copdns/fetch.py", "_trouble"),
-    ("copdns/unpack.py", "_told"),
-    ("copdns/copies.py", "not_written"),
+    ("copdns/list_files/fetch.py", "_trouble"),
+    ("copdns/list_files/unpack.py", "_told"),
+    ("copdns/list_files/copies.py", "not_written"),
     ("copdns/lists/drafts.py", "_misplaced"),
-    ("copdns/library.py", "text_of"),
+    ("copdns/list_files/load.py", "text_of"),
 }
 # What a FetchError may be given besides a text of its own: what one of those functions returned.
 RETURNED = {
@@ -57,7 +58,7 @@ def said() -> Iterator[tuple[str, ast.expr]]:
         found = [*errors(tree, "FetchError"), *of_functions(where, tree)]
         if where == "copdns/lists/parse.py":
             found += errors(tree, "ListError")
-        if where == "copdns/unpack.py":
+        if where == "copdns/list_files/unpack.py":
             found += outcomes(tree)
         yield from ((f"{where}:{each.lineno}", each) for each in found)
 

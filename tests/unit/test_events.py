@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
-from copdns.events import EventBus
-from copdns.happened import (
+from copdns.events.bus import EventBus
+from copdns.model.events import (
     ClockEvent,
     DeviceEvent,
     Event,
@@ -17,7 +17,7 @@ from copdns.happened import (
     TicketEvent,
     TimeEvent,
 )
-from copdns.model import Reason
+from copdns.model.verdict import Reason
 
 NEW = DeviceEvent(EventKind.UNKNOWN_DEVICE, "home", "u1", private=True)
 NINE = 1_795_636_800.0  # 2026-11-25T20:00:00Z

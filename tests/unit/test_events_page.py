@@ -13,8 +13,8 @@ from typing import get_args
 import pytest
 
 from copdns.config import load
-from copdns.happened import Event, EventKind, PauseEvent, TimeEvent, event_json
-from copdns.model import Reason
+from copdns.model.events import Event, EventKind, PauseEvent, TimeEvent, event_json
+from copdns.model.verdict import Reason
 
 PAGE = (Path(__file__).parents[2] / "docs/events.md").read_text()
 NINE = 1_795_636_800.0

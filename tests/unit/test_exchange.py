@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.errors import FORMERR, NOTIMP, REFUSED, SERVFAIL
-from copdns.exchange import (
+from copdns.dns.exchange import (
     BACKOFF,
     MAX_ATTEMPTS,
     MAX_BACKOFF,
@@ -27,10 +26,11 @@ from copdns.exchange import (
     question_of,
     randomize_case,
 )
-from copdns.message import UpstreamResponse, read_response
-from copdns.names import to_wire
-from copdns.records import AD, CD, DO, HTTPS, QR, RD, TC, A
-from copdns.wire import CacheKey
+from copdns.dns.message import UpstreamResponse, read_response
+from copdns.dns.records import AD, CD, DO, HTTPS, QR, RD, TC, A
+from copdns.dns.wire import CacheKey
+from copdns.model.errors import FORMERR, NOTIMP, REFUSED, SERVFAIL
+from copdns.model.names import to_wire
 from tests.unit.messages import message, opt, option, parsed, query, question, reply_to
 
 WWW = CacheKey("www.example", A, do=False, cd=False)

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.live import GUEST, Snapshot
-from copdns.model import Household, Requestor
-from copdns.policy import decide
-from copdns.records import A
-from copdns.times import FailureChoices, OnFailure, Schedule, Slot
-from copdns.timing import PolicyInputs
+from copdns.dns.records import A
+from copdns.model.household import Household
+from copdns.model.times import FailureChoices, OnFailure, Schedule, Slot
+from copdns.model.verdict import Requestor
+from copdns.policy.decide import decide
+from copdns.policy.snapshot import GUEST, Snapshot
+from copdns.time.plan import PolicyInputs
 from tests.household import ADA, MIA, NOW, allow, family, library, live
 
 ALL_DAY = Schedule("day", "mia", (Slot(frozenset({"daily"}), 0, 1440),))

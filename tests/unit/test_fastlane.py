@@ -11,32 +11,22 @@ from typing import Any
 import dns.message
 import pytest
 
-from copdns.budget import PLENTY
-from copdns.cache import Cache
-from copdns.fastlane import MAX_CLOCK_DRIFT, MAX_QUERY_SIZE, MAX_REPLIES, PacketCache
-from copdns.forwarded import Forwarder, Forwarders
-from copdns.judge import RebindingGuard
-from copdns.live import Client, Snapshot
-from copdns.minutes import Day
-from copdns.model import (
-    Action,
-    BlockMode,
-    Device,
-    FullLog,
-    LocalName,
-    PrivacyMode,
-    Profile,
-    Reason,
-    Requestor,
-    Verdict,
-)
-from copdns.moment import Moment
-from copdns.records import AAAA, AD, AXFR, CD, RD
-from copdns.tally import Tally
-from copdns.times import Budget, parse_subject
-from copdns.timing import Closure, TimePlan
-from copdns.waste import LazyFreeQueue
-from copdns.wire import read_query
+from copdns.dns.cache import Cache
+from copdns.dns.records import AAAA, AD, AXFR, CD, RD
+from copdns.dns.wire import read_query
+from copdns.model.household import BlockMode, Device, FullLog, LocalName, PrivacyMode, Profile
+from copdns.model.times import Budget, parse_subject
+from copdns.model.verdict import Action, Reason, Requestor, Verdict
+from copdns.policy.judge import RebindingGuard
+from copdns.policy.snapshot import Client, Snapshot
+from copdns.server.forwarded import Forwarder, Forwarders
+from copdns.server.lazy_free import LazyFreeQueue
+from copdns.server.packet_cache import MAX_CLOCK_DRIFT, MAX_QUERY_SIZE, MAX_REPLIES, PacketCache
+from copdns.server.tally import Tally
+from copdns.time.budget import PLENTY
+from copdns.time.minutes import Day
+from copdns.time.moment import Moment
+from copdns.time.plan import Closure, TimePlan
 from tests.fakes import FILTERED, FakeClock, Script, answer_of
 from tests.forwarding import proxied
 from tests.household import MIA, NOW, TOM, asker, block, family, library, policy

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from copdns import __version__
-from copdns.copies import Copies
-from copdns.fetch import FetchOutcome, FetchResult, fetching
+from copdns.list_files.copies import Copies
+from copdns.list_files.fetch import FetchOutcome, FetchResult, fetching
 from copdns.lists.download import Limits
 from copdns.lists.parse import ListFormat
 from copdns.lists.source import Source
-from copdns.matchers import Match
+from copdns.model.matchers import Match
 from tests.list_server import End, ListServer, list_server, packed, tar
 from tests.running import free_port
 

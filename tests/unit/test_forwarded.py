@@ -12,8 +12,9 @@ from dns.edns import ECSOption
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.errors import ProxyError
-from copdns.forwarded import (
+from copdns.model.errors import ProxyError
+from copdns.model.verdict import Requestor
+from copdns.server.forwarded import (
     MAX_PROXY,
     EdnsDevice,
     Forwarder,
@@ -24,7 +25,6 @@ from copdns.forwarded import (
     unwrap,
     with_edns_device,
 )
-from copdns.model import Requestor
 from tests.forwarding import (
     SIGNATURE,
     STREAM,

@@ -14,13 +14,13 @@ from aiohttp.test_utils import TestServer
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from copdns import apprised
 from copdns.config import EventSettings
-from copdns.errors import ConfigError
-from copdns.happened import AppealEvent, EventKind, TimeEvent
-from copdns.model import Reason
-from copdns.notices import notice
-from copdns.targets import DeliveryTimes, Targets
+from copdns.events import send_notice
+from copdns.events.notices import notice
+from copdns.events.targets import DeliveryTimes, Targets
+from copdns.model.errors import ConfigError
+from copdns.model.events import AppealEvent, EventKind, TimeEvent
+from copdns.model.verdict import Reason
 from tests.running import PATIENCE
 from tests.unit.mail_server import MailServer, mail_server
 from tests.unit.test_config import loaded
@@ -163,13 +163,13 @@ async def test_an_address_that_apprise_does_not_know_is_told(
         targets.enqueue(MADE)
         async with asyncio.timeout(PATIENCE):
             line = await logs.get()
-    assert line["error"] == apprised.TROUBLE[apprised.UNKNOWN]
+    assert line["error"] == send_notice.TROUBLE[send_notice.UNKNOWN]
     assert SECRET not in str(line)
 
 
 def test_without_apprise_that_is_what_the_log_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "apprise", None)
-    assert apprised.send("json://127.0.0.1/", "A title", "A text.") == apprised.MISSING
+    assert send_notice.send("json://127.0.0.1/", "A title", "A text.") == send_notice.MISSING
 
 
 @pytest.mark.parametrize("text", ["[ada]", "['mailto:ada']", "['json://a', 'json://a']"])

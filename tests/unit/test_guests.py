@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from copdns.accounts import Guest, GuestKind
-from copdns.guests import with_guests
-from copdns.live import build_snapshot
-from copdns.model import Requestor
+from copdns.accounts.account import Guest, GuestKind
+from copdns.accounts.guests import with_guests
+from copdns.model.verdict import Requestor
+from copdns.policy.snapshot import build_snapshot
 from tests.household import DEFAULTS, LISTENER, NOW, family, library
 
 GUEST = Guest("home", "g1", GuestKind.GUEST, "192.0.2.200", "", "mia", "Ada", 0, int(NOW) + 60)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from copdns.happened import ClockEvent, EventKind, GrantEvent, PauseEvent, TimeEvent, event_json
-from copdns.model import Reason
-from copdns.times import Origin
+from copdns.model.events import ClockEvent, EventKind, GrantEvent, PauseEvent, TimeEvent, event_json
+from copdns.model.times import Origin
+from copdns.model.verdict import Reason
 
 NINE = 1_795_636_800.0  # 2026-11-25T20:00:00Z
 

@@ -8,12 +8,12 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from copdns.errors import ConfigError
-from copdns.help_topics import PAGES, TOPICS, Picture, Topic, topic
-from copdns.languages import help_topic
-from copdns.levels import Level
-from copdns.phrases import LANGUAGES, PSEUDO
-from copdns.resources import folder
+from copdns.list_files.resources import folder
+from copdns.model.errors import ConfigError
+from copdns.web.languages import help_topic
+from copdns.words.help_topics import PAGES, TOPICS, Picture, Topic, topic
+from copdns.words.levels import Level
+from copdns.words.phrases import LANGUAGES, PSEUDO
 from tests.reading import average, long_words, longest
 
 ALL = list(product(LANGUAGES, PAGES))

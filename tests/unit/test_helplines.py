@@ -9,8 +9,13 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from copdns.errors import ConfigError
-from copdns.helplines import (
+from copdns.list_files.load import bundled_text
+from copdns.lists.catalogue import Catalogue
+from copdns.lists.drafts import library
+from copdns.lists.index import ListKind
+from copdns.model.errors import ConfigError
+from copdns.web.languages import bundled_helplines, spoken
+from copdns.words.helplines import (
     CALLED,
     HELPLINES,
     HOTLINES,
@@ -22,11 +27,6 @@ from copdns.helplines import (
     LineShape,
     helplines,
 )
-from copdns.languages import bundled_helplines, spoken
-from copdns.library import bundled_text
-from copdns.lists.catalogue import Catalogue
-from copdns.lists.drafts import library
-from copdns.lists.index import ListKind
 
 DAY = date(2026, 11, 24)
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns import household as edit
-from copdns.editing import free_id
-from copdns.errors import HouseholdError, NameTextError
-from copdns.household_check import KnownIds, check
-from copdns.matchers import Match, Matcher
-from copdns.model import (
+from copdns.household import edits as edit
+from copdns.household.check import KnownIds, check
+from copdns.household.edit_checks import free_id
+from copdns.household.presets import preset
+from copdns.model.errors import HouseholdError, NameTextError
+from copdns.model.household import (
     Band,
     Contact,
     Device,
@@ -27,9 +27,9 @@ from copdns.model import (
     RuleAction,
     SplitUpstream,
 )
-from copdns.newcomers import named
-from copdns.presets import preset
-from copdns.visitors import UnknownDevice
+from copdns.model.matchers import Match, Matcher
+from copdns.network.unknown_devices import UnknownDevice
+from copdns.web.newcomers import named
 from tests.unit.households import FAMILY, KNOWN, households
 
 ALLOW, BLOCK = RuleAction.ALLOW, RuleAction.BLOCK

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from pydantic import BaseModel
 
-from copdns.errors import ConfigError, HouseholdError
-from copdns.household_check import check
-from copdns.household_file import dump, parse, profile_fields
-from copdns.household_shape import (
+from copdns.household.check import check
+from copdns.household.file import dump, parse, profile_fields
+from copdns.household.presets import preset
+from copdns.household.shape import (
     BandChangeShape,
     FullLogShape,
     HouseholdShape,
@@ -22,8 +22,14 @@ from copdns.household_shape import (
     RuleShape,
     ServiceShape,
 )
-from copdns.matchers import Match, Matcher
-from copdns.model import (
+from copdns.household.time_shape import (
+    CalendarShape,
+    FailuresShape,
+    ListedBudgetShape,
+    ListedScheduleShape,
+)
+from copdns.model.errors import ConfigError, HouseholdError
+from copdns.model.household import (
     Band,
     BandChange,
     Contact,
@@ -35,14 +41,8 @@ from copdns.model import (
     Rule,
     RuleAction,
 )
-from copdns.presets import preset
-from copdns.time_shape import (
-    CalendarShape,
-    FailuresShape,
-    ListedBudgetShape,
-    ListedScheduleShape,
-)
-from copdns.times import (
+from copdns.model.matchers import Match, Matcher
+from copdns.model.times import (
     Budget,
     Calendar,
     DayType,

@@ -9,14 +9,14 @@ from datetime import date
 import pytest
 from hypothesis import given
 
-from copdns import household as household_edit
-from copdns import household_times as edit
-from copdns.errors import HouseholdError
-from copdns.household_check import violations
-from copdns.matchers import Matcher
-from copdns.model import Band, Household, Profile
-from copdns.presets import preset
-from copdns.times import (
+from copdns.household import edits as household_edit
+from copdns.household import time_edits as edit
+from copdns.household.check import violations
+from copdns.household.presets import preset
+from copdns.model.errors import HouseholdError
+from copdns.model.household import Band, Household, Profile
+from copdns.model.matchers import Matcher
+from copdns.model.times import (
     Bonus,
     Budget,
     Calendar,

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.days import day_type, zone_of
-from copdns.errors import CalendarError
-from copdns.ics import DATES, EVENTS, LENGTH, dates_of, unknown_zones
-from copdns.times import Calendar, DayType
-from copdns.whole_days import Dates, holidays
+from copdns.model.errors import CalendarError
+from copdns.model.times import Calendar, DayType
+from copdns.time.days import day_type, zone_of
+from copdns.time.ics import DATES, EVENTS, LENGTH, dates_of, unknown_zones
+from copdns.time.whole_days import Dates, holidays
 
 BERLIN = zone_of("Europe/Berlin")
 FIRST, LAST = date(2026, 1, 1), date(2027, 12, 31)

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.lists.index import DictIndex, Entry, ListInfo, ListKind
-from copdns.matchers import Match, Matcher, parse_matcher
-from copdns.names import from_wire
+from copdns.model.matchers import Match, Matcher, parse_matcher
+from copdns.model.names import from_wire
 
 
 def info(number: int, kind: ListKind = ListKind.CATEGORY) -> ListInfo:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from copdns import indexfile
-from copdns.errors import ListError
+from copdns.list_files import index_file
 from copdns.lists.compiled import HEADER_SIZE, pack
 from copdns.lists.index import ListKind
 from copdns.lists.merge import merge
-from copdns.lists.shelf import Draft
-from copdns.matchers import Match
+from copdns.lists.small_index import Draft
+from copdns.model.errors import ListError
+from copdns.model.matchers import Match
 
 
 def games(*names: str) -> list[bytes]:
@@ -25,12 +25,12 @@ def games(*names: str) -> list[bytes]:
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     path = tmp_path / "key.index"
-    indexfile.write(path, games("games.example"))
+    index_file.write(path, games("games.example"))
     return path
 
 
 def test_what_was_written_is_found(path: Path) -> None:
-    found = indexfile.read(path)
+    found = index_file.read(path)
     assert found.key == "key"
     assert [entry.name for entry in found.index.find("www.games.example")] == ["games.example"]
     assert [each.name for each in path.parent.iterdir()] == ["key.index"]
@@ -39,8 +39,8 @@ def test_what_was_written_is_found(path: Path) -> None:
 def test_an_index_that_is_replaced_or_removed_stays_as_it_was_for_those_who_have_it(
     path: Path,
 ) -> None:
-    found = indexfile.read(path)
-    indexfile.write(path, games("toys.example"))
+    found = index_file.read(path)
+    index_file.write(path, games("toys.example"))
     path.unlink()
     assert found.index.find("games.example")
     assert not found.index.find("toys.example")
@@ -48,8 +48,8 @@ def test_an_index_that_is_replaced_or_removed_stays_as_it_was_for_those_who_have
 
 def test_what_a_killed_process_left_is_written_over(path: Path) -> None:
     path.with_suffix(".part").write_bytes(b"half")
-    indexfile.write(path, games("toys.example"))
-    assert indexfile.read(path).index.find("toys.example")
+    index_file.write(path, games("toys.example"))
+    assert index_file.read(path).index.find("toys.example")
     assert [each.name for each in path.parent.iterdir()] == ["key.index"]
 
 
@@ -59,8 +59,8 @@ def test_a_write_that_fails_leaves_what_was_there(path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(ListError, match="No space left on device"):
-        indexfile.write(path, full_disk())
-    assert indexfile.read(path).index.find("games.example")
+        index_file.write(path, full_disk())
+    assert index_file.read(path).index.find("games.example")
     assert [each.name for each in path.parent.iterdir()] == ["key.index"]
 
 
@@ -68,7 +68,7 @@ def test_a_write_that_fails_leaves_what_was_there(path: Path) -> None:
 def test_a_torn_file_is_refused(path: Path, left: int) -> None:
     path.write_bytes(path.read_bytes()[:left])
     with pytest.raises(ListError, match=r"key\.index is"):
-        indexfile.read(path)
+        index_file.read(path)
 
 
 def test_a_damaged_file_is_refused(path: Path) -> None:
@@ -76,9 +76,9 @@ def test_a_damaged_file_is_refused(path: Path) -> None:
     octets[HEADER_SIZE + 100] ^= 1
     path.write_bytes(octets)
     with pytest.raises(ListError, match=r"key\.index was damaged on the disk"):
-        indexfile.read(path)
+        index_file.read(path)
 
 
 def test_a_file_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(ListError, match=r"other\.index: No such file"):
-        indexfile.read(tmp_path / "other.index")
+        index_file.read(tmp_path / "other.index")

@@ -8,13 +8,15 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from copdns.judge import RebindingGuard, ResponseFacts, is_home_address, judge_response
-from copdns.matchers import Match, Matcher
-from copdns.model import Action, Profile, Reason, Verdict
-from copdns.policy import Policy, decide
-from copdns.records import A
-from copdns.times import Grant, Topic, TopicKind
-from copdns.timing import Closure, TimePlan
+from copdns.dns.message import ResponseFacts, is_home_address
+from copdns.dns.records import A
+from copdns.model.household import Profile
+from copdns.model.matchers import Match, Matcher
+from copdns.model.times import Grant, Topic, TopicKind
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.policy.decide import Policy, decide
+from copdns.policy.judge import RebindingGuard, judge_response
+from copdns.time.plan import Closure, TimePlan
 from tests.household import MIA, NOW, allow, block, policy
 
 OPEN = Verdict(Action.ALLOW, Reason.DEFAULT, 15)

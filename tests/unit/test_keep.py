@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.keep import CountKey, LogRow, count_key, log_row
-from copdns.model import Action, PrivacyMode, Reason, Verdict
+from copdns.model.household import PrivacyMode
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.privacy.retention import CountKey, LogRow, count_key, log_row
 
 AT = 1_800_000_123.75  # 3 seconds past a whole two minutes, 123 past five
 

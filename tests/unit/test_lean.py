@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
-BEGIN = "from copdns.lean import import_little; import_little(); import os, sys\n"
+BEGIN = """from copdns.app.memory_use import import_without_extras
+import_without_extras()
+import os, sys
+"""
 
 
 def said(code: str) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from copdns.leasefiles import AGAIN, OCTETS, LeaseFiles
-from copdns.leases import Lease
+from copdns.network.lease_files import AGAIN, OCTETS, LeaseFiles
+from copdns.network.leases import Lease
 
 NOW = 1_774_800_000.0
 TABLET = Lease("192.0.2.8", "02:00:00:00:00:08", "tablet")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.leases import LEASES, Lease, LeaseFormat, read_leases
+from copdns.network.leases import LEASES, Lease, LeaseFormat, read_leases
 
 NOW = 1_774_800_000.0
 LATER, BEFORE = int(NOW) + 3600, int(NOW) - 3600

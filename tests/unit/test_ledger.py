@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns import ledger as ledger_module
-from copdns.ledger import BUDGETS, DAYS, NAMES, STAY, UsageLedger
-from copdns.minutes import NARROW, NO_MARKS, WIDE, Day, Minutes, UseCriteria, minute_bitmaps
+from copdns.time import ledger as ledger_module
+from copdns.time.ledger import BUDGETS, DAYS, NAMES, STAY, UsageLedger
+from copdns.time.minutes import NARROW, NO_MARKS, WIDE, Day, Minutes, UseCriteria, minute_bitmaps
 
 HOUR, DAY = 3600, 86_400
 NOON = 1_774_785_600  # 2026-03-29 12:00 UTC

@@ -3,7 +3,7 @@
 import pytest
 
 from copdns.lists.line import ListFormat, Named, SkipReason, read_line
-from copdns.matchers import Match
+from copdns.model.matchers import Match
 
 
 def read(line: str, form: ListFormat = ListFormat.ADBLOCK) -> list[Named | SkipReason]:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from copdns.errors import ListError
 from copdns.lists.index import DictIndex, ListInfo, ListKind
 from copdns.lists.parse import ListFormat, parse
-from copdns.matchers import Match
+from copdns.model.errors import ListError
+from copdns.model.matchers import Match
 
 USED_ADBLOCK = {*range(1, 6), *range(9, 12), *range(19, 31), *range(75, 79)}
 

@@ -8,12 +8,9 @@ from ipaddress import ip_network
 
 import pytest
 
-from copdns.budget import EARLY
+from copdns.dns.records import PTR, A
 from copdns.lists.index import ListKind
-from copdns.live import GUEST, Snapshot, build_in_steps, build_snapshot
-from copdns.matchers import parse_matcher
-from copdns.model import (
-    Action,
+from copdns.model.household import (
     Band,
     BandChange,
     Contact,
@@ -22,13 +19,15 @@ from copdns.model import (
     LocalName,
     OwnService,
     Profile,
-    Reason,
     Rule,
     SplitUpstream,
 )
-from copdns.policy import Policy, decide
-from copdns.records import PTR, A
-from copdns.times import Budget
+from copdns.model.matchers import parse_matcher
+from copdns.model.times import Budget
+from copdns.model.verdict import Action, Reason
+from copdns.policy.decide import Policy, decide
+from copdns.policy.snapshot import GUEST, Snapshot, build_in_steps, build_snapshot
+from copdns.time.budget import EARLY
 from tests.household import ADA, BO, DEFAULTS, MIA, NOW, TOM, asker, block, family, library
 from tests.household import GUEST as VISITOR
 

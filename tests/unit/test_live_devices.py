@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.live import GUEST, Sightings, Snapshot, UnknownClient, build_snapshot
-from copdns.model import Device, Household, Requestor
+from copdns.model.household import Device, Household
+from copdns.model.verdict import Requestor
+from copdns.policy.snapshot import GUEST, Sightings, Snapshot, UnknownClient, build_snapshot
 from tests.household import BO, DEFAULTS, NOW, family, library
 
 LISTS = library()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.lockout import (
+from copdns.accounts.lockout import (
     FIRST,
     FORGOTTEN,
     FREE,

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator
 import pyotp
 import pytest
 
-from copdns.accounts import CODE_LASTS, Account, Code, Purpose
-from copdns.codes import one_time_code
-from copdns.errors import AccountError
-from copdns.lockout import FIRST, FREE
-from copdns.logins import CODE, WAITING, Logins, Outcome, Typed
-from copdns.roles import Role
-from copdns.tickets import code_digest
+from copdns.accounts.account import CODE_LASTS, Account, Code, Purpose
+from copdns.accounts.codes import CODE, one_time_code
+from copdns.accounts.lockout import FIRST, FREE
+from copdns.accounts.roles import Role
+from copdns.accounts.tickets import code_digest
+from copdns.model.errors import AccountError
+from copdns.web.logins import WAITING, Logins, Outcome, Typed
 from tests.unit.accounts import NOW, House
 
 GOOD = "two owls on a roof"

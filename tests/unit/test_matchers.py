@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.errors import NameTextError
-from copdns.matchers import Match, Matcher, parse_matcher, parse_target
+from copdns.model.errors import NameTextError
+from copdns.model.matchers import Match, Matcher, parse_matcher, parse_target
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.errors import WireError
-from copdns.message import MAX_TARGETS, MAX_TTL, read_response
-from copdns.records import AAAA, CNAME, HTTPS, QR, SVCB, TXT, A
-from copdns.wire import read_query, upstream_reply
+from copdns.dns.message import MAX_TARGETS, MAX_TTL, read_response
+from copdns.dns.records import AAAA, CNAME, HTTPS, QR, SVCB, TXT, A
+from copdns.dns.wire import read_query, upstream_reply
+from copdns.model.errors import WireError
 from tests.unit.messages import message, parsed, query, question, reply_to
 
 WWW = "www.example. 300 IN A 192.0.2.1"
@@ -288,5 +288,5 @@ def test_addresses_alone_are_read_as_record_by_record(message: bytes, filtering:
 
     with pytest.MonkeyPatch.context() as patch:
         quick = read()
-        patch.setattr("copdns.message._addresses_alone", lambda *_: None)
+        patch.setattr("copdns.dns.message._addresses_alone", lambda *_: None)
         assert read() == quick

@@ -6,9 +6,10 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from copdns import __version__
-from copdns.exchange import Health
-from copdns.metrics import LATENCY_BUCKETS, METRICS, Counters, UpstreamCounters, registry
-from copdns.model import Action, Reason
+from copdns.dns.exchange import Health
+from copdns.dns.upstream import LATENCY_BUCKETS, UpstreamCounters
+from copdns.model.verdict import Action, Reason
+from copdns.server.metrics import METRICS, Counters, registry
 
 
 def scraped(counters: Counters) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
@@ -38,7 +39,7 @@ def full() -> Counters:
     upstream.asked, upstream.failed, upstream.over_tcp = 3, 1, 1
     upstream.note_answer(0.004)
     upstream.note_answer(9.0)
-    counters.upstreams = ((Health("1"), upstream),)
+    counters.upstreams = lambda: ((Health("1"), upstream),)
     counters.gauges = {
         name: lambda: 7.0
         for name in METRICS

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.minutes import (
+from copdns.time.minutes import (
     DAY_BITS,
     HOLD,
     LONG_HOLD,

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from copdns.errors import HouseholdError
-from copdns.household_check import KnownIds
-from copdns.household_times import add_bonus, give_grant
-from copdns.minutes import Minutes
-from copdns.model import Household
-from copdns.more_time import Kind, More, give, is_sent_twice, mark, more_time
-from copdns.schedule import parse_slots
-from copdns.times import Budget, Pause, Schedule, Topic, TopicKind
-from copdns.timing import NO_INPUTS
-from copdns.today import build_today
+from copdns.household.check import KnownIds
+from copdns.household.time_edits import add_bonus, give_grant
+from copdns.model.errors import HouseholdError
+from copdns.model.household import Household
+from copdns.model.times import Budget, Pause, Schedule, Topic, TopicKind
+from copdns.policy.today import build_today
+from copdns.time.minutes import Minutes
+from copdns.time.plan import NO_INPUTS
+from copdns.time.schedule import parse_slots
+from copdns.web.more_time import Kind, More, give, is_sent_twice, mark, more_time
 from tests.household import MIA, NOW, TOM, family, library, live
 
 _DAY = date(2026, 3, 29)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.errors import NameTextError
-from copdns.names import display, from_wire, is_below, normalize, suffixes, to_wire
+from copdns.model.errors import NameTextError
+from copdns.model.names import display, from_wire, is_below, normalize, suffixes, to_wire
 
 LABELS = st.lists(st.binary(min_size=1, max_size=63), max_size=3)
 

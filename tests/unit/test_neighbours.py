@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 from structlog.testing import capture_logs
 
-from copdns.neighbours import Neighbours, NeighbourState
+from copdns.network.neighbours import Neighbours, NeighbourState
 from tests.unit.kernel import GONE, Kernel, entry
 
 CARD, OTHER = "02:00:00:00:00:08", "02:00:00:00:00:15"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.netlink import (
+from copdns.network.netlink import (
     Ended,
     Message,
     Neighbour,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.appeal import contest
-from copdns.model import Action, Reason, Verdict
-from copdns.noted import note_of
-from copdns.policy import decide
-from copdns.records import A
-from copdns.times import Budget, Pause, Schedule, Slot
+from copdns.appeals.appeal import contest
+from copdns.dns.records import A
+from copdns.model.times import Budget, Pause, Schedule, Slot
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.policy.decide import decide
+from copdns.web.notes import note_of
 from tests.household import MIA, NOW, TOM, allow, block, family, live
 
 NIGHT = Slot(frozenset({"daily"}), 15 * 60, 600)

@@ -6,7 +6,17 @@ from typing import get_args
 
 import pytest
 
-from copdns.happened import (
+from copdns.events.notices import (
+    AT_ONCE,
+    EVERY,
+    REMEMBERED,
+    SAME,
+    NoticeThrottle,
+    notice,
+    with_unsaid,
+)
+from copdns.model.events import (
+    USUAL,
     AccountEvent,
     AppealEvent,
     ClockEvent,
@@ -22,17 +32,7 @@ from copdns.happened import (
     TrialEvent,
     TroubleEvent,
 )
-from copdns.model import Reason
-from copdns.notices import (
-    AT_ONCE,
-    EVERY,
-    REMEMBERED,
-    SAME,
-    USUAL,
-    NoticeThrottle,
-    notice,
-    with_unsaid,
-)
+from copdns.model.verdict import Reason
 
 DESK = "https://copdns.home.arpa:8443/guardian/"
 AT = 1_795_636_800.0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.notify import ServiceManager, service_manager
+from copdns.app.service_manager import ServiceManager, service_manager
 
 ME, ANOTHER = str(os.getpid()), str(os.getpid() + 1)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.offers import (
+from copdns.network.other_resolvers import (
     BlindSpot,
     Offer,
     OfferedBy,
@@ -23,7 +23,7 @@ from copdns.offers import (
     others,
     router_offer,
 )
-from copdns.setup import State
+from copdns.network.setup_steps import State
 
 MAC = bytes.fromhex("020000000001")
 BOX = "192.168.1.2"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from copdns.accounts import AccessRecord, ViewedPart
-from copdns.discreet import build_mask
-from copdns.keep import CountKey, LogRow
-from copdns.model import Reason
-from copdns.own_data import (
+from copdns.accounts.account import AccessRecord, ViewedPart
+from copdns.accounts.roles import Role
+from copdns.model.times import Pause, Ticket
+from copdns.model.verdict import Reason
+from copdns.privacy.masked_names import build_mask
+from copdns.privacy.personal_data import (
     Blocked,
     Day,
     PersonalData,
@@ -19,8 +20,7 @@ from copdns.own_data import (
     plain,
     plain_moment,
 )
-from copdns.roles import Role
-from copdns.times import Pause, Ticket
+from copdns.privacy.retention import CountKey, LogRow
 from tests.household import MIA, NOW, block, family, library
 
 HOUR = int(NOW) // 3600

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import pytest
 
-from copdns.errors import WireError
-from copdns.message import read_response
-from copdns.records import CH
-from copdns.wire import read_query
+from copdns.dns.message import read_response
+from copdns.dns.records import CH
+from copdns.dns.wire import read_query
+from copdns.model.errors import WireError
 from tests.home import Home
 from tests.household import asker
 

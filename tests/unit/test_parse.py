@@ -6,7 +6,6 @@ import tracemalloc
 
 import pytest
 
-from copdns.errors import ListError
 from copdns.lists.parse import (
     MAX_LINE,
     MAX_PROBLEMS,
@@ -16,7 +15,8 @@ from copdns.lists.parse import (
     SkipReason,
     parse,
 )
-from copdns.matchers import Match, Matcher
+from copdns.model.errors import ListError
+from copdns.model.matchers import Match, Matcher
 
 
 def names(parsed: ParsedList) -> list[str]:

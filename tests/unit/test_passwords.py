@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copdns.passphrase import LONGEST, pin_weakness, weakness
-from copdns.passwords import (
+from copdns.accounts.passphrase import LONGEST, pin_weakness, weakness
+from copdns.accounts.passwords import (
     STEP,
     hash_password,
     is_outdated,

@@ -9,16 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.languages import spoken
-from copdns.phrases import (
-    LANGUAGES,
-    PSEUDO,
-    Phrase,
-    negotiate,
-    phrases,
-    placeholders,
-    pseudo,
-)
+from copdns.web.languages import spoken
+from copdns.words.phrases import LANGUAGES, PSEUDO, Phrase, negotiate, phrases, placeholders, pseudo
 
 BERLIN = "Europe/Berlin"
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.plots import HEIGHT, REST, WIDTH, Bucket, dates, days, hours, stacked, tabled
+from copdns.web.desk.activity.plots import (
+    HEIGHT,
+    REST,
+    WIDTH,
+    Bucket,
+    dates,
+    days,
+    hours,
+    stacked,
+    tabled,
+)
 
 NOW = 1_774_800_000.0  # 2026-03-29, 16:00 UTC: the clock went forward in Berlin at 01:00
 

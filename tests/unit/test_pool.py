@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 
-from copdns.addresses import UpstreamAddress
-from copdns.pool import MAX_QUERIES, MAX_SOCKETS, SOCKET_LIFETIME
-from copdns.upstream import MAX_PENDING, SWEEP_INTERVAL
+from copdns.dns.socket_pool import MAX_QUERIES, MAX_SOCKETS, SOCKET_LIFETIME
+from copdns.dns.upstream import MAX_PENDING, SWEEP_INTERVAL
+from copdns.model.addresses import UpstreamAddress
 from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Make
 from tests.upstream_server import (
     UpstreamServer,
@@ -24,9 +24,9 @@ async def test_what_is_known_of_an_upstream_that_stays_is_kept(
 ) -> None:
     asker = make(server)
     await asker.ask().one()
-    health, counters = asker.counters.upstreams[0]
+    health, counters = asker.upstreams.numbers()[0]
     asker.upstreams.configure({"": [second.address, server.address]}, filtering=[server.address])
-    assert asker.counters.upstreams[1] == (health, counters)
+    assert asker.upstreams.numbers()[1] == (health, counters)
     assert (health.label, health.filtering) == ("2", True)
     asker.upstreams.configure({"": [server.address]})
     assert (health.label, health.filtering) == ("1", False)

@@ -7,13 +7,13 @@ from itertools import pairwise
 
 import pytest
 
-from copdns.errors import ConfigError
-from copdns.household_check import check
-from copdns.matchers import Matcher
-from copdns.model import Band, Contact, Default, Household, PrivacyMode, Profile
-from copdns.presets import apply, preset
-from copdns.privacy import default_mode
-from copdns.times import Slot
+from copdns.household.check import check
+from copdns.household.presets import apply, preset
+from copdns.household.safeguards import default_mode
+from copdns.model.errors import ConfigError
+from copdns.model.household import Band, Contact, Default, Household, PrivacyMode, Profile
+from copdns.model.matchers import Matcher
+from copdns.model.times import Slot
 from tests.unit.households import data, shipped, shipped_known
 
 MIA = Profile("mia", "Mia", Band.ADULT)

@@ -7,10 +7,10 @@ from datetime import date, datetime
 
 import pytest
 
-from copdns.days import zone_of
-from copdns.preview import Closed, Week, week, week_span
-from copdns.schedule import closed_spans, parse_slots
-from copdns.times import USUAL_WEEK, Schedule
+from copdns.model.times import USUAL_WEEK, Schedule
+from copdns.time.days import zone_of
+from copdns.time.preview import Closed, Week, week, week_span
+from copdns.time.schedule import closed_spans, parse_slots
 
 
 def at(text: str) -> float:

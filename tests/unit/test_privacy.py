@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.errors import PrivacyError
-from copdns.model import Band, BandChange, FullLog, PrivacyMode, Profile
-from copdns.privacy import (
+from copdns.household.safeguards import (
     DAY,
     LONGEST,
     NOTICE,
@@ -21,6 +19,8 @@ from copdns.privacy import (
     request_full,
     with_due_band,
 )
+from copdns.model.errors import PrivacyError
+from copdns.model.household import Band, BandChange, FullLog, PrivacyMode, Profile
 
 NOW = 1_800_000_000
 WEEK = FullLog(NOW, NOW + 7 * DAY)

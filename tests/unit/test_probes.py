@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from copdns.model import Requestor
-from copdns.probes import AGE, NAMES, Asks, Findings, Probes, findings, is_childs, names
+from copdns.model.verdict import Requestor
+from copdns.network.probes import AGE, NAMES, Asks, Findings, Probes, findings, is_childs, names
 from tests.home import Home
 from tests.household import GUEST, MIA, NOW, TOM, family, library
 

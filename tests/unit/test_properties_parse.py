@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.errors import ListError
 from copdns.lists.parse import ListFormat, parse
-from copdns.matchers import Match
+from copdns.model.errors import ListError
+from copdns.model.matchers import Match
 
 PIECES = (
     ["", "*.", "||", "@@||", "||*.", "0.0.0.0 ", "@@", "|", "."],

@@ -13,31 +13,29 @@ from typing import Any, NamedTuple, TypeVar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copdns.budget import RemainingBudget
-from copdns.errors import NXDOMAIN
-from copdns.evidence import ListSet, RuleSet
+from copdns.dns.records import A
 from copdns.lists.index import DictIndex, Entry, ListInfo, ListKind
-from copdns.live import HouseholdIndex
-from copdns.matchers import Match, Matcher
-from copdns.model import (
-    Action,
+from copdns.model.errors import NXDOMAIN
+from copdns.model.household import (
     BlockMode,
     Contact,
     Default,
     LocalName,
     NameRewrite,
     OwnService,
-    Reason,
     Rule,
     RuleAction,
     SplitUpstream,
-    Verdict,
 )
-from copdns.names import is_below
-from copdns.policy import Policy, decide, explain
-from copdns.records import A
-from copdns.times import Grant, Topic, TopicKind
-from copdns.timing import NO_TIME_PLAN, Closure, Homework, TimePlan
+from copdns.model.matchers import Match, Matcher
+from copdns.model.names import is_below
+from copdns.model.times import Grant, Topic, TopicKind
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.policy.decide import Policy, decide, explain
+from copdns.policy.matching import ListSet, RuleSet
+from copdns.policy.snapshot import HouseholdIndex
+from copdns.time.budget import RemainingBudget
+from copdns.time.plan import NO_TIME_PLAN, Closure, Homework, TimePlan
 from tests.household import MIA, NOW, family, policy
 
 T = TypeVar("T")

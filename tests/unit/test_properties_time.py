@@ -9,13 +9,13 @@ from math import inf
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from copdns.days import local_time, zone_of
-from copdns.model import Verdict
-from copdns.policy import Policy, charged_budgets, decide, explain
-from copdns.preview import week_span
-from copdns.records import A
-from copdns.schedule import closed_spans
-from copdns.times import Grant, Origin
+from copdns.dns.records import A
+from copdns.model.times import Grant, Origin
+from copdns.model.verdict import Verdict
+from copdns.policy.decide import Policy, charged_budgets, decide, explain
+from copdns.time.days import local_time, zone_of
+from copdns.time.preview import week_span
+from copdns.time.schedule import closed_spans
 from tests.fakes import ANYWHERE, FakeUpstream
 from tests.home import Home
 from tests.unit.times_drawn import LISTS, NAMES, Drawn, drawn, grants, plans

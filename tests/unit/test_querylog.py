@@ -18,13 +18,15 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from copdns.errors import StoreError
-from copdns.keep import CountKey, LogRow, count_key, log_row
-from copdns.model import Action, PrivacyMode, Reason, Verdict
-from copdns.store import logdb, querylog
+from copdns.model.errors import StoreError
+from copdns.model.household import PrivacyMode
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.privacy.retention import CountKey, LogRow, count_key, log_row
 from copdns.store.db import open_database
+from copdns.store.log_db import querylog
+from copdns.store.log_db import rows as log_rows
+from copdns.store.log_db.querylog import QueryLog
 from copdns.store.migrations import LOG
-from copdns.store.querylog import QueryLog
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 NOW = 1_800_000_000
@@ -253,8 +255,8 @@ def test_a_system_that_refuses_the_priority_is_told_of_and_tolerated(
 ADD_ROWS = """
 import sys, time
 from pathlib import Path
-from copdns.keep import LogRow
-from copdns.store.querylog import QueryLog
+from copdns.privacy.retention import LogRow
+from copdns.store.log_db.querylog import QueryLog
 log = QueryLog(Path(sys.argv[1]))
 log.start()
 while True:
@@ -608,9 +610,9 @@ def test_an_erasure_that_a_reader_holds_up_says_so(log: QueryLog) -> None:
     ):
         reader.execute("begin")
         reader.execute("select * from lookup").fetchall()
-        assert logdb.erase(eraser, "home", "mia", NOW) is False
+        assert log_rows.erase(eraser, "home", "mia", NOW) is False
         reader.execute("rollback")
-        assert logdb.erase(eraser, "home", "mia", NOW) is True
+        assert log_rows.erase(eraser, "home", "mia", NOW) is True
 
 
 # What is never there
@@ -659,8 +661,8 @@ def test_events_hold_no_name_that_was_asked(log: QueryLog) -> None:
     assert "mia-secret" not in repr(events)
 
 
-@pytest.mark.parametrize("statement", [logdb._NEWEST, logdb._AFTER])
-@pytest.mark.parametrize("whose", [logdb._OF_ONE, logdb._OF_ALL])
+@pytest.mark.parametrize("statement", [log_rows._NEWEST, log_rows._AFTER])
+@pytest.mark.parametrize("whose", [log_rows._OF_ONE, log_rows._OF_ALL])
 def test_the_newest_rows_are_found_without_sorting_all(statement: str, whose: str) -> None:
     """With a full log each look would take a tenth of a second."""
     values = {"household": "home", "profile": "mia", "after": 1, "limit": 1}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.reach import SubjectMatcher, list_numbers
-from copdns.times import Topic, TopicKind, parse_subject
+from copdns.model.times import Topic, TopicKind, parse_subject
+from copdns.policy.subjects import SubjectMatcher, list_numbers
 from tests.household import library
 
 LISTS = library(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.model import Action, Reason, Verdict
-from copdns.reasons import MAX_TEXT, ede_of, fitted, text_of
+from copdns.model.reasons import MAX_TEXT, ede_of, fitted, text_of
+from copdns.model.verdict import Action, Reason, Verdict
 
 REASONS = Path(__file__).parents[2] / "docs" / "reasons.md"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import count
 
-from copdns.model import Action, Reason, Verdict
-from copdns.recent import MAX_AGE, MAX_BLOCKS, RecentBlocks
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.privacy.recent_blocks import MAX_AGE, MAX_BLOCKS, RecentBlocks
 from tests.household import NOW
 
 RULE = Verdict(Action.BLOCK, Reason.RULE, 10, rule="a.example")

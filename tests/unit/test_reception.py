@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from copdns.app.device_chores import AFRESH, DeviceChores
 from copdns.config import IdentitySettings, LeaseFile
-from copdns.crowd import ENOUGH, WATCHED
-from copdns.events import EventBus
-from copdns.happened import DeviceEvent, Event, EventKind
-from copdns.model import Device
-from copdns.reception import AFRESH, DeviceChores
-from copdns.store.visitors import load_visitors
+from copdns.events.bus import EventBus
+from copdns.model.events import DeviceEvent, Event, EventKind
+from copdns.model.household import Device
+from copdns.network.same_client import ENOUGH, WATCHED
+from copdns.store.log_db.unknown_devices import load_visitors
 from tests.unit.kernel import Kernel, entry
 from tests.unit.recognising import CARD, HOUSE, STRANGE, Recognising
 

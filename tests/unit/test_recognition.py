@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.recognition import MAX_LOOKUPS, MAX_TRUNCATED
+from copdns.server.recognition import MAX_LOOKUPS, MAX_TRUNCATED
 from tests.household import asker
 from tests.unit.kernel import GONE, Kernel, entry
 from tests.unit.recognising import CARD, HOUSE, STRANGE, Recognising

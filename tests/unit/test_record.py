@@ -7,13 +7,14 @@ from struct import pack
 
 import pytest
 
-from copdns.keep import CountKey, LogRow
-from copdns.metrics import Counters
-from copdns.model import Action, Band, FullLog, PrivacyMode, Profile, Reason, Verdict
-from copdns.policy import Policy
-from copdns.recent import RecentBlocks
-from copdns.record import Recorder
-from copdns.wire import Query, read_query
+from copdns.dns.wire import Query, read_query
+from copdns.model.household import Band, FullLog, PrivacyMode, Profile
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.policy.decide import Policy
+from copdns.privacy.recent_blocks import RecentBlocks
+from copdns.privacy.retention import CountKey, LogRow
+from copdns.server.metrics import Counters
+from copdns.server.recorder import Recorder
 from tests.fakes import FakeLog
 from tests.household import ADA, MIA, NOW, TOM, asker, client, policy
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.errors import WireError
-from copdns.records import MAX_JUMPS, A, read_name, read_options, read_records, skip_name
+from copdns.dns.records import MAX_JUMPS, A, read_name, read_options, read_records, skip_name
+from copdns.model.errors import WireError
 
 ADDRESS = pack("!HHIH", A, 1, 300, 4) + b"\xc0\0\2\1"
 

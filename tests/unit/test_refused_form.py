@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.refused_form import TOLD, given_back
+from copdns.web.refused_form import TOLD, given_back
 
 WHAT = "Write a name."
 FORM = """<h1>People</h1>

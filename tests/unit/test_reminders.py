@@ -9,17 +9,17 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from copdns.appeal import AppealState, ContestedVerdict, WantedLength
-from copdns.appeal_life import DAY, HOUR
-from copdns.clock import Clock, LastSeen
+from copdns.app.appeal_chores import AppealChores
+from copdns.appeals.appeal import AppealState, ContestedVerdict, WantedLength
+from copdns.appeals.life import DAY, HOUR
+from copdns.appeals.review import DecisionReason
 from copdns.config import AppealSettings, EventSettings, Settings
-from copdns.events import EventBus
-from copdns.happened import AppealEvent, Event, EventKind
-from copdns.model import Action, Reason
-from copdns.reminders import AppealChores
-from copdns.review import DecisionReason
-from copdns.store.appeals import AppealStore
-from copdns.store.household import HouseholdStore
+from copdns.events.bus import EventBus
+from copdns.model.events import AppealEvent, Event, EventKind
+from copdns.model.verdict import Action, Reason
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.household import HouseholdStore
+from copdns.time.clock import Clock, LastSeen
 from tests.household import library
 from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, ask, home, no, yes
 

@@ -10,7 +10,7 @@ from dateutil import rrule
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.repeats import Every, Repeat
+from copdns.time.repeats import Every, Repeat
 
 DATEUTIL = {
     Every.DAY: rrule.DAILY,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from copdns.errors import ListError
-from copdns.resources import folder
+from copdns.list_files.resources import folder
+from copdns.model.errors import ListError
 
 
 @pytest.mark.parametrize("name", ["blocklists", "config", "web-ui"])

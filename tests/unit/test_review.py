@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.review import (
+from copdns.appeals.review import (
     AUTOMATIC,
     GRANTING,
     PAGE,
@@ -17,7 +17,7 @@ from copdns.review import (
     VERSION,
     DecisionReason,
 )
-from copdns.review import section as section_of
+from copdns.appeals.review import section as section_of
 
 TEXT = (Path(__file__).parents[2] / PAGE).read_text()
 SECTIONS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z)", TEXT, re.DOTALL | re.MULTILINE))
@@ -26,7 +26,7 @@ SIDES = {"## A yes": GRANTING, "## A no": REFUSING, "## Neither": TALKING}
 
 def test_the_page_has_a_section_for_each_reason_and_no_other() -> None:
     assert list(SECTIONS) == [str(because) for because in DecisionReason], (
-        f"{PAGE} and copdns/review.py"
+        f"{PAGE} and copdns/appeals/review.py"
     )
 
 

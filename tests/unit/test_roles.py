@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.model import Band, Profile
-from copdns.roles import (
+from copdns.accounts.roles import (
     NO_SCOPES,
     PERMISSIONS,
     STANDS,
@@ -24,6 +23,7 @@ from copdns.roles import (
     scopes_for,
     weigh,
 )
+from copdns.model.household import Band, Profile
 
 MIA, TOM, ADA = (
     Profile("mia", "Mia", Band.TO_9),

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.days import clock_changes, day_matches, local_time, starts_at, zone_of
-from copdns.schedule import closed_spans, parse_slots, slot_text
-from copdns.times import DAY_WORDS, USUAL_WEEK, Calendar, DayType, Schedule, Slot
+from copdns.model.times import DAY_WORDS, USUAL_WEEK, Calendar, DayType, Schedule, Slot
+from copdns.time.days import clock_changes, day_matches, local_time, starts_at, zone_of
+from copdns.time.schedule import closed_spans, parse_slots, slot_text
 
 BERLIN = "Europe/Berlin"
 

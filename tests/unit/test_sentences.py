@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.errors import HouseholdError
-from copdns.faults import no_such
-from copdns.phrases import END_ISOLATE, ISOLATE, Phrases, phrases
-from copdns.sentences import Phrase, plural_sentence, sentence
+from copdns.model.errors import HouseholdError
+from copdns.model.sentences import Phrase, plural_sentence, sentence
+from copdns.model.violations import no_such
+from copdns.words.phrases import END_ISOLATE, ISOLATE, Phrases, phrases
 
 ENGLISH, PSEUDO = phrases("en"), phrases("en-XA")
 

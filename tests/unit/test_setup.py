@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from copdns.model import Household
-from copdns.setup import Check, Item, State, Step, progress
-from copdns.store.household import HouseholdStore
-from copdns.store.setup import Setups
-from copdns.store.thread import StoreThread
+from copdns.model.household import Household
+from copdns.network.setup_steps import Check, Item, State, Step, progress
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.setup import Setups
+from copdns.store.household_db.thread import StoreThread
 from tests.household import NOW
 
 

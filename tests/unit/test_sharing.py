@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copdns.live import build_context, build_snapshot
-from copdns.model import Action, Band, BlockMode, Profile, Reason, Rule
-from copdns.policy import build_policy, decide, explain, rules_in_scope
-from copdns.records import A
-from copdns.sharing import RulesByScope, StepSharing
-from copdns.times import Pause
+from copdns.dns.records import A
+from copdns.model.household import Band, BlockMode, Profile, Rule
+from copdns.model.times import Pause
+from copdns.model.verdict import Action, Reason
+from copdns.policy.decide import build_policy, decide, explain, rules_in_scope
+from copdns.policy.shared_steps import RulesByScope, StepSharing
+from copdns.policy.snapshot import build_context, build_snapshot
 from tests.household import DEFAULTS, MIA, NOW, allow, block, family, library, live
 
 CHILD = replace(MIA, categories=frozenset({"games"}), safe_search=(("seek", "strict"),))

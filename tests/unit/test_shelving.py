@@ -9,19 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from copdns import shelving
-from copdns.errors import ListError
+from copdns.list_files import index_store
+from copdns.list_files.index_store import IndexStore, key_of
 from copdns.lists import catalogue
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import DictIndex, ListKind
 from copdns.lists.source import ListSource
 from copdns.lists.trie import MappedIndex
-from copdns.shelving import IndexStore, key_of
+from copdns.model.errors import ListError
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelving, "SMALL", 0)
+    monkeypatch.setattr(index_store, "SMALL", 0)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ async def test_other_protected_groups_make_an_older_index_useless(
         group = replace(next(iter(library.protected.values())), slug="new")
         return replace(library, protected={**library.protected, "new": group})
 
-    monkeypatch.setattr(shelving, "assembled", with_one_group_more)
+    monkeypatch.setattr(index_store, "assembled", with_one_group_more)
     assert not blocks(shelf.load_available([games]).library, "toys.example")
 
 
@@ -132,7 +132,7 @@ async def test_a_broken_list_does_not_keep_the_others_out(
 def test_a_small_list_is_read_at_once(
     shelf: IndexStore, games: ListSource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shelving, "SMALL", 100)
+    monkeypatch.setattr(index_store, "SMALL", 100)
     found = shelf.load_available([games])
     assert found.current
     assert isinstance(found.library.index, DictIndex)
@@ -172,7 +172,7 @@ async def test_a_compile_that_fails_says_why_and_leaves_what_there_was(
 ) -> None:
     await shelf.compile([games])
     before = files(shelf)
-    monkeypatch.setattr(shelving, "memory_for", lambda _octets: 64 << 20)
+    monkeypatch.setattr(index_store, "memory_for", lambda _octets: 64 << 20)
     Path(games.path).write_text("\n".join(f"{number}.example" for number in range(500_000)))
     assert "yet to be compiled" in str(shelf.find_uncompiled([games]))
     with pytest.raises(ListError, match="the lists need more than 64 MiB"):
@@ -221,7 +221,7 @@ def test_the_key_changes_with_whatever_an_index_is_made_from(
     keys = [key_of([]), key_of([games]), key_of([games, games])]
     keys += [key_of([changed]) for changed in changes(games)]
     for name, value in (("FORMAT", 0), ("__version__", "0.0")):
-        monkeypatch.setattr(shelving, name, value)
+        monkeypatch.setattr(index_store, name, value)
         keys.append(key_of([games]))
     assert len({*keys}) == len(keys)
 

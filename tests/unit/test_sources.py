@@ -14,16 +14,16 @@ from typing import Any, TypeVar
 
 import pytest
 
-from copdns import yaml_text
-from copdns.errors import ConfigError
+from copdns.household.presets import apply
+from copdns.list_files.resources import folder
 from copdns.lists.parse import ListFormat, parse
 from copdns.lists.shapes import CatalogueShape, ProtectedShape, ServicesShape, Shape
 from copdns.lists.source import Source, sources_of
-from copdns.matchers import Match
-from copdns.model import Band, Profile
-from copdns.names import suffixes
-from copdns.presets import apply
-from copdns.resources import folder
+from copdns.model import yaml_text
+from copdns.model.errors import ConfigError
+from copdns.model.household import Band, Profile
+from copdns.model.matchers import Match
+from copdns.model.names import suffixes
 from tests.unit.households import shipped
 
 GAMES: dict[str, Any] = {

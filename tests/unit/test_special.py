@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.errors import NXDOMAIN
-from copdns.model import LocalAnswer
-from copdns.records import AAAA, NS, PTR, SOA, SVCB, TXT, A
-from copdns.special import NEVER_DENIED, special_use_answer
+from copdns.dns.records import AAAA, NS, PTR, SOA, SVCB, TXT, A
+from copdns.model.errors import NXDOMAIN
+from copdns.model.verdict import LocalAnswer
+from copdns.policy.special_names import NEVER_DENIED, special_use_answer
 
 DS, MX = 43, 15
 

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from copdns.ahead import UpcomingClosure
-from copdns.happened import EventKind, GrantEvent, PauseEvent, TicketEvent, TimeEvent
-from copdns.matchers import Matcher
-from copdns.minutes import Minutes
-from copdns.model import Household, Reason
-from copdns.standing import TimeState, closed_budgets, time_events, time_state, upcoming_closures
-from copdns.times import Budget, Grant, Origin, Pause, Schedule, Slot, Ticket
-from copdns.timing import PolicyInputs
+from copdns.app.time_events import (
+    TimeState,
+    closed_budgets,
+    time_events,
+    time_state,
+    upcoming_closures,
+)
+from copdns.model.events import EventKind, GrantEvent, PauseEvent, TicketEvent, TimeEvent
+from copdns.model.household import Household
+from copdns.model.matchers import Matcher
+from copdns.model.times import Budget, Grant, Origin, Pause, Schedule, Slot, Ticket
+from copdns.model.verdict import Reason
+from copdns.time.closing_soon import UpcomingClosure
+from copdns.time.minutes import Minutes
+from copdns.time.plan import PolicyInputs
 from tests.household import NOW, family, live
 
 HOUR = 3600

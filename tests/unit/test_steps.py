@@ -6,21 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.evidence import ListSet, RuleSet
+from copdns.dns.records import AAAA, HTTPS, NS, SVCB, TXT, A
 from copdns.lists.index import DictIndex, ListInfo, ListKind
-from copdns.matchers import Matcher, parse_matcher
-from copdns.model import (
-    Action,
-    Contact,
-    Default,
-    LocalName,
-    NameRewrite,
-    OwnService,
-    Reason,
-    Verdict,
-)
-from copdns.policy import Policy, decide
-from copdns.records import AAAA, HTTPS, NS, SVCB, TXT, A
+from copdns.model.household import Contact, Default, LocalName, NameRewrite, OwnService
+from copdns.model.matchers import Matcher, parse_matcher
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.policy.decide import Policy, decide
+from copdns.policy.matching import ListSet, RuleSet
 from tests.household import MIA, NOW, TOM, allow, block, family, policy
 
 

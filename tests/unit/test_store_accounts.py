@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.accounts import CODE_LASTS, Account, Code, Purpose
-from copdns.codes import one_time_code
-from copdns.errors import AccountError
-from copdns.model import Household
-from copdns.roles import Role
-from copdns.store.accounts import the_account
-from copdns.store.sessions import actor
-from copdns.store.thread import StoreThread
-from copdns.tickets import code_digest
+from copdns.accounts.account import CODE_LASTS, Account, Code, Purpose
+from copdns.accounts.codes import one_time_code
+from copdns.accounts.roles import Role
+from copdns.accounts.tickets import code_digest
+from copdns.model.errors import AccountError
+from copdns.model.household import Household
+from copdns.store.household_db.accounts import the_account
+from copdns.store.household_db.sessions import actor
+from copdns.store.household_db.thread import StoreThread
 from tests.unit.accounts import NOW, House
 
 KEPT = "$argon2id$a"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.appeal import (
+from copdns.appeals.appeal import (
     Appeal,
     AppealKind,
     AppealMotive,
@@ -23,16 +23,17 @@ from copdns.appeal import (
     WantedLength,
     contest,
 )
-from copdns.appeal_life import DAY, HOUR, MOST_OPEN
-from copdns.appeal_news import mark
-from copdns.appeal_opening import ApprovalTerms, Decision
-from copdns.errors import AppealError, AppealLimitError, StoreError
-from copdns.household import remove_profile
-from copdns.model import Action, Household, Reason, Verdict
-from copdns.review import DecisionReason
-from copdns.store.appeals import AppealStore
-from copdns.store.household import HouseholdStore
-from copdns.vouched import WrongEntry
+from copdns.appeals.life import DAY, HOUR, MOST_OPEN
+from copdns.appeals.list_errors import WrongEntry
+from copdns.appeals.news import mark
+from copdns.appeals.opening import ApprovalTerms, Decision
+from copdns.appeals.review import DecisionReason
+from copdns.household.edits import remove_profile
+from copdns.model.errors import AppealError, AppealLimitError, StoreError
+from copdns.model.household import Household
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.household import HouseholdStore
 from tests.household import family
 from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, TODAY, ask, budget, home, no, yes
 
@@ -350,8 +351,8 @@ async def test_a_row_that_somebody_broke_is_told_with_its_place(
 ANSWER = """
 import asyncio, os, signal, sys
 from pathlib import Path
-from copdns.store.appeals import AppealStore
-from copdns.store.household import HouseholdStore
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.household import HouseholdStore
 from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, yes
 
 folder, appeal, left = Path(sys.argv[1]), sys.argv[2], [int(sys.argv[3])]

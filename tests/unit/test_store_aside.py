@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from copdns.errors import StoreError
-from copdns.model import Household
-from copdns.store.aside import copied, is_unwritable
+from copdns.model.errors import StoreError
+from copdns.model.household import Household
 from copdns.store.db import store_error
-from copdns.store.household import FILE, HouseholdStore
+from copdns.store.household_db.household import FILE, HouseholdStore
 from copdns.store.migrations import HOUSEHOLD
+from copdns.store.read_only import copied, is_unwritable
 
 NOW = 1_800_000_000
 

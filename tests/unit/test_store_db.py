@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from copdns.errors import StoreError
+from copdns.model.errors import StoreError
 from copdns.store.db import alone, is_broken, open_database, snapshot, store_error, transaction
-from copdns.store.steps import Steps
+from copdns.store.schema_steps import Steps
 
 STEPS = Steps("notes")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.errors import StoreError
+from copdns.model.errors import StoreError
 from copdns.store.db import open_database
 from copdns.store.health import page_faults
 from copdns.store.migrations import HOUSEHOLD

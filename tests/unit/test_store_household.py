@@ -18,16 +18,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from copdns.attempts import WITHIN
-from copdns.errors import (
+from copdns.accounts.attempts import WITHIN
+from copdns.model.errors import (
     HouseholdError,
     PrivacyError,
     StoreError,
     TooManyTriesError,
     UnknownCodeError,
 )
-from copdns.matchers import Match, Matcher
-from copdns.model import (
+from copdns.model.household import (
     Band,
     BandChange,
     BlockMode,
@@ -45,9 +44,8 @@ from copdns.model import (
     RuleAction,
     SplitUpstream,
 )
-from copdns.store.household import HouseholdStore
-from copdns.store.notes import Change
-from copdns.times import (
+from copdns.model.matchers import Match, Matcher
+from copdns.model.times import (
     Bonus,
     Budget,
     Calendar,
@@ -64,6 +62,8 @@ from copdns.times import (
     Topic,
     TopicKind,
 )
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.notes import Change
 from tests.unit.households import households, running
 
 NOW = 1_800_000_000
@@ -668,8 +668,9 @@ ADD_RULES = """
 import asyncio, sys
 from dataclasses import replace
 from pathlib import Path
-from copdns.model import Matcher, Rule, RuleAction
-from copdns.store.household import HouseholdStore
+from copdns.model.household import Rule, RuleAction
+from copdns.model.matchers import Matcher
+from copdns.store.household_db.household import HouseholdStore
 
 async def main(folder, name, number):
     with HouseholdStore.open(Path(folder)) as store:

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.accounts import LOOKS_JOINED, LOOKS_KEPT, NOTICES_KEPT, NoticeKind, ViewedPart
-from copdns.happened import AccountEvent, EventKind, PersonEvent
-from copdns.model import FullLog, Household, PrivacyMode, Profile
-from copdns.porter import event_of
-from copdns.roles import STANDS, Actor, Balance, Role
-from copdns.store.looks import Looks, Notices
+from copdns.accounts.account import LOOKS_JOINED, LOOKS_KEPT, NOTICES_KEPT, NoticeKind, ViewedPart
+from copdns.accounts.roles import STANDS, Actor, Balance, Role
+from copdns.app.account_chores import event_of
+from copdns.model.events import AccountEvent, EventKind, PersonEvent
+from copdns.model.household import FullLog, Household, PrivacyMode, Profile
+from copdns.store.household_db.looks import Looks, Notices
 from tests.unit.accounts import DAY, NOW, House
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from copdns.accounts import GuardianNotice, NoticeKind
-from copdns.happened import EventKind, PersonEvent
-from copdns.household import remove_device, remove_profile
-from copdns.model import Band
-from copdns.porter import event_of
-from copdns.store.looks import Notices
-from copdns.store.proposals import Proposal, Proposals
+from copdns.accounts.account import GuardianNotice, NoticeKind
+from copdns.app.account_chores import event_of
+from copdns.household.edits import remove_device, remove_profile
+from copdns.model.events import EventKind, PersonEvent
+from copdns.model.household import Band
+from copdns.store.household_db.looks import Notices
+from copdns.store.household_db.proposals import Proposal, Proposals
 from tests.unit.accounts import NOW, House
 
 

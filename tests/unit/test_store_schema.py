@@ -14,7 +14,7 @@ import pytest
 
 from copdns.store.db import open_database
 from copdns.store.migrations import HOUSEHOLD, LOG
-from copdns.store.steps import Steps
+from copdns.store.schema_steps import Steps
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 FILES = [("household.sql", HOUSEHOLD), ("log.sql", LOG)]

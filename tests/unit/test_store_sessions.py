@@ -8,11 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from copdns.accounts import BROWSER_LASTS, SESSION_IDLE, SESSION_LONGEST, TOKEN_LONGEST, TOUCHED
-from copdns.codes import secret_digest
-from copdns.errors import AccountError
-from copdns.roles import Permission, Role, may
-from copdns.store.sessions import MOST_SESSIONS
+from copdns.accounts.account import (
+    BROWSER_LASTS,
+    SESSION_IDLE,
+    SESSION_LONGEST,
+    TOKEN_LONGEST,
+    TOUCHED,
+)
+from copdns.accounts.codes import secret_digest
+from copdns.accounts.roles import Permission, Role, may
+from copdns.model.errors import AccountError
+from copdns.store.household_db.sessions import MOST_SESSIONS
 from tests.unit.accounts import DAY, NOW, House
 
 PAUSE = frozenset({Permission.GIVE_TIME, Permission.SEE_STATUS})

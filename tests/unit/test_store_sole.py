@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from copdns.errors import StoreError
-from copdns.store.household import HouseholdStore
-from copdns.store.sole import LOCK, sole_server
+from copdns.model.errors import StoreError
+from copdns.store.folder_lock import LOCK, sole_server
+from copdns.store.household_db.household import HouseholdStore
 
 HOLDING = """
 import sys
 from pathlib import Path
-from copdns.store.sole import sole_server
+from copdns.store.folder_lock import sole_server
 with sole_server(Path(sys.argv[1])):
     print("holds", flush=True)
     sys.stdin.read()

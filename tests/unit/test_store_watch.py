@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from copdns.errors import StoreError
-from copdns.model import Household
-from copdns.store.household import HouseholdStore
-from copdns.store.watch import Watcher
+from copdns.model.errors import StoreError
+from copdns.model.household import Household
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.watch import Watcher
 
 NOW = 1_800_000_000
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.accounts import DAY, GUEST_LASTS, PAIRING_LASTS, PAIRING_OPEN, GuestKind
-from copdns.errors import AccountError
-from copdns.model import Household
-from copdns.store.thread import StoreThread
-from copdns.store.whose import MOST_PAIRINGS, Guests, Pairings, Pins
+from copdns.accounts.account import DAY, GUEST_LASTS, PAIRING_LASTS, PAIRING_OPEN, GuestKind
+from copdns.model.errors import AccountError
+from copdns.model.household import Household
+from copdns.store.household_db.pairings import MOST_PAIRINGS, Guests, Pairings, Pins
+from copdns.store.household_db.thread import StoreThread
 from tests.unit.accounts import NOW, House
 
 TABLET = ("home", "mia-phone", "mia")

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from copdns.addresses import UpstreamAddress
-from copdns.errors import ListenError
-from copdns.system import identity, memory, own_zone, private_addresses, system_resolvers
+from copdns.list_files.memory import memory
+from copdns.model.addresses import UpstreamAddress
+from copdns.model.errors import ListenError
+from copdns.network.machine import identity, own_zone, private_addresses, system_resolvers
 from tests.unit.kernel import Kernel
 
 OWN = ("127.0.0.1", "192.0.2.1", "::1")

@@ -18,7 +18,8 @@ from structlog.typing import EventDict
 
 from copdns import __version__
 from copdns.config import EventSettings, Webhook
-from copdns.happened import (
+from copdns.events.targets import WAITING, DeliveryTimes, Targets
+from copdns.model.events import (
     ClockEvent,
     DeviceEvent,
     Event,
@@ -27,8 +28,7 @@ from copdns.happened import (
     TimeEvent,
     event_json,
 )
-from copdns.model import Reason
-from copdns.targets import WAITING, DeliveryTimes, Targets
+from copdns.model.verdict import Reason
 from tests.running import PATIENCE, free_port
 
 Anything = TypeVar("Anything")

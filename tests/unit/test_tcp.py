@@ -9,10 +9,10 @@ from ipaddress import ip_network
 
 import pytest
 
-from copdns.errors import ListenError
-from copdns.forwarded import NO_FORWARDERS, Forwarder, Forwarders
-from copdns.model import Device
-from copdns.records import QR, RD
+from copdns.dns.records import QR, RD
+from copdns.model.errors import ListenError
+from copdns.model.household import Device
+from copdns.server.forwarded import NO_FORWARDERS, Forwarder, Forwarders
 from copdns.server.tcp import Connection, TcpLimits, TcpServer
 from tests.forwarding import STREAM, header, own, proxied
 from tests.home import Home

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from copdns.codes import ticket_code
-from copdns.tickets import ticket_digest
+from copdns.accounts.codes import ticket_code
+from copdns.accounts.tickets import ticket_digest
 
 CODE = "7K3M-0Q1T"
 

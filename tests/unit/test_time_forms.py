@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns import time_forms
-from copdns.errors import HouseholdError
-from copdns.schedule import parse_slots
-from copdns.time_forms import Form
-from copdns.times import DayType, Topic, TopicKind
+from copdns.model.errors import HouseholdError
+from copdns.model.times import DayType, Topic, TopicKind
+from copdns.time.schedule import parse_slots
+from copdns.web.desk.time import forms
+from copdns.web.desk.time.forms import Form
 from tests.household import MIA, NOW
 
 
@@ -25,32 +25,32 @@ def test_several_times_each_have_their_days() -> None:
     typed = form(
         days0=["mon", "tue"], start0="21:00", end0="07:00", start3="12:00", end3="13:00", days3=[]
     )
-    values = time_forms.schedule_values(typed, MIA)
+    values = forms.schedule_values(typed, MIA)
     assert values["slots"] == parse_slots("mon tue 21:00-07:00, daily 12:00-13:00")
     assert values["scope"] == "mia"
 
 
 def test_days_without_a_time_are_left_out() -> None:
     typed = form(days0="sat", start1="12:00", end1="13:00")
-    assert time_forms.schedule_values(typed, MIA)["slots"] == parse_slots("12:00-13:00")
+    assert forms.schedule_values(typed, MIA)["slots"] == parse_slots("12:00-13:00")
 
 
 def test_what_was_chosen_and_what_was_written_count_together() -> None:
     typed = form(what="category:games", names="a.example, =b.example  category:games")
-    assert list(map(str, time_forms.about(typed))) == ["category:games", "a.example", "=b.example"]
+    assert list(map(str, forms.about(typed))) == ["category:games", "a.example", "=b.example"]
 
 
 @pytest.mark.parametrize(
     ("chosen", "scope"), [("", "mia"), ("mia", "mia"), ("everyone", ""), ("#children", "#children")]
 )
 def test_it_holds_for_whom_was_chosen(chosen: str, scope: str) -> None:
-    assert time_forms.scope(form(scope=chosen), MIA) == scope
+    assert forms.scope(form(scope=chosen), MIA) == scope
 
 
 @pytest.mark.parametrize("chosen", ["tom", "#others", "#"])
 def test_nobody_else_can_be_chosen(chosen: str) -> None:
     with pytest.raises(HouseholdError):
-        time_forms.scope(form(scope=chosen), MIA)
+        forms.scope(form(scope=chosen), MIA)
 
 
 @pytest.mark.parametrize(
@@ -64,38 +64,38 @@ def test_nobody_else_can_be_chosen(chosen: str) -> None:
 )
 def test_a_name_becomes_an_id(name: str, made: str) -> None:
     about = (Topic(TopicKind.CATEGORY, "games"),)
-    assert time_forms.new_id(form(name=name), MIA, about, "times") == made
+    assert forms.new_id(form(name=name), MIA, about, "times") == made
 
 
 def test_minutes_of_every_day_count_last() -> None:
     typed = form(day0="daily", minutes0="60", day1="weekend", minutes1="120", day2="mon")
-    values = time_forms.budget_values(typed, MIA)
+    values = forms.budget_values(typed, MIA)
     assert values["minutes"] == (("weekend", 120), ("daily", 60))
 
 
 def test_a_time_of_day_goes_before_minutes() -> None:
     typed = form(until="20:00", lasts="30")
-    assert time_forms.ending(typed, "UTC", int(NOW)) == int(NOW) + 4 * 3600
-    assert time_forms.ending(form(lasts="30"), "UTC", int(NOW)) == int(NOW) + 1800
-    assert time_forms.ending(form(), "UTC", int(NOW)) is None
+    assert forms.ending(typed, "UTC", int(NOW)) == int(NOW) + 4 * 3600
+    assert forms.ending(form(lasts="30"), "UTC", int(NOW)) == int(NOW) + 1800
+    assert forms.ending(form(), "UTC", int(NOW)) is None
 
 
 def test_a_stretch_of_dates_holds_both_its_ends() -> None:
-    found = time_forms.dates(form(first="2026-05-01", last="2026-05-03", kind="holiday"))
+    found = forms.dates(form(first="2026-05-01", last="2026-05-03", kind="holiday"))
     assert found == {date(2026, 5, day): DayType.HOLIDAY for day in (1, 2, 3)}
-    assert time_forms.dates(form(first="2026-05-01", kind="usual")) == {date(2026, 5, 1): None}
+    assert forms.dates(form(first="2026-05-01", kind="usual")) == {date(2026, 5, 1): None}
 
 
 READERS = {
-    "schedule": lambda typed: time_forms.schedule_values(typed, MIA),
-    "budget": lambda typed: time_forms.budget_values(typed, MIA),
-    "ending": lambda typed: time_forms.certain_ending(typed, "Europe/Paris", int(NOW)),
-    "about": time_forms.one_subject,
-    "lifts": time_forms.lifts,
-    "dates": time_forms.dates,
-    "weekend": time_forms.weekend,
-    "expires": lambda typed: time_forms.expires(typed, int(NOW)),
-    "id": lambda typed: time_forms.new_id(typed, MIA, time_forms.about(typed), "times"),
+    "schedule": lambda typed: forms.schedule_values(typed, MIA),
+    "budget": lambda typed: forms.budget_values(typed, MIA),
+    "ending": lambda typed: forms.certain_ending(typed, "Europe/Paris", int(NOW)),
+    "about": forms.one_subject,
+    "lifts": forms.lifts,
+    "dates": forms.dates,
+    "weekend": forms.weekend,
+    "expires": lambda typed: forms.expires(typed, int(NOW)),
+    "id": lambda typed: forms.new_id(typed, MIA, forms.about(typed), "times"),
 }
 NAMES = (
     *("days0", "start0", "end0", "what", "names", "scope", "grace", "note", "name", "how"),

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.time_dump import clock_text, stretch_text, stretches
-from copdns.time_shape import CalendarShape, clock, stretch
-from copdns.times import DayType
+from copdns.household.time_dump import clock_text, stretch_text, stretches
+from copdns.household.time_shape import CalendarShape, clock, stretch
+from copdns.model.times import DayType
 
 
 @given(st.integers(0, 1439))

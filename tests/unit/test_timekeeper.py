@@ -8,20 +8,20 @@ from pathlib import Path
 
 import pytest
 
-from copdns.clock import Clock, LastSeen
-from copdns.events import EventBus
-from copdns.happened import Event, EventKind
-from copdns.live import GUEST, Snapshot
-from copdns.matchers import Match, Matcher
-from copdns.minutes import NO_MARKS
-from copdns.model import Household, PrivacyMode
-from copdns.policy import decide
-from copdns.records import A
-from copdns.store.querylog import FILE
-from copdns.store.usage import history, load_clock
-from copdns.timekeeper import TimeChores
-from copdns.times import Bonus, Budget, FailureChoices, OnFailure, Schedule, Slot
-from copdns.today import build_today
+from copdns.app.time_chores import TimeChores
+from copdns.dns.records import A
+from copdns.events.bus import EventBus
+from copdns.model.events import Event, EventKind
+from copdns.model.household import Household, PrivacyMode
+from copdns.model.matchers import Match, Matcher
+from copdns.model.times import Bonus, Budget, FailureChoices, OnFailure, Schedule, Slot
+from copdns.policy.decide import decide
+from copdns.policy.snapshot import GUEST, Snapshot
+from copdns.policy.today import build_today
+from copdns.store.log_db.querylog import FILE
+from copdns.store.log_db.usage import history, load_clock
+from copdns.time.clock import Clock, LastSeen
+from copdns.time.minutes import NO_MARKS
 from tests.household import MIA as PERSON
 from tests.household import NOW, family, library, live
 

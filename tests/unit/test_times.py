@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.errors import CopdnsError
-from copdns.matchers import Match, Matcher
-from copdns.times import Subject, Topic, TopicKind, parse_subject
+from copdns.model.errors import CopdnsError
+from copdns.model.matchers import Match, Matcher
+from copdns.model.times import Subject, Topic, TopicKind, parse_subject
 from tests.unit.households import subjects
 
 

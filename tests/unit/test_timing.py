@@ -8,15 +8,10 @@ from math import inf
 
 import pytest
 
-from copdns.budget import PLENTY, RemainingBudget
-from copdns.household_times import add_bonus
-from copdns.live import GUEST, Snapshot, build_snapshot
-from copdns.minutes import Minutes
-from copdns.model import Household, Profile, Reason
-from copdns.policy import decide
-from copdns.records import A
-from copdns.schedule import parse_slots
-from copdns.times import (
+from copdns.dns.records import A
+from copdns.household.time_edits import add_bonus
+from copdns.model.household import Household, Profile
+from copdns.model.times import (
     Budget,
     Calendar,
     DayType,
@@ -27,7 +22,12 @@ from copdns.times import (
     Schedule,
     parse_subject,
 )
-from copdns.timing import (
+from copdns.model.verdict import Reason
+from copdns.policy.decide import decide
+from copdns.policy.snapshot import GUEST, Snapshot, build_snapshot
+from copdns.time.budget import PLENTY, RemainingBudget
+from copdns.time.minutes import Minutes
+from copdns.time.plan import (
     AFTER,
     NO_INPUTS,
     NO_TIME_PLAN,
@@ -36,6 +36,7 @@ from copdns.timing import (
     TimePlan,
     build_time_plan,
 )
+from copdns.time.schedule import parse_slots
 from tests.household import ADA, DEFAULTS, MIA, NOW, TOM, allow, family, library
 
 DAY = 86_400

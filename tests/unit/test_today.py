@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.minutes import Minutes
-from copdns.model import Household, Reason
-from copdns.times import Budget, Grant, Pause, parse_subject
-from copdns.timing import NO_INPUTS, PolicyInputs
-from copdns.today import Today, build_today
+from copdns.model.household import Household
+from copdns.model.times import Budget, Grant, Pause, parse_subject
+from copdns.model.verdict import Reason
+from copdns.policy.today import Today, build_today
+from copdns.time.minutes import Minutes
+from copdns.time.plan import NO_INPUTS, PolicyInputs
 from tests.household import MIA, NOW, TOM, family, live
 
 HOUR = 3600

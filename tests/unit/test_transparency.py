@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from copdns.appeal import (
+from copdns.appeals.appeal import (
     Appeal,
     AppealAnswer,
     AppealKind,
@@ -16,11 +16,10 @@ from copdns.appeal import (
     ContestedVerdict,
     Decider,
 )
-from copdns.keep import CountKey
-from copdns.minutes import DayBitmaps, Minutes, Usage
-from copdns.model import Action, Band, PrivacyMode, Profile, Reason
-from copdns.review import DecisionReason
-from copdns.transparency import (
+from copdns.appeals.review import DecisionReason
+from copdns.model.household import Band, PrivacyMode, Profile
+from copdns.model.verdict import Action, Reason
+from copdns.privacy.report import (
     appeals_of,
     appeals_of_all,
     counted_from,
@@ -29,6 +28,8 @@ from copdns.transparency import (
     people_of,
     reportable,
 )
+from copdns.privacy.retention import CountKey
+from copdns.time.minutes import DayBitmaps, Minutes, Usage
 from tests.household import ADA, MIA, TOM, family
 
 ZONE = "Europe/Paris"

@@ -12,9 +12,9 @@ from copdns.lists import trie
 from copdns.lists.compiled import pack, unpack
 from copdns.lists.index import DictIndex, Entry, Index, ListKind
 from copdns.lists.merge import merge
-from copdns.lists.shelf import Draft, build_index, names_of
-from copdns.matchers import Match, parse_matcher
-from copdns.names import from_wire
+from copdns.lists.small_index import Draft, build_index, names_of
+from copdns.model.matchers import Match, parse_matcher
+from copdns.model.names import from_wire
 
 
 @pytest.fixture(autouse=True, scope="module", params=["trie", "table"])

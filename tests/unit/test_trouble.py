@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import pytest
 
-from copdns.exchange import DOWN_AFTER, Health
-from copdns.happened import EventKind
-from copdns.moment import Moment
-from copdns.trouble import DAY, HOUR, MINUTE, OLD, Alarms
+from copdns.app.alarms import DAY, HOUR, MINUTE, OLD, Alarms
+from copdns.dns.exchange import DOWN_AFTER, Health
+from copdns.model.events import EventKind
+from copdns.time.moment import Moment
 
 NOON = 1_774_800_000.0
 

@@ -6,13 +6,13 @@ import errno
 
 import pytest
 
-from copdns.crowd import SeenRequestor, same_client_warning
-from copdns.lists.chosen import missing_message
-from copdns.lists_in_force import STILL_COMPILING
-from copdns.phrases import END_ISOLATE, ISOLATE, phrases
-from copdns.stored import REPLACED, UNREAD, UNWRITTEN
-from copdns.trouble_words import trouble
-from copdns.web.front import Place, _why
+from copdns.app.household_source import REPLACED, UNREAD, UNWRITTEN
+from copdns.app.lists_in_force import STILL_COMPILING
+from copdns.list_files.choose import missing_message
+from copdns.network.same_client import SeenRequestor, same_client_warning
+from copdns.web.http_server import Place, _why
+from copdns.words.phrases import END_ISOLATE, ISOLATE, phrases
+from copdns.words.warnings import trouble
 
 PSEUDO = phrases("en-XA")
 

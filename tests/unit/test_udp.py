@@ -11,11 +11,11 @@ from ipaddress import ip_network
 
 import pytest
 
-from copdns.batch import BATCH_SIZE
-from copdns.errors import ListenError
-from copdns.forwarded import NO_FORWARDERS, Forwarder, Forwarders
-from copdns.model import Device
-from copdns.records import QR, RD
+from copdns.dns.datagrams import BATCH_SIZE
+from copdns.dns.records import QR, RD
+from copdns.model.errors import ListenError
+from copdns.model.household import Device
+from copdns.server.forwarded import NO_FORWARDERS, Forwarder, Forwarders
 from copdns.server.udp import UdpServer
 from tests.forwarding import own, proxied
 from tests.home import Home

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.errors import CopdnsError, FetchError
-from copdns.unpack import UnpackJob, unpack_list
+from copdns.list_files.unpack import UnpackJob, unpack_list
+from copdns.model.errors import CopdnsError, FetchError
 from tests.list_server import tar
 
 TOYS = "chess.example\ngames.example\n"
@@ -82,7 +82,7 @@ def test_no_octets_break_it(tmp_path_factory: pytest.TempPathFactory, octets: by
 def told(job: UnpackJob) -> dict[str, object]:
     """Run the process and return what it says."""
     process = subprocess.run(
-        [sys.executable, "-P", "-m", "copdns.unpack"],
+        [sys.executable, "-P", "-m", "copdns.list_files.unpack"],
         input=json.dumps(asdict(job)) + "\n",
         capture_output=True,
         text=True,

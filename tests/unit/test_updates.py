@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from copdns.config import Settings, SourceSettings
-from copdns.copies import Copies
-from copdns.errors import ListError
-from copdns.lists.chosen import AvailableLists
+from copdns.list_files.choose import AvailableLists
+from copdns.list_files.copies import Copies
+from copdns.list_files.updates import PATIENCE, ListUpdater
 from copdns.lists.download import HOUR
 from copdns.lists.index import ListKind
-from copdns.lists.shelf import Draft, build_index
+from copdns.lists.small_index import Draft, build_index
 from copdns.lists.source import ListSource, Source
-from copdns.matchers import Match
-from copdns.updates import PATIENCE, ListUpdater
+from copdns.model.errors import ListError
+from copdns.model.matchers import Match
 from tests.household import MIA, family, library
 from tests.list_server import ListServer, list_server
 from tests.unit.test_chosen import source

@@ -8,10 +8,9 @@ from collections.abc import Callable
 import pytest
 import structlog.testing
 
-from copdns.message import UpstreamResponse
-from copdns.metrics import Counters
-from copdns.records import HTTPS
-from copdns.upstream import SWEEP_INTERVAL, Upstreams
+from copdns.dns.message import UpstreamResponse
+from copdns.dns.records import HTTPS
+from copdns.dns.upstream import SWEEP_INTERVAL, Upstreams
 from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Answers, Asker, Make
 from tests.upstream_server import (
     Asked,
@@ -68,7 +67,7 @@ async def test_authenticated_is_believed_of_loopback_alone(
     answer = await asker.ask().one()
     assert answer is not None
     assert answer.ad
-    asker.counters.upstreams[0][0].trusted = False
+    asker.upstreams.numbers()[0][0].trusted = False
     answer = await asker.ask().one()
     assert answer is not None
     assert not answer.ad
@@ -103,7 +102,7 @@ async def test_a_closed_port_is_left_for_the_next_upstream(
 ) -> None:
     asker = make(closed, server)
     assert await asker.ask().found() == (FOUND,)
-    assert asker.counters.upstreams[0][0].backoff_until > asker.clock.time()
+    assert asker.upstreams.numbers()[0][0].backoff_until > asker.clock.time()
     assert await asker.ask().found() == (FOUND,)
     assert asker.numbers(1)[0] == 1  # it rests
 
@@ -165,7 +164,7 @@ async def test_a_late_answer_is_an_answer(
     await second.heard()
     server.release()
     assert await answers.found() == (FOUND,)
-    health, _ = asker.counters.upstreams[0]
+    health, _ = asker.upstreams.numbers()[0]
     assert health.rtt == pytest.approx(ATTEMPT + SWEEP_INTERVAL)  # from its own question on
     second.release()
     assert await asker.ask("next.example").found() == (FOUND,)
@@ -204,7 +203,7 @@ async def test_a_mistake_of_who_waits_does_not_leave_the_others_waiting(
 async def test_a_real_clock_keeps_the_deadline(server: UpstreamServer) -> None:
     server.says[""] = silent
     loop = asyncio.get_running_loop()
-    upstreams = Upstreams(loop, Counters(), deadline=0.2, attempt=0.08)
+    upstreams = Upstreams(loop, deadline=0.2, attempt=0.08)
     upstreams.configure({"": [server.address]})
     answers, began = Answers(), loop.time()
     upstreams.ask(WWW, answers)
@@ -223,7 +222,7 @@ def state(asker: Asker) -> object:
             {name: getattr(health, name) for name in health.__slots__},
             {name: repr(getattr(counters, name)) for name in counters.__slots__},
         )
-        for health, counters in asker.counters.upstreams
+        for health, counters in asker.upstreams.numbers()
     ]
 
 

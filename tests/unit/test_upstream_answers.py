@@ -9,9 +9,8 @@ from collections.abc import Callable
 import pytest
 import structlog.testing
 
-from copdns.exchange import NO_EDNS_FOR
-from copdns.metrics import Counters
-from copdns.upstream import SWEEP_INTERVAL, Upstreams
+from copdns.dns.exchange import NO_EDNS_FOR
+from copdns.dns.upstream import SWEEP_INTERVAL, Upstreams
 from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Answers, Make
 from tests.upstream_server import (
     Asked,
@@ -266,7 +265,7 @@ async def test_a_silent_connection_is_left_for_the_next_upstream(
 
 async def test_a_silent_connection_ends_with_the_deadline(server: UpstreamServer) -> None:
     server.says[""] = lambda asked: truncated(asked) if asked.over == "udp" else []
-    upstreams = Upstreams(asyncio.get_running_loop(), Counters(), deadline=0.15, attempt=0.1)
+    upstreams = Upstreams(asyncio.get_running_loop(), deadline=0.15, attempt=0.1)
     upstreams.configure({"": [server.address]})
     answers = Answers()
     upstreams.ask(WWW, answers)

@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns import system
-from copdns.addresses import UpstreamAddress
+from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.config import SYSTEM, DnsSettings, Settings, UpstreamSettings
-from copdns.metrics import Counters
-from copdns.model import Household, SplitUpstream
-from copdns.upstream import Upstreams
-from copdns.upstreams_in_force import UpstreamsInForce
+from copdns.dns.upstream import Upstreams
+from copdns.model.addresses import UpstreamAddress
+from copdns.model.household import Household, SplitUpstream
+from copdns.network import machine
 
 OWN = ("127.0.0.1",)
 NEAR = UpstreamAddress("192.0.2.53")
@@ -27,13 +26,8 @@ def settings(*servers: UpstreamAddress | str) -> Settings:
 
 
 @pytest.fixture
-def counters() -> Counters:
-    return Counters()
-
-
-@pytest.fixture
-async def upstreams(counters: Counters) -> AsyncIterator[Upstreams]:
-    made = Upstreams(asyncio.get_running_loop(), counters)
+async def upstreams() -> AsyncIterator[Upstreams]:
+    made = Upstreams(asyncio.get_running_loop())
     yield made
     made.close()
 
@@ -50,19 +44,19 @@ async def test_system_stands_for_what_the_machine_was_given(
     upstreams: Upstreams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = [UpstreamAddress("192.0.2.1"), UpstreamAddress("192.0.2.2")]
-    monkeypatch.setattr(system, "system_resolvers", lambda _own, _port: given)
+    monkeypatch.setattr(machine, "system_resolvers", lambda _own, _port: given)
     await UpstreamsInForce(upstreams, lambda: settings(SYSTEM, NEAR)).use([])
     assert len(upstreams.healths) == 3
 
 
 async def test_the_upstreams_of_a_split_domain_are_none_of_the_usual_ones(
-    upstreams: Upstreams, counters: Counters
+    upstreams: Upstreams,
 ) -> None:
     split = SplitUpstream("work.example", ("192.0.2.99",))
     house = Household("home", "Home", split_upstreams=(split,))
     await UpstreamsInForce(upstreams, lambda: settings(NEAR)).use([house])
     assert len(upstreams.healths) == 1
-    assert len(counters.upstreams) == 2
+    assert len(upstreams.numbers()) == 2
 
 
 async def test_a_machine_with_other_addresses_is_not_what_they_were_chosen_for(

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from copdns.clock import LastSeen
-from copdns.errors import StoreError
-from copdns.minutes import NO_MARKS, DayBitmaps, Minutes, Usage
-from copdns.store.querylog import QueryLog
-from copdns.store.usage import UsageStore, close_days, history, load_clock, save_clock
+from copdns.model.errors import StoreError
+from copdns.store.log_db.querylog import QueryLog
+from copdns.store.log_db.usage import UsageStore, close_days, history, load_clock, save_clock
+from copdns.time.clock import LastSeen
+from copdns.time.minutes import NO_MARKS, DayBitmaps, Minutes, Usage
 
 TODAY = date(2026, 3, 29)
 YESTERDAY = date(2026, 3, 28)
@@ -203,7 +203,7 @@ def test_a_database_that_is_locked_is_told_and_works_again_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = saved(tmp_path, used("mia"))
-    monkeypatch.setattr("copdns.store.usage.BUSY", 0.01)
+    monkeypatch.setattr("copdns.store.log_db.usage.BUSY", 0.01)
     with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other:
         other.execute("begin immediate")
         with pytest.raises(StoreError, match="busy"):

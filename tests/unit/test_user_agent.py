@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.user_agent import label
+from copdns.web.desk.account.user_agent import label
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 

@@ -8,10 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from copdns.errors import StoreError
-from copdns.live import UnknownClient
-from copdns.store.visitors import load_numbers, load_visitors, save_visitors
-from copdns.visitors import (
+from copdns.model.errors import StoreError
+from copdns.network.unknown_devices import (
     KEPT,
     NEWCOMERS,
     VISITORS,
@@ -20,6 +18,8 @@ from copdns.visitors import (
     now_known,
     update_unknown,
 )
+from copdns.policy.snapshot import UnknownClient
+from copdns.store.log_db.unknown_devices import load_numbers, load_visitors, save_visitors
 
 NOW = 1_774_800_000
 TODAY = NOW // 86_400 * 86_400

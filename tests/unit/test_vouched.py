@@ -6,13 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import contest
-from copdns.household_check import KnownIds
-from copdns.library import bundled_presets, bundled_text
-from copdns.lists.catalogue import files
-from copdns.lists.index import Index
-from copdns.model import Action, Reason, Verdict
-from copdns.vouched import (
+from copdns.appeals.appeal import contest
+from copdns.appeals.list_errors import (
     NOTE,
     WrongEntry,
     check_entries,
@@ -23,6 +18,11 @@ from copdns.vouched import (
     vouched_names,
     what_closes,
 )
+from copdns.household.check import KnownIds
+from copdns.list_files.load import bundled_presets, bundled_text
+from copdns.lists.catalogue import files
+from copdns.lists.index import Index
+from copdns.model.verdict import Action, Reason, Verdict
 from tests.household import MIA, NOW, allow, family, library, live, policy
 from tests.unit.appealing import AT
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections import OrderedDict
 
-from copdns.waste import LazyFreeQueue
+from copdns.server.lazy_free import LazyFreeQueue
 
 
 class Thing:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from copdns.days import starts_at, zone_of
-from copdns.preview import Closed
-from copdns.schedule import closed_spans, parse_slots
-from copdns.times import USUAL_WEEK, Schedule
-from copdns.week_bars import Chart, week_bars
+from copdns.model.times import USUAL_WEEK, Schedule
+from copdns.time.days import starts_at, zone_of
+from copdns.time.preview import Closed
+from copdns.time.schedule import closed_spans, parse_slots
+from copdns.web.desk.time.week_bars import Chart, week_bars
 
 PARIS = zone_of("Europe/Paris")
 MONDAY = date(2026, 3, 23)  # the clock goes forward on Sunday the 29th

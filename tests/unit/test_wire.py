@@ -7,10 +7,8 @@ from struct import pack
 import dns.message
 import pytest
 
-from copdns.errors import FORMERR, NOTIMP, NotAQueryError, WireError
-from copdns.names import from_wire
-from copdns.records import AAAA, ANY, AXFR, CD, CH, DO, IXFR, QR, RD, RRSIG, A
-from copdns.wire import (
+from copdns.dns.records import AAAA, ANY, AXFR, CD, CH, DO, IXFR, QR, RD, RRSIG, A
+from copdns.dns.wire import (
     PLAIN_UDP_SIZE,
     TCP_SIZE,
     UDP_SIZE,
@@ -20,6 +18,8 @@ from copdns.wire import (
     read_query,
     with_tcp_size,
 )
+from copdns.model.errors import FORMERR, NOTIMP, NotAQueryError, WireError
+from copdns.model.names import from_wire
 from tests.unit.messages import ID, edes, message, opt, option, parsed, query, question
 
 LONGEST = b"".join(bytes([size]) + b"a" * size for size in (63, 63, 63, 61)) + b"\0"

@@ -7,12 +7,9 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
-from copdns.errors import NXDOMAIN, REFUSED, SERVFAIL, WireError
-from copdns.message import UpstreamResponse, read_response
-from copdns.model import Action, BlockMode, LocalAnswer, LocalRecord, Reason, Verdict
-from copdns.reasons import FORGED, NETWORK_ERROR, Ede, ede_of
-from copdns.records import AA, AAAA, AD, ANY, CD, DO, HTTPS, PTR, QR, RA, RD, TC, A
-from copdns.wire import (
+from copdns.dns.message import UpstreamResponse, read_response
+from copdns.dns.records import AA, AAAA, AD, ANY, CD, DO, HTTPS, PTR, QR, RA, RD, TC, A
+from copdns.dns.wire import (
     TCP_SIZE,
     UDP_SIZE,
     Query,
@@ -25,6 +22,10 @@ from copdns.wire import (
     upstream_reply,
     with_tcp_size,
 )
+from copdns.model.errors import NXDOMAIN, REFUSED, SERVFAIL, WireError
+from copdns.model.household import BlockMode
+from copdns.model.reasons import FORGED, NETWORK_ERROR, Ede, ede_of
+from copdns.model.verdict import Action, LocalAnswer, LocalRecord, Reason, Verdict
 from tests.unit.messages import ID, edes, message, opt, option, parsed, query, question, reply_to
 
 GAMES = Verdict(

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from copdns import yaml_text
-from copdns.errors import ConfigError
-from copdns.matchers import Matcher, parse_matcher
-from copdns.model import Band
+from copdns.model import yaml_text
+from copdns.model.errors import ConfigError
+from copdns.model.household import Band
+from copdns.model.matchers import Matcher, parse_matcher
 
 
 class Frozen(BaseModel):

@@ -8,12 +8,8 @@ from typing import NamedTuple
 
 from hypothesis import strategies as st
 
-from copdns.days import local_time, zone_of
-from copdns.live import Snapshot, build_snapshot
-from copdns.minutes import Minutes
-from copdns.model import BlockMode, Household
-from copdns.policy import Policy
-from copdns.times import (
+from copdns.model.household import BlockMode, Household
+from copdns.model.times import (
     DAY_WORDS,
     Bonus,
     Budget,
@@ -25,7 +21,11 @@ from copdns.times import (
     Slot,
     parse_subject,
 )
-from copdns.timing import PolicyInputs
+from copdns.policy.decide import Policy
+from copdns.policy.snapshot import Snapshot, build_snapshot
+from copdns.time.days import local_time, zone_of
+from copdns.time.minutes import Minutes
+from copdns.time.plan import PolicyInputs
 from tests.household import ADA, DEFAULTS, MIA, TOM, family, library
 
 # A moment near which each zone changes its clock, or leaves out a date.

@@ -8,11 +8,10 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
-from copdns.message import UpstreamResponse
-from copdns.metrics import Counters
-from copdns.records import A
-from copdns.upstream import Upstreams
-from copdns.wire import CacheKey
+from copdns.dns.message import UpstreamResponse
+from copdns.dns.records import A
+from copdns.dns.upstream import Upstreams
+from copdns.dns.wire import CacheKey
 from tests.upstream_server import PATIENCE, UpstreamServer
 
 ATTEMPT, DEADLINE = 0.8, 2.0
@@ -87,9 +86,8 @@ class Asker:
 
     def __init__(self, *servers: UpstreamServer, **fields: float) -> None:
         self.clock = HandLoop()
-        self.counters = Counters()
         times = {"deadline": DEADLINE, "attempt": ATTEMPT} | fields
-        self.upstreams = Upstreams(self.clock, self.counters, **times)  # type: ignore[arg-type]
+        self.upstreams = Upstreams(self.clock, **times)  # type: ignore[arg-type]
         self.upstreams.configure({"": [each.address for each in servers]})
 
     def ask(self, key: CacheKey | str = WWW, **fields: bool) -> Answers:
@@ -100,7 +98,7 @@ class Asker:
 
     def numbers(self, place: int = 1) -> tuple[int, int, int]:
         """Return how often an upstream was asked, failed, and was asked over TCP."""
-        _, counters = self.counters.upstreams[place - 1]
+        _, counters = self.upstreams.numbers()[place - 1]
         return counters.asked, counters.failed, counters.over_tcp
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from copdns.roles import Role
+from copdns.accounts.roles import Role
 from copdns.web.routes import ROUTES
 
 DESK = ("/guardian/", "/api/v1/")

@@ -36,4 +36,4 @@ def browsers(chromium: Browser) -> Iterator[Browsers]:
 @pytest.fixture(autouse=True)
 def _nobody_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     """A `Site` puts in force what is stored when its test says so; no page waits for that."""
-    monkeypatch.setattr("copdns.web.in_force.PATIENCE", 0.0)
+    monkeypatch.setattr("copdns.web.child.in_force.PATIENCE", 0.0)

@@ -7,12 +7,12 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 
-from copdns.keep import CountKey, LogRow
+from copdns.network.unknown_devices import UnknownDevice
+from copdns.privacy.retention import CountKey, LogRow
 from copdns.store.db import open_database
-from copdns.store.logdb import write
+from copdns.store.log_db.rows import write
+from copdns.store.log_db.unknown_devices import save_visitors
 from copdns.store.migrations import LOG
-from copdns.store.visitors import save_visitors
-from copdns.visitors import UnknownDevice
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, block, family, library
 from tests.web.guardians import log_in, set_up

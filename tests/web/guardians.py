@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from copdns.accounts import Account
-from copdns.passwords import hash_password
-from copdns.roles import Role
+from copdns.accounts.account import Account
+from copdns.accounts.passwords import hash_password
+from copdns.accounts.roles import Role
 from tests.web.site import Client, Site, send
 
 PASSWORD = "seven green bottles"

@@ -19,16 +19,16 @@ from typing import Any, NamedTuple, TypeVar
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
-from copdns.consent import Question
-from copdns.model import Action, Reason
-from copdns.setup import Step
-from copdns.store.accounts import Accounts
-from copdns.store.appeals import AppealStore
-from copdns.store.consents import Consents
-from copdns.store.household import HouseholdStore
-from copdns.store.thread import StoreThread
-from copdns.store.whose import Pairings
+from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
+from copdns.model.verdict import Action, Reason
+from copdns.network.setup_steps import Step
+from copdns.privacy.consent import Question
+from copdns.store.household_db.accounts import Accounts
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.consents import Consents
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.pairings import Pairings
+from copdns.store.household_db.thread import StoreThread
 from copdns.web.pages import Pages
 from copdns.web.session import SESSION
 from tests.e2e.house import ADA, MIA, ROOT, TOM

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
-from copdns.roles import Permission, Role, scopes_for
-from copdns.store.sessions import Tokens
+from copdns.accounts.roles import Permission, Role, scopes_for
+from copdns.store.household_db.sessions import Tokens
 from copdns.web.session import SESSION
 from tests.running import PATIENCE, Program
 from tests.web.guardians import PASSWORD, set_up

@@ -15,27 +15,27 @@ from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 
 from copdns.config import Settings
-from copdns.copies import Copies
-from copdns.lists.chosen import AvailableLists
-from copdns.logins import Logins
-from copdns.metrics import registry
-from copdns.model import Requestor
-from copdns.offers import Assessment
-from copdns.probes import Probes
-from copdns.setup import State
-from copdns.store.accounts import Accounts
-from copdns.store.appeals import AppealStore
-from copdns.store.household import HouseholdStore
-from copdns.store.looks import Looks, Notices
-from copdns.store.querylog import QueryLog
-from copdns.store.setup import Setups
-from copdns.store.thread import StoreThread
-from copdns.store.whose import Guests, Pairings
-from copdns.targets import Targets
-from copdns.timing import NO_INPUTS, PolicyInputs
-from copdns.updates import ListUpdater
+from copdns.events.targets import Targets
+from copdns.list_files.choose import AvailableLists
+from copdns.list_files.copies import Copies
+from copdns.list_files.updates import ListUpdater
+from copdns.model.verdict import Requestor
+from copdns.network.other_resolvers import Assessment
+from copdns.network.probes import Probes
+from copdns.network.setup_steps import State
+from copdns.server.metrics import registry
+from copdns.store.household_db.accounts import Accounts
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.looks import Looks, Notices
+from copdns.store.household_db.pairings import Guests, Pairings
+from copdns.store.household_db.setup import Setups
+from copdns.store.household_db.thread import StoreThread
+from copdns.store.log_db.querylog import QueryLog
+from copdns.time.plan import NO_INPUTS, PolicyInputs
+from copdns.web.context import AppContext, ListsState
+from copdns.web.logins import Logins
 from copdns.web.pages import Pages
-from copdns.web.parts import AppContext, ListsState
 from copdns.web.routes import application
 from tests.home import Home
 from tests.household import LISTENER, asker

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.accounts import CODE_LASTS, Account
-from copdns.roles import Role
+from copdns.accounts.account import CODE_LASTS, Account
+from copdns.accounts.roles import Role
 from tests.web.guardians import PASSWORD, log_in, set_up
 from tests.web.site import Client, Site, send, text
 

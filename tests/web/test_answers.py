@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import AppealState, Decider
-from copdns.appeal_opening import ApprovalTerms, Decision
-from copdns.appeal_words import STANDS, StatusText
-from copdns.languages import spoken
-from copdns.levels import level_of
-from copdns.model import Band
-from copdns.review import DecisionReason
+from copdns.appeals.appeal import AppealState, Decider
+from copdns.appeals.opening import ApprovalTerms, Decision
+from copdns.appeals.review import DecisionReason
+from copdns.model.household import Band
+from copdns.web.languages import spoken
+from copdns.words.appeals import STANDS, StatusText
+from copdns.words.levels import level_of
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.guardians import set_up

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from copdns.roles import NO_SCOPES, Permission, Role, scopes_for
+from copdns.accounts.roles import NO_SCOPES, Permission, Role, scopes_for
 from copdns.web.api.openapi import BASE, document
 from copdns.web.api.operation import Operation
 from copdns.web.api.pace import Pace
 from copdns.web.api.serve import PACE
 from copdns.web.api.table import OPERATIONS
-from copdns.web.guards import MOST_SENT
+from copdns.web.middlewares import MOST_SENT
 from tests.household import asker
 from tests.web.guardians import log_in, set_up
 from tests.web.programs import Caller, caller
@@ -105,7 +105,7 @@ async def test_no_token_goes_over_the_network_unencrypted(
     client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ada = await caller(client, site)
-    monkeypatch.setattr("copdns.web.session.asker_of", lambda _: asker("mia", "tcp"))
+    monkeypatch.setattr("copdns.web.session.requestor_of", lambda _: asker("mia", "tcp"))
     assert "https" in (await ada("GET", "/status", 403))["detail"]
 
 

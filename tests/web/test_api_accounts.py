@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.accounts import SESSION_FRESH
-from copdns.roles import Role
+from copdns.accounts.account import SESSION_FRESH
+from copdns.accounts.roles import Role
 from tests.web.guardians import PASSWORD, log_in, set_up
 from tests.web.programs import Caller, caller, page
 from tests.web.site import Client, Site

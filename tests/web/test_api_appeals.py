@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse
 
+from copdns.accounts.roles import Permission
 from copdns.as_json.appeals import appeal_json
-from copdns.roles import Permission
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
 from tests.web.programs import BASE, Caller, caller

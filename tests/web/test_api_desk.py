@@ -11,10 +11,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from copdns.config import EventSettings, Webhook
-from copdns.library import load_library
-from copdns.offers import Assessment, BlindSpot
-from copdns.setup import State
-from copdns.web.api.calendar import LONGEST
+from copdns.list_files.load import load_library
+from copdns.network.other_resolvers import Assessment, BlindSpot
+from copdns.network.setup_steps import State
+from copdns.web.api.time.calendar import LONGEST
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.guardians import log_in

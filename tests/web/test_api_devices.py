@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.guests import with_guests
-from copdns.store.visitors import save_visitors
-from copdns.visitors import UnknownDevice
+from copdns.accounts.guests import with_guests
+from copdns.network.unknown_devices import UnknownDevice
+from copdns.store.log_db.unknown_devices import save_visitors
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.programs import Caller, caller

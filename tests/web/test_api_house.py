@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.household_check import KnownIds
-from copdns.household_file import parse
-from copdns.store.visitors import save_visitors
-from copdns.visitors import UnknownDevice
+from copdns.household.check import KnownIds
+from copdns.household.file import parse
+from copdns.network.unknown_devices import UnknownDevice
+from copdns.store.log_db.unknown_devices import save_visitors
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.programs import Caller, caller

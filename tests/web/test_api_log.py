@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.accounts import ViewedPart
-from copdns.keep import CountKey, LogRow
-from copdns.roles import Permission
-from copdns.web.api import events
+from copdns.accounts.account import ViewedPart
+from copdns.accounts.roles import Permission
+from copdns.privacy.retention import CountKey, LogRow
+from copdns.web.api.events import events
 from tests.home import Home
 from tests.household import library
 from tests.web.programs import BASE, Caller, caller

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from copdns.as_json.household import profile_json
-from copdns.library import load_library
-from copdns.model import PrivacyMode
+from copdns.list_files.load import load_library
+from copdns.model.household import PrivacyMode
 from tests.home import Home
 from tests.web.guardians import log_in, set_up
 from tests.web.programs import Caller, caller

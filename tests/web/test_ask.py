@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import AppealKind, AppealMotive, AppealState, Decider, WantedLength
-from copdns.appeal_opening import ApprovalTerms, Decision
-from copdns.review import DecisionReason
-from copdns.times import Pause
+from copdns.appeals.appeal import AppealKind, AppealMotive, AppealState, Decider, WantedLength
+from copdns.appeals.opening import ApprovalTerms, Decision
+from copdns.appeals.review import DecisionReason
+from copdns.model.times import Pause
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family, library
 from tests.web.site import Client, Site, send, text

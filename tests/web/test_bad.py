@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.accounts import NoticeKind
-from copdns.help_topics import REPORT
-from copdns.languages import help_topic
-from copdns.roles import Role
+from copdns.accounts.account import NoticeKind
+from copdns.accounts.roles import Role
+from copdns.web.languages import help_topic
+from copdns.words.help_topics import REPORT
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.guardians import log_in, set_up

@@ -9,10 +9,10 @@ from io import BytesIO
 import pytest
 from aiohttp import FormData
 
-from copdns.calendars import MOST
-from copdns.days import day_type
-from copdns.roles import Role
-from copdns.times import Calendar, DayType
+from copdns.accounts.roles import Role
+from copdns.model.times import Calendar, DayType
+from copdns.time.days import day_type
+from copdns.web.calendars import MOST
 from tests.home import Home
 from tests.household import MIA, family, library
 from tests.web.guardians import log_in, set_up

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.offers import Assessment, BlindSpot
-from copdns.probes import names
-from copdns.roles import Role
-from copdns.setup import Check, State
-from copdns.web.parts import ListsState
+from copdns.accounts.roles import Role
+from copdns.network.other_resolvers import Assessment, BlindSpot
+from copdns.network.probes import names
+from copdns.network.setup_steps import Check, State
+from copdns.web.context import ListsState
 from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
 

@@ -9,11 +9,11 @@ from gettext import NullTranslations
 import pytest
 from babel.messages.catalog import Catalog
 
-from copdns.languages import spoken
-from copdns.model import Band
-from copdns.phrases import Phrases
-from copdns.web import help as help_pages
-from copdns.web import pages, saying
+from copdns.model.household import Band
+from copdns.web import pages, wording
+from copdns.web.child import help as help_pages
+from copdns.web.languages import spoken
+from copdns.words.phrases import Phrases
 from tests.test_words import ROOT, collected, is_wanted
 from tests.web.site import HTML, Client, Site
 from tests.web.test_the_child_sees import fill, house
@@ -59,7 +59,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Listening:
     def speaking(language: str) -> Phrases:
         return replace(spoken(language), translations=listening)
 
-    for module in (pages, saying, help_pages):
+    for module in (pages, wording, help_pages):
         monkeypatch.setattr(module, "spoken", speaking)
     return listening
 

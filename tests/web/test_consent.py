@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from copdns.accounts import GuestKind
-from copdns.errors import PrivacyError
-from copdns.guests import with_guests
-from copdns.model import Band, FullLog, Household, PrivacyMode, Profile
-from copdns.privacy import DAY
-from copdns.web.asker import GUEST_PAIRING
+from copdns.accounts.account import GuestKind
+from copdns.accounts.guests import with_guests
+from copdns.household.safeguards import DAY
+from copdns.model.errors import PrivacyError
+from copdns.model.household import Band, FullLog, Household, PrivacyMode, Profile
+from copdns.web.person import GUEST_PAIRING
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family
 from tests.web.guardians import log_in, set_up

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.phrases import DESK_LANGUAGES
 from copdns.web.pages import LANGUAGE
+from copdns.words.phrases import DESK_LANGUAGES
 from tests.web.filled import full_site
 
 LOGIN = "/guardian/login"

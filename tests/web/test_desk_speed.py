@@ -13,8 +13,8 @@ from contextlib import AsyncExitStack, contextmanager
 import pytest
 from aiohttp import ClientResponse
 
-from copdns.store import querylog, usage, visitors
 from copdns.store.db import open_database
+from copdns.store.log_db import querylog, unknown_devices, usage
 from tests.web.filled import (
     come_in,
     empty_appeals,
@@ -55,7 +55,7 @@ def counted(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return connection
 
     with monkeypatch.context() as patched:
-        for module in (querylog, usage, visitors):
+        for module in (querylog, usage, unknown_devices):
             patched.setattr(module, "open_database", opened)
         stores = (site.store, site.thread._store)
         for each in stores:

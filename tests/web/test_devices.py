@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.roles import Role
-from copdns.store.visitors import save_visitors
-from copdns.visitors import UnknownDevice
+from copdns.accounts.roles import Role
+from copdns.network.unknown_devices import UnknownDevice
+from copdns.store.log_db.unknown_devices import save_visitors
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.guardians import log_in, set_up

@@ -10,10 +10,11 @@ from dataclasses import replace
 import pytest
 
 from copdns.config import Settings
-from copdns.languages import spoken
-from copdns.library import bundled_presets
-from copdns.model import Action, Band, FullLog, PrivacyMode, Reason, Verdict
-from copdns.times import Budget, Pause, Schedule, Slot, Topic, TopicKind
+from copdns.list_files.load import bundled_presets
+from copdns.model.household import Band, FullLog, PrivacyMode
+from copdns.model.times import Budget, Pause, Schedule, Slot, Topic, TopicKind
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.web.languages import spoken
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family, library
 from tests.web.guardians import set_up
@@ -285,7 +286,7 @@ async def test_over_the_network_the_way_to_the_desk_is_safe(
     port: int,
     desk: list[str],
 ) -> None:
-    monkeypatch.setattr("copdns.web.child.asker_of", lambda _: site.asker)
+    monkeypatch.setattr("copdns.web.child.page.requestor_of", lambda _: site.asker)
     site.settings = Settings.model_validate({"web": {"tls_port": port}})
     reply = await client.get("/rules", headers={"Host": host})
     assert LINK.findall(await reply.text()) == desk

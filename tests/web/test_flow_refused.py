@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from copdns.refused_form import TOLD
+from copdns.web.refused_form import TOLD
 from tests.e2e.house import ADA
 from tests.running import Program
 from tests.web.browsing import DESK, PHONE, Browsers, Device, Screen, assert_accessible

@@ -14,10 +14,10 @@ import pytest
 from aiohttp import web
 
 from copdns.config import WebSettings
-from copdns.errors import ListenError
-from copdns.https import Https
-from copdns.web import front
-from copdns.web.front import HttpServer
+from copdns.model.errors import ListenError
+from copdns.web import http_server
+from copdns.web.http_server import HttpServer
+from copdns.web.https import Https
 from tests.running import free_port
 
 
@@ -121,7 +121,7 @@ async def test_addresses_that_come_and_go_are_followed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = ["127.0.0.1"]
-    monkeypatch.setattr(front, "listen_addresses", lambda _: tuple(here))
+    monkeypatch.setattr(http_server, "listen_addresses", lambda _: tuple(here))
     chosen = settings()
     async with listening(tmp_path, chosen) as own:
         assert await read("127.0.0.1", chosen.port) == "hello"
@@ -137,7 +137,7 @@ async def test_addresses_that_come_and_go_are_followed(
 async def test_pages_that_cannot_be_loaded_are_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(front, "TRY_AGAIN", 0.0)
+    monkeypatch.setattr(http_server, "TRY_AGAIN", 0.0)
     tries = iter((RuntimeError("once"), None))
 
     def application() -> web.Application:
@@ -154,7 +154,7 @@ async def test_silent_connections_keep_nobody_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From 127.0.0.9 come too many; the first of 127.0.0.8 stays, though it is older."""
-    monkeypatch.setattr(front, "MOST", 20)
+    monkeypatch.setattr(http_server, "MOST", 20)
     chosen = settings()
     async with listening(tmp_path, chosen):
         where = "127.0.0.1", chosen.port
@@ -182,7 +182,7 @@ async def test_silent_connections_keep_nobody_out(
 async def test_a_silent_client_of_https_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(front, "HANDSHAKE", 0.1)
+    monkeypatch.setattr(http_server, "HANDSHAKE", 0.1)
     chosen = settings(tls_port=free_port())
     async with listening(tmp_path, chosen):
         reader, writer = await asyncio.open_connection("127.0.0.1", chosen.tls_port)
@@ -195,7 +195,7 @@ async def test_an_address_that_goes_while_the_pages_load_keeps_none_of_the_other
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = ["127.0.0.1", "127.0.0.2"]
-    monkeypatch.setattr(front, "listen_addresses", lambda _: tuple(here))
+    monkeypatch.setattr(http_server, "listen_addresses", lambda _: tuple(here))
     chosen, begun, go_on = settings(), threading.Event(), threading.Event()
 
     def application() -> web.Application:
@@ -216,7 +216,7 @@ async def test_of_many_silent_clients_of_https_the_oldest_are_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each would take memory for its handshake until its time is over."""
-    monkeypatch.setattr(front, "COMING", 4)
+    monkeypatch.setattr(http_server, "COMING", 4)
     chosen = settings(tls_port=free_port())
     async with listening(tmp_path, chosen):
         assert await read("127.0.0.1", chosen.port) == "hello"

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from copdns.accounts import NoticeKind
-from copdns.archive import pack, unpack
-from copdns.household_file import dump
-from copdns.model import Band, FullLog, Household, PrivacyMode, Profile
+from copdns.accounts.account import NoticeKind
+from copdns.household.file import dump
+from copdns.model.household import Band, FullLog, Household, PrivacyMode, Profile
+from copdns.store.archive import pack, unpack
 from copdns.store.backup import restore_household
-from copdns.store.household import HouseholdStore
+from copdns.store.household_db.household import HouseholdStore
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family
 from tests.unit.calling import Home as Commands

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
-from copdns.errors import StoreError
-from copdns.web.fields import fields_of
-from copdns.web.guards import MOST_SENT
+from copdns.model.errors import StoreError
+from copdns.web.middlewares import MOST_SENT
+from copdns.web.received import fields_of
 from tests.web.site import HTML, Client, Site, text
 
 

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from copdns.exchange import Health
-from copdns.metrics import METRICS, Counters, ListMetrics, UpstreamCounters
-from copdns.model import Action, Reason
+from copdns.dns.exchange import Health
+from copdns.dns.upstream import UpstreamCounters
+from copdns.lists.download import ListMetrics
+from copdns.model.verdict import Action, Reason
+from copdns.server.metrics import METRICS, Counters
 from tests.home import Home
 from tests.household import MIA, TOM, asker, block, family, library
 from tests.web.site import Client, Site
@@ -132,7 +134,7 @@ async def numbers(client: Client) -> dict[tuple[str, tuple[tuple[str, str], ...]
 async def test_every_metric_of_the_list_is_given_and_no_other(
     client: Client, site: Numbers
 ) -> None:
-    site.counters.upstreams = ((Health("1"), UpstreamCounters()),)
+    site.counters.upstreams = lambda: ((Health("1"), UpstreamCounters()),)
     names = [name for name, (kind, _) in METRICS.items() if kind == "gauge"]
     gauges = set(names) - {"copdns_build_info", "copdns_upstream_up"}
     gauges -= {name for name in names if name.startswith(("copdns_list_", "copdns_lists_"))}
@@ -174,7 +176,7 @@ async def test_upstreams_are_called_by_their_place(client: Client, site: Numbers
         counters.note_answer(seconds)
     for second_number in range(3):
         second.note_failure(now=float(second_number), sent_at=float(second_number))
-    site.counters.upstreams = ((first, counters), (second, UpstreamCounters()))
+    site.counters.upstreams = lambda: ((first, counters), (second, UpstreamCounters()))
     read = await numbers(client)
     one = (("upstream", "1"),)
     assert read["copdns_upstream_queries_total", one] == 10
@@ -232,7 +234,7 @@ async def test_other_devices_read_no_numbers(
     client: Client, monkeypatch: pytest.MonkeyPatch, who: str
 ) -> None:
     """In a house with one child, what was blocked in numbers is what was blocked for that child."""
-    monkeypatch.setattr("copdns.web.health.asker_of", lambda _: asker(who, "tcp"))
+    monkeypatch.setattr("copdns.web.health.requestor_of", lambda _: asker(who, "tcp"))
     reply = await client.get("/metrics", headers={"Authorization": "Bearer copdns_x"})
     assert reply.status in (401, 403)
     assert "copdns_" not in await reply.text()

@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.help_topics import TOPICS
-from copdns.languages import bundled_helplines, help_topic
-from copdns.model import Band, Default
-from copdns.times import Pause
+from copdns.model.household import Band, Default
+from copdns.model.times import Pause
+from copdns.web.languages import bundled_helplines, help_topic
+from copdns.words.help_topics import TOPICS
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, family
 from tests.web.site import Client, Site, send, text

@@ -9,15 +9,15 @@ from datetime import date
 
 import pytest
 
-from copdns.accounts import ViewedPart
+from copdns.accounts.account import ViewedPart
+from copdns.accounts.roles import Role
 from copdns.config import EventSettings, LogSettings, Settings, Webhook
-from copdns.keep import CountKey
-from copdns.minutes import NO_MARKS, Minutes, Usage
-from copdns.model import PrivacyMode
-from copdns.roles import Role
-from copdns.schedule import parse_slots
-from copdns.store.usage import UsageStore
-from copdns.times import Budget, Schedule, Topic, TopicKind
+from copdns.model.household import PrivacyMode
+from copdns.model.times import Budget, Schedule, Topic, TopicKind
+from copdns.privacy.retention import CountKey
+from copdns.store.log_db.usage import UsageStore
+from copdns.time.minutes import NO_MARKS, Minutes, Usage
+from copdns.time.schedule import parse_slots
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, allow, block, family, library
 from tests.web.guardians import log_in, set_up

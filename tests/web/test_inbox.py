@@ -8,12 +8,12 @@ from functools import partial
 
 import pytest
 
-from copdns.appeal import REASONS, AppealKind, AppealRequest, AppealState, ContestedVerdict
-from copdns.days import local_time, zone_of
-from copdns.model import Action, Reason
-from copdns.roles import Role
-from copdns.schedule import parse_slots
-from copdns.times import Budget, Schedule
+from copdns.accounts.roles import Role
+from copdns.appeals.appeal import REASONS, AppealKind, AppealRequest, AppealState, ContestedVerdict
+from copdns.model.times import Budget, Schedule
+from copdns.model.verdict import Action, Reason
+from copdns.time.days import local_time, zone_of
+from copdns.time.schedule import parse_slots
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
 from tests.web.guardians import log_in, set_up

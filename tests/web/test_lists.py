@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns import audited
-from copdns.fetch import FetchOutcome, FetchResult
-from copdns.lists.audit import Share
+from copdns.accounts.roles import Role
+from copdns.list_files import audit_results
+from copdns.list_files.audit import Share
+from copdns.list_files.fetch import FetchOutcome, FetchResult
 from copdns.lists.download import CopyState, after_failure, status_error
-from copdns.roles import Role
 from tests.home import Home
 from tests.household import MIA, family, library
 from tests.web.guardians import log_in, set_up
@@ -45,7 +45,7 @@ async def test_each_list_tells_what_it_is_and_what_it_caught(client: Client, sit
 
 async def test_an_audit_that_was_kept_is_shown(client: Client, site: Site) -> None:
     share = Share(200, 3, {"games-list": 3})
-    audited.save_results(site.folder, share, frozenset({"games-list"}), site.now)
+    audit_results.save_results(site.folder, share, frozenset({"games-list"}), site.now)
     page = await text(client, HERE)
     assert "1.5 of 100 names that should be open" in page
     assert "200 names" in page
@@ -53,7 +53,7 @@ async def test_an_audit_that_was_kept_is_shown(client: Client, site: Site) -> No
 
 async def test_a_broken_audit_is_as_good_as_none(client: Client, site: Site) -> None:
     for broken in ("", "[]", "{}", '{"at": 1, "names": 1, "blocked": 3}'):
-        (site.folder / audited.FILE).write_text(broken)
+        (site.folder / audit_results.FILE).write_text(broken)
         assert "lists audit --keep" in await text(client, HERE)
 
 

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.accounts import ViewedPart
-from copdns.keep import LogRow
-from copdns.roles import Role
+from copdns.accounts.account import ViewedPart
+from copdns.accounts.roles import Role
+from copdns.privacy.retention import LogRow
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family, library
 from tests.web.guardians import log_in, set_up

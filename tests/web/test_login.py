@@ -83,7 +83,7 @@ async def test_a_login_leads_nowhere_else(client: Client, wanted: str) -> None:
 async def test_passwords_do_not_go_over_the_network_unencrypted(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("copdns.web.session.asker_of", lambda _: asker("mia", "tcp"))
+    monkeypatch.setattr("copdns.web.session.requestor_of", lambda _: asker("mia", "tcp"))
     for path in ("/guardian/login", "/guardian/", "/guardian/setup"):
         assert 'type="password"' not in await text(client, path, 403)
     await send(client, "/guardian/login", 403, name="Ada", password=PASSWORD)

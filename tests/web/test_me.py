@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.accounts import ViewedPart
-from copdns.keep import CountKey, LogRow
-from copdns.model import FullLog, PrivacyMode
-from copdns.roles import Actor, Role
+from copdns.accounts.account import ViewedPart
+from copdns.accounts.roles import Actor, Role
+from copdns.model.household import FullLog, PrivacyMode
+from copdns.privacy.retention import CountKey, LogRow
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, family
 from tests.web.guardians import set_up

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.model import LANGUAGES
+from copdns.model.household import LANGUAGES
 from tests.e2e.house import ADA
 from tests.e2e.house import MIA as MIAS
 from tests.home import Home

@@ -8,17 +8,18 @@ from datetime import date
 
 import pytest
 
-from copdns import audited
-from copdns.accounts import ViewedPart
-from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
-from copdns.keep import CountKey
-from copdns.lists.audit import Share
-from copdns.minutes import NO_MARKS, Minutes, Usage
-from copdns.model import Action, Band, PrivacyMode, Profile, Reason
-from copdns.phrases import END_ISOLATE, ISOLATE
-from copdns.roles import Role
-from copdns.store.usage import UsageStore
-from copdns.times import Budget, Topic, TopicKind
+from copdns.accounts.account import ViewedPart
+from copdns.accounts.roles import Role
+from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
+from copdns.list_files import audit_results
+from copdns.list_files.audit import Share
+from copdns.model.household import Band, PrivacyMode, Profile
+from copdns.model.times import Budget, Topic, TopicKind
+from copdns.model.verdict import Action, Reason
+from copdns.privacy.retention import CountKey
+from copdns.store.log_db.usage import UsageStore
+from copdns.time.minutes import NO_MARKS, Minutes, Usage
+from copdns.words.phrases import END_ISOLATE, ISOLATE
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, family, library
 from tests.web.guardians import log_in, set_up
@@ -115,7 +116,7 @@ async def test_a_look_at_it_is_kept_and_each_child_sees_it(client: Client, site:
 
 async def test_lists_tell_what_they_close_wrongly(client: Client, site: Site) -> None:
     share = Share(200, 3, {"games-list": 3})
-    audited.save_results(site.folder, share, frozenset({"games-list"}), NOW)
+    audit_results.save_results(site.folder, share, frozenset({"games-list"}), NOW)
     await as_ada(client, site)
     assert "1.5 of 100 names that should be open" in plain(await text(client, DESK))
     assert "games-list</bdi>: 1.5" in await text(client, CHILD)

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import pyotp
 import pytest
 
-from copdns.accounts import SESSION_FRESH
-from copdns.roles import Permission, Role
+from copdns.accounts.account import SESSION_FRESH
+from copdns.accounts.roles import Permission, Role
 from tests.web.guardians import PASSWORD, log_in, set_up
 from tests.web.site import HTML, Client, Site, send, text
 

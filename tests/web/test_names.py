@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.model import Contact, Household
-from copdns.refused_form import TOLD
-from copdns.roles import Role
+from copdns.accounts.roles import Role
+from copdns.model.household import Contact, Household
+from copdns.web.refused_form import TOLD
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.guardians import log_in, set_up

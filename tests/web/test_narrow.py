@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from copdns.phrases import DESK_LANGUAGES
+from copdns.words.phrases import DESK_LANGUAGES
 from tests.e2e.house import ADA
 from tests.running import Program
 from tests.web.browsing import PHONE, Browsers

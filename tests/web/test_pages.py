@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from copdns.phrases import DESK_LANGUAGES, LANGUAGES
 from copdns.web.health import healthz
 from copdns.web.pages import LANGUAGE
 from copdns.web.routes import ROUTES
+from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES
 from tests.running import Program
 from tests.web.browsing import Browsers, Device, violations
 from tests.web.pages import (

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.accounts import Account
-from copdns.keep import LogRow
-from copdns.library import load_library
-from copdns.model import Band, Household, Profile
-from copdns.passwords import hash_password
-from copdns.roles import Role
-from copdns.web.desk.people import id_for
+from copdns.accounts.account import Account
+from copdns.accounts.passwords import hash_password
+from copdns.accounts.roles import Role
+from copdns.list_files.load import load_library
+from copdns.model.household import Band, Household, Profile
+from copdns.privacy.retention import LogRow
+from copdns.web.desk.person.people import id_for
 from copdns.web.routes import ROUTES
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, family

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.accounts import Account, NoticeKind, ViewedPart
-from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
-from copdns.keep import CountKey, LogRow
-from copdns.model import Action, Band, PrivacyMode, Profile, Reason
-from copdns.roles import Permission, Role
-from copdns.store.looks import Notices
+from copdns.accounts.account import Account, NoticeKind, ViewedPart
+from copdns.accounts.roles import Permission, Role
+from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
+from copdns.model.household import Band, PrivacyMode, Profile
+from copdns.model.verdict import Action, Reason
+from copdns.privacy.retention import CountKey, LogRow
+from copdns.store.household_db.looks import Notices
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, block, family, library
 from tests.web.guardians import log_in, set_up

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.model import Profile
-from copdns.roles import Role
+from copdns.accounts.roles import Role
+from copdns.model.household import Profile
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
 from tests.web.guardians import log_in, set_up

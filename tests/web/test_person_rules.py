@@ -8,10 +8,10 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.model import Rule
-from copdns.policy import explain
-from copdns.records import A
-from copdns.web.saying import STEPS
+from copdns.dns.records import A
+from copdns.model.household import Rule
+from copdns.policy.decide import explain
+from copdns.web.wording import STEPS
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
 from tests.web.guardians import log_in, set_up

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.collateral import by_contact
-from copdns.library import bundled_presets, load_library
-from copdns.model import Band, Contact, Default, Profile, RuleAction
-from copdns.presets import apply
-from copdns.roles import Role
+from copdns.accounts.roles import Role
+from copdns.household.presets import apply
+from copdns.list_files.load import bundled_presets, load_library
+from copdns.model.household import Band, Contact, Default, Profile, RuleAction
+from copdns.web.desk.activity.collateral import by_contact
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.guardians import log_in, set_up

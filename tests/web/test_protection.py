@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.probes import NAMES, names
-from copdns.web.parts import PARTS
+from copdns.network.probes import NAMES, names
+from copdns.web.context import PARTS
 from tests.household import GUEST
 from tests.web.site import HTML, Client, Site, text
 

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import pytest
 
-from copdns.library import load_library
-from copdns.phrases import END_ISOLATE, ISOLATE, PSEUDO
-from copdns.refused_form import TOLD
-from copdns.roles import Role
+from copdns.accounts.roles import Role
+from copdns.list_files.load import load_library
+from copdns.web.refused_form import TOLD
 from copdns.web.routes import ROUTES
+from copdns.words.phrases import END_ISOLATE, ISOLATE, PSEUDO
 from tests.home import Home
 from tests.household import family
 from tests.web.guardians import PASSWORD, log_in, set_up

@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.library import bundled_presets
-from copdns.matchers import parse_matcher
-from copdns.model import Band, Household, Rule, RuleAction
-from copdns.phrases import LANGUAGES
-from copdns.presets import apply
-from copdns.store.proposals import Proposal
-from copdns.times import Budget, Schedule, Slot, Topic, TopicKind
+from copdns.household.presets import apply
+from copdns.list_files.load import bundled_presets
+from copdns.model.household import Band, Household, Rule, RuleAction
+from copdns.model.matchers import parse_matcher
+from copdns.model.times import Budget, Schedule, Slot, Topic, TopicKind
+from copdns.store.household_db.proposals import Proposal
+from copdns.words.phrases import LANGUAGES
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family
 from tests.web.site import Client, Site, send

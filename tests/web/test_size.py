@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
-from copdns.keep import CountKey, LogRow
-from copdns.library import bundled_presets
-from copdns.model import Action, Band, Household, PrivacyMode, Reason
-from copdns.presets import apply
-from copdns.recent import MAX_BLOCKS
+from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
+from copdns.household.presets import apply
+from copdns.list_files.load import bundled_presets
+from copdns.model.household import Band, Household, PrivacyMode
+from copdns.model.verdict import Action, Reason
+from copdns.privacy.recent_blocks import MAX_BLOCKS
+from copdns.privacy.retention import CountKey, LogRow
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family, library
 from tests.web.site import Client, Site, send

@@ -14,8 +14,8 @@ import dns.name
 import pytest
 from aiohttp import ClientResponse
 
-from copdns.appeal import REASONS, AppealState
-from copdns.roles import Role
+from copdns.accounts.roles import Role
+from copdns.appeals.appeal import REASONS, AppealState
 from tests.home import Home
 from tests.household import ADDRESSES, BO, GUEST, MIA, TOM, asker, block, family, library
 from tests.web.access import (

@@ -15,19 +15,20 @@ from datetime import date
 
 import pytest
 
-from copdns.accounts import Account, GuestKind, ViewedPart
-from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
-from copdns.consent import Question
-from copdns.guests import with_guests
-from copdns.keep import CountKey, LogRow
-from copdns.matchers import parse_matcher
-from copdns.minutes import Minutes, Usage
-from copdns.model import Action, Band, Device, FullLog, PrivacyMode, Reason
-from copdns.roles import Actor, Role
-from copdns.schedule import parse_slots
-from copdns.store.proposals import Proposal
-from copdns.store.usage import UsageStore
-from copdns.times import Bonus, Budget, Grant, Pause, Schedule, Ticket
+from copdns.accounts.account import Account, GuestKind, ViewedPart
+from copdns.accounts.guests import with_guests
+from copdns.accounts.roles import Actor, Role
+from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
+from copdns.model.household import Band, Device, FullLog, PrivacyMode
+from copdns.model.matchers import parse_matcher
+from copdns.model.times import Bonus, Budget, Grant, Pause, Schedule, Ticket
+from copdns.model.verdict import Action, Reason
+from copdns.privacy.consent import Question
+from copdns.privacy.retention import CountKey, LogRow
+from copdns.store.household_db.proposals import Proposal
+from copdns.store.log_db.usage import UsageStore
+from copdns.time.minutes import Minutes, Usage
+from copdns.time.schedule import parse_slots
 from tests.home import Home
 from tests.household import ADA, ADDRESSES, MIA, NOW, TOM, block, family
 from tests.web.access import desk_routes

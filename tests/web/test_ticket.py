@@ -10,9 +10,9 @@ from functools import partial
 
 import pytest
 
-from copdns.household_times import add_ticket
-from copdns.tickets import ticket_digest
-from copdns.times import Pause
+from copdns.accounts.tickets import ticket_digest
+from copdns.household.time_edits import add_ticket
+from copdns.model.times import Pause
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, family
 from tests.web.site import Client, Site, send, text
@@ -60,7 +60,7 @@ async def test_the_page_waits_until_the_code_counts_and_says_until_when(
     client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "Your code was taken" not in await text(client, "/ticket")
-    monkeypatch.setattr("copdns.web.in_force.PATIENCE", 60.0)
+    monkeypatch.setattr("copdns.web.child.in_force.PATIENCE", 60.0)
     sent = asyncio.create_task(send(client, "/ticket", code=CODE))
     while not await grants(site):
         assert not sent.done()

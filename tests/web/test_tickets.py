@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.roles import Role
-from copdns.tickets import ticket_digest
+from copdns.accounts.roles import Role
+from copdns.accounts.tickets import ticket_digest
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.guardians import log_in, set_up

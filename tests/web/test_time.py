@@ -10,14 +10,14 @@ from functools import partial
 
 import pytest
 
-from copdns.accounts import ViewedPart
-from copdns.budget import minutes_of_day
-from copdns.minutes import Minutes
-from copdns.model import Household
-from copdns.roles import Role
-from copdns.schedule import parse_slots
-from copdns.times import Budget, Extra, Origin, Schedule, Topic, TopicKind
-from copdns.timing import NO_INPUTS
+from copdns.accounts.account import ViewedPart
+from copdns.accounts.roles import Role
+from copdns.model.household import Household
+from copdns.model.times import Budget, Extra, Origin, Schedule, Topic, TopicKind
+from copdns.time.budget import minutes_of_day
+from copdns.time.minutes import Minutes
+from copdns.time.plan import NO_INPUTS
+from copdns.time.schedule import parse_slots
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family, library
 from tests.web.guardians import log_in, set_up

@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.accounts import PERSON_LASTS, REQUEST_LASTS, GuestKind
-from copdns.appeal import AppealKind, AppealRequest, ContestedVerdict
-from copdns.guests import with_guests
-from copdns.live import Sightings
-from copdns.model import Action, Reason
-from copdns.store.whose import MOST_REQUESTS
+from copdns.accounts.account import PERSON_LASTS, REQUEST_LASTS, GuestKind
+from copdns.accounts.guests import with_guests
+from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
+from copdns.model.verdict import Action, Reason
+from copdns.policy.snapshot import Sightings
+from copdns.store.household_db.pairings import MOST_REQUESTS
 from tests.home import Home
 from tests.household import MIA, TOM, block, family
 from tests.web.site import Client, Site, send, text
@@ -28,7 +28,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
     """All connections of tests come from loopback; here the address matters."""
     made = Site(Home(family(MIA, TOM, rules=(block("toys.example", "mia"),))))
     made.who = STRANGER
-    monkeypatch.setattr("copdns.web.whose.asker_of", lambda _: made.asker)
+    monkeypatch.setattr("copdns.web.child.claim_device.requestor_of", lambda _: made.asker)
     return made
 
 
@@ -98,7 +98,7 @@ async def test_a_pin_makes_it_somebodys_for_four_hours(client: Client, site: Sit
 async def test_the_page_after_the_pin_and_after_the_end_tells_what_holds(
     client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("copdns.web.in_force.PATIENCE", 60.0)
+    monkeypatch.setattr("copdns.web.child.in_force.PATIENCE", 60.0)
     for path, fields, there in (
         ("/whose/pin", {"name": "Mia", "pin": PIN}, True),
         ("/whose/end", {}, False),

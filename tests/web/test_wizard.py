@@ -8,17 +8,17 @@ from dataclasses import replace
 import pytest
 from markupsafe import escape
 
-from copdns.door import child_page_url
-from copdns.languages import bundled_helplines
-from copdns.library import bundled_presets, load_library
-from copdns.model import Band, Household
-from copdns.qr import qr
-from copdns.roles import Role
-from copdns.setup import Step
-from copdns.store.visitors import save_visitors
-from copdns.visitors import UnknownDevice
+from copdns.accounts.roles import Role
+from copdns.list_files.load import bundled_presets, load_library
+from copdns.model.hosts import child_page_url
+from copdns.model.household import Band, Household
+from copdns.network.setup_steps import Step
+from copdns.network.unknown_devices import UnknownDevice
+from copdns.store.log_db.unknown_devices import save_visitors
+from copdns.web.context import PARTS
+from copdns.web.desk.household.qr import qr
+from copdns.web.languages import bundled_helplines
 from copdns.web.pages import Pages
-from copdns.web.parts import PARTS
 from tests.home import Home
 from tests.household import GUEST, MIA, family
 from tests.web.guardians import PASSWORD, log_in, set_up

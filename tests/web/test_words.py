@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment, StrictUndefined
 
-from copdns.languages import spoken
-from copdns.phrases import phrases, pseudo
-from copdns.web.words import speak
+from copdns.web.languages import spoken
+from copdns.web.template_words import speak
+from copdns.words.phrases import phrases, pseudo
 from tests.unit.test_phrases import RUSSIAN
 
 TEMPLATES = Path(__file__).parents[2] / "web-ui" / "templates"

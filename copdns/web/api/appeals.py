@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
-from copdns.appeal import (
+from copdns.accounts.roles import Permission
+from copdns.appeals.appeal import (
     REASONS,
     WAITING,
     AppealKind,
@@ -15,16 +17,14 @@ from copdns.appeal import (
     Decider,
     WantedLength,
 )
-from copdns.appeal_opening import ApprovalTerms, Decision, opening
+from copdns.appeals.list_report import list_report
+from copdns.appeals.opening import ApprovalTerms, Decision, opening
 from copdns.as_json.appeals import appeal_json, opening_json
-from copdns.errors import AppealError
-from copdns.list_report import list_report
-from copdns.model import Action, Reason
-from copdns.roles import Permission
+from copdns.model.errors import AppealError
+from copdns.model.verdict import Action, Reason
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.problem import Refused
 from copdns.web.api.types import Id, Limit, Long, Minutes, Moment, Text
-from copdns.words import Word
+from copdns.web.problem import Refused
 
 _ASKED_FOR = WAITING | {AppealState.TALK}
 
@@ -113,7 +113,7 @@ class AppealsAsked(Sent):
     limit: Limit = 500
 
 
-class Answering(Word):
+class Answering(StrEnum):
     """What somebody answers."""
 
     GRANTED = "granted"
@@ -121,7 +121,7 @@ class Answering(Word):
     TALK = "talk"
 
 
-class Lasts(Word):
+class Lasts(StrEnum):
     TODAY = "today"
     ALWAYS = "always"
 

@@ -12,9 +12,9 @@ from pydantic import TypeAdapter
 
 from copdns import __version__
 from copdns.web.api.operation import Given, Nothing, Operation
-from copdns.web.api.problem import PROBLEM
 from copdns.web.api.reading import JSON
 from copdns.web.api.serve import adapter_of
+from copdns.web.problem import PROBLEM
 
 BASE = "/api/v1"
 

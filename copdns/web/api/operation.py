@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
-from copdns.editing import HasId
-from copdns.errors import HouseholdError
-from copdns.model import Household, Profile
-from copdns.presets import apply
-from copdns.roles import NO_SCOPES, Actor, Balance, Permission
-from copdns.sentences import literal
-from copdns.web.api.problem import Refused
-from copdns.web.parts import AppContext
+from copdns.accounts.roles import NO_SCOPES, Actor, Balance, Permission
+from copdns.household.edit_checks import HasId
+from copdns.household.presets import apply
+from copdns.model.errors import HouseholdError
+from copdns.model.household import Household, Profile
+from copdns.model.sentences import literal
+from copdns.web.context import AppContext
+from copdns.web.problem import Refused
 
 Part = TypeVar("Part", bound=HasId)
 

@@ -12,9 +12,9 @@ from aiohttp import web
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from copdns.mistakes import describe_errors
+from copdns.model.validation_messages import describe_errors
 from copdns.web.api.operation import Sent
-from copdns.web.api.problem import Mistake, Refused
+from copdns.web.problem import Mistake, Refused
 
 JSON = "application/json"
 Model = TypeVar("Model", bound=Sent)

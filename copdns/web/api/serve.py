@@ -11,7 +11,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 from pydantic import TypeAdapter
 
-from copdns.errors import (
+from copdns.accounts.roles import Actor, may
+from copdns.model.errors import (
     AccountError,
     AppealError,
     AppealLimitError,
@@ -22,13 +23,12 @@ from copdns.errors import (
     NameTextError,
     TooManyTriesError,
 )
-from copdns.model import Household, Profile
-from copdns.roles import Actor, may
+from copdns.model.household import Household, Profile
 from copdns.web.api.operation import Call, Operation
 from copdns.web.api.pace import Pace
-from copdns.web.api.problem import Refused, problem
 from copdns.web.api.reading import JSON, body_of, query_of
-from copdns.web.parts import context_of
+from copdns.web.context import context_of
+from copdns.web.problem import Refused, problem
 from copdns.web.session import FOR_PEOPLE, require
 
 PACE = web.AppKey("pace", Pace)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from copdns import __version__
-from copdns.appeal import WAITING
+from copdns.accounts.roles import Permission
+from copdns.appeals.appeal import WAITING
 from copdns.as_json.plain import utc
-from copdns.roles import Permission
 from copdns.web.api.operation import Call, Given, Operation
 from copdns.web.api.types import Moment
 

@@ -4,38 +4,25 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.web.api import (
-    accounts,
-    agreement,
-    appeals,
-    calendar,
-    checks,
-    devices,
-    events,
-    grants,
-    guests,
-    house,
-    kept,
-    lists,
-    log,
-    mine,
-    names,
-    notices,
-    pairings,
-    pauses,
-    profiles,
-    proposals,
-    report,
-    rules,
-    status,
-    targets,
-    tickets,
-    times,
-    unknown,
-)
+from copdns.web.api import appeals, status
+from copdns.web.api.events import events, notices, targets
+from copdns.web.api.household import accounts, checks, house, lists, log, names, report
 from copdns.web.api.openapi import BASE, serving_document
 from copdns.web.api.operation import Operation
+from copdns.web.api.people import (
+    agreement,
+    devices,
+    guests,
+    kept,
+    mine,
+    pairings,
+    profiles,
+    proposals,
+    rules,
+    unknown,
+)
 from copdns.web.api.serve import serving
+from copdns.web.api.time import calendar, grants, pauses, tickets, times
 
 OPERATIONS: tuple[Operation, ...] = (
     *status.OPERATIONS,

@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from copdns.errors import HouseholdError
-from copdns.sentences import literal
-from copdns.times import DAY_MINUTES
+from copdns.model.errors import HouseholdError
+from copdns.model.sentences import literal
+from copdns.model.times import DAY_MINUTES
 
 Id = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
 Scope = Annotated[

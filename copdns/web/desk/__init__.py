@@ -1,1 +1,1 @@
-"""The guardians' pages: one module a subject."""
+"""The guardians' dashboard: its overview and requests; a folder for each other subject."""

@@ -7,21 +7,29 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.appeal import REASONS, WAITING, Appeal, AppealState, ContestedVerdict, Decider, contest
-from copdns.appeal_lengths import because, lengths, read_length, usual
-from copdns.appeal_life import require_answerable
-from copdns.appeal_opening import CONTENT, TIME, ApprovalTerms, Decision, Opening, opening
-from copdns.appeal_rest import closed_after_all, closed_besides
-from copdns.appeal_source import BlockSource, block_source, rule_behind
-from copdns.errors import AppealError
-from copdns.list_report import list_report
-from copdns.model import Household
-from copdns.review import TOLD, DecisionReason
-from copdns.roles import Actor, Permission, may
-from copdns.web.fields import fields_of
-from copdns.web.parts import context_of
-from copdns.web.saying import desk_saying
+from copdns.accounts.roles import Actor, Permission, may
+from copdns.appeals.appeal import (
+    REASONS,
+    WAITING,
+    Appeal,
+    AppealState,
+    ContestedVerdict,
+    Decider,
+    contest,
+)
+from copdns.appeals.lengths import because, lengths, read_length, usual
+from copdns.appeals.life import require_answerable
+from copdns.appeals.list_report import list_report
+from copdns.appeals.opening import CONTENT, TIME, ApprovalTerms, Decision, Opening, opening
+from copdns.appeals.rest import closed_after_all, closed_besides
+from copdns.appeals.review import TOLD, DecisionReason
+from copdns.appeals.source import BlockSource, block_source, rule_behind
+from copdns.model.errors import AppealError
+from copdns.model.household import Household
+from copdns.web.context import context_of
+from copdns.web.received import fields_of
 from copdns.web.session import require
+from copdns.web.wording import desk_saying
 
 ANSWERED = 20  # that are shown below those that wait
 # What was to be talked about waits, too, until somebody says what came of it.

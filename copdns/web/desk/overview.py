@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.accounts import GuardianNotice, NoticeKind
-from copdns.appeal import AppealState
-from copdns.more_time import mark, more_time
-from copdns.roles import Permission, may
-from copdns.trouble_words import trouble
-from copdns.web.desk.hours import pause_of
+from copdns.accounts.account import GuardianNotice, NoticeKind
+from copdns.accounts.roles import Permission, may
+from copdns.appeals.appeal import AppealState
 from copdns.web.desk.inbox import TO_ANSWER, is_others
-from copdns.web.desk.theirs import House, house, shown, stands
+from copdns.web.desk.time.page import House, house, shown, stands
+from copdns.web.desk.time.person_time import pause_of
+from copdns.web.more_time import mark, more_time
 from copdns.web.session import may_see
+from copdns.words.warnings import trouble
 
 
 async def without_stroke(_request: web.Request) -> web.Response:

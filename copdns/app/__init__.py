@@ -1,0 +1,1 @@
+"""The running program: `app.py` builds it from the settings; the rest is its chores."""

@@ -1,0 +1,24 @@
+"""The metrics that nobody counts: they are read off the running program when somebody asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from copdns.events.targets import Targets
+from copdns.server.answer import Resolver
+from copdns.store.log_db.querylog import QueryLog
+
+
+def gauges(resolver: Resolver, log: QueryLog, targets: Targets) -> dict[str, Callable[[], float]]:
+    """Return how each is read, by its name; `metrics` says what they mean."""
+    return {
+        "copdns_cache_entries": lambda: len(resolver.cache),
+        "copdns_cache_octets": lambda: resolver.cache.octets,
+        "copdns_log_dropped": lambda: log.dropped,
+        "copdns_log_failures": lambda: log.failures,
+        "copdns_events_dropped": lambda: targets.dropped,
+        "copdns_policy_revision": lambda: max(
+            (each.revision for each in resolver.live.households.values()), default=0
+        ),
+        "copdns_list_entries": lambda: sum(info.size for info in resolver.live.library.index.infos),
+    }

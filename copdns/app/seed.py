@@ -1,0 +1,43 @@
+"""The first start: make the household that the settings name, or an empty one to fill."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from copdns.config import Settings
+from copdns.list_files.load import known_ids
+from copdns.lists.catalogue import Catalogue
+from copdns.model.errors import ConfigError, HouseholdError
+from copdns.model.household import Household
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.notes import FIRST_START
+
+HOME = "home"  # the id of the one household that a family has
+
+
+async def seeded_household(
+    store: HouseholdStore, settings: Settings, library: Catalogue, now: int
+) -> None:
+    """Make the household where none is stored yet; raise ConfigError for a file in error."""
+    if await store.households():
+        return
+    first = Household(HOME, "Home")
+    if settings.household:
+        from copdns.household.file import parse  # once in a household's life; it takes 2 MB
+
+        path = Path(settings.household)
+        text = await asyncio.to_thread(_text, path)
+        first = parse(text, str(path), known_ids(library))
+    try:
+        await store.create(first, FIRST_START, now)
+    except HouseholdError:
+        if not await store.households():  # else another process was first, which is as good
+            raise
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}); see the setting household") from error

@@ -1,0 +1,214 @@
+"""An appeal: what a child objects to, why, what they would like, and what came of it.
+
+The values only.  `appeals/life.py` has its life, from filing to the last answer;
+`appeals/opening.py` says what a yes opens.  Frozen, like all of `model/household.py`; moments are
+seconds since the epoch, UTC. docs/appeals.md tells it to people.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+
+from copdns.appeals.review import GRANTING, REFUSING, TALKING, DecisionReason
+from copdns.model.errors import AppealError
+from copdns.model.verdict import Action, Reason, Verdict
+
+MOST_WORDS = 280  # characters
+
+
+class AppealKind(StrEnum):
+    """What an appeal is against."""
+
+    NAME = "name"  # that a name is blocked
+    CATEGORY = "category"  # that a name counts as one of a category: "this is not gambling"
+    TIME = "time"  # a schedule, a pause or a used-up budget itself
+    MINUTES = "minutes"  # that minutes were counted
+
+
+class AppealMotive(StrEnum):
+    """Why the child asks; shown as pictures first."""
+
+    SCHOOL = "school"
+    FRIENDS = "friends"
+    HEALTH = "health"
+    GAME = "game"
+    MISTAKE = "mistake"
+    OTHER = "other"
+
+
+class WantedLength(StrEnum):
+    """For how long."""
+
+    QUARTER = "15min"
+    HOUR = "1h"
+    TODAY = "today"  # until the household's day ends
+    ALWAYS = "always"
+
+
+class AppealState(StrEnum):
+    OPEN = "open"
+    SEEN = "seen"
+    GRANTED = "granted"
+    LIMITED = "limited"  # granted, for less than was asked for
+    REFUSED = "refused"
+    TALK = "talk"  # somebody wants to talk about it first
+    WITHDRAWN = "withdrawn"
+    ESCALATED = "escalated"  # overdue, or objected to: somebody else may look at it
+
+
+# Somebody is to answer; nothing but an answer or the child ends this.
+WAITING = frozenset({AppealState.OPEN, AppealState.SEEN, AppealState.ESCALATED})
+ANSWERED = frozenset(
+    {AppealState.GRANTED, AppealState.LIMITED, AppealState.REFUSED, AppealState.TALK}
+)
+
+
+# The reasons that fit an answer; docs/review-policy.md says when to use each.
+REASONS: dict[AppealState, frozenset[DecisionReason]] = {
+    AppealState.GRANTED: GRANTING,
+    AppealState.REFUSED: REFUSING,
+    AppealState.TALK: TALKING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ContestedVerdict:
+    """The verdict that is objected to, as far as it tells what decided.
+
+    Fields as of a Verdict.  revision: of the household that it was decided by.
+    """
+
+    action: Action
+    reason: Reason
+    list: str = ""
+    list_version: str = ""
+    category: str = ""
+    service: str = ""
+    rule: str = ""
+    via: str = ""
+    period: str = ""
+    revision: int = 0
+
+
+def contest(verdict: Verdict, revision: int = 0) -> ContestedVerdict:
+    """Return what an appeal keeps of a verdict.  revision: of the household, when it was given."""
+    return ContestedVerdict(
+        verdict.action,
+        verdict.reason,
+        verdict.list,
+        verdict.list_version,
+        verdict.category,
+        verdict.service,
+        verdict.rule,
+        verdict.via,
+        verdict.period,
+        revision,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AppealRequest:
+    """What a child sends.
+
+    name: in normal form; "" where it is about no name, but about time or minutes alone.
+    to: the verdict; for minutes BUDGET, with the budget as its period.
+    minutes, day: of an appeal against counted minutes, 1 to 1440, on a day of budgets.
+    """
+
+    profile: str
+    device: str
+    kind: AppealKind
+    to: ContestedVerdict
+    name: str = ""
+    why: AppealMotive = AppealMotive.OTHER
+    words: str = ""
+    wanted: WantedLength = WantedLength.HOUR
+    minutes: int = 0
+    day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decider:
+    """Who answers.  role, name: shown to the child.  id: of the account, "" on the command line."""
+
+    role: str
+    name: str
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AppealAnswer:
+    """One answer.  state: GRANTED, LIMITED, REFUSED or TALK.
+
+    made: what it made, such as ("grant g3",) or ("rule r7", "rule r8").
+    until: when what it opened closes again; None for always, and for what opens nothing.
+    """
+
+    at: int
+    state: AppealState
+    reason: DecisionReason
+    by: Decider
+    text: str = ""
+    made: tuple[str, ...] = ()
+    until: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appeal:
+    """id: unique in its household, which is implied.
+
+    asked: when it was filed.  since: since when it waits: then, or when it was objected again.
+    seen: when a guardian looked at it.  answers: one, or two after "I still disagree".
+    disagreed: that was used, with more words.  provisional: the grant that holds until it is
+    answered.  reminded, overdue: when that was told; None before.  closed: when it was granted,
+    refused or withdrawn; None while it waits, or is to be talked about.
+    """
+
+    id: str
+    ask: AppealRequest
+    asked: int
+    since: int
+    state: AppealState = AppealState.OPEN
+    seen: int | None = None
+    answers: tuple[AppealAnswer, ...] = ()
+    disagreed: bool = False
+    more_words: str = ""
+    provisional: str = ""
+    reminded: int | None = None
+    overdue: int | None = None
+    closed: int | None = None
+
+    @property
+    def waits(self) -> bool:
+        return self.state in WAITING
+
+    @property
+    def answer(self) -> AppealAnswer | None:
+        return self.answers[-1] if self.answers else None
+
+
+# Separators, and what turns a line around or is not seen: a text must look like what it says.
+_BLANK = frozenset({"Zl", "Zp", "Zs"})
+_UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})
+_JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # words and emoji need these
+
+
+def clean_text(text: str, most: int = MOST_WORDS) -> str:
+    """Return what a person wrote on one line, without control characters; raise AppealError."""
+    spaced = "".join(" " if each in "\t\r\n" or _kind(each) in _BLANK else each for each in text)
+    seen = "".join(each for each in spaced if each in _JOINERS or _kind(each) not in _UNSEEN)
+    short = " ".join(seen.split())
+    if len(short) > most:
+        raise AppealError(
+            "this is %(short)s characters long; %(most)s fit, so please shorten it",
+            short=len(short),
+            most=most,
+        )
+    return short
+
+
+def _kind(character: str) -> str:
+    return unicodedata.category(character)

@@ -1,0 +1,304 @@
+"""The life of an appeal: filed, seen, answered, objected to once, withdrawn.
+
+Each step takes an appeal and gives the next one, or says in a plain sentence why it cannot be.
+No state is left by the mere passing of time: a reminder and a target only bring it up again.
+What an answer opens is `appeals/opening.py`'s to say.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from copdns.appeals.appeal import (
+    REASONS,
+    Appeal,
+    AppealAnswer,
+    AppealKind,
+    AppealMotive,
+    AppealRequest,
+    AppealState,
+    ContestedVerdict,
+    Decider,
+    WantedLength,
+    clean_text,
+)
+from copdns.appeals.review import DecisionReason
+from copdns.model.errors import AppealError, AppealLimitError
+from copdns.model.times import DAY_MINUTES
+from copdns.model.verdict import Reason
+
+HOUR = 3600
+DAY = 24 * HOUR
+MOST_OPEN = 5  # appeals of a profile that wait at the same time
+MOST_A_DAY = 20  # appeals of a device in 24 hours
+
+
+@dataclass(frozen=True, slots=True)
+class AppealDeadlines:
+    """Seconds.  reminder, target: of waiting.  texts: after which an answered one loses its texts.
+    provisional: whether what does little harm opens at the target, until it is answered.
+    """
+
+    reminder: int = 24 * HOUR
+    target: int = 72 * HOUR
+    texts: int = 30 * DAY
+    provisional: bool = True
+
+
+PATIENCE = AppealDeadlines()
+
+
+class Filed(NamedTuple):
+    """merged: one about the same was waiting already, and this is it."""
+
+    appeal: Appeal
+    merged: bool = False
+
+
+def file_appeal(there: Iterable[Appeal], ask: AppealRequest, appeal_id: str, now: int) -> Filed:
+    """Return a new appeal, or the one that is about the same; raise AppealError.
+
+    there: at least those of the profile that wait, and those of the device of the last 24 hours.
+    """
+    ask = check_request(ask)
+    there = tuple(there)
+    waiting = [each for each in there if each.waits and each.ask.profile == ask.profile]
+    for each in waiting:
+        if _about(each.ask) == _about(ask):
+            words = each.ask.words or ask.words
+            return Filed(replace(each, ask=replace(each.ask, words=words)), merged=True)
+    today = [
+        each.asked for each in there if each.ask.device == ask.device and now - each.asked < DAY
+    ]
+    if len(today) >= MOST_A_DAY:
+        raise AppealLimitError(
+            "%(most)s questions came from this device since yesterday, and "
+            "that is the most for one day; one more is possible later",
+            sorted(today)[-MOST_A_DAY] + DAY,
+            most=MOST_A_DAY,
+        )
+    if len(waiting) >= MOST_OPEN:
+        raise AppealLimitError(
+            "%(most)s questions wait for an answer already; one more is "
+            "possible as soon as one of them is answered, or you take one back",
+            most=MOST_OPEN,
+        )
+    return Filed(Appeal(appeal_id, ask, asked=now, since=now))
+
+
+def check_request(ask: AppealRequest) -> AppealRequest:
+    """Return what was sent, cleaned; raise AppealError for what makes no sense."""
+    if ask.kind is AppealKind.CATEGORY and not (ask.name and ask.to.category):
+        raise AppealError("no category closed this; ask about the name instead")
+    if ask.kind is AppealKind.NAME and not ask.name:
+        raise AppealError("say which site it is about")
+    if ask.kind is AppealKind.TIME and ask.to.reason not in _OF_TIME:
+        raise AppealError("no time rule closed this; ask about the name instead")
+    if ask.kind is AppealKind.MINUTES and not (
+        ask.to.period and ask.day and 1 <= ask.minutes <= DAY_MINUTES
+    ):
+        raise AppealError("say of which day, and how many minutes were counted wrongly")
+    return replace(ask, words=clean_text(ask.words))
+
+
+_OF_TIME = (Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET)
+
+
+def _about(ask: AppealRequest) -> tuple[object, ...]:
+    """Return what makes two of them the same question."""
+    if ask.kind in (AppealKind.TIME, AppealKind.MINUTES):
+        return ask.kind, ask.to.reason, ask.to.period, ask.day
+    return AppealKind.NAME, ask.name
+
+
+def mark_seen(appeal: Appeal, now: int) -> Appeal:
+    """Note that a guardian looked; looking again changes nothing."""
+    if appeal.seen is not None or not appeal.waits:
+        return appeal
+    state = AppealState.SEEN if appeal.state is AppealState.OPEN else appeal.state
+    return replace(appeal, seen=now, state=state)
+
+
+def withdraw(appeal: Appeal, now: int) -> Appeal:
+    """Take it back, which only the child does."""
+    if appeal.state is AppealState.WITHDRAWN:
+        return appeal
+    if not may_withdraw(appeal):
+        raise AppealError("this was answered, so there is nothing left to take back")
+    return replace(appeal, state=AppealState.WITHDRAWN, closed=now, provisional="")
+
+
+def may_withdraw(appeal: Appeal) -> bool:
+    """Tell whether a child may still take an appeal back: it waits, or is to be talked about."""
+    return appeal.waits or appeal.state is AppealState.TALK
+
+
+def add_answer(appeal: Appeal, answer: AppealAnswer) -> Appeal:
+    """Return the appeal with an answer that may be given (`may_answer`, `fitting`)."""
+    return replace(
+        appeal,
+        state=answer.state,
+        seen=appeal.seen if appeal.seen is not None else answer.at,
+        answers=(*appeal.answers, answer),
+        closed=None if answer.state is AppealState.TALK else answer.at,
+        provisional="",
+    )
+
+
+def require_answerable(appeal: Appeal, by: Decider) -> None:
+    """Raise AppealError unless this person can answer it now."""
+    if appeal.state is AppealState.WITHDRAWN:
+        raise AppealError("this was taken back, so there is nothing to answer")
+    if not appeal.waits and appeal.state is not AppealState.TALK:
+        raise AppealError(
+            "this was answered already; a rule or a permission can be changed at any time",
+        )
+    before = appeal.answer
+    if appeal.state is AppealState.ESCALATED and before is not None and before.by.id == by.id != "":
+        raise AppealError("you answered this before, so somebody else looks at it this time")
+
+
+def check_reason(
+    state: AppealState, reason: DecisionReason | None, text: str
+) -> tuple[DecisionReason, str]:
+    """Return the reason and the text of an answer, cleaned; raise AppealError.
+
+    state: GRANTED, REFUSED or TALK.
+    """
+    if reason is None:
+        raise AppealError(
+            "an answer has a reason; for %(state)s it is one of: %(reasons)s",
+            state=state,
+            reasons=_named(state),
+        )
+    if reason not in REASONS[state]:
+        raise AppealError(
+            "%(reason)s is no reason for %(state)s; one of these is: %(reasons)s",
+            reason=reason,
+            state=state,
+            reasons=_named(state),
+        )
+    return reason, clean_text(text)
+
+
+def _named(state: AppealState) -> str:
+    return ", ".join(each for each in DecisionReason if each in REASONS[state])
+
+
+def add_disagreement(appeal: Appeal, words: str, now: int, *, second: bool) -> Appeal:
+    """Return the appeal after "I still disagree", which is possible once.
+
+    second: there is another guardian or reviewer; without one it is to be talked about.
+    """
+    if appeal.disagreed:
+        raise AppealError("you said so once, and that is noted; talk about it with your family")
+    if appeal.state not in _CONTESTED:
+        raise AppealError("there is no answer here that you could disagree with")
+    if not _is_whole(appeal.ask):
+        raise AppealError("this was a while ago, and what it was about is deleted; ask anew")
+    return replace(
+        appeal,
+        state=AppealState.ESCALATED if second else AppealState.TALK,
+        disagreed=True,
+        more_words=clean_text(words),
+        since=now,
+        seen=None,
+        reminded=None,
+        overdue=None,
+        closed=None,
+    )
+
+
+def may_disagree(appeal: Appeal) -> bool:
+    """Tell whether a child may object to the answer: once, and while it is known what was asked."""
+    return not appeal.disagreed and appeal.state in _CONTESTED and _is_whole(appeal.ask)
+
+
+_CONTESTED = (AppealState.REFUSED, AppealState.LIMITED, AppealState.TALK)
+
+
+def _is_whole(ask: AppealRequest) -> bool:
+    """Tell whether it still is known what was asked for; a pause has no id."""
+    return bool(ask.name or ask.to.period) or ask.to.reason is Reason.PAUSED
+
+
+# --- what the clock brings up again ---------------------------------------------------------------
+
+
+class Due(NamedTuple):
+    """What is to be done about an appeal that waits."""
+
+    appeal: Appeal
+    remind: bool = False
+    overdue: bool = False
+    open_meanwhile: bool = False
+
+
+def overdue_appeals(
+    appeals: Iterable[Appeal],
+    low_harm: Collection[str],
+    now: float,
+    patience: AppealDeadlines = PATIENCE,
+) -> tuple[Due, ...]:
+    """Return what waits too long, each once.
+
+    low_harm: slugs of the categories whose names open at the target until they are answered.
+    """
+    found = (_due(each, low_harm, now, patience) for each in appeals)
+    return tuple(each for each in found if each.remind or each.overdue)
+
+
+def _due(appeal: Appeal, low_harm: Collection[str], now: float, patience: AppealDeadlines) -> Due:
+    waited = now - appeal.since
+    if not (appeal.waits or (appeal.state is AppealState.TALK and appeal.disagreed)):
+        return Due(appeal)
+    overdue = appeal.waits and appeal.overdue is None and waited >= patience.target
+    remind = not overdue and appeal.reminded is None and waited >= patience.reminder
+    # A refusal that was disagreed with was an answer: it holds until there is another.
+    harmless = does_little_harm(appeal.ask, low_harm) and not appeal.answers
+    return Due(appeal, remind, overdue, overdue and harmless and patience.provisional)
+
+
+def does_little_harm(ask: AppealRequest, low_harm: Collection[str]) -> bool:
+    """Tell whether a name may open while nobody answers: a list closed it, and nothing else."""
+    return (
+        ask.kind in (AppealKind.NAME, AppealKind.CATEGORY)
+        and ask.to.reason is Reason.CATEGORY
+        and ask.to.category in low_harm
+    )
+
+
+def mark_reminded(each: Due, now: int, grant: str = "") -> Appeal:
+    """Return the appeal after that was told.  grant: what opens it meanwhile."""
+    if each.overdue:
+        return replace(
+            each.appeal,
+            state=AppealState.ESCALATED,
+            overdue=now,
+            reminded=now if each.appeal.reminded is None else each.appeal.reminded,
+            provisional=grant,
+        )
+    return replace(each.appeal, reminded=now)
+
+
+def without_texts(appeal: Appeal) -> Appeal:
+    """Return what is left of an appeal some time after its end: which kind, when, how it ended."""
+    ask = appeal.ask
+    to = ContestedVerdict(ask.to.action, ask.to.reason)
+    return replace(
+        appeal,
+        ask=replace(ask, device="", name="", words="", why=AppealMotive.OTHER, to=to),
+        answers=tuple(replace(each, text="") for each in appeal.answers),
+        more_words="",
+    )
+
+
+# How long each wish is, for telling a yes from a yes with a limit.
+LENGTHS: Mapping[WantedLength, float] = {
+    WantedLength.QUARTER: 15 * 60,
+    WantedLength.HOUR: HOUR,
+    WantedLength.TODAY: DAY,
+    WantedLength.ALWAYS: float("inf"),
+}

@@ -1,0 +1,389 @@
+"""What a yes to an appeal opens: exactly what was appealed, and what that needs.
+
+`opening` can be shown before anybody decides; `carried_out` does it to a household.  Content is
+opened against what judges content, time against what closes by time, and nothing opens against
+safety lists or the law.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import inf
+
+from copdns.appeals.appeal import (
+    Appeal,
+    AppealKind,
+    AppealRequest,
+    AppealState,
+    ContestedVerdict,
+    Decider,
+    WantedLength,
+)
+from copdns.appeals.life import LENGTHS
+from copdns.appeals.review import DecisionReason
+from copdns.household.check import KnownIds
+from copdns.household.edit_checks import require_profile, validate
+from copdns.household.edits import add_rule, remove_rule
+from copdns.household.time_edits import add_bonus, end_grant, give_grant
+from copdns.model.errors import AppealError
+from copdns.model.household import Household, Rule, RuleAction
+from copdns.model.matchers import Match, Matcher
+from copdns.model.sentences import sentence
+from copdns.model.times import DAY_MINUTES, Extra, Grant, Origin, Subject, Topic, TopicKind
+from copdns.model.verdict import Reason
+from copdns.time.days import budget_day, zone_of
+
+CONTENT = frozenset(
+    {
+        Reason.RULE,
+        Reason.BYPASS,
+        Reason.SERVICE,
+        Reason.CATEGORY,
+        Reason.NO_SAFE_SEARCH,
+        Reason.NOT_ON_ALLOWLIST,
+        Reason.ADDRESS,
+    }
+)
+TIME = frozenset({Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET})
+LONGEST = 366 * 86_400  # seconds of a permission; what is to stay is a rule
+UNTIL_ANSWERED = 10 * LONGEST  # a permission has an end, an appeal that nobody answers has none
+
+Services = Mapping[str, tuple[Matcher, ...]]  # by slug, the household's own among them
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What a yes opens.
+
+    about: of each permission; None is every name.  names: all that they mean by name; () where
+    that is every name, or a whole category or list.  service: whose names they are, or "".
+    content, time: against what.  minutes: given back, of an appeal against counted minutes.
+    """
+
+    about: tuple[Subject | None, ...] = ()
+    names: tuple[Matcher, ...] = ()
+    service: str = ""
+    content: bool = False
+    time: bool = False
+    minutes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalTerms:
+    """How far a yes goes.
+
+    lasts: seconds, or a wish; None: as long as was asked for.  everyone: a rule for the whole
+    household, with ALWAYS.  narrow: the name alone, without what else its service needs.
+    minutes: how many are given back; None: all that were asked for.  besides: what else closes the
+    name (`appeals/rest.py`) is opened as well, for as long; of a yes that ends.
+    """
+
+    lasts: int | WantedLength | None = None
+    everyone: bool = False
+    narrow: bool = False
+    minutes: int | None = None
+    besides: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What somebody answers.  state: GRANTED, REFUSED or TALK; yes: of GRANTED only.
+
+    reason: None is refused, with the list of those that fit.
+    """
+
+    state: AppealState
+    reason: DecisionReason | None
+    text: str = ""
+    yes: ApprovalTerms = ApprovalTerms()
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovalResult:
+    """What became of a yes.  made, until: as of an Answer.  state: GRANTED or LIMITED."""
+
+    household: Household
+    made: tuple[str, ...]
+    until: float | None
+    state: AppealState
+
+
+def services_of(shipped: Services, household: Household) -> Services:
+    """Return the names of all services that a household knows."""
+    return {**shipped, **{each.slug: each.names for each in household.services}}
+
+
+def opening(
+    ask: AppealRequest, household: Household, services: Services, *, narrow: bool = False
+) -> Opening:
+    """Return what a yes would open; raise AppealError where nothing can.
+
+    services: those that ship.
+    """
+    to = ask.to
+    if ask.kind is AppealKind.MINUTES:
+        return Opening(minutes=ask.minutes)
+    if to.reason not in CONTENT | TIME:
+        raise AppealError(_CLOSED.get(to.reason, _NOTHING))
+    content = to.reason in CONTENT
+    if ask.kind is AppealKind.TIME:
+        about = _closed_by(to, household)
+        names = tuple(each for each in about if isinstance(each, Matcher))
+        return Opening(about, names, time=True)
+    own = _own(ask)
+    every = services_of(services, household)
+    service = "" if narrow else to.service or service_of(ask.name, every)
+    if not service:
+        return Opening((own,), (own,), content=content, time=not content)
+    needed = every.get(service, ())
+    inside = any(each.covers(ask.name) for each in needed)
+    topic = Topic(TopicKind.SERVICE, service)
+    return Opening(
+        (topic,) if inside else (own, topic),
+        needed if inside else (own, *needed),
+        service,
+        content=content,
+        time=not content,
+    )
+
+
+_NOTHING = sentence("this is not closed by a rule of this household, so a yes would open nothing")
+_CLOSED = {
+    Reason.SECURITY: sentence(
+        "a list against fraud and harmful programs closes this, and an appeal does not open it; "
+        "where the list is wrong, tell its maintainer, or write a rule that goes over it"
+    ),
+    Reason.LEGAL: sentence("the law closes this, and nobody here can open it"),
+    Reason.REBINDING: sentence(
+        "the answer pointed into this house, which protects the devices in it; nobody can open "
+        "that by an appeal"
+    ),
+    Reason.UPSTREAM_FILTERED: sentence(
+        "the resolver that copdns asks closes this; choose another one in the settings"
+    ),
+}
+
+
+def service_of(name: str, services: Services) -> str:
+    """Return the service that a name belongs to, by the longest of their names; "" for none."""
+    found = [
+        (len(matcher.name), slug)
+        for slug, matchers in services.items()
+        for matcher in matchers
+        if matcher.covers(name)
+    ]
+    return max(found)[1] if found else ""
+
+
+def _own(ask: AppealRequest) -> Matcher:
+    """Return the name itself and what is below it; by a rule for one name, that name alone."""
+    exact = ask.to.reason is Reason.RULE and ask.to.rule == str(Matcher(ask.name, Match.EXACT))
+    # A whole top-level domain is nobody's to open.
+    return Matcher(ask.name, Match.EXACT if exact or "." not in ask.name else Match.SUBTREE)
+
+
+def _closed_by(to: ContestedVerdict, household: Household) -> tuple[Subject | None, ...]:
+    """Return what a time rule closes, each of which a permission can be about."""
+    if to.reason is Reason.PAUSED:
+        return (None,)
+    rules = household.budgets if to.reason is Reason.BUDGET else household.schedules
+    about = next((each.about for each in rules if each.id == to.period), None)
+    if about is None:
+        raise AppealError("this time rule is gone by now, so there is nothing left to open")
+    return about or (None,)
+
+
+def carry_out(
+    household: Household,
+    appeal: Appeal,
+    yes: ApprovalTerms,
+    known: KnownIds,
+    services: Services,
+    by: Decider,
+    now: int,
+) -> ApprovalResult:
+    """Return the household in which a yes holds; raise AppealError or HouseholdError."""
+    ask = appeal.ask
+    require_profile(household, ask.profile)
+    household = close_provisional(household, appeal, now)
+    if ask.kind is AppealKind.MINUTES:
+        return _given_back(household, ask, yes, by, now)
+    opens = opening(ask, household, services, narrow=yes.narrow)
+    lasts = ask.wanted if yes.lasts is None else yes.lasts
+    if yes.besides:
+        if lasts is WantedLength.ALWAYS:
+            raise AppealError(
+                "what else closes it can be opened for a while, and not for always: choose a time",
+                name="besides",
+            )
+        opens = replace(opens, content=True, time=True)
+    if lasts is WantedLength.ALWAYS:
+        return _for_always(household, ask, opens, yes, known, now)
+    if yes.everyone:
+        raise AppealError("what is opened for everyone is a rule, which stays: say always to it")
+    end = _end(lasts, household, now)
+    before = len(household.grants)
+    household = _granted(household, ask, opens, known, by.name, now, end)
+    made = tuple(f"grant {each.id}" for each in household.grants[before:])
+    return ApprovalResult(household, made, end, _fully(ask.wanted, end, household, now))
+
+
+def open_provisionally(
+    household: Household, appeal: Appeal, known: KnownIds, services: Services, now: int
+) -> tuple[Household, str]:
+    """Return the household in which an overdue appeal holds until it is answered, and the grant."""
+    opens = opening(appeal.ask, household, services)
+    opened = _granted(
+        household, appeal.ask, opens, known, "copdns", now, now + UNTIL_ANSWERED, _MEANWHILE
+    )
+    return opened, opened.grants[-1].id
+
+
+_MEANWHILE = "Open until somebody answers your question."
+
+
+def close_provisional(household: Household, appeal: Appeal, now: int) -> Household:
+    """Return the household without what was open only until there is an answer."""
+    running = next((each for each in household.grants if is_meanwhile(each, appeal, now)), None)
+    return household if running is None else end_grant(household, running.id, now)
+
+
+def is_meanwhile(grant: Grant, appeal: Appeal, now: float) -> bool:
+    """Tell whether a permission is what holds until an overdue appeal is answered."""
+    # Ids come back some time after a permission ended, so its id alone does not tell.
+    return (
+        grant.id == appeal.provisional
+        and grant.origin is Origin.APPEAL
+        and grant.profile == appeal.ask.profile
+        and grant.given == appeal.overdue
+        and grant.end > now
+    )
+
+
+def _granted(
+    household: Household,
+    ask: AppealRequest,
+    opens: Opening,
+    known: KnownIds,
+    author: str,
+    now: int,
+    end: float,
+    note: str = "",
+) -> Household:
+    for about in opens.about:
+        household = give_grant(
+            household,
+            ask.profile,
+            about,
+            known,
+            start=now,
+            end=end,
+            given=now,
+            content=opens.content,
+            time=opens.time,
+            origin=Origin.APPEAL,
+            author=author,
+            note=note,
+        )
+    return household
+
+
+def _given_back(
+    household: Household, ask: AppealRequest, yes: ApprovalTerms, by: Decider, now: int
+) -> ApprovalResult:
+    minutes = ask.minutes if yes.minutes is None else yes.minutes
+    if not 1 <= minutes <= DAY_MINUTES:
+        raise AppealError("give back 1 to 1440 minutes")
+    assert ask.day is not None
+    changed = add_bonus(
+        household,
+        ask.profile,
+        ask.to.period,
+        ask.day,
+        minutes,
+        kind=Extra.CREDIT,
+        author=by.name,
+        at=now,
+    )
+    state = AppealState.GRANTED if minutes >= ask.minutes else AppealState.LIMITED
+    return ApprovalResult(changed, (f"bonus {changed.bonuses[-1].id}",), None, state)
+
+
+def _for_always(
+    household: Household,
+    ask: AppealRequest,
+    opens: Opening,
+    yes: ApprovalTerms,
+    known: KnownIds,
+    now: int,
+) -> ApprovalResult:
+    if ask.kind is AppealKind.TIME:
+        raise AppealError("a time rule that is to go is changed at the time rules; open it for now")
+    if opens.time:
+        return _always_open(household, ask, opens, yes)
+    if yes.everyone and ask.to.reason is Reason.RULE:
+        raise AppealError(
+            "somebody wrote a rule against this: change that rule, or open it for one person"
+        )
+    scope, made = "" if yes.everyone else ask.profile, []
+    for each in opens.names:
+        there = _rule_about(household, each, scope)
+        if there is not None and there.action is RuleAction.ALLOW:
+            continue
+        if there is not None:  # a name has one rule for each person, so the yes takes its place
+            household = remove_rule(household, there.id)
+        household = add_rule(
+            household,
+            RuleAction.ALLOW,
+            str(each),
+            known,
+            scope=scope,
+            note=_note(ask, opens),
+            created=now,
+        )
+        made.append(f"rule {household.rules[-1].id}")
+    return ApprovalResult(household, tuple(made), None, AppealState.GRANTED)
+
+
+def _rule_about(household: Household, about: Matcher, scope: str) -> Rule | None:
+    return next(
+        (each for each in household.rules if each.target == about and each.scope == scope), None
+    )
+
+
+def _note(ask: AppealRequest, opens: Opening) -> str:
+    """Return why a rule is there, for whoever reads the rules; who asked stands elsewhere."""
+    if ask.kind is AppealKind.CATEGORY:
+        return f"This is not {ask.to.category}: decided after a question."
+    of = f" Part of {opens.service}." if opens.service else ""
+    return f"Opened after a question.{of}"
+
+
+def _always_open(
+    household: Household, ask: AppealRequest, opens: Opening, yes: ApprovalTerms
+) -> ApprovalResult:
+    if yes.everyone:
+        raise AppealError("what is open at any time is each person's own; open it for this one")
+    profile = require_profile(household, ask.profile)
+    new = tuple(each for each in opens.about if each is not None and each not in profile.always)
+    changed = replace(profile, always=(*profile.always, *new))
+    profiles = tuple(changed if each is profile else each for each in household.profiles)
+    household = validate(replace(household, profiles=profiles))
+    return ApprovalResult(
+        household, tuple(f"always {each}" for each in new), None, AppealState.GRANTED
+    )
+
+
+def _end(lasts: int | WantedLength, household: Household, now: int) -> float:
+    if lasts is WantedLength.TODAY:
+        return budget_day(now, zone_of(household.timezone), household.day_starts).end
+    seconds = LENGTHS[lasts] if isinstance(lasts, WantedLength) else lasts
+    if not 0 < seconds <= LONGEST:
+        raise AppealError("a permission lasts up to 366 days; what is to stay is for always")
+    return now + seconds
+
+
+def _fully(wanted: WantedLength, end: float, household: Household, now: int) -> AppealState:
+    full = inf if wanted is WantedLength.ALWAYS else _end(wanted, household, now)
+    return AppealState.GRANTED if end >= full else AppealState.LIMITED

@@ -1,0 +1,111 @@
+"""Why an appeal was answered as it was: the closed list of reasons that a decision gives.
+
+docs/review-policy.md has a section for each word below, which says when to use it.  What a yes
+opens, and what an answer makes of an appeal, is decided elsewhere.  Pure.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+# Of the policy as it ships: kept with each decision, so that it is read by the text it was made by.
+VERSION = "1"
+PAGE = "docs/review-policy.md"
+
+
+class DecisionReason(StrEnum):
+    """The reason of one decision.  A word that was stored stays: add, never rename."""
+
+    LIST_ERROR = "list_error"
+    NEEDED_FOR_SCHOOL = "needed_for_school"
+    NEEDED_FOR_WELLBEING = "needed_for_wellbeing"
+    OLD_ENOUGH = "old_enough"
+    FAIR_ENOUGH = "fair_enough"
+    TRIAL = "trial"
+    TOGETHER = "together"
+    SPECIAL_DAY = "special_day"
+    MINUTES_WRONG = "minutes_wrong"
+    ALREADY_OPEN = "already_open"
+    WAITED_TOO_LONG = "waited_too_long"
+
+    NOT_YET_FOR_AGE = "not_yet_for_age"
+    UNSAFE_CONTACT = "unsafe_contact"
+    HARMFUL_CONTENT = "harmful_content"
+    AGREED_TIME = "agreed_time"
+    MINUTES_RIGHT = "minutes_right"
+    COSTS_MONEY = "costs_money"
+    ANOTHER_WAY = "another_way"
+    WAY_ROUND = "way_round"
+    SECURITY_RISK = "security_risk"
+    LEGAL = "legal"
+
+    NEEDS_TALK = "needs_talk"
+
+
+GRANTING = frozenset(
+    {
+        *(
+            DecisionReason.LIST_ERROR,
+            DecisionReason.NEEDED_FOR_SCHOOL,
+            DecisionReason.NEEDED_FOR_WELLBEING,
+        ),
+        *(
+            DecisionReason.OLD_ENOUGH,
+            DecisionReason.FAIR_ENOUGH,
+            DecisionReason.TRIAL,
+            DecisionReason.TOGETHER,
+        ),
+        *(DecisionReason.SPECIAL_DAY, DecisionReason.MINUTES_WRONG, DecisionReason.ALREADY_OPEN),
+        DecisionReason.WAITED_TOO_LONG,
+    }
+)
+TALKING = frozenset({DecisionReason.NEEDS_TALK})
+REFUSING = frozenset(DecisionReason) - GRANTING - TALKING
+
+# What copdns itself may answer; nobody is refused by a machine.
+AUTOMATIC = frozenset({DecisionReason.LIST_ERROR, DecisionReason.WAITED_TOO_LONG})
+
+
+def _t(text: str) -> str:
+    """Mark a text for the catalogue; `make words` finds these calls."""
+    return text
+
+
+# In English, for every age: the keys of the text catalogue.
+TOLD = {
+    DecisionReason.LIST_ERROR: _t(
+        "You are right: it was blocked by mistake. Thank you for telling."
+    ),
+    DecisionReason.NEEDED_FOR_SCHOOL: _t("You need it for school, so it is open."),
+    DecisionReason.NEEDED_FOR_WELLBEING: _t("It is good for you, so it is open."),
+    DecisionReason.OLD_ENOUGH: _t("You are old enough for it now."),
+    DecisionReason.FAIR_ENOUGH: _t("Your reason is a good one, so it is open."),
+    DecisionReason.TRIAL: _t("Let us try it. Then we look at it again together."),
+    DecisionReason.TOGETHER: _t("It is open while a grown-up is with you."),
+    DecisionReason.SPECIAL_DAY: _t("Today is different, so it is open this time."),
+    DecisionReason.MINUTES_WRONG: _t("The minutes were counted wrong. You get them back."),
+    DecisionReason.ALREADY_OPEN: _t("Nothing closes it any more. Try it again."),
+    DecisionReason.WAITED_TOO_LONG: _t(
+        "You have waited too long, so it is open until somebody answers."
+    ),
+    DecisionReason.NOT_YET_FOR_AGE: _t(
+        "It is made for people who are older than you. Ask again later."
+    ),
+    DecisionReason.UNSAFE_CONTACT: _t("People you do not know can write to you there."),
+    DecisionReason.HARMFUL_CONTENT: _t("It shows things that can hurt you or others."),
+    DecisionReason.AGREED_TIME: _t("This is the time that was agreed. It opens again by itself."),
+    DecisionReason.MINUTES_RIGHT: _t("We looked at the minutes and they seem right."),
+    DecisionReason.COSTS_MONEY: _t("It costs money, or gets people to spend it."),
+    DecisionReason.ANOTHER_WAY: _t("There is something else that does the same and is open."),
+    DecisionReason.WAY_ROUND: _t(
+        "It leads around the rules here. You can ask for what you need itself."
+    ),
+    DecisionReason.SECURITY_RISK: _t("It can break your device or steal from you."),
+    DecisionReason.LEGAL: _t("The law does not allow it, or not at your age."),
+    DecisionReason.NEEDS_TALK: _t("This is easier to talk about. Let us sit down together."),
+}
+
+
+def section(because: DecisionReason) -> str:
+    """Return where the policy explains a reason: the page with the heading's anchor."""
+    return f"{PAGE}#{because}"

@@ -1,0 +1,56 @@
+"""What is known of whatever closed a name: its list, how old that is, and since when the name
+stands on it; or the rule that somebody wrote.
+
+For whoever decides an appeal.  Of a list only its newest copy is kept, so "since when" is what can
+be vouched for: at the latest since then.  Pure; moments are seconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from copdns.appeals.appeal import Appeal, AppealRequest
+from copdns.lists.download import CopyState
+from copdns.lists.index import Entry, ListInfo
+from copdns.model.household import Household, Rule
+from copdns.model.verdict import Reason
+
+
+class BlockSource(NamedTuple):
+    """A list.
+
+    came: when the copy in force was fetched; None for a list that ships with copdns.  checked:
+    when its server said last that this is the newest.  since: at the latest since then the name
+    stands on it.  stands: it does so now.
+    """
+
+    info: ListInfo
+    came: float | None
+    checked: float | None
+    since: float
+    stands: bool
+
+
+def block_source(
+    appeal: Appeal, info: ListInfo, state: CopyState, entries: Iterable[Entry]
+) -> BlockSource:
+    """Return what is known of the list that an appeal objects to.
+
+    state: of its copy.  entries: of all lists, those that cover the name or where it leads.
+    """
+    came = state.fetched_at
+    same = came is not None and info.version == appeal.ask.to.list_version
+    since = min(came, appeal.asked) if same and came is not None else appeal.asked
+    stands = any(each.list == info.number and not each.allow for each in entries)
+    return BlockSource(info, came, state.checked_at, since, stands)
+
+
+def rule_behind(ask: AppealRequest, household: Household) -> Rule | None:
+    """Return the rule that closed it, where it is still there."""
+    profile = household.profile(ask.profile)
+    if ask.to.reason is not Reason.RULE or profile is None:
+        return None
+    scopes = (profile.id, *(f"#{tag}" for tag in profile.tags), "")
+    there = [each for each in household.rules if str(each.target) == ask.to.rule]
+    return next((each for scope in scopes for each in there if each.scope == scope), None)

@@ -1,0 +1,301 @@
+"""`copdns appeal`: what children object to, and the answers."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import click
+
+from copdns.appeals.appeal import REASONS, Appeal, AppealState, Decider, WantedLength
+from copdns.appeals.list_report import list_report
+from copdns.appeals.opening import ApprovalTerms, Decision, Opening, opening
+from copdns.appeals.review import DecisionReason
+from copdns.as_json.appeals import about_text, appeal_json, opening_json
+from copdns.cli.base import Read, json_option
+from copdns.cli.home import AUTHOR, Home, pass_home
+from copdns.cli.list_errors import HEADERS, checked_errors, mistaken_json, mistaken_row
+from copdns.cli.output import counted, local, pairs, print_json, safe, table
+from copdns.cli.params import MINUTES, profile_option, some_time
+from copdns.model.errors import AppealError
+from copdns.model.matchers import Matcher
+from copdns.model.sentences import literal
+from copdns.store.household_db.appeals import AppealStore
+
+# Whoever may run this on the machine may do anything there.
+BY = Decider("owner", AUTHOR)
+_ASKED_FOR = (AppealState.OPEN, AppealState.SEEN, AppealState.ESCALATED, AppealState.TALK)
+_REASONS = click.Choice([str(each) for each in DecisionReason])
+
+
+def _lasts(text: str) -> int | WantedLength:
+    """Return seconds, or TODAY or ALWAYS; raise ValueError."""
+    word = text.strip().lower()
+    return (
+        WantedLength(word)
+        if word in (WantedLength.TODAY, WantedLength.ALWAYS)
+        else some_time(text) * 60
+    )
+
+
+@click.group()
+def appeal() -> None:
+    """See what children object to, and answer it."""
+
+
+@appeal.command("list")
+@profile_option("Only those of one person.")
+@click.option("--all", "everything", is_flag=True, help="Also those that were answered.")
+@json_option
+@pass_home
+def list_(home: Home, profile: str, everything: bool, as_json: bool) -> None:
+    """List the appeals that wait for an answer, the newest first.
+
+    \b
+    Example:  copdns appeal list
+    """
+    if profile:
+        home.profile(profile)
+    found = _appeals(home, profile, () if everything else _ASKED_FOR)
+    if as_json:
+        print_json([appeal_json(each) for each in found])
+        return
+    zone = home.household.timezone
+    rows = [
+        (
+            each.id,
+            each.ask.profile,
+            about_text(each.ask),
+            str(each.ask.why),
+            str(each.ask.wanted),
+            str(each.state),
+            local(each.asked, zone),
+            each.ask.words,
+        )
+        for each in found
+    ]
+    table(("appeal", "profile", "about", "why", "for", "state", "asked", "words"), rows)
+
+
+@appeal.command()
+@click.argument("appeal", metavar="ID")
+@json_option
+@pass_home
+def show(home: Home, appeal: str, as_json: bool) -> None:
+    """Show an appeal: what closed it, what a yes would open, and its answers.
+
+    The child sees that somebody looked at it.
+
+    \b
+    Example:  copdns appeal show k7qf2m9d
+    """
+    found = _seen(home, appeal)
+    opens, why_not = _opening(home, found)
+    if as_json:
+        print_json({**appeal_json(found), "opens": opening_json(opens), "why_not": why_not})
+    else:
+        pairs(_described(home, found, opens, why_not))
+
+
+def _opening(home: Home, found: Appeal) -> tuple[Opening | None, str]:
+    """Return what a yes would open, or why nothing can."""
+    try:
+        return opening(found.ask, home.household, _services(home)), ""
+    except AppealError as error:
+        return None, str(error)
+
+
+def _described(
+    home: Home, found: Appeal, opens: Opening | None, why_not: str
+) -> list[tuple[str, str]]:
+    ask, zone = found.ask, home.household.timezone
+    to = ask.to
+    return [
+        ("appeal", found.id),
+        ("of", f"{ask.profile}, {local(found.asked, zone)}"),
+        ("about", about_text(ask)),
+        ("closed by", " ".join(filter(None, (to.reason, to.category, to.service, to.period)))),
+        ("list", f"{to.list} ({to.list_version})" if to.list else ""),
+        ("entry", to.rule),
+        ("by way of", to.via),
+        ("why", f"{ask.why}: {ask.words}" if ask.words else str(ask.why)),
+        ("more words", found.more_words),
+        ("for", str(ask.wanted)),
+        ("state", str(found.state)),
+        ("a yes opens", _opens_text(opens) if opens is not None else why_not),
+        *(("answer", _answer_text(each.state, each.reason, each.text)) for each in found.answers),
+    ]
+
+
+def _opens_text(opens: Opening) -> str:
+    if opens.minutes:
+        given = "is" if opens.minutes == 1 else "are"
+        return f"{counted(opens.minutes, 'minute')} {given} given back"
+    against = "time" if opens.time else "lists and rules"
+    names = ", ".join(map(str, opens.names)) or ", ".join(
+        "every name" if each is None else str(each) for each in opens.about
+    )
+    return f"{names} (against {against})"
+
+
+def _answer_text(state: AppealState, reason: DecisionReason, text: str) -> str:
+    return f"{state}, {reason}{': ' if text else ''}{text}"
+
+
+@appeal.command()
+@click.argument("appeal", metavar="ID")
+@click.option(
+    "--yes", "answer", flag_value=str(AppealState.GRANTED), help="Open what was asked for."
+)
+@click.option("--no", "answer", flag_value=str(AppealState.REFUSED), help="Leave it closed.")
+@click.option("--talk", "answer", flag_value=str(AppealState.TALK), help="Talk about it first.")
+@click.option("--reason", type=_REASONS, help="Why; every answer has a reason.")
+@click.option("--text", metavar="TEXT", default="", help="More words; the child reads them.")
+@click.option(
+    "--for",
+    "lasts",
+    metavar="TIME",
+    type=Read("length of time", _lasts),
+    help="With --yes: 30m, 2h, `today` or `always`; without it as long as was asked for.",
+)
+@click.option("--everyone", is_flag=True, help="With --for always: for the whole household.")
+@click.option("--narrow", is_flag=True, help="The name alone, without what its service needs.")
+@click.option(
+    "--besides", is_flag=True, help="What else closes the name is opened as well, for as long."
+)
+@click.option(
+    "--minutes",
+    metavar="MINUTES",
+    type=MINUTES,
+    help="Of an appeal against counted minutes: how many are given back.",
+)
+@json_option
+@pass_home
+def decide(
+    home: Home,
+    appeal: str,
+    answer: str | None,
+    reason: str | None,
+    text: str,
+    lasts: int | WantedLength | None,
+    everyone: bool,
+    narrow: bool,
+    besides: bool,
+    minutes: int | None,
+    as_json: bool,
+) -> None:
+    """Answer an appeal, with a reason.
+
+    What a yes opens is open within a second.  docs/review-policy.md has the reasons, and
+    when to use which.
+
+    \b
+    Example:  copdns appeal decide k7qf2m9d --yes --reason fair_enough --for 1h
+              copdns appeal decide k7qf2m9d --no --reason agreed_time --text "After homework."
+    """
+    if answer is None:
+        raise click.UsageError("say --yes, --no or --talk")
+    state = AppealState(answer)
+    if reason is None:
+        fitting = ", ".join(each for each in DecisionReason if each in REASONS[state])
+        raise click.UsageError(f"an answer has a reason; give --reason with one of: {fitting}")
+    if state is not AppealState.GRANTED and (lasts or everyone or narrow or besides or minutes):
+        raise click.UsageError("--for, --everyone, --narrow, --besides and --minutes go with --yes")
+    _appeal(home, appeal)
+    yes = ApprovalTerms(lasts, everyone, narrow, minutes, besides)
+    decision = Decision(state, DecisionReason(reason), text, yes)
+    known, services, home_id = home.known, _services(home), home.household.id
+    found = home.with_store(
+        lambda store: AppealStore(store).decide(
+            home_id, appeal, decision, BY, known, services, home.now
+        )
+    )
+    if as_json:
+        print_json(appeal_json(found))
+    else:
+        click.echo(safe(_decided(home, found)))
+
+
+def _decided(home: Home, found: Appeal) -> str:
+    answer = found.answer
+    assert answer is not None
+    until = f" until {local(answer.until, home.household.timezone)}" if answer.until else ""
+    made = f" ({', '.join(answer.made)})" if answer.made else ""
+    return f"appeal {found.id} of {found.ask.profile}: {answer.state}{until}{made}"
+
+
+@appeal.command()
+@click.argument("appeal", metavar="ID")
+@json_option
+@pass_home
+def report(home: Home, appeal: str, as_json: bool) -> None:
+    """Print what to tell the maintainer of a list that is wrong.
+
+    Nothing about the child is in it, and nothing is sent.
+
+    \b
+    Example:  copdns appeal report k7qf2m9d
+    """
+    ask = _appeal(home, appeal).ask
+    if not (ask.name and ask.to.list):
+        raise AppealError("no list closed this, so there is nobody to tell")
+    infos = home.library.index.infos
+    info = next((each for each in infos if each.slug == ask.to.list), None)
+    text = list_report(ask.name, ask.to, info)
+    if as_json:
+        where = info.report if info is not None else ""
+        print_json({"list": ask.to.list, "report": where, "text": text})
+    else:
+        click.echo("\n".join(map(safe, text.splitlines())))
+
+
+@appeal.command()
+@json_option
+@pass_home
+def errors(home: Home, as_json: bool) -> None:
+    """List the names that were decided to be a list's error, and how they stand.
+
+    Whether the list still names them, and whether that closes them for somebody here: no rule opens
+    them, or a permission has ended.
+
+    No person is beside them.
+
+    \b
+    Example:  copdns appeal errors
+    """
+    found = checked_errors(home)
+    if as_json:
+        print_json(mistaken_json(found))
+        return
+    table(HEADERS, [mistaken_row(each) for each in found])
+
+
+def _appeals(home: Home, profile: str, states: tuple[AppealState, ...]) -> tuple[Appeal, ...]:
+    if not home.has_database:
+        return ()
+    household = home.household.id
+    return home.with_store(
+        lambda store: AppealStore(store).appeals(household, profile=profile, states=states)
+    )
+
+
+def _appeal(home: Home, appeal: str) -> Appeal:
+    if not home.has_database:
+        _missing(appeal)
+    household = home.household.id
+    found = home.with_store(lambda store: AppealStore(store).appeal(household, appeal))
+    return found if found is not None else _missing(appeal)
+
+
+def _seen(home: Home, appeal: str) -> Appeal:
+    """Return an appeal, and note that it was looked at, which the child sees."""
+    _appeal(home, appeal)
+    household = home.household.id
+    return home.with_store(lambda store: AppealStore(store).see(household, appeal, home.now))
+
+
+def _missing(appeal: str) -> NoReturn:
+    raise AppealError(literal(f"there is no appeal {appeal!r}; see copdns appeal list --all"))
+
+
+def _services(home: Home) -> dict[str, tuple[Matcher, ...]]:
+    return {slug: each.matchers for slug, each in home.library.services.items()}

@@ -1,0 +1,93 @@
+"""`copdns bonus`: more minutes of a budget for one day."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import partial
+
+import click
+
+from copdns.as_json.times import bonus_json
+from copdns.cli.base import Read, json_option
+from copdns.cli.commands.usage import line_of
+from copdns.cli.home import AUTHOR, Home, pass_home, tell
+from copdns.cli.output import counted, print_json
+from copdns.cli.params import MINUTES, profile_argument
+from copdns.household.edit_checks import require_profile
+from copdns.household.time_edits import add_bonus
+from copdns.household.time_shape import day as read_day
+from copdns.model.errors import StoreError
+from copdns.model.household import Household
+from copdns.model.times import Extra
+
+
+@click.command()
+@profile_argument
+@click.argument("budget", metavar="BUDGET")
+@click.argument("minutes", metavar="MINUTES", type=MINUTES)
+@click.option(
+    "--credit",
+    is_flag=True,
+    help="Give minutes back that were counted though nobody used them.",
+)
+@click.option(
+    "--day",
+    metavar="DATE",
+    type=Read("date", read_day),
+    help="For another day, such as 2026-11-28; without it for today.",
+)
+@json_option
+@pass_home
+def bonus(
+    home: Home,
+    profile: str,
+    budget: str,
+    minutes: int,
+    credit: bool,
+    day: date | None,
+    as_json: bool,
+) -> None:
+    """Give a person more MINUTES of a BUDGET for one day.
+
+    It works after the budget is used up too.  Today is a day of budgets: where they begin anew at
+    four in the morning, an hour after midnight still belongs to the day before.
+
+    \b
+    Example:  copdns bonus mia mia-games 30
+              copdns bonus mia mia-games 20 --credit
+    """
+    kind = Extra.CREDIT if credit else Extra.BONUS
+    meant = day or home.day.day
+    edit = partial(
+        add_bonus,
+        profile_id=profile,
+        budget_id=budget,
+        day=meant,
+        minutes=minutes,
+        kind=kind,
+        author=AUTHOR,
+        at=home.now,
+    )
+    what = f"{kind} of {counted(minutes, 'minute')} of {budget} for {profile} on {meant}"
+    before, after = home.changed(what, edit)
+    if as_json:
+        print_json(bonus_json(after.bonuses[-1]))
+    else:
+        tell(before, after)
+        if meant == home.day.day:
+            click.echo(_now(home, after, profile, budget))
+
+
+def _now(home: Home, household: Household, profile: str, budget: str) -> str:
+    """Return what is left with the bonus: more may have been used than there was."""
+    meant = next(each for each in household.budgets if each.id == budget)
+    try:
+        line = line_of(home, household, require_profile(household, profile), meant)
+    except StoreError as error:
+        return f"how much is left cannot be told: {error}"
+    if line.total is None:
+        return "there is no limit today, with it or without"
+    if not line.left:
+        return f"nothing is left even so: {line.used.likely} minutes are counted, of {line.total}"
+    total = counted(line.total, "minute")
+    return f"left today, as it was counted last: {line.left} of {total}"

@@ -1,0 +1,203 @@
+"""`copdns grant`: permissions that end by themselves."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import click
+
+from copdns.as_json.times import grant_json
+from copdns.cli.base import Read, json_option
+from copdns.cli.home import AUTHOR, Home, pass_home, tell
+from copdns.cli.output import local, print_json, safe, table
+from copdns.cli.params import (
+    ending,
+    ending_options,
+    moment,
+    note_option,
+    profile_argument,
+    profile_option,
+)
+from copdns.cli.time_words import lifted, subjects_text
+from copdns.household.time_edits import end_grant, give_grant
+from copdns.model.times import Subject, Topic, TopicKind, parse_subject
+from copdns.time.days import DAY_SECONDS
+
+EVERYTHING = "everything"
+_LONGEST = 366 * DAY_SECONDS
+_BOTH, _CONTENT, _TIME = "both", "content", "time"
+
+
+def _what(text: str) -> Subject | str:
+    """Return a subject, or EVERYTHING."""
+    return EVERYTHING if text.strip().lower() == EVERYTHING else parse_subject(text)
+
+
+class GivesByDefault(click.Group):
+    """`grant mia chess.example` is `grant give mia chess.example`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            args = ["give", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=GivesByDefault)
+def grant() -> None:
+    """Permit something for a while.
+
+    A permission ends by itself.
+
+    \b
+    Example:  copdns grant mia chess.example --for 1h
+    """
+
+
+@grant.command()
+@profile_argument
+@click.argument("what", metavar="WHAT", type=Read("subject", _what))
+@ending_options
+@click.option("--from", "begins", metavar="TIME", help="When it begins; now without it.")
+@click.option(
+    "--lifts",
+    type=click.Choice([_CONTENT, _TIME, _BOTH]),
+    help="What it opens: what rules, lists and services block (content), what pauses, schedules "
+    "and budgets close (time), or both.  Without it content, and for `everything` time.",
+)
+@note_option
+@json_option
+@pass_home
+def give(
+    home: Home,
+    profile: str,
+    what: Subject | str,
+    lasts: int | None,
+    until: str | None,
+    begins: str | None,
+    lifts: str | None,
+    note: str,
+    as_json: bool,
+) -> None:
+    """Permit WHAT to a person, for a while; `give` may be left out.
+
+    WHAT is a name as in a rule, service:youtube, category:games, list:some-list, or `everything`,
+    of which only time can be lifted.  Names that security lists or the law close stay closed.  A
+    pause that begins later goes before it.
+
+    \b
+    Example:  copdns grant give mia chess.example --for 1h
+              copdns grant mia service:youtube --until 20:00 --lifts both
+              copdns grant mia everything --for 30m --note "Half an hour more."
+    """
+    about = None if isinstance(what, str) else what
+    opens = lifts or (_TIME if about is None else _CONTENT)
+    if about is None and opens != _TIME:
+        raise click.UsageError(
+            "a permission for everything lifts time only; name what may be opened, such as "
+            "chess.example or service:youtube"
+        )
+    start, end = _span(home, lasts, until, begins)
+    names = _names(home, about)
+    edit = partial(
+        give_grant,
+        profile_id=profile,
+        about=about,
+        known=home.known,
+        start=start,
+        end=end,
+        given=home.now,
+        content=opens != _TIME,
+        time=opens != _CONTENT,
+        author=AUTHOR,
+        note=note,
+    )
+    zone = home.household.timezone
+    if names and not as_json:
+        click.echo(safe(f"{about} opens {', '.join(names)}"))
+    before, after = home.changed(
+        f"{profile} may have {_called(about)} until {local(end, zone)} ({opens})", edit
+    )
+    if as_json:
+        print_json({**grant_json(after.grants[-1]), "names": names})
+    else:
+        tell(before, after)
+
+
+def _span(home: Home, lasts: int | None, until: str | None, begins: str | None) -> tuple[int, int]:
+    zone = home.household.timezone
+    start = home.now if begins is None else int(moment(begins, zone, home.now, "--from"))
+    end = ending(lasts, until, zone, start, home.now)
+    if end is None:
+        raise click.UsageError("a permission ends: give --for 1h, or --until 20:00")
+    if end <= home.now:
+        raise click.UsageError("that is over already; name a later time")
+    if end - start > _LONGEST:
+        raise click.UsageError(
+            "a permission lasts for 366 days at most; what is to stay is a rule: copdns rule add"
+        )
+    return start, int(end)
+
+
+def _names(home: Home, about: Subject | None) -> list[str]:
+    """Return the names that a permission for a service opens; [] for other ones."""
+    if not isinstance(about, Topic) or about.kind is not TopicKind.SERVICE:
+        return []
+    own = {each.slug: each.names for each in home.household.services}
+    every = {slug: each.matchers for slug, each in home.library.services.items()} | own
+    return [str(each) for each in every.get(about.slug, ())]
+
+
+def _called(about: Subject | None) -> str:
+    return EVERYTHING if about is None else str(about)
+
+
+@grant.command("list")
+@profile_option("Only those of one person.")
+@click.option("--all", "everything", is_flag=True, help="Also those that are over.")
+@json_option
+@pass_home
+def list_(home: Home, profile: str, everything: bool, as_json: bool) -> None:
+    """List the permissions that hold, or will.
+
+    \b
+    Example:  copdns grant list --profile mia
+    """
+    if profile:
+        home.profile(profile)
+    found = [
+        each
+        for each in home.household.grants
+        if profile in ("", each.profile) and (everything or each.end > home.now)
+    ]
+    if as_json:
+        print_json([grant_json(each) for each in found])
+        return
+    zone = home.household.timezone
+    rows = [
+        (
+            each.id,
+            each.profile,
+            subjects_text([each.about] if each.about else []),
+            lifted(each),
+            local(each.start, zone),
+            local(each.end, zone),
+            str(each.origin),
+            each.note,
+        )
+        for each in found
+    ]
+    table(("grant", "profile", "about", "lifts", "from", "until", "by", "note"), rows)
+
+
+@grant.command()
+@click.argument("grant", metavar="ID")
+@pass_home
+def end(home: Home, grant: str) -> None:
+    """End a permission now.
+
+    IDs are those of `copdns grant list`.  One that has not begun is taken back.
+
+    \b
+    Example:  copdns grant end g3
+    """
+    home.change(f"grant {grant} ended", partial(end_grant, grant_id=grant, now=home.now))

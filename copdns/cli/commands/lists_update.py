@@ -1,0 +1,139 @@
+"""`copdns lists update`: fetch the lists of other people now."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import click
+
+from copdns.as_json.plain import utc
+from copdns.cli.base import ID, json_option
+from copdns.cli.home import Home, pass_home
+from copdns.cli.output import print_json, safe, table
+from copdns.household.check import no_such
+from copdns.list_files.copies import Copies
+from copdns.list_files.fetch import FetchOutcome, FetchResult, Progress, fetching
+from copdns.lists.download import MIB
+from copdns.lists.source import Source
+from copdns.model.errors import EXIT_FAILED, HouseholdError
+from copdns.model.sentences import literal
+
+Note = Callable[[FetchOutcome], None]
+
+
+@click.command()
+@click.argument("slugs", metavar="[LIST]...", type=ID, nargs=-1)
+@click.option(
+    "--smaller", is_flag=True, help="Take lists even if they lost most of their names; look first."
+)
+@json_option
+@pass_home
+def update(home: Home, slugs: tuple[str, ...], smaller: bool, as_json: bool) -> None:
+    """Fetch lists now, all that are used or only some.
+
+    A list that did not change is not sent again, and one that cannot be fetched, or came broken,
+    stays as it was.  A copdns that runs takes over what came by itself, within seconds.  The exit
+    code is 1 when a list could not be fetched.  Counted are the names that a list holds; `lists
+    status` counts those that are used, which protected names never are.
+
+    \b
+    Example:  copdns lists update
+    """
+    sources = _chosen(home, slugs)
+    outcomes = _updated(home.copies, sources, smaller=smaller, quiet=as_json)
+    if as_json:
+        print_json({"lists": [_as_json(each) for each in outcomes]})
+    elif not outcomes:
+        click.echo("no list is used that is fetched; see sources.use")
+    else:
+        table(("list", "result", "names", "size", "why"), [_row(each) for each in outcomes])
+    failed = any(each.state.error for each in outcomes)
+    click.get_current_context().exit(EXIT_FAILED if failed else 0)
+
+
+def _chosen(home: Home, slugs: Sequence[str]) -> list[Source]:
+    used = {each.slug: each for each in home.chosen.sources}
+    for slug in slugs:
+        if slug not in used:
+            said = no_such("list", slug, used)
+            raise HouseholdError(
+                literal(f"{said}; only lists that are used are fetched, see sources.use")
+            )
+    return [used[slug] for slug in dict.fromkeys(slugs)] if slugs else list(used.values())
+
+
+def _updated(
+    copies: Copies, sources: Sequence[Source], *, smaller: bool, quiet: bool
+) -> list[FetchOutcome]:
+    """Fetch, and return the outcomes in the order of the sources."""
+    from copdns.list_files.updates import (
+        fetch_all,  # here: it imports what counts, and help need not wait
+    )
+
+    found: dict[str, FetchOutcome] = {}
+    with _sole(copies), _shown(len(sources), quiet=quiet) as (progress, seen):
+
+        def note(outcome: FetchOutcome) -> None:
+            found[outcome.slug] = outcome
+            seen(outcome)
+
+        fetcher = fetching(copies, time.time, progress=progress)
+        asyncio.run(fetch_all(sources, fetcher, note, smaller=smaller))
+    return [found[each.slug] for each in sources]
+
+
+@contextmanager
+def _sole(copies: Copies) -> Iterator[None]:
+    """Hold the right to change copies; wait, and say so, while copdns itself fetches."""
+    with copies.changing(wait=False) as ours:
+        if ours:
+            yield
+            return
+    click.echo("copdns fetches lists at this moment; waiting until it is done ...", err=True)
+    with copies.changing(wait=True):
+        yield
+
+
+@contextmanager
+def _shown(count: int, *, quiet: bool) -> Iterator[tuple[Progress, Note]]:
+    """Show how far it is, where somebody looks."""
+    if quiet or not sys.stderr.isatty():
+        yield (lambda _slug, _octets, _total: None), (lambda _outcome: None)
+        return
+    with click.progressbar(
+        length=count, label="lists", file=sys.stderr, item_show_func=lambda text: text
+    ) as bar:
+        yield (
+            lambda slug, octets, total: bar.update(0, _far(slug, octets, total)),
+            lambda outcome: bar.update(1, outcome.slug),
+        )
+
+
+def _far(slug: str, octets: int, total: int | None) -> str:
+    of = f" of {total / MIB:.1f}" if total else ""
+    return f"{slug} {octets / MIB:.1f}{of} MiB"
+
+
+def _row(outcome: FetchOutcome) -> tuple[str, ...]:
+    state = outcome.state
+    here = outcome.news is not FetchResult.MISSING
+    size = f"{state.octets / MIB:.1f} MiB" if state.octets >= MIB // 10 else f"{state.octets} B"
+    names = f"{state.names:,}" if here else ""
+    return outcome.slug, outcome.news, names, size if here else "", safe(state.error)
+
+
+def _as_json(outcome: FetchOutcome) -> dict[str, object]:
+    state = outcome.state
+    return {
+        "list": outcome.slug,
+        "result": outcome.news,
+        "names": state.names,
+        "octets": state.octets,
+        "fetched_at": utc(state.fetched_at),
+        "checked_at": utc(state.checked_at),
+        "error": state.error,
+    }

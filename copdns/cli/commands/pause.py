@@ -1,0 +1,106 @@
+"""`copdns pause`: stop everything for one person, for a while."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import click
+
+from copdns.as_json.times import pause_json
+from copdns.cli.base import json_option
+from copdns.cli.home import AUTHOR, Home, pass_home, tell
+from copdns.cli.output import local, print_json, table
+from copdns.cli.params import complete_profile, ending, ending_options
+from copdns.household.time_edits import pause as pausing
+from copdns.household.time_edits import unpause
+from copdns.model.household import Household
+from copdns.model.times import Pause
+
+
+@click.command()
+@click.argument("profile", metavar="[ID]", default="", shell_complete=complete_profile)
+@ending_options
+@click.option("--homework", is_flag=True, help="Names for learning stay open.")
+@click.option("--end", is_flag=True, help="End the pause.")
+@json_option
+@pass_home
+def pause(
+    home: Home,
+    profile: str,
+    lasts: int | None,
+    until: str | None,
+    homework: bool,
+    end: bool,
+    as_json: bool,
+) -> None:
+    """Stop everything for a person; without ID show who is paused.
+
+    It begins now and takes the place of an earlier pause.  Without --for and --until it lasts until
+    somebody ends it.  Help, and what is always open for the person, stays open; a permission for
+    time that is given later opens something again.
+
+    \b
+    Example:  copdns pause mia --for 30m
+              copdns pause mia --until 18:00 --homework
+              copdns pause mia --end
+    """
+    timed = lasts is not None or until is not None
+    if not profile:
+        if timed or homework or end:
+            raise click.UsageError("say who is meant: copdns pause ID")
+        _show(home, as_json)
+        return
+    if end and (timed or homework):
+        raise click.UsageError("--end ends the pause at once; give it alone")
+    if end:
+        before, after = home.changed(
+            f"pause of {profile} ended", partial(unpause, profile_id=profile, now=home.now)
+        )
+    else:
+        before, after = _begin(home, profile, lasts, until, homework)
+    if as_json:
+        found = _of(after, profile)
+        print_json(pause_json(found) if found else None)
+    else:
+        tell(before, after)
+
+
+def _begin(
+    home: Home, profile: str, lasts: int | None, until: str | None, homework: bool
+) -> tuple[Household, Household]:
+    zone = home.household.timezone
+    at = ending(lasts, until, zone, home.now, home.now)
+    said = "until somebody ends it" if at is None else f"until {local(at, zone)}"
+    mode = " for homework" if homework else ""
+    edit = partial(
+        pausing,
+        profile_id=profile,
+        start=home.now,
+        end=None if at is None else int(at),
+        homework=homework,
+        author=AUTHOR,
+    )
+    return home.changed(f"{profile} paused{mode} {said}", edit)
+
+
+def _of(household: Household, profile: str) -> Pause | None:
+    return next((each for each in household.pauses if each.profile == profile), None)
+
+
+def _show(home: Home, as_json: bool) -> None:
+    """Show the pauses that run."""
+    zone = home.household.timezone
+    found = [each for each in home.household.pauses if each.end is None or each.end > home.now]
+    if as_json:
+        print_json([pause_json(each) for each in found])
+        return
+    rows = [
+        (
+            each.profile,
+            local(each.start, zone),
+            "somebody ends it" if each.end is None else local(each.end, zone),
+            "yes" if each.homework else "",
+        )
+        for each in found
+    ]
+    table(("profile", "since", "until", "homework"), rows)

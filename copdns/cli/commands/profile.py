@@ -1,0 +1,154 @@
+"""`copdns profile`: the people of the household, and what applies to each."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import click
+
+from copdns.as_json.household import profile_json
+from copdns.cli.base import BAND, ID, json_option
+from copdns.cli.commands.profile_set import set_
+from copdns.cli.commands.profile_show import show_profile
+from copdns.cli.home import Home, pass_home
+from copdns.cli.output import print_json, table
+from copdns.cli.params import SUBJECT, complete_profile, profile_argument
+from copdns.household.edits import add_profile, remove_profile
+from copdns.household.safeguards import default_mode
+from copdns.list_files.load import bundled_presets
+from copdns.model.household import Band, Profile
+from copdns.model.times import Subject
+
+
+@click.group()
+def profile() -> None:
+    """See and change people, and what applies to them."""
+
+
+profile.add_command(set_)
+
+
+@profile.command("list")
+@json_option
+@pass_home
+def list_(home: Home, as_json: bool) -> None:
+    """List the people of the household.
+
+    \b
+    Example:  copdns profile list
+    """
+    household = home.household
+    if as_json:
+        print_json([profile_json(each, household, home.now) for each in household.profiles])
+        return
+    rows = [
+        (
+            each.id,
+            each.name,
+            str(each.band_at(home.now)),
+            ", ".join(device.id for device in household.devices if device.profile == each.id),
+            str(each.privacy_at(home.now)),
+        )
+        for each in household.profiles
+    ]
+    table(("profile", "name", "age", "devices", "kept"), rows)
+
+
+@profile.command()
+@profile_argument
+@json_option
+@pass_home
+def show(home: Home, profile: str, as_json: bool) -> None:
+    """Show everything that applies to one person.
+
+    That includes what was announced, and what is kept of their look-ups.  `guest` is the built-in
+    profile of devices that nobody named.
+
+    \b
+    Example:  copdns profile show mia
+    """
+    found = home.profile(profile)
+    if as_json:
+        print_json(profile_json(found, home.household, home.now))
+    else:
+        show_profile(home, found)
+
+
+@profile.command()
+@click.argument("profile", metavar="ID", type=ID)
+@click.option("--name", metavar="TEXT", default="", help="What the person is called.")
+@click.option("--preset", type=BAND, help="Start from what is fair for this age.")
+@click.option("--band", type=BAND, help="The age, when you start without a preset.")
+@click.option(
+    "--tag", metavar="TAG", type=ID, multiple=True, help="A word for rules about several."
+)
+@click.option(
+    "--always",
+    metavar="SUBJECT",
+    type=SUBJECT,
+    multiple=True,
+    help="What stays open through every pause, schedule and budget: service:spotify, a name ...",
+)
+@click.option(
+    "--homework",
+    metavar="SUBJECT",
+    type=SUBJECT,
+    multiple=True,
+    help="What is open in homework mode too.",
+)
+@click.option("--times", is_flag=True, help="With --preset: its bedtime and budgets as well.")
+@pass_home
+def add(
+    home: Home,
+    profile: str,
+    name: str,
+    preset: str | None,
+    band: str | None,
+    tag: tuple[str, ...],
+    always: tuple[Subject, ...],
+    homework: tuple[Subject, ...],
+    times: bool,
+) -> None:
+    """Add a person, or a group of devices.  ID is a short word in small letters.
+
+    \b
+    Example:  copdns profile add mia --name Mia --preset 7-9
+    """
+    written = preset or band
+    if written is None or (preset and band):
+        raise click.UsageError("give --preset for a start that fits the age, or --band for none")
+    if times and not preset:
+        raise click.UsageError("--times belongs to --preset; without one nothing is suggested")
+    age = Band(written)
+    person = Profile(
+        profile,
+        name or profile,
+        age,
+        frozenset(tag),
+        privacy=default_mode(age),
+        always=tuple(dict.fromkeys(always)),
+        homework=tuple(dict.fromkeys(homework)),
+    )
+    edit = partial(
+        add_profile,
+        profile=person,
+        known=home.known,
+        preset=bundled_presets()[age] if preset else None,
+        times=times,
+    )
+    home.change(f"profile {profile} added", edit)
+
+
+@profile.command()
+@click.argument("profile", metavar="ID", shell_complete=complete_profile)
+@pass_home
+def remove(home: Home, profile: str) -> None:
+    """Remove a person, and their rules.
+
+    Devices must belong to others before.  What was logged stays until it is too old; `copdns log
+    erase ID` deletes it at once.
+
+    \b
+    Example:  copdns profile remove mia
+    """
+    home.change(f"profile {profile} removed", partial(remove_profile, profile_id=profile))

@@ -1,0 +1,178 @@
+"""`copdns report`: what the filter did in a month, in counts, for the family to read."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import click
+
+from copdns.accounts.account import ViewedPart
+from copdns.appeals.appeal import Appeal
+from copdns.appeals.list_errors import WrongEntry
+from copdns.as_json.report import report_json
+from copdns.cli.base import Read, json_option
+from copdns.cli.home import Home, pass_home
+from copdns.cli.output import local, pairs, print_json, safe, table
+from copdns.list_files import audit_results
+from copdns.list_files.load import discreet_names
+from copdns.model.household import PrivacyMode
+from copdns.privacy.masked_names import build_mask
+from copdns.privacy.report import (
+    SMALL,
+    Appeals,
+    ListUse,
+    Month,
+    Person,
+    Report,
+    appeals_of,
+    counted_from,
+    lists_of,
+    month_of,
+    people_of,
+)
+from copdns.privacy.retention import CountKey
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.log_db.querylog import QueryLog
+
+_EVERY = 100_000
+
+
+def _month(text: str) -> date:
+    try:
+        return datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 - a month has no zone
+    except ValueError:
+        raise ValueError(f"{text!r} is no month; write one such as 2026-11") from None
+
+
+@click.command()
+@click.option(
+    "--month",
+    metavar="YYYY-MM",
+    type=Read("month", _month),
+    help="Which month; this one, as far as it is, without.",
+)
+@json_option
+@pass_home
+def report(home: Home, month: date | None, as_json: bool) -> None:
+    """Show what the filter did in a month, in counts.
+
+    What was closed for each child by category, the minutes that were used, how appeals were
+    answered and how fast, and what lists close wrongly.  There is no name that was looked up in it,
+    nothing about adults, and no number of look-ups below 5: it can be shown to the whole family.
+    Each child sees that its counts were looked at.  Counts are kept for 30 days; look by then.
+
+    \b
+    Example:  copdns report --month 2026-11
+    """
+    home.look("", ViewedPart.COUNTS, ViewedPart.USAGE)
+    of = month_of(month or home.day.day, home.household.timezone)
+    found, errors = _stored(home)
+    made = Report(
+        of,
+        counted_from(of, home.now, home.settings.log.counts_days),
+        min(of.end, home.now),
+        people_of(home.household, _counts(home, of), home.usage(of.first), of, home.now),
+        appeals_of(found, of),
+        _lists(home, errors),
+    )
+    if as_json:
+        print_json(report_json(made))
+    else:
+        _print(home, made)
+
+
+def _counts(home: Home, month: Month) -> tuple[tuple[CountKey, int], ...]:
+    """Return counts as guardians see them."""
+    hidden = build_mask(discreet_names(), home.library)
+    return hidden.counts(QueryLog(home.folder).counts(home.household.id, None, month.start))
+
+
+def _stored(home: Home) -> tuple[tuple[Appeal, ...], tuple[WrongEntry, ...]]:
+    if not home.has_database:
+        return (), ()
+    household = home.household.id
+
+    async def read(store: HouseholdStore) -> tuple[tuple[Appeal, ...], tuple[WrongEntry, ...]]:
+        appeals = AppealStore(store)
+        return (
+            await appeals.appeals(household, limit=_EVERY),
+            await appeals.list_errors(household),
+        )
+
+    return home.with_store(read, HouseholdStore.open_or_copy)
+
+
+def _lists(home: Home, errors: tuple[WrongEntry, ...]) -> tuple[ListUse, ...]:
+    found = audit_results.load_results(home.folder)
+    percent = found.percent if found else lambda _: None
+    return tuple(lists_of(home.library.statuses, home.library.index, errors, percent))
+
+
+def _print(home: Home, report: Report) -> None:
+    zone = home.household.timezone
+    end, since = report.until, report.since
+    click.echo(safe(f"{home.household.name}, {report.month} (until {local(end, zone)})"))
+    if since >= end:
+        click.echo("Look-ups of that month are not counted any more, so they are missing here.")
+    elif since > report.month.start:
+        click.echo(f"Look-ups are counted from {local(since, zone)} on; before, they are deleted.")
+    _print_people(report.people)
+    _print_appeals(report.appeals)
+    click.echo("\nLists in use, and what they close wrongly")
+    rows = [
+        (
+            each.status.info.slug,
+            each.status.info.version,
+            each.status.info.licence,
+            str(each.errors),
+            str(each.still),
+            "" if each.percent is None else f"{each.percent:.1f} %",
+        )
+        for each in report.lists
+    ]
+    table(("list", "version", "licence", "errors found", "still there", "over-blocking"), rows)
+
+
+def _print_people(people: tuple[Person, ...]) -> None:
+    click.echo(f"\nLook-ups of children (below {SMALL}: few)")
+    table(
+        ("profile", "kept", "asked", "closed"),
+        [(e.profile, str(e.mode), _n(e, e.asked), _n(e, e.blocked)) for e in people],
+    )
+    closed = [(e.profile, about, _n(e, n)) for e in people for about, n in e.closed]
+    if closed:
+        click.echo("\nClosed, by what it is about")
+        table(("profile", "about", "look-ups"), closed)
+    used = [(e.profile, budget, str(n)) for e in people for budget, n in e.minutes]
+    if used:
+        click.echo("\nMinutes, as estimated")
+        table(("profile", "budget", "minutes"), used)
+
+
+def _n(person: Person, n: int | None) -> str:
+    if n is not None:
+        return str(n)
+    return "nothing is kept" if person.mode is PrivacyMode.OFF else "few"
+
+
+def _print_appeals(appeals: Appeals) -> None:
+    click.echo("\nAppeals that were asked")
+    hours = appeals.hours
+    states = ", ".join(f"{n} {state}" for state, n in appeals.states.items())
+    pairs(
+        [
+            ("asked", str(appeals.asked)),
+            ("as they stand", states),
+            ("answered", str(appeals.answered)),
+            ("got all or a part", _percent(appeals.granted_percent)),
+            ("half of the answers came within", "" if hours is None else f"{hours:g} h"),
+            ("told as overdue", str(appeals.overdue)),
+            ("open until they were answered", str(appeals.opened)),
+            ("the child still disagreed", str(appeals.again)),
+        ]
+    )
+
+
+def _percent(n: int | None) -> str:
+    return "" if n is None else f"{n} %"

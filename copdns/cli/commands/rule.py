@@ -1,0 +1,148 @@
+"""`copdns rule`: what the household itself allows and blocks."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import click
+
+from copdns.as_json.household import rule_json
+from copdns.cli.base import TARGET, json_option
+from copdns.cli.changes import rule_text
+from copdns.cli.home import Home, pass_home
+from copdns.cli.output import local, print_json, table
+from copdns.cli.params import note_option, profile_option, scope_of, tag_option, warn_of_nobody
+from copdns.household.check import no_such
+from copdns.household.edits import add_rule, remove_rule, rules_about
+from copdns.model.errors import HouseholdError
+from copdns.model.household import Household, RuleAction
+from copdns.model.sentences import literal
+from copdns.policy.decide import rules_in_scope
+
+
+@click.group()
+def rule() -> None:
+    """Allow and block names yourself.
+
+    Your rules win over every list but those of malware and phishing.
+    """
+
+
+@rule.command()
+@click.argument("action", type=click.Choice([str(each) for each in RuleAction]))
+@click.argument("target", metavar="TARGET", type=TARGET)
+@profile_option("For one person; without it, and without --tag, for everyone.")
+@tag_option
+@note_option
+@click.option(
+    "--over-security",
+    is_flag=True,
+    help="With allow: also when a security list says that the name is dangerous.",
+)
+@click.option(
+    "--unsafe-search",
+    is_flag=True,
+    help="With allow: this search engine without its safe mode.",
+)
+@pass_home
+def add(
+    home: Home,
+    action: str,
+    target: str,
+    profile: str,
+    tag: str,
+    note: str,
+    over_security: bool,
+    unsafe_search: bool,
+) -> None:
+    """Allow or block a TARGET from now on.
+
+    games.example stands for the name and all below it, *.games.example for all below it, and
+    =games.example for the name alone; 198.51.100.0/24 for answers that hold such an address.  The
+    longest name that fits decides, and at equal length a person's rule before everyone's.
+
+    \b
+    Example:  copdns rule add block games.example --profile mia
+              copdns rule add allow chess.games.example --profile mia --note "For the club."
+    """
+    scope = scope_of(profile, tag)
+    what = f"rule added: {action} {target} for {scope or 'everyone'}"
+    edit = partial(
+        add_rule,
+        action=RuleAction(action),
+        text=target,
+        known=home.known,
+        scope=scope,
+        over_security=over_security,
+        unsafe_search=unsafe_search,
+        note=note,
+        created=home.now,
+    )
+    home.change(what, edit)
+    warn_of_nobody(home.household, scope)
+
+
+@rule.command()
+@click.argument("which", metavar="ID|TARGET")
+@profile_option("Of several rules about the TARGET, that of one person.")
+@tag_option
+@pass_home
+def remove(home: Home, which: str, profile: str, tag: str) -> None:
+    """Remove a rule, by its ID or its TARGET.
+
+    IDs are those of `copdns rule list`.
+
+    \b
+    Example:  copdns rule remove r3
+              copdns rule remove games.example --profile mia
+    """
+    scope = scope_of(profile, tag)
+
+    def edit(household: Household) -> Household:
+        return remove_rule(household, _found(household, which, scope))
+
+    home.change(f"rule removed: {which}", edit)
+
+
+def _found(household: Household, which: str, scope: str) -> str:
+    """Return the id of the rule that is meant; raise HouseholdError for none or several."""
+    ids = [each.id for each in household.rules]
+    if which in ids:
+        return which
+    if not any(each in which for each in ".=:"):  # neither a name nor a network
+        raise HouseholdError(no_such("rule", which, ids))
+    rules = [each for each in rules_about(household, which) if scope in ("", each.scope)]
+    if not rules:
+        raise HouseholdError(literal(f"there is no rule about {which}; see `copdns rule list`"))
+    if len(rules) > 1:
+        several = ", ".join(f"{each.id} ({rule_text(each)})" for each in rules)
+        raise HouseholdError(
+            literal(f"several rules are about {which}: {several}; name one by its id")
+        )
+    return rules[0].id
+
+
+@rule.command("list")
+@profile_option("Only the rules that hold for one person.")
+@json_option
+@pass_home
+def list_(home: Home, profile: str, as_json: bool) -> None:
+    """List the rules.
+
+    \b
+    Example:  copdns rule list --profile mia
+    """
+    household = home.household
+    rules = rules_in_scope(home.profile(profile), household.rules) if profile else household.rules
+    if as_json:
+        print_json([rule_json(each) for each in rules])
+        return
+    rows = [
+        (
+            each.id,
+            rule_text(each),
+            local(each.created, household.timezone) if each.created else "",
+        )
+        for each in rules
+    ]
+    table(("rule", "says", "since"), rows)

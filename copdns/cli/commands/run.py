@@ -1,0 +1,32 @@
+"""`copdns run`: answer queries until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from copdns.cli.base import Options, pass_options
+
+
+@click.command()
+@pass_options
+def run(options: Options) -> None:
+    """Answer DNS queries, until stopped.
+
+    Ctrl-C or SIGTERM stops it; SIGHUP reads the settings and lists again.  Changes to the
+    household need neither: they are in force within a second.
+
+    \b
+    Example:  copdns -c config/home.yaml --data var run
+    """
+    from copdns.app.memory_use import import_without_extras
+
+    import_without_extras()
+    from copdns.app.app import serve
+    from copdns.cli.commands.events import to_stderr
+
+    settings = options.settings()
+    to_stderr()
+    # asyncio's own loop: sockets are read directly, and there uvloop is no faster but slower.
+    asyncio.run(serve(settings, options.settings))

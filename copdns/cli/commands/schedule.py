@@ -1,0 +1,335 @@
+"""`copdns schedule`: when something is closed, and which dates are days of school."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+
+import click
+
+from copdns.as_json.times import budget_json, calendar_json, schedule_json, texts
+from copdns.cli.base import ID, Read, json_option
+from copdns.cli.home import Home, pass_home, tell
+from copdns.cli.output import print_json, safe
+from copdns.cli.params import (
+    about_option,
+    complete_profile,
+    grace_option,
+    note_option,
+    profile_option,
+    scope_of,
+    tag_option,
+    warn_of_nobody,
+)
+from copdns.cli.time_words import budget_text, calendar_text, schedule_text, subjects_text
+from copdns.household.edits import set_household, suggest_times
+from copdns.household.time_dump import stretch_text
+from copdns.household.time_edits import add_period, remove_period, set_days
+from copdns.household.time_shape import ONE_DAY, Stretch, day, stretch
+from copdns.list_files.load import bundled_presets
+from copdns.model.errors import CalendarError, HouseholdError
+from copdns.model.household import Household
+from copdns.model.sentences import literal
+from copdns.model.times import Calendar, DayType, Schedule, Slot, Subject
+from copdns.time.days import local_time, zone_of
+from copdns.time.plan import in_scope
+from copdns.time.preview import Closed, week, week_span
+from copdns.time.schedule import closed_spans, parse_slots
+from copdns.time.whole_days import Dates, holidays
+
+USUAL = "usual"
+_MOST = 1 << 22  # octets of a calendar file: more than its characters can take
+_AHEAD = timedelta(days=2 * 366)  # of a calendar file that is taken over
+
+
+def _first_day(text: str) -> date:
+    found = day(text)
+    if not 1970 < found.year < 9000:
+        raise ValueError(f"{text!r} is too far away; write a date such as 2026-11-24")
+    return found
+
+
+@click.group()
+def schedule() -> None:
+    """See and change when something is closed.
+
+    Schedules close at times that come again; how long something may be used is for `copdns budget`.
+    """
+
+
+@schedule.command()
+@profile_option("Only what holds for one person.")
+@json_option
+@pass_home
+def show(home: Home, profile: str, as_json: bool) -> None:
+    """Show what is written about time.
+
+    That is the calendar, schedules, budgets, and what is always open.
+
+    \b
+    Example:  copdns schedule show --profile mia
+    """
+    household = home.household
+    people = (home.profile(profile),) if profile else household.profiles
+    schedules, budgets = household.schedules, household.budgets
+    if profile:
+        schedules = in_scope(schedules, people[0])
+        budgets = in_scope(budgets, people[0])
+    if as_json:
+        print_json(
+            {
+                **calendar_json(household),
+                "schedules": [schedule_json(each) for each in schedules],
+                "budgets": [budget_json(each) for each in budgets],
+                "always": {each.id: texts(each.always) for each in people},
+                "homework": {each.id: texts(each.homework) for each in people},
+            }
+        )
+        return
+    _block("Calendar", calendar_text(household.calendar, household.day_starts))
+    _block("Schedules", (f"{each.id}: {schedule_text(each)}" for each in schedules))
+    _block("Budgets", (f"{each.id}: {budget_text(each)}" for each in budgets))
+    _block("Always open", _open((each.id, each.always) for each in people))
+    _block("Open for homework too", _open((each.id, each.homework) for each in people))
+
+
+def _block(title: str, lines: Iterable[str]) -> None:
+    click.echo(title)
+    for line in list(lines) or ["none"]:
+        click.echo(f"  {safe(line)}")
+
+
+def _open(of_people: Iterable[tuple[str, tuple[Subject, ...]]]) -> Iterator[str]:
+    for profile_id, about in of_people:
+        if about:
+            yield f"{profile_id}: {subjects_text(about)}"
+
+
+@schedule.command()
+@profile_option("Only the schedules that hold for one person.")
+@click.option(
+    "--week",
+    "first",
+    metavar="DATE",
+    type=Read("date", _first_day),
+    help="The week that begins with a DATE, such as 2026-12-24; today without it.",
+)
+@json_option
+@pass_home
+def preview(home: Home, profile: str, first: date | None, as_json: bool) -> None:
+    """Show when schedules close in a week.
+
+    A line a day, changes of the clock included.  What a permission opens, or a budget or pause
+    closes, is not in it; `copdns check NAME --week` has all of that for one name.
+
+    \b
+    Example:  copdns schedule preview --profile mia --week 2026-12-21
+    """
+    household = home.household
+    zone = zone_of(household.timezone)
+    begins = first or local_time(home.now, zone).date()
+    found = household.schedules
+    if profile:
+        found = in_scope(found, home.profile(profile))
+    span = week_span(zone, begins)
+    closed = (
+        Closed(_name(each, with_scope=not profile), start, end)
+        for each in found
+        for start, end in closed_spans(each, household.calendar, zone, *span)
+    )
+    seen = week(closed, zone, begins)
+    if as_json:
+        print_json({"profile": profile, **seen.as_json()})
+        return
+    for line in str(seen).splitlines():
+        click.echo(safe(line))
+
+
+def _name(schedule: Schedule, *, with_scope: bool) -> str:
+    """Return "mia-games (category:games)", and for whom where that is to be said."""
+    about = [subjects_text(schedule.about)] if schedule.about else []
+    said = [*about, *([f"for {schedule.scope or 'everyone'}"] if with_scope else [])]
+    return f"{schedule.id} ({' '.join(said)})" if said else schedule.id
+
+
+@schedule.command()
+@click.argument("schedule", metavar="ID", type=ID)
+@click.argument("times", metavar="SLOTS...", nargs=-1, required=True)
+@profile_option("For one person; without it, and without --tag, for everyone.")
+@tag_option
+@about_option
+@click.option("--open", "opens", is_flag=True, help="Open in these times, and closed otherwise.")
+@grace_option
+@note_option
+@pass_home
+def add(
+    home: Home,
+    schedule: str,
+    times: tuple[str, ...],
+    profile: str,
+    tag: str,
+    about: tuple[Subject, ...],
+    opens: bool,
+    grace: int,
+    note: str,
+) -> None:
+    """Close something at times that come again.
+
+    SLOTS are days and times: school_night 21:00-07:00 for every evening before a day of school;
+    mon-fri, school, weekend, holiday and daily are days too.  docs/time.md has all of them.
+
+    \b
+    Example:  copdns schedule add mia-bedtime school_night 21:00-07:00 --profile mia
+              copdns schedule add mia-games school 13:00-17:00 --profile mia --about category:games
+    """
+    made = Schedule(
+        schedule,
+        scope_of(profile, tag),
+        _slots(times),
+        tuple(dict.fromkeys(about)),
+        opens,
+        grace,
+        note,
+    )
+    edit = partial(add_period, made=made, known=home.known)
+    home.change(f"schedule {schedule} added: {schedule_text(made)}", edit)
+    warn_of_nobody(home.household, made.scope)
+
+
+def _slots(times: tuple[str, ...]) -> tuple[Slot, ...]:
+    try:
+        return parse_slots(" ".join(times))
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="SLOTS") from None
+
+
+@schedule.command()
+@click.argument("schedule", metavar="ID")
+@pass_home
+def remove(home: Home, schedule: str) -> None:
+    """Remove a schedule.
+
+    \b
+    Example:  copdns schedule remove mia-bedtime
+    """
+    home.change(f"schedule {schedule} removed", partial(remove_period, kind=Schedule, key=schedule))
+
+
+@schedule.command("day")
+@click.argument("dates", metavar="DATE[..DATE]", type=Read("date", stretch))
+@click.argument("kind", type=click.Choice([*map(str, DayType), USUAL]))
+@pass_home
+def day_(home: Home, dates: Stretch, kind: str) -> None:
+    """Say what kind of days some dates are.
+
+    `usual` is what the day of the week says.
+
+    \b
+    Example:  copdns schedule day 2026-12-24..2027-01-06 holiday
+              copdns schedule day 2026-11-28 school
+    """
+    first, last = dates
+    meant = None if kind == USUAL else DayType(kind)
+    days = {first + number * ONE_DAY: meant for number in range((last - first).days + 1)}
+    home.change(f"calendar: {stretch_text(first, last)} {kind}", partial(set_days, days=days))
+
+
+@schedule.command("import")
+@click.argument("file", metavar="FILE.ics", type=click.Path(path_type=Path))
+@pass_home
+def import_(home: Home, file: Path) -> None:
+    """Take holidays over from a calendar file.
+
+    Those of two years from today.  Whole days become holidays; dates that the calendar names
+    already stay as they are.  Events that last some hours are no holidays, and are told.
+
+    \b
+    Example:  copdns schedule import holidays.ics
+    """
+    from copdns.time import ics  # its library takes ten megabytes, which other commands do not need
+
+    text = _calendar_file(file)
+    today = local_time(home.now, zone_of(home.household.timezone)).date()
+    zone = zone_of(home.household.timezone)
+    try:
+        dates = ics.dates_of(text, zone, today, today + _AHEAD)
+    except CalendarError as error:
+        raise CalendarError(literal(f"{file}: {error}")) from error
+
+    def edit(before: Household) -> Household:
+        return set_household(before, calendar=holidays(before.calendar, dates))
+
+    before, after = home.changed(f"calendar: holidays from {file.name}", edit)
+    tell(before, after)
+    for line in _ignored(dates, before.calendar):
+        click.echo(safe(line))
+    for name in ics.unknown_zones(text):
+        said = f"nobody knows the time zone {name}: its times were taken for {zone}"
+        click.echo(safe(said), err=True)
+    if not dates:
+        click.echo(safe(f"{file.name} has nothing from {today} to {today + _AHEAD}"))
+
+
+def _ignored(dates: Iterable[Dates], calendar: Calendar) -> Iterator[str]:
+    """Yield which events, or days of them, did not become holidays, and why."""
+    named = dict(calendar.days)
+    for each in dates:
+        if not each.whole:
+            span = stretch_text(each.first, each.last)
+            yield f"left out, since it takes no whole day: {span} {each.name}"
+            continue
+        for number in range((each.last - each.first).days + 1):
+            day = each.first + number * ONE_DAY
+            if named.get(day, DayType.HOLIDAY) is not DayType.HOLIDAY:
+                yield f"left as the calendar has it: {day} is {named[day]}, not {each.name}"
+
+
+def _calendar_file(path: Path) -> str:
+    """Return the text of a calendar file that is no larger than one can be."""
+    try:
+        with path.open("rb") as file:
+            octets = file.read(_MOST + 1)
+    except OSError as error:
+        raise CalendarError(
+            literal(f"{path}: {error.strerror}; name a calendar file (ICS)")
+        ) from error
+    if len(octets) > _MOST:
+        raise CalendarError(
+            literal(f"{path}: is larger than a calendar needs to be; take a smaller one")
+        )
+    try:
+        return octets.decode()
+    except UnicodeDecodeError:
+        raise CalendarError(literal(f"{path}: is no text; save it as UTF-8")) from None
+
+
+@schedule.command()
+@click.option(
+    "--profile",
+    metavar="ID",
+    required=True,
+    shell_complete=complete_profile,
+    help="For whom.",
+)
+@pass_home
+def suggest(home: Home, profile: str) -> None:
+    """Take over the times that are suggested for a person's age.
+
+    Schedules and budgets, each with its reason for the child, take the place of those that a preset
+    suggested before; all others stay.  Change them as you like.
+
+    \b
+    Example:  copdns schedule suggest --profile mia
+    """
+    band = home.profile(profile).band_at(home.now)
+    preset = bundled_presets()[band]
+    if not any(preset.times(profile)):
+        raise HouseholdError(
+            "nothing is suggested for the age %(band)s; write times of your own with "
+            "`copdns schedule add` and `copdns budget add`",
+            band=band,
+        )
+    edit = partial(suggest_times, profile_id=profile, known=home.known, preset=preset)
+    home.change(f"times suggested for {band} taken over for {profile}", edit)

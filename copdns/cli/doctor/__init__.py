@@ -1,0 +1,1 @@
+"""What `copdns doctor` looks at: one module a subject."""

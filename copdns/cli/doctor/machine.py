@@ -1,0 +1,246 @@
+"""`copdns doctor`: this machine's ports, clock, databases and disk."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterator
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from ipaddress import ip_address
+from pathlib import Path
+
+import copdns
+from copdns.cli.doctor.finding import Finding, Status, fail, ok, warn
+from copdns.cli.doctor.probe import ask
+from copdns.cli.home import Home
+from copdns.cli.output import local
+from copdns.config import AUTO
+from copdns.dns.message import read_response
+from copdns.dns.records import AAAA, A
+from copdns.model.addresses import UpstreamAddress
+from copdns.model.errors import UpstreamError, WireError
+from copdns.network.machine import ADDRESS_MISSING, listen_addresses
+from copdns.store.health import page_faults
+from copdns.store.household_db import household as household_db
+from copdns.store.log_db import querylog
+
+OWN_NAME = "copdns.home.arpa"
+PATIENCE = 2.0  # seconds
+HTTP = 80  # where a browser looks for a page that no port is named of
+MIB = 1 << 20
+LITTLE, SCARCE = 50 * MIB, 500 * MIB
+SLACK = 300  # seconds that a clock may be set back without a word
+
+
+# --- ports ----------------------------------------------------------------------------------------
+
+
+def ports(home: Home) -> Iterator[Finding]:
+    """Say of each address and port whether copdns has it, or could have it."""
+    dns, web = home.settings.dns, home.settings.web
+    if AUTO in dns.listen:
+        yield ok("ports", f"auto stands for {', '.join(listen_addresses((AUTO,)))}")
+    for address in listen_addresses(dns.listen):
+        yield _port(address, dns.port, "dns", _answers_as_us)
+    addresses = listen_addresses(web.listen)
+    for address in addresses:
+        yield _port(address, web.port, "web", _is_healthy)
+        if web.tls_port:
+            yield _https(address, web.port, web.tls_port)
+    at_home = [each for each in addresses if not ip_address(each).is_loopback]
+    if web.port != HTTP and at_home:
+        yield _door_without_a_port(at_home[0], web.port)
+
+
+def _https(address: str, port: int, tls_port: int) -> Finding:
+    """Say of the port of the desk whether it answers, as it should where the door does."""
+    found = _port(address, tls_port, "web", _is_healthy_over_https, "tls_port")
+    if found.status is Status.OK and found.what.endswith(_FREE) and _is_healthy(address, port):
+        return fail(
+            "ports",
+            f"{address} port {tls_port} (web): copdns runs, but without HTTPS: guardians cannot "
+            "log in from other devices",
+            "read why in its log (journalctl -u copdns), or at /readyz",
+        )
+    return found
+
+
+def _door_without_a_port(address: str, port: int) -> Finding:
+    taken = _trouble(address, HTTP, udp=False) == errno.EADDRINUSE
+    why = ", which another program has" if taken else ""
+    return warn(
+        "ports",
+        f"the door is at port {port}, not at {HTTP}{why}: http://copdns.home.arpa/ leads nowhere, "
+        "nor do blocked addresses to the page that explains",
+        f"set web.port to {HTTP}" + (" when that program is gone (ss -lnp)" if taken else ""),
+    )
+
+
+_FREE = "free; copdns does not run here now"
+
+
+def _port(
+    address: str,
+    port: int,
+    section: str,
+    is_ours: Callable[[str, int], bool],
+    setting: str = "port",
+) -> Finding:
+    where = f"{address} port {port} ({section})"
+    trouble = _trouble(address, port, udp=section == "dns")
+    if trouble is None:
+        return ok("ports", f"{where}: {_FREE}")
+    # Only an address that somebody here has is asked: nothing must leave this machine.
+    if trouble in (errno.EADDRINUSE, errno.EACCES) and is_ours(address, port):
+        return ok("ports", f"{where}: copdns answers")
+    if trouble == errno.EADDRINUSE:
+        todo = f"end the other program (ss -lnp), or choose another {section}.{setting}"
+        return fail("ports", f"{where}: taken by another program, or copdns does not answer", todo)
+    if trouble == errno.EACCES:
+        over = f"set {section}.{setting} over 1023"
+        todo = f"as a service copdns may; by hand start it as root or {over}"
+        return warn("ports", f"{where}: this user may not open it", todo)
+    todo = f"name an address of this machine in {section}.listen"
+    if trouble in ADDRESS_MISSING and section == "dns":
+        return warn("ports", f"{where}: not an address of this machine now; it is waited for", todo)
+    return fail("ports", f"{where}: {os.strerror(trouble)}", todo)
+
+
+def _trouble(address: str, port: int, *, udp: bool) -> int | None:
+    """Return why an address cannot be listened on (errno), None when it can."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    for kind in (socket.SOCK_STREAM, *((socket.SOCK_DGRAM,) if udp else ())):
+        try:
+            with socket.socket(family, kind) as sock:
+                if kind is socket.SOCK_STREAM:  # as servers do: what just closed is no trouble
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((address, port))
+        except OSError as error:
+            return error.errno
+    return None
+
+
+def _answers_as_us(address: str, port: int) -> bool:
+    """Tell whether a copdns listens, by UDP and TCP: it knows itself by its own name."""
+    packed = ip_address(address).packed
+    qtype = A if len(packed) == 4 else AAAA
+    try:
+        replies = [
+            ask(UpstreamAddress(address, port), OWN_NAME, qtype, tcp=tcp) for tcp in (False, True)
+        ]
+        return all(packed in read_response(reply).facts.addresses for reply in replies)
+    except (UpstreamError, WireError):
+        return False
+
+
+def _is_healthy(address: str, port: int) -> bool:
+    return _says_ok(HTTPConnection(address, port, timeout=PATIENCE))
+
+
+def _is_healthy_over_https(address: str, port: int) -> bool:
+    """As over HTTP; nobody vouches for a certificate of our own, and nothing secret is sent."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return _says_ok(HTTPSConnection(address, port, timeout=PATIENCE, context=context))
+
+
+def _says_ok(connection: HTTPConnection) -> bool:
+    try:
+        connection.request("GET", "/healthz")
+        reply = connection.getresponse()
+        return reply.status == 200 and reply.read(16) == b"ok\n"
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+# --- clock ----------------------------------------------------------------------------------------
+
+
+def clock(home: Home) -> Iterator[Finding]:
+    """Compare the clock with moments that are surely over: a change, and the installation."""
+    zone = home.household.timezone
+    last = max((each.at for each in home.changes(1)), default=0)
+    installed = Path(copdns.__file__).stat().st_mtime
+    now = int(time.time())  # and not what it is taken for where it is wrong
+    said = local(now, zone)
+    for at, what in ((last, "the last change of the household"), (installed, "the installation")):
+        if now < at - SLACK:
+            yield fail(
+                "clock",
+                f"it says {said} ({zone}), which is before {what} at {local(at, zone)}",
+                "set the clock (timedatectl set-ntp true): grants, bedtimes and the log need it",
+            )
+            return
+    if home.clock.is_wrong:
+        yield fail(
+            "clock",
+            f"it says {said} ({zone}), which is before a time that copdns saw already; so it is "
+            f"taken for wrong, and failures.clock holds: {home.household.failures.clock}",
+            "set the clock (timedatectl set-ntp true), or wait: after a day it is believed",
+        )
+        return
+    yield ok("clock", f"{said} ({zone})")
+
+
+# --- databases and disk ---------------------------------------------------------------------------
+
+
+def databases(home: Home) -> Iterator[Finding]:
+    """Look into both databases, and at the folder and disk that they are on."""
+    for file in (household_db.FILE, querylog.FILE):
+        yield _database(home.folder / file)
+    broken = sorted(each.name for each in home.folder.glob(f"{querylog.FILE}.broken-*"))
+    if broken:
+        todo = "check the disk; the files go by themselves after some days"
+        yield warn("databases", f"a broken log was moved aside: {', '.join(broken)}", todo)
+    yield _disk(home.folder)
+
+
+def _database(path: Path) -> Finding:
+    if not path.exists():
+        return ok("databases", f"{path} is not there yet: the first start makes it")
+    faults = page_faults(path)
+    if faults:
+        todo = "stop copdns, move the file away, and restore a backup or an exported household"
+        return fail("databases", f"{path} is damaged: {'; '.join(faults)}", todo)
+    if _is_read_only(path.parent):
+        return fail("databases", f"{path} is whole, but its disk is mounted read-only", _MOUNT)
+    if not all(os.access(each, os.W_OK) for each in (path, path.parent)):
+        return fail("databases", f"{path} cannot be written by this user", _chown(path))
+    if path.stat().st_uid != path.parent.stat().st_uid:
+        what = f"{path} belongs to another user than its folder, who may be unable to write it"
+        return warn("databases", what, _chown(path))
+    return ok("databases", f"{path} is whole and can be written ({path.stat().st_size >> 10} KiB)")
+
+
+_MOUNT = (
+    "mount it for writing, and check it if it became so by itself; until then copdns answers by "
+    "what it can read, and neither changes nor the log are kept"
+)
+
+
+def _chown(path: Path) -> str:
+    return f"let it belong to the folder's owner: chown --reference={path.parent} {path}*"
+
+
+def _is_read_only(folder: Path) -> bool:
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+
+
+def _disk(folder: Path) -> Finding:
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if _is_read_only(there):
+        return fail("disk", f"the disk of {folder} is mounted read-only", _MOUNT)
+    free = shutil.disk_usage(there).free
+    what = f"{free // MIB} MiB are free on the disk of {folder}"
+    if free < LITTLE:
+        return fail("disk", what, "make room: changes and the log cannot be kept without")
+    if free < SCARCE:
+        return warn("disk", what, "make room before it is full")
+    return ok("disk", what)

@@ -1,0 +1,59 @@
+"""`copdns doctor --network`: which resolvers does the network hand out?"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from copdns.cli.doctor.finding import Finding, fail, ok, warn
+from copdns.cli.home import Home
+from copdns.network.machine import listen_addresses
+from copdns.network.other_resolvers import Assessment, BlindSpot, others
+from copdns.network.resolver_scan import scan_resolvers
+from copdns.network.setup_steps import Check, State
+from copdns.store.household_db.setup import Setups
+from copdns.store.household_db.thread import StoreThread
+
+_BLIND = {
+    BlindSpot.RIGHTS: (
+        "the network could not be asked for the resolvers that it hands out",
+        "ask as root: sudo copdns doctor --network",
+    ),
+    BlindSpot.NO_NETWORK: (
+        "copdns answers on this machine alone, in no network",
+        "name an address of the network in dns.listen, or `auto`",
+    ),
+    BlindSpot.SILENT: (
+        "nobody in the network hands out a resolver",
+        "let the router's DHCP name copdns; else name it on each device by hand",
+    ),
+}
+_TODO = "name copdns alone in the router, for IPv4 and IPv6 (docs/install.md)"
+
+
+def network(home: Home) -> Iterator[Finding]:
+    """Ask as a new device does; the desk is told what was found."""
+    found = scan_resolvers(listen_addresses(home.settings.dns.listen))
+    if home.is_stored:
+        _keep(home, found)
+    if found.state is State.PASSED:
+        yield ok("network", "copdns alone is handed out as a resolver")
+    elif found.state is State.UNKNOWN:
+        yield warn("network", *_BLIND[BlindSpot(found.detail)])
+    for each in others(found.detail) if found.state is State.FAILED else ():
+        resolvers = ", ".join(each.resolvers)
+        yield fail("network", f"{each.server} hands out {resolvers} ({each.by})", _TODO)
+
+
+def _keep(home: Home, found: Assessment) -> None:
+    household, now = home.household.id, home.now
+
+    async def work() -> None:
+        with StoreThread.open(home.folder) as thread:
+            setups = Setups(thread)
+            before = await setups.progress(household)
+            # A guardian's word stands where nothing can be seen.
+            if found.state is not State.UNKNOWN or not before.done(Check.ALONE):
+                await setups.keep(household, Check.ALONE, found.state, now, detail=found.detail)
+
+    asyncio.run(work())

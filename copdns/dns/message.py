@@ -1,0 +1,348 @@
+"""Read what an upstream says: bytes to an `Answer` that can be kept and given to many.
+
+Only what changes from client to client is found out: where the TTLs are, what the OPT record
+said, and which names and addresses lie inside (`judge.Facts`).  All else stays as it came, so
+that unknown types and signatures pass (RFC 3597, RFC 5625 section 3).  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_network
+from struct import Struct, unpack_from
+from typing import NamedTuple
+
+from copdns.dns.records import (
+    AAAA,
+    AD,
+    CNAME,
+    COUNTS_FORMAT,
+    DNAME,
+    HEADER_SIZE,
+    HTTPS,
+    OPT,
+    OPTION_EDE,
+    QUESTION_TAIL,
+    RCODE,
+    RRSIG,
+    SOA,
+    SVCB,
+    TC,
+    A,
+    RecordSpan,
+    read_name,
+    read_options,
+    read_records,
+    skip_name,
+)
+from copdns.model.addresses import Network
+from copdns.model.errors import WireError
+from copdns.model.names import from_wire
+
+NOERROR, NXDOMAIN = 0, 3
+MAX_TARGETS = 64  # of an answer: each is judged, every time; honest answers have a handful
+MAX_TTL = 604_800  # seconds; also what a TTL with the top bit set means (RFC 8767 section 4)
+
+_POINTING = frozenset({CNAME, DNAME})
+_SERVING = frozenset({SVCB, HTTPS})
+_ADDRESS_SIZE = {A: 4, AAAA: 16}
+_FILTER_CODES = frozenset({15, 16, 17})  # RFC 8914 section 4: blocked, censored, filtered
+
+
+class UpstreamResponse(NamedTuple):
+    """An upstream's answer, without header, question and OPT record.
+
+    body: the records; `counts` of them in answer, authority and additional section.
+    additional_at: where in the body the additional section begins.
+    ttls: (place in the body, seconds) of every TTL.
+    rcode: with its extended bits.  ad: authenticated data, as the upstream says.
+    ttl: seconds that the whole may be kept; 0: it must not be.
+    edns: it came with an OPT record.  edes: codes of extended errors in that.
+    """
+
+    rrs: bytes
+    section_counts: tuple[int, int, int]
+    additional_at: int
+    ttl_places: tuple[tuple[int, int], ...]
+    rcode: int
+    ad: bool
+    is_truncated: bool
+    cache_ttl: int
+    has_edns: bool
+    ede_codes: tuple[int, ...]
+    facts: ResponseFacts
+
+
+def read_response(
+    message: bytes, *, filtering: bool = False, question: int = 0
+) -> UpstreamResponse:
+    """Return the answer in an upstream's message; raise WireError where it is malformed.
+
+    filtering: the upstream is known to block by answering 0.0.0.0 or ::.
+    question: octets of the question, where it was compared with the one sent already.
+    """
+    if len(message) < HEADER_SIZE:
+        raise WireError("an answer is too short for a header")
+    flags, questions, *counts = COUNTS_FORMAT.unpack_from(message, 2)
+    if questions != 1:
+        raise WireError("an answer repeats the one question")
+    start = HEADER_SIZE + (
+        question or skip_name(message, HEADER_SIZE) - HEADER_SIZE + QUESTION_TAIL
+    )
+    if start > len(message):
+        raise WireError("the question is cut short")
+    return _addresses_alone(message, start, flags, counts, filtering) or _record_by_record(
+        message, start, flags, counts, filtering
+    )
+
+
+def _record_by_record(
+    message: bytes, start: int, flags: int, counts: Sequence[int], filtering: bool
+) -> UpstreamResponse:
+    """Return any answer, whose records begin at a place; counts: of each section."""
+    every = read_records(message, start, sum(counts))
+    rcode = flags & RCODE
+    edes: tuple[int, ...] = ()
+    opt = _taken_out(every, counts[0] + counts[1]) if counts[2] else None
+    if opt is not None and (opt.ttl >> 24 or opt.data_at < opt.end):
+        extended, edes = _read_opt(message, opt)
+        rcode |= extended << 4
+    answers, authorities, kept = every, _NONE, _NONE
+    if len(every) > counts[0]:
+        additional = counts[0] + counts[1]
+        answers, authorities = every[: counts[0]], every[counts[0] : additional]
+        kept = every[additional:]
+    end = every[-1].end if every else start
+    return UpstreamResponse(
+        message[start:end],
+        (counts[0], counts[1], len(kept)),
+        (kept[0].start if kept else end) - start,
+        tuple([(rr.ttl_at - start, min(rr.ttl, MAX_TTL)) for rr in every]),
+        rcode,
+        bool(flags & AD),
+        bool(flags & TC),
+        0 if flags & TC else _kept_for(message, rcode, answers, authorities),
+        opt is not None,
+        edes,
+        _facts(message, answers, kept, edes, filtering),
+    )
+
+
+_NONE: list[RecordSpan] = []
+
+_ADDRESS = Struct("!HHHIH")  # pointer to the owner, type, class, TTL, octets of data
+_OWNER = 0xC000 | HEADER_SIZE  # the question's name
+_OPT_BEGINS, _OPT_ALONE = bytes((0, 0, OPT)), 11  # the root and the type; octets of it all
+_new = tuple.__new__  # a named tuple's own constructor costs twice as much
+
+
+def _addresses_alone(
+    message: bytes, at: int, flags: int, counts: Sequence[int], filtering: bool
+) -> UpstreamResponse | None:
+    """Return the answer that most are: addresses of the name asked, and an OPT record.
+
+    None for every other one, also for one that is not well made: it is read record by record,
+    which takes three times as long.
+    """
+    answers, authorities, additionals = counts
+    if authorities or additionals > 1 or not answers or flags & (TC | RCODE):
+        return None
+    start, ttls, addresses = at, [], []
+    for _ in range(answers):
+        if at + 16 > len(message):
+            return None
+        owner, rtype, _, ttl, size = _ADDRESS.unpack_from(message, at)
+        if owner != _OWNER or _ADDRESS_SIZE.get(rtype) != size or ttl > MAX_TTL:
+            return None
+        ttls.append((at + 6 - start, ttl))
+        at += 12 + size
+        addresses.append(message[at - size : at])
+    end = at
+    if additionals:
+        rest = message[at:]
+        if len(rest) != _OPT_ALONE or rest[:3] != _OPT_BEGINS or rest[5] or rest[9] or rest[10]:
+            return None  # with the upper half of an rcode, or with options
+    elif at != len(message):
+        return None
+    home = [packed for packed in addresses if is_home_address(packed)]
+    if filtering and home:
+        return None
+    facts = _new(ResponseFacts, ((), tuple(addresses), tuple(home), False))
+    body, ad, ttl = message[start:end], bool(flags & AD), min([ttl for _, ttl in ttls])
+    return _new(
+        UpstreamResponse,
+        (
+            body,
+            (answers, 0, 0),
+            end - start,
+            tuple(ttls),
+            0,
+            ad,
+            False,
+            ttl,
+            bool(additionals),
+            (),
+            facts,
+        ),
+    )
+
+
+def _taken_out(every: list[RecordSpan], at: int) -> RecordSpan | None:
+    """Take the OPT record out of the additional ones, which begin at a place, and return it.
+
+    What follows it would move too, and names may point there: taken out as well, as any
+    additional record may be.  Servers write OPT last.
+    """
+    for place in range(at, len(every)):
+        if every[place].rtype == OPT:
+            opt = every[place]
+            del every[place:]
+            return opt
+    return None
+
+
+def _read_opt(message: bytes, opt: RecordSpan) -> tuple[int, tuple[int, ...]]:
+    """Return the upper bits of the rcode, and the extended error code, of an OPT record."""
+    ede = read_options(message[opt.data_at : opt.end]).get(OPTION_EDE, b"")
+    codes = (int.from_bytes(ede[:2], "big"),) if len(ede) >= 2 else ()
+    return opt.ttl >> 24, codes
+
+
+def _kept_for(
+    message: bytes, rcode: int, answers: list[RecordSpan], authorities: list[RecordSpan]
+) -> int:
+    """Return for how many seconds an answer may be kept (RFC 2308 sections 3 and 5)."""
+    if rcode not in (NOERROR, NXDOMAIN):
+        return 0
+    lowest = min([rr.ttl for rr in answers], default=MAX_TTL)
+    if rcode == NOERROR and answers and not authorities:
+        return min(lowest, MAX_TTL)
+    soa = next((rr for rr in authorities if rr.rtype == SOA), None)
+    last = next((rr.rtype for rr in reversed(answers) if rr.rtype != RRSIG), None)
+    if rcode == NOERROR and answers and (soa is None or last != CNAME):
+        return min(lowest, MAX_TTL)
+    if soa is None or soa.end - soa.data_at < 20:
+        return 0  # without an SOA nobody says for how long there is nothing
+    minimum = int.from_bytes(message[soa.end - 4 : soa.end], "big")
+    return min(lowest, soa.ttl, minimum, MAX_TTL)
+
+
+def _facts(
+    message: bytes,
+    answers: list[RecordSpan],
+    additionals: list[RecordSpan],
+    edes: tuple[int, ...],
+    filtering: bool,
+) -> ResponseFacts:
+    targets: list[str] = []
+    addresses: list[bytes] = []
+    for rr in answers:
+        size = _ADDRESS_SIZE.get(rr.rtype)
+        if size is not None:
+            if rr.end - rr.data_at == size:
+                addresses.append(message[rr.data_at : rr.end])
+        elif rr.rtype in _POINTING:
+            targets.append(from_wire(read_name(message, rr.data_at)))
+        elif rr.rtype in _SERVING:
+            _read_service(message, rr, targets, addresses)
+    addresses += [
+        message[rr.data_at : rr.end]
+        for rr in additionals
+        if rr.end - rr.data_at == _ADDRESS_SIZE.get(rr.rtype)
+    ]
+    if len(targets) > MAX_TARGETS:
+        raise WireError("an answer points to more names than can be judged")
+    home = [packed for packed in addresses if is_home_address(packed)]
+    filtered = bool(edes) and not _FILTER_CODES.isdisjoint(edes)
+    if filtering and home:  # from an upstream that blocks so, 0.0.0.0 is no way into the home
+        outside = [packed for packed in home if any(packed)]
+        filtered, home = filtered or len(outside) < len(home), outside
+    pointed = tuple(dict.fromkeys(filter(None, targets))) if targets else ()
+    return ResponseFacts(pointed, tuple(addresses), tuple(home), filtered)
+
+
+def _read_service(
+    message: bytes, rr: RecordSpan, targets: list[str], addresses: list[bytes]
+) -> None:
+    """Add a SVCB or HTTPS record's target and address hints (RFC 9460 sections 2.2 and 7.3)."""
+    data = message[rr.data_at : rr.end]
+    if len(data) < 3:
+        raise WireError("a service record is cut short")
+    at = skip_name(data, 2)  # never compressed (RFC 9460 section 2.2)
+    targets.append(from_wire(data[2:at]))
+    while at + 4 <= len(data):
+        key, length = unpack_from("!HH", data, at)
+        size = {4: 4, 6: 16}.get(key)
+        value = data[at + 4 : at + 4 + length]
+        if size:
+            addresses += (value[i : i + size] for i in range(0, len(value) - size + 1, size))
+        at += 4 + length
+
+
+# Where an outside name has no business pointing to (RFC 1918, 3927, 4193, 4291, 6598, 6890).
+HOME_NETWORKS: tuple[Network, ...] = tuple(
+    ip_network(each)
+    for each in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "::/128",
+        "::1/128",
+        "fc00::/7",
+        "fe80::/10",
+    )
+)
+
+
+class ResponseFacts(NamedTuple):
+    """What an answer holds, besides its bytes.
+
+    targets: names that CNAME, DNAME, SVCB and HTTPS records of the answer point to, in normal
+        form and in their order.  addresses: of A and AAAA records and of address hints, packed
+        into 4 or 16 octets.  home: those of them that lie in `HOME_NETWORKS`.
+    filtered: the upstream itself says, or is known for saying in its own way, that it blocked.
+    is_plain: nothing of that but addresses outside, so that only address rules can object.
+    """
+
+    targets: tuple[str, ...] = ()
+    addresses: tuple[bytes, ...] = ()
+    home_addresses: tuple[bytes, ...] = ()
+    is_filtered: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        return not (self.targets or self.home_addresses or self.is_filtered)
+
+
+def is_home_address(packed: bytes) -> bool:
+    """Tell whether an address of 4 or 16 octets lies in one of `HOME_NETWORKS`."""
+    if len(packed) == 16 and packed.startswith(_MAPPED):
+        packed = packed[12:]
+    networks = (_V4 if len(packed) == 4 else _V6)[packed[0]]
+    if not networks:  # as for most: a cheap look before the exact one
+        return False
+    number = int.from_bytes(packed, "big")
+    for mask, network in networks:  # noqa: SIM110 - a generator would take twice as long
+        if number & mask == network:
+            return True
+    return False
+
+
+_MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 section 2.5.5.2
+
+
+def _by_first_octet(size: int) -> list[list[tuple[int, int]]]:
+    """Return, by its first octet, the masks and networks that an address of a size can match."""
+    found: list[list[tuple[int, int]]] = [[] for _ in range(256)]
+    for network in HOME_NETWORKS:
+        first, last = network.network_address.packed, network.broadcast_address.packed
+        for octet in range(first[0], last[0] + 1) if len(first) == size else ():
+            found[octet].append((int(network.netmask), int(network.network_address)))
+    return found
+
+
+_V4, _V6 = _by_first_octet(4), _by_first_octet(16)

@@ -1,0 +1,434 @@
+"""Bytes to a query, and verdicts or answers to the bytes of a reply.
+
+The question is sliced by hand, never parsed into objects and packed again, so that it returns
+octet by octet as it was spelled (RFC 5625 section 4.1) and a label may hold any octet (RFC 2181
+section 11).  What upstreams say is read in `dns/message.py`.  Pure.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from ipaddress import ip_address
+from struct import Struct, pack
+from typing import NamedTuple
+
+import dnslib
+
+from copdns.dns.message import UpstreamResponse, read_response
+from copdns.dns.records import (
+    AA,
+    AAAA,
+    AD,
+    AXFR,
+    CD,
+    CNAME,
+    COUNTS_FORMAT,
+    DO,
+    HEADER_SIZE,
+    HINFO,
+    IN,
+    IXFR,
+    OPCODE,
+    OPT,
+    OPTION_EDE,
+    OPTION_STRUCTURED_ERROR,
+    QR,
+    QUESTION_TAIL,
+    RA,
+    RCODE,
+    RD,
+    SOA,
+    TC,
+    TXT,
+    A,
+    read_options,
+    read_records,
+    skip_name,
+)
+from copdns.model.errors import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL, NotAQueryError, WireError
+from copdns.model.household import BlockMode
+from copdns.model.names import read_name_text, to_wire
+from copdns.model.reasons import FORGED, NOT_SUPPORTED, Ede, ede_of
+from copdns.model.verdict import LocalAnswer, LocalRecord, Verdict
+
+# What every well-kept server sends at most over UDP, so that nothing is fragmented (RFC 9715).
+UDP_SIZE = 1232
+PLAIN_UDP_SIZE = 512  # RFC 1035 section 2.3.4
+TCP_SIZE = 65535
+
+_NOT_SERVED = frozenset({IXFR, AXFR})
+
+_TYPE_AND_CLASS = Struct("!HH").unpack_from
+_new = tuple.__new__  # a named tuple's own constructor costs twice as much, for every query
+
+_OWNER = b"\xc0\x0c"  # a pointer to the question's name
+_BODY = 2  # a message without its ID begins two octets later
+
+
+class Edns(NamedTuple):
+    """What a client said in its OPT record (RFC 6891).
+
+    size: octets it takes over UDP, never under 512.  structured: it asked for structured
+    errors, and must not be told of forged answers.
+    """
+
+    udp_size: int
+    do: bool
+    version: int
+    wants_structured_errors: bool
+
+
+class CacheKey(NamedTuple):
+    """What a kept answer is found by: whoever asks, the upstream's word is the same.
+
+    zone: the domain with upstreams of its own that was asked for it; "" for the usual ones.
+    """
+
+    qname: str
+    qtype: int
+    do: bool
+    cd: bool
+    zone: str = ""
+
+
+class Query(NamedTuple):
+    """One question, without the message's ID.
+
+    flags: the second 16 bits of the header.  question: name, type and class as they came.
+    size: octets that the reply may have.  is_odd: a class, type or EDNS version not served.
+    """
+
+    flags: int
+    qname: str
+    qtype: int
+    qclass: int
+    question: bytes
+    edns: Edns | None
+    key: CacheKey
+    max_reply_size: int
+    is_unsupported: bool
+
+    @property
+    def wants_recursion(self) -> bool:
+        return bool(self.flags & RD)
+
+    @property
+    def structured(self) -> bool:
+        return self.edns is not None and self.edns.wants_structured_errors
+
+
+# --- reading -----------------------------------------------------------------------------------
+
+
+def read_query(message: bytes) -> Query:
+    """Return the query in a message.
+
+    Raise NotAQueryError for what must not be answered at all, and WireError for what is no
+    plain question; `error_reply` answers it.
+    """
+    return read_query_body(message[_BODY:])
+
+
+def with_tcp_size(query: Query) -> Query:
+    """Return a query that came over TCP: its reply may be as large as TCP takes."""
+    return query._replace(max_reply_size=TCP_SIZE)
+
+
+def read_query_body(body: bytes) -> Query:
+    """Return the query in a message without its ID; raises as `read_query`."""
+    if len(body) < HEADER_SIZE - _BODY or body[0] & (QR >> 8):
+        raise NotAQueryError("a response, or too short for a header")
+    flags, questions, answers, authorities, additionals = COUNTS_FORMAT.unpack_from(body)
+    if flags & OPCODE:
+        raise WireError("this kind of message is not served", NOTIMP)
+    if questions != 1:
+        raise WireError("a query has one question")  # RFC 9619 section 4
+    start = HEADER_SIZE - _BODY
+    qname, end = read_name_text(body, start)
+    end += QUESTION_TAIL
+    if end > len(body):
+        raise WireError("the question is cut short")
+    qtype, qclass = _TYPE_AND_CLASS(body, end - QUESTION_TAIL)
+    edns = None
+    if additionals or answers or authorities:
+        edns = _read_edns(body, end, answers + authorities, additionals)
+    do, size = (edns.do, min(edns.udp_size, UDP_SIZE)) if edns else (False, PLAIN_UDP_SIZE)
+    key = _new(CacheKey, (qname, qtype, do, bool(flags & CD), ""))
+    is_odd = qclass != IN or qtype in _NOT_SERVED or bool(edns and edns.version)
+    question = body[start:end]
+    return _new(Query, (flags, qname, qtype, qclass, question, edns, key, size, is_odd))
+
+
+def _read_edns(body: bytes, at: int, others: int, additionals: int) -> Edns | None:
+    found = None
+    for number, rr in enumerate(read_records(body, at, others + additionals)):
+        if rr.rtype != OPT or number < others:
+            continue
+        if found is not None or rr.data_at - rr.start != 11:  # RFC 6891 sections 6.1.1, 6.1.2
+            raise WireError("a message has one OPT record, at the root")
+        codes = read_options(body[rr.data_at : rr.end])
+        found = Edns(
+            max(rr.rclass, PLAIN_UDP_SIZE),
+            bool(rr.ttl & DO),
+            rr.ttl >> 16 & 0xFF,
+            OPTION_STRUCTURED_ERROR in codes,
+        )
+    return found
+
+
+# --- replies -----------------------------------------------------------------------------------
+
+
+def error_reply(message: bytes, error: WireError) -> bytes:
+    """Return the reply to a message that could not be read: its header, and no question."""
+    flags = int.from_bytes(message[2:4], "big")
+    kept = flags & (OPCODE | RD | CD)
+    opt = b""
+    if _shows_edns(message):
+        opt = _opt(False, 0, Ede(NOT_SUPPORTED, str(error)) if error.rcode == NOTIMP else None)
+    counts = COUNTS_FORMAT.pack(QR | RA | kept | error.rcode, 0, 0, 0, 1 if opt else 0)
+    return message[:2] + counts + opt
+
+
+def _shows_edns(message: bytes) -> bool:
+    """Tell whether the sender of a message that could not be read speaks EDNS: then the reply
+    has an OPT record too (RFC 6891 section 7)."""
+    _, questions, *others = COUNTS_FORMAT.unpack_from(message, 2)
+    at = HEADER_SIZE
+    try:
+        for _ in range(questions):
+            at = skip_name(message, at) + QUESTION_TAIL
+        return any(rr.rtype == OPT for rr in read_records(message, at, sum(others)))
+    except WireError:
+        return False
+
+
+def empty_reply(message_id: bytes, query: Query, rcode: int, ede: Ede | None = None) -> bytes:
+    """Return a reply without records: an error, with its extended error for those who ask."""
+    return _reply(message_id, query, rcode, (0, 0, 0), b"", ede)
+
+
+def truncated_reply(message: bytes) -> bytes:
+    """Return the reply that says "ask over TCP" (RFC 2181 section 9); NO_REPLY for no query."""
+    try:
+        reply = bytearray(empty_reply(message[:2], read_query(message), 0))
+    except WireError:
+        return b""
+    reply[2] |= TC >> 8
+    return bytes(reply)
+
+
+def blocked_reply(
+    message_id: bytes, query: Query, verdict: Verdict, mode: BlockMode, listener: str, ttl: int
+) -> bytes:
+    """Return the answer to a blocked name, in the way the profile wants it.
+
+    listener: the address that was asked, for the page mode.  ttl: seconds.
+    """
+    ede = ede_of(verdict)
+    if mode is BlockMode.REFUSED:
+        return empty_reply(message_id, query, REFUSED, ede)
+    address = _block_address(query, mode, listener)
+    if address is not None:
+        if mode is BlockMode.PAGE:
+            ede = Ede(FORGED, ede.text)
+        body = _record(_OWNER, query.qtype, ttl, address)
+        return _reply(message_id, query, 0, (1, 0, 0), body, ede)
+    rcode = NXDOMAIN if mode is BlockMode.NXDOMAIN and verdict.nothing_open_below else 0
+    return _reply(message_id, query, rcode, (0, 1, 0), _soa(_OWNER, ttl), ede)
+
+
+def _block_address(query: Query, mode: BlockMode, listener: str) -> bytes | None:
+    """Return the made-up address of a mode that has one, packed; None where NODATA is right."""
+    if query.qtype not in (A, AAAA):
+        return None
+    if mode is BlockMode.NULL:
+        return bytes(4 if query.qtype == A else 16)
+    if mode is not BlockMode.PAGE or query.structured:
+        return None  # who asked for structured errors is never given a forged address
+    return _own_address(query.qtype, listener)
+
+
+@lru_cache(maxsize=64)
+def _own_address(qtype: int, listener: str) -> bytes | None:
+    packed = ip_address(listener).packed
+    return packed if len(packed) == (4 if qtype == A else 16) else None
+
+
+def local_reply(
+    message_id: bytes, query: Query, local: LocalAnswer, listener: str, ttl: int
+) -> bytes:
+    """Return what a special or own name is answered with; we are its authority.
+
+    ttl: seconds for the address of this machine, for "there is nothing", and at most for a record.
+    """
+    answers = [record for record in local.records if record.rtype == query.qtype]
+    body = b"".join(
+        _record(_OWNER, each.rtype, min(each.ttl, ttl), _data(each)) for each in answers
+    )
+    count = len(answers)
+    address = (
+        _own_address(query.qtype, listener)
+        if local.is_own_address and query.qtype in (A, AAAA)
+        else None
+    )
+    if address is not None:
+        body, count = _record(_OWNER, query.qtype, ttl, address), 1
+    counts = (count, 0, 0)
+    if not count:
+        counts, body = (0, 1, 0), _soa(_OWNER, ttl)
+    return _reply(message_id, query, local.rcode, counts, body, None, AA)
+
+
+def any_reply(message_id: bytes, query: Query, ttl: int) -> bytes:
+    """Return the short answer to "any": one HINFO record (RFC 8482 section 4.2)."""
+    body = _record(_OWNER, HINFO, ttl, b"\x07RFC8482\x00")
+    return _reply(message_id, query, 0, (1, 0, 0), body, None)
+
+
+def upstream_reply(
+    message_id: bytes, query: Query, answer: UpstreamResponse, body: bytes, ede: Ede | None = None
+) -> bytes:
+    """Return an upstream's answer as the reply to a query.
+
+    body: `Answer.body` with its TTLs as they are now.
+    """
+    bits = AD if answer.ad and (query.key.do or query.flags & AD) else 0  # RFC 6840 section 5.8
+    rcode = answer.rcode
+    if rcode > RCODE and query.edns is None:
+        rcode = SERVFAIL  # its upper bits stand in the OPT record that this client does not get
+    return _reply(
+        message_id, query, rcode, answer.section_counts, body, ede, bits, answer.additional_at
+    )
+
+
+def _fitted(reply: bytes, query: Query, opt: bytes, additional_at: int) -> bytes:
+    """Return a reply that fits: without additional records, then without error text, then
+    without error; and when nothing helps, without records and marked as truncated.
+
+    opt: our OPT record at the reply's end, or nothing.  additional_at: where in the reply the
+    additional section begins.
+    """
+    flags, _, answers, authorities, _ = COUNTS_FORMAT.unpack_from(reply, 2)
+    bare = _opt(query.key.do, 0, None) if opt else b""
+    ours = 1 if opt else 0
+    for shorter in (opt, _without_text(opt), bare):
+        if additional_at + len(shorter) <= query.max_reply_size:
+            counts = COUNTS_FORMAT.pack(flags, 1, answers, authorities, ours)
+            return reply[:2] + counts + reply[HEADER_SIZE:additional_at] + shorter
+    return reply[:2] + COUNTS_FORMAT.pack(flags | TC, 1, 0, 0, ours) + query.question + bare
+
+
+def _without_text(opt: bytes) -> bytes:
+    """Return an OPT record of ours whose extended error has only its code."""
+    if len(opt) <= 11 + 6:
+        return opt
+    return opt[:9] + pack("!HHH", 6, OPTION_EDE, 2) + opt[15:17]
+
+
+# Children ask the same few search engines all day, and the library takes its time.
+@lru_cache(maxsize=256)
+def rewrite_response(
+    query: Query, target: str, answer: UpstreamResponse, max_ttl: int
+) -> UpstreamResponse:
+    """Return the answer for a name that is given another name's data.
+
+    answer: what the target has.  A CNAME to the target comes first, then its records, all for
+    at most `max_ttl` seconds; nothing of it is authenticated any more.
+    Raise WireError where the target's records cannot be taken over.
+    """
+    asked = dnslib.DNSLabel(_labels(query.qname))
+    try:
+        found = dnslib.DNSRecord.parse(_message(target, query, answer))
+        ttl = min([max_ttl, *(rr.ttl for rr in found.rr)])
+        made = dnslib.DNSRecord(q=dnslib.DNSQuestion(asked, query.qtype))
+        made.add_answer(dnslib.RR(asked, CNAME, ttl=ttl, rdata=dnslib.CNAME(target)))
+        for rr in found.rr:
+            rr.ttl = min(rr.ttl, max_ttl)
+            made.add_answer(rr)
+        message = bytes(made.pack())
+    except Exception as error:  # dnslib lets UnicodeError and others pass
+        raise WireError(f"the answer for a rewrite's target cannot be used: {error}") from error
+    again = read_response(message)
+    facts = again.facts._replace(is_filtered=answer.facts.is_filtered)  # what no record shows
+    return again._replace(rcode=answer.rcode, ad=False, cache_ttl=0, facts=facts)
+
+
+def _message(qname: str, query: Query, answer: UpstreamResponse) -> bytes:
+    """Return an answer as a whole message again, answer section only."""
+    question = to_wire(qname) + pack("!HH", query.qtype, query.qclass)
+    header = COUNTS_FORMAT.pack(QR, 1, answer.section_counts[0], 0, 0)
+    return b"\0\0" + header + question + answer.rrs
+
+
+def _labels(qname: str) -> list[bytes]:
+    wire, at, labels = to_wire(qname), 0, []
+    while size := wire[at]:
+        labels.append(wire[at + 1 : at + 1 + size])
+        at += size + 1
+    return labels
+
+
+def _reply(
+    message_id: bytes,
+    query: Query,
+    rcode: int,
+    counts: tuple[int, int, int],
+    body: bytes,
+    ede: Ede | None,
+    bits: int = 0,
+    additional_at: int | None = None,
+) -> bytes:
+    """Return a reply: header, the question as it came, records, and OPT for who sent one.
+
+    additional_at: where in the body the additional section begins; None: it has none.
+    """
+    flags = QR | RA | bits | query.flags & (RD | CD) | rcode & RCODE
+    answers, authorities, additionals = counts
+    opt = b""
+    if query.edns is not None:
+        if ede is not None and ede.code == FORGED and query.edns.wants_structured_errors:
+            ede = None
+        opt = _opt(query.edns.do, rcode, ede)
+        additionals += 1
+    header = COUNTS_FORMAT.pack(flags, 1, answers, authorities, additionals)
+    reply = message_id + header + query.question + body + opt
+    if len(reply) <= query.max_reply_size:
+        return reply
+    end = len(body) if additional_at is None else additional_at
+    return _fitted(reply, query, opt, HEADER_SIZE + len(query.question) + end)
+
+
+@lru_cache(maxsize=1024)
+def _opt(do: bool, rcode: int, ede: Ede | None) -> bytes:
+    data = b""
+    if ede is not None:
+        text = ede.text.encode()
+        data = pack("!HHH", OPTION_EDE, 2 + len(text), ede.code) + text
+    ttl = rcode >> 4 << 24 | (DO if do else 0)
+    return b"\0" + pack("!HHIH", OPT, UDP_SIZE, ttl, len(data)) + data
+
+
+def _record(owner: bytes, rtype: int, ttl: int, data: bytes) -> bytes:
+    return owner + pack("!HHIH", rtype, IN, ttl, len(data)) + data
+
+
+@lru_cache(maxsize=256)
+def _soa(owner: bytes, ttl: int) -> bytes:
+    """Return an SOA that says how long there is nothing: minimum = TTL (RFC 2308 section 3)."""
+    nobody = to_wire("nobody.invalid")
+    return _record(owner, SOA, ttl, nobody + nobody + pack("!IIIII", 1, 3600, 1200, 604800, ttl))
+
+
+def _data(record: LocalRecord) -> bytes:
+    if record.rtype in (A, AAAA):
+        return ip_address(record.data).packed
+    if record.rtype == TXT:
+        return _texts(record.data.encode())
+    return to_wire(record.data)
+
+
+def _texts(octets: bytes) -> bytes:
+    """Return a text as strings of at most 255 octets (RFC 1035 section 3.3.14)."""
+    parts = [octets[at : at + 255] for at in range(0, len(octets) or 1, 255)]
+    return b"".join(bytes([len(part)]) + part for part in parts)

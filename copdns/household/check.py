@@ -1,0 +1,307 @@
+"""What must hold in every household, and what it may refer to.
+
+`faults` needs the household alone: ids that differ, addresses that are one device's, people who
+exist.  `check` also compares it with the data that copdns has: categories, services, engines.
+Each fault says which part it is about, so that the file's reader can tell the line.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from unicodedata import bidirectional, category
+
+from copdns.household.presets import Preset
+from copdns.household.time_check import time_faults
+from copdns.model.addresses import address, device_address, mac_address, slug, upstream_address
+from copdns.model.household import LANGUAGES, Band, Device, Household, PrivacyMode, Profile, Rule
+from copdns.model.names import suffixes
+from copdns.model.sentences import Sentence, sentence
+from copdns.model.times import Subject, Topic, TopicKind, is_timezone
+from copdns.model.violations import Violation as Violation
+from copdns.model.violations import no_such as no_such
+from copdns.model.violations import parse_problem
+
+_COUNTRY = re.compile("[A-Z]{2}")  # ISO 3166
+_HAVE_IDS = frozenset({"profiles", "devices", "rules", "services", "schedules", "budgets"})
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIds:
+    """What a household may refer to.
+
+    engines: a safe-search engine's id, and its modes.
+    lists: gives the slugs of all lists that are here or could be fetched; asked only when a
+        household names one.
+    protected: tells whether a name is one that nothing may block.
+    presets: where `preset: 7-9` in a household file is looked up.
+    """
+
+    categories: frozenset[str] = frozenset()
+    services: frozenset[str] = frozenset()
+    engines: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    canaries: frozenset[str] = frozenset()
+    lists: Callable[[], frozenset[str]] = frozenset
+    protected: Callable[[str], bool] = lambda _name: False
+    presets: Mapping[Band, Preset] = field(default_factory=dict)
+
+
+def check(household: Household, known: KnownIds) -> list[str]:
+    """Return everything that is wrong with a household, each with where; [] when it is sound."""
+    return [str(fault) for fault in (*violations(household), *unknown_references(household, known))]
+
+
+def unknown_references(household: Household, known: KnownIds) -> Iterator[Violation]:
+    """Yield references to categories, services, lists, engines and signals that are not there.
+
+    Permissions are left out: they end by themselves, and were looked at when they were given.
+    """
+    services = known.services | {each.slug for each in household.services}
+    for profile in household.profiles:
+        references = (
+            ("categories", "category", profile.categories, known.categories),
+            ("services", "service", profile.services, services),
+            ("canaries", "signal", profile.canaries, known.canaries),
+            ("safe_search", "search engine", dict(profile.safe_search), known.engines.keys()),
+        )
+        for where, noun, wanted, there in references:
+            for missing in sorted(set(wanted) - set(there)):
+                yield Violation("profiles", profile.id, where, no_such(noun, missing, there))
+        yield from _unknown_modes(profile, known)
+    yield from _unknown_subjects(household, known)
+
+
+def _unknown_subjects(household: Household, known: KnownIds) -> Iterator[Violation]:
+    places: list[tuple[str, str, str, tuple[Subject, ...]]] = [
+        *(("schedules", each.id, "about", each.about) for each in household.schedules),
+        *(("budgets", each.id, "about", each.about) for each in household.budgets),
+    ]
+    for profile in household.profiles:
+        places.append(("profiles", profile.id, "always", profile.always))
+        places.append(("profiles", profile.id, "homework", profile.homework))
+    for part, key, name, about in places:
+        for what in unknown_topics(about, household, known):
+            yield Violation(part, key, name, what)
+
+
+def unknown_topics(
+    about: Iterable[Subject], household: Household, known: KnownIds
+) -> Iterator[Sentence]:
+    """Yield what is wrong with subjects that name a category, a service or a list."""
+    for each in about:
+        if isinstance(each, Topic) and each.slug not in (
+            there := _there(each.kind, household, known)
+        ):
+            yield no_such(str(each.kind), each.slug, there)
+
+
+def _there(kind: TopicKind, household: Household, known: KnownIds) -> frozenset[str]:
+    match kind:
+        case TopicKind.CATEGORY:
+            return known.categories
+        case TopicKind.SERVICE:
+            return known.services | {each.slug for each in household.services}
+        case TopicKind.LIST:
+            return known.lists()
+
+
+def _unknown_modes(profile: Profile, known: KnownIds) -> Iterator[Violation]:
+    for engine, mode in profile.safe_search:
+        modes = known.engines.get(engine, {mode})
+        if mode not in modes:
+            what = sentence(
+                "%(engine)s: %(what)s", engine=engine, what=no_such("mode", mode, modes)
+            )
+            yield Violation("profiles", profile.id, "safe_search", what)
+
+
+def violations(household: Household) -> Iterator[Violation]:
+    """Yield what is wrong with a household whatever data copdns has."""
+    yield from _household_faults(household)
+    for profile in household.profiles:
+        yield from _profile_faults(profile)
+    yield from _device_faults(household)
+    yield from _rule_faults(household)
+    yield from _own_faults(household)
+    yield from _text_faults(household)
+    yield from time_faults(household)
+
+
+def _household_faults(household: Household) -> Iterator[Violation]:
+    if problem := parse_problem(slug, household.id):
+        yield Violation("id", "", "", problem)
+    if not is_timezone(household.timezone):
+        what = sentence(
+            "'%(zone)s' is no time zone; write one such as Europe/Paris", zone=household.timezone
+        )
+        yield Violation("timezone", "", "", what)
+    for name in household.protected:
+        if "." not in name:
+            what = sentence(
+                "'%(written)s' is a whole top-level domain; name a site, such as "
+                "school.%(written)s",
+                written=name,
+            )
+            yield Violation("protected", name, "", what)
+    if household.language and household.language not in LANGUAGES:
+        yield Violation("language", "", "", no_such("language", household.language, LANGUAGES))
+    if household.country and not _COUNTRY.fullmatch(household.country):
+        what = sentence(
+            "'%(country)s' is no country; write its two letters, such as FR",
+            country=household.country,
+        )
+        yield Violation("country", "", "", what)
+    for each in household.helplines:
+        if problem := parse_problem(slug, each):
+            yield Violation("helplines", each, "", problem)
+    people = [each.id for each in household.profiles]
+    if household.guest and household.guest not in people:
+        yield Violation("guest", "", "", no_such("profile", household.guest, people))
+    parts: dict[str, Iterable[str]] = {
+        "profiles": people,
+        "devices": [each.id for each in household.devices],
+        "rules": [each.id for each in household.rules],
+        "services": [each.slug for each in household.services],
+        "schedules": [each.id for each in household.schedules],
+        "budgets": [each.id for each in household.budgets],
+        "pauses": [each.profile for each in household.pauses],
+        "grants": [each.id for each in household.grants],
+        "bonuses": [each.id for each in household.bonuses],
+        "tickets": [each.id for each in household.tickets],
+        "local_names": [each.name for each in household.local_names],
+        "rewrites": [str(each.matcher) for each in household.rewrites],
+        "split_upstreams": [each.name for each in household.split_upstreams],
+    }
+    for part, ids in parts.items():
+        for key, times in Counter(ids).items():
+            if times > 1:
+                yield Violation(part, key, "", sentence("stands twice; rename or remove one"))
+            if part in _HAVE_IDS and (problem := parse_problem(slug, key)):
+                yield Violation(part, key, "", problem)
+
+
+# What is no letter, and what turns a line around (Unicode UAX 9): a text must look like what it
+# says, wherever it is shown.  Notes may have lines.
+_NO_LETTERS = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+_LINES = "\t\n"
+
+
+def _text_faults(household: Household) -> Iterator[Violation]:
+    names = [
+        ("name", "", "", household.name),
+        *(("profiles", each.id, "name", each.name) for each in household.profiles),
+        *(("devices", each.id, "name", each.name) for each in household.devices),
+        *(("services", each.slug, "title", each.title) for each in household.services),
+        *(("tickets", each.id, "label", each.label) for each in household.tickets),
+    ]
+    notes = [
+        *(("rules", each.id, "note", each.note) for each in household.rules),
+        *(("schedules", each.id, "note", each.note) for each in household.schedules),
+        *(("budgets", each.id, "note", each.note) for each in household.budgets),
+        *(("grants", each.id, "note", each.note) for each in household.grants),
+    ]
+    for texts, besides in ((names, ""), (notes, _LINES)):
+        for part, key, where, text in texts:
+            if wrong_letter := next((e for e in text if e not in besides and _hides(e)), ""):
+                what = sentence(
+                    "a character in it cannot be shown: U+%(code)s; write it without",
+                    code=f"{ord(wrong_letter):04X}",
+                )
+                yield Violation(part, key, where, what)
+
+
+def printable(text: str) -> str:
+    """Return a name that nobody here wrote, such as a device's own, as one that may be kept."""
+    return "".join(each for each in text if not _hides(each))
+
+
+def _hides(letter: str) -> bool:
+    if letter.isprintable():
+        return False
+    return category(letter) in _NO_LETTERS or bidirectional(letter) in _TURNS
+
+
+def _profile_faults(profile: Profile) -> Iterator[Violation]:
+    if profile.privacy is PrivacyMode.FULL:
+        what = sentence("full is no lasting mode; a full log is asked for and ends by itself")
+        yield Violation("profiles", profile.id, "privacy", what)
+    full = profile.full_log
+    if full is not None and full.end <= full.start:
+        yield Violation("profiles", profile.id, "full_log", sentence("ends before it starts"))
+    for tag in sorted(profile.tags):
+        if problem := parse_problem(slug, tag):
+            yield Violation("profiles", profile.id, "tags", problem)
+
+
+def _device_faults(household: Household) -> Iterator[Violation]:
+    people = [each.id for each in household.profiles]
+    owner: dict[str, Device] = {}
+    for device in household.devices:
+        if device.profile not in people:
+            what = no_such("profile", device.profile, people)
+            yield Violation("devices", device.id, "profile", what)
+        for field_name, parse, texts in (
+            ("addresses", device_address, device.addresses),
+            ("macs", mac_address, device.macs),
+        ):
+            for text in texts:
+                if problem := parse_problem(parse, text):
+                    yield Violation("devices", device.id, field_name, problem)
+                elif (other := owner.setdefault(text, device)) is not device:
+                    what = sentence(
+                        "%(address)s is the address of %(other)s already; a device has its own",
+                        address=text,
+                        other=other.id,
+                    )
+                    yield Violation("devices", device.id, field_name, what)
+
+
+def _rule_faults(household: Household) -> Iterator[Violation]:
+    people = [each.id for each in household.profiles]
+    first: dict[tuple[str, str], Rule] = {}
+    for rule in household.rules:
+        if rule.scope and not rule.scope.startswith("#") and rule.scope not in people:
+            yield Violation("rules", rule.id, "scope", no_such("profile", rule.scope, people))
+        other = first.setdefault((str(rule.target), rule.scope), rule)
+        if other is not rule:
+            what = sentence(
+                "rule %(other)s is about %(target)s too (%(action)s); keep one",
+                other=other.id,
+                target=str(rule.target),
+                action=other.action,
+            )
+            yield Violation("rules", rule.id, "target", what)
+
+
+def _own_faults(household: Household) -> Iterator[Violation]:
+    for service in household.services:
+        if not service.names:
+            yield Violation(
+                "services", service.slug, "names", sentence("is empty; name at least one")
+            )
+    for local in household.local_names:
+        for text in local.addresses:
+            if problem := parse_problem(address, text):
+                yield Violation("local_names", local.name, "addresses", problem)
+    for rewrite in household.rewrites:
+        if rewrite.matcher.covers(rewrite.target):
+            what = sentence(
+                "leads to itself: %(target)s; name another target", target=rewrite.target
+            )
+            yield Violation("rewrites", str(rewrite.matcher), "target", what)
+    for split in household.split_upstreams:
+        if not split.upstreams:
+            yield Violation(
+                "split_upstreams", split.name, "", sentence("is empty; name an upstream")
+            )
+        for text in split.upstreams:
+            if problem := parse_problem(upstream_address, text):
+                yield Violation("split_upstreams", split.name, "upstreams", problem)
+
+
+def is_protected(household: Household, known: KnownIds, name: str) -> bool:
+    """Tell whether nothing here may block a name: by copdns's data or the household's own."""
+    return known.protected(name) or any(each in household.protected for each in suffixes(name))

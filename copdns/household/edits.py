@@ -1,0 +1,422 @@
+"""Changes to a household: each takes one, gives the changed one, or says why it cannot be.
+
+For the command line and the desk alike.  Pure: `created` is given, `store/` keeps the result,
+and the privacy rules about full logs and lower bands are asked there (`privacy.adopt`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import fields, replace
+from typing import Any
+
+from copdns.household.check import KnownIds, is_protected
+from copdns.household.edit_checks import (
+    check_fields,
+    free_id,
+    parse_field,
+    remove_one,
+    require_profile,
+    validate,
+    validate_references,
+    without_orphans,
+)
+from copdns.household.presets import Preset, apply
+from copdns.model.addresses import address, device_address, domain, mac_address, upstream_address
+from copdns.model.errors import HouseholdError
+from copdns.model.household import (
+    Contact,
+    Device,
+    Household,
+    LocalName,
+    NameRewrite,
+    OwnService,
+    Profile,
+    Rule,
+    RuleAction,
+    SplitUpstream,
+)
+from copdns.model.matchers import Matcher, parse_matcher, parse_target
+from copdns.model.names import normalize
+from copdns.model.times import Subject, Topic, TopicKind
+from copdns.model.violations import no_such
+
+_SETTABLE = {
+    *("name", "timezone", "guest", "protected", "language", "country", "helplines"),
+    *("calendar", "day_starts", "failures"),
+}
+
+
+def set_household(household: Household, **values: Any) -> Household:
+    """Set name, timezone, guest, protected (names in any spelling), language, country, helplines,
+    calendar, day_starts or failures."""
+    if "protected" in values:
+        values["protected"] = [parse_field(domain, each) for each in values["protected"]]
+    for key in ("protected", "helplines"):
+        if key in values:
+            values[key] = tuple(dict.fromkeys(values[key]))
+    check_fields(values, _SETTABLE, "household")
+    return validate(replace(household, **values))
+
+
+def replaced(before: Household, found: Household) -> Household:
+    """Return what a household from a file becomes in place of the stored one.
+
+    Pauses, permissions, bonuses and tickets, which no file holds, stay for people who stay.
+    """
+    if before.id != found.id:
+        raise HouseholdError(
+            "the file is the household '%(found)s', but '%(before)s' is stored here; "
+            "write `id: %(before)s` into it if that is what you mean",
+            found=found.id,
+            before=before.id,
+        )
+    kept = replace(
+        found,
+        pauses=before.pauses,
+        grants=before.grants,
+        bonuses=before.bonuses,
+        tickets=before.tickets,
+    )
+    return without_orphans(kept)
+
+
+def add_profile(
+    household: Household,
+    profile: Profile,
+    known: KnownIds,
+    preset: Preset | None = None,
+    *,
+    times: bool = False,
+) -> Household:
+    """Add a person or group; a preset sets its values and adds its allowed names as rules.
+
+    times: the preset's schedules and budgets are taken over too, which nobody gets unasked.
+    """
+    if household.profile(profile.id):
+        raise HouseholdError(
+            "there is a profile '%(profile)s' already; choose another id", profile=profile.id
+        )
+    if preset is not None:
+        profile = apply(preset, profile)
+    added = replace(household, profiles=(*household.profiles, profile))
+    return _with_preset(added, profile.id, known, preset, times)
+
+
+def set_profile(
+    household: Household,
+    profile_id: str,
+    known: KnownIds,
+    preset: Preset | None = None,
+    *,
+    times: bool = False,
+    **values: Any,
+) -> Household:
+    """Set fields of a profile, after a preset when one is given; its id stays.
+
+    times: the preset's schedules and budgets take the place of those that came from a preset.
+    """
+    old = require_profile(household, profile_id)
+    check_fields(values, {each.name for each in fields(Profile)} - {"id"}, "profile")
+    new = replace(apply(preset, old) if preset else old, **values)
+    profiles = tuple(new if each is old else each for each in household.profiles)
+    changed = replace(household, profiles=profiles)
+    return _with_preset(changed, profile_id, known, preset, times)
+
+
+def suggest_times(
+    household: Household, profile_id: str, known: KnownIds, preset: Preset
+) -> Household:
+    """Take over the schedules and budgets of a preset, and nothing else of it.
+
+    They take the place of those that came from a preset; what else the profile has stays.
+    """
+    require_profile(household, profile_id)
+    return validate_references(
+        _with_preset_times(household, profile_id, known, preset), "profiles", profile_id, known
+    )
+
+
+def remove_profile(household: Household, profile_id: str) -> Household:
+    """Remove a profile and all that is its own; devices and guests must have gone before."""
+    gone = require_profile(household, profile_id)
+    devices = [each.id for each in household.devices if each.profile == profile_id]
+    if devices:
+        raise HouseholdError(
+            "%(devices)s would belong to nobody; give each another profile, or "
+            "remove it, before %(profile_id)s goes",
+            devices=", ".join(devices),
+            profile_id=profile_id,
+        )
+    if household.guest == profile_id:
+        raise HouseholdError(
+            "unknown devices count as %(profile_id)s; choose another guest first",
+            profile_id=profile_id,
+        )
+    rest = replace(
+        household,
+        profiles=tuple(each for each in household.profiles if each is not gone),
+        rules=tuple(each for each in household.rules if each.scope != profile_id),
+        schedules=tuple(each for each in household.schedules if each.scope != profile_id),
+        budgets=tuple(each for each in household.budgets if each.scope != profile_id),
+    )
+    return without_orphans(rest)
+
+
+def add_device(
+    household: Household,
+    device_id: str,
+    profile_id: str,
+    addresses: Iterable[str] = (),
+    name: str = "",
+    macs: Iterable[str] = (),
+) -> Household:
+    """Add a device, known by MAC addresses, addresses or prefixes, of which the longer decides."""
+    require_profile(household, profile_id)
+    if any(each.id == device_id for each in household.devices):
+        raise HouseholdError(
+            "there is a device '%(device_id)s' already; choose another id", device_id=device_id
+        )
+    device = Device(
+        device_id,
+        name or device_id,
+        profile_id,
+        _each(device_address, addresses),
+        _each(mac_address, macs),
+    )
+    return validate(replace(household, devices=(*household.devices, _reachable(device))))
+
+
+def set_device(household: Household, device_id: str, **values: Any) -> Household:
+    """Set name, profile, addresses or macs of a device: the new ones in place of the old."""
+    check_fields(values, {"name", "profile", "addresses", "macs"}, "device")
+    if "profile" in values:
+        require_profile(household, values["profile"])
+    for key, parse in (("addresses", device_address), ("macs", mac_address)):
+        if key in values:
+            values[key] = _each(parse, values[key])
+    old = next((each for each in household.devices if each.id == device_id), None)
+    if old is None:
+        there = [each.id for each in household.devices]
+        raise HouseholdError(no_such("device", device_id, there))
+    new = _reachable(replace(old, **values))
+    devices = tuple(new if each is old else each for each in household.devices)
+    return validate(replace(household, devices=devices))
+
+
+def _reachable(device: Device) -> Device:
+    if not device.addresses and not device.macs:
+        raise HouseholdError(
+            "%(device)s: a device is known by something; give a MAC address, such as "
+            "02:00:00:00:00:01, or an address, such as 192.168.1.20",
+            device=device.id,
+        )
+    return device
+
+
+def _each(parse: Callable[[str], str], texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the normal forms of what a person wrote, each once."""
+    return tuple(dict.fromkeys(parse_field(parse, text) for text in texts))
+
+
+def remove_device(household: Household, device_id: str) -> Household:
+    devices = remove_one(household.devices, "id", device_id, "device")
+    return replace(household, devices=devices)
+
+
+def add_rule(
+    household: Household,
+    action: RuleAction,
+    text: str,
+    known: KnownIds,
+    *,
+    scope: str = "",
+    over_security: bool = False,
+    unsafe_search: bool = False,
+    note: str = "",
+    created: int = 0,
+) -> Household:
+    """Add a rule for a name (`games.example`, `*.…`, `=…`) or a network; it is the last of rules.
+
+    text: what the person wrote.  scope: a profile's id, "#tag", or "" for everyone.
+    """
+    about = parse_target(text)
+    if action is RuleAction.BLOCK:
+        _refuse_protected(household, about, known)
+        if over_security or unsafe_search:
+            raise HouseholdError("only an allow rule can lift security lists or safe search")
+    rule = Rule(
+        free_id("r", household.rules),
+        action,
+        about,
+        scope,
+        over_security=over_security,
+        unsafe_search=unsafe_search,
+        note=note,
+        created=created,
+    )
+    return validate(replace(household, rules=(*household.rules, rule)))
+
+
+def remove_rule(household: Household, rule_id: str) -> Household:
+    return replace(household, rules=remove_one(household.rules, "id", rule_id, "rule"))
+
+
+def note_rule(household: Household, rule_id: str, note: str) -> Household:
+    """Give a rule another reason, which the child reads."""
+    if all(each.id != rule_id for each in household.rules):
+        raise HouseholdError(no_such("rule", rule_id, [each.id for each in household.rules]))
+    rules = (replace(each, note=note) if each.id == rule_id else each for each in household.rules)
+    return replace(household, rules=tuple(rules))
+
+
+def rules_about(household: Household, text: str) -> tuple[Rule, ...]:
+    """Return the rules whose target is what the person wrote, for every scope."""
+    about = parse_target(text)
+    return tuple(each for each in household.rules if each.target == about)
+
+
+def add_service(
+    household: Household,
+    slug: str,
+    title: str,
+    names: Iterable[str],
+    known: KnownIds,
+    contact: Contact = Contact.NONE,
+) -> Household:
+    """Add a service of the household's own, which profiles can block by its slug."""
+    if slug in known.services or any(each.slug == slug for each in household.services):
+        raise HouseholdError(
+            "there is a service '%(slug)s' already; choose another name", slug=slug
+        )
+    matchers = tuple(dict.fromkeys(map(parse_matcher, names)))
+    service = OwnService(slug, title or slug, matchers, contact)
+    return validate(replace(household, services=(*household.services, service)))
+
+
+def set_service(
+    household: Household, slug: str, title: str, names: Iterable[str], contact: Contact
+) -> Household:
+    """Give a service of the household's own another title, names and contact; its id stays, so
+    whoever blocks it goes on with what it is now."""
+    if all(each.slug != slug for each in household.services):
+        there = [each.slug for each in household.services]
+        raise HouseholdError(no_such("service of this household", slug, there))
+    new = OwnService(slug, title or slug, tuple(dict.fromkeys(map(parse_matcher, names))), contact)
+    services = tuple(new if each.slug == slug else each for each in household.services)
+    return validate(replace(household, services=services))
+
+
+def remove_service(household: Household, slug: str) -> Household:
+    """Remove an own service; profiles that block it must be changed before."""
+    services = remove_one(household.services, "slug", slug, "service of this household")
+    users = blocking(household, slug)
+    if users:
+        raise HouseholdError(
+            "%(users)s would still block %(slug)s; change that first",
+            users=", ".join(users),
+            slug=slug,
+        )
+    if speaking := speaking_of(household, Topic(TopicKind.SERVICE, slug)):
+        raise HouseholdError(
+            "%(speaking)s would still name %(slug)s; change that first",
+            speaking=", ".join(speaking),
+            slug=slug,
+        )
+    return replace(household, services=services)
+
+
+def blocking(household: Household, slug: str) -> list[str]:
+    """Return the ids of the profiles that block a service."""
+    return [each.id for each in household.profiles if slug in each.services]
+
+
+def speaking_of(household: Household, about: Subject) -> list[str]:
+    """Return the ids of the schedules, budgets and profiles that name a subject."""
+    found = [each.id for each in household.schedules if about in each.about]
+    found += [each.id for each in household.budgets if about in each.about]
+    both = ((each.id, (*each.always, *each.homework)) for each in household.profiles)
+    return [*found, *(profile_id for profile_id, open_names in both if about in open_names)]
+
+
+def set_local_name(household: Household, name: str, addresses: Iterable[str]) -> Household:
+    """Give a name of this house its addresses, in place of those it had."""
+    texts = tuple(dict.fromkeys(str(parse_field(address, text)) for text in addresses))
+    local = LocalName(parse_field(domain, name), texts)
+    others = tuple(each for each in household.local_names if each.name != local.name)
+    return validate(replace(household, local_names=(*others, local)))
+
+
+def remove_local_name(household: Household, name: str) -> Household:
+    names = remove_one(household.local_names, "name", normalize(name), "local name")
+    return replace(household, local_names=names)
+
+
+def set_rewrite(household: Household, text: str, target_name: str) -> Household:
+    """Answer a name (or `*.name`, `=name`) with another name's data."""
+    rewrite = NameRewrite(parse_matcher(text), parse_field(domain, target_name))
+    others = tuple(each for each in household.rewrites if each.matcher != rewrite.matcher)
+    return validate(replace(household, rewrites=(*others, rewrite)))
+
+
+def remove_rewrite(household: Household, text: str) -> Household:
+    rewrites = remove_one(household.rewrites, "matcher", parse_matcher(text), "rewrite of")
+    return replace(household, rewrites=rewrites)
+
+
+def set_split_upstream(household: Household, name: str, upstreams: Iterable[str]) -> Household:
+    """Ask other upstreams ("address[:port]") for a domain and all below it."""
+    texts = tuple(dict.fromkeys(str(parse_field(upstream_address, text)) for text in upstreams))
+    split = SplitUpstream(parse_field(domain, name), texts)
+    others = tuple(each for each in household.split_upstreams if each.name != split.name)
+    return validate(replace(household, split_upstreams=(*others, split)))
+
+
+def remove_split_upstream(household: Household, name: str) -> Household:
+    splits = remove_one(household.split_upstreams, "name", normalize(name), "split upstream for")
+    return replace(household, split_upstreams=splits)
+
+
+def _with_preset(
+    household: Household, profile_id: str, known: KnownIds, preset: Preset | None, times: bool
+) -> Household:
+    household = _with_preset_rules(household, profile_id, preset)
+    if preset is not None and times:
+        household = _with_preset_times(household, profile_id, known, preset)
+    return validate_references(household, "profiles", profile_id, known)
+
+
+def _with_preset_times(
+    household: Household, profile_id: str, known: KnownIds, preset: Preset
+) -> Household:
+    """Return the household with the preset's times in place of those of any preset."""
+    schedules, budgets = preset.times(profile_id)
+    of_presets = [each.times(profile_id) for each in (*known.presets.values(), preset)]
+    old = {each.id for times in of_presets for part in times for each in part}
+    rest = replace(
+        household,
+        schedules=(*(each for each in household.schedules if each.id not in old), *schedules),
+        budgets=(*(each for each in household.budgets if each.id not in old), *budgets),
+    )
+    return without_orphans(rest)
+
+
+def _with_preset_rules(household: Household, profile_id: str, preset: Preset | None) -> Household:
+    """Return the household with the preset's allowed names as rules, but for those it has."""
+    for name, why in preset.allowed if preset else ():
+        if not any(each.target == name and each.scope == profile_id for each in household.rules):
+            rule_id = free_id("r", household.rules)
+            rule = Rule(rule_id, RuleAction.ALLOW, name, profile_id, note=why)
+            household = replace(household, rules=(*household.rules, rule))
+    return household
+
+
+def _refuse_protected(household: Household, about: Matcher | str, known: KnownIds) -> None:
+    if isinstance(about, Matcher) and is_protected(household, known, about.name):
+        raise HouseholdError(
+            "%(about)s is protected and stays open: help, learning and the safety of "
+            "devices must work for everyone, so a rule against it would do nothing "
+            "(docs/household.md)",
+            name="target",
+            about=about.name,
+        )

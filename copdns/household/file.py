@@ -1,0 +1,311 @@
+"""The household as a YAML file that a parent can read and write: `parse`, and back with `dump`.
+
+What is dumped parses to the same household, field by field.  Left out are `revision`, since it
+counts the changes of one database, and what ends by itself: pauses, grants, bonuses and tickets
+(`household.replaced` keeps them).  docs/household.md shows every key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from copdns.household.check import KnownIds, unknown_references, violations
+from copdns.household.dump import dump as dump
+from copdns.household.presets import Preset, Times, apply
+from copdns.household.safeguards import default_mode
+from copdns.household.shape import (
+    DeviceShape,
+    HouseholdShape,
+    ProfileFields,
+    ProfileShape,
+    RuleShape,
+)
+from copdns.household.time_shape import budget, schedule
+from copdns.model import yaml_text
+from copdns.model.addresses import domain
+from copdns.model.errors import ConfigError, CopdnsError, HouseholdError
+from copdns.model.household import (
+    Band,
+    BandChange,
+    Device,
+    FullLog,
+    Household,
+    LocalName,
+    NameRewrite,
+    OwnService,
+    Profile,
+    Rule,
+    RuleAction,
+    SplitUpstream,
+)
+from copdns.model.matchers import Matcher, parse_matcher
+from copdns.model.sentences import Sentence
+from copdns.model.times import Budget, Schedule
+from copdns.model.validation_messages import Path, describe_errors
+from copdns.model.violations import Violation, no_such
+from copdns.model.yaml_text import Document, dotted
+
+Timed = TypeVar("Timed", Schedule, Budget)
+
+_LISTS = frozenset({"tags", "categories", "services", "contacts", "canaries", "always", "homework"})
+_MAPPINGS = frozenset({"safe_search"})
+
+
+def parse(text: str, file: str, known: KnownIds) -> Household:
+    """Return the household in a file; raise a ConfigError that lists every mistake."""
+    document = yaml_text.document(text, file)
+    if not document.value:
+        # It would take everything away, which nobody asks for with an empty file or pipe.
+        raise document.error([((), "no key stands here; write at least household: and its name")])
+    reading = _Reading(document, document.shaped(HouseholdShape), known)
+    household = reading.household()
+    problems = reading.problems or [
+        (reading.place(fault), str(fault.what))
+        for fault in (*violations(household), *unknown_references(household, known))
+    ]
+    if problems:
+        raise document.error(problems)
+    return household
+
+
+def profile_fields(written: Mapping[str, str]) -> dict[str, Any]:
+    """Return the fields of a Profile in `key=value` texts, for `household.set_profile`.
+
+    Values are as in a file; lists may leave out their brackets: `categories` "adult, games".
+    Raises HouseholdError that lists every mistake.
+    """
+    values = {key: _typed(key, text) for key, text in written.items()}
+    try:
+        return ProfileFields.model_validate_json(json.dumps(values), strict=True).for_profile()
+    except ValidationError as error:
+        mistakes = describe_errors(error.errors(include_url=False), ProfileFields, values)
+    raise HouseholdError(
+        *(Sentence("%(what)s", {"what": what}).at(dotted(path)) for path, what in mistakes)
+    )
+
+
+def _typed(key: str, text: str) -> object:
+    if key == "name":
+        return text
+    if key in _LISTS and not text.startswith("["):
+        text = f"[{text}]"
+    if key in _MAPPINGS and not text.startswith("{"):
+        text = f"{{{text}}}"
+    try:
+        return yaml_text.scalar(text, key)
+    except ConfigError:
+        return text  # told with the other mistakes, as text where something else belongs
+
+
+@dataclass
+class _Reading:
+    """One file on its way to a Household.
+
+    places: where each part stands in the file, by its kind and id as in `Fault`.
+    """
+
+    document: Document
+    shape: HouseholdShape
+    known: KnownIds
+    places: dict[tuple[str, str], Path] = field(default_factory=dict)
+    problems: list[tuple[Path, str]] = field(default_factory=list)
+
+    def household(self) -> Household:
+        """Return what the file says; what cannot be meant goes to `problems`."""
+        shape = self.shape
+        return Household(
+            id=shape.id,
+            name=shape.household,
+            timezone=shape.timezone,
+            guest=shape.guest,
+            protected=shape.protected,
+            language=shape.language,
+            country=shape.country,
+            helplines=shape.helplines,
+            profiles=tuple(self._profile(*each) for each in shape.profiles.items()),
+            devices=tuple(self._devices()),
+            rules=tuple(self._rules()),
+            services=tuple(self._services()),
+            local_names=tuple(
+                LocalName(self._domain("local_names", key), addresses)
+                for key, addresses in shape.local_names.items()
+            ),
+            rewrites=tuple(
+                NameRewrite(self._matcher("rewrites", key), target)
+                for key, target in shape.rewrites.items()
+            ),
+            split_upstreams=tuple(
+                SplitUpstream(self._domain("split_upstreams", key), upstreams)
+                for key, upstreams in shape.split_upstreams.items()
+            ),
+            calendar=shape.calendar.calendar(),
+            day_starts=shape.day_starts,
+            schedules=tuple(self._schedules()),
+            budgets=tuple(self._budgets()),
+            failures=shape.failures.failures(),
+        )
+
+    def _profile(self, profile_id: str, shape: ProfileShape) -> Profile:
+        self.places["profiles", profile_id] = ("profiles", profile_id)
+        band = shape.band or shape.preset
+        assert band is not None  # the shape has seen to that
+        profile = Profile(profile_id, _or(shape.name, profile_id), band, privacy=default_mode(band))
+        if shape.preset is not None and (preset := self._preset(profile_id, shape.preset)):
+            profile = apply(preset, profile)
+        full, change = shape.full_log, shape.band_change
+        return replace(
+            profile,
+            full_log=FullLog(full.start, full.end) if full else None,
+            band_change=BandChange(change.band, change.at) if change else None,
+            **{"band": band} | shape.for_profile(),
+        )
+
+    def _preset(self, profile_id: str, band: Band) -> Preset | None:
+        preset = self.known.presets.get(band)
+        if preset is None:
+            path = ("profiles", profile_id, "preset")
+            self.problems.append((path, str(no_such("preset", band, self.known.presets))))
+        return preset
+
+    def _devices(self) -> Iterator[Device]:
+        for profile_id, profile in self.shape.profiles.items():
+            for key, device in profile.devices.items():
+                self.places["devices", key] = ("profiles", profile_id, "devices", key)
+                if isinstance(device, DeviceShape):
+                    yield _device(key, profile_id, device)
+                else:
+                    yield Device(key, key, profile_id, device)
+        for key, listed in self.shape.devices.items():
+            self.places["devices", key] = ("devices", key)
+            yield _device(key, listed.profile, listed)
+
+    def _rules(self) -> Iterator[Rule]:
+        """Yield all rules; those without an id take r1, r2 ... in the order of the file."""
+        taken = {rule.id for rule in self.shape.rules}
+        number = 0
+        for rule, path in (*self._short_rules(), *self._long_rules()):
+            rule_id = rule.id
+            while not rule_id:
+                number += 1
+                rule_id = "" if f"r{number}" in taken else f"r{number}"
+            self.places["rules", rule_id] = path
+            yield replace(rule, id=rule_id)
+
+    def _short_rules(self) -> Iterator[tuple[Rule, Path]]:
+        written: set[tuple[object, str]] = {
+            (_target(each), each.scope) for each in self.shape.rules
+        }
+        for scope, path, shape in self._scopes():
+            for action in RuleAction:
+                for number, target in enumerate(getattr(shape, action)):
+                    written.add((target, scope))
+                    yield Rule("", action, target, scope), (*path, str(action), number)
+        for profile_id, profile in self.shape.profiles.items():
+            preset = self.known.presets.get(profile.preset) if profile.preset else None
+            for name, why in preset.allowed if preset else ():
+                if (name, profile_id) not in written:  # what the file says itself goes first
+                    rule = Rule("", RuleAction.ALLOW, name, profile_id, note=why)
+                    yield rule, ("profiles", profile_id, "preset")
+
+    def _scopes(self) -> Iterator[tuple[str, Path, HouseholdShape | ProfileShape]]:
+        yield "", (), self.shape
+        for profile_id, profile in self.shape.profiles.items():
+            yield profile_id, ("profiles", profile_id), profile
+
+    def _long_rules(self) -> Iterator[tuple[Rule, Path]]:
+        for number, shape in enumerate(self.shape.rules):
+            rule = Rule(
+                shape.id or "",
+                RuleAction.BLOCK if shape.allow is None else RuleAction.ALLOW,
+                _target(shape),
+                shape.scope,
+                over_security=shape.over_security,
+                unsafe_search=shape.unsafe_search,
+                note=shape.note,
+                created=shape.created,
+            )
+            yield rule, ("rules", number)
+
+    def _schedules(self) -> Iterator[Schedule]:
+        """Yield those below the profiles, then those by themselves, then those of presets."""
+        for key, scope, written in self._timed("schedules"):
+            yield schedule(key, scope, written)
+        for profile_id, times in self._preset_times():
+            yield from self._not_written("schedules", profile_id, times.schedules)
+
+    def _budgets(self) -> Iterator[Budget]:
+        for key, scope, written in self._timed("budgets"):
+            yield budget(key, scope, written)
+        for profile_id, times in self._preset_times():
+            yield from self._not_written("budgets", profile_id, times.budgets)
+
+    def _timed(self, part: str) -> Iterator[tuple[str, str, Any]]:
+        """Yield (id, scope, what is written): profile by profile, then what stands by itself."""
+        everyone, *profiles = self._scopes()
+        for scope, path, shape in (*profiles, everyone):
+            for key, written in getattr(shape, part).items():
+                self.places[part, key] = (*path, part, key)
+                yield key, scope, written
+
+    def _preset_times(self) -> Iterator[tuple[str, Times]]:
+        for profile_id, profile in self.shape.profiles.items():
+            preset = self.known.presets.get(profile.preset) if profile.preset else None
+            if preset is not None and profile.preset_times:
+                yield profile_id, preset.times(profile_id)
+
+    def _not_written(
+        self, part: str, profile_id: str, suggested: Iterable[Timed]
+    ) -> Iterator[Timed]:
+        """Yield what the file does not say itself, under the same name."""
+        below: Iterable[str] = getattr(self.shape.profiles[profile_id], part)
+        written = {*getattr(self.shape, part), *below, *(f"{profile_id}-{key}" for key in below)}
+        for each in suggested:
+            if each.id not in written:
+                self.places[part, each.id] = ("profiles", profile_id, "preset_times")
+                yield each
+
+    def _services(self) -> Iterator[OwnService]:
+        for key, shape in self.shape.own_services.items():
+            self.places["services", key] = ("own_services", key)
+            yield OwnService(key, _or(shape.title, key), shape.names, shape.contact)
+
+    def _domain(self, part: str, key: str) -> str:
+        return str(self._key(part, key, domain))
+
+    def _matcher(self, part: str, key: str) -> Matcher:
+        found = self._key(part, key, parse_matcher)
+        return found if isinstance(found, Matcher) else Matcher(key)
+
+    def _key(self, part: str, key: str, parse: Any) -> object:
+        try:
+            found = parse(key)
+        except (CopdnsError, ValueError) as error:
+            self.problems.append(((part, key), str(error)))
+            return key
+        self.places[part, str(found)] = (part, key)
+        return found
+
+    def place(self, fault: Violation) -> Path:
+        """Return the path of what a fault is about, as far as the file has it."""
+        path = self.places.get((fault.part, fault.key), (fault.part,))
+        longer = (*path, "for" if fault.field == "scope" else fault.field)
+        return longer if longer in self.document.places else path
+
+
+def _or(name: str | None, key: str) -> str:
+    return key if name is None else name
+
+
+def _device(key: str, profile_id: str, shape: DeviceShape) -> Device:
+    return Device(key, _or(shape.name, key), profile_id, shape.addresses, shape.macs)
+
+
+def _target(shape: RuleShape) -> Matcher | str:
+    target = shape.block if shape.allow is None else shape.allow
+    assert target is not None  # the shape has seen to that
+    return target

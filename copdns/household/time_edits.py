@@ -1,0 +1,291 @@
+"""Changes to what a household says about time, in the manner of `household/edits.py`.
+
+Schedules, budgets and the calendar stay until somebody changes them; pauses, grants, bonuses and
+tickets end by themselves, and are left in place then until the store tidies up.  Pure: moments
+are given, in seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from datetime import date
+from typing import Any, TypeVar
+
+from copdns.household.check import KnownIds, unknown_topics
+from copdns.household.edit_checks import (
+    check_fields,
+    free_id,
+    remove_one,
+    require_profile,
+    validate,
+    validate_references,
+    without_orphans,
+)
+from copdns.model.errors import HouseholdError, UnknownCodeError
+from copdns.model.household import Household
+from copdns.model.sentences import Sentence, sentence
+from copdns.model.times import (
+    Bonus,
+    Budget,
+    Calendar,
+    DayType,
+    Extra,
+    Grant,
+    Origin,
+    Pause,
+    Schedule,
+    Subject,
+    Ticket,
+)
+from copdns.model.violations import no_such
+
+# A period closes something for somebody: a schedule or a budget, by its kind.
+Period = TypeVar("Period", bound=Schedule | Budget)
+
+
+def add_period(household: Household, made: Period, known: KnownIds) -> Household:
+    """Add a schedule or a budget; its id must be free among those."""
+    kind = type(made)
+    noun = _NOUNS[kind]
+    there = periods(household, kind)
+    if any(each.id == made.id for each in there):
+        raise HouseholdError(_id_taken(kind, made.id))
+    after = (*there, made)
+    return validate_references(_with_periods(household, kind, after), f"{noun}s", made.id, known)
+
+
+def set_period(
+    household: Household, kind: type[Period], key: str, known: KnownIds, **values: Any
+) -> Household:
+    """Set fields of a schedule or budget; its id stays, and so do minutes that were used or
+    given."""
+    noun = _NOUNS[kind]
+    check_fields(values, {each.name for each in fields(kind)} - {"id"}, noun)
+    there = {each.id: each for each in periods(household, kind)}
+    if key not in there:
+        raise HouseholdError(no_such(noun, key, there))
+    there[key] = replace(there[key], **values)
+    changed = _with_periods(household, kind, tuple(there.values()))
+    return validate_references(changed, f"{noun}s", key, known)
+
+
+def remove_period(household: Household, kind: type[Period], key: str) -> Household:
+    """Remove a schedule, or a budget with the minutes that were added to it."""
+    rest = remove_one(periods(household, kind), "id", key, _NOUNS[kind])
+    return without_orphans(_with_periods(household, kind, rest))
+
+
+def periods(household: Household, kind: type[Period]) -> tuple[Period, ...]:
+    """Return the schedules or the budgets."""
+    found: tuple[Period, ...] = getattr(household, f"{_NOUNS[kind]}s")
+    return found
+
+
+def _with_periods(household: Household, kind: type[Period], there: tuple[Period, ...]) -> Household:
+    values: dict[str, Any] = {f"{_NOUNS[kind]}s": there}
+    return replace(household, **values)
+
+
+_NOUNS: Mapping[type, str] = {Schedule: "schedule", Budget: "budget"}
+
+
+def _id_taken(kind: type[Period], taken: str) -> Sentence:
+    if kind is Schedule:
+        return sentence("there is a schedule '%(id)s' already; choose another id", id=taken)
+    return sentence("there is a budget '%(id)s' already; choose another id", id=taken)
+
+
+def set_days(household: Household, days: Mapping[date, DayType | None]) -> Household:
+    """Say of dates what they are; None is what the day of the week says."""
+    there = {**dict(household.calendar.days), **days}
+    kept = sorted((day, kind) for day, kind in there.items() if kind is not None)
+    calendar = Calendar(household.calendar.weekend, tuple(kept))
+    return validate(replace(household, calendar=calendar))
+
+
+def pause(
+    household: Household,
+    profile_id: str,
+    start: int,
+    end: int | None = None,
+    *,
+    homework: bool = False,
+    author: str = "",
+) -> Household:
+    """Pause a profile until a moment, or until `unpause`; an earlier pause gives way."""
+    require_profile(household, profile_id)
+    made = Pause(profile_id, start, end, homework, author)
+    others = (each for each in household.pauses if each.profile != profile_id)
+    return validate(replace(household, pauses=(*others, made)))
+
+
+def unpause(household: Household, profile_id: str, now: float) -> Household:
+    """End the pause of a profile; raise HouseholdError when none is running or to come."""
+    require_profile(household, profile_id)
+    paused = [each for each in household.pauses if each.profile == profile_id]
+    if not paused or (paused[0].end is not None and paused[0].end <= now):
+        raise HouseholdError("%(profile_id)s is not paused", profile_id=profile_id)
+    return replace(
+        household, pauses=tuple(each for each in household.pauses if each.profile != profile_id)
+    )
+
+
+def add_bonus(
+    household: Household,
+    profile_id: str,
+    budget_id: str,
+    day: date,
+    minutes: int,
+    *,
+    kind: Extra = Extra.BONUS,
+    author: str = "",
+    at: int = 0,
+) -> Household:
+    """Give a profile more minutes of a budget that holds for it, on one day.
+
+    day: as budgets count, so before `day_starts` it is the day before.
+    """
+    profile = require_profile(household, profile_id)
+    scopes = {"", profile_id, *(f"#{tag}" for tag in profile.tags)}
+    theirs = [each.id for each in household.budgets if each.scope in scopes]
+    if budget_id not in theirs:
+        raise HouseholdError(
+            no_such(sentence("budget of %(person)s", person=profile_id), budget_id, theirs)
+        )
+    bonus_id = free_id("b", household.bonuses)
+    made = Bonus(bonus_id, profile_id, budget_id, day, minutes, kind, author, at)
+    return validate(replace(household, bonuses=(*household.bonuses, made)))
+
+
+def give_grant(
+    household: Household,
+    profile_id: str,
+    about: Subject | None,
+    known: KnownIds,
+    *,
+    start: float,
+    end: float,
+    given: float,
+    content: bool = True,
+    time: bool = False,
+    origin: Origin = Origin.GUARDIAN,
+    author: str = "",
+    note: str = "",
+) -> Household:
+    """Give a permission, the last of grants, with a fresh id.
+
+    about: None for every name.  Other values: as of a Grant.
+    """
+    require_profile(household, profile_id)
+    _refuse_unknown(household, about, known)
+    made = Grant(
+        about,
+        start,
+        end,
+        given,
+        content=content,
+        time=time,
+        id=free_id("g", household.grants),
+        profile=profile_id,
+        origin=origin,
+        author=author,
+        note=note,
+    )
+    return validate(replace(household, grants=(*household.grants, made)))
+
+
+def end_grant(household: Household, grant_id: str, now: float) -> Household:
+    """End a permission now; one that has not begun is taken back."""
+    found = next((each for each in household.grants if each.id == grant_id), None)
+    if found is None:
+        raise HouseholdError(no_such("grant", grant_id, (each.id for each in household.grants)))
+    if found.end <= now:
+        raise HouseholdError("grant %(grant_id)s is over already", grant_id=grant_id)
+    ended = (replace(found, end=now),) if found.start < now else ()
+    at = household.grants.index(found)
+    grants = (*household.grants[:at], *ended, *household.grants[at + 1 :])
+    return replace(household, grants=grants)
+
+
+def add_ticket(
+    household: Household,
+    digest: str,
+    known: KnownIds,
+    *,
+    minutes: int,
+    made: int,
+    expires: int,
+    profile_id: str = "",
+    about: Subject | None = None,
+    label: str = "",
+    author: str = "",
+) -> Household:
+    """Add a ticket, the last of tickets, with a fresh id.
+
+    digest: `tickets.ticket_digest` of its code.  Other values: as of a Ticket.
+    """
+    if profile_id:
+        require_profile(household, profile_id)
+    _refuse_unknown(household, about, known)
+    ticket = Ticket(
+        free_id("t", household.tickets),
+        digest,
+        minutes,
+        made,
+        expires,
+        profile_id,
+        about,
+        label,
+        author,
+    )
+    return validate(replace(household, tickets=(*household.tickets, ticket)))
+
+
+def remove_ticket(household: Household, ticket_id: str) -> Household:
+    """Take a ticket back.  What was redeemed before is a grant, and stays."""
+    return replace(household, tickets=remove_one(household.tickets, "id", ticket_id, "ticket"))
+
+
+def redeem(household: Household, digest: str, profile_id: str, now: int) -> Household:
+    """Turn a ticket into a grant of time that starts now; raise HouseholdError, in kind words, and
+    UnknownCodeError where there is none (`HouseholdStore.redeem` counts these).
+
+    It was given when the ticket was made: a pause that began since then holds.
+    """
+    require_profile(household, profile_id)
+    ticket = _redeemable(household, digest, profile_id, now)
+    used = replace(ticket, redeemed=now, redeemed_by=profile_id)
+    grant = Grant(
+        ticket.about,
+        start=now,
+        end=now + ticket.minutes * 60,
+        given=ticket.made,
+        content=False,
+        time=True,
+        id=free_id("g", household.grants),
+        profile=profile_id,
+        origin=Origin.TICKET,
+        author=ticket.author,
+        note=ticket.label,
+    )
+    tickets = tuple(used if each is ticket else each for each in household.tickets)
+    return validate(replace(household, tickets=tickets, grants=(*household.grants, grant)))
+
+
+def _redeemable(household: Household, digest: str, profile_id: str, now: int) -> Ticket:
+    ticket = next((each for each in household.tickets if each.digest == digest), None)
+    if ticket is None:
+        raise UnknownCodeError("this code is not known here; please look at it again")
+    if ticket.profile not in ("", profile_id):
+        raise HouseholdError("this code is for somebody else; ask who gave it to you")
+    if ticket.redeemed is not None:
+        raise HouseholdError("this code was used before, and each works once; ask for a new one")
+    if ticket.expires <= now:
+        raise HouseholdError("this code was good until a while ago; ask for a new one")
+    return ticket
+
+
+def _refuse_unknown(household: Household, about: Subject | None, known: KnownIds) -> None:
+    if about is not None and (wrong := list(unknown_topics((about,), household, known))):
+        raise HouseholdError(*wrong)

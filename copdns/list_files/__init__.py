@@ -1,0 +1,1 @@
+"""Lists as files: chosen, fetched, compiled, and opened by the running program."""

@@ -1,0 +1,103 @@
+"""Read the bundled data and the user's own lists from disk, into one `Library`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+from stat import S_ISREG
+
+from copdns.config import ListFile
+from copdns.household.check import KnownIds
+from copdns.household.presets import Preset, preset
+from copdns.list_files.resources import folder
+from copdns.lists.catalogue import Catalogue, files
+from copdns.lists.drafts import library
+from copdns.lists.index import ListKind
+from copdns.lists.shapes import DiscreetShape
+from copdns.lists.source import ListSource
+from copdns.model import yaml_text
+from copdns.model.errors import ListError
+from copdns.model.household import Band
+
+# The kinds of lists that a schedule, a budget or a permission can be about.
+NAMED = frozenset({ListKind.CATEGORY, ListKind.SERVICE, ListKind.BYPASS})
+MAX_LIST = 256 << 20  # octets of a list file: more is a mistake, or an attack on memory
+
+
+def load_library(sources: Sequence[ListSource]) -> Catalogue:
+    """Return all that names are judged by, with its index in memory: for small lists.
+
+    A list that cannot be read says so in its status.
+    """
+    return library(bundled_text, sources, text_of)
+
+
+def bundled_text(file: str) -> str:
+    """Return a file below `blocklists/`; raise ListError."""
+    path = folder("blocklists") / file
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ListError(f"{path}: {error.strerror}; install copdns again") from error
+
+
+def own_files(lists: Iterable[ListFile]) -> tuple[ListSource, ...]:
+    """Return the user's own lists, unread."""
+    return tuple(
+        ListSource(each.slug, each.category, each.format, each.match, path=each.path)
+        for each in lists
+    )
+
+
+def text_of(source: ListSource) -> str:
+    """Return the text of a list on disk; raise ListError."""
+    path = Path(source.path)
+    try:
+        status = path.stat()
+        if not S_ISREG(status.st_mode):  # a pipe or a device might never end
+            raise ListError(f"{path}: a folder, pipe or device, where a file is needed")
+        if status.st_size > MAX_LIST:
+            raise ListError(f"{path}: larger than {MAX_LIST >> 20} MiB")
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError as failure:
+        raise ListError(f"{path}: {failure.strerror}") from failure
+
+
+@cache
+def bundled_presets() -> dict[Band, Preset]:
+    """Return what ships for each age; raise ConfigError for a mistake in one of the files."""
+    presets = {}
+    for path in sorted((folder("config") / "presets").glob("*.yaml")):
+        found = preset(path.read_text(encoding="utf-8"), str(path))
+        presets[found.band] = found
+    return presets
+
+
+@cache
+def _catalogued() -> frozenset[str]:
+    """Return the slugs of the lists that are here or could be fetched."""
+    return frozenset(each.slug for each in files(bundled_text).catalogue.sources)
+
+
+@cache
+def discreet_names() -> frozenset[str]:
+    """Return the names that guardians see as "other" (`privacy/masked_names.py`)."""
+    file = "discreet.yaml"
+    found = yaml_text.read(bundled_text(file), f"blocklists/{file}", DiscreetShape)
+    return frozenset(name for names in found.groups.values() for name in names)
+
+
+def known_ids(found: Catalogue) -> KnownIds:
+    """Return what a household may refer to."""
+    infos = found.index.infos
+    protected = {info.number for info in infos if info.kind is ListKind.PROTECTED}
+    return KnownIds(
+        categories=frozenset(found.categories),
+        services=frozenset(found.services),
+        engines={each.id: frozenset(each.modes) for each in found.engines.values()},
+        canaries=frozenset(found.canaries),
+        lists=lambda: _catalogued() | {each.slug for each in infos if each.kind in NAMED},
+        protected=lambda name: any(e.list in protected for e in found.index.find(name)),
+        presets=bundled_presets(),
+    )

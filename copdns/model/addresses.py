@@ -1,0 +1,192 @@
+"""Addresses, networks, domains and ids that people write, read once.
+
+Each function raises ValueError, or NameTextError for a domain, in plain words.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from copdns.model.errors import TextError
+from copdns.model.names import normalize
+
+_SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}", re.ASCII)
+_MAC = re.compile(r"[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}", re.ASCII)
+_WITH_PORT = re.compile(r"(\[(?P<v6>[^]]+)\]|(?P<v4>[^:]+))(:(?P<port>[^:]+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamAddress:
+    """Where an upstream listens.  host: an IPv4 or IPv6 address, with its zone if it has one."""
+
+    host: str
+    port: int = 53
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def upstream_address(text: str) -> UpstreamAddress:
+    """Read `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:53`."""
+    host, port = _host_and_port(text.strip())
+    try:
+        address = ip_address(host)
+    except ValueError:
+        raise TextError(
+            "'%(written)s' is no address; write 192.0.2.1, 192.0.2.1:5353 or "
+            "[2001:db8::1]:53 (a name would need an upstream to be looked up)",
+            written=text,
+        ) from None
+    if address.is_unspecified or address.is_multicast:
+        raise TextError(
+            "'%(written)s' is not the address of one machine; write the upstream's own",
+            written=text,
+        )
+    if not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
+        raise TextError("'%(written)s': a port is a number from 1 to 65535", written=text)
+    return UpstreamAddress(str(address), int(port))
+
+
+def _host_and_port(text: str) -> tuple[str, str]:
+    if found := _WITH_PORT.fullmatch(text):
+        return found["v6"] or found["v4"], found["port"] or "53"
+    return text, "53"
+
+
+def address(text: str) -> IPv4Address | IPv6Address:
+    """Read an address of either family, such as 192.0.2.1 or 2001:db8::1."""
+    try:
+        return ip_address(text.strip())
+    except ValueError:
+        raise TextError(
+            "'%(written)s' is no address; write 192.0.2.1 or 2001:db8::1", written=text
+        ) from None
+
+
+def network(text: str) -> IPv4Network | IPv6Network:
+    """Read `192.0.2.0/24`; bits after the prefix are forgiven, a single address is a network."""
+    try:
+        return ip_network(text.strip(), strict=False)
+    except ValueError:
+        raise TextError(
+            "'%(written)s' is no network; write it as 192.0.2.0/24 or 2001:db8::/32", written=text
+        ) from None
+
+
+def device_address(text: str) -> str:
+    """Return the normal text of a device's address or prefix: plain for a single address.
+
+    A zone (`%eth0`) is refused: askers are compared without it.
+    """
+    if "%" in text:
+        raise TextError("'%(written)s': leave out the zone, from %% on", written=text)
+    found = network(text)
+    return str(found.network_address if found.prefixlen == found.max_prefixlen else found)
+
+
+def mac_address(text: str) -> str:
+    """Return the normal text of a device's MAC address: "02:00:00:00:00:01" (IEEE 802, 48 bits).
+
+    Groups may stand apart by : or -, in small or capital letters.
+    """
+    found = text.strip().lower().replace("-", ":")
+    if not _MAC.fullmatch(text.strip().lower()):
+        raise TextError(
+            "'%(written)s' is no MAC address; write it as 02:00:00:00:00:01", written=text
+        )
+    if found == "00:00:00:00:00:00":
+        raise TextError(
+            "'%(written)s' is no device's MAC address; it stands for none", written=text
+        )
+    if int(found[:2], 16) & 1:
+        raise TextError(
+            "'%(written)s' is a group of devices (multicast), not the MAC address of one",
+            written=text,
+        )
+    return found
+
+
+class KnownBy(NamedTuple):
+    """By what a device is known, in normal forms, each once."""
+
+    addresses: tuple[str, ...]
+    macs: tuple[str, ...]
+
+
+def known_by(text: str) -> KnownBy:
+    """Read MAC addresses, addresses and prefixes as somebody wrote them, apart by blanks, commas
+    or lines; none of them gives nothing."""
+    addresses: dict[str, None] = {}
+    macs: dict[str, None] = {}
+    for each in re.split(r"[\s,;]+", text.strip()):
+        if _MAC.fullmatch(each.lower()):
+            macs[mac_address(each)] = None
+        elif each:
+            addresses[_device_address(each)] = None
+    return KnownBy(tuple(addresses), tuple(macs))
+
+
+def _device_address(text: str) -> str:
+    try:
+        return device_address(text)
+    except ValueError:
+        if "%" in text:
+            raise
+        raise TextError(
+            "'%(written)s' is no address of a device; write a MAC address such as "
+            "02:00:00:00:00:01, an address such as 192.0.2.1 or 2001:db8::1, or a prefix such as "
+            "2001:db8::/64",
+            written=text,
+        ) from None
+
+
+def is_private_mac(mac: str) -> bool:
+    """Tell whether a device made its MAC address up (the local bit), as phones do per network.
+
+    It may be another one tomorrow.  mac: in normal form.
+    """
+    return bool(int(mac[:2], 16) & 2)
+
+
+def domain(text: str) -> str:
+    """Return the normal form of a name that may not be empty."""
+    name = normalize(text)
+    if not name:
+        raise TextError("a name is missing; write one, such as home.example")
+    return name
+
+
+def slug(text: str) -> str:
+    """Return an id as it is, when it can be one: the same in files, commands and metrics."""
+    if not _SLUG.fullmatch(text):
+        raise TextError(
+            "'%(written)s' cannot be an id; take small letters, digits, - and _ (64 "
+            "at most), and begin with a letter or digit",
+            written=text,
+        )
+    return text
+
+
+Network = IPv4Network | IPv6Network
+
+
+def bad_url(url: str) -> str:
+    """Return why no list is fetched from an address; "" when one can be."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        (parts.hostname or "").encode("idna")  # with labels that no name can have it is none
+    except ValueError:
+        return "it is no address; write https://lists.example/list.txt"
+    if parts.scheme not in ("http", "https", ""):
+        return f"{parts.scheme}: is not fetched; give an address with https://"
+    whole = parts.scheme and parts.hostname and port != 0
+    if not whole or not (url.isprintable() and " " not in url):
+        return "it is no address; write https://lists.example/list.txt"
+    if parts.username is not None:
+        return "a name or password in an address would stand in logs; leave it out"
+    return ""

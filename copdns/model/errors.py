@@ -1,0 +1,130 @@
+"""Everything we raise on purpose, and what each means on the wire and on the command line.
+
+Anything else that escapes is a bug and is logged as one.
+"""
+
+from __future__ import annotations
+
+from copdns.model.sentences import Sentence, UserError, Value
+
+FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS = 1, 2, 3, 4, 5, 16
+
+
+class CopdnsError(Exception):
+    """Base of what we raise on purpose; its text says where, and what to do."""
+
+
+class TextError(UserError, ValueError):
+    """A text that somebody wrote means nothing where it stands."""
+
+
+class NameTextError(UserError, CopdnsError):
+    """A text is no domain name: too long, an empty label, or characters that IDNA refuses."""
+
+
+class WireError(CopdnsError):
+    """The bytes are no DNS message that we can answer as asked.
+
+    rcode: what a query gets for it.
+    """
+
+    def __init__(self, text: str, rcode: int = FORMERR) -> None:
+        super().__init__(text)
+        self.rcode = rcode
+
+
+class NotAQueryError(WireError):
+    """A response, or too short for a header: silence, since answering could start a loop."""
+
+
+class ProxyError(CopdnsError):
+    """A PROXY header is malformed, or of a kind that no resolver sends."""
+
+
+class ConfigError(CopdnsError):
+    """The settings or the household file are wrong; the text lists every place at once."""
+
+
+class HouseholdError(UserError, CopdnsError):
+    """A change to the household cannot be made as asked: unknown profile, taken name ..."""
+
+
+class CalendarError(UserError, CopdnsError):
+    """A calendar file cannot be read, or is too large; the text says where in it."""
+
+
+class UnknownCodeError(HouseholdError):
+    """No ticket has this code."""
+
+
+class TooManyTriesError(HouseholdError):
+    """Too many codes were not known; the text says for how long to wait."""
+
+
+class PrivacyError(HouseholdError):
+    """The privacy rules do not allow this kind of log for this profile at this moment."""
+
+
+class AppealError(UserError, CopdnsError):
+    """An appeal cannot go this way: answered already, too many open, nothing to open ..."""
+
+
+class AppealLimitError(AppealError):
+    """Too many appeals for now; `until` is when the next is possible, None: not by time alone."""
+
+    def __init__(self, text: str, until: int | None = None, **values: Value) -> None:
+        super().__init__(Sentence(text, values))
+        self.until = until
+
+
+class AccountError(UserError, CopdnsError):
+    """An account, session or token cannot be made or changed as asked."""
+
+
+class BusyError(CopdnsError):
+    """It is done for somebody else at the moment; a little later it can be asked for again."""
+
+
+class CertificateError(CopdnsError):
+    """The certificate of the pages, or its key, cannot be made or read."""
+
+
+class StoreError(CopdnsError):
+    """A database cannot be opened, read or written."""
+
+
+class BackupError(CopdnsError):
+    """A backup cannot be written, or is none that can be restored."""
+
+
+class ListError(CopdnsError):
+    """A list, or a data file about lists, cannot be used; the text names file and line."""
+
+
+class FetchError(CopdnsError):
+    """A list could not be fetched, or what came is no copy of it that can be used."""
+
+
+class UpstreamError(CopdnsError):
+    """An upstream gave no usable answer."""
+
+
+class UpstreamTimeoutError(UpstreamError):
+    """No answer came before the deadline."""
+
+
+class UpstreamUnreachableError(UpstreamError):
+    """The address refused us, or there is no route to it."""
+
+
+class ListenError(CopdnsError):
+    """An address and port cannot be listened on."""
+
+
+EXIT_FAILED = 1
+EXIT_CONFIG = 78
+
+
+def exit_code(error: CopdnsError) -> int:
+    """Return the exit code of the command line for an error (sysexits.h: 78 is EX_CONFIG)."""
+    return EXIT_CONFIG if isinstance(error, ConfigError) else EXIT_FAILED

@@ -1,0 +1,248 @@
+"""What happens that somebody may want to hear of, as values: events.
+
+They hold ids, minutes, moments and names of accounts only: no name that was asked, no address, no
+MAC address (docs/privacy.md); but for what an appeal is about, where the settings say so.
+`events/bus.py` tells them, `events/targets.py` passes them on; docs/events.md explains each.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from copdns.model.times import Origin
+from copdns.model.verdict import Reason
+
+
+class EventKind(StrEnum):
+    UNKNOWN_DEVICE = "unknown device"
+    UNKNOWN_MAC = "unknown mac"
+    DEVICE_RECOGNISED = "device recognised"
+    TIME_WARNING = "time warning"
+    TIME_CLOSED = "time closed"
+    TIME_OPENED = "time opened"
+    PAUSE_BEGAN = "pause began"
+    PAUSE_ENDED = "pause ended"
+    GRANT_GIVEN = "grant given"
+    GRANT_ENDED = "grant ended"
+    TICKET_REDEEMED = "ticket redeemed"
+    APPEAL_MADE = "appeal made"
+    APPEAL_WAITING = "appeal waiting"
+    APPEAL_OVERDUE = "appeal overdue"
+    APPEAL_DISPUTED = "appeal disputed"
+    APPEAL_ANSWERED = "appeal answered"
+    CLOCK_WRONG = "clock wrong"
+    CLOCK_RIGHT = "clock right"
+    UPSTREAM_TROUBLE = "upstream trouble"
+    UPSTREAM_WELL = "upstream well"
+    LIST_TROUBLE = "list trouble"
+    LIST_WELL = "list well"
+    MISTAKE_AGAIN = "mistake again"
+    FULL_LOG_ANNOUNCED = "full log announced"
+    GUARDIANS_DISAGREE = "guardians disagree"
+    WANTS_TO_TALK = "child wants to talk"
+    PROPOSAL_DUE = "proposal due"
+    ACCOUNT_ADDED = "account added"
+    ACCOUNT_REMOVED = "account removed"
+    ACCOUNT_CHANGED = "account changed"
+    TEST = "test"
+
+
+class DeviceEvent(NamedTuple):
+    """A device that nobody named asked, or is somebody's now.
+
+    visitor: the id that `copdns device unknown` shows.  device: "" for an unknown one.
+    private: its MAC address is made up, and may be another one tomorrow.
+    """
+
+    kind: EventKind
+    household: str
+    visitor: str
+    device: str = ""
+    private: bool = False
+
+
+class TimeEvent(NamedTuple):
+    """Something closes for a profile soon, closed, or opened again.
+
+    reason: SCHEDULE or BUDGET, whose id follows; or PAUSED, of a warning only, with id "".
+    at: when it closes, closed or opened.  minutes: until then, for a warning; else 0.
+    everything: all names, not those of some category, service or list.
+    """
+
+    kind: EventKind
+    household: str
+    profile: str
+    reason: Reason
+    id: str
+    at: float
+    minutes: int = 0
+    everything: bool = False
+
+
+class PauseEvent(NamedTuple):
+    """until: None while nobody said when it ends; of a pause that ended, its end."""
+
+    kind: EventKind
+    household: str
+    profile: str
+    at: float
+    until: float | None = None
+    homework: bool = False
+
+
+class GrantEvent(NamedTuple):
+    """id: the grant's.  until: when it ends; of one that ended, its end."""
+
+    kind: EventKind
+    household: str
+    profile: str
+    id: str
+    at: float
+    until: float
+    origin: Origin = Origin.GUARDIAN
+
+
+class TicketEvent(NamedTuple):
+    """id: the ticket's, which is not its code.  minutes: what it was worth."""
+
+    kind: EventKind
+    household: str
+    profile: str
+    id: str
+    at: float
+    minutes: int
+
+
+class AppealEvent(NamedTuple):
+    """id: the appeal's.  at: when it was asked, or answered.  state: as of an appeal.
+
+    profile, name: who asked, and about what; "" unless the settings let events tell.
+    """
+
+    kind: EventKind
+    household: str
+    id: str
+    at: float
+    state: str
+    profile: str = ""
+    name: str = ""
+
+
+class ClockEvent(NamedTuple):
+    """The clock of this machine is surely wrong, or right again.  at: what it says."""
+
+    kind: EventKind
+    at: float
+
+
+class TroubleEvent(NamedTuple):
+    """No upstream answers, or a list stays old; or that is over."""
+
+    kind: EventKind
+    at: float
+
+
+class MistakeEvent(NamedTuple):
+    """A newer version of a list names what it was decided here to name wrongly.
+
+    list: its slug.  names: how many.
+    """
+
+    kind: EventKind
+    household: str
+    list: str
+    at: float
+    names: int
+
+
+class PersonEvent(NamedTuple):
+    """What guardians owe each other to hear about a person, or what a child tells all of them.
+
+    at: when a full log begins, two guardians set something differently, the child told, or a
+    proposal is due.
+    until: when the full log ends, None of anything else.
+    """
+
+    kind: EventKind
+    household: str
+    profile: str
+    at: float
+    until: float | None = None
+
+
+class AccountEvent(NamedTuple):
+    """A guardian's account came, went, or was given another role or a way back in.
+
+    account: its name, since the account may be gone.
+    """
+
+    kind: EventKind
+    household: str
+    account: str
+    at: float
+
+
+class TrialEvent(NamedTuple):
+    """Nothing happened: a guardian wants to see whether events arrive."""
+
+    kind: EventKind
+    household: str
+    at: float
+
+
+Event = (
+    DeviceEvent
+    | TimeEvent
+    | PauseEvent
+    | GrantEvent
+    | TicketEvent
+    | AppealEvent
+    | ClockEvent
+    | TroubleEvent
+    | MistakeEvent
+    | PersonEvent
+    | AccountEvent
+    | TrialEvent
+)
+
+_MOMENTS = frozenset({"at", "until"})
+
+
+def event_json(event: Event) -> dict[str, object]:
+    """Return an event as JSON has it: every key of its family, `event` for its kind."""
+    fields = event._asdict()
+    kind = fields.pop("kind")
+    return {"event": str(kind), **{key: _plain(key, value) for key, value in fields.items()}}
+
+
+def _plain(key: str, value: object) -> object:
+    if key in _MOMENTS and isinstance(value, int | float):
+        return datetime.fromtimestamp(int(value), UTC).isoformat().replace("+00:00", "Z")
+    return str(value) if isinstance(value, StrEnum) else value
+
+
+# What is told unless the settings choose: that somebody waits or is to know something, and not
+# what time does by itself every day.
+USUAL = (
+    EventKind.APPEAL_MADE,
+    EventKind.APPEAL_WAITING,
+    EventKind.APPEAL_OVERDUE,
+    EventKind.APPEAL_DISPUTED,
+    EventKind.APPEAL_ANSWERED,
+    EventKind.UNKNOWN_DEVICE,
+    EventKind.CLOCK_WRONG,
+    EventKind.UPSTREAM_TROUBLE,
+    EventKind.UPSTREAM_WELL,
+    EventKind.LIST_TROUBLE,
+    EventKind.LIST_WELL,
+    EventKind.MISTAKE_AGAIN,
+    EventKind.FULL_LOG_ANNOUNCED,
+    EventKind.GUARDIANS_DISAGREE,
+    EventKind.WANTS_TO_TALK,
+    EventKind.PROPOSAL_DUE,
+    EventKind.ACCOUNT_ADDED,
+    EventKind.ACCOUNT_REMOVED,
+    EventKind.ACCOUNT_CHANGED,
+)

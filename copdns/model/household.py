@@ -1,0 +1,283 @@
+"""The values that everything else speaks of: a household, its people and rules, and a verdict.
+
+Frozen and valid by construction: text is parsed at the border, once (`model/matchers.py`,
+`config.py`, `store/`, the command line).  Times are seconds since the epoch, UTC, as floats or
+ints; ids and slugs are lower-case text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from copdns.model.matchers import Matcher
+from copdns.model.times import (
+    USUAL_FAILURES,
+    USUAL_WEEK,
+    Bonus,
+    Budget,
+    Calendar,
+    FailureChoices,
+    Grant,
+    Pause,
+    Schedule,
+    Subject,
+    Ticket,
+)
+
+LANGUAGES = ("en", "fr", "es", "ar", "ru", "zh")  # that pages speak
+
+
+class Band(StrEnum):
+    """An age band; no birth date is ever asked for or kept."""
+
+    TO_6 = "0-6"
+    TO_9 = "7-9"
+    TO_12 = "10-12"
+    TO_15 = "13-15"
+    TO_17 = "16-17"
+    ADULT = "adult"
+
+    @property
+    def is_child(self) -> bool:
+        return self is not Band.ADULT
+
+    @property
+    def age(self) -> int:
+        """The youngest age of the band, for comparing two bands."""
+        return {"0-6": 0, "7-9": 7, "10-12": 10, "13-15": 13, "16-17": 16, "adult": 18}[self.value]
+
+
+class PrivacyMode(StrEnum):
+    """What is kept of a profile's look-ups (docs/privacy.md)."""
+
+    OFF = "off"  # nothing, not even counts
+    COUNTS = "counts"  # how many by hour and category; no names
+    BLOCKED = "blocked"  # counts, and the names that were blocked, time rounded to 5 minutes
+    FULL = "full"  # every name; ends by itself (`FullLog`)
+
+
+class BlockMode(StrEnum):
+    """How a blocked name is answered (docs/blocking.md)."""
+
+    NODATA = "nodata"
+    NXDOMAIN = "nxdomain"
+    NULL = "null"  # 0.0.0.0 and ::
+    PAGE = "page"  # the address of this machine, whose page explains
+    REFUSED = "refused"
+
+
+class Contact(StrEnum):
+    """With whom a service puts a child in touch."""
+
+    NONE = "none"
+    KNOWN = "known"
+    STRANGERS = "strangers"
+
+
+class Default(StrEnum):
+    """What happens to a name that no rule and no list knows."""
+
+    ALLOW = "allow"
+    ALLOWLIST = "allowlist"
+
+
+class RuleAction(StrEnum):
+    ALLOW = "allow"
+    BLOCK = "block"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """An allow or block that someone wrote.
+
+    id: short text, unique in its household.
+    target: a `Matcher`, or a network in CIDR form ("198.51.100.0/24") that answers must not hold.
+    scope: a profile's id, "#tag" for all profiles with the tag, "" for the whole household.
+    over_security: an allow that also lifts the security lists, for their false positives.
+    unsafe_search: an allow that also keeps safe search from rewriting the name.
+    note: the reason in the writer's words, shown to the child; created: seconds since the epoch.
+    """
+
+    id: str
+    action: RuleAction
+    target: Matcher | str
+    scope: str = ""
+    over_security: bool = False
+    unsafe_search: bool = False
+    note: str = ""
+    created: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FullLog:
+    """The stretch in which every name of a profile is kept; end is exclusive."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class BandChange:
+    """A lower age band that was announced and takes effect at a moment."""
+
+    band: Band
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A person, or a group of devices.
+
+    categories: slugs of the blocked ones.  services: slugs of the blocked ones.
+    contacts: services with these contact kinds are blocked too.
+    safe_search: (engine, mode) pairs, sorted; an engine that is not named is left alone.
+    no_safe_search: engines that have no safe mode are blocked.
+    bypass: resolvers, VPNs and proxies are blocked.  canaries: ids of the signals that are
+    sent (docs/bypass.md).
+    max_ttl: seconds; answers are not kept longer by the devices (None: as the band says).
+    always: open through every pause, schedule and budget.  homework: open in homework mode too.
+    """
+
+    id: str
+    name: str
+    band: Band
+    tags: frozenset[str] = frozenset()
+    security: bool = True
+    categories: frozenset[str] = frozenset()
+    services: frozenset[str] = frozenset()
+    contacts: frozenset[Contact] = frozenset()
+    safe_search: tuple[tuple[str, str], ...] = ()
+    no_safe_search: bool = False
+    bypass: bool = False
+    canaries: frozenset[str] = frozenset()
+    default: Default = Default.ALLOW
+    block_mode: BlockMode = BlockMode.NODATA
+    privacy: PrivacyMode = PrivacyMode.COUNTS  # never FULL: that is `full_log`
+    full_log: FullLog | None = None
+    band_change: BandChange | None = None
+    max_ttl: int | None = None
+    always: tuple[Subject, ...] = ()
+    homework: tuple[Subject, ...] = ()
+
+    def band_at(self, now: float) -> Band:
+        """Return the age band that holds at a moment, an announced change included."""
+        change = self.band_change
+        return change.band if change is not None and now >= change.at else self.band
+
+    def privacy_at(self, now: float) -> PrivacyMode:
+        """Return what is kept at a moment: a full log ends by itself."""
+        full = self.full_log
+        if full is not None and full.start <= now < full.end:
+            return PrivacyMode.FULL
+        return self.privacy
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Something that asks.
+
+    addresses: plain, or prefixes in CIDR form.  macs: such as "02:00:00:00:00:01"; they tell it
+        at any address (docs/devices.md).
+    """
+
+    id: str
+    name: str
+    profile: str
+    addresses: tuple[str, ...]
+    macs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnService:
+    """A service that the household defined; names as in a rule."""
+
+    slug: str
+    title: str
+    names: tuple[Matcher, ...]
+    contact: Contact = Contact.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class LocalName:
+    """A name of this house and its addresses; names below it do not exist."""
+
+    name: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NameRewrite:
+    """A name, and those below it where `match` says so, answered with another name's data."""
+
+    matcher: Matcher
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class SplitUpstream:
+    """A domain, with all below it, that other upstreams are asked for ("address[:port]")."""
+
+    name: str
+    upstreams: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """What one family, or one subscriber, owns.
+
+    guest: the profile of unknown devices; "" is the built-in guest policy.
+    protected: names of this deployment, such as the school's, that nothing here may block.
+    language: of notices and printed pages, where nobody chose one; "" for none.
+    country: two letters of ISO 3166, whose helplines are shown; "" for the international ones.
+    helplines: ids of lines that a guardian vouched for (`words/helplines.py`).
+    day_starts: minute of the day, 0 to 719, at which budgets begin anew.
+    pauses, grants, bonuses, tickets: what ends by itself; no file of a household holds them.
+    revision: raised by every change; 0 is a household that was never stored.
+    """
+
+    id: str
+    name: str
+    timezone: str = "UTC"
+    guest: str = ""
+    protected: tuple[str, ...] = ()
+    language: str = ""
+    country: str = ""
+    helplines: tuple[str, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    devices: tuple[Device, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    services: tuple[OwnService, ...] = ()
+    local_names: tuple[LocalName, ...] = ()
+    rewrites: tuple[NameRewrite, ...] = ()
+    split_upstreams: tuple[SplitUpstream, ...] = ()
+    calendar: Calendar = USUAL_WEEK
+    day_starts: int = 0
+    schedules: tuple[Schedule, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    failures: FailureChoices = USUAL_FAILURES
+    pauses: tuple[Pause, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    bonuses: tuple[Bonus, ...] = ()
+    tickets: tuple[Ticket, ...] = ()
+    revision: int = 0
+
+    def profile(self, profile_id: str) -> Profile | None:
+        return next((each for each in self.profiles if each.id == profile_id), None)
+
+
+# What two guardians can want differently: the fields of Profile that a preset has a value for.
+SETTINGS = (
+    "security",
+    "categories",
+    "services",
+    "contacts",
+    "safe_search",
+    "no_safe_search",
+    "bypass",
+    "canaries",
+    "default",
+    "block_mode",
+    "privacy",
+    "max_ttl",
+)

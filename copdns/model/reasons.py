@@ -1,0 +1,98 @@
+"""What a verdict's reason is called outside: the extended DNS error, and a short text.
+
+The only place where a reason becomes words for machines and guardians; the child's words stand
+in the text catalogue.  Texts name no person, device or profile (RFC 8914 section 2).  Pure.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+from copdns.model.verdict import Reason, Verdict
+
+# RFC 8914 section 4, and the registry it opened.
+FORGED, BLOCKED, CENSORED, FILTERED, PROHIBITED = 4, 15, 16, 17, 18
+NOT_AUTHORITATIVE, NOT_SUPPORTED, NO_REACHABLE_UPSTREAM, NETWORK_ERROR = 20, 21, 22, 23
+BLOCKED_UPSTREAM = 35
+
+MAX_TEXT = 80  # octets
+
+
+class Ede(NamedTuple):
+    """An extended DNS error: its code, and a text of at most 80 octets."""
+
+    code: int
+    text: str
+
+
+_CODES = {
+    Reason.NOT_A_CLIENT: PROHIBITED,
+    Reason.LEGAL: CENSORED,
+    Reason.SECURITY: BLOCKED,
+    Reason.REBINDING: BLOCKED,
+    Reason.UPSTREAM_FILTERED: BLOCKED_UPSTREAM,
+    Reason.SAFE_SEARCH: FORGED,
+    Reason.LOCAL: FORGED,
+}
+
+
+@lru_cache(maxsize=4096)
+def ede_of(verdict: Verdict) -> Ede:
+    """Return the extended DNS error of a block, a refusal or a rewrite."""
+    return Ede(_CODES.get(verdict.reason, FILTERED), fitted(text_of(verdict)))
+
+
+def text_of(verdict: Verdict) -> str:
+    """Return the reason in a few plain words, with the list or rule that decided."""
+    reason = verdict.reason
+    if reason in (Reason.SECURITY, Reason.CATEGORY, Reason.LEGAL):
+        return f"{reason}: {verdict.category} (list {verdict.list})"
+    if reason is Reason.SERVICE:
+        return f"service: {verdict.service}"
+    if reason in (Reason.RULE, Reason.ADDRESS):
+        return f"{reason}: {verdict.rule}"
+    if reason is Reason.LOCAL and verdict.target:
+        return "local: rewritten by this household"
+    if reason in _UNTIL:
+        return _of_time(verdict)
+    if reason in (Reason.BYPASS, Reason.NO_SAFE_SEARCH):
+        return f"{reason}: list {verdict.list}"
+    return _PLAIN.get(reason, str(reason))
+
+
+_UNTIL = {
+    Reason.PAUSED: " until ",
+    Reason.SCHEDULE: " until ",
+    Reason.BUDGET: " used up until ",
+}
+
+
+def _of_time(verdict: Verdict) -> str:
+    """Return what a pause, a schedule or a budget closed, and until when.
+
+    Not by which one: its name may tell whose it is.
+    """
+    about = ""
+    if verdict.category:
+        about = f": category {verdict.category}"
+    elif verdict.service:
+        about = f": service {verdict.service}"
+    elif verdict.rule:
+        about = f": {verdict.rule}"
+    until = f"{_UNTIL[verdict.reason]}{verdict.ends_text}" if verdict.ends_text else ""
+    return f"{verdict.reason}{about}{until}"
+
+
+_PLAIN = {
+    Reason.REBINDING: "rebinding: private address",
+    Reason.SAFE_SEARCH: "safe_search: the engine's safe mode",
+    Reason.LOCAL: "local: known to this machine or house",
+    Reason.UPSTREAM_FILTERED: "upstream_filtered: blocked by the upstream resolver",
+    Reason.NOT_A_CLIENT: "not_a_client: not served here",
+}
+
+
+def fitted(text: str) -> str:
+    """Return a text cut to 80 octets, never inside a character."""
+    return text.encode()[:MAX_TEXT].decode(errors="ignore")

@@ -1,0 +1,263 @@
+"""What a household says about time: when something is closed or open, for how long, and until when.
+
+Frozen and valid by construction, like all of `model/household.py`, which holds them.
+`time/days.py` and `time/schedule.py` turn schedules into stretches of UTC, `time/budget.py` counts
+minutes, `time/plan.py` makes of all of it what a policy is asked.  Moments are seconds since the
+epoch; a minute of the day is 0 to 1439, on the household's wall clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from copdns.model.addresses import slug
+from copdns.model.errors import TextError
+from copdns.model.matchers import Matcher, parse_matcher
+
+DAY_MINUTES = 1440
+
+
+class TopicKind(StrEnum):
+    CATEGORY = "category"
+    SERVICE = "service"
+    LIST = "list"
+
+
+class Topic(NamedTuple):
+    """All names of a category, of a service, or of one list; written "category:games"."""
+
+    kind: TopicKind
+    slug: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.slug}"
+
+
+MOST_NOTE = 300  # characters of a note, which a child is to read
+
+# What a schedule, a budget or a permission is about.
+Subject = Topic | Matcher
+
+
+def parse_subject(text: str) -> Subject:
+    """Read `category:games`, `service:youtube`, `list:some-list`, or a name as in a rule.
+
+    Raises ValueError, or NameTextError for what was meant as a name.
+    """
+    kind, colon, rest = text.strip().partition(":")
+    if not colon:
+        return parse_matcher(text)
+    if kind not in set(TopicKind):
+        raise TextError(
+            "'%(written)s' is about nothing that is known; write category:games, "
+            "service:youtube, list:some-list, or a name such as games.example",
+            written=text,
+        )
+    return Topic(TopicKind(kind), slug(rest.strip()))
+
+
+class DayType(StrEnum):
+    """What kind of day a date is, by the household's calendar."""
+
+    SCHOOL = "school"
+    WEEKEND = "weekend"
+    HOLIDAY = "holiday"
+
+
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")  # in the order of date.weekday()
+# Besides these, a slot names day types, and "school_night": an evening before a school day.
+SCHOOL_NIGHT = "school_night"
+EVERY_DAY = "daily"
+DAY_WORDS = (*WEEKDAYS, *map(str, DayType), SCHOOL_NIGHT, EVERY_DAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """Which dates are days of school.
+
+    weekend: days of the week, 0 is Monday; all others are school days.
+    days: single dates that are something else, in order, each once.
+    """
+
+    weekend: frozenset[int] = frozenset({5, 6})
+    days: tuple[tuple[date, DayType], ...] = ()
+
+
+USUAL_WEEK = Calendar()
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A stretch of local time that comes again.
+
+    days: words of DAY_WORDS; a date fits when one of them does.  start: minute of the day.
+    length: 1 to 1440 minutes of the wall clock; past midnight it still belongs to the date on
+        which it began.
+    """
+
+    days: frozenset[str]
+    start: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When names are closed.
+
+    id: unique in its household.  scope: as of a rule: a profile's id, "#tag", "" for everyone.
+    about: what is closed; empty: every name.
+    opens: the slots are when it is open, and all other time is closed.
+    grace: 0 to 60 minutes for which names that were in use when a slot began still resolve.
+    note: the reason in the writer's words, shown to the child.
+    """
+
+    id: str
+    scope: str
+    slots: tuple[Slot, ...]
+    about: tuple[Subject, ...] = ()
+    opens: bool = False
+    grace: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How many minutes a day something may be used, by all devices of a profile together.
+
+    id, scope, about, grace, note: as of a schedule.
+    minutes: pairs of a word of DAY_WORDS and 0 to 1440 minutes; the first that fits the date
+        counts, and a date that none fits has no limit.
+    carry_over: what was left yesterday is added, at most a day's minutes.
+    """
+
+    id: str
+    scope: str
+    minutes: tuple[tuple[str, int], ...]
+    about: tuple[Subject, ...] = ()
+    carry_over: bool = False
+    grace: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing resolves for a profile, but what is always open.  One at a time.
+
+    end: None until somebody ends it.  opens: what stays open; homework: names for learning do
+        too (`education_reference`, and the profile's own `homework` set).
+    """
+
+    profile: str
+    start: int
+    end: int | None = None
+    homework: bool = False
+    author: str = ""
+
+
+class Origin(StrEnum):
+    """Where a permission comes from."""
+
+    GUARDIAN = "guardian"
+    APPEAL = "appeal"
+    TICKET = "ticket"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A permission that ends by itself: what it is about, and until when.
+
+    about: None for every name.  start, end: end is exclusive.  given: when a person decided it,
+        which for a ticket is when it was made: a later pause holds.
+    content: lifts rules, lists, services and allow-list only.  time: lifts schedules and budgets,
+        and a pause that began before it was given.
+    id: unique in its household.  profile: whose it is.
+    """
+
+    about: Subject | None
+    start: float
+    end: float
+    given: float
+    content: bool = True
+    time: bool = False
+    id: str = ""
+    profile: str = ""
+    origin: Origin = Origin.GUARDIAN
+    author: str = ""
+    note: str = ""
+
+
+class Extra(StrEnum):
+    """Why a day has more minutes than its budget says."""
+
+    BONUS = "bonus"
+    CREDIT = "credit"  # minutes that were counted though nobody used them
+
+
+@dataclass(frozen=True, slots=True)
+class Bonus:
+    """More minutes for one day of one budget.  minutes: 1 to 1440.  day: as the budget counts."""
+
+    id: str
+    profile: str
+    budget: str
+    day: date
+    minutes: int
+    kind: Extra = Extra.BONUS
+    author: str = ""
+    at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A code worth minutes; only a digest of the code is kept.
+
+    profile: "" for whoever has it.  about: None for every name.  made, expires: moments.
+    redeemed, redeemed_by: None and "" until it is used, once.
+    """
+
+    id: str
+    digest: str
+    minutes: int
+    made: int
+    expires: int
+    profile: str = ""
+    about: Subject | None = None
+    label: str = ""
+    author: str = ""
+    redeemed: int | None = None
+    redeemed_by: str = ""
+
+
+class OnFailure(StrEnum):
+    """What holds while copdns cannot know better (docs/time.md)."""
+
+    OPEN = "open"  # as if there were no such rule
+    LAST_KNOWN = "last_known"
+    ESSENTIAL = "essential"  # only what is protected, always open, or allowed by a rule
+
+
+@dataclass(frozen=True, slots=True)
+class FailureChoices:
+    """clock: the clock is surely wrong.  lists: a list that a profile blocks was never here.
+    devices: somebody asks whom nobody named; LAST_KNOWN is the household's guest policy.
+    """
+
+    clock: OnFailure = OnFailure.LAST_KNOWN
+    lists: OnFailure = OnFailure.LAST_KNOWN
+    devices: OnFailure = OnFailure.LAST_KNOWN
+
+
+USUAL_FAILURES = FailureChoices()
+
+
+def is_timezone(name: str) -> bool:
+    """Tell whether the machine knows a zone by this name, such as Europe/Berlin."""
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown; no relative path; a folder of zones
+        return False
+    return True

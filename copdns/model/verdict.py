@@ -1,0 +1,151 @@
+"""What was decided about a query and why, and for whom it was asked.  Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+from copdns.model.addresses import Network
+from copdns.model.hosts import child_page_url
+
+
+class Action(StrEnum):
+    """What happens to a query."""
+
+    ALLOW = "allow"
+    BLOCK = "block"
+    REWRITE = "rewrite"  # answered with another name's data
+    LOCAL = "local"  # answered from what this machine knows
+    REFUSE = "refuse"
+
+
+class Reason(StrEnum):
+    """Why, as a closed list: a metric label, a key of the text catalogue, a column of the log.
+
+    docs/reasons.md explains each to people; docs/decision.md gives the order.
+    """
+
+    NOT_A_CLIENT = "not_a_client"
+    LOCAL = "local"
+    CANARY = "canary"
+    LEGAL = "legal"
+    PROTECTED = "protected"
+    SECURITY = "security"
+    GRANTED = "granted"
+    PAUSED = "paused"
+    SCHEDULE = "schedule"
+    BUDGET = "budget"
+    RULE = "rule"
+    BYPASS = "bypass"
+    SERVICE = "service"
+    CATEGORY = "category"
+    SAFE_SEARCH = "safe_search"
+    NO_SAFE_SEARCH = "no_safe_search"
+    DEFAULT = "default"
+    NOT_ON_ALLOWLIST = "not_on_allowlist"
+    ADDRESS = "address"
+    REBINDING = "rebinding"
+    UPSTREAM_FILTERED = "upstream_filtered"
+
+
+class Requestor(NamedTuple):
+    """All that is known of who asks, before it is looked up.
+
+    listener: the local address asked.  address: the peer's, without port or zone.
+    transport: udp or tcp.  mac: the device's, as a forwarder that we trust said it, such as
+    "02:00:00:00:00:01"; else "".
+    """
+
+    listener: str
+    address: str
+    transport: str
+    mac: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRecord:
+    """A record that we make ourselves.  data: an address, a name, or text, by rtype."""
+
+    name: str
+    rtype: int
+    data: str
+    ttl: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocalAnswer:
+    """What a special or own name is answered with; without records an SOA says how long.
+
+    own: the address of this machine that was asked is the answer (to A or AAAA, as it fits).
+    told: it depends on who asks; `server/status_names.py` makes the records.
+    probe: that it was asked is noted (`network/probes.py`).
+    """
+
+    rcode: int = 0
+    records: tuple[LocalRecord, ...] = ()
+    is_own_address: bool = False
+    is_status: bool = False
+    is_probe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided and why: the wire, the log, `check` and the child's page all read this.
+
+    step: the place in the order of decision, 1 to 15; 16 for what an answer's addresses or an
+        upstream brought.
+    category, service, list, list_version: slugs, where one decided.
+    rule: what matched, as written ("*.games.example"): unbounded, so for people only, never a
+        label.
+    via: the CNAME or SVCB target that decided, "" for the name asked.
+    until: the first moment at which the same question could get another verdict under the same
+        policy; None: not before the policy changes.
+    ttl: seconds that the answer of a block may be kept.
+    target: the name whose data a rewrite gives.
+    unwatched: a name of the help groups; it leaves no trace anywhere.
+    nothing_below: no name below the one asked is allowed, so NXDOMAIN is honest (RFC 8020
+        section 2); only worked out for profiles in that block mode.
+    period: the id of the schedule or budget that decided, "homework" for that kind of pause.
+    ends: when it ends, on the household's clock, for people: "Tue 07:00".
+    """
+
+    action: Action
+    reason: Reason
+    step: int
+    category: str = ""
+    service: str = ""
+    list: str = ""
+    list_version: str = ""
+    rule: str = ""
+    via: str = ""
+    valid_until: float | None = None
+    ttl: int = 0
+    target: str = ""
+    local: LocalAnswer | None = None
+    is_untraced: bool = False
+    nothing_open_below: bool = False
+    period: str = ""
+    ends_text: str = ""
+
+    @property
+    def blocks(self) -> bool:
+        return self.action is Action.BLOCK
+
+    def __hash__(self) -> int:
+        # Verdicts are counted per query; the sum over all fields would cost more than deciding.
+        return hash(self.rule)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerDefaults:
+    """What the settings say about answers.
+
+    allow: networks that are served.  TTLs are in seconds.  door: the children's page.
+    """
+
+    allow: tuple[Network, ...]
+    block_ttl: int = 10
+    security_ttl: int = 60
+    child_max_ttl: int = 60
+    door: str = child_page_url(80)

@@ -1,0 +1,157 @@
+"""Judge what came back: the names and addresses inside an upstream's answer.
+
+A name can be innocent and point to one that is not (RFC 8499: CNAME cloaking), an HTTPS record
+can carry another target and addresses of its own (RFC 9460 section 7.3), and an outside name
+can point into the home.  Pure; `wire.facts` reads the answer, `policy` has the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv6Address, ip_address
+
+from copdns.dns.message import ResponseFacts
+from copdns.lists.index import ListKind
+from copdns.model.addresses import Network
+from copdns.model.household import Rule, RuleAction
+from copdns.model.matchers import Matcher
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.policy.decide import AddressRule, Policy
+from copdns.policy.steps import Lookup, Step
+
+Address = IPv4Address | IPv6Address
+
+ADDRESS_TTL, REBINDING_TTL = 10, 60  # seconds
+RESPONSE_STEP = 16  # after the fifteen: what an answer's addresses, or the upstream, brought
+# A person said yes to the name asked; LOCAL is a rewrite that the household wrote.
+_VOUCHED = frozenset({Reason.GRANTED, Reason.RULE, Reason.LOCAL})
+_REMEMBERED = 4096  # addresses
+_ASKED_AGAIN = frozenset({3, 5, 10, 11, 12, 13})
+
+
+@dataclass(frozen=True, slots=True)
+class RebindingGuard:
+    """Protection against outside names that point into the home.
+
+    allow: networks that are exempt.  names: domains whose answers may point there.
+    """
+
+    enabled: bool = True
+    allow: tuple[Network, ...] = ()
+    names: tuple[str, ...] = ()
+    # Few addresses lie in the home, and the same ones come again and again.
+    _exempt: dict[bytes, bool] = field(default_factory=dict, compare=False, repr=False)
+
+    def rejects(self, qname: str, home: Iterable[bytes]) -> bool:
+        """Tell whether a name may not have addresses of `HOME_NETWORKS` that it has."""
+        if not self.enabled or any(Matcher(name).covers(qname) for name in self.names):
+            return False
+        return not all(map(self._is_exempt, home))
+
+    def _is_exempt(self, packed: bytes) -> bool:
+        exempt = self._exempt.get(packed)
+        if exempt is None:
+            if len(self._exempt) >= _REMEMBERED:
+                self._exempt.clear()
+            address = _address(packed)
+            exempt = any(address in network for network in self.allow)
+            self._exempt[packed] = exempt
+        return exempt
+
+
+def _address(packed: bytes) -> Address:
+    """Return an address, and the IPv4 one in an IPv4-mapped one (RFC 4291 section 2.5.5.2)."""
+    address = ip_address(packed)
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def judge_response(
+    policy: Policy,
+    rebinding: RebindingGuard,
+    qname: str,
+    verdict: Verdict,
+    facts: ResponseFacts,
+    now: float,
+) -> Verdict | None:
+    """Return why the answer to an allowed name must not be given, or None when it may.
+
+    verdict: the one that let the name asked through.
+    """
+    blocked = None
+    if facts.targets:
+        blocked = _judge_targets(policy, verdict, facts.targets, now)
+    if blocked is None and facts.addresses and policy.address_rules:
+        blocked = _judge_addresses(policy, qname, verdict, facts.addresses)
+    if blocked is None and facts.home_addresses and rebinding.rejects(qname, facts.home_addresses):
+        blocked = Verdict(Action.BLOCK, Reason.REBINDING, RESPONSE_STEP, ttl=REBINDING_TTL)
+    if blocked is None and facts.is_filtered:
+        blocked = Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, RESPONSE_STEP)
+    if blocked is None:
+        return None
+    # A look-up that leaves no trace leaves none when its answer is withheld either.
+    return replace(blocked, valid_until=verdict.valid_until, is_untraced=verdict.is_untraced)
+
+
+def _judge_targets(
+    policy: Policy, verdict: Verdict, targets: Iterable[str], now: float
+) -> Verdict | None:
+    steps = [step for step in policy.steps if step.number in _asked_again(verdict)]
+    for target in targets:
+        question = Lookup(target, 0, policy.index.find(target))
+        blocked = _first(steps, question, now)
+        if blocked is not None and blocked.blocks and not _protected(policy, question):
+            # Only this answer is blocked, so nothing is said about names below.
+            return replace(blocked, via=target, nothing_open_below=False)
+    return None
+
+
+def _asked_again(verdict: Verdict) -> frozenset[int]:
+    """Return the steps that a target can be blocked by, by how the name asked came through."""
+    if verdict.reason is Reason.PROTECTED:
+        return frozenset({3})
+    if verdict.reason in _VOUCHED:
+        return frozenset({3, 5})
+    return _ASKED_AGAIN
+
+
+def _first(steps: Iterable[Step], question: Lookup, now: float) -> Verdict | None:
+    for step in steps:
+        verdict = step(question, now)
+        if verdict is not None:
+            return verdict
+    return None
+
+
+def _protected(policy: Policy, question: Lookup) -> bool:
+    infos = policy.index.infos
+    return any(infos[entry.list].kind is ListKind.PROTECTED for entry in question.entries)
+
+
+def _judge_addresses(
+    policy: Policy, qname: str, verdict: Verdict, addresses: Iterable[bytes]
+) -> Verdict | None:
+    if verdict.reason is Reason.PROTECTED or verdict.reason in _VOUCHED:
+        return None
+    for address in map(_address, addresses):
+        rule = _address_rule(policy.address_rules, address)
+        if rule is not None:
+            target = str(rule.target)
+            return Verdict(
+                Action.BLOCK, Reason.ADDRESS, RESPONSE_STEP, rule=target, ttl=ADDRESS_TTL
+            )
+    return None
+
+
+def _address_rule(rules: Iterable[AddressRule], address: Address) -> Rule | None:
+    """Return the address rule that blocks an address: the longest prefix counts, allow first."""
+    covering = [each for each in rules if address in each.network]
+    if not covering:
+        return None
+    longest = max(covering, key=_address_rank).rule
+    return longest if longest.action is RuleAction.BLOCK else None
+
+
+def _address_rank(each: AddressRule) -> tuple[int, bool]:
+    return each.network.prefixlen, each.rule.action is RuleAction.ALLOW

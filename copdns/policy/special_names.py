@@ -1,0 +1,121 @@
+"""Names that are never asked upstream, whatever the household says (RFC 6761 and its heirs).
+
+Pure tables and one look-up.  A household that maps one of the zones itself, as a local name or
+with an upstream of its own, is asked before this page (`policy.OwnNames`).
+"""
+
+from __future__ import annotations
+
+from copdns.model.errors import NXDOMAIN
+from copdns.model.hosts import OWN_HOSTS
+from copdns.model.verdict import LocalAnswer, LocalRecord
+
+A, PTR, AAAA = 1, 12, 28
+
+STATUS_ZONE = (
+    "q.home.arpa"  # below it this machine tells of itself, in TXT records (server/status_names.py)
+)
+PROBE_ZONE = (
+    "probe.home.arpa"  # below it any name is this machine, to see who asks it (network/probes.py)
+)
+_DNS64 = "ipv4only.arpa"
+NEVER_DENIED = OWN_HOSTS | {_DNS64}  # whatever a profile closes, so nothing above is denied
+TTL = 300  # seconds; these answers do not change while a machine runs
+
+_NODATA = LocalAnswer()
+LOCAL_NXDOMAIN = LocalAnswer(rcode=NXDOMAIN)
+
+# No such name, nor any below it, exists outside this machine or this house.
+_UNDELEGATED = frozenset(
+    {
+        "alt",  # RFC 9476 section 2
+        "corp",  # in private use everywhere, never delegated (ICANN, 2018)
+        "home",
+        "lan",
+        "internal",  # reserved for private use (ICANN, 2024)
+        "invalid",  # RFC 6761 section 6.4
+        "local",  # RFC 6762 section 22.1: multicast's, not ours
+        "onion",  # RFC 7686 section 2
+        "test",  # RFC 6761 section 6.2
+    }
+)
+
+# Zones with an apex of their own below arpa: empty but for what the household adds.
+_LOCALLY_SERVED_ZONES = frozenset(
+    {
+        "home.arpa",  # RFC 8375 section 4
+        "service.arpa",  # RFC 9665 section 10
+        "empty.as112.arpa",  # RFC 7535 section 3.3
+        # Reverse names of addresses that mean nothing outside this house: RFC 6303 section 4
+        # and, for 100.64.0.0/10, RFC 7793.
+        "0.in-addr.arpa",
+        "10.in-addr.arpa",
+        "127.in-addr.arpa",
+        "254.169.in-addr.arpa",
+        "168.192.in-addr.arpa",
+        "2.0.192.in-addr.arpa",
+        "100.51.198.in-addr.arpa",
+        "113.0.203.in-addr.arpa",
+        "255.255.255.255.in-addr.arpa",
+        *(f"{octet}.172.in-addr.arpa" for octet in range(16, 32)),
+        *(f"{octet}.100.in-addr.arpa" for octet in range(64, 128)),
+        ".".join(["0"] * 32) + ".ip6.arpa",
+        "1." + ".".join(["0"] * 31) + ".ip6.arpa",
+        "d.f.ip6.arpa",
+        "8.e.f.ip6.arpa",
+        "9.e.f.ip6.arpa",
+        "a.e.f.ip6.arpa",
+        "b.e.f.ip6.arpa",
+        "8.b.d.0.1.0.0.2.ip6.arpa",
+    }
+)
+
+_LOOPBACK = {A: "127.0.0.1", AAAA: "::1"}
+_DNS64_PROBE = ("192.0.0.170", "192.0.0.171")  # RFC 7050 section 2.2
+
+_LAST_LABELS = _UNDELEGATED | {"arpa", "localhost"}
+
+
+def special_use_answer(qname: str, qtype: int) -> LocalAnswer | None:
+    """Return the answer to a special name, or None for one that the world may know."""
+    last = qname[qname.rfind(".") + 1 :]
+    if last not in _LAST_LABELS:
+        # Phones and printers ask for bare host names.  The types that are about a top-level
+        # domain itself (DS, NS, SOA ...) must pass, or a validating resolver behind us fails.
+        bare = last == qname and qtype in _LOOPBACK and qname
+        return _NODATA if bare else None
+    if last == "arpa":
+        return _below_arpa(qname, qtype)
+    if last == "localhost":  # RFC 6761 section 6.3
+        return _record(qname, qtype, _LOOPBACK[qtype]) if qtype in _LOOPBACK else _NODATA
+    return LOCAL_NXDOMAIN
+
+
+def _below_arpa(qname: str, qtype: int) -> LocalAnswer | None:
+    if qname in OWN_HOSTS:
+        return LocalAnswer(is_own_address=True)
+    if qname.endswith(STATUS_ZONE) and qname[-len(STATUS_ZONE) - 1 : -len(STATUS_ZONE)] in (
+        "",
+        ".",
+    ):
+        return LocalAnswer(is_status=True)
+    if qname.endswith(f".{PROBE_ZONE}"):
+        return LocalAnswer(is_own_address=True, is_probe=True)
+    if qname == _DNS64:  # RFC 8880 section 7.1: no DNS64 here, so no AAAA
+        return _dns64_probe(qname) if qtype == A else _NODATA
+    if qname == "resolver.arpa" or qname.endswith(".resolver.arpa"):
+        return _NODATA  # RFC 9462 section 6.4: no encrypted listener is offered
+    zone = qname
+    while zone:
+        if zone in _LOCALLY_SERVED_ZONES:
+            return _NODATA if zone == qname else LOCAL_NXDOMAIN
+        _, _, zone = zone.partition(".")
+    return None
+
+
+def _dns64_probe(qname: str) -> LocalAnswer:
+    return LocalAnswer(records=tuple(LocalRecord(qname, A, each, TTL) for each in _DNS64_PROBE))
+
+
+def _record(qname: str, qtype: int, data: str) -> LocalAnswer:
+    return LocalAnswer(records=(LocalRecord(qname, qtype, data, TTL),))

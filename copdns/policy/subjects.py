@@ -1,0 +1,81 @@
+"""Which names a set of subjects means: names, and all names of categories, services and lists.
+
+Made once per profile from the numbers that lists have in one index.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
+
+from copdns.lists.index import Entry, ListInfo, ListKind
+from copdns.model.matchers import Matcher
+from copdns.model.names import suffixes
+from copdns.model.times import Subject, Topic, TopicKind
+
+Value = TypeVar("Value")
+
+_KINDS = {TopicKind.CATEGORY: ListKind.CATEGORY, TopicKind.SERVICE: ListKind.SERVICE}
+
+
+def list_numbers(topic: Topic, infos: Iterable[ListInfo]) -> frozenset[int]:
+    """Return the numbers of the lists that a topic stands for."""
+    if topic.kind is TopicKind.LIST:
+        return frozenset(info.number for info in infos if info.slug == topic.slug)
+    kind = _KINDS[topic.kind]
+    return frozenset(
+        info.number for info in infos if info.kind is kind and info.subject == topic.slug
+    )
+
+
+def is_excepted(entry: Entry, entries: tuple[Entry, ...]) -> bool:
+    """Tell whether the entry's own list says that it does not hold for this name."""
+    return len(entries) > 1 and any(each.allow and each.list == entry.list for each in entries)
+
+
+class SubjectMatcher:
+    """The names of some subjects."""
+
+    __slots__ = ("_by_name", "_numbers")
+
+    def __init__(
+        self,
+        about: Sequence[Subject],
+        infos: Sequence[ListInfo],
+        lists: frozenset[int] = frozenset(),
+    ) -> None:
+        """lists: numbers of more lists."""
+        topics = [each for each in about if isinstance(each, Topic)]
+        self._numbers = lists.union(*(list_numbers(topic, infos) for topic in topics))
+        self._by_name = index_by_name((each, None) for each in about if isinstance(each, Matcher))
+
+    def __bool__(self) -> bool:
+        return bool(self._numbers or self._by_name)
+
+    def covers(self, qname: str, entries: tuple[Entry, ...]) -> bool:
+        """Tell whether a name is one of them; entries: every list entry that covers it."""
+        if self._numbers:
+            for entry in entries:
+                named = entry.list in self._numbers and not entry.allow
+                if named and not is_excepted(entry, entries):
+                    return True
+        return bool(self._by_name) and any(True for _ in covering_matchers(self._by_name, qname))
+
+
+MatchersByName = Mapping[str, Sequence[tuple[Matcher, Value]]]
+
+
+def index_by_name(pairs: Iterable[tuple[Matcher, Value]]) -> MatchersByName[Value]:
+    """Return values by the name of their matcher, for `covering`."""
+    found: dict[str, list[tuple[Matcher, Value]]] = {}
+    for matcher, value in pairs:
+        found.setdefault(matcher.name, []).append((matcher, value))
+    return found
+
+
+def covering_matchers(names: MatchersByName[Value], qname: str) -> Iterator[tuple[Matcher, Value]]:
+    """Yield the matchers that cover a name, the longest first, with their values."""
+    for suffix in suffixes(qname):
+        for matcher, value in names.get(suffix, ()):
+            if matcher.covers(qname):
+                yield matcher, value

@@ -1,0 +1,152 @@
+"""What the clock says to one profile: what is closed now and until when, what is left, the day.
+
+For people: the child's own page and the desk draw it.  Read off the policy that answers questions,
+so that both say the same.  Pure; moments are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import NamedTuple
+
+from copdns.model.household import Household, Profile
+from copdns.model.times import DAY_MINUTES, Budget, Subject
+from copdns.model.verdict import Reason, Verdict
+from copdns.policy.decide import Policy, full_closure
+from copdns.time.budget import minutes_of_day
+from copdns.time.closing_soon import THRESHOLDS
+from copdns.time.days import budget_day, local_time, starts_at, zone_of
+from copdns.time.minutes import NO_MINUTES, Minutes
+from copdns.time.plan import NO_TIME_PLAN, Closure, PolicyInputs, TimePlan, in_scope
+
+
+class DaySpan(NamedTuple):
+    """A part of the day in which everything is closed, in thousandths of it from its midnight."""
+
+    reason: Reason
+    start: int
+    end: int
+
+
+class PartialClosure(NamedTuple):
+    """Something that is closed now, though not everything.  end: `inf` until somebody opens it."""
+
+    reason: Reason
+    about: tuple[Subject, ...]
+    period: str
+    end: float
+
+
+class BudgetToday(NamedTuple):
+    """A budget of today.  used: low, likely and high; whole: what there is, with what was given."""
+
+    budget: Budget
+    whole: int
+    used: Minutes
+
+    @property
+    def left(self) -> int:
+        return max(0, self.whole - self.used.likely)
+
+    @property
+    def percent(self) -> int:
+        """How much of it is used, 0 to 100."""
+        return 100 if self.whole <= 0 else min(100, 100 * self.used.likely // self.whole)
+
+
+class ClosingSoon(NamedTuple):
+    """Something that closes within a quarter of an hour.  minutes: until then, rounded up.
+
+    about: empty: everything.
+    """
+
+    reason: Reason
+    about: tuple[Subject, ...]
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What holds for a profile at a moment.
+
+    closed: the verdict that closes every name which nothing exempts; None: open.
+    now: the moment, in thousandths of the day.  soon: what closes next, the nearest first.
+    """
+
+    closed: Verdict | None
+    shut: tuple[PartialClosure, ...]
+    minutes: tuple[BudgetToday, ...]
+    day: tuple[DaySpan, ...]
+    now: int
+    soon: tuple[ClosingSoon, ...] = ()
+
+
+def build_today(
+    household: Household, profile: Profile, policy: Policy, readings: PolicyInputs, now: float
+) -> Today:
+    """Return what holds for a profile now."""
+    timing = policy.time_rules.timing if policy.time_rules else NO_TIME_PLAN
+    zone = zone_of(household.timezone)
+    date = local_time(now, zone).date()
+    start, end = starts_at(date, 0, zone), starts_at(date, DAY_MINUTES, zone)
+    closed, minutes = full_closure(policy, now), tuple(_minutes(household, profile, readings, now))
+    return Today(
+        closed,
+        tuple(_shut(timing, now)),
+        minutes,
+        tuple(_day(timing, start, end)),
+        _share(now, start, end),
+        () if closed else tuple(sorted(_soon(timing, minutes, now), key=lambda each: each.minutes)),
+    )
+
+
+def _soon(timing: TimePlan, minutes: tuple[BudgetToday, ...], now: float) -> Iterator[ClosingSoon]:
+    """Yield what a warning is about, at each moment from the first warning on."""
+    for each in timing.closures:
+        left = ceil((each.start - now) / 60)
+        if each.reason is not Reason.BUDGET and 0 < left <= max(THRESHOLDS):
+            yield ClosingSoon(each.reason, each.about, left)
+    for minute in minutes:
+        if 0 < minute.left <= max(THRESHOLDS):
+            yield ClosingSoon(Reason.BUDGET, minute.budget.about, minute.left)
+
+
+def _shut(timing: TimePlan, now: float) -> Iterator[PartialClosure]:
+    for each in timing.closures:
+        if each.about and each.start <= now < each.end:
+            yield PartialClosure(each.reason, each.about, each.period, each.end)
+
+
+def _minutes(
+    household: Household, profile: Profile, readings: PolicyInputs, now: float
+) -> Iterator[BudgetToday]:
+    day = budget_day(now, zone_of(household.timezone), household.day_starts)
+    who = household.id, profile.id
+    used: Mapping[str, Minutes] = readings.used.get(who, {})
+    before: Mapping[str, Minutes] = readings.used_before.get(who, {})
+    for budget in in_scope(household.budgets, profile):
+        carried = before.get(budget.id)
+        whole = minutes_of_day(budget, household, profile.id, day.day, carried)
+        if whole is not None:
+            yield BudgetToday(budget, whole, used.get(budget.id, NO_MINUTES))
+
+
+def _day(timing: TimePlan, start: float, end: float) -> Iterator[DaySpan]:
+    """Yield what closes everything in the day, in the order in which it is drawn."""
+    for each in timing.closures:
+        if not each.about and each.start < end and each.end > start:
+            yield _stretch(each, start, end)
+
+
+def _stretch(closure: Closure, start: float, end: float) -> DaySpan:
+    return DaySpan(
+        closure.reason,
+        _share(max(closure.start, start), start, end),
+        _share(min(closure.end, end), start, end),
+    )
+
+
+def _share(moment: float, start: float, end: float) -> int:
+    return round(1000 * (moment - start) / (end - start))

@@ -1,0 +1,1 @@
+"""What is recorded of a person, who sees how much of it, and what reports may say of all."""

@@ -1,0 +1,209 @@
+"""What changed for a person, as their own page tells it: who, when, and about what.
+
+Read off the lines of the audit, whichever page or command wrote them.  A page shows what each was
+about; the line itself is for the person's file, where it says that it is theirs: another may name
+somebody else's rules.  Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+from copdns.model.household import Profile
+
+TOLD_FOR = 30 * 86_400  # seconds: longer nobody looks for what changed
+MOST = 20
+TOGETHER = 3_600  # seconds: one after the other by somebody, about the same, is one to read
+
+
+class About(StrEnum):
+    """What a change was about."""
+
+    CLOSED = "closed"  # categories, services, contacts, ways round, what is open without a rule
+    SEARCH = "search"
+    RULES = "rules"
+    TIMES = "times"
+    AGE = "age"
+    KEPT = "kept"  # what is written down of look-ups
+    ERASED = "erased"  # what was written down is gone
+    DEVICES = "devices"
+    ANSWERS = "answers"  # how a block is answered, and for how long devices keep it
+    NAME = "name"
+    HOUSE = "house"  # what holds for all
+    ASKED = "asked"  # of the person, on a page of their own: nothing changed yet
+
+
+class HasLine(Protocol):
+    """A line of the audit."""
+
+    @property
+    def at(self) -> int: ...
+    @property
+    def author(self) -> str: ...
+    @property
+    def what(self) -> str: ...
+
+
+class Changed(NamedTuple):
+    """at: seconds since the epoch.  author: in people's words.  what: the line; "" where it does
+    not say whose it is."""
+
+    at: int
+    author: str
+    about: tuple[About, ...]
+    what: str = ""
+
+
+def changes_for(
+    profile: Profile, changes: Iterable[HasLine], now: float, devices: Collection[str] = ()
+) -> tuple[Changed, ...]:
+    """Return what changed for a person in the last 30 days, the newest first, 20 at most.
+
+    What somebody changed again within the hour is told once, by its last moment.  devices: the
+    ids of theirs.
+    """
+    late = (each for each in changes if now - TOLD_FOR < each.at)
+    found = all_changes_for(profile, late, devices)
+    return tuple(_told(each for each in found if each.about != (About.ASKED,)))[:MOST]
+
+
+def _told(found: Iterable[Changed]) -> Iterator[Changed]:
+    """Leave out what was told a moment before; the newest comes first."""
+    told: dict[tuple[str, tuple[About, ...]], int] = {}
+    for each in found:
+        key = each.author, each.about
+        if key not in told or told[key] - each.at > TOGETHER:
+            told[key] = each.at
+            yield each
+
+
+def all_changes_for(
+    profile: Profile, changes: Iterable[HasLine], devices: Collection[str] = ()
+) -> tuple[Changed, ...]:
+    """Return all that changed for a person and what was asked of them, the newest first."""
+    found = []
+    for each in changes:
+        by_name = tuple(_by_name(profile, devices, each))
+        about = tuple(dict.fromkeys(by_name or _about(profile, each.what)))
+        if about:
+            says = by_name or _says_whose(each.what)
+            found.append(Changed(each.at, each.author, about, each.what if says else ""))
+    return tuple(sorted(found, key=lambda each: -each.at))
+
+
+_SETTINGS = {
+    About.CLOSED: "security category categories service services contact contacts bypass default "
+    "canary canaries preset",
+    About.SEARCH: "safe-search safe_search youtube no-safe-search no_safe_search preset",
+    About.TIMES: "always homework times",
+    About.RULES: "tag tags",
+    About.AGE: "band preset",
+    About.KEPT: "privacy days full-log preset",
+    About.ANSWERS: "block-mode block_mode max-ttl max_ttl",
+    About.NAME: "name",
+}
+_NOUNS = {
+    "rule": About.RULES,
+    "schedule": About.TIMES,
+    "budget": About.TIMES,
+    "times": About.TIMES,
+    "calendar": About.TIMES,
+    "device": About.DEVICES,
+    "household": About.HOUSE,
+    "imported": About.HOUSE,
+    "local": About.HOUSE,  # a local name
+    "rewrite": About.HOUSE,
+    "split": About.HOUSE,  # a domain that others are asked for
+    "service": About.HOUSE,
+}
+_FOR = re.compile(r" for (\S+)(?: on \S+)?$")
+_ALL = re.compile(r" for everyone$")
+
+
+# Lines that name a person, or a device, in their own ways; `store/` and the desk write them.
+_PERSON, _DEVICE = r"(?P<who>\S+)", r"(?P<device>\S+)"
+_BY_NAME = tuple(
+    (about, re.compile(form))
+    for about, *forms in (
+        (
+            About.DEVICES,
+            rf"a device added for {_PERSON}",
+            rf"a device is {_PERSON} for a while",
+            rf"set-up: device \S+ is {_PERSON}'s",
+            rf"device {_DEVICE} changed: now {_PERSON}'s",
+            rf"device {_DEVICE} (?:changed|removed|is known by another MAC address)",
+            rf"{_DEVICE}: (?:another browser may be paired|a paired browser was removed)",
+            rf"{_PERSON}: PIN (?:set|taken away)",
+        ),
+        (
+            About.TIMES,
+            rf"{_PERSON} paused .+",
+            rf"pause of {_PERSON} ended",
+            rf"\S+ more minutes for {_PERSON} .+",
+            rf"\S+ of .+ for {_PERSON} on \S+",
+            rf"{_PERSON} may have .+",
+            rf".*tickets? .+ made for {_PERSON}",
+            rf"ticket redeemed by {_PERSON}",
+        ),
+        (
+            About.ASKED,
+            rf"full log of .+ asked of {_PERSON}",
+            rf"full log not agreed to by {_PERSON}",
+        ),
+    )
+    for form in forms
+)
+_PAIRED = "browser paired with this device"  # the device itself is the author
+
+
+def _by_name(profile: Profile, devices: Collection[str], line: HasLine) -> Iterator[About]:
+    if line.what == _PAIRED and line.author in devices:
+        yield About.DEVICES
+    if profile.id not in line.what and not any(each in line.what for each in devices):
+        return  # most lines of a house are of others
+    for about, form in _BY_NAME:
+        found = form.fullmatch(line.what)
+        named = found.groupdict() if found else {}
+        if named.get("who") == profile.id or named.get("device") in devices:
+            yield about
+
+
+def _says_whose(what: str) -> bool:
+    """Tell whether a line says for whom it is: for somebody, or for all."""
+    noun = what.partition(" ")[0].rstrip(":")
+    return noun in ("profile", "household", "calendar") or bool(
+        _ALL.search(what) or _FOR.search(what)
+    )
+
+
+def _about(profile: Profile, what: str) -> Iterator[About]:
+    noun, _, rest = what.partition(" ")
+    noun = noun.rstrip(":")
+    if noun == "profile":
+        who, _, said = rest.partition(" ")
+        if who.rstrip(":") == profile.id:
+            yield from _of_profile(said)
+    elif noun in _NOUNS and _is_for(profile, what, noun):
+        yield _NOUNS[noun]
+
+
+def _of_profile(said: str) -> Iterator[About]:
+    if said.startswith("erased"):
+        yield About.ERASED
+    _, is_set, settings = said.partition("set: ")
+    for setting in settings.split(", ") if is_set else ():
+        name = setting.split(" ")[0]
+        names = {name, name.removeprefix("no-")}
+        yield from (about for about, ours in _SETTINGS.items() if names & set(ours.split()))
+
+
+def _is_for(profile: Profile, what: str, noun: str) -> bool:
+    """Tell whether a line is about a person: one that names nobody is about all, but for a
+    device's, which is always somebody's."""
+    named = None if _ALL.search(what) else _FOR.search(what)
+    if named is None:
+        return noun != "device"
+    return named[1] == profile.id or named[1].removeprefix("#") in profile.tags

@@ -1,0 +1,211 @@
+"""What is kept of a person: to read on the own page, and all of it as a file.
+
+For the person the file is whole.  A guardian gets what a guardian may see: names that tell too much
+are "other" (`privacy/masked_names.py`), and what only the device in hand shows is not in it.
+Nobody else's part is in either, and help names are in nobody's, since nothing keeps them.  Pure:
+what was read is given, moments are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, date, datetime
+from typing import Any, NamedTuple
+
+from copdns.accounts.account import AccessRecord, Account, Guest, Pairing
+from copdns.appeals.appeal import Appeal
+from copdns.model.household import FullLog, Household, Profile
+from copdns.model.matchers import Matcher
+from copdns.model.times import Topic
+from copdns.model.verdict import Action, Reason
+from copdns.policy.decide import rules_in_scope
+from copdns.privacy.changes import HasLine, all_changes_for
+from copdns.privacy.consent import Question
+from copdns.privacy.masked_names import NameMask
+from copdns.privacy.retention import CountKey, LogRow
+from copdns.time.days import local_time, zone_of
+from copdns.time.minutes import Minutes, Usage, estimate, fieldwise_max
+from copdns.time.plan import in_scope
+
+Counts = Iterable[tuple[CountKey, int]]
+
+
+class Day(NamedTuple):
+    """How many look-ups a day had, on the household's calendar."""
+
+    date: date
+    asked: int
+    blocked: int
+
+
+def counts_by_day(counts: Counts, zone: str) -> tuple[Day, ...]:
+    """Return the days of some counts, the newest first."""
+    asked: Counter[date] = Counter()
+    blocked: Counter[date] = Counter()
+    where = zone_of(zone)
+    days: dict[int, date] = {}  # an hour has many counts
+    for key, n in counts:
+        if key.hour not in days:
+            days[key.hour] = local_time(key.hour * 3600, where).date()
+        day = days[key.hour]
+        asked[day] += n
+        blocked[day] += n if key.action == Action.BLOCK else 0
+    return tuple(Day(day, asked[day], blocked[day]) for day in sorted(asked, reverse=True))
+
+
+def by_category(counts: Counts) -> tuple[tuple[str, int], ...]:
+    """Return what was blocked by category, the most first; "" is not here."""
+    found: Counter[str] = Counter()
+    for key, n in counts:
+        if key.action == Action.BLOCK and key.category:
+            found[key.category] += n
+    return tuple(found.most_common())
+
+
+class Blocked(NamedTuple):
+    """A name of the last blocks, which are in memory only."""
+
+    name: str
+    at: float
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalData:
+    """What the databases hold of a person.  changes: all lines of the household.
+
+    What follows `full_logs` is for the person itself: browsers that devices of theirs are known by,
+    devices that are theirs for a while, accounts, whether there is a PIN, what is asked of them and
+    proposed for them; and the last blocks of the device in hand.
+    """
+
+    rows: tuple[LogRow, ...] = ()
+    counts: tuple[tuple[CountKey, int], ...] = ()
+    minutes: tuple[Usage, ...] = ()
+    appeals: tuple[Appeal, ...] = ()
+    looks: tuple[AccessRecord, ...] = ()
+    changes: tuple[HasLine, ...] = ()
+    full_logs: tuple[FullLog, ...] = ()
+    browsers: tuple[Pairing, ...] = ()
+    guests: tuple[Guest, ...] = ()
+    accounts: tuple[Account, ...] = ()
+    blocks: tuple[Blocked, ...] = ()
+    pin: bool = False
+    question: Question | None = None
+    proposal: NamedTuple | None = None
+
+
+def export_data(
+    household: Household, profile: Profile, kept: PersonalData, now: float, hidden: NameMask | None
+) -> dict[str, Any]:
+    """Return all that is kept of a person, as JSON has it; moments as text, in UTC.
+
+    hidden: what a guardian does not see; None for the person itself.
+    """
+
+    def of_theirs(values: Iterable[Any]) -> list[Any]:
+        return [plain(each) for each in values if each.profile == profile.id]
+
+    rows = map(hidden.row, kept.rows) if hidden else kept.rows
+    counts = hidden.counts(kept.counts) if hidden else kept.counts
+    own = {
+        **{
+            name: [_without(plain(each), "household") for each in values]
+            for name, values in (
+                ("browsers", kept.browsers),
+                ("devices_for_a_while", kept.guests),
+                ("accounts", kept.accounts),
+            )
+        },
+        "last_blocks": [plain(each) for each in kept.blocks],
+        "pin": kept.pin,
+        "question": plain(kept.question),
+        "proposal": plain(kept.proposal),
+    }
+    devices = [each.id for each in household.devices if each.profile == profile.id]
+    return {
+        "made": plain_moment(now),
+        "profile": plain(profile),
+        "devices": of_theirs(household.devices),
+        "rules": [plain(each) for each in rules_in_scope(profile, household.rules)],
+        "schedules": [plain(each) for each in in_scope(household.schedules, profile)],
+        "budgets": [plain(each) for each in in_scope(household.budgets, profile)],
+        "pauses": of_theirs(household.pauses),
+        "permissions": of_theirs(household.grants),
+        "bonuses": of_theirs(household.bonuses),
+        "tickets": [
+            _without(plain(each), "digest")
+            for each in household.tickets
+            if profile.id in (each.profile, each.redeemed_by)
+        ],
+        "look_ups": [_without(plain(each), "household", "profile") for each in rows],
+        "counts": [_count(key, n) for key, n in counts],
+        "minutes": [
+            {"budget": each.budget, "day": str(each.day), **plain(_shown(each))}
+            for each in kept.minutes
+        ],
+        "appeals": [plain(each) for each in kept.appeals],
+        # Without the account: it is told in which role somebody looked.
+        "who_looked": [
+            {"at": plain_moment(each.at), "role": str(each.role), "view": str(each.view)}
+            for each in kept.looks
+        ],
+        "changes": plain(all_changes_for(profile, kept.changes, devices)),
+        "full_logs": [plain(each) for each in kept.full_logs],
+        **({} if hidden else own),
+    }
+
+
+def _without(value: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: each for key, each in value.items() if key not in keys}
+
+
+def _count(key: CountKey, n: int) -> dict[str, Any]:
+    about = _without(plain(key), "household", "profile", "hour")
+    return {"hour": plain_moment(key.hour * 3600), **about, "n": n}
+
+
+def _shown(usage: Usage) -> Minutes:
+    """Return the minutes of a day, of one that runs as its marks say so far."""
+    return fieldwise_max(estimate(usage.marks), usage.minutes)
+
+
+_MOMENTS = re.compile(
+    r"at|start|end|given|made|used|expires|redeemed|asked|since|seen|until|closed|refused"
+)
+
+
+def plain(value: Any) -> Any:
+    """Return a value of ours as JSON has it; sets in order."""
+    if isinstance(value, Matcher | Topic):
+        return str(value)  # as it is written everywhere
+    if is_dataclass(value) and not isinstance(value, type):
+        named: Mapping[str, Any] = {each.name: getattr(value, each.name) for each in fields(value)}
+    elif hasattr(value, "_asdict"):
+        named = value._asdict()
+    elif isinstance(value, frozenset):
+        return sorted(map(plain, value))
+    elif isinstance(value, tuple | list):
+        return [plain(each) for each in value]
+    elif value is None or isinstance(value, bool | int | float):
+        return value
+    else:
+        return str(value)
+    return {
+        key: plain_moment(each) if _is_moment(key, each) else plain(each)
+        for key, each in named.items()
+    }
+
+
+def _is_moment(key: str, value: Any) -> bool:
+    """Tell a moment from a minute of the day, which is never as large."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and _MOMENTS.fullmatch(key) is not None and value > 1_000_000
+
+
+def plain_moment(at: float) -> str:
+    """Return seconds since the epoch as in RFC 3339, in UTC, without fractions."""
+    return datetime.fromtimestamp(int(at), UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,271 @@
+"""What a household's filter did in a month, as counts: for the family to talk about, or to show.
+
+Never a name that was asked, nor who asked for what: look-ups by profile and category, appeals of
+all together.  A number below SMALL is not told, since it could be one evening; adults are left
+out, and whoever has nothing kept.  Counts come as guardians see them (`privacy/masked_names.py`).
+
+A child reads its own numbers, and sums of all only where CROWD children or more are in them:
+taken off the sum of two, its own would leave the other one's.  Pure; moments are seconds since the
+epoch.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from statistics import median
+from typing import NamedTuple
+
+from copdns.appeals.appeal import Appeal, AppealState
+from copdns.appeals.list_errors import WrongEntry, still_listed
+from copdns.lists.index import Index, ListKind
+from copdns.lists.small_index import ListStatus
+from copdns.model.household import Household, PrivacyMode, Profile
+from copdns.model.verdict import Action
+from copdns.privacy.retention import CountKey
+from copdns.time.days import starts_at, zone_of
+from copdns.time.minutes import Usage
+
+SMALL = 5  # a count below it, but for 0, is not told
+CROWD = 3  # children in a sum that one of them reads
+_CHOSEN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS})
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month of the household's calendar.  end: exclusive."""
+
+    first: date
+    start: float
+    end: float
+
+    def __str__(self) -> str:
+        return f"{self.first:%Y-%m}"
+
+
+def month_of(first: date, timezone: str) -> Month:
+    """Return the month of a date."""
+    first = first.replace(day=1)
+    following = first.replace(year=first.year + first.month // 12, month=first.month % 12 + 1)
+    zone = zone_of(timezone)
+    return Month(first, starts_at(first, 0, zone), starts_at(following, 0, zone))
+
+
+def counted_from(month: Month, now: float, days: int) -> float:
+    """Return since when counts are here: those before were deleted.  days: they are kept."""
+    return max(month.start, now - days * 86_400)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What was counted of one.  asked, blocked: None for few, and where nothing is kept.
+
+    closed: blocks by category, or by reason where there is none, the most first.
+    minutes: what is likely to have been used, by budget.
+    """
+
+    profile: str
+    mode: PrivacyMode
+    asked: int | None
+    blocked: int | None
+    closed: tuple[tuple[str, int | None], ...]
+    minutes: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Appeals:
+    """Of those that were asked in the month, however late they were answered.
+
+    states: how they stand now.  answered: how many have an answer; hours: the median until the
+    first one, None without any.  overdue: told as too late.  opened: low-harm ones that were open
+    until they were answered.  again: where the child still disagreed.
+    """
+
+    asked: int
+    states: Mapping[AppealState, int]
+    answered: int
+    hours: float | None
+    overdue: int
+    opened: int
+    again: int
+
+    @property
+    def granted(self) -> int:
+        """Return how many got all or a part of what they are about."""
+        return self.states.get(AppealState.GRANTED, 0) + self.states.get(AppealState.LIMITED, 0)
+
+    @property
+    def granted_percent(self) -> int | None:
+        """Return how many of 100 answered ones got all or a part; None without any."""
+        return round(100 * self.granted / self.answered) if self.answered else None
+
+
+class ListUse(NamedTuple):
+    """A list in use.  errors: names that it was decided to name wrongly; still: that it names yet.
+    percent: of names that should be open, how many it closes; None where nobody looked."""
+
+    status: ListStatus
+    errors: int
+    still: int
+    percent: float | None
+
+
+class Together(NamedTuple):
+    """Look-ups of all children, to the nearest ten."""
+
+    asked: int
+    blocked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What guardians read.  since: as of `counted_from`; until: how far the month is."""
+
+    month: Month
+    since: float
+    until: float
+    people: tuple[Person, ...]
+    appeals: Appeals
+    lists: tuple[ListUse, ...]
+
+
+def people_of(
+    household: Household,
+    counts: Iterable[tuple[CountKey, int]],
+    usages: Iterable[Usage],
+    month: Month,
+    now: float,
+) -> tuple[Person, ...]:
+    """Return what was counted of each child in a month."""
+    by_profile: dict[str, list[tuple[CountKey, int]]] = {}
+    for key, n in counts:
+        if month.start <= key.hour * 3600 < month.end:
+            by_profile.setdefault(key.profile, []).append((key, n))
+    used = _used(usages, month)
+    return tuple(
+        _person(each, by_profile.get(each.id, ()), used.get(each.id, {}), now)
+        for each in household.profiles
+        if each.band_at(now).is_child
+    )
+
+
+def _used(usages: Iterable[Usage], month: Month) -> dict[str, dict[str, int]]:
+    found: dict[str, Counter[str]] = {}
+    for each in usages:
+        if (each.day.year, each.day.month) == (month.first.year, month.first.month):
+            found.setdefault(each.profile, Counter())[each.budget] += each.minutes.likely
+    return {who: dict(budgets) for who, budgets in found.items()}
+
+
+def _person(
+    profile: Profile,
+    counts: Sequence[tuple[CountKey, int]],
+    used: Mapping[str, int],
+    now: float,
+) -> Person:
+    mode = profile.privacy_at(now)
+    if mode is PrivacyMode.OFF:  # what was counted before is not told any more, either
+        return Person(profile.id, mode, None, None, (), ())
+    closed: Counter[str] = Counter()
+    for key, n in counts:
+        if key.action == Action.BLOCK:
+            closed[key.category or key.reason] += n
+    return Person(
+        profile.id,
+        mode,
+        reportable(sum(n for _, n in counts)),
+        _sum_of(closed),
+        tuple((about, reportable(n)) for about, n in sorted(closed.items(), key=_most_first)),
+        tuple(sorted(used.items())),
+    )
+
+
+def _sum_of(closed: Mapping[str, int]) -> int | None:
+    """Return all that was closed, as far as no count that is not told can be worked out from it."""
+    total, small = sum(closed.values()), [n for n in closed.values() if reportable(n) is None]
+    if len(small) == 1 or reportable(sum(small)) is None:
+        total -= sum(small)
+    return total or (None if small else 0)
+
+
+def _most_first(item: tuple[str, int]) -> tuple[int, str]:
+    return -(reportable(item[1]) or 0), item[0]  # the order of small ones tells nothing
+
+
+def reportable(n: int) -> int | None:
+    """Return a count, or None where it is too small to be told."""
+    return None if 0 < n < SMALL else n
+
+
+def appeals_of(appeals: Iterable[Appeal], month: Month) -> Appeals:
+    """Return how it went with what was asked in a month."""
+    asked = [each for each in appeals if month.start <= each.asked < month.end]
+    waits = [(each.answers[0].at - each.asked) / 3600 for each in asked if each.answers]
+    return Appeals(
+        len(asked),
+        dict(sorted(Counter(each.state for each in asked).items())),
+        len(waits),
+        round(median(waits), 1) if waits else None,
+        sum(each.overdue is not None for each in asked),
+        sum(bool(each.provisional) for each in asked),
+        sum(each.disagreed for each in asked),
+    )
+
+
+def lists_of(
+    statuses: Iterable[ListStatus],
+    index: Index,
+    errors: Sequence[WrongEntry],
+    percent: Callable[[str], float | None],
+) -> Iterator[ListUse]:
+    """Yield the lists that people choose, and what is known to be wrong with them.
+
+    percent: gives the over-blocking score of a list by its slug.
+    """
+    wrong = Counter(each.list for each in errors)
+    still = Counter(each.list for each in errors if still_listed(each, index))
+    for each in statuses:
+        slug = each.info.slug
+        if each.info.kind in _CHOSEN and not each.error:
+            yield ListUse(each, wrong[slug], still[slug], percent(slug))
+
+
+# --- sums that a child may read -------------------------------------------------------------------
+
+
+def lookups_of_children(
+    household: Household, counts: Iterable[tuple[CountKey, int]], month: Month, now: float
+) -> Together | None:
+    """Return the look-ups of all children; None where too few of them were counted.
+
+    counts: of days that are over, or whoever reloads the page sees when somebody is online.  Never
+    by category: in a family the category alone can say who it was.
+    """
+    shown = {
+        each.id
+        for each in household.profiles
+        if each.band_at(now).is_child and each.privacy_at(now) is not PrivacyMode.OFF
+    }
+    asked: Counter[str] = Counter()
+    blocked = 0
+    for key, n in counts:
+        if key.profile in shown and month.start <= key.hour * 3600 < month.end:
+            asked[key.profile] += n
+            blocked += n if key.action == Action.BLOCK else 0
+    if sum(reportable(n) is not None and n > 0 for n in asked.values()) < CROWD:
+        return None
+    return Together(_rounded(asked.total()), _rounded(blocked))
+
+
+def _rounded(n: int) -> int:
+    return (n + 5) // 10 * 10
+
+
+def appeals_of_all(appeals: Iterable[Appeal], month: Month) -> Appeals | None:
+    """Return how it went with what all asked; None where too few of them asked anything."""
+    asked = [each for each in appeals if month.start <= each.asked < month.end]
+    if len({each.ask.profile for each in asked}) < CROWD:
+        return None
+    return appeals_of(asked, month)

@@ -1,0 +1,112 @@
+"""Decide what is kept of one look-up: a row, a count, both or nothing (docs/privacy.md).
+
+Every trace on disk of what someone asked passes through here.  Pure, and called for every
+query, so plain tuples and no loops.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from copdns.model.household import PrivacyMode
+from copdns.model.verdict import Action, Verdict
+
+_new = tuple.__new__  # a named tuple's own constructor costs twice as much
+
+ROUND_TO = 300  # seconds: a blocked name is kept with the five minutes it fell in, not the moment
+
+
+class LogRow(NamedTuple):
+    """One look-up as the log keeps it.
+
+    at: seconds since the epoch; a multiple of 300 unless the mode was `full`.
+    device: an id, "" unless the mode was `full`; the client's address is never here.
+    qtype: the number on the wire.  rule: what matched, as written.
+    via: the CNAME or SVCB target that decided.
+    """
+
+    at: int
+    household: str
+    profile: str
+    device: str
+    qname: str
+    qtype: int
+    action: str
+    reason: str
+    category: str
+    service: str
+    list: str
+    rule: str
+    via: str
+
+
+class CountKey(NamedTuple):
+    """What look-ups are counted by.  hour: hours since the epoch."""
+
+    household: str
+    profile: str
+    hour: int
+    action: str
+    reason: str
+    category: str
+
+
+def may_log_name(verdict: Verdict, everything: bool) -> bool:
+    """Tell whether a name may be kept at all, besides being counted.
+
+    everything: the profile has a full log, now or soon.
+    """
+    return everything or verdict.action is not Action.ALLOW
+
+
+def log_row(
+    mode: PrivacyMode,
+    household: str,
+    profile: str,
+    device: str,
+    qname: str,
+    qtype: int,
+    verdict: Verdict,
+    now: float,
+) -> LogRow | None:
+    """Return the row to keep, or None.  household, profile, device: ids."""
+    # A child who looks for help must be able to trust that nobody can ever see it.
+    if verdict.is_untraced:
+        return None
+    if mode is PrivacyMode.FULL:
+        at = int(now)
+    elif mode is PrivacyMode.BLOCKED and verdict.action in (Action.BLOCK, Action.REFUSE):
+        at = int(now) // ROUND_TO * ROUND_TO
+        device = ""
+    else:
+        return None
+    return _new(
+        LogRow,
+        (
+            at,
+            household,
+            profile,
+            device,
+            qname,
+            qtype,
+            verdict.action,
+            verdict.reason,
+            verdict.category,
+            verdict.service,
+            verdict.list,
+            verdict.rule,
+            verdict.via,
+        ),
+    )
+
+
+def count_key(
+    mode: PrivacyMode, household: str, profile: str, verdict: Verdict, now: float
+) -> CountKey | None:
+    """Return what to count the look-up under, or None."""
+    if verdict.is_untraced or mode is PrivacyMode.OFF:
+        return None
+    hour = int(now) // 3600
+    return _new(
+        CountKey, (household, profile, hour, verdict.action, verdict.reason, verdict.category)
+    )

@@ -1,0 +1,252 @@
+"""Read who asks, where a forwarder before us may say so: dnsmasq on a router, or dnsdist.
+
+A PROXY header (version 2) before the message gives the address of who asked the forwarder; EDNS
+options of the query give the device's MAC (dnsmasq `add-mac`) or its address (`add-subnet`).
+Only forwarders that the settings list are believed, each in what it may say; nobody else comes
+here.  What cannot be read is as if it had not been said.  Pure.
+"""
+
+from __future__ import annotations
+
+import binascii
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
+
+from copdns.dns.records import (
+    COUNTS_FORMAT,
+    HEADER_SIZE,
+    OPT,
+    QUESTION_TAIL,
+    read_records,
+    skip_name,
+)
+from copdns.model.errors import ProxyError, WireError
+from copdns.model.verdict import Requestor
+
+# No query begins so: over UDP its opcode would be 1, over TCP it would have 2641 questions.
+SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+MAX_PROXY = 2048  # octets of a PROXY header that are read; addresses need 52, the rest is TLVs
+
+OPTION_SUBNET = 8  # RFC 7871 section 6
+OPTION_MAC = 65001  # dnsmasq add-mac: six octets
+OPTION_MAC_TEXT = 65073  # dnsmasq add-mac=text and add-mac=base64
+
+_FIXED = 16  # octets of a PROXY header before its addresses
+_LOCAL, _PROXY = 0x20, 0x21  # version 2 with its two commands
+_UNSPEC = 0x00
+_ADDRESSES = {0x11: 4, 0x12: 4, 0x21: 16, 0x22: 16}  # family and transport: octets of an address
+_KNOWN = 4096  # peers whose forwarder was looked up
+_MAC, _BASE64 = 6, 8  # octets of a MAC, and of one in base64
+_TEXT = re.compile(rb"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+_GROUP = 0x01  # in the first octet of a MAC that is no single device's
+_MACS = frozenset({OPTION_MAC, OPTION_MAC_TEXT})
+# How an option begins that holds a whole address: family, prefix, scope; then so many octets.
+_WHOLE = {b"\0\1\x20\0": 4, b"\0\2\x80\0": 16}
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarder:
+    """Those before us in one network, and what they may say of who asks.
+
+    proxy: an address, in a PROXY header.  mac: a MAC, in EDNS options 65001 and 65073.
+    subnet: an address, in the EDNS client subnet option.
+    """
+
+    network: IPv4Network | IPv6Network
+    proxy: bool = False
+    mac: bool = False
+    subnet: bool = False
+
+
+class Forwarders:
+    """All that are listed; the first whose network holds a peer counts."""
+
+    def __init__(self, listed: Iterable[Forwarder] = ()) -> None:
+        self._listed = tuple(listed)
+        self._known: dict[str, Forwarder] = {}
+
+    def find(self, address: str) -> Forwarder | None:
+        """Return the forwarder that a peer is, or None for anybody else."""
+        if not self._listed:
+            return None
+        return self._known.get(address) or self._find(address)
+
+    def _find(self, text: str) -> Forwarder | None:
+        address = ip_address(text)
+        found = next((each for each in self._listed if address in each.network), None)
+        if found is not None:
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[text] = found
+        return found
+
+
+NO_FORWARDERS = Forwarders()
+
+
+class ProxyHeader(NamedTuple):
+    """What a PROXY header says.
+
+    source: the address of who asked the forwarder; "" where the forwarder asks for itself.
+    size: octets of the header; 0 where there is none.
+    """
+
+    source: str
+    size: int
+
+
+class EdnsDevice(NamedTuple):
+    """What a query's EDNS options say of its device; "" for what they do not say."""
+
+    mac: str
+    address: str
+
+
+def unwrap(message: bytes, peer: Requestor, forwarder: Forwarder) -> tuple[bytes, Requestor]:
+    """Return the message in a forwarder's datagram, and who asks it.
+
+    peer: the forwarder itself, who asks what comes without a header (a look whether we live).
+    A malformed header stays where it is: as a message it is malformed too.
+    """
+    if forwarder.proxy:
+        try:
+            proxied = read_proxy(message)
+        except ProxyError:
+            return message, peer
+        if proxied is None:
+            return message, peer
+        message, peer = message[proxied.size :], with_proxy_source(peer, proxied)
+    return message, with_edns_device(peer, forwarder, message)
+
+
+def with_proxy_source(peer: Requestor, proxied: ProxyHeader) -> Requestor:
+    """Return who asks after a PROXY header."""
+    return peer._replace(address=proxied.source) if proxied.source else peer
+
+
+def with_edns_device(peer: Requestor, forwarder: Forwarder, message: bytes) -> Requestor:
+    """Return who asks by a message's EDNS options.
+
+    An address in them is nearer to the device than the one in a PROXY header.
+    """
+    if not (forwarder.mac or forwarder.subnet):
+        return peer
+    said = read_device(message)
+    mac = said.mac if forwarder.mac else ""
+    address = said.address if forwarder.subnet else ""
+    return peer._replace(address=address or peer.address, mac=mac)
+
+
+# --- the PROXY header ---------------------------------------------------------------------------
+
+
+def read_proxy(octets: bytes | bytearray) -> ProxyHeader | None:
+    """Read the PROXY header (version 2, section 2.2 of its specification) before a message.
+
+    None: it has begun, and more octets are needed.  Raise ProxyError where it is malformed, or
+    of a kind that no resolver sends.
+    """
+    if not octets.startswith(SIGNATURE):
+        return None if SIGNATURE.startswith(octets) else ProxyHeader("", 0)
+    if len(octets) < _FIXED:
+        return None
+    size = _FIXED + int.from_bytes(octets[14:16], "big")
+    if size > MAX_PROXY:
+        raise ProxyError(f"a PROXY header has {size} octets; {MAX_PROXY} are read at most")
+    if len(octets) < size:
+        return None
+    return ProxyHeader(_source(octets, size), size)
+
+
+def _source(header: bytes | bytearray, size: int) -> str:
+    """Return the address of who asked; what follows the addresses (ports, TLVs) is no matter."""
+    command, family = header[12], header[13]
+    if command == _LOCAL:
+        return ""  # whatever else it says (a health check)
+    if command != _PROXY:
+        raise ProxyError(f"a PROXY header of an unknown version or command: {command:#04x}")
+    if family == _UNSPEC:
+        return ""
+    length = _ADDRESSES.get(family)
+    if length is None:
+        raise ProxyError(f"a PROXY header with an unknown kind of address: {family:#04x}")
+    if size < _FIXED + 2 * length + 4:  # two addresses, two ports
+        raise ProxyError("a PROXY header is too short for its addresses")
+    return _address(bytes(header[_FIXED : _FIXED + length]))
+
+
+def _address(packed: bytes) -> str:
+    address = IPv4Address(packed) if len(packed) == 4 else IPv6Address(packed)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(address)
+
+
+# --- EDNS options -------------------------------------------------------------------------------
+
+
+def read_device(message: bytes) -> EdnsDevice:
+    """Read the device's MAC and address from a query's EDNS options.
+
+    What does not fit its form says nothing, nor do two addresses, nor MACs that differ: one may
+    be what the device itself wrote, and nobody can tell which.
+    """
+    macs: list[bytes] = []
+    subnets: list[bytes] = []
+    try:
+        for code, data in _options(message):
+            if code == OPTION_SUBNET:
+                subnets.append(data)
+            elif code in _MACS:
+                macs.append(data)
+    except WireError:
+        return EdnsDevice("", "")  # whoever reads the query says what is wrong with it
+    read = {_mac(data) for data in macs}
+    mac = read.pop() if len(read) == 1 else ""
+    return EdnsDevice(mac, _subnet(subnets[0]) if len(subnets) == 1 else "")
+
+
+def _options(message: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the EDNS options of a query; raise WireError where it cannot be read."""
+    if len(message) < HEADER_SIZE:
+        return
+    _, questions, *counts = COUNTS_FORMAT.unpack_from(message, 2)
+    if questions != 1 or not counts[-1]:
+        return
+    start = skip_name(message, HEADER_SIZE) + QUESTION_TAIL
+    for rr in read_records(message, start, sum(counts)):
+        if rr.rtype == OPT:
+            yield from _each(message[rr.data_at : rr.end])
+
+
+def _each(data: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at < len(data):
+        length = int.from_bytes(data[at + 2 : at + 4], "big")
+        end = at + 4 + length
+        if end > len(data):
+            raise WireError("an EDNS option is cut short")
+        yield int.from_bytes(data[at : at + 2], "big"), data[at + 4 : end]
+        at = end
+
+
+def _mac(data: bytes) -> str:
+    """Return a MAC as "02:00:00:00:00:01"; "" for what is none, or no single device's."""
+    if _TEXT.fullmatch(data):
+        data = bytes.fromhex(data.decode().replace(":", ""))
+    elif len(data) == _BASE64:
+        try:
+            data = binascii.a2b_base64(data, strict_mode=True)
+        except binascii.Error:
+            return ""
+    is_device = len(data) == _MAC and any(data) and not data[0] & _GROUP
+    return data.hex(":") if is_device else ""
+
+
+def _subnet(data: bytes) -> str:
+    """Return the address of a client subnet option (RFC 7871 section 6) that names one device."""
+    length = _WHOLE.get(data[:4])
+    return _address(data[4:]) if length is not None and len(data) == 4 + length else ""

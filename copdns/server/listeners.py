@@ -1,0 +1,105 @@
+"""The addresses that are listened on, as the settings want them and the machine has them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from copdns.config import DnsSettings
+from copdns.model.errors import ListenError
+from copdns.network.machine import ADDRESS_MISSING, listen_addresses
+from copdns.server.answer import Resolver
+from copdns.server.forwarded import Forwarder, Forwarders
+from copdns.server.tcp import TcpLimits, TcpServer
+from copdns.server.udp import UdpServer
+from copdns.time.moment import Moment
+
+log = structlog.get_logger("copdns")
+
+
+@dataclass(slots=True)
+class Listener:
+    """Both transports of one address."""
+
+    udp: UdpServer
+    tcp: TcpServer
+
+    def set_forwarders(self, forwarders: Forwarders) -> None:
+        self.udp.set_forwarders(forwarders)
+        self.tcp.set_forwarders(forwarders)
+
+    def close(self) -> None:
+        self.udp.close()
+        self.tcp.close()
+
+
+class Listeners:
+    """All that is listened on."""
+
+    def __init__(self, resolver: Resolver, clock: Callable[[], Moment]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._resolver = resolver
+        self._clock = clock
+        self._open: dict[str, Listener] = {}
+        self._told: set[str] = set()  # addresses whose absence was told
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return tuple(self._open)
+
+    async def listen(self, dns: DnsSettings) -> None:
+        """Open what is not open yet, and close what this machine no longer has."""
+        wanted = await asyncio.to_thread(listen_addresses, dns.listen)
+        for address in [each for each in self._open if each not in wanted]:
+            self._open.pop(address).close()
+        for address in wanted:
+            if address not in self._open:
+                await self._try(address, dns)
+        if not self._open:
+            raise ListenError(f"none of {', '.join(wanted)} is an address of this machine")
+
+    async def _try(self, address: str, dns: DnsSettings) -> None:
+        """Listen on an address, or leave it for later when the machine does not have it (yet).
+
+        At boot IPv6 addresses come late, and a machine may have no IPv6 at all; the others
+        should not wait for them.
+        """
+        try:
+            self._open[address] = await self._listener(address, dns)
+        except ListenError as error:
+            cause = error.__cause__
+            if not isinstance(cause, OSError) or cause.errno not in ADDRESS_MISSING:
+                raise
+            if address not in self._told:
+                self._told.add(address)
+                log.warning("an address is not there yet", error=str(error))
+
+    async def _listener(self, address: str, dns: DnsSettings) -> Listener:
+        believed = _forwarders(dns)
+        udp = UdpServer(self._loop, self._resolver, self._clock, address, dns.port, believed)
+        limits = TcpLimits(dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight)
+        tcp = TcpServer(self._resolver, self._clock, address, dns.port, limits, believed)
+        try:
+            await tcp.start()
+        except ListenError:
+            udp.close()
+            raise
+        return Listener(udp, tcp)
+
+    def set_forwarders(self, dns: DnsSettings) -> None:
+        """Believe the forwarders of the settings, and nobody else."""
+        for listener in self._open.values():
+            listener.set_forwarders(_forwarders(dns))
+
+    def close(self) -> None:
+        for listener in self._open.values():
+            listener.close()
+
+
+def _forwarders(dns: DnsSettings) -> Forwarders:
+    return Forwarders(
+        Forwarder(each.network, each.proxy, each.mac, each.subnet) for each in dns.forwarders
+    )

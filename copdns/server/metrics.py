@@ -1,0 +1,186 @@
+"""Every number that is counted, as plain integers, and how Prometheus reads them.
+
+Counting must cost next to nothing, so nobody calls the client library per query: it reads these
+integers when it is asked.  No label ever holds a name, an address, a person or a rule.
+docs/metrics.md explains each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+
+from copdns import __version__
+from copdns.dns.exchange import Health
+from copdns.dns.upstream import LATENCY_BUCKETS, UpstreamCounters
+from copdns.lists.download import ListMetrics
+from copdns.model.verdict import Action, Reason
+
+
+class Counters:
+    """All counters of the process.  Look-ups of help names touch none of them.
+
+    verdicts, categories, rcodes: how many by their key.
+    Read when asked: gauges (entries in the cache, rows dropped ...), upstreams, lists that are
+    fetched, and how many appeals are in each state.
+    """
+
+    __slots__ = (
+        "appeals",
+        "cache_hits",
+        "cache_misses",
+        "categories",
+        "gauges",
+        "lists",
+        "malformed",
+        "queries",
+        "rcodes",
+        "upstreams",
+        "verdicts",
+    )
+
+    def __init__(self) -> None:
+        self.queries = {"udp": 0, "tcp": 0}
+        self.malformed = 0
+        self.verdicts: dict[tuple[Action, Reason], int] = {}
+        self.categories: dict[str, int] = {}
+        self.rcodes = [0] * 24
+        self.cache_hits = 0
+        self.cache_misses = 0
+        self.upstreams: Callable[[], Sequence[tuple[Health, UpstreamCounters]]] = tuple
+        self.gauges: dict[str, Callable[[], float]] = {}
+        self.lists: Callable[[], Sequence[ListMetrics]] = tuple
+        self.appeals: Callable[[], Mapping[str, int]] = dict
+
+
+# name: (type, help).  The one list of what is told outside.
+METRICS = {
+    "copdns_build_info": ("gauge", "The version that runs, as a label."),
+    "copdns_queries": ("counter", "Questions that were answered, by transport."),
+    "copdns_malformed": ("counter", "Messages that were no question: answered with an error."),
+    "copdns_verdicts": ("counter", "Decisions, by action and reason."),
+    "copdns_blocked": ("counter", "Blocks by lists, by category."),
+    "copdns_responses": ("counter", "Replies, by rcode."),
+    "copdns_cache_hits": ("counter", "Questions answered from the cache."),
+    "copdns_cache_misses": ("counter", "Questions that an upstream had to be asked for."),
+    "copdns_cache_entries": ("gauge", "Answers in the cache."),
+    "copdns_cache_octets": ("gauge", "Memory for them, in octets."),
+    "copdns_upstream_queries": ("counter", "Questions sent, by upstream (its place, from 1)."),
+    "copdns_upstream_failures": ("counter", "Questions that an upstream did not answer."),
+    "copdns_upstream_tcp": ("counter", "Questions asked again over TCP."),
+    "copdns_upstream_up": ("gauge", "0 after three questions in a row without an answer, else 1."),
+    "copdns_upstream_seconds": ("histogram", "Time from question to answer, by upstream."),
+    "copdns_log_dropped": ("counter", "Log rows that were dropped because the queue was full."),
+    "copdns_log_failures": ("counter", "Batches that could not be written at the first try."),
+    "copdns_appeals": ("gauge", "Appeals that are kept, by state."),
+    "copdns_events_dropped": (
+        "counter",
+        "Events that were dropped because too many waited for a webhook or the program.",
+    ),
+    "copdns_policy_revision": ("gauge", "Revision of the household in force."),
+    "copdns_list_entries": ("gauge", "Entries of all lists in force."),
+    "copdns_list_age_seconds": ("gauge", "Time since a list was known to be the newest, by list."),
+    "copdns_list_octets": ("gauge", "Size of the copy of a list, by list."),
+    "copdns_lists_chosen": ("gauge", "Lists that are fetched."),
+    "copdns_lists_absent": ("gauge", "Those that no copy is here of."),
+    "copdns_lists_failing": ("gauge", "Those that could not be fetched at the last try."),
+    "copdns_lists_oldest_seconds": ("gauge", "The age of the oldest copy."),
+}
+
+RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
+
+
+class Collector:
+    """Gives the counters to Prometheus when it asks."""
+
+    def __init__(self, counters: Counters, before: Callable[[], None]) -> None:
+        self._counters = counters
+        self._before = before
+
+    def collect(self) -> Iterator[Metric]:
+        self._before()
+        yield from self._queries()
+        yield from self._upstreams()
+        yield from self._lists()
+        states = [([state], count) for state, count in sorted(self._counters.appeals().items())]
+        yield _family("copdns_appeals", ["state"], states)
+        for name, read in sorted(self._counters.gauges.items()):
+            yield _family(name, [], [([], read())])
+
+    def _queries(self) -> Iterator[Metric]:
+        counters = self._counters
+        yield _family("copdns_build_info", ["version"], [([__version__], 1)])
+        queries = [([transport], count) for transport, count in counters.queries.items()]
+        yield _family("copdns_queries", ["transport"], queries)
+        yield _family("copdns_malformed", [], [([], counters.malformed)])
+        verdicts = [([*key], count) for key, count in sorted(counters.verdicts.items())]
+        yield _family("copdns_verdicts", ["action", "reason"], verdicts)
+        categories = [([slug], count) for slug, count in sorted(counters.categories.items())]
+        yield _family("copdns_blocked", ["category"], categories)
+        rcodes = [([RCODES.get(i, str(i))], n) for i, n in enumerate(counters.rcodes) if n]
+        yield _family("copdns_responses", ["rcode"], rcodes)
+        yield _family("copdns_cache_hits", [], [([], counters.cache_hits)])
+        yield _family("copdns_cache_misses", [], [([], counters.cache_misses)])
+
+    def _upstreams(self) -> Iterator[Metric]:
+        each = self._counters.upstreams()
+        label = ["upstream"]
+        yield _family("copdns_upstream_queries", label, [([h.label], c.asked) for h, c in each])
+        yield _family("copdns_upstream_failures", label, [([h.label], c.failed) for h, c in each])
+        yield _family("copdns_upstream_tcp", label, [([h.label], c.over_tcp) for h, c in each])
+        up = [([health.label], 0 if health.is_down else 1) for health, _ in each]
+        yield _family("copdns_upstream_up", label, up)
+        name = "copdns_upstream_seconds"
+        histogram = HistogramMetricFamily(name, METRICS[name][1], labels=label)
+        for health, counters in each:
+            histogram.add_metric([health.label], _buckets(counters), counters.total)
+        yield histogram
+
+    def _lists(self) -> Iterator[Metric]:
+        lists = self._counters.lists()
+        ages = [([each.slug], each.age) for each in lists if each.age is not None]
+        sizes = [([each.slug], each.octets) for each in lists if each.age is not None]
+        yield _family("copdns_list_age_seconds", ["list"], ages)
+        yield _family("copdns_list_octets", ["list"], sizes)
+        yield _family("copdns_lists_chosen", [], [([], len(lists))])
+        yield _family("copdns_lists_absent", [], [([], len(lists) - len(ages))])
+        failing = sum(each.failing for each in lists)
+        yield _family("copdns_lists_failing", [], [([], failing)])
+        oldest = max((age for _, age in ages), default=0)
+        yield _family("copdns_lists_oldest_seconds", [], [([], oldest)])
+
+
+def _family(
+    name: str, labels: Sequence[str], samples: Sequence[tuple[Sequence[str], float]]
+) -> Metric:
+    kind, text = METRICS[name]
+    make = CounterMetricFamily if kind == "counter" else GaugeMetricFamily
+    family = make(name, text, labels=labels)
+    for values, value in samples:
+        family.add_metric(values, value)
+    return family
+
+
+def _buckets(counters: UpstreamCounters) -> list[tuple[str, float]]:
+    buckets, count = [], 0
+    for bound, number in zip((*map(str, LATENCY_BUCKETS), "+Inf"), counters.seconds, strict=True):
+        count += number
+        buckets.append((bound, float(count)))
+    return buckets
+
+
+def registry(counters: Counters, before: Callable[[], None]) -> CollectorRegistry:
+    """Return a registry with our numbers only: none of the process, which would tell of load.
+
+    before: called before the counters are read, to bring them up to date.
+    """
+    made = CollectorRegistry(auto_describe=False)
+    made.register(Collector(counters, before))
+    return made

@@ -1,0 +1,41 @@
+"""Count replies for a moment, before they are told to the metrics and to the log.
+
+Counting is on the way of every query, so it is one addition; who reads the counts takes only
+those that ran.  Pure.
+"""
+
+from __future__ import annotations
+
+from copdns.model.verdict import Verdict
+from copdns.policy.decide import Policy
+
+
+class Tally:
+    """How often one policy gave verdicts of one kind, with one rcode and over one transport.
+
+    verdict: one of them; action, reason and category are the same in all.
+    """
+
+    __slots__ = ("_running", "count", "policy", "rcode", "transport", "verdict")
+
+    def __init__(
+        self, running: list[Tally], policy: Policy, verdict: Verdict, rcode: int, transport: str
+    ) -> None:
+        """running: where it shows itself when it begins to count."""
+        self._running = running
+        self.policy = policy
+        self.verdict = verdict
+        self.rcode = rcode
+        self.transport = transport
+        self.count = 0
+
+    def add(self) -> None:
+        """Count one more; whoever passes tallies on finds it in `running` from the first one."""
+        if not self.count:
+            self._running.append(self)
+        self.count += 1
+
+    def take(self) -> int:
+        """Return the count, and begin anew."""
+        count, self.count = self.count, 0
+        return count

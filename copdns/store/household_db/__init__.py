@@ -1,0 +1,1 @@
+"""What the family decided, and who may decide: each change is one transaction."""

@@ -1,0 +1,521 @@
+"""Accounts, their passwords and second factors, and the one-time codes that open them.
+
+Who may make or remove which account is asked of `accounts/roles.py` in here, so that no page and no
+command gets past it.  Every change is a line of the audit, and one about a guardian a notice to
+all.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import replace
+
+from copdns.accounts.account import Account, Code, Credentials, GuardianNotice, NoticeKind, Purpose
+from copdns.accounts.codes import short_id
+from copdns.accounts.roles import Actor, Role, may_add, may_remove
+from copdns.model.errors import AccountError
+from copdns.model.sentences import sentence
+from copdns.model.violations import no_such
+from copdns.store.household_db.notes import audit, author_of, notify
+from copdns.store.household_db.thread import StoreThread
+
+MOST = 50  # accounts of a household
+LONGEST_NAME = 60
+
+_COLUMNS = "household, id, name, role, profile, made, password, totp, totp_used"
+
+
+class Accounts:
+    """Methods raise AccountError for what must not be, and StoreError.
+
+    by: who does it; None is whoever sits at the machine.
+    """
+
+    def __init__(self, thread: StoreThread) -> None:
+        self._thread = thread
+
+    async def all(self, household: str) -> tuple[Account, ...]:
+        """Return all accounts, the oldest first."""
+        return await self._thread.read(lambda connection: _all(connection, household))
+
+    async def get(self, household: str, account: str) -> Account | None:
+        return await self._thread.read(
+            lambda connection: account_of(connection, household, account)
+        )
+
+    async def credentials(self, household: str, name: str) -> Credentials | None:
+        """Return what the login of a name is checked against; case does not count."""
+
+        def work(connection: sqlite3.Connection) -> Credentials | None:
+            row = connection.execute(
+                f"select {_COLUMNS} from account where household = ? and name = ?",  # noqa: S608
+                (household, _clean(name)),
+            ).fetchone()
+            return None if row is None else Credentials(_account(row), *row[6:])
+
+        return await self._thread.read(work)
+
+    async def add(self, account: Account, by: Actor | None, now: int) -> Account:
+        """Return a new account as stored, with its id; without a password until a code is used."""
+        return await self._thread.write(lambda connection: _add(connection, account, by, now))
+
+    async def remove(self, household: str, account: str, by: Actor | None, now: int) -> Account:
+        """Remove an account with its sessions and tokens; return what it was."""
+
+        def work(connection: sqlite3.Connection) -> Account:
+            found = the_one(connection, household, account)
+            _check_remove(connection, found, by)
+            connection.execute(
+                "delete from account where household = ? and id = ?", (household, account)
+            )
+            connection.execute(
+                "delete from one_time_code where household = ? and account = ?",
+                (household, account),
+            )
+            _tell(connection, NoticeKind.ACCOUNT_REMOVED, found, by, "removed", now)
+            return found
+
+        return await self._thread.write(work)
+
+    async def set_role(
+        self, household: str, account: str, role: Role, by: Actor | None, now: int
+    ) -> Account:
+        """Give an account another role: the old one is taken as by `remove`, the new one given as
+        by `add`."""
+
+        def work(connection: sqlite3.Connection) -> Account:
+            found = the_one(connection, household, account)
+            if found.role is role:
+                return found
+            _check_remove(connection, found, by, stays=role.is_guardian)
+            _check_add(role, household, by)
+            connection.execute(
+                "update account set role = ? where household = ? and id = ?",
+                (role, household, account),
+            )
+            _end_all(connection, household, account)
+            what = f"made {role}"
+            _tell(connection, NoticeKind.ACCOUNT_CHANGED, found, by, what, now)
+            return replace(found, role=role)
+
+        return await self._thread.write(work)
+
+    async def set_password(
+        self,
+        household: str,
+        account: str,
+        kept: str,
+        now: int,
+        stays: str = "",
+        *,
+        by: Actor | None,
+    ) -> None:
+        """Set a password, as `passwords.hashed` gave it, and end every session but one.
+
+        stays: the digest of the session in which it was set.  Browsers are no longer known.  by:
+        its owner, or the console, of which all guardians hear.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            found = the_one(connection, household, account)
+            if by is not None and (by.id != account or not _is_at_home(by, household)):
+                raise AccountError("everybody sets their own password; the console can for others")
+            _set_password(connection, found, kept)
+            _end_all(connection, household, account, stays)
+            if by is None and found.role.is_guardian:
+                kind = NoticeKind.ACCOUNT_CHANGED
+                notify(
+                    connection, GuardianNotice(0, household, kind, found.name, author_of(by), now)
+                )
+            what = f"password of account {found.name} changed"
+            audit(connection, household, author_of(by), what, now)
+
+        await self._thread.write(work)
+
+    async def rehash(self, household: str, account: str, before: str, kept: str) -> None:
+        """Put the same password, hashed in a newer way, in place of what was kept before."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "update account set password = ? where household = ? and id = ? and password = ?",
+                (kept, household, account, before),
+            )
+
+        await self._thread.write(work)
+
+    async def set_totp(
+        self,
+        household: str,
+        account: str,
+        secret: str,
+        recovery: Iterable[str],
+        now: int,
+        used: int = 0,
+    ) -> None:
+        """Ask for a second factor from now on, or no longer ("").
+
+        recovery: digests of the codes that stand in for it, once each.  used: the time step by
+        which its owner showed that the authenticator has it.
+        """
+        digests = tuple(recovery)
+
+        def work(connection: sqlite3.Connection) -> None:
+            found = the_one(connection, household, account)
+            connection.execute(
+                "update account set totp = ?, totp_used = ? where household = ? and id = ?",
+                (secret, used, household, account),
+            )
+            _set_recovery(connection, household, account, digests)
+            what = "second factor set up" if secret else "second factor taken away"
+            audit(connection, household, found.name, what, now)
+
+        await self._thread.write(work)
+
+    async def use_totp(self, household: str, account: str, step: int) -> bool:
+        """Note that a code of a time step was used; False when it, or a later one, was before."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            done = connection.execute(
+                """
+                update account set totp_used = :step
+                 where household = :household and id = :account and totp_used < :step
+                """,
+                {"step": step, "household": household, "account": account},
+            )
+            return done.rowcount == 1
+
+        return await self._thread.write(work)
+
+    async def use_recovery(self, household: str, account: str, digest: str, now: int) -> bool:
+        """Use up a recovery code; False when there is none such."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            done = connection.execute(
+                "delete from recovery where household = ? and account = ? and digest = ?",
+                (household, account, digest),
+            )
+            if not done.rowcount:
+                return False
+            found = the_one(connection, household, account)
+            audit(connection, household, found.name, "logged in with a recovery code", now)
+            return True
+
+        return await self._thread.write(work)
+
+    async def recovery_left(self, household: str, account: str) -> int:
+        """Return how many recovery codes an account has that were not used."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            (left,) = connection.execute(
+                "select count(*) from recovery where household = ? and account = ?",
+                (household, account),
+            ).fetchone()
+            return int(left)
+
+        return await self._thread.read(work)
+
+    # --- one-time codes ---
+
+    async def make_code(self, code: Code, digest: str, by: Actor | None, now: int) -> None:
+        """Keep the digest of a one-time code; an earlier one for the same is void.
+
+        A way back into the account of a guardian is made at the console only.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            _check_code(connection, code, by)
+            connection.execute(
+                "delete from one_time_code where household = ? and account = ?",
+                (code.household, code.account),
+            )
+            connection.execute(
+                """
+                insert into one_time_code (digest, household, purpose, account, expires)
+                values (?, ?, ?, ?, ?)
+                """,
+                (digest, code.household, code.purpose, code.account, code.expires),
+            )
+            _tell_code(connection, code, by, now)
+
+        await self._thread.write(work)
+
+    async def code(self, digest: str, now: int) -> Code | None:
+        """Return what a one-time code is good for, while it is good."""
+        return await self._thread.read(lambda connection: _code(connection, digest, now))
+
+    async def set_up(self, digest: str, name: str, kept: str, now: int) -> Account:
+        """Use up a set-up code for the first account, an owner with this password's hash."""
+
+        def work(connection: sqlite3.Connection) -> Account:
+            code = _used(connection, digest, now)
+            if code.purpose is not Purpose.SETUP:
+                raise AccountError(_BAD_CODE, name="code")
+            _check_none(connection, code.household)
+            new = Account(code.household, "", name, Role.OWNER)
+            made = _add(connection, new, None, now)
+            _set_password(connection, made, kept)
+            _has_seen_all(connection, made, now)
+            return replace(made, has_password=True)
+
+        return await self._thread.write(work)
+
+    async def use_code(self, digest: str, kept: str, now: int) -> Account:
+        """Use up a code for an account: a new password, no second factor, and no old session."""
+
+        def work(connection: sqlite3.Connection) -> Account:
+            code = _used(connection, digest, now)
+            if code.purpose is Purpose.SETUP:
+                raise AccountError(_BAD_CODE, name="code")
+            found = the_one(connection, code.household, code.account)
+            _set_password(connection, found, kept)
+            connection.execute(
+                "update account set totp = '', totp_used = 0 where household = ? and id = ?",
+                (found.household, found.id),
+            )
+            _set_recovery(connection, found.household, found.id, ())
+            _end_all(connection, found.household, found.id)
+            audit(connection, found.household, found.name, "password set with a code", now)
+            return replace(found, has_password=True, totp=False)
+
+        return await self._thread.write(work)
+
+    async def tidy(self, now: int) -> int:
+        """Delete codes that are over, of all households; return how many."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            sql = "delete from one_time_code where expires <= ?"
+            return connection.execute(sql, (now,)).rowcount
+
+        return await self._thread.write(work)
+
+
+_BAD_CODE = sentence(
+    "this code is not good, or not any more; `copdns account code` makes a new one"
+)
+
+
+def _account(row: tuple[str, str, str, str, str, int, str, str, int]) -> Account:
+    household, account, name, role, profile, made, password, totp, _ = row
+    return Account(household, account, name, Role(role), profile, made, bool(password), bool(totp))
+
+
+def _all(connection: sqlite3.Connection, household: str) -> tuple[Account, ...]:
+    rows = connection.execute(
+        f"select {_COLUMNS} from account where household = ? order by made, id",  # noqa: S608
+        (household,),
+    )
+    return tuple(map(_account, rows))
+
+
+def account_of(connection: sqlite3.Connection, household: str, account: str) -> Account | None:
+    row = connection.execute(
+        f"select {_COLUMNS} from account where household = ? and id = ?",  # noqa: S608
+        (household, account),
+    ).fetchone()
+    return None if row is None else _account(row)
+
+
+def the_one(connection: sqlite3.Connection, household: str, account: str) -> Account:
+    """Return an account; raise AccountError when it is gone."""
+    found = account_of(connection, household, account)
+    if found is None:
+        raise AccountError("this account is gone")
+    return found
+
+
+def the_account(accounts: Iterable[Account], name: str) -> Account:
+    """Return the account that somebody means by its name or id; raise AccountError."""
+    there = tuple(accounts)
+    for each in there:
+        if name == each.id or name.casefold() == each.name.casefold():
+            return each
+    raise AccountError(no_such("account", name, [each.name for each in there]))
+
+
+def _clean(name: str) -> str:
+    return " ".join(name.split())
+
+
+def _named(name: str) -> str:
+    clean = _clean(name)
+    if not clean or len(clean) > LONGEST_NAME or not clean.isprintable():
+        raise AccountError(
+            "an account's name has 1 to %(most)s letters that can be seen",
+            name="name",
+            most=LONGEST_NAME,
+        )
+    return clean
+
+
+def _add(connection: sqlite3.Connection, account: Account, by: Actor | None, now: int) -> Account:
+    _check_add(account.role, account.household, by)
+    there = _all(connection, account.household)
+    name = _named(account.name)
+    if any(each.name.casefold() == name.casefold() for each in there):
+        raise AccountError(
+            "there is an account '%(called)s' already; take another name", name="name", called=name
+        )
+    if len(there) >= MOST:
+        raise AccountError(
+            "there are %(most)s accounts, and that is enough; remove one first", most=MOST
+        )
+    _check_profile(connection, account)
+    new = replace(account, id=short_id(), name=name, made=now, has_password=False, totp=False)
+    connection.execute(
+        f"insert into account ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, '', '', 0)",  # noqa: S608
+        (new.household, new.id, new.name, new.role, new.profile, new.made),
+    )
+    _tell(connection, NoticeKind.ACCOUNT_ADDED, new, by, "added", now)
+    return new
+
+
+def _has_seen_all(connection: sqlite3.Connection, account: Account, now: int) -> None:
+    """The first guardian of a house need not be told of themselves."""
+    connection.execute(
+        """
+        insert or ignore into notice_seen (household, notice, account, at)
+        select household, id, ?, ? from notice where household = ?
+        """,
+        (account.id, now, account.household),
+    )
+
+
+def _check_profile(connection: sqlite3.Connection, account: Account) -> None:
+    if account.role is Role.CHILD and not account.profile:
+        raise AccountError("a child's account belongs to a profile; name it")
+    if not account.profile:
+        return
+    people = connection.execute("select id from profile where household = ?", (account.household,))
+    ids = [each for (each,) in people]
+    if account.profile not in ids:
+        raise AccountError(no_such("profile", account.profile, ids))
+
+
+def _check_add(role: Role, household: str, by: Actor | None) -> None:
+    if not may_add(by.role if by else None, role) or not _is_at_home(by, household):
+        raise AccountError(
+            "an account as %(role)s is made on the machine: `copdns account add`", role=role
+        )
+
+
+def _check_remove(
+    connection: sqlite3.Connection, account: Account, by: Actor | None, *, stays: bool = False
+) -> None:
+    """stays: it will be a guardian still."""
+    allowed = may_remove(by.role if by else None, account.role)
+    if not allowed or not _is_at_home(by, account.household):
+        raise AccountError(
+            "no guardian removes another; whoever owns the machine can: `copdns account remove`"
+        )
+    if not account.role.is_guardian or stays:
+        return
+    others = [each for each in _all(connection, account.household) if each.id != account.id]
+    if not any(each.role.is_guardian for each in others):
+        raise AccountError(
+            "%(account)s is the only guardian; add another one first", account=account.name
+        )
+
+
+def _is_at_home(by: Actor | None, household: str) -> bool:
+    """Somebody acts in their own household, and as a person: a token never lets people in."""
+    return by is None or (by.household == household and by.scopes is None)
+
+
+def _tell(
+    connection: sqlite3.Connection,
+    kind: NoticeKind,
+    account: Account,
+    by: Actor | None,
+    what: str,
+    now: int,
+) -> None:
+    author = author_of(by)
+    audit(connection, account.household, author, f"account {account.name} {what}", now)
+    if account.role.is_guardian or kind is NoticeKind.ACCOUNT_CHANGED:
+        notify(
+            connection, GuardianNotice(0, account.household, kind, account.name, author, now), by
+        )
+
+
+def _set_password(connection: sqlite3.Connection, account: Account, kept: str) -> None:
+    connection.execute(
+        "update account set password = ? where household = ? and id = ?",
+        (kept, account.household, account.id),
+    )
+
+
+def _set_recovery(
+    connection: sqlite3.Connection, household: str, account: str, digests: Iterable[str]
+) -> None:
+    connection.execute(
+        "delete from recovery where household = ? and account = ?", (household, account)
+    )
+    connection.executemany(
+        "insert into recovery (household, account, digest) values (?, ?, ?)",
+        [(household, account, digest) for digest in digests],
+    )
+
+
+def _end_all(connection: sqlite3.Connection, household: str, account: str, stays: str = "") -> None:
+    connection.execute(
+        "delete from session where household = ? and account = ? and digest <> ?",
+        (household, account, stays),
+    )
+    connection.execute(
+        "delete from browser where household = ? and account = ?", (household, account)
+    )
+
+
+def _check_code(connection: sqlite3.Connection, code: Code, by: Actor | None) -> None:
+    if code.purpose is Purpose.SETUP:
+        if by is not None:
+            raise AccountError("a set-up code is made on the machine: `copdns account code`")
+        _check_none(connection, code.household)
+        return
+    account = the_one(connection, code.household, code.account)
+    invited = code.purpose is Purpose.INVITE and not account.has_password
+    allowed = may_add if invited else may_remove
+    if not allowed(by.role if by else None, account.role) or not _is_at_home(by, code.household):
+        raise AccountError(
+            "a code for %(account)s is made on the machine: `copdns account code`",
+            account=account.name,
+        )
+
+
+def _check_none(connection: sqlite3.Connection, household: str) -> None:
+    """A set-up code is no way past the accounts that there are."""
+    if any(each.role.is_guardian for each in _all(connection, household)):
+        raise AccountError(
+            "this house is set up already; `copdns account code NAME` makes a code for an account"
+        )
+
+
+def _tell_code(connection: sqlite3.Connection, code: Code, by: Actor | None, now: int) -> None:
+    if code.purpose is Purpose.SETUP:
+        audit(connection, code.household, author_of(by), "set-up code made", now)
+        return
+    account = the_one(connection, code.household, code.account)
+    audit(connection, code.household, author_of(by), f"code made for account {account.name}", now)
+    if code.purpose is Purpose.PASSWORD and account.role.is_guardian:
+        kind, author = NoticeKind.ACCOUNT_CHANGED, author_of(by)
+        notify(connection, GuardianNotice(0, code.household, kind, account.name, author, now), by)
+
+
+def _code(connection: sqlite3.Connection, digest: str, now: int) -> Code | None:
+    row = connection.execute(
+        """
+        select household, purpose, account, expires from one_time_code
+         where digest = ? and expires > ?
+        """,
+        (digest, now),
+    ).fetchone()
+    return None if row is None else Code(row[0], Purpose(row[1]), row[2], row[3])
+
+
+def _used(connection: sqlite3.Connection, digest: str, now: int) -> Code:
+    code = _code(connection, digest, now)
+    if code is None:
+        raise AccountError(_BAD_CODE, name="code")
+    connection.execute("delete from one_time_code where digest = ?", (digest,))
+    return code

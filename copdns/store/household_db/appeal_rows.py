@@ -1,0 +1,198 @@
+"""The tables of appeals: their SQL, and how rows are values of `appeal`."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
+
+from copdns.appeals.appeal import (
+    Appeal,
+    AppealAnswer,
+    AppealKind,
+    AppealMotive,
+    AppealRequest,
+    AppealState,
+    ContestedVerdict,
+    Decider,
+    WantedLength,
+)
+from copdns.appeals.news import mark
+from copdns.appeals.review import DecisionReason
+from copdns.model.verdict import Action, Reason
+from copdns.store.household_db.cells import Cells, as_json, moment, number, text, texts
+from copdns.store.household_db.tables import odd_row
+
+COLUMNS = (
+    *("id", "profile", "device", "kind", "name", "why", "words", "wanted", "minutes", "day"),
+    *("action", "reason", "list", "list_version", "category", "service", "rule", "via", "period"),
+    *("revision", "asked", "since", "state", "seen", "disagreed", "more_words", "provisional"),
+    *("reminded", "overdue", "closed"),
+)
+
+_SELECT = """
+    select id, profile, device, kind, name, why, words, wanted, minutes, day, action, reason, list,
+           list_version, category, service, rule, via, period, revision, asked, since, state, seen,
+           disagreed, more_words, provisional, reminded, overdue, closed
+      from appeal
+     where household = :household
+       and (:id is null or id = :id)
+       and ((:profile is null or profile = :profile)
+            and (:states is null or state in (select value from json_each(:states)))
+            or device = :device and asked > :after)
+     order by asked desc, id
+     limit :limit"""
+
+_ANSWERS = """
+    select appeal, at, state, reason, role, name, account, text, made, until
+      from appeal_answer
+     where household = ? and appeal in (select value from json_each(?))
+     order by appeal, number"""
+
+_SAVE = """
+    insert into appeal (
+           household, id, profile, device, kind, name, why, words, wanted, minutes, day, action,
+           reason, list, list_version, category, service, rule, via, period, revision, asked,
+           since, state, seen, disagreed, more_words, provisional, reminded, overdue, closed, mark)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+           ?, ?, ?)
+        on conflict (household, id) do update
+       set device = excluded.device, name = excluded.name, why = excluded.why,
+           words = excluded.words, list = excluded.list, list_version = excluded.list_version,
+           category = excluded.category, service = excluded.service, rule = excluded.rule,
+           via = excluded.via, period = excluded.period, revision = excluded.revision,
+           since = excluded.since, state = excluded.state, seen = excluded.seen,
+           disagreed = excluded.disagreed, more_words = excluded.more_words,
+           provisional = excluded.provisional, reminded = excluded.reminded,
+           overdue = excluded.overdue, closed = excluded.closed, mark = excluded.mark"""
+
+_SAVE_ANSWER = """
+    insert into appeal_answer (
+           household, appeal, number, at, state, reason, role, name, account, text, made, until)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        on conflict (household, appeal, number) do update set text = excluded.text"""
+
+
+def select(
+    connection: sqlite3.Connection,
+    household: str,
+    *,
+    appeal: str | None = None,
+    profile: str = "",
+    states: Collection[AppealState] = (),
+    device: str | None = None,
+    after: int = 0,
+    limit: int = -1,
+) -> tuple[Appeal, ...]:
+    """Return a household's appeals that fit, the newest first; two queries, however many.
+
+    appeal: the one id.  profile, states: "" and () for any.  device, after: besides those, what
+    was asked from a device since then.  limit: -1 for none.
+    """
+    wanted = {
+        "household": household,
+        "id": appeal,
+        "profile": profile or None,
+        "states": as_json(sorted(states)) if states else None,
+        "device": device,
+        "after": after,
+        "limit": limit,
+    }
+    rows = connection.execute(_SELECT, wanted).fetchall()
+    answers: dict[str, list[AppealAnswer]] = {}
+    ids = as_json(row[0] for row in rows)
+    for row in connection.execute(_ANSWERS, (household, ids)) if rows else ():
+        answers.setdefault(row[0], []).append(_answer(household, row))
+    return tuple(_appeal(household, row, tuple(answers.get(row[0], ()))) for row in rows)
+
+
+def save(connection: sqlite3.Connection, household: str, appeal: Appeal) -> None:
+    """Write an appeal whole; what an answer said and made stays, only its text may go."""
+    connection.execute(_SAVE, (household, *_cells(appeal), mark(appeal)))
+    connection.executemany(_SAVE_ANSWER, _answer_rows(household, appeal))
+
+
+def _cells(appeal: Appeal) -> Cells:
+    ask, to = appeal.ask, appeal.ask.to
+    return (
+        *(appeal.id, ask.profile, ask.device, ask.kind, ask.name, ask.why, ask.words),
+        *(ask.wanted, ask.minutes, None if ask.day is None else str(ask.day)),
+        *(to.action, to.reason, to.list, to.list_version, to.category, to.service, to.rule),
+        *(to.via, to.period, to.revision),
+        *(appeal.asked, appeal.since, appeal.state, appeal.seen, appeal.disagreed),
+        *(appeal.more_words, appeal.provisional, appeal.reminded, appeal.overdue, appeal.closed),
+    )
+
+
+def _answer_rows(household: str, appeal: Appeal) -> Iterable[Cells]:
+    for place, each in enumerate(appeal.answers):
+        yield (
+            *(household, appeal.id, place, each.at, each.state, each.reason),
+            *(each.by.role, each.by.name, each.by.id, each.text, as_json(each.made), each.until),
+        )
+
+
+def _appeal(household: str, row: tuple[object, ...], answers: tuple[AppealAnswer, ...]) -> Appeal:
+    found = dict(zip(COLUMNS, row, strict=True))
+    try:
+        return Appeal(
+            id=text(found["id"]),
+            ask=_ask(found),
+            asked=number(found["asked"]),
+            since=number(found["since"]),
+            state=AppealState(text(found["state"])),
+            seen=_maybe(found["seen"]),
+            answers=answers,
+            disagreed=bool(number(found["disagreed"])),
+            more_words=text(found["more_words"]),
+            provisional=text(found["provisional"]),
+            reminded=_maybe(found["reminded"]),
+            overdue=_maybe(found["overdue"]),
+            closed=_maybe(found["closed"]),
+        )
+    except ValueError as error:
+        raise odd_row("appeal", row[0], household, error) from error
+
+
+def _ask(found: Mapping[str, object]) -> AppealRequest:
+    day = found["day"]
+    return AppealRequest(
+        profile=text(found["profile"]),
+        device=text(found["device"]),
+        kind=AppealKind(text(found["kind"])),
+        to=ContestedVerdict(
+            action=Action(text(found["action"])),
+            reason=Reason(text(found["reason"])),
+            revision=number(found["revision"]),
+            **{each: text(found[each]) for each in _TEXTS},
+        ),
+        name=text(found["name"]),
+        why=AppealMotive(text(found["why"])),
+        words=text(found["words"]),
+        wanted=WantedLength(text(found["wanted"])),
+        minutes=number(found["minutes"]),
+        day=None if day is None else date.fromisoformat(text(day)),
+    )
+
+
+_TEXTS = ("list", "list_version", "category", "service", "rule", "via", "period")
+
+
+def _answer(household: str, row: tuple[object, ...]) -> AppealAnswer:
+    _, at, state, reason, role, name, account, words, made, until = row
+    try:
+        return AppealAnswer(
+            at=number(at),
+            state=AppealState(text(state)),
+            reason=DecisionReason(text(reason)),
+            by=Decider(text(role), text(name), text(account)),
+            text=text(words),
+            made=texts(made),
+            until=None if until is None else moment(until),
+        )
+    except ValueError as error:
+        raise odd_row("appeal_answer", row[0], household, error) from error
+
+
+def _maybe(cell: object) -> int | None:
+    return None if cell is None else number(cell)

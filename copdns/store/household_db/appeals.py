@@ -1,0 +1,465 @@
+"""The appeals of `household.db`: each step of their life is one transaction.
+
+An answer, what it opens, the household's revision and the line of the audit stand or fall
+together: a process that is killed leaves all of it or nothing.  What each step means is
+`appeals/life.py`'s and `appeals/opening.py`'s to say.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple, TypeVar
+
+from copdns.accounts.codes import appeal_id
+from copdns.appeals import life
+from copdns.appeals.appeal import (
+    WAITING,
+    Appeal,
+    AppealAnswer,
+    AppealRequest,
+    AppealState,
+    ContestedVerdict,
+    Decider,
+)
+from copdns.appeals.life import PATIENCE, AppealDeadlines, Due, Filed
+from copdns.appeals.list_errors import WrongEntry, day_of, opened_for_everyone
+from copdns.appeals.news import mark
+from copdns.appeals.opening import (
+    ApprovalResult,
+    Decision,
+    Services,
+    carry_out,
+    close_provisional,
+    open_provisionally,
+)
+from copdns.appeals.review import DecisionReason
+from copdns.household.check import KnownIds
+from copdns.model.errors import AppealError, HouseholdError
+from copdns.model.household import Household, Rule
+from copdns.store.db import rewrite, snapshot, transaction
+from copdns.store.household_db.appeal_rows import save, select
+from copdns.store.household_db.household import HouseholdStore, edited
+from copdns.store.household_db.notes import Change, audit
+
+T = TypeVar("T")
+
+FORGOTTEN = 365 * life.DAY  # after its end nothing of an appeal is left (docs/privacy.md)
+PROGRAM = "copdns"  # the author of what nobody decided
+
+
+class Untold(NamedTuple):
+    """An appeal that is another one since events told of it last.  before: its mark then, "" for
+    a new one."""
+
+    household: str
+    appeal: Appeal
+    before: str
+
+
+class AppealStore:
+    """Appeals, on the connection and in the thread of the household's store.
+
+    All methods raise StoreError; those that take an id raise AppealError where there is none.
+    """
+
+    def __init__(self, store: HouseholdStore) -> None:
+        self._store = store
+
+    # --- what a child does ---
+
+    async def file(self, household: str, ask: AppealRequest, now: int) -> Filed:
+        """Store an appeal, or find the one about the same; raise AppealError as `filed` does."""
+
+        def work(connection: sqlite3.Connection) -> Filed:
+            _require_profile(connection, household, ask.profile)
+            there = _near(connection, household, ask, now)
+            found = life.file_appeal(there, ask, _free(connection, household), now)
+            if found.appeal not in there:
+                save(connection, household, found.appeal)
+            return found
+
+        return await self._written(work)
+
+    async def open_list_error(
+        self, household: str, name: str, to: ContestedVerdict, known: KnownIds, now: int
+    ) -> Rule:
+        """Open a name that is vouched for, for everyone; nothing tells who met it."""
+
+        def work(connection: sqlite3.Connection) -> Rule:
+            made: list[Rule] = []
+
+            def edit(before: Household) -> Household:
+                after, rule = opened_for_everyone(before, name, known, now)
+                made.append(rule)
+                return after
+
+            change = Change(0, day_of(now), PROGRAM, f"list error: {name}")
+            edited(connection, household, edit, change)
+            _remember_error(connection, household, name, to)
+            return made[0]
+
+        return await self._written(work)
+
+    async def withdraw(self, household: str, appeal: str, profile: str, now: int) -> Appeal:
+        """Take an appeal back.  profile: whose it has to be."""
+
+        def work(connection: sqlite3.Connection) -> Appeal:
+            before = _own(connection, household, appeal, profile)
+            after = life.withdraw(before, now)
+            change = Change(0, now, PROGRAM, f"appeal {appeal} taken back")
+            edited(connection, household, lambda home: close_provisional(home, before, now), change)
+            return _saved(connection, household, after)
+
+        return await self._written(work)
+
+    async def disagree(
+        self, household: str, appeal: str, profile: str, words: str, now: int, *, second: bool
+    ) -> Appeal:
+        """Note "I still disagree".  profile: as of `withdraw`; second: as of `disagreed`."""
+
+        def work(connection: sqlite3.Connection) -> Appeal:
+            before = _own(connection, household, appeal, profile)
+            return _saved(
+                connection, household, life.add_disagreement(before, words, now, second=second)
+            )
+
+        return await self._written(work)
+
+    # --- what is looked at ---
+
+    async def appeals(
+        self,
+        household: str,
+        *,
+        profile: str = "",
+        states: Collection[AppealState] = (),
+        limit: int = 500,
+    ) -> tuple[Appeal, ...]:
+        """Return appeals, the newest first.  profile: "" for everyone's; states: () for any."""
+        return await self._read(
+            lambda connection: select(
+                connection, household, profile=profile, states=states, limit=limit
+            )
+        )
+
+    async def appeal(self, household: str, appeal: str) -> Appeal | None:
+        def read(connection: sqlite3.Connection) -> Appeal | None:
+            found = select(connection, household, appeal=appeal)
+            return found[0] if found else None
+
+        return await self._read(read)
+
+    async def counts(self) -> Mapping[AppealState, int]:
+        """Return how many appeals there are in each state, of all households."""
+
+        def read(connection: sqlite3.Connection) -> Mapping[AppealState, int]:
+            rows = connection.execute("select state, count(*) from appeal group by state")
+            return {AppealState(state): count for state, count in rows}
+
+        return await self._read(read)
+
+    async def households(self) -> tuple[str, ...]:
+        """Return the ids of all households."""
+        return await self._read(_ids)
+
+    async def list_errors(self, household: str) -> tuple[WrongEntry, ...]:
+        """Return the names that lists named wrongly, as was decided here, by name."""
+
+        def read(connection: sqlite3.Connection) -> tuple[WrongEntry, ...]:
+            rows = connection.execute(
+                "select name, list, category from list_error where household = ? order by 1, 2",
+                (household,),
+            )
+            return tuple(WrongEntry(*row) for row in rows)
+
+        return await self._read(read)
+
+    # --- what a guardian does ---
+
+    async def see(self, household: str, appeal: str, now: int) -> Appeal:
+        """Note that a guardian looked at an appeal."""
+
+        def work(connection: sqlite3.Connection) -> Appeal:
+            return _saved(
+                connection, household, life.mark_seen(_one(connection, household, appeal), now)
+            )
+
+        return await self._written(work)
+
+    async def decide(
+        self,
+        household: str,
+        appeal: str,
+        decision: Decision,
+        by: Decider,
+        known: KnownIds,
+        services: Services,
+        now: int,
+    ) -> Appeal:
+        """Answer an appeal, and open what a yes opens, in one transaction.
+
+        services: those that ship, by slug.  Raises AppealError and HouseholdError, having
+        changed nothing.
+        """
+
+        def work(connection: sqlite3.Connection) -> Appeal:
+            before = _one(connection, household, appeal)
+            life.require_answerable(before, by)
+            reason, text = life.check_reason(decision.state, decision.reason, decision.text)
+
+            def edit(home: Household) -> ApprovalResult:
+                if decision.state is AppealState.GRANTED:
+                    return carry_out(home, before, decision.yes, known, services, by, now)
+                return ApprovalResult(
+                    close_provisional(home, before, now), (), None, decision.state
+                )
+
+            what = f"appeal {appeal} of {before.ask.profile}: {decision.state}"
+            done = _carried_out(connection, household, edit, Change(0, now, by.name, what))
+            if decision.state is AppealState.GRANTED and reason is DecisionReason.LIST_ERROR:
+                _remember_error(connection, household, before.ask.name, before.ask.to)
+            answer = AppealAnswer(now, done.state, reason, by, text, done.made, done.until)
+            return _saved(connection, household, life.add_answer(before, answer))
+
+        return await self._written(work)
+
+    async def erase(self, household: str, profile: str) -> int:
+        """Delete what a profile asked; return how many appeals were touched.
+
+        One that waits, or is to be talked about, stays without the child's words: erasing is no
+        way to make a question go away unanswered.  What was granted stays.  Afterwards the file
+        holds no trace of what went.
+        """
+
+        def work(connection: sqlite3.Connection) -> int:
+            whose = (household, profile)
+            gone = connection.execute(
+                """
+                delete from appeal
+                 where household = ? and profile = ? and closed is not null
+                """,
+                whose,
+            ).rowcount
+            bare = connection.execute(
+                """
+                update appeal set words = '', more_words = ''
+                 where household = ? and profile = ? and (words <> '' or more_words <> '')
+                """,
+                whose,
+            ).rowcount
+            return gone + bare
+
+        touched = await self._written(work)
+        if touched:
+            await self._store.run(rewrite)
+        return touched
+
+    # --- what the clock does ---
+
+    async def due(
+        self,
+        low_harm: Collection[str],
+        known: KnownIds,
+        services: Services,
+        now: int,
+        patience: AppealDeadlines = PATIENCE,
+    ) -> tuple[tuple[str, Due], ...]:
+        """Bring up what waits too long, of all households, and return it; each comes once.
+
+        low_harm: as of `appeal_life.due`; what it means to open holds when this returns.
+        services: as of `decide`.
+        """
+
+        def work(connection: sqlite3.Connection) -> tuple[tuple[str, Due], ...]:
+            found = []
+            for household in _ids(connection):
+                waiting = select(connection, household, states=_LATE)
+                for each in life.overdue_appeals(waiting, low_harm, now, patience):
+                    grant = ""
+                    if each.open_meanwhile:
+                        grant = _open_meanwhile(connection, household, each, known, services, now)
+                    save(connection, household, life.mark_reminded(each, now, grant))
+                    found.append((household, each))
+            return tuple(found)
+
+        return await self._written(work)
+
+    async def untold(self) -> tuple[Untold, ...]:
+        """Return the appeals of which events have not told yet as they are now."""
+
+        def read(connection: sqlite3.Connection) -> tuple[Untold, ...]:
+            rows = connection.execute(
+                "select household, id, told from appeal where mark <> told order by since, id"
+            ).fetchall()
+            return tuple(
+                Untold(household, _one(connection, household, each), before)
+                for household, each, before in rows
+            )
+
+        return await self._read(read)
+
+    async def told(self, untold: Untold) -> None:
+        """Note that events told of it; what changed meanwhile is still to be told."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "update appeal set told = ? where household = ? and id = ?",
+                (mark(untold.appeal), untold.household, untold.appeal.id),
+            )
+
+        await self._written(work)
+
+    async def tidy(self, now: int, patience: AppealDeadlines = PATIENCE) -> int:
+        """Delete the texts of what ended some time ago, and a year later the rest; return how
+        many appeals were touched.  now: of a clock that is right."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            gone = connection.execute(
+                "delete from appeal where closed < ?", (now - FORGOTTEN,)
+            ).rowcount
+            rows = connection.execute(
+                "select household, id from appeal where closed < ? and not tidied",
+                (now - patience.texts,),
+            ).fetchall()
+            for household, each in rows:
+                save(connection, household, life.without_texts(_one(connection, household, each)))
+                connection.execute(
+                    "update appeal set tidied = 1 where household = ? and id = ?",
+                    (household, each),
+                )
+            return gone + len(rows)
+
+        return await self._written(work)
+
+    async def _written(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        def alone(connection: sqlite3.Connection) -> T:
+            with transaction(connection):
+                return work(connection)
+
+        return await self._store.run(alone)
+
+    async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        def whole(connection: sqlite3.Connection) -> T:
+            with snapshot(connection):
+                return read(connection)
+
+        return await self._store.run(whole)
+
+
+_LATE = (*WAITING, AppealState.TALK)
+
+
+def _near(
+    connection: sqlite3.Connection, household: str, ask: AppealRequest, now: int
+) -> tuple[Appeal, ...]:
+    """Return the appeals that limit another one (`appeal_life.filed`)."""
+    return select(
+        connection,
+        household,
+        profile=ask.profile,
+        states=WAITING,
+        device=ask.device,
+        after=now - life.DAY,
+    )
+
+
+def _one(connection: sqlite3.Connection, household: str, appeal: str) -> Appeal:
+    found = select(connection, household, appeal=appeal)
+    if not found:
+        raise AppealError("there is no appeal '%(appeal)s'", appeal=appeal)
+    return found[0]
+
+
+def _own(connection: sqlite3.Connection, household: str, appeal: str, profile: str) -> Appeal:
+    """Return an appeal of a profile; another one's is as good as none."""
+    found = _one(connection, household, appeal)
+    if found.ask.profile != profile:
+        raise AppealError("there is no appeal '%(appeal)s'", appeal=appeal)
+    return found
+
+
+def _saved(connection: sqlite3.Connection, household: str, appeal: Appeal) -> Appeal:
+    save(connection, household, appeal)
+    return appeal
+
+
+def _require_profile(connection: sqlite3.Connection, household: str, profile: str) -> None:
+    found = connection.execute(
+        "select 1 from profile where household = ? and id = ?", (household, profile)
+    ).fetchone()
+    if found is None:
+        raise AppealError(
+            "copdns does not know whose device this is, so an answer would find nobody; ask a "
+            "grown-up to say whose it is"
+        )
+
+
+def _free(connection: sqlite3.Connection, household: str) -> str:
+    while True:
+        drawn = appeal_id()
+        if not select(connection, household, appeal=drawn):
+            return drawn
+
+
+def _ids(connection: sqlite3.Connection) -> tuple[str, ...]:
+    return tuple(each for (each,) in connection.execute("select household from household"))
+
+
+def _carried_out(
+    connection: sqlite3.Connection,
+    household: str,
+    edit: Callable[[Household], ApprovalResult],
+    change: Change,
+) -> ApprovalResult:
+    """Edit the household as an answer says; the audit has a line even when nothing opens."""
+    done: list[ApprovalResult] = []
+    revisions: list[int] = []
+
+    def noting(home: Household) -> Household:
+        revisions.append(home.revision)
+        done.append(edit(home))
+        return done[0].household
+
+    after = edited(connection, household, noting, change)
+    if after.revision == revisions[0]:
+        audit(connection, household, change.author, change.what, change.at)
+    return done[0]
+
+
+def _open_meanwhile(
+    connection: sqlite3.Connection,
+    household: str,
+    each: Due,
+    known: KnownIds,
+    services: Services,
+    now: int,
+) -> str:
+    """Open what waits too long; return the grant, "" where that cannot be (any more)."""
+    grants: list[str] = []
+
+    def edit(home: Household) -> Household:
+        opened, grant = open_provisionally(home, each.appeal, known, services, now)
+        grants.append(grant)
+        return opened
+
+    change = Change(0, now, PROGRAM, f"appeal {each.appeal.id} is open until it is answered")
+    try:
+        edited(connection, household, edit, change)
+    except (AppealError, HouseholdError):  # such as a category that is gone: it still is overdue
+        return ""
+    return grants[0]
+
+
+def _remember_error(
+    connection: sqlite3.Connection, household: str, name: str, to: ContestedVerdict
+) -> None:
+    """Keep a name for checking lists later; what no list named is no error of one."""
+    if name and to.list:
+        connection.execute(
+            """
+            insert or ignore into list_error (household, name, list, category)
+            values (?, ?, ?, ?)
+            """,
+            (household, name, to.list, to.category),
+        )

@@ -1,0 +1,47 @@
+"""The table of ticket codes that were typed and are not known: who and when, never what."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from copdns.accounts.attempts import WITHIN, WrongCode, refused_until
+from copdns.model.errors import TooManyTriesError
+
+MINUTE = 60
+
+
+def refuse_too_many(
+    connection: sqlite3.Connection, household: str, profile: str, device: str, now: int
+) -> None:
+    """Raise TooManyTriesError where a profile or its device has to wait."""
+    rows = connection.execute(
+        "select profile, device, at from ticket_attempt where household = ?", (household,)
+    )
+    until = refused_until((WrongCode(*row) for row in rows), profile, device, now)
+    if until is not None:
+        minutes = -((now - until) // MINUTE)
+        raise TooManyTriesError(
+            "too many codes were not known here; please try again in %(minutes)s min",
+            minutes=minutes,
+        )
+
+
+def note_attempt(connection: sqlite3.Connection, household: str, attempt: WrongCode) -> None:
+    """Keep an attempt, and none that counts no more."""
+    delete_attempts(connection, attempt.at - WITHIN)
+    connection.execute(
+        "insert into ticket_attempt (household, profile, device, at) values (?, ?, ?, ?)",
+        (household, *attempt),
+    )
+
+
+def forget_attempts(connection: sqlite3.Connection, household: str, profile: str) -> None:
+    """Delete the attempts of a profile, which found its code."""
+    connection.execute(
+        "delete from ticket_attempt where household = ? and profile = ?", (household, profile)
+    )
+
+
+def delete_attempts(connection: sqlite3.Connection, before: int) -> None:
+    """Delete tries of codes until a moment, in seconds since the epoch."""
+    connection.execute("delete from ticket_attempt where at <= ?", (before,))

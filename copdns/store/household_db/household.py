@@ -1,0 +1,461 @@
+"""The household of `household.db`: whole values out, edits in.
+
+An edit is a pure function from one household to the next.  It runs inside one transaction that
+starts by becoming the only writer, so two processes that edit at once both win, one after the
+other; and what it gives passes `privacy.adopt`, so no way in gets past the rules there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Self, TypeVar
+
+from copdns.accounts.account import GuardianNotice, NoticeKind
+from copdns.accounts.attempts import WITHIN, WrongCode
+from copdns.accounts.roles import Balance
+from copdns.household.safeguards import adopt, with_due_band
+from copdns.household.time_edits import redeem
+from copdns.model.errors import HouseholdError, StoreError, UnknownCodeError
+from copdns.model.household import Band, FullLog, Household, Profile
+from copdns.store.db import open_database, snapshot, store_error, transaction
+from copdns.store.household_db.attempts import (
+    delete_attempts,
+    forget_attempts,
+    note_attempt,
+    refuse_too_many,
+)
+from copdns.store.household_db.balance import balanced
+from copdns.store.household_db.notes import Change, audit, notify
+from copdns.store.household_db.tables import load, odd_row, write
+from copdns.store.migrations import HOUSEHOLD
+from copdns.store.read_only import copied, is_unwritable
+
+FILE = "household.db"
+
+DAY = 86_400
+REMEMBERED = 30 * DAY  # for how long what ended by itself can still be looked up (docs/privacy.md)
+
+T = TypeVar("T")
+
+
+class HouseholdStore:
+    """One connection and the thread that it lives in; all methods raise StoreError."""
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="household-store")
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Open the database of a data folder, making or migrating it where needed; blocks."""
+        path = folder / FILE
+        # A rule that a parent saved survives a pulled plug: changes are rare enough to wait.
+        connection = open_database(path, HOUSEHOLD, durable=True)
+        connection.execute("pragma cache_size = -256")  # KiB: it is read once, as a whole
+        connection.text_factory = _lenient  # `rows.text` tells which row is no UTF-8
+        return cls(path, connection)
+
+    @classmethod
+    def copy(cls, folder: Path) -> Self:
+        """Read the database of a folder that takes no writing into memory; blocks.
+
+        It is empty where there is none.  Changes are not kept.
+        """
+        path = folder / FILE
+        connection = copied(path, HOUSEHOLD)
+        connection.text_factory = _lenient
+        return cls(path, connection)
+
+    @classmethod
+    def open_or_copy(cls, folder: Path) -> Self:
+        """Open the database to be read: a copy of it where its disk takes no writing; blocks."""
+        try:
+            return cls.open(folder)
+        except StoreError as error:
+            if not is_unwritable(error):
+                raise
+            return cls.copy(folder)
+
+    def become(self, other: HouseholdStore) -> None:
+        """Go on with another one's connection, for all who hold this one; blocks."""
+        self.close()
+        self._connection, self._thread = other._connection, other._thread
+
+    def close(self) -> None:
+        self._thread.submit(self._connection.close).result()
+        self._thread.shutdown()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def households(self) -> tuple[str, ...]:
+        """Return the ids of all households, sorted."""
+        return await self.run(_ids)
+
+    async def household(self, household_id: str) -> Household | None:
+        """Return all that is stored of a household, as of one moment; None where there is none.
+
+        Raise StoreError while it cannot be read.
+        """
+
+        def read(connection: sqlite3.Connection) -> Household | None:
+            with snapshot(connection):
+                return load(connection, household_id)
+
+        return await self.run(read)
+
+    async def change(
+        self,
+        household_id: str,
+        edit: Callable[[Household], Household],
+        *,
+        author: str,
+        what: str,
+        now: int,
+        balance: Balance | None = None,
+    ) -> Household:
+        """Return the household as stored after an edit, which may raise HouseholdError.
+
+        edit: runs in another thread.  Its result's revision is ignored; when nothing else
+            changed either, nothing is written.  what: for the audit, in people's words.
+        now: seconds since the epoch.  balance: for a guardian, whose settings of people are weighed
+        against what the others set (`store/household_db/balance.py`).  Raises PrivacyError as
+        `privacy.adopt` does.
+        """
+
+        def work(connection: sqlite3.Connection) -> Household:
+            with transaction(connection):
+                change = Change(0, now, author, what)
+                return edited(connection, household_id, edit, change, balance)
+
+        return await self.run(work)
+
+    async def redeem(
+        self,
+        household_id: str,
+        digest: str,
+        profile_id: str,
+        *,
+        device: str = "",
+        author: str,
+        now: int,
+    ) -> Household:
+        """Return the household with a ticket redeemed; raise HouseholdError as `redeem` does.
+
+        A code that is not known is counted; after too many TooManyTriesError is raised for a
+        while, whatever the code.  device: "" where none is known.
+        """
+
+        def work(connection: sqlite3.Connection) -> Household:
+            with transaction(connection):
+                before = load(connection, household_id)
+                if before is None:
+                    raise HouseholdError(
+                        "there is no household '%(household_id)s'", household_id=household_id
+                    )
+                refuse_too_many(connection, household_id, profile_id, device, now)
+                try:
+                    redeemed = redeem(before, digest, profile_id, now)
+                except UnknownCodeError as error:
+                    note_attempt(connection, household_id, WrongCode(profile_id, device, now))
+                    unknown = error
+                else:
+                    forget_attempts(connection, household_id, profile_id)
+                    after = _adopted(connection, before, redeemed, now)
+                    what = f"ticket redeemed by {profile_id}"
+                    return _store(connection, before, after, Change(0, now, author, what))
+            raise unknown  # outside: what was counted stays
+
+        return await self.run(work)
+
+    async def create(self, household: Household, author: str, now: int) -> Household:
+        """Return a new household as stored; raise HouseholdError when its id is taken."""
+
+        def work(connection: sqlite3.Connection) -> Household:
+            with transaction(connection):
+                before = load(connection, household.id)
+                if before is not None:
+                    raise HouseholdError(
+                        "there is a household '%(household)s' already", household=household.id
+                    )
+                nobody = Household(household.id, household.name)
+                after = _adopted(connection, nobody, household, now)
+                return _store(connection, None, after, Change(0, now, author, "created"))
+
+        return await self.run(work)
+
+    async def tidy(self, now: int) -> int:
+        """Delete what ended more than 30 days ago, of all households; return how many rows.
+
+        No revision is raised, since nothing that is in force changes.  now: of a clock that is
+        right: one that runs ahead would delete too early.
+        """
+
+        def work(connection: sqlite3.Connection) -> int:
+            with transaction(connection):
+                delete_attempts(connection, now - WITHIN)
+                return _delete_ended(connection, now - REMEMBERED)
+
+        return await self.run(work)
+
+    async def changes(self, household_id: str, limit: int = 100) -> tuple[Change, ...]:
+        """Return the newest lines of the audit, the newest last."""
+        return await self.run(lambda connection: _changes(connection, household_id, limit))
+
+    async def note(self, household_id: str, author: str, what: str, now: int) -> None:
+        """Write a line of the audit about something that is kept elsewhere."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                audit(connection, household_id, author, what, now)
+
+        await self.run(work)
+
+    async def full_logs(self, household_id: str, profile_id: str) -> tuple[FullLog, ...]:
+        """Return every full log that was ever granted to a profile of this id."""
+        return await self.run(lambda each: granted_full_logs(each, household_id, profile_id))
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Return what some work gives on the one connection, in its thread.
+
+        For the other stores of the same file, so that what they write together is one transaction.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._thread, work, self._connection)
+        except sqlite3.Error as error:
+            raise store_error(self.path, error) from error
+        except UnicodeEncodeError as error:  # half a character, such as from a Latin-1 terminal
+            raise HouseholdError(
+                "'%(written)s' is no text in UTF-8; write it again", written=error.object
+            ) from error
+        except StoreError as error:
+            raise StoreError(f"{self.path}: {error}") from error
+
+
+def restored(
+    connection: sqlite3.Connection,
+    before: Household | None,
+    written: Household,
+    mended: Household,
+    change: Change,
+) -> Household:
+    """Return the household of a database that takes another one's place, as stored.
+
+    before: the one that stood in that place.  written: as it is in the tables; mended: as it may
+    be.  Inside a transaction of the caller.
+    """
+    revision = max(written.revision, before.revision if before is not None else 0) + 1
+    after = replace(mended, revision=revision)
+    write(connection, written, after)
+    _remember(connection, before, after, change.at)
+    _announce(connection, before, after, change)
+    _note(connection, after, change)
+    return after
+
+
+def edited(
+    connection: sqlite3.Connection,
+    household_id: str,
+    edit: Callable[[Household], Household],
+    change: Change,
+    balance: Balance | None = None,
+    *,
+    consenting: str = "",
+) -> Household:
+    """Return the household as stored after an edit, inside a transaction of the caller.
+
+    change: its revision is ignored.  consenting: the profile of whoever agrees to a full log by
+    this, on their own device (`store/household_db/consents.py` alone).  Else as
+    `HouseholdStore.change`.
+    """
+    before = load(connection, household_id)
+    if before is None:
+        raise HouseholdError("there is no household '%(household_id)s'", household_id=household_id)
+    wanted = edit(before)
+    if balance is not None:
+        wanted = balanced(connection, before, wanted, balance, change)
+    after = _adopted(connection, before, wanted, change.at, consenting)
+    return before if after == before else _store(connection, before, after, change)
+
+
+# Neighbouring rows repeat scopes and profiles: a thousand profiles hold each text once.
+@lru_cache(maxsize=256)
+def _lenient(octets: bytes) -> str:
+    return octets.decode(errors="surrogateescape")
+
+
+def _ids(connection: sqlite3.Connection) -> tuple[str, ...]:
+    rows = connection.execute("select household from household order by household")
+    return tuple(household_id for (household_id,) in rows)
+
+
+def _adopted(
+    connection: sqlite3.Connection,
+    before: Household,
+    after: Household,
+    now: int,
+    consenting: str = "",
+) -> Household:
+    """Return what may be stored of an edited household, with the revision it had."""
+    if after.id != before.id:
+        raise HouseholdError(
+            "household '%(before)s' cannot become '%(after)s'", before=before.id, after=after.id
+        )
+    profiles = tuple(
+        _adopted_profile(connection, before, each, now, consented=each.id == consenting)
+        for each in after.profiles
+    )
+    return replace(after, profiles=profiles, revision=before.revision)
+
+
+def _adopted_profile(
+    connection: sqlite3.Connection,
+    before: Household,
+    profile: Profile,
+    now: int,
+    *,
+    consented: bool,
+) -> Profile:
+    old = before.profile(profile.id)
+    if profile == old:
+        return profile
+    history = granted_full_logs(connection, before.id, profile.id)
+    known = old or former(connection, before.id, profile)
+    return adopt(known, profile, history, now, consented=consented)
+
+
+def _store(
+    connection: sqlite3.Connection, before: Household | None, after: Household, change: Change
+) -> Household:
+    """Write one revision: the tables, what outlives them, and the line of the audit."""
+    after = replace(after, revision=after.revision + 1)
+    write(connection, before, after)
+    _remember(connection, before, after, change.at)
+    _forget_appeals(connection, before, after)
+    _announce(connection, before, after, change)
+    _note(connection, after, change)
+    return after
+
+
+def _note(connection: sqlite3.Connection, after: Household, change: Change) -> None:
+    connection.execute(
+        "insert into change (household, revision, at, author, what) values (?, ?, ?, ?, ?)",
+        (after.id, after.revision, change.at, change.author, change.what),
+    )
+
+
+def _announce(
+    connection: sqlite3.Connection, before: Household | None, after: Household, change: Change
+) -> None:
+    """Tell the guardians of each full log that begins: none is turned on unseen by the others."""
+    for profile in after.profiles:
+        full, old = profile.full_log, before.profile(profile.id) if before else None
+        if full is not None and (old is None or old.full_log is None or old.full_log != full):
+            kind = NoticeKind.FULL_LOG
+            notice = GuardianNotice(
+                0, after.id, kind, profile.id, change.author, change.at, full.start, full.end
+            )
+            notify(connection, notice)
+
+
+def _remember(
+    connection: sqlite3.Connection, before: Household | None, after: Household, now: int
+) -> None:
+    """Keep what must hold even when a profile is removed and made again."""
+    connection.executemany(
+        """
+        insert or ignore into full_log_history (household, profile, starts, ends)
+        values (?, ?, ?, ?)
+        """,
+        [
+            (after.id, profile.id, profile.full_log.start, profile.full_log.end)
+            for profile in after.profiles
+            if profile.full_log is not None
+        ],
+    )
+    connection.executemany(
+        "insert or replace into former_profile (household, id, band) values (?, ?, ?)",
+        [
+            (after.id, profile.id, with_due_band(profile, now).band)
+            for profile in (before.profiles if before is not None else ())
+            if after.profile(profile.id) is None
+        ],
+    )
+
+
+def _forget_appeals(
+    connection: sqlite3.Connection, before: Household | None, after: Household
+) -> None:
+    """Delete what somebody asked who is gone."""
+    connection.executemany(
+        "delete from appeal where household = ? and profile = ?",
+        [
+            (after.id, profile.id)
+            for profile in (before.profiles if before is not None else ())
+            if after.profile(profile.id) is None
+        ],
+    )
+
+
+def _delete_ended(connection: sqlite3.Connection, before: int) -> int:
+    """Delete what was over before a moment.  A bonus is over with its day, wherever that is."""
+    day = datetime.fromtimestamp(before - DAY, UTC).date()
+    statements = (
+        ("delete from pause where ends < ?", before),
+        ("delete from grant where ends < ?", before),
+        ("delete from bonus where day < ?", str(day)),
+        ("delete from ticket where coalesce(redeemed, expires) < ?", before),
+        ("delete from full_log_question where coalesce(refused, at) < ?", before),
+    )
+    return sum(connection.execute(sql, (cell,)).rowcount for sql, cell in statements)
+
+
+def granted_full_logs(
+    connection: sqlite3.Connection, household_id: str, profile_id: str
+) -> tuple[FullLog, ...]:
+    """Return every full log that was ever granted to a profile of this id."""
+    rows = connection.execute(
+        """
+        select starts, ends from full_log_history
+         where household = ? and profile = ? order by starts
+        """,
+        (household_id, profile_id),
+    )
+    return tuple(FullLog(starts, ends) for starts, ends in rows)
+
+
+def former(connection: sqlite3.Connection, household_id: str, profile: Profile) -> Profile | None:
+    """Return what binds a profile whose id was used before: it starts from that one's band."""
+    row = connection.execute(
+        "select band from former_profile where household = ? and id = ?",
+        (household_id, profile.id),
+    ).fetchone()
+    if row is None:
+        return None
+    try:
+        return Profile(profile.id, profile.name, Band(row[0]))
+    except ValueError as error:
+        raise odd_row("former_profile", profile.id, household_id, error) from error
+
+
+def _changes(connection: sqlite3.Connection, household_id: str, limit: int) -> tuple[Change, ...]:
+    rows = connection.execute(
+        """
+        select revision, at, author, what from change
+         where household = ? order by id desc limit ?
+        """,
+        (household_id, limit),
+    ).fetchall()
+    return tuple(Change(*row) for row in reversed(rows))

@@ -1,0 +1,239 @@
+"""Who looked at what is kept of whom, and what no guardian does unseen by the others.
+
+The child sees its looks: that somebody looked, when, and in which role.  A notice stays on each
+guardian's desk until that guardian has seen it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+
+from copdns.accounts.account import (
+    LOOKS_JOINED,
+    LOOKS_KEPT,
+    NOTICES_KEPT,
+    TOLD_AGAIN,
+    AccessRecord,
+    GuardianNotice,
+    NoticeKind,
+    ViewedPart,
+)
+from copdns.accounts.roles import Actor, Role
+from copdns.store.household_db.notes import notify
+from copdns.store.household_db.thread import StoreThread
+
+_LOOK = "household, at, account, role, profile, view"
+_NOTE_ALL = f"""
+    insert into look ({_LOOK})
+    select :household, :now, :account, :role, person.value, seen.value
+      from json_each(:profiles) as person, json_each(:views) as seen
+     where not exists (
+           select 1 from look
+            where household = :household and profile = person.value
+              and at > :joined and at <= :now
+              and account = :account and role = :role and view = seen.value)
+    """  # noqa: S608
+_NOTICE = "id, household, kind, about, author, at, starts, ends"
+
+
+class Looks:
+    """Methods raise StoreError."""
+
+    def __init__(self, thread: StoreThread) -> None:
+        self._thread = thread
+
+    async def note(self, who: Actor, profile: str, view: ViewedPart, now: int) -> None:
+        """Keep that somebody looks, before anything is shown.
+
+        A look at oneself is none, and the same again within five minutes is the same look.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            row = connection.execute(
+                """
+                select 1 from look
+                 where household = ? and profile = ? and at > ? and at <= ?
+                   and account = ? and role = ? and view = ?
+                """,
+                (who.household, profile, now - LOOKS_JOINED, now, who.id, who.role, view),
+            ).fetchone()
+            if row is None:
+                connection.execute(
+                    f"insert into look ({_LOOK}) values (?, ?, ?, ?, ?, ?)",  # noqa: S608
+                    (who.household, now, who.id, who.role, profile, view),
+                )
+
+        if who.profile != profile:
+            await self._thread.write(work)
+
+    async def note_all(
+        self, who: Actor, profiles: Iterable[str], views: Iterable[ViewedPart], now: int
+    ) -> None:
+        """Keep that somebody looks at several people at once, as `note` does; one statement."""
+        values = {
+            "household": who.household,
+            "profiles": json.dumps([each for each in profiles if each != who.profile]),
+            "views": json.dumps([str(each) for each in views]),
+            "now": now,
+            "joined": now - LOOKS_JOINED,
+            "account": who.id,
+            "role": str(who.role),
+        }
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute(_NOTE_ALL, values)
+
+        await self._thread.write(work)
+
+    async def of(
+        self, household: str, profile: str = "", limit: int = 100
+    ) -> tuple[AccessRecord, ...]:
+        """Return the newest looks at a person, or at anybody, the newest first."""
+
+        def work(connection: sqlite3.Connection) -> tuple[AccessRecord, ...]:
+            rows = connection.execute(
+                f"""
+                select {_LOOK} from look
+                 where household = :household and (:profile = '' or profile = :profile)
+                 order by at desc, id desc limit :limit
+                """,  # noqa: S608
+                {"household": household, "profile": profile, "limit": limit},
+            )
+            return tuple(map(_look, rows))
+
+        return await self._thread.read(work)
+
+    async def tidy(self, now: int) -> int:
+        """Delete what is over, of all households; return how many rows."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            statements = (
+                ("delete from look where at <= ?", now - LOOKS_KEPT),
+                ("delete from notice where at <= ? and told", now - NOTICES_KEPT),
+            )
+            return sum(connection.execute(sql, (at,)).rowcount for sql, at in statements)
+
+        return await self._thread.write(work)
+
+
+class Notices:
+    """Methods raise StoreError."""
+
+    def __init__(self, thread: StoreThread) -> None:
+        self._thread = thread
+
+    async def unseen(self, household: str, account: str) -> tuple[GuardianNotice, ...]:
+        """Return what an account has not seen yet and was there for, the oldest first."""
+
+        def work(connection: sqlite3.Connection) -> tuple[GuardianNotice, ...]:
+            rows = connection.execute(
+                f"""
+                select {_NOTICE} from notice
+                 where household = :household
+                   and at >= (select made from account
+                               where household = :household and id = :account)
+                   and not exists (select 1 from notice_seen
+                                    where notice = notice.id and account = :account)
+                 order by id
+                """,  # noqa: S608
+                {"household": household, "account": account},
+            )
+            return tuple(map(_notice, rows))
+
+        return await self._thread.read(work)
+
+    async def want_to_talk(self, household: str, profile: str, name: str, now: int) -> None:
+        """Tell all guardians that a child wants to talk, and no more; once an hour."""
+        new = GuardianNotice(0, household, NoticeKind.WANTS_TO_TALK, profile, name, now)
+
+        def work(connection: sqlite3.Connection) -> None:
+            last = _last(connection, household, NoticeKind.WANTS_TO_TALK, profile)
+            if last is None or not 0 <= now - last.at < TOLD_AGAIN:
+                notify(connection, new)
+
+        await self._thread.write(work)
+
+    async def wanted_to_talk(
+        self, household: str, profile: str
+    ) -> tuple[GuardianNotice, int] | None:
+        """Return when a child told so last, and how many guardians have seen it; None: never."""
+
+        def work(connection: sqlite3.Connection) -> tuple[GuardianNotice, int] | None:
+            last = _last(connection, household, NoticeKind.WANTS_TO_TALK, profile)
+            if last is None:
+                return None
+            (seen,) = connection.execute(
+                "select count(*) from notice_seen where notice = ?", (last.id,)
+            ).fetchone()
+            return last, seen
+
+        return await self._thread.read(work)
+
+    async def all(self, household: str, limit: int = 100) -> tuple[GuardianNotice, ...]:
+        """Return the newest notices, the newest first."""
+
+        def work(connection: sqlite3.Connection) -> tuple[GuardianNotice, ...]:
+            rows = connection.execute(
+                f"select {_NOTICE} from notice where household = ? order by id desc limit ?",  # noqa: S608
+                (household, limit),
+            )
+            return tuple(map(_notice, rows))
+
+        return await self._thread.read(work)
+
+    async def see(self, household: str, account: str, notices: Iterable[int], now: int) -> None:
+        """Keep that an account has seen notices; twice is harmless."""
+        ids = tuple(notices)
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany(
+                """
+                insert or ignore into notice_seen (household, notice, account, at)
+                select household, id, ?, ? from notice where household = ? and id = ?
+                """,
+                [(account, now, household, each) for each in ids],
+            )
+
+        await self._thread.write(work)
+
+    async def untold(self) -> tuple[GuardianNotice, ...]:
+        """Return those of all households that no event was made of yet, the oldest first."""
+
+        def work(connection: sqlite3.Connection) -> tuple[GuardianNotice, ...]:
+            rows = connection.execute(f"select {_NOTICE} from notice where not told order by id")  # noqa: S608
+            return tuple(map(_notice, rows))
+
+        return await self._thread.read(work)
+
+    async def told(self, notices: Iterable[int]) -> None:
+        """Keep that events were made; a process killed before tells them once more."""
+        ids = [(each,) for each in notices]
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.executemany("update notice set told = 1 where id = ?", ids)
+
+        await self._thread.write(work)
+
+
+def _look(row: tuple[str, int, str, str, str, str]) -> AccessRecord:
+    household, at, account, role, profile, view = row
+    return AccessRecord(household, at, account, Role(role), profile, ViewedPart(view))
+
+
+def _last(
+    connection: sqlite3.Connection, household: str, kind: NoticeKind, about: str
+) -> GuardianNotice | None:
+    row = connection.execute(
+        f"""
+        select {_NOTICE} from notice where household = ? and kind = ? and about = ?
+         order by id desc limit 1
+        """,  # noqa: S608
+        (household, kind, about),
+    ).fetchone()
+    return None if row is None else _notice(row)
+
+
+def _notice(row: tuple[int, str, NoticeKind, str, str, int, int, int]) -> GuardianNotice:
+    return GuardianNotice(*row)._replace(kind=NoticeKind(row[2]))

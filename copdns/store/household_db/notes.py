@@ -1,0 +1,56 @@
+"""Lines that changes beside the household leave: in the audit, and for the other guardians.
+
+For use inside the transaction of the change itself, so that none is made without its line.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+from copdns.accounts.account import GuardianNotice
+from copdns.accounts.roles import Actor
+
+CONSOLE = "command line"
+FIRST_START = "first start"  # who made the household
+
+
+class Change(NamedTuple):
+    """One line of the audit.  at: seconds since the epoch; author, what: in people's words."""
+
+    revision: int
+    at: int
+    author: str
+    what: str
+
+
+def author_of(by: Actor | None) -> str:
+    """Return who did it, in people's words; None is whoever sits at the machine."""
+    return CONSOLE if by is None else by.name
+
+
+def audit(connection: sqlite3.Connection, household: str, author: str, what: str, at: int) -> None:
+    """Write a line of the audit; the household's revision stays, since no answer changes."""
+    connection.execute(
+        """
+        insert into change (household, revision, at, author, what)
+        select household, revision, ?, ?, ? from household where household = ?
+        """,
+        (at, author, what, household),
+    )
+
+
+def notify(connection: sqlite3.Connection, notice: GuardianNotice, by: Actor | None = None) -> None:
+    """Keep a notice for all guardians but its author; its id is given here."""
+    done = connection.execute(
+        """
+        insert into notice (household, kind, about, author, at, starts, ends, told)
+        values (?, ?, ?, ?, ?, ?, ?, 0)
+        """,
+        notice[1:],
+    )
+    if by is not None:
+        connection.execute(
+            "insert into notice_seen (household, notice, account, at) values (?, ?, ?, ?)",
+            (notice.household, done.lastrowid, by.id, notice.at),
+        )

@@ -1,0 +1,342 @@
+"""Who is logged in where, which browsers an account knows, and the tokens of programs.
+
+The secret of each is told once, to the browser or program; kept is its digest.  "Last used" is
+written at most every five minutes, so that reading pages does not keep the disk busy.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+
+from copdns.accounts.account import (
+    BROWSER_LASTS,
+    SESSION_IDLE,
+    SESSION_LONGEST,
+    TOKEN_LONGEST,
+    TOUCHED,
+    Account,
+    Session,
+    Token,
+)
+from copdns.accounts.codes import secret, secret_digest, short_id
+from copdns.accounts.roles import PERMISSIONS, Actor, Permission, Role, scopes_for
+from copdns.model.errors import AccountError
+from copdns.model.violations import no_such
+from copdns.store.household_db.accounts import account_of, the_one
+from copdns.store.household_db.notes import audit
+from copdns.store.household_db.thread import StoreThread
+
+MOST_SESSIONS = 20  # of an account; the one that was used longest ago makes room
+MOST_BROWSERS = 20
+MOST_TOKENS = 50
+LONGEST_LABEL = 80
+
+_SESSION = "digest, household, account, label, made, used, expires"
+_TOKEN = "household, id, account, label, scopes, made, expires, used"  # noqa: S105 - columns
+
+
+class Sessions:
+    """Methods raise StoreError."""
+
+    def __init__(self, thread: StoreThread) -> None:
+        self._thread = thread
+
+    async def begin(self, account: Account, now: int, label: str = "", replaces: str = "") -> str:
+        """Return the secret of a new session, for the cookie.
+
+        replaces: the cookie that the browser had before, whosever it was: it ends, so that nobody
+        can leave a session of their own in a browser and find somebody else logged in to it.
+        """
+        told = secret()
+
+        def work(connection: sqlite3.Connection) -> str:
+            the_one(connection, account.household, account.id)
+            connection.execute("delete from session where digest = ?", (secret_digest(replaces),))
+            _make_room(connection, "session", "used", account, MOST_SESSIONS)
+            connection.execute(
+                f"insert into session ({_SESSION}) values (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+                (
+                    secret_digest(told),
+                    account.household,
+                    account.id,
+                    label[:LONGEST_LABEL],
+                    now,
+                    now,
+                    now + SESSION_LONGEST,
+                ),
+            )
+            return told
+
+        return await self._thread.write(work)
+
+    async def find(self, told: str, now: int) -> tuple[Session, Account] | None:
+        """Return the session of a cookie and whose it is; None when it is over, or never was."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Session, Account] | None:
+            row = connection.execute(
+                f"select {_SESSION} from session where digest = ?",  # noqa: S608
+                (secret_digest(told),),
+            ).fetchone()
+            if row is None or (session := Session(*row)).is_over(now):
+                return None
+            account = account_of(connection, session.household, session.account)
+            if account is None:
+                return None
+            if abs(now - session.used) >= TOUCHED:
+                connection.execute(
+                    "update session set used = ? where digest = ?", (now, session.digest)
+                )
+            return session, account
+
+        return await self._thread.read(work)
+
+    async def of(self, account: Account, now: int) -> tuple[Session, ...]:
+        """Return where an account is logged in, what was used last first."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Session, ...]:
+            rows = connection.execute(
+                f"""
+                select {_SESSION} from session where household = ? and account = ?
+                 order by used desc, digest
+                """,  # noqa: S608
+                (account.household, account.id),
+            )
+            found = (Session(*row) for row in rows)
+            return tuple(each for each in found if not each.is_over(now))
+
+        return await self._thread.read(work)
+
+    async def end(self, told: str) -> None:
+        """Log a browser out; twice is harmless."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("delete from session where digest = ?", (secret_digest(told),))
+
+        await self._thread.write(work)
+
+    async def revoke(self, account: Account, digest: str) -> bool:
+        """End one session of an account, from another of its browsers; False if there is none."""
+
+        def work(connection: sqlite3.Connection) -> bool:
+            done = connection.execute(
+                "delete from session where household = ? and account = ? and digest = ?",
+                (account.household, account.id, digest),
+            )
+            return done.rowcount == 1
+
+        return await self._thread.write(work)
+
+    async def revoke_all(self, account: Account, now: int, stays: str = "") -> int:
+        """End all sessions of an account but one (its digest), and forget its browsers."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            done = connection.execute(
+                "delete from session where household = ? and account = ? and digest <> ?",
+                (account.household, account.id, stays),
+            )
+            connection.execute(
+                "delete from browser where household = ? and account = ?",
+                (account.household, account.id),
+            )
+            audit(connection, account.household, account.name, "logged out everywhere", now)
+            return done.rowcount
+
+        return await self._thread.write(work)
+
+    # --- browsers that an account was used on ---
+
+    async def remember_browser(self, account: Account, now: int, replaces: str = "") -> str:
+        """Return the secret by which a browser is known at the next login, for a cookie of its
+        own: guesses from elsewhere do not make it wait (`accounts/lockout.py`)."""
+        told = secret()
+
+        def work(connection: sqlite3.Connection) -> str:
+            connection.execute("delete from browser where digest = ?", (secret_digest(replaces),))
+            _make_room(connection, "browser", "expires", account, MOST_BROWSERS)
+            connection.execute(
+                "insert into browser (digest, household, account, expires) values (?, ?, ?, ?)",
+                (secret_digest(told), account.household, account.id, now + BROWSER_LASTS),
+            )
+            return told
+
+        return await self._thread.write(work)
+
+    async def known_browser(self, account: Account, told: str, now: int) -> str:
+        """Return the digest of a browser that an account knows; "" for any other."""
+        digest = secret_digest(told)
+
+        def work(connection: sqlite3.Connection) -> str:
+            row = connection.execute(
+                """
+                select 1 from browser
+                 where digest = ? and household = ? and account = ? and expires > ?
+                """,
+                (digest, account.household, account.id, now),
+            ).fetchone()
+            return digest if row else ""
+
+        return await self._thread.read(work) if told else ""
+
+    async def tidy(self, now: int) -> int:
+        """Delete what is over, of all households; return how many rows."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            statements = (
+                ("delete from session where expires <= ?", now),
+                ("delete from session where used <= ?", now - SESSION_IDLE),
+                ("delete from browser where expires <= ?", now),
+                ("delete from token where expires <= ?", now - TOKEN_LONGEST),
+            )
+            return sum(connection.execute(sql, (at,)).rowcount for sql, at in statements)
+
+        return await self._thread.write(work)
+
+
+class Tokens:
+    """Keys of programs.  Methods raise AccountError and StoreError."""
+
+    def __init__(self, thread: StoreThread) -> None:
+        self._thread = thread
+
+    async def make(
+        self,
+        account: Account,
+        label: str,
+        scopes: Iterable[Permission],
+        expires: int,
+        now: int,
+        author: str,
+    ) -> tuple[Token, str]:
+        """Return a new token and its secret, which is told this once."""
+        wanted = frozenset(scopes)
+        told = PREFIX + secret()
+        new = Token(
+            account.household, short_id(), account.id, label[:LONGEST_LABEL], wanted, now, expires
+        )
+
+        def work(connection: sqlite3.Connection) -> tuple[Token, str]:
+            owner = the_one(connection, account.household, account.id)
+            _check_token(connection, owner, new, now)
+            connection.execute(
+                f"insert into token (digest, {_TOKEN}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+                (secret_digest(told), *new._replace(scopes=json.dumps(sorted(wanted)))),  # type: ignore[arg-type]
+            )
+            what = f"token {new.label} made: {', '.join(sorted(wanted))}"
+            audit(connection, new.household, author, what, now)
+            return new, told
+
+        return await self._thread.write(work)
+
+    async def find(self, told: str, now: int) -> Actor | None:
+        """Return who a token acts for, and as far as both may; None for a token that is over."""
+
+        def work(connection: sqlite3.Connection) -> Actor | None:
+            row = connection.execute(
+                f"select {_TOKEN} from token where digest = ? and expires > ?",  # noqa: S608
+                (secret_digest(told), now),
+            ).fetchone()
+            if row is None:
+                return None
+            token = _token(row)
+            account = account_of(connection, token.household, token.account)
+            if account is None:
+                return None
+            if token.used is None or abs(now - token.used) >= TOUCHED:
+                connection.execute(
+                    "update token set used = ? where household = ? and id = ?",
+                    (now, token.household, token.id),
+                )
+            return actor(account, token.scopes)
+
+        return await self._thread.read(work) if told.startswith(PREFIX) else None
+
+    async def all(self, household: str, account: str = "") -> tuple[Token, ...]:
+        """Return the tokens of a household, or of one account, the oldest first."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Token, ...]:
+            rows = connection.execute(
+                f"""
+                select {_TOKEN} from token where household = ? and (? = '' or account = ?)
+                 order by made, id
+                """,  # noqa: S608
+                (household, account, account),
+            )
+            return tuple(map(_token, rows))
+
+        return await self._thread.read(work)
+
+    async def remove(self, household: str, token: str, author: str, now: int) -> Token:
+        """Delete a token, and return it; raise AccountError for one that is not there."""
+
+        def work(connection: sqlite3.Connection) -> Token:
+            rows = connection.execute(
+                f"select {_TOKEN} from token where household = ?",  # noqa: S608
+                (household,),
+            ).fetchall()
+            found = {each.id: each for each in map(_token, rows)}
+            if token not in found:
+                raise AccountError(no_such("token", token, found))
+            connection.execute(
+                "delete from token where household = ? and id = ?", (household, token)
+            )
+            audit(connection, household, author, f"token {found[token].label} removed", now)
+            return found[token]
+
+        return await self._thread.write(work)
+
+
+PREFIX = "copdns_"  # so that a token that got lost is known for one
+
+
+def actor(account: Account, scopes: frozenset[Permission] | None = None) -> Actor:
+    """Return who acts with an account.  scopes: of a token."""
+    if scopes is not None:
+        scopes &= PERMISSIONS[account.role]
+    return Actor(account.household, account.id, account.name, account.role, account.profile, scopes)
+
+
+def _token(row: tuple[str, str, str, str, str, int, int, int | None]) -> Token:
+    household, token, account, label, scopes, made, expires, used = row
+    known = frozenset(Permission(each) for each in json.loads(scopes) if each in set(Permission))
+    return Token(household, token, account, label, known, made, expires, used)
+
+
+def _check_token(connection: sqlite3.Connection, account: Account, new: Token, now: int) -> None:
+    if account.role is Role.CHILD:
+        raise AccountError("a child's account makes no tokens")
+    if not new.label.strip() or not new.label.isprintable():
+        raise AccountError("give the token a name, so that it is known later what it was for")
+    possible = scopes_for(account.role)
+    if not new.scopes or not new.scopes <= possible:
+        raise AccountError(
+            "a token of %(account)s can have these scopes: %(possible)s",
+            account=account.name,
+            possible=", ".join(sorted(possible)),
+        )
+    if not now < new.expires <= now + TOKEN_LONGEST:
+        raise AccountError("a token is good for a year at most, and for some time at least")
+    (there,) = connection.execute(
+        "select count(*) from token where household = ? and account = ?",
+        (account.household, account.id),
+    ).fetchone()
+    if there >= MOST_TOKENS:
+        raise AccountError(
+            "there are %(there)s tokens of %(account)s; remove one first",
+            there=there,
+            account=account.name,
+        )
+
+
+def _make_room(
+    connection: sqlite3.Connection, table: str, oldest: str, account: Account, most: int
+) -> None:
+    connection.execute(
+        f"""
+        delete from {table} where digest in (
+            select digest from {table} where household = ? and account = ?
+             order by {oldest} desc, digest limit -1 offset ?)
+        """,  # noqa: S608 - names of ours
+        (account.household, account.id, most - 1),
+    )

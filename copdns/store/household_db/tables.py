@@ -1,0 +1,208 @@
+"""Read a household from its tables, whole, and write it by difference."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from copdns.household.safeguards import enforce_limits
+from copdns.model.errors import HouseholdError, StoreError
+from copdns.model.household import Household, Profile
+from copdns.store.household_db.cells import Cell, Cells, T, Table, as_json, number, text, texts
+from copdns.store.household_db.rows import (
+    DEVICE,
+    LOCAL_NAME,
+    NAME_REWRITE,
+    OWN_SERVICE,
+    PROFILE,
+    RULE,
+    SPLIT_UPSTREAM,
+)
+from copdns.store.household_db.time_rows import (
+    BONUS,
+    BUDGET,
+    GRANT,
+    PAUSE,
+    SCHEDULE,
+    TICKET,
+    calendar,
+    days_json,
+    failures,
+    weekend_json,
+)
+
+TABLES: tuple[Table[Any], ...] = (
+    PROFILE,
+    DEVICE,
+    RULE,
+    OWN_SERVICE,
+    LOCAL_NAME,
+    NAME_REWRITE,
+    SPLIT_UPSTREAM,
+    SCHEDULE,
+    BUDGET,
+    PAUSE,
+    GRANT,
+    BONUS,
+    TICKET,
+)
+
+
+def load(
+    connection: sqlite3.Connection, household_id: str, *, as_written: bool = False
+) -> Household | None:
+    """Return a household as stored; raise StoreError for what is no value of ours.
+
+    as_written: also what no rule of ours would have let in (`privacy.lawful`).
+    """
+    row = connection.execute(
+        """
+        select name, timezone, guest, protected, revision, weekend, days, day_starts,
+               failure_clock, failure_lists, failure_devices, language, country, helplines
+          from household where household = ?
+        """,
+        (household_id,),
+    ).fetchone()
+    if row is None:
+        return None
+    fields: dict[str, Any] = {
+        table.field: tuple(_values(connection, table, household_id)) for table in TABLES
+    }
+    if not as_written:
+        fields["profiles"] = tuple(
+            enforce_limits(each, agreed=_is_granted(connection, household_id, each))
+            for each in fields["profiles"]
+        )
+    try:
+        return Household(
+            id=household_id,
+            name=text(row[0]),
+            timezone=text(row[1]),
+            guest=text(row[2]),
+            protected=texts(row[3]),
+            revision=number(row[4]),
+            calendar=calendar(row[5], row[6]),
+            day_starts=number(row[7]),
+            failures=failures(*row[8:11]),
+            language=text(row[11]),
+            country=text(row[12]),
+            helplines=texts(row[13]),
+            **fields,
+        )
+    except ValueError as error:
+        raise odd_row("household", household_id, household_id, error) from error
+
+
+def _is_granted(connection: sqlite3.Connection, household_id: str, profile: Profile) -> bool:
+    """Tell whether a profile's full log, if it has one, is among those that were granted."""
+    full = profile.full_log
+    return full is not None and bool(
+        connection.execute(
+            """
+            select 1 from full_log_history
+             where household = ? and profile = ? and starts = ? and ends >= ?
+            """,
+            (household_id, profile.id, full.start, full.end),
+        ).fetchone()
+    )
+
+
+def _values(connection: sqlite3.Connection, table: Table[T], household_id: str) -> Iterator[T]:
+    for row in connection.execute(table.select, (household_id,)):
+        try:
+            yield table.value(row)
+        except ValueError as error:
+            raise odd_row(table.name, row[0], household_id, error) from error
+
+
+def odd_row(table: str, key: object, household_id: str, error: ValueError) -> StoreError:
+    """Return the error for a row that was edited by hand, or that a bad disk changed."""
+    return StoreError(
+        f"table {table}, row {key!r} of household {household_id!r}: {error};"
+        " correct that row, or restore a backup"
+    )
+
+
+def write(connection: sqlite3.Connection, before: Household | None, after: Household) -> None:
+    """Write what differs; before: as stored, None for a new household.
+
+    Raises HouseholdError, before anything is written, for what the tables cannot hold.
+    """
+    changes = [(table, _rows(table, before), _rows(table, after)) for table in TABLES]
+    _check_owners(after)
+    _write_household(connection, after)
+    for table, old, new in changes:
+        connection.executemany(table.delete, [(after.id, key) for key in old.keys() - new.keys()])
+        connection.executemany(
+            table.write, [(after.id, *row) for key, row in new.items() if old.get(key) != row]
+        )
+
+
+def _rows(table: Table[Any], household: Household | None) -> dict[Cell, Cells]:
+    """Return (position, *cells) by key."""
+    rows: dict[Cell, Cells] = {}
+    for position, value in enumerate(getattr(household, table.field) if household else ()):
+        cells = table.cells(value)
+        if cells[0] in rows:
+            raise HouseholdError(
+                "%(part)s: '%(key)s' is there twice; remove or rename one",
+                part=table.field,
+                key=str(cells[0]),
+            )
+        rows[cells[0]] = (position, *cells)
+    return rows
+
+
+def _check_owners(household: Household) -> None:
+    people = {"", *(each.id for each in household.profiles)}  # "": a ticket for whoever has it
+    owned = [
+        *((f"device {each.id!r}", each.profile) for each in household.devices),
+        *((f"grant {each.id!r}", each.profile) for each in household.grants),
+        *((f"bonus {each.id!r}", each.profile) for each in household.bonuses),
+        *((f"ticket {each.id!r}", each.profile) for each in household.tickets),
+        *(("a pause", each.profile) for each in household.pauses),
+    ]
+    for what, profile_id in owned:
+        if profile_id not in people:
+            raise HouseholdError(
+                "%(what)s: there is no profile '%(profile_id)s'; add it first, or give "
+                "what it has to another",
+                what=what,
+                profile_id=profile_id,
+            )
+
+
+def _write_household(connection: sqlite3.Connection, household: Household) -> None:
+    connection.execute(
+        """
+        insert into household (
+               household, name, timezone, guest, protected, revision, weekend, days, day_starts,
+               failure_clock, failure_lists, failure_devices, language, country, helplines)
+        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            on conflict (household) do update
+           set name = excluded.name, timezone = excluded.timezone, guest = excluded.guest,
+               protected = excluded.protected, revision = excluded.revision,
+               weekend = excluded.weekend, days = excluded.days, day_starts = excluded.day_starts,
+               failure_clock = excluded.failure_clock, failure_lists = excluded.failure_lists,
+               failure_devices = excluded.failure_devices, language = excluded.language,
+               country = excluded.country, helplines = excluded.helplines
+        """,
+        (
+            household.id,
+            household.name,
+            household.timezone,
+            household.guest,
+            as_json(household.protected),
+            household.revision,
+            weekend_json(household.calendar.weekend),
+            days_json(household.calendar.days),
+            household.day_starts,
+            household.failures.clock,
+            household.failures.lists,
+            household.failures.devices,
+            household.language,
+            household.country,
+            as_json(household.helplines),
+        ),
+    )

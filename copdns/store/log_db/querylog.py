@@ -1,0 +1,338 @@
+"""What was looked up, from the event loop to `log.db`, without making a query wait.
+
+The loop adds to two bounded buffers; a thread of lower priority empties them four times a second.
+When the disk is full or locked the buffers keep what they can, the rest is dropped and counted,
+and answering goes on.  No event names a domain or an address.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+import threading
+import traceback
+from collections import deque
+from collections.abc import Callable, Collection
+from contextlib import closing
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from copdns.model.errors import StoreError
+from copdns.privacy.retention import CountKey, LogRow
+from copdns.store.db import alone, is_broken, open_database, store_error
+from copdns.store.log_db import rows as log_rows
+from copdns.store.log_db.rows import Logged, Tally
+from copdns.store.migrations import LOG
+
+FILE = "log.db"
+BEFORE = ".before-restore"  # added to the name of a database that a backup took the place of
+NICER = 10  # added to the process's own niceness
+WRITER_BUSY = 0.2  # seconds: the writer comes back anyway, and `stop` must not hang
+
+# Of the batch, not of the disk.
+_MISTAKES = (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.DataError)
+
+T = TypeVar("T")
+
+_log = structlog.get_logger("copdns.store")
+
+
+class QueryLog:
+    """The log of a data folder.
+
+    Writing: `start`, then `add` and `count` from one thread, `stop` at the end.
+    Reading, purging and erasing need no `start`, work beside a running server, block, and
+    raise StoreError.
+
+    capacity: how many rows, and how many different counts, wait at most.
+    interval: seconds between two batches.
+    written: rows that came into the file since the start: whoever follows the log looks again
+        only when it moved.
+    failures: batches that could not be written; last_error: why the last one could not, "" when
+        it could.
+    erasures: another number as soon as somebody erased a profile: whoever remembers what is in
+        the log has to forget it then.
+    """
+
+    def __init__(self, folder: Path, capacity: int = 20_000, interval: float = 0.25) -> None:
+        self.path = folder / FILE
+        self.written = 0
+        self.failures = 0
+        self.last_error = ""
+        self.erasures = 0
+        self._capacity = capacity
+        self._interval = interval
+        self._rows: deque[LogRow] = deque()  # added to and taken from without a lock
+        self._refused = 0  # by `add` alone
+        self._counts: dict[CountKey, int] = {}
+        self._lost = 0
+        self._buffers = threading.Lock()  # of counts; held for moments: the event loop waits for it
+        self._writing = threading.Lock()  # held for a whole batch
+        self._cleaning = threading.Lock()  # held while all of somebody's is deleted
+        self._connection: sqlite3.Connection | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._write_batches, name="query-log", daemon=True)
+
+    @property
+    def dropped(self) -> int:
+        """Rows and counts lost since the start."""
+        return self._refused + self._lost
+
+    def add(self, row: LogRow) -> None:
+        """Put a row with those to be written; where too many wait it is lost, and counted."""
+        if len(self._rows) < self._capacity:
+            self._rows.append(row)
+        else:
+            self._refused += 1
+
+    def count(self, key: CountKey, n: int = 1) -> None:
+        """Count n look-ups under a key; where too many keys wait they are lost, and counted."""
+        with self._buffers:
+            if key in self._counts:
+                self._counts[key] += n
+            elif len(self._counts) < self._capacity:
+                self._counts[key] = n
+            else:
+                self._lost += n
+
+    def start(self) -> None:
+        """Begin to write; a database that cannot be opened is tried again with every batch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what waits, if that is possible now, and close."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._flush_or_tell()
+        with self._writing:
+            self._close()
+        waiting = len(self._rows) + sum(self._counts.values())
+        if waiting:
+            _log.warning("log_stopped_unwritten", lost=waiting, error=self.last_error)
+
+    def flush(self) -> None:
+        """Write what waits, now and in this thread; trouble with the disk is counted only."""
+        with self._writing:
+            try:
+                connection = self._opened()
+                # Before taking: what is added from now on may be older than the next erasure.
+                newest = log_rows.last_erasure(connection)
+                self._write(connection)
+                self.erasures = newest
+                self._worked()
+            except _MISTAKES:
+                raise
+            except (sqlite3.DatabaseError, OSError, StoreError) as error:
+                self._failed(error)
+
+    def rows(
+        self,
+        household: str,
+        profile: str | None = None,
+        limit: int = 1000,
+        after: int | None = None,
+    ) -> tuple[Logged, ...]:
+        """Return the newest rows, or the first after an id; the newest last.
+
+        profile: None for all.  To follow, ask again with the last id as `after` (0 at first).
+        """
+        return self._ask(lambda each: log_rows.rows(each, household, profile, limit, after), ())
+
+    def newest(
+        self,
+        household: str,
+        profiles: Collection[str],
+        limit: int = 100,
+        before: int | None = None,
+    ) -> tuple[Logged, ...]:
+        """Return the newest rows of some people, or those before an id; the newest first."""
+        return self._ask(lambda each: log_rows.newest(each, household, profiles, limit, before), ())
+
+    def caught(self, household: str) -> dict[str, int]:
+        """Return of how many rows each list is the reason, by its slug."""
+        return self._ask(lambda each: log_rows.caught(each, household), {})
+
+    def tallies(self, household: str, profiles: Collection[str], since: float) -> tuple[Tally, ...]:
+        """Return the counts of some people, added up, of every hour that ends after a moment."""
+        return self._ask(lambda each: log_rows.tallies(each, household, profiles, since), ())
+
+    def counts(
+        self, household: str, profile: str | None = None, since: float = 0
+    ) -> tuple[tuple[CountKey, int], ...]:
+        """Return the counts of every hour that ends after a moment, in order of time."""
+        return self._ask(lambda each: log_rows.counts(each, household, profile, since), ())
+
+    def added_up(
+        self, household: str, since: float, until: float
+    ) -> tuple[tuple[CountKey, int], ...]:
+        """Return the counts of every hour that begins between two moments, added up; the hour of
+        each is the first one."""
+        return self._ask(lambda each: log_rows.added_up(each, household, since, until), ())
+
+    def purge(self, now: float, rows_days: float = 7, counts_days: float = 30) -> None:
+        """Delete what is older; also what a wrong clock dated more than a day ahead."""
+        self._ask(lambda each: log_rows.purge(each, now, rows_days, counts_days), None)
+        for path in self._moved_aside():
+            if path.stat().st_mtime < now - rows_days * log_rows.DAY:
+                path.unlink()
+
+    def erase(self, household: str, profile: str, now: float) -> None:
+        """Delete all that is kept of a profile; afterwards no file holds a trace of it.
+
+        Databases that were moved aside go too: nobody can tell whose rows they hold.  now: kept
+        as the moment of the erasure, seconds since the epoch.
+        """
+        self._clean(lambda each: log_rows.erase(each, household, profile, now))
+
+    def forget(self, household: str, profile: str) -> None:
+        """Delete the names and counts of a profile, in every file, and not its minutes of use.
+
+        What was asked in the last half second may still be on its way to the disk.
+        """
+        self.flush()
+        self._clean(lambda each: log_rows.forget(each, household, profile))
+
+    def _clean(self, work: Callable[[sqlite3.Connection], bool]) -> None:
+        with self._cleaning:  # else one would find that another still reads old pages
+            clean = self._ask(work, True)
+        for path in self._moved_aside():
+            path.unlink()
+        if not clean:
+            raise StoreError(
+                f"{self.path}: all is deleted, but another process still reads old pages of the"
+                " file; end it and erase again"
+            )
+
+    def _ask(self, work: Callable[[sqlite3.Connection], T], nothing: T) -> T:
+        """Return what work gives on a connection of its own; nothing where no log is yet.
+
+        Asking makes no file: the first to ask may be root, whose files the server cannot write.
+        """
+        if not self.path.exists():
+            return nothing
+        try:
+            with closing(open_database(self.path, LOG)) as connection:
+                return work(connection)
+        except sqlite3.Error as error:
+            raise store_error(self.path, error) from error
+
+    def _write_batches(self) -> None:
+        _lower_priority()
+        while not self._stopping.wait(self._interval):
+            self._flush_or_tell()
+
+    def _flush_or_tell(self) -> None:
+        try:
+            self.flush()
+        except Exception as error:  # noqa: BLE001 - a bug in one batch must not end the log
+            # As text, because a renderer that shows locals would show the names asked.
+            trace = traceback.format_exc()
+            _log.error("log_batch_lost", error=type(error).__name__, traceback=trace)
+
+    def _write(self, connection: sqlite3.Connection) -> None:
+        """Write a batch, or put it back where the disk is at fault.
+
+        A batch that is itself at fault (a bug) is never tried again: it would stop the log for
+        good.  An empty one is none: its transaction would hold up others for nothing.
+        """
+        rows, counts = self._take()
+        lost = len(rows) + sum(counts.values())
+        if not lost:
+            return
+        try:
+            log_rows.write(connection, rows, counts, self.erasures)
+            self.written += len(rows)
+            lost = 0
+        except _MISTAKES:
+            raise
+        except (sqlite3.DatabaseError, OSError):
+            self._put_back(rows, counts)
+            lost = 0
+            raise
+        finally:
+            with self._buffers:
+                self._lost += lost
+
+    def _take(self) -> tuple[list[LogRow], dict[CountKey, int]]:
+        rows = [self._rows.popleft() for _ in range(len(self._rows))]
+        with self._buffers:
+            counts, self._counts = self._counts, {}
+        return rows, counts
+
+    def _put_back(self, rows: list[LogRow], counts: dict[CountKey, int]) -> None:
+        """Keep a batch for the next try, before what came meanwhile, which is what overflows."""
+        self._rows.extendleft(reversed(rows))
+        with self._buffers:
+            while len(self._rows) > self._capacity:
+                self._rows.pop()
+                self._lost += 1
+            for key, n in self._counts.items():
+                if key in counts or len(counts) < self._capacity:
+                    counts[key] = counts.get(key, 0) + n
+                else:
+                    self._lost += n
+            self._counts = counts
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = open_database(self.path, LOG, busy=WRITER_BUSY)
+            self.erasures = log_rows.last_erasure(self._connection)
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _worked(self) -> None:
+        if self.last_error:
+            _log.info("log_write_recovered", failures=self.failures)
+        self.last_error = ""
+
+    def _failed(self, error: Exception) -> None:
+        """Tell of the first failure in a row only; begin anew where trying again cannot help."""
+        if not self.last_error:
+            _log.warning("log_write_failed", error=str(error))
+        self.failures += 1
+        self.last_error = str(error)
+        if is_broken(error):
+            self._close()
+            try:
+                moved_to = _move_aside(self.path)
+            except (OSError, StoreError) as refused:
+                self.last_error = str(refused)
+            else:
+                _log.error("log_database_broken", moved_to=str(moved_to))
+
+    def _moved_aside(self) -> list[Path]:
+        """Return broken logs, and the household that a restored one took the place of."""
+        folder = self.path.parent
+        return sorted((*folder.glob(f"{FILE}.broken-*"), *folder.glob(f"*{BEFORE}*")))
+
+
+def _move_aside(path: Path) -> Path:
+    """Rename a database that is beyond use, with what belongs to it; at most three are kept."""
+    broken = [path.with_name(f"{path.name}.broken-{n}") for n in (1, 2, 3)]
+    free = next((each for each in broken if not each.exists()), broken[-1])
+    with alone(path.parent):
+        # The database goes last: a new one beside an old -wal would take that for its own.
+        for suffix in ("-shm", "-wal", ""):
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                part.rename(free.with_name(free.name + suffix))
+    return free
+
+
+def _lower_priority() -> None:
+    """Let queries go first: on Linux niceness is a thread's own (setpriority(2))."""
+    if sys.platform != "linux":
+        return
+    thread = threading.get_native_id()
+    try:
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + NICER)
+    except OSError as error:
+        _log.warning("log_priority_refused", error=error.strerror)

@@ -1,0 +1,1 @@
+"""The household's clock: days, schedules, budgets, minutes of use, and what is off when."""

@@ -1,0 +1,145 @@
+"""What kind of day a date is, and when a time of its clock comes.
+
+Dates and minutes of the wall clock become moments here, whatever the clock does that day: an hour
+that is skipped, one that comes twice, a whole date that never was.  What is closed in between
+is `time/schedule.py`'s to say.  Pure.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from math import ceil
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from copdns.model.times import DAY_MINUTES, EVERY_DAY, SCHOOL_NIGHT, WEEKDAYS, Calendar, DayType
+
+DAY_SECONDS = 60 * DAY_MINUTES
+_ONE_DAY = timedelta(days=1)
+_START = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def day_type(calendar: Calendar, day: date) -> DayType:
+    """Return what a date is: what the calendar says of it, or else of its day of the week."""
+    at = bisect_left(calendar.days, (day,))
+    if at < len(calendar.days) and calendar.days[at][0] == day:
+        return calendar.days[at][1]
+    return DayType.WEEKEND if day.weekday() in calendar.weekend else DayType.SCHOOL
+
+
+def day_matches(words: Collection[str], calendar: Calendar, day: date) -> bool:
+    """Tell whether one of the words (DAY_WORDS) means this date."""
+    return (
+        EVERY_DAY in words
+        or WEEKDAYS[day.weekday()] in words
+        or day_type(calendar, day) in words
+        or (SCHOOL_NIGHT in words and day_type(calendar, day + _ONE_DAY) is DayType.SCHOOL)
+    )
+
+
+@lru_cache(maxsize=128)
+def zone_of(name: str) -> ZoneInfo:
+    """Return the zone of an IANA name; raise ZoneInfoNotFoundError or ValueError for no name."""
+    return ZoneInfo(name)
+
+
+def starts_at(day: date, minute: int, zone: ZoneInfo) -> float:
+    """Return the moment at which something starts at a minute of a date's clock.
+
+    It is the first at which the clock shows this minute or a later one: the change itself where
+    the minute is skipped, the first of the two where it comes twice.
+    minute: 0 or more; 1440 is midnight at the date's end, and so on.
+    """
+    wall, early, late = _shown(day, minute, zone)
+    return float(wall - early if early >= late else _skipped(wall, early, late, zone))
+
+
+def ends_at(day: date, minute: int, zone: ZoneInfo) -> float:
+    """Return the moment at which something ends: as `starts_at`, but the last of two."""
+    wall, early, late = _shown(day, minute, zone)
+    return float(wall - late if early >= late else _skipped(wall, early, late, zone))
+
+
+class BudgetDay(NamedTuple):
+    """A date as budgets count it: from start to end, which is the next one's start."""
+
+    day: date
+    start: float
+    end: float
+
+
+def budget_day(now: float, zone: ZoneInfo, day_starts: int) -> BudgetDay:
+    """Return the budget day of a moment.
+
+    day_starts: the minute of the clock at which a day begins, 0 to 1439.  Before it, the night
+        still belongs to the date before.
+    """
+    day = (local_time(now, zone) - timedelta(minutes=day_starts)).date()
+    # Where the clock goes back over the start of a day, it is not asked for the day again.
+    while now >= (end := starts_at(day + _ONE_DAY, day_starts, zone)):
+        day += _ONE_DAY
+    while now < (start := starts_at(day, day_starts, zone)):
+        day, end = day - _ONE_DAY, start
+    return BudgetDay(day, start, end)
+
+
+def local_time(moment: float, zone: ZoneInfo) -> datetime:
+    """Return what the clock shows at a moment."""
+    # Not fromtimestamp(), which refuses moments before 1970 on some machines.
+    return (_START + timedelta(seconds=moment)).astimezone(zone)
+
+
+class ClockChange(NamedTuple):
+    """The wall clock jumps.  at: the moment; before, after: the offsets from UTC in seconds."""
+
+    at: int
+    before: int
+    after: int
+
+
+def clock_changes(start: float, end: float, zone: ZoneInfo) -> Iterator[ClockChange]:
+    """Yield the changes of the clock in [start, end), in order."""
+    low, last = ceil(start) - 1, ceil(end) - 1
+    while low < last:
+        high = min(low + 3600, last)  # two changes within an hour are unknown
+        before, after = _offset(low, zone), _offset(high, zone)
+        if before != after:
+            yield ClockChange(_change(low, high, after, zone), before, after)
+        low = high
+
+
+def _shown(day: date, minute: int, zone: ZoneInfo) -> tuple[int, int, int]:
+    """Return a wall time as seconds, and the offsets that hold for it (PEP 495).
+
+    They differ where the clock is changed: the greater first where the time comes twice, the
+    smaller first where it is skipped.
+    """
+    past, of_day = divmod(minute, DAY_MINUTES)
+    ordinal = day.toordinal() + past
+    wall = datetime.fromordinal(ordinal).replace(hour=of_day // 60, minute=of_day % 60, tzinfo=zone)
+    early, late = _seconds(wall), _seconds(wall.replace(fold=1))
+    return (ordinal - _START.toordinal()) * DAY_SECONDS + of_day * 60, early, late
+
+
+def _skipped(wall: int, before: int, after: int, zone: ZoneInfo) -> int:
+    """Return the moment of the change that skips a wall time."""
+    return _change(wall - after, wall - before, after, zone)
+
+
+def _change(low: int, high: int, after: int, zone: ZoneInfo) -> int:
+    """Return the first second of (low, high] that has the offset of its end."""
+    moments = range(low, high + 1)
+    return moments[bisect_right(moments, False, key=lambda at: _offset(at, zone) == after)]
+
+
+def _offset(moment: int, zone: ZoneInfo) -> int:
+    return _seconds(local_time(moment, zone))
+
+
+def _seconds(wall: datetime) -> int:
+    offset = wall.utcoffset()
+    assert offset is not None
+    return offset.days * DAY_SECONDS + offset.seconds

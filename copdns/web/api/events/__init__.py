@@ -1,0 +1,1 @@
+"""Operations on events, notices and the targets that get them."""

@@ -1,0 +1,144 @@
+"""What is new of appeals and of the log, for all who listen: one look a second, whoever they are.
+
+While nobody listens there is no look.  Who may hear what is for `events/bus.py` to say.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import structlog
+from aiohttp import web
+
+from copdns.appeals.appeal import Appeal
+from copdns.model.errors import CopdnsError
+from copdns.store.log_db.rows import Logged
+from copdns.web.context import PARTS, AppContext
+
+EVERY = 1.0  # seconds between two looks
+NEWEST = 200  # appeals that are compared, and rows that are read at once
+WAITING = 1000  # news that wait for one listener; who is slower is let go, and comes again
+
+log = structlog.get_logger("copdns")
+
+News = Appeal | Logged
+
+
+@dataclass(eq=False)
+class Listener:
+    """One who hears of a household.  rows: of the log; else of appeals.  ended: no more comes."""
+
+    household: str
+    rows: bool
+    news: asyncio.Queue[News] = field(default_factory=lambda: asyncio.Queue(WAITING))
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def hear(self, news: Sequence[News]) -> None:
+        """Put news up to be taken; who is too slow for them is let go, and comes again."""
+        for each in news:
+            if self.news.full():
+                self.ended.set()
+                return
+            self.news.put_nowait(each)
+
+
+class Feed:
+    """The listeners of an application, and the task that looks for them while there are some."""
+
+    def __init__(self, parts: AppContext) -> None:
+        self._parts = parts
+        self._listeners: set[Listener] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._appeals: dict[str, dict[str, Appeal]] = {}  # as of the last look, by household
+        self._last: dict[str, int] = {}  # the newest row, by household
+
+    @property
+    def listeners(self) -> int:
+        return len(self._listeners)
+
+    @contextmanager
+    def listening(self, household: str, *, rows: bool) -> Iterator[Listener]:
+        """Let somebody hear of a household for a while.  rows: of the log; else of appeals."""
+        listener = Listener(household, rows)
+        self._listeners.add(listener)
+        if self._task is None:
+            self._task = asyncio.create_task(self._follow())
+        try:
+            yield listener
+        finally:
+            self._listeners.discard(listener)
+
+    async def begin(self, listener: Listener) -> None:
+        """Know how things are, so that all that comes from now on is news."""
+        if listener.rows and listener.household not in self._last:
+            await self._new_rows(listener.household)
+        if not listener.rows and listener.household not in self._appeals:
+            await self._new_appeals(listener.household)
+
+    async def close(self, _app: web.Application) -> None:
+        """Let all go, so that the program can stop."""
+        for each in self._listeners:
+            each.ended.set()
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _follow(self) -> None:
+        try:
+            while self._listeners:
+                await self._look()
+                await asyncio.sleep(EVERY)
+        except Exception:  # noqa: BLE001 - the edge of the task: who listens comes again
+            log.error("a bug in what is told of news", traceback=traceback.format_exc())
+            for each in self._listeners:
+                each.ended.set()
+        finally:
+            self._task = None
+            self._appeals.clear()
+            self._last.clear()
+
+    async def _look(self) -> None:
+        for household in {each.household for each in self._listeners}:
+            here = [each for each in self._listeners if each.household == household]
+            try:
+                if any(not each.rows for each in here):
+                    _tell(here, await self._new_appeals(household), rows=False)
+                if any(each.rows for each in here):
+                    _tell(here, await self._new_rows(household), rows=True)
+            except CopdnsError as error:  # a busy disk; the next look finds it all
+                log.warning("what is new could not be read", error=str(error))
+
+    async def _new_appeals(self, household: str) -> list[Appeal]:
+        found = await self._parts.appeals.appeals(household, limit=NEWEST)
+        before = self._appeals.get(household)
+        self._appeals[household] = {each.id: each for each in found}
+        if before is None:
+            return []
+        return [each for each in reversed(found) if before.get(each.id) != each]
+
+    async def _new_rows(self, household: str) -> Sequence[Logged]:
+        rows, last = self._parts.log.rows, self._last.get(household)
+        if last is None:
+            newest = await asyncio.to_thread(rows, household, None, 1)
+            self._last[household] = max((each.id for each in newest), default=0)
+            return ()
+        found = await asyncio.to_thread(rows, household, None, NEWEST, last)
+        self._last[household] = max((each.id for each in found), default=last)
+        return found
+
+
+def _tell(listeners: Sequence[Listener], news: Sequence[News], *, rows: bool) -> None:
+    for each in listeners:
+        if each.rows is rows:
+            each.hear(news)
+
+
+FEED = web.AppKey("feed", Feed)
+
+
+def add_feed(app: web.Application) -> None:
+    app[FEED] = Feed(app[PARTS])
+    app.on_shutdown.append(app[FEED].close)

@@ -1,0 +1,76 @@
+"""What no guardian does unseen by the others, and what a child tells all of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from copdns.accounts.account import NoticeKind
+from copdns.accounts.roles import Permission
+from copdns.as_json.accounts import notice_json
+from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.types import WHOLE, Limit, Moment
+
+
+class NoticeShown(Given):
+    """about: a profile's id, or the name of an account.  starts, ends: of a full log.
+    seen: whoever asks has seen it."""
+
+    id: int
+    kind: NoticeKind
+    about: str
+    author: str
+    at: Moment
+    starts: Moment | None
+    ends: Moment | None
+    seen: bool
+
+
+class NoticesAsked(Sent):
+    limit: Limit = 50
+
+
+class NoticesSeen(Sent):
+    """ids: of those that were shown."""
+
+    ids: Annotated[
+        list[Annotated[int, Field(ge=1, lt=2**53), WHOLE]], Field(min_length=1, max_length=1000)
+    ]
+
+
+async def notices(call: Call) -> object:
+    asked: NoticesAsked = call.query
+    store, home = call.parts.notices, call.household.id
+    unseen = {each.id: each for each in await store.unseen(home, call.actor.id)}
+    found = {each.id: each for each in await store.all(home, asked.limit)} | unseen
+    newest = sorted(found.values(), key=lambda each: -each.id)
+    return [notice_json(each, seen=each.id not in unseen) for each in newest]
+
+
+async def see(call: Call) -> None:
+    """Each guardian sees for themselves, so no token does.  Twice is harmless."""
+    seen: NoticesSeen = call.body
+    await call.parts.notices.see(call.household.id, call.actor.id, seen.ids, call.now)
+
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/notices",
+        Permission.MANAGE_ACCOUNTS,
+        "What guardians are told, the newest first",
+        notices,
+        list[NoticeShown],
+        query=NoticesAsked,
+    ),
+    Operation(
+        "POST",
+        "/notices/see",
+        Permission.MANAGE_ACCOUNTS,
+        "Keep that I have seen some",
+        see,
+        body=NoticesSeen,
+        status=204,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Operations on the household: local names, lists, the log, checks and accounts."""

@@ -1,0 +1,216 @@
+"""What is kept of a person's look-ups and minutes, as far as their privacy mode keeps it.
+
+Each of these is a look, which the person sees; it is noted before anything is shown, and is the one
+thing that reading writes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from copdns.accounts.account import ViewedPart
+from copdns.accounts.roles import Permission, Role
+from copdns.as_json.accounts import look_json
+from copdns.as_json.log import count_json, row_json
+from copdns.as_json.usage import Line, line_json, lines, usage_json
+from copdns.list_files.load import discreet_names
+from copdns.model.errors import CopdnsError
+from copdns.model.verdict import Action, Reason
+from copdns.policy.decide import Policy, has_help_prefix
+from copdns.privacy.masked_names import build_mask
+from copdns.privacy.retention import LogRow
+from copdns.store.log_db.usage import history
+from copdns.time.days import budget_day, zone_of
+from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.types import WHOLE, Limit, Moment
+
+DAY = 86_400
+
+
+class RowShown(Given):
+    """A look-up.  at: rounded to five minutes, and device "", unless there is a full log.
+
+    name, reason: "other" where the name would tell what somebody believes, loves or suffers from.
+    """
+
+    at: Moment
+    household: str
+    profile: str
+    device: str
+    name: str
+    action: Action
+    reason: Reason | Literal["other"]
+    category: str
+    service: str
+    list: str
+    rule: str
+    via: str
+    type: str
+    text: str
+
+
+class CountShown(Given):
+    hour: Moment
+    profile: str
+    action: Action
+    reason: Reason
+    category: str
+    count: int
+
+
+class MinutesShown(Given):
+    """An estimate: the truth most likely lies between low and high."""
+
+    profile: str
+    budget: str
+    low: int
+    likely: int
+    high: int
+
+
+class TodayShown(MinutesShown):
+    """total, left: null where the day has no limit."""
+
+    total: int | None
+    left: int | None
+
+
+class DayShown(MinutesShown):
+    day: str
+
+
+class UsageShown(Given):
+    day: str
+    estimate: bool
+    today: list[TodayShown]
+    before: list[DayShown]
+
+
+class LookShown(Given):
+    """by: the name of the account, "" for one that is gone."""
+
+    at: Moment
+    by: str
+    role: Role
+    profile: str
+    view: ViewedPart
+
+
+class LogAsked(Sent):
+    limit: Limit = 100
+
+
+class DaysAsked(Sent):
+    """days: how many to look back."""
+
+    days: Annotated[int, Field(ge=1, le=366), WHOLE] = 7
+
+
+async def log(call: Call) -> object:
+    asked: LogAsked = call.query
+    await call.parts.looks.note(call.actor, call.person.id, ViewedPart.LOG, call.now)
+    kept = call.parts.log.rows
+    found = await asyncio.to_thread(kept, call.household.id, call.person.id, asked.limit)
+    return rows_shown(call, (each.row for each in found))
+
+
+def rows_shown(call: Call, rows: Iterable[LogRow]) -> list[dict[str, object]]:
+    """Return rows as programs see them, without names of help that lists learned of since; what
+    guardians do not see on a page is hidden here too."""
+    live, home = call.parts.live(), call.household.id
+    policy = live.policies.get((home, call.person.id))
+    if policy is None:
+        raise CopdnsError("not in force yet; try again in a moment")
+    hidden = build_mask(discreet_names(), live.library)
+    return [row_json(hidden.row(each)) for each in rows if not _is_of_help(policy[1], each)]
+
+
+def _is_of_help(policy: Policy, row: LogRow) -> bool:
+    found = policy.index.find(row.qname)
+    return any(each.list in policy.untraced_lists for each in found) or has_help_prefix(
+        policy, row.qname
+    )
+
+
+async def counts(call: Call) -> object:
+    asked: DaysAsked = call.query
+    await call.parts.looks.note(call.actor, call.person.id, ViewedPart.COUNTS, call.now)
+    since = call.now - asked.days * DAY
+    kept = call.parts.log.counts
+    found = await asyncio.to_thread(kept, call.household.id, call.person.id, since)
+    hidden = build_mask(discreet_names(), call.parts.live().library)
+    return [count_json(*each) for each in hidden.counts(found)]
+
+
+async def usage(call: Call) -> object:
+    """Days before are as they were when they ended."""
+    asked: DaysAsked = call.query
+    household, person = call.household, call.person
+    await call.parts.looks.note(call.actor, person.id, ViewedPart.USAGE, call.now)
+    today = budget_day(call.now, zone_of(household.timezone), household.day_starts).day
+    readings, who = call.parts.readings(), (household.id, person.id)
+    used, carried = readings.used.get(who, {}), readings.used_before.get(who, {})
+    since = today - timedelta(days=asked.days)
+    before = await asyncio.to_thread(history, call.parts.folder, *who, since)
+    found: list[Line] = list(lines(household, person, today, used, carried))
+    return {
+        "day": str(today),
+        "estimate": True,
+        "today": [line_json(each) for each in found],
+        "before": [usage_json(each) for each in before if each.day < today],
+    }
+
+
+async def looks(call: Call) -> object:
+    """The person sees these as well."""
+    asked: LogAsked = call.query
+    accounts = await call.parts.accounts.all(call.household.id)
+    names = {each.id: each.name for each in accounts}
+    found = await call.parts.looks.of(call.household.id, call.person.id, asked.limit)
+    return [look_json(each, names) for each in found]
+
+
+_ONE, _SEE = "/profiles/{profile}", Permission.SEE_LOG
+OPERATIONS = (
+    Operation(
+        "GET",
+        f"{_ONE}/log",
+        _SEE,
+        "Look-ups that are kept, the newest last",
+        log,
+        list[RowShown],
+        query=LogAsked,
+    ),
+    Operation(
+        "GET",
+        f"{_ONE}/counts",
+        _SEE,
+        "How many look-ups there were, by hour and category",
+        counts,
+        list[CountShown],
+        query=DaysAsked,
+    ),
+    Operation(
+        "GET",
+        f"{_ONE}/usage",
+        _SEE,
+        "How many minutes were used, and are left",
+        usage,
+        UsageShown,
+        query=DaysAsked,
+    ),
+    Operation(
+        "GET",
+        f"{_ONE}/looks",
+        Permission.SEE_AUDIT,
+        "Who looked at what is kept",
+        looks,
+        list[LookShown],
+        query=LogAsked,
+    ),
+)

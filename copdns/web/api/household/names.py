@@ -1,0 +1,205 @@
+"""Names that are answered here and not by the usual upstreams: those of this house, those that get
+another name's data, and domains that other upstreams are asked for."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from pydantic import Field
+
+from copdns.accounts.roles import Permission
+from copdns.as_json.household import rewrite_json
+from copdns.as_json.plain import plain
+from copdns.household.edits import (
+    remove_local_name,
+    remove_rewrite,
+    remove_split_upstream,
+    set_local_name,
+    set_rewrite,
+    set_split_upstream,
+)
+from copdns.model.matchers import parse_matcher
+from copdns.model.names import normalize
+from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.types import Name
+from copdns.web.problem import Refused
+
+_Texts = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=60)], ...],
+    Field(min_length=1, max_length=20),
+]
+
+
+class LocalNameShown(Given):
+    """Names below it do not exist."""
+
+    name: str
+    addresses: list[str]
+
+
+class Addresses(Sent):
+    addresses: _Texts
+
+
+class RewriteShown(Given):
+    """name: as in a rule.  target: the name whose data is given."""
+
+    name: str
+    target: str
+
+
+class Target(Sent):
+    target: Name
+
+
+class SplitShown(Given):
+    """upstreams: asked for the name and all below it."""
+
+    name: str
+    upstreams: list[str]
+
+
+class Upstreams(Sent):
+    """upstreams: each an address, with or without a port."""
+
+    upstreams: _Texts
+
+
+# --- names of this house --------------------------------------------------------------------------
+
+
+async def local_names(call: Call) -> object:
+    return plain(call.household.local_names)
+
+
+async def set_local(call: Call) -> object:
+    """In the place of the addresses that it had."""
+    wanted: Addresses = call.body
+    name = call.part("name")
+    edit = partial(set_local_name, name=name, addresses=wanted.addresses)
+    after = await call.change(f"local name {name}: {', '.join(wanted.addresses)}", edit)
+    return plain(after.local_names[-1])
+
+
+async def remove_local(call: Call) -> None:
+    name = normalize(call.part("name"))
+    if all(each.name != name for each in call.household.local_names):
+        raise Refused(404, "There is no such local name")
+    await call.change(f"local name {name} removed", partial(remove_local_name, name=name))
+
+
+# --- rewrites -------------------------------------------------------------------------------------
+
+
+async def rewrites(call: Call) -> object:
+    return [rewrite_json(each) for each in call.household.rewrites]
+
+
+async def rewrite(call: Call) -> object:
+    """In the place of what the name was answered with."""
+    wanted: Target = call.body
+    text = call.part("rewrite")
+    edit = partial(set_rewrite, text=text, target_name=wanted.target)
+    after = await call.change(f"rewrite of {text}: {wanted.target}", edit)
+    return rewrite_json(after.rewrites[-1])
+
+
+async def end_rewrite(call: Call) -> None:
+    wanted = parse_matcher(call.part("rewrite"))
+    if all(each.matcher != wanted for each in call.household.rewrites):
+        raise Refused(404, "There is no such rewrite")
+    edit = partial(remove_rewrite, text=str(wanted))
+    await call.change(f"rewrite of {wanted} removed", edit)
+
+
+# --- domains of other upstreams -------------------------------------------------------------------
+
+
+async def splits(call: Call) -> object:
+    return plain(call.household.split_upstreams)
+
+
+async def split(call: Call) -> object:
+    """In the place of the upstreams that were asked for the domain."""
+    wanted: Upstreams = call.body
+    domain = call.part("domain")
+    edit = partial(set_split_upstream, name=domain, upstreams=wanted.upstreams)
+    after = await call.change(f"split upstream for {domain}: {', '.join(wanted.upstreams)}", edit)
+    return plain(after.split_upstreams[-1])
+
+
+async def end_split(call: Call) -> None:
+    domain = normalize(call.part("domain"))
+    if all(each.name != domain for each in call.household.split_upstreams):
+        raise Refused(404, "There is no such split")
+    edit = partial(remove_split_upstream, name=domain)
+    await call.change(f"split upstream for {domain} removed", edit)
+
+
+_SEE, _EDIT = Permission.SEE_PROFILES, Permission.EDIT_HOUSEHOLD
+OPERATIONS = (
+    Operation(
+        "GET", "/local-names", _SEE, "Names of this house", local_names, list[LocalNameShown]
+    ),
+    Operation(
+        "PUT",
+        "/local-names/{name}",
+        _EDIT,
+        "Give a name of this house its addresses",
+        set_local,
+        LocalNameShown,
+        body=Addresses,
+    ),
+    Operation(
+        "DELETE",
+        "/local-names/{name}",
+        _EDIT,
+        "Remove a name of this house",
+        remove_local,
+        status=204,
+    ),
+    Operation(
+        "GET",
+        "/rewrites",
+        _SEE,
+        "Names that are answered with another name's data",
+        rewrites,
+        list[RewriteShown],
+    ),
+    Operation(
+        "PUT",
+        "/rewrites/{rewrite}",
+        _EDIT,
+        "Answer a name with another name's data",
+        rewrite,
+        RewriteShown,
+        body=Target,
+    ),
+    Operation("DELETE", "/rewrites/{rewrite}", _EDIT, "Remove a rewrite", end_rewrite, status=204),
+    Operation(
+        "GET",
+        "/splits",
+        _SEE,
+        "Domains that other upstreams are asked for",
+        splits,
+        list[SplitShown],
+    ),
+    Operation(
+        "PUT",
+        "/splits/{domain}",
+        _EDIT,
+        "Ask other upstreams for a domain",
+        split,
+        SplitShown,
+        body=Upstreams,
+    ),
+    Operation(
+        "DELETE",
+        "/splits/{domain}",
+        _EDIT,
+        "Ask the usual upstreams for a domain again",
+        end_split,
+        status=204,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Operations on people: profiles, rules, devices, guests, and what is recorded of them."""

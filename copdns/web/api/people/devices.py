@@ -1,0 +1,108 @@
+"""Which device belongs to whom, by MAC address or by address."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from pydantic import Field
+
+from copdns.accounts.roles import Permission
+from copdns.as_json.household import device_json
+from copdns.household.edits import add_device, remove_device, set_device
+from copdns.model.errors import HouseholdError
+from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.types import Address, Id, Text
+
+_Addresses = Annotated[tuple[Address, ...], Field(max_length=50)]
+
+
+class DeviceShown(Given):
+    id: str
+    name: str
+    profile: str
+    addresses: list[str]
+    macs: list[str]
+
+
+class DeviceWanted(Sent):
+    """Known by MAC addresses, or by addresses or networks."""
+
+    id: Id
+    profile: Id
+    name: Text = ""
+    addresses: _Addresses = ()
+    macs: _Addresses = ()
+
+
+class DeviceSet(Sent):
+    """What is left out stays.  A list takes the place of the old one."""
+
+    profile: Id | None = None
+    name: Text | None = None
+    addresses: _Addresses | None = None
+    macs: _Addresses | None = None
+
+
+async def devices(call: Call) -> object:
+    return [device_json(each) for each in call.household.devices]
+
+
+async def add(call: Call) -> object:
+    wanted: DeviceWanted = call.body
+    edit = partial(
+        add_device,
+        device_id=wanted.id,
+        profile_id=wanted.profile,
+        addresses=wanted.addresses,
+        name=wanted.name,
+        macs=wanted.macs,
+    )
+    after = await call.change(f"device {wanted.id} added for {wanted.profile}", edit)
+    return device_json(after.devices[-1])
+
+
+async def change(call: Call) -> object:
+    wanted: DeviceSet = call.body
+    device = call.one("device", call.household.devices)
+    values = {key: each for key, each in wanted.model_dump().items() if each is not None}
+    if not values:
+        raise HouseholdError("nothing to set: send at least one key")
+    edit = partial(set_device, device_id=device.id, **values)
+    after = await call.change(f"device {device.id} changed", edit)
+    return device_json(call.one("device", after.devices))
+
+
+async def remove(call: Call) -> object:
+    """It counts as unknown then."""
+    device = call.one("device", call.household.devices)
+    await call.change(f"device {device.id} removed", partial(remove_device, device_id=device.id))
+    return None
+
+
+_EDIT = Permission.EDIT_DEVICES
+OPERATIONS = (
+    Operation(
+        "GET", "/devices", Permission.SEE_PROFILES, "All devices", devices, list[DeviceShown]
+    ),
+    Operation(
+        "POST",
+        "/devices",
+        _EDIT,
+        "Say whose a device is",
+        add,
+        DeviceShown,
+        body=DeviceWanted,
+        status=201,
+    ),
+    Operation(
+        "PATCH",
+        "/devices/{device}",
+        _EDIT,
+        "Change what a device is known by, or whose it is",
+        change,
+        DeviceShown,
+        body=DeviceSet,
+    ),
+    Operation("DELETE", "/devices/{device}", _EDIT, "Remove a device", remove, status=204),
+)

@@ -1,0 +1,74 @@
+"""All that is kept of a person: taken along as one document, and erased."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from copdns.accounts.roles import Permission
+from copdns.web.api.operation import Call, Given, Operation
+from copdns.web.taken import document_of, erase_kept
+
+_Parts = list[dict[str, Any]]
+
+
+class Document(Given):
+    """All that is kept of a person, as the desk's file has it.  docs/privacy.md tells what each
+    part is and how long it stays.
+
+    made: when it was written.  What follows `full_logs` is for the person alone.
+    """
+
+    made: str
+    profile: dict[str, Any]
+    devices: _Parts
+    rules: _Parts
+    schedules: _Parts
+    budgets: _Parts
+    pauses: _Parts
+    permissions: _Parts
+    bonuses: _Parts
+    tickets: _Parts
+    look_ups: _Parts
+    counts: _Parts
+    minutes: _Parts
+    appeals: _Parts
+    who_looked: _Parts
+    changes: list[Any]
+    full_logs: _Parts
+    browsers: _Parts | None = None
+    devices_for_a_while: _Parts | None = None
+    accounts: _Parts | None = None
+    last_blocks: _Parts | None = None
+    pin: bool | None = None
+    question: dict[str, Any] | None = None
+    proposal: dict[str, Any] | None = None
+
+
+async def document(call: Call) -> object:
+    """The person sees that it was taken; noting that is the one thing that it writes."""
+    return await document_of(call.parts, call.actor, call.household, call.person, call.now)
+
+
+async def erase(call: Call) -> None:
+    """No token can.  Rules and devices stay; twice is harmless."""
+    await erase_kept(call.parts, call.actor, call.household.id, call.person.id, call.now)
+
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/profiles/{profile}/export",
+        Permission.EXPORT,
+        "All that is kept of a person",
+        document,
+        Document,
+    ),
+    Operation(
+        "POST",
+        "/profiles/{profile}/erase",
+        Permission.ERASE,
+        "Delete look-ups, minutes and appeals of a person, for good",
+        erase,
+        status=204,
+    ),
+)

@@ -1,0 +1,230 @@
+"""What the household itself allows and blocks, and what happens to a name, and why."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Annotated
+
+from pydantic import Field
+
+from copdns.accounts.roles import Permission
+from copdns.as_json.check import Case, case_json
+from copdns.as_json.household import rule_json
+from copdns.dns.qtypes import qtype_number
+from copdns.household.edit_checks import parse_field
+from copdns.household.edits import add_rule, note_rule, remove_rule
+from copdns.model.household import RuleAction
+from copdns.model.names import normalize
+from copdns.model.verdict import Action, Reason
+from copdns.policy.decide import decide, explain, rules_in_scope
+from copdns.policy.snapshot import Client
+from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.people.standing import policy_of
+from copdns.web.api.time.grants import GrantShown
+from copdns.web.api.types import Id, Moment, Name, Scope, Text, When, moment
+
+
+class RuleShown(Given):
+    """for: a profile's id, "#tag", "" for everyone."""
+
+    id: str
+    action: RuleAction
+    target: str
+    scope: str = Field(alias="for")
+    over_security: bool
+    unsafe_search: bool
+    note: str
+    created: Moment | None
+
+
+class RuleWanted(Sent):
+    """target: games.example is the name and all below it, *.games.example all below it,
+    =games.example the name alone, 198.51.100.0/24 answers that hold such an address.
+
+    over_security, unsafe_search: of an allow only.  note: why; the child reads it.
+    """
+
+    action: RuleAction
+    target: Name
+    scope: Scope = Field("", alias="for")
+    over_security: bool = False
+    unsafe_search: bool = False
+    note: Text = ""
+
+
+class NoteSent(Sent):
+    """note: why; the child reads it.  "" takes it away."""
+
+    note: Text
+
+
+class RulesAsked(Sent):
+    """profile: only those that hold for one person."""
+
+    profile: Id | None = None
+
+
+async def rules(call: Call) -> object:
+    asked: RulesAsked = call.query
+    found = call.household.rules
+    if asked.profile is not None:
+        found = tuple(rules_in_scope(call.profile_of(asked.profile), found))
+    return [rule_json(each) for each in found]
+
+
+async def add(call: Call) -> object:
+    """The same once more is refused: two rules about one name would argue."""
+    wanted: RuleWanted = call.body
+    edit = partial(
+        add_rule,
+        action=wanted.action,
+        text=wanted.target,
+        known=call.parts.known(),
+        scope=wanted.scope,
+        over_security=wanted.over_security,
+        unsafe_search=wanted.unsafe_search,
+        note=wanted.note,
+        created=call.now,
+    )
+    what = f"rule added: {wanted.action} {wanted.target} for {wanted.scope or 'everyone'}"
+    after = await call.change(what, edit)
+    return rule_json(after.rules[-1])
+
+
+async def note(call: Call) -> object:
+    """What a rule is about and for whom stays: another one is another rule."""
+    sent: NoteSent = call.body
+    rule = call.one("rule", call.household.rules)
+    what = f"rule changed: the reason of {rule.target}"
+    after = await call.change(what, partial(note_rule, rule_id=rule.id, note=sent.note))
+    return rule_json(call.one("rule", after.rules))
+
+
+async def remove(call: Call) -> object:
+    rule = call.one("rule", call.household.rules)
+    what = f"rule removed: {rule.action} {rule.target}"
+    await call.change(what, partial(remove_rule, rule_id=rule.id))
+    return None
+
+
+# --- why ------------------------------------------------------------------------------------------
+
+
+class VerdictShown(Given):
+    """What a step says; all but action are left out where it says nothing."""
+
+    action: Action | None
+    reason: Reason | None = None
+    text: str | None = None
+    category: str | None = None
+    service: str | None = None
+    list: str | None = None
+    list_version: str | None = None
+    rule: str | None = None
+    via: str | None = None
+    target: str | None = None
+    period: str | None = None
+
+
+class StepShown(VerdictShown):
+    number: int
+    title: str
+    decides: bool
+
+
+class CaseShown(VerdictShown):
+    """The whole decision about a name.  until: the first moment at which it may be another one.
+
+    grace: minutes for which names that were in use stay open.  wrong_clock: the clock of the
+    machine is surely wrong.
+    """
+
+    name: str
+    type: str
+    household: str
+    profile: str
+    device: str
+    client: str
+    at: Moment
+    step: int
+    until: Moment | None
+    ends: str
+    grants: list[GrantShown]
+    ttl: int
+    grace: int
+    wrong_clock: bool
+    steps: list[StepShown]
+
+
+class CheckAsked(Sent):
+    """type: A where nothing is said.  at: as at another time."""
+
+    name: Name
+    profile: Id
+    type: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,10}$")] = "A"
+    at: When | None = None
+
+
+async def check(call: Call) -> object:
+    """Nothing is asked from the Internet, and nothing is recorded."""
+    asked: CheckAsked = call.query
+    person, live = call.profile_of(asked.profile), call.parts.live()
+    name, qtype = normalize(asked.name), parse_field(qtype_number, asked.type)
+    now = call.now if asked.at is None else moment(asked.at)
+    policy = policy_of(live, call.household.id, person.id)
+    case = Case(
+        name,
+        qtype,
+        now,
+        live.households[call.household.id],
+        Client(call.household.id, "", policy),
+        "",
+        decide(policy, name, qtype, now),
+        explain(policy, name, qtype, now),
+        call.parts.readings().clock_is_wrong,
+    )
+    return case_json(case)
+
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/rules",
+        Permission.SEE_PROFILES,
+        "All rules",
+        rules,
+        list[RuleShown],
+        query=RulesAsked,
+    ),
+    Operation(
+        "POST",
+        "/rules",
+        Permission.EDIT_PROFILES,
+        "Allow or block from now on",
+        add,
+        RuleShown,
+        body=RuleWanted,
+        status=201,
+    ),
+    Operation(
+        "PATCH",
+        "/rules/{rule}",
+        Permission.EDIT_PROFILES,
+        "Give a rule another reason",
+        note,
+        RuleShown,
+        body=NoteSent,
+    ),
+    Operation(
+        "DELETE", "/rules/{rule}", Permission.EDIT_PROFILES, "Remove a rule", remove, status=204
+    ),
+    Operation(
+        "GET",
+        "/check",
+        Permission.SEE_PROFILES,
+        "What happens to a name, step by step",
+        check,
+        CaseShown,
+        query=CheckAsked,
+    ),
+)

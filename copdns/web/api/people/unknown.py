@@ -1,0 +1,119 @@
+"""Devices that asked and that nobody named: name one, or show it no more."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from copdns.accounts.roles import Permission
+from copdns.as_json.household import device_json, visitor_json
+from copdns.model.errors import HouseholdError
+from copdns.network.unknown_devices import UnknownDevice
+from copdns.store.household_db.ignored import Ignored
+from copdns.store.log_db.unknown_devices import load_visitors
+from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.people.devices import DeviceShown
+from copdns.web.api.types import Id, Moment, Text
+from copdns.web.newcomers import known_too, named
+from copdns.web.unknown_devices import end_guests
+
+
+class VisitorShown(Given):
+    """private: it made its MAC address up.  device: at the address of a known one, its id.
+    ignored: the desk shows it no more."""
+
+    id: str
+    mac: str
+    private: bool
+    address: str
+    name: str
+    first: Moment
+    last: Moment
+    device: str
+    ignored: bool
+
+
+class VisitorNamed(Sent):
+    """Whose it is, and what it is called; or which of the known devices it is."""
+
+    profile: Id | None = None
+    name: Text = ""
+    device: Id | None = None
+
+
+async def unknown(call: Call) -> object:
+    ignored = await Ignored(call.parts.thread).of(call.household.id)
+    return [{**visitor_json(each), "ignored": each.id in ignored} for each in await visitors(call)]
+
+
+async def visitors(call: Call) -> list[UnknownDevice]:
+    """Return the unknown devices of the household, which nobody named since."""
+    household = call.household
+    there = {text for each in household.devices for text in (*each.macs, *each.addresses)}
+    found = await asyncio.to_thread(load_visitors, call.parts.folder)
+    return [
+        each
+        for each in found
+        if each.household == household.id and (each.mac or each.address) not in there
+    ]
+
+
+async def name(call: Call) -> object:
+    """What it was as a guest is over."""
+    wanted: VisitorNamed = call.body
+    visitor = call.one("visitor", await visitors(call))
+    if (wanted.profile is None) == (wanted.device is None):
+        raise HouseholdError("say whose it is, by profile, or which one it is, by device")
+    if wanted.profile is not None:
+        called = wanted.name or visitor.name or visitor.id
+        edit = partial(named, visitor=visitor, profile_id=wanted.profile, called=called)
+        made = (await call.change(f"a device added for {wanted.profile}", edit)).devices[-1]
+    else:
+        edit = partial(known_too, visitor=visitor, device_id=wanted.device or "")
+        after = await call.change(f"device {wanted.device} is known by another address", edit)
+        made = next(each for each in after.devices if each.id == wanted.device)
+    await end_guests(call.request, call.actor, visitor)
+    return device_json(made)
+
+
+async def ignore(call: Call) -> None:
+    """It keeps the rules of guests.  Twice is harmless."""
+    there = await visitors(call)
+    visitor = call.one("visitor", there)
+    ids = [each.id for each in there]
+    ignored = Ignored(call.parts.thread)
+    await ignored.add(call.household.id, visitor.id, ids, call.actor.name, call.now)
+
+
+async def show(call: Call) -> None:
+    """Of one that is not ignored this changes nothing."""
+    visitor = call.one("visitor", await visitors(call))
+    ignored = Ignored(call.parts.thread)
+    await ignored.remove(call.household.id, visitor.id, call.actor.name, call.now)
+
+
+_EDIT, _ONE = Permission.EDIT_DEVICES, "/unknown-devices/{visitor}"
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/unknown-devices",
+        Permission.SEE_PROFILES,
+        "Devices that asked and that nobody named",
+        unknown,
+        list[VisitorShown],
+    ),
+    Operation(
+        "POST",
+        f"{_ONE}/name",
+        _EDIT,
+        "Say whose an unknown device is, or which one it is",
+        name,
+        DeviceShown,
+        body=VisitorNamed,
+        status=201,
+    ),
+    Operation(
+        "PUT", f"{_ONE}/ignored", _EDIT, "Show an unknown device no more", ignore, status=204
+    ),
+    Operation("DELETE", f"{_ONE}/ignored", _EDIT, "Show an unknown device again", show, status=204),
+)

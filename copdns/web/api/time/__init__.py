@@ -1,0 +1,1 @@
+"""Operations on time: schedules, limits, pauses, grants and tickets."""

@@ -1,0 +1,179 @@
+"""Which dates are days of school, and which days of the week the weekend."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from copdns.accounts.roles import Permission
+from copdns.as_json.times import calendar_json
+from copdns.household import time_edits as edits
+from copdns.household.edits import set_household
+from copdns.model.errors import HouseholdError
+from copdns.model.household import Household
+from copdns.model.times import WEEKDAYS, DayType
+from copdns.time.days import local_time, zone_of
+from copdns.time.whole_days import holidays
+from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.types import Date, day
+from copdns.web.calendars import read_calendar
+
+
+class Weekday(StrEnum):
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+class Calendar(Given):
+    """As a household file has it: what is not as in a usual week."""
+
+    weekend: list[str] | None = None
+    days: dict[str, DayType] | None = None
+
+
+class CalendarShown(Given):
+    calendar: Calendar
+    day_starts: str
+
+
+class DaysWanted(Sent):
+    """From a date to another one, both of that kind; null: what the day of the week says."""
+
+    first: Date
+    last: Date | None = None
+    kind: DayType | None
+
+
+LONGEST = 60_000  # letters of a calendar file
+_MOST = 768 << 10  # octets: JSON may write any letter in 12, as two \u escapes
+
+
+class WeekendWanted(Sent):
+    """days: all of them; none is no weekend."""
+
+    days: Annotated[list[Weekday], Field(max_length=7)]
+
+
+class FileSent(Sent):
+    """calendar: the text of a calendar file (iCalendar, RFC 5545)."""
+
+    calendar: Annotated[str, Field(min_length=1, max_length=LONGEST)]
+
+
+class DatesShown(Given):
+    """whole: it takes all of these days, so that they are holidays now; others change nothing."""
+
+    first: str
+    last: str
+    name: str
+    whole: bool
+
+
+class CalendarTaken(CalendarShown):
+    """found: what the file has in the next two years."""
+
+    found: list[DatesShown]
+
+
+async def calendar(call: Call) -> object:
+    return calendar_json(call.household)
+
+
+async def set_days(call: Call) -> object:
+    wanted: DaysWanted = call.body
+    days = dict.fromkeys(_span(wanted), wanted.kind)
+    first, last = min(days), max(days)
+
+    def edit(household: Household) -> Household:
+        return edits.set_days(household, days)
+
+    said = str(first) if first == last else f"{first}..{last}"
+    after = await call.change(f"calendar: {said} {wanted.kind or 'usual'}", edit)
+    return calendar_json(after)
+
+
+def _span(wanted: DaysWanted) -> list[date]:
+    first = day(wanted.first)
+    last = first if wanted.last is None else day(wanted.last)
+    if not 0 <= (last - first).days <= 366:
+        raise HouseholdError("the last day is not before the first, and within a year of it")
+    return [date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)]
+
+
+async def set_weekend(call: Call) -> object:
+    wanted: WeekendWanted = call.body
+    chosen = frozenset(WEEKDAYS.index(each) for each in wanted.days)
+
+    def edit(household: Household) -> Household:
+        return set_household(household, calendar=replace(household.calendar, weekend=chosen))
+
+    said = ", ".join(WEEKDAYS[each] for each in sorted(chosen)) or "none"
+    return calendar_json(await call.change(f"weekend: {said}", edit))
+
+
+async def take_file(call: Call) -> object:
+    """Dates that the calendar names already stay as they are, so twice is once."""
+    sent: FileSent = call.body
+    zone = call.household.timezone
+    first = local_time(call.now, zone_of(zone)).date()
+    found = await read_calendar(sent.calendar.encode(), zone, first)
+
+    def edit(household: Household) -> Household:
+        return set_household(household, calendar=holidays(household.calendar, found))
+
+    after = await call.change("calendar: holidays from a file", edit)
+    shown = [
+        {"first": str(each.first), "last": str(each.last), "name": each.name, "whole": each.whole}
+        for each in found
+    ]
+    return {**calendar_json(after), "found": shown}
+
+
+_EDIT = Permission.EDIT_HOUSEHOLD
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/calendar",
+        Permission.SEE_PROFILES,
+        "Which dates are days of school",
+        calendar,
+        CalendarShown,
+    ),
+    Operation(
+        "PUT",
+        "/calendar/days",
+        _EDIT,
+        "Say what kind of days some dates are",
+        set_days,
+        CalendarShown,
+        body=DaysWanted,
+    ),
+    Operation(
+        "PUT",
+        "/calendar/weekend",
+        _EDIT,
+        "Say which days of the week are the weekend",
+        set_weekend,
+        CalendarShown,
+        body=WeekendWanted,
+    ),
+    Operation(
+        "POST",
+        "/calendar/import",
+        _EDIT,
+        "Take holidays over from a calendar file",
+        take_file,
+        CalendarTaken,
+        body=FileSent,
+        most=_MOST,
+    ),
+)

@@ -1,0 +1,129 @@
+"""Codes worth minutes, which a guardian makes and a child redeems."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from pydantic import Field
+
+from copdns.accounts.codes import ticket_code
+from copdns.accounts.roles import Permission
+from copdns.accounts.tickets import ticket_digest
+from copdns.as_json.times import grant_json, ticket_json
+from copdns.household.edit_checks import parse_field
+from copdns.household.time_edits import add_ticket, remove_ticket
+from copdns.model.times import DAY_MINUTES, parse_subject
+from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.time.grants import GrantShown
+from copdns.web.api.types import About, Code, Id, Long, Minutes, Moment, Text
+
+
+class TicketShown(Given):
+    """for: "" is whoever has the code.  about: null is every name."""
+
+    id: str
+    minutes: int
+    scope: str = Field(alias="for")
+    about: str | None
+    made: Moment
+    expires: Moment
+    label: str
+    author: str
+    redeemed: Moment | None
+    redeemed_by: str
+
+
+class TicketMade(TicketShown):
+    """code: told this once."""
+
+    code: str
+
+
+class TicketWanted(Sent):
+    """expires: after how many minutes the code is good no more; a week where nothing is said."""
+
+    minutes: Minutes
+    profile: Id | None = None
+    about: About | None = None
+    expires: Long = 7 * DAY_MINUTES
+    label: Text = ""
+
+
+class TicketTyped(Sent):
+    code: Code
+
+
+async def tickets(call: Call) -> object:
+    return [ticket_json(each) for each in call.household.tickets]
+
+
+async def make(call: Call) -> object:
+    """Only a digest of the code is kept."""
+    wanted: TicketWanted = call.body
+    code = ticket_code()
+    edit = partial(
+        add_ticket,
+        digest=await asyncio.to_thread(ticket_digest, code),
+        known=call.parts.known(),
+        minutes=wanted.minutes,
+        made=call.now,
+        expires=call.now + wanted.expires * 60,
+        profile_id=wanted.profile or "",
+        about=None if wanted.about is None else parse_field(parse_subject, wanted.about),
+        label=wanted.label,
+        author=call.actor.name,
+    )
+    whom = wanted.profile or "whoever has the code"
+    after = await call.change(f"ticket of {wanted.minutes} minutes made for {whom}", edit)
+    return {**ticket_json(after.tickets[-1]), "code": code}
+
+
+async def remove(call: Call) -> object:
+    """What was redeemed before goes on."""
+    ticket = call.one("ticket", call.household.tickets)
+    await call.change(f"ticket {ticket.id} removed", partial(remove_ticket, ticket_id=ticket.id))
+    return None
+
+
+async def redeem(call: Call) -> object:
+    """Its minutes begin now.  Codes that nobody made are counted, whoever types them."""
+    typed: TicketTyped = call.body
+    after = await call.parts.store.redeem(
+        call.household.id,
+        await asyncio.to_thread(ticket_digest, typed.code),
+        call.person.id,
+        author=call.actor.name,
+        now=call.now,
+    )
+    return grant_json(after.grants[-1])
+
+
+OPERATIONS = (
+    Operation(
+        "GET", "/tickets", Permission.SEE_PROFILES, "All tickets", tickets, list[TicketShown]
+    ),
+    Operation(
+        "POST",
+        "/tickets",
+        Permission.GIVE_TIME,
+        "Make a ticket worth minutes",
+        make,
+        TicketMade,
+        body=TicketWanted,
+        status=201,
+    ),
+    Operation(
+        "DELETE", "/tickets/{ticket}", Permission.GIVE_TIME, "Take one back", remove, status=204
+    ),
+    Operation(
+        "POST",
+        "/profiles/{profile}/tickets",
+        Permission.GIVE_TIME,
+        "Redeem a code for a person",
+        redeem,
+        GrantShown,
+        body=TicketTyped,
+        status=201,
+    ),
+)

@@ -1,0 +1,162 @@
+"""What the handlers need of the rest of the house."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from copdns.appeals.list_errors import Vouch, vouched_names
+from copdns.appeals.opening import Services
+from copdns.config import Settings
+from copdns.events.targets import Targets
+from copdns.household.check import KnownIds
+from copdns.list_files.load import bundled_presets, known_ids
+from copdns.list_files.updates import ListUpdater
+from copdns.model.verdict import Requestor
+from copdns.network.other_resolvers import Assessment
+from copdns.network.probes import Probes
+from copdns.policy.snapshot import Client, Snapshot
+from copdns.privacy.recent_blocks import RecentBlocks
+from copdns.store.household_db.accounts import Accounts
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.consents import Consents
+from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.looks import Looks, Notices
+from copdns.store.household_db.pairings import Guests, Pairings, Pins
+from copdns.store.household_db.proposals import Proposals
+from copdns.store.household_db.sessions import Sessions, Tokens
+from copdns.store.household_db.setup import Setups
+from copdns.store.household_db.thread import StoreThread
+from copdns.store.log_db.querylog import QueryLog
+from copdns.time.plan import PolicyInputs
+from copdns.web.logins import Logins
+from copdns.web.pages import Pages
+
+Readiness = Callable[[], tuple[str, ...]]
+
+
+class ListsState(NamedTuple):
+    """chosen: how many lists of other people are to be used.  missing: which of them are not in
+    force, for people."""
+
+    chosen: int
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AppContext:
+    """One for as long as the application runs; what changes is asked for anew each time.
+
+    readiness: tells what is missing; nothing: ready.  warnings: tells what is not as it should be,
+    though queries are answered.  hosts: names, besides addresses, under which the pages may be
+    reached.  live: the snapshot in force; readings: what it was built from besides the household.
+    who: whose device asks, as for DNS.  now: seconds since the epoch.
+    store: the household; thread: what stands beside it.  folder: of the databases.
+    log: what is kept of look-ups.
+    probes: what was seen of devices that check themselves.  look_around: asks the network which
+    resolvers it hands out.  lists: how many of other people are used; updates: keeps them fresh.
+    addresses: on which questions are answered.  settings: those in force.
+    desk_over_http: passwords may go unencrypted over the network, because somebody chose so.
+    targets: who hears of events.
+    """
+
+    registry: CollectorRegistry
+    readiness: Readiness
+    warnings: Readiness
+    hosts: frozenset[str]
+    live: Callable[[], Snapshot]
+    readings: Callable[[], PolicyInputs]
+    who: Callable[[Requestor], Client]
+    recent: RecentBlocks
+    now: Callable[[], float]
+    pages: Pages
+    store: HouseholdStore
+    thread: StoreThread
+    folder: Path
+    log: QueryLog
+    logins: Logins
+    probes: Probes
+    look_around: Callable[[], Awaitable[Assessment]]
+    lists: Callable[[], ListsState]
+    addresses: Callable[[], tuple[str, ...]]
+    settings: Callable[[], Settings]
+    updates: ListUpdater
+    targets: Targets
+    desk_over_http: bool = False
+
+    # --- what the lists in force say ---
+
+    def known(self) -> KnownIds:
+        """Return what a household may refer to."""
+        return known_ids(self.live().library)
+
+    def services(self) -> Services:
+        """Return the names of the services that ship, by slug."""
+        found = self.live().library.services
+        return {slug: each.matchers for slug, each in found.items()}
+
+    def vouches(self) -> Vouch:
+        """Return what tells of a name that no list may block."""
+        return vouched_names(self.live().library, bundled_presets().values())
+
+    # --- what is stored, a subject each ---
+
+    @property
+    def appeals(self) -> AppealStore:
+        return AppealStore(self.store)
+
+    @property
+    def consents(self) -> Consents:
+        return Consents(self.store)
+
+    @property
+    def accounts(self) -> Accounts:
+        return Accounts(self.thread)
+
+    @property
+    def sessions(self) -> Sessions:
+        return Sessions(self.thread)
+
+    @property
+    def tokens(self) -> Tokens:
+        return Tokens(self.thread)
+
+    @property
+    def pairings(self) -> Pairings:
+        return Pairings(self.thread)
+
+    @property
+    def pins(self) -> Pins:
+        return Pins(self.thread)
+
+    @property
+    def guests(self) -> Guests:
+        return Guests(self.thread)
+
+    @property
+    def looks(self) -> Looks:
+        return Looks(self.thread)
+
+    @property
+    def notices(self) -> Notices:
+        return Notices(self.thread)
+
+    @property
+    def proposals(self) -> Proposals:
+        return Proposals(self.thread)
+
+    @property
+    def setups(self) -> Setups:
+        return Setups(self.thread)
+
+
+PARTS = web.AppKey("parts", AppContext)
+
+
+def context_of(request: web.Request) -> AppContext:
+    return request.app[PARTS]

@@ -1,0 +1,1 @@
+"""The dashboard's pages about what happened: the log, statistics, report and history."""

@@ -1,0 +1,1 @@
+"""The dashboard's pages about the household: devices, names, lists, settings, setup."""

@@ -1,0 +1,260 @@
+"""What a guardian typed into the forms about time, as values of `model/times.py`.
+
+Everything comes as text, maybe from no form of ours: what means nothing raises HouseholdError, in
+words for whoever typed it.  What exists, and whether it is sound, is for the edits to say.  Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any, TypeVar
+
+from copdns.household.time_shape import LONGEST, ONE_DAY, day, day_word
+from copdns.model.addresses import slug
+from copdns.model.errors import HouseholdError, NameTextError, TextError
+from copdns.model.household import Profile
+from copdns.model.times import (
+    DAY_MINUTES,
+    EVERY_DAY,
+    WEEKDAYS,
+    DayType,
+    Extra,
+    Slot,
+    Subject,
+    parse_subject,
+)
+from copdns.model.violations import sentence_of
+from copdns.time.moments import moment
+from copdns.time.schedule import parse_slots
+
+Value = TypeVar("Value")
+
+ROWS = 12  # times, or minutes by day, that a form can have
+NOTE = 200  # characters
+USUAL = "usual"  # of a date: what its day of the week says
+_LONGEST_GRANT = 31 * DAY_MINUTES  # what lasts longer is a rule
+_LONGEST_TICKET = 366  # days until it expires
+
+
+class Form:
+    """The fields of a form, each with all its values."""
+
+    def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
+        self._fields = fields
+
+    def all(self, name: str) -> tuple[str, ...]:
+        return tuple(each.strip() for each in self._fields.get(name, ()))
+
+    def one(self, name: str) -> str:
+        return next(iter(self.all(name)), "")
+
+    def has(self, name: str) -> bool:
+        return name in self._fields
+
+    def number(self, name: str, low: int, high: int, default: int | None = None) -> int:
+        """Return a whole number of these bounds, which are in it."""
+        text = self.one(name)
+        if not text and default is not None:
+            return default
+        if text.isascii() and text.isdigit() and len(text) < 6 and low <= int(text) <= high:
+            return int(text)
+        raise HouseholdError(
+            "write a whole number from %(low)s to %(high)s",
+            name=name,
+            low=low,
+            high=high,
+        )
+
+    def note(self, name: str = "note") -> str:
+        """Return a sentence of somebody's own, on one line."""
+        text = " ".join(self.one(name).split())
+        if len(text) > NOTE or not text.isprintable():
+            raise HouseholdError(
+                "write at most %(most)s letters, without special signs",
+                name=name,
+                most=NOTE,
+            )
+        return text
+
+
+def schedule_values(form: Form, profile: Profile) -> dict[str, Any]:
+    """Return the fields of a schedule, all but its id."""
+    return {
+        "scope": scope(form, profile),
+        "slots": _slots(form),
+        "about": about(form),
+        "opens": form.one("how") == "open",
+        "grace": form.number("grace", 0, 60, 0),
+        "note": form.note(),
+    }
+
+
+def budget_values(form: Form, profile: Profile) -> dict[str, Any]:
+    """Return the fields of a budget, all but its id."""
+    return {
+        "scope": scope(form, profile),
+        "minutes": _minutes(form),
+        "about": about(form),
+        "carry_over": form.has("carry_over"),
+        "grace": form.number("grace", 0, 60, 0),
+        "note": form.note(),
+    }
+
+
+def scope(form: Form, profile: Profile) -> str:
+    """Return for whom something is to hold: this person, a tag of theirs, or "" for everyone."""
+    chosen = form.one("scope")
+    tags = [f"#{each}" for each in profile.tags]
+    if chosen in ("", profile.id):
+        return profile.id
+    if chosen == "everyone":
+        return ""
+    if chosen in tags:
+        return chosen
+    raise HouseholdError("choose for whom it holds", name="scope")
+
+
+def about(form: Form) -> tuple[Subject, ...]:
+    """Return what something is about: what was chosen, and what was written; nothing is all."""
+    written = re.split(r"[\s,]+", form.one("names"))
+    texts = [each for each in (form.one("what"), *written) if each]
+    return tuple(dict.fromkeys(read_field(parse_subject, each, "names") for each in texts))
+
+
+def one_subject(form: Form) -> Subject | None:
+    """Return the one thing that a permission or ticket is about; None: everything."""
+    found = about(form)
+    if len(found) > 1:
+        raise HouseholdError("name one thing; give a permission for each", name="names")
+    return found[0] if found else None
+
+
+def new_id(form: Form, profile: Profile, subjects: Iterable[Subject], usual: str) -> str:
+    """Return the id of something new, after its name, or else after what it is about.
+
+    Not a free one in any case: the same form sent twice makes one thing.
+    """
+    told = _as_slug(form.one("name"))
+    if told:
+        return read_field(slug, told, "name")
+    parts = [_as_slug(str(each).rpartition(":")[2]) for each in subjects][:1] or [usual]
+    return read_field(slug, f"{profile.id}-{parts[0] or usual}"[:64].rstrip("-_"), "name")
+
+
+def _as_slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-_")
+
+
+def _slots(form: Form) -> tuple[Slot, ...]:
+    found = tuple(_rows(form))
+    if not found:
+        raise HouseholdError(
+            "say when: a beginning and an end, such as 21:00 and 07:00", name="start0"
+        )
+    return found
+
+
+def _rows(form: Form) -> Iterator[Slot]:
+    for row in range(ROWS):
+        start, end = form.one(f"start{row}"), form.one(f"end{row}")
+        if not start and not end:
+            continue
+        if not start or not end:
+            raise HouseholdError(
+                "a time has a beginning and an end, such as 21:00 and 07:00",
+                name=f"end{row}" if start else f"start{row}",
+            )
+        days = [read_field(day_word, each, f"days{row}") for each in form.all(f"days{row}")]
+        yield from read_field(parse_slots, f"{' '.join(days)} {start}-{end}", f"start{row}")
+
+
+def _minutes(form: Form) -> tuple[tuple[str, int], ...]:
+    found = {}
+    for row in range(ROWS):
+        if form.one(f"minutes{row}"):
+            word = read_field(day_word, form.one(f"day{row}") or EVERY_DAY, f"day{row}")
+            if word in found:
+                raise HouseholdError(
+                    "%(about)s stands twice; keep one", name=f"day{row}", about=word
+                )
+            found[word] = form.number(f"minutes{row}", 0, DAY_MINUTES)
+    if not found:
+        raise HouseholdError("say how many minutes a day, such as 60", name="minutes0")
+    # What holds every day comes last: the first that fits a date counts.
+    return tuple(sorted(found.items(), key=lambda each: each[0] == EVERY_DAY))
+
+
+def ending(form: Form, timezone: str, now: int) -> int | None:
+    """Return until when something lasts; None: until somebody ends it."""
+    if form.one("until"):
+        return int(read_field(lambda text: moment(text, timezone, now), form.one("until"), "until"))
+    if form.one("lasts"):
+        return now + 60 * form.number("lasts", 1, _LONGEST_GRANT)
+    return None
+
+
+def certain_ending(form: Form, timezone: str, now: int) -> int:
+    """Return until when a permission lasts, which ends in any case."""
+    end = ending(form, timezone, now)
+    if end is None:
+        raise HouseholdError("a permission ends: say for how long, or until when", name="lasts")
+    if not now < end <= now + 60 * _LONGEST_GRANT:
+        raise HouseholdError(
+            "a permission ends within 31 days; what is to stay is a rule", name="until"
+        )
+    return end
+
+
+def lifts(form: Form) -> tuple[bool, bool]:
+    """Return whether a permission lifts content, and whether it lifts time."""
+    chosen = form.one("lifts")
+    if chosen not in ("", "content", "time", "both"):
+        raise HouseholdError("choose what it opens: content, time or both", name="lifts")
+    return chosen in ("content", "both"), chosen in ("", "time", "both")
+
+
+def extra(form: Form) -> Extra:
+    return Extra.CREDIT if form.one("kind") == Extra.CREDIT else Extra.BONUS
+
+
+def expires(form: Form, now: int) -> int:
+    """Return until when a ticket is good."""
+    return now + 86_400 * form.number("days", 1, _LONGEST_TICKET, 7)
+
+
+def dates(form: Form) -> dict[date, DayType | None]:
+    """Return what the dates of a stretch are; None: what their day of the week says."""
+    first = read_field(day, form.one("first"), "first")
+    last = read_field(day, form.one("last"), "last") if form.one("last") else first
+    if not 0 <= (last - first).days < LONGEST:
+        raise HouseholdError(
+            "the last day is not before the first, and within a year of it", name="last"
+        )
+    kind = form.one("kind")
+    meant = None if kind == USUAL else read_field(_day_type, kind, "kind")
+    return {first + number * ONE_DAY: meant for number in range((last - first).days + 1)}
+
+
+def weekend(form: Form) -> frozenset[int]:
+    """Return the days of the week that are the weekend, 0 is Monday."""
+    chosen = form.all("weekend")
+    if not set(chosen) <= set(WEEKDAYS):
+        raise HouseholdError("choose days of the week", name="weekend")
+    return frozenset(WEEKDAYS.index(each) for each in chosen)
+
+
+def _day_type(text: str) -> DayType:
+    try:
+        return DayType(text)
+    except ValueError:
+        raise TextError("choose what kind of days these are") from None
+
+
+def read_field(parse: Callable[[str], Value], text: str, name: str) -> Value:
+    """Return what a text means; raise the parser's word as one about a field of this name."""
+    try:
+        return parse(text)
+    except (ValueError, NameTextError) as error:
+        raise HouseholdError(sentence_of(error), name=name) from None

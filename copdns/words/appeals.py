@@ -1,0 +1,176 @@
+"""Say to a child how far its question is: what came of it, and until when, at three levels.
+
+How it stands is read off the appeal and off the household in force, since a yes may have ended, or
+been ended, meanwhile.  Nothing here blames, or promises what nobody can.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from copdns.appeals.appeal import Appeal, AppealAnswer, AppealKind, AppealState
+from copdns.appeals.opening import is_meanwhile
+from copdns.model.household import Household
+from copdns.model.times import Origin
+from copdns.words.child import Three
+from copdns.words.phrases import Phrase
+
+FOLLOWS = 10  # seconds, in which the household in force has what an answer made
+
+
+class StatusText(StrEnum):
+    """How a question stands, as far as its words differ."""
+
+    OPEN = "open"
+    SEEN = "seen"
+    GRANTED = "granted"  # for always
+    UNTIL = "until"  # for as long as was asked
+    SHORTER = "shorter"  # for less than was asked
+    PART = "part"  # fewer minutes than were asked back
+    MINUTES = "minutes"  # all of those
+    OVER = "over"  # it was a yes, and what it opened has ended
+    REFUSED = "refused"
+    TALK = "talk"
+    TALK_AGAIN = "talk again"  # after "I still disagree", where nobody else decides
+    WITHDRAWN = "withdrawn"
+    SECOND = "second"  # after "I still disagree", where somebody else does
+    OVERDUE = "overdue"
+    MEANWHILE = "meanwhile"  # overdue, and open until it is answered
+
+
+class AppealStatus(NamedTuple):
+    """until: when what is open closes again, seconds since the epoch; None where that is open."""
+
+    stand: StatusText
+    until: float | None = None
+
+
+def appeal_status(appeal: Appeal, household: Household, now: float) -> AppealStatus:
+    """Return how a question stands now.  household: as it is in force."""
+    answer = appeal.answer
+    if appeal.state is AppealState.ESCALATED:
+        return AppealStatus(_escalated(appeal, household, now))
+    if appeal.state is AppealState.TALK and appeal.disagreed:
+        return AppealStatus(StatusText.TALK_AGAIN)
+    if appeal.state not in (AppealState.GRANTED, AppealState.LIMITED) or answer is None:
+        return AppealStatus(StatusText(appeal.state))
+    if appeal.ask.kind is AppealKind.MINUTES:
+        limited = appeal.state is AppealState.LIMITED
+        return AppealStatus(StatusText.PART if limited else StatusText.MINUTES)
+    if not _holds(answer, appeal, household, now):
+        return AppealStatus(StatusText.OVER)
+    if answer.until is None:
+        return AppealStatus(StatusText.GRANTED)
+    shorter = appeal.state is AppealState.LIMITED
+    return AppealStatus(StatusText.SHORTER if shorter else StatusText.UNTIL, answer.until)
+
+
+def _escalated(appeal: Appeal, household: Household, now: float) -> StatusText:
+    if any(is_meanwhile(each, appeal, now) for each in household.grants):
+        return StatusText.MEANWHILE
+    return StatusText.SECOND if appeal.overdue is None else StatusText.OVERDUE
+
+
+def _holds(answer: AppealAnswer, appeal: Appeal, household: Household, now: float) -> bool:
+    """Tell whether anything is left of what a yes made; it may have found all of it there."""
+    if answer.until is not None and answer.until <= now:
+        return False
+    if not answer.made or now - answer.at < FOLLOWS:
+        return True
+    # An id comes back some time after what had it ended.
+    grants = (
+        f"grant {each.id}" in answer.made and each.given == answer.at and each.end > now
+        for each in household.grants
+        if each.profile == appeal.ask.profile and each.origin is Origin.APPEAL
+    )
+    rules = (
+        f"rule {each.id}" in answer.made and each.created == answer.at for each in household.rules
+    )
+    return any(grants) or any(rules)
+
+
+STANDS: Mapping[StatusText, Three] = {
+    StatusText.OPEN: Three(
+        Phrase("pictures", "It was sent. No grown-up has seen it yet."),
+        Phrase("plain", "It was sent. No grown-up has looked at it yet."),
+        Phrase("full", "It was sent. Nobody has looked at it yet."),
+    ),
+    StatusText.SEEN: Three(
+        Phrase("pictures", "A grown-up has seen it. The answer comes here."),
+        Phrase("plain", "A grown-up has seen it. The answer will be here."),
+        Phrase("full", "Somebody has seen it. The answer will be here."),
+    ),
+    StatusText.GRANTED: Three(
+        Phrase("pictures", "Yes! It is open for you."),
+        Phrase("plain", "Yes! It is open for you."),
+        Phrase("full", "Yes. It is open for you from now on."),
+    ),
+    StatusText.UNTIL: Three(
+        Phrase("pictures", "Yes! It is open until %(time)s."),
+        Phrase("plain", "Yes! It is open for you until %(time)s."),
+        Phrase("full", "Yes. It is open for you until %(time)s."),
+    ),
+    StatusText.SHORTER: Three(
+        Phrase("pictures", "Yes, for a short time: until %(time)s."),
+        Phrase("plain", "Yes, for a shorter time than you asked: until %(time)s."),
+        Phrase("full", "Yes, for less time than you asked for: until %(time)s."),
+    ),
+    StatusText.PART: Three(
+        Phrase("pictures", "Yes, you get some minutes back."),
+        Phrase("plain", "Yes, you get some of the minutes back."),
+        Phrase("full", "Yes, you get some of the minutes back."),
+    ),
+    StatusText.MINUTES: Three(
+        Phrase("pictures", "Yes! You get your minutes back."),
+        Phrase("plain", "Yes! You get your minutes back."),
+        Phrase("full", "Yes. You get the minutes back."),
+    ),
+    StatusText.OVER: Three(
+        Phrase("pictures", "It was a yes. That time is over now."),
+        Phrase("plain", "It was a yes, and that time is over. You can ask again."),
+        Phrase("full", "It was a yes, and that is over by now. You can ask again."),
+    ),
+    StatusText.REFUSED: Three(
+        Phrase("pictures", "Not this time. Here is why."),
+        Phrase("plain", "Not this time. You can read why."),
+        Phrase("full", "Not this time; the answer says why."),
+    ),
+    StatusText.TALK: Three(
+        Phrase("pictures", "Talk about it together."),
+        Phrase("plain", "A grown-up would like to talk about it with you."),
+        Phrase("full", "Somebody would like to talk about it with you first."),
+    ),
+    StatusText.TALK_AGAIN: Three(
+        Phrase("pictures", "You see it another way. Talk about it together."),
+        Phrase("plain", "You said that you see it another way. Talk about it together."),
+        Phrase(
+            "full",
+            "You said that you see it differently, and nobody else decides here. Talk about it "
+            "together.",
+        ),
+    ),
+    StatusText.WITHDRAWN: Three(
+        Phrase("pictures", "You took it back. That is fine."),
+        Phrase("plain", "You took it back. You can ask again at any time."),
+        Phrase("full", "You took it back. You can ask again at any time."),
+    ),
+    StatusText.SECOND: Three(
+        Phrase("pictures", "Another grown-up looks at it now."),
+        Phrase("plain", "Another grown-up looks at it now."),
+        Phrase("full", "You see it differently, so somebody else looks at it now."),
+    ),
+    StatusText.OVERDUE: Three(
+        Phrase("pictures", "You have waited long. The grown-ups were told."),
+        Phrase("plain", "You have waited long. The grown-ups were told that you still wait."),
+        Phrase(
+            "full", "You have waited too long. The grown-ups were told, and it stays with them."
+        ),
+    ),
+    StatusText.MEANWHILE: Three(
+        Phrase("pictures", "You have waited long. It is open until there is an answer."),
+        Phrase("plain", "You have waited long, so it is open until there is an answer."),
+        Phrase("full", "You have waited too long, so it is open until somebody answers."),
+    ),
+}

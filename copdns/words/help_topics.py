@@ -1,0 +1,135 @@
+"""What the offline help says: one topic in one language, at three levels, with a card for parents.
+
+A topic is a YAML file in `web-ui/help/`; all languages have the same topics in the same shape.
+Links and numbers come from `words/helplines.py` alone, so a topic holds none.  Pure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Annotated, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from copdns.model import yaml_text
+from copdns.words.levels import Level
+
+# What a child may need to know, and two pages in the same form.
+TOPICS = ("bullying", "grooming", "scams", "stolen_account", "screen_time")
+VISIBLE, REPORT = "visible", "report"
+PAGES = (*TOPICS, VISIBLE, REPORT)
+
+
+class Picture(StrEnum):
+    """What a picture shows; each is a drawing of `web-ui/pictures/`."""
+
+    SAD = "sad"
+    HAPPY = "happy"
+    HEART = "heart"
+    TALK = "talk"  # two people who speak
+    ADULT = "adult"  # a child and a grown-up
+    PHONE = "phone"
+    STOP = "stop"  # a raised hand
+    CLOSE = "close"  # a page that is being closed
+    KEEP = "keep"  # a picture of what the screen showed
+    LOCK = "lock"
+    KEY = "key"
+    GIFT = "gift"
+    MASK = "mask"  # somebody who pretends
+    SECRET = "secret"  # noqa: S105 - a picture of two who whisper
+    QUESTION = "question"
+    CLOCK = "clock"
+    MOON = "moon"
+    PLAY = "play"  # a ball
+    EYE = "eye"
+    HOUSE = "house"
+    BLOCK = "block"  # somebody who is kept out
+
+
+class Shown(NamedTuple):
+    """A sentence and the picture beside it."""
+
+    picture: Picture
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What is said at one level.  know: what it is about; do: what helps, one step each."""
+
+    know: tuple[str, ...]
+    do: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """For a parent who wants to talk about it."""
+
+    begin: str
+    ask: tuple[str, ...]
+    say: tuple[str, ...]
+    avoid: tuple[str, ...]
+    then: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    title: str
+    pictures: tuple[Shown, ...]
+    plain: Words
+    full: Words
+    card: Card | None
+
+    def at(self, level: Level) -> Words:
+        """Return what is said in sentences alone; the level of pictures has `pictures`."""
+        return self.full if level is Level.FULL else self.plain
+
+
+def topic(text: str, file: str) -> Topic:
+    """Read a topic; raise a ConfigError that lists every mistake."""
+    shape = yaml_text.read(text, file, TopicShape)
+    card = shape.card
+    return Topic(
+        shape.title,
+        tuple(Shown(picture, said) for each in shape.pictures for picture, said in each.items()),
+        Words(shape.plain.know, shape.plain.do),
+        Words(shape.full.know, shape.full.do),
+        None if card is None else Card(card.begin, card.ask, card.say, card.avoid, card.then),
+    )
+
+
+# A sentence ends as its script ends one, and holds no address: those are not ours to give here.
+Sentence = Annotated[str, Field(pattern=r"^[^<>@/]{2,300}[.!?。！？؟»\"”]$")]
+Sentences = Annotated[tuple[Sentence, ...], Field(min_length=2, max_length=8)]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WordsShape(_Shape):
+    know: Sentences
+    do: Sentences
+
+
+class CardShape(_Shape):
+    begin: Sentence
+    ask: Sentences
+    say: Sentences
+    avoid: Sentences
+    then: Sentences
+
+
+class TopicShape(_Shape):
+    title: Annotated[str, Field(min_length=2, max_length=80)]
+    pictures: Annotated[tuple[dict[Picture, Sentence], ...], Field(min_length=4, max_length=7)]
+    plain: WordsShape
+    full: WordsShape
+    card: CardShape | None = None
+
+    @model_validator(mode="after")
+    def _has_one_picture_a_sentence(self) -> TopicShape:
+        if any(len(each) != 1 for each in self.pictures):
+            raise ValueError("pictures: one line each, such as `- sad: Somebody was mean.`")
+        return self

@@ -1,0 +1,310 @@
+"""Say whom a child can call, and where to report what should not be there, country by country.
+
+The country is one that a person chose; nothing here guesses it.  A number comes out only when two
+sources print it and none contradicts, or when a guardian confirmed it; the international
+directories come out always.  Pure: the caller reads the two files, and makes the pages.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from copdns.model import yaml_text
+from copdns.model.addresses import slug
+from copdns.model.yaml_text import ByText
+from copdns.words.phrases import Phrase
+
+NOBODY: frozenset[str] = frozenset()
+
+HELPLINES, HOTLINES = "helplines.yaml", "hotlines.yaml"
+AGREEING = 2  # sources that must print a number before a child may dial it
+
+
+class For(StrEnum):
+    """Who is meant to call."""
+
+    CHILD = "child"
+    YOUTH = "youth"
+    FAMILY = "family"
+    EVERYONE = "everyone"
+
+
+class Body(StrEnum):
+    """Who answers at a hotline: a person decides by it whom to tell."""
+
+    POLICE = "police"
+    GOVERNMENT = "government"
+    CHARITY = "charity"
+    ASSOCIATION = "association"
+
+
+class Age(StrEnum):
+    """How old the person on a picture was when it was made."""
+
+    UNDER_18 = "under_18"
+    ADULT = "adult"
+
+
+# What each is called on a page.
+CALLED: Mapping[StrEnum, Phrase] = {
+    For.CHILD: Phrase("helpline", "For children"),
+    For.YOUTH: Phrase("helpline", "For young people"),
+    For.FAMILY: Phrase("helpline", "For children and families"),
+    For.EVERYONE: Phrase("helpline", "For everyone"),
+    Body.POLICE: Phrase("hotline", "Police"),
+    Body.GOVERNMENT: Phrase("hotline", "Public body"),
+    Body.CHARITY: Phrase("hotline", "Charity"),
+    Body.ASSOCIATION: Phrase("hotline", "Association of internet companies"),
+    Age.UNDER_18: Phrase("hotline", "For pictures of you from before you were 18"),
+    Age.ADULT: Phrase("hotline", "For adults"),
+}
+
+
+class Phone(NamedTuple):
+    """A number.  shown: as people read it.  href: "tel:" with digits only, for a link."""
+
+    shown: str
+    href: str
+
+
+class TextMessage(NamedTuple):
+    """A message that starts a conversation.  word: what to write, href: "sms:" and the number."""
+
+    word: str
+    to: str
+    href: str
+
+
+class Directory(NamedTuple):
+    name: str
+    site: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A helpline, with what may be shown of it.
+
+    id: what a guardian confirms.  agreed: the day on which the sources were found to agree; None
+    where a guardian's word is what counts.  Of phone, message and site at least one is there.
+    """
+
+    id: str
+    country: str
+    name: str
+    meant_for: For
+    phone: Phone | None
+    message: TextMessage | None
+    site: str
+    agreed: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportingBody:
+    id: str
+    country: str
+    name: str
+    body: Body
+    site: str
+
+
+@dataclass(frozen=True, slots=True)
+class Takedown:
+    """Where to have a picture of oneself taken down.  country: "" is everywhere."""
+
+    id: str
+    country: str
+    name: str
+    age: Age
+    site: str
+
+
+class Report(NamedTuple):
+    """What the hotline page shows, in its order."""
+
+    emergency: tuple[Phone, ...]
+    bodies: tuple[ReportingBody, ...]
+    takedown: tuple[Takedown, ...]
+    directory: Directory
+
+
+@dataclass(frozen=True, slots=True)
+class Helplines:
+    """Both files.  country: two letters of ISO 3166; an unknown one has the directories only."""
+
+    helplines: HelplinesShape
+    hotlines: HotlinesShape
+
+    @property
+    def countries(self) -> tuple[str, ...]:
+        """Every country that something is known of, in order of its letters."""
+        known = {each.country for each in self.helplines.lines}
+        known |= {each.country for each in self.hotlines.bodies}
+        return tuple(sorted(known | self.helplines.emergency.keys()))
+
+    @property
+    def directories(self) -> tuple[Directory, ...]:
+        return tuple(Directory(each.name, each.site) for each in self.helplines.directories)
+
+    def emergency(self, country: str) -> tuple[Phone, ...]:
+        """Return the emergency numbers of a country (ISO 3166, two letters); none where unknown."""
+        return tuple(map(phone, self.helplines.emergency.get(country, ())))
+
+    def lines(self, country: str, confirmed: Collection[str] = NOBODY) -> tuple[Line, ...]:
+        """Return what a child of this country is shown; confirmed: ids that a guardian vouches for.
+
+        Lines with a number come first.
+        """
+        found = [
+            self._line(each, each.id in confirmed)
+            for each in self.helplines.lines
+            if each.country == country and (each.sources or each.id in confirmed)
+        ]
+        reachable = [each for each in found if each.phone or each.message or each.site]
+        return tuple(sorted(reachable, key=lambda each: not (each.phone or each.message)))
+
+    def to_confirm(self, country: str, confirmed: Collection[str] = NOBODY) -> tuple[Line, ...]:
+        """Return the lines that would show more once a guardian confirmed them, in full."""
+        return tuple(
+            self._line(each, confirmed=True)
+            for each in self.helplines.lines
+            if each.country == country
+            and each.id not in confirmed
+            and not each.conflict
+            and not each.agree
+            and (each.number or each.text_to or not each.sources)
+        )
+
+    def report(self, country: str, confirmed: Collection[str] = NOBODY) -> Report:
+        """Return where to report pictures of abuse; links only, nothing is sent from here."""
+        here = [each for each in self.hotlines.bodies if each.country == country]
+        takedown = [each for each in self.hotlines.takedown if each.country in ("", country)]
+        directory = self.hotlines.directory
+        return Report(
+            self.emergency(country),
+            tuple(
+                ReportingBody(each.id, each.country, each.name, each.body, each.site)
+                for each in here
+                if each.sources or each.id in confirmed
+            ),
+            tuple(
+                Takedown(each.id, each.country, each.name, each.meant_for, each.site)
+                for each in takedown
+                if each.sources or each.id in confirmed
+            ),
+            Directory(directory.name, directory.site),
+        )
+
+    def _line(self, each: LineShape, confirmed: bool) -> Line:
+        dial = not each.conflict and (confirmed or each.agree)
+        return Line(
+            each.id,
+            each.country,
+            each.name,
+            each.meant_for,
+            phone(each.number) if dial and each.number else None,
+            text_message(each.text_word, each.text_to) if dial and each.text_to else None,
+            each.site,
+            self.helplines.compiled if each.agree else None,
+        )
+
+
+def helplines(read: Callable[[str], str]) -> Helplines:
+    """Return the bundled files; read: gives the text of one below `blocklists/`."""
+    return Helplines(
+        yaml_text.read(read(HELPLINES), HELPLINES, HelplinesShape),
+        yaml_text.read(read(HOTLINES), HOTLINES, HotlinesShape),
+    )
+
+
+def phone(number: str) -> Phone:
+    """Return a number with its link (RFC 3966); spaces and dashes are for the eye only."""
+    return Phone(number, "tel:" + re.sub(r"[ -]", "", number))
+
+
+def text_message(word: str, to: str) -> TextMessage:
+    """Return a message with its link (RFC 5724); phones differ on how a text would be given."""
+    return TextMessage(word, to, f"sms:{to}")
+
+
+Slug = Annotated[str, ByText(slug)]
+Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+NoCountry = Annotated[str, Field(pattern=r"^([A-Z]{2})?$")]
+Text = Annotated[str, Field(min_length=1)]
+Site = Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+/\S*$")]
+NoSite = Annotated[str, Field(pattern=r"^(https://[a-z0-9.-]+/\S*)?$")]
+Number = Annotated[str, Field(pattern=r"^[0-9]+([ -][0-9]+)*$")]
+NoNumber = Annotated[str, Field(pattern=r"^([0-9]+([ -][0-9]+)*)?$")]
+Source = Annotated[str, Field(pattern=r"^[A-Z]$")]
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class DirectoryShape(_Shape):
+    name: Text
+    site: Site
+
+
+class LineShape(_Shape):
+    id: Slug
+    country: Country
+    name: Text
+    number: NoNumber = ""
+    text_to: NoNumber = ""
+    text_word: str = ""
+    site: NoSite = ""
+    meant_for: For = Field(alias="for")
+    sources: frozenset[Source]
+    conflict: bool = False
+
+    @property
+    def agree(self) -> bool:
+        return len(self.sources) >= AGREEING and not self.conflict
+
+    @model_validator(mode="after")
+    def _can_be_reached(self) -> LineShape:
+        if not (self.number or self.text_to or self.site):
+            raise ValueError("a line needs a number, text_to or site")
+        if bool(self.text_to) != bool(self.text_word):
+            raise ValueError("text_to and text_word go together")
+        return self
+
+
+class HelplinesShape(_Shape):
+    compiled: date
+    directories: Annotated[tuple[DirectoryShape, ...], Field(min_length=2)]
+    emergency: Mapping[Country, Annotated[tuple[Number, ...], Field(min_length=1)]]
+    lines: tuple[LineShape, ...]
+
+
+class BodyShape(_Shape):
+    id: Slug
+    country: Country
+    name: Text
+    body: Body
+    site: Site
+    sources: frozenset[Source]
+
+
+class TakedownShape(_Shape):
+    id: Slug
+    country: NoCountry = ""
+    name: Text
+    meant_for: Age = Field(alias="for")
+    site: Site
+    sources: frozenset[Source]
+
+
+class HotlinesShape(_Shape):
+    compiled: date
+    directory: DirectoryShape
+    takedown: tuple[TakedownShape, ...]
+    bodies: tuple[BodyShape, ...]

@@ -1,0 +1,275 @@
+"""Put what pages say into a reader's language: texts, plurals, numbers, times, names of countries.
+
+A catalogue is read from its `.po` text as it stands, so that nothing has to be compiled first.
+Which language a reader gets is decided here (`negotiate`); nothing here reads a file or knows a
+page.  Only this module knows Babel.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from gettext import GNUTranslations, NullTranslations
+from io import BytesIO
+
+from babel import Locale, negotiate_locale
+from babel.core import get_global
+from babel.dates import (
+    format_date,
+    format_skeleton,
+    format_timedelta,
+    get_day_names,
+)
+from babel.lists import format_list
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+
+from copdns.model.household import LANGUAGES as LANGUAGES
+from copdns.model.sentences import Phrase as Phrase
+from copdns.model.sentences import Sentence, Value
+from copdns.model.times import WEEKDAYS
+from copdns.time.days import local_time, zone_of
+
+SOURCE = "en"  # what the texts in templates and modules are written in: it needs no catalogue
+PSEUDO = "en-XA"  # no language: shows what was left untranslated, and what is too tight
+# Of the desk: half a page in another one would run from right to left around English sentences.
+DESK_LANGUAGES = (SOURCE, "fr", "es")
+MAX_HEADER = 1000  # letters of Accept-Language that are looked at
+
+_ENDS = (".", "?", "!", "。", "？", "！", "؟")
+
+# A name inside a sentence of the other direction keeps its own (Unicode UAX 9).
+ISOLATE, END_ISOLATE = "\u2068", "\u2069"
+
+
+@dataclass(frozen=True, slots=True)
+class Phrases:
+    """One language.  Moments are seconds since the epoch; zone: the household's, by its name."""
+
+    language: str
+    locale: Locale
+    translations: NullTranslations
+
+    @property
+    def tag(self) -> str:
+        """Return the language for the page's `lang`: it picks the font for Chinese."""
+        return "zh-Hans" if self.language == "zh" else self.language
+
+    @property
+    def direction(self) -> str:
+        """Return "ltr" or "rtl", for the page's `dir`."""
+        return self.locale.text_direction
+
+    @property
+    def name(self) -> str:
+        """Return what its readers call the language."""
+        return (self.locale.get_display_name() or self.language).capitalize()
+
+    def gettext(self, text: str) -> str:
+        return self.translations.gettext(text)
+
+    def ngettext(self, one: str, many: str, count: int) -> str:
+        return self.translations.ngettext(one, many, count)
+
+    def pgettext(self, context: str, text: str) -> str:
+        return self.translations.pgettext(context, text)
+
+    def npgettext(self, context: str, one: str, many: str, count: int) -> str:
+        return self.translations.npgettext(context, one, many, count)
+
+    def say(self, phrase: Phrase, **values: str) -> str:
+        """Return a phrase with its placeholders filled, each isolated from the text around it."""
+        filled = {name: f"{ISOLATE}{value}{END_ISOLATE}" for name, value in values.items()}
+        return self.pgettext(*phrase) % filled
+
+    def tell(self, *sentences: Sentence) -> str:
+        """Return what an error says as it stands on a page: with capitals and full stops."""
+        return " ".join(self._whole(each) for each in sentences)
+
+    def _whole(self, sentence: Sentence) -> str:
+        said = self._filled(sentence)
+        if sentence.about:
+            said = self.labelled(f"{ISOLATE}{sentence.about}{END_ISOLATE}", said)
+        stop = "" if said.endswith(_ENDS) else "。" if self.language == "zh" else "."
+        return f"{said[:1].upper()}{said[1:]}{stop}"
+
+    def _filled(self, sentence: Sentence) -> str:
+        text = self.gettext(sentence.text)
+        if sentence.many:
+            text = self.ngettext(sentence.text, sentence.many, int(str(sentence.values["num"])))
+        return text % {name: self._value(value) for name, value in sentence.values.items()}
+
+    def _value(self, value: Value) -> str | int | float:
+        if isinstance(value, Sentence):
+            return self._filled(value)
+        if isinstance(value, Phrase):
+            return self.pgettext(*value)
+        return f"{ISOLATE}{value}{END_ISOLATE}" if isinstance(value, str) else value
+
+    def number(self, value: float) -> str:
+        return format_decimal(value, locale=self.locale)
+
+    def time(self, moment: float, zone: str) -> str:
+        """Return the time of day, such as "19:00", in every language.
+
+        A time that has a colon and two digits is read the same in all that we have.  Schedules are
+        written so, and a verdict tells its end so (`ends`): one page must not have two clocks.
+        """
+        return f"{local_time(moment, zone_of(zone)):%H:%M}"
+
+    def date(self, moment: float, zone: str) -> str:
+        return self.day(local_time(moment, zone_of(zone)).date())
+
+    def day(self, day: datetime.date) -> str:
+        """Return a day that has no moment, such as the one on which a number was checked."""
+        return format_date(day, "long", locale=self.locale)
+
+    def short_day(self, day: datetime.date, *, year: bool = True) -> str:
+        """Return a day with its day of the week, in short: "Wed, Nov 25, 2026"."""
+        skeleton = "yMMMEd" if year else "MMMEd"
+        return str(format_skeleton(skeleton, day, locale=self.locale))
+
+    def month(self, day: datetime.date) -> str:
+        """Return the month of a day, such as "March 2026"."""
+        return str(format_skeleton("yMMMM", day, locale=self.locale))
+
+    def moment(self, moment: float, zone: str) -> str:
+        """Return date and time of day: "Nov 25, 2026, 19:00".
+
+        The month is a word: 11/12 is another day on each side of the Atlantic.
+        """
+        return self._with_time("yMMMd", moment, zone)
+
+    def when(self, moment: float, zone: str, now: float | None = None) -> str:
+        """Return a day of the week with its date, and the time of day; now: only the time where
+        the day is the same."""
+        at = local_time(moment, zone_of(zone))
+        if now is not None and at.date() == local_time(now, zone_of(zone)).date():
+            return self.time(moment, zone)
+        return self._with_time("MMMEd", moment, zone)
+
+    def _with_time(self, skeleton: str, moment: float, zone: str) -> str:
+        day = format_skeleton(skeleton, local_time(moment, zone_of(zone)), locale=self.locale)
+        return str(self.locale.datetime_formats["medium"]).format(self.time(moment, zone), day)
+
+    def listed(self, items: Sequence[str]) -> str:
+        """Return things one after the other, as the language puts them: "games and chat"."""
+        return format_list(list(items), locale=self.locale) if items else ""
+
+    def labelled(self, what: str, more: str) -> str:
+        """Return something and what is said of it, with the language's colon between them."""
+        return self.gettext("%(what)s: %(more)s") % {"what": what, "more": more}
+
+    def ends(self, told: str, now: float, zone: str) -> str:
+        """Return a verdict's `ends` ("Tue 07:00"): the time, and the weekday if it is not today."""
+        day, _, clock = told.partition(" ")
+        weekday = WEEKDAYS.index(day.lower())
+        if weekday == local_time(now, zone_of(zone)).weekday():
+            return clock
+        names = get_day_names("wide", "stand-alone", locale=self.locale)
+        return f"{names[weekday]} {clock}"
+
+    def duration(self, seconds: float) -> str:
+        """Return a length of time in its largest unit, such as "45 minutes"."""
+        return format_timedelta(round(seconds), threshold=1.5, locale=self.locale)
+
+    def country(self, code: str) -> str:
+        """Return the name of a country by its two letters; the letters where it has none."""
+        return str(self.locale.territories.get(code, code))
+
+
+def phrases(language: str, catalogue: str = "") -> Phrases:
+    """Return a language from the text of its `.po` file; the source language needs none."""
+    if language == PSEUDO:
+        return Phrases(PSEUDO, Locale.parse(SOURCE), Pseudo())
+    locale = Locale.parse(language)
+    made = _compiled(language, catalogue) if catalogue else NullTranslations()
+    return Phrases(language, locale, made)
+
+
+def _compiled(language: str, catalogue: str) -> GNUTranslations:
+    compiled = BytesIO()
+    write_mo(compiled, read_po(BytesIO(catalogue.encode()), locale=language))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def zones() -> tuple[str, ...]:
+    """Return the time zones that people choose from, such as "Europe/Paris", and UTC."""
+    return ("UTC", *sorted(each for each in get_global("zone_territories") if _is_place(each)))
+
+
+def _is_place(zone: str) -> bool:
+    """Tell whether a zone is called by a place: "Etc/..." are hours, "Etc/Unknown" among them."""
+    return "/" in zone and not zone.startswith("Etc/")
+
+
+def negotiate(accept: str, household: str = SOURCE, among: Sequence[str] = LANGUAGES) -> str:
+    """Return the language for a reader: what its browser prefers, else what the household speaks.
+
+    accept: an Accept-Language header (RFC 9110 section 12.5.4), of any origin and length.
+    among: the languages that there are; the source is one of them.
+    """
+    wanted = list(_preferred(accept[:MAX_HEADER]))
+    if PSEUDO.lower() in wanted[:1]:
+        return PSEUDO
+    found = negotiate_locale(wanted, among, sep="-")
+    return found or (household if household in among else SOURCE)
+
+
+@lru_cache(maxsize=64)
+def _preferred(accept: str) -> tuple[str, ...]:
+    """Return the languages of a header, the best first; what is malformed is passed over."""
+    found = []
+    for part in accept.lower().split(","):
+        match = _WANTED.fullmatch(part.strip())
+        quality = float(match["quality"] or 1) if match else 0
+        if match and quality > 0:
+            found.append((-quality, match["tag"]))
+    return tuple(tag for _, tag in sorted(found, key=lambda pair: pair[0]))
+
+
+_WANTED = re.compile(
+    r"(?P<tag>[a-z]{1,8}(?:-[a-z0-9]{1,8})*)\s*(?:;\s*q=(?P<quality>[01](?:\.[0-9]{0,3})?))?",
+    re.ASCII,
+)
+
+
+class Pseudo(NullTranslations):
+    """English that looks foreign: accented, a third longer, and in brackets.
+
+    A text on a page that has no brackets was not translated; a bracket that is cut off had too
+    little room.
+    """
+
+    def gettext(self, message: str) -> str:
+        return pseudo(message)
+
+    def ngettext(self, msgid1: str, msgid2: str, n: int) -> str:
+        return pseudo(msgid1 if n == 1 else msgid2)
+
+    def pgettext(self, context: str, message: str) -> str:
+        return pseudo(message)
+
+    def npgettext(self, context: str, msgid1: str, msgid2: str, n: int) -> str:
+        return pseudo(msgid1 if n == 1 else msgid2)
+
+
+PLACEHOLDER = re.compile(r"(%\(\w+\)[sd]|%%)")
+_ACCENTED = str.maketrans("aceinouyACEINOU", "áçéîñöûýÁÇÉÎÑÖÛ")
+
+
+def pseudo(text: str) -> str:
+    """Return a text accented, longer and wrapped; placeholders stay as they are."""
+    parts = PLACEHOLDER.split(text)
+    parts[::2] = [part.translate(_ACCENTED) for part in parts[::2]]
+    return f"[{''.join(parts)}{' ~' * (len(text) // 6 + 1)}]"
+
+
+def placeholders(text: str) -> list[str]:
+    """Return the placeholders of a text in a fixed order, as a translation must have them too."""
+    return sorted(PLACEHOLDER.findall(text))
