@@ -23,6 +23,7 @@ test: $(VENV)/.installed
 	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/pytest $(or $(ARGS),$(BESIDE))
 
 # Every page, in a browser, for everybody who reads it; ARGS names the folder for the pictures.
+# ARGS=--docs: only the few that README.md shows, into docs/pictures.
 screenshots: $(VENV)/.installed
 	@scripts/add-browser $(VENV) requirements-browser.lock
 	$(VENV)/bin/python -m tests.web.screenshots $(ARGS)

@@ -125,14 +125,15 @@ def _listen(text: str) -> str:
     found = address(text)
     if found.is_unspecified:
         raise ValueError(
-            f"{text!r} is no address to answer from; write `auto`, or this machine's own addresses"
+            f"{text!r} is not an address to answer on; write `auto`, or this machine's own "
+            "addresses"
         )
     return str(found)
 
 
 def _kind(text: str) -> EventKind:
     if text not in set(EventKind):
-        raise ValueError(f"{text!r} is no event; write one of: {', '.join(EventKind)}")
+        raise ValueError(f"{text!r} is not an event; write one of: {', '.join(EventKind)}")
     return EventKind(text)
 
 
@@ -165,39 +166,42 @@ LEAST_PREFIX = {4: 8, 6: 16}  # of a forwarder's network: 10.0.0.0/8 is the wide
 
 
 class TrustedForwarder(Section):
-    """A resolver before us that says who asks."""
+    """A forwarder that says which device sent a query."""
 
     network: Network = Field(
-        description="Its address, or the network that it asks from; nobody else should be able "
-        "to use that."
+        description="Its address, or the network it sends queries from; no other machine should "
+        "be able to use that."
     )
     proxy: bool = Field(
         default=False,
-        description="Whether it sends a PROXY header (version 2) with the address of who asks, "
+        description="Whether it sends a PROXY header (version 2) with the address of the device, "
         "as dnsdist does.",
     )
     mac: bool = Field(
         default=False,
-        description="Whether it adds the device's MAC as an EDNS option, as `add-mac` of "
-        "dnsmasq does.",
+        description="Whether it adds the device's MAC address as an EDNS option, like dnsmasq's "
+        "`add-mac`.",
     )
     subnet: bool = Field(
         default=False,
         validate_default=True,
-        description="Whether it adds the device's whole address as an EDNS client subnet, as "
-        "`add-subnet=32,128` of dnsmasq does.",
+        description="Whether it adds the device's full address as an EDNS client subnet, like "
+        "dnsmasq's `add-subnet=32,128`.",
     )
 
     @field_validator("network")
     @classmethod
     def _not_everybody(cls, network: Network) -> Network:
         if not network.prefixlen:
-            raise ValueError(f"{network} is everybody, and anybody could then ask as any child")
+            raise ValueError(
+                f"{network} covers everyone, so anyone could send queries as any child; write "
+                "the forwarder's own address"
+            )
         least = LEAST_PREFIX[network.version]
         if network.prefixlen < least:
             raise ValueError(
-                f"{network} is wider than any home, and whoever is in it could ask as any child; "
-                f"name the forwarder's own address, or a network of /{least} or smaller"
+                f"{network} is larger than any home, so anyone in it could send queries as any "
+                f"child; write the forwarder's own address, or a network of /{least} or smaller"
             )
         return network
 
@@ -207,36 +211,35 @@ class TrustedForwarder(Section):
         others = (info.data.get(key, True) for key in ("proxy", "mac"))  # wrong ones are told
         if not subnet and not any(others):
             raise ValueError(
-                "this forwarder says nothing of who asks; write proxy: true, mac: true or "
-                "subnet: true, or leave it out"
+                "this forwarder does not pass on which device sent a query; write proxy: true, "
+                "mac: true or subnet: true, or leave it out"
             )
         return subnet
 
 
 class DnsSettings(Section):
-    """Who is answered, where, and for how long answers may be kept."""
+    """Who gets answers, where, and for how long devices may keep them."""
 
     listen: tuple[ListenAddress, ...] = Field(
         default=(AUTO,),
         min_length=1,
-        description="Addresses to answer on; `auto` is loopback and every private address of "
-        "this machine, followed as they change.",
+        description="Addresses to answer on; `auto` means loopback and every private address of "
+        "this machine, updated as they change.",
     )
     port: Port = Field(default=53, description="Port for UDP and TCP.")
     allow: tuple[Network, ...] = Field(
-        default=HOME, description="Networks that are answered; everyone else is refused."
+        default=HOME, description="Networks that get answers; everyone else is refused."
     )
     forwarders: tuple[TrustedForwarder, ...] = Field(
         default=(),
-        description="Resolvers before this one that are believed when they say who asks; nobody "
-        "else is.",
+        description="Forwarders that may say which device sent a query; copdns believes no others.",
     )
     block_ttl: int = Field(
         default=10,
         ge=1,
         le=3600,
-        description="Seconds that a device may keep a block; small, so that "
-        "a granted appeal works at once.",
+        description="Seconds that a device may keep a block; keep it short, so that a granted "
+        "request works at once.",
     )
     security_ttl: int = Field(
         default=60,
@@ -248,19 +251,19 @@ class DnsSettings(Section):
         default=60,
         ge=1,
         le=3600,
-        description="Seconds that a child's device may keep any answer, so "
-        "that a pause is felt soon; a profile can set its own.",
+        description="Seconds that a child's device may keep any answer, so that a pause works "
+        "soon; a profile can have its own value.",
     )
     fast_lane: bool = Field(
         default=True,
-        description="Whether the reply to a question is remembered as long as it must be the same; "
-        "changes nothing but speed.",
+        description="Whether copdns remembers the reply to a query for as long as it cannot "
+        "change; only affects speed.",
     )
     tcp_idle: float = Field(
         default=10.0,
         ge=0.5,
         le=120,
-        description="Seconds before a silent TCP connection is closed.",
+        description="Seconds before an idle TCP connection is closed.",
     )
     tcp_connections: int = Field(
         default=256, ge=1, le=65536, description="TCP connections that may be open at once."
@@ -269,35 +272,36 @@ class DnsSettings(Section):
         default=64,
         ge=1,
         le=1024,
-        description="Questions of one TCP connection that are worked on at once.",
+        description="Queries of one TCP connection that are handled at once.",
     )
 
 
 class WebSettings(Section):
-    """The pages: for children, for guardians, and for the machine's health."""
+    """The pages: for children, for guardians and for checking that copdns works."""
 
     listen: tuple[ListenAddress, ...] = Field(
         default=(AUTO,),
         min_length=1,
-        description="Addresses of the pages; `auto` as for `dns.listen`.",
+        description="Addresses to serve the pages on; `auto` as for `dns.listen`.",
     )
-    port: Port = Field(default=80, description="Port of the pages.")
+    port: Port = Field(default=80, description="Port for the pages.")
     hosts: tuple[Domain, ...] = Field(
         default=(),
-        description="Further names under which the pages are reached; requests for any other "
-        "name see no data.",
+        description="Other names the pages can be reached by; requests with any other name get "
+        "no data.",
     )
     tls_port: int = Field(
         default=443,
         ge=0,
         le=65535,
-        description="Port of the pages over HTTPS, which the guardians' desk wants; 0 for none.",
+        description="Port for the pages over HTTPS, which the guardian dashboard needs; 0 for "
+        "none.",
     )
     tls_certificate: str = Field(
         default="",
         validate_default=True,
-        description="A certificate in PEM form, with those between it and its authority; without "
-        "one, copdns makes its own. Read again when it changes.",
+        description="A certificate in PEM format, with its intermediate certificates; without "
+        "one, copdns makes its own. It is read again when it changes.",
     )
     tls_key: str = Field(
         default="",
@@ -306,8 +310,8 @@ class WebSettings(Section):
     )
     desk_over_http: bool = Field(
         default=False,
-        description="Whether guardians may log in without HTTPS from other devices: whoever "
-        "listens on the network then reads their password.",
+        description="Whether guardians may log in without HTTPS from other devices; anyone "
+        "listening on the network can then read their password.",
     )
 
     @field_validator("tls_port")
@@ -315,7 +319,8 @@ class WebSettings(Section):
     def _has_a_port_of_its_own(cls, tls_port: int, info: ValidationInfo) -> int:
         if tls_port == info.data.get("port"):  # a wrong one is told
             raise ValueError(
-                f"web.port is {tls_port} too, and speaks no HTTPS; choose another, or 0 for none"
+                f"web.port is {tls_port} too, and it does not speak HTTPS; choose another port, "
+                "or 0 for none"
             )
         return tls_port
 
@@ -324,43 +329,41 @@ class WebSettings(Section):
     def _fits_the_certificate(cls, key: str, info: ValidationInfo) -> str:
         certificate = info.data.get("tls_certificate")
         if certificate is not None and bool(certificate) != bool(key):
-            raise ValueError(
-                "a certificate and its key are given together; name both files, or neither"
-            )
+            raise ValueError("a certificate needs its key; write both files, or neither")
         return key
 
 
 class UpstreamSettings(Section):
-    """Who is asked for what this machine does not know."""
+    """Which DNS servers answer what this machine does not know."""
 
     servers: tuple[Server, ...] = Field(
         default=(SYSTEM,),
         min_length=1,
-        description="Upstream resolvers, the preferred first: `192.0.2.1`, `192.0.2.1:5353`, "
-        "`[2001:db8::1]:53`; `system` is those that the machine itself was given.",
+        description="Upstream resolvers, the preferred one first: `192.0.2.1`, `192.0.2.1:5353`, "
+        "`[2001:db8::1]:53`; `system` means those this machine uses itself.",
     )
     filtering: tuple[Upstream, ...] = Field(
         default=(),
-        description="Those of the upstreams that are known to filter; a protected name that "
-        "one of them blocks is asked elsewhere.",
+        description="Upstreams that are known to filter; if one of them blocks a protected "
+        "domain, another upstream is asked.",
     )
     deadline: float = Field(
         default=2.0,
         ge=0.5,
         le=5,
-        description="Seconds for a question, over all upstreams, before the "
-        "device is told that it failed.",
+        description="Seconds for a query, over all upstreams, before the device gets an error.",
     )
     attempt: float = Field(
         default=0.8,
         ge=0.1,
         le=5,
-        description="Seconds for one upstream before the next is asked; at most the deadline.",
+        description="Seconds to wait for one upstream before trying the next; at most the "
+        "deadline.",
     )
     trust_ad: tuple[Upstream, ...] = Field(
         default=(),
-        description="Upstreams whose word that DNSSEC validated an answer (the AD bit) is "
-        "passed on; one on loopback is always trusted.",
+        description="Upstreams that are trusted to validate answers with DNSSEC: their AD bit is "
+        "passed on. One on loopback is always trusted.",
     )
 
     @field_validator("attempt")
@@ -373,69 +376,83 @@ class UpstreamSettings(Section):
 
 
 class CacheSettings(Section):
-    """Answers that are kept, so that they need not be asked for again."""
+    """Cached answers, which need not be looked up again."""
 
     entries: int = Field(
-        default=20_000, ge=0, le=10_000_000, description="Answers that are kept; 0: none."
+        default=20_000, ge=0, le=10_000_000, description="How many answers are cached; 0 for none."
     )
-    megabytes: int = Field(default=32, ge=1, le=65536, description="Memory for them, in MiB.")
+    megabytes: int = Field(
+        default=32, ge=1, le=65536, description="Memory for cached answers, in MiB."
+    )
     max_ttl: int = Field(
-        default=86_400, ge=0, le=604_800, description="Seconds that an answer is kept at most."
+        default=86_400, ge=0, le=604_800, description="The most seconds that an answer is cached."
     )
     max_negative_ttl: int = Field(
-        default=3600, ge=0, le=10_800, description="Seconds that a `no such name` is kept at most."
+        default=3600,
+        ge=0,
+        le=10_800,
+        description='The most seconds that "no such domain" is cached.',
     )
 
 
 class RebindingSettings(Section):
-    """No name of the Internet may point into the home (DNS rebinding)."""
+    """Outside domains must not point into the home network (DNS rebinding)."""
 
-    enabled: bool = Field(default=True, description="Whether such answers are blocked.")
+    enabled: bool = Field(
+        default=True,
+        description="Whether answers for outside domains that point into the home network are "
+        "blocked.",
+    )
     allow: tuple[Network, ...] = Field(
-        default=(), description="Networks that outside names may point to all the same."
+        default=(), description="Private networks that outside domains may point to."
     )
     names: tuple[Domain, ...] = Field(
         default=(),
-        description="Domains whose names may point into the home, such as an employer's.",
+        description="Domains that may point into the home network, such as an employer's.",
     )
 
 
 class ListFile(Section):
-    """A list of names on this machine's disk."""
+    """A list of domains on this machine's disk."""
 
-    slug: Slug = Field(description="Its short name, in the log and wherever a block is explained.")
-    path: str = Field(min_length=1, description="The file, from the folder of the settings file.")
-    category: Slug = Field(description="The category that it adds to; a profile blocks by it.")
+    slug: Slug = Field(
+        description="Its short name, used in the log and wherever a block is explained."
+    )
+    path: str = Field(
+        min_length=1,
+        description="The file; a relative path starts at the folder of the settings file.",
+    )
+    category: Slug = Field(description="The category it belongs to, which profiles can block.")
     format: Literal["domains", "hosts", "wildcard", "adblock"] = Field(
-        description="`domains`: a name a line; `hosts`: an address and names; `wildcard`: *.name; "
-        "`adblock`: rules of ad blockers."
+        description="`domains`: one domain per line; `hosts`: an address and domains; "
+        "`wildcard`: *.domain; `adblock`: ad-blocker rules."
     )
     match: Literal["exact", "subtree"] = Field(
-        description="Whether a name stands for itself only or for all below it too."
+        description="Whether an entry covers only the domain itself or its subdomains too."
     )
 
 
 class OwnSource(Section):
-    """A list that others keep and that the catalogue does not have."""
+    """A list that is not in the catalogue."""
 
     slug: Slug = Field(
-        description="Its short name; that of a list of the catalogue takes the place of that list."
+        description="Its short name; the name of a list in the catalogue replaces that list."
     )
-    url: str = Field(description="Where it is fetched from: https, or http inside your network.")
-    category: Slug = Field(description="The category that it adds to; a profile blocks by it.")
+    url: str = Field(description="Where it is downloaded from: https, or http inside your network.")
+    category: Slug = Field(description="The category it belongs to, which profiles can block.")
     format: Literal["domains", "hosts", "wildcard", "adblock"] = Field(
-        description="How it is written, as for `lists`."
+        description="Its format, as for `lists`."
     )
     match: Literal["exact", "subtree"] = Field(
-        description="Whether a name stands for itself only or for all below it too."
+        description="Whether an entry covers only the domain itself or its subdomains too."
     )
-    member: str = Field(default="", description="The one file to take out of a .tar.gz.")
-    title: str = Field(default="", description="What people call it.")
-    licence: str = Field(default="", description="Under which licence it is given.")
-    maintainer: str = Field(default="", description="Who keeps it.")
-    homepage: str = Field(default="", description="Where it is explained.")
-    report: str = Field(default="", description="Where its mistakes are told.")
-    names: int = Field(default=0, ge=0, description="About how many names it holds.")
+    member: str = Field(default="", description="The file to use from a .tar.gz.")
+    title: str = Field(default="", description="Its title.")
+    licence: str = Field(default="", description="Its licence.")
+    maintainer: str = Field(default="", description="Who maintains it.")
+    homepage: str = Field(default="", description="Its website.")
+    report: str = Field(default="", description="Where to report mistakes.")
+    names: int = Field(default=0, ge=0, description="About how many domains it has.")
 
     @field_validator("url")
     @classmethod
@@ -446,25 +463,25 @@ class OwnSource(Section):
 
 
 class SourceSettings(Section):
-    """Which lists of other people are fetched, and when."""
+    """Which lists are downloaded, and when."""
 
     use: Literal["auto", "none"] | tuple[Slug, ...] = Field(
         default="auto",
-        description="Which lists of the catalogue are fetched: `auto` is those that the household "
-        "needs, `none` is none, or a list of their names, `auto` among them or not.",
+        description="Which lists of the catalogue are downloaded: `auto` for those the household "
+        "needs, `none`, or a list of names, which can include `auto`.",
     )
     own: tuple[OwnSource, ...] = Field(
-        default=(), description="Lists that the catalogue does not have; all of them are fetched."
+        default=(), description="Lists that are not in the catalogue; all of them are downloaded."
     )
     every: int = Field(
-        default=24, ge=1, le=720, description="Hours between two looks for a newer copy."
+        default=24, ge=1, le=720, description="Hours between checks for a newer copy."
     )
     max_names: int = Field(
         default=0,
         ge=0,
         le=100_000_000,
-        description="How many names all lists together may have; the largest stay out first. 0 "
-        "is what the memory of this machine can carry: 2,000 for each MiB.",
+        description="The most domains that all lists may have together; the largest lists are "
+        "left out first. 0 means what this machine's memory allows: 2,000 for each MiB.",
     )
 
     @property
@@ -487,40 +504,44 @@ def _with_slugs_of_their_own(lists: tuple[ASlugged, ...]) -> tuple[ASlugged, ...
     slugs = [each.slug for each in lists]
     twice = sorted({slug for slug in slugs if slugs.count(slug) > 1})
     if twice:
-        raise ValueError(f"two lists are called {', '.join(twice)}; rename one")
+        raise ValueError(f"two lists are called {', '.join(twice)}; rename one of them")
     return lists
 
 
 class LeaseFile(Section):
     """A file in which a DHCP server on this machine keeps what it handed out."""
 
-    path: str = Field(min_length=1, description="The file, from the folder of the settings file.")
+    path: str = Field(
+        min_length=1,
+        description="The file; a relative path starts at the folder of the settings file.",
+    )
     format: Literal["auto", "dnsmasq", "odhcpd", "kea"] = Field(
-        default="auto", description="Whose file it is; `auto` sees that by what stands in it."
+        default="auto",
+        description="Which DHCP server writes the file; `auto` recognises it by its contents.",
     )
 
 
 class IdentitySettings(Section):
-    """How devices are told apart, beside their addresses."""
+    """How devices are recognised, apart from their IP addresses."""
 
     neighbours: Literal["auto", "off"] = Field(
         default="auto",
-        description="Whether devices are known by MAC address at any address: `auto` reads them "
-        "from the kernel, where it lets us; `off` does not.",
+        description="Whether devices are recognised by MAC address: `auto` reads MAC addresses "
+        "from the kernel where permitted; `off` does not.",
     )
     leases: tuple[LeaseFile, ...] = Field(
         default=(),
         max_length=16,
-        description="Files of DHCP servers on this machine, for the names that devices give "
-        "themselves, and for MAC addresses that the kernel does not tell.",
+        description="Lease files of DHCP servers on this machine, for the names that devices "
+        "give themselves, and for MAC addresses the kernel does not know.",
     )
 
 
 class LogSettings(Section):
-    """How long what happened is kept; what is kept at all is each profile's privacy mode."""
+    """How long records are kept; what is recorded depends on each profile's privacy mode."""
 
     rows_days: int = Field(
-        default=ROWS_DAYS, ge=1, le=90, description="Days that rows with names are kept."
+        default=ROWS_DAYS, ge=1, le=90, description="Days that log entries with domains are kept."
     )
     counts_days: int = Field(
         default=COUNTS_DAYS,
@@ -532,8 +553,8 @@ class LogSettings(Section):
         default="",
         max_length=500,
         validate_default=True,
-        description="Why more is kept than by default; must be given then, and everyone in the "
-        "household can read it.",
+        description="Why more is kept than by default. Required in that case, and everyone in "
+        "the household can read it.",
     )
 
     @field_validator("reason")
@@ -542,8 +563,8 @@ class LogSettings(Section):
         rows, counts = info.data.get("rows_days", 0), info.data.get("counts_days", 0)
         if (rows > ROWS_DAYS or counts > COUNTS_DAYS) and not reason.strip():
             raise ValueError(
-                f"keeping rows over {ROWS_DAYS} days or counts over {COUNTS_DAYS} needs a "
-                "reason that the family can read; write it in log.reason"
+                f"keeping log entries longer than {ROWS_DAYS} days or counts longer than "
+                f"{COUNTS_DAYS} needs a reason that the family can read; write it in log.reason"
             )
         return reason
 
@@ -553,19 +574,19 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*", re.ASCII)
 
 
 class Webhook(Section):
-    """A web server that hears of events."""
+    """A web server that events are sent to."""
 
     url: str = Field(
-        description="Where events are sent to (POST, JSON): https, or http inside your network."
+        description="Where events are sent (POST, JSON): https, or http inside your network."
     )
     token: str = Field(
         default="",
         max_length=4096,
         repr=False,
-        description="Sent along as a bearer token, so that the server knows who tells it.",
+        description="Sent as a bearer token, so that the server knows who is calling.",
     )
     kinds: Kinds = Field(
-        default=tuple(EventKind), description="Of which events it hears: `all`, or a list of them."
+        default=tuple(EventKind), description="Which events are sent to it: `all`, or a list."
     )
 
     @field_validator("url")
@@ -579,57 +600,60 @@ class Webhook(Section):
     @classmethod
     def _can_be_sent(cls, token: str) -> str:
         if token and not _TOKEN.fullmatch(token):
-            raise ValueError("holds what no bearer token has; write it alone, without `Bearer`")
+            raise ValueError("is not a valid bearer token; write the token alone, without `Bearer`")
         return token
 
 
 def _bad_webhook(url: str) -> str:
     """Return why nothing is sent to an address; "" when it can be."""
-    wrong = "it is no address; write https://hooks.example/copdns"
+    wrong = "this is not a valid address; write one such as https://hooks.example/copdns"
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return wrong
     if parts.scheme not in ("http", "https"):
-        return f"{parts.scheme or 'nothing'}: is not sent to; give an address with https://"
+        return (
+            f"this one starts with {parts.scheme or 'nothing'}; write an address that starts "
+            "with https://"
+        )
     if not parts.hostname or port == 0 or not url.isprintable() or " " in url or parts.fragment:
         return wrong
     if parts.username is not None:
-        return "a name or password is not sent along; leave it out, and use token"
+        return "a username or password in the address is not sent; leave it out, and use token"
     return ""
 
 
 class EventSettings(Section):
-    """Who hears what happens, besides the log."""
+    """Where events are sent, apart from the log."""
 
     webhooks: tuple[Webhook, ...] = Field(
-        default=(), max_length=16, description="Web servers that hear of events."
+        default=(), max_length=16, description="Web servers that events are sent to."
     )
     command: tuple[str, ...] = Field(
         default=(),
         max_length=64,
-        description="A program with its arguments that is started for each event; no shell reads "
-        "them.",
+        description="A program to run for each event, with its arguments; no shell is used.",
     )
     command_kinds: Kinds = Field(
         default=tuple(EventKind),
-        description="For which events the program is started: `all`, or a list of them.",
+        description="Which events the program runs for: `all`, or a list.",
     )
     appeal_names: bool = Field(
         default=False,
-        description="Whether events of appeals tell web servers, the program and guardians who "
-        "asked, and for which name.",
+        description="Whether events about requests tell web servers, the program and guardians "
+        "who asked, and for which site.",
     )
     notices: tuple[str, ...] = Field(
         default=(),
         max_length=16,
         repr=False,
-        description="Where guardians are told of events in plain words, such as "
-        "`mailto://name:password@mail.example`: addresses of apprise, which is installed besides.",
+        description="Where guardians get notices in plain words, such as "
+        "`mailto://name:password@mail.example`: addresses for apprise, which is installed "
+        "separately.",
     )
     notice_kinds: Kinds = Field(
-        default=USUAL, description="Of which events guardians are told: `all`, or a list of them."
+        default=USUAL, description="Which events guardians get notices of: `all`, or a list."
     )
 
     @field_validator("notices")
@@ -637,9 +661,11 @@ class EventSettings(Section):
     def _are_addresses(cls, notices: tuple[str, ...]) -> tuple[str, ...]:
         for number, each in enumerate(notices, 1):  # not repeated: it holds passwords
             if not re.match(r"[a-z][a-z0-9+.-]*://.", each) or not each.isprintable():
-                raise ValueError(f"number {number} is no address; write mailto://... or another")
+                raise ValueError(
+                    f"number {number} is not a valid address; write one such as mailto://..."
+                )
         if len(notices) != len(set(notices)):
-            raise ValueError("one address stands twice")
+            raise ValueError("one address is there twice; keep only one")
         return notices
 
     @field_validator("webhooks")
@@ -647,52 +673,55 @@ class EventSettings(Section):
     def _each_once(cls, webhooks: tuple[Webhook, ...]) -> tuple[Webhook, ...]:
         urls = [each.url for each in webhooks]
         if len(urls) != len(set(urls)):
-            raise ValueError("one url stands twice; give one of the two the kinds of both")
+            raise ValueError("one url is there twice; keep one, with the kinds of both")
         return webhooks
 
     @field_validator("command")
     @classmethod
     def _can_be_started(cls, command: tuple[str, ...]) -> tuple[str, ...]:
         if any("\0" in each for each in command):
-            raise ValueError("an argument holds a NUL character; leave it out")
+            raise ValueError("an argument contains a NUL character; remove it")
         program = command[0] if command else "/"
         if not program or ("/" in program and not program.startswith("/")):
             raise ValueError(
-                f"{program!r} may be another program in another folder; write its whole path, or "
-                "its name alone where it is installed"
+                f"{program!r} is not a full path; write the full path, or only the name of an "
+                "installed program"
             )
         return command
 
 
 class AppealSettings(Section):
-    """What happens to appeals that nobody answers, and how long their texts are kept."""
+    """What happens to requests that nobody answers, and how long their texts are kept."""
 
     reminder_hours: int = Field(
-        default=24, ge=1, le=720, description="Hours after which a reminder is told (1 to 720)."
+        default=24,
+        ge=1,
+        le=720,
+        description="Hours until guardians are reminded of a request (1 to 720).",
     )
     target_hours: int = Field(
         default=72,
         ge=1,
         le=720,
-        description="Hours after which an appeal is overdue (1 to 720); it stays, and somebody "
-        "else may look at it.",
+        description="Hours until a request is overdue (1 to 720); it stays open, and someone "
+        "else can answer it.",
     )
     open_meanwhile: bool = Field(
         default=True,
-        description="Open what is overdue until somebody answers, where a list of a category that "
-        "does little harm closed it.",
+        description="Whether an overdue request is allowed until someone answers, if a list of a "
+        "low-risk category blocked the site.",
     )
     texts_days: int = Field(
         default=30,
         ge=1,
         le=90,
-        description="Days after its end for which the name and the words of an appeal are kept (1 "
-        "to 90).",
+        description="Days that the site and the words of a request are kept after it is closed "
+        "(1 to 90).",
     )
 
 
 class Settings(Section):
-    """Everything that can be set for one machine."""
+    """All settings of one machine."""
 
     dns: DnsSettings = DnsSettings()
     web: WebSettings = Field(default=WebSettings(), validate_default=True)
@@ -700,7 +729,7 @@ class Settings(Section):
     cache: CacheSettings = CacheSettings()
     rebinding: RebindingSettings = RebindingSettings()
     lists: tuple[ListFile, ...] = Field(
-        default=(), description="Lists of names on this machine's disk."
+        default=(), description="Lists of domains on this machine's disk."
     )
     sources: SourceSettings = SourceSettings()
     identity: IdentitySettings = IdentitySettings()
@@ -709,11 +738,11 @@ class Settings(Section):
     appeals: AppealSettings = AppealSettings()
     household: str = Field(
         default="",
-        description="A household file that fills the database at the very first start; later "
-        "changes to the file do nothing.",
+        description="A household file to fill the database at the very first start; later "
+        "changes to the file have no effect.",
     )
     data: str = Field(
-        default="/var/lib/copdns", min_length=1, description="The folder of the databases."
+        default="/var/lib/copdns", min_length=1, description="The folder for the databases."
     )
 
     @field_validator("web")
@@ -723,8 +752,8 @@ class Settings(Section):
         for name, port in (("port", web.port), ("tls_port", web.tls_port)):
             if dns and dns.port == port and (where := _on_both(dns.listen, web.listen)):
                 raise ValueError(
-                    f"web.{name} and dns.port are both {port} on {where}, and DNS over TCP needs "
-                    "its own; choose another one"
+                    f"web.{name} and dns.port are both {port} on {where}, but DNS over TCP needs "
+                    "its own port; choose another"
                 )
         return web
 

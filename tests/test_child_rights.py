@@ -20,7 +20,7 @@ CATEGORIES = frozenset[str]().union(
 
 def rows() -> dict[str, list[str]]:
     """Return the cells of the table's lines by what they are about, the bands in the first."""
-    table = TEXT.partition("## What each start does")[2].partition("\n\n")[2].partition("\n\n")[0]
+    table = TEXT.partition("## What each preset does")[2].partition("\n\n")[2].partition("\n\n")[0]
     cells = [
         [cell.strip(" `") for cell in line.strip("|").split("|")] for line in table.split("\n")
     ]
@@ -32,7 +32,7 @@ def effects(band: Band) -> dict[str, str]:
     found = apply(shipped(band), Profile("mia", "Mia", band))
     times = shipped(band).times("mia")
     safe = dict(found.safe_search)
-    closed = {
+    blocked = {
         "security": found.security,
         **{each: each in found.categories for each in CATEGORIES},
         "strangers": Contact.STRANGERS in found.contacts,
@@ -41,11 +41,11 @@ def effects(band: Band) -> dict[str, str]:
     }
     return {
         "default": str(found.default),
-        **{each: "closed" if is_closed else "open" for each, is_closed in closed.items()},
-        **{engine: safe.get(engine, "as it is") for engine in ("google", "youtube")},
+        **{each: "blocked" if is_blocked else "allowed" for each, is_blocked in blocked.items()},
+        **{engine: safe.get(engine, "off") for engine in ("google", "youtube")},
         "privacy": str(found.privacy),
         "suggested bedtime": "yes" if times.schedules else "no",
-        "suggested budget": "yes" if times.budgets else "no",
+        "suggested daily limit": "yes" if times.budgets else "no",
     }
 
 
@@ -63,4 +63,4 @@ def test_every_age_is_weighed() -> None:
 @pytest.mark.parametrize("band", [band for band in Band if band.is_child])
 def test_what_a_preset_costs_is_said_as_well_as_what_it_is_for(band: Band) -> None:
     part = TEXT.partition(f"\n### {band}\n")[2].partition("\n##")[0]
-    assert [word in part for word in ("*For:*", "*Against:*", "*Eases:*")] == [True] * 3
+    assert [word in part for word in ("*For:*", "*Against:*", "*Mitigation:*")] == [True] * 3

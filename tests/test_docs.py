@@ -69,6 +69,12 @@ def test_every_page_is_reached_from_the_readme() -> None:
     assert {path.name for path in set(PAGES) - seen} == set()
 
 
+def test_the_readme_shows_every_picture_that_there_is_and_no_other() -> None:
+    shown = re.findall(r'(?:src|srcset)="(docs/[^"]+)"', (ROOT / "README.md").read_text())
+    there = [str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "pictures").iterdir()]
+    assert sorted(shown) == sorted(there)
+
+
 def test_the_table_of_rooms_says_what_each_folder_says_itself() -> None:
     rooms = page("architecture.md").partition("## The rooms")[2].partition("\n## ")[0]
     told = dict(re.findall(r"^\| `(\w+)/` \| (.*) \|$", rooms, re.MULTILINE))

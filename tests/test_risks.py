@@ -38,7 +38,7 @@ def part(risk: str, heading: str) -> str:
 
 
 def references(risk: str) -> list[str]:
-    return re.findall(r"`([^`]+)`", part(risk, "Held by"))
+    return re.findall(r"`([^`]+)`", part(risk, "Tested by"))
 
 
 @cache

@@ -24,15 +24,23 @@ TRANSLATED = [each for each in LANGUAGES if each != "en"]
 # Below: what errors say to guardians; a child can meet those of appeals, guests and pairings alone.
 DESK = (
     "web-ui/templates/desk/",
-    "copdns/web/desk/",
-    *(f"copdns/{each}.py" for each in ("addresses", "calendars", "faults", "household")),
-    *(f"copdns/household_{each}.py" for each in ("check", "file", "times")),
-    *(f"copdns/{each}.py" for each in ("ics", "logins", "matchers", "names", "passphrase")),
-    *(f"copdns/{each}.py" for each in ("privacy", "schedule", "times", "when")),
-    *(f"copdns/time_{each}.py" for each in ("faults", "forms", "shape")),
-    *(f"copdns/store/{each}.py" for each in ("accounts", "attempts", "household", "sessions")),
-    "copdns/store/household_db/tables.py",
-    *(f"copdns/{each}_words.py" for each in ("audit", "desk", "download", "trouble")),
+    *(
+        f"copdns/web/{each}"
+        for each in ("desk/", "calendars.py", "logins.py", "unknown_devices.py")
+    ),
+    *(
+        f"copdns/model/{each}.py"
+        for each in ("addresses", "matchers", "names", "times", "violations")
+    ),
+    "copdns/household/",
+    *(f"copdns/time/{each}.py" for each in ("ics", "moments", "schedule")),
+    "copdns/accounts/passphrase.py",
+    "copdns/events/notices.py",
+    *(
+        f"copdns/store/household_db/{each}.py"
+        for each in ("accounts", "attempts", "household", "sessions", "tables")
+    ),
+    *(f"copdns/words/{each}.py" for each in ("audit", "desk", "download_warnings", "warnings")),
     "blocklists/",
 )
 # It speaks to both; these contexts are of what it says at the desk alone.

@@ -65,22 +65,20 @@ def weakness(password: str, names: Iterable[str] = ()) -> Sentence | None:
     text = normal(password)
     if len(text) < SHORTEST:
         return sentence(
-            "Please take at least %(least)s letters: a short sentence is easy to remember.",
+            "Please use at least %(least)s characters. A short sentence is easy to remember.",
             least=SHORTEST,
         )
     if len(text) > LONGEST:
-        return sentence("Please take at most %(most)s letters.", most=LONGEST)
+        return sentence("Please use at most %(most)s characters.", most=LONGEST)
     core = _core(text)
     if len(set(text)) < 4 or _is_a_run(text) or not core:
         return sentence(
-            "This is guessed quickly: please mix more different letters, or take a sentence."
+            "This is easy to guess. Please use more different characters, or a short sentence."
         )
     if core in _COMMON:
-        return sentence(
-            "This is among the first that are tried: please take something of your own."
-        )
+        return sentence("This is one of the most common passwords. Please choose one of your own.")
     if any(_core(name) and core in (_core(name), _core(name) * 2) for name in names):
-        return sentence("This is little more than a name: please add a few words of your own.")
+        return sentence("This is little more than a name. Please add a few words of your own.")
     return None
 
 
@@ -88,10 +86,10 @@ def pin_weakness(pin: str) -> Sentence | None:
     """Return what is too easy about a child's PIN, for the child; None when it is good."""
     if not (pin.isascii() and pin.isdecimal() and PIN_SHORTEST <= len(pin) <= PIN_LONGEST):
         return sentence(
-            "A PIN has %(least)s to %(most)s digits.", least=PIN_SHORTEST, most=PIN_LONGEST
+            "A PIN needs %(least)s to %(most)s digits.", least=PIN_SHORTEST, most=PIN_LONGEST
         )
     if len(set(pin)) == 1 or _is_a_run(pin):
-        return sentence("That one is easy to guess: please take another.")
+        return sentence("This PIN is easy to guess. Please choose another.")
     return None
 
 

@@ -42,6 +42,7 @@ from copdns.config import Settings, defaults_of
 from copdns.dns.cache import Cache
 from copdns.dns.upstream import Upstreams
 from copdns.events.bus import EventBus
+from copdns.events.notices import ENGLISH, Speaks
 from copdns.events.targets import Targets
 from copdns.list_files.choose import offer
 from copdns.list_files.copies import Copies
@@ -49,7 +50,7 @@ from copdns.list_files.index_store import LoadedLists
 from copdns.list_files.load import bundled_text
 from copdns.list_files.updates import ListUpdater
 from copdns.lists.catalogue import Catalogue, files
-from copdns.model.errors import CopdnsError
+from copdns.model.errors import CopdnsError, ListError
 from copdns.model.hosts import OWN_HOSTS, child_page_url, desk_url
 from copdns.model.household import Household, PrivacyMode
 from copdns.network import machine
@@ -169,7 +170,7 @@ class App:
         self._recent = RecentBlocks(appeal_code)
         desk = desk_url(self.settings.web.port, self.settings.web.tls_port)
         self._events = EventBus(self._unlogged)
-        self._targets = Targets(self.settings.events, desk=desk)
+        self._targets = Targets(self.settings.events, desk=desk, speaks=self._speaks)
         self._events.subscribe(self._targets.enqueue)
         self._troubles = Alarms()
         self._timekeeper = TimeChores(
@@ -183,6 +184,17 @@ class App:
             self._clock,
             self._events,
         )
+
+    def _speaks(self, household: str) -> Speaks:
+        """Return the language in which guardians of a household get notices."""
+        from copdns.web.languages import spoken_to_guardians  # most machines send no notices
+
+        homes = self._resolver.live.households
+        home = homes.get(household) or next(iter(homes.values()), None)
+        try:
+            return spoken_to_guardians(home.language if home else "")
+        except ListError:  # a catalogue is missing: a notice in English is better than none
+            return ENGLISH
 
     async def _begin_answering(self, households: Sequence[Household]) -> None:
         """Make what answers, and what follows changes of household, lists and upstreams."""
@@ -437,7 +449,7 @@ class App:
         self._targets.use(settings.events)
         log.info("reloaded")
         if _bound(before) != _bound(settings):
-            log.warning("ports, TCP limits, web and data are taken over at the next start")
+            log.warning("changes to ports, TCP limits, web and data take effect at the next start")
 
 
 def _bound(settings: Settings) -> object:

@@ -34,9 +34,9 @@ async def run_logged(work: Work) -> None:
     try:
         await work()
     except CopdnsError as error:
-        log.warning("a change could not be followed", error=str(error))
+        log.warning("a change could not be applied", error=str(error))
     except Exception:  # noqa: BLE001 - a bug in here must not end the answering
-        log.error("a bug beside the answering", traceback=traceback.format_exc())
+        log.error("a bug in a background job", traceback=traceback.format_exc())
 
 
 async def in_slices(steps: Generator[None, None, T]) -> T:

@@ -148,7 +148,7 @@ class DeviceChores:
 
     def _not_kept(self, error: StoreError) -> None:
         if not self._failing:
-            log.warning("unknown devices are not kept", error=str(error))
+            log.warning("unknown devices are not recorded", error=str(error))
         self._failing = True
 
     def _compare(self, moment: Moment) -> None:
@@ -165,7 +165,7 @@ class DeviceChores:
             in_container=self._in_container,
         )
         if warning and not self.warning:
-            log.warning("all devices look alike", todo=warning)
+            log.warning("all queries come from one device", todo=warning)
         self.warning = warning
 
 

@@ -31,7 +31,7 @@ async def tell_code(
         code = await logins.setup_code(household, int(now))
         if code:
             log.warning(
-                "nobody has an account yet: open the page and type the code, within an hour",
+                "nobody has an account yet; open the page and enter the code within an hour",
                 page=page,
                 code=code,
             )

@@ -21,15 +21,15 @@ from copdns.store.read_only import is_unwritable
 
 log = structlog.get_logger("copdns")
 
-REPLACED = "household.db was moved or replaced; start copdns again to follow the one there is now"
+REPLACED = "household.db was moved or replaced; restart copdns to use the new one"
 UNWRITTEN = (
-    "the disk of household.db takes no writing: answering goes on by what stands there; nothing "
-    "can be changed or kept until that is mended"
+    "household.db cannot be written: copdns keeps answering with the stored household, but "
+    "nothing can be changed or recorded until this is fixed"
 )
 UNREAD = (
-    "the disk takes no writing, and no household is stored there: answering goes on by what the "
-    "setting household gives, or else by the rules of guests; nothing can be changed or kept "
-    "until that is mended"
+    "the disk cannot be written and contains no household: copdns keeps answering with the file in "
+    "the setting household, or with guest rules, but nothing can be changed or recorded until "
+    "this is fixed"
 )
 
 Seed = Callable[[HouseholdStore], Awaitable[object]]

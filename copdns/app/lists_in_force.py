@@ -24,7 +24,7 @@ log = structlog.get_logger("copdns")
 
 FIRST_RETRY = 10.0  # seconds after a failed compile; then three times as long each time
 LAST_RETRY = 600.0  # seconds, at most
-STILL_COMPILING = "lists are being compiled; until that is done, those of before are in force"
+STILL_COMPILING = "lists are being prepared; until they are ready, the previous ones stay active"
 
 
 class ListsInForce:
@@ -61,7 +61,7 @@ class ListsInForce:
         """
         self.shelved = await asyncio.to_thread(self._shelf.load_available, self._sources(own))
         for each in self.shelved.trouble:
-            log.warning("an index of lists is not used", error=each)
+            log.warning("a list index was ignored", error=each)
         if not self.shelved.current:
             log.warning(STILL_COMPILING)
 
@@ -74,8 +74,8 @@ class ListsInForce:
             pause = self._put_off()
             waiting = await asyncio.to_thread(self._shelf.find_uncompiled, sources)
             said = str(replace(waiting, why=str(error)) if waiting else error)
-            self._why = f"{said}; it is tried again"
-            log.error("lists were not compiled", error=said, again_in=f"{pause:g} s")
+            self._why = f"{said}; copdns will try again"
+            log.error("the lists could not be compiled", error=said, again_in=f"{pause:g} s")
             self.shelved = replace(self.shelved, current=False)
             return self.shelved
         self._failures, self._not_before, self._why = 0, 0.0, ""
@@ -85,7 +85,7 @@ class ListsInForce:
         """Tell what is in force now, and remove what was compiled before."""
         await asyncio.to_thread(self._shelf.clear, self.shelved.key)
         infos = self.library.index.infos
-        log.info("lists are in force", lists=len(infos), entries=sum(info.size for info in infos))
+        log.info("the lists are active", lists=len(infos), entries=sum(info.size for info in infos))
 
     def _sources(self, own: Iterable[ListFile]) -> tuple[ListSource, ...]:
         """Return the lists that are to be in force, besides those that ship."""

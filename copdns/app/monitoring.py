@@ -37,16 +37,16 @@ class Readiness:
         healths = self._upstreams.healths
         missing = []
         if not healths:
-            missing.append("no upstream is known: see upstreams.servers")
+            missing.append("no DNS server is set; add one to upstreams.servers")
         elif all(health.is_down for health in healths):
-            missing.append("no upstream answers")
+            missing.append("no DNS server answers")
         if self._stored.is_replaced:
             missing.append(REPLACED)
         return tuple(missing)
 
     def warnings(self) -> tuple[str, ...]:
         """Return what is not as it should be, though queries are answered."""
-        kept = self._log.last_error and f"what happens is not kept: {self._log.last_error}"
+        kept = self._log.last_error and f"nothing can be recorded: {self._log.last_error}"
         told = (
             self._stored.read_only_reason,
             kept,

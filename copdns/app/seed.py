@@ -40,4 +40,6 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error}); see the setting household") from error
+        raise ConfigError(
+            f"{path}: cannot be read ({error}); check the setting household"
+        ) from error

@@ -82,7 +82,7 @@ class TimeChores:
                 await asyncio.to_thread(note_wrong_clock, self._folder, wrong_since)
         except StoreError as error:
             now = self._clock().wall
-            log.warning("minutes of use were not read", error=str(error))
+            log.warning("usage minutes could not be read", error=str(error))
         self._minute = int(now) // MINUTE
         self.readings = replace(self._read(now), clock_is_wrong=self._clock.is_wrong)
 
@@ -212,7 +212,7 @@ class TimeChores:
         try:
             await self._recall(now)
         except StoreError as error:
-            log.warning("minutes of use were not read", error=str(error))
+            log.warning("usage minutes could not be read", error=str(error))
 
     async def _recall(self, now: float) -> None:
         """Read what is stored of today and yesterday, wherever on Earth that is.
@@ -247,7 +247,7 @@ class TimeChores:
         except StoreError as error:
             self.ledger.put_back(usages)
             if not self._failing:
-                log.warning("minutes of use are not kept", error=str(error))
+                log.warning("usage minutes could not be saved", error=str(error))
             self._failing = True
             return
         self._failing = False

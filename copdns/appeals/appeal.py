@@ -203,7 +203,7 @@ def clean_text(text: str, most: int = MOST_WORDS) -> str:
     short = " ".join(seen.split())
     if len(short) > most:
         raise AppealError(
-            "this is %(short)s characters long; %(most)s fit, so please shorten it",
+            "this is %(short)s characters long; please shorten it to %(most)s",
             short=len(short),
             most=most,
         )

@@ -74,15 +74,15 @@ def file_appeal(there: Iterable[Appeal], ask: AppealRequest, appeal_id: str, now
     ]
     if len(today) >= MOST_A_DAY:
         raise AppealLimitError(
-            "%(most)s questions came from this device since yesterday, and "
-            "that is the most for one day; one more is possible later",
+            "this device has sent %(most)s requests since yesterday, the most for one day; "
+            "please try again later",
             sorted(today)[-MOST_A_DAY] + DAY,
             most=MOST_A_DAY,
         )
     if len(waiting) >= MOST_OPEN:
         raise AppealLimitError(
-            "%(most)s questions wait for an answer already; one more is "
-            "possible as soon as one of them is answered, or you take one back",
+            "%(most)s of your requests are waiting for an answer; you can send another when one "
+            "is answered, or if you cancel one",
             most=MOST_OPEN,
         )
     return Filed(Appeal(appeal_id, ask, asked=now, since=now))
@@ -91,15 +91,15 @@ def file_appeal(there: Iterable[Appeal], ask: AppealRequest, appeal_id: str, now
 def check_request(ask: AppealRequest) -> AppealRequest:
     """Return what was sent, cleaned; raise AppealError for what makes no sense."""
     if ask.kind is AppealKind.CATEGORY and not (ask.name and ask.to.category):
-        raise AppealError("no category closed this; ask about the name instead")
+        raise AppealError("this was not blocked by a category; ask about the site instead")
     if ask.kind is AppealKind.NAME and not ask.name:
-        raise AppealError("say which site it is about")
+        raise AppealError("write which site it is about")
     if ask.kind is AppealKind.TIME and ask.to.reason not in _OF_TIME:
-        raise AppealError("no time rule closed this; ask about the name instead")
+        raise AppealError("this was not blocked by a time rule; ask about the site instead")
     if ask.kind is AppealKind.MINUTES and not (
         ask.to.period and ask.day and 1 <= ask.minutes <= DAY_MINUTES
     ):
-        raise AppealError("say of which day, and how many minutes were counted wrongly")
+        raise AppealError("choose the day, and how many minutes were counted by mistake")
     return replace(ask, words=clean_text(ask.words))
 
 
@@ -126,7 +126,7 @@ def withdraw(appeal: Appeal, now: int) -> Appeal:
     if appeal.state is AppealState.WITHDRAWN:
         return appeal
     if not may_withdraw(appeal):
-        raise AppealError("this was answered, so there is nothing left to take back")
+        raise AppealError("this request has been answered, so it can no longer be cancelled")
     return replace(appeal, state=AppealState.WITHDRAWN, closed=now, provisional="")
 
 
@@ -150,14 +150,17 @@ def add_answer(appeal: Appeal, answer: AppealAnswer) -> Appeal:
 def require_answerable(appeal: Appeal, by: Decider) -> None:
     """Raise AppealError unless this person can answer it now."""
     if appeal.state is AppealState.WITHDRAWN:
-        raise AppealError("this was taken back, so there is nothing to answer")
+        raise AppealError("this request was cancelled, so it needs no answer")
     if not appeal.waits and appeal.state is not AppealState.TALK:
         raise AppealError(
-            "this was answered already; a rule or a permission can be changed at any time",
+            "this request has already been answered; you can change a rule or temporary access "
+            "at any time",
         )
     before = appeal.answer
     if appeal.state is AppealState.ESCALATED and before is not None and before.by.id == by.id != "":
-        raise AppealError("you answered this before, so somebody else looks at it this time")
+        raise AppealError(
+            "you answered this request before, so someone else needs to answer it this time"
+        )
 
 
 def check_reason(
@@ -169,13 +172,13 @@ def check_reason(
     """
     if reason is None:
         raise AppealError(
-            "an answer has a reason; for %(state)s it is one of: %(reasons)s",
+            "an answer needs a reason; for %(state)s choose one of: %(reasons)s",
             state=state,
             reasons=_named(state),
         )
     if reason not in REASONS[state]:
         raise AppealError(
-            "%(reason)s is no reason for %(state)s; one of these is: %(reasons)s",
+            "%(reason)s is not a reason for %(state)s; choose one of: %(reasons)s",
             reason=reason,
             state=state,
             reasons=_named(state),
@@ -193,11 +196,13 @@ def add_disagreement(appeal: Appeal, words: str, now: int, *, second: bool) -> A
     second: there is another guardian or reviewer; without one it is to be talked about.
     """
     if appeal.disagreed:
-        raise AppealError("you said so once, and that is noted; talk about it with your family")
+        raise AppealError("you can ask for another look only once; talk about it with your family")
     if appeal.state not in _CONTESTED:
-        raise AppealError("there is no answer here that you could disagree with")
+        raise AppealError("this request has no answer yet that you could disagree with")
     if not _is_whole(appeal.ask):
-        raise AppealError("this was a while ago, and what it was about is deleted; ask anew")
+        raise AppealError(
+            "this request is old and its details have been deleted; please send a new one"
+        )
     return replace(
         appeal,
         state=AppealState.ESCALATED if second else AppealState.TALK,

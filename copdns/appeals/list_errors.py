@@ -19,11 +19,12 @@ from copdns.household.presets import Preset
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import Index, ListKind
 from copdns.model.household import Household, Rule, RuleAction
+from copdns.model.sentences import sentence
 from copdns.model.verdict import Reason
 from copdns.policy.decide import Policy, decide
 
 HEALTH, EDUCATION = "health_emergency_rights", "education_reference"
-NOTE = "list error: this name is vouched for."
+NOTE = sentence("Listed by mistake: this site is known to be safe.").text
 
 Vouch = Callable[[str], bool]
 

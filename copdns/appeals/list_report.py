@@ -26,8 +26,8 @@ def list_report(name: str, to: ContestedVerdict, info: ListInfo | None) -> str:
         f"Entry:     {to.rule or 'unknown'}",
         f"Listed as: {to.category or to.service or 'unknown'}",
         "",
-        f"We looked at {name} and found that it is not {to.category or to.service or 'this'}.",
-        "Please take it off the list, or tell us why it is on it.",
-        *(["", f"Report errors of this list at: {where}"] if where else []),
+        f"We checked {name} and found that it is not {to.category or to.service or 'this'}.",
+        "Please remove it from the list, or tell us why it is on the list.",
+        *(["", f"Report errors in this list at: {where}"] if where else []),
     ]
     return "\n".join(lines) + "\n"

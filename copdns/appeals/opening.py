@@ -148,19 +148,21 @@ def opening(
     )
 
 
-_NOTHING = sentence("this is not closed by a rule of this household, so a yes would open nothing")
+_NOTHING = sentence(
+    "this is not blocked by your household's rules, so allowing it here would change nothing"
+)
 _CLOSED = {
     Reason.SECURITY: sentence(
-        "a list against fraud and harmful programs closes this, and an appeal does not open it; "
-        "where the list is wrong, tell its maintainer, or write a rule that goes over it"
+        "a malware or phishing list blocks this, and answering a request cannot allow it; if the "
+        "list is wrong, tell its maintainer, or add a rule that overrides security lists"
     ),
-    Reason.LEGAL: sentence("the law closes this, and nobody here can open it"),
+    Reason.LEGAL: sentence("this is blocked by law, and nobody at home can allow it"),
     Reason.REBINDING: sentence(
-        "the answer pointed into this house, which protects the devices in it; nobody can open "
-        "that by an appeal"
+        "this site's answer pointed into your home network, and blocking that protects your "
+        "devices; a request cannot allow it"
     ),
     Reason.UPSTREAM_FILTERED: sentence(
-        "the resolver that copdns asks closes this; choose another one in the settings"
+        "your DNS server blocks this; to change that, choose another one in the settings"
     ),
 }
 
@@ -190,7 +192,7 @@ def _closed_by(to: ContestedVerdict, household: Household) -> tuple[Subject | No
     rules = household.budgets if to.reason is Reason.BUDGET else household.schedules
     about = next((each.about for each in rules if each.id == to.period), None)
     if about is None:
-        raise AppealError("this time rule is gone by now, so there is nothing left to open")
+        raise AppealError("this time rule no longer exists, so there is nothing left to allow")
     return about or (None,)
 
 
@@ -214,14 +216,16 @@ def carry_out(
     if yes.besides:
         if lasts is WantedLength.ALWAYS:
             raise AppealError(
-                "what else closes it can be opened for a while, and not for always: choose a time",
+                "the other block can only be lifted for a limited time; choose how long",
                 name="besides",
             )
         opens = replace(opens, content=True, time=True)
     if lasts is WantedLength.ALWAYS:
         return _for_always(household, ask, opens, yes, known, now)
     if yes.everyone:
-        raise AppealError("what is opened for everyone is a rule, which stays: say always to it")
+        raise AppealError(
+            "allowing it for everyone adds a rule, which does not expire; choose always"
+        )
     end = _end(lasts, household, now)
     before = len(household.grants)
     household = _granted(household, ask, opens, known, by.name, now, end)
@@ -240,7 +244,7 @@ def open_provisionally(
     return opened, opened.grants[-1].id
 
 
-_MEANWHILE = "Open until somebody answers your question."
+_MEANWHILE = sentence("Allowed until someone answers your request.").text
 
 
 def close_provisional(household: Household, appeal: Appeal, now: int) -> Household:
@@ -294,7 +298,7 @@ def _given_back(
 ) -> ApprovalResult:
     minutes = ask.minutes if yes.minutes is None else yes.minutes
     if not 1 <= minutes <= DAY_MINUTES:
-        raise AppealError("give back 1 to 1440 minutes")
+        raise AppealError("refund from 1 to 1440 minutes")
     assert ask.day is not None
     changed = add_bonus(
         household,
@@ -319,12 +323,15 @@ def _for_always(
     now: int,
 ) -> ApprovalResult:
     if ask.kind is AppealKind.TIME:
-        raise AppealError("a time rule that is to go is changed at the time rules; open it for now")
+        raise AppealError(
+            "a request cannot change a time rule for good; allow it for a limited time, or "
+            "change the time rule itself"
+        )
     if opens.time:
         return _always_open(household, ask, opens, yes)
     if yes.everyone and ask.to.reason is Reason.RULE:
         raise AppealError(
-            "somebody wrote a rule against this: change that rule, or open it for one person"
+            "a rule set at home blocks this; change that rule, or allow it for one person"
         )
     scope, made = "" if yes.everyone else ask.profile, []
     for each in opens.names:
@@ -346,6 +353,9 @@ def _for_always(
     return ApprovalResult(household, tuple(made), None, AppealState.GRANTED)
 
 
+_AFTER_A_REQUEST = sentence("Allowed after a request.").text
+
+
 def _rule_about(household: Household, about: Matcher, scope: str) -> Rule | None:
     return next(
         (each for each in household.rules if each.target == about and each.scope == scope), None
@@ -355,16 +365,18 @@ def _rule_about(household: Household, about: Matcher, scope: str) -> Rule | None
 def _note(ask: AppealRequest, opens: Opening) -> str:
     """Return why a rule is there, for whoever reads the rules; who asked stands elsewhere."""
     if ask.kind is AppealKind.CATEGORY:
-        return f"This is not {ask.to.category}: decided after a question."
+        return f"This is not {ask.to.category}: decided after a request."
     of = f" Part of {opens.service}." if opens.service else ""
-    return f"Opened after a question.{of}"
+    return f"{_AFTER_A_REQUEST}{of}"
 
 
 def _always_open(
     household: Household, ask: AppealRequest, opens: Opening, yes: ApprovalTerms
 ) -> ApprovalResult:
     if yes.everyone:
-        raise AppealError("what is open at any time is each person's own; open it for this one")
+        raise AppealError(
+            "each person has their own list of what is always allowed; allow it for this person"
+        )
     profile = require_profile(household, ask.profile)
     new = tuple(each for each in opens.about if each is not None and each not in profile.always)
     changed = replace(profile, always=(*profile.always, *new))
@@ -380,7 +392,7 @@ def _end(lasts: int | WantedLength, household: Household, now: int) -> float:
         return budget_day(now, zone_of(household.timezone), household.day_starts).end
     seconds = LENGTHS[lasts] if isinstance(lasts, WantedLength) else lasts
     if not 0 < seconds <= LONGEST:
-        raise AppealError("a permission lasts up to 366 days; what is to stay is for always")
+        raise AppealError("temporary access lasts at most 366 days; to keep it, choose always")
     return now + seconds
 
 

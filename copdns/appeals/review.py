@@ -74,31 +74,33 @@ def _t(text: str) -> str:
 # In English, for every age: the keys of the text catalogue.
 TOLD = {
     DecisionReason.LIST_ERROR: _t(
-        "You are right: it was blocked by mistake. Thank you for telling."
+        "You are right: it was blocked by mistake. Thank you for telling us."
     ),
-    DecisionReason.NEEDED_FOR_SCHOOL: _t("You need it for school, so it is open."),
-    DecisionReason.NEEDED_FOR_WELLBEING: _t("It is good for you, so it is open."),
+    DecisionReason.NEEDED_FOR_SCHOOL: _t("You need it for school, so you can use it."),
+    DecisionReason.NEEDED_FOR_WELLBEING: _t("It is good for you, so you can use it."),
     DecisionReason.OLD_ENOUGH: _t("You are old enough for it now."),
-    DecisionReason.FAIR_ENOUGH: _t("Your reason is a good one, so it is open."),
-    DecisionReason.TRIAL: _t("Let us try it. Then we look at it again together."),
-    DecisionReason.TOGETHER: _t("It is open while a grown-up is with you."),
-    DecisionReason.SPECIAL_DAY: _t("Today is different, so it is open this time."),
-    DecisionReason.MINUTES_WRONG: _t("The minutes were counted wrong. You get them back."),
-    DecisionReason.ALREADY_OPEN: _t("Nothing closes it any more. Try it again."),
+    DecisionReason.FAIR_ENOUGH: _t("You gave a good reason, so you can use it."),
+    DecisionReason.TRIAL: _t("Let us try it. Then we will look at it again together."),
+    DecisionReason.TOGETHER: _t("You can use it while an adult is with you."),
+    DecisionReason.SPECIAL_DAY: _t("Today is different, so you can use it this time."),
+    DecisionReason.MINUTES_WRONG: _t("The minutes were counted by mistake. You get them back."),
+    DecisionReason.ALREADY_OPEN: _t("It is not blocked any more. Try it again."),
     DecisionReason.WAITED_TOO_LONG: _t(
-        "You have waited too long, so it is open until somebody answers."
+        "This has taken too long, so it's allowed until someone answers."
     ),
     DecisionReason.NOT_YET_FOR_AGE: _t(
         "It is made for people who are older than you. Ask again later."
     ),
     DecisionReason.UNSAFE_CONTACT: _t("People you do not know can write to you there."),
     DecisionReason.HARMFUL_CONTENT: _t("It shows things that can hurt you or others."),
-    DecisionReason.AGREED_TIME: _t("This is the time that was agreed. It opens again by itself."),
-    DecisionReason.MINUTES_RIGHT: _t("We looked at the minutes and they seem right."),
+    DecisionReason.AGREED_TIME: _t(
+        "This is the time that was agreed. It will work again when it ends."
+    ),
+    DecisionReason.MINUTES_RIGHT: _t("We checked the minutes and they seem right."),
     DecisionReason.COSTS_MONEY: _t("It costs money, or gets people to spend it."),
-    DecisionReason.ANOTHER_WAY: _t("There is something else that does the same and is open."),
+    DecisionReason.ANOTHER_WAY: _t("Something else does the same, and you can use that."),
     DecisionReason.WAY_ROUND: _t(
-        "It leads around the rules here. You can ask for what you need itself."
+        "It gets around the rules here. You can ask for the site that you need."
     ),
     DecisionReason.SECURITY_RISK: _t("It can break your device or steal from you."),
     DecisionReason.LEGAL: _t("The law does not allow it, or not at your age."),

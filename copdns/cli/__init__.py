@@ -71,18 +71,18 @@ def _load(name: str) -> click.Command:
     "file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="The settings file.  Default: /etc/copdns/copdns.yaml, where there is one.",
+    help="The settings file. Default: /etc/copdns/copdns.yaml, if it exists.",
 )
 @click.option(
     "--data",
     metavar="DIR",
     type=click.Path(path_type=Path, file_okay=False, readable=False),
-    help="The folder of the databases, in place of the setting `data`.",
+    help="The folder for the databases, instead of the `data` setting.",
 )
 @click.version_option(__version__, prog_name="copdns")
 @click.pass_context
 def main(context: click.Context, file: Path | None, data: Path | None) -> None:
-    """A DNS filter for families that says why, and lets the child answer back.
+    """A DNS filter for families that explains every block, and lets children ask for more.
 
     \b
     Try:  copdns check games.example --profile mia

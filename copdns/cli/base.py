@@ -64,9 +64,13 @@ def read_text(path: Path, remedy: str) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
-        raise ConfigError(f"{path}: is no text; save it as UTF-8") from None
+        raise ConfigError(no_text(path)) from None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; {remedy}") from error
+
+
+def no_text(where: object) -> str:
+    return f"{where}: not a text file; save it as UTF-8"
 
 
 class Read(click.ParamType):  # type: ignore[type-arg]  # generic in newer click only
@@ -98,6 +102,6 @@ BAND = click.Choice([str(band) for band in Band])
 
 
 def json_option(command: AnyCommand) -> AnyCommand:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(
         command
     )

@@ -94,7 +94,7 @@ def _of_part(
         elif old[key] != value:
             yield from (f"{noun} {key}: {line}" for line in _fields(old[key], value, zone))
     if [key for key in old if key in new] != [key for key in new if key in old]:
-        yield f"{part.field.replace('_', ' ')}: in another order"
+        yield f"{part.field.replace('_', ' ')}: order changed"
 
 
 def _announced(noun: str, key: str, value: object, zone: str) -> Iterator[str]:
@@ -111,7 +111,7 @@ def _fields(old: Any, new: Any, zone: str) -> Iterator[str]:
         if before == after:
             continue
         if each.name == "digest":
-            yield "code: another one"  # what is kept of a code is no business of a terminal
+            yield "code: changed"  # what is kept of a code is no business of a terminal
             continue
         if each.name in _MOMENTS:
             before, after = _moment(before, zone), _moment(after, zone)
@@ -121,7 +121,7 @@ def _fields(old: Any, new: Any, zone: str) -> Iterator[str]:
 
 
 def _subject(about: Any) -> Any:
-    return "every name" if about is None else about
+    return "everything" if about is None else about
 
 
 def _moment(at: float | None, zone: str) -> str:
@@ -135,7 +135,7 @@ def _change(before: Any, after: Any, zone: str) -> str:
         return f"{_text(before, zone)} -> {_text(after, zone)}"
     gone = [f"- {each}" for each in many if each not in others]
     come = [f"+ {each}" for each in others if each not in many]
-    return ", ".join([*come, *gone]) or "in another order"
+    return ", ".join([*come, *gone]) or "order changed"
 
 
 def _many(value: Any) -> list[str] | None:
@@ -163,7 +163,8 @@ def _text(value: Any, zone: str) -> str:
         case bool():
             return "on" if value else "off"
         case FullLog():
-            return f"every name is kept from {local(value.start, zone)} to {local(value.end, zone)}"
+            start, end = local(value.start, zone), local(value.end, zone)
+            return f"every domain is recorded from {start} to {end}"
         case BandChange():
             return f"becomes {value.band} on {local(value.at, zone)}"
     return str(value)
@@ -181,7 +182,7 @@ def described(value: object, zone: str) -> str:
         case OwnService():
             return f"{value.title}: {', '.join(map(str, value.names))}"
         case LocalName():
-            return ", ".join(value.addresses) or "exists, without an address"
+            return ", ".join(value.addresses) or "no address"
         case NameRewrite():
             return f"answered as {value.target}"
         case SplitUpstream():

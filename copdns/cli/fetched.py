@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from copdns.as_json.plain import utc
 from copdns.cli.home import Home
+from copdns.cli.output import counted
 from copdns.list_files.choose import Chosen, missing_message
 from copdns.lists.download import CopyState
 from copdns.lists.source import Source
 
 NOTHING = (
-    "no list is fetched (sources.use is none): only the small bundled lists and those of your own "
-    "are in force"
+    "no lists are downloaded (sources.use is none): only the small bundled lists and your own are "
+    "used"
 )
 _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 
@@ -40,7 +41,7 @@ class Fetched:
         return source.url if source else ""
 
     def age(self, slug: str) -> str:
-        """Return for how long nobody vouched for a copy, for people; "" for what is not fetched."""
+        """Return how long ago a copy was last confirmed; "" for what is not fetched."""
         state = self.states.get(slug)
         seconds = state.age(self.now) if state else None
         return "" if seconds is None else for_people(seconds)
@@ -70,7 +71,7 @@ class Fetched:
             return ""
         slugs = ", ".join(each.slug for each in self.chosen.too_large)
         return (
-            f"left out, as all lists together may have {self.chosen.max_names:,} names "
+            f"left out, because all lists together may contain {self.chosen.max_names:,} domains "
             f"(sources.max_names): {slugs}"
         )
 
@@ -79,14 +80,14 @@ class Fetched:
         """Say which names in the settings no list has; "" when all are known."""
         if not self.chosen.unknown:
             return ""
-        return f"sources.use names what no list is called: {', '.join(self.chosen.unknown)}"
+        return f"sources.use contains unknown lists: {', '.join(self.chosen.unknown)}"
 
     def errors(self) -> Iterator[str]:
-        """Say why lists could not be fetched, and what is in force instead."""
+        """Say why lists could not be fetched, and what is used instead."""
         for slug, state in self.states.items():
             if state.error:
-                kept = f"the copy of {self.age(slug)} ago stays" if state.has_copy else "not here"
-                tries = f" ({state.failures} times in a row)" if state.failures > 1 else ""
+                kept = f"using the copy from {self.age(slug)} ago" if state.has_copy else "not here"
+                tries = f" (failed {state.failures} times in a row)" if state.failures > 1 else ""
                 yield f"{slug}: {kept}: {state.error}{tries}"
 
     def lines(self) -> tuple[str, ...]:
@@ -101,5 +102,5 @@ def for_people(seconds: float) -> str:
     for size, unit in _UNITS:
         count = int(seconds // size)
         if count:
-            return f"{count} {unit}{'s' if count > 1 else ''}"
+            return counted(count, unit)
     return f"{int(seconds)} seconds"

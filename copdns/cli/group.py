@@ -42,7 +42,7 @@ _WORDS = f"{__name__}.words"  # where a context keeps all words of the command l
 def _hint(words: Sequence[str]) -> str:
     """Return what to do when a name was taken for an option; "" when no word looks like one."""
     names = [word for word in words if word[:1] == "-" and "." in word and "=" not in word]
-    return f" A name that begins with a hyphen comes last, after --: -- {names[0]}" if names else ""
+    return f" Put a domain that begins with a hyphen last, after --: -- {names[0]}" if names else ""
 
 
 class TellingGroup(click.Group):

@@ -1,6 +1,6 @@
 """The household that a command is about: read it, change it.
 
-Reading makes no file, so that whoever looks first, maybe root, does not own the databases.
+Reading creates no file: otherwise root, reading first, would own the databases.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ class Home:
 
     @cached_property
     def guests(self) -> tuple[Guest, ...]:
-        """Devices that are somebody's for a while: guests, and persons by PIN."""
+        """Devices assigned for a limited time: guests, and people identified by PIN."""
         household = self._stored()
         if household is None:
             return ()
@@ -186,7 +186,7 @@ class Home:
             return known
         try:
             today, before = self.minutes
-        except StoreError:  # the running copdns begins anew too, and tells of it
+        except StoreError:  # the running copdns starts again too, and reports it
             return known
         return replace(known, used=today, used_before=before)
 
@@ -237,7 +237,7 @@ class Home:
         path = Path(self.settings.household)
         # What is chosen depends on the household, so it is read by what is there in any case.
         first = known_ids(self._library_of(self._chosen_for()))
-        return parse(read_text(path, "see the setting household"), str(path), first)
+        return parse(read_text(path, "see the setting `household`"), str(path), first)
 
     def change(self, what: str, edit: Edit) -> None:
         """Store an edited household, and say what is different now; raise HouseholdError.
@@ -254,12 +254,10 @@ class Home:
             seen.append(before)
             return edit(before)
 
-        library = self.library  # before: it reads the database by itself
+        library = self.library  # before: it opens the database too
 
         async def work(store: HouseholdStore) -> Household:
-            await seeded_household(store, self.settings, library, self.now)
-            household_id = await only(store)
-            assert household_id is not None
+            household_id = await self.made_in(store, library)
             return await store.change(household_id, noting, author=AUTHOR, what=what, now=self.now)
 
         after = self.with_store(work)
@@ -270,12 +268,17 @@ class Home:
         before, library = self.household, self.library
 
         async def work(store: HouseholdStore) -> Household:
-            await seeded_household(store, self.settings, library, self.now)
-            household_id = await only(store)
-            assert household_id is not None
+            household_id = await self.made_in(store, library)
             return await store.redeem(household_id, digest, profile_id, author=AUTHOR, now=self.now)
 
         return before, self.with_store(work)
+
+    async def made_in(self, store: HouseholdStore, library: Catalogue) -> str:
+        """Return the id of the household, which is made first if need be."""
+        await seeded_household(store, self.settings, library, self.now)
+        household_id = await only(store)
+        assert household_id is not None
+        return household_id
 
     def create(self, household: Household) -> None:
         """Store the first household, and say what it holds."""
@@ -297,16 +300,16 @@ class Home:
         return self._read(lambda store: store.full_logs(household.id, profile_id))
 
     def look(self, profile: str, *views: ViewedPart) -> None:
-        """Keep that somebody looks at a person, or at all with "", before anything is shown.
+        """Record a view of a person, or of everyone with "", before anything is shown.
 
-        They see it on their page, as a look at the desk.  Where it cannot be kept nothing is to be
-        shown: StoreError is raised.
+        They see it on their page, as a view on the dashboard.  If it cannot be recorded, StoreError
+        is raised, and nothing may be shown.
         """
         household = self._stored()
         if household is None:
             return  # nobody is known yet
         people = [each.id for each in household.profiles if profile in ("", each.id)]
-        # Whoever may run this on the machine may do anything there.
+        # Anyone who can run this on the machine can do everything there.
         who = Actor(household.id, "", AUTHOR, Role.OWNER)
         if people:
             self.with_store(
@@ -329,7 +332,7 @@ class Home:
         """Delete what is kept of a person; first comes the line in the list of changes."""
         household = self._stored()
         if household is not None:
-            what = f"profile {profile} erased: look-ups, minutes, appeals"
+            what = f"profile {profile}: records deleted (lookups, minutes, requests)"
             self.with_store(lambda store: store.note(household.id, AUTHOR, what, self.now))
         QueryLog(self.folder).erase(self.household.id, profile, self.now)
         if household is not None:
@@ -360,8 +363,8 @@ async def only(store: HouseholdStore) -> str | None:
     ids = await store.households()
     if len(ids) > 1:
         raise HouseholdError(
-            "%(path)s holds %(number)s households (%(some)s ...); these commands are for one: name"
-            " its data folder with --data DIR",
+            "%(path)s contains %(number)s households (%(some)s ...), and these commands need one;"
+            " choose its data folder with --data DIR",
             path=str(store.path),
             number=len(ids),
             some=", ".join(ids[:5]),
@@ -372,7 +375,7 @@ async def only(store: HouseholdStore) -> str | None:
 def tell(before: Household, after: Household) -> None:
     """Print what a change made different, line by line."""
     lines = differences(before, after)
-    for line in lines or ["nothing to change: it is so already"]:
+    for line in lines or ["no change: already set"]:
         click.echo(safe(line))
 
 

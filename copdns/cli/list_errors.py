@@ -1,4 +1,4 @@
-"""What commands say of names that it was decided lists name wrongly; no person is beside them."""
+"""What commands say about confirmed false positives of lists, without who asked."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from copdns.cli.home import Home
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.household import HouseholdStore
 
-HEADERS = ("name", "list", "category", "still listed", "closed here")
+HEADERS = ("domain", "list", "category", "still listed", "blocked here")
 _TOLD = 5  # lines of `lists status`
 
 
@@ -48,11 +48,11 @@ def mistaken_lines(errors: Sequence[CheckedEntry]) -> Iterator[str]:
     for each in still[:_TOLD]:
         name, slug = each.error.name, each.error.list
         then = (
-            f"it is closed for somebody: `copdns rule add allow {name}` opens it"
+            f"it is blocked for someone: `copdns rule add allow {name}` allows it"
             if each.closed
-            else "it stays open here"
+            else "it stays allowed here"
         )
-        yield f"{slug} names {name}, which was decided to be its error; {then}"
+        yield f"{slug} contains {name}, a confirmed false positive; {then}"
     if len(still) > _TOLD:
         yield f"and {len(still) - _TOLD} more; see `copdns appeal errors`"
 

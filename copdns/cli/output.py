@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from typing import TypeVar
 from unicodedata import east_asian_width
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ import click
 from copdns.as_json.plain import plain
 
 Row = Sequence[str]
+T = TypeVar("T")
 
 _LATEST = 253_370_764_800  # the year 9999: a year more would overflow in some zone
 
@@ -46,6 +48,20 @@ def table(headers: Row, rows: Sequence[Row]) -> None:
     if not (sys.stdout.isatty() and _rich_table(headers, rows)):
         for line in aligned([[each.upper() for each in headers], *rows]):
             click.echo(line)
+
+
+def listing(
+    found: Iterable[T],
+    as_json: bool,
+    to_json: Callable[[T], object],
+    headers: Row,
+    row: Callable[[T], Row],
+) -> None:
+    """Print things one after another: a JSON array of them, or a table with a row for each."""
+    if as_json:
+        print_json([to_json(each) for each in found])
+    else:
+        table(headers, [row(each) for each in found])
 
 
 def pairs(rows: Sequence[tuple[str, str]]) -> None:

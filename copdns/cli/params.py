@@ -44,20 +44,42 @@ def profile_option(about: str) -> Callable[[AnyCommand], AnyCommand]:
     )
 
 
+def required_profile_option(about: str) -> Callable[[AnyCommand], AnyCommand]:
+    return click.option(
+        "--profile", metavar="ID", required=True, help=about, shell_complete=complete_profile
+    )
+
+
 def profile_argument(command: AnyCommand) -> AnyCommand:
     return click.argument("profile", metavar="ID", shell_complete=complete_profile)(command)
 
 
+def number_option(
+    name: str, smallest: int, largest: int, default: int, about: str
+) -> Callable[[AnyCommand], AnyCommand]:
+    return click.option(
+        name,
+        metavar="N",
+        type=click.IntRange(smallest, largest),
+        default=default,
+        help=f"{about} Default: {default}.",
+    )
+
+
 def tag_option(command: AnyCommand) -> AnyCommand:
     return click.option(
-        "--tag", metavar="TAG", default="", help="All people whose profile has this tag."
+        "--tag", metavar="TAG", default="", help="Everyone whose profile has this tag."
     )(command)
+
+
+def both_given(one: str, other: str) -> click.UsageError:
+    return click.UsageError(f"{one} and {other} cannot be combined; give one")
 
 
 def scope_of(profile: str, tag: str) -> str:
     """Return what --profile and --tag mean as the scope of a rule."""
     if profile and tag:
-        raise click.UsageError("--profile and --tag exclude each other; give one")
+        raise both_given("--profile", "--tag")
     return f"#{tag.removeprefix('#')}" if tag else profile
 
 
@@ -65,8 +87,10 @@ def warn_of_nobody(household: Household, scope: str) -> None:
     """Say so where nobody has the tag that something is for: it is kept, and does nothing yet."""
     tags = {tag for each in household.profiles for tag in each.tags}
     if scope.startswith("#") and scope[1:] not in tags:
-        there = f"; there are {', '.join(sorted(tags))}" if tags else ""
-        click.echo(f"nobody has the tag {scope[1:]} yet, so this concerns nobody{there}", err=True)
+        there = f"; existing tags: {', '.join(sorted(tags))}" if tags else ""
+        click.echo(
+            f"nobody has the tag {scope[1:]} yet, so this applies to nobody{there}", err=True
+        )
 
 
 # --- what times are about, and when ---------------------------------------------------------------
@@ -76,7 +100,9 @@ def duration(text: str) -> int:
     """Return the minutes of `30m`, `2h`, `1h30m`, `7d`, or of `45`; raise ValueError."""
     found = _DURATION.fullmatch(text.strip().lower())
     if not found or not any(found.groups()):
-        raise ValueError(f"{text!r} is no length of time; write 45 (minutes), 30m, 2h or 1h30m")
+        raise ValueError(
+            f"{text!r} is not a valid length of time; write 45 (minutes), 30m, 2h or 1h30m"
+        )
     days, hours, minutes = (int(each or 0) for each in found.groups())
     return days * DAY_MINUTES + hours * 60 + minutes
 
@@ -85,7 +111,7 @@ def some_time(text: str) -> int:
     """Return the minutes of a duration of one minute and more; raise ValueError."""
     minutes = duration(text)
     if not minutes:
-        raise ValueError(f"{text!r} is no time at all; write at least 1")
+        raise ValueError(f"{text!r} is too short; write at least 1")
     return minutes
 
 
@@ -93,7 +119,7 @@ def minutes_of_a_day(text: str) -> int:
     """Return 1 to 1440 minutes; raise ValueError."""
     minutes = some_time(text)
     if minutes > DAY_MINUTES:
-        raise ValueError(f"{text!r} is more than a day has; write at most {DAY_MINUTES}")
+        raise ValueError(f"{text!r} is more than a day; write at most {DAY_MINUTES}")
     return minutes
 
 
@@ -106,15 +132,15 @@ about_option = click.option(
     metavar="SUBJECT",
     type=SUBJECT,
     multiple=True,
-    help="category:games, service:youtube, list:some-list, or a name as in a rule; may be given "
-    "more than once.  Without it every name.",
+    help="category:games, service:youtube, list:some-list, or a domain as in a rule. Can be "
+    "repeated. Default: everything.",
 )
 grace_option = click.option(
     "--grace",
     metavar="MINUTES",
     type=Read("minutes", duration),
     default="0",
-    help="For how long names that are in use stay open when time is up; 0 to 60.",
+    help="Grace period: how long what is in use keeps working when time is up; 0 to 60.",
 )
 
 
@@ -122,13 +148,13 @@ def note(text: str) -> str:
     """Return why something is so, in a person's words on one line; raise ValueError."""
     short = " ".join(text.split())
     if len(short) > MOST_NOTE:
-        raise ValueError(f"has {len(short)} characters; {MOST_NOTE} fit, so please shorten it")
+        raise ValueError(f"has {len(short)} characters; shorten it to {MOST_NOTE}")
     return short
 
 
 NOTE = Read("note", note)
 note_option = click.option(
-    "--note", metavar="TEXT", type=NOTE, default="", help="Why; the child can read it."
+    "--note", metavar="TEXT", type=NOTE, default="", help="The reason; the child can read it."
 )
 
 
@@ -148,7 +174,7 @@ def ending(
 ) -> float | None:
     """Return the end that --for (minutes) or --until means; None: neither was given."""
     if lasts is not None and until is not None:
-        raise click.UsageError("--for and --until exclude each other; give one")
+        raise both_given("--for", "--until")
     if lasts is not None:
         return start + lasts * 60
     if until is None:
@@ -156,7 +182,8 @@ def ending(
     end = int(moment(until, timezone, max(start, now), "--until"))
     if end <= max(start, now):
         raise click.BadParameter(
-            f"{until!r} is over before it begins; name a later time", param_hint="--until"
+            f"{until!r} is in the past or before the start; choose a later time",
+            param_hint="--until",
         )
     return end
 
@@ -168,12 +195,11 @@ def ending_options(command: AnyCommand) -> AnyCommand:
         "lasts",
         metavar="TIME",
         type=DURATION,
-        help="For how long: 30m, 2h, 1h30m, or 45 for minutes.",
+        help="How long: 30m, 2h, 1h30m, or 45 for minutes.",
     )
     until = click.option(
         "--until",
         metavar="TIME",
-        help="Until when: 20:00 (the next time that the household's clock shows it) or "
-        "2026-11-24T20:00.",
+        help="Until when: 20:00 (the next time it is 20:00 for the household) or 2026-11-24T20:00.",
     )
     return for_(until(command))

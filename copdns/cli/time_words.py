@@ -1,4 +1,4 @@
-"""Schedules, budgets and what ends by itself in a few words.  Never a ticket's code or digest."""
+"""Schedules, limits and temporary access in few words.  Never a ticket's code or digest."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from copdns.model.times import (
 )
 from copdns.time.schedule import slot_text
 
+ANYONE = "anyone with the code"
+
 Timed = Schedule | Budget | Pause | Grant | Bonus | Ticket
 
 
@@ -49,9 +51,9 @@ def timed_text(value: Timed, zone: str) -> str:
 
 
 def schedule_text(schedule: Schedule) -> str:
-    """Return "mia: category:games closed school_night 21:00-07:00 (Sleep well)"."""
+    """Return "mia: category:games off school_night 21:00-07:00 (Sleep well)"."""
     times = ", ".join(map(slot_text, schedule.slots))
-    how = "open only" if schedule.opens else "closed"
+    how = "only" if schedule.opens else "off"
     text = f"{schedule.scope or 'everyone'}: {subjects_text(schedule.about)} {how} {times}"
     return _noted(_graced(text, schedule.grace), schedule.note)
 
@@ -60,7 +62,7 @@ def budget_text(budget: Budget) -> str:
     """Return "mia: category:games 60 minutes school, 120 minutes weekend"."""
     text = f"{budget.scope or 'everyone'}: {subjects_text(budget.about)} {minutes_text(budget)}"
     if budget.carry_over:
-        text = f"{text}, what is left is added to the next day"
+        text = f"{text}, unused minutes carry over"
     return _noted(_graced(text, budget.grace), budget.note)
 
 
@@ -74,17 +76,19 @@ def minutes_text(budget: Budget) -> str:
 
 def pause_text(pause: Pause, zone: str) -> str:
     """Return from when until when it lasts, and what stays open meanwhile."""
-    end = "somebody ends it" if pause.end is None else local(pause.end, zone)
-    text = f"from {local(pause.start, zone)} until {end}"
-    return f"{text}, open for homework" if pause.homework else text
+    text = f"from {local(pause.start, zone)} until {pause_end(pause, zone)}"
+    return f"{text}, homework mode" if pause.homework else text
+
+
+def pause_end(pause: Pause, zone: str) -> str:
+    return "someone ends it" if pause.end is None else local(pause.end, zone)
 
 
 def grant_text(grant: Grant, zone: str) -> str:
     """Return whose permission it is, what it is about, when, and what it lifts."""
-    about = subjects_text([grant.about] if grant.about else [])
     span = f"from {local(grant.start, zone)} until {local(grant.end, zone)}"
-    text = f"{grant.profile}: {about} {span}, lifts {lifted(grant)}, by {grant.origin}"
-    return _noted(text, grant.note)
+    text = f"{grant.profile}: {subject_text(grant.about)} {span}"
+    return _noted(f"{text}, lifts {lifted(grant)}, by {grant.origin}", grant.note)
 
 
 def lifted(grant: Grant) -> str:
@@ -94,24 +98,28 @@ def lifted(grant: Grant) -> str:
 
 def bonus_text(bonus: Bonus) -> str:
     """Return whose minutes they are, of which budget and on which day."""
-    what = "given back" if bonus.kind is Extra.CREDIT else "more"
+    what = "credited to" if bonus.kind is Extra.CREDIT else "extra for"
     minutes = counted(bonus.minutes, "minute")
-    return f"{bonus.profile}: {minutes} {what} of {bonus.budget} on {bonus.day}"
+    return f"{bonus.profile}: {minutes} {what} {bonus.budget} on {bonus.day}"
 
 
 def ticket_text(ticket: Ticket, zone: str) -> str:
     """Return what it is good for, and until when, or who redeemed it."""
-    about = subjects_text([ticket.about] if ticket.about else [])
-    minutes, whose = counted(ticket.minutes, "minute"), ticket.profile or "whoever has the code"
-    text = f"{minutes} of {about} for {whose}"
+    minutes, whose = counted(ticket.minutes, "minute"), ticket.profile or ANYONE
+    text = f"{minutes} of {subject_text(ticket.about)} for {whose}"
     if ticket.redeemed is not None:
         used = local(ticket.redeemed, zone)
         return _noted(f"{text}, redeemed by {ticket.redeemed_by} on {used}", ticket.label)
-    return _noted(f"{text}, good until {local(ticket.expires, zone)}", ticket.label)
+    return _noted(f"{text}, valid until {local(ticket.expires, zone)}", ticket.label)
+
+
+def subject_text(about: Subject | None) -> str:
+    """Return what one permission or ticket is about; None: everything."""
+    return subjects_text([about] if about else [])
 
 
 def subjects_text(about: Iterable[Subject]) -> str:
-    return ", ".join(map(str, about)) or "every name"
+    return ", ".join(map(str, about)) or "everything"
 
 
 def calendar_text(calendar: Calendar, day_starts: int) -> Iterator[str]:
@@ -120,7 +128,7 @@ def calendar_text(calendar: Calendar, day_starts: int) -> Iterator[str]:
     for first, last, kind in stretches(calendar.days):
         yield f"{stretch_text(first, last)}: {kind}"
     if day_starts:
-        yield f"budgets begin anew at {clock_text(day_starts)}"
+        yield f"daily limits reset at {clock_text(day_starts)}"
 
 
 def calendar_changes(before: Calendar, after: Calendar) -> Iterator[str]:
@@ -155,7 +163,7 @@ def failure_changes(before: FailureChoices, after: FailureChoices) -> Iterator[s
 
 
 def _graced(text: str, grace: int) -> str:
-    return f"{text}, {counted(grace, 'minute')} of grace" if grace else text
+    return f"{text}, grace period {counted(grace, 'minute')}" if grace else text
 
 
 def _noted(text: str, note: str) -> str:

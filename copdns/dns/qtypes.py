@@ -46,4 +46,6 @@ def qtype_number(text: str) -> int:
         return _NUMBERS[name]
     if digits.isascii() and digits.isdigit() and len(digits) <= 5 and 0 < int(digits) < 65536:
         return int(digits)
-    raise ValueError(f"{text!r} is no record type; write one such as A, AAAA, HTTPS or TYPE65")
+    raise ValueError(
+        f"{text!r} is not a valid record type; write one such as A, AAAA, HTTPS or TYPE65"
+    )

@@ -346,7 +346,9 @@ class Upstreams:
             health.no_edns_until = now + NO_EDNS_FOR
         if asking.lowercased_at is health and health.randomizes_case:
             health.randomizes_case = False
-            log.info("an upstream changes letters; case mixing is off", upstream=health.label)
+            log.info(
+                "an upstream changes letter case, so case mixing is off", upstream=health.label
+            )
 
     def _failed(self, asking: Exchange, upstream: Upstream, now: float) -> None:
         """Note that an upstream gave no answer of use; it is not asked again for this."""

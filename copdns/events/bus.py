@@ -45,7 +45,9 @@ class EventBus:
             try:
                 hears(event)
             except Exception:  # noqa: BLE001 - one that fails must not keep the others from hearing
-                log.error("an event was not heard", traceback=traceback.format_exc())
+                log.error(
+                    "a subscriber failed to handle an event", traceback=traceback.format_exc()
+                )
 
     def _note(self, event: Event) -> None:
         """Write a line, unless it is about somebody of whom nothing is kept."""

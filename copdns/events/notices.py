@@ -1,16 +1,19 @@
 """What guardians are told of an event: a line and a few sentences, and not too often.
 
-Texts hold ids of profiles at most; the name that an appeal is about only where the event has it,
-which the settings decide.  Pure: `events/targets.py` hands notices on, and `events/send_notice.py`
-sends them.
+Texts are English ones of the catalogue, put into the household's language by whoever sends them.
+They hold ids of profiles at most; the name that an appeal is about only where the event has it,
+which the settings decide.  Pure: `targets.py` hands notices on, and `send_notice.py` sends
+them.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import NamedTuple
+from gettext import NullTranslations
+from typing import NamedTuple, Protocol
 
-from copdns.model.events import AppealEvent, Event, EventKind, event_json
+from copdns.model.events import AppealEvent, Event, EventKind, TimeEvent, event_json
+from copdns.model.verdict import Reason
 
 AT_ONCE = 6  # notices that may follow each other directly
 EVERY = 600.0  # seconds after which one more may
@@ -23,105 +26,197 @@ class NoticeText(NamedTuple):
     body: str
 
 
-_MORE = "The desk of copdns shows more: {desk}"
+class Speaks(Protocol):
+    """A language: `phrases.Phrases` is one."""
+
+    def gettext(self, text: str, /) -> str: ...
+
+    def ngettext(self, one: str, many: str, count: int, /) -> str: ...
+
+
+ENGLISH: Speaks = NullTranslations()
+
+
+def _t(text: str) -> str:
+    """Mark a text for translators, and return it as it is."""
+    return text
+
+
+def _n(one: str, many: str) -> tuple[str, str]:
+    """Mark a text with a number."""
+    return one, many
+
+
+_MORE = _t("See more on the guardian dashboard: %(desk)s")
 _TEXTS: dict[EventKind, tuple[str, str]] = {
     EventKind.UNKNOWN_DEVICE: (
-        "A new device is in the network",
-        "Nobody has said yet whose it is. Until then the rules for guests hold for it.",
+        _t("New device on your network"),
+        _t("Guest rules apply until you assign it to someone."),
     ),
     EventKind.UNKNOWN_MAC: (
-        "A device has another hardware address",
-        "It uses the address of a known device. It may be the same one, or another.",
+        _t("A device has a new hardware address"),
+        _t(
+            "It uses the IP address of a device you know. It may be that device, or another one. "
+            "Please check."
+        ),
     ),
-    EventKind.DEVICE_RECOGNISED: ("A device is known now", "It has the rules of its person."),
-    EventKind.TIME_WARNING: ("Time is nearly up", "{who}: {id} closes in {minutes} min."),
-    EventKind.TIME_CLOSED: ("It is closed now", "{who}: {id} has begun, or is used up."),
-    EventKind.TIME_OPENED: ("It is open again", "{who}: {id} is over."),
-    EventKind.PAUSE_BEGAN: ("A pause has begun", "{who} has a pause."),
-    EventKind.PAUSE_ENDED: ("A pause is over", "{who} has no pause any more."),
+    EventKind.DEVICE_RECOGNISED: (
+        _t("A device has been recognised"),
+        _t("It now has the rules of the person it belongs to."),
+    ),
+    EventKind.PAUSE_BEGAN: (_t("A pause has started"), _t("%(who)s is paused.")),
+    EventKind.PAUSE_ENDED: (_t("A pause has ended"), _t("%(who)s's pause has ended.")),
     EventKind.GRANT_GIVEN: (
-        "A permission was given",
-        "{who} has a permission that ends by itself.",
+        _t("Temporary access was given"),
+        _t("%(who)s has temporary access, which ends on time."),
     ),
-    EventKind.GRANT_ENDED: ("A permission is over", "A permission of {who} has ended."),
-    EventKind.TICKET_REDEEMED: ("A ticket was used", "{who} used a ticket for {minutes} min."),
-    EventKind.APPEAL_MADE: ("A child asks for something", "A question waits for an answer."),
-    EventKind.APPEAL_WAITING: ("A child still waits", "A question has no answer since yesterday."),
+    EventKind.GRANT_ENDED: (
+        _t("Temporary access has ended"),
+        _t("%(who)s's temporary access has ended."),
+    ),
+    EventKind.TICKET_REDEEMED: (
+        _t("A time ticket was used"),
+        _t("%(who)s used a ticket for %(minutes)s min."),
+    ),
+    EventKind.APPEAL_MADE: (
+        _t("A child has sent a request"),
+        _t("It is waiting for your answer."),
+    ),
+    EventKind.APPEAL_WAITING: (
+        _t("A child is still waiting"),
+        _t("A request has been waiting since yesterday. Please answer it."),
+    ),
     EventKind.APPEAL_OVERDUE: (
-        "A child has waited too long",
-        "A question has had no answer for days. What does little harm is open until it gets one.",
+        _t("A child has waited too long"),
+        _t(
+            "A request has been waiting for days. If it is low-risk, it is allowed until you "
+            "answer."
+        ),
     ),
     EventKind.APPEAL_DISPUTED: (
-        "A child still disagrees",
-        "An answer was objected to. Somebody else should look at it, or talk about it.",
+        _t("A child asks for a second opinion"),
+        _t("A child disagrees with an answer. Someone else should take another look, or talk."),
     ),
-    EventKind.APPEAL_ANSWERED: ("A question was answered", "The child can read the answer."),
+    EventKind.APPEAL_ANSWERED: (
+        _t("A request was answered"),
+        _t("The child can read the answer."),
+    ),
     EventKind.CLOCK_WRONG: (
-        "The clock is wrong",
-        "copdns does not know what time it is, so times do not hold as they should.",
+        _t("The clock is wrong"),
+        _t("copdns does not know the right time, so time rules cannot work as they should."),
     ),
-    EventKind.CLOCK_RIGHT: ("The clock is right again", "Times hold again."),
+    EventKind.CLOCK_RIGHT: (
+        _t("The clock is right again"),
+        _t("Time rules work as they should again."),
+    ),
     EventKind.UPSTREAM_TROUBLE: (
-        "Names are not found",
-        "No resolver outside answers. The Internet may be down; copdns tries on.",
+        _t("DNS is not working"),
+        _t("No DNS server answers. Your internet may be down. copdns will keep trying."),
     ),
-    EventKind.UPSTREAM_WELL: ("Names are found again", "A resolver outside answers again."),
+    EventKind.UPSTREAM_WELL: (
+        _t("DNS is working again"),
+        _t("A DNS server answers again."),
+    ),
     EventKind.LIST_TROUBLE: (
-        "A list is out of date",
-        "A list could not be fetched for days. What was there before still holds.",
+        _t("A blocklist is out of date"),
+        _t("A list could not be downloaded for days. The last copy is still in use."),
     ),
-    EventKind.LIST_WELL: ("Lists are fresh again", "All of them could be fetched."),
+    EventKind.LIST_WELL: (
+        _t("Blocklists are up to date again"),
+        _t("All lists could be downloaded."),
+    ),
     EventKind.MISTAKE_AGAIN: (
-        "A list is wrong again",
-        "A newer version of it names what you decided to be its mistake. What a rule opens stays "
-        "open.",
+        _t("A blocklist has repeated a mistake"),
+        _t(
+            "A list has brought back a mistake that you corrected. Your rule still allows the site."
+        ),
     ),
     EventKind.FULL_LOG_ANNOUNCED: (
-        "Names will be kept for some days",
-        "Somebody asked for a full log of {who}, who is told as well.",
+        _t("A full log was set up"),
+        _t("For a few days, every site that %(who)s looks up is recorded. %(who)s is told too."),
     ),
     EventKind.GUARDIANS_DISAGREE: (
-        "Two guardians set something differently",
-        "It is about {who}. Until you agree, what is usual at this age holds.",
+        _t("Two guardians chose different settings"),
+        _t("This is about %(who)s. The age preset applies until you agree."),
     ),
     EventKind.WANTS_TO_TALK: (
-        "A child would like to talk",
-        "Somebody said that something happened. Nothing more was asked, and nothing more is kept.",
+        _t("A child would like to talk"),
+        _t(
+            "A child said that something happened. Nothing else was asked, and nothing else is "
+            "recorded."
+        ),
     ),
     EventKind.PROPOSAL_DUE: (
-        "The day of a proposal has come",
-        "Other rules were proposed for {who}. Nothing changes before one of you takes them.",
+        _t("Planned rules are due today"),
+        _t("New rules were planned for %(who)s. Nothing changes until one of you applies them."),
     ),
-    EventKind.ACCOUNT_ADDED: ("Somebody has an account now", "{account} can log in."),
-    EventKind.ACCOUNT_REMOVED: ("An account is gone", "{account} can log in no longer."),
+    EventKind.ACCOUNT_ADDED: (_t("An account was added"), _t("%(account)s can log in.")),
+    EventKind.ACCOUNT_REMOVED: (
+        _t("An account was removed"),
+        _t("%(account)s can no longer log in."),
+    ),
     EventKind.ACCOUNT_CHANGED: (
-        "An account was changed",
-        "{account} has another role, or another way to log in.",
+        _t("An account was changed"),
+        _t("%(account)s has another role, or a new way to log in."),
     ),
-    EventKind.TEST: ("This is a test", "Nothing happened. Notices of copdns arrive here."),
+    EventKind.TEST: (
+        _t("This is a test"),
+        _t("Nothing happened. Notices from copdns arrive here."),
+    ),
 }
+_TIME_TITLES = {
+    EventKind.TIME_WARNING: _t("Time is nearly up"),
+    EventKind.TIME_CLOSED: _t("Time is up"),
+    EventKind.TIME_OPENED: _t("A time rule no longer blocks"),
+}
+# Of a pause only warnings are told so: it has events of its own.
+_TIME_BODIES = {
+    (EventKind.TIME_WARNING, Reason.SCHEDULE): _t(
+        "%(who)s: the schedule %(id)s starts blocking in %(minutes)s min."
+    ),
+    (EventKind.TIME_WARNING, Reason.BUDGET): _t(
+        "%(who)s: the daily limit %(id)s is used up in %(minutes)s min."
+    ),
+    (EventKind.TIME_WARNING, Reason.PAUSED): _t("%(who)s: a pause starts in %(minutes)s min."),
+    (EventKind.TIME_CLOSED, Reason.SCHEDULE): _t("%(who)s: the schedule %(id)s is blocking now."),
+    (EventKind.TIME_CLOSED, Reason.BUDGET): _t("%(who)s: the daily limit %(id)s is used up."),
+    (EventKind.TIME_OPENED, Reason.SCHEDULE): _t(
+        "%(who)s: the schedule %(id)s has stopped blocking."
+    ),
+    (EventKind.TIME_OPENED, Reason.BUDGET): _t("%(who)s: the daily limit %(id)s no longer blocks."),
+}
+_MORE_TIME = _t("more time")
 
 
-def notice(event: Event, desk: str) -> NoticeText:
+def notice(event: Event, desk: str, language: Speaks = ENGLISH) -> NoticeText:
     """Return what to tell.  desk: the address of the guardians' pages."""
-    title, body = _TEXTS[event.kind]
+    title, body = _text_of(event)
     told = event_json(event)
-    body = body.format(
-        who=told.get("profile", ""),
-        id=told.get("id") or "everything",
-        minutes=told.get("minutes", 0),
-        account=told.get("account", ""),
+    values = {
+        "who": told.get("profile", ""),
+        "id": told.get("id", ""),
+        "minutes": told.get("minutes", 0),
+        "account": told.get("account", ""),
+    }
+    lines = (
+        language.gettext(body) % values,
+        _asked(event, language),
+        language.gettext(_MORE) % {"desk": desk},
     )
-    return NoticeText(
-        title, "\n".join(filter(None, (body, _asked(event), "", _MORE.format(desk=desk))))
-    )
+    return NoticeText(language.gettext(title), "\n".join(filter(None, lines)))
 
 
-def _asked(event: Event) -> str:
+def _text_of(event: Event) -> tuple[str, str]:
+    if isinstance(event, TimeEvent):
+        return _TIME_TITLES[event.kind], _TIME_BODIES[event.kind, event.reason]
+    return _TEXTS[event.kind]
+
+
+def _asked(event: Event, language: Speaks) -> str:
     """Return whose an appeal is and about what, where the event was told so."""
     if not isinstance(event, AppealEvent) or not event.profile:
         return ""
-    return f"{event.profile}: {event.name or 'more time'}"
+    return f"{event.profile}: {event.name or language.gettext(_MORE_TIME)}"
 
 
 class NoticeThrottle:
@@ -164,9 +259,15 @@ def _what(event: Event) -> tuple[object, ...]:
     return tuple(each for key, each in event_json(event).items() if key not in ("at", "until"))
 
 
-def with_unsaid(told: NoticeText, unsaid: int) -> NoticeText:
+def with_unsaid(told: NoticeText, unsaid: int, language: Speaks = ENGLISH) -> NoticeText:
     """Add how much happened besides that nobody was told of."""
     if not unsaid:
         return told
-    more = f"{unsaid} more came too fast to be sent one by one; they are not sent any more."
+    more = language.ngettext(*_UNSAID, unsaid) % {"num": unsaid}
     return told._replace(body=f"{told.body}\n{more}")
+
+
+_UNSAID = _n(
+    "%(num)d more notice came too soon after the others and was not sent.",
+    "%(num)d more notices came too soon after the others and were not sent.",
+)

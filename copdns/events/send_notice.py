@@ -13,9 +13,9 @@ import sys
 
 SENT, REFUSED, UNKNOWN, MISSING = 0, 3, 4, 5
 TROUBLE = {
-    REFUSED: "it was not taken",
-    UNKNOWN: "its address is none that apprise knows",
-    MISSING: "apprise is not installed; docs/events.md tells how",
+    REFUSED: "the service did not accept it; check the address and the password in it",
+    UNKNOWN: "apprise does not recognise this address; docs/events.md shows examples",
+    MISSING: "apprise is not installed; docs/events.md explains how to install it",
 }
 
 

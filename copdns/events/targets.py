@@ -40,7 +40,7 @@ from aiohttp import (
 from copdns import __version__
 from copdns.config import EventSettings, Webhook
 from copdns.events import send_notice
-from copdns.events.notices import NoticeText, NoticeThrottle, notice, with_unsaid
+from copdns.events.notices import ENGLISH, NoticeText, NoticeThrottle, Speaks, notice, with_unsaid
 from copdns.model.errors import BusyError
 from copdns.model.events import Event, EventKind, event_json
 from copdns.model.hosts import desk_url
@@ -82,6 +82,14 @@ class TargetStatus(NamedTuple):
     trouble: str
 
 
+# Gives the language of a household by its id; "" stands for the machine itself.
+HouseholdLanguage = Callable[[str], Speaks]
+
+
+def _english(_household: str) -> Speaks:
+    return ENGLISH
+
+
 class Targets:
     """Who hears of events, besides the log."""
 
@@ -90,9 +98,11 @@ class Targets:
         settings: EventSettings,
         patience: DeliveryTimes = PATIENCE,
         desk: str = desk_url(80, 443),
+        speaks: HouseholdLanguage = _english,
     ) -> None:
-        """desk: where guardians read more than they are told."""
+        """desk: where guardians read more than they are told.  speaks: how a household does."""
         self._desk = desk
+        self._speaks = speaks
         self._patience = patience
         self._targets: tuple[_Target, ...] = ()
         self._dropped_by_gone = 0
@@ -124,7 +134,7 @@ class Targets:
         """
         target = {each.way.name: each for each in self._targets}[name]
         if self._trying:
-            raise BusyError("another target is tried at the moment; wait for that")
+            raise BusyError("another test is running; wait until it has finished")
         self._trying = True
         try:
             return await target.way.once(event)
@@ -149,7 +159,8 @@ class Targets:
             ways.append(_ToCommand(settings.command, kinds, self._patience.command))
         kinds = frozenset(settings.notice_kinds)
         for number, url in enumerate(settings.notices, 1):
-            ways.append(_ToGuardian(number, url, self._desk, kinds, self._patience))
+            way = _ToGuardian(number, url, self._desk, self._speaks, kinds, self._patience)
+            ways.append(way)
         return ways
 
     def enqueue(self, event: Event) -> None:
@@ -181,7 +192,7 @@ class Targets:
         self._changed.set()
         await self._idle.wait()
         if self.waiting:
-            log.warning("events were not passed on before the stop", events=self.waiting)
+            log.warning("events were not sent before copdns stopped", events=self.waiting)
 
 
 class _Way(Protocol):
@@ -247,14 +258,14 @@ class _Target:
                         self._note(await deliver(self._queue.popleft()))
             except Exception:  # noqa: BLE001 - a bug in here must not end the answering
                 error = traceback.format_exc()
-                log.error("events were not passed on", target=self.way.name, traceback=error)
+                log.error("events could not be sent", target=self.way.name, traceback=error)
 
     def _note(self, trouble: str) -> None:
         """Say so when an event is not taken, and when one is again."""
         if trouble and not self._trouble:
-            log.warning("events are not taken", target=self.way.name, error=trouble)
+            log.warning("events are not being accepted", target=self.way.name, error=trouble)
         elif self._trouble and not trouble:
-            log.info("events are taken again", target=self.way.name, dropped=self.dropped)
+            log.info("events are accepted again", target=self.way.name, dropped=self.dropped)
         self._trouble = trouble
 
 
@@ -329,7 +340,7 @@ class _ToWebhook:
             async with session.post(self.webhook.url, data=body, allow_redirects=False) as reply:
                 return _judged(reply.status)
         except TimeoutError:
-            return _Try(f"it did not answer within {self.patience.post:g} s", again=True)
+            return _Try(f"the server did not answer within {self.patience.post:g} s", again=True)
         except (ClientError, OSError, UnicodeError) as error:
             return _Try(_in_words(error), again=True)
 
@@ -339,21 +350,29 @@ def _judged(status: int) -> _Try:
     if 200 <= status < 300:
         return _Try("", again=False)
     if 300 <= status < 400:
-        trouble = f"it sends us on ({status}), where nothing is told; write its new address"
+        trouble = (
+            f"the server redirects ({status}), and redirects are not followed; write its new "
+            "address"
+        )
         return _Try(trouble, again=False)
-    return _Try(f"it answered with status {status}", again=status in (408, 429) or status >= 500)
+    return _Try(
+        f"the server answered with status {status}", again=status in (408, 429) or status >= 500
+    )
 
 
 def _in_words(error: ClientError | OSError | UnicodeError) -> str:
     """Say what went wrong, without the address."""
     match error:
         case ClientConnectorCertificateError() | ClientConnectorSSLError():
-            return "it has no certificate that this machine trusts; is its clock right?"
+            return (
+                "this machine does not trust its certificate; check that this machine's clock is "
+                "right"
+            )
         case ClientConnectorError():
-            return "it cannot be reached"
+            return "the server cannot be reached"
         case InvalidURL() | UnicodeError():  # a host such as a..example
-            return "its url is none; see events.webhooks"
-    return f"it does not speak HTTP as it should ({type(error).__name__})"
+            return "its url is not a valid address; check events.webhooks"
+    return f"the server's HTTP answer is not valid ({type(error).__name__})"
 
 
 # --- a program ------------------------------------------------------------------------------------
@@ -397,9 +416,9 @@ class _ToCommand:
                 start_new_session=True,  # so that what it starts can be ended with it
             )
         except OSError as error:
-            return f"it cannot be started ({error.strerror})"
+            return f"the program could not be started ({error.strerror})"
         if not await _finished(process, f"{json.dumps(fields)}\n".encode(), self.seconds):
-            return f"it was not done within {self.seconds:g} s, and was ended"
+            return f"the program took longer than {self.seconds:g} s and was stopped"
         return _ended(process.returncode)
 
 
@@ -423,7 +442,11 @@ def _ended(code: int | None) -> str:
     """Return what the end of a program means; below 0 is the number of a signal."""
     if not code:
         return ""
-    return f"it was ended by signal {-code}" if code < 0 else f"it ended with status {code}"
+    return (
+        f"the program was ended by signal {-code}"
+        if code < 0
+        else (f"the program ended with status {code}")
+    )
 
 
 def _environment(fields: dict[str, object]) -> dict[str, str]:
@@ -450,12 +473,14 @@ class _ToGuardian:
     """url: holds passwords, so it goes nowhere but to the program that sends.
 
     desk: the address of the guardians' pages.
+    speaks: gives the language, by the id of the household.
     pace: goes on when the settings are read again.
     """
 
     number: int
     url: str
     desk: str
+    speaks: HouseholdLanguage
     kinds: frozenset[EventKind]
     patience: DeliveryTimes
     pace: NoticeThrottle = field(default_factory=NoticeThrottle, compare=False)
@@ -470,7 +495,8 @@ class _ToGuardian:
 
     async def once(self, event: Event) -> str:
         """However many went before it."""
-        return (await self._sent(self._message(notice(event, self.desk)))).trouble
+        told = notice(event, self.desk, self._language_for(event))
+        return (await self._sent(self._message(told))).trouble
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Deliver]:
@@ -479,7 +505,9 @@ class _ToGuardian:
     async def _deliver(self, event: Event) -> str:
         if not self.pace.allows(event, time.monotonic()):
             return ""
-        message = self._message(with_unsaid(notice(event, self.desk), self.pace.take_suppressed()))
+        language = self._language_for(event)
+        told = notice(event, self.desk, language)
+        message = self._message(with_unsaid(told, self.pace.take_suppressed(), language))
         trouble = ""
         for pause in (0.0, *self.patience.pauses):
             await asyncio.sleep(pause)
@@ -487,6 +515,10 @@ class _ToGuardian:
             if not again:
                 break
         return trouble
+
+    def _language_for(self, event: Event) -> Speaks:
+        """Return the language of the household that an event is about; some are about none."""
+        return self.speaks(getattr(event, "household", ""))
 
     def _message(self, told: NoticeText) -> bytes:
         return json.dumps({"url": self.url, "title": told.title, "body": told.body}).encode()
@@ -501,9 +533,9 @@ class _ToGuardian:
             start_new_session=True,
         )
         if not await _finished(process, message, self.patience.notice):
-            return _Try(f"it was not sent within {self.patience.notice:g} s", again=True)
+            return _Try(f"it could not be sent within {self.patience.notice:g} s", again=True)
         code = process.returncode or send_notice.SENT
         if code == send_notice.SENT:
             return _Try("", again=False)
-        trouble = send_notice.TROUBLE.get(code, "what sends it failed")
+        trouble = send_notice.TROUBLE.get(code, "the program that sends it failed")
         return _Try(trouble, again=code not in (send_notice.UNKNOWN, send_notice.MISSING))

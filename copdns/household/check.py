@@ -134,14 +134,14 @@ def _household_faults(household: Household) -> Iterator[Violation]:
         yield Violation("id", "", "", problem)
     if not is_timezone(household.timezone):
         what = sentence(
-            "'%(zone)s' is no time zone; write one such as Europe/Paris", zone=household.timezone
+            "'%(zone)s' is not a valid time zone; write one such as Europe/Paris",
+            zone=household.timezone,
         )
         yield Violation("timezone", "", "", what)
     for name in household.protected:
         if "." not in name:
             what = sentence(
-                "'%(written)s' is a whole top-level domain; name a site, such as "
-                "school.%(written)s",
+                "'%(written)s' is a top-level domain; write a site such as school.%(written)s",
                 written=name,
             )
             yield Violation("protected", name, "", what)
@@ -149,7 +149,7 @@ def _household_faults(household: Household) -> Iterator[Violation]:
         yield Violation("language", "", "", no_such("language", household.language, LANGUAGES))
     if household.country and not _COUNTRY.fullmatch(household.country):
         what = sentence(
-            "'%(country)s' is no country; write its two letters, such as FR",
+            "'%(country)s' is not a valid country; write its two letters, such as FR",
             country=household.country,
         )
         yield Violation("country", "", "", what)
@@ -177,7 +177,7 @@ def _household_faults(household: Household) -> Iterator[Violation]:
     for part, ids in parts.items():
         for key, times in Counter(ids).items():
             if times > 1:
-                yield Violation(part, key, "", sentence("stands twice; rename or remove one"))
+                yield Violation(part, key, "", sentence("is there twice; rename or remove one"))
             if part in _HAVE_IDS and (problem := parse_problem(slug, key)):
                 yield Violation(part, key, "", problem)
 
@@ -207,7 +207,7 @@ def _text_faults(household: Household) -> Iterator[Violation]:
         for part, key, where, text in texts:
             if wrong_letter := next((e for e in text if e not in besides and _hides(e)), ""):
                 what = sentence(
-                    "a character in it cannot be shown: U+%(code)s; write it without",
+                    "contains a character that cannot be shown: U+%(code)s; remove it",
                     code=f"{ord(wrong_letter):04X}",
                 )
                 yield Violation(part, key, where, what)
@@ -226,11 +226,18 @@ def _hides(letter: str) -> bool:
 
 def _profile_faults(profile: Profile) -> Iterator[Violation]:
     if profile.privacy is PrivacyMode.FULL:
-        what = sentence("full is no lasting mode; a full log is asked for and ends by itself")
+        what = sentence(
+            "full cannot be set permanently; start a full log instead, which ends on time"
+        )
         yield Violation("profiles", profile.id, "privacy", what)
     full = profile.full_log
     if full is not None and full.end <= full.start:
-        yield Violation("profiles", profile.id, "full_log", sentence("ends before it starts"))
+        yield Violation(
+            "profiles",
+            profile.id,
+            "full_log",
+            sentence("ends before it starts; swap the two, or choose a later end"),
+        )
     for tag in sorted(profile.tags):
         if problem := parse_problem(slug, tag):
             yield Violation("profiles", profile.id, "tags", problem)
@@ -252,7 +259,8 @@ def _device_faults(household: Household) -> Iterator[Violation]:
                     yield Violation("devices", device.id, field_name, problem)
                 elif (other := owner.setdefault(text, device)) is not device:
                     what = sentence(
-                        "%(address)s is the address of %(other)s already; a device has its own",
+                        "%(address)s already belongs to %(other)s; give each device its own "
+                        "address",
                         address=text,
                         other=other.id,
                     )
@@ -268,7 +276,7 @@ def _rule_faults(household: Household) -> Iterator[Violation]:
         other = first.setdefault((str(rule.target), rule.scope), rule)
         if other is not rule:
             what = sentence(
-                "rule %(other)s is about %(target)s too (%(action)s); keep one",
+                "rule %(other)s (%(action)s) is also about %(target)s; keep only one",
                 other=other.id,
                 target=str(rule.target),
                 action=other.action,
@@ -280,7 +288,7 @@ def _own_faults(household: Household) -> Iterator[Violation]:
     for service in household.services:
         if not service.names:
             yield Violation(
-                "services", service.slug, "names", sentence("is empty; name at least one")
+                "services", service.slug, "names", sentence("is empty; add at least one")
             )
     for local in household.local_names:
         for text in local.addresses:
@@ -289,13 +297,13 @@ def _own_faults(household: Household) -> Iterator[Violation]:
     for rewrite in household.rewrites:
         if rewrite.matcher.covers(rewrite.target):
             what = sentence(
-                "leads to itself: %(target)s; name another target", target=rewrite.target
+                "points to itself: %(target)s; choose another target", target=rewrite.target
             )
             yield Violation("rewrites", str(rewrite.matcher), "target", what)
     for split in household.split_upstreams:
         if not split.upstreams:
             yield Violation(
-                "split_upstreams", split.name, "", sentence("is empty; name an upstream")
+                "split_upstreams", split.name, "", sentence("is empty; add a DNS server")
             )
         for text in split.upstreams:
             if problem := parse_problem(upstream_address, text):

@@ -43,7 +43,7 @@ def differences(old: Profile, new: Profile) -> tuple[Difference, ...]:
 
 def audit_line(profile: Profile, changed: tuple[Difference, ...]) -> str:
     """Return the line of the audit for changes of a person."""
-    return f"profile {profile.id} set: {', '.join(map(str, changed)) or 'as it was'}"
+    return f"profile {profile.id} set: {', '.join(map(str, changed)) or 'unchanged'}"
 
 
 def preset_reason(preset: Preset, difference: Difference) -> str:

@@ -66,8 +66,8 @@ def replaced(before: Household, found: Household) -> Household:
     """
     if before.id != found.id:
         raise HouseholdError(
-            "the file is the household '%(found)s', but '%(before)s' is stored here; "
-            "write `id: %(before)s` into it if that is what you mean",
+            "the file describes the household '%(found)s', but '%(before)s' is stored here; to "
+            "replace it, write `id: %(before)s` in the file",
             found=found.id,
             before=before.id,
         )
@@ -95,7 +95,7 @@ def add_profile(
     """
     if household.profile(profile.id):
         raise HouseholdError(
-            "there is a profile '%(profile)s' already; choose another id", profile=profile.id
+            "the profile '%(profile)s' already exists; choose another id", profile=profile.id
         )
     if preset is not None:
         profile = apply(preset, profile)
@@ -143,14 +143,14 @@ def remove_profile(household: Household, profile_id: str) -> Household:
     devices = [each.id for each in household.devices if each.profile == profile_id]
     if devices:
         raise HouseholdError(
-            "%(devices)s would belong to nobody; give each another profile, or "
-            "remove it, before %(profile_id)s goes",
+            "%(devices)s would belong to nobody; assign or remove each device before you remove "
+            "%(profile_id)s",
             devices=", ".join(devices),
             profile_id=profile_id,
         )
     if household.guest == profile_id:
         raise HouseholdError(
-            "unknown devices count as %(profile_id)s; choose another guest first",
+            "unknown devices use the profile %(profile_id)s; choose another guest profile first",
             profile_id=profile_id,
         )
     rest = replace(
@@ -175,7 +175,7 @@ def add_device(
     require_profile(household, profile_id)
     if any(each.id == device_id for each in household.devices):
         raise HouseholdError(
-            "there is a device '%(device_id)s' already; choose another id", device_id=device_id
+            "the device '%(device_id)s' already exists; choose another id", device_id=device_id
         )
     device = Device(
         device_id,
@@ -207,8 +207,8 @@ def set_device(household: Household, device_id: str, **values: Any) -> Household
 def _reachable(device: Device) -> Device:
     if not device.addresses and not device.macs:
         raise HouseholdError(
-            "%(device)s: a device is known by something; give a MAC address, such as "
-            "02:00:00:00:00:01, or an address, such as 192.168.1.20",
+            "%(device)s has no address to recognise it by; add a MAC address such as "
+            "02:00:00:00:00:01, or an IP address such as 192.168.1.20",
             device=device.id,
         )
     return device
@@ -244,7 +244,7 @@ def add_rule(
     if action is RuleAction.BLOCK:
         _refuse_protected(household, about, known)
         if over_security or unsafe_search:
-            raise HouseholdError("only an allow rule can lift security lists or safe search")
+            raise HouseholdError("only an allow rule can override security lists or safe search")
     rule = Rule(
         free_id("r", household.rules),
         action,
@@ -287,7 +287,7 @@ def add_service(
     """Add a service of the household's own, which profiles can block by its slug."""
     if slug in known.services or any(each.slug == slug for each in household.services):
         raise HouseholdError(
-            "there is a service '%(slug)s' already; choose another name", slug=slug
+            "the service '%(slug)s' already exists; choose another name", slug=slug
         )
     matchers = tuple(dict.fromkeys(map(parse_matcher, names)))
     service = OwnService(slug, title or slug, matchers, contact)
@@ -313,13 +313,13 @@ def remove_service(household: Household, slug: str) -> Household:
     users = blocking(household, slug)
     if users:
         raise HouseholdError(
-            "%(users)s would still block %(slug)s; change that first",
+            "%(slug)s is still blocked for %(users)s; unblock it there first",
             users=", ".join(users),
             slug=slug,
         )
     if speaking := speaking_of(household, Topic(TopicKind.SERVICE, slug)):
         raise HouseholdError(
-            "%(speaking)s would still name %(slug)s; change that first",
+            "%(speaking)s would still use %(slug)s; change that first",
             speaking=", ".join(speaking),
             slug=slug,
         )
@@ -373,7 +373,9 @@ def set_split_upstream(household: Household, name: str, upstreams: Iterable[str]
 
 
 def remove_split_upstream(household: Household, name: str) -> Household:
-    splits = remove_one(household.split_upstreams, "name", normalize(name), "split upstream for")
+    splits = remove_one(
+        household.split_upstreams, "name", normalize(name), "conditional forwarding for"
+    )
     return replace(household, split_upstreams=splits)
 
 
@@ -414,9 +416,8 @@ def _with_preset_rules(household: Household, profile_id: str, preset: Preset | N
 def _refuse_protected(household: Household, about: Matcher | str, known: KnownIds) -> None:
     if isinstance(about, Matcher) and is_protected(household, known, about.name):
         raise HouseholdError(
-            "%(about)s is protected and stays open: help, learning and the safety of "
-            "devices must work for everyone, so a rule against it would do nothing "
-            "(docs/household.md)",
+            "%(about)s is protected and cannot be blocked: help, learning and device security "
+            "must work for everyone, so this rule would have no effect (docs/household.md)",
             name="target",
             about=about.name,
         )

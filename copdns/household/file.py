@@ -61,7 +61,7 @@ def parse(text: str, file: str, known: KnownIds) -> Household:
     document = yaml_text.document(text, file)
     if not document.value:
         # It would take everything away, which nobody asks for with an empty file or pipe.
-        raise document.error([((), "no key stands here; write at least household: and its name")])
+        raise document.error([((), "the file is empty; write at least household: and its name")])
     reading = _Reading(document, document.shaped(HouseholdShape), known)
     household = reading.household()
     problems = reading.problems or [

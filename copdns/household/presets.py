@@ -49,8 +49,8 @@ class ProfileValues(Written):
     def _full_ends_by_itself(cls, privacy: PrivacyMode | None) -> PrivacyMode | None:
         if privacy is PrivacyMode.FULL:
             raise ValueError(
-                "full is no lasting mode; write off, counts or blocked (a full log is asked for "
-                "and ends by itself)"
+                "full cannot be set permanently; write off, counts or blocked (a full log is "
+                "started separately and ends on time)"
             )
         return privacy
 
@@ -153,7 +153,10 @@ def _contradictions(preset: Preset) -> Iterator[tuple[Path, str]]:
                 continue
             for key in value if isinstance(value, dict) else ("",):
                 if (name, key) in seen:
-                    yield ("lines", number, "set", name), "is set by an earlier line; keep one"
+                    yield (
+                        ("lines", number, "set", name),
+                        ("is already set by an earlier line; keep only one"),
+                    )
                 seen.add((name, key))
 
 

@@ -94,7 +94,7 @@ def adopt(
     """
     if new.privacy is PrivacyMode.FULL:
         raise PrivacyError(
-            "profile '%(new)s': privacy cannot be `full`; ask for a full log of 1 to 7 days",
+            "profile '%(new)s': privacy cannot be `full`; start a full log of 1 to 7 days instead",
             new=new.id,
         )
     new = with_due_band(new, now)
@@ -123,7 +123,7 @@ def repair_profile(
     said = []
     profile = enforce_limits(written)
     if profile.privacy is not written.privacy:
-        said.append(f"every name is kept for some days at most: it is `{profile.privacy}` now")
+        said.append(f"a full log lasts only a few days, so privacy is now `{profile.privacy}`")
     full = written.full_log
     # The stretch itself stands among those that were granted, and is no other one.
     earlier = [each for each in history if each != full]
@@ -134,10 +134,10 @@ def repair_profile(
         said.append(_not_taken_over(profile, is_full=full not in (None, kept), error=error))
         adopted = adopt(old, replace(profile, full_log=kept, band_change=None), earlier, now)
     if adopted.band is not profile.band and adopted.band_change is not None:
-        said.append(f"the age band {profile.band} is announced, and holds a day later")
+        said.append(f"the age group {profile.band} is announced first, and applies a day later")
     if full is not None and adopted.full_log is not None and adopted.full_log != full:
         start, end = _when(adopted.full_log.start), _when(adopted.full_log.end)
-        said.append(f"every name is kept (a full log) from {start} to {end}")
+        said.append(f"the full log runs from {start} to {end}")
     return RepairedProfile(adopted, tuple(said))
 
 
@@ -145,9 +145,9 @@ def _not_taken_over(profile: Profile, *, is_full: bool, error: PrivacyError) -> 
     """Say what of a backup is left out, and why: the error may be of one of the two."""
     what = ["the full log"] if is_full else []
     if profile.band_change is not None:
-        what.append("the announced age band")
+        what.append("the announced age group")
     why = str(error).removeprefix(f"profile '{profile.id}': ")
-    return f"not taken over from the backup: {' and '.join(what)} ({why})"
+    return f"not restored from the backup: {' and '.join(what)} ({why})"
 
 
 def enforce_limits(profile: Profile, *, agreed: bool = False) -> Profile:
@@ -176,7 +176,8 @@ def _adopt_band(old: Profile, new: Profile, now: int) -> Profile:
         return new
     if change.band.age >= new.band.age:
         raise PrivacyError(
-            "profile '%(new)s': only a lower age band is announced; set band %(band)s itself",
+            "profile '%(new)s': only a lower age group is announced in advance; set band "
+            "%(band)s directly",
             new=new.id,
             band=change.band,
         )
@@ -218,21 +219,23 @@ def _granted(
     """Return the wanted stretch, moved behind its announcement; raise PrivacyError."""
     if band.age >= CONSENT_FROM and not consented:
         raise PrivacyError(
-            "profile '%(profile)s': from 16 on a full log needs consent on their own device",
+            "profile '%(profile)s': from the age of 16, a full log needs their consent, given on "
+            "their own device",
             profile=profile.id,
         )
     length = wanted.end - wanted.start
     if not 0 < length <= LONGEST:
         raise PrivacyError(
-            "profile '%(profile)s': a full log lasts 7 days at most", profile=profile.id
+            "profile '%(profile)s': a full log lasts at most 7 days; choose fewer days",
+            profile=profile.id,
         )
     notice = NOTICE if band.age >= ANNOUNCED_FROM else 0
     start = max(wanted.start, now + notice)
     near = [each.start for each in history if abs(start - each.start) < ONCE_IN]
     if near:
         raise PrivacyError(
-            "profile '%(profile)s': a full log is possible once in 30 days; the next "
-            "may start at %(near)s",
+            "profile '%(profile)s': a full log is possible once every 30 days; the next can "
+            "start at %(near)s",
             profile=profile.id,
             near=_when(max(near) + ONCE_IN),
         )

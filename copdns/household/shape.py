@@ -35,9 +35,11 @@ def moment(text: str) -> int:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no moment; write it as 2026-11-24T18:00:00Z") from None
+        raise ValueError(
+            f"{text!r} is not a valid date and time; write one such as 2026-11-24T18:00:00Z"
+        ) from None
     if found.tzinfo is None:
-        raise ValueError(f"{text!r} lacks its zone; add Z for UTC, or +01:00")
+        raise ValueError(f"{text!r} has no time zone; add Z for UTC, or an offset such as +01:00")
     return int((found - _EPOCH).total_seconds())
 
 
@@ -78,7 +80,7 @@ class DeviceShape(Written):
     @model_validator(mode="after")
     def _is_known_by_something(self) -> Self:
         if not self.addresses and not self.macs:
-            raise ValueError("how it is known is missing; add `addresses` or `macs`")
+            raise ValueError("there is no address to recognise it by; add `addresses` or `macs`")
         return self
 
 
@@ -135,9 +137,13 @@ class ProfileShape(ProfileFields):
     @model_validator(mode="after")
     def _has_a_band(self) -> Self:
         if self.band is None and self.preset is None:
-            raise ValueError("its age is missing; add `preset: 7-9`, or `band: 7-9` for no preset")
+            raise ValueError(
+                "the age is missing; add `preset: 7-9`, or `band: 7-9` to use no preset"
+            )
         if self.preset_times and self.preset is None:
-            raise ValueError("preset_times takes the times of a preset; add `preset: 7-9`")
+            raise ValueError(
+                "preset_times needs a preset to take the times from; add `preset: 7-9`"
+            )
         return self
 
 
@@ -156,9 +162,9 @@ class RuleShape(Written):
     @model_validator(mode="after")
     def _allows_or_blocks(self) -> Self:
         if (self.allow is None) == (self.block is None):
-            raise ValueError("a rule has either `allow` or `block`, with a name or a network")
+            raise ValueError("a rule needs either `allow` or `block`, with a domain or a network")
         if self.block is not None and (self.over_security or self.unsafe_search):
-            raise ValueError("only a rule that allows can have over_security or unsafe_search")
+            raise ValueError("only an allow rule can have over_security or unsafe_search")
         return self
 
 

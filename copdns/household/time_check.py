@@ -32,7 +32,7 @@ def time_faults(household: Household) -> Iterator[Violation]:
     """Yield what is wrong with calendar, schedules, budgets, pauses and permissions."""
     yield from _calendar_faults(household.calendar)
     if not 0 <= household.day_starts <= LATEST_START:
-        what = sentence("a day begins in the morning; write 00:00 to 11:59")
+        what = sentence("a day must start in the morning; write a time from 00:00 to 11:59")
         yield Violation("day_starts", "", "", what)
     people = [each.id for each in household.profiles]
     for schedule in household.schedules:
@@ -47,12 +47,17 @@ def time_faults(household: Household) -> Iterator[Violation]:
 
 def _calendar_faults(calendar: Calendar) -> Iterator[Violation]:
     if not calendar.weekend <= set(range(7)):
-        yield Violation("calendar", "", "weekend", sentence("has a day that no week has"))
+        yield Violation(
+            "calendar",
+            "",
+            "weekend",
+            sentence("has a day that does not exist; use mon, tue, wed, thu, fri, sat or sun"),
+        )
     if any(early >= late for (early, _), (late, _) in pairwise(calendar.days)):
-        yield Violation("calendar", "", "days", sentence("are not in order, or one stands twice"))
+        yield Violation("calendar", "", "days", sentence("are not in order, or one is there twice"))
     if len(calendar.days) > MOST_DAYS:
         what = sentence(
-            "%(dates)s dates are too many; keep %(most)s, and leave out old ones",
+            "%(dates)s dates are too many; keep at most %(most)s, and remove old ones",
             dates=len(calendar.days),
             most=MOST_DAYS,
         )
@@ -67,18 +72,23 @@ def _scope_faults(
     for about, times in Counter(map(str, value.about)).items():
         if times > 1:
             yield Violation(
-                part, value.id, "about", sentence("%(about)s stands twice; keep one", about=about)
+                part,
+                value.id,
+                "about",
+                sentence("%(about)s is there twice; keep only one", about=about),
             )
     if not 0 <= value.grace <= MOST_GRACE:
         what = sentence(
-            "%(minutes)s minutes are not from 0 to %(most)s", minutes=value.grace, most=MOST_GRACE
+            "%(minutes)s minutes is out of range; write 0 to %(most)s",
+            minutes=value.grace,
+            most=MOST_GRACE,
         )
         yield Violation(part, value.id, "grace", what)
 
 
 def _schedule_faults(schedule: Schedule) -> Iterator[Violation]:
     if not schedule.slots:
-        what = sentence("has no times; write some, such as school_night 21:00-07:00")
+        what = sentence("has no times; write some such as school_night 21:00-07:00")
         yield Violation("schedules", schedule.id, "", what)
     for slot in schedule.slots:
         for what in _slot_faults(slot):
@@ -87,18 +97,18 @@ def _schedule_faults(schedule: Schedule) -> Iterator[Violation]:
 
 def _slot_faults(slot: Slot) -> Iterator[Sentence]:
     if not slot.days:
-        yield sentence("a time has no days; write daily for every day")
+        yield sentence("one time has no days; write daily for every day")
     for word in sorted(slot.days - set(DAY_WORDS)):
         yield no_such("day", word, DAY_WORDS)
     if not 0 <= slot.start < DAY_MINUTES:
         yield sentence(
-            "a time begins at minute %(start)s of a day, which has 0 to %(last)s",
+            "one time starts at minute %(start)s of the day; write 0 to %(last)s",
             start=slot.start,
             last=DAY_MINUTES - 1,
         )
     if not 1 <= slot.length <= DAY_MINUTES:
         yield sentence(
-            "a time of %(minutes)s minutes is not from 1 minute to 24 hours long",
+            "one time is %(minutes)s minutes long; it must last from 1 minute to 24 hours",
             minutes=slot.length,
         )
 
@@ -115,12 +125,12 @@ def _budget_faults(budget: Budget) -> Iterator[Violation]:
                 "budgets",
                 budget.id,
                 "minutes",
-                sentence("%(about)s stands twice; keep one", about=word),
+                sentence("%(about)s is there twice; keep only one", about=word),
             )
     for _, minutes in budget.minutes:
         if not 0 <= minutes <= DAY_MINUTES:
             what = sentence(
-                "%(minutes)s minutes are not from 0 to %(most)s, a whole day",
+                "%(minutes)s minutes is out of range; write 0 to %(most)s (a whole day)",
                 minutes=minutes,
                 most=DAY_MINUTES,
             )
@@ -146,7 +156,12 @@ def _owner_faults(household: Household, people: list[str]) -> Iterator[Violation
 def _ending_faults(household: Household) -> Iterator[Violation]:
     for pause in household.pauses:
         if pause.end is not None and pause.end <= pause.start:
-            yield Violation("pauses", pause.profile, "end", sentence("is not after its start"))
+            yield Violation(
+                "pauses",
+                pause.profile,
+                "end",
+                sentence("is not after its start; choose a later end"),
+            )
     for grant in household.grants:
         yield from _grant_faults(grant)
     for bonus in household.bonuses:
@@ -161,16 +176,18 @@ def _ending_faults(household: Household) -> Iterator[Violation]:
                 "tickets",
                 twice[-1],
                 "",
-                sentence("has the code of %(other)s; make another", other=twice[0]),
+                sentence("has the same code as %(other)s; create another", other=twice[0]),
             )
 
 
 def _grant_faults(grant: Grant) -> Iterator[Violation]:
     if grant.end <= grant.start:
-        yield Violation("grants", grant.id, "end", sentence("is not after its start"))
+        yield Violation(
+            "grants", grant.id, "end", sentence("is not after its start; choose a later end")
+        )
     if not (grant.content or grant.time):
         yield Violation(
-            "grants", grant.id, "", sentence("lifts nothing; say content, time, or both")
+            "grants", grant.id, "", sentence("allows nothing; choose content, time or both")
         )
 
 
@@ -178,7 +195,12 @@ def _ticket_faults(ticket: Ticket) -> Iterator[Violation]:
     if what := _minutes_fault(ticket.minutes):
         yield Violation("tickets", ticket.id, "minutes", what)
     if ticket.expires <= ticket.made:
-        yield Violation("tickets", ticket.id, "expires", sentence("is not after it was made"))
+        yield Violation(
+            "tickets",
+            ticket.id,
+            "expires",
+            sentence("is not after it was created; choose a later date"),
+        )
 
 
 def _minutes_fault(minutes: int) -> Sentence | None:
@@ -186,7 +208,7 @@ def _minutes_fault(minutes: int) -> Sentence | None:
     if 1 <= minutes <= DAY_MINUTES:
         return None
     return sentence(
-        "%(minutes)s minutes are not from 1 to %(most)s, a whole day",
+        "%(minutes)s minutes is out of range; write 1 to %(most)s (a whole day)",
         minutes=minutes,
         most=DAY_MINUTES,
     )

@@ -92,8 +92,8 @@ _NOUNS: Mapping[type, str] = {Schedule: "schedule", Budget: "budget"}
 
 def _id_taken(kind: type[Period], taken: str) -> Sentence:
     if kind is Schedule:
-        return sentence("there is a schedule '%(id)s' already; choose another id", id=taken)
-    return sentence("there is a budget '%(id)s' already; choose another id", id=taken)
+        return sentence("the schedule '%(id)s' already exists; choose another id", id=taken)
+    return sentence("the daily limit '%(id)s' already exists; choose another id", id=taken)
 
 
 def set_days(household: Household, days: Mapping[date, DayType | None]) -> Household:
@@ -125,7 +125,9 @@ def unpause(household: Household, profile_id: str, now: float) -> Household:
     require_profile(household, profile_id)
     paused = [each for each in household.pauses if each.profile == profile_id]
     if not paused or (paused[0].end is not None and paused[0].end <= now):
-        raise HouseholdError("%(profile_id)s is not paused", profile_id=profile_id)
+        raise HouseholdError(
+            "%(profile_id)s is not paused; there is nothing to end", profile_id=profile_id
+        )
     return replace(
         household, pauses=tuple(each for each in household.pauses if each.profile != profile_id)
     )
@@ -201,7 +203,9 @@ def end_grant(household: Household, grant_id: str, now: float) -> Household:
     if found is None:
         raise HouseholdError(no_such("grant", grant_id, (each.id for each in household.grants)))
     if found.end <= now:
-        raise HouseholdError("grant %(grant_id)s is over already", grant_id=grant_id)
+        raise HouseholdError(
+            "the temporary access %(grant_id)s has already ended", grant_id=grant_id
+        )
     ended = (replace(found, end=now),) if found.start < now else ()
     at = household.grants.index(found)
     grants = (*household.grants[:at], *ended, *household.grants[at + 1 :])
@@ -276,13 +280,15 @@ def redeem(household: Household, digest: str, profile_id: str, now: int) -> Hous
 def _redeemable(household: Household, digest: str, profile_id: str, now: int) -> Ticket:
     ticket = next((each for each in household.tickets if each.digest == digest), None)
     if ticket is None:
-        raise UnknownCodeError("this code is not known here; please look at it again")
+        raise UnknownCodeError("we do not know this code; please check it and try again")
     if ticket.profile not in ("", profile_id):
-        raise HouseholdError("this code is for somebody else; ask who gave it to you")
+        raise HouseholdError("this code is for someone else; ask the person who gave it to you")
     if ticket.redeemed is not None:
-        raise HouseholdError("this code was used before, and each works once; ask for a new one")
+        raise HouseholdError(
+            "this code has been used before, and each code works only once; ask for a new one"
+        )
     if ticket.expires <= now:
-        raise HouseholdError("this code was good until a while ago; ask for a new one")
+        raise HouseholdError("this code has expired; ask for a new one")
     return ticket
 
 

@@ -48,7 +48,7 @@ def clock(text: str) -> int:
         len(hours) <= 2 and len(minutes) == 2 and int(hours) < 24 and int(minutes) < 60
     ):
         return int(hours) * 60 + int(minutes)
-    raise TextError("'%(written)s' is no time of day; write it as 04:00", written=text)
+    raise TextError("'%(written)s' is not a valid time; write one such as 04:00", written=text)
 
 
 def stretch(text: str) -> Stretch:
@@ -58,7 +58,9 @@ def stretch(text: str) -> Stretch:
     end = day(last) if to else start
     if to and not 1 <= (end - start).days < LONGEST:
         raise TextError(
-            "'%(written)s': the second day must come after the first, within a year", written=text
+            "'%(written)s' is not a valid range; the second day must come after the first, "
+            "within a year",
+            written=text,
         )
     return start, end
 
@@ -70,7 +72,9 @@ def day(text: str) -> date:
     except ValueError:
         found = None
     if found is None or found.isoformat() != text:
-        raise TextError("'%(written)s' is no date; write it as 2026-12-24", written=text)
+        raise TextError(
+            "'%(written)s' is not a valid date; write one such as 2026-12-24", written=text
+        )
     return found
 
 
@@ -122,7 +126,9 @@ class CalendarShape(Written):
         days = sum((last - first).days + 1 for first, last in self.days)
         if days > MOST_DAYS:
             raise TextError(
-                "days: %(days)s dates are too many; keep %(most)s", days=days, most=MOST_DAYS
+                "days: %(days)s dates are too many; keep at most %(most)s",
+                days=days,
+                most=MOST_DAYS,
             )
         return self
 
@@ -156,8 +162,8 @@ class ScheduleShape(Written):
     def _has_times(self) -> Self:
         if (self.closed is None) == (self.open is None):
             raise TextError(
-                "a schedule has either `closed` or `open`, with times such as "
-                "school_night 21:00-07:00"
+                "a schedule needs either `closed` or `open`, with times such as school_night "
+                "21:00-07:00"
             )
         return self
 

@@ -73,7 +73,7 @@ def read_table(text: str, file: str) -> Table:
         more = [f"and {len(wrong) - MAX_TOLD} more lines"] if len(wrong) > MAX_TOLD else []
         raise ListError("\n".join(wrong[:MAX_TOLD] + more))
     if not rows:
-        raise ListError(f"{file}: holds no name of the public Internet")
+        raise ListError(f"{file}: there are no public internet domains in this file")
     return Table(tuple(rows), left_out)
 
 
@@ -89,10 +89,10 @@ def _row(fields: list[str], label_at: int, name_at: int) -> Labelled | None:
     """Return a row, or None for a name that is not public; raise ValueError."""
     if len(fields) <= max(label_at, name_at):
         columns = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
-        raise ValueError(f"has {columns}; write a label, a tab and a name")
+        raise ValueError(f"has {columns}; write a label, a tab and a domain")
     label, text = fields[label_at].strip(), fields[name_at].strip()
     if not label:
-        raise ValueError("has no label; write what the name is about")
+        raise ValueError("has no label; write what the domain is about")
     found = _URL.fullmatch(text)
     host = found["host"] if found else text
     if host.startswith("["):
@@ -102,7 +102,7 @@ def _row(fields: list[str], label_at: int, name_at: int) -> Labelled | None:
     except NameTextError as error:
         raise ValueError(str(error)) from None
     if not name:
-        raise ValueError("has no name")
+        raise ValueError("has no domain; write one")
     public = "." in name and not name[-1].isdigit() and special_use_answer(name, A) is None
     return Labelled(label, name) if public else None
 

@@ -50,7 +50,9 @@ def save_results(folder: Path, others: Share, asked: frozenset[str], now: float)
             os.chown(new, owner.st_uid, owner.st_gid)
         new.replace(path)
     except OSError as error:
-        raise ListError(f"{path}: {error.strerror}; make room, or let it be written") from error
+        raise ListError(
+            f"{path}: {error.strerror}; free some space, or allow writing there"
+        ) from error
 
 
 def load_results(folder: Path) -> AuditResults | None:

@@ -178,10 +178,10 @@ def missing_message(absent: Sequence[str], of: int, uncompiled: Sequence[str] = 
     uncompiled: those that are here, but not in force.
     """
     said = [
-        _few(absent, of, "not here yet"),
-        _few(uncompiled, of, "here and yet to be compiled"),
+        _few(absent, of, "not downloaded yet"),
+        _few(uncompiled, of, "downloaded but not ready yet"),
     ]
-    return f"not protecting fully yet: {'; '.join(filter(None, said))}" if any(said) else ""
+    return f"not fully protected yet: {'; '.join(filter(None, said))}" if any(said) else ""
 
 
 def _few(slugs: Sequence[str], of: int, how: str) -> str:

@@ -82,7 +82,9 @@ def main() -> None:
         sys.exit(str(error))
     except MemoryError:
         _bound(resource.RLIM_INFINITY)  # to say so takes some too
-        sys.exit(f"the lists need more than {job.memory >> 20} MiB; use fewer, or smaller ones")
+        sys.exit(
+            f"the lists need more than {job.memory >> 20} MiB of memory; use fewer or smaller lists"
+        )
 
 
 def _bound(memory: int) -> None:

@@ -19,7 +19,7 @@ from copdns.lists.source import ListSource
 from copdns.model.errors import FetchError
 
 LOCK = "lock"
-NOT_HERE = "it is not here yet"
+NOT_HERE = "it has not been downloaded yet"
 RAW, TEXT, NOTE = ".part", ".new", ".tmp"  # what is not finished yet: as it comes, unpacked, state
 
 
@@ -90,12 +90,15 @@ class Copies:
 
     def not_written(self, error: OSError) -> str:
         """Return for people why no copy could be written, and what to do."""
-        what = f"the copy could not be written ({error.strerror})"
+        what = f"the copy could not be saved ({error.strerror})"
         if error.errno in _FULL:
-            return f"{what}; make room on the disk of {self.folder}"
+            return f"{what}; free some space on the disk of {self.folder}"
         if error.errno == errno.EROFS:
-            return f"{what}; mount the disk of {self.folder} for writing"
-        return f"{what}; let {self.folder} and what is in it belong to the user of copdns"
+            return f"{what}; mount the disk of {self.folder} so that it can be written"
+        return (
+            f"{what}; make the user that runs copdns the owner of {self.folder} and everything "
+            "in it"
+        )
 
     def _lock(self) -> IO[str]:
         try:

@@ -159,14 +159,17 @@ class Fetcher:
                     return
                 url = redirected(url, reply.headers.get("Location"))
         raise FetchError(
-            f"the server sends us on more than {self._limits.redirects} times; open the address in "
-            "a browser, and use the one where that ends"
+            f"the server redirects more than {self._limits.redirects} times; open the address in "
+            "a browser, and use the address you end up at"
         )
 
     async def _written(self, source: Source, reply: ClientResponse) -> None:
         packed = reply.headers.get("Content-Encoding", "identity").lower()
         if packed not in ("identity", "gzip", "x-gzip"):
-            raise FetchError(f"it is packed with {packed[:20]!r}, though only gzip was asked for")
+            raise FetchError(
+                f"the download is compressed with {packed[:20]!r}, though copdns asked for gzip "
+                "only; tell the list's maintainer"
+            )
         total, octets = reply.content_length, 0
         self._within(total or 0)
         path = await asyncio.to_thread(self._copies.scratch, source.slug, RAW)
@@ -181,7 +184,10 @@ class Fetcher:
 
     def _within(self, octets: int) -> None:
         if octets > self._limits.wire:
-            raise FetchError(f"it is larger than {self._limits.wire / MIB:g} MiB; no list is")
+            raise FetchError(
+                f"the download is larger than {self._limits.wire / MIB:g} MiB, which is too "
+                "large for a list; check the address"
+            )
 
     # --- looking at it ------------------------------------------------------------------------
 
@@ -213,14 +219,14 @@ def _plain_errors(url: str, limits: Limits) -> Iterator[None]:
         yield
     except aiohttp.ServerTimeoutError:
         raise FetchError(
-            f"{host} was silent for too long ({limits.idle:g} s); it is tried again later"
+            f"{host} did not send anything for {limits.idle:g} s; copdns will try again later"
         ) from None
     except TimeoutError:
         raise FetchError(
-            f"it was not here after {limits.total:g} s; it is tried again later"
+            f"the download took longer than {limits.total:g} s; copdns will try again later"
         ) from None
     except aiohttp.ClientError as error:
-        raise FetchError(f"{_trouble(error, host)}; it is tried again later") from None
+        raise FetchError(f"{_trouble(error, host)}; copdns will try again later") from None
 
 
 def _trouble(error: aiohttp.ClientError, host: str | None) -> str:
@@ -228,16 +234,19 @@ def _trouble(error: aiohttp.ClientError, host: str | None) -> str:
 
     match error:
         case aiohttp.ClientConnectorDNSError():
-            return f"the name {error.host} was not found; is this machine online?"
+            return f"{error.host} was not found; check that this machine is online"
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError():
-            return f"{error.host} has no certificate that this machine trusts; is its clock right?"
+            return (
+                f"this machine does not trust the certificate of {error.host}; check that its "
+                "clock is right"
+            )
         case aiohttp.ClientConnectorError():
             return f"{error.host} cannot be reached ({error.os_error.strerror})"
         case aiohttp.ClientPayloadError():
-            return "it was cut off on the way"
+            return "the download was cut off"
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
-            return f"{host} ended the connection"
-    return f"{host} does not speak HTTP as it should ({type(error).__name__})"
+            return f"{host} closed the connection"
+    return f"the HTTP answer of {host} is not valid ({type(error).__name__})"
 
 
 async def _asked_process(job: str, seconds: float) -> str:
@@ -252,15 +261,18 @@ async def _asked_process(job: str, seconds: float) -> str:
         async with asyncio.timeout(seconds):
             out, _ = await process.communicate(f"{job}\n".encode())
     except TimeoutError:
-        raise FetchError(f"it could not be read within {seconds:g} s; it is left alone") from None
+        raise FetchError(
+            f"reading the list took longer than {seconds:g} s, so it was skipped; use a smaller "
+            "list"
+        ) from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode:
         raise FetchError(
-            f"reading it ended with {process.returncode}, maybe for want of memory; see "
-            "sources.max_names"
+            f"reading the list ended with {process.returncode}, possibly because memory ran out; "
+            "see sources.max_names"
         )
     return out.decode()
 

@@ -49,7 +49,7 @@ def _mapped(file: IO[bytes]) -> Compiled:
     header = read_header(file.read(HEADER_SIZE), size)
     # Read and not mapped for this: pages that are only looked at once are not ours to hold.
     if checksum(_chunks(file)) != header.checksum:
-        raise ListError("was damaged on the disk: its checksum is wrong")
+        raise ListError("is damaged on disk: its checksum is wrong")
     return unpack(memoryview(mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ)))
 
 

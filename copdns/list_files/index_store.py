@@ -33,7 +33,7 @@ from copdns.lists.source import ListSource
 from copdns.model.errors import ListError
 
 SMALL = 256 << 10  # octets of text, some 15,000 names: read at once, in a fraction of a second
-PENDING = "it is being compiled"
+PENDING = "the list is being prepared"
 FAILED = "failed.json"
 PATIENCE = 1200.0  # seconds for a compile: a small machine needs one for 50,000 names
 
@@ -67,10 +67,16 @@ class UncompiledLists:
 
     def __str__(self) -> str:
         """Say so, for people."""
-        slugs = ", ".join(self.slugs) or "those that ship"
+        slugs = ", ".join(self.slugs) or "the lists that ship with copdns"
         if self.why:
-            return f"lists could not be compiled, so those of before count: {slugs} ({self.why})"
-        return f"lists are yet to be compiled by a copdns that runs; those of before count: {slugs}"
+            return (
+                f"lists could not be compiled, so the previous ones stay active: {slugs} "
+                f"({self.why})"
+            )
+        return (
+            "a running copdns has yet to compile these lists, so the previous ones stay active: "
+            f"{slugs}"
+        )
 
 
 class IndexStore:
@@ -314,7 +320,7 @@ async def _compile(job: Job) -> None:
             process.kill()
             await process.wait()
     if code:
-        why = f"the process ended with {code}, maybe for want of memory"
+        why = f"the process ended with {code}, possibly because memory ran out"
         if code == 1 and said.strip():
             why = said.strip().splitlines()[-1]
         raise ListError(f"the lists were not compiled: {why}")

@@ -56,9 +56,11 @@ def text_of(source: ListSource) -> str:
     try:
         status = path.stat()
         if not S_ISREG(status.st_mode):  # a pipe or a device might never end
-            raise ListError(f"{path}: a folder, pipe or device, where a file is needed")
+            raise ListError(f"{path}: this is a folder, pipe or device; name a file")
         if status.st_size > MAX_LIST:
-            raise ListError(f"{path}: larger than {MAX_LIST >> 20} MiB")
+            raise ListError(
+                f"{path}: this file is larger than {MAX_LIST >> 20} MiB; use a smaller one"
+            )
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError as failure:
         raise ListError(f"{path}: {failure.strerror}") from failure

@@ -19,6 +19,6 @@ def folder(name: str, package: Path = _PACKAGE) -> Path:
         if place.is_dir():
             return place
     raise ListError(
-        f"the folder {name} of copdns is missing (looked for {places[0]} and {places[1]}); "
-        "install copdns again, or run it from a complete checkout"
+        f"copdns's folder {name} is missing (looked in {places[0]} and {places[1]}); install "
+        "copdns again, or run it from a complete checkout"
     )

@@ -75,9 +75,9 @@ def _chunks(raw: IO[bytes], job: UnpackJob) -> Iterator[bytes]:
                 stream = _Bounded(gzip.GzipFile(fileobj=stream), job.limit).buffered()
         yield from _member(stream, job.member) if job.member else _all(stream)
     except EOFError:
-        raise FetchError("it was cut off on the way (gzip ends too early)") from None
+        raise FetchError("the download was cut off (gzip ends too early)") from None
     except (gzip.BadGzipFile, zlib.error):
-        raise FetchError("it was damaged on the way (broken gzip)") from None
+        raise FetchError("the download was damaged (broken gzip)") from None
 
 
 def _all(stream: io.BufferedReader) -> Iterator[bytes]:
@@ -103,7 +103,8 @@ class _Bounded(io.RawIOBase):
         self._left -= len(chunk)
         if self._left < 0:
             raise FetchError(
-                f"unpacked it is larger than {self._limit / MIB:g} MiB; no list needs that"
+                f"the unpacked file is larger than {self._limit / MIB:g} MiB, which is too large "
+                "for a list; check the address"
             )
         buffer[: len(chunk)] = chunk
         return len(chunk)
@@ -124,7 +125,9 @@ def _member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
         first = False
         name = header.name.removeprefix("./")
         if name == wanted and not header.isreg():
-            raise FetchError(f"{wanted} is no plain file in the archive; see what it holds now")
+            raise FetchError(
+                f"{wanted} is not a regular file in the archive; check what the archive contains"
+            )
         pieces = _pieces(stream, header.size)
         if name == wanted:
             yield from pieces
@@ -134,7 +137,9 @@ def _member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
         if header.isreg():
             seen.append(ascii(name)[1:-1][:60])
     holds = ", ".join(seen[:5]) + (" ..." if len(seen) > 5 else "")
-    raise FetchError(f"the archive has no {wanted} (it holds {holds or 'nothing'}); see `member`")
+    raise FetchError(
+        f"the archive has no {wanted} (it contains {holds or 'nothing'}); correct `member`"
+    )
 
 
 def _header(stream: io.BufferedReader, *, first: bool) -> tarfile.TarInfo | None:
@@ -147,8 +152,8 @@ def _header(stream: io.BufferedReader, *, first: bool) -> tarfile.TarInfo | None
     except tarfile.HeaderError:
         if first:
             trouble = looks_wrong(block.replace(b"\0", b" "))  # it need not be text
-            raise FetchError(trouble or "this is no tar archive; leave out `member`") from None
-        raise FetchError("the archive is damaged, or was cut off on the way") from None
+            raise FetchError(trouble or "this is not a tar archive; leave out `member`") from None
+        raise FetchError("the archive is damaged or was cut off") from None
 
 
 def _pieces(stream: io.BufferedReader, size: int) -> Iterator[bytes]:
@@ -157,7 +162,7 @@ def _pieces(stream: io.BufferedReader, size: int) -> Iterator[bytes]:
     while size > 0:
         chunk = stream.read(min(size, CHUNK))
         if not chunk:
-            raise FetchError("the archive was cut off on the way")
+            raise FetchError("the archive was cut off")
         size -= len(chunk)
         yield chunk
     stream.read(padding)
@@ -177,13 +182,18 @@ def main() -> None:
     except (CopdnsError, OSError) as error:
         outcome = {"error": _told(error)}
     except MemoryError:
-        outcome = {"error": "it is too large for the memory of this machine; see sources.max_names"}
+        outcome = {
+            "error": "the list is too large for this machine's memory; see sources.max_names"
+        }
     print(json.dumps(outcome))  # noqa: T201 - what the parent reads
 
 
 def _told(error: CopdnsError | OSError) -> str:
     if isinstance(error, OSError):
-        return f"it could not be written: {error.strerror}; make room on the disk of the data"
+        return (
+            f"the list could not be saved: {error.strerror}; free some space on the disk of the "
+            "data folder"
+        )
     return str(error)
 
 

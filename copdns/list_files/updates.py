@@ -167,10 +167,11 @@ class ListUpdater:
         if told[0]:
             log.warning(told[0])
         elif before[0]:
-            log.info("all lists are here", lists=len(chosen.sources))
+            log.info("all lists are downloaded", lists=len(chosen.sources))
         if slugs and slugs != before[1]:
             log.warning(
-                "lists are left out that are too large for this machine; see sources.max_names",
+                "some lists are too large for this machine and were left out; see "
+                "sources.max_names",
                 lists=slugs,
                 max_names=chosen.max_names,
             )
@@ -214,9 +215,9 @@ class ListUpdater:
             state = replace(state, failures=before.failures + 1)
         self._states[outcome.slug] = self._unstored[outcome.slug] = state
         if outcome.news is FetchResult.NEW:
-            log.info("a list was fetched", list=outcome.slug, names=state.names)
+            log.info("a list was downloaded", list=outcome.slug, names=state.names)
         elif state.error and state.error != before.error:
-            log.warning("a list could not be fetched", list=outcome.slug, error=state.error)
+            log.warning("a list could not be downloaded", list=outcome.slug, error=state.error)
 
 
 async def fetch_all(

@@ -28,7 +28,7 @@ from copdns.model.household import Contact
 from copdns.model.matchers import Matcher
 
 SAFE_SEARCH_TARGETS = "safe_search_targets"  # the protected group that is made from the engines
-TARGETS_TITLE = "Hosts that safe search leads to"
+TARGETS_TITLE = "Hosts used by safe search"
 BYPASS = "bypass"  # as the category of a user's list: more ways round the filter
 SECURITY, CONTENT = "security", "content"  # the layers of a category
 

@@ -106,13 +106,13 @@ def read_header(octets: bytes, size: int) -> Header:
     size: octets of the file.
     """
     if len(octets) < HEADER_SIZE or octets[:16] != _MAGIC:
-        raise ListError("is no index of lists")
+        raise ListError("is not a list index")
     _, form, *rest = _HEADER.unpack(octets[:HEADER_SIZE])
     if form != FORMAT:
-        raise ListError(f"is an index of form {form}; this program reads form {FORMAT}")
+        raise ListError(f"is a list index of format {form}; this version reads format {FORMAT}")
     header = Header(*rest)
     if header.size != size:
-        raise ListError(f"is an index of {header.size} octets, of which {size} are there")
+        raise ListError(f"is a list index of {header.size} bytes, but only {size} are there")
     return header
 
 
@@ -130,12 +130,12 @@ def unpack(buffer: memoryview) -> Compiled:
     try:
         return _read(json.loads(bytes(head)), keys, numbers)
     except (ValueError, KeyError, TypeError) as error:
-        raise ListError(f"is an index that this program cannot read: {error!r}") from error
+        raise ListError(f"is a list index that cannot be read: {error!r}") from error
 
 
 def _read(head: Mapping[str, Any], keys: memoryview, numbers: memoryview) -> Compiled:
     if head["form"] != trie.form():
-        raise ListError(f"is an index with a {head['form']} of names, not a {trie.form()}")
+        raise ListError(f"is a list index with a {head['form']} of domains, not a {trie.form()}")
     statuses = tuple(map(_status, head["lists"]))
     index = MappedIndex(
         [each.info for each in statuses],

@@ -140,20 +140,20 @@ def validator(text: str | None) -> str:
 def redirected(url: str, location: str | None) -> str:
     """Return where a redirect leads; raise FetchError for where no list should come from."""
     if not location:
-        raise FetchError("the server sends us on without saying where to; tell its maintainer")
+        raise FetchError("the server redirects without saying where to; tell the list's maintainer")
     try:
         target = urljoin(url, location)
     except ValueError:
         raise FetchError(
-            "the server sends us on to what is no address; tell its maintainer"
+            "the server redirects to something that is not an address; tell the list's maintainer"
         ) from None
     if urlsplit(url).scheme == "https" and urlsplit(target).scheme == "http":
         raise FetchError(
-            f"the server sends us from https to {_host(target)} without encryption; anyone between "
-            "could change the list; give an address that stays with https"
+            f"the server redirects from https to {_host(target)} without encryption, so others "
+            "could change the list on the way; use an address that stays on https"
         )
     if trouble := bad_url(target):
-        raise FetchError(f"the server sends us on to where we do not go ({trouble})")
+        raise FetchError(f"the server redirects to an address that is not allowed ({trouble})")
     return target
 
 
@@ -164,14 +164,18 @@ def _host(url: str) -> str:
 def status_error(status: int) -> str:
     """Return what a status other than 200 and 304 means, and what to do."""
     if status in (404, 410):
-        return f"the server has no such file any more ({status}); see where the list moved to"
+        return (
+            f"the server no longer has this file ({status}); find out where the list has moved to"
+        )
     if status in (401, 403, 451):
-        return f"the server does not give it to us ({status}); open its address in a browser"
+        return (
+            f"the server refused the download ({status}); open the address in a browser to see why"
+        )
     if status == 429:
-        return "the server is asked too often (429); it is tried again later"
+        return "the server gets too many requests (429); copdns will try again later"
     if status >= 500:
-        return f"the server has trouble of its own ({status}); it is tried again later"
-    return f"the server answered with status {status} in place of the list; check its address"
+        return f"the server has a problem ({status}); copdns will try again later"
+    return f"the server answered with status {status} instead of the list; check the address"
 
 
 # --- what came ------------------------------------------------------------------------------------
@@ -185,9 +189,9 @@ _MAGIC = {
     b"%PDF": "a PDF",
     b"PK\x03\x04": "a ZIP archive",
     b"7z\xbc\xaf": "a 7z archive",
-    b"\xfd7zXZ": "packed with xz",
-    b"\x28\xb5\x2f\xfd": "packed with zstd",
-    b"BZh": "packed with bzip2",
+    b"\xfd7zXZ": "a file compressed with xz",
+    b"\x28\xb5\x2f\xfd": "a file compressed with zstd",
+    b"BZh": "a file compressed with bzip2",
     b"\x7fELF": "a program",
     b"MZ": "a program",
 }
@@ -202,17 +206,17 @@ def looks_wrong(first: bytes) -> str:
         return ""
     for magic, what in _MAGIC.items():
         if first.startswith(magic):
-            return f"this is {what}, not a list; give the address of the list as text or gzip"
+            return f"this is {what}, not a list; use the address of the list as text or gzip"
     head = first.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if head.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<body")):
         return (
-            "this is a web page, not a list; the network may ask for a log-in first, or the list "
-            "may have moved"
+            "this is a web page, not a list; your network may ask you to log in first, or the "
+            "list may have moved"
         )
     if first[257:262] == b"ustar":
-        return "this is a tar archive; name the file to take out of it (member)"
+        return "this is a tar archive; name the file to use from it (member)"
     if b"\0" in first:
-        return "this is no text; give the address of the list as text or gzip"
+        return "this is not text; use the address of the list as text or gzip"
     return ""
 
 
@@ -222,14 +226,14 @@ def check_copy(copy: Copy, before: CopyState, *, smaller: bool = False) -> None:
     smaller: somebody looked at it, and wants it.
     """
     if not copy.names:
-        raise FetchError("it holds no name that can be used; check its address and its format")
+        raise FetchError("the file contains no usable domains; check the address and the format")
     if copy.names < HARDLY * copy.lines:
-        raise FetchError(f"only {copy.names} of {copy.lines} lines can be used; check its format")
+        raise FetchError(f"only {copy.names} of {copy.lines} lines are usable; check the format")
     had = before.names if before.has_copy else 0
     if not smaller and had >= MANY and copy.names < SHRUNK * had:
         raise FetchError(
-            f"it has only {copy.names} names where it had {had}; look at it, and if that is "
-            "meant: copdns lists update --smaller SLUG"
+            f"the new copy has only {copy.names} domains, the old one {had}; check it, and if that "
+            "is right, run copdns lists update --smaller SLUG"
         )
 
 

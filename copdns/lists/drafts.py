@@ -107,14 +107,16 @@ def _starter_lists(file: CatalogueShape, read: Read) -> Iterator[Draft]:
 
 def _bypass_and_service_lists(bypass: BypassShape, services: ServicesShape) -> Iterator[Draft]:
     names = (each.name for each in bypass.names)
-    yield _bundled(BYPASS, ListKind.BYPASS, BYPASS, "Ways round the filter", names)
+    yield _bundled(
+        BYPASS, ListKind.BYPASS, BYPASS, "VPNs, proxies and other ways around the rules", names
+    )
     for slug, each in services.services.items():
         yield _bundled(slug, ListKind.SERVICE, slug, each.title, each.names)
 
 
 def _no_safe_search_list(file: SafeSearchShape) -> Draft:
     names = (each.name for each in file.no_safe_search)
-    title = "Search sites without a safe mode"
+    title = "Search engines without a safe mode"
     return _bundled(NO_SAFE_SEARCH, ListKind.NO_SAFE_SEARCH, NO_SAFE_SEARCH, title, names)
 
 
@@ -122,7 +124,7 @@ def _beacon_list(file: BeaconsShape, services: ServicesShape) -> Draft:
     """One list of all: wherever a beacon stands, it means the same."""
     names = [name for each in file.groups.values() for name in each.names]
     names += [name for each in services.services.values() for name in each.beacons]
-    return _bundled(BEACONS, ListKind.BEACON, BEACONS, "What devices ask for by themselves", names)
+    return _bundled(BEACONS, ListKind.BEACON, BEACONS, "What devices look up on their own", names)
 
 
 def _exact(names: Iterable[str]) -> Iterator[Matcher]:
@@ -140,7 +142,7 @@ def _bundled(
         blocks=names_of(names),
         licence="Apache-2.0",
         maintainer="copdns",
-        report="the issue tracker of copdns",
+        report="copdns's issue tracker",
     )
 
 
@@ -179,9 +181,9 @@ def _slugs(found: Files) -> set[str]:
 def _misplaced(source: ListSource, found: Files, taken: Collection[str]) -> str:
     """Return why a source has no place among the lists, or ""."""
     if source.slug in taken:
-        return f"another list is called {source.slug} already; give this one another slug"
+        return f"another list is already called {source.slug}; give this one another slug"
     if source.category in found.services.services and not source.catalogued:
-        return f"{source.category} is a service; give this list a category of another name"
+        return f"{source.category} is the name of a service; choose another category for this list"
     return ""
 
 

@@ -85,9 +85,9 @@ def parse(text: str, form: ListFormat, match: Match | None = None) -> ParsedList
 
 def _refuse_what_is_no_list(text: str) -> None:
     if text[:512].lstrip().lower().startswith(("<!doctype", "<html")):
-        raise ListError("this is a web page, not a list; give the address of the list itself")
+        raise ListError("this is a web page, not a list; use the address of the list itself")
     if "\0" in text:
-        raise ListError("this is no text; unpack it, or save it as UTF-8")
+        raise ListError("this is not text; unpack it, or save it as UTF-8")
 
 
 def _parts(text: str) -> Iterator[str]:
@@ -148,8 +148,8 @@ class _Reader:
         pages, lines = self.unused[SkipReason.PAGE], self.named + self.unused.total()
         if pages * 10 > lines:
             raise ListError(
-                f"this is a list of pages ({pages} of {lines} lines have a path); only whole names "
-                "can be blocked, and a page must not take its site with it; use the list's names"
+                f"this is a list of pages ({pages} of {lines} lines have a path), but copdns can "
+                "only block whole sites; use the list of domains, if the maintainer offers one"
             )
         for name, match in self.others.items():
             _add(self.blocks, name, match)

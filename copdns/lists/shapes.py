@@ -70,16 +70,16 @@ class SourceShape(Shape):
     @classmethod
     def _is_free_to_use(cls, default: bool, info: ValidationInfo) -> bool:
         if default and info.data.get("licence") == UNCLEAR:
-            raise ValueError("nobody's list is used unasked where its licence is unclear")
+            raise ValueError("a list with an unclear licence is used only if you choose it")
         return default
 
     @model_validator(mode="after")
     def _says_which_file_of_a_tar(self) -> SourceShape:
         packed = self.url.endswith((".tar.gz", ".tgz"))
         if packed and not self.member:
-            raise ValueError("member is missing; name the file to take out of the .tar.gz")
+            raise ValueError("member is missing; name the file to use from the .tar.gz")
         if self.member and not packed:
-            raise ValueError("member is for a .tar.gz; leave it out")
+            raise ValueError("member is only for a .tar.gz; leave it out")
         return self
 
 

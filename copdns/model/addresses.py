@@ -37,17 +37,20 @@ def upstream_address(text: str) -> UpstreamAddress:
         address = ip_address(host)
     except ValueError:
         raise TextError(
-            "'%(written)s' is no address; write 192.0.2.1, 192.0.2.1:5353 or "
-            "[2001:db8::1]:53 (a name would need an upstream to be looked up)",
+            "'%(written)s' is not a valid address; write 192.0.2.1, 192.0.2.1:5353 or "
+            "[2001:db8::1]:53 (not a domain, because finding its address would need a DNS server)",
             written=text,
         ) from None
     if address.is_unspecified or address.is_multicast:
         raise TextError(
-            "'%(written)s' is not the address of one machine; write the upstream's own",
+            "'%(written)s' is not the address of a single machine; write the DNS server's own "
+            "address",
             written=text,
         )
     if not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
-        raise TextError("'%(written)s': a port is a number from 1 to 65535", written=text)
+        raise TextError(
+            "'%(written)s' has no valid port; write a number from 1 to 65535", written=text
+        )
     return UpstreamAddress(str(address), int(port))
 
 
@@ -63,7 +66,8 @@ def address(text: str) -> IPv4Address | IPv6Address:
         return ip_address(text.strip())
     except ValueError:
         raise TextError(
-            "'%(written)s' is no address; write 192.0.2.1 or 2001:db8::1", written=text
+            "'%(written)s' is not a valid address; write one such as 192.0.2.1 or 2001:db8::1",
+            written=text,
         ) from None
 
 
@@ -73,7 +77,8 @@ def network(text: str) -> IPv4Network | IPv6Network:
         return ip_network(text.strip(), strict=False)
     except ValueError:
         raise TextError(
-            "'%(written)s' is no network; write it as 192.0.2.0/24 or 2001:db8::/32", written=text
+            "'%(written)s' is not a valid network; write one such as 192.0.2.0/24 or 2001:db8::/32",
+            written=text,
         ) from None
 
 
@@ -83,7 +88,10 @@ def device_address(text: str) -> str:
     A zone (`%eth0`) is refused: askers are compared without it.
     """
     if "%" in text:
-        raise TextError("'%(written)s': leave out the zone, from %% on", written=text)
+        raise TextError(
+            "'%(written)s' has an interface zone; leave out the %% and everything after it",
+            written=text,
+        )
     found = network(text)
     return str(found.network_address if found.prefixlen == found.max_prefixlen else found)
 
@@ -96,15 +104,18 @@ def mac_address(text: str) -> str:
     found = text.strip().lower().replace("-", ":")
     if not _MAC.fullmatch(text.strip().lower()):
         raise TextError(
-            "'%(written)s' is no MAC address; write it as 02:00:00:00:00:01", written=text
+            "'%(written)s' is not a valid MAC address; write one such as 02:00:00:00:00:01",
+            written=text,
         )
     if found == "00:00:00:00:00:00":
         raise TextError(
-            "'%(written)s' is no device's MAC address; it stands for none", written=text
+            "'%(written)s' does not belong to any device; write the device's own MAC address",
+            written=text,
         )
     if int(found[:2], 16) & 1:
         raise TextError(
-            "'%(written)s' is a group of devices (multicast), not the MAC address of one",
+            "'%(written)s' is a multicast address, for a group of devices; write the MAC address "
+            "of one device",
             written=text,
         )
     return found
@@ -137,9 +148,9 @@ def _device_address(text: str) -> str:
         if "%" in text:
             raise
         raise TextError(
-            "'%(written)s' is no address of a device; write a MAC address such as "
-            "02:00:00:00:00:01, an address such as 192.0.2.1 or 2001:db8::1, or a prefix such as "
-            "2001:db8::/64",
+            "'%(written)s' is not a valid device address; write a MAC address such as "
+            "02:00:00:00:00:01, an IP address such as 192.0.2.1 or 2001:db8::1, or a prefix such "
+            "as 2001:db8::/64",
             written=text,
         ) from None
 
@@ -156,7 +167,7 @@ def domain(text: str) -> str:
     """Return the normal form of a name that may not be empty."""
     name = normalize(text)
     if not name:
-        raise TextError("a name is missing; write one, such as home.example")
+        raise TextError("the domain is missing; write one such as home.example")
     return name
 
 
@@ -164,8 +175,8 @@ def slug(text: str) -> str:
     """Return an id as it is, when it can be one: the same in files, commands and metrics."""
     if not _SLUG.fullmatch(text):
         raise TextError(
-            "'%(written)s' cannot be an id; take small letters, digits, - and _ (64 "
-            "at most), and begin with a letter or digit",
+            "'%(written)s' is not a valid id; use only small letters, digits, - and _ (at most "
+            "64 characters), and start with a letter or digit",
             written=text,
         )
     return text
@@ -181,12 +192,14 @@ def bad_url(url: str) -> str:
         port = parts.port
         (parts.hostname or "").encode("idna")  # with labels that no name can have it is none
     except ValueError:
-        return "it is no address; write https://lists.example/list.txt"
+        return "this is not a valid address; write one such as https://lists.example/list.txt"
     if parts.scheme not in ("http", "https", ""):
-        return f"{parts.scheme}: is not fetched; give an address with https://"
+        return f"{parts.scheme} addresses are not supported; use an address with https://"
     whole = parts.scheme and parts.hostname and port != 0
     if not whole or not (url.isprintable() and " " not in url):
-        return "it is no address; write https://lists.example/list.txt"
+        return "this is not a valid address; write one such as https://lists.example/list.txt"
     if parts.username is not None:
-        return "a name or password in an address would stand in logs; leave it out"
+        return (
+            "leave the username and password out of the address, because they would appear in logs"
+        )
     return ""

@@ -50,11 +50,11 @@ def parse_matcher(text: str) -> Matcher:
         match, text = Match.BELOW, text[2:]
     name = normalize(text)
     if not name:
-        raise NameTextError("a rule needs a name, such as games.example")
+        raise NameTextError("a rule needs a domain such as games.example")
     if "." not in name and match is not Match.EXACT:
         raise NameTextError(
-            "'%(written)s' would cover a whole top-level domain; name a site, such "
-            "as games.%(called)s",
+            "'%(written)s' would cover a whole top-level domain; write a site such as "
+            "games.%(called)s",
             written=text,
             called=name,
         )

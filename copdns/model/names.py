@@ -64,13 +64,17 @@ def to_wire(name: str) -> bytes:
         octets = _label_octets(label)
         if not 0 < len(octets) <= MAX_LABEL:
             raise NameTextError(
-                "'%(called)s': each part between dots has 1 to 63 characters", called=name
+                "'%(called)s' is not a valid domain; each part between dots can have 1 to 63 "
+                "characters",
+                called=name,
             )
         wire.append(len(octets))
         wire += octets
     wire.append(0)
     if len(wire) > MAX_WIRE:
-        raise NameTextError("'%(called)s': a name has at most 253 characters", called=name)
+        raise NameTextError(
+            "'%(called)s' is too long; a domain can have at most 253 characters", called=name
+        )
     return bytes(wire)
 
 
@@ -102,13 +106,13 @@ def normalize(text: str) -> str:
             text = idna.encode(text, uts46=True).decode("ascii").removesuffix(".")
         except idna.IDNAError as error:
             raise NameTextError(
-                "'%(written)s' is no domain name: %(error)s", written=text, error=str(error)
+                "'%(written)s' is not a valid domain: %(error)s", written=text, error=str(error)
             ) from None
     text = text.lower()
     for label in text.split(".") if text else ():
         if label.encode().translate(None, _PLAIN):
             raise NameTextError(
-                "'%(written)s' is no domain name: letters, digits, hyphens and dots make one",
+                "'%(written)s' is not a valid domain; use letters, digits, hyphens and dots",
                 written=text,
             )
     to_wire(text)

@@ -87,7 +87,7 @@ def _of_time(verdict: Verdict) -> str:
 _PLAIN = {
     Reason.REBINDING: "rebinding: private address",
     Reason.SAFE_SEARCH: "safe_search: the engine's safe mode",
-    Reason.LOCAL: "local: known to this machine or house",
+    Reason.LOCAL: "local: a local or special name",
     Reason.UPSTREAM_FILTERED: "upstream_filtered: blocked by the upstream resolver",
     Reason.NOT_A_CLIENT: "not_a_client: not served here",
 }

@@ -53,8 +53,8 @@ def parse_subject(text: str) -> Subject:
         return parse_matcher(text)
     if kind not in set(TopicKind):
         raise TextError(
-            "'%(written)s' is about nothing that is known; write category:games, "
-            "service:youtube, list:some-list, or a name such as games.example",
+            "'%(written)s' is not a known category, service, list or domain; write "
+            "category:games, service:youtube, list:some-list, or a domain such as games.example",
             written=text,
         )
     return Topic(TopicKind(kind), slug(rest.strip()))

@@ -75,7 +75,7 @@ def _words(error: ErrorDetails, shape: type[BaseModel], path: Path) -> str:
         case "bool_type":
             return f"is {written}; write true or false"
         case "string_type":
-            return f"is {written} where text belongs; put it in quotes"
+            return f"is {written}, which is not text; put it in quotes"
         case "int_type" | "int_from_float":
             return f"is {written}; write a whole number"
         case "float_type":
@@ -87,7 +87,7 @@ def _words(error: ErrorDetails, shape: type[BaseModel], path: Path) -> str:
         case "dict_type" | "model_type" | "model_attributes_type":
             return f"is {written}; write keys with their values below it"
         case "too_short" | "string_too_short":
-            return "is empty; write something, or leave the key out"
+            return "is empty; add a value, or leave the key out"
         case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
             return f"is {written}; {_bound(error['type'], context)}"
     return f"is {written}: {error['msg'][:1].lower()}{error['msg'][1:]}"
@@ -107,8 +107,8 @@ def _bound(kind: str, context: dict[str, Any]) -> str:
 def _unknown(key: str, known: list[str]) -> str:
     close = get_close_matches(key, known, n=1)
     if close:
-        return f"is no key that is known here; did you mean {close[0]}?"
-    return f"is no key that is known here; these are: {', '.join(known)}"
+        return f"is not a known key; did you mean {close[0]}?"
+    return f"is not a known key; the known ones are: {', '.join(known)}"
 
 
 def _fields(shape: type[BaseModel], path: Path) -> list[str]:

@@ -67,7 +67,7 @@ def no_such(noun: str | Sentence, wanted: str, there: Iterable[str]) -> Sentence
     what = NOUNS.get(noun, noun) if isinstance(noun, str) else noun
     if not known:
         return sentence(
-            "there is no %(noun)s '%(wanted)s'; there is none yet", noun=what, wanted=wanted
+            "there is no %(noun)s '%(wanted)s'; none exists yet", noun=what, wanted=wanted
         )
     if close := get_close_matches(wanted, known, n=1):
         return sentence(
@@ -78,7 +78,7 @@ def no_such(noun: str | Sentence, wanted: str, there: Iterable[str]) -> Sentence
         )
     if len(known) > MOST_NAMED:
         return sentence(
-            "there is no %(noun)s '%(wanted)s', and nothing that is written like it",
+            "there is no %(noun)s '%(wanted)s', nor any with a similar name",
             noun=what,
             wanted=wanted,
         )

@@ -109,7 +109,7 @@ class Document:
         problems = sorted(problems, key=lambda each: self._place(each[0]))
         lines = [self.line(*each) for each in problems[:MAX_PROBLEMS]]
         if len(problems) > MAX_PROBLEMS:
-            lines.append(f"{self.file}: and {len(problems) - MAX_PROBLEMS} more")
+            lines.append(f"{self.file}: and {len(problems) - MAX_PROBLEMS} more errors")
         return ConfigError("\n".join(lines))
 
     def line(self, path: Path, what: str) -> str:
@@ -166,9 +166,12 @@ class _Reader:
         try:
             size = len(text.encode())
         except UnicodeEncodeError:
-            raise ConfigError(f"{self.file}: is no UTF-8 text; save it as UTF-8") from None
+            raise ConfigError(f"{self.file}: is not UTF-8 text; save it as UTF-8") from None
         if size > MAX_BYTES:
-            raise ConfigError(f"{self.file}: is larger than 1 MiB; split it, or use list files")
+            raise ConfigError(
+                f"{self.file}: is larger than 1 MiB; make it smaller, or move long lists into "
+                "list files"
+            )
         try:
             return self._document(yaml.parse(text, Loader=_Loader))
         except yaml.MarkedYAMLError as error:
@@ -176,16 +179,16 @@ class _Reader:
         except yaml.reader.ReaderError as error:
             line = text.count("\n", 0, error.position) + 1
             raise ConfigError(
-                f"{self.file}:{line}:1: holds a control character; remove it"
+                f"{self.file}:{line}:1: contains a control character; remove it"
             ) from None
 
     def _broken(self, error: yaml.MarkedYAMLError, text: str) -> ConfigError:
         mark = error.problem_mark or error.context_mark
         line, column = (mark.line, mark.column) if mark else (0, 0)
         said = "; ".join(part for part in (error.context, error.problem) if part)
-        advice = "look at the indentation, the colons and the quotes here and in the line before"
+        advice = "check the indentation, the colons and the quotes here and in the line before"
         if any("::" in each for each in text.split("\n")[line : line + 1]):
-            advice = "an address with colons needs quotes between [ and ]"
+            advice = "put quotes around an address with colons between [ and ]"
         return ConfigError(f"{self.file}:{line + 1}:{column + 1}: is not YAML ({said}); {advice}")
 
     def _document(self, events: Iterator[Event]) -> dict[str, Any]:
@@ -194,26 +197,26 @@ class _Reader:
             if not isinstance(event, DocumentStartEvent):
                 continue
             if root is not None:
-                self._stop(event, "a second document starts here; one file holds one")
+                self._stop(event, "a second document starts here; use one document per file")
             first = next(events)
             value = self._value(first, events, ()) or {}
             if not isinstance(value, dict):
-                self._stop(first, "no key stands here; write each value as `key: value`")
+                self._stop(first, "there is no key here; write each value as `key: value`")
             root = value
         return root or {}
 
     def _value(self, event: Event, events: Iterator[Event], path: Path) -> object:
         if isinstance(event, AliasEvent):
-            self._stop(event, "an alias (*) is not read here; write the value again")
+            self._stop(event, "an alias (*) is not supported; write the value again")
         assert isinstance(event, ScalarEvent | CollectionStartEvent)
         if event.anchor is not None:
-            self._stop(event, "an anchor (&) is not read here; remove it")
+            self._stop(event, "an anchor (&) is not supported; remove it")
         if event.tag is not None:
-            self._stop(event, "a tag (!) is not read here; remove it, or quote the text")
+            self._stop(event, "a tag (!) is not supported; remove it, or put the text in quotes")
         if isinstance(event, ScalarEvent):
             return _typed(event.value) if event.implicit[0] else event.value
         if len(path) >= MAX_DEPTH:
-            self._stop(event, f"is nested deeper than {MAX_DEPTH} levels")
+            self._stop(event, f"is nested more than {MAX_DEPTH} levels deep")
         if isinstance(event, MappingStartEvent):
             return self._mapping(events, path)
         return self._sequence(events, path)
@@ -233,14 +236,14 @@ class _Reader:
             here = (*path, key)
             if key in items:
                 line, _ = self.places[here]
-                self.problems.append((here, f"stands twice, first in line {line}; keep one"))
+                self.problems.append((here, f"is there twice, first in line {line}; keep only one"))
             self.places[here] = _mark(event)
             items[key] = self._value(next(events), events, here)
         return items
 
     def _key(self, event: Event) -> str:
         if not isinstance(event, ScalarEvent):
-            self._stop(event, "a key is a single word; quote it when it holds [ or {")
+            self._stop(event, "a key is a single word; put it in quotes if it contains [ or {")
         return str(event.value)
 
     def _stop(self, event: Event, what: str) -> NoReturn:
@@ -296,7 +299,7 @@ class ByText:
         Raise ValueError, with what to write instead.
         """
         if isinstance(value, bool | int | float | list | dict | None):
-            raise ValueError(f"{shown_value(value)} stands where text belongs; put it in quotes")
+            raise ValueError(f"{shown_value(value)} is not text; put it in quotes")
         if not isinstance(value, str):
             return value
         try:

@@ -48,7 +48,7 @@ def dump_table(questions: socket.socket, question: bytes, sequence: int) -> Iter
         if not isinstance(message, Ended):
             yield message
         elif message.errno:
-            raise OSError(message.errno, "the kernel does not give the list")
+            raise OSError(message.errno, "the kernel did not return the list")
 
 
 def read_pending(source: socket.socket) -> Iterator[bytes]:

@@ -62,7 +62,9 @@ def _read(file: LeaseFile, now: float) -> bool:
     except OSError as error:
         stamp, leases, trouble = (), (), error.strerror or str(error)
     if trouble and trouble != file.trouble:
-        todo = "name another file in identity.leases, or let the user who runs copdns read it"
+        todo = (
+            "choose another file in identity.leases, or allow the user that runs copdns to read it"
+        )
         log.warning("a lease file cannot be read", file=str(file.path), error=trouble, todo=todo)
     changed = leases != file.leases
     file.stamp, file.leases, file.trouble = stamp, leases, trouble

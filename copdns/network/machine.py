@@ -37,7 +37,8 @@ def private_addresses(connect: Connect = open_netlink) -> tuple[str, ...]:
             }
     except OSError as error:
         raise ListenError(
-            f"'auto' cannot be told by the kernel ({error.strerror}): name the addresses"
+            f"the kernel could not list the addresses for 'auto' ({error.strerror}); write the "
+            "addresses instead"
         ) from error
     # A link-local address needs its interface's name to be bound to; nobody is handed one.
     private = [each for each in found if _is_private(each)]

@@ -37,8 +37,8 @@ ENTRIES = 65_536  # that are kept at most; the kernel keeps 1024 unless it was t
 _TRIES = 3  # to read the table between two floods of changes
 
 REMEDY = (
-    "devices are known by their addresses alone; let copdns use AF_NETLINK sockets and the "
-    "network of the host, or set identity.neighbours to off"
+    "devices are recognised only by IP address; allow copdns to use AF_NETLINK sockets and the "
+    "host's network, or set identity.neighbours to off"
 )
 
 
@@ -203,7 +203,7 @@ class Neighbours:
     def _give_up(self, error: OSError) -> None:
         self.close()
         self._changed()
-        log.warning("neighbours cannot be read", error=error.strerror, todo=REMEDY)
+        log.warning("neighbours could not be read", error=error.strerror, todo=REMEDY)
 
 
 def read_once(connect: Connect = open_netlink) -> Mapping[str, str]:

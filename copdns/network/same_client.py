@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 from typing import NamedTuple
 
-ALIKE = "all questions come from"
+ALIKE = "all queries come from"
 WATCHED = 300.0  # seconds; before that, one device may just have been first
 ENOUGH = 500  # questions that tell something
 
 _OTHERS = (
-    "let the router's DHCP give out this machine's address as DNS server, or, where another "
-    "resolver has to stand before this one, let that say who asks (dns.forwarders)"
+    "set the router's DHCP to give out this machine's address as the DNS server, or, if another "
+    "DNS server must forward to this one, make it pass on each device's address "
+    "(dns.forwarders)"
 )
 
 
@@ -48,13 +49,13 @@ def same_client_warning(
         return ""
     if in_container:
         return (
-            f"{ALIKE} one address, as in a container whose network hides the "
-            "devices: give the container the network of the host (--network host)"
+            f"{ALIKE} one address, as in a container whose network hides the devices; use the "
+            "host's network for the container (--network host)"
         )
     if len({each.address for each in seen}) > 1:
         return (
-            f"{ALIKE} one network card, as behind a repeater or router: its MAC "
-            "address tells no devices apart, so name them by their addresses; or " + _OTHERS
+            f"{ALIKE} one network card, as behind a repeater or router: its MAC address does not "
+            "tell devices apart, so add them by IP address; or " + _OTHERS
         )
     if ip_address(next(iter(seen)).address).is_loopback:
         return f"{ALIKE} this machine itself: {_OTHERS}"

@@ -116,14 +116,16 @@ _NOUNS = {
     "imported": About.HOUSE,
     "local": About.HOUSE,  # a local name
     "rewrite": About.HOUSE,
-    "split": About.HOUSE,  # a domain that others are asked for
+    "conditional": About.HOUSE,  # a domain that another server is asked for
+    "split": About.HOUSE,  # the same, as the version before wrote it
     "service": About.HOUSE,
 }
 _FOR = re.compile(r" for (\S+)(?: on \S+)?$")
 _ALL = re.compile(r" for everyone$")
 
 
-# Lines that name a person, or a device, in their own ways; `store/` and the desk write them.
+# Lines that name a person, or a device, in their own ways; `store/` and the desk write them.  Some
+# stand twice: the version before wrote them in other words.
 _PERSON, _DEVICE = r"(?P<who>\S+)", r"(?P<device>\S+)"
 _BY_NAME = tuple(
     (about, re.compile(form))
@@ -131,12 +133,17 @@ _BY_NAME = tuple(
         (
             About.DEVICES,
             rf"a device added for {_PERSON}",
+            rf"a device assigned to {_PERSON} for a while",
             rf"a device is {_PERSON} for a while",
+            rf"setup: device \S+ assigned to {_PERSON}",
             rf"set-up: device \S+ is {_PERSON}'s",
+            rf"device {_DEVICE} changed: now belongs to {_PERSON}",
             rf"device {_DEVICE} changed: now {_PERSON}'s",
-            rf"device {_DEVICE} (?:changed|removed|is known by another MAC address)",
+            rf"device {_DEVICE} (?:changed|removed|has a new MAC address)",
+            rf"device {_DEVICE} is known by another MAC address",
+            rf"{_DEVICE}: (?:another browser can be linked|a linked browser was removed)",
             rf"{_DEVICE}: (?:another browser may be paired|a paired browser was removed)",
-            rf"{_PERSON}: PIN (?:set|taken away)",
+            rf"{_PERSON}: PIN (?:set|removed|taken away)",
         ),
         (
             About.TIMES,
@@ -144,23 +151,24 @@ _BY_NAME = tuple(
             rf"pause of {_PERSON} ended",
             rf"\S+ more minutes for {_PERSON} .+",
             rf"\S+ of .+ for {_PERSON} on \S+",
-            rf"{_PERSON} may have .+",
-            rf".*tickets? .+ made for {_PERSON}",
+            rf"{_PERSON} (?:can use|may have) .+",
+            rf".*tickets? .+ (?:created|made) for {_PERSON}",
             rf"ticket redeemed by {_PERSON}",
         ),
         (
             About.ASKED,
-            rf"full log of .+ asked of {_PERSON}",
-            rf"full log not agreed to by {_PERSON}",
+            rf"full log of .+ (?:requested from|asked of) {_PERSON}",
+            rf"full log (?:declined|not agreed to) by {_PERSON}",
         ),
     )
     for form in forms
 )
-_PAIRED = "browser paired with this device"  # the device itself is the author
+# The device itself is the author.
+_LINKED = ("browser linked to this device", "browser paired with this device")
 
 
 def _by_name(profile: Profile, devices: Collection[str], line: HasLine) -> Iterator[About]:
-    if line.what == _PAIRED and line.author in devices:
+    if line.what in _LINKED and line.author in devices:
         yield About.DEVICES
     if profile.id not in line.what and not any(each in line.what for each in devices):
         return  # most lines of a house are of others
@@ -191,7 +199,7 @@ def _about(profile: Profile, what: str) -> Iterator[About]:
 
 
 def _of_profile(said: str) -> Iterator[About]:
-    if said.startswith("erased"):
+    if said.startswith(("records deleted", "erased")):
         yield About.ERASED
     _, is_set, settings = said.partition("set: ")
     for setting in settings.split(", ") if is_set else ():

@@ -48,11 +48,11 @@ def asked(
     now = question.at
     if not needs_consent(profile, now):
         raise PrivacyError(
-            "profile '%(profile)s': below 16 nobody is asked for consent", profile=profile.id
+            "profile '%(profile)s': consent is only asked from the age of 16", profile=profile.id
         )
     if before is not None and before.refused is not None and now - before.refused < AGAIN:
         raise PrivacyError(
-            "%(who)s said no; ask again a week later, or talk about it", who=profile.name
+            "%(who)s said no; you can ask again after a week, or talk about it", who=profile.name
         )
     request_full(profile, history, now, question.days, consented=True)
     return question
@@ -63,7 +63,7 @@ def agreed(
 ) -> FullLog:
     """Return the stretch that a yes of the person themselves allows; raise PrivacyError."""
     if question is None or not question.is_open(now) or not needs_consent(profile, now):
-        raise PrivacyError("nobody asks this any more")
+        raise PrivacyError("this request has been withdrawn")
     return request_full(profile, history, now, question.days, consented=True)
 
 

@@ -63,7 +63,7 @@ MAX_MEMO_VERDICTS = 64  # of one question: so many kinds of profiles ask it and 
 MAX_WAITERS = 1000  # for one answer; whoever comes then fails, and finds it kept a moment later
 
 _EDE_NO_UPSTREAM = Ede(NETWORK_ERROR, "no upstream answered")
-_EDE_NOT_CACHED = Ede(NOT_AUTHORITATIVE, "not kept here; ask with recursion desired")
+_EDE_NOT_CACHED = Ede(NOT_AUTHORITATIVE, "not cached here; ask with recursion desired")
 _EDE_NOT_SERVED = Ede(NOT_SUPPORTED, "this class or type is not served here")
 
 NO_REPLY = b""  # nothing is sent, now or later

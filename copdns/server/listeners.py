@@ -75,7 +75,7 @@ class Listeners:
                 raise
             if address not in self._told:
                 self._told.add(address)
-                log.warning("an address is not there yet", error=str(error))
+                log.warning("an address is not available yet", error=str(error))
 
     async def _listener(self, address: str, dns: DnsSettings) -> Listener:
         believed = _forwarders(dns)

@@ -59,7 +59,9 @@ def pack(file: Path, databases: Mapping[str, Path], made: int, version: str) -> 
     A file of that name is replaced when the new one is whole, and stays as it was until then.
     """
     if file.exists() and not file.is_file():
-        raise BackupError(f"{file}: is no file that could be replaced; name another")
+        raise BackupError(
+            f"{file}: this cannot be replaced, because it is not a regular file; name another file"
+        )
     try:
         parts = {name: _part(path) for name, path in databases.items()}
         found = Backup(made, version, parts)
@@ -79,16 +81,23 @@ def unpack(file: Path, folder: Path) -> Backup:
     """
     try:
         if file.exists() and not file.is_file():
-            raise BackupError(f"{file}: is no file; name a backup")  # a pipe would be waited for
+            raise BackupError(
+                f"{file}: this is not a file; name a backup"
+            )  # a pipe would be waited for
         with zipfile.ZipFile(file) as archive:
             found = _about(file, archive)
             free = shutil.disk_usage(folder).free
             if sum(each.octets for each in found.parts.values()) > free:
-                raise BackupError(f"{file}: there is no room to unpack it beside the databases")
+                raise BackupError(
+                    f"{file}: there is not enough disk space to unpack it next to the databases; "
+                    "free some space"
+                )
             for name, part in found.parts.items():
                 _take(file, archive, name, part, folder / name)
     except _BROKEN as error:
-        raise BackupError(f"{file}: is no whole backup of copdns ({error})") from error
+        raise BackupError(
+            f"{file}: this backup of copdns is incomplete or damaged ({error}); use another one"
+        ) from error
     except OSError as error:
         raise BackupError(f"{file}: {error.strerror or error}; name a backup") from error
     return found
@@ -110,18 +119,20 @@ def _about(file: Path, archive: zipfile.ZipFile) -> Backup:
     """Return what an archive says of itself; raise BackupError, and ValueError for no JSON."""
     names = archive.namelist()
     if any(each.compress_type not in _OURS for each in archive.infolist()):
-        raise BackupError(f"{file}: is no backup of copdns: it is packed in another way")
+        raise BackupError(
+            f"{file}: this is not a backup of copdns: it is compressed in another way"
+        )
     strange = [each for each in names if each != ABOUT and each not in MOST]
     if strange or len(set(names)) != len(names) or ABOUT not in names:
-        said = f"it holds {strange[0]!a}" if strange else "its parts are not those of one"
-        raise BackupError(f"{file}: is no backup of copdns: {said}")
+        said = f"it holds {strange[0]!a}" if strange else "it does not hold the parts of a backup"
+        raise BackupError(f"{file}: this is not a backup of copdns: {said}")
     with archive.open(ABOUT) as stream:
         found = json.loads(stream.read(_ABOUT_MOST))
     try:
         if found["format"] != FORMAT:
             raise BackupError(
-                f"{file}: has format {found['format']!r}, made by another copdns; this one reads "
-                f"format {FORMAT}: restore it with the copdns that made it"
+                f"{file}: this backup has format {found['format']!r}, but this version of copdns "
+                f"reads format {FORMAT}; restore it with the version that made it"
             )
         parts = {
             str(name): Part(int(each["octets"]), str(each["sha256"]))
@@ -129,12 +140,16 @@ def _about(file: Path, archive: zipfile.ZipFile) -> Backup:
         }
         backup = Backup(int(found["made"]), str(found["copdns"]), parts)
     except (KeyError, TypeError, AttributeError) as error:
-        raise BackupError(f"{file}: {ABOUT} in it is not as copdns writes it") from error
+        raise BackupError(
+            f"{file}: its {ABOUT} was not written by copdns; use another backup"
+        ) from error
     too_large = [n for n, each in parts.items() if not 0 <= each.octets <= MOST.get(n, -1)]
     if not 0 <= backup.made < _LATEST:
-        raise BackupError(f"{file}: {ABOUT} in it is not as copdns writes it")
+        raise BackupError(f"{file}: its {ABOUT} was not written by copdns; use another backup")
     if too_large or set(parts) != set(names) - {ABOUT} or "household.db" not in parts:
-        raise BackupError(f"{file}: holds other parts than {ABOUT} in it says")
+        raise BackupError(
+            f"{file}: it holds other parts than its {ABOUT} lists; use another backup"
+        )
     return backup
 
 
@@ -148,7 +163,9 @@ def _take(file: Path, archive: zipfile.ZipFile, name: str, part: Part, to: Path)
             digest.update(block)
             target.write(block)
     if left or digest.hexdigest() != part.digest:
-        raise BackupError(f"{file}: {name} in it is not what was saved: it was changed or damaged")
+        raise BackupError(
+            f"{file}: its {name} was changed or damaged after it was saved; use another backup"
+        )
 
 
 def _part(path: Path) -> Part:
@@ -178,7 +195,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _remedy(error: OSError) -> str:
-    full = "make room on that disk, or name another; an older backup there stays as it was"
+    full = "free some space on that disk, or name another; an older backup there is unchanged"
     return full if error.errno in _FULL else "name another file"
 
 

@@ -67,7 +67,9 @@ def copy_of(folder: Path, into: Path, *, with_log: bool) -> dict[str, Path]:
     """
     source = folder / households.FILE
     if not source.exists():
-        raise BackupError(f"{folder}: holds no household yet; there is nothing to save")
+        raise BackupError(
+            f"{folder}: there is no household here yet, so there is nothing to back up"
+        )
     found = {households.FILE: into / households.FILE}
     _copy(source, into / households.FILE)
     if with_log and (folder / querylog.FILE).exists():
@@ -167,30 +169,39 @@ def _strange(path: Path, steps: Steps) -> sqlite3.Connection:
             connection.execute(f"pragma {pragma}")
         connection.execute("pragma journal_mode = delete")
         if connection.execute("pragma integrity_check(1)").fetchone() != ("ok",):
-            raise BackupError(f"{path.name} of this backup is damaged; restore another one")
+            raise BackupError(f"the {path.name} in this backup is damaged; use another backup")
         newer = steps.applied(connection) - steps.names
         if newer:
             raise BackupError(
-                f"this backup was made by a newer copdns ({', '.join(sorted(newer))}): install "
-                "that one, and restore it there"
+                "this backup was made by a newer version of copdns "
+                f"({', '.join(sorted(newer))}); install that version and restore it there"
             )
         connection.execute("pragma foreign_keys = on")
         try:
             with transaction(connection):
                 steps.apply(connection)
         except Exception as error:
-            raise BackupError(f"{path.name} of this backup is no database of copdns") from error
+            raise BackupError(
+                f"the {path.name} in this backup is not a copdns database; use another backup"
+            ) from error
         if _schema(connection) != _our_schema(steps):
             raise BackupError(
-                f"{path.name} of this backup has other tables than copdns makes; it is not used"
+                f"the {path.name} in this backup does not have the tables of copdns, so it was "
+                "not restored; use another backup"
             )
         if connection.execute("pragma foreign_key_check").fetchone() is not None:
-            raise BackupError(f"{path.name} of this backup is not whole; restore another one")
+            raise BackupError(f"the {path.name} in this backup is incomplete; use another backup")
         if odd := _odd_column(connection) or _odd_role(connection, steps):
-            raise BackupError(f"{path.name} of this backup has odd values in {odd}; it is not used")
+            raise BackupError(
+                f"the {path.name} in this backup has invalid values in {odd}, so it was not "
+                "restored; use another backup"
+            )
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise BackupError(f"{path.name} of this backup is no whole database: {error}") from error
+        raise BackupError(
+            f"the {path.name} in this backup is not a complete database ({error}); use another "
+            "backup"
+        ) from error
     except BaseException:
         connection.close()
         raise
@@ -250,8 +261,8 @@ def _attach(
         connection.execute("attach database ? as here", (str(there),))
     except (sqlite3.Error, StoreError) as error:
         said.append(
-            "what is here cannot be read, so accounts, appeals and who looked come from the "
-            f"backup as well ({error})"
+            "the current database cannot be read, so accounts, requests and views were restored "
+            f"from the backup too ({error})"
         )
         return {}
     return found
@@ -260,7 +271,10 @@ def _attach(
 def _check_whose(ids: Sequence[str], here: Mapping[str, Household]) -> None:
     """Raise BackupError for another household's, whose accounts would be let in here."""
     if len(ids) != 1 or (here and set(ids) != set(here)):
-        raise BackupError("this backup is not of the household that is here; it is not used")
+        raise BackupError(
+            "this backup is of another household, so it was not restored; use a backup of this "
+            "household"
+        )
 
 
 def _loaded(
@@ -361,7 +375,9 @@ def _settle(
         said += [f"{profile.id}: {each}" for each in found.said]
     sound = replace(written, profiles=tuple(profiles))
     if wrong := [str(each) for each in violations(sound)]:
-        raise BackupError("this backup holds a household that cannot be:\n" + "\n".join(wrong))
+        raise BackupError(
+            "this backup has an invalid household, so it was not restored:\n" + "\n".join(wrong)
+        )
     what = f"backup of {datetime.fromtimestamp(made, UTC):%Y-%m-%d %H:%M} UTC restored"
     restored(connection, before, written, sound, Change(0, now, CONSOLE, what))
     return said

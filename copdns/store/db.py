@@ -20,24 +20,27 @@ from copdns.store.schema_steps import Steps
 
 BUSY = 5.0  # seconds to wait for another process
 
-_NO_ACCESS = "let the user who runs copdns own this folder, or choose another with --data DIR"
+_NO_ACCESS = (
+    "make the user that runs copdns the owner of this folder, or choose another with --data DIR"
+)
 _REMEDIES = {
-    sqlite3.SQLITE_BUSY: "another process keeps it busy: try again in a moment",
-    sqlite3.SQLITE_CORRUPT: "it is damaged: move it away and restore a backup",
-    sqlite3.SQLITE_NOTADB: "it is no database of copdns: move it away, or restore a backup",
-    sqlite3.SQLITE_FULL: "the disk is full: make room on it",
-    sqlite3.SQLITE_IOERR: "the disk fails or is full: check it",
+    sqlite3.SQLITE_BUSY: "another process is using it; try again in a moment",
+    sqlite3.SQLITE_CORRUPT: "it is damaged; move it away and restore a backup",
+    sqlite3.SQLITE_NOTADB: "it is not a copdns database; move it away, or restore a backup",
+    sqlite3.SQLITE_FULL: "the disk is full; free some space",
+    sqlite3.SQLITE_IOERR: "the disk is failing or full; check it",
     sqlite3.SQLITE_READONLY: _NO_ACCESS,
     sqlite3.SQLITE_CANTOPEN: _NO_ACCESS,
     sqlite3.SQLITE_PERM: _NO_ACCESS,
 }
 _DISK_REMEDIES = {
-    errno.ENOSPC: "make room on that disk",
-    errno.EDQUOT: "make room on that disk, or raise the quota",
-    errno.EROFS: "mount that disk for writing, and check it if it became so by itself",
-    errno.EIO: "the disk fails: check it",
+    errno.ENOSPC: "free some space on that disk",
+    errno.EDQUOT: "free some space on that disk, or raise the quota",
+    errno.EROFS: "mount that disk so that it can be written, and check it if it became read-only "
+    "unexpectedly",
+    errno.EIO: "the disk is failing; check it",
 }
-_UNKNOWN = "if that stays, restore a backup"
+_UNKNOWN = "if this keeps happening, restore a backup"
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -172,8 +175,8 @@ def _migrate(connection: sqlite3.Connection, path: Path, steps: Steps) -> None:
     newer = applied - steps.names
     if newer:
         raise StoreError(
-            f"{path}: made by a newer copdns ({', '.join(sorted(newer))}): install that one"
-            " again, or restore a backup from before"
+            f"{path}: this was made by a newer version of copdns ({', '.join(sorted(newer))}); "
+            "install that version again, or restore an older backup"
         )
     if steps.names - applied:
         with transaction(connection):

@@ -34,8 +34,8 @@ def sole_server(folder: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise StoreError(
-                f"{folder}: another copdns{_holder(file)} serves this folder; stop that one, or "
-                "choose another with --data DIR"
+                f"{folder}: another copdns{_holder(file)} is using this folder; stop it, or "
+                "choose another folder with --data DIR"
             ) from None
         with suppress(OSError):  # a full disk: who it is cannot be told then
             file.truncate(0)

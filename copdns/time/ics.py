@@ -43,7 +43,9 @@ def dates_of(text: str, zone: ZoneInfo, first: date, last: date) -> tuple[Dates,
     events = _events(text, zone)
     around = _Window(first - _ONE_DAY, last + _ONE_DAY)  # it may be another date in other zones
     if sum(len(around.days(event, rule)) for event in events for rule in event.rules) > REACH:
-        raise CalendarError("its events repeat for too long; leave out those that began long ago")
+        raise CalendarError(
+            "its events repeat over too long a time; leave out those that began long ago"
+        )
     found = set()
     for start, end, name in _times(events, around):
         dates = _dates(start.astimezone(zone), end.astimezone(zone), name)
@@ -51,7 +53,7 @@ def dates_of(text: str, zone: ZoneInfo, first: date, last: date) -> tuple[Dates,
             found.add(dates._replace(first=max(dates.first, first), last=min(dates.last, last)))
         if len(found) > DATES:
             raise CalendarError(
-                "it has more than %(most)s dates; take a smaller calendar", most=DATES
+                "it has more than %(most)s dates; choose a smaller calendar", most=DATES
             )
     return tuple(sorted(found))
 
@@ -174,7 +176,7 @@ def _events(text: str, zone: ZoneInfo) -> list[_Event]:
         raise CalendarError("it cannot be read: %(what)s", what=_printable(str(error))) from None
     found = [each for file in files for each in file.walk("VEVENT") if isinstance(each, Event)]
     if len(found) != len(lines):
-        raise CalendarError("it cannot be read: a BEGIN:VEVENT is broken over two lines")
+        raise CalendarError("it cannot be read: a BEGIN:VEVENT is split over two lines")
     return [_event(each, line, zone) for each, line in zip(found, lines, strict=True)]
 
 
@@ -182,7 +184,7 @@ def _begins(text: str) -> list[int]:
     """Return in which lines events begin; raise CalendarError for what is no whole calendar."""
     if len(text) > LENGTH:
         raise CalendarError(
-            "it has more than %(most)s characters; take a smaller calendar", most=LENGTH
+            "it has more than %(most)s characters; choose a smaller calendar", most=LENGTH
         )
     begins: list[int] = []
     within: list[tuple[str, int]] = []
@@ -192,7 +194,7 @@ def _begins(text: str) -> list[int]:
             within.append((name, number))
             if len(within) > DEPTH:
                 raise CalendarError(
-                    "line %(number)s: %(called)s stands within too much",
+                    "line %(number)s: %(called)s is nested too deeply",
                     number=number,
                     called=_printable(name),
                 )
@@ -200,24 +202,25 @@ def _begins(text: str) -> list[int]:
         elif word == "END":
             if not within or within.pop()[0] != name:
                 raise CalendarError(
-                    "line %(number)s: %(line)s ends what did not begin",
+                    "line %(number)s: %(line)s has no matching BEGIN",
                     number=number,
                     line=_printable(line),
                 )
         elif word and not within:
             raise CalendarError(
-                "line %(number)s: a calendar begins with BEGIN:VCALENDAR", number=number
+                "line %(number)s: this is not a calendar, which starts with BEGIN:VCALENDAR",
+                number=number,
             )
     if within:
         name, number = within[-1]
         raise CalendarError(
-            "line %(number)s: this %(called)s does not end; is it all there?",
+            "line %(number)s: this %(called)s has no end; the file may be incomplete",
             number=number,
             called=_printable(name),
         )
     if len(begins) > EVENTS:
         raise CalendarError(
-            "it has more than %(most)s events; take a smaller calendar", most=EVENTS
+            "it has more than %(most)s events; choose a smaller calendar", most=EVENTS
         )
     return begins
 
@@ -234,7 +237,7 @@ def _event(event: Event, line: int, zone: ZoneInfo) -> _Event:
         what = sentence_of(error)
     except (AttributeError, TypeError):
         # The library takes a date where a duration belongs, say, and falls over it when asked.
-        what = sentence("one of its properties has a value of another kind than belongs there")
+        what = sentence("one of its properties has the wrong kind of value")
     raise CalendarError('line %(line)s, "%(called)s": %(what)s', line=line, called=name, what=what)
 
 
@@ -243,7 +246,7 @@ def _read(event: Event, line: int, name: str, zone: ZoneInfo) -> _Event:
         if key in _READ:
             raise TextError(
                 "%(part)s cannot be read: %(what)s",
-                part=key or sentence("a line of it"),
+                part=key or sentence("one line"),
                 what=_printable(str(what)),
             )
     start, end = _moment(event.start, zone), _moment(event.end, zone)
@@ -287,7 +290,7 @@ def _when(value: date, zone: ZoneInfo) -> _When:
 def _moment(value: date, zone: ZoneInfo) -> datetime:
     """Return a moment, of a date its first; raise ValueError for one of another age."""
     if not 1000 < value.year < 9000:  # beside which there is room to reckon
-        raise TextError("%(date)s is no date that a calendar needs", date=str(value))
+        raise TextError("%(date)s is out of range for a calendar", date=str(value))
     when = _when(value, zone)
     return when if isinstance(when, datetime) else datetime.combine(when, time(), zone)
 
@@ -304,7 +307,7 @@ def _rule(parts: Mapping[str, list[Any]], start: date, zone: ZoneInfo) -> _Rule:
     if unread or every not in list(Every):
         what = ", ".join(sorted(unread)) or every or "no FREQ"
         raise TextError(
-            "it repeats in a way that cannot be read (%(what)s); write its dates out", what=what
+            "how it repeats cannot be read (%(what)s); list its dates one by one", what=what
         )
     repeat = Repeat(
         start.date() if isinstance(start, datetime) else start,
@@ -324,9 +327,11 @@ def _makes_sense(repeat: Repeat) -> None:
     """Refuse what the RFC forbids, and what no two programs take for the same."""
     in_short = repeat.every in (Every.DAY, Every.WEEK)
     if in_short and any(which for which, _ in repeat.weekdays):
-        raise TextError("%(every)s takes no days such as the first Monday", every=repeat.every)
+        raise TextError(
+            "%(every)s does not allow days such as the first Monday", every=repeat.every
+        )
     if repeat.every is Every.WEEK and repeat.month_days:
-        raise TextError("WEEKLY takes no days of the month")
+        raise TextError("WEEKLY does not allow days of the month")
 
 
 def _until(parts: Mapping[str, list[Any]], start: date, zone: ZoneInfo) -> _When | None:
@@ -341,7 +346,7 @@ def _number(value: Any, low: int, high: int) -> int:
     number = int(value)
     if not low <= number <= high:
         raise TextError(
-            "%(number)s in its rule is not from %(low)s to %(high)s",
+            "%(number)s in its rule is not between %(low)s and %(high)s",
             number=number,
             low=low,
             high=high,
@@ -358,5 +363,5 @@ def _weekday(text: str) -> tuple[int, int]:
     """Return which one, 0 for every, and the day of the week."""
     found = _BYDAY.fullmatch(text.upper())
     if not found:
-        raise TextError("%(written)s in its rule is no day of the week", written=text)
+        raise TextError("%(written)s in its rule is not a day of the week", written=text)
     return int(found[1] or 0), _WEEKDAYS.index(found[2])

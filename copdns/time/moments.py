@@ -30,12 +30,14 @@ def moment(text: str, timezone: str, now: float) -> float:
         at = None
     if at is not None and not 1970 < at.year < 9999:
         raise TextError(
-            "'%(written)s' is out of reach; write 20:15, or a moment from 1971 to 9998",
+            "'%(written)s' is out of range; write a time such as 20:15, or a date from 1971 to "
+            "9998",
             written=text,
         )
     if at is None:
         raise TextError(
-            "'%(written)s' is no time; write 20:15, 2026-11-24T20:15 or 2026-11-24T19:15Z",
+            "'%(written)s' is not a valid time; write one such as 20:15, 2026-11-24T20:15 or "
+            "2026-11-24T19:15Z",
             written=text,
         )
     return at.timestamp() if at.tzinfo else _written(at, zone_of(timezone), now)

@@ -78,7 +78,7 @@ def _line(day: Day, zone: ZoneInfo) -> str:
     """Return a day as a line, such as `Mon 2026-03-02  00:00-07:00 bedtime`."""
     said = f"{_NAMES[day.date.weekday()]} {day.date}  "
     if day.start == day.end:
-        return f"{said}left out by the clock"
+        return f"{said}skipped because the clock changes"
     said += ", ".join(_stretch(each, day, zone) for each in day.closed) or "open"
     return said + "".join(f"  ({_change(each)})" for each in day.changes)
 

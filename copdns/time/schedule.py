@@ -110,18 +110,15 @@ def _read(text: str) -> Iterator[Slot]:
         yield before
     if days:
         named = _days_text(days)
-        raise TextError(
-            '"%(named)s" has no time behind it; write it as %(named)s 21:00-07:00', named=named
-        )
+        raise TextError('"%(named)s" has no times; write %(named)s 21:00-07:00', named=named)
     if before is None:
-        raise TextError('"%(written)s" says no time; write it as mon-fri 21:00-07:00', written=text)
+        raise TextError('"%(written)s" has no times; write it as mon-fri 21:00-07:00', written=text)
 
 
 def _whose(word: str, before: Slot) -> Sentence:
     days = _days_text(before.days)
     return sentence(
-        '"%(word)s" stands behind %(before)s without days of its own; write %(days)s %(word)s, '
-        "or %(daily)s %(word)s",
+        '"%(word)s" after %(before)s has no days; write %(days)s %(word)s, or %(daily)s %(word)s',
         word=word,
         before=slot_text(before),
         days=days,
@@ -135,12 +132,12 @@ def _times(word: str) -> tuple[int, int]:
     start, end = _minute(start_text), _minute(end_text if dash else start_text)
     if not dash:
         raise TextError(
-            '"%(word)s" has no end; write it as %(word)s-%(start)s',
+            '"%(word)s" has no end; write one such as %(word)s-%(start)s',
             word=word,
             start=_clock((start + 60) % 1440),
         )
     if start == DAY_MINUTES:
-        raise TextError('"24:00" is where a day ends; what starts there starts at 00:00')
+        raise TextError('"24:00" is the end of a day; to start at midnight, write 00:00')
     return start, end - start if end > start else end - start + DAY_MINUTES
 
 
@@ -151,7 +148,7 @@ def _minute(text: str) -> int:
         hour, minute = int(found[1]), int(found[2])
         if minute < 60 and 60 * hour + minute <= DAY_MINUTES:
             return 60 * hour + minute
-    raise TextError('"%(written)s" is no time of day; write it as 21:00', written=text)
+    raise TextError('"%(written)s" is not a valid time; write one such as 21:00', written=text)
 
 
 def _clock(minute: int) -> str:
@@ -166,8 +163,10 @@ def _days_of(word: str) -> frozenset[str]:
     if dash and first in WEEKDAYS and last in WEEKDAYS:
         return frozenset(_range(WEEKDAYS.index(first), WEEKDAYS.index(last)))
     if dash:
-        raise TextError('"%(word)s" is no range of days; write it as mon-fri', word=word)
-    raise TextError('"%(word)s" is no kind of day; %(near)s', word=word, near=_near(word))
+        raise TextError(
+            '"%(word)s" is not a valid range of days; write one such as mon-fri', word=word
+        )
+    raise TextError('"%(word)s" is not a kind of day; %(near)s', word=word, near=_near(word))
 
 
 def _range(first: int, last: int) -> tuple[str, ...]:
@@ -179,7 +178,7 @@ def _near(word: str) -> Sentence:
     near = [day for day in WEEKDAYS if word.startswith(day)] or get_close_matches(word, DAY_WORDS)
     if near:
         return sentence("did you mean %(near)s?", near=near[0])
-    return sentence("these are: %(there)s", there=", ".join(DAY_WORDS))
+    return sentence("use one of: %(there)s", there=", ".join(DAY_WORDS))
 
 
 def _days_text(days: frozenset[str]) -> str:

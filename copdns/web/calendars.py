@@ -30,7 +30,7 @@ _MEMORY = 512 << 20  # octets
 async def read_calendar(octets: bytes, timezone: str, first: date) -> tuple[Dates, ...]:
     """Return what a calendar file has in the two years from a date; raise CalendarError."""
     if len(octets) > MOST:
-        raise CalendarError("the file is larger than a calendar needs to be; take a smaller one")
+        raise CalendarError("the file is too large for a calendar; choose a smaller one")
     told = json.dumps({"timezone": timezone, "first": str(first), "last": str(first + AHEAD)})
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "copdns.web.calendars"),
@@ -42,7 +42,7 @@ async def read_calendar(octets: bytes, timezone: str, first: date) -> tuple[Date
         async with asyncio.timeout(PATIENCE):
             said, _ = await process.communicate(f"{told}\n".encode() + octets)
     except TimeoutError:
-        raise CalendarError("the file takes too long to read; take a smaller one") from None
+        raise CalendarError("reading the file takes too long; choose a smaller one") from None
     finally:
         if process.returncode is None:
             process.kill()
@@ -96,7 +96,7 @@ def _read(told: dict[str, str], octets: bytes) -> list[list[str | bool]]:
     try:
         text = octets.decode()
     except UnicodeDecodeError:
-        raise CalendarError("the file is no text; save it as UTF-8") from None
+        raise CalendarError("the file is not text; save it as UTF-8") from None
     first, last = (date.fromisoformat(told[key]) for key in ("first", "last"))
     found = ics.dates_of(text, zone_of(told["timezone"]), first, last)
     return [[str(each.first), str(each.last), each.name, each.whole] for each in found]

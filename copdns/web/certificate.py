@@ -128,7 +128,7 @@ def fingerprint(path: Path) -> str:
         end = text.index("-----END CERTIFICATE-----", start)
         der = ssl.PEM_cert_to_DER_cert(f"{text[start:end]}-----END CERTIFICATE-----\n")
     except (OSError, ValueError) as error:
-        raise CertificateError(f"{path}: holds no certificate in PEM form") from error
+        raise CertificateError(f"{path}: no certificate in PEM format found") from error
     return sha256(der).digest().hex(":").upper()
 
 
@@ -153,7 +153,7 @@ def _context(certificate: Path, key: Path) -> ssl.SSLContext:
         context.load_cert_chain(certificate, key, password=lambda: "")
     except ssl.SSLError as error:
         raise CertificateError(
-            f"{certificate}, {key}: {error.reason or error}; give a certificate in PEM form and "
+            f"{certificate}, {key}: {error.reason or error}; use a certificate in PEM format and "
             "its key, without a password"
         ) from error
     except OSError as error:
@@ -173,9 +173,11 @@ def _make(names: Sequence[str], now: float) -> str:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise CertificateError(f"a certificate cannot be made: {error}") from error
+        raise CertificateError(f"the certificate could not be created: {error}") from error
     if done.returncode:
-        raise CertificateError(f"a certificate cannot be made: {done.stderr.strip()[-300:]}")
+        raise CertificateError(
+            f"the certificate could not be created: {done.stderr.strip()[-300:]}"
+        )
     return f"{told}\n{done.stdout}"
 
 

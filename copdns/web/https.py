@@ -62,7 +62,7 @@ class Https:
 
     def _tell(self) -> None:
         log.info(
-            "pages over HTTPS; a browser that warns should show this fingerprint",
+            "pages over HTTPS are ready; a browser that warns should show this fingerprint",
             port=self._chosen.tls_port,
             sha256=self._certificate.fingerprint,
         )
@@ -70,7 +70,7 @@ class Https:
     def _trouble(self, text: str) -> None:
         if self.warning != f"HTTPS: {text}":
             self.warning = f"HTTPS: {text}"
-            log.warning("no new certificate, or no HTTPS", error=text)
+            log.warning("the certificate could not be renewed, or HTTPS is off", error=text)
 
 
 def _names() -> tuple[str, ...]:

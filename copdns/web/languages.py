@@ -13,7 +13,7 @@ from copdns.list_files.resources import folder
 from copdns.model.errors import ListError
 from copdns.words.help_topics import Topic, topic
 from copdns.words.helplines import Helplines, helplines
-from copdns.words.phrases import PSEUDO, SOURCE, Phrases, phrases
+from copdns.words.phrases import DESK_LANGUAGES, PSEUDO, SOURCE, Phrases, negotiate, phrases
 
 
 @cache
@@ -22,6 +22,12 @@ def spoken(language: str) -> Phrases:
     if language in (SOURCE, PSEUDO):
         return phrases(language)
     return phrases(language, _text(Path("locale", language, "LC_MESSAGES", "copdns.po")))
+
+
+def spoken_to_guardians(household: str) -> Phrases:
+    """Return what a notice to guardians is written in: the household's language, where their pages
+    have it.  household: its language, "" for none."""
+    return spoken(negotiate("", household, DESK_LANGUAGES))
 
 
 @cache

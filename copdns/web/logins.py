@@ -183,7 +183,9 @@ class Logins:
         """
         step = totp_step(secret, code, now, 0)
         if step is None:
-            raise AccountError("this code is not right: is the telephone's clock?", name="code")
+            raise AccountError(
+                "this code is wrong; check that your phone's clock is right", name="code"
+            )
         codes = tuple(recovery_code() for _ in range(RECOVERY_CODES))
         digests = await self._hash(lambda: [_recovery(account, each) for each in codes])
         await self._accounts.set_totp(
@@ -255,7 +257,7 @@ class Logins:
         digest = await self._hash(code_digest, code, CODE)
         if await self._accounts.code(digest, now) is None:
             raise AccountError(
-                "this code is not good, or not any more; the console makes a new one", name="code"
+                "this code is wrong or has expired; get a new one on the server", name="code"
             )
         self._book = clear_failures(self._book, attempt)
         return digest

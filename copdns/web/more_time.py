@@ -116,7 +116,7 @@ def is_sent_twice(
         return False
     if any(by == author and now - at < _TWICE for by, at in _given(household, profile_id)):
         return True
-    raise HouseholdError("time was given since you opened the page; look at it again")
+    raise HouseholdError("someone added time after you opened this page; reload it and check")
 
 
 def _given(household: Household, profile_id: str) -> Iterator[tuple[str, float]]:

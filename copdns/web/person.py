@@ -73,7 +73,7 @@ async def person_of(request: web.Request, *, quietly: bool = False) -> Person:
     client = parts.who(requestor_of(request))
     household = parts.live().households.get(client.household)
     if household is None:
-        raise web.HTTPForbidden(reason="This is another house")
+        raise web.HTTPForbidden(reason="This device is in another household")
     profile = parts.live().profile(household.id, client.policy.profile)
     paired, proven = await _known(request, client, profile, quietly=quietly)
     return Person(client, household, profile, profile.band_at(parts.now()), paired, proven)

@@ -34,7 +34,7 @@ async def erase_kept(
 ) -> None:
     """Delete what was written down of look-ups, minutes and appeals; twice is harmless."""
     # First the line: no erasure without one, even when somebody pulls the plug.
-    what = f"profile {profile} erased: look-ups, minutes, appeals"
+    what = f"profile {profile}: records deleted (lookups, minutes, requests)"
     await parts.store.note(household, actor.name, what, now)
     await asyncio.to_thread(parts.log.erase, household, profile, float(now))
     await parts.appeals.erase(household, profile)

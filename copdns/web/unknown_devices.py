@@ -30,13 +30,13 @@ async def visitors_of(request: web.Request, household: str) -> tuple[UnknownDevi
 def known_in(typed: str) -> KnownBy:
     """Return by what a device is known, as somebody wrote it; raise HouseholdError."""
     if len(typed) > LONGEST_KNOWN:
-        raise HouseholdError("Write a few addresses at most", name="known")
+        raise HouseholdError("Enter only a few addresses", name="known")
     try:
         found = parse_field(known_by, typed)
     except HouseholdError as error:
         raise error.for_field("known") from None
     if not found.addresses and not found.macs:
-        raise HouseholdError("Write a MAC address, or an address of the device", name="known")
+        raise HouseholdError("Enter the MAC address or an IP address of the device", name="known")
     return found
 
 

@@ -22,47 +22,48 @@ from copdns.web.pages import language_of
 from copdns.words import child, desk
 from copdns.words.appeals import STANDS, StatusText, appeal_status
 from copdns.words.child import Said
+from copdns.words.former_notes import note_now
 from copdns.words.levels import Level
 from copdns.words.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases
 
 # What the desk calls the steps of the order of decision, by their titles in `policy/steps.py`.
 STEPS = {
-    "client allowed here": Phrase("step", "May this device ask here"),
-    "special and own names": Phrase("step", "Names of this house, and special ones"),
-    "legal orders": Phrase("step", "Orders of an authority"),
-    "protected names": Phrase("step", "Names that stay open"),
-    "security lists": Phrase("step", "Lists against harm"),
-    "grants": Phrase("step", "Permissions"),
+    "client allowed here": Phrase("step", "Device access"),
+    "special and own names": Phrase("step", "Local and special names"),
+    "legal orders": Phrase("step", "Legal orders"),
+    "protected names": Phrase("step", "Sites that are never blocked"),
+    "security lists": Phrase("step", "Security lists"),
+    "grants": Phrase("step", "Temporary access"),
     "pause": Phrase("step", "Pause"),
     "schedules": Phrase("step", "Schedules"),
-    "budgets": Phrase("step", "Limits"),
-    "own rules": Phrase("step", "Own rules"),
-    "ways round the filter": Phrase("step", "Ways round the rules"),
-    "services": Phrase("step", "Services"),
-    "category lists": Phrase("step", "Categories"),
+    "budgets": Phrase("step", "Daily limits"),
+    "own rules": Phrase("step", "Site rules"),
+    "ways round the filter": Phrase("step", "Bypass prevention"),
+    "services": Phrase("step", "Blocked services"),
+    "category lists": Phrase("step", "Blocked categories"),
     "safe search": Phrase("step", "Safe search"),
-    "default of the profile": Phrase("step", "What holds for everything else"),
+    "default of the profile": Phrase("step", "All other sites"),
 }
 
 # Groups of services, by their slugs in `blocklists/services.yaml`.
 GROUPS = {
-    "adult": Phrase("group of services", "For adults"),
-    "ai": Phrase("group of services", "Assistants that answer (AI)"),
-    "ai_companion": Phrase("group of services", "Made-up friends to chat with (AI)"),
-    "bypass": Phrase("group of services", "Ways round the rules"),
+    "adult": Phrase("group of services", "Adult content"),
+    "ai": Phrase("group of services", "AI assistants"),
+    "ai_companion": Phrase("group of services", "AI companions"),
+    "bypass": Phrase("group of services", "VPNs and proxies"),
     "dating": Phrase("group of services", "Dating"),
     "games": Phrase("group of services", "Games"),
-    "games_web": Phrase("group of services", "Games in the browser"),
+    "games_web": Phrase("group of services", "Browser games"),
     "live": Phrase("group of services", "Live streams"),
-    "messaging": Phrase("group of services", "Messages"),
-    "messaging_stranger_risk": Phrase("group of services", "Messages, also from strangers"),
+    "messaging": Phrase("group of services", "Messaging"),
+    "messaging_stranger_risk": Phrase("group of services", "Messaging with strangers"),
     "music": Phrase("group of services", "Music"),
-    "school_tools": Phrase("group of services", "For school"),
-    "shopping": Phrase("group of services", "Shops"),
-    "social": Phrase("group of services", "Social networks"),
-    "social_adult_risk": Phrase("group of services", "Social networks, also with adult content"),
-    "video": Phrase("group of services", "Videos"),
-    "video_kids": Phrase("group of services", "Videos for children"),
+    "school_tools": Phrase("group of services", "School tools"),
+    "shopping": Phrase("group of services", "Shopping"),
+    "social": Phrase("group of services", "Social media"),
+    "social_adult_risk": Phrase("group of services", "Social media with adult content"),
+    "video": Phrase("group of services", "Video"),
+    "video_kids": Phrase("group of services", "Kids' video"),
 }
 
 
@@ -105,7 +106,7 @@ class Wording:
         return self.phrases.pgettext(*STEPS[title])
 
     def category(self, slug: str) -> str:
-        name = child.category_name(slug)
+        name = self._called(slug)
         return self.phrases.pgettext(*name) if name else self.title("category", slug)
 
     def categories(self, slugs: Iterable[str]) -> list[str]:
@@ -115,13 +116,13 @@ class Wording:
         return [self.title("service", each) for each in slugs]
 
     def about_category(self, slug: str) -> str:
-        about = child.about_category(slug)
+        about = self._about(slug)
         return self.phrases.pgettext(*about) if about else ""
 
     def note(self, text: str) -> str:
         """Return a reason that stands beside a rule: a preset's in the reader's language, one that
         a person wrote as it is."""
-        return self.phrases.gettext(text) if text else ""
+        return self.phrases.gettext(note_now(text)) if text else ""
 
     def subject(self, subject: Subject) -> str:
         """Return what a schedule or a budget is about: a category, a service, a list, or a name."""
@@ -207,7 +208,7 @@ class Wording:
         """Return what one of our own lists is called, in the reader's language; "" for others,
         which go by the names that their makers gave them."""
         start, _, about = slug.partition("-")
-        name = child.category_name(about) if start == "starter" else None
+        name = self._called(about) if start == "starter" else None
         if name is None:
             return ""
         what = self.phrases.pgettext(*name)
@@ -217,13 +218,20 @@ class Wording:
         if said is None:
             return ""
         zone = self.household.timezone
-        return child.sentence(said, self.phrases, self.title, self.now, zone)
+        return child.sentence(said, self.phrases, self.title, self.now, zone, self._called)
+
+    # What the reader calls a category.
+    _called = staticmethod(child.category_name)
+    _about = staticmethod(child.about_category)
 
 
 class DeskSaying(Wording):
     """Sentences for a guardian, about somebody else."""
 
     __slots__ = ()
+
+    _called = staticmethod(desk.category_name)
+    _about = staticmethod(desk.about_category)
 
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
         return self._said(desk.why(_whole(verdict)))

@@ -33,9 +33,9 @@ class StatusText(StrEnum):
     OVER = "over"  # it was a yes, and what it opened has ended
     REFUSED = "refused"
     TALK = "talk"
-    TALK_AGAIN = "talk again"  # after "I still disagree", where nobody else decides
+    TALK_AGAIN = "talk again"  # after "Please look again", where nobody else decides
     WITHDRAWN = "withdrawn"
-    SECOND = "second"  # after "I still disagree", where somebody else does
+    SECOND = "second"  # after "Please look again", where someone else does
     OVERDUE = "overdue"
     MEANWHILE = "meanwhile"  # overdue, and open until it is answered
 
@@ -93,29 +93,29 @@ def _holds(answer: AppealAnswer, appeal: Appeal, household: Household, now: floa
 
 STANDS: Mapping[StatusText, Three] = {
     StatusText.OPEN: Three(
-        Phrase("pictures", "It was sent. No grown-up has seen it yet."),
-        Phrase("plain", "It was sent. No grown-up has looked at it yet."),
-        Phrase("full", "It was sent. Nobody has looked at it yet."),
+        Phrase("pictures", "Sent! No grown-up has seen it yet."),
+        Phrase("plain", "Sent. Nobody has looked at it yet."),
+        Phrase("full", "Sent. Nobody has looked at it yet."),
     ),
     StatusText.SEEN: Three(
-        Phrase("pictures", "A grown-up has seen it. The answer comes here."),
-        Phrase("plain", "A grown-up has seen it. The answer will be here."),
-        Phrase("full", "Somebody has seen it. The answer will be here."),
+        Phrase("pictures", "A grown-up has seen it. Your answer will come here."),
+        Phrase("plain", "Someone has seen it. Your answer will come here."),
+        Phrase("full", "Seen. Your answer will appear here."),
     ),
     StatusText.GRANTED: Three(
-        Phrase("pictures", "Yes! It is open for you."),
-        Phrase("plain", "Yes! It is open for you."),
-        Phrase("full", "Yes. It is open for you from now on."),
+        Phrase("pictures", "Yes! You can use it now."),
+        Phrase("plain", "Yes! You can use it now."),
+        Phrase("full", "Yes. It's allowed from now on."),
     ),
     StatusText.UNTIL: Three(
-        Phrase("pictures", "Yes! It is open until %(time)s."),
-        Phrase("plain", "Yes! It is open for you until %(time)s."),
-        Phrase("full", "Yes. It is open for you until %(time)s."),
+        Phrase("pictures", "Yes! You can use it until %(time)s."),
+        Phrase("plain", "Yes! You can use it until %(time)s."),
+        Phrase("full", "Yes, until %(time)s."),
     ),
     StatusText.SHORTER: Three(
         Phrase("pictures", "Yes, for a short time: until %(time)s."),
-        Phrase("plain", "Yes, for a shorter time than you asked: until %(time)s."),
-        Phrase("full", "Yes, for less time than you asked for: until %(time)s."),
+        Phrase("plain", "Yes, but for less time than you asked: until %(time)s."),
+        Phrase("full", "Yes, but for less time than you asked for: until %(time)s."),
     ),
     StatusText.PART: Three(
         Phrase("pictures", "Yes, you get some minutes back."),
@@ -128,49 +128,51 @@ STANDS: Mapping[StatusText, Three] = {
         Phrase("full", "Yes. You get the minutes back."),
     ),
     StatusText.OVER: Three(
-        Phrase("pictures", "It was a yes. That time is over now."),
-        Phrase("plain", "It was a yes, and that time is over. You can ask again."),
-        Phrase("full", "It was a yes, and that is over by now. You can ask again."),
+        Phrase("pictures", "You had a yes. That time is over now."),
+        Phrase("plain", "You had a yes, but that time is over. You can ask again."),
+        Phrase("full", "This was allowed, but the time is over. You can ask again."),
     ),
     StatusText.REFUSED: Three(
         Phrase("pictures", "Not this time. Here is why."),
         Phrase("plain", "Not this time. You can read why."),
-        Phrase("full", "Not this time; the answer says why."),
+        Phrase("full", "Not this time. The answer says why."),
     ),
     StatusText.TALK: Three(
-        Phrase("pictures", "Talk about it together."),
-        Phrase("plain", "A grown-up would like to talk about it with you."),
-        Phrase("full", "Somebody would like to talk about it with you first."),
+        Phrase("pictures", "Let's talk about it."),
+        Phrase("plain", "A grown-up wants to talk about it with you."),
+        Phrase("full", "Someone would like to talk about it with you first."),
     ),
     StatusText.TALK_AGAIN: Three(
-        Phrase("pictures", "You see it another way. Talk about it together."),
-        Phrase("plain", "You said that you see it another way. Talk about it together."),
+        Phrase("pictures", "You do not agree. Talk about it together."),
+        Phrase("plain", "You said you do not agree. Talk about it together."),
         Phrase(
             "full",
-            "You said that you see it differently, and nobody else decides here. Talk about it "
+            "You asked for a second opinion, but nobody else can decide here. Talk about it "
             "together.",
         ),
     ),
     StatusText.WITHDRAWN: Three(
-        Phrase("pictures", "You took it back. That is fine."),
-        Phrase("plain", "You took it back. You can ask again at any time."),
-        Phrase("full", "You took it back. You can ask again at any time."),
+        Phrase("pictures", "You cancelled this. That's fine."),
+        Phrase("plain", "You cancelled this. You can ask again any time."),
+        Phrase("full", "You cancelled this. You can ask again any time."),
     ),
     StatusText.SECOND: Three(
-        Phrase("pictures", "Another grown-up looks at it now."),
-        Phrase("plain", "Another grown-up looks at it now."),
-        Phrase("full", "You see it differently, so somebody else looks at it now."),
+        Phrase("pictures", "Another grown-up will look at it now."),
+        Phrase("plain", "Another grown-up will look at it now."),
+        Phrase("full", "Someone else is looking at it now."),
     ),
     StatusText.OVERDUE: Three(
-        Phrase("pictures", "You have waited long. The grown-ups were told."),
-        Phrase("plain", "You have waited long. The grown-ups were told that you still wait."),
+        Phrase("pictures", "You have waited a long time. We told the grown-ups."),
+        Phrase("plain", "You have waited a long time. We have reminded the grown-ups."),
         Phrase(
-            "full", "You have waited too long. The grown-ups were told, and it stays with them."
+            "full",
+            "This has taken too long. We've reminded your guardians, and your request is still "
+            "waiting.",
         ),
     ),
     StatusText.MEANWHILE: Three(
-        Phrase("pictures", "You have waited long. It is open until there is an answer."),
-        Phrase("plain", "You have waited long, so it is open until there is an answer."),
-        Phrase("full", "You have waited too long, so it is open until somebody answers."),
+        Phrase("pictures", "You waited a long time. You can use it for now."),
+        Phrase("plain", "You have waited a long time. You can use it until there is an answer."),
+        Phrase("full", "This has taken too long, so it's allowed until someone answers."),
     ),
 }

@@ -12,90 +12,156 @@ from copdns.model.sentences import Phrase, Sentence, Value, sentence
 from copdns.words.child import category_name
 from copdns.words.known_forms import Forms
 
+# Lines that are stored in other words than are shown: those of the version before, and those that
+# keep the words of commands.
+_FORMER = {
+    "calendar: holidays from a file": "calendar: holidays imported from a file",
+    "device %(device)s changed: now %(who)s's": "device %(device)s changed: now belongs to %(who)s",
+    "device %(device)s is known by another MAC address": "device %(device)s has a new MAC address",
+    "a device is %(who)s for a while": "a device assigned to %(who)s for a while",
+    "a device was not let in": "a device was refused access",
+    "a guest's time was ended": "a guest's access was ended",
+    "browser paired with this device": "browser linked to this device",
+    "%(device)s: another browser may be paired": "%(device)s: another browser can be linked",
+    "%(device)s: a paired browser was removed": "%(device)s: a linked browser was removed",
+    "%(who)s: PIN taken away": "%(who)s: PIN removed",
+    "set-up: zone, language and country": "setup: time zone, language and country",
+    "set-up: names that stay open": "setup: sites that are never blocked",
+    "set-up: %(who)s added, %(band)s": "setup: %(who)s added, %(band)s",
+    "set-up: device %(device)s is %(who)s's": "setup: device %(device)s assigned to %(who)s",
+    "set-up: %(count)s helplines vouched for": "setup: %(count)s helplines confirmed",
+    "set-up: %(step)s %(state)s": "setup: %(step)s %(state)s",
+    "set-up code made": "setup code created",
+    "full log of %(days)s days asked of %(who)s": (
+        "full log of %(days)s days requested from %(who)s"
+    ),
+    "full log not agreed to by %(who)s": "full log declined by %(who)s",
+    "profile %(who)s erased: look-ups, minutes, appeals": (
+        "profile %(who)s: records deleted (lookups, minutes, requests)"
+    ),
+    "own log erased": "own log deleted",
+    "rule changed: the reason of %(what)s for %(who)s": (
+        "rule changed: new reason, %(what)s for %(who)s"
+    ),
+    "%(count)s tickets of %(minutes)s minutes made for %(who)s": (
+        "%(count)s tickets of %(minutes)s minutes created for %(who)s"
+    ),
+    "%(who)s paused until somebody ends it": "%(who)s paused until someone ends it",
+    "%(who)s paused for homework until somebody ends it": (
+        "%(who)s paused for homework until someone ends it"
+    ),
+    "%(who)s may have %(what)s until %(when)s": "%(who)s can use %(what)s until %(when)s",
+    "grant %(what)s ended": "temporary access %(what)s ended",
+    "times suggested for %(band)s taken over for %(who)s": (
+        "times suggested for %(band)s applied for %(who)s"
+    ),
+    "split upstream for %(name)s: %(upstreams)s": (
+        "conditional forwarding for %(name)s: %(upstreams)s"
+    ),
+    "split upstream for %(name)s removed": "conditional forwarding for %(name)s removed",
+    "appeal %(appeal)s of %(who)s: %(state)s": "request %(appeal)s from %(who)s: %(state)s",
+    "account %(who)s made %(role)s": "account %(who)s is now %(role)s",
+    "second factor set up": "two-step verification turned on",
+    "second factor taken away": "two-step verification turned off",
+    "code made for account %(who)s": "code created for account %(who)s",
+    "token %(what)s made: %(scopes)s": "token %(what)s created: %(scopes)s",
+    "budget %(what)s added for %(who)s": "daily limit %(what)s added for %(who)s",
+    "budget %(what)s changed": "daily limit %(what)s changed",
+    "budget %(what)s removed": "daily limit %(what)s removed",
+    "pause of %(who)s ended": "%(who)s's pause was ended",
+    "profile %(who)s set: band %(band)s": "profile %(who)s set: age group %(band)s",
+    "profile %(who)s set: band %(band)s proposed": (
+        "profile %(who)s set: age group %(band)s planned"
+    ),
+    "profile %(who)s set: full-log of %(days)s days": "profile %(who)s: full log of %(days)s days",
+    "profile %(who)s set: full-log ended": "profile %(who)s: full log ended",
+}
+
 _FORMS = Forms(
     sentence("calendar: %(first)s to %(last)s %(kind)s"),
-    sentence("calendar: holidays from a file"),
+    sentence("calendar: holidays imported from a file"),
     sentence("weekend: %(days)s"),
     sentence("device %(device)s changed"),
-    sentence("device %(device)s changed: now %(who)s's"),
+    sentence("device %(device)s changed: now belongs to %(who)s"),
     sentence("device %(device)s removed"),
-    sentence("device %(device)s is known by another MAC address"),
+    sentence("device %(device)s has a new MAC address"),
     sentence("a device added for %(who)s"),
-    sentence("a device is %(who)s for a while"),
-    sentence("a device was not let in"),
-    sentence("a guest's time was ended"),
+    sentence("a device assigned to %(who)s for a while"),
+    sentence("a device was refused access"),
+    sentence("a guest's access was ended"),
     sentence("unknown device %(device)s ignored"),
     sentence("unknown device %(device)s shown again"),
-    sentence("browser paired with this device"),
-    sentence("%(device)s: another browser may be paired"),
-    sentence("%(device)s: a paired browser was removed"),
+    sentence("browser linked to this device"),
+    sentence("%(device)s: another browser can be linked"),
+    sentence("%(device)s: a linked browser was removed"),
     sentence("%(who)s: PIN set"),
-    sentence("%(who)s: PIN taken away"),
-    sentence("set-up: zone, language and country"),
-    sentence("set-up: names that stay open"),
-    sentence("set-up: %(who)s added, %(band)s"),
-    sentence("set-up: device %(device)s is %(who)s's"),
-    sentence("set-up: %(count)s helplines vouched for"),
-    sentence("set-up: %(step)s %(state)s"),
-    sentence("set-up code made"),
+    sentence("%(who)s: PIN removed"),
+    sentence("setup: time zone, language and country"),
+    sentence("setup: sites that are never blocked"),
+    sentence("setup: %(who)s added, %(band)s"),
+    sentence("setup: device %(device)s assigned to %(who)s"),
+    sentence("setup: %(count)s helplines confirmed"),
+    sentence("setup: %(step)s %(state)s"),
+    sentence("setup code created"),
     sentence("person added: %(who)s"),
     sentence("profile %(who)s removed"),
     sentence("profile %(who)s set: %(what)s"),
     sentence("profile %(who)s set: preset %(band)s"),
-    sentence("profile %(who)s set: band %(band)s"),
-    sentence("profile %(who)s set: band %(band)s proposed"),
-    sentence("profile %(who)s set: full-log of %(days)s days"),
-    sentence("profile %(who)s set: full-log ended"),
+    sentence("profile %(who)s set: age group %(band)s"),
+    sentence("profile %(who)s set: age group %(band)s planned"),
+    sentence("profile %(who)s: full log of %(days)s days"),
+    sentence("profile %(who)s: full log ended"),
     sentence("created"),
-    sentence("full log of %(days)s days asked of %(who)s"),
-    sentence("full log not agreed to by %(who)s"),
-    sentence("profile %(who)s erased: look-ups, minutes, appeals"),
-    sentence("own log erased"),
+    sentence("full log of %(days)s days requested from %(who)s"),
+    sentence("full log declined by %(who)s"),
+    sentence("profile %(who)s: records deleted (lookups, minutes, requests)"),
+    sentence("own log deleted"),
     sentence("rule added: %(action)s %(what)s for %(who)s"),
-    sentence("rule changed: the reason of %(what)s for %(who)s"),
+    sentence("rule changed: new reason, %(what)s for %(who)s"),
     sentence("rule removed: %(action)s %(what)s for %(who)s"),
-    sentence("%(count)s tickets of %(minutes)s minutes made for %(who)s"),
+    sentence("%(count)s tickets of %(minutes)s minutes created for %(who)s"),
     sentence("ticket %(ticket)s removed"),
     sentence("ticket redeemed by %(who)s"),
-    sentence("%(who)s paused until somebody ends it"),
+    sentence("%(who)s paused until someone ends it"),
     sentence("%(who)s paused until %(when)s"),
-    sentence("%(who)s paused for homework until somebody ends it"),
+    sentence("%(who)s paused for homework until someone ends it"),
     sentence("%(who)s paused for homework until %(when)s"),
-    sentence("pause of %(who)s ended"),
+    sentence("%(who)s's pause was ended"),
     sentence("%(minutes)s more minutes for %(who)s (%(kind)s)"),
     sentence("%(kind)s of %(minutes)s minutes of %(what)s for %(who)s on %(day)s"),
-    sentence("%(who)s may have %(what)s until %(when)s"),
-    sentence("grant %(what)s ended"),
+    sentence("%(who)s can use %(what)s until %(when)s"),
+    sentence("temporary access %(what)s ended"),
     sentence("schedule %(what)s added for %(who)s"),
     sentence("schedule %(what)s changed"),
     sentence("schedule %(what)s removed"),
-    sentence("budget %(what)s added for %(who)s"),
-    sentence("budget %(what)s changed"),
-    sentence("budget %(what)s removed"),
-    sentence("times suggested for %(band)s taken over for %(who)s"),
+    sentence("daily limit %(what)s added for %(who)s"),
+    sentence("daily limit %(what)s changed"),
+    sentence("daily limit %(what)s removed"),
+    sentence("times suggested for %(band)s applied for %(who)s"),
     sentence("local name %(name)s: %(addresses)s"),
     sentence("local name %(name)s removed"),
     sentence("rewrite of %(name)s: %(target)s"),
     sentence("rewrite of %(name)s removed"),
-    sentence("split upstream for %(name)s: %(upstreams)s"),
-    sentence("split upstream for %(name)s removed"),
+    sentence("conditional forwarding for %(name)s: %(upstreams)s"),
+    sentence("conditional forwarding for %(name)s removed"),
     sentence("service %(service)s added"),
     sentence("service %(service)s changed"),
     sentence("service %(service)s removed"),
     sentence("test event sent to %(target)s"),
-    sentence("appeal %(appeal)s of %(who)s: %(state)s"),
+    sentence("request %(appeal)s from %(who)s: %(state)s"),
     sentence("account %(who)s added"),
-    sentence("account %(who)s made %(role)s"),
+    sentence("account %(who)s is now %(role)s"),
     sentence("account %(who)s removed"),
     sentence("password of account %(who)s changed"),
     sentence("password set with a code"),
     sentence("logged in with a recovery code"),
     sentence("logged out everywhere"),
-    sentence("second factor set up"),
-    sentence("second factor taken away"),
-    sentence("code made for account %(who)s"),
-    sentence("token %(what)s made: %(scopes)s"),
+    sentence("two-step verification turned on"),
+    sentence("two-step verification turned off"),
+    sentence("code created for account %(who)s"),
+    sentence("token %(what)s created: %(scopes)s"),
     sentence("token %(what)s removed"),
+    former=_FORMER,
 )
 
 # Values that are words of ours.
@@ -106,7 +172,7 @@ _WORDS = {
         Phrase("in the audit", "adult"),
         Phrase("in the audit", "allow"),
         Phrase("in the audit", "alone"),
-        Phrase("in the audit", "as it was"),
+        Phrase("in the audit", "unchanged"),
         Phrase("in the audit", "block"),
         Phrase("in the audit", "bonus"),
         Phrase("in the audit", "budgets"),
@@ -116,7 +182,7 @@ _WORDS = {
         Phrase("in the audit", "credit"),
         Phrase("in the audit", "devices"),
         Phrase("in the audit", "done"),
-        Phrase("in the audit", "door"),
+        Phrase("in the audit", "children's page"),
         Phrase("in the audit", "everyone"),
         Phrase("in the audit", "everything"),
         Phrase("in the audit", "granted"),
@@ -124,7 +190,7 @@ _WORDS = {
         Phrase("in the audit", "holiday"),
         Phrase("in the audit", "lists"),
         Phrase("in the audit", "none"),
-        Phrase("in the audit", "place"),
+        Phrase("in the audit", "household"),
         Phrase("in the audit", "reached"),
         Phrase("in the audit", "refused"),
         Phrase("in the audit", "router"),
@@ -132,7 +198,17 @@ _WORDS = {
         Phrase("in the audit", "talk"),
         Phrase("in the audit", "usual"),
         Phrase("in the audit", "weekend"),
-        Phrase("in the audit", "whoever has the code"),
+        Phrase("in the audit", "anyone with the code"),
+    )
+}
+# As they are stored: those of the version before, and the keys of steps of the setup.
+_WORDS |= {
+    stored: _WORDS[shown]
+    for stored, shown in (
+        ("as it was", "unchanged"),
+        ("door", "children's page"),
+        ("place", "household"),
+        ("whoever has the code", "anyone with the code"),
     )
 }
 
@@ -143,24 +219,24 @@ _SETTINGS = {
     "band": sentence("Age"),
     "categories": sentence("Categories"),
     "services": sentence("Services"),
-    "contacts": sentence("Who can write to the child"),
-    "canaries": sentence("A signal to devices"),
+    "contacts": sentence("Who can contact your child"),
+    "canaries": sentence("Network signal"),
     "safe_search": sentence("Safe search"),
     "no_safe_search": sentence("Search engines without a safe mode"),
-    "security": sentence("Harmful and fake pages"),
-    "bypass": sentence("Ways round the rules"),
-    "default": sentence("Everything else"),
-    "privacy": sentence("What is kept"),
-    "block_mode": sentence("How a block is answered"),
+    "security": sentence("Malware and phishing"),
+    "bypass": sentence("Bypass prevention"),
+    "default": sentence("All other sites"),
+    "privacy": sentence("Privacy"),
+    "block_mode": sentence("DNS answer for blocked sites"),
     "max_ttl": sentence("How long devices keep an answer"),
 }
 
-_CLOSED, _OPEN = sentence("closed"), sentence("open")
-_OPEN_OR_CLOSED = {
-    ("default", "allowlist"): _CLOSED,
-    ("default", "allow"): _OPEN,
-    **{(each, "on"): _CLOSED for each in ("security", "bypass", "no_safe_search")},
-    **{(each, "off"): _OPEN for each in ("security", "bypass", "no_safe_search")},
+_BLOCKED, _ALLOWED = Phrase("site", "blocked"), Phrase("site", "allowed")
+_BLOCKED_OR_ALLOWED = {
+    ("default", "allowlist"): _BLOCKED,
+    ("default", "allow"): _ALLOWED,
+    **{(each, "on"): _BLOCKED for each in ("security", "bypass", "no_safe_search")},
+    **{(each, "off"): _ALLOWED for each in ("security", "bypass", "no_safe_search")},
 }
 
 _ROLES = {
@@ -213,4 +289,4 @@ def _set_to(setting: str, value: str) -> Value:
     sign, category = value[:1], category_name(value[1:])
     if setting == "categories" and category:
         return Sentence(f"{sign}%(category)s", {"category": category})
-    return _OPEN_OR_CLOSED.get((setting, value), value)
+    return _BLOCKED_OR_ALLOWED.get((setting, value), value)

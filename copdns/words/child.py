@@ -84,18 +84,26 @@ def about_category(slug: str) -> Phrase | None:
 Title = Callable[[str, str], str]
 
 
-def sentence(said: Said, phrases: Phrases, title: Title, now: float, zone: str) -> str:
+def sentence(
+    said: Said,
+    phrases: Phrases,
+    title: Title,
+    now: float,
+    zone: str,
+    called: Callable[[str], Phrase | None] = category_name,
+) -> str:
     """Return what is said in a language.
 
     title: gives the title of a service or list from its kind ("service", "list", or "category"
         for one of the household's own) and slug.  now, zone: for saying "07:00" or "Tuesday 07:00".
+    called: gives the name of a category, for its reader.
     """
 
     def shown(kind: str, value: str) -> str:
         if kind == "time":
             return phrases.ends(value, now, zone)
         if kind == "category":
-            name = category_name(value)
+            name = called(value)
             return phrases.pgettext(*name) if name else title(kind, value)
         return value if kind == "name" else title(kind, value)
 
@@ -142,48 +150,48 @@ def _about(verdict: Verdict) -> str:
 
 
 _UNTIL = Three(
-    Phrase("pictures", "It opens again: %(time)s."),
-    Phrase("plain", "It opens again: %(time)s."),
-    Phrase("full", "It opens again: %(time)s."),
+    Phrase("pictures", "It is back: %(time)s."),
+    Phrase("plain", "It comes back on: %(time)s."),
+    Phrase("full", "Back on: %(time)s."),
 )
 _HOP = Three(
-    Phrase("pictures", "The page wants to take you to another place: %(name)s."),
-    Phrase("plain", "This name leads to another one, and that one is closed: %(name)s."),
-    Phrase("full", "The name itself is not listed; it leads to another that is: %(name)s."),
+    Phrase("pictures", "This site sends you to another site: %(name)s."),
+    Phrase("plain", "This site sends you to another one, and that one is blocked: %(name)s."),
+    Phrase("full", "This site is not on the list, but it points to one that is: %(name)s."),
 )
 
 _ASK = Three(
-    Phrase("pictures", "You can ask a grown-up to open it."),
-    Phrase("plain", "If you need it, ask for it here. You will get an answer, and a reason."),
-    Phrase("full", "You can ask for it here. You will get an answer with a reason."),
+    Phrase("pictures", "You can ask a grown-up to unblock it."),
+    Phrase("plain", "If you need it, ask for it here. You'll get an answer and a reason."),
+    Phrase("full", "You can ask for it here. You'll get an answer, with a reason."),
 )
 _MORE_TIME = Three(
     Phrase("pictures", "You can wait. You can ask for more time."),
-    Phrase("plain", "You can wait until it opens, or ask for more time."),
-    Phrase("full", "You can wait until it opens, or ask for more time and say what for."),
+    Phrase("plain", "You can wait until it is back on, or ask for more time."),
+    Phrase("full", "You can wait until it is back on, or ask for more time and say why."),
 )
 _TAKE_CARE = Three(
     Phrase("pictures", "Close the page. Tell a grown-up. You did nothing wrong."),
-    Phrase("plain", "Do not type in a password. If you know the page well, say it is a mistake."),
+    Phrase("plain", "Do not type in a password. If you know this site is fine, tell us."),
     Phrase(
         "full",
-        "Do not enter a password or download anything there. Lists make mistakes: if this is one, "
-        "say so here.",
+        "Do not enter a password or download anything there. Lists get things wrong: if this is a "
+        "mistake, say so here.",
     ),
 )
 _ELSEWHERE = Three(
     Phrase("pictures", "Tell a grown-up. They can find out more."),
-    Phrase("plain", "Your home did not close this. A grown-up can ask those who did."),
+    Phrase("plain", "Your family did not block this. A grown-up can ask who did."),
     Phrase(
         "full",
-        "This was not decided at home, so it cannot be opened here. The person who looks after the "
-        "network can ask those who decided it.",
+        "This was not decided at home, so it cannot be unblocked here. The person who runs your "
+        "network can ask who blocked it.",
     ),
 )
 _NAME_THE_DEVICE = Three(
     Phrase("pictures", "Ask a grown-up to add this device."),
     Phrase("plain", "Ask a grown-up to add this device to your home."),
-    Phrase("full", "Ask the person who looks after the network to add this device."),
+    Phrase("full", "Ask the person who runs your network to add this device."),
 )
 # Not by a block of ours, and yet the page does not open.
 _CLOSED_ELSEWHERE = {Reason.NOT_A_CLIENT, Reason.UPSTREAM_FILTERED}
@@ -200,174 +208,171 @@ _NEXT = {
 
 _SCHEDULE = {
     "all": Three(
-        Phrase("pictures", "The internet has a rest now."),
-        Phrase("plain", "It is a time of the day when the internet is closed for you."),
-        Phrase("full", "Your schedule closes the internet at this time of day."),
+        Phrase("pictures", "The internet is off right now."),
+        Phrase("plain", "The internet is off for you at this time of day."),
+        Phrase("full", "Your schedule turns the internet off at this time."),
     ),
     "category": Three(
-        Phrase("pictures", "This has a rest now: %(category)s."),
-        Phrase("plain", "At this time of the day this is closed for you: %(category)s."),
-        Phrase("full", "Your schedule closes this category at this time of day: %(category)s."),
+        Phrase("pictures", "This is off right now: %(category)s."),
+        Phrase("plain", "This is off for you at this time of day: %(category)s."),
+        Phrase("full", "Your schedule blocks this at this time: %(category)s."),
     ),
     "service": Three(
-        Phrase("pictures", "This has a rest now: %(service)s."),
-        Phrase("plain", "At this time of the day this is closed for you: %(service)s."),
-        Phrase("full", "Your schedule closes this service at this time of day: %(service)s."),
+        Phrase("pictures", "This is off right now: %(service)s."),
+        Phrase("plain", "This is off for you at this time of day: %(service)s."),
+        Phrase("full", "Your schedule blocks this at this time: %(service)s."),
     ),
     "name": Three(
-        Phrase("pictures", "This page has a rest now: %(name)s."),
-        Phrase("plain", "At this time of the day this page is closed for you: %(name)s."),
-        Phrase("full", "Your schedule closes this name at this time of day: %(name)s."),
+        Phrase("pictures", "This site is off right now: %(name)s."),
+        Phrase("plain", "This site is off for you at this time of day: %(name)s."),
+        Phrase("full", "Your schedule blocks this site at this time: %(name)s."),
     ),
 }
 _BUDGET = {
     "all": Three(
-        Phrase("pictures", "Your time for today is used up."),
-        Phrase("plain", "Your internet time for today is used up."),
-        Phrase("full", "The internet minutes that you have for today are used up."),
+        Phrase("pictures", "Your time is up for today."),
+        Phrase("plain", "You have used all your internet time for today."),
+        Phrase("full", "You've used all your internet time for today."),
     ),
     "category": Three(
-        Phrase("pictures", "Your time for this is used up today: %(category)s."),
-        Phrase("plain", "Your time for this is used up today: %(category)s."),
-        Phrase("full", "Today's minutes for this category are used up: %(category)s."),
+        Phrase("pictures", "Your time is up for today: %(category)s."),
+        Phrase("plain", "You have used all your time for today: %(category)s."),
+        Phrase("full", "You've used today's limit: %(category)s."),
     ),
     "service": Three(
-        Phrase("pictures", "Your time for this is used up today: %(service)s."),
-        Phrase("plain", "Your time for this is used up today: %(service)s."),
-        Phrase("full", "Today's minutes for this service are used up: %(service)s."),
+        Phrase("pictures", "Your time is up for today: %(service)s."),
+        Phrase("plain", "You have used all your time for today: %(service)s."),
+        Phrase("full", "You've used today's limit: %(service)s."),
     ),
     "name": Three(
-        Phrase("pictures", "Your time for this page is used up today: %(name)s."),
-        Phrase("plain", "Your time for this page is used up today: %(name)s."),
-        Phrase("full", "Today's minutes for this name are used up: %(name)s."),
+        Phrase("pictures", "Your time on this site is up for today: %(name)s."),
+        Phrase("plain", "You have used all your time for this site today: %(name)s."),
+        Phrase("full", "You've used today's limit: %(name)s."),
     ),
 }
 _RULE_BLOCKS = Three(
-    Phrase("pictures", "A grown-up closed this page for you."),
-    Phrase("plain", "A grown-up in your home closed this page: %(name)s."),
-    Phrase("full", "A rule that somebody in your home wrote closes it: %(name)s."),
+    Phrase("pictures", "A grown-up blocked this site for you."),
+    Phrase("plain", "A grown-up at home blocked this site: %(name)s."),
+    Phrase("full", "Someone at home set a rule that blocks it: %(name)s."),
 )
 _RULE_ALLOWS = Three(
-    Phrase("pictures", "A grown-up opened this page for you."),
-    Phrase("plain", "A grown-up in your home opened this page: %(name)s."),
-    Phrase("full", "A rule that somebody in your home wrote opens it: %(name)s."),
+    Phrase("pictures", "A grown-up said you can use this site."),
+    Phrase("plain", "A grown-up at home allowed this site: %(name)s."),
+    Phrase("full", "Someone at home set a rule that allows it: %(name)s."),
 )
 _PHISHING = Three(
-    Phrase("pictures", "This page pretends to be another page."),
-    Phrase("plain", "This page pretends to be another one, to get passwords or money."),
+    Phrase("pictures", "This is a fake site."),
+    Phrase("plain", "This is a fake site. It wants your passwords or your money."),
     Phrase(
         "full",
-        "This page pretends to be another one to get passwords or money; it is on this list: "
-        "%(list)s.",
+        "This is a fake site that tries to steal passwords or money. It is on this list: %(list)s.",
     ),
 )
 _REWRITTEN = Three(
-    Phrase("pictures", "Your home leads this name to another place."),
-    Phrase("plain", "Your home leads this name to another place."),
-    Phrase("full", "Your home answers this name with another one's address."),
+    Phrase("pictures", "Your family sends this site to another place."),
+    Phrase("plain", "Your home network sends this site somewhere else."),
+    Phrase("full", "Your home network sends this name to another address."),
 )
 
 _ALWAYS: Mapping[Reason, Three] = {
     Reason.NOT_A_CLIENT: Three(
         Phrase("pictures", "We do not know this device yet."),
-        Phrase("plain", "This device does not belong to your home yet."),
-        Phrase("full", "This device's address is not one that is answered here."),
+        Phrase("plain", "This device has not been added to your home yet."),
+        Phrase("full", "This device is not on a network that we serve."),
     ),
     Reason.LOCAL: Three(
-        Phrase("pictures", "This is a page of your home."),
-        Phrase("plain", "This is a name of your own home."),
-        Phrase("full", "This is a name of your home, or one with a special meaning."),
+        Phrase("pictures", "This is a page from your own home."),
+        Phrase("plain", "This is something on your home network."),
+        Phrase("full", "This is a name on your home network, or a special one."),
     ),
     Reason.CANARY: Three(
-        Phrase("pictures", "Your device asks if the rules of your home count. They do."),
-        Phrase(
-            "plain", "With this name your device asks if the rules of your home count. They do."
-        ),
+        Phrase("pictures", "Your device asks if your home has rules. It does."),
+        Phrase("plain", "Your device asks if your home has rules. It does."),
         Phrase(
             "full",
-            "With this name a browser or phone asks whether it may go round the home's rules; the "
-            "answer is no.",
+            "Your browser or phone asks here if it may skip the home filter. The answer is no.",
         ),
     ),
     Reason.LEGAL: Three(
-        Phrase("pictures", "This page is closed for everyone."),
-        Phrase("plain", "The law closes this page for everyone."),
-        Phrase("full", "An authority ordered that this name is closed for everyone."),
+        Phrase("pictures", "This site is blocked for everyone."),
+        Phrase("plain", "This site is blocked for everyone by law."),
+        Phrase("full", "A public body ordered this site to be blocked for everyone."),
     ),
     Reason.PROTECTED: Three(
-        Phrase("pictures", "This page is always open. Nobody can close it."),
-        Phrase("plain", "This page is always open for you. Nobody can close it."),
-        Phrase("full", "This name is protected: nobody can close it for you."),
+        Phrase("pictures", "This site always works. Nobody can block it."),
+        Phrase("plain", "This site always works. Nobody can block it."),
+        Phrase("full", "This site is protected: nobody can block it."),
     ),
     Reason.SECURITY: Three(
-        Phrase("pictures", "This page can harm your device."),
-        Phrase("plain", "This page can harm your device or take what is yours."),
-        Phrase("full", "This page can harm your device; it is on this list: %(list)s."),
+        Phrase("pictures", "This site can harm your device."),
+        Phrase("plain", "This site can harm your device or steal from you."),
+        Phrase("full", "This site can harm your device. It is on this list: %(list)s."),
     ),
     Reason.GRANTED: Three(
-        Phrase("pictures", "You asked, and a grown-up said yes."),
-        Phrase("plain", "You asked for it, and the answer was yes."),
-        Phrase("full", "You were given permission for it, until it ends."),
+        Phrase("pictures", "You can use this for a while."),
+        Phrase("plain", "You can use this for a while."),
+        Phrase("full", "You've been allowed to use this for a while."),
     ),
     Reason.PAUSED: Three(
-        Phrase("pictures", "A grown-up stopped the internet for a while."),
+        Phrase("pictures", "A grown-up paused the internet."),
         Phrase("plain", "A grown-up paused the internet for you."),
-        Phrase("full", "Somebody in your home paused the internet for you."),
+        Phrase("full", "Someone at home paused the internet for you."),
     ),
     Reason.BYPASS: Three(
-        Phrase("pictures", "This page leads round the rules of your home."),
-        Phrase("plain", "This page leads round the rules of your home."),
-        Phrase(
-            "full", "This name leads round the home's rules: a VPN, a proxy or another resolver."
-        ),
+        Phrase("pictures", "This site helps people skip the rules at home."),
+        Phrase("plain", "This site is a way to get around the rules at home."),
+        Phrase("full", "This is a way around the home filter, such as a VPN or a proxy."),
     ),
     Reason.SERVICE: Three(
-        Phrase("pictures", "This is closed for you: %(service)s."),
-        Phrase("plain", "This is closed for you: %(service)s."),
-        Phrase("full", "This service is closed in your settings: %(service)s."),
+        Phrase("pictures", "This is blocked for you: %(service)s."),
+        Phrase("plain", "This is blocked for you: %(service)s."),
+        Phrase("full", "Your rules block this: %(service)s."),
     ),
     Reason.CATEGORY: Three(
-        Phrase("pictures", "This page is closed for you. It is about this: %(category)s."),
-        Phrase("plain", "This page is closed for you. A list says it is about this: %(category)s."),
+        Phrase("pictures", "This site is blocked for you: %(category)s."),
+        Phrase("plain", "This site is blocked for you. A list puts it under: %(category)s."),
         Phrase(
             "full",
-            "This category is closed for you: %(category)s. This list names the page: %(list)s.",
+            "Your rules block this category: %(category)s. The site is on this list: %(list)s.",
         ),
     ),
     Reason.SAFE_SEARCH: Three(
-        Phrase("pictures", "The search leaves out things for grown-ups."),
-        Phrase("plain", "This search leaves out pages and pictures for grown-ups."),
-        Phrase("full", "This search engine is used in its safe mode."),
+        Phrase("pictures", "Your search leaves out things for grown-ups."),
+        Phrase("plain", "This search leaves out pages and pictures for adults."),
+        Phrase("full", "SafeSearch is on for this search engine."),
     ),
     Reason.NO_SAFE_SEARCH: Three(
         Phrase("pictures", "This search shows things for grown-ups."),
-        Phrase("plain", "This search cannot leave out pages for grown-ups."),
-        Phrase("full", "This search engine has no safe mode, so it is closed for you."),
+        Phrase("plain", "This search cannot leave out pages for adults."),
+        Phrase("full", "This search engine has no safe mode, so it is blocked for you."),
     ),
     Reason.DEFAULT: Three(
-        Phrase("pictures", "This page is open for you."),
-        Phrase("plain", "No rule closes this page. It is open for you."),
-        Phrase("full", "No rule and no list closes this name for you."),
+        Phrase("pictures", "You can use this site."),
+        Phrase("plain", "No rule blocks this site. You can use it."),
+        Phrase("full", "Nothing blocks this site for you."),
     ),
     Reason.NOT_ON_ALLOWLIST: Three(
-        Phrase("pictures", "This page is not one of your pages yet."),
-        Phrase("plain", "This page is not on the list of pages that are open for you."),
-        Phrase("full", "Only names on your allowlist are open, and this one is not on it."),
+        Phrase("pictures", "This site is not on your list yet."),
+        Phrase("plain", "This site is not on your list of allowed sites."),
+        Phrase("full", "You can only use sites on your allowed list, and this one is not on it."),
     ),
     Reason.ADDRESS: Three(
-        Phrase("pictures", "A grown-up closed the place where this page lives."),
-        Phrase("plain", "A grown-up closed the address where this page lives: %(name)s."),
-        Phrase("full", "The name leads to an address that a rule of your home closes: %(name)s."),
+        Phrase("pictures", "A grown-up blocked the place where this site lives."),
+        Phrase("plain", "A grown-up blocked the address of this site: %(name)s."),
+        Phrase("full", "This site is at an address that a rule at home blocks: %(name)s."),
     ),
     Reason.REBINDING: Three(
-        Phrase("pictures", "This page tries to reach things in your home."),
-        Phrase("plain", "This page from outside tries to reach devices in your home."),
-        Phrase("full", "This name from outside leads to an address inside your home."),
+        Phrase("pictures", "This site tries to reach things in your home."),
+        Phrase("plain", "This site tries to reach devices in your home."),
+        Phrase("full", "This outside site points to a device inside your home."),
     ),
     Reason.UPSTREAM_FILTERED: Three(
-        Phrase("pictures", "Somebody outside your home closed this page."),
-        Phrase("plain", "Those who bring the internet to your home closed this page."),
-        Phrase("full", "The resolver that your home asks closed this name; your home did not."),
+        Phrase("pictures", "Someone outside your home blocked this site."),
+        Phrase("plain", "Someone outside your home blocked this site, not your family."),
+        Phrase(
+            "full",
+            "A service outside your home blocked this site. Your family did not.",
+        ),
     ),
 }
 
@@ -384,84 +389,88 @@ REASONS: Mapping[Key, Three] = {
 # What each category is called, and what it is about, so that a child of any age can follow.
 CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
     "malware": (
-        Phrase("category", "Harmful programs"),
-        Phrase("about a category", "Pages that put bad programs on a device."),
+        Phrase("category", "Viruses"),
+        Phrase("about a category", "Sites that put viruses and other bad programs on a device."),
     ),
     "phishing": (
-        Phrase("category", "Fake pages"),
-        Phrase("about a category", "Pages that pretend to be another to get passwords or money."),
+        Phrase("category", "Fake sites"),
+        Phrase(
+            "about a category", "Sites that pretend to be another site to get passwords or money."
+        ),
     ),
     "adult": (
         Phrase("category", "For adults only"),
         Phrase("about a category", "Pictures, films and stories about sex, made for adults."),
     ),
     "gambling": (
-        Phrase("category", "Betting for money"),
+        Phrase("category", "Gambling"),
         Phrase("about a category", "Games where people bet money and often lose it."),
     ),
     "drugs": (
         Phrase("category", "Drugs"),
-        Phrase("about a category", "Shops and tips for drugs. Pages that help stay open."),
+        Phrase("about a category", "Shops and tips for drugs. Help sites still work."),
     ),
     "violence": (
         Phrase("category", "Violence and hate"),
-        Phrase("about a category", "Films in which people are hurt, and pages full of hate."),
+        Phrase("about a category", "Films in which people are hurt, and sites full of hate."),
     ),
     "self_harm": (
         Phrase("category", "Self-harm"),
         Phrase(
             "about a category",
-            "Pages that talk people into hurting themselves. Pages that help stay open.",
+            "Sites that talk people into hurting themselves. Help sites still work.",
         ),
     ),
     "dating": (
         Phrase("category", "Dating for adults"),
-        Phrase("about a category", "Pages where adults look for a partner."),
+        Phrase("about a category", "Sites where adults look for a partner."),
     ),
     "chat": (
         Phrase("category", "Chat with strangers"),
-        Phrase("about a category", "Pages where you talk with people you do not know."),
+        Phrase("about a category", "Sites where you talk with people you do not know."),
     ),
     "social": (
-        Phrase("category", "Social networks"),
-        Phrase("about a category", "Pages where people share things and follow each other."),
+        Phrase("category", "Social media"),
+        Phrase("about a category", "Sites where people share things and follow each other."),
     ),
     "games": (
         Phrase("category", "Games"),
         Phrase("about a category", "Games on the internet, and the shops for them."),
     ),
     "piracy": (
-        Phrase("category", "Copied films and games"),
-        Phrase("about a category", "Films, games and programs that were copied without asking."),
+        Phrase("category", "Pirated films and games"),
+        Phrase("about a category", "Films, games and programs copied without permission."),
     ),
     "ads": (
-        Phrase("category", "Ads and tracking"),
-        Phrase("about a category", "Ads, and companies that note which pages people read."),
+        Phrase("category", "Ads and trackers"),
+        Phrase("about a category", "Ads, and companies that record which sites people use."),
     ),
     "bypass": (
-        Phrase("category", "Ways round the rules"),
-        Phrase("about a category", "Pages and programs that lead round the rules of a home."),
+        Phrase("category", "Ways to get around the rules"),
+        Phrase(
+            "about a category", "Sites and programs that help people get around the rules at home."
+        ),
     ),
 }
 
 
 # What is asked in each step of the order (docs/architecture.md), for those who read everything.
 STEPS: Mapping[int, Phrase] = {
-    1: Phrase("step", "Is this device served here?"),
-    2: Phrase("step", "Is it a name of this house, or a special one?"),
-    3: Phrase("step", "Did an authority order something about it?"),
-    4: Phrase("step", "Is it protected, so that nobody can close it?"),
+    1: Phrase("step", "Is this device on a network that we serve?"),
+    2: Phrase("step", "Is it a name on your home network, or a special one?"),
+    3: Phrase("step", "Did a public body order something about it?"),
+    4: Phrase("step", "Is it protected, so that nobody can block it?"),
     5: Phrase("step", "Can it harm your device?"),
-    6: Phrase("step", "Was it opened for you for a while?"),
-    7: Phrase("step", "Is the Internet paused?"),
-    8: Phrase("step", "Is it a time at which something is closed?"),
-    9: Phrase("step", "Are minutes used up?"),
-    10: Phrase("step", "Did somebody here write a rule for it?"),
-    11: Phrase("step", "Does it lead round the rules?"),
-    12: Phrase("step", "Is it part of a service that is closed?"),
-    13: Phrase("step", "Is it about something that is closed?"),
-    14: Phrase("step", "Is it a search, which can leave things out?"),
-    15: Phrase("step", "What holds for all the rest?"),
+    6: Phrase("step", "Have you been allowed to use it for a while?"),
+    7: Phrase("step", "Is the internet paused?"),
+    8: Phrase("step", "Is it off at this time of day?"),
+    9: Phrase("step", "Is today's time for it used up?"),
+    10: Phrase("step", "Did someone at home set a rule for it?"),
+    11: Phrase("step", "Is it a way around the rules?"),
+    12: Phrase("step", "Is it part of a blocked app or service?"),
+    13: Phrase("step", "Is it in a blocked category?"),
+    14: Phrase("step", "Is it a search engine?"),
+    15: Phrase("step", "What is the rule for all other sites?"),
 }
 
 # On which days something holds, by the words of schedules and budgets, in the order of telling.

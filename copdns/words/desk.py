@@ -28,54 +28,161 @@ def _form(verdict: Verdict) -> Phrase:
     return REASONS.get(key) or TO_THE_CHILD[key].at(Level.FULL)
 
 
-STARTER = Phrase(
-    "desk", "This category is closed: %(category)s. The starter list for it names the page."
-)
+STARTER = Phrase("desk", "This category is blocked: %(category)s. The site is on its starter list.")
 
 REASONS: Mapping[Key, Phrase] = {
-    (Reason.LOCAL, ""): Phrase(
-        "desk", "This is a name of this house, or one with a special meaning."
+    (Reason.CANARY, ""): Phrase(
+        "desk",
+        "With this name, a browser or phone asks if it may skip the home filter. The answer is no.",
     ),
+    (Reason.LOCAL, ""): Phrase("desk", "This is a name on the home network, or a special one."),
     (Reason.LOCAL, "elsewhere"): Phrase(
-        "desk", "This house answers this name with another one's address."
+        "desk", "A DNS rewrite sends this site to the address of another."
     ),
-    (Reason.PROTECTED, ""): Phrase("desk", "This name is protected: nobody can close it."),
+    (Reason.PROTECTED, ""): Phrase("desk", "This site is never blocked."),
     (Reason.SECURITY, ""): Phrase(
-        "desk", "This page can harm a device; it is on this list: %(list)s."
+        "desk", "This site can harm a device. It is on this list: %(list)s."
     ),
-    (Reason.GRANTED, ""): Phrase("desk", "A permission opens it, until it ends."),
-    (Reason.PAUSED, ""): Phrase("desk", "Somebody here paused the Internet."),
-    (Reason.SCHEDULE, "all"): Phrase("desk", "The schedule closes the Internet at this hour."),
+    (Reason.GRANTED, ""): Phrase("desk", "Temporary access allows it for now."),
+    (Reason.PAUSED, ""): Phrase("desk", "Someone at home paused the internet."),
+    (Reason.SCHEDULE, "all"): Phrase("desk", "The schedule turns the internet off at this time."),
     (Reason.SCHEDULE, "category"): Phrase(
-        "desk", "The schedule closes this category at this hour: %(category)s."
+        "desk", "The schedule blocks this category at this time: %(category)s."
     ),
     (Reason.SCHEDULE, "service"): Phrase(
-        "desk", "The schedule closes this service at this hour: %(service)s."
+        "desk", "The schedule blocks this service at this time: %(service)s."
     ),
     (Reason.SCHEDULE, "name"): Phrase(
-        "desk", "The schedule closes this name at this hour: %(name)s."
+        "desk", "The schedule blocks this site at this time: %(name)s."
     ),
-    (Reason.BUDGET, "all"): Phrase("desk", "The minutes of today are used up."),
-    (Reason.RULE, "blocks"): Phrase("desk", "A rule of this house closes it: %(name)s."),
-    (Reason.RULE, "allows"): Phrase("desk", "A rule of this house opens it: %(name)s."),
-    (Reason.SERVICE, ""): Phrase("desk", "This service is closed: %(service)s."),
+    (Reason.BUDGET, "all"): Phrase("desk", "The daily limit has been reached."),
+    (Reason.BUDGET, "category"): Phrase("desk", "The daily limit has been reached: %(category)s."),
+    (Reason.BUDGET, "service"): Phrase("desk", "The daily limit has been reached: %(service)s."),
+    (Reason.BUDGET, "name"): Phrase("desk", "The daily limit has been reached: %(name)s."),
+    (Reason.RULE, "blocks"): Phrase("desk", "A site rule blocks it: %(name)s."),
+    (Reason.RULE, "allows"): Phrase("desk", "A site rule allows it: %(name)s."),
+    (Reason.SERVICE, ""): Phrase("desk", "This service is blocked: %(service)s."),
     (Reason.CATEGORY, ""): Phrase(
-        "desk", "This category is closed: %(category)s. This list names the page: %(list)s."
+        "desk", "This category is blocked: %(category)s. The site is on this list: %(list)s."
     ),
     (Reason.NO_SAFE_SEARCH, ""): Phrase(
-        "desk", "This search engine has no safe mode, so it is closed."
+        "desk", "This search engine has no safe mode, so it is blocked."
     ),
-    (Reason.DEFAULT, ""): Phrase("desk", "No rule and no list closes it."),
+    (Reason.DEFAULT, ""): Phrase("desk", "No rule or list blocks it."),
     (Reason.NOT_ON_ALLOWLIST, ""): Phrase(
-        "desk", "Only the names that were chosen are open, and this one is not among them."
+        "desk", "Only chosen sites are allowed, and this one is not among them."
     ),
     (Reason.ADDRESS, ""): Phrase(
-        "desk", "The name leads to an address that a rule of this house closes: %(name)s."
+        "desk", "The site is at an address that a site rule blocks: %(name)s."
     ),
     (Reason.REBINDING, ""): Phrase(
-        "desk", "This name from outside leads to an address inside this house."
+        "desk", "This outside site points to a device in the home network."
     ),
     (Reason.UPSTREAM_FILTERED, ""): Phrase(
-        "desk", "The resolver that this house asks closed this name; this house did not."
+        "desk", "The DNS server that copdns uses blocked this site. No rule here did."
     ),
 }
+
+# What each category is called, and what it is about, in the words that parents know from elsewhere.
+CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
+    "malware": (
+        Phrase("category for guardians", "Malware"),
+        Phrase(
+            "about a category for guardians",
+            "Sites that harm a device, use it in secret, or record who clicks.",
+        ),
+    ),
+    "phishing": (
+        Phrase("category for guardians", "Phishing and scams"),
+        Phrase(
+            "about a category for guardians",
+            "Sites that pretend to be another site to get passwords or money.",
+        ),
+    ),
+    "adult": (
+        Phrase("category for guardians", "Adult content"),
+        Phrase(
+            "about a category for guardians",
+            "Pornography, sex cams, explicit stories, comics and chatbots.",
+        ),
+    ),
+    "gambling": (
+        Phrase("category for guardians", "Gambling"),
+        Phrase(
+            "about a category for guardians",
+            "Betting, casinos, poker, lotteries, and bets with items from games.",
+        ),
+    ),
+    "drugs": (
+        Phrase("category for guardians", "Drugs"),
+        Phrase(
+            "about a category for guardians",
+            "Drug shops, buying guides, and ways to cheat a drug test. Help sites always work.",
+        ),
+    ),
+    "violence": (
+        Phrase("category for guardians", "Violence and hate"),
+        Phrase(
+            "about a category for guardians",
+            "Films of killing and injury, and sites that call for hatred.",
+        ),
+    ),
+    "self_harm": (
+        Phrase("category for guardians", "Self-harm"),
+        Phrase(
+            "about a category for guardians",
+            "Sites that talk people into suicide or self-harm. Help sites always work.",
+        ),
+    ),
+    "dating": (
+        Phrase("category for guardians", "Dating"),
+        Phrase("about a category for guardians", "Sites and apps where adults look for a partner."),
+    ),
+    "chat": (
+        Phrase("category for guardians", "Chat with strangers"),
+        Phrase("about a category for guardians", "Random video chat and open chat rooms."),
+    ),
+    "social": (
+        Phrase("category for guardians", "Social media"),
+        Phrase(
+            "about a category for guardians", "Sites with profiles, followers, feeds and messages."
+        ),
+    ),
+    "games": (
+        Phrase("category for guardians", "Games"),
+        Phrase("about a category for guardians", "Online games, game stores and consoles."),
+    ),
+    "piracy": (
+        Phrase("category for guardians", "Piracy"),
+        Phrase(
+            "about a category for guardians",
+            "Pirated films, games and programs, and the sites that offer them.",
+        ),
+    ),
+    "ads": (
+        Phrase("category for guardians", "Ads and trackers"),
+        Phrase(
+            "about a category for guardians",
+            "Ads, and companies that follow people from site to site.",
+        ),
+    ),
+    "bypass": (
+        Phrase("category for guardians", "VPNs and proxies"),
+        Phrase(
+            "about a category for guardians",
+            "VPNs, proxies and other ways to get around the filter.",
+        ),
+    ),
+}
+
+
+def category_name(slug: str) -> Phrase | None:
+    """Return what guardians call a category; None for one that is not bundled."""
+    found = CATEGORIES.get(slug)
+    return found and found[0]
+
+
+def about_category(slug: str) -> Phrase | None:
+    """Return in one sentence what a category is about."""
+    found = CATEGORIES.get(slug)
+    return found and found[1]

@@ -131,5 +131,5 @@ class TopicShape(_Shape):
     @model_validator(mode="after")
     def _has_one_picture_a_sentence(self) -> TopicShape:
         if any(len(each) != 1 for each in self.pictures):
-            raise ValueError("pictures: one line each, such as `- sad: Somebody was mean.`")
+            raise ValueError("pictures: one line each, such as `- sad: Someone was mean.`")
         return self

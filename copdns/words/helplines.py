@@ -272,9 +272,9 @@ class LineShape(_Shape):
     @model_validator(mode="after")
     def _can_be_reached(self) -> LineShape:
         if not (self.number or self.text_to or self.site):
-            raise ValueError("a line needs a number, text_to or site")
+            raise ValueError("an entry needs number, text_to or site")
         if bool(self.text_to) != bool(self.text_word):
-            raise ValueError("text_to and text_word go together")
+            raise ValueError("text_to and text_word must be given together")
         return self
 
 

@@ -1,13 +1,14 @@
 """Lines of ours that are kept or told in English, known again by their form for other languages.
 
 The command line, the API, the log and a copy of the database have one text; a page has the sentence
-of the catalogue that it was made from.  A line that no form fits is shown as it is.  Pure.
+of the catalogue that it was made from.  A line in the words of an earlier version is shown in those
+of today; a line that no form fits is shown as it is.  Pure.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 
 from copdns.model.sentences import Sentence, Value
@@ -17,25 +18,32 @@ from copdns.words.phrases import PLACEHOLDER
 class Forms:
     """Sentences with placeholders, each a form of lines."""
 
-    def __init__(self, *forms: Sentence) -> None:
+    def __init__(self, *forms: Sentence, former: Mapping[str, str] | None = None) -> None:
+        """former: what lines of the version before said, and the text of the form that says so now.
+
+        Its placeholders are those of that form.
+        """
         self._forms = forms
+        self._former = dict(former or {})
 
     def find(self, line: str, value: Callable[[str, str], Value]) -> Sentence | None:
         """Return the sentence that a line was made from; None for none of these.
 
         value: gives what fills a placeholder, from its name and what stood there.
         """
-        for form, pattern in self._patterns:
+        for said, pattern in self._patterns:
             if found := pattern.fullmatch(line):
                 values = {name: value(name, text) for name, text in found.groupdict().items()}
-                return Sentence(form.text, values)
+                return Sentence(said, values)
         return None
 
     @cached_property
-    def _patterns(self) -> tuple[tuple[Sentence, re.Pattern[str]], ...]:
-        """Return the forms, those with more words of their own first: they say more of a line."""
-        ordered = sorted(self._forms, key=lambda form: -len(PLACEHOLDER.sub("", form.text)))
-        return tuple((form, re.compile(_pattern(form.text), re.DOTALL)) for form in ordered)
+    def _patterns(self) -> tuple[tuple[str, re.Pattern[str]], ...]:
+        """Return what is said of which lines, the forms with more words of their own first: they
+        say more of a line."""
+        said = {form.text: form.text for form in self._forms} | self._former
+        ordered = sorted(said, key=lambda form: -len(PLACEHOLDER.sub("", form)))
+        return tuple((said[form], re.compile(_pattern(form), re.DOTALL)) for form in ordered)
 
 
 def _pattern(text: str) -> str:

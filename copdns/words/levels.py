@@ -16,7 +16,7 @@ class Level(StrEnum):
 
 
 def level_of(band: Band) -> Level:
-    """Return how a band is spoken to; grown-ups read all of it."""
+    """Return how a band is spoken to; adults read all of it."""
     if band.age < Band.TO_12.age:
         return Level.PICTURES
     return Level.PLAIN if band is Band.TO_12 else Level.FULL

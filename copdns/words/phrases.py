@@ -35,6 +35,7 @@ from copdns.model.times import WEEKDAYS
 from copdns.time.days import local_time, zone_of
 
 SOURCE = "en"  # what the texts in templates and modules are written in: it needs no catalogue
+BRITISH = Locale("en", "GB")  # whose dates and lists go with our texts: "27 November 2026"
 PSEUDO = "en-XA"  # no language: shows what was left untranslated, and what is too tight
 # Of the desk: half a page in another one would run from right to left around English sentences.
 DESK_LANGUAGES = (SOURCE, "fr", "es")
@@ -67,7 +68,7 @@ class Phrases:
     @property
     def name(self) -> str:
         """Return what its readers call the language."""
-        return (self.locale.get_display_name() or self.language).capitalize()
+        return (self.locale.get_language_name() or self.language).capitalize()
 
     def gettext(self, text: str) -> str:
         return self.translations.gettext(text)
@@ -129,7 +130,7 @@ class Phrases:
         return format_date(day, "long", locale=self.locale)
 
     def short_day(self, day: datetime.date, *, year: bool = True) -> str:
-        """Return a day with its day of the week, in short: "Wed, Nov 25, 2026"."""
+        """Return a day with its day of the week, in short: "Wed, 25 Nov 2026"."""
         skeleton = "yMMMEd" if year else "MMMEd"
         return str(format_skeleton(skeleton, day, locale=self.locale))
 
@@ -138,7 +139,7 @@ class Phrases:
         return str(format_skeleton("yMMMM", day, locale=self.locale))
 
     def moment(self, moment: float, zone: str) -> str:
-        """Return date and time of day: "Nov 25, 2026, 19:00".
+        """Return date and time of day: "25 Nov 2026, 19:00".
 
         The month is a word: 11/12 is another day on each side of the Atlantic.
         """
@@ -185,8 +186,8 @@ class Phrases:
 def phrases(language: str, catalogue: str = "") -> Phrases:
     """Return a language from the text of its `.po` file; the source language needs none."""
     if language == PSEUDO:
-        return Phrases(PSEUDO, Locale.parse(SOURCE), Pseudo())
-    locale = Locale.parse(language)
+        return Phrases(PSEUDO, BRITISH, Pseudo())
+    locale = BRITISH if language == SOURCE else Locale.parse(language)
     made = _compiled(language, catalogue) if catalogue else NullTranslations()
     return Phrases(language, locale, made)
 

@@ -11,49 +11,68 @@ from __future__ import annotations
 from copdns.model.sentences import Sentence, Value, sentence
 from copdns.words.known_forms import Forms
 
+# As the version before wrote it: what a check found is kept.
+_FORMER = {"not protecting fully yet: %(lists)s": "not fully protected yet: %(lists)s"}
+
 _FORMS = Forms(
-    sentence("no upstream is known: see upstreams.servers"),
-    sentence("no upstream answers"),
+    sentence("no DNS server is set; add one to upstreams.servers"),
+    sentence("no DNS server answers"),
+    sentence("household.db was moved or replaced; restart copdns to use the new one"),
+    sentence("nothing can be recorded: %(why)s"),
     sentence(
-        "household.db was moved or replaced; start copdns again to follow the one there is now"
-    ),
-    sentence("what happens is not kept: %(why)s"),
-    sentence(
-        "the disk of household.db takes no writing: answering goes on by what stands there; "
-        "nothing can be changed or kept until that is mended (%(why)s)"
+        "household.db cannot be written: copdns keeps answering with the stored household, but "
+        "nothing can be changed or recorded until this is fixed (%(why)s)"
     ),
     sentence(
-        "the disk takes no writing, and no household is stored there: answering goes on by what "
-        "the setting household gives, or else by the rules of guests; nothing can be changed or "
-        "kept until that is mended (%(why)s)"
+        "the disk cannot be written and contains no household: copdns keeps answering with the "
+        "file in the setting household, or with guest rules, but nothing can be changed or recorded "
+        "until this is fixed (%(why)s)"
     ),
-    sentence("lists are being compiled; until that is done, those of before are in force"),
-    sentence("%(why)s; it is tried again"),
-    sentence("not protecting fully yet: %(lists)s"),
+    sentence("lists are being prepared; until they are ready, the previous ones stay active"),
+    sentence("%(why)s; copdns will try again"),
+    sentence("not fully protected yet: %(lists)s"),
     sentence(
-        "all questions come from one address, as in a container whose network hides the devices: "
-        "give the container the network of the host (--network host)"
+        "all queries come from one address, as in a container whose network hides the devices; "
+        "use the host's network for the container (--network host)"
     ),
     sentence(
-        "all questions come from one network card, as behind a repeater or router: its MAC address "
-        "tells no devices apart, so name them by their addresses; or %(remedy)s"
+        "all queries come from one network card, as behind a repeater or router: its MAC address "
+        "does not tell devices apart, so add them by IP address; or %(remedy)s"
     ),
-    sentence("all questions come from this machine itself: %(remedy)s"),
-    sentence("all questions come from one address: if there are more devices, %(remedy)s"),
+    sentence("all queries come from this machine itself: %(remedy)s"),
+    sentence("all queries come from one address: if there are more devices, %(remedy)s"),
     sentence("%(place)s (web): %(why)s; see web.listen and web.port"),
     sentence("%(place)s (HTTPS): %(why)s; see web.tls_port"),
+    former=_FORMER,
 )
 
 # What stands in one of them.
-_PARTS = Forms(
-    sentence("%(some)s of %(all)s lists is not here yet (%(which)s)"),
-    sentence("%(some)s of %(all)s lists are not here yet (%(which)s)"),
-    sentence("%(some)s of %(all)s lists is here and yet to be compiled (%(which)s)"),
-    sentence("%(some)s of %(all)s lists are here and yet to be compiled (%(which)s)"),
-    sentence(
-        "let the router's DHCP give out this machine's address as DNS server, or, where another "
-        "resolver has to stand before this one, let that say who asks (dns.forwarders)"
+_FORMER_PARTS = {
+    "%(some)s of %(all)s lists is not here yet (%(which)s)": (
+        "%(some)s of %(all)s lists is not downloaded yet (%(which)s)"
     ),
+    "%(some)s of %(all)s lists are not here yet (%(which)s)": (
+        "%(some)s of %(all)s lists are not downloaded yet (%(which)s)"
+    ),
+    "%(some)s of %(all)s lists is here and yet to be compiled (%(which)s)": (
+        "%(some)s of %(all)s lists is downloaded but not ready yet (%(which)s)"
+    ),
+    "%(some)s of %(all)s lists are here and yet to be compiled (%(which)s)": (
+        "%(some)s of %(all)s lists are downloaded but not ready yet (%(which)s)"
+    ),
+}
+
+_PARTS = Forms(
+    sentence("%(some)s of %(all)s lists is not downloaded yet (%(which)s)"),
+    sentence("%(some)s of %(all)s lists are not downloaded yet (%(which)s)"),
+    sentence("%(some)s of %(all)s lists is downloaded but not ready yet (%(which)s)"),
+    sentence("%(some)s of %(all)s lists are downloaded but not ready yet (%(which)s)"),
+    sentence(
+        "set the router's DHCP to give out this machine's address as the DNS server, or, if "
+        "another DNS server must forward to this one, make it pass on each device's address "
+        "(dns.forwarders)"
+    ),
+    former=_FORMER_PARTS,
 )
 
 

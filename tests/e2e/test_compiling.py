@@ -47,7 +47,7 @@ def is_blocked(program: Program, name: str) -> bool:
 
 
 def is_compiled(program: Program) -> bool:
-    return "being compiled" not in program.get("/readyz")
+    return "being prepared" not in program.get("/readyz")
 
 
 def indexes(folder: Path) -> list[str]:
@@ -162,7 +162,7 @@ def test_a_compile_that_failed_is_told_everywhere_and_tried_again_by_itself(tmp_
         program.send_reload()
         os.kill(compiler(program), signal.SIGKILL)
         program.hear("READY=1")
-        told = "lists could not be compiled, so those of before count: toys"
+        told = "lists could not be compiled, so the previous ones stay active: toys"
         assert told in program.get("/readyz")
         assert told in program.command("doctor").stdout
         status = program.command("lists", "status").stdout
@@ -173,7 +173,7 @@ def test_a_compile_that_failed_is_told_everywhere_and_tried_again_by_itself(tmp_
         eventually(lambda: program.get("/readyz") == "ready\n")
         assert told not in program.command("lists", "status").stdout
         _, said = program.stop()
-    assert "lists were not compiled" in said
+    assert "the lists could not be compiled" in said
     assert "the settings were not reloaded" not in said
 
 
@@ -195,7 +195,7 @@ def test_when_the_program_is_killed_its_compiler_ends_and_the_old_lists_are_ther
         assert indexes(tmp_path) == before
     with home(tmp_path) as program:
         assert is_blocked(program, "toys-1.example")
-        assert "lists are being compiled" in program.get("/readyz")
+        assert "lists are being prepared" in program.get("/readyz")
         eventually(lambda: is_blocked(program, f"toys-{COUNT + 1}.example"), within=60)
 
 
@@ -209,4 +209,4 @@ def test_a_broken_index_is_told_of_and_made_anew(tmp_path: Path, change: bytes) 
     with home(tmp_path) as program:
         eventually(lambda: is_blocked(program, "toys-1.example"), within=30)
         _, said = program.stop()
-    assert f"{path} is no index of lists" in said
+    assert f"{path} is not a list index" in said

@@ -41,7 +41,7 @@ def test_a_full_disk_is_answered_from_and_followed_again_once_there_is_room(
     small.fill()
     with house(tmp_path, HOME) as home:
         assert home.ask("films.example").ede == BLOCKED
-        assert "by what stands there" in home.program.get("/readyz")
+        assert "with the stored household" in home.program.get("/readyz")
         assert "0 MiB are free" in doctor(home)
         assert "rule: films.example" in home.program.command("check", "films.example").stdout
         refused = home.program.command("rule", "add", "block", "music.example")
@@ -53,7 +53,7 @@ def test_a_full_disk_is_answered_from_and_followed_again_once_there_is_room(
         eventually(lambda: home.ask("music.example").ede == (17, "rule: music.example"))
         code, said = home.program.stop()
     assert (code, "Traceback" in said) == (0, False)
-    assert said.count("the disk of household.db takes no writing") == 1
+    assert said.count("household.db cannot be written") == 1
 
 
 def test_a_disk_that_is_mounted_read_only_is_answered_from(tmp_path: Path, small: Disk) -> None:
@@ -61,12 +61,12 @@ def test_a_disk_that_is_mounted_read_only_is_answered_from(tmp_path: Path, small
     small.allow_writing(False)
     with house(tmp_path, HOME) as home:
         assert home.ask("films.example").ede == BLOCKED
-        assert "by what stands there" in home.program.get("/readyz")
+        assert "with the stored household" in home.program.get("/readyz")
         assert "mounted read-only" in doctor(home)
         code, said = home.program.stop()
     small.allow_writing(True)
     assert (code, "Traceback" in said) == (0, False)
-    assert "mount that disk for writing" in said
+    assert "mount that disk so that it can be written" in said
 
 
 def test_what_a_killed_program_left_beside_the_database_is_read_as_well(
@@ -88,8 +88,8 @@ def test_at_the_first_start_on_a_full_disk_the_household_file_is_answered_by_unt
     small.fill()
     with house(tmp_path, HOME) as home:
         assert home.ask("games.example").ede == (17, "rule: games.example")
-        assert "no household is stored there" in home.program.get("/readyz")
-        assert "full: make room on it" in home.program.get("/readyz")
+        assert "holds no household" in home.program.get("/readyz")
+        assert "full; free some space" in home.program.get("/readyz")
         small.make_room()
         eventually(lambda: home.program.get("/readyz") == "ready\n")
         home.command("rule", "add", "block", "films.example")
@@ -120,5 +120,5 @@ def test_a_list_that_has_no_room_is_not_asked_for_again_and_again(
         with house(tmp_path, {"sources": {"own": [toys]}}, family) as home:
             eventually(lambda: home.metrics()["copdns_lists_failing"] == 1)
             small.make_room()  # which is seen by looks that are further apart than those at lists
-            eventually(lambda: "takes no writing" not in home.program.get("/readyz"))
+            eventually(lambda: "cannot be written" not in home.program.get("/readyz"))
             assert [each.path for each in server.asked] == ["/toys"]

@@ -16,7 +16,7 @@ from tests.e2e.house import House, eventually, house
 from tests.list_server import End, ListServer, list_server
 
 CHESS, CARDS = "www.chess.example", "www.solitaire.example"
-NOT_YET = "not protecting fully yet"
+NOT_YET = "not fully protected yet"
 FAMILY = {
     "household": "Example family",
     "profiles": {
@@ -58,7 +58,9 @@ def test_a_first_start_answers_at_once_and_says_so_until_all_lists_are_here(
         assert not is_blocked(made, CHESS)
         server.open.set()
         eventually(lambda: is_blocked(made, CHESS), within=30)
-        assert f"{NOT_YET}: 1 of 2 lists is not here yet (cards)" in made.program.get("/readyz")
+        assert (f"{NOT_YET}: 1 of 2 lists is not downloaded yet (cards)") in made.program.get(
+            "/readyz"
+        )
         assert made.metrics()["copdns_lists_absent"] == 1
         server.put("/cards", "solitaire.example\n")
         made.command("lists", "update", "cards")
@@ -67,8 +69,8 @@ def test_a_first_start_answers_at_once_and_says_so_until_all_lists_are_here(
         assert made.metrics()["copdns_lists_absent"] == 0
         code, said = made.program.stop()
     assert (code, "Traceback" in said) == (0, False)
-    assert said.count(f'{NOT_YET}: 1 of 2 lists is not here yet (cards)"') == 1
-    assert '"all lists are here"' in said
+    assert said.count(f'{NOT_YET}: 1 of 2 lists is not downloaded yet (cards)"') == 1
+    assert '"all lists are downloaded"' in said
 
 
 def test_a_second_start_blocks_from_the_first_answer_on_without_any_server(
@@ -93,7 +95,7 @@ def test_a_server_that_breaks_changes_nothing(tmp_path: Path, server: ListServer
         assert "a web page" in done.stdout
         assert is_blocked(made, CHESS)
         eventually(lambda: made.metrics()["copdns_lists_failing"] == 1)
-        assert "ago stays: this is a web page" in made.command("lists", "status")
+        assert " ago: this is a web page" in made.command("lists", "status")
 
 
 def test_a_program_that_is_killed_while_a_list_comes_starts_again_with_the_old_copy(

@@ -73,4 +73,4 @@ def test_a_folder_that_is_served_is_not_served_twice_but_can_be_read(tmp_path: P
         assert program.command("profile", "list").returncode == 0
         assert program.ask("chess.example").answer
     assert second.returncode == 1
-    assert f"another copdns (process {program.process.pid}) serves this folder" in second.stderr
+    assert f"another copdns (process {program.process.pid}) is using this folder" in second.stderr

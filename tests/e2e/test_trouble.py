@@ -130,7 +130,7 @@ def test_a_port_that_another_program_has_is_told(tmp_path: Path, what: str) -> N
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ("dns: {prt: 53}", "copdns.yaml:1:7: dns.prt: is no key that is known here"),
+        ("dns: {prt: 53}", "copdns.yaml:1:7: dns.prt: is not a known key"),
         ("household: nobody.yaml", "nobody.yaml: cannot be read"),
         ("household: family.yaml", "family.yaml:1:18: profiles.mia.band: is 99"),
     ],

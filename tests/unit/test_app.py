@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +20,19 @@ from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import StoreError
 from copdns.model.household import Household, RuleAction
 from copdns.store.household_db.household import HouseholdStore
+from copdns.words.phrases import Phrases
 from tests.running import free_port
+
+
+@pytest.mark.parametrize(("speaks", "notices"), [("fr", "fr"), ("ar", "en"), ("", "en")])
+def test_a_notice_is_in_the_language_of_the_household(speaks: str, notices: str) -> None:
+    """The guardians' pages have no Arabic, so a notice is in English as they are."""
+    houses = {"home": Household("home", "Home", language=speaks)}
+    app = SimpleNamespace(_resolver=SimpleNamespace(live=SimpleNamespace(households=houses)))
+    for household in ("home", ""):  # "": what is about the machine
+        language = App._speaks(app, household)  # type: ignore[arg-type]  # as much as it needs
+        assert isinstance(language, Phrases)
+        assert language.language == notices
 
 
 class HeldApp(App):

@@ -75,7 +75,7 @@ def test_words_that_were_sent_stay_when_it_is_asked_again() -> None:
 
 def test_so_many_wait_at_once_and_a_withdrawn_one_makes_room() -> None:
     there = [replace(appeal(), id=f"a{n}", ask=ask(f"n{n}.example")) for n in range(MOST_OPEN)]
-    with pytest.raises(AppealLimitError, match="as soon as") as error:
+    with pytest.raises(AppealLimitError, match="when one is answered") as error:
         life.file_appeal(there, ask(), "new", AT)
     assert error.value.until is None
     there[0] = life.withdraw(there[0], AT)
@@ -173,7 +173,7 @@ def test_every_reason_fits_some_answer(reason: DecisionReason) -> None:
         assert life.check_reason(state, reason, " why ") == (reason, "why")
 
 
-# --- "I still disagree" and taking back -----------------------------------------------------------
+# --- "Please look again" and taking back ---------------------------------------------------------
 
 
 def test_disagreeing_brings_it_to_somebody_else_once() -> None:
@@ -183,7 +183,7 @@ def test_disagreeing_brings_it_to_somebody_else_once() -> None:
         AT + DAY,
         "it is for school",
     )
-    with pytest.raises(AppealError, match="somebody else"):
+    with pytest.raises(AppealError, match="someone else"):
         life.require_answerable(again, ADA)
     life.require_answerable(again, SECOND)
     final = life.add_answer(again, answer(at=AT + 2 * DAY, by=SECOND))
@@ -336,5 +336,5 @@ def test_minutes_of_another_day_are_another_question() -> None:
 
 
 def test_what_is_deleted_cannot_be_disagreed_with_any_more() -> None:
-    with pytest.raises(AppealError, match="anew"):
+    with pytest.raises(AppealError, match="send a new one"):
         life.add_disagreement(life.without_texts(refused()), "", AT + 40 * DAY, second=True)

@@ -134,3 +134,7 @@ def test_sentences_are_as_short_as_their_readers_need(level: Level) -> None:
     texts = [three.at(level).text for three in STANDS.values()]
     assert longest(texts) <= most
     assert average(texts) <= letters
+
+
+def test_teenagers_read_of_no_grown_ups() -> None:
+    assert not [text for three in STANDS.values() if "grown" in (text := three.full.text)]

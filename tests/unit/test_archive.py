@@ -58,7 +58,7 @@ def test_what_is_packed_comes_back(packed: Path, folder: Path) -> None:
 )
 def test_a_name_that_is_a_path_is_refused(tmp_path: Path, folder: Path, name: str) -> None:
     hostile = written(tmp_path / "h", (ABOUT, about()), ("household.db", HOUSE), (name, b"x"))
-    with pytest.raises(BackupError, match="no backup of copdns"):
+    with pytest.raises(BackupError, match="not a backup of copdns"):
         unpack(hostile, folder)
     assert list(folder.iterdir()) == []
 
@@ -87,15 +87,18 @@ def test_a_size_that_no_household_has_is_refused(tmp_path: Path, folder: Path, o
     [
         (about(format=2), "format 2"),
         (about(parts={}), "other parts"),
-        (about(parts=None), "not as copdns writes it"),
-        ("[]", "not as copdns writes it"),
-        ("{", "no whole backup"),
+        (about(parts=None), "not written by copdns"),
+        ("[]", "not written by copdns"),
+        ("{", "incomplete or damaged"),
         ("[" * 60_000, "backup"),
-        (about(made=10**30), "not as copdns writes it"),
-        (about(made=1 << 37), "not as copdns writes it"),
-        (about(made=-1), "not as copdns writes it"),
-        (about(made=float("inf")), "no whole backup"),
-        (about(parts={"household.db": {"octets": float("inf"), "sha256": ""}}), "no whole backup"),
+        (about(made=10**30), "not written by copdns"),
+        (about(made=1 << 37), "not written by copdns"),
+        (about(made=-1), "not written by copdns"),
+        (about(made=float("inf")), "incomplete or damaged"),
+        (
+            about(parts={"household.db": {"octets": float("inf"), "sha256": ""}}),
+            "incomplete or damaged",
+        ),
     ],
 )
 def test_one_that_says_odd_things_of_itself_is_refused(
@@ -149,8 +152,8 @@ def test_another_way_of_packing_is_not_unpacked(tmp_path: Path, folder: Path, wa
 
 def test_nobody_waits_for_a_pipe_and_none_is_replaced(tmp_path: Path, folder: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(BackupError, match="is no file"):
+    with pytest.raises(BackupError, match="is not a file"):
         unpack(tmp_path / "pipe", folder)
-    with pytest.raises(BackupError, match="is no file"):
+    with pytest.raises(BackupError, match="not a regular file"):
         pack(tmp_path / "pipe", {}, 1, "1.0")
     assert (tmp_path / "pipe").is_fifo()

@@ -53,13 +53,13 @@ def test_a_name_that_the_world_does_not_know_is_left_out_and_counted(name: str) 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("NEWS,news.example", r"^t.tsv:1: has 1 column; write a label, a tab and a name$"),
+        ("NEWS,news.example", r"^t.tsv:1: has 1 column; write a label, a tab and a domain$"),
         ("#a\tlabel\tb\turl\nx\tNEWS", r"^t.tsv:2: has 2 columns"),
-        ("A\ta.example\n\nNEWS\tnews example", r"^t.tsv:3: 'news example' is no domain name"),
-        ("NEWS\t", r"^t.tsv:1: has no name$"),
+        ("A\ta.example\n\nNEWS\tnews example", "^t.tsv:3: 'news example' is not a valid domain"),
+        ("NEWS\t", r"^t.tsv:1: has no domain; write one$"),
         ("\ta.example", r"^t.tsv:1: has no label"),
-        ("", r"^t.tsv: holds no name"),
-        ("NEWS\t192.0.2.1", r"^t.tsv: holds no name of the public Internet$"),
+        ("", r"^t.tsv: there are no public internet domains"),
+        ("NEWS\t192.0.2.1", "^t.tsv: there are no public internet domains in this file$"),
     ],
 )
 def test_a_bad_table_is_told_with_its_lines(text: str, words: str) -> None:
@@ -71,7 +71,7 @@ def test_many_bad_lines_are_not_all_told() -> None:
     with pytest.raises(ListError) as told:
         read_table("x\n" * 9, "t.tsv")
     assert str(told.value).splitlines()[-2:] == [
-        "t.tsv:5: has 1 column; write a label, a tab and a name",
+        "t.tsv:5: has 1 column; write a label, a tab and a domain",
         "and 4 more lines",
     ]
 

@@ -25,11 +25,11 @@ async def test_its_dates_come_back_whole() -> None:
 @pytest.mark.parametrize(
     ("octets", "told"),
     [
-        (b"\xff", "no text"),
+        (b"\xff", "not text"),
         (b"not a calendar", "."),
-        (b"x" * (MOST + 1), "larger than a calendar"),
+        (b"x" * (MOST + 1), "too large for a calendar"),
     ],
-    ids=["no text", "no calendar", "too large"],
+    ids=["not text", "no calendar", "too large"],
 )
 async def test_what_is_no_calendar_is_told(octets: bytes, told: str) -> None:
     with pytest.raises(CalendarError, match=told):

@@ -251,9 +251,9 @@ def test_an_own_list_may_bring_a_category_of_its_own() -> None:
         (replace(OWN, text="", error="/lists/mine.txt: no such file"), "no such file"),
         (replace(OWN, text="a.example/page\n"), "list of pages"),
         (replace(OWN, text="<html>"), "web page"),
-        (replace(OWN, slug="starter-games"), "another list is called starter-games"),
-        (replace(OWN, slug="tube"), "another list is called tube"),
-        (replace(OWN, category="tube"), "tube is a service"),
+        (replace(OWN, slug="starter-games"), "another list is already called starter-games"),
+        (replace(OWN, slug="tube"), "another list is already called tube"),
+        (replace(OWN, category="tube"), "tube is the name of a service"),
     ],
 )
 def test_an_own_list_that_cannot_be_used_says_why_and_blocks_nothing(

@@ -24,12 +24,13 @@ def told(*lines: str, at: int = int(NOW)) -> list[tuple[About, ...]]:
         ("profile mia set: band 10-12 proposed", (About.AGE,)),
         ("profile mia set: safe_search google strict, name Mia", (About.SEARCH, About.NAME)),
         ("profile mia set: youtube strict", (About.SEARCH,)),
+        ("profile mia: records deleted (lookups, minutes, requests)", (About.ERASED,)),
         ("profile mia erased: look-ups, minutes, appeals", (About.ERASED,)),
         ("rule added: block games.example for mia", (About.RULES,)),
         ("rule added: block games.example for everyone", (About.RULES,)),
         ("rule added: allow games.example for #children", (About.RULES,)),
         ("rule removed: r3", (About.RULES,)),  # nobody knows whose it was
-        ("times suggested for 7-9 taken over for mia", (About.TIMES,)),
+        ("times suggested for 7-9 applied for mia", (About.TIMES,)),
         ("device tablet added for mia", (About.DEVICES,)),
         ("household set: timezone Europe/Paris", (About.HOUSE,)),
     ],
@@ -62,15 +63,22 @@ def test_what_is_somebody_elses_or_told_elsewhere_is_not(line: str) -> None:
     ("line", "about"),
     [
         ("a device added for mia", (About.DEVICES,)),
-        ("a device is mia for a while", (About.DEVICES,)),
+        ("a device assigned to mia for a while", (About.DEVICES,)),
+        ("a device is mia for a while", (About.DEVICES,)),  # as the version before wrote it
+        ("setup: device tablet assigned to mia", (About.DEVICES,)),
         ("set-up: device tablet is mia's", (About.DEVICES,)),
+        ("device tablet changed: now belongs to mia", (About.DEVICES,)),
         ("device tablet changed: now mia's", (About.DEVICES,)),
         ("device tablet changed: now tom's", (About.DEVICES,)),  # it was hers
         ("device tablet removed", (About.DEVICES,)),
+        ("tablet: another browser can be linked", (About.DEVICES,)),
         ("tablet: another browser may be paired", (About.DEVICES,)),
+        ("mia: PIN removed", (About.DEVICES,)),
         ("mia: PIN taken away", (About.DEVICES,)),
-        ("mia paused until somebody ends it", (About.TIMES,)),
+        ("mia paused until someone ends it", (About.TIMES,)),
         ("15 more minutes for mia (bonus)", (About.TIMES,)),
+        ("mia can use games until 20:15", (About.TIMES,)),
+        ("mia may have games until 20:15", (About.TIMES,)),
     ],
 )
 def test_what_is_done_to_a_person_or_a_device_is_told_with_its_line(
@@ -80,14 +88,16 @@ def test_what_is_done_to_a_person_or_a_device_is_told_with_its_line(
     assert (found.about, found.what) == (about, line)
 
 
-def test_a_browser_that_was_paired_is_told_of_by_its_device() -> None:
-    line = "browser paired with this device"
+@pytest.mark.parametrize(
+    "line", ["browser linked to this device", "browser paired with this device"]
+)
+def test_a_browser_that_was_paired_is_told_of_by_its_device(line: str) -> None:
     both = [Change(0, int(NOW), each, line) for each in ("tablet", "toms-phone")]
     assert [each.author for each in changes_for(MIA, both, NOW, ["tablet"])] == ["tablet"]
 
 
 def test_what_is_only_asked_is_in_the_file_and_no_change() -> None:
-    lines = [Change(0, int(NOW), "Ada", "full log of 3 days asked of mia")]
+    lines = [Change(0, int(NOW), "Ada", "full log of 3 days requested from mia")]
     assert changes_for(MIA, lines, NOW) == ()
     assert [each.about for each in all_changes_for(MIA, lines)] == [(About.ASKED,)]
 

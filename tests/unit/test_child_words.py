@@ -16,6 +16,7 @@ from copdns.web.languages import spoken
 from copdns.words.child import (
     CATEGORIES,
     REASONS,
+    STEPS,
     about_category,
     category_name,
     every_three,
@@ -87,32 +88,32 @@ def test_every_verdict_has_a_sentence_at_every_level_in_every_language(
 
 def test_a_list_is_named_to_those_who_read_everything() -> None:
     verdict = Verdict(Action.BLOCK, Reason.CATEGORY, 13, **FULL)
-    assert said(verdict, Level.PICTURES) == (
-        "This page is closed for you. It is about this: Betting for money."
-    )
+    assert said(verdict, Level.PICTURES) == "This site is blocked for you: Gambling."
     assert said(verdict, Level.FULL) == (
-        "This category is closed for you: Betting for money. This list names the page: "
+        "Your rules block this category: Gambling. The site is on this list: "
         "<list starter-gambling>."
     )
 
 
 def test_a_schedule_says_what_it_closes() -> None:
     closed = Verdict(Action.BLOCK, Reason.SCHEDULE, 8)
-    assert said(closed, Level.PICTURES) == "The internet has a rest now."
-    assert said(replace(closed, category="games"), Level.PICTURES) == "This has a rest now: Games."
+    assert said(closed, Level.PICTURES) == "The internet is off right now."
+    assert (
+        said(replace(closed, category="games"), Level.PICTURES) == "This is off right now: Games."
+    )
     assert "<service youtube>" in said(replace(closed, service="youtube"), Level.PLAIN)
     assert "games.example" in said(replace(closed, rule="games.example"), Level.FULL)
 
 
 def test_a_rule_that_opens_is_told_as_one() -> None:
     allowed = Verdict(Action.ALLOW, Reason.RULE, 10, rule="chess.example")
-    assert said(allowed, Level.PLAIN) == "A grown-up in your home opened this page: chess.example."
-    assert "closed" in said(replace(allowed, action=Action.BLOCK), Level.PLAIN)
+    assert said(allowed, Level.PLAIN) == "A grown-up at home allowed this site: chess.example."
+    assert "blocked" in said(replace(allowed, action=Action.BLOCK), Level.PLAIN)
 
 
 def test_a_category_of_the_household_goes_by_the_households_title() -> None:
     verdict = replace(BLOCK, category="my-own")
-    assert said(verdict, Level.PICTURES).endswith("It is about this: <category my-own>.")
+    assert said(verdict, Level.PICTURES).endswith("blocked for you: <category my-own>.")
 
 
 def test_the_end_is_told_where_it_is_known() -> None:
@@ -121,7 +122,7 @@ def test_the_end_is_told_where_it_is_known() -> None:
     told = until(replace(paused, ends_text="Tue 07:00"), Level.PLAIN)
     assert told is not None
     text = sentence(told, spoken("en"), lambda kind, slug: slug, MONDAY, "UTC")
-    assert text == "It opens again: \u2068Tuesday 07:00\u2069."
+    assert text == "It comes back on: \u2068Tuesday 07:00\u2069."
     assert (
         until(Verdict(Action.ALLOW, Reason.GRANTED, 6, ends_text="Tue 07:00"), Level.PLAIN) is None
     )
@@ -137,7 +138,7 @@ def test_where_a_name_leads_is_told_when_that_decided() -> None:
 @pytest.mark.parametrize(
     ("verdict", "text"),
     [
-        (BLOCK, "You can ask a grown-up to open it."),
+        (BLOCK, "You can ask a grown-up to unblock it."),
         (replace(BLOCK, reason=Reason.BUDGET), "You can wait. You can ask for more time."),
         (
             replace(BLOCK, reason=Reason.SECURITY),
@@ -197,3 +198,10 @@ def test_english_sentences_are_as_short_as_their_readers_need(level: Level) -> N
 def test_nothing_blames(wrong: str) -> None:
     texts = [each.text.lower() for three in every_three() for each in three]
     assert not [text for text in texts if wrong in text]
+
+
+def test_teenagers_read_of_no_grown_ups() -> None:
+    texts = [three.at(Level.FULL).text for three in every_three()]
+    texts += [phrase.text for both in CATEGORIES.values() for phrase in both]
+    texts += [phrase.text for phrase in STEPS.values()]
+    assert not [text for text in texts if "grown" in text]

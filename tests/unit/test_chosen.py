@@ -193,6 +193,11 @@ def test_settings_household_and_memory_decide_together() -> None:
 
 def test_what_is_missing_is_said_plainly() -> None:
     assert missing_message([], 3) == ""
-    assert missing_message(["a"], 3) == "not protecting fully yet: 1 of 3 lists is not here yet (a)"
+    assert (
+        missing_message(["a"], 3)
+        == "not fully protected yet: 1 of 3 lists is not downloaded yet (a)"
+    )
     many = missing_message(list("abcdefg"), 9)
-    assert many == "not protecting fully yet: 7 of 9 lists are not here yet (a, b, c, d, e ...)"
+    assert many == (
+        "not fully protected yet: 7 of 9 lists are not downloaded yet (a, b, c, d, e ...)"
+    )

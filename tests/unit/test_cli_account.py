@@ -72,14 +72,14 @@ def test_a_set_up_code_is_for_a_house_without_a_guardian(home: Home) -> None:
     home.ok("account", "add", "Ada")
     result = home.call("account", "code")
     assert result.exit_code == 1
-    assert "set up already" in result.output
+    assert "already set up" in result.output
     assert home.json("account", "code", "ada")["purpose"] == "password"
 
 
 def test_a_code_says_where_it_is_typed(home: Home) -> None:
-    assert "type it at /guardian/setup" in home.ok("account", "code")
-    assert "type it at /guardian/join" in home.ok("account", "add", "Ada")
-    assert "type it at /guardian/join" in home.ok("account", "code", "Ada")
+    assert "enter it in a browser at /guardian/setup" in home.ok("account", "code")
+    assert "enter it in a browser at /guardian/join" in home.ok("account", "add", "Ada")
+    assert "enter it in a browser at /guardian/join" in home.ok("account", "code", "Ada")
 
 
 def test_a_password_is_set_and_an_easy_one_refused(home: Home) -> None:
@@ -99,7 +99,7 @@ def test_who_is_removed_is_gone_and_all_hear_of_it(home: Home) -> None:
     home.ok("account", "add", "Ada")
     assert "only guardian" in home.call("account", "remove", "Ada").output
     home.ok("account", "add", "Other")
-    assert "all guardians will hear" in home.ok("account", "remove", "Other")
+    assert "all guardians will be told" in home.ok("account", "remove", "Other")
     assert [each["name"] for each in home.json("account", "list")] == ["Ada"]
     assert notices(home)[0] == "account removed Other"
     assert "account Other removed" in home.ok("household", "history")
@@ -126,4 +126,4 @@ def test_a_token_cannot_have_every_scope(home: Home, words: tuple[str, ...]) -> 
 def test_a_token_lasts_a_year_at_most(home: Home) -> None:
     home.ok("account", "add", "Ada")
     words = ("account", "token", "make", "Ada", "x", "--scope", "give_time", "--expires", "366d")
-    assert "a year at most" in home.call(*words).output
+    assert "at most a year" in home.call(*words).output

@@ -70,7 +70,7 @@ def test_what_waits_is_listed_and_what_was_answered_only_when_asked_for(home: Ho
 def test_what_a_yes_opens_is_shown_before(home: Home) -> None:
     found = filed(home)
     text = home.ok("appeal", "show", found.id)
-    assert "chess.example (against lists and rules)" in text
+    assert "chess.example (lifts lists and rules)" in text
     shown = home.json("appeal", "show", found.id)
     assert (shown["opens"]["names"], shown["opens"]["content"]) == (["chess.example"], True)
     trap = ask("trap.example", to=contest(Verdict(Action.BLOCK, Reason.SECURITY, 5, "malware")))
@@ -84,7 +84,9 @@ def test_a_yes_for_an_hour_opens_it(home: Home) -> None:
     found = filed(home)
     words = ("--yes", "--reason", "fair_enough", "--for", "1h")
     text = home.ok("appeal", "decide", found.id, *words)
-    assert text.startswith(f"appeal {found.id} of mia: granted until 2026-11-24 13:00 (grant g1)")
+    assert text.startswith(
+        f"request {found.id} from mia: granted until 2026-11-24 13:00 (grant g1)"
+    )
     assert json.loads(home.call("check", "chess.example", "--profile", "mia", "--json").stdout)[
         "action"
     ] == ("allow")
@@ -165,7 +167,7 @@ def test_an_appeal_that_is_not_there_is_told_and_looking_makes_no_file(tmp_path:
     for command in (["show", "k7qf2m9d"], ["decide", "x", "--no", "--reason", "agreed_time"]):
         done = empty.call("appeal", *command)
         assert done.exit_code == 1
-        assert "there is no appeal" in done.output
+        assert "there is no request" in done.output
     assert not empty.data.exists()
 
 
@@ -176,15 +178,15 @@ def test_a_list_that_is_wrong_again_is_told_and_audited(home: Home) -> None:
     before = boards.read_text()
     (found,) = home.json("lists", "audit")["list_errors"]
     assert (found["name"], found["still"]) == ("chess.example", True)
-    assert "chess.example, which was decided" in home.ok("lists", "status")
+    assert "chess.example, a confirmed false positive" in home.ok("lists", "status")
     boards.write_text(before.replace("chess.example", "checkers.example"))
     (found,) = home.json("appeal", "errors")
     assert (found["still"], found["closed"]) == (False, False)
-    assert "decided to be its error" not in home.ok("lists", "status")
+    assert "a confirmed false positive" not in home.ok("lists", "status")
     boards.write_text(before)
     (listed,) = [each for each in home.json("lists", "status") if each["list"] == "boards"]
     assert [each["still"] for each in listed["errors"]] == [True]
-    assert "which lists name 1 now" in home.ok("lists", "audit")
+    assert "of which 1 still listed" in home.ok("lists", "audit")
 
 
 def test_what_a_rule_opened_stays_open_and_what_a_permission_opened_closes_again(
@@ -195,7 +197,7 @@ def test_what_a_rule_opened_stays_open_and_what_a_permission_opened_closes_again
     (grant,) = home.json("grant", "list")
     home.ok("grant", "end", grant["id"])
     assert home.json("appeal", "errors")[0]["closed"] is True
-    assert "rule add allow chess.example` opens it" in home.ok("lists", "status")
+    assert "rule add allow chess.example` allows it" in home.ok("lists", "status")
     home.ok("rule", "add", "allow", "chess.example")
     assert home.json("appeal", "errors")[0]["closed"] is False
 
@@ -204,7 +206,7 @@ def test_an_audit_of_a_table_asks_them_besides(home: Home) -> None:
     table = home.folder / "table.tsv"
     table.write_text("NEWS\tnews.example\n")
     assert home.json("lists", "audit", str(table))["list_errors"] == []
-    assert "no name was decided" in home.ok("lists", "audit")
+    assert "no false positives were confirmed" in home.ok("lists", "audit")
     opened(home)
-    assert "Decided here" in home.ok("lists", "audit", str(table))
+    assert "Confirmed false positives" in home.ok("lists", "audit", str(table))
     assert home.call("lists", "audit", "--keep").exit_code == 2

@@ -292,10 +292,10 @@ main(prog_name="copdns")
 
 def test_a_missing_folder_and_an_empty_house_are_told(home: Home, tmp_path: Path) -> None:
     result = home.call("backup", str(tmp_path / "none" / "x.backup"))
-    assert (result.exit_code, "no folder" in result.stderr) == (1, True)
+    assert (result.exit_code, "not a folder" in result.stderr) == (1, True)
     other = other_machine(home, tmp_path)
     result = other.call("backup", str(tmp_path / "y.backup"))
-    assert (result.exit_code, "nothing to save" in result.stderr) == (1, True)
+    assert (result.exit_code, "nothing to back up" in result.stderr) == (1, True)
 
 
 def test_a_restore_beside_a_running_copdns_is_refused(home: Home, file: Path) -> None:
@@ -304,7 +304,7 @@ def test_a_restore_beside_a_running_copdns_is_refused(home: Home, file: Path) ->
     with sole_server(home.data):
         home.ok("backup", str(file), "--force")  # saving needs no stop
         result = home.call("restore", str(file), "--yes")
-    assert (result.exit_code, "stop that one" in result.stderr) == (1, True)
+    assert (result.exit_code, "stop it" in result.stderr) == (1, True)
     assert home.ok("household", "export") == before
 
 
@@ -346,21 +346,21 @@ def changed(file: Path, tmp_path: Path, *statements: str) -> Path:
     [
         (
             ["create trigger t after insert on look begin delete from look; end"],
-            "other tables",
+            "tables of copdns",
         ),
-        (["create view v as select * from account"], "other tables"),
-        (["drop table look"], "copdns"),
-        (["alter table account add column extra text"], "other tables"),
+        (["create view v as select * from account"], "tables of copdns"),
+        (["drop table look"], "tables of copdns"),
+        (["alter table account add column extra text"], "tables of copdns"),
         (["update _sqlite_migrations set name = '9999_later' where name = '0016_look'"], "newer"),
         (["update profile set band = 'ancient'"], "row 'mia'"),
-        (["update device set profile = 'nobody'"], "not whole"),
+        (["update device set profile = 'nobody'"], "incomplete"),
         (["update household set timezone = 'Nowhere/Land'"], "Nowhere/Land"),
-        (["update household set revision = 1e308"], "odd values in household.revision"),
-        (["update rule set created = 1 << 60"], "odd values in rule.created"),
-        (["update profile set name = x'00ff'"], "odd values in profile.name"),
+        (["update household set revision = 1e308"], "invalid values in household.revision"),
+        (["update rule set created = 1 << 60"], "invalid values in rule.created"),
+        (["update profile set name = x'00ff'"], "invalid values in profile.name"),
         (
             ["insert into account values ('home', 'x', 'Eve', 'king', '', '', '', 0, 1)"],
-            "odd values in account.role",
+            "invalid values in account.role",
         ),
     ],
 )

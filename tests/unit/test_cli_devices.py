@@ -113,8 +113,8 @@ def test_the_doctor_counts_who_is_near_and_who_is_unknown(
 ) -> None:
     sees({"192.0.2.8": CARD, "2001:db8::8": CARD}, monkeypatch)
     assert found(home) == [
-        ("ok", "1 MAC addresses are seen near this machine", ""),
-        ("ok", "3 are unknown; `copdns device unknown` lists them", ""),
+        ("ok", "1 MAC addresses seen on the network", ""),
+        ("ok", "3 unknown devices; `copdns device unknown` lists them", ""),
     ]
 
 
@@ -129,7 +129,7 @@ def test_the_doctor_says_when_no_mac_can_be_seen(
 
 def test_the_doctor_says_when_macs_are_written_and_not_read(home: Home) -> None:
     set_up(home, identity={"neighbours": "off"})
-    assert found(home)[0] == ("ok", "MAC addresses are not read, as the settings say", "")
+    assert found(home)[0] == ("ok", "MAC addresses are not read, as configured", "")
     home.ok("device", "set", "tablet", "--mac", CARD)
     assert found(home)[0][:2] == ("warn", "the MAC addresses of tablet are not read")
 

@@ -140,7 +140,7 @@ def test_a_sound_machine_passes_and_says_how_things_are(home: Home) -> None:
         set_up(home, upstream.address)
         text = home.ok("doctor")
     assert f"ok    upstreams: {upstream.address} answers by UDP (" in text
-    assert f"ok    upstreams: {upstream.address} leaves protected names alone" in text
+    assert f"ok    upstreams: {upstream.address} leaves protected domains alone" in text
     assert "ok    databases: " in text
     assert "ok    household: 3 people, 2 devices, 1 rule" in text
     assert "fail" not in text
@@ -165,7 +165,7 @@ def test_a_dead_upstream_is_a_failure_when_it_is_the_only_one(home: Home) -> Non
     set_up(home, dead)
     assert home.call("doctor").exit_code == 1
     assert found(home, "upstreams") == [
-        ("fail", f"{dead} does not answer as it should: Connection refused")
+        ("fail", f"{dead} does not answer correctly: Connection refused")
     ]
     with resolver() as upstream:
         set_up(home, dead, upstream.address)
@@ -173,7 +173,9 @@ def test_a_dead_upstream_is_a_failure_when_it_is_the_only_one(home: Home) -> Non
         assert home.call("doctor").exit_code == 0
 
 
-@pytest.mark.parametrize(("way", "what"), [("servfail", "it says SERVFAIL"), ("odd", "no answer")])
+@pytest.mark.parametrize(
+    ("way", "what"), [("servfail", "it answered SERVFAIL"), ("odd", "no answer")]
+)
 def test_an_upstream_that_answers_badly_is_told(
     home: Home, way: str, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,7 +200,7 @@ def test_an_upstream_that_takes_help_away_is_found_however_it_does_it(home: Home
     with resolver(**{HELP.replace(".", "_"): way}) as upstream:
         set_up(home, upstream.address)
         result = found(home, "upstreams")
-    assert ("fail", f"{upstream.address} blocks protected names: {HELP}") in result
+    assert ("fail", f"{upstream.address} blocks protected domains: {HELP}") in result
 
 
 def test_a_filtering_upstream_beside_a_clean_one_is_a_warning(home: Home) -> None:
@@ -207,7 +209,7 @@ def test_a_filtering_upstream_beside_a_clean_one_is_a_warning(home: Home) -> Non
         texts = dict(map(reversed, found(home, "upstreams")))
         told = [text for text in texts if text.startswith(f"{shield.address} blocks")]
         assert told
-        assert f"{clean.address} is asked for them" in told[0]
+        assert f"copdns uses {clean.address} for them" in told[0]
         assert texts[told[0]] == "warn"
 
 
@@ -215,7 +217,7 @@ def test_made_up_addresses_have_to_be_told_to_the_settings(home: Home) -> None:
     with resolver(every="null") as shield, resolver() as clean:
         set_up(home, shield.address, clean.address)
         todo = [each["todo"] for each in home.json("doctor")["findings"]]
-        assert f"write {shield.address} in upstreams.filtering, so that it is noticed" in todo
+        assert f"add {shield.address} to upstreams.filtering, so that copdns notices" in todo
 
 
 def test_an_upstream_that_knows_no_name_at_all_is_no_filter(home: Home) -> None:
@@ -231,7 +233,7 @@ def test_the_upstream_of_a_split_domain_is_asked_too(home: Home) -> None:
         set_up(home, upstream.address)
         assert (
             "fail",
-            f"{dead} for office.example does not answer as it should: Connection refused",
+            f"{dead} for office.example does not answer correctly: Connection refused",
         ) in found(home, "upstreams")
 
 
@@ -241,7 +243,7 @@ def test_without_any_upstream_it_is_said_what_still_works(
     monkeypatch.setattr("copdns.cli.doctor.upstreams.system_resolvers", lambda _own, _port: ())
     set_up(home, "system")
     assert found(home, "upstreams") == [
-        ("fail", "there is none, so that only blocked and own names are answered")
+        ("fail", "there is none, so only blocked and local domains are answered")
     ]
 
 
@@ -249,7 +251,7 @@ def test_a_port_that_another_program_has_is_a_failure(home: Home) -> None:
     with resolver() as other, resolver() as upstream:
         set_up(home, upstream.address, dns={"listen": ["127.0.0.1"], "port": other.port})
         (status, text) = found(home, "ports")[0]
-        assert (status, "taken by another program" in text) == ("fail", True)
+        assert (status, "used by another program" in text) == ("fail", True)
 
 
 def test_an_address_of_another_machine_is_waited_for(home: Home) -> None:
@@ -281,7 +283,7 @@ def test_the_port_of_the_desk_that_another_program_has_is_a_failure(
         web = {"listen": ["127.0.0.1"], "port": free_port(), "tls_port": port}
         set_up(home, upstream.address, web=web)
         *_, (status, text) = found(home, "ports")
-    assert (status, f"port {port} (web): taken by" in text) == ("fail", True)
+    assert (status, f"port {port} (web): used by" in text) == ("fail", True)
 
 
 def test_a_copdns_that_runs_without_https_is_told(
@@ -296,7 +298,7 @@ def test_a_copdns_that_runs_without_https_is_told(
 
 
 @pytest.mark.parametrize(
-    ("taken", "why"), [(True, "another program has"), (False, "leads nowhere")]
+    ("taken", "why"), [(True, "another program uses"), (False, "does not open")]
 )
 def test_a_door_that_no_browser_finds_by_itself_is_told(
     home: Home, monkeypatch: pytest.MonkeyPatch, taken: bool, why: str
@@ -310,7 +312,7 @@ def test_a_door_that_no_browser_finds_by_itself_is_told(
         *_, (status, text) = found(home, "ports")
         assert (status, why in text) == ("warn", True)
         set_up(home, upstream.address, web={"listen": ["127.0.0.1"], "port": 8053, "tls_port": 0})
-        assert all("leads nowhere" not in text for _, text in found(home, "ports"))
+        assert all("does not open" not in text for _, text in found(home, "ports"))
 
 
 def test_a_clock_before_the_last_change_is_a_failure(
@@ -343,8 +345,8 @@ def test_a_clock_that_is_taken_for_wrong_is_a_failure(
     with resolver() as upstream:
         set_up(home, upstream.address)
         ((status, text),) = found(home, "clock")
-        assert (status, "a time that copdns saw" in text) == ("fail", True)
-        assert "failures.clock holds: last_known" in text
+        assert (status, "a time that copdns has already seen" in text) == ("fail", True)
+        assert "failures.clock applies: last_known" in text
 
 
 def test_a_damaged_database_is_a_failure_and_told_once(home: Home) -> None:
@@ -379,7 +381,7 @@ def test_a_database_of_another_user_is_told(home: Home) -> None:
     with resolver() as upstream:
         set_up(home, upstream.address)
         status, text = found(home, "databases")[0]
-    assert (status, "belongs to another user than its folder" in text) == ("warn", True)
+    assert (status, "belong to different users" in text) == ("warn", True)
 
 
 @pytest.mark.parametrize(("free", "status"), [(10, "fail"), (100, "warn"), (10_000, "ok")])
@@ -393,7 +395,7 @@ def test_a_full_disk_is_told(
     monkeypatch.setattr(machine.shutil, "disk_usage", lambda _folder: Usage())
     with resolver() as upstream:
         set_up(home, upstream.address)
-        assert found(home, "disk") == [(status, f"{free} MiB are free on the disk of {home.data}")]
+        assert found(home, "disk") == [(status, f"{free} MiB free on the disk of {home.data}")]
 
 
 def test_a_list_that_is_not_in_force_is_a_failure(home: Home) -> None:
@@ -401,7 +403,7 @@ def test_a_list_that_is_not_in_force_is_a_failure(home: Home) -> None:
     with resolver() as upstream:
         set_up(home, upstream.address)
         (broken, whole, nothing) = found(home, "lists")
-    assert (broken[0], "boards is not in force" in broken[1]) == ("fail", True)
+    assert (broken[0], "boards is not loaded" in broken[1]) == ("fail", True)
     assert whole[0] == "ok"
     assert nothing[0] == "warn"
 
@@ -410,7 +412,7 @@ def test_a_list_in_another_format_is_told(home: Home) -> None:
     (home.folder / "boards.txt").write_text("||ads.example^\n||spy.example^\ngo.example\n")
     with resolver() as upstream:
         set_up(home, upstream.address)
-        assert ("warn", "boards: 2 lines of it were not used") in found(home, "lists")
+        assert ("warn", "boards: 2 lines were not used") in found(home, "lists")
 
 
 def test_what_the_household_refers_to_in_vain_is_told(home: Home) -> None:
@@ -432,7 +434,7 @@ def test_a_household_without_devices_is_told_what_that_means(home: Home) -> None
         set_up(home, upstream.address)
         assert found(home, "devices")[0] == (
             "warn",
-            "none is named, so everyone gets the rules of unknown devices",
+            "none is assigned, so everyone gets guest rules",
         )
 
 
@@ -447,7 +449,7 @@ def test_all_devices_alike_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) 
         set_up(home, upstream.address)
         ((status, text),) = found(home, "devices")
     assert status == "warn"
-    assert "all 300 look-ups of the last day count as guest's" in text
+    assert "all 300 queries of the last day count as guest's" in text
 
 
 def test_a_container_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -476,7 +478,7 @@ def test_the_network_is_asked_when_somebody_wants_that_and_the_desk_is_told(home
         assert found(home, "network") == []
         findings = home.json("doctor", "--network")["findings"]
     (alone,) = [each for each in findings if each["about"] == "network"]
-    assert (alone["status"], "this machine alone" in alone["what"]) == ("warn", True)
+    assert (alone["status"], "only on this machine" in alone["what"]) == ("warn", True)
 
     async def kept() -> Progress:
         with StoreThread.open(home.data) as thread:

@@ -55,7 +55,7 @@ def test_the_bundled_lists_name_their_licence_and_where_mistakes_are_told(home: 
 def test_a_list_that_cannot_be_read_is_told(home: Home) -> None:
     (home.folder / "boards.txt").unlink()
     text = home.ok("lists", "status")
-    assert "boards is not in force: " in text
+    assert "boards is not loaded: " in text
     assert "No such file" in text
 
 
@@ -63,7 +63,7 @@ def test_services_and_protected_groups_are_lists_too(home: Home) -> None:
     kinds = {each["kind"] for each in home.json("lists", "status")}
     assert {"service", "protected", "canary", "security", "category", "bypass"} <= kinds
     assert "roblox" not in home.ok("lists", "status")
-    assert "see --all" in home.ok("lists", "status")
+    assert "use --all" in home.ok("lists", "status")
     assert "roblox" in home.ok("lists", "status", "--all")
 
 
@@ -95,10 +95,10 @@ def test_services_protected_names_and_signals_are_found(
 
 
 def test_a_name_that_nothing_holds_is_said_to_be_free(home: Home) -> None:
-    assert home.ok("lists", "search", "a.example") == "no list holds a.example\n"
+    assert home.ok("lists", "search", "a.example") == "no list contains a.example\n"
     assert home.json("lists", "search", "a.example")["entries"] == []
 
 
 def test_a_search_engine_is_named(home: Home) -> None:
     assert home.json("lists", "search", "www.bing.com")["search_engines"] == ["Microsoft Bing"]
-    assert "safe search: a host of Microsoft Bing" in home.ok("lists", "search", "www.bing.com")
+    assert "safe search: belongs to Microsoft Bing" in home.ok("lists", "search", "www.bing.com")

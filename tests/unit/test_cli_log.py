@@ -77,7 +77,7 @@ def test_a_row_says_who_asked_what_and_what_happened_in_the_words_of_the_answer(
     ]
     line = home.ok("log").splitlines()[1]
     assert line.startswith("2027-01-15 08:00  mia ")
-    assert line.endswith("chess.example  AAAA  block  category: games (list boards)")
+    assert line.endswith("chess.example  AAAA  block   category: games (list boards)")
 
 
 def test_the_newest_come_last_and_as_many_as_asked_for(home: Home) -> None:

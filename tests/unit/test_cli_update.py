@@ -65,15 +65,15 @@ def test_every_list_gets_a_line_that_says_what_came(home: Fetching) -> None:
     home.server.put("/toys", TOYS, headers={"ETag": '"1"'})
     done = home.call("lists", "update")
     assert done.exit_code == 1
-    assert "toys   new      2      28 B\n" in done.stdout
+    assert "toys   new      2        28 B\n" in done.stdout
     assert "cards  missing" in done.stdout
-    assert "no such file any more (404)" in done.stdout
+    assert "no longer has this file (404)" in done.stdout
     home.server.put("/cards", "solitaire.example\n")
-    assert "toys   unchanged  2      28 B\ncards  new " in home.ok("lists", "update")
+    assert "toys   unchanged  2        28 B\ncards  new " in home.ok("lists", "update")
     home.server.put("/cards", status=500)
     done = home.call("lists", "update")
     assert done.exit_code == 1
-    assert "cards  kept       1      18 B  the server has trouble of its own (500)" in done.stdout
+    assert "cards  kept       1        18 B  the server has a problem (500)" in done.stdout
 
 
 def test_some_lists_can_be_named(home: Fetching) -> None:
@@ -88,7 +88,7 @@ def test_a_list_that_is_not_used_is_not_fetched(home: Fetching) -> None:
     assert "did you mean toys?" in done.output
     assert home.server.asked == []
     home.use()
-    assert "no list is used" in home.ok("lists", "update")
+    assert "no downloaded lists are in use" in home.ok("lists", "update")
 
 
 def test_programs_get_json(home: Fetching) -> None:
@@ -158,8 +158,8 @@ def test_the_status_tells_age_source_and_why_the_old_copy_is_in_force(home: Fetc
     assert toys["failures"] == 2
     text = home.ok("lists", "status")
     assert "CC0-1.0" in text
-    assert " seconds ago stays: this is a web page, not a list" in text
-    assert "(2 times in a row)" in text
+    assert " seconds ago: this is a web page, not a list" in text
+    assert "(failed 2 times in a row)" in text
     assert home.server.url("/toys") not in text
     assert home.server.url("/toys") in home.ok("lists", "status", "--all")
 
@@ -167,10 +167,10 @@ def test_the_status_tells_age_source_and_why_the_old_copy_is_in_force(home: Fetc
 def test_what_is_not_here_is_told_plainly_everywhere(home: Fetching) -> None:
     home.server.put("/toys", TOYS)
     home.update()
-    plainly = "not protecting fully yet: 1 of 2 lists is not here yet (cards)"
+    plainly = "not fully protected yet: 1 of 2 lists is not downloaded yet (cards)"
     text = home.ok("lists", "status")
     assert plainly in text
-    assert "cards: not here: the server has no such file any more (404)" in text
+    assert "cards: not here: the server no longer has this file (404)" in text
     assert "not here" in next(line for line in text.splitlines() if line.startswith("cards "))
     findings = home.json("doctor")["findings"]
     told = {(each["status"], each["what"]) for each in findings if each["about"] == "lists"}
@@ -181,15 +181,15 @@ def test_what_is_not_here_is_told_plainly_everywhere(home: Fetching) -> None:
 def test_what_is_left_out_or_called_wrongly_is_told(home: Fetching) -> None:
     home.use(home.source("toys", names=5000), use=["toyz"], max_names=4000)
     text = home.ok("lists", "status")
-    assert "may have 4,000 names (sources.max_names): toys" in text
-    assert "what no list is called: toyz" in text
+    assert "may contain 4,000 domains (sources.max_names): toys" in text
+    assert "contains unknown lists: toyz" in text
     checked = home.call("config", "check")
     assert (checked.exit_code, checked.stdout) == (78, "")
-    assert "what no list is called: toyz" in checked.stderr
+    assert "contains unknown lists: toyz" in checked.stderr
     assert home.call("config", "check", "--json").exit_code == 78
     told = [each["what"] for each in home.json("doctor")["findings"] if each["about"] == "lists"]
-    assert any("may have 4,000 names" in each for each in told)
-    assert any("what no list is called: toyz" in each for each in told)
+    assert any("may contain 4,000 domains" in each for each in told)
+    assert any("contains unknown lists: toyz" in each for each in told)
 
 
 def test_who_fetches_nothing_is_told_what_that_means(home: Fetching) -> None:
@@ -261,9 +261,9 @@ def test_a_file_that_may_not_grow_is_told_and_the_copy_stays(home: Fetching) -> 
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)),
     )
     assert done.returncode == 1
-    assert "File too large); make room on the disk" in done.stdout
+    assert "File too large); free some space on the disk" in done.stdout
     assert home.text("toys") == TOYS.encode()
-    assert "make room on the disk" in home.status("toys")["fetch_error"]
+    assert "free some space on the disk" in home.status("toys")["fetch_error"]
 
 
 # --- real lists ----------------------------------------------------------------------------------

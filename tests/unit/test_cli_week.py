@@ -81,8 +81,8 @@ def test_for_people_it_is_a_line_a_stretch_with_the_reason(home: Home) -> None:
     lines = home.ok("check", "open.example", "--profile", "mia", "--week").splitlines()
     assert lines[0] == "open.example, type A, for mia (Europe/Paris)"
     assert lines[2:4] == [
-        "Tue 2026-11-24 12:00 +0100  Tue 2026-11-24 21:00 +0100  open    (default)",
-        "Tue 2026-11-24 21:00 +0100  Wed 2026-11-25 07:00 +0100  closed  (schedule by bed)",
+        "Tue 2026-11-24 12:00 +0100  Tue 2026-11-24 21:00 +0100  allowed  (default)",
+        "Tue 2026-11-24 21:00 +0100  Wed 2026-11-25 07:00 +0100  blocked  (schedule by bed)",
     ]
     assert "2026-11-30" in lines[-1]
     assert home.call("check", "games.example", "--profile", "mia", "--week").exit_code == 0
@@ -97,7 +97,7 @@ def test_budgets_that_run_are_named(home: Home) -> None:
         ("2026-11-27T23:00:00Z", "2026-11-29T23:00:00Z", "all")
     ]
     text = home.ok("check", "open.example", "--profile", "mia", "--week")
-    assert "open    (default), while minutes of all last" in text
+    assert "allowed  (default), while minutes of all last" in text
 
 
 def test_a_device_is_asked_as_its_owner_and_a_stranger_is_closed_all_week(home: Home) -> None:

@@ -84,22 +84,28 @@ def test_values_arrive_parsed() -> None:
         ("dns: {port: 0}", "1:7: dns.port: is 0; write at least 1"),
         ("dns: {port: 65536}", "1:7: dns.port: is 65536; write at most 65535"),
         ("dns: {block_ttl: 3601}", "1:7: dns.block_ttl: is 3601; write at most 3600"),
-        ("dns: {listen: [eth0]}", "1:16: dns.listen.1: 'eth0' is no address"),
-        ("dns: {listen: []}", "1:7: dns.listen: is empty; write something"),
-        ("dns: {allow: [home]}", "1:15: dns.allow.1: 'home' is no network"),
+        ("dns: {listen: [eth0]}", "1:16: dns.listen.1: 'eth0' is not a valid address"),
+        ("dns: {listen: []}", "1:7: dns.listen: is empty; add a value"),
+        ("dns: {allow: [home]}", "1:15: dns.allow.1: 'home' is not a valid network"),
         ("upstreams: {servers: [dns.example]}", "1:23: upstreams.servers.1: 'dns.example' is no"),
-        ("upstreams: {servers: ['192.0.2.1:0']}", "a port is a number from 1 to 65535"),
-        ("upstreams: {servers: ['[::1]:99999']}", "a port is a number from 1 to 65535"),
-        ("upstreams: {servers: [0.0.0.0]}", "is not the address of one machine"),
-        ("dns: {listen: [0.0.0.0]}", "is no address to answer from"),
-        ('web: {listen: ["::"]}', "is no address to answer from"),
+        (
+            "upstreams: {servers: ['192.0.2.1:0']}",
+            "has no valid port; write a number from 1 to 65535",
+        ),
+        (
+            "upstreams: {servers: ['[::1]:99999']}",
+            "has no valid port; write a number from 1 to 65535",
+        ),
+        ("upstreams: {servers: [0.0.0.0]}", "is not the address of a single machine"),
+        ("dns: {listen: [0.0.0.0]}", "is not an address to answer on"),
+        ('web: {listen: ["::"]}', "is not an address to answer on"),
         ("upstreams: {attempt: 2.5}", "is 2.5; write at most the deadline, which is 2.0"),
         ("upstreams: {deadline: 6}", "upstreams.deadline: is 6; write at most 5"),
         ("rebinding: {enabled: no}", 'rebinding.enabled: is "no"; write true or false'),
-        ("rebinding: {names: ['']}", "a name is missing"),
-        ("web: {hosts: ['a b.example']}", "web.hosts.1: 'a b.example' is no domain name"),
-        ("data: ''", "1:1: data: is empty; write something"),
-        ("dsn: {}", "dsn: is no key that is known here; did you mean dns?"),
+        ("rebinding: {names: ['']}", "the domain is missing"),
+        ("web: {hosts: ['a b.example']}", "web.hosts.1: 'a b.example' is not a valid domain"),
+        ("data: ''", "1:1: data: is empty; add a value"),
+        ("dsn: {}", "dsn: is not a known key; did you mean dns?"),
     ],
 )
 def test_a_wrong_value_is_told_with_its_place(text: str, told: str) -> None:
@@ -140,7 +146,7 @@ def test_keeping_more_than_usual_needs_a_reason(kept: str) -> None:
 def test_a_list_file_is_named_once_and_completely() -> None:
     one = "{slug: mine, path: mine.txt, category: games, format: hosts, match: exact}"
     assert problems(f"lists: [{one}, {one}]") == [
-        "1:1: lists: two lists are called mine; rename one"
+        "1:1: lists: two lists are called mine; rename one of them"
     ]
     assert problems("lists: [{slug: mine, path: mine.txt, category: games, format: hosts}]") == [
         "1:9: lists.1.match: is missing; add it"
@@ -164,7 +170,7 @@ def test_a_list_of_ones_own_is_fetched_from_an_address_of_the_web() -> None:
     (told,) = problems(f"sources: {{own: [{one}, {one}]}}")
     assert "two lists are called mine" in told
     (told,) = problems(f"sources: {{own: [{one}]}}".replace("https:", "file:"))
-    assert "file: is not fetched" in told
+    assert "file addresses are not supported" in told
 
 
 def test_a_forwarder_is_one_that_says_something_and_is_not_everybody() -> None:
@@ -173,11 +179,11 @@ def test_a_forwarder_is_one_that_says_something_and_is_not_everybody() -> None:
     assert (router.network, router.proxy) == (ip_network("192.0.2.1"), False)
     assert (router.mac, router.subnet) == (True, True)
     told = problems('dns: {forwarders: [{network: 192.0.2.1}, {network: "::/0", proxy: true}]}')
-    assert "says nothing of who asks" in told[0]
-    assert "is everybody" in told[1]
+    assert "does not pass on which device sent a query" in told[0]
+    assert "covers everyone" in told[1]
     for wide in ("0.0.0.0/1", "128.0.0.0/7", "::/1", "2000::/3"):
         (told_of,) = problems(f'dns: {{forwarders: [{{network: "{wide}", proxy: true}}]}}')
-        assert f"{wide} is wider than any home" in told_of
+        assert f"{wide} is larger than any home" in told_of
     loaded("dns: {forwarders: [{network: 10.0.0.0/8, mac: true}]}")
     assert problems("dns: {forwarders: [{network: 192.0.2.1, proxy: yes}]}") == [
         '1:41: dns.forwarders.1.proxy: is "yes"; write true or false'
@@ -208,32 +214,35 @@ def test_events_go_where_the_settings_say() -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("webhooks: [{url: ''}]", "nothing: is not sent to"),
-        ("webhooks: [{url: 'hooks.example'}]", "nothing: is not sent to"),
-        ("webhooks: [{url: 'file:///etc/passwd'}]", "file: is not sent to"),
-        ("webhooks: [{url: 'https://'}]", "is no address; write https://hooks.example/"),
-        ("webhooks: [{url: 'https://hooks.example:0/'}]", "is no address"),
-        ("webhooks: [{url: 'https://hooks.example:99999/'}]", "is no address"),
-        ("webhooks: [{url: 'https://[::1/'}]", "is no address"),
-        ("webhooks: [{url: 'https://hooks.example/a b'}]", "is no address"),
-        ("webhooks: [{url: 'https://hooks.example/#top'}]", "is no address"),
+        ("webhooks: [{url: ''}]", "this one starts with nothing"),
+        ("webhooks: [{url: 'hooks.example'}]", "this one starts with nothing"),
+        ("webhooks: [{url: 'file:///etc/passwd'}]", "this one starts with file"),
+        (
+            "webhooks: [{url: 'https://'}]",
+            "is not a valid address; write one such as https://hooks.example/",
+        ),
+        ("webhooks: [{url: 'https://hooks.example:0/'}]", "is not a valid address"),
+        ("webhooks: [{url: 'https://hooks.example:99999/'}]", "is not a valid address"),
+        ("webhooks: [{url: 'https://[::1/'}]", "is not a valid address"),
+        ("webhooks: [{url: 'https://hooks.example/a b'}]", "is not a valid address"),
+        ("webhooks: [{url: 'https://hooks.example/#top'}]", "is not a valid address"),
         ("webhooks: [{url: 'https://ada:x@hooks.example/'}]", "use token"),
         ("webhooks: [{token: x}]", "events.webhooks.1.url: is missing"),
         (f"webhooks: [{{url: '{HOOK}', token: Bearer x}}]", "without `Bearer`"),
-        (f"webhooks: [{{url: '{HOOK}', token: \"a\\r\\nX: y\"}}]", "no bearer token has"),
+        (f"webhooks: [{{url: '{HOOK}', token: \"a\\r\\nX: y\"}}]", "not a valid bearer token"),
         (f"webhooks: [{{url: '{HOOK}', kinds: []}}]", "is empty"),
         (
             f"webhooks: [{{url: '{HOOK}', kinds: [time]}}]",
-            "'time' is no event; write one of: unknown device,",
+            "'time' is not an event; write one of: unknown device,",
         ),
         (f"webhooks: [{{url: '{HOOK}', kinds: every}}]", "write a list"),
-        (f"webhooks: [{{url: '{HOOK}'}}, {{url: '{HOOK}'}}]", "one url stands twice"),
+        (f"webhooks: [{{url: '{HOOK}'}}, {{url: '{HOOK}'}}]", "one url is there twice"),
         ("command: /bin/true", "write a list: [one, two]"),
-        ("command: ['']", "write its whole path"),
-        ("command: [./cut]", "'./cut' may be another program in another folder"),
-        ("command: [~/cut]", "write its whole path"),
+        ("command: ['']", "write the full path"),
+        ("command: [./cut]", "'./cut' is not a full path"),
+        ("command: [~/cut]", "write the full path"),
         ('command: [cut, "a\\0b"]', "NUL character"),
-        ("command_kinds: [closed]", "command_kinds.1: 'closed' is no event"),
+        ("command_kinds: [closed]", "command_kinds.1: 'closed' is not an event"),
     ],
 )
 def test_where_no_event_can_go_is_told(text: str, told: str) -> None:
@@ -266,7 +275,7 @@ def test_mistakes_of_file_and_environment_are_told_together() -> None:
     assert told == [
         'COPDNS_DNS__PORT: dns.port: is "no"; write a whole number',
         'COPDNS_WEB__LISTEN: web.listen: is "[::1"; write a list: [one, two]',
-        "1:7: dns.prt: is no key that is known here; did you mean port?",
+        "1:7: dns.prt: is not a known key; did you mean port?",
     ]
 
 

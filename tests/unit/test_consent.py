@@ -40,22 +40,22 @@ def test_a_yes_of_somebody_else_is_none() -> None:
     ],
 )
 def test_there_is_no_yes_to_what_nobody_asks(question: Question | None, now: int) -> None:
-    with pytest.raises(PrivacyError, match="nobody asks"):
+    with pytest.raises(PrivacyError, match="withdrawn"):
         agreed(TOM, question, [], now)
 
 
 def test_a_yes_lengthens_nothing_and_comes_once_in_30_days() -> None:
     with pytest.raises(PrivacyError, match="7 days"):
         agreed(TOM, ASKED._replace(days=8), [], NOW)
-    with pytest.raises(PrivacyError, match="once in 30 days"):
+    with pytest.raises(PrivacyError, match="once every 30 days"):
         agreed(TOM, ASKED, [FullLog(NOW - DAY, NOW)], NOW)
 
 
 def test_below_16_nobody_is_asked() -> None:
     child = replace(TOM, band=Band.TO_15)
-    with pytest.raises(PrivacyError, match="below 16"):
+    with pytest.raises(PrivacyError, match="from the age of 16"):
         asked(child, None, [], ASKED)
-    with pytest.raises(PrivacyError, match="nobody asks"):
+    with pytest.raises(PrivacyError, match="withdrawn"):
         agreed(child, ASKED, [], NOW)
 
 
@@ -68,5 +68,5 @@ def test_a_no_holds_for_a_week() -> None:
 
 
 def test_what_cannot_be_is_not_asked_for() -> None:
-    with pytest.raises(PrivacyError, match="once in 30 days"):
+    with pytest.raises(PrivacyError, match="once every 30 days"):
         asked(TOM, None, [FullLog(NOW - DAY, NOW)], ASKED)

@@ -94,7 +94,7 @@ def test_chosen_lists_are_to_be_read_and_one_that_is_absent_says_so(copies: Copi
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "lists").write_text("a file is in the way")
-    with pytest.raises(FetchError, match=r"lists and what is in it belong to the user"):
+    with pytest.raises(FetchError, match=r"the owner of .*lists and everything in it"):
         Copies(tmp_path).changing(wait=False).__enter__()
 
 

@@ -20,7 +20,7 @@ def warning(*asking: tuple[str, str], named: int = 3, in_container: bool = False
         ([("192.0.2.1", CARD)], "come from one address", "DHCP"),
         ([("192.0.2.1", "")], "come from one address", "dns.forwarders"),
         ([("127.0.0.1", "")], "from this machine itself", "dns.forwarders"),
-        ([("192.0.2.7", CARD), ("192.0.2.8", CARD)], "one network card", "by their addresses"),
+        ([("192.0.2.7", CARD), ("192.0.2.8", CARD)], "one network card", "by IP address"),
     ],
 )
 def test_when_all_look_alike_the_remedy_is_told(

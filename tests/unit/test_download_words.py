@@ -34,7 +34,7 @@ SAYING = {
 }
 # What a FetchError may be given besides a text of its own: what one of those functions returned.
 RETURNED = {
-    *("trouble", "trouble or 'this is no tar archive; leave out `member`'"),
+    *("trouble", "trouble or 'this is not a tar archive; leave out `member`'"),
     *("status_error(reply.status)", "self.not_written(error)", "outcome['error']"),
 }
 NO_WORDS = {"x: x"}  # a path, and what the system said
@@ -128,8 +128,8 @@ def test_no_text_comes_from_where_it_is_not_looked_for() -> None:
         Copies(Path("/data")).not_written(OSError(errno.ENOSPC, "No space left on device")),
         Copies(Path("/data")).not_written(OSError(errno.EROFS, "Read-only file system")),
         Copies(Path("/data")).not_written(OSError(errno.EACCES, "Permission denied")),
-        "lists.example cannot be reached (Connection refused); it is tried again later",
-        "the archive has no a/domains (it holds nothing); see `member`",
+        "lists.example cannot be reached (Connection refused); copdns will try again later",
+        "the archive has no a/domains (it contains nothing); correct `member`",
         PENDING,
     ],
 )
@@ -145,12 +145,35 @@ def test_a_line_is_known_again_and_says_the_same(line: str) -> None:
     [
         *map(looks_wrong, _MAGIC),
         Copies(Path("/data")).not_written(OSError(errno.EACCES, "Permission denied")),
-        "lists.example ended the connection; it is tried again later",
-        f"the server sends us on to where we do not go ({bad_url('ftp://lists.example/')})",
+        "lists.example closed the connection; copdns will try again later",
+        "the server redirects to an address that is not allowed "
+        f"({bad_url('ftp://lists.example/')})",
     ],
 )
 def test_what_is_within_a_line_is_translated_too(line: str) -> None:
     assert PSEUDO.tell(failure(line)).count("[") == 2
+
+
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        (
+            "lists.example ended the connection; it is tried again later",
+            "lists.example closed the connection; copdns will try again later",
+        ),
+        (
+            "the server has no such file any more (404); see where the list moved to",
+            "the server no longer has this file (404); find out where the list has moved to",
+        ),
+        (
+            "the copy could not be written (disk full); make room on the disk of /data",
+            "the copy could not be saved (disk full); free some space on the disk of /data",
+        ),
+    ],
+)
+def test_a_line_that_the_version_before_wrote_reads_as_one_of_today(before: str, now: str) -> None:
+    assert str(failure(before)) == now
+    assert PSEUDO.tell(failure(before)) == PSEUDO.tell(failure(now))
 
 
 def test_what_the_system_said_stays_as_it_came() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from email.header import decode_header, make_header
 from email.message import Message
 from typing import Any
 
@@ -16,11 +17,12 @@ from structlog.typing import EventDict
 
 from copdns.config import EventSettings
 from copdns.events import send_notice
-from copdns.events.notices import notice
-from copdns.events.targets import DeliveryTimes, Targets
+from copdns.events.notices import ENGLISH, Speaks, notice
+from copdns.events.targets import DeliveryTimes, HouseholdLanguage, Targets
 from copdns.model.errors import ConfigError
 from copdns.model.events import AppealEvent, EventKind, TimeEvent
 from copdns.model.verdict import Reason
+from copdns.words.phrases import phrases
 from tests.running import PATIENCE
 from tests.unit.mail_server import MailServer, mail_server
 from tests.unit.test_config import loaded
@@ -61,8 +63,10 @@ def to(mail: MailServer) -> str:
 
 
 @asynccontextmanager
-async def telling(*notices: str, **more: Any) -> AsyncIterator[Targets]:
-    targets = Targets(EventSettings(notices=notices, **more), AT_ONCE, DESK)
+async def telling(
+    *notices: str, speaks: HouseholdLanguage = lambda _: ENGLISH, **more: Any
+) -> AsyncIterator[Targets]:
+    targets = Targets(EventSettings(notices=notices, **more), AT_ONCE, DESK, speaks)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(targets.run())
         yield targets
@@ -85,9 +89,24 @@ async def test_a_guardian_gets_an_e_mail_without_the_name(mail: MailServer) -> N
         targets.enqueue(MADE)
         message = await next_mail(mail)
     assert message["Subject"] == notice(MADE, DESK).title
-    assert "A question waits for an answer." in text_of(message)
+    assert "It is waiting for your answer." in text_of(message)
     assert DESK in text_of(message)
     assert "ada@mail.example" in mail.to[0]
+
+
+async def test_a_notice_is_in_the_language_of_the_household(mail: MailServer) -> None:
+    asked = []
+
+    def speaks(household: str) -> Speaks:
+        asked.append(household)
+        return phrases("en-XA")
+
+    async with telling(to(mail), speaks=speaks) as targets:
+        targets.hears(MADE)
+        message = await next_mail(mail)
+    assert str(make_header(decode_header(message["Subject"]))).startswith("[")
+    assert notice(MADE, DESK, phrases("en-XA")).body.splitlines()[0] in text_of(message)
+    assert asked == ["home"]
 
 
 async def test_the_name_is_in_it_where_the_event_has_it(mail: MailServer) -> None:
@@ -152,7 +171,7 @@ async def test_other_services_of_apprise_are_told_as_well() -> None:
         async with asyncio.timeout(PATIENCE):
             told = await heard.get()
     assert told["title"] == notice(MADE, DESK).title
-    assert "question waits" in told["message"]
+    assert "waiting for your answer" in told["message"]
 
 
 @pytest.mark.parametrize("url", ["nothing://of.example", "mailto://"])

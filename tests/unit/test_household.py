@@ -164,8 +164,8 @@ def test_a_device_is_known_by_macs_in_their_normal_form() -> None:
 @pytest.mark.parametrize(
     ("values", "what"),
     [
-        ({"macs": ()}, "known by something"),
-        ({"macs": ["1"]}, "'1' is no MAC address"),
+        ({"macs": ()}, "no address to recognise it by"),
+        ({"macs": ["1"]}, "'1' is not a valid MAC address"),
         ({"profile": "bo"}, "there is no profile 'bo'"),
         ({"id": "x"}, "field of a device"),
     ],
@@ -217,7 +217,7 @@ def test_own_services_are_added_blocked_and_removed() -> None:
     )
     changed = edit.set_profile(changed, "mia", KNOWN, services=frozenset({"club", "videos"}))
     assert check(changed, KNOWN) == []
-    with pytest.raises(HouseholdError, match="mia would still block club"):
+    with pytest.raises(HouseholdError, match="club is still blocked for mia"):
         edit.remove_service(changed, "club")
     changed = edit.set_profile(changed, "mia", KNOWN, services=frozenset())
     assert edit.remove_service(changed, "club").services == ()
@@ -265,50 +265,62 @@ def test_a_rewrite_and_a_split_upstream_are_set_and_removed() -> None:
         ),
         (
             lambda h: edit.set_profile(h, "mia", KNOWN, privacy=PrivacyMode.FULL),
-            "profiles.mia.privacy: full is no lasting mode",
+            "profiles.mia.privacy: full cannot be set permanently",
         ),
         (
             lambda h: edit.add_profile(h, Profile("mia", "M", Band.ADULT), KNOWN),
-            "there is a profile 'mia' already",
+            "the profile 'mia' already exists",
         ),
         (
             lambda h: edit.add_profile(h, Profile("Mia B", "M", Band.ADULT), KNOWN),
-            "'Mia B' cannot be an id; take small letters",
+            "'Mia B' is not a valid id; use only small letters",
         ),
         (lambda h: edit.remove_profile(h, "mia"), "tablet would belong to nobody"),
-        (lambda h: edit.remove_profile(h, "ada"), "unknown devices count as ada"),
+        (lambda h: edit.remove_profile(h, "ada"), "unknown devices use the profile ada"),
         (lambda h: edit.set_household(h, guest="bo"), "guest: there is no profile 'bo'"),
-        (lambda h: edit.set_household(h, timezone="Europe"), "timezone: 'Europe' is no time zone"),
+        (
+            lambda h: edit.set_household(h, timezone="Europe"),
+            "timezone: 'Europe' is not a valid time zone",
+        ),
         (lambda h: edit.set_household(h, id="x"), "no field of a household 'id'"),
-        (lambda h: edit.add_device(h, "tablet", "tom", ["192.0.2.3"]), "a device 'tablet' already"),
+        (
+            lambda h: edit.add_device(h, "tablet", "tom", ["192.0.2.3"]),
+            "the device 'tablet' already exists",
+        ),
         (lambda h: edit.add_device(h, "tv", "bo", ["192.0.2.3"]), "there is no profile 'bo'"),
-        (lambda h: edit.add_device(h, "tv", "tom", []), "tv: a device is known by something"),
-        (lambda h: edit.add_device(h, "tv", "tom", ["the tv"]), "'the tv' is no network"),
+        (
+            lambda h: edit.add_device(h, "tv", "tom", []),
+            "tv: a device is no address to recognise it by",
+        ),
+        (lambda h: edit.add_device(h, "tv", "tom", ["the tv"]), "'the tv' is not a valid network"),
         (
             lambda h: edit.add_device(h, "tv", "tom", ["192.0.2.1/32"]),
-            "devices.tv.addresses: 192.0.2.1 is the address of tablet already",
+            "devices.tv.addresses: 192.0.2.1 already belongs to tablet",
         ),
         (lambda h: edit.remove_device(h, "tabelt"), "no device 'tabelt'; did you mean tablet?"),
         (lambda h: ruled(h, "x.example", scope="bo"), "there is no profile 'bo'"),
-        (lambda h: ruled(h, "games.example", scope="mia"), "rule r1 is about games.example too"),
-        (lambda h: ruled(h, "a.example", unsafe_search=True), "only an allow rule can lift"),
+        (lambda h: ruled(h, "games.example", scope="mia"), "is also about games.example"),
+        (lambda h: ruled(h, "a.example", unsafe_search=True), "only an allow rule can override"),
         (lambda h: edit.remove_rule(h, "r9"), "there is no rule 'r9'; "),
         (
             lambda h: edit.add_service(h, "videos", "", ["a.example"], KNOWN),
-            "there is a service 'videos' already",
+            "the service 'videos' already exists",
         ),
         (lambda h: edit.add_service(h, "club", "", [], KNOWN), "club.names: is empty"),
-        (lambda h: edit.remove_service(h, "club"), "'club'; there is none yet"),
+        (lambda h: edit.remove_service(h, "club"), "'club'; none exists yet"),
         (
             lambda h: edit.set_service(h, "club", "", ["a.example"], Contact.NONE),
-            "'club'; there is none yet",
+            "'club'; none exists yet",
         ),
-        (lambda h: edit.set_local_name(h, "", ["192.0.2.1"]), "a name is missing"),
-        (lambda h: edit.set_local_name(h, "a.example", ["x"]), "'x' is no address"),
+        (lambda h: edit.set_local_name(h, "", ["192.0.2.1"]), "the domain is missing"),
+        (lambda h: edit.set_local_name(h, "a.example", ["x"]), "'x' is not a valid address"),
         (lambda h: edit.remove_local_name(h, "a.example"), "there is no local name 'a.example'"),
-        (lambda h: edit.set_rewrite(h, "a.example", "b.a.example"), "leads to itself"),
+        (lambda h: edit.set_rewrite(h, "a.example", "b.a.example"), "points to itself"),
         (lambda h: edit.remove_rewrite(h, "a.example"), "there is no rewrite of 'a.example'"),
-        (lambda h: edit.set_split_upstream(h, "a.example", ["dns.example"]), "is no address"),
+        (
+            lambda h: edit.set_split_upstream(h, "a.example", ["dns.example"]),
+            "is not a valid address",
+        ),
         (lambda h: edit.set_split_upstream(h, "a.example", []), "a.example: is empty"),
     ],
 )
@@ -319,13 +331,13 @@ def test_what_cannot_be_is_refused_with_a_helpful_word(change: Change, told: str
 
 
 def test_a_whole_top_level_domain_cannot_be_protected() -> None:
-    with pytest.raises(HouseholdError, match="is a whole top-level domain"):
+    with pytest.raises(HouseholdError, match="is a top-level domain"):
         edit.set_household(FAMILY, protected=["com"])
 
 
 @pytest.mark.parametrize("text", ["help.example", "*.help.example", "=call.help.example"])
 def test_a_protected_name_cannot_be_blocked(text: str) -> None:
-    with pytest.raises(HouseholdError, match="is protected and stays open"):
+    with pytest.raises(HouseholdError, match="is protected and cannot be blocked"):
         ruled(FAMILY, text)
     assert edit.add_rule(FAMILY, ALLOW, text, KNOWN).rules[-1].action is ALLOW
 
@@ -355,11 +367,12 @@ def test_what_is_wrong_with_a_household_is_listed_with_its_place() -> None:
     )
     assert check(wrong, KNOWN) == [
         "guest: there is no profile 'bo'; there are: ada, mia, tom",
-        "devices.tablet: stands twice; rename or remove one",
+        "devices.tablet: is there twice; rename or remove one",
         "devices.tablet.profile: there is no profile 'bo'; there are: ada, mia, tom",
-        "devices.tablet.addresses: 192.0.2.1 is the address of tablet already; a device has its "
-        "own",
-        "devices.tablet.addresses: 'x' is no network; write it as 192.0.2.0/24 or 2001:db8::/32",
+        "devices.tablet.addresses: 192.0.2.1 already belongs to tablet; give each device its own "
+        "address",
+        "devices.tablet.addresses: 'x' is not a valid network; write one such as 192.0.2.0/24 or "
+        "2001:db8::/32",
         "rules.r1.scope: there is no profile 'bo'; there are: ada, mia, tom",
     ]
 

@@ -152,8 +152,8 @@ def test_a_ticket_becomes_time_that_starts_when_it_is_redeemed() -> None:
 @pytest.mark.parametrize(
     ("household", "digest", "profile_id", "now", "told"),
     [
-        (with_ticket(), "other", "mia", NOW, "not known here"),
-        (with_ticket(profile_id="tom"), "digest", "mia", NOW, "for somebody else"),
+        (with_ticket(), "other", "mia", NOW, "we do not know this code"),
+        (with_ticket(profile_id="tom"), "digest", "mia", NOW, "for someone else"),
         (with_ticket(), "digest", "mia", NOW + 1000, "ask for a new one"),
         (
             edit.redeem(with_ticket(), "digest", "mia", NOW),
@@ -181,7 +181,7 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda home: edit.add_period(home, BEDTIME, KNOWN), "a schedule 'bedtime' already"),
+        (lambda home: edit.add_period(home, BEDTIME, KNOWN), "schedule 'bedtime' already exists"),
         (
             lambda home: edit.add_period(home, replace(BEDTIME, id="b", scope="bo"), KNOWN),
             "there is no profile 'bo'",
@@ -194,13 +194,13 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
         (lambda home: edit.set_period(home, Schedule, "bedtime", KNOWN, slots=()), "has no times"),
         (
             lambda home: edit.set_period(home, Schedule, "bedtime", KNOWN, grace=61),
-            "not from 0 to 60",
+            "out of range; write 0 to 60",
         ),
         (
             lambda home: edit.set_period(
                 home, Schedule, "bedtime", KNOWN, slots=(Slot(frozenset({"daily"}), 0, 1441),)
             ),
-            "1441 minutes is not from 1 minute to 24 hours",
+            "1441 minutes long; it must last from 1 minute to 24 hours",
         ),
         (
             lambda home: edit.set_period(
@@ -210,13 +210,13 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
         ),
         (
             lambda home: edit.set_period(home, Schedule, "bedtime", KNOWN, about=(GAMES, GAMES)),
-            "category:games stands twice",
+            "category:games is there twice",
         ),
         (lambda home: edit.remove_period(home, Schedule, "x"), "there is no schedule 'x'"),
-        (lambda home: edit.add_period(home, PLAY, KNOWN), "a budget 'play' already"),
+        (lambda home: edit.add_period(home, PLAY, KNOWN), "daily limit 'play' already exists"),
         (
             lambda home: edit.set_period(home, Budget, "play", KNOWN, minutes=(("daily", 1441),)),
-            "1441 minutes are not from 0 to 1440",
+            "1441 minutes is out of range; write 0 to 1440",
         ),
         (
             lambda home: edit.set_period(home, Budget, "play", KNOWN, minutes=(("scool", 1),)),
@@ -226,11 +226,14 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
         (lambda home: edit.set_period(home, Budget, "paly", KNOWN), "did you mean play"),
         (lambda home: edit.remove_period(home, Budget, "x"), "there is no budget 'x'"),
         (lambda home: edit.pause(home, "bo", NOW), "there is no profile 'bo'"),
-        (lambda home: edit.pause(home, "mia", NOW, NOW), "is not after its start"),
-        (lambda home: edit.unpause(home, "mia", NOW), "mia is not paused"),
+        (
+            lambda home: edit.pause(home, "mia", NOW, NOW),
+            "is not after its start; choose a later end",
+        ),
+        (lambda home: edit.unpause(home, "mia", NOW), "mia is not paused; there is nothing to end"),
         (
             lambda home: edit.unpause(edit.pause(home, "mia", NOW, NOW + 1), "mia", NOW + 1),
-            "mia is not paused",
+            "mia is not paused; there is nothing to end",
         ),
         (
             lambda home: edit.add_bonus(home, "ada", "play", TODAY, 5),
@@ -238,14 +241,17 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
         ),
         (
             lambda home: edit.add_bonus(home, "mia", "play", TODAY, 0),
-            "0 minutes are not from 1 to 1440",
+            "0 minutes is out of range; write 1 to 1440",
         ),
-        (lambda home: granted(home, end=NOW), "grants.g1.end: is not after its start"),
+        (
+            lambda home: granted(home, end=NOW),
+            "grants.g1.end: is not after its start; choose a later end",
+        ),
         (
             lambda home: edit.give_grant(
                 home, "mia", None, KNOWN, start=0, end=1, given=0, content=False
             ),
-            "lifts nothing",
+            "allows nothing",
         ),
         (
             lambda home: edit.give_grant(
@@ -260,23 +266,26 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
             "there is no list 'sum-list'; did you mean some-list?",
         ),
         (lambda home: edit.end_grant(home, "g1", NOW), "there is no grant 'g1'"),
-        (lambda home: edit.end_grant(granted(home), "g1", NOW + 600), "is over already"),
+        (lambda home: edit.end_grant(granted(home), "g1", NOW + 600), "has already ended"),
         (lambda home: with_ticket(home, "bo"), "there is no profile 'bo'"),
-        (lambda home: with_ticket(with_ticket(home)), "tickets.t2: has the code of t1"),
+        (lambda home: with_ticket(with_ticket(home)), "tickets.t2: has the same code as t1"),
         (
             lambda home: edit.add_ticket(home, "d", KNOWN, minutes=0, made=0, expires=1),
-            "0 minutes are not",
+            "0 minutes is out of range",
         ),
         (
             lambda home: edit.add_ticket(home, "d", KNOWN, minutes=1, made=1, expires=1),
-            "is not after it was made",
+            "is not after it was created; choose a later date",
         ),
-        (lambda home: household_edit.set_household(home, day_starts=720), "begins in the morning"),
+        (
+            lambda home: household_edit.set_household(home, day_starts=720),
+            "must start in the morning",
+        ),
         (
             lambda home: household_edit.set_household(
                 home, calendar=Calendar(days=((TODAY, DayType.SCHOOL),) * 2)
             ),
-            "one stands twice",
+            "one is there twice",
         ),
     ],
 )
@@ -317,10 +326,10 @@ def test_a_service_stays_while_a_time_is_about_it() -> None:
     club = Topic(TopicKind.SERVICE, "club")
     own = household_edit.add_service(FAMILY, "club", "Club", ["club.example"], KNOWN)
     timed = edit.add_period(own, replace(BEDTIME, about=(club,)), KNOWN)
-    with pytest.raises(HouseholdError, match="bedtime would still name club"):
+    with pytest.raises(HouseholdError, match="bedtime would still use club"):
         household_edit.remove_service(timed, "club")
     open_to_mia = household_edit.set_profile(own, "mia", KNOWN, always=(club,))
-    with pytest.raises(HouseholdError, match="mia would still name club"):
+    with pytest.raises(HouseholdError, match="mia would still use club"):
         household_edit.remove_service(open_to_mia, "club")
 
 

@@ -174,27 +174,33 @@ def test_what_was_called_off_is_not_there() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Holidays: 1 to 8 May", "line 1: a calendar begins with BEGIN:VCALENDAR"),
-        ("BEGIN:VCALENDAR\nVERSION:2.0\n", "line 1: this VCALENDAR does not end; is it all there?"),
+        (
+            "Holidays: 1 to 8 May",
+            "line 1: this is not a calendar, which starts with BEGIN:VCALENDAR",
+        ),
+        (
+            "BEGIN:VCALENDAR\nVERSION:2.0\n",
+            "line 1: this VCALENDAR has no end; the file may be incomplete",
+        ),
         (
             "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260101\n",
-            "line 2: this VEVENT does not end; is it all there?",
+            "line 2: this VEVENT has no end; the file may be incomplete",
         ),
-        ("BEGIN:VCALENDAR\nEND:VEVENT\n", "line 2: END:VEVENT ends what did not begin"),
-        ("\n\nEND:VCALENDAR\n", "line 3: END:VCALENDAR ends what did not begin"),
+        ("BEGIN:VCALENDAR\nEND:VEVENT\n", "line 2: END:VEVENT has no matching BEGIN"),
+        ("\n\nEND:VCALENDAR\n", "line 3: END:VCALENDAR has no matching BEGIN"),
         (calendar(event("DTSTART;VALUE=DATE:20261301")), 'line 4, "Break": DTSTART cannot be read'),
         (calendar(event()), 'line 4, "Break": No DTSTART given.'),
-        (calendar(event("DTSTART:20260101", "nonsense")), 'line 4, "Break": a line of it cannot'),
+        (calendar(event("DTSTART:20260101", "nonsense")), 'line 4, "Break": one line cannot'),
         (
             calendar(event("DTSTART:20260101"), event("DTSTART:20260102", "DTEND:20260101")),
             'line 8, "Break": it ends before it starts',
         ),
         (
             calendar(event("DTSTART:20260101", "DURATION:20260102")),
-            'line 4, "Break": one of its properties has a value of another kind',
+            'line 4, "Break": one of its properties has the wrong kind of value',
         ),
-        ("BEGIN:VCALENDAR\n" * 50_000, "line 9: VCALENDAR stands within too much"),
-        (calendar(event("DTSTART:00010101")), 'line 4, "Break": 0001-01-01 is no date'),
+        ("BEGIN:VCALENDAR\n" * 50_000, "line 9: VCALENDAR is nested too deeply"),
+        (calendar(event("DTSTART:00010101")), 'line 4, "Break": 0001-01-01 is out of range'),
     ],
 )
 def test_a_broken_file_says_where(text: str, words: str) -> None:
@@ -206,14 +212,14 @@ def test_a_broken_file_says_where(text: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        ("FREQ=HOURLY", "it repeats in a way that cannot be read (HOURLY); write its dates out"),
-        ("FREQ=MONTHLY;BYDAY=MO;BYSETPOS=1", "it repeats in a way that cannot be read (BYSETPOS)"),
-        ("whenever", "it repeats in a way that cannot be read (no FREQ)"),
-        ("FREQ=YEARLY;INTERVAL=0", "0 in its rule is not from 1 to 10000"),
-        ("FREQ=YEARLY;COUNT=0", "0 in its rule is not from 1 to 1000000"),
-        ("FREQ=YEARLY;BYMONTH=13", "13 in its rule is not from 1 to 12"),
-        ("FREQ=WEEKLY;BYDAY=1MO", "WEEKLY takes no days such as the first Monday"),
-        ("FREQ=WEEKLY;BYMONTHDAY=1", "WEEKLY takes no days of the month"),
+        ("FREQ=HOURLY", "how it repeats cannot be read (HOURLY); list its dates one by one"),
+        ("FREQ=MONTHLY;BYDAY=MO;BYSETPOS=1", "how it repeats cannot be read (BYSETPOS)"),
+        ("whenever", "how it repeats cannot be read (no FREQ)"),
+        ("FREQ=YEARLY;INTERVAL=0", "0 in its rule is not between 1 and 10000"),
+        ("FREQ=YEARLY;COUNT=0", "0 in its rule is not between 1 and 1000000"),
+        ("FREQ=YEARLY;BYMONTH=13", "13 in its rule is not between 1 and 12"),
+        ("FREQ=WEEKLY;BYDAY=1MO", "WEEKLY does not allow days such as the first Monday"),
+        ("FREQ=WEEKLY;BYMONTHDAY=1", "WEEKLY does not allow days of the month"),
     ],
 )
 def test_a_rule_that_cannot_be_read_is_not_guessed(rule: str, words: str) -> None:
@@ -238,7 +244,7 @@ def test_a_rule_that_cannot_be_read_is_not_guessed(rule: str, words: str) -> Non
         ),
         (
             calendar(event("DTSTART:10020101", "RRULE:FREQ=YEARLY;COUNT=9999") * 10),
-            "its events repeat for too long",
+            "its events repeat over too long",
         ),
     ],
 )

@@ -75,7 +75,7 @@ def test_a_damaged_file_is_refused(path: Path) -> None:
     octets = bytearray(path.read_bytes())
     octets[HEADER_SIZE + 100] ^= 1
     path.write_bytes(octets)
-    with pytest.raises(ListError, match=r"key\.index was damaged on the disk"):
+    with pytest.raises(ListError, match=r"key\.index is damaged on disk"):
         index_file.read(path)
 
 

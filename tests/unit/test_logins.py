@@ -172,7 +172,7 @@ async def test_guessed_codes_make_only_the_stranger_wait(
     wanted = Code("home", Purpose.PASSWORD, ada.id, NOW + CODE_LASTS)
     await house.accounts.make_code(wanted, code_digest(code, CODE), None, NOW)
     for _ in range(FREE):
-        with pytest.raises(AccountError, match="not good"):
+        with pytest.raises(AccountError, match="has expired"):
             await logins.use_code("0000-0000", GOOD, STRANGER, NOW, ())
     with pytest.raises(AccountError, match="wait 30 seconds"):
         await logins.use_code(code, GOOD, STRANGER, NOW, ())

@@ -103,7 +103,7 @@ def test_the_same_form_twice_is_known_and_an_old_one_is_told() -> None:
     seen, after = mark(house, "mia"), given(house, more(house))
     assert not is_sent_twice(house, "mia", seen, "Ada", NOW)
     assert is_sent_twice(after, "mia", seen, "Ada", NOW + 5)
-    with pytest.raises(HouseholdError, match="look at it again"):
+    with pytest.raises(HouseholdError, match="reload it and check"):
         is_sent_twice(after, "mia", seen, "Bo", NOW + 5)
-    with pytest.raises(HouseholdError, match="look at it again"):
+    with pytest.raises(HouseholdError, match="reload it and check"):
         is_sent_twice(after, "mia", seen, "Ada", NOW + 90)

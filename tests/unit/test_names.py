@@ -99,7 +99,7 @@ def test_a_written_name_has_one_normal_form(text: str, name: str) -> None:
     ],
 )
 def test_what_is_no_name_is_refused_with_a_word(text: str) -> None:
-    with pytest.raises(NameTextError, match=r"is no domain name|each part|at most 253"):
+    with pytest.raises(NameTextError, match=r"is not a valid domain|each part|at most 253"):
         normalize(text)
 
 

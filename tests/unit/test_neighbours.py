@@ -124,7 +124,7 @@ async def test_without_a_table_copdns_says_so_and_goes_on(kernel: Kernel, number
         followed = Followed(kernel)
     assert followed.neighbours.table is None
     assert followed.neighbours.look_up("192.0.2.8") is NeighbourState.BEYOND
-    assert [each["event"] for each in logs] == ["neighbours cannot be read"]
+    assert [each["event"] for each in logs] == ["neighbours could not be read"]
 
 
 async def test_where_there_is_no_netlink_copdns_says_so_and_goes_on() -> None:

@@ -33,6 +33,7 @@ from copdns.model.events import (
     TroubleEvent,
 )
 from copdns.model.verdict import Reason
+from copdns.words.phrases import phrases
 
 DESK = "https://copdns.home.arpa:8443/guardian/"
 AT = 1_795_636_800.0
@@ -100,7 +101,28 @@ def test_neither_who_nor_what_is_told_of_an_appeal_unless_the_event_has_it() -> 
 
 
 def test_a_warning_says_whose_what_and_when() -> None:
-    assert notice(BEDTIME, DESK).body.startswith("mia: bedtime closes in 15 min.")
+    assert notice(BEDTIME, DESK).body.startswith(
+        "mia: the schedule bedtime starts blocking in 15 min."
+    )
+
+
+@pytest.mark.parametrize("kind", [EventKind.TIME_WARNING, EventKind.TIME_CLOSED])
+def test_a_limit_is_told_in_other_words_than_a_schedule(kind: EventKind) -> None:
+    games = BEDTIME._replace(kind=kind, reason=Reason.BUDGET, id="games")
+    assert "the daily limit games" in notice(games, DESK).body
+
+
+@pytest.mark.parametrize("kind", EventKind)
+def test_every_notice_can_be_in_another_language(kind: EventKind) -> None:
+    told = notice(event(kind), DESK, phrases("en-XA"))
+    assert told.title.startswith("[")
+    assert [line[0] for line in told.body.split("\n")] == ["[", "["]
+    assert "{" not in told.body
+    assert DESK in told.body
+
+
+def test_a_language_without_a_text_tells_it_in_english() -> None:
+    assert notice(MADE, DESK, phrases("fr")) == notice(MADE, DESK)
 
 
 # --- how often ------------------------------------------------------------------------------------
@@ -150,4 +172,6 @@ def test_what_is_remembered_is_bounded() -> None:
 def test_a_notice_says_how_many_were_left_out() -> None:
     told = notice(MADE, DESK)
     assert with_unsaid(told, 0) == told
-    assert "7 more" in with_unsaid(told, 7).body
+    assert "7 more notices" in with_unsaid(told, 7).body
+    assert "1 more notice came" in with_unsaid(told, 1).body
+    assert "[" in with_unsaid(told, 7, phrases("en-XA")).body

@@ -182,7 +182,7 @@ def test_a_page_among_ten_names_is_only_left_out() -> None:
     [
         ("<!DOCTYPE html>\n<html>a.example", "web page"),
         ("\n  <HTML>\n<body>", "web page"),
-        ("\x1f\x8b\x08\0\0a.example", "no text"),
+        ("\x1f\x8b\x08\0\0a.example", "not text"),
     ],
 )
 def test_what_a_failed_download_leaves_is_refused(text: str, words: str) -> None:

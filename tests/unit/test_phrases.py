@@ -90,8 +90,8 @@ def test_what_is_not_translated_is_said_in_english(text: str) -> None:
 
 
 def test_what_is_put_into_a_sentence_is_isolated_from_its_direction() -> None:
-    said = spoken("en").say(Phrase("pictures", "It opens again: %(time)s."), time="19:00")
-    assert said == "It opens again: \u206819:00\u2069."
+    said = spoken("en").say(Phrase("pictures", "It is back: %(time)s."), time="19:00")
+    assert said == "It is back: \u206819:00\u2069."
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -112,7 +112,7 @@ def test_times_are_those_of_the_household_and_in_the_readers_way() -> None:
     assert spoken("fr").date(MONDAY, BERLIN) == "25 novembre 2025"
     assert spoken("fr").date(MONDAY, "UTC") == "24 novembre 2025"
     assert spoken("es").moment(MONDAY, BERLIN) == "25 nov 2025, 00:00"
-    assert spoken("en").moment(MONDAY, "UTC") == "Nov 24, 2025, 23:00"
+    assert spoken("en").moment(MONDAY, "UTC") == "24 Nov 2025, 23:00"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -130,7 +130,7 @@ def test_a_date_beside_a_time_cannot_be_read_as_another_one(language: str) -> No
 
 @pytest.mark.parametrize(
     ("language", "day"),
-    [("en", "Tue, Nov 25"), ("fr", "mar. 25 nov."), ("ru", "вт, 25 нояб."), ("zh", "11月25日周二")],
+    [("en", "Tue 25 Nov"), ("fr", "mar. 25 nov."), ("ru", "вт, 25 нояб."), ("zh", "11月25日周二")],
 )
 def test_a_day_is_named_where_it_is_another_one(language: str, day: str) -> None:
     words = spoken(language)
@@ -144,7 +144,7 @@ def test_a_day_is_named_where_it_is_another_one(language: str, day: str) -> None
 def test_things_are_listed_as_the_language_does() -> None:
     assert spoken("en").listed([]) == ""
     assert spoken("en").listed(["a"]) == "a"
-    assert spoken("en").listed(["a", "b", "c"]) == "a, b, and c"
+    assert spoken("en").listed(["a", "b", "c"]) == "a, b and c"
     assert "," not in spoken("ar").listed(["a", "b", "c"])
 
 
@@ -189,5 +189,5 @@ def test_the_pseudo_language_shows_what_was_left_and_what_is_too_tight() -> None
 
 def test_a_day_in_short_has_its_day_of_the_week() -> None:
     day = datetime.date(2026, 11, 25)
-    assert phrases("en").short_day(day) == "Wed, Nov 25, 2026"
+    assert phrases("en").short_day(day) == "Wed, 25 Nov 2026"
     assert phrases("fr").short_day(day, year=False) == "mer. 25 nov."

@@ -69,18 +69,24 @@ def test_a_preset_starts_anew_but_leaves_what_the_household_chose_besides() -> N
     ("text", "told"),
     [
         ("band: 7-9", "small.yaml:1:1: summary: is missing"),
-        (SMALL.replace("why: Games come later.", "wy: x"), "is no key that is known here"),
-        (SMALL.replace("games]", "games], default: allow"), "lines.2.set.default: is set by an"),
-        (SMALL.replace("finder:", "films:"), "lines.3.set.safe_search: is set by an earlier"),
-        (SMALL.replace("default: allow", "privacy: full"), "full is no lasting mode"),
+        (SMALL.replace("why: Games come later.", "wy: x"), "is not a known key"),
+        (
+            SMALL.replace("games]", "games], default: allow"),
+            "lines.2.set.default: is already set by an",
+        ),
+        (
+            SMALL.replace("finder:", "films:"),
+            "lines.3.set.safe_search: is already set by an earlier",
+        ),
+        (SMALL.replace("default: allow", "privacy: full"), "full cannot be set permanently"),
         (
             SMALL.replace("games]", "games], schedules: {night: sat 2300-08:00}"),
-            'lines.2.set.schedules.night: "2300" is no time of day',
+            'lines.2.set.schedules.night: "2300" is not a valid time',
         ),
         (
             SMALL + "  - {set: {budgets: {x: {minutes: 1}}}, why: A.}\n"
             "  - {set: {budgets: {x: {minutes: 2}}}, why: B.}\n",
-            "lines.5.set.budgets: is set by an earlier line",
+            "lines.5.set.budgets: is already set by an earlier line",
         ),
     ],
 )

@@ -69,7 +69,7 @@ def verdict(reason: Reason, **fields: str) -> Verdict:
             "upstream_filtered: blocked by the upstream resolver",
         ),
         (verdict(Reason.LOCAL, target="b.example"), 4, "local: rewritten by this household"),
-        (verdict(Reason.LOCAL), 4, "local: known to this machine or house"),
+        (verdict(Reason.LOCAL), 4, "local: a local or special name"),
     ],
 )
 def test_a_reason_has_its_error_and_its_words(found: Verdict, code: int, text: str) -> None:

@@ -141,7 +141,7 @@ async def test_a_disk_that_fails_is_told_once_and_tried_again(desk: Desk) -> Non
         await desk.ask("192.0.2.99")
         await desk.ask("192.0.2.99")
     assert [each["event"] for each in logs if each["log_level"] == "warning"] == [
-        "unknown devices are not kept"
+        "unknown devices are not recorded"
     ]
     (desk.folder / "log.db").rmdir()
     await desk.ask()
@@ -156,6 +156,6 @@ async def test_when_all_look_alike_that_is_a_warning_until_it_is_over(desk: Desk
         await desk.ask("192.0.2.99")
         await desk.ask("192.0.2.99")
     assert "come from one address" in desk.reception.warning
-    assert [each["event"] for each in logs].count("all devices look alike") == 1
+    assert [each["event"] for each in logs].count("all queries come from one device") == 1
     await desk.ask("192.0.2.8")
     assert desk.reception.warning == ""

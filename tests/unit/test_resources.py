@@ -27,6 +27,6 @@ def test_a_checkout_has_the_folder_beside_the_package(tmp_path: Path) -> None:
 
 def test_a_missing_folder_is_an_error_that_names_both_places(tmp_path: Path) -> None:
     (tmp_path / "config").write_text("a file, no folder")
-    with pytest.raises(ListError, match=r"config of copdns is missing.*_data.*install") as error:
+    with pytest.raises(ListError, match=r"folder config is missing.*_data.*install") as error:
         folder("config", tmp_path / "copdns")
     assert str(tmp_path / "config") in str(error.value)

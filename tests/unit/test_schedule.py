@@ -337,23 +337,26 @@ def test_what_was_written_reads_as_the_same_slots(written: list[Slot]) -> None:
 @pytest.mark.parametrize(
     ("written", "words"),
     [
-        ("25:00-07:00", '"25:00" is no time of day; write it as 21:00'),
-        ("mon 21:00-07:60", '"07:60" is no time of day; write it as 21:00'),
-        ("21:00-24:01", '"24:01" is no time of day; write it as 21:00'),
-        ("9-17", '"9" is no time of day; write it as 21:00'),
-        ("21:00", '"21:00" has no end; write it as 21:00-22:00'),
-        ("24:00-07:00", '"24:00" is where a day ends; what starts there starts at 00:00'),
-        ("monday 21:00-07:00", '"monday" is no kind of day; did you mean mon?'),
-        ("weekends 21:00-07:00", '"weekends" is no kind of day; did you mean weekend?'),
-        ("mon-holiday 21:00-07:00", '"mon-holiday" is no range of days; write it as mon-fri'),
-        ("mon", '"mon" has no time behind it; write it as mon 21:00-07:00'),
-        ("21:00-07:00 sat sun", '"sat sun" has no time behind it'),
-        ("", '"" says no time; write it as mon-fri 21:00-07:00'),
+        ("25:00-07:00", '"25:00" is not a valid time; write one such as 21:00'),
+        ("mon 21:00-07:60", '"07:60" is not a valid time; write one such as 21:00'),
+        ("21:00-24:01", '"24:01" is not a valid time; write one such as 21:00'),
+        ("9-17", '"9" is not a valid time; write one such as 21:00'),
+        ("21:00", '"21:00" has no end; write one such as 21:00-22:00'),
+        ("24:00-07:00", '"24:00" is the end of a day; to start at midnight, write 00:00'),
+        ("monday 21:00-07:00", '"monday" is not a kind of day; did you mean mon?'),
+        ("weekends 21:00-07:00", '"weekends" is not a kind of day; did you mean weekend?'),
+        (
+            "mon-holiday 21:00-07:00",
+            ('"mon-holiday" is not a valid range of days; write one such as mon-fri'),
+        ),
+        ("mon", '"mon" has no times; write mon 21:00-07:00'),
+        ("21:00-07:00 sat sun", '"sat sun" has no times'),
+        ("", '"" has no times; write it as mon-fri 21:00-07:00'),
         # Monday's too, or every day's?  Nobody should have to guess.
         (
             "mon 12:00-13:00, 18:00-20:00",
-            '"18:00-20:00" stands behind mon 12:00-13:00 without days of its own; '
-            "write mon 18:00-20:00, or daily 18:00-20:00",
+            '"18:00-20:00" after mon 12:00-13:00 has no days; write mon 18:00-20:00, or daily '
+            "18:00-20:00",
         ),
     ],
 )
@@ -363,7 +366,7 @@ def test_a_slot_that_cannot_be_read_is_told_with_what_to_write(written: str, wor
 
 
 def test_a_word_like_no_other_is_answered_with_all_there_are() -> None:
-    with pytest.raises(ValueError, match=r'"x" is no kind of day; these are: mon, .*, daily'):
+    with pytest.raises(ValueError, match=r'"x" is not a kind of day; use one of: mon, .*, daily'):
         parse_slots("x 21:00-07:00")
 
 

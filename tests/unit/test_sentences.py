@@ -15,7 +15,7 @@ FRENCH = """
 msgid ""
 msgstr "Plural-Forms: nplurals=2; plural=(n > 1);\\n"
 
-msgid "there is no %(noun)s '%(wanted)s'; there is none yet"
+msgid "there is no %(noun)s '%(wanted)s'; none exists yet"
 msgstr "%(noun)s « %(wanted)s » : inconnu"
 
 msgctxt "what is missing"

@@ -43,7 +43,7 @@ async def test_what_was_kept_last_counts_and_a_persons_word_is_in_the_audit(tmp_
         assert found.items["lists"] == Item("lists", State.PASSED, "", int(NOW) + 1)
         assert (await setups.progress("other")).items == {}
         said = [(each.author, each.what) for each in await store.changes("home")]
-        assert said[1:] == [("Ada", "set-up: alone confirmed")]
+        assert said[1:] == [("Ada", "setup: alone confirmed")]
 
 
 def test_the_router_comes_before_the_devices_that_are_seen_by_it() -> None:

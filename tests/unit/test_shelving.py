@@ -174,14 +174,16 @@ async def test_a_compile_that_fails_says_why_and_leaves_what_there_was(
     before = files(shelf)
     monkeypatch.setattr(index_store, "memory_for", lambda _octets: 64 << 20)
     Path(games.path).write_text("\n".join(f"{number}.example" for number in range(500_000)))
-    assert "yet to be compiled" in str(shelf.find_uncompiled([games]))
+    assert "has yet to compile" in str(shelf.find_uncompiled([games]))
     with pytest.raises(ListError, match="the lists need more than 64 MiB"):
         await shelf.compile([games])
     assert files(shelf) == ["failed.json", *before] or files(shelf) == [*before, "failed.json"]
     waiting = shelf.find_uncompiled([games])
     assert waiting is not None
     assert blocks(waiting.library, "toys.example")
-    assert "so those of before count: mine (the lists were not compiled: the" in str(waiting)
+    assert ("so the previous ones stay active: mine (the lists were not compiled: the") in str(
+        waiting
+    )
 
 
 async def test_what_is_compiled_waits_for_nothing_and_forgets_a_failure_of_before(

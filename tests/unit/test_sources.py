@@ -101,7 +101,7 @@ def test_a_source_that_is_not_whole_is_refused_with_its_place(
 
 def test_a_list_of_unclear_licence_is_offered_but_not_used_unasked() -> None:
     assert not read(licence="unclear", default=False)[0].default
-    with pytest.raises(ConfigError, match="licence is unclear"):
+    with pytest.raises(ConfigError, match="unclear licence"):
         read(licence="unclear")
 
 

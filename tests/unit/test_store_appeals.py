@@ -142,7 +142,7 @@ async def test_a_no_changes_no_policy_and_is_in_the_audit(
     assert found.state is AppealState.REFUSED
     assert await stored(households) == before
     line = (await households.changes("home"))[-1]
-    assert (line.revision, line.what) == (before.revision, f"appeal {found.id} of mia: refused")
+    assert (line.revision, line.what) == (before.revision, f"request {found.id} from mia: refused")
 
 
 @pytest.mark.parametrize("decision", [no(None), yes(lasts=0), yes(everyone=True)])

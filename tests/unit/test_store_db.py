@@ -151,7 +151,7 @@ def test_a_database_of_a_newer_copdns_is_left_alone(
     )
     with closing(open_database(path, newer)):
         pass
-    with pytest.raises(StoreError, match=r"newer copdns \(0002_colour\)") as caught:
+    with pytest.raises(StoreError, match=r"newer version of copdns \(0002_colour\)") as caught:
         open_database(path, STEPS)
     assert not is_broken(caught.value)
 
@@ -181,7 +181,7 @@ def test_a_folder_that_cannot_be_made_is_told_with_the_way_out(tmp_path: Path) -
     ("code", "remedy"),
     [
         (sqlite3.SQLITE_BUSY, "try again"),
-        (sqlite3.SQLITE_FULL, "make room"),
+        (sqlite3.SQLITE_FULL, "free some space"),
         (sqlite3.SQLITE_IOERR_FSYNC, "check it"),
         (sqlite3.SQLITE_READONLY_DBMOVED, "--data DIR"),
         (sqlite3.SQLITE_ERROR, "restore a backup"),

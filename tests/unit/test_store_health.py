@@ -41,7 +41,7 @@ def test_a_page_that_was_overwritten_is_a_fault(path: Path) -> None:
 
 def test_a_file_of_something_else_is_told_with_its_place(path: Path) -> None:
     path.write_bytes(b"something else" * 1000)
-    with pytest.raises(StoreError, match="no database of copdns"):
+    with pytest.raises(StoreError, match="not a copdns database"):
         page_faults(path)
 
 

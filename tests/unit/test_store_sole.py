@@ -38,7 +38,7 @@ def test_a_second_one_is_told_who_serves(tmp_path: Path) -> None:
 def test_what_stands_in_the_file_is_shown_only_if_it_is_a_process(tmp_path: Path) -> None:
     with sole_server(tmp_path):
         (tmp_path / LOCK).write_text("\x1b[2J of Bo")
-        with pytest.raises(StoreError, match="another copdns serves"), sole_server(tmp_path):
+        with pytest.raises(StoreError, match="another copdns is using"), sole_server(tmp_path):
             pass
 
 
@@ -73,7 +73,7 @@ def test_the_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_is_told_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(StoreError, match="choose another with --data DIR"),
+        pytest.raises(StoreError, match="choose another folder with --data DIR"),
         sole_server(tmp_path / "file"),
     ):
         pass

@@ -121,7 +121,7 @@ async def test_a_pin_is_kept_as_given_and_goes_with_its_child(house: House) -> N
         await pins.set("bos", "mia", "hash", "Bo", NOW)
     await pins.set("home", "mia", "", "Ada", NOW)
     assert await pins.people("home") == frozenset()
-    assert await house.audit() == ["Ada: mia: PIN set", "Ada: mia: PIN taken away"]
+    assert await house.audit() == ["Ada: mia: PIN set", "Ada: mia: PIN removed"]
 
 
 async def test_a_guest_stays_for_a_day_at_most(house: House) -> None:

@@ -100,7 +100,7 @@ def test_addresses_that_the_world_or_one_link_reaches_are_not_among_them() -> No
 def test_a_kernel_that_tells_no_addresses_is_told_with_the_remedy() -> None:
     kernel = Kernel({})
     kernel.error = errno.EPERM
-    with pytest.raises(ListenError, match="name the addresses"):
+    with pytest.raises(ListenError, match="write the addresses instead"):
         private_addresses(kernel.connect)
 
 

@@ -185,10 +185,10 @@ async def test_after_three_tries_an_event_is_let_go_and_the_next_one_has_its_tur
         told = [await soon(logs), await soon(logs)]
     assert heard == [event_json(CLOSED)] * 3 + [event_json(OPENED)] * 3 + [event_json(SPENT)]
     assert [(each["event"], each["target"]) for each in told] == [
-        ("events are not taken", "webhook 1"),  # once for both
-        ("events are taken again", "webhook 1"),
+        ("events are not being accepted", "webhook 1"),  # once for both
+        ("events are accepted again", "webhook 1"),
     ]
-    assert told[0]["error"] == "it answered with status 500"
+    assert told[0]["error"] == "the server answered with status 500"
     assert logs.empty()
 
 
@@ -210,7 +210,7 @@ async def test_nothing_goes_where_a_server_sends_us(
     async with passing_on(Webhook(url=hooks.url(), token="2f8c1d")) as targets:
         targets.enqueue(CLOSED)
         assert await hooks.next() == event_json(CLOSED)
-        assert f"sends us on ({status})" in (await soon(logs))["error"]
+        assert f"redirects ({status})" in (await soon(logs))["error"]
     assert hooks.told.empty()
 
 
@@ -220,7 +220,7 @@ async def test_a_server_that_never_answers_is_left(
     hooks.open.clear()
     async with passing_on(Webhook(url=hooks.url()), patience=IMPATIENT) as targets:
         targets.enqueue(CLOSED)
-        assert (await soon(logs))["error"] == "it did not answer within 0.2 s"
+        assert (await soon(logs))["error"] == "the server did not answer within 0.2 s"
 
 
 async def test_what_waits_is_bounded_and_the_oldest_goes_first(hooks: Hooks) -> None:
@@ -258,7 +258,7 @@ async def test_a_webhook_that_is_gone_is_told_without_its_address(
     async with passing_on(Webhook(url=url, token="2f8c1d")) as targets:
         targets.enqueue(CLOSED)
         line = await soon(logs)
-    assert line["error"] == "it cannot be reached"
+    assert line["error"] == "the server cannot be reached"
     assert line["target"] == "webhook 1"
     assert [each for each in ("secret", "2f8c1d", "127.0.0.1") if each in repr(line)] == []
 
@@ -269,7 +269,9 @@ async def test_a_host_that_cannot_be_one_is_told_without_the_address(
 ) -> None:
     async with passing_on(Webhook(url=f"http://{host}/secret")) as targets:
         targets.enqueue(CLOSED)
-        assert (await soon(logs))["error"] == "its url is none; see events.webhooks"
+        assert (await soon(logs))["error"] == (
+            "its url is not a valid address; check events.webhooks"
+        )
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(
@@ -277,7 +279,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(
 ) -> None:
     async with passing_on(Webhook(url=hooks.url().replace("http:", "https:"))) as targets:
         targets.enqueue(CLOSED)
-        assert (await soon(logs))["event"] == "events are not taken"
+        assert (await soon(logs))["event"] == "events are not being accepted"
     assert hooks.told.empty()
 
 
@@ -391,12 +393,15 @@ async def test_a_program_that_runs_is_waited_for(ear: Ear) -> None:
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (("/nowhere/copdns-hook",), "it cannot be started (No such file or directory)"),
-        (("/",), "it cannot be started (Permission denied)"),
-        (("false",), "it ended with status 1"),
-        (("sh", "-c", "echo secret; echo secret >&2; kill -9 $$"), "it was ended by signal 9"),
-        (("sh", "-c", "exec <&-; exit 3"), "it ended with status 3"),
-        (("sleep", "1000"), "it was not done within 0.2 s, and was ended"),
+        (("/nowhere/copdns-hook",), "the program could not be started (No such file or directory)"),
+        (("/",), "the program could not be started (Permission denied)"),
+        (("false",), "the program ended with status 1"),
+        (
+            ("sh", "-c", "echo secret; echo secret >&2; kill -9 $$"),
+            "the program was ended by signal 9",
+        ),
+        (("sh", "-c", "exec <&-; exit 3"), "the program ended with status 3"),
+        (("sleep", "1000"), "the program took longer than 0.2 s and was stopped"),
     ],
 )
 async def test_a_program_that_fails_is_told_once_and_without_what_it_said(
@@ -406,7 +411,7 @@ async def test_a_program_that_fails_is_told_once_and_without_what_it_said(
     async with passing_on(command=command, patience=patience) as targets:
         targets.enqueue(CLOSED)
         line = await soon(logs)
-    assert line == {"event": "events are not taken", "target": "command", "error": told}
+    assert line == {"event": "events are not being accepted", "target": "command", "error": told}
 
 
 # --- stopping, and other settings ----------------------------------------------------------------
@@ -423,7 +428,7 @@ async def test_a_stop_ends_a_program_with_what_it_started_and_tells_what_is_left
             await targets.close()
             assert await program.read() == b""  # nobody holds the connection any more
     line = await soon(logs)
-    assert (line["event"], line["events"]) == ("events were not passed on before the stop", 1)
+    assert (line["event"], line["events"]) == ("events were not sent before copdns stopped", 1)
 
 
 async def test_a_stop_waits_for_no_server(hooks: Hooks) -> None:

@@ -36,10 +36,10 @@ def test_a_subject_is_read_as_it_is_written(about: Subject) -> None:
     ("text", "told"),
     [
         ("categorie:games", "write category:games, service:youtube"),
-        ("category:", "'' cannot be an id"),
-        ("service:You Tube", "'You Tube' cannot be an id"),
+        ("category:", "'' is not a valid id"),
+        ("service:You Tube", "'You Tube' is not a valid id"),
         ("games", "would cover a whole top-level domain"),
-        ("", "needs a name"),
+        ("", "needs a domain"),
     ],
 )
 def test_what_is_neither_is_told_with_what_could_be(text: str, told: str) -> None:

@@ -49,7 +49,7 @@ def test_a_file_behind_a_long_name_is_found(tmp_path: Path, form: int) -> None:
 @pytest.mark.parametrize("cut", [100, 512, 700, 1024, 1100])
 def test_an_archive_that_was_cut_off_is_told(tmp_path: Path, cut: int) -> None:
     whole = gzip.decompress(tar({"games/urls": "a" * 600, "games/domains": TOYS * 40}))
-    with pytest.raises(FetchError, match=r"cut off|no tar|holds"):
+    with pytest.raises(FetchError, match=r"cut off|not a tar|holds"):
         unpack_list(job(tmp_path, whole[:cut], "games/domains"))
 
 
@@ -57,7 +57,7 @@ def test_a_header_that_claims_more_than_there_is_takes_no_memory(tmp_path: Path)
     info = tarfile.TarInfo("pax")
     info.type, info.size = tarfile.XHDTYPE, 1 << 40
     header = info.tobuf(tarfile.GNU_FORMAT)
-    with pytest.raises(FetchError, match="cut off on the way"):
+    with pytest.raises(FetchError, match="cut off"):
         unpack_list(job(tmp_path, header + bytes(512), "games/domains"))
 
 
@@ -97,4 +97,4 @@ def test_the_process_tells_what_it_found_or_why_not(tmp_path: Path) -> None:
     assert "a web page" in str(told(job(tmp_path, b"<html>"))["error"])
     missing = job(tmp_path, b"")
     (tmp_path / "raw").unlink()
-    assert "could not be written" in str(told(missing)["error"])
+    assert "could not be saved" in str(told(missing)["error"])

@@ -97,12 +97,12 @@ async def test_a_first_start_fetches_what_is_missing_and_says_so_until_it_is_in_
     home = await house(tmp_path, server, "toys", "cards")
     server.put("/toys", TOYS)
     await home.look_twice()
-    assert "2 of 2 lists are not here yet (toys, cards)" in home.updates.missing
+    assert "2 of 2 lists are not downloaded yet (toys, cards)" in home.updates.missing
     await home.updates.fetch()
-    assert "1 of 2 lists is not here yet (cards)" in home.updates.missing
-    assert "1 of 2 lists is here and yet to be compiled (toys)" in home.updates.missing
+    assert "1 of 2 lists is not downloaded yet (cards)" in home.updates.missing
+    assert "1 of 2 lists is downloaded but not ready yet (toys)" in home.updates.missing
     await home.look_twice()
-    assert "1 of 2 lists is not here yet (cards)" in home.updates.missing
+    assert "1 of 2 lists is not downloaded yet (cards)" in home.updates.missing
     server.put("/cards", "solitaire.example\n")
     home.now += 60
     await home.updates.fetch()
@@ -270,7 +270,7 @@ async def test_where_no_folder_for_copies_can_be_made_that_is_told_once_and_noth
         await home.updates.fetch()
         home.now += 2
     assert server.asked == []
-    assert capsys.readouterr().out.count("a list could not be fetched") == 1
+    assert capsys.readouterr().out.count("a list could not be downloaded") == 1
 
 
 async def test_monitoring_hears_of_age_size_and_failures(
@@ -300,7 +300,7 @@ async def test_each_thing_is_told_once(
         await home.updates.fetch()
     await home.look_twice()
     said = capsys.readouterr().out
-    assert said.count("not protecting fully yet") == 1
+    assert said.count("not fully protected yet") == 1
     assert said.count("too large for this machine") == 1
-    assert said.count("a list was fetched") == 1
-    assert said.count("all lists are here") == 1
+    assert said.count("a list was downloaded") == 1
+    assert said.count("all lists are downloaded") == 1

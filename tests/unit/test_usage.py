@@ -206,7 +206,7 @@ def test_a_database_that_is_locked_is_told_and_works_again_later(
     monkeypatch.setattr("copdns.store.log_db.usage.BUSY", 0.01)
     with closing(sqlite3.connect(tmp_path / "log.db", isolation_level=None)) as other:
         other.execute("begin immediate")
-        with pytest.raises(StoreError, match="busy"):
+        with pytest.raises(StoreError, match="another process"):
             store.save([used("tom")])
         other.execute("rollback")
     store.save([used("tom")])

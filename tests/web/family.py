@@ -75,10 +75,15 @@ class Family:
 
 
 @contextmanager
-def family(folder: Path, settings: dict[str, object] | None = None) -> Iterator[Family]:
-    """Run the program with the example family and its data in a folder."""
+def family(
+    folder: Path, settings: dict[str, object] | None = None, ahead: int = 0
+) -> Iterator[Family]:
+    """Run the program with the example family and its data in a folder.
+
+    ahead: by how many seconds the program's clock is ahead of ours from the start.
+    """
     clock = folder / "clock"
-    _set(clock, 0)
+    _set(clock, ahead)
     environment = {
         "LD_PRELOAD": _libfaketime(),
         "FAKETIME_TIMESTAMP_FILE": str(clock),
@@ -91,7 +96,7 @@ def family(folder: Path, settings: dict[str, object] | None = None) -> Iterator[
     with running(
         folder, {**(settings or {}), "household": str(household)}, environment=environment
     ) as program:
-        yield Family(program, clock)
+        yield Family(program, clock, ahead)
 
 
 def _set(clock: Path, ahead: int) -> None:

@@ -177,7 +177,7 @@ async def test_the_answer_that_was_disagreed_with_can_still_be_read() -> None:
         (appeal,) = await site.appeals.appeals("home")
         await disagree_with_two(site, client, appeal.id)
         page = await text(client, f"/ask/{appeal.id}")
-        assert "The answer before:" in page
+        assert "Earlier answer:" in page
         assert "This is the time that was agreed." in page
 
 

@@ -17,8 +17,8 @@ class Why:
     text: str
 
 
-LOGIN = Why("a login is a person's: a program has a token")
-OWN_KEYS = Why("passwords and second factors are typed by their owner, in a browser")
+LOGIN = Why("logging in is for people, and programs use a token")
+OWN_KEYS = Why("passwords and two-step codes are entered by their owner, in a browser")
 
 # By action of the desk: the operations that do the same, or why there is none.
 BY_THE_API: dict[str, Why | tuple[str, ...]] = {

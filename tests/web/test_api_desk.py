@@ -118,7 +118,7 @@ async def test_a_person_erases_and_no_token_does(ada: Caller, client: Client, si
         await page(client)("POST", "/profiles/mia/erase", 204)
     await page(client)("POST", "/profiles/nobody/erase", 404)
     changes = await site.store.changes("home", 10)
-    assert changes[-1].what == "profile mia erased: look-ups, minutes, appeals"
+    assert changes[-1].what == "profile mia: records deleted (lookups, minutes, requests)"
 
 
 async def test_an_agreement_is_what_is_in_force(ada: Caller) -> None:

@@ -164,6 +164,6 @@ async def test_a_service_of_ones_own_comes_and_goes(ada: Caller) -> None:
 
 async def test_status_says_what_is_missing(ada: Caller, site: Site) -> None:
     assert (await ada("GET", "/status"))["ready"] is True
-    site.missing = ("no upstream answers",)
+    site.missing = ("no DNS server answers",)
     found = await ada("GET", "/status")
-    assert (found["ready"], found["missing"]) == (False, ["no upstream answers"])
+    assert (found["ready"], found["missing"]) == (False, ["no DNS server answers"])

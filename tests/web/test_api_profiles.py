@@ -101,7 +101,7 @@ async def test_a_full_log_is_asked_for_by_a_person_and_announced(
     await call("DELETE", "/profiles/tom/full-log", 204, headers=own)
     await call("DELETE", "/profiles/tom/full-log", 204, headers=own)
     again = await call("POST", "/profiles/tom/full-log", 409, headers=own, json={"days": 1})
-    assert "once in 30 days" in again["detail"]
+    assert "once every 30 days" in again["detail"]
 
 
 async def test_a_name_that_does_not_look_like_what_it_says_is_refused(ada: Caller) -> None:

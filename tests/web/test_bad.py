@@ -33,7 +33,7 @@ async def client(site: Site) -> AsyncIterator[Client]:
 async def test_being_here_tells_nobody(client: Client, site: Site) -> None:
     await send(client, "/device")
     page = await text(client, "/bad")
-    assert "Nobody is told that you are here" in page
+    assert "We do not tell anyone you were here" in page
     assert await site.notices.all("home") == ()
 
 
@@ -71,7 +71,7 @@ async def test_it_is_the_first_thing_that_the_desk_says_until_it_was_seen(
     (notice,) = re.findall('name="notice" value="([0-9]+)"', card)
     await send(client, "/guardian/notices", notice=notice)
     assert "would like to talk" not in await text(client, "/guardian/")
-    assert "Somebody has seen it." in await text(client, "/bad")
+    assert "Someone has seen it." in await text(client, "/bad")
 
 
 async def test_whoever_is_no_guardian_is_not_told(client: Client, site: Site) -> None:
@@ -90,7 +90,7 @@ async def test_it_shows_when_somebody_has_seen_it(client: Client, site: Site) ->
     unseen = await site.notices.unseen("home", ada.id)
     (notice,) = (each for each in unseen if each.kind is NoticeKind.WANTS_TO_TALK)
     await site.notices.see("home", ada.id, [notice.id], site.now)
-    assert "Somebody has seen it." in await text(client, "/bad")
+    assert "Someone has seen it." in await text(client, "/bad")
 
 
 async def test_twice_is_told_once_and_later_again(client: Client, site: Site) -> None:
@@ -107,7 +107,7 @@ async def test_another_browser_at_the_address_does_not_read_that_it_was_told(
     await send(client, "/bad/tell")
     client.session.cookie_jar.clear()
     page = await text(client, "/bad")
-    assert "You told on" not in page
+    assert "You asked to talk on" not in page
 
 
 @pytest.mark.parametrize(("who", "status"), [("192.0.2.200", 403), ("203.0.113.66", 403)])
@@ -135,6 +135,6 @@ async def test_the_place_to_report_begins_with_the_emergency_number(client: Clie
     topic = help_topic("en", REPORT)
     assert topic.title in page
     danger, first = page.index("If a child is in danger now:"), page.index("Report it here")
-    assert danger < first < page.index("Hotlines of all countries:")
+    assert danger < first < page.index("Hotlines in every country:")
     assert 'href="tel:999"' in page[danger:first]
-    assert "nothing is sent" in page
+    assert "We send nothing to these services" in page

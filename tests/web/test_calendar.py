@@ -86,7 +86,7 @@ async def test_the_weekend_is_the_households(client: Client, site: Site) -> None
 async def test_whole_days_of_a_file_become_holidays(client: Client, site: Site) -> None:
     page = await upload(client, ICS.encode())
     assert "Spring &lt;i&gt;break&lt;/i&gt;" in page
-    assert "left out, since it takes no whole day" in page
+    assert "left out, because it is not a whole day" in page
     assert [day for day, _ in (await kept(site)).days] == [date(2026, 5, n) for n in range(4, 9)]
 
 
@@ -111,7 +111,7 @@ async def test_a_file_that_is_no_calendar_is_told(
 
 async def test_a_file_that_is_too_large_is_refused(client: Client, site: Site) -> None:
     page = await upload(client, ICS.encode() + b" " * MOST, 400)
-    assert "larger than a calendar needs to be" in page
+    assert "too large for a calendar" in page
 
 
 async def test_a_form_without_a_file_is_told(client: Client) -> None:

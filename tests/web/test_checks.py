@@ -44,13 +44,13 @@ async def open_checks(site: Site) -> tuple[Check, ...]:
 
 async def test_every_page_says_so_until_all_pass(client: Client, site: Site) -> None:
     for path in ("/guardian/", "/guardian/inbox", "/guardian/wizard"):
-        assert "Not protecting yet" in await text(client, path)
+        assert "Not fully protected yet" in await text(client, path)
     asks(site, "mia")
     page = await look(client)
     assert "All checks passed." in page
     assert await open_checks(site) == ()
     for path in ("/guardian/", "/guardian/inbox", "/guardian/wizard"):
-        assert "Not protecting yet" not in await text(client, path)
+        assert "Not fully protected yet" not in await text(client, path)
 
 
 async def test_a_grown_ups_device_shows_that_copdns_is_reached_and_no_more(
@@ -73,10 +73,12 @@ async def test_missing_lists_and_none_but_the_small_ones_are_told(
     client: Client, site: Site
 ) -> None:
     asks(site, "mia")
-    site.lists = ListsState(3, "not protecting fully yet: 1 of 3 lists is not here yet (games)")
-    assert "1 of 3 lists is not here yet" in await look(client)
+    site.lists = ListsState(
+        3, "not fully protected yet: 1 of 3 lists is not downloaded yet (games)"
+    )
+    assert "1 of 3 lists is not downloaded yet" in await look(client)
     site.lists = ListsState(0)
-    assert "Only the small lists that ship" in await look(client)
+    assert "Only the small built-in lists" in await look(client)
     assert await open_checks(site) == (Check.LISTS,)
 
 
@@ -85,7 +87,7 @@ async def test_a_second_resolver_is_told_with_who_hands_it_out(client: Client, s
     site.network = Assessment(State.FAILED, "dhcp 192.0.2.254 192.0.2.253,192.0.2.254")
     page = await look(client)
     assert "192.0.2.254" in page
-    assert "hands out by DHCP:" in page
+    assert "gives out these DNS servers by DHCP:" in page
     await send(client, "/guardian/checks/confirm", 400)  # a word against what was seen
     assert await open_checks(site) == (Check.ALONE,)
 
@@ -114,7 +116,7 @@ async def test_others_see_how_it_stands_and_look_at_nothing(client: Client, site
     await set_up(site, "Bo", Role.AUDITOR)
     await send(client, "/guardian/logout")
     await log_in(client, "Bo")
-    assert "Not protecting yet" in await text(client, "/guardian/checks")
+    assert "Not fully protected yet" in await text(client, "/guardian/checks")
     for path in ("/guardian/checks", "/guardian/checks/confirm"):
         await send(client, path, 403)
     await send(client, "/guardian/logout")

@@ -59,15 +59,15 @@ async def test_the_desk_asks_and_only_a_yes_begins_it(client: Client, site: Site
     page = await send(client, ASK, days="2")
     assert "Tom was asked for 2 days" in page
     assert (await tom(site)).full_log is None
-    assert "what is written down about you" not in await text(client, "/rules"), "nothing changed"
-    assert "Somebody asks whether all your sites may be listed" in await text(client, "/")
-    assert "Ada asks for a list of 2 days" in await text(client, "/consent")
+    assert "what's recorded about you" not in await text(client, "/rules"), "nothing changed"
+    assert "Someone wants to record all your sites" in await text(client, "/")
+    assert "Ada wants to record your sites for 2 days" in await text(client, "/consent")
     await send(client, "/consent/yes", question=await question(site))
     full = (await tom(site)).full_log
     assert full == FullLog(site.now + DAY, site.now + 3 * DAY)
-    assert "It begins soon, because you agreed" in await text(client, "/consent"), "at once"
+    assert "Recording starts soon, because you agreed" in await text(client, "/consent"), "at once"
     await site.follow()
-    assert "It begins soon, because you agreed" in await text(client, "/consent")
+    assert "Recording starts soon, because you agreed" in await text(client, "/consent")
     (notice,) = await site.parts.notices.all("home", 1)
     assert (notice.about, notice.author) == ("tom", "Tom")
 
@@ -114,7 +114,7 @@ async def test_a_question_is_taken_back_at_the_desk(client: Client, site: Site) 
     for _ in range(2):
         await send(client, f"{ASK}/drop")
     await send(client, "/consent/yes", 400, question=read)
-    assert "Nobody asks for it now." in await text(client, "/consent")
+    assert "Nobody is asking for this now." in await text(client, "/consent")
 
 
 @pytest.mark.parametrize("action", ["yes", "no", "end"])
@@ -140,10 +140,10 @@ async def test_no_pin_and_no_guest_answers(client: Client, site: Site, kind: Gue
     )
     site.home.change(with_guests(site.home.house, (guest,), site.now))
     client.session.cookie_jar.update_cookies({GUEST_PAIRING: "known here"})
-    assert "Somebody asks" not in await text(client, "/")
+    assert "Someone wants" not in await text(client, "/")
     page = await text(client, "/consent")
     assert "Ada asks" not in page
-    assert "Nobody asks" not in page
+    assert "Nobody is asking" not in page
     for action in ("yes", "no"):
         await send(client, f"/consent/{action}", 403, question=read)
     assert await question(site) == read

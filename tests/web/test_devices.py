@@ -63,13 +63,13 @@ async def test_it_tells_whose_each_is_and_how_it_is_known(client: Client) -> Non
     assert "Mia&#39;s phone" in page
     assert "192.0.2.8" in page
     assert MAC in page
-    assert "made its MAC address up" in page
+    assert "uses a private (random) MAC address" in page
 
 
 async def test_an_unknown_device_is_given_a_name(client: Client, site: Site) -> None:
     await send(client, "/guardian/unknown/u1/name", name="Mia's tablet", profile="mia")
     assert (await devices_of(site))["mia-s-tablet"] == ("mia", MAC)
-    assert "made its MAC address up" not in await text(client, HERE)
+    assert "uses a private (random) MAC address" not in await text(client, HERE)
     await send(client, "/guardian/unknown/u1/name", 404, name="Again", profile="mia")
 
 
@@ -86,7 +86,7 @@ async def test_a_guest_is_let_in_for_a_day(client: Client, site: Site) -> None:
     (guest,) = await site.parts.guests.of("home", site.now)
     assert (guest.address, guest.mac, guest.profile) == ("192.0.2.77", MAC, "")
     assert guest.until == site.now + 86_400
-    assert "Guests of today" in await text(client, HERE)
+    assert "Current guests" in await text(client, HERE)
     for _ in range(2):  # twice is harmless
         await send(client, f"/guardian/guests/{guest.id}/end")
     assert await site.parts.guests.of("home", site.now) == ()
@@ -96,8 +96,8 @@ async def test_who_asks_to_be_let_in_is_let_in_or_not(client: Client, site: Site
     for address in ("192.0.2.90", "2001:db8::90"):
         await site.parts.guests.ask("home", address, site.now)
     page = await text(client, HERE)
-    assert "Asking to be let in" in page
-    assert "Every device that asks has a name" not in page, "two of them have none"
+    assert "Asking for access" in page
+    assert "Every device in use has been assigned" not in page, "two of them have none"
     await send(client, "/guardian/unknown/2001:db8::90/guest", profile="tom")
     await send(client, "/guardian/unknown/192.0.2.90/guest", refuse="1")
     assert await site.parts.guests.asking("home", site.now) == ()
@@ -108,7 +108,7 @@ async def test_who_asks_to_be_let_in_is_let_in_or_not(client: Client, site: Site
 async def test_the_overview_says_that_one_asks_to_be_let_in(client: Client, site: Site) -> None:
     assert "asks to be let in" not in await text(client, "/guardian/")
     await site.parts.guests.ask("home", "192.0.2.90", site.now)
-    assert "1 device asks to be let in" in await text(client, "/guardian/")
+    assert "1 device asking for access" in await text(client, "/guardian/")
 
 
 async def test_the_overview_tells_no_devices_to_those_who_see_none(
@@ -129,10 +129,10 @@ async def test_who_is_given_a_name_is_no_guest_any_more(client: Client, site: Si
 async def test_an_ignored_device_is_out_of_sight_and_can_be_shown_again(client: Client) -> None:
     for _ in range(2):
         await send(client, "/guardian/unknown/u1/ignore")
-    assert "1 that is ignored" in await text(client, HERE)
-    assert "made its MAC address up" not in await text(client, HERE)
+    assert "1 ignored device" in await text(client, HERE)
+    assert "uses a private (random) MAC address" not in await text(client, HERE)
     await send(client, "/guardian/unknown/u1/show")
-    assert "made its MAC address up" in await text(client, HERE)
+    assert "uses a private (random) MAC address" in await text(client, HERE)
 
 
 async def test_a_device_gets_another_name_and_owner_and_goes(client: Client, site: Site) -> None:
@@ -149,7 +149,7 @@ async def test_a_device_that_was_not_seen_is_added_by_hand(client: Client, site:
     for _ in range(2):  # twice is harmless
         await send(client, HERE, **fields)
     assert (await devices_of(site))["box"] == ("tom", "02:00:00:00:00:aa", "2001:db8:7::/64")
-    assert "a “private” MAC address" in await text(client, HERE)
+    assert "This is a private (random) MAC address" in await text(client, HERE)
     await send(client, HERE, 400, **{**fields, "profile": "mia"})  # an address has one owner
 
 
@@ -177,7 +177,7 @@ async def test_a_changed_mac_address_is_written_into_its_device(client: Client, 
 
 async def test_a_browser_is_taken_away_and_another_one_let_in(client: Client, site: Site) -> None:
     (pairing,) = await site.pairings.of("home")
-    assert "Let another in" in await text(client, HERE)
+    assert "Link another browser" in await text(client, HERE)
     await send(client, "/guardian/devices/mia-phone/let-in")
     for _ in range(2):
         await send(client, f"/guardian/pairings/{pairing.id}/revoke")
@@ -208,7 +208,9 @@ async def test_only_guardians_change_devices(client: Client, site: Site, path: s
     assert reply.status == 405 or path == HERE, "GET changes nothing"
     told = {each.what for each in await site.store.changes("home")} - {e.what for e in before}
     assert all("account" in each or "password" in each for each in told)
-    assert "Change it" not in await text(client, HERE), "an auditor sees, and changes nothing"
+    assert "Change or remove this device" not in await text(client, HERE), (
+        "an auditor sees, and changes nothing"
+    )
 
 
 async def test_a_reviewer_sees_no_devices(client: Client, site: Site) -> None:

@@ -37,9 +37,9 @@ def types(device: Device, label: str | re.Pattern[str], words: str) -> None:
 def test_what_is_always_open_is_added_by_keyboard(browsers: Browsers, program: Program) -> None:
     ada = ada_at(browsers, program)
     ada.open(f"{OF_MIA}/open")
-    ada.tab_to("Add to it")
+    ada.tab_to("Add")
     ada.press("Enter")
-    types(ada, "Or names", "music.example")
+    types(ada, "Or domains", "music.example")
     ada.press("Enter")
     ada.reads("music.example")
 
@@ -49,13 +49,13 @@ def test_a_refused_form_is_mended_where_its_reader_is_led(
 ) -> None:
     ada = ada_at(browsers, program)
     ada.open(DEVICES)
-    ada.tab_to("Add a device by hand")
+    ada.tab_to("Add a device manually")
     ada.press("Enter")
-    types(ada, "What you call it", "Radio")
-    types(ada, "MAC address, or address", "nonsense")
-    types(ada, "Whose it is", "Mia")  # an option of the list
+    types(ada, "Device name", "Radio")
+    types(ada, "MAC or IP address", "nonsense")
+    types(ada, "Belongs to", "Mia")  # an option of the list
     ada.press("Enter")
-    ada.tab_to("Add it")
+    ada.tab_to("Add device")
     ada.press("Enter")
     ada.page.locator("[role=alert]").wait_for()
     assert ada.page.locator("#add-known:focus").count() == 1

@@ -142,8 +142,8 @@ def edited(*people: Profile) -> str:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ("privacy: full", "full is no lasting mode"),
-        ("full_log: {start: 0, end: 9000000000}", "7 days at most"),
+        ("privacy: full", "full cannot be set permanently"),
+        ("full_log: {start: 0, end: 9000000000}", "at most 7 days"),
     ],
 )
 def test_an_import_of_what_can_never_be_is_refused_and_changes_nothing(
@@ -223,8 +223,8 @@ def test_a_restore_of_full_as_a_mode_falls_back_to_the_mode_of_the_age(
         PrivacyMode.COUNTS,
         PrivacyMode.COUNTS,
     ]
-    assert "mia: every name is kept for some days at most: it is `blocked` now" in said
-    assert "lia: every name is kept for some days at most: it is `counts` now" in said
+    assert "mia: a full log lasts only a few days, so privacy is now `blocked`" in said
+    assert "lia: a full log lasts only a few days, so privacy is now `counts`" in said
     profiles = home.json("profile", "list")
     assert "full" not in json.dumps([each["privacy"] for each in profiles])
 
@@ -232,7 +232,7 @@ def test_a_restore_of_full_as_a_mode_falls_back_to_the_mode_of_the_age(
 def test_a_restore_of_years_of_it_is_none(home: Commands, tmp_path: Path) -> None:
     said = restored(home, tmp_path, HAND["for years"], HAND["with its history"])
     assert all(is_watched(each, time.time()) == [] for each in household(home).values())
-    assert said.count("not taken over from the backup: the full log (") == 4
+    assert said.count("not restored from the backup: the full log (") == 4
 
 
 def test_a_restore_of_a_week_of_it_keeps_to_the_age(home: Commands, tmp_path: Path) -> None:
@@ -242,8 +242,8 @@ def test_a_restore_of_a_week_of_it_keeps_to_the_age(home: Commands, tmp_path: Pa
     assert is_watched(people["mia"], now) == [*range(7)]  # below 13 it may begin at once
     assert is_watched(people["tom"], now) == [*range(1, 8)]
     assert is_watched(people["lia"], now) == is_watched(people["ada"], now) == []
-    assert "tom: every name is kept (a full log) from" in said
-    assert "lia: not taken over from the backup: the full log (from 16 on" in said
+    assert "tom: the full log runs from" in said
+    assert "lia: not restored from the backup: the full log (from the age of 16" in said
 
 
 def test_the_guardians_hear_of_one_that_a_restore_brings(home: Commands, tmp_path: Path) -> None:
@@ -262,7 +262,7 @@ def test_a_restore_makes_nobody_younger_to_watch_them(home: Commands, tmp_path: 
     assert people["tom"].band_change.at >= now + DAY - 60
     assert is_watched(people["tom"], now)[:1] == [1]
     assert is_watched(people["lia"], now) == []
-    assert "tom: the age band 7-9 is announced" in said
+    assert "tom: the age group 7-9 is announced" in said
 
 
 def test_a_notice_in_the_past_that_a_restore_brings_is_none(home: Commands, tmp_path: Path) -> None:

@@ -47,9 +47,9 @@ async def test_a_process_that_runs_is_healthy(client: Client) -> None:
 async def test_it_is_ready_when_nothing_is_missing(client: Client, site: Numbers) -> None:
     reply = await client.get("/readyz")
     assert (reply.status, await reply.text()) == (200, "ready\n")
-    site.missing = ("no upstream answers", "a list is missing")
+    site.missing = ("no DNS server answers", "a list is missing")
     reply = await client.get("/readyz")
-    assert (reply.status, await reply.text()) == (503, "no upstream answers\na list is missing\n")
+    assert (reply.status, await reply.text()) == (503, "no DNS server answers\na list is missing\n")
     assert (await client.get("/healthz")).status == 200
 
 

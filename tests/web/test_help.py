@@ -64,7 +64,7 @@ async def test_it_is_there_without_pairing_for_known_and_unknown(
     client: Client, site: Site, path: str, who: str
 ) -> None:
     site.who = who
-    assert "Talk to somebody" in await text(client, path)
+    assert "Talk to someone" in await text(client, path)
 
 
 @pytest.mark.parametrize("path", ["/help", "/bad"])
@@ -73,7 +73,7 @@ async def test_it_is_there_while_everything_is_closed(
 ) -> None:
     shut = replace(MIA, default=Default.ALLOWLIST)
     home.change(family(shut, TOM, pauses=(Pause("mia", int(NOW) - 60),)))
-    assert "Talk to somebody" in await text(client, path)
+    assert "Talk to someone" in await text(client, path)
 
 
 async def test_a_country_is_chosen_here_and_kept_in_this_browser_alone(client: Client) -> None:

@@ -38,8 +38,8 @@ async def test_each_list_tells_what_it_is_and_what_it_caught(client: Client, sit
     keep(site, row("a.games.example"), row("b.games.example"), row("open.example", action="allow"))
     page = await text(client, HERE)
     assert "games-list" in page
-    assert "<dt>Caught</dt><dd>2</dd>" in page
-    assert "<dt>Names</dt><dd>2</dd>" in page
+    assert "<dt>Matches</dt><dd>2</dd>" in page
+    assert "<dt>Domains</dt><dd>2</dd>" in page
     assert "copdns lists audit --keep" in page
 
 
@@ -47,8 +47,8 @@ async def test_an_audit_that_was_kept_is_shown(client: Client, site: Site) -> No
     share = Share(200, 3, {"games-list": 3})
     audit_results.save_results(site.folder, share, frozenset({"games-list"}), site.now)
     page = await text(client, HERE)
-    assert "1.5 of 100 names that should be open" in page
-    assert "200 names" in page
+    assert "1.5 of 100 sites that should be allowed" in page
+    assert "200 domains" in page
 
 
 async def test_a_broken_audit_is_as_good_as_none(client: Client, site: Site) -> None:
@@ -60,17 +60,17 @@ async def test_a_broken_audit_is_as_good_as_none(client: Client, site: Site) -> 
 async def test_what_went_wrong_is_told_in_the_reader_s_language(client: Client, site: Site) -> None:
     gone = after_failure(CopyState(), status_error(404), site.now)
     site.updates._note(FetchOutcome("games-list", FetchResult.MISSING, gone))
-    assert "The server has no such file any more (404); see where" in await text(client, HERE)
+    assert "The server no longer has this file (404); find out where" in await text(client, HERE)
     headers = {"Accept": "text/html", "Accept-Language": "en-XA"}
     page = await (await client.get(HERE, headers=headers)).text()
-    assert '<p class="error">[thé sérvér hás ñö' in page
+    assert '<p class="error">[thé sérvér ñö löñgér' in page
 
 
 async def test_a_look_for_newer_copies_is_asked_for(client: Client, site: Site) -> None:
     for _ in range(2):
         page = await send(client, "/guardian/lists/update")
     assert site.updates.is_asked
-    assert "It is looked for newer copies." in page
+    assert "Checking for updates…" in page
 
 
 async def test_only_guardians_ask_for_one(client: Client, site: Site) -> None:
@@ -81,4 +81,4 @@ async def test_only_guardians_ask_for_one(client: Client, site: Site) -> None:
     await send(client, "/guardian/lists/update", 403)
     assert (await client.get("/guardian/lists/update")).status == 405
     assert not site.updates.is_asked
-    assert "Look for newer copies now" not in await text(client, HERE)
+    assert "Check for updates now" not in await text(client, HERE)

@@ -39,7 +39,7 @@ def test_without_scripts_a_link_looks_again(browsers: Browsers, program: Program
     ada = guardian(browsers, program, scripts=False)
     program.ask("www.888.com", source=MIA)
     for _ in range(20):
-        ada.tap("Look again")
+        ada.tap("Refresh")
         if "www.888.com" in ada.text:
             break
     ada.reads("www.888.com")

@@ -32,7 +32,7 @@ async def test_name_and_password_open_the_desk(client: Client) -> None:
 @pytest.mark.parametrize(("name", "password"), [("Ada", "wrong"), ("Bo", PASSWORD), ("", "")])
 async def test_anything_else_does_not(client: Client, name: str, password: str) -> None:
     page = await send(client, "/guardian/login", 401, name=name, password=password)
-    assert "is not right" in page
+    assert "is wrong" in page
     assert "Log in" in await text(client, "/guardian/")
 
 

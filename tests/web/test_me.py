@@ -48,7 +48,7 @@ async def client(site: Site) -> AsyncIterator[Client]:
 
 async def test_a_child_reads_what_a_guardian_could_and_no_more(client: Client) -> None:
     page = await text(client, "/me")
-    assert "What was closed is written down" in page
+    assert "Blocked sites are recorded" in page
     assert "toys.example" in page
     assert "<td>42</td><td>7</td>" in page
     assert "toms.example" not in page
@@ -62,7 +62,7 @@ async def test_a_child_reads_why_something_was_closed(client: Client, site: Site
     site.log.add(LogRow(at, "home", "mia", "", "night.example", *rest))
     site.log.flush()
     page = " ".join((await text(client, "/me")).split())
-    assert "night.example</bdi></td><td>closed · a schedule" in page
+    assert "night.example</bdi></td><td>blocked · a schedule" in page
 
 
 async def test_reading_ones_own_is_no_look_and_changes_nothing(client: Client, site: Site) -> None:
@@ -73,12 +73,12 @@ async def test_reading_ones_own_is_no_look_and_changes_nothing(client: Client, s
 
 
 async def test_a_child_sees_who_looked_and_at_what(client: Client, site: Site) -> None:
-    assert "Nobody has looked." in await text(client, "/me")
+    assert "Nobody has looked at this." in await text(client, "/me")
     ada = await set_up(site)
     await site.looks.note(Actor("home", ada.id, "Ada", Role.OWNER), "mia", ViewedPart.LOG, site.now)
     page = await text(client, "/me")
     assert "Ada: the list of sites" in page
-    assert "Nobody has looked." not in page
+    assert "Nobody has looked at this." not in page
 
 
 async def test_all_that_is_kept_comes_as_a_file(client: Client) -> None:
@@ -97,19 +97,19 @@ async def test_names_and_numbers_can_be_erased_and_the_house_reads_that(
     client: Client, site: Site
 ) -> None:
     for _ in range(2):
-        assert "No names of sites are kept." in await send(client, "/me/erase", sure="on")
+        assert "No site names are recorded." in await send(client, "/me/erase", sure="on")
     assert site.log.rows("home", "mia") == ()
     assert site.log.counts("home", "mia") == ()
     assert len(site.log.rows("home", "tom")) == 1
     changes = await site.store.changes("home")
-    assert ("Mia", "own log erased") in {(each.author, each.what) for each in changes}
+    assert ("Mia", "own log deleted") in {(each.author, each.what) for each in changes}
 
 
 async def test_one_tap_erases_nothing(client: Client, site: Site) -> None:
     form = (await text(client, "/me")).partition('action="/me/erase"')[2].partition("</form>")[0]
     assert 'name="sure" required' in form
     page = await send(client, "/me/erase", 400)
-    assert "Tick that you are sure" in page
+    assert "Tick the box to confirm" in page
     assert len(site.log.rows("home", "mia")) == 2
 
 
@@ -126,7 +126,7 @@ async def test_another_browser_reads_the_mode_and_nothing_that_is_kept(
 ) -> None:
     client.session.cookie_jar.clear()
     page = await text(client, "/me")
-    assert "What was closed is written down" in page
+    assert "Blocked sites are recorded" in page
     assert "toys.example" not in page
     await text(client, "/me/data.json", 403)
     await send(client, "/me/erase", 403)

@@ -33,7 +33,7 @@ async def client() -> AsyncIterator[Client]:
     ("path", "entry"),
     [
         ("/guardian/", "Overview"),
-        ("/guardian/inbox", "Questions"),
+        ("/guardian/inbox", "Requests"),
         ("/guardian/time/mia", "Time"),
         ("/guardian/tickets", "Time"),
         ("/guardian/people/mia/closed", "People"),
@@ -48,12 +48,12 @@ async def test_a_page_is_marked_by_the_entry_that_it_belongs_to(
 @pytest.mark.parametrize(
     ("path", "entry"),
     [
-        ("/guardian/devices", "The house"),
-        ("/guardian/house", "The house"),
-        ("/guardian/names", "The house"),
-        ("/guardian/month", "The house"),
-        ("/guardian/targets", "The house"),
-        ("/guardian/checks", "Set-up"),
+        ("/guardian/devices", "Household"),
+        ("/guardian/house", "Household"),
+        ("/guardian/names", "Household"),
+        ("/guardian/month", "Household"),
+        ("/guardian/targets", "Household"),
+        ("/guardian/checks", "Setup"),
         ("/guardian/notices", "Account"),
         ("/guardian/accounts", "Account"),
     ],

@@ -84,7 +84,7 @@ async def test_the_desk_tells_of_each_child_by_category(client: Client, site: Si
     assert "March 2026" in page
     assert '<th scope="row">Mia</th><td>1,251</td><td>17</td>' in page
     assert '<th scope="row">Mia</th><td>Games</td><td>17</td>' in page
-    assert '<th scope="row">Tom</th><td>Betting for money</td><td>few</td>' in page
+    assert '<th scope="row">Tom</th><td>Gambling</td><td>few</td>' in page
     assert "Mia: Games, about 42 minutes" in page
     assert "<dt>Asked</dt><dd>1</dd>" in page
     for word in ("77,777", "games.example", "style="):
@@ -98,7 +98,7 @@ async def test_who_has_nothing_kept_has_no_number(client: Client, site: Site) ->
     await site.follow()
     await as_ada(client, site)
     page = await text(client, DESK)
-    assert '<th scope="row">Tom</th><td>nothing is kept</td><td>nothing is kept</td>' in page
+    assert '<th scope="row">Tom</th><td>not recorded</td><td>not recorded</td>' in page
     assert "99" not in page.partition("<main")[2].partition("</main>")[0]
 
 
@@ -118,7 +118,7 @@ async def test_lists_tell_what_they_close_wrongly(client: Client, site: Site) ->
     share = Share(200, 3, {"games-list": 3})
     audit_results.save_results(site.folder, share, frozenset({"games-list"}), NOW)
     await as_ada(client, site)
-    assert "1.5 of 100 names that should be open" in plain(await text(client, DESK))
+    assert "1.5 of 100 sites that should be allowed" in plain(await text(client, DESK))
     assert "games-list</bdi>: 1.5" in await text(client, CHILD)
 
 
@@ -163,8 +163,8 @@ async def test_a_child_reads_its_own_numbers_and_nobody_elses(client: Client, si
     await ask(site, "tom")
     await send(client, "/device")
     page = await text(client, CHILD)
-    assert "<dt>Closed: Games</dt><dd>17</dd>" in page
-    assert "Betting" not in page
+    assert "<dt>Blocked: Games</dt><dd>17</dd>" in page
+    assert "Gambling" not in page
     assert "4,3" not in page
     assert "Tom" not in page
     assert "<dt>Asked</dt><dd>0</dd>" in page
@@ -174,14 +174,14 @@ async def test_a_child_reads_its_own_numbers_and_nobody_elses(client: Client, si
 async def test_what_guardians_read_of_a_child_it_reads_too(client: Client, site: Site) -> None:
     count(site, "mia", 3, "games")
     await send(client, "/device")
-    assert "<dt>Closed: Games</dt><dd>few</dd>" in await text(client, CHILD)
+    assert "<dt>Blocked: Games</dt><dd>few</dd>" in await text(client, CHILD)
 
 
 async def test_a_child_reads_what_was_closed_by_the_clock_too(client: Client, site: Site) -> None:
     site.log.count(CountKey("home", "mia", YESTERDAY, "block", "schedule", ""), 12)
     site.log.flush()
     await send(client, "/device")
-    assert "<dt>Closed: a schedule</dt><dd>12</dd>" in await text(client, CHILD)
+    assert "<dt>Blocked: a schedule</dt><dd>12</dd>" in await text(client, CHILD)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ async def test_how_fast_answers_came_is_told_as_people_say_it(
     await send(client, "/device")
     for path in (DESK, CHILD):
         page = await text(client, path)
-        assert "<dt>Yes, for all or a part</dt><dd>1 of 2</dd>" in plain(page)
+        assert "<dt>Allowed, in full or in part</dt><dd>1 of 2</dd>" in plain(page)
         assert f"<dt>Half of the answers came within</dt><dd>{told}</dd>" in page
 
 
@@ -209,7 +209,7 @@ async def test_its_own_numbers_need_the_browser_that_is_known(client: Client, si
     page = await text(client, CHILD)
     assert "Games" not in page
     assert "4,3" not in page.partition("<main")[2].partition("</main>")[0]
-    assert "What you asked for" not in page
+    assert "Your requests" not in page
 
 
 async def test_a_sum_of_two_is_told_to_neither(client: Client, site: Site) -> None:
@@ -234,7 +234,7 @@ async def test_a_sum_of_three_is_told_in_tens_and_without_today(client: Client, 
     page = await text(client, CHILD)
     assert "about 1,280" in page
     assert "about 30" in page
-    assert "Betting" not in page
+    assert "Gambling" not in page
     assert "<dt>Asked</dt><dd>3</dd>" in page
     assert "three children or more" not in page
 

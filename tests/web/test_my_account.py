@@ -86,7 +86,7 @@ async def test_a_second_factor_counts_once_a_code_of_it_came_back(
     await send(client, "/guardian/logout")
     await send(client, "/guardian/login", 401, name="Ada", password=PASSWORD)
     await send(client, "/guardian/login", name="Ada", password=PASSWORD, code=codes[0])
-    assert "7 recovery codes are left." in await text(client, "/guardian/me")
+    assert "You have 7 recovery codes left." in await text(client, "/guardian/me")
 
 
 async def test_taking_it_away_wants_the_password(client: Client, site: Site) -> None:
@@ -206,8 +206,8 @@ async def test_a_reviewer_has_an_account_and_makes_no_keys(client: Client, site:
     await set_up(site, "Bo", Role.REVIEWER)
     await log_in(client, "Bo")
     page = await text(client, "/guardian/me")
-    assert "Another password" in page
-    assert "Keys for programs" not in page
+    assert "Change password" in page
+    assert "API tokens" not in page
     await send(client, "/guardian/me/tokens", 403, label="x", scope="give_time", days="1")
 
 

@@ -176,7 +176,7 @@ async def test_a_service_that_is_closed_for_somebody_stays(client: Client, site:
     assert f'action="{NAMES}/services/club-chat/remove"' not in page
     assert 'href="/guardian/people/mia/closed">Mia</a>' in page
     page = await send(client, f"{NAMES}/services/club-chat/remove", 400)
-    assert "would still block club-chat" in page.replace("\u2068", "").replace("\u2069", "")
+    assert "club-chat is still blocked" in page.replace("\u2068", "").replace("\u2069", "")
     assert len((await kept(site)).services) == 1
 
 
@@ -190,13 +190,13 @@ async def test_the_list_of_changes_and_the_childs_page_say_so(client: Client, si
         "local name printer.home.arpa removed",
         "rewrite of *.start.example: home.example",
         "rewrite of *.start.example removed",
-        "split upstream for office.example: 192.0.2.53:53, 192.0.2.54:5353",
-        "split upstream for office.example removed",
+        "conditional forwarding for office.example: 192.0.2.53:53, 192.0.2.54:5353",
+        "conditional forwarding for office.example removed",
         "service club-chat added",
         "service club-chat removed",
     } <= said
     await send(client, "/device")
-    assert "something for all of you" in await text(client, "/rules")
+    assert "something for the whole household" in await text(client, "/rules")
 
 
 async def test_what_somebody_wrote_is_shown_harmlessly(client: Client) -> None:

@@ -49,7 +49,7 @@ def test_the_pages_about_a_person_are_reached_in_one_row(
     here = ada.page.locator(".tabs [aria-current]").bounding_box()
     assert here is not None
     assert 0 <= here["x"] <= here["x"] + here["width"] <= PHONE.width
-    for words in ("In short", "Always open"):
+    for words in ("Summary", "Always allowed"):
         ada.tab_to(words)
         shown = ada.page.locator(":focus").bounding_box()
         assert shown is not None

@@ -83,7 +83,7 @@ async def test_own_rules_come_first_and_say_for_whom_others_are(client: Client, 
     )
     await site.follow()
     page = await text(client, RULES)
-    names = ("own.example", "tagged.example", "for all with the tag #children", "all.example")
+    names = ("own.example", "tagged.example", "for everyone with the tag #children", "all.example")
     places = [page.index(each) for each in names]
     assert places == sorted(places)
 
@@ -152,11 +152,11 @@ async def test_why_a_name_is_closed_is_told_step_by_step(client: Client, site: S
     before = site.home.traces()
     page = await text(client, f"{RULES}?name=https://www.games.example/play")
     assert "www.games.example" in page
-    said, silent = page.split("Steps that had nothing to say")
-    assert "Categories: This category is closed: " in marks_off(said)
-    assert "this one counts" in said
-    assert "Permissions" not in said
-    assert "Permissions" in silent
+    said, silent = page.split("Steps that did not apply")
+    assert "Blocked categories: This category is blocked: " in marks_off(said)
+    assert "this step decided" in said
+    assert "Temporary access" not in said
+    assert "Temporary access" in silent
     assert "closed" in page
     assert "open" in await text(client, f"{RULES}?name=other.example")
     assert site.home.traces() == before  # nothing was looked up
@@ -164,8 +164,8 @@ async def test_why_a_name_is_closed_is_told_step_by_step(client: Client, site: S
 
 async def test_it_is_told_about_the_child_and_not_to_it(client: Client) -> None:
     page = marks_off(await text(client, f"{RULES}?name=toys.example"))
-    assert "A rule of this house closes it: toys.example." in page
-    assert "No rule and no list closes it." in page
+    assert "A site rule blocks it: toys.example." in page
+    assert "No rule or list blocks it." in page
 
 
 async def test_every_step_has_a_title_for_the_desk(client: Client, site: Site) -> None:

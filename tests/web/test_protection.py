@@ -42,13 +42,13 @@ async def checked(client: Client, site: Site, *, asked: int = NAMES) -> str:
 
 async def test_a_device_that_asks_copdns_is_told_so(client: Client, site: Site) -> None:
     page = await checked(client, site)
-    assert "This browser asks the filter of this house" in page
-    assert "The device is known" in page
+    assert "This browser uses your home filter" in page
+    assert "This device is recognised" in page
     assert "To do:" not in page
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"), [(0, "does not ask the filter"), (2, "asks somebody else as well")]
+    ("asked", "said"), [(0, "does not use your home filter"), (2, "also uses another DNS server")]
 )
 async def test_a_device_that_asks_elsewhere_is_told_what_to_do(
     client: Client, site: Site, asked: int, said: str
@@ -61,7 +61,7 @@ async def test_a_device_that_asks_elsewhere_is_told_what_to_do(
 async def test_a_device_that_nobody_named_is_told_its_address(client: Client, site: Site) -> None:
     site.who = GUEST
     page = await checked(client, site)
-    assert "Nobody knows whose device this is" in page
+    assert "We do not know whose device this is" in page
     assert "127.0.0.1" in page  # where all browsers of these tests are
 
 
@@ -73,9 +73,9 @@ async def test_whose_it_is_is_told_to_the_browser_that_it_is_known_by_alone(
 
 async def test_one_device_reads_nothing_of_another(client: Client, site: Site) -> None:
     page = await checked(client, site)
-    assert "asks the filter of this house" in page
+    assert "uses your home filter" in page
     site.who = "tom"
-    assert "does not ask the filter" in await text(client, "/protection/aaaaaaaa")
+    assert "does not use your home filter" in await text(client, "/protection/aaaaaaaa")
 
 
 async def test_under_a_made_up_name_there_is_a_dot_and_nothing_else(client: Client) -> None:
@@ -91,7 +91,7 @@ async def test_under_a_made_up_name_there_is_a_dot_and_nothing_else(client: Clie
 async def test_a_made_up_code_shows_harmlessly(client: Client, code: str) -> None:
     page = await text(client, f"/protection/{code}")
     assert "<script>" not in page
-    assert "does not ask the filter" in page
+    assert "does not use your home filter" in page
 
 
 async def test_pictures_come_from_names_and_addresses_of_ours_alone(client: Client) -> None:

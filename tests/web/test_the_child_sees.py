@@ -44,23 +44,23 @@ HERS = ("/", "/rules", "/me", "/me/data.json", "/bad")
 LINES = {
     "markline-device": "a device added for mia",
     "markline-moved": "device mia-phone changed: now mia's",
-    "markline-mac": "device mia-phone is known by another MAC address",
+    "markline-mac": "device mia-phone has a new MAC address",
     "markline-while": "a device is mia for a while",
-    "markline-browser": "mia-phone: another browser may be paired",
-    "markline-unpaired": "mia-phone: a paired browser was removed",
+    "markline-browser": "mia-phone: another browser can be linked",
+    "markline-unpaired": "mia-phone: a linked browser was removed",
     "markline-pin": "mia: PIN set",
     "markline-pause": "mia paused until 2026-03-29 20:00",
     "markline-unpause": "pause of mia ended",
     "markline-more": "15 more minutes for mia (bonus)",
     "markline-bonus": "bonus of 15 minutes of mia-day for mia on 2026-03-29",
     "markline-grant": "mia may have chess.example until 2026-03-29T20:00:00Z (content)",
-    "markline-tickets": "3 tickets of 30 minutes made for mia",
+    "markline-tickets": "3 tickets of 30 minutes created for mia",
     "markline-redeemed": "ticket redeemed by mia",
-    "markline-asked": "full log of 3 days asked of mia",
+    "markline-asked": "full log of 3 days requested from mia",
     "markline-rule": "rule removed: block markgone.example for mia",
     "markline-set": "profile mia set: privacy counts",
-    "markline-erased": "profile mia erased: look-ups, minutes, appeals",
-    "markline-times": "times suggested for 7-9 taken over for mia",
+    "markline-erased": "profile mia: records deleted (lookups, minutes, requests)",
+    "markline-times": "times suggested for 7-9 applied for mia",
     "markline-old": "rule added: block old.example for mia",
 }
 OTHERS = {
@@ -264,11 +264,11 @@ async def test_why_a_site_was_closed_is_told_as_to_guardians(
     for name, told in hers.items():
         assert f"Mia · {told} · " in theirs[name]
     for name in set(hers) - {"markrow.example"}:
-        assert re.fullmatch("closed · [^_]+", hers[name]), "in words, with the reason"
+        assert re.fullmatch("blocked · [^_]+", hers[name]), "in words, with the reason"
 
 
 FOR_GUARDIANS = re.compile(r'<th scope="row">Mia</th><td>([^<]*[a-z][^<]*)</td><td>(.*?)</td>')
-FOR_HER = re.compile("<dt>Closed: (.*?)</dt><dd>(.*?)</dd>")
+FOR_HER = re.compile("<dt>Blocked: (.*?)</dt><dd>(.*?)</dd>")
 
 
 async def test_the_month_has_the_same_lines_as_for_guardians(client: Client, site: Site) -> None:

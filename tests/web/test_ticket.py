@@ -59,7 +59,7 @@ async def test_a_code_opens_the_internet(client: Client, site: Site) -> None:
 async def test_the_page_waits_until_the_code_counts_and_says_until_when(
     client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "Your code was taken" not in await text(client, "/ticket")
+    assert "Your code works" not in await text(client, "/ticket")
     monkeypatch.setattr("copdns.web.child.in_force.PATIENCE", 60.0)
     sent = asyncio.create_task(send(client, "/ticket", code=CODE))
     while not await grants(site):
@@ -67,9 +67,9 @@ async def test_the_page_waits_until_the_code_counts_and_says_until_when(
     assert not sent.done()
     await site.follow()
     page = await sent
-    assert re.search(r"Your code was taken. Until .?16:30.? it opens: .?The whole Internet", page)
-    assert "Something else closes it" not in page
-    assert "The Internet is open now" in await text(client, "/")
+    assert re.search(r"Your code works. Until .?16:30.? you can use: .?Everything online", page)
+    assert "Something else is blocking it" not in page
+    assert "The internet is on" in await text(client, "/")
 
 
 async def test_where_a_later_pause_holds_the_page_says_that_too(client: Client, site: Site) -> None:
@@ -81,8 +81,8 @@ async def test_where_a_later_pause_holds_the_page_says_that_too(client: Client, 
     await send(client, "/ticket", code=CODE)
     await site.follow()
     page = await text(client, "/ticket")
-    assert "Your code was taken." in page
-    assert "Something else closes it now, too." in page
+    assert "Your code works." in page
+    assert "Something else is blocking it too." in page
 
 
 async def test_a_code_of_somebody_else_or_that_is_over_is_not_told(
@@ -91,23 +91,23 @@ async def test_a_code_of_somebody_else_or_that_is_over_is_not_told(
     await send(client, "/ticket", code=CODE)
     await site.follow()
     site.who = "tom"
-    assert "Your code was taken" not in await text(client, "/ticket")
+    assert "Your code works" not in await text(client, "/ticket")
     site.who = "mia"
     site.home.wait(HOUR // 2)
-    assert "Your code was taken" not in await text(client, "/ticket")
+    assert "Your code works" not in await text(client, "/ticket")
 
 
 async def test_a_code_works_once(client: Client, site: Site) -> None:
     await send(client, "/ticket", code=CODE)
-    assert "was used" in await send(client, "/ticket", 400, code=CODE)
+    assert "already used" in await send(client, "/ticket", 400, code=CODE)
     assert await grants(site) == ["mia"]
 
 
 async def test_who_guesses_has_to_wait(client: Client, site: Site) -> None:
     for number in range(5):
         page = await send(client, "/ticket", 400, code=f"0000-000{number}")
-        assert "not known here" in page
-    assert "Wait a quarter of an hour" in await send(client, "/ticket", 429, code=CODE)
+        assert "We do not know that code." in page
+    assert "Wait 15 minutes" in await send(client, "/ticket", 429, code=CODE)
     assert await grants(site) == []
 
 

@@ -51,7 +51,7 @@ async def test_an_unknown_device_asks_once_to_be_let_in(client: Client, site: Si
     assert 'action="/whose/ask"' in await text(client, "/whose")
     for _ in range(2):
         page = await send(client, "/whose/ask")
-        assert "see that this device asks" in page
+        assert "can see this request for a day" in page
     (request,) = await site.guests.asking("home", site.now)
     assert request.address == STRANGER
 
@@ -88,11 +88,11 @@ async def test_a_pin_makes_it_somebodys_for_four_hours(client: Client, site: Sit
         site.now + PERSON_LASTS,
     )
     page = await text(client, "/whose")  # before it is in force
-    assert "It is yours in a moment." in page
+    assert "This device will be yours in a moment." in page
     assert 'action="/whose/' not in page, "nothing that seems to be still to do"
     await arrive(site)
     assert site.home.resolver.live.identify(site.asker).policy.profile == "mia"
-    assert "It is yours until" in await text(client, "/whose")
+    assert "This device is yours until" in await text(client, "/whose")
 
 
 async def test_the_page_after_the_pin_and_after_the_end_tells_what_holds(
@@ -108,7 +108,7 @@ async def test_the_page_after_the_pin_and_after_the_end_tells_what_holds(
             assert not sent.done()
         assert not sent.done(), "what is stored is not in force yet"
         await arrive(site)
-        assert ("It is yours until" in await sent) is there
+        assert ("This device is yours until" in await sent) is there
         assert ("Hello Mia" in await text(client, "/")) is there
         assert ("/me/data.json" in await text(client, "/me")) is there
 
@@ -116,10 +116,12 @@ async def test_the_page_after_the_pin_and_after_the_end_tells_what_holds(
 async def test_what_takes_too_long_to_be_in_force_is_told_as_it_is_stored(
     client: Client, site: Site
 ) -> None:
-    assert "It is yours in a moment." in await send(client, "/whose/pin", name="Mia", pin=PIN)
+    assert "This device will be yours in a moment." in await send(
+        client, "/whose/pin", name="Mia", pin=PIN
+    )
     await arrive(site)
     page = await send(client, "/whose/end")
-    assert "It is yours" not in page
+    assert "is yours" not in page
     assert 'action="/whose/end"' not in page
     assert 'action="/whose/ask"' in page
 
@@ -131,14 +133,14 @@ async def test_who_was_let_in_as_a_guest_reads_it(client: Client, site: Site) ->
         if followed:
             await arrive(site)
         page = await text(client, "/whose")
-        assert "You are a guest here until" in page
+        assert "You're a guest until" in page
         assert "in a moment" not in page
         assert 'action="/whose/pin"' in page, "it may still be said whose it is"
         page = await text(client, "/")
-        assert "You are a guest here until" in page
-        assert "Nobody knows yet whose device this is" not in page
+        assert "You're a guest until" in page
+        assert "We do not know whose device this is yet" not in page
     site.home.wait(86_400)
-    assert "Nobody knows yet whose device this is" in await text(client, "/")
+    assert "We do not know whose device this is yet" in await text(client, "/")
 
 
 async def test_a_guest_who_is_known_by_the_mac_is_found_at_another_address(
@@ -151,7 +153,7 @@ async def test_a_guest_who_is_known_by_the_mac_is_found_at_another_address(
     resolver.live = resolver.live.with_sightings(Sightings({moved: mac}))
     site.who = moved
     page = await text(client, "/whose")
-    assert "It is yours until" in page
+    assert "This device is yours until" in page
     assert 'action="/whose/end"' in page
 
 
@@ -251,7 +253,7 @@ async def test_a_taken_over_address_sees_nothing_and_cannot_become_hers(
     assert await left(client) == []
     await text(client, f"/why/{code}", 404)
     await text(client, "/me/data.json", 403)
-    assert "in one browser alone" in await send(client, "/device", 403)
+    assert "in one browser only" in await send(client, "/device", 403)
     assert await left(client) == []
 
 
@@ -336,7 +338,7 @@ async def test_who_asks_what_she_asked_already_reads_nothing_of_hers(
     await send(client, "/whose/ask")
     await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
     await arrive(site)
-    assert "It was sent" in await send(client, "/ask", name=BLOCKED)
+    assert "<h1>Sent</h1>" in await send(client, "/ask", name=BLOCKED)
     assert [each.id for each in await site.appeals.appeals("home")] == [own]
 
 
@@ -347,9 +349,9 @@ async def test_only_who_proved_it_reads_that_she_told_the_grown_ups(
     await send(client, "/whose/ask")
     await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
     await arrive(site)
-    assert "You told on" not in await text(client, "/bad")
+    assert "You asked to talk on" not in await text(client, "/bad")
     await by_pin(client, site, "Mia", PIN)
-    assert "You told on" in await text(client, "/bad")
+    assert "You asked to talk on" in await text(client, "/bad")
 
 
 async def test_help_leaves_no_trace_of_a_guest_either(client: Client, site: Site) -> None:
@@ -410,7 +412,7 @@ async def test_a_wrong_name_or_pin_says_not_which(
     client: Client, site: Site, name: str, pin: str
 ) -> None:
     page = await send(client, "/whose/pin", 403, name=name, pin=pin)
-    assert "Name or PIN is not right." in page
+    assert "That name or PIN is wrong." in page
     assert "<b>" not in page
     assert await site.guests.of("home", site.now) == ()
 
@@ -431,7 +433,7 @@ async def test_a_stranger_reads_no_name_of_the_house(client: Client) -> None:
 
 async def test_a_device_that_is_somebodys_stays_so(client: Client, site: Site) -> None:
     site.who = "tom"
-    assert "belongs to somebody" in await text(client, "/whose")
+    assert "already belongs to someone here" in await text(client, "/whose")
     await send(client, "/whose/ask", 403)
     await send(client, "/whose/pin", 403, name="Mia", pin=PIN)
     await send(client, "/whose/end")

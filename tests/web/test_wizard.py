@@ -64,8 +64,8 @@ async def test_the_code_of_the_console_opens_it_once(client: Client, site: Site)
     assert f'value="{code}"' in page
     assert 'value="Ada"' in page
     page = await send(client, "/guardian/setup", code=code, **fields)
-    assert "Set up this house" in page
-    assert "Not protecting yet" in page
+    assert "Set up your household" in page
+    assert "Not fully protected yet" in page
     await send(client, "/guardian/setup", 400, code=code, **{**fields, "name": "Bo"})
     assert await site.logins.setup_code("home", site.now) == ""
 
@@ -88,7 +88,7 @@ async def test_where_the_house_is_is_kept(desk: Client, site: Site) -> None:
         "FR",
     )
     page = await take(desk, Step.PLACE, 400, timezone="Mars/Base")
-    assert "is no time zone" in page
+    assert "is not a valid time zone" in page
     assert (await stored(site)).timezone == "Europe/Paris"
 
 
@@ -171,8 +171,8 @@ async def test_a_device_that_was_seen_gets_an_owner(desk: Client, site: Site) ->
 
 async def test_a_device_that_was_not_seen_is_written_in(desk: Client, site: Site) -> None:
     page = await text(desk, "/guardian/wizard/devices")
-    assert "Is a device missing here?" in page
-    assert "switch its Wi-Fi off and on again" in page
+    assert "Is a device missing?" in page
+    assert "turn Wi-Fi off and on again" in page
     for _ in range(2):
         await take(desk, Step.DEVICES, known="00:00:5e:00:53:02", profile="mia", name="Box")
     (device,) = [each for each in (await stored(site)).devices if each.macs]
@@ -196,7 +196,7 @@ async def test_the_router_is_told_our_addresses_and_children_the_way(desk: Clien
     assert "192.0.2.1" in await text(desk, "/guardian/wizard/router")
     assert "<path d=" in await text(desk, "/guardian/wizard/door")
     await take(desk, Step.ROUTER)
-    assert "Check the protection" in await take(desk, Step.DOOR)
+    assert "Protection check" in await take(desk, Step.DOOR)
 
 
 @pytest.mark.parametrize("step", Step)

@@ -1,4 +1,4 @@
-"""`copdns account`: who may log in, by whoever owns the machine."""
+"""`copdns account`: who may log in.  For the owner of the machine."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ from copdns.accounts.passphrase import weakness
 from copdns.accounts.passwords import hash_password
 from copdns.accounts.roles import Permission, Role, scopes_for
 from copdns.accounts.tickets import code_digest
-from copdns.app.seed import seeded_household
 from copdns.as_json.accounts import account_json, token_json
 from copdns.as_json.plain import utc
 from copdns.cli.base import json_option
-from copdns.cli.home import AUTHOR, Home, only, pass_home
-from copdns.cli.output import local, print_json, safe, table
+from copdns.cli.home import AUTHOR, Home, pass_home
+from copdns.cli.output import listing, local, print_json, safe
 from copdns.cli.params import DURATION, profile_option
 from copdns.model.errors import AccountError
 from copdns.store.household_db.accounts import Accounts, the_account
@@ -45,19 +44,24 @@ _SCOPES = click.Choice([str(scope) for scope in sorted(scopes_for(Role.OWNER))])
 
 @click.group()
 def account() -> None:
-    """Say who may log in, and let people back in."""
+    """Manage accounts and reset access."""
 
 
 @account.command()
 @click.argument("name", metavar="NAME")
-@click.option("--role", type=_ROLES, default=str(Role.GUARDIAN), help="Default: guardian.")
-@profile_option("Which person of the household it is; a child's account needs one.")
+@click.option(
+    "--role",
+    type=_ROLES,
+    default=str(Role.GUARDIAN),
+    help="What the account may do. Default: guardian.",
+)
+@profile_option("The person it belongs to; required for a child's account.")
 @json_option
 @pass_home
 def add(home: Home, name: str, role: str, profile: str, as_json: bool) -> None:
-    """Add an account, and print the code by which its owner sets a password.
+    """Add an account, and print the code for setting its password.
 
-    All guardians hear of another guardian.
+    All guardians are told about a new guardian.
 
     \b
     Example:  copdns account add Ada --profile ada
@@ -81,40 +85,35 @@ def add(home: Home, name: str, role: str, profile: str, as_json: bool) -> None:
 @json_option
 @pass_home
 def list_(home: Home, as_json: bool) -> None:
-    """List the accounts.
+    """List accounts.
 
     \b
     Example:  copdns account list
     """
-    found: tuple[Account, ...] = ()
-    if home.is_stored:
-        found = _read(home, lambda thread, household: Accounts(thread).all(household))
-    if as_json:
-        print_json([account_json(each) for each in found])
-        return
-    zone = home.household.timezone
-    table(
-        ("name", "role", "profile", "password", "second factor", "since"),
-        [
-            (
-                each.name,
-                str(each.role),
-                each.profile,
-                "set" if each.has_password else "waits for its code",
-                "yes" if each.totp else "no",
-                local(each.made, zone),
-            )
-            for each in found
-        ],
+    listing(
+        _accounts(home),
+        as_json,
+        account_json,
+        ("name", "role", "profile", "password", "TOTP", "since"),
+        lambda each: (
+            each.name,
+            str(each.role),
+            each.profile,
+            "set" if each.has_password else "invited",
+            "yes" if each.totp else "no",
+            local(each.made, home.household.timezone),
+        ),
     )
 
 
 @account.command()
 @click.argument("name", metavar="NAME")
-@click.option("--stdin", "from_stdin", is_flag=True, help="Read the password from stdin, a line.")
+@click.option(
+    "--stdin", "from_stdin", is_flag=True, help="Read the password from stdin (one line)."
+)
 @pass_home
 def passwd(home: Home, name: str, from_stdin: bool) -> None:
-    """Set the password of an account, and log it out everywhere.
+    """Set an account's password, and log it out everywhere.
 
     \b
     Example:  copdns account passwd Ada
@@ -133,14 +132,16 @@ def passwd(home: Home, name: str, from_stdin: bool) -> None:
         await Accounts(thread).set_password(household, found.id, kept, home.now, by=None)
 
     _change(home, work)
-    click.echo(safe(f"{found.name} has a new password, and is logged out everywhere"))
+    click.echo(safe(f"{found.name} has a new password and is logged out everywhere"))
 
 
 @account.command()
 @click.argument("name", metavar="NAME")
 @pass_home
 def remove(home: Home, name: str) -> None:
-    """Remove an account, with its sessions and tokens.  All guardians hear of it.
+    """Remove an account with its sessions and tokens.
+
+    All guardians are told.
 
     \b
     Example:  copdns account remove Ada
@@ -151,7 +152,7 @@ def remove(home: Home, name: str) -> None:
         return await Accounts(thread).remove(household, found.id, None, home.now)
 
     _change(home, work)
-    click.echo(safe(f"account {found.name} is removed; all guardians will hear of it"))
+    click.echo(safe(f"account {found.name} removed; all guardians will be told"))
 
 
 @account.command()
@@ -159,9 +160,9 @@ def remove(home: Home, name: str) -> None:
 @json_option
 @pass_home
 def code(home: Home, name: str, as_json: bool) -> None:
-    """Print a one-time code: to set this house up, or for NAME to choose a new password.
+    """Print a one-time code for setup, or for NAME to set a new password.
 
-    It is good for an hour, and an earlier one no longer.
+    A code is valid for one hour, and replaces an earlier one.
 
     \b
     Example:  copdns account code
@@ -183,7 +184,7 @@ def code(home: Home, name: str, as_json: bool) -> None:
 
 @account.group()
 def token() -> None:
-    """Make keys for programs, each for some things only."""
+    """Manage API tokens for programs."""
 
 
 @token.command()
@@ -196,21 +197,21 @@ def token() -> None:
     type=_SCOPES,
     multiple=True,
     required=True,
-    help="What it may do, as docs/accounts.md lists it; may be given more than once.",
+    help="What the token may do; docs/accounts.md lists the scopes. Can be repeated.",
 )
 @click.option(
     "--expires",
     metavar="TIME",
     type=DURATION,
     default=f"{TOKEN_USUAL // 86_400}d",
-    help=f"For how long it is good: 90d (default), at most {TOKEN_LONGEST // 86_400}d.",
+    help=f"How long the token is valid: 90d (default), at most {TOKEN_LONGEST // 86_400}d.",
 )
 @json_option
 @pass_home
 def make(
     home: Home, name: str, label: str, scopes: tuple[str, ...], expires: int, as_json: bool
 ) -> None:
-    """Make a token that acts for NAME, and print it, once.
+    """Create a token that acts for NAME, and print it once.
 
     \b
     Example:  copdns account token make Ada "Home Assistant" --scope give_time
@@ -226,41 +227,36 @@ def make(
     if as_json:
         print_json({**token_json(made), "token": told})
         return
-    click.echo(f"token {made.id}, which is shown this once: {told}")
+    click.echo(f"token {made.id} (shown only once): {told}")
 
 
 @token.command("list")
 @json_option
 @pass_home
 def list_tokens(home: Home, as_json: bool) -> None:
-    """List the tokens, without what they are.
+    """List tokens, without their secrets.
 
     \b
     Example:  copdns account token list
     """
     found: tuple[Token, ...] = ()
-    names: dict[str, str] = {}
     if home.is_stored:
         found = _read(home, lambda thread, household: Tokens(thread).all(household))
-        accounts = _read(home, lambda thread, household: Accounts(thread).all(household))
-        names = {each.id: each.name for each in accounts}
-    if as_json:
-        print_json([token_json(each) for each in found])
-        return
+    names = {each.id: each.name for each in _accounts(home)}
     zone = home.household.timezone
-    table(
-        ("id", "of", "label", "scopes", "until", "used"),
-        [
-            (
-                each.id,
-                names.get(each.account, ""),
-                each.label,
-                ", ".join(sorted(each.scopes)),
-                local(each.expires, zone),
-                local(each.used, zone) if each.used else "never",
-            )
-            for each in found
-        ],
+    listing(
+        found,
+        as_json,
+        token_json,
+        ("id", "account", "label", "scopes", "until", "last used"),
+        lambda each: (
+            each.id,
+            names.get(each.account, ""),
+            each.label,
+            ", ".join(sorted(each.scopes)),
+            local(each.expires, zone),
+            local(each.used, zone) if each.used else "never",
+        ),
     )
 
 
@@ -268,7 +264,7 @@ def list_tokens(home: Home, as_json: bool) -> None:
 @click.argument("token_id", metavar="ID")
 @pass_home
 def remove_token(home: Home, token_id: str) -> None:
-    """Take a token away: what used it is refused from then on.
+    """Remove a token. Programs that use it are refused from then on.
 
     \b
     Example:  copdns account token remove 4k7m9q2d1x
@@ -278,7 +274,7 @@ def remove_token(home: Home, token_id: str) -> None:
         return await Tokens(thread).remove(household, token_id, AUTHOR, home.now)
 
     gone = _change(home, work)
-    click.echo(safe(f"token {gone.label} is removed"))
+    click.echo(safe(f"token {gone.label} removed"))
 
 
 async def _code(
@@ -291,23 +287,26 @@ async def _code(
 
 
 def _tell_code(code: str, page: str) -> None:
-    """Print a code, and where on the desk it is typed: without that nobody gets any further."""
-    click.echo(f"the code, good for an hour and shown this once: {code}")
-    click.echo(f"type it at {page} in a browser, at the address of the other pages")
+    """Print a code, and the page of the dashboard that takes it."""
+    click.echo(f"code (valid for one hour, shown only once): {code}")
+    click.echo(f"enter it in a browser at {page}, on the same address as the other pages")
 
 
 def _found(home: Home, name: str) -> Account:
-    accounts: tuple[Account, ...] = ()
-    if home.is_stored:
-        accounts = _read(home, lambda thread, household: Accounts(thread).all(household))
-    return the_account(accounts, name)
+    return the_account(_accounts(home), name)
+
+
+def _accounts(home: Home) -> tuple[Account, ...]:
+    if not home.is_stored:
+        return ()
+    return _read(home, lambda thread, household: Accounts(thread).all(household))
 
 
 Work = Callable[[StoreThread, str], Awaitable[T]]
 
 
 def _read(home: Home, work: Work[T]) -> T:
-    household = home.household.id  # before: it reads the database by itself
+    household = home.household.id  # before: it opens the database too
 
     async def run() -> T:
         with StoreThread.open(home.folder) as thread:
@@ -322,9 +321,6 @@ def _change(home: Home, work: Work[T]) -> T:
 
     async def run() -> T:
         with HouseholdStore.open(home.folder) as store, StoreThread.open(home.folder) as thread:
-            await seeded_household(store, home.settings, library, home.now)
-            household = await only(store)
-            assert household is not None
-            return await work(thread, household)
+            return await work(thread, await home.made_in(store, library))
 
     return asyncio.run(run())

@@ -14,14 +14,14 @@ from copdns.as_json.appeals import about_text, appeal_json, opening_json
 from copdns.cli.base import Read, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home
 from copdns.cli.list_errors import HEADERS, checked_errors, mistaken_json, mistaken_row
-from copdns.cli.output import counted, local, pairs, print_json, safe, table
+from copdns.cli.output import counted, listing, local, pairs, print_json, safe, table
 from copdns.cli.params import MINUTES, profile_option, some_time
 from copdns.model.errors import AppealError
 from copdns.model.matchers import Matcher
 from copdns.model.sentences import literal
 from copdns.store.household_db.appeals import AppealStore
 
-# Whoever may run this on the machine may do anything there.
+# Anyone who can run this on the machine can do everything there.
 BY = Decider("owner", AUTHOR)
 _ASKED_FOR = (AppealState.OPEN, AppealState.SEEN, AppealState.ESCALATED, AppealState.TALK)
 _REASONS = click.Choice([str(each) for each in DecisionReason])
@@ -39,16 +39,18 @@ def _lasts(text: str) -> int | WantedLength:
 
 @click.group()
 def appeal() -> None:
-    """See what children object to, and answer it."""
+    """List and answer children's requests."""
 
 
 @appeal.command("list")
-@profile_option("Only those of one person.")
-@click.option("--all", "everything", is_flag=True, help="Also those that were answered.")
+@profile_option("Only one person's requests.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Also requests that were answered or cancelled."
+)
 @json_option
 @pass_home
 def list_(home: Home, profile: str, everything: bool, as_json: bool) -> None:
-    """List the appeals that wait for an answer, the newest first.
+    """List requests that wait for an answer, newest first.
 
     \b
     Example:  copdns appeal list
@@ -56,24 +58,22 @@ def list_(home: Home, profile: str, everything: bool, as_json: bool) -> None:
     if profile:
         home.profile(profile)
     found = _appeals(home, profile, () if everything else _ASKED_FOR)
-    if as_json:
-        print_json([appeal_json(each) for each in found])
-        return
-    zone = home.household.timezone
-    rows = [
-        (
+    listing(
+        found,
+        as_json,
+        appeal_json,
+        ("request", "profile", "about", "why", "for", "state", "asked", "message"),
+        lambda each: (
             each.id,
             each.ask.profile,
             about_text(each.ask),
             str(each.ask.why),
             str(each.ask.wanted),
             str(each.state),
-            local(each.asked, zone),
+            local(each.asked, home.household.timezone),
             each.ask.words,
-        )
-        for each in found
-    ]
-    table(("appeal", "profile", "about", "why", "for", "state", "asked", "words"), rows)
+        ),
+    )
 
 
 @appeal.command()
@@ -81,9 +81,9 @@ def list_(home: Home, profile: str, everything: bool, as_json: bool) -> None:
 @json_option
 @pass_home
 def show(home: Home, appeal: str, as_json: bool) -> None:
-    """Show an appeal: what closed it, what a yes would open, and its answers.
+    """Show a request: what blocked it, what a yes would allow, and its answers.
 
-    The child sees that somebody looked at it.
+    The child can see that you looked at it.
 
     \b
     Example:  copdns appeal show k7qf2m9d
@@ -110,31 +110,30 @@ def _described(
     ask, zone = found.ask, home.household.timezone
     to = ask.to
     return [
-        ("appeal", found.id),
-        ("of", f"{ask.profile}, {local(found.asked, zone)}"),
+        ("request", found.id),
+        ("from", f"{ask.profile}, {local(found.asked, zone)}"),
         ("about", about_text(ask)),
-        ("closed by", " ".join(filter(None, (to.reason, to.category, to.service, to.period)))),
+        ("blocked by", " ".join(filter(None, (to.reason, to.category, to.service, to.period)))),
         ("list", f"{to.list} ({to.list_version})" if to.list else ""),
         ("entry", to.rule),
         ("by way of", to.via),
         ("why", f"{ask.why}: {ask.words}" if ask.words else str(ask.why)),
-        ("more words", found.more_words),
+        ("second message", found.more_words),
         ("for", str(ask.wanted)),
         ("state", str(found.state)),
-        ("a yes opens", _opens_text(opens) if opens is not None else why_not),
+        ("a yes allows", _opens_text(opens) if opens is not None else why_not),
         *(("answer", _answer_text(each.state, each.reason, each.text)) for each in found.answers),
     ]
 
 
 def _opens_text(opens: Opening) -> str:
     if opens.minutes:
-        given = "is" if opens.minutes == 1 else "are"
-        return f"{counted(opens.minutes, 'minute')} {given} given back"
-    against = "time" if opens.time else "lists and rules"
+        return f"{counted(opens.minutes, 'minute')} credited"
+    against = "time rules" if opens.time else "lists and rules"
     names = ", ".join(map(str, opens.names)) or ", ".join(
-        "every name" if each is None else str(each) for each in opens.about
+        "everything" if each is None else str(each) for each in opens.about
     )
-    return f"{names} (against {against})"
+    return f"{names} (lifts {against})"
 
 
 def _answer_text(state: AppealState, reason: DecisionReason, text: str) -> str:
@@ -144,29 +143,29 @@ def _answer_text(state: AppealState, reason: DecisionReason, text: str) -> str:
 @appeal.command()
 @click.argument("appeal", metavar="ID")
 @click.option(
-    "--yes", "answer", flag_value=str(AppealState.GRANTED), help="Open what was asked for."
+    "--yes", "answer", flag_value=str(AppealState.GRANTED), help="Allow what was asked for."
 )
-@click.option("--no", "answer", flag_value=str(AppealState.REFUSED), help="Leave it closed.")
-@click.option("--talk", "answer", flag_value=str(AppealState.TALK), help="Talk about it first.")
-@click.option("--reason", type=_REASONS, help="Why; every answer has a reason.")
-@click.option("--text", metavar="TEXT", default="", help="More words; the child reads them.")
+@click.option("--no", "answer", flag_value=str(AppealState.REFUSED), help="Keep it blocked.")
+@click.option("--talk", "answer", flag_value=str(AppealState.TALK), help="Suggest a talk first.")
+@click.option("--reason", type=_REASONS, help="The reason; every answer needs one.")
+@click.option("--text", metavar="TEXT", default="", help="A message; the child can read it.")
 @click.option(
     "--for",
     "lasts",
     metavar="TIME",
     type=Read("length of time", _lasts),
-    help="With --yes: 30m, 2h, `today` or `always`; without it as long as was asked for.",
+    help="With --yes: 30m, 2h, `today` or `always`. Default: as long as was asked for.",
 )
 @click.option("--everyone", is_flag=True, help="With --for always: for the whole household.")
-@click.option("--narrow", is_flag=True, help="The name alone, without what its service needs.")
 @click.option(
-    "--besides", is_flag=True, help="What else closes the name is opened as well, for as long."
+    "--narrow", is_flag=True, help="Only this domain, without the others its service needs."
 )
+@click.option("--besides", is_flag=True, help="Also lift other blocks on this domain, for as long.")
 @click.option(
     "--minutes",
     metavar="MINUTES",
     type=MINUTES,
-    help="Of an appeal against counted minutes: how many are given back.",
+    help="For a request about counted minutes: how many to credit.",
 )
 @json_option
 @pass_home
@@ -183,23 +182,23 @@ def decide(
     minutes: int | None,
     as_json: bool,
 ) -> None:
-    """Answer an appeal, with a reason.
+    """Answer a request, with a reason.
 
-    What a yes opens is open within a second.  docs/review-policy.md has the reasons, and
-    when to use which.
+    What you allow works within a second. docs/review-policy.md lists the reasons and when to use
+    which.
 
     \b
     Example:  copdns appeal decide k7qf2m9d --yes --reason fair_enough --for 1h
               copdns appeal decide k7qf2m9d --no --reason agreed_time --text "After homework."
     """
     if answer is None:
-        raise click.UsageError("say --yes, --no or --talk")
+        raise click.UsageError("give --yes, --no or --talk")
     state = AppealState(answer)
     if reason is None:
         fitting = ", ".join(each for each in DecisionReason if each in REASONS[state])
-        raise click.UsageError(f"an answer has a reason; give --reason with one of: {fitting}")
+        raise click.UsageError(f"an answer needs a reason; give --reason with one of: {fitting}")
     if state is not AppealState.GRANTED and (lasts or everyone or narrow or besides or minutes):
-        raise click.UsageError("--for, --everyone, --narrow, --besides and --minutes go with --yes")
+        raise click.UsageError("--for, --everyone, --narrow, --besides and --minutes need --yes")
     _appeal(home, appeal)
     yes = ApprovalTerms(lasts, everyone, narrow, minutes, besides)
     decision = Decision(state, DecisionReason(reason), text, yes)
@@ -220,7 +219,7 @@ def _decided(home: Home, found: Appeal) -> str:
     assert answer is not None
     until = f" until {local(answer.until, home.household.timezone)}" if answer.until else ""
     made = f" ({', '.join(answer.made)})" if answer.made else ""
-    return f"appeal {found.id} of {found.ask.profile}: {answer.state}{until}{made}"
+    return f"request {found.id} from {found.ask.profile}: {answer.state}{until}{made}"
 
 
 @appeal.command()
@@ -228,16 +227,16 @@ def _decided(home: Home, found: Appeal) -> str:
 @json_option
 @pass_home
 def report(home: Home, appeal: str, as_json: bool) -> None:
-    """Print what to tell the maintainer of a list that is wrong.
+    """Print a report for the maintainer of a list with a false positive.
 
-    Nothing about the child is in it, and nothing is sent.
+    It contains nothing about the child, and nothing is sent.
 
     \b
     Example:  copdns appeal report k7qf2m9d
     """
     ask = _appeal(home, appeal).ask
     if not (ask.name and ask.to.list):
-        raise AppealError("no list closed this, so there is nobody to tell")
+        raise AppealError("no list blocked this, so there is nobody to report it to")
     infos = home.library.index.infos
     info = next((each for each in infos if each.slug == ask.to.list), None)
     text = list_report(ask.name, ask.to, info)
@@ -252,12 +251,10 @@ def report(home: Home, appeal: str, as_json: bool) -> None:
 @json_option
 @pass_home
 def errors(home: Home, as_json: bool) -> None:
-    """List the names that were decided to be a list's error, and how they stand.
+    """List confirmed false positives of lists, and their state.
 
-    Whether the list still names them, and whether that closes them for somebody here: no rule opens
-    them, or a permission has ended.
-
-    No person is beside them.
+    The state is whether the list still contains the domain, and whether that blocks it for someone
+    here: no rule allows it, or temporary access has ended. Who asked is not shown.
 
     \b
     Example:  copdns appeal errors
@@ -294,7 +291,7 @@ def _seen(home: Home, appeal: str) -> Appeal:
 
 
 def _missing(appeal: str) -> NoReturn:
-    raise AppealError(literal(f"there is no appeal {appeal!r}; see copdns appeal list --all"))
+    raise AppealError(literal(f"there is no request {appeal!r}; see `copdns appeal list --all`"))
 
 
 def _services(home: Home) -> dict[str, tuple[Matcher, ...]]:

@@ -27,26 +27,30 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command()
 @click.argument("file", metavar="FILE", type=_FILE)
 @click.option(
-    "--with-log", is_flag=True, help="Also what is kept of look-ups, counts and minutes of use."
+    "--with-log", is_flag=True, help="Include recorded queries, counts and minutes of use."
 )
-@click.option("--force", is_flag=True, help="Write over a FILE that is there.")
+@click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
 @json_option
 @pass_home
 def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -> None:
-    """Save the household with all that belongs to it in one FILE.
+    """Back up the household to FILE.
 
-    In it are people, devices, rules, times, accounts and appeals; look-ups only with --with-log.
-    Not in it are who is logged in, the key of the certificate, the settings file and lists, which
-    are fetched again.  It works while copdns runs.  Only its owner can read the FILE; keep it as
-    you would keep a diary, and delete old ones.
+    A backup contains people, devices, rules, times, accounts and requests, and recorded queries
+    only with --with-log. It does not contain login sessions, the key of the certificate, the
+    settings file, or lists, which are downloaded again. It works while copdns runs. Only its owner
+    can read FILE. Keep it as private as a diary, and delete old backups.
 
     \b
     Example:  copdns backup copdns-2026-11-24.backup
     """
     if file.exists() and not force:
-        raise BackupError(f"{file} is there already; name another file, or write over it: --force")
+        raise BackupError(
+            f"{file} already exists; choose another file, or overwrite it with --force"
+        )
     if not file.absolute().parent.is_dir():
-        raise BackupError(f"{file.absolute().parent} is no folder; name a file in one that is")
+        raise BackupError(
+            f"{file.absolute().parent} is not a folder; choose a file in an existing one"
+        )
     if with_log:
         home.look("", ViewedPart.EXPORT)
     with _beside(file) as folder:
@@ -56,21 +60,21 @@ def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -
         print_json(_as_json(file, made))
         return
     log = "" if querylog.FILE in made.parts else ", without the log"
-    click.echo(safe(f"{file}: the household is saved{log} ({file.stat().st_size:,} octets)"))
+    click.echo(safe(f"{file}: household saved{log} ({file.stat().st_size:,} bytes)"))
 
 
 @click.command()
 @click.argument("file", metavar="FILE", type=_FILE)
-@click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @pass_home
 def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
-    """Put a backup in the place of the household.
+    """Replace the household with a backup.
 
-    copdns must be stopped.  People, devices, rules and times are those of the FILE.  Accounts,
-    appeals, who looked and who changed what stay as they are here; on a machine where nothing of
-    that is, they come from the FILE too, and so does a log.  Full logs and age bands keep to their
-    announcements, as always.  The old database stays beside the new one for a week.
+    Stop copdns first. People, devices, rules and times come from FILE. Accounts, requests and the
+    audit log stay as they are here; on a machine that has none of them they come
+    from FILE too, and so does a log. Full logs and lower age groups are announced first, as always.
+    The old database is kept for a week.
 
     \b
     Example:  copdns restore copdns-2026-11-24.backup
@@ -80,8 +84,8 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
         found = unpack(file, folder)
         if not yes:
             # In UTC: what is here may be beyond reading, its time zone too.
-            what = f"the household of {utc(found.made)} in the place of what is in {home.folder}"
-            click.confirm(f"Put {what}?", abort=True)
+            what = f"what is in {home.folder} with the household of {utc(found.made)}"
+            click.confirm(f"Replace {what}?", abort=True)
         done = restore_household(home.folder, folder / household.FILE, found.made, home.now)
         said = [*done.said, *_log_restored(home, found, folder)]
     if as_json:
@@ -95,19 +99,19 @@ def _log_restored(home: Home, found: Backup, folder: Path) -> list[str]:
     if querylog.FILE not in found.parts:
         return []
     if not restore_log(home.folder, folder / querylog.FILE):
-        return ["the log that is here stays; the one of the backup is not used"]
+        return ["the log on this machine stays; the log in the backup is not used"]
     kept = home.settings.log
     QueryLog(home.folder).purge(home.now, kept.rows_days, kept.counts_days)
-    return ["the log of the backup is here as well, but for what is too old by now"]
+    return ["the log in the backup is restored, except for what is too old by now"]
 
 
 def _tell(found: Backup, done: Restored, said: list[str], home: Home) -> None:
     restored = Home(home.settings).household
-    click.echo(safe(f"restored: the household of {local(found.made, restored.timezone)}"))
+    click.echo(safe(f"restored the household of {local(found.made, restored.timezone)}"))
     for line in said:
         click.echo(safe(line))
     if done.before is not None:
-        click.echo(safe(f"what was here before: {done.before}, for a week"))
+        click.echo(safe(f"previous database: {done.before}, kept for a week"))
     click.echo("start copdns again")
 
 
@@ -116,7 +120,7 @@ def _beside(file: Path) -> tempfile.TemporaryDirectory[str]:
     try:
         return tempfile.TemporaryDirectory(prefix=".copdns-", dir=file.absolute().parent)
     except OSError as error:
-        raise BackupError(f"{file.parent}: {error.strerror}; name another folder") from error
+        raise BackupError(f"{file.parent}: {error.strerror}; choose another folder") from error
 
 
 def _as_json(file: Path, found: Backup) -> dict[str, object]:

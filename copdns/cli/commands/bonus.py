@@ -28,13 +28,13 @@ from copdns.model.times import Extra
 @click.option(
     "--credit",
     is_flag=True,
-    help="Give minutes back that were counted though nobody used them.",
+    help="Credit minutes that were counted by mistake.",
 )
 @click.option(
     "--day",
     metavar="DATE",
     type=Read("date", read_day),
-    help="For another day, such as 2026-11-28; without it for today.",
+    help="The day, such as 2026-11-28. Default: today.",
 )
 @json_option
 @pass_home
@@ -47,10 +47,11 @@ def bonus(
     day: date | None,
     as_json: bool,
 ) -> None:
-    """Give a person more MINUTES of a BUDGET for one day.
+    """Give a person extra minutes of a daily limit for one day.
 
-    It works after the budget is used up too.  Today is a day of budgets: where they begin anew at
-    four in the morning, an hour after midnight still belongs to the day before.
+    Adds MINUTES to the daily limit BUDGET, even after it is used up. A day starts when daily limits
+    reset: if that is at four in the morning, an hour after midnight still belongs to the day
+    before.
 
     \b
     Example:  copdns bonus mia mia-games 30
@@ -84,10 +85,10 @@ def _now(home: Home, household: Household, profile: str, budget: str) -> str:
     try:
         line = line_of(home, household, require_profile(household, profile), meant)
     except StoreError as error:
-        return f"how much is left cannot be told: {error}"
+        return f"how much is left is unknown: {error}"
     if line.total is None:
-        return "there is no limit today, with it or without"
+        return "there is no limit today, with or without it"
     if not line.left:
-        return f"nothing is left even so: {line.used.likely} minutes are counted, of {line.total}"
+        return f"still nothing left: {line.used.likely} minutes counted, of {line.total}"
     total = counted(line.total, "minute")
-    return f"left today, as it was counted last: {line.left} of {total}"
+    return f"left today, as last counted: {line.left} of {total}"

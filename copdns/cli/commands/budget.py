@@ -32,7 +32,9 @@ def minutes_by_day(text: str) -> tuple[tuple[str, int], ...]:
     for part in text.split(","):
         word, is_there, minutes = part.partition("=")
         if not is_there:
-            raise ValueError(f"{part.strip()!r} lacks its days; write school=60,weekend=120")
+            raise ValueError(
+                f"{part.strip()!r} does not name its days; write school=60,weekend=120"
+            )
         pairs.append((day_word(word.strip()), _minutes(minutes)))
     return tuple(pairs)
 
@@ -41,25 +43,27 @@ def _minutes(text: str) -> int:
     """Return 0 to 1440 minutes."""
     minutes = duration(text)
     if minutes > DAY_MINUTES:
-        raise ValueError(f"{text.strip()!r} is more than a day has; write at most {DAY_MINUTES}")
+        raise ValueError(f"{text.strip()!r} is more than a day; write at most {DAY_MINUTES}")
     return minutes
 
 
 @click.group()
 def budget() -> None:
-    """Say for how long something may be used a day.
+    """Set daily time limits.
 
-    `copdns usage` shows what was used, and `copdns schedule show` what is written.
+    `copdns usage` shows the minutes used; `copdns schedule show` shows the limits.
     """
 
 
 @budget.command()
 @click.argument("budget", metavar="ID", type=ID)
 @click.argument("minutes", metavar="MINUTES", type=Read("minutes", minutes_by_day))
-@profile_option("For one person; without it, and without --tag, for everyone, each for themselves.")
+@profile_option(
+    "For one person. Without --profile and --tag: for everyone, each person separately."
+)
 @tag_option
 @about_option
-@click.option("--carry-over", is_flag=True, help="What is left is added to the next day.")
+@click.option("--carry-over", is_flag=True, help="Add unused minutes to the next day.")
 @grace_option
 @note_option
 @pass_home
@@ -74,11 +78,11 @@ def add(
     grace: int,
     note: str,
 ) -> None:
-    """Give something MINUTES a day.
+    """Limit something to MINUTES a day.
 
-    They are for all devices of a person together: 60, or by kinds of days: school=60,weekend=120; a
-    day that none fits has no limit. Minutes are estimated from look-ups; docs/usage.md says how
-    well.
+    The limit covers all devices of a person together. MINUTES is 60, or minutes for kinds of days:
+    school=60,weekend=120. Days that match none have no limit. Minutes are estimated from queries;
+    docs/usage.md says how accurate that is.
 
     \b
     Example:  copdns budget add mia-games 60 --profile mia --about category:games
@@ -102,7 +106,7 @@ def add(
 @click.argument("budget", metavar="ID")
 @pass_home
 def remove(home: Home, budget: str) -> None:
-    """Remove a budget, and the bonus minutes that were given for it.
+    """Remove a daily limit, and the bonus minutes given for it.
 
     \b
     Example:  copdns budget remove mia-games

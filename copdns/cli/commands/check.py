@@ -16,7 +16,7 @@ from copdns.cli.commands.check_show import THIS_MACHINE, print_case
 from copdns.cli.commands.check_week import Asking, tell_week, week_of
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json
-from copdns.cli.params import moment, profile_option
+from copdns.cli.params import both_given, moment, profile_option
 from copdns.config import AUTO
 from copdns.dns.qtypes import qtype_number
 from copdns.model.addresses import address
@@ -49,22 +49,24 @@ def _client(text: str) -> str:
     "qtype",
     type=Read("type", qtype_number),
     default="A",
-    help="The record type that is asked for: A (default), AAAA, HTTPS, TXT ...",
+    help="The record type: A (default), AAAA, HTTPS, TXT ...",
 )
-@profile_option("The person that asks, by the profile's id.")
+@profile_option("Check for this person.")
 @click.option(
     "--client",
     metavar="IP",
     type=Read("address", _client),
-    help="The address of the device that asks; 127.0.0.1 when nobody is named.",
+    help="Check for the device with this address. Default: 127.0.0.1.",
 )
 @click.option(
     "--at",
     metavar="TIME",
-    help="Decide as at another time, such as 20:15, 2026-11-24T20:15 (in the household's zone) or "
+    help="Check for another time: 20:15, 2026-11-24T20:15 (in the household's time zone) or "
     "2026-11-24T19:15Z.",
 )
-@click.option("--week", is_flag=True, help="Say when in seven days the name is open, and when not.")
+@click.option(
+    "--week", is_flag=True, help="Show when NAME is allowed and blocked in the next seven days."
+)
 @json_option
 @pass_home
 def check(
@@ -77,12 +79,12 @@ def check(
     week: bool,
     as_json: bool,
 ) -> None:
-    """Say what happens to a NAME, and why.
+    """Show whether NAME is allowed or blocked, and why.
 
-    Every step of the decision is shown, in order.  Nothing is asked from the Internet and nothing
-    is recorded.  The exit code is 0 when the name is allowed or answered by this machine, 3 when it
-    is blocked or refused, 4 when it is answered with another name's data.  With --week it is 0.
-    With --client, guests and whoever typed a PIN there count as they do now.
+    Shows every step of the decision, in order. Nothing is sent to the internet and nothing is
+    recorded. The exit code is 0 if NAME is allowed or answered by this machine, 3 if it is blocked
+    or refused, and 4 if it is answered with the data of another domain. With --week it is 0. With
+    --client, current guests and people who entered a PIN there are taken into account.
 
     \b
     Example:  copdns check www.youtube.com --profile mia
@@ -90,7 +92,7 @@ def check(
               copdns check games.example --client 192.168.1.20 --at 2026-11-24T20:15
     """
     if profile and client:
-        raise click.UsageError("--profile and --client exclude each other; give one")
+        raise both_given("--profile", "--client")
     zone = home.household.timezone
     now = moment(at, zone, home.now, "--at") if at else home.now
     asker = _asker(home, profile, client)

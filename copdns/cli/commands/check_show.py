@@ -23,7 +23,7 @@ _DONE = {
     Action.LOCAL: "Answered by this machine",
     Action.BLOCK: "Blocked",
     Action.REFUSE: "Refused",
-    Action.REWRITE: "Answered with another name's data",
+    Action.REWRITE: "Answered with the data of another domain",
 }
 _GRANTS = 6  # the step
 _LIFTED_BY_A_GRANT = frozenset({7, 8, 9})
@@ -33,17 +33,17 @@ _LIFTED_BY_A_RULE = frozenset({5, 11, 12, 13, 14, 15})
 def print_case(case: Case, home: Home, *, named: bool) -> None:
     """Print who asks, what each step says, and what comes of it.
 
-    named: somebody was named to ask; otherwise it is told for whom it was taken.
+    named: by --profile or --client; otherwise the output says who it was checked for.
     """
-    asked = f"{safe(display(case.name))}, type {qtype_name(case.qtype)}, asked by {_who(case)}"
+    asked = f"{safe(display(case.name))}, type {qtype_name(case.qtype)}, for {_who(case)}"
     click.echo(asked)
     if not named:
-        click.echo(f"(nobody was named, so {THIS_MACHINE} was taken: see --profile and --client)")
+        click.echo(f"(checked for {THIS_MACHINE}; choose someone with --profile or --client)")
     click.echo(f"at {local(case.now, case.household.timezone)} ({case.household.timezone})")
     if case.wrong_clock:
         click.echo(
-            "(the clock of this machine is surely wrong, so this is as failures.clock: "
-            f"{case.household.failures.clock} says)"
+            "(this machine's clock is wrong, so failures.clock applies: "
+            f"{case.household.failures.clock})"
         )
     click.echo()
     for line in aligned([_row(each, case) for each in case.steps]):
@@ -58,13 +58,13 @@ def _who(case: Case) -> str:
     profile = case.household.profile(client.policy.profile)
     device = next((each for each in case.household.devices if each.id == client.device), None)
     if not client.household:
-        return f"{case.address}, which is not served here"
+        return f"{case.address}, which is not a client of copdns"
     who = f"{profile.name} (profile {profile.id})" if profile else "the built-in guest profile"
     if device is not None and device.id.startswith(GUEST):
-        return safe(f"{who} for a while on a device that is not their own, {case.address}")
+        return safe(f"{who}, temporarily on a device that is not theirs, {case.address}")
     if device is not None:
         return safe(f"{who} on {device.name}, {case.address}")
-    return safe(f"{who}, {case.address}, a device that nobody named" if case.address else who)
+    return safe(f"{who} on an unknown device, {case.address}" if case.address else who)
 
 
 def _row(step: StepResult, case: Case) -> tuple[str, str, str, str, str]:
@@ -84,35 +84,35 @@ def _outcome(case: Case, home: Home) -> list[str]:
         version = f", version {verdict.list_version}" if verdict.list_version else ""
         lines.append(f"  list {verdict.list}{version}")
     if verdict.target:
-        lines.append(f"  the data is that of {verdict.target}")
+        lines.append(f"  data of {verdict.target}")
     if verdict.local is not None:
-        lines.append(f"  the answer: {_local_text(verdict.local)}")
+        lines.append(f"  answer: {_local_text(verdict.local)}")
     zone = case.household.timezone
     if verdict.valid_until is not None:
-        lines.append(f"  until {local(verdict.valid_until, zone)} at least")
+        lines.append(f"  at least until {local(verdict.valid_until, zone)}")
     lines += [f"  grant {each.id}: {grant_text(each, zone)}" for each in case.grants]
     if case.grace:
         lines.append(
-            f"  names that were in use stay open for {case.grace} min after it closed: which they "
-            "are, only the running copdns knows"
+            f"  domains in use keep working for {case.grace} min after the block starts; only the "
+            "running copdns knows which they are"
         )
     if verdict.blocks:
         profile = case.household.profile(case.client.policy.profile)
         mode = "nxdomain" if verdict.reason is Reason.LEGAL else case.client.policy.block_mode
-        lines.append(f"  answered in the block mode {mode}, kept for {verdict.ttl} s at most")
+        lines.append(f"  answered in block mode {mode}, cached for up to {verdict.ttl} s")
         lines += _report(home, verdict.list)
         lines += _way_out(case, profile.id if profile else "")
     if verdict.action in (Action.ALLOW, Action.REWRITE):
         lines.append(
-            "  What the answer then holds, names it leads to and addresses, is judged once more "
-            "when it comes."
+            "  The answer is checked again when it arrives: the domains it points to, and its "
+            "addresses."
         )
     return lines
 
 
 def _report(home: Home, slug: str) -> list[str]:
     reports = [each.info.report for each in home.library.statuses if each.info.slug == slug]
-    return [f"  mistakes of the list are told to: {reports[0]}"] if any(reports) else []
+    return [f"  report mistakes of the list at: {reports[0]}"] if any(reports) else []
 
 
 def _way_out(case: Case, profile: str) -> list[str]:
@@ -121,7 +121,7 @@ def _way_out(case: Case, profile: str) -> list[str]:
         return ["  to change that: copdns rule list"]
     if case.verdict.step in _LIFTED_BY_A_GRANT and profile:
         return [
-            f"  to open it for a while: copdns grant {profile} {case.name} --for 1h --lifts time"
+            f"  to allow it for a while: copdns grant {profile} {case.name} --for 1h --lifts time"
         ]
     if case.verdict.step not in _LIFTED_BY_A_RULE:
         return []
@@ -135,4 +135,4 @@ def _local_text(answer: LocalAnswer) -> str:
         return "this machine's own address"
     if answer.records:
         return ", ".join(record.data for record in answer.records)
-    return "there is no such name" if answer.rcode == NXDOMAIN else "the name has no such data"
+    return "no such domain" if answer.rcode == NXDOMAIN else "no data of this type"

@@ -155,7 +155,7 @@ def tell_week(home: Home, week: Week, *, as_json: bool) -> None:
 
 
 def _row(stretch: Stretch, zone: str) -> tuple[str, str, str, str]:
-    state = "open" if stretch.is_open else "closed"
+    state = "allowed" if stretch.is_open else "blocked"
     return _clock(stretch.start, zone), _clock(stretch.end, zone), state, _why(stretch)
 
 

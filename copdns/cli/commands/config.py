@@ -19,18 +19,18 @@ from copdns.model.errors import ConfigError
 
 @click.group()
 def config() -> None:
-    """Check the settings of this machine, and see what can be set."""
+    """Check the settings of this machine, and show what can be set."""
 
 
 @config.command()
 @json_option
 @pass_options
 def check(options: Options, as_json: bool) -> None:
-    """Tell every mistake in the settings.
+    """Report every error in the settings.
 
-    They are read as `run` reads them.  The lists that they name are read too, and before the first
-    start the household file.  With --json the settings are printed as they are in force,
-    environment included.  The exit code is 78 when there is a mistake.
+    Settings are read as `run` reads them. The lists they name are read too, and before the first
+    start also the household file. --json prints the active settings, environment included. The exit
+    code is 78 if there is an error.
 
     \b
     Example:  copdns -c /etc/copdns/copdns.yaml config check
@@ -52,17 +52,17 @@ def check(options: Options, as_json: bool) -> None:
             }
         )
     for slug, error in broken:
-        click.echo(f"list {slug} is not in force: {error}", err=True)
+        click.echo(f"list {slug} is not loaded: {error}", err=True)
     if unknown := Fetched.of(home).unknown:
-        raise ConfigError(f"{unknown}; docs/lists.md has the names")
+        raise ConfigError(f"{unknown}; see docs/lists.md")
     if not as_json:
         click.echo(_said(options.path))
 
 
 def _said(path: Path) -> str:
     if not path.exists():
-        return f"{path} is not there: the defaults are in force, and they are sound"
-    return f"{path}: sound"
+        return f"{path} does not exist; the defaults are used, and they are valid"
+    return f"{path}: valid"
 
 
 def as_written(settings: BaseModel) -> dict[str, object]:
@@ -81,7 +81,7 @@ def _values(value: object) -> object:
 
 @config.command()
 def schema() -> None:
-    """Print what can be set, as a JSON schema.
+    """Print the JSON schema of the settings.
 
     \b
     Example:  copdns config schema > copdns.schema.json

@@ -10,8 +10,8 @@ import click
 from copdns.as_json.household import device_json, visitor_json
 from copdns.cli.base import DEVICE_ADDRESS, ID, MAC, json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import local, print_json, table
-from copdns.cli.params import complete_profile, profile_option
+from copdns.cli.output import listing, local
+from copdns.cli.params import profile_option, required_profile_option
 from copdns.household.edits import add_device, remove_device, set_device
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.log_db.unknown_devices import load_visitors
@@ -22,27 +22,21 @@ _MACS = click.option(
     metavar="MAC",
     type=MAC,
     multiple=True,
-    help="A MAC address of it, which tells it at any address; may be given more than once.",
+    help="A MAC address; it identifies the device at any IP address. Can be repeated.",
 )
 
 
 @click.group()
 def device() -> None:
-    """Say which device belongs to whom."""
+    """Manage devices and who they belong to."""
 
 
 @device.command()
 @click.argument("device", metavar="ID", type=ID)
 @click.argument("addresses", metavar="[ADDRESS]...", type=DEVICE_ADDRESS, nargs=-1)
 @_MACS
-@click.option(
-    "--profile",
-    metavar="ID",
-    required=True,
-    shell_complete=complete_profile,
-    help="Whose device it is.",
-)
-@click.option("--name", metavar="TEXT", default="", help="What people call it.")
+@required_profile_option("The person it belongs to.")
+@click.option("--name", metavar="TEXT", default="", help="The device's name.")
 @pass_home
 def add(
     home: Home,
@@ -52,17 +46,17 @@ def add(
     profile: str,
     name: str,
 ) -> None:
-    """Add a device, known by its MAC addresses or its addresses.
+    """Add a device by its MAC addresses or IP addresses.
 
-    An ADDRESS may be a network, such as 192.168.1.0/28.  Of two networks that hold an address the
-    smaller one decides.  ID is a short word of your own, in small letters.
+    An ADDRESS may be a network, such as 192.168.1.0/28. If two networks contain an address, the
+    smaller one counts. ID is a short word of your own, in lower case.
 
     \b
     Example:  copdns device add mia-tablet --mac 02:00:00:00:00:01 --profile mia
               copdns device add tv 192.168.1.20 --profile ada --name "The television"
     """
     if not addresses and not macs:
-        raise click.UsageError("a device is known by something; give --mac or an ADDRESS")
+        raise click.UsageError("copdns cannot recognise this device; give --mac or an ADDRESS")
     edit = partial(
         add_device,
         device_id=device,
@@ -83,22 +77,22 @@ def add(
     metavar="ADDRESS",
     type=DEVICE_ADDRESS,
     multiple=True,
-    help="An address or network of it; may be given more than once.",
+    help="An IP address or network. Can be repeated.",
 )
-@click.option("--profile", metavar="ID", shell_complete=complete_profile, help="Whose it is.")
-@click.option("--name", metavar="TEXT", help="What people call it.")
+@profile_option("The person it belongs to.")
+@click.option("--name", metavar="TEXT", help="The device's name.")
 @pass_home
 def set_(
     home: Home,
     device: str,
     macs: tuple[str, ...],
     addresses: tuple[str, ...],
-    profile: str | None,
+    profile: str,
     name: str | None,
 ) -> None:
-    """Change what a device is known by, its name, or whose it is.
+    """Change how a device is recognised, its name, or who it belongs to.
 
-    The MAC addresses that are given take the place of all that it had, and so do the addresses.
+    The MAC addresses you give replace all it had, and so do the IP addresses.
 
     \b
     Example:  copdns device set mia-tablet --mac 02:00:00:00:00:01 --mac 02:00:00:00:00:02
@@ -106,7 +100,7 @@ def set_(
     given: dict[str, Any] = {"macs": macs, "addresses": addresses, "profile": profile, "name": name}
     values = {key: value for key, value in given.items() if value}
     if not values:
-        raise click.UsageError("nothing to set; see --help")
+        raise click.UsageError("nothing to set: give at least one option")
     home.change(f"device {device} changed", partial(set_device, device_id=device, **values))
 
 
@@ -114,7 +108,7 @@ def set_(
 @click.argument("device", metavar="ID")
 @pass_home
 def remove(home: Home, device: str) -> None:
-    """Remove a device, which counts as unknown then.
+    """Remove a device. It becomes an unknown device.
 
     \b
     Example:  copdns device remove mia-tablet
@@ -127,54 +121,50 @@ def remove(home: Home, device: str) -> None:
 @json_option
 @pass_home
 def list_(home: Home, profile: str, as_json: bool) -> None:
-    """List the devices and whose they are.
+    """List devices and who they belong to.
 
     \b
     Example:  copdns device list
     """
     found = [each for each in home.household.devices if profile in ("", each.profile)]
-    if as_json:
-        print_json([device_json(each) for each in found])
-        return
-    rows = [
-        (each.id, each.name, each.profile, ", ".join((*each.macs, *each.addresses)))
-        for each in found
-    ]
-    table(("device", "name", "profile", "known by"), rows)
+    listing(
+        found,
+        as_json,
+        device_json,
+        ("device", "name", "profile", "recognised by"),
+        lambda each: (each.id, each.name, each.profile, ", ".join((*each.macs, *each.addresses))),
+    )
 
 
 @device.command()
 @json_option
 @pass_home
 def unknown(home: Home, as_json: bool) -> None:
-    """List the devices that asked and that nobody named.
+    """List unassigned devices that have sent queries.
 
-    They get the rules of guests until one is named, by its MAC address where there is one.  Each is
-    forgotten 30 days after it asked last.  PRIVATE: the device made its MAC address up and may
-    change it; for this network that can be switched off in its Wi-Fi settings.
+    They get guest rules until you add them, by MAC address where possible. Each is forgotten 30
+    days after its last query. PRIVATE means that the device made up its MAC address and may change
+    it. You can turn that off for this network in the Wi-Fi settings of the device.
 
     \b
     Example:  copdns device unknown
               copdns device add mia-tablet --mac 02:00:00:00:00:01 --profile mia
     """
-    found = _unknown(home)
-    if as_json:
-        print_json([visitor_json(each) for each in found])
-        return
-    zone = home.household.timezone
-    rows = [
-        (
+    listing(
+        _unknown(home),
+        as_json,
+        visitor_json,
+        ("id", "mac", "private", "address", "calls itself", "since", "at the address of"),
+        lambda each: (
             each.id,
             each.mac,
             "yes" if each.is_private else "",
             each.address,
             each.name,
-            local(each.first, zone),
+            local(each.first, home.household.timezone),
             each.device,
-        )
-        for each in found
-    ]
-    table(("id", "mac", "private", "address", "says it is", "since", "at the address of"), rows)
+        ),
+    )
 
 
 def _unknown(home: Home) -> list[UnknownDevice]:

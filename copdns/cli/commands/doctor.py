@@ -15,17 +15,17 @@ from copdns.model.errors import EXIT_FAILED, CopdnsError
 @click.option(
     "--network",
     is_flag=True,
-    help="Ask the network, too, which resolvers it hands out; takes root, and some seconds.",
+    help="Also ask the network which DNS servers it hands out. Needs root, and takes some seconds.",
 )
 @json_option
 @pass_home
 def doctor(home: Home, network: bool, as_json: bool) -> None:
-    """Look for what does not work.
+    """Check this installation for problems.
 
-    Each finding says what it means and what to do.  Looked at are the ports, the upstreams (each
-    is asked, also whether it blocks names that must stay open), the clock, the databases and their
-    disk, the lists, and whether devices are told apart.  Nothing is sent but to your upstreams and
-    to this machine, unless --network asks for it.  The exit code is 1 when something does not work.
+    Each finding says what it means and what to do. Checked are the ports, the upstreams (also
+    whether they block protected domains), the clock, the databases and their disk, the lists, the
+    household, and whether devices can be told apart. Nothing is sent except to your upstreams and
+    to this machine, unless you give --network. The exit code is 1 if something does not work.
 
     \b
     Example:  copdns doctor
@@ -50,7 +50,7 @@ def examined(home: Home, *, network: bool = False) -> list[Finding]:
             for each in check(home):
                 found[each.what] = each
         except CopdnsError as error:
-            found.setdefault(str(error), fail(about, str(error), "mend that, and ask again"))
+            found.setdefault(str(error), fail(about, str(error), "fix that, and run this again"))
     return list(found.values())
 
 

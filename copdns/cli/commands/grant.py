@@ -1,4 +1,4 @@
-"""`copdns grant`: permissions that end by themselves."""
+"""`copdns grant`: temporary access."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from copdns.as_json.times import grant_json
 from copdns.cli.base import Read, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home, tell
-from copdns.cli.output import local, print_json, safe, table
+from copdns.cli.output import listing, local, print_json, safe
 from copdns.cli.params import (
     ending,
     ending_options,
@@ -18,7 +18,7 @@ from copdns.cli.params import (
     profile_argument,
     profile_option,
 )
-from copdns.cli.time_words import lifted, subjects_text
+from copdns.cli.time_words import lifted, subject_text
 from copdns.household.time_edits import end_grant, give_grant
 from copdns.model.times import Subject, Topic, TopicKind, parse_subject
 from copdns.time.days import DAY_SECONDS
@@ -44,9 +44,9 @@ class GivesByDefault(click.Group):
 
 @click.group(cls=GivesByDefault)
 def grant() -> None:
-    """Permit something for a while.
+    """Allow something for a limited time.
 
-    A permission ends by itself.
+    Temporary access ends automatically.
 
     \b
     Example:  copdns grant mia chess.example --for 1h
@@ -57,12 +57,12 @@ def grant() -> None:
 @profile_argument
 @click.argument("what", metavar="WHAT", type=Read("subject", _what))
 @ending_options
-@click.option("--from", "begins", metavar="TIME", help="When it begins; now without it.")
+@click.option("--from", "begins", metavar="TIME", help="When it starts. Default: now.")
 @click.option(
     "--lifts",
     type=click.Choice([_CONTENT, _TIME, _BOTH]),
-    help="What it opens: what rules, lists and services block (content), what pauses, schedules "
-    "and budgets close (time), or both.  Without it content, and for `everything` time.",
+    help="What to lift: blocks by rules, lists and services (content), by pauses, schedules and "
+    "daily limits (time), or both. Default: content, and for `everything` time.",
 )
 @note_option
 @json_option
@@ -78,11 +78,11 @@ def give(
     note: str,
     as_json: bool,
 ) -> None:
-    """Permit WHAT to a person, for a while; `give` may be left out.
+    """Allow WHAT for a person for a limited time. `give` is optional.
 
-    WHAT is a name as in a rule, service:youtube, category:games, list:some-list, or `everything`,
-    of which only time can be lifted.  Names that security lists or the law close stay closed.  A
-    pause that begins later goes before it.
+    WHAT is a domain as in a rule, service:youtube, category:games, list:some-list, or `everything`,
+    for which only time can be lifted. Domains that security lists or the law block stay blocked. A
+    pause that begins later overrides it.
 
     \b
     Example:  copdns grant give mia chess.example --for 1h
@@ -93,8 +93,8 @@ def give(
     opens = lifts or (_TIME if about is None else _CONTENT)
     if about is None and opens != _TIME:
         raise click.UsageError(
-            "a permission for everything lifts time only; name what may be opened, such as "
-            "chess.example or service:youtube"
+            "for `everything` only time can be lifted; name what to allow, such as chess.example "
+            "or service:youtube"
         )
     start, end = _span(home, lasts, until, begins)
     names = _names(home, about)
@@ -113,7 +113,7 @@ def give(
     )
     zone = home.household.timezone
     if names and not as_json:
-        click.echo(safe(f"{about} opens {', '.join(names)}"))
+        click.echo(safe(f"{about} includes {', '.join(names)}"))
     before, after = home.changed(
         f"{profile} may have {_called(about)} until {local(end, zone)} ({opens})", edit
     )
@@ -128,12 +128,12 @@ def _span(home: Home, lasts: int | None, until: str | None, begins: str | None) 
     start = home.now if begins is None else int(moment(begins, zone, home.now, "--from"))
     end = ending(lasts, until, zone, start, home.now)
     if end is None:
-        raise click.UsageError("a permission ends: give --for 1h, or --until 20:00")
+        raise click.UsageError("temporary access needs an end; give --for 1h or --until 20:00")
     if end <= home.now:
-        raise click.UsageError("that is over already; name a later time")
+        raise click.UsageError("that is in the past; choose a later time")
     if end - start > _LONGEST:
         raise click.UsageError(
-            "a permission lasts for 366 days at most; what is to stay is a rule: copdns rule add"
+            "temporary access lasts at most 366 days; for longer, use `copdns rule add`"
         )
     return start, int(end)
 
@@ -152,12 +152,12 @@ def _called(about: Subject | None) -> str:
 
 
 @grant.command("list")
-@profile_option("Only those of one person.")
-@click.option("--all", "everything", is_flag=True, help="Also those that are over.")
+@profile_option("Only temporary access of one person.")
+@click.option("--all", "everything", is_flag=True, help="Also what has ended.")
 @json_option
 @pass_home
 def list_(home: Home, profile: str, everything: bool, as_json: bool) -> None:
-    """List the permissions that hold, or will.
+    """List temporary access, current and planned.
 
     \b
     Example:  copdns grant list --profile mia
@@ -169,35 +169,34 @@ def list_(home: Home, profile: str, everything: bool, as_json: bool) -> None:
         for each in home.household.grants
         if profile in ("", each.profile) and (everything or each.end > home.now)
     ]
-    if as_json:
-        print_json([grant_json(each) for each in found])
-        return
     zone = home.household.timezone
-    rows = [
-        (
+    listing(
+        found,
+        as_json,
+        grant_json,
+        ("grant", "profile", "about", "lifts", "from", "until", "by", "note"),
+        lambda each: (
             each.id,
             each.profile,
-            subjects_text([each.about] if each.about else []),
+            subject_text(each.about),
             lifted(each),
             local(each.start, zone),
             local(each.end, zone),
             str(each.origin),
             each.note,
-        )
-        for each in found
-    ]
-    table(("grant", "profile", "about", "lifts", "from", "until", "by", "note"), rows)
+        ),
+    )
 
 
 @grant.command()
 @click.argument("grant", metavar="ID")
 @pass_home
 def end(home: Home, grant: str) -> None:
-    """End a permission now.
+    """End temporary access now.
 
-    IDs are those of `copdns grant list`.  One that has not begun is taken back.
+    See `copdns grant list` for IDs. Access that has not started yet is cancelled.
 
     \b
     Example:  copdns grant end g3
     """
-    home.change(f"grant {grant} ended", partial(end_grant, grant_id=grant, now=home.now))
+    home.change(f"temporary access {grant} ended", partial(end_grant, grant_id=grant, now=home.now))

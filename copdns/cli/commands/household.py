@@ -13,10 +13,11 @@ import click
 from copdns.as_json.household import device_json, profile_json, rule_json, running_pause
 from copdns.as_json.plain import plain, utc
 from copdns.as_json.times import times_json
-from copdns.cli.base import NAME, json_option, read_text
+from copdns.cli.base import NAME, json_option, no_text, read_text
+from copdns.cli.commands.names import rewrite_json
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import local, pairs, print_json, table
-from copdns.cli.params import complete_profile
+from copdns.cli.output import listing, local, pairs, print_json
+from copdns.cli.params import complete_profile, number_option
 from copdns.household.check import no_such
 from copdns.household.edits import replaced, set_household
 from copdns.household.file import dump, parse
@@ -29,14 +30,14 @@ STDIO = "-"
 
 @click.group()
 def household() -> None:
-    """See, save and replace the whole household."""
+    """Show, export, import and change the household."""
 
 
 @household.command()
 @json_option
 @pass_home
 def show(home: Home, as_json: bool) -> None:
-    """Show the household at a glance.
+    """Show an overview of the household.
 
     \b
     Example:  copdns household show
@@ -50,19 +51,19 @@ def show(home: Home, as_json: bool) -> None:
             ("household", f"{found.name} ({found.id})"),
             ("time zone", found.timezone),
             ("unknown devices", f"as {found.guest}" if found.guest else "the built-in guest rules"),
-            ("protected here", ", ".join(found.protected)),
+            ("protected domains", ", ".join(found.protected)),
             ("language", found.language),
             ("country", found.country),
-            ("helplines vouched for", ", ".join(found.helplines)),
+            ("confirmed helplines", ", ".join(found.helplines)),
             ("people", ", ".join(f"{each.name} ({each.band})" for each in found.profiles)),
             ("devices", str(len(found.devices))),
             ("rules", str(len(found.rules))),
-            ("own services", ", ".join(each.slug for each in found.services)),
+            ("custom services", ", ".join(each.slug for each in found.services)),
             ("local names", ", ".join(each.name for each in found.local_names)),
             ("rewrites", ", ".join(str(each.matcher) for each in found.rewrites)),
             ("split upstreams", ", ".join(each.name for each in found.split_upstreams)),
             ("schedules", ", ".join(each.id for each in found.schedules)),
-            ("budgets", ", ".join(each.id for each in found.budgets)),
+            ("daily limits", ", ".join(each.id for each in found.budgets)),
             ("paused", ", ".join(_paused(found, home.now))),
             ("changes so far", str(found.revision)),
         ]
@@ -92,7 +93,7 @@ def _as_json(home: Home) -> dict[str, object]:
         "rules": [rule_json(each) for each in found.rules],
         "services": plain(found.services),
         "local_names": plain(found.local_names),
-        "rewrites": [{"name": str(e.matcher), "target": e.target} for e in found.rewrites],
+        "rewrites": [rewrite_json(each) for each in found.rewrites],
         "split_upstreams": plain(found.split_upstreams),
         **times_json(found),
     }
@@ -102,17 +103,17 @@ def _as_json(home: Home) -> dict[str, object]:
 @click.argument("file", metavar="FILE")
 @pass_home
 def import_(home: Home, file: str) -> None:
-    """Replace the household by a FILE; - is stdin.
+    """Replace the household with FILE; - is stdin.
 
-    Who or what is not in the file is gone.  What was logged and who changed what stays, and so do
-    pauses, permissions, bonuses and tickets of people who stay.  A file with a mistake changes
-    nothing.  A lower age band and a full log keep to their announcement, as always.
+    People, devices and everything else that is not in FILE are removed. The log and the audit log
+    stay, and so do pauses, temporary access, bonus minutes and tickets of people who stay. A file
+    with an error changes nothing. Lower age groups and full logs are announced first, as always.
 
     \b
     Example:  copdns household import household.yaml
     """
     name = "stdin" if file == STDIO else file
-    text = _stdin() if file == STDIO else read_text(Path(file), "name a household file")
+    text = _stdin() if file == STDIO else read_text(Path(file), "choose a household file")
     found = parse(text, name, home.known)
     if home.is_stored:
         home.change(f"imported from {name}", partial(replaced, found=found))
@@ -124,17 +125,17 @@ def _stdin() -> str:
     try:
         return sys.stdin.buffer.read().decode()
     except UnicodeDecodeError:
-        raise ConfigError("stdin: is no text; save it as UTF-8") from None
+        raise ConfigError(no_text("stdin")) from None
 
 
 @household.command()
 @click.argument("file", metavar="FILE", default=STDIO)
 @pass_home
 def export(home: Home, file: str) -> None:
-    """Write the household to a FILE; - is stdout.
+    """Write the household to FILE; - is stdout.
 
-    `import` takes it back.  It holds people, devices and rules, and nothing that anybody looked up.
-    A FILE can be read by its owner only.
+    `import` reads it back. It contains people, devices and rules, but no queries. Only its owner
+    can read FILE.
 
     \b
     Example:  copdns household export household.yaml
@@ -152,35 +153,35 @@ def _write(path: Path, text: str) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise HouseholdError(literal(f"{path}: {error.strerror}; name another file")) from error
+        raise HouseholdError(literal(f"{path}: {error.strerror}; choose another file")) from error
 
 
 @household.command("set")
-@click.option("--name", metavar="TEXT", help="What the household is called.")
+@click.option("--name", metavar="TEXT", help="The household's name.")
 @click.option("--timezone", metavar="ZONE", help="Its time zone, such as Europe/Paris.")
 @click.option(
-    "--language", metavar="CODE", help="For notices and print, such as fr; `none` for no one."
+    "--language", metavar="CODE", help="For notices and print, such as fr; `none` for no language."
 )
 @click.option(
     "--country",
     metavar="CODE",
-    help="Whose helplines are shown, in two letters, such as FR; `none` for no country.",
+    help="Whose helplines are shown: two letters, such as FR; `none` for no country.",
 )
 @click.option(
     "--guest",
     metavar="ID",
     shell_complete=complete_profile,
-    help="The profile of devices that nobody named; `none` is the built-in guest rules.",
+    help="The profile of unknown devices; `none` for the built-in guest rules.",
 )
 @click.option(
     "--protect",
     metavar="NAME",
     type=NAME,
     multiple=True,
-    help="A name that nothing here may block, with all below it, such as the school's.",
+    help="A domain that nothing here may block, with its subdomains. Can be repeated.",
 )
 @click.option(
-    "--unprotect", metavar="NAME", type=NAME, multiple=True, help="Protect a name no more."
+    "--unprotect", metavar="NAME", type=NAME, multiple=True, help="Stop protecting a domain."
 )
 @pass_home
 def set_(
@@ -193,7 +194,7 @@ def set_(
     protect: tuple[str, ...],
     unprotect: tuple[str, ...],
 ) -> None:
-    """Change what concerns the whole household.
+    """Change settings of the whole household.
 
     \b
     Example:  copdns household set --timezone Europe/Paris --protect school.example
@@ -204,7 +205,7 @@ def set_(
     }
     values = {key: value for key, value in given.items() if value is not None}
     if not (values or protect or unprotect):
-        raise click.UsageError("nothing to set: name at least one option")
+        raise click.UsageError("nothing to set: give at least one option")
 
     def edit(before: Household) -> Household:
         missing = [each for each in unprotect if each not in before.protected]
@@ -219,30 +220,19 @@ def set_(
 
 
 @household.command()
-@click.option(
-    "--limit",
-    metavar="N",
-    type=click.IntRange(1, 100_000),
-    default=20,
-    help="How many changes to show at most; 20 by default.",
-)
+@number_option("--limit", 1, 100_000, 20, "How many changes to show at most.")
 @json_option
 @pass_home
 def history(home: Home, limit: int, as_json: bool) -> None:
-    """Show who changed what, the newest last.
+    """Show who changed what, newest last.
 
     \b
     Example:  copdns household history --limit 5
     """
-    found = home.changes(limit)
-    if as_json:
-        print_json(
-            [
-                {"revision": e.revision, "at": utc(e.at), "author": e.author, "what": e.what}
-                for e in found
-            ]
-        )
-        return
-    zone = home.household.timezone
-    rows = [(str(e.revision), local(e.at, zone), e.author, e.what) for e in found]
-    table(("change", "when", "who", "what"), rows)
+    listing(
+        home.changes(limit),
+        as_json,
+        lambda e: {"revision": e.revision, "at": utc(e.at), "author": e.author, "what": e.what},
+        ("change", "when", "who", "what"),
+        lambda e: (str(e.revision), local(e.at, home.household.timezone), e.author, e.what),
+    )

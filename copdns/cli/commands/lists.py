@@ -1,4 +1,4 @@
-"""`copdns lists`: which lists are in force, and which of them hold a name."""
+"""`copdns lists`: which lists are used, and which of them contain a domain."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from copdns.model.matchers import Matcher
 from copdns.model.names import display
 
 _KINDS = {
-    ListKind.LOCAL: "a name of this house",
-    ListKind.CANARY: "a signal to devices",
-    ListKind.LEGAL: "a legal order",
+    ListKind.LOCAL: "local name",
+    ListKind.CANARY: "canary domain",
+    ListKind.LEGAL: "legal order",
     ListKind.PROTECTED: "protected",
     ListKind.SECURITY: "security",
-    ListKind.BYPASS: "a way round the filter",
+    ListKind.BYPASS: "bypass",
     ListKind.SERVICE: "service",
     ListKind.CATEGORY: "category",
-    ListKind.NO_SAFE_SEARCH: "search without a safe mode",
-    ListKind.BEACON: "asked for by devices themselves",
+    ListKind.NO_SAFE_SEARCH: "search engine without a safe mode",
+    ListKind.BEACON: "queried by devices automatically",
 }
 
 _SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS})
@@ -38,7 +38,7 @@ _SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS})
 
 @click.group()
 def lists() -> None:
-    """See which lists there are, and what they hold."""
+    """List, update and search blocklists."""
 
 
 lists.add_command(audit_command)
@@ -46,17 +46,19 @@ lists.add_command(update)
 
 
 @lists.command()
-@click.option("--all", "every", is_flag=True, help="Services, protected groups and signals too.")
+@click.option(
+    "--all", "every", is_flag=True, help="Include services, protected groups and signals."
+)
 @json_option
 @pass_home
 def status(home: Home, every: bool, as_json: bool) -> None:
-    """Show every list, and whether it is in force.
+    """List the blocklists, and whether each is in use.
 
-    Shown are what it is about, its size, licence and keeper, and how long ago its server last said
-    that the copy here is the newest.  While lists are here that could not be compiled, the sizes
-    are of those that count, and a line says which and why.  Lines that were not used are counted by
-    reason; docs/lists.md explains the reasons.  A list that names what it was decided here to name
-    wrongly is told.  With --json all lists are shown.
+    Shows what each list is about, its size, licence and maintainer, and how long ago its server
+    last confirmed that the copy here is current. If some lists could not be compiled, the sizes are
+    of the lists in use, and a line says which lists and why. Lines that were not used are counted
+    by reason; docs/lists.md explains the reasons. A list that contains a confirmed false positive
+    is reported. --json shows all lists.
 
     \b
     Example:  copdns lists status
@@ -89,7 +91,8 @@ def status(home: Home, every: bool, as_json: bool) -> None:
     table(headers, rows)
     if len(found) < len(statuses):
         click.echo(
-            f"and {len(statuses) - len(found)} of services, protected groups and signals: see --all"
+            f"{len(statuses) - len(found)} services, protected groups and signals are not shown; "
+            "use --all"
         )
     troubles = [line for each in statuses for line in _troubles(each)]
     mistakes = mistaken_lines(checked_errors(home))
@@ -110,7 +113,7 @@ def _status_row(status: ListStatus, fetched: Fetched) -> tuple[str, ...]:
 
 def _troubles(status: ListStatus) -> Iterable[str]:
     if status.error and status.error != NOT_HERE:
-        yield f"{status.info.slug} is not in force: {status.error}"
+        yield f"{status.info.slug} is not loaded: {status.error}"
     for problem in status.problems:
         yield f"{status.info.slug}, line {problem.line}: {problem.reason}: {problem.text}"
 
@@ -120,10 +123,10 @@ def _troubles(status: ListStatus) -> Iterable[str]:
 @json_option
 @pass_home
 def search(home: Home, name: str, as_json: bool) -> None:
-    """Say which lists hold a NAME, by which entry.
+    """Show which lists contain NAME, and the matching entry.
 
-    Services, protected groups and signals are lists too.  Whether that blocks anybody is another
-    question: `copdns check NAME` answers it.
+    Services, protected groups and signals are lists too. To see whether NAME is blocked for
+    someone, use `copdns check NAME`.
 
     \b
     Example:  copdns lists search www.tiktok.com
@@ -139,11 +142,11 @@ def search(home: Home, name: str, as_json: bool) -> None:
         (info.slug, _KINDS[info.kind], info.subject, _entry_text(entry)) for entry, info in found
     ]
     if rows:
-        table(("list", "kind", "about", "by the entry"), rows)
+        table(("list", "kind", "about", "entry"), rows)
     else:
-        click.echo(f"no list holds {safe(display(name))}")
+        click.echo(f"no list contains {safe(display(name))}")
     for title in engines:
-        click.echo(f"safe search: a host of {title}")
+        click.echo(f"safe search: belongs to {title}")
 
 
 def _entry_text(entry: Entry) -> str:

@@ -11,11 +11,11 @@ from pathlib import Path
 import click
 
 from copdns.appeals.list_errors import CheckedEntry
-from copdns.cli.base import BAND, json_option
+from copdns.cli.base import BAND, json_option, no_text
 from copdns.cli.home import Home, pass_home
 from copdns.cli.list_errors import HEADERS, checked_errors, mistaken_json, mistaken_row
 from copdns.cli.output import print_json, safe, table
-from copdns.cli.params import profile_option
+from copdns.cli.params import both_given, profile_option
 from copdns.household.presets import apply
 from copdns.list_files import audit_results
 from copdns.list_files.audit import Audit, Share, Table, audit, lists_of, read_table
@@ -26,21 +26,21 @@ from copdns.policy.decide import build_policy, rules_in_scope
 
 MAX_TABLE = 64 << 20  # octets, unpacked
 _GZIP = b"\x1f\x8b"
-_HEADERS = ("label", "list", "names", "blocked", "share")
+_HEADERS = ("label", "list", "domains", "blocked", "share")
 
 
 @click.command("audit")
 @click.argument("file", metavar="[TABLE]", type=click.Path(path_type=Path), required=False)
-@profile_option("By the lists and rules of a person, by the profile's id.")
-@click.option("--band", type=BAND, help="By what an age band starts with.")
+@profile_option("Use this person's lists and rules.")
+@click.option("--band", type=BAND, help="Use the preset for this age group.")
 @click.option(
     "--wanted",
     metavar="LABELS",
     default="",
-    help="Labels that should be blocked, with commas between: PORN,GMB.",
+    help="Labels that should be blocked, separated by commas: PORN,GMB.",
 )
 @click.option(
-    "--keep", is_flag=True, help="Keep how much each list blocks wrongly, for the desk to show."
+    "--keep", is_flag=True, help="Save how much each list blocks wrongly, for the dashboard."
 )
 @json_option
 @pass_home
@@ -53,25 +53,24 @@ def audit_command(
     keep: bool,
     as_json: bool,
 ) -> None:
-    """Count what is blocked of a TABLE of labelled names.
+    """Count how many domains of a labelled TABLE are blocked.
 
-    A row of the TABLE is a label, a tab, and a name or URL; a first line may name the columns, and
-    the file may be packed with gzip; `-` is what is piped in.  Without --profile and --band, all
-    lists about categories, security and ways round the filter are asked.  Nothing is resolved; with
-    --keep the numbers are kept, and no name.
+    A row of TABLE is a label, a tab, and a domain or URL. A first line may name the columns. The
+    file may be compressed with gzip; `-` is stdin. Without --profile and --band, all category,
+    security and bypass lists are used. Nothing is resolved. --keep saves numbers, but no domains.
 
-    Names that were decided here to be a list's error are asked as well, as they stand for this
-    household; without a TABLE only they are.
+    Confirmed false positives are checked too, with the rules of this household. Without TABLE, only
+    they are checked.
 
     \b
     Example:  copdns lists audit labelled.tsv --band 7-9 --wanted PORN,GMB
     """
     if profile and band:
-        raise click.UsageError("--profile and --band exclude each other; give one")
+        raise both_given("--profile", "--band")
     errors = checked_errors(home)
     if file is None:
         if profile or band or wanted or keep:
-            raise click.UsageError("these options are about a TABLE; name one")
+            raise click.UsageError("these options need a TABLE")
         if as_json:
             print_json({"list_errors": mistaken_json(errors)})
         else:
@@ -99,10 +98,10 @@ def audit_command(
 
 def _print_errors(errors: Sequence[CheckedEntry]) -> None:
     if not errors:
-        click.echo("no name was decided here to be a list's error")
+        click.echo("no false positives were confirmed here")
         return
     still = sum(each.still for each in errors)
-    click.echo(f"Decided here to be a list's error: {len(errors)}, of which lists name {still} now")
+    click.echo(f"Confirmed false positives: {len(errors)}, of which {still} still listed")
     table(HEADERS, [mistaken_row(each) for each in errors])
 
 
@@ -114,15 +113,17 @@ def _text(file: Path) -> str:
         if octets.startswith(_GZIP):
             octets = gzip.GzipFile(fileobj=BytesIO(octets)).read(MAX_TABLE + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile):
-        raise ListError(f"{file}: is not whole; fetch it again") from None
+        raise ListError(f"{file}: incomplete; download it again") from None
     except OSError as error:
-        raise ListError(f"{file}: {error.strerror}; name a table of labels and names") from error
+        raise ListError(
+            f"{file}: {error.strerror}; choose a table of labels and domains"
+        ) from error
     if len(octets) > MAX_TABLE:
-        raise ListError(f"{file}: holds more than {MAX_TABLE >> 20} MiB; audit a part of it")
+        raise ListError(f"{file}: larger than {MAX_TABLE >> 20} MiB; audit a part of it")
     try:
         return octets.decode()
     except UnicodeDecodeError:
-        raise ListError(f"{file}: is no text; save it as UTF-8") from None
+        raise ListError(no_text(file)) from None
 
 
 def _wanted(text: str, rows: Table) -> tuple[str, ...]:
@@ -131,7 +132,8 @@ def _wanted(text: str, rows: Table) -> tuple[str, ...]:
     if missing:
         there = ", ".join(sorted(rows.labels))
         raise click.BadParameter(
-            f"no row has the label {', '.join(missing)}; there are {there}", param_hint="--wanted"
+            f"no row has the label {', '.join(missing)}; labels in TABLE: {there}",
+            param_hint="--wanted",
         )
     return labels
 
@@ -150,13 +152,13 @@ def _person(home: Home, profile: str, band: str | None) -> tuple[Profile, tuple[
 
 
 def _print(found: Audit, rows: Table, wanted: tuple[str, ...], who: Profile) -> None:
-    left_out = f"; left out: {rows.left_out} without a public name" if rows.left_out else ""
+    left_out = f"; left out: {rows.left_out} without a public domain" if rows.left_out else ""
     names = len({row.name for row in rows.rows})
-    click.echo(safe(f"{names} names, {len(found.labels)} labels, by {who.name}{left_out}"))
+    click.echo(safe(f"{names} domains, {len(found.labels)} labels, by {who.name}{left_out}"))
     for title, total, labels in (
-        ("Blocked that should be", found.wanted, wanted),
+        ("Should be blocked", found.wanted, wanted),
         (
-            "Blocked that should not be" if wanted else "Blocked",
+            "Should not be blocked" if wanted else "Blocked",
             found.others,
             tuple(label for label in found.labels if label not in wanted),
         ),

@@ -28,17 +28,19 @@ Note = Callable[[FetchOutcome], None]
 @click.command()
 @click.argument("slugs", metavar="[LIST]...", type=ID, nargs=-1)
 @click.option(
-    "--smaller", is_flag=True, help="Take lists even if they lost most of their names; look first."
+    "--smaller",
+    is_flag=True,
+    help="Accept lists that lost most of their domains; look at them first.",
 )
 @json_option
 @pass_home
 def update(home: Home, slugs: tuple[str, ...], smaller: bool, as_json: bool) -> None:
-    """Fetch lists now, all that are used or only some.
+    """Download lists now: all that are used, or only some.
 
-    A list that did not change is not sent again, and one that cannot be fetched, or came broken,
-    stays as it was.  A copdns that runs takes over what came by itself, within seconds.  The exit
-    code is 1 when a list could not be fetched.  Counted are the names that a list holds; `lists
-    status` counts those that are used, which protected names never are.
+    A list that has not changed is not sent again. A list that cannot be downloaded, or that arrives
+    damaged, stays as it was. A running copdns uses new lists within seconds. The exit code is 1 if
+    a list could not be downloaded. The count is of domains in a list; `lists status` counts those
+    in use, which never include protected domains.
 
     \b
     Example:  copdns lists update
@@ -48,9 +50,9 @@ def update(home: Home, slugs: tuple[str, ...], smaller: bool, as_json: bool) -> 
     if as_json:
         print_json({"lists": [_as_json(each) for each in outcomes]})
     elif not outcomes:
-        click.echo("no list is used that is fetched; see sources.use")
+        click.echo("no downloaded lists are in use; see sources.use")
     else:
-        table(("list", "result", "names", "size", "why"), [_row(each) for each in outcomes])
+        table(("list", "result", "domains", "size", "why"), [_row(each) for each in outcomes])
     failed = any(each.state.error for each in outcomes)
     click.get_current_context().exit(EXIT_FAILED if failed else 0)
 
@@ -61,7 +63,7 @@ def _chosen(home: Home, slugs: Sequence[str]) -> list[Source]:
         if slug not in used:
             said = no_such("list", slug, used)
             raise HouseholdError(
-                literal(f"{said}; only lists that are used are fetched, see sources.use")
+                literal(f"{said}; only lists that are used are downloaded, see sources.use")
             )
     return [used[slug] for slug in dict.fromkeys(slugs)] if slugs else list(used.values())
 
@@ -93,14 +95,14 @@ def _sole(copies: Copies) -> Iterator[None]:
         if ours:
             yield
             return
-    click.echo("copdns fetches lists at this moment; waiting until it is done ...", err=True)
+    click.echo("copdns is downloading lists; waiting until it is done ...", err=True)
     with copies.changing(wait=True):
         yield
 
 
 @contextmanager
 def _shown(count: int, *, quiet: bool) -> Iterator[tuple[Progress, Note]]:
-    """Show how far it is, where somebody looks."""
+    """Show the progress on a terminal."""
     if quiet or not sys.stderr.isatty():
         yield (lambda _slug, _octets, _total: None), (lambda _outcome: None)
         return

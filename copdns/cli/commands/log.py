@@ -14,14 +14,14 @@ from copdns.accounts.account import LOOKS_JOINED, ViewedPart
 from copdns.as_json.log import HOUR, count_json, row_json, why
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import local, print_json, safe, table
-from copdns.cli.params import profile_argument, profile_option
+from copdns.cli.output import listing, local, safe
+from copdns.cli.params import number_option, profile_argument, profile_option
 from copdns.dns.qtypes import qtype_name
 from copdns.household.check import no_such
 from copdns.model.errors import HouseholdError
 from copdns.model.names import display
 from copdns.policy.snapshot import GUEST
-from copdns.privacy.retention import LogRow
+from copdns.privacy.retention import CountKey, LogRow
 from copdns.store.log_db.querylog import QueryLog
 from copdns.store.log_db.rows import Logged
 
@@ -29,27 +29,23 @@ PAGE = 1000  # rows that are read at once
 PAUSE = 0.5  # seconds between two looks for new rows
 DAY = 86_400
 
-_HEADERS = ("when", "profile", "device", "name", "type", "what", "why")
+_HEADERS = ("when", "profile", "device", "domain", "type", "action", "why")
 
 
 @click.group(invoke_without_command=True)
-@click.option("-f", "--follow", is_flag=True, help="Go on, and show new look-ups as they come.")
-@profile_option("Only those of one person.")
 @click.option(
-    "--limit",
-    metavar="N",
-    type=click.IntRange(0, 100_000),
-    default=100,
-    help="How many of the newest to show at most; 100 by default.",
+    "-f", "--follow", is_flag=True, help="Keep running, and show new queries as they come."
 )
+@profile_option("Only one person's queries.")
+@number_option("--limit", 0, 100_000, 100, "How many of the newest queries to show at most.")
 @json_option
 @click.pass_context
 def log(context: click.Context, follow: bool, profile: str, limit: int, as_json: bool) -> None:
-    """Show the look-ups that were kept, the newest last.
+    """Show logged queries, newest last.
 
-    What is kept is each person's privacy mode, and look-ups of help names (helplines, crisis,
-    abuse ...) are never recorded, in no mode.  With -f and --json each look-up is one line of JSON.
-    Whoever it is about sees on the own page that somebody looked.
+    Each person's privacy mode decides what is recorded. Queries for help sites (helplines, crisis,
+    abuse ...) are never recorded. With -f and --json, each query is one line of JSON. The person
+    can see on their own page that someone viewed this.
 
     \b
     Example:  copdns log --profile mia --limit 20
@@ -58,7 +54,7 @@ def log(context: click.Context, follow: bool, profile: str, limit: int, as_json:
     if context.invoked_subcommand is None:
         context.invoke(_rows, follow=follow, profile=profile, limit=limit, as_json=as_json)
     elif follow or profile or as_json:
-        raise click.UsageError(f"write the options behind `{context.invoked_subcommand}`")
+        raise click.UsageError(f"write the options after `{context.invoked_subcommand}`")
 
 
 @pass_home
@@ -71,10 +67,13 @@ def _rows(home: Home, follow: bool, profile: str, limit: int, as_json: bool) -> 
     newest = max((each.id for each in kept.rows(household.id, None, 1)), default=0)
     found = kept.rows(household.id, profile or None, limit)
     if not follow:
-        if as_json:
-            print_json([row_json(each.row) for each in found])
-        else:
-            table(_HEADERS, [_cells(each.row, household.timezone) for each in found])
+        listing(
+            found,
+            as_json,
+            lambda each: row_json(each.row),
+            _HEADERS,
+            lambda each: _cells(each.row, household.timezone),
+        )
         return
     old = (each for each in found if each.id <= newest)  # those after it are followed
     try:
@@ -123,20 +122,14 @@ def _known(home: Home, profile: str) -> None:
 
 
 @log.command()
-@profile_option("Only those of one person.")
-@click.option(
-    "--days",
-    metavar="N",
-    type=click.IntRange(1, 366),
-    default=1,
-    help="How many days to look back; 1 by default.",
-)
+@profile_option("Only one person's queries.")
+@number_option("--days", 1, 366, 1, "How many days to look back.")
 @json_option
 @pass_home
 def counts(home: Home, profile: str, days: int, as_json: bool) -> None:
-    """Show how many look-ups there were, no names.
+    """Count queries by person, hour and category.
 
-    They are counted by person, hour and category.
+    Domains are not shown.
 
     \b
     Example:  copdns log counts --profile mia --days 7
@@ -145,35 +138,38 @@ def counts(home: Home, profile: str, days: int, as_json: bool) -> None:
         _known(home, profile)
     home.look(profile, ViewedPart.COUNTS)
     since = home.now - days * DAY
-    found = QueryLog(home.folder).counts(home.household.id, profile or None, since)
-    if as_json:
-        print_json([count_json(*each) for each in found])
-        return
     zone = home.household.timezone
-    rows = [
-        (local(key.hour * HOUR, zone), key.profile, key.action, key.reason, key.category, str(n))
-        for key, n in found
-    ]
-    table(("hour from", "profile", "what", "why", "category", "look-ups"), rows)
+    listing(
+        QueryLog(home.folder).counts(home.household.id, profile or None, since),
+        as_json,
+        lambda found: count_json(*found),
+        ("hour from", "profile", "action", "why", "category", "queries"),
+        lambda found: _count_cells(*found, zone),
+    )
+
+
+def _count_cells(key: CountKey, n: int, zone: str) -> tuple[str, ...]:
+    start = local(key.hour * HOUR, zone)
+    return (start, key.profile, key.action, key.reason, key.category, str(n))
 
 
 @log.command()
 @profile_argument
-@click.option("--yes", is_flag=True, help="Do not ask whether it is meant.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @pass_home
 def erase(home: Home, profile: str, yes: bool) -> None:
-    """Delete what is kept of a person's look-ups and appeals.
+    """Delete a person's recorded queries and answered requests.
 
-    Names, counts, minutes of use and answered appeals go at once and for good.  A question that
-    still waits stays, without the child's words, so that it gets its answer.  Rules, devices, and
-    who looked stay.  It works while copdns runs.
+    Domains, counts, minutes of use and answered requests are deleted at once and for good. A
+    request that is still waiting stays, without the child's words, so that it gets an answer.
+    Rules, devices and the history of views stay. This works while copdns runs.
 
     \b
     Example:  copdns log erase mia
     """
     _known(home, profile)
     if not yes:
-        what = f"{profile}'s look-ups and answered appeals"
-        click.confirm(f"Delete all that is kept of {what}, for good?", abort=True)
+        what = f"{profile}'s recorded queries and answered requests"
+        click.confirm(f"Permanently delete {what}?", abort=True)
     home.erase(profile)
-    click.echo(f"all that was kept of {profile}'s look-ups and answered appeals is deleted")
+    click.echo(f"deleted {profile}'s recorded queries and answered requests")

@@ -6,9 +6,10 @@ from functools import partial
 
 import click
 
+from copdns.as_json.plain import plain
 from copdns.cli.base import ADDRESS, MATCHER, NAME, UPSTREAM, json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import print_json, table
+from copdns.cli.output import listing
 from copdns.household.edits import (
     remove_local_name,
     remove_rewrite,
@@ -17,11 +18,12 @@ from copdns.household.edits import (
     set_rewrite,
     set_split_upstream,
 )
+from copdns.model.household import NameRewrite
 
 
 @click.group()
 def local() -> None:
-    """Give names of this house their addresses."""
+    """Manage local names and their addresses."""
 
 
 @local.command("add")
@@ -29,9 +31,9 @@ def local() -> None:
 @click.argument("addresses", metavar="ADDRESS...", type=ADDRESS, nargs=-1, required=True)
 @pass_home
 def local_add(home: Home, name: str, addresses: tuple[str, ...]) -> None:
-    """Give a NAME its addresses.
+    """Set the addresses of a local NAME.
 
-    They take the place of those it had; names below it do not exist.
+    They replace the addresses it had. Subdomains of NAME do not exist.
 
     \b
     Example:  copdns local add printer.home.arpa 192.168.1.20
@@ -44,7 +46,7 @@ def local_add(home: Home, name: str, addresses: tuple[str, ...]) -> None:
 @click.argument("name", metavar="NAME", type=NAME)
 @pass_home
 def local_remove(home: Home, name: str) -> None:
-    """Take a local name away.
+    """Remove a local name.
 
     \b
     Example:  copdns local remove printer.home.arpa
@@ -56,21 +58,23 @@ def local_remove(home: Home, name: str) -> None:
 @json_option
 @pass_home
 def local_list(home: Home, as_json: bool) -> None:
-    """List the names of this house.
+    """List local names.
 
     \b
     Example:  copdns local list
     """
-    found = home.household.local_names
-    if as_json:
-        print_json(found)
-        return
-    table(("name", "addresses"), [(each.name, ", ".join(each.addresses)) for each in found])
+    listing(
+        home.household.local_names,
+        as_json,
+        plain,
+        ("name", "addresses"),
+        lambda each: (each.name, ", ".join(each.addresses)),
+    )
 
 
 @click.group()
 def rewrite() -> None:
-    """Answer a name with the data of another name."""
+    """Answer one domain with the data of another."""
 
 
 @rewrite.command("add")
@@ -78,7 +82,7 @@ def rewrite() -> None:
 @click.argument("target", metavar="TARGET", type=NAME)
 @pass_home
 def rewrite_add(home: Home, name: str, target: str) -> None:
-    """Answer a NAME, written as in a rule, with the data of TARGET.
+    """Answer NAME, written as in a rule, with the data of TARGET.
 
     \b
     Example:  copdns rewrite add start.example homepage.example
@@ -91,7 +95,9 @@ def rewrite_add(home: Home, name: str, target: str) -> None:
 @click.argument("name", metavar="NAME", type=MATCHER)
 @pass_home
 def rewrite_remove(home: Home, name: str) -> None:
-    """Answer a NAME with its own data again.
+    """Remove a rewrite.
+
+    NAME is answered with its own data again.
 
     \b
     Example:  copdns rewrite remove start.example
@@ -103,21 +109,27 @@ def rewrite_remove(home: Home, name: str) -> None:
 @json_option
 @pass_home
 def rewrite_list(home: Home, as_json: bool) -> None:
-    """List the names that are answered with another's data.
+    """List rewrites.
 
     \b
     Example:  copdns rewrite list
     """
-    found = [(str(each.matcher), each.target) for each in home.household.rewrites]
-    if as_json:
-        print_json([{"name": name, "target": target} for name, target in found])
-        return
-    table(("name", "answered as"), found)
+    listing(
+        home.household.rewrites,
+        as_json,
+        rewrite_json,
+        ("domain", "answered as"),
+        lambda each: (str(each.matcher), each.target),
+    )
+
+
+def rewrite_json(rewrite: NameRewrite) -> dict[str, str]:
+    return {"name": str(rewrite.matcher), "target": rewrite.target}
 
 
 @click.group()
 def split() -> None:
-    """Ask other upstreams for some domains."""
+    """Send queries for some domains to other upstreams."""
 
 
 @split.command("add")
@@ -125,40 +137,44 @@ def split() -> None:
 @click.argument("upstreams", metavar="UPSTREAM...", type=UPSTREAM, nargs=-1, required=True)
 @pass_home
 def split_add(home: Home, domain: str, upstreams: tuple[str, ...]) -> None:
-    """Ask these UPSTREAMs for a DOMAIN.
+    """Send queries for DOMAIN to these UPSTREAMs.
 
-    All names below it are meant too.  An UPSTREAM is an address, or address:port.
+    Its subdomains are included. An UPSTREAM is an address, or address:port.
 
     \b
     Example:  copdns split add office.example 192.168.9.1
     """
     edit = partial(set_split_upstream, name=domain, upstreams=upstreams)
-    home.change(f"split upstream for {domain}: {', '.join(upstreams)}", edit)
+    home.change(f"conditional forwarding for {domain}: {', '.join(upstreams)}", edit)
 
 
 @split.command("remove")
 @click.argument("domain", metavar="DOMAIN", type=NAME)
 @pass_home
 def split_remove(home: Home, domain: str) -> None:
-    """Ask the usual upstreams for a DOMAIN again.
+    """Send queries for DOMAIN to the usual upstreams again.
 
     \b
     Example:  copdns split remove office.example
     """
-    home.change(f"split upstream for {domain} removed", partial(remove_split_upstream, name=domain))
+    home.change(
+        f"conditional forwarding for {domain} removed", partial(remove_split_upstream, name=domain)
+    )
 
 
 @split.command("list")
 @json_option
 @pass_home
 def split_list(home: Home, as_json: bool) -> None:
-    """List the domains that other upstreams are asked for.
+    """List domains that have upstreams of their own.
 
     \b
     Example:  copdns split list
     """
-    found = home.household.split_upstreams
-    if as_json:
-        print_json(found)
-        return
-    table(("domain", "upstreams"), [(each.name, ", ".join(each.upstreams)) for each in found])
+    listing(
+        home.household.split_upstreams,
+        as_json,
+        plain,
+        ("domain", "upstreams"),
+        lambda each: (each.name, ", ".join(each.upstreams)),
+    )

@@ -9,8 +9,9 @@ import click
 from copdns.as_json.times import pause_json
 from copdns.cli.base import json_option
 from copdns.cli.home import AUTHOR, Home, pass_home, tell
-from copdns.cli.output import local, print_json, table
+from copdns.cli.output import listing, local, print_json
 from copdns.cli.params import complete_profile, ending, ending_options
+from copdns.cli.time_words import pause_end
 from copdns.household.time_edits import pause as pausing
 from copdns.household.time_edits import unpause
 from copdns.model.household import Household
@@ -20,7 +21,7 @@ from copdns.model.times import Pause
 @click.command()
 @click.argument("profile", metavar="[ID]", default="", shell_complete=complete_profile)
 @ending_options
-@click.option("--homework", is_flag=True, help="Names for learning stay open.")
+@click.option("--homework", is_flag=True, help="Homework mode: keep learning sites available.")
 @click.option("--end", is_flag=True, help="End the pause.")
 @json_option
 @pass_home
@@ -33,11 +34,11 @@ def pause(
     end: bool,
     as_json: bool,
 ) -> None:
-    """Stop everything for a person; without ID show who is paused.
+    """Pause all internet access for a person. Without ID, list current pauses.
 
-    It begins now and takes the place of an earlier pause.  Without --for and --until it lasts until
-    somebody ends it.  Help, and what is always open for the person, stays open; a permission for
-    time that is given later opens something again.
+    A pause starts now and replaces an earlier one. Without --for or --until it lasts until someone
+    ends it. Help sites and what is always allowed for the person keep working. So does what `copdns
+    grant` with `--lifts time` allows after the pause began.
 
     \b
     Example:  copdns pause mia --for 30m
@@ -47,11 +48,11 @@ def pause(
     timed = lasts is not None or until is not None
     if not profile:
         if timed or homework or end:
-            raise click.UsageError("say who is meant: copdns pause ID")
+            raise click.UsageError("say who: copdns pause ID")
         _show(home, as_json)
         return
     if end and (timed or homework):
-        raise click.UsageError("--end ends the pause at once; give it alone")
+        raise click.UsageError("--end cannot be combined with other options")
     if end:
         before, after = home.changed(
             f"pause of {profile} ended", partial(unpause, profile_id=profile, now=home.now)
@@ -90,17 +91,15 @@ def _of(household: Household, profile: str) -> Pause | None:
 def _show(home: Home, as_json: bool) -> None:
     """Show the pauses that run."""
     zone = home.household.timezone
-    found = [each for each in home.household.pauses if each.end is None or each.end > home.now]
-    if as_json:
-        print_json([pause_json(each) for each in found])
-        return
-    rows = [
-        (
+    listing(
+        [each for each in home.household.pauses if each.end is None or each.end > home.now],
+        as_json,
+        pause_json,
+        ("profile", "since", "until", "homework"),
+        lambda each: (
             each.profile,
             local(each.start, zone),
-            "somebody ends it" if each.end is None else local(each.end, zone),
+            pause_end(each, zone),
             "yes" if each.homework else "",
-        )
-        for each in found
-    ]
-    table(("profile", "since", "until", "homework"), rows)
+        ),
+    )

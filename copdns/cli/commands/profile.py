@@ -11,7 +11,7 @@ from copdns.cli.base import BAND, ID, json_option
 from copdns.cli.commands.profile_set import set_
 from copdns.cli.commands.profile_show import show_profile
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import print_json, table
+from copdns.cli.output import listing, print_json
 from copdns.cli.params import SUBJECT, complete_profile, profile_argument
 from copdns.household.edits import add_profile, remove_profile
 from copdns.household.safeguards import default_mode
@@ -22,7 +22,7 @@ from copdns.model.times import Subject
 
 @click.group()
 def profile() -> None:
-    """See and change people, and what applies to them."""
+    """Manage people, and what applies to them."""
 
 
 profile.add_command(set_)
@@ -38,20 +38,19 @@ def list_(home: Home, as_json: bool) -> None:
     Example:  copdns profile list
     """
     household = home.household
-    if as_json:
-        print_json([profile_json(each, household, home.now) for each in household.profiles])
-        return
-    rows = [
-        (
+    listing(
+        household.profiles,
+        as_json,
+        lambda each: profile_json(each, household, home.now),
+        ("profile", "name", "age", "devices", "recorded"),
+        lambda each: (
             each.id,
             each.name,
             str(each.band_at(home.now)),
             ", ".join(device.id for device in household.devices if device.profile == each.id),
             str(each.privacy_at(home.now)),
-        )
-        for each in household.profiles
-    ]
-    table(("profile", "name", "age", "devices", "kept"), rows)
+        ),
+    )
 
 
 @profile.command()
@@ -61,8 +60,8 @@ def list_(home: Home, as_json: bool) -> None:
 def show(home: Home, profile: str, as_json: bool) -> None:
     """Show everything that applies to one person.
 
-    That includes what was announced, and what is kept of their look-ups.  `guest` is the built-in
-    profile of devices that nobody named.
+    This includes announced changes, and what is recorded. `guest` is the built-in profile of
+    unknown devices.
 
     \b
     Example:  copdns profile show mia
@@ -76,27 +75,27 @@ def show(home: Home, profile: str, as_json: bool) -> None:
 
 @profile.command()
 @click.argument("profile", metavar="ID", type=ID)
-@click.option("--name", metavar="TEXT", default="", help="What the person is called.")
-@click.option("--preset", type=BAND, help="Start from what is fair for this age.")
-@click.option("--band", type=BAND, help="The age, when you start without a preset.")
+@click.option("--name", metavar="TEXT", default="", help="The person's name.")
+@click.option("--preset", type=BAND, help="Use the preset for this age group.")
+@click.option("--band", type=BAND, help="The age group, without a preset.")
 @click.option(
-    "--tag", metavar="TAG", type=ID, multiple=True, help="A word for rules about several."
+    "--tag", metavar="TAG", type=ID, multiple=True, help="A tag for rules about several people."
 )
 @click.option(
     "--always",
     metavar="SUBJECT",
     type=SUBJECT,
     multiple=True,
-    help="What stays open through every pause, schedule and budget: service:spotify, a name ...",
+    help="Always allowed, during every pause, schedule and limit: service:spotify, a domain ...",
 )
 @click.option(
     "--homework",
     metavar="SUBJECT",
     type=SUBJECT,
     multiple=True,
-    help="What is open in homework mode too.",
+    help="Also allowed in homework mode.",
 )
-@click.option("--times", is_flag=True, help="With --preset: its bedtime and budgets as well.")
+@click.option("--times", is_flag=True, help="With --preset: also use its bedtime and daily limits.")
 @pass_home
 def add(
     home: Home,
@@ -109,16 +108,20 @@ def add(
     homework: tuple[Subject, ...],
     times: bool,
 ) -> None:
-    """Add a person, or a group of devices.  ID is a short word in small letters.
+    """Add a person, or a group of devices.
+
+    ID is a short word of your own, in lower case.
 
     \b
     Example:  copdns profile add mia --name Mia --preset 7-9
     """
     written = preset or band
     if written is None or (preset and band):
-        raise click.UsageError("give --preset for a start that fits the age, or --band for none")
+        raise click.UsageError(
+            "give --preset for the preset of an age group, or --band for the age group alone"
+        )
     if times and not preset:
-        raise click.UsageError("--times belongs to --preset; without one nothing is suggested")
+        raise click.UsageError("--times needs --preset")
     age = Band(written)
     person = Profile(
         profile,
@@ -143,10 +146,10 @@ def add(
 @click.argument("profile", metavar="ID", shell_complete=complete_profile)
 @pass_home
 def remove(home: Home, profile: str) -> None:
-    """Remove a person, and their rules.
+    """Remove a person and their rules.
 
-    Devices must belong to others before.  What was logged stays until it is too old; `copdns log
-    erase ID` deletes it at once.
+    First assign their devices to someone else. Recorded queries stay until they expire; `copdns log
+    erase ID` deletes them at once.
 
     \b
     Example:  copdns profile remove mia

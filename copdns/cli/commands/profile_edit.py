@@ -110,7 +110,7 @@ def _choices(wanted: Wanted) -> dict[str, Any]:
     if wanted.band is not None:
         values["band"] = Band(wanted.band)
     if wanted.band is not None or wanted.preset is not None:
-        values["band_change"] = None  # whoever names an age takes an announced one back
+        values["band_change"] = None  # naming an age group cancels an announced one
     if wanted.privacy is not None and wanted.privacy != PrivacyMode.FULL:
         values |= {"privacy": PrivacyMode(wanted.privacy), "full_log": None}
     return values

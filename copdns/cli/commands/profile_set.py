@@ -18,14 +18,14 @@ from copdns.model.household import Band, BlockMode, Contact, Default, PrivacyMod
 
 def _on_or_off(text: str) -> bool:
     if text not in ("on", "off"):
-        raise ValueError(f"{text!r} is neither; write on or off")
+        raise ValueError(f"{text!r} is not valid; write on or off")
     return text == "on"
 
 
 def _engine_and_mode(text: str) -> tuple[str, str]:
     engine, _, mode = text.partition("=")
     if not (engine and mode):
-        raise ValueError(f"{text!r} lacks its mode; write google=strict, or google=off")
+        raise ValueError(f"{text!r} has no mode; write google=strict, or google=off")
     return engine, mode
 
 
@@ -33,7 +33,7 @@ def _max_ttl(text: str) -> int | str:
     if text == BY_BAND:
         return text
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) <= 86_400):
-        raise ValueError(f"{text!r}: write seconds from 1 to 86400, or `{BY_BAND}`")
+        raise ValueError(f"{text!r} is not valid; write seconds from 1 to 86400, or `{BY_BAND}`")
     return int(text)
 
 
@@ -61,61 +61,66 @@ def _switch(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
 
 @click.command("set")
 @profile_argument
-@click.option("--name", metavar="TEXT", help="What the person is called.")
-@click.option("--band", type=BAND, help="The age; a lower one from 13 on is announced for a day.")
-@click.option("--preset", type=BAND, help="Begin anew with what is fair for this age.")
-@click.option("--tag", metavar="TAG", type=ID, multiple=True, help="Add a word for rules.")
-@_several("--no-tag", "TAG", "Take a word away.")
+@click.option("--name", metavar="TEXT", help="The person's name.")
+@click.option(
+    "--band", type=BAND, help="The age group. From 13 on, a lower one is announced a day before."
+)
+@click.option("--preset", type=BAND, help="Reset to the preset for this age group.")
+@click.option("--tag", metavar="TAG", type=ID, multiple=True, help="Add a tag.")
+@_several("--no-tag", "TAG", "Remove a tag.")
 @_switch("--security", "Block malware and phishing.")
 @_several("--category", "ID", "Block a category, such as games (`copdns lists status`).")
-@_several("--no-category", "ID", "Open a category again.")
+@_several("--no-category", "ID", "Unblock a category.")
 @_several("--service", "ID", "Block a service, such as roblox (`copdns service list`).")
-@_several("--no-service", "ID", "Open a service again.")
-@_choice("--contact", Contact, "Block all services that put a child in touch so.", many=True)
-@_choice("--no-contact", Contact, "Open them again.", many=True)
+@_several("--no-service", "ID", "Unblock a service.")
+@_choice("--contact", Contact, "Block services by who can contact a child there.", many=True)
+@_choice("--no-contact", Contact, "Unblock them.", many=True)
 @click.option(
     "--safe-search",
     metavar="ENGINE=MODE",
     type=Read("ENGINE=MODE", _engine_and_mode),
     multiple=True,
-    help="Make a search engine safe, such as google=strict; google=off ends it.",
+    help="Turn on safe search, such as google=strict; google=off turns it off.",
 )
-@_choice("--youtube", [OFF, "moderate", "strict"], "How much YouTube leaves out.")
+@_choice("--youtube", [OFF, "moderate", "strict"], "YouTube's restricted mode.")
 @_switch("--no-safe-search", "Block search engines that have no safe mode.")
-@_switch("--bypass", "Block resolvers, VPNs and proxies that lead round these rules.")
-@_several("--canary", "ID", "Send a signal that turns other DNS off, such as firefox_doh.")
-@_several("--no-canary", "ID", "Send it no more.")
-@_choice("--default", Default, "Names that nothing knows: allow, or only what rules allow.")
-@_choice("--block-mode", BlockMode, "How a blocked name is answered (docs/blocking.md).")
-@_choice("--privacy", PrivacyMode, "What is kept of look-ups; full is for some days only.")
+@_switch("--bypass", "Block VPNs, proxies and other DNS services that bypass these rules.")
+@_several("--canary", "ID", "Use a canary domain that turns off other DNS, such as firefox_doh.")
+@_several("--no-canary", "ID", "Stop using it.")
+@_choice("--default", Default, "All other domains: allow, or allowlist (only what rules allow).")
+@_choice("--block-mode", BlockMode, "The DNS answer for blocked domains (docs/blocking.md).")
+@_choice("--privacy", PrivacyMode, "What is recorded of queries; full is for a few days only.")
 @click.option(
-    "--days", metavar="N", type=click.IntRange(1, 7), help="With --privacy full: for how long; 7."
+    "--days",
+    metavar="N",
+    type=click.IntRange(1, 7),
+    help="With --privacy full: for how many days. Default: 7.",
 )
 @click.option(
     "--max-ttl",
     metavar="SECONDS",
     type=Read("SECONDS", _max_ttl),
-    help="How long devices may keep an answer; `band` is what fits the age.",
+    help="How long devices may cache an answer; `band` uses the value for the age group.",
 )
-@_open_set("--always", "Keep open through every pause, schedule and budget.")
-@_open_set("--no-always", "Keep it open no more.")
-@_open_set("--homework", "Open it in homework mode too.")
-@_open_set("--no-homework", "Open it no more.")
+@_open_set("--always", "Allow during every pause, schedule and limit.")
+@_open_set("--no-always", "Stop allowing it always.")
+@_open_set("--homework", "Also allow in homework mode.")
+@_open_set("--no-homework", "Stop allowing it in homework mode.")
 @click.option(
     "--times",
     is_flag=True,
     default=None,
-    help="With --preset: take over its bedtime and budgets as well.",
+    help="With --preset: also use its bedtime and daily limits.",
 )
 @pass_home
 def set_(home: Home, /, profile: str, **options: Any) -> None:
     """Change what applies to one person.
 
-    What is not named stays as it is.  Options that can be given several times add to what there is;
-    their --no- forms take away. --privacy full keeps every name for some days.  It is possible once
-    in 30 days, is announced a day before from 13 on, and from 16 on the person has to agree on
-    their own device; any other mode ends it.  A lower age from 13 on is announced as well, and the
-    rules of its --preset are proposed for then.
+    What you do not name stays as it is. Options that can be repeated add to what is there; their
+    --no- forms remove. --privacy full records every domain for a few days. It is possible once in
+    30 days; from 13 on it is announced a day before, and from 16 on the person has to agree on
+    their own device. Any other mode ends it. From 13 on, a lower age group is announced as well,
+    and the rules of its --preset are planned for that day.
 
     \b
     Example:  copdns profile set mia --category games --no-service roblox --youtube strict
@@ -123,12 +128,12 @@ def set_(home: Home, /, profile: str, **options: Any) -> None:
     """
     wanted = Wanted(**options)
     if not wanted.given.keys() - {"days"}:
-        raise click.UsageError("nothing to set: name at least one option")
+        raise click.UsageError("nothing to set: give at least one option")
     if wanted.days is not None and wanted.privacy != PrivacyMode.FULL:
-        raise click.UsageError("--days belongs to --privacy full")
+        raise click.UsageError("--days needs --privacy full")
     if wanted.times and not wanted.preset:
         raise click.UsageError(
-            "--times belongs to --preset; `copdns schedule suggest` takes over the times alone"
+            "--times needs --preset; `copdns schedule suggest` applies only the times"
         )
     history = home.full_logs(profile) if wanted.privacy == PrivacyMode.FULL else ()
     edit = edit_for(profile, wanted, home.known, history, home.now)
@@ -139,7 +144,7 @@ def set_(home: Home, /, profile: str, **options: Any) -> None:
         later = home.follow_band(old, Band(band), rules=wanted.preset is not None)
         if later is not None:
             click.echo(
-                f"profile {profile}: the rules of {band} are proposed for "
-                f"{local(later.since, after.timezone)}; take them over then, with this command "
-                "again or on the desk"
+                f"profile {profile}: the rules of {band} are planned for "
+                f"{local(later.since, after.timezone)}; apply them then, with this command "
+                "or on the dashboard"
             )

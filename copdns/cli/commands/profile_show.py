@@ -23,14 +23,14 @@ from copdns.time.plan import in_scope
 
 _KEPT = {
     PrivacyMode.OFF: "nothing, not even counts",
-    PrivacyMode.COUNTS: "how many look-ups by hour and category; no names",
-    PrivacyMode.BLOCKED: "counts, and the names that were blocked, by five minutes",
-    PrivacyMode.FULL: "every name, with time and device",
+    PrivacyMode.COUNTS: "counts of queries by hour and category; no domains",
+    PrivacyMode.BLOCKED: "counts, and blocked domains with the time to five minutes",
+    PrivacyMode.FULL: "every domain, with time and device",
 }
 
 
 def show_profile(home: Home, profile: Profile) -> None:
-    """Print all that applies to somebody, in the order in which a parent would ask for it."""
+    """Print all that applies to a person, in the order in which a parent would ask for it."""
     zone = home.household.timezone
     change = profile.band_change
     devices = [each for each in home.household.devices if each.profile == profile.id]
@@ -38,19 +38,19 @@ def show_profile(home: Home, profile: Profile) -> None:
         [
             ("profile", f"{profile.name} ({profile.id})"),
             ("age", str(profile.band_at(home.now))),
-            ("announced", f"{change.band} from {local(change.at, zone)} on" if change else ""),
+            ("announced", f"{change.band} from {local(change.at, zone)}" if change else ""),
             ("tags", ", ".join(sorted(profile.tags))),
             ("devices", ", ".join(each.name for each in devices)),
-            ("unknown devices", "count as this profile" if _is_guest(home, profile) else ""),
+            ("unknown devices", "use this profile" if _is_guest(home, profile) else ""),
         ]
     )
-    _block("What is closed", _closed(home, profile))
-    _block("What is made safe", (f"{engine}: {mode}" for engine, mode in profile.safe_search))
+    _block("Blocked", _closed(home, profile))
+    _block("Safe search", (f"{engine}: {mode}" for engine, mode in profile.safe_search))
     rules = rules_in_scope(profile, home.household.rules)
     _block("Rules", (f"{each.id}: {rule_text(each)}" for each in rules))
-    _block("When", _times(home, profile, zone))
-    _block("How it is answered", _answered(home, profile))
-    _block("What is kept", _kept(home, profile, zone))
+    _block("Time", _times(home, profile, zone))
+    _block("DNS answers", _answered(home, profile))
+    _block("Recorded", _kept(home, profile, zone))
 
 
 def _is_guest(home: Home, profile: Profile) -> bool:
@@ -77,13 +77,13 @@ def _closed(home: Home, profile: Profile) -> Iterator[str]:
         own = {each.slug: each.contact for each in home.household.services}
         every = {each.slug: each.contact for each in home.library.services.values()} | own
         slugs = (slug for slug, kind in every.items() if kind is contact)
-        yield f"services that put in touch with {contact}: {_names(slugs)}"
+        yield f"services where contact is {contact}: {_names(slugs)}"
     if profile.no_safe_search:
         yield "search engines without a safe mode"
     if profile.bypass:
-        yield "ways round these rules: other resolvers, VPNs, proxies"
+        yield "bypass: VPNs, proxies and other DNS services"
     if profile.default is Default.ALLOWLIST:
-        yield "every name that no rule allows"
+        yield "every domain that no rule allows"
 
 
 def _times(home: Home, profile: Profile, zone: str) -> Iterator[str]:
@@ -98,18 +98,18 @@ def _times(home: Home, profile: Profile, zone: str) -> Iterator[str]:
         if grant.profile == profile.id and home.now < grant.end:
             yield f"grant {grant.id}: {grant_text(grant, zone)}"
     if profile.always:
-        yield f"always open: {subjects_text(profile.always)}"
+        yield f"always allowed: {subjects_text(profile.always)}"
     if profile.homework:
-        yield f"open for homework too: {subjects_text(profile.homework)}"
+        yield f"also allowed in homework mode: {subjects_text(profile.homework)}"
 
 
 def _answered(home: Home, profile: Profile) -> Iterator[str]:
-    yield f"blocked names: {profile.block_mode}"
+    yield f"blocked domains: {profile.block_mode}"
     by_age = home.settings.dns.child_max_ttl if profile.band_at(home.now).is_child else None
     ttl = profile.max_ttl or by_age
-    yield f"devices may keep an answer for {ttl} s" if ttl else "answers are kept as they came"
+    yield f"devices may cache an answer for {ttl} s" if ttl else "caching times are not changed"
     if profile.canaries:
-        yield f"signals that are sent: {_names(profile.canaries)}"
+        yield f"canary domains: {_names(profile.canaries)}"
 
 
 def _kept(home: Home, profile: Profile, zone: str) -> Iterator[str]:
@@ -117,15 +117,15 @@ def _kept(home: Home, profile: Profile, zone: str) -> Iterator[str]:
     yield f"{now}: {_KEPT[now]}"
     full = profile.full_log
     if full is not None and home.now < full.start:
-        yield f"announced: every name from {local(full.start, zone)} to {local(full.end, zone)}"
+        yield f"announced: every domain from {local(full.start, zone)} to {local(full.end, zone)}"
     elif full is not None and home.now < full.end:
         yield f"until {local(full.end, zone)}; then {profile.privacy} again"
     if now is not PrivacyMode.OFF:
         log = home.settings.log
-        yield f"names for {log.rows_days} days, counts for {log.counts_days}"
+        yield f"domains for {log.rows_days} days, counts for {log.counts_days} days"
         if log.reason:
             yield f"kept longer than usual, because: {log.reason}"
-    yield "look-ups of help names (helplines, crisis, abuse ...) are never recorded, in no mode"
+    yield "queries for help sites (helplines, crisis, abuse ...) are never recorded"
 
 
 def _names(slugs: Iterable[str]) -> str:

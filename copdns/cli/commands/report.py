@@ -42,7 +42,7 @@ def _month(text: str) -> date:
     try:
         return datetime.strptime(text, "%Y-%m").date()  # noqa: DTZ007 - a month has no zone
     except ValueError:
-        raise ValueError(f"{text!r} is no month; write one such as 2026-11") from None
+        raise ValueError(f"{text!r} is not a valid month; write one such as 2026-11") from None
 
 
 @click.command()
@@ -50,17 +50,18 @@ def _month(text: str) -> date:
     "--month",
     metavar="YYYY-MM",
     type=Read("month", _month),
-    help="Which month; this one, as far as it is, without.",
+    help="Which month. Default: this month so far.",
 )
 @json_option
 @pass_home
 def report(home: Home, month: date | None, as_json: bool) -> None:
-    """Show what the filter did in a month, in counts.
+    """Show what was blocked in a month, in counts.
 
-    What was closed for each child by category, the minutes that were used, how appeals were
-    answered and how fast, and what lists close wrongly.  There is no name that was looked up in it,
-    nothing about adults, and no number of look-ups below 5: it can be shown to the whole family.
-    Each child sees that its counts were looked at.  Counts are kept for 30 days; look by then.
+    The report covers what was blocked for each child by category, the minutes used, how requests
+    were answered and how fast, and what lists block by mistake. It contains no domains that anyone
+    looked up, nothing about adults, and no count of queries below 5, so the whole family can see
+    it. Each child can see that their counts were viewed. Counts are kept for 30 days, so make the
+    report by then.
 
     \b
     Example:  copdns report --month 2026-11
@@ -114,12 +115,14 @@ def _print(home: Home, report: Report) -> None:
     end, since = report.until, report.since
     click.echo(safe(f"{home.household.name}, {report.month} (until {local(end, zone)})"))
     if since >= end:
-        click.echo("Look-ups of that month are not counted any more, so they are missing here.")
+        click.echo("Queries of that month are missing here: their counts have been deleted.")
     elif since > report.month.start:
-        click.echo(f"Look-ups are counted from {local(since, zone)} on; before, they are deleted.")
+        click.echo(
+            f"Queries are counted from {local(since, zone)}; earlier counts have been deleted."
+        )
     _print_people(report.people)
     _print_appeals(report.appeals)
-    click.echo("\nLists in use, and what they close wrongly")
+    click.echo("\nLists in use, and what they block by mistake")
     rows = [
         (
             each.status.info.slug,
@@ -131,45 +134,45 @@ def _print(home: Home, report: Report) -> None:
         )
         for each in report.lists
     ]
-    table(("list", "version", "licence", "errors found", "still there", "over-blocking"), rows)
+    table(("list", "version", "licence", "false positives", "still listed", "over-blocking"), rows)
 
 
 def _print_people(people: tuple[Person, ...]) -> None:
-    click.echo(f"\nLook-ups of children (below {SMALL}: few)")
+    click.echo(f"\nChildren's queries (below {SMALL}: few)")
     table(
-        ("profile", "kept", "asked", "closed"),
+        ("profile", "recorded", "queries", "blocked"),
         [(e.profile, str(e.mode), _n(e, e.asked), _n(e, e.blocked)) for e in people],
     )
     closed = [(e.profile, about, _n(e, n)) for e in people for about, n in e.closed]
     if closed:
-        click.echo("\nClosed, by what it is about")
-        table(("profile", "about", "look-ups"), closed)
+        click.echo("\nBlocked, by category")
+        table(("profile", "about", "queries"), closed)
     used = [(e.profile, budget, str(n)) for e in people for budget, n in e.minutes]
     if used:
-        click.echo("\nMinutes, as estimated")
+        click.echo("\nMinutes (estimated)")
         table(("profile", "budget", "minutes"), used)
 
 
 def _n(person: Person, n: int | None) -> str:
     if n is not None:
         return str(n)
-    return "nothing is kept" if person.mode is PrivacyMode.OFF else "few"
+    return "not recorded" if person.mode is PrivacyMode.OFF else "few"
 
 
 def _print_appeals(appeals: Appeals) -> None:
-    click.echo("\nAppeals that were asked")
+    click.echo("\nRequests")
     hours = appeals.hours
     states = ", ".join(f"{n} {state}" for state, n in appeals.states.items())
     pairs(
         [
-            ("asked", str(appeals.asked)),
-            ("as they stand", states),
+            ("received", str(appeals.asked)),
+            ("current state", states),
             ("answered", str(appeals.answered)),
-            ("got all or a part", _percent(appeals.granted_percent)),
-            ("half of the answers came within", "" if hours is None else f"{hours:g} h"),
-            ("told as overdue", str(appeals.overdue)),
-            ("open until they were answered", str(appeals.opened)),
-            ("the child still disagreed", str(appeals.again)),
+            ("granted, all or in part", _percent(appeals.granted_percent)),
+            ("half were answered within", "" if hours is None else f"{hours:g} h"),
+            ("reported as overdue", str(appeals.overdue)),
+            ("allowed until answered", str(appeals.opened)),
+            ("second opinion asked for", str(appeals.again)),
         ]
     )
 

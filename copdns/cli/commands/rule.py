@@ -10,7 +10,7 @@ from copdns.as_json.household import rule_json
 from copdns.cli.base import TARGET, json_option
 from copdns.cli.changes import rule_text
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import local, print_json, table
+from copdns.cli.output import listing, local
 from copdns.cli.params import note_option, profile_option, scope_of, tag_option, warn_of_nobody
 from copdns.household.check import no_such
 from copdns.household.edits import add_rule, remove_rule, rules_about
@@ -22,22 +22,22 @@ from copdns.policy.decide import rules_in_scope
 
 @click.group()
 def rule() -> None:
-    """Allow and block names yourself.
+    """Allow and block domains.
 
-    Your rules win over every list but those of malware and phishing.
+    Your rules override every list except those against malware and phishing.
     """
 
 
 @rule.command()
 @click.argument("action", type=click.Choice([str(each) for each in RuleAction]))
 @click.argument("target", metavar="TARGET", type=TARGET)
-@profile_option("For one person; without it, and without --tag, for everyone.")
+@profile_option("For one person. Without --profile and --tag: for everyone.")
 @tag_option
 @note_option
 @click.option(
     "--over-security",
     is_flag=True,
-    help="With allow: also when a security list says that the name is dangerous.",
+    help="With allow: even if a security list says that the domain is dangerous.",
 )
 @click.option(
     "--unsafe-search",
@@ -55,11 +55,11 @@ def add(
     over_security: bool,
     unsafe_search: bool,
 ) -> None:
-    """Allow or block a TARGET from now on.
+    """Allow or block TARGET from now on.
 
-    games.example stands for the name and all below it, *.games.example for all below it, and
-    =games.example for the name alone; 198.51.100.0/24 for answers that hold such an address.  The
-    longest name that fits decides, and at equal length a person's rule before everyone's.
+    games.example is the domain and its subdomains, *.games.example only its subdomains,
+    =games.example only the domain, and 198.51.100.0/24 answers that contain such an address. The
+    longest match decides; at equal length a person's rule comes before everyone's.
 
     \b
     Example:  copdns rule add block games.example --profile mia
@@ -84,13 +84,13 @@ def add(
 
 @rule.command()
 @click.argument("which", metavar="ID|TARGET")
-@profile_option("Of several rules about the TARGET, that of one person.")
+@profile_option("Of several rules about TARGET, the one for this person.")
 @tag_option
 @pass_home
 def remove(home: Home, which: str, profile: str, tag: str) -> None:
     """Remove a rule, by its ID or its TARGET.
 
-    IDs are those of `copdns rule list`.
+    See `copdns rule list` for IDs.
 
     \b
     Example:  copdns rule remove r3
@@ -117,32 +117,31 @@ def _found(household: Household, which: str, scope: str) -> str:
     if len(rules) > 1:
         several = ", ".join(f"{each.id} ({rule_text(each)})" for each in rules)
         raise HouseholdError(
-            literal(f"several rules are about {which}: {several}; name one by its id")
+            literal(f"several rules are about {which}: {several}; give the ID of one")
         )
     return rules[0].id
 
 
 @rule.command("list")
-@profile_option("Only the rules that hold for one person.")
+@profile_option("Only rules that apply to one person.")
 @json_option
 @pass_home
 def list_(home: Home, profile: str, as_json: bool) -> None:
-    """List the rules.
+    """List rules.
 
     \b
     Example:  copdns rule list --profile mia
     """
     household = home.household
     rules = rules_in_scope(home.profile(profile), household.rules) if profile else household.rules
-    if as_json:
-        print_json([rule_json(each) for each in rules])
-        return
-    rows = [
-        (
+    listing(
+        rules,
+        as_json,
+        rule_json,
+        ("rule", "says", "since"),
+        lambda each: (
             each.id,
             rule_text(each),
             local(each.created, household.timezone) if each.created else "",
-        )
-        for each in rules
-    ]
-    table(("rule", "says", "since"), rows)
+        ),
+    )

@@ -12,10 +12,10 @@ from copdns.cli.base import Options, pass_options
 @click.command()
 @pass_options
 def run(options: Options) -> None:
-    """Answer DNS queries, until stopped.
+    """Answer DNS queries until stopped.
 
-    Ctrl-C or SIGTERM stops it; SIGHUP reads the settings and lists again.  Changes to the
-    household need neither: they are in force within a second.
+    Ctrl-C or SIGTERM stops copdns; SIGHUP reloads the settings and lists. Changes to the household
+    need neither: they take effect within a second.
 
     \b
     Example:  copdns -c config/home.yaml --data var run

@@ -10,15 +10,15 @@ from pathlib import Path
 import click
 
 from copdns.as_json.times import budget_json, calendar_json, schedule_json, texts
-from copdns.cli.base import ID, Read, json_option
+from copdns.cli.base import ID, Read, json_option, no_text
 from copdns.cli.home import Home, pass_home, tell
 from copdns.cli.output import print_json, safe
 from copdns.cli.params import (
     about_option,
-    complete_profile,
     grace_option,
     note_option,
     profile_option,
+    required_profile_option,
     scope_of,
     tag_option,
     warn_of_nobody,
@@ -47,26 +47,26 @@ _AHEAD = timedelta(days=2 * 366)  # of a calendar file that is taken over
 def _first_day(text: str) -> date:
     found = day(text)
     if not 1970 < found.year < 9000:
-        raise ValueError(f"{text!r} is too far away; write a date such as 2026-11-24")
+        raise ValueError(f"{text!r} is out of range; write a date such as 2026-11-24")
     return found
 
 
 @click.group()
 def schedule() -> None:
-    """See and change when something is closed.
+    """Set when things are blocked, and keep the school calendar.
 
-    Schedules close at times that come again; how long something may be used is for `copdns budget`.
+    Schedules block at set times. For minutes a day, use `copdns budget`.
     """
 
 
 @schedule.command()
-@profile_option("Only what holds for one person.")
+@profile_option("Only what applies to one person.")
 @json_option
 @pass_home
 def show(home: Home, profile: str, as_json: bool) -> None:
-    """Show what is written about time.
+    """Show the calendar, schedules and daily limits.
 
-    That is the calendar, schedules, budgets, and what is always open.
+    Also what is always allowed, and what is allowed in homework mode.
 
     \b
     Example:  copdns schedule show --profile mia
@@ -90,9 +90,9 @@ def show(home: Home, profile: str, as_json: bool) -> None:
         return
     _block("Calendar", calendar_text(household.calendar, household.day_starts))
     _block("Schedules", (f"{each.id}: {schedule_text(each)}" for each in schedules))
-    _block("Budgets", (f"{each.id}: {budget_text(each)}" for each in budgets))
-    _block("Always open", _open((each.id, each.always) for each in people))
-    _block("Open for homework too", _open((each.id, each.homework) for each in people))
+    _block("Daily limits", (f"{each.id}: {budget_text(each)}" for each in budgets))
+    _block("Always allowed", _open((each.id, each.always) for each in people))
+    _block("Also allowed in homework mode", _open((each.id, each.homework) for each in people))
 
 
 def _block(title: str, lines: Iterable[str]) -> None:
@@ -108,21 +108,21 @@ def _open(of_people: Iterable[tuple[str, tuple[Subject, ...]]]) -> Iterator[str]
 
 
 @schedule.command()
-@profile_option("Only the schedules that hold for one person.")
+@profile_option("Only schedules that apply to one person.")
 @click.option(
     "--week",
     "first",
     metavar="DATE",
     type=Read("date", _first_day),
-    help="The week that begins with a DATE, such as 2026-12-24; today without it.",
+    help="The week that starts on DATE, such as 2026-12-24. Default: today.",
 )
 @json_option
 @pass_home
 def preview(home: Home, profile: str, first: date | None, as_json: bool) -> None:
-    """Show when schedules close in a week.
+    """Show what schedules block in the next week.
 
-    A line a day, changes of the clock included.  What a permission opens, or a budget or pause
-    closes, is not in it; `copdns check NAME --week` has all of that for one name.
+    One line a day, clock changes included. Temporary access, daily limits and pauses are not shown;
+    `copdns check NAME --week` shows them for one domain.
 
     \b
     Example:  copdns schedule preview --profile mia --week 2026-12-21
@@ -157,10 +157,12 @@ def _name(schedule: Schedule, *, with_scope: bool) -> str:
 @schedule.command()
 @click.argument("schedule", metavar="ID", type=ID)
 @click.argument("times", metavar="SLOTS...", nargs=-1, required=True)
-@profile_option("For one person; without it, and without --tag, for everyone.")
+@profile_option("For one person. Without --profile and --tag: for everyone.")
 @tag_option
 @about_option
-@click.option("--open", "opens", is_flag=True, help="Open in these times, and closed otherwise.")
+@click.option(
+    "--open", "opens", is_flag=True, help="Allow at these times only, and block at all others."
+)
 @grace_option
 @note_option
 @pass_home
@@ -175,10 +177,10 @@ def add(
     grace: int,
     note: str,
 ) -> None:
-    """Close something at times that come again.
+    """Block something at set times.
 
-    SLOTS are days and times: school_night 21:00-07:00 for every evening before a day of school;
-    mon-fri, school, weekend, holiday and daily are days too.  docs/time.md has all of them.
+    SLOTS are days and times: school_night 21:00-07:00 is every evening before a school day. Other
+    days are mon-fri, school, weekend, holiday and daily; docs/time.md lists them all.
 
     \b
     Example:  copdns schedule add mia-bedtime school_night 21:00-07:00 --profile mia
@@ -222,9 +224,9 @@ def remove(home: Home, schedule: str) -> None:
 @click.argument("kind", type=click.Choice([*map(str, DayType), USUAL]))
 @pass_home
 def day_(home: Home, dates: Stretch, kind: str) -> None:
-    """Say what kind of days some dates are.
+    """Mark dates as school days, weekend or holidays.
 
-    `usual` is what the day of the week says.
+    `usual` makes them normal days for their weekday again.
 
     \b
     Example:  copdns schedule day 2026-12-24..2027-01-06 holiday
@@ -240,10 +242,10 @@ def day_(home: Home, dates: Stretch, kind: str) -> None:
 @click.argument("file", metavar="FILE.ics", type=click.Path(path_type=Path))
 @pass_home
 def import_(home: Home, file: Path) -> None:
-    """Take holidays over from a calendar file.
+    """Import holidays from a calendar file.
 
-    Those of two years from today.  Whole days become holidays; dates that the calendar names
-    already stay as they are.  Events that last some hours are no holidays, and are told.
+    Covers two years from today. All-day events become holidays. Dates already in the calendar stay
+    as they are. Events shorter than a day are skipped, and the output says so.
 
     \b
     Example:  copdns schedule import holidays.ics
@@ -261,15 +263,15 @@ def import_(home: Home, file: Path) -> None:
     def edit(before: Household) -> Household:
         return set_household(before, calendar=holidays(before.calendar, dates))
 
-    before, after = home.changed(f"calendar: holidays from {file.name}", edit)
+    before, after = home.changed(f"calendar: holidays imported from {file.name}", edit)
     tell(before, after)
     for line in _ignored(dates, before.calendar):
         click.echo(safe(line))
     for name in ics.unknown_zones(text):
-        said = f"nobody knows the time zone {name}: its times were taken for {zone}"
+        said = f"unknown time zone {name}: its times were read as {zone}"
         click.echo(safe(said), err=True)
     if not dates:
-        click.echo(safe(f"{file.name} has nothing from {today} to {today + _AHEAD}"))
+        click.echo(safe(f"{file.name} has no events from {today} to {today + _AHEAD}"))
 
 
 def _ignored(dates: Iterable[Dates], calendar: Calendar) -> Iterator[str]:
@@ -278,12 +280,12 @@ def _ignored(dates: Iterable[Dates], calendar: Calendar) -> Iterator[str]:
     for each in dates:
         if not each.whole:
             span = stretch_text(each.first, each.last)
-            yield f"left out, since it takes no whole day: {span} {each.name}"
+            yield f"skipped, not an all-day event: {span} {each.name}"
             continue
         for number in range((each.last - each.first).days + 1):
             day = each.first + number * ONE_DAY
             if named.get(day, DayType.HOLIDAY) is not DayType.HOLIDAY:
-                yield f"left as the calendar has it: {day} is {named[day]}, not {each.name}"
+                yield f"kept as in the calendar: {day} is {named[day]}, not {each.name}"
 
 
 def _calendar_file(path: Path) -> str:
@@ -293,32 +295,24 @@ def _calendar_file(path: Path) -> str:
             octets = file.read(_MOST + 1)
     except OSError as error:
         raise CalendarError(
-            literal(f"{path}: {error.strerror}; name a calendar file (ICS)")
+            literal(f"{path}: {error.strerror}; choose a calendar file (ICS)")
         ) from error
     if len(octets) > _MOST:
-        raise CalendarError(
-            literal(f"{path}: is larger than a calendar needs to be; take a smaller one")
-        )
+        raise CalendarError(literal(f"{path}: too large for a calendar file; use a smaller one"))
     try:
         return octets.decode()
     except UnicodeDecodeError:
-        raise CalendarError(literal(f"{path}: is no text; save it as UTF-8")) from None
+        raise CalendarError(literal(no_text(path))) from None
 
 
 @schedule.command()
-@click.option(
-    "--profile",
-    metavar="ID",
-    required=True,
-    shell_complete=complete_profile,
-    help="For whom.",
-)
+@required_profile_option("The person.")
 @pass_home
 def suggest(home: Home, profile: str) -> None:
-    """Take over the times that are suggested for a person's age.
+    """Apply the times suggested for a person's age group.
 
-    Schedules and budgets, each with its reason for the child, take the place of those that a preset
-    suggested before; all others stay.  Change them as you like.
+    Adds the schedules and daily limits of the age preset, each with a reason for the child. They
+    replace times that a preset suggested before; all others stay. You can change them afterwards.
 
     \b
     Example:  copdns schedule suggest --profile mia
@@ -327,9 +321,9 @@ def suggest(home: Home, profile: str) -> None:
     preset = bundled_presets()[band]
     if not any(preset.times(profile)):
         raise HouseholdError(
-            "nothing is suggested for the age %(band)s; write times of your own with "
+            "no times are suggested for the age group %(band)s; add your own with "
             "`copdns schedule add` and `copdns budget add`",
             band=band,
         )
     edit = partial(suggest_times, profile_id=profile, known=home.known, preset=preset)
-    home.change(f"times suggested for {band} taken over for {profile}", edit)
+    home.change(f"times suggested for {band} applied for {profile}", edit)

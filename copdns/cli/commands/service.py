@@ -17,25 +17,25 @@ from copdns.model.violations import no_such
 
 @click.group()
 def service() -> None:
-    """See which services there are, and define your own."""
+    """List services, and define your own."""
 
 
 @service.command()
 @click.argument("service", metavar="ID", type=ID)
 @click.argument("names", metavar="NAME...", type=MATCHER, nargs=-1, required=True)
-@click.option("--title", metavar="TEXT", default="", help="What people call it.")
+@click.option("--title", metavar="TEXT", default="", help="The service's name.")
 @click.option(
     "--contact",
     type=click.Choice([str(each) for each in Contact]),
     default=str(Contact.NONE),
-    help="With whom it puts a child in touch: nobody, people it knows, or strangers.",
+    help="Who can contact a child there: nobody, people they know, or strangers.",
 )
 @pass_home
 def add(home: Home, service: str, names: tuple[str, ...], title: str, contact: str) -> None:
-    """Define a service of your own by its names.
+    """Define a service of your own by its domains.
 
-    NAMEs are written as in a rule.  The service blocks nothing by itself: `copdns profile set mia
-    --service ID` does.
+    NAMEs are written as in a rule. This blocks nothing yet; to block it for someone, use `copdns
+    profile set mia --service ID`.
 
     \b
     Example:  copdns service add clubchat clubchat.example =voice.example --contact strangers
@@ -54,11 +54,11 @@ def add(home: Home, service: str, names: tuple[str, ...], title: str, contact: s
 @service.command("set")
 @click.argument("service", metavar="ID", type=ID)
 @click.argument("names", metavar="[NAME...]", type=MATCHER, nargs=-1)
-@click.option("--title", metavar="TEXT", help="What people call it.")
+@click.option("--title", metavar="TEXT", help="The service's name.")
 @click.option(
     "--contact",
     type=click.Choice([str(each) for each in Contact]),
-    help="With whom it puts a child in touch: nobody, people it knows, or strangers.",
+    help="Who can contact a child there: nobody, people they know, or strangers.",
 )
 @pass_home
 def set_(
@@ -66,8 +66,8 @@ def set_(
 ) -> None:
     """Change a service of your own.
 
-    NAMEs take the place of those it had; what is not given stays.  Whoever blocks it goes on with
-    what it is then.
+    NAMEs replace the ones it had; what you do not give stays. The change applies to everyone for
+    whom the service is blocked.
 
     \b
     Example:  copdns service set clubchat clubchat.example voice.example
@@ -95,7 +95,7 @@ def set_(
 def remove(home: Home, service: str) -> None:
     """Remove a service of your own.
 
-    No profile may block it any more.
+    It must not be blocked for anyone.
 
     \b
     Example:  copdns service remove clubchat
@@ -104,11 +104,11 @@ def remove(home: Home, service: str) -> None:
 
 
 @service.command("list")
-@click.option("--own", is_flag=True, help="Only the household's own.")
+@click.option("--own", is_flag=True, help="Only your own services.")
 @json_option
 @pass_home
 def list_(home: Home, own: bool, as_json: bool) -> None:
-    """List the services that profiles can block.
+    """List the services that can be blocked.
 
     \b
     Example:  copdns service list

@@ -12,35 +12,29 @@ from copdns.as_json.usage import Line, line_json, lines, usage_json
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, table
-from copdns.cli.params import profile_option
+from copdns.cli.params import number_option, profile_option
 from copdns.model.household import Household, Profile
 from copdns.model.times import Budget
 from copdns.policy.snapshot import GUEST
 from copdns.time.minutes import Usage
 
 _ESTIMATE = (
-    "Minutes are estimated from look-ups, since a DNS server sees no screen; the truth lies most\n"
-    "likely between LOW and HIGH (docs/usage.md).  LIKELY is what a budget counts, as it was\n"
-    "stored last, once a minute.  `copdns bonus ID BUDGET MINUTES --credit` gives minutes back."
+    "Minutes are estimated from DNS queries; the true number is most likely between LOW and HIGH\n"
+    "(docs/usage.md). LIKELY counts towards the limit, and is saved once a minute. To credit\n"
+    "minutes counted by mistake: `copdns bonus ID BUDGET MINUTES --credit`."
 )
 
 
 @click.command()
-@profile_option("Only of one person.")
-@click.option(
-    "--days",
-    metavar="N",
-    type=click.IntRange(0, 366),
-    default=7,
-    help="How many days before today to show as well; 7 by default.",
-)
+@profile_option("Only one person.")
+@number_option("--days", 0, 366, 7, "How many days before today to show as well.")
 @json_option
 @pass_home
 def usage(home: Home, profile: str, days: int, as_json: bool) -> None:
-    """Show how many minutes were used, and are left.
+    """Show how many minutes were used, and how many are left.
 
-    That of each budget, today and on the days before.  It is an estimate: low, likely and high.
-    Budgets count what is likely.  Works while copdns runs and while it does not.
+    Shows each daily limit, today and on earlier days. The minutes are an estimate: low, likely and
+    high. The likely number counts. Works whether copdns runs or not.
 
     \b
     Example:  copdns usage --profile mia
@@ -63,7 +57,7 @@ def usage(home: Home, profile: str, days: int, as_json: bool) -> None:
     rows = [_row(each) for each in today]
     table(("profile", "budget", "low", "likely", "high", "of", "left"), rows)
     if before:
-        click.echo("\nBefore")
+        click.echo("\nEarlier days")
         past = [(str(e.day), e.profile, e.budget, *map(str, e.minutes)) for e in before]
         table(("day", "profile", "budget", "low", "likely", "high"), past)
     click.echo(f"\n{_ESTIMATE}")

@@ -7,6 +7,7 @@ from http.client import HTTPConnection, HTTPException
 
 from copdns.cli.doctor.finding import Finding, ok, warn
 from copdns.cli.home import Home
+from copdns.cli.output import counted
 from copdns.config import AUTO
 from copdns.network.machine import listen_addresses
 from copdns.network.neighbours import REMEDY, read_once
@@ -21,7 +22,8 @@ def recognised(home: Home) -> Iterator[Finding]:
     yield _neighbours(home)
     visitors = [each for each in load_visitors(home.folder) if each.household == home.household.id]
     if visitors:
-        yield ok("neighbours", f"{len(visitors)} are unknown; `copdns device unknown` lists them")
+        unknown = counted(len(visitors), "unknown device")
+        yield ok("neighbours", f"{unknown}; `copdns device unknown` lists them")
     for warning in _warnings(home):
         yield warn("neighbours", warning.partition(": ")[0], warning.partition(": ")[2])
 
@@ -32,12 +34,12 @@ def _neighbours(home: Home) -> Finding:
         if named:
             todo = "set identity.neighbours to auto"
             return warn("neighbours", f"the MAC addresses of {', '.join(named)} are not read", todo)
-        return ok("neighbours", "MAC addresses are not read, as the settings say")
+        return ok("neighbours", "MAC addresses are not read, as configured")
     try:
         found = read_once()
     except OSError as error:
         return warn("neighbours", f"MAC addresses cannot be read: {error.strerror}", REMEDY)
-    return ok("neighbours", f"{len(set(found.values()))} MAC addresses are seen near this machine")
+    return ok("neighbours", f"{len(set(found.values()))} MAC addresses seen on the network")
 
 
 def _warnings(home: Home) -> Iterator[str]:

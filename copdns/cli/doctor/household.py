@@ -15,50 +15,50 @@ from copdns.network.machine import in_container
 from copdns.store.log_db.querylog import QueryLog
 
 DAY = 86_400
-ENOUGH = 200  # look-ups of a day that tell something
+ENOUGH = 200  # queries in a day that tell something
 
 
 def lists(home: Home) -> Iterator[Finding]:
-    """Say which lists are not in force as they should be."""
+    """Say which lists are not loaded, or only in small part."""
     statuses = home.library.statuses
     for each in statuses:
         lost = sum(each.unused.values())
         if each.error == NOT_HERE:
             continue  # told below
         if each.error:
-            todo = "mend the file or the setting lists, then `kill -HUP` or restart copdns"
-            yield fail("lists", f"{each.info.slug} is not in force: {each.error}", todo)
+            todo = "fix the file or the setting `lists`, then send copdns SIGHUP or restart it"
+            yield fail("lists", f"{each.info.slug} is not loaded: {each.error}", todo)
         elif lost > each.used and each.problems:
-            todo = "see `copdns lists status`; maybe its format in the settings is another"
-            yield warn("lists", f"{each.info.slug}: {lost} lines of it were not used", todo)
+            todo = "see `copdns lists status`; its format in the settings may be wrong"
+            yield warn("lists", f"{each.info.slug}: {lost} lines were not used", todo)
     entries = sum(each.used for each in statuses)
-    yield ok("lists", f"{len(statuses)} lists with {entries} entries are read")
+    yield ok("lists", f"{len(statuses)} lists with {entries} entries are loaded")
     if waiting := home.waiting:
-        todo = "it is tried again by itself; use fewer lists if memory is short, or make room"
+        todo = "copdns tries again; if memory or disk is short, use fewer lists or free some space"
         yield warn("lists", str(waiting), todo)
     yield from _fetched(Fetched.of(home))
 
 
 def _fetched(fetched: Fetched) -> Iterator[Finding]:
     """Say what keeps lists of other people from being here, and new."""
-    todo = "see `copdns lists status`; `copdns lists update` tries it now"
+    todo = "see `copdns lists status`; `copdns lists update` tries again now"
     for error in fetched.errors():
         yield warn("lists", error, todo)
     if missing := fetched.missing:
         yield warn("lists", missing, todo)
     if left_out := fetched.left_out:
-        yield warn("lists", left_out, "name in sources.use the lists that matter most to you")
+        yield warn("lists", left_out, "list in sources.use only the lists that matter most to you")
     if unknown := fetched.unknown:
-        yield warn("lists", unknown, "mend sources.use; docs/lists.md has the names")
+        yield warn("lists", unknown, "correct sources.use; docs/lists.md has the names")
     if not fetched.chosen.sources and not fetched.chosen.too_large:
-        yield warn("lists", NOTHING, "leave out sources.use, and full lists are fetched")
+        yield warn("lists", NOTHING, "remove sources.use to download full lists")
 
 
 def references(home: Home) -> Iterator[Finding]:
     """Say what the household refers to that is not there, such as a category that went away."""
     wrong = check(home.household, home.known)
     for each in wrong:
-        yield warn("household", each, "change it: until then that part does nothing")
+        yield warn("household", each, "correct it; until then that part has no effect")
     if not wrong:
         found = home.household
         people = len(found.profiles)
@@ -75,17 +75,19 @@ def told_apart(home: Home) -> Iterator[Finding]:
     household = home.household
     named = {each.profile for each in household.devices}
     if household.profiles and not named:
-        todo = "say whose each device is: copdns device add ID ADDRESS --profile ID"
-        yield warn("devices", "none is named, so everyone gets the rules of unknown devices", todo)
+        todo = "say who each device belongs to: copdns device add ID ADDRESS --profile ID"
+        yield warn("devices", "none is assigned, so everyone gets guest rules", todo)
     elif len(named) > 1:
         yield _seen(home, named)
     if in_container():
-        todo = "give the container the network of the host, or all devices look like one"
-        yield warn("devices", "copdns runs in a container, which can hide their addresses", todo)
+        todo = "use the host's network for the container, or all devices may look like one"
+        yield warn(
+            "devices", "copdns runs in a container, which can hide the addresses of devices", todo
+        )
 
 
 def _seen(home: Home, named: set[str]) -> Finding:
-    """Look at how many look-ups of the last day were whose; counts hold no address."""
+    """Compare whose the queries of the last day were; counts contain no address."""
     seen: Counter[str] = Counter()
     for key, count in QueryLog(home.folder).counts(home.household.id, since=home.now - DAY):
         seen[key.profile] += count
@@ -93,9 +95,9 @@ def _seen(home: Home, named: set[str]) -> Finding:
         (only,) = seen
         return warn(
             "devices",
-            f"all {seen.total()} look-ups of the last day count as {only}'s, though devices of "
-            f"{len(named)} people are named",
-            "let the devices ask copdns themselves: set it as DNS server in the router's DHCP, "
-            "not as the router's own upstream",
+            f"all {seen.total()} queries of the last day count as {only}'s, although devices of "
+            f"{len(named)} people are assigned",
+            "make devices use copdns directly: set it as the DNS server in the router's DHCP "
+            "settings, not as the router's own upstream",
         )
-    return ok("devices", f"those of {len(named)} people are named")
+    return ok("devices", f"devices of {len(named)} people are assigned")

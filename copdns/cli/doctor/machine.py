@@ -43,7 +43,7 @@ def ports(home: Home) -> Iterator[Finding]:
     """Say of each address and port whether copdns has it, or could have it."""
     dns, web = home.settings.dns, home.settings.web
     if AUTO in dns.listen:
-        yield ok("ports", f"auto stands for {', '.join(listen_addresses((AUTO,)))}")
+        yield ok("ports", f"auto means {', '.join(listen_addresses((AUTO,)))}")
     for address in listen_addresses(dns.listen):
         yield _port(address, dns.port, "dns", _answers_as_us)
     addresses = listen_addresses(web.listen)
@@ -57,30 +57,30 @@ def ports(home: Home) -> Iterator[Finding]:
 
 
 def _https(address: str, port: int, tls_port: int) -> Finding:
-    """Say of the port of the desk whether it answers, as it should where the door does."""
+    """Say whether the dashboard answers by HTTPS, as it should if the child's page does."""
     found = _port(address, tls_port, "web", _is_healthy_over_https, "tls_port")
     if found.status is Status.OK and found.what.endswith(_FREE) and _is_healthy(address, port):
         return fail(
             "ports",
-            f"{address} port {tls_port} (web): copdns runs, but without HTTPS: guardians cannot "
+            f"{address} port {tls_port} (web): copdns runs, but without HTTPS, so guardians cannot "
             "log in from other devices",
-            "read why in its log (journalctl -u copdns), or at /readyz",
+            "see why in its log (journalctl -u copdns) or at /readyz",
         )
     return found
 
 
 def _door_without_a_port(address: str, port: int) -> Finding:
     taken = _trouble(address, HTTP, udp=False) == errno.EADDRINUSE
-    why = ", which another program has" if taken else ""
+    why = ", which another program uses" if taken else ""
     return warn(
         "ports",
-        f"the door is at port {port}, not at {HTTP}{why}: http://copdns.home.arpa/ leads nowhere, "
-        "nor do blocked addresses to the page that explains",
-        f"set web.port to {HTTP}" + (" when that program is gone (ss -lnp)" if taken else ""),
+        f"the child's page is on port {port}, not {HTTP}{why}: http://copdns.home.arpa/ does not "
+        "open, and blocked sites cannot show the page that explains why",
+        f"set web.port to {HTTP}" + (" once that program is gone (ss -lnp)" if taken else ""),
     )
 
 
-_FREE = "free; copdns does not run here now"
+_FREE = "free; copdns is not running here"
 
 
 def _port(
@@ -94,19 +94,21 @@ def _port(
     trouble = _trouble(address, port, udp=section == "dns")
     if trouble is None:
         return ok("ports", f"{where}: {_FREE}")
-    # Only an address that somebody here has is asked: nothing must leave this machine.
+    # Only an address that is in use here is asked: nothing must leave this machine.
     if trouble in (errno.EADDRINUSE, errno.EACCES) and is_ours(address, port):
         return ok("ports", f"{where}: copdns answers")
     if trouble == errno.EADDRINUSE:
-        todo = f"end the other program (ss -lnp), or choose another {section}.{setting}"
-        return fail("ports", f"{where}: taken by another program, or copdns does not answer", todo)
+        todo = f"stop the other program (ss -lnp), or choose another {section}.{setting}"
+        return fail("ports", f"{where}: used by another program, or copdns does not answer", todo)
     if trouble == errno.EACCES:
-        over = f"set {section}.{setting} over 1023"
-        todo = f"as a service copdns may; by hand start it as root or {over}"
+        over = f"set {section}.{setting} above 1023"
+        todo = f"run copdns as a service or as root, or {over}"
         return warn("ports", f"{where}: this user may not open it", todo)
-    todo = f"name an address of this machine in {section}.listen"
+    todo = f"set an address of this machine in {section}.listen"
     if trouble in ADDRESS_MISSING and section == "dns":
-        return warn("ports", f"{where}: not an address of this machine now; it is waited for", todo)
+        return warn(
+            "ports", f"{where}: not an address of this machine now; copdns waits for it", todo
+        )
     return fail("ports", f"{where}: {os.strerror(trouble)}", todo)
 
 
@@ -173,16 +175,16 @@ def clock(home: Home) -> Iterator[Finding]:
         if now < at - SLACK:
             yield fail(
                 "clock",
-                f"it says {said} ({zone}), which is before {what} at {local(at, zone)}",
-                "set the clock (timedatectl set-ntp true): grants, bedtimes and the log need it",
+                f"the clock says {said} ({zone}), before {what} at {local(at, zone)}",
+                "set the clock (timedatectl set-ntp true): bedtimes, grants and the log need it",
             )
             return
     if home.clock.is_wrong:
         yield fail(
             "clock",
-            f"it says {said} ({zone}), which is before a time that copdns saw already; so it is "
-            f"taken for wrong, and failures.clock holds: {home.household.failures.clock}",
-            "set the clock (timedatectl set-ntp true), or wait: after a day it is believed",
+            f"the clock says {said} ({zone}), before a time that copdns has already seen. It is "
+            f"treated as wrong, and failures.clock applies: {home.household.failures.clock}",
+            "set the clock (timedatectl set-ntp true), or wait: after a day copdns trusts it",
         )
         return
     yield ok("clock", f"{said} ({zone})")
@@ -197,36 +199,38 @@ def databases(home: Home) -> Iterator[Finding]:
         yield _database(home.folder / file)
     broken = sorted(each.name for each in home.folder.glob(f"{querylog.FILE}.broken-*"))
     if broken:
-        todo = "check the disk; the files go by themselves after some days"
-        yield warn("databases", f"a broken log was moved aside: {', '.join(broken)}", todo)
+        todo = "check the disk; copdns deletes these files after some days"
+        yield warn("databases", f"a damaged log was moved aside: {', '.join(broken)}", todo)
     yield _disk(home.folder)
 
 
 def _database(path: Path) -> Finding:
     if not path.exists():
-        return ok("databases", f"{path} is not there yet: the first start makes it")
+        return ok("databases", f"{path} does not exist yet; the first start creates it")
     faults = page_faults(path)
     if faults:
-        todo = "stop copdns, move the file away, and restore a backup or an exported household"
+        todo = (
+            "stop copdns, move the file away, and restore a backup or import an exported household"
+        )
         return fail("databases", f"{path} is damaged: {'; '.join(faults)}", todo)
     if _is_read_only(path.parent):
-        return fail("databases", f"{path} is whole, but its disk is mounted read-only", _MOUNT)
+        return fail("databases", f"{path} is intact, but its disk is mounted read-only", _MOUNT)
     if not all(os.access(each, os.W_OK) for each in (path, path.parent)):
-        return fail("databases", f"{path} cannot be written by this user", _chown(path))
+        return fail("databases", f"this user cannot write to {path}", _chown(path))
     if path.stat().st_uid != path.parent.stat().st_uid:
-        what = f"{path} belongs to another user than its folder, who may be unable to write it"
+        what = f"{path} and its folder belong to different users, so writing may fail"
         return warn("databases", what, _chown(path))
-    return ok("databases", f"{path} is whole and can be written ({path.stat().st_size >> 10} KiB)")
+    return ok("databases", f"{path} is intact and writable ({path.stat().st_size >> 10} KiB)")
 
 
 _MOUNT = (
-    "mount it for writing, and check it if it became so by itself; until then copdns answers by "
-    "what it can read, and neither changes nor the log are kept"
+    "mount it for writing; if it became read-only without you, check it. Until then copdns keeps "
+    "answering from what it can read, but saves neither changes nor the log"
 )
 
 
 def _chown(path: Path) -> str:
-    return f"let it belong to the folder's owner: chown --reference={path.parent} {path}*"
+    return f"give it to the folder's owner: chown --reference={path.parent} {path}*"
 
 
 def _is_read_only(folder: Path) -> bool:
@@ -238,9 +242,11 @@ def _disk(folder: Path) -> Finding:
     if _is_read_only(there):
         return fail("disk", f"the disk of {folder} is mounted read-only", _MOUNT)
     free = shutil.disk_usage(there).free
-    what = f"{free // MIB} MiB are free on the disk of {folder}"
+    what = f"{free // MIB} MiB free on the disk of {folder}"
     if free < LITTLE:
-        return fail("disk", what, "make room: changes and the log cannot be kept without")
+        return fail(
+            "disk", what, "free some space: without it, changes and the log cannot be saved"
+        )
     if free < SCARCE:
-        return warn("disk", what, "make room before it is full")
+        return warn("disk", what, "free some space before it is full")
     return ok("disk", what)

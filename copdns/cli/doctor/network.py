@@ -16,28 +16,28 @@ from copdns.store.household_db.thread import StoreThread
 
 _BLIND = {
     BlindSpot.RIGHTS: (
-        "the network could not be asked for the resolvers that it hands out",
-        "ask as root: sudo copdns doctor --network",
+        "the network could not be asked which DNS servers it hands out",
+        "run it as root: sudo copdns doctor --network",
     ),
     BlindSpot.NO_NETWORK: (
-        "copdns answers on this machine alone, in no network",
-        "name an address of the network in dns.listen, or `auto`",
+        "copdns answers only on this machine, not on a network",
+        "set an address of the network, or `auto`, in dns.listen",
     ),
     BlindSpot.SILENT: (
-        "nobody in the network hands out a resolver",
-        "let the router's DHCP name copdns; else name it on each device by hand",
+        "nothing on the network hands out a DNS server",
+        "set copdns as DNS server in the router's DHCP settings, or on each device",
     ),
 }
-_TODO = "name copdns alone in the router, for IPv4 and IPv6 (docs/install.md)"
+_TODO = "set only copdns as DNS server in the router, for IPv4 and IPv6 (docs/install.md)"
 
 
 def network(home: Home) -> Iterator[Finding]:
-    """Ask as a new device does; the desk is told what was found."""
+    """Ask as a new device does, and keep the result for the dashboard."""
     found = scan_resolvers(listen_addresses(home.settings.dns.listen))
     if home.is_stored:
         _keep(home, found)
     if found.state is State.PASSED:
-        yield ok("network", "copdns alone is handed out as a resolver")
+        yield ok("network", "copdns is the only DNS server on the network")
     elif found.state is State.UNKNOWN:
         yield warn("network", *_BLIND[BlindSpot(found.detail)])
     for each in others(found.detail) if found.state is State.FAILED else ():

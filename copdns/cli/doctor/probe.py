@@ -26,7 +26,7 @@ def ask(server: UpstreamAddress, qname: str, qtype: int, *, tcp: bool = False) -
     except OSError as error:
         raise UpstreamUnreachableError(error.strerror or str(error)) from error
     if not _belongs(reply, query, question):
-        raise UpstreamError("what came is no answer to the question")
+        raise UpstreamError("the reply does not match the query")
     return reply
 
 

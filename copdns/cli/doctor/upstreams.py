@@ -28,7 +28,7 @@ from copdns.network.machine import listen_addresses, system_resolvers
 ABOUT = "upstreams"
 AT_ONCE = 16  # questions
 
-_BROKEN = {SERVFAIL: "it says SERVFAIL", REFUSED: "it refuses us"}
+_BROKEN = {SERVFAIL: "it answered SERVFAIL", REFUSED: "it answered REFUSED"}
 
 
 class Reply(NamedTuple):
@@ -45,8 +45,8 @@ def upstreams(home: Home) -> Iterator[Finding]:
         for each in home.household.split_upstreams
     }
     if not groups[""]:
-        what = "there is none, so that only blocked and own names are answered"
-        yield fail(ABOUT, what, "name one in upstreams.servers, such as the router's address")
+        what = "there is none, so only blocked and local domains are answered"
+        yield fail(ABOUT, what, "set one in upstreams.servers, such as the router's address")
     every = list(dict.fromkeys(each for group in groups.values() for each in group))
     with ThreadPoolExecutor(AT_ONCE) as pool:
         udp = dict(zip(every, pool.map(_by_udp, every), strict=True))
@@ -91,13 +91,13 @@ def _reply(upstream: UpstreamAddress, *, tcp: bool) -> Reply:
 def _answers(who: str, udp: Reply, tcp: Reply, *, alone: bool) -> Finding:
     """alone: nobody else is there to be asked, so that the family feels a failure."""
     if udp.error:
-        both = udp.error if udp.error == tcp.error else f"{udp.error} (TCP: {tcp.error or 'well'})"
+        both = udp.error if udp.error == tcp.error else f"{udp.error} (TCP: {tcp.error or 'works'})"
         bad = fail if alone else warn
-        todo = "see whether this machine is online, and whether the address is right"
-        return bad(ABOUT, f"{who} does not answer as it should: {both}", todo)
+        todo = "check that this machine is online, and that the address is right"
+        return bad(ABOUT, f"{who} does not answer correctly: {both}", todo)
     if tcp.error:
         what = f"{who} answers by UDP but not by TCP: {tcp.error}"
-        return warn(ABOUT, what, "let TCP to its port pass: long answers come that way only")
+        return warn(ABOUT, what, "allow TCP to its port: long answers need it")
     return ok(ABOUT, f"{who} answers by UDP ({udp.seconds * 1000:.0f} ms) and TCP")
 
 
@@ -135,7 +135,7 @@ def _filtering(home: Home, asked: Sequence[UpstreamAddress]) -> Iterator[Finding
     clean = [each for each in asked if not taken[each]]
     for each in asked:
         if not taken[each]:
-            yield ok(ABOUT, f"{each} leaves protected names alone ({len(names)} asked)")
+            yield ok(ABOUT, f"{each} leaves protected domains alone ({len(names)} checked)")
             continue
         nulled = any(seen[each, name] is Seen.NULLED for name in taken[each])
         unlisted = nulled and each not in home.settings.upstreams.filtering
@@ -183,9 +183,11 @@ def _filters(
     *,
     unlisted: bool,
 ) -> Finding:
-    what = f"{upstream} blocks protected names: {', '.join(names)}"
+    what = f"{upstream} blocks protected domains: {', '.join(names)}"
     if not clean:
-        return fail(ABOUT, what, "add an upstream that does not filter: help must stay open")
+        return fail(
+            ABOUT, what, "add an upstream that does not filter: help sites must always work"
+        )
     if unlisted:
-        return warn(ABOUT, what, f"write {upstream} in upstreams.filtering, so that it is noticed")
-    return warn(ABOUT, f"{what}; {clean[0]} is asked for them", "nothing, or leave it out")
+        return warn(ABOUT, what, f"add {upstream} to upstreams.filtering, so that copdns notices")
+    return warn(ABOUT, f"{what}; copdns uses {clean[0]} for them", "nothing, or remove it")

@@ -95,7 +95,7 @@ class Accounts:
                 (role, household, account),
             )
             _end_all(connection, household, account)
-            what = f"made {role}"
+            what = f"is now {role}"
             _tell(connection, NoticeKind.ACCOUNT_CHANGED, found, by, what, now)
             return replace(found, role=role)
 
@@ -120,7 +120,10 @@ class Accounts:
         def work(connection: sqlite3.Connection) -> None:
             found = the_one(connection, household, account)
             if by is not None and (by.id != account or not _is_at_home(by, household)):
-                raise AccountError("everybody sets their own password; the console can for others")
+                raise AccountError(
+                    "you can only set your own password; for others, use `copdns account` on the "
+                    "server"
+                )
             _set_password(connection, found, kept)
             _end_all(connection, household, account, stays)
             if by is None and found.role.is_guardian:
@@ -167,7 +170,11 @@ class Accounts:
                 (secret, used, household, account),
             )
             _set_recovery(connection, household, account, digests)
-            what = "second factor set up" if secret else "second factor taken away"
+            what = (
+                ("two-step verification turned on")
+                if secret
+                else "two-step verification turned off"
+            )
             audit(connection, household, found.name, what, now)
 
         await self._thread.write(work)
@@ -290,9 +297,7 @@ class Accounts:
         return await self._thread.write(work)
 
 
-_BAD_CODE = sentence(
-    "this code is not good, or not any more; `copdns account code` makes a new one"
-)
+_BAD_CODE = sentence("this code is wrong or has expired; get a new one with `copdns account code`")
 
 
 def _account(row: tuple[str, str, str, str, str, int, str, str, int]) -> Account:
@@ -320,7 +325,7 @@ def the_one(connection: sqlite3.Connection, household: str, account: str) -> Acc
     """Return an account; raise AccountError when it is gone."""
     found = account_of(connection, household, account)
     if found is None:
-        raise AccountError("this account is gone")
+        raise AccountError("this account no longer exists")
     return found
 
 
@@ -341,7 +346,7 @@ def _named(name: str) -> str:
     clean = _clean(name)
     if not clean or len(clean) > LONGEST_NAME or not clean.isprintable():
         raise AccountError(
-            "an account's name has 1 to %(most)s letters that can be seen",
+            "an account name needs 1 to %(most)s visible characters",
             name="name",
             most=LONGEST_NAME,
         )
@@ -354,11 +359,11 @@ def _add(connection: sqlite3.Connection, account: Account, by: Actor | None, now
     name = _named(account.name)
     if any(each.name.casefold() == name.casefold() for each in there):
         raise AccountError(
-            "there is an account '%(called)s' already; take another name", name="name", called=name
+            "the account '%(called)s' already exists; choose another name", name="name", called=name
         )
     if len(there) >= MOST:
         raise AccountError(
-            "there are %(most)s accounts, and that is enough; remove one first", most=MOST
+            "there are already %(most)s accounts, the most possible; remove one first", most=MOST
         )
     _check_profile(connection, account)
     new = replace(account, id=short_id(), name=name, made=now, has_password=False, totp=False)
@@ -383,7 +388,7 @@ def _has_seen_all(connection: sqlite3.Connection, account: Account, now: int) ->
 
 def _check_profile(connection: sqlite3.Connection, account: Account) -> None:
     if account.role is Role.CHILD and not account.profile:
-        raise AccountError("a child's account belongs to a profile; name it")
+        raise AccountError("a child's account needs a profile; choose one")
     if not account.profile:
         return
     people = connection.execute("select id from profile where household = ?", (account.household,))
@@ -395,7 +400,9 @@ def _check_profile(connection: sqlite3.Connection, account: Account) -> None:
 def _check_add(role: Role, household: str, by: Actor | None) -> None:
     if not may_add(by.role if by else None, role) or not _is_at_home(by, household):
         raise AccountError(
-            "an account as %(role)s is made on the machine: `copdns account add`", role=role
+            "an account with the role %(role)s can only be created on the server, with `copdns "
+            "account add`",
+            role=role,
         )
 
 
@@ -406,14 +413,15 @@ def _check_remove(
     allowed = may_remove(by.role if by else None, account.role)
     if not allowed or not _is_at_home(by, account.household):
         raise AccountError(
-            "no guardian removes another; whoever owns the machine can: `copdns account remove`"
+            "guardians cannot remove each other; the server's owner can, with `copdns account "
+            "remove`"
         )
     if not account.role.is_guardian or stays:
         return
     others = [each for each in _all(connection, account.household) if each.id != account.id]
     if not any(each.role.is_guardian for each in others):
         raise AccountError(
-            "%(account)s is the only guardian; add another one first", account=account.name
+            "%(account)s is the only guardian; add another guardian first", account=account.name
         )
 
 
@@ -470,7 +478,9 @@ def _end_all(connection: sqlite3.Connection, household: str, account: str, stays
 def _check_code(connection: sqlite3.Connection, code: Code, by: Actor | None) -> None:
     if code.purpose is Purpose.SETUP:
         if by is not None:
-            raise AccountError("a set-up code is made on the machine: `copdns account code`")
+            raise AccountError(
+                "a setup code can only be created on the server, with `copdns account code`"
+            )
         _check_none(connection, code.household)
         return
     account = the_one(connection, code.household, code.account)
@@ -478,7 +488,7 @@ def _check_code(connection: sqlite3.Connection, code: Code, by: Actor | None) ->
     allowed = may_add if invited else may_remove
     if not allowed(by.role if by else None, account.role) or not _is_at_home(by, code.household):
         raise AccountError(
-            "a code for %(account)s is made on the machine: `copdns account code`",
+            "a code for %(account)s can only be created on the server, with `copdns account code`",
             account=account.name,
         )
 
@@ -487,16 +497,19 @@ def _check_none(connection: sqlite3.Connection, household: str) -> None:
     """A set-up code is no way past the accounts that there are."""
     if any(each.role.is_guardian for each in _all(connection, household)):
         raise AccountError(
-            "this house is set up already; `copdns account code NAME` makes a code for an account"
+            "this household is already set up; to create a code for an account, run `copdns "
+            "account code NAME`"
         )
 
 
 def _tell_code(connection: sqlite3.Connection, code: Code, by: Actor | None, now: int) -> None:
     if code.purpose is Purpose.SETUP:
-        audit(connection, code.household, author_of(by), "set-up code made", now)
+        audit(connection, code.household, author_of(by), "setup code created", now)
         return
     account = the_one(connection, code.household, code.account)
-    audit(connection, code.household, author_of(by), f"code made for account {account.name}", now)
+    audit(
+        connection, code.household, author_of(by), f"code created for account {account.name}", now
+    )
     if code.purpose is Purpose.PASSWORD and account.role.is_guardian:
         kind, author = NoticeKind.ACCOUNT_CHANGED, author_of(by)
         notify(connection, GuardianNotice(0, code.household, kind, account.name, author, now), by)

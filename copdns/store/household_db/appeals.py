@@ -94,7 +94,7 @@ class AppealStore:
                 made.append(rule)
                 return after
 
-            change = Change(0, day_of(now), PROGRAM, f"list error: {name}")
+            change = Change(0, day_of(now), PROGRAM, f"blocked by mistake: {name}")
             edited(connection, household, edit, change)
             _remember_error(connection, household, name, to)
             return made[0]
@@ -107,7 +107,7 @@ class AppealStore:
         def work(connection: sqlite3.Connection) -> Appeal:
             before = _own(connection, household, appeal, profile)
             after = life.withdraw(before, now)
-            change = Change(0, now, PROGRAM, f"appeal {appeal} taken back")
+            change = Change(0, now, PROGRAM, f"request {appeal} cancelled")
             edited(connection, household, lambda home: close_provisional(home, before, now), change)
             return _saved(connection, household, after)
 
@@ -215,7 +215,7 @@ class AppealStore:
                     close_provisional(home, before, now), (), None, decision.state
                 )
 
-            what = f"appeal {appeal} of {before.ask.profile}: {decision.state}"
+            what = f"request {appeal} from {before.ask.profile}: {decision.state}"
             done = _carried_out(connection, household, edit, Change(0, now, by.name, what))
             if decision.state is AppealState.GRANTED and reason is DecisionReason.LIST_ERROR:
                 _remember_error(connection, household, before.ask.name, before.ask.to)
@@ -367,7 +367,7 @@ def _near(
 def _one(connection: sqlite3.Connection, household: str, appeal: str) -> Appeal:
     found = select(connection, household, appeal=appeal)
     if not found:
-        raise AppealError("there is no appeal '%(appeal)s'", appeal=appeal)
+        raise AppealError("there is no request '%(appeal)s'", appeal=appeal)
     return found[0]
 
 
@@ -375,7 +375,7 @@ def _own(connection: sqlite3.Connection, household: str, appeal: str, profile: s
     """Return an appeal of a profile; another one's is as good as none."""
     found = _one(connection, household, appeal)
     if found.ask.profile != profile:
-        raise AppealError("there is no appeal '%(appeal)s'", appeal=appeal)
+        raise AppealError("there is no request '%(appeal)s'", appeal=appeal)
     return found
 
 
@@ -390,8 +390,8 @@ def _require_profile(connection: sqlite3.Connection, household: str, profile: st
     ).fetchone()
     if found is None:
         raise AppealError(
-            "copdns does not know whose device this is, so an answer would find nobody; ask a "
-            "grown-up to say whose it is"
+            "copdns does not know whose device this is, so an answer could not reach you; ask a "
+            "grown-up to add this device"
         )
 
 
@@ -443,7 +443,7 @@ def _open_meanwhile(
         grants.append(grant)
         return opened
 
-    change = Change(0, now, PROGRAM, f"appeal {each.appeal.id} is open until it is answered")
+    change = Change(0, now, PROGRAM, f"request {each.appeal.id} allowed until it is answered")
     try:
         edited(connection, household, edit, change)
     except (AppealError, HouseholdError):  # such as a category that is gone: it still is overdue

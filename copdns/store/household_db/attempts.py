@@ -21,7 +21,7 @@ def refuse_too_many(
     if until is not None:
         minutes = -((now - until) // MINUTE)
         raise TooManyTriesError(
-            "too many codes were not known here; please try again in %(minutes)s min",
+            "too many wrong codes; please try again in %(minutes)s min",
             minutes=minutes,
         )
 

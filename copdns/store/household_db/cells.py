@@ -39,34 +39,34 @@ class Table(Generic[T]):
 def text(cell: object) -> str:
     """Return the cell; raise ValueError, of which UnicodeEncodeError is a kind."""
     if not isinstance(cell, str):
-        raise ValueError(f"{cell!r} is no text")
+        raise ValueError(f"{cell!r} is not text")
     cell.encode()
     return cell
 
 
 def number(cell: object) -> int:
     if not isinstance(cell, int):
-        raise ValueError(f"{cell!r} is no whole number")
+        raise ValueError(f"{cell!r} is not a whole number")
     return cell
 
 
 def moment(cell: object) -> float:
     if not isinstance(cell, int | float):
-        raise ValueError(f"{cell!r} is no moment")
+        raise ValueError(f"{cell!r} is not a date and time")
     return cell
 
 
 def texts(cell: object) -> tuple[str, ...]:
     items = json.loads(text(cell))
     if not isinstance(items, list):
-        raise ValueError(f"{cell!r} is no list")
+        raise ValueError(f"{cell!r} is not a list")
     return tuple(text(item) for item in items)
 
 
 def pairs(cell: object) -> tuple[tuple[str, str], ...]:
     items = json.loads(text(cell))
     if not isinstance(items, dict):
-        raise ValueError(f"{cell!r} is no mapping")
+        raise ValueError(f"{cell!r} is not a mapping")
     return tuple((key, text(value)) for key, value in items.items())
 
 

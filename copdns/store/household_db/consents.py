@@ -46,7 +46,7 @@ class Consents:
                 f"insert or replace into full_log_question ({_COLUMNS}) values (?, ?, ?, ?, ?, ?)",  # noqa: S608
                 new,
             )
-            asked_for = f"full log of {question.days} days asked of {profile_id}"
+            asked_for = f"full log of {question.days} days requested from {profile_id}"
             audit(connection, household, question.author, asked_for, question.at)
 
         await self._written(work)
@@ -74,7 +74,7 @@ class Consents:
                 "update full_log_question set refused = ? where household = ? and profile = ?",
                 (now, household, profile),
             )
-            audit(connection, household, author, f"full log not agreed to by {profile}", now)
+            audit(connection, household, author, f"full log declined by {profile}", now)
 
         await self._written(work)
 

@@ -187,7 +187,8 @@ class HouseholdStore:
                 before = load(connection, household.id)
                 if before is not None:
                     raise HouseholdError(
-                        "there is a household '%(household)s' already", household=household.id
+                        "the household '%(household)s' already exists; choose another id",
+                        household=household.id,
                     )
                 nobody = Household(household.id, household.name)
                 after = _adopted(connection, nobody, household, now)
@@ -238,7 +239,7 @@ class HouseholdStore:
             raise store_error(self.path, error) from error
         except UnicodeEncodeError as error:  # half a character, such as from a Latin-1 terminal
             raise HouseholdError(
-                "'%(written)s' is no text in UTF-8; write it again", written=error.object
+                "'%(written)s' is not UTF-8 text; write it again", written=error.object
             ) from error
         except StoreError as error:
             raise StoreError(f"{self.path}: {error}") from error
@@ -311,7 +312,9 @@ def _adopted(
     """Return what may be stored of an edited household, with the revision it had."""
     if after.id != before.id:
         raise HouseholdError(
-            "household '%(before)s' cannot become '%(after)s'", before=before.id, after=after.id
+            "the household '%(before)s' cannot be renamed to '%(after)s'; keep its id",
+            before=before.id,
+            after=after.id,
         )
     profiles = tuple(
         _adopted_profile(connection, before, each, now, consented=each.id == consenting)

@@ -95,7 +95,7 @@ class Pairings:
                 "delete from pairing_open where household = ? and device = ?", (household, device)
             )
             _pair(connection, household, device, profile, told, now)
-            audit(connection, household, device, "browser paired with this device", now)
+            audit(connection, household, device, "browser linked to this device", now)
             return told
 
         return await self._thread.write(work)
@@ -111,7 +111,7 @@ class Pairings:
                 """,
                 (household, device, now + PAIRING_OPEN),
             )
-            audit(connection, household, author, f"{device}: another browser may be paired", now)
+            audit(connection, household, author, f"{device}: another browser can be linked", now)
 
         await self._thread.write(work)
 
@@ -140,8 +140,8 @@ class Pairings:
                 (household, pairing),
             ).fetchone()
             if row is None:
-                raise AccountError("this pairing is gone already")
-            audit(connection, household, author, f"{row[0]}: a paired browser was removed", now)
+                raise AccountError("this browser is no longer linked")
+            audit(connection, household, author, f"{row[0]}: a linked browser was removed", now)
 
         await self._thread.write(work)
 
@@ -197,7 +197,7 @@ class Pins:
                     "insert into pin (household, profile, hash, made) values (?, ?, ?, ?)",
                     (household, profile, kept, now),
                 )
-            what = "PIN set" if kept else "PIN taken away"
+            what = "PIN set" if kept else "PIN removed"
             audit(connection, household, author, f"{profile}: {what}", now)
 
         await self._thread.write(work)
@@ -247,7 +247,10 @@ class Guests:
                 "select count(*) from guest where household = ?", (household,)
             ).fetchone()
             if there >= MOST_GUESTS:
-                raise AccountError("there are %(there)s guests, and that is enough", there=there)
+                raise AccountError(
+                    "there are already %(there)s guests, the most possible; remove one first",
+                    there=there,
+                )
             connection.execute(
                 f"insert into guest ({_GUEST}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
                 new,
@@ -255,7 +258,7 @@ class Guests:
             if browser:
                 _pair(connection, household, GUEST + new.id, profile, browser, now)
             _raise(connection, household)
-            what = f"a device is {profile or 'a guest'} for a while"
+            what = f"a device assigned to {profile or 'a guest'} for a while"
             audit(connection, household, author, what, now)
             return new
 
@@ -330,7 +333,9 @@ class Guests:
             if any(each.address == address for each in found):
                 return False
             if len(found) >= MOST_REQUESTS:
-                raise AccountError("many devices ask already; tell a grown-up of this house")
+                raise AccountError(
+                    "many devices are already waiting; please tell a grown-up at home"
+                )
             connection.execute(
                 f"insert or replace into guest_request ({_REQUEST}) values (?, ?, ?, ?)",  # noqa: S608
                 new,
@@ -356,7 +361,7 @@ class Guests:
             )
             _unpair(connection, household, ASKS + address)
             if done.rowcount:
-                audit(connection, household, author, "a device was not let in", now)
+                audit(connection, household, author, "a device was refused access", now)
 
         await self._thread.write(work)
 
@@ -371,10 +376,10 @@ class Guests:
                 "delete from guest where household = ? and id = ?", (household, guest)
             )
             if not done.rowcount:
-                raise AccountError("this guest is gone already")
+                raise AccountError("this guest's access has already ended")
             _unpair(connection, household, GUEST + guest)
             _raise(connection, household)
-            audit(connection, household, author, "a guest's time was ended", now)
+            audit(connection, household, author, "a guest's access was ended", now)
 
         await self._thread.write(work)
 

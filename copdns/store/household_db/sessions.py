@@ -223,7 +223,7 @@ class Tokens:
                 f"insert into token (digest, {_TOKEN}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
                 (secret_digest(told), *new._replace(scopes=json.dumps(sorted(wanted)))),  # type: ignore[arg-type]
             )
-            what = f"token {new.label} made: {', '.join(sorted(wanted))}"
+            what = f"token {new.label} created: {', '.join(sorted(wanted))}"
             audit(connection, new.household, author, what, now)
             return new, told
 
@@ -305,25 +305,25 @@ def _token(row: tuple[str, str, str, str, str, int, int, int | None]) -> Token:
 
 def _check_token(connection: sqlite3.Connection, account: Account, new: Token, now: int) -> None:
     if account.role is Role.CHILD:
-        raise AccountError("a child's account makes no tokens")
+        raise AccountError("a child's account cannot create tokens")
     if not new.label.strip() or not new.label.isprintable():
-        raise AccountError("give the token a name, so that it is known later what it was for")
+        raise AccountError("give the token a name, so that you know later what it is for")
     possible = scopes_for(account.role)
     if not new.scopes or not new.scopes <= possible:
         raise AccountError(
-            "a token of %(account)s can have these scopes: %(possible)s",
+            "a token for %(account)s can have these scopes: %(possible)s",
             account=account.name,
             possible=", ".join(sorted(possible)),
         )
     if not now < new.expires <= now + TOKEN_LONGEST:
-        raise AccountError("a token is good for a year at most, and for some time at least")
+        raise AccountError("a token can be valid for at most a year; choose an end in the future")
     (there,) = connection.execute(
         "select count(*) from token where household = ? and account = ?",
         (account.household, account.id),
     ).fetchone()
     if there >= MOST_TOKENS:
         raise AccountError(
-            "there are %(there)s tokens of %(account)s; remove one first",
+            "%(account)s already has %(there)s tokens, the most possible; remove one first",
             there=there,
             account=account.name,
         )

@@ -49,6 +49,6 @@ class Setups:
                 (household, what, state, detail, now),
             )
             if author:
-                audit(connection, household, author, f"set-up: {what} {state}", now)
+                audit(connection, household, author, f"setup: {what} {state}", now)
 
         await self._thread.write(work)

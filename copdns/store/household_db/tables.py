@@ -166,8 +166,8 @@ def _check_owners(household: Household) -> None:
     for what, profile_id in owned:
         if profile_id not in people:
             raise HouseholdError(
-                "%(what)s: there is no profile '%(profile_id)s'; add it first, or give "
-                "what it has to another",
+                "%(what)s: there is no profile '%(profile_id)s'; add that profile first, or "
+                "choose another",
                 what=what,
                 profile_id=profile_id,
             )

@@ -49,7 +49,7 @@ def calendar(weekend: object, days: object) -> Calendar:
     """Read a calendar from its two cells; raise ValueError for what none of ours wrote."""
     kinds = json.loads(text(days))
     if not isinstance(kinds, dict):
-        raise ValueError(f"{days!r} is no mapping")
+        raise ValueError(f"{days!r} is not a mapping")
     return Calendar(
         frozenset(WEEKDAYS.index(each) for each in texts(weekend)),
         tuple((date.fromisoformat(day), DayType(text(kind))) for day, kind in kinds.items()),
@@ -68,7 +68,7 @@ def _slots(cell: object) -> tuple[Slot, ...]:
     slots = []
     for days, start, length in _rows(cell, 3):
         if not isinstance(days, list):
-            raise ValueError(f"{days!r} is no list")
+            raise ValueError(f"{days!r} is not a list")
         slots.append(Slot(frozenset(map(text, days)), number(start), number(length)))
     return tuple(slots)
 
@@ -83,7 +83,7 @@ def _rows(cell: object, size: int) -> list[list[object]]:
     if not isinstance(rows, list) or not all(
         isinstance(row, list) and len(row) == size for row in rows
     ):
-        raise ValueError(f"{cell!r} is no list of {size} each")
+        raise ValueError(f"{cell!r} is not a list of {size} each")
     return rows
 
 

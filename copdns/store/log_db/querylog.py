@@ -203,8 +203,8 @@ class QueryLog:
             path.unlink()
         if not clean:
             raise StoreError(
-                f"{self.path}: all is deleted, but another process still reads old pages of the"
-                " file; end it and erase again"
+                f"{self.path}: everything was deleted, but another process is still reading old "
+                "pages of the file; end it and delete again"
             )
 
     def _ask(self, work: Callable[[sqlite3.Connection], T], nothing: T) -> T:

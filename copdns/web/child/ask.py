@@ -125,13 +125,13 @@ async def _has_second(request: web.Request, person: Person, appeal: Appeal) -> b
 async def _who_may_ask(request: web.Request) -> Person:
     person = await person_of(request)
     if not person.is_known:
-        raise web.HTTPForbidden(reason="Nobody knows yet whose device this is")
+        raise web.HTTPForbidden(reason="We do not know whose device this is yet")
     return person
 
 
 def _paired_only(person: Person) -> None:
     if not person.is_paired:
-        raise web.HTTPForbidden(reason="This browser is not the one that this device is known by")
+        raise web.HTTPForbidden(reason="This browser is not linked to this device")
 
 
 async def _of_theirs(request: web.Request, person: Person) -> Appeal:

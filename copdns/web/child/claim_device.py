@@ -108,7 +108,7 @@ async def _page(
 async def _anybodys(request: web.Request) -> Person:
     person = await person_of(request)
     if not person.is_anybodys:
-        raise web.HTTPForbidden(reason="This device is somebody's")
+        raise web.HTTPForbidden(reason="This device already belongs to someone here")
     return person
 
 

@@ -39,7 +39,7 @@ async def agree(request: web.Request) -> web.Response:
     person, fields, parts = await _at_home(request), await fields_of(request), context_of(request)
     question = await question_to(request, person)
     if question is None or str(fields.get("question", "")) != mark(question):
-        raise PrivacyError("this question has changed; read it again")
+        raise PrivacyError("this request has changed; read it again")
     await parts.consents.agree(question, person.profile.name, int(parts.now()))
     raise web.HTTPSeeOther(PAGE)
 
@@ -103,4 +103,4 @@ async def _at_home(request: web.Request) -> Person:
 
 
 def _not_known() -> web.HTTPForbidden:
-    return web.HTTPForbidden(reason="This browser is not the one that this device is known by")
+    return web.HTTPForbidden(reason="This browser is not linked to this device")

@@ -42,7 +42,7 @@ async def choose_country(request: web.Request) -> web.Response:
     fields = await fields_of(request)
     country, back = str(fields.get("country", "")), str(fields.get("back", ""))
     if country not in bundled_helplines().countries or back not in ("/help", "/bad"):
-        raise web.HTTPBadRequest(reason="Choose a country of the list")
+        raise web.HTTPBadRequest(reason="Choose a country from the list")
     found = web.HTTPSeeOther(back)
     found.set_cookie(COUNTRY, country, httponly=True, samesite="Lax", secure=request.secure)
     raise found

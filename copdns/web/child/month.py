@@ -30,7 +30,7 @@ async def month(request: web.Request) -> web.Response:
     """This month as far as it is, or the one that is asked for."""
     person, parts = await person_of(request), context_of(request)
     if not person.is_known:
-        raise web.HTTPForbidden(reason="Nobody knows yet whose device this is")
+        raise web.HTTPForbidden(reason="We do not know whose device this is yet")
     home, now = person.household, parts.now()
     of = month_in(request.query.get("month", ""), home, now)
     kept = await kept_of(parts, home, of)

@@ -73,12 +73,14 @@ async def erase(request: web.Request) -> web.Response:
     person, parts = await _paired(request), context_of(request)
     now, home, profile = int(parts.now()), person.household, person.profile
     if not _may_erase(person, now):
-        raise web.HTTPForbidden(reason="A full log cannot be erased while it runs")
+        raise web.HTTPForbidden(
+            reason="You cannot delete anything while all your sites are being recorded"
+        )
     if "sure" not in await fields_of(request):  # a browser asks for the tick before it sends
-        raise HouseholdError("Tick that you are sure", name="sure")
+        raise HouseholdError("Tick the box to confirm", name="sure")
     await asyncio.to_thread(parts.log.forget, home.id, profile.id)
     await parts.store.run(
-        lambda connection: audit(connection, home.id, profile.name, "own log erased", now)
+        lambda connection: audit(connection, home.id, profile.name, "own log deleted", now)
     )
     raise web.HTTPSeeOther("/me")
 
@@ -90,7 +92,7 @@ def _may_erase(person: Person, now: float) -> bool:
 async def _paired(request: web.Request) -> Person:
     person = await person_of(request)
     if not person.is_proven:
-        raise web.HTTPForbidden(reason="This browser is not the one that this device is known by")
+        raise web.HTTPForbidden(reason="This browser is not linked to this device")
     return person
 
 

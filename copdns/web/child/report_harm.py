@@ -29,7 +29,7 @@ async def tell(request: web.Request) -> web.Response:
     """Tell the guardians that this child wants to talk."""
     person, parts = await person_of(request), context_of(request)
     if not person.is_known or not person.band.is_child:
-        raise web.HTTPForbidden(reason="Nobody knows yet whose device this is")
+        raise web.HTTPForbidden(reason="We do not know whose device this is yet")
     now = int(parts.now())
     await parts.notices.want_to_talk(
         person.household.id, person.profile.id, person.profile.name, now

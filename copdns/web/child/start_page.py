@@ -77,7 +77,7 @@ async def pair(request: web.Request) -> web.Response:
     if person.is_paired:
         raise back
     if not person.is_known:
-        raise web.HTTPForbidden(reason="Nobody knows yet whose device this is")
+        raise web.HTTPForbidden(reason="We do not know whose device this is yet")
     whose, now = (person.household.id, person.profile.id), int(parts.now())
     if person.guest:
         told = await parts.guests.pair(whose[0], person.guest, whose[1], now)
@@ -98,7 +98,7 @@ async def why(request: web.Request) -> web.Response:
     code = request.match_info["code"]
     block = next((each for each in blocks_of(request, person) if each.code == code), None)
     if block is None:
-        raise web.HTTPNotFound(reason="This is not in the list of the last blocks any more")
+        raise web.HTTPNotFound(reason="This is no longer in your list of recently blocked sites")
     verdict = closed_now(person, block, context_of(request).now())
     return child_page(request, person, "why.html", block=block, verdict=verdict)
 

@@ -75,5 +75,5 @@ async def _taken(request: web.Request, person: Person, now: float) -> list[Grant
 async def _known(request: web.Request) -> Person:
     person = await person_of(request)
     if not person.is_known:
-        raise web.HTTPForbidden(reason="Nobody knows yet whose device this is")
+        raise web.HTTPForbidden(reason="We do not know whose device this is yet")
     return person

@@ -153,7 +153,7 @@ def _decision(fields: Mapping[str, Any]) -> Decision:
     if state not in REASONS:
         raise AppealError("choose one of the answers on the page", name="state")
     if reason not in REASONS[state]:
-        raise AppealError("choose one of the reasons that fit the answer", name="reason")
+        raise AppealError("choose one of the reasons for this answer", name="reason")
     lasts, everyone = read_length(str(fields.get("lasts", "")))
     yes = ApprovalTerms(
         lasts, everyone or "everyone" in fields, "narrow" in fields, given, "besides" in fields

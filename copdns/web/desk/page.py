@@ -39,7 +39,7 @@ async def about(request: web.Request, permission: Permission) -> About:
         return About(actor, household, people, people, "")
     profile = household.profile(person)
     if profile is None:
-        raise web.HTTPNotFound(reason="There is nobody of this name here")
+        raise web.HTTPNotFound(reason="There is nobody with this name here")
     await require(request, permission, profile)
     return About(actor, household, people, (profile,), person)
 

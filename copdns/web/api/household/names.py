@@ -125,7 +125,9 @@ async def split(call: Call) -> object:
     wanted: Upstreams = call.body
     domain = call.part("domain")
     edit = partial(set_split_upstream, name=domain, upstreams=wanted.upstreams)
-    after = await call.change(f"split upstream for {domain}: {', '.join(wanted.upstreams)}", edit)
+    after = await call.change(
+        f"conditional forwarding for {domain}: {', '.join(wanted.upstreams)}", edit
+    )
     return plain(after.split_upstreams[-1])
 
 
@@ -134,7 +136,7 @@ async def end_split(call: Call) -> None:
     if all(each.name != domain for each in call.household.split_upstreams):
         raise Refused(404, "There is no such split")
     edit = partial(remove_split_upstream, name=domain)
-    await call.change(f"split upstream for {domain} removed", edit)
+    await call.change(f"conditional forwarding for {domain} removed", edit)
 
 
 _SEE, _EDIT = Permission.SEE_PROFILES, Permission.EDIT_HOUSEHOLD

@@ -95,7 +95,7 @@ async def note(call: Call) -> object:
     """What a rule is about and for whom stays: another one is another rule."""
     sent: NoteSent = call.body
     rule = call.one("rule", call.household.rules)
-    what = f"rule changed: the reason of {rule.target}"
+    what = f"rule changed: new reason, {rule.target}"
     after = await call.change(what, partial(note_rule, rule_id=rule.id, note=sent.note))
     return rule_json(call.one("rule", after.rules))
 

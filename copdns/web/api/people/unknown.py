@@ -70,7 +70,7 @@ async def name(call: Call) -> object:
         made = (await call.change(f"a device added for {wanted.profile}", edit)).devices[-1]
     else:
         edit = partial(known_too, visitor=visitor, device_id=wanted.device or "")
-        after = await call.change(f"device {wanted.device} is known by another address", edit)
+        after = await call.change(f"device {wanted.device} has a new address", edit)
         made = next(each for each in after.devices if each.id == wanted.device)
     await end_guests(call.request, call.actor, visitor)
     return device_json(made)

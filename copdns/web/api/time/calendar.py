@@ -105,7 +105,9 @@ def _span(wanted: DaysWanted) -> list[date]:
     first = day(wanted.first)
     last = first if wanted.last is None else day(wanted.last)
     if not 0 <= (last - first).days <= 366:
-        raise HouseholdError("the last day is not before the first, and within a year of it")
+        raise HouseholdError(
+            "the last day must not be before the first, and at most a year after it"
+        )
     return [date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 1)]
 
 
@@ -130,7 +132,7 @@ async def take_file(call: Call) -> object:
     def edit(household: Household) -> Household:
         return set_household(household, calendar=holidays(household.calendar, found))
 
-    after = await call.change("calendar: holidays from a file", edit)
+    after = await call.change("calendar: holidays imported from a file", edit)
     shown = [
         {"first": str(each.first), "last": str(each.last), "name": each.name, "whole": each.whole}
         for each in found

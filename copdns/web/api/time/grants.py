@@ -117,7 +117,7 @@ async def end(call: Call) -> object:
     grant = call.one("grant", call.household.grants)
     if grant.end > call.now:
         edit = partial(end_grant, grant_id=grant.id, now=call.now)
-        await call.change(f"grant {grant.id} ended", edit)
+        await call.change(f"temporary access {grant.id} ended", edit)
     return None
 
 

@@ -74,7 +74,7 @@ async def make(call: Call) -> object:
         label=wanted.label,
         author=call.actor.name,
     )
-    whom = wanted.profile or "whoever has the code"
+    whom = wanted.profile or "anyone with the code"
     after = await call.change(f"ticket of {wanted.minutes} minutes made for {whom}", edit)
     return {**ticket_json(after.tickets[-1]), "code": code}
 

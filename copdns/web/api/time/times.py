@@ -278,7 +278,7 @@ async def suggested(call: Call) -> object:
     if not any(preset.times(call.person.id)):
         raise HouseholdError("nothing is suggested for this age; write times of your own")
     edit = partial(suggest_times, profile_id=call.person.id, known=known, preset=preset)
-    what = f"times suggested for {band} taken over for {call.person.id}"
+    what = f"times suggested for {band} applied for {call.person.id}"
     after = await call.change(what, edit)
     return profile_json(require_profile(after, call.person.id), after, call.now)
 

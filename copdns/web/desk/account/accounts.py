@@ -88,7 +88,7 @@ async def join(request: web.Request) -> web.Response:
         requestor_of(request).address,
     )
     if password != str(fields.get("again", "")):
-        raise AccountError("the two passwords differ; type both again", name="password")
+        raise AccountError("the two passwords do not match; enter both again", name="password")
     code = str(fields.get("code", ""))
     account = await parts.logins.use_code(code, password, address, now, ())
     typed = Typed(account.name, password, address, label=label_of(request))

@@ -65,7 +65,7 @@ async def set_up(request: web.Request) -> web.Response:
     parts, fields = context_of(request), await fields_of(request)
     name, password = str(fields.get("name", "")), str(fields.get("password", ""))
     if password != str(fields.get("again", "")):
-        raise AccountError("the two passwords differ; type both again", name="password")
+        raise AccountError("the two passwords do not match; enter both again", name="password")
     now, address = int(parts.now()), requestor_of(request).address
     code = str(fields.get("code", ""))
     account = await parts.logins.set_up(code, name, password, address, now, ())

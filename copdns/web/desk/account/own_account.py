@@ -54,7 +54,7 @@ async def change_password(request: web.Request) -> web.Response:
     password = str(fields.get("password", ""))
     await _confirm(request, own, fields, always=True)
     if password != str(fields.get("again", "")):
-        raise AccountError("the two passwords differ; type both again", name="password")
+        raise AccountError("the two passwords do not match; enter both again", name="password")
     await parts.logins.change_password(
         own.account, password, now, _names(request, own), stays=own.session.digest
     )
@@ -161,7 +161,7 @@ def _scopes(fields: Fields) -> list[Permission]:
     try:
         return [Permission(str(each)) for each in fields.getall("scope", [])]
     except ValueError:
-        raise AccountError("choose what the token may do from the list", name="scope") from None
+        raise AccountError("choose what the token can do from the list", name="scope") from None
 
 
 def _days(fields: Mapping[str, Any]) -> int:

@@ -27,8 +27,7 @@ from copdns.web.context import context_of
 from copdns.web.desk.activity.live_log import Following, Reader
 from copdns.web.desk.page import About, about
 from copdns.web.pages import language_of
-from copdns.web.wording import wording_for
-from copdns.words.levels import Level
+from copdns.web.wording import desk_saying
 
 SHOWN = 100  # rows of a page
 LASTS = 60  # seconds of one stream: then the browser comes again, and is asked again who it is
@@ -111,7 +110,7 @@ def _shown(request: web.Request, found: About, rows: Iterable[Logged]) -> dict[s
         "rows": [hiding.row(each.row) for each in rows if not _is_of_help(live, each.row)],
         "other": OTHER,
         "names": {each.id: each.name for each in found.people},
-        "say": wording_for(request, found.household, Level.FULL),
+        "say": desk_saying(request, found.household),
         "zone": found.household.timezone,
     }
 

@@ -14,8 +14,7 @@ from copdns.web.context import context_of
 from copdns.web.desk.page import house_of
 from copdns.web.report import children_of, month_in, report_of
 from copdns.web.session import require
-from copdns.web.wording import wording_for
-from copdns.words.levels import Level
+from copdns.web.wording import desk_saying
 
 
 async def month(request: web.Request) -> web.Response:
@@ -40,7 +39,7 @@ async def month(request: web.Request) -> web.Response:
         reasons=tuple(Reason),
         budgets={each.id: each for each in household.budgets},
         small=SMALL,
-        say=wording_for(request, household, Level.FULL),
+        say=desk_saying(request, household),
         zone=household.timezone,
         now=now,
     )

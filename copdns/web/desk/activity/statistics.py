@@ -23,8 +23,7 @@ from copdns.web.context import context_of
 from copdns.web.desk.activity.log import note_look
 from copdns.web.desk.activity.plots import REST, Plot, dates, days, hours, stacked, tabled
 from copdns.web.desk.page import about
-from copdns.web.wording import wording_for
-from copdns.words.levels import Level
+from copdns.web.wording import desk_saying
 
 SPANS = (1, 7, 30)  # days; one day is shown by the hour
 WEEK = 7
@@ -68,7 +67,7 @@ async def numbers(request: web.Request) -> web.Response:
         closed=tabled(buckets, _closed(tallies)),
         used=tuple(_used(home, found.chosen, usages, shown)),
         rest=REST,
-        say=wording_for(request, home, Level.FULL),
+        say=desk_saying(request, home),
         zone=home.timezone,
     )
 

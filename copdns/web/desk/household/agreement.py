@@ -28,7 +28,7 @@ async def agreement(request: web.Request) -> web.Response:
     household, now = house_of(request, actor), parts.now()
     profile = household.profile(request.match_info["profile"])
     if profile is None or not profile.band_at(now).is_child:
-        raise web.HTTPNotFound(reason="There is no child of this name here")
+        raise web.HTTPNotFound(reason="There is no child with this name here")
     level = level_of(profile.band_at(now))
     accounts = await parts.accounts.all(household.id)
     kept = parts.settings().log

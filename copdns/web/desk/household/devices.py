@@ -135,7 +135,7 @@ async def name(request: web.Request) -> web.Response:
     device, profile = _text(fields, "device"), _text(fields, "profile")
     if device:
         edit = partial(_with_mac, device_id=device, visitor=visitor)
-        await _change(request, actor, edit, f"device {device} is known by another MAC address")
+        await _change(request, actor, edit, f"device {device} has a new MAC address")
     else:
         called = _text(fields, "name") or visitor.name or visitor.id
         edit = partial(_named, profile_id=profile, called=called, visitor=visitor)
@@ -233,7 +233,7 @@ async def _visitor(request: web.Request, actor: Actor) -> UnknownDevice:
     found = (each for each in await _visitors(request, household) if each.id == wanted)
     visitor = next(found, None)
     if visitor is None:
-        raise web.HTTPNotFound(reason="This device is not among the unknown ones any more")
+        raise web.HTTPNotFound(reason="This device is no longer unassigned")
     return visitor
 
 
@@ -266,7 +266,7 @@ def _with_mac(household: Household, device_id: str, visitor: UnknownDevice) -> H
     """Let a device be known by one more MAC address, or address where none was seen."""
     device = next((each for each in household.devices if each.id == device_id), None)
     if device is None:
-        raise HouseholdError("this device is gone; choose another one")
+        raise HouseholdError("this device no longer exists; choose another")
     if visitor.mac:
         return set_device(household, device_id, macs=(*device.macs, visitor.mac))
     return set_device(household, device_id, addresses=(*device.addresses, visitor.address))

@@ -21,9 +21,8 @@ from copdns.model.sentences import Sentence, sentence
 from copdns.web.context import context_of
 from copdns.web.desk.page import house_of
 from copdns.web.session import require
-from copdns.web.wording import wording_for
+from copdns.web.wording import desk_saying
 from copdns.words.download_warnings import failure
-from copdns.words.levels import Level
 from copdns.words.warnings import trouble
 
 HERE = "/guardian/lists"
@@ -32,7 +31,10 @@ _SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS, ListK
 
 
 # What lists that ship say of themselves.
-OURS = (sentence("Ways round the filter"), sentence("the issue tracker of copdns"))
+OURS = (
+    sentence("VPNs, proxies and other ways around the rules"),
+    sentence("copdns's issue tracker"),
+)
 
 
 class Listed(NamedTuple):
@@ -72,7 +74,7 @@ async def lists(request: web.Request) -> web.Response:
         asked=parts.updates.is_asked,
         audited=found,
         may_update=may(actor, Permission.EDIT_HOUSEHOLD),
-        say=wording_for(request, household, Level.FULL),
+        say=desk_saying(request, household),
         zone=household.timezone,
     )
 

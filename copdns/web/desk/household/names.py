@@ -159,14 +159,14 @@ async def drop_split(request: web.Request) -> web.Response:
     name = request.match_info["name"]
     if any(each.name == name for each in home.household.split_upstreams):
         edit = partial(remove_split_upstream, name=name)
-        await home.change(f"split upstream for {name} removed", edit)
+        await home.change(f"conditional forwarding for {name} removed", edit)
     raise web.HTTPSeeOther(PAGE)
 
 
 async def _keep_split(home: House, form: Form, name: str) -> web.Response:
     found = _several(form, "upstreams", upstream_address)
     edit = partial(set_split_upstream, name=name, upstreams=found)
-    await home.change(f"split upstream for {name}: {', '.join(found)}", edit)
+    await home.change(f"conditional forwarding for {name}: {', '.join(found)}", edit)
     raise web.HTTPSeeOther(PAGE)
 
 
@@ -243,7 +243,7 @@ def _several(
     each once; raise HouseholdError for none and for too many."""
     texts = [each for each in re.split(r"[\s,;]+", form.one(field)) if each]
     if not texts:
-        raise HouseholdError("write one at least", name=field)
+        raise HouseholdError("enter at least one", name=field)
     if len(texts) > most:
-        raise HouseholdError("write %(most)s at most", name=field, most=most)
+        raise HouseholdError("enter at most %(most)s", name=field, most=most)
     return tuple(dict.fromkeys(str(read_field(parse, each, field)) for each in texts))

@@ -65,110 +65,128 @@ HIDDEN = frozenset({"events.webhooks", "events.command", "events.notices"})
 
 
 EFFECTS: Mapping[str, Phrase] = {
-    "dns.listen": Phrase("setting", "A device that cannot reach these addresses has no rules."),
-    "dns.port": Phrase("setting", "None: devices know where to ask."),
-    "dns.allow": Phrase("setting", "A device outside of these networks gets no answers at all."),
+    "dns.listen": Phrase("setting", "A device that cannot reach these addresses is not filtered."),
+    "dns.port": Phrase("setting", "None, as long as devices send their lookups to this port."),
+    "dns.allow": Phrase("setting", "A device outside these networks gets no answers at all."),
     "dns.forwarders": Phrase(
-        "setting", "Whoever stands here is believed when it says whose device asks."
+        "setting", "copdns trusts these servers to say which device sent a lookup."
     ),
     "dns.block_ttl": Phrase(
-        "setting", "So many seconds pass at most between a yes and the page that opens."
+        "setting", "It takes at most this many seconds until a site that you allow works."
     ),
     "dns.security_ttl": Phrase(
         "setting",
-        "A page that was wrongly called harmful opens so many seconds after it was put right.",
+        "After a mistaken block of a good site is corrected, it works within this many seconds.",
     ),
     "dns.child_max_ttl": Phrase(
-        "setting", "So many seconds pass at most until a pause or a bedtime is felt."
+        "setting", "It takes at most this many seconds until a pause or a bedtime takes effect."
     ),
     "dns.fast_lane": Phrase("setting", "None: the same answers, faster."),
-    "dns.tcp_idle": Phrase("setting", "None that anybody would notice."),
-    "dns.tcp_connections": Phrase("setting", "None, unless very many devices ask at once."),
-    "dns.tcp_in_flight": Phrase("setting", "None that anybody would notice."),
-    "web.listen": Phrase(
-        "setting", "Only devices that reach these addresses can read why, and ask."
+    "dns.tcp_idle": Phrase("setting", "None that anyone would notice."),
+    "dns.tcp_connections": Phrase(
+        "setting", "None, unless very many devices send lookups at once."
     ),
-    "web.port": Phrase("setting", "Another port than 80 makes the address of the door longer."),
-    "web.hosts": Phrase("setting", "The door opens under these names as well."),
-    "web.tls_port": Phrase("setting", "Keeps what guardians read about a child from listeners."),
-    "web.tls_certificate": Phrase("setting", "None: the door stays open without it."),
-    "web.tls_key": Phrase("setting", "None: the door stays open without it."),
+    "dns.tcp_in_flight": Phrase("setting", "None that anyone would notice."),
+    "web.listen": Phrase(
+        "setting", "Only devices that reach these addresses can open your child's page."
+    ),
+    "web.port": Phrase(
+        "setting", "A port other than 80 makes the address of your child's page longer."
+    ),
+    "web.hosts": Phrase("setting", "Your child's page also opens under these names."),
+    "web.tls_port": Phrase(
+        "setting",
+        "Encrypts what guardians read about a child, so that nobody on the network can listen in.",
+    ),
+    "web.tls_certificate": Phrase("setting", "None: your child's page works without it."),
+    "web.tls_key": Phrase("setting", "None: your child's page works without it."),
     "web.desk_over_http": Phrase(
-        "setting", "If true, a child who listens on the network can read a guardian's password."
+        "setting", "If true, a child who listens in on the network can read a guardian's password."
     ),
     "upstreams.servers": Phrase(
-        "setting", "These learn which names your house asks for, but not who in it asks."
+        "setting",
+        "These servers learn which sites your household looks up, but not who looks them up.",
     ),
     "upstreams.filtering": Phrase(
         "setting",
-        "What these close by themselves is not closed by your house, and help names are "
-        "asked for elsewhere.",
+        "These servers block some sites on their own. Help sites are looked up elsewhere.",
     ),
-    "upstreams.deadline": Phrase("setting", "A page that cannot be reached says so after this."),
-    "upstreams.attempt": Phrase("setting", "Pages hang for so long when an upstream is silent."),
-    "upstreams.trust_ad": Phrase("setting", "None that anybody would notice."),
-    "cache.entries": Phrase("setting", "The more is kept in memory, the faster pages open."),
-    "cache.megabytes": Phrase("setting", "The more is kept in memory, the faster pages open."),
-    "cache.max_ttl": Phrase("setting", "None: what is closed or opened counts at once anyhow."),
+    "upstreams.deadline": Phrase(
+        "setting", "A site that cannot be reached shows an error after this time."
+    ),
+    "upstreams.attempt": Phrase(
+        "setting", "Sites hang for this long when a DNS server does not answer."
+    ),
+    "upstreams.trust_ad": Phrase("setting", "None that anyone would notice."),
+    "cache.entries": Phrase("setting", "The more is kept in memory, the faster sites open."),
+    "cache.megabytes": Phrase("setting", "The more is kept in memory, the faster sites open."),
+    "cache.max_ttl": Phrase(
+        "setting", "None: what you block or allow takes effect at once anyway."
+    ),
     "cache.max_negative_ttl": Phrase(
-        "setting", "A name that is new on the Internet may be found only after this."
+        "setting", "A site that is new on the internet may be found only after this time."
     ),
     "rebinding.enabled": Phrase(
-        "setting", "Keeps pages from outside away from cameras and other things in your house."
+        "setting", "Keeps outside sites away from cameras and other devices in your home."
     ),
-    "rebinding.allow": Phrase("setting", "Pages from outside may reach things in these networks."),
-    "rebinding.names": Phrase("setting", "These names may lead to things in your house."),
-    "lists": Phrase("setting", "Your own lists close pages as those of others do."),
+    "rebinding.allow": Phrase("setting", "Outside sites can reach devices in these networks."),
+    "rebinding.names": Phrase("setting", "These domains can point to devices in your home."),
+    "lists": Phrase("setting", "Your own lists block sites just as other lists do."),
     "sources.use": Phrase(
-        "setting", "Without lists only a few pages are closed; each list makes mistakes of its own."
+        "setting", "Without lists, only a few sites are blocked. Each list makes some mistakes."
     ),
-    "sources.own": Phrase("setting", "These lists close pages too; nobody else looks them over."),
+    "sources.own": Phrase("setting", "These lists block sites too. Nobody else checks them."),
     "sources.every": Phrase(
-        "setting", "For so many hours a page may stay wrongly closed after a list was put right."
+        "setting",
+        "A site can stay blocked by mistake for this many hours after its list was corrected.",
     ),
     "sources.max_names": Phrase(
-        "setting", "Large lists are left out above this, so that less is closed than was chosen."
+        "setting", "Large lists are left out above this limit, so less is blocked than you chose."
     ),
     "identity.neighbours": Phrase(
-        "setting", "If off, a device that changes its address loses its rules, and its minutes."
+        "setting", "If off, a device that changes its address loses its rules and its minutes."
     ),
-    "identity.leases": Phrase("setting", "A new device is easier to tell by the name it gives."),
+    "identity.leases": Phrase(
+        "setting", "New devices are easier to recognise, by the names they give."
+    ),
     "log.rows_days": Phrase(
-        "setting", "For so many days guardians can read the names that are kept of a child."
+        "setting", "For this many days, guardians can see the site names recorded for a child."
     ),
     "log.counts_days": Phrase(
-        "setting", "For so many days guardians can see how much a child looked up, and when."
+        "setting", "For this many days, guardians can see how much a child looked up, and when."
     ),
-    "log.reason": Phrase("setting", "A child can read here why more is kept than usual."),
+    "log.reason": Phrase("setting", "A child can read here why more is recorded than usual."),
     "events.webhooks": Phrase(
         "setting",
-        "These hear of pauses, ends of time and questions; never which pages were open.",
+        "These learn about pauses, time running out and requests, but never which sites were used.",
     ),
     "events.command": Phrase(
-        "setting", "This program hears the same; never which pages were opened."
+        "setting", "This program is told the same, but never which sites were used."
     ),
-    "events.command_kinds": Phrase("setting", "The program hears of these, and of nothing else."),
+    "events.command_kinds": Phrase(
+        "setting", "The program is told about these events, and nothing else."
+    ),
     "events.notices": Phrase(
-        "setting", "Guardians hear of a question sooner, so a child waits less for an answer."
+        "setting", "Guardians are told about a request sooner, so a child waits less for an answer."
     ),
     "events.notice_kinds": Phrase(
-        "setting", "What is not in it is only seen by guardians who open the desk."
+        "setting", "Guardians see everything else only when they open the dashboard."
     ),
     "events.appeal_names": Phrase(
-        "setting", "If true, others may read what a child asked for, and that it was this child."
+        "setting", "If true, others can read what a child asked for, and which child it was."
     ),
     "appeals.reminder_hours": Phrase(
-        "setting", "A question that nobody answered is brought up again after so many hours."
+        "setting", "Guardians are reminded of an unanswered request after this many hours."
     ),
-    "appeals.target_hours": Phrase(
-        "setting", "A child waits no longer than this before a question counts as overdue."
-    ),
+    "appeals.target_hours": Phrase("setting", "A request counts as overdue after this many hours."),
     "appeals.open_meanwhile": Phrase(
-        "setting", "If true, what does little harm opens when nobody answered in time."
+        "setting", "If true, low-risk sites are allowed when nobody answers in time."
     ),
     "appeals.texts_days": Phrase(
-        "setting", "For so many days a child's words can be read after the answer."
+        "setting", "A child's own words can be read for this many days after the answer."
     ),
-    "household": Phrase("setting", "None: it counts at the very first start only."),
-    "data": Phrase("setting", "Whoever can read this folder can read what is kept of a child."),
+    "household": Phrase("setting", "None: it is used only when copdns starts for the first time."),
+    "data": Phrase(
+        "setting", "Anyone who can read this folder can read what is recorded about a child."
+    ),
 }

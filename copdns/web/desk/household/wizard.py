@@ -30,8 +30,7 @@ from copdns.web.pages import language_of
 from copdns.web.received import Fields, fields_of
 from copdns.web.session import require
 from copdns.web.unknown_devices import end_guests, end_guests_at, known_in, visitors_of, written_in
-from copdns.web.wording import wording_for
-from copdns.words.levels import Level
+from copdns.web.wording import desk_saying
 from copdns.words.phrases import zones
 
 Values = Mapping[str, Any]
@@ -159,7 +158,7 @@ async def _take_place(going: Going, fields: Fields) -> bool:
     keys = ("name", "timezone", "language", "country")
     values: dict[str, Any] = {key: str(fields.get(key, "")).strip() for key in keys}
     values["name"] = values["name"][:60] or going.home.name
-    await _change(going, partial(set_household, **values), "set-up: zone, language and country")
+    await _change(going, partial(set_household, **values), "setup: time zone, language and country")
     return True
 
 
@@ -167,7 +166,7 @@ async def _take_school(going: Going, fields: Fields) -> bool:
     written = str(fields.get("names", "")).replace(",", " ").split()
     try:
         edit = partial(set_household, protected=[host_of(each) for each in written])
-        await _change(going, edit, "set-up: names that stay open")
+        await _change(going, edit, "setup: sites that are never blocked")
     except (HouseholdError, NameTextError) as error:
         raise error.for_field("names") from None
     return True
@@ -177,7 +176,7 @@ async def _children(going: Going) -> Values:
     presets = context_of(going.request).known().presets
     return {
         "presets": [presets[band] for band in Band if band in presets],
-        "say": wording_for(going.request, going.home, Level.FULL),
+        "say": desk_saying(going.request, going.home),
     }
 
 
@@ -194,7 +193,7 @@ async def _take_children(going: Going, fields: Fields) -> bool:
         profile = Profile(new, name[:60], band)
         return add_profile(home, profile, known, known.presets[band], times="times" in fields)
 
-    await _change(going, edit, f"set-up: {name} added, {band}")
+    await _change(going, edit, f"setup: {name} added, {band}")
     return "add" not in fields
 
 
@@ -212,11 +211,13 @@ async def _take_devices(going: Going, fields: Fields) -> bool:
     wanted = str(fields["visitor"])
     visitor = next((each for each in there if each.id == wanted), None)
     if visitor is None:
-        raise HouseholdError("this device has a name by now, or was not seen for long")
+        raise HouseholdError(
+            "this device is already assigned, or has not been seen for a long time"
+        )
     profile = str(fields.get("profile", ""))
     name = " ".join(str(fields.get("name", "")).split())[:60] or visitor.name or visitor.id
     edit = partial(named, visitor=visitor, profile_id=profile, called=name)
-    await _change(going, edit, f"set-up: device {name} is {profile}'s")
+    await _change(going, edit, f"setup: device {name} assigned to {profile}")
     await end_guests(going.request, going.actor, visitor)
     return False
 
@@ -225,7 +226,7 @@ async def _take_written(going: Going, fields: Fields) -> bool:
     known, profile = known_in(str(fields["known"])), str(fields.get("profile", ""))
     name = str(fields.get("name", ""))
     edit = partial(written_in, name=name, profile=profile, known=known)
-    await _change(going, edit, f"set-up: a device added for {profile}")
+    await _change(going, edit, f"setup: a device added for {profile}")
     await end_guests_at(going.request, going.actor, *known)
     return False
 
@@ -246,7 +247,7 @@ async def _take_helplines(going: Going, fields: Fields) -> bool:
     there = {each.id for each in bundled_helplines().to_confirm(going.home.country)}
     confirmed = [str(each) for each in fields.getall("line", []) if each in there]
     edit = partial(set_household, helplines=confirmed)
-    await _change(going, edit, f"set-up: {len(confirmed)} helplines vouched for")
+    await _change(going, edit, f"setup: {len(confirmed)} helplines confirmed")
     return True
 
 

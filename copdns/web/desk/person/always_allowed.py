@@ -48,7 +48,9 @@ async def add(request: web.Request) -> web.Response:
     found, kind = await the_person(request, Permission.EDIT_PROFILES), _kind(request)
     new = about(await form_of(request))
     if not new:
-        raise HouseholdError("Choose something, or write a name such as games.example")
+        raise HouseholdError(
+            "Choose a category or service, or enter a domain such as games.example"
+        )
 
     def more(profile: Profile) -> dict[str, Any]:
         return {kind: _few(tuple(dict.fromkeys((*_of(profile, kind), *new))))}
@@ -113,7 +115,7 @@ def _of(profile: Profile, kind: str) -> tuple[Subject, ...]:
 
 def _few(values: Any) -> Any:
     if len(values) > MOST:
-        raise HouseholdError("%(most)s are the most; take some away first", most=MOST)
+        raise HouseholdError("you can have at most %(most)s; remove some first", most=MOST)
     return values
 
 

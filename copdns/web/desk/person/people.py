@@ -22,8 +22,7 @@ from copdns.web.context import context_of
 from copdns.web.desk.person.page import change, house_of, in_order, keep, person_page, the_person
 from copdns.web.received import fields_of
 from copdns.web.session import require
-from copdns.web.wording import wording_for
-from copdns.words.levels import Level
+from copdns.web.wording import desk_saying
 
 LONGEST_NAME = 60
 
@@ -37,7 +36,7 @@ async def people(request: web.Request) -> web.Response:
         "desk/people.html",
         actor=actor,
         household=household,
-        say=wording_for(request, household, Level.FULL),
+        say=desk_saying(request, household),
         presets={band: bundled_presets()[band] for band in Band},
         now=parts.now(),
     )
@@ -53,7 +52,7 @@ async def add(request: web.Request) -> web.Response:
     def edit(household: Household) -> Household:
         if any(each.name == name for each in household.profiles):
             raise HouseholdError(
-                "There is a %(called)s already; write the name so that they differ",
+                "There is already someone called %(called)s; choose another name",
                 name="name",
                 called=name,
             )
@@ -113,7 +112,7 @@ async def remove(request: web.Request) -> web.Response:
     if not may(found.actor, Permission.ERASE, found.profile):
         raise web.HTTPForbidden(reason="You may not do this")
     if "sure" not in fields:
-        raise HouseholdError("Tick that you are sure", name="sure")
+        raise HouseholdError("Tick the box to confirm", name="sure")
     household, profile, heir = found.household.id, found.profile.id, str(fields.get("heir", ""))
     edit = partial(_removed, profile_id=profile, heir=heir)
     await change(request, found.actor, edit, f"profile {profile} removed")
@@ -137,7 +136,7 @@ def name_in(typed: str) -> str:
     name = " ".join(typed.split())
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise HouseholdError(
-            "Write a name of 1 to %(most)s letters", name="name", most=LONGEST_NAME
+            "Enter a name of 1 to %(most)s characters", name="name", most=LONGEST_NAME
         )
     return name
 
@@ -148,14 +147,14 @@ def _seconds_in(typed: str) -> int | None:
         return None
     if typed.isascii() and typed.isdigit() and len(typed) < 6 and 1 <= int(typed) <= 86_400:
         return int(typed)
-    raise HouseholdError("Write seconds from 1 to 86400, or nothing", name="max_ttl")
+    raise HouseholdError("Enter seconds from 1 to 86400, or leave this blank", name="max_ttl")
 
 
 def band_in(typed: str) -> Band:
     try:
         return Band(typed)
     except ValueError:
-        raise HouseholdError("Choose one of the ages on the page", name="band") from None
+        raise HouseholdError("Choose one of the age groups on the page", name="band") from None
 
 
 def id_for(name: str, household: Household) -> str:

@@ -57,7 +57,9 @@ async def set_mode(request: web.Request) -> web.Response:
     except ValueError:
         raise HouseholdError("choose one of the answers on the page", name="mode") from None
     if mode not in MODES:
-        raise PrivacyError("Every name is kept for some days only; ask for a full log", name="mode")
+        raise PrivacyError(
+            "A full log runs for a few days only; start one under “Full log”", name="mode"
+        )
     same = mode is found.profile.privacy
     values = {"privacy": mode, "full_log": None}
     where = await keep(request, found, values, _line(found, "ended") if same else "")
@@ -123,7 +125,7 @@ async def erase(request: web.Request) -> web.Response:
     """Delete what was written down of look-ups, minutes and appeals, for good."""
     found, fields = await the_person(request, Permission.ERASE), await fields_of(request)
     if "sure" not in fields:
-        raise HouseholdError("Tick that you are sure", name="sure")
+        raise HouseholdError("Tick the box to confirm", name="sure")
     parts, now = context_of(request), int(context_of(request).now())
     await erase_kept(parts, found.actor, found.household.id, found.profile.id, now)
     raise web.HTTPSeeOther(f"{found.address}/kept")
@@ -150,7 +152,7 @@ def _with_full_log(
 ) -> Household:
     profile = household.profile(profile_id)
     if profile is None:
-        raise HouseholdError("This person is gone")
+        raise HouseholdError("This person no longer exists")
     return set_profile(
         household, profile_id, known, full_log=request_full(profile, past, now, days)
     )

@@ -50,7 +50,7 @@ async def add(request: web.Request) -> web.Response:
         raise error.for_field("target") from None
     except ValueError:
         raise HouseholdError(
-            "Write a name, such as games.example, and choose", name="target"
+            "Enter a domain, such as games.example, and choose an action", name="target"
         ) from None
     scope = _scope(found, str(fields.get("for", "")))
     note = note_in(str(fields.get("note", "")))
@@ -78,7 +78,7 @@ async def change_note(request: web.Request) -> web.Response:
     rule, note = _own(request, found), note_in(str(fields.get("note", "")))
     if rule is None:
         raise web.HTTPNotFound
-    what = f"rule changed: the reason of {rule.target} for {rule.scope or EVERYONE}"
+    what = f"rule changed: new reason, {rule.target} for {rule.scope or EVERYONE}"
     await change(request, found.actor, partial(note_rule, rule_id=rule.id, note=note), what)
     raise web.HTTPSeeOther(f"{found.address}/rules")
 
@@ -117,7 +117,7 @@ def _scope(found: Found, chosen: str) -> str:
         return chosen
     if chosen in ("", EVERYONE, found.profile.id):
         return "" if chosen == EVERYONE else found.profile.id
-    raise HouseholdError("Choose for whom the rule is")
+    raise HouseholdError("Choose who the rule applies to")
 
 
 def _own(request: web.Request, found: Found) -> Rule | None:
@@ -138,6 +138,6 @@ def note_in(typed: str) -> str:
     note = " ".join(typed.split())
     if len(note) > LONGEST_NOTE or not (note.isprintable() or not note):
         raise HouseholdError(
-            "Write a reason of at most %(most)s letters", name="note", most=LONGEST_NOTE
+            "Enter a reason of at most %(most)s characters", name="note", most=LONGEST_NOTE
         )
     return note

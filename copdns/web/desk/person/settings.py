@@ -163,7 +163,7 @@ async def propose(request: web.Request) -> web.Response:
     except ValueError:
         raise HouseholdError(NO_CHOICE) from None
     if not 1 <= days <= LATEST:
-        raise HouseholdError("Write days from 1 to %(most)s", name="days", most=LATEST)
+        raise HouseholdError("Enter a number of days from 1 to %(most)s", name="days", most=LATEST)
     now = int(parts.now())
     await parts.proposals.propose(
         Proposal(

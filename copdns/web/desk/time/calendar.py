@@ -63,7 +63,7 @@ async def upload(request: web.Request) -> web.Response:
     def edit(household: Household) -> Household:
         return set_household(household, calendar=holidays(household.calendar, found))
 
-    await home.change("calendar: holidays from a file", edit)
+    await home.change("calendar: holidays imported from a file", edit)
     fresh = await house(request, Permission.EDIT_HOUSEHOLD)
     return _page(fresh, found)
 
@@ -90,7 +90,9 @@ async def _octets(part: BodyPartReader) -> bytes:
     while chunk := await part.read_chunk():
         octets += chunk
         if len(octets) > MOST:
-            raise HouseholdError("the file is larger than a calendar needs to be", name="file")
+            raise HouseholdError(
+                "the file is too large for a calendar; choose another", name="file"
+            )
     if not octets:
         raise HouseholdError("choose a calendar file first", name="file")
     return bytes(octets)

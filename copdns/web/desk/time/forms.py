@@ -72,7 +72,7 @@ class Form:
         text = " ".join(self.one(name).split())
         if len(text) > NOTE or not text.isprintable():
             raise HouseholdError(
-                "write at most %(most)s letters, without special signs",
+                "write at most %(most)s characters, without control characters",
                 name=name,
                 most=NOTE,
             )
@@ -113,7 +113,7 @@ def scope(form: Form, profile: Profile) -> str:
         return ""
     if chosen in tags:
         return chosen
-    raise HouseholdError("choose for whom it holds", name="scope")
+    raise HouseholdError("choose who it applies to", name="scope")
 
 
 def about(form: Form) -> tuple[Subject, ...]:
@@ -127,7 +127,9 @@ def one_subject(form: Form) -> Subject | None:
     """Return the one thing that a permission or ticket is about; None: everything."""
     found = about(form)
     if len(found) > 1:
-        raise HouseholdError("name one thing; give a permission for each", name="names")
+        raise HouseholdError(
+            "choose one thing at a time; add temporary access for each", name="names"
+        )
     return found[0] if found else None
 
 
@@ -150,9 +152,7 @@ def _as_slug(text: str) -> str:
 def _slots(form: Form) -> tuple[Slot, ...]:
     found = tuple(_rows(form))
     if not found:
-        raise HouseholdError(
-            "say when: a beginning and an end, such as 21:00 and 07:00", name="start0"
-        )
+        raise HouseholdError("add a start and an end, such as 21:00 and 07:00", name="start0")
     return found
 
 
@@ -163,7 +163,7 @@ def _rows(form: Form) -> Iterator[Slot]:
             continue
         if not start or not end:
             raise HouseholdError(
-                "a time has a beginning and an end, such as 21:00 and 07:00",
+                "each time needs a start and an end, such as 21:00 and 07:00",
                 name=f"end{row}" if start else f"start{row}",
             )
         days = [read_field(day_word, each, f"days{row}") for each in form.all(f"days{row}")]
@@ -177,11 +177,11 @@ def _minutes(form: Form) -> tuple[tuple[str, int], ...]:
             word = read_field(day_word, form.one(f"day{row}") or EVERY_DAY, f"day{row}")
             if word in found:
                 raise HouseholdError(
-                    "%(about)s stands twice; keep one", name=f"day{row}", about=word
+                    "%(about)s is there twice; keep only one", name=f"day{row}", about=word
                 )
             found[word] = form.number(f"minutes{row}", 0, DAY_MINUTES)
     if not found:
-        raise HouseholdError("say how many minutes a day, such as 60", name="minutes0")
+        raise HouseholdError("write how many minutes a day, such as 60", name="minutes0")
     # What holds every day comes last: the first that fits a date counts.
     return tuple(sorted(found.items(), key=lambda each: each[0] == EVERY_DAY))
 
@@ -199,10 +199,13 @@ def certain_ending(form: Form, timezone: str, now: int) -> int:
     """Return until when a permission lasts, which ends in any case."""
     end = ending(form, timezone, now)
     if end is None:
-        raise HouseholdError("a permission ends: say for how long, or until when", name="lasts")
+        raise HouseholdError(
+            "temporary access needs an end; choose how long, or until when", name="lasts"
+        )
     if not now < end <= now + 60 * _LONGEST_GRANT:
         raise HouseholdError(
-            "a permission ends within 31 days; what is to stay is a rule", name="until"
+            "temporary access lasts at most 31 days; to allow something for good, add a rule",
+            name="until",
         )
     return end
 
@@ -211,7 +214,7 @@ def lifts(form: Form) -> tuple[bool, bool]:
     """Return whether a permission lifts content, and whether it lifts time."""
     chosen = form.one("lifts")
     if chosen not in ("", "content", "time", "both"):
-        raise HouseholdError("choose what it opens: content, time or both", name="lifts")
+        raise HouseholdError("choose what it allows: content, time or both", name="lifts")
     return chosen in ("content", "both"), chosen in ("", "time", "both")
 
 
@@ -230,7 +233,7 @@ def dates(form: Form) -> dict[date, DayType | None]:
     last = read_field(day, form.one("last"), "last") if form.one("last") else first
     if not 0 <= (last - first).days < LONGEST:
         raise HouseholdError(
-            "the last day is not before the first, and within a year of it", name="last"
+            "the last day must not be before the first, and at most a year after it", name="last"
         )
     kind = form.one("kind")
     meant = None if kind == USUAL else read_field(_day_type, kind, "kind")

@@ -59,7 +59,9 @@ async def more(request: web.Request) -> web.Response:
     policy, seen = them.stands()
     found = more_time(them.household, them.profile, policy, seen, them.now)
     if found is None:
-        raise HouseholdError("nothing is closed by time, today or soon: there is nothing to add to")
+        raise HouseholdError(
+            "no limit or schedule applies today or soon, so there is nothing to extend"
+        )
 
     def edit(household: Household) -> Household:
         if _is_twice(them, household, form):
@@ -113,7 +115,7 @@ async def grant(request: web.Request) -> web.Response:
     content, time = lifts(form)
     if about is None and content:
         raise HouseholdError(
-            "a permission for everything opens what the clock closes; name what lists may open",
+            "temporary access to everything lifts only limits and schedules; choose what to allow",
             name="names",
         )
 
@@ -135,7 +137,7 @@ async def grant(request: web.Request) -> web.Response:
         )
 
     called = "everything" if about is None else str(about)
-    await them.change(f"{them.profile.id} may have {called} {_until(them, end)}", edit)
+    await them.change(f"{them.profile.id} can use {called} {_until(them, end)}", edit)
     _back(them, form, "#grants")
 
 
@@ -145,7 +147,7 @@ async def end_a_grant(request: web.Request) -> web.Response:
     key = request.match_info["grant"]
     if any(each.id == key and each.profile == them.profile.id for each in them.household.grants):
         edit = quietly(partial(end_grant, grant_id=key, now=them.now))
-        await them.change(f"grant {key} ended", edit)
+        await them.change(f"temporary access {key} ended", edit)
     _back(them, await form_of(request), "#grants")
 
 

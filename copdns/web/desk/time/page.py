@@ -94,7 +94,7 @@ async def theirs(request: web.Request, permission: Permission) -> Theirs:
     found = await house(request, permission)
     profile = found.household.profile(request.match_info["person"])
     if profile is None:
-        raise web.HTTPNotFound(reason="There is nobody of this name here")
+        raise web.HTTPNotFound(reason="There is nobody with this name here")
     if not may(found.actor, permission, profile):
         raise web.HTTPForbidden(reason="You may not do this")
     return Theirs(request, found.parts, found.actor, found.household, profile)

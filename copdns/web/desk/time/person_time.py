@@ -77,7 +77,7 @@ def _first_day(them: Theirs) -> date:
     try:
         found = day(asked) if asked else None
     except ValueError:
-        raise web.HTTPNotFound(reason="This is no date") from None
+        raise web.HTTPNotFound(reason="This is not a valid date") from None
     if found is not None and not 1971 < found.year < 9000:
         raise web.HTTPNotFound(reason="This date is too far away")
     return found or local_time(them.now, zone_of(them.household.timezone)).date()

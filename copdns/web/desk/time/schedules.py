@@ -55,11 +55,11 @@ async def suggest(request: web.Request) -> web.Response:
     band = them.profile.band_at(them.now)
     preset = bundled_presets()[band]
     if not any(preset.times(them.profile.id)):
-        raise HouseholdError("nothing is suggested for this age; write times of your own")
+        raise HouseholdError("nothing is suggested for this age group; add times of your own")
     edit = partial(
         suggest_times, profile_id=them.profile.id, known=them.parts.known(), preset=preset
     )
-    await them.change(f"times suggested for {band} taken over for {them.profile.id}", edit)
+    await them.change(f"times suggested for {band} applied for {them.profile.id}", edit)
     raise web.HTTPSeeOther(f"{them.page}#schedules")
 
 
@@ -124,7 +124,7 @@ def _back(them: Theirs, kind: _Kind[Period]) -> NoReturn:
 def _the(them: Theirs, kind: _Kind[Period]) -> Period:
     found = _named(them, kind)
     if found is None:
-        raise web.HTTPNotFound(reason="This is not there any more")
+        raise web.HTTPNotFound(reason="This no longer exists")
     return found
 
 

@@ -44,8 +44,8 @@ async def make(request: web.Request) -> web.Response:
             made.append((code, household.tickets[-1]))
         return household
 
-    whose, minutes = form.one("person") or "whoever has the code", form.one("minutes")
-    await home.change(f"{len(codes)} tickets of {minutes} minutes made for {whose}", edit)
+    whose, minutes = form.one("person") or "anyone with the code", form.one("minutes")
+    await home.change(f"{len(codes)} tickets of {minutes} minutes created for {whose}", edit)
     if not made:
         raise web.HTTPSeeOther(PAGE)
     fresh = await house(request, Permission.GIVE_TIME)
