@@ -29,6 +29,9 @@ if TYPE_CHECKING:  # it is there only where a browser is, too
     from playwright.sync_api import Browser, Locator, Page, Request
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")  # what it is called, by system
+# The same without windows, which has no tabs and bars of its own to draw: half the work.  Where
+# there is no way to a place it shows nothing; the other says so (tests/web/test_browsing.py).
+WINDOWLESS = "chromium-headless-shell"
 MOST_TABS = 200  # presses of the Tab key after which we take it that something is not reached
 
 
