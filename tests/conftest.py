@@ -47,7 +47,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 
 # What these show no version of Python changes, as long as the tests of the parts hold under it and
 # the whole program runs: that is what test_road.py is for.
-PROGRAMS = ("tests/bench/", "tests/e2e/")
+PROGRAMS = (
+    "tests/bench/",
+    "tests/e2e/",
+    "tests/test_console.py",
+    "tests/web/test_api_attacked.py",
+)
+# Nor does it change what stands in the pages and how the house is ordered.
+TEXTS = ("tests/test_docs.py", "tests/test_house.py", "tests/test_words.py")
 ROAD = "tests/e2e/test_road.py"
 # Speed and growth: another test beside them could spoil what they see.
 MEASURING = (
@@ -60,7 +67,12 @@ MEASURING = (
 
 # The files that take longest, which are begun with, so that in the end none is left to one process
 # while others have nothing to do.
-LONG = ("tests/web/test_pages.py", "tests/web/test_flow_appeal.py", "tests/e2e/test_oracle.py")
+LONG = (
+    "tests/web/test_pages.py",
+    "tests/web/test_flow_appeal.py",
+    "tests/e2e/test_oracle.py",
+    "tests/web/test_api_attacked.py",
+)
 
 
 def _rank(path: str) -> int:
@@ -72,7 +84,7 @@ def _rank(path: str) -> int:
 
 def _is_for_one_python(item: pytest.Item) -> bool:
     browser = "chromium" in getattr(item, "fixturenames", ())
-    program = _path(item).startswith(PROGRAMS) and _path(item) != ROAD
+    program = _path(item).startswith((*PROGRAMS, *TEXTS)) and _path(item) != ROAD
     return browser or program or item.get_closest_marker("shared_data") is not None
 
 
