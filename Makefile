@@ -3,8 +3,11 @@
 #   make test PYTHON=/usr/bin/python3.11 VENV=.venv-3.11
 PYTHON ?=
 VENV ?= .venv
-# For pytest: make test ARGS="tests/unit -x"; for the bench: make bench ARGS=--quick
+# For pytest, in place of BESIDE: make test ARGS="tests/unit -x"; for the bench: make bench ARGS=--quick
 ARGS ?=
+# Two tests at a time, a file's by one process, since most wait for a program; in the end, what
+# measures (tests/beside.py).
+BESIDE = -n 2 --dist loadfile
 # For make install.
 PREFIX ?= /opt/copdns
 DESTDIR ?=
@@ -14,9 +17,10 @@ DESTDIR ?=
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
 
+# Hundreds of programs are started, which takes longer where Python may keep nothing compiled.
 test: $(VENV)/.installed
 	@scripts/add-browser $(VENV) requirements-browser.lock
-	$(VENV)/bin/pytest $(ARGS)
+	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/pytest $(or $(ARGS),$(BESIDE))
 
 # Every page, in a browser, for everybody who reads it; ARGS names the folder for the pictures.
 # ARGS=--docs: only the few that README.md shows, into docs/pictures.

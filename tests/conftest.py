@@ -10,7 +10,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -35,9 +35,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("alone")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
+    """Let files run beside each other (-n 2 --dist loadfile), and what measures alone."""
+    if config.option.dist != "loadfile":
+        return None
+    from tests.beside import MeasuringLast  # needs pytest-xdist, which is there now
+
+    return MeasuringLast(config, log, lambda file: file.startswith(MEASURING))
+
+
 # What these show no version of Python changes, as long as the tests of the parts hold under it and
 # the whole program runs: that is what test_road.py is for.
-PROGRAMS = ("tests/bench/", "tests/e2e/")
+PROGRAMS = (
+    "tests/bench/",
+    "tests/e2e/",
+    "tests/test_console.py",
+    "tests/web/test_api_attacked.py",
+)
+# Nor does it change what stands in the pages and how the house is ordered.
+TEXTS = ("tests/test_docs.py", "tests/test_house.py", "tests/test_words.py")
 ROAD = "tests/e2e/test_road.py"
 # Speed and growth: another test beside them could spoil what they see.
 MEASURING = (
@@ -48,18 +65,26 @@ MEASURING = (
 )
 
 
-# Minutes long, so that two processes are best served with them first (.ci/run).
-LONG = ("tests/web/test_pages.py", "tests/web/test_flow_appeal.py", "tests/e2e/test_oracle.py")
+# The files that take longest, which are begun with, so that in the end none is left to one process
+# while others have nothing to do.
+LONG = (
+    "tests/web/test_pages.py",
+    "tests/web/test_flow_appeal.py",
+    "tests/e2e/test_oracle.py",
+    "tests/web/test_api_attacked.py",
+)
 
 
 def _rank(path: str) -> int:
     """Rank files by when they are run; those of one rank stay as they are."""
-    return LONG.index(path) if path in LONG else len(LONG)
+    if path in LONG:
+        return LONG.index(path)
+    return len(LONG) + path.startswith(MEASURING)
 
 
 def _is_for_one_python(item: pytest.Item) -> bool:
     browser = "chromium" in getattr(item, "fixturenames", ())
-    program = _path(item).startswith(PROGRAMS) and _path(item) != ROAD
+    program = _path(item).startswith((*PROGRAMS, *TEXTS)) and _path(item) != ROAD
     return browser or program or item.get_closest_marker("shared_data") is not None
 
 

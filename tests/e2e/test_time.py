@@ -111,6 +111,7 @@ def evening(folder: Path) -> Iterator[Evening]:
         "LD_PRELOAD": _libfaketime(),
         "FAKETIME": f"{ahead:+d}s",  # relative: all processes have the same clock
         "DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # as tests/web/family.py has it
     }
     with house(folder, household=FAMILY, environment={**POINTS_HOME, **shifted}) as home:
         yield Evening(home, ahead)

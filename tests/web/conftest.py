@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.conftest import find_tool, missing
-from tests.web.browsing import CHROMIUM, Browsers, launched
+from tests.web.browsing import CHROMIUM, WINDOWLESS, Browsers, launched
 from tests.web.programs import Caller, caller
 from tests.web.site import Client, Site
 
@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Of a file, not of the whole run: while Playwright is there no other event loop runs."""
-    path = find_tool(*CHROMIUM)
+    with one_of(WINDOWLESS, *CHROMIUM) as browser:
+        yield browser
+
+
+@contextmanager
+def one_of(*names: str) -> Iterator[Browser]:
+    """Start the first of these browsers that is there, and skip the test where none is."""
+    path = find_tool(*names)
     for package in ("playwright", "axe_playwright_python"):
         if importlib.util.find_spec(package) is None:
             missing(f"needs {package}, which `make test` installs where it has wheels")

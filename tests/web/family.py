@@ -89,6 +89,7 @@ def family(
         "FAKETIME_TIMESTAMP_FILE": str(clock),
         "FAKETIME_NO_CACHE": "1",  # or the file is read every ten seconds only
         "DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # or a thread that waits for another spins
         "NO_FAKE_STAT": "1",
     }
     household = ROOT / "config" / "household-example.yaml"

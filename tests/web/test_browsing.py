@@ -6,13 +6,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from tests.e2e.house import ADA, MIA, ROOT, TOM, House, house
-from tests.web.browsing import DESK, PHONE, Browsers, Device, assert_accessible, violations
+from tests.web.browsing import (
+    CHROMIUM,
+    DESK,
+    PHONE,
+    Browsers,
+    Device,
+    assert_accessible,
+    violations,
+)
+from tests.web.conftest import one_of
 from tests.web.proxy import HTTP, serving
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 PAGE = """<!doctype html>
 <html lang="{language}" dir="{direction}">
@@ -69,6 +82,13 @@ class _SmallPage(BaseHTTPRequestHandler):
 
 
 POLICIES = {"/strict": "script-src 'self'"}
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """With windows, as people have it."""
+    with one_of(*CHROMIUM) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="module")
