@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.model import Band
+from copdns.model.household import Band
 from copdns.model.times import Pause
 from copdns.web.languages import help_topic
 from copdns.web.routes import ROUTES
