@@ -57,7 +57,7 @@ async def question(site: Site) -> str:
 
 async def test_the_desk_asks_and_only_a_yes_begins_it(client: Client, site: Site) -> None:
     page = await send(client, ASK, days="2")
-    assert "Tom was asked for 2 days" in page
+    assert "for a full log of 2 days" in page
     assert (await tom(site)).full_log is None
     assert "what's recorded about you" not in await text(client, "/rules"), "nothing changed"
     assert "Someone wants to record all your sites" in await text(client, "/")

@@ -40,7 +40,7 @@ async def test_no_page_speaks_to_a_teenager_of_grown_ups(
     house = family(MIA, tom, rules=(block(BLOCKED, "tom"),), guest="tom")
     site = Site(Home(house))
     site.who = "tom"
-    monkeypatch.setattr("copdns.web.child.claim_device.asker_of", lambda _: site.asker)
+    monkeypatch.setattr("copdns.web.child.claim_device.requestor_of", lambda _: site.asker)
     async with site.visited() as client:
         await set_up(site)
         pages = await everything(client, site)
