@@ -99,9 +99,9 @@ def _judge_targets(
 ) -> Verdict | None:
     steps = [step for step in policy.steps if step.number in _asked_again(verdict)]
     for target in targets:
-        question = Lookup(target, 0, policy.index.find(target))
-        blocked = _first(steps, question, now)
-        if blocked is not None and blocked.blocks and not _protected(policy, question):
+        lookup = Lookup(target, 0, policy.index.find(target))
+        blocked = _first(steps, lookup, now)
+        if blocked is not None and blocked.blocks and not _protected(policy, lookup):
             # Only this answer is blocked, so nothing is said about names below.
             return replace(blocked, via=target, nothing_open_below=False)
     return None
@@ -116,17 +116,17 @@ def _asked_again(verdict: Verdict) -> frozenset[int]:
     return _ASKED_AGAIN
 
 
-def _first(steps: Iterable[Step], question: Lookup, now: float) -> Verdict | None:
+def _first(steps: Iterable[Step], lookup: Lookup, now: float) -> Verdict | None:
     for step in steps:
-        verdict = step(question, now)
+        verdict = step(lookup, now)
         if verdict is not None:
             return verdict
     return None
 
 
-def _protected(policy: Policy, question: Lookup) -> bool:
+def _protected(policy: Policy, lookup: Lookup) -> bool:
     infos = policy.index.infos
-    return any(infos[entry.list].kind is ListKind.PROTECTED for entry in question.entries)
+    return any(infos[entry.list].kind is ListKind.PROTECTED for entry in lookup.entries)
 
 
 def _judge_addresses(

@@ -1,7 +1,7 @@
 """What the clock adds to a profile's policy: when names are closed, what lifts that, what is left.
 
 `timing_of` makes it from what the household wrote (`model/times.py`) and what was read off the
-world (`Readings`), for a stretch of some days around a moment.  `policy/decide.py` makes steps of
+world (`Readings`), for a stretch of some days around a moment.  `policy/order.py` makes steps of
 it, and `policy/course.py` finds the place of a moment in it.  Pure; moments are seconds since the
 epoch.
 """

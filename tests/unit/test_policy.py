@@ -25,7 +25,8 @@ from copdns.model.household import (
 from copdns.model.matchers import parse_matcher
 from copdns.model.times import Grant
 from copdns.model.verdict import Action, Reason, Verdict
-from copdns.policy.decide import Policy, decide, explain, refusing_policy, rules_in_scope
+from copdns.policy.decide import Policy, decide, explain, refusing_policy
+from copdns.policy.order import rules_in_scope
 from copdns.time.plan import Closure, TimePlan
 from tests.household import ADA, MIA, NOW, TOM, allow, block, family, policy
 
