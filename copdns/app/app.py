@@ -40,7 +40,7 @@ from copdns.app.time_chores import TimeChores
 from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.config import Settings, defaults_of
 from copdns.dns.cache import Cache
-from copdns.dns.upstream import Upstreams
+from copdns.dns.upstream import UpstreamClient
 from copdns.events.bus import EventBus
 from copdns.events.targets import Targets
 from copdns.list_files.choose import offer
@@ -186,7 +186,7 @@ class App:
 
     async def _begin_answering(self, households: Sequence[Household]) -> None:
         """Make what answers, and what follows changes of household, lists and upstreams."""
-        self._upstreams = Upstreams(self._loop)
+        self._upstreams = UpstreamClient(self._loop)
         self._counters.upstreams = self._upstreams.numbers
         self._asked = UpstreamsInForce(self._upstreams, lambda: self.settings)
         self._snapshots = SnapshotBuilder(

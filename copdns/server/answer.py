@@ -21,7 +21,7 @@ from copdns.dns.cache import Cache, CacheEntry
 from copdns.dns.exchange import lowercase_question
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import ANY, RD
-from copdns.dns.upstream import Upstreams
+from copdns.dns.upstream import UpstreamClient
 from copdns.dns.wire import (
     PLAIN_UDP_SIZE,
     CacheKey,
@@ -174,7 +174,7 @@ class Resolver:
     def __init__(
         self,
         live: Snapshot,
-        upstreams: Upstreams,
+        upstreams: UpstreamClient,
         cache: Cache,
         recorder: Recorder,
         clock: Callable[[], Moment],
@@ -409,7 +409,7 @@ class Resolver:
             if missing.key.qname == query.qname
             else b"",
             protected=missing.protected,
-            quiet=missing.unwatched,
+            untraced=missing.unwatched,
         )
 
     def _on_response(self, missing: CacheMiss, answer: UpstreamResponse | None) -> None:
