@@ -22,7 +22,7 @@ from copdns.model.household import (
 )
 from copdns.model.matchers import Matcher
 from copdns.model.times import Grant
-from copdns.model.verdict import Action, Verdict
+from copdns.model.verdict import Action, StepNumber, Verdict
 from copdns.policy.matching import PolicyGroup
 from copdns.policy.steps import (
     AccessStep,
@@ -161,7 +161,7 @@ def charged_budgets(
     always open or open as homework, and what a grant of time opened.
     """
     time_rules = policy.time_rules
-    if time_rules is None or verdict.step <= 4:
+    if time_rules is None or verdict.step <= StepNumber.PROTECTED:
         return None
     if verdict.action is not Action.ALLOW and verdict.action is not Action.REWRITE:
         return None
@@ -190,7 +190,7 @@ def has_help_prefix(policy: Policy, qname: str) -> bool:
 class StepResult(NamedTuple):
     """What one step says of a name.  is_decisive: it is the first that says something."""
 
-    number: int
+    number: StepNumber
     title: str
     verdict: Verdict | None
     is_decisive: bool

@@ -11,7 +11,7 @@ from copdns.model.household import BlockMode, Profile
 from copdns.model.matchers import Matcher
 from copdns.model.names import suffixes
 from copdns.model.times import TopicKind
-from copdns.model.verdict import Reason
+from copdns.model.verdict import Reason, StepNumber
 from copdns.policy.context import HouseholdContext
 from copdns.policy.matching import Blocker, ListSet, RuleSet
 from copdns.policy.steps import (
@@ -91,7 +91,7 @@ def legal_step(context: HouseholdContext) -> ListStep:
     lists = ListSet(context.lists(ListKind.LEGAL))
     # Answered NXDOMAIN in every block mode, so what stays open below matters in each.
     blocker = _blocker(context, (context.index.openings, context.open_below))
-    return ListStep(3, "legal orders", Reason.LEGAL, lists, blocker, granted=False)
+    return ListStep(StepNumber.LEGAL, "legal orders", Reason.LEGAL, lists, blocker, granted=False)
 
 
 def protected_step(context: HouseholdContext, time_steps: TimeSteps) -> ProtectedStep:
@@ -119,7 +119,7 @@ def time_steps(context: HouseholdContext, plan: TimePlan, blocker: Blocker) -> T
     """Return steps 7 to 9, each with the plan's closures of its reason."""
     infos, services = context.index.infos, ListSet(context.lists(ListKind.SERVICE))
 
-    def build(number: int, title: str, reason: Reason) -> TimeStep:
+    def build(number: StepNumber, title: str, reason: Reason) -> TimeStep:
         closures = (each for each in plan.closures if each.reason is reason)
         timelines = closure_timelines(closures, infos)
         return TimeStep(
@@ -127,16 +127,18 @@ def time_steps(context: HouseholdContext, plan: TimePlan, blocker: Blocker) -> T
         )
 
     return (
-        build(7, "pause", Reason.PAUSED),
-        build(8, "schedules", Reason.SCHEDULE),
-        build(9, "budgets", Reason.BUDGET),
+        build(StepNumber.PAUSE, "pause", Reason.PAUSED),
+        build(StepNumber.SCHEDULES, "schedules", Reason.SCHEDULE),
+        build(StepNumber.BUDGETS, "budgets", Reason.BUDGET),
     )
 
 
 def bypass_step(profile: Profile, context: HouseholdContext, blocker: Blocker) -> ListStep:
     """Return step 11."""
     lists = context.lists(ListKind.BYPASS) if profile.bypass else ()
-    return ListStep(11, "ways round the filter", Reason.BYPASS, ListSet(lists), blocker)
+    return ListStep(
+        StepNumber.BYPASS, "ways round the filter", Reason.BYPASS, ListSet(lists), blocker
+    )
 
 
 def service_step(profile: Profile, context: HouseholdContext, blocker: Blocker) -> ServiceStep:
@@ -158,7 +160,7 @@ def service_step(profile: Profile, context: HouseholdContext, blocker: Blocker) 
 def category_step(profile: Profile, context: HouseholdContext, blocker: Blocker) -> ListStep:
     """Return step 13."""
     lists = ListSet(context.lists(ListKind.CATEGORY, profile.categories))
-    return ListStep(13, "category lists", Reason.CATEGORY, lists, blocker)
+    return ListStep(StepNumber.CATEGORIES, "category lists", Reason.CATEGORY, lists, blocker)
 
 
 def safe_search_step(

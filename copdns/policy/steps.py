@@ -16,7 +16,7 @@ from copdns.model.hosts import OWN_HOSTS
 from copdns.model.household import Default, NameRewrite, Rule, RuleAction
 from copdns.model.matchers import Matcher
 from copdns.model.times import Grant
-from copdns.model.verdict import Action, LocalAnswer, LocalRecord, Reason, Verdict
+from copdns.model.verdict import Action, LocalAnswer, LocalRecord, Reason, StepNumber, Verdict
 from copdns.policy.matching import Blocker, ListSet, RuleSet
 from copdns.policy.special_names import special_use_answer
 
@@ -49,7 +49,7 @@ class Step(Protocol):
     """
 
     @property
-    def number(self) -> int: ...
+    def number(self) -> StepNumber: ...
 
     @property
     def title(self) -> str: ...
@@ -68,7 +68,7 @@ class AccessStep:
     """Refuse those who are not served here (RFC 8914 section 4.19)."""
 
     refuse: bool
-    number: int = 1
+    number: StepNumber = StepNumber.ACCESS
     title: str = "client allowed here"
     only_if_listed: bool = False
 
@@ -99,7 +99,7 @@ class LocalStep:
     splits: tuple[Matcher, ...]
     protected: frozenset[int]
     open_below: tuple[frozenset[str], ...]
-    number: int = 2
+    number: StepNumber = StepNumber.LOCAL
     title: str = "special and own names"
     only_if_listed: bool = False
     is_idle: bool = False
@@ -160,7 +160,7 @@ class LocalStep:
 class ListStep:
     """Block what one kind of list names; `granted` tells that a grant for content lifts it."""
 
-    number: int
+    number: StepNumber
     title: str
     reason: Reason
     lists: ListSet
@@ -188,7 +188,7 @@ class SecurityStep:
     lists: ListSet
     rules: RuleSet
     blocker: Blocker
-    number: int = 5
+    number: StepNumber = StepNumber.SECURITY
     title: str = "security lists"
     only_if_listed: bool = True
 
@@ -210,7 +210,7 @@ class SecurityStep:
 class GrantStep:
     """Say which grant holds.  It decides nothing here: it lifts later steps, which ask for it."""
 
-    number: int = 6
+    number: StepNumber = StepNumber.GRANTS
     title: str = "grants"
     only_if_listed: bool = True
     is_idle: bool = True
@@ -232,7 +232,7 @@ class ProtectedStep:
     untraced: frozenset[int]
     beats_time: frozenset[int]
     time_steps: tuple[Step, ...]
-    number: int = 4
+    number: StepNumber = StepNumber.PROTECTED
     title: str = "protected names"
     only_if_listed: bool = True
     is_idle: bool = False
@@ -270,7 +270,7 @@ class SafeSearchStep:
     targets: Mapping[str, str]
     unsafe_engines: ListSet
     blocker: Blocker
-    number: int = 14
+    number: StepNumber = StepNumber.SAFE_SEARCH
     title: str = "safe search"
     only_if_listed: bool = False
     # By target: the end of a verdict is kept with the verdict itself (`timed.held`).
@@ -312,7 +312,7 @@ class RuleStep:
     rules: RuleSet
     safe_search: SafeSearchStep | None
     blocker: Blocker
-    number: int = 10
+    number: StepNumber = StepNumber.RULES
     title: str = "own rules"
     only_if_listed: bool = False
 
@@ -354,7 +354,7 @@ class ServiceStep:
     blocked: ListSet
     all_services: ListSet
     blocker: Blocker
-    number: int = 12
+    number: StepNumber = StepNumber.SERVICES
     title: str = "services"
     only_if_listed: bool = True
 
@@ -379,7 +379,7 @@ class DefaultStep:
 
     __slots__ = ("_allow", "_always", "_blocker", "_granted")
 
-    number = 15
+    number = StepNumber.DEFAULT
     title = "default of the profile"
     only_if_listed = False
     is_idle = False
@@ -387,7 +387,7 @@ class DefaultStep:
     def __init__(self, default: Default, blocker: Blocker, always: bool = False) -> None:
         """always: what is always open is allowed, whatever the default."""
         allow = Verdict(Action.ALLOW, Reason.DEFAULT, self.number)
-        self._granted = Verdict(Action.ALLOW, Reason.GRANTED, 6)
+        self._granted = Verdict(Action.ALLOW, Reason.GRANTED, StepNumber.GRANTS)
         self._allow = allow if default is Default.ALLOW else None
         self._always = allow if always else None
         self._blocker = blocker

@@ -12,7 +12,7 @@ from math import inf
 
 from copdns.lists.index import ListInfo, ListKind
 from copdns.model.times import Grant, Subject
-from copdns.model.verdict import Verdict
+from copdns.model.verdict import StepNumber, Verdict
 from copdns.policy.steps import Lookup, Step
 from copdns.policy.subjects import SubjectMatcher, covering_matchers, is_excepted
 from copdns.policy.time_steps import BySubject, TimeStep, group_by_subject
@@ -20,7 +20,8 @@ from copdns.time.budget import RemainingBudget, earliest_end
 from copdns.time.minutes import MOST_ADDED
 from copdns.time.plan import NO_TIME_PLAN, TimePlan
 
-_TIMELESS = frozenset({1, 2, 3, 5})  # steps whose word no time changes
+# Steps whose verdict no time changes.  Not PROTECTED: time closes some of its groups.
+_NOT_TIMED = frozenset({StepNumber.ACCESS, StepNumber.LOCAL, StepNumber.LEGAL, StepNumber.SECURITY})
 _HELD = 4096  # verdicts with their ends that a policy keeps at most
 
 
@@ -67,7 +68,7 @@ def valid_until(timed: TimeRules, lookup: Lookup, verdict: Verdict, now: float) 
 
     Of what time closes, only what stands before the step that decided matters.
     """
-    if verdict.step in _TIMELESS:
+    if verdict.step in _NOT_TIMED:
         return inf
     until = timed.until
     for step in timed.steps:

@@ -15,7 +15,7 @@ from typing import Generic, NamedTuple, TypeVar
 from copdns.lists.index import Entry, ListInfo
 from copdns.model.matchers import Matcher
 from copdns.model.times import Subject, Topic
-from copdns.model.verdict import Action, Reason, Verdict
+from copdns.model.verdict import Action, Reason, StepNumber, Verdict
 from copdns.policy.course import Timeline, build_timeline
 from copdns.policy.matching import Blocker, ListSet
 from copdns.policy.steps import Lookup
@@ -96,7 +96,7 @@ class TimeStep:
     it.  zone: in which people are told when it ends.  known_until: what lies behind is unknown.
     """
 
-    number: int
+    number: StepNumber
     title: str
     reason: Reason
     timelines: BySubject[Timeline]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import ListInfo
 from copdns.model.household import Household
 from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind
-from copdns.model.verdict import Verdict
+from copdns.model.verdict import StepNumber, Verdict
 from copdns.web.context import context_of
 from copdns.web.languages import spoken
 from copdns.web.pages import language_of
@@ -25,23 +25,23 @@ from copdns.words.child import Said
 from copdns.words.levels import Level
 from copdns.words.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases
 
-# What the desk calls the steps of the order of decision, by their titles in `policy/steps.py`.
-STEPS = {
-    "client allowed here": Phrase("step", "May this device ask here"),
-    "special and own names": Phrase("step", "Names of this house, and special ones"),
-    "legal orders": Phrase("step", "Orders of an authority"),
-    "protected names": Phrase("step", "Names that stay open"),
-    "security lists": Phrase("step", "Lists against harm"),
-    "grants": Phrase("step", "Permissions"),
-    "pause": Phrase("step", "Pause"),
-    "schedules": Phrase("step", "Schedules"),
-    "budgets": Phrase("step", "Limits"),
-    "own rules": Phrase("step", "Own rules"),
-    "ways round the filter": Phrase("step", "Ways round the rules"),
-    "services": Phrase("step", "Services"),
-    "category lists": Phrase("step", "Categories"),
-    "safe search": Phrase("step", "Safe search"),
-    "default of the profile": Phrase("step", "What holds for everything else"),
+# What the desk calls the steps of the order of decision.
+STEPS: Mapping[StepNumber, Phrase] = {
+    StepNumber.ACCESS: Phrase("step", "May this device ask here"),
+    StepNumber.LOCAL: Phrase("step", "Names of this house, and special ones"),
+    StepNumber.LEGAL: Phrase("step", "Orders of an authority"),
+    StepNumber.PROTECTED: Phrase("step", "Names that stay open"),
+    StepNumber.SECURITY: Phrase("step", "Lists against harm"),
+    StepNumber.GRANTS: Phrase("step", "Permissions"),
+    StepNumber.PAUSE: Phrase("step", "Pause"),
+    StepNumber.SCHEDULES: Phrase("step", "Schedules"),
+    StepNumber.BUDGETS: Phrase("step", "Limits"),
+    StepNumber.RULES: Phrase("step", "Own rules"),
+    StepNumber.BYPASS: Phrase("step", "Ways round the rules"),
+    StepNumber.SERVICES: Phrase("step", "Services"),
+    StepNumber.CATEGORIES: Phrase("step", "Categories"),
+    StepNumber.SAFE_SEARCH: Phrase("step", "Safe search"),
+    StepNumber.DEFAULT: Phrase("step", "What holds for everything else"),
 }
 
 # Groups of services, by their slugs in `blocklists/services.yaml`.
@@ -100,9 +100,9 @@ class Wording:
         """Return why an appeal was answered so."""
         return self.phrases.gettext(TOLD[reason])
 
-    def step_title(self, title: str) -> str:
+    def step_title(self, number: StepNumber) -> str:
         """Return what the desk calls a step of the order of decision."""
-        return self.phrases.pgettext(*STEPS[title])
+        return self.phrases.pgettext(*STEPS[number])
 
     def category(self, slug: str) -> str:
         name = child.category_name(slug)
@@ -135,7 +135,7 @@ class Wording:
         """Return all that something is about; "" for everything."""
         return self.phrases.listed([self.subject(each) for each in about])
 
-    def step(self, number: int) -> str:
+    def step(self, number: StepNumber) -> str:
         """Return what a step of the order asks."""
         return self.phrases.pgettext(*child.STEPS[number])
 

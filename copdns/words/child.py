@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from copdns.model import sentences
-from copdns.model.verdict import Reason, Verdict
+from copdns.model.verdict import Reason, StepNumber, Verdict
 from copdns.words.levels import Level
 from copdns.words.phrases import Phrase, Phrases
 
@@ -445,23 +445,23 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
 }
 
 
-# What is asked in each step of the order (docs/architecture.md), for those who read everything.
-STEPS: Mapping[int, Phrase] = {
-    1: Phrase("step", "Is this device served here?"),
-    2: Phrase("step", "Is it a name of this house, or a special one?"),
-    3: Phrase("step", "Did an authority order something about it?"),
-    4: Phrase("step", "Is it protected, so that nobody can close it?"),
-    5: Phrase("step", "Can it harm your device?"),
-    6: Phrase("step", "Was it opened for you for a while?"),
-    7: Phrase("step", "Is the Internet paused?"),
-    8: Phrase("step", "Is it a time at which something is closed?"),
-    9: Phrase("step", "Are minutes used up?"),
-    10: Phrase("step", "Did somebody here write a rule for it?"),
-    11: Phrase("step", "Does it lead round the rules?"),
-    12: Phrase("step", "Is it part of a service that is closed?"),
-    13: Phrase("step", "Is it about something that is closed?"),
-    14: Phrase("step", "Is it a search, which can leave things out?"),
-    15: Phrase("step", "What holds for all the rest?"),
+# What is asked in each step of the order (docs/decision.md), for those who read everything.
+STEPS: Mapping[StepNumber, Phrase] = {
+    StepNumber.ACCESS: Phrase("step", "Is this device served here?"),
+    StepNumber.LOCAL: Phrase("step", "Is it a name of this house, or a special one?"),
+    StepNumber.LEGAL: Phrase("step", "Did an authority order something about it?"),
+    StepNumber.PROTECTED: Phrase("step", "Is it protected, so that nobody can close it?"),
+    StepNumber.SECURITY: Phrase("step", "Can it harm your device?"),
+    StepNumber.GRANTS: Phrase("step", "Was it opened for you for a while?"),
+    StepNumber.PAUSE: Phrase("step", "Is the Internet paused?"),
+    StepNumber.SCHEDULES: Phrase("step", "Is it a time at which something is closed?"),
+    StepNumber.BUDGETS: Phrase("step", "Are minutes used up?"),
+    StepNumber.RULES: Phrase("step", "Did somebody here write a rule for it?"),
+    StepNumber.BYPASS: Phrase("step", "Does it lead round the rules?"),
+    StepNumber.SERVICES: Phrase("step", "Is it part of a service that is closed?"),
+    StepNumber.CATEGORIES: Phrase("step", "Is it about something that is closed?"),
+    StepNumber.SAFE_SEARCH: Phrase("step", "Is it a search, which can leave things out?"),
+    StepNumber.DEFAULT: Phrase("step", "What holds for all the rest?"),
 }
 
 # On which days something holds, by the words of schedules and budgets, in the order of telling.
