@@ -135,7 +135,7 @@ def choose_for(
     return choose(
         offered.sources,
         tuple(map(_source, settings.own)),
-        settings.wanted,
+        settings.chosen_names,
         needed_by(households, offered),
         settings.max_names or memory // MIB * NAMES_PER_MIB,
         known,
