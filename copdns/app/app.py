@@ -61,7 +61,7 @@ from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.listeners import Listeners
-from copdns.server.metrics import Counters, registry
+from copdns.server.metrics import Counters, build_registry
 from copdns.server.packet_cache import PacketCache
 from copdns.server.recognition import Recognition
 from copdns.server.recorder import Recorder
@@ -107,7 +107,7 @@ class App:
             Copies(self._folder),
             offer(files(bundled_text)),
             lambda: self.settings,
-            lambda: self._resolver.live.households.values(),
+            lambda: self._resolver.snapshot.households.values(),
             lambda: self._library,
             time.time,
             lambda fetched: self._relisting.reload(fetched),
@@ -173,7 +173,7 @@ class App:
         self._events.subscribe(self._targets.enqueue)
         self._troubles = Alarms()
         self._timekeeper = TimeChores(
-            self._folder, lambda: self._resolver.live, self._clock, self._events
+            self._folder, lambda: self._resolver.snapshot, self._clock, self._events
         )
         await self._timekeeper.begin(households)
         self._reminders = AppealChores(
@@ -301,7 +301,7 @@ class App:
 
     def _unlogged(self, household: str, profile: str) -> bool:
         """Tell whether the log must not name a profile: nothing is kept of it, or it is gone."""
-        home = self._resolver.live.households.get(household)
+        home = self._resolver.snapshot.households.get(household)
         found = home.profile(profile) if home is not None else None
         return found is None or found.privacy_at(self._now()) is PrivacyMode.OFF
 
@@ -332,11 +332,11 @@ class App:
         from copdns.web.routes import application
 
         parts = AppContext(
-            registry=registry(self._counters, lambda: self._recorder.flush(self._now())),
+            registry=build_registry(self._counters, lambda: self._recorder.flush(self._now())),
             readiness=self._readiness.missing,
             warnings=self._readiness.warnings,
             hosts=OWN_HOSTS | {"localhost", *self.settings.web.hosts},
-            live=lambda: self._resolver.live,
+            live=lambda: self._resolver.snapshot,
             readings=lambda: self._timekeeper.readings,
             who=lambda asker: self._recognition.identify(asker, self._clock()),
             recent=self._recent,
@@ -360,7 +360,7 @@ class App:
 
     async def _tell_code(self) -> None:
         await tell_code(
-            self._logins, self._resolver.live.households, self.settings.web, self._now()
+            self._logins, self._resolver.snapshot.households, self.settings.web, self._now()
         )
 
     # --- following changes ---
@@ -376,7 +376,7 @@ class App:
         if set(own) != set(self._listeners.addresses):
             await self._listen()
         if not self._asked.fits(own):
-            await self._asked.use(self._resolver.live.households.values())
+            await self._asked.use(self._resolver.snapshot.households.values())
         await self._front.look()
 
     async def _tell_trouble(self) -> None:
@@ -423,14 +423,14 @@ class App:
     async def _take_over(self, settings: Settings, shelved: LoadedLists) -> None:
         before, self.settings = self.settings, settings
         try:
-            live = await self._snapshots.build_for_lists(self._resolver.live, shelved.library)
+            live = await self._snapshots.build_for_lists(self._resolver.snapshot, shelved.library)
             await self._listen()
         except Exception:
             self.settings = before
             self._listeners.set_forwarders(before.dns)
-            await self._asked.use(self._resolver.live.households.values())
+            await self._asked.use(self._resolver.snapshot.households.values())
             raise
-        self._resolver.live, self._lists.shelved = live, shelved
+        self._resolver.snapshot, self._lists.shelved = live, shelved
         await self._reception.configure(settings.identity)
         self._resolver.reconfigure(self._rebinding(), self._new_cache(), self._lane())
         self._listeners.set_forwarders(settings.dns)

@@ -87,7 +87,7 @@ class DeviceChores:
 
     def _greet(self, moment: Moment) -> None:
         """Take over who was noticed, and is unknown still."""
-        live = self._recognition.live
+        live = self._recognition.snapshot
         noticed = map(self._seen_now, live.take_unknown())
         unknown = [each for each in noticed if not _owner(live, each)]
         found = update_unknown(self._visitors, unknown, self._name, moment.wall, self._numbers)
@@ -107,7 +107,7 @@ class DeviceChores:
     def _seen_now(self, notice: UnknownClient) -> UnknownClient:
         """Add the MAC address, which often is seen only after the first answer went out."""
         return notice._replace(
-            mac=notice.mac or self._recognition.live.sightings.mac_at(notice.address)
+            mac=notice.mac or self._recognition.snapshot.sightings.mac_at(notice.address)
         )
 
     def _name(self, notice: UnknownClient) -> str:
@@ -115,7 +115,7 @@ class DeviceChores:
 
     def _see_off(self) -> None:
         """Let those go who have a name now."""
-        live = self._recognition.live
+        live = self._recognition.snapshot
         for visitor, device in list(now_known(self._visitors, lambda each: _owner(live, each))):
             self._visitors = tuple(each for each in self._visitors if each is not visitor)
             self._events.publish(
@@ -153,7 +153,7 @@ class DeviceChores:
 
     def _compare(self, moment: Moment) -> None:
         """Warn while all that asked look like one."""
-        live = self._recognition.live
+        live = self._recognition.snapshot
         if len(self._asking) < CLIENTS:
             self._asking.update(live.recent_requestors(CLIENTS))
         seen = live.sightings

@@ -18,7 +18,9 @@ def gauges(resolver: Resolver, log: QueryLog, targets: Targets) -> dict[str, Cal
         "copdns_log_failures": lambda: log.failures,
         "copdns_events_dropped": lambda: targets.dropped,
         "copdns_policy_revision": lambda: max(
-            (each.revision for each in resolver.live.households.values()), default=0
+            (each.revision for each in resolver.snapshot.households.values()), default=0
         ),
-        "copdns_list_entries": lambda: sum(info.size for info in resolver.live.library.index.infos),
+        "copdns_list_entries": lambda: sum(
+            info.size for info in resolver.snapshot.library.index.infos
+        ),
     }

@@ -40,7 +40,7 @@ class HouseholdInForce:
         if self._behind and not await self._concerns_answers():
             await self._porter.tell(self._events)
             self._behind = False
-        now, live = self._now(), self._resolver.live
+        now, live = self._now(), self._resolver.snapshot
         due = live.is_due(now) or self._porter.is_guest_due
         if self._behind or due or now < live.built_at - SET_BACK:
             await self.apply()
@@ -50,8 +50,10 @@ class HouseholdInForce:
         """Put in force what is stored."""
         async with self._snapshots.changing:
             households = await self._porter.with_guests(await self._stored.households())
-            before = self._resolver.live
-            self._resolver.live = await self._snapshots.build(before, before.library, households)
+            before = self._resolver.snapshot
+            self._resolver.snapshot = await self._snapshots.build(
+                before, before.library, households
+            )
             self._behind = False
 
     async def reopen(self) -> None:
@@ -62,5 +64,5 @@ class HouseholdInForce:
     async def _concerns_answers(self) -> bool:
         """Tell whether what was stored may change an answer: a login, say, does not."""
         return await self._stored.revisions() != {
-            each.id: each.revision for each in self._resolver.live.households.values()
+            each.id: each.revision for each in self._resolver.snapshot.households.values()
         }

@@ -53,8 +53,10 @@ class ListReloader:
                 return
             before = self._lists.library
             async with self._snapshots.changing:
-                live = await self._snapshots.build_for_lists(self._resolver.live, shelved.library)
-                self._resolver.live, self._lists.shelved = live, shelved
+                live = await self._snapshots.build_for_lists(
+                    self._resolver.snapshot, shelved.library
+                )
+                self._resolver.snapshot, self._lists.shelved = live, shelved
             await run_logged(lambda: self._reminders.tell_mistakes(before))
             await self._lists.tell()
 

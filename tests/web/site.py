@@ -23,7 +23,7 @@ from copdns.model.verdict import Requestor
 from copdns.network.other_resolvers import Assessment
 from copdns.network.probes import Probes
 from copdns.network.setup_steps import State
-from copdns.server.metrics import registry
+from copdns.server.metrics import build_registry
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.household import HouseholdStore
@@ -70,8 +70,8 @@ class Site:
             Copies(folder),
             AvailableLists((), frozenset(), {}),
             lambda: self.settings,
-            lambda: self.home.resolver.live.households.values(),
-            lambda: self.home.resolver.live.library,
+            lambda: self.home.resolver.snapshot.households.values(),
+            lambda: self.home.resolver.snapshot.library,
             lambda: self.now,
             self._swap,
         )
@@ -94,8 +94,8 @@ class Site:
             Copies(folder),
             AvailableLists((), frozenset(), {}),
             lambda: self.settings,
-            lambda: self.home.resolver.live.households.values(),
-            lambda: self.home.resolver.live.library,
+            lambda: self.home.resolver.snapshot.households.values(),
+            lambda: self.home.resolver.snapshot.library,
             lambda: self.now,
             self._swap,
         )
@@ -106,13 +106,13 @@ class Site:
     def _parts(self, hosts: frozenset[str]) -> AppContext:
         resolver = self.home.resolver
         return AppContext(
-            registry=registry(self.home.counters, lambda: None),
+            registry=build_registry(self.home.counters, lambda: None),
             readiness=lambda: self.missing,
             warnings=tuple,
             hosts=hosts,
-            live=lambda: resolver.live,
+            live=lambda: resolver.snapshot,
             readings=lambda: self.readings,
-            who=lambda _: resolver.live.identify(self.asker),
+            who=lambda _: resolver.snapshot.identify(self.asker),
             recent=self.home.recent,
             now=lambda: self.home.clock().wall,
             pages=PAGES,
