@@ -485,7 +485,7 @@ class SourceSettings(Section):
     )
 
     @property
-    def wanted(self) -> tuple[str, ...]:
+    def chosen_names(self) -> tuple[str, ...]:
         """The names of `use`; AUTO among them stands for those that the household needs."""
         if isinstance(self.use, str):
             return (AUTO,) if self.use == AUTO else ()

@@ -15,7 +15,7 @@ import dns.rdatatype
 import dns.rrset
 
 from copdns.dns.message import UpstreamResponse, read_response
-from copdns.dns.upstream import Done
+from copdns.dns.upstream import OnResponse
 from copdns.dns.wire import CacheKey
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.time.clock import Clock, LastSeen
@@ -91,7 +91,7 @@ or rdata by type: {"CNAME": "b.example."}, where "ttl" and "filtered" (true) can
 
 
 class FakeUpstream:
-    """Answers with real messages, when `deliver` is called, as `upstream.Upstreams` would later.
+    """Answers with real messages when `deliver` is called, as `UpstreamClient` would later.
 
     script: what the usual upstream says; names that are not in it exist and have `ANYWHERE`.
     second: the upstream that is asked when the first filters a protected name.
@@ -113,16 +113,16 @@ class FakeUpstream:
         self._second = second
         self._splits = splits or {}
         self._filtering = filtering
-        self._waiting: list[tuple[CacheKey, Done, bool]] = []
+        self._waiting: list[tuple[CacheKey, OnResponse, bool]] = []
 
     def ask(
         self,
         key: CacheKey,
-        done: Done,
+        done: OnResponse,
         *,
         question: bytes = b"",
         protected: bool = False,
-        quiet: bool = False,
+        untraced: bool = False,
     ) -> None:
         self.asked.append(key)
         self._waiting.append((key, done, protected))

@@ -56,9 +56,10 @@ class Listening(Recorder):
         verdict: Verdict,
         reply: bytes,
         now: float,
+        **more: bool,
     ) -> None:
         self.last = Told(client, verdict)
-        super().record(client, asker, query, verdict, reply, now)
+        super().record(client, asker, query, verdict, reply, now, **more)
 
 
 class Reply(NamedTuple):
@@ -173,7 +174,7 @@ class Home:
         self.house = self.counting.house = house or self.house
         self.timing |= timing
         self.readings = self._read()
-        self.resolver.live = self._live(self.resolver.live)
+        self.resolver.snapshot = self._live(self.resolver.snapshot)
 
     def restart(self, *, power_cut: bool = False, shows: float | None = None) -> None:
         """Go on with what is stored: the household, minutes of use, and what the clock showed.
@@ -210,7 +211,7 @@ class Home:
 
     def look(self) -> None:
         """Count the minutes that are over, and put in force what follows from them and the date."""
-        live, now = self.resolver.live, self.clock.wall
+        live, now = self.resolver.snapshot, self.clock.wall
         due = live.is_due(now)
         used = self.counting.fold(now, live).used
         ends = [*ending_schedules(live, self._looked, now)]
@@ -248,11 +249,11 @@ class Home:
         return later[0] if later else now or None
 
     def _by_lane(self, wire: bytes, by: Requestor) -> bytes | None:
-        lane, moment = self.resolver.lane, self.clock()
+        lane, moment = self.resolver.packet_cache, self.clock()
         if lane is None:
             return None
         lane.check_clock(moment)
-        client = self.resolver.live.identify(by)
+        client = self.resolver.snapshot.identify(by)
         entry = lane.replies.get(wire[2:], {}).get(client.policy)
         if entry is None or moment.mono >= entry.check_at:
             return None

@@ -17,8 +17,10 @@ from copdns.lists.small_index import Draft, build_index, names_of
 from copdns.model.household import Band, Contact, Device, Household, Profile, Rule, RuleAction
 from copdns.model.matchers import parse_matcher, parse_target
 from copdns.model.verdict import AnswerDefaults, Requestor
-from copdns.policy.decide import Policy, build_policy, rules_in_scope
-from copdns.policy.snapshot import Client, Snapshot, build_context, build_snapshot
+from copdns.policy.context import build_context
+from copdns.policy.decide import Policy
+from copdns.policy.order import build_policy, rules_in_scope
+from copdns.policy.snapshot import Client, Snapshot, build_snapshot
 from copdns.time.plan import NO_INPUTS, NO_TIME_PLAN, PolicyInputs, TimePlan, build_time_plan
 
 NOW = 1_774_800_000.0  # 2026-03-29, 16:00 UTC: a Sunday afternoon

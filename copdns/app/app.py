@@ -41,7 +41,7 @@ from copdns.app.time_chores import TimeChores
 from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.config import Settings, defaults_of
 from copdns.dns.cache import Cache
-from copdns.dns.upstream import Upstreams
+from copdns.dns.upstream import UpstreamClient
 from copdns.events.bus import EventBus
 from copdns.events.notices import ENGLISH, Speaks
 from copdns.events.targets import Targets
@@ -63,7 +63,7 @@ from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.listeners import Listeners
-from copdns.server.metrics import Counters, registry
+from copdns.server.metrics import Counters, build_registry
 from copdns.server.packet_cache import PacketCache
 from copdns.server.recognition import Recognition
 from copdns.server.recorder import Recorder
@@ -111,7 +111,7 @@ class App:
             Copies(self._folder),
             available_lists(read_files(bundled_text)),
             lambda: self.settings,
-            lambda: self._resolver.live.households.values(),
+            lambda: self._resolver.snapshot.households.values(),
             lambda: self._catalogue,
             time.time,
             lambda fetched: self._list_reloader.reload(fetched),
@@ -175,7 +175,7 @@ class App:
         self._events.subscribe(self._targets.enqueue)
         self._alarms = Alarms()
         self._time_chores = TimeChores(
-            self._folder, lambda: self._resolver.live, self._clock, self._events
+            self._folder, lambda: self._resolver.snapshot, self._clock, self._events
         )
         await self._time_chores.begin(households)
         self._appeal_chores = AppealChores(
@@ -190,7 +190,7 @@ class App:
         """Return the language in which guardians of a household get notices."""
         from copdns.web.languages import spoken_to_guardians  # most machines send no notices
 
-        homes = self._resolver.live.households
+        homes = self._resolver.snapshot.households
         home = homes.get(household) or next(iter(homes.values()), None)
         try:
             return spoken_to_guardians(home.language if home else "")
@@ -199,7 +199,7 @@ class App:
 
     async def _begin_answering(self, households: Sequence[Household]) -> None:
         """Make what answers, and what applies changes of household, lists and upstreams."""
-        self._upstreams = Upstreams(self._loop)
+        self._upstreams = UpstreamClient(self._loop)
         self._counters.upstreams = self._upstreams.numbers
         self._upstreams_in_force = UpstreamsInForce(self._upstreams, lambda: self.settings)
         self._snapshots = SnapshotBuilder(
@@ -321,7 +321,7 @@ class App:
 
     def _is_unlogged(self, household: str, profile: str) -> bool:
         """Tell whether the log must not name a profile: its privacy mode is off, or it is gone."""
-        home = self._resolver.live.households.get(household)
+        home = self._resolver.snapshot.households.get(household)
         found = home.profile(profile) if home is not None else None
         return found is None or found.privacy_at(self._now()) is PrivacyMode.OFF
 
@@ -354,11 +354,11 @@ class App:
         from copdns.web.routes import application
 
         context = AppContext(
-            registry=registry(self._counters, lambda: self._recorder.flush(self._now())),
+            registry=build_registry(self._counters, lambda: self._recorder.flush(self._now())),
             readiness=self._readiness.missing,
             warnings=self._readiness.warnings,
             hosts=OWN_HOSTS | {"localhost", *self.settings.web.hosts},
-            snapshot=lambda: self._resolver.live,
+            snapshot=lambda: self._resolver.snapshot,
             policy_inputs=lambda: self._time_chores.policy_inputs,
             identify=lambda requestor: self._recognition.identify(requestor, self._clock()),
             recent=self._recent_blocks,
@@ -382,7 +382,7 @@ class App:
 
     async def _tell_code(self) -> None:
         await tell_code(
-            self._logins, self._resolver.live.households, self.settings.web, self._now()
+            self._logins, self._resolver.snapshot.households, self.settings.web, self._now()
         )
 
     # --- following changes ---
@@ -398,7 +398,7 @@ class App:
         if set(own) != set(self._listeners.addresses):
             await self._listen()
         if not self._upstreams_in_force.is_current(own):
-            await self._upstreams_in_force.apply(self._resolver.live.households.values())
+            await self._upstreams_in_force.apply(self._resolver.snapshot.households.values())
         await self._http_server.refresh()
 
     async def _check_alarms(self) -> None:
@@ -445,14 +445,16 @@ class App:
     async def _apply_settings(self, settings: Settings, loaded: LoadedLists) -> None:
         before, self.settings = self.settings, settings
         try:
-            snapshot = await self._snapshots.build_for_lists(self._resolver.live, loaded.catalogue)
+            snapshot = await self._snapshots.build_for_lists(
+                self._resolver.snapshot, loaded.catalogue
+            )
             await self._listen()
         except Exception:
             self.settings = before
             self._listeners.set_forwarders(before.dns)
-            await self._upstreams_in_force.apply(self._resolver.live.households.values())
+            await self._upstreams_in_force.apply(self._resolver.snapshot.households.values())
             raise
-        self._resolver.live, self._lists.loaded = snapshot, loaded
+        self._resolver.snapshot, self._lists.loaded = snapshot, loaded
         await self._device_chores.configure(settings.identity)
         self._resolver.reconfigure(
             self._new_rebinding_guard(), self._new_cache(), self._new_packet_cache()

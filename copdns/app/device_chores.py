@@ -93,7 +93,7 @@ class DeviceChores:
 
     def _take_unknown(self, moment: Moment) -> None:
         """Add the clients that were seen and are still unknown, and publish events."""
-        snapshot = self._recognition.live
+        snapshot = self._recognition.snapshot
         seen = map(self._with_mac, snapshot.take_unknown())
         unknown = [each for each in seen if not _device_of(snapshot, each)]
         found = update_unknown(
@@ -115,7 +115,7 @@ class DeviceChores:
     def _with_mac(self, client: UnknownClient) -> UnknownClient:
         """Add the MAC address, which often is seen only after the first answer was sent."""
         return client._replace(
-            mac=client.mac or self._recognition.live.sightings.mac_at(client.address)
+            mac=client.mac or self._recognition.snapshot.sightings.mac_at(client.address)
         )
 
     def _name(self, client: UnknownClient) -> str:
@@ -123,7 +123,7 @@ class DeviceChores:
 
     def _drop_known(self) -> None:
         """Remove the unknown devices that are named now."""
-        snapshot = self._recognition.live
+        snapshot = self._recognition.snapshot
         for known, device in list(
             find_named(self._unknown, lambda each: _device_of(snapshot, each))
         ):
@@ -163,7 +163,7 @@ class DeviceChores:
 
     def _check_same_client(self, moment: Moment) -> None:
         """Warn while all requestors look like one client."""
-        snapshot = self._recognition.live
+        snapshot = self._recognition.snapshot
         if len(self._requestors) < MAX_COMPARED:
             self._requestors.update(snapshot.recent_requestors(MAX_COMPARED))
         seen = snapshot.sightings

@@ -20,7 +20,9 @@ def build_gauges(
         "copdns_log_failures": lambda: log.failures,
         "copdns_events_dropped": lambda: targets.dropped_count,
         "copdns_policy_revision": lambda: max(
-            (each.revision for each in resolver.live.households.values()), default=0
+            (each.revision for each in resolver.snapshot.households.values()), default=0
         ),
-        "copdns_list_entries": lambda: sum(info.size for info in resolver.live.library.index.infos),
+        "copdns_list_entries": lambda: sum(
+            info.size for info in resolver.snapshot.library.index.infos
+        ),
     }

@@ -40,7 +40,7 @@ class HouseholdInForce:
         if self._is_behind and not await self._concerns_answers():
             await self._account_chores.tell(self._events)
             self._is_behind = False
-        now, snapshot = self._now(), self._resolver.live
+        now, snapshot = self._now(), self._resolver.snapshot
         due = snapshot.is_due(now) or self._account_chores.is_guest_due
         if self._is_behind or due or now < snapshot.built_at - SET_BACK:
             await self.apply()
@@ -50,8 +50,10 @@ class HouseholdInForce:
         """Build a snapshot of what is stored, and answer by it."""
         async with self._snapshots.changing:
             households = await self._account_chores.with_guests(await self._source.households())
-            before = self._resolver.live
-            self._resolver.live = await self._snapshots.build(before, before.library, households)
+            before = self._resolver.snapshot
+            self._resolver.snapshot = await self._snapshots.build(
+                before, before.library, households
+            )
             self._is_behind = False
 
     async def reopen(self) -> None:
@@ -62,5 +64,5 @@ class HouseholdInForce:
     async def _concerns_answers(self) -> bool:
         """Tell whether a change may affect answers: a login, for example, does not."""
         return await self._source.revisions() != {
-            each.id: each.revision for each in self._resolver.live.households.values()
+            each.id: each.revision for each in self._resolver.snapshot.households.values()
         }

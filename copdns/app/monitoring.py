@@ -5,7 +5,7 @@ from __future__ import annotations
 from copdns.app.device_chores import DeviceChores
 from copdns.app.household_source import REPLACED, HouseholdSource
 from copdns.app.lists_in_force import ListsInForce
-from copdns.dns.upstream import Upstreams
+from copdns.dns.upstream import UpstreamClient
 from copdns.list_files.updates import ListUpdater
 from copdns.store.log_db.querylog import QueryLog
 from copdns.web.http_server import HttpServer
@@ -16,7 +16,7 @@ class Readiness:
 
     def __init__(
         self,
-        upstreams: Upstreams,
+        upstreams: UpstreamClient,
         source: HouseholdSource,
         log: QueryLog,
         lists: ListsInForce,

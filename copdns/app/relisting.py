@@ -53,9 +53,9 @@ class ListReloader:
             before = self._lists.library
             async with self._snapshots.changing:
                 snapshot = await self._snapshots.build_for_lists(
-                    self._resolver.live, loaded.catalogue
+                    self._resolver.snapshot, loaded.catalogue
                 )
-                self._resolver.live, self._lists.loaded = snapshot, loaded
+                self._resolver.snapshot, self._lists.loaded = snapshot, loaded
             await run_logged(lambda: self._appeal_chores.tell_mistakes(before))
             await self._lists.tell()
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from copdns.config import SYSTEM, Settings
-from copdns.dns.upstream import Upstreams
+from copdns.dns.upstream import UpstreamClient
 from copdns.model.addresses import UpstreamAddress, upstream_address
 from copdns.model.household import Household
 from copdns.network import machine
@@ -19,7 +19,7 @@ from copdns.network.machine import listen_addresses
 class UpstreamsInForce:
     """Configures `upstreams`.  settings: returns those in force."""
 
-    def __init__(self, upstreams: Upstreams, settings: Callable[[], Settings]) -> None:
+    def __init__(self, upstreams: UpstreamClient, settings: Callable[[], Settings]) -> None:
         self._upstreams = upstreams
         self._settings = settings
         self._machine: object = None  # its addresses and resolvers, as they were chosen by

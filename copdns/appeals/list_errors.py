@@ -1,7 +1,7 @@
 """Names that are vouched for: a list that blocks one is wrong, for everyone and not for one child.
 
 Nobody has to ask for such a name: as soon as it is known to be blocked, it is opened, without
-telling who met it.  Protected names win over lists anyway (`policy/decide.py`); what stands here is
+telling who met it.  Protected names win over lists anyway (`policy/order.py`); what stands here is
 for those that only age presets allow, and for blocks from before a name was protected.  Pure.
 """
 

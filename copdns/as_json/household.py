@@ -7,7 +7,7 @@ from copdns.as_json.times import pause_json, texts
 from copdns.model.household import Device, Household, NameRewrite, Profile, Rule
 from copdns.model.times import Grant, Pause
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.policy.decide import rules_in_scope
+from copdns.policy.order import rules_in_scope
 from copdns.time.plan import in_scope
 
 

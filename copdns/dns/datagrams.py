@@ -1,11 +1,11 @@
 """Read and write many datagrams with one system call: recvmmsg(2) and sendmmsg(2).
 
-A system call for each is the larger half of what an answer costs.  Reached through ctypes, since
-Python has no call for them; what the kernel reads and writes is laid out once, in one block of
-memory, and per datagram only a slice is taken.
+A system call for each datagram is the larger half of what a reply costs.  ctypes, since Python has
+no call for them; what the kernel reads and writes is laid out once, in one block of memory, and a
+datagram is a slice of it.
 
-Where a socket has many peers, a datagram comes and goes as `raw`: the peer's socket address, as
-the kernel writes it, then the message.
+Where a socket has many peers, a datagram is read and written as `raw`: the peer's socket address,
+as the kernel writes it, then the message.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any, Literal
 
-BATCH_SIZE = 64  # datagrams a call: more would starve the answers of upstreams
+BATCH_SIZE = 64  # datagrams per call: with more, responses of upstreams would wait too long
 MAX_DATAGRAM = 4096  # octets; a query is never longer than one datagram of 4096
 
 _SIZE_T: Literal["I", "Q"] = "Q" if ctypes.sizeof(ctypes.c_size_t) == 8 else "I"
@@ -54,7 +54,7 @@ _NOTHING_THERE = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR})
 
 
 class _Box:
-    """Memory for SLOTS datagrams, each beginning `step` octets after the one before.
+    """Memory for BATCH_SIZE datagrams, each beginning `step` octets after the one before.
 
     raw: that memory.
     """
@@ -81,7 +81,7 @@ class _Box:
 
 
 class Inbox(_Box):
-    """What came in at once.
+    """The datagrams that one call received.
 
     sizes: octets of the message at a place: `sizes[place * SIZE_STEP + SIZE_AT]`.
     """
@@ -94,9 +94,9 @@ class Inbox(_Box):
         self.sizes = memoryview(self._headers).cast("I")
 
     def receive(self, fd: int) -> int:
-        """Fill the box from a socket, and return how many datagrams there are; never waits.
+        """Receive from a socket, and return how many datagrams came; never waits.
 
-        Raise OSError when the socket has word of an error instead.
+        Raise OSError when the socket has an error instead.
         """
         count: int = _libc.recvmmsg(fd, self._at(0), BATCH_SIZE, socket.MSG_DONTWAIT, None)
         if count < 0:
@@ -106,7 +106,7 @@ class Inbox(_Box):
         return max(count, 0)
 
     def messages(self, count: int) -> Iterator[bytes]:
-        """Yield what came without its address."""
+        """Yield the messages, without addresses."""
         for place in range(count):
             at = place * self.step + self.address
             size = self.sizes[place * self.SIZE_STEP + self.SIZE_AT]
@@ -114,7 +114,7 @@ class Inbox(_Box):
 
 
 class Outbox(_Box):
-    """What goes out at once, when it is full or `flush` is called."""
+    """The datagrams that one call of `flush` sends."""
 
     SIZE_STEP = ctypes.sizeof(_Iovec) // ctypes.sizeof(ctypes.c_size_t)
     SIZE_AT = _Iovec.size.offset // ctypes.sizeof(ctypes.c_size_t)
@@ -129,7 +129,7 @@ class Outbox(_Box):
         return self.count == BATCH_SIZE
 
     def add(self, raw: bytes) -> None:
-        """Put in a datagram: the peer's address, then the message.  Not when it is full."""
+        """Add a datagram: the peer's address, then the message.  Never call it when it is full."""
         at = self.count * self.step
         size = len(raw)
         self.raw[at : at + size] = raw
@@ -137,7 +137,7 @@ class Outbox(_Box):
         self.count += 1
 
     def flush(self, fd: int) -> tuple[int, ...]:
-        """Send all over a socket; return the places of those that could not leave."""
+        """Send all over a socket; return the places of those that could not be sent."""
         sent, count = 0, self.count
         self.count = 0
         lost: list[int] = []

@@ -1,6 +1,6 @@
-"""Choose: which upstream next, how to ask it, and whether what came is an answer.
+"""Choose which upstream is asked next, how, and whether what came is a response to the query.
 
-The waiting is in `dns/upstream.py`.  Pure: clocks are monotonic seconds, chance comes as bytes.
+`dns/upstream.py` sends and waits.  Pure: `mono` is monotonic seconds, chance comes as octets.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from copdns.dns.wire import UDP_SIZE, CacheKey
 from copdns.model.errors import FORMERR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
 from copdns.model.names import to_wire
 
-BACKOFF = 5.0  # seconds that an upstream is asked last after it failed
+BACKOFF = 5.0  # seconds after a failure for which an upstream is asked last
 MAX_BACKOFF = 60.0  # it grows with each failure, up to this
 NO_EDNS_FOR = 600.0  # seconds that an upstream which cannot do EDNS is asked without
-MAX_ATTEMPTS = 4  # of one question, over all upstreams
-DOWN_AFTER = 3  # failures in a row: no single slow name any more, but the upstream
+MAX_ATTEMPTS = 4  # of one query, over all upstreams
+DOWN_AFTER = 3  # failures in a row: fewer may be one slow name
 
-Done = Callable[[UpstreamResponse | None], None]
+OnResponse = Callable[[UpstreamResponse | None], None]
 
 _LETTERS = bytes(0x20 if 97 <= octet <= 122 else 0 for octet in range(256))
 
@@ -28,12 +28,13 @@ _LETTERS = bytes(0x20 if 97 <= octet <= 122 else 0 for octet in range(256))
 class Health:
     """What is known of one upstream.
 
-    label: how metrics and messages call it: its place in the settings, from 1.
-    filtering: known to block by made-up addresses.  trusted: its "authenticated data" may be
-        believed (RFC 4035 section 4.9.3).
-    rtt: smoothed seconds from question to answer; 0 before the first.  failures: in a row.
-    mixes_case: questions to it have their letters' case drawn by lot.
-    plain_until: it is asked without EDNS as long.
+    label: its name in metrics and log: its place in the settings, from 1.
+    filtering: known to block with made-up addresses.  trusted: its AD bit may be believed
+        (RFC 4035 section 4.9.3).
+    rtt: smoothed seconds from query to response; 0 before the first.
+    failures: in a row.  failed_at, backoff_until: when it failed last, and until when it is asked
+        last; no_edns_until: until when it is asked without EDNS.  Monotonic seconds.
+    randomizes_case: queries to it have their letters' case drawn by lot (0x20).
     """
 
     __slots__ = (
@@ -64,7 +65,7 @@ class Health:
         return self.failures >= DOWN_AFTER
 
     def note_answer(self, rtt: float) -> None:
-        """Note an answer, by which failures and rest are over.
+        """Note a response, which ends the backoff.
 
         rtt: seconds, averaged as TCP does it (RFC 6298 section 2).
         """
@@ -72,42 +73,43 @@ class Health:
         self.failures = 0
         self.backoff_until = 0.0
 
-    def note_failure(self, now: float, sent_at: float) -> None:
-        """Note that a question got no answer.
+    def note_failure(self, mono: float, sent_at: float) -> None:
+        """Note that a query got no response.
 
-        Those that were under way together when that was noted first say nothing new.
+        Queries that were sent before the last noted failure are part of that one.
         """
         if sent_at < self.failed_at:
             return
         self.failures += 1
-        self.failed_at = now
-        self.backoff_until = now + min(BACKOFF * self.failures, MAX_BACKOFF)
+        self.failed_at = mono
+        self.backoff_until = mono + min(BACKOFF * self.failures, MAX_BACKOFF)
 
     def decay_rtt(self) -> None:
-        """Let an upstream that lost against a faster one be tried again some day."""
+        """Lower the figure of an upstream that lost to a faster one, so that it is tried again."""
         self.rtt *= 0.998
 
 
-def by_preference(upstreams: Iterable[Health], now: float) -> list[Health]:
-    """Return upstreams, the best first: those that work, by speed, then the longest rested.
+def by_preference(upstreams: Iterable[Health], mono: float) -> list[Health]:
+    """Return upstreams, the best first: those that work by speed, then by the end of backoff.
 
-    Nobody is left out: an upstream that rests is better than no answer.
+    None is left out: an upstream in backoff is better than no response.
     """
-    return sorted(upstreams, key=lambda each: (max(each.backoff_until - now, 0.0), each.rtt))
+    return sorted(upstreams, key=lambda each: (max(each.backoff_until - mono, 0.0), each.rtt))
 
 
 class Exchange:
-    """One question on its way.
+    """One query to upstreams, over all its attempts.
 
-    question: as it stands in a message, in lower case.
-    done: is told the answer, or None, once; None after that.  deadline: when it is given up.
-    protected: a name that nobody may filter.  quiet: it leaves no trace, not even in counters
-        or in an upstream's health.
-    attempts: how often it was sent.  sent_at, upstream: when and to whom the last time; number:
-        of that attempt, among all that were made; until: when it is sent again, if nothing came.
-    refused_by: those that will not be asked again.
-    plain, lowers: the one that seems not to speak EDNS, or not to keep the case of letters.
-    fallback: an answer that will do when no better one comes.
+    question: in wire form and lower case.
+    on_response: called once, with the response or None; None afterwards.
+    deadline: when the query is given up; until: when it is sent again if nothing comes.
+    protected: an upstream that filters the name is passed over.
+    untraced: a help name: no counter and no health figure may change.
+    attempts: how often it was sent.  sent_at, upstream: when, and to which, the last time.
+    number: of the last attempt, among those of all queries.
+    refused_by: upstreams that are not asked again.
+    no_edns_at, lowercased_at: the upstream that seems not to speak EDNS, or to lower-case names.
+    fallback: the least bad response so far.
     """
 
     __slots__ = (
@@ -131,19 +133,19 @@ class Exchange:
     def __init__(
         self,
         key: CacheKey,
-        done: Done,
+        on_response: OnResponse,
         deadline: float,
         *,
         question: bytes = b"",
         protected: bool = False,
-        quiet: bool = False,
+        untraced: bool = False,
     ) -> None:
         self.key = key
         self.question = question or question_of(to_wire(key.qname), key.qtype)
-        self.on_response: Done | None = done
+        self.on_response: OnResponse | None = on_response
         self.deadline = deadline
         self.protected = protected
-        self.untraced = quiet
+        self.untraced = untraced
         self.attempts = 0
         self.number = 0
         self.sent_at = 0.0
@@ -159,40 +161,44 @@ class Exchange:
         return self.on_response is None
 
 
-def choose_upstream(asking: Exchange, upstreams: Collection[Health], now: float) -> Health | None:
-    """Return who is asked next: the best that has not refused; None when nobody is left or it
-    has been tried often or long enough."""
-    if asking.attempts >= MAX_ATTEMPTS or now >= asking.deadline:
+def choose_upstream(
+    exchange: Exchange, upstreams: Collection[Health], mono: float
+) -> Health | None:
+    """Return the best upstream that has not refused.
+
+    None: none is left, or the attempts or the time are used up.
+    """
+    if exchange.attempts >= MAX_ATTEMPTS or mono >= exchange.deadline:
         return None
     left = upstreams
-    if asking.refused_by:
-        left = [each for each in upstreams if each not in asking.refused_by]
+    if exchange.refused_by:
+        left = [each for each in upstreams if each not in exchange.refused_by]
     if len(left) < 2:
         return next(iter(left), None)
-    best, *others = by_preference(left, now)
-    if not asking.untraced:
+    best, *others = by_preference(left, mono)
+    if not exchange.untraced:
         for each in others:
             each.decay_rtt()
     return best
 
 
 def lowercase_question(question: bytes) -> bytes:
-    """Return a question, as it stands in a message, with its name in lower case.
+    """Return a question in wire form with its name in lower case.
 
-    A label's length is at most 63, so that none looks like a letter.
+    A label's length is at most 63, so it is never taken for a letter.
     """
     return question[:-4].lower() + question[-4:]
 
 
 def question_of(qname_wire: bytes, qtype: int) -> bytes:
-    """Return a question as it stands in a message, class IN."""
+    """Return a question in wire form, class IN."""
     return qname_wire + qtype.to_bytes(2, "big") + b"\x00\x01"
 
 
 def randomize_case(question: bytes, chance: bytes) -> bytes:
-    """Return a question with the case of its letters drawn by lot.
+    """Return a question with the case of its letters drawn by lot (0x20).
 
-    A forged answer must then guess them too.  question: in lower case; chance: as many octets.
+    A forger has to guess them too.  question: in lower case; chance: as many octets.
     """
     name = question[:-4]
     size = len(name)
@@ -225,29 +231,33 @@ _HEADS = {
 }
 
 
-class Match(Enum):
-    """Whether a datagram belongs to a question."""
+class QuestionMatch(Enum):
+    """Whether a datagram has the question that was sent."""
 
     NO = "no"
     YES = "yes"
     LOWERED = "lowered"  # the right question, but not in the letters that were sent
 
 
-def match_response(datagram: bytes, sent: bytes) -> Match:
+def match_response(datagram: bytes, sent: bytes) -> QuestionMatch:
     """Compare a datagram's question with the one sent (RFC 5452 section 9.1).
 
     The ID and the addresses were compared before: they are how the datagram was found.
     """
     if len(datagram) < HEADER_SIZE + len(sent) or not datagram[2] & (QR >> 8):
-        return Match.NO
+        return QuestionMatch.NO
     if datagram.startswith(sent, HEADER_SIZE):
-        return Match.YES
+        return QuestionMatch.YES
     got = datagram[HEADER_SIZE : HEADER_SIZE + len(sent)]
-    return Match.LOWERED if lowercase_question(got) == lowercase_question(sent) else Match.NO
+    return (
+        QuestionMatch.LOWERED
+        if lowercase_question(got) == lowercase_question(sent)
+        else QuestionMatch.NO
+    )
 
 
 class NextAction(Enum):
-    """What to do with an answer that came."""
+    """What to do with a response."""
 
     GIVE = "give"
     ASK_PLAIN = "ask without EDNS"
@@ -261,10 +271,10 @@ _USELESS = frozenset({FORMERR, SERVFAIL, NOTIMP, REFUSED})
 def next_action(
     answer: UpstreamResponse, *, edns: bool, protected: bool, filtering: bool = False
 ) -> NextAction:
-    """Return what follows an answer.
+    """Return what to do with a response.
 
-    edns: it was asked with EDNS.  protected: a name that nobody may block, so an upstream that
-    filters it will not do.  filtering: the upstream is known to filter.
+    edns: the query had EDNS.  protected: a name that nobody may block, so the response of an
+    upstream that filters it does not count.  filtering: the upstream is known to filter.
     """
     if answer.rcode in _GOOD and not (protected or answer.is_truncated):
         return NextAction.GIVE
@@ -280,8 +290,8 @@ def next_action(
 def _looks_blocked(answer: UpstreamResponse, filtering: bool) -> bool:
     """Tell whether an upstream may have blocked a name.
 
-    Addresses of the home are those of block pages, or null ones.  From an upstream that is known
-    to filter, "nothing" and "no such name" may be blocks too.  Wrong guesses cost a question.
+    Home addresses are those of block pages, or null.  From an upstream that is known to filter,
+    NODATA and NXDOMAIN may be blocks too.  A wrong guess costs one more query.
     """
     if answer.facts.is_filtered or answer.facts.home_addresses:
         return True
@@ -294,12 +304,12 @@ def header_rcode(datagram: bytes) -> int:
 
 
 def is_truncated(datagram: bytes) -> bool:
-    """Tell whether the rest has to be fetched over TCP; the records may end anywhere."""
+    """Tell whether the response has to be fetched over TCP; its records may end anywhere."""
     return bool(datagram[2] & (TC >> 8))
 
 
 def is_bare_error(datagram: bytes) -> bool:
-    """Tell whether this is what servers without EDNS send: a header, and no question."""
+    """Tell whether this is an error of a server without EDNS: a header and no question."""
     is_response = bool(datagram[2] & (QR >> 8))
     return (
         len(datagram) == HEADER_SIZE and is_response and header_rcode(datagram) in (FORMERR, NOTIMP)

@@ -1,8 +1,8 @@
-"""Read what an upstream says: bytes to an `Answer` that can be kept and given to many.
+"""Read what an upstream says: octets to an `UpstreamResponse`, which is cached and sent to many.
 
-Only what changes from client to client is found out: where the TTLs are, what the OPT record
-said, and which names and addresses lie inside (`judge.Facts`).  All else stays as it came, so
-that unknown types and signatures pass (RFC 3597, RFC 5625 section 3).  Pure.
+Only what changes from client to client is read: where the TTLs are, what the OPT record said, and
+which names and addresses are inside (`ResponseFacts`, for `judge_response`).  All else stays as it
+came, so that unknown types and signatures pass (RFC 3597, RFC 5625 section 3).  Pure.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from copdns.model.errors import WireError
 from copdns.model.names import from_wire
 
 NOERROR, NXDOMAIN = 0, 3
-MAX_TARGETS = 64  # of an answer: each is judged, every time; honest answers have a handful
+MAX_TARGETS = 64  # of a response: each is judged, every time; honest ones have a handful
 MAX_TTL = 604_800  # seconds; also what a TTL with the top bit set means (RFC 8767 section 4)
 
 _POINTING = frozenset({CNAME, DNAME})
@@ -50,14 +50,14 @@ _FILTER_CODES = frozenset({15, 16, 17})  # RFC 8914 section 4: blocked, censored
 
 
 class UpstreamResponse(NamedTuple):
-    """An upstream's answer, without header, question and OPT record.
+    """An upstream's response, without header, question and OPT record.
 
-    body: the records; `counts` of them in answer, authority and additional section.
-    additional_at: where in the body the additional section begins.
-    ttls: (place in the body, seconds) of every TTL.
+    rrs: the records in wire form; section_counts: how many are in the answer, the authority and
+        the additional section; additional_at: where in `rrs` the last of these begins.
+    ttl_places: (place in `rrs`, seconds) of every TTL.
     rcode: with its extended bits.  ad: authenticated data, as the upstream says.
-    ttl: seconds that the whole may be kept; 0: it must not be.
-    edns: it came with an OPT record.  edes: codes of extended errors in that.
+    cache_ttl: seconds that the whole may be cached; 0: it must not be.
+    has_edns: it came with an OPT record.  ede_codes: of the extended errors in that.
     """
 
     rrs: bytes
@@ -76,7 +76,7 @@ class UpstreamResponse(NamedTuple):
 def read_response(
     message: bytes, *, filtering: bool = False, question: int = 0
 ) -> UpstreamResponse:
-    """Return the answer in an upstream's message; raise WireError where it is malformed.
+    """Return the response in a message; raise WireError where it is malformed.
 
     filtering: the upstream is known to block by answering 0.0.0.0 or ::.
     question: octets of the question, where it was compared with the one sent already.
@@ -99,32 +99,32 @@ def read_response(
 def _record_by_record(
     message: bytes, start: int, flags: int, counts: Sequence[int], filtering: bool
 ) -> UpstreamResponse:
-    """Return any answer, whose records begin at a place; counts: of each section."""
+    """Return any response.  start: where its records begin; counts: of each section."""
     every = read_records(message, start, sum(counts))
     rcode = flags & RCODE
     edes: tuple[int, ...] = ()
-    opt = _taken_out(every, counts[0] + counts[1]) if counts[2] else None
+    opt = _take_out_opt(every, counts[0] + counts[1]) if counts[2] else None
     if opt is not None and (opt.ttl >> 24 or opt.data_at < opt.end):
         extended, edes = _read_opt(message, opt)
         rcode |= extended << 4
-    answers, authorities, kept = every, _NONE, _NONE
+    answers, authorities, additionals = every, _NONE, _NONE
     if len(every) > counts[0]:
-        additional = counts[0] + counts[1]
-        answers, authorities = every[: counts[0]], every[counts[0] : additional]
-        kept = every[additional:]
+        place = counts[0] + counts[1]
+        answers, authorities = every[: counts[0]], every[counts[0] : place]
+        additionals = every[place:]
     end = every[-1].end if every else start
     return UpstreamResponse(
         message[start:end],
-        (counts[0], counts[1], len(kept)),
-        (kept[0].start if kept else end) - start,
+        (counts[0], counts[1], len(additionals)),
+        (additionals[0].start if additionals else end) - start,
         tuple([(rr.ttl_at - start, min(rr.ttl, MAX_TTL)) for rr in every]),
         rcode,
         bool(flags & AD),
         bool(flags & TC),
-        0 if flags & TC else _kept_for(message, rcode, answers, authorities),
+        0 if flags & TC else _cache_ttl(message, rcode, answers, authorities),
         opt is not None,
         edes,
-        _facts(message, answers, kept, edes, filtering),
+        _facts(message, answers, additionals, edes, filtering),
     )
 
 
@@ -139,10 +139,10 @@ _new = tuple.__new__  # a named tuple's own constructor costs twice as much
 def _addresses_alone(
     message: bytes, at: int, flags: int, counts: Sequence[int], filtering: bool
 ) -> UpstreamResponse | None:
-    """Return the answer that most are: addresses of the name asked, and an OPT record.
+    """Return a response of the commonest kind: addresses of the name asked, and an OPT record.
 
-    None for every other one, also for one that is not well made: it is read record by record,
-    which takes three times as long.
+    None for every other kind, and for a malformed one: they are read record by record, which takes
+    three times as long.
     """
     answers, authorities, additionals = counts
     if authorities or additionals > 1 or not answers or flags & (TC | RCODE):
@@ -187,11 +187,11 @@ def _addresses_alone(
     )
 
 
-def _taken_out(every: list[RecordSpan], at: int) -> RecordSpan | None:
-    """Take the OPT record out of the additional ones, which begin at a place, and return it.
+def _take_out_opt(every: list[RecordSpan], at: int) -> RecordSpan | None:
+    """Take the OPT record out of the additional ones and return it.  at: where these begin.
 
-    What follows it would move too, and names may point there: taken out as well, as any
-    additional record may be.  Servers write OPT last.
+    The records behind it are taken out too, as any additional record may be: they would move, and
+    names may point into them.  Servers write OPT last.
     """
     for place in range(at, len(every)):
         if every[place].rtype == OPT:
@@ -208,10 +208,10 @@ def _read_opt(message: bytes, opt: RecordSpan) -> tuple[int, tuple[int, ...]]:
     return opt.ttl >> 24, codes
 
 
-def _kept_for(
+def _cache_ttl(
     message: bytes, rcode: int, answers: list[RecordSpan], authorities: list[RecordSpan]
 ) -> int:
-    """Return for how many seconds an answer may be kept (RFC 2308 sections 3 and 5)."""
+    """Return for how many seconds a response may be cached (RFC 2308 sections 3 and 5)."""
     if rcode not in (NOERROR, NXDOMAIN):
         return 0
     lowest = min([rr.ttl for rr in answers], default=MAX_TTL)
@@ -222,7 +222,7 @@ def _kept_for(
     if rcode == NOERROR and answers and (soa is None or last != CNAME):
         return min(lowest, MAX_TTL)
     if soa is None or soa.end - soa.data_at < 20:
-        return 0  # without an SOA nobody says for how long there is nothing
+        return 0  # without an SOA nothing says for how long there is no such data
     minimum = int.from_bytes(message[soa.end - 4 : soa.end], "big")
     return min(lowest, soa.ttl, minimum, MAX_TTL)
 
@@ -299,13 +299,13 @@ HOME_NETWORKS: tuple[Network, ...] = tuple(
 
 
 class ResponseFacts(NamedTuple):
-    """What an answer holds, besides its bytes.
+    """The names and addresses inside a response, which `judge_response` judges.
 
-    targets: names that CNAME, DNAME, SVCB and HTTPS records of the answer point to, in normal
-        form and in their order.  addresses: of A and AAAA records and of address hints, packed
-        into 4 or 16 octets.  home: those of them that lie in `HOME_NETWORKS`.
-    filtered: the upstream itself says, or is known for saying in its own way, that it blocked.
-    is_plain: nothing of that but addresses outside, so that only address rules can object.
+    targets: names that CNAME, DNAME, SVCB and HTTPS records of the answer section point to, in
+        normal form and in their order.
+    addresses: of A and AAAA records and of address hints, packed into 4 or 16 octets.
+    home_addresses: those of them that are in `HOME_NETWORKS`.
+    is_filtered: the upstream says that it blocked, or is known to block with 0.0.0.0 or ::.
     """
 
     targets: tuple[str, ...] = ()
@@ -315,11 +315,12 @@ class ResponseFacts(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
+        """Tell whether there are but addresses outside the home: only address rules can object."""
         return not (self.targets or self.home_addresses or self.is_filtered)
 
 
 def is_home_address(packed: bytes) -> bool:
-    """Tell whether an address of 4 or 16 octets lies in one of `HOME_NETWORKS`."""
+    """Tell whether an address of 4 or 16 octets is in one of `HOME_NETWORKS`."""
     if len(packed) == 16 and packed.startswith(_MAPPED):
         packed = packed[12:]
     networks = (_V4 if len(packed) == 4 else _V6)[packed[0]]

@@ -1,7 +1,7 @@
-"""Numbers of the wire, and the walk over the records of a message.
+"""Numbers of the wire format, and the walk over the records of a message.
 
-One walk serves queries and answers.  It never follows a compression pointer but where a name
-is asked for, and there only backwards (RFC 1035 section 4.1.4, RFC 9267 section 2).  Pure.
+One walk serves queries and responses.  It follows compression pointers only in `read_name`, and
+there only backwards (RFC 1035 section 4.1.4, RFC 9267 section 2).  Pure.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ OPTION_STRUCTURED_ERROR = 26
 
 
 class RecordSpan(NamedTuple):
-    """One record where it stands.  start, end: its first octet, and the one after its last.
+    """Where a record is in its message.  start: its first octet; end: the one after its last.
 
     ttl_at, data_at: places of its TTL and its data.
     """

@@ -1,8 +1,8 @@
-"""The sockets to one upstream, and who waits for an answer on each.
+"""The sockets to one upstream, and the queries that wait for a response on each.
 
-Many sockets with ports of the system's choosing, each for a short time: a forger has to guess
-the port besides the ID and the case of the letters (RFC 5452 section 9.2).  What is asked in one
-turn of the loop leaves over one socket, drawn by lot, with one system call.
+Many sockets, each for a short time and with a port that the system chooses: a forger has to guess
+the port as well as the ID and the case of the letters (RFC 5452 section 9.2).  All queries of one
+turn of the loop are sent over one socket, drawn by lot, with one system call.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from copdns.dns.datagrams import Outbox
 from copdns.dns.exchange import Exchange
 from copdns.model.addresses import UpstreamAddress
 
-MAX_SOCKETS = 64  # an upstream
-MAX_QUERIES = 256  # a socket
-SOCKET_LIFETIME = 30.0  # seconds; a retired socket may wait as long again for its last answers
-RANDOM_SIZE = 3  # octets of chance that a message takes
+MAX_SOCKETS = 64  # per upstream
+MAX_QUERIES = 256  # per socket
+SOCKET_LIFETIME = 30.0  # seconds; a retired socket waits as long again for its last responses
+RANDOM_SIZE = 3  # random octets that a message takes: socket and ID
 MAX_SENT_SIZE = 512  # octets; a question with its OPT record is shorter
 
 
 class RandomOctets:
-    """Unpredictable octets, taken from the system a page at a time: a call for each is dear."""
+    """Unpredictable octets, read from the system a page at a time: a call for each is slow."""
 
     __slots__ = ("_at", "_pool")
 
@@ -42,43 +42,43 @@ class RandomOctets:
 
 
 class SentQuery(NamedTuple):
-    """A question as it left.  question: in the letters that were sent; at: monotonic seconds."""
+    """A query as it was sent.  question: in the case that was sent; at: monotonic seconds."""
 
-    asking: Exchange
+    exchange: Exchange
     question: bytes
     edns: bool
     at: float
 
 
 class UpstreamSocket:
-    """A connected socket, and by message ID what was sent over it.
+    """A connected socket.  pending: by message ID, what was sent over it.  opened_at: monotonic.
 
-    A question that was asked again elsewhere still waits: a slow answer is an answer.
+    A query that was sent again to another upstream still waits here: a slow response counts.
     """
 
-    __slots__ = ("born", "pending", "queries", "sock")
+    __slots__ = ("opened_at", "pending", "queries", "sock")
 
-    def __init__(self, sock: socket.socket, born: float) -> None:
+    def __init__(self, sock: socket.socket, opened_at: float) -> None:
         self.sock = sock
-        self.born = born
+        self.opened_at = opened_at
         self.queries = 0
         self.pending: dict[bytes, SentQuery] = {}
 
-    def is_waited_on(self, now: float) -> bool:
-        """Tell whether an answer may still come that somebody wants.  now: monotonic seconds.
+    def is_waited_on(self, mono: float) -> bool:
+        """Tell whether a response may still come that is needed.
 
-        After twice its age nothing is waited for any more.
+        After twice the lifetime of a socket none is waited for.
         """
-        if now - self.born > 2 * SOCKET_LIFETIME:
+        if mono - self.opened_at > 2 * SOCKET_LIFETIME:
             return False
-        return any(not sent.asking.is_done for sent in self.pending.values())
+        return any(not sent.exchange.is_done for sent in self.pending.values())
 
 
 class EpollReader:
-    """All sockets to upstreams behind one file descriptor of the loop's.
+    """All sockets to upstreams behind one file descriptor of the loop.
 
-    With 64 sockets an upstream nearly every answer comes over another one; the loop would make a
-    callback of each, which costs more than reading it.
+    With 64 sockets per upstream nearly every response comes over another one, and a callback of
+    the loop for each costs more than reading it.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -98,7 +98,7 @@ class EpollReader:
     def _ready(self) -> None:
         for fd, _ in self._epoll.poll(0):
             read = self._reads.get(fd)
-            if read is not None:  # one read before may have closed it
+            if read is not None:  # a callback before may have closed it
                 read()
 
     def close(self) -> None:
@@ -110,7 +110,8 @@ class EpollReader:
 class SocketPool:
     """The sockets to one address.
 
-    read: called with a socket that has something to say.
+    on_readable: called with a socket that has a response or an error.  on_unsent: called with each
+    query that could not be sent.
     """
 
     def __init__(
@@ -119,16 +120,16 @@ class SocketPool:
         poll: EpollReader,
         address: UpstreamAddress,
         chance: RandomOctets,
-        read: Callable[[UpstreamSocket], None],
-        lost: Callable[[SentQuery], None],
+        on_readable: Callable[[UpstreamSocket], None],
+        on_unsent: Callable[[SentQuery], None],
     ) -> None:
         self._loop = loop
         self._poll = poll
         self._address = address
         self._chance = chance
-        self._read = read
-        self._lost = lost
-        self._out: UpstreamSocket | None = None  # of this turn
+        self._on_readable = on_readable
+        self._on_unsent = on_unsent
+        self._out: UpstreamSocket | None = None  # of this turn of the loop
         self._outbox = Outbox(MAX_SENT_SIZE)
         self._leaving: list[SentQuery] = []
         self._sockets: list[UpstreamSocket | None] = [None] * MAX_SOCKETS
@@ -139,13 +140,13 @@ class SocketPool:
         return (*(each for each in self._sockets if each is not None), *self._retired)
 
     def send(self, message: bytes, sent: SentQuery, chance: bytes) -> None:
-        """Send a message that lacks its ID; raise OSError when it cannot leave.
+        """Send a message that lacks its ID; raise OSError when no socket can be opened.
 
-        chance: CHANCE octets, for the socket and the ID.
+        chance: RANDOM_SIZE octets, for the socket and the ID.
         """
         out = self._out
         if out is None or out.queries >= MAX_QUERIES or self._outbox.is_full:
-            out = self._drawn(chance[0] % MAX_SOCKETS, sent.at)
+            out = self._next_socket(chance[0] % MAX_SOCKETS, sent.at)
         out.queries += 1
         message_id = chance[1:]
         while message_id in out.pending:
@@ -154,19 +155,19 @@ class SocketPool:
         self._leaving.append(sent)
         out.pending[message_id] = sent
 
-    def _drawn(self, slot: int, now: float) -> UpstreamSocket:
-        """Return the socket for what is sent next, a new one where it has served its time."""
+    def _next_socket(self, slot: int, mono: float) -> UpstreamSocket:
+        """Return the socket in a slot for the next queries; a new one where that is used up."""
         if self._out is None:
             self._loop.call_soon(self._flush)
         self._flush()
         found = self._sockets[slot]
         if found is not None and (
-            found.queries >= MAX_QUERIES or now - found.born > SOCKET_LIFETIME
+            found.queries >= MAX_QUERIES or mono - found.opened_at > SOCKET_LIFETIME
         ):
             self._retired.append(found)
             self._sockets[slot] = found = None
         if found is None:
-            self._sockets[slot] = found = self._open(now)
+            self._sockets[slot] = found = self._open(mono)
         self._out = found
         return found
 
@@ -176,9 +177,9 @@ class SocketPool:
             return
         leaving, self._leaving = self._leaving, []
         for place in self._outbox.flush(out.sock.fileno()):
-            self._lost(leaving[place])
+            self._on_unsent(leaving[place])
 
-    def _open(self, now: float) -> UpstreamSocket:
+    def _open(self, mono: float) -> UpstreamSocket:
         host, port = self._address.host, self._address.port
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
@@ -187,19 +188,19 @@ class SocketPool:
         except OSError:
             sock.close()
             raise
-        opened = UpstreamSocket(sock, now)
-        self._poll.add(sock, partial(self._read, opened))
+        opened = UpstreamSocket(sock, mono)
+        self._poll.add(sock, partial(self._on_readable, opened))
         return opened
 
     def retire(self) -> None:
-        """Open no more of these sockets' kind; they close when nobody waits on them."""
+        """Retire all sockets; they close when nothing waits on them."""
         self._flush()
         self._retired += [each for each in self._sockets if each is not None]
         self._sockets = [None] * MAX_SOCKETS
 
-    def close_idle(self, now: float) -> bool:
-        """Close retired sockets that nobody waits on; tell whether some are left."""
-        left = [each for each in self._retired if each.is_waited_on(now)]
+    def close_idle(self, mono: float) -> bool:
+        """Close retired sockets that nothing waits on; tell whether some are left."""
+        left = [each for each in self._retired if each.is_waited_on(mono)]
         for each in self._retired:
             if each not in left:
                 self._close(each)

@@ -1,8 +1,12 @@
-"""Ask upstreams: send, wait, time out.  Every choice is `dns/exchange.py`'s, the sockets
-`dns/socket_pool.py`'s.
+"""Ask upstreams: send queries, wait for responses, and send again where none comes in time.
 
-No task, future or timer per question: a question is an object in the table of the socket that
-it went out on, and one sweep looks for those whose time is up.
+`dns/exchange.py` makes every choice, `dns/socket_pool.py` has the sockets, and
+`dns/upstream_tcp.py` the rare queries over TCP.  No task, future or timer per query: a query is an
+object in the table of the socket that it was sent over, and one sweep looks for those that are
+overdue.  Times are monotonic seconds (`mono`).
+
+An untraced query (of a help name) changes no counter and no health figure here, so that neither
+metrics nor the choice of upstreams tells that somebody looked for help.
 """
 
 from __future__ import annotations
@@ -19,11 +23,11 @@ import structlog
 from copdns.dns.datagrams import Inbox
 from copdns.dns.exchange import (
     NO_EDNS_FOR,
-    Done,
     Exchange,
     Health,
-    Match,
     NextAction,
+    OnResponse,
+    QuestionMatch,
     build_query,
     choose_upstream,
     is_bare_error,
@@ -42,6 +46,7 @@ from copdns.dns.socket_pool import (
     SocketPool,
     UpstreamSocket,
 )
+from copdns.dns.upstream_tcp import TcpQueries
 from copdns.dns.wire import CacheKey
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import WireError
@@ -50,13 +55,13 @@ log = structlog.get_logger("copdns.upstream")
 
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much
 
-MAX_PENDING = 4096
-SWEEP_INTERVAL = 0.05  # seconds between looks for questions whose time is up
+MAX_PENDING = 4096  # queries without a response as yet; more fail at once
+SWEEP_INTERVAL = 0.05  # seconds between looks for overdue queries
 
 
 @dataclass(slots=True, eq=False)
 class Upstream:
-    """One resolver that we ask."""
+    """One resolver that queries are sent to."""
 
     address: UpstreamAddress
     health: Health
@@ -64,8 +69,8 @@ class Upstream:
     pool: SocketPool = field(init=False)
 
 
-class Upstreams:
-    """All resolvers, in groups: "" is the usual one, the others belong to split domains."""
+class UpstreamClient:
+    """All upstreams, in groups: "" is the usual one, the others belong to split domains."""
 
     def __init__(
         self,
@@ -74,28 +79,28 @@ class Upstreams:
         deadline: float = 2.0,
         attempt: float = 0.8,
     ) -> None:
-        """deadline: seconds until a question is given up; attempt: until it is sent again."""
+        """deadline: seconds until a query is given up; attempt: seconds until it is sent again."""
         self._loop = loop
-        self._asked: tuple[Upstream, ...] = ()  # in the order of the settings, all groups
+        self._in_order: tuple[Upstream, ...] = ()  # in the order of the settings, all groups
         self.deadline = deadline
         self.attempt = attempt
         self._groups: dict[str, dict[Health, Upstream]] = {"": {}}
-        self._gone: list[Upstream] = []  # not asked any more, but their answers are waited for
+        self._gone: list[Upstream] = []  # no longer asked, but responses are still waited for
         self._chance = RandomOctets()
         self._poll = EpollReader(loop)
         self._inbox = Inbox()
-        # By number, and only while they wait: they are few, and what is gone needs no memory.
+        # By the number of the attempt, and only while it waits.
         self._attempts: dict[int, Exchange] = {}
-        self._sent = 0
+        self._attempts_made = 0
         self._pending = 0
-        self._sweeping: asyncio.TimerHandle | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._sweep_timer: asyncio.TimerHandle | None = None
+        self._tcp = TcpQueries(loop)
 
     # --- which upstreams there are ---
 
     def numbers(self) -> tuple[tuple[Health, UpstreamCounters], ...]:
         """Return the health and the counters of each upstream, in the order of the settings."""
-        return tuple((each.health, each.counters) for each in self._asked)
+        return tuple((each.health, each.counters) for each in self._in_order)
 
     def configure(
         self,
@@ -103,39 +108,42 @@ class Upstreams:
         filtering: Collection[UpstreamAddress] = (),
         trusted: Collection[UpstreamAddress] = (),
     ) -> None:
-        """Ask these from now on; what is known of those that stay is kept."""
-        known = {each.address: each for each in self._upstreams()}
-        fresh: dict[UpstreamAddress, Upstream] = {}
+        """Ask these from now on; those that stay keep their health and counters.
+
+        filtering: known to block with made-up addresses.  trusted: their AD bit is passed on.
+        """
+        before = {each.address: each for each in self._all_upstreams()}
+        upstreams: dict[UpstreamAddress, Upstream] = {}
         for address in dict.fromkeys(each for group in groups.values() for each in group):
-            upstream = known.pop(address, None) or self._upstream(address)
+            upstream = before.pop(address, None) or self._build_upstream(address)
             health = upstream.health
-            health.label = str(len(fresh) + 1)
+            health.label = str(len(upstreams) + 1)
             health.filtering = address in filtering
             health.trusted = address in trusted or ip_address(address.host).is_loopback
-            fresh[address] = upstream
+            upstreams[address] = upstream
         self._groups = {
-            zone: {fresh[each].health: fresh[each] for each in group}
+            zone: {upstreams[each].health: upstreams[each] for each in group}
             for zone, group in groups.items()
         }
-        self._asked = tuple(fresh.values())
-        for gone in known.values():
+        self._in_order = tuple(upstreams.values())
+        for gone in before.values():
             gone.pool.retire()
             self._gone.append(gone)
         self._keep_sweeping()
 
-    def _upstream(self, address: UpstreamAddress) -> Upstream:
-        made = Upstream(address, Health(), UpstreamCounters())
-        made.pool = SocketPool(
+    def _build_upstream(self, address: UpstreamAddress) -> Upstream:
+        upstream = Upstream(address, Health(), UpstreamCounters())
+        upstream.pool = SocketPool(
             self._loop,
             self._poll,
             address,
             self._chance,
-            partial(self._read, made),
-            partial(self._lost, made),
+            partial(self._on_readable, upstream),
+            partial(self._on_unsent, upstream),
         )
-        return made
+        return upstream
 
-    def _upstreams(self) -> list[Upstream]:
+    def _all_upstreams(self) -> list[Upstream]:
         found = {upstream for group in self._groups.values() for upstream in group.values()}
         return [*found, *self._gone]
 
@@ -149,292 +157,300 @@ class Upstreams:
     def ask(
         self,
         key: CacheKey,
-        done: Done,
+        on_response: OnResponse,
         *,
         question: bytes = b"",
         protected: bool = False,
-        quiet: bool = False,
+        untraced: bool = False,
     ) -> None:
-        """Ask for what a key names; `done` is called once, with None when nobody answered.
+        """Ask for what a key names; `on_response` is called once, with None when nobody answered.
 
-        It is never called before this returns.  question: the key's on the wire, in lower case,
-        where it is at hand.
+        It is never called before this returns.  question: the key's question in wire form and in
+        lower case; b"" makes it anew.  protected: see `Exchange`.
         """
         if self._pending >= MAX_PENDING:
-            self._loop.call_soon(done, None)
+            self._loop.call_soon(on_response, None)
             return
-        now = self._loop.time()
-        deadline = now + self.deadline
-        asking = Exchange(key, done, deadline, question=question, protected=protected, quiet=quiet)
+        mono = self._loop.time()
+        deadline = mono + self.deadline
+        exchange = Exchange(
+            key, on_response, deadline, question=question, protected=protected, untraced=untraced
+        )
         self._pending += 1
-        if not self._send(asking, now):
-            self._loop.call_soon(self._finish, asking, None)
+        if not self._send(exchange, mono):
+            self._loop.call_soon(self._finish, exchange, None)
         self._keep_sweeping()
 
-    def _group(self, asking: Exchange) -> dict[Health, Upstream]:
-        return self._groups.get(asking.key.zone) or self._groups.get("", {})
+    def _group(self, exchange: Exchange) -> dict[Health, Upstream]:
+        return self._groups.get(exchange.key.zone) or self._groups.get("", {})
 
-    def _send(self, asking: Exchange, now: float) -> bool:
-        """Send to the best upstream that has not refused; tell whether there was one."""
-        group = self._group(asking)
-        while (health := choose_upstream(asking, group, now)) is not None:
-            if self._send_to(group[health], asking, now):
+    def _send(self, exchange: Exchange, mono: float) -> bool:
+        """Send to the best upstream that is left; tell whether there was one."""
+        group = self._group(exchange)
+        while (health := choose_upstream(exchange, group, mono)) is not None:
+            if self._send_to(group[health], exchange, mono):
                 return True
         return False
 
-    def _go_on(self, asking: Exchange, now: float) -> None:
-        """Send to the next upstream, or give up."""
-        if not self._send(asking, now):
-            self._finish(asking, asking.fallback)
+    def _send_to_next(self, exchange: Exchange, mono: float) -> None:
+        """Send to the next upstream, or finish with the best response so far."""
+        if not self._send(exchange, mono):
+            self._finish(exchange, exchange.fallback)
 
-    def _send_to(self, upstream: Upstream, asking: Exchange, now: float) -> bool:
-        """Send a question; tell whether it could leave."""
-        key, health, question = asking.key, upstream.health, asking.question
-        edns = asking.no_edns_at is not health and now >= health.no_edns_until
+    def _send_to(self, upstream: Upstream, exchange: Exchange, mono: float) -> bool:
+        """Send the query to one upstream; tell whether it could be sent."""
+        key, health, question = exchange.key, upstream.health, exchange.question
+        edns = exchange.no_edns_at is not health and mono >= health.no_edns_until
         chance = self._chance.take(RANDOM_SIZE + len(question))
-        if health.randomizes_case and asking.lowercased_at is not health:
+        if health.randomizes_case and exchange.lowercased_at is not health:
             question = randomize_case(question, chance)
         message = build_query(question, do=key.do, cd=key.cd, edns=edns)
-        asking.attempts += 1
-        asking.sent_at = now
+        exchange.attempts += 1
+        exchange.sent_at = mono
         try:
-            sent = _new(SentQuery, (asking, question, edns, now))
+            sent = _new(SentQuery, (exchange, question, edns, mono))
             upstream.pool.send(message, sent, chance[-RANDOM_SIZE:])
         except OSError:
-            self._failed(asking, upstream, now)
+            self._note_failure(exchange, upstream, mono)
             return False
-        if not asking.untraced:
+        if not exchange.untraced:
             upstream.counters.asked += 1
-        self._wait(asking, upstream, now)
+        self._await_response(exchange, upstream, mono)
         return True
 
-    def _wait(self, asking: Exchange, upstream: Upstream, now: float) -> None:
-        if asking.number:
-            self._attempts.pop(asking.number, None)
-        self._sent = asking.number = self._sent + 1
-        asking.upstream = upstream.health
-        asking.until = min(now + self.attempt, asking.deadline)
-        self._attempts[asking.number] = asking
+    def _await_response(self, exchange: Exchange, upstream: Upstream, mono: float) -> None:
+        if exchange.number:
+            self._attempts.pop(exchange.number, None)
+        self._attempts_made = exchange.number = self._attempts_made + 1
+        exchange.upstream = upstream.health
+        exchange.until = min(mono + self.attempt, exchange.deadline)
+        self._attempts[exchange.number] = exchange
 
-    def _again(self, asking: Exchange, upstream: Upstream, now: float) -> None:
-        """Ask the same upstream in a way that it may understand better."""
+    def _resend(self, exchange: Exchange, upstream: Upstream, mono: float) -> None:
+        """Ask the same upstream again, without EDNS or without mixed case."""
         if not (
-            choose_upstream(asking, [upstream.health], now) and self._send_to(upstream, asking, now)
+            choose_upstream(exchange, [upstream.health], mono)
+            and self._send_to(upstream, exchange, mono)
         ):
-            self._go_on(asking, now)
+            self._send_to_next(exchange, mono)
 
-    def _elsewhere(
+    def _send_elsewhere(
         self,
-        asking: Exchange,
+        exchange: Exchange,
         upstream: Upstream,
-        now: float,
+        mono: float,
         answer: UpstreamResponse | None = None,
     ) -> None:
         """Ask another upstream, unless that was done already when this one was slow.
 
-        answer: what this one said; better than nothing.
+        answer: what this one said, for when no other says more.
         """
-        asking.fallback = answer or asking.fallback
-        if asking.upstream is upstream.health:
-            self._go_on(asking, now)
+        exchange.fallback = answer or exchange.fallback
+        if exchange.upstream is upstream.health:
+            self._send_to_next(exchange, mono)
 
     # --- what comes back ---
 
-    def _read(self, upstream: Upstream, source: UpstreamSocket) -> None:
-        now = self._loop.time()
+    def _on_readable(self, upstream: Upstream, source: UpstreamSocket) -> None:
+        mono = self._loop.time()
         try:
             count = self._inbox.receive(source.sock.fileno())
-        except OSError:  # the port is closed: everything on this socket is lost
-            self._unreachable(upstream, source, now)
+        except OSError:  # the port is closed: nothing sent over this socket is answered
+            self._on_unreachable(upstream, source, mono)
             return
         for datagram in self._inbox.messages(count):
             if len(datagram) >= HEADER_SIZE:
-                self._received(upstream, source, datagram, now)
+                self._on_datagram(upstream, source, datagram, mono)
 
-    def _lost(self, upstream: Upstream, sent: SentQuery) -> None:
-        """Ask elsewhere what could not leave."""
-        asking, now = sent.asking, self._loop.time()
-        if not asking.is_done and asking.upstream is upstream.health:
-            self._failed(asking, upstream, now)
-            self._go_on(asking, now)
+    def _on_unsent(self, upstream: Upstream, sent: SentQuery) -> None:
+        """Ask another upstream what could not be sent to this one."""
+        exchange, mono = sent.exchange, self._loop.time()
+        if not exchange.is_done and exchange.upstream is upstream.health:
+            self._note_failure(exchange, upstream, mono)
+            self._send_to_next(exchange, mono)
 
-    def _unreachable(self, upstream: Upstream, source: UpstreamSocket, now: float) -> None:
-        lost = [each.asking for each in source.pending.values()]
+    def _on_unreachable(self, upstream: Upstream, source: UpstreamSocket, mono: float) -> None:
+        lost = [each.exchange for each in source.pending.values()]
         source.pending.clear()
-        for asking in lost:
-            if not asking.is_done and asking.upstream is upstream.health:
-                self._failed(asking, upstream, now)
-                self._go_on(asking, now)
+        for exchange in lost:
+            if not exchange.is_done and exchange.upstream is upstream.health:
+                self._note_failure(exchange, upstream, mono)
+                self._send_to_next(exchange, mono)
 
-    def _received(
-        self, upstream: Upstream, source: UpstreamSocket, datagram: bytes, now: float
+    def _on_datagram(
+        self, upstream: Upstream, source: UpstreamSocket, datagram: bytes, mono: float
     ) -> None:
         sent = source.pending.get(datagram[:2])
         if sent is None:
             return
         matched = match_response(datagram, sent.question)
-        if matched is Match.NO and not is_bare_error(datagram):
-            return  # a late one, or forged; the wait goes on (RFC 5452 section 9.1)
+        if matched is QuestionMatch.NO and not is_bare_error(datagram):
+            return  # a late response, or forged: wait on (RFC 5452 section 9.1)
         del source.pending[datagram[:2]]
-        asking = sent.asking
-        if asking.is_done:
+        exchange = sent.exchange
+        if exchange.is_done:
             return
-        if matched is Match.NO:
-            self._ask_plain(sent, upstream, now)
-        elif matched is Match.LOWERED and sent.question != asking.question:
-            asking.lowercased_at = upstream.health
-            self._again(asking, upstream, now)
+        if matched is QuestionMatch.NO:
+            self._send_without_edns(sent, upstream, mono)
+        elif matched is QuestionMatch.LOWERED and sent.question != exchange.question:
+            exchange.lowercased_at = upstream.health
+            self._resend(exchange, upstream, mono)
         elif is_truncated(datagram):
-            self._ask_tcp(sent, upstream, now)
+            self._send_by_tcp(sent, upstream, mono)
         else:
-            self._take(sent, upstream, datagram, now)
+            self._use_response(sent, upstream, datagram, mono)
 
-    def _take(self, sent: SentQuery, upstream: Upstream, message: bytes, now: float) -> None:
-        """Use a message that surely belongs to a question."""
-        asking = sent.asking
+    def _use_response(
+        self, sent: SentQuery, upstream: Upstream, message: bytes, mono: float
+    ) -> None:
+        """Use a message whose ID and question are those that were sent."""
+        exchange = sent.exchange
         try:
             answer = read_response(
-                message, filtering=upstream.health.filtering, question=len(asking.question)
+                message, filtering=upstream.health.filtering, question=len(exchange.question)
             )
         except WireError:
-            self._failed(asking, upstream, now)
-            self._elsewhere(asking, upstream, now)
+            self._note_failure(exchange, upstream, mono)
+            self._send_elsewhere(exchange, upstream, mono)
             return
         if answer.ad and not upstream.health.trusted:
             answer = answer._replace(ad=False)
-        self._heard(sent, upstream, now)
+        self._note_response(sent, upstream, mono)
         health = upstream.health
-        if not (answer.rcode or asking.protected or answer.is_truncated):  # as nearly always
-            self._learn(asking, upstream, now)
-            self._finish(asking, answer)
+        if not (answer.rcode or exchange.protected or answer.is_truncated):  # as nearly always
+            self._note_limits(exchange, upstream, mono)
+            self._finish(exchange, answer)
             return
         match next_action(
-            answer, edns=sent.edns, protected=asking.protected, filtering=health.filtering
+            answer, edns=sent.edns, protected=exchange.protected, filtering=health.filtering
         ):
             case NextAction.GIVE:
-                self._learn(asking, upstream, now)
-                self._finish(asking, answer)
+                self._note_limits(exchange, upstream, mono)
+                self._finish(exchange, answer)
             case NextAction.ASK_PLAIN:
-                self._ask_plain(sent, upstream, now)
+                self._send_without_edns(sent, upstream, mono)
             case NextAction.ASK_OTHER:
-                asking.refused_by.append(upstream.health)
-                self._elsewhere(asking, upstream, now, None if answer.is_truncated else answer)
+                exchange.refused_by.append(upstream.health)
+                self._send_elsewhere(
+                    exchange, upstream, mono, None if answer.is_truncated else answer
+                )
 
-    def _ask_plain(self, sent: SentQuery, upstream: Upstream, now: float) -> None:
-        asking = sent.asking
+    def _send_without_edns(self, sent: SentQuery, upstream: Upstream, mono: float) -> None:
+        exchange = sent.exchange
         if sent.edns:
-            asking.no_edns_at = upstream.health
-            self._again(asking, upstream, now)
+            exchange.no_edns_at = upstream.health
+            self._resend(exchange, upstream, mono)
         else:
-            self._failed(asking, upstream, now)
-            self._elsewhere(asking, upstream, now)
+            self._note_failure(exchange, upstream, mono)
+            self._send_elsewhere(exchange, upstream, mono)
 
-    def _heard(self, sent: SentQuery, upstream: Upstream, now: float) -> None:
-        if sent.asking.untraced:
+    def _note_response(self, sent: SentQuery, upstream: Upstream, mono: float) -> None:
+        if sent.exchange.untraced:
             return
         if upstream.health.is_down:
             log.info("an upstream answers again", upstream=upstream.health.label)
-        upstream.health.note_answer(now - sent.at)
-        upstream.counters.note_answer(now - sent.at)
+        upstream.health.note_answer(mono - sent.at)
+        upstream.counters.note_answer(mono - sent.at)
 
-    def _learn(self, asking: Exchange, upstream: Upstream, now: float) -> None:
-        """Remember what an upstream cannot do, once it has answered without it."""
+    def _note_limits(self, exchange: Exchange, upstream: Upstream, mono: float) -> None:
+        """Note that an upstream lacks EDNS or mixed case, once it has answered without that."""
         health = upstream.health
-        if asking.untraced or (asking.no_edns_at is None and asking.lowercased_at is None):
+        if exchange.untraced or (exchange.no_edns_at is None and exchange.lowercased_at is None):
             return
-        if asking.no_edns_at is health:
-            health.no_edns_until = now + NO_EDNS_FOR
-        if asking.lowercased_at is health and health.randomizes_case:
+        if exchange.no_edns_at is health:
+            health.no_edns_until = mono + NO_EDNS_FOR
+        if exchange.lowercased_at is health and health.randomizes_case:
             health.randomizes_case = False
             log.info(
                 "an upstream changes letter case, so case mixing is off", upstream=health.label
             )
 
-    def _failed(self, asking: Exchange, upstream: Upstream, now: float) -> None:
-        """Note that an upstream gave no answer of use; it is not asked again for this."""
-        asking.refused_by.append(upstream.health)
-        if asking.untraced:
+    def _note_failure(self, exchange: Exchange, upstream: Upstream, mono: float) -> None:
+        """Note that an upstream gave no useful response; it is not asked again for this."""
+        exchange.refused_by.append(upstream.health)
+        if exchange.untraced:
             return
         upstream.counters.failed += 1
         was_down = upstream.health.is_down
-        upstream.health.note_failure(now, asking.sent_at)
+        upstream.health.note_failure(mono, exchange.sent_at)
         if upstream.health.is_down and not was_down:
             log.warning("an upstream does not answer", upstream=upstream.health.label)
 
-    def _finish(self, asking: Exchange, answer: UpstreamResponse | None) -> None:
-        self._attempts.pop(asking.number, None)
-        done, asking.on_response = asking.on_response, None
-        if done is not None:
+    def _finish(self, exchange: Exchange, answer: UpstreamResponse | None) -> None:
+        self._attempts.pop(exchange.number, None)
+        on_response, exchange.on_response = exchange.on_response, None
+        if on_response is not None:
             self._pending -= 1
-            done(answer)
+            on_response(answer)
 
     # --- TCP ---
 
-    def _ask_tcp(self, sent: SentQuery, upstream: Upstream, now: float) -> None:
-        if not sent.asking.untraced:
+    def _send_by_tcp(self, sent: SentQuery, upstream: Upstream, mono: float) -> None:
+        """Ask the same upstream over TCP, as its response did not fit a datagram."""
+        exchange, key = sent.exchange, sent.exchange.key
+        if not exchange.untraced:
             upstream.counters.over_tcp += 1
-        sent.asking.sent_at = now
-        self._wait(sent.asking, upstream, now)
-        task = self._loop.create_task(self._over_tcp(sent._replace(at=now), upstream))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        exchange.sent_at = mono
+        self._await_response(exchange, upstream, mono)
+        query = build_query(exchange.question, do=key.do, cd=key.cd, edns=sent.edns)
+        self._tcp.send(
+            upstream.address,
+            self._chance.take(2) + query,
+            exchange.deadline,
+            partial(self._on_tcp_response, sent._replace(at=mono), upstream),
+        )
 
-    async def _over_tcp(self, sent: SentQuery, upstream: Upstream) -> None:
-        """Ask the same once more over TCP: the answer did not fit a datagram."""
-        asking = sent.asking
-        try:
-            async with asyncio.timeout_at(asking.deadline):
-                message = await _exchange(upstream.address, sent, self._chance.take(2))
-        except (OSError, TimeoutError, asyncio.IncompleteReadError):
-            message = b""
-        if asking.is_done:
+    def _on_tcp_response(self, sent: SentQuery, upstream: Upstream, message: bytes) -> None:
+        exchange, mono = sent.exchange, self._loop.time()
+        if exchange.is_done:
             return
-        now = self._loop.time()
-        if len(message) >= HEADER_SIZE and match_response(message, asking.question) is not Match.NO:
-            self._take(sent, upstream, message, now)
+        if (
+            len(message) >= HEADER_SIZE
+            and match_response(message, exchange.question) is not QuestionMatch.NO
+        ):
+            self._use_response(sent, upstream, message, mono)
         else:
-            self._failed(asking, upstream, now)
-            self._elsewhere(asking, upstream, now)
+            self._note_failure(exchange, upstream, mono)
+            self._send_elsewhere(exchange, upstream, mono)
 
     # --- time ---
 
     def _keep_sweeping(self) -> None:
-        if self._sweeping is None and (self._attempts or self._gone):
-            self._sweeping = self._loop.call_later(SWEEP_INTERVAL, self._sweep)
+        if self._sweep_timer is None and (self._attempts or self._gone):
+            self._sweep_timer = self._loop.call_later(SWEEP_INTERVAL, self._sweep)
 
     def _sweep(self) -> None:
-        """Send again what got no answer in time, and close sockets that nothing waits on."""
-        self._sweeping = None
+        """Send overdue queries again, and close sockets that nothing waits on."""
+        self._sweep_timer = None
         try:
-            self._send_again(self._loop.time())
-            self._tidy(self._loop.time())
-        finally:  # a mistake in what is told must not leave all others waiting
+            self._resend_overdue(self._loop.time())
+            self._close_idle(self._loop.time())
+        finally:  # an error in a callback must not leave all others waiting
             self._keep_sweeping()
 
-    def _send_again(self, now: float) -> None:
-        by_health = {each.health: each for each in self._upstreams()}
-        for number, asking in [each for each in self._attempts.items() if each[1].until <= now]:
-            if self._attempts.pop(number, None) is None or asking.upstream is None:
-                continue  # answered, or sent again, while the others were told
-            upstream = by_health.get(asking.upstream)
-            if upstream is not None:  # else it is not one of ours any more
-                self._failed(asking, upstream, now)
-            if all(each in asking.refused_by for each in self._group(asking)):
-                asking.refused_by.clear()  # everybody was asked once; the best may have slept
-            self._go_on(asking, now)
+    def _resend_overdue(self, mono: float) -> None:
+        by_health = {each.health: each for each in self._all_upstreams()}
+        for number, exchange in [each for each in self._attempts.items() if each[1].until <= mono]:
+            if self._attempts.pop(number, None) is None or exchange.upstream is None:
+                continue  # answered or sent again meanwhile, by a callback of another
+            upstream = by_health.get(exchange.upstream)
+            if upstream is not None:  # else the settings no longer name it
+                self._note_failure(exchange, upstream, mono)
+            if all(each in exchange.refused_by for each in self._group(exchange)):
+                exchange.refused_by.clear()  # all were asked once; the best may have been slow
+            self._send_to_next(exchange, mono)
 
-    def _tidy(self, now: float) -> None:
-        for upstream in self._upstreams():
-            upstream.pool.close_idle(now)
+    def _close_idle(self, mono: float) -> None:
+        for upstream in self._all_upstreams():
+            upstream.pool.close_idle(mono)
         self._gone = [each for each in self._gone if each.pool.open]
 
     def close(self) -> None:
-        """Stop asking; what waits is told that nobody answered."""
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-        for task in self._tasks:
-            task.cancel()
-        for upstream in self._upstreams():
+        """Stop asking; every query that waits gets None."""
+        if self._sweep_timer is not None:
+            self._sweep_timer.cancel()
+        self._tcp.close()
+        for upstream in self._all_upstreams():
             upstream.pool.close()
         self._groups, self._gone = {"": {}}, []
         self._poll.close()
@@ -442,25 +458,11 @@ class Upstreams:
             self._finish(each, None)
 
 
-async def _exchange(address: UpstreamAddress, sent: SentQuery, message_id: bytes) -> bytes:
-    """Return what comes back over one TCP connection (RFC 7766)."""
-    key, question = sent.asking.key, sent.asking.question
-    reader, writer = await asyncio.open_connection(address.host, address.port)
-    try:
-        message = message_id + build_query(question, do=key.do, cd=key.cd, edns=sent.edns)
-        writer.write(len(message).to_bytes(2, "big") + message)
-        await writer.drain()
-        reply = await reader.readexactly(int.from_bytes(await reader.readexactly(2), "big"))
-        return reply if reply[:2] == message_id else b""
-    finally:
-        writer.close()
-
-
 LATENCY_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 class UpstreamCounters:
-    """What happened with one upstream.  `seconds[i]` counts answers up to `SECONDS[i]`."""
+    """What one upstream did.  `seconds[i]` counts responses up to `LATENCY_BUCKETS[i]`."""
 
     __slots__ = ("asked", "failed", "over_tcp", "seconds", "total")
 

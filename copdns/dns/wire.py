@@ -1,8 +1,8 @@
-"""Bytes to a query, and verdicts or answers to the bytes of a reply.
+"""Octets to a query, and verdicts or responses to the octets of a reply.
 
 The question is sliced by hand, never parsed into objects and packed again, so that it returns
 octet by octet as it was spelled (RFC 5625 section 4.1) and a label may hold any octet (RFC 2181
-section 11).  What upstreams say is read in `dns/message.py`.  Pure.
+section 11).  `dns/message.py` reads what upstreams say.  Pure.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ _BODY = 2  # a message without its ID begins two octets later
 class Edns(NamedTuple):
     """What a client said in its OPT record (RFC 6891).
 
-    size: octets it takes over UDP, never under 512.  structured: it asked for structured
-    errors, and must not be told of forged answers.
+    udp_size: octets that it takes over UDP, never under 512.
+    wants_structured_errors: it asked for them, so it never gets a forged address or their code.
     """
 
     udp_size: int
@@ -79,9 +79,9 @@ class Edns(NamedTuple):
 
 
 class CacheKey(NamedTuple):
-    """What a kept answer is found by: whoever asks, the upstream's word is the same.
+    """What a response is cached by.
 
-    zone: the domain with upstreams of its own that was asked for it; "" for the usual ones.
+    zone: the domain whose own upstreams were asked (`split`); "" for the usual ones.
     """
 
     qname: str
@@ -92,10 +92,11 @@ class CacheKey(NamedTuple):
 
 
 class Query(NamedTuple):
-    """One question, without the message's ID.
+    """A query, without the message's ID.
 
     flags: the second 16 bits of the header.  question: name, type and class as they came.
-    size: octets that the reply may have.  is_odd: a class, type or EDNS version not served.
+    key: of its response in the cache, where no rewrite or split domain changes that.
+    max_reply_size: octets.  is_unsupported: a class, type or EDNS version that is not served.
     """
 
     flags: int
@@ -113,7 +114,7 @@ class Query(NamedTuple):
         return bool(self.flags & RD)
 
     @property
-    def structured(self) -> bool:
+    def wants_structured_errors(self) -> bool:
         return self.edns is not None and self.edns.wants_structured_errors
 
 
@@ -121,11 +122,7 @@ class Query(NamedTuple):
 
 
 def read_query(message: bytes) -> Query:
-    """Return the query in a message.
-
-    Raise NotAQueryError for what must not be answered at all, and WireError for what is no
-    plain question; `error_reply` answers it.
-    """
+    """Return the query in a message; raises as `read_query_body`."""
     return read_query_body(message[_BODY:])
 
 
@@ -135,7 +132,18 @@ def with_tcp_size(query: Query) -> Query:
 
 
 def read_query_body(body: bytes) -> Query:
-    """Return the query in a message without its ID; raises as `read_query`."""
+    """Return the query in a message without its ID.
+
+    What is no plain query, and what it gets (`answer.py` sends it):
+
+        a response; shorter than a header      NotAQueryError    nothing: an answer could loop
+        an opcode other than QUERY (NOTIFY)    WireError         NOTIMP, from `error_reply`
+        no or several questions; malformed     WireError         FORMERR, from `error_reply`
+        EDNS of another version than 0         is_unsupported    BADVERS
+        another class (CH); AXFR, IXFR         is_unsupported    REFUSED
+
+    A requestor that is not served here gets REFUSED for all but the first.
+    """
     if len(body) < HEADER_SIZE - _BODY or body[0] & (QR >> 8):
         raise NotAQueryError("a response, or too short for a header")
     flags, questions, answers, authorities, additionals = COUNTS_FORMAT.unpack_from(body)
@@ -180,19 +188,21 @@ def _read_edns(body: bytes, at: int, others: int, additionals: int) -> Edns | No
 
 
 def error_reply(message: bytes, error: WireError) -> bytes:
-    """Return the reply to a message that could not be read: its header, and no question."""
+    """Return the reply to a message that could not be read: a header without question."""
     flags = int.from_bytes(message[2:4], "big")
-    kept = flags & (OPCODE | RD | CD)
+    copied = flags & (OPCODE | RD | CD)
     opt = b""
     if _shows_edns(message):
         opt = _opt(False, 0, Ede(NOT_SUPPORTED, str(error)) if error.rcode == NOTIMP else None)
-    counts = COUNTS_FORMAT.pack(QR | RA | kept | error.rcode, 0, 0, 0, 1 if opt else 0)
+    counts = COUNTS_FORMAT.pack(QR | RA | copied | error.rcode, 0, 0, 0, 1 if opt else 0)
     return message[:2] + counts + opt
 
 
 def _shows_edns(message: bytes) -> bool:
-    """Tell whether the sender of a message that could not be read speaks EDNS: then the reply
-    has an OPT record too (RFC 6891 section 7)."""
+    """Tell whether a message that could not be read has an OPT record.
+
+    Its reply has one then too (RFC 6891 section 7).
+    """
     _, questions, *others = COUNTS_FORMAT.unpack_from(message, 2)
     at = HEADER_SIZE
     try:
@@ -204,12 +214,12 @@ def _shows_edns(message: bytes) -> bool:
 
 
 def empty_reply(message_id: bytes, query: Query, rcode: int, ede: Ede | None = None) -> bytes:
-    """Return a reply without records: an error, with its extended error for those who ask."""
+    """Return a reply without records: an error, with its extended error for EDNS clients."""
     return _reply(message_id, query, rcode, (0, 0, 0), b"", ede)
 
 
 def truncated_reply(message: bytes) -> bytes:
-    """Return the reply that says "ask over TCP" (RFC 2181 section 9); NO_REPLY for no query."""
+    """Return the reply with TC=1, "ask over TCP" (RFC 2181 section 9); NO_REPLY for no query."""
     try:
         reply = bytearray(empty_reply(message[:2], read_query(message), 0))
     except WireError:
@@ -221,7 +231,7 @@ def truncated_reply(message: bytes) -> bytes:
 def blocked_reply(
     message_id: bytes, query: Query, verdict: Verdict, mode: BlockMode, listener: str, ttl: int
 ) -> bytes:
-    """Return the answer to a blocked name, in the way the profile wants it.
+    """Return the reply to a blocked name, in the profile's block mode.
 
     listener: the address that was asked, for the page mode.  ttl: seconds.
     """
@@ -244,8 +254,8 @@ def _block_address(query: Query, mode: BlockMode, listener: str) -> bytes | None
         return None
     if mode is BlockMode.NULL:
         return bytes(4 if query.qtype == A else 16)
-    if mode is not BlockMode.PAGE or query.structured:
-        return None  # who asked for structured errors is never given a forged address
+    if mode is not BlockMode.PAGE or query.wants_structured_errors:
+        return None  # a client that asked for structured errors gets no forged address
     return _own_address(query.qtype, listener)
 
 
@@ -258,9 +268,9 @@ def _own_address(qtype: int, listener: str) -> bytes | None:
 def local_reply(
     message_id: bytes, query: Query, local: LocalAnswer, listener: str, ttl: int
 ) -> bytes:
-    """Return what a special or own name is answered with; we are its authority.
+    """Return the reply to a special or own name; AA is set.
 
-    ttl: seconds for the address of this machine, for "there is nothing", and at most for a record.
+    ttl: seconds of this machine's address and of NODATA, and the most for a record.
     """
     answers = [record for record in local.records if record.rtype == query.qtype]
     body = b"".join(
@@ -281,30 +291,32 @@ def local_reply(
 
 
 def any_reply(message_id: bytes, query: Query, ttl: int) -> bytes:
-    """Return the short answer to "any": one HINFO record (RFC 8482 section 4.2)."""
+    """Return the short reply to ANY: one HINFO record (RFC 8482 section 4.2)."""
     body = _record(_OWNER, HINFO, ttl, b"\x07RFC8482\x00")
     return _reply(message_id, query, 0, (1, 0, 0), body, None)
 
 
 def upstream_reply(
-    message_id: bytes, query: Query, answer: UpstreamResponse, body: bytes, ede: Ede | None = None
+    message_id: bytes, query: Query, answer: UpstreamResponse, rrs: bytes, ede: Ede | None = None
 ) -> bytes:
-    """Return an upstream's answer as the reply to a query.
+    """Return an upstream's response as the reply to a query.
 
-    body: `Answer.body` with its TTLs as they are now.
+    rrs: those of the response, with their TTLs as they are now.
     """
     bits = AD if answer.ad and (query.key.do or query.flags & AD) else 0  # RFC 6840 section 5.8
     rcode = answer.rcode
     if rcode > RCODE and query.edns is None:
-        rcode = SERVFAIL  # its upper bits stand in the OPT record that this client does not get
+        rcode = SERVFAIL  # its upper bits are in the OPT record, which this client does not get
     return _reply(
-        message_id, query, rcode, answer.section_counts, body, ede, bits, answer.additional_at
+        message_id, query, rcode, answer.section_counts, rrs, ede, bits, answer.additional_at
     )
 
 
-def _fitted(reply: bytes, query: Query, opt: bytes, additional_at: int) -> bytes:
-    """Return a reply that fits: without additional records, then without error text, then
-    without error; and when nothing helps, without records and marked as truncated.
+def _fit(reply: bytes, query: Query, opt: bytes, additional_at: int) -> bytes:
+    """Return a reply that fits.
+
+    Additional records are left out first, then the extended error's text, then that error; if it is
+    still too long, all records, and TC is set.
 
     opt: our OPT record at the reply's end, or nothing.  additional_at: where in the reply the
     additional section begins.
@@ -326,16 +338,16 @@ def _without_text(opt: bytes) -> bytes:
     return opt[:9] + pack("!HHH", 6, OPTION_EDE, 2) + opt[15:17]
 
 
-# Children ask the same few search engines all day, and the library takes its time.
+# The same few search engines are asked for all day, and dnslib is slow.
 @lru_cache(maxsize=256)
 def rewrite_response(
     query: Query, target: str, answer: UpstreamResponse, max_ttl: int
 ) -> UpstreamResponse:
-    """Return the answer for a name that is given another name's data.
+    """Return the response for a name that gets another name's data.
 
-    answer: what the target has.  A CNAME to the target comes first, then its records, all for
-    at most `max_ttl` seconds; nothing of it is authenticated any more.
-    Raise WireError where the target's records cannot be taken over.
+    answer: the target's.  A CNAME to the target comes first, then its records, all with TTLs of
+    `max_ttl` seconds at most; AD is never set.
+    Raise WireError where the target's records cannot be used.
     """
     asked = dnslib.DNSLabel(_labels(query.qname))
     try:
@@ -355,7 +367,7 @@ def rewrite_response(
 
 
 def _message(qname: str, query: Query, answer: UpstreamResponse) -> bytes:
-    """Return an answer as a whole message again, answer section only."""
+    """Return a response as a whole message again, with its answer section only."""
     question = to_wire(qname) + pack("!HH", query.qtype, query.qclass)
     header = COUNTS_FORMAT.pack(QR, 1, answer.section_counts[0], 0, 0)
     return b"\0\0" + header + question + answer.rrs
@@ -379,7 +391,7 @@ def _reply(
     bits: int = 0,
     additional_at: int | None = None,
 ) -> bytes:
-    """Return a reply: header, the question as it came, records, and OPT for who sent one.
+    """Return a reply: header, the question as it came, records, and OPT if the query had one.
 
     additional_at: where in the body the additional section begins; None: it has none.
     """
@@ -396,7 +408,7 @@ def _reply(
     if len(reply) <= query.max_reply_size:
         return reply
     end = len(body) if additional_at is None else additional_at
-    return _fitted(reply, query, opt, HEADER_SIZE + len(query.question) + end)
+    return _fit(reply, query, opt, HEADER_SIZE + len(query.question) + end)
 
 
 @lru_cache(maxsize=1024)
@@ -415,7 +427,7 @@ def _record(owner: bytes, rtype: int, ttl: int, data: bytes) -> bytes:
 
 @lru_cache(maxsize=256)
 def _soa(owner: bytes, ttl: int) -> bytes:
-    """Return an SOA that says how long there is nothing: minimum = TTL (RFC 2308 section 3)."""
+    """Return an SOA for a negative answer: minimum = TTL (RFC 2308 section 3)."""
     nobody = to_wire("nobody.invalid")
     return _record(owner, SOA, ttl, nobody + nobody + pack("!IIIII", 1, 3600, 1200, 604800, ttl))
 

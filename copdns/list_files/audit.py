@@ -17,7 +17,8 @@ from copdns.lists.index import ListInfo, ListKind
 from copdns.model.errors import ListError, NameTextError
 from copdns.model.household import Profile
 from copdns.model.names import normalize
-from copdns.policy.decide import HouseholdContext, Policy, decide
+from copdns.policy.context import HouseholdContext
+from copdns.policy.decide import Policy, decide
 from copdns.policy.matching import ListSet
 from copdns.policy.special_names import A, special_use_answer
 
@@ -179,12 +180,10 @@ def _share_of(names: Collection[str], blockers: Mapping[str, frozenset[str] | No
     return Share(len(names), len(blocked), dict(sorted(lists.items())))
 
 
-def blocking_lists(profile: Profile, shared: HouseholdContext) -> Iterator[ListInfo]:
+def blocking_lists(profile: Profile, context: HouseholdContext) -> Iterator[ListInfo]:
     """Yield the lists that can block something for a profile."""
-    services = profile.services | {
-        slug for slug, contact in shared.contacts.items() if contact in profile.contacts
-    }
-    for info in shared.index.infos:
+    services = context.blocked_services(profile)
+    for info in context.index.infos:
         in_use = {
             ListKind.SECURITY: profile.security,
             ListKind.BYPASS: profile.bypass,

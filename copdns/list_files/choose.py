@@ -137,7 +137,7 @@ def choose_for(
     return choose(
         offered.sources,
         tuple(map(_own_source, settings.own)),
-        settings.wanted,
+        settings.chosen_names,
         needed_subjects(households, offered),
         settings.max_names or memory // MIB * NAMES_PER_MIB,
         known,

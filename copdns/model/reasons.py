@@ -12,6 +12,7 @@ from typing import NamedTuple
 from copdns.model.verdict import Reason, Verdict
 
 # RFC 8914 section 4, and the registry it opened.
+OTHER_ERROR = 0
 FORGED, BLOCKED, CENSORED, FILTERED, PROHIBITED = 4, 15, 16, 17, 18
 NOT_AUTHORITATIVE, NOT_SUPPORTED, NO_REACHABLE_UPSTREAM, NETWORK_ERROR = 20, 21, 22, 23
 BLOCKED_UPSTREAM = 35

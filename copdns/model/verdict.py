@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
 from copdns.model.addresses import Network
@@ -18,6 +18,31 @@ class Action(StrEnum):
     REWRITE = "rewrite"  # answered with another name's data
     LOCAL = "local"  # answered from what this machine knows
     REFUSE = "refuse"
+
+
+class StepNumber(IntEnum):
+    """The places in the order of decision (`policy/order.py`, docs/decision.md), and what follows.
+
+    RESPONSE is no step of the order: it is what a response brought, after a name was allowed.
+    Hash and comparison are those of `int`, so a member costs no more than a bare number.
+    """
+
+    ACCESS = 1
+    LOCAL = 2
+    LEGAL = 3
+    PROTECTED = 4
+    SECURITY = 5
+    GRANTS = 6
+    PAUSE = 7
+    SCHEDULES = 8
+    BUDGETS = 9
+    RULES = 10
+    BYPASS = 11
+    SERVICES = 12
+    CATEGORIES = 13
+    SAFE_SEARCH = 14
+    DEFAULT = 15
+    RESPONSE = 16
 
 
 class Reason(StrEnum):
@@ -93,8 +118,8 @@ class LocalAnswer:
 class Verdict:
     """What was decided and why: the wire, the log, `check` and the child's page all read this.
 
-    step: the place in the order of decision, 1 to 15; 16 for what an answer's addresses or an
-        upstream brought.
+    step: a StepNumber; 0 where only the words are needed, as for a row of the log, which does not
+        keep it.
     category, service, list, list_version: slugs, where one decided.
     rule: what matched, as written ("*.games.example"): unbounded, so for people only, never a
         label.

@@ -16,18 +16,29 @@ from copdns.lists.index import ListKind
 from copdns.model.addresses import Network
 from copdns.model.household import Rule, RuleAction
 from copdns.model.matchers import Matcher
-from copdns.model.verdict import Action, Reason, Verdict
+from copdns.model.verdict import Action, Reason, StepNumber, Verdict
 from copdns.policy.decide import AddressRule, Policy
 from copdns.policy.steps import Lookup, Step
 
 Address = IPv4Address | IPv6Address
 
 ADDRESS_TTL, REBINDING_TTL = 10, 60  # seconds
-RESPONSE_STEP = 16  # after the fifteen: what an answer's addresses, or the upstream, brought
 # A person said yes to the name asked; LOCAL is a rewrite that the household wrote.
 _VOUCHED = frozenset({Reason.GRANTED, Reason.RULE, Reason.LOCAL})
 _REMEMBERED = 4096  # addresses
-_ASKED_AGAIN = frozenset({3, 5, 10, 11, 12, 13})
+# The steps that can block a target, by how the name asked came through.
+_TARGET_STEPS = frozenset(
+    {
+        StepNumber.LEGAL,
+        StepNumber.SECURITY,
+        StepNumber.RULES,
+        StepNumber.BYPASS,
+        StepNumber.SERVICES,
+        StepNumber.CATEGORIES,
+    }
+)
+_TARGET_STEPS_VOUCHED = frozenset({StepNumber.LEGAL, StepNumber.SECURITY})
+_TARGET_STEPS_PROTECTED = frozenset({StepNumber.LEGAL})
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +96,9 @@ def judge_response(
     if blocked is None and facts.addresses and policy.address_rules:
         blocked = _judge_addresses(policy, qname, verdict, facts.addresses)
     if blocked is None and facts.home_addresses and rebinding.rejects(qname, facts.home_addresses):
-        blocked = Verdict(Action.BLOCK, Reason.REBINDING, RESPONSE_STEP, ttl=REBINDING_TTL)
+        blocked = Verdict(Action.BLOCK, Reason.REBINDING, StepNumber.RESPONSE, ttl=REBINDING_TTL)
     if blocked is None and facts.is_filtered:
-        blocked = Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, RESPONSE_STEP)
+        blocked = Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, StepNumber.RESPONSE)
     if blocked is None:
         return None
     # A look-up that leaves no trace leaves none when its answer is withheld either.
@@ -97,36 +108,36 @@ def judge_response(
 def _judge_targets(
     policy: Policy, verdict: Verdict, targets: Iterable[str], now: float
 ) -> Verdict | None:
-    steps = [step for step in policy.steps if step.number in _asked_again(verdict)]
+    steps = [step for step in policy.steps if step.number in _target_steps(verdict)]
     for target in targets:
-        question = Lookup(target, 0, policy.index.find(target))
-        blocked = _first(steps, question, now)
-        if blocked is not None and blocked.blocks and not _protected(policy, question):
+        lookup = Lookup(target, 0, policy.index.find(target))
+        blocked = _first(steps, lookup, now)
+        if blocked is not None and blocked.blocks and not _protected(policy, lookup):
             # Only this answer is blocked, so nothing is said about names below.
             return replace(blocked, via=target, nothing_open_below=False)
     return None
 
 
-def _asked_again(verdict: Verdict) -> frozenset[int]:
+def _target_steps(verdict: Verdict) -> frozenset[int]:
     """Return the steps that a target can be blocked by, by how the name asked came through."""
     if verdict.reason is Reason.PROTECTED:
-        return frozenset({3})
+        return _TARGET_STEPS_PROTECTED
     if verdict.reason in _VOUCHED:
-        return frozenset({3, 5})
-    return _ASKED_AGAIN
+        return _TARGET_STEPS_VOUCHED
+    return _TARGET_STEPS
 
 
-def _first(steps: Iterable[Step], question: Lookup, now: float) -> Verdict | None:
+def _first(steps: Iterable[Step], lookup: Lookup, now: float) -> Verdict | None:
     for step in steps:
-        verdict = step(question, now)
+        verdict = step(lookup, now)
         if verdict is not None:
             return verdict
     return None
 
 
-def _protected(policy: Policy, question: Lookup) -> bool:
+def _protected(policy: Policy, lookup: Lookup) -> bool:
     infos = policy.index.infos
-    return any(infos[entry.list].kind is ListKind.PROTECTED for entry in question.entries)
+    return any(infos[entry.list].kind is ListKind.PROTECTED for entry in lookup.entries)
 
 
 def _judge_addresses(
@@ -139,7 +150,7 @@ def _judge_addresses(
         if rule is not None:
             target = str(rule.target)
             return Verdict(
-                Action.BLOCK, Reason.ADDRESS, RESPONSE_STEP, rule=target, ttl=ADDRESS_TTL
+                Action.BLOCK, Reason.ADDRESS, StepNumber.RESPONSE, rule=target, ttl=ADDRESS_TTL
             )
     return None
 

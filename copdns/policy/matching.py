@@ -12,7 +12,7 @@ from copdns.lists.index import Entry, ListInfo
 from copdns.model.household import Rule, RuleAction
 from copdns.model.matchers import Match, Matcher
 from copdns.model.names import suffixes
-from copdns.model.verdict import Action, Reason, Verdict
+from copdns.model.verdict import Action, Reason, StepNumber, Verdict
 
 
 class RuleSet:
@@ -118,7 +118,7 @@ class ListSet:
 
 
 _MADE = 4096  # verdicts that a household keeps at most
-VerdictByEntry = dict[tuple[int, Entry, bool], Verdict]
+VerdictByEntry = dict[tuple[StepNumber, Entry, bool], Verdict]
 
 
 def _excepted(number: int, entries: tuple[Entry, ...]) -> bool:
@@ -156,12 +156,9 @@ class Blocker:
         return replace(self, open_below=(*self.open_below, more))
 
     def list_verdict(
-        self, step: int, reason: Reason, qname: str, entry: Entry, info: ListInfo
+        self, step: StepNumber, reason: Reason, qname: str, entry: Entry, info: ListInfo
     ) -> Verdict:
-        """Return the verdict of a list's entry that covers a name.
-
-        step: its number in the order of decision.
-        """
+        """Return the verdict of a list's entry that covers a name."""
         key = step, entry, self.nothing_open_below(qname, entry)
         verdict = self.verdict_by_entry.get(key)
         if verdict is None:
@@ -171,7 +168,7 @@ class Blocker:
         return verdict
 
     def _by_list(
-        self, step: int, reason: Reason, entry: Entry, info: ListInfo, nothing_below: bool
+        self, step: StepNumber, reason: Reason, entry: Entry, info: ListInfo, nothing_below: bool
     ) -> Verdict:
         is_service = reason is Reason.SERVICE
         return Verdict(

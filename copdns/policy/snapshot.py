@@ -6,31 +6,28 @@ change or nothing.  What a change does not touch stays the same object.  Pure.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from itertools import islice
 from math import inf
 from typing import NamedTuple, Self
 
-from copdns.dns.records import AAAA, PTR, A
 from copdns.lists.catalogue import Catalogue
-from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
 from copdns.model.addresses import Network
 from copdns.model.household import (
     Band,
     Default,
     Household,
-    LocalName,
-    NameRewrite,
     PrivacyMode,
     Profile,
 )
-from copdns.model.matchers import Match, Matcher
 from copdns.model.times import OnFailure
-from copdns.model.verdict import AnswerDefaults, LocalRecord, Reason, Requestor
-from copdns.policy.decide import HouseholdContext, Policy, build_policy, refusing_policy
+from copdns.model.verdict import AnswerDefaults, Reason, Requestor
+from copdns.policy.context import HouseholdContext, build_context
+from copdns.policy.decide import Policy, refusing_policy
+from copdns.policy.order import build_policy
 from copdns.policy.shared_steps import RulesByScope, StepSharing
 from copdns.time.budget import RECHECK_BEFORE
 from copdns.time.days import DAY_SECONDS
@@ -40,8 +37,6 @@ GUEST = "guest"
 _UNKNOWN = ""  # in place of a profile's id: devices that nobody named, where they are a failure
 _REMEMBERED = 4096  # addresses whose device was looked up, beside those that a household names
 _NOTICED = 1024  # addresses of devices that nobody named, until somebody asks for them
-
-LOCAL_TTL = 60  # seconds: devices move
 
 
 class Client(NamedTuple):
@@ -89,27 +84,6 @@ class Sightings:
 NO_SIGHTINGS = Sightings()
 
 PolicyByProfile = Mapping[tuple[str, str], tuple[object, Policy]]  # with what each was made from
-
-
-class HouseholdIndex:
-    """The household's own names on top of the lists that all households share."""
-
-    __slots__ = ("_own", "_shared", "infos", "open_below")
-
-    def __init__(self, shared: Index, own: DictIndex) -> None:
-        """own: numbered from the end of the shared one on."""
-        self._shared = shared
-        self._own = own
-        self.infos = (*shared.infos, *own.infos)
-        self.open_below = shared.open_below | own.open_below
-
-    def find(self, qname: str) -> tuple[Entry, ...]:
-        """Return every entry that covers a name, the longest name first; of the same, own ones."""
-        own = self._own.find(qname)
-        entries = self._shared.find(qname)
-        if not own:
-            return entries
-        return tuple(sorted((*own, *entries), key=lambda entry: -len(entry.name)))
 
 
 class Snapshot:
@@ -462,98 +436,3 @@ def guest_profile() -> Profile:
         categories=frozenset({"adult"}),
         privacy=PrivacyMode.COUNTS,
     )
-
-
-def build_context(
-    library: Catalogue,
-    defaults: AnswerDefaults,
-    household: Household,
-    other: HouseholdContext | None = None,
-) -> HouseholdContext:
-    """Return what the policies of one household have in common.
-
-    other: of another household, made from the same library.
-    """
-    index, local = _layered(library.index, household)
-    services = {each.slug: (each.contact, each.matchers) for each in library.services.values()}
-    services |= {each.slug: (each.contact, each.names) for each in household.services}
-    groups = library.protected.values()
-    return HouseholdContext(
-        household=household.id,
-        index=index,
-        engines=_engines(library) if other is None else other.engines,
-        untraced_groups=frozenset(group.slug for group in groups if group.help),
-        closable_groups=frozenset(group.slug for group in groups if not group.beats_time),
-        contacts={slug: contact for slug, (contact, _) in services.items()},
-        service_names={slug: names for slug, (_, names) in services.items()},
-        local_by_list=local,
-        local_by_name={
-            each.name: records for each, records in _local_records(household.local_names)
-        },
-        rewrites=tuple(sorted(household.rewrites, key=_rank)),
-        splits=tuple(Matcher(each.name) for each in household.split_upstreams),
-        block_ttl=defaults.block_ttl,
-        security_ttl=defaults.security_ttl,
-        child_max_ttl=defaults.child_max_ttl,
-        door=defaults.door,
-    )
-
-
-def _engines(library: Catalogue) -> dict[str, dict[str, dict[str, str]]]:
-    return {
-        engine.id: {
-            mode: dict.fromkeys(engine.hosts, target) for mode, target in engine.modes.items()
-        }
-        for engine in library.engines.values()
-    }
-
-
-def _rank(rewrite: NameRewrite) -> tuple[int, bool]:
-    """Rank rewrites as rules are: the longest name first, then the one for the name itself."""
-    return -len(rewrite.matcher.name), rewrite.matcher.match is not Match.EXACT
-
-
-def _layered(
-    shared: Index, household: Household
-) -> tuple[Index, dict[int, Mapping[int, tuple[LocalRecord, ...]]]]:
-    """Return the index with the household's names in it, and the records of its local names."""
-    own: list[tuple[ListInfo, list[tuple[Matcher, bool]]]] = []
-    local: dict[int, Mapping[int, tuple[LocalRecord, ...]]] = {}
-    first = len(shared.infos)
-
-    def add(slug: str, kind: ListKind, matchers: Iterable[Matcher]) -> int:
-        names = [(matcher, False) for matcher in matchers]
-        number = first + len(own)
-        info = ListInfo(number, slug, kind, slug, "household", size=len(names))
-        own.append((info, names))
-        return number
-
-    if household.protected:
-        add("household", ListKind.PROTECTED, map(Matcher, household.protected))
-    for service in household.services:
-        add(service.slug, ListKind.SERVICE, service.names)
-    for matcher, records in _local_records(household.local_names):
-        local[add("local", ListKind.LOCAL, (matcher,))] = records
-    return (HouseholdIndex(shared, DictIndex(own)) if own else shared), local
-
-
-def _local_records(
-    names: Iterable[LocalName],
-) -> Iterable[tuple[Matcher, Mapping[int, tuple[LocalRecord, ...]]]]:
-    """Yield each local name and its addresses' reverse names, with their records by qtype."""
-    reverse: dict[str, list[LocalRecord]] = {}
-    for each in names:
-        by_type: dict[int, tuple[LocalRecord, ...]] = {}
-        for address in map(ip_address, each.addresses):
-            qtype = _qtype(address)
-            record = LocalRecord(each.name, qtype, str(address), LOCAL_TTL)
-            by_type[qtype] = (*by_type.get(qtype, ()), record)
-            pointer = address.reverse_pointer
-            reverse.setdefault(pointer, []).append(LocalRecord(pointer, PTR, each.name, LOCAL_TTL))
-        yield Matcher(each.name), by_type
-    for pointer, records in reverse.items():
-        yield Matcher(pointer, Match.EXACT), {PTR: tuple(records)}
-
-
-def _qtype(address: IPv4Address | IPv6Address) -> int:
-    return A if address.version == 4 else AAAA

@@ -16,7 +16,7 @@ from copdns.model.hosts import OWN_HOSTS
 from copdns.model.household import Default, NameRewrite, Rule, RuleAction
 from copdns.model.matchers import Matcher
 from copdns.model.times import Grant
-from copdns.model.verdict import Action, LocalAnswer, LocalRecord, Reason, Verdict
+from copdns.model.verdict import Action, LocalAnswer, LocalRecord, Reason, StepNumber, Verdict
 from copdns.policy.matching import Blocker, ListSet, RuleSet
 from copdns.policy.special_names import special_use_answer
 
@@ -49,7 +49,7 @@ class Step(Protocol):
     """
 
     @property
-    def number(self) -> int: ...
+    def number(self) -> StepNumber: ...
 
     @property
     def title(self) -> str: ...
@@ -60,7 +60,7 @@ class Step(Protocol):
     @property
     def only_if_listed(self) -> bool: ...
 
-    def __call__(self, question: Lookup, now: float) -> Verdict | None: ...
+    def __call__(self, lookup: Lookup, now: float) -> Verdict | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class AccessStep:
     """Refuse those who are not served here (RFC 8914 section 4.19)."""
 
     refuse: bool
-    number: int = 1
+    number: StepNumber = StepNumber.ACCESS
     title: str = "client allowed here"
     only_if_listed: bool = False
 
@@ -76,7 +76,7 @@ class AccessStep:
     def is_idle(self) -> bool:
         return not self.refuse
 
-    def __call__(self, question: Lookup, now: float) -> Verdict | None:
+    def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
         if not self.refuse:
             return None
         return Verdict(Action.REFUSE, Reason.NOT_A_CLIENT, self.number)
@@ -98,22 +98,22 @@ class LocalStep:
     rewrites: tuple[NameRewrite, ...]
     splits: tuple[Matcher, ...]
     protected: frozenset[int]
-    openings: tuple[frozenset[str], ...]
-    number: int = 2
+    open_below: tuple[frozenset[str], ...]
+    number: StepNumber = StepNumber.LOCAL
     title: str = "special and own names"
     only_if_listed: bool = False
     is_idle: bool = False
 
-    def __call__(self, question: Lookup, now: float) -> Verdict | None:
-        qname = question.name
+    def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
+        qname = lookup.name
         if qname in OWN_HOSTS:
-            return self._local(question, LocalAnswer(is_own_address=True))
-        if question.entries or self.rewrites:
-            verdict = self._household(question)
+            return self._local(lookup, LocalAnswer(is_own_address=True))
+        if lookup.entries or self.rewrites:
+            verdict = self._household(lookup)
             if verdict is not None:
                 return verdict
-        answer = self._special(qname, question.qtype)
-        return None if answer is None else self._local(question, answer)
+        answer = self._special(qname, lookup.qtype)
+        return None if answer is None else self._local(lookup, answer)
 
     def _special(self, name: str, qtype: int) -> LocalAnswer | None:
         answer = special_use_answer(name, qtype)
@@ -121,39 +121,37 @@ class LocalStep:
             return None
         return answer
 
-    def _household(self, question: Lookup) -> Verdict | None:
-        numbers = [entry.list for entry in question.entries]
+    def _household(self, lookup: Lookup) -> Verdict | None:
+        numbers = [entry.list for entry in lookup.entries]
         if not self.protected.isdisjoint(numbers):
             return None
-        for entry in question.entries:
+        for entry in lookup.entries:
             records = self.local_by_list.get(entry.list)
             if records is not None:
-                exists = entry.name == question.name
-                found = records.get(question.qtype, ()) if exists else ()
-                return self._local(question, LocalAnswer(0 if exists else NXDOMAIN, found))
+                exists = entry.name == lookup.name
+                found = records.get(lookup.qtype, ()) if exists else ()
+                return self._local(lookup, LocalAnswer(0 if exists else NXDOMAIN, found))
         for rewrite in self.rewrites:
-            if rewrite.matcher.covers(question.name):
-                return self._rewritten(question, rewrite)
+            if rewrite.matcher.covers(lookup.name):
+                return self._rewritten(lookup, rewrite)
         if not self.canaries.isdisjoint(numbers):
-            return self._local(question, LocalAnswer(NXDOMAIN), Reason.CANARY)
+            return self._local(lookup, LocalAnswer(NXDOMAIN), Reason.CANARY)
         return None
 
-    def _rewritten(self, question: Lookup, rewrite: NameRewrite) -> Verdict:
+    def _rewritten(self, lookup: Lookup, rewrite: NameRewrite) -> Verdict:
         """Give the target's data; what this house knows of it itself is not asked outside."""
         rule, records = str(rewrite.matcher), self.local_by_name.get(rewrite.target)
         if records is not None:
-            answer: LocalAnswer | None = LocalAnswer(0, records.get(question.qtype, ()))
+            answer: LocalAnswer | None = LocalAnswer(0, records.get(lookup.qtype, ()))
         else:
-            answer = self._special(rewrite.target, question.qtype)
+            answer = self._special(rewrite.target, lookup.qtype)
         if answer is not None:
-            return replace(self._local(question, answer), rule=rule)
+            return replace(self._local(lookup, answer), rule=rule)
         return Verdict(Action.REWRITE, Reason.LOCAL, self.number, rule=rule, target=rewrite.target)
 
-    def _local(
-        self, question: Lookup, answer: LocalAnswer, reason: Reason = Reason.LOCAL
-    ) -> Verdict:
+    def _local(self, lookup: Lookup, answer: LocalAnswer, reason: Reason = Reason.LOCAL) -> Verdict:
         # A name that does not exist, but has one below it that does, is empty (RFC 8020).
-        if answer.rcode == NXDOMAIN and any(question.name in names for names in self.openings):
+        if answer.rcode == NXDOMAIN and any(lookup.name in names for names in self.open_below):
             answer = LocalAnswer()
         return Verdict(Action.LOCAL, reason, self.number, local=answer)
 
@@ -162,7 +160,7 @@ class LocalStep:
 class ListStep:
     """Block what one kind of list names; `granted` tells that a grant for content lifts it."""
 
-    number: int
+    number: StepNumber
     title: str
     reason: Reason
     lists: ListSet
@@ -174,13 +172,13 @@ class ListStep:
     def is_idle(self) -> bool:
         return not self.lists
 
-    def __call__(self, question: Lookup, now: float) -> Verdict | None:
-        if not question.entries or (self.granted and question.has_content_grant):
+    def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
+        if not lookup.entries or (self.granted and lookup.has_content_grant):
             return None
-        found = self.lists.find(question.entries)
+        found = self.lists.find(lookup.entries)
         if found is None:
             return None
-        return self.blocker.list_verdict(self.number, self.reason, question.name, *found)
+        return self.blocker.list_verdict(self.number, self.reason, lookup.name, *found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +188,7 @@ class SecurityStep:
     lists: ListSet
     rules: RuleSet
     blocker: Blocker
-    number: int = 5
+    number: StepNumber = StepNumber.SECURITY
     title: str = "security lists"
     only_if_listed: bool = True
 
@@ -198,26 +196,26 @@ class SecurityStep:
     def is_idle(self) -> bool:
         return not self.lists
 
-    def __call__(self, question: Lookup, now: float) -> Verdict | None:
-        found = self.lists.find(question.entries) if question.entries else None
+    def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
+        found = self.lists.find(lookup.entries) if lookup.entries else None
         if found is None:
             return None
-        rule = self.rules.find(question.name)
+        rule = self.rules.find(lookup.name)
         if rule is not None and rule.action is RuleAction.ALLOW and rule.over_security:
             return None
-        return self.blocker.list_verdict(self.number, Reason.SECURITY, question.name, *found)
+        return self.blocker.list_verdict(self.number, Reason.SECURITY, lookup.name, *found)
 
 
 @dataclass(frozen=True, slots=True)
 class GrantStep:
     """Say which grant holds.  It decides nothing here: it lifts later steps, which ask for it."""
 
-    number: int = 6
+    number: StepNumber = StepNumber.GRANTS
     title: str = "grants"
     only_if_listed: bool = True
     is_idle: bool = True
 
-    def __call__(self, question: Lookup, now: float) -> Verdict | None:
+    def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
         return None
 
 
@@ -225,28 +223,26 @@ class GrantStep:
 class ProtectedStep:
     """Let through what nobody may block.
 
-    infos: the protected groups, by list number.  unwatched: those that leave no trace.
+    infos: the protected groups, by list number.  untraced: those that leave no trace.
     beats_time: those that win over a bedtime too; for the others, such as encyclopaedias, the
     time steps (`closed`) are asked first.
     """
 
     infos: Mapping[int, ListInfo]
-    unwatched: frozenset[int]
+    untraced: frozenset[int]
     beats_time: frozenset[int]
     time_steps: tuple[Step, ...]
-    number: int = 4
+    number: StepNumber = StepNumber.PROTECTED
     title: str = "protected names"
     only_if_listed: bool = True
     is_idle: bool = False
 
-    def __call__(self, question: Lookup, now: float) -> Verdict | None:
-        entries = [entry for entry in question.entries if entry.list in self.infos]
+    def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
+        entries = [entry for entry in lookup.entries if entry.list in self.infos]
         if not entries:
             return None
         entry = max(entries, key=self._strength)
-        if entry.list not in self.beats_time and any(
-            step(question, now) for step in self.time_steps
-        ):
+        if entry.list not in self.beats_time and any(step(lookup, now) for step in self.time_steps):
             return None
         info = self.infos[entry.list]
         return Verdict(
@@ -256,12 +252,12 @@ class ProtectedStep:
             category=info.subject,
             list=info.slug,
             rule=str(Matcher(entry.name, entry.match)),
-            is_untraced=entry.list in self.unwatched,
+            is_untraced=entry.list in self.untraced,
         )
 
     def _strength(self, entry: Entry) -> tuple[bool, bool]:
         """Rank the groups that a name is in: what one of them promises, no other takes back."""
-        return entry.list in self.unwatched, entry.list in self.beats_time
+        return entry.list in self.untraced, entry.list in self.beats_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +270,7 @@ class SafeSearchStep:
     targets: Mapping[str, str]
     unsafe_engines: ListSet
     blocker: Blocker
-    number: int = 14
+    number: StepNumber = StepNumber.SAFE_SEARCH
     title: str = "safe search"
     only_if_listed: bool = False
     # By target: the end of a verdict is kept with the verdict itself (`timed.held`).
@@ -287,19 +283,19 @@ class SafeSearchStep:
     # Types with addresses or address hints; the rest of a search engine's data is its own.
     REWRITTEN = frozenset({1, 28, 64, 65})
 
-    def __call__(self, question: Lookup, now: float) -> Verdict | None:
-        verdict = self.rewrite(question)
-        if verdict is not None or not question.entries or question.has_content_grant:
+    def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
+        verdict = self.rewrite(lookup)
+        if verdict is not None or not lookup.entries or lookup.has_content_grant:
             return verdict
-        found = self.unsafe_engines.find(question.entries)
+        found = self.unsafe_engines.find(lookup.entries)
         if found is None:
             return None
-        return self.blocker.list_verdict(self.number, Reason.NO_SAFE_SEARCH, question.name, *found)
+        return self.blocker.list_verdict(self.number, Reason.NO_SAFE_SEARCH, lookup.name, *found)
 
-    def rewrite(self, question: Lookup) -> Verdict | None:
+    def rewrite(self, lookup: Lookup) -> Verdict | None:
         """Return where safe results of a search engine are; None where nothing is rewritten."""
-        target = self.targets.get(question.name)
-        if target is None or question.qtype not in self.REWRITTEN:
+        target = self.targets.get(lookup.name)
+        if target is None or lookup.qtype not in self.REWRITTEN:
             return None
         made = self._made.get(target)
         if made is None:
@@ -316,7 +312,7 @@ class RuleStep:
     rules: RuleSet
     safe_search: SafeSearchStep | None
     blocker: Blocker
-    number: int = 10
+    number: StepNumber = StepNumber.RULES
     title: str = "own rules"
     only_if_listed: bool = False
 
@@ -324,15 +320,15 @@ class RuleStep:
     def is_idle(self) -> bool:
         return not self.rules
 
-    def __call__(self, question: Lookup, now: float) -> Verdict | None:
-        rule = None if question.has_content_grant else self.rules.find(question.name)
+    def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
+        rule = None if lookup.has_content_grant else self.rules.find(lookup.name)
         if rule is None:
             return None
         if rule.action is RuleAction.ALLOW and not rule.unsafe_search and self.safe_search:
-            rewritten = self.safe_search.rewrite(question)
+            rewritten = self.safe_search.rewrite(lookup)
             if rewritten is not None:
                 return rewritten
-        return self._verdict(rule, question.name)
+        return self._verdict(rule, lookup.name)
 
     def _verdict(self, rule: Rule, qname: str) -> Verdict:
         assert isinstance(rule.target, Matcher)
@@ -358,7 +354,7 @@ class ServiceStep:
     blocked: ListSet
     all_services: ListSet
     blocker: Blocker
-    number: int = 12
+    number: StepNumber = StepNumber.SERVICES
     title: str = "services"
     only_if_listed: bool = True
 
@@ -366,16 +362,16 @@ class ServiceStep:
     def is_idle(self) -> bool:
         return not self.blocked
 
-    def __call__(self, question: Lookup, now: float) -> Verdict | None:
-        if not question.entries or question.has_content_grant:
+    def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
+        if not lookup.entries or lookup.has_content_grant:
             return None
-        found = self.blocked.find(question.entries)
+        found = self.blocked.find(lookup.entries)
         if found is None:
             return None
-        owner = self.all_services.find(question.entries)
+        owner = self.all_services.find(lookup.entries)
         if owner is not None and len(owner[0].name) > len(found[0].name):
             return None
-        return self.blocker.list_verdict(self.number, Reason.SERVICE, question.name, *found)
+        return self.blocker.list_verdict(self.number, Reason.SERVICE, lookup.name, *found)
 
 
 class DefaultStep:
@@ -383,7 +379,7 @@ class DefaultStep:
 
     __slots__ = ("_allow", "_always", "_blocker", "_granted")
 
-    number = 15
+    number = StepNumber.DEFAULT
     title = "default of the profile"
     only_if_listed = False
     is_idle = False
@@ -391,22 +387,22 @@ class DefaultStep:
     def __init__(self, default: Default, blocker: Blocker, always: bool = False) -> None:
         """always: what is always open is allowed, whatever the default."""
         allow = Verdict(Action.ALLOW, Reason.DEFAULT, self.number)
-        self._granted = Verdict(Action.ALLOW, Reason.GRANTED, 6)
+        self._granted = Verdict(Action.ALLOW, Reason.GRANTED, StepNumber.GRANTS)
         self._allow = allow if default is Default.ALLOW else None
         self._always = allow if always else None
         self._blocker = blocker
 
-    def __call__(self, question: Lookup, now: float) -> Verdict:
-        if question.grants and question.has_content_grant:
+    def __call__(self, lookup: Lookup, now: float) -> Verdict:
+        if lookup.grants and lookup.has_content_grant:
             return self._granted
         if self._allow is not None:
             return self._allow
-        if question.is_always_open and self._always is not None:
+        if lookup.is_always_open and self._always is not None:
             return self._always
         return Verdict(
             Action.BLOCK,
             Reason.NOT_ON_ALLOWLIST,
             self.number,
             ttl=self._blocker.ttl,
-            nothing_open_below=self._blocker.nothing_open_below(question.name, None),
+            nothing_open_below=self._blocker.nothing_open_below(lookup.name, None),
         )

@@ -12,7 +12,7 @@ from math import inf
 
 from copdns.lists.index import ListInfo, ListKind
 from copdns.model.times import Grant, Subject
-from copdns.model.verdict import Verdict
+from copdns.model.verdict import StepNumber, Verdict
 from copdns.policy.steps import Lookup, Step
 from copdns.policy.subjects import SubjectMatcher, covering_matchers, is_excepted
 from copdns.policy.time_steps import BySubject, TimeStep, group_by_subject
@@ -20,7 +20,8 @@ from copdns.time.budget import RemainingBudget, earliest_end
 from copdns.time.minutes import MAX_ADDED
 from copdns.time.plan import NO_TIME_PLAN, TimePlan
 
-_TIMELESS = frozenset({1, 2, 3, 5})  # steps whose word no time changes
+# Steps whose verdict no time changes.  Not PROTECTED: time closes some of its groups.
+_NOT_TIMED = frozenset({StepNumber.ACCESS, StepNumber.LOCAL, StepNumber.LEGAL, StepNumber.SECURITY})
 _HELD = 4096  # verdicts with their ends that a policy keeps at most
 
 
@@ -62,25 +63,25 @@ class TimeRules:
         return now >= timing.day_ends or any(now >= left.sure_until for left in timing.remaining)
 
 
-def valid_until(timed: TimeRules, question: Lookup, verdict: Verdict, now: float) -> float:
+def valid_until(timed: TimeRules, lookup: Lookup, verdict: Verdict, now: float) -> float:
     """Return the first moment at which the same question may get another verdict; inf for never.
 
     Of what time closes, only what stands before the step that decided matters.
     """
-    if verdict.step in _TIMELESS:
+    if verdict.step in _NOT_TIMED:
         return inf
     until = timed.until
     for step in timed.steps:
-        until = min(until, step.next_change(question, now))
+        until = min(until, step.next_change(lookup, now))
         if step.number == verdict.step:
             break
     else:
-        if not question.is_always_open:
+        if not lookup.is_always_open:
             until = min(until, _known_until(timed.timing.day_ends, now))
-            for left in budgets_covering(timed, question):
+            for left in budgets_covering(timed, lookup):
                 until = min(until, _known_until(left.end, now), left.earliest_end(now))
     for grant, reach in timed.grants:
-        if now < grant.end and (reach is None or reach.covers(question.name, question.entries)):
+        if now < grant.end and (reach is None or reach.covers(lookup.name, lookup.entries)):
             until = min(until, grant.end if grant.start <= now else grant.start)
     return until
 
@@ -90,16 +91,16 @@ def _known_until(day_ends: float, now: float) -> float:
     return day_ends if now < day_ends else earliest_end(0, now, MAX_ADDED)
 
 
-def budgets_covering(timed: TimeRules, question: Lookup) -> Iterator[RemainingBudget]:
+def budgets_covering(timed: TimeRules, lookup: Lookup) -> Iterator[RemainingBudget]:
     """Yield the budgets with minutes left that a name is about."""
     left = timed.remaining
     yield from left.whole or ()
     if left.by_list:
-        for entry in question.entries:
-            if not entry.allow and not is_excepted(entry, question.entries):
+        for entry in lookup.entries:
+            if not entry.allow and not is_excepted(entry, lookup.entries):
                 yield from left.by_list.get(entry.list, ())
     if left.by_name:
-        for _, each in covering_matchers(left.by_name, question.name):
+        for _, each in covering_matchers(left.by_name, lookup.name):
             yield from each
 
 

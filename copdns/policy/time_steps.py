@@ -15,7 +15,7 @@ from typing import Generic, NamedTuple, TypeVar
 from copdns.lists.index import Entry, ListInfo
 from copdns.model.matchers import Matcher
 from copdns.model.times import Subject, Topic
-from copdns.model.verdict import Action, Reason, Verdict
+from copdns.model.verdict import Action, Reason, StepNumber, Verdict
 from copdns.policy.course import Timeline, build_timeline
 from copdns.policy.matching import Blocker, ListSet
 from copdns.policy.steps import Lookup
@@ -96,7 +96,7 @@ class TimeStep:
     it.  zone: in which people are told when it ends.  known_until: what lies behind is unknown.
     """
 
-    number: int
+    number: StepNumber
     title: str
     reason: Reason
     timelines: BySubject[Timeline]
@@ -113,50 +113,48 @@ class TimeStep:
         closed = self.timelines
         return closed.whole is None and not closed.by_list and not closed.by_name
 
-    def __call__(self, question: Lookup, now: float) -> Verdict | None:
-        if self._lets_pass(question):
+    def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
+        if self._lets_pass(lookup):
             return None
-        for met in self._meets(question):
+        for met in self._meets(lookup):
             closure = met.course.state_at(now)
-            if closure is not None and not self._lifted(closure, question):
-                return self._verdict(question.name, met, closure, met.course.next_change(now))
+            if closure is not None and not self._lifted(closure, lookup):
+                return self._verdict(lookup.name, met, closure, met.course.next_change(now))
         return None
 
-    def next_change(self, question: Lookup, now: float) -> float:
+    def next_change(self, lookup: Lookup, now: float) -> float:
         """Return the first moment at which this step may say something else; `inf` for never."""
-        if question.is_always_open:
+        if lookup.is_always_open:
             return inf
         first = inf
-        for met in self._meets(question):
+        for met in self._meets(lookup):
             first = min(first, met.course.next_change(now) or inf)
             closure = met.course.state_at(now)
-            lifted = closure is None or self._lifted(closure, question)
-            if not lifted and not self._lets_pass(question):
+            lifted = closure is None or self._lifted(closure, lookup)
+            if not lifted and not self._lets_pass(lookup):
                 break  # what stands behind it does not count as long as it holds
         return first
 
-    def _lets_pass(self, question: Lookup) -> bool:
-        return question.is_always_open or (
-            question.is_homework and self.reason is not Reason.SCHEDULE
-        )
+    def _lets_pass(self, lookup: Lookup) -> bool:
+        return lookup.is_always_open or (lookup.is_homework and self.reason is not Reason.SCHEDULE)
 
-    def _lifted(self, closure: Closure, question: Lookup) -> bool:
+    def _lifted(self, closure: Closure, lookup: Lookup) -> bool:
         pause = self.reason is Reason.PAUSED
         return any(
-            grant.time and not (pause and grant.given < closure.start) for grant in question.grants
+            grant.time and not (pause and grant.given < closure.start) for grant in lookup.grants
         )
 
-    def _meets(self, question: Lookup) -> Iterator[Applicable]:
+    def _meets(self, lookup: Lookup) -> Iterator[Applicable]:
         closed = self.timelines
         if closed.whole is not None:
             yield Applicable(closed.whole, None)
         if closed.by_list:
-            for entry in question.entries:
+            for entry in lookup.entries:
                 found = closed.by_list.get(entry.list)
-                if found is not None and self._counts(entry, question.entries):
+                if found is not None and self._counts(entry, lookup.entries):
                     yield Applicable(found, entry)
         if closed.by_name:
-            for matcher, found in covering_matchers(closed.by_name, question.name):
+            for matcher, found in covering_matchers(closed.by_name, lookup.name):
                 yield Applicable(found, matcher)
 
     def _counts(self, entry: Entry, entries: tuple[Entry, ...]) -> bool:

@@ -21,7 +21,7 @@ from copdns.model.household import FullLog, Household, Profile
 from copdns.model.matchers import Matcher
 from copdns.model.times import Topic
 from copdns.model.verdict import Action, Reason
-from copdns.policy.decide import rules_in_scope
+from copdns.policy.order import rules_in_scope
 from copdns.privacy.changes import HasLine, all_changes_for
 from copdns.privacy.consent import Question
 from copdns.privacy.masked_names import NameMask

@@ -1,9 +1,9 @@
-"""Read who asks, where a forwarder before us may say so: dnsmasq on a router, or dnsdist.
+"""Read whose query a forwarder before us passes on: dnsmasq on a router, or dnsdist.
 
-A PROXY header (version 2) before the message gives the address of who asked the forwarder; EDNS
+A PROXY header (version 2) before the message gives the address of the forwarder's client; EDNS
 options of the query give the device's MAC (dnsmasq `add-mac`) or its address (`add-subnet`).
-Only forwarders that the settings list are believed, each in what it may say; nobody else comes
-here.  What cannot be read is as if it had not been said.  Pure.
+Only forwarders that the settings list are believed, each in what it may say; for nobody else this
+is called.  What cannot be read is ignored.  Pure.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from copdns.dns.records import (
 from copdns.model.errors import ProxyError, WireError
 from copdns.model.verdict import Requestor
 
-# No query begins so: over UDP its opcode would be 1, over TCP it would have 2641 questions.
+# No query begins with it: over UDP the opcode would be 1, over TCP it would have 2641 questions.
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 MAX_PROXY = 2048  # octets of a PROXY header that are read; addresses need 52, the rest is TLVs
 
@@ -38,7 +38,7 @@ _FIXED = 16  # octets of a PROXY header before its addresses
 _LOCAL, _PROXY = 0x20, 0x21  # version 2 with its two commands
 _UNSPEC = 0x00
 _ADDRESSES = {0x11: 4, 0x12: 4, 0x21: 16, 0x22: 16}  # family and transport: octets of an address
-_KNOWN = 4096  # peers whose forwarder was looked up
+MAX_PEERS = 4096  # whose forwarder is remembered
 _MAC, _BASE64 = 6, 8  # octets of a MAC, and of one in base64
 _TEXT = re.compile(rb"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 _GROUP = 0x01  # in the first octet of a MAC that is no single device's
@@ -49,7 +49,7 @@ _WHOLE = {b"\0\1\x20\0": 4, b"\0\2\x80\0": 16}
 
 @dataclass(frozen=True, slots=True)
 class Forwarder:
-    """Those before us in one network, and what they may say of who asks.
+    """The forwarders in one network, and what they may say of their clients.
 
     proxy: an address, in a PROXY header.  mac: a MAC, in EDNS options 65001 and 65073.
     subnet: an address, in the EDNS client subnet option.
@@ -62,25 +62,25 @@ class Forwarder:
 
 
 class Forwarders:
-    """All that are listed; the first whose network holds a peer counts."""
+    """All that the settings list; the first whose network holds a peer counts."""
 
     def __init__(self, listed: Iterable[Forwarder] = ()) -> None:
         self._listed = tuple(listed)
-        self._known: dict[str, Forwarder] = {}
+        self._forwarder_by_peer: dict[str, Forwarder] = {}
 
     def find(self, address: str) -> Forwarder | None:
         """Return the forwarder that a peer is, or None for anybody else."""
         if not self._listed:
             return None
-        return self._known.get(address) or self._find(address)
+        return self._forwarder_by_peer.get(address) or self._find(address)
 
     def _find(self, text: str) -> Forwarder | None:
         address = ip_address(text)
         found = next((each for each in self._listed if address in each.network), None)
         if found is not None:
-            if len(self._known) >= _KNOWN:
-                self._known.clear()
-            self._known[text] = found
+            if len(self._forwarder_by_peer) >= MAX_PEERS:
+                self._forwarder_by_peer.clear()
+            self._forwarder_by_peer[text] = found
         return found
 
 

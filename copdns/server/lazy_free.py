@@ -1,38 +1,38 @@
-"""What is of no more use, let go of a little at a time.
+"""Free big containers a slice at a time (Redis calls it lazy free).
 
-To free ten thousand replies, and as many answers, takes tens of milliseconds, and that at the
-moment when new rules or lists come into force: every question would wait for it.  Pure.
+To drop 10,000 replies at once stops the loop for some 20 ms, and that at the moment when new rules
+or lists take effect: every query would wait for it.  Pure.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-Garbage = list[Any] | dict[Any, Any]
+Container = list[Any] | dict[Any, Any]
 
 
 class LazyFreeQueue:
-    """Piles of things that nobody else needs."""
+    """Containers that nobody else holds, to be emptied a slice at a time."""
 
     def __init__(self) -> None:
-        self._piles: list[Garbage] = []
+        self._containers: list[Container] = []
 
     def __len__(self) -> int:
-        return sum(map(len, self._piles))
+        return sum(map(len, self._containers))
 
-    def add(self, *piles: Garbage) -> None:
-        """Take piles over: the caller must not keep them."""
-        self._piles += filter(None, piles)
+    def add(self, *containers: Container) -> None:
+        """Take containers over: the caller must not keep them."""
+        self._containers += filter(None, containers)
 
     def free(self, count: int) -> None:
-        """Free so many things at most."""
-        if not self._piles:
+        """Free so many items at most."""
+        if not self._containers:
             return
-        pile = self._piles[-1]
-        if isinstance(pile, list):
-            del pile[-count:]
+        last = self._containers[-1]
+        if isinstance(last, list):
+            del last[-count:]
         else:
-            for _ in range(min(count, len(pile))):
-                pile.popitem()
-        if not pile:
-            self._piles.pop()
+            for _ in range(min(count, len(last))):
+                last.popitem()
+        if not last:
+            self._containers.pop()

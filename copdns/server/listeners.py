@@ -1,4 +1,4 @@
-"""The addresses that are listened on, as the settings want them and the machine has them."""
+"""Listen on the addresses that the settings name and this machine has."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = structlog.get_logger("copdns")
 
 
 @dataclass(slots=True)
-class Listener:
+class AddressListener:
     """Both transports of one address."""
 
     udp: UdpServer
@@ -37,14 +37,14 @@ class Listener:
 
 
 class Listeners:
-    """All that is listened on."""
+    """The listeners of all addresses."""
 
     def __init__(self, resolver: Resolver, clock: Callable[[], Moment]) -> None:
         self._loop = asyncio.get_running_loop()
         self._resolver = resolver
         self._clock = clock
-        self._open: dict[str, Listener] = {}
-        self._told: set[str] = set()  # addresses whose absence was told
+        self._open: dict[str, AddressListener] = {}
+        self._warned: set[str] = set()  # addresses whose absence was logged
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -57,37 +57,37 @@ class Listeners:
             self._open.pop(address).close()
         for address in wanted:
             if address not in self._open:
-                await self._try(address, dns)
+                await self._open_if_there(address, dns)
         if not self._open:
             raise ListenError(f"none of {', '.join(wanted)} is an address of this machine")
 
-    async def _try(self, address: str, dns: DnsSettings) -> None:
-        """Listen on an address, or leave it for later when the machine does not have it (yet).
+    async def _open_if_there(self, address: str, dns: DnsSettings) -> None:
+        """Listen on an address, or leave it for later when the machine does not have it yet.
 
         At boot IPv6 addresses come late, and a machine may have no IPv6 at all; the others
         should not wait for them.
         """
         try:
-            self._open[address] = await self._listener(address, dns)
+            self._open[address] = await self._open_listener(address, dns)
         except ListenError as error:
             cause = error.__cause__
             if not isinstance(cause, OSError) or cause.errno not in ADDRESS_MISSING:
                 raise
-            if address not in self._told:
-                self._told.add(address)
+            if address not in self._warned:
+                self._warned.add(address)
                 log.warning("an address is not available yet", error=str(error))
 
-    async def _listener(self, address: str, dns: DnsSettings) -> Listener:
-        believed = _forwarders(dns)
-        udp = UdpServer(self._loop, self._resolver, self._clock, address, dns.port, believed)
+    async def _open_listener(self, address: str, dns: DnsSettings) -> AddressListener:
+        forwarders = _forwarders(dns)
+        udp = UdpServer(self._loop, self._resolver, self._clock, address, dns.port, forwarders)
         limits = TcpLimits(dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight)
-        tcp = TcpServer(self._resolver, self._clock, address, dns.port, limits, believed)
+        tcp = TcpServer(self._resolver, self._clock, address, dns.port, limits, forwarders)
         try:
             await tcp.start()
         except ListenError:
             udp.close()
             raise
-        return Listener(udp, tcp)
+        return AddressListener(udp, tcp)
 
     def set_forwarders(self, dns: DnsSettings) -> None:
         """Believe the forwarders of the settings, and nobody else."""

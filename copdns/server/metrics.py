@@ -1,7 +1,7 @@
-"""Every number that is counted, as plain integers, and how Prometheus reads them.
+"""All counters, as plain integers, and the collector by which Prometheus reads them.
 
-Counting must cost next to nothing, so nobody calls the client library per query: it reads these
-integers when it is asked.  No label ever holds a name, an address, a person or a rule.
+Counting must cost next to nothing, so no query calls the client library: it reads these integers
+when it is asked.  No label ever holds a name, an address, a person or a rule.
 docs/metrics.md explains each.
 """
 
@@ -25,11 +25,10 @@ from copdns.model.verdict import Action, Reason
 
 
 class Counters:
-    """All counters of the process.  Look-ups of help names touch none of them.
+    """All counters of the process.  Untraced queries change none of them.
 
-    verdicts, categories, rcodes: how many by their key.
-    Read when asked: gauges (entries in the cache, rows dropped ...), upstreams, lists that are
-    fetched, and how many appeals are in each state.
+    verdicts, categories, rcodes: replies by their key.
+    gauges, upstreams, lists, appeals: called when Prometheus reads, for what is counted elsewhere.
     """
 
     __slots__ = (
@@ -60,7 +59,7 @@ class Counters:
         self.appeals: Callable[[], Mapping[str, int]] = dict
 
 
-# name: (type, help).  The one list of what is told outside.
+# name: (type, help).  All that is exported.
 METRICS = {
     "copdns_build_info": ("gauge", "The version that is running, as a label."),
     "copdns_queries": ("counter", "Queries that were answered, by transport."),
@@ -179,11 +178,11 @@ def _buckets(counters: UpstreamCounters) -> list[tuple[str, float]]:
     return buckets
 
 
-def registry(counters: Counters, before: Callable[[], None]) -> CollectorRegistry:
+def build_registry(counters: Counters, before: Callable[[], None]) -> CollectorRegistry:
     """Return a registry with our numbers only: none of the process, which would tell of load.
 
     before: called before the counters are read, to bring them up to date.
     """
-    made = CollectorRegistry(auto_describe=False)
-    made.register(Collector(counters, before))
-    return made
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Collector(counters, before))
+    return registry

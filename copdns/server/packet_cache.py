@@ -1,23 +1,23 @@
-"""The fast lane: questions whose reply is known are answered without looking at them again.
+"""Whole replies, to be sent again without a look at the question (setting `dns.fast_lane`).
 
-Never a second policy: every reply here was made by `server/answer.py` a moment ago, for the same
-policy object and for the same octets of a question, and is forgotten when it might be another now.
-Taking the lane away (setting `dns.fast_lane`) changes nothing but speed.
+Never a second policy: `server/answer.py` made every reply here a moment ago, for the same policy
+object and for the same octets of a query, and it is dropped when it might be another now.  Without
+this cache everything is the same but for the speed.
 
-What a reply depends on, and how each is kept true:
+What a reply depends on, and what keeps it true:
 
-    the question, flags and EDNS of the client  the key: the whole message but for its ID
-    the policy and who is behind the address    an entry belongs to a policy object
-    the verdict's own end                       `until`, on the monotonic clock, before a TTL would
-                                                reach past it
-    the answer's age                            `until`: when its TTLs show the next second; where
-                                                nothing else changes, they are all that is made anew
-    minutes of use                              `until`: the end of the minute, where they count;
-                                                in the next one they are noted once more
-    a wall clock that jumps                     everything is forgotten
-    what is counted, noted and logged           done here just the same, from the entry
+    question, flags and EDNS of the query   the key: the whole message but for its ID
+    policy, and whose address it is         a reply belongs to a policy object
+    end of the verdict                      `expires`, before a TTL would reach past it
+    age of the response                     `ttls_until`: when its TTLs show the next second; where
+                                            nothing else changes, only they are patched
+    minutes of use                          `check_at`: the end of the minute, where they count;
+                                            in the next one they are noted again
+    a wall clock that jumps                 everything is dropped
+    counters, minutes and log               done here too, from what is stored with the reply
 
-Pure: the server (`server/udp.py`) gives it moments, and looks up and counts in its own loop.
+An untraced reply is never stored.  Pure: the server (`server/udp.py`) gives the moments, and looks
+up and counts in its own loop.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ from copdns.server.tally import Tally
 from copdns.time.minutes import UsedName
 from copdns.time.moment import Moment
 
-MAX_REPLIES = 32_768  # replies that are remembered at most
-MAX_QUERY_SIZE = 512  # octets; a longer question is odd
-MAX_CLOCK_DRIFT = 1.0  # seconds that the wall clock may drift from the other before it is a jump
+MAX_REPLIES = 32_768
+MAX_QUERY_SIZE = 512  # octets; longer queries are rare
+MAX_CLOCK_DRIFT = 1.0  # seconds between both clocks; more is a jump of the wall clock
 _FOREVER = float("inf")
 
 
 class LoggedName(NamedTuple):
-    """What the recorder keeps of a reply besides the count."""
+    """What `Recorder.log_name` needs of a reply."""
 
     qname: str
     qtype: int
@@ -53,17 +53,20 @@ class LoggedName(NamedTuple):
 
 
 NoteUsage = Callable[[UsedName, float], None]
+TtlPatch = tuple[int, int | None]
 
 
 class CachedReply:
-    """A reply that can be given again.
+    """A reply that can be sent again.
 
-    tail: the reply without its ID.  kept: the answer in the cache that it was made of.
-    until: when something is to be done before it is given again; same: until when its TTLs are what
-        they are; ends: when it is another reply.  All in monotonic seconds.
-    noted: what the recorder has to be told each time; used: once a minute.
-    ages: where in the tail the answer's records begin, and the cap on their TTLs, where nothing
-        but those TTLs changes for as long as the answer is kept; else None.
+    body: the reply without its ID.
+    cache_entry: the response that it was made of.
+    check_at: when `refresh` must be called before it is sent; ttls_until: its TTLs hold as long;
+        expires: when it is another reply.  All in monotonic seconds.
+    to_log: for `Recorder.log_name`, each time; None: the name is not logged.
+    usage: for `Recorder.note_usage`, once a minute; None: it shows no use.
+    ttl_patch: where in the body the response's records begin, and the cap on their TTLs, where
+        nothing but those TTLs changes as long as the response is cached; else None.
     """
 
     __slots__ = (
@@ -80,31 +83,28 @@ class CachedReply:
 
     def __init__(
         self,
-        tail: bytes,
-        until: float,
-        same: float,
-        ends: float,
+        body: bytes,
+        check_at: float,
+        ttls_until: float,
+        expires: float,
         tally: Tally,
-        kept: CacheEntry | None,
-        noted: LoggedName | None,
-        used: UsedName | None,
-        ages: tuple[int, int | None] | None,
+        cache_entry: CacheEntry | None,
+        to_log: LoggedName | None,
+        usage: UsedName | None,
+        ttl_patch: TtlPatch | None,
     ) -> None:
-        self.body = tail
-        self.check_at = until
-        self.ttls_until = same
-        self.expires = ends
+        self.body = body
+        self.check_at = check_at
+        self.ttls_until = ttls_until
+        self.expires = expires
         self.tally = tally
-        self.cache_entry = kept
-        self.to_log = noted
-        self.usage = used
-        self.ttl_patch = ages
+        self.cache_entry = cache_entry
+        self.to_log = to_log
+        self.usage = usage
+        self.ttl_patch = ttl_patch
 
-    def refresh(self, moment: Moment, use: NoteUsage) -> bool:
-        """Do what is due before the reply is given again; tell whether that was all.
-
-        Let its TTLs show their age, and note the use in another minute.
-        """
+    def refresh(self, moment: Moment, note_usage: NoteUsage) -> bool:
+        """Patch the TTLs and note this minute's use.  False: the reply has expired; answer anew."""
         if moment.mono >= self.expires:
             return False
         if (
@@ -112,23 +112,22 @@ class CachedReply:
             and self.ttl_patch is not None
             and self.cache_entry is not None
         ):
-            self._grow_older(self.cache_entry, self.ttl_patch, moment.mono)
-        until = min(self.expires, self.ttls_until)
+            self._patch_ttls(self.cache_entry, self.ttl_patch, moment.mono)
+        check_at = min(self.expires, self.ttls_until)
         if self.usage is not None:
-            use(self.usage, moment.wall)
-            until = min(until, _next_minute(moment))
-        self.check_at = until
+            note_usage(self.usage, moment.wall)
+            check_at = min(check_at, _next_minute(moment))
+        self.check_at = check_at
         return True
 
-    def _grow_older(self, kept: CacheEntry, ages: tuple[int, int | None], now: float) -> None:
-        """Give the reply its TTLs of now."""
-        (start, cap), tail = ages, self.body
-        body = kept.rrs_at(now, cap)
-        self.body = tail[:start] + body + tail[start + len(body) :]
-        self.ttls_until = kept.unchanged_until(now, cap)
+    def _patch_ttls(self, entry: CacheEntry, patch: TtlPatch, mono: float) -> None:
+        (start, cap), body = patch, self.body
+        rrs = entry.rrs_at(mono, cap)
+        self.body = body[:start] + rrs + body[start + len(rrs) :]
+        self.ttls_until = entry.unchanged_until(mono, cap)
 
     def share_values(self, other: CachedReply) -> None:
-        """Hold what is the same in another policy's reply once: it is most of the memory."""
+        """Share values with another policy's reply where they are equal: it saves most memory."""
         if self.body == other.body:
             self.body = other.body
         if self.check_at == other.check_at:
@@ -143,18 +142,18 @@ class CachedReply:
             self.ttl_patch = other.ttl_patch
 
 
-RepliesByPolicy = dict[Policy | None, CachedReply]  # None is nobody's
+RepliesByPolicy = dict[Policy | None, CachedReply]  # None: of nobody, so it is never there
 
 
 class PacketCache:
-    """Replies by question and policy.
+    """Replies by query and policy.
 
-    questions: by the message without its ID, in the order in which they came.
+    replies: by the message without its ID, the longest stored first.
     """
 
-    def __init__(self, waste: LazyFreeQueue) -> None:
-        """waste: takes what is forgotten all at once."""
-        self._waste = waste
+    def __init__(self, lazy_free: LazyFreeQueue) -> None:
+        """lazy_free: takes what is dropped all at once."""
+        self._lazy_free = lazy_free
         self.replies: OrderedDict[bytes, RepliesByPolicy] = OrderedDict()
         self._policies: set[Policy] = set()  # all that have a reply here, and perhaps some more
         self._count = 0
@@ -164,74 +163,77 @@ class PacketCache:
         self,
         message: bytes,
         query: Query,
-        asker: Requestor,
+        requestor: Requestor,
         policy: Policy,
         verdict: Verdict,
         reply: bytes,
         tally: Tally | None,
-        kept: CacheEntry | None,
+        entry: CacheEntry | None,
         moment: Moment,
         *,
-        noted: bool = False,
-        used: UsedName | None = None,
+        to_log: bool = False,
+        usage: UsedName | None = None,
     ) -> None:
-        """Remember a reply, unless it is one that only the whole way can give.
+        """Store a reply, unless it depends on more than the query and the policy.
 
-        tally: None for a name that leaves no trace.  kept: the answer of an upstream that it was
-        made of.  noted: the recorder may keep more of it than a count.  used: what it shows to be
-        in use.
+        Returns at once for an untraced verdict, which has no tally.
+        tally: None for an untraced verdict.  entry: the response that the reply was made of.
+        to_log: the recorder may log the name.  usage: what the reply shows to be in use.
         """
         if (
             tally is None
-            or asker.transport != "udp"
+            or requestor.transport != "udp"
             or not _is_plain(message, query, policy, verdict)
         ):
             return
-        ends, ages = moment.mono + _lasts(policy, verdict, kept, moment.wall), None
-        same = ends
-        if kept is not None:
-            same = kept.unchanged_until(moment.mono, policy.max_ttl)
-            ages = _ages(query, policy, verdict, reply, kept.rrs_at(moment.mono, policy.max_ttl))
-            ends = min(ends, same if ages is None else kept.expires)
-        if noted and policy.time_rules is not None and policy.time_rules.ends_move(moment.wall):
-            ends = min(ends, _next_minute(moment))  # what is noted tells the verdict's end too
-        if ends <= moment.mono:
+        expires, patch = moment.mono + _lasts(policy, verdict, entry, moment.wall), None
+        ttls_until = expires
+        if entry is not None:
+            ttls_until = entry.unchanged_until(moment.mono, policy.max_ttl)
+            rrs = entry.rrs_at(moment.mono, policy.max_ttl)
+            patch = _ttl_patch(query, policy, verdict, reply, rrs)
+            expires = min(expires, ttls_until if patch is None else entry.expires)
+        if to_log and policy.time_rules is not None and policy.time_rules.ends_move(moment.wall):
+            expires = min(expires, _next_minute(moment))  # the log tells the verdict's end too
+        if expires <= moment.mono:
             return
-        until = min(same, ends)
-        if used is not None:
-            until = min(until, _next_minute(moment))
-        told = LoggedName(query.qname, query.qtype, verdict) if noted else None
-        entry = CachedReply(reply[2:], until, same, ends, tally, kept, told, used, ages)
-        self._put(message[2:], policy, entry)
+        check_at = min(ttls_until, expires)
+        if usage is not None:
+            check_at = min(check_at, _next_minute(moment))
+        logged = LoggedName(query.qname, query.qtype, verdict) if to_log else None
+        cached = CachedReply(
+            reply[2:], check_at, ttls_until, expires, tally, entry, logged, usage, patch
+        )
+        self._put(message[2:], policy, cached)
 
-    def _put(self, body: bytes, policy: Policy, entry: CachedReply) -> None:
-        """Where there is no room, forget what came first: little at a time, so nobody waits."""
+    def _put(self, body: bytes, policy: Policy, cached: CachedReply) -> None:
+        """Put a reply in.  Where there is no room, the oldest queries are dropped, one by one."""
         replies = self.replies.get(body)
         if replies is None:
             replies = self.replies[body] = {}
         else:
-            entry.share_values(next(reversed(replies.values())))
+            cached.share_values(next(reversed(replies.values())))
         before = len(replies)
-        replies[policy] = entry
+        replies[policy] = cached
         self._policies.add(policy)
         self._count += len(replies) - before
         while self._count > MAX_REPLIES:
-            _, gone = self.replies.popitem(last=False)
-            self._count -= len(gone)
+            _, dropped = self.replies.popitem(last=False)
+            self._count -= len(dropped)
 
     def check_clock(self, moment: Moment) -> None:
-        """Forget everything when the wall clock has jumped since the last look."""
+        """Drop everything when the wall clock has jumped since the last call."""
         drift = moment.wall - moment.mono
         if self._drift is None or abs(drift - self._drift) > MAX_CLOCK_DRIFT:
             self.clear()
             self._drift = drift
 
-    def drop_outdated(self, live: Snapshot) -> None:
-        """Forget the replies of policies that are no longer in force."""
-        in_force = {policy for _, policy in live.policies.values()}
+    def drop_outdated(self, snapshot: Snapshot) -> None:
+        """Drop the replies of policies that the snapshot no longer has."""
+        in_force = {policy for _, policy in snapshot.policies.values()}
         if self._policies <= in_force:
             return
-        # As with other lists: taken one by one it took long.
+        # None is left, as after a change of lists: to drop them one by one takes long.
         if self._policies.isdisjoint(in_force):
             self.clear()
             return
@@ -244,8 +246,8 @@ class PacketCache:
                 del self.replies[body]
 
     def clear(self) -> None:
-        self._waste.add([*self.replies.values()])
-        self.replies.clear()  # the same object: whoever looks into it now finds nothing
+        self._lazy_free.add([*self.replies.values()])
+        self.replies.clear()  # the same object, which the servers hold
         self._policies.clear()
         self._count = 0
 
@@ -255,41 +257,42 @@ def _next_minute(moment: Moment) -> float:
     return moment.mono + 60 - moment.wall % 60
 
 
-def _lasts(policy: Policy, verdict: Verdict, kept: CacheEntry | None, now: float) -> float:
-    """Return for how many seconds a verdict's reply stays as it is.
+def _lasts(policy: Policy, verdict: Verdict, entry: CacheEntry | None, now: float) -> float:
+    """Return for how many seconds the reply of a verdict stays as it is.
 
-    Its TTLs must not reach past the verdict's end, so near that they go down with each second.
+    Near the verdict's end its TTLs go down with each second (`answer.ttl_limit`), so there it lasts
+    until the next one.
     """
     if verdict.valid_until is None:
         return _FOREVER
     left = verdict.valid_until - now
     withheld = verdict.action is Action.BLOCK and verdict.reason is not Reason.UPSTREAM_FILTERED
     ttl = verdict.ttl if withheld else policy.max_ttl
-    if ttl is None and kept is not None and verdict.action is Action.ALLOW:
-        ttl = kept.longest_ttl
+    if ttl is None and entry is not None and verdict.action is Action.ALLOW:
+        ttl = entry.longest_ttl
     if ttl is None or left <= ttl + 1:
         return left % 1.0
     return left - ttl - 1
 
 
-def _ages(
-    query: Query, policy: Policy, verdict: Verdict, reply: bytes, body: bytes
-) -> tuple[int, int | None] | None:
-    """Return an entry's `ages`.
+def _ttl_patch(
+    query: Query, policy: Policy, verdict: Verdict, reply: bytes, rrs: bytes
+) -> TtlPatch | None:
+    """Return the `ttl_patch` of a reply.
 
-    Only with all of an answer's records as the cache gives them: those that a rewrite made, that
-    end with the verdict, or of which some did not fit, are others.
+    None where the reply has not all of the response's records as the cache gives them: a rewrite
+    made them, their TTLs end with the verdict, or some did not fit.
     """
     start = HEADER_SIZE + len(query.question)
     if verdict.action is not Action.ALLOW:
         return None
-    return (start - 2, policy.max_ttl) if body and reply.startswith(body, start) else None
+    return (start - 2, policy.max_ttl) if rrs and reply.startswith(rrs, start) else None
 
 
 def _is_plain(message: bytes, query: Query, policy: Policy, verdict: Verdict) -> bool:
-    """Tell whether a reply depends on nothing but the question and the policy."""
+    """Tell whether a reply depends on nothing but the query and the policy."""
     if query.is_unsupported or len(message) > MAX_QUERY_SIZE:
         return False
     if verdict.action is Action.BLOCK:
-        return policy.block_mode is not BlockMode.PAGE  # which has the address that was asked
+        return policy.block_mode is not BlockMode.PAGE  # it has our own address, as it was asked
     return verdict.action is Action.ALLOW or verdict.action is Action.REWRITE

@@ -1,6 +1,6 @@
-"""Tell what happened: counters, the child's ring of recent blocks, and the log.
+"""Record what happened: counters, minutes of use, a child's ring of recent blocks, and the log.
 
-A look-up of a help name passes through here and changes nothing at all.
+An untraced query changes nothing here: `record` returns at once.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from copdns.server.tally import Tally
 from copdns.time.ledger import UsageLedger
 from copdns.time.minutes import UsedName
 
-MAX_RECENT_ROWS = 20_000  # rows of the last five minutes that are remembered at most
-MAX_HELP_MEMO = 8192  # of which it is remembered whether they speak of help
+MAX_RECENT_ROWS = 20_000  # rows of these five minutes that are remembered
+MAX_HELP_MEMO = 8192  # names of which it is remembered whether a help name is in front
 MAX_TALLIES = 16_384  # of all policies, each with its count
 
-# What counts tell of a reply: policy, action, reason, category, rcode, transport.
+# What is counted of a reply: policy, action, reason, category, rcode, transport.
 TallyKey = tuple[Policy, Action, Reason, str, int, str]
 
 
 class LogQueue(Protocol):
     """Where rows and counts wait to be written; `QueryLog` of the store is one.
 
-    erasures: another number as soon as somebody erased a profile.  Never raises, never waits.
+    erasures: goes up when a profile is erased.  `add` and `count` never raise and never wait.
     """
 
     @property
@@ -46,8 +46,7 @@ class LogQueue(Protocol):
 class Recorder:
     """Everything that is counted or kept of a query, in one place.
 
-    What is only counted is tallied first, by policy and what counts tell of a verdict, and passed
-    on by `pass_on`: that is one look into a dict per query.
+    Counts are tallied by TallyKey first and handed on by `flush`: one look into a dict per query.
     """
 
     def __init__(
@@ -57,92 +56,97 @@ class Recorder:
         log: LogQueue,
         ledger: UsageLedger | None = None,
     ) -> None:
-        """ledger: where minutes of use are noted."""
+        """ledger: where minutes of use are noted; None: nobody counts them."""
         self._ledger = ledger
         self._counters = counters
         self._recent = recent
         self._log = log
         self._tallies: dict[TallyKey, Tally] = {}
         self._running: list[Tally] = []
-        self._forgotten = False  # what is tallied is to be passed on at once
-        # By index, its lists of help names, and name: does it speak of help?
-        self._help: dict[tuple[Index, frozenset[int], str], bool] = {}
-        self._window = 0
-        self._noted: set[tuple[str, str, str, int, str]] = set()
+        self._flush_all = False  # the next flush hands on every tally
+        # By index, its lists of help names, and name.
+        self._help_prefix_by_name: dict[tuple[Index, frozenset[int], str], bool] = {}
+        self._window = 0  # the number of these five minutes ...
+        self._rows_in_window: set[tuple[str, str, str, int, str]] = set()  # ... and their rows
         self._erasures = log.erasures
 
     def count_malformed(self) -> None:
         self._counters.malformed += 1
 
     def count_hits(self, count: int = 1) -> None:
-        """Count answers that were in the cache."""
+        """Count queries answered from the cache."""
         self._counters.cache_hits += count
 
     def count_miss(self) -> None:
-        """Count a question that an upstream has to be asked for."""
+        """Count a query that an upstream has to be asked for."""
         self._counters.cache_misses += 1
 
     def record(
         self,
         client: Client,
-        asker: Requestor,
+        requestor: Requestor,
         query: Query,
         verdict: Verdict,
         reply: bytes,
         now: float,
+        *,
+        only_count: bool = False,
     ) -> Tally | None:
-        """Note a reply, as far as the profile's privacy mode lets it.
+        """Count a reply, note minutes of use, and log the name if the privacy mode allows.
 
-        Return what it was counted in; None where nothing is noted at all.
+        Return its tally; None for an untraced verdict, for which it returns at once.
+        only_count: the reply is not about the name.
         """
         if verdict.is_untraced:
             return None
         policy = client.policy
-        rcode, transport = reply[3] & RCODE, asker.transport
+        rcode, transport = reply[3] & RCODE, requestor.transport
         key = policy, verdict.action, verdict.reason, verdict.category, rcode, transport
-        tally = self._tallies.get(key) or self._tally(key, verdict)
+        tally = self._tallies.get(key) or self._new_tally(key, verdict)
         tally.add()
-        used = self.usage_of(policy, query.qname, verdict, now)
-        if used is not None:
-            self.note_usage(used, now)
+        if only_count:
+            return tally
+        usage = self.usage_of(policy, query.qname, verdict, now)
+        if usage is not None:
+            self.note_usage(usage, now)
         if self.may_log_name(policy, query.qname, verdict):
             self.log_name(client, query.qname, query.qtype, verdict, now)
         return tally
 
     def usage_of(self, policy: Policy, qname: str, verdict: Verdict, now: float) -> UsedName | None:
-        """Return what a look-up shows to be in use: for budgets, and for what closes softly.
+        """Return what a query shows to be in use, for budgets and grace periods.
 
-        It is the same until the verdict's end.
+        None: it shows no use, or nobody counts.  Holds until the verdict's end.
         """
         if policy.time_rules is None or not policy.time_rules.tracks_usage or self._ledger is None:
             return None
         budgets = charged_budgets(policy, qname, verdict, now)
-        if budgets is None or self._speaks_of_help(policy, qname):
+        if budgets is None or self._has_help_prefix(policy, qname):
             return None
         return UsedName(policy.household, policy.profile, budgets, qname)
 
-    def note_usage(self, used: UsedName, now: float) -> None:
-        """Note what is in use.  Once a minute is enough: more tells nothing more."""
+    def note_usage(self, usage: UsedName, now: float) -> None:
+        """Note what is in use; once a minute is enough."""
         if self._ledger is not None:
-            self._ledger.record(*used, now)
+            self._ledger.record(*usage, now)
 
     def may_log_name(self, policy: Policy, qname: str, verdict: Verdict) -> bool:
-        """Tell whether a reply may be kept, by its name, besides being counted."""
+        """Tell whether the name may be logged now or later, as well as counted."""
         may = may_log_name(verdict, policy.full_log is not None)
-        return may and not self._speaks_of_help(policy, qname)
+        return may and not self._has_help_prefix(policy, qname)
 
-    def _speaks_of_help(self, policy: Policy, qname: str) -> bool:
+    def _has_help_prefix(self, policy: Policy, qname: str) -> bool:
         key = policy.index, policy.untraced_lists, qname
-        speaks = self._help.get(key)
-        if speaks is None:
-            if len(self._help) >= MAX_HELP_MEMO:
-                self._help.clear()
-            speaks = self._help[key] = has_help_prefix(policy, qname)
-        return speaks
+        found = self._help_prefix_by_name.get(key)
+        if found is None:
+            if len(self._help_prefix_by_name) >= MAX_HELP_MEMO:
+                self._help_prefix_by_name.clear()
+            found = self._help_prefix_by_name[key] = has_help_prefix(policy, qname)
+        return found
 
-    def _tally(self, key: TallyKey, verdict: Verdict) -> Tally:
+    def _new_tally(self, key: TallyKey, verdict: Verdict) -> Tally:
         if len(self._tallies) >= MAX_TALLIES:
-            self._tallies.clear()  # those that run are passed on all the same
+            self._tallies.clear()  # those that run are handed on all the same
         policy, _, _, _, rcode, transport = key
         tally = self._tallies[key] = Tally(self._running, policy, verdict, rcode, transport)
         return tally
@@ -150,7 +154,7 @@ class Recorder:
     def log_name(
         self, client: Client, qname: str, qtype: int, verdict: Verdict, now: float
     ) -> None:
-        """Note the name in the child's ring and in the log, as far as the privacy mode lets it."""
+        """Put the name in the child's ring and in the log, as far as the privacy mode allows."""
         policy = client.policy
         if verdict.blocks and policy.is_child and client.device:
             self._recent.add(client.household, client.device, qname, verdict, now)
@@ -173,42 +177,42 @@ class Recorder:
             self._log.add(row)
 
     def forget_policies(self) -> None:
-        """Let go of policies that are no longer in force."""
+        """Drop what refers to policies that are no longer active."""
         self._tallies.clear()
-        self._help.clear()
-        self._forgotten = True
+        self._help_prefix_by_name.clear()
+        self._flush_all = True
 
     def _is_new_row(
         self, policy: Policy, qname: str, qtype: int, verdict: Verdict, now: float
     ) -> bool:
-        """Tell whether a row would say more than one that these five minutes have already.
+        """Tell whether the log lacks the row in these five minutes.
 
-        An app that asks for a blocked name again and again would fill the log, and tell more of
-        a child's day than anybody needs.
+        An app that repeats a blocked name must not fill the log, nor tell more of a child's day
+        than anybody needs.
         """
         window = int(now) // ROUND_TO
-        if window != self._window or len(self._noted) >= MAX_RECENT_ROWS:
-            self._window, self._noted = window, set()
+        if window != self._window or len(self._rows_in_window) >= MAX_RECENT_ROWS:
+            self._window, self._rows_in_window = window, set()
         row = policy.household, policy.profile, qname, qtype, verdict.rule + verdict.via
-        if row in self._noted:
+        if row in self._rows_in_window:
             return False
-        self._noted.add(row)
+        self._rows_in_window.add(row)
         return True
 
-    def flush(self, now: float, most: int | None = None) -> None:
-        """Give what was tallied to the counters and to the log, under the hour that it is.
+    def flush(self, now: float, limit: int | None = None) -> None:
+        """Hand tallies on to the counters and to the log, under the hour of `now`.
 
         Called a few times a second, and before the counters are read.
-        most: tallies that are passed on, those that have run for longest; the others run on.
-            None for all; after a change of policies, or when a profile was erased, none waits.
+        limit: at most so many, those that have counted longest; None: all.  After a change of
+            policies, or when a profile was erased, all are handed on whatever the limit.
         """
-        if self._log.erasures != self._erasures:  # what was noted is gone from the log
-            self._erasures, self._noted = self._log.erasures, set()
-            self._forgotten = True
-        taken = None if self._forgotten else most
-        self._forgotten = False
-        running = self._running[:taken]
-        del self._running[:taken]
+        if self._log.erasures != self._erasures:  # the rows are gone from the log
+            self._erasures, self._rows_in_window = self._log.erasures, set()
+            self._flush_all = True
+        count = None if self._flush_all else limit
+        self._flush_all = False
+        running = self._running[:count]
+        del self._running[:count]
         counters = self._counters
         for each in running:
             policy, verdict, n = each.policy, each.verdict, each.take()
@@ -220,6 +224,6 @@ class Recorder:
                 slug = verdict.category
                 counters.categories[slug] = counters.categories.get(slug, 0) + n
             mode = policy.privacy_at(now)
-            count = count_key(mode, policy.household, policy.profile, verdict, now)
-            if count is not None:
-                self._log.count(count, n)
+            counted = count_key(mode, policy.household, policy.profile, verdict, now)
+            if counted is not None:
+                self._log.count(counted, n)

@@ -1,8 +1,8 @@
-"""Say over DNS itself why a name is blocked, and how things stand: for screens without a browser.
+"""Answer TXT queries below q.home.arpa: why a name is blocked, and the time that is left.
 
-`why.games.example.q.home.arpa` asked for TXT, from the device that is meant.  Nothing here tells
-more than the device would find out by asking for the name, and a question about a help name leaves
-as little trace as that name.  Pure.
+For screens without a browser, such as `why.games.example.q.home.arpa`, sent by the device that it
+is about.  The answer tells no more than a query for the name itself would, and a query about a help
+name is untraced like one for it.  Pure.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from copdns.time.budget import PLENTY, RemainingBudget
 
 
 def status_answer(policy: Policy, qname: str, now: float) -> tuple[LocalAnswer, bool]:
-    """Return the answer to a name below q.home.arpa, and whether it has to go unwatched.
+    """Return the answer to a name below q.home.arpa, and whether the query is untraced.
 
-    qname: as asked, with that end.
+    qname: the whole name, with that end.
     """
     front = qname[: -len(STATUS_ZONE)].rstrip(".")
     word, _, name = front.partition(".")
     if word == "why" and name:
         verdict = decide(policy, name, A, now)
-        unwatched = verdict.is_untraced or has_help_prefix(policy, front)
-        return _texts(qname, _why(verdict, policy.child_page)), unwatched
+        is_untraced = verdict.is_untraced or has_help_prefix(policy, front)
+        return _texts(qname, _why(verdict, policy.child_page)), is_untraced
     if front == "time":
         return _texts(qname, _time(policy, now)), False
     if front == "appeal":
@@ -35,10 +35,10 @@ def status_answer(policy: Policy, qname: str, now: float) -> tuple[LocalAnswer, 
     return (LocalAnswer() if front in ("", "why") else LOCAL_NXDOMAIN), False
 
 
-def _why(verdict: Verdict, door: str) -> tuple[str, ...]:
-    """Return what happens to a name, why, and where to ask about it."""
+def _why(verdict: Verdict, child_page: str) -> tuple[str, ...]:
+    """Return what happens to a name, why, and where to object to it."""
     if verdict.action is Action.BLOCK:
-        return f"blocked; {text_of(verdict)}", f"ask: {door}"
+        return f"blocked; {text_of(verdict)}", f"ask: {child_page}"
     if verdict.reason is Reason.SAFE_SEARCH:
         return (f"open; {text_of(verdict)}",)
     return ("open",)
@@ -47,9 +47,9 @@ def _why(verdict: Verdict, door: str) -> tuple[str, ...]:
 def _time(policy: Policy, now: float) -> tuple[str, ...]:
     """Return what closes everything now, and the minutes that are left."""
     closed = full_closure(policy, now)
-    timed = policy.time_rules
+    time_rules = policy.time_rules
     first = "open" if closed is None else f"closed; {text_of(closed)}"
-    left = timed.timing.remaining if timed else ()
+    left = time_rules.timing.remaining if time_rules else ()
     return first, *(f"{each.id}: {_minutes(each)} left" for each in left)
 
 
@@ -59,5 +59,5 @@ def _minutes(left: RemainingBudget) -> str:
 
 
 def _texts(qname: str, texts: tuple[str, ...]) -> LocalAnswer:
-    # TTL 0: it is another answer for another device, and in another moment.
+    # TTL 0: the answer differs by device and by moment.
     return LocalAnswer(records=tuple(LocalRecord(qname, TXT, each, 0) for each in texts))

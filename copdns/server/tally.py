@@ -1,7 +1,6 @@
-"""Count replies for a moment, before they are told to the metrics and to the log.
+"""Count replies for a moment, before `Recorder.flush` adds them to the metrics and the log.
 
-Counting is on the way of every query, so it is one addition; who reads the counts takes only
-those that ran.  Pure.
+Every query is counted, so it costs one addition; `flush` visits only tallies that counted.  Pure.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ class Tally:
     def __init__(
         self, running: list[Tally], policy: Policy, verdict: Verdict, rcode: int, transport: str
     ) -> None:
-        """running: where it shows itself when it begins to count."""
+        """running: it adds itself there when it begins to count."""
         self._running = running
         self.policy = policy
         self.verdict = verdict
@@ -30,12 +29,12 @@ class Tally:
         self.count = 0
 
     def add(self) -> None:
-        """Count one more; whoever passes tallies on finds it in `running` from the first one."""
+        """Count one more; from the first one on it is in `running`."""
         if not self.count:
             self._running.append(self)
         self.count += 1
 
     def take(self) -> int:
-        """Return the count, and begin anew."""
+        """Return the count, and reset it."""
         count, self.count = self.count, 0
         return count

@@ -1,6 +1,6 @@
 """DNS over TCP: messages with their length before them (RFC 1035 section 4.2.2, RFC 7766).
 
-Many questions may come on one connection, and are answered as they are ready.
+Many queries may come on one connection; each is answered as soon as its reply is ready.
 """
 
 from __future__ import annotations
@@ -28,8 +28,11 @@ from copdns.time.moment import Moment
 
 @dataclass(frozen=True, slots=True)
 class TcpLimits:
-    """idle: seconds before a silent connection is closed.  connections: open at once.
-    in_flight: questions of one connection that are worked on at once."""
+    """Limits of one server.
+
+    idle: seconds before a silent connection is closed.  connections: open at once.
+    in_flight: queries of one connection that wait for a reply at once.
+    """
 
     idle: float = 10.0
     connections: int = 256
@@ -53,14 +56,14 @@ class TcpServer:
         self.address = address
         self.limits = limits
         self.forwarders = forwarders
-        self.open: dict[Connection, None] = {}  # the longest silent first
+        self.open: dict[TcpConnection, None] = {}  # the longest silent first
         self._port = port
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         sock = bind_socket(self.address, self._port, socket.SOCK_STREAM)
-        self._server = await loop.create_server(lambda: Connection(self), sock=sock)
+        self._server = await loop.create_server(lambda: TcpConnection(self), sock=sock)
 
     def make_room(self) -> None:
         """Drop the connection that was silent for longest, when there are too many."""
@@ -78,18 +81,18 @@ class TcpServer:
             connection.drop()
 
 
-class Connection(asyncio.Protocol):
+class TcpConnection(asyncio.Protocol):
     """One client's connection."""
 
     def __init__(self, server: TcpServer) -> None:
         self._server = server
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
-        self._asker = Requestor(server.address, "", "tcp")
+        self._requestor = Requestor(server.address, "", "tcp")
         self._forwarder: Forwarder | None = None
-        self._begins = False  # a PROXY header may come first
+        self._may_have_header = False  # a PROXY header may come first
         self._in_flight = 0
-        self._clogged = False  # the client does not take its answers
+        self._clogged = False  # the client does not read its replies
         self._paused = False
         self._ended = False  # the client sends nothing more
         self._idle: asyncio.TimerHandle | None = None
@@ -97,9 +100,9 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
         peer = transport.get_extra_info("peername")
-        self._asker = self._asker._replace(address=peer[0].partition("%")[0])
-        self._forwarder = self._server.forwarders.find(self._asker.address)
-        self._begins = self._forwarder is not None and self._forwarder.proxy
+        self._requestor = self._requestor._replace(address=peer[0].partition("%")[0])
+        self._forwarder = self._server.forwarders.find(self._requestor.address)
+        self._may_have_header = self._forwarder is not None and self._forwarder.proxy
         self._restart_idle_timer()
         self._server.make_room()
 
@@ -111,13 +114,13 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        if self._begins:
+        if self._may_have_header:
             self._read_header()
-        if not self._begins:
+        if not self._may_have_header:
             self._read()
 
     def eof_received(self) -> bool:
-        """A client that only stopped sending still gets its answers."""
+        """Keep the connection for a client that only stopped sending and waits for replies."""
         self._ended = True
         return self._in_flight > 0
 
@@ -141,8 +144,8 @@ class Connection(asyncio.Protocol):
             self.drop()  # where the first message would begin cannot be known
             return
         if proxied is not None:
-            self._begins = False
-            self._asker = with_proxy_source(self._asker, proxied)
+            self._may_have_header = False
+            self._requestor = with_proxy_source(self._requestor, proxied)
             del self._buffer[: proxied.size]
 
     def _read(self) -> None:
@@ -163,17 +166,17 @@ class Connection(asyncio.Protocol):
 
     def _ask(self, message: bytes) -> None:
         self._in_flight += 1
-        asker, moment = self._asker, self._server.clock()
+        requestor, moment = self._requestor, self._server.clock()
         if self._forwarder is not None:
-            asker = with_edns_device(asker, self._forwarder, message)
-        reply = self._server.resolver.answer(message, asker, moment, self._answered, None)
+            requestor = with_edns_device(requestor, self._forwarder, message)
+        reply = self._server.resolver.answer(message, requestor, moment, self._send_later, None)
         if reply is not None:
             self._in_flight -= 1
         if reply:
             self._write(reply)
 
-    def _answered(self, reply: bytes, _to: Any) -> None:
-        """Send an answer that had to wait; never called before the question was taken."""
+    def _send_later(self, reply: bytes, _reply_to: Any) -> None:
+        """Send a reply that had to wait."""
         self._in_flight -= 1
         self._write(reply)
         self._read()

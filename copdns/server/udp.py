@@ -1,6 +1,6 @@
 """Datagrams in, datagrams out.
 
-One socket per local address, so that a reply leaves from the address that was asked.  Sockets
+One socket per local address, so that a reply is sent from the address that was asked.  Sockets
 are read directly: asyncio's own datagram transport asks for 256 KiB per packet, which costs
 five times as much as all else (docs/architecture.md has the figures).
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from copdns.dns.datagrams import Inbox, Outbox, address_size, peer_address, peer_host
@@ -25,25 +25,26 @@ from copdns.server.packet_cache import RepliesByPolicy
 from copdns.time.moment import Moment
 
 SIZE_STEP, SIZE_AT = Inbox.SIZE_STEP, Inbox.SIZE_AT
-_SEATS = 4096  # clients whose address was read before; a home has few
-# Octets of replies that the kernel holds while it looks who is at an address of this network: some
-# seconds for one where nobody is.  It gives net.core.wmem_max at most.
-_HELD = 2 << 20
-_BUFFER = 1 << 20  # octets the kernel holds for us while a list is swapped or a log is read
+MAX_CLIENTS = 4096  # addresses whose client is remembered; a home has few
+# SO_SNDBUF: the kernel queues replies while it resolves an address by ARP or NDP, up to 3 s each.
+# Capped by net.core.wmem_max.
+_SEND_BUFFER = 2 << 20
+# SO_RCVBUF: what comes while a list is swapped or a log is read.
+_RECEIVE_BUFFER = 1 << 20
 
 
 class CachedClient:
-    """A peer as it was known a moment ago: who it is under these policies.
+    """The client of a peer's address, as one snapshot identified it.
 
-    policy: whose replies are its own; None for one who may be somebody else, and is looked at
-    each time anew.
+    policy: None where its device is uncertain: it is identified anew each time, and so gets no
+    reply of the packet cache.
     """
 
-    __slots__ = ("asker", "client", "live", "policy")
+    __slots__ = ("client", "policy", "requestor", "snapshot")
 
-    def __init__(self, asker: Requestor, live: Snapshot, client: Client) -> None:
-        self.asker = asker
-        self.live = live
+    def __init__(self, requestor: Requestor, snapshot: Snapshot, client: Client) -> None:
+        self.requestor = requestor
+        self.snapshot = snapshot
         self.client = client
         self.policy: Policy | None = client.policy if client.is_certain else None
 
@@ -72,89 +73,95 @@ class UdpServer:
         self._outbox = Outbox(UDP_SIZE, self._address)
         self._flushing = False
         self._closed = False
-        self._seats: dict[bytes, CachedClient] = {}  # by packed address; never a forwarder
+        self._client_by_address: dict[bytes, CachedClient] = {}  # packed; never a forwarder
         loop.add_reader(self._socket, self._drain)
 
     def _drain(self) -> None:
-        """Answer what came: from the fast lane where the reply is known, else the whole way."""
-        inbox, outbox, seats = self._inbox, self._outbox, self._seats
+        """Answer what came: from the packet cache where it has the reply, else by the resolver."""
+        inbox, outbox, clients = self._inbox, self._outbox, self._client_by_address
         raws, sizes, step = inbox.raw, inbox.sizes, inbox.step
         peer_at, peer_end = (4, 8) if self._socket.family == socket.AF_INET else (8, 24)
-        message_at = self._address + 2  # the same from question to question, but for the ID before
+        message_at = self._address + 2  # behind the ID, which no key has
         resolver = self._resolver
-        live, lane, recorder = resolver.live, resolver.lane, resolver.recorder
-        use = recorder.note_usage
-        questions: Mapping[bytes, RepliesByPolicy] = {} if lane is None else lane.replies
+        snapshot, recorder = resolver.snapshot, resolver.recorder
+        packet_cache, note_usage = resolver.packet_cache, recorder.note_usage
+        replies_by_query: dict[bytes, RepliesByPolicy] = {}
+        if packet_cache is not None:
+            replies_by_query = packet_cache.replies
         try:
             count = inbox.receive(self._fd)
         except OSError:
-            return  # word of an earlier reply that could not be delivered: that client is gone
+            return  # an earlier reply could not be delivered: that client is gone
         moment = self._clock()
         mono = moment.mono
-        found = 0
-        if outbox.count:  # of replies that had to wait: now there is room for one to each question
+        hits = 0
+        if outbox.count:  # replies that had to wait; now there is room for one to each query
             outbox.flush(self._fd)
-        if lane is not None:
-            lane.check_clock(moment)
+        if packet_cache is not None:
+            packet_cache.check_clock(moment)
         for place in range(count):
             at = place * step
             size = sizes[place * SIZE_STEP + SIZE_AT]
             raw = raws[at : at + self._address + size].tobytes()
-            seat = seats.get(raw[peer_at:peer_end])
-            if seat is not None and seat.live is live:
-                replies = questions.get(raw[message_at:])
-                entry = None if replies is None else replies.get(seat.policy)
-                if entry is not None and (mono < entry.check_at or entry.refresh(moment, use)):
-                    tally = entry.tally
+            known = clients.get(raw[peer_at:peer_end])
+            if known is not None and known.snapshot is snapshot:
+                replies = replies_by_query.get(raw[message_at:])
+                cached = None if replies is None else replies.get(known.policy)
+                if cached is not None and (
+                    mono < cached.check_at or cached.refresh(moment, note_usage)
+                ):
+                    tally = cached.tally
                     if tally.count:
                         tally.count += 1
                     else:
                         tally.add()
-                    if entry.cache_entry is not None:
-                        entry.cache_entry.recently_used = True
-                        found += 1
-                    if entry.to_log is not None:
-                        recorder.log_name(seat.client, *entry.to_log, moment.wall)
-                    outbox.add(raw[:message_at] + entry.body)
+                    if cached.cache_entry is not None:
+                        cached.cache_entry.recently_used = True
+                        hits += 1
+                    if cached.to_log is not None:
+                        recorder.log_name(known.client, *cached.to_log, moment.wall)
+                    outbox.add(raw[:message_at] + cached.body)
                     continue
-            self._answer(raw, seat, live, moment)
-        if found:
-            recorder.count_hits(found)
+            self._answer(raw, known, snapshot, moment)
+        if hits:
+            recorder.count_hits(hits)
         outbox.flush(self._fd)
 
     def _answer(
-        self, raw: bytes, seat: CachedClient | None, live: Snapshot, moment: Moment
+        self, raw: bytes, known: CachedClient | None, snapshot: Snapshot, moment: Moment
     ) -> None:
-        """Answer one datagram the whole way."""
+        """Answer one datagram by the resolver."""
         address, message = raw[: self._address], raw[self._address :]
-        if seat is None or seat.live is not live:
-            message, asker = self._from(raw, message, live)
+        if known is None or known.snapshot is not snapshot:
+            message, requestor = self._read_requestor(raw, message, snapshot)
         else:
-            asker = seat.asker
-        reply = self._resolver.answer(message, asker, moment, self._later, address)
+            requestor = known.requestor
+        reply = self._resolver.answer(message, requestor, moment, self._send_later, address)
         if reply:
             self._outbox.add(address + reply)
 
-    def _from(self, raw: bytes, message: bytes, live: Snapshot) -> tuple[bytes, Requestor]:
-        """Return the message that a peer brings, and who asks: a forwarder says so itself."""
+    def _read_requestor(
+        self, raw: bytes, message: bytes, snapshot: Snapshot
+    ) -> tuple[bytes, Requestor]:
+        """Return the message of a datagram, and who sent it; a forwarder says so in the message."""
         peer = Requestor(self.address, peer_host(raw, self._socket.family), "udp")
         forwarder = self._forwarders.find(peer.address)
         if forwarder is not None:
             return unwrap(message, peer, forwarder)
-        if len(self._seats) >= _SEATS:
-            self._seats.clear()
-        self._seats[peer_address(raw, self._socket.family)] = CachedClient(
-            peer, live, live.identify(peer)
+        if len(self._client_by_address) >= MAX_CLIENTS:
+            self._client_by_address.clear()
+        self._client_by_address[peer_address(raw, self._socket.family)] = CachedClient(
+            peer, snapshot, snapshot.identify(peer)
         )
         return message, peer
 
     def set_forwarders(self, forwarders: Forwarders) -> None:
         """Believe these forwarders from now on, and no others."""
         self._forwarders = forwarders
-        self._seats.clear()
+        self._client_by_address.clear()
 
-    def _later(self, reply: bytes, address: Any) -> None:
-        """Send a reply that had to wait, together with others of this turn of the loop."""
+    def _send_later(self, reply: bytes, address: Any) -> None:
+        """Send a reply that had to wait, together with the others of this turn of the loop."""
         if self._outbox.is_full:
             self._outbox.flush(self._fd)
         self._outbox.add(address + reply)
@@ -165,7 +172,7 @@ class UdpServer:
     def _flush(self) -> None:
         self._flushing = False
         if not self._closed:
-            self._outbox.flush(self._fd)  # who cannot be reached any more asks again
+            self._outbox.flush(self._fd)  # a client that missed its reply asks again
 
     def close(self) -> None:
         self._flush()
@@ -182,8 +189,8 @@ def bind_socket(address: str, port: int, kind: socket.SocketKind) -> socket.sock
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         if kind is socket.SOCK_DGRAM:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _HELD)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         else:  # connections of the last run may linger
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((address, port))

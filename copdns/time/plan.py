@@ -1,7 +1,7 @@
 """What time adds to a profile's policy: closures, grants, and budgets with minutes remaining.
 
 `build_time_plan` makes it for some days around a moment, from what the household wrote
-(`model/times.py`) and from what is read elsewhere (`PolicyInputs`).  `policy/decide.py` makes steps
+(`model/times.py`) and from what is read elsewhere (`PolicyInputs`).  `policy/order.py` makes steps
 of it; `policy/course.py` finds what is closed at a moment.  Pure; moments are seconds since the
 epoch.
 """

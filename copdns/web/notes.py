@@ -12,7 +12,7 @@ from copdns.appeals.appeal import ContestedVerdict
 from copdns.model.household import Household, Profile, Rule, RuleAction
 from copdns.model.times import Budget, Schedule
 from copdns.model.verdict import Action, Reason, Verdict
-from copdns.policy.decide import rules_in_scope
+from copdns.policy.order import rules_in_scope
 from copdns.policy.today import PartialClosure
 from copdns.time.plan import in_scope
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import ListInfo
 from copdns.model.household import Household
 from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind
-from copdns.model.verdict import Verdict
+from copdns.model.verdict import StepNumber, Verdict
 from copdns.web.context import context_of
 from copdns.web.languages import phrases_in
 from copdns.web.pages import language_of
@@ -26,23 +26,23 @@ from copdns.words.former_notes import note_now
 from copdns.words.levels import Level
 from copdns.words.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases
 
-# The dashboard's names of the steps of decision, by their titles in `policy/steps.py`.
-STEPS = {
-    "client allowed here": Phrase("step", "Device access"),
-    "special and own names": Phrase("step", "Local and special names"),
-    "legal orders": Phrase("step", "Legal orders"),
-    "protected names": Phrase("step", "Sites that are never blocked"),
-    "security lists": Phrase("step", "Security lists"),
-    "grants": Phrase("step", "Temporary access"),
-    "pause": Phrase("step", "Pause"),
-    "schedules": Phrase("step", "Schedules"),
-    "budgets": Phrase("step", "Daily limits"),
-    "own rules": Phrase("step", "Site rules"),
-    "ways round the filter": Phrase("step", "Bypass prevention"),
-    "services": Phrase("step", "Blocked services"),
-    "category lists": Phrase("step", "Blocked categories"),
-    "safe search": Phrase("step", "Safe search"),
-    "default of the profile": Phrase("step", "All other sites"),
+# The dashboard's names of the steps of decision.
+STEPS: Mapping[StepNumber, Phrase] = {
+    StepNumber.ACCESS: Phrase("step", "Device access"),
+    StepNumber.LOCAL: Phrase("step", "Local and special names"),
+    StepNumber.LEGAL: Phrase("step", "Legal orders"),
+    StepNumber.PROTECTED: Phrase("step", "Sites that are never blocked"),
+    StepNumber.SECURITY: Phrase("step", "Security lists"),
+    StepNumber.GRANTS: Phrase("step", "Temporary access"),
+    StepNumber.PAUSE: Phrase("step", "Pause"),
+    StepNumber.SCHEDULES: Phrase("step", "Schedules"),
+    StepNumber.BUDGETS: Phrase("step", "Daily limits"),
+    StepNumber.RULES: Phrase("step", "Site rules"),
+    StepNumber.BYPASS: Phrase("step", "Bypass prevention"),
+    StepNumber.SERVICES: Phrase("step", "Blocked services"),
+    StepNumber.CATEGORIES: Phrase("step", "Blocked categories"),
+    StepNumber.SAFE_SEARCH: Phrase("step", "Safe search"),
+    StepNumber.DEFAULT: Phrase("step", "All other sites"),
 }
 
 # Groups of services, by their slugs in `blocklists/services.yaml`.
@@ -101,9 +101,9 @@ class Wording:
         """Return the reason for the answer to an appeal."""
         return self.phrases.gettext(TOLD[reason])
 
-    def step_title(self, title: str) -> str:
+    def step_title(self, number: StepNumber) -> str:
         """Return the dashboard's name for a step of the order of decision."""
-        return self.phrases.pgettext(*STEPS[title])
+        return self.phrases.pgettext(*STEPS[number])
 
     def category(self, slug: str) -> str:
         name = self._category_name(slug)
@@ -136,7 +136,7 @@ class Wording:
         """Return the names of all that something is about; "" for everything."""
         return self.phrases.listed([self.subject(each) for each in about])
 
-    def step(self, number: int) -> str:
+    def step(self, number: StepNumber) -> str:
         """Return what a step of the order of decision asks."""
         return self.phrases.pgettext(*child.STEPS[number])
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from copdns.model import sentences
-from copdns.model.verdict import Reason, Verdict
+from copdns.model.verdict import Reason, StepNumber, Verdict
 from copdns.words.levels import Level
 from copdns.words.phrases import Phrase, Phrases
 
@@ -454,23 +454,23 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
 }
 
 
-# What is asked in each step of the order (docs/architecture.md), for those who read everything.
-STEPS: Mapping[int, Phrase] = {
-    1: Phrase("step", "Is this device on a network that we serve?"),
-    2: Phrase("step", "Is it a name on your home network, or a special one?"),
-    3: Phrase("step", "Did a public body order something about it?"),
-    4: Phrase("step", "Is it protected, so that nobody can block it?"),
-    5: Phrase("step", "Can it harm your device?"),
-    6: Phrase("step", "Have you been allowed to use it for a while?"),
-    7: Phrase("step", "Is the internet paused?"),
-    8: Phrase("step", "Is it off at this time of day?"),
-    9: Phrase("step", "Is today's time for it used up?"),
-    10: Phrase("step", "Did someone at home set a rule for it?"),
-    11: Phrase("step", "Is it a way around the rules?"),
-    12: Phrase("step", "Is it part of a blocked app or service?"),
-    13: Phrase("step", "Is it in a blocked category?"),
-    14: Phrase("step", "Is it a search engine?"),
-    15: Phrase("step", "What is the rule for all other sites?"),
+# What is asked in each step of the order (docs/decision.md), for those who read everything.
+STEPS: Mapping[StepNumber, Phrase] = {
+    StepNumber.ACCESS: Phrase("step", "Is this device on a network that we serve?"),
+    StepNumber.LOCAL: Phrase("step", "Is it a name on your home network, or a special one?"),
+    StepNumber.LEGAL: Phrase("step", "Did a public body order something about it?"),
+    StepNumber.PROTECTED: Phrase("step", "Is it protected, so that nobody can block it?"),
+    StepNumber.SECURITY: Phrase("step", "Can it harm your device?"),
+    StepNumber.GRANTS: Phrase("step", "Have you been allowed to use it for a while?"),
+    StepNumber.PAUSE: Phrase("step", "Is the internet paused?"),
+    StepNumber.SCHEDULES: Phrase("step", "Is it off at this time of day?"),
+    StepNumber.BUDGETS: Phrase("step", "Is today's time for it used up?"),
+    StepNumber.RULES: Phrase("step", "Did someone at home set a rule for it?"),
+    StepNumber.BYPASS: Phrase("step", "Is it a way around the rules?"),
+    StepNumber.SERVICES: Phrase("step", "Is it part of a blocked app or service?"),
+    StepNumber.CATEGORIES: Phrase("step", "Is it in a blocked category?"),
+    StepNumber.SAFE_SEARCH: Phrase("step", "Is it a search engine?"),
+    StepNumber.DEFAULT: Phrase("step", "What is the rule for all other sites?"),
 }
 
 # On which days something holds, by the words of schedules and budgets, in the order of telling.

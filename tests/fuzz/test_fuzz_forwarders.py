@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from copdns.dns.exchange import Done
+from copdns.dns.exchange import OnResponse
 from copdns.dns.wire import CacheKey
 from copdns.model.household import Device
 from copdns.server.forwarded import Forwarder, Forwarders
@@ -67,7 +67,7 @@ datagrams = st.one_of(
 class SoonUpstream(FakeUpstream):
     """Answers with the loop's next turn."""
 
-    def ask(self, key: CacheKey, done: Done, **how: Any) -> None:
+    def ask(self, key: CacheKey, done: OnResponse, **how: Any) -> None:
         super().ask(key, done, **how)
         asyncio.get_running_loop().call_soon(self.deliver)
 

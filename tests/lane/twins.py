@@ -204,7 +204,7 @@ class Twin:
         """Put in force what is to be so now."""
         self.counting.house = self.state.house
         self.readings = self.counting.readings(self._clock.wall)
-        self.resolver.live = self._live(self.resolver.live)
+        self.resolver.snapshot = self._live(self.resolver.snapshot)
 
     def _live(self, before: Snapshot | None) -> Snapshot:
         state, now = self.state, self._clock.wall
@@ -212,13 +212,13 @@ class Twin:
 
     def look(self) -> None:
         """Count the minutes that are over, and put in force what follows."""
-        before, now = self.resolver.live, self._clock.wall
+        before, now = self.resolver.snapshot, self._clock.wall
         due = before.is_due(now)
         if due or now < before.built_at or self.counting.fold(now, before) != self.readings:
             self.change()
 
     def look_round(self) -> None:
-        self.resolver.live = self.resolver.live.with_sightings(self.state.sightings)
+        self.resolver.snapshot = self.resolver.snapshot.with_sightings(self.state.sightings)
 
     def renew(self) -> None:
         """Begin with nothing remembered, as after other settings."""

@@ -170,7 +170,7 @@ class Check(Step):
 
     def play(self, home: Home, story: ScenarioShape) -> None:
         who, name, rtype = (*self.check.split(), "A")[:3]
-        policy = home.resolver.live.policy(home.house.id, who)
+        policy = home.resolver.snapshot.policy(home.house.id, who)
         qtype = {"A": A, "AAAA": AAAA, "HTTPS": HTTPS, "PTR": PTR}[rtype]
         steps = explain(policy, normalize(name), qtype, home.clock.wall)
         said = {

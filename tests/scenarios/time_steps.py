@@ -187,7 +187,7 @@ class Remaining(Step):
         for who, budgets in self.left.items():
             profile, now = home.house.profile(who), home.clock.wall
             assert profile is not None
-            policy = home.resolver.live.policy(home.house.id, who)
+            policy = home.resolver.snapshot.policy(home.house.id, who)
             found = build_today(home.house, profile, policy, home.readings, now).minutes
             there = {each.budget.id: f"{each.left}m" for each in found}
             assert there == budgets, there

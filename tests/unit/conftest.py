@@ -51,7 +51,7 @@ async def make() -> AsyncIterator[Make]:
     yield maker
     for each in made:
         each.upstreams.close()
-    tasks = [task for each in made for task in each.upstreams._tasks]
+    tasks = [task for each in made for task in each.upstreams._tcp.tasks]
     await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -11,9 +11,11 @@ import dns.name
 import dns.rcode
 import pytest
 
-from copdns.model.household import LocalName, NameRewrite, Profile, SplitUpstream
+from copdns.dns.cache import Cache
+from copdns.model.household import LocalName, NameRewrite, PrivacyMode, Profile, SplitUpstream
 from copdns.model.matchers import Matcher
-from copdns.model.verdict import Reason
+from copdns.model.verdict import Action, Reason
+from copdns.policy.judge import RebindingGuard
 from copdns.server.answer import MAX_MEMO_ENTRIES, MAX_WAITERS
 from copdns.time.plan import Closure, TimePlan
 from tests.fakes import FILTERED, NO_SUCH_NAME, SILENCE, FakeUpstream, Script
@@ -122,6 +124,35 @@ def test_a_stranger_is_not_even_told_what_is_odd_about_the_question() -> None:
     assert reply.ede == (18, "not_a_client: not served here")
 
 
+def test_a_stranger_does_not_learn_what_is_wrong_with_a_message() -> None:
+    broken = wire("a.example")[:-20]
+    home = Home()
+    for who, rcode in (("mia", "FORMERR"), ("203.0.113.66", "REFUSED")):
+        reply = home.send(broken, asker(who))
+        assert reply is not None
+        assert dns.rcode.to_text(dns.message.from_wire(reply).rcode()) == rcode
+
+
+@pytest.mark.parametrize("mode", [PrivacyMode.BLOCKED, PrivacyMode.FULL])
+@pytest.mark.parametrize("name", ["games.example", "a.example"])
+def test_what_is_not_served_is_counted_as_refused_and_its_name_is_noted_nowhere(
+    name: str, mode: PrivacyMode
+) -> None:
+    home = Home(family(replace(MIA, privacy=mode), rules=(block("games.example"),)))
+    assert home.ask("mia", name, "TXT", rdclass="CH").rcode == "REFUSED"
+    home.recorder.flush(home.clock.wall)
+    assert {action for action, _ in home.counters.verdicts} == {Action.REFUSE}
+    assert home.log.rows == []
+    assert not home.recent._rings
+
+
+def test_not_even_a_refusal_for_a_help_name_leaves_a_trace() -> None:
+    home = Home(lists=library(protected={"child_helpline": ["help.example"]}))
+    before = home.traces()
+    assert home.ask("mia", "help.example", "TXT", rdclass="CH").rcode == "REFUSED"
+    assert home.traces() == before
+
+
 def test_what_is_too_long_for_a_datagram_comes_over_tcp() -> None:
     addresses = [f"198.51.100.{number}" for number in range(1, 101)]
     home = Home(upstream=FakeUpstream({"a.example": addresses}))
@@ -178,6 +209,14 @@ def test_a_question_that_had_to_wait_is_not_remembered() -> None:
     assert not home.resolver._memo
     home.ask("mia", "a.example")
     assert len(home.resolver._memo) == 1
+
+
+@pytest.mark.parametrize("name", ["help.example", "why.help.example.q.home.arpa"])
+def test_a_question_about_a_help_name_is_not_remembered(name: str) -> None:
+    home = Home(lists=library(protected={"child_helpline": ["help.example"]}))
+    for _ in range(2):
+        home.ask("mia", name, "TXT")
+    assert not home.resolver._memo
 
 
 # --- the cache ------------------------------------------------------------------------------------
@@ -273,6 +312,14 @@ def test_a_filtered_answer_that_is_kept_does_not_do_for_a_protected_name() -> No
     assert home.ask("mia", "school.example").data == ["198.51.100.60"]
 
 
+def test_with_other_settings_answers_for_help_names_are_asked_for_again() -> None:
+    home = Home(lists=library(protected={"child_helpline": ["help.example"]}))
+    home.ask("mia", "help.example")
+    home.resolver.reconfigure(RebindingGuard(), Cache(), None)
+    home.ask("mia", "help.example")
+    assert [key.qname for key in home.upstream.asked] == ["help.example"] * 2
+
+
 # --- waiting --------------------------------------------------------------------------------------
 
 
@@ -339,6 +386,40 @@ def test_without_an_answer_all_who_wait_are_told() -> None:
     assert (error.code, error.text) == (23, "no upstream answered")
 
 
+def test_who_waits_in_vain_is_told_of_the_rules_that_are_new() -> None:
+    desk_ = desk({"a.example": SILENCE})
+    desk_.ask("mia", "a.example")
+    desk_.ask("ada", "a.example")
+    desk_.home.change(family(rules=(block("a.example", "mia"),)))
+    desk_.home.upstream.deliver()
+    assert (desk_.rcodes("mia"), desk_.rcodes("ada")) == (["NOERROR"], ["SERVFAIL"])
+    assert desk_.replies["mia"][0].extended_errors()[0].text == "rule: a.example"
+    desk_.home.recorder.flush(desk_.home.clock.wall)
+    told = {action: n for (action, _), n in desk_.home.counters.verdicts.items()}
+    assert told == {Action.BLOCK: 1, Action.ALLOW: 1}
+    assert desk_.home.counters.rcodes[dns.rcode.SERVFAIL] == 1
+
+
+def test_a_name_that_becomes_protected_meanwhile_gets_no_filtered_answer() -> None:
+    upstream = FakeUpstream(
+        {"school.example": FILTERED}, second={"school.example": "198.51.100.60"}
+    )
+    desk_ = Desk(Home(upstream=upstream))
+    desk_.ask("mia", "school.example")
+    desk_.home.change(replace(family(), protected=("school.example",)))
+    desk_.home.upstream.deliver()
+    assert desk_.data("mia") == ["198.51.100.60"]
+
+
+def test_a_name_that_every_upstream_filters_is_asked_for_twice_at_most() -> None:
+    desk_ = Desk(Home(upstream=FakeUpstream({"school.example": FILTERED})))
+    desk_.ask("mia", "school.example")
+    desk_.home.change(replace(family(), protected=("school.example",)))
+    desk_.home.upstream.deliver()
+    assert len(desk_.home.upstream.asked) == 2
+    assert len(desk_.replies["mia"]) == 1
+
+
 def test_a_failure_is_forgotten_at_once() -> None:
     home = Home(upstream=FakeUpstream({"a.example": SILENCE}))
     assert home.ask("mia", "a.example").rcode == "SERVFAIL"
@@ -352,6 +433,8 @@ def test_no_more_wait_for_one_answer_than_memory_is_for() -> None:
         desk_.ask("mia", "a.example")
     refused = [reply for reply in desk_.replies["mia"] if reply.rcode() == dns.rcode.SERVFAIL]
     assert len(refused) == 10
+    (error,) = refused[0].extended_errors()
+    assert (error.code, error.text) == (0, "too many wait for this answer")
     desk_.home.upstream.deliver()
     assert len(desk_.replies["mia"]) == MAX_WAITERS + 10
     assert len(desk_.home.upstream.asked) == 1

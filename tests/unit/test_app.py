@@ -64,7 +64,7 @@ class HeldApp(App):
 
     @property
     def revision(self) -> int:
-        return self._resolver.live.households["home"].revision
+        return self._resolver.snapshot.households["home"].revision
 
 
 def settings(folder: Path) -> Settings:

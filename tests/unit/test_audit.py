@@ -13,7 +13,9 @@ from copdns.lists.index import DictIndex, ListInfo, ListKind
 from copdns.model.errors import ListError
 from copdns.model.household import Band, Contact, Profile, Rule, RuleAction
 from copdns.model.matchers import Match, Matcher
-from copdns.policy.decide import HouseholdContext, build_policy
+from copdns.model.verdict import AnswerDefaults
+from copdns.policy.context import HouseholdContext, ServiceNames
+from copdns.policy.order import build_policy
 
 CITIZENS = "#list\tcategory_code\thost\turl\nbr\tNEWS\tnews.example\thttp://elsewhere.example/\n"
 
@@ -91,8 +93,10 @@ def shared(*lists: tuple[str, ListKind, str, str]) -> HouseholdContext:
         [(Matcher(name.lstrip("!"), Match.SUBTREE), "!" in name) for name in names.split()]
         for *_, names in lists
     ]
-    contacts = {"chats": Contact.STRANGERS, "mails": Contact.KNOWN}
-    return HouseholdContext("home", DictIndex(zip(infos, pairs, strict=True)), contacts=contacts)
+    services = {"chats": ServiceNames(Contact.STRANGERS), "mails": ServiceNames(Contact.KNOWN)}
+    return HouseholdContext(
+        "home", DictIndex(zip(infos, pairs, strict=True)), AnswerDefaults(()), services=services
+    )
 
 
 HOUSE = shared(

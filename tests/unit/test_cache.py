@@ -48,7 +48,7 @@ def ttls(kept: CacheEntry, now: float, cap: int | None = None) -> list[int]:
 @pytest.mark.parametrize(("later", "left"), [(0.0, 300), (0.9, 300), (1.0, 299), (299.9, 1)])
 def test_a_ttl_grows_shorter_while_it_is_kept(later: float, left: int) -> None:
     cache = Cache()
-    cache.put(WWW, address(300), now=1000.0)
+    cache.put(WWW, address(300), mono=1000.0)
     kept = cache.get(WWW, 1000.0 + later)
     assert kept is not None
     assert ttls(kept, 1000.0 + later) == [left]
@@ -83,7 +83,7 @@ def test_until_when_nothing_changes_is_known(of_each: list[int], now: int, cap: 
 
 def test_an_answer_ends_with_its_ttl() -> None:
     cache = Cache()
-    cache.put(WWW, address(300), now=0.0)
+    cache.put(WWW, address(300), mono=0.0)
     assert cache.get(WWW, 299.9) is not None
     assert cache.get(WWW, 300.0) is None
 
@@ -91,14 +91,14 @@ def test_an_answer_ends_with_its_ttl() -> None:
 def test_the_shortest_ttl_ends_the_whole_and_none_goes_below_zero() -> None:
     cache = Cache()
     alias = "www.example. 600 IN CNAME host.example."
-    kept = cache.put(WWW, answer(alias, "host.example. 60 IN A 192.0.2.1"), now=0.0)
+    kept = cache.put(WWW, answer(alias, "host.example. 60 IN A 192.0.2.1"), mono=0.0)
     assert ttls(kept, 59.0) == [541, 1]
     assert cache.get(WWW, 60.0) is None
     assert ttls(kept, 100.0) == [500, 0]
 
 
 def test_a_cap_shortens_what_a_client_sees_and_not_what_is_kept() -> None:
-    kept = Cache().put(WWW, address(300), now=0.0)
+    kept = Cache().put(WWW, address(300), mono=0.0)
     assert ttls(kept, 0.0, cap=60) == [60]
     assert ttls(kept, 0.0, cap=10) == [10]
     assert ttls(kept, 0.0, cap=0) == [0]
@@ -107,12 +107,12 @@ def test_a_cap_shortens_what_a_client_sees_and_not_what_is_kept() -> None:
 
 
 def test_no_ttl_is_given_that_a_cache_would_not_believe() -> None:
-    kept = Cache().put(WWW, address(2**31 - 1), now=0.0)
+    kept = Cache().put(WWW, address(2**31 - 1), mono=0.0)
     assert ttls(kept, 0.0) == [MAX_TTL]
 
 
 def test_the_same_answer_is_given_with_other_ttls() -> None:
-    kept = Cache().put(WWW, address(300), now=0.0)
+    kept = Cache().put(WWW, address(300), mono=0.0)
     assert [ttls(kept, 0.0, cap=cap) for cap in range(100)] == [[cap] for cap in range(100)]
 
 
@@ -121,13 +121,13 @@ def test_the_same_answer_is_given_with_other_ttls() -> None:
     [(0, 0), (1, 1), (DAY, DAY), (7 * DAY, DAY), (2**31 - 1, DAY)],
 )
 def test_no_answer_is_kept_for_more_than_the_cap(said: int, kept_for: int) -> None:
-    kept = Cache(max_ttl=DAY).put(WWW, address(said), now=5.0)
+    kept = Cache(max_ttl=DAY).put(WWW, address(said), mono=5.0)
     assert kept.expires == 5.0 + kept_for
 
 
 def test_an_answer_that_may_not_be_kept_is_given_all_the_same() -> None:
     cache = Cache()
-    assert ttls(cache.put(WWW, address(0), now=0.0), 0.0) == [0]
+    assert ttls(cache.put(WWW, address(0), mono=0.0), 0.0) == [0]
     assert cache.get(WWW, 0.0) is None
     assert len(cache) == cache.octets == 0
 
@@ -144,28 +144,28 @@ def test_nothing_is_kept_for_as_long_as_its_soa_says(
     rcode: int, ttl: int, minimum: int, kept_for: int
 ) -> None:
     soa = f"example. {ttl} IN SOA ns.example. mail.example. 1 3600 1200 604800 {minimum}"
-    kept = Cache().put(WWW, answer(authority=(soa,), rcode=rcode), now=0.0)
+    kept = Cache().put(WWW, answer(authority=(soa,), rcode=rcode), mono=0.0)
     assert kept.expires == kept_for
 
 
 @pytest.mark.parametrize("rcode", [0, 3])
 def test_nothing_without_an_soa_is_not_kept(rcode: int) -> None:
     cache = Cache()
-    cache.put(WWW, answer(rcode=rcode), now=0.0)
-    cache.put(WWW, answer(authority=("example. 900 IN NS ns.example.",), rcode=rcode), now=0.0)
+    cache.put(WWW, answer(rcode=rcode), mono=0.0)
+    cache.put(WWW, answer(authority=("example. 900 IN NS ns.example.",), rcode=rcode), mono=0.0)
     assert cache.get(WWW, 0.0) is None
 
 
 @pytest.mark.parametrize("rcode", [1, 2, 4, 5, 9])
 def test_an_error_is_not_kept(rcode: int) -> None:
     cache = Cache()
-    cache.put(WWW, answer(authority=(SOA,), rcode=rcode), now=0.0)
+    cache.put(WWW, answer(authority=(SOA,), rcode=rcode), mono=0.0)
     assert cache.get(WWW, 0.0) is None
 
 
 def test_a_name_that_does_not_exist_has_no_type_at_all() -> None:
     cache = Cache()
-    cache.put(WWW, no_such_name(), now=0.0)
+    cache.put(WWW, no_such_name(), mono=0.0)
     for qtype in (A, AAAA, 65280):
         kept = cache.get(WWW._replace(qtype=qtype), 1.0)
         assert kept is not None
@@ -175,20 +175,20 @@ def test_a_name_that_does_not_exist_has_no_type_at_all() -> None:
 
 def test_a_missing_type_says_nothing_of_others() -> None:
     cache = Cache()
-    cache.put(WWW, answer(authority=(SOA,)), now=0.0)
+    cache.put(WWW, answer(authority=(SOA,)), mono=0.0)
     assert cache.get(WWW, 1.0) is not None
     assert cache.get(WWW._replace(qtype=AAAA), 1.0) is None
 
 
 def test_type_0_is_a_type_like_others() -> None:
     cache = Cache()
-    cache.put(WWW._replace(qtype=0), answer(authority=(SOA,), qtype=0), now=0.0)
+    cache.put(WWW._replace(qtype=0), answer(authority=(SOA,), qtype=0), mono=0.0)
     assert cache.get(WWW, 1.0) is None
 
 
 def test_a_name_that_points_to_one_that_does_not_exist_exists() -> None:
     cache = Cache()
-    cache.put(WWW, no_such_name("www.example. 300 IN CNAME gone.example."), now=0.0)
+    cache.put(WWW, no_such_name("www.example. 300 IN CNAME gone.example."), mono=0.0)
     assert cache.get(WWW, 1.0) is not None
     assert cache.get(WWW._replace(qtype=5), 1.0) is None
 
@@ -199,14 +199,14 @@ def test_a_name_that_points_to_one_without_the_type_is_kept_like_nothing(signatu
     if signature:
         fields = "CNAME 13 2 86400 20300101000000 20200101000000 1 example. c2ln"
         records.append(f"www.example. 86400 IN RRSIG {fields}")
-    kept = Cache().put(WWW, answer(*records, authority=(SOA,)), now=0.0)
+    kept = Cache().put(WWW, answer(*records, authority=(SOA,)), mono=0.0)
     assert kept.expires == 600
 
 
 def test_an_old_answer_does_not_hide_that_the_name_is_gone() -> None:
     cache = Cache()
-    cache.put(WWW, address(10), now=0.0)
-    cache.put(WWW._replace(qtype=AAAA), no_such_name(), now=0.0)
+    cache.put(WWW, address(10), mono=0.0)
+    cache.put(WWW._replace(qtype=AAAA), no_such_name(), mono=0.0)
     kept = cache.get(WWW, 11.0)
     assert kept is not None
     assert kept.answer.rcode == 3
@@ -227,16 +227,16 @@ def test_an_old_answer_does_not_hide_that_the_name_is_gone() -> None:
 )
 def test_another_question_has_another_answer(other: CacheKey) -> None:
     cache = Cache()
-    cache.put(WWW, address(300), now=0.0)
+    cache.put(WWW, address(300), mono=0.0)
     assert cache.get(other, 0.0) is None
-    cache.put(WWW, no_such_name(), now=0.0)
+    cache.put(WWW, no_such_name(), mono=0.0)
     if other.qtype == A:
         assert cache.get(other, 0.0) is None
 
 
 def test_the_spelling_of_a_question_does_not_matter() -> None:
     cache = Cache()
-    cache.put(read_query(query("WWW.example")).key, address(300), now=0.0)
+    cache.put(read_query(query("WWW.example")).key, address(300), mono=0.0)
     assert cache.get(read_query(query("www.EXAMPLE")).key, 0.0) is not None
     assert cache.get(read_query(query("www.example", opt=_opt(DO))).key, 0.0) is None
 
@@ -255,7 +255,7 @@ def key(number: int) -> CacheKey:
 def test_it_holds_so_many_entries_and_the_oldest_goes_first() -> None:
     cache = Cache(entries=3)
     for number in range(5):
-        cache.put(key(number), address(300), now=0.0)
+        cache.put(key(number), address(300), mono=0.0)
     assert len(cache) == 3
     assert [cache.get(key(number), 0.0) is not None for number in range(5)] == [
         *(False, False),
@@ -266,9 +266,9 @@ def test_it_holds_so_many_entries_and_the_oldest_goes_first() -> None:
 def test_what_is_asked_for_stays_longer() -> None:
     cache = Cache(entries=3)
     for number in range(3):
-        cache.put(key(number), address(300), now=0.0)
+        cache.put(key(number), address(300), mono=0.0)
     cache.get(key(0), 0.0)
-    cache.put(key(3), address(300), now=0.0)
+    cache.put(key(3), address(300), mono=0.0)
     assert cache.get(key(0), 0.0) is not None
     assert cache.get(key(1), 0.0) is None
 
@@ -276,7 +276,7 @@ def test_what_is_asked_for_stays_longer() -> None:
 def test_when_all_is_asked_for_something_goes_all_the_same() -> None:
     cache = Cache(entries=100)
     for number in range(200):
-        cache.put(key(number), address(300), now=0.0)
+        cache.put(key(number), address(300), mono=0.0)
         for each in range(number + 1):
             cache.get(key(each), 0.0)
     assert len(cache) == 100
@@ -285,7 +285,7 @@ def test_when_all_is_asked_for_something_goes_all_the_same() -> None:
 def test_it_holds_so_many_octets() -> None:
     cache = Cache(octets=8_000)
     for number in range(100):
-        cache.put(key(number), address(300), now=0.0)
+        cache.put(key(number), address(300), mono=0.0)
         assert cache.octets <= 8_000
     assert 1 < len(cache) < 10
     assert cache.get(key(99), 0.0) is not None
@@ -293,22 +293,22 @@ def test_it_holds_so_many_octets() -> None:
 
 def test_an_answer_larger_than_the_whole_cache_is_not_kept() -> None:
     cache = Cache(octets=100)
-    cache.put(WWW, address(300), now=0.0)
+    cache.put(WWW, address(300), mono=0.0)
     assert len(cache) == cache.octets == 0
 
 
 def test_a_new_answer_takes_the_place_of_the_old_one() -> None:
     cache = Cache()
-    cache.put(WWW, address(300), now=0.0)
+    cache.put(WWW, address(300), mono=0.0)
     before = cache.octets
-    kept = cache.put(WWW, address(60), now=10.0)
+    kept = cache.put(WWW, address(60), mono=10.0)
     assert cache.get(WWW, 10.0) is kept
     assert (len(cache), cache.octets) == (1, before)
 
 
 def test_cleared_it_holds_nothing() -> None:
     cache = Cache()
-    cache.put(WWW, address(300), now=0.0)
+    cache.put(WWW, address(300), mono=0.0)
     cache.clear()
     assert cache.get(WWW, 0.0) is None
     assert len(cache) == cache.octets == 0
@@ -323,7 +323,7 @@ def test_its_own_sum_of_octets_covers_the_memory_it_takes(length: int) -> None:
         cache = Cache(octets=1 << 30)
         before, _ = tracemalloc.get_traced_memory()
         for number in range(1000):
-            kept = cache.put(key(number), read_response(bytes(bytearray(wire))), now=0.0)
+            kept = cache.put(key(number), read_response(bytes(bytearray(wire))), mono=0.0)
             for cap in (None, 60, 10):
                 kept.rrs_at(0.0, cap)
         after, _ = tracemalloc.get_traced_memory()

@@ -14,8 +14,9 @@ from copdns.model.errors import ConfigError, ListError
 from copdns.model.household import Contact
 from copdns.model.matchers import Match, Matcher
 from copdns.model.verdict import Reason
-from copdns.policy.decide import build_policy, decide
-from copdns.policy.snapshot import build_context
+from copdns.policy.context import build_context
+from copdns.policy.decide import decide
+from copdns.policy.order import build_policy
 from tests.household import DEFAULTS, MIA, family
 
 FILES = {

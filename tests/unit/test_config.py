@@ -155,10 +155,10 @@ def test_a_list_file_is_named_once_and_completely() -> None:
 
 
 def test_lists_are_fetched_as_needed_unless_a_word_or_list_says_otherwise() -> None:
-    assert loaded("").sources.wanted == ("auto",)
-    assert loaded("sources: {use: none}").sources.wanted == ()
-    assert loaded("sources: {use: [auto, bo-games]}").sources.wanted == ("auto", "bo-games")
-    assert loaded("", COPDNS_SOURCES__USE="none").sources.wanted == ()
+    assert loaded("").sources.chosen_names == ("auto",)
+    assert loaded("sources: {use: none}").sources.chosen_names == ()
+    assert loaded("sources: {use: [auto, bo-games]}").sources.chosen_names == ("auto", "bo-games")
+    assert loaded("", COPDNS_SOURCES__USE="none").sources.chosen_names == ()
     (told,) = problems("sources: {use: all}")
     assert "write one of: 'auto' or 'none' or" in told
     assert "write a list: [one, two]" in told
@@ -320,7 +320,7 @@ def test_the_file_of_make_run_needs_no_rights_and_stays_on_loopback() -> None:
     assert (found.dns.port, found.web.port) == (5300, 8053)
     assert Path(found.household) == ROOT / "config/household-example.yaml"
     assert found.rebinding.allow == ()
-    assert found.sources.wanted == ()
+    assert found.sources.chosen_names == ()
 
 
 def test_every_setting_says_what_it_does_and_stands_on_its_page() -> None:

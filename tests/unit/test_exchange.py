@@ -14,8 +14,8 @@ from copdns.dns.exchange import (
     MAX_BACKOFF,
     Exchange,
     Health,
-    Match,
     NextAction,
+    QuestionMatch,
     build_query,
     by_preference,
     choose_upstream,
@@ -53,7 +53,7 @@ def test_the_fastest_upstream_is_asked_first() -> None:
     slow, fast, fresh = Health("s"), Health("f"), Health("n")
     slow.note_answer(0.1)
     fast.note_answer(0.01)
-    assert labels(by_preference([slow, fast, fresh], now=0.0)) == "nfs"  # a new one has its chance
+    assert labels(by_preference([slow, fast, fresh], mono=0.0)) == "nfs"  # a new one has its chance
 
 
 def test_a_single_slow_answer_does_not_make_an_upstream_slow() -> None:
@@ -62,22 +62,22 @@ def test_a_single_slow_answer_does_not_make_an_upstream_slow() -> None:
         first.note_answer(0.010)
         second.note_answer(0.020)
     first.note_answer(0.050)
-    assert labels(by_preference([first, second], now=0.0)) == "12"
+    assert labels(by_preference([first, second], mono=0.0)) == "12"
 
 
 def test_an_upstream_that_failed_rests_and_is_asked_last() -> None:
     first, second = Health("1"), Health("2")
     first.note_answer(0.001)
     second.note_answer(0.9)
-    first.note_failure(now=10.0, sent_at=9.2)
-    assert labels(by_preference([first, second], now=10.0 + BACKOFF - 0.1)) == "21"
-    assert labels(by_preference([first, second], now=10.0 + BACKOFF)) == "12"
+    first.note_failure(mono=10.0, sent_at=9.2)
+    assert labels(by_preference([first, second], mono=10.0 + BACKOFF - 0.1)) == "21"
+    assert labels(by_preference([first, second], mono=10.0 + BACKOFF)) == "12"
 
 
 def test_each_failure_makes_the_rest_longer_up_to_a_limit() -> None:
     health, rests = Health(), []
     for second in range(20):
-        health.note_failure(now=float(second), sent_at=float(second))
+        health.note_failure(mono=float(second), sent_at=float(second))
         rests.append(health.backoff_until - second)
     assert rests[:3] == [BACKOFF, 2 * BACKOFF, 3 * BACKOFF]
     assert max(rests) == rests[-1] == MAX_BACKOFF
@@ -87,9 +87,9 @@ def test_each_failure_makes_the_rest_longer_up_to_a_limit() -> None:
 def test_questions_that_fail_together_are_one_failure() -> None:
     health = Health()
     for sent_at in (1.0, 1.1, 1.7):
-        health.note_failure(now=1.8, sent_at=sent_at)
+        health.note_failure(mono=1.8, sent_at=sent_at)
     assert health.failures == 1
-    health.note_failure(now=2.7, sent_at=1.9)
+    health.note_failure(mono=2.7, sent_at=1.9)
     assert health.failures == 2
 
 
@@ -97,7 +97,7 @@ def test_three_failures_in_a_row_mean_that_it_is_down_and_one_answer_that_it_is_
     health = Health()
     for second in range(3):
         assert not health.is_down
-        health.note_failure(now=float(second), sent_at=float(second))
+        health.note_failure(mono=float(second), sent_at=float(second))
     assert health.is_down
     health.note_answer(0.01)
     assert not health.is_down
@@ -106,38 +106,38 @@ def test_three_failures_in_a_row_mean_that_it_is_down_and_one_answer_that_it_is_
 
 def test_when_all_rest_the_one_that_is_ready_soonest_is_asked() -> None:
     first, second = Health("1"), Health("2")
-    second.note_failure(now=0.0, sent_at=0.0)
-    first.note_failure(now=1.0, sent_at=1.0)
-    assert choose_upstream(asking(), [first, second], now=1.0) is second
+    second.note_failure(mono=0.0, sent_at=0.0)
+    first.note_failure(mono=1.0, sent_at=1.0)
+    assert choose_upstream(asking(), [first, second], mono=1.0) is second
 
 
 def test_an_upstream_is_not_asked_again_for_what_it_refused() -> None:
     first, second = Health("1"), Health("2")
     one = asking()
     one.refused_by.append(first)
-    assert choose_upstream(one, [first, second], now=0.0) is second
+    assert choose_upstream(one, [first, second], mono=0.0) is second
     one.refused_by.append(second)
-    assert choose_upstream(one, [first, second], now=0.0) is None
+    assert choose_upstream(one, [first, second], mono=0.0) is None
 
 
 def test_a_question_ends_with_its_attempts_and_with_its_deadline() -> None:
     health = Health()
     one = asking()
-    assert choose_upstream(one, [health], now=1.99) is health
-    assert choose_upstream(one, [health], now=2.0) is None
+    assert choose_upstream(one, [health], mono=1.99) is health
+    assert choose_upstream(one, [health], mono=2.0) is None
     one.attempts = MAX_ATTEMPTS
-    assert choose_upstream(one, [health], now=0.0) is None
+    assert choose_upstream(one, [health], mono=0.0) is None
 
 
 def test_nobody_to_ask_is_nobody_chosen() -> None:
-    assert choose_upstream(asking(), [], now=0.0) is None
+    assert choose_upstream(asking(), [], mono=0.0) is None
 
 
 def test_who_lost_is_tried_again_some_day() -> None:
     fast, slow = Health("f"), Health("s")
     fast.note_answer(0.010)
     slow.note_answer(0.030)
-    chosen = [choose_upstream(asking(), [fast, slow], now=0.0) for _ in range(1000)]
+    chosen = [choose_upstream(asking(), [fast, slow], mono=0.0) for _ in range(1000)]
     assert chosen[0] is fast
     assert slow in chosen
 
@@ -147,7 +147,7 @@ def test_a_quiet_question_changes_nobodys_chances() -> None:
     fast.note_answer(0.010)
     slow.note_answer(0.030)
     for _ in range(1000):
-        choose_upstream(asking(quiet=True), [fast, slow], now=0.0)
+        choose_upstream(asking(untraced=True), [fast, slow], mono=0.0)
     assert (fast.rtt, slow.rtt) == (0.010, 0.030)
 
 
@@ -195,21 +195,23 @@ MIXED = b"\x03wWw\x07ExAmple\0" + QUESTION[-4:]
 @pytest.mark.parametrize(
     ("datagram", "expected"),
     [
-        (message(MIXED, flags=QR), Match.YES),
-        (message(MIXED + b"more", flags=QR), Match.YES),
-        (message(QUESTION, flags=QR), Match.LOWERED),
-        (message(QUESTION.upper(), flags=QR), Match.LOWERED),
-        (message(MIXED, flags=RD), Match.NO),  # a question
-        (message(question("www.example", 28), flags=QR), Match.NO),
-        (message(question("www.example", A, 3), flags=QR), Match.NO),
-        (message(question("wwx.example"), flags=QR), Match.NO),
-        (message(MIXED[:-1], flags=QR), Match.NO),
-        (message(b"", flags=QR), Match.NO),
-        (b"", Match.NO),
-        (b"\0" * 11, Match.NO),
+        (message(MIXED, flags=QR), QuestionMatch.YES),
+        (message(MIXED + b"more", flags=QR), QuestionMatch.YES),
+        (message(QUESTION, flags=QR), QuestionMatch.LOWERED),
+        (message(QUESTION.upper(), flags=QR), QuestionMatch.LOWERED),
+        (message(MIXED, flags=RD), QuestionMatch.NO),  # a question
+        (message(question("www.example", 28), flags=QR), QuestionMatch.NO),
+        (message(question("www.example", A, 3), flags=QR), QuestionMatch.NO),
+        (message(question("wwx.example"), flags=QR), QuestionMatch.NO),
+        (message(MIXED[:-1], flags=QR), QuestionMatch.NO),
+        (message(b"", flags=QR), QuestionMatch.NO),
+        (b"", QuestionMatch.NO),
+        (b"\0" * 11, QuestionMatch.NO),
     ],
 )
-def test_an_answer_repeats_the_question_as_it_was_sent(datagram: bytes, expected: Match) -> None:
+def test_an_answer_repeats_the_question_as_it_was_sent(
+    datagram: bytes, expected: QuestionMatch
+) -> None:
     assert match_response(datagram, MIXED) is expected
 
 
@@ -229,7 +231,7 @@ def test_a_header_alone_is_how_old_servers_say_no(datagram: bytes, bare: bool) -
 
 def test_the_type_is_compared_as_the_number_that_it_is() -> None:
     asked = question("a.example", 0x41)  # HTTPS; as a letter, 0x61 would be the same
-    assert match_response(message(question("a.example", 0x61), flags=QR), asked) is Match.NO
+    assert match_response(message(question("a.example", 0x61), flags=QR), asked) is QuestionMatch.NO
 
 
 def test_truncation_is_told_by_the_header() -> None:

@@ -14,7 +14,16 @@ import pytest
 from copdns.dns.cache import Cache
 from copdns.dns.records import AAAA, AD, AXFR, CD, RD
 from copdns.dns.wire import read_query
-from copdns.model.household import BlockMode, Device, FullLog, LocalName, PrivacyMode, Profile
+from copdns.model.household import (
+    BlockMode,
+    Device,
+    FullLog,
+    LocalName,
+    NameRewrite,
+    PrivacyMode,
+    Profile,
+)
+from copdns.model.matchers import Matcher
 from copdns.model.times import Budget, parse_subject
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.judge import RebindingGuard
@@ -231,9 +240,9 @@ class Doubting(Snapshot):
 
 def test_a_client_that_may_be_somebody_else_is_looked_at_each_time(make: Make) -> None:
     home = make()
-    now = home.resolver.live
+    now = home.resolver.snapshot
     households = list(now.households.values())
-    home.resolver.live = Doubting(
+    home.resolver.snapshot = Doubting(
         now.library, now.defaults, households, now.shared, now.policies, NOW
     )
     warm(home, query(GAMES), TABLET)
@@ -472,6 +481,14 @@ def test_a_better_answer_for_a_protected_name_is_given_at_once(make: Make) -> No
     assert ([len(rrset) for rrset in read(reply).answer], fast) == ([1, 1], False)
 
 
+def test_a_help_name_empties_no_lane_since_its_answer_is_kept_apart(make: Make) -> None:
+    home = make(rewrites=(NameRewrite(Matcher("start.example"), HELP),))
+    warm(home, query("start.example"))
+    warm(home, query(GAMES))
+    ask(home, query(HELP))
+    assert is_fast(home, query(GAMES))
+
+
 def test_what_is_given_from_the_lane_stays_in_the_cache(make: Make) -> None:
     home = make()
     home.resolver.cache = Cache(entries=4)
@@ -545,7 +562,7 @@ def kept(lane: PacketCache, number: int, of: Any, verdict: Verdict, *, noted: bo
     wire = query(f"n{number}.example")
     tally, moment = Tally([], of, verdict, 0, "udp"), Moment(NOW, 0.0)
     read = read_query(wire)
-    lane.store(wire, read, asker("mia"), of, verdict, wire, tally, None, moment, noted=noted)
+    lane.store(wire, read, asker("mia"), of, verdict, wire, tally, None, moment, to_log=noted)
 
 
 def size(lane: PacketCache, *policies: Any) -> int:

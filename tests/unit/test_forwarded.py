@@ -263,7 +263,7 @@ def test_what_is_remembered_of_peers_is_bounded() -> None:
     for number in range(10_000):
         many.find(f"10.0.{number >> 8}.{number & 255}")
         many.find(f"192.0.{number >> 8}.{number & 255}")
-    assert len(many._known) <= 4096
+    assert len(many._forwarder_by_peer) <= 4096
 
 
 def test_a_header_is_taken_off_and_names_who_asks() -> None:

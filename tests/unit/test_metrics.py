@@ -9,12 +9,12 @@ from copdns import __version__
 from copdns.dns.exchange import Health
 from copdns.dns.upstream import LATENCY_BUCKETS, UpstreamCounters
 from copdns.model.verdict import Action, Reason
-from copdns.server.metrics import METRICS, Counters, registry
+from copdns.server.metrics import METRICS, Counters, build_registry
 
 
 def scraped(counters: Counters) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """Return all samples by name and labels."""
-    text = generate_latest(registry(counters, lambda: None)).decode()
+    text = generate_latest(build_registry(counters, lambda: None)).decode()
     return {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(text)
@@ -85,7 +85,7 @@ def test_a_time_on_a_bound_is_within_it() -> None:
 
 
 def test_every_metric_that_is_listed_is_told_and_no_other() -> None:
-    families = registry(full(), lambda: None).collect()
+    families = build_registry(full(), lambda: None).collect()
     assert sorted(family.name for family in families) == sorted(METRICS)
 
 
@@ -95,7 +95,7 @@ def test_the_counters_are_brought_up_to_date_before_they_are_read() -> None:
     def before() -> None:
         counters.malformed = 9
 
-    text = generate_latest(registry(counters, before)).decode()
+    text = generate_latest(build_registry(counters, before)).decode()
     assert "copdns_malformed_total 9.0" in text
 
 

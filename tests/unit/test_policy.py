@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -24,10 +25,14 @@ from copdns.model.household import (
 )
 from copdns.model.matchers import parse_matcher
 from copdns.model.times import Grant
-from copdns.model.verdict import Action, Reason, Verdict
-from copdns.policy.decide import Policy, decide, explain, refusing_policy, rules_in_scope
+from copdns.model.verdict import Action, Reason, StepNumber, Verdict
+from copdns.policy.decide import Policy, decide, explain, refusing_policy
+from copdns.policy.order import rules_in_scope
 from copdns.time.plan import Closure, TimePlan
+from copdns.web import wording
+from copdns.words import child
 from tests.household import ADA, MIA, NOW, TOM, allow, block, family, policy
+from tests.rooms import sources
 
 DECISION = Path(__file__).parents[2] / "docs" / "decision.md"
 STRICT = replace(MIA, block_mode=BlockMode.NXDOMAIN)
@@ -45,14 +50,47 @@ def reason(of: Policy, qname: str, now: float = NOW) -> str:
 
 
 def test_the_steps_are_numbered_in_the_order_in_which_they_are_asked() -> None:
-    assert [step.number for step in policy().order] == list(range(1, 16))
+    order = [step.number for step in policy().order]
+    assert order == list(StepNumber)[:-1]
+    assert order == list(range(1, 16))
+    assert len(order) + 1 == StepNumber.RESPONSE
+
+
+def test_every_step_has_its_words_for_children_and_for_the_desk() -> None:
+    assert list(child.STEPS) == list(wording.STEPS) == list(StepNumber)[:-1]
+
+
+def test_no_verdict_names_its_step_by_a_bare_number() -> None:
+    """Such a number would be overlooked when a step is put in or taken out."""
+    bare = [
+        source.at(node, ast.unparse(node))
+        for source in sources("copdns")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Compare | ast.Call) and _has_bare_step(ast.unparse(node))
+    ]
+    assert not bare
+
+
+def _has_bare_step(code: str) -> bool:
+    compared = re.match(r"\w*verdict\.step \S+ \d", code)
+    made = re.match(r"Verdict\([^,()]+, [^,()]+, [1-9]|(List|Time)Step\([1-9]", code)
+    return bool(compared or made)
+
+
+def test_what_is_looked_for_above_is_found() -> None:
+    for code in (
+        "verdict.step <= 4",
+        "Verdict(Action.ALLOW, Reason.GRANTED, 6)",
+        "ListStep(3, 'x')",
+    ):
+        assert _has_bare_step(code)
 
 
 def test_the_documentation_tells_the_same_order() -> None:
     rows = re.findall(r"^\| (\d+) \| ([^|]+) \|", DECISION.read_text(), re.MULTILINE)
-    assert [(int(number), title) for number, title in rows] == [
-        (step.number, step.title) for step in policy().order
-    ]
+    told = [(int(number), title) for number, title in rows]
+    assert told == [(step.number, step.title) for step in policy().order]
+    assert [number for number, _ in told] == list(StepNumber)[:-1]
 
 
 def test_the_documentation_names_every_reason_at_its_step() -> None:

@@ -117,7 +117,7 @@ async def test_a_socket_that_is_spent_waits_for_its_last_answers(
     server: UpstreamServer, make: Make
 ) -> None:
     asker = make(server)
-    (upstream,) = asker.upstreams._upstreams()
+    (upstream,) = asker.upstreams._all_upstreams()
     server.hold()
     answers = [asker.ask(f"{number}.example") for number in range(8)]
     await server.heard(8)
@@ -148,7 +148,7 @@ async def test_closed_it_tells_everybody_and_keeps_no_socket(
     asker.upstreams.configure({"": [second.address]})
     asker.upstreams.close()
     assert [await each.one() for each in waiting] == [None, None]
-    await asyncio.gather(*asker.upstreams._tasks, return_exceptions=True)
+    await asyncio.gather(*asker.upstreams._tcp.tasks, return_exceptions=True)
     assert await asker.ask().one() is None
     assert asker.upstreams.healths == ()
     server._tcp.close()

@@ -61,7 +61,7 @@ def test_an_address_that_is_not_known_of_a_known_device_is_told() -> None:
 def test_a_machine_that_asks_itself_is_no_second_device() -> None:
     probes, home = Probes(), Home()
     me = Requestor("192.0.2.8", "192.0.2.8", "udp")
-    client = home.resolver.live.identify(me)
+    client = home.resolver.snapshot.identify(me)
     probes.note_query(probe_names(CODE)[0], me, client, NOW)
     probes.note_fetch(CODE, Requestor("192.0.2.1", "192.0.2.8", "tcp"), client, NOW)
     assert not assess_sightings(probes.sightings(CODE, NOW)).is_other_machine
@@ -77,7 +77,7 @@ def test_a_grown_up_is_no_child() -> None:
 def test_it_is_forgotten_soon_and_made_up_codes_take_no_room() -> None:
     probes, home = Probes(), Home()
     seen(home, probes, "mia")
-    client = home.resolver.live.identify(Requestor("192.0.2.1", "192.0.2.8", "udp"))
+    client = home.resolver.snapshot.identify(Requestor("192.0.2.1", "192.0.2.8", "udp"))
     asker = Requestor("192.0.2.1", "192.0.2.8", "udp")
     for name in ("x", "a.b.c", "K7QF2M9D-1", "-", "k7qf2m9dd-1"):
         probes.note_query(f"{name}.probe.home.arpa", asker, client, NOW)

@@ -31,9 +31,9 @@ from copdns.model.matchers import Match, Matcher
 from copdns.model.names import is_below
 from copdns.model.times import Grant, Topic, TopicKind
 from copdns.model.verdict import Action, Reason, Verdict
+from copdns.policy.context import HouseholdIndex
 from copdns.policy.decide import Policy, decide, explain
 from copdns.policy.matching import ListSet, RuleSet
-from copdns.policy.snapshot import HouseholdIndex
 from copdns.time.budget import RemainingBudget
 from copdns.time.plan import NO_TIME_PLAN, Closure, Homework, TimePlan
 from tests.household import MIA, NOW, family, policy

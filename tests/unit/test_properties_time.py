@@ -173,17 +173,17 @@ class Road:
         script = {name: {**ANYWHERE, "ttl": 86_400} for name in NAMES}
         self.home = Home(case.house, LISTS, upstream=FakeUpstream(script), at=case.now, lane=lane)
         self._case = case
-        self.home.resolver.live = case.live()
+        self.home.resolver.snapshot = case.live()
 
     def wait(self, seconds: float) -> None:
-        clock, live = self.home.clock, self.home.resolver.live
+        clock, live = self.home.clock, self.home.resolver.snapshot
         clock.wait(seconds)
         if live.rebuild_at is not None and clock.wall >= live.rebuild_at:
-            self.home.resolver.live = self._case.live(clock.wall, live)
+            self.home.resolver.snapshot = self._case.live(clock.wall, live)
 
     @property
     def policy(self) -> Policy:
-        return self.home.resolver.live.policy("home", "mia")
+        return self.home.resolver.snapshot.policy("home", "mia")
 
 
 steps_in_time = st.lists(

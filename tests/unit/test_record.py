@@ -253,4 +253,4 @@ def test_whose_help_it_is_stays_told_apart() -> None:
     for of in (seen, unseen, seen):
         desk.tell(BLOCKED, of, query(b"\x04help\x07example\x04home\x07example\x00"))
     assert len(desk.log.rows) == 1
-    assert len(desk.recorder._help) == 2
+    assert len(desk.recorder._help_prefix_by_name) == 2

@@ -12,9 +12,11 @@ from copdns.dns.records import A
 from copdns.model.household import Band, BlockMode, Profile, Rule
 from copdns.model.times import Pause
 from copdns.model.verdict import Action, Reason
-from copdns.policy.decide import build_policy, decide, explain, rules_in_scope
+from copdns.policy.context import build_context
+from copdns.policy.decide import decide, explain
+from copdns.policy.order import build_policy, rules_in_scope
 from copdns.policy.shared_steps import RulesByScope, StepSharing
-from copdns.policy.snapshot import build_context, build_snapshot
+from copdns.policy.snapshot import build_snapshot
 from tests.household import DEFAULTS, MIA, NOW, allow, block, family, library, live
 
 CHILD = replace(MIA, categories=frozenset({"games"}), safe_search=(("seek", "strict"),))

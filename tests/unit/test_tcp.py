@@ -13,7 +13,7 @@ from copdns.dns.records import QR, RD
 from copdns.model.errors import ListenError
 from copdns.model.household import Device
 from copdns.server.forwarded import NO_FORWARDERS, Forwarder, Forwarders
-from copdns.server.tcp import Connection, TcpLimits, TcpServer
+from copdns.server.tcp import TcpConnection, TcpLimits, TcpServer
 from tests.forwarding import STREAM, header, own, proxied
 from tests.home import Home
 from tests.household import BO, MIA, block, family
@@ -86,7 +86,7 @@ class Desk:
             while len(self.home.upstream.asked) < count:
                 await turn()
 
-    def connections(self) -> list[Connection]:
+    def connections(self) -> list[TcpConnection]:
         return list(self.server.open)
 
 

@@ -156,7 +156,7 @@ async def test_closed_it_keeps_no_socket(home: Home) -> None:
     server = UdpServer(asyncio.get_running_loop(), home.resolver, home.clock, "127.0.0.1", 0)
     server.close()
     assert len(os.listdir("/proc/self/fd")) == before
-    server._later(b"late", bytes(16))  # an answer that had to wait too long
+    server._send_later(b"late", bytes(16))  # an answer that had to wait too long
     turn = asyncio.Event()
     asyncio.get_running_loop().call_soon(turn.set)
     await turn.wait()

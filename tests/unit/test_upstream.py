@@ -10,7 +10,7 @@ import structlog.testing
 
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import HTTPS
-from copdns.dns.upstream import SWEEP_INTERVAL, Upstreams
+from copdns.dns.upstream import SWEEP_INTERVAL, UpstreamClient
 from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Answers, Asker, Make
 from tests.upstream_server import (
     Asked,
@@ -203,7 +203,7 @@ async def test_a_mistake_of_who_waits_does_not_leave_the_others_waiting(
 async def test_a_real_clock_keeps_the_deadline(server: UpstreamServer) -> None:
     server.says[""] = silent
     loop = asyncio.get_running_loop()
-    upstreams = Upstreams(loop, deadline=0.2, attempt=0.08)
+    upstreams = UpstreamClient(loop, deadline=0.2, attempt=0.08)
     upstreams.configure({"": [server.address]})
     answers, began = Answers(), loop.time()
     upstreams.ask(WWW, answers)
@@ -241,7 +241,7 @@ async def test_a_quiet_question_leaves_no_trace(
     before = state(asker)
     server.says[""] = way
     with structlog.testing.capture_logs() as logs:
-        answers = asker.ask("helpline-for-children.example", quiet=True, protected=True)
+        answers = asker.ask("helpline-for-children.example", untraced=True, protected=True)
         await server.heard(2)
         if way is silent:
             asker.clock.wait(ATTEMPT + SWEEP_INTERVAL)
@@ -257,7 +257,7 @@ async def test_a_quiet_question_to_a_closed_port_leaves_no_trace(
     before = state(asker)
     with structlog.testing.capture_logs() as logs:
         for _ in range(5):
-            assert await asker.ask("helpline.example", quiet=True).one() is None
+            assert await asker.ask("helpline.example", untraced=True).one() is None
     assert state(asker) == before
     assert logs == []
 

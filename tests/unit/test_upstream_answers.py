@@ -10,7 +10,7 @@ import pytest
 import structlog.testing
 
 from copdns.dns.exchange import NO_EDNS_FOR
-from copdns.dns.upstream import SWEEP_INTERVAL, Upstreams
+from copdns.dns.upstream import SWEEP_INTERVAL, UpstreamClient
 from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Answers, Make
 from tests.upstream_server import (
     Asked,
@@ -265,10 +265,10 @@ async def test_a_silent_connection_is_left_for_the_next_upstream(
 
 async def test_a_silent_connection_ends_with_the_deadline(server: UpstreamServer) -> None:
     server.says[""] = lambda asked: truncated(asked) if asked.over == "udp" else []
-    upstreams = Upstreams(asyncio.get_running_loop(), deadline=0.15, attempt=0.1)
+    upstreams = UpstreamClient(asyncio.get_running_loop(), deadline=0.15, attempt=0.1)
     upstreams.configure({"": [server.address]})
     answers = Answers()
     upstreams.ask(WWW, answers)
     assert await answers.one() is None
-    await asyncio.gather(*upstreams._tasks)
+    await asyncio.gather(*upstreams._tcp.tasks)
     upstreams.close()

@@ -9,7 +9,7 @@ import pytest
 
 from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.config import SYSTEM, DnsSettings, Settings, UpstreamSettings
-from copdns.dns.upstream import Upstreams
+from copdns.dns.upstream import UpstreamClient
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.household import Household, SplitUpstream
 from copdns.network import machine
@@ -26,14 +26,14 @@ def settings(*servers: UpstreamAddress | str) -> Settings:
 
 
 @pytest.fixture
-async def upstreams() -> AsyncIterator[Upstreams]:
-    made = Upstreams(asyncio.get_running_loop())
+async def upstreams() -> AsyncIterator[UpstreamClient]:
+    made = UpstreamClient(asyncio.get_running_loop())
     yield made
     made.close()
 
 
 async def test_the_servers_of_the_settings_are_asked_for_as_long_as_they_say(
-    upstreams: Upstreams,
+    upstreams: UpstreamClient,
 ) -> None:
     await UpstreamsInForce(upstreams, lambda: settings(NEAR)).apply([])
     assert [each.label for each in upstreams.healths] == ["1"]
@@ -41,7 +41,7 @@ async def test_the_servers_of_the_settings_are_asked_for_as_long_as_they_say(
 
 
 async def test_system_stands_for_what_the_machine_was_given(
-    upstreams: Upstreams, monkeypatch: pytest.MonkeyPatch
+    upstreams: UpstreamClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = [UpstreamAddress("192.0.2.1"), UpstreamAddress("192.0.2.2")]
     monkeypatch.setattr(machine, "system_resolvers", lambda _own, _port: given)
@@ -50,7 +50,7 @@ async def test_system_stands_for_what_the_machine_was_given(
 
 
 async def test_the_upstreams_of_a_split_domain_are_none_of_the_usual_ones(
-    upstreams: Upstreams,
+    upstreams: UpstreamClient,
 ) -> None:
     split = SplitUpstream("work.example", ("192.0.2.99",))
     house = Household("home", "Home", split_upstreams=(split,))
@@ -60,7 +60,7 @@ async def test_the_upstreams_of_a_split_domain_are_none_of_the_usual_ones(
 
 
 async def test_a_machine_with_other_addresses_is_not_what_they_were_chosen_for(
-    upstreams: Upstreams,
+    upstreams: UpstreamClient,
 ) -> None:
     chosen = UpstreamsInForce(upstreams, lambda: settings(NEAR))
     assert not chosen.is_current(OWN)

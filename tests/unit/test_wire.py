@@ -181,7 +181,7 @@ def test_unknown_options_and_flags_are_no_reason_to_refuse() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\1\2"])
 def test_option_26_asks_for_structured_errors_whatever_is_in_it(data: bytes) -> None:
-    assert read_query(query(opt=opt(option(26, data)))).structured
+    assert read_query(query(opt=opt(option(26, data)))).wants_structured_errors
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import A
-from copdns.dns.upstream import Upstreams
+from copdns.dns.upstream import UpstreamClient
 from copdns.dns.wire import CacheKey
 from tests.upstream_server import PATIENCE, UpstreamServer
 
@@ -87,7 +87,7 @@ class Asker:
     def __init__(self, *servers: UpstreamServer, **fields: float) -> None:
         self.clock = HandLoop()
         times = {"deadline": DEADLINE, "attempt": ATTEMPT} | fields
-        self.upstreams = Upstreams(self.clock, **times)  # type: ignore[arg-type]
+        self.upstreams = UpstreamClient(self.clock, **times)  # type: ignore[arg-type]
         self.upstreams.configure({"": [each.address for each in servers]})
 
     def ask(self, key: CacheKey | str = WWW, **fields: bool) -> Answers:

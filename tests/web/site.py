@@ -24,7 +24,7 @@ from copdns.model.verdict import Requestor
 from copdns.network.other_resolvers import Assessment
 from copdns.network.probes import Probes
 from copdns.network.setup_steps import SetupState
-from copdns.server.metrics import registry
+from copdns.server.metrics import build_registry
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.household import HouseholdStore
@@ -71,8 +71,8 @@ class Site:
             Copies(folder),
             AvailableLists((), frozenset(), {}),
             lambda: self.settings,
-            lambda: self.home.resolver.live.households.values(),
-            lambda: self.home.resolver.live.library,
+            lambda: self.home.resolver.snapshot.households.values(),
+            lambda: self.home.resolver.snapshot.library,
             lambda: self.now,
             self._swap,
         )
@@ -95,13 +95,13 @@ class Site:
     def _make_context(self, hosts: frozenset[str]) -> AppContext:
         resolver = self.home.resolver
         return AppContext(
-            registry=registry(self.home.counters, lambda: None),
+            registry=build_registry(self.home.counters, lambda: None),
             readiness=lambda: self.missing,
             warnings=tuple,
             hosts=hosts,
-            snapshot=lambda: resolver.live,
+            snapshot=lambda: resolver.snapshot,
             policy_inputs=lambda: self.readings,
-            identify=lambda _: resolver.live.identify(self.asker),
+            identify=lambda _: resolver.snapshot.identify(self.asker),
             recent=self.home.recent,
             now=lambda: self.home.clock().wall,
             pages=PAGES,

@@ -83,7 +83,7 @@ async def test_a_guest_is_let_in_for_a_while_and_sent_away(ada: Caller, site: Si
     assert house is not None
     site.home.change(with_guests(house, guests, site.now))
     site.who = AT
-    assert site.home.resolver.live.identify(site.asker).policy.profile == "mia"
+    assert site.home.resolver.snapshot.identify(site.asker).policy.profile == "mia"
     await ada("DELETE", f"/guests/{made['id']}", 204)
     await ada("DELETE", f"/guests/{made['id']}", 404)
 

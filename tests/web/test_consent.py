@@ -81,7 +81,7 @@ async def test_it_is_taken_back_with_one_tap_at_once(client: Client, site: Site)
         await send(client, "/consent/end")
         assert (await tom(site)).full_log is None
     await site.follow()
-    profile = site.home.resolver.live.profile("home", "tom")
+    profile = site.home.resolver.snapshot.profile("home", "tom")
     assert profile.privacy_at(site.now + DAY + 1) is PrivacyMode.COUNTS
     await send(client, ASK, 400, days="1")  # once in 30 days
 

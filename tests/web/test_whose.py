@@ -91,7 +91,7 @@ async def test_a_pin_makes_it_somebodys_for_four_hours(client: Client, site: Sit
     assert "This device will be yours in a moment." in page
     assert 'action="/whose/' not in page, "nothing that seems to be still to do"
     await arrive(site)
-    assert site.home.resolver.live.identify(site.asker).policy.profile == "mia"
+    assert site.home.resolver.snapshot.identify(site.asker).policy.profile == "mia"
     assert "This device is yours until" in await text(client, "/whose")
 
 
@@ -150,7 +150,7 @@ async def test_a_guest_who_is_known_by_the_mac_is_found_at_another_address(
     await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now, mac=mac)
     await arrive(site)
     resolver = site.home.resolver
-    resolver.live = resolver.live.with_sightings(Sightings({moved: mac}))
+    resolver.snapshot = resolver.snapshot.with_sightings(Sightings({moved: mac}))
     site.who = moved
     page = await text(client, "/whose")
     assert "This device is yours until" in page

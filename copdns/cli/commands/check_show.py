@@ -13,7 +13,7 @@ from copdns.dns.qtypes import qtype_name
 from copdns.model.errors import NXDOMAIN
 from copdns.model.names import display
 from copdns.model.reasons import text_of
-from copdns.model.verdict import Action, LocalAnswer, Reason
+from copdns.model.verdict import Action, LocalAnswer, Reason, StepNumber
 from copdns.policy.decide import StepResult
 
 THIS_MACHINE = "127.0.0.1"  # the client without --profile and --client
@@ -25,9 +25,17 @@ _ACTION_TEXT = {
     Action.REFUSE: "Refused",
     Action.REWRITE: "Answered with the data of another domain",
 }
-_GRANTS = 6  # the step
-_LIFTED_BY_A_GRANT = frozenset({7, 8, 9})
-_LIFTED_BY_A_RULE = frozenset({5, 11, 12, 13, 14, 15})
+_LIFTED_BY_A_GRANT = frozenset({StepNumber.PAUSE, StepNumber.SCHEDULES, StepNumber.BUDGETS})
+_LIFTED_BY_A_RULE = frozenset(
+    {
+        StepNumber.SECURITY,
+        StepNumber.BYPASS,
+        StepNumber.SERVICES,
+        StepNumber.CATEGORIES,
+        StepNumber.SAFE_SEARCH,
+        StepNumber.DEFAULT,
+    }
+)
 
 
 def print_case(case: Case, home: Home, *, named: bool) -> None:
@@ -70,7 +78,7 @@ def _client_text(case: Case) -> str:
 def _step_row(step: StepResult, case: Case) -> tuple[str, str, str, str, str]:
     mark = ">" if step.is_decisive else ""
     outcome = (step.verdict.action.value, text_of(step.verdict)) if step.verdict else ("-", "")
-    if step.number == _GRANTS and case.grants:
+    if step.number == StepNumber.GRANTS and case.grants:
         outcome = ("lifts", ", ".join(f"{each.id} ({lifted_text(each)})" for each in case.grants))
     return (mark, f"{step.number:2}", step.title, *outcome)
 

@@ -22,7 +22,7 @@ from copdns.list_files.audit import Audit, LabelTable, Share, audit, blocking_li
 from copdns.list_files.load import bundled_presets
 from copdns.model.errors import ListError
 from copdns.model.household import Band, Profile, Rule, RuleAction
-from copdns.policy.decide import build_policy, rules_in_scope
+from copdns.policy.order import build_policy, rules_in_scope
 
 MAX_TABLE = 64 << 20  # octets, unpacked
 _GZIP = b"\x1f\x8b"

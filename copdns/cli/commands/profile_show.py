@@ -18,7 +18,7 @@ from copdns.cli.time_words import (
     subjects_text,
 )
 from copdns.model.household import Default, PrivacyMode, Profile
-from copdns.policy.decide import rules_in_scope
+from copdns.policy.order import rules_in_scope
 from copdns.time.plan import in_scope
 
 _MODE_TEXT = {

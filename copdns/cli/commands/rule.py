@@ -17,7 +17,7 @@ from copdns.household.edits import add_rule, remove_rule, rules_about
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, RuleAction
 from copdns.model.sentences import literal
-from copdns.policy.decide import rules_in_scope
+from copdns.policy.order import rules_in_scope
 
 
 @click.group()

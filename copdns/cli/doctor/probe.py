@@ -6,7 +6,7 @@ import os
 import socket
 import time
 
-from copdns.dns.exchange import Match, build_query, match_response, question_of
+from copdns.dns.exchange import QuestionMatch, build_query, match_response, question_of
 from copdns.dns.records import HEADER_SIZE
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import UpstreamError, UpstreamTimeoutError, UpstreamUnreachableError
@@ -55,4 +55,4 @@ def _over_tcp(server: UpstreamAddress, query: bytes) -> bytes:
 def _belongs(response: bytes, query: bytes, question: bytes) -> bool:
     if len(response) < HEADER_SIZE or response[:2] != query[:2]:
         return False
-    return match_response(response, question) is not Match.NO
+    return match_response(response, question) is not QuestionMatch.NO

@@ -10,7 +10,7 @@ from copdns.accounts.roles import Permission, may
 from copdns.household.presets import Preset
 from copdns.list_files.load import bundled_presets
 from copdns.model.household import Profile
-from copdns.policy.decide import rules_in_scope
+from copdns.policy.order import rules_in_scope
 from copdns.time.plan import in_scope
 from copdns.web.child.page import child_page
 from copdns.web.child.recent_changes import recent_changes_of

@@ -7,9 +7,8 @@ from aiohttp import web
 from copdns.accounts.account import GUEST_LASTS, PAIRING_LASTS, Guest
 from copdns.appeals.rest import closed_after_all
 from copdns.dns.records import A
-from copdns.model.verdict import Verdict
+from copdns.model.verdict import StepNumber, Verdict
 from copdns.policy.decide import decide
-from copdns.policy.judge import RESPONSE_STEP
 from copdns.policy.today import build_today
 from copdns.privacy.recent_blocks import Block
 from copdns.web.child.claim_device import guest_here, has_guest_rules
@@ -116,7 +115,7 @@ def closed_now(person: Person, block: Block, now: float) -> Verdict | None:
     verdict = decide(person.client.policy, block.name, A, now)
     if verdict.blocks:
         return verdict
-    return block.verdict if block.verdict.via or block.verdict.step == RESPONSE_STEP else None
+    return block.verdict if block.verdict.via or block.verdict.step == StepNumber.RESPONSE else None
 
 
 def blocks_of(request: web.Request, person: Person) -> tuple[Block, ...]:

@@ -7,7 +7,7 @@ from copdns.as_json.household import rule_json
 from copdns.as_json.plain import plain, utc
 from copdns.as_json.times import budget_json, schedule_json, texts
 from copdns.model.household import Band, Contact, Default, PrivacyMode
-from copdns.policy.decide import rules_in_scope
+from copdns.policy.order import rules_in_scope
 from copdns.time.plan import in_scope
 from copdns.web.api.operation import Call, Given, Operation
 from copdns.web.api.people.rules import RuleShown

@@ -16,7 +16,8 @@ from copdns.household.edits import add_rule, note_rule, remove_rule
 from copdns.model.household import RuleAction
 from copdns.model.names import normalize
 from copdns.model.verdict import Action, Reason
-from copdns.policy.decide import decide, explain, rules_in_scope
+from copdns.policy.decide import decide, explain
+from copdns.policy.order import rules_in_scope
 from copdns.policy.snapshot import Client
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.standing import policy_of

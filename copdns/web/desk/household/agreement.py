@@ -10,7 +10,7 @@ from aiohttp import web
 from copdns.accounts.roles import Permission, may
 from copdns.model.household import RuleAction
 from copdns.model.matchers import Matcher
-from copdns.policy.decide import rules_in_scope
+from copdns.policy.order import rules_in_scope
 from copdns.time.plan import in_scope
 from copdns.web.context import context_of
 from copdns.web.desk.household.qr import Qr, qr

@@ -16,7 +16,7 @@ from copdns.list_files.load import bundled_presets
 from copdns.lists.catalogue import Catalogue
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Band, BlockMode, Contact, Household, Profile
-from copdns.policy.decide import rules_in_scope
+from copdns.policy.order import rules_in_scope
 from copdns.web.context import context_of
 from copdns.web.desk.page import stored_household
 from copdns.web.desk.person.page import (

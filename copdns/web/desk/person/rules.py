@@ -14,7 +14,8 @@ from copdns.model.errors import HouseholdError, NameTextError
 from copdns.model.household import Household, Rule, RuleAction
 from copdns.model.matchers import parse_target
 from copdns.model.names import display, host_of, name_of
-from copdns.policy.decide import decide, explain, rules_in_scope
+from copdns.policy.decide import decide, explain
+from copdns.policy.order import rules_in_scope
 from copdns.web.context import context_of
 from copdns.web.desk.person.page import PersonAccess, change, person_page, require_person
 from copdns.web.received import fields_of

@@ -1,0 +1,219 @@
+"""What the policies of one household have in common: its lists, names, services and TTLs.
+
+`build_context` makes it from the catalogue of lists and the household; the builders of steps
+(`step_builders.py`) read it.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple
+
+from copdns.dns.records import AAAA, PTR, A
+from copdns.lists.catalogue import Catalogue
+from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
+from copdns.model.household import Contact, Household, LocalName, NameRewrite, Profile
+from copdns.model.matchers import Match, Matcher
+from copdns.model.names import suffixes
+from copdns.model.verdict import AnswerDefaults, LocalRecord
+from copdns.policy.matching import VerdictByEntry
+from copdns.policy.special_names import NEVER_DENIED
+
+LOCAL_TTL = 60  # seconds: devices move
+
+
+RecordsByType = Mapping[int, tuple[LocalRecord, ...]]
+
+
+class LocalNames(NamedTuple):
+    """What a household answers itself, or has answered by upstreams of its own.
+
+    by_list: the records of a local name, by the number of the list that is made for it; by_name:
+    the same by the name.  rewrites: the longest name first.  splits: domains with upstreams of
+    their own.
+    """
+
+    by_list: Mapping[int, RecordsByType] = {}
+    by_name: Mapping[str, RecordsByType] = {}
+    rewrites: tuple[NameRewrite, ...] = ()
+    splits: tuple[Matcher, ...] = ()
+
+
+NO_LOCAL_NAMES = LocalNames()
+
+
+class ServiceNames(NamedTuple):
+    """A service.  contact: whom it puts a child in touch with.  names: all that it owns."""
+
+    contact: Contact
+    names: tuple[Matcher, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HouseholdContext:
+    """What the policies of one household have in common.
+
+    index: bundled lists, lists from disk, and what the household itself defined.
+    defaults: TTLs, and the address of the child's page.
+    engines: a safe-search engine's id, its mode, then each exact host with its target.
+    services: by slug.
+    untraced_groups: protected groups of help names, whose queries leave no trace.
+    closable_groups: protected groups that a pause, a schedule or a budget closes all the same.
+    verdict_by_entry: the memo of `Blocker.list_verdict`, which all its policies share.
+    """
+
+    household: str
+    index: Index
+    defaults: AnswerDefaults
+    local: LocalNames = NO_LOCAL_NAMES
+    engines: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    services: Mapping[str, ServiceNames] = field(default_factory=dict)
+    untraced_groups: frozenset[str] = frozenset()
+    closable_groups: frozenset[str] = frozenset()
+    verdict_by_entry: VerdictByEntry = field(default_factory=dict, compare=False)
+
+    @property
+    def open_below(self) -> frozenset[str]:
+        """Names with a rewrite, a split domain or a name of ours at or below them.
+
+        NXDOMAIN for one of them would deny those too (RFC 8020 section 2).
+        """
+        matchers = (*(each.matcher for each in self.local.rewrites), *self.local.splits)
+        names = (*NEVER_DENIED, *(each.name for each in matchers))
+        return frozenset(suffix for name in names for suffix in suffixes(name))
+
+    def lists(
+        self, kind: ListKind, subjects: Collection[str] | None = None
+    ) -> tuple[ListInfo, ...]:
+        """Return the lists of a kind; subjects: only those about one of them."""
+        return tuple(
+            info
+            for info in self.index.infos
+            if info.kind is kind and (subjects is None or info.subject in subjects)
+        )
+
+    def list_numbers(
+        self, kind: ListKind, subjects: Collection[str] | None = None
+    ) -> frozenset[int]:
+        return frozenset(info.number for info in self.lists(kind, subjects))
+
+    def blocked_services(self, profile: Profile) -> frozenset[str]:
+        """Return the slugs of the services that a profile blocks, by name or by their contact."""
+        by_contact = {
+            slug for slug, service in self.services.items() if service.contact in profile.contacts
+        }
+        return profile.services | by_contact
+
+
+def build_context(
+    library: Catalogue,
+    defaults: AnswerDefaults,
+    household: Household,
+    other: HouseholdContext | None = None,
+) -> HouseholdContext:
+    """Return what the policies of one household have in common.
+
+    other: of another household, made from the same library: what is equal in all is taken from it.
+    """
+    index, by_list = _with_own_names(library.index, household)
+    services = {
+        each.slug: ServiceNames(each.contact, each.matchers) for each in library.services.values()
+    }
+    services |= {each.slug: ServiceNames(each.contact, each.names) for each in household.services}
+    groups = library.protected.values()
+    return HouseholdContext(
+        household=household.id,
+        index=index,
+        defaults=defaults,
+        local=LocalNames(
+            by_list=by_list,
+            by_name={each.name: records for each, records in _local_records(household.local_names)},
+            rewrites=tuple(sorted(household.rewrites, key=_rank)),
+            splits=tuple(Matcher(each.name) for each in household.split_upstreams),
+        ),
+        engines=_engines(library) if other is None else other.engines,
+        services=services,
+        untraced_groups=frozenset(group.slug for group in groups if group.help),
+        closable_groups=frozenset(group.slug for group in groups if not group.beats_time),
+    )
+
+
+def _engines(library: Catalogue) -> dict[str, dict[str, dict[str, str]]]:
+    return {
+        engine.id: {
+            mode: dict.fromkeys(engine.hosts, target) for mode, target in engine.modes.items()
+        }
+        for engine in library.engines.values()
+    }
+
+
+def _rank(rewrite: NameRewrite) -> tuple[int, bool]:
+    """Rank rewrites as rules are: the longest name first, then the one for the name itself."""
+    return -len(rewrite.matcher.name), rewrite.matcher.match is not Match.EXACT
+
+
+def _with_own_names(shared: Index, household: Household) -> tuple[Index, dict[int, RecordsByType]]:
+    """Return the index with the household's names in it, and the records of its local names."""
+    own: list[tuple[ListInfo, list[tuple[Matcher, bool]]]] = []
+    local: dict[int, RecordsByType] = {}
+    first = len(shared.infos)
+
+    def add(slug: str, kind: ListKind, matchers: Iterable[Matcher]) -> int:
+        names = [(matcher, False) for matcher in matchers]
+        number = first + len(own)
+        info = ListInfo(number, slug, kind, slug, "household", size=len(names))
+        own.append((info, names))
+        return number
+
+    if household.protected:
+        add("household", ListKind.PROTECTED, map(Matcher, household.protected))
+    for service in household.services:
+        add(service.slug, ListKind.SERVICE, service.names)
+    for matcher, records in _local_records(household.local_names):
+        local[add("local", ListKind.LOCAL, (matcher,))] = records
+    return (HouseholdIndex(shared, DictIndex(own)) if own else shared), local
+
+
+def _local_records(
+    names: Iterable[LocalName],
+) -> Iterable[tuple[Matcher, RecordsByType]]:
+    """Yield each local name and its addresses' reverse names, with their records by qtype."""
+    reverse: dict[str, list[LocalRecord]] = {}
+    for each in names:
+        by_type: dict[int, tuple[LocalRecord, ...]] = {}
+        for address in map(ip_address, each.addresses):
+            qtype = _qtype(address)
+            record = LocalRecord(each.name, qtype, str(address), LOCAL_TTL)
+            by_type[qtype] = (*by_type.get(qtype, ()), record)
+            pointer = address.reverse_pointer
+            reverse.setdefault(pointer, []).append(LocalRecord(pointer, PTR, each.name, LOCAL_TTL))
+        yield Matcher(each.name), by_type
+    for pointer, records in reverse.items():
+        yield Matcher(pointer, Match.EXACT), {PTR: tuple(records)}
+
+
+def _qtype(address: IPv4Address | IPv6Address) -> int:
+    return A if address.version == 4 else AAAA
+
+
+class HouseholdIndex:
+    """The household's own names on top of the lists that all households share."""
+
+    __slots__ = ("_own", "_shared", "infos", "open_below")
+
+    def __init__(self, shared: Index, own: DictIndex) -> None:
+        """own: numbered from the end of the shared one on."""
+        self._shared = shared
+        self._own = own
+        self.infos = (*shared.infos, *own.infos)
+        self.open_below = shared.open_below | own.open_below
+
+    def find(self, qname: str) -> tuple[Entry, ...]:
+        """Return every entry that covers a name, the longest name first; of the same, own ones."""
+        own = self._own.find(qname)
+        entries = self._shared.find(qname)
+        if not own:
+            return entries
+        return tuple(sorted((*own, *entries), key=lambda entry: -len(entry.name)))

@@ -1,0 +1,174 @@
+"""Build the steps of one profile, from its settings, its household and its time plan.
+
+A step that takes a list, a table or a blocker has its builder here; `order.py` puts all fifteen in
+order.  Every builder that can block takes the profile's `Blocker`.  Pure.
+"""
+
+from __future__ import annotations
+
+from copdns.lists.index import ListKind
+from copdns.model.household import BlockMode, Profile
+from copdns.model.matchers import Matcher
+from copdns.model.names import suffixes
+from copdns.model.times import TopicKind
+from copdns.model.verdict import Reason, StepNumber
+from copdns.policy.context import HouseholdContext
+from copdns.policy.matching import Blocker, ListSet, RuleSet
+from copdns.policy.steps import (
+    ListStep,
+    LocalStep,
+    ProtectedStep,
+    SafeSearchStep,
+    SecurityStep,
+    ServiceStep,
+)
+from copdns.policy.time_rules import homework_subjects
+from copdns.policy.time_steps import TimeStep, closure_timelines
+from copdns.time.plan import TimePlan
+
+TimeSteps = tuple[TimeStep, TimeStep, TimeStep]  # pause, schedules, budgets
+
+
+def build_blocker(
+    profile: Profile, context: HouseholdContext, rules: RuleSet, plan: TimePlan
+) -> Blocker:
+    """Return what makes the profile's block verdicts.
+
+    A block that says NXDOMAIN denies every name below it too (RFC 8020), so in that block mode it
+    has to know at or below which names something stays open: names with an exception in a list,
+    names that the household answers or forwards itself, names that a rule allows, and names that
+    stay open while time closes others.  The other modes deny one name only.
+    """
+    open_below: tuple[frozenset[str], ...] | None = None
+    if profile.block_mode is BlockMode.NXDOMAIN:
+        while_closed = _open_while_closed(context, plan)
+        if while_closed is not None:
+            index = context.index
+            open_below = index.open_below, context.open_below, rules.open_below, while_closed
+    return _blocker(context, open_below)
+
+
+def _blocker(context: HouseholdContext, open_below: tuple[frozenset[str], ...] | None) -> Blocker:
+    defaults = context.defaults
+    return Blocker(defaults.block_ttl, defaults.security_ttl, open_below, context.verdict_by_entry)
+
+
+def _open_while_closed(context: HouseholdContext, plan: TimePlan) -> frozenset[str] | None:
+    """Return the names at or below which something may stay open while time closes others.
+
+    None: that may be anywhere, as where a category stays open.
+    """
+    names: set[str] = set()
+    granted = (grant.about for grant in plan.grants)
+    for subject in (*plan.always_open, *homework_subjects(plan), *granted):
+        if isinstance(subject, Matcher):
+            names.update(suffixes(subject.name))
+        elif subject is not None and subject.kind is TopicKind.SERVICE:
+            service = context.services.get(subject.slug)
+            for matcher in service.names if service else ():
+                names.update(suffixes(matcher.name))
+        else:
+            return None
+    return frozenset(names)
+
+
+def local_step(profile: Profile, context: HouseholdContext) -> LocalStep:
+    """Return step 2; the household's protected names are none that it may answer itself."""
+    local = context.local
+    return LocalStep(
+        local_by_list=local.by_list,
+        local_by_name=local.by_name,
+        canaries=context.list_numbers(ListKind.CANARY, profile.canaries),
+        rewrites=local.rewrites,
+        splits=local.splits,
+        protected=context.list_numbers(ListKind.PROTECTED),
+        open_below=(context.index.open_below, context.open_below),
+    )
+
+
+def legal_step(context: HouseholdContext) -> ListStep:
+    """Return step 3, which no grant lifts."""
+    lists = ListSet(context.lists(ListKind.LEGAL))
+    # Answered NXDOMAIN in every block mode, so what stays open below matters in each.
+    blocker = _blocker(context, (context.index.open_below, context.open_below))
+    return ListStep(StepNumber.LEGAL, "legal orders", Reason.LEGAL, lists, blocker, granted=False)
+
+
+def protected_step(context: HouseholdContext, time_steps: TimeSteps) -> ProtectedStep:
+    """Return step 4, which asks the time steps about the groups that they may close."""
+    infos = context.lists(ListKind.PROTECTED)
+    return ProtectedStep(
+        infos={info.number: info for info in infos},
+        untraced=context.list_numbers(ListKind.PROTECTED, context.untraced_groups),
+        beats_time=frozenset(
+            info.number for info in infos if info.subject not in context.closable_groups
+        ),
+        time_steps=tuple(step for step in time_steps if not step.is_idle),
+    )
+
+
+def security_step(
+    profile: Profile, context: HouseholdContext, rules: RuleSet, blocker: Blocker
+) -> SecurityStep:
+    """Return step 5; a rule with `over_security` lifts it."""
+    lists = context.lists(ListKind.SECURITY) if profile.security else ()
+    return SecurityStep(ListSet(lists), rules, blocker)
+
+
+def time_steps(context: HouseholdContext, plan: TimePlan, blocker: Blocker) -> TimeSteps:
+    """Return steps 7 to 9, each with the plan's closures of its reason."""
+    infos, services = context.index.infos, ListSet(context.lists(ListKind.SERVICE))
+
+    def build(number: StepNumber, title: str, reason: Reason) -> TimeStep:
+        closures = (each for each in plan.closures if each.reason is reason)
+        timelines = closure_timelines(closures, infos)
+        return TimeStep(
+            number, title, reason, timelines, infos, services, blocker, plan.zone, plan.until
+        )
+
+    return (
+        build(StepNumber.PAUSE, "pause", Reason.PAUSED),
+        build(StepNumber.SCHEDULES, "schedules", Reason.SCHEDULE),
+        build(StepNumber.BUDGETS, "budgets", Reason.BUDGET),
+    )
+
+
+def bypass_step(profile: Profile, context: HouseholdContext, blocker: Blocker) -> ListStep:
+    """Return step 11."""
+    lists = context.lists(ListKind.BYPASS) if profile.bypass else ()
+    return ListStep(
+        StepNumber.BYPASS, "ways round the filter", Reason.BYPASS, ListSet(lists), blocker
+    )
+
+
+def service_step(profile: Profile, context: HouseholdContext, blocker: Blocker) -> ServiceStep:
+    """Return step 12: services that are blocked by name, or by whom they bring contact with."""
+    blocked = context.blocked_services(profile)
+    open_names = (
+        matcher.name
+        for slug, service in context.services.items()
+        if slug not in blocked
+        for matcher in service.names
+    )
+    return ServiceStep(
+        ListSet(context.lists(ListKind.SERVICE, blocked)),
+        ListSet(context.lists(ListKind.SERVICE)),
+        blocker.with_open(open_names),
+    )
+
+
+def category_step(profile: Profile, context: HouseholdContext, blocker: Blocker) -> ListStep:
+    """Return step 13."""
+    lists = ListSet(context.lists(ListKind.CATEGORY, profile.categories))
+    return ListStep(StepNumber.CATEGORIES, "category lists", Reason.CATEGORY, lists, blocker)
+
+
+def safe_search_step(
+    profile: Profile, context: HouseholdContext, blocker: Blocker
+) -> SafeSearchStep:
+    """Return step 14; its blocker knows that the engines' safe hosts stay open."""
+    targets: dict[str, str] = {}
+    for engine, mode in profile.safe_search:
+        targets.update(context.engines.get(engine, {}).get(mode, {}))
+    unsafe = context.lists(ListKind.NO_SAFE_SEARCH) if profile.no_safe_search else ()
+    return SafeSearchStep(targets, ListSet(unsafe), blocker.with_open(targets))
