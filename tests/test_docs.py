@@ -93,6 +93,8 @@ NO_NAMES = {
     *("household.db", "log.db", "copdns.yaml"),  # files of a running copdns
     *("probe.home.arpa", "why.q.home.arpa"),  # domains
     *("page", "restore"),  # a block mode, a command
+    *("chromium", "chromium-headless-shell"),  # packages of Debian
+    "-n 2 --dist loadfile",  # arguments of pytest
     "../shared/data",  # a folder beside the project
     *("is_", "has_", "may_"),  # how names begin
     *("band", "budget", "appeal"),  # words of the API
