@@ -1,6 +1,6 @@
 """The shapes of the files in `blocklists/`: their keys, and what each may hold.
 
-An unknown key is an error; tests/unit/test_blocklists.py checks what a shape cannot.
+An unknown key is an error; tests/unit/lists/test_blocklists.py checks what a shape cannot.
 """
 
 from __future__ import annotations

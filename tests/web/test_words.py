@@ -11,7 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from copdns.web.languages import phrases_in
 from copdns.web.template_words import install_translations
 from copdns.words.phrases import phrases, pseudo
-from tests.unit.test_phrases import RUSSIAN
+from tests.unit.words.test_phrases import RUSSIAN
 
 TEMPLATES = Path(__file__).parents[2] / "web-ui" / "templates"
 # A colon right after a value or a mark, where it is neither in a text nor of a setting's.

@@ -59,7 +59,7 @@ from copdns.model.times import (
 from tests.unit.households import FAMILY, KNOWN, households, shipped_known
 
 FILE = "family.yaml"
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PRESETS = {
     Band.TO_9: preset(
         "band: 7-9\nsummary: for a test\nlines:\n"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from copdns.model.reasons import MAX_TEXT, ede_of, fitted, text_of
 from copdns.model.verdict import Action, Reason, Verdict
 
-REASONS = Path(__file__).parents[2] / "docs" / "reasons.md"
+REASONS = Path(__file__).parents[3] / "docs" / "reasons.md"
 
 
 def verdict(reason: Reason, **fields: str) -> Verdict:

@@ -11,7 +11,7 @@ import pytest
 from copdns.words.audit import line
 from copdns.words.phrases import END_ISOLATE, ISOLATE, phrases
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 # They write no lines of a page's, or none of their own.
 # Two values side by side stand for words of ours: those lines are among the examples below.
 OF_SEVERAL_FORMS = {

@@ -28,7 +28,7 @@ from copdns.store.log_db import rows as log_rows
 from copdns.store.log_db.querylog import QueryLog
 from copdns.store.migrations import LOG
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = Path(__file__).parents[2] / "golden"
 NOW = 1_800_000_000
 HOUR = 3600
 DAY = 86_400

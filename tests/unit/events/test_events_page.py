@@ -16,7 +16,7 @@ from copdns.config import load
 from copdns.model.events import Event, EventKind, PauseEvent, TimeEvent, event_json
 from copdns.model.verdict import Reason
 
-PAGE = (Path(__file__).parents[2] / "docs/events.md").read_text()
+PAGE = (Path(__file__).parents[3] / "docs/events.md").read_text()
 NINE = 1_795_636_800.0
 BEDTIME = TimeEvent(
     EventKind.TIME_CLOSED, "home", "mia", Reason.SCHEDULE, "bedtime", NINE, everything=True

@@ -11,7 +11,7 @@ from copdns.list_files.choose import ChosenLists
 from copdns.list_files.copies import NOT_HERE, Copies, sources_on_disk
 from copdns.lists.download import CopyState, CopySummary, after_failure, after_fetch
 from copdns.model.errors import FetchError
-from tests.unit.test_chosen import source
+from tests.unit.list_files.test_choose import source
 
 NOW = 1_800_000_000.0
 

@@ -34,7 +34,7 @@ from copdns.words import child
 from tests.household import ADA, MIA, NOW, TOM, allow, block, family, policy
 from tests.rooms import sources
 
-DECISION = Path(__file__).parents[2] / "docs" / "decision.md"
+DECISION = Path(__file__).parents[3] / "docs" / "decision.md"
 STRICT = replace(MIA, block_mode=BlockMode.NXDOMAIN)
 
 

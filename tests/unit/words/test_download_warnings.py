@@ -18,7 +18,7 @@ from copdns.model.sentences import Sentence
 from copdns.words.download_warnings import failure
 from copdns.words.phrases import END_ISOLATE, ISOLATE, phrases
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PSEUDO = phrases("en-XA")
 
 # Functions that return such a text, and the one that raises it for a file of the owner's.

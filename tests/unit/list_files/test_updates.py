@@ -22,8 +22,8 @@ from copdns.model.errors import ListError
 from copdns.model.matchers import Match
 from tests.household import MIA, family, library
 from tests.list_server import ListServer, list_server
-from tests.unit.test_chosen import source
-from tests.unit.test_fetch import NOW, SMALL, TOYS
+from tests.unit.list_files.test_choose import source
+from tests.unit.list_files.test_fetch import NOW, SMALL, TOYS
 
 DAY = 24 * HOUR
 

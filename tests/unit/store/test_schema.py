@@ -1,6 +1,6 @@
 """The schemas as they stand, for review: a migration shows here as a readable difference.
 
-Rewrite tests/golden after a migration with `python tests/unit/test_store_schema.py`.
+Rewrite tests/golden after a migration with `python tests/unit/store/test_schema.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from copdns.store.db import open_database
 from copdns.store.migrations import HOUSEHOLD, LOG
 from copdns.store.schema_steps import SchemaSteps
 
-GOLDEN = Path(__file__).parent.parent / "golden"
+GOLDEN = Path(__file__).parents[1].parent / "golden"
 FILES = [("household.sql", HOUSEHOLD), ("log.sql", LOG)]
 OWN = re.compile(r"_?sqlite_")  # tables of SQLite and of sqlite-utils
 

@@ -19,7 +19,7 @@ from copdns.appeals.review import (
 )
 from copdns.appeals.review import section as section_of
 
-TEXT = (Path(__file__).parents[2] / PAGE).read_text()
+TEXT = (Path(__file__).parents[3] / PAGE).read_text()
 SECTIONS = dict(re.findall(r"^### `(\w+)`\n(.*?)(?=^##|\Z)", TEXT, re.DOTALL | re.MULTILINE))
 SIDES = {"## A yes": GRANTING, "## A no": REFUSING, "## Neither": TALKING}
 
