@@ -14,7 +14,7 @@ from copdns.model.household import Household
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.thread import StoreThread
 from tests.household import family
-from tests.unit.accounts import NOW, House
+from tests.unit.account_values import NOW, House
 from tests.unit.calling import Home
 from tests.unit.upstreams import Asker, Make
 from tests.upstream_server import UpstreamServer

@@ -16,7 +16,7 @@ from copdns.model.household import Household
 from copdns.store.household_db.accounts import pick_account
 from copdns.store.household_db.sessions import make_actor
 from copdns.store.household_db.thread import StoreThread
-from tests.unit.accounts import NOW, House
+from tests.unit.account_values import NOW, House
 
 KEPT = "$argon2id$a"
 

@@ -19,7 +19,7 @@ from copdns.app.account_chores import event_of
 from copdns.model.events import AccountEvent, EventKind, PersonEvent
 from copdns.model.household import FullLog, Household, PrivacyMode, Profile
 from copdns.store.household_db.looks import Looks, Notices
-from tests.unit.accounts import DAY, NOW, House
+from tests.unit.account_values import DAY, NOW, House
 
 
 def with_mia(edit: Callable[[Profile], Profile]) -> Callable[[Household], Household]:

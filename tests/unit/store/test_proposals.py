@@ -11,7 +11,7 @@ from copdns.model.events import EventKind, PersonEvent
 from copdns.model.household import Band
 from copdns.store.household_db.looks import Notices
 from copdns.store.household_db.proposals import Proposal, Proposals
-from tests.unit.accounts import NOW, House
+from tests.unit.account_values import NOW, House
 
 
 def proposal(profile: str = "mia", band: Band = Band.TO_12) -> Proposal:

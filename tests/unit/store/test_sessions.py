@@ -19,7 +19,7 @@ from copdns.accounts.codes import secret_digest
 from copdns.accounts.roles import Permission, Role, may
 from copdns.model.errors import AccountError
 from copdns.store.household_db.sessions import MAX_SESSIONS
-from tests.unit.accounts import DAY, NOW, House
+from tests.unit.account_values import DAY, NOW, House
 
 PAUSE = frozenset({Permission.GIVE_TIME, Permission.SEE_STATUS})
 

@@ -12,7 +12,7 @@ from copdns.model.errors import AccountError
 from copdns.model.household import Household
 from copdns.store.household_db.pairings import MAX_PAIRINGS, Guests, Pairings, Pins
 from copdns.store.household_db.thread import StoreThread
-from tests.unit.accounts import NOW, House
+from tests.unit.account_values import NOW, House
 
 TABLET = ("home", "mia-phone", "mia")
 

@@ -15,7 +15,7 @@ from copdns.accounts.roles import Role
 from copdns.accounts.tickets import code_digest
 from copdns.model.errors import AccountError
 from copdns.web.logins import MAX_WAITING, LoginForm, Logins, Outcome
-from tests.unit.accounts import NOW, House
+from tests.unit.account_values import NOW, House
 
 GOOD = "two owls on a roof"
 STRANGER = "192.0.2.66"
