@@ -174,19 +174,19 @@ def check_reason(
         raise AppealError(
             "an answer needs a reason; for %(state)s choose one of: %(reasons)s",
             state=state,
-            reasons=_named(state),
+            reasons=_reason_words(state),
         )
     if reason not in REASONS[state]:
         raise AppealError(
             "%(reason)s is not a reason for %(state)s; choose one of: %(reasons)s",
             reason=reason,
             state=state,
-            reasons=_named(state),
+            reasons=_reason_words(state),
         )
     return reason, clean_text(text)
 
 
-def _named(state: AppealState) -> str:
+def _reason_words(state: AppealState) -> str:
     return ", ".join(each for each in DecisionReason if each in REASONS[state])
 
 

@@ -47,7 +47,7 @@ def vouched_names(library: Catalogue, presets: Iterable[Preset]) -> Vouch:
         for info in index.infos
         if info.kind is ListKind.PROTECTED and info.subject in groups
     }
-    allowed = [matcher for each in presets for matcher, _ in each.allowed]
+    allowed = [matcher for each in presets for matcher, _ in each.allowed_names]
 
     def vouches(name: str) -> bool:
         return any(entry.list in numbers for entry in index.find(name)) or any(

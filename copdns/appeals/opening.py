@@ -28,7 +28,7 @@ from copdns.household.edits import add_rule, remove_rule
 from copdns.household.time_edits import add_bonus, end_grant, give_grant
 from copdns.model.errors import AppealError
 from copdns.model.household import Household, Rule, RuleAction
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.sentences import sentence
 from copdns.model.times import DAY_MINUTES, Extra, Grant, Origin, Subject, Topic, TopicKind
 from copdns.model.verdict import Reason
@@ -180,9 +180,9 @@ def service_of(name: str, services: Services) -> str:
 
 def _own(ask: AppealRequest) -> Matcher:
     """Return the name itself and what is below it; by a rule for one name, that name alone."""
-    exact = ask.to.reason is Reason.RULE and ask.to.rule == str(Matcher(ask.name, Match.EXACT))
+    exact = ask.to.reason is Reason.RULE and ask.to.rule == str(Matcher(ask.name, MatchKind.EXACT))
     # A whole top-level domain is nobody's to open.
-    return Matcher(ask.name, Match.EXACT if exact or "." not in ask.name else Match.SUBTREE)
+    return Matcher(ask.name, MatchKind.EXACT if exact or "." not in ask.name else MatchKind.SUBTREE)
 
 
 def _closed_by(to: ContestedVerdict, household: Household) -> tuple[Subject | None, ...]:
@@ -210,7 +210,7 @@ def carry_out(
     require_profile(household, ask.profile)
     household = close_provisional(household, appeal, now)
     if ask.kind is AppealKind.MINUTES:
-        return _given_back(household, ask, yes, by, now)
+        return _refund_minutes(household, ask, yes, by, now)
     opens = opening(ask, household, services, narrow=yes.narrow)
     lasts = ask.wanted if yes.lasts is None else yes.lasts
     if yes.besides:
@@ -228,7 +228,7 @@ def carry_out(
         )
     end = _end(lasts, household, now)
     before = len(household.grants)
-    household = _granted(household, ask, opens, known, by.name, now, end)
+    household = _add_grants(household, ask, opens, known, by.name, now, end)
     made = tuple(f"grant {each.id}" for each in household.grants[before:])
     return ApprovalResult(household, made, end, _fully(ask.wanted, end, household, now))
 
@@ -238,7 +238,7 @@ def open_provisionally(
 ) -> tuple[Household, str]:
     """Return the household in which an overdue appeal holds until it is answered, and the grant."""
     opens = opening(appeal.ask, household, services)
-    opened = _granted(
+    opened = _add_grants(
         household, appeal.ask, opens, known, "copdns", now, now + UNTIL_ANSWERED, _MEANWHILE
     )
     return opened, opened.grants[-1].id
@@ -265,7 +265,7 @@ def is_meanwhile(grant: Grant, appeal: Appeal, now: float) -> bool:
     )
 
 
-def _granted(
+def _add_grants(
     household: Household,
     ask: AppealRequest,
     opens: Opening,
@@ -293,7 +293,7 @@ def _granted(
     return household
 
 
-def _given_back(
+def _refund_minutes(
     household: Household, ask: AppealRequest, yes: ApprovalTerms, by: Decider, now: int
 ) -> ApprovalResult:
     minutes = ask.minutes if yes.minutes is None else yes.minutes

@@ -14,9 +14,9 @@ from copdns.cli.time_words import (
     timed_text,
 )
 from copdns.model.household import (
-    BandChange,
+    AnnouncedBandChange,
     Device,
-    FullLog,
+    FullLogSpan,
     Household,
     LocalName,
     NameRewrite,
@@ -162,10 +162,10 @@ def _text(value: Any, zone: str) -> str:
             return "none"
         case bool():
             return "on" if value else "off"
-        case FullLog():
+        case FullLogSpan():
             start, end = local(value.start, zone), local(value.end, zone)
             return f"every domain is recorded from {start} to {end}"
-        case BandChange():
+        case AnnouncedBandChange():
             return f"becomes {value.band} on {local(value.at, zone)}"
     return str(value)
 

@@ -21,11 +21,11 @@ from copdns.model.times import (
     MOST_NOTE,
     WEEKDAYS,
     Budget,
-    Calendar,
     DayType,
     FailureChoices,
     OnFailure,
     Schedule,
+    SchoolCalendar,
     Slot,
     Subject,
     parse_subject,
@@ -132,12 +132,12 @@ class CalendarShape(Written):
             )
         return self
 
-    def calendar(self) -> Calendar:
+    def calendar(self) -> SchoolCalendar:
         days: dict[date, DayType] = {}
         by_length = sorted(self.days.items(), key=lambda each: each[0][0] - each[0][1])
         for (first, last), kind in by_length:
             days |= {first + ONE_DAY * n: kind for n in range((last - first).days + 1)}
-        return Calendar(frozenset(self.weekend), tuple(sorted(days.items())))
+        return SchoolCalendar(frozenset(self.weekend), tuple(sorted(days.items())))
 
 
 class FailuresShape(Written):

@@ -16,11 +16,11 @@ from copdns.model.times import (
     USUAL_WEEK,
     Bonus,
     Budget,
-    Calendar,
     FailureChoices,
     Grant,
     Pause,
     Schedule,
+    SchoolCalendar,
     Subject,
     Ticket,
 )
@@ -54,7 +54,7 @@ class PrivacyMode(StrEnum):
     OFF = "off"  # nothing, not even counts
     COUNTS = "counts"  # how many by hour and category; no names
     BLOCKED = "blocked"  # counts, and the names that were blocked, time rounded to 5 minutes
-    FULL = "full"  # every name; ends by itself (`FullLog`)
+    FULL = "full"  # every name; ends by itself (`FullLogSpan`)
 
 
 class BlockMode(StrEnum):
@@ -110,7 +110,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class FullLog:
+class FullLogSpan:
     """The stretch in which every name of a profile is kept; end is exclusive."""
 
     start: int
@@ -118,7 +118,7 @@ class FullLog:
 
 
 @dataclass(frozen=True, slots=True)
-class BandChange:
+class AnnouncedBandChange:
     """A lower age band that was announced and takes effect at a moment."""
 
     band: Band
@@ -154,8 +154,8 @@ class Profile:
     default: Default = Default.ALLOW
     block_mode: BlockMode = BlockMode.NODATA
     privacy: PrivacyMode = PrivacyMode.COUNTS  # never FULL: that is `full_log`
-    full_log: FullLog | None = None
-    band_change: BandChange | None = None
+    full_log: FullLogSpan | None = None
+    band_change: AnnouncedBandChange | None = None
     max_ttl: int | None = None
     always: tuple[Subject, ...] = ()
     homework: tuple[Subject, ...] = ()
@@ -251,7 +251,7 @@ class Household:
     local_names: tuple[LocalName, ...] = ()
     rewrites: tuple[NameRewrite, ...] = ()
     split_upstreams: tuple[SplitUpstream, ...] = ()
-    calendar: Calendar = USUAL_WEEK
+    calendar: SchoolCalendar = USUAL_WEEK
     day_starts: int = 0
     schedules: tuple[Schedule, ...] = ()
     budgets: tuple[Budget, ...] = ()

@@ -76,7 +76,7 @@ DAY_WORDS = (*WEEKDAYS, *map(str, DayType), SCHOOL_NIGHT, EVERY_DAY)
 
 
 @dataclass(frozen=True, slots=True)
-class Calendar:
+class SchoolCalendar:
     """Which dates are days of school.
 
     weekend: days of the week, 0 is Monday; all others are school days.
@@ -87,7 +87,7 @@ class Calendar:
     days: tuple[tuple[date, DayType], ...] = ()
 
 
-USUAL_WEEK = Calendar()
+USUAL_WEEK = SchoolCalendar()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from copdns.model.addresses import Network
 from copdns.model.household import (
     BlockMode,
     Contact,
-    FullLog,
+    FullLogSpan,
     NameRewrite,
     PrivacyMode,
     Profile,
@@ -95,7 +95,7 @@ class Policy:
     block_mode: BlockMode = BlockMode.NODATA
     max_ttl: int | None = None
     privacy: PrivacyMode = PrivacyMode.OFF
-    full_log: FullLog | None = None
+    full_log: FullLogSpan | None = None
     is_child: bool = False
     child_page: str = ""
     untraced_lists: frozenset[int] = frozenset()

@@ -27,7 +27,7 @@ from copdns.model.household import (
     PrivacyMode,
     Profile,
 )
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import OnFailure
 from copdns.model.verdict import AnswerDefaults, LocalRecord, Reason, Requestor
 from copdns.policy.decide import HouseholdContext, Policy, build_policy, refusing_policy
@@ -510,7 +510,7 @@ def _engines(library: Catalogue) -> dict[str, dict[str, dict[str, str]]]:
 
 def _rank(rewrite: NameRewrite) -> tuple[int, bool]:
     """Rank rewrites as rules are: the longest name first, then the one for the name itself."""
-    return -len(rewrite.matcher.name), rewrite.matcher.match is not Match.EXACT
+    return -len(rewrite.matcher.name), rewrite.matcher.match is not MatchKind.EXACT
 
 
 def _layered(
@@ -552,7 +552,7 @@ def _local_records(
             reverse.setdefault(pointer, []).append(LocalRecord(pointer, PTR, each.name, LOCAL_TTL))
         yield Matcher(each.name), by_type
     for pointer, records in reverse.items():
-        yield Matcher(pointer, Match.EXACT), {PTR: tuple(records)}
+        yield Matcher(pointer, MatchKind.EXACT), {PTR: tuple(records)}
 
 
 def _qtype(address: IPv4Address | IPv6Address) -> int:

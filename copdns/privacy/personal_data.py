@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from copdns.accounts.account import AccessRecord, Account, Guest, Pairing
 from copdns.appeals.appeal import Appeal
-from copdns.model.household import FullLog, Household, Profile
+from copdns.model.household import FullLogSpan, Household, Profile
 from copdns.model.matchers import Matcher
 from copdns.model.times import Topic
 from copdns.model.verdict import Action, Reason
@@ -88,7 +88,7 @@ class PersonalData:
     appeals: tuple[Appeal, ...] = ()
     looks: tuple[AccessRecord, ...] = ()
     changes: tuple[HasLine, ...] = ()
-    full_logs: tuple[FullLog, ...] = ()
+    full_logs: tuple[FullLogSpan, ...] = ()
     browsers: tuple[Pairing, ...] = ()
     guests: tuple[Guest, ...] = ()
     accounts: tuple[Account, ...] = ()
@@ -144,7 +144,7 @@ def export_data(
         "look_ups": [_without(plain(each), "household", "profile") for each in rows],
         "counts": [_count(key, n) for key, n in counts],
         "minutes": [
-            {"budget": each.budget, "day": str(each.day), **plain(_shown(each))}
+            {"budget": each.budget, "day": str(each.day), **plain(_minutes_of(each))}
             for each in kept.minutes
         ],
         "appeals": [plain(each) for each in kept.appeals],
@@ -168,7 +168,7 @@ def _count(key: CountKey, n: int) -> dict[str, Any]:
     return {"hour": plain_moment(key.hour * 3600), **about, "n": n}
 
 
-def _shown(usage: Usage) -> Minutes:
+def _minutes_of(usage: Usage) -> Minutes:
     """Return the minutes of a day, of one that runs as its marks say so far."""
     return fieldwise_max(estimate(usage.marks), usage.minutes)
 

@@ -59,7 +59,7 @@ def counted_from(month: Month, now: float, days: int) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class PersonCounts:
     """What was counted of one.  asked, blocked: None for few, and where nothing is kept.
 
     closed: blocks by category, or by reason where there is none, the most first.
@@ -92,14 +92,14 @@ class Appeals:
     again: int
 
     @property
-    def granted(self) -> int:
+    def granted_count(self) -> int:
         """Return how many got all or a part of what they are about."""
         return self.states.get(AppealState.GRANTED, 0) + self.states.get(AppealState.LIMITED, 0)
 
     @property
     def granted_percent(self) -> int | None:
         """Return how many of 100 answered ones got all or a part; None without any."""
-        return round(100 * self.granted / self.answered) if self.answered else None
+        return round(100 * self.granted_count / self.answered) if self.answered else None
 
 
 class ListUse(NamedTuple):
@@ -120,13 +120,13 @@ class Together(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class MonthReport:
     """What guardians read.  since: as of `counted_from`; until: how far the month is."""
 
     month: Month
     since: float
     until: float
-    people: tuple[Person, ...]
+    people: tuple[PersonCounts, ...]
     appeals: Appeals
     lists: tuple[ListUse, ...]
 
@@ -137,13 +137,13 @@ def people_of(
     usages: Iterable[Usage],
     month: Month,
     now: float,
-) -> tuple[Person, ...]:
+) -> tuple[PersonCounts, ...]:
     """Return what was counted of each child in a month."""
     by_profile: dict[str, list[tuple[CountKey, int]]] = {}
     for key, n in counts:
         if month.start <= key.hour * 3600 < month.end:
             by_profile.setdefault(key.profile, []).append((key, n))
-    used = _used(usages, month)
+    used = _minutes_by_profile(usages, month)
     return tuple(
         _person(each, by_profile.get(each.id, ()), used.get(each.id, {}), now)
         for each in household.profiles
@@ -151,7 +151,7 @@ def people_of(
     )
 
 
-def _used(usages: Iterable[Usage], month: Month) -> dict[str, dict[str, int]]:
+def _minutes_by_profile(usages: Iterable[Usage], month: Month) -> dict[str, dict[str, int]]:
     found: dict[str, Counter[str]] = {}
     for each in usages:
         if (each.day.year, each.day.month) == (month.first.year, month.first.month):
@@ -164,15 +164,15 @@ def _person(
     counts: Sequence[tuple[CountKey, int]],
     used: Mapping[str, int],
     now: float,
-) -> Person:
+) -> PersonCounts:
     mode = profile.privacy_at(now)
     if mode is PrivacyMode.OFF:  # what was counted before is not told any more, either
-        return Person(profile.id, mode, None, None, (), ())
+        return PersonCounts(profile.id, mode, None, None, (), ())
     closed: Counter[str] = Counter()
     for key, n in counts:
         if key.action == Action.BLOCK:
             closed[key.category or key.reason] += n
-    return Person(
+    return PersonCounts(
         profile.id,
         mode,
         reportable(sum(n for _, n in counts)),
@@ -256,10 +256,10 @@ def lookups_of_children(
             blocked += n if key.action == Action.BLOCK else 0
     if sum(reportable(n) is not None and n > 0 for n in asked.values()) < CROWD:
         return None
-    return Together(_rounded(asked.total()), _rounded(blocked))
+    return Together(_round(asked.total()), _round(blocked))
 
 
-def _rounded(n: int) -> int:
+def _round(n: int) -> int:
     return (n + 5) // 10 * 10
 
 

@@ -15,7 +15,7 @@ from copdns.privacy.masked_names import build_mask
 from copdns.privacy.report import (
     ListUse,
     Month,
-    Report,
+    MonthReport,
     appeals_of,
     counted_from,
     lists_of,
@@ -70,10 +70,10 @@ async def kept_of(parts: AppContext, household: Household, month: Month) -> Kept
     )
 
 
-async def report_of(parts: AppContext, household: Household, month: Month) -> Report:
+async def report_of(parts: AppContext, household: Household, month: Month) -> MonthReport:
     """Return what guardians read, who are to be noted as having looked before."""
     kept, now = await kept_of(parts, household, month), parts.now()
-    return Report(
+    return MonthReport(
         month,
         since_of(parts, month),
         min(month.end, now),

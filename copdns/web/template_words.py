@@ -75,7 +75,7 @@ def _npgettext(context: Context, about: str, one: str, many: str, count: int) ->
 @pass_context
 def _listed(context: Context, items: Iterable[str]) -> str:
     """Return things one after the other, as the language puts them."""
-    whole = _phrases(context).listed([escape(each) for each in items])
+    whole = _phrases(context).join_list([escape(each) for each in items])
     return Markup(whole)  # noqa: S704 - each of them is escaped
 
 
@@ -85,7 +85,7 @@ def _labelled(
 ) -> Markup:
     """Return something and what is said of it; caller: gives that where it is a block."""
     both = [escape(each).strip() for each in (what, caller() if caller else more)]
-    return Markup(_phrases(context).labelled(*both))  # noqa: S704 - each of them is escaped
+    return Markup(_phrases(context).label(*both))  # noqa: S704 - each of them is escaped
 
 
 def _bdi(text: str) -> Markup:

@@ -99,7 +99,7 @@ def sentence(
     called: gives the name of a category, for its reader.
     """
 
-    def shown(kind: str, value: str) -> str:
+    def value_text(kind: str, value: str) -> str:
         if kind == "time":
             return phrases.ends(value, now, zone)
         if kind == "category":
@@ -108,7 +108,7 @@ def sentence(
         return value if kind == "name" else title(kind, value)
 
     return phrases.say(
-        said.phrase, **{kind: shown(kind, each) for kind, each in said.values.items()}
+        said.phrase, **{kind: value_text(kind, each) for kind, each in said.values.items()}
     )
 
 

@@ -88,7 +88,7 @@ class Directory(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Helpline:
     """A helpline, with what may be shown of it.
 
     id: what a guardian confirms.  agreed: the day on which the sources were found to agree; None
@@ -125,7 +125,7 @@ class Takedown:
     site: str
 
 
-class Report(NamedTuple):
+class ReportingHelp(NamedTuple):
     """What the hotline page shows, in its order."""
 
     emergency: tuple[Phone, ...]
@@ -156,7 +156,7 @@ class Helplines:
         """Return the emergency numbers of a country (ISO 3166, two letters); none where unknown."""
         return tuple(map(phone, self.helplines.emergency.get(country, ())))
 
-    def lines(self, country: str, confirmed: Collection[str] = NOBODY) -> tuple[Line, ...]:
+    def lines(self, country: str, confirmed: Collection[str] = NOBODY) -> tuple[Helpline, ...]:
         """Return what a child of this country is shown; confirmed: ids that a guardian vouches for.
 
         Lines with a number come first.
@@ -169,7 +169,7 @@ class Helplines:
         reachable = [each for each in found if each.phone or each.message or each.site]
         return tuple(sorted(reachable, key=lambda each: not (each.phone or each.message)))
 
-    def to_confirm(self, country: str, confirmed: Collection[str] = NOBODY) -> tuple[Line, ...]:
+    def to_confirm(self, country: str, confirmed: Collection[str] = NOBODY) -> tuple[Helpline, ...]:
         """Return the lines that would show more once a guardian confirmed them, in full."""
         return tuple(
             self._line(each, confirmed=True)
@@ -181,12 +181,12 @@ class Helplines:
             and (each.number or each.text_to or not each.sources)
         )
 
-    def report(self, country: str, confirmed: Collection[str] = NOBODY) -> Report:
+    def report(self, country: str, confirmed: Collection[str] = NOBODY) -> ReportingHelp:
         """Return where to report pictures of abuse; links only, nothing is sent from here."""
         here = [each for each in self.hotlines.bodies if each.country == country]
         takedown = [each for each in self.hotlines.takedown if each.country in ("", country)]
         directory = self.hotlines.directory
-        return Report(
+        return ReportingHelp(
             self.emergency(country),
             tuple(
                 ReportingBody(each.id, each.country, each.name, each.body, each.site)
@@ -201,9 +201,9 @@ class Helplines:
             Directory(directory.name, directory.site),
         )
 
-    def _line(self, each: LineShape, confirmed: bool) -> Line:
+    def _line(self, each: LineShape, confirmed: bool) -> Helpline:
         dial = not each.conflict and (confirmed or each.agree)
-        return Line(
+        return Helpline(
             each.id,
             each.country,
             each.name,

@@ -14,7 +14,7 @@ import pytest
 from copdns.dns.cache import Cache
 from copdns.dns.records import AAAA, AD, AXFR, CD, RD
 from copdns.dns.wire import read_query
-from copdns.model.household import BlockMode, Device, FullLog, LocalName, PrivacyMode, Profile
+from copdns.model.household import BlockMode, Device, FullLogSpan, LocalName, PrivacyMode, Profile
 from copdns.model.times import Budget, parse_subject
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.judge import RebindingGuard
@@ -503,7 +503,7 @@ def test_each_reply_is_counted(make: Make) -> None:
 
 
 def test_a_full_log_has_a_row_for_each_reply(make: Make, clock: FakeClock) -> None:
-    home = make(replace(MIA, full_log=FullLog(int(NOW) + 10, int(NOW) + 20)))
+    home = make(replace(MIA, full_log=FullLogSpan(int(NOW) + 10, int(NOW) + 20)))
     for _ in range(30):
         ask(home, query(GAMES), TABLET)
         clock.wait(1)
@@ -531,7 +531,7 @@ def test_a_block_is_the_newest_in_the_childs_ring_each_time(make: Make, clock: F
 
 
 def test_a_help_name_with_more_behind_it_is_counted_and_in_no_row(make: Make) -> None:
-    whole = FullLog(int(NOW), int(NOW) + 60)
+    whole = FullLogSpan(int(NOW), int(NOW) + 60)
     home, wire = make(replace(MIA, full_log=whole)), query(f"{HELP}.home.example")
     warm(home, wire)
     home.pass_on()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from copdns.appeal_opening import _AFTER_A_REQUEST, _MEANWHILE
-from copdns.vouched import NOTE
 
-from copdns.model import Band
+from copdns.appeals.list_errors import NOTE
+from copdns.appeals.opening import _AFTER_A_REQUEST, _MEANWHILE
+from copdns.model.household import Band
 from copdns.words.former_notes import NOW, note_now
 from tests.unit.households import shipped
 

@@ -16,7 +16,7 @@ from copdns.model.household import (
     BlockMode,
     Contact,
     Default,
-    FullLog,
+    FullLogSpan,
     Household,
     PrivacyMode,
     Profile,
@@ -166,7 +166,7 @@ def _safe_search(profile: Profile, wanted: Wanted) -> tuple[tuple[str, str], ...
 
 
 def edit_for(
-    profile_id: str, wanted: Wanted, known: KnownIds, history: tuple[FullLog, ...], now: int
+    profile_id: str, wanted: Wanted, known: KnownIds, history: tuple[FullLogSpan, ...], now: int
 ) -> Callable[[Household], Household]:
     """Return the edit that a call means.  history: the full logs that the profile ever had.
 

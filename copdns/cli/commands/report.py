@@ -22,8 +22,8 @@ from copdns.privacy.report import (
     Appeals,
     ListUse,
     Month,
-    Person,
-    Report,
+    MonthReport,
+    PersonCounts,
     appeals_of,
     counted_from,
     lists_of,
@@ -69,7 +69,7 @@ def report(home: Home, month: date | None, as_json: bool) -> None:
     home.look("", ViewedPart.COUNTS, ViewedPart.USAGE)
     of = month_of(month or home.day.day, home.household.timezone)
     found, errors = _stored(home)
-    made = Report(
+    made = MonthReport(
         of,
         counted_from(of, home.now, home.settings.log.counts_days),
         min(of.end, home.now),
@@ -110,7 +110,7 @@ def _lists(home: Home, errors: tuple[WrongEntry, ...]) -> tuple[ListUse, ...]:
     return tuple(lists_of(home.library.statuses, home.library.index, errors, percent))
 
 
-def _print(home: Home, report: Report) -> None:
+def _print(home: Home, report: MonthReport) -> None:
     zone = home.household.timezone
     end, since = report.until, report.since
     click.echo(safe(f"{home.household.name}, {report.month} (until {local(end, zone)})"))
@@ -137,7 +137,7 @@ def _print(home: Home, report: Report) -> None:
     table(("list", "version", "licence", "false positives", "still listed", "over-blocking"), rows)
 
 
-def _print_people(people: tuple[Person, ...]) -> None:
+def _print_people(people: tuple[PersonCounts, ...]) -> None:
     click.echo(f"\nChildren's queries (below {SMALL}: few)")
     table(
         ("profile", "recorded", "queries", "blocked"),
@@ -153,7 +153,7 @@ def _print_people(people: tuple[Person, ...]) -> None:
         table(("profile", "budget", "minutes"), used)
 
 
-def _n(person: Person, n: int | None) -> str:
+def _n(person: PersonCounts, n: int | None) -> str:
     if n is not None:
         return str(n)
     return "not recorded" if person.mode is PrivacyMode.OFF else "few"

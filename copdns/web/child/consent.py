@@ -10,7 +10,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.model.errors import PrivacyError
-from copdns.model.household import FullLog
+from copdns.model.household import FullLogSpan
 from copdns.privacy.consent import Question, needs_consent
 from copdns.web.child.page import child_page
 from copdns.web.context import context_of
@@ -76,7 +76,7 @@ def mark(question: Question) -> str:
     return f"{question.at}-{question.days}"
 
 
-async def _word(request: web.Request, person: Person, now: float) -> FullLog | None:
+async def _word(request: web.Request, person: Person, now: float) -> FullLogSpan | None:
     """Return what runs or is announced, as it is stored: a word that was just given, or taken back,
     is read at once, and not only when it is in force."""
     home = (

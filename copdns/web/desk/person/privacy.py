@@ -12,7 +12,7 @@ from copdns.household.check import KnownIds
 from copdns.household.edits import set_profile
 from copdns.household.safeguards import request_full
 from copdns.model.errors import HouseholdError, PrivacyError
-from copdns.model.household import FullLog, Household, PrivacyMode, Profile
+from copdns.model.household import FullLogSpan, Household, PrivacyMode, Profile
 from copdns.privacy.consent import Question, needs_consent
 from copdns.web.context import context_of
 from copdns.web.desk.person.page import Found, change, keep, person_page, the_person
@@ -132,8 +132,8 @@ async def erase(request: web.Request) -> web.Response:
 
 
 def _possible(
-    profile: Profile, past: tuple[FullLog, ...], now: int
-) -> tuple[FullLog | None, PrivacyError | None]:
+    profile: Profile, past: tuple[FullLogSpan, ...], now: int
+) -> tuple[FullLogSpan | None, PrivacyError | None]:
     """Return the stretch that a full log would cover, with consent where it needs one, or why
     there can be none."""
     try:
@@ -146,7 +146,7 @@ def _with_full_log(
     household: Household,
     profile_id: str,
     known: KnownIds,
-    past: tuple[FullLog, ...],
+    past: tuple[FullLogSpan, ...],
     now: int,
     days: int,
 ) -> Household:
