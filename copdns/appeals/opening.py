@@ -1,6 +1,6 @@
 """What a yes to an appeal opens: exactly what was appealed, and what that needs.
 
-`opening` can be shown before anybody decides; `carried_out` does it to a household.  Content is
+`opening` can be shown before anybody decides; `carry_out` does it to a household.  Content is
 opened against what judges content, time against what closes by time, and nothing opens against
 safety lists or the law.  Pure.
 """
@@ -56,9 +56,11 @@ Services = Mapping[str, tuple[Matcher, ...]]  # by slug, the household's own amo
 class Opening:
     """What a yes opens.
 
-    about: of each permission; None is every name.  names: all that they mean by name; () where
-    that is every name, or a whole category or list.  service: whose names they are, or "".
-    content, time: against what.  minutes: given back, of an appeal against counted minutes.
+    about: the subject of each permission; None is every name.
+    names: the names that these cover; () where that is every name, or a whole category or list.
+    service: the slug of the service that these names belong to, or "".
+    content, time: what the permissions lift, as of a Grant.
+    minutes: refunded, of an appeal against counted minutes; else 0.
     """
 
     about: tuple[Subject | None, ...] = ()
@@ -88,9 +90,9 @@ class ApprovalTerms:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What somebody answers.  state: GRANTED, REFUSED or TALK; yes: of GRANTED only.
+    """What somebody answers.  state: GRANTED, REFUSED or TALK.  yes: used for GRANTED only.
 
-    reason: None is refused, with the list of those that fit.
+    reason: None raises an error that lists the reasons that fit.
     """
 
     state: AppealState
@@ -101,7 +103,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalResult:
-    """What became of a yes.  made, until: as of an Answer.  state: GRANTED or LIMITED."""
+    """The household after a yes.  state: GRANTED or LIMITED.
+
+    made, until: as of an AppealAnswer.
+    """
 
     household: Household
     made: tuple[str, ...]

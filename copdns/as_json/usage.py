@@ -14,7 +14,10 @@ from copdns.time.plan import in_scope
 
 
 class BudgetUsage(NamedTuple):
-    """One budget of one person today.  total: None where the day has no limit."""
+    """The use of one budget by one person today.  profile: id.  used: minutes.
+
+    total: the minutes of the day; None where it has no limit.
+    """
 
     profile: str
     budget: Budget

@@ -1,6 +1,6 @@
 """A household as the text of a file, short where a parent would be, and nothing lost.
 
-`household_file.parse` reads it back; the two are held together by a test over random households.
+`household.file.parse` reads it back; the two are held together by a test over random households.
 """
 
 from __future__ import annotations

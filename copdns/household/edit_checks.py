@@ -17,6 +17,8 @@ Value = TypeVar("Value")
 
 
 class HasId(Protocol):
+    """A value of a household that has an id."""
+
     @property
     def id(self) -> str: ...
 
@@ -32,7 +34,7 @@ def validate(household: Household) -> Household:
 def validate_references(household: Household, part: str, key: str, known: KnownIds) -> Household:
     """Return the household when it is sound and one of its parts refers to what there is.
 
-    part, key: as of a `Fault`.
+    part, key: as of a `Violation`.
     """
     wrong = [
         each

@@ -1,7 +1,7 @@
 """Changes to a household: each takes one, gives the changed one, or says why it cannot be.
 
 For the command line and the desk alike.  Pure: `created` is given, `store/` keeps the result,
-and the privacy rules about full logs and lower bands are asked there (`privacy.adopt`).
+which also applies the privacy rules for full logs and lower bands (`safeguards.adopt`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 What is dumped parses to the same household, field by field.  Left out are `revision`, since it
 counts the changes of one database, and what ends by itself: pauses, grants, bonuses and tickets
-(`household.replaced` keeps them).  docs/household.md shows every key.
+(`edits.replace_household` keeps them).  docs/household.md shows every key.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def parse(text: str, file: str, known: KnownIds) -> Household:
 
 
 def profile_fields(written: Mapping[str, str]) -> dict[str, Any]:
-    """Return the fields of a Profile in `key=value` texts, for `household.set_profile`.
+    """Return the fields of a Profile in `key=value` texts, for `edits.set_profile`.
 
     Values are as in a file; lists may leave out their brackets: `categories` "adult, games".
     Raises HouseholdError that lists every mistake.
@@ -106,7 +106,7 @@ def _parse_value(key: str, text: str) -> object:
 class _Reading:
     """One file on its way to a Household.
 
-    places: where each part stands in the file, by its kind and id as in `Fault`.
+    places: where each part stands in the file, by part and key, as of a `Violation`.
     """
 
     document: YamlDocument

@@ -29,7 +29,7 @@ Name = Annotated[Matcher, ByText(parse_matcher)]
 
 
 class ProfileValues(Written):
-    """What can be set of a profile, as it is written; None is what nobody wrote."""
+    """The settings of a profile as written in YAML; None for a key that is not written."""
 
     security: bool | None = None
     categories: tuple[Slug, ...] | None = None
@@ -80,9 +80,9 @@ class Times(NamedTuple):
 
 
 class LineValues(ProfileValues):
-    """What a line of a preset can set.  allow: names that become rules of the profile.
+    """The settings that a line of a preset can hold.  allow: names that become rules.
 
-    schedules, budgets: by name, and only for those who ask for them.
+    schedules, budgets: by name; a profile gets them only where a guardian asks for them.
     """
 
     allow: tuple[Name, ...] = ()
@@ -91,14 +91,14 @@ class LineValues(ProfileValues):
 
 
 class PresetLine(Written):
-    """Something that is set, and why, in words for the child."""
+    """Settings of a preset with one reason.  why: the reason, in words for the child."""
 
     set: LineValues
     why: str = Field(min_length=1, max_length=300)
 
 
 class Preset(Written):
-    """A start for one age band.  summary: for the grown-up who chooses."""
+    """The settings that copdns suggests for one age band.  summary: for guardians."""
 
     band: Band
     summary: str = Field(min_length=1)

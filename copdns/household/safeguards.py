@@ -1,8 +1,8 @@
 """The rules that no guardian can hurry past: a full log, and a lower age band (docs/privacy.md).
 
-`adopt` stands at the one door to the store, so that pages, commands, imports and restores all
-obey; the rest is what it is made of, for those who ask beforehand.  Pure: `now` is given, in
-seconds since the epoch.
+The store passes every profile through `adopt`, so pages, commands, imports and restores all obey
+these rules; the other functions are its parts, for callers that check before they change.  Pure:
+`now` is given, in seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def adopt(
 
 
 class RepairedProfile(NamedTuple):
-    """What may stand of a profile, and what did not, for people."""
+    """A profile as it may be stored, and what was left out of it, in words for people."""
 
     profile: Profile
     said: tuple[str, ...] = ()

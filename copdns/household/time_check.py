@@ -1,6 +1,6 @@
 """What must hold of everything that a household says about time, whatever data copdns has.
 
-`household_check.faults` asks here too; there stands as well which topics exist.
+`household/check.py` yields these violations among its own, and also checks which topics exist.
 """
 
 from __future__ import annotations

@@ -116,7 +116,11 @@ Minutes = Annotated[int, Field(ge=0, le=DAY_MINUTES)]
 
 
 class CalendarShape(Written):
-    """days: dates and ranges; where several hold a date, the shortest counts, then the last."""
+    """The calendar.
+
+    weekend: days of the week.  days: dates and ranges of dates; where several contain a date, the
+    shortest counts, and of equally long ones the last.
+    """
 
     weekend: tuple[Annotated[int, ByText(weekday)], ...] = (5, 6)
     days: dict[Annotated[Stretch, ByText(stretch)], DayType] = Field(default_factory=dict)
@@ -150,7 +154,7 @@ class FailuresShape(Written):
 
 
 class ScheduleShape(Written):
-    """closed, open: when names are closed, or when they are open and closed at all other times."""
+    """A schedule.  closed: when names are closed.  open: they are closed at all other times."""
 
     closed: Slots | None = None
     open: Slots | None = None
@@ -189,7 +193,7 @@ ListedSchedule = Annotated[
 
 
 class BudgetShape(Written):
-    """minutes: of every day, or by words for days, of which the first that fits counts."""
+    """A budget.  minutes: of every day, or by words for days; the first that fits counts."""
 
     minutes: Annotated[
         Annotated[Minutes, Tag("one")]

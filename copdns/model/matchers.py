@@ -12,7 +12,7 @@ from copdns.model.names import normalize
 
 
 class MatchKind(StrEnum):
-    """Which names a name in a rule or list stands for."""
+    """Which names a name in a rule or list covers."""
 
     EXACT = "exact"  # the name itself:           =games.example
     BELOW = "below"  # every name under it:       *.games.example
@@ -21,7 +21,7 @@ class MatchKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """A name with what it stands for.  name: normal form, never the root."""
+    """A name in a rule or list.  name: normal form, never the root.  match: what it covers."""
 
     name: str
     match: MatchKind = MatchKind.SUBTREE

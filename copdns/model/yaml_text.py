@@ -79,9 +79,9 @@ def scalar(text: str, source: str) -> object:
 
 @dataclass(frozen=True, slots=True)
 class YamlDocument:
-    """Values as read, and where each stood.
+    """The values of a YAML text, and the place of each.
 
-    places: (line, column), from 1, of each key and each item of a list.
+    file: its name, for messages.  places: (line, column), from 1, of each key and list item.
     changed: dotted keys whose values came from the environment.
     """
 

@@ -48,8 +48,11 @@ class HasLine(Protocol):
 
 
 class Changed(NamedTuple):
-    """at: seconds since the epoch.  author: in people's words.  what: the line; "" where it does
-    not say whose it is."""
+    """A change to a person's settings, as that person reads it.
+
+    at: seconds since the epoch.  author: in people's words.  about: its topics, at least one.
+    what: the line of the audit; "" where the line does not say whose settings they are.
+    """
 
     at: int
     author: str
@@ -73,7 +76,7 @@ def changes_for(
 
 
 def _merge_repeated(found: Iterable[Changed]) -> Iterator[Changed]:
-    """Leave out what was told a moment before; the newest comes first."""
+    """Leave out a change that its author repeated within the hour; the newest comes first."""
     told: dict[tuple[str, tuple[ChangeTopic, ...]], int] = {}
     for each in found:
         key = each.author, each.about

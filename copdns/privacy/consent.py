@@ -19,9 +19,10 @@ AGAIN = 7 * DAY  # after a no, nobody is asked again for so long
 
 
 class Question(NamedTuple):
-    """Whether a full log of so many days may be kept of a profile.
+    """A request to keep a full log of a profile for some days.
 
-    author: who asks, in people's words.  refused: when the answer was no; None: there is none yet.
+    household, profile: ids.  author: who asks, in people's words.  at, refused: seconds since the
+    epoch: when it was asked, and when the answer was no; None while there is no answer.
     """
 
     household: str

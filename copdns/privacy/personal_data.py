@@ -66,7 +66,7 @@ def by_category(counts: Counts) -> tuple[tuple[str, int], ...]:
 
 
 class Blocked(NamedTuple):
-    """A name of the last blocks, which are in memory only."""
+    """A name of the last blocks, which are in memory only.  at: seconds since the epoch."""
 
     name: str
     at: float
@@ -75,11 +75,11 @@ class Blocked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PersonalData:
-    """What the databases hold of a person.  changes: all lines of the household.
+    """What the databases hold about a person.  changes: all audit lines of the household.
 
-    What follows `full_logs` is for the person itself: browsers that devices of theirs are known by,
-    devices that are theirs for a while, accounts, whether there is a PIN, what is asked of them and
-    proposed for them; and the last blocks of the device in hand.
+    The fields after `full_logs` are only for the person themselves: browsers paired with their
+    devices, devices that are theirs for a while, accounts, the last blocks of the device that they
+    use, whether they have a PIN, and the question and the proposal that wait for them.
     """
 
     rows: tuple[LogRow, ...] = ()

@@ -54,16 +54,18 @@ def month_of(first: date, timezone: str) -> Month:
 
 
 def counted_from(month: Month, now: float, days: int) -> float:
-    """Return since when counts are here: those before were deleted.  days: they are kept."""
+    """Return the moment from which counts are complete.  days: how long they are stored."""
     return max(month.start, now - days * 86_400)
 
 
 @dataclass(frozen=True, slots=True)
 class PersonCounts:
-    """What was counted of one.  asked, blocked: None for few, and where nothing is kept.
+    """The counts of one person in a month.
 
+    profile: id.  mode: what is logged of them now.
+    asked, blocked: queries; None for fewer than SMALL, and where nothing is logged.
     closed: blocks by category, or by reason where there is none, the most first.
-    minutes: what is likely to have been used, by budget.
+    minutes: the likely minutes of use, by budget.
     """
 
     profile: str
@@ -76,11 +78,12 @@ class PersonCounts:
 
 @dataclass(frozen=True, slots=True)
 class Appeals:
-    """Of those that were asked in the month, however late they were answered.
+    """Counts of the appeals that were filed in the month, however late they were answered.
 
-    states: how they stand now.  answered: how many have an answer; hours: the median until the
-    first one, None without any.  overdue: told as too late.  opened: low-harm ones that were open
-    until they were answered.  again: where the child still disagreed.
+    asked: all of them.  states: how many are in each state now.  answered: how many have an
+    answer.  hours: the median until the first answer; None without any.  overdue: how many were
+    overdue.  opened: how many names of little harm were open until an answer.  again: how often
+    the child still disagreed.
     """
 
     asked: int
@@ -103,8 +106,9 @@ class Appeals:
 
 
 class ListUse(NamedTuple):
-    """A list in use.  errors: names that it was decided to name wrongly; still: that it names yet.
-    percent: of names that should be open, how many it closes; None where nobody looked."""
+    """A list in use.  errors: how many wrong entries were found in it.  still: how many of these
+    are still in it.
+    percent: how many of 100 names that should be open it blocks; None where nobody checked."""
 
     status: ListStatus
     errors: int
@@ -113,7 +117,7 @@ class ListUse(NamedTuple):
 
 
 class Together(NamedTuple):
-    """Look-ups of all children, to the nearest ten."""
+    """Look-ups of all children together, rounded to the nearest ten."""
 
     asked: int
     blocked: int
@@ -121,7 +125,11 @@ class Together(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MonthReport:
-    """What guardians read.  since: as of `counted_from`; until: how far the month is."""
+    """The report of a month, for guardians.
+
+    since, until: seconds since the epoch: the first and the last moment that it covers; since is
+    later than the start of the month where counts were deleted (`counted_from`).
+    """
 
     month: Month
     since: float

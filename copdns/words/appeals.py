@@ -41,7 +41,10 @@ class StatusText(StrEnum):
 
 
 class AppealStatus(NamedTuple):
-    """until: when what is open closes again, seconds since the epoch; None where that is open."""
+    """How an appeal is, for its words.
+
+    until: when access ends again, seconds since the epoch; None for always or closed.
+    """
 
     stand: StatusText
     until: float | None = None

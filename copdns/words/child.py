@@ -18,10 +18,10 @@ STARTER = sentences.sentence("starter list (%(what)s)")  # a list that ships, an
 
 
 class Said(NamedTuple):
-    """A phrase and what belongs into it, as the verdict has it.
+    """A phrase, and the values of its placeholders as the verdict has them.
 
     values: by placeholder: category, service, list (slugs), name (a domain or a rule), time (the
-    verdict's `ends`).
+    verdict's `ends_text`).
     """
 
     phrase: Phrase
@@ -29,7 +29,7 @@ class Said(NamedTuple):
 
 
 class Three(NamedTuple):
-    """One thing said at the three levels."""
+    """One text at the three levels."""
 
     pictures: Phrase
     plain: Phrase

@@ -56,7 +56,7 @@ class PictureSentence(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What is said at one level.  know: what it is about; do: what helps, one step each."""
+    """The texts of one level.  know: what the topic is about.  do: what helps, step by step."""
 
     know: tuple[str, ...]
     do: tuple[str, ...]
@@ -64,7 +64,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """For a parent who wants to talk about it."""
+    """Help for a parent who wants to talk about the topic with a child."""
 
     begin: str
     ask: tuple[str, ...]
@@ -75,6 +75,11 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class HelpTopic:
+    """A topic in one language.  pictures: its texts at the level of pictures.
+
+    plain, full: its texts at the other levels.  card: for parents; None where there is none.
+    """
+
     title: str
     pictures: tuple[PictureSentence, ...]
     plain: Words

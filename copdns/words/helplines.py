@@ -68,7 +68,7 @@ CALLED: Mapping[StrEnum, Phrase] = {
 
 
 class Phone(NamedTuple):
-    """A number.  shown: as people read it.  href: "tel:" with digits only, for a link."""
+    """A phone number.  shown: as people read it.  href: "tel:" with digits only, for a link."""
 
     shown: str
     href: str
@@ -83,16 +83,18 @@ class TextMessage(NamedTuple):
 
 
 class Directory(NamedTuple):
+    """A site that lists helplines or hotlines of many countries."""
+
     name: str
     site: str
 
 
 @dataclass(frozen=True, slots=True)
 class Helpline:
-    """A helpline, with what may be shown of it.
+    """A helpline as it may be shown; it has at least one of phone, message and site.
 
-    id: what a guardian confirms.  agreed: the day on which the sources were found to agree; None
-    where a guardian's word is what counts.  Of phone, message and site at least one is there.
+    id: what a guardian confirms.  country: two letters of ISO 3166.
+    agreed: the day on which the sources were found to agree; None where they do not.
     """
 
     id: str
@@ -107,6 +109,8 @@ class Helpline:
 
 @dataclass(frozen=True, slots=True)
 class ReportingBody:
+    """Where to report pictures of abuse.  country: two letters of ISO 3166."""
+
     id: str
     country: str
     name: str
@@ -126,7 +130,7 @@ class Takedown:
 
 
 class ReportingHelp(NamedTuple):
-    """What the hotline page shows, in its order."""
+    """What the page for reporting harm shows, in its order."""
 
     emergency: tuple[Phone, ...]
     bodies: tuple[ReportingBody, ...]
@@ -136,7 +140,10 @@ class ReportingHelp(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Helplines:
-    """Both files.  country: two letters of ISO 3166; an unknown one has the directories only."""
+    """Helplines and hotlines by country, of both data files.
+
+    Methods take a country as two letters of ISO 3166; an unknown one has the directories only.
+    """
 
     helplines: HelplinesShape
     hotlines: HotlinesShape

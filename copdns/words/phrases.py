@@ -49,7 +49,10 @@ ISOLATE, END_ISOLATE = "\u2068", "\u2069"
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """One language.  Moments are seconds since the epoch; zone: the household's, by its name."""
+    """The texts and formats of one language.
+
+    Its methods take moments as seconds since the epoch, and a zone as the name of a timezone.
+    """
 
     language: str
     locale: Locale
@@ -165,9 +168,9 @@ class Phrases:
         """Return something and what is said of it, with the language's colon between them."""
         return self.gettext("%(what)s: %(more)s") % {"what": what, "more": more}
 
-    def ends(self, told: str, now: float, zone: str) -> str:
-        """Return a verdict's `ends` ("Tue 07:00"): the time, and the weekday if it is not today."""
-        day, _, clock = told.partition(" ")
+    def ends(self, ends_text: str, now: float, zone: str) -> str:
+        """Return a verdict's `ends_text` as a time, with the weekday where that is not today."""
+        day, _, clock = ends_text.partition(" ")
         weekday = WEEKDAYS.index(day.lower())
         if weekday == local_time(now, zone_of(zone)).weekday():
             return clock
