@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from copdns.model.household import Household
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import Grant
 from copdns.model.verdict import Reason
 from copdns.policy.decide import Policy
@@ -70,5 +70,5 @@ def grace_grants(policy: Policy, end: GracePeriod, names: Collection[str]) -> It
     for name in sorted(names):
         if not closure.about or matcher.covers(name, policy.index.find(name)):
             start, until = closure.start, closure.start + end.grace
-            about = Matcher(name, Match.EXACT)
+            about = Matcher(name, MatchKind.EXACT)
             yield Grant(about, start, until, start, content=False, time=True)

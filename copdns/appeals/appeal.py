@@ -49,6 +49,8 @@ class WantedLength(StrEnum):
 
 
 class AppealState(StrEnum):
+    """How far an appeal is."""
+
     OPEN = "open"
     SEEN = "seen"
     GRANTED = "granted"
@@ -76,9 +78,9 @@ REASONS: dict[AppealState, frozenset[DecisionReason]] = {
 
 @dataclass(frozen=True, slots=True)
 class ContestedVerdict:
-    """The verdict that is objected to, as far as it tells what decided.
+    """The fields of the contested Verdict that tell what decided.
 
-    Fields as of a Verdict.  revision: of the household that it was decided by.
+    revision: of the household when the name was decided; 0 where it is not known.
     """
 
     action: Action
@@ -94,7 +96,7 @@ class ContestedVerdict:
 
 
 def contest(verdict: Verdict, revision: int = 0) -> ContestedVerdict:
-    """Return what an appeal keeps of a verdict.  revision: of the household, when it was given."""
+    """Return what an appeal stores of a verdict.  revision: the household's at that time."""
     return ContestedVerdict(
         verdict.action,
         verdict.reason,
@@ -113,9 +115,11 @@ def contest(verdict: Verdict, revision: int = 0) -> ContestedVerdict:
 class AppealRequest:
     """What a child sends.
 
-    name: in normal form; "" where it is about no name, but about time or minutes alone.
-    to: the verdict; for minutes BUDGET, with the budget as its period.
-    minutes, day: of an appeal against counted minutes, 1 to 1440, on a day of budgets.
+    profile, device: ids.  to: the verdict; for MINUTES its reason is BUDGET and its period the
+        budget.
+    name: in normal form; "" where the appeal is about time or minutes alone.
+    why: the motive.  words: the child's own, at most 280 characters.  wanted: for how long.
+    minutes, day: of an appeal against counted minutes: 1 to 1440, on a day as budgets count it.
     """
 
     profile: str
@@ -132,7 +136,7 @@ class AppealRequest:
 
 @dataclass(frozen=True, slots=True)
 class Decider:
-    """Who answers.  role, name: shown to the child.  id: of the account, "" on the command line."""
+    """Who answers.  role, name: shown to the child.  id: the account's, "" on the command line."""
 
     role: str
     name: str
@@ -141,10 +145,11 @@ class Decider:
 
 @dataclass(frozen=True, slots=True)
 class AppealAnswer:
-    """One answer.  state: GRANTED, LIMITED, REFUSED or TALK.
+    """One answer.  at: seconds since the epoch.  state: GRANTED, LIMITED, REFUSED or TALK.
 
-    made: what it made, such as ("grant g3",) or ("rule r7", "rule r8").
-    until: when what it opened closes again; None for always, and for what opens nothing.
+    made: the grants, rules or bonuses that it created, such as ("grant g3",) or ("rule r7",).
+    until: when access ends again, seconds since the epoch; None for always, and where the answer
+        opens nothing.
     """
 
     at: int
@@ -158,13 +163,17 @@ class AppealAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Appeal:
-    """id: unique in its household, which is implied.
+    """A request of a child, and its state.  Moments: seconds since the epoch.
 
-    asked: when it was filed.  since: since when it waits: then, or when it was objected again.
-    seen: when a guardian looked at it.  answers: one, or two after "I still disagree".
-    disagreed: that was used, with more words.  provisional: the grant that holds until it is
-    answered.  reminded, overdue: when that was told; None before.  closed: when it was granted,
-    refused or withdrawn; None while it waits, or is to be talked about.
+    id: unique in its household, which is not a field.  ask: what was sent.
+    asked: when it was filed.  since: when it began to wait: when it was filed, or when the child
+        disagreed with the answer.
+    seen: when a guardian first looked at it, or None.
+    answers: at most two, the second after "I still disagree".
+    disagreed: the child used that, and wrote `more_words`.
+    provisional: the id of the grant that holds until an answer, or "".
+    reminded, overdue: when guardians were reminded, and told that it is overdue; None before.
+    closed: when it was granted, refused or withdrawn; None while it waits or is to be discussed.
     """
 
     id: str

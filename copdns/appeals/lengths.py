@@ -21,7 +21,10 @@ _MINUTES = re.compile("([1-9][0-9]{0,3})min", re.ASCII)
 
 
 class Length(NamedTuple):
-    """word: in forms.  minutes: where it is a stretch, else 0."""
+    """A length that a guardian can choose.
+
+    word: its value in forms.  minutes: 0 where their number is not fixed.
+    """
 
     word: str
     minutes: int = 0
@@ -41,7 +44,7 @@ _TODAY, _ALWAYS, _FOR_ALL = (
 
 
 def lengths(ask: AppealRequest, opens: Opening) -> tuple[Length, ...]:
-    """Return what can be chosen, the shortest first; what the core would refuse is not there."""
+    """Return the lengths to choose from, the shortest first, without those that are refused."""
     if opens.minutes:
         return ()
     quarter = (_QUARTER,) if ask.wanted is WantedLength.QUARTER else ()
@@ -53,7 +56,7 @@ def lengths(ask: AppealRequest, opens: Opening) -> tuple[Length, ...]:
 
 
 def usual(ask: AppealRequest, opens: Opening) -> str:
-    """Return the word of the plain yes: as was asked for, as far as that can be."""
+    """Return the word of the plain yes: the length asked for, or "today" where it is no choice."""
     words = [each.word for each in lengths(ask, opens)]
     return ask.wanted if ask.wanted in words else WantedLength.TODAY
 

@@ -37,8 +37,11 @@ MOST_A_DAY = 20  # appeals of a device in 24 hours
 
 @dataclass(frozen=True, slots=True)
 class AppealDeadlines:
-    """Seconds.  reminder, target: of waiting.  texts: after which an answered one loses its texts.
-    provisional: whether what does little harm opens at the target, until it is answered.
+    """How long an appeal waits, in seconds.
+
+    reminder, target: after so long guardians are reminded, and the appeal is overdue.
+    texts: so long after its end an appeal loses its texts.
+    provisional: names that do little harm open at the target, until an answer.
     """
 
     reminder: int = 24 * HOUR
@@ -51,7 +54,7 @@ PATIENCE = AppealDeadlines()
 
 
 class Filed(NamedTuple):
-    """merged: one about the same was waiting already, and this is it."""
+    """The appeal after filing.  merged: it was there already, waiting, about the same thing."""
 
     appeal: Appeal
     merged: bool = False
@@ -136,7 +139,7 @@ def may_withdraw(appeal: Appeal) -> bool:
 
 
 def add_answer(appeal: Appeal, answer: AppealAnswer) -> Appeal:
-    """Return the appeal with an answer that may be given (`may_answer`, `fitting`)."""
+    """Return the appeal with an answer that may be given (`require_answerable`, `check_reason`)."""
     return replace(
         appeal,
         state=answer.state,
@@ -174,19 +177,19 @@ def check_reason(
         raise AppealError(
             "an answer needs a reason; for %(state)s choose one of: %(reasons)s",
             state=state,
-            reasons=_named(state),
+            reasons=_reason_words(state),
         )
     if reason not in REASONS[state]:
         raise AppealError(
             "%(reason)s is not a reason for %(state)s; choose one of: %(reasons)s",
             reason=reason,
             state=state,
-            reasons=_named(state),
+            reasons=_reason_words(state),
         )
     return reason, clean_text(text)
 
 
-def _named(state: AppealState) -> str:
+def _reason_words(state: AppealState) -> str:
     return ", ".join(each for each in DecisionReason if each in REASONS[state])
 
 
@@ -233,7 +236,11 @@ def _is_whole(ask: AppealRequest) -> bool:
 
 
 class Due(NamedTuple):
-    """What is to be done about an appeal that waits."""
+    """What is due for an appeal that waits.
+
+    remind: guardians are to be reminded.  overdue: they are to be told that it is overdue.
+    open_meanwhile: the name is to be opened until an answer.
+    """
 
     appeal: Appeal
     remind: bool = False

@@ -30,7 +30,7 @@ Vouch = Callable[[str], bool]
 
 
 class WrongEntry(NamedTuple):
-    """A name that a list names wrongly, as somebody decided; who asked is not kept."""
+    """A name that a list names wrongly, as somebody decided; who asked is not stored."""
 
     name: str
     list: str
@@ -47,7 +47,7 @@ def vouched_names(library: Catalogue, presets: Iterable[Preset]) -> Vouch:
         for info in index.infos
         if info.kind is ListKind.PROTECTED and info.subject in groups
     }
-    allowed = [matcher for each in presets for matcher, _ in each.allowed]
+    allowed = [matcher for each in presets for matcher, _ in each.allowed_names]
 
     def vouches(name: str) -> bool:
         return any(entry.list in numbers for entry in index.find(name)) or any(
@@ -89,7 +89,7 @@ def what_closes(
     """Return what closes a name for a profile by now, None when it is open.
 
     An open name needs no appeal, so nothing is stored of one: that keeps help names, which
-    nothing closes, out of everybody's sight.  revision: as of an Objected.
+    nothing closes, out of everybody's sight.  revision: as of a ContestedVerdict.
     """
     verdict = decide(policy, name, A, now)
     return contest(verdict, revision) if verdict.blocks else None
@@ -107,7 +107,7 @@ def named_again(errors: Iterable[WrongEntry], before: Index, after: Index) -> di
 
 
 class CheckedEntry(NamedTuple):
-    """still: the list names it.  closed: so it is blocked for somebody, as no rule opens it."""
+    """A wrong entry as it is now.  still: the list still names it.  closed: it blocks somebody."""
 
     error: WrongEntry
     still: bool

@@ -1,6 +1,6 @@
 """What a yes to an appeal opens: exactly what was appealed, and what that needs.
 
-`opening` can be shown before anybody decides; `carried_out` does it to a household.  Content is
+`opening` can be shown before anybody decides; `carry_out` does it to a household.  Content is
 opened against what judges content, time against what closes by time, and nothing opens against
 safety lists or the law.  Pure.
 """
@@ -28,7 +28,7 @@ from copdns.household.edits import add_rule, remove_rule
 from copdns.household.time_edits import add_bonus, end_grant, give_grant
 from copdns.model.errors import AppealError
 from copdns.model.household import Household, Rule, RuleAction
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.sentences import sentence
 from copdns.model.times import DAY_MINUTES, Extra, Grant, Origin, Subject, Topic, TopicKind
 from copdns.model.verdict import Reason
@@ -56,9 +56,11 @@ Services = Mapping[str, tuple[Matcher, ...]]  # by slug, the household's own amo
 class Opening:
     """What a yes opens.
 
-    about: of each permission; None is every name.  names: all that they mean by name; () where
-    that is every name, or a whole category or list.  service: whose names they are, or "".
-    content, time: against what.  minutes: given back, of an appeal against counted minutes.
+    about: the subject of each permission; None is every name.
+    names: the names that these cover; () where that is every name, or a whole category or list.
+    service: the slug of the service that these names belong to, or "".
+    content, time: what the permissions lift, as of a Grant.
+    minutes: refunded, of an appeal against counted minutes; else 0.
     """
 
     about: tuple[Subject | None, ...] = ()
@@ -88,9 +90,9 @@ class ApprovalTerms:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What somebody answers.  state: GRANTED, REFUSED or TALK; yes: of GRANTED only.
+    """What somebody answers.  state: GRANTED, REFUSED or TALK.  yes: used for GRANTED only.
 
-    reason: None is refused, with the list of those that fit.
+    reason: None raises an error that lists the reasons that fit.
     """
 
     state: AppealState
@@ -101,7 +103,10 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalResult:
-    """What became of a yes.  made, until: as of an Answer.  state: GRANTED or LIMITED."""
+    """The household after a yes.  state: GRANTED or LIMITED.
+
+    made, until: as of an AppealAnswer.
+    """
 
     household: Household
     made: tuple[str, ...]
@@ -180,9 +185,9 @@ def service_of(name: str, services: Services) -> str:
 
 def _own(ask: AppealRequest) -> Matcher:
     """Return the name itself and what is below it; by a rule for one name, that name alone."""
-    exact = ask.to.reason is Reason.RULE and ask.to.rule == str(Matcher(ask.name, Match.EXACT))
+    exact = ask.to.reason is Reason.RULE and ask.to.rule == str(Matcher(ask.name, MatchKind.EXACT))
     # A whole top-level domain is nobody's to open.
-    return Matcher(ask.name, Match.EXACT if exact or "." not in ask.name else Match.SUBTREE)
+    return Matcher(ask.name, MatchKind.EXACT if exact or "." not in ask.name else MatchKind.SUBTREE)
 
 
 def _closed_by(to: ContestedVerdict, household: Household) -> tuple[Subject | None, ...]:
@@ -210,7 +215,7 @@ def carry_out(
     require_profile(household, ask.profile)
     household = close_provisional(household, appeal, now)
     if ask.kind is AppealKind.MINUTES:
-        return _given_back(household, ask, yes, by, now)
+        return _refund_minutes(household, ask, yes, by, now)
     opens = opening(ask, household, services, narrow=yes.narrow)
     lasts = ask.wanted if yes.lasts is None else yes.lasts
     if yes.besides:
@@ -228,7 +233,7 @@ def carry_out(
         )
     end = _end(lasts, household, now)
     before = len(household.grants)
-    household = _granted(household, ask, opens, known, by.name, now, end)
+    household = _add_grants(household, ask, opens, known, by.name, now, end)
     made = tuple(f"grant {each.id}" for each in household.grants[before:])
     return ApprovalResult(household, made, end, _fully(ask.wanted, end, household, now))
 
@@ -238,7 +243,7 @@ def open_provisionally(
 ) -> tuple[Household, str]:
     """Return the household in which an overdue appeal holds until it is answered, and the grant."""
     opens = opening(appeal.ask, household, services)
-    opened = _granted(
+    opened = _add_grants(
         household, appeal.ask, opens, known, "copdns", now, now + UNTIL_ANSWERED, _MEANWHILE
     )
     return opened, opened.grants[-1].id
@@ -265,7 +270,7 @@ def is_meanwhile(grant: Grant, appeal: Appeal, now: float) -> bool:
     )
 
 
-def _granted(
+def _add_grants(
     household: Household,
     ask: AppealRequest,
     opens: Opening,
@@ -293,7 +298,7 @@ def _granted(
     return household
 
 
-def _given_back(
+def _refund_minutes(
     household: Household, ask: AppealRequest, yes: ApprovalTerms, by: Decider, now: int
 ) -> ApprovalResult:
     minutes = ask.minutes if yes.minutes is None else yes.minutes

@@ -18,11 +18,11 @@ from copdns.model.verdict import Reason
 
 
 class BlockSource(NamedTuple):
-    """A list.
+    """What is known of the list that blocked a name.  Moments: seconds since the epoch.
 
-    came: when the copy in force was fetched; None for a list that ships with copdns.  checked:
-    when its server said last that this is the newest.  since: at the latest since then the name
-    stands on it.  stands: it does so now.
+    came: when the copy in force was fetched; None for a list that ships with copdns.
+    checked: when its server last confirmed that this copy is the newest, or None.
+    since: the name has been on the list at least since then.  stands: it is on the list now.
     """
 
     info: ListInfo

@@ -17,9 +17,11 @@ from copdns.time.minutes import MINUTE
 
 
 class Case(NamedTuple):
-    """One question, whose it is, and what is decided.
+    """One name that is checked for one client, and the verdict.
 
-    address: "" where a profile was named.  wrong_clock: that of this machine is surely wrong.
+    now: seconds since the epoch.  address: the client's; "" where a profile was named.
+    steps: what each step of the decision says, in order.
+    wrong_clock: the clock of this machine is certainly wrong.
     """
 
     name: str

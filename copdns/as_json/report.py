@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from copdns.as_json.plain import utc
-from copdns.privacy.report import Appeals, ListUse, Person, Report
+from copdns.privacy.report import Appeals, ListUse, MonthReport, PersonCounts
 
 FORMAT = 1
 
 
-def report_json(report: Report) -> dict[str, object]:
+def report_json(report: MonthReport) -> dict[str, object]:
     return {
         "format": FORMAT,
         "month": str(report.month),
@@ -21,7 +21,7 @@ def report_json(report: Report) -> dict[str, object]:
     }
 
 
-def _person(each: Person) -> dict[str, object]:
+def _person(each: PersonCounts) -> dict[str, object]:
     return {
         "profile": each.profile,
         "mode": each.mode,

@@ -13,8 +13,11 @@ from copdns.time.minutes import NO_MINUTES, Minutes, Usage
 from copdns.time.plan import in_scope
 
 
-class Line(NamedTuple):
-    """One budget of one person today.  total: None where the day has no limit."""
+class BudgetUsage(NamedTuple):
+    """The use of one budget by one person today.  profile: id.  used: minutes.
+
+    total: the minutes of the day; None where it has no limit.
+    """
 
     profile: str
     budget: Budget
@@ -32,14 +35,14 @@ def lines(
     day: date,
     used: Mapping[str, Minutes],
     before: Mapping[str, Minutes],
-) -> Iterator[Line]:
+) -> Iterator[BudgetUsage]:
     """Yield a person's budgets.  used, before: today's minutes and yesterday's, by budget."""
     for budget in in_scope(household.budgets, person):
         whole = minutes_of_day(budget, household, person.id, day, before.get(budget.id))
-        yield Line(person.id, budget, used.get(budget.id, NO_MINUTES), whole)
+        yield BudgetUsage(person.id, budget, used.get(budget.id, NO_MINUTES), whole)
 
 
-def line_json(line: Line) -> dict[str, object]:
+def line_json(line: BudgetUsage) -> dict[str, object]:
     return {
         "profile": line.profile,
         "budget": line.budget.id,

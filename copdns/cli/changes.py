@@ -14,9 +14,9 @@ from copdns.cli.time_words import (
     time_item_text,
 )
 from copdns.model.household import (
-    BandChange,
+    AnnouncedBandChange,
     Device,
-    FullLog,
+    FullLogSpan,
     Household,
     LocalName,
     NameRewrite,
@@ -162,10 +162,10 @@ def _value_text(value: Any, zone: str) -> str:
             return "none"
         case bool():
             return "on" if value else "off"
-        case FullLog():
+        case FullLogSpan():
             start, end = local_text(value.start, zone), local_text(value.end, zone)
             return f"every domain is recorded from {start} to {end}"
-        case BandChange():
+        case AnnouncedBandChange():
             return f"becomes {value.band} on {local_text(value.at, zone)}"
     return str(value)
 

@@ -36,7 +36,7 @@ from copdns.lists.catalogue import Catalogue, read_files
 from copdns.lists.source import ListSource
 from copdns.model.errors import HouseholdError, StoreError
 from copdns.model.hosts import child_page_url
-from copdns.model.household import Band, FullLog, Household, Profile
+from copdns.model.household import Band, FullLogSpan, Household, Profile
 from copdns.network.machine import clock_is_synchronised
 from copdns.policy.snapshot import GUEST, Snapshot, build_snapshot, guest_profile
 from copdns.store.db import store_error
@@ -294,7 +294,7 @@ class Home:
             return ()
         return self._read(lambda store: store.changes(household.id, limit))
 
-    def full_logs(self, profile_id: str) -> tuple[FullLog, ...]:
+    def full_logs(self, profile_id: str) -> tuple[FullLogSpan, ...]:
         """Return every full log that was ever granted to a profile."""
         household = self._load_household()
         if household is None:

@@ -13,13 +13,13 @@ from copdns.model.times import (
     WEEKDAYS,
     Bonus,
     Budget,
-    Calendar,
     DayType,
     Extra,
     FailureChoices,
     Grant,
     Pause,
     Schedule,
+    SchoolCalendar,
     Subject,
     Ticket,
 )
@@ -119,7 +119,7 @@ def subjects_text(about: Iterable[Subject]) -> str:
     return ", ".join(map(str, about)) or "everything"
 
 
-def calendar_text(calendar: Calendar, day_starts: int) -> Iterator[str]:
+def calendar_text(calendar: SchoolCalendar, day_starts: int) -> Iterator[str]:
     """Yield "weekend: sat, sun", "2026-12-24..2027-01-06: holiday", and when a day begins."""
     yield f"weekend: {_week_text(calendar.weekend)}"
     for first, last, kind in stretches(calendar.days):
@@ -128,7 +128,7 @@ def calendar_text(calendar: Calendar, day_starts: int) -> Iterator[str]:
         yield f"daily limits reset at {clock_text(day_starts)}"
 
 
-def calendar_changes(before: Calendar, after: Calendar) -> Iterator[str]:
+def calendar_changes(before: SchoolCalendar, after: SchoolCalendar) -> Iterator[str]:
     """Yield "calendar: + 2026-12-24..2027-01-06 holiday", "- " for days that are normal again."""
     if before.weekend != after.weekend:
         yield f"weekend: {_week_text(before.weekend)} -> {_week_text(after.weekend)}"

@@ -1,8 +1,8 @@
 """What must hold in every household, and what it may refer to.
 
-`faults` needs the household alone: ids that differ, addresses that are one device's, people who
-exist.  `check` also compares it with the data that copdns has: categories, services, engines.
-Each fault says which part it is about, so that the file's reader can tell the line.
+`violations` needs the household alone: unique ids, addresses that belong to one device, profiles
+that exist.  `check` also compares it with the data that copdns has: categories, services, engines.
+Each violation names the part of the household, so that the reader of a file can give the line.
 """
 
 from __future__ import annotations
@@ -30,13 +30,14 @@ _HAVE_IDS = frozenset({"profiles", "devices", "rules", "services", "schedules", 
 
 @dataclass(frozen=True, slots=True)
 class KnownIds:
-    """What a household may refer to.
+    """The ids that a household may refer to.
 
-    engines: a safe-search engine's id, and its modes.
-    lists: gives the slugs of all lists that are here or could be fetched; asked only when a
+    categories, services: slugs.  engines: modes by the id of a safe-search engine.
+    canaries: ids of signals.
+    lists: returns the slugs of all lists that are here or could be fetched; called only when a
         household names one.
-    protected: tells whether a name is one that nothing may block.
-    presets: where `preset: 7-9` in a household file is looked up.
+    protected: tells whether nothing may block a name.
+    presets: by age band, for `preset: 7-9` in a household file.
     """
 
     categories: frozenset[str] = frozenset()

@@ -1,6 +1,6 @@
 """A household as the text of a file, short where a parent would be, and nothing lost.
 
-`household_file.parse` reads it back; the two are held together by a test over random households.
+`household.file.parse` reads it back; the two are held together by a test over random households.
 """
 
 from __future__ import annotations
@@ -19,7 +19,14 @@ from copdns.household.time_dump import (
     failures_text,
     schedule_text,
 )
-from copdns.model.household import BandChange, FullLog, Household, OwnService, Profile, Rule
+from copdns.model.household import (
+    AnnouncedBandChange,
+    FullLogSpan,
+    Household,
+    OwnService,
+    Profile,
+    Rule,
+)
 from copdns.model.matchers import Matcher
 from copdns.model.times import Budget, Schedule, Topic
 
@@ -83,9 +90,9 @@ def _plain(value: Any) -> Any:
     match value:
         case bool() | int():
             return value
-        case FullLog():
+        case FullLogSpan():
             return {"start": moment_text(value.start), "end": moment_text(value.end)}
-        case BandChange():
+        case AnnouncedBandChange():
             return {"band": str(value.band), "at": moment_text(value.at)}
         case frozenset():
             return sorted(map(str, value))

@@ -17,6 +17,8 @@ Value = TypeVar("Value")
 
 
 class HasId(Protocol):
+    """A value of a household that has an id."""
+
     @property
     def id(self) -> str: ...
 
@@ -25,14 +27,14 @@ def validate(household: Household) -> Household:
     """Return the household when nothing is wrong with it; raise HouseholdError."""
     wrong = list(violations(household))
     if wrong:
-        raise _refused(wrong)
+        raise _edit_error(wrong)
     return household
 
 
 def validate_references(household: Household, part: str, key: str, known: KnownIds) -> Household:
     """Return the household when it is sound and one of its parts refers to what there is.
 
-    part, key: as of a `Fault`.
+    part, key: as of a `Violation`.
     """
     wrong = [
         each
@@ -40,11 +42,11 @@ def validate_references(household: Household, part: str, key: str, known: KnownI
         if (each.part, each.key) == (part, key)
     ]
     if wrong:
-        raise _refused(wrong)
+        raise _edit_error(wrong)
     return validate(household)
 
 
-def _refused(wrong: list[Violation]) -> HouseholdError:
+def _edit_error(wrong: list[Violation]) -> HouseholdError:
     """Return the error; forms call their fields as the household does, where they have them."""
     first = wrong[0]
     return HouseholdError(*(each.sentence for each in wrong), name=first.field or first.part)

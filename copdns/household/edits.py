@@ -1,7 +1,7 @@
 """Changes to a household: each takes one, gives the changed one, or says why it cannot be.
 
 For the command line and the desk alike.  Pure: `created` is given, `store/` keeps the result,
-and the privacy rules about full logs and lower bands are asked there (`privacy.adopt`).
+which also applies the privacy rules for full logs and lower bands (`safeguards.adopt`).
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def set_household(household: Household, **values: Any) -> Household:
     return validate(replace(household, **values))
 
 
-def replaced(before: Household, found: Household) -> Household:
+def replace_household(before: Household, found: Household) -> Household:
     """Return what a household from a file becomes in place of the stored one.
 
     Pauses, permissions, bonuses and tickets, which no file holds, stay for people who stay.
@@ -405,7 +405,7 @@ def _with_preset_times(
 
 def _with_preset_rules(household: Household, profile_id: str, preset: Preset | None) -> Household:
     """Return the household with the preset's allowed names as rules, but for those it has."""
-    for name, why in preset.allowed if preset else ():
+    for name, why in preset.allowed_names if preset else ():
         if not any(each.target == name and each.scope == profile_id for each in household.rules):
             rule_id = free_id("r", household.rules)
             rule = Rule(rule_id, RuleAction.ALLOW, name, profile_id, note=why)

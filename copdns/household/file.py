@@ -2,7 +2,7 @@
 
 What is dumped parses to the same household, field by field.  Left out are `revision`, since it
 counts the changes of one database, and what ends by itself: pauses, grants, bonuses and tickets
-(`household.replaced` keeps them).  docs/household.md shows every key.
+(`edits.replace_household` keeps them).  docs/household.md shows every key.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from copdns.model import yaml_text
 from copdns.model.addresses import domain
 from copdns.model.errors import ConfigError, CopdnsError, HouseholdError
 from copdns.model.household import (
+    AnnouncedBandChange,
     Band,
-    BandChange,
     Device,
-    FullLog,
+    FullLogSpan,
     Household,
     LocalName,
     NameRewrite,
@@ -48,7 +48,7 @@ from copdns.model.sentences import Sentence
 from copdns.model.times import Budget, Schedule
 from copdns.model.validation_messages import Path, describe_errors
 from copdns.model.violations import Violation, no_such
-from copdns.model.yaml_text import Document, dotted
+from copdns.model.yaml_text import YamlDocument, path_text
 
 Timed = TypeVar("Timed", Schedule, Budget)
 
@@ -62,7 +62,7 @@ def parse(text: str, file: str, known: KnownIds) -> Household:
     if not document.value:
         # It would take everything away, which nobody asks for with an empty file or pipe.
         raise document.error([((), "the file is empty; write at least household: and its name")])
-    reading = _Reading(document, document.shaped(HouseholdShape), known)
+    reading = _Reading(document, document.parse_as(HouseholdShape), known)
     household = reading.household()
     problems = reading.problems or [
         (reading.place(fault), str(fault.what))
@@ -74,22 +74,22 @@ def parse(text: str, file: str, known: KnownIds) -> Household:
 
 
 def profile_fields(written: Mapping[str, str]) -> dict[str, Any]:
-    """Return the fields of a Profile in `key=value` texts, for `household.set_profile`.
+    """Return the fields of a Profile in `key=value` texts, for `edits.set_profile`.
 
     Values are as in a file; lists may leave out their brackets: `categories` "adult, games".
     Raises HouseholdError that lists every mistake.
     """
-    values = {key: _typed(key, text) for key, text in written.items()}
+    values = {key: _parse_value(key, text) for key, text in written.items()}
     try:
         return ProfileFields.model_validate_json(json.dumps(values), strict=True).for_profile()
     except ValidationError as error:
         mistakes = describe_errors(error.errors(include_url=False), ProfileFields, values)
     raise HouseholdError(
-        *(Sentence("%(what)s", {"what": what}).at(dotted(path)) for path, what in mistakes)
+        *(Sentence("%(what)s", {"what": what}).at(path_text(path)) for path, what in mistakes)
     )
 
 
-def _typed(key: str, text: str) -> object:
+def _parse_value(key: str, text: str) -> object:
     if key == "name":
         return text
     if key in _LISTS and not text.startswith("["):
@@ -106,10 +106,10 @@ def _typed(key: str, text: str) -> object:
 class _Reading:
     """One file on its way to a Household.
 
-    places: where each part stands in the file, by its kind and id as in `Fault`.
+    places: where each part stands in the file, by part and key, as of a `Violation`.
     """
 
-    document: Document
+    document: YamlDocument
     shape: HouseholdShape
     known: KnownIds
     places: dict[tuple[str, str], Path] = field(default_factory=dict)
@@ -160,8 +160,8 @@ class _Reading:
         full, change = shape.full_log, shape.band_change
         return replace(
             profile,
-            full_log=FullLog(full.start, full.end) if full else None,
-            band_change=BandChange(change.band, change.at) if change else None,
+            full_log=FullLogSpan(full.start, full.end) if full else None,
+            band_change=AnnouncedBandChange(change.band, change.at) if change else None,
             **{"band": band} | shape.for_profile(),
         )
 
@@ -207,7 +207,7 @@ class _Reading:
                     yield Rule("", action, target, scope), (*path, str(action), number)
         for profile_id, profile in self.shape.profiles.items():
             preset = self.known.presets.get(profile.preset) if profile.preset else None
-            for name, why in preset.allowed if preset else ():
+            for name, why in preset.allowed_names if preset else ():
                 if (name, profile_id) not in written:  # what the file says itself goes first
                     rule = Rule("", RuleAction.ALLOW, name, profile_id, note=why)
                     yield rule, ("profiles", profile_id, "preset")
@@ -233,18 +233,18 @@ class _Reading:
 
     def _schedules(self) -> Iterator[Schedule]:
         """Yield those below the profiles, then those by themselves, then those of presets."""
-        for key, scope, written in self._timed("schedules"):
+        for key, scope, written in self._time_rules("schedules"):
             yield schedule(key, scope, written)
         for profile_id, times in self._preset_times():
             yield from self._not_written("schedules", profile_id, times.schedules)
 
     def _budgets(self) -> Iterator[Budget]:
-        for key, scope, written in self._timed("budgets"):
+        for key, scope, written in self._time_rules("budgets"):
             yield budget(key, scope, written)
         for profile_id, times in self._preset_times():
             yield from self._not_written("budgets", profile_id, times.budgets)
 
-    def _timed(self, part: str) -> Iterator[tuple[str, str, Any]]:
+    def _time_rules(self, part: str) -> Iterator[tuple[str, str, Any]]:
         """Yield (id, scope, what is written): profile by profile, then what stands by itself."""
         everyone, *profiles = self._scopes()
         for scope, path, shape in (*profiles, everyone):

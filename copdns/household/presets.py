@@ -29,7 +29,7 @@ Name = Annotated[Matcher, ByText(parse_matcher)]
 
 
 class ProfileValues(Written):
-    """What can be set of a profile, as it is written; None is what nobody wrote."""
+    """The settings of a profile as written in YAML; None for a key that is not written."""
 
     security: bool | None = None
     categories: tuple[Slug, ...] | None = None
@@ -56,9 +56,9 @@ class ProfileValues(Written):
 
     def for_profile(self) -> dict[str, Any]:
         """Return what was written as values for the fields of a Profile."""
-        return {name: _for_profile(value) for name, value in self.written()}
+        return {name: _for_profile(value) for name, value in self.written_fields()}
 
-    def written(self) -> Iterator[tuple[str, Any]]:
+    def written_fields(self) -> Iterator[tuple[str, Any]]:
         """Yield each field that was written, with its value: what is left out stays as it is."""
         for name in ProfileValues.model_fields:
             value = getattr(self, name)
@@ -80,9 +80,9 @@ class Times(NamedTuple):
 
 
 class LineValues(ProfileValues):
-    """What a line of a preset can set.  allow: names that become rules of the profile.
+    """The settings that a line of a preset can hold.  allow: names that become rules.
 
-    schedules, budgets: by name, and only for those who ask for them.
+    schedules, budgets: by name; a profile gets them only where a guardian asks for them.
     """
 
     allow: tuple[Name, ...] = ()
@@ -90,19 +90,19 @@ class LineValues(ProfileValues):
     budgets: dict[Slug, BudgetShape] | None = None
 
 
-class Line(Written):
-    """Something that is set, and why, in words for the child."""
+class PresetLine(Written):
+    """Settings of a preset with one reason.  why: the reason, in words for the child."""
 
     set: LineValues
     why: str = Field(min_length=1, max_length=300)
 
 
 class Preset(Written):
-    """A start for one age band.  summary: for the grown-up who chooses."""
+    """The settings that copdns suggests for one age band.  summary: for guardians."""
 
     band: Band
     summary: str = Field(min_length=1)
-    lines: tuple[Line, ...]
+    lines: tuple[PresetLine, ...]
 
     def why(self, setting: str, value: str = "") -> str:
         """Return the reason for a setting, or for one of its values; "" when nothing is set."""
@@ -113,7 +113,7 @@ class Preset(Written):
         return ""
 
     @property
-    def allowed(self) -> tuple[tuple[Matcher, str], ...]:
+    def allowed_names(self) -> tuple[tuple[Matcher, str], ...]:
         """The names that become rules, each with its reason."""
         return tuple((name, line.why) for line in self.lines for name in line.set.allow)
 
@@ -136,7 +136,7 @@ class Preset(Written):
 def preset(text: str, file: str) -> Preset:
     """Return the preset in a text; raise ConfigError."""
     document = yaml_text.document(text, file)
-    found = document.shaped(Preset)
+    found = document.parse_as(Preset)
     problems = list(_contradictions(found))
     if problems:
         raise document.error(problems)
@@ -148,7 +148,7 @@ def _contradictions(preset: Preset) -> Iterator[tuple[Path, str]]:
     seen: set[tuple[str, str]] = set()
     for number, line in enumerate(preset.lines):
         times = (("schedules", line.set.schedules or {}), ("budgets", line.set.budgets or {}))
-        for name, value in (*line.set.written(), *times):
+        for name, value in (*line.set.written_fields(), *times):
             if isinstance(value, tuple):
                 continue
             for key in value if isinstance(value, dict) else ("",):
@@ -188,16 +188,16 @@ def apply(preset: Preset, profile: Profile) -> Profile:
     """Return the profile as the preset has it, band included, so that an older child starts anew.
 
     Name, tags, blocked services, block mode and TTL stay, unless the preset sets them; its
-    allowed names are rules, which the household holds (`Preset.allowed`).
+    allowed names are rules, which the household holds (`Preset.allowed_names`).
     """
     values = dict(_START)
     for line in preset.lines:
         for name, value in line.set.for_profile().items():
-            values[name] = _added(values.get(name), value)
+            values[name] = _extend(values.get(name), value)
     return replace(profile, band=preset.band, **values)
 
 
-def _added(to: Any, value: Any) -> Any:
+def _extend(to: Any, value: Any) -> Any:
     if isinstance(value, frozenset):
         return (to or frozenset()) | value
     return tuple(sorted((*to, *value))) if isinstance(value, tuple) else value

@@ -1,8 +1,8 @@
 """The rules that no guardian can hurry past: a full log, and a lower age band (docs/privacy.md).
 
-`adopt` stands at the one door to the store, so that pages, commands, imports and restores all
-obey; the rest is what it is made of, for those who ask beforehand.  Pure: `now` is given, in
-seconds since the epoch.
+The store passes every profile through `adopt`, so pages, commands, imports and restores all obey
+these rules; the other functions are its parts, for callers that check before they change.  Pure:
+`now` is given, in seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from copdns.model.errors import PrivacyError
-from copdns.model.household import Band, BandChange, FullLog, PrivacyMode, Profile
+from copdns.model.household import AnnouncedBandChange, Band, FullLogSpan, PrivacyMode, Profile
 
 DAY = 86_400
 NOTICE = DAY  # between announcing and doing
@@ -33,19 +33,19 @@ def default_mode(band: Band | None) -> PrivacyMode:
 
 def request_full(
     profile: Profile,
-    history: Sequence[FullLog],
+    history: Sequence[FullLogSpan],
     now: int,
     days: int = 7,
     *,
     consented: bool = False,
-) -> FullLog:
+) -> FullLogSpan:
     """Return the stretch that a full log asked for now would cover; raise PrivacyError.
 
     history: every stretch that was ever granted to the profile.  days: 1 to 7.  consented: the
     person says yes on their own device (`privacy/consent.py`).
     """
-    wanted = FullLog(now, now + days * DAY)
-    return _granted(profile, profile.band_at(now), history, wanted, now, consented=consented)
+    wanted = FullLogSpan(now, now + days * DAY)
+    return _check_full_log(profile, profile.band_at(now), history, wanted, now, consented=consented)
 
 
 def change_band(profile: Profile, band: Band, now: int) -> Profile:
@@ -59,8 +59,8 @@ def change_band(profile: Profile, band: Band, now: int) -> Profile:
         pending = profile.band_change
         if pending is not None and pending.band is band:
             return profile
-        return replace(profile, band_change=BandChange(band, now + NOTICE))
-    full_log = None if _outgrown(profile.band, band) else profile.full_log
+        return replace(profile, band_change=AnnouncedBandChange(band, now + NOTICE))
+    full_log = None if _reaches_consent_age(profile.band, band) else profile.full_log
     return replace(profile, band=band, band_change=None, full_log=full_log)
 
 
@@ -81,7 +81,7 @@ def with_due_band(profile: Profile, now: int) -> Profile:
 def adopt(
     old: Profile | None,
     new: Profile,
-    history: Sequence[FullLog],
+    history: Sequence[FullLogSpan],
     now: int,
     *,
     consented: bool = False,
@@ -106,14 +106,14 @@ def adopt(
 
 
 class RepairedProfile(NamedTuple):
-    """What may stand of a profile, and what did not, for people."""
+    """A profile as it may be stored, and what was left out of it, in words for people."""
 
     profile: Profile
     said: tuple[str, ...] = ()
 
 
 def repair_profile(
-    old: Profile | None, written: Profile, history: Sequence[FullLog], now: int
+    old: Profile | None, written: Profile, history: Sequence[FullLogSpan], now: int
 ) -> RepairedProfile:
     """Return what may be stored of a profile of a database that comes from elsewhere.
 
@@ -183,39 +183,39 @@ def _adopt_band(old: Profile, new: Profile, now: int) -> Profile:
         )
     if new.band.age < ANNOUNCED_FROM:
         return new
-    return replace(new, band_change=BandChange(change.band, max(change.at, now + NOTICE)))
+    return replace(new, band_change=AnnouncedBandChange(change.band, max(change.at, now + NOTICE)))
 
 
 def _adopt_full_log(
-    old: Profile | None, new: Profile, history: Sequence[FullLog], now: int, *, consented: bool
-) -> FullLog | None:
+    old: Profile | None, new: Profile, history: Sequence[FullLogSpan], now: int, *, consented: bool
+) -> FullLogSpan | None:
     wanted = new.full_log
     if wanted is None or wanted.end <= wanted.start:
         return None
     if old is not None and old.full_log is not None:
         stored = old.full_log
         if wanted.start == stored.start and wanted.end <= stored.end:  # as it was, or shorter
-            return None if _outgrown(old.band, new.band) else wanted
+            return None if _reaches_consent_age(old.band, new.band) else wanted
         history = (*history, stored)
     if wanted.end <= now:
         return None
     asked = replace(wanted, start=max(wanted.start, now))
-    return _granted(new, new.band, history, asked, now, consented=consented)
+    return _check_full_log(new, new.band, history, asked, now, consented=consented)
 
 
-def _outgrown(old: Band, new: Band) -> bool:
+def _reaches_consent_age(old: Band, new: Band) -> bool:
     return old.age < CONSENT_FROM <= new.age
 
 
-def _granted(
+def _check_full_log(
     profile: Profile,
     band: Band,
-    history: Sequence[FullLog],
-    wanted: FullLog,
+    history: Sequence[FullLogSpan],
+    wanted: FullLogSpan,
     now: int,
     *,
     consented: bool,
-) -> FullLog:
+) -> FullLogSpan:
     """Return the wanted stretch, moved behind its announcement; raise PrivacyError."""
     if band.age >= CONSENT_FROM and not consented:
         raise PrivacyError(
@@ -239,7 +239,7 @@ def _granted(
             profile=profile.id,
             near=_when(max(near) + ONCE_IN),
         )
-    return FullLog(start, start + length)
+    return FullLogSpan(start, start + length)
 
 
 def _when(at: int) -> str:

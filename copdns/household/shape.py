@@ -120,8 +120,10 @@ class ProfileFields(ProfileValues):
 
 
 class ProfileShape(ProfileFields):
-    """preset: a band whose preset fills what is not written here.  preset_times: its schedules
-    and budgets are taken over too.
+    """A profile.
+
+    preset: the band whose preset gives the settings that are not written here.
+    preset_times: its schedules and budgets are taken over too.
     """
 
     preset: Band | None = None
@@ -169,13 +171,15 @@ class RuleShape(Written):
 
 
 class ServiceShape(Written):
+    """A service of the household's own, as in the model's OwnService."""
+
     title: str | None = None
     names: tuple[Name, ...] = Field(min_length=1)
     contact: Contact = Contact.NONE
 
 
 class HouseholdShape(Written):
-    """household: its name for people."""
+    """A household file.  household: its name for people."""
 
     household: str = "Home"
     id: Slug = "home"

@@ -1,6 +1,6 @@
 """What must hold of everything that a household says about time, whatever data copdns has.
 
-`household_check.faults` asks here too; there stands as well which topics exist.
+`household/check.py` yields these violations among its own, and also checks which topics exist.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from copdns.model.times import (
     DAY_MINUTES,
     DAY_WORDS,
     Budget,
-    Calendar,
     Grant,
     Schedule,
+    SchoolCalendar,
     Slot,
     Ticket,
 )
@@ -45,7 +45,7 @@ def time_faults(household: Household) -> Iterator[Violation]:
     yield from _ending_faults(household)
 
 
-def _calendar_faults(calendar: Calendar) -> Iterator[Violation]:
+def _calendar_faults(calendar: SchoolCalendar) -> Iterator[Violation]:
     if not calendar.weekend <= set(range(7)):
         yield Violation(
             "calendar",

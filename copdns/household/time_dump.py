@@ -12,10 +12,10 @@ from copdns.model.times import (
     EVERY_DAY,
     WEEKDAYS,
     Budget,
-    Calendar,
     DayType,
     FailureChoices,
     Schedule,
+    SchoolCalendar,
     Subject,
 )
 from copdns.time.schedule import slot_text
@@ -26,10 +26,10 @@ def clock_text(minute: int) -> str:
     return f"{minute // 60:02}:{minute % 60:02}"
 
 
-def calendar_text(calendar: Calendar) -> dict[str, Any]:
+def calendar_text(calendar: SchoolCalendar) -> dict[str, Any]:
     """Return what is not as in a usual week; days that follow each other are one range."""
     written: dict[str, Any] = {}
-    if calendar.weekend != Calendar().weekend:
+    if calendar.weekend != SchoolCalendar().weekend:
         written["weekend"] = [WEEKDAYS[each] for each in sorted(calendar.weekend)]
     if calendar.days:
         written["days"] = {

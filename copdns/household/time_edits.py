@@ -28,13 +28,13 @@ from copdns.model.sentences import Sentence, sentence
 from copdns.model.times import (
     Bonus,
     Budget,
-    Calendar,
     DayType,
     Extra,
     Grant,
     Origin,
     Pause,
     Schedule,
+    SchoolCalendar,
     Subject,
     Ticket,
 )
@@ -100,7 +100,7 @@ def set_days(household: Household, days: Mapping[date, DayType | None]) -> House
     """Say of dates what they are; None is what the day of the week says."""
     there = {**dict(household.calendar.days), **days}
     kept = sorted((day, kind) for day, kind in there.items() if kind is not None)
-    calendar = Calendar(household.calendar.weekend, tuple(kept))
+    calendar = SchoolCalendar(household.calendar.weekend, tuple(kept))
     return validate(replace(household, calendar=calendar))
 
 

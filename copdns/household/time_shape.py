@@ -21,11 +21,11 @@ from copdns.model.times import (
     MOST_NOTE,
     WEEKDAYS,
     Budget,
-    Calendar,
     DayType,
     FailureChoices,
     OnFailure,
     Schedule,
+    SchoolCalendar,
     Slot,
     Subject,
     parse_subject,
@@ -116,7 +116,11 @@ Minutes = Annotated[int, Field(ge=0, le=DAY_MINUTES)]
 
 
 class CalendarShape(Written):
-    """days: dates and ranges; where several hold a date, the shortest counts, then the last."""
+    """The calendar.
+
+    weekend: days of the week.  days: dates and ranges of dates; where several contain a date, the
+    shortest counts, and of equally long ones the last.
+    """
 
     weekend: tuple[Annotated[int, ByText(weekday)], ...] = (5, 6)
     days: dict[Annotated[Stretch, ByText(stretch)], DayType] = Field(default_factory=dict)
@@ -132,12 +136,12 @@ class CalendarShape(Written):
             )
         return self
 
-    def calendar(self) -> Calendar:
+    def calendar(self) -> SchoolCalendar:
         days: dict[date, DayType] = {}
         by_length = sorted(self.days.items(), key=lambda each: each[0][0] - each[0][1])
         for (first, last), kind in by_length:
             days |= {first + ONE_DAY * n: kind for n in range((last - first).days + 1)}
-        return Calendar(frozenset(self.weekend), tuple(sorted(days.items())))
+        return SchoolCalendar(frozenset(self.weekend), tuple(sorted(days.items())))
 
 
 class FailuresShape(Written):
@@ -150,7 +154,7 @@ class FailuresShape(Written):
 
 
 class ScheduleShape(Written):
-    """closed, open: when names are closed, or when they are open and closed at all other times."""
+    """A schedule.  closed: when names are closed.  open: they are closed at all other times."""
 
     closed: Slots | None = None
     open: Slots | None = None
@@ -189,7 +193,7 @@ ListedSchedule = Annotated[
 
 
 class BudgetShape(Written):
-    """minutes: of every day, or by words for days, of which the first that fits counts."""
+    """A budget.  minutes: of every day, or by words for days; the first that fits counts."""
 
     minutes: Annotated[
         Annotated[Minutes, Tag("one")]

@@ -12,7 +12,7 @@ from copdns.lists.download import MIB
 from copdns.lists.parse import ListFormat
 from copdns.lists.source import Source, sources_of
 from copdns.model.household import Contact, Household, Profile
-from copdns.model.matchers import Match
+from copdns.model.matchers import MatchKind
 from copdns.model.times import Topic
 from copdns.policy.snapshot import guest_profile
 
@@ -91,7 +91,7 @@ def _own_source(own: OwnSource) -> Source:
         category=own.category,
         url=own.url,
         format=ListFormat(own.format),
-        match=Match(own.match),
+        match=MatchKind(own.match),
         licence=own.licence,
         maintainer=own.maintainer,
         homepage=own.homepage,

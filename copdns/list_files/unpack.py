@@ -25,7 +25,7 @@ from typing import IO
 from copdns.lists.download import GZIP, MIB, CopySummary, content_error
 from copdns.lists.parse import ListFormat, parse_list
 from copdns.model.errors import CopdnsError, FetchError
-from copdns.model.matchers import Match
+from copdns.model.matchers import MatchKind
 
 CHUNK = 256 << 10
 MAX_LAYERS = 2  # a .gz file may be compressed once more for the transfer
@@ -60,7 +60,7 @@ def unpack_list(job: UnpackJob) -> CopySummary:
     found = parse_list(
         Path(job.text).read_text(encoding="utf-8", errors="replace"),
         ListFormat(job.format),
-        Match(job.match),
+        MatchKind(job.match),
     )
     lines = found.used_count + sum(found.unused.values())
     return CopySummary(octets, digest.hexdigest(), found.used_count, lines)

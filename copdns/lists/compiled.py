@@ -26,7 +26,7 @@ from copdns.lists.parse import SkippedLine, SkipReason
 from copdns.lists.small_index import ListStatus
 from copdns.lists.trie import MappedIndex
 from copdns.model.errors import ListError
-from copdns.model.matchers import Match
+from copdns.model.matchers import MatchKind
 
 FORMAT = 1  # raised whenever what is written changes
 _MAGIC = b"copdns index\n\0\0\0"
@@ -146,7 +146,7 @@ def _read_sections(head: Mapping[str, Any], keys: memoryview, numbers: memoryvie
         [each.info for each in statuses],
         frozenset(head["openings"]),
         [
-            tuple(EntryPart(number, Match(match), allow) for number, match, allow in each)
+            tuple(EntryPart(number, MatchKind(match), allow) for number, match, allow in each)
             for each in head["sets"]
         ],
         keys,

@@ -35,7 +35,7 @@ from copdns.lists.shapes import (
 from copdns.lists.small_index import Draft, build_index, names_of
 from copdns.lists.source import ListSource
 from copdns.model.errors import ListError
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 
 NO_SAFE_SEARCH = "no-safe-search"
 BEACONS = "beacons"
@@ -86,7 +86,7 @@ def _canary_lists(file: BypassShape) -> Iterator[Draft]:
 def _starter_lists(file: CatalogueShape, read: ReadText) -> Iterator[Draft]:
     for each in file.lists:
         try:
-            parsed = parse_list(read(each.file), each.format, Match(each.match))
+            parsed = parse_list(read(each.file), each.format, MatchKind(each.match))
         except ListError as error:
             raise ListError(f"blocklists/{each.file}: {error}") from None
         secures = file.categories[each.category].layer == SECURITY
@@ -130,7 +130,7 @@ def _beacon_list(file: BeaconsShape, services: ServicesShape) -> Draft:
 
 
 def _exact(names: Iterable[str]) -> Iterator[Matcher]:
-    return (Matcher(name, Match.EXACT) for name in names)
+    return (Matcher(name, MatchKind.EXACT) for name in names)
 
 
 def _bundled_draft(
@@ -203,7 +203,7 @@ def _kind_of(source: ListSource, found: BundledFiles, known: Mapping[str, Catego
 def _with_names(draft: Draft, source: ListSource, text_of: TextOf | None) -> Draft:
     try:
         text = source.text if text_of is None else text_of(source)
-        parsed = parse_list(text, ListFormat(source.format), Match(source.match))
+        parsed = parse_list(text, ListFormat(source.format), MatchKind(source.match))
     except ListError as failure:
         return replace(draft, error=str(failure))
     return replace(

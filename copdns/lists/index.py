@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import suffixes
 
 
@@ -56,7 +56,7 @@ class Entry(NamedTuple):
 
     list: int
     name: str
-    match: Match
+    match: MatchKind
     allow: bool
 
 
@@ -108,6 +108,6 @@ class DictIndex:
             entries = get(suffix)
             if entries is not None:
                 # BELOW does not cover the name itself; EXACT covers nothing below it.
-                wrong = Match.BELOW if len(suffix) == len(qname) else Match.EXACT
+                wrong = MatchKind.BELOW if len(suffix) == len(qname) else MatchKind.EXACT
                 found += tuple([entry for entry in entries if entry.match is not wrong])
         return found

@@ -12,7 +12,7 @@ from ipaddress import ip_network
 from typing import NamedTuple
 
 from copdns.model.errors import NameTextError
-from copdns.model.matchers import Match
+from copdns.model.matchers import MatchKind
 from copdns.model.names import normalize
 
 MAX_LINE = 4096
@@ -49,11 +49,11 @@ class ListedName(NamedTuple):
     """A name of a line in normal form, and what it covers.  allow: an exception from the list."""
 
     name: str
-    match: Match
+    match: MatchKind
     allow: bool = False
 
 
-def read_line(line: str, form: ListFormat, match: Match) -> Iterator[ListedName | SkipReason]:
+def read_line(line: str, form: ListFormat, match: MatchKind) -> Iterator[ListedName | SkipReason]:
     """Yield each name of a line, or why it is skipped; nothing for a comment.
 
     match: what a plain name covers; rules in the adblock format say it themselves.
@@ -74,7 +74,7 @@ def read_line(line: str, form: ListFormat, match: Match) -> Iterator[ListedName 
         yield _read_name(fields[0], match) if len(fields) == 1 else SkipReason.SYNTAX
 
 
-def _read_hosts(fields: list[str], match: Match) -> Iterator[ListedName | SkipReason]:
+def _read_hosts(fields: list[str], match: MatchKind) -> Iterator[ListedName | SkipReason]:
     if len(fields) == 1 or not _is_address(fields[0].partition("%")[0]):
         yield SkipReason.SYNTAX
         return
@@ -82,12 +82,12 @@ def _read_hosts(fields: list[str], match: Match) -> Iterator[ListedName | SkipRe
         yield SkipReason.PATTERN if "*" in name else _read_name(name, match)
 
 
-def _read_name(text: str, match: Match) -> ListedName | SkipReason:
+def _read_name(text: str, match: MatchKind) -> ListedName | SkipReason:
     """Return one name of a line with what it covers, or why it is skipped."""
     if text.startswith("*."):
-        text, match = text[2:], Match.BELOW if match is Match.EXACT else Match.SUBTREE
+        text, match = text[2:], MatchKind.BELOW if match is MatchKind.EXACT else MatchKind.SUBTREE
     elif text.startswith("."):
-        text, match = text[1:], Match.SUBTREE
+        text, match = text[1:], MatchKind.SUBTREE
     if _is_address(text):
         return SkipReason.ADDRESS
     if url := _URL.fullmatch(text):
@@ -113,13 +113,13 @@ _SHARED_SUFFIX = r"(?:ac|com?|edu|gob?|gouv|gov|mil|net?|org?)\.[a-z]{2}"
 _is_shared_suffix = re.compile(_SHARED_SUFFIX).fullmatch
 
 
-def _too_wide_reason(name: str, match: Match) -> SkipReason | None:
+def _too_wide_reason(name: str, match: MatchKind) -> SkipReason | None:
     """Return why a name covers more than a list may block, or None."""
     if name in _OWN_NAMES or name.startswith("ip6-"):
         return SkipReason.LOCAL
     if "." not in name:
         return SkipReason.SUFFIX
-    if len(name) <= 7 and match is not Match.EXACT and _is_shared_suffix(name):
+    if len(name) <= 7 and match is not MatchKind.EXACT and _is_shared_suffix(name):
         return SkipReason.SUFFIX
     return None
 
@@ -174,15 +174,15 @@ def _read_adblock(line: str) -> Iterator[ListedName | SkipReason]:
     if _COSMETIC.search(rule):
         yield SkipReason.COSMETIC
     elif found := _RULE.fullmatch(body):
-        named = _read_name(found[1], Match.SUBTREE)
+        named = _read_name(found[1], MatchKind.SUBTREE)
         yield named._replace(allow=allow) if isinstance(named, ListedName) else named
     elif page := _PAGE_RULE.fullmatch(body):
         yield SkipReason.PAGE if page["path"] else SkipReason.URL
     elif "$" in body and not body.startswith("/"):
         yield SkipReason.MODIFIER
     elif len(fields) > 1 and not allow:
-        yield from _read_hosts(fields, Match.EXACT)
+        yield from _read_hosts(fields, MatchKind.EXACT)
     elif allow or _PATTERN.match(body):
         yield SkipReason.PATTERN
     else:
-        yield _read_name(fields[0], Match.EXACT)
+        yield _read_name(fields[0], MatchKind.EXACT)

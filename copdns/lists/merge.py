@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from copdns.lists.index import OPENING_KINDS
 from copdns.lists.small_index import Draft, ListStatus, Names, ProtectedFilter, status_of
-from copdns.model.matchers import Match
+from copdns.model.matchers import MatchKind
 from copdns.model.names import suffixes
 
 
@@ -22,7 +22,7 @@ class EntryPart(NamedTuple):
     """An entry without its name."""
 
     list: int
-    match: Match
+    match: MatchKind
     allow: bool
 
 
@@ -70,7 +70,7 @@ class _Merger:
         status = status_of(len(self.statuses), draft)
         self.statuses.append(status)
         for names, allow in ((draft.blocks, False), (draft.allows, True)):
-            for match in Match:
+            for match in MatchKind:
                 self._add(names, EntryPart(status.info.number, match, allow))
             if allow or draft.kind in OPENING_KINDS:
                 for name in names:

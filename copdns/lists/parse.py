@@ -30,7 +30,7 @@ from copdns.lists.line import (
     read_line,
 )
 from copdns.model.errors import ListError
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 
 __all__ = [
     "MAX_LINE",
@@ -66,8 +66,8 @@ class ParsedList:
     problems: the first few skipped lines that somebody may want to correct.
     """
 
-    blocks: dict[str, Match]
-    allows: dict[str, Match]
+    blocks: dict[str, MatchKind]
+    allows: dict[str, MatchKind]
     unused: Mapping[SkipReason, int]
     problems: tuple[SkippedLine, ...] = ()
 
@@ -84,7 +84,7 @@ class ParsedList:
             yield Matcher(name, match), True
 
 
-def parse_list(text: str, form: ListFormat, match: Match | None = None) -> ParsedList:
+def parse_list(text: str, form: ListFormat, match: MatchKind | None = None) -> ParsedList:
     """Return the names of a list.
 
     match: EXACT or SUBTREE; None: SUBTREE for the wildcard format, else EXACT.
@@ -92,7 +92,9 @@ def parse_list(text: str, form: ListFormat, match: Match | None = None) -> Parse
     """
     text = text.removeprefix("\ufeff")
     _require_list(text)
-    reader = _Reader(form, match or (Match.SUBTREE if form is ListFormat.WILDCARD else Match.EXACT))
+    reader = _Reader(
+        form, match or (MatchKind.SUBTREE if form is ListFormat.WILDCARD else MatchKind.EXACT)
+    )
     for lines in _split_text(text):
         reader.read(lines)
     return reader.result()
@@ -115,17 +117,17 @@ def _split_text(text: str) -> Iterator[str]:
         start = end + 1
 
 
-def _quick_pattern(form: ListFormat, match: Match) -> tuple[re.Pattern[str], Match]:
+def _quick_pattern(form: ListFormat, match: MatchKind) -> tuple[re.Pattern[str], MatchKind]:
     """Return the pattern of nearly all lines of such a list, and what their names cover."""
     if form is ListFormat.ADBLOCK:
-        return plain_line_pattern(r"\|\|", r"\^"), Match.SUBTREE
+        return plain_line_pattern(r"\|\|", r"\^"), MatchKind.SUBTREE
     if form is ListFormat.HOSTS:
         return plain_line_pattern(r"(?:0\.0\.0\.0|127\.0\.0\.1|::1?)[ \t]+", _REMARK), match
     if form is ListFormat.WILDCARD:
         # In a list of exact names `*.name` and `name` differ; most lines are the first.
-        exact = match is Match.EXACT
+        exact = match is MatchKind.EXACT
         head = r"\*\." if exact else r"(?:\*\.)?"
-        return plain_line_pattern(head, _REMARK), Match.BELOW if exact else match
+        return plain_line_pattern(head, _REMARK), MatchKind.BELOW if exact else match
     return plain_line_pattern("", _REMARK), match
 
 
@@ -137,14 +139,14 @@ class _Reader:
     some line.
     """
 
-    def __init__(self, form: ListFormat, match: Match) -> None:
+    def __init__(self, form: ListFormat, match: MatchKind) -> None:
         self.form = form
         self.match = match
         self.ready, self.ready_match = _quick_pattern(form, match)
         self.lines = self.named = 0
-        self.blocks: dict[str, Match] = {}
-        self.others: dict[str, Match] = {}
-        self.allows: dict[str, Match] = {}
+        self.blocks: dict[str, MatchKind] = {}
+        self.others: dict[str, MatchKind] = {}
+        self.allows: dict[str, MatchKind] = {}
         self.unused: Counter[SkipReason] = Counter()
         self.problems: list[SkippedLine] = []
 
@@ -181,7 +183,7 @@ class _Reader:
             else:
                 self._note_skipped(number, line, outcome)
 
-    def _names_for(self, named: ListedName) -> dict[str, Match]:
+    def _names_for(self, named: ListedName) -> dict[str, MatchKind]:
         if named.allow:
             return self.allows
         return self.blocks if named.match is self.ready_match else self.others
@@ -192,11 +194,11 @@ class _Reader:
             self.problems.append(SkippedLine(number, reason, _printable(line)))
 
 
-def _add_name(names: dict[str, Match], name: str, match: Match) -> None:
+def _add_name(names: dict[str, MatchKind], name: str, match: MatchKind) -> None:
     """Add what a name covers; EXACT and BELOW together are SUBTREE."""
     before = names.setdefault(name, match)
     if before is not match:
-        names[name] = Match.SUBTREE
+        names[name] = MatchKind.SUBTREE
 
 
 def _printable(line: str) -> str:

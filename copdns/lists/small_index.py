@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.lists.parse import SkippedLine, SkipReason
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 
-Names = Mapping[str, Match]
+Names = Mapping[str, MatchKind]
 
 _BLOCKING = frozenset(
     {
@@ -68,11 +68,11 @@ class ListStatus:
         return self.info.size
 
 
-def names_of(matchers: Iterable[Matcher]) -> dict[str, Match]:
+def names_of(matchers: Iterable[Matcher]) -> dict[str, MatchKind]:
     """Return matchers as the names of a draft; EXACT and BELOW of one name are SUBTREE."""
-    names: dict[str, Match] = {}
+    names: dict[str, MatchKind] = {}
     for name, match in ((each.name, each.match) for each in matchers):
-        names[name] = match if names.get(name, match) is match else Match.SUBTREE
+        names[name] = match if names.get(name, match) is match else MatchKind.SUBTREE
     return names
 
 
@@ -160,7 +160,7 @@ def _version_of(draft: Draft) -> str:
     """Return a text that changes with the content of a list, not with the order of its lines."""
     digest = hashlib.sha256()
     for names, sign in ((draft.blocks, ""), (draft.allows, "!")):
-        for match in Match:
+        for match in MatchKind:
             same = sorted([name for name, each in names.items() if each is match])
             digest.update(f"{sign}{match} {len(same)}\n".encode())
             digest.update("\n".join(same).encode())

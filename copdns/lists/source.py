@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from copdns.lists.parse import ListFormat
 from copdns.lists.shapes import CatalogueShape, SourceShape
-from copdns.model.matchers import Match
+from copdns.model.matchers import MatchKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Source:
     category: str
     url: str
     format: ListFormat
-    match: Match
+    match: MatchKind
     licence: str
     maintainer: str
     homepage: str
@@ -79,7 +79,7 @@ def _source(shape: SourceShape) -> Source:
         category=shape.category,
         url=shape.url,
         format=shape.format,
-        match=Match(shape.match),
+        match=MatchKind(shape.match),
         licence=shape.licence,
         maintainer=shape.maintainer,
         homepage=shape.homepage,

@@ -12,7 +12,7 @@ from typing import Protocol
 from copdns.lists import table
 from copdns.lists.index import Entry, ListInfo
 from copdns.lists.merge import EntrySet
-from copdns.model.matchers import Match
+from copdns.model.matchers import MatchKind
 
 try:
     import marisa_trie  # type: ignore[import-untyped,import-not-found,unused-ignore]
@@ -86,8 +86,8 @@ class MappedIndex:
         self.infos = tuple(infos)
         self.open_below = openings
         # BELOW does not cover the name itself; EXACT covers nothing below it.
-        self._at = tuple(_without(Match.BELOW, each) for each in sets)
-        self._above = tuple(_without(Match.EXACT, each) for each in sets)
+        self._at = tuple(_without(MatchKind.BELOW, each) for each in sets)
+        self._above = tuple(_without(MatchKind.EXACT, each) for each in sets)
         self._buffer = keys
         found = map_keys(keys)
         self._prefixes, self._key_id = found.prefixes, found.key_id
@@ -114,5 +114,5 @@ class MappedIndex:
         return tuple(found)
 
 
-def _without(match: Match, entries: EntrySet) -> EntrySet:
+def _without(match: MatchKind, entries: EntrySet) -> EntrySet:
     return tuple(each for each in entries if each.match is not match)

@@ -16,6 +16,8 @@ from copdns.model.verdict import Reason
 
 
 class EventKind(StrEnum):
+    """What happened, in the words that targets receive."""
+
     UNKNOWN_DEVICE = "unknown device"
     UNKNOWN_MAC = "unknown mac"
     DEVICE_RECOGNISED = "device recognised"
@@ -50,10 +52,10 @@ class EventKind(StrEnum):
 
 
 class DeviceEvent(NamedTuple):
-    """A device that nobody named asked, or is somebody's now.
+    """An unknown device sent a query, or a device was recognised.
 
     visitor: the id that `copdns device unknown` shows.  device: "" for an unknown one.
-    private: its MAC address is made up, and may be another one tomorrow.
+    private: its MAC address is a random one, which may change.
     """
 
     kind: EventKind
@@ -82,7 +84,10 @@ class TimeEvent(NamedTuple):
 
 
 class PauseEvent(NamedTuple):
-    """until: None while nobody said when it ends; of a pause that ended, its end."""
+    """A pause of a profile began or ended.
+
+    at: when.  until: when it ends, None where nobody said so; of a pause that ended, its end.
+    """
 
     kind: EventKind
     household: str
@@ -93,7 +98,7 @@ class PauseEvent(NamedTuple):
 
 
 class GrantEvent(NamedTuple):
-    """id: the grant's.  until: when it ends; of one that ended, its end."""
+    """A permission was given or ended.  id: the grant's.  until: its end, past or to come."""
 
     kind: EventKind
     household: str
@@ -105,7 +110,7 @@ class GrantEvent(NamedTuple):
 
 
 class TicketEvent(NamedTuple):
-    """id: the ticket's, which is not its code.  minutes: what it was worth."""
+    """A ticket was redeemed.  id: the ticket's, which is not its code.  minutes: its worth."""
 
     kind: EventKind
     household: str
@@ -116,8 +121,9 @@ class TicketEvent(NamedTuple):
 
 
 class AppealEvent(NamedTuple):
-    """id: the appeal's.  at: when it was asked, or answered.  state: as of an appeal.
+    """An appeal was filed, waits, is overdue, was disputed or answered.
 
+    id: the appeal's.  at: since when it waits, or when it was answered.  state: an AppealState.
     profile, name: who asked, and about what; "" unless the settings let events tell.
     """
 
@@ -138,7 +144,7 @@ class ClockEvent(NamedTuple):
 
 
 class TroubleEvent(NamedTuple):
-    """No upstream answers, or a list stays old; or that is over."""
+    """No upstream answers, or a list stays outdated; or that is over."""
 
     kind: EventKind
     at: float

@@ -16,11 +16,11 @@ from copdns.model.times import (
     USUAL_WEEK,
     Bonus,
     Budget,
-    Calendar,
     FailureChoices,
     Grant,
     Pause,
     Schedule,
+    SchoolCalendar,
     Subject,
     Ticket,
 )
@@ -54,7 +54,7 @@ class PrivacyMode(StrEnum):
     OFF = "off"  # nothing, not even counts
     COUNTS = "counts"  # how many by hour and category; no names
     BLOCKED = "blocked"  # counts, and the names that were blocked, time rounded to 5 minutes
-    FULL = "full"  # every name; ends by itself (`FullLog`)
+    FULL = "full"  # every name; ends by itself (`FullLogSpan`)
 
 
 class BlockMode(StrEnum):
@@ -83,6 +83,8 @@ class Default(StrEnum):
 
 
 class RuleAction(StrEnum):
+    """What a rule does with the names that it covers."""
+
     ALLOW = "allow"
     BLOCK = "block"
 
@@ -110,16 +112,19 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class FullLog:
-    """The stretch in which every name of a profile is kept; end is exclusive."""
+class FullLogSpan:
+    """The time in which a profile has a full log.
+
+    start, end: seconds since the epoch; end is exclusive.
+    """
 
     start: int
     end: int
 
 
 @dataclass(frozen=True, slots=True)
-class BandChange:
-    """A lower age band that was announced and takes effect at a moment."""
+class AnnouncedBandChange:
+    """A lower age band that is announced.  at: when it takes effect, seconds since the epoch."""
 
     band: Band
     at: int
@@ -154,8 +159,8 @@ class Profile:
     default: Default = Default.ALLOW
     block_mode: BlockMode = BlockMode.NODATA
     privacy: PrivacyMode = PrivacyMode.COUNTS  # never FULL: that is `full_log`
-    full_log: FullLog | None = None
-    band_change: BandChange | None = None
+    full_log: FullLogSpan | None = None
+    band_change: AnnouncedBandChange | None = None
     max_ttl: int | None = None
     always: tuple[Subject, ...] = ()
     homework: tuple[Subject, ...] = ()
@@ -175,10 +180,10 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """Something that asks.
+    """A machine that sends queries.
 
-    addresses: plain, or prefixes in CIDR form.  macs: such as "02:00:00:00:00:01"; they tell it
-        at any address (docs/devices.md).
+    profile: the id of whose it is.  addresses: plain, or prefixes in CIDR form.  macs: such as
+        "02:00:00:00:00:01"; they identify it at any address (docs/devices.md).
     """
 
     id: str
@@ -200,7 +205,7 @@ class OwnService:
 
 @dataclass(frozen=True, slots=True)
 class LocalName:
-    """A name of this house and its addresses; names below it do not exist."""
+    """A name of this house, with its addresses; names below it do not exist."""
 
     name: str
     addresses: tuple[str, ...]
@@ -208,7 +213,7 @@ class LocalName:
 
 @dataclass(frozen=True, slots=True)
 class NameRewrite:
-    """A name, and those below it where `match` says so, answered with another name's data."""
+    """Names that are answered with the data of another name, `target`."""
 
     matcher: Matcher
     target: str
@@ -216,7 +221,7 @@ class NameRewrite:
 
 @dataclass(frozen=True, slots=True)
 class SplitUpstream:
-    """A domain, with all below it, that other upstreams are asked for ("address[:port]")."""
+    """A domain, and all names below it, for which other upstreams are asked ("address[:port]")."""
 
     name: str
     upstreams: tuple[str, ...]
@@ -224,7 +229,7 @@ class SplitUpstream:
 
 @dataclass(frozen=True, slots=True)
 class Household:
-    """What one family, or one subscriber, owns.
+    """One family's, or one subscriber's, people, devices, rules and times.
 
     guest: the profile of unknown devices; "" is the built-in guest policy.
     protected: names of this deployment, such as the school's, that nothing here may block.
@@ -251,7 +256,7 @@ class Household:
     local_names: tuple[LocalName, ...] = ()
     rewrites: tuple[NameRewrite, ...] = ()
     split_upstreams: tuple[SplitUpstream, ...] = ()
-    calendar: Calendar = USUAL_WEEK
+    calendar: SchoolCalendar = USUAL_WEEK
     day_starts: int = 0
     schedules: tuple[Schedule, ...] = ()
     budgets: tuple[Budget, ...] = ()

@@ -11,8 +11,8 @@ from copdns.model.errors import NameTextError
 from copdns.model.names import normalize
 
 
-class Match(StrEnum):
-    """Which names a name in a rule or list stands for."""
+class MatchKind(StrEnum):
+    """Which names a name in a rule or list covers."""
 
     EXACT = "exact"  # the name itself:           =games.example
     BELOW = "below"  # every name under it:       *.games.example
@@ -21,19 +21,19 @@ class Match(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """A name with what it stands for.  name: normal form, never the root."""
+    """A name in a rule or list.  name: normal form, never the root.  match: what it covers."""
 
     name: str
-    match: Match = Match.SUBTREE
+    match: MatchKind = MatchKind.SUBTREE
 
     def covers(self, qname: str) -> bool:
         """Tell whether a name, in lower case and without the dot at its end, is meant."""
         if qname == self.name:
-            return self.match is not Match.BELOW
-        return self.match is not Match.EXACT and qname.endswith(f".{self.name}")
+            return self.match is not MatchKind.BELOW
+        return self.match is not MatchKind.EXACT and qname.endswith(f".{self.name}")
 
     def __str__(self) -> str:
-        prefix = {Match.EXACT: "=", Match.BELOW: "*.", Match.SUBTREE: ""}[self.match]
+        prefix = {MatchKind.EXACT: "=", MatchKind.BELOW: "*.", MatchKind.SUBTREE: ""}[self.match]
         return prefix + self.name
 
 
@@ -43,15 +43,15 @@ def parse_matcher(text: str) -> Matcher:
     The root and single labels are refused: one rule must not cover a whole top-level domain.
     """
     text = text.strip()
-    match = Match.SUBTREE
+    match = MatchKind.SUBTREE
     if text.startswith("="):
-        match, text = Match.EXACT, text[1:]
+        match, text = MatchKind.EXACT, text[1:]
     elif text.startswith("*."):
-        match, text = Match.BELOW, text[2:]
+        match, text = MatchKind.BELOW, text[2:]
     name = normalize(text)
     if not name:
         raise NameTextError("a rule needs a domain such as games.example")
-    if "." not in name and match is not Match.EXACT:
+    if "." not in name and match is not MatchKind.EXACT:
         raise NameTextError(
             "'%(written)s' would cover a whole top-level domain; write a site such as "
             "games.%(called)s",

@@ -41,7 +41,7 @@ _CODES = {
 @lru_cache(maxsize=4096)
 def ede_of(verdict: Verdict) -> Ede:
     """Return the extended DNS error of a block, a refusal or a rewrite."""
-    return Ede(_CODES.get(verdict.reason, FILTERED), fitted(text_of(verdict)))
+    return Ede(_CODES.get(verdict.reason, FILTERED), truncate_text(text_of(verdict)))
 
 
 def text_of(verdict: Verdict) -> str:
@@ -94,6 +94,6 @@ _PLAIN = {
 }
 
 
-def fitted(text: str) -> str:
+def truncate_text(text: str) -> str:
     """Return a text cut to 80 octets, never inside a character."""
     return text.encode()[:MAX_TEXT].decode(errors="ignore")

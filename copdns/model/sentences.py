@@ -2,8 +2,8 @@
 
 `str()` is for the command line, the API and the log; a page has `Phrases.tell` put it into the
 reader's language.  `make words` finds the texts where they are written: as the first argument of
-`sentence`, `counted`, or of an error that is `Told`.  Pure, and without Babel: most of copdns
-raises errors and never speaks.
+`sentence`, `plural_sentence`, or of an error that is a `UserError`.  Pure, and without Babel: most
+of copdns raises errors and shows nothing.
 """
 
 from __future__ import annotations

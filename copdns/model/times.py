@@ -22,6 +22,8 @@ DAY_MINUTES = 1440
 
 
 class TopicKind(StrEnum):
+    """What a topic names."""
+
     CATEGORY = "category"
     SERVICE = "service"
     LIST = "list"
@@ -76,23 +78,23 @@ DAY_WORDS = (*WEEKDAYS, *map(str, DayType), SCHOOL_NIGHT, EVERY_DAY)
 
 
 @dataclass(frozen=True, slots=True)
-class Calendar:
+class SchoolCalendar:
     """Which dates are days of school.
 
     weekend: days of the week, 0 is Monday; all others are school days.
-    days: single dates that are something else, in order, each once.
+    days: the dates that are of another type than their day of the week, in order, each once.
     """
 
     weekend: frozenset[int] = frozenset({5, 6})
     days: tuple[tuple[date, DayType], ...] = ()
 
 
-USUAL_WEEK = Calendar()
+USUAL_WEEK = SchoolCalendar()
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A stretch of local time that comes again.
+    """A stretch of local time that recurs.
 
     days: words of DAY_WORDS; a date fits when one of them does.  start: minute of the day.
     length: 1 to 1440 minutes of the wall clock; past midnight it still belongs to the date on
@@ -145,10 +147,12 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """Nothing resolves for a profile, but what is always open.  One at a time.
+    """A time in which nothing resolves for a profile but what is always open.
 
-    end: None until somebody ends it.  opens: what stays open; homework: names for learning do
-        too (`education_reference`, and the profile's own `homework` set).
+    A profile has one pause at most.  start, end: seconds since the epoch; end is None until
+        somebody ends the pause.
+    homework: names for learning stay open too (the protected group `education_reference`, and the
+        profile's own `homework` subjects).  author: who paused it, in people's words.
     """
 
     profile: str
@@ -168,13 +172,14 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A permission that ends by itself: what it is about, and until when.
+    """A permission that ends by itself.
 
-    about: None for every name.  start, end: end is exclusive.  given: when a person decided it,
-        which for a ticket is when it was made: a later pause holds.
-    content: lifts rules, lists, services and allow-list only.  time: lifts schedules and budgets,
-        and a pause that began before it was given.
-    id: unique in its household.  profile: whose it is.
+    about: what it opens; None for every name.  start, end, given: seconds since the epoch; end is
+        exclusive.  given: when a person decided it, which for a ticket is when the ticket was
+        made: a pause that began later still holds.
+    content: lifts rules, lists, services and the allow-list default.  time: lifts schedules and
+        budgets, and a pause that began before the grant was given.
+    id: unique in its household.  profile: the id of whose it is.
     """
 
     about: Subject | None
@@ -213,10 +218,11 @@ class Bonus:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A code worth minutes; only a digest of the code is kept.
+    """A code worth minutes, which can be redeemed once; only a digest of the code is stored.
 
-    profile: "" for whoever has it.  about: None for every name.  made, expires: moments.
-    redeemed, redeemed_by: None and "" until it is used, once.
+    profile: who may redeem it, "" for whoever has the code.  about: None for every name.
+    made, expires, redeemed: seconds since the epoch; redeemed is None until it is used.
+    redeemed_by: the id of the profile that used it, "" until then.
     """
 
     id: str
@@ -242,8 +248,11 @@ class OnFailure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FailureChoices:
-    """clock: the clock is surely wrong.  lists: a list that a profile blocks was never here.
-    devices: somebody asks whom nobody named; LAST_KNOWN is the household's guest policy.
+    """What a household wants to hold in each kind of failure.
+
+    clock: the clock of this machine is certainly wrong.  lists: a list that a profile blocks was
+        never downloaded.  devices: an unknown device sends a query; LAST_KNOWN is the household's
+        guest policy.
     """
 
     clock: OnFailure = OnFailure.LAST_KNOWN

@@ -75,10 +75,10 @@ class Reason(StrEnum):
 
 
 class Requestor(NamedTuple):
-    """All that is known of who asks, before it is looked up.
+    """What a query's packet tells of its sender, before the device is identified.
 
-    listener: the local address asked.  address: the peer's, without port or zone.
-    transport: udp or tcp.  mac: the device's, as a forwarder that we trust said it, such as
+    listener: the local address that received it.  address: the peer's, without port or zone.
+    transport: udp or tcp.  mac: the device's, as a trusted forwarder gave it, such as
     "02:00:00:00:00:01"; else "".
     """
 
@@ -90,7 +90,7 @@ class Requestor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LocalRecord:
-    """A record that we make ourselves.  data: an address, a name, or text, by rtype."""
+    """A record that copdns makes itself.  data: an address, a name, or text, by rtype."""
 
     name: str
     rtype: int
@@ -100,11 +100,14 @@ class LocalRecord:
 
 @dataclass(frozen=True, slots=True)
 class LocalAnswer:
-    """What a special or own name is answered with; without records an SOA says how long.
+    """The answer to a special-use name or a name of this house.
 
-    own: the address of this machine that was asked is the answer (to A or AAAA, as it fits).
-    told: it depends on who asks; `server/status_names.py` makes the records.
-    probe: that it was asked is noted (`network/probes.py`).
+    rcode: of the reply.  records: where there are none, an SOA record limits how long the answer
+        may be cached.
+    is_own_address: the answer is the address of this machine to which the query was sent, for A
+        or AAAA, as it fits.
+    is_status: the answer depends on the requestor; `server/status_names.py` makes the records.
+    is_probe: the query is noted (`network/probes.py`).
     """
 
     rcode: int = 0
@@ -123,16 +126,17 @@ class Verdict:
     category, service, list, list_version: slugs, where one decided.
     rule: what matched, as written ("*.games.example"): unbounded, so for people only, never a
         label.
-    via: the CNAME or SVCB target that decided, "" for the name asked.
-    until: the first moment at which the same question could get another verdict under the same
-        policy; None: not before the policy changes.
-    ttl: seconds that the answer of a block may be kept.
+    via: the CNAME or SVCB target that decided, "" for the name of the question.
+    valid_until: seconds since the epoch: the first moment at which the same question could get
+        another verdict under the same policy; None: not before the policy changes.
+    ttl: seconds for which the reply to a blocked query may be cached.
     target: the name whose data a rewrite gives.
-    unwatched: a name of the help groups; it leaves no trace anywhere.
-    nothing_below: no name below the one asked is allowed, so NXDOMAIN is honest (RFC 8020
-        section 2); only worked out for profiles in that block mode.
+    local: the answer of the action LOCAL; else None.
+    is_untraced: a name of the help groups; it leaves no trace anywhere.
+    nothing_open_below: no name below this one is allowed, so NXDOMAIN is true (RFC 8020
+        section 2); computed only for profiles in that block mode.
     period: the id of the schedule or budget that decided, "homework" for that kind of pause.
-    ends: when it ends, on the household's clock, for people: "Tue 07:00".
+    ends_text: when it ends, on the household's clock, for people: "Tue 07:00".
     """
 
     action: Action

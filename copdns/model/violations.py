@@ -1,4 +1,4 @@
-"""How it is told that something in a household must not be."""
+"""What breaks the rules for households, and the sentences that say so."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from copdns.model.sentences import Phrase, Sentence, UserError, sentence
 
 
 class Violation(NamedTuple):
-    """Something that must not be.
+    """Something in a household that breaks a rule.
 
-    part: "profiles", "devices" ..., as the fields of Household; key: the id or name in it;
-    field: of that, "" for the whole.
+    part: a field of Household, such as "profiles".  key: the id or name in it.  field: of that
+    value, "" for the whole.  what: says what is wrong.
     """
 
     part: str
@@ -103,7 +103,7 @@ def parse_problem(parse: Callable[[str], object], text: str) -> Sentence | None:
 
 
 def sentence_of(error: Exception) -> Sentence:
-    """Return what an error says: of one that is not Told, a library's, its own words."""
+    """Return the sentence of an error; of one that is no UserError, its own words."""
     if isinstance(error, UserError) and len(error.sentences) == 1:
         return error.sentences[0]
     return Sentence("%(what)s", {"what": str(error)})  # no text of the catalogue

@@ -56,13 +56,13 @@ def read(
         one names its environment variable.
     context: handed to the model's validators (`ValidationInfo.context`).
     """
-    return document(text, file, changes).shaped(shape, context)
+    return document(text, file, changes).parse_as(shape, context)
 
 
-def document(text: str, file: str, changes: Mapping[str, object] | None = None) -> Document:
+def document(text: str, file: str, changes: Mapping[str, object] | None = None) -> YamlDocument:
     """Return the text as plain values that know their places; an empty text has no keys."""
     reader = _Reader(file)
-    made = Document(file, reader.read(text), reader.places, frozenset(changes or ()))
+    made = YamlDocument(file, reader.read(text), reader.places, frozenset(changes or ()))
     if reader.problems:
         raise made.error(reader.problems)
     for key, change in (changes or {}).items():
@@ -73,15 +73,15 @@ def document(text: str, file: str, changes: Mapping[str, object] | None = None) 
 def scalar(text: str, source: str) -> object:
     """Return one value, such as `53`, `true` or `[a, b]`; source names it in a ConfigError."""
     if not text.startswith(("[", "{", '"', "'")):
-        return _typed(text) if text else ""
+        return _parse_plain(text) if text else ""
     return document(f"value: {text}", source).value["value"]
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
-    """Values as read, and where each stood.
+class YamlDocument:
+    """The values of a YAML text, and the place of each.
 
-    places: (line, column), from 1, of each key and each item of a list.
+    file: its name, for messages.  places: (line, column), from 1, of each key and list item.
     changed: dotted keys whose values came from the environment.
     """
 
@@ -90,7 +90,7 @@ class Document:
     places: Mapping[Path, tuple[int, int]]
     changed: frozenset[str] = frozenset()
 
-    def shaped(self, shape: type[Shape], context: object = None) -> Shape:
+    def parse_as(self, shape: type[Shape], context: object = None) -> Shape:
         """Return the values as the model, or raise ConfigError.
 
         Validators of mode "before" do not fit: what they return is no JSON any more, and pydantic
@@ -116,7 +116,7 @@ class Document:
         """Return "file:line:col: path.to.key: what"."""
         line, column = self._place(path)
         where = self._variable(path) or f"{self.file}:{line}:{column}"
-        return f"{where}: {dotted(path)}: {what}" if path else f"{where}: {what}"
+        return f"{where}: {path_text(path)}: {what}" if path else f"{where}: {what}"
 
     def _place(self, path: Path) -> tuple[int, int]:
         """Return where the path stands; for what is missing, where its parent does."""
@@ -132,7 +132,7 @@ class Document:
         return ""
 
 
-def dotted(path: Path) -> str:
+def path_text(path: Path) -> str:
     """Return a path for people: items are counted from 1, odd keys are quoted."""
     return ".".join(str(part + 1) if isinstance(part, int) else _plain(part) for part in path)
 
@@ -214,7 +214,7 @@ class _Reader:
         if event.tag is not None:
             self._stop(event, "a tag (!) is not supported; remove it, or put the text in quotes")
         if isinstance(event, ScalarEvent):
-            return _typed(event.value) if event.implicit[0] else event.value
+            return _parse_plain(event.value) if event.implicit[0] else event.value
         if len(path) >= MAX_DEPTH:
             self._stop(event, f"is nested more than {MAX_DEPTH} levels deep")
         if isinstance(event, MappingStartEvent):
@@ -257,7 +257,7 @@ def _mark(event: Event) -> tuple[int, int]:
     return mark.line + 1, mark.column + 1
 
 
-def _typed(text: str) -> object:
+def _parse_plain(text: str) -> object:
     """Return what plain (unquoted) text stands for; most is just text."""
     if text in _WORDS:
         return _WORDS[text]

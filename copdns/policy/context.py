@@ -15,7 +15,7 @@ from copdns.dns.records import AAAA, PTR, A
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
 from copdns.model.household import Contact, Household, LocalName, NameRewrite, Profile
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import suffixes
 from copdns.model.verdict import AnswerDefaults, LocalRecord
 from copdns.policy.matching import VerdictByEntry
@@ -151,7 +151,7 @@ def _engines(library: Catalogue) -> dict[str, dict[str, dict[str, str]]]:
 
 def _rank(rewrite: NameRewrite) -> tuple[int, bool]:
     """Rank rewrites as rules are: the longest name first, then the one for the name itself."""
-    return -len(rewrite.matcher.name), rewrite.matcher.match is not Match.EXACT
+    return -len(rewrite.matcher.name), rewrite.matcher.match is not MatchKind.EXACT
 
 
 def _with_own_names(shared: Index, household: Household) -> tuple[Index, dict[int, RecordsByType]]:
@@ -191,7 +191,7 @@ def _local_records(
             reverse.setdefault(pointer, []).append(LocalRecord(pointer, PTR, each.name, LOCAL_TTL))
         yield Matcher(each.name), by_type
     for pointer, records in reverse.items():
-        yield Matcher(pointer, Match.EXACT), {PTR: tuple(records)}
+        yield Matcher(pointer, MatchKind.EXACT), {PTR: tuple(records)}
 
 
 def _qtype(address: IPv4Address | IPv6Address) -> int:

@@ -16,7 +16,7 @@ from copdns.lists.index import DictIndex, Index
 from copdns.model.addresses import Network
 from copdns.model.household import (
     BlockMode,
-    FullLog,
+    FullLogSpan,
     PrivacyMode,
     Rule,
 )
@@ -73,7 +73,7 @@ class Policy:
     block_mode: BlockMode = BlockMode.NODATA
     max_ttl: int | None = None
     privacy: PrivacyMode = PrivacyMode.OFF
-    full_log: FullLog | None = None
+    full_log: FullLogSpan | None = None
     is_child: bool = False
     child_page: str = ""
     untraced_lists: frozenset[int] = frozenset()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from copdns.lists.index import Entry, ListInfo
 from copdns.model.household import Rule, RuleAction
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import suffixes
 from copdns.model.verdict import Action, Reason, StepNumber, Verdict
 
@@ -89,7 +89,7 @@ def _rank(rule: Rule) -> tuple[int, int, int]:
     """At equal length: exact first; then the profile, its tags, its household; then allow."""
     assert isinstance(rule.target, Matcher)
     scope = 2 if not rule.scope else 1 if rule.scope.startswith("#") else 0
-    return (rule.target.match is not Match.EXACT, scope, rule.action is not RuleAction.ALLOW)
+    return (rule.target.match is not MatchKind.EXACT, scope, rule.action is not RuleAction.ALLOW)
 
 
 class ListSet:
@@ -143,7 +143,7 @@ class Blocker:
 
     def nothing_open_below(self, qname: str, matcher: Matcher | Entry | None) -> bool:
         """Tell whether every name under a blocked one is blocked too (RFC 8020 section 2)."""
-        if self.open_below is None or (matcher is not None and matcher.match is Match.EXACT):
+        if self.open_below is None or (matcher is not None and matcher.match is MatchKind.EXACT):
             return False
         # The root stands above all there is.
         return bool(qname) and not any(qname in names for names in self.open_below)

@@ -19,7 +19,7 @@ MOST = 20
 TOGETHER = 3_600  # seconds: one after the other by somebody, about the same, is one to read
 
 
-class About(StrEnum):
+class ChangeTopic(StrEnum):
     """What a change was about."""
 
     CLOSED = "closed"  # categories, services, contacts, ways round, what is open without a rule
@@ -48,12 +48,15 @@ class HasLine(Protocol):
 
 
 class Changed(NamedTuple):
-    """at: seconds since the epoch.  author: in people's words.  what: the line; "" where it does
-    not say whose it is."""
+    """A change to a person's settings, as that person reads it.
+
+    at: seconds since the epoch.  author: in people's words.  about: its topics, at least one.
+    what: the line of the audit; "" where the line does not say whose settings they are.
+    """
 
     at: int
     author: str
-    about: tuple[About, ...]
+    about: tuple[ChangeTopic, ...]
     what: str = ""
 
 
@@ -67,12 +70,14 @@ def changes_for(
     """
     late = (each for each in changes if now - TOLD_FOR < each.at)
     found = all_changes_for(profile, late, devices)
-    return tuple(_told(each for each in found if each.about != (About.ASKED,)))[:MOST]
+    return tuple(_merge_repeated(each for each in found if each.about != (ChangeTopic.ASKED,)))[
+        :MOST
+    ]
 
 
-def _told(found: Iterable[Changed]) -> Iterator[Changed]:
-    """Leave out what was told a moment before; the newest comes first."""
-    told: dict[tuple[str, tuple[About, ...]], int] = {}
+def _merge_repeated(found: Iterable[Changed]) -> Iterator[Changed]:
+    """Leave out a change that its author repeated within the hour; the newest comes first."""
+    told: dict[tuple[str, tuple[ChangeTopic, ...]], int] = {}
     for each in found:
         key = each.author, each.about
         if key not in told or told[key] - each.at > TOGETHER:
@@ -95,30 +100,30 @@ def all_changes_for(
 
 
 _SETTINGS = {
-    About.CLOSED: "security category categories service services contact contacts bypass default "
-    "canary canaries preset",
-    About.SEARCH: "safe-search safe_search youtube no-safe-search no_safe_search preset",
-    About.TIMES: "always homework times",
-    About.RULES: "tag tags",
-    About.AGE: "band preset",
-    About.KEPT: "privacy days full-log preset",
-    About.ANSWERS: "block-mode block_mode max-ttl max_ttl",
-    About.NAME: "name",
+    ChangeTopic.CLOSED: "security category categories service services contact contacts bypass "
+    "default canary canaries preset",
+    ChangeTopic.SEARCH: "safe-search safe_search youtube no-safe-search no_safe_search preset",
+    ChangeTopic.TIMES: "always homework times",
+    ChangeTopic.RULES: "tag tags",
+    ChangeTopic.AGE: "band preset",
+    ChangeTopic.KEPT: "privacy days full-log preset",
+    ChangeTopic.ANSWERS: "block-mode block_mode max-ttl max_ttl",
+    ChangeTopic.NAME: "name",
 }
 _NOUNS = {
-    "rule": About.RULES,
-    "schedule": About.TIMES,
-    "budget": About.TIMES,
-    "times": About.TIMES,
-    "calendar": About.TIMES,
-    "device": About.DEVICES,
-    "household": About.HOUSE,
-    "imported": About.HOUSE,
-    "local": About.HOUSE,  # a local name
-    "rewrite": About.HOUSE,
-    "conditional": About.HOUSE,  # a domain that another server is asked for
-    "split": About.HOUSE,  # the same, as the version before wrote it
-    "service": About.HOUSE,
+    "rule": ChangeTopic.RULES,
+    "schedule": ChangeTopic.TIMES,
+    "budget": ChangeTopic.TIMES,
+    "times": ChangeTopic.TIMES,
+    "calendar": ChangeTopic.TIMES,
+    "device": ChangeTopic.DEVICES,
+    "household": ChangeTopic.HOUSE,
+    "imported": ChangeTopic.HOUSE,
+    "local": ChangeTopic.HOUSE,  # a local name
+    "rewrite": ChangeTopic.HOUSE,
+    "conditional": ChangeTopic.HOUSE,  # a domain that another server is asked for
+    "split": ChangeTopic.HOUSE,  # the same, as the version before wrote it
+    "service": ChangeTopic.HOUSE,
 }
 _FOR = re.compile(r" for (\S+)(?: on \S+)?$")
 _ALL = re.compile(r" for everyone$")
@@ -131,7 +136,7 @@ _BY_NAME = tuple(
     (about, re.compile(form))
     for about, *forms in (
         (
-            About.DEVICES,
+            ChangeTopic.DEVICES,
             rf"a device added for {_PERSON}",
             rf"a device assigned to {_PERSON} for a while",
             rf"a device is {_PERSON} for a while",
@@ -146,7 +151,7 @@ _BY_NAME = tuple(
             rf"{_PERSON}: PIN (?:set|removed|taken away)",
         ),
         (
-            About.TIMES,
+            ChangeTopic.TIMES,
             rf"{_PERSON} paused .+",
             rf"pause of {_PERSON} ended",
             rf"\S+ more minutes for {_PERSON} .+",
@@ -156,7 +161,7 @@ _BY_NAME = tuple(
             rf"ticket redeemed by {_PERSON}",
         ),
         (
-            About.ASKED,
+            ChangeTopic.ASKED,
             rf"full log of .+ (?:requested from|asked of) {_PERSON}",
             rf"full log (?:declined|not agreed to) by {_PERSON}",
         ),
@@ -167,9 +172,9 @@ _BY_NAME = tuple(
 _LINKED = ("browser linked to this device", "browser paired with this device")
 
 
-def _by_name(profile: Profile, devices: Collection[str], line: HasLine) -> Iterator[About]:
+def _by_name(profile: Profile, devices: Collection[str], line: HasLine) -> Iterator[ChangeTopic]:
     if line.what in _LINKED and line.author in devices:
-        yield About.DEVICES
+        yield ChangeTopic.DEVICES
     if profile.id not in line.what and not any(each in line.what for each in devices):
         return  # most lines of a house are of others
     for about, form in _BY_NAME:
@@ -187,7 +192,7 @@ def _says_whose(what: str) -> bool:
     )
 
 
-def _about(profile: Profile, what: str) -> Iterator[About]:
+def _about(profile: Profile, what: str) -> Iterator[ChangeTopic]:
     noun, _, rest = what.partition(" ")
     noun = noun.rstrip(":")
     if noun == "profile":
@@ -198,9 +203,9 @@ def _about(profile: Profile, what: str) -> Iterator[About]:
         yield _NOUNS[noun]
 
 
-def _of_profile(said: str) -> Iterator[About]:
+def _of_profile(said: str) -> Iterator[ChangeTopic]:
     if said.startswith(("records deleted", "erased")):
-        yield About.ERASED
+        yield ChangeTopic.ERASED
     _, is_set, settings = said.partition("set: ")
     for setting in settings.split(", ") if is_set else ():
         name = setting.split(" ")[0]

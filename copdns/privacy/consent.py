@@ -12,16 +12,17 @@ from typing import NamedTuple
 
 from copdns.household.safeguards import CONSENT_FROM, DAY, LONGEST, request_full
 from copdns.model.errors import PrivacyError
-from copdns.model.household import FullLog, Profile
+from copdns.model.household import FullLogSpan, Profile
 
 OPEN = 7 * DAY  # for so long a question can be answered
 AGAIN = 7 * DAY  # after a no, nobody is asked again for so long
 
 
 class Question(NamedTuple):
-    """Whether a full log of so many days may be kept of a profile.
+    """A request to keep a full log of a profile for some days.
 
-    author: who asks, in people's words.  refused: when the answer was no; None: there is none yet.
+    household, profile: ids.  author: who asks, in people's words.  at, refused: seconds since the
+    epoch: when it was asked, and when the answer was no; None while there is no answer.
     """
 
     household: str
@@ -35,10 +36,10 @@ class Question(NamedTuple):
         return self.refused is None and 0 <= now - self.at < OPEN
 
 
-def asked(
+def check_question(
     profile: Profile,
     before: Question | None,
-    history: Sequence[FullLog],
+    history: Sequence[FullLogSpan],
     question: Question,
 ) -> Question:
     """Return a question that may be asked; raise PrivacyError.
@@ -58,9 +59,9 @@ def asked(
     return question
 
 
-def agreed(
-    profile: Profile, question: Question | None, history: Sequence[FullLog], now: int
-) -> FullLog:
+def accept_question(
+    profile: Profile, question: Question | None, history: Sequence[FullLogSpan], now: int
+) -> FullLogSpan:
     """Return the stretch that a yes of the person themselves allows; raise PrivacyError."""
     if question is None or not question.is_open(now) or not needs_consent(profile, now):
         raise PrivacyError("this request has been withdrawn")

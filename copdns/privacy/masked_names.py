@@ -22,7 +22,10 @@ _GROUP = "health_emergency_rights"  # protected, and as telling as the help grou
 
 @dataclass(frozen=True, slots=True)
 class NameMask:
-    """Which names are shown as "other".  names: each with all below it.  groups: of `protected`."""
+    """The names that guardians see as "other".
+
+    names: each with all names below it.  groups: slugs of protected groups.
+    """
 
     names: frozenset[str]
     groups: frozenset[str]

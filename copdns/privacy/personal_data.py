@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from copdns.accounts.account import AccessRecord, Account, Guest, Pairing
 from copdns.appeals.appeal import Appeal
-from copdns.model.household import FullLog, Household, Profile
+from copdns.model.household import FullLogSpan, Household, Profile
 from copdns.model.matchers import Matcher
 from copdns.model.times import Topic
 from copdns.model.verdict import Action, Reason
@@ -66,7 +66,7 @@ def by_category(counts: Counts) -> tuple[tuple[str, int], ...]:
 
 
 class Blocked(NamedTuple):
-    """A name of the last blocks, which are in memory only."""
+    """A name of the last blocks, which are in memory only.  at: seconds since the epoch."""
 
     name: str
     at: float
@@ -75,11 +75,11 @@ class Blocked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PersonalData:
-    """What the databases hold of a person.  changes: all lines of the household.
+    """What the databases hold about a person.  changes: all audit lines of the household.
 
-    What follows `full_logs` is for the person itself: browsers that devices of theirs are known by,
-    devices that are theirs for a while, accounts, whether there is a PIN, what is asked of them and
-    proposed for them; and the last blocks of the device in hand.
+    The fields after `full_logs` are only for the person themselves: browsers paired with their
+    devices, devices that are theirs for a while, accounts, the last blocks of the device that they
+    use, whether they have a PIN, and the question and the proposal that wait for them.
     """
 
     rows: tuple[LogRow, ...] = ()
@@ -88,7 +88,7 @@ class PersonalData:
     appeals: tuple[Appeal, ...] = ()
     looks: tuple[AccessRecord, ...] = ()
     changes: tuple[HasLine, ...] = ()
-    full_logs: tuple[FullLog, ...] = ()
+    full_logs: tuple[FullLogSpan, ...] = ()
     browsers: tuple[Pairing, ...] = ()
     guests: tuple[Guest, ...] = ()
     accounts: tuple[Account, ...] = ()
@@ -144,7 +144,7 @@ def export_data(
         "look_ups": [_without(plain(each), "household", "profile") for each in rows],
         "counts": [_count(key, n) for key, n in counts],
         "minutes": [
-            {"budget": each.budget, "day": str(each.day), **plain(_shown(each))}
+            {"budget": each.budget, "day": str(each.day), **plain(_minutes_of(each))}
             for each in kept.minutes
         ],
         "appeals": [plain(each) for each in kept.appeals],
@@ -168,7 +168,7 @@ def _count(key: CountKey, n: int) -> dict[str, Any]:
     return {"hour": plain_moment(key.hour * 3600), **about, "n": n}
 
 
-def _shown(usage: Usage) -> Minutes:
+def _minutes_of(usage: Usage) -> Minutes:
     """Return the minutes of a day, of one that runs as its marks say so far."""
     return fieldwise_max(estimate(usage.marks), usage.minutes)
 

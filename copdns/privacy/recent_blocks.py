@@ -18,7 +18,10 @@ MAX_AGE = 86_400.0  # seconds
 
 @dataclass(slots=True)
 class Block:
-    """A blocked name.  at: when it was asked last, seconds since the epoch; code: see `Recent`."""
+    """A blocked name.  at: when it was last looked up, seconds since the epoch.
+
+    code: the random handle that `RecentBlocks.blocks` gives it; "" before.
+    """
 
     name: str
     verdict: Verdict
@@ -39,7 +42,7 @@ class RecentBlocks:
         self._rings: dict[tuple[str, str], dict[str, Block]] = {}
 
     def add(self, household: str, device: str, name: str, verdict: Verdict, now: float) -> None:
-        """Note a block as the newest of its device; of more than KEPT the oldest goes.
+        """Note a block as the newest of its device; of more than MAX_BLOCKS the oldest goes.
 
         now: seconds since the epoch.
         """

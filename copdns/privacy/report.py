@@ -54,16 +54,18 @@ def month_of(first: date, timezone: str) -> Month:
 
 
 def counted_from(month: Month, now: float, days: int) -> float:
-    """Return since when counts are here: those before were deleted.  days: they are kept."""
+    """Return the moment from which counts are complete.  days: how long they are stored."""
     return max(month.start, now - days * 86_400)
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """What was counted of one.  asked, blocked: None for few, and where nothing is kept.
+class PersonCounts:
+    """The counts of one person in a month.
 
+    profile: id.  mode: what is logged of them now.
+    asked, blocked: queries; None for fewer than SMALL, and where nothing is logged.
     closed: blocks by category, or by reason where there is none, the most first.
-    minutes: what is likely to have been used, by budget.
+    minutes: the likely minutes of use, by budget.
     """
 
     profile: str
@@ -76,11 +78,12 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Appeals:
-    """Of those that were asked in the month, however late they were answered.
+    """Counts of the appeals that were filed in the month, however late they were answered.
 
-    states: how they stand now.  answered: how many have an answer; hours: the median until the
-    first one, None without any.  overdue: told as too late.  opened: low-harm ones that were open
-    until they were answered.  again: where the child still disagreed.
+    asked: all of them.  states: how many are in each state now.  answered: how many have an
+    answer.  hours: the median until the first answer; None without any.  overdue: how many were
+    overdue.  opened: how many names of little harm were open until an answer.  again: how often
+    the child still disagreed.
     """
 
     asked: int
@@ -92,19 +95,20 @@ class Appeals:
     again: int
 
     @property
-    def granted(self) -> int:
+    def granted_count(self) -> int:
         """Return how many got all or a part of what they are about."""
         return self.states.get(AppealState.GRANTED, 0) + self.states.get(AppealState.LIMITED, 0)
 
     @property
     def granted_percent(self) -> int | None:
         """Return how many of 100 answered ones got all or a part; None without any."""
-        return round(100 * self.granted / self.answered) if self.answered else None
+        return round(100 * self.granted_count / self.answered) if self.answered else None
 
 
 class ListUse(NamedTuple):
-    """A list in use.  errors: names that it was decided to name wrongly; still: that it names yet.
-    percent: of names that should be open, how many it closes; None where nobody looked."""
+    """A list in use.  errors: how many wrong entries were found in it.  still: how many of these
+    are still in it.
+    percent: how many of 100 names that should be open it blocks; None where nobody checked."""
 
     status: ListStatus
     errors: int
@@ -113,20 +117,24 @@ class ListUse(NamedTuple):
 
 
 class Together(NamedTuple):
-    """Look-ups of all children, to the nearest ten."""
+    """Look-ups of all children together, rounded to the nearest ten."""
 
     asked: int
     blocked: int
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What guardians read.  since: as of `counted_from`; until: how far the month is."""
+class MonthReport:
+    """The report of a month, for guardians.
+
+    since, until: seconds since the epoch: the first and the last moment that it covers; since is
+    later than the start of the month where counts were deleted (`counted_from`).
+    """
 
     month: Month
     since: float
     until: float
-    people: tuple[Person, ...]
+    people: tuple[PersonCounts, ...]
     appeals: Appeals
     lists: tuple[ListUse, ...]
 
@@ -137,13 +145,13 @@ def people_of(
     usages: Iterable[Usage],
     month: Month,
     now: float,
-) -> tuple[Person, ...]:
+) -> tuple[PersonCounts, ...]:
     """Return what was counted of each child in a month."""
     by_profile: dict[str, list[tuple[CountKey, int]]] = {}
     for key, n in counts:
         if month.start <= key.hour * 3600 < month.end:
             by_profile.setdefault(key.profile, []).append((key, n))
-    used = _used(usages, month)
+    used = _minutes_by_profile(usages, month)
     return tuple(
         _person(each, by_profile.get(each.id, ()), used.get(each.id, {}), now)
         for each in household.profiles
@@ -151,7 +159,7 @@ def people_of(
     )
 
 
-def _used(usages: Iterable[Usage], month: Month) -> dict[str, dict[str, int]]:
+def _minutes_by_profile(usages: Iterable[Usage], month: Month) -> dict[str, dict[str, int]]:
     found: dict[str, Counter[str]] = {}
     for each in usages:
         if (each.day.year, each.day.month) == (month.first.year, month.first.month):
@@ -164,15 +172,15 @@ def _person(
     counts: Sequence[tuple[CountKey, int]],
     used: Mapping[str, int],
     now: float,
-) -> Person:
+) -> PersonCounts:
     mode = profile.privacy_at(now)
     if mode is PrivacyMode.OFF:  # what was counted before is not told any more, either
-        return Person(profile.id, mode, None, None, (), ())
+        return PersonCounts(profile.id, mode, None, None, (), ())
     closed: Counter[str] = Counter()
     for key, n in counts:
         if key.action == Action.BLOCK:
             closed[key.category or key.reason] += n
-    return Person(
+    return PersonCounts(
         profile.id,
         mode,
         reportable(sum(n for _, n in counts)),
@@ -256,10 +264,10 @@ def lookups_of_children(
             blocked += n if key.action == Action.BLOCK else 0
     if sum(reportable(n) is not None and n > 0 for n in asked.values()) < CROWD:
         return None
-    return Together(_rounded(asked.total()), _rounded(blocked))
+    return Together(_round(asked.total()), _round(blocked))
 
 
-def _rounded(n: int) -> int:
+def _round(n: int) -> int:
     return (n + 5) // 10 * 10
 
 

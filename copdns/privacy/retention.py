@@ -41,7 +41,7 @@ class LogRow(NamedTuple):
 
 
 class CountKey(NamedTuple):
-    """What look-ups are counted by.  hour: hours since the epoch."""
+    """The key of a count of look-ups.  household, profile: ids.  hour: hours since the epoch."""
 
     household: str
     profile: str

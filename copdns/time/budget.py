@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from copdns.model.household import Household, PrivacyMode, Profile
-from copdns.model.times import DAY_MINUTES, Bonus, Budget, Calendar, Subject
+from copdns.model.times import DAY_MINUTES, Bonus, Budget, SchoolCalendar, Subject
 from copdns.time.days import BudgetDay, budget_day, day_matches, zone_of
 from copdns.time.minutes import MAX_ADDED, MINUTE, NO_MINUTES, Minutes
 
@@ -58,7 +58,7 @@ class SpentBudget:
     end: float
 
 
-def daily_limit(budget: Budget, calendar: Calendar, day: date) -> int | None:
+def daily_limit(budget: Budget, calendar: SchoolCalendar, day: date) -> int | None:
     """Return the minutes of a date, without bonus and carry-over; None where it has no limit."""
     for word, minutes in budget.minutes:
         if day_matches((word,), calendar, day):
@@ -85,7 +85,7 @@ def carries_over(budget: Budget, profile: Profile | None) -> bool:
 
 
 def carried_minutes(
-    budget: Budget, calendar: Calendar, day: date, used_before: Minutes | None
+    budget: Budget, calendar: SchoolCalendar, day: date, used_before: Minutes | None
 ) -> int:
     """Return the minutes carried over from the day before: at most the minutes of today.
 

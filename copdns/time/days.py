@@ -15,14 +15,21 @@ from math import ceil
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from copdns.model.times import DAY_MINUTES, EVERY_DAY, SCHOOL_NIGHT, WEEKDAYS, Calendar, DayType
+from copdns.model.times import (
+    DAY_MINUTES,
+    EVERY_DAY,
+    SCHOOL_NIGHT,
+    WEEKDAYS,
+    DayType,
+    SchoolCalendar,
+)
 
 DAY_SECONDS = 60 * DAY_MINUTES
 _ONE_DAY = timedelta(days=1)
 _START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def day_type(calendar: Calendar, day: date) -> DayType:
+def day_type(calendar: SchoolCalendar, day: date) -> DayType:
     """Return the type of a date: as the calendar names it, else by its day of the week."""
     at = bisect_left(calendar.days, (day,))
     if at < len(calendar.days) and calendar.days[at][0] == day:
@@ -30,7 +37,7 @@ def day_type(calendar: Calendar, day: date) -> DayType:
     return DayType.WEEKEND if day.weekday() in calendar.weekend else DayType.SCHOOL
 
 
-def day_matches(words: Collection[str], calendar: Calendar, day: date) -> bool:
+def day_matches(words: Collection[str], calendar: SchoolCalendar, day: date) -> bool:
     """Tell whether one of the words (of DAY_WORDS) covers this date."""
     return (
         EVERY_DAY in words

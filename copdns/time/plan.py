@@ -16,7 +16,7 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from copdns.model.household import Household, Profile
-from copdns.model.times import Budget, Calendar, Grant, OnFailure, Pause, Schedule, Subject
+from copdns.model.times import Budget, Grant, OnFailure, Pause, Schedule, SchoolCalendar, Subject
 from copdns.model.verdict import Reason
 from copdns.time.budget import RemainingBudget, carries_over, split_budgets
 from copdns.time.days import DAY_SECONDS, budget_day, zone_of
@@ -179,7 +179,7 @@ def _homework(pause: Pause | None, profile: Profile) -> Homework | None:
 
 
 def _schedules_closures(
-    schedules: tuple[Schedule, ...], calendar: Calendar, zone: ZoneInfo, today: float
+    schedules: tuple[Schedule, ...], calendar: SchoolCalendar, zone: ZoneInfo, today: float
 ) -> Iterator[Closure]:
     for each in schedules:
         yield from _schedule_closures(each, calendar, zone, today)
@@ -187,7 +187,7 @@ def _schedules_closures(
 
 @lru_cache(maxsize=4096)
 def _schedule_closures(
-    schedule: Schedule, calendar: Calendar, zone: ZoneInfo, today: float
+    schedule: Schedule, calendar: SchoolCalendar, zone: ZoneInfo, today: float
 ) -> tuple[Closure, ...]:
     """Return the closures of a schedule; cached, so profiles with equal schedules share objects."""
     return tuple(

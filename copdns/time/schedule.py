@@ -15,14 +15,22 @@ from zoneinfo import ZoneInfo
 
 from copdns.model.errors import TextError
 from copdns.model.sentences import Sentence, sentence
-from copdns.model.times import DAY_MINUTES, DAY_WORDS, EVERY_DAY, WEEKDAYS, Calendar, Schedule, Slot
+from copdns.model.times import (
+    DAY_MINUTES,
+    DAY_WORDS,
+    EVERY_DAY,
+    WEEKDAYS,
+    Schedule,
+    SchoolCalendar,
+    Slot,
+)
 from copdns.time.days import day_matches, ends_at, local_time, starts_at
 
 Span = tuple[float, float]  # start and end, seconds since the epoch; the end is exclusive
 
 
 def closed_spans(
-    schedule: Schedule, calendar: Calendar, zone: ZoneInfo, start: float, end: float
+    schedule: Schedule, calendar: SchoolCalendar, zone: ZoneInfo, start: float, end: float
 ) -> tuple[Span, ...]:
     """Return when a schedule closes within [start, end): in order, disjoint, and cut to it."""
     slots = sorted(_slot_spans(schedule, calendar, zone, start, end))
@@ -31,7 +39,7 @@ def closed_spans(
 
 
 def _slot_spans(
-    schedule: Schedule, calendar: Calendar, zone: ZoneInfo, start: float, end: float
+    schedule: Schedule, calendar: SchoolCalendar, zone: ZoneInfo, start: float, end: float
 ) -> Iterator[Span]:
     for day in _slot_dates(local_time(start, zone).date(), local_time(end, zone).date()):
         for slot in schedule.slots:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date
 from typing import NamedTuple
 
-from copdns.model.times import Calendar, DayType
+from copdns.model.times import DayType, SchoolCalendar
 
 
 class DateRange(NamedTuple):
@@ -24,8 +24,8 @@ class DateRange(NamedTuple):
 
 
 def add_holidays(
-    calendar: Calendar, dates: Iterable[DateRange], kind: DayType = DayType.HOLIDAY
-) -> Calendar:
+    calendar: SchoolCalendar, dates: Iterable[DateRange], kind: DayType = DayType.HOLIDAY
+) -> SchoolCalendar:
     """Return the calendar with the whole days among these added as days of a type.
 
     A date that the calendar has keeps its type: somebody may have written it by hand.

@@ -11,7 +11,7 @@ from pathlib import Path
 from copdns.list_files.load import bundled_text
 from copdns.list_files.resources import find_folder
 from copdns.model.errors import ListError
-from copdns.words.help_topics import Topic, topic
+from copdns.words.help_topics import HelpTopic, topic
 from copdns.words.helplines import Helplines, helplines
 from copdns.words.phrases import DESK_LANGUAGES, PSEUDO, SOURCE, Phrases, negotiate, phrases
 
@@ -31,7 +31,7 @@ def spoken_to_guardians(household: str) -> Phrases:
 
 
 @cache
-def help_topic(language: str, slug: str) -> Topic:
+def help_topic(language: str, slug: str) -> HelpTopic:
     """Return a help topic of TOPICS; the pseudo-language has the English ones."""
     file = Path("help", SOURCE if language == PSEUDO else language, f"{slug}.yaml")
     return topic(_read_text(file), str(file))

@@ -15,7 +15,7 @@ from copdns.privacy.masked_names import build_mask
 from copdns.privacy.report import (
     ListUse,
     Month,
-    Report,
+    MonthReport,
     appeals_of,
     counted_from,
     lists_of,
@@ -70,10 +70,10 @@ async def read_month(context: AppContext, household: Household, month: Month) ->
     )
 
 
-async def build_report(context: AppContext, household: Household, month: Month) -> Report:
+async def build_report(context: AppContext, household: Household, month: Month) -> MonthReport:
     """Return the report for guardians.  Callers record the view first."""
     data, now = await read_month(context, household, month), context.now()
-    return Report(
+    return MonthReport(
         month,
         since_of(context, month),
         min(month.end, now),

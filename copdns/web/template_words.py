@@ -74,7 +74,7 @@ def _npgettext(context: Context, about: str, one: str, many: str, count: int) ->
 @pass_context
 def _join_list(context: Context, items: Iterable[str]) -> str:
     """Return things as a list in a sentence of the language: "a, b and c"."""
-    whole = _phrases(context).listed([escape(each) for each in items])
+    whole = _phrases(context).join_list([escape(each) for each in items])
     return Markup(whole)  # noqa: S704 - each of them is escaped
 
 
@@ -84,7 +84,7 @@ def _add_label(
 ) -> Markup:
     """Return a label and what it labels.  caller: gives the second part, where that is a block."""
     both = [escape(each).strip() for each in (what, caller() if caller else more)]
-    return Markup(_phrases(context).labelled(*both))  # noqa: S704 - each of them is escaped
+    return Markup(_phrases(context).label(*both))  # noqa: S704 - each of them is escaped
 
 
 def _bdi(text: str) -> Markup:

@@ -134,7 +134,7 @@ class Wording:
 
     def subjects(self, about: Sequence[Subject]) -> str:
         """Return the names of all that something is about; "" for everything."""
-        return self.phrases.listed([self.subject(each) for each in about])
+        return self.phrases.join_list([self.subject(each) for each in about])
 
     def step(self, number: StepNumber) -> str:
         """Return what a step of the order of decision asks."""
@@ -142,16 +142,16 @@ class Wording:
 
     def slots(self, schedule: Schedule) -> str:
         """Return when a schedule holds, such as "every day 20:00 to 07:00"."""
-        return self.phrases.listed([self._slot(each) for each in schedule.slots])
+        return self.phrases.join_list([self._slot(each) for each in schedule.slots])
 
     def _slot(self, slot: Slot) -> str:
         days = [self._day(each) for each in child.DAYS if each in slot.days]
         clock = f"{ISOLATE}{_clock(slot.start)}–{_clock(slot.start + slot.length)}{END_ISOLATE}"
-        return f"{self.phrases.listed(days)} {clock}"
+        return f"{self.phrases.join_list(days)} {clock}"
 
     def minutes(self, budget: Budget) -> str:
         """Return the minutes of a budget by day."""
-        return self.phrases.listed([self._minutes(*each) for each in budget.minutes])
+        return self.phrases.join_list([self._minutes(*each) for each in budget.minutes])
 
     def _minutes(self, day: str, number: int) -> str:
         text = self.phrases.ngettext("%(num)d minute", "%(num)d minutes", number)

@@ -41,7 +41,10 @@ class StatusText(StrEnum):
 
 
 class AppealStatus(NamedTuple):
-    """until: when what is open closes again, seconds since the epoch; None where that is open."""
+    """How an appeal is, for its words.
+
+    until: when access ends again, seconds since the epoch; None for always or closed.
+    """
 
     stand: StatusText
     until: float | None = None
@@ -51,7 +54,7 @@ def appeal_status(appeal: Appeal, household: Household, now: float) -> AppealSta
     """Return how a question stands now.  household: as it is in force."""
     answer = appeal.answer
     if appeal.state is AppealState.ESCALATED:
-        return AppealStatus(_escalated(appeal, household, now))
+        return AppealStatus(_escalation_status(appeal, household, now))
     if appeal.state is AppealState.TALK and appeal.disagreed:
         return AppealStatus(StatusText.TALK_AGAIN)
     if appeal.state not in (AppealState.GRANTED, AppealState.LIMITED) or answer is None:
@@ -67,7 +70,7 @@ def appeal_status(appeal: Appeal, household: Household, now: float) -> AppealSta
     return AppealStatus(StatusText.SHORTER if shorter else StatusText.UNTIL, answer.until)
 
 
-def _escalated(appeal: Appeal, household: Household, now: float) -> StatusText:
+def _escalation_status(appeal: Appeal, household: Household, now: float) -> StatusText:
     if any(is_meanwhile(each, appeal, now) for each in household.grants):
         return StatusText.MEANWHILE
     return StatusText.SECOND if appeal.overdue is None else StatusText.OVERDUE

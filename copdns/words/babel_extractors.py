@@ -14,7 +14,7 @@ import yaml
 Message = tuple[int, None, str, list[str]]
 
 
-def reasons(
+def extract_preset_reasons(
     file: BinaryIO,
     keywords: Collection[str],
     comment_tags: Collection[str],
@@ -28,7 +28,7 @@ def reasons(
         yield 1, None, line["why"], []
 
 
-def shipped(
+def extract_catalogue(
     file: BinaryIO,
     keywords: Collection[str],
     comment_tags: Collection[str],

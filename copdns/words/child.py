@@ -18,10 +18,10 @@ STARTER = sentences.sentence("starter list (%(what)s)")  # a list that ships, an
 
 
 class Said(NamedTuple):
-    """A phrase and what belongs into it, as the verdict has it.
+    """A phrase, and the values of its placeholders as the verdict has them.
 
     values: by placeholder: category, service, list (slugs), name (a domain or a rule), time (the
-    verdict's `ends`).
+    verdict's `ends_text`).
     """
 
     phrase: Phrase
@@ -29,7 +29,7 @@ class Said(NamedTuple):
 
 
 class Three(NamedTuple):
-    """One thing said at the three levels."""
+    """One text at the three levels."""
 
     pictures: Phrase
     plain: Phrase
@@ -99,7 +99,7 @@ def sentence(
     called: gives the name of a category, for its reader.
     """
 
-    def shown(kind: str, value: str) -> str:
+    def value_text(kind: str, value: str) -> str:
         if kind == "time":
             return phrases.ends(value, now, zone)
         if kind == "category":
@@ -108,7 +108,7 @@ def sentence(
         return value if kind == "name" else title(kind, value)
 
     return phrases.say(
-        said.phrase, **{kind: shown(kind, each) for kind, each in said.values.items()}
+        said.phrase, **{kind: value_text(kind, each) for kind, each in said.values.items()}
     )
 
 

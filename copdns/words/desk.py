@@ -1,7 +1,7 @@
 """Say a verdict to a guardian, who reads about somebody else: why a name is open or closed.
 
 Where the sentence for the child of fifteen and older speaks of nobody, it serves here as well
-(`child_words`); the others have a form of their own.  Pure.
+(`words/child.py`); the others have a form of their own.  Pure.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ class Picture(StrEnum):
     BLOCK = "block"  # somebody who is kept out
 
 
-class Shown(NamedTuple):
+class PictureSentence(NamedTuple):
     """A sentence and the picture beside it."""
 
     picture: Picture
@@ -56,7 +56,7 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What is said at one level.  know: what it is about; do: what helps, one step each."""
+    """The texts of one level.  know: what the topic is about.  do: what helps, step by step."""
 
     know: tuple[str, ...]
     do: tuple[str, ...]
@@ -64,7 +64,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """For a parent who wants to talk about it."""
+    """Help for a parent who wants to talk about the topic with a child."""
 
     begin: str
     ask: tuple[str, ...]
@@ -74,9 +74,14 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
-class Topic:
+class HelpTopic:
+    """A topic in one language.  pictures: its texts at the level of pictures.
+
+    plain, full: its texts at the other levels.  card: for parents; None where there is none.
+    """
+
     title: str
-    pictures: tuple[Shown, ...]
+    pictures: tuple[PictureSentence, ...]
     plain: Words
     full: Words
     card: Card | None
@@ -86,13 +91,17 @@ class Topic:
         return self.full if level is Level.FULL else self.plain
 
 
-def topic(text: str, file: str) -> Topic:
+def topic(text: str, file: str) -> HelpTopic:
     """Read a topic; raise a ConfigError that lists every mistake."""
     shape = yaml_text.read(text, file, TopicShape)
     card = shape.card
-    return Topic(
+    return HelpTopic(
         shape.title,
-        tuple(Shown(picture, said) for each in shape.pictures for picture, said in each.items()),
+        tuple(
+            PictureSentence(picture, said)
+            for each in shape.pictures
+            for picture, said in each.items()
+        ),
         Words(shape.plain.know, shape.plain.do),
         Words(shape.full.know, shape.full.do),
         None if card is None else Card(card.begin, card.ask, card.say, card.avoid, card.then),

@@ -68,7 +68,7 @@ CALLED: Mapping[StrEnum, Phrase] = {
 
 
 class Phone(NamedTuple):
-    """A number.  shown: as people read it.  href: "tel:" with digits only, for a link."""
+    """A phone number.  shown: as people read it.  href: "tel:" with digits only, for a link."""
 
     shown: str
     href: str
@@ -83,16 +83,18 @@ class TextMessage(NamedTuple):
 
 
 class Directory(NamedTuple):
+    """A site that lists helplines or hotlines of many countries."""
+
     name: str
     site: str
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """A helpline, with what may be shown of it.
+class Helpline:
+    """A helpline as it may be shown; it has at least one of phone, message and site.
 
-    id: what a guardian confirms.  agreed: the day on which the sources were found to agree; None
-    where a guardian's word is what counts.  Of phone, message and site at least one is there.
+    id: what a guardian confirms.  country: two letters of ISO 3166.
+    agreed: the day on which the sources were found to agree; None where they do not.
     """
 
     id: str
@@ -107,6 +109,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class ReportingBody:
+    """Where to report pictures of abuse.  country: two letters of ISO 3166."""
+
     id: str
     country: str
     name: str
@@ -125,8 +129,8 @@ class Takedown:
     site: str
 
 
-class Report(NamedTuple):
-    """What the hotline page shows, in its order."""
+class ReportingHelp(NamedTuple):
+    """What the page for reporting harm shows, in its order."""
 
     emergency: tuple[Phone, ...]
     bodies: tuple[ReportingBody, ...]
@@ -136,7 +140,10 @@ class Report(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Helplines:
-    """Both files.  country: two letters of ISO 3166; an unknown one has the directories only."""
+    """Helplines and hotlines by country, of both data files.
+
+    Methods take a country as two letters of ISO 3166; an unknown one has the directories only.
+    """
 
     helplines: HelplinesShape
     hotlines: HotlinesShape
@@ -156,7 +163,7 @@ class Helplines:
         """Return the emergency numbers of a country (ISO 3166, two letters); none where unknown."""
         return tuple(map(phone, self.helplines.emergency.get(country, ())))
 
-    def lines(self, country: str, confirmed: Collection[str] = NOBODY) -> tuple[Line, ...]:
+    def lines(self, country: str, confirmed: Collection[str] = NOBODY) -> tuple[Helpline, ...]:
         """Return what a child of this country is shown; confirmed: ids that a guardian vouches for.
 
         Lines with a number come first.
@@ -169,7 +176,7 @@ class Helplines:
         reachable = [each for each in found if each.phone or each.message or each.site]
         return tuple(sorted(reachable, key=lambda each: not (each.phone or each.message)))
 
-    def to_confirm(self, country: str, confirmed: Collection[str] = NOBODY) -> tuple[Line, ...]:
+    def to_confirm(self, country: str, confirmed: Collection[str] = NOBODY) -> tuple[Helpline, ...]:
         """Return the lines that would show more once a guardian confirmed them, in full."""
         return tuple(
             self._line(each, confirmed=True)
@@ -181,12 +188,12 @@ class Helplines:
             and (each.number or each.text_to or not each.sources)
         )
 
-    def report(self, country: str, confirmed: Collection[str] = NOBODY) -> Report:
+    def report(self, country: str, confirmed: Collection[str] = NOBODY) -> ReportingHelp:
         """Return where to report pictures of abuse; links only, nothing is sent from here."""
         here = [each for each in self.hotlines.bodies if each.country == country]
         takedown = [each for each in self.hotlines.takedown if each.country in ("", country)]
         directory = self.hotlines.directory
-        return Report(
+        return ReportingHelp(
             self.emergency(country),
             tuple(
                 ReportingBody(each.id, each.country, each.name, each.body, each.site)
@@ -201,9 +208,9 @@ class Helplines:
             Directory(directory.name, directory.site),
         )
 
-    def _line(self, each: LineShape, confirmed: bool) -> Line:
+    def _line(self, each: LineShape, confirmed: bool) -> Helpline:
         dial = not each.conflict and (confirmed or each.agree)
-        return Line(
+        return Helpline(
             each.id,
             each.country,
             each.name,

@@ -49,7 +49,10 @@ ISOLATE, END_ISOLATE = "\u2068", "\u2069"
 
 @dataclass(frozen=True, slots=True)
 class Phrases:
-    """One language.  Moments are seconds since the epoch; zone: the household's, by its name."""
+    """The texts and formats of one language.
+
+    Its methods take moments as seconds since the epoch, and a zone as the name of a timezone.
+    """
 
     language: str
     locale: Locale
@@ -92,13 +95,13 @@ class Phrases:
         return " ".join(self._whole(each) for each in sentences)
 
     def _whole(self, sentence: Sentence) -> str:
-        said = self._filled(sentence)
+        said = self._fill(sentence)
         if sentence.about:
-            said = self.labelled(f"{ISOLATE}{sentence.about}{END_ISOLATE}", said)
+            said = self.label(f"{ISOLATE}{sentence.about}{END_ISOLATE}", said)
         stop = "" if said.endswith(_ENDS) else "。" if self.language == "zh" else "."
         return f"{said[:1].upper()}{said[1:]}{stop}"
 
-    def _filled(self, sentence: Sentence) -> str:
+    def _fill(self, sentence: Sentence) -> str:
         text = self.gettext(sentence.text)
         if sentence.many:
             text = self.ngettext(sentence.text, sentence.many, int(str(sentence.values["num"])))
@@ -106,7 +109,7 @@ class Phrases:
 
     def _value(self, value: Value) -> str | int | float:
         if isinstance(value, Sentence):
-            return self._filled(value)
+            return self._fill(value)
         if isinstance(value, Phrase):
             return self.pgettext(*value)
         return f"{ISOLATE}{value}{END_ISOLATE}" if isinstance(value, str) else value
@@ -157,17 +160,17 @@ class Phrases:
         day = format_skeleton(skeleton, local_time(moment, zone_of(zone)), locale=self.locale)
         return str(self.locale.datetime_formats["medium"]).format(self.time(moment, zone), day)
 
-    def listed(self, items: Sequence[str]) -> str:
+    def join_list(self, items: Sequence[str]) -> str:
         """Return things one after the other, as the language puts them: "games and chat"."""
         return format_list(list(items), locale=self.locale) if items else ""
 
-    def labelled(self, what: str, more: str) -> str:
+    def label(self, what: str, more: str) -> str:
         """Return something and what is said of it, with the language's colon between them."""
         return self.gettext("%(what)s: %(more)s") % {"what": what, "more": more}
 
-    def ends(self, told: str, now: float, zone: str) -> str:
-        """Return a verdict's `ends` ("Tue 07:00"): the time, and the weekday if it is not today."""
-        day, _, clock = told.partition(" ")
+    def ends(self, ends_text: str, now: float, zone: str) -> str:
+        """Return a verdict's `ends_text` as a time, with the weekday where that is not today."""
+        day, _, clock = ends_text.partition(" ")
         weekday = WEEKDAYS.index(day.lower())
         if weekday == local_time(now, zone_of(zone)).weekday():
             return clock
@@ -188,11 +191,11 @@ def phrases(language: str, catalogue: str = "") -> Phrases:
     if language == PSEUDO:
         return Phrases(PSEUDO, BRITISH, Pseudo())
     locale = BRITISH if language == SOURCE else Locale.parse(language)
-    made = _compiled(language, catalogue) if catalogue else NullTranslations()
+    made = _compile(language, catalogue) if catalogue else NullTranslations()
     return Phrases(language, locale, made)
 
 
-def _compiled(language: str, catalogue: str) -> GNUTranslations:
+def _compile(language: str, catalogue: str) -> GNUTranslations:
     compiled = BytesIO()
     write_mo(compiled, read_po(BytesIO(catalogue.encode()), locale=language))
     compiled.seek(0)
@@ -215,7 +218,7 @@ def negotiate(accept: str, household: str = SOURCE, among: Sequence[str] = LANGU
     accept: an Accept-Language header (RFC 9110 section 12.5.4), of any origin and length.
     among: the languages that there are; the source is one of them.
     """
-    wanted = list(_preferred(accept[:MAX_HEADER]))
+    wanted = list(_languages_by_preference(accept[:MAX_HEADER]))
     if PSEUDO.lower() in wanted[:1]:
         return PSEUDO
     found = negotiate_locale(wanted, among, sep="-")
@@ -223,7 +226,7 @@ def negotiate(accept: str, household: str = SOURCE, among: Sequence[str] = LANGU
 
 
 @lru_cache(maxsize=64)
-def _preferred(accept: str) -> tuple[str, ...]:
+def _languages_by_preference(accept: str) -> tuple[str, ...]:
     """Return the languages of a header, the best first; what is malformed is passed over."""
     found = []
     for part in accept.lower().split(","):

@@ -14,7 +14,7 @@ from copdns.model.household import (
     BlockMode,
     Contact,
     Default,
-    FullLog,
+    FullLogSpan,
     Household,
     LocalName,
     NameRewrite,
@@ -185,7 +185,7 @@ class Chance:
             block_mode=lot.choice([*BlockMode]),
             privacy=lot.choice([PrivacyMode.OFF, PrivacyMode.COUNTS, PrivacyMode.BLOCKED]),
             full_log=self._perhaps(
-                FullLog(now + lot.randint(-9, 9), now + lot.randint(10, 99)), None
+                FullLogSpan(now + lot.randint(-9, 9), now + lot.randint(10, 99)), None
             ),
             max_ttl=lot.choice([None, None, 1, 20]),
             always=tuple(map(parse_subject, self._some("www6.example", "service:chat"))),

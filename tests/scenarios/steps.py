@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from copdns.dns.records import AAAA, CNAME, HTTPS, PTR, A
-from copdns.household.edits import replaced
+from copdns.household.edits import replace_household
 from copdns.model.names import normalize
 from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import explain
@@ -155,7 +155,7 @@ class Change(Step):
 
     def play(self, home: Home, story: ScenarioShape) -> None:
         new = household(merged(story.house, self.change), lists_of(story))
-        home.change(replaced(home.house, new))
+        home.change(replace_household(home.house, new))
 
 
 class Check(Step):

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from copdns.household.check import KnownIds
 from copdns.household.presets import Preset, preset
 from copdns.model.household import (
+    AnnouncedBandChange,
     Band,
-    BandChange,
     BlockMode,
     Contact,
     Default,
     Device,
-    FullLog,
+    FullLogSpan,
     Household,
     LocalName,
     NameRewrite,
@@ -31,12 +31,11 @@ from copdns.model.household import (
     RuleAction,
     SplitUpstream,
 )
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import (
     DAY_WORDS,
     Bonus,
     Budget,
-    Calendar,
     DayType,
     Extra,
     FailureChoices,
@@ -45,6 +44,7 @@ from copdns.model.times import (
     Origin,
     Pause,
     Schedule,
+    SchoolCalendar,
     Slot,
     Ticket,
     Topic,
@@ -123,7 +123,7 @@ moments = st.integers(0, 253_402_300_799)
 names = st.lists(st.sampled_from(["a", "b", "no", "1", "on-2", "_x"]), min_size=1, max_size=3).map(
     lambda labels: ".".join([*labels, "example"])
 )
-matchers = st.builds(Matcher, names, st.sampled_from(Match))
+matchers = st.builds(Matcher, names, st.sampled_from(MatchKind))
 networks = st.ip_addresses().map(lambda each: f"{each}/{each.max_prefixlen}")
 addresses = st.ip_addresses().map(str).filter(lambda text: "%" not in text)
 upstreams = st.sampled_from(["192.0.2.53:53", "[2001:db8::53]:5353", "127.0.0.1:5300"])
@@ -144,7 +144,7 @@ slots = st.builds(
     st.integers(1, 1440),
 )
 calendars = st.builds(
-    lambda weekend, days: Calendar(weekend, tuple(sorted(days.items()))),
+    lambda weekend, days: SchoolCalendar(weekend, tuple(sorted(days.items()))),
     st.frozensets(st.integers(0, 6)),
     st.dictionaries(
         st.dates() | st.dates(date(2026, 12, 20), date(2026, 12, 31)),
@@ -168,7 +168,7 @@ def few(
     return st.lists(of, max_size=size, unique_by=attrgetter(unique_by)).map(tuple)
 
 
-full_logs = st.builds(lambda start: FullLog(start, start + 1), st.integers(0, 253_402_300_798))
+full_logs = st.builds(lambda start: FullLogSpan(start, start + 1), st.integers(0, 253_402_300_798))
 searches = st.dictionaries(st.sampled_from(["finder", "films"]), st.just("strict"), max_size=2).map(
     lambda modes: tuple(sorted(modes.items()))
 )
@@ -241,7 +241,7 @@ def profiles(services: frozenset[str]) -> st.SearchStrategy[Profile]:
         block_mode=st.sampled_from(BlockMode),
         privacy=st.sampled_from(sorted(set(PrivacyMode) - {PrivacyMode.FULL})),
         full_log=st.none() | full_logs,
-        band_change=st.none() | st.builds(BandChange, st.sampled_from(Band), moments),
+        band_change=st.none() | st.builds(AnnouncedBandChange, st.sampled_from(Band), moments),
         max_ttl=st.none() | st.integers(1, 86_400),
         always=abouts,
         homework=abouts,

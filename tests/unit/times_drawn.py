@@ -13,11 +13,11 @@ from copdns.model.times import (
     DAY_WORDS,
     Bonus,
     Budget,
-    Calendar,
     DayType,
     Grant,
     Pause,
     Schedule,
+    SchoolCalendar,
     Slot,
     parse_subject,
 )
@@ -139,10 +139,10 @@ def grants(now: float) -> st.SearchStrategy[Grant]:
     )
 
 
-def calendars(today: date) -> st.SearchStrategy[Calendar]:
+def calendars(today: date) -> st.SearchStrategy[SchoolCalendar]:
     near = st.integers(-3, 9).map(lambda days: today + timedelta(days=days))
     days = st.dictionaries(near, st.sampled_from(DayType), max_size=3)
-    return days.map(lambda found: Calendar(days=tuple(sorted(found.items()))))
+    return days.map(lambda found: SchoolCalendar(days=tuple(sorted(found.items()))))
 
 
 @st.composite

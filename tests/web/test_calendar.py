@@ -10,7 +10,7 @@ import pytest
 from aiohttp import FormData
 
 from copdns.accounts.roles import Role
-from copdns.model.times import Calendar, DayType
+from copdns.model.times import DayType, SchoolCalendar
 from copdns.time.days import day_type
 from copdns.web.calendars import MAX_OCTETS
 from tests.home import Home
@@ -49,7 +49,7 @@ async def client(site: Site) -> AsyncIterator[Client]:
         yield made
 
 
-async def kept(site: Site) -> Calendar:
+async def kept(site: Site) -> SchoolCalendar:
     house = await site.store.household("home")
     assert house is not None
     return house.calendar
@@ -131,7 +131,7 @@ async def test_what_means_nothing_changes_nothing(
 ) -> None:
     await send(client, f"{CALENDAR}/days", 400, **fields)
     await send(client, f"{CALENDAR}/weekend", 400, weekend="someday")
-    assert await kept(site) == Calendar()
+    assert await kept(site) == SchoolCalendar()
 
 
 async def test_only_guardians_change_it(client: Client, site: Site) -> None:
@@ -146,4 +146,4 @@ async def test_only_guardians_change_it(client: Client, site: Site) -> None:
     )
     for action in ("days", "weekend", "import"):
         await send(client, f"{CALENDAR}/{action}", 403, **fields)
-    assert await kept(site) == Calendar()
+    assert await kept(site) == SchoolCalendar()

@@ -13,7 +13,7 @@ from copdns.accounts.account import GuestKind
 from copdns.accounts.guests import with_guests
 from copdns.household.safeguards import DAY
 from copdns.model.errors import PrivacyError
-from copdns.model.household import Band, FullLog, Household, PrivacyMode, Profile
+from copdns.model.household import Band, FullLogSpan, Household, PrivacyMode, Profile
 from copdns.web.person import GUEST_PAIRING
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family
@@ -64,7 +64,7 @@ async def test_the_desk_asks_and_only_a_yes_begins_it(client: Client, site: Site
     assert "Ada wants to record your sites for 2 days" in await text(client, "/consent")
     await send(client, "/consent/yes", question=await question(site))
     full = (await tom(site)).full_log
-    assert full == FullLog(site.now + DAY, site.now + 3 * DAY)
+    assert full == FullLogSpan(site.now + DAY, site.now + 3 * DAY)
     assert "Recording starts soon, because you agreed" in await text(client, "/consent"), "at once"
     await site.follow()
     assert "Recording starts soon, because you agreed" in await text(client, "/consent")
@@ -184,7 +184,7 @@ async def test_below_16_there_is_no_such_page(client: Client, site: Site) -> Non
 
 async def test_no_file_and_no_command_agrees_for_somebody(client: Client, site: Site) -> None:
     """What comes by an import or a command is one edit like another."""
-    full = FullLog(site.now + 2 * DAY, site.now + 3 * DAY)
+    full = FullLogSpan(site.now + 2 * DAY, site.now + 3 * DAY)
 
     def edit(home: Household) -> Household:
         profiles = tuple(

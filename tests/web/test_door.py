@@ -11,7 +11,7 @@ import pytest
 
 from copdns.config import Settings
 from copdns.list_files.load import bundled_presets
-from copdns.model.household import Band, FullLog, PrivacyMode
+from copdns.model.household import Band, FullLogSpan, PrivacyMode
 from copdns.model.times import Budget, Pause, Schedule, Slot, Topic, TopicKind
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.web.languages import phrases_in
@@ -151,7 +151,7 @@ async def test_every_page_says_what_is_kept(
 async def test_a_full_log_is_announced_and_then_told_on_every_page(
     client: Client, home: Home, path: str
 ) -> None:
-    log = FullLog(int(NOW) + 86_400, int(NOW) + 2 * 86_400)
+    log = FullLogSpan(int(NOW) + 86_400, int(NOW) + 2 * 86_400)
     home.change(family(replace(MIA, full_log=log), TOM))
     page = await text(client, path)
     assert "All your sites will be recorded from" in page

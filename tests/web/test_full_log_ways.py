@@ -19,7 +19,7 @@ import pytest
 
 from copdns.accounts.account import NoticeKind
 from copdns.household.file import dump
-from copdns.model.household import Band, FullLog, Household, PrivacyMode, Profile
+from copdns.model.household import Band, FullLogSpan, Household, PrivacyMode, Profile
 from copdns.store.archive import pack, unpack
 from copdns.store.backup import restore_household
 from copdns.store.household_db.household import HouseholdStore
@@ -162,7 +162,7 @@ def test_an_import_of_what_can_never_be_is_refused_and_changes_nothing(
 
 def test_an_import_of_what_may_be_keeps_to_the_announcement(home: Commands) -> None:
     now = int(time.time())
-    week = FullLog(now - DAY, now + 6 * DAY)
+    week = FullLogSpan(now - DAY, now + 6 * DAY)
     home.ok("household", "import", "-", typed=edited(replace(MIA, full_log=week), TOM, ADA, LIA))
     home.ok("household", "import", "-", typed=edited(MIA, replace(TOM, full_log=week), ADA, LIA))
     result = home.call(

@@ -10,7 +10,7 @@ import pytest
 
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Actor, Role
-from copdns.model.household import FullLog, PrivacyMode
+from copdns.model.household import FullLogSpan, PrivacyMode
 from copdns.privacy.retention import CountKey, LogRow
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, family
@@ -114,7 +114,7 @@ async def test_one_tap_erases_nothing(client: Client, site: Site) -> None:
 
 
 async def test_a_full_log_stays_while_it_runs(client: Client, site: Site) -> None:
-    log = FullLog(int(NOW) - 60, int(NOW) + 3600)
+    log = FullLogSpan(int(NOW) - 60, int(NOW) + 3600)
     site.home.change(family(replace(MIA, full_log=log), TOM))
     assert "/me/erase" not in await text(client, "/me")
     await send(client, "/me/erase", 403)

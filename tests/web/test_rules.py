@@ -29,7 +29,7 @@ def of_preset(band: Band) -> Household:
     times = preset.times("mia")
     rules = tuple(
         Rule(f"r{n}", RuleAction.ALLOW, name, scope="mia", note=why)
-        for n, (name, why) in enumerate(preset.allowed)
+        for n, (name, why) in enumerate(preset.allowed_names)
     )
     mia = apply(preset, replace(MIA, band=band))
     return family(mia, TOM, rules=rules, schedules=times.schedules, budgets=times.budgets)

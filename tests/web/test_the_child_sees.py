@@ -19,7 +19,7 @@ from copdns.accounts.account import Account, GuestKind, ViewedPart
 from copdns.accounts.guests import with_guests
 from copdns.accounts.roles import Actor, Role
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
-from copdns.model.household import Band, Device, FullLog, PrivacyMode
+from copdns.model.household import Band, Device, FullLogSpan, PrivacyMode
 from copdns.model.matchers import parse_matcher
 from copdns.model.times import Bonus, Budget, Grant, Pause, Schedule, Ticket
 from copdns.model.verdict import Action, Reason
@@ -291,7 +291,7 @@ async def test_lines_about_others_are_in_no_file_of_hers(client: Client) -> None
 async def test_from_16_on_it_is_told_who_asks_for_a_full_log(client: Client, site: Site) -> None:
     stored = await site.store.household("home")
     assert stored is not None
-    teen = replace(stored.profiles[0], band=Band.TO_17, full_log=FullLog(AT, AT + 1))
+    teen = replace(stored.profiles[0], band=Band.TO_17, full_log=FullLogSpan(AT, AT + 1))
     site.home.change(replace(stored, profiles=(teen, *stored.profiles[1:])))
     question = Question("home", "mia", 3, "markasker", AT, refused=AT)
     await site.thread.write(

@@ -19,7 +19,7 @@ from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_json, print_listing, print_pairs
 from copdns.cli.params import complete_profile, number_option
 from copdns.household.check import no_such
-from copdns.household.edits import replaced, set_household
+from copdns.household.edits import replace_household, set_household
 from copdns.household.file import dump, parse
 from copdns.model.errors import ConfigError, HouseholdError
 from copdns.model.household import Household
@@ -116,7 +116,7 @@ def import_(home: Home, file: str) -> None:
     text = _read_stdin() if file == STDIO else read_text(Path(file), "choose a household file")
     found = parse(text, name, home.known_ids)
     if home.is_stored:
-        home.change(f"imported from {name}", partial(replaced, found=found))
+        home.change(f"imported from {name}", partial(replace_household, found=found))
     else:
         home.create(found)
 

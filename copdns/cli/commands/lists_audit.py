@@ -147,7 +147,7 @@ def _find_person(home: Home, profile: str, band: str | None) -> tuple[Profile, t
         return found, rules_in_scope(found, home.household.rules)
     if band:
         preset = bundled_presets()[Band(band)]
-        rules = (Rule(str(name), RuleAction.ALLOW, name) for name, _ in preset.allowed)
+        rules = (Rule(str(name), RuleAction.ALLOW, name) for name, _ in preset.allowed_names)
         return apply(preset, Profile(band, f"age {band}", Band(band))), tuple(rules)
     every = frozenset(home.catalogue.categories)
     return Profile("", "all lists", Band.TO_6, categories=every, bypass=True), ()

@@ -16,7 +16,7 @@ from copdns.model.household import (
     BlockMode,
     Contact,
     Default,
-    FullLog,
+    FullLogSpan,
     Household,
     PrivacyMode,
     Profile,
@@ -171,7 +171,7 @@ def build_edit(
     profile_id: str,
     options: ProfileOptions,
     known: KnownIds,
-    history: tuple[FullLog, ...],
+    history: tuple[FullLogSpan, ...],
     now: int,
 ) -> Callable[[Household], Household]:
     """Return the edit that a call means.  history: all full logs that the profile ever had.

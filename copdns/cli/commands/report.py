@@ -22,8 +22,8 @@ from copdns.privacy.report import (
     Appeals,
     ListUse,
     Month,
-    Person,
-    Report,
+    MonthReport,
+    PersonCounts,
     appeals_of,
     counted_from,
     lists_of,
@@ -69,7 +69,7 @@ def report(home: Home, month: date | None, as_json: bool) -> None:
     home.record_view("", ViewedPart.COUNTS, ViewedPart.USAGE)
     of = month_of(month or home.day.day, home.household.timezone)
     found, errors = _load_appeals(home)
-    month_report = Report(
+    month_report = MonthReport(
         of,
         counted_from(of, home.now, home.settings.log.counts_days),
         min(of.end, home.now),
@@ -110,7 +110,7 @@ def _list_uses(home: Home, errors: tuple[WrongEntry, ...]) -> tuple[ListUse, ...
     return tuple(lists_of(home.catalogue.statuses, home.catalogue.index, errors, percent))
 
 
-def _print_report(home: Home, report: Report) -> None:
+def _print_report(home: Home, report: MonthReport) -> None:
     zone = home.household.timezone
     end, since = report.until, report.since
     click.echo(printable(f"{home.household.name}, {report.month} (until {local_text(end, zone)})"))
@@ -139,7 +139,7 @@ def _print_report(home: Home, report: Report) -> None:
     )
 
 
-def _print_people(people: tuple[Person, ...]) -> None:
+def _print_people(people: tuple[PersonCounts, ...]) -> None:
     click.echo(f"\nChildren's queries (below {SMALL}: few)")
     print_table(
         ("profile", "recorded", "queries", "blocked"),
@@ -158,7 +158,7 @@ def _print_people(people: tuple[Person, ...]) -> None:
         print_table(("profile", "budget", "minutes"), used)
 
 
-def _count_text(person: Person, n: int | None) -> str:
+def _count_text(person: PersonCounts, n: int | None) -> str:
     if n is not None:
         return str(n)
     return "not recorded" if person.mode is PrivacyMode.OFF else "few"

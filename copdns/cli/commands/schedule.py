@@ -32,7 +32,7 @@ from copdns.list_files.load import bundled_presets
 from copdns.model.errors import CalendarError, HouseholdError
 from copdns.model.household import Household
 from copdns.model.sentences import literal
-from copdns.model.times import Calendar, DayType, Schedule, Slot, Subject
+from copdns.model.times import DayType, Schedule, SchoolCalendar, Slot, Subject
 from copdns.time.days import local_time, zone_of
 from copdns.time.plan import in_scope
 from copdns.time.preview import ClosedSpan, build_week, week_span
@@ -276,7 +276,7 @@ def import_(home: Home, file: Path) -> None:
         click.echo(printable(f"{file.name} has no events from {today} to {today + _AHEAD}"))
 
 
-def _ignored_lines(dates: Iterable[DateRange], calendar: Calendar) -> Iterator[str]:
+def _ignored_lines(dates: Iterable[DateRange], calendar: SchoolCalendar) -> Iterator[str]:
     """Yield a line for each event, or day of one, that became no holiday, with the reason."""
     named = dict(calendar.days)
     for each in dates:

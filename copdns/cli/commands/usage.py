@@ -8,7 +8,7 @@ from datetime import timedelta
 import click
 
 from copdns.accounts.account import ViewedPart
-from copdns.as_json.usage import Line, line_json, lines, usage_json
+from copdns.as_json.usage import BudgetUsage, line_json, lines, usage_json
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, print_table
@@ -63,7 +63,7 @@ def usage(home: Home, profile: str, days: int, as_json: bool) -> None:
     click.echo(f"\n{_ESTIMATE}")
 
 
-def _lines_today(home: Home, profile: str) -> Iterator[Line]:
+def _lines_today(home: Home, profile: str) -> Iterator[BudgetUsage]:
     household, (today, yesterday) = home.household, home.minutes
     for person in _people(home, profile):
         key = household.id, person.id
@@ -71,7 +71,7 @@ def _lines_today(home: Home, profile: str) -> Iterator[Line]:
         yield from lines(household, person, home.day.day, used, before)
 
 
-def line_of(home: Home, household: Household, person: Profile, budget: Budget) -> Line:
+def line_of(home: Home, household: Household, person: Profile, budget: Budget) -> BudgetUsage:
     """Return one person's budget today, with the minutes stored last."""
     today, yesterday = home.minutes
     who = household.id, person.id
@@ -98,7 +98,7 @@ def _usage_before(home: Home, profile: str, days: int) -> list[Usage]:
     ]
 
 
-def _line_row(line: Line) -> tuple[str, ...]:
+def _line_row(line: BudgetUsage) -> tuple[str, ...]:
     whole = "no limit" if line.total is None else str(line.total)
     left = "" if line.left is None else str(line.left)
     return (line.profile, line.budget.id, *map(str, line.used), whole, left)

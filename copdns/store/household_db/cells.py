@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import Subject, Topic, TopicKind
 
 Cell = str | int | float | None
@@ -79,9 +79,9 @@ def read_matcher(cell: object) -> Matcher:
     """Return the matcher of its `str()`; a normalized name has neither "=" nor "*"."""
     written = read_text(cell)
     if written.startswith("="):
-        return Matcher(written[1:], Match.EXACT)
+        return Matcher(written[1:], MatchKind.EXACT)
     if written.startswith("*."):
-        return Matcher(written[2:], Match.BELOW)
+        return Matcher(written[2:], MatchKind.BELOW)
     return Matcher(written)
 
 

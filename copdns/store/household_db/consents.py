@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from copdns.household.edit_checks import require_profile
 from copdns.model.errors import HouseholdError
-from copdns.model.household import FullLog, Household
-from copdns.privacy.consent import Question, agreed, asked
+from copdns.model.household import FullLogSpan, Household
+from copdns.privacy.consent import Question, accept_question, check_question
 from copdns.store.db import transaction
 from copdns.store.household_db.household import HouseholdStore, apply_edit, granted_full_logs
 from copdns.store.household_db.notes import Change, audit
@@ -46,7 +46,7 @@ class Consents:
         def work(connection: sqlite3.Connection) -> None:
             profile = require_profile(_load_household(connection, household), profile_id)
             history = granted_full_logs(connection, household, profile_id)
-            new = asked(
+            new = check_question(
                 profile, _read_question(connection, household, profile_id), history, question
             )
             connection.execute(
@@ -123,14 +123,14 @@ def _begin_full_log(
 
     def edit(home: Household) -> Household:
         meant = there if there == question else None
-        full = agreed(require_profile(home, profile), meant, history, now)
+        full = accept_question(require_profile(home, profile), meant, history, now)
         return _with_full_log(home, profile, full)
 
     what = f"profile {profile} set: full-log of {question.days} days agreed to"
     apply_edit(connection, household, edit, Change(0, now, author, what), consenting=profile)
 
 
-def _with_full_log(home: Household, profile_id: str, full_log: FullLog | None) -> Household:
+def _with_full_log(home: Household, profile_id: str, full_log: FullLogSpan | None) -> Household:
     mine = require_profile(home, profile_id)
     changed = replace(mine, full_log=full_log)
     profiles = tuple(changed if each is mine else each for each in home.profiles)

@@ -23,7 +23,7 @@ from copdns.accounts.roles import Balance
 from copdns.household.safeguards import adopt, with_due_band
 from copdns.household.time_edits import redeem
 from copdns.model.errors import HouseholdError, StoreError, UnknownCodeError
-from copdns.model.household import Band, FullLog, Household, Profile
+from copdns.model.household import Band, FullLogSpan, Household, Profile
 from copdns.store.db import open_database, read_transaction, store_error, transaction
 from copdns.store.household_db.attempts import (
     delete_attempts,
@@ -221,7 +221,7 @@ class HouseholdStore:
 
         await self.run(work)
 
-    async def full_logs(self, household_id: str, profile_id: str) -> tuple[FullLog, ...]:
+    async def full_logs(self, household_id: str, profile_id: str) -> tuple[FullLogSpan, ...]:
         """Return every full log that a profile of this id ever had."""
         return await self.run(lambda each: granted_full_logs(each, household_id, profile_id))
 
@@ -424,7 +424,7 @@ def _delete_ended(connection: sqlite3.Connection, before: int) -> int:
 
 def granted_full_logs(
     connection: sqlite3.Connection, household_id: str, profile_id: str
-) -> tuple[FullLog, ...]:
+) -> tuple[FullLogSpan, ...]:
     """Return every full log that was ever granted to a profile of this id."""
     rows = connection.execute(
         """
@@ -433,7 +433,7 @@ def granted_full_logs(
         """,
         (household_id, profile_id),
     )
-    return tuple(FullLog(starts, ends) for starts, ends in rows)
+    return tuple(FullLogSpan(starts, ends) for starts, ends in rows)
 
 
 def former_profile(

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 from copdns.model.household import (
+    AnnouncedBandChange,
     Band,
-    BandChange,
     BlockMode,
     Contact,
     Default,
     Device,
-    FullLog,
+    FullLogSpan,
     LocalName,
     NameRewrite,
     OwnService,
@@ -84,10 +84,10 @@ def _read_profile(cells: Cells) -> Profile:
         privacy=PrivacyMode(read_text(cells[14])),
         full_log=None
         if full_start is None
-        else FullLog(read_number(full_start), read_number(full_end)),
+        else FullLogSpan(read_number(full_start), read_number(full_end)),
         band_change=None
         if change_to is None
-        else BandChange(Band(read_text(change_to)), read_number(change_at)),
+        else AnnouncedBandChange(Band(read_text(change_to)), read_number(change_at)),
         max_ttl=None if max_ttl is None else read_number(max_ttl),
         always=read_subjects(always),
         homework=read_subjects(homework),

@@ -10,7 +10,6 @@ from copdns.model.times import (
     WEEKDAYS,
     Bonus,
     Budget,
-    Calendar,
     DayType,
     Extra,
     FailureChoices,
@@ -19,6 +18,7 @@ from copdns.model.times import (
     Origin,
     Pause,
     Schedule,
+    SchoolCalendar,
     Slot,
     Subject,
     Ticket,
@@ -45,12 +45,12 @@ def days_json(days: Iterable[tuple[date, DayType]]) -> str:
     return json.dumps({str(day): kind for day, kind in days})
 
 
-def read_calendar(weekend: object, days: object) -> Calendar:
+def read_calendar(weekend: object, days: object) -> SchoolCalendar:
     """Return the calendar of its two cells; raise ValueError as the functions of `cells` do."""
     kinds = json.loads(read_text(days))
     if not isinstance(kinds, dict):
         raise ValueError(f"{days!r} is not a mapping")
-    return Calendar(
+    return SchoolCalendar(
         frozenset(WEEKDAYS.index(each) for each in read_texts(weekend)),
         tuple((date.fromisoformat(day), DayType(read_text(kind))) for day, kind in kinds.items()),
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.model.errors import PrivacyError
-from copdns.model.household import FullLog
+from copdns.model.household import FullLogSpan
 from copdns.privacy.consent import Question, needs_consent
 from copdns.web.child.page import child_page, not_linked
 from copdns.web.context import context_of
@@ -79,7 +79,7 @@ def question_mark(question: Question) -> str:
     return f"{question.at}-{question.days}"
 
 
-async def _stored_full_log(request: web.Request, person: Person, now: float) -> FullLog | None:
+async def _stored_full_log(request: web.Request, person: Person, now: float) -> FullLogSpan | None:
     """Return the full log that runs or is announced, as stored: the page shows an answer at once,
     before it is in force."""
     home = (

@@ -13,7 +13,7 @@ from copdns.dns.records import A
 from copdns.events.bus import EventBus
 from copdns.model.events import Event, EventKind
 from copdns.model.household import Household, PrivacyMode
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import Bonus, Budget, FailureChoices, OnFailure, Schedule, Slot
 from copdns.policy.decide import decide
 from copdns.policy.snapshot import GUEST, Snapshot
@@ -274,7 +274,7 @@ async def test_a_budget_can_end_softly_too(tmp_path: Path) -> None:
     await home.wait(300)
     assert not home.is_open("cdn.tube.example")
     (grant, *_) = home.keeper.policy_inputs.in_use.get(MIA) or (None,)
-    assert grant is None or grant.about == Matcher("cdn.tube.example", Match.EXACT)
+    assert grant is None or grant.about == Matcher("cdn.tube.example", MatchKind.EXACT)
 
 
 async def test_categories_without_a_list_are_noted_once(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from copdns.appeals.opening import (
 from copdns.dns.records import A
 from copdns.model.errors import AppealError
 from copdns.model.household import Default, Household, Rule, RuleAction
-from copdns.model.matchers import Match, Matcher, parse_matcher
+from copdns.model.matchers import Matcher, MatchKind, parse_matcher
 from copdns.model.times import Extra, Pause
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import decide
@@ -288,4 +288,4 @@ def test_what_opens_while_nobody_answers_closes_with_the_answer() -> None:
 
 def test_a_single_label_opens_itself_alone() -> None:
     about = ask("printer", to=contest(Verdict(Action.BLOCK, Reason.NOT_ON_ALLOWLIST, 15)))
-    assert opening(about, home(), SERVICES).names == (Matcher("printer", Match.EXACT),)
+    assert opening(about, home(), SERVICES).names == (Matcher("printer", MatchKind.EXACT),)

@@ -10,7 +10,7 @@ from copdns.appeals.appeal import Appeal, AppealKind, AppealRequest, ContestedVe
 from copdns.appeals.source import block_source, rule_behind
 from copdns.lists.download import CopyState
 from copdns.lists.index import Entry, ListInfo, ListKind
-from copdns.model.matchers import Match
+from copdns.model.matchers import MatchKind
 from copdns.model.verdict import Action, Reason
 from tests.household import MIA, TOM, block, family
 
@@ -25,7 +25,7 @@ APPEAL = Appeal(
     since=ASKED,
 )
 INFO = ListInfo(3, "l", ListKind.CATEGORY, "games", "v1")
-ON_IT = [Entry(3, "toys.example", Match.SUBTREE, allow=False)]
+ON_IT = [Entry(3, "toys.example", MatchKind.SUBTREE, allow=False)]
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_since_when_is_never_later_than_can_be_vouched_for(
 
 
 def test_a_name_that_was_taken_off_or_excepted_stands_on_it_no_more() -> None:
-    other = Entry(4, "toys.example", Match.SUBTREE, allow=False)
-    lifted = Entry(3, "toys.example", Match.SUBTREE, allow=True)
+    other = Entry(4, "toys.example", MatchKind.SUBTREE, allow=False)
+    lifted = Entry(3, "toys.example", MatchKind.SUBTREE, allow=True)
     assert not block_source(APPEAL, INFO, CopyState(), [other, lifted]).stands
 
 

@@ -15,12 +15,11 @@ from copdns.cli.output import count_text
 from copdns.cli.time_words import ticket_text
 from copdns.dns.qtypes import qtype_name, qtype_number
 from copdns.model.addresses import UpstreamAddress
-from copdns.model.household import Band, BandChange, FullLog, Household, OwnService
+from copdns.model.household import AnnouncedBandChange, Band, FullLogSpan, Household, OwnService
 from copdns.model.matchers import Matcher
 from copdns.model.times import (
     Bonus,
     Budget,
-    Calendar,
     DayType,
     Extra,
     FailureChoices,
@@ -28,6 +27,7 @@ from copdns.model.times import (
     OnFailure,
     Pause,
     Schedule,
+    SchoolCalendar,
     Slot,
     Ticket,
     Topic,
@@ -110,8 +110,8 @@ def test_each_difference_reads_as_a_line() -> None:
         band=Band.TO_12,
         bypass=True,
         safe_search=(("films", "strict"),),
-        full_log=FullLog(1_800_000_000, 1_800_086_400),
-        band_change=BandChange(Band.TO_9, 1_800_000_000),
+        full_log=FullLogSpan(1_800_000_000, 1_800_086_400),
+        band_change=AnnouncedBandChange(Band.TO_9, 1_800_000_000),
     )
     after = replace(
         FAMILY,
@@ -195,7 +195,7 @@ def test_times_read_as_lines_when_they_come_and_when_they_go() -> None:
 def test_what_is_changed_of_times_is_told_field_by_field_and_no_code_is() -> None:
     after = replace(
         TIMED,
-        calendar=Calendar(frozenset({4}), HOLIDAYS),
+        calendar=SchoolCalendar(frozenset({4}), HOLIDAYS),
         day_starts=240,
         failures=FailureChoices(clock=OnFailure.ESSENTIAL),
         schedules=(
@@ -233,8 +233,8 @@ def test_what_is_changed_of_times_is_told_field_by_field_and_no_code_is() -> Non
 
 
 def test_days_of_the_calendar_that_go_are_told_as_stretches() -> None:
-    before = replace(FAMILY, calendar=Calendar(days=HOLIDAYS))
-    after = replace(FAMILY, calendar=Calendar(days=((HOLIDAYS[0][0], DayType.SCHOOL),)))
+    before = replace(FAMILY, calendar=SchoolCalendar(days=HOLIDAYS))
+    after = replace(FAMILY, calendar=SchoolCalendar(days=((HOLIDAYS[0][0], DayType.SCHOOL),)))
     assert differences(before, after) == [
         "household: calendar: + 2026-12-24 school, - 2026-12-25..2026-12-26 holiday"
     ]

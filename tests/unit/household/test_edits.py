@@ -27,7 +27,7 @@ from copdns.model.household import (
     RuleAction,
     SplitUpstream,
 )
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.web.newcomers import add_unknown_device
 from tests.unit.households import FAMILY, KNOWN, households
@@ -188,7 +188,7 @@ def test_a_rule_is_written_as_people_write_names() -> None:
     assert changed.rules[-1] == Rule(
         "r3",
         ALLOW,
-        Matcher("films.example", Match.EXACT),
+        Matcher("films.example", MatchKind.EXACT),
         "#children",
         note="ok",
         created=5,

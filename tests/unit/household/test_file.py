@@ -30,27 +30,27 @@ from copdns.household.time_shape import (
 )
 from copdns.model.errors import ConfigError, HouseholdError
 from copdns.model.household import (
+    AnnouncedBandChange,
     Band,
-    BandChange,
     Contact,
     Device,
-    FullLog,
+    FullLogSpan,
     Household,
     PrivacyMode,
     Profile,
     Rule,
     RuleAction,
 )
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import (
     Budget,
-    Calendar,
     DayType,
     FailureChoices,
     Grant,
     OnFailure,
     Pause,
     Schedule,
+    SchoolCalendar,
     Slot,
     Ticket,
     Topic,
@@ -215,8 +215,8 @@ def test_announced_moments_are_written_with_their_zone() -> None:
         "end: 2026-11-25T18:00:00+01:00}, band_change: {band: 10-12, at: 2026-11-24T18:00:00Z}}}"
     )
     (tom,) = parsed(text).profiles
-    assert tom.full_log == FullLog(1_795_543_200, 1_795_626_000)
-    assert tom.band_change == BandChange(Band.TO_12, 1_795_543_200)
+    assert tom.full_log == FullLogSpan(1_795_543_200, 1_795_626_000)
+    assert tom.band_change == AnnouncedBandChange(Band.TO_12, 1_795_543_200)
 
 
 def test_a_household_has_services_and_names_of_its_own() -> None:
@@ -262,7 +262,7 @@ def test_a_schedule_is_its_times_or_says_more() -> None:
             "play",
             "mia",
             (Slot(frozenset({"mon", "tue", "wed", "thu", "fri"}), 960, 120),),
-            (GAMES, Matcher("a.example", Match.EXACT)),
+            (GAMES, Matcher("a.example", MatchKind.EXACT)),
             opens=True,
             grace=5,
         ),
@@ -291,7 +291,9 @@ def test_a_calendar_has_dates_and_ranges_of_which_the_shorter_counts() -> None:
     )
     kinds = [DayType.HOLIDAY, DayType.SCHOOL, DayType.HOLIDAY, DayType.WEEKEND, DayType.WEEKEND]
     days = [date(2026, 12, 22) + timedelta(days=n) for n in range(5)]
-    assert household.calendar == Calendar(frozenset({4, 5}), tuple(zip(days, kinds, strict=True)))
+    assert household.calendar == SchoolCalendar(
+        frozenset({4, 5}), tuple(zip(days, kinds, strict=True))
+    )
 
 
 def test_days_of_a_calendar_are_written_as_ranges() -> None:

@@ -46,7 +46,9 @@ def test_lines_about_the_same_list_add_up_and_keep_their_own_reasons() -> None:
     assert small.why("safe_search", "finder") == "Made for you."
     assert small.why("default") == "Some pages are for adults."
     assert small.why("services") == ""
-    assert [(str(name), why) for name, why in small.allowed] == [("*.fun.example", "Made for you.")]
+    assert [(str(name), why) for name, why in small.allowed_names] == [
+        ("*.fun.example", "Made for you.")
+    ]
 
 
 def test_a_preset_starts_anew_but_leaves_what_the_household_chose_besides() -> None:
@@ -136,8 +138,8 @@ def test_what_is_kept_is_what_the_age_has_by_default(band: Band) -> None:
 def test_only_the_youngest_live_on_an_allowlist_and_it_is_not_empty() -> None:
     with_allowlist = [band for band in Band if applied(band).default is Default.ALLOWLIST]
     assert with_allowlist == [Band.TO_6]
-    assert Matcher("pbskids.org") in [name for name, _ in shipped(Band.TO_6).allowed]
-    assert not any(shipped(band).allowed for band in Band if band is not Band.TO_6)
+    assert Matcher("pbskids.org") in [name for name, _ in shipped(Band.TO_6).allowed_names]
+    assert not any(shipped(band).allowed_names for band in Band if band is not Band.TO_6)
 
 
 @pytest.mark.parametrize(("younger", "older"), list(pairwise(Band)))

@@ -20,10 +20,10 @@ from copdns.household.safeguards import (
     with_due_band,
 )
 from copdns.model.errors import PrivacyError
-from copdns.model.household import Band, BandChange, FullLog, PrivacyMode, Profile
+from copdns.model.household import AnnouncedBandChange, Band, FullLogSpan, PrivacyMode, Profile
 
 NOW = 1_800_000_000
-WEEK = FullLog(NOW, NOW + 7 * DAY)
+WEEK = FullLogSpan(NOW, NOW + 7 * DAY)
 
 MIA = Profile("mia", "Mia", Band.TO_9)
 TOM = Profile("tom", "Tom", Band.TO_15)
@@ -60,7 +60,7 @@ def test_below_13_a_full_log_starts_at_once_and_ends_by_itself() -> None:
 
 
 def test_from_13_on_it_is_announced_a_day_before() -> None:
-    assert request_full(TOM, [], NOW, days=2) == FullLog(NOW + DAY, NOW + 3 * DAY)
+    assert request_full(TOM, [], NOW, days=2) == FullLogSpan(NOW + DAY, NOW + 3 * DAY)
 
 
 @pytest.mark.parametrize("band", [Band.TO_17, Band.ADULT])
@@ -85,7 +85,7 @@ def test_it_lasts_one_to_seven_days(days: int) -> None:
     ],
 )
 def test_it_is_possible_once_in_thirty_days(start: int, possible: bool) -> None:
-    history = [FullLog(NOW - 400 * DAY, NOW - 393 * DAY), FullLog(start, start + DAY)]
+    history = [FullLogSpan(NOW - 400 * DAY, NOW - 393 * DAY), FullLogSpan(start, start + DAY)]
     if possible:
         assert request_full(MIA, history, NOW) == WEEK
     else:
@@ -94,7 +94,7 @@ def test_it_is_possible_once_in_thirty_days(start: int, possible: bool) -> None:
 
 
 def test_a_band_that_has_come_due_counts() -> None:
-    lowered = replace(TOM, band_change=BandChange(Band.TO_12, NOW))
+    lowered = replace(TOM, band_change=AnnouncedBandChange(Band.TO_12, NOW))
     assert request_full(lowered, [], NOW).start == NOW
     assert request_full(lowered, [], NOW - 1).start == NOW - 1 + NOTICE
 
@@ -104,7 +104,7 @@ def test_a_band_that_has_come_due_counts() -> None:
 
 @pytest.mark.parametrize("band", [Band.TO_12, Band.TO_15, Band.TO_17, Band.ADULT])
 def test_a_higher_band_or_the_same_is_there_at_once(band: Band) -> None:
-    pending = replace(TOM, band=Band.TO_12, band_change=BandChange(Band.TO_9, NOW + 1))
+    pending = replace(TOM, band=Band.TO_12, band_change=AnnouncedBandChange(Band.TO_9, NOW + 1))
     assert change_band(pending, band, NOW) == replace(pending, band=band, band_change=None)
 
 
@@ -127,7 +127,7 @@ def test_an_announcement_that_is_repeated_keeps_its_moment() -> None:
 def test_another_announcement_starts_anew() -> None:
     announced = change_band(TOM, Band.TO_12, NOW)
     other = change_band(announced, Band.TO_9, NOW + 100)
-    assert other.band_change == BandChange(Band.TO_9, NOW + 100 + DAY)
+    assert other.band_change == AnnouncedBandChange(Band.TO_9, NOW + 100 + DAY)
 
 
 def test_who_turns_16_is_no_longer_watched_without_consent() -> None:
@@ -158,39 +158,40 @@ def test_full_is_no_mode_that_can_be_set_for_good(old: Profile | None) -> None:
 
 
 def test_the_full_log_that_is_stored_is_kept() -> None:
-    watched = replace(TOM, full_log=FullLog(NOW - DAY, NOW + DAY))
+    watched = replace(TOM, full_log=FullLogSpan(NOW - DAY, NOW + DAY))
     renamed = replace(watched, name="Thomas")
-    assert adopt(watched, renamed, [FullLog(NOW - DAY, NOW + DAY)], NOW) == renamed
+    assert adopt(watched, renamed, [FullLogSpan(NOW - DAY, NOW + DAY)], NOW) == renamed
 
 
 @pytest.mark.parametrize("old", [None, TOM])
 def test_another_full_log_is_a_request(old: Profile | None) -> None:
     adopted = adopt(old, replace(TOM, full_log=WEEK), [], NOW)
-    assert adopted.full_log == FullLog(NOW + DAY, NOW + 8 * DAY)
+    assert adopted.full_log == FullLogSpan(NOW + DAY, NOW + 8 * DAY)
 
 
 def test_a_full_log_that_is_to_start_later_does() -> None:
-    later = FullLog(NOW + 3 * DAY, NOW + 4 * DAY)
+    later = FullLogSpan(NOW + 3 * DAY, NOW + 4 * DAY)
     assert adopt(TOM, replace(TOM, full_log=later), [], NOW).full_log == later
 
 
 def test_a_full_log_from_a_backup_gets_no_more_than_what_was_left_of_it() -> None:
-    begun = FullLog(NOW - 5 * DAY, NOW + 2 * DAY)
-    assert adopt(None, replace(MIA, full_log=begun), [], NOW).full_log == FullLog(
+    begun = FullLogSpan(NOW - 5 * DAY, NOW + 2 * DAY)
+    assert adopt(None, replace(MIA, full_log=begun), [], NOW).full_log == FullLogSpan(
         NOW, NOW + 2 * DAY
     )
 
 
 @pytest.mark.parametrize(
-    "full", [FullLog(NOW - 9 * DAY, NOW), FullLog(NOW + 5, NOW + 5), FullLog(NOW + 5, NOW)]
+    "full",
+    [FullLogSpan(NOW - 9 * DAY, NOW), FullLogSpan(NOW + 5, NOW + 5), FullLogSpan(NOW + 5, NOW)],
 )
-def test_a_full_log_that_is_over_or_empty_is_dropped(full: FullLog) -> None:
+def test_a_full_log_that_is_over_or_empty_is_dropped(full: FullLogSpan) -> None:
     assert adopt(None, replace(ADA, full_log=full), [], NOW) == ADA
 
 
 def test_a_full_log_may_end_earlier_and_never_later() -> None:
     watched = replace(MIA, full_log=WEEK)
-    shorter = replace(watched, full_log=FullLog(NOW, NOW + DAY))
+    shorter = replace(watched, full_log=FullLogSpan(NOW, NOW + DAY))
     assert adopt(watched, shorter, [WEEK], NOW + 5) == shorter
     with pytest.raises(PrivacyError, match="once every 30 days"):
         adopt(shorter, watched, [WEEK], NOW + 5)
@@ -203,7 +204,7 @@ def test_stopping_and_asking_again_is_asking_twice() -> None:
 
 def test_too_long_a_full_log_is_refused_from_anywhere() -> None:
     with pytest.raises(PrivacyError, match="7 days"):
-        adopt(None, replace(MIA, full_log=FullLog(NOW, NOW + LONGEST + 1)), [], NOW)
+        adopt(None, replace(MIA, full_log=FullLogSpan(NOW, NOW + LONGEST + 1)), [], NOW)
 
 
 def test_growing_up_and_being_watched_do_not_come_in_one_edit() -> None:
@@ -215,23 +216,25 @@ def test_growing_up_and_being_watched_do_not_come_in_one_edit() -> None:
 
 def test_a_lower_band_becomes_an_announcement() -> None:
     adopted = adopt(TOM, replace(TOM, name="Thomas", band=Band.TO_9), [], NOW)
-    assert adopted == replace(TOM, name="Thomas", band_change=BandChange(Band.TO_9, NOW + DAY))
+    assert adopted == replace(
+        TOM, name="Thomas", band_change=AnnouncedBandChange(Band.TO_9, NOW + DAY)
+    )
 
 
 def test_a_lower_band_does_not_open_the_full_log_of_the_same_edit() -> None:
     adopted = adopt(TOM, replace(TOM, band=Band.TO_9, full_log=WEEK), [], NOW)
-    assert adopted.full_log == FullLog(NOW + DAY, NOW + 8 * DAY)
+    assert adopted.full_log == FullLogSpan(NOW + DAY, NOW + 8 * DAY)
 
 
 def test_a_moment_in_the_past_is_no_notice() -> None:
-    forged = replace(TOM, band_change=BandChange(Band.TO_9, NOW - 1))
-    assert adopt(TOM, forged, [], NOW).band_change == BandChange(Band.TO_9, NOW + DAY)
+    forged = replace(TOM, band_change=AnnouncedBandChange(Band.TO_9, NOW - 1))
+    assert adopt(TOM, forged, [], NOW).band_change == AnnouncedBandChange(Band.TO_9, NOW + DAY)
 
 
 def test_a_notice_may_be_longer_and_never_shorter() -> None:
-    soon = replace(TOM, band_change=BandChange(Band.TO_9, NOW + 60))
-    late = replace(TOM, band_change=BandChange(Band.TO_9, NOW + 9 * DAY))
-    assert adopt(TOM, soon, [], NOW).band_change == BandChange(Band.TO_9, NOW + DAY)
+    soon = replace(TOM, band_change=AnnouncedBandChange(Band.TO_9, NOW + 60))
+    late = replace(TOM, band_change=AnnouncedBandChange(Band.TO_9, NOW + 9 * DAY))
+    assert adopt(TOM, soon, [], NOW).band_change == AnnouncedBandChange(Band.TO_9, NOW + DAY)
     assert adopt(TOM, late, [], NOW) == late
 
 
@@ -247,21 +250,21 @@ def test_an_announcement_can_be_taken_back() -> None:
 
 
 def test_a_higher_band_is_set_rather_than_announced() -> None:
-    odd = replace(TOM, band_change=BandChange(Band.TO_17, NOW + DAY))
+    odd = replace(TOM, band_change=AnnouncedBandChange(Band.TO_17, NOW + DAY))
     with pytest.raises(PrivacyError, match="set band 16-17 directly"):
         adopt(TOM, odd, [], NOW)
 
 
 BANDS = st.sampled_from(Band)
 MOMENTS = st.integers(NOW - 60 * DAY, NOW + 60 * DAY)
-FULL_LOGS = st.none() | st.builds(FullLog, MOMENTS, MOMENTS)
+FULL_LOGS = st.none() | st.builds(FullLogSpan, MOMENTS, MOMENTS)
 PROFILES = st.builds(
     Profile,
     st.just("tom"),
     st.just("Tom"),
     BANDS,
     full_log=FULL_LOGS,
-    band_change=st.none() | st.builds(BandChange, BANDS, MOMENTS),
+    band_change=st.none() | st.builds(AnnouncedBandChange, BANDS, MOMENTS),
 )
 
 

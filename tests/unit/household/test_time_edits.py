@@ -19,7 +19,6 @@ from copdns.model.matchers import Matcher
 from copdns.model.times import (
     Bonus,
     Budget,
-    Calendar,
     DayType,
     Extra,
     FailureChoices,
@@ -28,6 +27,7 @@ from copdns.model.times import (
     Origin,
     Pause,
     Schedule,
+    SchoolCalendar,
     Slot,
     Topic,
     TopicKind,
@@ -91,7 +91,10 @@ def test_days_are_set_and_taken_back() -> None:
 
 
 def test_a_household_sets_its_week_its_day_and_what_holds_in_trouble() -> None:
-    calendar, failures = Calendar(frozenset({4, 5})), FailureChoices(clock=OnFailure.ESSENTIAL)
+    calendar, failures = (
+        SchoolCalendar(frozenset({4, 5})),
+        FailureChoices(clock=OnFailure.ESSENTIAL),
+    )
     changed = household_edit.set_household(
         FAMILY, calendar=calendar, day_starts=240, failures=failures
     )
@@ -283,7 +286,7 @@ def test_a_ticket_is_good_until_its_last_second_and_can_be_taken_back() -> None:
         ),
         (
             lambda home: household_edit.set_household(
-                home, calendar=Calendar(days=((TODAY, DayType.SCHOOL),) * 2)
+                home, calendar=SchoolCalendar(days=((TODAY, DayType.SCHOOL),) * 2)
             ),
             "one is there twice",
         ),
@@ -354,15 +357,15 @@ def test_an_import_keeps_what_runs_for_those_who_stay() -> None:
         profiles=tuple(each for each in TIMED.profiles if each.id != "tom"),
         name="From a file",
     )
-    after = household_edit.replaced(before, file)
+    after = household_edit.replace_household(before, file)
     assert (after.name, owners(after)) == ("From a file", {"mia", ""})
     assert after.pauses == before.pauses[:1]
-    assert household_edit.replaced(before, replace(file, budgets=())).bonuses == ()
+    assert household_edit.replace_household(before, replace(file, budgets=())).bonuses == ()
 
 
 @given(households().flatmap(running), households())
 def test_nothing_is_left_over_after_an_import(before: Household, found: Household) -> None:
-    after = household_edit.replaced(before, replace(found, id=before.id))
+    after = household_edit.replace_household(before, replace(found, id=before.id))
     assert list(violations(after)) == []
     kept = ("pauses", "grants", "bonuses", "tickets")
     empty = dict.fromkeys(kept, ())

@@ -12,7 +12,7 @@ from copdns.list_files.audit import LabelledName, Share, audit, blocking_lists, 
 from copdns.lists.index import DictIndex, ListInfo, ListKind
 from copdns.model.errors import ListError
 from copdns.model.household import Band, Contact, Profile, Rule, RuleAction
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.verdict import AnswerDefaults
 from copdns.policy.context import HouseholdContext, ServiceNames
 from copdns.policy.order import build_policy
@@ -90,7 +90,7 @@ def shared(*lists: tuple[str, ListKind, str, str]) -> HouseholdContext:
         ListInfo(at, slug, kind, about, "1") for at, (slug, kind, about, _) in enumerate(lists)
     ]
     pairs = [
-        [(Matcher(name.lstrip("!"), Match.SUBTREE), "!" in name) for name in names.split()]
+        [(Matcher(name.lstrip("!"), MatchKind.SUBTREE), "!" in name) for name in names.split()]
         for *_, names in lists
     ]
     services = {"chats": ServiceNames(Contact.STRANGERS), "mails": ServiceNames(Contact.KNOWN)}

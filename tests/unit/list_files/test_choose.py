@@ -22,7 +22,7 @@ from copdns.lists.catalogue import read_files
 from copdns.lists.parse import ListFormat
 from copdns.lists.source import Source
 from copdns.model.household import Contact, Household
-from copdns.model.matchers import Match
+from copdns.model.matchers import MatchKind
 from tests.household import ADA, MIA, family, library
 
 PLAIN = Source(
@@ -31,7 +31,7 @@ PLAIN = Source(
     category="games",
     url="https://lists.example/",
     format=ListFormat.DOMAINS,
-    match=Match.SUBTREE,
+    match=MatchKind.SUBTREE,
     licence="CC0-1.0",
     maintainer="Bo",
     homepage="",
@@ -185,7 +185,7 @@ def test_settings_household_and_memory_decide_together() -> None:
     as_set = choose_for(settings, OFFER, house_of_games, 2 << 20, {})
     assert slugs(as_set) == ["toys", "mine"]
     mine = as_set.sources[1]
-    assert (mine.format, mine.match, mine.title) == (ListFormat.HOSTS, Match.EXACT, "mine")
+    assert (mine.format, mine.match, mine.title) == (ListFormat.HOSTS, MatchKind.EXACT, "mine")
 
 
 # --- what is told --------------------------------------------------------------------------------

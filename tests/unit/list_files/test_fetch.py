@@ -18,7 +18,7 @@ from copdns.list_files.fetch import FetchOutcome, FetchResult, open_fetcher
 from copdns.lists.download import FetchLimits
 from copdns.lists.parse import ListFormat
 from copdns.lists.source import Source
-from copdns.model.matchers import Match
+from copdns.model.matchers import MatchKind
 from tests.list_server import End, ListServer, list_server, packed, tar
 from tests.running import free_port
 
@@ -34,7 +34,7 @@ def source(url: str, **fields: Any) -> Source:
         category="games",
         url=url,
         format=ListFormat.DOMAINS,
-        match=Match.SUBTREE,
+        match=MatchKind.SUBTREE,
         licence="CC0-1.0",
         maintainer="Ada",
         homepage="",

@@ -13,12 +13,12 @@ from copdns.lists.index import ListKind
 from copdns.lists.merge import merge
 from copdns.lists.small_index import Draft
 from copdns.model.errors import ListError
-from copdns.model.matchers import Match
+from copdns.model.matchers import MatchKind
 
 
 def games(*names: str) -> list[bytes]:
     """Return the parts of an index of these names."""
-    listed = dict.fromkeys(names, Match.SUBTREE)
+    listed = dict.fromkeys(names, MatchKind.SUBTREE)
     return list(pack(merge([Draft("games", ListKind.CATEGORY, "games", "", listed)]), "key"))
 
 

@@ -19,7 +19,7 @@ from copdns.lists.index import ListKind
 from copdns.lists.small_index import Draft, build_index
 from copdns.lists.source import ListSource, Source
 from copdns.model.errors import ListError
-from copdns.model.matchers import Match
+from copdns.model.matchers import MatchKind
 from tests.household import MIA, family, library
 from tests.list_server import ListServer, list_server
 from tests.unit.list_files.test_choose import source
@@ -58,7 +58,9 @@ class House:
             raise ListError("out of memory")
         texts = [(each, Path(each.path).read_text().split()) for each in here]
         drafts = [
-            Draft(each.slug, ListKind.CATEGORY, "games", "", dict.fromkeys(names, Match.SUBTREE))
+            Draft(
+                each.slug, ListKind.CATEGORY, "games", "", dict.fromkeys(names, MatchKind.SUBTREE)
+            )
             for each, names in texts
         ]
         index, statuses = build_index(drafts)

@@ -26,7 +26,7 @@ from copdns.lists.parse import SkipReason
 from copdns.lists.shapes import BeaconsShape, ServicesShape, Shape
 from copdns.model import yaml_text
 from copdns.model.household import Contact
-from copdns.model.matchers import Match, Matcher, parse_matcher
+from copdns.model.matchers import Matcher, MatchKind, parse_matcher
 from copdns.model.names import suffixes
 
 AShape = TypeVar("AShape", bound=Shape)
@@ -253,7 +253,7 @@ def test_canaries_are_documented_signals() -> None:
     canaries = bundled().canaries
     assert canaries.keys() == {"firefox_doh", "private_relay", "chrome_prefetch"}
     assert canaries["firefox_doh"].names == {"use-application-dns.net"}
-    assert {each.match for _, each in names_of(ListKind.CANARY)} == {Match.SUBTREE}
+    assert {each.match for _, each in names_of(ListKind.CANARY)} == {MatchKind.SUBTREE}
     assert listed((each.name for _, each in names_of(ListKind.CANARY)), ListKind.PROTECTED) == {}
 
 

@@ -12,7 +12,7 @@ from copdns.lists.small_index import ListStatus
 from copdns.lists.source import ListSource
 from copdns.model.errors import ConfigError, ListError
 from copdns.model.household import Contact
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.verdict import Reason
 from copdns.policy.context import build_context
 from copdns.policy.decide import decide
@@ -175,7 +175,7 @@ def test_the_library_knows_what_its_lists_are_about() -> None:
     lib = built()
     assert lib.categories["malware"] == Category("malware", "Malware", "Harm.", "security")
     assert lib.services["tube"].contact is Contact.NONE
-    assert lib.services["tube"].matchers[2] == Matcher("cdn.example", Match.BELOW)
+    assert lib.services["tube"].matchers[2] == Matcher("cdn.example", MatchKind.BELOW)
     assert lib.services["tube"].affects == {"tube.example": "Films in lessons."}
     assert lib.protected["helpline"].help
     assert not lib.protected["school"].beats_time

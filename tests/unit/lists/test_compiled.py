@@ -16,16 +16,18 @@ from copdns.lists.merge import merge
 from copdns.lists.parse import SkippedLine, SkipReason
 from copdns.lists.small_index import Draft, ListStatus
 from copdns.model.errors import ListError
-from copdns.model.matchers import Match
+from copdns.model.matchers import MatchKind
 
-HELP = Draft("helpline", ListKind.PROTECTED, "helpline", "Help", {"help.example": Match.SUBTREE})
+HELP = Draft(
+    "helpline", ListKind.PROTECTED, "helpline", "Help", {"help.example": MatchKind.SUBTREE}
+)
 GAMES = Draft(
     "boards",
     ListKind.CATEGORY,
     "games",
     "Board games",
-    {"games.example": Match.SUBTREE, "help.example": Match.EXACT},
-    {"chess.games.example": Match.EXACT},
+    {"games.example": MatchKind.SUBTREE, "help.example": MatchKind.EXACT},
+    {"chess.games.example": MatchKind.EXACT},
     unused={SkipReason.SUFFIX: 2},
     problems=(SkippedLine(3, SkipReason.SUFFIX, "com"),),
     licence="CC0-1.0",
@@ -38,7 +40,7 @@ FILE = b"".join(pack(merge([HELP, GAMES, LOST]), "made from this"))
 
 
 def test_beacons_are_found_in_it_and_open_nothing() -> None:
-    beacons = Draft("beacons", ListKind.BEACON, "beacons", "", {"push.example": Match.SUBTREE})
+    beacons = Draft("beacons", ListKind.BEACON, "beacons", "", {"push.example": MatchKind.SUBTREE})
     index = unpack(memoryview(b"".join(pack(merge([HELP, beacons]), "")))).index
     (entry,) = index.find("7.push.example")
     assert index.infos[entry.list].kind is ListKind.BEACON

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.lists.index import DictIndex, Entry, ListInfo, ListKind
-from copdns.model.matchers import Match, Matcher, parse_matcher
+from copdns.model.matchers import Matcher, MatchKind, parse_matcher
 from copdns.model.names import from_wire
 
 
@@ -71,9 +71,9 @@ def test_entries_come_with_the_longest_name_first_whatever_list_they_are_from() 
 def test_one_name_may_stand_in_many_lists_and_in_many_ways() -> None:
     built = index(["a.example", "!=a.example"], ["=a.example"], ["*.a.example"])
     assert built.find("a.example") == (
-        Entry(0, "a.example", Match.SUBTREE, False),
-        Entry(0, "a.example", Match.EXACT, True),
-        Entry(1, "a.example", Match.EXACT, False),
+        Entry(0, "a.example", MatchKind.SUBTREE, False),
+        Entry(0, "a.example", MatchKind.EXACT, True),
+        Entry(1, "a.example", MatchKind.EXACT, False),
     )
     assert found(built, "x.a.example") == [(0, "a.example"), (2, "*.a.example")]
 
@@ -113,7 +113,7 @@ RULES = st.lists(
     st.builds(
         Matcher,
         st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(".".join),
-        st.sampled_from(Match),
+        st.sampled_from(MatchKind),
     )
 )
 NAMES = st.lists(st.sampled_from("abc"), max_size=5).map(".".join)

@@ -3,30 +3,30 @@
 import pytest
 
 from copdns.lists.line import ListedName, ListFormat, SkipReason, read_line
-from copdns.model.matchers import Match
+from copdns.model.matchers import MatchKind
 
 
 def read(line: str, form: ListFormat = ListFormat.ADBLOCK) -> list[ListedName | SkipReason]:
-    return list(read_line(line, form, Match.EXACT))
+    return list(read_line(line, form, MatchKind.EXACT))
 
 
 @pytest.mark.parametrize(
     ("line", "named"),
     [
-        ("||a.example^", ListedName("a.example", Match.SUBTREE)),
-        ("||A.Example.^", ListedName("a.example", Match.SUBTREE)),
-        ("  ||a.example^  ", ListedName("a.example", Match.SUBTREE)),
-        ("||a.example^|", ListedName("a.example", Match.SUBTREE)),
-        ("||a.example^ # tracks people", ListedName("a.example", Match.SUBTREE)),
-        ("||a_b.example^", ListedName("a_b.example", Match.SUBTREE)),
-        ("||bücher.example^", ListedName("xn--bcher-kva.example", Match.SUBTREE)),
-        ("@@||a.example^", ListedName("a.example", Match.SUBTREE, allow=True)),
-        ("@@||a.example^|", ListedName("a.example", Match.SUBTREE, allow=True)),
-        ("a.example", ListedName("a.example", Match.EXACT)),
-        ("a.example # tracks people", ListedName("a.example", Match.EXACT)),
-        ("a.example#tracks", ListedName("a.example", Match.EXACT)),
-        ("127.0.0.1 a.example", ListedName("a.example", Match.EXACT)),
-        ("::1 a.example", ListedName("a.example", Match.EXACT)),
+        ("||a.example^", ListedName("a.example", MatchKind.SUBTREE)),
+        ("||A.Example.^", ListedName("a.example", MatchKind.SUBTREE)),
+        ("  ||a.example^  ", ListedName("a.example", MatchKind.SUBTREE)),
+        ("||a.example^|", ListedName("a.example", MatchKind.SUBTREE)),
+        ("||a.example^ # tracks people", ListedName("a.example", MatchKind.SUBTREE)),
+        ("||a_b.example^", ListedName("a_b.example", MatchKind.SUBTREE)),
+        ("||bücher.example^", ListedName("xn--bcher-kva.example", MatchKind.SUBTREE)),
+        ("@@||a.example^", ListedName("a.example", MatchKind.SUBTREE, allow=True)),
+        ("@@||a.example^|", ListedName("a.example", MatchKind.SUBTREE, allow=True)),
+        ("a.example", ListedName("a.example", MatchKind.EXACT)),
+        ("a.example # tracks people", ListedName("a.example", MatchKind.EXACT)),
+        ("a.example#tracks", ListedName("a.example", MatchKind.EXACT)),
+        ("127.0.0.1 a.example", ListedName("a.example", MatchKind.EXACT)),
+        ("::1 a.example", ListedName("a.example", MatchKind.EXACT)),
     ],
 )
 def test_a_rule_for_a_whole_name_is_used(line: str, named: ListedName) -> None:
@@ -169,7 +169,7 @@ def test_what_is_too_wide_or_no_name_is_left_out_in_this_form_too(
 
 def test_a_hosts_line_gives_each_of_its_names() -> None:
     assert read("0.0.0.0 a.example localhost *.b.example", ListFormat.HOSTS) == [
-        ListedName("a.example", Match.EXACT),
+        ListedName("a.example", MatchKind.EXACT),
         SkipReason.LOCAL,
         SkipReason.PATTERN,
     ]

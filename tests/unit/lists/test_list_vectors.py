@@ -11,7 +11,7 @@ import pytest
 from copdns.lists.index import DictIndex, ListInfo, ListKind
 from copdns.lists.parse import ListFormat, parse_list
 from copdns.model.errors import ListError
-from copdns.model.matchers import Match
+from copdns.model.matchers import MatchKind
 
 USED_ADBLOCK = {*range(1, 6), *range(9, 12), *range(19, 31), *range(75, 79)}
 
@@ -65,21 +65,21 @@ def test_one_list_in_four_forms_gives_the_verdicts_of_other_resolvers(
 ) -> None:
     folder = shared_data / "block" / "hagezi-2022"
 
-    def index(file: str, form: ListFormat, match: Match) -> DictIndex:
+    def index(file: str, form: ListFormat, match: MatchKind) -> DictIndex:
         parsed = parse_list((folder / f"{stem}.{file}").read_text(), form, match)
         assert parsed.unused == {}
         info = ListInfo(0, stem, ListKind.CATEGORY, stem, "1")
         return DictIndex([(info, parsed.entries)])
 
     subtree = [
-        index("wildcard.txt", ListFormat.WILDCARD, Match.SUBTREE),
-        index("domains.txt", ListFormat.DOMAINS, Match.SUBTREE),
-        index("hosts.txt", ListFormat.HOSTS, Match.SUBTREE),
-        index("adblock.txt", ListFormat.ADBLOCK, Match.EXACT),
+        index("wildcard.txt", ListFormat.WILDCARD, MatchKind.SUBTREE),
+        index("domains.txt", ListFormat.DOMAINS, MatchKind.SUBTREE),
+        index("hosts.txt", ListFormat.HOSTS, MatchKind.SUBTREE),
+        index("adblock.txt", ListFormat.ADBLOCK, MatchKind.EXACT),
     ]
     exact = [
-        index("domains.txt", ListFormat.DOMAINS, Match.EXACT),
-        index("hosts.txt", ListFormat.HOSTS, Match.EXACT),
+        index("domains.txt", ListFormat.DOMAINS, MatchKind.EXACT),
+        index("hosts.txt", ListFormat.HOSTS, MatchKind.EXACT),
     ]
     rows = [line.split("\t") for line in (folder / "EXPECTED.tsv").read_text().splitlines()]
     probes = [(row[2].lower(), *row[3:]) for row in rows if row[0] == stem]

@@ -16,7 +16,7 @@ from copdns.lists.parse import (
     parse_list,
 )
 from copdns.model.errors import ListError
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 
 
 def names(parsed: ParsedList) -> list[str]:
@@ -27,21 +27,21 @@ def names(parsed: ParsedList) -> list[str]:
     ("form", "match", "line", "entry"),
     [
         (ListFormat.DOMAINS, None, "a.example", "=a.example"),
-        (ListFormat.DOMAINS, Match.EXACT, "*.a.example", "*.a.example"),
-        (ListFormat.DOMAINS, Match.SUBTREE, "a.example", "a.example"),
-        (ListFormat.DOMAINS, Match.SUBTREE, "*.a.example", "a.example"),
+        (ListFormat.DOMAINS, MatchKind.EXACT, "*.a.example", "*.a.example"),
+        (ListFormat.DOMAINS, MatchKind.SUBTREE, "a.example", "a.example"),
+        (ListFormat.DOMAINS, MatchKind.SUBTREE, "*.a.example", "a.example"),
         (ListFormat.DOMAINS, None, ".a.example", "a.example"),
         (ListFormat.WILDCARD, None, "*.a.example", "a.example"),
         (ListFormat.WILDCARD, None, "a.example", "a.example"),
-        (ListFormat.WILDCARD, Match.EXACT, "*.a.example", "*.a.example"),
-        (ListFormat.WILDCARD, Match.EXACT, "a.example", "=a.example"),
-        (ListFormat.WILDCARD, Match.EXACT, ".a.example", "a.example"),
+        (ListFormat.WILDCARD, MatchKind.EXACT, "*.a.example", "*.a.example"),
+        (ListFormat.WILDCARD, MatchKind.EXACT, "a.example", "=a.example"),
+        (ListFormat.WILDCARD, MatchKind.EXACT, ".a.example", "a.example"),
         (ListFormat.HOSTS, None, "0.0.0.0 a.example", "=a.example"),
-        (ListFormat.HOSTS, Match.SUBTREE, "0.0.0.0 a.example", "a.example"),
+        (ListFormat.HOSTS, MatchKind.SUBTREE, "0.0.0.0 a.example", "a.example"),
     ],
 )
 def test_what_a_line_stands_for_is_said_by_the_form_and_the_lists_match(
-    form: ListFormat, match: Match | None, line: str, entry: str
+    form: ListFormat, match: MatchKind | None, line: str, entry: str
 ) -> None:
     assert names(parse_list(line, form, match)) == [entry]
 
@@ -134,7 +134,7 @@ def test_what_cannot_be_used_is_counted_with_its_reason(
 
 
 def test_an_exact_name_may_be_one_below_which_others_register() -> None:
-    assert names(parse_list("co.uk", ListFormat.DOMAINS, Match.EXACT)) == ["=co.uk"]
+    assert names(parse_list("co.uk", ListFormat.DOMAINS, MatchKind.EXACT)) == ["=co.uk"]
 
 
 def test_a_name_counts_once() -> None:
@@ -199,14 +199,14 @@ def test_the_exceptions_of_a_list_are_kept_apart_from_what_it_blocks() -> None:
     parsed = parse_list(
         "||a.example^\n@@||b.a.example^\n@@||a.example^\nc.example\n", ListFormat.ADBLOCK
     )
-    assert parsed.blocks == {"a.example": Match.SUBTREE, "c.example": Match.EXACT}
-    assert parsed.allows == {"b.a.example": Match.SUBTREE, "a.example": Match.SUBTREE}
+    assert parsed.blocks == {"a.example": MatchKind.SUBTREE, "c.example": MatchKind.EXACT}
+    assert parsed.allows == {"b.a.example": MatchKind.SUBTREE, "a.example": MatchKind.SUBTREE}
     assert parsed.used_count == 4
     assert (Matcher("b.a.example"), True) in set(parsed.entries)
 
 
 def test_rules_of_an_ad_blocker_say_themselves_what_they_stand_for() -> None:
-    for match in (None, Match.EXACT, Match.SUBTREE):
+    for match in (None, MatchKind.EXACT, MatchKind.SUBTREE):
         parsed = parse_list(
             "||a.example^\nb.example\n0.0.0.0 c.example\n", ListFormat.ADBLOCK, match
         )

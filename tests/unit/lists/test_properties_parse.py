@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from copdns.lists.parse import ListFormat, parse_list
 from copdns.model.errors import ListError
-from copdns.model.matchers import Match
+from copdns.model.matchers import MatchKind
 
 PIECES = (
     ["", "*.", "||", "@@||", "||*.", "0.0.0.0 ", "@@", "|", "."],
@@ -33,12 +33,12 @@ LINES = st.lists(
         ).map("".join),
     )
 ).map("\n".join)
-MATCHES = st.sampled_from([None, Match.EXACT, Match.SUBTREE])
+MATCHES = st.sampled_from([None, MatchKind.EXACT, MatchKind.SUBTREE])
 
 
 @given(LINES, st.sampled_from(ListFormat), MATCHES)
 def test_any_text_gives_names_that_can_be_looked_up_or_a_list_error(
-    text: str, form: ListFormat, match: Match | None
+    text: str, form: ListFormat, match: MatchKind | None
 ) -> None:
     try:
         parsed = parse_list(text, form, match)
@@ -46,7 +46,7 @@ def test_any_text_gives_names_that_can_be_looked_up_or_a_list_error(
         return
     for found in (parsed.blocks, parsed.allows):
         assert (
-            parse_list("\n".join(found), ListFormat.DOMAINS, Match.EXACT).blocks.keys()
+            parse_list("\n".join(found), ListFormat.DOMAINS, MatchKind.EXACT).blocks.keys()
             == found.keys()
         )
     assert parsed.used_count <= text.count(".") + text.count("\u3002")
@@ -55,7 +55,7 @@ def test_any_text_gives_names_that_can_be_looked_up_or_a_list_error(
 
 @given(LINES, st.sampled_from([ListFormat.DOMAINS, ListFormat.WILDCARD]), MATCHES)
 def test_every_line_is_used_or_counted_as_unused_or_says_nothing(
-    text: str, form: ListFormat, match: Match | None
+    text: str, form: ListFormat, match: MatchKind | None
 ) -> None:
     try:
         parsed = parse_list(text, form, match)
@@ -68,7 +68,7 @@ def test_every_line_is_used_or_counted_as_unused_or_says_nothing(
 
 @given(LINES, st.sampled_from(ListFormat), MATCHES)
 def test_the_quick_way_and_the_way_line_by_line_agree(
-    text: str, form: ListFormat, match: Match | None
+    text: str, form: ListFormat, match: MatchKind | None
 ) -> None:
     # A blank before each line keeps it from the quick way, and means nothing.
     slowly = "\n ".join(["", *text.replace("\r", "\n").split("\n")])
@@ -92,8 +92,8 @@ def test_what_is_written_as_rules_of_an_ad_blocker_is_read_as_it_was_meant(
 ) -> None:
     rules = [f"||{name}^" for name in blocked] + [f"@@||{name}^" for name in allowed]
     parsed = parse_list("\n".join(rules), ListFormat.ADBLOCK)
-    assert parsed.blocks == dict.fromkeys(blocked, Match.SUBTREE)
-    assert parsed.allows == dict.fromkeys(allowed, Match.SUBTREE)
+    assert parsed.blocks == dict.fromkeys(blocked, MatchKind.SUBTREE)
+    assert parsed.allows == dict.fromkeys(allowed, MatchKind.SUBTREE)
 
 
 @given(st.binary(), st.sampled_from(ListFormat))

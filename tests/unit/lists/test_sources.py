@@ -22,7 +22,7 @@ from copdns.lists.source import Source, sources_of
 from copdns.model import yaml_text
 from copdns.model.errors import ConfigError
 from copdns.model.household import Band, Profile
-from copdns.model.matchers import Match
+from copdns.model.matchers import MatchKind
 from copdns.model.names import suffixes
 from tests.unit.households import shipped
 
@@ -56,7 +56,7 @@ def test_a_source_is_what_the_catalogue_says_of_it() -> None:
     (source,) = read()
     assert source == Source(**GAMES)
     assert source.format is ListFormat.DOMAINS
-    assert source.match is Match.SUBTREE
+    assert source.match is MatchKind.SUBTREE
     assert source.member == ""
 
 
@@ -226,7 +226,7 @@ UT1 = "ut1/blacklists-shared.tar.gz"
 
 
 @cache
-def copies(block: Path) -> dict[str, tuple[Source, dict[str, Match]]]:
+def copies(block: Path) -> dict[str, tuple[Source, dict[str, MatchKind]]]:
     """Return the names of every source that the data folder has a copy of, by slug."""
     texts = {slug: _text(block / file) for slug, file in COPIES.items()}
     with tarfile.open(block / UT1) as tar:
@@ -248,9 +248,9 @@ def _text(path: Path) -> str:
     return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8", "replace")
 
 
-def listed(name: str, blocks: dict[str, Match]) -> bool:
+def listed(name: str, blocks: dict[str, MatchKind]) -> bool:
     return any(
-        blocks.get(each) is Match.SUBTREE or (each == name and name in blocks)
+        blocks.get(each) is MatchKind.SUBTREE or (each == name and name in blocks)
         for each in suffixes(name)
     )
 

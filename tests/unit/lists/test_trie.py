@@ -13,7 +13,7 @@ from copdns.lists.compiled import pack, unpack
 from copdns.lists.index import DictIndex, Entry, Index, ListKind
 from copdns.lists.merge import merge
 from copdns.lists.small_index import Draft, build_index, names_of
-from copdns.model.matchers import Match, parse_matcher
+from copdns.model.matchers import MatchKind, parse_matcher
 from copdns.model.names import from_wire
 
 
@@ -79,9 +79,9 @@ def test_exact_below_and_subtree_are_told_apart(rule: str, itself: bool, below: 
 def test_one_name_may_stand_in_many_lists_and_in_many_ways() -> None:
     built = index(["a.example", "!=a.example"], ["=a.example"], ["*.a.example"])
     assert built.find("a.example") == (
-        Entry(0, "a.example", Match.SUBTREE, False),
-        Entry(0, "a.example", Match.EXACT, True),
-        Entry(1, "a.example", Match.EXACT, False),
+        Entry(0, "a.example", MatchKind.SUBTREE, False),
+        Entry(0, "a.example", MatchKind.EXACT, True),
+        Entry(1, "a.example", MatchKind.EXACT, False),
     )
 
 
@@ -108,7 +108,7 @@ def test_many_different_sets_of_entries_have_room(form: str) -> None:
 LABELS = st.sampled_from(["a", "b", "ab", "a\\046b", "\\000"])
 NAMES = st.lists(LABELS, min_size=1, max_size=4).map(".".join)
 QNAMES = st.lists(LABELS, max_size=5).map(".".join)
-LISTED = st.dictionaries(NAMES, st.sampled_from(Match), max_size=8)
+LISTED = st.dictionaries(NAMES, st.sampled_from(MatchKind), max_size=8)
 KINDS = st.sampled_from([ListKind.CATEGORY, ListKind.SECURITY, ListKind.CANARY, ListKind.LOCAL])
 DRAFTS = st.lists(st.builds(Draft, NAMES, KINDS, NAMES, NAMES, LISTED, LISTED), max_size=5)
 GROUPS = st.lists(

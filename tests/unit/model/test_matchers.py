@@ -5,21 +5,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.model.errors import NameTextError
-from copdns.model.matchers import Match, Matcher, parse_matcher, parse_target
+from copdns.model.matchers import Matcher, MatchKind, parse_matcher, parse_target
 
 
 @pytest.mark.parametrize(
     ("text", "name", "match"),
     [
-        ("games.example", "games.example", Match.SUBTREE),
-        ("*.games.example", "games.example", Match.BELOW),
-        ("=games.example", "games.example", Match.EXACT),
-        (" Games.Example. ", "games.example", Match.SUBTREE),
-        ("*.bücher.example", "xn--bcher-kva.example", Match.BELOW),
-        ("=nas", "nas", Match.EXACT),
+        ("games.example", "games.example", MatchKind.SUBTREE),
+        ("*.games.example", "games.example", MatchKind.BELOW),
+        ("=games.example", "games.example", MatchKind.EXACT),
+        (" Games.Example. ", "games.example", MatchKind.SUBTREE),
+        ("*.bücher.example", "xn--bcher-kva.example", MatchKind.BELOW),
+        ("=nas", "nas", MatchKind.EXACT),
     ],
 )
-def test_a_prefix_says_which_names_a_rule_covers(text: str, name: str, match: Match) -> None:
+def test_a_prefix_says_which_names_a_rule_covers(text: str, name: str, match: MatchKind) -> None:
     assert parse_matcher(text) == Matcher(name, match)
 
 
@@ -82,6 +82,6 @@ def test_a_target_can_be_a_network(text: str, network: str) -> None:
 
 
 def test_a_target_that_is_no_network_is_a_name() -> None:
-    assert parse_target("=games.example") == Matcher("games.example", Match.EXACT)
+    assert parse_target("=games.example") == Matcher("games.example", MatchKind.EXACT)
     with pytest.raises(NameTextError):
         parse_target("198.51.100.0/33")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.model.reasons import MAX_TEXT, ede_of, fitted, text_of
+from copdns.model.reasons import MAX_TEXT, ede_of, text_of, truncate_text
 from copdns.model.verdict import Action, Reason, Verdict
 
 REASONS = Path(__file__).parents[3] / "docs" / "reasons.md"
@@ -83,7 +83,7 @@ def test_every_text_begins_with_the_reason_itself(reason: Reason) -> None:
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_a_text_is_cut_to_80_octets_and_never_inside_a_character(text: str) -> None:
-    cut = fitted(text)
+    cut = truncate_text(text)
     assert len(cut.encode()) <= MAX_TEXT
     assert text.startswith(cut)
     assert len(text.encode()) <= MAX_TEXT or len(cut.encode()) > MAX_TEXT - 4

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.model.errors import CopdnsError
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import Subject, Topic, TopicKind, parse_subject
 from tests.unit.households import subjects
 
@@ -19,8 +19,8 @@ from tests.unit.households import subjects
         (" service: youtube ", Topic(TopicKind.SERVICE, "youtube")),
         ("list:some-list", Topic(TopicKind.LIST, "some-list")),
         ("Games.Example", Matcher("games.example")),
-        ("*.games.example", Matcher("games.example", Match.BELOW)),
-        ("=games.example", Matcher("games.example", Match.EXACT)),
+        ("*.games.example", Matcher("games.example", MatchKind.BELOW)),
+        ("=games.example", Matcher("games.example", MatchKind.EXACT)),
     ],
 )
 def test_a_subject_is_a_topic_or_a_name(text: str, about: Subject) -> None:

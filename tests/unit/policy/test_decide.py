@@ -12,11 +12,11 @@ import pytest
 from copdns.dns.records import AAAA, NS, A
 from copdns.model.errors import NXDOMAIN
 from copdns.model.household import (
+    AnnouncedBandChange,
     Band,
-    BandChange,
     BlockMode,
     Default,
-    FullLog,
+    FullLogSpan,
     LocalName,
     NameRewrite,
     PrivacyMode,
@@ -164,8 +164,8 @@ def test_a_profile_has_its_own_rules_those_of_its_tags_and_everybodys() -> None:
         (replace(MIA, max_ttl=300), 300),
         (ADA, None),
         (replace(ADA, max_ttl=30), 30),
-        (replace(ADA, band_change=BandChange(Band.TO_17, int(NOW) - 1)), 60),
-        (replace(ADA, band_change=BandChange(Band.TO_17, int(NOW) + 1)), None),
+        (replace(ADA, band_change=AnnouncedBandChange(Band.TO_17, int(NOW) - 1)), 60),
+        (replace(ADA, band_change=AnnouncedBandChange(Band.TO_17, int(NOW) + 1)), None),
     ],
 )
 def test_answers_to_children_are_kept_for_a_minute_at_most(
@@ -175,7 +175,7 @@ def test_answers_to_children_are_kept_for_a_minute_at_most(
 
 
 def test_a_full_log_counts_from_its_start_to_its_end() -> None:
-    full = FullLog(int(NOW), int(NOW) + 60)
+    full = FullLogSpan(int(NOW), int(NOW) + 60)
     made = policy(replace(TOM, privacy=PrivacyMode.OFF, full_log=full))
     modes = [made.privacy_at(NOW + after) for after in (-1, 0, 59, 60)]
     assert modes == [PrivacyMode.OFF, PrivacyMode.FULL, PrivacyMode.FULL, PrivacyMode.OFF]

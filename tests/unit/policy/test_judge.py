@@ -11,7 +11,7 @@ import pytest
 from copdns.dns.message import ResponseFacts, is_home_address
 from copdns.dns.records import A
 from copdns.model.household import Profile
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import Grant, Topic, TopicKind
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import Policy, decide
@@ -273,7 +273,7 @@ def test_names_speak_before_addresses_and_our_own_reasons_before_the_upstreams()
 
 
 def test_a_block_inside_an_answer_ends_when_the_permission_for_the_name_does() -> None:
-    grant = Grant(Matcher("a.example", Match.SUBTREE), NOW - 60, NOW + 60, NOW - 60)
+    grant = Grant(Matcher("a.example", MatchKind.SUBTREE), NOW - 60, NOW + 60, NOW - 60)
     made = policy(CLOSED, timing=TimePlan(grants=(grant,)), security={"malware": ["m.example"]})
     allowed = decide(made, "a.example", A, NOW)
     found = judge_response(made, RebindingGuard(), "a.example", allowed, targets("m.example"), NOW)

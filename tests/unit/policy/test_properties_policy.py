@@ -27,7 +27,7 @@ from copdns.model.household import (
     RuleAction,
     SplitUpstream,
 )
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import is_below
 from copdns.model.times import Grant, Topic, TopicKind
 from copdns.model.verdict import Action, Reason, Verdict
@@ -50,7 +50,7 @@ TYPES = (A, MX)
 ALWAYS = ["", "example", "arpa", "home.arpa", "copdns.home.arpa", "ipv4only.arpa", "localhost"]
 
 names = st.sampled_from(TREE)
-matchers = st.builds(Matcher, names, st.sampled_from([Match.SUBTREE, *Match]))
+matchers = st.builds(Matcher, names, st.sampled_from([MatchKind.SUBTREE, *MatchKind]))
 with_exceptions = st.builds("{}{}".format, st.sampled_from(["", "!"]), matchers)
 moments = st.integers(-6, 6).map(lambda step: NOW + 5 * step)
 
@@ -315,7 +315,7 @@ def rank(rule: Rule) -> tuple[int, bool, int, bool]:
     """The order of docs/decision.md for two rules that cover a name: the greater one counts."""
     assert isinstance(rule.target, Matcher)
     nearness = {"mia": 2, "#children": 1, "": 0}[rule.scope]
-    exact = rule.target.match is Match.EXACT
+    exact = rule.target.match is MatchKind.EXACT
     return len(rule.target.name), exact, nearness, rule.action is RuleAction.ALLOW
 
 

@@ -11,8 +11,8 @@ import pytest
 from copdns.dns.records import PTR, A
 from copdns.lists.index import ListKind
 from copdns.model.household import (
+    AnnouncedBandChange,
     Band,
-    BandChange,
     Contact,
     Device,
     Household,
@@ -220,8 +220,8 @@ def test_the_snapshot_before_is_not_touched() -> None:
 
 
 def test_the_next_announced_band_says_when_to_build_anew() -> None:
-    def change(after: int) -> BandChange:
-        return BandChange(Band.TO_12, int(NOW) + after)
+    def change(after: int) -> AnnouncedBandChange:
+        return AnnouncedBandChange(Band.TO_12, int(NOW) + after)
 
     house = family(
         replace(TOM, band_change=change(60)),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.privacy.changes import TOGETHER, TOLD_FOR, About, all_changes_for, changes_for
+from copdns.privacy.changes import TOGETHER, TOLD_FOR, ChangeTopic, all_changes_for, changes_for
 from copdns.store.household_db.notes import Change
 from tests.household import MIA, NOW
 
 
-def told(*lines: str, at: int = int(NOW)) -> list[tuple[About, ...]]:
+def told(*lines: str, at: int = int(NOW)) -> list[tuple[ChangeTopic, ...]]:
     changes = [Change(0, at, "Ada", each) for each in lines]
     return [each.about for each in changes_for(MIA, changes, NOW)]
 
@@ -17,25 +17,28 @@ def told(*lines: str, at: int = int(NOW)) -> list[tuple[About, ...]]:
 @pytest.mark.parametrize(
     ("line", "about"),
     [
-        ("profile mia set: category games, no-service roblox", (About.CLOSED,)),
-        ("profile mia set: categories +games, services -roblox", (About.CLOSED,)),
-        ("profile mia set: privacy off", (About.KEPT,)),
-        ("profile mia set: full-log of 3 days", (About.KEPT,)),
-        ("profile mia set: band 10-12 proposed", (About.AGE,)),
-        ("profile mia set: safe_search google strict, name Mia", (About.SEARCH, About.NAME)),
-        ("profile mia set: youtube strict", (About.SEARCH,)),
-        ("profile mia: records deleted (lookups, minutes, requests)", (About.ERASED,)),
-        ("profile mia erased: look-ups, minutes, appeals", (About.ERASED,)),
-        ("rule added: block games.example for mia", (About.RULES,)),
-        ("rule added: block games.example for everyone", (About.RULES,)),
-        ("rule added: allow games.example for #children", (About.RULES,)),
-        ("rule removed: r3", (About.RULES,)),  # nobody knows whose it was
-        ("times suggested for 7-9 applied for mia", (About.TIMES,)),
-        ("device tablet added for mia", (About.DEVICES,)),
-        ("household set: timezone Europe/Paris", (About.HOUSE,)),
+        ("profile mia set: category games, no-service roblox", (ChangeTopic.CLOSED,)),
+        ("profile mia set: categories +games, services -roblox", (ChangeTopic.CLOSED,)),
+        ("profile mia set: privacy off", (ChangeTopic.KEPT,)),
+        ("profile mia set: full-log of 3 days", (ChangeTopic.KEPT,)),
+        ("profile mia set: band 10-12 proposed", (ChangeTopic.AGE,)),
+        (
+            "profile mia set: safe_search google strict, name Mia",
+            (ChangeTopic.SEARCH, ChangeTopic.NAME),
+        ),
+        ("profile mia set: youtube strict", (ChangeTopic.SEARCH,)),
+        ("profile mia: records deleted (lookups, minutes, requests)", (ChangeTopic.ERASED,)),
+        ("profile mia erased: look-ups, minutes, appeals", (ChangeTopic.ERASED,)),
+        ("rule added: block games.example for mia", (ChangeTopic.RULES,)),
+        ("rule added: block games.example for everyone", (ChangeTopic.RULES,)),
+        ("rule added: allow games.example for #children", (ChangeTopic.RULES,)),
+        ("rule removed: r3", (ChangeTopic.RULES,)),  # nobody knows whose it was
+        ("times suggested for 7-9 applied for mia", (ChangeTopic.TIMES,)),
+        ("device tablet added for mia", (ChangeTopic.DEVICES,)),
+        ("household set: timezone Europe/Paris", (ChangeTopic.HOUSE,)),
     ],
 )
-def test_what_changed_is_told(line: str, about: tuple[About, ...]) -> None:
+def test_what_changed_is_told(line: str, about: tuple[ChangeTopic, ...]) -> None:
     assert told(line) == [about]
 
 
@@ -62,27 +65,27 @@ def test_what_is_somebody_elses_or_told_elsewhere_is_not(line: str) -> None:
 @pytest.mark.parametrize(
     ("line", "about"),
     [
-        ("a device added for mia", (About.DEVICES,)),
-        ("a device assigned to mia for a while", (About.DEVICES,)),
-        ("a device is mia for a while", (About.DEVICES,)),  # as the version before wrote it
-        ("setup: device tablet assigned to mia", (About.DEVICES,)),
-        ("set-up: device tablet is mia's", (About.DEVICES,)),
-        ("device tablet changed: now belongs to mia", (About.DEVICES,)),
-        ("device tablet changed: now mia's", (About.DEVICES,)),
-        ("device tablet changed: now tom's", (About.DEVICES,)),  # it was hers
-        ("device tablet removed", (About.DEVICES,)),
-        ("tablet: another browser can be linked", (About.DEVICES,)),
-        ("tablet: another browser may be paired", (About.DEVICES,)),
-        ("mia: PIN removed", (About.DEVICES,)),
-        ("mia: PIN taken away", (About.DEVICES,)),
-        ("mia paused until someone ends it", (About.TIMES,)),
-        ("15 more minutes for mia (bonus)", (About.TIMES,)),
-        ("mia can use games until 20:15", (About.TIMES,)),
-        ("mia may have games until 20:15", (About.TIMES,)),
+        ("a device added for mia", (ChangeTopic.DEVICES,)),
+        ("a device assigned to mia for a while", (ChangeTopic.DEVICES,)),
+        ("a device is mia for a while", (ChangeTopic.DEVICES,)),  # as the version before wrote it
+        ("setup: device tablet assigned to mia", (ChangeTopic.DEVICES,)),
+        ("set-up: device tablet is mia's", (ChangeTopic.DEVICES,)),
+        ("device tablet changed: now belongs to mia", (ChangeTopic.DEVICES,)),
+        ("device tablet changed: now mia's", (ChangeTopic.DEVICES,)),
+        ("device tablet changed: now tom's", (ChangeTopic.DEVICES,)),  # it was hers
+        ("device tablet removed", (ChangeTopic.DEVICES,)),
+        ("tablet: another browser can be linked", (ChangeTopic.DEVICES,)),
+        ("tablet: another browser may be paired", (ChangeTopic.DEVICES,)),
+        ("mia: PIN removed", (ChangeTopic.DEVICES,)),
+        ("mia: PIN taken away", (ChangeTopic.DEVICES,)),
+        ("mia paused until someone ends it", (ChangeTopic.TIMES,)),
+        ("15 more minutes for mia (bonus)", (ChangeTopic.TIMES,)),
+        ("mia can use games until 20:15", (ChangeTopic.TIMES,)),
+        ("mia may have games until 20:15", (ChangeTopic.TIMES,)),
     ],
 )
 def test_what_is_done_to_a_person_or_a_device_is_told_with_its_line(
-    line: str, about: tuple[About, ...]
+    line: str, about: tuple[ChangeTopic, ...]
 ) -> None:
     (found,) = changes_for(MIA, [Change(0, int(NOW), "Ada", line)], NOW, ["tablet"])
     assert (found.about, found.what) == (about, line)
@@ -99,7 +102,7 @@ def test_a_browser_that_was_paired_is_told_of_by_its_device(line: str) -> None:
 def test_what_is_only_asked_is_in_the_file_and_no_change() -> None:
     lines = [Change(0, int(NOW), "Ada", "full log of 3 days requested from mia")]
     assert changes_for(MIA, lines, NOW) == ()
-    assert [each.about for each in all_changes_for(MIA, lines)] == [(About.ASKED,)]
+    assert [each.about for each in all_changes_for(MIA, lines)] == [(ChangeTopic.ASKED,)]
 
 
 def test_a_line_that_does_not_say_whose_it_is_is_not_given_away() -> None:
@@ -112,7 +115,7 @@ def test_a_line_that_does_not_say_whose_it_is_is_not_given_away() -> None:
 def test_what_is_long_ago_is_told_no_more() -> None:
     line = "profile mia set: privacy off"
     assert told(line, at=int(NOW) - TOLD_FOR) == []
-    assert told(line, at=int(NOW) - TOLD_FOR + 1) == [(About.KEPT,)]
+    assert told(line, at=int(NOW) - TOLD_FOR + 1) == [(ChangeTopic.KEPT,)]
 
 
 def test_the_newest_is_first() -> None:

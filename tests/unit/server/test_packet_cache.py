@@ -17,7 +17,7 @@ from copdns.dns.wire import read_query
 from copdns.model.household import (
     BlockMode,
     Device,
-    FullLog,
+    FullLogSpan,
     LocalName,
     NameRewrite,
     PrivacyMode,
@@ -520,7 +520,7 @@ def test_each_reply_is_counted(make: Make) -> None:
 
 
 def test_a_full_log_has_a_row_for_each_reply(make: Make, clock: FakeClock) -> None:
-    home = make(replace(MIA, full_log=FullLog(int(NOW) + 10, int(NOW) + 20)))
+    home = make(replace(MIA, full_log=FullLogSpan(int(NOW) + 10, int(NOW) + 20)))
     for _ in range(30):
         ask(home, query(GAMES), TABLET)
         clock.wait(1)
@@ -548,7 +548,7 @@ def test_a_block_is_the_newest_in_the_childs_ring_each_time(make: Make, clock: F
 
 
 def test_a_help_name_with_more_behind_it_is_counted_and_in_no_row(make: Make) -> None:
-    whole = FullLog(int(NOW), int(NOW) + 60)
+    whole = FullLogSpan(int(NOW), int(NOW) + 60)
     home, wire = make(replace(MIA, full_log=whole)), query(f"{HELP}.home.example")
     warm(home, wire)
     home.pass_on()

@@ -8,7 +8,7 @@ from struct import pack
 import pytest
 
 from copdns.dns.wire import Query, read_query
-from copdns.model.household import Band, FullLog, PrivacyMode, Profile
+from copdns.model.household import Band, FullLogSpan, PrivacyMode, Profile
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import Policy
 from copdns.privacy.recent_blocks import RecentBlocks
@@ -153,7 +153,7 @@ def test_counts_are_kept_by_hour_reason_and_category() -> None:
 
 
 def test_a_full_log_keeps_every_name_with_its_second_and_device() -> None:
-    full = FullLog(int(NOW), int(NOW) + 60)
+    full = FullLogSpan(int(NOW), int(NOW) + 60)
     desk, of = Desk(), policy(replace(MIA, privacy=PrivacyMode.OFF, full_log=full))
     for after in (-1, 0, 59, 60):
         desk.tell(ALLOWED, of, now=NOW + after)
@@ -206,7 +206,7 @@ def test_grown_ups_and_devices_that_nobody_named_have_no_last_blocks() -> None:
     "verdict", [HELP, Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, 16, is_untraced=True)]
 )
 def test_a_help_name_changes_nothing_at_all(privacy: PrivacyMode, verdict: Verdict) -> None:
-    desk, full = Desk(), FullLog(int(NOW) - 1, int(NOW) + 60)
+    desk, full = Desk(), FullLogSpan(int(NOW) - 1, int(NOW) + 60)
     desk.tell(BLOCKED, mode(privacy))
     before = desk.state()
     for of in (mode(privacy), policy(replace(MIA, privacy=privacy, full_log=full))):

@@ -27,13 +27,13 @@ from copdns.model.errors import (
     UnknownCodeError,
 )
 from copdns.model.household import (
+    AnnouncedBandChange,
     Band,
-    BandChange,
     BlockMode,
     Contact,
     Default,
     Device,
-    FullLog,
+    FullLogSpan,
     Household,
     LocalName,
     NameRewrite,
@@ -44,11 +44,10 @@ from copdns.model.household import (
     RuleAction,
     SplitUpstream,
 )
-from copdns.model.matchers import Match, Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import (
     Bonus,
     Budget,
-    Calendar,
     DayType,
     Extra,
     FailureChoices,
@@ -57,6 +56,7 @@ from copdns.model.times import (
     Origin,
     Pause,
     Schedule,
+    SchoolCalendar,
     Slot,
     Ticket,
     Topic,
@@ -88,7 +88,7 @@ MIA = Profile(
     block_mode=BlockMode.PAGE,
     privacy=PrivacyMode.BLOCKED,
     always=(Matcher("school.example"), Topic(TopicKind.SERVICE, "music")),
-    homework=(Matcher("class.example", Match.BELOW), Topic(TopicKind.LIST, "some-list")),
+    homework=(Matcher("class.example", MatchKind.BELOW), Topic(TopicKind.LIST, "some-list")),
 )
 GAMES = Topic(TopicKind.CATEGORY, "games")
 GRANT = Grant(
@@ -126,22 +126,22 @@ HOME = Household(
     ),
     rules=(
         Rule("r2", RuleAction.BLOCK, Matcher("games.example"), "mia", note="Not now"),
-        Rule("r1", RuleAction.ALLOW, Matcher("a.example", Match.EXACT), "#kids", created=NOW),
-        Rule("r3", RuleAction.BLOCK, Matcher("b.example", Match.BELOW), over_security=True),
+        Rule("r1", RuleAction.ALLOW, Matcher("a.example", MatchKind.EXACT), "#kids", created=NOW),
+        Rule("r3", RuleAction.BLOCK, Matcher("b.example", MatchKind.BELOW), over_security=True),
         Rule("r4", RuleAction.BLOCK, "198.51.100.0/24", unsafe_search=True),
     ),
     services=(
         OwnService(
             "club",
             "The chess club",
-            (Matcher("club.example"), Matcher("c.example", Match.EXACT)),
+            (Matcher("club.example"), Matcher("c.example", MatchKind.EXACT)),
             Contact.KNOWN,
         ),
     ),
     local_names=(LocalName("printer.home.arpa", ("192.0.2.9",)), LocalName("b.home.arpa", ())),
-    rewrites=(NameRewrite(Matcher("old.example", Match.BELOW), "new.example"),),
+    rewrites=(NameRewrite(Matcher("old.example", MatchKind.BELOW), "new.example"),),
     split_upstreams=(SplitUpstream("corp.example", ("192.0.2.53", "[2001:db8::53]:5353")),),
-    calendar=Calendar(frozenset({4, 5}), ((date(2026, 12, 24), DayType.HOLIDAY),)),
+    calendar=SchoolCalendar(frozenset({4, 5}), ((date(2026, 12, 24), DayType.HOLIDAY),)),
     language="fr",
     country="FR",
     helplines=("fr-line",),
@@ -151,7 +151,7 @@ HOME = Household(
             "bedtime",
             "mia",
             (Slot(frozenset({"school_night", "sun"}), 1260, 600), Slot(frozenset({"sat"}), 0, 1)),
-            (GAMES, Matcher("chess.example", Match.EXACT)),
+            (GAMES, Matcher("chess.example", MatchKind.EXACT)),
             opens=True,
             grace=5,
             note="Sleep well",
@@ -234,7 +234,9 @@ async def test_a_household_comes_back_as_it_was_stored(
 async def test_no_field_of_the_model_is_forgotten(store: HouseholdStore) -> None:
     """A field that is new in the model is to be set in HOME above, and thereby in the tables."""
     watched = replace(
-        MIA, full_log=FullLog(NOW, NOW + DAY), band_change=BandChange(Band.TO_6, NOW + DAY)
+        MIA,
+        full_log=FullLogSpan(NOW, NOW + DAY),
+        band_change=AnnouncedBandChange(Band.TO_6, NOW + DAY),
     )
     home = await change(store, with_profile(watched))
     assert await store.household("home") == home
@@ -302,7 +304,7 @@ RULES = st.lists(
         Rule,
         st.sampled_from("abcdef"),
         st.sampled_from(RuleAction),
-        st.builds(Matcher, st.sampled_from(["a.example", "b.example"]), st.sampled_from(Match)),
+        st.builds(Matcher, st.sampled_from(["a.example", "b.example"]), st.sampled_from(MatchKind)),
         note=st.text(st.characters(exclude_categories=("Cs",)), max_size=5),
     ),
     unique_by=lambda rule: rule.id,
@@ -551,25 +553,25 @@ async def test_a_right_code_makes_up_for_wrong_ones(store: HouseholdStore) -> No
 async def test_a_full_log_of_a_teenager_is_announced_however_it_came(
     store: HouseholdStore,
 ) -> None:
-    now = FullLog(NOW, NOW + DAY)
+    now = FullLogSpan(NOW, NOW + DAY)
     home = await change(store, with_profile(replace(TOM, full_log=now)))
-    announced = FullLog(NOW + DAY, NOW + 2 * DAY)
+    announced = FullLogSpan(NOW + DAY, NOW + 2 * DAY)
     assert home.profiles[-1].full_log == announced
     assert await store.full_logs("home", "tom") == (announced,)
     assert await store.full_logs("home", "mia") == ()
 
 
 async def test_a_new_household_is_no_way_past_the_announcement(store: HouseholdStore) -> None:
-    watched = replace(TOM, full_log=FullLog(NOW, NOW + DAY))
+    watched = replace(TOM, full_log=FullLogSpan(NOW, NOW + DAY))
     bos = await store.create(Household("bos", "Bo's", profiles=(watched,)), "bo", NOW)
-    assert bos.profiles[0].full_log == FullLog(NOW + DAY, NOW + 2 * DAY)
+    assert bos.profiles[0].full_log == FullLogSpan(NOW + DAY, NOW + 2 * DAY)
 
 
 async def test_removing_a_profile_does_not_clear_its_past(store: HouseholdStore) -> None:
-    watched = replace(MIA, full_log=FullLog(NOW, NOW + DAY))
+    watched = replace(MIA, full_log=FullLogSpan(NOW, NOW + DAY))
     await change(store, with_profile(watched))
     await change(store, without_profile("mia"))
-    later = replace(MIA, full_log=FullLog(NOW + 9 * DAY, NOW + 10 * DAY))
+    later = replace(MIA, full_log=FullLogSpan(NOW + 9 * DAY, NOW + 10 * DAY))
     with pytest.raises(PrivacyError, match="once every 30 days"):
         await change(store, with_profile(later), now=NOW + 9 * DAY)
 
@@ -579,7 +581,7 @@ async def test_making_a_teenager_anew_as_a_small_child_is_announced(
 ) -> None:
     await change(store, without_profile("tom"))
     home = await change(store, with_profile(replace(TOM, band=Band.TO_9)))
-    assert home.profiles[-1] == replace(TOM, band_change=BandChange(Band.TO_9, NOW + DAY))
+    assert home.profiles[-1] == replace(TOM, band_change=AnnouncedBandChange(Band.TO_9, NOW + DAY))
 
 
 async def test_an_announced_band_is_in_force_from_its_moment_for_whoever_edits(

@@ -17,7 +17,7 @@ from copdns.accounts.account import (
 from copdns.accounts.roles import CHOICE_LASTS, Actor, Balance, Role
 from copdns.app.account_chores import event_of
 from copdns.model.events import AccountEvent, EventKind, PersonEvent
-from copdns.model.household import FullLog, Household, PrivacyMode, Profile
+from copdns.model.household import FullLogSpan, Household, PrivacyMode, Profile
 from copdns.store.household_db.looks import Looks, Notices
 from tests.unit.account_values import DAY, NOW, House
 
@@ -86,7 +86,7 @@ async def test_no_full_log_begins_unseen_by_the_other_guardian(house: House) -> 
     await house.account("Ada", Role.OWNER)
     other = await house.account("Other")
     before = {each.id for each in await notices.unseen("home", other.id)}
-    full = FullLog(NOW, NOW + DAY)
+    full = FullLogSpan(NOW, NOW + DAY)
     await house.store.change(
         "home", with_mia(lambda mia: replace(mia, full_log=full)), author="Ada", what="x", now=NOW
     )

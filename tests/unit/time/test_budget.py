@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from copdns.model.household import Household, PrivacyMode
-from copdns.model.times import USUAL_WEEK, Bonus, Budget, Calendar, DayType, Extra
+from copdns.model.times import USUAL_WEEK, Bonus, Budget, DayType, Extra, SchoolCalendar
 from copdns.time.budget import (
     GRID,
     PLENTY,
@@ -65,7 +65,7 @@ def test_the_first_word_that_fits_a_date_gives_its_minutes() -> None:
     budget = replace(FILMS, minutes=(("holiday", 120), ("sun", 90), ("weekend", 80)))
     assert daily_limit(budget, USUAL_WEEK, SUNDAY) == 90
     assert daily_limit(budget, USUAL_WEEK, date(2026, 3, 28)) == 80
-    assert daily_limit(budget, Calendar(days=((SUNDAY, DayType.HOLIDAY),)), SUNDAY) == 120
+    assert daily_limit(budget, SchoolCalendar(days=((SUNDAY, DayType.HOLIDAY),)), SUNDAY) == 120
 
 
 def test_a_date_that_no_word_fits_has_no_limit() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.model.times import DAY_WORDS, USUAL_WEEK, Calendar, DayType
+from copdns.model.times import DAY_WORDS, USUAL_WEEK, DayType, SchoolCalendar
 from copdns.time.days import (
     budget_day,
     clock_changes,
@@ -22,7 +22,7 @@ from copdns.time.days import (
 )
 
 # A Tuesday without school, a Saturday with school, and the Monday after it at home.
-SPRING = Calendar(
+SPRING = SchoolCalendar(
     days=(
         (date(2026, 3, 3), DayType.HOLIDAY),
         (date(2026, 3, 7), DayType.SCHOOL),
@@ -60,7 +60,7 @@ def test_a_single_date_is_what_the_calendar_says_and_else_what_its_weekday_is(
 
 
 def test_the_weekend_is_where_the_household_has_it() -> None:
-    friday_and_saturday = Calendar(weekend=frozenset({4, 5}))
+    friday_and_saturday = SchoolCalendar(weekend=frozenset({4, 5}))
     kinds = [day_type(friday_and_saturday, date(2026, 3, day)) for day in (5, 6, 7, 8)]
     assert kinds == [DayType.SCHOOL, DayType.WEEKEND, DayType.WEEKEND, DayType.SCHOOL]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.model.errors import CalendarError
-from copdns.model.times import Calendar, DayType
+from copdns.model.times import DayType, SchoolCalendar
 from copdns.time.days import day_type, zone_of
 from copdns.time.ics import MAX_DATES, MAX_EVENTS, MAX_LENGTH, read_dates, unknown_zones
 from copdns.time.whole_days import DateRange, add_holidays
@@ -300,8 +300,8 @@ def test_holidays_are_whole_days_and_leave_alone_what_was_there() -> None:
     by_hand = ((date(2026, 10, 20), DayType.SCHOOL), (date(2026, 12, 24), DayType.HOLIDAY))
     autumn = DateRange(date(2026, 10, 19), date(2026, 10, 21), "Autumn break")
     evening = DateRange(date(2026, 11, 5), date(2026, 11, 5), "Parents' evening", is_whole=False)
-    household = add_holidays(Calendar(frozenset({4, 5}), by_hand), [autumn, evening])
-    assert household == Calendar(
+    household = add_holidays(SchoolCalendar(frozenset({4, 5}), by_hand), [autumn, evening])
+    assert household == SchoolCalendar(
         frozenset({4, 5}),
         (
             (date(2026, 10, 19), DayType.HOLIDAY),
@@ -315,7 +315,7 @@ def test_holidays_are_whole_days_and_leave_alone_what_was_there() -> None:
 
 def test_days_of_a_file_may_be_of_another_kind() -> None:
     saturday = DateRange(date(2026, 3, 7), date(2026, 3, 7), "School fair")
-    household = add_holidays(Calendar(), [saturday], DayType.SCHOOL)
+    household = add_holidays(SchoolCalendar(), [saturday], DayType.SCHOOL)
     assert household.days == ((date(2026, 3, 7), DayType.SCHOOL),)
 
 

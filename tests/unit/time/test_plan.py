@@ -13,13 +13,13 @@ from copdns.household.time_edits import add_bonus
 from copdns.model.household import Household, Profile
 from copdns.model.times import (
     Budget,
-    Calendar,
     DayType,
     FailureChoices,
     Grant,
     OnFailure,
     Pause,
     Schedule,
+    SchoolCalendar,
     parse_subject,
 )
 from copdns.model.verdict import Reason
@@ -87,7 +87,7 @@ def test_the_calendar_and_the_zone_are_the_household_s() -> None:
     home = family(schedules=(lessons,), timezone="Europe/Berlin")
     starts = {each.start for each in timing(home).closures}
     assert TODAY + DAY + 6 * 3600 in starts  # summer time since this morning
-    holiday = Calendar(days=((monday, DayType.HOLIDAY),))
+    holiday = SchoolCalendar(days=((monday, DayType.HOLIDAY),))
     starts = {each.start for each in timing(replace(home, calendar=holiday)).closures}
     assert TODAY + DAY + 6 * 3600 not in starts
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.model.times import DAY_WORDS, USUAL_WEEK, Calendar, DayType, Schedule, Slot
+from copdns.model.times import DAY_WORDS, USUAL_WEEK, DayType, Schedule, SchoolCalendar, Slot
 from copdns.time.days import clock_changes, day_matches, local_time, starts_at, zone_of
 from copdns.time.schedule import closed_spans, parse_slots, slot_text
 
@@ -29,7 +29,7 @@ def closed(
     start: str,
     end: str,
     *,
-    calendar: Calendar = USUAL_WEEK,
+    calendar: SchoolCalendar = USUAL_WEEK,
     opens: bool = False,
 ) -> list[tuple[str, str]]:
     """Return the stretches of a schedule between two local times, as local times."""
@@ -152,7 +152,7 @@ def test_a_slot_of_a_whole_day_every_day_closes_without_a_gap() -> None:
 
 
 def test_a_holiday_takes_the_place_of_the_day_that_it_would_have_been() -> None:
-    thursday = Calendar(days=((date(2026, 3, 5), DayType.HOLIDAY),))
+    thursday = SchoolCalendar(days=((date(2026, 3, 5), DayType.HOLIDAY),))
     written = "school_night 20:00-07:00, holiday 22:00-24:00, weekend 22:00-24:00"
     week = ("2026-03-03T12:00", "2026-03-06T12:00")
     assert [low for low, _ in closed(written, BERLIN, *week, calendar=thursday)] == [
@@ -199,12 +199,14 @@ any_schedule = st.builds(
 )
 
 
-def calendar_from(first: date, weekend: frozenset[int], kinds: list[DayType | None]) -> Calendar:
+def calendar_from(
+    first: date, weekend: frozenset[int], kinds: list[DayType | None]
+) -> SchoolCalendar:
     dated = ((first + timedelta(days=more), kind) for more, kind in enumerate(kinds, -1))
-    return Calendar(weekend, tuple((day, kind) for day, kind in dated if kind))
+    return SchoolCalendar(weekend, tuple((day, kind) for day, kind in dated if kind))
 
 
-def closed_by_the_clock(schedule: Schedule, calendar: Calendar, wall: datetime) -> bool:
+def closed_by_the_clock(schedule: Schedule, calendar: SchoolCalendar, wall: datetime) -> bool:
     """Tell by nothing but what the clock shows."""
     return schedule.opens != any(
         day + timedelta(minutes=slot.start)

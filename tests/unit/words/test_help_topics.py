@@ -11,7 +11,7 @@ import pytest
 from copdns.list_files.resources import find_folder
 from copdns.model.errors import ConfigError
 from copdns.web.languages import help_topic
-from copdns.words.help_topics import PAGES, TOPICS, Picture, Topic, topic
+from copdns.words.help_topics import PAGES, TOPICS, HelpTopic, Picture, topic
 from copdns.words.levels import Level
 from copdns.words.phrases import LANGUAGES, PSEUDO
 from tests.reading import average, long_words, longest
@@ -25,7 +25,7 @@ full: {know: [A is so., B is so.], do: [Do it., Do that.]}
 """
 
 
-def sentences(found: Topic) -> list[str]:
+def sentences(found: HelpTopic) -> list[str]:
     """Return all that a topic says, its card included."""
     words = [*found.plain.know, *found.plain.do, *found.full.know, *found.full.do]
     card = found.card
@@ -33,7 +33,7 @@ def sentences(found: Topic) -> list[str]:
     return [each.text for each in found.pictures] + words + more
 
 
-def shape(found: Topic) -> object:
+def shape(found: HelpTopic) -> object:
     """Return how much a topic says where."""
     card = found.card
     return (

@@ -142,10 +142,10 @@ def test_a_day_is_named_where_it_is_another_one(language: str, day: str) -> None
 
 
 def test_things_are_listed_as_the_language_does() -> None:
-    assert phrases_in("en").listed([]) == ""
-    assert phrases_in("en").listed(["a"]) == "a"
-    assert phrases_in("en").listed(["a", "b", "c"]) == "a, b and c"
-    assert "," not in phrases_in("ar").listed(["a", "b", "c"])
+    assert phrases_in("en").join_list([]) == ""
+    assert phrases_in("en").join_list(["a"]) == "a"
+    assert phrases_in("en").join_list(["a", "b", "c"]) == "a, b and c"
+    assert "," not in phrases_in("ar").join_list(["a", "b", "c"])
 
 
 @pytest.mark.parametrize(

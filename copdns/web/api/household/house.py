@@ -20,7 +20,7 @@ from copdns.web.api.operation import Call, Given, Operation, Sent, sent_values
 from copdns.web.api.types import Id, Limit, Moment, Name, Text
 from copdns.web.languages import bundled_helplines
 from copdns.web.problem import Refused
-from copdns.words.helplines import Line
+from copdns.words.helplines import Helpline
 
 
 class ChangeShown(Given):
@@ -151,7 +151,7 @@ async def helplines(call: Call) -> object:
     return [_helpline_json(each, home, to_vouch=each.id in ids) for each in (*shown, *to_vouch)]
 
 
-def _helpline_json(line: Line, home: Household, *, to_vouch: bool) -> dict[str, object]:
+def _helpline_json(line: Helpline, home: Household, *, to_vouch: bool) -> dict[str, object]:
     return {
         "id": line.id,
         "name": line.name,

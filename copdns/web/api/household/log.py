@@ -17,7 +17,7 @@ from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Permission, Role
 from copdns.as_json.accounts import look_json
 from copdns.as_json.log import count_json, row_json
-from copdns.as_json.usage import Line, line_json, lines, usage_json
+from copdns.as_json.usage import BudgetUsage, line_json, lines, usage_json
 from copdns.list_files.load import discreet_names
 from copdns.model.verdict import Action, Reason
 from copdns.privacy.masked_names import build_mask
@@ -148,7 +148,7 @@ async def usage(call: Call) -> object:
     used, carried = inputs.used.get(who, {}), inputs.used_before.get(who, {})
     since = today - timedelta(days=query.days)
     before = await asyncio.to_thread(load_history, call.context.folder, *who, since)
-    found: list[Line] = list(lines(household, person, today, used, carried))
+    found: list[BudgetUsage] = list(lines(household, person, today, used, carried))
     return {
         "day": str(today),
         "estimate": True,

@@ -12,7 +12,7 @@ from copdns.household.check import KnownIds
 from copdns.household.edits import set_profile
 from copdns.household.safeguards import request_full
 from copdns.model.errors import HouseholdError, PrivacyError
-from copdns.model.household import FullLog, Household, PrivacyMode, Profile
+from copdns.model.household import FullLogSpan, Household, PrivacyMode, Profile
 from copdns.privacy.consent import Question, needs_consent
 from copdns.web.context import context_of
 from copdns.web.desk.person.page import PersonAccess, change, keep, person_page, require_person
@@ -134,8 +134,8 @@ async def erase(request: web.Request) -> web.Response:
 
 
 def _possible_full_log(
-    profile: Profile, past: tuple[FullLog, ...], now: int
-) -> tuple[FullLog | None, PrivacyError | None]:
+    profile: Profile, past: tuple[FullLogSpan, ...], now: int
+) -> tuple[FullLogSpan | None, PrivacyError | None]:
     """Return the full log that could begin now, given consent where needed, or why there can be
     none."""
     try:
@@ -148,7 +148,7 @@ def _with_full_log(
     household: Household,
     profile_id: str,
     known: KnownIds,
-    past: tuple[FullLog, ...],
+    past: tuple[FullLogSpan, ...],
     now: int,
     days: int,
 ) -> Household:

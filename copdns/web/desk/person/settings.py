@@ -130,7 +130,7 @@ async def preset(request: web.Request) -> web.Response:
         band=band,
         preset=wanted,
         changed=_by_reason(wanted, changed),
-        allowed=wanted.allowed,
+        allowed=wanted.allowed_names,
         times=(*times.schedules, *times.budgets),
         proposal=proposal,
     )
