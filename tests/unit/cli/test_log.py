@@ -183,4 +183,4 @@ def test_erasing_takes_answered_appeals_along_and_the_child_reads_that_it_was_do
     home.ok("appeal", "decide", appeal, "--no", "--reason", "agreed_time")
     home.ok("log", "erase", "mia", "--yes")
     assert home.json("appeal", "list", "--all") == []
-    assert home.json("household", "history")[-1]["what"].startswith("profile mia erased")
+    assert home.json("household", "history")[-1]["what"].startswith("profile mia: records deleted")

@@ -88,7 +88,7 @@ async def test_a_notice_is_in_the_language_of_the_household(mail: MailServer) ->
         return phrases("en-XA")
 
     async with telling(to(mail), speaks=speaks) as targets:
-        targets.hears(MADE)
+        targets.enqueue(MADE)
         message = await next_mail(mail)
     assert str(make_header(decode_header(message["Subject"]))).startswith("[")
     assert build_notice(MADE, DESK, phrases("en-XA")).body.splitlines()[0] in text_of(message)

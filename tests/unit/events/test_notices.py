@@ -166,7 +166,7 @@ def test_what_is_remembered_is_bounded() -> None:
     pace = NoticeThrottle()
     for number in range(3 * MAX_REMEMBERED):
         pace.allows(appeal(number), 0)
-    assert len(pace._told_at) == MAX_REMEMBERED
+    assert len(pace._told) == MAX_REMEMBERED
 
 
 def test_a_notice_says_how_many_were_left_out() -> None:

@@ -290,7 +290,7 @@ def test_a_rewrite_and_a_split_upstream_are_set_and_removed() -> None:
         (lambda h: edit.add_device(h, "tv", "bo", ["192.0.2.3"]), "there is no profile 'bo'"),
         (
             lambda h: edit.add_device(h, "tv", "tom", []),
-            "tv: a device is no address to recognise it by",
+            "tv has no address to recognise it by",
         ),
         (lambda h: edit.add_device(h, "tv", "tom", ["the tv"]), "'the tv' is not a valid network"),
         (

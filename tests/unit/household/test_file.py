@@ -415,7 +415,7 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
         ("local_names: {a.example: [], A.Example: []}", "is there twice"),
         ("rewrites: {'a b': c.example}", "1:12: rewrites.a b: 'a b' is not a valid domain"),
         ("rewrites: {a.example: b.a.example}", "1:12: rewrites.a.example: points to itself"),
-        ("split_upstreams: {a.example: []}", "split_upstreams.a.example: is empty; add an"),
+        ("split_upstreams: {a.example: []}", "split_upstreams.a.example: is empty; add a"),
         ("own_services: {club: {names: []}}", "1:23: own_services.club.names: is empty"),
         (
             MIA + "    schedules:\n      bedtime: school_night 2100-07:00\n",

@@ -76,7 +76,7 @@ def test_the_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_is_told_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (
-        pytest.raises(StoreError, match="choose another folder with --data DIR"),
+        pytest.raises(StoreError, match="choose another with --data DIR"),
         hold_server_lock(tmp_path / "file"),
     ):
         pass
