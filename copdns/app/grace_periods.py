@@ -35,7 +35,7 @@ def ending_schedules(live: Snapshot, start: float, end: float) -> Iterator[Grace
     """Yield the schedules that close softly in (start, end]."""
     for who, policy, household in _timed(live):
         graces = {each.id: each.grace * MINUTE for each in household.schedules if each.grace}
-        for closure in policy.time_rules.timing.closures if policy.time_rules and graces else ():
+        for closure in policy.time_rules.plan.closures if policy.time_rules and graces else ():
             grace = graces.get(closure.period, 0)
             if grace and closure.reason is Reason.SCHEDULE and start < closure.start <= end:
                 yield GracePeriod(who, closure, grace)
@@ -45,7 +45,7 @@ def ended_budgets(live: Snapshot, before: Used, after: Used, now: float) -> Iter
     """Yield the budgets that were used up between two counts of their minutes."""
     for who, policy, household in _timed(live):
         graces = {each.id: each.grace * MINUTE for each in household.budgets if each.grace}
-        for left in policy.time_rules.timing.remaining if policy.time_rules and graces else ():
+        for left in policy.time_rules.plan.remaining if policy.time_rules and graces else ():
             had = before.get(who, {}).get(left.id, NO_MINUTES).likely
             has = after.get(who, {}).get(left.id, NO_MINUTES).likely
             if graces.get(left.id) and left.minutes <= has - had:
@@ -57,7 +57,7 @@ def _timed(live: Snapshot) -> Iterator[tuple[Who, Policy, Household]]:
     for household in live.households.values():
         for profile in household.profiles:
             policy = live.policy(household.id, profile.id)
-            if policy.time_rules is not None and policy.time_rules.timing.has_grace:
+            if policy.time_rules is not None and policy.time_rules.plan.has_grace:
                 yield (household.id, profile.id), policy, household
 
 

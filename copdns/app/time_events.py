@@ -78,7 +78,7 @@ def timings(live: Snapshot, household: Household) -> Iterator[tuple[tuple[str, s
     """Yield what time adds to each profile of a household."""
     for profile in household.profiles:
         timed = live.policy(household.id, profile.id).time_rules
-        yield (household.id, profile.id), timed.timing if timed else NO_TIME_PLAN
+        yield (household.id, profile.id), timed.plan if timed else NO_TIME_PLAN
 
 
 def closed_budgets(live: Snapshot, now: float) -> Iterator[tuple[Key, frozenset[str]]]:

@@ -145,7 +145,7 @@ def _opens_all(grant: Grant) -> bool:
 
 def _next_closing(policy: Policy, now: float) -> Closure | None:
     """Return what closes everything next by the clock, within half a day."""
-    timing = policy.time_rules.timing if policy.time_rules else NO_TIME_PLAN
+    timing = policy.time_rules.plan if policy.time_rules else NO_TIME_PLAN
     coming = [
         each
         for each in timing.closures

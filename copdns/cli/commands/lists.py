@@ -128,7 +128,7 @@ def search(home: Home, name: str, as_json: bool) -> None:
     \b
     Example:  copdns lists search www.tiktok.com
     """
-    index = home.live().shared[home.household.id].index
+    index = home.live().contexts[home.household.id].index
     found = [(entry, index.infos[entry.list]) for entry in index.find(name)]
     engines = [each.title for each in home.library.engines.values() if name in each.hosts]
     if as_json:

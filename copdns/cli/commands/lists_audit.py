@@ -80,7 +80,7 @@ def audit_command(
     rows = read_table(_text(file), str(file))
     labels = _wanted(wanted, rows)
     who, rules = _person(home, profile, band)
-    shared = home.live().shared[home.household.id]
+    shared = home.live().contexts[home.household.id]
     policy = build_policy(who, rules, shared, home.now)
     lists = tuple(lists_of(who, shared))
     found = audit(rows, policy, lists, labels, home.now)

@@ -111,7 +111,7 @@ async def update(call: Call) -> object:
 
 async def errors(call: Call) -> object:
     """No person is beside them."""
-    index = call.parts.live().shared[call.household.id].index
+    index = call.parts.live().contexts[call.household.id].index
     found = await call.parts.appeals.list_errors(call.household.id)
     return [{**each._asdict(), "still": still_listed(each, index)} for each in found]
 
@@ -120,7 +120,7 @@ async def search(call: Call) -> object:
     """Whether that blocks anybody is for `check` to say."""
     asked: NameAsked = call.query
     name, live = normalize(asked.name), call.parts.live()
-    index = live.shared[call.household.id].index
+    index = live.contexts[call.household.id].index
     engines = [each.title for each in live.library.engines.values() if name in each.hosts]
     return {
         "name": name,
