@@ -56,10 +56,9 @@ class Listening(Recorder):
         verdict: Verdict,
         reply: bytes,
         now: float,
-        **more: bool,
     ) -> None:
         self.last = Told(client, verdict)
-        super().record(client, asker, query, verdict, reply, now, **more)
+        super().record(client, asker, query, verdict, reply, now)
 
 
 class Reply(NamedTuple):

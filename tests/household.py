@@ -176,10 +176,10 @@ def live(
         if extra != NO_TIME_PLAN:
             own = rules_in_scope(profile, house.rules)
             both = _both(extra, build_time_plan(house, profile, now, readings))
-            timed = build_policy(profile, own, made.shared[house.id], now, both)
+            timed = build_policy(profile, own, made.contexts[house.id], now, both)
             policies[house.id, profile.id] = both, timed
     return Snapshot(
-        made.library, defaults, [house], made.shared, policies, now, rebuild_at=made.rebuild_at
+        made.library, defaults, [house], made.contexts, policies, now, rebuild_at=made.rebuild_at
     )
 
 

@@ -35,7 +35,7 @@ def ending_schedules(snapshot: Snapshot, start: float, end: float) -> Iterator[G
     """Yield the schedules with a grace period that close in (start, end]."""
     for who, policy, household in _profiles_with_grace(snapshot):
         graces = {each.id: each.grace * MINUTE for each in household.schedules if each.grace}
-        for closure in policy.time_rules.timing.closures if policy.time_rules and graces else ():
+        for closure in policy.time_rules.plan.closures if policy.time_rules and graces else ():
             grace = graces.get(closure.period, 0)
             if grace and closure.reason is Reason.SCHEDULE and start < closure.start <= end:
                 yield GracePeriod(who, closure, grace)
@@ -47,7 +47,7 @@ def ended_budgets(
     """Yield the budgets with a grace period that were used up between two counts of minutes."""
     for who, policy, household in _profiles_with_grace(snapshot):
         graces = {each.id: each.grace * MINUTE for each in household.budgets if each.grace}
-        for remaining in policy.time_rules.timing.remaining if policy.time_rules and graces else ():
+        for remaining in policy.time_rules.plan.remaining if policy.time_rules and graces else ():
             had = before.get(who, {}).get(remaining.id, NO_MINUTES).likely
             has = after.get(who, {}).get(remaining.id, NO_MINUTES).likely
             if graces.get(remaining.id) and remaining.minutes <= has - had:
@@ -59,7 +59,7 @@ def _profiles_with_grace(snapshot: Snapshot) -> Iterator[tuple[Who, Policy, Hous
     for household in snapshot.households.values():
         for profile in household.profiles:
             policy = snapshot.policy(household.id, profile.id)
-            if policy.time_rules is not None and policy.time_rules.timing.has_grace:
+            if policy.time_rules is not None and policy.time_rules.plan.has_grace:
                 yield (household.id, profile.id), policy, household
 
 

@@ -84,7 +84,7 @@ def time_plans(
     """Yield the time plan of each profile of a household."""
     for profile in household.profiles:
         time_rules = snapshot.policy(household.id, profile.id).time_rules
-        yield (household.id, profile.id), time_rules.timing if time_rules else NO_TIME_PLAN
+        yield (household.id, profile.id), time_rules.plan if time_rules else NO_TIME_PLAN
 
 
 def closed_budgets(snapshot: Snapshot, now: float) -> Iterator[tuple[Key, frozenset[str]]]:

@@ -49,7 +49,7 @@ class Case(NamedTuple):
             each.reason is Reason.SCHEDULE
             and each.period == verdict.period
             and each.start <= self.now < each.start + grace * MINUTE
-            for each in timed.timing.closures
+            for each in timed.plan.closures
         )
         return grace if just_closed else 0
 

@@ -134,7 +134,7 @@ def with_tcp_size(query: Query) -> Query:
 def read_query_body(body: bytes) -> Query:
     """Return the query in a message without its ID.
 
-    What is no plain query, and what it gets (`answer.py` sends it):
+    What is no plain query, and what it gets (`server/answer.py` sends it):
 
         a response; shorter than a header      NotAQueryError    nothing: an answer could loop
         an opcode other than QUERY (NOTIFY)    WireError         NOTIMP, from `error_reply`

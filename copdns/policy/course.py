@@ -1,7 +1,7 @@
-"""When something is closed, as edges in time: which closure holds at a moment, and until when.
+"""Timelines of closures: what closes at a moment, and until when.
 
-A profile can have fifty schedules and some hundred stretches of each; a question finds its place
-among them by bisection.  Pure.
+A profile can have fifty schedules with some hundred closures each; bisection finds the one of a
+moment.  Pure.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from copdns.time.plan import Closure
 
 
 class Timeline(NamedTuple):
-    """Before `edges[i]`, and from the edge before it on, `states[i]` holds; None is open."""
+    """`states[i]` holds before `changes[i]`, from the change before it on; None is open.
+
+    changes: epoch seconds, ascending; one fewer than states.
+    """
 
     changes: tuple[float, ...]
     states: tuple[Closure | None, ...]
 
     def state_at(self, now: float) -> Closure | None:
-        """Return what closes at a moment, in seconds since the epoch; None: nothing does."""
+        """Return what closes at a moment; None: nothing does."""
         return self.states[bisect_right(self.changes, now)]
 
     def next_change(self, now: float) -> float | None:
@@ -31,23 +34,23 @@ class Timeline(NamedTuple):
 
 
 def build_timeline(closures: Sequence[Closure]) -> Timeline:
-    """Return one course of closures that may overlap: the first of them counts.
+    """Return one timeline of closures that may overlap: the first of them counts.
 
-    Stretches that follow each other without a gap and are of one schedule are one.
+    Closures of one schedule that follow each other without a gap count as one.
     """
-    edges: list[float] = []
+    changes: list[float] = []
     states: list[Closure | None] = [None]
     for moment, closure in _changes(closures):
         before = states[-1]
         if closure is before or (closure and before and _same(closure, before)):
             continue
-        edges.append(moment)
+        changes.append(moment)
         states.append(closure)
-    return Timeline(tuple(edges), tuple(states))
+    return Timeline(tuple(changes), tuple(states))
 
 
 def _changes(closures: Sequence[Closure]) -> Iterable[tuple[float, Closure | None]]:
-    """Yield at every start and end the first closure that holds from there on."""
+    """Yield every start and end, with the first closure that holds from then on."""
     moments = sorted({each for one in closures for each in (one.start, one.end) if each < inf})
     starting = sorted(range(len(closures)), key=lambda place: closures[place].start)
     holding: list[int] = []

@@ -1,8 +1,8 @@
-"""Judge what came back: the names and addresses inside an upstream's answer.
+"""Judge the names and addresses inside an upstream's response.
 
-A name can be innocent and point to one that is not (RFC 8499: CNAME cloaking), an HTTPS record
-can carry another target and addresses of its own (RFC 9460 section 7.3), and an outside name
-can point into the home.  Pure; `wire.facts` reads the answer, `policy` has the steps.
+An innocent name can point to one that is not (CNAME cloaking), an HTTPS record can carry another
+target and addresses of its own (RFC 9460 section 7.3), and an outside name can point into the home.
+`dns/message.py` reads them (`ResponseFacts`).  Pure.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from copdns.policy.steps import Lookup, Step
 Address = IPv4Address | IPv6Address
 
 ADDRESS_TTL, REBINDING_TTL = 10, 60  # seconds
-# A person said yes to the name asked; LOCAL is a rewrite that the household wrote.
+# A person vouched for the name asked; LOCAL is a rewrite that the household wrote.
 _VOUCHED = frozenset({Reason.GRANTED, Reason.RULE, Reason.LOCAL})
-_REMEMBERED = 4096  # addresses
+MAX_ADDRESSES = 4096  # that are remembered
 # The steps that can block a target, by how the name asked came through.
 _TARGET_STEPS = frozenset(
     {
@@ -43,31 +43,34 @@ _TARGET_STEPS_PROTECTED = frozenset({StepNumber.LEGAL})
 
 @dataclass(frozen=True, slots=True)
 class RebindingGuard:
-    """Protection against outside names that point into the home.
+    """Rejects outside names that point into the home (DNS rebinding).
 
-    allow: networks that are exempt.  names: domains whose answers may point there.
+    allow: networks that are exempt.  names: domains that may point there.
     """
 
     enabled: bool = True
     allow: tuple[Network, ...] = ()
     names: tuple[str, ...] = ()
-    # Few addresses lie in the home, and the same ones come again and again.
-    _exempt: dict[bytes, bool] = field(default_factory=dict, compare=False, repr=False)
+    # Few addresses are in the home, and the same ones come again and again.
+    _exempt_by_address: dict[bytes, bool] = field(default_factory=dict, compare=False, repr=False)
 
     def rejects(self, qname: str, home: Iterable[bytes]) -> bool:
-        """Tell whether a name may not have addresses of `HOME_NETWORKS` that it has."""
+        """Tell whether a name may not have the addresses that it has in `HOME_NETWORKS`.
+
+        home: only these, so for a response without any it is never called.
+        """
         if not self.enabled or any(Matcher(name).covers(qname) for name in self.names):
             return False
         return not all(map(self._is_exempt, home))
 
     def _is_exempt(self, packed: bytes) -> bool:
-        exempt = self._exempt.get(packed)
+        exempt = self._exempt_by_address.get(packed)
         if exempt is None:
-            if len(self._exempt) >= _REMEMBERED:
-                self._exempt.clear()
+            if len(self._exempt_by_address) >= MAX_ADDRESSES:
+                self._exempt_by_address.clear()
             address = _address(packed)
             exempt = any(address in network for network in self.allow)
-            self._exempt[packed] = exempt
+            self._exempt_by_address[packed] = exempt
         return exempt
 
 
@@ -86,9 +89,18 @@ def judge_response(
     facts: ResponseFacts,
     now: float,
 ) -> Verdict | None:
-    """Return why the answer to an allowed name must not be given, or None when it may.
+    """Return the verdict that blocks a response to an allowed name; None where it may be given.
 
-    verdict: the one that let the name asked through.
+    verdict: the one that let the name asked through.  It says what can block what is inside:
+
+        the name asked came through as      its targets         its addresses  rebinding, filtered
+        protected                           legal               -              yes
+        granted, by an own rule, rewritten  legal, security     -              yes
+        anything else                       `_TARGET_STEPS`     address rules  yes
+
+    A target that is protected itself is never blocked.  In this order the first that blocks counts,
+    and its reason is the verdict's: `via` names a target.  A response that the upstream filtered
+    (UPSTREAM_FILTERED) is passed on as it came, with that reason.
     """
     blocked = None
     if facts.targets:
@@ -101,7 +113,8 @@ def judge_response(
         blocked = Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, StepNumber.RESPONSE)
     if blocked is None:
         return None
-    # A look-up that leaves no trace leaves none when its answer is withheld either.
+    # Its end is that of the name asked: no clock changes what is inside.  An untraced query stays
+    # untraced when its response is withheld.
     return replace(blocked, valid_until=verdict.valid_until, is_untraced=verdict.is_untraced)
 
 
@@ -112,14 +125,14 @@ def _judge_targets(
     for target in targets:
         lookup = Lookup(target, 0, policy.index.find(target))
         blocked = _first(steps, lookup, now)
-        if blocked is not None and blocked.blocks and not _protected(policy, lookup):
-            # Only this answer is blocked, so nothing is said about names below.
+        if blocked is not None and blocked.blocks and not _is_protected(policy, lookup):
+            # Only this response is blocked, which says nothing of the names below.
             return replace(blocked, via=target, nothing_open_below=False)
     return None
 
 
 def _target_steps(verdict: Verdict) -> frozenset[int]:
-    """Return the steps that a target can be blocked by, by how the name asked came through."""
+    """Return the steps that can block a target, by how the name asked came through."""
     if verdict.reason is Reason.PROTECTED:
         return _TARGET_STEPS_PROTECTED
     if verdict.reason in _VOUCHED:
@@ -135,7 +148,7 @@ def _first(steps: Iterable[Step], lookup: Lookup, now: float) -> Verdict | None:
     return None
 
 
-def _protected(policy: Policy, lookup: Lookup) -> bool:
+def _is_protected(policy: Policy, lookup: Lookup) -> bool:
     infos = policy.index.infos
     return any(infos[entry.list].kind is ListKind.PROTECTED for entry in lookup.entries)
 

@@ -1,6 +1,6 @@
 """Find the rule or the list entry that counts for a name, and make a block's verdict from it.
 
-The steps (`policy/steps.py`) ask here; made once per profile, like them.  Pure.
+The steps (`policy/steps.py`) use it.  Pure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from copdns.model.verdict import Action, Reason, StepNumber, Verdict
 
 
 class RuleSet:
-    """Rules by name.  `find` returns the one that counts, `openings` where one allows."""
+    """Rules by name; `find` returns the one that counts."""
 
     __slots__ = ("_ends", "_rules")
 
@@ -27,15 +27,15 @@ class RuleSet:
             assert isinstance(rule.target, Matcher)
             by_name.setdefault(rule.target.name, []).append(rule)
         self._rules = {name: tuple(sorted(same, key=_rank)) for name, same in by_name.items()}
-        # The last two labels of each: a cheap look, by which most names are no rule's.  A rule
-        # for all of a top-level domain has one, and then every name is looked at in full.
+        # The last two labels of each name: most names share them with no rule, which is cheap to
+        # see.  A rule for a top-level domain has only one, and then every name is looked up.
         self._ends = frozenset(map(_end, self._rules))
         if any("." not in end for end in self._ends):
             self._ends = frozenset()
 
     @property
     def open_below(self) -> frozenset[str]:
-        """Names at or below which a rule allows something; only one block mode has to know."""
+        """Names at or below which a rule allows something; only NXDOMAIN for blocks needs it."""
         return frozenset(
             suffix
             for name, rules in self._rules.items()
@@ -60,23 +60,26 @@ class RuleSet:
 
 
 class PolicyGroup:
-    """Policies that differ in nothing but their own rules.
+    """Policies made of equal settings; only their own rules differ.
 
-    Where no rule of theirs can cover a name, what is decided for one is decided for all.
+    Where no rule of theirs can cover a name, one verdict serves all.
     """
 
     __slots__ = ("_ends",)
 
     def __init__(self, ruled: Iterable[str] = ()) -> None:
-        """ruled: names that a policy's own rules are about; it has no other kin as yet."""
+        """ruled: names that the own rules of the first policy are about."""
         self._ends = set(map(_end, ruled))
 
     def add(self, other: PolicyGroup) -> None:
-        """Take in the policy of another kin; before any of these is asked."""
+        """Take in the policies of another group; only before any of them is asked."""
         self._ends |= other._ends
 
     def shares_verdict(self, qname: str) -> bool:
-        """Tell whether a name is surely none that a rule of one of them is about."""
+        """Tell whether no own rule of the group can cover a name.
+
+        Compares the last two labels, so False means "perhaps".
+        """
         return _end(qname) not in self._ends and qname[qname.rfind(".") + 1 :] not in self._ends
 
 
@@ -93,7 +96,7 @@ def _rank(rule: Rule) -> tuple[int, int, int]:
 
 
 class ListSet:
-    """Some lists of an index, with which of their entries counts for a question."""
+    """Some lists of an index; finds the entry by which they block a name."""
 
     __slots__ = ("_infos",)
 
@@ -107,33 +110,34 @@ class ListSet:
         return number in self._infos
 
     def find(self, entries: tuple[Entry, ...]) -> tuple[Entry, ListInfo] | None:
-        """Return the longest blocking entry of these lists; a list's exception lifts only it."""
+        """Return the longest blocking entry; a list's exception lifts only entries of that list."""
         for entry in entries:
             info = self._infos.get(entry.list)
             if info is None or entry.allow:
                 continue
-            if len(entries) == 1 or not _excepted(entry.list, entries):
+            if len(entries) == 1 or not _has_exception(entry.list, entries):
                 return entry, info
         return None
 
 
-_MADE = 4096  # verdicts that a household keeps at most
+MAX_VERDICTS = 4096  # of blocks by lists that a household remembers
 VerdictByEntry = dict[tuple[StepNumber, Entry, bool], Verdict]
 
 
-def _excepted(number: int, entries: tuple[Entry, ...]) -> bool:
+def _has_exception(number: int, entries: tuple[Entry, ...]) -> bool:
     return any(entry.allow and entry.list == number for entry in entries)
 
 
 @dataclass(frozen=True, slots=True)
 class Blocker:
-    """How this profile's blocks are made: TTLs in seconds, and where something stays allowed.
+    """Makes block verdicts.
 
-    openings: names at or below which something may be allowed; None where the profile's block
-    mode never says NXDOMAIN, and nobody needs to know.
-    made: verdicts by step, entry and whether nothing is allowed below; all that they depend on is
-    the same in a household.  A block is asked for again and again, and making its verdict costs
-    more than finding it.
+    ttl, security_ttl: seconds.
+    open_below: sets of names with something allowed at or below them; None unless the block mode is
+        NXDOMAIN, which denies all below a name (`step_builders.build_blocker`).
+    verdict_by_entry: shared by all policies of a household, as all that these verdicts depend on is
+        the same in it.  The same names are blocked again and again, and to make a verdict costs
+        more than to find the entry.
     """
 
     ttl: int
@@ -145,11 +149,11 @@ class Blocker:
         """Tell whether every name under a blocked one is blocked too (RFC 8020 section 2)."""
         if self.open_below is None or (matcher is not None and matcher.match is MatchKind.EXACT):
             return False
-        # The root stands above all there is.
+        # Every name is below the root.
         return bool(qname) and not any(qname in names for names in self.open_below)
 
     def with_open(self, names: Iterable[str]) -> Blocker:
-        """Return the same for a step after which these names may be open too."""
+        """Return a blocker that knows that these names may be open too."""
         if self.open_below is None:
             return self
         more = frozenset(each for name in names for each in suffixes(name))
@@ -158,17 +162,24 @@ class Blocker:
     def list_verdict(
         self, step: StepNumber, reason: Reason, qname: str, entry: Entry, info: ListInfo
     ) -> Verdict:
-        """Return the verdict of a list's entry that covers a name."""
+        """Return the block verdict of a list entry that covers a name."""
         key = step, entry, self.nothing_open_below(qname, entry)
         verdict = self.verdict_by_entry.get(key)
         if verdict is None:
-            if len(self.verdict_by_entry) >= _MADE:
+            if len(self.verdict_by_entry) >= MAX_VERDICTS:
                 self.verdict_by_entry.clear()
-            verdict = self.verdict_by_entry[key] = self._by_list(step, reason, entry, info, key[2])
+            verdict = self.verdict_by_entry[key] = self._new_verdict(
+                step, reason, entry, info, key[2]
+            )
         return verdict
 
-    def _by_list(
-        self, step: StepNumber, reason: Reason, entry: Entry, info: ListInfo, nothing_below: bool
+    def _new_verdict(
+        self,
+        step: StepNumber,
+        reason: Reason,
+        entry: Entry,
+        info: ListInfo,
+        nothing_open_below: bool,
     ) -> Verdict:
         is_service = reason is Reason.SERVICE
         return Verdict(
@@ -181,5 +192,5 @@ class Blocker:
             list_version=info.version,
             rule=str(Matcher(entry.name, entry.match)),
             ttl=self.security_ttl if reason is Reason.SECURITY else self.ttl,
-            nothing_open_below=nothing_below,
+            nothing_open_below=nothing_open_below,
         )

@@ -1,4 +1,4 @@
-"""Let profiles that are set alike hold the same steps, but for their own rules.
+"""Let profiles with equal settings share their steps, all but those with own rules.
 
 A thousand profiles made from six presets need six times the steps, not a thousand times.  Pure.
 """
@@ -17,7 +17,7 @@ from copdns.policy.time_steps import TimeStep
 
 
 class RulesByScope:
-    """A household's rules, to be asked for by profile; the outcome is that of `scoped`."""
+    """A household's rules, to be asked for by profile; the result is that of `rules_in_scope`."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules: dict[str, list[tuple[int, Rule]]] = {}
@@ -32,44 +32,44 @@ class RulesByScope:
 
 
 class StepSharing:
-    """Policies whose steps others can share: all of one household, made from the same lists."""
+    """Policies by settings, all of one household and made from the same lists."""
 
     def __init__(self) -> None:
         self._models: dict[tuple[bool, Profile], Policy] = {}
 
     def share_steps(self, profile: Profile, policy: Policy) -> Policy:
-        """Return the same policy, with the steps and the kin of one made from the same settings.
+        """Return the policy with the steps and the group of one made from equal settings.
 
         profile: what the policy was made from, besides rules.
         """
-        # What stays open below a block depends on rules, and so do then all steps that block.
+        # In this mode a block depends on what rules open below it, so all steps that block do.
         if profile.block_mode is BlockMode.NXDOMAIN:
             return policy
-        timed = policy.time_rules is not None
-        like = timed, replace(profile, id="", tags=frozenset())
-        model = self._models.setdefault(like, policy)
+        is_timed = policy.time_rules is not None
+        settings = is_timed, replace(profile, id="", tags=frozenset())
+        model = self._models.setdefault(settings, policy)
         if model is policy:
             return policy
-        if not timed:  # else what is decided now may be another's tomorrow, or is its own
+        if not is_timed:  # else a verdict may be due to this policy's own time rules
             model.group.add(policy.group)
-        alike = [_alike(*pair) for pair in zip(policy.order, model.order, strict=True)]
-        new = {id(old): each for old, each in zip(policy.order, alike, strict=True)}
+        shared = [_share_step(*pair) for pair in zip(policy.order, model.order, strict=True)]
+        new = {id(old): each for old, each in zip(policy.order, shared, strict=True)}
         return replace(
             policy,
-            order=tuple(alike),
+            order=tuple(shared),
             steps=tuple(new[id(step)] for step in policy.steps),
             steps_if_unlisted=tuple(new[id(step)] for step in policy.steps_if_unlisted),
             untraced_lists=model.untraced_lists,
-            group=policy.group if timed else model.group,
+            group=policy.group if is_timed else model.group,
         )
 
 
-def _alike(step: Step, model: Step) -> Step:
+def _share_step(step: Step, model: Step) -> Step:
     """Return a step with all of the model but the rules."""
-    if _closes(step) or _closes(model):
-        return step  # what is closed, and until when, is each one's own
+    if _has_closures(step) or _has_closures(model):
+        return step  # each profile has its own closures
     if not is_dataclass(step) or not is_dataclass(model):
-        return step  # its parts are its own affair
+        return step  # it has no rules, and its parts are not known here
     own: dict[str, Any] = {
         each.name: getattr(step, each.name)
         for each in fields(step)
@@ -78,7 +78,7 @@ def _alike(step: Step, model: Step) -> Step:
     return replace(model, **own) if own else model
 
 
-def _closes(step: Step) -> bool:
+def _has_closures(step: Step) -> bool:
     if isinstance(step, ProtectedStep):
         return bool(step.time_steps)
     return isinstance(step, TimeStep) and not step.is_idle

@@ -1,7 +1,7 @@
-"""The live state: one immutable snapshot that says who asks and which policy is theirs.
+"""The snapshot: which client a requestor is, and which policy is theirs.
 
-A change builds a new one beside the old and swaps a single reference, so a query sees all of a
-change or nothing.  What a change does not touch stays the same object.  Pure.
+Immutable.  A change builds a new one and swaps a single reference, so a query sees all of a change
+or nothing.  What a change does not touch stays the same object.  Pure.
 """
 
 from __future__ import annotations
@@ -34,15 +34,17 @@ from copdns.time.days import DAY_SECONDS
 from copdns.time.plan import NO_INPUTS, PolicyInputs, TimePlan, build_time_plan
 
 GUEST = "guest"
-_UNKNOWN = ""  # in place of a profile's id: devices that nobody named, where they are a failure
-_REMEMBERED = 4096  # addresses whose device was looked up, beside those that a household names
-_NOTICED = 1024  # addresses of devices that nobody named, until somebody asks for them
+_UNKNOWN = ""  # in place of a profile's id: unknown devices, where their policy is not a profile's
+MAX_ADDRESSES = 4096  # whose client is remembered, besides those that a household names
+MAX_UNKNOWN = 1024  # unknown clients, until `take_unknown` is called
 
 
 class Client(NamedTuple):
-    """Who asks: the device's id is "" for one that nobody named.
+    """Who sent a query.  device: its id, "" for one that nobody named.
 
-    sure: nothing that the kernel may know of the address could make it somebody else.
+    household: "" for strangers, who are not served here.
+    is_certain: False while the kernel may know a MAC address behind the address that shows it to be
+        another device.
     """
 
     household: str
@@ -52,10 +54,10 @@ class Client(NamedTuple):
 
 
 class UnknownClient(NamedTuple):
-    """Somebody who asked and whom a guardian may want to name.
+    """A client that sent queries, and that a guardian may want to name.
 
-    device: "" for one that nobody named; else the one that is known by this address, and whose
-        MAC address nobody wrote down.  mac: "" where none was seen.
+    device: "" for one that nobody named; else one that is known by this address only, while its MAC
+        address is in no household.  mac: "" where none was seen.
     """
 
     household: str
@@ -68,50 +70,52 @@ class UnknownClient(NamedTuple):
 class Sightings:
     """Which MAC address was seen behind an address.
 
-    neighbours: in the kernel's table of neighbours; None where that cannot be read.
-    leases: as DHCP servers on this machine handed the addresses out; older, so it counts less.
+    neighbours: by the kernel's table; None where that cannot be read.
+    leases: by DHCP servers on this machine; older, so they count less.
     """
 
     neighbours: Mapping[str, str] | None = None
     leases: Mapping[str, str] = field(default_factory=dict)
 
     def mac_at(self, address: str) -> str:
-        """Return the MAC address that is behind an address, "" when nothing tells."""
+        """Return the MAC address behind an address, "" where none is known."""
         near = self.neighbours.get(address) if self.neighbours else None
         return near or self.leases.get(address, "")
 
 
 NO_SIGHTINGS = Sightings()
 
-PolicyByProfile = Mapping[tuple[str, str], tuple[object, Policy]]  # with what each was made from
+# By household and profile, with what each was made from.
+PolicyByProfile = Mapping[tuple[str, str], tuple[object, Policy]]
 
 
 class Snapshot:
-    """All that a query needs to know.
+    """Everything that decides queries.  Immutable; swapped whole.
 
-    rebuild_at: when an announced change is due, or another day has to be worked out; None: never.
-    refresh_at: the same, when it has to be found out anew for how long minutes surely last.
-    made_at: a wall clock that shows an earlier time was set back, and what it shows is not known.
-    What `who` said holds as long as this object is the one in force.
+    contexts: what a household's policies have in common, by its id.
+    rebuild_at: epoch seconds, when a policy is another one; refresh_at: when it must be worked out
+        again how long budgets surely last.  None: never.
+    built_at: epoch seconds; a wall clock that shows an earlier time was set back.
+    What `identify` returned holds as long as this object is the active one.
     """
 
     __slots__ = (
         "_by_address",
         "_by_mac",
         "_by_network",
+        "_client_by_requestor",
         "_guest",
-        "_noticed",
-        "_remembered",
-        "_strangers",
+        "_stranger",
+        "_unknown",
         "_with_macs",
         "built_at",
+        "contexts",
         "defaults",
         "households",
         "library",
         "policies",
         "rebuild_at",
         "refresh_at",
-        "shared",
         "sightings",
     )
 
@@ -120,7 +124,7 @@ class Snapshot:
         library: Catalogue,
         defaults: AnswerDefaults,
         households: Sequence[Household],
-        shared: Mapping[str, HouseholdContext],
+        contexts: Mapping[str, HouseholdContext],
         policies: PolicyByProfile,
         now: float,
         before: Snapshot | None = None,
@@ -129,29 +133,29 @@ class Snapshot:
         self.library = library
         self.defaults = defaults
         self.households = {each.id: each for each in households}
-        self.shared = shared
+        self.contexts = contexts
         self.policies = policies
         self.sightings: Sightings = before.sightings if before else NO_SIGHTINGS
-        self._strangers: Client = before._strangers if before else Client("", "", refusing_policy())
-        self._remembered: dict[str, Client] = {}
-        # Shared by all snapshots, so that a change in the same moment lets nobody go unnoticed.
-        self._noticed: dict[str, UnknownClient] = before._noticed if before else {}
+        self._stranger: Client = before._stranger if before else Client("", "", refusing_policy())
+        self._client_by_requestor: dict[str, Client] = {}
+        # Shared by all snapshots, so that none is lost when the snapshot is swapped.
+        self._unknown: dict[str, UnknownClient] = before._unknown if before else {}
         self._by_mac: dict[str, Client] = {}
         self._by_address: dict[str, Client] = {}
         self._by_network: list[tuple[Network, Client]] = []
         self._with_macs: set[Client] = set()
-        self._place(households)
+        self._index_devices(households)
         self.built_at = now
         self.rebuild_at = rebuild_at
         self.refresh_at = min((at for at in _sure_until(policies) if at > now), default=None)
 
     def is_due(self, now: float) -> bool:
-        """Tell whether it is time for another snapshot."""
+        """Tell whether it is time to build another snapshot."""
         moments = self.rebuild_at, self.refresh_at
         return any(at is not None and now >= at for at in moments)
 
-    def _place(self, households: Sequence[Household]) -> None:
-        self._guest = self._strangers
+    def _index_devices(self, households: Sequence[Household]) -> None:
+        self._guest = self._stranger
         for household in reversed(households):
             guest = self.policy(household.id, _guest_of(household))
             self._guest = Client(household.id, "", guest)
@@ -169,54 +173,56 @@ class Snapshot:
         self._by_network.sort(key=lambda each: -each[0].prefixlen)
 
     def policy(self, household: str, profile: str) -> Policy:
-        """Return a profile's policy; KeyError when there is no such profile."""
+        """Return a profile's policy; KeyError where there is no such profile."""
         return self.policies[household, profile][1]
 
     def profile(self, household: str, profile: str) -> Profile:
-        """Return a profile, also the built-in one of guests; KeyError when there is no such one."""
+        """Return a profile, also the built-in guest; KeyError where there is none."""
         found = self.households[household].profile(profile)
         if found is None and profile != GUEST:
             raise KeyError(profile)
         return found or guest_profile()
 
-    def identify(self, asker: Requestor) -> Client:
-        """Return who asks; strangers get a client whose policy refuses everything."""
-        key = f"{asker.mac} {asker.address}" if asker.mac else asker.address
-        client = self._remembered.get(key)
+    def identify(self, requestor: Requestor) -> Client:
+        """Return the client that a requestor is; strangers get one whose policy refuses all."""
+        key = f"{requestor.mac} {requestor.address}" if requestor.mac else requestor.address
+        client = self._client_by_requestor.get(key)
         if client is None:
-            client = self._find(asker)
+            client = self._find(requestor)
             named = len(self._by_address) + len(self._by_mac)
-            if len(self._remembered) >= _REMEMBERED + 2 * named:
-                self._remembered.clear()
-            self._remembered[key] = client
+            if len(self._client_by_requestor) >= MAX_ADDRESSES + 2 * named:
+                self._client_by_requestor.clear()
+            self._client_by_requestor[key] = client
         return client
 
-    def _find(self, asker: Requestor) -> Client:
-        """Return who asks, by the strongest evidence that there is (docs/devices.md).
+    def _find(self, requestor: Requestor) -> Client:
+        """Return the client by the strongest evidence that there is (docs/devices.md).
 
-        A MAC address that a forwarder tells, then the neighbours', then a lease's; then the
-        address itself, then the network that it is in.
+        The MAC address from a forwarder, from the kernel's neighbours, from a lease; then the
+        address itself; then the network that it is in.
         """
-        mac = asker.mac or self.sightings.mac_at(asker.address)
+        mac = requestor.mac or self.sightings.mac_at(requestor.address)
         client = self._by_mac.get(mac)
         if client is not None:
             return client
-        client = self._by_address.get(asker.address)
+        client = self._by_address.get(requestor.address)
         if client is not None and not self._contradicts(mac, client):
-            if mac and not asker.mac:
-                self._notice(UnknownClient(client.household, client.device, asker.address, mac))
+            if mac and not requestor.mac:
+                self._note_unknown(
+                    UnknownClient(client.household, client.device, requestor.address, mac)
+                )
             return client
-        client = self._by_its_network(asker.address, mac)
+        client = self._by_its_network(requestor.address, mac)
         if not client.device and client.household:
-            self._notice(UnknownClient(client.household, "", asker.address, mac))
+            self._note_unknown(UnknownClient(client.household, "", requestor.address, mac))
         if mac or not self._by_mac or self.sightings.neighbours is None:
             return client
-        return client._replace(is_certain=ip_address(asker.address).is_loopback)
+        return client._replace(is_certain=ip_address(requestor.address).is_loopback)
 
     def _contradicts(self, mac: str, client: Client) -> bool:
-        """Tell whether a MAC address that is nobody's shows that it is not this device.
+        """Tell whether a MAC address that no device has shows that it is not this client.
 
-        A device whose MAC addresses are known would have been told by them.
+        A device whose MAC addresses are known would have been found by them.
         """
         return bool(mac) and client in self._with_macs
 
@@ -226,42 +232,42 @@ class Snapshot:
             if address in network and not self._contradicts(mac, client):
                 return client
         served = any(address in network for network in self.defaults.allow)
-        return self._guest if served else self._strangers
+        return self._guest if served else self._stranger
 
-    def _notice(self, notice: UnknownClient) -> None:
-        if len(self._noticed) < _NOTICED:
-            self._noticed[notice.mac or notice.address] = notice
+    def _note_unknown(self, unknown: UnknownClient) -> None:
+        if len(self._unknown) < MAX_UNKNOWN:
+            self._unknown[unknown.mac or unknown.address] = unknown
 
     def take_unknown(self) -> tuple[UnknownClient, ...]:
-        """Return who asked since the last call and might be given a name; some may be known now."""
-        found = tuple(self._noticed.values())
-        self._noticed.clear()
+        """Return who asked since the last call and might be named; some may be known by now."""
+        found = tuple(self._unknown.values())
+        self._unknown.clear()
         return found
 
-    def recent_requestors(self, most: int) -> Iterator[tuple[str, str]]:
-        """Yield addresses from which somebody of a household asked, with the MACs that were told.
+    def recent_requestors(self, limit: int) -> Iterator[tuple[str, str]]:
+        """Yield addresses of a household's clients, with the MACs that forwarders told.
 
-        Those of a while only: a new snapshot begins anew.
+        Only those that asked since this snapshot became active.
         """
-        for key, client in islice(self._remembered.items(), most):
+        for key, client in islice(self._client_by_requestor.items(), limit):
             if client.household:
                 mac, _, address = key.rpartition(" ")
                 yield address, mac
 
     def client_by_mac(self, mac: str) -> Client | None:
-        """Return the device that has a MAC address."""
+        """Return the client whose device has a MAC address."""
         return self._by_mac.get(mac)
 
     def client_by_address(self, address: str) -> Client | None:
-        """Return the device that is known by an address, not by a network around it."""
+        """Return the client whose device has an address, not only a network around it."""
         return self._by_address.get(address)
 
     def with_sightings(self, sightings: Sightings) -> Self:
-        """Return the snapshot for what is seen of the network now; all policies stay."""
-        live = copy(self)
-        live.sightings = sightings
-        live._remembered = {}
-        return live
+        """Return the snapshot with other sightings and the same policies."""
+        snapshot = copy(self)
+        snapshot.sightings = sightings
+        snapshot._client_by_requestor = {}
+        return snapshot
 
 
 def build_snapshot(
@@ -270,16 +276,16 @@ def build_snapshot(
     defaults: AnswerDefaults,
     households: Sequence[Household],
     now: float,
-    readings: PolicyInputs = NO_INPUTS,
+    inputs: PolicyInputs = NO_INPUTS,
 ) -> Snapshot:
-    """Return the snapshot for these households; unchanged policies are taken over as they are."""
-    steps = build_in_steps(before, library, defaults, households, now, readings)
+    """Return the snapshot for these households; unchanged policies stay the same objects."""
+    steps = build_in_steps(before, library, defaults, households, now, inputs)
     while True:
         try:
             next(steps)
         except StopIteration as done:
-            live: Snapshot = done.value
-            return live
+            snapshot: Snapshot = done.value
+            return snapshot
 
 
 def build_in_steps(
@@ -288,61 +294,61 @@ def build_in_steps(
     defaults: AnswerDefaults,
     households: Sequence[Household],
     now: float,
-    readings: PolicyInputs = NO_INPUTS,
+    inputs: PolicyInputs = NO_INPUTS,
 ) -> Generator[None, None, Snapshot]:
-    """Build as `build` does, in steps between which other things can be done."""
+    """Build as `build_snapshot` does, a policy at a time, so that others can run in between."""
     due: set[float] = set()
     same_base = before is not None and before.library is library and before.defaults == defaults
-    shared: dict[str, HouseholdContext] = {}
+    contexts: dict[str, HouseholdContext] = {}
     policies: dict[tuple[str, str], tuple[object, Policy]] = {}
     for household in households:
         old = before.households.get(household.id) if before and same_base else None
-        if old is not None and before and _shares(old) == _shares(household):
-            shared[household.id] = before.shared[household.id]
+        if old is not None and before and _context_inputs(old) == _context_inputs(household):
+            contexts[household.id] = before.contexts[household.id]
         else:
-            other = next(iter(shared.values()), None)
-            shared[household.id] = build_context(library, defaults, household, other)
-        rules, models = RulesByScope(household.rules), StepSharing()
+            other = next(iter(contexts.values()), None)
+            contexts[household.id] = build_context(library, defaults, household, other)
+        rules, sharing = RulesByScope(household.rules), StepSharing()
         for who, profile, unknown in _policies_of(household):
             key, own = (household.id, who), rules.for_profile(profile)
-            essential = _is_essential(profile, household, readings, unknown=unknown)
-            settled = _settled(
-                profile, household, now, readings, essential=essential, unknown=unknown
+            essential = _is_essential(profile, household, inputs, unknown=unknown)
+            effective = _effective_profile(
+                profile, household, now, inputs, essential=essential, unknown=unknown
             )
-            timing = build_time_plan(household, profile, now, readings)
+            plan = build_time_plan(household, profile, now, inputs)
             if essential and profile.always:
-                timing = replace(timing, always_open=profile.always, is_essential=True)
-            made_from = settled, own, id(shared[household.id]), timing
-            known = before.policies.get(key) if before else None
-            if known is None or known[0] != made_from:
-                policy = build_policy(settled, own, shared[household.id], now, timing)
-                known = made_from, models.share_steps(settled, policy)
-            policies[key] = known
-            due.update(_due(profile, timing, now))
+                plan = replace(plan, always_open=profile.always, is_essential=True)
+            made_from = effective, own, id(contexts[household.id]), plan
+            made = before.policies.get(key) if before else None
+            if made is None or made[0] != made_from:
+                policy = build_policy(effective, own, contexts[household.id], now, plan)
+                made = made_from, sharing.share_steps(effective, policy)
+            policies[key] = made
+            due.update(_due(profile, plan, now))
             yield
     rebuild_at = min((at for at in due if at > now), default=None)
-    same = _as_before(before, policies)
-    return Snapshot(library, defaults, households, shared, same, now, before, rebuild_at)
+    same = _reuse_mapping(before, policies)
+    return Snapshot(library, defaults, households, contexts, same, now, before, rebuild_at)
 
 
-def _as_before(before: Snapshot | None, policies: PolicyByProfile) -> PolicyByProfile:
-    """Return the very same mapping where nothing in it changed: what is remembered holds on."""
+def _reuse_mapping(before: Snapshot | None, policies: PolicyByProfile) -> PolicyByProfile:
+    """Return the mapping of before where nothing changed: memos are kept by its identity."""
     if before is None or policies.keys() != before.policies.keys():
         return policies
-    changed = any(known is not before.policies[who] for who, known in policies.items())
+    changed = any(made is not before.policies[who] for who, made in policies.items())
     return policies if changed else before.policies
 
 
 def _guest_of(household: Household) -> str:
-    """Return whose policy unknown devices get, as the id that it is kept by."""
+    """Return the key of the policy that unknown devices get."""
     return _UNKNOWN if _own_guest(household) else household.guest or GUEST
 
 
 def _own_guest(household: Household) -> Profile | None:
-    """Return the household's guest, where unknown devices are trusted less, or more, than it.
+    """Return the guest profile where unknown devices get a policy of their own, made from it.
 
-    They have a policy of their own then, made from it: it may be a person, with devices that are
-    known.  The built-in guest has none of these.
+    They do where a failure setting is about them: the guest may be a person with known devices,
+    whose policy stays as it is.  None: they get the guest's policy.
     """
     if household.failures.devices is OnFailure.LAST_KNOWN:
         return None
@@ -350,8 +356,7 @@ def _own_guest(household: Household) -> Profile | None:
 
 
 def _policies_of(household: Household) -> Iterator[tuple[str, Profile, bool]]:
-    """Yield what policies are made of: the id that it is kept by, the profile, and whether it is
-    for unknown devices."""
+    """Yield each policy's key, the profile it is made of, and whether it is for unknown devices."""
     for profile in profiles_of(household):
         yield profile.id, profile, household.profile(profile.id) is None
     guest = _own_guest(household)
@@ -366,8 +371,8 @@ def profiles_of(household: Household) -> tuple[Profile, ...]:
     return (*household.profiles, guest_profile())
 
 
-def _shares(household: Household) -> tuple[object, ...]:
-    """Return what all policies of a household depend on."""
+def _context_inputs(household: Household) -> tuple[object, ...]:
+    """Return the parts of a household that its HouseholdContext is made of."""
     return (
         household.protected,
         household.services,
@@ -377,19 +382,22 @@ def _shares(household: Household) -> tuple[object, ...]:
     )
 
 
-def _settled(
+def _effective_profile(
     profile: Profile,
     household: Household,
     now: float,
-    readings: PolicyInputs,
+    inputs: PolicyInputs,
     *,
     essential: bool,
     unknown: bool,
 ) -> Profile:
-    """Return what of a profile its policy depends on, as things stand."""
+    """Return the profile as it holds now, without what decides nothing (its name).
+
+    Its band is that of now; default and categories follow what the household chose for failures.
+    """
     chosen = household.failures
     if chosen.lists is OnFailure.OPEN:
-        profile = replace(profile, categories=profile.categories - readings.missing_categories)
+        profile = replace(profile, categories=profile.categories - inputs.missing_categories)
     if chosen.devices is OnFailure.OPEN and unknown:
         profile = Profile(profile.id, "", Band.ADULT, privacy=profile.privacy)
     default = Default.ALLOWLIST if essential else profile.default
@@ -397,38 +405,38 @@ def _settled(
 
 
 def _is_essential(
-    profile: Profile, household: Household, readings: PolicyInputs, *, unknown: bool
+    profile: Profile, household: Household, inputs: PolicyInputs, *, unknown: bool
 ) -> bool:
-    """Tell whether only what is surely right may resolve now (docs/time.md)."""
+    """Tell whether only essential names may resolve now, by failures (docs/time.md)."""
     chosen, essential = household.failures, OnFailure.ESSENTIAL
-    if readings.clock_is_wrong and chosen.clock is essential:
+    if inputs.clock_is_wrong and chosen.clock is essential:
         return True
-    if chosen.lists is essential and not readings.missing_categories.isdisjoint(profile.categories):
+    if chosen.lists is essential and not inputs.missing_categories.isdisjoint(profile.categories):
         return True
     return chosen.devices is essential and unknown
 
 
-def _due(profile: Profile, timing: TimePlan, now: float) -> Iterator[float]:
-    """Yield moments from which on a policy is another one."""
+def _due(profile: Profile, plan: TimePlan, now: float) -> Iterator[float]:
+    """Yield the moments at which the profile's policy becomes another one."""
     if profile.band_change is not None:
         yield profile.band_change.at
-    if timing.until != inf:
+    if plan.until != inf:
         yield (now // DAY_SECONDS + 1) * DAY_SECONDS
-    if timing.day_ends != inf:
-        yield timing.day_ends
-    yield from (each.end for each in timing.closures if each.reason is Reason.BUDGET)
+    if plan.day_ends != inf:
+        yield plan.day_ends
+    yield from (each.end for each in plan.closures if each.reason is Reason.BUDGET)
 
 
 def _sure_until(policies: PolicyByProfile) -> Iterator[float]:
-    """Yield the moments shortly before those until which budgets surely have minutes left."""
+    """Yield moments shortly before those until which budgets surely have minutes left."""
     for _, policy in policies.values():
-        for left in policy.time_rules.timing.remaining if policy.time_rules else ():
-            if left.sure_until:
-                yield left.sure_until - RECHECK_BEFORE
+        for budget in policy.time_rules.plan.remaining if policy.time_rules else ():
+            if budget.sure_until:
+                yield budget.sure_until - RECHECK_BEFORE
 
 
 def guest_profile() -> Profile:
-    """Return the policy of devices that nobody named, where the household chose no other."""
+    """Return the profile of unknown devices, where the household chose no other."""
     return Profile(
         id=GUEST,
         name="Guest",

@@ -1,7 +1,7 @@
-"""Names that are never asked upstream, whatever the household says (RFC 6761 and its heirs).
+"""Special-use names, which are never asked upstream (RFC 6761 and its successors).
 
-Pure tables and one look-up.  A household that maps one of the zones itself, as a local name or
-with an upstream of its own, is asked before this page (`policy.OwnNames`).
+Tables and one look-up.  `LocalStep` asks the household first: it may have a local name or an
+upstream of its own for one of these zones.  Pure.
 """
 
 from __future__ import annotations
@@ -12,14 +12,12 @@ from copdns.model.verdict import LocalAnswer, LocalRecord
 
 A, PTR, AAAA = 1, 12, 28
 
-STATUS_ZONE = (
-    "q.home.arpa"  # below it this machine tells of itself, in TXT records (server/status_names.py)
-)
-PROBE_ZONE = (
-    "probe.home.arpa"  # below it any name is this machine, to see who asks it (network/probes.py)
-)
+# Below it TXT queries are answered about blocks and time (`server/status_names.py`).
+STATUS_ZONE = "q.home.arpa"
+# Below it any name is this machine, to see who asks it (`network/probes.py`).
+PROBE_ZONE = "probe.home.arpa"
 _DNS64 = "ipv4only.arpa"
-NEVER_DENIED = OWN_HOSTS | {_DNS64}  # whatever a profile closes, so nothing above is denied
+NEVER_DENIED = OWN_HOSTS | {_DNS64}  # whatever a profile blocks, so no name above them is
 TTL = 300  # seconds; these answers do not change while a machine runs
 
 _NODATA = LocalAnswer()
@@ -40,7 +38,7 @@ _UNDELEGATED = frozenset(
     }
 )
 
-# Zones with an apex of their own below arpa: empty but for what the household adds.
+# Zones below arpa whose apex exists: empty but for what the household adds.
 _LOCALLY_SERVED_ZONES = frozenset(
     {
         "home.arpa",  # RFC 8375 section 4
@@ -77,7 +75,7 @@ _LAST_LABELS = _UNDELEGATED | {"arpa", "localhost"}
 
 
 def special_use_answer(qname: str, qtype: int) -> LocalAnswer | None:
-    """Return the answer to a special name, or None for one that the world may know."""
+    """Return the answer to a special-use name; None for any other."""
     last = qname[qname.rfind(".") + 1 :]
     if last not in _LAST_LABELS:
         # Phones and printers ask for bare host names.  The types that are about a top-level

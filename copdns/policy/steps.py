@@ -1,7 +1,8 @@
-"""The fifteen steps, one class each; their order and its reasons stand in `policy/decide.py`.
+"""The steps of the order of decision; those of time are in `time_steps.py`.
 
-A step is made once per profile from that profile's settings and then asked about many
-questions.  It answers with a verdict, or None for "not mine".  Pure.
+`policy/order.py` has their order, with the reason for each place.  A step is built once per profile
+from that profile's settings, and then asked about many names: it returns a verdict, or None for
+"not mine".  Pure.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from copdns.policy.special_names import special_use_answer
 
 
 class Lookup(NamedTuple):
-    """What the steps look at.
+    """One name as the steps see it.
 
-    entries: every list entry that covers the name, longest first.  grants: those that hold now.
-    exempt: it is always open, whatever the time.  homework: it is open in the homework mode that
-    runs now.
+    entries: all list entries that cover it, the longest first.
+    grants: those in force for it.
+    is_always_open: no pause, schedule or budget closes it.
+    is_homework: homework mode runs and opens it, so no pause or budget closes it.
     """
 
     name: str
@@ -42,10 +44,10 @@ class Lookup(NamedTuple):
 
 
 class Step(Protocol):
-    """One place in the order.
+    """One step of the order.
 
-    is_idle: it has nothing to say for this profile, whatever is asked.
-    only_if_listed: it has nothing to say about a name that no list entry covers, as most are.
+    is_idle: it says nothing for this profile, so it is left out.
+    only_if_listed: it says nothing about a name that no list entry covers, as most names are.
     """
 
     @property
@@ -84,12 +86,12 @@ class AccessStep:
 
 @dataclass(frozen=True, slots=True)
 class LocalStep:
-    """Answer what this house itself knows, and the signals that it sends to devices.
+    """Answer names that this house knows, special-use names, and the signals to devices (canaries).
 
-    local: list number to a local name's records by qtype; at_home: the same by the name itself.
-    canaries: numbers of those sent.
-    rewrites: as written, the longest name first.  splits: zones with upstreams of their own.
+    local_by_list, local_by_name, rewrites, splits: see `LocalNames`.
+    canaries: list numbers of the signals that the profile sends.
     protected: numbers of the lists whose names a household may not answer itself.
+    open_below: names with something allowed at or below them: NXDOMAIN would deny that.
     """
 
     local_by_list: Mapping[int, Mapping[int, tuple[LocalRecord, ...]]]
@@ -139,7 +141,7 @@ class LocalStep:
         return None
 
     def _rewritten(self, lookup: Lookup, rewrite: NameRewrite) -> Verdict:
-        """Give the target's data; what this house knows of it itself is not asked outside."""
+        """Give the target's data; where this house knows it, no upstream is asked."""
         rule, records = str(rewrite.matcher), self.local_by_name.get(rewrite.target)
         if records is not None:
             answer: LocalAnswer | None = LocalAnswer(0, records.get(lookup.qtype, ()))
@@ -158,7 +160,7 @@ class LocalStep:
 
 @dataclass(frozen=True, slots=True)
 class ListStep:
-    """Block what one kind of list names; `granted` tells that a grant for content lifts it."""
+    """Block the names of one kind of list.  granted: a grant of content lifts it."""
 
     number: StepNumber
     title: str
@@ -208,7 +210,12 @@ class SecurityStep:
 
 @dataclass(frozen=True, slots=True)
 class GrantStep:
-    """Say which grant holds.  It decides nothing here: it lifts later steps, which ask for it."""
+    """Hold the place of grants in the order.  Never decides: later steps ask for grants themselves.
+
+    A grant of time lifts the pause, the schedules and the budgets (steps 7 to 9), but not a pause
+    that began after it was given.  A grant of content lifts steps 10 to 14, except that safe search
+    still rewrites; the default step then gives the verdict of this step.
+    """
 
     number: StepNumber = StepNumber.GRANTS
     title: str = "grants"
@@ -223,9 +230,10 @@ class GrantStep:
 class ProtectedStep:
     """Let through what nobody may block.
 
-    infos: the protected groups, by list number.  untraced: those that leave no trace.
-    beats_time: those that win over a bedtime too; for the others, such as encyclopaedias, the
-    time steps (`closed`) are asked first.
+    infos: the protected groups, by list number.  untraced: numbers of the help groups.
+    beats_time: numbers of those that a pause, a schedule or a budget never closes; for the others,
+        such as encyclopaedias, `time_steps` are asked first, and this step says nothing where one
+        of them blocks.
     """
 
     infos: Mapping[int, ListInfo]
@@ -256,7 +264,7 @@ class ProtectedStep:
         )
 
     def _strength(self, entry: Entry) -> tuple[bool, bool]:
-        """Rank the groups that a name is in: what one of them promises, no other takes back."""
+        """Rank the groups that a name is in: the strongest promise of them counts."""
         return entry.list in self.untraced, entry.list in self.beats_time
 
 
@@ -264,7 +272,8 @@ class ProtectedStep:
 class SafeSearchStep:
     """Send search engines to their safe hosts, and block those that have none, if so set.
 
-    targets: exact host to the name whose data it gets.
+    targets: exact host to the name whose data it gets.  No grant lifts that: `RuleStep` asks for it
+        too, so that an allow rule does not turn it off either.
     """
 
     targets: Mapping[str, str]
@@ -273,8 +282,8 @@ class SafeSearchStep:
     number: StepNumber = StepNumber.SAFE_SEARCH
     title: str = "safe search"
     only_if_listed: bool = False
-    # By target: the end of a verdict is kept with the verdict itself (`timed.held`).
-    _made: dict[str, Verdict] = field(default_factory=dict, compare=False, repr=False)
+    # The same objects again, since `with_end` and caches compare by identity.
+    _verdict_by_target: dict[str, Verdict] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def is_idle(self) -> bool:
@@ -297,17 +306,20 @@ class SafeSearchStep:
         target = self.targets.get(lookup.name)
         if target is None or lookup.qtype not in self.REWRITTEN:
             return None
-        made = self._made.get(target)
-        if made is None:
-            made = self._made[target] = Verdict(
+        verdict = self._verdict_by_target.get(target)
+        if verdict is None:
+            verdict = self._verdict_by_target[target] = Verdict(
                 Action.REWRITE, Reason.SAFE_SEARCH, self.number, target=target
             )
-        return made
+        return verdict
 
 
 @dataclass(frozen=True, slots=True)
 class RuleStep:
-    """Apply what somebody wrote for this profile, its tags or its household."""
+    """Apply the rules that somebody wrote for this profile, its tags or its household.
+
+    An allow rule lifts no time step, and no safe search unless it says `unsafe_search`.
+    """
 
     rules: RuleSet
     safe_search: SafeSearchStep | None
@@ -345,10 +357,10 @@ class RuleStep:
 
 @dataclass(frozen=True, slots=True)
 class ServiceStep:
-    """Block services by name or by whom they put a child in touch with.
+    """Block services, by name or by whom they bring contact with.
 
-    A name can lie inside two services (a messenger below its owner's site); the one with the
-    longer name owns it, so that the first can be blocked and the second stay.
+    A name can be inside two services (a messenger below its owner's site); the one with the longer
+    name owns it, so that one can be blocked and the other stay open.
     """
 
     blocked: ListSet
@@ -375,7 +387,7 @@ class ServiceStep:
 
 
 class DefaultStep:
-    """Allow or block what nothing above knew."""
+    """Allow or block what no other step decided."""
 
     __slots__ = ("_allow", "_always", "_blocker", "_granted")
 
@@ -385,7 +397,7 @@ class DefaultStep:
     is_idle = False
 
     def __init__(self, default: Default, blocker: Blocker, always: bool = False) -> None:
-        """always: what is always open is allowed, whatever the default."""
+        """always: what is always open is allowed even where the default blocks."""
         allow = Verdict(Action.ALLOW, Reason.DEFAULT, self.number)
         self._granted = Verdict(Action.ALLOW, Reason.GRANTED, StepNumber.GRANTS)
         self._allow = allow if default is Default.ALLOW else None

@@ -1,6 +1,6 @@
-"""Which names a set of subjects means: names, and all names of categories, services and lists.
+"""Which names subjects mean: single names, and all names of categories, services and lists.
 
-Made once per profile from the numbers that lists have in one index.  Pure.
+Built once per profile, from the numbers that lists have in one index.  Pure.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _KINDS = {TopicKind.CATEGORY: ListKind.CATEGORY, TopicKind.SERVICE: ListKind.SER
 
 
 def list_numbers(topic: Topic, infos: Iterable[ListInfo]) -> frozenset[int]:
-    """Return the numbers of the lists that a topic stands for."""
+    """Return the numbers of the lists of a topic."""
     if topic.kind is TopicKind.LIST:
         return frozenset(info.number for info in infos if info.slug == topic.slug)
     kind = _KINDS[topic.kind]
@@ -29,7 +29,7 @@ def list_numbers(topic: Topic, infos: Iterable[ListInfo]) -> frozenset[int]:
 
 
 def is_excepted(entry: Entry, entries: tuple[Entry, ...]) -> bool:
-    """Tell whether the entry's own list says that it does not hold for this name."""
+    """Tell whether the entry's own list has an exception for this name."""
     return len(entries) > 1 and any(each.allow and each.list == entry.list for each in entries)
 
 
@@ -44,7 +44,7 @@ class SubjectMatcher:
         infos: Sequence[ListInfo],
         lists: frozenset[int] = frozenset(),
     ) -> None:
-        """lists: numbers of more lists."""
+        """lists: numbers of further lists."""
         topics = [each for each in about if isinstance(each, Topic)]
         self._numbers = lists.union(*(list_numbers(topic, infos) for topic in topics))
         self._by_name = index_by_name((each, None) for each in about if isinstance(each, Matcher))
@@ -66,7 +66,7 @@ MatchersByName = Mapping[str, Sequence[tuple[Matcher, Value]]]
 
 
 def index_by_name(pairs: Iterable[tuple[Matcher, Value]]) -> MatchersByName[Value]:
-    """Return values by the name of their matcher, for `covering`."""
+    """Return values by the name of their matcher, for `covering_matchers`."""
     found: dict[str, list[tuple[Matcher, Value]]] = {}
     for matcher, value in pairs:
         found.setdefault(matcher.name, []).append((matcher, value))

@@ -1,7 +1,7 @@
 """What time adds to a policy: its steps, what lifts them, and until when a verdict holds.
 
-`time/plan.py` says what is closed when; here it is put in the terms of one index of lists, once per
-profile.  Pure.
+`time/plan.py` says what is closed when; a `TimeRules` is that plan bound to one index of lists,
+once per profile.  Pure.
 """
 
 from __future__ import annotations
@@ -22,20 +22,23 @@ from copdns.time.plan import NO_TIME_PLAN, TimePlan
 
 # Steps whose verdict no time changes.  Not PROTECTED: time closes some of its groups.
 _NOT_TIMED = frozenset({StepNumber.ACCESS, StepNumber.LOCAL, StepNumber.LEGAL, StepNumber.SECURITY})
-_HELD = 4096  # verdicts with their ends that a policy keeps at most
+MAX_VERDICTS = 4096  # with their ends, that a policy remembers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TimeRules:
-    """What time adds to a policy.  timing: what it was made from.
+    """What time adds to a policy.  plan: what it was made from.
 
-    steps: the three of time, in their order.  grants: each with the names that it is about, None
-    for all.  always, homework: names that stay open.  left: budgets with minutes left, by what
-    they are about.  beacons: numbers of the lists of names that devices ask for by themselves.
-    until: nothing is known from then on.
+    steps: the three of time, in their order.
+    grants: each with the names that it is about; None: all names.
+    always_open: names that no pause, schedule or budget closes.
+    homework: names that homework mode opens; homework_span: when that runs, epoch seconds.
+    remaining: budgets with minutes left, by what they are about.
+    beacons: numbers of the lists of names that devices ask for by themselves.
+    until: epoch seconds; nothing is known from then on.
     """
 
-    timing: TimePlan
+    plan: TimePlan
     steps: tuple[TimeStep, ...]
     grants: tuple[tuple[Grant, SubjectMatcher | None], ...]
     always_open: SubjectMatcher
@@ -44,56 +47,57 @@ class TimeRules:
     remaining: BySubject[tuple[RemainingBudget, ...]]
     beacons: frozenset[int]
     until: float
-    # With its end a verdict is another object; most ends last for hours.
+    # By the id of a verdict without its end, and that end; see `with_end`.
     verdicts_with_end: dict[tuple[int, float], tuple[Verdict, Verdict]] = field(
         default_factory=dict
     )
 
     @property
     def tracks_usage(self) -> bool:
-        """Tell whether somebody wants to know what is in use, minute by minute."""
-        return bool(self.timing.remaining) or self.timing.has_grace
+        """Tell whether minutes of use are needed, for budgets or grace periods."""
+        return bool(self.plan.remaining) or self.plan.has_grace
 
     def ends_move(self, now: float) -> bool:
-        """Tell whether the ends of verdicts are other ones each minute, as with few minutes left.
+        """Tell whether `valid_until` moves every minute.
 
-        Also when the day is over by which budgets count, until the next day's policy is made.
+        It does when a budget is nearly used up, and when its day is over and the next day's policy
+        is not built yet.
         """
-        timing = self.timing
-        return now >= timing.day_ends or any(now >= left.sure_until for left in timing.remaining)
+        plan = self.plan
+        return now >= plan.day_ends or any(now >= left.sure_until for left in plan.remaining)
 
 
-def valid_until(timed: TimeRules, lookup: Lookup, verdict: Verdict, now: float) -> float:
-    """Return the first moment at which the same question may get another verdict; inf for never.
+def valid_until(time_rules: TimeRules, lookup: Lookup, verdict: Verdict, now: float) -> float:
+    """Return the first moment at which the name may get another verdict; inf: never.
 
-    Of what time closes, only what stands before the step that decided matters.
+    Of what time closes, only the steps up to the one that decided matter.
     """
     if verdict.step in _NOT_TIMED:
         return inf
-    until = timed.until
-    for step in timed.steps:
+    until = time_rules.until
+    for step in time_rules.steps:
         until = min(until, step.next_change(lookup, now))
         if step.number == verdict.step:
             break
     else:
         if not lookup.is_always_open:
-            until = min(until, _known_until(timed.timing.day_ends, now))
-            for left in budgets_covering(timed, lookup):
+            until = min(until, _known_until(time_rules.plan.day_ends, now))
+            for left in budgets_covering(time_rules, lookup):
                 until = min(until, _known_until(left.end, now), left.earliest_end(now))
-    for grant, reach in timed.grants:
+    for grant, reach in time_rules.grants:
         if now < grant.end and (reach is None or reach.covers(lookup.name, lookup.entries)):
             until = min(until, grant.end if grant.start <= now else grant.start)
     return until
 
 
 def _known_until(day_ends: float, now: float) -> float:
-    """Return the end of a budget's day; behind it, and before a new policy is made, a minute."""
+    """Return the end of a budget's day; once it is over, until a policy is built, a minute on."""
     return day_ends if now < day_ends else earliest_end(0, now, MAX_ADDED)
 
 
-def budgets_covering(timed: TimeRules, lookup: Lookup) -> Iterator[RemainingBudget]:
-    """Yield the budgets with minutes left that a name is about."""
-    left = timed.remaining
+def budgets_covering(time_rules: TimeRules, lookup: Lookup) -> Iterator[RemainingBudget]:
+    """Yield the budgets with minutes left that count a name."""
+    left = time_rules.remaining
     yield from left.whole or ()
     if left.by_list:
         for entry in lookup.entries:
@@ -104,46 +108,49 @@ def budgets_covering(timed: TimeRules, lookup: Lookup) -> Iterator[RemainingBudg
             yield from each
 
 
-def with_end(timed: TimeRules, verdict: Verdict, until: float) -> Verdict:
-    """Return the verdict with its end."""
+def with_end(time_rules: TimeRules, verdict: Verdict, until: float) -> Verdict:
+    """Return the verdict with `valid_until` set; inf: the verdict itself.
+
+    Always the same object for the same verdict and end, since caches compare by identity.
+    """
     if until == inf:
         return verdict
     key = id(verdict), until
-    known = timed.verdicts_with_end.get(key)
-    if known is None:
-        if len(timed.verdicts_with_end) >= _HELD:
-            timed.verdicts_with_end.clear()
-        # The first of the pair lives as long as its identity is a key.
-        known = timed.verdicts_with_end[key] = verdict, replace(verdict, valid_until=until)
-    return known[1]
+    found = time_rules.verdicts_with_end.get(key)
+    if found is None:
+        if len(time_rules.verdicts_with_end) >= MAX_VERDICTS:
+            time_rules.verdicts_with_end.clear()
+        # The first of the pair lives as long as its id is a key.
+        found = time_rules.verdicts_with_end[key] = verdict, replace(verdict, valid_until=until)
+    return found[1]
 
 
 def build_time_rules(
-    order: Sequence[Step], infos: Sequence[ListInfo], timing: TimePlan, learning: frozenset[int]
+    order: Sequence[Step], infos: Sequence[ListInfo], plan: TimePlan, learning: frozenset[int]
 ) -> TimeRules | None:
-    """Return what time adds to steps; None for nothing.
+    """Return what time adds to these steps; None: nothing.
 
-    infos: of all lists.  learning: numbers of protected lists that homework mode opens.
+    infos: of all lists.  learning: numbers of the protected lists that homework mode opens.
     """
-    if timing is NO_TIME_PLAN:
+    if plan is NO_TIME_PLAN:
         return None
-    homework = timing.homework
+    homework = plan.homework
     return TimeRules(
-        timing=timing,
+        plan=plan,
         steps=tuple(step for step in order if isinstance(step, TimeStep)),
         grants=tuple(
             (grant, None if grant.about is None else SubjectMatcher((grant.about,), infos))
-            for grant in timing.grants
+            for grant in plan.grants
         ),
-        always_open=SubjectMatcher(timing.always_open, infos),
-        homework=SubjectMatcher(homework_subjects(timing), infos, learning),
+        always_open=SubjectMatcher(plan.always_open, infos),
+        homework=SubjectMatcher(homework_subjects(plan), infos, learning),
         homework_span=(homework.start, homework.end) if homework else (inf, inf),
-        remaining=group_by_subject(((each.about, each) for each in timing.remaining), infos),
+        remaining=group_by_subject(((each.about, each) for each in plan.remaining), infos),
         beacons=frozenset(info.number for info in infos if info.kind is ListKind.BEACON),
-        until=timing.until,
+        until=plan.until,
     )
 
 
-def homework_subjects(timing: TimePlan) -> tuple[Subject, ...]:
-    """Return what stays open in a pause for homework that holds or comes; nothing without one."""
-    return timing.homework.opens if timing.homework else ()
+def homework_subjects(plan: TimePlan) -> tuple[Subject, ...]:
+    """Return what homework mode opens, now or later; nothing where none is planned."""
+    return plan.homework.opens if plan.homework else ()

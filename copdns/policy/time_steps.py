@@ -1,7 +1,7 @@
 """The steps of time: a pause, schedules, and budgets that are used up (steps 7, 8 and 9).
 
-A step knows its closures as courses in time: of all names, of lists, of single names.  A question
-meets few of them, and finds its place in those by bisection.  Pure.
+A step has its closures as timelines: of all names, of lists, of single names.  Few apply to one
+name, and bisection finds the moment in those.  Pure.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from copdns.policy.subjects import (
 from copdns.time.days import local_time, zone_of
 from copdns.time.plan import Closure
 
-_MADE = 1024  # verdicts that a step keeps at most
+MAX_VERDICTS = 1024  # that a step remembers
 
 Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
 class BySubject(Generic[Value]):
-    """Values by what they are about: all names, lists by their numbers, or single names."""
+    """Values by what they are about: all names (`whole`), lists by number, or single names."""
 
     whole: Value | None
     by_list: Mapping[int, Value]
@@ -46,7 +46,7 @@ class BySubject(Generic[Value]):
 def group_by_subject(
     pairs: Iterable[tuple[Sequence[Subject], Value]], infos: Sequence[ListInfo]
 ) -> BySubject[tuple[Value, ...]]:
-    """Return values by what they are about; no subject is every name."""
+    """Return values by what they are about; no subject means every name."""
     whole: list[Value] = []
     lists: dict[int, list[Value]] = {}
     names: dict[Matcher, list[Value]] = {}
@@ -69,7 +69,7 @@ def group_by_subject(
 def closure_timelines(
     closures: Iterable[Closure], infos: Sequence[ListInfo]
 ) -> BySubject[Timeline]:
-    """Return when what is closed."""
+    """Return the timeline of what closes all names, each list, and each single name."""
     parts = group_by_subject(((each.about, each) for each in closures), infos)
     return BySubject(
         None if parts.whole is None else build_timeline(parts.whole),
@@ -82,9 +82,12 @@ def closure_timelines(
 
 
 class Applicable(NamedTuple):
-    """A course that is about a question, and the list entry or matcher that says so."""
+    """A timeline that applies to a name, and the list entry or matcher that says so.
 
-    course: Timeline
+    by: None: it applies to all names.
+    """
+
+    timeline: Timeline
     by: Entry | Matcher | None
 
 
@@ -92,8 +95,12 @@ class Applicable(NamedTuple):
 class TimeStep:
     """Block while a pause, a schedule's slot or a spent budget lasts.
 
-    infos: of all lists, by number.  services: all of them; of a name inside two the longer owns
-    it.  zone: in which people are told when it ends.  known_until: what lies behind is unknown.
+    What is always open passes, and homework passes all but a schedule.  A grant of time lifts it,
+    but not a pause that began after the grant was given.
+    infos: of all lists, by number.
+    services: the lists of all services; of a name inside two the longer one owns it.
+    zone: of the household, for `Verdict.ends_text`.
+    planned_until: epoch seconds; nothing is known from then on.
     """
 
     number: StepNumber
@@ -106,20 +113,22 @@ class TimeStep:
     zone: str
     planned_until: float
     only_if_listed: bool = False
-    _made: dict[object, Verdict] = field(default_factory=dict, compare=False, repr=False)
+    _verdict_by_closure: dict[object, Verdict] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def is_idle(self) -> bool:
-        closed = self.timelines
-        return closed.whole is None and not closed.by_list and not closed.by_name
+        timelines = self.timelines
+        return timelines.whole is None and not timelines.by_list and not timelines.by_name
 
     def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
-        if self._lets_pass(lookup):
+        if self._exempts(lookup):
             return None
-        for met in self._meets(lookup):
-            closure = met.course.state_at(now)
-            if closure is not None and not self._lifted(closure, lookup):
-                return self._verdict(lookup.name, met, closure, met.course.next_change(now))
+        for each in self._applicable(lookup):
+            closure = each.timeline.state_at(now)
+            if closure is not None and not self._is_lifted(closure, lookup):
+                return self._verdict(lookup.name, each, closure, each.timeline.next_change(now))
         return None
 
     def next_change(self, lookup: Lookup, now: float) -> float:
@@ -127,34 +136,34 @@ class TimeStep:
         if lookup.is_always_open:
             return inf
         first = inf
-        for met in self._meets(lookup):
-            first = min(first, met.course.next_change(now) or inf)
-            closure = met.course.state_at(now)
-            lifted = closure is None or self._lifted(closure, lookup)
-            if not lifted and not self._lets_pass(lookup):
-                break  # what stands behind it does not count as long as it holds
+        for each in self._applicable(lookup):
+            first = min(first, each.timeline.next_change(now) or inf)
+            closure = each.timeline.state_at(now)
+            lifted = closure is None or self._is_lifted(closure, lookup)
+            if not lifted and not self._exempts(lookup):
+                break  # later ones do not count as long as this one blocks
         return first
 
-    def _lets_pass(self, lookup: Lookup) -> bool:
+    def _exempts(self, lookup: Lookup) -> bool:
         return lookup.is_always_open or (lookup.is_homework and self.reason is not Reason.SCHEDULE)
 
-    def _lifted(self, closure: Closure, lookup: Lookup) -> bool:
+    def _is_lifted(self, closure: Closure, lookup: Lookup) -> bool:
         pause = self.reason is Reason.PAUSED
         return any(
             grant.time and not (pause and grant.given < closure.start) for grant in lookup.grants
         )
 
-    def _meets(self, lookup: Lookup) -> Iterator[Applicable]:
-        closed = self.timelines
-        if closed.whole is not None:
-            yield Applicable(closed.whole, None)
-        if closed.by_list:
+    def _applicable(self, lookup: Lookup) -> Iterator[Applicable]:
+        timelines = self.timelines
+        if timelines.whole is not None:
+            yield Applicable(timelines.whole, None)
+        if timelines.by_list:
             for entry in lookup.entries:
-                found = closed.by_list.get(entry.list)
+                found = timelines.by_list.get(entry.list)
                 if found is not None and self._counts(entry, lookup.entries):
                     yield Applicable(found, entry)
-        if closed.by_name:
-            for matcher, found in covering_matchers(closed.by_name, lookup.name):
+        if timelines.by_name:
+            for matcher, found in covering_matchers(timelines.by_name, lookup.name):
                 yield Applicable(found, matcher)
 
     def _counts(self, entry: Entry, entries: tuple[Entry, ...]) -> bool:
@@ -163,39 +172,43 @@ class TimeStep:
         owner = self.services.find(entries) if entry.list in self.services else None
         return owner is None or len(owner[0].name) <= len(entry.name)
 
-    def _verdict(self, qname: str, met: Applicable, closure: Closure, end: float | None) -> Verdict:
-        below = self._nothing_open_below(qname, met.by)
-        key = met.by, id(closure), end, below
-        verdict = self._made.get(key)
+    def _verdict(
+        self, qname: str, found: Applicable, closure: Closure, end: float | None
+    ) -> Verdict:
+        below = self._nothing_open_below(qname, found.by)
+        key = found.by, id(closure), end, below
+        verdict = self._verdict_by_closure.get(key)
         if verdict is None:
-            if len(self._made) >= _MADE:
-                self._made.clear()
-            made = self._new(qname, met, closure, end)
-            verdict = self._made[key] = replace(made, nothing_open_below=below)
+            if len(self._verdict_by_closure) >= MAX_VERDICTS:
+                self._verdict_by_closure.clear()
+            new = self._new_verdict(qname, found, closure, end)
+            verdict = self._verdict_by_closure[key] = replace(new, nothing_open_below=below)
         return verdict
 
     def _nothing_open_below(self, qname: str, by: Entry | Matcher | None) -> bool:
         """Tell whether every name below is closed too.
 
-        A service is never sure of that: another service may own a longer name inside it.
+        False for a service: another service may own a longer name inside it.
         """
         if isinstance(by, Entry) and by.list in self.services:
             return False
         return self.blocker.nothing_open_below(qname, by)
 
-    def _new(self, qname: str, met: Applicable, closure: Closure, end: float | None) -> Verdict:
+    def _new_verdict(
+        self, qname: str, found: Applicable, closure: Closure, end: float | None
+    ) -> Verdict:
         ends = "" if end is None or end >= self.planned_until else weekday_and_time(end, self.zone)
-        if isinstance(met.by, Entry):
-            info = self.infos[met.by.list]
-            made = self.blocker.list_verdict(self.number, self.reason, qname, met.by, info)
-            if met.by.list in self.services:
-                made = replace(made, category="", service=info.subject)
-            return replace(made, period=closure.period, ends_text=ends)
+        if isinstance(found.by, Entry):
+            info = self.infos[found.by.list]
+            verdict = self.blocker.list_verdict(self.number, self.reason, qname, found.by, info)
+            if found.by.list in self.services:
+                verdict = replace(verdict, category="", service=info.subject)
+            return replace(verdict, period=closure.period, ends_text=ends)
         return Verdict(
             Action.BLOCK,
             self.reason,
             self.number,
-            rule="" if met.by is None else str(met.by),
+            rule="" if found.by is None else str(found.by),
             ttl=self.blocker.ttl,
             period=closure.period,
             ends_text=ends,
@@ -203,10 +216,9 @@ class TimeStep:
 
 
 def weekday_and_time(moment: float, zone: str) -> str:
-    """Return a moment as people are told it, such as "Tue 07:00": a week tells days apart."""
-    at = local_time(moment, zone_of(zone)) + timedelta(
-        seconds=59
-    )  # a change of the clock has seconds
+    """Return a moment for people, such as "Tue 07:00": closures end within a week."""
+    # Rounded up: a change of the clock can make an end with seconds.
+    at = local_time(moment, zone_of(zone)) + timedelta(seconds=59)
     return f"{_DAYS[at.weekday()]} {at:%H:%M}"
 
 

@@ -1,6 +1,6 @@
-"""What the clock says to one profile: what is closed now and until when, what is left, the day.
+"""What holds for one profile today: what is closed now and until when, what is left, the day.
 
-For people: the child's own page and the desk draw it.  Read off the policy that answers questions,
+For people: the child's page and the desk draw it.  It is read off the policy that answers queries,
 so that both say the same.  Pure; moments are seconds since the epoch.
 """
 
@@ -31,7 +31,7 @@ class DaySpan(NamedTuple):
 
 
 class PartialClosure(NamedTuple):
-    """Something that is closed now, though not everything.  end: `inf` until somebody opens it."""
+    """Something that is closed now, though not everything.  end: `inf`: until somebody opens it."""
 
     reason: Reason
     about: tuple[Subject, ...]
@@ -40,7 +40,7 @@ class PartialClosure(NamedTuple):
 
 
 class BudgetToday(NamedTuple):
-    """A budget of today.  used: low, likely and high; whole: what there is, with what was given."""
+    """A budget of today, in minutes.  whole: with extra time; used: low, likely and high."""
 
     budget: Budget
     whole: int
@@ -59,7 +59,7 @@ class BudgetToday(NamedTuple):
 class ClosingSoon(NamedTuple):
     """Something that closes within a quarter of an hour.  minutes: until then, rounded up.
 
-    about: empty: everything.
+    about: empty for everything.
     """
 
     reason: Reason
@@ -71,7 +71,8 @@ class ClosingSoon(NamedTuple):
 class Today:
     """What holds for a profile at a moment.
 
-    closed: the verdict that closes every name which nothing exempts; None: open.
+    closed: the verdict of `full_closure`; None: open.
+    shut: what else is closed now.  minutes: the budgets.  day: when everything is closed.
     now: the moment, in thousandths of the day.  soon: what closes next, the nearest first.
     """
 
@@ -84,48 +85,56 @@ class Today:
 
 
 def build_today(
-    household: Household, profile: Profile, policy: Policy, readings: PolicyInputs, now: float
+    household: Household, profile: Profile, policy: Policy, inputs: PolicyInputs, now: float
 ) -> Today:
     """Return what holds for a profile now."""
-    timing = policy.time_rules.timing if policy.time_rules else NO_TIME_PLAN
+    plan = policy.time_rules.plan if policy.time_rules else NO_TIME_PLAN
     zone = zone_of(household.timezone)
     date = local_time(now, zone).date()
     start, end = starts_at(date, 0, zone), starts_at(date, DAY_MINUTES, zone)
-    closed, minutes = full_closure(policy, now), tuple(_minutes(household, profile, readings, now))
+    closed, minutes = (
+        full_closure(policy, now),
+        tuple(_budgets_today(household, profile, inputs, now)),
+    )
     return Today(
         closed,
-        tuple(_shut(timing, now)),
+        tuple(_partial_closures(plan, now)),
         minutes,
-        tuple(_day(timing, start, end)),
+        tuple(_day_spans(plan, start, end)),
         _share(now, start, end),
-        () if closed else tuple(sorted(_soon(timing, minutes, now), key=lambda each: each.minutes)),
+        ()
+        if closed
+        else tuple(sorted(_closing_soon(plan, minutes, now), key=lambda each: each.minutes)),
     )
 
 
-def _soon(timing: TimePlan, minutes: tuple[BudgetToday, ...], now: float) -> Iterator[ClosingSoon]:
-    """Yield what a warning is about, at each moment from the first warning on."""
-    for each in timing.closures:
-        left = ceil((each.start - now) / 60)
-        if each.reason is not Reason.BUDGET and 0 < left <= max(THRESHOLDS):
-            yield ClosingSoon(each.reason, each.about, left)
-    for minute in minutes:
-        if 0 < minute.left <= max(THRESHOLDS):
-            yield ClosingSoon(Reason.BUDGET, minute.budget.about, minute.left)
+def _closing_soon(
+    plan: TimePlan, budgets: tuple[BudgetToday, ...], now: float
+) -> tuple[ClosingSoon, ...]:
+    """Return what closes soon, the nearest first; from the first warning about it on."""
+    found = [
+        ClosingSoon(each.reason, each.about, ceil((each.start - now) / 60))
+        for each in plan.closures
+        if each.reason is not Reason.BUDGET and each.start > now
+    ]
+    found += [ClosingSoon(Reason.BUDGET, each.budget.about, each.left) for each in budgets]
+    soon = [each for each in found if 0 < each.minutes <= max(THRESHOLDS)]
+    return tuple(sorted(soon, key=lambda each: each.minutes))
 
 
-def _shut(timing: TimePlan, now: float) -> Iterator[PartialClosure]:
-    for each in timing.closures:
+def _partial_closures(plan: TimePlan, now: float) -> Iterator[PartialClosure]:
+    for each in plan.closures:
         if each.about and each.start <= now < each.end:
             yield PartialClosure(each.reason, each.about, each.period, each.end)
 
 
-def _minutes(
-    household: Household, profile: Profile, readings: PolicyInputs, now: float
+def _budgets_today(
+    household: Household, profile: Profile, inputs: PolicyInputs, now: float
 ) -> Iterator[BudgetToday]:
     day = budget_day(now, zone_of(household.timezone), household.day_starts)
     who = household.id, profile.id
-    used: Mapping[str, Minutes] = readings.used.get(who, {})
-    before: Mapping[str, Minutes] = readings.used_before.get(who, {})
+    used: Mapping[str, Minutes] = inputs.used.get(who, {})
+    before: Mapping[str, Minutes] = inputs.used_before.get(who, {})
     for budget in in_scope(household.budgets, profile):
         carried = before.get(budget.id)
         whole = minutes_of_day(budget, household, profile.id, day.day, carried)
@@ -133,14 +142,14 @@ def _minutes(
             yield BudgetToday(budget, whole, used.get(budget.id, NO_MINUTES))
 
 
-def _day(timing: TimePlan, start: float, end: float) -> Iterator[DaySpan]:
+def _day_spans(plan: TimePlan, start: float, end: float) -> Iterator[DaySpan]:
     """Yield what closes everything in the day, in the order in which it is drawn."""
-    for each in timing.closures:
+    for each in plan.closures:
         if not each.about and each.start < end and each.end > start:
-            yield _stretch(each, start, end)
+            yield _day_span(each, start, end)
 
 
-def _stretch(closure: Closure, start: float, end: float) -> DaySpan:
+def _day_span(closure: Closure, start: float, end: float) -> DaySpan:
     return DaySpan(
         closure.reason,
         _share(max(closure.start, start), start, end),

@@ -382,11 +382,7 @@ class Resolver:
         cacheable = result is None  # most names are asked for once, so a second time is waited for
         if query.is_unsupported and action is not Action.REFUSE:
             reply = _unsupported_reply(message_id, query)
-            # The name decided nothing: the reply is counted as a refusal, and no name is noted.
-            refused = replace(verdict, action=Action.REFUSE)
-            self.recorder.record(
-                client, requestor, query, refused, reply, moment.wall, only_count=True
-            )
+            self.recorder.count_unsupported(client, requestor, verdict, reply)
             return reply
         if action is Action.ALLOW or action is Action.REWRITE:
             if query.qtype == ANY:

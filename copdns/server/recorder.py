@@ -1,10 +1,11 @@
 """Record what happened: counters, minutes of use, a child's ring of recent blocks, and the log.
 
-An untraced query changes nothing here: `record` returns at once.
+An untraced query changes nothing here: `record` and `count_unsupported` return at once.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
 from copdns.dns.records import RCODE
@@ -89,13 +90,10 @@ class Recorder:
         verdict: Verdict,
         reply: bytes,
         now: float,
-        *,
-        only_count: bool = False,
     ) -> Tally | None:
         """Count a reply, note minutes of use, and log the name if the privacy mode allows.
 
         Return its tally; None for an untraced verdict, for which it returns at once.
-        only_count: the reply is not about the name.
         """
         if verdict.is_untraced:
             return None
@@ -104,14 +102,28 @@ class Recorder:
         key = policy, verdict.action, verdict.reason, verdict.category, rcode, transport
         tally = self._tallies.get(key) or self._new_tally(key, verdict)
         tally.add()
-        if only_count:
-            return tally
         usage = self.usage_of(policy, query.qname, verdict, now)
         if usage is not None:
             self.note_usage(usage, now)
         if self.may_log_name(policy, query.qname, verdict):
             self.log_name(client, query.qname, query.qtype, verdict, now)
         return tally
+
+    def count_unsupported(
+        self, client: Client, requestor: Requestor, verdict: Verdict, reply: bytes
+    ) -> None:
+        """Count the reply to a query that is not served, whatever its name: as a refusal.
+
+        The name is noted nowhere, since it decided nothing.  Returns at once for an untraced
+        verdict.
+        """
+        if verdict.is_untraced:
+            return
+        refused = replace(verdict, action=Action.REFUSE)
+        rcode, transport, reason = reply[3] & RCODE, requestor.transport, verdict.reason
+        key = client.policy, refused.action, reason, verdict.category, rcode, transport
+        tally = self._tallies.get(key) or self._new_tally(key, refused)
+        tally.add()
 
     def usage_of(self, policy: Policy, qname: str, verdict: Verdict, now: float) -> UsedName | None:
         """Return what a query shows to be in use, for budgets and grace periods.

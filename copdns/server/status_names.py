@@ -49,7 +49,7 @@ def _time(policy: Policy, now: float) -> tuple[str, ...]:
     closed = full_closure(policy, now)
     time_rules = policy.time_rules
     first = "open" if closed is None else f"closed; {text_of(closed)}"
-    left = time_rules.timing.remaining if time_rules else ()
+    left = time_rules.plan.remaining if time_rules else ()
     return first, *(f"{each.id}: {_minutes(each)} left" for each in left)
 
 

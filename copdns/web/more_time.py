@@ -147,7 +147,7 @@ def _opens_all(grant: Grant) -> bool:
 
 def _next_closing(policy: Policy, now: float) -> Closure | None:
     """Return the schedule that turns everything off next, within half a day."""
-    plan = policy.time_rules.timing if policy.time_rules else NO_TIME_PLAN
+    plan = policy.time_rules.plan if policy.time_rules else NO_TIME_PLAN
     coming = [
         each
         for each in plan.closures

@@ -14,8 +14,8 @@ def test_the_child_has_all_that_is_said_and_names_meet_all_of_it(tmp_path: Path)
     policies = children(tmp_path)
     for policy in policies.values():
         assert policy.time_rules is not None
-        assert len(policy.time_rules.timing.remaining) == 10
-        assert len({each.period for each in policy.time_rules.timing.closures}) == 50
+        assert len(policy.time_rules.plan.remaining) == 10
+        assert len({each.period for each in policy.time_rules.plan.closures}) == 50
     reasons = {
         decide(policy, name, A, at).reason
         for at, policy in policies.items()

@@ -192,7 +192,7 @@ class Remaining(Step):
             there = {each.budget.id: f"{each.left}m" for each in found}
             assert there == budgets, there
             assert policy.time_rules is not None
-            lasting = {each.id for each in policy.time_rules.timing.remaining}
+            lasting = {each.id for each in policy.time_rules.plan.remaining}
             assert lasting == {each.budget.id for each in found if each.left}
 
 

@@ -138,7 +138,7 @@ def search(home: Home, name: str, as_json: bool) -> None:
     \b
     Example:  copdns lists search www.tiktok.com
     """
-    index = home.make_snapshot().shared[home.household.id].index
+    index = home.make_snapshot().contexts[home.household.id].index
     found = [(entry, index.infos[entry.list]) for entry in index.find(name)]
     engines = [each.title for each in home.catalogue.engines.values() if name in each.hosts]
     if as_json:

@@ -79,7 +79,7 @@ def audit_command(
     rows = read_table(_read_table_text(file), str(file))
     labels = _parse_labels(wanted, rows)
     who, rules = _find_person(home, profile, band)
-    shared = home.make_snapshot().shared[home.household.id]
+    shared = home.make_snapshot().contexts[home.household.id]
     policy = build_policy(who, rules, shared, home.now)
     lists = tuple(blocking_lists(who, shared))
     found = audit(rows, policy, lists, labels, home.now)

@@ -260,7 +260,7 @@ def test_the_moment_that_is_announced_is_one_at_which_something_begins_or_ends(
     made: Policy, qname: str, now: float
 ) -> None:
     until = decide(made, qname, A, now).valid_until
-    timing = made.time_rules.timing if made.time_rules else NO_TIME_PLAN
+    timing = made.time_rules.plan if made.time_rules else NO_TIME_PLAN
     parts = (*timing.closures, *timing.grants, *filter(None, [timing.homework]))
     edges = {edge for part in parts for edge in (part.start, part.end)}
     edges |= {each.end for each in timing.remaining}

@@ -250,4 +250,4 @@ def test_only_what_is_open_by_itself_takes_minutes(case: Drawn, name: str) -> No
     known = {each.id for each in case.house.budgets}
     assert set(found or ()) <= known
     if found and policy.time_rules:
-        assert set(found) <= {each.id for each in policy.time_rules.timing.remaining}
+        assert set(found) <= {each.id for each in policy.time_rules.plan.remaining}

@@ -133,7 +133,7 @@ def test_many_strangers_do_not_fill_the_memory() -> None:
     live = snapshot()
     for number in range(5000):
         live.identify(asker(f"203.0.{number // 250}.{number % 250 + 1}"))
-    assert len(live._remembered) <= 4200
+    assert len(live._client_by_requestor) <= 4200
     assert who(live, "192.0.2.8") == ("home", "mia", "mia-phone")
 
 
@@ -310,8 +310,8 @@ def test_a_build_can_be_left_after_each_profile_and_changes_nothing_until_its_en
 def test_households_share_what_they_do_not_define_themselves() -> None:
     bo = replace(family(), id="bo")
     live = build_snapshot(None, LISTS, DEFAULTS, [family(), bo], NOW)
-    assert live.shared["bo"].engines is live.shared["home"].engines
-    assert live.shared["bo"].household == "bo"
+    assert live.contexts["bo"].engines is live.contexts["home"].engines
+    assert live.contexts["bo"].household == "bo"
 
 
 def test_a_snapshot_in_which_no_policy_changed_has_the_very_same_ones() -> None:
@@ -326,7 +326,7 @@ def test_a_snapshot_in_which_no_policy_changed_has_the_very_same_ones() -> None:
 def test_how_long_minutes_surely_last_is_found_out_before_nobody_knows() -> None:
     films = Budget("films", "mia", (("daily", 60),))
     live = snapshot(family(budgets=(films,)))
-    (left,) = live.policy("home", "mia").time_rules.timing.remaining  # type: ignore[union-attr]
+    (left,) = live.policy("home", "mia").time_rules.plan.remaining  # type: ignore[union-attr]
     assert live.refresh_at == left.sure_until - RECHECK_BEFORE
     assert (
         live.is_due(left.sure_until - RECHECK_BEFORE - 1),

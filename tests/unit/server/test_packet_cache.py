@@ -243,7 +243,7 @@ def test_a_client_that_may_be_somebody_else_is_looked_at_each_time(make: Make) -
     now = home.resolver.snapshot
     households = list(now.households.values())
     home.resolver.snapshot = Doubting(
-        now.library, now.defaults, households, now.shared, now.policies, NOW
+        now.library, now.defaults, households, now.contexts, now.policies, NOW
     )
     warm(home, query(GAMES), TABLET)
     assert [is_fast(home, query(GAMES)) for _ in range(3)] == [False] * 3

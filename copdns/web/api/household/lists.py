@@ -111,7 +111,7 @@ async def update(call: Call) -> object:
 
 async def errors(call: Call) -> object:
     """Return false positives; they name no person."""
-    index = call.context.snapshot().shared[call.household.id].index
+    index = call.context.snapshot().contexts[call.household.id].index
     found = await call.context.appeals.list_errors(call.household.id)
     return [{**each._asdict(), "still": still_listed(each, index)} for each in found]
 
@@ -121,7 +121,7 @@ async def search(call: Call) -> object:
     somebody."""
     query: NameAsked = call.query
     name, snapshot = normalize(query.name), call.context.snapshot()
-    index = snapshot.shared[call.household.id].index
+    index = snapshot.contexts[call.household.id].index
     engines = [each.title for each in snapshot.library.engines.values() if name in each.hosts]
     return {
         "name": name,
