@@ -116,7 +116,10 @@ def test_a_table_may_be_piped_in(home: Home) -> None:
         (gzip.compress(TABLE.encode())[:-9], "incomplete; download it again"),
         (b"\x1f\x8bnot packed at all", "incomplete"),
         (b"NEWS\t\xff.example", "not a text file; save it as UTF-8"),
-        (b"NEWS\tnews.example\nNEWS\tnews example\n", "t.tsv:2: 'news example' is not a valid domain"),
+        (
+            b"NEWS\tnews.example\nNEWS\tnews example\n",
+            "t.tsv:2: 'news example' is not a valid domain",
+        ),
     ],
 )
 def test_a_bad_table_is_told_in_words(home: Home, octets: bytes, words: str) -> None:
