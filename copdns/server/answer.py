@@ -525,7 +525,12 @@ class Resolver:
         """Answer all that waited, each under its own policy as it is now."""
         moment = self._clock()
         waiting = self._waiting.pop(miss)
-        entry = None if response is None else self._store(miss, response, moment)
+        entry: CacheEntry | None = None
+        if response is not None:
+            if miss.is_protected and not miss.is_untraced:
+                self._drop_filtered(miss.key, moment)
+            cache = self._untraced_cache if miss.is_untraced else self.cache
+            entry = cache.put(miss.key, response, moment.mono)
         for pending in waiting:
             ends_at = pending.verdict.valid_until
             if pending.snapshot is not self._snapshot or (
@@ -543,17 +548,10 @@ class Resolver:
             self.recorder.record(client, requestor, query, verdict, reply, moment.wall)
             send_reply(reply, reply_to)
 
-    def _store(self, miss: CacheMiss, response: UpstreamResponse, moment: Moment) -> CacheEntry:
-        if miss.is_untraced:
-            return self._untraced_cache.put(miss.key, response, moment.mono)
-        if (
-            miss.is_protected
-            and self.packet_cache is not None
-            and self.cache.get(miss.key, moment.mono)
-        ):
-            # Replies made of a filtered response may be there, and this one takes its place.
+    def _drop_filtered(self, key: CacheKey, moment: Moment) -> None:
+        """Drop replies made of a filtered response, whose place a protected name's takes now."""
+        if self.packet_cache is not None and self.cache.get(key, moment.mono):
             self.packet_cache.clear()
-        return self.cache.put(miss.key, response, moment.mono)
 
     def _answer_again(self, pending: PendingQuery, result: UpstreamResult, moment: Moment) -> None:
         """Decide and answer again: the policies were replaced, or the verdict ended, meanwhile."""
