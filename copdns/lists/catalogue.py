@@ -28,7 +28,7 @@ from copdns.model.matchers import Matcher
 
 SAFE_SEARCH_TARGETS = "safe_search_targets"  # the protected group that is made from the engines
 TARGETS_TITLE = "Hosts used by safe search"
-BYPASS = "bypass"  # the category of lists with ways round the filter
+BYPASS = "bypass"  # the category of lists of VPNs, proxies and other resolvers
 SECURITY, CONTENT = "security", "content"  # the layers of a category
 
 ReadText = Callable[[str], str]

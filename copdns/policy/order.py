@@ -58,22 +58,25 @@ def decision_order(
         # The law of the land stands above the house; only an operator has such lists.
         legal_step(context),
         # Nothing that a household can write, and no mistake of ours, may cut a child off from help.
-        # Groups that are no help (reference works) wait for the time steps, which it asks itself.
+        # Step 4 beats all that follows, but reference works, which are protected and no help group,
+        # only beat lists: for them this step asks the pause, the schedules and the budgets first.
         protected_step(context, (pause, schedules, budgets)),
         # Theft and fraud hurt whoever asks; a rule with `over_security` lifts a list's mistake.
         security_step(profile, context, by_name, blocker),
         # A yes to an appeal lifts what was appealed, until it ends.  Never decides here: a grant of
         # time is asked for by steps 7 to 9, a grant of content by steps 10 to 15.
         GrantStep(),
-        # "Stop now" is said to a person, so it comes before what was planned.  A grant of time
-        # opens a pause that began before it; a pause that begins later beats the grant.
+        # Step 7.  "Stop now" is said to a person, so it comes before what was planned.  A grant of
+        # time opens a pause that began before it; a pause that begins later beats the grant.
         pause,
-        # What was planned comes before what was used up.  A grant of time opens both; what is
-        # always open passes all three; homework mode passes pause and budgets, not schedules.
+        # Steps 8 and 9.  What was planned comes before what was used up.  A grant of time opens
+        # both, whichever began first.  What is always allowed passes 7 to 9; homework mode passes
+        # pause and budgets, not schedules.
         schedules,
         budgets,
-        # Somebody who knows this child wrote these, so they win over all lists.  An allow rule
-        # still leads a search engine to its safe host (step 14), unless it says `unsafe_search`.
+        # Step 10.  Somebody who knows this child wrote these, so they win over all lists.  An allow
+        # rule still leads a search engine to its safe host (step 14), unless it has
+        # `unsafe_search`.
         RuleStep(by_name, safe_search, blocker),
         # Keeps the other lists from being walked around.
         bypass_step(profile, context, blocker),

@@ -136,9 +136,7 @@ def time_steps(context: HouseholdContext, plan: TimePlan, blocker: Blocker) -> T
 def bypass_step(profile: Profile, context: HouseholdContext, blocker: Blocker) -> ListStep:
     """Return step 11."""
     lists = context.lists(ListKind.BYPASS) if profile.bypass else ()
-    return ListStep(
-        StepNumber.BYPASS, "ways round the filter", Reason.BYPASS, ListSet(lists), blocker
-    )
+    return ListStep(StepNumber.BYPASS, "bypass prevention", Reason.BYPASS, ListSet(lists), blocker)
 
 
 def service_step(profile: Profile, context: HouseholdContext, blocker: Blocker) -> ServiceStep:

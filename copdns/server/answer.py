@@ -1,6 +1,6 @@
 """The way of a query.  Read this first.
 
-    octets in -> read_query_body (dns/wire) -> Snapshot.identify -> decide (policy/decide)
+    octets in -> Snapshot.identify -> read_query_body (dns/wire) -> decide (policy/decide)
         BLOCK, LOCAL, REFUSE -> the reply (dns/wire)
         ALLOW, REWRITE -> cache, else upstream -> judge_response (policy/judge) -> the reply
     and Recorder.record counts it, and logs the name as far as the profile's privacy mode lets it.

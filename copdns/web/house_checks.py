@@ -32,7 +32,7 @@ async def confirm_alone(context: AppContext, household: str, author: str) -> Non
     if found is not None and found.state is SetupState.CONFIRMED:
         return
     if found is None or found.state is not SetupState.UNKNOWN:
-        raise HouseholdError("look first: what the machine can see itself goes before")
+        raise HouseholdError("run the check first: copdns can check this itself")
     now = int(context.now())
     await context.setups.save(household, Check.ALONE, SetupState.CONFIRMED, now, author=author)
 

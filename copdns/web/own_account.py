@@ -63,4 +63,4 @@ async def confirm(
             name="current",
         )
     if result.outcome is not Outcome.IN:
-        raise AccountError("the password of now is not right", name="current")
+        raise AccountError("your current password is wrong", name="current")

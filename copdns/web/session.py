@@ -79,4 +79,7 @@ def require_safe_connection(request: web.Request) -> None:
     """Raise HTTPForbidden where others could read a password on its way (docs/accounts.md)."""
     connection = BrowserConnection(request.secure, requestor_of(request).address)
     if not may_show_desk(connection, over_http=context_of(request).desk_over_http):
-        raise web.HTTPForbidden(reason="Passwords could be read on their way: come by https://")
+        raise web.HTTPForbidden(
+            reason="Someone could read your password on its way. Use an address that begins "
+            "with https://"
+        )

@@ -45,7 +45,7 @@ _EDE = {
     Reason.SAFE_SEARCH: 4,
     Reason.LOCAL: 4,
 }
-FILTERED, FORGED, NETWORK_ERROR = 17, 4, 23
+FILTERED, FORGED, OTHER_ERROR = 17, 4, 23
 
 
 class Case(NamedTuple):
@@ -145,7 +145,11 @@ def _given(
     found.max_ttl, found.size = policy.max_ttl, len(said.to_wire(max_size=65535))
     found.ad = bool(said.flags & dns.flags.AD) and (how.do or how.ad)
     if rewrite and not all(map(_is_text, _names(said.answer))):
-        ede = None if how.size is None else (NETWORK_ERROR, "no upstream answered")
+        ede = (
+            None
+            if how.size is None
+            else (OTHER_ERROR, "the answer for the rewrite's target cannot be used")
+        )
         return Expected(verdict, dns.rcode.SERVFAIL, ede=ede)
     if rewrite:
         ttl = min([REWRITE_TTL, *(each.ttl for each in said.answer)])

@@ -263,7 +263,7 @@ def family(tmp_path_factory: pytest.TempPathFactory, shared_data: Path) -> Itera
         read = load((folder / "copdns.yaml").read_text(), str(folder / "copdns.yaml"), {})
         home = Home(read.model_copy(update={"data": str(folder / "data")}))
         rebinding = RebindingGuard(allow=read.rebinding.allow)
-        yield Family(program, home.live(time()), rebinding, monotonic())
+        yield Family(program, home.make_snapshot(time()), rebinding, monotonic())
 
 
 def _lists(folder: Path, source: Path) -> Iterator[dict[str, str]]:

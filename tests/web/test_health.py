@@ -175,7 +175,7 @@ async def test_upstreams_are_called_by_their_place(client: Client, site: Numbers
     for seconds in (0.0005, 0.003, 0.003, 5.0):
         counters.note_answer(seconds)
     for second_number in range(3):
-        second.note_failure(now=float(second_number), sent_at=float(second_number))
+        second.note_failure(mono=float(second_number), sent_at=float(second_number))
     site.counters.upstreams = lambda: ((first, counters), (second, UpstreamCounters()))
     read = await numbers(client)
     one = (("upstream", "1"),)

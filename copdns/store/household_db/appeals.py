@@ -403,8 +403,8 @@ def _require_profile(connection: sqlite3.Connection, household: str, profile: st
     ).fetchone()
     if found is None:
         raise AppealError(
-            "copdns does not know whose device this is, so an answer could not reach you; ask a "
-            "grown-up to add this device"
+            "copdns does not know whose device this is, so an answer could not reach you; ask "
+            "someone who looks after your home to add this device"
         )
 
 

@@ -342,7 +342,8 @@ class Guests:
                 return False
             if len(found) >= MAX_REQUESTS:
                 raise AccountError(
-                    "many devices are already waiting; please tell a grown-up at home"
+                    "many devices are already waiting; please tell someone who looks after "
+                    "your home"
                 )
             connection.execute(
                 f"insert or replace into guest_request ({_REQUEST}) values (?, ?, ?, ?)",  # noqa: S608

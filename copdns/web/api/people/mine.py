@@ -48,7 +48,7 @@ class TokenMade(TokenShown):
 
 
 class TokenWanted(Sent):
-    """current: the password of now, where it was not typed within the last quarter of an hour."""
+    """current: the current password, where it was not typed within the last quarter of an hour."""
 
     label: Annotated[str, Field(min_length=1, max_length=80)]
     scopes: Annotated[list[Permission], Field(min_length=1, max_length=20)]
