@@ -45,7 +45,7 @@ _EDE = {
     Reason.SAFE_SEARCH: 4,
     Reason.LOCAL: 4,
 }
-FILTERED, FORGED, OTHER_ERROR = 17, 4, 23
+FILTERED, FORGED, OTHER_ERROR = 17, 4, 0
 
 
 class Case(NamedTuple):
