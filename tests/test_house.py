@@ -322,3 +322,64 @@ def test_pages_fetch_nothing_from_elsewhere() -> None:
         if name.startswith("web-ui/") and not name.endswith(".md") and remote.search(text)
     ]
     assert not wrong, lines(wrong)
+
+
+# Schemas of the API, whose names programs see, and a word of the household that one of them shares.
+TWICE = frozenset({"ListShown", "ReportShown", "Pause"})
+
+
+def test_a_public_class_has_a_name_of_its_own() -> None:
+    places: dict[str, list[str]] = {}
+    for source in sources("copdns"):
+        for node in source.tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(source.name)
+    assert {name: found for name, found in places.items() if len(found) > 1}.keys() == TWICE
+
+
+PARTICIPLES = re.compile(
+    r"_*(told|said|kept|held|made|given|known|seen|asked|noted|shown|taken|gone|sent|met|written"
+    r"|chosen|thrown|drawn|spent|lost|caught|heard|meant|brought|begun|[a-z]+ed)"
+)
+# Verbs that end so; and an operation of the API, whose id programs see.
+NO_PARTICIPLES = frozenset({"feed", "need", "seed", "speed", "suggested"})
+
+
+def test_no_function_is_named_by_a_participle() -> None:
+    """A function is a verb, a value a noun: `record()`, not `told()`."""
+    wrong = [
+        source.at(node, node.name)
+        for source in sources("copdns")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and PARTICIPLES.fullmatch(node.name)
+        and node.name.strip("_") not in NO_PARTICIPLES
+    ]
+    assert not wrong, lines(wrong)
+
+
+FIELD_LINE = re.compile(r"^ {4}([a-z_]+(?:, [a-z_]+)*): ", re.MULTILINE)
+
+
+def test_a_docstring_of_a_value_lists_fields_that_it_has() -> None:
+    wrong = []
+    for source in sources("copdns"):
+        for node in ast.walk(source.tree):
+            is_value = isinstance(node, ast.ClassDef) and any(
+                "dataclass" in ast.unparse(each) for each in node.decorator_list
+            )
+            is_value |= isinstance(node, ast.ClassDef) and "NamedTuple" in map(
+                ast.unparse, node.bases
+            )
+            if not is_value:
+                continue
+            assert isinstance(node, ast.ClassDef)
+            there = {
+                each.target.id
+                for each in node.body
+                if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+            } | {each.name for each in node.body if isinstance(each, ast.FunctionDef)}
+            doc = ast.get_docstring(node, clean=False) or ""
+            listed = {name for line in FIELD_LINE.findall(doc) for name in line.split(", ")}
+            wrong += [source.at(node, f"{node.name}: {each}") for each in listed - there]
+    assert not wrong, lines(wrong)

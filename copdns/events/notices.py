@@ -200,7 +200,7 @@ def build_notice(event: Event, desk: str, language: Speaks = ENGLISH) -> NoticeT
     }
     lines = (
         language.gettext(body) % values,
-        _asked(event, language),
+        _request_line(event, language),
         language.gettext(_MORE) % {"desk": desk},
     )
     return NoticeText(language.gettext(title), "\n".join(filter(None, lines)))
@@ -212,7 +212,7 @@ def _text_of(event: Event) -> tuple[str, str]:
     return _TEXTS[event.kind]
 
 
-def _asked(event: Event, language: Speaks) -> str:
+def _request_line(event: Event, language: Speaks) -> str:
     """Return whose an appeal is and about what, where the event was told so."""
     if not isinstance(event, AppealEvent) or not event.profile:
         return ""

@@ -21,8 +21,9 @@ AGAIN = 7 * DAY  # after a no, nobody is asked again for so long
 class Question(NamedTuple):
     """A request to keep a full log of a profile for some days.
 
-    household, profile: ids.  author: who asks, in people's words.  at, refused: seconds since the
-    epoch: when it was asked, and when the answer was no; None while there is no answer.
+    household, profile: ids.  author: who asks, in people's words.
+    at: when it was asked.  refused: when the answer was no; None while there is none.  Both are
+        seconds since the epoch.
     """
 
     household: str
