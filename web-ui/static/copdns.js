@@ -45,6 +45,9 @@ document.querySelectorAll("[data-live]").forEach(live);
 
 // Where the pages about a person stand in one row, the one that is read is in sight.
 document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center", behavior: "instant" });
+// A browser leaves a tab that has the focus half hidden, if half of it is in sight.
+document.querySelector(".tabs")?.addEventListener("focusin", (event) =>
+  event.target.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" }));
 
 // Leaves a page so that going back does not lead there again.
 document.querySelectorAll("a[data-leave]").forEach((link) => {

@@ -28,7 +28,7 @@ from tests.running import free_port
 def test_a_notice_is_in_the_language_of_the_household(speaks: str, notices: str) -> None:
     """The guardians' pages have no Arabic, so a notice is in English as they are."""
     houses = {"home": Household("home", "Home", language=speaks)}
-    app = SimpleNamespace(_resolver=SimpleNamespace(live=SimpleNamespace(households=houses)))
+    app = SimpleNamespace(_resolver=SimpleNamespace(snapshot=SimpleNamespace(households=houses)))
     for household in ("home", ""):  # "": what is about the machine
         language = App._speaks(app, household)  # type: ignore[arg-type]  # as much as it needs
         assert isinstance(language, Phrases)
