@@ -32,7 +32,7 @@ Words, here and in all that is called from here:
 Untraced queries.  Whoever looks for help must be able to trust that nobody can see it, so the query
 for a name of a help group (`Verdict.is_untraced`) changes nothing that can be read afterwards.
 Every place that would remember it returns before it does: `Recorder.record` (counters, statistics,
-minutes of use, the ring of recent blocks, the log), `PacketCache.store`, `VerdictMemo.add`, the
+minutes of use, the ring of recent blocks, the log), `PacketCache.store`, `VerdictMemo`, the
 counters of the cache in `Resolver._look_up`, `UpstreamClient` (counters and health), and
 `privacy/retention.py` once more.  Its responses are cached apart, where nobody reads the size.  A
 response that is withheld (`judge_response`) and an answer about a help name (`status_answer`) stay
@@ -189,12 +189,13 @@ class VerdictMemo:
         _remember_verdict(entry, policy, verdict)
 
     def decide(self, entry: MemoEntry, policy: Policy, now: float) -> Verdict:
-        """Return the verdict of a policy whose group has none for this query."""
+        """Return the verdict of a policy whose group has none; no untraced one is remembered."""
         verdict = entry.verdicts.get(policy)
         if verdict is None:
             query = entry.query
             verdict = decide(policy, query.qname, query.qtype, now)
-            _remember_verdict(entry, policy, verdict)
+            if not verdict.is_untraced:  # for one policy, though not for whoever asked first
+                _remember_verdict(entry, policy, verdict)
         return verdict
 
     def clear(self) -> None:

@@ -12,15 +12,20 @@ import dns.rcode
 import pytest
 
 from copdns.dns.cache import Cache
+from copdns.dns.records import A
+from copdns.dns.wire import read_query
 from copdns.model.household import LocalName, NameRewrite, PrivacyMode, Profile, SplitUpstream
 from copdns.model.matchers import Matcher
 from copdns.model.verdict import Action, Reason
+from copdns.policy.decide import decide
 from copdns.policy.judge import RebindingGuard
-from copdns.server.answer import MAX_MEMO_ENTRIES, MAX_WAITERS
+from copdns.server.answer import MAX_MEMO_ENTRIES, MAX_WAITERS, VerdictMemo
+from copdns.server.lazy_free import LazyFreeQueue
 from copdns.time.plan import Closure, TimePlan
 from tests.fakes import FILTERED, NO_SUCH_NAME, SILENCE, FakeUpstream, Script
 from tests.home import Home
-from tests.household import ADA, MIA, NOW, TOM, allow, asker, block, family, library
+from tests.household import ADA, MIA, NOW, TOM, allow, asker, block, family, library, policy
+from tests.unit.messages import query
 
 
 def wire(name: str, rtype: str = "A", **more: object) -> bytes:
@@ -490,3 +495,16 @@ def test_an_upstream_that_filters_the_target_of_a_rewrite_is_found_out() -> None
     )
     assert reply.verdict.reason is Reason.UPSTREAM_FILTERED
     assert reply.ede == (35, "upstream_filtered: blocked by the upstream resolver")
+
+
+def test_the_memo_remembers_no_untraced_verdict_for_the_policy_that_asks_second() -> None:
+    asked = read_query(query("help.example"))
+    helps = policy(MIA, protected={"child_helpline": ["help.example"]})
+    other = policy(TOM)
+    memo = VerdictMemo(LazyFreeQueue())
+    memo.add(b"body", asked, other, decide(other, "help.example", A, NOW))
+    entry = memo.get(b"body")
+    assert entry is not None
+    before = dict(entry.verdicts)
+    assert memo.decide(entry, helps, NOW).is_untraced
+    assert entry.verdicts == before
