@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from copdns.accounts.account import GuardianNotice, NoticeKind
-from copdns.accounts.guests import with_guests
+from copdns.accounts.account import GuardianNotice, NoticeKind, with_guests
 from copdns.events.bus import EventBus
 from copdns.model.events import AccountEvent, Event, EventKind, PersonEvent
 from copdns.model.household import Household

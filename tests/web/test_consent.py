@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.accounts.account import GuestKind
-from copdns.accounts.guests import with_guests
+from copdns.accounts.account import GuestKind, with_guests
 from copdns.household.safeguards import DAY
 from copdns.model.errors import PrivacyError
 from copdns.model.household import Band, FullLogSpan, Household, PrivacyMode, Profile

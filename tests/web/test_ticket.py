@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from copdns.accounts.tickets import ticket_digest
+from copdns.accounts.codes import ticket_digest
 from copdns.household.time_edits import add_ticket
 from copdns.model.times import Pause
 from tests.home import Home

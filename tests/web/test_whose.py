@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.accounts.account import PERSON_LASTS, REQUEST_LASTS, GuestKind
-from copdns.accounts.guests import with_guests
+from copdns.accounts.account import PERSON_LASTS, REQUEST_LASTS, GuestKind, with_guests
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.model.verdict import Action, Reason
 from copdns.policy.snapshot import Sightings

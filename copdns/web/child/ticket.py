@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.accounts.tickets import ticket_digest
+from copdns.accounts.codes import ticket_digest
 from copdns.model.errors import HouseholdError, TooManyTriesError, UnknownCodeError
 from copdns.model.times import Grant, Origin
 from copdns.policy.decide import full_closure

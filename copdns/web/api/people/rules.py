@@ -10,7 +10,7 @@ from pydantic import Field
 from copdns.accounts.roles import Permission
 from copdns.as_json.check import Case, case_json
 from copdns.as_json.household import rule_json
-from copdns.dns.qtypes import qtype_number
+from copdns.dns.records import qtype_number
 from copdns.household.edit_checks import parse_field
 from copdns.household.edits import add_rule, note_rule, remove_rule
 from copdns.model.household import RuleAction
