@@ -78,7 +78,7 @@ class ApprovalTerms:
     lasts: seconds, or a wish; None: as long as was asked for.  everyone: a rule for the whole
     household, with ALWAYS.  narrow: the name alone, without what else its service needs.
     minutes: how many are given back; None: all that were asked for.  besides: what else closes the
-    name (`appeals/rest.py`) is opened as well, for as long; of a yes that ends.
+    name (`appeals/still_closed.py`) is opened as well, for as long; of a yes that ends.
     """
 
     lasts: int | WantedLength | None = None

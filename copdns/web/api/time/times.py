@@ -31,7 +31,6 @@ from copdns.time.days import budget_day, zone_of
 from copdns.time.schedule import parse_slots
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.profiles import ProfileShown
-from copdns.web.api.people.standing import policy_of
 from copdns.web.api.types import (
     WHOLE,
     About,
@@ -260,7 +259,7 @@ async def more(call: Call) -> object:
     wanted: MoreWanted = call.body
     household, person = call.household, call.person
     snapshot, inputs = call.context.snapshot(), call.context.policy_inputs()
-    policy = policy_of(snapshot, household.id, person.id)
+    policy = call.policy_of(snapshot, person.id)
     today = build_today(household, person, policy, inputs, call.now)
     found = more_time(household, person, policy, today, call.now)
     if found is None:
