@@ -1,6 +1,6 @@
 """Draw random codes, which people read aloud and type, and secrets, which programs store.
 
-Of both only the digests are stored.
+Of tickets, codes of accounts and secrets only the digests made here are stored.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ QUESTION_TAIL = 4  # type and class
 IN, CH = 1, 3
 A, NS, CNAME, SOA, PTR, HINFO, TXT, AAAA, DNAME, OPT = 1, 2, 5, 6, 12, 13, 16, 28, 39, 41
 RRSIG, SVCB, HTTPS, IXFR, AXFR, ANY = 46, 64, 65, 251, 252, 255
+
 # What homes ask for, of the IANA registry of DNS parameters.
 _TYPE_NUMBERS = {
     "A": A,
