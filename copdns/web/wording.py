@@ -22,6 +22,7 @@ from copdns.web.pages import language_of
 from copdns.words import child, desk
 from copdns.words.appeals import STANDS, StatusText, appeal_status
 from copdns.words.child import Said
+from copdns.words.composed_notes import composed_note
 from copdns.words.former_notes import note_now
 from copdns.words.levels import Level
 from copdns.words.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases
@@ -120,8 +121,15 @@ class Wording:
         return self.phrases.pgettext(*about) if about else ""
 
     def note(self, text: str) -> str:
-        """Return the note of a rule: a preset's in the reader's language, a person's as written."""
+        """Return the note of a rule: copdns's own in the reader's language, a person's as
+        written."""
+        if composed := composed_note(text, self._titled):
+            return self.phrases.tell(composed)
         return self.phrases.gettext(note_now(text)) if text else ""
+
+    def _titled(self, kind: str, slug: str) -> str | Phrase:
+        name = self._category_name(slug) if kind == "category" else None
+        return name or self.title(kind, slug)
 
     def subject(self, subject: Subject) -> str:
         """Return the name of what a schedule or budget is about: a category, a service, a list, or

@@ -181,6 +181,10 @@ class Phrases:
         """Return a length of time in its largest unit, such as "45 minutes"."""
         return format_timedelta(round(seconds), threshold=1.5, locale=self.locale)
 
+    def language_name(self, language: str) -> str:
+        """Return what this language calls another one, such as "français" for "fr"."""
+        return str(self.locale.languages.get(language, language))
+
     def country(self, code: str) -> str:
         """Return the name of a country by its two letters; the letters where it has none."""
         return str(self.locale.territories.get(code, code))
