@@ -11,7 +11,7 @@ import pytest
 
 from copdns.household.presets import apply
 from copdns.list_files.load import bundled_presets
-from copdns.model.household import Band, Household, Rule, RuleAction
+from copdns.model.household import Band, Household, OwnService, Rule, RuleAction
 from copdns.model.matchers import parse_matcher
 from copdns.model.times import Budget, Schedule, Slot, Topic, TopicKind
 from copdns.store.household_db.proposals import Proposal
@@ -132,7 +132,10 @@ async def test_rules_are_told_in_words(band: Band) -> None:
         ("fr", "Autorisé après une demande. Fait partie de : Roblox."),
         ("es", "Permitido tras una petición. Forma parte de: Roblox."),
         ("en", "This is not Pirated films and games: decided after a request."),
-        ("fr", "Ce n’est pas la bonne catégorie (Films et jeux piratés) : décidé après une demande."),
+        (
+            "fr",
+            "Ce n’est pas la bonne catégorie (Films et jeux piratés) : décidé après une demande.",
+        ),
     ],
 )
 async def test_a_note_that_an_answer_left_is_told_in_the_readers_language(
@@ -147,7 +150,7 @@ async def test_a_note_that_an_answer_left_is_told_in_the_readers_language(
         Rule(f"r{n}", RuleAction.ALLOW, parse_matcher(f"{n}.example"), scope="mia", note=note)
         for n, note in enumerate(notes)
     )
-    roblox = Service("roblox", "Roblox", (parse_matcher("roblox.example"),))
+    roblox = OwnService("roblox", "Roblox", (parse_matcher("roblox.example"),))
     house = family(MIA, TOM, rules=written, services=(roblox,))
     assert told in await rules(Site(Home(house)), language)
 
