@@ -123,11 +123,11 @@ class Wording:
     def note(self, text: str) -> str:
         """Return the note of a rule: copdns's own in the reader's language, a person's as
         written."""
-        if composed := composed_note(text, self._titled):
+        if composed := composed_note(text, self._note_value):
             return self.phrases.tell(composed)
         return self.phrases.gettext(note_now(text)) if text else ""
 
-    def _titled(self, kind: str, slug: str) -> str | Phrase:
+    def _note_value(self, kind: str, slug: str) -> str | Phrase:
         name = self._category_name(slug) if kind == "category" else None
         return name or self.title(kind, slug)
 
