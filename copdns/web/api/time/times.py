@@ -43,7 +43,7 @@ from copdns.web.api.types import (
     parse_day,
     parse_subjects,
 )
-from copdns.web.more_time import Kind, give_more_time, more_time
+from copdns.web.more_time import Kind, give_more_time, require_more_time
 
 _Grace = Annotated[int, Field(ge=0, le=60, description="Minutes."), WHOLE]
 _Slot = Annotated[str, Field(min_length=1, max_length=200)]
@@ -261,9 +261,7 @@ async def more(call: Call) -> object:
     snapshot, inputs = call.context.snapshot(), call.context.policy_inputs()
     policy = call.policy_of(snapshot, person.id)
     today = build_today(household, person, policy, inputs, call.now)
-    found = more_time(household, person, policy, today, call.now)
-    if found is None:
-        raise HouseholdError("nothing is closed by time, today or soon: there is nothing to add to")
+    found = require_more_time(household, person, policy, today, call.now)
     edit = partial(
         give_more_time,
         profile_id=person.id,
@@ -283,8 +281,6 @@ async def suggested(call: Call) -> object:
     once."""
     band, known = call.person.band_at(call.now), call.context.known_ids()
     preset = known.presets[band]
-    if not any(preset.times(call.person.id)):
-        raise HouseholdError("nothing is suggested for this age; write times of your own")
     edit = partial(suggest_times, profile_id=call.person.id, known=known, preset=preset)
     what = f"times suggested for {band} applied for {call.person.id}"
     after = await call.change(what, edit)
