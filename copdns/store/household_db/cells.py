@@ -23,18 +23,35 @@ T = TypeVar("T")
 class HouseholdTable(Generic[T]):
     """A table whose rows are the values of one field of `Household`, in their order.
 
-    cells: returns the columns of a value, the key first.  value: the reverse; raises ValueError.
-    select, write, delete: SQL that takes (household), (household, position, *cells) and
-    (household, key).
+    columns: what a row has besides household and position, as SQL names them, the key first.
+    cells: returns these columns of a value.  value: the reverse; raises ValueError.
     """
 
     name: str
     field: str
-    select: str
-    write: str
-    delete: str
+    columns: str
     cells: Callable[[T], Cells]
     value: Callable[[Cells], T]
+
+    # Names of columns and tables stand in the code; what comes from outside is a parameter.
+
+    @property
+    def select(self) -> str:
+        """Return SQL that takes (household) and gives rows of `columns` in their order."""
+        return f"select {self.columns} from {self.name} where household = ? order by position"  # noqa: S608
+
+    @property
+    def write(self) -> str:
+        """Return SQL that takes (household, position, *cells) and replaces the row of that key."""
+        columns = f"household, position, {self.columns}"
+        marks = ", ".join("?" for _ in columns.split(", "))
+        return f"insert or replace into {self.name} ({columns}) values ({marks})"  # noqa: S608
+
+    @property
+    def delete(self) -> str:
+        """Return SQL that takes (household, key)."""
+        key, _, _ = self.columns.partition(", ")
+        return f"delete from {self.name} where household = ? and {key} = ?"  # noqa: S608
 
 
 def read_text(cell: object) -> str:

@@ -100,15 +100,7 @@ def _read_optional_subject(cell: object) -> Subject | None:
 SCHEDULE: HouseholdTable[Schedule] = HouseholdTable(
     name="schedule",
     field="schedules",
-    select="""
-        select id, scope, slots, about, opens, grace, note
-          from schedule where household = ? order by position""",
-    write="""
-        insert or replace into schedule (
-               household, position,
-               id, scope, slots, about, opens, grace, note)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-    delete="delete from schedule where household = ? and id = ?",
+    columns="id, scope, slots, about, opens, grace, note",
     cells=lambda schedule: (
         schedule.id,
         schedule.scope,
@@ -132,15 +124,7 @@ SCHEDULE: HouseholdTable[Schedule] = HouseholdTable(
 BUDGET: HouseholdTable[Budget] = HouseholdTable(
     name="budget",
     field="budgets",
-    select="""
-        select id, scope, minutes, about, carry_over, grace, note
-          from budget where household = ? order by position""",
-    write="""
-        insert or replace into budget (
-               household, position,
-               id, scope, minutes, about, carry_over, grace, note)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-    delete="delete from budget where household = ? and id = ?",
+    columns="id, scope, minutes, about, carry_over, grace, note",
     cells=lambda budget: (
         budget.id,
         budget.scope,
@@ -164,15 +148,7 @@ BUDGET: HouseholdTable[Budget] = HouseholdTable(
 PAUSE: HouseholdTable[Pause] = HouseholdTable(
     name="pause",
     field="pauses",
-    select="""
-        select profile, starts, ends, homework, author
-          from pause where household = ? order by position""",
-    write="""
-        insert or replace into pause (
-               household, position,
-               profile, starts, ends, homework, author)
-        values (?, ?, ?, ?, ?, ?, ?)""",
-    delete="delete from pause where household = ? and profile = ?",
+    columns="profile, starts, ends, homework, author",
     cells=lambda pause: (pause.profile, pause.start, pause.end, pause.homework, pause.author),
     value=lambda cells: Pause(
         profile=read_text(cells[0]),
@@ -204,15 +180,7 @@ def _read_grant(cells: Cells) -> Grant:
 GRANT: HouseholdTable[Grant] = HouseholdTable(
     name="grant",
     field="grants",
-    select="""
-        select id, profile, about, starts, ends, given, content, time, origin, author, note
-          from grant where household = ? order by position""",
-    write="""
-        insert or replace into grant (
-               household, position,
-               id, profile, about, starts, ends, given, content, time, origin, author, note)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-    delete="delete from grant where household = ? and id = ?",
+    columns="id, profile, about, starts, ends, given, content, time, origin, author, note",
     cells=lambda grant: (
         grant.id,
         grant.profile,
@@ -232,15 +200,7 @@ GRANT: HouseholdTable[Grant] = HouseholdTable(
 BONUS: HouseholdTable[Bonus] = HouseholdTable(
     name="bonus",
     field="bonuses",
-    select="""
-        select id, profile, budget, day, minutes, kind, author, at
-          from bonus where household = ? order by position""",
-    write="""
-        insert or replace into bonus (
-               household, position,
-               id, profile, budget, day, minutes, kind, author, at)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-    delete="delete from bonus where household = ? and id = ?",
+    columns="id, profile, budget, day, minutes, kind, author, at",
     cells=lambda bonus: (
         bonus.id,
         bonus.profile,
@@ -284,17 +244,9 @@ def _read_ticket(cells: Cells) -> Ticket:
 TICKET: HouseholdTable[Ticket] = HouseholdTable(
     name="ticket",
     field="tickets",
-    select="""
-        select id, digest, minutes, made, expires, profile, about, label, author, redeemed,
-               redeemed_by
-          from ticket where household = ? order by position""",
-    write="""
-        insert or replace into ticket (
-               household, position,
-               id, digest, minutes, made, expires, profile, about, label, author, redeemed,
-               redeemed_by)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-    delete="delete from ticket where household = ? and id = ?",
+    columns=(
+        "id, digest, minutes, made, expires, profile, about, label, author, redeemed, redeemed_by"
+    ),
     cells=lambda ticket: (
         ticket.id,
         ticket.digest,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Annotated
 
@@ -83,8 +84,7 @@ async def set_local(call: Call) -> object:
 
 async def remove_local(call: Call) -> None:
     name = normalize(call.part("name"))
-    if all(each.name != name for each in call.household.local_names):
-        raise Refused(404, "There is no such local name")
+    _require_listed(name, (each.name for each in call.household.local_names), "local name")
     await call.change(f"local name {name} removed", partial(remove_local_name, name=name))
 
 
@@ -106,8 +106,7 @@ async def rewrite(call: Call) -> object:
 
 async def end_rewrite(call: Call) -> None:
     wanted = parse_matcher(call.part("rewrite"))
-    if all(each.matcher != wanted for each in call.household.rewrites):
-        raise Refused(404, "There is no such rewrite")
+    _require_listed(wanted, (each.matcher for each in call.household.rewrites), "rewrite")
     edit = partial(remove_rewrite, text=str(wanted))
     await call.change(f"rewrite of {wanted} removed", edit)
 
@@ -132,10 +131,14 @@ async def split(call: Call) -> object:
 
 async def end_split(call: Call) -> None:
     domain = normalize(call.part("domain"))
-    if all(each.name != domain for each in call.household.split_upstreams):
-        raise Refused(404, "There is no such split")
+    _require_listed(domain, (each.name for each in call.household.split_upstreams), "split")
     edit = partial(remove_split_upstream, name=domain)
     await call.change(f"conditional forwarding for {domain} removed", edit)
+
+
+def _require_listed(wanted: object, there: Iterable[object], what: str) -> None:
+    if wanted not in there:
+        raise Refused(404, f"There is no such {what}")
 
 
 _SEE, _EDIT = Permission.SEE_PROFILES, Permission.EDIT_HOUSEHOLD

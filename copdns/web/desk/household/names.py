@@ -95,10 +95,8 @@ async def change_local(request: web.Request) -> web.Response:
 async def drop_local(request: web.Request) -> web.Response:
     """Remove a local name."""
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
-    name = request.match_info["name"]
-    if any(each.name == name for each in home.household.local_names):
-        await home.change(f"local name {name} removed", partial(remove_local_name, name=name))
-    raise web.HTTPSeeOther(PAGE)
+    there = (each.name for each in home.household.local_names)
+    return await _drop(home, there, "local name {} removed", remove_local_name)
 
 
 async def _keep_local(home: HouseRequest, form: Form, name: str) -> web.Response:
@@ -127,10 +125,8 @@ async def change_rewrite(request: web.Request) -> web.Response:
 async def drop_rewrite(request: web.Request) -> web.Response:
     """Remove a rewrite."""
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
-    name = request.match_info["name"]
-    if any(str(each.matcher) == name for each in home.household.rewrites):
-        await home.change(f"rewrite of {name} removed", partial(remove_rewrite, text=name))
-    raise web.HTTPSeeOther(PAGE)
+    there = (str(each.matcher) for each in home.household.rewrites)
+    return await _drop(home, there, "rewrite of {} removed", remove_rewrite)
 
 
 async def _keep_rewrite(home: HouseRequest, form: Form, name: str) -> web.Response:
@@ -159,11 +155,8 @@ async def change_split(request: web.Request) -> web.Response:
 async def drop_split(request: web.Request) -> web.Response:
     """Forward a domain to the usual upstreams again."""
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
-    name = request.match_info["name"]
-    if any(each.name == name for each in home.household.split_upstreams):
-        edit = partial(remove_split_upstream, name=name)
-        await home.change(f"conditional forwarding for {name} removed", edit)
-    raise web.HTTPSeeOther(PAGE)
+    there = (each.name for each in home.household.split_upstreams)
+    return await _drop(home, there, "conditional forwarding for {} removed", remove_split_upstream)
 
 
 async def _keep_split(home: HouseRequest, form: Form, name: str) -> web.Response:
@@ -205,10 +198,8 @@ async def change_own_service(request: web.Request) -> web.Response:
 async def drop_own_service(request: web.Request) -> web.Response:
     """Remove a service; raise HouseholdError while anything uses it."""
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
-    slug = request.match_info["name"]
-    if any(each.slug == slug for each in home.household.services):
-        await home.change(f"service {slug} removed", partial(remove_service, slug=slug))
-    raise web.HTTPSeeOther(PAGE)
+    there = (each.slug for each in home.household.services)
+    return await _drop(home, there, "service {} removed", remove_service)
 
 
 def _read_service(form: Form) -> tuple[str, tuple[str, ...], Contact]:
@@ -233,6 +224,22 @@ def _is_same_service(
 
 async def _house_and_form(request: web.Request) -> tuple[HouseRequest, Form]:
     return await require_house(request, Permission.EDIT_HOUSEHOLD), await form_of(request)
+
+
+async def _drop(
+    home: HouseRequest,
+    there: Iterable[str],
+    said: str,
+    remove: Callable[[Household, str], Household],
+) -> web.Response:
+    """Remove what the path names where it is there; raise HTTPSeeOther, and HouseholdError.
+
+    said: the line of the history, with {} for the name.
+    """
+    name = home.request.match_info["name"]
+    if name in there:
+        await home.change(said.format(name), lambda household: remove(household, name))
+    raise web.HTTPSeeOther(PAGE)
 
 
 def _require_listed(request: web.Request, names: Iterable[str]) -> str:
