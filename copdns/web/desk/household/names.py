@@ -36,7 +36,7 @@ from copdns.model.matchers import parse_matcher
 from copdns.model.times import Topic, TopicKind
 from copdns.web.context import context_of
 from copdns.web.desk.person.people import parse_name
-from copdns.web.desk.time.forms import Form, read_field
+from copdns.web.desk.time.forms import Form, read_choice, read_field
 from copdns.web.desk.time.page import HouseRequest, form_of, require_house
 
 PAGE = "/guardian/names"
@@ -206,10 +206,7 @@ def _read_service(form: Form) -> tuple[str, tuple[str, ...], Contact]:
     """Return title, names and contact of a service from a form; raise HouseholdError."""
     title = parse_name(form.one("name"))
     found = _parse_several(form, "names", parse_matcher, MAX_NAMES)
-    try:
-        return title, found, Contact(form.one("contact"))
-    except ValueError:
-        raise HouseholdError("choose one of the answers on the page", name="contact") from None
+    return title, found, read_choice(Contact, form.one("contact"), "contact")
 
 
 def _is_same_service(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from enum import StrEnum
 from typing import Any, TypeVar
 
 from copdns.household.time_shape import LONGEST, ONE_DAY, day, day_word
@@ -30,6 +31,7 @@ from copdns.time.moments import parse_moment
 from copdns.time.schedule import parse_slots
 
 Value = TypeVar("Value")
+Choice = TypeVar("Choice", bound=StrEnum)
 
 MAX_ROWS = 12  # slots, or minutes by day, of a form
 MAX_NOTE = 200  # characters
@@ -255,6 +257,14 @@ def _day_type(text: str) -> DayType:
         return DayType(text)
     except ValueError:
         raise TextError("choose what kind of days these are") from None
+
+
+def read_choice(kind: type[Choice], text: str, name: str) -> Choice:
+    """Return the value of an enum that a field has; raise HouseholdError for none of its values."""
+    try:
+        return kind(text)
+    except ValueError:
+        raise HouseholdError("choose one of the answers on the page", name=name) from None
 
 
 def read_field(parse: Callable[[str], Value], text: str, name: str) -> Value:
