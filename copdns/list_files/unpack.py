@@ -184,7 +184,7 @@ def main() -> None:
         outcome = {
             "error": "the list is too large for this machine's memory; see sources.max_names"
         }
-    print(json.dumps(outcome))  # noqa: T201 - what the parent reads
+    sys.stdout.write(json.dumps(outcome) + "\n")  # one line, which the parent reads
 
 
 def _error_text(error: CopdnsError | OSError) -> str:
