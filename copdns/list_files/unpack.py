@@ -171,6 +171,7 @@ def _read_pieces(stream: io.BufferedReader, size: int) -> Iterator[bytes]:
 
 
 def main() -> None:
+    """Read a job from stdin, and write its outcome, or {"error": text}, to stdout."""
     os.nice(19)
     with suppress(OSError):  # not Linux, or a jail without /proc
         Path("/proc/self/oom_score_adj").write_text("1000")

@@ -85,4 +85,5 @@ class SetupProgress(NamedTuple):
 
 
 def setup_progress(items: Iterable[SetupItem]) -> SetupProgress:
+    """Return how far a setup is; of two items of a name, the later counts."""
     return SetupProgress({each.name: each for each in items})

@@ -117,6 +117,7 @@ def _read_file(path: Path) -> File:
 
 
 def wants_html(request: web.Request) -> bool:
+    """Tell whether a browser asks; programs do not name HTML in Accept."""
     return "text/html" in request.headers.get("Accept", "")
 
 

@@ -240,6 +240,7 @@ class DeskWording(Wording):
 
 
 def wording_for(request: web.Request, household: Household, level: Level) -> Wording:
+    """Return how to tell a household's matters at a level, in the language of a request."""
     context = context_of(request)
     phrases = phrases_in(language_of(request))
     return Wording(phrases, level, household, context.snapshot().library, context.now())

@@ -63,18 +63,21 @@ def read_text(cell: object) -> str:
 
 
 def read_number(cell: object) -> int:
+    """Return a whole number; bool is stored as 0 and 1."""
     if not isinstance(cell, int):
         raise ValueError(f"{cell!r} is not a whole number")
     return cell
 
 
 def read_moment(cell: object) -> float:
+    """Return seconds since the epoch, whole or not."""
     if not isinstance(cell, int | float):
         raise ValueError(f"{cell!r} is not a date and time")
     return cell
 
 
 def read_texts(cell: object) -> tuple[str, ...]:
+    """Return the texts of a JSON list."""
     items = json.loads(read_text(cell))
     if not isinstance(items, list):
         raise ValueError(f"{cell!r} is not a list")
@@ -82,6 +85,7 @@ def read_texts(cell: object) -> tuple[str, ...]:
 
 
 def read_pairs(cell: object) -> tuple[tuple[str, str], ...]:
+    """Return keys and texts of a JSON object, in its order."""
     items = json.loads(read_text(cell))
     if not isinstance(items, dict):
         raise ValueError(f"{cell!r} is not a mapping")
@@ -89,6 +93,7 @@ def read_pairs(cell: object) -> tuple[tuple[str, str], ...]:
 
 
 def as_json(items: Iterable[str]) -> str:
+    """Return the cell of texts, which `read_texts` reads."""
     return json.dumps(list(items), ensure_ascii=False)
 
 
@@ -115,8 +120,10 @@ def read_subject(cell: object) -> Subject:
 
 
 def read_subjects(cell: object) -> tuple[Subject, ...]:
+    """Return the subjects of a JSON list of their `str()`."""
     return tuple(read_subject(each) for each in read_texts(cell))
 
 
 def subjects_json(about: Iterable[Subject]) -> str:
+    """Return the cell of subjects, which `read_subjects` reads."""
     return as_json(str(each) for each in about)

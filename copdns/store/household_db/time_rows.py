@@ -38,10 +38,12 @@ from copdns.store.household_db.cells import (
 
 
 def weekend_json(weekend: frozenset[int]) -> str:
+    """Return the cell of a weekend.  weekend: days of the week, 0 for Monday."""
     return as_json(WEEKDAYS[each] for each in sorted(weekend))
 
 
 def days_json(days: Iterable[tuple[date, DayType]]) -> str:
+    """Return the cell of marked days: {"2026-12-24": "holiday"}."""
     return json.dumps({str(day): kind for day, kind in days})
 
 
@@ -57,6 +59,7 @@ def read_calendar(weekend: object, days: object) -> SchoolCalendar:
 
 
 def read_failures(clock: object, lists: object, devices: object) -> FailureChoices:
+    """Return the choices of three cells; raise ValueError as the functions of `cells` do."""
     return FailureChoices(
         OnFailure(read_text(clock)), OnFailure(read_text(lists)), OnFailure(read_text(devices))
     )

@@ -141,5 +141,6 @@ FEED = web.AppKey("feed", Feed)
 
 
 def add_feed(app: web.Application) -> None:
+    """Give an application its feed, which ends with it."""
     app[FEED] = Feed(app[PARTS])
     app.on_shutdown.append(app[FEED].close)

@@ -159,6 +159,7 @@ def _parse_seconds(typed: str) -> int | None:
 
 
 def parse_band(typed: str) -> Band:
+    """Return the age group that was chosen; raise HouseholdError for none of them."""
     try:
         return Band(typed)
     except ValueError:

@@ -223,6 +223,7 @@ def parse_lifts(form: Form) -> tuple[bool, bool]:
 
 
 def parse_extra(form: Form) -> Extra:
+    """Return which minutes are given: a credit where that is chosen, else a bonus."""
     return Extra.CREDIT if form.one("kind") == Extra.CREDIT else Extra.BONUS
 
 
