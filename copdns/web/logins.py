@@ -47,6 +47,8 @@ T = TypeVar("T")
 
 
 class Outcome(StrEnum):
+    """What comes of an attempt to log in."""
+
     IN = "in"
     WRONG = "wrong"  # name, password or code; callers do not learn which
     CODE_NEEDED = "code_needed"  # the password is right, and the second factor is missing

@@ -51,6 +51,8 @@ SHOWN_PATH = web.RequestKey(
 
 
 class File(NamedTuple):
+    """A static file.  kind: its media type.  version: begins its digest, for its URL."""
+
     octets: bytes
     kind: str
     version: str

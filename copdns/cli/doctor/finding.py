@@ -10,6 +10,8 @@ from copdns.cli.home import Home
 
 
 class FindingStatus(StrEnum):
+    """How bad a finding is; with FAIL among them, `doctor` ends with status 1."""
+
     OK = "ok"
     WARN = "warn"  # works, but perhaps not as intended
     FAIL = "fail"  # does not work

@@ -41,6 +41,7 @@ class Accounts:
         return await self._thread.read(lambda connection: _read_all(connection, household))
 
     async def get(self, household: str, account: str) -> Account | None:
+        """Return an account; None where the household has none of that id."""
         return await self._thread.read(
             lambda connection: account_of(connection, household, account)
         )

@@ -30,6 +30,8 @@ class WeekBar(NamedTuple):
 
 
 class Row(NamedTuple):
+    """A day of the chart."""
+
     date: date
     bars: tuple[WeekBar, ...]
 
