@@ -11,8 +11,10 @@ import pytest
 
 from tests.conftest import find_tool, missing
 from tests.home import Home
+from tests.running import Program
 from tests.web.browsing import CHROMIUM, WINDOWLESS, Browsers, launched
 from tests.web.guardians import guardian_client
+from tests.web.pages import example
 from tests.web.programs import Caller, caller
 from tests.web.site import Client, Site
 
@@ -36,6 +38,13 @@ def one_of(*names: str) -> Iterator[Browser]:
             missing(f"needs {package}, which `make test` installs where it has wheels")
     with launched(path) as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """The program with the example family, for the browsers of a file."""
+    with example(tmp_path_factory.mktemp("family")) as found:
+        yield found
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from copdns.model.events import (
 )
 from copdns.model.verdict import Reason
 from tests.running import PATIENCE, free_port
+from tests.unit.events.targets_running import run_targets
 
 Anything = TypeVar("Anything")
 
@@ -93,13 +94,8 @@ async def passing_on(
     *webhooks: Webhook, command: Sequence[str] = (), patience: DeliveryTimes = AT_ONCE, **more: Any
 ) -> AsyncIterator[Targets]:
     settings = EventSettings(webhooks=webhooks, command=tuple(command), **more)
-    targets = Targets(settings, patience)
-    async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(targets.run())
+    async with run_targets(Targets(settings, patience)) as targets:
         yield targets
-        await targets.close()
-        async with asyncio.timeout(PATIENCE):
-            await running
 
 
 # --- webhooks ------------------------------------------------------------------------------------
