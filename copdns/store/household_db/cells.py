@@ -92,6 +92,11 @@ def read_pairs(cell: object) -> tuple[tuple[str, str], ...]:
     return tuple((key, read_text(value)) for key, value in items.items())
 
 
+def read_optional(read: Callable[[object], T], cell: object) -> T | None:
+    """Return what a function reads; None for null."""
+    return None if cell is None else read(cell)
+
+
 def as_json(items: Iterable[str]) -> str:
     """Return the cell of texts, which `read_texts` reads."""
     return json.dumps(list(items), ensure_ascii=False)

@@ -27,6 +27,7 @@ from copdns.store.household_db.cells import (
     as_json,
     read_matcher,
     read_number,
+    read_optional,
     read_pairs,
     read_subjects,
     read_target,
@@ -88,7 +89,7 @@ def _read_profile(cells: Cells) -> Profile:
         band_change=None
         if change_to is None
         else AnnouncedBandChange(Band(read_text(change_to)), read_number(change_at)),
-        max_ttl=None if max_ttl is None else read_number(max_ttl),
+        max_ttl=read_optional(read_number, max_ttl),
         always=read_subjects(always),
         homework=read_subjects(homework),
     )

@@ -29,6 +29,7 @@ from copdns.store.household_db.cells import (
     as_json,
     read_moment,
     read_number,
+    read_optional,
     read_subject,
     read_subjects,
     read_text,
@@ -96,10 +97,6 @@ def _subject_cell(about: Subject | None) -> str | None:
     return None if about is None else str(about)
 
 
-def _read_optional_subject(cell: object) -> Subject | None:
-    return None if cell is None else read_subject(cell)
-
-
 SCHEDULE: HouseholdTable[Schedule] = HouseholdTable(
     name="schedule",
     field="schedules",
@@ -156,7 +153,7 @@ PAUSE: HouseholdTable[Pause] = HouseholdTable(
     value=lambda cells: Pause(
         profile=read_text(cells[0]),
         start=read_number(cells[1]),
-        end=None if cells[2] is None else read_number(cells[2]),
+        end=read_optional(read_number, cells[2]),
         homework=bool(read_number(cells[3])),
         author=read_text(cells[4]),
     ),
@@ -168,7 +165,7 @@ def _read_grant(cells: Cells) -> Grant:
     return Grant(
         id=read_text(grant_id),
         profile=read_text(profile),
-        about=_read_optional_subject(about),
+        about=read_optional(read_subject, about),
         start=read_moment(start),
         end=read_moment(end),
         given=read_moment(given),
@@ -236,10 +233,10 @@ def _read_ticket(cells: Cells) -> Ticket:
         made=read_number(made),
         expires=read_number(expires),
         profile=read_text(profile),
-        about=_read_optional_subject(about),
+        about=read_optional(read_subject, about),
         label=read_text(label),
         author=read_text(author),
-        redeemed=None if used is None else read_number(used),
+        redeemed=read_optional(read_number, used),
         redeemed_by=read_text(user),
     )
 
