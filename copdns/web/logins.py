@@ -103,6 +103,7 @@ class Logins:
         self._waiting = 0
 
     def close(self) -> None:
+        """Stop hashing passwords; what waits for it is cancelled."""
         self._hashing.shutdown(cancel_futures=True)
 
     async def log_in(self, household: str, form: LoginForm, now: int) -> LoginResult:

@@ -59,6 +59,7 @@ class Feed:
 
     @property
     def listeners(self) -> int:
+        """How many streams are open."""
         return len(self._listeners)
 
     @contextmanager

@@ -47,12 +47,15 @@ class Form:
         self._fields = fields
 
     def all(self, name: str) -> tuple[str, ...]:
+        """Return all values of a field, without blanks around; () where it was not sent."""
         return tuple(each.strip() for each in self._fields.get(name, ()))
 
     def one(self, name: str) -> str:
+        """Return the first value of a field; "" where it was not sent."""
         return next(iter(self.all(name)), "")
 
     def has(self, name: str) -> bool:
+        """Tell whether a field was sent: a box that was ticked."""
         return name in self._fields
 
     def number(self, name: str, low: int, high: int, default: int | None = None) -> int:

@@ -37,6 +37,7 @@ class Row(NamedTuple):
 
     @property
     def lanes(self) -> int:
+        """How many bars lie beside each other at the most; 1 for none."""
         return 1 + max((each.lane for each in self.bars), default=0)
 
 
