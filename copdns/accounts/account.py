@@ -95,6 +95,7 @@ class Session(NamedTuple):
         return 0 <= now - self.made < SESSION_FRESH
 
     def is_over(self, now: int) -> bool:
+        """Tell whether it ended or nobody used it for long.  now: seconds since the epoch."""
         return now >= min(self.expires, self.used + SESSION_IDLE)
 
 
@@ -140,6 +141,8 @@ class Pairing(NamedTuple):
 
 
 class GuestKind(StrEnum):
+    """Why a device belongs to somebody for a while."""
+
     GUEST = "guest"  # a guardian said so
     PERSON = "person"  # a PIN was typed on a shared device
 
@@ -220,6 +223,8 @@ class AccessRecord(NamedTuple):
 
 
 class NoticeKind(StrEnum):
+    """What all guardians are told of; the values are stored."""
+
     FULL_LOG = "full log announced"
     ACCOUNT_ADDED = "account added"
     ACCOUNT_REMOVED = "account removed"

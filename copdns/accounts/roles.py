@@ -17,6 +17,8 @@ from copdns.model.household import Profile
 
 
 class Role(StrEnum):
+    """Who an account is; what each may do stands in one table below."""
+
     OWNER = "owner"  # a guardian who also runs the machine
     GUARDIAN = "guardian"
     REVIEWER = "reviewer"  # decides appeals, and sees no log
@@ -25,6 +27,7 @@ class Role(StrEnum):
 
     @property
     def is_guardian(self) -> bool:
+        """Tell whether it may do what all guardians may."""
         return self in (Role.OWNER, Role.GUARDIAN)
 
 

@@ -91,6 +91,7 @@ class AccountChores:
 
 
 def event_of(notice: GuardianNotice) -> Event:
+    """Return the event of a guardian's notice; that of a full log has its start and end."""
     kind = _KINDS[notice.kind]
     if notice.kind is NoticeKind.FULL_LOG:
         return PersonEvent(kind, notice.household, notice.about, notice.starts, notice.ends)

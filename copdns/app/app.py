@@ -445,7 +445,7 @@ class App:
                 self._resolver.snapshot, loaded.catalogue
             )
             await self._listen()
-        except Exception:
+        except Exception:  # whatever it was: what is half applied is put back; `_reload` logs it
             self.settings = before
             self._listeners.set_forwarders(before.dns)
             await self._upstreams_in_force.apply(self._resolver.snapshot.households.values())

@@ -16,7 +16,13 @@ from contextlib import closing
 from pathlib import Path
 
 from copdns.model.errors import StoreError
-from copdns.store.db import BUSY, lock_folder, migrate_in_memory, store_error
+from copdns.store.db import (
+    BUSY,
+    close_on_error,
+    lock_folder,
+    migrate_in_memory,
+    store_error,
+)
 from copdns.store.schema_steps import SchemaSteps
 
 _RAM = Path("/dev/shm")  # noqa: S108 - a folder in memory, in which nobody else reads ours
@@ -43,14 +49,11 @@ def copy_to_memory(path: Path, steps: SchemaSteps | None = None) -> sqlite3.Conn
     """
     try:
         connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        try:
+        with close_on_error(connection):
             if path.exists():
                 _copy_file(path, connection)
             if steps is not None:
                 migrate_in_memory(connection, path, steps)
-        except BaseException:
-            connection.close()
-            raise
         return connection
     except (OSError, sqlite3.Error) as error:
         raise store_error(path, error) from error

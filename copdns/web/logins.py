@@ -46,6 +46,8 @@ T = TypeVar("T")
 
 
 class Outcome(StrEnum):
+    """What comes of an attempt to log in."""
+
     IN = "in"
     WRONG = "wrong"  # name, password or code; callers do not learn which
     CODE_NEEDED = "code_needed"  # the password is right, and the second factor is missing
@@ -100,6 +102,7 @@ class Logins:
         self._waiting = 0
 
     def close(self) -> None:
+        """Stop hashing passwords; what waits for it is cancelled."""
         self._hashing.shutdown(cancel_futures=True)
 
     async def log_in(self, household: str, form: LoginForm, now: int) -> LoginResult:

@@ -28,6 +28,8 @@ _SAME_TAP = 60  # seconds within which a second form is a double tap
 
 
 class Kind(StrEnum):
+    """What a tap on "more time" does now."""
+
     OPEN = "open"  # everything is allowed from `start` on
     LATER = "later"  # the next schedule begins later
     MINUTES = "minutes"  # budgets get minutes

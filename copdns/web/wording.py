@@ -87,15 +87,19 @@ class Wording:
     now: float
 
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
+        """Return the reason of a verdict."""
         return self._say(child.why(_full_verdict(verdict), self.level))
 
     def until(self, verdict: Verdict | ContestedVerdict) -> str:
+        """Return when it opens again; "" where nobody knows."""
         return self._say(child.until(_full_verdict(verdict), self.level))
 
     def hop(self, verdict: Verdict | ContestedVerdict) -> str:
+        """Return that another name was meant; "" where it was the one asked for."""
         return self._say(child.hop(_full_verdict(verdict), self.level))
 
     def what_next(self, verdict: Verdict | ContestedVerdict) -> str:
+        """Return what the child can do about it; "" where nothing is closed."""
         return self._say(child.what_next(_full_verdict(verdict), self.level))
 
     def because(self, reason: DecisionReason) -> str:
@@ -107,6 +111,7 @@ class Wording:
         return self.phrases.pgettext(*STEPS[number])
 
     def category(self, slug: str) -> str:
+        """Return what a category is called, also one of the household's own."""
         name = self._category_name(slug)
         return self.phrases.pgettext(*name) if name else self.title("category", slug)
 
@@ -117,6 +122,7 @@ class Wording:
         return [self.title("service", each) for each in slugs]
 
     def about_category(self, slug: str) -> str:
+        """Return what a category is about; "" for one that is not bundled."""
         about = self._category_note(slug)
         return self.phrases.pgettext(*about) if about else ""
 
@@ -178,6 +184,7 @@ class Wording:
         return AppealProgress(self.phrases.say(phrase, **values), stand, until)
 
     def moment(self, at: float) -> str:
+        """Return a moment with its day.  at: seconds since the epoch."""
         return self.phrases.when(at, self.household.timezone)
 
     def soon(self, at: float) -> str:
@@ -195,6 +202,7 @@ class Wording:
         return ceil(at / 60) * 60
 
     def day(self, at: float) -> str:
+        """Return the date of a moment.  at: seconds since the epoch."""
         return self.phrases.date(at, self.household.timezone)
 
     def group(self, slug: str) -> str:
@@ -255,6 +263,7 @@ class DeskWording(Wording):
 
 
 def wording_for(request: web.Request, household: Household, level: Level) -> Wording:
+    """Return how to tell a household's matters at a level, in the language of a request."""
     context = context_of(request)
     phrases = phrases_in(language_of(request))
     return Wording(phrases, level, household, context.snapshot().library, context.now())

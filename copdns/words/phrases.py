@@ -115,6 +115,7 @@ class Phrases:
         return f"{ISOLATE}{value}{END_ISOLATE}" if isinstance(value, str) else value
 
     def number(self, value: float) -> str:
+        """Return a number as this language writes it, such as 1,234.5."""
         return format_decimal(value, locale=self.locale)
 
     def time(self, moment: float, zone: str) -> str:
@@ -126,6 +127,7 @@ class Phrases:
         return f"{local_time(moment, zone_of(zone)):%H:%M}"
 
     def date(self, moment: float, zone: str) -> str:
+        """Return the date of a moment (seconds since the epoch) in a zone."""
         return self.day(local_time(moment, zone_of(zone)).date())
 
     def day(self, day: datetime.date) -> str:

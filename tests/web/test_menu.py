@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -14,17 +13,16 @@ from tests.e2e.house import MIA as MIAS
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.browsing import PHONE, Browsers
-from tests.web.guardians import guardian_client
 from tests.web.pages import DOOR, example
 from tests.web.pages import log_in as log_in_there
-from tests.web.site import Client, Site, text
+from tests.web.site import Client, text
+
+pytestmark = pytest.mark.logged_in
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[Client]:
-    site = Site(Home(family(MIA, TOM)))
-    async with guardian_client(site) as made:
-        yield made
+def home() -> Home:
+    return Home(family(MIA, TOM))
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -20,8 +19,10 @@ from copdns.time.plan import NO_INPUTS
 from copdns.time.schedule import parse_slots
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family, library
-from tests.web.guardians import guardian_client, log_in, set_up
+from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
+
+pytestmark = pytest.mark.logged_in
 
 TIME = "/guardian/time/mia"
 GAMES = Topic(TopicKind.CATEGORY, "games")
@@ -36,17 +37,6 @@ SUNDAY = date(2026, 3, 29)  # today, in tests
 def home() -> Home:
     written = family(MIA, TOM, ADA, schedules=(BEDTIME, TOMS, EVERYONES), budgets=(MINUTES,))
     return Home(written, library(categories={"games": ["play.example"]}))
-
-
-@pytest.fixture
-def site(home: Home) -> Site:
-    return Site(home)
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 async def stored(site: Site) -> Household:

@@ -90,6 +90,7 @@ class HouseholdStore:
         self._connection, self._thread = other._connection, other._thread
 
     def close(self) -> None:
+        """Close the database when what was begun is done; blocks."""
         self._thread.submit(self._connection.close).result()
         self._thread.shutdown()
 

@@ -163,6 +163,7 @@ class Operation:
 
     @property
     def subject(self) -> str:
+        """What it is about, for the table of operations: the name of its module."""
         return self.handler.__module__.rpartition(".")[2]
 
     @property
@@ -172,6 +173,7 @@ class Operation:
 
     @property
     def reads(self) -> bool:
+        """Whether it changes nothing."""
         return self.method == "GET"
 
     @property

@@ -117,6 +117,7 @@ def _response(operation: Operation, found: object) -> web.StreamResponse:
 
 @cache
 def adapter_of(operation: Operation) -> TypeAdapter[Any]:
+    """Return what checks the results of an operation."""
     return TypeAdapter(operation.result)
 
 

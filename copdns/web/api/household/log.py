@@ -111,6 +111,7 @@ class DaysAsked(Sent):
 
 
 async def log(call: Call) -> object:
+    """Return the newest rows of a person's log, masked as on pages; the view is noted."""
     query: LogAsked = call.query
     await call.context.looks.note(call.actor, call.person.id, ViewedPart.LOG, call.now)
     read_rows = call.context.log.rows
@@ -128,6 +129,7 @@ def visible_rows(call: Call, rows: Iterable[LogRow]) -> list[dict[str, object]]:
 
 
 async def counts(call: Call) -> object:
+    """Return a person's counts of the last `days`, masked as on pages; the view is noted."""
     query: DaysAsked = call.query
     await call.context.looks.note(call.actor, call.person.id, ViewedPart.COUNTS, call.now)
     since = call.now - query.days * DAY

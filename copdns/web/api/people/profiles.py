@@ -107,11 +107,13 @@ class State(Given):
 
 
 async def profiles(call: Call) -> object:
+    """Return all profiles, and what of them is in force now."""
     household = call.household
     return [profile_json(each, household, call.now) for each in household.profiles]
 
 
 async def profile(call: Call) -> object:
+    """Return the profile in the path, and what of it is in force now."""
     return profile_json(call.person, call.household, call.now)
 
 
@@ -219,6 +221,10 @@ async def add(call: Call) -> object:
 
 
 async def change(call: Call) -> object:
+    """Set what is sent, and leave the rest; raise HouseholdError.
+
+    With another age group a proposal of its usual rules is made, or one is dropped.
+    """
     wanted: ProfileSet = call.body
     values, known = _profile_values(wanted), call.context.known_ids()
     if not values and wanted.preset is None:

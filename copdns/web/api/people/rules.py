@@ -65,6 +65,7 @@ class RulesAsked(Sent):
 
 
 async def rules(call: Call) -> object:
+    """Return all rules, or those that apply to a profile; HouseholdError where there is no such."""
     query: RulesAsked = call.query
     found = call.household.rules
     if query.profile is not None:
@@ -101,6 +102,7 @@ async def note(call: Call) -> object:
 
 
 async def remove(call: Call) -> object:
+    """Remove a rule; raise Refused (404)."""
     rule = call.find("rule", call.household.rules)
     what = f"rule removed: {rule.action} {rule.target}"
     await call.change(what, partial(remove_rule, rule_id=rule.id))

@@ -44,11 +44,13 @@ class VisitorNamed(Sent):
 
 
 async def unknown(call: Call) -> object:
+    """Return devices that nobody has assigned, the ignored ones among them."""
     ignored = await IgnoredDevices(call.context.thread).of(call.household.id)
     return [{**visitor_json(each), "ignored": each.id in ignored} for each in await visitors(call)]
 
 
 async def visitors(call: Call) -> list[UnknownDevice]:
+    """Return devices that were seen and that nobody has assigned."""
     return await unassigned_devices(call.context.folder, call.household)
 
 

@@ -84,10 +84,12 @@ class CalendarTaken(CalendarShown):
 
 
 async def calendar(call: Call) -> object:
+    """Return the calendar, and when a day of budgets begins."""
     return calendar_json(call.household)
 
 
 async def set_days(call: Call) -> object:
+    """Say what kind of days dates are; without one they are usual again.  Raises HouseholdError."""
     wanted: DaysWanted = call.body
     days = dict.fromkeys(_parse_span(wanted), wanted.kind)
     first, last = min(days), max(days)
@@ -111,6 +113,7 @@ def _parse_span(wanted: DaysWanted) -> list[date]:
 
 
 async def set_weekend(call: Call) -> object:
+    """Say which days of the week are the weekend; [] for none."""
     wanted: WeekendWanted = call.body
     chosen = frozenset(WEEKDAYS.index(each) for each in wanted.days)
 

@@ -65,6 +65,7 @@ class GrantsAsked(Sent):
 
 
 async def grants(call: Call) -> object:
+    """Return permissions; without `all` those not over.  Raises HouseholdError: no such profile."""
     query: GrantsAsked = call.query
     if query.profile is not None:
         call.profile_of(query.profile)
@@ -76,6 +77,10 @@ async def grants(call: Call) -> object:
 
 
 async def give(call: Call) -> object:
+    """Give a permission, and return it; raise HouseholdError.
+
+    Unless told, one about something lifts what blocks it, and one about everything lifts times.
+    """
     wanted: GrantWanted = call.body
     about = None if wanted.about is None else parse_field(parse_subject, wanted.about)
     lifts = wanted.lifts or (Lifts.TIME if about is None else Lifts.CONTENT)

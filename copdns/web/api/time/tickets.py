@@ -54,6 +54,7 @@ class TicketTyped(Sent):
 
 
 async def tickets(call: Call) -> object:
+    """Return all tickets, without their codes, which nothing can show again."""
     return [ticket_json(each) for each in call.household.tickets]
 
 

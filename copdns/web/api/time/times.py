@@ -153,10 +153,12 @@ def _read_schedule(schedule_id: str, wanted: ScheduleWanted) -> Schedule:
 
 
 async def schedules(call: Call) -> object:
+    """Return all schedules, also those of tags and of everyone."""
     return [schedule_json(each) for each in call.household.schedules]
 
 
 async def add_schedule(call: Call) -> object:
+    """Add a schedule; raise HouseholdError where its id is taken."""
     return schedule_json(await _add(call, _read_schedule(call.body.id, call.body)))
 
 
@@ -167,6 +169,7 @@ async def set_schedule(call: Call) -> object:
 
 
 async def remove_schedule(call: Call) -> None:
+    """Remove a schedule; raise Refused (404)."""
     await _remove(call, Schedule, "schedule")
 
 
@@ -182,10 +185,12 @@ def _read_budget(budget_id: str, wanted: BudgetWanted) -> Budget:
 
 
 async def budgets(call: Call) -> object:
+    """Return all budgets, also those of tags and of everyone."""
     return [budget_json(each) for each in call.household.budgets]
 
 
 async def add_budget(call: Call) -> object:
+    """Add a budget; raise HouseholdError where its id is taken."""
     return budget_json(await _add(call, _read_budget(call.body.id, call.body)))
 
 

@@ -37,6 +37,7 @@ class HouseRequest:
 
     @property
     def now(self) -> int:
+        """Seconds since the epoch."""
         return int(self.context.now())
 
     async def change(self, what: str, edit: Edit) -> Household:
@@ -73,6 +74,7 @@ class PersonRequest(HouseRequest):
 
     @property
     def page(self) -> str:
+        """The path of the page about the person's time."""
         return f"/guardian/time/{self.profile.id}"
 
     def require_may_edit(self, scope: str) -> None:
