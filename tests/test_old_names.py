@@ -44,6 +44,8 @@ class Query:
     def spell(self) -> str: ...
 """
 
+NOTHING = Known()
+
 
 def parsed(text: str, name: str = "copdns.answer") -> list[tuple[str, ast.Module]]:
     return [(name, ast.parse(text))]
@@ -55,13 +57,13 @@ def old() -> Names:
 
 
 def identifiers(
-    text: str, old: Names, known: Known = Known(), path: str = "copdns/a.py"
+    text: str, old: Names, known: Known = NOTHING, path: str = "copdns/a.py"
 ) -> set[str]:
     file = File(path, text, ast.parse(text))
     return {each.name for each in left_as_identifiers(file, old, known)}
 
 
-def said(text: str, old: Names, known: Known = Known(), path: str = "docs/a.md") -> list[str]:
+def said(text: str, old: Names, known: Known = NOTHING, path: str = "docs/a.md") -> list[str]:
     tree = ast.parse(text) if path.endswith(".py") else None
     return [each.name for each in left_in_texts(File(path, text, tree), old, known)]
 
