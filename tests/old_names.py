@@ -10,9 +10,10 @@ attributes; and each pair of an owner that is still there and a member that is n
   spelling; a keyword is known, too, if a parameter or a template has it;
 - in texts (comments, docstrings, pages of docs/ and all else that git knows): between backticks,
   if the span reads as code (`name`, `owner.name`, `name(...)`, `folder/name.py`); and anywhere in
-  prose, if the word can be no English word (an underscore or a capital inside).  Left out are
-  contracts: what a whole string of today's code says (a setting, key, value, command or example),
-  words of its SQL, names of files, and in Python the names and words of strings of the same file.
+  prose, if the word can be no English word (an underscore or a capital inside), or is a class by
+  its capital ("of a Resolver").  Left out are contracts: what a whole string of today's code says
+  (a setting, key, value, command or example), words of its SQL, names of files, and in Python the
+  names and words of strings of the same file.
 
 CHANGELOG.md tells of the past and is not read.  Nothing is fetched: in a shallow clone without the
 commit, get the history first (`git fetch --unshallow`).
@@ -41,6 +42,7 @@ HISTORY = "CHANGELOG.md"
 WORD = re.compile(r"[A-Za-z_]\w*")
 # What a span in backticks looks like that is code: names with dots, perhaps called; or a module.
 CODE = re.compile(r"(?:[\w/]+/)?_*[A-Za-z]\w*(?:\.\w+)*(?:\(.*\))?")
+A_CLASS = re.compile(r"\b(?:an?|the|each|every|one) ([A-Z][a-z]+)\b")
 IN_BACKTICKS = re.compile(r"`+([^`\n]+)`+")
 
 
@@ -205,9 +207,11 @@ def bound(tree: ast.AST) -> set[str]:
 
 
 def left_in_texts(file: File, old: Names, known: Known) -> Iterator[Leftover]:
-    contracts = {*known.contracts, *(known.tests if file.is_of_tests else ())}
     if file.tree:  # a docstring speaks of parameters and variables too, a comment of its SQL
-        contracts |= bound(file.tree) | words_in_strings([file.tree])
+        own = bound(file.tree) | words_in_strings([file.tree])
+    else:
+        own = set(known.tests) if file.is_of_tests else set()
+    contracts = own | known.contracts
     is_prose = file.tree is not None or file.path.endswith(".md")
     for number, line in _lines(file):
         place = f"{file.path}:{number}"
@@ -216,6 +220,8 @@ def left_in_texts(file: File, old: Names, known: Known) -> Iterator[Leftover]:
         ):
             if not (_is_no_english(word) and word in known.in_strings):
                 yield Leftover(word, place)
+        for name in set(A_CLASS.findall(line) if is_prose else ()) & old.plain - own:
+            yield Leftover(name, place)
         for span in IN_BACKTICKS.findall(line):
             for pair in re.findall(r"(?<![\w.])(\w+)\.(\w+)", span):
                 if pair in old.members and ".".join(pair) not in known.contracts:

@@ -113,6 +113,8 @@ def test_what_tests_define_is_theirs_and_not_the_programs(old: Names) -> None:
         ("it has patience", []),  # plain English
         ("see `Asker.put_off()`", ["Asker", "put_off"]),
         ("what put_off does", ["put_off"]),  # can be nothing else
+        ("fields as of an Asker", ["Asker"]),
+        ("Asker of questions", []),  # a sentence begins with a capital
         ("`copdns show patience`", []),  # a command
         ("call `answer.spell` first", ["answer.spell"]),
         ("call `Query.spell` first", []),
