@@ -11,9 +11,9 @@ attributes; and each pair of an owner that is still there and a member that is n
 - in texts (comments, docstrings, pages of docs/ and all else that git knows): between backticks,
   if the span reads as code (`name`, `owner.name`, `name(...)`, `folder/name.py`); and anywhere in
   prose, if the word can be no English word (an underscore or a capital inside), or is a class by
-  its capital ("of a Resolver").  Left out are contracts: what a whole string of today's code says
-  (a setting, key, value, command or example), words of its SQL, names of files, and in Python the
-  names and words of strings of the same file.
+  its capital ("of a Resolver").  Left out are contracts: what a whole string of copdns says (a
+  setting, key, value or command), words of its SQL, labels in capitals that tests have as data,
+  names of files, and in Python the names and words of strings of the same file.
 
 CHANGELOG.md tells of the past and is not read.  Nothing is fetched: in a shallow clone without the
 commit, get the history first (`git fetch --unshallow`).
@@ -74,8 +74,8 @@ class Known(NamedTuple):
     """What today's names may be besides definitions of copdns.
 
     tests: what tests define.  attributes: of libraries.  parameters: of functions and templates.
-    contracts: strings of code, and their parts between dots.  in_strings: all words in strings of
-    copdns.  files: the names of all files, with any number of their folders.
+    contracts: strings of copdns and their parts between dots, and labels.  in_strings: all words
+    in strings of copdns.  files: the names of all files, with any number of their folders.
     """
 
     tests: AbstractSet[str] = frozenset()
@@ -281,7 +281,8 @@ def tracked() -> tuple[str, ...]:
 def known_today(files: Iterable[File]) -> Known:
     trees = [(each, each.tree) for each in files if each.tree is not None]
     everything = [node for _, tree in trees for node in ast.walk(tree)]
-    strings = set(strings_in(tree for _, tree in trees))
+    ours = [tree for each, tree in trees if each.path.startswith("copdns/")]
+    strings = set(strings_in(ours))
     templates = " ".join(path.read_text() for path in (ROOT / "web-ui").rglob("*.html"))
     placeholders = " ".join(re.findall(r"%\((\w+)\)", " ".join(strings)))
     parameters = {node.arg for node in everything if isinstance(node, ast.arg)}
@@ -289,10 +290,11 @@ def known_today(files: Iterable[File]) -> Known:
         tests=_plain(trees, "tests/", "scripts/"),
         attributes=frozenset(library_attributes(everything)),
         parameters={*parameters, *WORD.findall(templates), *WORD.findall(placeholders)},
-        contracts={part for each in strings for part in (each, *re.split(r"[./-]", each))},
-        in_strings=words_in_strings(
-            tree for each, tree in trees if each.path.startswith("copdns/")
-        ),
+        contracts={
+            *(part for each in strings for part in (each, *re.split(r"[./-]", each))),
+            *(each for each in strings_in(tree for _, tree in trees) if each.isupper()),
+        },
+        in_strings=words_in_strings(ours),
         files={end for path in tracked() for end in _ends(path)},
     )
 
