@@ -41,7 +41,8 @@ HTTP = {
 }
 # Forms by which lines and titles are known again: the values come from those.
 FORMS = tuple(
-    f"copdns/words/{each}.py" for each in ("audit", "warnings", "download_warnings", "child")
+    f"copdns/words/{each}.py"
+    for each in ("audit", "warnings", "download_warnings", "child", "composed_notes")
 )
 NO_VALUES = {"name", "until"}  # arguments of errors that stand in no text
 

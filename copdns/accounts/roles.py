@@ -142,7 +142,13 @@ def may(who: Actor | HasRole, permission: Permission, profile: Profile | None = 
         return True
     if who.role is Role.CHILD:
         return False
-    return profile.band.is_child or permission not in _PERSONAL
+    return guardians_may_see(profile) or permission not in _PERSONAL
+
+
+def guardians_may_see(profile: Profile) -> bool:
+    """Tell whether guardians may see what is recorded of somebody: of a child's only, whatever the
+    age."""
+    return profile.band.is_child
 
 
 def scopes_for(role: Role) -> frozenset[Permission]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copdns.as_json.plain import utc
-from copdns.dns.qtypes import qtype_name
+from copdns.dns.records import qtype_name
 from copdns.model.reasons import text_of
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.privacy.masked_names import OTHER

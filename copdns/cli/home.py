@@ -17,8 +17,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 
-from copdns.accounts.account import Guest, ViewedPart
-from copdns.accounts.guests import with_guests
+from copdns.accounts.account import Guest, ViewedPart, with_guests
 from copdns.accounts.roles import Actor, Role
 from copdns.app.seed import HOME, seed_household
 from copdns.cli.base import Options, pass_options, read_text

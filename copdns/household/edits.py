@@ -129,9 +129,12 @@ def suggest_times(
 ) -> Household:
     """Take over the schedules and budgets of a preset, and nothing else of it.
 
-    They take the place of those that came from a preset; what else the profile has stays.
+    They take the place of those that came from a preset; what else the profile has stays.  Raises
+    HouseholdError where the preset has none.
     """
     require_profile(household, profile_id)
+    if not any(preset.times(profile_id)):
+        raise HouseholdError("nothing is suggested for this age group; add times of your own")
     return validate_references(
         _with_preset_times(household, profile_id, known, preset), "profiles", profile_id, known
     )

@@ -14,22 +14,24 @@ import io
 import json
 import os
 import sys
-import tarfile
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from copdns.lists.download import GZIP, MIB, CopySummary, content_error
 from copdns.lists.parse import ListFormat, parse_list
 from copdns.model.errors import CopdnsError, FetchError
 from copdns.model.matchers import MatchKind
 
+if TYPE_CHECKING:
+    import tarfile
+
 CHUNK = 256 << 10
 MAX_LAYERS = 2  # a .gz file may be compressed once more for the transfer
-BLOCK = tarfile.BLOCKSIZE
+BLOCK = 512  # octets; an archive in tar's format consists of blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,8 @@ def _read_member(stream: io.BufferedReader, wanted: str) -> Iterator[bytes]:
 
 def _read_header(stream: io.BufferedReader, *, first: bool) -> tarfile.TarInfo | None:
     """Return the next header; None at the end of the archive."""
+    import tarfile  # here: the program itself only makes jobs and does without it
+
     block = stream.read(BLOCK)
     if not block or not block.strip(b"\0"):
         return None

@@ -2,7 +2,7 @@
 
 `decision_order` is the only place that says so.  The first step that gives a verdict decides
 (`decide.py`), and docs/decision.md explains the same order to people.  `steps.py` has what each
-step does, `step_builders.py` what it is made from.  Pure.
+step does, `step_builders.py` what it is made from.  Pure: no clock, no files, no network.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from copdns.policy.steps import AccessStep, DefaultStep, GrantStep, RuleStep, St
 from copdns.policy.time_rules import build_time_rules
 from copdns.time.plan import NO_TIME_PLAN, TimePlan
 
-BUDGET_TTL = 60  # seconds: so that use shows minute by minute, and an end is felt
+BUDGET_TTL = 60  # seconds: so that devices ask often enough to count minutes, and notice the end
 
 
 def decision_order(
@@ -50,44 +50,49 @@ def decision_order(
     pause, schedules, budgets = time_steps(context, plan, blocker)
     safe_search = safe_search_step(profile, context, blocker)
     return (
-        # Strangers learn nothing, not even what is special here.
+        # 1. Strangers learn nothing, not even which names are special here.  This step refuses
+        # nobody who has a profile; strangers have a policy of its own with `refuse=True`.
         AccessStep(refuse=False),
-        # Names of this machine, of this house, and those that must never leave it.  A name of a
-        # protected group is left to step 4: a household may not answer it itself.
+        # 2. Names of this machine and this home, and names that must never leave it.  A household
+        # may not answer a protected name itself, so this step leaves it to step 4.
         local_step(profile, context),
-        # The law of the land stands above the house; only an operator has such lists.
+        # 3. The law is above the household.  Only an operator has such lists.
         legal_step(context),
-        # Nothing that a household can write, and no mistake of ours, may cut a child off from help.
-        # Step 4 beats all that follows, but reference works, which are protected and no help group,
-        # only beat lists: for them this step asks the pause, the schedules and the budgets first.
+        # 4. Nothing that a household can write, and no mistake of ours, may cut a child off from
+        # help.  Two protected groups, reference works and the safe hosts of search engines, beat
+        # rules and lists but not time: for them this step first asks steps 7 to 9.
         protected_step(context, (pause, schedules, budgets)),
-        # Theft and fraud hurt whoever asks; a rule with `over_security` lifts a list's mistake.
+        # 5. Theft and fraud hurt whoever asks.  A list's mistake is corrected by an allow rule with
+        # `over_security`; a plain allow rule is not enough.
         security_step(profile, context, by_name, blocker),
-        # A yes to an appeal lifts what was appealed, until it ends.  Never decides here: a grant of
-        # time is asked for by steps 7 to 9, a grant of content by steps 10 to 15.
+        # 6. A yes to an appeal lifts what was appealed, until it ends.  This step only holds the
+        # number that such a verdict has: steps 7 to 9 look for grants of time themselves, steps 10
+        # to 15 for grants of content.
         GrantStep(),
-        # Step 7.  "Stop now" is said to a person, so it comes before what was planned.  A grant of
-        # time opens a pause that began before it; a pause that begins later beats the grant.
+        # 7. "Stop now" is said to a person, so it comes before what was planned.  A grant of time
+        # lifts a pause that began before it; a pause that begins later beats the grant.
         pause,
-        # Steps 8 and 9.  What was planned comes before what was used up.  A grant of time opens
-        # both, whichever began first.  What is always allowed passes 7 to 9; homework mode passes
-        # pause and budgets, not schedules.
+        # 8 and 9. What was planned comes before what was used up.  A grant of time lifts both,
+        # whichever began first.  Names that are always allowed pass 7 to 9, in homework mode names
+        # for homework pass 7 and 9.
         schedules,
         budgets,
-        # Step 10.  Somebody who knows this child wrote these, so they win over all lists.  An allow
-        # rule still leads a search engine to its safe host (step 14), unless it has
+        # 10. Somebody who knows this child wrote these, so they win over all lists below.  The
+        # longest name wins, then the profile's rule before the household's (`RuleSet`).  An allow
+        # rule still sends a search engine to its safe host (step 14), unless it has
         # `unsafe_search`.
         RuleStep(by_name, safe_search, blocker),
-        # Keeps the other lists from being walked around.
+        # 11. Keeps people from getting around the other steps.
         bypass_step(profile, context, blocker),
-        # A service was chosen by name, a category is a whole field.
+        # 12 and 13. Services come first: somebody chose them one by one, and a category in bulk.
         service_step(profile, context, blocker),
         category_step(profile, context, blocker),
-        # Only what nothing blocked has to be made safe.  A grant of content unblocks an engine
-        # without a safe mode, but never turns the safe mode of another off.
+        # 14. Only what nothing blocked has to be made safe.  A grant of content opens an engine
+        # without a safe mode; it never turns the safe mode of another off.
         safe_search,
-        # What nobody thought of.  Gives the verdict of a grant of content (reason `granted`), and
-        # allows what is always open where only essential names may resolve.
+        # 15. For names that no step above decided.  Gives the verdict of a grant of content (reason
+        # `granted`).  Where a failure leaves only essential names open (`failures: essential`),
+        # allows those.
         DefaultStep(profile.default, safe_search.blocker, plan.is_essential),
     )
 
@@ -99,9 +104,10 @@ def build_policy(
     now: float,
     plan: TimePlan = NO_TIME_PLAN,
 ) -> Policy:
-    """Return a profile's policy; `now` settles which announced change of its band is due.
+    """Return a profile's policy.
 
-    rules: those that hold for it (`rules_in_scope`).  now: seconds since the epoch.
+    rules: those that hold for it (`rules_in_scope`).  now: seconds since the epoch; decides whether
+    a change of the profile's age band that was announced is in force.
     """
     order = decision_order(profile, rules, context, plan)
     steps = tuple(step for step in order if not step.is_idle)
@@ -110,7 +116,7 @@ def build_policy(
     max_ttl = profile.max_ttl
     if max_ttl is None and is_child:
         max_ttl = defaults.child_max_ttl
-    # Homework mode opens the protected groups that a bedtime closes: they are for learning.
+    # In homework mode these stay open: the protected groups that a pause or a daily limit closes.
     learning = context.list_numbers(ListKind.PROTECTED, context.closable_groups)
     return Policy(
         household=context.household,
@@ -145,6 +151,9 @@ def _with_budget(max_ttl: int | None, plan: TimePlan) -> int | None:
 
 
 def rules_in_scope(profile: Profile, rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """Return those of a household's rules that hold for a profile."""
+    """Return those of a household's rules that hold for a profile.
+
+    `Rule.scope` is the id of a profile, `#` and a tag of profiles, or "" for the whole household.
+    """
     scopes = {"", profile.id, *(f"#{tag}" for tag in profile.tags)}
     return tuple(rule for rule in rules if rule.scope in scopes)

@@ -1,1 +1,1 @@
-"""The way of a query, from its octets to those of the reply: begin with `answer.py`."""
+"""The path of a query, from its octets to those of the reply: begin with `answer.py`."""

@@ -1,4 +1,4 @@
-"""The way of a query.  Read this first.
+"""The path of a query.  Read this first.
 
     octets in -> Snapshot.identify -> read_query_body (dns/wire) -> decide (policy/decide)
         BLOCK, LOCAL, REFUSE -> the reply (dns/wire)
@@ -23,21 +23,26 @@ Words, here and in all that is called from here:
     grant         a permission that lifts later steps until it ends
     cache         responses, by QNAME, QTYPE, DO, CD and zone; holds no decision
     packet cache  whole replies, by the query's octets and policy; holds no reply that depends on
-                  anything else (TCP, local names, pages of blocks), nor one that had to wait
-    memo          queries read, with their verdicts, by the query's octets; holds no reply and no
+                  more (one over TCP, a local answer, one in block mode `page`), nor the reply to a
+                  query that waited for an upstream
+    memo          parsed queries with their verdicts, by the query's octets; holds no reply and no
                   verdict that time can change; only used where there is no packet cache
+    own rule      an allow or block that somebody in the household wrote, for one profile, for
+                  those with a tag, or for all
+    stranger      a requestor outside `dns.allow`; its policy refuses everything
     untraced      said of the query for a help name, see below
     moment        one look at both clocks: wall (epoch seconds) decides, mono (monotonic) measures
 
 Untraced queries.  Whoever looks for help must be able to trust that nobody can see it, so the query
 for a name of a help group (`Verdict.is_untraced`) changes nothing that can be read afterwards.
-Every place that would remember it returns before it does: `Recorder.record` (counters, statistics,
+These return at once for it, before they remember anything: `Recorder.record` (counters, statistics,
 minutes of use, the ring of recent blocks, the log), `PacketCache.store`, `VerdictMemo`, the
-counters of the cache in `Resolver._look_up`, `UpstreamClient` (counters and health), and
-`privacy/retention.py` once more.  Its responses are cached apart, where nobody reads the size.  A
-response that is withheld (`judge_response`) and an answer about a help name (`status_answer`) stay
-untraced.  A help name with a search domain behind it (`has_help_prefix`) is counted like any other,
-but its name is not logged and shows no use.
+counters of the cache in `Resolver._look_up`, and `UpstreamClient` (counters and health).  As a
+second guard, `privacy/retention.py` lets no row of one through.  The response is cached apart,
+where nobody reads the number of entries.  If something inside the response is blocked, that verdict
+is untraced too (`judge_response`), as is an answer below why.q.home.arpa about a help name
+(`status_answer`).  A help name to which the device appended its search domain (`has_help_prefix`)
+is counted like any other name, but it is not logged and no minutes of use are charged for it.
 """
 
 from __future__ import annotations
@@ -87,7 +92,7 @@ from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.packet_cache import PacketCache
 from copdns.server.recorder import Recorder
 from copdns.server.status_names import status_answer
-from copdns.time.moment import Moment
+from copdns.time.clock import Moment
 
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much
 
@@ -97,9 +102,9 @@ LOCAL_TTL = 300  # seconds, for special names
 ANY_TTL = 3600
 REWRITE_TTL = 300  # a safe host may move
 MAX_MEMO_ENTRIES = 16_384
-MAX_MEMO_VERDICTS = 64  # of one query: so many kinds of profiles send it and are remembered
-# Pending queries per cache miss; the next one gets SERVFAIL, and finds the response cached when it
-# asks again.
+MAX_MEMO_VERDICTS = 64  # per query; with one more, its older ones are dropped
+# Pending queries per cache miss; one more gets SERVFAIL at once.  When the device asks again, the
+# response is in the cache.
 MAX_WAITERS = 1000
 
 _EDE_NO_UPSTREAM = Ede(NETWORK_ERROR, "no upstream answered")
@@ -112,20 +117,21 @@ NO_REPLY = b""  # nothing is sent, now or later
 
 
 class Screening(Enum):
-    """What a client gets whose device is uncertain.
+    """What happens to a query whose client is uncertain.
 
-    Uncertain is an address that no device has, where devices are known by MAC addresses and the
-    kernel may know one behind it (`Client.is_certain`).
+    A client is uncertain (`Client.is_certain`) if the household knows devices by MAC addresses, no
+    device has the client's IP address, and the kernel may yet find the MAC address behind it.
     """
 
-    # Its device was found now, was looked for a short while ago, or cannot be found (it came by
-    # TCP, or from beyond this network); it gets the reply of whoever it is known as.
+    # The query is answered, under the policy of whoever the client is known to be.  The kernel has
+    # just found the MAC address, or was asked for it a moment ago, or cannot find it (the query
+    # came over TCP, or from beyond this network).
     ANSWER = "answer"
-    # The kernel has never heard of the address: TC=1 is sent, so that the kernel looks for it, and
-    # the client asks again over TCP, when its MAC address is known.
+    # The kernel does not know the IP address yet.  The reply has TC=1: to send it, the kernel must
+    # find the MAC address, and the client asks again over TCP, when that is known.
     TRUNCATE = "truncate"
-    # So many of these were sent in this second that the address may be made up; it gets nothing,
-    # and a client that exists asks again.
+    # Many replies with TC=1 were sent in this second, so the IP address may be made up.  Nothing is
+    # sent; a client that exists asks again.
     DROP = "drop"
 
 
@@ -149,7 +155,8 @@ class PendingQuery(NamedTuple):
 class MemoEntry(NamedTuple):
     """A parsed query and those of its verdicts that no clock can change.
 
-    verdicts: by PolicyGroup where no own rule can cover the name, else by Policy.
+    verdicts: by PolicyGroup if no own rule of the group can cover the name, else by Policy.  In a
+        group are the policies of profiles whose settings are equal, whatever own rules they have.
     """
 
     query: Query
@@ -176,9 +183,9 @@ class VerdictMemo:
         return body in self._entries
 
     def add(self, body: bytes, query: Query, policy: Policy, verdict: Verdict) -> None:
-        """Remember a query; returns at once for an untraced verdict.
+        """Remember a query, unless its verdict is untraced.
 
-        So it does for a name below q.home.arpa: it may ask about a help name.
+        A query below q.home.arpa is not remembered either: it may be about a help name.
         """
         local = verdict.local
         if verdict.is_untraced or (local is not None and local.is_status):
@@ -189,12 +196,16 @@ class VerdictMemo:
         _remember_verdict(entry, policy, verdict)
 
     def decide(self, entry: MemoEntry, policy: Policy, now: float) -> Verdict:
-        """Return the verdict of a policy whose group has none; no untraced one is remembered."""
+        """Return the policy's verdict; to be called if none is remembered for its group.
+
+        A new verdict is remembered, unless it is untraced.
+        """
         verdict = entry.verdicts.get(policy)
         if verdict is None:
             query = entry.query
             verdict = decide(policy, query.qname, query.qtype, now)
-            if not verdict.is_untraced:  # for one policy, though not for whoever asked first
+            # A name may be untraced under this policy only, and not under the one that asked first.
+            if not verdict.is_untraced:
                 _remember_verdict(entry, policy, verdict)
         return verdict
 
@@ -204,7 +215,7 @@ class VerdictMemo:
 
 
 def _remember_verdict(entry: MemoEntry, policy: Policy, verdict: Verdict) -> None:
-    """Keep a verdict that no clock can change, for all of the policy's group where it is theirs."""
+    """Remember a verdict that no clock can change, for the policy's group where all share it."""
     if policy.time_rules is not None:
         return
     if len(entry.verdicts) >= MAX_MEMO_VERDICTS:
@@ -216,8 +227,8 @@ def _remember_verdict(entry: MemoEntry, policy: Policy, verdict: Verdict) -> Non
 class CacheMiss(NamedTuple):
     """What an upstream must be asked.
 
-    is_protected: an upstream that filters the name is passed over.  is_untraced: a help name: no
-    counter and no health figure may come of it.
+    is_protected: if an upstream says that it filtered the name, the next one is asked.
+    is_untraced: a help name, so no counter and no health figure may come of it.
     """
 
     key: CacheKey
@@ -247,11 +258,11 @@ def _ignore_probe(qname: str, requestor: Requestor, client: Client, now: float) 
 class Resolver:
     """Answers queries under the policies of `snapshot`, which is swapped whole.
 
-    screen: says what a client gets whose device is uncertain (set by `Recognition`).
-    add_sightings: returns a snapshot, whoever built it, with the MAC addresses that are seen now
+    screen: says what happens to a query whose client is uncertain (set by `Recognition`).
+    add_sightings: returns the given snapshot with the MAC addresses that the network shows now
         (set by `Recognition`).
-    on_probe: called with each query below probe.home.arpa, by which the set-up sees which resolver
-        a device uses (set by the app).
+    on_probe: called with each query below probe.home.arpa; the set-up pages send these from a
+        device to see which resolver it uses (set by the app).
     """
 
     def __init__(
@@ -267,7 +278,8 @@ class Resolver:
     ) -> None:
         """packet_cache: where whole replies are stored, for the server to send again.
 
-        lazy_free: takes what is forgotten all at once; that of the packet cache where there is one.
+        lazy_free: frees large numbers of objects a few at a time, so that no query waits for it;
+            the packet cache's own, if there is one.
         """
         self.screen: Callable[[Requestor, Moment], Screening] = _answer_all
         self.add_sightings: Callable[[Snapshot], Snapshot] = _as_it_is
@@ -293,7 +305,11 @@ class Resolver:
         send_reply: SendReply,
         reply_to: Any,
     ) -> bytes | None:
-        """Return the reply; NO_REPLY for silence; None: `send_reply(reply, reply_to)` follows."""
+        """Return the reply, NO_REPLY, or None.
+
+        NO_REPLY: nothing is ever sent.  None: an upstream is asked, and `send_reply(reply,
+        reply_to)` is called later.
+        """
         client = self._snapshot.identify(requestor)
         if not client.is_certain:
             screening = self.screen(requestor, moment)
@@ -310,7 +326,7 @@ class Resolver:
         else:
             try:
                 query = read_query_body(body)
-            except NotAQueryError:
+            except NotAQueryError:  # shorter than a header, or a response
                 return NO_REPLY
             except WireError as error:
                 self.recorder.count_malformed()
@@ -343,7 +359,8 @@ class Resolver:
     @snapshot.setter
     def snapshot(self, snapshot: Snapshot) -> None:
         snapshot = self.add_sightings(snapshot)
-        same = snapshot.policies is self._snapshot.policies  # but, say, a device's new address
+        # The policies are often the same while something else is new, such as a device's address.
+        same = snapshot.policies is self._snapshot.policies
         self._snapshot = snapshot
         if same:
             return
@@ -361,7 +378,8 @@ class Resolver:
             self.packet_cache.clear()
         self._rebinding, self.cache, self.packet_cache = rebinding, cache, packet_cache
         self._memo.clear()
-        # Another object, so that the servers forget which client an address belongs to.
+        # The servers remember the client of an address for as long as the snapshot is the same
+        # object, so they get another one.
         self.snapshot = self._snapshot.with_sightings(self._snapshot.sightings)
 
     def _reply(
@@ -380,13 +398,15 @@ class Resolver:
         """
         message_id, policy, action = message[:2], client.policy, verdict.action
         entry: CacheEntry | None = None
-        cacheable = result is None  # most names are asked for once, so a second time is waited for
+        # Most names are asked for only once, so the reply to a query that waited is not stored; the
+        # reply to the second query for the name is.
+        cacheable = result is None
         if query.is_unsupported and action is not Action.REFUSE:
             reply = _unsupported_reply(message_id, query)
             self.recorder.count_unsupported(client, requestor, verdict, reply)
             return reply
         if action is Action.ALLOW or action is Action.REWRITE:
-            if query.qtype == ANY:
+            if query.qtype == ANY:  # no upstream is asked (RFC 8482)
                 reply = any_reply(message_id, query, _ttl(policy, verdict, moment, ANY_TTL))
             else:
                 found = self._look_up(query, policy, verdict, moment, result)
@@ -442,7 +462,8 @@ class Resolver:
             key = _cache_key(key, policy, verdict)
         is_protected = verdict.reason is Reason.PROTECTED
         if result is not None and result.entry is not None and result.miss.key == key:
-            # A name that became protected while a filtered response was on its way is asked anew.
+            # If the name became protected while a filtered response was on its way, that response
+            # is not used, and an upstream is asked again.
             is_filtered = result.entry.answer.facts.is_filtered
             if not is_protected or result.miss.is_protected or not is_filtered:
                 return result.entry
@@ -451,7 +472,7 @@ class Resolver:
         else:
             entry = self.cache.get(key, moment.mono)
             if entry is not None and is_protected and entry.answer.facts.is_filtered:
-                entry = None  # asked for by somebody for whom the name is not protected
+                entry = None  # cached for a policy under which the name is not protected
             if entry is not None:
                 self.recorder.count_hits()
             else:
@@ -468,9 +489,11 @@ class Resolver:
         moment: Moment,
         entry: CacheEntry,
     ) -> tuple[bytes, Verdict]:
-        """Return the reply with a response, unless something inside it is blocked.
+        """Return the reply made from a response, and the verdict that it is recorded with.
 
-        The verdict is that of what is inside, where that was blocked.
+        If a name or an address inside the response is blocked, so is the query, with the verdict
+        about that.  A response that the upstream itself filtered is passed on, with a verdict and
+        an EDE that say so.
         """
         answer, ede = entry.answer, None
         rrs = entry.rrs_at(moment.mono, ttl_limit(policy, verdict, moment))
@@ -481,9 +504,9 @@ class Resolver:
             except WireError:
                 return empty_reply(message_id, query, SERVFAIL, _EDE_NO_REWRITE), verdict
             rrs, ede = answer.rrs, ede_of(verdict)
-        # Nothing to judge: this policy and this verdict (the same objects) found nothing before,
-        # or the response has but addresses outside the home and no rule is about addresses.  So
-        # the rebinding guard is not asked: it only looks at home addresses.
+        # There is nothing to judge if this policy and this verdict (the same objects) found nothing
+        # before.  Nor if the response consists of addresses outside the home network and no rule is
+        # about addresses: the rebinding guard only looks for addresses of the home network.
         judged = entry.harmless_for
         harmless = (judged[0] is policy and judged[1] is verdict) or (
             answer.facts.is_plain and not policy.address_rules
@@ -498,7 +521,7 @@ class Resolver:
             if inside is not None:
                 verdict, ede = inside, ede_of(inside)
             elif policy.time_rules is None and verdict.action is Action.ALLOW:
-                entry.harmless_for = policy, verdict  # no clock can change it
+                entry.harmless_for = policy, verdict  # no clock can change this finding
         return upstream_reply(message_id, query, answer, rrs, ede), verdict
 
     # --- queries that wait for an upstream ---
@@ -510,7 +533,7 @@ class Resolver:
         if waiting is not first:
             if len(waiting) < MAX_WAITERS:
                 waiting.append(pending)
-            else:  # a reply all the same: over TCP an open query holds a place
+            else:  # not silence: over TCP, a query without a reply uses up one of the connection's
                 self._send_servfail(pending, self._clock(), _EDE_TOO_MANY)
             return
         query = pending.query
@@ -529,7 +552,7 @@ class Resolver:
         entry: CacheEntry | None = None
         if response is not None:
             if miss.is_protected and not miss.is_untraced:
-                self._drop_filtered(miss.key, moment)
+                self._forget_filtered(miss.key, moment)
             cache = self._untraced_cache if miss.is_untraced else self.cache
             entry = cache.put(miss.key, response, moment.mono)
         for pending in waiting:
@@ -549,9 +572,16 @@ class Resolver:
             self.recorder.record(client, requestor, query, verdict, reply, moment.wall)
             send_reply(reply, reply_to)
 
-    def _drop_filtered(self, key: CacheKey, moment: Moment) -> None:
-        """Drop replies made of a filtered response, whose place a protected name's takes now."""
-        if self.packet_cache is not None and self.cache.get(key, moment.mono):
+    def _forget_filtered(self, key: CacheKey, moment: Moment) -> None:
+        """Clear the packet cache if it may hold replies made from a filtered response for `key`.
+
+        That response is about to be replaced in the cache, and which replies are made from it is
+        not known.
+        """
+        if self.packet_cache is None:
+            return
+        entry = self.cache.get(key, moment.mono)
+        if entry is not None and entry.answer.facts.is_filtered:
             self.packet_cache.clear()
 
     def _answer_again(self, pending: PendingQuery, result: UpstreamResult, moment: Moment) -> None:
@@ -579,10 +609,10 @@ class Resolver:
 
 
 def _cache_key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:
-    """Return the key of a response where that is not the query's own.
+    """Return under which key the response to a rewritten or split query is cached.
 
-    A rewrite asks for its target's data.  A split domain has upstreams of its own, but never for a
-    protected name.
+    A rewrite asks for its target's data.  A split is a zone with upstreams of its own; protected
+    names never go to them.
     """
     if verdict.target:
         key = key._replace(qname=verdict.target)
@@ -603,6 +633,11 @@ def _blocked_reply(
     verdict: Verdict,
     moment: Moment,
 ) -> bytes:
+    """Return the reply in the profile's block mode; a legal order is told as NXDOMAIN in each.
+
+    Where something below the name is open, NODATA takes the place of NXDOMAIN, which would deny
+    that too (RFC 8020).
+    """
     mode = BlockMode.NXDOMAIN if verdict.reason is Reason.LEGAL else policy.block_mode
     ttl = _ttl(policy, verdict, moment, verdict.ttl)
     return blocked_reply(message_id, query, verdict, mode, requestor.listener, ttl)
@@ -626,6 +661,7 @@ def _local_reply(
     return local_reply(message_id, query, local, requestor.listener, ttl), verdict
 
 
+# For a message that is malformed and comes from a stranger, too.
 _NOT_A_CLIENT = WireError("not served here", REFUSED)
 
 
@@ -640,17 +676,17 @@ def ttl_limit(policy: Policy, verdict: Verdict, moment: Moment) -> int | None:
     """Return the longest TTL that a reply may have, in seconds; None: no limit.
 
     Two things limit it:
-    - `policy.max_ttl`, against what nobody can foresee (a pause, a new rule).  It is the profile's
-      own `max_ttl`, else `dns.child_max_ttl` for a child's age; a minute at most while a budget has
+    - `policy.max_ttl`, because nobody can foresee a pause or a new rule.  It is the profile's own
+      `max_ttl`, else `dns.child_max_ttl` for a child's age; a minute at most while a budget has
       minutes left (`policy/order.py`).
-    - the verdict's end: what time opens is not kept for longer than it is open.  For the names
-      inside a response there is no other end: they are judged by steps that no clock changes, and
-      their verdict takes over the end of the name asked (`judge_response`).
+    - the verdict's end: a device must not keep a reply for longer than the verdict holds.  A
+      verdict about a name inside the response has the same end as the one about the query's name:
+      the steps that judge those names never change with the clock (`judge_response`).
 
-    Below the limit a TTL is that of the reply's kind: of a response, what is left of it since it
-    was cached (`CacheEntry.rrs_at`); of a block, `Verdict.ttl` (`dns.block_ttl`, `security_ttl`);
-    LOCAL_TTL, REWRITE_TTL or ANY_TTL.  `packet_cache.py` sends a reply only as long as all of this
-    holds.
+    Up to the limit, the TTL depends on the kind of reply: for a response, what is left of it since
+    it was cached (`CacheEntry.rrs_at`); for a block, `Verdict.ttl` (`dns.block_ttl`,
+    `security_ttl`); else LOCAL_TTL, REWRITE_TTL or ANY_TTL.  `packet_cache.py` sends a reply only
+    as long as all of this holds.
     """
     if verdict.valid_until is None:
         return policy.max_ttl

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from copdns.accounts.account import CODE_LASTS, Account, Code, Credentials, Purpose
-from copdns.accounts.codes import ACCOUNT_CODE, make_one_time_code, make_recovery_code
+from copdns.accounts.codes import ACCOUNT_CODE, code_digest, make_one_time_code, make_recovery_code
 from copdns.accounts.lockout import (
     Attempt,
     FailureLog,
@@ -32,7 +32,6 @@ from copdns.accounts.passwords import (
     verify_password,
 )
 from copdns.accounts.roles import Actor
-from copdns.accounts.tickets import code_digest
 from copdns.model.errors import AccountError
 from copdns.model.sentences import plural_sentence
 from copdns.store.household_db.accounts import Accounts

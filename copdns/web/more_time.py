@@ -63,6 +63,18 @@ def more_time(
     return MoreTime(Kind.MINUTES, budgets=rest) if rest else None
 
 
+def require_more_time(
+    household: Household, profile: Profile, policy: Policy, today: Today, now: float
+) -> MoreTime:
+    """Return as `more_time`; raise HouseholdError where nothing can give more."""
+    found = more_time(household, profile, policy, today, now)
+    if found is None:
+        raise HouseholdError(
+            "no limit or schedule applies today or soon, so there is nothing to extend"
+        )
+    return found
+
+
 def give_more_time(
     household: Household,
     profile_id: str,

@@ -20,11 +20,12 @@ from copdns.web.context import context_of
 from copdns.web.languages import phrases_in
 from copdns.web.pages import language_of
 from copdns.words import child, desk
-from copdns.words.appeals import STANDS, StatusText, appeal_status
+from copdns.words.appeals import STANDS, STANDS_UNTIL_A_DAY, StatusText, appeal_status
 from copdns.words.child import Said
+from copdns.words.composed_notes import composed_note
 from copdns.words.former_notes import note_now
 from copdns.words.levels import Level
-from copdns.words.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases
+from copdns.words.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases, is_same_day
 
 # The dashboard's names of the steps of decision.
 STEPS: Mapping[StepNumber, Phrase] = {
@@ -120,8 +121,15 @@ class Wording:
         return self.phrases.pgettext(*about) if about else ""
 
     def note(self, text: str) -> str:
-        """Return the note of a rule: a preset's in the reader's language, a person's as written."""
+        """Return the note of a rule: copdns's own in the reader's language, a person's as
+        written."""
+        if composed := composed_note(text, self._note_value):
+            return self.phrases.tell(composed)
         return self.phrases.gettext(note_now(text)) if text else ""
+
+    def _note_value(self, kind: str, slug: str) -> str | Phrase:
+        name = self._category_name(slug) if kind == "category" else None
+        return name or self.title(kind, slug)
 
     def subject(self, subject: Subject) -> str:
         """Return the name of what a schedule or budget is about: a category, a service, a list, or
@@ -163,8 +171,10 @@ class Wording:
     def stands(self, appeal: Appeal) -> AppealProgress:
         """Return the state of an appeal."""
         stand, until = appeal_status(appeal, self.household, self.now)
-        phrase = STANDS[stand].at(self.level)
-        values = {} if until is None else {"time": self.soon(until)}
+        if until is None:
+            return AppealProgress(self.phrases.say(STANDS[stand].at(self.level)), stand, until)
+        said, word = (STANDS, "time") if self.is_today(until) else (STANDS_UNTIL_A_DAY, "day")
+        phrase, values = said[stand].at(self.level), {word: self.soon(until)}
         return AppealProgress(self.phrases.say(phrase, **values), stand, until)
 
     def moment(self, at: float) -> str:
@@ -174,10 +184,15 @@ class Wording:
         """Return a moment, with its day unless that is today."""
         return self.phrases.when(at, self.household.timezone, self.now)
 
-    def opens(self, at: float) -> str:
+    def is_today(self, at: float) -> bool:
+        """Tell whether `soon` gives a time alone: the texts around it have the context "time", and
+        "day" otherwise."""
+        return is_same_day(at, self.now, self.household.timezone)
+
+    def next_minute(self, at: float) -> float:
         """Return when something is allowed again, rounded up to the next minute
         (`time_steps.weekday_and_time` does so too), so that nobody tries too early."""
-        return self.soon(ceil(at / 60) * 60)
+        return ceil(at / 60) * 60
 
     def day(self, at: float) -> str:
         return self.phrases.date(at, self.household.timezone)

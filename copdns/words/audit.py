@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from copdns.model.sentences import Phrase, Sentence, Value, sentence
-from copdns.words.child import category_name
+from copdns.words.desk import category_name
 from copdns.words.known_forms import Forms
 
 # Lines that are stored in other words than are shown: those of the version before, and those that

@@ -151,8 +151,7 @@ class Phrases:
     def when(self, moment: float, zone: str, now: float | None = None) -> str:
         """Return a day of the week with its date, and the time of day; now: only the time where
         the day is the same."""
-        at = local_time(moment, zone_of(zone))
-        if now is not None and at.date() == local_time(now, zone_of(zone)).date():
+        if now is not None and is_same_day(moment, now, zone):
             return self.time(moment, zone)
         return self._with_time("MMMEd", moment, zone)
 
@@ -181,9 +180,20 @@ class Phrases:
         """Return a length of time in its largest unit, such as "45 minutes"."""
         return format_timedelta(round(seconds), threshold=1.5, locale=self.locale)
 
+    def language_name(self, language: str) -> str:
+        """Return what this language calls another one, such as "français" for "fr"."""
+        return str(self.locale.languages.get(language, language))
+
     def country(self, code: str) -> str:
         """Return the name of a country by its two letters; the letters where it has none."""
         return str(self.locale.territories.get(code, code))
+
+
+def is_same_day(moment: float, now: float, zone: str) -> bool:
+    """Tell whether a moment is told by its time alone, or with its day: the words before it are
+    others in many languages."""
+    at, today = (local_time(each, zone_of(zone)).date() for each in (moment, now))
+    return at == today
 
 
 def phrases(language: str, catalogue: str = "") -> Phrases:

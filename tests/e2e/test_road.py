@@ -1,4 +1,4 @@
-"""The way of a query through the real program, as dig and kdig see it.
+"""The path of a query through the real program, as dig and kdig see it.
 
 The family is the one that `make run` starts with: 127.0.0.1 and ::1 are Mia, 127.0.0.2 is Tom,
 everyone else counts as Ada.

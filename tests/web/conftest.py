@@ -64,4 +64,4 @@ async def ada(client: Client, site: Site) -> Caller:
 @pytest.fixture(autouse=True)
 def _nobody_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     """A `Site` puts in force what is stored when its test says so; no page waits for that."""
-    monkeypatch.setattr("copdns.web.child.in_force.MAX_SECONDS", 0.0)
+    monkeypatch.setattr("copdns.web.child.page.MAX_WAIT", 0.0)

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from copdns.accounts.codes import ticket_digest
 from copdns.accounts.roles import Role
-from copdns.accounts.tickets import ticket_digest
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.guardians import guardian_client, log_in, set_up

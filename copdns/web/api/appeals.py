@@ -17,8 +17,8 @@ from copdns.appeals.appeal import (
     Decider,
     WantedLength,
 )
-from copdns.appeals.list_report import list_report
 from copdns.appeals.opening import ApprovalTerms, Decision, opening
+from copdns.appeals.source import list_report
 from copdns.as_json.appeals import appeal_json, opening_json
 from copdns.model.errors import AppealError
 from copdns.model.verdict import Action, Reason

@@ -16,9 +16,11 @@ from pydantic import BaseModel, ConfigDict
 from copdns.accounts.roles import NO_SCOPES, Actor, Balance, Permission
 from copdns.household.edit_checks import HasId
 from copdns.household.presets import apply
-from copdns.model.errors import HouseholdError
+from copdns.model.errors import CopdnsError, HouseholdError
 from copdns.model.household import Household, Profile
 from copdns.model.sentences import literal
+from copdns.policy.decide import Policy
+from copdns.policy.snapshot import Snapshot
 from copdns.web.context import AppContext
 from copdns.web.problem import Refused
 
@@ -108,6 +110,13 @@ class Call:
         if found is None:
             raise HouseholdError(literal(f"there is no profile {profile_id!r}"))
         return found
+
+    def policy_of(self, snapshot: Snapshot, profile_id: str) -> Policy:
+        """Return a person's policy; raise CopdnsError where it is not in force yet."""
+        try:
+            return snapshot.policy(self.household.id, profile_id)
+        except KeyError:
+            raise CopdnsError("not in force yet; try again in a moment") from None
 
 
 Handler = Callable[[Call], Awaitable[object]]

@@ -1,4 +1,4 @@
-"""Tests of the way of a query: from bytes to bytes, over the cache and the upstream."""
+"""Tests of the path of a query: from bytes to bytes, over the cache and the upstream."""
 
 from __future__ import annotations
 

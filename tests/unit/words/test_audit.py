@@ -46,6 +46,8 @@ def said(what: str, language: str = "en") -> str:
             "profile mia set: categories +games, max_ttl 60",
             "Profile Mia set: Categories (+Games), How long devices keep an answer (60).",
         ),
+        # As the dashboard calls it, not as the child's page does.
+        ("profile mia set: categories -piracy", "Profile Mia set: Categories (-Piracy)."),
         ("rule added: allow a.example for everyone", "Rule added: allow a.example for everyone."),
         ("mia paused for homework until 20:15", "Mia paused for homework until 20:15."),
         ("mia can use everything until 20:15", "Mia can use everything until 20:15."),

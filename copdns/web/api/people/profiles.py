@@ -32,7 +32,6 @@ from copdns.model.verdict import Reason
 from copdns.policy.today import build_today
 from copdns.privacy.consent import Question, needs_consent
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.people.standing import policy_of
 from copdns.web.api.time.pauses import Pause
 from copdns.web.api.types import WHOLE, About, Id, Moment, Text, parse_subjects
 
@@ -120,7 +119,7 @@ async def state(call: Call) -> object:
     """Return the state that the child's page shows.  Limits are left out: `usage` has what was
     used."""
     context, household, person = call.context, call.household, call.person
-    policy = policy_of(context.snapshot(), household.id, person.id)
+    policy = call.policy_of(context.snapshot(), person.id)
     closed = build_today(household, person, policy, context.policy_inputs(), call.now).closed
     pause = running_pause(household, person.id, call.now)
     until = closed.valid_until if closed is not None else None

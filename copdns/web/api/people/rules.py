@@ -10,7 +10,7 @@ from pydantic import Field
 from copdns.accounts.roles import Permission
 from copdns.as_json.check import Case, case_json
 from copdns.as_json.household import rule_json
-from copdns.dns.qtypes import qtype_number
+from copdns.dns.records import qtype_number
 from copdns.household.edit_checks import parse_field
 from copdns.household.edits import add_rule, note_rule, remove_rule
 from copdns.model.household import RuleAction
@@ -20,7 +20,6 @@ from copdns.policy.decide import decide, explain
 from copdns.policy.order import rules_in_scope
 from copdns.policy.snapshot import Client
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.people.standing import policy_of
 from copdns.web.api.time.grants import GrantShown
 from copdns.web.api.types import Id, Moment, Name, Scope, Text, When, parse_moment
 
@@ -172,7 +171,7 @@ async def check(call: Call) -> object:
     person, snapshot = call.profile_of(query.profile), call.context.snapshot()
     name, qtype = normalize(query.name), parse_field(qtype_number, query.type)
     now = call.now if query.at is None else parse_moment(query.at)
-    policy = policy_of(snapshot, call.household.id, person.id)
+    policy = call.policy_of(snapshot, person.id)
     case = Case(
         name,
         qtype,

@@ -12,8 +12,12 @@ from copdns.store.household_db.ignored import IgnoredDevices
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.devices import DeviceShown
 from copdns.web.api.types import Id, Moment, Text
-from copdns.web.newcomers import add_to_device, add_unknown_device
-from copdns.web.unknown_devices import end_guests_of, unassigned_devices
+from copdns.web.unknown_devices import (
+    add_to_device,
+    add_unknown_device,
+    end_guests_of,
+    unassigned_devices,
+)
 
 
 class VisitorShown(Given):

@@ -16,8 +16,7 @@ from copdns.household.edits import set_household
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
 from copdns.model.times import WEEKDAYS, DayType
-from copdns.time.days import local_time, zone_of
-from copdns.time.whole_days import add_holidays
+from copdns.time.days import add_holidays, local_time, zone_of
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Date, parse_day
 from copdns.web.calendars import read_calendar

@@ -80,7 +80,9 @@ async def give(call: Call) -> object:
     about = None if wanted.about is None else parse_field(parse_subject, wanted.about)
     lifts = wanted.lifts or (Lifts.TIME if about is None else Lifts.CONTENT)
     if about is None and lifts is not Lifts.TIME:
-        raise HouseholdError("a permission for every name lifts time only; say what it is about")
+        raise HouseholdError(
+            "temporary access to everything lifts only limits and schedules; choose what to allow"
+        )
     start, end = _parse_span(wanted, call.now)
     edit = partial(
         give_grant,
@@ -104,11 +106,13 @@ def _parse_span(wanted: GrantWanted, now: int) -> tuple[int, int]:
     start = now if wanted.start is None else parse_moment(wanted.start)
     end = parse_end(wanted.minutes, wanted.until, start)
     if end is None:
-        raise HouseholdError("a permission ends: give minutes, or until")
+        raise HouseholdError("temporary access needs an end: give minutes, or until")
     if end <= now:
         raise HouseholdError("that is over already; name a later time")
     if end - start > _MAX_LENGTH:
-        raise HouseholdError("a permission lasts for 366 days at most; what is to stay is a rule")
+        raise HouseholdError(
+            "temporary access lasts at most 366 days; to allow something for good, add a rule"
+        )
     return start, end
 
 

@@ -7,9 +7,8 @@ from functools import partial
 
 from pydantic import Field
 
-from copdns.accounts.codes import make_ticket_code
+from copdns.accounts.codes import make_ticket_code, ticket_digest
 from copdns.accounts.roles import Permission
-from copdns.accounts.tickets import ticket_digest
 from copdns.as_json.times import grant_json, ticket_json
 from copdns.household.edit_checks import parse_field
 from copdns.household.time_edits import add_ticket, remove_ticket

@@ -16,8 +16,8 @@ from copdns.model.household import FullLogSpan, Household, PrivacyMode, Profile
 from copdns.privacy.consent import Question, needs_consent
 from copdns.web.context import context_of
 from copdns.web.desk.person.page import PersonAccess, change, keep, person_page, require_person
+from copdns.web.personal_data import erase_records, export_document
 from copdns.web.received import fields_of
-from copdns.web.taken import erase_records, export_document
 from copdns.words.audit import role
 
 MODES = (PrivacyMode.OFF, PrivacyMode.COUNTS, PrivacyMode.BLOCKED)

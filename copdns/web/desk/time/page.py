@@ -21,8 +21,7 @@ from copdns.web.desk.page import stored_household
 from copdns.web.desk.time.forms import Form
 from copdns.web.received import fields_of
 from copdns.web.session import require
-from copdns.web.wording import wording_for
-from copdns.words.levels import Level
+from copdns.web.wording import desk_wording
 
 Edit = Callable[[Household], Household]
 
@@ -116,7 +115,7 @@ def policy_and_today(
 def template_values(house: HouseRequest) -> dict[str, Any]:
     """Return the values that all templates about time need."""
     household, library = house.household, house.context.snapshot().library
-    zone, say = zone_of(household.timezone), wording_for(house.request, household, Level.FULL)
+    zone, say = zone_of(household.timezone), desk_wording(house.request, household)
     own = (each.slug for each in household.services)
     return {
         "actor": house.actor,
@@ -126,7 +125,6 @@ def template_values(house: HouseRequest) -> dict[str, Any]:
         "services": sorted({*library.services, *own}),
         "day_words": DAY_WORDS,
         "when": say.soon,
-        "opens": say.opens,
         "wall": lambda at: f"{local_time(at, zone):%H:%M}",
         "may": lambda permission: may(house.actor, Permission(permission)),
         "now": house.now,
