@@ -213,7 +213,7 @@ async def test_no_file_and_no_command_agrees_for_somebody(client: Client, site: 
 
 
 def test_only_the_persons_own_word_is_told_as_consent() -> None:
-    """`edited(..., consenting=...)` is how the store hears of a yes: one call in one module."""
+    """`apply_edit(..., consenting=...)` is how the store hears of a yes: one call in one module."""
     calls = [
         path.name
         for path in (ROOT / "copdns").rglob("*.py")

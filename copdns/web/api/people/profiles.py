@@ -216,7 +216,7 @@ async def add(call: Call) -> object:
         added = add_profile(household, person, known, preset, times=wanted.times)
         return set_profile(added, wanted.id, known, **values)
 
-    after = await call.change(f"profile {wanted.id} added", edit)
+    after = await call.change(f"person added: {wanted.id}", edit)
     return profile_json(require_profile(after, wanted.id), after, call.now)
 
 
@@ -285,7 +285,8 @@ async def ask_full_log(call: Call) -> object:
             profiles=tuple(changed if each is person else each for each in household.profiles),
         )
 
-    after = await call.change(f"full log of {call.person.id} asked for", edit)
+    what = f"profile {call.person.id} set: full-log of {wanted.days} days"
+    after = await call.change(what, edit)
     return profile_json(require_profile(after, call.person.id), after, call.now)
 
 
@@ -295,7 +296,7 @@ async def end_full_log(call: Call) -> object:
     edit = partial(
         set_profile, profile_id=call.person.id, known=call.context.known_ids(), full_log=None
     )
-    await call.change(f"full log of {call.person.id} ended", edit)
+    await call.change(f"profile {call.person.id} set: full-log ended", edit)
     return None
 
 

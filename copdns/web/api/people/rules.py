@@ -96,7 +96,7 @@ async def note(call: Call) -> object:
     """Change the note of a rule; another target or scope would be another rule."""
     body: NoteSent = call.body
     rule = call.find("rule", call.household.rules)
-    what = f"rule changed: new reason, {rule.target}"
+    what = f"rule changed: new reason, {rule.target} for {rule.scope or 'everyone'}"
     after = await call.change(what, partial(note_rule, rule_id=rule.id, note=body.note))
     return rule_json(call.find("rule", after.rules))
 
@@ -104,7 +104,7 @@ async def note(call: Call) -> object:
 async def remove(call: Call) -> object:
     """Remove a rule; raise Refused (404)."""
     rule = call.find("rule", call.household.rules)
-    what = f"rule removed: {rule.action} {rule.target}"
+    what = f"rule removed: {rule.action} {rule.target} for {rule.scope or 'everyone'}"
     await call.change(what, partial(remove_rule, rule_id=rule.id))
     return None
 

@@ -68,7 +68,7 @@ async def name(call: Call) -> object:
         device = (await call.change(f"a device added for {wanted.profile}", edit)).devices[-1]
     else:
         edit = partial(add_to_device, visitor=visitor, device_id=wanted.device or "")
-        after = await call.change(f"device {wanted.device} has a new address", edit)
+        after = await call.change(f"device {wanted.device} has a new MAC address", edit)
         device = next(each for each in after.devices if each.id == wanted.device)
     await end_guests_of(call.request, call.actor, visitor)
     return device_json(device)

@@ -97,8 +97,8 @@ async def set_days(call: Call) -> object:
     def edit(household: Household) -> Household:
         return edits.set_days(household, days)
 
-    dates = str(first) if first == last else f"{first}..{last}"
-    after = await call.change(f"calendar: {dates} {wanted.kind or 'usual'}", edit)
+    what = f"calendar: {first} to {last} {wanted.kind or 'usual'}"
+    after = await call.change(what, edit)
     return calendar_json(after)
 
 

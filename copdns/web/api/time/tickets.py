@@ -75,7 +75,7 @@ async def make(call: Call) -> object:
         author=call.actor.name,
     )
     whom = wanted.profile or "anyone with the code"
-    after = await call.change(f"ticket of {wanted.minutes} minutes made for {whom}", edit)
+    after = await call.change(f"1 tickets of {wanted.minutes} minutes created for {whom}", edit)
     return {**ticket_json(after.tickets[-1]), "code": code}
 
 

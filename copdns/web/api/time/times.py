@@ -210,7 +210,7 @@ async def remove_budget(call: Call) -> None:
 
 async def _add(call: Call, period: Period) -> Period:
     edit = partial(add_period, made=period, known=call.context.known_ids())
-    await call.change(f"{_noun(period)} {period.id} added", edit)
+    await call.change(f"{_noun(period)} {period.id} added for {period.scope or 'everyone'}", edit)
     return period
 
 
@@ -220,7 +220,7 @@ async def _put(call: Call, period: Period) -> Period:
     edit = partial(
         set_period, kind=type(period), key=period.id, known=call.context.known_ids(), **values
     )
-    await call.change(f"{_noun(period)} {period.id} set", edit)
+    await call.change(f"{_noun(period)} {period.id} changed", edit)
     return period
 
 
