@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from copdns.web.desk.household import names
 from copdns.words.audit import line
 from copdns.words.phrases import END_ISOLATE, ISOLATE, phrases
 
@@ -15,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 # Two values side by side stand for words of ours: those lines are among the examples below.
 OF_SEVERAL_FORMS = {
     *("account x x", "x: x", "device x changedx", "x pausedx x", "x can use x x"),
-    *("x x added for x", "x x changed", "x x removed"),
+    *("x x added for x", "x x changed", "x x removed", "x removed"),
 }
 # They write no lines of a page's or of the API's, or none of their own.
 ELSEWHERE = (
@@ -167,6 +168,15 @@ def written(node: ast.expr, texts: Mapping[str, ast.expr]) -> str:
     if isinstance(node, ast.FormattedValue):
         return written(node.value, texts) or "x"
     return ""
+
+
+@pytest.mark.parametrize("kind", [names._LOCAL, names._REWRITE, names._SPLIT])
+def test_a_name_that_the_household_answers_reads_well_in_the_history(kind: names._Kind) -> None:
+    for what in (
+        f"{kind.said.format('nas.example')} removed",
+        f"{kind.said.format('a.example')}: x",
+    ):
+        assert line(what, str) is not None, what
 
 
 def test_every_line_that_pages_and_stores_write_is_known_again() -> None:
