@@ -217,7 +217,8 @@ def test_every_metric_is_explained() -> None:
 
 def test_every_operation_of_the_api_is_in_its_table() -> None:
     rows = [
-        f"| `{each.method} {each.path}` | `{each.permission}` | {each.summary} |"
+        f"| `{each.method} {each.path}` | `{each.permission}`{' + `step_up`' * each.step_up} "
+        f"| {each.summary} |"
         for each in OPERATIONS
     ]
     lines = page("api.md").splitlines()

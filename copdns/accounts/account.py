@@ -19,7 +19,7 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
 SESSION_IDLE = 7 * DAY  # a session ends when it has not been used for this long
 SESSION_LONGEST = 30 * DAY  # every session ends after this
-SESSION_FRESH = 15 * MINUTE  # after a login; later, some actions ask for the password again
+SESSION_FRESH = 5 * MINUTE  # after a login or step-up; later, `web/step_up.py` asks again
 USED_PRECISION = 5 * MINUTE  # "last used" is no more exact, so that most pages write nothing
 TOKEN_USUAL, TOKEN_LONGEST = 90 * DAY, 365 * DAY
 CODE_LASTS = HOUR  # a code from the console
@@ -76,7 +76,8 @@ class Session(NamedTuple):
     """A browser that is logged in.
 
     label: names the browser for people; "" for unknown.  used: exact to 5 minutes.  expires: its
-    end, however often it is used.
+    end, however often it is used.  confirmed: when its owner last typed the password in it, and the
+    code of a second factor where there is one; 0: not since the login.
     """
 
     digest: str
@@ -86,13 +87,14 @@ class Session(NamedTuple):
     made: int
     used: int
     expires: int
+    confirmed: int = 0
 
     def is_fresh(self, now: int) -> bool:
-        """Tell whether the login is less than 15 minutes old.
+        """Tell whether the owner logged in or confirmed it less than 5 minutes ago.
 
         What nobody should do who finds a browser logged in asks for the password again otherwise.
         """
-        return 0 <= now - self.made < SESSION_FRESH
+        return 0 <= now - max(self.made, self.confirmed) < SESSION_FRESH
 
     def is_over(self, now: int) -> bool:
         """Tell whether it ended or nobody used it for long.  now: seconds since the epoch."""

@@ -49,6 +49,7 @@ class Permission(StrEnum):
     ASK_FULL_LOG = "ask_full_log"
     MANAGE_ACCOUNTS = "manage_accounts"  # add accounts; remove those that are no guardian's
     MANAGE_TOKENS = "manage_tokens"  # one's own
+    STEP_UP = "step_up"  # for tokens: what asks a person for the password again
     RUN_MACHINE = "run_machine"  # settings, backups, restart
     SEE_OWN = "see_own"  # a child: what applies to me, what is kept, who looked
     ASK = "ask"  # a child: an appeal, a bonus, "check a site"
@@ -71,6 +72,7 @@ _GUARDIAN = frozenset(
         Permission.ASK_FULL_LOG,
         Permission.MANAGE_ACCOUNTS,
         Permission.MANAGE_TOKENS,
+        Permission.STEP_UP,
     }
 )
 

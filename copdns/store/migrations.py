@@ -652,6 +652,12 @@ def full_log_question(db: Database) -> None:
         end""")
 
 
+@HOUSEHOLD(name="0025_session_confirmed")
+def session_confirmed(db: Database) -> None:
+    """When the owner of a session last typed the password in it; 0: not since the login."""
+    db.execute("alter table session add column confirmed integer not null default 0")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

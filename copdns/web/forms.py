@@ -17,6 +17,7 @@ from copdns.web.languages import phrases_in
 from copdns.web.pages import SHOWN_PATH, language_of, wants_html
 from copdns.web.received import fields_of
 from copdns.web.refused_form import refill_form
+from copdns.web.step_up import names_sent
 from copdns.web.template_words import mark_code
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -72,4 +73,4 @@ async def _read_fields(request: web.Request) -> dict[str, list[str]]:
     if request.content_type.startswith("multipart/"):
         return {}
     fields = await fields_of(request)
-    return {key: [str(each) for each in fields.getall(key)] for key in fields}
+    return {key: [str(each) for each in fields.getall(key)] for key in names_sent(fields)}

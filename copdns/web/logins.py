@@ -128,7 +128,7 @@ class Logins:
     async def confirm(
         self, account: Account, password: str, address: str, browser: str
     ) -> LoginResult:
-        """Check the password of somebody who is logged in, before a dangerous action.
+        """Check the password of somebody who is logged in, before they change it.
 
         browser: the digest of a known browser, else "".
         """
@@ -139,6 +139,29 @@ class Logins:
         if not await self._hash(verify_password, password, found.password if found else ""):
             return self._wrong_result(attempt)
         self._failures = clear_failures(self._failures, attempt)
+        return LoginResult(Outcome.IN, 0, account)
+
+    async def step_up(
+        self, account: Account, session: str, form: LoginForm, now: int
+    ) -> LoginResult:
+        """Check the password, and the second factor where there is one, of somebody who is logged
+        in; a session that passed is fresh again.
+
+        session: its digest.  form: what was typed, and the cookie of the browser.
+        """
+        found = await self._accounts.credentials(account.household, account.name)
+        attempt = await self._attempt_at(found, form, now)
+        if left := self._count_attempt(attempt):
+            return LoginResult(Outcome.WAIT, left)
+        if not await self._hash(verify_password, form.password, found.password if found else ""):
+            return self._wrong_result(attempt)
+        assert found is not None  # "" is no valid hash
+        if found.totp and not form.code.strip():
+            return LoginResult(Outcome.CODE_NEEDED)
+        if found.totp and not await self._check_second_factor(found, form.code, now):
+            return self._wrong_result(attempt)
+        self._failures = clear_failures(self._failures, attempt)
+        await self._sessions.confirm(session, now)
         return LoginResult(Outcome.IN, 0, account)
 
     async def setup_code(self, household: str, now: int) -> str:

@@ -24,6 +24,8 @@ from copdns.web.forms import FORM_ERRORS
 from copdns.web.pages import ACTOR, FOREIGN_HOST, wants_html
 from copdns.web.problem import is_for_programs, problem
 from copdns.web.received import fields_of, parts_of_link
+from copdns.web.step_up import PROBLEM_TYPE as STEP_UP_PROBLEM
+from copdns.web.step_up import StepUpNeededError, names_sent
 
 log = structlog.get_logger("copdns")
 
@@ -72,6 +74,8 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
         return await handler(request)
     except web.HTTPRedirection:
         raise
+    except StepUpNeededError as error:
+        return await _step_up_page(request, error)
     except web.HTTPException as error:
         headers = {key: value for key, value in error.headers.items() if key == "Allow"}
         return await _error_page(request, error.status, _own_reason(error), headers)
@@ -86,6 +90,27 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
         # Without the values of variables, which may be personal data.
         log.error("a bug in a page", traceback=traceback.format_exc())
         return await _error_page(request, 500, (Sentence("Something went wrong here"),))
+
+
+async def _step_up_page(request: web.Request, error: StepUpNeededError) -> web.Response:
+    """Ask for the password; the page has all that was sent, and sends it again."""
+    if is_for_programs(request):
+        return problem(error.status, error.reason, kind=STEP_UP_PROBLEM)
+    if error.account is None or not wants_html(request):
+        return await _error_page(request, error.status, _own_reason(error))
+    fields, back = await fields_of(request), _previous_page(request)
+    return context_of(request).pages.render(
+        request,
+        "desk/step_up.html",
+        path=parts_of_link(back).path or request.path,  # a form's own path shows no page
+        status=error.status,
+        actor=request[ACTOR],
+        account=error.account,
+        done=error.result,
+        action=request.path_qs,
+        sent=[(name, each) for name in names_sent(fields) for each in fields.getall(name)],
+        back=back,
+    )
 
 
 def _own_reason(error: web.HTTPException) -> tuple[Sentence, ...]:

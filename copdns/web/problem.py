@@ -47,10 +47,13 @@ def problem(
     detail: str,
     mistakes: Sequence[Mistake] = (),
     headers: Mapping[str, str] | None = None,
+    kind: str = "about:blank",
 ) -> web.Response:
-    """Return the response that refuses.  detail: a sentence for people.  mistakes: all of them."""
+    """Return the response that refuses.  detail: a sentence for people.  mistakes: all of them.
+    kind: the problem type; with the usual one the title is that of the status (RFC 9457 section
+    4.2.1)."""
     values: dict[str, object] = {
-        "type": "about:blank",  # so the title is that of the status (RFC 9457 section 4.2.1)
+        "type": kind,
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,

@@ -292,7 +292,7 @@ CREATE TABLE session (
     label text not null,
     made integer not null,
     used integer not null,
-    expires integer not null,
+    expires integer not null, confirmed integer not null default 0,
     foreign key (household, account) references account on delete cascade
 ) without rowid;
 

@@ -205,7 +205,7 @@ def test_what_no_token_may_do_is_for_people() -> None:
     assert closed == {
         *("profiles.ask_full_log", "kept.erase"),
         *("accounts.invite", "accounts.code", "accounts.remove"),
-        *("mine.sessions", "mine.end_session", "mine.end_sessions"),
+        *("mine.sessions", "mine.end_session", "mine.end_sessions", "mine.enter_password"),
         *("mine.tokens", "mine.make_token", "mine.remove_token"),
         *("notices.notices", "notices.see"),
     }

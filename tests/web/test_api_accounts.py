@@ -95,8 +95,8 @@ async def test_somebody_elses_token_is_not_there(ada: Caller, client: Client, si
 
 async def test_an_open_browser_makes_no_token_without_the_password(ada: Caller, site: Site) -> None:
     site.home.wait(SESSION_FRESH)
-    await ada("POST", "/tokens", 409, json=TOKEN)
-    await ada("POST", "/tokens", 409, json=TOKEN | {"current": "six green bottles"})
+    await ada("POST", "/tokens", 403, json=TOKEN)
+    await ada("POST", "/tokens", 403, json=TOKEN | {"current": "six green bottles"})
     await ada("POST", "/tokens", 201, json=TOKEN | {"current": PASSWORD})
 
 

@@ -96,13 +96,15 @@ async def test_whoever_finds_an_open_browser_makes_no_key_and_no_factor(
 ) -> None:
     site.home.clock.wall += SESSION_FRESH
     fields = {"label": "Home", "scope": "give_time", "days": "90"}
-    await send(client, "/guardian/me/tokens", 400, **fields)
+    await send(client, "/guardian/me/tokens", 403, **fields)
     secret = await secret_of(client)
     code = pyotp.TOTP(secret).at(site.now)
     await send(client, "/guardian/me/factor", 400, secret=secret, code=code)
     assert await site.context.tokens.all("home") == ()
-    await send(client, "/guardian/me/tokens", current=PASSWORD, **fields)
     await send(client, "/guardian/me/factor", current=PASSWORD, secret=secret, code=code)
+    code = pyotp.TOTP(secret).at(site.now + 30)
+    typed = {"step_up_password": PASSWORD, "step_up_code": code}
+    await send(client, "/guardian/me/tokens", **typed, **fields)
 
 
 async def test_another_browser_is_logged_out(client: Client, site: Site) -> None:

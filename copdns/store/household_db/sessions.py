@@ -33,7 +33,7 @@ MAX_BROWSERS = 20
 MAX_TOKENS = 50
 MAX_LABEL_LENGTH = 80
 
-_SESSION = "digest, household, account, label, made, used, expires"
+_SESSION = "digest, household, account, label, made, used, expires, confirmed"
 _TOKEN = "household, id, account, label, scopes, made, expires, used"  # noqa: S105 - columns
 
 
@@ -59,7 +59,7 @@ class Sessions:
             connection.execute("delete from session where digest = ?", (secret_digest(replaces),))
             _make_room(connection, "session", "used", account, MAX_SESSIONS)
             connection.execute(
-                f"insert into session ({_SESSION}) values (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+                f"insert into session ({_SESSION}) values (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
                 (
                     secret_digest(secret),
                     account.household,
@@ -68,6 +68,7 @@ class Sessions:
                     now,
                     now,
                     now + SESSION_LONGEST,
+                    now,
                 ),
             )
             return secret
@@ -94,6 +95,14 @@ class Sessions:
             return session, account
 
         return await self._thread.read(work)
+
+    async def confirm(self, digest: str, now: int) -> None:
+        """Note that the owner of a session typed the password in it again."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("update session set confirmed = ? where digest = ?", (now, digest))
+
+        await self._thread.write(work)
 
     async def of(self, account: Account, now: int) -> tuple[Session, ...]:
         """Return the sessions of an account, the last used first."""

@@ -11,17 +11,23 @@ from aiohttp import web
 from pydantic import TypeAdapter
 
 from copdns import __version__
+from copdns.accounts.roles import Permission
 from copdns.web.api.operation import Given, Nothing, Operation
 from copdns.web.api.reading import JSON
 from copdns.web.api.serve import adapter_of
 from copdns.web.problem import PROBLEM
+from copdns.web.step_up import PROBLEM_TYPE as STEP_UP_PROBLEM
 
 BASE = "/api/v1"
 
-_ABOUT = """\
+_ABOUT = f"""\
 Everything that the guardians' desk does, for programs.  docs/api.md tells how to get a token, and
-has examples.  What a token may do are its scopes; each operation names the one it needs.  A browser
+has examples.  What a token may do are its scopes; each operation names those it needs.  A browser
 that is logged in to the desk may use the session's cookie instead, from pages of the desk only.
+
+What opens doors or data (x-step-up) needs more: of a token the scope step_up too, and of a browser
+a password that was entered within the last five minutes, by the login or by
+mine.enter_password.  Else it is refused with 403 and a problem of the type {STEP_UP_PROBLEM}.
 """
 _REFUSAL_TEXT: Mapping[int, str] = {
     400: "A parameter is not right, or the body is not JSON.",
@@ -140,6 +146,8 @@ def _describe(
             for status in each.refusals
         },
     }
+    if each.step_up:
+        found["x-step-up"] = True
     if each.body is not None:
         schema = schemas["takes", each.id]
         found["requestBody"] = {"required": True, "content": {JSON: {"schema": schema}}}
@@ -147,7 +155,8 @@ def _describe(
 
 
 def _token_scopes(each: Operation) -> list[dict[str, list[str]]]:
-    return [] if each.for_people else [{"token": [str(each.permission)]}]
+    scopes = [each.permission, Permission.STEP_UP] if each.step_up else [each.permission]
+    return [] if each.for_people else [{"token": list(map(str, scopes))}]
 
 
 def _success(each: Operation, schemas: Mapping[Any, Any]) -> dict[str, Any]:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from copdns.accounts.roles import NO_SCOPES, Actor, Balance, Permission
 from copdns.household.edit_checks import HasId
@@ -40,6 +40,14 @@ class Given(BaseModel):
     """What a program gets; the keys are those of `copdns ... --json`."""
 
     model_config = _BUILT_ON_USE
+
+
+class StepUp(Sent):
+    """current, code: the password, and the code of two-step verification where it is turned on;
+    not needed where they were entered within the last five minutes."""
+
+    current: Annotated[str, Field(max_length=256)] = ""
+    code: Annotated[str, Field(max_length=20)] = ""
 
 
 class Nothing(Sent):
@@ -134,7 +142,8 @@ class Operation:
     pydantic; None for an empty response.  status: of success.  streams: the handler responds by
     itself, with server-sent events.  text: the media type of a result that is text, else "".  own:
     it is about the account of whoever is logged in, so programs cannot call it.  most: octets of a
-    body.
+    body.  step_up: it opens doors or data, so a person needs a login or step-up of the last five
+    minutes, and a token the scope `step_up` too.
     """
 
     method: str
@@ -150,6 +159,7 @@ class Operation:
     text: str = ""
     own: bool = False
     most: int = MAX_BODY
+    step_up: bool = False
 
     @property
     def for_people(self) -> bool:

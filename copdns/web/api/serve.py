@@ -24,11 +24,13 @@ from copdns.model.errors import (
     TooManyTriesError,
 )
 from copdns.model.household import Household, Profile
-from copdns.web.api.operation import Call, Operation
+from copdns.web.api.operation import Call, Operation, StepUp
 from copdns.web.api.reading import JSON, read_body, read_query
 from copdns.web.context import context_of
+from copdns.web.pages import ACTOR
 from copdns.web.problem import Refused, problem
 from copdns.web.session import FOR_PEOPLE, require
+from copdns.web.step_up import StepUpNeededError, require_owner, require_scope
 
 MAX_AT_ONCE = 1000  # calls
 CALLS_A_SECOND = 100  # refilled each second
@@ -55,9 +57,7 @@ def make_handler(operation: Operation) -> Handler:
 
 
 async def _serve(operation: Operation, request: web.Request) -> web.StreamResponse:
-    actor = await require(request, operation.permission)
-    if operation.for_people and actor.scopes is not None:
-        raise web.HTTPForbidden(reason=FOR_PEOPLE)
+    actor = await _require_actor(operation, request)
     _keep_pace(request, actor)
     household = await _stored_household(request, actor)
     profile = None
@@ -77,7 +77,29 @@ async def _serve(operation: Operation, request: web.Request) -> web.StreamRespon
         else await read_body(request, operation.body, operation.most),
         int(context_of(request).now()),
     )
+    if operation.step_up and actor.scopes is None:
+        typed = call.body if isinstance(call.body, StepUp) else StepUp()
+        await require_owner(request, actor, typed.current, typed.code)
     return _response(operation, await operation.handler(call))
+
+
+async def _require_actor(operation: Operation, request: web.Request) -> Actor:
+    """Return who acts; raise as `require` does, or StepUpNeededError.
+
+    Whatever keeps a token from an operation with step-up, its problem type says that this is for
+    people.
+    """
+    try:
+        actor = await require(request, operation.permission)
+        if operation.for_people and actor.scopes is not None:
+            raise web.HTTPForbidden(reason=FOR_PEOPLE)
+    except web.HTTPForbidden:
+        if operation.step_up and ACTOR in request and request[ACTOR].scopes is not None:
+            raise StepUpNeededError(None) from None
+        raise
+    if operation.step_up:
+        require_scope(actor)
+    return actor
 
 
 def _keep_pace(request: web.Request, actor: Actor) -> None:

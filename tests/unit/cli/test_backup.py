@@ -191,7 +191,7 @@ def test_nobody_is_logged_in_by_a_backup(home: Home, file: Path, tmp_path: Path)
     home.ok("account", "passwd", "Ada", "--stdin", typed="a long enough passphrase\n")
     sql(
         home.data / "household.db",
-        "insert into session select 'digest', 'home', id, '', 0, 0, 9e9 from account",
+        "insert into session select 'digest', 'home', id, '', 0, 0, 9e9, 0 from account",
     )
     home.ok("account", "code", "Ada")
     home.ok("backup", str(file))

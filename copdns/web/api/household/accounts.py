@@ -105,6 +105,7 @@ OPERATIONS = (
         AccountInvited,
         body=AccountWanted,
         status=201,
+        step_up=True,
     ),
     Operation(
         "POST",
@@ -114,6 +115,7 @@ OPERATIONS = (
         code,
         AccountInvited,
         status=201,
+        step_up=True,
     ),
     Operation(
         "DELETE",

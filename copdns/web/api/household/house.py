@@ -317,5 +317,6 @@ OPERATIONS = (
         export,
         str,
         text="application/yaml",
+        step_up=True,
     ),
 )

@@ -203,6 +203,7 @@ OPERATIONS = (
         split,
         SplitShown,
         body=Upstreams,
+        step_up=True,
     ),
     Operation(
         "DELETE",
@@ -211,5 +212,6 @@ OPERATIONS = (
         "Ask the usual upstreams for a domain again",
         end_split,
         status=204,
+        step_up=True,
     ),
 )

@@ -62,6 +62,7 @@ OPERATIONS = (
         "All that is kept of a person",
         document,
         Document,
+        step_up=True,
     ),
     Operation(
         "POST",
@@ -70,5 +71,6 @@ OPERATIONS = (
         "Delete look-ups, minutes and appeals of a person, for good",
         erase,
         status=204,
+        step_up=True,
     ),
 )

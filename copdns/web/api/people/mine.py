@@ -12,10 +12,11 @@ from pydantic import Field
 from copdns.accounts.account import DAY, TOKEN_LONGEST, TOKEN_USUAL, Session
 from copdns.accounts.roles import Permission
 from copdns.as_json.accounts import session_json, token_json
-from copdns.web.api.operation import Call, Given, Operation, Sent
+from copdns.web.api.operation import Call, Given, Operation, StepUp
 from copdns.web.api.types import WHOLE, Id, Moment
-from copdns.web.own_account import confirm, own_account_of
+from copdns.web.own_account import own_account_of
 from copdns.web.problem import Refused
+from copdns.web.step_up import step_up
 
 
 class SessionShown(Given):
@@ -47,13 +48,12 @@ class TokenMade(TokenShown):
     token: str
 
 
-class TokenWanted(Sent):
-    """current: the current password, where it was not typed within the last quarter of an hour."""
+class TokenWanted(StepUp):
+    """current, code: as of a step-up."""
 
     label: Annotated[str, Field(min_length=1, max_length=80)]
     scopes: Annotated[list[Permission], Field(min_length=1, max_length=20)]
     days: Annotated[int, Field(ge=1, le=TOKEN_LONGEST // DAY), WHOLE] = TOKEN_USUAL // DAY
-    current: Annotated[str, Field(max_length=256)] = ""
 
 
 class _ShownSession(NamedTuple):
@@ -92,6 +92,13 @@ async def end_sessions(call: Call) -> None:
     await call.context.sessions.revoke_all(own.account, call.now, but_session=own.session.digest)
 
 
+async def enter_password(call: Call) -> None:
+    """Enter the password, and the code of two-step verification, again: for five minutes this
+    session may do what needs that."""
+    typed: StepUp = call.body
+    await step_up(call.request, call.actor, typed.current, typed.code)
+
+
 async def tokens(call: Call) -> object:
     """Return one's own tokens, without their secrets."""
     found = await call.context.tokens.all(call.household.id, call.actor.id)
@@ -99,10 +106,9 @@ async def tokens(call: Call) -> object:
 
 
 async def make_token(call: Call) -> object:
-    """Return a new token and its secret; raise AccountError unless the owner is surely there."""
+    """Return a new token and its secret."""
     wanted: TokenWanted = call.body
     own = await own_account_of(call.request, call.actor)
-    await confirm(call.request, own, wanted.current)
     token, secret = await call.context.tokens.make(
         own.account,
         wanted.label.strip(),
@@ -147,6 +153,16 @@ OPERATIONS = (
         status=204,
         own=True,
     ),
+    Operation(
+        "POST",
+        "/sessions/step-up",
+        _ANYBODY,
+        "Enter the password again",
+        enter_password,
+        body=StepUp,
+        status=204,
+        own=True,
+    ),
     Operation("GET", "/tokens", _TOKENS, "My tokens", tokens, list[TokenShown]),
     Operation(
         "POST",
@@ -157,6 +173,7 @@ OPERATIONS = (
         TokenMade,
         body=TokenWanted,
         status=201,
+        step_up=True,
     ),
     Operation("DELETE", "/tokens/{token}", _TOKENS, "Take a token away", remove_token, status=204),
 )

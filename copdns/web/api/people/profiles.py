@@ -342,6 +342,7 @@ OPERATIONS = (
         ask_full_log,
         ProfileShown,
         body=FullLogWanted,
+        step_up=True,
     ),
     Operation(
         "DELETE",

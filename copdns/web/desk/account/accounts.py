@@ -20,6 +20,7 @@ from copdns.web.logins import LoginForm
 from copdns.web.person import requestor_of
 from copdns.web.received import fields_of
 from copdns.web.session import require, require_safe_connection
+from copdns.web.step_up import require_step_up
 
 INVITABLE = (Role.GUARDIAN, Role.REVIEWER, Role.AUDITOR)
 
@@ -49,6 +50,7 @@ async def accounts(request: web.Request) -> web.Response:
 async def invite(request: web.Request) -> web.Response:
     """Create an account, and show its code, once."""
     actor, context = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
+    await require_step_up(request, actor)
     fields, now = await fields_of(request), int(context.now())
     new = Account(actor.household, "", str(fields.get("name", "")), _parse_role(fields))
     account = await context.accounts.add(new, actor, now)
@@ -58,6 +60,7 @@ async def invite(request: web.Request) -> web.Response:
 async def code(request: web.Request) -> web.Response:
     """Make another code, where the first one was lost or the password forgotten."""
     actor = await require(request, Permission.MANAGE_ACCOUNTS)
+    await require_step_up(request, actor)
     found = await _require_account(request, actor)
     purpose = Purpose.PASSWORD if found.has_password else Purpose.INVITE
     return await _show_code(request, actor, found, purpose)

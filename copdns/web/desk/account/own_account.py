@@ -21,6 +21,7 @@ from copdns.web.desk.household.qr import qr
 from copdns.web.own_account import OwnAccount, confirm, own_account_of
 from copdns.web.received import Fields, fields_of, whole_number
 from copdns.web.session import require
+from copdns.web.step_up import require_step_up
 
 HERE = "/guardian/me"
 
@@ -40,7 +41,6 @@ async def me(request: web.Request) -> web.Response:
         codes_left=await context.accounts.recovery_left(account.household, account.id),
         tokens=await context.tokens.all(account.household, account.id) if makes_tokens else (),
         scopes=sorted(scopes_for(account.role)) if makes_tokens else (),
-        fresh=own.session.is_fresh(now),
         usual=TOKEN_USUAL // DAY,
         longest=TOKEN_LONGEST // DAY,
         zone=_zone(request, own),
@@ -119,7 +119,7 @@ async def make_token(request: web.Request) -> web.Response:
     own = await _require_own(request, Permission.MANAGE_TOKENS)
     context, fields = context_of(request), await fields_of(request)
     now = int(context.now())
-    await _confirm(request, own, fields)
+    await require_step_up(request, own.actor)
     token, secret = await context.tokens.make(
         own.account,
         str(fields.get("label", "")).strip(),

@@ -38,6 +38,8 @@ from copdns.web.context import context_of
 from copdns.web.desk.person.people import parse_name
 from copdns.web.desk.time.forms import Form, read_choice, read_field
 from copdns.web.desk.time.page import HouseRequest, form_of, require_house
+from copdns.web.session import require
+from copdns.web.step_up import require_step_up
 
 PAGE = "/guardian/names"
 MAX_ADDRESSES, MAX_NAMES = 20, 200  # of a name, and of a service: as many as the API takes
@@ -152,17 +154,25 @@ async def drop_rewrite(request: web.Request) -> web.Response:
 
 async def add_split(request: web.Request) -> web.Response:
     """Forward a domain to other upstreams."""
+    await _require_sure(request)
     await _add(request, _SPLIT)
 
 
 async def change_split(request: web.Request) -> web.Response:
     """Change the upstreams of a domain."""
+    await _require_sure(request)
     await _change(request, _SPLIT)
 
 
 async def drop_split(request: web.Request) -> web.Response:
     """Forward a domain to the usual upstreams again."""
+    await _require_sure(request)
     await _drop(request, _SPLIT.said, _SPLIT.there, _SPLIT.remove)
+
+
+async def _require_sure(request: web.Request) -> None:
+    """Raise unless a guardian is surely there: who is asked for a name sees it."""
+    await require_step_up(request, await require(request, Permission.EDIT_HOUSEHOLD))
 
 
 async def _add(request: web.Request, kind: _Kind) -> NoReturn:

@@ -29,6 +29,7 @@ from copdns.web.desk.person.page import (
 from copdns.web.desk.time.forms import read_choice
 from copdns.web.received import fields_of, whole_number
 from copdns.web.session import require
+from copdns.web.step_up import require_step_up
 from copdns.web.wording import desk_wording
 
 MAX_NAME = 60
@@ -119,6 +120,7 @@ async def remove(request: web.Request) -> web.Response:
     fields = await fields_of(request)
     if not may(found.actor, Permission.ERASE, found.profile):
         raise web.HTTPForbidden(reason="You may not do this")
+    await require_step_up(request, found.actor)
     if "sure" not in fields:
         raise HouseholdError("Tick the box to confirm", name="sure")
     household, profile, heir = found.household.id, found.profile.id, str(fields.get("heir", ""))

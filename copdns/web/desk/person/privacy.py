@@ -19,6 +19,7 @@ from copdns.web.desk.person.page import PersonAccess, change, keep, person_page,
 from copdns.web.desk.time.forms import read_choice
 from copdns.web.personal_data import erase_records, export_document
 from copdns.web.received import fields_of
+from copdns.web.step_up import require_step_up
 from copdns.words.audit import role
 
 MODES = (PrivacyMode.OFF, PrivacyMode.COUNTS, PrivacyMode.BLOCKED)
@@ -74,6 +75,7 @@ async def ask_full_log(request: web.Request) -> web.Response:
     From 16 on this asks the person, who answers on their own device (`web/child/consent.py`).
     """
     found, fields = await require_person(request, Permission.ASK_FULL_LOG), await fields_of(request)
+    await require_step_up(request, found.actor)
     context, now = context_of(request), int(context_of(request).now())
     days = str(fields.get("days", ""))
     if days not in {str(each) for each in range(1, 8)}:
@@ -112,6 +114,7 @@ async def drop_question(request: web.Request) -> web.Response:
 async def export(request: web.Request) -> web.Response:
     """Return all that is recorded of a person as a file; the person sees that it was exported."""
     found = await require_person(request, Permission.EXPORT)
+    await require_step_up(request, found.actor)
     context, now = context_of(request), int(context_of(request).now())
     document = await export_document(context, found.actor, found.household, found.profile, now)
     return web.Response(
@@ -124,6 +127,7 @@ async def export(request: web.Request) -> web.Response:
 async def erase(request: web.Request) -> web.Response:
     """Delete a person's lookups, minutes and appeals for good."""
     found, fields = await require_person(request, Permission.ERASE), await fields_of(request)
+    await require_step_up(request, found.actor)
     if "sure" not in fields:
         raise HouseholdError("Tick the box to confirm", name="sure")
     context, now = context_of(request), int(context_of(request).now())
