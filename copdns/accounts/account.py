@@ -23,6 +23,8 @@ SESSION_FRESH = 5 * MINUTE  # after a login or step-up; later, `web/step_up.py` 
 USED_PRECISION = 5 * MINUTE  # "last used" is no more exact, so that most pages write nothing
 TOKEN_USUAL, TOKEN_LONGEST = 90 * DAY, 365 * DAY
 CODE_LASTS = HOUR  # a code from the console
+CODE_KEPT = 400 * DAY  # that it was made; longer than the appeals that it may be about
+CODE_TOLD = 7 * DAY  # for how long an account is told of a code, from its next login on
 BROWSER_LASTS = 365 * DAY  # for how long a browser stays known after its last login
 PAIRING_LASTS = 365 * DAY  # a pairing ends when it has not been used for this long
 PAIRING_OPEN = HOUR  # for how long another browser of a device may be paired
@@ -131,6 +133,22 @@ class Code(NamedTuple):
     expires: int
 
 
+class AccountCode(NamedTuple):
+    """A code that was made for somebody's account, as its owner is told of it.
+
+    maker: the id of the account that made it, "" for the console.  author: the same in people's
+    words.  at, used: seconds since the epoch; used: None where nobody did.
+    """
+
+    household: str
+    account: str
+    purpose: Purpose
+    maker: str
+    author: str
+    at: int
+    used: int | None
+
+
 class Pairing(NamedTuple):
     """A browser that is known to belong to a device.  used: exact to a day."""
 
@@ -230,7 +248,8 @@ class NoticeKind(StrEnum):
     FULL_LOG = "full log announced"
     ACCOUNT_ADDED = "account added"
     ACCOUNT_REMOVED = "account removed"
-    ACCOUNT_CHANGED = "account changed"  # another role, or a way back in from the console
+    ACCOUNT_CHANGED = "account changed"  # another role, or a password from the console
+    CODE_MADE = "code made"  # with which somebody can log in as an account
     DISAGREEMENT = "guardians disagree"  # about a setting of a person; the preset's holds
     WANTS_TO_TALK = "child wants to talk"  # something happened; it does not say what
     PROPOSAL_DUE = "proposal due"  # the day on which other rules should begin

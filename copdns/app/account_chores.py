@@ -34,6 +34,7 @@ _KINDS = {
     NoticeKind.ACCOUNT_ADDED: EventKind.ACCOUNT_ADDED,
     NoticeKind.ACCOUNT_REMOVED: EventKind.ACCOUNT_REMOVED,
     NoticeKind.ACCOUNT_CHANGED: EventKind.ACCOUNT_CHANGED,
+    NoticeKind.CODE_MADE: EventKind.ACCOUNT_CHANGED,
     NoticeKind.DISAGREEMENT: EventKind.GUARDIANS_DISAGREE,
     NoticeKind.WANTS_TO_TALK: EventKind.WANTS_TO_TALK,
     NoticeKind.PROPOSAL_DUE: EventKind.PROPOSAL_DUE,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from copdns.appeals.appeal import (
@@ -150,8 +151,13 @@ def add_answer(appeal: Appeal, answer: AppealAnswer) -> Appeal:
     )
 
 
-def require_answerable(appeal: Appeal, by: Decider) -> None:
-    """Raise AppealError unless this person can answer it now."""
+def require_answerable(
+    appeal: Appeal, by: Decider, voices: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Raise AppealError unless this person can answer it now.
+
+    voices: as whose the answers of accounts count, by their ids, where that is not their own.
+    """
     if appeal.state is AppealState.WITHDRAWN:
         raise AppealError("this request was cancelled, so it needs no answer")
     if not appeal.waits and appeal.state is not AppealState.TALK:
@@ -164,6 +170,26 @@ def require_answerable(appeal: Appeal, by: Decider) -> None:
         raise AppealError(
             "you answered this request before, so someone else needs to answer it this time"
         )
+    if appeal.state is AppealState.ESCALATED and before is not None and by.id:
+        _require_another_voice(before.by.id, by.id, voices)
+
+
+def _require_another_voice(first: str, second: str, voices: Mapping[str, str]) -> None:
+    """Raise AppealError where one person made the code with which the other account was joined."""
+    if first and voices.get(first, first) == voices.get(second, second):
+        raise AppealError(
+            "one of the two accounts was joined with a code that the other one made, so they "
+            "count as the same person; someone else needs to answer this time"
+        )
+
+
+def has_second_opinion(appeal: Appeal, accounts: Iterable[str], voices: Mapping[str, str]) -> bool:
+    """Tell whether somebody may answer who has not answered yet.
+
+    accounts: the ids of those that may answer.  voices: as in `require_answerable`.
+    """
+    spoke = {voices.get(each.by.id, each.by.id) for each in appeal.answers}
+    return any(voices.get(each, each) not in spoke for each in accounts)
 
 
 def check_reason(

@@ -658,6 +658,26 @@ def session_confirmed(db: Database) -> None:
     db.execute("alter table session add column confirmed integer not null default 0")
 
 
+@HOUSEHOLD(name="0026_account_code")
+def account_code(db: Database) -> None:
+    """Codes that were made for somebody's account.  maker: the id of the account that made it, ""
+    for the console.  Neither id `references`: an answer stays its maker's when an account is gone.
+    told: when its owner first logged in since then."""
+    db.execute("""
+        create table account_code (
+            household text not null references household on delete cascade,
+            id text not null,
+            account text not null,
+            purpose text not null,
+            maker text not null,
+            author text not null,
+            at integer not null,
+            used integer,
+            told integer,
+            primary key (household, id)
+        )""")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

@@ -22,6 +22,7 @@ from copdns.network.other_resolvers import Assessment
 from copdns.network.probes import Probes
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.privacy.recent_blocks import RecentBlocks
+from copdns.store.household_db.account_codes import AccountCodes
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.consents import Consents
@@ -131,6 +132,10 @@ class AppContext:
     @property
     def pairings(self) -> Pairings:
         return Pairings(self.thread)
+
+    @property
+    def account_codes(self) -> AccountCodes:
+        return AccountCodes(self.thread)
 
     @property
     def pins(self) -> Pins:

@@ -34,6 +34,7 @@ from copdns.accounts.passwords import (
 from copdns.accounts.roles import Actor
 from copdns.model.errors import AccountError
 from copdns.model.sentences import plural_sentence
+from copdns.store.household_db.account_codes import AccountCodes
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.pairings import Pins
 from copdns.store.household_db.sessions import Sessions, make_actor
@@ -72,7 +73,8 @@ class LoginForm(NamedTuple):
     """What somebody typed, and from where.
 
     code: six digits of the second factor, or a recovery code.  session, browser: the cookies of the
-    request, "" for none.  label: the browser's name, for people.
+    request, "" for none.  label: the browser's name, for people.  joined: a code was used a moment
+    ago, so this may be whoever made it.
     """
 
     name: str
@@ -82,6 +84,7 @@ class LoginForm(NamedTuple):
     session: str = ""
     browser: str = ""
     label: str = ""
+    joined: bool = False
 
 
 class Logins:
@@ -95,6 +98,7 @@ class Logins:
     def __init__(self, thread: StoreThread, monotonic: Callable[[], float]) -> None:
         self._accounts = Accounts(thread)
         self._sessions = Sessions(thread)
+        self._codes = AccountCodes(thread)
         self._pins = Pins(thread)
         self._monotonic = monotonic
         self._failures = FailureLog()
@@ -123,6 +127,8 @@ class Logins:
         account = found.account
         session = await self._sessions.begin(account, now, form.label, form.session)
         browser = await self._sessions.remember_browser(account, now, form.browser)
+        if not form.joined:
+            await self._codes.note_login(household, account.id, now)
         return LoginResult(Outcome.IN, 0, account, session, browser)
 
     async def confirm(

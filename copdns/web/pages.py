@@ -14,6 +14,7 @@ from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from copdns.accounts.account import AccountCode
 from copdns.accounts.roles import Actor
 from copdns.list_files.resources import find_folder
 from copdns.model.hosts import child_page_url
@@ -36,10 +37,13 @@ _YEAR = 365 * 86_400  # seconds
 
 class DeskStatus(NamedTuple):
     """What every page of the dashboard shows.  open_checks: checks that have not passed.  unseen:
-    notices that the reader has not seen."""
+    notices that the reader has not seen.  codes: that others made for the reader's account.
+    zone: of the household."""
 
     open_checks: tuple[str, ...] = ()
     unseen: int = 0
+    codes: tuple[AccountCode, ...] = ()
+    zone: str = "UTC"
 
 
 DESK = web.RequestKey("desk", DeskStatus)

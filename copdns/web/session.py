@@ -67,7 +67,10 @@ async def _build_status(request: web.Request, actor: Actor) -> DeskStatus:
     unseen = (
         await context.notices.unseen(actor.household, actor.id) if may_see_notices(actor) else ()
     )
-    return DeskStatus(found.open_checks, len(unseen))
+    now = int(context.now())
+    codes = await context.account_codes.to_tell(actor.household, actor.id, now)
+    zone = context.snapshot().households[actor.household].timezone
+    return DeskStatus(found.open_checks, len(unseen), codes, zone)
 
 
 def may_see_notices(actor: Actor) -> bool:

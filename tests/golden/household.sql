@@ -497,3 +497,16 @@ CREATE TABLE full_log_question (
 CREATE TRIGGER profile_gone_question after delete on profile begin
     delete from full_log_question where household = old.household and profile = old.id;
 end;
+
+CREATE TABLE account_code (
+    household text not null references household on delete cascade,
+    id text not null,
+    account text not null,
+    purpose text not null,
+    maker text not null,
+    author text not null,
+    at integer not null,
+    used integer,
+    told integer,
+    primary key (household, id)
+);

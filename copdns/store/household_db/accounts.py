@@ -17,6 +17,7 @@ from copdns.accounts.roles import Actor, Role, may_add, may_remove
 from copdns.model.errors import AccountError
 from copdns.model.sentences import sentence
 from copdns.model.violations import no_such
+from copdns.store.household_db.account_codes import forget_codes, note_code, note_use
 from copdns.store.household_db.notes import audit, author_of, notify
 from copdns.store.household_db.thread import StoreThread
 
@@ -290,6 +291,7 @@ class Accounts:
             )
             _set_recovery(connection, found.household, found.id, ())
             _end_sessions(connection, found.household, found.id)
+            note_use(connection, found.household, found.id, now)
             audit(connection, found.household, found.name, "password set with a code", now)
             return replace(found, has_password=True, totp=False)
 
@@ -300,7 +302,7 @@ class Accounts:
 
         def work(connection: sqlite3.Connection) -> int:
             sql = "delete from one_time_code where expires <= ?"
-            return connection.execute(sql, (now,)).rowcount
+            return connection.execute(sql, (now,)).rowcount + forget_codes(connection, now)
 
         return await self._thread.write(work)
 
@@ -531,9 +533,11 @@ def _record_code(connection: sqlite3.Connection, code: Code, by: Actor | None, n
     audit(
         connection, code.household, author_of(by), f"code created for account {account.name}", now
     )
-    if code.purpose is Purpose.PASSWORD and account.role.is_guardian:
-        kind, author = NoticeKind.ACCOUNT_CHANGED, author_of(by)
-        notify(connection, GuardianNotice(0, code.household, kind, account.name, author, now), by)
+    note_code(connection, code.household, account.id, code.purpose, by, now)
+    if code.purpose is Purpose.INVITE and account.role.is_guardian and account.made == now:
+        return  # the notice of the new account says so
+    kind, author = NoticeKind.CODE_MADE, author_of(by)
+    notify(connection, GuardianNotice(0, code.household, kind, account.name, author, now), by)
 
 
 def _read_code(connection: sqlite3.Connection, digest: str, now: int) -> Code | None:

@@ -38,6 +38,7 @@ from copdns.household.check import KnownIds
 from copdns.model.errors import AppealError, HouseholdError
 from copdns.model.household import Household, Rule
 from copdns.store.db import read_transaction, rewrite, transaction
+from copdns.store.household_db.account_codes import read_voices
 from copdns.store.household_db.appeal_rows import save, select
 from copdns.store.household_db.household import HouseholdStore, apply_edit
 from copdns.store.household_db.notes import Change, audit
@@ -212,7 +213,8 @@ class AppealStore:
 
         def work(connection: sqlite3.Connection) -> Appeal:
             before = _require_appeal(connection, household, appeal)
-            life.require_answerable(before, by)
+            voices = read_voices(connection, household, before.asked)
+            life.require_answerable(before, by, voices)
             reason, text = life.check_reason(decision.state, decision.reason, decision.text)
 
             def edit(home: Household) -> ApprovalResult:

@@ -22,7 +22,7 @@ from copdns.appeals.appeal import (
     WantedLength,
     contest,
 )
-from copdns.appeals.life import may_disagree, may_withdraw
+from copdns.appeals.life import has_second_opinion, may_disagree, may_withdraw
 from copdns.appeals.list_errors import is_list_error
 from copdns.appeals.still_closed import closed_after_all
 from copdns.dns.records import A
@@ -117,11 +117,10 @@ async def disagree(request: web.Request) -> web.Response:
 
 async def _has_second(request: web.Request, person: Person, appeal: Appeal) -> bool:
     """Tell whether there is somebody who may answer an appeal and has not answered it yet."""
-    answered = {each.by.id for each in appeal.answers}
-    everyone = await context_of(request).accounts.all(person.household.id)
-    return any(
-        may(each, Permission.DECIDE_APPEALS) and each.id not in answered for each in everyone
-    )
+    context, home = context_of(request), person.household.id
+    everyone = await context.accounts.all(home)
+    able = [each.id for each in everyone if may(each, Permission.DECIDE_APPEALS)]
+    return has_second_opinion(appeal, able, await context.account_codes.voices(home, appeal.asked))
 
 
 def _require_paired(person: Person) -> None:

@@ -90,7 +90,7 @@ async def join(request: web.Request) -> web.Response:
     require_same_passwords(fields)
     code = str(fields.get("code", ""))
     account = await context.logins.use_code(code, password, address, now, ())
-    form = LoginForm(account.name, password, address, label=label_of(request))
+    form = LoginForm(account.name, password, address, label=label_of(request), joined=True)
     result = await context.logins.log_in(account.household, form, now)
     raise let_in(request, result, DESK)
 
