@@ -150,7 +150,11 @@ class AccountCode(NamedTuple):
 
 
 class Pairing(NamedTuple):
-    """A browser that is known to belong to a device.  used: exact to a day."""
+    """A browser that is known to belong to a device.
+
+    used: exact to a day.  proof: from when on it proves who uses the device (`accounts/claims.py`);
+    None: never, since somebody there objected.  made, used, proof: seconds since the epoch.
+    """
 
     household: str
     id: str
@@ -158,6 +162,11 @@ class Pairing(NamedTuple):
     profile: str
     made: int
     used: int
+    proof: int | None = 0
+
+    def proves(self, now: float) -> bool:
+        """Tell whether it is proof of person."""
+        return self.proof is not None and self.proof <= now
 
 
 class GuestKind(StrEnum):

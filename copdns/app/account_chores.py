@@ -19,6 +19,7 @@ from copdns.model.hosts import DESK_HOST, desk_url
 from copdns.model.household import Household
 from copdns.network.machine import listen_addresses
 from copdns.store.household_db.accounts import Accounts
+from copdns.store.household_db.claims import Claims
 from copdns.store.household_db.looks import Looks, Notices
 from copdns.store.household_db.pairings import Guests, Pairings
 from copdns.store.household_db.proposals import Proposals
@@ -53,7 +54,10 @@ class AccountChores:
         self._guests = Guests(thread)
         self._notices = Notices(thread)
         self._proposals = Proposals(thread)
-        self._stores = (Accounts(thread), Sessions(thread), Pairings(thread), Looks(thread))
+        self._stores = (
+            *(Accounts(thread), Sessions(thread), Pairings(thread), Looks(thread)),
+            Claims(thread),
+        )
         self._now = now
         self.next_guest_end: float | None = None
 

@@ -149,6 +149,8 @@ _BY_NAME = tuple(
             rf"{_DEVICE}: (?:another browser can be linked|a linked browser was removed)",
             rf"{_DEVICE}: (?:another browser may be paired|a paired browser was removed)",
             rf"{_PERSON}: PIN (?:set|removed|taken away)",
+            rf"{_PERSON}: the change before this was made with a PIN from a guardian",
+            rf"{_PERSON}: objected to a linked browser or PIN",
         ),
         (
             ChangeTopic.TIMES,

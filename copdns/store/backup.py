@@ -47,8 +47,9 @@ _TABLES_NOT_COPIED = ("session", "browser", "one_time_code", "pairing_open", "gu
 
 # What stays as it is here; tables that others refer to come first.
 _STAYING_TABLES = (
-    *("account", "session", "browser", "token", "recovery", "one_time_code"),
+    *("account", "session", "browser", "token", "recovery", "one_time_code", "account_code"),
     *("notice", "notice_seen", "stance", "appeal", "appeal_answer"),
+    *("claim", "former_browser"),  # the second is filled by deleting from the next
     *("pairing", "pairing_open", "pin", "guest", "guest_request", "ticket_attempt"),
     *("pause", "grant", "bonus", "ticket", "full_log_question"),
 )
@@ -56,7 +57,7 @@ _STAYING_TABLES = (
 _JOINED_TABLES = ("full_log_history", "list_error")
 _TABLES_OF_PEOPLE = (
     *("appeal", "pause", "grant", "bonus", "ticket", "pairing", "pin", "guest"),
-    "full_log_question",
+    *("full_log_question", "claim", "former_browser"),
 )
 
 

@@ -678,6 +678,57 @@ def account_code(db: Database) -> None:
         )""")
 
 
+@HOUSEHOLD(name="0027_claim")
+def claim(db: Database) -> None:
+    """Who can speak for a person, and what they are told of it.
+
+    proof: from when on a browser or PIN is proof of person; null: never, since somebody objected.
+    Browsers from before are proof.  PINs from before are announced now: guardians set them all.
+    former_browser: what was paired, so that it is told as well.
+    """
+    db.execute("alter table pairing add column proof integer default 0")
+    db.execute("alter table pin add column proof integer default 0")
+    db.execute("""
+        create table claim (
+            household text not null references household on delete cascade,
+            id text not null,
+            profile text not null,
+            device text not null,
+            kind text not null,
+            author text not null,
+            at integer not null,
+            pairing text not null,
+            objected integer,
+            primary key (household, id)
+        ) without rowid""")
+    db.execute("""
+        create table former_browser (
+            digest text primary key,
+            household text not null references household on delete cascade,
+            device text not null,
+            profile text not null,
+            used integer not null
+        ) without rowid""")
+    db.execute("""
+        create trigger pairing_gone after delete on pairing
+          when old.device not like '%:%' and exists (
+               select 1 from profile where household = old.household and id = old.profile) begin
+            insert or replace into former_browser (digest, household, device, profile, used)
+            values (old.digest, old.household, old.device, old.profile, old.used);
+        end""")
+    db.execute("""
+        create trigger profile_gone_claim after delete on profile begin
+            delete from claim where household = old.household and profile = old.id;
+            delete from former_browser where household = old.household and profile = old.id;
+        end""")
+    now = "cast(strftime('%s', 'now') as integer)"  # of the update: no row has it
+    db.execute(f"update pin set proof = {now} + 86400")  # noqa: S608 - ours
+    db.execute(f"""
+        insert into claim (household, id, profile, device, kind, author, at, pairing)
+        select household, 'pin-' || profile, profile, '', 'pin', '', {now}, '' from pin
+        """)  # noqa: S608 - ours
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

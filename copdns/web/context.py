@@ -25,6 +25,7 @@ from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.store.household_db.account_codes import AccountCodes
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.claims import Claims
 from copdns.store.household_db.consents import Consents
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.looks import Looks, Notices
@@ -136,6 +137,10 @@ class AppContext:
     @property
     def account_codes(self) -> AccountCodes:
         return AccountCodes(self.thread)
+
+    @property
+    def claims(self) -> Claims:
+        return Claims(self.thread)
 
     @property
     def pins(self) -> Pins:

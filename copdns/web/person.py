@@ -8,6 +8,7 @@ from typing import NamedTuple
 from aiohttp import web
 
 from copdns.accounts.account import GUEST_PREFIX, GuestKind
+from copdns.accounts.claims import Claim
 from copdns.appeals.appeal import Appeal
 from copdns.model.household import Band, Household, Profile
 from copdns.model.verdict import Requestor
@@ -26,9 +27,11 @@ class Person(NamedTuple):
     profile: of whoever uses it; that of guests for an unknown device.  band: the age band now,
     which includes a change that was announced and is due.  is_paired: the request comes from the
     browser that the device is known by, so somebody who took over an address sees nothing.
-    is_proven: moreover this person uses it: it is their own device, or they typed their PIN.
-    Somebody whom a guardian let in for a day is paired and not proven: they see what happened on
-    this device since, and not all that is recorded of the person whose rules apply.
+    is_proven: moreover this person uses it, as far as anybody can know (`accounts/claims.py`): it
+    is their own device, or they typed their PIN.  Somebody whom a guardian let in for a day is
+    paired and not proven: they see what happened on this device since, and not all that is recorded
+    of the person whose rules apply.  proof: from when on it is proven, in seconds since the epoch;
+    None for never.  claims: what the person is told of.
     """
 
     client: Client
@@ -37,6 +40,8 @@ class Person(NamedTuple):
     band: Band
     is_paired: bool
     is_proven: bool
+    proof: int | None = None
+    claims: tuple[Claim, ...] = ()
 
     @property
     def device(self) -> str:
@@ -76,27 +81,33 @@ async def person_of(request: web.Request, *, quietly: bool = False) -> Person:
     household = context.snapshot().households.get(client.household)
     if household is None:
         raise web.HTTPForbidden(reason="This device is in another household")
-    profile = context.snapshot().profile(household.id, client.policy.profile)
-    paired, proven = await _check_pairing(request, client, profile, quietly=quietly)
-    return Person(client, household, profile, profile.band_at(context.now()), paired, proven)
+    profile, now = context.snapshot().profile(household.id, client.policy.profile), context.now()
+    paired, proof = await _check_pairing(request, client, profile, quietly=quietly)
+    proven = paired and proof is not None and proof <= now
+    # On a device that is nobody's, or a guest's, only those of whoever its browser was linked for.
+    is_named = bool(client.device) and not client.device.startswith(GUEST_PREFIX)
+    told = profile.id if is_named and household.profile(profile.id) is not None else ""
+    cookie = request.cookies.get(PAIRING, "")
+    claims = await context.claims.of(household.id, told, int(now), cookie)
+    return Person(client, household, profile, profile.band_at(now), paired, proven, proof, claims)
 
 
 async def _check_pairing(
     request: web.Request, client: Client, profile: Profile, *, quietly: bool
-) -> tuple[bool, bool]:
-    """Return whether a browser is the one of its device, and whether that proves who uses it."""
+) -> tuple[bool, int | None]:
+    """Return whether a browser is the one of its device, and from when on that proves who uses
+    it."""
     context, now = context_of(request), int(context_of(request).now())
     whose = client.household, client.device, profile.id
     if client.device.startswith(GUEST_PREFIX):
         guest = client.device.removeprefix(GUEST_PREFIX)
         cookie = request.cookies.get(GUEST_PAIRING, "")
-        kind = await context.guests.find_paired_kind(
-            client.household, guest, profile.id, cookie, now
-        )
-        return kind is not None, kind is GuestKind.PERSON
+        one = await context.guests.find_paired(client.household, guest, profile.id, cookie, now)
+        is_person = one is not None and one.kind is GuestKind.PERSON
+        return one is not None, one.proof if one is not None and is_person else None
     cookie = request.cookies.get(PAIRING, "") if client.device else ""
     found = await context.pairings.find(*whose, cookie, now, quietly=quietly)
-    return found is not None, found is not None
+    return found is not None, found.proof if found is not None else None
 
 
 def may_see_appeal(person: Person, appeal: Appeal) -> bool:

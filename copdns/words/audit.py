@@ -98,6 +98,8 @@ _FORMS = Forms(
     sentence("%(device)s: a linked browser was removed"),
     sentence("%(who)s: PIN set"),
     sentence("%(who)s: PIN removed"),
+    sentence("%(who)s: the change before this was made with a PIN from a guardian"),
+    sentence("%(who)s: objected to a linked browser or PIN"),
     sentence("household set: %(what)s"),
     sentence("setup: time zone, language and country"),
     sentence("setup: sites that are never blocked"),

@@ -341,7 +341,7 @@ CREATE TABLE pairing (
     device text not null,
     profile text not null,
     made integer not null,
-    used integer not null,
+    used integer not null, proof integer default 0,
     primary key (household, id)
 ) without rowid;
 
@@ -356,7 +356,7 @@ CREATE TABLE pin (
     household text not null references household on delete cascade,
     profile text not null,
     hash text not null,
-    made integer not null,
+    made integer not null, proof integer default 0,
     primary key (household, profile)
 ) without rowid;
 
@@ -510,3 +510,36 @@ CREATE TABLE account_code (
     told integer,
     primary key (household, id)
 );
+
+CREATE TABLE claim (
+    household text not null references household on delete cascade,
+    id text not null,
+    profile text not null,
+    device text not null,
+    kind text not null,
+    author text not null,
+    at integer not null,
+    pairing text not null,
+    objected integer,
+    primary key (household, id)
+) without rowid;
+
+CREATE TABLE former_browser (
+    digest text primary key,
+    household text not null references household on delete cascade,
+    device text not null,
+    profile text not null,
+    used integer not null
+) without rowid;
+
+CREATE TRIGGER pairing_gone after delete on pairing
+  when old.device not like '%:%' and exists (
+       select 1 from profile where household = old.household and id = old.profile) begin
+    insert or replace into former_browser (digest, household, device, profile, used)
+    values (old.digest, old.household, old.device, old.profile, old.used);
+end;
+
+CREATE TRIGGER profile_gone_claim after delete on profile begin
+    delete from claim where household = old.household and profile = old.id;
+    delete from former_browser where household = old.household and profile = old.id;
+end;

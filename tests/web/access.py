@@ -23,6 +23,7 @@ EVERYONES = frozenset(
         *("GET /", "GET /rules", "GET /check", "POST /language"),
         *("GET /consent", "GET /me", "GET /help", "POST /help/country", "GET /bad"),
         *("GET /whose", "POST /whose/ask", "POST /whose/pin", "POST /whose/end"),
+        "POST /device/object",
         *("GET /protection", "GET /protection/{code}", "GET /protection/dot/{code}"),
         *("GET /guardian", "GET /guardian/login", "POST /guardian/login", "POST /guardian/logout"),
         *("GET /guardian/setup", "POST /guardian/setup"),

@@ -166,6 +166,9 @@ async def test_no_pin_and_no_guest_answers(client: Client, site: Site, kind: Gue
 
 
 async def test_it_is_taken_back_by_pin_and_not_by_a_friend(client: Client, site: Site) -> None:
+    await site.context.pins.set("home", "tom", "hash", "Ada", site.now)
+    site.home.wait(DAY)  # a day after it was announced it counts
+    await log_in(client)
     await send(client, ASK, days="1")
     await send(client, "/consent/yes", question=await question(site))
     site.who = "192.0.2.99"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.accounts.account import PERSON_LASTS, REQUEST_LASTS, GuestKind, with_guests
+from copdns.accounts.account import DAY, PERSON_LASTS, REQUEST_LASTS, GuestKind, with_guests
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.model.verdict import Action, Reason
 from copdns.policy.snapshot import Sightings
@@ -35,6 +35,7 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Site:
 async def client(site: Site) -> AsyncIterator[Client]:
     async with site.visited() as made:
         await site.logins.set_pin("home", "mia", PIN, "Ada", site.now)
+        site.home.wait(DAY)  # a PIN that a guardian set counts a day after it was told
         yield made
 
 

@@ -32,6 +32,7 @@ from copdns.store.household_db.attempts import (
     refuse_too_many,
 )
 from copdns.store.household_db.balance import balance_settings
+from copdns.store.household_db.claim_rows import note_device_claims
 from copdns.store.household_db.notes import Change, audit, notify
 from copdns.store.household_db.tables import load, odd_row_error, write
 from copdns.store.migrations import HOUSEHOLD
@@ -261,6 +262,7 @@ def store_restored(
     write(connection, written, after)
     _remember(connection, before, after, change.at)
     _announce(connection, before, after, change)
+    note_device_claims(connection, before, after, change.author, change.at)
     _write_change(connection, after, change)
     return after
 
@@ -346,6 +348,7 @@ def _store(
     _remember(connection, before, after, change.at)
     _forget_appeals(connection, before, after)
     _announce(connection, before, after, change)
+    note_device_claims(connection, before, after, change.author, change.at)
     _write_change(connection, after, change)
     return after
 

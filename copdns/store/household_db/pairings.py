@@ -8,6 +8,7 @@ shows the rules only.  The pairing of a guest's browser ends with the guest's ti
 from __future__ import annotations
 
 import sqlite3
+from typing import NamedTuple
 
 from copdns.accounts.account import (
     DAY,
@@ -22,9 +23,11 @@ from copdns.accounts.account import (
     GuestRequest,
     Pairing,
 )
+from copdns.accounts.claims import ANNOUNCED_FOR, ClaimKind, proof_of_pairing
 from copdns.accounts.codes import make_secret, make_short_id, secret_digest
 from copdns.model.errors import AccountError
 from copdns.model.violations import no_such
+from copdns.store.household_db.claim_rows import note_claim, recent_claims
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
 
@@ -32,7 +35,7 @@ MAX_PAIRINGS = 8  # browsers of one device
 MAX_GUESTS = 100
 MAX_REQUESTS = 20  # so that made-up addresses cannot fill the page
 
-_PAIRING = "household, id, device, profile, made, used"
+_PAIRING = "household, id, device, profile, made, used, proof"
 _GUEST = "household, id, kind, address, mac, profile, author, at, until"
 _REQUEST = "household, address, mac, at"
 
@@ -99,7 +102,14 @@ class Pairings:
             connection.execute(
                 "delete from pairing_open where household = ? and device = ?", (household, device)
             )
-            _pair(connection, household, device, profile, secret, now)
+            claims = recent_claims(connection, household, device, now)
+            proof = proof_of_pairing(claims, device, now)
+            new = _pair(connection, household, device, profile, secret, now, proof)
+            if proof > now:
+                kind = ClaimKind.PAIRING
+                note_claim(
+                    connection, household, profile, kind, device, now, device=device, pairing=new
+                )
             audit(connection, household, device, "browser linked to this device", now)
             return secret
 
@@ -110,6 +120,7 @@ class Pairings:
 
         def work(connection: sqlite3.Connection) -> None:
             _check_device(connection, household, device)
+            _note_opening(connection, household, device, author, now)
             connection.execute(
                 """
                 insert or replace into pairing_open (household, device, until) values (?, ?, ?)
@@ -146,6 +157,7 @@ class Pairings:
             ).fetchone()
             if row is None:
                 raise AccountError("this browser is no longer linked")
+            _note_opening(connection, household, row[0], author, now)
             audit(connection, household, author, f"{row[0]}: a linked browser was removed", now)
 
         await self._thread.write(work)
@@ -157,6 +169,7 @@ class Pairings:
             statements = (
                 ("delete from pairing where used <= ?", now - PAIRING_LASTS),
                 ("delete from pairing_open where until <= ?", now),
+                ("delete from former_browser where used <= ?", now - PAIRING_LASTS),
             )
             return sum(connection.execute(sql, (at,)).rowcount for sql, at in statements)
 
@@ -200,13 +213,23 @@ class Pins:
             )
             if pin_hash:
                 connection.execute(
-                    "insert into pin (household, profile, hash, made) values (?, ?, ?, ?)",
-                    (household, profile, pin_hash, now),
+                    "insert into pin (household, profile, hash, made, proof)"
+                    " values (?, ?, ?, ?, ?)",
+                    (household, profile, pin_hash, now, now + ANNOUNCED_FOR),
                 )
+                note_claim(connection, household, profile, ClaimKind.PIN, author, now)
             what = "PIN set" if pin_hash else "PIN removed"
             audit(connection, household, author, f"{profile}: {what}", now)
 
         await self._thread.write(work)
+
+
+class PairedGuest(NamedTuple):
+    """A guest in their browser.  proof: as of `Pairing`; that of the PIN that was typed, None for
+    somebody whom a guardian let in."""
+
+    kind: GuestKind
+    proof: int | None
 
 
 class Guests:
@@ -262,7 +285,10 @@ class Guests:
                 new,
             )
             if browser:
-                _pair(connection, household, GUEST_PREFIX + new.id, profile, browser, now)
+                proof = _proof_of_pin(connection, household, profile)
+                _pair(connection, household, GUEST_PREFIX + new.id, profile, browser, now, proof)
+            if profile and kind is GuestKind.GUEST:
+                _note_guest(connection, new)
             _raise_revision(connection, household)
             what = f"a device assigned to {profile or 'a guest'} for a while"
             audit(connection, household, author, what, now)
@@ -282,15 +308,16 @@ class Guests:
 
         return await self._thread.read(work)
 
-    async def find_paired_kind(
+    async def find_paired(
         self, household: str, guest: str, profile: str, cookie: str, now: int
-    ) -> GuestKind | None:
-        """Return the kind of a guest, if the cookie is of a browser that is paired with it."""
+    ) -> PairedGuest | None:
+        """Return the kind of a guest and its proof, if the cookie is of a browser that is paired
+        with it."""
 
-        def work(connection: sqlite3.Connection) -> GuestKind | None:
+        def work(connection: sqlite3.Connection) -> PairedGuest | None:
             row = connection.execute(
                 """
-                select guest.kind from guest
+                select guest.kind, pairing.proof from guest
                   join pairing on pairing.household = guest.household and pairing.device = ?
                    and pairing.profile = guest.profile
                  where guest.household = ? and guest.id = ? and guest.profile = ?
@@ -298,7 +325,7 @@ class Guests:
                 """,
                 (GUEST_PREFIX + guest, household, guest, profile, now, secret_digest(cookie)),
             ).fetchone()
-            return GuestKind(row[0]) if row else None
+            return PairedGuest(GuestKind(row[0]), row[1]) if row else None
 
         return await self._thread.read(work) if cookie else None
 
@@ -321,7 +348,7 @@ class Guests:
             ).fetchone()
             if free is None:
                 return None
-            _pair(connection, household, GUEST_PREFIX + guest, profile, secret, now)
+            _pair(connection, household, GUEST_PREFIX + guest, profile, secret, now, None)
             return secret
 
         return await self._thread.write(work)
@@ -354,7 +381,7 @@ class Guests:
                 connection, household, REQUEST_PREFIX + address
             )  # of an older request without an answer
             if browser:
-                _pair(connection, household, REQUEST_PREFIX + address, "", browser, now)
+                _pair(connection, household, REQUEST_PREFIX + address, "", browser, now, None)
             return True
 
         return await self._thread.write(work)
@@ -412,12 +439,51 @@ class Guests:
 
 
 def _pair(
-    connection: sqlite3.Connection, household: str, device: str, profile: str, secret: str, now: int
-) -> None:
+    connection: sqlite3.Connection,
+    household: str,
+    device: str,
+    profile: str,
+    secret: str,
+    now: int,
+    proof: int | None,
+) -> str:
+    """Store a pairing; return its id."""
+    new = make_short_id()
     connection.execute(
-        f"insert into pairing (digest, {_PAIRING}) values (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
-        (secret_digest(secret), household, make_short_id(), device, profile, now, now),
+        f"insert into pairing (digest, {_PAIRING}) values (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        (secret_digest(secret), household, new, device, profile, now, now, proof),
     )
+    return new
+
+
+def _note_opening(
+    connection: sqlite3.Connection, household: str, device: str, author: str, now: int
+) -> None:
+    """Tell a device's person that another browser can be linked there."""
+    row = connection.execute(
+        "select profile from device where household = ? and id = ?", (household, device)
+    ).fetchone()
+    if row is not None:  # else a guest's
+        note_claim(connection, household, row[0], ClaimKind.OPENING, author, now, device=device)
+
+
+def _note_guest(connection: sqlite3.Connection, guest: Guest) -> None:
+    note_claim(
+        connection,
+        guest.household,
+        guest.profile,
+        ClaimKind.GUEST,
+        guest.author,
+        guest.at,
+        device=GUEST_PREFIX + guest.id,
+    )
+
+
+def _proof_of_pin(connection: sqlite3.Connection, household: str, profile: str) -> int | None:
+    row = connection.execute(
+        "select proof from pin where household = ? and profile = ?", (household, profile)
+    ).fetchone()
+    return row[0] if row is not None else None
 
 
 def _unpair(connection: sqlite3.Connection, household: str, device: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from aiohttp import web
 
+from copdns.accounts.account import GUEST_PREFIX
 from copdns.accounts.roles import Permission, may
 from copdns.appeals.appeal import (
     Appeal,
@@ -31,7 +32,13 @@ from copdns.model.names import display, name_of
 from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import decide, full_closure
 from copdns.time.days import budget_day, zone_of
-from copdns.web.child.page import child_page, not_linked, require_known_person
+from copdns.web.child.page import (
+    child_page,
+    not_linked,
+    note_pin,
+    require_known_person,
+    require_proof,
+)
 from copdns.web.child.start_page import blocks_of, closed_now
 from copdns.web.context import context_of
 from copdns.web.person import Person, may_see_appeal
@@ -61,6 +68,7 @@ async def send(request: web.Request) -> web.Response:
             )
             return child_page(request, person, "opened.html", name=ask.name)
         filed = await context.appeals.file(person.household.id, ask, int(context.now()))
+        await note_pin(request, person)
     except AppealLimitError as error:
         return _form(request, person, fields, status=429, error=error)
     except AppealError as error:
@@ -82,6 +90,7 @@ async def appeal_page(request: web.Request) -> web.Response:
         appeal=appeal,
         may_withdraw=may_withdraw(appeal),
         may_disagree=may_disagree(appeal),
+        is_of_a_while=appeal.ask.device.startswith(GUEST_PREFIX),
         besides=None if rest is None else contest(rest, person.household.revision),
         now=now,
     )
@@ -90,19 +99,18 @@ async def appeal_page(request: web.Request) -> web.Response:
 async def withdraw(request: web.Request) -> web.Response:
     """Take an appeal back."""
     person, context = await require_known_person(request), context_of(request)
-    _require_paired(person)
-    appeal = (await _find_appeal(request, person)).id
+    appeal = (await _require_own_appeal(request, person)).id
     await context.appeals.withdraw(
         person.household.id, appeal, person.profile.id, int(context.now())
     )
+    await note_pin(request, person)
     raise web.HTTPSeeOther(f"/ask/{appeal}")
 
 
 async def disagree(request: web.Request) -> web.Response:
     """Disagree with the answer, once."""
     person, context = await require_known_person(request), context_of(request)
-    _require_paired(person)
-    appeal, fields = await _find_appeal(request, person), await fields_of(request)
+    appeal, fields = await _require_own_appeal(request, person), await fields_of(request)
     second = await _has_second(request, person, appeal)
     await context.appeals.disagree(
         person.household.id,
@@ -112,6 +120,7 @@ async def disagree(request: web.Request) -> web.Response:
         int(context.now()),
         second=second,
     )
+    await note_pin(request, person)
     raise web.HTTPSeeOther(f"/ask/{appeal.id}")
 
 
@@ -123,9 +132,14 @@ async def _has_second(request: web.Request, person: Person, appeal: Appeal) -> b
     return has_second_opinion(appeal, able, await context.account_codes.voices(home, appeal.asked))
 
 
-def _require_paired(person: Person) -> None:
+async def _require_own_appeal(request: web.Request, person: Person) -> Appeal:
+    """Return the appeal in the path to whom it surely is of; raise HTTPForbidden or
+    HTTPNotFound."""
     if not person.is_paired:
         raise not_linked()
+    found = await _find_appeal(request, person)
+    require_proof(person)
+    return found
 
 
 async def _find_appeal(request: web.Request, person: Person) -> Appeal:

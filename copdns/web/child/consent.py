@@ -14,7 +14,7 @@ from copdns.accounts.roles import guardians_may_see
 from copdns.model.errors import PrivacyError
 from copdns.model.household import FullLogSpan
 from copdns.privacy.consent import Question, needs_consent
-from copdns.web.child.page import child_page, not_linked
+from copdns.web.child.page import child_page, not_linked, note_pin, require_proof
 from copdns.web.context import context_of
 from copdns.web.person import Person, person_of
 from copdns.web.received import fields_of
@@ -60,10 +60,10 @@ async def refuse(request: web.Request) -> web.Response:
 async def take_back(request: web.Request) -> web.Response:
     """End the full log now, whoever wants it to go on."""
     person, context = await _require_asked_age(request), context_of(request)
-    if not person.is_proven:
-        raise not_linked()
+    require_proof(person)
     home, profile, now = person.household.id, person.profile, int(context.now())
     await context.consents.take_back(home, profile.id, profile.name, now)
+    await note_pin(request, person)
     raise web.HTTPSeeOther(PAGE)
 
 
@@ -102,6 +102,8 @@ async def _require_asked_age(request: web.Request) -> Person:
 
 async def _require_own_browser(request: web.Request) -> Person:
     person = await _require_asked_age(request)
+    if not person.guest:
+        require_proof(person)
     if not person.is_own:
         raise not_linked()
     return person

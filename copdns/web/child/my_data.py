@@ -26,7 +26,7 @@ from copdns.privacy.personal_data import (
 )
 from copdns.store.household_db.notes import audit
 from copdns.time.plan import in_scope
-from copdns.web.child.page import child_page, not_linked
+from copdns.web.child.page import child_page, note_pin, require_proof
 from copdns.web.child.start_page import blocks_of
 from copdns.web.context import context_of
 from copdns.web.person import Person, person_of
@@ -88,6 +88,7 @@ async def erase(request: web.Request) -> web.Response:
     await context.store.run(
         lambda connection: audit(connection, home.id, profile.name, "own log deleted", now)
     )
+    await note_pin(request, person)
     raise web.HTTPSeeOther("/me")
 
 
@@ -97,8 +98,7 @@ def _may_erase(person: Person, now: float) -> bool:
 
 async def _require_proven(request: web.Request) -> Person:
     person = await person_of(request)
-    if not person.is_proven:
-        raise not_linked()
+    require_proof(person)
     return person
 
 

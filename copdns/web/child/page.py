@@ -25,7 +25,8 @@ POLL_INTERVAL = 0.02  # seconds between checks
 def child_page(
     request: web.Request, person: Person, template: str, *, status: int = 200, **values: Any
 ) -> web.Response:
-    """Return a page.  Every page has a sign that says what is recorded: `mode` and `announced`."""
+    """Return a page.  Every page has a sign that says what is recorded (`mode` and `announced`),
+    and what counts as the person since a guardian's change (`claims.html`)."""
     level, now, full = level_of(person.band), context_of(request).now(), person.profile.full_log
     return context_of(request).pages.render(
         request,
@@ -34,6 +35,7 @@ def child_page(
         person=person,
         level=level,
         mode=person.profile.privacy_at(now),
+        may_object=any(each.may_be_objected(now) for each in person.claims),
         announced=full.start if full is not None and now < full.start else None,
         say=wording_for(request, person.household, level),
         note_of=partial(note_of, person.household, person.profile),
@@ -59,6 +61,23 @@ def require_known(person: Person) -> None:
 def not_linked() -> web.HTTPForbidden:
     """Return the error for a browser that its device is not known by."""
     return web.HTTPForbidden(reason="This browser is not linked to this device")
+
+
+def require_proof(person: Person) -> None:
+    """Raise HTTPForbidden where nobody can know that this person uses the device."""
+    if not person.is_paired:
+        raise not_linked()
+    if not person.is_proven:
+        raise web.HTTPForbidden(reason="This browser does not count as you yet")
+
+
+async def note_pin(request: web.Request, person: Person) -> None:
+    """Note in the history that somebody just acted as this person with a PIN, which guardians
+    set."""
+    if person.guest and person.is_proven:
+        context, home = context_of(request), person.household.id
+        what = f"{person.profile.id}: the change before this was made with a PIN from a guardian"
+        await context.store.note(home, person.profile.name, what, int(context.now()))
 
 
 def _other_languages_of_desk(request: web.Request) -> list[str]:

@@ -119,8 +119,9 @@ def closed_now(person: Person, block: Block, now: float) -> Verdict | None:
 
 
 def blocks_of(request: web.Request, person: Person) -> tuple[Block, ...]:
-    """Return the recent blocks of this device, for its paired browser."""
+    """Return the recent blocks of this device: to its paired browser, once that proves who uses
+    it; of a guest's device, whose blocks are from their own time only, to theirs."""
     context = context_of(request)
-    if not person.is_paired or not person.band.is_child:
+    if not (person.is_proven or (person.is_paired and person.guest)) or not person.band.is_child:
         return ()
     return context.recent.blocks(person.household.id, person.device, context.now())

@@ -65,7 +65,9 @@ async def test_a_pairing_is_ended_by_a_guardian_or_by_time(house: House) -> None
     await pairings.revoke("home", found.id, "Ada", NOW)
     assert await pairings.find(*TABLET, told, NOW) is None
     assert await pairings.pair(*TABLET, NOW) is not None
-    assert await pairings.tidy(NOW + PAIRING_LASTS) == 1
+    # Both browsers, of which one was paired still, and was remembered when that ended.
+    assert await pairings.tidy(NOW + PAIRING_LASTS) == 3
+    assert await pairings.of("home") == ()
 
 
 async def test_a_device_has_some_browsers_and_no_more(house: House) -> None:

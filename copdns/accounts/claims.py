@@ -1,0 +1,113 @@
+"""Who can speak for a person: what counts as proof, and what a guardian's change does to it.  Pure.
+
+Guardians say whose a device is, so they could add their own, link a browser there, and speak as
+the child.  So what they change is told to that person for a week, as a claim; and a browser that
+is linked after such a change, or a PIN that a guardian set, is proof of person only a day after it
+was announced on all pages of the device, unless somebody there objected.  docs/accounts.md explains
+it to people.  Whoever holds an unlocked device speaks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from copdns.model.household import Device, Household
+
+DAY = 86_400
+WATCHED_FOR = 7 * DAY  # after a guardian's change a new browser is no proof at once
+ANNOUNCED_FOR = DAY  # between the announcement and the proof
+SHOWN_FOR = 7 * DAY  # on the pages of the person
+
+
+class ClaimKind(StrEnum):
+    """By what somebody can count as a person; the values are stored."""
+
+    DEVICE = "device"  # a device is theirs now
+    ADDRESS = "address"
+    MAC = "mac"
+    OPENING = "opening"  # another browser can be linked
+    PAIRING = "pairing"  # a browser that was linked after one of those above
+    PIN = "pin"
+    GUEST = "guest"  # a device is theirs for a day
+
+
+# After one of these a guardian's own browser may come.
+_OPENS = frozenset({ClaimKind.DEVICE, ClaimKind.ADDRESS, ClaimKind.MAC, ClaimKind.OPENING})
+# These become proof by themselves, unless somebody objects.
+CONTESTABLE = frozenset({ClaimKind.PAIRING, ClaimKind.PIN})
+
+
+class Claim(NamedTuple):
+    """Something by which somebody counts as a person from now on.
+
+    device: its id, "" for none.  author: who gave it, in people's words; the device itself for a
+    browser that was linked.  at: seconds since the epoch.  pairing: the id of the browser, "" for
+    others.  objected: when somebody at the device objected; None for nobody.
+    """
+
+    household: str
+    id: str
+    profile: str
+    device: str
+    kind: ClaimKind
+    author: str
+    at: int
+    pairing: str = ""
+    objected: int | None = None
+
+    @property
+    def proof_from(self) -> int:
+        """When a browser or PIN becomes proof, unless somebody objects."""
+        return self.at + ANNOUNCED_FOR
+
+    def may_be_objected(self, now: float) -> bool:
+        """Tell whether an objection still keeps it from becoming proof."""
+        return self.kind in CONTESTABLE and self.objected is None and now < self.proof_from
+
+    def is_shown(self, now: float) -> bool:
+        """Tell whether it is in sight."""
+        return self.at <= now < self.at + SHOWN_FOR
+
+
+def is_watched(claims: Iterable[Claim], device: str, now: int) -> bool:
+    """Tell whether a guardian changed by what a device is known, in the last seven days."""
+    return any(
+        each.device == device and each.kind in _OPENS and 0 <= now - each.at < WATCHED_FOR
+        for each in claims
+    )
+
+
+def proof_of_pairing(claims: Iterable[Claim], device: str, now: int) -> int:
+    """Return from when on a browser that is linked now proves who uses the device."""
+    return now + ANNOUNCED_FOR if is_watched(claims, device, now) else now
+
+
+class DeviceClaim(NamedTuple):
+    """What a change of the household gives a person.  device: its id."""
+
+    profile: str
+    device: str
+    kind: ClaimKind
+
+
+def device_claims(before: Household, after: Household) -> tuple[DeviceClaim, ...]:
+    """Return by what people are known after a change, and were not before."""
+    there = {each.id: each for each in before.devices}
+    return tuple(
+        DeviceClaim(each.profile, each.id, kind)
+        for each in after.devices
+        for kind in _new_kinds(there.get(each.id), each)
+    )
+
+
+def _new_kinds(before: Device | None, after: Device) -> tuple[ClaimKind, ...]:
+    if before is None or before.profile != after.profile:
+        return (ClaimKind.DEVICE,)
+    found = []
+    if not set(after.addresses) <= set(before.addresses):
+        found.append(ClaimKind.ADDRESS)
+    if not set(after.macs) <= set(before.macs):
+        found.append(ClaimKind.MAC)
+    return tuple(found)

@@ -1,0 +1,73 @@
+"""Who can speak for a person: what a guardian changed lately makes a new browser wait."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from copdns.accounts.claims import (
+    Claim,
+    ClaimKind,
+    DeviceClaim,
+    device_claims,
+    is_watched,
+    proof_of_pairing,
+)
+from copdns.model.household import Device
+from tests.household import MIA, TOM, family
+
+DAY, NOW = 86_400, 1_800_000_000
+HOUSE = family(MIA, TOM)
+PHONE = "tom-phone"
+OPENS = {ClaimKind.DEVICE, ClaimKind.ADDRESS, ClaimKind.MAC, ClaimKind.OPENING}
+
+
+def claim(kind: ClaimKind = ClaimKind.ADDRESS, at: int = NOW, device: str = PHONE) -> Claim:
+    return Claim("home", "c1", "tom", device, kind, "Ada", at)
+
+
+@pytest.mark.parametrize("kind", ClaimKind)
+def test_a_new_browser_waits_for_a_day_after_what_lets_another_one_in(kind: ClaimKind) -> None:
+    wait = DAY if kind in OPENS else 0
+    assert proof_of_pairing([claim(kind)], PHONE, NOW) == NOW + wait
+    assert is_watched([claim(kind)], PHONE, NOW + 7 * DAY - 1) is (kind in OPENS)
+    assert not is_watched([claim(kind)], PHONE, NOW + 7 * DAY)
+    assert not is_watched([claim(kind)], "mia-phone", NOW)
+
+
+@pytest.mark.parametrize("kind", ClaimKind)
+def test_a_browser_or_pin_can_be_objected_to_for_a_day_and_once(kind: ClaimKind) -> None:
+    contestable = kind in (ClaimKind.PAIRING, ClaimKind.PIN)
+    assert claim(kind).may_be_objected(NOW) is contestable
+    assert claim(kind).may_be_objected(NOW + DAY - 1) is contestable
+    assert not claim(kind).may_be_objected(NOW + DAY)
+    assert not claim(kind)._replace(objected=NOW).may_be_objected(NOW)
+
+
+def test_it_is_in_sight_for_a_week() -> None:
+    assert [claim().is_shown(NOW + at) for at in (-1, 0, 7 * DAY - 1, 7 * DAY)] == [
+        *(False, True, True, False)
+    ]
+
+
+def changed(**fields: object) -> tuple[DeviceClaim, ...]:
+    """Return the claims of a change of Tom's device."""
+    devices = tuple(
+        replace(each, **fields) if each.id == PHONE else each  # type: ignore[arg-type]
+        for each in HOUSE.devices
+    )
+    return device_claims(HOUSE, replace(HOUSE, devices=devices))
+
+
+def test_what_a_change_of_a_device_gives_to_whom() -> None:
+    here = HOUSE.devices[1].addresses
+    assert changed(addresses=(*here, "192.0.2.77")) == (
+        DeviceClaim("tom", PHONE, ClaimKind.ADDRESS),
+    )
+    assert changed(macs=("02:00:00:00:00:01",)) == (DeviceClaim("tom", PHONE, ClaimKind.MAC),)
+    assert changed(profile="mia") == (DeviceClaim("mia", PHONE, ClaimKind.DEVICE),)
+    assert changed(name="another") == ()
+    assert changed(addresses=()) == (), "nobody can come by what is gone"
+    more = replace(HOUSE, devices=(*HOUSE.devices, Device("new", "New", "mia", ("192.0.2.9",))))
+    assert device_claims(HOUSE, more) == (DeviceClaim("mia", "new", ClaimKind.DEVICE),)

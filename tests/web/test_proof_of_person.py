@@ -1,0 +1,331 @@
+"""Nobody speaks for a child but the child: what a guardian gives is told, and is no proof at once.
+
+Tom is 17 and has a telephone; Mia is 8.  Ada is their guardian.  All is done with browsers: each
+has cookies of its own, and comes from an address.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from aiohttp import CookieJar
+
+from copdns.accounts.account import DAY, HOUR, with_guests
+from copdns.model.household import Band
+from copdns.words.phrases import END_ISOLATE, ISOLATE
+from tests.home import Home
+from tests.household import ADA, ADDRESSES, MIA, TOM, block, family
+from tests.web.guardians import PASSWORD, log_in, set_up
+from tests.web.site import Client, Site, send, text
+
+TEEN = replace(TOM, band=Band.TO_17)
+TOMS = ADDRESSES["tom"]
+ADAS = "192.0.2.77"  # the address of Ada's own telephone
+SHARED = "192.0.2.200"  # a tablet that is nobody's
+LATER = "It shows what is only for you from"
+TOLD = "What counts as you has changed"
+BLOCKED = "secret.toys.example"
+
+
+def plain(page: str) -> str:
+    """Return a page without the marks that keep names of other scripts apart."""
+    return page.replace(ISOLATE, "").replace(END_ISOLATE, "")
+
+
+class Browser:
+    """A browser of somebody: its cookies, and the address that it comes from."""
+
+    def __init__(self, site: Site, client: Client, who: str) -> None:
+        self._site, self._client, self.who = site, client, who
+        self._cookies = CookieJar(unsafe=True)
+
+    def _use(self) -> Client:
+        self._site.who = self.who
+        self._client.session._cookie_jar = self._cookies
+        return self._client
+
+    async def opens(self, path: str, status: int = 200) -> str:
+        return plain(await text(self._use(), path, status))
+
+    async def sends(self, path: str, status: int = 200, **fields: str) -> str:
+        page = await send(self._use(), path, status, **fields)
+        await self._site.follow()
+        return plain(page)
+
+    async def logs_in(self) -> None:
+        await log_in(self._use())
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch) -> Site:
+    """All connections of tests come from loopback; here the address matters."""
+    rules = (replace(block("toys.example", "tom"), id="r1"),)
+    made = Site(Home(family(MIA, TEEN, ADA, rules=rules)))
+    monkeypatch.setattr("copdns.web.child.claim_device.requestor_of", lambda _: made.asker)
+    return made
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        await set_up(site)
+        yield made
+
+
+@pytest.fixture
+async def ada(site: Site, client: Client) -> Browser:
+    """Ada at the dashboard."""
+    found = Browser(site, client, "ada")
+    await found.logs_in()
+    return found
+
+
+@pytest.fixture
+async def tom(site: Site, client: Client) -> Browser:
+    """Tom with his telephone, whose browser is linked, and on which something was blocked."""
+    found = Browser(site, client, "tom")
+    await found.sends("/device")
+    site.home.ask("tom", BLOCKED)
+    return found
+
+
+async def give_tom_adas_address(ada: Browser, tom_too: bool = True) -> None:
+    own = TOMS if tom_too else ""
+    await ada.sends("/guardian/devices/tom-phone/change", known=f"{own} {ADAS}")
+
+
+async def question(site: Site) -> str:
+    found = await site.context.consents.of("home", "tom")
+    assert found is not None
+    return f"{found.at}-{found.days}"
+
+
+async def asked_to_consent(ada: Browser, site: Site) -> str:
+    await ada.sends("/guardian/people/tom/full-log", days="2", step_up_password=PASSWORD)
+    return await question(site)
+
+
+# --- Ada adds her own telephone to Tom's device ---------------------------------------------------
+
+
+async def test_ada_does_not_consent_as_tom_from_her_own_telephone(
+    ada: Browser, tom: Browser, site: Site, client: Client
+) -> None:
+    await give_tom_adas_address(ada)
+    await ada.sends("/guardian/devices/tom-phone/let-in")
+    own = Browser(site, client, ADAS)
+    await own.sends("/device")
+    asked = await asked_to_consent(ada, site)
+    page = await own.opens("/consent")
+    assert "wants to record" not in page
+    await own.sends("/consent/yes", 403, question=asked)
+    await own.sends("/consent/no", 403)
+    home = await site.store.household("home")
+    assert home is not None
+    assert all(each.full_log is None for each in home.profiles)
+    assert "wants to record" in await tom.opens("/consent"), "Tom himself is asked"
+
+
+async def test_nor_does_she_read_what_is_shown_to_him_alone(
+    ada: Browser, tom: Browser, site: Site, client: Client
+) -> None:
+    await give_tom_adas_address(ada)
+    await ada.sends("/guardian/devices/tom-phone/let-in")
+    own = Browser(site, client, ADAS)
+    await own.sends("/device")
+    page = await own.opens("/")
+    assert BLOCKED not in page
+    assert LATER in page
+    assert BLOCKED in await tom.opens("/")
+    await own.opens("/me/data.json", 403)
+
+
+async def test_nor_by_unlinking_his_browser_first(
+    ada: Browser, tom: Browser, site: Site, client: Client
+) -> None:
+    site.home.wait(8 * DAY)
+    await ada.logs_in()
+    await give_tom_adas_address(ada)
+    site.home.wait(8 * DAY)  # whoever waits for a week was in sight for a week
+    await ada.logs_in()
+    (his,) = await site.pairings.of("home", "tom-phone")
+    await ada.sends(f"/guardian/pairings/{his.id}/revoke")
+    own = Browser(site, client, ADAS)
+    await own.sends("/device")
+    site.home.ask("tom", BLOCKED)
+    assert BLOCKED not in await own.opens("/")
+    assert TOLD in await tom.opens("/")
+
+
+async def test_nor_on_a_device_that_she_invents_for_him(
+    ada: Browser, tom: Browser, site: Site, client: Client
+) -> None:
+    await ada.sends("/guardian/devices", name="Tom's other phone", profile="tom", known=ADAS)
+    own = Browser(site, client, ADAS)
+    await own.sends("/device")
+    asked = await asked_to_consent(ada, site)
+    await own.sends("/consent/yes", 403, question=asked)
+    assert "assigned a device to you: " in await tom.opens("/")
+
+
+async def test_nor_does_she_withdraw_or_dispute_what_he_asked(
+    ada: Browser, tom: Browser, site: Site, client: Client
+) -> None:
+    await tom.sends("/ask", name="toys.example", why="school", words="For the play.")
+    (appeal,) = await site.appeals.appeals("home")
+    await give_tom_adas_address(ada)
+    await ada.sends("/guardian/devices/tom-phone/let-in")
+    own = Browser(site, client, ADAS)
+    await own.sends("/device")
+    await own.sends(f"/ask/{appeal.id}/withdraw", 403)
+    path = f"/guardian/appeals/{appeal.id}/decide"
+    await ada.sends(path, state="refused", reason="another_way", text="")
+    await own.sends(f"/ask/{appeal.id}/disagree", 403, words="")
+    (after,) = await site.appeals.appeals("home")
+    assert not after.disagreed
+    await tom.sends(f"/ask/{appeal.id}/disagree", words="")
+
+
+# --- what Tom is told, and what he can do ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", ["/", "/rules", "/me", "/check", "/help", "/bad", "/whose"])
+async def test_tom_is_told_at_once_and_for_a_week_on_all_his_pages(
+    ada: Browser, tom: Browser, site: Site, page: str
+) -> None:
+    await give_tom_adas_address(ada)
+    assert "Ada added an address" in await tom.opens(page)
+    site.home.wait(7 * DAY - 1)
+    assert TOLD in await tom.opens(page)
+    site.home.wait(1)
+    assert TOLD not in await tom.opens(page)
+
+
+async def test_his_earlier_browser_is_told_wherever_it_is_now(
+    ada: Browser, tom: Browser, site: Site, client: Client
+) -> None:
+    await give_tom_adas_address(ada, tom_too=False)
+    own = Browser(site, client, ADAS)
+    await ada.sends("/guardian/devices/tom-phone/let-in")
+    await own.sends("/device")
+    page = await tom.opens("/")  # from an address that is nobody's now
+    assert TOLD in page
+    assert "I do not know this" in page
+    await tom.sends("/device/object")
+    site.home.wait(2 * DAY)
+    assert BLOCKED not in await own.opens("/")
+
+
+async def test_what_tom_does_not_know_never_counts_as_him(
+    ada: Browser, tom: Browser, site: Site, client: Client
+) -> None:
+    await give_tom_adas_address(ada)
+    await ada.sends("/guardian/devices/tom-phone/let-in")
+    own = Browser(site, client, ADAS)
+    await own.sends("/device")
+    assert "A new browser was linked to" in await tom.opens("/rules")
+    for _ in range(2):  # twice is harmless
+        await tom.sends("/device/object")
+    assert "someone at your device said no" in await tom.opens("/")
+    site.home.wait(2 * DAY)
+    asked = await asked_to_consent(ada, site)
+    await own.sends("/consent/yes", 403, question=asked)
+    assert "Someone said that they do not know this browser" in await own.opens("/")
+    assert "wants to record" in await tom.opens("/consent"), "Tom's own browser still counts"
+
+
+async def test_a_new_browser_of_his_own_counts_a_day_later(
+    ada: Browser, tom: Browser, site: Site, client: Client
+) -> None:
+    await ada.sends("/guardian/devices/tom-phone/let-in")
+    new = Browser(site, client, "tom")
+    await new.sends("/device")
+    asked = await asked_to_consent(ada, site)
+    site.home.wait(DAY - HOUR)
+    await new.sends("/consent/no", 403)
+    site.home.wait(HOUR)
+    await new.sends("/consent/yes", question=asked)
+
+
+async def test_his_first_browser_counts_at_once_where_nobody_changed_anything(
+    ada: Browser, site: Site, client: Client
+) -> None:
+    asked = await asked_to_consent(ada, site)
+    his = Browser(site, client, "tom")
+    await his.sends("/device")
+    await his.sends("/consent/yes", question=asked)
+
+
+async def test_mia_reads_it_in_her_own_words(ada: Browser, site: Site, client: Client) -> None:
+    mia = Browser(site, client, "mia")
+    known = f"{ADDRESSES['mia']} {ADAS}"
+    await ada.sends("/guardian/devices/mia-phone/change", known=known)
+    page = await mia.opens("/")
+    assert "Ada said that one more device is yours." in page
+    assert "address" not in re.sub(r"<[^>]*>", "", page)
+
+
+async def test_a_stranger_reads_nothing_of_it_and_changes_nothing(
+    ada: Browser, tom: Browser, site: Site, client: Client
+) -> None:
+    await ada.sends("/guardian/pins/tom", pin="4711")
+    stranger = Browser(site, client, "192.0.2.200")
+    assert TOLD not in await stranger.opens("/")
+    await stranger.sends("/device/object")
+    assert "said no" not in await tom.opens("/")
+
+
+# --- a PIN ----------------------------------------------------------------------------------------
+
+
+async def test_a_pin_that_ada_set_is_told_and_counts_a_day_later(
+    ada: Browser, tom: Browser, site: Site, client: Client
+) -> None:
+    await ada.sends("/guardian/pins/tom", pin="4711")
+    assert "Ada set a PIN for you" in await tom.opens("/")
+    site.home.wait(DAY - 4 * HOUR)
+    there = Browser(site, client, SHARED)
+    await there.sends("/whose/pin", name="Tom", pin="4711")
+    await put_guests_in_force(site)
+    await there.opens("/me/data.json", 403)
+    site.home.wait(4 * HOUR - 1)
+    await there.opens("/me/data.json", 403)
+
+
+async def put_guests_in_force(site: Site) -> None:
+    guests = await site.guests.of("home", site.now)
+    house = await site.store.household("home")
+    assert house is not None
+    site.home.change(with_guests(house, guests, site.now))
+
+
+async def test_what_is_done_with_a_pin_says_so(
+    ada: Browser, tom: Browser, site: Site, client: Client
+) -> None:
+    await ada.sends("/guardian/pins/tom", pin="4711")
+    site.home.wait(DAY)
+    there = Browser(site, client, SHARED)
+    await there.sends("/whose/pin", name="Tom", pin="4711")
+    await put_guests_in_force(site)
+    await there.opens("/me/data.json")
+    await text(client, "/ask")
+    page = await send(client, "/ask", name="toys.example", why="school", words="Please.")
+    assert "with a PIN that a guardian set" in page
+    (appeal,) = await site.appeals.appeals("home")
+    assert "with a PIN that a guardian set" in await ada.opens(f"/guardian/appeals/{appeal.id}")
+    assert "was made with a PIN from a guardian" in await ada.opens("/guardian/changes")
+
+
+async def test_a_pin_that_tom_does_not_know_never_counts(
+    ada: Browser, tom: Browser, site: Site, client: Client
+) -> None:
+    await ada.sends("/guardian/pins/tom", pin="4711")
+    await tom.sends("/device/object")
+    site.home.wait(2 * DAY)
+    there = Browser(site, client, SHARED)
+    await there.sends("/whose/pin", name="Tom", pin="4711")
+    await put_guests_in_force(site)
+    await there.opens("/me/data.json", 403)
