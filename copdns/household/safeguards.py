@@ -19,6 +19,7 @@ DAY = 86_400
 NOTICE = DAY  # between announcing and doing
 LONGEST = 7 * DAY
 ONCE_IN = 30 * DAY  # from start to start
+KNOWN_FOR = 30 * DAY  # a person must be, so that none is invented to record another's device
 
 ANNOUNCED_FROM = 13  # years: old enough to be told before
 CONSENT_FROM = 16  # years: old enough to be asked
@@ -85,10 +86,12 @@ def adopt(
     now: int,
     *,
     consented: bool = False,
+    made: int | None = None,
 ) -> Profile:
     """Return what may be stored of a profile that came from anywhere; raise PrivacyError.
 
     old: the stored one, None for a new profile.  history, consented: as for `request_full`.
+    made: when it was added to a household; None where it came with it.
     A full log that differs from the stored one is a request for it, from its own start on when
     that is later; one that is over, is dropped.  A lower band becomes an announcement.
     """
@@ -102,7 +105,23 @@ def adopt(
     adopted = _adopt_band(old or replace(new, band_change=None), new, now)
     asked = replace(adopted, full_log=new.full_log)
     full_log = _adopt_full_log(old, asked, history, now, consented=consented)
+    if full_log is not None and (old is None or full_log != old.full_log):
+        require_known_for_long(new, made, now)
     return replace(adopted, full_log=full_log)
+
+
+def require_known_for_long(profile: Profile, made: int | None, now: int) -> None:
+    """Raise PrivacyError where a person was added less than 30 days ago: no full log is of them.
+
+    made: as for `adopt`.
+    """
+    if made is not None and now < made + KNOWN_FOR:
+        raise PrivacyError(
+            "profile '%(profile)s' was added less than 30 days ago; a full log is possible from "
+            "%(when)s",
+            profile=profile.id,
+            when=_when(made + KNOWN_FOR),
+        )
 
 
 class RepairedProfile(NamedTuple):
@@ -113,12 +132,17 @@ class RepairedProfile(NamedTuple):
 
 
 def repair_profile(
-    old: Profile | None, written: Profile, history: Sequence[FullLogSpan], now: int
+    old: Profile | None,
+    written: Profile,
+    history: Sequence[FullLogSpan],
+    now: int,
+    made: int | None = None,
 ) -> RepairedProfile:
     """Return what may be stored of a profile of a database that comes from elsewhere.
 
     As `adopt`, but what is not allowed falls back to what is, instead of refusing all of it: the
-    rest of a backup is wanted.  written: as it stands there, whoever wrote it.
+    rest of a backup is wanted.  written: as it stands there, whoever wrote it.  made: as for
+    `adopt`.
     """
     said = []
     profile = enforce_limits(written)
@@ -128,7 +152,7 @@ def repair_profile(
     # The stretch itself stands among those that were granted, and is no other one.
     earlier = [each for each in history if each != full]
     try:
-        adopted = adopt(old, replace(profile, full_log=full), earlier, now)
+        adopted = adopt(old, replace(profile, full_log=full), earlier, now, made=made)
     except PrivacyError as error:
         kept = old.full_log if old is not None else None
         said.append(_not_taken_over(profile, is_full=full not in (None, kept), error=error))

@@ -34,7 +34,12 @@ from copdns.store.db import (
     transaction,
 )
 from copdns.store.household_db import household as households
-from copdns.store.household_db.household import former_profile, granted_full_logs, store_restored
+from copdns.store.household_db.household import (
+    former_profile,
+    granted_full_logs,
+    store_restored,
+    when_made,
+)
 from copdns.store.household_db.notes import CONSOLE, Change
 from copdns.store.household_db.tables import load
 from copdns.store.log_db import querylog
@@ -54,7 +59,7 @@ _STAYING_TABLES = (
     *("pause", "grant", "bonus", "ticket", "full_log_question"),
 )
 # Rows of both databases are kept.
-_JOINED_TABLES = ("full_log_history", "list_error")
+_JOINED_TABLES = ("full_log_history", "list_error", "person_made")
 _TABLES_OF_PEOPLE = (
     *("appeal", "pause", "grant", "bonus", "ticket", "pairing", "pin", "guest"),
     *("full_log_question", "claim", "former_browser"),
@@ -382,7 +387,9 @@ def _restore_one(
         old = before.profile(profile.id) if before is not None else None
         old = old or former_profile(connection, household, profile)
         granted = granted_full_logs(connection, household, profile.id)
-        found = repair_profile(old, profile, granted, now)
+        is_added = before is not None and before.profile(profile.id) is None
+        added = now if is_added else when_made(connection, household, profile.id)
+        found = repair_profile(old, profile, granted, now, added)
         profiles.append(found.profile)
         said += [f"{profile.id}: {each}" for each in found.said]
     sound = replace(written, profiles=tuple(profiles))

@@ -729,6 +729,19 @@ def claim(db: Database) -> None:
         """)  # noqa: S608 - ours
 
 
+@HOUSEHOLD(name="0028_person_made")
+def person_made(db: Database) -> None:
+    """When a person was added to a household; those who came with it, or are from before, have no
+    row.  It stays when the person is removed, and is written anew when they are added again."""
+    db.execute("""
+        create table person_made (
+            household text not null references household on delete cascade,
+            profile text not null,
+            at integer not null,
+            primary key (household, profile)
+        ) without rowid""")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

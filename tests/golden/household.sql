@@ -543,3 +543,10 @@ CREATE TRIGGER profile_gone_claim after delete on profile begin
     delete from claim where household = old.household and profile = old.id;
     delete from former_browser where household = old.household and profile = old.id;
 end;
+
+CREATE TABLE person_made (
+    household text not null references household on delete cascade,
+    profile text not null,
+    at integer not null,
+    primary key (household, profile)
+) without rowid;

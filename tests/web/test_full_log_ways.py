@@ -25,6 +25,7 @@ from copdns.store.household_db.household import HouseholdStore
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family
 from tests.unit.calling import Home as Commands
+from tests.web.guardians import PASSWORD, log_in
 from tests.web.programs import Caller, caller
 from tests.web.site import Client, Site, send
 
@@ -121,6 +122,38 @@ def test_a_command_gives_no_more_than_the_rules(home: Commands) -> None:
     home.ok("profile", "add", "mia", "--band", "7-9")
     assert home.call("profile", "set", "mia", "--privacy", "full").exit_code == 1
     assert all(is_watched(each, now) == [] for each in household(home).values())
+
+
+async def test_nobody_is_invented_to_record_the_device_of_another(
+    client: Client, site: Site
+) -> None:
+    """Neither at once nor later by a page or a program, until they are known for 30 days."""
+    person, own = Caller(client), {"Origin": f"http://{client.host}:{client.port}"}
+    zoe = {"id": "zoe", "name": "Zoe", "band": "7-9"}
+    await person("POST", "/profiles", 201, headers=own, json=zoe)
+    for wait in (0, 29 * DAY):
+        site.home.wait(wait)
+        await log_in(client)
+        page = await send(client, "/guardian/people/zoe/full-log", 400, days="2")
+        assert "was added less than 30 days ago" in page
+        path = "/profiles/zoe/full-log"
+        await person("POST", path, 409, headers=own, json={"days": 2})
+    site.home.wait(DAY)
+    await send(client, "/guardian/people/zoe/full-log", days="2", step_up_password=PASSWORD)
+    assert (await stored(site))["zoe"].full_log is not None
+
+
+def test_nor_by_a_command_an_import_or_a_restored_backup(home: Commands, tmp_path: Path) -> None:
+    home.ok("profile", "add", "zoe", "--band", "7-9")
+    result = home.call("profile", "set", "zoe", "--privacy", "full", "--days", "2")
+    assert (result.exit_code, "30 days" in result.stderr) == (1, True)
+    week = FullLogSpan(int(time.time()), int(time.time()) + 6 * DAY)
+    new = Profile("zac", "Zac", Band.TO_9, full_log=week)
+    result = home.call("household", "import", "-", typed=edited(MIA, TOM, ADA, LIA, new))
+    assert (result.exit_code, "30 days" in result.stderr) == (1, True)
+    home.ok("account", "add", "Ada")
+    restored(home, tmp_path, HAND["a week from now"], "delete from person_made")
+    assert household(home)["zoe"].full_log is None
 
 
 # --- import ---

@@ -11,11 +11,17 @@ from dataclasses import replace
 from typing import TypeVar
 
 from copdns.household.edit_checks import require_profile
+from copdns.household.safeguards import require_known_for_long
 from copdns.model.errors import HouseholdError
 from copdns.model.household import FullLogSpan, Household
 from copdns.privacy.consent import Question, accept_question, check_question
 from copdns.store.db import transaction
-from copdns.store.household_db.household import HouseholdStore, apply_edit, granted_full_logs
+from copdns.store.household_db.household import (
+    HouseholdStore,
+    apply_edit,
+    granted_full_logs,
+    when_made,
+)
 from copdns.store.household_db.notes import Change, audit
 from copdns.store.household_db.tables import load
 
@@ -45,6 +51,8 @@ class Consents:
 
         def work(connection: sqlite3.Connection) -> None:
             profile = require_profile(_load_household(connection, household), profile_id)
+            made = when_made(connection, household, profile_id)
+            require_known_for_long(profile, made, question.at)
             history = granted_full_logs(connection, household, profile_id)
             new = check_question(
                 profile, _read_question(connection, household, profile_id), history, question

@@ -191,7 +191,7 @@ class HouseholdStore:
                         household=household.id,
                     )
                 nobody = Household(household.id, household.name)
-                after = _adopt(connection, nobody, household, now)
+                after = _adopt(connection, nobody, household, now, is_first=True)
                 return _store(connection, None, after, Change(0, now, author, "created"))
 
         return await self.run(work)
@@ -308,8 +308,13 @@ def _adopt(
     after: Household,
     now: int,
     consenting: str = "",
+    *,
+    is_first: bool = False,
 ) -> Household:
-    """Return an edited household as the safeguards allow it, with its revision of before."""
+    """Return an edited household as the safeguards allow it, with its revision of before.
+
+    is_first: the household is made now, with its people.
+    """
     if after.id != before.id:
         raise HouseholdError(
             "the household '%(before)s' cannot be renamed to '%(after)s'; keep its id",
@@ -317,7 +322,9 @@ def _adopt(
             after=after.id,
         )
     profiles = tuple(
-        _adopt_profile(connection, before, each, now, consented=each.id == consenting)
+        _adopt_profile(
+            connection, before, each, now, consented=each.id == consenting, is_first=is_first
+        )
         for each in after.profiles
     )
     return replace(after, profiles=profiles, revision=before.revision)
@@ -330,13 +337,15 @@ def _adopt_profile(
     now: int,
     *,
     consented: bool,
+    is_first: bool,
 ) -> Profile:
     old = before.profile(profile.id)
     if profile == old:
         return profile
     history = granted_full_logs(connection, before.id, profile.id)
     known = old or former_profile(connection, before.id, profile)
-    return adopt(known, profile, history, now, consented=consented)
+    made = when_made(connection, before.id, profile.id) if old is not None or is_first else now
+    return adopt(known, profile, history, now, consented=consented, made=made)
 
 
 def _store(
@@ -397,6 +406,23 @@ def _remember(
             if after.profile(profile.id) is None
         ],
     )
+    connection.executemany(
+        "insert or replace into person_made (household, profile, at) values (?, ?, ?)",
+        [
+            (after.id, profile.id, now)
+            for profile in after.profiles
+            if before is not None and before.profile(profile.id) is None
+        ],
+    )
+
+
+def when_made(connection: sqlite3.Connection, household_id: str, profile_id: str) -> int | None:
+    """Return when a person was added to a household; None where they came with it."""
+    row = connection.execute(
+        "select at from person_made where household = ? and profile = ?",
+        (household_id, profile_id),
+    ).fetchone()
+    return row[0] if row is not None else None
 
 
 def _forget_appeals(
