@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 import structlog
 
 from copdns.accounts.account import GuardianNotice, NoticeKind, with_guests
+from copdns.accounts.moves import with_moves
 from copdns.config import WebSettings
 from copdns.events.bus import EventBus
 from copdns.model.events import AccountEvent, Event, EventKind, PersonEvent
@@ -46,28 +47,32 @@ _OF_A_PERSON = (NoticeKind.DISAGREEMENT, NoticeKind.WANTS_TO_TALK, NoticeKind.PR
 class AccountChores:
     """All methods raise StoreError.
 
-    now: returns seconds since the epoch.  next_guest_end: when the first guest's time ends; None
-    without guests.
+    now: returns seconds since the epoch.  next_guest_end: when the first guest's time ends, or the
+    first move of a device takes effect; None without either.
     """
 
     def __init__(self, thread: StoreThread, now: Callable[[], float]) -> None:
         self._guests = Guests(thread)
+        self._claims = Claims(thread)
         self._notices = Notices(thread)
         self._proposals = Proposals(thread)
         self._stores = (
             *(Accounts(thread), Sessions(thread), Pairings(thread), Looks(thread)),
-            Claims(thread),
+            self._claims,
         )
         self._now = now
         self.next_guest_end: float | None = None
 
     async def with_guests(self, households: Sequence[Household]) -> list[Household]:
-        """Return the households with the guests of this moment."""
+        """Return the households with the guests of this moment, and with devices that are to be
+        moved as still their person's."""
         now, ends, found = self._now(), [], []
         for each in households:
             guests = await self._guests.of(each.id, int(now))
-            found.append(with_guests(each, guests, now))
+            moves = await self._claims.all_moves(each.id)
+            found.append(with_guests(with_moves(each, moves, now), guests, now))
             ends += [guest.until for guest in guests]
+            ends += [one.until for one in moves if one.until is not None and one.is_open(now)]
         self.next_guest_end = min(ends, default=None)
         return found
 

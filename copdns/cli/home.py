@@ -18,6 +18,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import click
 
 from copdns.accounts.account import Guest, ViewedPart, with_guests
+from copdns.accounts.moves import Move, with_moves
 from copdns.accounts.roles import Actor, Role
 from copdns.app.seed import HOME, seed_household
 from copdns.cli.base import Options, pass_options, read_text
@@ -40,6 +41,7 @@ from copdns.network.machine import clock_is_synchronised
 from copdns.policy.snapshot import GUEST, Snapshot, build_snapshot, guest_profile
 from copdns.store.db import store_error
 from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.claims import Claims
 from copdns.store.household_db.household import FILE, HouseholdStore
 from copdns.store.household_db.looks import Looks
 from copdns.store.household_db.notes import Change
@@ -154,7 +156,7 @@ class Home:
         defaults = defaults_of(self.settings.dns, child_page_url(self.settings.web.port))
         at = self.now if now is None else now
         inputs = self.policy_inputs(at)
-        household = with_guests(self.household, self.guests, at)
+        household = with_guests(with_moves(self.household, self.moves, at), self.guests, at)
         return build_snapshot(before, self.catalogue, defaults, [household], at, inputs)
 
     @cached_property
@@ -164,6 +166,14 @@ class Home:
         if household is None:
             return ()
         return self._read(lambda store: Guests(StoreThread(store)).of(household.id, self.now))
+
+    @cached_property
+    def moves(self) -> tuple[Move, ...]:
+        """Devices that are to be somebody else's."""
+        household = self._load_household()
+        if household is None:
+            return ()
+        return self._read(lambda store: Claims(StoreThread(store)).all_moves(household.id))
 
     def next_guest_end(self, after: float) -> float:
         """Return when the next guest's time ends after a moment; inf: never."""

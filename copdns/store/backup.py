@@ -54,7 +54,7 @@ _TABLES_NOT_COPIED = ("session", "browser", "one_time_code", "pairing_open", "gu
 _STAYING_TABLES = (
     *("account", "session", "browser", "token", "recovery", "one_time_code", "account_code"),
     *("notice", "notice_seen", "stance", "appeal", "appeal_answer"),
-    *("claim", "former_browser"),  # the second is filled by deleting from the next
+    *("claim", "device_move", "former_browser"),  # the second is filled by deleting from the next
     *("pairing", "pairing_open", "pin", "guest", "guest_request", "ticket_attempt"),
     *("pause", "grant", "bonus", "ticket", "full_log_question"),
 )
@@ -62,7 +62,7 @@ _STAYING_TABLES = (
 _JOINED_TABLES = ("full_log_history", "list_error", "person_made")
 _TABLES_OF_PEOPLE = (
     *("appeal", "pause", "grant", "bonus", "ticket", "pairing", "pin", "guest"),
-    *("full_log_question", "claim", "former_browser"),
+    *("full_log_question", "claim", "device_move", "former_browser"),
 )
 
 

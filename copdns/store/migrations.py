@@ -742,6 +742,30 @@ def person_made(db: Database) -> None:
         ) without rowid""")
 
 
+@HOUSEHOLD(name="0029_device_move")
+def device_move(db: Database) -> None:
+    """Devices of somebody of 13 or more that are to be somebody else's.  known_by: a JSON list.
+    target: whose; "" while nobody's.  until: when it takes effect; null: with their yes only."""
+    db.execute("""
+        create table device_move (
+            household text not null references household on delete cascade,
+            id text not null,
+            profile text not null,
+            device text not null,
+            name text not null,
+            known_by text not null,
+            target text not null,
+            author text not null,
+            at integer not null,
+            until integer,
+            primary key (household, id)
+        ) without rowid""")
+    db.execute("""
+        create trigger profile_gone_move after delete on profile begin
+            delete from device_move where household = old.household and profile = old.id;
+        end""")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from copdns.accounts.account import GUEST_PREFIX, GuestKind
 from copdns.accounts.claims import Claim
+from copdns.accounts.moves import Move
 from copdns.appeals.appeal import Appeal
 from copdns.model.household import Band, Household, Profile
 from copdns.model.verdict import Requestor
@@ -31,7 +32,7 @@ class Person(NamedTuple):
     is their own device, or they typed their PIN.  Somebody whom a guardian let in for a day is
     paired and not proven: they see what happened on this device since, and not all that is recorded
     of the person whose rules apply.  proof: from when on it is proven, in seconds since the epoch;
-    None for never.  claims: what the person is told of.
+    None for never.  claims, moves: what the person is told of.
     """
 
     client: Client
@@ -42,6 +43,7 @@ class Person(NamedTuple):
     is_proven: bool
     proof: int | None = None
     claims: tuple[Claim, ...] = ()
+    moves: tuple[Move, ...] = ()
 
     @property
     def device(self) -> str:
@@ -89,7 +91,9 @@ async def person_of(request: web.Request, *, quietly: bool = False) -> Person:
     told = profile.id if is_named and household.profile(profile.id) is not None else ""
     cookie = request.cookies.get(PAIRING, "")
     claims = await context.claims.of(household.id, told, int(now), cookie)
-    return Person(client, household, profile, profile.band_at(now), paired, proven, proof, claims)
+    moves = await context.claims.moves(household.id, told, int(now), cookie)
+    band = profile.band_at(now)
+    return Person(client, household, profile, band, paired, proven, proof, claims, moves)
 
 
 async def _check_pairing(

@@ -217,6 +217,7 @@ ROUTES = (
     web.post("/guardian/names/services/{name}/remove", names.drop_own_service),
     web.post("/device", start_page.pair),
     web.post("/device/object", known_by.object_),
+    web.post("/device/move", known_by.agree),
     web.get("/me", my_data.me),
     web.get("/me/data.json", my_data.data),
     web.post("/me/erase", my_data.erase),

@@ -550,3 +550,21 @@ CREATE TABLE person_made (
     at integer not null,
     primary key (household, profile)
 ) without rowid;
+
+CREATE TABLE device_move (
+    household text not null references household on delete cascade,
+    id text not null,
+    profile text not null,
+    device text not null,
+    name text not null,
+    known_by text not null,
+    target text not null,
+    author text not null,
+    at integer not null,
+    until integer,
+    primary key (household, id)
+) without rowid;
+
+CREATE TRIGGER profile_gone_move after delete on profile begin
+    delete from device_move where household = old.household and profile = old.id;
+end;

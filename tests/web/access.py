@@ -47,6 +47,7 @@ PAIRED = frozenset(
         *("POST /ask/{appeal}/withdraw", "POST /ask/{appeal}/disagree"),
         *("GET /me/data.json", "POST /me/erase"),
         *("POST /consent/yes", "POST /consent/no", "POST /consent/end"),
+        "POST /device/move",
     }
 )
 

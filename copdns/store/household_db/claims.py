@@ -10,7 +10,9 @@ from typing import NamedTuple
 
 from copdns.accounts.claims import ANNOUNCED_FOR, SHOWN_FOR, WATCHED_FOR, Claim
 from copdns.accounts.codes import secret_digest
+from copdns.accounts.moves import Move
 from copdns.store.household_db.claim_rows import COLUMNS, claim_from_row
+from copdns.store.household_db.moves import agree, forget_moves, read_moves
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
 
@@ -59,6 +61,34 @@ class Claims:
 
         return await self._thread.read(work)
 
+    async def moves(
+        self, household: str, profile: str, now: int, cookie: str = ""
+    ) -> tuple[Move, ...]:
+        """Return the moves away from a person that wait, the oldest first.  cookie: as in `of`."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Move, ...]:
+            browser = _find_browser(connection, household, cookie)
+            people = (profile, browser.profile if browser is not None else profile)
+            found = read_moves(connection, household)
+            return tuple(each for each in found if each.profile in people and each.is_open(now))
+
+        return await self._thread.read(work)
+
+    async def all_moves(self, household: str) -> tuple[Move, ...]:
+        """Return all moves of a household."""
+        return await self._thread.read(lambda connection: read_moves(connection, household))
+
+    async def agree(self, household: str, profile: str, move: str, author: str, now: int) -> None:
+        """Let a move of a person's device take effect, by their own yes; nothing changes where it
+        is not there (any more)."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            for each in read_moves(connection, household):
+                if (each.id, each.profile) == (move, profile) and each.to:
+                    agree(connection, each, author, now)
+
+        await self._thread.write(work)
+
     async def object(self, household: str, profile: str, now: int, cookie: str = "") -> bool:
         """Note that somebody at a person's device objects to what was announced there; tell whether
         there was anything.
@@ -84,7 +114,8 @@ class Claims:
 
         def work(connection: sqlite3.Connection) -> int:
             sql = "delete from claim where at <= ?"
-            return connection.execute(sql, (now - CLAIMS_LAST,)).rowcount
+            done = connection.execute(sql, (now - CLAIMS_LAST,)).rowcount
+            return done + forget_moves(connection, now)
 
         return await self._thread.write(work)
 

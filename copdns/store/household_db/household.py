@@ -33,6 +33,7 @@ from copdns.store.household_db.attempts import (
 )
 from copdns.store.household_db.balance import balance_settings
 from copdns.store.household_db.claim_rows import note_device_claims
+from copdns.store.household_db.moves import note_moves
 from copdns.store.household_db.notes import Change, audit, notify
 from copdns.store.household_db.tables import load, odd_row_error, write
 from copdns.store.migrations import HOUSEHOLD
@@ -263,6 +264,7 @@ def store_restored(
     _remember(connection, before, after, change.at)
     _announce(connection, before, after, change)
     note_device_claims(connection, before, after, change.author, change.at)
+    note_moves(connection, before, after, change)
     _write_change(connection, after, change)
     return after
 
@@ -358,6 +360,7 @@ def _store(
     _forget_appeals(connection, before, after)
     _announce(connection, before, after, change)
     note_device_claims(connection, before, after, change.author, change.at)
+    note_moves(connection, before, after, change)
     _write_change(connection, after, change)
     return after
 

@@ -91,3 +91,43 @@ def edit(file: Path, folder: Path, device: str) -> None:
             (device, int(time.time())),
         )
     pack(file, {name: folder / name for name in found.parts}, found.made, found.version)
+
+
+# --- a device of Tom, who is 15, is not given to Mia behind his back ------------------------------
+
+TOMS = "127.0.0.2"
+
+
+def applies(home: Home) -> str:
+    """Return whose rules and privacy apply to Tom's telephone."""
+    return str(home.json("check", "www.example", "--client", TOMS)["profile"])
+
+
+def test_a_command_moves_no_device_of_his_unannounced(home: Home) -> None:
+    assert applies(home) == "tom"
+    home.ok("device", "set", "phone", "--profile", "mia")
+    assert applies(home) == "tom"
+    home.ok("device", "remove", "phone")
+    home.ok("device", "add", "another", TOMS, "--profile", "mia")
+    assert applies(home) == "tom"
+
+
+def test_nor_does_an_import(home: Home) -> None:
+    text = home.ok("household", "export", "-")
+    without = text.replace(TOMS, "127.0.0.9").replace("192.0.2.0/28", TOMS)
+    assert without != text
+    home.ok("household", "import", "-", typed=without)
+    assert applies(home) == "tom"
+
+
+def test_nor_does_a_restored_backup(home: Home, tmp_path: Path) -> None:
+    file, folder = tmp_path / "a.backup", tmp_path / "edited"
+    home.ok("account", "add", "Ada")
+    home.ok("backup", str(file))
+    folder.mkdir()
+    found = unpack(file, folder)
+    with closing(sqlite3.connect(folder / "household.db", isolation_level=None)) as connection:
+        connection.execute("update device set profile = 'mia'")
+    pack(file, {name: folder / name for name in found.parts}, found.made, found.version)
+    home.ok("restore", str(file), "--yes")
+    assert applies(home) == "tom"

@@ -60,6 +60,11 @@ async def devices(request: web.Request) -> web.Response:
         guests=await context.guests.of(household.id, now),
         pins=await context.pins.people(household.id),
         private={each.id for each in household.devices if any(map(is_private_mac, each.macs))},
+        moves=[
+            each
+            for each in await context.claims.all_moves(household.id)
+            if each.to and each.is_open(now)
+        ],
         now=now,
         zone=household.timezone,
     )

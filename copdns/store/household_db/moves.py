@@ -1,0 +1,91 @@
+"""Moves of devices that wait for their day or for a yes (`accounts/moves.py`)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from copdns.accounts.codes import make_short_id
+from copdns.accounts.moves import Move, end_of_move, is_undone, new_owner, wanted_moves
+from copdns.model.household import Household
+from copdns.store.household_db.notes import Change, audit
+
+_COLUMNS = "household, id, profile, device, name, known_by, target, author, at, until"
+
+
+def read_moves(connection: sqlite3.Connection, household: str) -> tuple[Move, ...]:
+    """Return all moves of a household, the oldest first."""
+    rows = connection.execute(
+        f"select {_COLUMNS} from device_move where household = ? order by at, id",  # noqa: S608
+        (household,),
+    )
+    return tuple(_move_from_row(row) for row in rows)
+
+
+def note_moves(
+    connection: sqlite3.Connection, before: Household | None, after: Household, change: Change
+) -> None:
+    """Store what a change moves, and forget what it moves back; in its transaction.
+
+    before: None for a household that is new.
+    """
+    if before is None or before.devices == after.devices:
+        return
+    unlinked = _unlinked_devices(connection, before)
+    for each in read_moves(connection, after.id):
+        person, to = after.profile(each.profile), new_owner(after, each)
+        if person is None or is_undone(after, each):
+            _forget(connection, each)
+        elif to and to != each.to:  # to somebody else: announced anew
+            until = end_of_move(person, each.device, to, change.at, unlinked)
+            _store(connection, each._replace(to=to, until=until, at=change.at))
+    for new in wanted_moves(before, after, change.author, change.at, unlinked):
+        _store(connection, new._replace(id=make_short_id()))
+
+
+def agree(connection: sqlite3.Connection, move: Move, author: str, now: int) -> None:
+    """Let a move take effect now, since its person said yes; in a transaction of the caller."""
+    _forget(connection, move)
+    connection.execute(
+        "update household set revision = revision + 1 where household = ?", (move.household,)
+    )
+    what = f"device {move.device} changed: now belongs to {move.to}"
+    audit(connection, move.household, author, what, now)
+
+
+def forget_moves(connection: sqlite3.Connection, now: int) -> int:
+    """Delete the moves that took effect; return how many."""
+    return connection.execute("delete from device_move where until <= ?", (now,)).rowcount
+
+
+def _store(connection: sqlite3.Connection, move: Move) -> None:
+    connection.execute(
+        f"insert or replace into device_move ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        move._replace(known_by=json.dumps(move.known_by)),  # type: ignore[arg-type]
+    )
+
+
+def _forget(connection: sqlite3.Connection, move: Move) -> None:
+    connection.execute(
+        "delete from device_move where household = ? and id = ?", (move.household, move.id)
+    )
+
+
+def _unlinked_devices(connection: sqlite3.Connection, household: Household) -> list[str]:
+    rows = connection.execute(
+        """
+        select device from pairing where household = :household
+        union select device from former_browser where household = :household
+        """,
+        {"household": household.id},
+    )
+    linked = {device for (device,) in rows}
+    return [each.id for each in household.devices if each.id not in linked]
+
+
+def _move_from_row(
+    row: tuple[str, str, str, str, str, str, str, str, int, int | None],
+) -> Move:
+    household, move, profile, device, name, known_by, to, author, at, until = row
+    texts = tuple(json.loads(known_by))
+    return Move(household, move, profile, device, name, texts, to, author, at, until)

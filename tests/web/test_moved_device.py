@@ -1,0 +1,157 @@
+"""A device of somebody of 13 or more is not given away behind their back, to be read there.
+
+Tom's telephone is given to Mia, of whom blocked sites are recorded, or all.  Ada does it with a
+browser; what applies to the telephone is asked for as the program does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from copdns.accounts.account import DAY, HOUR
+from copdns.accounts.moves import with_moves
+from copdns.model.household import Band, Profile
+from tests.home import Home
+from tests.household import ADA, ADDRESSES, MIA, TOM, family
+from tests.web.guardians import set_up
+from tests.web.site import Client, Site
+from tests.web.test_proof_of_person import Browser
+
+OLDER = replace(TOM, band=Band.TO_17)
+TOMS = ADDRESSES["tom"]
+CHANGE = "/guardian/devices/tom-phone/change"
+
+
+class Person(Browser):
+    """A browser; after what it sends, what is stored applies."""
+
+    async def sends(self, path: str, status: int = 200, **fields: str) -> str:
+        page = await super().sends(path, status, **fields)
+        await put_in_force(self._site)
+        return page
+
+
+async def put_in_force(site: Site) -> None:
+    """Do what the running program does (`AccountChores.with_guests`)."""
+    house = await site.store.household("home")
+    assert house is not None
+    site.home.change(with_moves(house, await site.context.claims.all_moves("home"), site.now))
+
+
+async def whose(site: Site, address: str = TOMS) -> str:
+    """Return whose rules and privacy apply to an address now."""
+    await put_in_force(site)
+    snapshot = site.home.resolver.snapshot
+    site.who = address
+    return snapshot.identify(site.asker).policy.profile
+
+
+@pytest.fixture(params=[TOM, OLDER], ids=["15", "17"])
+def tom_profile(request: pytest.FixtureRequest) -> Profile:
+    found = request.param
+    assert isinstance(found, Profile)
+    return found
+
+
+@pytest.fixture
+def site(tom_profile: Profile) -> Site:
+    return Site(Home(family(MIA, tom_profile, ADA)))
+
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with site.visited() as made:
+        await set_up(site)
+        yield made
+
+
+@pytest.fixture
+async def ada(site: Site, client: Client) -> Person:
+    found = Person(site, client, "ada")
+    await found.logs_in()
+    return found
+
+
+@pytest.fixture
+async def tom(site: Site, client: Client) -> Person:
+    found = Person(site, client, "tom")
+    await found.sends("/device")
+    return found
+
+
+async def test_it_is_announced_and_until_then_all_is_kept_as_his_mode_allows(
+    ada: Person, tom: Person, site: Site, tom_profile: Profile
+) -> None:
+    await ada.sends(CHANGE, profile="mia", name="Phone")
+    assert await whose(site) == "tom"
+    page = await tom.opens("/")
+    assert "wants to give Tom's phone to Mia." in page.replace("&#39;", "'")
+    needs_yes = tom_profile.band is Band.TO_17
+    assert ("That needs your yes." in page) is needs_yes
+    site.home.wait(DAY - 1)
+    assert await whose(site) == "tom"
+    site.home.wait(1)
+    assert await whose(site) == ("tom" if needs_yes else "mia")
+    site.home.wait(60 * DAY)
+    assert await whose(site) == ("tom" if needs_yes else "mia")
+
+
+async def test_at_once_with_his_own_yes(ada: Person, tom: Person, site: Site) -> None:
+    await ada.sends(CHANGE, profile="mia", name="Phone")
+    (move,) = await site.context.claims.all_moves("home")
+    assert 'action="/device/move"' in await tom.opens("/rules")
+    await tom.sends("/device/move", move=move.id)
+    assert await whose(site) == "mia"
+
+
+async def test_nobody_else_says_yes_for_him(
+    ada: Person, tom: Person, site: Site, client: Client
+) -> None:
+    await ada.sends(CHANGE, profile="mia", name="Phone")
+    (move,) = await site.context.claims.all_moves("home")
+    for who in ("mia", "192.0.2.200", "tom"):  # the last in a browser that is not linked
+        other = Person(site, client, who)
+        await other.sends("/device/move", 403, move=move.id)
+        assert await whose(site) == "tom"
+
+
+@pytest.mark.parametrize("wait", [0, HOUR, 29 * DAY])
+async def test_nor_by_removing_it_and_adding_it_anew(
+    ada: Person, tom: Person, site: Site, wait: int
+) -> None:
+    await ada.sends("/guardian/devices/tom-phone/remove")
+    site.home.wait(wait)
+    await ada.logs_in()
+    await ada.sends("/guardian/devices", name="A new one", profile="mia", known=TOMS)
+    assert await whose(site) == "tom"
+    assert "to Mia." in await tom.opens("/"), "in his browser, which was linked to it"
+
+
+async def test_nor_by_a_network_around_it(ada: Person, tom: Person, site: Site) -> None:
+    await ada.sends(CHANGE, known="192.0.2.99")
+    await ada.sends("/guardian/devices", name="All", profile="mia", known="192.0.2.14/31")
+    assert await whose(site) == "tom"
+
+
+async def test_what_is_given_back_was_never_away(ada: Person, tom: Person, site: Site) -> None:
+    await ada.sends(CHANGE, profile="mia", name="Phone")
+    await ada.sends(CHANGE, profile="tom", name="Phone")
+    assert await site.context.claims.all_moves("home") == ()
+    assert "wants to give" not in await tom.opens("/")
+
+
+async def test_ada_sees_on_the_page_of_devices_whose_it_still_is(
+    ada: Person, tom: Person, site: Site
+) -> None:
+    await ada.sends(CHANGE, profile="mia", name="Phone")
+    assert "still counts as Tom" in await ada.opens("/guardian/devices")
+
+
+async def test_the_device_of_a_child_below_13_is_moved_at_once(
+    ada: Person, site: Site, client: Client
+) -> None:
+    await ada.sends("/guardian/devices/mia-phone/change", profile="tom", name="Phone")
+    assert await whose(site, ADDRESSES["mia"]) == "tom"
