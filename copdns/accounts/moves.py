@@ -20,6 +20,7 @@ DAY = 86_400
 ANNOUNCED_FROM = 13  # years: moves are announced
 YES_FROM = 16  # years: they need a yes
 ANNOUNCED_FOR = DAY
+FEW_ADDRESSES = 16  # a network of no more may be one device's
 REMEMBERED_FOR = 30 * DAY  # of a device that was removed: then its addresses are anybody's
 
 
@@ -74,11 +75,37 @@ def _wanted_move(
         return None  # a person who is removed takes all that is recorded along
     kept = {text for each in after.devices if each.profile == person.id for text in _texts(each)}
     lost = tuple(text for text in _texts(device) if text not in kept)
+    lost += tuple(text for text in _captured(before, after, device) if text not in lost)
     if person.band_at(now).age < ANNOUNCED_FROM or not lost:
         return None
     to = _owner_of(after, lost, person.id)
     until = end_of_move(person, device.id, to, now, unlinked)
     return Move(before.id, "", person.id, device.id, device.name, lost, to, author, now, until)
+
+
+def _captured(before: Household, after: Household, device: Device) -> tuple[str, ...]:
+    """Return the new addresses of other people's devices that take some of a device away.
+
+    Of two networks the smaller one counts.  A large network of somebody is not one device's, so
+    whoever names a device in it takes nothing away.
+    """
+    there = {(each.profile, text) for each in before.devices for text in _texts(each)}
+    mine = [text for text in _texts(device) if _is_of_one_device(text)]
+    return tuple(
+        text
+        for each in after.devices
+        if each.profile != device.profile
+        for text in _texts(each)
+        if (each.profile, text) not in there and any(_overlap(text, one) for one in mine)
+    )
+
+
+def _is_of_one_device(text: str) -> bool:
+    try:
+        network = ip_network(text)
+    except ValueError:  # a MAC address
+        return True
+    return network.num_addresses <= FEW_ADDRESSES
 
 
 def end_of_move(
@@ -109,10 +136,11 @@ def new_owner(household: Household, move: Move) -> str:
 
 def is_undone(household: Household, move: Move) -> bool:
     """Tell whether all addresses of a move are its person's again, or that person is gone."""
-    theirs = {
-        text for each in household.devices if each.profile == move.profile for text in _texts(each)
-    }
-    return set(move.known_by) <= theirs or household.profile(move.profile) is None
+    if household.profile(move.profile) is None:
+        return True
+    theirs = [each for each in household.devices if each.profile == move.profile]
+    is_back = all(any(_meets(one, (text,)) for one in theirs) for text in move.known_by)
+    return is_back and not new_owner(household, move)
 
 
 def with_moves(household: Household, moves: Iterable[Move], now: float) -> Household:
@@ -126,6 +154,21 @@ def with_moves(household: Household, moves: Iterable[Move], now: float) -> House
         return household
     devices = tuple(_as_still_of(each, waiting) for each in household.devices)
     return replace(household, devices=devices)
+
+
+def keeper_of(
+    household: Household, moves: Iterable[Move], known_by: Iterable[str], now: float
+) -> str:
+    """Return the profile of somebody of 13 or more to whom an address counts; "" for nobody.
+
+    household: as stored.  known_by: IP addresses and MAC addresses.
+    """
+    wanted = tuple(known_by)
+    for device in with_moves(household, moves, now).devices:
+        person = household.profile(device.profile)
+        if person is not None and _meets(device, wanted):
+            return person.id if person.band_at(now).age >= ANNOUNCED_FROM else ""
+    return ""
 
 
 def _as_still_of(device: Device, waiting: Iterable[Move]) -> Device:

@@ -69,7 +69,8 @@ async def _build_status(request: web.Request, actor: Actor) -> DeskStatus:
     )
     now = int(context.now())
     codes = await context.account_codes.to_tell(actor.household, actor.id, now)
-    zone = context.snapshot().households[actor.household].timezone
+    home = context.snapshot().households.get(actor.household)  # None while it is new
+    zone = home.timezone if home is not None else "UTC"
     return DeskStatus(found.open_checks, len(unseen), codes, zone)
 
 

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.accounts.account import DAY, HOUR
+from copdns.accounts.account import DAY, HOUR, GuestKind
 from copdns.accounts.moves import with_moves
+from copdns.model.errors import AccountError
 from copdns.model.household import Band, Profile
 from tests.home import Home
 from tests.household import ADA, ADDRESSES, MIA, TOM, family
@@ -155,3 +156,28 @@ async def test_the_device_of_a_child_below_13_is_moved_at_once(
 ) -> None:
     await ada.sends("/guardian/devices/mia-phone/change", profile="tom", name="Phone")
     assert await whose(site, ADDRESSES["mia"]) == "tom"
+
+
+async def test_nor_is_it_somebody_elses_for_a_day(ada: Person, tom: Person, site: Site) -> None:
+    """A program could name any address."""
+    with pytest.raises(AccountError, match="13 or more"):
+        await site.guests.approve("home", GuestKind.GUEST, TOMS, "mia", "Ada", site.now)
+    await ada.sends(CHANGE, profile="mia", name="Phone")
+    with pytest.raises(AccountError, match="13 or more"):
+        await site.guests.approve("home", GuestKind.GUEST, TOMS, "mia", "Ada", site.now)
+    for who, address in (("tom", TOMS), ("", TOMS), ("mia", "192.0.2.200")):
+        await site.guests.approve("home", GuestKind.GUEST, address, who, "Ada", site.now)
+
+
+@pytest.mark.parametrize("known", ["192.0.2.15", "192.0.2.14/31"])
+async def test_nor_by_a_narrower_address_within_his(
+    ada: Person, tom: Person, site: Site, known: str
+) -> None:
+    await ada.sends(CHANGE, known="192.0.2.8/29")
+    await put_in_force(site)
+    assert await whose(site) == "tom"
+    await ada.sends("/guardian/devices", name="New", profile="mia", known=known)
+    assert await whose(site) == "tom"
+    await ada.sends("/guardian/devices/new/remove")
+    assert await whose(site) == "tom"
+    assert await site.context.claims.all_moves("home") == ()

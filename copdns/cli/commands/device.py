@@ -10,7 +10,7 @@ import click
 from copdns.as_json.household import device_json, visitor_json
 from copdns.cli.base import DEVICE_ADDRESS, ID, MAC, json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import local_text, print_listing
+from copdns.cli.output import local_text, print_listing, printable
 from copdns.cli.params import profile_option, required_profile_option
 from copdns.household.edits import add_device, remove_device, set_device
 from copdns.network.unknown_devices import UnknownDevice
@@ -66,6 +66,7 @@ def add(
         macs=macs,
     )
     home.change(f"device {device} added for {profile}", edit)
+    _tell_moves(home)
 
 
 @device.command("set")
@@ -107,6 +108,7 @@ def set_(
     if not values:
         raise click.UsageError("nothing to set: give at least one option")
     home.change(f"device {device} changed", partial(set_device, device_id=device, **values))
+    _tell_moves(home)
 
 
 @device.command()
@@ -170,6 +172,16 @@ def unknown(home: Home, as_json: bool) -> None:
             each.device,
         ),
     )
+
+
+def _tell_moves(home: Home) -> None:
+    """Say which devices still count as somebody else's (docs/privacy.md)."""
+    for each in home.moves:
+        if each.to and each.is_open(home.now):
+            until = "they agree on it"
+            if each.until is not None:
+                until = local_text(each.until, home.household.timezone)
+            click.echo(printable(f"{each.device}: still counts as {each.profile}'s until {until}"))
 
 
 def _load_unknown(home: Home) -> list[UnknownDevice]:

@@ -36,7 +36,7 @@ def note_moves(
         person, to = after.profile(each.profile), new_owner(after, each)
         if person is None or is_undone(after, each):
             _forget(connection, each)
-        elif to and to != each.to:  # to somebody else: announced anew
+        elif to != each.to:  # to somebody else, or nobody: it begins anew
             until = end_of_move(person, each.device, to, change.at, unlinked)
             _store(connection, each._replace(to=to, until=until, at=change.at))
     for new in wanted_moves(before, after, change.author, change.at, unlinked):

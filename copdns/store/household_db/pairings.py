@@ -25,10 +25,13 @@ from copdns.accounts.account import (
 )
 from copdns.accounts.claims import ANNOUNCED_FOR, ClaimKind, proof_of_pairing
 from copdns.accounts.codes import make_secret, make_short_id, secret_digest
+from copdns.accounts.moves import keeper_of
 from copdns.model.errors import AccountError
 from copdns.model.violations import no_such
 from copdns.store.household_db.claim_rows import note_claim, recent_claims
+from copdns.store.household_db.moves import read_moves
 from copdns.store.household_db.notes import audit
+from copdns.store.household_db.tables import load
 from copdns.store.household_db.thread import StoreThread
 
 MAX_PAIRINGS = 8  # browsers of one device
@@ -264,6 +267,8 @@ class Guests:
         def work(connection: sqlite3.Connection) -> Guest:
             if profile:
                 _check_profile(connection, household, profile)
+                if kind is GuestKind.GUEST:
+                    _check_not_kept(connection, new)
             if not browser and profile:
                 _pair_who_asked(connection, new)
             _unpair_guests(connection, household, address)
@@ -465,6 +470,20 @@ def _note_opening(
     ).fetchone()
     if row is not None:  # else a guest's
         note_claim(connection, household, row[0], ClaimKind.OPENING, author, now, device=device)
+
+
+def _check_not_kept(connection: sqlite3.Connection, guest: Guest) -> None:
+    """Raise AccountError where a guest's address is of a device of another person of 13 or more:
+    that would move it unannounced."""
+    home = load(connection, guest.household)
+    if home is None:
+        return
+    moves, known_by = read_moves(connection, home.id), filter(None, (guest.address, guest.mac))
+    if keeper_of(home, moves, known_by, guest.at) not in ("", guest.profile):
+        raise AccountError(
+            "this device already belongs to someone of 13 or more, so it cannot be someone else's "
+            "for a day"
+        )
 
 
 def _note_guest(connection: sqlite3.Connection, guest: Guest) -> None:

@@ -105,7 +105,8 @@ def applies(home: Home) -> str:
 
 def test_a_command_moves_no_device_of_his_unannounced(home: Home) -> None:
     assert applies(home) == "tom"
-    home.ok("device", "set", "phone", "--profile", "mia")
+    said = home.ok("device", "set", "phone", "--profile", "mia")
+    assert "phone: still counts as tom's until 20" in said
     assert applies(home) == "tom"
     home.ok("device", "remove", "phone")
     home.ok("device", "add", "another", TOMS, "--profile", "mia")

@@ -6,6 +6,7 @@ Rewrite tests/golden after a migration with `python tests/unit/store/test_schema
 from __future__ import annotations
 
 import re
+import time
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,6 +19,7 @@ from copdns.store.schema_steps import SchemaSteps
 
 GOLDEN = Path(__file__).parents[1].parent / "golden"
 FILES = [("household.sql", HOUSEHOLD), ("log.sql", LOG)]
+DAY = 86_400
 OWN = re.compile(r"_?sqlite_")  # tables of SQLite and of sqlite-utils
 
 
@@ -53,6 +55,30 @@ def test_every_table_belongs_to_a_household(
 @pytest.mark.parametrize(("file", "migrations"), FILES)
 def test_opening_again_changes_nothing(tmp_path: Path, file: str, migrations: SchemaSteps) -> None:
     assert schema(tmp_path, migrations) == schema(tmp_path, migrations)
+
+
+def test_browsers_from_before_are_proof_and_pins_are_announced(tmp_path: Path) -> None:
+    before = SchemaSteps("household")
+    for name, step in HOUSEHOLD._steps.items():
+        if name < "0027":
+            before(name=name)(step)
+    with closing(open_database(tmp_path / "old.db", before)) as connection:
+        connection.execute(
+            "insert into household (household, name, timezone, guest, protected, revision)"
+            " values ('home', 'Home', 'UTC', '', '[]', 1)"
+        )
+        connection.execute(
+            "insert into pairing values ('home', 'p1', 'digest', 'phone', 'mia', 100, 100)"
+        )
+        connection.execute("insert into pin values ('home', 'mia', 'hash', 100)")
+    now = int(time.time())
+    with closing(open_database(tmp_path / "old.db", HOUSEHOLD)) as connection:
+        (proof,) = connection.execute("select proof from pairing").fetchone()
+        (pin,) = connection.execute("select proof from pin").fetchone()
+        told = connection.execute("select profile, kind, at from claim").fetchall()
+    assert proof == 0, "always"
+    assert 0 <= pin - DAY - now < 60
+    assert told == [("mia", "pin", pin - DAY)]
 
 
 if __name__ == "__main__":
