@@ -75,7 +75,7 @@ def _wanted_move(
         return None  # a person who is removed takes all that is recorded along
     kept = {text for each in after.devices if each.profile == person.id for text in _texts(each)}
     lost = tuple(text for text in _texts(device) if text not in kept)
-    lost += tuple(text for text in _captured(before, after, device) if text not in lost)
+    lost += tuple(text for text in _find_captured(before, after, device) if text not in lost)
     if person.band_at(now).age < ANNOUNCED_FROM or not lost:
         return None
     to = _owner_of(after, lost, person.id)
@@ -83,7 +83,7 @@ def _wanted_move(
     return Move(before.id, "", person.id, device.id, device.name, lost, to, author, now, until)
 
 
-def _captured(before: Household, after: Household, device: Device) -> tuple[str, ...]:
+def _find_captured(before: Household, after: Household, device: Device) -> tuple[str, ...]:
     """Return the new addresses of other people's devices that take some of a device away.
 
     Of two networks the smaller one counts.  A large network of somebody is not one device's, so
