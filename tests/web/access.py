@@ -60,7 +60,7 @@ OWN = frozenset(
         *("POST /guardian/me/password", "POST /guardian/me/factor"),
         *("POST /guardian/me/factor/remove", "POST /guardian/me/sessions"),
         *("DELETE /api/v1/sessions", "DELETE /api/v1/sessions/{session}"),
-        "POST /api/v1/sessions/step-up",
+        "POST /api/v1/step-up",
     }
 )
 

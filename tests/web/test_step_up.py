@@ -248,9 +248,9 @@ async def test_a_session_enters_its_password_again(
     site.home.wait(FRESH)
     desk = page(client)
     assert (await tried(desk, what, filled, 403))["type"] == KIND
-    await desk("POST", "/sessions/step-up", 403, json={"current": "six green bottles"})
+    await desk("POST", "/step-up", 403, json={"current": "six green bottles"})
     assert (await tried(desk, what, filled, 403))["type"] == KIND
-    await desk("POST", "/sessions/step-up", 204, json={"current": PASSWORD})
+    await desk("POST", "/step-up", 204, json={"current": PASSWORD})
     await tried(desk, what, filled)
 
 

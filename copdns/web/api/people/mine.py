@@ -155,7 +155,7 @@ OPERATIONS = (
     ),
     Operation(
         "POST",
-        "/sessions/step-up",
+        "/step-up",
         _ANYBODY,
         "Enter the password again",
         enter_password,
