@@ -32,7 +32,7 @@ from copdns.policy.steps import AccessStep, DefaultStep, GrantStep, RuleStep, St
 from copdns.policy.time_rules import build_time_rules
 from copdns.time.plan import NO_TIME_PLAN, TimePlan
 
-BUDGET_TTL = 60  # seconds: so that devices ask often enough to count minutes, and notice the end
+BUDGET_TTL = 60  # seconds: so that devices ask often enough for minutes to be counted
 
 
 def decision_order(
@@ -65,16 +65,16 @@ def decision_order(
         # 5. Theft and fraud hurt whoever asks.  A list's mistake is corrected by an allow rule with
         # `over_security`; a plain allow rule is not enough.
         security_step(profile, context, by_name, blocker),
-        # 6. A yes to an appeal lifts what was appealed, until it ends.  This step only holds the
-        # number that such a verdict has: steps 7 to 9 look for grants of time themselves, steps 10
-        # to 15 for grants of content.
+        # 6. A yes to an appeal opens what was appealed, until the grant ends.  This step decides
+        # nothing: steps 7 to 9 look for grants of time themselves, steps 10 to 15 for grants of
+        # content.  It is here so that verdicts, docs and `copdns check` can tell its place.
         GrantStep(),
         # 7. "Stop now" is said to a person, so it comes before what was planned.  A grant of time
         # lifts a pause that began before it; a pause that begins later beats the grant.
         pause,
         # 8 and 9. What was planned comes before what was used up.  A grant of time lifts both,
-        # whichever began first.  Names that are always allowed pass 7 to 9, in homework mode names
-        # for homework pass 7 and 9.
+        # whichever began first.  Names that are always allowed pass 7 to 9.  Homework mode is a
+        # pause that names for homework pass, as they pass daily limits; bedtime stays.
         schedules,
         budgets,
         # 10. Somebody who knows this child wrote these, so they win over all lists below.  The
@@ -84,11 +84,11 @@ def decision_order(
         RuleStep(by_name, safe_search, blocker),
         # 11. Keeps people from getting around the other steps.
         bypass_step(profile, context, blocker),
-        # 12 and 13. Services come first: somebody chose them one by one, and a category in bulk.
+        # 12 and 13. Services before categories: somebody chose them one by one.
         service_step(profile, context, blocker),
         category_step(profile, context, blocker),
-        # 14. Only what nothing blocked has to be made safe.  A grant of content opens an engine
-        # without a safe mode; it never turns the safe mode of another off.
+        # 14. Only what nothing blocked has to be made safe.  A grant of content opens a search
+        # engine that has no safe mode, but never turns off the safe mode of one that has.
         safe_search,
         # 15. For names that no step above decided.  Gives the verdict of a grant of content (reason
         # `granted`).  Where a failure leaves only essential names open (`failures: essential`),
