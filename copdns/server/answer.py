@@ -667,7 +667,7 @@ _NOT_A_CLIENT = WireError("not served here", REFUSED)
 
 
 def _unsupported_reply(message_id: bytes, query: Query) -> bytes:
-    """Return BADVERS for an unknown EDNS version, else REFUSED: a zone transfer, or not class IN."""
+    """Return BADVERS for an unknown EDNS version, else REFUSED (zone transfers, not class IN)."""
     if query.edns is not None and query.edns.version:
         return empty_reply(message_id, query, BADVERS)  # RFC 6891 section 6.1.3
     return empty_reply(message_id, query, REFUSED, _EDE_NOT_SERVED)
