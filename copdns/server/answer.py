@@ -328,7 +328,7 @@ class Resolver:
                 query = read_query_body(body)
             except NotAQueryError:  # shorter than a header, or a response
                 return NO_REPLY
-            except WireError as error:
+            except WireError as error:  # FORMERR, NOTIMP for another opcode: see `read_query_body`
                 self.recorder.count_malformed()
                 # A stranger does not learn what is wrong with its message.
                 return error_reply(message, error if client.household else _NOT_A_CLIENT)
@@ -586,7 +586,7 @@ class Resolver:
             self.packet_cache.clear()
 
     def _answer_again(self, pending: PendingQuery, result: UpstreamResult, moment: Moment) -> None:
-        """Decide and answer again: the policies were replaced, or the verdict ended, meanwhile."""
+        """Decide and answer again: the snapshot was swapped, or the verdict ended, meanwhile."""
         client = self._snapshot.identify(pending.requestor)
         query = pending.query
         verdict = decide(client.policy, query.qname, query.qtype, moment.wall)
