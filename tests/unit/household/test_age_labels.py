@@ -1,4 +1,4 @@
-"""Age labels beside age groups: as the page of the impact assessment has them, and none too high."""
+"""Age labels beside age groups: those of the impact assessment, and none too high."""
 
 from __future__ import annotations
 
