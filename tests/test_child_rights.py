@@ -93,6 +93,8 @@ def test_no_preset_blocks_advertising_while_it_would_fill_the_last_blocks(
     assert f"In {len(pages)} pages" in text
     assert f"holds {round(100 * share)} % of all names" in text
     assert f"after {until_full} pages" in text
+    assert round(5 * sum(map(bool, blocked)) / len(pages)) == 3
+    assert "three pages in five" in text
 
 
 def _pages_until_full(blocked: list[set[str]], chance: random.Random) -> int:
