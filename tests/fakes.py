@@ -18,8 +18,7 @@ from copdns.dns.message import UpstreamResponse, read_response
 from copdns.dns.upstream import OnResponse
 from copdns.dns.wire import CacheKey
 from copdns.privacy.retention import CountKey, LogRow
-from copdns.time.clock import Clock, LastSeen
-from copdns.time.moment import Moment
+from copdns.time.clock import Clock, LastSeen, Moment
 
 NO_SUCH_NAME, SILENCE = "no such name", "silence"
 FILTERED = "filtered"  # the answer is empty, and says so (RFC 8914 section 4.18)

@@ -32,6 +32,7 @@ from copdns.time.plan import PolicyInputs, ProfileKey, TimePlan
 from tests.counting import Counting
 from tests.fakes import FakeClock, FakeLog, FakeUpstream
 from tests.household import NOW, asker, family, library, live
+from tests.replies import ede_of
 
 STRUCTURED = dns.edns.GenericOption(26, b"")  # "tell me in a structured way, and forge nothing"
 
@@ -88,10 +89,7 @@ class Reply(NamedTuple):
 
     @property
     def ede(self) -> tuple[int, str] | None:
-        for option in self.message.options:
-            if isinstance(option, dns.edns.EDEOption):
-                return int(option.code), option.text or ""
-        return None
+        return ede_of(self.message)
 
     @property
     def ttls(self) -> list[int]:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 # Told in English alone: the command line and the API are for the owner and for programs.
 ENGLISH = ("copdns/cli/", "copdns/web/api/")
 
-# What a Told error may be given besides a text: sentences that were made where they are found.
+# What a UserError may be given besides a text: sentences that were made where they are found.
 MADE = {
     "no_such",  # copdns/model/violations.py
     "sentence_of",  # what another error says
@@ -41,7 +41,8 @@ HTTP = {
 }
 # Forms by which lines and titles are known again: the values come from those.
 FORMS = tuple(
-    f"copdns/words/{each}.py" for each in ("audit", "warnings", "download_warnings", "child")
+    f"copdns/words/{each}.py"
+    for each in ("audit", "warnings", "download_warnings", "child", "composed_notes")
 )
 NO_VALUES = {"name", "until"}  # arguments of errors that stand in no text
 

@@ -27,7 +27,7 @@ DESK = (
     "web-ui/templates/desk/",
     *(
         f"copdns/web/{each}"
-        for each in ("desk/", "calendars.py", "logins.py", "unknown_devices.py")
+        for each in ("desk/", "calendars.py", "logins.py", "more_time.py", "unknown_devices.py")
     ),
     *(
         f"copdns/model/{each}.py"

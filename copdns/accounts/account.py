@@ -7,11 +7,13 @@ once.  Moments are whole seconds since the epoch, UTC.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 from copdns.accounts.roles import Permission, Role
+from copdns.model.household import Device, Household
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 
@@ -31,6 +33,10 @@ PERSON_LASTS = 4 * HOUR  # for how long a PIN makes a shared device somebody's
 LOOK_LASTS = 365 * DAY
 SAME_LOOK_WITHIN = 5 * MINUTE  # looks at the same thing count as one: paging through a log
 NOTICE_LASTS = 90 * DAY
+
+# Prefixes of device ids: of a guest, and (in pairings only) of an address that asks to be let in.
+# The id of a named device has no colon.
+GUEST_PREFIX, REQUEST_PREFIX = "guest:", "asks:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,7 @@ class Session(NamedTuple):
         return 0 <= now - self.made < SESSION_FRESH
 
     def is_over(self, now: int) -> bool:
+        """Tell whether it ended or nobody used it for long.  now: seconds since the epoch."""
         return now >= min(self.expires, self.used + SESSION_IDLE)
 
 
@@ -134,6 +141,8 @@ class Pairing(NamedTuple):
 
 
 class GuestKind(StrEnum):
+    """Why a device belongs to somebody for a while."""
+
     GUEST = "guest"  # a guardian said so
     PERSON = "person"  # a PIN was typed on a shared device
 
@@ -154,6 +163,29 @@ class Guest(NamedTuple):
     author: str
     at: int
     until: int
+
+
+def with_guests(household: Household, guests: Iterable[Guest], now: float) -> Household:
+    """Return the household with its guests as devices after all others.
+
+    Only the household that queries are answered by has them: the stored one does not change, so
+    nothing has to be removed when a guest's time ends.
+
+    They come last because the last device with an address or MAC wins.  A guest without a person
+    is left out, and so gets the rules of guests.
+    """
+    devices = tuple(
+        Device(
+            f"{GUEST_PREFIX}{each.id}",
+            "Guest",
+            each.profile,
+            (each.address,),
+            (each.mac,) if each.mac else (),
+        )
+        for each in guests
+        if now < each.until and household.profile(each.profile) is not None
+    )
+    return replace(household, devices=household.devices + devices) if devices else household
 
 
 class GuestRequest(NamedTuple):
@@ -191,6 +223,8 @@ class AccessRecord(NamedTuple):
 
 
 class NoticeKind(StrEnum):
+    """What all guardians are told of; the values are stored."""
+
     FULL_LOG = "full log announced"
     ACCOUNT_ADDED = "account added"
     ACCOUNT_REMOVED = "account removed"

@@ -1,12 +1,20 @@
-"""Draw random codes, which people read aloud and type, and secrets, which programs store."""
+"""Draw random codes, which people read aloud and type, and secrets, which programs store.
+
+Of tickets, codes of accounts and secrets only the digests made here are stored.
+"""
 
 from __future__ import annotations
 
 import secrets
-from hashlib import sha256
+from hashlib import pbkdf2_hmac, sha256
 
 # Crockford's base 32: no letter that looks like a digit, and no U.
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_ROUNDS = 20_000
+# Letters that no code has become those that they look like; separators go.
+_MEANT = str.maketrans("OIL", "011", " \t-_.\N{EN DASH}\N{EM DASH}\N{NON-BREAKING HYPHEN}")
+
+ACCOUNT_CODE = "account"  # the kind of one-time codes, for `code_digest`
 
 
 def make_appeal_code() -> str:
@@ -22,7 +30,7 @@ def make_appeal_id() -> str:
 def make_ticket_code() -> str:
     """Return a new code that a child redeems for minutes, such as "7K3M-PQ9T": 40 random bits.
 
-    It is shown once; only its `tickets.ticket_digest` is stored.
+    It is shown once; only its `ticket_digest` is stored.
     """
     return _code()
 
@@ -35,6 +43,24 @@ def make_one_time_code() -> str:
 def make_recovery_code() -> str:
     """Return a new code that replaces the second factor once: 40 random bits."""
     return _code()
+
+
+def ticket_digest(code: str) -> str:
+    """Return the digest of a ticket's code, however it was typed."""
+    return code_digest(code, "ticket")
+
+
+def code_digest(code: str, kind: str) -> str:
+    """Return the digest of a code, however it was typed: 64 hexadecimal digits.
+
+    Case, blanks and dashes do not count; O is 0, I and L are 1.  All codes of a kind share a salt,
+    since a code is found by its digest.  Codes are random, so a dictionary does not help, and at
+    some 10 ms a guess nobody tries all 40 bits against a copy of the database.
+    """
+    meant = code.upper().translate(_MEANT)
+    # "replace": half a surrogate pair is just a wrong code.
+    octets = meant.encode(errors="replace")
+    return pbkdf2_hmac("sha256", octets, f"copdns {kind}".encode(), _ROUNDS).hex()
 
 
 def make_secret() -> str:
@@ -58,6 +84,3 @@ def make_short_id() -> str:
 def _code() -> str:
     letters = "".join(secrets.choice(_LETTERS) for _ in range(8))
     return f"{letters[:4]}-{letters[4:]}"
-
-
-ACCOUNT_CODE = "account"  # the kind of one-time codes, for `code_digest`

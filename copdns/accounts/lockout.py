@@ -1,13 +1,18 @@
-"""How long somebody has to wait after failed logins, per account and per address.
+"""How long somebody has to wait after failed logins, and after wrong ticket codes.
 
-Failures of a browser that the account knows count for that browser alone, and those of unknown
-browsers do not make it wait: so no stranger can lock a guardian out of their own telephone.  Pure:
-the log is a value.  `now` and `last` are monotonic seconds.
+Logins count per account and per address.  Failures of a browser that the account knows count for
+that browser alone, and those of unknown browsers do not make it wait: so no stranger can lock a
+guardian out of their own telephone.  Moments of logins are monotonic seconds: the log ends with the
+program.
+
+A ticket's code has 40 random bits, so a few guesses find none; the limit prevents many guesses.
+The store keeps the attempts, so those of the page, the API and the command line count together.
+Their moments are seconds since the epoch.  Pure: the log and the attempts are values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
 from typing import NamedTuple
@@ -17,6 +22,9 @@ FREE_TRIES_PER_ADDRESS = 20  # several people, or several accounts, may share an
 FIRST_WAIT, MAX_WAIT = 30.0, 900.0  # seconds; each failure doubles the wait
 FORGET_AFTER = 86_400.0  # seconds without a failure
 MAX_ENTRIES = 4096  # of each kind; the one that failed longest ago is dropped
+
+MAX_WRONG_CODES = 5  # of tickets, within ATTEMPT_WINDOW
+ATTEMPT_WINDOW = 900  # seconds for which an attempt counts
 
 FailureKey = tuple[str, str]  # the kind (account, address, browser), and which
 
@@ -123,3 +131,27 @@ def _make_room(failures: dict[FailureKey, FailureCount], kind: str) -> None:
 
 def _keys_of_kind(failures: Mapping[FailureKey, FailureCount], kind: str) -> Iterator[FailureKey]:
     return (key for key in failures if key[0] == kind)
+
+
+class WrongCode(NamedTuple):
+    """An attempt with a code that does not exist.  device: "" for none, as on the command line."""
+
+    profile: str
+    device: str
+    at: int
+
+
+def codes_refused_until(
+    attempts: Iterable[WrongCode], profile: str, device: str, now: int
+) -> int | None:
+    """Return until when a profile, or its device, may try no code; None where it may.
+
+    After the clock was set back an attempt may lie in the future: it counts within the same window.
+    """
+    recent = sorted(
+        each.at
+        for each in attempts
+        if abs(now - each.at) < ATTEMPT_WINDOW
+        and (each.profile == profile or (each.device == device != ""))
+    )
+    return recent[-MAX_WRONG_CODES] + ATTEMPT_WINDOW if len(recent) >= MAX_WRONG_CODES else None

@@ -17,6 +17,8 @@ from copdns.model.household import Profile
 
 
 class Role(StrEnum):
+    """Who an account is; what each may do stands in one table below."""
+
     OWNER = "owner"  # a guardian who also runs the machine
     GUARDIAN = "guardian"
     REVIEWER = "reviewer"  # decides appeals, and sees no log
@@ -25,6 +27,7 @@ class Role(StrEnum):
 
     @property
     def is_guardian(self) -> bool:
+        """Tell whether it may do what all guardians may."""
         return self in (Role.OWNER, Role.GUARDIAN)
 
 
@@ -142,7 +145,13 @@ def may(who: Actor | HasRole, permission: Permission, profile: Profile | None = 
         return True
     if who.role is Role.CHILD:
         return False
-    return profile.band.is_child or permission not in _PERSONAL
+    return guardians_may_see(profile) or permission not in _PERSONAL
+
+
+def guardians_may_see(profile: Profile) -> bool:
+    """Tell whether guardians may see what is recorded of somebody: of a child's only, whatever the
+    age."""
+    return profile.band.is_child
 
 
 def scopes_for(role: Role) -> frozenset[Permission]:

@@ -1,24 +1,33 @@
 """Chores for accounts and guests.
 
 Add guests to the household's devices while their time lasts, publish events for the guardians'
-notices, remind of proposals, and delete what is over.
+notices, remind of proposals, delete what is over, and log how to make the first account.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 
-from copdns.accounts.account import GuardianNotice, NoticeKind
-from copdns.accounts.guests import with_guests
+import structlog
+
+from copdns.accounts.account import GuardianNotice, NoticeKind, with_guests
+from copdns.config import WebSettings
 from copdns.events.bus import EventBus
 from copdns.model.events import AccountEvent, Event, EventKind, PersonEvent
+from copdns.model.hosts import DESK_HOST, desk_url
 from copdns.model.household import Household
+from copdns.network.machine import listen_addresses
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.looks import Looks, Notices
 from copdns.store.household_db.pairings import Guests, Pairings
 from copdns.store.household_db.proposals import Proposals
 from copdns.store.household_db.sessions import Sessions
 from copdns.store.household_db.thread import StoreThread
+from copdns.web.desk_access import is_loopback
+from copdns.web.logins import Logins
+
+log = structlog.get_logger("copdns")
 
 _KINDS = {
     NoticeKind.FULL_LOG: EventKind.FULL_LOG_ANNOUNCED,
@@ -82,9 +91,31 @@ class AccountChores:
 
 
 def event_of(notice: GuardianNotice) -> Event:
+    """Return the event of a guardian's notice; that of a full log has its start and end."""
     kind = _KINDS[notice.kind]
     if notice.kind is NoticeKind.FULL_LOG:
         return PersonEvent(kind, notice.household, notice.about, notice.starts, notice.ends)
     if notice.kind in _OF_A_PERSON:
         return PersonEvent(kind, notice.household, notice.about, notice.at)
     return AccountEvent(kind, notice.household, notice.about, notice.at)
+
+
+async def log_setup_code(
+    logins: Logins, households: Iterable[str], web: WebSettings, now: float
+) -> None:
+    """Log the page and a code for each household without an account; raise StoreError.
+
+    now: seconds since the epoch.
+    """
+    # Where only this machine is served, its own browser may not use us for DNS: name an address.
+    own = await asyncio.to_thread(listen_addresses, web.listen)
+    host = DESK_HOST if any(not is_loopback(each) for each in own) else own[0]
+    page = f"{desk_url(web.port, web.tls_port, host)}setup"
+    for household in households:
+        code = await logins.setup_code(household, int(now))
+        if code:
+            log.warning(
+                "nobody has an account yet; open the page and enter the code within an hour",
+                page=page,
+                code=code,
+            )

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from copdns.dns.exchange import Health
 from copdns.model.events import EventKind, TroubleEvent
-from copdns.time.moment import Moment
+from copdns.time.clock import Moment
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0  # seconds
 MAX_LIST_AGE = 2 * DAY  # the age from which a list that cannot be fetched raises the alarm

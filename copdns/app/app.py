@@ -20,20 +20,16 @@ import structlog
 from aiohttp import web
 
 from copdns.accounts.codes import make_appeal_code
-from copdns.app.account_chores import AccountChores
+from copdns.app.account_chores import AccountChores, log_setup_code
 from copdns.app.alarms import Alarms
 from copdns.app.appeal_chores import AppealChores
 from copdns.app.background import free_gradually, repeat, run_logged
-from copdns.app.collector import collect_young, configure_gc
 from copdns.app.device_chores import DeviceChores
-from copdns.app.first_account import tell_code
-from copdns.app.gauges import build_gauges
 from copdns.app.household_in_force import HouseholdInForce
 from copdns.app.household_source import HouseholdSource
-from copdns.app.lists_in_force import ListsInForce
-from copdns.app.memory_use import trim_memory
-from copdns.app.monitoring import Readiness
-from copdns.app.relisting import ListReloader
+from copdns.app.lists_in_force import ListReloader, ListsInForce
+from copdns.app.memory_use import collect_young, configure_gc, trim_memory
+from copdns.app.monitoring import Readiness, build_gauges
 from copdns.app.seed import seed_household
 from copdns.app.service_manager import feed_watchdog, find_service_manager
 from copdns.app.snapshot_builder import SnapshotBuilder
@@ -278,7 +274,7 @@ class App:
                 port=self.settings.dns.port,
                 web=[f"{host}:{port}" for host, port in self._http_server.addresses],
             )
-            await run_logged(self._tell_code)
+            await run_logged(self._log_setup_code)
             await self._stop.wait()
             self._manager.notify_stopping()
             for task in running:
@@ -380,8 +376,8 @@ class App:
         )
         return application(context)
 
-    async def _tell_code(self) -> None:
-        await tell_code(
+    async def _log_setup_code(self) -> None:
+        await log_setup_code(
             self._logins, self._resolver.snapshot.households, self.settings.web, self._now()
         )
 
@@ -449,7 +445,7 @@ class App:
                 self._resolver.snapshot, loaded.catalogue
             )
             await self._listen()
-        except Exception:
+        except Exception:  # whatever it was: what is half applied is put back; `_reload` logs it
             self.settings = before
             self._listeners.set_forwarders(before.dns)
             await self._upstreams_in_force.apply(self._resolver.snapshot.households.values())

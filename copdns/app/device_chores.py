@@ -27,7 +27,7 @@ from copdns.store.log_db.unknown_devices import (
     load_unknown_devices,
     save_unknown_devices,
 )
-from copdns.time.moment import Moment
+from copdns.time.clock import Moment
 
 log = structlog.get_logger("copdns")
 

@@ -114,6 +114,7 @@ class HouseholdSource:
         return {each.id: each.revision for each in await self.households()}
 
     async def close(self) -> None:
+        """Close the database, in a thread."""
         if self._watcher is not None:
             await asyncio.to_thread(self._watcher.close)
         await asyncio.to_thread(self.store.close)

@@ -1,29 +1,35 @@
-"""The lists in force while the program runs, and why newer ones are not.
+"""The lists in force while the program runs, and how new ones replace them while queries are
+answered.
 
 Where lists cannot be compiled the earlier ones stay, the reason is logged, and compiling is tried
-again, at ever longer intervals.  The callers build the snapshot.
+again, at ever longer intervals.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import structlog
 
-from copdns.config import ListFile
+from copdns.app.appeal_chores import AppealChores
+from copdns.app.background import run_logged
+from copdns.app.snapshot_builder import SnapshotBuilder
+from copdns.config import ListFile, Settings
 from copdns.list_files.index_store import IndexStore, LoadedLists
 from copdns.list_files.load import own_sources
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.source import ListSource
 from copdns.model.errors import ListError
+from copdns.server.answer import Resolver
 
 log = structlog.get_logger("copdns")
 
 FIRST_RETRY = 10.0  # seconds after a failed compile; then three times as long each time
 LAST_RETRY = 600.0  # seconds, at most
+CHECK_EVERY = 2.0  # seconds between two checks whether it is time to compile
 STILL_COMPILING = "lists are being prepared; until they are ready, the previous ones stay active"
 
 
@@ -97,3 +103,51 @@ class ListsInForce:
         self._failures += 1
         self._not_before = self._monotonic() + pause
         return pause
+
+
+class ListReloader:
+    """one_by_one: the lock to hold while lists are put in force, so that the latest ones win.
+
+    settings: returns those in force, which name the household's own lists.
+    """
+
+    def __init__(
+        self,
+        lists: ListsInForce,
+        snapshots: SnapshotBuilder,
+        resolver: Resolver,
+        appeal_chores: AppealChores,
+        settings: Callable[[], Settings],
+    ) -> None:
+        self.one_by_one = asyncio.Lock()
+        self._lists = lists
+        self._snapshots = snapshots
+        self._resolver = resolver
+        self._appeal_chores = appeal_chores
+        self._settings = settings
+
+    async def reload(self, fetched: Sequence[ListSource]) -> None:
+        """Put the lists in force as they are on disk now, or keep the earlier ones and try again.
+
+        fetched: the lists that were downloaded.
+        """
+        async with self.one_by_one:
+            self._lists.fetched = tuple(fetched)
+            loaded = await self._lists.compile(self._settings().lists)
+            if loaded is self._lists.loaded:
+                return
+            before = self._lists.library
+            async with self._snapshots.changing:
+                snapshot = await self._snapshots.build_for_lists(
+                    self._resolver.snapshot, loaded.catalogue
+                )
+                self._resolver.snapshot, self._lists.loaded = snapshot, loaded
+            await run_logged(lambda: self._appeal_chores.tell_mistakes(before))
+            await self._lists.tell()
+
+    async def retry_forever(self) -> None:
+        """Compile lists that are not in force, whenever it is time."""
+        while True:
+            if self._lists.is_due:
+                await run_logged(lambda: self.reload(self._lists.fetched))
+            await asyncio.sleep(CHECK_EVERY)

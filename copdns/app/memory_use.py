@@ -1,16 +1,25 @@
-"""Keep out of memory what a server does not need.
+"""Keep out of memory what a server does not need, and the garbage collector out of its way.
 
-That is what libraries import by themselves, several of the 60 MB of a copdns, and what only the
-start needs.
+What is not needed is what libraries import by themselves, several of the 60 MB of a copdns, and
+what only the start needs.
+
+Queries and answers make no reference cycles, so the collector finds nothing in them; with thousands
+of pending queries it took half of the time.  It runs on new objects by itself, and on older ones
+when the housekeeping calls `collect_young`.
+
+Imports nothing of copdns: it comes before everything else.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+
+GC_THRESHOLDS = (10_000, 1_000_000, 1_000_000)
 
 
 def import_without_extras() -> None:
@@ -31,6 +40,34 @@ def trim_memory() -> None:
     """
     with suppress(AttributeError):  # as with musl
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def configure_gc() -> None:
+    """Let the collector run on new objects only."""
+    gc.set_threshold(*GC_THRESHOLDS)
+
+
+def collect_young() -> None:
+    """Run the collector on the two younger generations."""
+    gc.collect(1)
+
+
+@contextmanager
+def frozen_from_gc(*, serving: bool) -> Iterator[None]:
+    """Exclude what is made meanwhile, such as lists and policies, from garbage collection.
+
+    serving: queries wait while the collector runs, some 40 ms with all cached answers; so it runs
+    on the youngest objects only.
+    """
+    # Collect first: what is frozen is never freed if it is a cycle.  While serving, older cycles
+    # are frozen as well; those are a few objects a change.
+    gc.collect(0 if serving else 2)
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager

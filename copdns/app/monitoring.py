@@ -1,12 +1,20 @@
-"""What `/readyz` says: what keeps us from answering as we should, and warnings."""
+"""What monitoring reads off the running program: what `/readyz` says, and metrics that are not
+counted.
+
+`/readyz` says what keeps us from answering as we should, and warnings.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from copdns.app.device_chores import DeviceChores
 from copdns.app.household_source import REPLACED, HouseholdSource
 from copdns.app.lists_in_force import ListsInForce
 from copdns.dns.upstream import UpstreamClient
+from copdns.events.targets import Targets
 from copdns.list_files.updates import ListUpdater
+from copdns.server.answer import Resolver
 from copdns.store.log_db.querylog import QueryLog
 from copdns.web.http_server import HttpServer
 
@@ -56,3 +64,22 @@ class Readiness:
             self._http_server.warning,
         )
         return tuple(filter(None, found))
+
+
+def build_gauges(
+    resolver: Resolver, log: QueryLog, targets: Targets
+) -> dict[str, Callable[[], float]]:
+    """Return the function that reads each metric, by name; `server/metrics.py` explains them."""
+    return {
+        "copdns_cache_entries": lambda: len(resolver.cache),
+        "copdns_cache_octets": lambda: resolver.cache.octets,
+        "copdns_log_dropped": lambda: log.dropped_count,
+        "copdns_log_failures": lambda: log.failures,
+        "copdns_events_dropped": lambda: targets.dropped_count,
+        "copdns_policy_revision": lambda: max(
+            (each.revision for each in resolver.snapshot.households.values()), default=0
+        ),
+        "copdns_list_entries": lambda: sum(
+            info.size for info in resolver.snapshot.library.index.infos
+        ),
+    }

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from copdns.app.background import in_slices
-from copdns.app.collector import frozen_from_gc
+from copdns.app.memory_use import frozen_from_gc
 from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.lists.catalogue import Catalogue
 from copdns.model.household import Household

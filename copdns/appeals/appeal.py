@@ -192,10 +192,12 @@ class Appeal:
 
     @property
     def waits(self) -> bool:
+        """Whether a guardian must answer."""
         return self.state in WAITING
 
     @property
     def answer(self) -> AppealAnswer | None:
+        """The newest answer; None while there is none."""
         return self.answers[-1] if self.answers else None
 
 

@@ -78,7 +78,7 @@ class ApprovalTerms:
     lasts: seconds, or a wish; None: as long as was asked for.  everyone: a rule for the whole
     household, with ALWAYS.  narrow: the name alone, without what else its service needs.
     minutes: how many are given back; None: all that were asked for.  besides: what else closes the
-    name (`appeals/rest.py`) is opened as well, for as long; of a yes that ends.
+    name (`appeals/still_closed.py`) is opened as well, for as long; of a yes that ends.
     """
 
     lasts: int | WantedLength | None = None
@@ -368,11 +368,17 @@ def _rule_about(household: Household, about: Matcher, scope: str) -> Rule | None
 
 
 def _note(ask: AppealRequest, opens: Opening) -> str:
-    """Return why a rule is there, for whoever reads the rules; who asked stands elsewhere."""
+    """Return why a rule is there, for whoever reads the rules; who asked stands elsewhere.
+
+    It is stored in English; pages know it again by its form (`words/composed_notes.py`).
+    """
     if ask.kind is AppealKind.CATEGORY:
-        return f"This is not {ask.to.category}: decided after a request."
-    of = f" Part of {opens.service}." if opens.service else ""
-    return f"{_AFTER_A_REQUEST}{of}"
+        not_in = ask.to.category
+        return str(sentence("This is not %(category)s: decided after a request.", category=not_in))
+    if opens.service:
+        part_of = opens.service
+        return str(sentence("Allowed after a request. Part of %(service)s.", service=part_of))
+    return _AFTER_A_REQUEST
 
 
 def _always_open(

@@ -1,5 +1,5 @@
 """What is known of whatever closed a name: its list, how old that is, and since when the name
-stands on it; or the rule that somebody wrote.
+stands on it; or the rule that somebody wrote.  And what the list's maintainer is told of a mistake.
 
 For whoever decides an appeal.  Of a list only its newest copy is kept, so "since when" is what can
 be vouched for: at the latest since then.  Pure; moments are seconds since the epoch, UTC.
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from copdns.appeals.appeal import Appeal, AppealRequest
+from copdns.appeals.appeal import Appeal, AppealRequest, ContestedVerdict
 from copdns.lists.download import CopyState
 from copdns.lists.index import Entry, ListInfo
 from copdns.model.household import Household, Rule
@@ -54,3 +54,29 @@ def rule_behind(ask: AppealRequest, household: Household) -> Rule | None:
     scopes = (profile.id, *(f"#{tag}" for tag in profile.tags), "")
     there = [each for each in household.rules if str(each.target) == ask.to.rule]
     return next((each for scope in scopes for each in there if each.scope == scope), None)
+
+
+def list_report(name: str, to: ContestedVerdict, info: ListInfo | None) -> str:
+    """Return what to tell the maintainer of a list about a wrong entry.
+
+    The name, and what the list says about it; neither who asked nor when, nor how.  It is sent by
+    hand, where the list's own page says: copdns sends nothing.  info: of the list, None where it is
+    not here any more.
+    """
+    title = info.title or info.slug if info is not None else to.list
+    where = info.report if info is not None else ""
+    lines = [
+        f"Wrong entry in {title}: {name}",
+        "",
+        f"List:      {title} ({to.list})",
+        f"Version:   {to.list_version or 'unknown'}",
+        f"Name:      {name}",
+        *([f"Reached by: {to.via} (CNAME)"] if to.via else []),
+        f"Entry:     {to.rule or 'unknown'}",
+        f"Listed as: {to.category or to.service or 'unknown'}",
+        "",
+        f"We checked {name} and found that it is not {to.category or to.service or 'this'}.",
+        "Please remove it from the list, or tell us why it is on the list.",
+        *(["", f"Report errors in this list at: {where}"] if where else []),
+    ]
+    return "\n".join(lines) + "\n"

@@ -7,6 +7,7 @@ from copdns.as_json.plain import utc
 
 
 def account_json(each: Account) -> dict[str, object]:
+    """Return an account.  profile: "" unless it is a child's; made: in UTC."""
     return {
         "id": each.id,
         "name": each.name,
@@ -42,6 +43,7 @@ def session_json(shown_as: str, each: Session, *, this: bool) -> dict[str, objec
 
 
 def token_json(each: Token) -> dict[str, object]:
+    """Return a token, without its secret.  used: null where it never was; times in UTC."""
     return {
         "id": each.id,
         "account": each.account,

@@ -46,6 +46,7 @@ def appeal_json(appeal: Appeal) -> dict[str, object]:
 
 
 def answer_json(answer: AppealAnswer) -> dict[str, object]:
+    """Return one answer to an appeal.  made: what it changed; until: null where nothing ends."""
     return {
         "at": utc(answer.at),
         "state": answer.state,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from copdns.as_json.plain import utc
 from copdns.as_json.times import grant_json
-from copdns.dns.qtypes import qtype_name
+from copdns.dns.records import qtype_name
 from copdns.model.household import Household
 from copdns.model.reasons import text_of
 from copdns.model.times import Grant

@@ -65,6 +65,7 @@ def _holds(grant: Grant, profile: Profile, now: float) -> bool:
 
 
 def device_json(device: Device) -> dict[str, object]:
+    """Return a device.  addresses: also networks in CIDR form; macs: in normal form."""
     return {
         "id": device.id,
         "name": device.name,
@@ -75,6 +76,7 @@ def device_json(device: Device) -> dict[str, object]:
 
 
 def rule_json(rule: Rule) -> dict[str, object]:
+    """Return a rule.  for: a profile's id, a #tag, or "" for everyone; created: perhaps null."""
     return {
         "id": rule.id,
         "action": rule.action,
@@ -88,6 +90,8 @@ def rule_json(rule: Rule) -> dict[str, object]:
 
 
 def visitor_json(visitor: UnknownDevice) -> dict[str, object]:
+    """Return an unknown device.  private: its MAC address is random; device: the known one at
+    whose address it was seen, "" for none."""
     return {
         "id": visitor.id,
         "mac": visitor.mac,
@@ -101,4 +105,5 @@ def visitor_json(visitor: UnknownDevice) -> dict[str, object]:
 
 
 def rewrite_json(rewrite: NameRewrite) -> dict[str, object]:
+    """Return a rewrite.  name: as in a rule."""
     return {"name": str(rewrite.matcher), "target": rewrite.target}

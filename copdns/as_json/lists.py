@@ -30,6 +30,7 @@ def status_json(status: ListStatus) -> dict[str, object]:
 
 
 def entry_json(entry: Entry, info: ListInfo) -> dict[str, object]:
+    """Return an entry that was found.  entry: as in a rule; exception: it allows."""
     return {
         "list": info.slug,
         "kind": info.kind,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from copdns.as_json.plain import utc
-from copdns.dns.qtypes import qtype_name
+from copdns.dns.records import qtype_name
 from copdns.model.reasons import text_of
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.privacy.masked_names import OTHER
@@ -29,11 +29,13 @@ def why(row: LogRow) -> str:
 
 
 def row_json(row: LogRow) -> dict[str, object]:
+    """Return a row of the log, with its reason in words; at: in UTC."""
     kept = row._asdict() | {"at": utc(row.at), "type": qtype_name(row.qtype), "text": why(row)}
     return {"name" if key == "qname" else key: kept[key] for key in kept if key != "qtype"}
 
 
 def count_json(key: CountKey, n: int) -> dict[str, object]:
+    """Return how many look-ups of a kind there were in an hour; hour: when it began, in UTC."""
     return {
         "hour": utc(key.hour * HOUR),
         "profile": key.profile,

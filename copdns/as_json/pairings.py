@@ -22,10 +22,12 @@ def guest_json(each: Guest) -> dict[str, object]:
 
 
 def request_json(each: GuestRequest) -> dict[str, object]:
+    """Return a wish to be a guest.  mac: "" where unknown."""
     return {"address": each.address, "mac": each.mac, "at": utc(each.at)}
 
 
 def pairing_json(each: Pairing) -> dict[str, object]:
+    """Return a pairing, without its cookie.  used: null where it never was; times in UTC."""
     return {
         "id": each.id,
         "device": each.device,

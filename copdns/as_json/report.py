@@ -9,6 +9,8 @@ FORMAT = 1
 
 
 def report_json(report: MonthReport) -> dict[str, object]:
+    """Return the report.  until: the last moment that it covers; counted_from: the first, later
+    than `from` where counts were deleted."""
     return {
         "format": FORMAT,
         "month": str(report.month),

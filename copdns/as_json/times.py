@@ -38,6 +38,7 @@ def calendar_json(household: Household) -> dict[str, object]:
 
 
 def schedule_json(schedule: Schedule) -> dict[str, object]:
+    """Return a schedule.  about: [] for everything; grace: minutes."""
     return {
         "id": schedule.id,
         "for": schedule.scope,
@@ -50,6 +51,7 @@ def schedule_json(schedule: Schedule) -> dict[str, object]:
 
 
 def budget_json(budget: Budget) -> dict[str, object]:
+    """Return a budget.  minutes: by word for days; about: [] for everything; grace: minutes."""
     return {
         "id": budget.id,
         "for": budget.scope,
@@ -62,6 +64,7 @@ def budget_json(budget: Budget) -> dict[str, object]:
 
 
 def pause_json(pause: Pause) -> dict[str, object]:
+    """Return a pause.  end: null where somebody must end it; times in UTC."""
     return {
         "profile": pause.profile,
         "start": utc(pause.start),
@@ -89,6 +92,7 @@ def grant_json(grant: Grant) -> dict[str, object]:
 
 
 def bonus_json(bonus: Bonus) -> dict[str, object]:
+    """Return minutes that were given.  day: as the household's calendar has it; at: in UTC."""
     return {
         "id": bonus.id,
         "profile": bonus.profile,
@@ -118,6 +122,7 @@ def ticket_json(ticket: Ticket) -> dict[str, object]:
 
 
 def texts(about: Iterable[Subject]) -> list[str]:
+    """Return subjects as they are written in a household file."""
     return [str(each) for each in about]
 
 

@@ -43,6 +43,7 @@ def lines(
 
 
 def line_json(line: BudgetUsage) -> dict[str, object]:
+    """Return the use of a budget by a person, in minutes."""
     return {
         "profile": line.profile,
         "budget": line.budget.id,
@@ -53,6 +54,7 @@ def line_json(line: BudgetUsage) -> dict[str, object]:
 
 
 def usage_json(usage: Usage) -> dict[str, object]:
+    """Return a day's use of a budget by a person as stored, in minutes."""
     return {
         "day": str(usage.day),
         "profile": usage.profile,

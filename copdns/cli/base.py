@@ -73,6 +73,7 @@ def read_text(path: Path, remedy: str) -> str:
 
 
 def not_text_message(where: object) -> str:
+    """Return what is said of a file that is not UTF-8.  where: its path, or where it came from."""
     return f"{where}: not a text file; save it as UTF-8"
 
 
@@ -105,6 +106,7 @@ BAND = click.Choice([str(band) for band in Band])
 
 
 def json_option(command: AnyCommand) -> AnyCommand:
+    """Give a command --json, as its argument `as_json`."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(
         command
     )

@@ -17,8 +17,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 
-from copdns.accounts.account import Guest, ViewedPart
-from copdns.accounts.guests import with_guests
+from copdns.accounts.account import Guest, ViewedPart, with_guests
 from copdns.accounts.roles import Actor, Role
 from copdns.app.seed import HOME, seed_household
 from copdns.cli.base import Options, pass_options, read_text
@@ -90,10 +89,12 @@ class Home:
 
     @cached_property
     def catalogue(self) -> Catalogue:
+        """The lists that settings and household choose, read at the first use, which takes time."""
         return self._build_catalogue(self.chosen_lists)
 
     @cached_property
     def known_ids(self) -> KnownIds:
+        """What a household may name; reads the lists."""
         return known_ids(self.catalogue)
 
     @cached_property
@@ -222,6 +223,7 @@ class Home:
 
     @property
     def is_stored(self) -> bool:
+        """Whether the household is in the database, and not only in a file."""
         return self._load_household() is not None
 
     def _load_household(self) -> Household | None:

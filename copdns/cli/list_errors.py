@@ -29,6 +29,7 @@ def check_list_errors(home: Home) -> tuple[CheckedEntry, ...]:
 
 
 def list_error_row(each: CheckedEntry) -> tuple[str, ...]:
+    """Return name, list, category, whether the list still has it, and whether it blocks anybody."""
     error = each.error
     return error.name, error.list, error.category, _yes_or_no(each.still), _yes_or_no(each.closed)
 

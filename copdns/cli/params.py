@@ -39,24 +39,29 @@ def complete_profile(
 
 
 def profile_option(about: str) -> Callable[[AnyCommand], AnyCommand]:
+    """Give a command --profile, "" where it is left out.  about: its help."""
     return click.option(
         "--profile", metavar="ID", default="", help=about, shell_complete=complete_profile
     )
 
 
 def required_profile_option(about: str) -> Callable[[AnyCommand], AnyCommand]:
+    """Give a command --profile, without which it is a usage error.  about: its help."""
     return click.option(
         "--profile", metavar="ID", required=True, help=about, shell_complete=complete_profile
     )
 
 
 def profile_argument(command: AnyCommand) -> AnyCommand:
+    """Give a command an argument `profile`; whether there is such a one, the command checks."""
     return click.argument("profile", metavar="ID", shell_complete=complete_profile)(command)
 
 
 def number_option(
     name: str, smallest: int, largest: int, default: int, about: str
 ) -> Callable[[AnyCommand], AnyCommand]:
+    """Give a command an option for a whole number.  name: with its dashes; smallest, largest: both
+    allowed."""
     return click.option(
         name,
         metavar="N",
@@ -67,12 +72,14 @@ def number_option(
 
 
 def tag_option(command: AnyCommand) -> AnyCommand:
+    """Give a command --tag, "" where it is left out."""
     return click.option(
         "--tag", metavar="TAG", default="", help="Everyone whose profile has this tag."
     )(command)
 
 
 def conflict_error(one: str, other: str) -> click.UsageError:
+    """Return the error for two options, named with their dashes, of which only one may be given."""
     return click.UsageError(f"{one} and {other} cannot be combined; give one")
 
 

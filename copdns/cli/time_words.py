@@ -78,6 +78,7 @@ def pause_text(pause: Pause, zone: str) -> str:
 
 
 def pause_end(pause: Pause, zone: str) -> str:
+    """Return when a pause ends.  zone: of the household, as in "Europe/Paris"."""
     return "someone ends it" if pause.end is None else local_text(pause.end, zone)
 
 
@@ -116,6 +117,7 @@ def subject_text(about: Subject | None) -> str:
 
 
 def subjects_text(about: Iterable[Subject]) -> str:
+    """Return subjects as rules have them, with commas; none of them is everything."""
     return ", ".join(map(str, about)) or "everything"
 
 
@@ -148,6 +150,7 @@ def _week_text(weekend: frozenset[int]) -> str:
 
 
 def day_start_change(before: int, after: int) -> str:
+    """Return how the start of a day changed.  before, after: minutes after midnight."""
     return f"day starts: {clock_text(before)} -> {clock_text(after)}"
 
 

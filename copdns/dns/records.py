@@ -1,4 +1,4 @@
-"""Numbers of the wire format, and the walk over the records of a message.
+"""Numbers of the wire format, names of record types, and the walk over the records of a message.
 
 One walk serves queries and responses.  It follows compression pointers only in `read_name`, and
 there only backwards (RFC 1035 section 4.1.4, RFC 9267 section 2).  Pure.
@@ -20,6 +20,36 @@ QUESTION_TAIL = 4  # type and class
 IN, CH = 1, 3
 A, NS, CNAME, SOA, PTR, HINFO, TXT, AAAA, DNAME, OPT = 1, 2, 5, 6, 12, 13, 16, 28, 39, 41
 RRSIG, SVCB, HTTPS, IXFR, AXFR, ANY = 46, 64, 65, 251, 252, 255
+
+# What homes ask for, of the IANA registry of DNS parameters.
+_TYPE_NUMBERS = {
+    "A": A,
+    "NS": NS,
+    "CNAME": CNAME,
+    "SOA": SOA,
+    "PTR": PTR,
+    "HINFO": HINFO,
+    "MX": 15,
+    "TXT": TXT,
+    "AAAA": AAAA,
+    "LOC": 29,
+    "SRV": 33,
+    "NAPTR": 35,
+    "DNAME": DNAME,
+    "DS": 43,
+    "SSHFP": 44,
+    "RRSIG": RRSIG,
+    "NSEC": 47,
+    "DNSKEY": 48,
+    "TLSA": 52,
+    "SVCB": SVCB,
+    "HTTPS": HTTPS,
+    "SPF": 99,
+    "ANY": ANY,
+    "URI": 256,
+    "CAA": 257,
+}
+_TYPE_NAMES = {number: name for name, number in _TYPE_NUMBERS.items()}
 
 QR, AA, TC, RD, RA, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
 OPCODE, RCODE = 0x7800, 0x000F
@@ -135,3 +165,21 @@ def read_options(data: bytes) -> dict[int, bytes]:
         found.setdefault(code, data[at + 4 : at + 4 + length])
         at += 4 + length
     return found
+
+
+def qtype_name(number: int) -> str:
+    """Return `AAAA`, or `TYPE4711` for one without a name here (RFC 3597 section 5)."""
+    return _TYPE_NAMES.get(number, f"TYPE{number}")
+
+
+def qtype_number(text: str) -> int:
+    """Return the number of `AAAA`, `TYPE28` or `28`; raise ValueError."""
+    name = text.upper()
+    digits = name.removeprefix("TYPE")
+    if name in _TYPE_NUMBERS:
+        return _TYPE_NUMBERS[name]
+    if digits.isascii() and digits.isdigit() and len(digits) <= 5 and 0 < int(digits) < 65536:
+        return int(digits)
+    raise ValueError(
+        f"{text!r} is not a valid record type; write one such as A, AAAA, HTTPS or TYPE65"
+    )

@@ -22,6 +22,8 @@ MAX_REMEMBERED = 1000  # of those: a bound, whatever a network makes up
 
 
 class NoticeText(NamedTuple):
+    """A notice in somebody's language.  body: lines of plain text."""
+
     title: str
     body: str
 

@@ -129,9 +129,12 @@ def suggest_times(
 ) -> Household:
     """Take over the schedules and budgets of a preset, and nothing else of it.
 
-    They take the place of those that came from a preset; what else the profile has stays.
+    They take the place of those that came from a preset; what else the profile has stays.  Raises
+    HouseholdError where the preset has none.
     """
     require_profile(household, profile_id)
+    if not any(preset.times(profile_id)):
+        raise HouseholdError("nothing is suggested for this age group; add times of your own")
     return validate_references(
         _with_preset_times(household, profile_id, known, preset), "profiles", profile_id, known
     )
@@ -220,6 +223,7 @@ def _each(parse: Callable[[str], str], texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def remove_device(household: Household, device_id: str) -> Household:
+    """Remove a device, which is an unknown one from then on; HouseholdError where there is none."""
     devices = remove_one(household.devices, "id", device_id, "device")
     return replace(household, devices=devices)
 
@@ -259,6 +263,7 @@ def add_rule(
 
 
 def remove_rule(household: Household, rule_id: str) -> Household:
+    """Remove a rule by its id; HouseholdError where there is none."""
     return replace(household, rules=remove_one(household.rules, "id", rule_id, "rule"))
 
 
@@ -348,6 +353,7 @@ def set_local_name(household: Household, name: str, addresses: Iterable[str]) ->
 
 
 def remove_local_name(household: Household, name: str) -> Household:
+    """Remove a local name, spelt in any way; HouseholdError where there is none."""
     names = remove_one(household.local_names, "name", normalize(name), "local name")
     return replace(household, local_names=names)
 
@@ -360,6 +366,7 @@ def set_rewrite(household: Household, text: str, target_name: str) -> Household:
 
 
 def remove_rewrite(household: Household, text: str) -> Household:
+    """Remove the rewrite of a name, written as in a rule; HouseholdError where there is none."""
     rewrites = remove_one(household.rewrites, "matcher", parse_matcher(text), "rewrite of")
     return replace(household, rewrites=rewrites)
 
@@ -373,6 +380,7 @@ def set_split_upstream(household: Household, name: str, upstreams: Iterable[str]
 
 
 def remove_split_upstream(household: Household, name: str) -> Household:
+    """Forward a domain to the usual upstreams again; HouseholdError where it is not forwarded."""
     splits = remove_one(
         household.split_upstreams, "name", normalize(name), "conditional forwarding for"
     )

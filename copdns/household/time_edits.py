@@ -227,7 +227,7 @@ def add_ticket(
 ) -> Household:
     """Add a ticket, the last of tickets, with a fresh id.
 
-    digest: `tickets.ticket_digest` of its code.  Other values: as of a Ticket.
+    digest: `accounts.codes.ticket_digest` of its code.  Other values: as of a Ticket.
     """
     if profile_id:
         require_profile(household, profile_id)

@@ -137,6 +137,7 @@ class CalendarShape(Written):
         return self
 
     def calendar(self) -> SchoolCalendar:
+        """The calendar that is meant; on days of two spans, the shorter span counts."""
         days: dict[date, DayType] = {}
         by_length = sorted(self.days.items(), key=lambda each: each[0][0] - each[0][1])
         for (first, last), kind in by_length:

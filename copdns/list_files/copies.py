@@ -55,9 +55,11 @@ class Copies:
         return found if whole else found.without_copy()
 
     def states(self, slugs: Iterable[str]) -> dict[str, CopyState]:
+        """Return what is known of the copies of lists, by slug."""
         return {slug: self.state(slug) for slug in slugs}
 
     def marks(self, slugs: Iterable[str]) -> tuple[FileMark | None, ...]:
+        """Return what tells one content of a copy from another, in this order; None for no copy."""
         return tuple(map(self.mark, slugs))
 
     def mark(self, slug: str) -> FileMark | None:

@@ -10,7 +10,7 @@ from stat import S_ISREG
 from copdns.config import ListFile
 from copdns.household.check import KnownIds
 from copdns.household.presets import Preset, preset
-from copdns.list_files.resources import find_folder
+from copdns.list_files.resources import find_folder, read_bundled
 from copdns.lists.catalogue import Catalogue, read_files
 from copdns.lists.drafts import build_small_catalogue
 from copdns.lists.index import ListKind
@@ -35,11 +35,7 @@ def load_catalogue(sources: Sequence[ListSource]) -> Catalogue:
 
 def bundled_text(file: str) -> str:
     """Return the text of a file below `blocklists/`; raise ListError."""
-    path = find_folder("blocklists") / file
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ListError(f"{path}: {error.strerror}; install copdns again") from error
+    return read_bundled("blocklists", file)
 
 
 def own_sources(lists: Iterable[ListFile]) -> tuple[ListSource, ...]:

@@ -1,4 +1,4 @@
-"""Find the bundled folders: `blocklists`, `config` and `web-ui`."""
+"""Find the bundled folders, and read their files: `blocklists`, `config` and `web-ui`."""
 
 from __future__ import annotations
 
@@ -22,3 +22,12 @@ def find_folder(name: str, package: Path = _PACKAGE) -> Path:
         f"copdns's folder {name} is missing (looked in {places[0]} and {places[1]}); install "
         "copdns again, or run it from a complete checkout"
     )
+
+
+def read_bundled(folder: str, file: str | Path) -> str:
+    """Return the text of a file below a bundled folder; raise ListError."""
+    path = find_folder(folder) / file
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ListError(f"{path}: {error.strerror}; install copdns again") from error

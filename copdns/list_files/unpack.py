@@ -175,6 +175,7 @@ def _read_pieces(stream: io.BufferedReader, size: int) -> Iterator[bytes]:
 
 
 def main() -> None:
+    """Read a job from stdin, and write its outcome, or {"error": text}, to stdout."""
     os.nice(19)
     with suppress(OSError):  # not Linux, or a jail without /proc
         Path("/proc/self/oom_score_adj").write_text("1000")
@@ -188,7 +189,7 @@ def main() -> None:
         outcome = {
             "error": "the list is too large for this machine's memory; see sources.max_names"
         }
-    print(json.dumps(outcome))  # noqa: T201 - what the parent reads
+    sys.stdout.write(json.dumps(outcome) + "\n")  # one line, which the parent reads
 
 
 def _error_text(error: CopdnsError | OSError) -> str:

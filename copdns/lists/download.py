@@ -79,6 +79,7 @@ class CopyState:
 
     @property
     def has_copy(self) -> bool:
+        """Whether the list was ever fetched."""
         return self.fetched_at is not None
 
     def age(self, now: float) -> float | None:

@@ -138,6 +138,7 @@ def _without(names: Names, left_out: set[str]) -> Names:
 
 
 def status_of(number: int, draft: Draft) -> ListStatus:
+    """Return how a list was read.  number: its place in the index."""
     return ListStatus(_info_of(number, draft), draft.unused, draft.problems, draft.error)
 
 

@@ -40,6 +40,7 @@ class Band(StrEnum):
 
     @property
     def is_child(self) -> bool:
+        """Whether it is an age below 18."""
         return self is not Band.ADULT
 
     @property
@@ -268,6 +269,7 @@ class Household:
     revision: int = 0
 
     def profile(self, profile_id: str) -> Profile | None:
+        """Return a profile by its id; None for none."""
         return next((each for each in self.profiles if each.id == profile_id), None)
 
 

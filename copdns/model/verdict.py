@@ -159,6 +159,7 @@ class Verdict:
 
     @property
     def blocks(self) -> bool:
+        """Whether the query is blocked; refused is not."""
         return self.action is Action.BLOCK
 
     def __hash__(self) -> int:

@@ -28,6 +28,8 @@ _FROM_DUID = "2"  # the source of a MAC address in Kea's file (HWADDR_SOURCE_DUI
 
 
 class LeaseFormat(StrEnum):
+    """Which DHCP server wrote the file; AUTO: its first line tells."""
+
     AUTO = "auto"
     DNSMASQ = "dnsmasq"
     ODHCPD = "odhcpd"

@@ -30,6 +30,8 @@ _ADVERTISED = 16  # octets of a router advertisement before its options
 
 
 class OfferedBy(StrEnum):
+    """The protocol by which a network hands out resolvers."""
+
     DHCP = "dhcp"
     DHCP6 = "dhcp6"
     ROUTER = "router"  # a router advertisement

@@ -26,6 +26,8 @@ _CODE = re.compile("[0-9a-z]{8}")
 
 
 class ProbeWay(StrEnum):
+    """How a device showed itself."""
+
     DNS = "dns"  # a query for a name came
     WEB = "web"  # the page or a picture was requested
 

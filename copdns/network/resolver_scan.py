@@ -37,6 +37,8 @@ ReadOffer = Callable[[bytes, str], Offer | None]
 
 
 class Interface(NamedTuple):
+    """A network interface of this machine.  mac: six octets."""
+
     number: int  # the kernel's
     name: str
     mac: bytes
@@ -57,6 +59,7 @@ class ReplySocket(NamedTuple):
     second: tuple[bytes, ...] = ()
 
     def ask(self, questions: Iterable[bytes]) -> None:
+        """Send questions; raise OSError where the network does not take them."""
         for each in questions:
             self.source.sendto(each, self.to)
 

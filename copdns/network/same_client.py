@@ -29,6 +29,7 @@ class SeenRequestor(NamedTuple):
 
     @property
     def identity(self) -> str:
+        """What tells clients apart: the MAC address, or else the address."""
         return self.mac or self.address
 
 

@@ -34,6 +34,8 @@ class Check(StrEnum):
 
 
 class SetupState(StrEnum):
+    """What came of a step or a check; the values are stored."""
+
     DONE = "done"  # a step
     PASSED = "passed"
     FAILED = "failed"
@@ -77,12 +79,15 @@ class SetupProgress(NamedTuple):
 
     @property
     def open_checks(self) -> tuple[Check, ...]:
+        """The checks that are not good yet, in their order."""
         return tuple(each for each in Check if not self.is_done(each))
 
     @property
     def protects(self) -> bool:
+        """Whether all checks are good, so that the household counts as protected."""
         return not self.open_checks
 
 
 def setup_progress(items: Iterable[SetupItem]) -> SetupProgress:
+    """Return how far a setup is; of two items of a name, the later counts."""
     return SetupProgress({each.name: each for each in items})

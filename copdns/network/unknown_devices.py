@@ -43,6 +43,7 @@ class UnknownDevice:
 
     @property
     def key(self) -> tuple[str, str]:
+        """What tells unknown devices apart: the household, and MAC address or else address."""
         return self.household, self.mac or self.address
 
     @property

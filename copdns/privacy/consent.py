@@ -34,6 +34,7 @@ class Question(NamedTuple):
     refused: int | None = None
 
     def is_open(self, now: float) -> bool:
+        """Tell whether it may still be answered.  now: seconds since the epoch."""
         return self.refused is None and 0 <= now - self.at < OPEN
 
 

@@ -92,7 +92,7 @@ from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.packet_cache import PacketCache
 from copdns.server.recorder import Recorder
 from copdns.server.status_names import status_answer
-from copdns.time.moment import Moment
+from copdns.time.clock import Moment
 
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much
 

@@ -15,7 +15,7 @@ from copdns.server.answer import Resolver
 from copdns.server.forwarded import Forwarder, Forwarders
 from copdns.server.tcp import TcpLimits, TcpServer
 from copdns.server.udp import UdpServer
-from copdns.time.moment import Moment
+from copdns.time.clock import Moment
 
 log = structlog.get_logger("copdns")
 

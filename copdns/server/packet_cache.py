@@ -35,8 +35,8 @@ from copdns.policy.decide import Policy
 from copdns.policy.snapshot import Snapshot
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.tally import Tally
+from copdns.time.clock import Moment
 from copdns.time.minutes import UsedName
-from copdns.time.moment import Moment
 
 MAX_REPLIES = 32_768
 MAX_QUERY_SIZE = 512  # octets; longer queries are rare

@@ -21,7 +21,7 @@ from copdns.network.kernel import Connect, open_netlink
 from copdns.network.neighbours import Neighbours, NeighbourState
 from copdns.policy.snapshot import Client, Sightings, Snapshot
 from copdns.server.answer import Resolver, Screening
-from copdns.time.moment import Moment
+from copdns.time.clock import Moment
 
 MAX_LOOKUPS = 200  # per second: about 2 % of a core, however many addresses a flood comes from
 # Replies per second to where nobody may be: held for 3 s they stay far below a usual buffer.

@@ -23,7 +23,7 @@ from copdns.server.forwarded import (
     with_proxy_source,
 )
 from copdns.server.udp import bind_socket
-from copdns.time.moment import Moment
+from copdns.time.clock import Moment
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from copdns.policy.snapshot import Client, Snapshot
 from copdns.server.answer import Resolver
 from copdns.server.forwarded import NO_FORWARDERS, Forwarders, unwrap
 from copdns.server.packet_cache import RepliesByPolicy
-from copdns.time.moment import Moment
+from copdns.time.clock import Moment
 
 SIZE_STEP, SIZE_AT = Inbox.SIZE_STEP, Inbox.SIZE_AT
 MAX_CLIENTS = 4096  # addresses whose client is remembered; a home has few

@@ -197,7 +197,7 @@ def _replace_when_whole(file: Path) -> Iterator[IO[bytes]]:
             stream.flush()
             os.fsync(stream.fileno())
         new.replace(file)
-    except BaseException:
+    except BaseException:  # also Ctrl-C: half a file would look like a backup under way
         with suppress(OSError):
             new.unlink(missing_ok=True)
         raise

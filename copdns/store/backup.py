@@ -25,7 +25,14 @@ from copdns.household.check import violations
 from copdns.household.safeguards import repair_profile
 from copdns.model.errors import BackupError, StoreError
 from copdns.model.household import Household
-from copdns.store.db import BUSY, lock_folder, open_database, store_error, transaction
+from copdns.store.db import (
+    BUSY,
+    close_on_error,
+    lock_folder,
+    open_database,
+    store_error,
+    transaction,
+)
 from copdns.store.household_db import household as households
 from copdns.store.household_db.household import former_profile, granted_full_logs, store_restored
 from copdns.store.household_db.notes import CONSOLE, Change
@@ -165,48 +172,49 @@ def _open_untrusted(path: Path, steps: SchemaSteps) -> sqlite3.Connection:
     a trigger could undo what is written later.
     """
     connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        for pragma in ("trusted_schema = off", "cell_size_check = on", "secure_delete = on"):
-            connection.execute(f"pragma {pragma}")
-        connection.execute("pragma journal_mode = delete")
-        if connection.execute("pragma integrity_check(1)").fetchone() != ("ok",):
-            raise BackupError(f"the {path.name} in this backup is damaged; use another backup")
-        newer = steps.read_applied(connection) - steps.names
-        if newer:
-            raise BackupError(
-                "this backup was made by a newer version of copdns "
-                f"({', '.join(sorted(newer))}); install that version and restore it there"
-            )
-        connection.execute("pragma foreign_keys = on")
+    with close_on_error(connection):
         try:
-            with transaction(connection):
-                steps.apply(connection)
-        except Exception as error:
+            _migrate_untrusted(connection, path, steps)
+        except sqlite3.DatabaseError as error:
             raise BackupError(
-                f"the {path.name} in this backup is not a copdns database; use another backup"
+                f"the {path.name} in this backup is not a complete database ({error}); use another "
+                "backup"
             ) from error
-        if _read_schema(connection) != _our_schema(steps):
-            raise BackupError(
-                f"the {path.name} in this backup does not have the tables of copdns, so it was "
-                "not restored; use another backup"
-            )
-        if connection.execute("pragma foreign_key_check").fetchone() is not None:
-            raise BackupError(f"the {path.name} in this backup is incomplete; use another backup")
-        if odd := _odd_column(connection) or _odd_role(connection, steps):
-            raise BackupError(
-                f"the {path.name} in this backup has invalid values in {odd}, so it was not "
-                "restored; use another backup"
-            )
-    except sqlite3.DatabaseError as error:
-        connection.close()
-        raise BackupError(
-            f"the {path.name} in this backup is not a complete database ({error}); use another "
-            "backup"
-        ) from error
-    except BaseException:
-        connection.close()
-        raise
     return connection
+
+
+def _migrate_untrusted(connection: sqlite3.Connection, path: Path, steps: SchemaSteps) -> None:
+    for pragma in ("trusted_schema = off", "cell_size_check = on", "secure_delete = on"):
+        connection.execute(f"pragma {pragma}")
+    connection.execute("pragma journal_mode = delete")
+    if connection.execute("pragma integrity_check(1)").fetchone() != ("ok",):
+        raise BackupError(f"the {path.name} in this backup is damaged; use another backup")
+    newer = steps.read_applied(connection) - steps.names
+    if newer:
+        raise BackupError(
+            "this backup was made by a newer version of copdns "
+            f"({', '.join(sorted(newer))}); install that version and restore it there"
+        )
+    connection.execute("pragma foreign_keys = on")
+    try:
+        with transaction(connection):
+            steps.apply(connection)
+    except Exception as error:  # a migration of tables that are not ours fails in any way
+        raise BackupError(
+            f"the {path.name} in this backup is not a copdns database; use another backup"
+        ) from error
+    if _read_schema(connection) != _our_schema(steps):
+        raise BackupError(
+            f"the {path.name} in this backup does not have the tables of copdns, so it was "
+            "not restored; use another backup"
+        )
+    if connection.execute("pragma foreign_key_check").fetchone() is not None:
+        raise BackupError(f"the {path.name} in this backup is incomplete; use another backup")
+    if odd := _odd_column(connection) or _odd_role(connection, steps):
+        raise BackupError(
+            f"the {path.name} in this backup has invalid values in {odd}, so it was not "
+            "restored; use another backup"
+        )
 
 
 _CELL_CHECK_BY_TYPE = {  # SQLite lets a column hold any type, whatever is declared

@@ -58,12 +58,9 @@ def open_database(
         with lock_folder(path.parent):
             path.touch(mode=0o600)  # SQLite gives the -wal and -shm files the mode of this one
             connection = _connect(path, busy)
-            try:
+            with close_on_error(connection):
                 _set_pragmas(connection, durable)
                 _migrate(connection, path, steps)
-            except BaseException:
-                connection.close()
-                raise
             return connection
     except (OSError, sqlite3.Error) as error:
         raise store_error(path, error) from error
@@ -106,13 +103,23 @@ def _try_lock(handle: int) -> bool:
 
 
 @contextmanager
+def close_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    """Close a connection where the block ends with an error, and raise that again."""
+    try:
+        yield
+    except BaseException:  # also Ctrl-C: an open connection would keep its locks
+        connection.close()
+        raise
+
+
+@contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """Run a transaction, as the only writer from its start: what it reads does not change."""
     connection.execute("begin immediate")
     try:
         yield
         connection.execute("commit")
-    except BaseException:
+    except BaseException:  # also Ctrl-C: what is half written must not be committed later
         if connection.in_transaction:  # a full disk may have rolled it back already
             connection.execute("rollback")
         raise

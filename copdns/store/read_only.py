@@ -1,7 +1,8 @@
-"""Read a database whose disk cannot be written: it is full, mounted read-only, or fails.
+"""Read or check a database without changing it, also one whose disk cannot be written.
 
-SQLite reads a database in WAL mode only where it can write beside it.  So the whole file is copied
-into memory; what is written there is lost at the end, and the file does not change.
+A disk is full, mounted read-only, or fails.  SQLite reads a database in WAL mode only where it can
+write beside it.  So the whole file is copied into memory; what is written there is lost at the end,
+and the file does not change.
 """
 
 from __future__ import annotations
@@ -15,12 +16,19 @@ from contextlib import closing
 from pathlib import Path
 
 from copdns.model.errors import StoreError
-from copdns.store.db import lock_folder, migrate_in_memory, store_error
+from copdns.store.db import (
+    BUSY,
+    close_on_error,
+    lock_folder,
+    migrate_in_memory,
+    store_error,
+)
 from copdns.store.schema_steps import SchemaSteps
 
 _RAM = Path("/dev/shm")  # noqa: S108 - a folder in memory, in which nobody else reads ours
 _FULL_OR_READ_ONLY = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 _DISK_ERRORS = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+_CHECK = "pragma quick_check(5)"
 
 
 def is_unwritable(error: BaseException | None) -> bool:
@@ -41,17 +49,31 @@ def copy_to_memory(path: Path, steps: SchemaSteps | None = None) -> sqlite3.Conn
     """
     try:
         connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-        try:
+        with close_on_error(connection):
             if path.exists():
                 _copy_file(path, connection)
             if steps is not None:
                 migrate_in_memory(connection, path, steps)
-        except BaseException:
-            connection.close()
-            raise
         return connection
     except (OSError, sqlite3.Error) as error:
         raise store_error(path, error) from error
+
+
+def find_damage(path: Path) -> tuple[str, ...]:
+    """Return what SQLite finds damaged inside a file, () for nothing; raise StoreError.
+
+    The file must exist.  Nothing is made, migrated or changed.  A large log takes a second or two.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    try:
+        with closing(sqlite3.connect(uri, uri=True, timeout=BUSY)) as connection:
+            rows = connection.execute(_CHECK).fetchall()
+    except sqlite3.Error as error:
+        if not path.exists() or not is_unwritable(error):
+            raise store_error(path, error) from error
+        with closing(copy_to_memory(path)) as copy:
+            rows = copy.execute(_CHECK).fetchall()
+    return tuple(text for (text,) in rows if text != "ok")
 
 
 def _copy_file(path: Path, into: sqlite3.Connection) -> None:

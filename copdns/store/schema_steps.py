@@ -41,6 +41,7 @@ class SchemaSteps:
 
     @property
     def names(self) -> frozenset[str]:
+        """The names of all steps, as the database stores those that were applied."""
         return frozenset(self._steps)
 
     def read_applied(self, connection: sqlite3.Connection) -> frozenset[str]:

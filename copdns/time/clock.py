@@ -1,6 +1,7 @@
-"""The wall clock that the program uses: the machine's own, unless that is certainly wrong.
+"""The clocks that the program uses, read as a value; the wall clock is the machine's own, unless
+that is certainly wrong.
 
-Pure: `app/app.py` passes the machine's clocks in.
+Pure: `app/app.py` passes the machine's clocks in, and pure code gets a Moment passed in.
 """
 
 from __future__ import annotations
@@ -10,10 +11,16 @@ from typing import NamedTuple
 
 from copdns.model.household import Household
 from copdns.model.times import OnFailure
-from copdns.time.moment import Moment
 
 MAX_BEHIND = 300.0  # seconds that the clock may be behind the last one seen; beyond, it is wrong
 TRUST_AGAIN_AFTER = 86_400.0  # seconds after which a wrong clock that nothing sets is used anyway
+
+
+class Moment(NamedTuple):
+    """One reading of both clocks.  wall: seconds since the epoch; mono: monotonic seconds."""
+
+    wall: float
+    mono: float
 
 
 class LastSeen(NamedTuple):

@@ -1,4 +1,5 @@
-"""What kind of day a date is, and at which moment a time of its clock comes.
+"""What kind of day a date is, which days a calendar file makes holidays, and at which moment a time
+of a date's clock comes.
 
 Turns dates and minutes of the wall clock into moments (seconds since the epoch), also where the
 clock skips an hour, repeats one, or leaves a whole date out.  `time/schedule.py` uses it to say
@@ -8,7 +9,8 @@ what is closed.  Pure.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from math import ceil
@@ -45,6 +47,35 @@ def day_matches(words: Collection[str], calendar: SchoolCalendar, day: date) -> 
         or day_type(calendar, day) in words
         or (SCHOOL_NIGHT in words and day_type(calendar, day + _ONE_DAY) is DayType.SCHOOL)
     )
+
+
+class DateRange(NamedTuple):
+    """Some days in a row that an event of a calendar takes.
+
+    first, last: inclusive.  is_whole: the event takes these days whole; otherwise it takes some
+        hours of them, such as an evening for parents, and makes no holiday.
+    """
+
+    first: date
+    last: date
+    name: str
+    is_whole: bool = True
+
+
+def add_holidays(
+    calendar: SchoolCalendar, dates: Iterable[DateRange], kind: DayType = DayType.HOLIDAY
+) -> SchoolCalendar:
+    """Return the calendar with the whole days among these added as days of a type.
+
+    A date that the calendar has keeps its type: somebody may have written it by hand.
+    """
+    added = {
+        date.fromordinal(day): kind
+        for each in dates
+        if each.is_whole
+        for day in range(each.first.toordinal(), each.last.toordinal() + 1)
+    }
+    return replace(calendar, days=tuple(sorted((added | dict(calendar.days)).items())))
 
 
 @lru_cache(maxsize=128)

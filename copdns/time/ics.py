@@ -22,8 +22,8 @@ from icalendar.timezone.windows_to_olson import WINDOWS_TO_OLSON
 from copdns.model.errors import CalendarError, TextError
 from copdns.model.sentences import sentence
 from copdns.model.violations import sentence_of
+from copdns.time.days import DateRange
 from copdns.time.repeats import Frequency, Repeat
-from copdns.time.whole_days import DateRange
 
 MAX_LENGTH = 1 << 20  # characters of a file
 MAX_EVENTS = 5_000

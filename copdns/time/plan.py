@@ -2,7 +2,7 @@
 
 `build_time_plan` makes it for some days around a moment, from what the household wrote
 (`model/times.py`) and from what is read elsewhere (`PolicyInputs`).  `policy/order.py` makes steps
-of it; `policy/course.py` finds what is closed at a moment.  Pure; moments are seconds since the
+of it; `policy/time_steps.py` finds what is closed at a moment.  Pure; moments are seconds since the
 epoch.
 """
 

@@ -19,8 +19,7 @@ from typing import Any
 
 from copdns.model.errors import CalendarError
 from copdns.model.sentences import Sentence
-from copdns.time.days import zone_of
-from copdns.time.whole_days import DateRange
+from copdns.time.days import DateRange, zone_of
 
 MAX_SECONDS = 20.0  # seconds
 AHEAD = timedelta(days=2 * 366)  # how far dates of a file are read

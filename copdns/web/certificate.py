@@ -251,6 +251,7 @@ def make_pem(names: Sequence[str], start: int, end: int) -> str:
 
 
 def main() -> None:
+    """Read {names, start, end} as JSON from stdin, and write a key and its certificate as PEM."""
     values = json.load(sys.stdin)
     sys.stdout.write(make_pem(values["names"], values["start"], values["end"]))
 

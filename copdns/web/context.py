@@ -161,4 +161,5 @@ PARTS = web.AppKey("parts", AppContext)
 
 
 def context_of(request: web.Request) -> AppContext:
+    """Return what pages and operations work with; the same for all requests of an application."""
     return request.app[PARTS]

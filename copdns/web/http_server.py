@@ -14,9 +14,12 @@ import logging
 import socket
 import ssl
 import traceback
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address
 
 import structlog
 from aiohttp import web
@@ -26,7 +29,6 @@ from copdns.config import WebSettings
 from copdns.model.errors import ListenError
 from copdns.network.machine import ADDRESS_MISSING, listen_addresses
 from copdns.web.https import Https
-from copdns.web.room import connection_to_drop
 
 log = structlog.get_logger("copdns")
 
@@ -46,13 +48,13 @@ _HTTP.addFilter(_NoForeignErrors())
 BACKLOG = 128  # connections that may wait until they are taken
 MAX_CONNECTIONS = 512  # connections at once: a family with all its screens has some dozens
 MAX_HANDSHAKES = 64  # of those in their TLS handshake, which takes memory
+_NETWORK_BITS = 64  # an IPv6 network of a household
 KEEPALIVE = 75.0  # seconds between two requests of a connection
-HANDSHAKE = 10.0  # secondsuntil a TLS handshake must be complete
-ACCEPT_AGAIN = (
-    0.1  # seconds after a connection could not be accepted, such as without free file descriptors
-)
+HANDSHAKE = 10.0  # seconds until a TLS handshake must be complete
+# Seconds after a connection could not be accepted, such as without free file descriptors.
+ACCEPT_AGAIN = 0.1
 SHUTDOWN = 5.0  # seconds for requests that are under way when we stop
-_CONTINUE = "100-continue"  # the only expectation that RFC 9110 has ( section 10.1.1)
+_CONTINUE = "100-continue"  # the only expectation that RFC 9110 has (section 10.1.1)
 LOAD_AGAIN = 10.0  # seconds after the pages could not be loaded
 
 
@@ -255,6 +257,30 @@ class HttpServer:
                 connection_to_drop([_peer(each) for each in open_transports])
             ).abort()  # also within a request
         return server()
+
+
+def connection_to_drop(peers: Sequence[str]) -> int:
+    """Return the index of the connection to close for a new one: the oldest of the network with
+    the most.
+
+    A client with few connections never loses one to a client with thousands.  A device with IPv6
+    has many addresses, so those of one /64 count as one.
+    peers: addresses, the oldest first; not empty.
+    """
+    whose = [_network_of(each) for each in peers]
+    ((most, _),) = Counter(whose).most_common(1)
+    return whose.index(most)
+
+
+@lru_cache(4096)  # a flood calls it for every connection, each time
+def _network_of(peer: str) -> str:
+    try:
+        address = ip_address(peer.partition("%")[0])
+    except ValueError:
+        return peer
+    if not isinstance(address, IPv6Address) or address.ipv4_mapped:
+        return str(address)
+    return str(int(address) >> (128 - _NETWORK_BITS))
 
 
 def _refuse_expectations(handler: Handler) -> Handler:

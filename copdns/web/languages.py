@@ -9,8 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from copdns.list_files.load import bundled_text
-from copdns.list_files.resources import find_folder
-from copdns.model.errors import ListError
+from copdns.list_files.resources import read_bundled
 from copdns.words.help_topics import HelpTopic, topic
 from copdns.words.helplines import Helplines, helplines
 from copdns.words.phrases import DESK_LANGUAGES, PSEUDO, SOURCE, Phrases, negotiate, phrases
@@ -21,7 +20,9 @@ def phrases_in(language: str) -> Phrases:
     """Return the phrases of a language of LANGUAGES, or of the pseudo-language for tests."""
     if language in (SOURCE, PSEUDO):
         return phrases(language)
-    return phrases(language, _read_text(Path("locale", language, "LC_MESSAGES", "copdns.po")))
+    return phrases(
+        language, read_bundled("web-ui", Path("locale", language, "LC_MESSAGES", "copdns.po"))
+    )
 
 
 def spoken_to_guardians(household: str) -> Phrases:
@@ -34,18 +35,10 @@ def spoken_to_guardians(household: str) -> Phrases:
 def help_topic(language: str, slug: str) -> HelpTopic:
     """Return a help topic of TOPICS; the pseudo-language has the English ones."""
     file = Path("help", SOURCE if language == PSEUDO else language, f"{slug}.yaml")
-    return topic(_read_text(file), str(file))
+    return topic(read_bundled("web-ui", file), str(file))
 
 
 @cache
 def bundled_helplines() -> Helplines:
     """Return the helplines and report offices that ship, by country."""
     return helplines(bundled_text)
-
-
-def _read_text(file: Path) -> str:
-    path = find_folder("web-ui") / file
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ListError(f"{path}: {error.strerror}; install copdns again") from error

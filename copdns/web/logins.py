@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeVar
 
 from copdns.accounts.account import CODE_LASTS, Account, Code, Credentials, Purpose
-from copdns.accounts.codes import ACCOUNT_CODE, make_one_time_code, make_recovery_code
+from copdns.accounts.codes import ACCOUNT_CODE, code_digest, make_one_time_code, make_recovery_code
 from copdns.accounts.lockout import (
     Attempt,
     FailureLog,
@@ -32,7 +32,6 @@ from copdns.accounts.passwords import (
     verify_password,
 )
 from copdns.accounts.roles import Actor
-from copdns.accounts.tickets import code_digest
 from copdns.model.errors import AccountError
 from copdns.model.sentences import plural_sentence
 from copdns.store.household_db.accounts import Accounts
@@ -47,6 +46,8 @@ T = TypeVar("T")
 
 
 class Outcome(StrEnum):
+    """What comes of an attempt to log in."""
+
     IN = "in"
     WRONG = "wrong"  # name, password or code; callers do not learn which
     CODE_NEEDED = "code_needed"  # the password is right, and the second factor is missing
@@ -101,6 +102,7 @@ class Logins:
         self._waiting = 0
 
     def close(self) -> None:
+        """Stop hashing passwords; what waits for it is cancelled."""
         self._hashing.shutdown(cancel_futures=True)
 
     async def log_in(self, household: str, form: LoginForm, now: int) -> LoginResult:

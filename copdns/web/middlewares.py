@@ -21,10 +21,9 @@ from copdns.model.sentences import Sentence
 from copdns.policy.special_names import PROBE_ZONE
 from copdns.web.context import context_of
 from copdns.web.forms import FORM_ERRORS
-from copdns.web.links import parts_of_link
 from copdns.web.pages import ACTOR, FOREIGN_HOST, wants_html
 from copdns.web.problem import is_for_programs, problem
-from copdns.web.received import fields_of
+from copdns.web.received import fields_of, parts_of_link
 
 log = structlog.get_logger("copdns")
 

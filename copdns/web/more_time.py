@@ -28,6 +28,8 @@ _SAME_TAP = 60  # seconds within which a second form is a double tap
 
 
 class Kind(StrEnum):
+    """What a tap on "more time" does now."""
+
     OPEN = "open"  # everything is allowed from `start` on
     LATER = "later"  # the next schedule begins later
     MINUTES = "minutes"  # budgets get minutes
@@ -61,6 +63,18 @@ def more_time(
         return MoreTime(Kind.LATER, start) if start < closing.end else None
     rest = tuple(each.budget.id for each in today.minutes)
     return MoreTime(Kind.MINUTES, budgets=rest) if rest else None
+
+
+def require_more_time(
+    household: Household, profile: Profile, policy: Policy, today: Today, now: float
+) -> MoreTime:
+    """Return as `more_time`; raise HouseholdError where nothing can give more."""
+    found = more_time(household, profile, policy, today, now)
+    if found is None:
+        raise HouseholdError(
+            "no limit or schedule applies today or soon, so there is nothing to extend"
+        )
+    return found
 
 
 def give_more_time(

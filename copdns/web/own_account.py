@@ -21,6 +21,8 @@ from copdns.web.session import BROWSER, LOGGED_IN
 
 
 class OwnAccount(NamedTuple):
+    """Somebody who changes their own account.  session: the one that asks."""
+
     actor: Actor
     account: Account
     session: Session

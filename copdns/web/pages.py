@@ -52,6 +52,8 @@ SHOWN_PATH = web.RequestKey(
 
 
 class File(NamedTuple):
+    """A static file.  kind: its media type.  version: begins its digest, for its URL."""
+
     octets: bytes
     kind: str
     version: str
@@ -119,6 +121,7 @@ def _read_file(path: Path) -> File:
 
 
 def wants_html(request: web.Request) -> bool:
+    """Tell whether a browser asks; programs do not name HTML in Accept."""
     return "text/html" in request.headers.get("Accept", "")
 
 

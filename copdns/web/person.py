@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from copdns.accounts.account import GuestKind
-from copdns.accounts.guests import GUEST
+from copdns.accounts.account import GUEST_PREFIX, GuestKind
 from copdns.appeals.appeal import Appeal
 from copdns.model.household import Band, Household, Profile
 from copdns.model.verdict import Requestor
@@ -47,7 +46,9 @@ class Person(NamedTuple):
     @property
     def guest(self) -> str:
         """The id of the guest who uses the device for a while; "" for nobody."""
-        return self.device.removeprefix(GUEST) if self.device.startswith(GUEST) else ""
+        return (
+            self.device.removeprefix(GUEST_PREFIX) if self.device.startswith(GUEST_PREFIX) else ""
+        )
 
     @property
     def is_own(self) -> bool:
@@ -86,8 +87,8 @@ async def _check_pairing(
     """Return whether a browser is the one of its device, and whether that proves who uses it."""
     context, now = context_of(request), int(context_of(request).now())
     whose = client.household, client.device, profile.id
-    if client.device.startswith(GUEST):
-        guest = client.device.removeprefix(GUEST)
+    if client.device.startswith(GUEST_PREFIX):
+        guest = client.device.removeprefix(GUEST_PREFIX)
         cookie = request.cookies.get(GUEST_PAIRING, "")
         kind = await context.guests.find_paired_kind(
             client.household, guest, profile.id, cookie, now

@@ -1,13 +1,21 @@
-"""Read what the databases hold of a person, for their own page, their file and the guardians'."""
+"""What the databases hold of a person: read it, export it as one document, and erase it for good.
+
+For the person's own page, their file, and the guardians' pages.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
-from copdns.accounts.account import LOOK_LASTS
+from copdns.accounts.account import LOOK_LASTS, ViewedPart
+from copdns.accounts.roles import Actor
+from copdns.list_files.load import discreet_names
+from copdns.model.household import Household, Profile
 from copdns.policy.decide import Policy, has_help_prefix
-from copdns.privacy.personal_data import PersonalData
+from copdns.privacy.masked_names import build_mask
+from copdns.privacy.personal_data import PersonalData, export_data
 from copdns.privacy.retention import LogRow
 from copdns.store.log_db.usage import load_history
 from copdns.web.context import AppContext
@@ -46,3 +54,28 @@ def is_untraced_row(policy: Policy, row: LogRow) -> bool:
     return any(each.list in policy.untraced_lists for each in found) or has_help_prefix(
         policy, row.qname
     )
+
+
+async def export_document(
+    context: AppContext, actor: Actor, household: Household, profile: Profile, now: int
+) -> dict[str, Any]:
+    """Return all that is recorded of a person, as plain values for JSON.
+
+    It records this view, which the person sees; nothing else is written.
+    """
+    await context.looks.note(actor, profile.id, ViewedPart.EXPORT, now)
+    mask = build_mask(discreet_names(), context.snapshot().library)
+    data = await read_personal_data(context, household.id, profile.id)
+    is_own = actor.profile == profile.id
+    return export_data(household, profile, data, now, None if is_own else mask)
+
+
+async def erase_records(
+    context: AppContext, actor: Actor, household: str, profile: str, now: int
+) -> None:
+    """Delete a person's lookups, minutes and appeals; a second call is harmless."""
+    # The audit line comes first, so that no erasure lacks it after a power cut.
+    what = f"profile {profile}: records deleted (lookups, minutes, requests)"
+    await context.store.note(household, actor.name, what, now)
+    await asyncio.to_thread(context.log.erase, household, profile, float(now))
+    await context.appeals.erase(household, profile)

@@ -38,6 +38,7 @@ class Refused(Exception):  # noqa: N818 - no error of ours: a reply
 
 
 def is_for_programs(request: web.Request) -> bool:
+    """Tell whether a request is for the API, whose errors are JSON (RFC 9457)."""
     return request.path.startswith(API_PREFIX)
 
 

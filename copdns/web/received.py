@@ -1,8 +1,12 @@
-"""Read forms of our own pages: fields in UTF-8.  Any other form is refused."""
+"""Read what a browser sends: the forms of our own pages, and URLs.
+
+Fields of a form are in UTF-8; any other form is refused.
+"""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
 from multidict import MultiDictProxy
@@ -33,3 +37,14 @@ async def fields_of(request: web.Request) -> Fields:
 def whole_number(text: str, digits: int) -> int | None:
     """Return the number in a text of at most so many digits; None for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+
+
+def parts_of_link(address: str) -> SplitResult:
+    """Return the parts of a URL that anybody may have written, in a header or behind `?next=`.
+
+    They are empty for one that is invalid, such as "http://[".
+    """
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")

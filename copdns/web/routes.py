@@ -6,8 +6,7 @@ from aiohttp import web
 
 from copdns.web import health, pages, static
 from copdns.web.api.events.feed import add_feed
-from copdns.web.api.pace import Pace
-from copdns.web.api.serve import PACE
+from copdns.web.api.serve import PACE, Pace
 from copdns.web.api.table import API_ROUTES
 from copdns.web.child import (
     ask,

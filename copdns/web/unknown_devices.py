@@ -1,4 +1,5 @@
-"""Devices for the dashboard: those seen in the network, and those that somebody types in."""
+"""Devices that get a name: those seen in the network that are nobody's, and those that somebody
+types in."""
 
 from __future__ import annotations
 
@@ -9,11 +10,13 @@ from pathlib import Path
 from aiohttp import web
 
 from copdns.accounts.roles import Actor
-from copdns.household.edit_checks import free_slug, parse_field
-from copdns.household.edits import add_device
+from copdns.household.check import printable
+from copdns.household.edit_checks import free_slug, parse_field, require_profile
+from copdns.household.edits import add_device, set_device
 from copdns.model.addresses import KnownBy, known_by
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
+from copdns.model.violations import no_such
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.log_db.unknown_devices import load_unknown_devices
 from copdns.web.context import context_of
@@ -61,6 +64,41 @@ def add_typed_device(household: Household, name: str, profile: str, known: Known
     called = " ".join(name.split())[:60] or (known.macs or known.addresses)[0]
     new = free_slug(called, (each.id for each in household.devices), "device")
     return add_device(household, new, profile, known.addresses, called, known.macs)
+
+
+def add_unknown_device(
+    household: Household, visitor: UnknownDevice, profile_id: str, called: str
+) -> Household:
+    """Return the household with an unknown device as a person's; it is the last of `devices`.
+
+    It is known by its MAC address, or by its address where no MAC address was seen.
+    """
+    require_profile(household, profile_id)
+    called = printable(called)  # it may be the name that the device gave itself
+    new = free_slug(called, (each.id for each in household.devices), "device")
+    addresses, macs = _identifiers(visitor)
+    return add_device(household, new, profile_id, addresses, called, macs)
+
+
+def add_to_device(household: Household, visitor: UnknownDevice, device_id: str) -> Household:
+    """Return the household with a device known by one more MAC address, or address where none was
+    seen."""
+    device = next((each for each in household.devices if each.id == device_id), None)
+    if device is None:
+        ids = [each.id for each in household.devices]
+        raise HouseholdError(no_such("device", device_id, ids))
+    addresses, macs = _identifiers(visitor)
+    return set_device(
+        household,
+        device_id,
+        addresses=(*device.addresses, *addresses),
+        macs=(*device.macs, *macs),
+    )
+
+
+def _identifiers(visitor: UnknownDevice) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return addresses and MAC addresses."""
+    return ((), (visitor.mac,)) if visitor.mac else ((visitor.address,), ())
 
 
 async def end_guests_of(request: web.Request, actor: Actor, visitor: UnknownDevice) -> None:

@@ -20,11 +20,12 @@ from copdns.web.context import context_of
 from copdns.web.languages import phrases_in
 from copdns.web.pages import language_of
 from copdns.words import child, desk
-from copdns.words.appeals import STANDS, StatusText, appeal_status
+from copdns.words.appeals import STANDS, STANDS_UNTIL_A_DAY, StatusText, appeal_status
 from copdns.words.child import Said
+from copdns.words.composed_notes import composed_note
 from copdns.words.former_notes import note_now
 from copdns.words.levels import Level
-from copdns.words.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases
+from copdns.words.phrases import END_ISOLATE, ISOLATE, Phrase, Phrases, is_same_day
 
 # The dashboard's names of the steps of decision.
 STEPS: Mapping[StepNumber, Phrase] = {
@@ -86,15 +87,19 @@ class Wording:
     now: float
 
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
+        """Return the reason of a verdict."""
         return self._say(child.why(_full_verdict(verdict), self.level))
 
     def until(self, verdict: Verdict | ContestedVerdict) -> str:
+        """Return when it opens again; "" where nobody knows."""
         return self._say(child.until(_full_verdict(verdict), self.level))
 
     def hop(self, verdict: Verdict | ContestedVerdict) -> str:
+        """Return that another name was meant; "" where it was the one asked for."""
         return self._say(child.hop(_full_verdict(verdict), self.level))
 
     def what_next(self, verdict: Verdict | ContestedVerdict) -> str:
+        """Return what the child can do about it; "" where nothing is closed."""
         return self._say(child.what_next(_full_verdict(verdict), self.level))
 
     def because(self, reason: DecisionReason) -> str:
@@ -106,6 +111,7 @@ class Wording:
         return self.phrases.pgettext(*STEPS[number])
 
     def category(self, slug: str) -> str:
+        """Return what a category is called, also one of the household's own."""
         name = self._category_name(slug)
         return self.phrases.pgettext(*name) if name else self.title("category", slug)
 
@@ -116,12 +122,20 @@ class Wording:
         return [self.title("service", each) for each in slugs]
 
     def about_category(self, slug: str) -> str:
+        """Return what a category is about; "" for one that is not bundled."""
         about = self._category_note(slug)
         return self.phrases.pgettext(*about) if about else ""
 
     def note(self, text: str) -> str:
-        """Return the note of a rule: a preset's in the reader's language, a person's as written."""
+        """Return the note of a rule: copdns's own in the reader's language, a person's as
+        written."""
+        if composed := composed_note(text, self._note_value):
+            return self.phrases.tell(composed)
         return self.phrases.gettext(note_now(text)) if text else ""
+
+    def _note_value(self, kind: str, slug: str) -> str | Phrase:
+        name = self._category_name(slug) if kind == "category" else None
+        return name or self.title(kind, slug)
 
     def subject(self, subject: Subject) -> str:
         """Return the name of what a schedule or budget is about: a category, a service, a list, or
@@ -163,23 +177,32 @@ class Wording:
     def stands(self, appeal: Appeal) -> AppealProgress:
         """Return the state of an appeal."""
         stand, until = appeal_status(appeal, self.household, self.now)
-        phrase = STANDS[stand].at(self.level)
-        values = {} if until is None else {"time": self.soon(until)}
+        if until is None:
+            return AppealProgress(self.phrases.say(STANDS[stand].at(self.level)), stand, until)
+        said, word = (STANDS, "time") if self.is_today(until) else (STANDS_UNTIL_A_DAY, "day")
+        phrase, values = said[stand].at(self.level), {word: self.soon(until)}
         return AppealProgress(self.phrases.say(phrase, **values), stand, until)
 
     def moment(self, at: float) -> str:
+        """Return a moment with its day.  at: seconds since the epoch."""
         return self.phrases.when(at, self.household.timezone)
 
     def soon(self, at: float) -> str:
         """Return a moment, with its day unless that is today."""
         return self.phrases.when(at, self.household.timezone, self.now)
 
-    def opens(self, at: float) -> str:
+    def is_today(self, at: float) -> bool:
+        """Tell whether `soon` gives a time alone: the texts around it have the context "time", and
+        "day" otherwise."""
+        return is_same_day(at, self.now, self.household.timezone)
+
+    def next_minute(self, at: float) -> float:
         """Return when something is allowed again, rounded up to the next minute
         (`time_steps.weekday_and_time` does so too), so that nobody tries too early."""
-        return self.soon(ceil(at / 60) * 60)
+        return ceil(at / 60) * 60
 
     def day(self, at: float) -> str:
+        """Return the date of a moment.  at: seconds since the epoch."""
         return self.phrases.date(at, self.household.timezone)
 
     def group(self, slug: str) -> str:
@@ -240,6 +263,7 @@ class DeskWording(Wording):
 
 
 def wording_for(request: web.Request, household: Household, level: Level) -> Wording:
+    """Return how to tell a household's matters at a level, in the language of a request."""
     context = context_of(request)
     phrases = phrases_in(language_of(request))
     return Wording(phrases, level, household, context.snapshot().library, context.now())

@@ -179,3 +179,18 @@ STANDS: Mapping[StatusText, Three] = {
         Phrase("full", "This has taken too long, so it's allowed until someone answers."),
     ),
 }
+
+# What ends on another day than today is told with that day: "until" is another word then in some
+# languages.
+STANDS_UNTIL_A_DAY: Mapping[StatusText, Three] = {
+    StatusText.UNTIL: Three(
+        Phrase("pictures", "Yes! You can use it until %(day)s."),
+        Phrase("plain", "Yes! You can use it until %(day)s."),
+        Phrase("full", "Yes, until %(day)s."),
+    ),
+    StatusText.SHORTER: Three(
+        Phrase("pictures", "Yes, for a short time: until %(day)s."),
+        Phrase("plain", "Yes, but for less time than you asked: until %(day)s."),
+        Phrase("full", "Yes, but for less time than you asked for: until %(day)s."),
+    ),
+}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from copdns.model.sentences import Phrase, Sentence, Value, sentence
-from copdns.words.child import category_name
+from copdns.words.desk import category_name
 from copdns.words.known_forms import Forms
 
 # Lines that are stored in other words than are shown: those of the version before, and those that
@@ -69,6 +69,7 @@ _FORMER = {
     "budget %(what)s changed": "daily limit %(what)s changed",
     "budget %(what)s removed": "daily limit %(what)s removed",
     "pause of %(who)s ended": "%(who)s's pause was ended",
+    "profile %(who)s added": "person added: %(who)s",
     "profile %(who)s set: band %(band)s": "profile %(who)s set: age group %(band)s",
     "profile %(who)s set: band %(band)s proposed": (
         "profile %(who)s set: age group %(band)s planned"
@@ -81,6 +82,7 @@ _FORMS = Forms(
     sentence("calendar: %(first)s to %(last)s %(kind)s"),
     sentence("calendar: holidays imported from a file"),
     sentence("weekend: %(days)s"),
+    sentence("device %(device)s added for %(who)s"),
     sentence("device %(device)s changed"),
     sentence("device %(device)s changed: now belongs to %(who)s"),
     sentence("device %(device)s removed"),
@@ -96,6 +98,7 @@ _FORMS = Forms(
     sentence("%(device)s: a linked browser was removed"),
     sentence("%(who)s: PIN set"),
     sentence("%(who)s: PIN removed"),
+    sentence("household set: %(what)s"),
     sentence("setup: time zone, language and country"),
     sentence("setup: sites that are never blocked"),
     sentence("setup: %(who)s added, %(band)s"),

@@ -36,6 +36,7 @@ class Three(NamedTuple):
     full: Phrase
 
     def at(self, level: Level) -> Phrase:
+        """Return the text of a level."""
         return self[_PLACE[level]]
 
 

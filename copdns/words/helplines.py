@@ -274,6 +274,7 @@ class LineShape(_Shape):
 
     @property
     def agree(self) -> bool:
+        """Whether enough sources print this number, and none another."""
         return len(self.sources) >= AGREEING and not self.conflict
 
     @model_validator(mode="after")

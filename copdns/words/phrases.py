@@ -115,6 +115,7 @@ class Phrases:
         return f"{ISOLATE}{value}{END_ISOLATE}" if isinstance(value, str) else value
 
     def number(self, value: float) -> str:
+        """Return a number as this language writes it, such as 1,234.5."""
         return format_decimal(value, locale=self.locale)
 
     def time(self, moment: float, zone: str) -> str:
@@ -126,6 +127,7 @@ class Phrases:
         return f"{local_time(moment, zone_of(zone)):%H:%M}"
 
     def date(self, moment: float, zone: str) -> str:
+        """Return the date of a moment (seconds since the epoch) in a zone."""
         return self.day(local_time(moment, zone_of(zone)).date())
 
     def day(self, day: datetime.date) -> str:
@@ -151,8 +153,7 @@ class Phrases:
     def when(self, moment: float, zone: str, now: float | None = None) -> str:
         """Return a day of the week with its date, and the time of day; now: only the time where
         the day is the same."""
-        at = local_time(moment, zone_of(zone))
-        if now is not None and at.date() == local_time(now, zone_of(zone)).date():
+        if now is not None and is_same_day(moment, now, zone):
             return self.time(moment, zone)
         return self._with_time("MMMEd", moment, zone)
 
@@ -181,9 +182,20 @@ class Phrases:
         """Return a length of time in its largest unit, such as "45 minutes"."""
         return format_timedelta(round(seconds), threshold=1.5, locale=self.locale)
 
+    def language_name(self, language: str) -> str:
+        """Return what this language calls another one, such as "français" for "fr"."""
+        return str(self.locale.languages.get(language, language))
+
     def country(self, code: str) -> str:
         """Return the name of a country by its two letters; the letters where it has none."""
         return str(self.locale.territories.get(code, code))
+
+
+def is_same_day(moment: float, now: float, zone: str) -> bool:
+    """Tell whether a moment is told by its time alone, or with its day: the words before it are
+    others in many languages."""
+    at, today = (local_time(each, zone_of(zone)).date() for each in (moment, now))
+    return at == today
 
 
 def phrases(language: str, catalogue: str = "") -> Phrases:

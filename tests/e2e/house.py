@@ -22,6 +22,7 @@ from click.testing import CliRunner
 from copdns.cli import main
 from copdns.store.log_db.querylog import QueryLog
 from tests.e2e.upstream import upstream
+from tests.replies import ede_of
 from tests.running import PATIENCE, Program, running
 from tests.upstream_server import UpstreamServer, Way
 
@@ -120,10 +121,7 @@ class Reply:
 
     @property
     def ede(self) -> tuple[int, str] | None:
-        for option in self.message.options:
-            if isinstance(option, dns.edns.EDEOption):
-                return int(option.code), option.text or ""
-        return None
+        return ede_of(self.message)
 
 
 @contextmanager

@@ -20,8 +20,7 @@ from time import time
 from typing import TypeVar
 
 from copdns.accounts.account import Code, GuestKind, Purpose
-from copdns.accounts.codes import ACCOUNT_CODE
-from copdns.accounts.tickets import code_digest
+from copdns.accounts.codes import ACCOUNT_CODE, code_digest
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.looks import Notices
 from copdns.store.household_db.pairings import Guests

@@ -137,15 +137,20 @@ def test_one_index_stays_and_is_the_only_one_that_is_mapped(tmp_path: Path) -> N
         eventually(lambda: mapped() == set(after))
 
 
+def kill_the_compiler(program: Program, folder: Path) -> None:
+    """Kill the process that compiles a list of other names."""
+    (folder / "toys.txt").write_text(names(COUNT, BIG))
+    program.send_reload()
+    os.kill(compiler(program), signal.SIGKILL)
+    program.hear("READY=1")  # done with the reload, one way or the other
+
+
 def test_when_the_compiler_is_killed_the_lists_stay_as_they_were(tmp_path: Path) -> None:
     (tmp_path / "toys.txt").write_text(names(0))
     with home(tmp_path) as program:
         eventually(lambda: is_compiled(program), within=30)
         before = indexes(tmp_path)
-        (tmp_path / "toys.txt").write_text(names(COUNT, BIG))
-        program.send_reload()
-        os.kill(compiler(program), signal.SIGKILL)
-        program.hear("READY=1")  # done with the reload, one way or the other
+        kill_the_compiler(program, tmp_path)
         assert is_blocked(program, "toys-1.example")
         assert indexes(tmp_path) == before
         program.reload()  # and the next one goes well
@@ -158,10 +163,7 @@ def test_a_compile_that_failed_is_told_everywhere_and_tried_again_by_itself(tmp_
     (tmp_path / "toys.txt").write_text(names(0))
     with home(tmp_path) as program:
         eventually(lambda: is_compiled(program), within=30)
-        (tmp_path / "toys.txt").write_text(names(COUNT, BIG))
-        program.send_reload()
-        os.kill(compiler(program), signal.SIGKILL)
-        program.hear("READY=1")
+        kill_the_compiler(program, tmp_path)
         told = "lists could not be compiled, so the previous ones stay active: toys"
         assert told in program.get("/readyz")
         assert told in program.command("doctor").stdout

@@ -32,7 +32,7 @@ from copdns.server.metrics import Counters
 from copdns.server.packet_cache import PacketCache
 from copdns.server.recorder import Recorder
 from copdns.server.udp import UdpServer
-from copdns.time.moment import Moment
+from copdns.time.clock import Moment
 from copdns.time.plan import TimePlan
 from tests.counting import Counting
 from tests.fakes import FakeClock, FakeLog, FakeUpstream

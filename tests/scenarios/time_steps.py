@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 from pydantic import Field
 
-from copdns.accounts.tickets import ticket_digest
+from copdns.accounts.codes import ticket_digest
 from copdns.household import time_edits as times
 from copdns.list_files.load import known_ids
 from copdns.model.errors import HouseholdError

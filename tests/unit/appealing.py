@@ -65,7 +65,7 @@ def budget(*about: Any, minutes: int = 0) -> Budget:
 
 
 def ask(name: str = "games.example", **fields: Any) -> AppealRequest:
-    """Return what Mia asks; fields as of an Ask."""
+    """Return what Mia asks; fields as of an AppealRequest."""
     to = contest(Verdict(Action.BLOCK, Reason.CATEGORY, 13, "games", list="games"), 7)
     usual: dict[str, Any] = {
         "why": AppealMotive.SCHOOL,

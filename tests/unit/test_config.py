@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
@@ -309,7 +311,21 @@ def test_the_reference_file_shows_every_setting_at_its_default() -> None:
     file = ROOT / "config/reference.yaml"
     text = file.read_text()
     assert load(text, FILE, {}) == Settings()
-    assert [key for key, _ in settings() if f"{key.rpartition('.')[2]}:" not in text] == []
+    assert sorted(written_keys(yaml.safe_load(text))) == sorted(key for key, _ in settings())
+
+
+def written_keys(sections: Mapping[str, object]) -> Iterator[str]:
+    """Yield the dotted keys of a file of settings, empty sections left out."""
+    sections_of = {key for key, field in Settings.model_fields.items() if _is_section(field)}
+    for key, value in sections.items():
+        if key in sections_of and isinstance(value, dict):
+            yield from (f"{key}.{each}" for each in value)
+        else:
+            yield key
+
+
+def _is_section(field: FieldInfo) -> bool:
+    return isinstance(field.default, Section)
 
 
 def test_the_file_of_make_run_needs_no_rights_and_stays_on_loopback() -> None:
@@ -325,19 +341,36 @@ def test_the_file_of_make_run_needs_no_rights_and_stays_on_loopback() -> None:
 
 def test_every_setting_says_what_it_does_and_stands_on_its_page() -> None:
     page = (ROOT / "docs/settings.md").read_text()
-    lacking = [
-        key
-        for key, field in (
-            *settings(),
-            *settings(ListFile),
-            *settings(OwnSource),
-            *settings(TrustedForwarder),
-            *settings(LeaseFile),
-            *settings(Webhook),
-        )
-        if f"`{key}`" not in page or (field.description or "?").rstrip(".") not in page
-    ]
-    assert lacking == []
+    for heading, shape in TABLES.items():
+        told, there = told_settings(page, heading), dict(settings(shape))
+        assert sorted(told) == sorted(there), heading
+        lacking = [
+            key
+            for key, field in there.items()
+            if (field.description or "?").rstrip(".") not in told[key]
+        ]
+        assert lacking == [], heading
+
+
+# By the first column of their tables, of which there may be several.
+TABLES: dict[str, type[BaseModel]] = {
+    "setting": Settings,
+    "key of a forwarder": TrustedForwarder,
+    "key of a list": ListFile,
+    "key of an own source": OwnSource,
+    "key of a lease file": LeaseFile,
+    "key of a webhook": Webhook,
+}
+
+
+def told_settings(page: str, heading: str) -> dict[str, str]:
+    """Return what is said of each key: in tables with that heading, or in a section of its own."""
+    tables = re.findall(rf"^\| {heading} \|.*\n((?:\|.*\n)+)", page, re.MULTILINE)
+    told = [(row.split("`")[1], row) for table in tables for row in table.splitlines()[1:]]
+    if heading == "setting":
+        told += re.findall(r"^## `(\w+)`\n\n(Default .+)", page, re.MULTILINE)
+    assert len(told) == len(dict(told)), "a setting is told twice"
+    return dict(told)
 
 
 def test_the_schema_speaks_of_every_section() -> None:

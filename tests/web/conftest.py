@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.conftest import find_tool, missing
+from tests.home import Home
+from tests.running import Program
 from tests.web.browsing import CHROMIUM, WINDOWLESS, Browsers, launched
+from tests.web.guardians import guardian_client
+from tests.web.pages import example
 from tests.web.programs import Caller, caller
 from tests.web.site import Client, Site
 
@@ -36,6 +40,13 @@ def one_of(*names: str) -> Iterator[Browser]:
         yield browser
 
 
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """The program with the example family, for the browsers of a file."""
+    with example(tmp_path_factory.mktemp("family")) as found:
+        yield found
+
+
 @pytest.fixture
 def browsers(chromium: Browser) -> Iterator[Browsers]:
     with ExitStack() as stack:
@@ -43,15 +54,21 @@ def browsers(chromium: Browser) -> Iterator[Browsers]:
 
 
 @pytest.fixture
-def site() -> Site:
+def home() -> Home:
     """A house with the usual people and lists; a file that needs another has its own."""
-    return Site()
+    return Home()
 
 
 @pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    """A browser in which nobody is logged in; files about the dashboard have their own."""
-    async with site.visited() as made:
+def site(home: Home) -> Site:
+    return Site(home)
+
+
+@pytest.fixture
+async def client(request: pytest.FixtureRequest, site: Site) -> AsyncIterator[Client]:
+    """A browser: of Ada, logged in, where the file is marked `logged_in`, else of nobody."""
+    is_adas = request.node.get_closest_marker("logged_in") is not None
+    async with guardian_client(site) if is_adas else site.visited() as made:
         yield made
 
 
@@ -64,4 +81,4 @@ async def ada(client: Client, site: Site) -> Caller:
 @pytest.fixture(autouse=True)
 def _nobody_follows(monkeypatch: pytest.MonkeyPatch) -> None:
     """A `Site` puts in force what is stored when its test says so; no page waits for that."""
-    monkeypatch.setattr("copdns.web.child.in_force.MAX_SECONDS", 0.0)
+    monkeypatch.setattr("copdns.web.child.page.MAX_WAIT", 0.0)

@@ -14,7 +14,7 @@ from time import time
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from tests.e2e.house import MIA, ROOT
+from tests.e2e.house import MIA, ROOT, eventually
 from tests.web.browsing import Browsers, Device, Screen
 from tests.web.family import Family, family
 
@@ -24,6 +24,7 @@ AFTERNOON = datetime(2027, 9, 15, 16, 30, tzinfo=ZoneInfo("Europe/Paris"))
 PHONE = Screen(390, 800, True)  # what a picture shows; a page may go on below
 MOST = 60_000  # octets of a picture
 BLOCKED = "games.example"
+WHY = "Strangers can write to you there."  # Ada's words beside the rule
 HOME, DESK = "http://why.home.arpa/", "http://copdns.home.arpa/guardian/"
 
 
@@ -52,11 +53,12 @@ def take_pictures(browsers: Browsers, folder: Path, work: Path) -> int:
 def _afternoon(browsers: Browsers, home: Family) -> Iterator[Picture]:
     """Let things happen, and yield what somebody sees meanwhile."""
     home.command("schedule", "suggest", "--profile", "mia")
+    _give_reason(home)
     mia = browsers.child(home.program, MIA, PHONE)
     home.closes(BLOCKED, MIA)
     mia.open(HOME)
     _send(mia, "/device")  # this browser is Mia's
-    mia.open(HOME)
+    eventually(lambda: _reads(mia, WHY))
     yield Picture("child", mia, "body")
 
     mia.open(f"{HOME}ask?name={BLOCKED}")
@@ -70,6 +72,17 @@ def _afternoon(browsers: Browsers, home: Family) -> Iterator[Picture]:
 
     ada.open(f"{DESK}time/mia")
     yield Picture("week", ada, "main")
+
+
+def _give_reason(home: Family) -> None:
+    """Write beside the rule why it is there: the example family's rule has no note."""
+    home.command("rule", "remove", BLOCKED, "--profile", "mia")
+    home.command("rule", "add", "block", BLOCKED, "--profile", "mia", "--note", WHY)
+
+
+def _reads(device: Device, text: str) -> bool:
+    device.open(HOME)
+    return text in device.page.inner_text("main")
 
 
 def _send(device: Device, action: str) -> None:

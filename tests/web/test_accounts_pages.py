@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 
 from copdns.accounts.account import CODE_LASTS, Account
 from copdns.accounts.roles import Role
-from tests.web.guardians import PASSWORD, guardian_client, log_in, set_up
+from tests.web.guardians import PASSWORD, log_in, set_up
 from tests.web.site import Client, Site, send, text
 
+pytestmark = pytest.mark.logged_in
+
 HOSTILE = "<b>Bo</b>"
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 async def invited(client: Client, name: str = "Bo", role: str = "guardian") -> str:

@@ -11,8 +11,7 @@ import pytest
 from copdns.accounts.roles import NO_SCOPES, Permission, Role, scopes_for
 from copdns.web.api.openapi import BASE, document
 from copdns.web.api.operation import Operation
-from copdns.web.api.pace import Pace
-from copdns.web.api.serve import PACE
+from copdns.web.api.serve import PACE, Pace
 from copdns.web.api.table import OPERATIONS
 from copdns.web.middlewares import MAX_BODY
 from tests.household import asker

@@ -147,7 +147,8 @@ async def test_a_guardian_vouches_where_the_machine_is_blind(ada: Caller, site: 
 
 
 async def test_some_more_minutes_are_given_to_what_closes(ada: Caller, site: Site) -> None:
-    await ada("POST", "/profiles/mia/more-time", 409, json={"minutes": 15})
+    refused = await ada("POST", "/profiles/mia/more-time", 409, json={"minutes": 15})
+    assert "no limit or schedule applies today or soon" in str(refused)
     await ada("PUT", "/profiles/mia/pause", json={})
     await site.follow()
     given = await ada("POST", "/profiles/mia/more-time", 201, json={"minutes": 15})
@@ -162,7 +163,8 @@ async def test_times_of_the_age_are_taken_over_once(ada: Caller) -> None:
     assert first["schedules"]
     assert await ada("POST", "/profiles/mia/suggested-times") == first
     await ada("POST", "/profiles", 201, json={"id": "ben", "band": "adult"})
-    await ada("POST", "/profiles/ben/suggested-times", 409)
+    refused = await ada("POST", "/profiles/ben/suggested-times", 409)
+    assert "nothing is suggested for this age group; add times of your own" in str(refused)
 
 
 async def test_the_weekend_and_holidays_are_set(ada: Caller) -> None:

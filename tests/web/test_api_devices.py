@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.accounts.guests import with_guests
+from copdns.accounts.account import with_guests
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.log_db.unknown_devices import save_unknown_devices
 from tests.home import Home

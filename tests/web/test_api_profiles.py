@@ -90,6 +90,9 @@ async def test_a_full_log_is_asked_for_by_a_person_and_announced(
     await call("DELETE", "/profiles/tom/full-log", 204, headers=own)
     again = await call("POST", "/profiles/tom/full-log", 409, headers=own, json={"days": 1})
     assert "once every 30 days" in again["detail"]
+    lines = {each["what"] for each in await call("GET", "/audit", headers=own)}
+    # As the dashboard writes them, so that Tom's page tells him of both (`privacy/changes.py`).
+    assert {"profile tom set: full-log of 2 days", "profile tom set: full-log ended"} <= lines
 
 
 async def test_a_name_that_does_not_look_like_what_it_says_is_refused(ada: Caller) -> None:

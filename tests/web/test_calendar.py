@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import date
 from io import BytesIO
 
@@ -15,8 +14,10 @@ from copdns.time.days import day_type
 from copdns.web.calendars import MAX_OCTETS
 from tests.home import Home
 from tests.household import MIA, family, library
-from tests.web.guardians import guardian_client, log_in, set_up
+from tests.web.guardians import log_in, set_up
 from tests.web.site import HTML, Client, Site, send, text
+
+pytestmark = pytest.mark.logged_in
 
 CALENDAR = "/guardian/calendar"
 ICS = """BEGIN:VCALENDAR
@@ -41,12 +42,6 @@ END:VCALENDAR
 @pytest.fixture
 def site() -> Site:
     return Site(Home(family(MIA), library()))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 async def kept(site: Site) -> SchoolCalendar:

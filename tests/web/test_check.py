@@ -15,11 +15,6 @@ def home() -> Home:
     return Home(family(MIA, TOM, rules=(block("toys.example", "mia"),)), lists)
 
 
-@pytest.fixture
-def site(home: Home) -> Site:
-    return Site(home)
-
-
 @pytest.mark.parametrize(
     "typed",
     [

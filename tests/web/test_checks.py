@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from copdns.accounts.roles import Role
@@ -11,14 +9,10 @@ from copdns.network.other_resolvers import Assessment, BlindSpot
 from copdns.network.probes import probe_names
 from copdns.network.setup_steps import Check, SetupState
 from copdns.web.context import ListsState
-from tests.web.guardians import guardian_client, log_in, set_up
+from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
 
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
+pytestmark = pytest.mark.logged_in
 
 
 def asks(site: Site, who: str, code: str = "k7qf2m9d") -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import ast
+import html
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from copdns.accounts.account import GuestKind
-from copdns.accounts.guests import with_guests
+from copdns.accounts.account import GuestKind, with_guests
 from copdns.household.safeguards import DAY
 from copdns.model.errors import PrivacyError
 from copdns.model.household import Band, FullLogSpan, Household, PrivacyMode, Profile
+from copdns.privacy.consent import Question
 from copdns.web.person import GUEST_PAIRING
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family
@@ -70,6 +71,20 @@ async def test_the_desk_asks_and_only_a_yes_begins_it(client: Client, site: Site
     assert "Recording starts soon, because you agreed" in await text(client, "/consent")
     (notice,) = await site.context.notices.all("home", 1)
     assert (notice.about, notice.author) == ("tom", "Tom")
+
+
+@pytest.mark.parametrize(
+    ("band", "who"),
+    [(Band.TO_17, "your guardians can read it"), (Band.ADULT, "only you can read it")],
+)
+async def test_who_could_read_it_is_told_before_a_yes(
+    client: Client, site: Site, band: Band, who: str
+) -> None:
+    site.home.change(family(MIA, replace(TEEN, band=band), ADA))
+    await site.context.consents.ask(Question("home", "tom", 2, "Tom", site.now))
+    told = html.unescape(await text(client, "/consent"))
+    assert who in told
+    assert ("your guardians can read it" in told) is (band is not Band.ADULT)
 
 
 async def test_it_is_taken_back_with_one_tap_at_once(client: Client, site: Site) -> None:
@@ -198,7 +213,7 @@ async def test_no_file_and_no_command_agrees_for_somebody(client: Client, site: 
 
 
 def test_only_the_persons_own_word_is_told_as_consent() -> None:
-    """`edited(..., consenting=...)` is how the store hears of a yes: one call in one module."""
+    """`apply_edit(..., consenting=...)` is how the store hears of a yes: one call in one module."""
     calls = [
         path.name
         for path in (ROOT / "copdns").rglob("*.py")

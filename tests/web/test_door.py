@@ -32,11 +32,6 @@ def home() -> Home:
 
 
 @pytest.fixture
-def site(home: Home) -> Site:
-    return Site(home)
-
-
-@pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
     async with site.visited() as made:
         await send(made, "/device")

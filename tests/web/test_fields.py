@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from structlog.testing import capture_logs
 
-from tests.web.guardians import guardian_client
-from tests.web.site import HTML, Client, Site
+from tests.web.site import HTML, Client
+
+pytestmark = pytest.mark.logged_in
 
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data; boundary=a"
 
@@ -49,13 +48,6 @@ ODD = {
     ),
     "no form at all": ("text/plain", b"name=x"),
 }
-
-
-@pytest.fixture
-async def client() -> AsyncIterator[Client]:
-    site = Site()
-    async with guardian_client(site) as made:
-        yield made
 
 
 # As the headers of a body say that it comes, and how it does.

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-
-import pytest
 
 from tests.e2e.house import ADA
 from tests.running import Program
 from tests.web.browsing import DESK, Browsers, Device
-from tests.web.pages import example, log_in
+from tests.web.pages import log_in
 
 PEOPLE = "http://copdns.home.arpa/guardian/people"
 DEVICES = "http://copdns.home.arpa/guardian/devices"
 OF_MIA = f"{PEOPLE}/mia"
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with example(tmp_path_factory.mktemp("family")) as found:
-        yield found
 
 
 def ada_at(browsers: Browsers, program: Program) -> Device:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,18 +10,12 @@ from copdns.web.refused_form import ERROR_ID
 from tests.e2e.house import ADA
 from tests.running import Program
 from tests.web.browsing import DESK, PHONE, Browsers, Device, Screen, assert_accessible
-from tests.web.pages import DOOR, example, log_in
+from tests.web.pages import DOOR, log_in
 
 pytestmark = pytest.mark.tools
 
 PEOPLE, RULES = f"{DOOR}guardian/people", f"{DOOR}guardian/people/mia/rules"
 TIME = f"{DOOR}guardian/time/mia"
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with example(tmp_path_factory.mktemp("refused")) as found:
-        yield found
 
 
 def guardian(

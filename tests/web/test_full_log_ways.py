@@ -10,7 +10,6 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -26,9 +25,10 @@ from copdns.store.household_db.household import HouseholdStore
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family
 from tests.unit.calling import Home as Commands
-from tests.web.guardians import guardian_client
 from tests.web.programs import Caller, caller
 from tests.web.site import Client, Site, send
+
+pytestmark = pytest.mark.logged_in
 
 DAY = 86_400
 LIA = Profile("lia", "Lia", Band.TO_17)  # old enough to be asked
@@ -38,12 +38,6 @@ HOUSE = replace(family(MIA, TOM, ADA), profiles=(MIA, TOM, ADA, LIA))
 @pytest.fixture
 def site() -> Site:
     return Site(Home(HOUSE))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 async def stored(site: Site) -> dict[str, Profile]:

@@ -21,11 +21,6 @@ def home() -> Home:
     return Home(family(MIA, TOM))
 
 
-@pytest.fixture
-def site(home: Home) -> Site:
-    return Site(home)
-
-
 async def test_all_topics_are_on_one_page_whose_name_tells_nothing(client: Client) -> None:
     page = await text(client, "/help")
     for each in TOPICS:

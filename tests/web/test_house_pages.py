@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 
@@ -20,8 +19,10 @@ from copdns.time.minutes import NO_MARKS, Minutes, Usage
 from copdns.time.schedule import parse_slots
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, allow, block, family, library
-from tests.web.guardians import guardian_client, log_in, set_up
+from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
+
+pytestmark = pytest.mark.logged_in
 
 HOUR = int(NOW) // 3600
 GAMES = Topic(TopicKind.CATEGORY, "games")
@@ -50,12 +51,6 @@ def site() -> Site:
         budgets=(Budget("b1", "mia", (("school", 60), ("daily", 120)), (GAMES,)),),
     )
     return Site(Home(house, library(categories={"games": ["games.example"], "gambling": []})))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 def count(site: Site, profile: str, action: str, category: str, n: int, hour: int = HOUR) -> None:

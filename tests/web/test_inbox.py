@@ -29,11 +29,6 @@ def home() -> Home:
 
 
 @pytest.fixture
-def site(home: Home) -> Site:
-    return Site(home)
-
-
-@pytest.fixture
 async def client(site: Site) -> AsyncIterator[Client]:
     async with site.visited() as made:
         await send(made, "/device")
@@ -126,15 +121,21 @@ async def test_new_questions_stand_above_those_to_be_talked_about(
     assert "1 request to answer" in overview
 
 
-async def test_what_a_child_disagrees_with_is_somebody_elses_turn(
-    client: Client, site: Site
-) -> None:
-    await set_up(site, "Bo", Role.GUARDIAN)
+async def refused_and_contested(client: Client, site: Site) -> str:
+    """Let Ada say no and Mia disagree; return the request's page."""
     await log_in(client)
     appeal = await the_only(site)
     where = f"/guardian/appeals/{appeal}"
     await send(client, f"{where}/decide", state="refused", reason="costs_money")
     await send(client, f"/ask/{appeal}/disagree", words="It is free.")
+    return where
+
+
+async def test_what_a_child_disagrees_with_is_somebody_elses_turn(
+    client: Client, site: Site
+) -> None:
+    await set_up(site, "Bo", Role.GUARDIAN)
+    where = await refused_and_contested(client, site)
     page = await text(client, where)
     assert "Mia asked for a second opinion" in page
     assert "Waiting for: Bo" in page
@@ -155,11 +156,7 @@ async def test_what_a_child_disagrees_with_is_somebody_elses_turn(
 async def test_where_nobody_else_may_answer_it_is_to_be_talked_about(
     client: Client, site: Site
 ) -> None:
-    await log_in(client)
-    appeal = await the_only(site)
-    where = f"/guardian/appeals/{appeal}"
-    await send(client, f"{where}/decide", state="refused", reason="costs_money")
-    await send(client, f"/ask/{appeal}/disagree", words="It is free.")
+    where = await refused_and_contested(client, site)
     page = await text(client, where)
     assert "Talk about it, then answer here." in page
     assert f'action="{where}/decide"' in page

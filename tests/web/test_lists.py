@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from copdns.accounts.roles import Role
@@ -13,9 +11,11 @@ from copdns.list_files.fetch import FetchOutcome, FetchResult
 from copdns.lists.download import CopyState, after_failure, status_error
 from tests.home import Home
 from tests.household import MIA, family, library
-from tests.web.guardians import guardian_client, log_in, set_up
+from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
 from tests.web.test_log import keep, row
+
+pytestmark = pytest.mark.logged_in
 
 HERE = "/guardian/lists"
 
@@ -24,12 +24,6 @@ HERE = "/guardian/lists"
 def site() -> Site:
     lists = library(categories={"games": ["games.example", "play.example"]}, services={"tube": []})
     return Site(Home(family(MIA), lists))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 async def test_each_list_tells_what_it_is_and_what_it_caught(client: Client, site: Site) -> None:

@@ -2,20 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-
 from tests.e2e.house import MIA
 from tests.running import Program
 from tests.web.browsing import PHONE, Browsers, Device, assert_accessible
-from tests.web.pages import DOOR, example, log_in
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with example(tmp_path_factory.mktemp("log")) as running:
-        yield running
+from tests.web.pages import DOOR, log_in
 
 
 def guardian(browsers: Browsers, program: Program, **more: bool) -> Device:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,8 +11,10 @@ from copdns.accounts.roles import Role
 from copdns.privacy.retention import LogRow
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family, library
-from tests.web.guardians import guardian_client, log_in, set_up
+from tests.web.guardians import log_in, set_up
 from tests.web.site import HTML, Client, Site, send, text
+
+pytestmark = pytest.mark.logged_in
 
 HOSTILE = r"\"\>\<script\>alert\(1\)\<.example"
 
@@ -28,17 +29,6 @@ def home() -> Home:
         },
     )
     return Home(family(MIA, TOM, ADA), lists)
-
-
-@pytest.fixture
-def site(home: Home) -> Site:
-    return Site(home)
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 def row(

@@ -9,8 +9,10 @@ from dataclasses import replace
 import pytest
 
 from copdns.accounts.account import ViewedPart
-from copdns.accounts.roles import Actor, Role
-from copdns.model.household import FullLogSpan, PrivacyMode
+from copdns.accounts.roles import Actor, Permission, Role, may
+from copdns.config import LogSettings, Settings
+from copdns.model.household import Band, FullLogSpan, PrivacyMode, Profile
+from copdns.model.times import Budget
 from copdns.privacy.retention import CountKey, LogRow
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, family
@@ -119,6 +121,59 @@ async def test_a_full_log_stays_while_it_runs(client: Client, site: Site) -> Non
     assert "/me/erase" not in await text(client, "/me")
     await send(client, "/me/erase", 403)
     assert len(site.log.rows("home", "mia")) == 2
+
+
+FULL = FullLogSpan(int(NOW) - 60, int(NOW) + 3600)
+
+
+@pytest.mark.parametrize(
+    ("mia", "names", "numbers"),
+    [
+        (replace(MIA, band=Band.TO_12, privacy=PrivacyMode.OFF), False, False),
+        (replace(MIA, band=Band.TO_12, privacy=PrivacyMode.COUNTS), False, True),
+        (replace(MIA, band=Band.TO_12, privacy=PrivacyMode.BLOCKED), True, True),
+        (replace(MIA, band=Band.TO_12, full_log=FULL), True, True),
+    ],
+    ids=["off", "counts", "blocked", "full"],
+)
+async def test_the_days_are_those_of_the_settings_in_force(
+    client: Client, site: Site, mia: Profile, names: bool, numbers: bool
+) -> None:
+    site.home.change(family(mia, TOM))
+    kept = LogSettings(rows_days=1, counts_days=90, reason="Mia <asked> for it.")
+    site.settings = Settings(log=kept)
+    page = await text(client, "/me")
+    assert ("Site names are deleted after 1 day." in page) is names
+    assert ("Numbers are deleted after 90 days." in page) is numbers
+    assert ("<bdi>Mia &lt;asked&gt; for it.</bdi>" in page) is numbers
+    assert not [each for each in ("7 days", "30 days") if each in page]
+
+
+@pytest.mark.parametrize("band", Band)
+async def test_who_may_see_it_is_told_as_it_is_permitted(
+    client: Client, site: Site, band: Band
+) -> None:
+    """Guardians see what is recorded of children alone (`roles.may`)."""
+    mia = replace(MIA, band=band, privacy=PrivacyMode.BLOCKED)
+    site.home.change(family(mia, TOM))
+    page = await text(client, "/me")
+    ada = Actor("home", "a1", "Ada", Role.GUARDIAN, "ada")
+    seen = ("What your guardians can see", "What the grown-ups at home can see")
+    assert any(each in page for each in seen) is may(ada, Permission.SEE_LOG, mia)
+    assert ("You are an adult, so nobody else can see" in page) is (band is Band.ADULT)
+    assert ("Nobody else can see that list." in page) is (band is Band.ADULT)
+    assert ("Your guardians will see that you deleted" in page) is (13 <= band.age < 18)
+
+
+@pytest.mark.parametrize("limited", [True, False])
+async def test_minutes_that_are_counted_in_spite_of_all_are_told(
+    client: Client, site: Site, limited: bool
+) -> None:
+    limits = (Budget("play", "mia", (("daily", 30),), ()),) if limited else ()
+    off = replace(MIA, privacy=PrivacyMode.OFF)
+    site.home.change(family(off, TOM, budgets=limits))
+    page = await text(client, "/me")
+    assert ("Only the minutes of your daily limit are counted" in page) is limited
 
 
 async def test_another_browser_reads_the_mode_and_nothing_that_is_kept(

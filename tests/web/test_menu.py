@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,19 +12,20 @@ from copdns.model.household import LANGUAGES
 from tests.e2e.house import ADA
 from tests.e2e.house import MIA as MIAS
 from tests.home import Home
-from tests.household import MIA, TOM, family
+from tests.household import MIA, TOM, family, library
+from tests.web.access import every_route
 from tests.web.browsing import PHONE, Browsers
-from tests.web.guardians import guardian_client
+from tests.web.filled import come_in
 from tests.web.pages import DOOR, example
 from tests.web.pages import log_in as log_in_there
-from tests.web.site import Client, Site, text
+from tests.web.site import Client, Site, send, text
+
+pytestmark = pytest.mark.logged_in
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[Client]:
-    site = Site(Home(family(MIA, TOM)))
-    async with guardian_client(site) as made:
-        yield made
+def home() -> Home:
+    return Home(family(MIA, TOM))
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,59 @@ async def test_a_folded_entry_is_named_by_what_folds_it(
     client: Client, path: str, entry: str
 ) -> None:
     assert marked(await text(client, path)) == [entry, entry]
+
+
+# Pages without a link, and so without a place in the menu.
+REACHED_OTHERWISE = {
+    "/guardian": "typed by hand; leads on to /guardian/",
+    "/guardian/login": "every page leads here without a session",
+    "/guardian/setup": "its address is printed at the first start",
+    "/guardian/join": "its address is in an invitation",
+    "/guardian/log/live": "read by the script of the activity log",
+}
+# What has a link and is no page with a menu.
+WITHOUT_MENU = {"/guardian/appeals/{appeal}/report": "text to be sent on to a list's maintainer"}
+
+
+async def test_every_page_is_linked_and_has_its_place_in_the_menu() -> None:
+    mia = replace(MIA, categories=frozenset({"games"}))
+    lists = library(categories={"games": ["games.example"]})
+    site = Site(Home(family(mia, TOM), lists))
+    async with site.visited() as client:
+        await come_in(client, site)
+        await send(client, "/ask", name="games.example", why="school")
+        (request,) = await site.appeals.appeals("home")
+        await send(client, f"/ask/{request.id}/withdraw")  # a button leads to one that waits
+        found = await pages_by_links(client, "/guardian/")
+    routes = {path for path in gets() if path.startswith("/guardian")}
+    assert routes - found.keys() == REACHED_OTHERWISE.keys()
+    unmarked = {route for route, page in found.items() if not marked(page)}
+    assert unmarked == WITHOUT_MENU.keys()
+
+
+async def pages_by_links(client: Client, start: str) -> dict[str, str]:
+    """Follow links, and forms that change nothing, within the dashboard; open each route once."""
+    found: dict[str, str] = {}
+    ahead = [start]
+    while ahead:
+        path = ahead.pop()
+        route = route_of(path)
+        if route.startswith("/guardian/") and route not in found:
+            found[route] = await text(client, path)
+            ahead += re.findall(r'<a [^>]*?href="(/guardian/[^"#]*)', found[route])
+            ahead += re.findall(r'<form(?![^>]*method="post")[^>]*action="([^"]*)', found[route])
+    return found
+
+
+def route_of(path: str) -> str:
+    """Return the route of a path as copdns/web/routes.py writes it; "" for none."""
+    bare = path.partition("?")[0]
+    fits = (each for each in gets() if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", each), bare))
+    return min(fits, key=lambda route: route.count("{"), default="")
+
+
+def gets() -> tuple[str, ...]:
+    return tuple(each.path for each in every_route() if each.method == "GET")
 
 
 def marked(page: str) -> list[str]:

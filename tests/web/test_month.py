@@ -10,6 +10,7 @@ import pytest
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Role
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
+from copdns.config import LogSettings, Settings
 from copdns.list_files import audit_results
 from copdns.list_files.audit import Share
 from copdns.model.household import Band, PrivacyMode, Profile
@@ -39,6 +40,16 @@ def site() -> Site:
     house = replace(house, profiles=(*house.profiles, THIRD))
     lists = library(categories={"games": ["games.example"], "gambling": ["bets.example"]})
     return Site(Home(house, lists))
+
+
+@pytest.mark.parametrize("path", [DESK, CHILD])
+async def test_a_month_that_is_gone_says_how_long_numbers_are_kept(site: Site, path: str) -> None:
+    site.settings = Settings(log=LogSettings(counts_days=2))
+    async with site.visited() as client:
+        await as_ada(client, site)
+        page = await text(client, f"{path}?month=2021-01")
+    assert "The numbers for this month have been deleted." in page
+    assert "Numbers are deleted after 2 days." in page
 
 
 def plain(page: str) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import pyotp
 import pytest
 
 from copdns.accounts.account import SESSION_FRESH
 from copdns.accounts.roles import Permission, Role
-from tests.web.guardians import PASSWORD, guardian_client, log_in, set_up
+from tests.web.guardians import PASSWORD, log_in, set_up
 from tests.web.site import HTML, Client, Site, send, text
+
+pytestmark = pytest.mark.logged_in
 
 OTHER = "eight brown teapots"
 HOSTILE = "<script>alert(1)</script>"
@@ -19,12 +20,6 @@ POSTS = (
     *("password", "factor", "factor/remove"),
     *("sessions", "tokens", "tokens/remove"),
 )
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 def session(client: Client) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -12,8 +11,10 @@ from copdns.model.household import Contact, Household
 from copdns.web.refused_form import ERROR_ID
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
-from tests.web.guardians import guardian_client, log_in, set_up
+from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
+
+pytestmark = pytest.mark.logged_in
 
 NAMES = "/guardian/names"
 CLUB = {"name": "Club chat", "names": "club.example\n=voice.example", "contact": "strangers"}
@@ -32,12 +33,6 @@ REMOVED = {
 @pytest.fixture
 def site() -> Site:
     return Site(Home(family(MIA, TOM), library(services={"videos": ["videos.example"]})))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 async def kept(site: Site) -> Household:

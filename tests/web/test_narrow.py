@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from copdns.words.phrases import DESK_LANGUAGES
 from tests.e2e.house import ADA
 from tests.running import Program
 from tests.web.browsing import PHONE, Browsers
-from tests.web.pages import example, log_in
+from tests.web.pages import log_in
 
 DESK_PAGE = "http://copdns.home.arpa/guardian/"
 KEPT = f"{DESK_PAGE}people/mia/kept"
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    with example(tmp_path_factory.mktemp("family")) as found:
-        yield found
 
 
 @pytest.mark.parametrize("language", DESK_LANGUAGES)

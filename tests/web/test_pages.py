@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -118,30 +118,32 @@ OTHERS = sorted(set(LANGUAGES) - {look.language for look in LOOKS})
 def test_every_page_of_a_child_is_right_in_every_language(
     browsers: Browsers, family: tuple[Program, str]
 ) -> None:
-    """In the languages that have no look of their own, too: one browser is told to speak them."""
-    program, band = family
-    wrong = []
-    for who in (each for each in CHILD if DEVICES[each][1] == band):
-        for page, device in walk(browsers, program, who, Look("phone", "light", "en"), PAGES):
-            for language in OTHERS:
-                speak(device, language)
-                wrong += [f"{page.route} for {who} in {language}: {e}" for e in faults(device)]
-            device.page.context.clear_cookies(name=LANGUAGE)
+    """In the languages that have no look of their own, too."""
+    wrong = faults_in(browsers, family, CHILD, OTHERS)
     assert not wrong, "\n".join(["", *wrong])
 
 
 def test_every_page_of_the_desk_is_right_in_its_other_languages(
     browsers: Browsers, family: tuple[Program, str]
 ) -> None:
+    wrong = faults_in(browsers, family, GUARDIAN, OF_THE_DESK)
+    assert not wrong, "\n".join(["", *wrong])
+
+
+def faults_in(
+    browsers: Browsers, family: tuple[Program, str], people: Iterable[Who], languages: list[str]
+) -> list[str]:
+    """Return what is wrong with the pages of people, in one browser that is told to speak these
+    languages."""
     program, band = family
     wrong = []
-    for who in (each for each in GUARDIAN if DEVICES[each][1] == band):
+    for who in (each for each in people if DEVICES[each][1] == band):
         for page, device in walk(browsers, program, who, Look("phone", "light", "en"), PAGES):
-            for language in OF_THE_DESK:
+            for language in languages:
                 speak(device, language)
-                wrong += [f"{page.route} in {language}: {each}" for each in faults(device)]
+                wrong += [f"{page.route} for {who} in {language}: {e}" for e in faults(device)]
             device.page.context.clear_cookies(name=LANGUAGE)
-    assert not wrong, "\n".join(["", *wrong])
+    return wrong
 
 
 def faults(device: Device) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from copdns.accounts.account import Account
@@ -16,8 +14,10 @@ from copdns.web.desk.person.people import free_person_id
 from copdns.web.routes import ROUTES
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, family
-from tests.web.guardians import PASSWORD, guardian_client
+from tests.web.guardians import PASSWORD
 from tests.web.site import Client, Site, send, stored_profile, text
+
+pytestmark = pytest.mark.logged_in
 
 SHIPPED = load_catalogue(())  # presets name what ships
 HASH = hash_password(PASSWORD)
@@ -27,17 +27,6 @@ PARTS = ("", "/open", "/closed", "/search", "/preset", "/rules", "/kept")
 @pytest.fixture
 def home() -> Home:
     return Home(family(MIA, TOM), SHIPPED)
-
-
-@pytest.fixture
-def site(home: Home) -> Site:
-    return Site(home)
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 async def test_everybody_is_there_with_an_age(client: Client) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -17,8 +16,9 @@ from copdns.privacy.retention import CountKey, LogRow
 from copdns.store.household_db.looks import Notices
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, block, family, library
-from tests.web.guardians import guardian_client
 from tests.web.site import Client, Site, send, stored_profile, text
+
+pytestmark = pytest.mark.logged_in
 
 DAY = 86_400
 
@@ -31,12 +31,6 @@ def site() -> Site:
     )
     lists = library(protected={"health_emergency_rights": ["clinic.example"]})
     return Site(Home(family(MIA, TOM, ADA, rules=rules), lists))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 def row(profile: str, qname: str, reason: str = "default") -> LogRow:

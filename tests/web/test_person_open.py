@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -10,8 +9,10 @@ import pytest
 from copdns.accounts.roles import Role
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
-from tests.web.guardians import guardian_client, log_in, set_up
+from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, stored_profile, text
+
+pytestmark = pytest.mark.logged_in
 
 OPEN = "/guardian/people/mia/open"
 TAGS = "/guardian/people/mia/tags"
@@ -21,12 +22,6 @@ TAGS = "/guardian/people/mia/tags"
 def site() -> Site:
     rules = (replace(block("toys.example", "#children"), id="r1"),)
     return Site(Home(family(MIA, TOM, rules=rules), library(categories={"music": ["m.example"]})))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 @pytest.mark.parametrize("kind", ["always", "homework"])

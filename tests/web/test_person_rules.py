@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -14,8 +13,9 @@ from copdns.policy.decide import explain
 from copdns.web.wording import STEPS
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
-from tests.web.guardians import guardian_client
 from tests.web.site import Client, Site, send, text
+
+pytestmark = pytest.mark.logged_in
 
 RULES = "/guardian/people/mia/rules"
 HOSTILE = (
@@ -39,12 +39,6 @@ def site() -> Site:
     )
     mia = replace(MIA, categories=frozenset({"games"}))
     return Site(Home(family(mia, TOM, rules=rules), lists))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 def marks_off(page: str) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from copdns.accounts.roles import Role
@@ -13,8 +11,10 @@ from copdns.model.household import Band, Contact, Default, RuleAction
 from copdns.web.desk.activity.collateral import services_by_contact
 from tests.home import Home
 from tests.household import MIA, TOM, family
-from tests.web.guardians import guardian_client, log_in, set_up
+from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, stored_profile, text
+
+pytestmark = pytest.mark.logged_in
 
 SHIPPED = load_catalogue(())
 CLOSED, PRESET = "/guardian/people/mia/closed", "/guardian/people/mia/preset"
@@ -23,12 +23,6 @@ CLOSED, PRESET = "/guardian/people/mia/closed", "/guardian/people/mia/preset"
 @pytest.fixture
 def site() -> Site:
     return Site(Home(family(MIA, TOM), SHIPPED))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 async def test_a_category_closes_within_the_next_look(client: Client, site: Site) -> None:

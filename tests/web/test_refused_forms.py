@@ -4,7 +4,6 @@ in the reader's language."""
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 import pytest
@@ -16,8 +15,10 @@ from copdns.web.routes import ROUTES
 from copdns.words.phrases import END_ISOLATE, ISOLATE, PSEUDO
 from tests.home import Home
 from tests.household import family
-from tests.web.guardians import PASSWORD, guardian_client, set_up
+from tests.web.guardians import PASSWORD, set_up
 from tests.web.site import HTML, Client, Site, send, text
+
+pytestmark = pytest.mark.logged_in
 
 MINE = "Mia's <b>&amp; own"
 
@@ -25,12 +26,6 @@ MINE = "Mia's <b>&amp; own"
 @pytest.fixture
 def site() -> Site:
     return Site(Home(family(), load_catalogue(())))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 class Sent(NamedTuple):

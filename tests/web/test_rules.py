@@ -11,7 +11,7 @@ import pytest
 
 from copdns.household.presets import apply
 from copdns.list_files.load import bundled_presets
-from copdns.model.household import Band, Household, Rule, RuleAction
+from copdns.model.household import Band, Household, OwnService, Rule, RuleAction
 from copdns.model.matchers import parse_matcher
 from copdns.model.times import Budget, Schedule, Slot, Topic, TopicKind
 from copdns.store.household_db.proposals import Proposal
@@ -123,6 +123,36 @@ async def test_rules_are_told_in_words(band: Band) -> None:
     assert not [each for each in wanted if each not in page]
     if band is Band.TO_15:
         assert "all subdomains of library.example: blocked ads.example only: blocked" in page
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "Allowed after a request. Part of Roblox."),
+        ("fr", "Autorisé après une demande. Fait partie de : Roblox."),
+        ("es", "Permitido tras una petición. Forma parte de: Roblox."),
+        ("en", "This is not Pirated films and games: decided after a request."),
+        (
+            "fr",
+            "Ce n’est pas la bonne catégorie (Films et jeux piratés) : décidé après une demande.",
+        ),
+    ],
+)
+async def test_a_note_that_an_answer_left_is_told_in_the_readers_language(
+    language: str, told: str
+) -> None:
+    """As they are stored: opening.py composes them."""
+    notes = (
+        "Allowed after a request. Part of roblox.",
+        "This is not piracy: decided after a request.",
+    )
+    written = tuple(
+        Rule(f"r{n}", RuleAction.ALLOW, parse_matcher(f"{n}.example"), scope="mia", note=note)
+        for n, note in enumerate(notes)
+    )
+    roblox = OwnService("roblox", "Roblox", (parse_matcher("roblox.example"),))
+    house = family(MIA, TOM, rules=written, services=(roblox,))
+    assert told in await rules(Site(Home(house)), language)
 
 
 async def test_reasons_of_what_is_proposed_are_in_the_readers_language() -> None:

@@ -11,8 +11,10 @@ from aiohttp.test_utils import TestServer
 
 from copdns.accounts.roles import Role
 from copdns.config import EventSettings, Webhook
-from tests.web.guardians import guardian_client, log_in, set_up
+from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
+
+pytestmark = pytest.mark.logged_in
 
 TARGETS = "/guardian/targets"
 
@@ -33,12 +35,6 @@ class Hearing:
         self.arrived.set()
         await self.wait.wait()
         return web.Response(status=200 if request.path == "/secret-path" else 500)
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 @pytest.fixture

@@ -15,8 +15,7 @@ from datetime import date
 
 import pytest
 
-from copdns.accounts.account import Account, GuestKind, ViewedPart
-from copdns.accounts.guests import with_guests
+from copdns.accounts.account import Account, GuestKind, ViewedPart, with_guests
 from copdns.accounts.roles import Actor, Role
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.model.household import Band, Device, FullLogSpan, PrivacyMode

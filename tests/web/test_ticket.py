@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from copdns.accounts.tickets import ticket_digest
+from copdns.accounts.codes import ticket_digest
 from copdns.household.time_edits import add_ticket
 from copdns.model.times import Pause
 from tests.home import Home
@@ -60,7 +60,7 @@ async def test_the_page_waits_until_the_code_counts_and_says_until_when(
     client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "Your code works" not in await text(client, "/ticket")
-    monkeypatch.setattr("copdns.web.child.in_force.MAX_SECONDS", 60.0)
+    monkeypatch.setattr("copdns.web.child.page.MAX_WAIT", 60.0)
     sent = asyncio.create_task(send(client, "/ticket", code=CODE))
     while not await grants(site):
         assert not sent.done()

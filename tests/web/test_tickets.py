@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 
+from copdns.accounts.codes import ticket_digest
 from copdns.accounts.roles import Role
-from copdns.accounts.tickets import ticket_digest
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
-from tests.web.guardians import guardian_client, log_in, set_up
+from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
+
+pytestmark = pytest.mark.logged_in
 
 TICKETS = "/guardian/tickets"
 CODE = re.compile(r'class="code" dir="ltr">([0-9A-Z]{4}-[0-9A-Z]{4})<')
@@ -21,12 +22,6 @@ CODE = re.compile(r'class="code" dir="ltr">([0-9A-Z]{4}-[0-9A-Z]{4})<')
 @pytest.fixture
 def site() -> Site:
     return Site(Home(family(MIA, TOM), library()))
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 async def kept(site: Site) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 from functools import partial
@@ -20,8 +19,10 @@ from copdns.time.plan import NO_INPUTS
 from copdns.time.schedule import parse_slots
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family, library
-from tests.web.guardians import guardian_client, log_in, set_up
+from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
+
+pytestmark = pytest.mark.logged_in
 
 TIME = "/guardian/time/mia"
 GAMES = Topic(TopicKind.CATEGORY, "games")
@@ -36,17 +37,6 @@ SUNDAY = date(2026, 3, 29)  # today, in tests
 def home() -> Home:
     written = family(MIA, TOM, ADA, schedules=(BEDTIME, TOMS, EVERYONES), budgets=(MINUTES,))
     return Home(written, library(categories={"games": ["play.example"]}))
-
-
-@pytest.fixture
-def site(home: Home) -> Site:
-    return Site(home)
-
-
-@pytest.fixture
-async def client(site: Site) -> AsyncIterator[Client]:
-    async with guardian_client(site) as made:
-        yield made
 
 
 async def stored(site: Site) -> Household:
@@ -264,6 +254,36 @@ async def test_more_time_is_given_once_however_often_it_is_tapped(
         await send(client, f"{TIME}/more", minutes="15", seen="-")
     house = await stored(site)
     assert len(house.grants) + len(house.bonuses) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "today", "later"),
+    [("fr", "jusqu’à 1", "jusqu’au "), ("es", "hasta las 1", "hasta el ")],
+)
+async def test_an_end_today_has_other_words_than_one_on_another_day(
+    client: Client, site: Site, language: str, today: str, later: str
+) -> None:
+    headers = {"Accept": "text/html", "Accept-Language": language}
+    for minutes, told, other in ((60, today, later), (3 * 1440, later, today)):
+        await send(client, f"{TIME}/grants", lasts=str(minutes), lifts="time")
+        page = await (await client.get(TIME, headers=headers)).text()
+        access = page.partition('aria-labelledby="grants"')[2].partition("</ul>")[0]
+        assert told in access
+        assert other not in access
+        (grant,) = (await stored(site)).grants
+        await send(client, f"{TIME}/grants/{grant.id}/end")
+        site.home.clock.wait(60)
+        await site.follow()
+
+
+async def test_the_note_of_access_is_told_in_the_readers_language(
+    client: Client, site: Site
+) -> None:
+    note = "Allowed until someone answers your request."
+    await send(client, f"{TIME}/grants", lasts="60", lifts="time", note=note)
+    headers = {"Accept": "text/html", "Accept-Language": "es"}
+    page = await (await client.get(TIME, headers=headers)).text()
+    assert note not in page
 
 
 async def test_a_permission_opens_and_is_ended(client: Client, site: Site, home: Home) -> None:

@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.accounts.account import PERSON_LASTS, REQUEST_LASTS, GuestKind
-from copdns.accounts.guests import with_guests
+from copdns.accounts.account import PERSON_LASTS, REQUEST_LASTS, GuestKind, with_guests
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.model.verdict import Action, Reason
 from copdns.policy.snapshot import Sightings
@@ -98,7 +97,7 @@ async def test_a_pin_makes_it_somebodys_for_four_hours(client: Client, site: Sit
 async def test_the_page_after_the_pin_and_after_the_end_tells_what_holds(
     client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("copdns.web.child.in_force.MAX_SECONDS", 60.0)
+    monkeypatch.setattr("copdns.web.child.page.MAX_WAIT", 60.0)
     for path, fields, there in (
         ("/whose/pin", {"name": "Mia", "pin": PIN}, True),
         ("/whose/end", {}, False),

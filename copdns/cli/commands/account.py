@@ -18,11 +18,10 @@ from copdns.accounts.account import (
     Purpose,
     Token,
 )
-from copdns.accounts.codes import ACCOUNT_CODE, make_one_time_code
+from copdns.accounts.codes import ACCOUNT_CODE, code_digest, make_one_time_code
 from copdns.accounts.passphrase import password_weakness
 from copdns.accounts.passwords import hash_password
 from copdns.accounts.roles import Permission, Role, scopes_for
-from copdns.accounts.tickets import code_digest
 from copdns.as_json.accounts import account_json, token_json
 from copdns.as_json.plain import utc
 from copdns.cli.base import json_option

@@ -7,9 +7,9 @@ from typing import NoReturn
 import click
 
 from copdns.appeals.appeal import REASONS, Appeal, AppealState, Decider, WantedLength
-from copdns.appeals.list_report import list_report
 from copdns.appeals.opening import ApprovalTerms, Decision, Opening, opening
 from copdns.appeals.review import DecisionReason
+from copdns.appeals.source import list_report
 from copdns.as_json.appeals import about_text, appeal_json, opening_json
 from copdns.cli.base import ParsedParam, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home

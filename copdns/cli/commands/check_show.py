@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from copdns.accounts.guests import GUEST
+from copdns.accounts.account import GUEST_PREFIX
 from copdns.as_json.check import Case
 from copdns.cli.home import Home
 from copdns.cli.output import align, local_text, printable
 from copdns.cli.time_words import grant_text, lifted_text
-from copdns.dns.qtypes import qtype_name
+from copdns.dns.records import qtype_name
 from copdns.model.errors import NXDOMAIN
 from copdns.model.names import display
 from copdns.model.reasons import text_of
@@ -68,7 +68,7 @@ def _client_text(case: Case) -> str:
     if not client.household:
         return f"{case.address}, which is not a client of copdns"
     who = f"{profile.name} (profile {profile.id})" if profile else "the built-in guest profile"
-    if device is not None and device.id.startswith(GUEST):
+    if device is not None and device.id.startswith(GUEST_PREFIX):
         return printable(f"{who}, temporarily on a device that is not theirs, {case.address}")
     if device is not None:
         return printable(f"{who} on {device.name}, {case.address}")

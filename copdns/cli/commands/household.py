@@ -10,11 +10,16 @@ from pathlib import Path
 
 import click
 
-from copdns.as_json.household import device_json, profile_json, rule_json, running_pause
+from copdns.as_json.household import (
+    device_json,
+    profile_json,
+    rewrite_json,
+    rule_json,
+    running_pause,
+)
 from copdns.as_json.plain import plain, utc
 from copdns.as_json.times import times_json
 from copdns.cli.base import NAME, json_option, not_text_message, read_text
-from copdns.cli.commands.names import rewrite_json
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_json, print_listing, print_pairs
 from copdns.cli.params import complete_profile, number_option

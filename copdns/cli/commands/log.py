@@ -16,7 +16,7 @@ from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_listing, printable
 from copdns.cli.params import number_option, profile_argument, profile_option
-from copdns.dns.qtypes import qtype_name
+from copdns.dns.records import qtype_name
 from copdns.household.check import no_such
 from copdns.model.errors import HouseholdError
 from copdns.model.names import display

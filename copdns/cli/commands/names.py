@@ -6,6 +6,7 @@ from functools import partial
 
 import click
 
+from copdns.as_json.household import rewrite_json
 from copdns.as_json.plain import plain
 from copdns.cli.base import ADDRESS, MATCHER, NAME, UPSTREAM, json_option
 from copdns.cli.home import Home, pass_home
@@ -18,7 +19,6 @@ from copdns.household.edits import (
     set_rewrite,
     set_split_upstream,
 )
-from copdns.model.household import NameRewrite
 
 
 @click.group()
@@ -121,10 +121,6 @@ def rewrite_list(home: Home, as_json: bool) -> None:
         ("domain", "answered as"),
         lambda each: (str(each.matcher), each.target),
     )
-
-
-def rewrite_json(rewrite: NameRewrite) -> dict[str, str]:
-    return {"name": str(rewrite.matcher), "target": rewrite.target}
 
 
 @click.group()

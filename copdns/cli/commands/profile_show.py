@@ -106,8 +106,11 @@ def _time_lines(home: Home, profile: Profile, zone: str) -> Iterator[str]:
 def _answer_lines(home: Home, profile: Profile) -> Iterator[str]:
     yield f"blocked domains: {profile.block_mode}"
     by_age = home.settings.dns.child_max_ttl if profile.band_at(home.now).is_child else None
-    ttl = profile.max_ttl or by_age
-    yield f"devices may cache an answer for {ttl} s" if ttl else "caching times are not changed"
+    ttl = by_age if profile.max_ttl is None else profile.max_ttl
+    if ttl is None:
+        yield "caching times are not changed"
+    else:
+        yield f"devices may cache an answer for {ttl} s"
     if profile.canaries:
         yield f"canary domains: {_slugs_text(profile.canaries)}"
 

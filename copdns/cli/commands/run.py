@@ -24,7 +24,7 @@ def run(options: Options) -> None:
 
     import_without_extras()
     from copdns.app.app import serve
-    from copdns.cli.commands.events import log_to_stderr
+    from copdns.cli.stderr_log import log_to_stderr
 
     settings = options.settings()
     log_to_stderr()

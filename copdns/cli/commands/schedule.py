@@ -33,11 +33,10 @@ from copdns.model.errors import CalendarError, HouseholdError
 from copdns.model.household import Household
 from copdns.model.sentences import literal
 from copdns.model.times import DayType, Schedule, SchoolCalendar, Slot, Subject
-from copdns.time.days import local_time, zone_of
+from copdns.time.days import DateRange, add_holidays, local_time, zone_of
 from copdns.time.plan import in_scope
 from copdns.time.preview import ClosedSpan, build_week, week_span
 from copdns.time.schedule import closed_spans, parse_slots
-from copdns.time.whole_days import DateRange, add_holidays
 
 USUAL = "usual"
 _MAX_OCTETS = 1 << 22  # of a calendar file: more than the characters that are read can take

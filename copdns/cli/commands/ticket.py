@@ -6,8 +6,7 @@ from functools import partial
 
 import click
 
-from copdns.accounts.codes import make_ticket_code
-from copdns.accounts.tickets import ticket_digest
+from copdns.accounts.codes import make_ticket_code, ticket_digest
 from copdns.as_json.times import grant_json, ticket_json
 from copdns.cli.base import json_option
 from copdns.cli.home import AUTHOR, Home, pass_home, print_changes

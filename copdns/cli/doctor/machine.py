@@ -24,9 +24,9 @@ from copdns.dns.records import AAAA, A
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import UpstreamError, WireError
 from copdns.network.machine import ADDRESS_MISSING, listen_addresses
-from copdns.store.health import find_damage
 from copdns.store.household_db import household as household_db
 from copdns.store.log_db import querylog
+from copdns.store.read_only import find_damage
 
 OWN_NAME = "copdns.home.arpa"
 PATIENCE = 2.0  # seconds

@@ -41,6 +41,7 @@ class Accounts:
         return await self._thread.read(lambda connection: _read_all(connection, household))
 
     async def get(self, household: str, account: str) -> Account | None:
+        """Return an account; None where the household has none of that id."""
         return await self._thread.read(
             lambda connection: account_of(connection, household, account)
         )
@@ -321,6 +322,7 @@ def _read_all(connection: sqlite3.Connection, household: str) -> tuple[Account, 
 
 
 def account_of(connection: sqlite3.Connection, household: str, account: str) -> Account | None:
+    """Return an account by its id; None where the household has none of that id."""
     row = connection.execute(
         f"select {_COLUMNS} from account where household = ? and id = ?",  # noqa: S608
         (household, account),

@@ -25,6 +25,7 @@ from copdns.store.household_db.cells import (
     as_json,
     read_moment,
     read_number,
+    read_optional,
     read_text,
     read_texts,
 )
@@ -150,14 +151,14 @@ def _appeal_from_row(
             asked=read_number(found["asked"]),
             since=read_number(found["since"]),
             state=AppealState(read_text(found["state"])),
-            seen=_read_optional_number(found["seen"]),
+            seen=read_optional(read_number, found["seen"]),
             answers=answers,
             disagreed=bool(read_number(found["disagreed"])),
             more_words=read_text(found["more_words"]),
             provisional=read_text(found["provisional"]),
-            reminded=_read_optional_number(found["reminded"]),
-            overdue=_read_optional_number(found["overdue"]),
-            closed=_read_optional_number(found["closed"]),
+            reminded=read_optional(read_number, found["reminded"]),
+            overdue=read_optional(read_number, found["overdue"]),
+            closed=read_optional(read_number, found["closed"]),
         )
     except ValueError as error:
         raise odd_row_error("appeal", row[0], household, error) from error
@@ -197,11 +198,7 @@ def _answer_from_row(household: str, row: tuple[object, ...]) -> AppealAnswer:
             by=Decider(read_text(role), read_text(name), read_text(account)),
             text=read_text(words),
             made=read_texts(made),
-            until=None if until is None else read_moment(until),
+            until=read_optional(read_moment, until),
         )
     except ValueError as error:
         raise odd_row_error("appeal_answer", row[0], household, error) from error
-
-
-def _read_optional_number(cell: object) -> int | None:
-    return None if cell is None else read_number(cell)

@@ -147,6 +147,8 @@ class AppealStore:
         )
 
     async def appeal(self, household: str, appeal: str) -> Appeal | None:
+        """Return an appeal; None where the household has none of that id."""
+
         def read(connection: sqlite3.Connection) -> Appeal | None:
             found = select(connection, household, appeal=appeal)
             return found[0] if found else None

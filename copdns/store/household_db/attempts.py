@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from copdns.accounts.attempts import ATTEMPT_WINDOW, WrongCode, refused_until
+from copdns.accounts.lockout import ATTEMPT_WINDOW, WrongCode, codes_refused_until
 from copdns.model.errors import TooManyTriesError
 
 MINUTE = 60
@@ -17,7 +17,7 @@ def refuse_too_many(
     rows = connection.execute(
         "select profile, device, at from ticket_attempt where household = ?", (household,)
     )
-    until = refused_until((WrongCode(*row) for row in rows), profile, device, now)
+    until = codes_refused_until((WrongCode(*row) for row in rows), profile, device, now)
     if until is not None:
         minutes = -((now - until) // MINUTE)
         raise TooManyTriesError(

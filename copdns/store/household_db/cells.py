@@ -23,18 +23,35 @@ T = TypeVar("T")
 class HouseholdTable(Generic[T]):
     """A table whose rows are the values of one field of `Household`, in their order.
 
-    cells: returns the columns of a value, the key first.  value: the reverse; raises ValueError.
-    select, write, delete: SQL that takes (household), (household, position, *cells) and
-    (household, key).
+    columns: what a row has besides household and position, as SQL names them, the key first.
+    cells: returns these columns of a value.  value: the reverse; raises ValueError.
     """
 
     name: str
     field: str
-    select: str
-    write: str
-    delete: str
+    columns: str
     cells: Callable[[T], Cells]
     value: Callable[[Cells], T]
+
+    # Names of columns and tables stand in the code; what comes from outside is a parameter.
+
+    @property
+    def select(self) -> str:
+        """Return SQL that takes (household) and gives rows of `columns` in their order."""
+        return f"select {self.columns} from {self.name} where household = ? order by position"  # noqa: S608
+
+    @property
+    def write(self) -> str:
+        """Return SQL that takes (household, position, *cells) and replaces the row of that key."""
+        columns = f"household, position, {self.columns}"
+        marks = ", ".join("?" for _ in columns.split(", "))
+        return f"insert or replace into {self.name} ({columns}) values ({marks})"  # noqa: S608
+
+    @property
+    def delete(self) -> str:
+        """Return SQL that takes (household, key)."""
+        key, _, _ = self.columns.partition(", ")
+        return f"delete from {self.name} where household = ? and {key} = ?"  # noqa: S608
 
 
 def read_text(cell: object) -> str:
@@ -46,18 +63,21 @@ def read_text(cell: object) -> str:
 
 
 def read_number(cell: object) -> int:
+    """Return a whole number; bool is stored as 0 and 1."""
     if not isinstance(cell, int):
         raise ValueError(f"{cell!r} is not a whole number")
     return cell
 
 
 def read_moment(cell: object) -> float:
+    """Return seconds since the epoch, whole or not."""
     if not isinstance(cell, int | float):
         raise ValueError(f"{cell!r} is not a date and time")
     return cell
 
 
 def read_texts(cell: object) -> tuple[str, ...]:
+    """Return the texts of a JSON list."""
     items = json.loads(read_text(cell))
     if not isinstance(items, list):
         raise ValueError(f"{cell!r} is not a list")
@@ -65,13 +85,20 @@ def read_texts(cell: object) -> tuple[str, ...]:
 
 
 def read_pairs(cell: object) -> tuple[tuple[str, str], ...]:
+    """Return keys and texts of a JSON object, in its order."""
     items = json.loads(read_text(cell))
     if not isinstance(items, dict):
         raise ValueError(f"{cell!r} is not a mapping")
     return tuple((key, read_text(value)) for key, value in items.items())
 
 
+def read_optional(read: Callable[[object], T], cell: object) -> T | None:
+    """Return what a function reads; None for null."""
+    return None if cell is None else read(cell)
+
+
 def as_json(items: Iterable[str]) -> str:
+    """Return the cell of texts, which `read_texts` reads."""
     return json.dumps(list(items), ensure_ascii=False)
 
 
@@ -98,8 +125,10 @@ def read_subject(cell: object) -> Subject:
 
 
 def read_subjects(cell: object) -> tuple[Subject, ...]:
+    """Return the subjects of a JSON list of their `str()`."""
     return tuple(read_subject(each) for each in read_texts(cell))
 
 
 def subjects_json(about: Iterable[Subject]) -> str:
+    """Return the cell of subjects, which `read_subjects` reads."""
     return as_json(str(each) for each in about)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 from copdns.accounts.account import GuardianNotice, NoticeKind
-from copdns.accounts.attempts import ATTEMPT_WINDOW, WrongCode
+from copdns.accounts.lockout import ATTEMPT_WINDOW, WrongCode
 from copdns.accounts.roles import Balance
 from copdns.household.safeguards import adopt, with_due_band
 from copdns.household.time_edits import redeem
@@ -90,6 +90,7 @@ class HouseholdStore:
         self._connection, self._thread = other._connection, other._thread
 
     def close(self) -> None:
+        """Close the database when what was begun is done; blocks."""
         self._thread.submit(self._connection.close).result()
         self._thread.shutdown()
 

@@ -12,16 +12,17 @@ import sqlite3
 from copdns.accounts.account import (
     DAY,
     GUEST_LASTS,
+    GUEST_PREFIX,
     PAIRING_LASTS,
     PAIRING_OPEN,
     REQUEST_LASTS,
+    REQUEST_PREFIX,
     Guest,
     GuestKind,
     GuestRequest,
     Pairing,
 )
 from copdns.accounts.codes import make_secret, make_short_id, secret_digest
-from copdns.accounts.guests import ASKS, GUEST
 from copdns.model.errors import AccountError
 from copdns.model.violations import no_such
 from copdns.store.household_db.notes import audit
@@ -261,7 +262,7 @@ class Guests:
                 new,
             )
             if browser:
-                _pair(connection, household, GUEST + new.id, profile, browser, now)
+                _pair(connection, household, GUEST_PREFIX + new.id, profile, browser, now)
             _raise_revision(connection, household)
             what = f"a device assigned to {profile or 'a guest'} for a while"
             audit(connection, household, author, what, now)
@@ -295,7 +296,7 @@ class Guests:
                  where guest.household = ? and guest.id = ? and guest.profile = ?
                    and guest.until > ? and pairing.digest = ?
                 """,
-                (GUEST + guest, household, guest, profile, now, secret_digest(cookie)),
+                (GUEST_PREFIX + guest, household, guest, profile, now, secret_digest(cookie)),
             ).fetchone()
             return GuestKind(row[0]) if row else None
 
@@ -316,11 +317,11 @@ class Guests:
                    and not exists (select 1 from pairing
                                     where pairing.household = guest.household and device = ?)
                 """,
-                (household, guest, profile, GuestKind.GUEST, now, GUEST + guest),
+                (household, guest, profile, GuestKind.GUEST, now, GUEST_PREFIX + guest),
             ).fetchone()
             if free is None:
                 return None
-            _pair(connection, household, GUEST + guest, profile, secret, now)
+            _pair(connection, household, GUEST_PREFIX + guest, profile, secret, now)
             return secret
 
         return await self._thread.write(work)
@@ -349,9 +350,11 @@ class Guests:
                 f"insert or replace into guest_request ({_REQUEST}) values (?, ?, ?, ?)",  # noqa: S608
                 new,
             )
-            _unpair(connection, household, ASKS + address)  # of an older request without an answer
+            _unpair(
+                connection, household, REQUEST_PREFIX + address
+            )  # of an older request without an answer
             if browser:
-                _pair(connection, household, ASKS + address, "", browser, now)
+                _pair(connection, household, REQUEST_PREFIX + address, "", browser, now)
             return True
 
         return await self._thread.write(work)
@@ -370,7 +373,7 @@ class Guests:
                 "delete from guest_request where household = ? and address = ?",
                 (household, address),
             )
-            _unpair(connection, household, ASKS + address)
+            _unpair(connection, household, REQUEST_PREFIX + address)
             if done.rowcount:
                 audit(connection, household, author, "a device was refused access", now)
 
@@ -388,7 +391,7 @@ class Guests:
             )
             if not done.rowcount:
                 raise AccountError("this guest's access has already ended")
-            _unpair(connection, household, GUEST + guest)
+            _unpair(connection, household, GUEST_PREFIX + guest)
             _raise_revision(connection, household)
             audit(connection, household, author, "a guest's access was ended", now)
 
@@ -426,7 +429,7 @@ def _unpair(connection: sqlite3.Connection, household: str, device: str) -> None
 def _pair_who_asked(connection: sqlite3.Connection, guest: Guest) -> None:
     connection.execute(
         "update pairing set device = ?, profile = ? where household = ? and device = ?",
-        (GUEST + guest.id, guest.profile, guest.household, ASKS + guest.address),
+        (GUEST_PREFIX + guest.id, guest.profile, guest.household, REQUEST_PREFIX + guest.address),
     )
 
 
@@ -435,7 +438,7 @@ def _unpair_guests(connection: sqlite3.Connection, household: str, address: str)
     rows = connection.execute(
         "select id from guest where household = ? and address = ?", (household, address)
     ).fetchall()
-    for device in (*(GUEST + guest for (guest,) in rows), ASKS + address):
+    for device in (*(GUEST_PREFIX + guest for (guest,) in rows), REQUEST_PREFIX + address):
         _unpair(connection, household, device)
 
 
@@ -452,7 +455,12 @@ def _unpair_who_is_gone(connection: sqlite3.Connection) -> int:
                                  where asked.household = pairing.household
                                    and :asks || asked.address = pairing.device))
         """,
-        {"guest": GUEST, "guests": len(GUEST), "asks": ASKS, "asking": len(ASKS)},
+        {
+            "guest": GUEST_PREFIX,
+            "guests": len(GUEST_PREFIX),
+            "asks": REQUEST_PREFIX,
+            "asking": len(REQUEST_PREFIX),
+        },
     ).rowcount
 
 

@@ -50,6 +50,8 @@ class Proposals:
         self._thread = thread
 
     async def of(self, household: str, profile: str) -> Proposal | None:
+        """Return the proposal for a person; None for none."""
+
         def work(connection: sqlite3.Connection) -> Proposal | None:
             row = connection.execute(
                 f"select {_COLUMNS} from proposal where household = ? and profile = ?",  # noqa: S608

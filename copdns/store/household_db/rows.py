@@ -27,6 +27,7 @@ from copdns.store.household_db.cells import (
     as_json,
     read_matcher,
     read_number,
+    read_optional,
     read_pairs,
     read_subjects,
     read_target,
@@ -88,7 +89,7 @@ def _read_profile(cells: Cells) -> Profile:
         band_change=None
         if change_to is None
         else AnnouncedBandChange(Band(read_text(change_to)), read_number(change_at)),
-        max_ttl=None if max_ttl is None else read_number(max_ttl),
+        max_ttl=read_optional(read_number, max_ttl),
         always=read_subjects(always),
         homework=read_subjects(homework),
     )
@@ -97,19 +98,12 @@ def _read_profile(cells: Cells) -> Profile:
 PROFILE: HouseholdTable[Profile] = HouseholdTable(
     name="profile",
     field="profiles",
-    select="""
-        select id, name, band, tags, security, categories, services, contacts, safe_search,
-               no_safe_search, bypass, canaries, "default", block_mode, privacy, full_log_start,
-               full_log_end, band_change_to, band_change_at, max_ttl, always, homework
-          from profile where household = ? order by position""",
-    write="""
-        insert or replace into profile (
-               household, position,
-               id, name, band, tags, security, categories, services, contacts, safe_search,
-               no_safe_search, bypass, canaries, "default", block_mode, privacy, full_log_start,
-               full_log_end, band_change_to, band_change_at, max_ttl, always, homework)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-    delete="delete from profile where household = ? and id = ?",
+    columns=(
+        "id, name, band, tags, security, categories, services, contacts, safe_search, "
+        'no_safe_search, bypass, canaries, "default", block_mode, privacy, '
+        "full_log_start, full_log_end, band_change_to, band_change_at, max_ttl, always, "
+        "homework"
+    ),
     cells=_profile_cells,
     value=_read_profile,
 )
@@ -117,13 +111,7 @@ PROFILE: HouseholdTable[Profile] = HouseholdTable(
 DEVICE: HouseholdTable[Device] = HouseholdTable(
     name="device",
     field="devices",
-    select="""
-        select id, name, profile, addresses, macs
-          from device where household = ? order by position""",
-    write="""
-        insert or replace into device (household, position, id, name, profile, addresses, macs)
-        values (?, ?, ?, ?, ?, ?, ?)""",
-    delete="delete from device where household = ? and id = ?",
+    columns="id, name, profile, addresses, macs",
     cells=lambda device: (
         device.id,
         device.name,
@@ -143,15 +131,7 @@ DEVICE: HouseholdTable[Device] = HouseholdTable(
 RULE: HouseholdTable[Rule] = HouseholdTable(
     name="rule",
     field="rules",
-    select="""
-        select id, action, target, scope, over_security, unsafe_search, note, created
-          from rule where household = ? order by position""",
-    write="""
-        insert or replace into rule (
-               household, position,
-               id, action, target, scope, over_security, unsafe_search, note, created)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-    delete="delete from rule where household = ? and id = ?",
+    columns="id, action, target, scope, over_security, unsafe_search, note, created",
     cells=lambda rule: (
         rule.id,
         rule.action,
@@ -177,13 +157,7 @@ RULE: HouseholdTable[Rule] = HouseholdTable(
 OWN_SERVICE: HouseholdTable[OwnService] = HouseholdTable(
     name="own_service",
     field="services",
-    select="""
-        select slug, title, names, contact
-          from own_service where household = ? order by position""",
-    write="""
-        insert or replace into own_service (household, position, slug, title, names, contact)
-        values (?, ?, ?, ?, ?, ?)""",
-    delete="delete from own_service where household = ? and slug = ?",
+    columns="slug, title, names, contact",
     cells=lambda service: (
         service.slug,
         service.title,
@@ -201,11 +175,7 @@ OWN_SERVICE: HouseholdTable[OwnService] = HouseholdTable(
 LOCAL_NAME: HouseholdTable[LocalName] = HouseholdTable(
     name="local_name",
     field="local_names",
-    select="select name, addresses from local_name where household = ? order by position",
-    write="""
-        insert or replace into local_name (household, position, name, addresses)
-        values (?, ?, ?, ?)""",
-    delete="delete from local_name where household = ? and name = ?",
+    columns="name, addresses",
     cells=lambda local: (local.name, as_json(local.addresses)),
     value=lambda cells: LocalName(read_text(cells[0]), read_texts(cells[1])),
 )
@@ -213,11 +183,7 @@ LOCAL_NAME: HouseholdTable[LocalName] = HouseholdTable(
 NAME_REWRITE: HouseholdTable[NameRewrite] = HouseholdTable(
     name="name_rewrite",
     field="rewrites",
-    select="select matcher, target from name_rewrite where household = ? order by position",
-    write="""
-        insert or replace into name_rewrite (household, position, matcher, target)
-        values (?, ?, ?, ?)""",
-    delete="delete from name_rewrite where household = ? and matcher = ?",
+    columns="matcher, target",
     cells=lambda rewrite: (str(rewrite.matcher), rewrite.target),
     value=lambda cells: NameRewrite(read_matcher(cells[0]), read_text(cells[1])),
 )
@@ -225,11 +191,7 @@ NAME_REWRITE: HouseholdTable[NameRewrite] = HouseholdTable(
 SPLIT_UPSTREAM: HouseholdTable[SplitUpstream] = HouseholdTable(
     name="split_upstream",
     field="split_upstreams",
-    select="select name, upstreams from split_upstream where household = ? order by position",
-    write="""
-        insert or replace into split_upstream (household, position, name, upstreams)
-        values (?, ?, ?, ?)""",
-    delete="delete from split_upstream where household = ? and name = ?",
+    columns="name, upstreams",
     cells=lambda split: (split.name, as_json(split.upstreams)),
     value=lambda cells: SplitUpstream(read_text(cells[0]), read_texts(cells[1])),
 )

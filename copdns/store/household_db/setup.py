@@ -23,6 +23,8 @@ class Setups:
         self._thread = thread
 
     async def progress(self, household: str) -> SetupProgress:
+        """Return which steps and checks were done, and how they ended."""
+
         def work(connection: sqlite3.Connection) -> SetupProgress:
             rows = connection.execute(
                 "select item, state, detail, at from setup where household = ?", (household,)

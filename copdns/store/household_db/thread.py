@@ -34,6 +34,7 @@ class StoreThread:
         return self._store.path
 
     def close(self) -> None:
+        """Close the database when what was begun is done; blocks."""
         self._store.close()
 
     def __enter__(self) -> Self:

@@ -29,6 +29,7 @@ from copdns.store.household_db.cells import (
     as_json,
     read_moment,
     read_number,
+    read_optional,
     read_subject,
     read_subjects,
     read_text,
@@ -38,10 +39,12 @@ from copdns.store.household_db.cells import (
 
 
 def weekend_json(weekend: frozenset[int]) -> str:
+    """Return the cell of a weekend.  weekend: days of the week, 0 for Monday."""
     return as_json(WEEKDAYS[each] for each in sorted(weekend))
 
 
 def days_json(days: Iterable[tuple[date, DayType]]) -> str:
+    """Return the cell of marked days: {"2026-12-24": "holiday"}."""
     return json.dumps({str(day): kind for day, kind in days})
 
 
@@ -57,6 +60,7 @@ def read_calendar(weekend: object, days: object) -> SchoolCalendar:
 
 
 def read_failures(clock: object, lists: object, devices: object) -> FailureChoices:
+    """Return the choices of three cells; raise ValueError as the functions of `cells` do."""
     return FailureChoices(
         OnFailure(read_text(clock)), OnFailure(read_text(lists)), OnFailure(read_text(devices))
     )
@@ -93,22 +97,10 @@ def _subject_cell(about: Subject | None) -> str | None:
     return None if about is None else str(about)
 
 
-def _read_optional_subject(cell: object) -> Subject | None:
-    return None if cell is None else read_subject(cell)
-
-
 SCHEDULE: HouseholdTable[Schedule] = HouseholdTable(
     name="schedule",
     field="schedules",
-    select="""
-        select id, scope, slots, about, opens, grace, note
-          from schedule where household = ? order by position""",
-    write="""
-        insert or replace into schedule (
-               household, position,
-               id, scope, slots, about, opens, grace, note)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-    delete="delete from schedule where household = ? and id = ?",
+    columns="id, scope, slots, about, opens, grace, note",
     cells=lambda schedule: (
         schedule.id,
         schedule.scope,
@@ -132,15 +124,7 @@ SCHEDULE: HouseholdTable[Schedule] = HouseholdTable(
 BUDGET: HouseholdTable[Budget] = HouseholdTable(
     name="budget",
     field="budgets",
-    select="""
-        select id, scope, minutes, about, carry_over, grace, note
-          from budget where household = ? order by position""",
-    write="""
-        insert or replace into budget (
-               household, position,
-               id, scope, minutes, about, carry_over, grace, note)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-    delete="delete from budget where household = ? and id = ?",
+    columns="id, scope, minutes, about, carry_over, grace, note",
     cells=lambda budget: (
         budget.id,
         budget.scope,
@@ -164,20 +148,12 @@ BUDGET: HouseholdTable[Budget] = HouseholdTable(
 PAUSE: HouseholdTable[Pause] = HouseholdTable(
     name="pause",
     field="pauses",
-    select="""
-        select profile, starts, ends, homework, author
-          from pause where household = ? order by position""",
-    write="""
-        insert or replace into pause (
-               household, position,
-               profile, starts, ends, homework, author)
-        values (?, ?, ?, ?, ?, ?, ?)""",
-    delete="delete from pause where household = ? and profile = ?",
+    columns="profile, starts, ends, homework, author",
     cells=lambda pause: (pause.profile, pause.start, pause.end, pause.homework, pause.author),
     value=lambda cells: Pause(
         profile=read_text(cells[0]),
         start=read_number(cells[1]),
-        end=None if cells[2] is None else read_number(cells[2]),
+        end=read_optional(read_number, cells[2]),
         homework=bool(read_number(cells[3])),
         author=read_text(cells[4]),
     ),
@@ -189,7 +165,7 @@ def _read_grant(cells: Cells) -> Grant:
     return Grant(
         id=read_text(grant_id),
         profile=read_text(profile),
-        about=_read_optional_subject(about),
+        about=read_optional(read_subject, about),
         start=read_moment(start),
         end=read_moment(end),
         given=read_moment(given),
@@ -204,15 +180,7 @@ def _read_grant(cells: Cells) -> Grant:
 GRANT: HouseholdTable[Grant] = HouseholdTable(
     name="grant",
     field="grants",
-    select="""
-        select id, profile, about, starts, ends, given, content, time, origin, author, note
-          from grant where household = ? order by position""",
-    write="""
-        insert or replace into grant (
-               household, position,
-               id, profile, about, starts, ends, given, content, time, origin, author, note)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-    delete="delete from grant where household = ? and id = ?",
+    columns="id, profile, about, starts, ends, given, content, time, origin, author, note",
     cells=lambda grant: (
         grant.id,
         grant.profile,
@@ -232,15 +200,7 @@ GRANT: HouseholdTable[Grant] = HouseholdTable(
 BONUS: HouseholdTable[Bonus] = HouseholdTable(
     name="bonus",
     field="bonuses",
-    select="""
-        select id, profile, budget, day, minutes, kind, author, at
-          from bonus where household = ? order by position""",
-    write="""
-        insert or replace into bonus (
-               household, position,
-               id, profile, budget, day, minutes, kind, author, at)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-    delete="delete from bonus where household = ? and id = ?",
+    columns="id, profile, budget, day, minutes, kind, author, at",
     cells=lambda bonus: (
         bonus.id,
         bonus.profile,
@@ -273,10 +233,10 @@ def _read_ticket(cells: Cells) -> Ticket:
         made=read_number(made),
         expires=read_number(expires),
         profile=read_text(profile),
-        about=_read_optional_subject(about),
+        about=read_optional(read_subject, about),
         label=read_text(label),
         author=read_text(author),
-        redeemed=None if used is None else read_number(used),
+        redeemed=read_optional(read_number, used),
         redeemed_by=read_text(user),
     )
 
@@ -284,17 +244,9 @@ def _read_ticket(cells: Cells) -> Ticket:
 TICKET: HouseholdTable[Ticket] = HouseholdTable(
     name="ticket",
     field="tickets",
-    select="""
-        select id, digest, minutes, made, expires, profile, about, label, author, redeemed,
-               redeemed_by
-          from ticket where household = ? order by position""",
-    write="""
-        insert or replace into ticket (
-               household, position,
-               id, digest, minutes, made, expires, profile, about, label, author, redeemed,
-               redeemed_by)
-        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-    delete="delete from ticket where household = ? and id = ?",
+    columns=(
+        "id, digest, minutes, made, expires, profile, about, label, author, redeemed, redeemed_by"
+    ),
     cells=lambda ticket: (
         ticket.id,
         ticket.digest,

@@ -17,8 +17,8 @@ from copdns.appeals.appeal import (
     Decider,
     WantedLength,
 )
-from copdns.appeals.list_report import list_report
 from copdns.appeals.opening import ApprovalTerms, Decision, opening
+from copdns.appeals.source import list_report
 from copdns.as_json.appeals import appeal_json, opening_json
 from copdns.model.errors import AppealError
 from copdns.model.verdict import Action, Reason
@@ -150,6 +150,10 @@ class DecisionSent(Sent):
 
 
 async def appeals(call: Call) -> object:
+    """Return the newest appeals, as many as `limit`; without `all` those that are not settled.
+
+    Raises HouseholdError for a profile that there is none of.
+    """
     query: AppealsAsked = call.query
     if query.profile is not None:
         call.profile_of(query.profile)
@@ -163,6 +167,7 @@ async def appeals(call: Call) -> object:
 
 
 async def appeal(call: Call) -> object:
+    """Return an appeal with what a yes would open, or why it can open nothing; Refused (404)."""
     found = await call.context.appeals.appeal(call.household.id, call.part("appeal"))
     if found is None:
         raise Refused(404, "There is no such appeal")

@@ -16,9 +16,11 @@ from pydantic import BaseModel, ConfigDict
 from copdns.accounts.roles import NO_SCOPES, Actor, Balance, Permission
 from copdns.household.edit_checks import HasId
 from copdns.household.presets import apply
-from copdns.model.errors import HouseholdError
+from copdns.model.errors import CopdnsError, HouseholdError
 from copdns.model.household import Household, Profile
 from copdns.model.sentences import literal
+from copdns.policy.decide import Policy
+from copdns.policy.snapshot import Snapshot
 from copdns.web.context import AppContext
 from copdns.web.problem import Refused
 
@@ -109,6 +111,13 @@ class Call:
             raise HouseholdError(literal(f"there is no profile {profile_id!r}"))
         return found
 
+    def policy_of(self, snapshot: Snapshot, profile_id: str) -> Policy:
+        """Return a person's policy; raise CopdnsError where it is not in force yet."""
+        try:
+            return snapshot.policy(self.household.id, profile_id)
+        except KeyError:
+            raise CopdnsError("not in force yet; try again in a moment") from None
+
 
 Handler = Callable[[Call], Awaitable[object]]
 
@@ -154,6 +163,7 @@ class Operation:
 
     @property
     def subject(self) -> str:
+        """What it is about, for the table of operations: the name of its module."""
         return self.handler.__module__.rpartition(".")[2]
 
     @property
@@ -163,6 +173,7 @@ class Operation:
 
     @property
     def reads(self) -> bool:
+        """Whether it changes nothing."""
         return self.method == "GET"
 
     @property

@@ -25,13 +25,13 @@ from copdns.model.errors import (
 )
 from copdns.model.household import Household, Profile
 from copdns.web.api.operation import Call, Operation
-from copdns.web.api.pace import Pace
 from copdns.web.api.reading import JSON, read_body, read_query
 from copdns.web.context import context_of
 from copdns.web.problem import Refused, problem
 from copdns.web.session import FOR_PEOPLE, require
 
-PACE = web.AppKey("pace", Pace)
+MAX_AT_ONCE = 1000  # calls
+CALLS_A_SECOND = 100  # refilled each second
 
 # Valid requests that the state of the household does not allow: 409.
 _CONFLICTS = (HouseholdError, AppealError, AccountError, NameTextError, CalendarError)
@@ -117,4 +117,29 @@ def _response(operation: Operation, found: object) -> web.StreamResponse:
 
 @cache
 def adapter_of(operation: Operation) -> TypeAdapter[Any]:
+    """Return what checks the results of an operation."""
     return TypeAdapter(operation.result)
+
+
+class Pace:
+    """A rate limit for each account, so that a program in a loop does not slow others down.
+
+    A token bucket for each; moments are monotonic seconds.
+    """
+
+    def __init__(self, at_once: int = MAX_AT_ONCE, a_second: float = CALLS_A_SECOND) -> None:
+        self._at_once = at_once
+        self._a_second = a_second
+        self._left: dict[str, tuple[float, float]] = {}  # calls left, and when that was computed
+
+    def wait(self, account: str, now: float) -> float:
+        """Count a call; return 0, or the seconds to wait if the call must not be made now."""
+        left, at = self._left.get(account, (float(self._at_once), now))
+        left = min(float(self._at_once), left + (now - at) * self._a_second)
+        if left < 1:
+            return (1 - left) / self._a_second
+        self._left[account] = (left - 1, now)
+        return 0
+
+
+PACE = web.AppKey("pace", Pace)

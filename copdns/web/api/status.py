@@ -27,6 +27,10 @@ class Status(Given):
 
 
 async def status(call: Call) -> object:
+    """Return which copdns this is, whether it is ready, and how many appeals wait.
+
+    missing, warnings: sentences in English; [] where all is well.
+    """
     context, household = call.context, call.household
     missing = context.readiness()
     waiting = await context.appeals.appeals(household.id, states=WAITING)

@@ -24,7 +24,7 @@ from copdns.appeals.appeal import (
 )
 from copdns.appeals.life import may_disagree, may_withdraw
 from copdns.appeals.list_errors import is_list_error
-from copdns.appeals.rest import closed_after_all
+from copdns.appeals.still_closed import closed_after_all
 from copdns.dns.records import A
 from copdns.model.errors import AppealError, AppealLimitError
 from copdns.model.names import display, name_of

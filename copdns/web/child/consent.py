@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from copdns.accounts.roles import guardians_may_see
 from copdns.model.errors import PrivacyError
 from copdns.model.household import FullLogSpan
 from copdns.privacy.consent import Question, needs_consent
@@ -30,6 +31,7 @@ async def consent(request: web.Request) -> web.Response:
         person,
         "consent.html",
         question=question,
+        guardians_may_see=guardians_may_see(person.profile),
         full=await _stored_full_log(request, person, now),
         now=now,
     )

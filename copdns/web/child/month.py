@@ -48,6 +48,7 @@ async def month(request: web.Request) -> web.Response:
         measured=[each for each in data.lists if each.percent is not None],
         reasons=tuple(Reason),
         budgets={each.id: each for each in home.budgets},
+        counts_days=context.settings().log.counts_days,
         now=now,
         **(
             _own_values(person, data, wanted, now)

@@ -14,6 +14,7 @@ from typing import Protocol, TypeVar
 
 from aiohttp import web
 
+from copdns.accounts.roles import guardians_may_see
 from copdns.model.errors import HouseholdError
 from copdns.model.household import PrivacyMode, Profile
 from copdns.privacy.personal_data import (
@@ -33,7 +34,6 @@ from copdns.web.personal_data import MAX_ROWS, read_personal_data
 from copdns.web.received import fields_of
 
 NAMES_SHOWN = 30  # the file has all of them
-KEPT_DAYS = 30  # of counts and minutes
 LOOKS_SHOWN = 20
 
 
@@ -58,6 +58,8 @@ async def me(request: web.Request) -> web.Response:
         budgets={each.id: each for each in in_scope(home.budgets, person.profile)},
         looks=[(each, names.get(each.account, "")) for each in data.looks] if data else (),
         may_erase=_may_erase(person, context.now()),
+        guardians_may_see=guardians_may_see(person.profile),
+        log_settings=context.settings().log,
         now=context.now(),
     )
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Any
 
 from aiohttp import web
 
-from copdns.web.context import context_of
+from copdns.web.context import AppContext, context_of
 from copdns.web.desk_access import BrowserConnection, may_show_desk
+from copdns.web.languages import phrases_in
 from copdns.web.notes import note_of
+from copdns.web.pages import language_of
 from copdns.web.person import Person, person_of, requestor_of
 from copdns.web.wording import wording_for
 from copdns.words.levels import level_of
+from copdns.words.phrases import DESK_LANGUAGES
+
+MAX_WAIT = 1.0  # seconds; then the page shows what is in force
+POLL_INTERVAL = 0.02  # seconds between checks
 
 
 def child_page(
@@ -31,6 +38,7 @@ def child_page(
         say=wording_for(request, person.household, level),
         note_of=partial(note_of, person.household, person.profile),
         desk=_desk_url(request),
+        desk_languages=_other_languages_of_desk(request),
         **values,
     )
 
@@ -51,6 +59,42 @@ def require_known(person: Person) -> None:
 def not_linked() -> web.HTTPForbidden:
     """Return the error for a browser that its device is not known by."""
     return web.HTTPForbidden(reason="This browser is not linked to this device")
+
+
+def _other_languages_of_desk(request: web.Request) -> list[str]:
+    """Return the names of the dashboard's languages; none where the reader's is one of them.
+
+    A guardian who reads another language meets the dashboard in English.
+    """
+    language = language_of(request)
+    if language in DESK_LANGUAGES:
+        return []
+    phrases = phrases_in(language)
+    return [phrases.language_name(each) for each in DESK_LANGUAGES]
+
+
+async def wait_until_in_force(context: AppContext, household: str) -> bool:
+    """Wait for MAX_WAIT at most until the snapshot has the stored household; return whether it
+    has.
+
+    So that the page after a form shows what applies.  The program follows the database within a
+    tenth of a second: long enough to show a page that is outdated, or data that is somebody else's
+    by now.
+    """
+    stored = await context.store.household(household)
+    revision = 0 if stored is None else stored.revision
+    try:
+        async with asyncio.timeout(MAX_WAIT):
+            while not _is_in_force(context, household, revision):  # noqa: ASYNC110 - a snapshot tells nobody
+                await asyncio.sleep(POLL_INTERVAL)
+    except TimeoutError:
+        return False
+    return True
+
+
+def _is_in_force(context: AppContext, household: str, revision: int) -> bool:
+    found = context.snapshot().households.get(household)
+    return found is not None and found.revision >= revision
 
 
 def _desk_url(request: web.Request) -> str:

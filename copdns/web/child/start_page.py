@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.accounts.account import GUEST_LASTS, PAIRING_LASTS, Guest
-from copdns.appeals.rest import closed_after_all
+from copdns.appeals.still_closed import closed_after_all
 from copdns.dns.records import A
 from copdns.model.verdict import StepNumber, Verdict
 from copdns.policy.decide import decide

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from copdns.accounts.tickets import ticket_digest
+from copdns.accounts.codes import ticket_digest
 from copdns.model.errors import HouseholdError, TooManyTriesError, UnknownCodeError
 from copdns.model.times import Grant, Origin
 from copdns.policy.decide import full_closure
-from copdns.web.child.in_force import wait_until_in_force
-from copdns.web.child.page import child_page, require_known_person
+from copdns.web.child.page import child_page, require_known_person, wait_until_in_force
 from copdns.web.context import context_of
 from copdns.web.person import Person
 from copdns.web.received import fields_of

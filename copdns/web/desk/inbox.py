@@ -19,11 +19,10 @@ from copdns.appeals.appeal import (
 )
 from copdns.appeals.lengths import because, lengths, read_length, usual
 from copdns.appeals.life import require_answerable
-from copdns.appeals.list_report import list_report
 from copdns.appeals.opening import CONTENT, TIME, ApprovalTerms, Decision, Opening, opening
-from copdns.appeals.rest import closed_after_all, closed_besides
 from copdns.appeals.review import TOLD, DecisionReason
-from copdns.appeals.source import BlockSource, block_source, rule_behind
+from copdns.appeals.source import BlockSource, block_source, list_report, rule_behind
+from copdns.appeals.still_closed import closed_after_all, closed_besides
 from copdns.model.errors import AppealError
 from copdns.model.household import Household
 from copdns.web.context import context_of

@@ -1,21 +1,26 @@
-"""Guessing gets slow, and nobody is locked out by a stranger."""
+"""Guessing gets slow, of passwords and of codes, and nobody is locked out by a stranger."""
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.accounts.lockout import (
+    ATTEMPT_WINDOW,
     FIRST_WAIT,
     FORGET_AFTER,
     FREE_TRIES,
     FREE_TRIES_PER_ADDRESS,
     MAX_ENTRIES,
     MAX_WAIT,
+    MAX_WRONG_CODES,
     Attempt,
     FailureLog,
+    WrongCode,
     add_failure,
     clear_failures,
+    codes_refused_until,
     seconds_to_wait,
 )
 
@@ -127,3 +132,43 @@ def test_no_wait_is_longer_than_the_longest(attempts: list[Attempt], later: floa
         book = add_failure(book, attempt, float(number))
     for attempt in attempts:
         assert 0.0 <= seconds_to_wait(book, attempt, len(attempts) + later) <= MAX_WAIT
+
+
+NOW = 1_774_800_000
+
+
+def wrong_codes(*ago: int, profile: str = "mia", device: str = "tablet") -> list[WrongCode]:
+    return [WrongCode(profile, device, NOW - each) for each in ago]
+
+
+FIVE = wrong_codes(500, 400, 300, 200, 100)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "until"),
+    [
+        ([], None),
+        (FIVE[1:], None),
+        (FIVE, NOW - 500 + ATTEMPT_WINDOW),
+        (wrong_codes(600, 500, 400, 300, 200, 100), NOW - 500 + ATTEMPT_WINDOW),
+        (wrong_codes(ATTEMPT_WINDOW, 400, 300, 200, 100), None),  # the first counts no more
+        (
+            wrong_codes(-500, -400, -300, -200, -100),
+            NOW + 100 + ATTEMPT_WINDOW,
+        ),  # the clock was set back
+        (wrong_codes(*[-ATTEMPT_WINDOW] * MAX_WRONG_CODES), None),  # by much
+    ],
+)
+def test_after_a_few_codes_that_are_not_known_there_is_a_wait(
+    attempts: list[WrongCode], until: int | None
+) -> None:
+    assert codes_refused_until(attempts, "mia", "tablet", NOW) == until
+
+
+def test_another_device_of_the_child_and_another_child_on_the_device_have_to_wait_too() -> None:
+    assert codes_refused_until(FIVE, "mia", "phone", NOW) is not None
+    assert codes_refused_until(FIVE, "tom", "tablet", NOW) is not None
+    assert codes_refused_until(FIVE, "tom", "phone", NOW) is None
+    assert (
+        codes_refused_until(wrong_codes(500, 400, 300, 200, 100, device=""), "tom", "", NOW) is None
+    )

@@ -9,7 +9,7 @@ import pytest
 from copdns.app.alarms import DAY, HOUR, MAX_LIST_AGE, MINUTE, Alarms
 from copdns.dns.exchange import DOWN_AFTER, Health
 from copdns.model.events import EventKind
-from copdns.time.moment import Moment
+from copdns.time.clock import Moment
 
 NOON = 1_774_800_000.0
 

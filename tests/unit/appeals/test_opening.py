@@ -19,6 +19,8 @@ from copdns.appeals.appeal import (
 )
 from copdns.appeals.life import DAY, HOUR
 from copdns.appeals.opening import (
+    CONTENT,
+    TIME,
     ApprovalResult,
     ApprovalTerms,
     carry_out,
@@ -47,6 +49,17 @@ from tests.unit.appealing import (
     home,
     lists,
     schedule,
+)
+
+# What a yes to a request cannot open.
+NEVER = frozenset(
+    {
+        # Not blocked by the rules of the person who asks.
+        *(Reason.NOT_A_CLIENT, Reason.LOCAL, Reason.CANARY, Reason.PROTECTED, Reason.GRANTED),
+        *(Reason.SAFE_SEARCH, Reason.DEFAULT),
+        # Blocked for safety, by law, or elsewhere.
+        *(Reason.SECURITY, Reason.LEGAL, Reason.REBINDING, Reason.UPSTREAM_FILTERED),
+    }
 )
 
 NAMES = [
@@ -250,14 +263,17 @@ def test_minutes_are_given_back_on_their_day() -> None:
         granted(house, about, minutes=0)
 
 
-@pytest.mark.parametrize(
-    "reason",
-    sorted(
-        set(Reason)
-        - {Reason.RULE, Reason.BYPASS, Reason.SERVICE, Reason.CATEGORY, Reason.NO_SAFE_SEARCH}
-        - {Reason.NOT_ON_ALLOWLIST, Reason.ADDRESS, Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET}
-    ),
-)
+def test_each_reason_is_about_content_or_about_time_or_never_opened() -> None:
+    assert sorted([*CONTENT, *TIME, *NEVER]) == sorted(Reason)
+
+
+@pytest.mark.parametrize("reason", sorted(CONTENT | TIME))
+def test_a_yes_lifts_what_judges_content_or_what_closes_by_time(reason: Reason) -> None:
+    found = opening(ask(to=contest(Verdict(Action.BLOCK, reason, 5))), home(), SERVICES)
+    assert (found.content, found.time) == (reason in CONTENT, reason in TIME)
+
+
+@pytest.mark.parametrize("reason", sorted(NEVER))
 def test_safety_lists_the_law_and_what_is_no_block_of_ours_are_never_opened(reason: Reason) -> None:
     about = ask(to=contest(Verdict(Action.BLOCK, reason, 5)))
     with pytest.raises(AppealError):

@@ -8,9 +8,8 @@ import re
 import pytest
 
 from copdns.accounts.account import Credentials
-from copdns.accounts.codes import ACCOUNT_CODE
+from copdns.accounts.codes import ACCOUNT_CODE, code_digest
 from copdns.accounts.passwords import verify_password
-from copdns.accounts.tickets import code_digest
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.looks import Notices
 from copdns.store.household_db.thread import StoreThread

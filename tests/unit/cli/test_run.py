@@ -18,7 +18,7 @@ from click.testing import CliRunner
 from copdns import __version__
 from copdns.cli import main
 from copdns.cli.base import Options
-from copdns.cli.commands.events import log_to_stderr
+from copdns.cli.stderr_log import log_to_stderr
 from copdns.model.errors import ConfigError
 
 

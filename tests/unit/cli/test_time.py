@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.accounts.tickets import ticket_digest
+from copdns.accounts.codes import ticket_digest
 from copdns.store.log_db.usage import UsageStore
 from copdns.time.minutes import Minutes, Usage
 from tests.unit.calling import Home

@@ -23,6 +23,7 @@ from copdns.model.events import AppealEvent, EventKind, TimeEvent
 from copdns.model.verdict import Reason
 from copdns.words.phrases import phrases
 from tests.running import PATIENCE
+from tests.unit.events.targets_running import run_targets
 from tests.unit.mail_server import MailServer, mail_server
 from tests.unit.test_config import loaded
 
@@ -53,12 +54,8 @@ async def telling(
     *notices: str, speaks: HouseholdLanguage = lambda _: ENGLISH, **more: Any
 ) -> AsyncIterator[Targets]:
     targets = Targets(EventSettings(notices=notices, **more), AT_ONCE, DESK, speaks)
-    async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(targets.run())
+    async with run_targets(targets):
         yield targets
-        await targets.close()
-        async with asyncio.timeout(PATIENCE):
-            await running
 
 
 async def next_mail(mail: MailServer) -> Message:

@@ -29,6 +29,7 @@ from copdns.model.events import (
 )
 from copdns.model.verdict import Reason
 from tests.running import PATIENCE, free_port
+from tests.unit.events.targets_running import run_targets
 
 Anything = TypeVar("Anything")
 
@@ -93,13 +94,8 @@ async def passing_on(
     *webhooks: Webhook, command: Sequence[str] = (), patience: DeliveryTimes = AT_ONCE, **more: Any
 ) -> AsyncIterator[Targets]:
     settings = EventSettings(webhooks=webhooks, command=tuple(command), **more)
-    targets = Targets(settings, patience)
-    async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(targets.run())
+    async with run_targets(Targets(settings, patience)) as targets:
         yield targets
-        await targets.close()
-        async with asyncio.timeout(PATIENCE):
-            await running
 
 
 # --- webhooks ------------------------------------------------------------------------------------
@@ -419,13 +415,19 @@ async def test_a_stop_ends_a_program_with_what_it_started_and_tells_what_is_left
 
 async def test_a_stop_waits_for_no_server(hooks: Hooks) -> None:
     hooks.open.clear()
-    async with passing_on(Webhook(url=hooks.url())) as targets:
+    patience = AT_ONCE._replace(post=10 * PATIENCE)
+    async with passing_on(Webhook(url=hooks.url()), patience=patience) as targets:
         targets.enqueue(CLOSED)
         await hooks.next()
+        async with asyncio.timeout(PATIENCE):
+            await targets.close()
+    assert targets.waiting == 0
 
 
 async def test_what_never_ran_can_be_closed() -> None:
-    await Targets(EventSettings()).close()
+    targets = Targets(EventSettings())
+    await targets.close()
+    assert targets.waiting == 0
 
 
 async def test_with_other_settings_the_new_ones_hear_and_those_that_stay_lose_nothing(

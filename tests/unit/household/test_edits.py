@@ -29,7 +29,7 @@ from copdns.model.household import (
 )
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.web.newcomers import add_unknown_device
+from copdns.web.unknown_devices import add_unknown_device
 from tests.unit.households import FAMILY, KNOWN, households
 
 ALLOW, BLOCK = RuleAction.ALLOW, RuleAction.BLOCK

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from copdns.list_files.resources import find_folder
+from copdns.list_files.resources import find_folder, read_bundled
 from copdns.model.errors import ListError
 
 
@@ -30,3 +30,9 @@ def test_a_missing_folder_is_an_error_that_names_both_places(tmp_path: Path) -> 
     with pytest.raises(ListError, match=r"folder config is missing.*_data.*install") as error:
         find_folder("config", tmp_path / "copdns")
     assert str(tmp_path / "config") in str(error.value)
+
+
+def test_a_bundled_file_that_is_missing_is_told_with_its_path() -> None:
+    assert "games" in read_bundled("blocklists", "catalogue.yaml")
+    with pytest.raises(ListError, match=r"blocklists/none\.yaml: .*; install copdns again"):
+        read_bundled("blocklists", "none.yaml")

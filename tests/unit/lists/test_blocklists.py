@@ -101,6 +101,13 @@ def test_every_file_is_read_and_every_list_is_there() -> None:
     assert set(re.findall(r"file: (\S+)", text)) == {f"starter/{path.name}" for path in STARTERS}
 
 
+def test_every_category_has_a_list_that_fills_it() -> None:
+    """Right after the installation, before anything is downloaded."""
+    infos = [status.info for status in bundled().statuses if status.used_count]
+    filled = {each.subject for each in infos if each.slug == f"starter-{each.subject}"}
+    assert filled == set(bundled().categories)
+
+
 @pytest.mark.parametrize("path", STARTERS, ids=lambda path: path.stem)
 def test_a_starter_list_has_a_name_a_line_in_normal_form_and_each_once(path: Path) -> None:
     names = starter_names(path)

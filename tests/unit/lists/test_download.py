@@ -190,7 +190,7 @@ def test_what_is_no_list_says_what_it_is(first: bytes, what: str) -> None:
 
 @pytest.mark.parametrize("names", [1500, 5000, 1_000_000])
 def test_a_list_may_grow_and_shrink_somewhat(names: int) -> None:
-    check_copy(replace(COPY, names=names, lines=names), STATE)
+    check_copy(replace(COPY, names=names, lines=names), STATE)  # what it finds wrong it raises
 
 
 def test_a_list_that_lost_most_of_its_names_is_looked_at_by_a_person() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.lists.parse import ListFormat, parse_list
+from copdns.lists.parse import ListFormat, ParsedList, parse_list
 from copdns.model.errors import ListError
 from copdns.model.matchers import MatchKind
 
@@ -44,6 +44,10 @@ def test_any_text_gives_names_that_can_be_looked_up_or_a_list_error(
         parsed = parse_list(text, form, match)
     except ListError:
         return
+    assert_names_can_be_looked_up(parsed, text)
+
+
+def assert_names_can_be_looked_up(parsed: ParsedList, text: str) -> None:
     for found in (parsed.blocks, parsed.allows):
         assert (
             parse_list("\n".join(found), ListFormat.DOMAINS, MatchKind.EXACT).blocks.keys()
@@ -98,5 +102,6 @@ def test_what_is_written_as_rules_of_an_ad_blocker_is_read_as_it_was_meant(
 
 @given(st.binary(), st.sampled_from(ListFormat))
 def test_any_bytes_read_as_text_do_no_harm(raw: bytes, form: ListFormat) -> None:
+    text = raw.decode("utf-8", "replace")
     with suppress(ListError):
-        parse_list(raw.decode("utf-8", "replace"), form)
+        assert_names_can_be_looked_up(parse_list(text, form), text)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from ipaddress import ip_address
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,13 +118,20 @@ def test_a_line_that_never_ends_is_left_out() -> None:
     assert read(KEA4 + '"' + ",\n" * 200_000) == [TABLET, PHONE]
 
 
+def assert_sound(leases: list[Lease]) -> None:
+    """Fail where a lease has an address or a name that no device could have."""
+    for each in leases:
+        assert str(ip_address(each.address)) == each.address
+        assert re.fullmatch(r"[A-Za-z0-9._-]{0,63}", each.name)
+
+
 @given(st.text(max_size=300), st.sampled_from(LeaseFormat))
 def test_any_text_is_read_without_an_error(text: str, form: LeaseFormat) -> None:
-    read(text, form)
+    assert_sound(read(text, form))
 
 
 @given(st.lists(st.sampled_from([*DNSMASQ.split(), *KEA4.split(","), "#", "\n", '"', "\0"])))
 def test_any_words_are_read_without_an_error(words: list[str]) -> None:
     for form in LeaseFormat:
-        read(" ".join(words), form)
-        read(KEA4.splitlines()[0] + "\n" + ",".join(words), form)
+        assert_sound(read(" ".join(words), form))
+        assert_sound(read(KEA4.splitlines()[0] + "\n" + ",".join(words), form))

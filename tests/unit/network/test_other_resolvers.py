@@ -80,10 +80,11 @@ def test_a_router_advertises_its_resolvers_until_it_takes_them_back() -> None:
 
 @given(st.binary(max_size=400))
 def test_nothing_that_is_sent_upsets_the_reading(octets: bytes) -> None:
+    offers = [dhcp6_offer(struct.pack("!I", 7 << 24 | 5) + octets, 5, "fe80::1")]
     for message in (octets, reply(octets), bytes((134,)).ljust(16, b"\0") + octets):
-        dhcp_offer(message, 7, BOX)
-        router_offer(message, "fe80::1")
-    dhcp6_offer(struct.pack("!I", 7 << 24 | 5) + octets, 5, "fe80::1")
+        offers += [dhcp_offer(message, 7, BOX), router_offer(message, "fe80::1")]
+    for resolver in (each for offer in offers if offer for each in offer.resolvers):
+        assert str(ip_address(resolver)) == resolver
 
 
 def test_a_house_is_safe_when_copdns_alone_is_handed_out() -> None:

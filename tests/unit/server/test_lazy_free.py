@@ -37,4 +37,6 @@ def test_what_was_kept_by_key_goes_a_little_at_a_time_too() -> None:
 
 
 def test_nothing_is_let_go_of_where_nothing_is() -> None:
-    LazyFreeQueue().free(10)
+    waste = LazyFreeQueue()
+    waste.free(10)
+    assert not waste

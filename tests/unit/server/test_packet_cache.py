@@ -33,8 +33,8 @@ from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.packet_cache import MAX_CLOCK_DRIFT, MAX_QUERY_SIZE, MAX_REPLIES, PacketCache
 from copdns.server.tally import Tally
 from copdns.time.budget import PLENTY
+from copdns.time.clock import Moment
 from copdns.time.minutes import DayStart
-from copdns.time.moment import Moment
 from copdns.time.plan import Closure, TimePlan
 from tests.fakes import FILTERED, FakeClock, Script, answer_of
 from tests.forwarding import proxied

@@ -393,7 +393,7 @@ async def test_a_client_that_never_reads_is_dropped(desk: Open) -> None:
     here = await desk(idle=0.2)
     client = await here.client(buffer=4096)
     client.send(*[query(GAMES)] * 40_000)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(PATIENCE):  # in which it comes and is dropped, or the test fails
         while not here.connections():
             await turn()
         while here.connections():

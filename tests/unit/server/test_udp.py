@@ -251,4 +251,5 @@ async def test_an_address_of_another_machine_is_told(home: Home) -> None:
 async def test_ipv6_and_ipv4_listen_beside_each_other(home: Home) -> None:
     with closing(listening(home, "::", 0)) as six:
         port = six._socket.getsockname()[1]
-        listening(home, "0.0.0.0", port).close()
+        with closing(listening(home, "0.0.0.0", port)) as four:
+            assert four._socket.getsockname()[:2] == ("0.0.0.0", port)

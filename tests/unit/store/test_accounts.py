@@ -8,9 +8,8 @@ from dataclasses import replace
 import pytest
 
 from copdns.accounts.account import CODE_LASTS, Account, Code, Purpose
-from copdns.accounts.codes import make_one_time_code
+from copdns.accounts.codes import code_digest, make_one_time_code
 from copdns.accounts.roles import Role
-from copdns.accounts.tickets import code_digest
 from copdns.model.errors import AccountError
 from copdns.model.household import Household
 from copdns.store.household_db.accounts import pick_account

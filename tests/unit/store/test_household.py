@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from copdns.accounts.attempts import ATTEMPT_WINDOW
+from copdns.accounts.lockout import ATTEMPT_WINDOW
 from copdns.model.errors import (
     HouseholdError,
     PrivacyError,

@@ -77,6 +77,7 @@ async def test_wait_returns_after_the_next_change(store: HouseholdStore, watcher
         waiting = asyncio.create_task(watcher.wait(interval=0.001))
         await store.create(Household("home", "Home"), "ada", NOW)
         await waiting
+    assert watcher.revision("home") == 1
 
 
 def test_a_folder_that_cannot_be_opened_is_told(tmp_path: Path) -> None:

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 
 from copdns.model.errors import CalendarError
 from copdns.model.times import DayType, SchoolCalendar
-from copdns.time.days import day_type, zone_of
+from copdns.time.days import DateRange, add_holidays, day_type, zone_of
 from copdns.time.ics import MAX_DATES, MAX_EVENTS, MAX_LENGTH, read_dates, unknown_zones
-from copdns.time.whole_days import DateRange, add_holidays
 
 BERLIN = zone_of("Europe/Berlin")
 FIRST, LAST = date(2026, 1, 1), date(2027, 12, 31)

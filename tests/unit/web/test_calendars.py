@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from copdns.model.errors import CalendarError
-from copdns.time.whole_days import DateRange
+from copdns.time.days import DateRange
 from copdns.web.calendars import MAX_OCTETS, read_calendar
 
 TODAY = date(2026, 3, 29)

@@ -9,10 +9,9 @@ import pyotp
 import pytest
 
 from copdns.accounts.account import CODE_LASTS, Account, Code, Purpose
-from copdns.accounts.codes import ACCOUNT_CODE, make_one_time_code
+from copdns.accounts.codes import ACCOUNT_CODE, code_digest, make_one_time_code
 from copdns.accounts.lockout import FIRST_WAIT, FREE_TRIES
 from copdns.accounts.roles import Role
-from copdns.accounts.tickets import code_digest
 from copdns.model.errors import AccountError
 from copdns.web.logins import MAX_WAITING, LoginForm, Logins, Outcome
 from tests.unit.account_values import NOW, House

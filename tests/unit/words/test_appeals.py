@@ -13,7 +13,13 @@ from copdns.appeals.review import DecisionReason
 from copdns.household.edits import remove_rule
 from copdns.household.time_edits import end_grant
 from copdns.model.household import Household
-from copdns.words.appeals import FOLLOWS, STANDS, StatusText, appeal_status
+from copdns.words.appeals import (
+    FOLLOWS,
+    STANDS,
+    STANDS_UNTIL_A_DAY,
+    StatusText,
+    appeal_status,
+)
 from copdns.words.levels import Level
 from copdns.words.phrases import placeholders
 from tests.reading import average, longest
@@ -117,6 +123,14 @@ def test_every_stand_has_words_at_each_level_and_tells_an_end_where_it_has_one()
         assert [each.context for each in three] == list(Level)
         wanted = ["%(time)s"] if stand in (StatusText.UNTIL, StatusText.SHORTER) else []
         assert all(placeholders(each.text) == wanted for each in three)
+
+
+def test_an_end_on_another_day_is_told_in_the_same_words_with_that_day() -> None:
+    ending = [stand for stand, three in STANDS.items() if placeholders(three.full.text)]
+    assert list(STANDS_UNTIL_A_DAY) == ending
+    for stand, three in STANDS_UNTIL_A_DAY.items():
+        told = [each.text.replace("%(day)s", "%(time)s") for each in three]
+        assert told == [each.text for each in STANDS[stand]]
 
 
 @pytest.mark.parametrize("level", Level)

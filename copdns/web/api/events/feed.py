@@ -59,6 +59,7 @@ class Feed:
 
     @property
     def listeners(self) -> int:
+        """How many streams are open."""
         return len(self._listeners)
 
     @contextmanager
@@ -141,5 +142,6 @@ FEED = web.AppKey("feed", Feed)
 
 
 def add_feed(app: web.Application) -> None:
+    """Give an application its feed, which ends with it."""
     app[FEED] = Feed(app[PARTS])
     app.on_shutdown.append(app[FEED].close)

@@ -40,6 +40,7 @@ class NoticesSeen(Sent):
 
 
 async def notices(call: Call) -> object:
+    """Return the newest notices, as many as `limit`, and all that the caller has not seen yet."""
     query: NoticesAsked = call.query
     store, home = call.context.notices, call.household.id
     unseen = {each.id: each for each in await store.unseen(home, call.actor.id)}

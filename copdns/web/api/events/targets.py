@@ -32,6 +32,7 @@ class Tried(Given):
 
 
 async def targets(call: Call) -> object:
+    """Return where events are sent.  waiting, dropped: numbers of events; trouble: "" for none."""
     return [
         {
             "id": target_id(each),

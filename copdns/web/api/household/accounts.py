@@ -54,6 +54,7 @@ class AccountWanted(Sent):
 
 
 async def accounts(call: Call) -> object:
+    """Return all accounts of the household, without what they log in with."""
     return [account_json(each) for each in await call.context.accounts.all(call.household.id)]
 
 

@@ -37,6 +37,7 @@ class ChecksShown(Given):
 
 
 async def checks(call: Call) -> object:
+    """Return every check of the setup, also those that were never made."""
     found = await call.context.setups.progress(call.household.id)
     rows = [_check_json(each, found.items.get(each)) for each in Check]
     return {"protects": found.protects, "checks": rows}

@@ -107,10 +107,12 @@ class LineShown(Given):
 
 
 async def show(call: Call) -> object:
+    """Return what a household says of itself, besides people, rules and times."""
     return _household_json(call.household)
 
 
 async def change(call: Call) -> object:
+    """Set what is sent, and leave the rest; raise HouseholdError."""
     wanted: HouseholdSet = call.body
     values = sent_values(wanted)
     _check_vouched(call.household, wanted)
@@ -165,6 +167,7 @@ def _helpline_json(line: Helpline, home: Household, *, to_vouch: bool) -> dict[s
 
 
 async def services(call: Call) -> object:
+    """Return the services of the household, then those that ship with copdns."""
     own = [
         _service_json(each.slug, each.title, each.contact, "here", each.names)
         for each in call.household.services
@@ -184,6 +187,7 @@ def _service_json(
 
 
 async def add_own_service(call: Call) -> object:
+    """Add a service; raise HouseholdError where its id is taken."""
     wanted: ServiceWanted = call.body
     edit = partial(
         add_service,
@@ -225,6 +229,7 @@ async def remove_own_service(call: Call) -> object:
 
 
 async def audit(call: Call) -> object:
+    """Return the newest changes of the household, as many as `limit`."""
     query: AuditAsked = call.query
     found = await call.context.store.changes(call.household.id, query.limit)
     return [

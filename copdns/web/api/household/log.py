@@ -25,7 +25,6 @@ from copdns.privacy.retention import LogRow
 from copdns.store.log_db.usage import load_history
 from copdns.time.days import budget_day, zone_of
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.people.standing import policy_of
 from copdns.web.api.types import WHOLE, Limit, Moment
 from copdns.web.personal_data import is_untraced_row
 
@@ -112,6 +111,7 @@ class DaysAsked(Sent):
 
 
 async def log(call: Call) -> object:
+    """Return the newest rows of a person's log, masked as on pages; the view is noted."""
     query: LogAsked = call.query
     await call.context.looks.note(call.actor, call.person.id, ViewedPart.LOG, call.now)
     read_rows = call.context.log.rows
@@ -122,13 +122,14 @@ async def log(call: Call) -> object:
 def visible_rows(call: Call, rows: Iterable[LogRow]) -> list[dict[str, object]]:
     """Return rows as programs see them, without help names that lists learned of since, and masked
     as on pages."""
-    snapshot, home = call.context.snapshot(), call.household.id
-    policy = policy_of(snapshot, home, call.person.id)
+    snapshot = call.context.snapshot()
+    policy = call.policy_of(snapshot, call.person.id)
     mask = build_mask(discreet_names(), snapshot.library)
     return [row_json(mask.row(each)) for each in rows if not is_untraced_row(policy, each)]
 
 
 async def counts(call: Call) -> object:
+    """Return a person's counts of the last `days`, masked as on pages; the view is noted."""
     query: DaysAsked = call.query
     await call.context.looks.note(call.actor, call.person.id, ViewedPart.COUNTS, call.now)
     since = call.now - query.days * DAY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Annotated
 
@@ -69,6 +70,7 @@ class Upstreams(Sent):
 
 
 async def local_names(call: Call) -> object:
+    """Return all local names with their addresses."""
     return plain(call.household.local_names)
 
 
@@ -82,9 +84,9 @@ async def set_local(call: Call) -> object:
 
 
 async def remove_local(call: Call) -> None:
+    """Remove a local name; raise Refused (404), or NameTextError for what is no name."""
     name = normalize(call.part("name"))
-    if all(each.name != name for each in call.household.local_names):
-        raise Refused(404, "There is no such local name")
+    _require_listed(name, (each.name for each in call.household.local_names), "local name")
     await call.change(f"local name {name} removed", partial(remove_local_name, name=name))
 
 
@@ -92,6 +94,7 @@ async def remove_local(call: Call) -> None:
 
 
 async def rewrites(call: Call) -> object:
+    """Return all rewrites."""
     return [rewrite_json(each) for each in call.household.rewrites]
 
 
@@ -105,9 +108,9 @@ async def rewrite(call: Call) -> object:
 
 
 async def end_rewrite(call: Call) -> None:
+    """Remove a rewrite; raise Refused (404), or NameTextError for what is no rule."""
     wanted = parse_matcher(call.part("rewrite"))
-    if all(each.matcher != wanted for each in call.household.rewrites):
-        raise Refused(404, "There is no such rewrite")
+    _require_listed(wanted, (each.matcher for each in call.household.rewrites), "rewrite")
     edit = partial(remove_rewrite, text=str(wanted))
     await call.change(f"rewrite of {wanted} removed", edit)
 
@@ -116,6 +119,7 @@ async def end_rewrite(call: Call) -> None:
 
 
 async def splits(call: Call) -> object:
+    """Return all domains that other upstreams are asked for."""
     return plain(call.household.split_upstreams)
 
 
@@ -131,11 +135,16 @@ async def split(call: Call) -> object:
 
 
 async def end_split(call: Call) -> None:
+    """Ask the usual upstreams for a domain again; raise Refused (404), or NameTextError."""
     domain = normalize(call.part("domain"))
-    if all(each.name != domain for each in call.household.split_upstreams):
-        raise Refused(404, "There is no such split")
+    _require_listed(domain, (each.name for each in call.household.split_upstreams), "split")
     edit = partial(remove_split_upstream, name=domain)
     await call.change(f"conditional forwarding for {domain} removed", edit)
+
+
+def _require_listed(wanted: object, there: Iterable[object], what: str) -> None:
+    if wanted not in there:
+        raise Refused(404, f"There is no such {what}")
 
 
 _SEE, _EDIT = Permission.SEE_PROFILES, Permission.EDIT_HOUSEHOLD

@@ -44,10 +44,12 @@ class DeviceSet(Sent):
 
 
 async def devices(call: Call) -> object:
+    """Return all devices of the household; unknown ones have an operation of their own."""
     return [device_json(each) for each in call.household.devices]
 
 
 async def add(call: Call) -> object:
+    """Add a device to a profile; raise HouseholdError for a taken id or no such profile."""
     wanted: DeviceWanted = call.body
     edit = partial(
         add_device,
@@ -62,6 +64,7 @@ async def add(call: Call) -> object:
 
 
 async def change(call: Call) -> object:
+    """Set what is sent, and leave the rest; raise Refused (404) or HouseholdError."""
     wanted: DeviceSet = call.body
     device = call.find("device", call.household.devices)
     values = sent_values(wanted)

@@ -52,11 +52,13 @@ class RefusalSent(Sent):
 
 
 async def guests(call: Call) -> object:
+    """Return the guests whose time is not over, the oldest first."""
     found = await call.context.guests.of(call.household.id, call.now)
     return [guest_json(each) for each in found]
 
 
 async def requests(call: Call) -> object:
+    """Return who asks to be a guest now."""
     found = await call.context.guests.requests(call.household.id, call.now)
     return [request_json(each) for each in found]
 
@@ -98,6 +100,7 @@ async def refuse(call: Call) -> None:
 
 
 async def end(call: Call) -> None:
+    """End a guest's time now; raise Refused (404) where it is over."""
     store = call.context.guests
     found = call.find("guest", await store.of(call.household.id, call.now))
     await store.end(call.household.id, found.id, call.actor.name, call.now)

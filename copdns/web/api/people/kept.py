@@ -6,7 +6,7 @@ from typing import Any
 
 from copdns.accounts.roles import Permission
 from copdns.web.api.operation import Call, Given, Operation
-from copdns.web.taken import erase_records, export_document
+from copdns.web.personal_data import erase_records, export_document
 
 _Parts = list[dict[str, Any]]
 

@@ -64,6 +64,7 @@ class _ShownSession(NamedTuple):
 
 
 async def sessions(call: Call) -> object:
+    """Return the sessions of whoever asks, with `this` at the one that is used now."""
     own = await own_account_of(call.request, call.actor)
     return [
         session_json(each.id, each.session, this=each.session.digest == own.session.digest)
@@ -78,6 +79,7 @@ async def _own_sessions(call: Call) -> list[_ShownSession]:
 
 
 async def end_session(call: Call) -> None:
+    """End a session of one's own, perhaps this one; raise Refused (404)."""
     own = await own_account_of(call.request, call.actor)
     found = call.find("session", await _own_sessions(call))
     await call.context.sessions.revoke(own.account, found.session.digest)
@@ -91,11 +93,13 @@ async def end_sessions(call: Call) -> None:
 
 
 async def tokens(call: Call) -> object:
+    """Return one's own tokens, without their secrets."""
     found = await call.context.tokens.all(call.household.id, call.actor.id)
     return [token_json(each) for each in found]
 
 
 async def make_token(call: Call) -> object:
+    """Return a new token and its secret; raise AccountError unless the owner is surely there."""
     wanted: TokenWanted = call.body
     own = await own_account_of(call.request, call.actor)
     await confirm(call.request, own, wanted.current)

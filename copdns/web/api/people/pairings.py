@@ -35,6 +35,7 @@ class PinSent(Sent):
 
 
 async def pairings(call: Call) -> object:
+    """Return all pairings of the household, without their cookies."""
     return [pairing_json(each) for each in await call.context.pairings.of(call.household.id)]
 
 
@@ -55,6 +56,7 @@ async def let_in(call: Call) -> None:
 
 
 async def pins(call: Call) -> object:
+    """Return who has a PIN, and never the PIN."""
     people = await call.context.pins.people(call.household.id)
     return [{"profile": each} for each in sorted(people)]
 

@@ -32,7 +32,6 @@ from copdns.model.verdict import Reason
 from copdns.policy.today import build_today
 from copdns.privacy.consent import Question, needs_consent
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.people.standing import policy_of
 from copdns.web.api.time.pauses import Pause
 from copdns.web.api.types import WHOLE, About, Id, Moment, Text, parse_subjects
 
@@ -108,11 +107,13 @@ class State(Given):
 
 
 async def profiles(call: Call) -> object:
+    """Return all profiles, and what of them is in force now."""
     household = call.household
     return [profile_json(each, household, call.now) for each in household.profiles]
 
 
 async def profile(call: Call) -> object:
+    """Return the profile in the path, and what of it is in force now."""
     return profile_json(call.person, call.household, call.now)
 
 
@@ -120,7 +121,7 @@ async def state(call: Call) -> object:
     """Return the state that the child's page shows.  Limits are left out: `usage` has what was
     used."""
     context, household, person = call.context, call.household, call.person
-    policy = policy_of(context.snapshot(), household.id, person.id)
+    policy = call.policy_of(context.snapshot(), person.id)
     closed = build_today(household, person, policy, context.policy_inputs(), call.now).closed
     pause = running_pause(household, person.id, call.now)
     until = closed.valid_until if closed is not None else None
@@ -215,11 +216,15 @@ async def add(call: Call) -> object:
         added = add_profile(household, person, known, preset, times=wanted.times)
         return set_profile(added, wanted.id, known, **values)
 
-    after = await call.change(f"profile {wanted.id} added", edit)
+    after = await call.change(f"person added: {wanted.id}", edit)
     return profile_json(require_profile(after, wanted.id), after, call.now)
 
 
 async def change(call: Call) -> object:
+    """Set what is sent, and leave the rest; raise HouseholdError.
+
+    With another age group a proposal of its usual rules is made, or one is dropped.
+    """
     wanted: ProfileSet = call.body
     values, known = _profile_values(wanted), call.context.known_ids()
     if not values and wanted.preset is None:
@@ -280,7 +285,8 @@ async def ask_full_log(call: Call) -> object:
             profiles=tuple(changed if each is person else each for each in household.profiles),
         )
 
-    after = await call.change(f"full log of {call.person.id} asked for", edit)
+    what = f"profile {call.person.id} set: full-log of {wanted.days} days"
+    after = await call.change(what, edit)
     return profile_json(require_profile(after, call.person.id), after, call.now)
 
 
@@ -290,7 +296,7 @@ async def end_full_log(call: Call) -> object:
     edit = partial(
         set_profile, profile_id=call.person.id, known=call.context.known_ids(), full_log=None
     )
-    await call.change(f"full log of {call.person.id} ended", edit)
+    await call.change(f"profile {call.person.id} set: full-log ended", edit)
     return None
 
 

@@ -47,6 +47,7 @@ class Accepted(Sent):
 
 
 async def proposals(call: Call) -> object:
+    """Return for whom the usual rules of another age are proposed, and from when."""
     return [_proposal_json(each) for each in await call.context.proposals.all(call.household.id)]
 
 
@@ -99,6 +100,7 @@ async def accept(call: Call) -> object:
 
 
 async def decline(call: Call) -> None:
+    """Drop the proposal for a person, whose rules stay; raise Refused (404) where there is none."""
     await _require_proposal(call)
     await call.context.proposals.drop(call.household.id, call.person.id)
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from copdns.accounts.roles import Permission
 from copdns.as_json.check import Case, case_json
 from copdns.as_json.household import rule_json
-from copdns.dns.qtypes import qtype_number
+from copdns.dns.records import qtype_number
 from copdns.household.edit_checks import parse_field
 from copdns.household.edits import add_rule, note_rule, remove_rule
 from copdns.model.household import RuleAction
@@ -20,7 +20,6 @@ from copdns.policy.decide import decide, explain
 from copdns.policy.order import rules_in_scope
 from copdns.policy.snapshot import Client
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.people.standing import policy_of
 from copdns.web.api.time.grants import GrantShown
 from copdns.web.api.types import Id, Moment, Name, Scope, Text, When, parse_moment
 
@@ -66,6 +65,7 @@ class RulesAsked(Sent):
 
 
 async def rules(call: Call) -> object:
+    """Return all rules, or those that apply to a profile; HouseholdError where there is no such."""
     query: RulesAsked = call.query
     found = call.household.rules
     if query.profile is not None:
@@ -96,14 +96,15 @@ async def note(call: Call) -> object:
     """Change the note of a rule; another target or scope would be another rule."""
     body: NoteSent = call.body
     rule = call.find("rule", call.household.rules)
-    what = f"rule changed: new reason, {rule.target}"
+    what = f"rule changed: new reason, {rule.target} for {rule.scope or 'everyone'}"
     after = await call.change(what, partial(note_rule, rule_id=rule.id, note=body.note))
     return rule_json(call.find("rule", after.rules))
 
 
 async def remove(call: Call) -> object:
+    """Remove a rule; raise Refused (404)."""
     rule = call.find("rule", call.household.rules)
-    what = f"rule removed: {rule.action} {rule.target}"
+    what = f"rule removed: {rule.action} {rule.target} for {rule.scope or 'everyone'}"
     await call.change(what, partial(remove_rule, rule_id=rule.id))
     return None
 
@@ -172,7 +173,7 @@ async def check(call: Call) -> object:
     person, snapshot = call.profile_of(query.profile), call.context.snapshot()
     name, qtype = normalize(query.name), parse_field(qtype_number, query.type)
     now = call.now if query.at is None else parse_moment(query.at)
-    policy = policy_of(snapshot, call.household.id, person.id)
+    policy = call.policy_of(snapshot, person.id)
     case = Case(
         name,
         qtype,

@@ -12,8 +12,12 @@ from copdns.store.household_db.ignored import IgnoredDevices
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.devices import DeviceShown
 from copdns.web.api.types import Id, Moment, Text
-from copdns.web.newcomers import add_to_device, add_unknown_device
-from copdns.web.unknown_devices import end_guests_of, unassigned_devices
+from copdns.web.unknown_devices import (
+    add_to_device,
+    add_unknown_device,
+    end_guests_of,
+    unassigned_devices,
+)
 
 
 class VisitorShown(Given):
@@ -40,11 +44,13 @@ class VisitorNamed(Sent):
 
 
 async def unknown(call: Call) -> object:
+    """Return devices that nobody has assigned, the ignored ones among them."""
     ignored = await IgnoredDevices(call.context.thread).of(call.household.id)
     return [{**visitor_json(each), "ignored": each.id in ignored} for each in await visitors(call)]
 
 
 async def visitors(call: Call) -> list[UnknownDevice]:
+    """Return devices that were seen and that nobody has assigned."""
     return await unassigned_devices(call.context.folder, call.household)
 
 
@@ -62,7 +68,7 @@ async def name(call: Call) -> object:
         device = (await call.change(f"a device added for {wanted.profile}", edit)).devices[-1]
     else:
         edit = partial(add_to_device, visitor=visitor, device_id=wanted.device or "")
-        after = await call.change(f"device {wanted.device} has a new address", edit)
+        after = await call.change(f"device {wanted.device} has a new MAC address", edit)
         device = next(each for each in after.devices if each.id == wanted.device)
     await end_guests_of(call.request, call.actor, visitor)
     return device_json(device)

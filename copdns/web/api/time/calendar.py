@@ -16,8 +16,7 @@ from copdns.household.edits import set_household
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
 from copdns.model.times import WEEKDAYS, DayType
-from copdns.time.days import local_time, zone_of
-from copdns.time.whole_days import add_holidays
+from copdns.time.days import add_holidays, local_time, zone_of
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Date, parse_day
 from copdns.web.calendars import read_calendar
@@ -85,10 +84,12 @@ class CalendarTaken(CalendarShown):
 
 
 async def calendar(call: Call) -> object:
+    """Return the calendar, and when a day of budgets begins."""
     return calendar_json(call.household)
 
 
 async def set_days(call: Call) -> object:
+    """Say what kind of days dates are; without one they are usual again.  Raises HouseholdError."""
     wanted: DaysWanted = call.body
     days = dict.fromkeys(_parse_span(wanted), wanted.kind)
     first, last = min(days), max(days)
@@ -96,8 +97,8 @@ async def set_days(call: Call) -> object:
     def edit(household: Household) -> Household:
         return edits.set_days(household, days)
 
-    dates = str(first) if first == last else f"{first}..{last}"
-    after = await call.change(f"calendar: {dates} {wanted.kind or 'usual'}", edit)
+    what = f"calendar: {first} to {last} {wanted.kind or 'usual'}"
+    after = await call.change(what, edit)
     return calendar_json(after)
 
 
@@ -112,6 +113,7 @@ def _parse_span(wanted: DaysWanted) -> list[date]:
 
 
 async def set_weekend(call: Call) -> object:
+    """Say which days of the week are the weekend; [] for none."""
     wanted: WeekendWanted = call.body
     chosen = frozenset(WEEKDAYS.index(each) for each in wanted.days)
 

@@ -65,6 +65,7 @@ class GrantsAsked(Sent):
 
 
 async def grants(call: Call) -> object:
+    """Return permissions; without `all` those not over.  Raises HouseholdError: no such profile."""
     query: GrantsAsked = call.query
     if query.profile is not None:
         call.profile_of(query.profile)
@@ -76,11 +77,17 @@ async def grants(call: Call) -> object:
 
 
 async def give(call: Call) -> object:
+    """Give a permission, and return it; raise HouseholdError.
+
+    Unless told, one about something lifts what blocks it, and one about everything lifts times.
+    """
     wanted: GrantWanted = call.body
     about = None if wanted.about is None else parse_field(parse_subject, wanted.about)
     lifts = wanted.lifts or (Lifts.TIME if about is None else Lifts.CONTENT)
     if about is None and lifts is not Lifts.TIME:
-        raise HouseholdError("a permission for every name lifts time only; say what it is about")
+        raise HouseholdError(
+            "temporary access to everything lifts only limits and schedules; choose what to allow"
+        )
     start, end = _parse_span(wanted, call.now)
     edit = partial(
         give_grant,
@@ -104,11 +111,13 @@ def _parse_span(wanted: GrantWanted, now: int) -> tuple[int, int]:
     start = now if wanted.start is None else parse_moment(wanted.start)
     end = parse_end(wanted.minutes, wanted.until, start)
     if end is None:
-        raise HouseholdError("a permission ends: give minutes, or until")
+        raise HouseholdError("temporary access needs an end: give minutes, or until")
     if end <= now:
         raise HouseholdError("that is over already; name a later time")
     if end - start > _MAX_LENGTH:
-        raise HouseholdError("a permission lasts for 366 days at most; what is to stay is a rule")
+        raise HouseholdError(
+            "temporary access lasts at most 366 days; to allow something for good, add a rule"
+        )
     return start, end
 
 

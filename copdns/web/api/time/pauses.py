@@ -35,6 +35,7 @@ class PauseWanted(Sent):
 
 
 async def pauses(call: Call) -> object:
+    """Return the pauses that are not over, one of a profile at the most."""
     people = call.household.profiles
     found = (running_pause(call.household, each.id, call.now) for each in people)
     return [pause_json(each) for each in found if each is not None]

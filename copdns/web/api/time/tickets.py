@@ -7,9 +7,8 @@ from functools import partial
 
 from pydantic import Field
 
-from copdns.accounts.codes import make_ticket_code
+from copdns.accounts.codes import make_ticket_code, ticket_digest
 from copdns.accounts.roles import Permission
-from copdns.accounts.tickets import ticket_digest
 from copdns.as_json.times import grant_json, ticket_json
 from copdns.household.edit_checks import parse_field
 from copdns.household.time_edits import add_ticket, remove_ticket
@@ -55,6 +54,7 @@ class TicketTyped(Sent):
 
 
 async def tickets(call: Call) -> object:
+    """Return all tickets, without their codes, which nothing can show again."""
     return [ticket_json(each) for each in call.household.tickets]
 
 
@@ -75,7 +75,7 @@ async def make(call: Call) -> object:
         author=call.actor.name,
     )
     whom = wanted.profile or "anyone with the code"
-    after = await call.change(f"ticket of {wanted.minutes} minutes made for {whom}", edit)
+    after = await call.change(f"1 tickets of {wanted.minutes} minutes created for {whom}", edit)
     return {**ticket_json(after.tickets[-1]), "code": code}
 
 

@@ -31,7 +31,6 @@ from copdns.time.days import budget_day, zone_of
 from copdns.time.schedule import parse_slots
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.people.profiles import ProfileShown
-from copdns.web.api.people.standing import policy_of
 from copdns.web.api.types import (
     WHOLE,
     About,
@@ -44,7 +43,7 @@ from copdns.web.api.types import (
     parse_day,
     parse_subjects,
 )
-from copdns.web.more_time import Kind, give_more_time, more_time
+from copdns.web.more_time import Kind, give_more_time, require_more_time
 
 _Grace = Annotated[int, Field(ge=0, le=60, description="Minutes."), WHOLE]
 _Slot = Annotated[str, Field(min_length=1, max_length=200)]
@@ -154,10 +153,12 @@ def _read_schedule(schedule_id: str, wanted: ScheduleWanted) -> Schedule:
 
 
 async def schedules(call: Call) -> object:
+    """Return all schedules, also those of tags and of everyone."""
     return [schedule_json(each) for each in call.household.schedules]
 
 
 async def add_schedule(call: Call) -> object:
+    """Add a schedule; raise HouseholdError where its id is taken."""
     return schedule_json(await _add(call, _read_schedule(call.body.id, call.body)))
 
 
@@ -168,6 +169,7 @@ async def set_schedule(call: Call) -> object:
 
 
 async def remove_schedule(call: Call) -> None:
+    """Remove a schedule; raise Refused (404)."""
     await _remove(call, Schedule, "schedule")
 
 
@@ -183,10 +185,12 @@ def _read_budget(budget_id: str, wanted: BudgetWanted) -> Budget:
 
 
 async def budgets(call: Call) -> object:
+    """Return all budgets, also those of tags and of everyone."""
     return [budget_json(each) for each in call.household.budgets]
 
 
 async def add_budget(call: Call) -> object:
+    """Add a budget; raise HouseholdError where its id is taken."""
     return budget_json(await _add(call, _read_budget(call.body.id, call.body)))
 
 
@@ -206,7 +210,7 @@ async def remove_budget(call: Call) -> None:
 
 async def _add(call: Call, period: Period) -> Period:
     edit = partial(add_period, made=period, known=call.context.known_ids())
-    await call.change(f"{_noun(period)} {period.id} added", edit)
+    await call.change(f"{_noun(period)} {period.id} added for {period.scope or 'everyone'}", edit)
     return period
 
 
@@ -216,7 +220,7 @@ async def _put(call: Call, period: Period) -> Period:
     edit = partial(
         set_period, kind=type(period), key=period.id, known=call.context.known_ids(), **values
     )
-    await call.change(f"{_noun(period)} {period.id} set", edit)
+    await call.change(f"{_noun(period)} {period.id} changed", edit)
     return period
 
 
@@ -260,11 +264,9 @@ async def more(call: Call) -> object:
     wanted: MoreWanted = call.body
     household, person = call.household, call.person
     snapshot, inputs = call.context.snapshot(), call.context.policy_inputs()
-    policy = policy_of(snapshot, household.id, person.id)
+    policy = call.policy_of(snapshot, person.id)
     today = build_today(household, person, policy, inputs, call.now)
-    found = more_time(household, person, policy, today, call.now)
-    if found is None:
-        raise HouseholdError("nothing is closed by time, today or soon: there is nothing to add to")
+    found = require_more_time(household, person, policy, today, call.now)
     edit = partial(
         give_more_time,
         profile_id=person.id,
@@ -284,8 +286,6 @@ async def suggested(call: Call) -> object:
     once."""
     band, known = call.person.band_at(call.now), call.context.known_ids()
     preset = known.presets[band]
-    if not any(preset.times(call.person.id)):
-        raise HouseholdError("nothing is suggested for this age; write times of your own")
     edit = partial(suggest_times, profile_id=call.person.id, known=known, preset=preset)
     what = f"times suggested for {band} applied for {call.person.id}"
     after = await call.change(what, edit)

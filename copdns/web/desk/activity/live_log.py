@@ -88,6 +88,7 @@ class LogReader:
         return found
 
     async def close(self) -> None:
+        """End the stream, and its task."""
         self.ended = True
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)

@@ -54,6 +54,8 @@ class BarPart(NamedTuple):
 
 
 class PlotBar(NamedTuple):
+    """A bar of a plot.  x, width: in units of the drawing; parts: stacked, the lowest first."""
+
     x: float
     width: float
     parts: tuple[BarPart, ...]

@@ -38,6 +38,7 @@ async def month(request: web.Request) -> web.Response:
         after=month_of(wanted.first + timedelta(days=31), household.timezone),
         reasons=tuple(Reason),
         budgets={each.id: each for each in household.budgets},
+        counts_days=context.settings().log.counts_days,
         small=SMALL,
         say=desk_wording(request, household),
         zone=household.timezone,

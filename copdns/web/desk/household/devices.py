@@ -21,11 +21,12 @@ from copdns.store.household_db.ignored import IgnoredDevices
 from copdns.store.log_db.unknown_devices import load_unknown_devices
 from copdns.web.context import context_of
 from copdns.web.desk.page import stored_household
-from copdns.web.newcomers import add_to_device, add_unknown_device
 from copdns.web.received import fields_of
 from copdns.web.session import require
 from copdns.web.unknown_devices import (
+    add_to_device,
     add_typed_device,
+    add_unknown_device,
     end_guests_at,
     end_guests_of,
     parse_known_by,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from aiohttp import web
 
@@ -36,7 +36,7 @@ from copdns.model.matchers import parse_matcher
 from copdns.model.times import Topic, TopicKind
 from copdns.web.context import context_of
 from copdns.web.desk.person.people import parse_name
-from copdns.web.desk.time.forms import Form, read_field
+from copdns.web.desk.time.forms import Form, read_choice, read_field
 from copdns.web.desk.time.page import HouseRequest, form_of, require_house
 
 PAGE = "/guardian/names"
@@ -76,100 +76,109 @@ def _service_use(household: Household, service: OwnService) -> ServiceUse:
     return ServiceUse(service, tuple((each, names[each]) for each in people), tuple(others))
 
 
-# --- names of devices -----------------------------------------------------------------------------
+# --- names of devices, names that lead to another, domains of other resolvers ---------------------
+
+
+class _Kind(NamedTuple):
+    """A kind of name with values.
+
+    said: how the history calls one, with {} for its name.  there: those of a household.  name,
+    values: read a form; raise HouseholdError.  put: sets the values of a name, which may be new.
+    """
+
+    said: str
+    there: Callable[[Household], Iterable[str]]
+    name: Callable[[Form], str]
+    values: Callable[[Form], tuple[str, ...]]
+    put: Callable[[Household, str, tuple[str, ...]], Household]
+    remove: Callable[[Household, str], Household]
+
+
+_LOCAL = _Kind(
+    "local name {}",
+    lambda household: (each.name for each in household.local_names),
+    lambda form: read_field(domain, form.one("name"), "name"),
+    lambda form: _parse_several(form, "addresses", address),
+    set_local_name,
+    remove_local_name,
+)
+_REWRITE = _Kind(
+    "rewrite of {}",
+    lambda household: (str(each.matcher) for each in household.rewrites),
+    lambda form: str(read_field(parse_matcher, form.one("name"), "name")),
+    lambda form: (read_field(domain, form.one("target"), "target"),),
+    lambda household, name, values: set_rewrite(household, name, *values),
+    remove_rewrite,
+)
+_SPLIT = _Kind(
+    "conditional forwarding for {}",
+    lambda household: (each.name for each in household.split_upstreams),
+    lambda form: read_field(domain, form.one("name"), "name"),
+    lambda form: _parse_several(form, "upstreams", upstream_address),
+    set_split_upstream,
+    remove_split_upstream,
+)
 
 
 async def add_local(request: web.Request) -> web.Response:
     """Add a local name with its addresses."""
-    home, form = await _house_and_form(request)
-    return await _keep_local(home, form, read_field(domain, form.one("name"), "name"))
+    await _add(request, _LOCAL)
 
 
 async def change_local(request: web.Request) -> web.Response:
     """Change the addresses of a local name."""
-    home, form = await _house_and_form(request)
-    name = _require_listed(request, (each.name for each in home.household.local_names))
-    return await _keep_local(home, form, name)
+    await _change(request, _LOCAL)
 
 
 async def drop_local(request: web.Request) -> web.Response:
     """Remove a local name."""
-    home = await require_house(request, Permission.EDIT_HOUSEHOLD)
-    name = request.match_info["name"]
-    if any(each.name == name for each in home.household.local_names):
-        await home.change(f"local name {name} removed", partial(remove_local_name, name=name))
-    raise web.HTTPSeeOther(PAGE)
-
-
-async def _keep_local(home: HouseRequest, form: Form, name: str) -> web.Response:
-    found = _parse_several(form, "addresses", address)
-    edit = partial(set_local_name, name=name, addresses=found)
-    await home.change(f"local name {name}: {', '.join(found)}", edit)
-    raise web.HTTPSeeOther(PAGE)
-
-
-# --- names that lead to another -------------------------------------------------------------------
+    await _drop(request, _LOCAL.said, _LOCAL.there, _LOCAL.remove)
 
 
 async def add_rewrite(request: web.Request) -> web.Response:
     """Answer a name with the records of another one."""
-    home, form = await _house_and_form(request)
-    return await _keep_rewrite(home, form, str(read_field(parse_matcher, form.one("name"), "name")))
+    await _add(request, _REWRITE)
 
 
 async def change_rewrite(request: web.Request) -> web.Response:
     """Change the target of a rewrite."""
-    home, form = await _house_and_form(request)
-    name = _require_listed(request, (str(each.matcher) for each in home.household.rewrites))
-    return await _keep_rewrite(home, form, name)
+    await _change(request, _REWRITE)
 
 
 async def drop_rewrite(request: web.Request) -> web.Response:
     """Remove a rewrite."""
-    home = await require_house(request, Permission.EDIT_HOUSEHOLD)
-    name = request.match_info["name"]
-    if any(str(each.matcher) == name for each in home.household.rewrites):
-        await home.change(f"rewrite of {name} removed", partial(remove_rewrite, text=name))
-    raise web.HTTPSeeOther(PAGE)
-
-
-async def _keep_rewrite(home: HouseRequest, form: Form, name: str) -> web.Response:
-    target = read_field(domain, form.one("target"), "target")
-    edit = partial(set_rewrite, text=name, target_name=target)
-    await home.change(f"rewrite of {name}: {target}", edit)
-    raise web.HTTPSeeOther(PAGE)
-
-
-# --- domains of other resolvers -------------------------------------------------------------------
+    await _drop(request, _REWRITE.said, _REWRITE.there, _REWRITE.remove)
 
 
 async def add_split(request: web.Request) -> web.Response:
     """Forward a domain to other upstreams."""
-    home, form = await _house_and_form(request)
-    return await _keep_split(home, form, read_field(domain, form.one("name"), "name"))
+    await _add(request, _SPLIT)
 
 
 async def change_split(request: web.Request) -> web.Response:
     """Change the upstreams of a domain."""
-    home, form = await _house_and_form(request)
-    name = _require_listed(request, (each.name for each in home.household.split_upstreams))
-    return await _keep_split(home, form, name)
+    await _change(request, _SPLIT)
 
 
 async def drop_split(request: web.Request) -> web.Response:
     """Forward a domain to the usual upstreams again."""
-    home = await require_house(request, Permission.EDIT_HOUSEHOLD)
-    name = request.match_info["name"]
-    if any(each.name == name for each in home.household.split_upstreams):
-        edit = partial(remove_split_upstream, name=name)
-        await home.change(f"conditional forwarding for {name} removed", edit)
-    raise web.HTTPSeeOther(PAGE)
+    await _drop(request, _SPLIT.said, _SPLIT.there, _SPLIT.remove)
 
 
-async def _keep_split(home: HouseRequest, form: Form, name: str) -> web.Response:
-    found = _parse_several(form, "upstreams", upstream_address)
-    edit = partial(set_split_upstream, name=name, upstreams=found)
-    await home.change(f"conditional forwarding for {name}: {', '.join(found)}", edit)
+async def _add(request: web.Request, kind: _Kind) -> NoReturn:
+    home, form = await _house_and_form(request)
+    await _keep(home, kind, kind.name(form), form)
+
+
+async def _change(request: web.Request, kind: _Kind) -> NoReturn:
+    home, form = await _house_and_form(request)
+    await _keep(home, kind, _require_listed(request, kind.there(home.household)), form)
+
+
+async def _keep(home: HouseRequest, kind: _Kind, name: str, form: Form) -> NoReturn:
+    values = kind.values(form)
+    what = f"{kind.said.format(name)}: {', '.join(values)}"
+    await home.change(what, lambda household: kind.put(household, name, values))
     raise web.HTTPSeeOther(PAGE)
 
 
@@ -195,7 +204,7 @@ async def add_own_service(request: web.Request) -> web.Response:
 async def change_own_service(request: web.Request) -> web.Response:
     """Change a service; it stays blocked for whom it was blocked."""
     home, form = await _house_and_form(request)
-    slug = _require_listed(request, (each.slug for each in home.household.services))
+    slug = _require_listed(request, _own_slugs(home.household))
     title, found, contact = _read_service(form)
     edit = partial(set_service, slug=slug, title=title, names=found, contact=contact)
     await home.change(f"service {slug} changed", edit)
@@ -204,21 +213,18 @@ async def change_own_service(request: web.Request) -> web.Response:
 
 async def drop_own_service(request: web.Request) -> web.Response:
     """Remove a service; raise HouseholdError while anything uses it."""
-    home = await require_house(request, Permission.EDIT_HOUSEHOLD)
-    slug = request.match_info["name"]
-    if any(each.slug == slug for each in home.household.services):
-        await home.change(f"service {slug} removed", partial(remove_service, slug=slug))
-    raise web.HTTPSeeOther(PAGE)
+    await _drop(request, "service {}", _own_slugs, remove_service)
+
+
+def _own_slugs(household: Household) -> Iterable[str]:
+    return (each.slug for each in household.services)
 
 
 def _read_service(form: Form) -> tuple[str, tuple[str, ...], Contact]:
     """Return title, names and contact of a service from a form; raise HouseholdError."""
     title = parse_name(form.one("name"))
     found = _parse_several(form, "names", parse_matcher, MAX_NAMES)
-    try:
-        return title, found, Contact(form.one("contact"))
-    except ValueError:
-        raise HouseholdError("choose one of the answers on the page", name="contact") from None
+    return title, found, read_choice(Contact, form.one("contact"), "contact")
 
 
 def _is_same_service(
@@ -233,6 +239,21 @@ def _is_same_service(
 
 async def _house_and_form(request: web.Request) -> tuple[HouseRequest, Form]:
     return await require_house(request, Permission.EDIT_HOUSEHOLD), await form_of(request)
+
+
+async def _drop(
+    request: web.Request,
+    said: str,
+    there: Callable[[Household], Iterable[str]],
+    remove: Callable[[Household, str], Household],
+) -> NoReturn:
+    """Remove what the path names, where it is there.  Parameters: as in `_Kind`."""
+    home = await require_house(request, Permission.EDIT_HOUSEHOLD)
+    name = request.match_info["name"]
+    if name in there(home.household):
+        what = f"{said.format(name)} removed"
+        await home.change(what, lambda household: remove(household, name))
+    raise web.HTTPSeeOther(PAGE)
 
 
 def _require_listed(request: web.Request, names: Iterable[str]) -> str:

@@ -1,13 +1,21 @@
-"""The settings of the program, to read: what each means for a child, and where to change it."""
+"""The settings of the program, to read: what each means for a child, and where to change it.
+
+`config.py` has the settings and their bounds.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
 from aiohttp import web
+from pydantic import BaseModel
 
 from copdns.accounts.roles import Permission
+from copdns.config import Settings
 from copdns.web.context import context_of
-from copdns.web.desk.household.setting_effects import settings_of
 from copdns.web.session import require
+from copdns.words.phrases import Phrase
 
 
 async def settings(request: web.Request) -> web.Response:
@@ -16,3 +24,184 @@ async def settings(request: web.Request) -> web.Response:
     return context.pages.render(
         request, "desk/settings.html", actor=actor, sections=tuple(settings_of(context.settings()))
     )
+
+
+class Setting(NamedTuple):
+    """A setting as the page shows it.
+
+    name: with dots.  value: as the file would have it; None for a hidden one, which may be a
+    secret.  usual: it has the default value.  effect: on a child.
+    """
+
+    name: str
+    value: str | None
+    usual: bool
+    effect: Phrase
+
+
+def settings_of(settings: Settings) -> Iterator[tuple[str, tuple[Setting, ...]]]:
+    """Yield each section with its settings; the first one, "", has settings outside sections."""
+    alone = []
+    sections = []
+    for name in type(settings).model_fields:
+        value, usual = getattr(settings, name), getattr(_USUAL, name)
+        if isinstance(value, BaseModel):
+            sections.append((name, tuple(_section(name, value, usual))))
+        else:
+            alone.append(_setting(name, value, usual))
+    yield "", tuple(alone)
+    yield from sections
+
+
+def _section(prefix: str, section: BaseModel, usual: BaseModel) -> Iterator[Setting]:
+    for name in type(section).model_fields:
+        yield _setting(f"{prefix}.{name}", getattr(section, name), getattr(usual, name))
+
+
+def _setting(name: str, value: Any, usual: Any) -> Setting:
+    shown = None if name in HIDDEN and value != usual else value_text(value)
+    return Setting(name, shown, value == usual, EFFECTS[name])
+
+
+def value_text(value: Any) -> str:
+    """Return a value as the settings file would have it, without quotes: "true", "a, b", "[]"."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return ", ".join(map(value_text, value)) or "[]"
+    if isinstance(value, BaseModel):
+        return " ".join(f"{key}={value_text(each)}" for key, each in value if each not in ("", ()))
+    return str(value) if value != "" else '""'
+
+
+_USUAL = Settings()
+# URLs with secrets, tokens, and programs with their arguments.
+HIDDEN = frozenset({"events.webhooks", "events.command", "events.notices"})
+
+
+EFFECTS: Mapping[str, Phrase] = {
+    "dns.listen": Phrase("setting", "A device that cannot reach these addresses is not filtered."),
+    "dns.port": Phrase("setting", "None, as long as devices send their lookups to this port."),
+    "dns.allow": Phrase("setting", "A device outside these networks gets no answers at all."),
+    "dns.forwarders": Phrase(
+        "setting", "copdns trusts these servers to say which device sent a lookup."
+    ),
+    "dns.block_ttl": Phrase(
+        "setting", "It takes at most this many seconds until a site that you allow works."
+    ),
+    "dns.security_ttl": Phrase(
+        "setting",
+        "After a mistaken block of a good site is corrected, it works within this many seconds.",
+    ),
+    "dns.child_max_ttl": Phrase(
+        "setting", "It takes at most this many seconds until a pause or a bedtime takes effect."
+    ),
+    "dns.fast_lane": Phrase("setting", "None: the same answers, faster."),
+    "dns.tcp_idle": Phrase("setting", "None that anyone would notice."),
+    "dns.tcp_connections": Phrase(
+        "setting", "None, unless very many devices send lookups at once."
+    ),
+    "dns.tcp_in_flight": Phrase("setting", "None that anyone would notice."),
+    "web.listen": Phrase(
+        "setting", "Only devices that reach these addresses can open your child's page."
+    ),
+    "web.port": Phrase(
+        "setting", "A port other than 80 makes the address of your child's page longer."
+    ),
+    "web.hosts": Phrase("setting", "Your child's page also opens under these names."),
+    "web.tls_port": Phrase(
+        "setting",
+        "Encrypts what guardians read about a child, so that nobody on the network can listen in.",
+    ),
+    "web.tls_certificate": Phrase("setting", "None: your child's page works without it."),
+    "web.tls_key": Phrase("setting", "None: your child's page works without it."),
+    "web.desk_over_http": Phrase(
+        "setting", "If true, a child who listens in on the network can read a guardian's password."
+    ),
+    "upstreams.servers": Phrase(
+        "setting",
+        "These servers learn which sites your household looks up, but not who looks them up.",
+    ),
+    "upstreams.filtering": Phrase(
+        "setting",
+        "These servers block some sites on their own. Help sites are looked up elsewhere.",
+    ),
+    "upstreams.deadline": Phrase(
+        "setting", "A site that cannot be reached shows an error after this time."
+    ),
+    "upstreams.attempt": Phrase(
+        "setting", "Sites hang for this long when a DNS server does not answer."
+    ),
+    "upstreams.trust_ad": Phrase("setting", "None that anyone would notice."),
+    "cache.entries": Phrase("setting", "The more is kept in memory, the faster sites open."),
+    "cache.megabytes": Phrase("setting", "The more is kept in memory, the faster sites open."),
+    "cache.max_ttl": Phrase(
+        "setting", "None: what you block or allow takes effect at once anyway."
+    ),
+    "cache.max_negative_ttl": Phrase(
+        "setting", "A site that is new on the internet may be found only after this time."
+    ),
+    "rebinding.enabled": Phrase(
+        "setting", "Keeps outside sites away from cameras and other devices in your home."
+    ),
+    "rebinding.allow": Phrase("setting", "Outside sites can reach devices in these networks."),
+    "rebinding.names": Phrase("setting", "These domains can point to devices in your home."),
+    "lists": Phrase("setting", "Your own lists block sites just as other lists do."),
+    "sources.use": Phrase(
+        "setting", "Without lists, only a few sites are blocked. Each list makes some mistakes."
+    ),
+    "sources.own": Phrase("setting", "These lists block sites too. Nobody else checks them."),
+    "sources.every": Phrase(
+        "setting",
+        "A site can stay blocked by mistake for this many hours after its list was corrected.",
+    ),
+    "sources.max_names": Phrase(
+        "setting", "Large lists are left out above this limit, so less is blocked than you chose."
+    ),
+    "identity.neighbours": Phrase(
+        "setting", "If off, a device that changes its address loses its rules and its minutes."
+    ),
+    "identity.leases": Phrase(
+        "setting", "New devices are easier to recognise, by the names they give."
+    ),
+    "log.rows_days": Phrase(
+        "setting", "For this many days, guardians can see the site names recorded for a child."
+    ),
+    "log.counts_days": Phrase(
+        "setting", "For this many days, guardians can see how much a child looked up, and when."
+    ),
+    "log.reason": Phrase("setting", "A child can read here why more is recorded than usual."),
+    "events.webhooks": Phrase(
+        "setting",
+        "These learn about pauses, time running out and requests, but never which sites were used.",
+    ),
+    "events.command": Phrase(
+        "setting", "This program is told the same, but never which sites were used."
+    ),
+    "events.command_kinds": Phrase(
+        "setting", "The program is told about these events, and nothing else."
+    ),
+    "events.notices": Phrase(
+        "setting", "Guardians are told about a request sooner, so a child waits less for an answer."
+    ),
+    "events.notice_kinds": Phrase(
+        "setting", "Guardians see everything else only when they open the dashboard."
+    ),
+    "events.appeal_names": Phrase(
+        "setting", "If true, others can read what a child asked for, and which child it was."
+    ),
+    "appeals.reminder_hours": Phrase(
+        "setting", "Guardians are reminded of an unanswered request after this many hours."
+    ),
+    "appeals.target_hours": Phrase("setting", "A request counts as overdue after this many hours."),
+    "appeals.open_meanwhile": Phrase(
+        "setting", "If true, low-risk sites are allowed when nobody answers in time."
+    ),
+    "appeals.texts_days": Phrase(
+        "setting", "A child's own words can be read for this many days after the answer."
+    ),
+    "household": Phrase("setting", "None: it is used only when copdns starts for the first time."),
+    "data": Phrase(
+        "setting", "Anyone who can read this folder can read what is recorded about a child."
+    ),
+}

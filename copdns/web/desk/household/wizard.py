@@ -26,12 +26,12 @@ from copdns.web.desk.page import stored_household
 from copdns.web.desk.person.page import change
 from copdns.web.desk.person.people import parse_band
 from copdns.web.languages import bundled_helplines, phrases_in
-from copdns.web.newcomers import add_unknown_device
 from copdns.web.pages import language_of
 from copdns.web.received import Fields, fields_of
 from copdns.web.session import require
 from copdns.web.unknown_devices import (
     add_typed_device,
+    add_unknown_device,
     end_guests_at,
     end_guests_of,
     parse_known_by,

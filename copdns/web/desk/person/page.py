@@ -32,6 +32,7 @@ class PersonAccess(NamedTuple):
 
     @property
     def address(self) -> str:
+        """The path of the person's page."""
         return f"/guardian/people/{self.profile.id}"
 
 

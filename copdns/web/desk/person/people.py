@@ -26,6 +26,7 @@ from copdns.web.desk.person.page import (
     require_person,
     sort_categories,
 )
+from copdns.web.desk.time.forms import read_choice
 from copdns.web.received import fields_of, whole_number
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
@@ -105,10 +106,7 @@ async def set_answers(request: web.Request) -> web.Response:
     """Change a person's name, and how blocked queries are answered."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     fields = await fields_of(request)
-    try:
-        mode = BlockMode(str(fields.get("block_mode", "")))
-    except ValueError:
-        raise HouseholdError("choose one of the answers on the page", name="block_mode") from None
+    mode = read_choice(BlockMode, str(fields.get("block_mode", "")), "block_mode")
     ttl = _parse_seconds(str(fields.get("max_ttl", "")).strip())
     name = parse_name(str(fields.get("name", "")))
     values = {"name": name, "block_mode": mode, "max_ttl": ttl}
@@ -161,6 +159,7 @@ def _parse_seconds(typed: str) -> int | None:
 
 
 def parse_band(typed: str) -> Band:
+    """Return the age group that was chosen; raise HouseholdError for none of them."""
     try:
         return Band(typed)
     except ValueError:

@@ -16,8 +16,9 @@ from copdns.model.household import FullLogSpan, Household, PrivacyMode, Profile
 from copdns.privacy.consent import Question, needs_consent
 from copdns.web.context import context_of
 from copdns.web.desk.person.page import PersonAccess, change, keep, person_page, require_person
+from copdns.web.desk.time.forms import read_choice
+from copdns.web.personal_data import erase_records, export_document
 from copdns.web.received import fields_of
-from copdns.web.taken import erase_records, export_document
 from copdns.words.audit import role
 
 MODES = (PrivacyMode.OFF, PrivacyMode.COUNTS, PrivacyMode.BLOCKED)
@@ -53,10 +54,7 @@ async def set_mode(request: web.Request) -> web.Response:
     """Set the privacy mode; that ends a full log."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     fields = await fields_of(request)
-    try:
-        mode = PrivacyMode(str(fields.get("mode", "")))
-    except ValueError:
-        raise HouseholdError("choose one of the answers on the page", name="mode") from None
+    mode = read_choice(PrivacyMode, str(fields.get("mode", "")), "mode")
     if mode not in MODES:
         raise PrivacyError(
             "A full log runs for a few days only; start one under “Full log”", name="mode"

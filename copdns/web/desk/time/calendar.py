@@ -15,8 +15,7 @@ from copdns.household.time_edits import set_days
 from copdns.model.errors import CalendarError, HouseholdError
 from copdns.model.household import Household
 from copdns.model.times import WEEKDAYS, DayType
-from copdns.time.days import local_time, zone_of
-from copdns.time.whole_days import DateRange, add_holidays
+from copdns.time.days import DateRange, add_holidays, local_time, zone_of
 from copdns.web.calendars import MAX_OCTETS, read_calendar
 from copdns.web.desk.time.forms import parse_dates, parse_weekend
 from copdns.web.desk.time.page import HouseRequest, form_of, require_house, template_values

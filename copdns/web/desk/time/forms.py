@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from enum import StrEnum
 from typing import Any, TypeVar
 
 from copdns.household.time_shape import LONGEST, ONE_DAY, day, day_word
@@ -30,6 +31,7 @@ from copdns.time.moments import parse_moment
 from copdns.time.schedule import parse_slots
 
 Value = TypeVar("Value")
+Choice = TypeVar("Choice", bound=StrEnum)
 
 MAX_ROWS = 12  # slots, or minutes by day, of a form
 MAX_NOTE = 200  # characters
@@ -45,12 +47,15 @@ class Form:
         self._fields = fields
 
     def all(self, name: str) -> tuple[str, ...]:
+        """Return all values of a field, without blanks around; () where it was not sent."""
         return tuple(each.strip() for each in self._fields.get(name, ()))
 
     def one(self, name: str) -> str:
+        """Return the first value of a field; "" where it was not sent."""
         return next(iter(self.all(name)), "")
 
     def has(self, name: str) -> bool:
+        """Tell whether a field was sent: a box that was ticked."""
         return name in self._fields
 
     def number(self, name: str, low: int, high: int, default: int | None = None) -> int:
@@ -221,6 +226,7 @@ def parse_lifts(form: Form) -> tuple[bool, bool]:
 
 
 def parse_extra(form: Form) -> Extra:
+    """Return which minutes are given: a credit where that is chosen, else a bonus."""
     return Extra.CREDIT if form.one("kind") == Extra.CREDIT else Extra.BONUS
 
 
@@ -255,6 +261,14 @@ def _day_type(text: str) -> DayType:
         return DayType(text)
     except ValueError:
         raise TextError("choose what kind of days these are") from None
+
+
+def read_choice(kind: type[Choice], text: str, name: str) -> Choice:
+    """Return the value of an enum that a field has; raise HouseholdError for none of its values."""
+    try:
+        return kind(text)
+    except ValueError:
+        raise HouseholdError("choose one of the answers on the page", name=name) from None
 
 
 def read_field(parse: Callable[[str], Value], text: str, name: str) -> Value:

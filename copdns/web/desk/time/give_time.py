@@ -26,7 +26,7 @@ from copdns.web.desk.time.forms import (
 )
 from copdns.web.desk.time.page import Edit, PersonRequest, form_of, require_person, unless_gone
 from copdns.web.desk.time.schedules import budget_of
-from copdns.web.more_time import give_more_time, more_time, was_sent_before
+from copdns.web.more_time import give_more_time, require_more_time, was_sent_before
 
 OVERVIEW = "/guardian/"
 MAX_MORE = 240  # minutes at once
@@ -65,11 +65,7 @@ async def more(request: web.Request) -> web.Response:
     form = await form_of(request)
     minutes = form.number("minutes", 1, MAX_MORE)
     policy, today = them.policy_and_today()
-    found = more_time(them.household, them.profile, policy, today, them.now)
-    if found is None:
-        raise HouseholdError(
-            "no limit or schedule applies today or soon, so there is nothing to extend"
-        )
+    found = require_more_time(them.household, them.profile, policy, today, them.now)
     edit = partial(
         give_more_time,
         profile_id=them.profile.id,

@@ -21,8 +21,7 @@ from copdns.web.desk.page import stored_household
 from copdns.web.desk.time.forms import Form
 from copdns.web.received import fields_of
 from copdns.web.session import require
-from copdns.web.wording import wording_for
-from copdns.words.levels import Level
+from copdns.web.wording import desk_wording
 
 Edit = Callable[[Household], Household]
 
@@ -38,6 +37,7 @@ class HouseRequest:
 
     @property
     def now(self) -> int:
+        """Seconds since the epoch."""
         return int(self.context.now())
 
     async def change(self, what: str, edit: Edit) -> Household:
@@ -74,6 +74,7 @@ class PersonRequest(HouseRequest):
 
     @property
     def page(self) -> str:
+        """The path of the page about the person's time."""
         return f"/guardian/time/{self.profile.id}"
 
     def require_may_edit(self, scope: str) -> None:
@@ -116,7 +117,7 @@ def policy_and_today(
 def template_values(house: HouseRequest) -> dict[str, Any]:
     """Return the values that all templates about time need."""
     household, library = house.household, house.context.snapshot().library
-    zone, say = zone_of(household.timezone), wording_for(house.request, household, Level.FULL)
+    zone, say = zone_of(household.timezone), desk_wording(house.request, household)
     own = (each.slug for each in household.services)
     return {
         "actor": house.actor,
@@ -126,7 +127,6 @@ def template_values(house: HouseRequest) -> dict[str, Any]:
         "services": sorted({*library.services, *own}),
         "day_words": DAY_WORDS,
         "when": say.soon,
-        "opens": say.opens,
         "wall": lambda at: f"{local_time(at, zone):%H:%M}",
         "may": lambda permission: may(house.actor, Permission(permission)),
         "now": house.now,

@@ -12,7 +12,6 @@ from copdns.accounts.roles import Permission
 from copdns.household.edits import suggest_times
 from copdns.household.time_edits import Period, add_period, periods, remove_period, set_period
 from copdns.list_files.load import bundled_presets
-from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, Profile
 from copdns.model.times import Budget, Schedule
 from copdns.time.plan import in_scope
@@ -54,8 +53,6 @@ async def suggest(request: web.Request) -> web.Response:
     them = await require_person(request, Permission.EDIT_PROFILES)
     band = them.profile.band_at(them.now)
     preset = bundled_presets()[band]
-    if not any(preset.times(them.profile.id)):
-        raise HouseholdError("nothing is suggested for this age group; add times of your own")
     edit = partial(
         suggest_times, profile_id=them.profile.id, known=them.context.known_ids(), preset=preset
     )

@@ -6,9 +6,8 @@ from functools import partial
 
 from aiohttp import web
 
-from copdns.accounts.codes import make_ticket_code
+from copdns.accounts.codes import make_ticket_code, ticket_digest
 from copdns.accounts.roles import Permission
-from copdns.accounts.tickets import ticket_digest
 from copdns.household.time_edits import add_ticket, remove_ticket
 from copdns.model.household import Household
 from copdns.model.times import DAY_MINUTES, Ticket

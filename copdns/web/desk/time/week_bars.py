@@ -30,11 +30,14 @@ class WeekBar(NamedTuple):
 
 
 class Row(NamedTuple):
+    """A day of the chart."""
+
     date: date
     bars: tuple[WeekBar, ...]
 
     @property
     def lanes(self) -> int:
+        """How many bars lie beside each other at the most; 1 for none."""
         return 1 + max((each.lane for each in self.bars), default=0)
 
 

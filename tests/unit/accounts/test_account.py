@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from copdns.accounts.account import Guest, GuestKind
-from copdns.accounts.guests import with_guests
+from copdns.accounts.account import Guest, GuestKind, with_guests
 from copdns.model.verdict import Requestor
 from copdns.policy.snapshot import build_snapshot
 from tests.household import DEFAULTS, LISTENER, NOW, family, library

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.web.desk.account.user_agent import label
+from copdns.web.desk.account.login import browser_name
 
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
 
@@ -26,4 +26,4 @@ WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"
     ],
 )  # fmt: skip
 def test_a_browser_has_a_short_name(says: str, name: str) -> None:
-    assert label(says) == name
+    assert browser_name(says) == name

@@ -8,8 +8,8 @@ import pytest
 
 from copdns.model.errors import StoreError
 from copdns.store.db import open_database
-from copdns.store.health import find_damage
 from copdns.store.migrations import HOUSEHOLD
+from copdns.store.read_only import find_damage
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""When something is closed, as edges: what holds at a moment, and until when."""
+"""Timelines of closures: what holds at a moment, and until when."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.model.verdict import Reason
-from copdns.policy.course import Timeline, build_timeline
+from copdns.policy.time_steps import Timeline, build_timeline
 from copdns.time.plan import Closure
 
 
@@ -16,7 +16,7 @@ def closure(start: float, end: float, period: str = "bedtime") -> Closure:
     return Closure(Reason.SCHEDULE, start, end, (), period)
 
 
-def test_a_course_of_nothing_is_open_for_ever() -> None:
+def test_a_timeline_of_nothing_is_open_for_ever() -> None:
     assert build_timeline([]) == Timeline((), (None,))
     assert build_timeline([]).state_at(5) is None
     assert build_timeline([]).next_change(5) is None
