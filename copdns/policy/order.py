@@ -74,8 +74,8 @@ def decision_order(
         # lifts a pause that began before it; a pause that begins later beats the grant.
         pause,
         # 8 and 9. What was planned comes before what was used up.  A grant of time lifts both,
-        # whichever began first.  Names that are always allowed are open in 7 to 9.  In homework mode,
-        # which is a pause, names for homework are open in 7 and 9; a bedtime blocks them too.
+        # whichever began first.  Names that are always allowed are open in 7 to 9.  In homework
+        # mode, which is a pause, names for homework are open in 7 and 9; a bedtime blocks them too.
         schedules,
         budgets,
         # 10. Somebody who knows this child wrote these, so they win over all lists below.  The
