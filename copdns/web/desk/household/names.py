@@ -15,6 +15,7 @@ from typing import NamedTuple, NoReturn
 from aiohttp import web
 
 from copdns.accounts.roles import Permission, may
+from copdns.household.check import KnownIds
 from copdns.household.edit_checks import free_slug
 from copdns.household.edits import (
     add_service,
@@ -90,7 +91,7 @@ class _Kind(NamedTuple):
     there: Callable[[Household], Iterable[str]]
     name: Callable[[Form], str]
     values: Callable[[Form], tuple[str, ...]]
-    put: Callable[[Household, str, tuple[str, ...]], Household]
+    put: Callable[[Household, str, tuple[str, ...], KnownIds], Household]
     remove: Callable[[Household, str], Household]
 
 
@@ -107,7 +108,7 @@ _REWRITE = _Kind(
     lambda household: (str(each.matcher) for each in household.rewrites),
     lambda form: str(read_field(parse_matcher, form.one("name"), "name")),
     lambda form: (read_field(domain, form.one("target"), "target"),),
-    lambda household, name, values: set_rewrite(household, name, *values),
+    lambda household, name, values, known: set_rewrite(household, name, values[0], known),
     remove_rewrite,
 )
 _SPLIT = _Kind(
@@ -178,7 +179,8 @@ async def _change(request: web.Request, kind: _Kind) -> NoReturn:
 async def _keep(home: HouseRequest, kind: _Kind, name: str, form: Form) -> NoReturn:
     values = kind.values(form)
     what = f"{kind.said.format(name)}: {', '.join(values)}"
-    await home.change(what, lambda household: kind.put(household, name, values))
+    known = home.context.known_ids()
+    await home.change(what, lambda household: kind.put(household, name, values, known))
     raise web.HTTPSeeOther(PAGE)
 
 
