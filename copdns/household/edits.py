@@ -22,7 +22,14 @@ from copdns.household.edit_checks import (
     without_orphans,
 )
 from copdns.household.presets import Preset, apply
-from copdns.model.addresses import address, device_address, domain, mac_address, upstream_address
+from copdns.model.addresses import (
+    UpstreamAddress,
+    address,
+    device_address,
+    domain,
+    mac_address,
+    upstream_address,
+)
 from copdns.model.broad_names import is_broad
 from copdns.model.errors import HouseholdError
 from copdns.model.household import (
@@ -387,10 +394,13 @@ def set_split_upstream(
 ) -> Household:
     """Ask other upstreams ("address[:port]") for a domain and all below it.
 
-    HouseholdError for a domain that is protected or too broad (`broad_names.py`).
+    HouseholdError for a domain that is protected or too broad (`broad_names.py`), and for an
+    upstream that could never answer.
     """
-    texts = tuple(dict.fromkeys(str(parse_field(upstream_address, text)) for text in upstreams))
-    split = SplitUpstream(parse_field(domain, name), texts)
+    servers = tuple(dict.fromkeys(parse_field(upstream_address, text) for text in upstreams))
+    for server in servers:
+        _refuse_upstream(server, known)
+    split = SplitUpstream(parse_field(domain, name), tuple(map(str, servers)))
     _refuse_name(household, split.name, known)
     others = tuple(each for each in household.split_upstreams if each.name != split.name)
     return validate(replace(household, split_upstreams=(*others, split)))
@@ -436,6 +446,24 @@ def _with_preset_rules(household: Household, profile_id: str, preset: Preset | N
             rule = Rule(rule_id, RuleAction.ALLOW, name, profile_id, note=why)
             household = replace(household, rules=(*household.rules, rule))
     return household
+
+
+def _refuse_upstream(upstream: UpstreamAddress, known: KnownIds) -> None:
+    """Raise HouseholdError for an upstream that could never answer."""
+    if known.is_copdns(upstream):
+        raise HouseholdError(
+            "%(upstream)s is this filter itself, so queries would go round in circles; write the "
+            "address of another DNS server",
+            name="upstreams",
+            upstream=str(upstream),
+        )
+    if upstream.lacks_interface:
+        raise HouseholdError(
+            "%(upstream)s is valid on one link only; add the interface, such as %(example)s",
+            name="upstreams",
+            upstream=str(upstream),
+            example="[fe80::1%eth0]:53",
+        )
 
 
 def _refuse_name(household: Household, name: str, known: KnownIds) -> None:

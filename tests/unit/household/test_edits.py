@@ -14,6 +14,7 @@ from copdns.household import edits as edit
 from copdns.household.check import KnownIds, check
 from copdns.household.edit_checks import free_id
 from copdns.household.presets import preset
+from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import HouseholdError, NameTextError
 from copdns.model.household import (
     Band,
@@ -338,6 +339,19 @@ def test_a_rewrite_and_a_split_upstream_are_set_and_removed() -> None:
             "is not a valid address",
         ),
         (lambda h: edit.set_split_upstream(h, "a.example", [], KNOWN), "a.example: is empty"),
+        (
+            lambda h: edit.set_split_upstream(h, "work.example", ["fe80::1"], KNOWN),
+            "valid on one link only; add the interface",
+        ),
+        (
+            lambda h: edit.set_split_upstream(
+                h,
+                "work.example",
+                ["192.0.2.1"],
+                replace(KNOWN, is_copdns=lambda each: each == UpstreamAddress("192.0.2.1")),
+            ),
+            "192.0.2.1:53 is this filter itself",
+        ),
         *(
             (answer_or_forward(kind, name), f"sites of other people end in {name}")
             for kind in ("local", "rewrite", "split")
