@@ -15,7 +15,7 @@ from typing import NamedTuple, NoReturn
 from aiohttp import web
 
 from copdns.accounts.roles import Permission, may
-from copdns.household.check import KnownIds
+from copdns.household.check import KnownIds, is_protected
 from copdns.household.edit_checks import free_slug
 from copdns.household.edits import (
     add_service,
@@ -31,6 +31,7 @@ from copdns.household.edits import (
     speaking_of,
 )
 from copdns.model.addresses import address, domain, upstream_address
+from copdns.model.broad_names import broad_names
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Contact, Household, OwnService
 from copdns.model.matchers import parse_matcher
@@ -66,8 +67,21 @@ async def names(request: web.Request) -> web.Response:
         household=home.household,
         services=tuple(_service_use(home.household, each) for each in home.household.services),
         contacts=tuple(Contact),
+        broad=broad_names(home.household),
+        protected=_protected_names(home),
         may_edit=may(home.actor, Permission.EDIT_HOUSEHOLD),
     )
+
+
+def _protected_names(home: HouseRequest) -> frozenset[str]:
+    """Return which names that the household answers or forwards are protected, as by a new list."""
+    household, known = home.household, home.context.known_ids()
+    written = (
+        *(each.name for each in household.local_names),
+        *(each.matcher.name for each in household.rewrites),
+        *(each.name for each in household.split_upstreams),
+    )
+    return frozenset(name for name in written if is_protected(household, known, name))
 
 
 def _service_use(household: Household, service: OwnService) -> ServiceUse:
