@@ -103,7 +103,11 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All that names are judged by.  statuses: one for each list, by the number of the list."""
+    """All that names are judged by.
+
+    statuses: one for each list, by the number of the list.
+    unopened: help names that are safe from lists, but not protected until a person has opened them.
+    """
 
     index: Index
     categories: Mapping[str, Category]
@@ -112,6 +116,7 @@ class Catalogue:
     engines: Mapping[str, Engine]
     canaries: Mapping[str, Canary]
     statuses: tuple[ListStatus, ...]
+    unopened: frozenset[str] = frozenset()
 
     @property
     def in_force(self) -> frozenset[str]:
@@ -160,6 +165,7 @@ def build_catalogue(
         engines=_engines(found.safe_search),
         canaries=_canaries(found.bypass),
         statuses=statuses,
+        unopened=frozenset(each.name.name for each in found.protected.unopened_names()),
     )
 
 

@@ -247,8 +247,8 @@ class ProtectedStep:
 
     def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
         entries = [entry for entry in lookup.entries if entry.list in self.infos]
-        if not entries:
-            return None
+        if not entries or any(entry.allow for entry in entries):
+            return None  # an exception: a host that only measures the visitors of a protected name
         entry = max(entries, key=self._strength)
         if entry.list not in self.beats_time and any(step(lookup, now) for step in self.time_steps):
             return None

@@ -224,15 +224,12 @@ NOT_PROTECTED = {
     "acsaing.org",
     "ecpat.org.ph",
     "www.dia.govt.nz",
-    "www.himaya.org",
     "www.incibe.es",
     "www.kocsc.or.kr",
     "www.nadarights.org",
     "www.pelastakaalapset.fi",
     "www.police.gov.sg",
-    "www.raudikrossinn.is",
     "www.safenet.bg",
-    "www.sps.org.hk",
 }
 
 
