@@ -73,6 +73,12 @@ class ProtectedGroup:
     title: str
     help: bool
     beats_time: bool
+    is_recorded: bool = True
+
+    @property
+    def is_untraced(self) -> bool:
+        """Tell whether look-ups of its names leave no trace."""
+        return self.help or not self.is_recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +206,7 @@ def _services(file: ServicesShape) -> dict[str, Service]:
 
 def _protected_groups(file: ProtectedShape) -> dict[str, ProtectedGroup]:
     groups = {
-        slug: ProtectedGroup(slug, each.title, each.help, each.beats_time)
+        slug: ProtectedGroup(slug, each.title, each.help, each.beats_time, each.recorded)
         for slug, each in file.groups.items()
     }
     # Safe search needs its targets whatever lists say; a schedule may close them.

@@ -110,6 +110,7 @@ class ProtectedGroupShape(Shape):
     title: Text
     help: bool
     beats_time: bool
+    recorded: bool = True
     names: tuple[ProtectedNameShape, ...]
 
 

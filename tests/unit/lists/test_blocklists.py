@@ -199,9 +199,10 @@ def test_one_word_names_one_thing() -> None:
     assert len(slugs) == len(set(slugs))
 
 
-def test_exactly_the_five_help_groups_leave_no_trace() -> None:
+def test_the_five_help_groups_and_phone_calls_leave_no_trace() -> None:
     groups = bundled().protected.values()
     assert {group.slug for group in groups if group.help} == HELP
+    assert {group.slug for group in groups if group.is_untraced} == {*HELP, "phone_calls"}
     assert all(group.beats_time for group in groups if group.help)
 
 
