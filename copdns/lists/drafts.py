@@ -44,6 +44,7 @@ from copdns.model.matchers import Matcher, MatchKind
 
 NO_SAFE_SEARCH = "no-safe-search"
 BEACONS = "beacons"
+SERVICES_TITLE = "Services that belong to this category"
 
 TextOf = Callable[[ListSource], str]
 
@@ -102,6 +103,7 @@ def bundled_drafts(found: BundledFiles, read: ReadText) -> Iterator[Draft]:
     yield from _canary_lists(found.bypass)
     yield from _starter_lists(found.catalogue, read)
     yield from _bypass_and_service_lists(found.bypass, found.services)
+    yield from _lists_of_services(found.catalogue, found.services)
     yield _no_safe_search_list(found.safe_search)
     yield _beacon_list(found.beacons, found.services)
 
@@ -156,6 +158,25 @@ def _bypass_and_service_lists(bypass: BypassShape, services: ServicesShape) -> I
     )
     for slug, each in services.services.items():
         yield _bundled_draft(slug, ListKind.SERVICE, slug, each.title, each.names)
+
+
+def _lists_of_services(file: CatalogueShape, services: ServicesShape) -> Iterator[Draft]:
+    """Yield a list of each category that has groups of services, with the names of all of them."""
+    for category, each in file.categories.items():
+        if each.services:
+            names = (
+                name
+                for service in services.services.values()
+                if service.group in each.services
+                for name in service.names
+            )
+            slug = services_slug(category)
+            yield _bundled_draft(slug, ListKind.CATEGORY, category, SERVICES_TITLE, names)
+
+
+def services_slug(category: str) -> str:
+    """Return the slug of the list of a category's services."""
+    return f"services-{category}"
 
 
 def _no_safe_search_list(file: SafeSearchShape) -> Draft:
@@ -222,7 +243,10 @@ def _bundled_slugs(found: BundledFiles) -> set[str]:
     canaries = (f"canary-{slug}" for slug in found.bypass.canaries)
     groups = found.protected.groups
     ours = SAFE_SEARCH_TARGETS, BYPASS, NO_SAFE_SEARCH, BEACONS
-    return {*ours, *groups, *canaries, *lists, *found.services.services}
+    of_services = (
+        services_slug(slug) for slug, each in found.catalogue.categories.items() if each.services
+    )
+    return {*ours, *groups, *canaries, *lists, *of_services, *found.services.services}
 
 
 def _placement_error(source: ListSource, found: BundledFiles, taken: Collection[str]) -> str:

@@ -35,6 +35,7 @@ class CategoryShape(Shape):
     about: Text
     layer: Literal["security", "content"]
     low_harm: bool = False
+    services: tuple[Slug, ...] = ()
 
 
 class ListShape(Shape):
