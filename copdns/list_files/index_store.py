@@ -26,7 +26,7 @@ from copdns.list_files.resources import find_folder
 from copdns.lists import trie
 from copdns.lists.catalogue import Catalogue, build_catalogue, read_files
 from copdns.lists.compiled import FORMAT, CompiledIndex, pack, unpack
-from copdns.lists.drafts import added_drafts, bundled_drafts
+from copdns.lists.drafts import all_drafts
 from copdns.lists.index import ListKind
 from copdns.lists.merge import merge
 from copdns.lists.source import ListSource
@@ -227,9 +227,7 @@ def _has_all_groups(catalogue: Catalogue) -> bool:
 def _compile_here(key: str, sources: Sequence[ListSource]) -> Catalogue:
     found = read_files(bundled_text)
     with _without_gc():
-        merged = merge(
-            list(bundled_drafts(found, bundled_text)), added_drafts(found, sources, read_text)
-        )
+        merged = merge(all_drafts(found, bundled_text, sources, read_text))
         octets = b"".join(pack(merged, key))
     return _catalogue_of(unpack(memoryview(octets)), sources)
 

@@ -67,7 +67,7 @@ class HouseholdContext:
     defaults: TTLs, and the address of the child's page.
     engines: a safe-search engine's id, its mode, then each exact host with its target.
     services: by slug.
-    untraced_groups: protected groups of help names, whose queries leave no trace.
+    untraced_groups: protected groups, those of help names above all, whose queries leave no trace.
     closable_groups: protected groups that a pause, a schedule or a budget closes all the same.
     verdict_by_entry: the memo of `Blocker.list_verdict`, which all its policies share.
     """
@@ -146,7 +146,7 @@ def build_context(
         ),
         engines=_engines(library) if other is None else other.engines,
         services=services,
-        untraced_groups=frozenset(group.slug for group in groups if group.help),
+        untraced_groups=frozenset(group.slug for group in groups if group.is_untraced),
         closable_groups=frozenset(group.slug for group in groups if not group.beats_time),
     )
 

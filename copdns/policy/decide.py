@@ -9,7 +9,7 @@ Pure: no I/O, no clock, no logging.  `now` is seconds since the epoch, UTC.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from copdns.lists.index import DictIndex, Index
@@ -97,6 +97,14 @@ def decide(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
     return with_end(time_rules, verdict, valid_until(time_rules, lookup, verdict, now))
 
 
+def _is_listable_help(policy: Policy, lookup: Lookup) -> bool:
+    """Tell whether a name is a host of a help name that lists may block (`but_not`).
+
+    Blocked or not, it says as much of who asked as the help name does.
+    """
+    return any(entry.allow and entry.list in policy.untraced_lists for entry in lookup.entries)
+
+
 def decide_with_grant(policy: Policy, qname: str, qtype: int, grant: Grant, now: float) -> Verdict:
     """Return what would be decided if this grant too were in force for the name."""
     lookup = _build_lookup(policy, qname, qtype, now)
@@ -107,6 +115,9 @@ def _first_verdict(policy: Policy, lookup: Lookup, now: float) -> Verdict:
     for step in policy.steps if lookup.entries else policy.steps_if_unlisted:
         verdict = step(lookup, now)
         if verdict is not None:
+            for entry in lookup.entries:  # a loop, since a call costs as much as a step
+                if entry.allow and entry.list in policy.untraced_lists:
+                    return replace(verdict, is_untraced=True)
             return verdict
     raise AssertionError("the last step always decides")
 
@@ -200,6 +211,8 @@ def explain(policy: Policy, qname: str, qtype: int, now: float) -> tuple[StepRes
     """Return what every step says; the decisive one's verdict is that of `decide`, without end."""
     lookup = _build_lookup(policy, qname, qtype, now)
     verdicts = [step(lookup, now) for step in policy.order]
+    if _is_listable_help(policy, lookup):
+        verdicts = [each and replace(each, is_untraced=True) for each in verdicts]
     decisive = next(place for place, verdict in enumerate(verdicts) if verdict is not None)
     return tuple(
         StepResult(step.number, step.title, verdict, place == decisive)

@@ -150,7 +150,8 @@ def _first(steps: Iterable[Step], lookup: Lookup, now: float) -> Verdict | None:
 
 def _is_protected(policy: Policy, lookup: Lookup) -> bool:
     infos = policy.index.infos
-    return any(infos[entry.list].kind is ListKind.PROTECTED for entry in lookup.entries)
+    found = [each for each in lookup.entries if infos[each.list].kind is ListKind.PROTECTED]
+    return bool(found) and not any(each.allow for each in found)
 
 
 def _judge_addresses(

@@ -48,7 +48,7 @@ def decision_order(
     by_name = RuleSet(rule for rule in rules if isinstance(rule.target, Matcher))
     blocker = build_blocker(profile, context, by_name, plan)
     pause, schedules, budgets = time_steps(context, plan, blocker)
-    safe_search = safe_search_step(profile, context, blocker)
+    safe_search = safe_search_step(profile, context, blocker, is_essential=plan.is_essential)
     return (
         # 1. Strangers learn nothing, not even which names are special here.  Their policy has this
         # step with `refuse=True`; in a profile's policy it never refuses.

@@ -7,7 +7,7 @@ order.  Every builder that can block takes the profile's `Blocker`.  Pure.
 from __future__ import annotations
 
 from copdns.lists.index import ListKind
-from copdns.model.household import BlockMode, Profile
+from copdns.model.household import BlockMode, Default, Profile
 from copdns.model.matchers import Matcher
 from copdns.model.names import suffixes
 from copdns.model.times import TopicKind
@@ -162,11 +162,20 @@ def category_step(profile: Profile, context: HouseholdContext, blocker: Blocker)
 
 
 def safe_search_step(
-    profile: Profile, context: HouseholdContext, blocker: Blocker
+    profile: Profile, context: HouseholdContext, blocker: Blocker, *, is_essential: bool = False
 ) -> SafeSearchStep:
-    """Return step 14; its blocker knows that the engines' safe hosts stay open."""
+    """Return step 14; its blocker knows that the engines' safe hosts stay open.
+
+    is_essential: as in `TimePlan`.
+    """
     targets: dict[str, str] = {}
     for engine, mode in profile.safe_search:
         targets.update(context.engines.get(engine, {}).get(mode, {}))
     unsafe = context.lists(ListKind.NO_SAFE_SEARCH) if profile.no_safe_search else ()
-    return SafeSearchStep(targets, ListSet(unsafe), blocker.with_open(targets))
+    return SafeSearchStep(
+        targets,
+        ListSet(unsafe),
+        blocker.with_open(targets),
+        on_allowlist=profile.default is Default.ALLOWLIST,
+        opens_always=is_essential,
+    )

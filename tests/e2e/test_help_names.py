@@ -66,7 +66,7 @@ def groups() -> dict[str, list[str]]:
     """Return the names of the five help groups."""
     file = yaml.safe_load((ROOT / "blocklists" / "protected.yaml").read_text())
     return {
-        group: [each["name"].lstrip("=") for each in data["names"]]
+        group: [each["name"].lstrip("=") for each in data["names"] if "unopened" not in each]
         for group, data in file["groups"].items()
         if data["help"]
     }
