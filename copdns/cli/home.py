@@ -41,7 +41,8 @@ from copdns.network.machine import clock_is_synchronised
 from copdns.policy.snapshot import GUEST, Snapshot, build_snapshot, guest_profile
 from copdns.store.db import store_error
 from copdns.store.household_db.appeals import AppealStore
-from copdns.store.household_db.household import FILE, HouseholdStore
+from copdns.store.household_db.condition import FILE
+from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.looks import Looks
 from copdns.store.household_db.notes import Change
 from copdns.store.household_db.pairings import Guests

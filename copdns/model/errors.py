@@ -93,6 +93,14 @@ class StoreError(CopdnsError):
     """A database cannot be opened, read or written."""
 
 
+class DoubtfulDatabaseError(StoreError):
+    """A database is not what was stored last: it is damaged, older, or another one."""
+
+
+class DamagedHouseholdError(StoreError):
+    """`household.db` cannot be used, and there is no copy of it."""
+
+
 class BackupError(CopdnsError):
     """A backup cannot be written, or is none that can be restored."""
 

@@ -25,7 +25,7 @@ from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import UpstreamError, WireError
 from copdns.network.machine import ADDRESS_MISSING, listen_addresses
 from copdns.store.health import find_damage
-from copdns.store.household_db import household as household_db
+from copdns.store.household_db import condition
 from copdns.store.log_db import querylog
 
 OWN_NAME = "copdns.home.arpa"
@@ -202,7 +202,7 @@ def check_clock(home: Home) -> Iterator[Finding]:
 
 def check_databases(home: Home) -> Iterator[Finding]:
     """Check both databases, their folder and their disk."""
-    for file in (household_db.FILE, querylog.FILE):
+    for file in (condition.FILE, querylog.FILE):
         yield _check_database(home.folder / file)
     broken = sorted(each.name for each in home.folder.glob(f"{querylog.FILE}.broken-*"))
     if broken:
