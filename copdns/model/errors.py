@@ -98,7 +98,13 @@ class DoubtfulDatabaseError(StoreError):
 
 
 class DamagedHouseholdError(StoreError):
-    """`household.db` cannot be used, and there is no copy of it."""
+    """`household.db` cannot be used, and there is no copy of it.  why: for people."""
+
+    def __init__(self, path: object, why: str) -> None:
+        super().__init__(
+            f"{path} is damaged ({why}) and has no copy; stop copdns and restore a backup"
+        )
+        self.why = why
 
 
 class BackupError(CopdnsError):

@@ -17,7 +17,15 @@ _FORMER = {"not protecting fully yet: %(lists)s": "not fully protected yet: %(li
 _FORMS = Forms(
     sentence("no DNS server is set; add one to upstreams.servers"),
     sentence("no DNS server answers"),
-    sentence("household.db was moved or replaced; restart copdns to use the new one"),
+    sentence(
+        "household.db is damaged (%(damage)s): copdns works with its copy, in which everything "
+        "that was saved is; a guardian can make the new file on the dashboard, or with copdns "
+        "household repair"
+    ),
+    sentence(
+        "household.db is damaged (%(damage)s) and has no copy: everyone has the guest rules, and "
+        "nothing can be changed or recorded until a backup is restored"
+    ),
     sentence("nothing can be recorded: %(why)s"),
     sentence(
         "household.db cannot be written: copdns keeps answering with the stored household, but "
@@ -62,6 +70,15 @@ _FORMER_PARTS = {
     ),
 }
 
+_DAMAGES = Forms(
+    sentence("it is missing"),
+    sentence("it is empty"),
+    sentence("it cannot be read: %(why)s"),
+    sentence("it is of another household"),
+    sentence("it is older than what was saved last"),
+    sentence("it differs from what was saved last"),
+)
+
 _PARTS = Forms(
     sentence("%(some)s of %(all)s lists is not downloaded yet (%(which)s)"),
     sentence("%(some)s of %(all)s lists are not downloaded yet (%(which)s)"),
@@ -86,6 +103,8 @@ def _value(name: str, text: str) -> Value:
         one, _, other = text.partition("; ")
         both = {"one": _part(one), "other": _part(other)}
         return Sentence("%(one)s; %(other)s", both) if other else both["one"]
+    if name == "damage":
+        return _DAMAGES.find(text, lambda _, value: value) or text
     return _part(text) if name == "remedy" else text
 
 

@@ -117,6 +117,8 @@ class Site:
             settings=lambda: self.settings,
             updates=self.updates,
             targets=self.targets,
+            damage=lambda: self.damage,
+            repair=self.repair,
         )
 
     async def _look_around(self) -> Assessment:

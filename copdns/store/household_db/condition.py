@@ -113,6 +113,8 @@ def good_image(folder: Path) -> bytes:
     Raises DamagedHouseholdError as `settle` does, and StoreError.
     """
     path = folder / FILE
+    if not folder.exists():
+        return b""
     try:
         with _holding(folder, makes=False) as copy:
             if not (copy.exists or path.exists()):
@@ -238,7 +240,7 @@ def _find_damage(
         _adopt(copy, image, repairs)  # it was stored by an older version, or the copy was lost
         return ""
     if not copy.has_pages:
-        raise DamagedHouseholdError(f"{path}: {why}")
+        raise DamagedHouseholdError(path, why)
     if why:
         return why
     kept = copy.read()
@@ -270,7 +272,7 @@ def _ready_stand_in(folder: Path, copy: HouseholdCopy) -> Path:
             _adopt(copy, image, repairs=True)
             return stand_in
         if not copy.has_pages:
-            raise DamagedHouseholdError(f"{folder / FILE}: {why or DIFFERENT}")
+            raise DamagedHouseholdError(folder / FILE, why or DIFFERENT)
     _remove(stand_in)
     write_whole(stand_in, copy.read())
     return stand_in
@@ -324,7 +326,7 @@ def _connect_readable(path: Path) -> sqlite3.Connection:
 def _copy_to_memory(path: Path) -> sqlite3.Connection:
     """Read a file, and its -wal, without touching either."""
     try:
-        return copy_to_memory(path)
+        return copy_to_memory(path, is_locked=True)
     except StoreError as error:
         if isinstance(error.__cause__, sqlite3.Error):
             raise error.__cause__ from error
