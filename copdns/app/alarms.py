@@ -1,5 +1,7 @@
-"""Alarms about upstreams, lists and the household's database: one event when trouble lasts, one when
-it ends.  Pure."""
+"""Alarms about upstreams, lists and `household.db`: one event when trouble lasts, one when it ends.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -46,10 +48,8 @@ class Alarm:
 
 
 class Alarms:
-    """The alarms: no upstream answers; a list is old and cannot be fetched; the database is damaged.
-
-    The last is raised at once.
-    """
+    """The alarms: no upstream answers; a list is old and cannot be fetched; and, raised at once,
+    `household.db` is damaged."""
 
     def __init__(self) -> None:
         self._upstreams = Alarm(EventKind.UPSTREAM_TROUBLE, EventKind.UPSTREAM_WELL, MINUTE)

@@ -3,12 +3,9 @@ confirmed is there, and damage is told."""
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 
-import pytest
-
-from tests.e2e.house import ADA, MIA, House, eventually, house
+from tests.e2e.house import MIA, House, eventually, house
 from tests.e2e.test_trouble import readiness
 
 FAMILY = {

@@ -51,7 +51,7 @@ class Site:
     """The pages of a home.
 
     who: who visits them: one of the cast, or an address; connections all come from loopback.
-    missing: what keeps copdns from being ready.  network: what a look around finds.  lists: of
+    missing: what keeps copdns from being ready.  damage: what is wrong with its database.  network: what a look around finds.  lists: of
     other people.
     """
 
@@ -59,6 +59,7 @@ class Site:
         self.home = home or Home()
         self.who = "mia"
         self.missing: tuple[str, ...] = ()
+        self.damage = ""
         self.readings: PolicyInputs = NO_INPUTS
         self.network = Assessment(SetupState.PASSED)
         self.lists = ListsState(3)
@@ -123,6 +124,9 @@ class Site:
 
     async def _look_around(self) -> Assessment:
         return self.network
+
+    async def repair(self) -> None:
+        self.damage = ""
 
     async def _swap(self, _: object) -> None:
         """Lists that were fetched are not put in force here."""

@@ -338,7 +338,7 @@ def _find_faults(image: bytes) -> str:
     try:
         with open_image(image) as connection:
             (found,) = connection.execute("pragma integrity_check(1)").fetchone()
-            return "" if found == "ok" else UNREADABLE % found
+            return "" if found == "ok" else UNREADABLE % " ".join(found.split())
     except sqlite3.Error as error:
         return UNREADABLE % error
 

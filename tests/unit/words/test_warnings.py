@@ -10,8 +10,8 @@ from copdns.app.household_source import DAMAGED, UNREAD, UNWRITTEN, WITHOUT_COPY
 from copdns.app.lists_in_force import STILL_COMPILING
 from copdns.list_files.choose import missing_message
 from copdns.network.same_client import SeenRequestor, same_client_warning
-from copdns.web.http_server import Place, _why
 from copdns.store.household_db import condition
+from copdns.web.http_server import Place, _why
 from copdns.words.phrases import END_ISOLATE, ISOLATE, phrases
 from copdns.words.warnings import trouble
 
