@@ -88,7 +88,7 @@ REMIND_EVERY = 60.0
 FREE_EVERY = 0.1
 FOLLOW_TIME = 1.0  # minutes of use and events; what closes does so without it
 REOPEN_EVERY = 5.0  # of a household whose disk could not be written
-COMPARE_EVERY = 30.0  # the household with its copy, so that damage is told within a minute
+COMPARE_EVERY = 30.0  # files with what was written, so that damage is told within a minute
 CHORES_EVERY = 2.0  # unknown devices, lease files and alarms
 TIDY_EVERY = 600.0
 
@@ -291,6 +291,7 @@ class App:
         yield repeat(self._household.poll, FOLLOW_HOUSEHOLD)
         yield repeat(self._household.reopen, REOPEN_EVERY)
         yield repeat(self._household.compare, COMPARE_EVERY)
+        yield repeat(self._lists.check_file, COMPARE_EVERY)
         yield repeat(self._follow_machine, FOLLOW_MACHINE)
         yield repeat(self._flush_records, FLUSH_EVERY)
         yield repeat(lambda: free_gradually(self._lazy_free), FREE_EVERY)
@@ -436,6 +437,7 @@ class App:
         compiling is tried again.
         """
         await run_logged(self._household.compare)
+        await run_logged(self._lists.check_file)
         async with self._list_reloader.one_by_one:
             self._manager.notify_reloading()
             try:

@@ -52,6 +52,7 @@ class Mirror(Protocol):
         self, connection: sqlite3.Connection
     ) -> AbstractContextManager[Callable[[], None]]: ...
     def adopt(self, connection: sqlite3.Connection) -> None: ...
+    def tidy(self, connection: sqlite3.Connection) -> None: ...
     def bind(self, database: Path) -> None: ...
     def close(self) -> None: ...
 
@@ -182,6 +183,12 @@ def rewrite(connection: sqlite3.Connection) -> None:
     connection.execute("pragma wal_checkpoint(truncate)").fetchone()
     if isinstance(connection, MirroredConnection) and connection.mirror is not None:
         connection.mirror.adopt(connection)
+
+
+def tidy_mirror(connection: sqlite3.Connection) -> None:
+    """Let the mirror drop what was deleted."""
+    if isinstance(connection, MirroredConnection) and connection.mirror is not None:
+        connection.mirror.tidy(connection)
 
 
 def store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:

@@ -235,10 +235,11 @@ class HouseholdCopy:
 
     def tidy(self, connection: sqlite3.Connection) -> None:
         """Drop the old pages of deleted rows; where there are none, nothing is written."""
-        if self._contents.last_at > len(_FIRST_LINE):
-            image = database_image(connection)
-            if self.says(image):
-                self.replace(image)
+        with self.hold():
+            if self._contents.last_at > len(_FIRST_LINE):
+                image = database_image(connection)
+                if self.says(image):
+                    self.replace(image)
 
     def reread(self) -> None:
         """Read the whole file again, to find damage in it."""

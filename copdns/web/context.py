@@ -64,8 +64,8 @@ class AppContext:
     check themselves.  scan_resolvers: asks the network which resolvers it hands out.  lists: how
     many lists of other people are used; updates: fetches them.  addresses: those that answer
     queries.  settings: those in force.  targets: who gets events.  damage: what is wrong with
-    `household.db`, "" for nothing; repair: makes the new one from its copy.  desk_over_http: passwords may be
-    sent without encryption over the network (the setting `web.desk_over_http`).
+    `household.db`, "" for nothing; repair: makes the new one from its copy.  desk_over_http:
+    passwords may be sent without encryption over the network (the setting `web.desk_over_http`).
     """
 
     registry: CollectorRegistry

@@ -37,6 +37,7 @@ _FORMS = Forms(
         "recorded until this is fixed (%(why)s)"
     ),
     sentence("lists are being prepared; until they are ready, the previous ones stay active"),
+    sentence("the compiled lists were damaged on disk, so they are compiled again"),
     sentence("%(why)s; copdns will try again"),
     sentence("not fully protected yet: %(lists)s"),
     sentence(

@@ -244,8 +244,9 @@ def _find_damage(
     if why:
         return why
     kept = copy.read()
-    if _household_ids(image) != _household_ids(kept):
-        return FOREIGN
+    here, there = _household_ids(image), _household_ids(kept)
+    if there and here != there:  # none there: of a copy that is damaged, the first records
+        return FOREIGN if here else DIFFERENT
     if not copy.is_whole or same_content(image, kept):
         _adopt(copy, image, repairs)  # the copy is the damaged one, or only places changed
         return ""

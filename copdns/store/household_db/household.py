@@ -35,6 +35,7 @@ from copdns.store.db import (
     open_database,
     read_transaction,
     store_error,
+    tidy_mirror,
     transaction,
 )
 from copdns.store.household_copy import HouseholdCopy
@@ -245,7 +246,9 @@ class HouseholdStore:
         def work(connection: sqlite3.Connection) -> int:
             with transaction(connection):
                 delete_attempts(connection, now - ATTEMPT_WINDOW)
-                return _delete_ended(connection, now - REMEMBER_FOR)
+                gone = _delete_ended(connection, now - REMEMBER_FOR)
+            tidy_mirror(connection)
+            return gone
 
         return await self.run(work)
 

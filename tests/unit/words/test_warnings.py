@@ -7,6 +7,7 @@ import errno
 import pytest
 
 from copdns.app.household_source import DAMAGED, UNREAD, UNWRITTEN, WITHOUT_COPY
+from copdns.app import lists_in_force
 from copdns.app.lists_in_force import STILL_COMPILING
 from copdns.list_files.choose import missing_message
 from copdns.network.same_client import SeenRequestor, same_client_warning
@@ -37,6 +38,7 @@ def test_what_a_check_of_the_version_before_found_reads_as_today() -> None:
         DAMAGED % condition.UNREADABLE % "file is not a database",
         WITHOUT_COPY % condition.DIFFERENT,
         STILL_COMPILING,
+        lists_in_force.DAMAGED,
         "nothing can be recorded: disk full",
         f"{UNWRITTEN} (disk full)",
         f"{UNREAD} (disk full)",
