@@ -20,6 +20,7 @@ from copdns.model.errors import StoreError
 from copdns.store.schema_steps import SchemaSteps
 
 BUSY = 5.0  # seconds to wait for another process
+DAMAGED = ".damaged-"  # with a number, added to the name of a database that a repair moved away
 
 _NO_ACCESS = (
     "make the user that runs copdns the owner of this folder, or choose another with --data DIR"

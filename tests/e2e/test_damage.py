@@ -117,7 +117,7 @@ def test_a_start_after_any_damage_answers(
         assert home.ask("later.example").ede
 
 
-@pytest.mark.parametrize("name", (*FILES, "household.db-shm", "log.db-shm"))
+@pytest.mark.parametrize("name", [*FILES, "household.db-shm", "log.db-shm"])
 def test_a_program_that_runs_answers_through_any_damage(
     lived_in: Path, tmp_path: Path, name: str
 ) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from copdns.model.errors import DamagedHouseholdError, HouseholdError, StoreError
-from copdns.store.db import BUSY, lock_folder, store_error
+from copdns.store.db import BUSY, DAMAGED, lock_folder, store_error
 from copdns.store.household_copy import (
     HouseholdCopy,
     database_image,
@@ -29,7 +29,6 @@ from copdns.store.read_only import copy_to_memory, is_unwritable
 
 FILE = "household.db"
 STAND_IN = "household.db.stand-in"
-ASIDE = ".damaged-"  # with a number: a database that a repair moved away
 
 MISSING = "it is missing"
 EMPTY = "it is empty"
@@ -186,7 +185,7 @@ def replacing(folder: Path, new: Path) -> Iterator[None]:
 
 def move_aside(path: Path) -> Path | None:
     """Rename a database, with its -wal and -shm; at most three are kept.  None: there is none."""
-    names = [path.with_name(f"{path.name}{ASIDE}{n}") for n in (1, 2, 3)]
+    names = [path.with_name(f"{path.name}{DAMAGED}{n}") for n in (1, 2, 3)]
     free = next((each for each in names if not each.exists()), names[-1])
     was_there = path.exists()
     for suffix in ("-shm", "-wal", ""):  # SQLite would apply an old -wal to a new database

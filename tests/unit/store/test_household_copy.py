@@ -23,9 +23,11 @@ from copdns.store import household_copy
 from copdns.store.db import rewrite
 from copdns.store.household_copy import HouseholdCopy, database_image
 from copdns.store.household_db import condition
+from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.condition import FILE, STAND_IN, find_household_damage, repair
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.thread import StoreThread
+from copdns.store.log_db.querylog import QueryLog
 from tests.damaging import PLACES, Damage, damages
 
 NOW = 1_800_000_000
@@ -396,6 +398,18 @@ async def test_what_is_erased_is_gone_from_the_copy(folder: Path) -> None:
         for path in folder.iterdir():
             assert secret not in path.read_bytes()
     assert find_household_damage(folder) == ""
+
+
+async def test_nobody_is_erased_while_a_damaged_file_may_still_hold_them(folder: Path) -> None:
+    (folder / FILE).write_bytes(b"no database" * 1000)
+    with HouseholdStore.open(folder) as store:
+        with pytest.raises(StoreError, match="copdns household repair"):
+            await AppealStore(store).erase("home", "mia")
+        aside = repair(folder)
+        await AppealStore(store).erase("home", "mia")
+    assert aside is not None
+    QueryLog(folder).erase("home", "mia", NOW)
+    assert not aside.exists()
 
 
 async def test_tidying_drops_old_pages_from_the_copy(folder: Path) -> None:

@@ -6,8 +6,8 @@ import errno
 
 import pytest
 
-from copdns.app.household_source import DAMAGED, UNREAD, UNWRITTEN, WITHOUT_COPY
 from copdns.app import lists_in_force
+from copdns.app.household_source import DAMAGED, UNREAD, UNWRITTEN, WITHOUT_COPY
 from copdns.app.lists_in_force import STILL_COMPILING
 from copdns.list_files.choose import missing_message
 from copdns.network.same_client import SeenRequestor, same_client_warning
