@@ -25,7 +25,7 @@ NAMED = {
     *("over-blocking", "no-reason", "help-cut-off", "help-watched", "secret-look", "outed"),
     *("kept-too-long", "controlling-guardian", "coercion", "punished-for-asking", "stranger"),
     *("taken-over-address", "shared-device", "locked-out", "list-poisoning", "rebinding"),
-    *("wrong-clock", "lost-notice", "lost-decision"),
+    *("wrong-clock", "lost-notice", "lost-decision", "bad-disk"),
 }
 
 
