@@ -67,7 +67,7 @@ class HouseholdInForce:
             await self._source.compare()
 
     async def repair(self) -> None:
-        """Make the copy the new `household.db`; raise HouseholdError where nothing is damaged."""
+        """Make the copy the new `household.db`; StoreError where nothing is damaged."""
         async with self._snapshots.changing:
             await self._source.repair()
 

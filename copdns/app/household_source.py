@@ -173,7 +173,7 @@ class HouseholdSource:
         await self.store.settle()
 
     async def repair(self) -> None:
-        """Make what is worked with the new `household.db`; raise HouseholdError, StoreError."""
+        """Make what is worked with the new `household.db`; raise StoreError."""
         await asyncio.to_thread(repair, self._folder)
         await self.store.settle()
 

@@ -295,7 +295,7 @@ class Home:
     def repair(self, *, take_file: bool) -> Path | None:
         """Make a new `household.db`; return where the damaged one is now, None for nowhere.
 
-        take_file: use the file as it is, in place of its copy.  Raises HouseholdError, StoreError.
+        take_file: use the file as it is, in place of its copy.  Raises StoreError.
         """
         aside = None if take_file else repair(self.folder)
         if take_file:

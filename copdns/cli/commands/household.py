@@ -247,7 +247,7 @@ def history(home: Home, limit: int, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @pass_home
 def repair(home: Home, take_file: bool, yes: bool) -> None:
-    """Make a damaged household.db anew from its copy.
+    """Make a new household.db from the copy of a damaged one.
 
     While household.db is damaged, missing, older or another one, copdns works with the copy, which
     has everything that was saved. The damaged file is kept for a week. It works while copdns runs.
@@ -259,6 +259,6 @@ def repair(home: Home, take_file: bool, yes: bool) -> None:
     if take_file and not yes:
         click.confirm("Delete the copy, and use household.db as it is?", abort=True)
     aside = home.repair(take_file=take_file)
-    click.echo("household.db is used as it is" if take_file else "household.db is made anew")
+    click.echo("household.db is used as it is" if take_file else "a new household.db is made")
     if aside is not None:
         click.echo(printable(f"damaged file: {aside}, kept for a week"))

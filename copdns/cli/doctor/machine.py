@@ -217,7 +217,7 @@ def _check_household(folder: Path) -> Finding:
     try:
         damage = condition.find_household_damage(folder)
     except DamagedHouseholdError as error:
-        todo = "stop copdns and restore a backup, or move the file away to begin anew"
+        todo = "stop copdns and restore a backup, or move the file away to start over"
         what = f"{path} is damaged and has no copy, so everyone has the guest rules: {error.why}"
         return fail("databases", what, todo)
     if damage:

@@ -261,7 +261,7 @@ class AppealStore:
         if self._store.damage:
             raise StoreError(
                 "everything was deleted from the copy that copdns works with, but the damaged "
-                "household.db may still hold it; make that anew (copdns household repair), and "
+                "household.db may still hold it; make a new one (copdns household repair), and "
                 "delete again"
             )
         return touched

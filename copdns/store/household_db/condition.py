@@ -15,7 +15,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from copdns.model.errors import DamagedHouseholdError, HouseholdError, StoreError
+from copdns.model.errors import DamagedHouseholdError, StoreError
 from copdns.store.db import BUSY, DAMAGED, lock_folder, store_error
 from copdns.store.household_copy import (
     HouseholdCopy,
@@ -128,13 +128,13 @@ def good_image(folder: Path) -> bytes:
 def repair(folder: Path) -> Path | None:
     """Make what is worked with the new `household.db`; return where the damaged one is now.
 
-    Raises HouseholdError where nothing is damaged; DamagedHouseholdError and StoreError.  Blocks.
+    Raises StoreError, also where nothing is damaged, and DamagedHouseholdError.  Blocks.
     """
     path = folder / FILE
     try:
         with _holding(folder) as copy:
             if not _find_damage(path, copy, repairs=True):
-                raise HouseholdError("household.db is not damaged, so nothing was changed")
+                raise StoreError("household.db is not damaged, so nothing was changed")
             image = copy.read()
             _ready_stand_in(folder, copy)  # if this is interrupted, it goes on from there
             aside = move_aside(path)
@@ -148,19 +148,17 @@ def repair(folder: Path) -> Path | None:
 def take_file(folder: Path) -> None:
     """Work with `household.db` as it is from now on, although it is not what was stored last.
 
-    The former copy is deleted.  Raises HouseholdError where the file cannot be used at all, and
-    where it is what was stored last; StoreError.  Blocks.
+    The former copy is deleted.  Raises StoreError, also where the file cannot be used at all, and
+    where it is what was stored last.  Blocks.
     """
     path = folder / FILE
     try:
         with _holding(folder) as copy:
             image, why = _read_image(path)
             if why or (why := _find_faults(image)):
-                raise HouseholdError(
-                    "household.db cannot be used (%(why)s); restore a backup instead", why=why
-                )
+                raise StoreError(f"{path} cannot be used ({why}); restore a backup instead")
             if copy.has_pages and copy.says(image):
-                raise HouseholdError("household.db is not damaged, so nothing was changed")
+                raise StoreError("household.db is not damaged, so nothing was changed")
             copy.replace(image)
             _remove(folder / STAND_IN)
     except (OSError, sqlite3.Error) as error:

@@ -15,7 +15,7 @@ CONSOLE = "command line"
 FIRST_START = "first start"  # who made the household
 
 # What becomes of a damaged `household.db`.
-REPAIRED = "household.db made anew from its copy"
+REPAIRED = "household.db made from its copy"
 TAKEN = "household.db taken as it is, although it was not what was saved last"
 
 

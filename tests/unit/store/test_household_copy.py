@@ -269,7 +269,7 @@ def test_a_yes_makes_the_new_file_and_keeps_the_damaged_one(folder: Path) -> Non
     assert aside.read_bytes().startswith(b"no database")
     assert not (folder / STAND_IN).exists()
     assert (run(folder), find_household_damage(folder)) == ("Meanwhile", "")
-    with pytest.raises(HouseholdError, match="not damaged"):
+    with pytest.raises(StoreError, match="not damaged"):
         repair(folder)
 
 
