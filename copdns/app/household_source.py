@@ -148,7 +148,8 @@ class HouseholdSource:
         if watcher.path != self.store.path:  # another database is worked with since then
             return await self._watch_again(watcher)
         try:
-            if not await asyncio.to_thread(watcher.is_replaced):
+            # A command may have found damage first, and made a stand-in.
+            if not await asyncio.to_thread(_is_left, watcher, self._folder):
                 return await asyncio.to_thread(watcher.has_changed)
         except StoreError as error:
             if not is_broken(error):
@@ -208,3 +209,8 @@ class HouseholdSource:
         self.read_only_reason = f"{answering} ({error})"
         log.error(self.read_only_reason)
         return copy
+
+
+def _is_left(watcher: Watcher, folder: Path) -> bool:
+    """Tell whether another file than the watched one is to be worked with."""
+    return watcher.is_replaced() or current_path(folder) != watcher.path

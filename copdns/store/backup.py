@@ -270,7 +270,7 @@ def _attach(
 
     Where it cannot be read, add a sentence to `said` and return none.
     """
-    if not there.exists():  # somebody moved it away, so that the backup brings its accounts
+    if not _has_household(there.parent):
         return {}
     try:
         used, _ = condition.settle(there.parent)

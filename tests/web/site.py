@@ -51,8 +51,8 @@ class Site:
     """The pages of a home.
 
     who: who visits them: one of the cast, or an address; connections all come from loopback.
-    missing: what keeps copdns from being ready.  damage: what is wrong with its database.  network: what a look around finds.  lists: of
-    other people.
+    missing: what keeps copdns from being ready.  damage: what is wrong with its database.
+    network: what a look around finds.  lists: of other people.
     """
 
     def __init__(self, home: Home | None = None, hosts: Iterable[str] = ()) -> None:

@@ -164,6 +164,14 @@ def test_a_broken_household_is_replaced_and_what_its_copy_has_since_stays(
     assert not (home.data / "household.db.stand-in").exists()
 
 
+def test_a_lost_household_is_replaced_and_what_its_copy_has_stays(home: Home, file: Path) -> None:
+    home.ok("backup", str(file))
+    home.file_appeal()
+    (home.data / "household.db").unlink()
+    home.ok("restore", str(file), "--yes")
+    assert len(home.json("appeal", "list")) == 1
+
+
 def test_a_broken_household_without_a_copy_is_replaced_and_it_is_said_what_that_costs(
     home: Home, file: Path
 ) -> None:
