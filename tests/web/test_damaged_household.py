@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from copdns.store.household_db.notes import REPAIRED
+from tests.web.guardians import guardian_client
 from tests.web.site import Client, Site, send, text
 
-TOLD = "The household&#39;s file is damaged"
+
+@pytest.fixture
+async def client(site: Site) -> AsyncIterator[Client]:
+    async with guardian_client(site) as made:
+        yield made
 
 
-@pytest.mark.logged_in
+TOLD = "file is damaged"
+
+
 async def test_it_is_told_on_every_page_and_a_yes_ends_it(client: Client, site: Site) -> None:
     assert TOLD not in await text(client, "/guardian/people")
     site.damage = "it is empty"
@@ -21,7 +30,6 @@ async def test_it_is_told_on_every_page_and_a_yes_ends_it(client: Client, site: 
     assert (last.author, last.what) == ("Ada", REPAIRED)
 
 
-@pytest.mark.logged_in
 async def test_a_yes_without_damage_does_nothing(client: Client, site: Site) -> None:
     before = await site.store.changes("home")
     await send(client, "/guardian/repair")
