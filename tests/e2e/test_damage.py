@@ -149,15 +149,10 @@ def test_a_program_that_runs_answers_through_any_damage(
 
 def is_ready_again(home: House) -> bool:
     """Say yes to a new file where damage is told; tell whether all is well then."""
-
-    def is_ready() -> bool:
-        told = readiness(home)
-        if "household.db is damaged" in told:
-            home.at_once("household", "repair")
-        return told.startswith("ready")
-
+    if "household.db is damaged" in readiness(home):
+        home.at_once("household", "repair")
     try:
-        eventually(is_ready, within=20.0)
+        eventually(lambda: readiness(home).startswith("ready"), within=20.0)
     except AssertionError:
         return False
     return True
