@@ -53,13 +53,10 @@ def home_of(folder: Path, toys: Path) -> Iterator[House]:
 def is_answering(home: House) -> bool:
     """Tell whether rules, help names and what a guardian was told last are answered."""
     # `begin` hears at once that nobody listens any more.
-    games, confirmed, help_name = (
-        home.begin(each) for each in ("games.example", "confirmed.example", HELP)
-    )
     return (
-        games().ede == BLOCKED
-        and confirmed().ede == (17, "rule: confirmed.example")
-        and bool(help_name().data)
+        home.begin("games.example")().ede == BLOCKED
+        and home.begin("confirmed.example")().ede == (17, "rule: confirmed.example")
+        and bool(home.begin(HELP)().data)
     )
 
 
