@@ -29,7 +29,7 @@ NAMED = {
     *("name-timed", "speaks-for-another", "open-desk", "listened-to", "second-opinion-faked"),
     *("led-away", "moved-device", "narrow-count", "protected-as-weapon", "wrong-age"),
     *("wrong-reason", "end-unsaid", "goes-on", "settings-lost", "damaged-files"),
-    *("list-cuts-internet", "calls-and-clocks", "profiled"),
+    *("list-cuts-internet", "calls-and-clocks", "profiled", "bad-disk"),
 }
 
 

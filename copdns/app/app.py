@@ -84,6 +84,7 @@ REMIND_EVERY = 60.0
 FREE_EVERY = 0.1
 FOLLOW_TIME = 1.0  # minutes of use and events; what closes does so without it
 REOPEN_EVERY = 5.0  # of a household whose disk could not be written
+COMPARE_EVERY = 30.0  # files with what was written, so that damage is told within a minute
 CHORES_EVERY = 2.0  # unknown devices, lease files and alarms
 TIDY_EVERY = 600.0
 
@@ -274,7 +275,8 @@ class App:
                 port=self.settings.dns.port,
                 web=[f"{host}:{port}" for host, port in self._http_server.addresses],
             )
-            await run_logged(self._log_setup_code)
+            if self._source.has_household:
+                await run_logged(self._log_setup_code)
             await self._stop.wait()
             self._manager.notify_stopping()
             for task in running:
@@ -284,6 +286,8 @@ class App:
         """Yield the chores that run for as long as the program does."""
         yield repeat(self._household.poll, FOLLOW_HOUSEHOLD)
         yield repeat(self._household.reopen, REOPEN_EVERY)
+        yield repeat(self._household.compare, COMPARE_EVERY)
+        yield repeat(self._lists.check_file, COMPARE_EVERY)
         yield repeat(self._follow_machine, FOLLOW_MACHINE)
         yield repeat(self._flush_records, FLUSH_EVERY)
         yield repeat(lambda: free_gradually(self._lazy_free), FREE_EVERY)
@@ -372,6 +376,8 @@ class App:
             settings=lambda: self.settings,
             updates=self._updates,
             targets=self._targets,
+            damage=lambda: self._source.damage,
+            repair=self._household.repair,
             desk_over_http=self.settings.web.desk_over_http,
         )
         return application(context)
@@ -399,7 +405,8 @@ class App:
 
     async def _check_alarms(self) -> None:
         lists = self._updates.metrics()
-        for event in self._alarms.check(self._upstreams.healths, lists, self._clock()):
+        damaged = bool(self._source.damage)
+        for event in self._alarms.check(self._upstreams.healths, lists, self._clock(), damaged):
             self._events.publish(event)
 
     async def _flush_records(self) -> None:
@@ -420,9 +427,13 @@ class App:
     async def _reload(self) -> None:
         """Apply changed settings and lists; nothing changes where the settings have a mistake.
 
+        The household's database is compared with its copy as well.
+
         Lists that cannot be compiled are no mistake in the settings: the earlier lists stay, and
         compiling is tried again.
         """
+        await run_logged(self._household.compare)
+        await run_logged(self._lists.check_file)
         async with self._list_reloader.one_by_one:
             self._manager.notify_reloading()
             try:

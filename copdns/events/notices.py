@@ -127,6 +127,17 @@ _TEXTS: dict[EventKind, tuple[str, str]] = {
         _t("Blocklists are up to date again"),
         _t("All lists could be downloaded."),
     ),
+    EventKind.HOUSEHOLD_TROUBLE: (
+        _t("The household's file is damaged"),
+        _t(
+            "Rules and pages still work, with the copy that copdns keeps. Open the dashboard to "
+            "make a new file, and check the disk."
+        ),
+    ),
+    EventKind.HOUSEHOLD_WELL: (
+        _t("The household's file is in order again"),
+        _t("copdns works with it again."),
+    ),
     EventKind.MISTAKE_AGAIN: (
         _t("A blocklist has repeated a mistake"),
         _t(

@@ -85,6 +85,7 @@ class IndexStore:
 
     def __init__(self, data: Path) -> None:
         self.folder = data / "lists" / "index"
+        self._marks: dict[str, object] = {}  # of the file in use, by its key
 
     def load_available(self, sources: Sequence[ListSource]) -> LoadedLists:
         """Return what can be used at once; raise ConfigError or ListError for a bundled file."""
@@ -159,6 +160,22 @@ class IndexStore:
             return str(failure["why"]) if failure["key"] == key else ""
         except (OSError, ValueError, LookupError, TypeError):
             return ""
+
+    def drop_damaged(self, key: str) -> bool:
+        """Remove the index in use where something changed its file; tell whether that was so.
+
+        It is read only where its size or time differ from the last call's.
+        """
+        path = self._path(key)
+        mark = _mark(path)
+        if mark == self._marks.get(key):
+            return False
+        self._marks = {key: mark}
+        if not index_file.is_damaged(path):
+            return False
+        with suppress(OSError):  # it has a wrong checksum, so nobody will use it
+            path.unlink()
+        return True
 
     def clear(self, key: str) -> None:
         """Remove every index but one; a process keeps an index that it has mapped."""

@@ -40,6 +40,8 @@ class EventKind(StrEnum):
     UPSTREAM_WELL = "upstream well"
     LIST_TROUBLE = "list trouble"
     LIST_WELL = "list well"
+    HOUSEHOLD_TROUBLE = "household trouble"
+    HOUSEHOLD_WELL = "household well"
     MISTAKE_AGAIN = "mistake again"
     FULL_LOG_ANNOUNCED = "full log announced"
     GUARDIANS_DISAGREE = "guardians disagree"
@@ -243,6 +245,8 @@ USUAL = (
     EventKind.UPSTREAM_WELL,
     EventKind.LIST_TROUBLE,
     EventKind.LIST_WELL,
+    EventKind.HOUSEHOLD_TROUBLE,
+    EventKind.HOUSEHOLD_WELL,
     EventKind.MISTAKE_AGAIN,
     EventKind.FULL_LOG_ANNOUNCED,
     EventKind.GUARDIANS_DISAGREE,

@@ -65,8 +65,9 @@ class AppContext:
     database.  folder: of the databases.  log: the query log.  probes: what devices showed that
     check themselves.  scan_resolvers: asks the network which resolvers it hands out.  lists: how
     many lists of other people are used; updates: fetches them.  addresses: those that answer
-    queries.  settings: those in force.  targets: who gets events.  desk_over_http: passwords may be
-    sent without encryption over the network (the setting `web.desk_over_http`).
+    queries.  settings: those in force.  targets: who gets events.  damage: what is wrong with
+    `household.db`, "" for nothing; repair: makes the new one from its copy.  desk_over_http:
+    passwords may be sent without encryption over the network (the setting `web.desk_over_http`).
     """
 
     registry: CollectorRegistry
@@ -91,6 +92,8 @@ class AppContext:
     settings: Callable[[], Settings]
     updates: ListUpdater
     targets: Targets
+    damage: Callable[[], str]
+    repair: Callable[[], Awaitable[None]]
     desk_over_http: bool = False
 
     # --- what the lists in force say ---

@@ -37,10 +37,12 @@ _YEAR = 365 * 86_400  # seconds
 
 class DeskStatus(NamedTuple):
     """What every page of the dashboard shows.  open_checks: checks that have not passed.  unseen:
-    notices that the reader has not seen."""
+    notices that the reader has not seen.  is_damaged: copdns works with the copy of
+    `household.db`."""
 
     open_checks: tuple[str, ...] = ()
     unseen: int = 0
+    is_damaged: bool = False
 
 
 DESK = web.RequestKey("desk", DeskStatus)

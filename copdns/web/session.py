@@ -67,7 +67,7 @@ async def _build_status(request: web.Request, actor: Actor) -> DeskStatus:
     unseen = (
         await context.notices.unseen(actor.household, actor.id) if may_see_notices(actor) else ()
     )
-    return DeskStatus(found.open_checks, len(unseen))
+    return DeskStatus(found.open_checks, len(unseen), bool(context_of(request).damage()))
 
 
 def may_see_notices(actor: Actor) -> bool:

@@ -164,6 +164,8 @@ _FORMS = Forms(
     sentence("code created for account %(who)s"),
     sentence("token %(what)s created: %(scopes)s"),
     sentence("token %(what)s removed"),
+    sentence("household.db made from its copy"),
+    sentence("household.db taken as it is, although it was not what was saved last"),
     former=_FORMER,
 )
 
