@@ -110,7 +110,7 @@ MAX_WAITERS = 1000
 _EDE_NO_UPSTREAM = Ede(NETWORK_ERROR, "no upstream answered")
 _EDE_TOO_MANY = Ede(OTHER_ERROR, "too many wait for this answer")
 _EDE_NO_REWRITE = Ede(OTHER_ERROR, "the answer for the rewrite's target cannot be used")
-_EDE_NOT_CACHED = Ede(NOT_AUTHORITATIVE, "not cached here; ask with recursion desired")
+_EDE_NOT_OURS = Ede(NOT_AUTHORITATIVE, "not a name of this network; ask with recursion desired")
 _EDE_NOT_SERVED = Ede(NOT_SUPPORTED, "this class or type is not served here")
 
 NO_REPLY = b""  # nothing is sent, now or later
@@ -408,18 +408,17 @@ class Resolver:
         if action is Action.ALLOW or action is Action.REWRITE:
             if query.qtype == ANY:  # no upstream is asked (RFC 8482)
                 reply = any_reply(message_id, query, _ttl(policy, verdict, moment, ANY_TTL))
+            elif not query.flags & RD:
+                # Cached or not: the difference would tell what other devices asked for.
+                reply = empty_reply(message_id, query, REFUSED, _EDE_NOT_OURS)
             else:
                 found = self._look_up(query, policy, verdict, moment, result)
-                if not isinstance(found, CacheMiss):
-                    entry = found
-                    reply, verdict = self._upstream_reply(
-                        message_id, query, requestor, policy, verdict, moment, entry
-                    )
-                elif query.flags & RD:
+                if isinstance(found, CacheMiss):
                     return found
-                else:
-                    reply = empty_reply(message_id, query, REFUSED, _EDE_NOT_CACHED)
-                    cacheable = False  # the cache may have it a moment later
+                entry = found
+                reply, verdict = self._upstream_reply(
+                    message_id, query, requestor, policy, verdict, moment, entry
+                )
         elif action is Action.BLOCK:
             reply = _blocked_reply(message_id, query, requestor, policy, verdict, moment)
         elif action is Action.LOCAL:
@@ -496,7 +495,7 @@ class Resolver:
         an EDE that say so.
         """
         answer, ede = entry.answer, None
-        rrs = entry.rrs_at(moment.mono, ttl_limit(policy, verdict, moment))
+        rrs = entry.rrs_within(ttl_limit(policy, verdict, moment))
         if verdict.action is Action.REWRITE:
             ttl = _ttl(policy, verdict, moment, REWRITE_TTL)
             try:
@@ -683,8 +682,8 @@ def ttl_limit(policy: Policy, verdict: Verdict, moment: Moment) -> int | None:
       verdict about a name inside the response has the same end as the one about the query's name:
       the steps that judge those names never change with the clock (`judge_response`).
 
-    Up to the limit, the TTL depends on the kind of reply: for a response, what is left of it since
-    it was cached (`CacheEntry.rrs_at`); for a block, `Verdict.ttl` (`dns.block_ttl`,
+    Up to the limit, the TTL depends on the kind of reply: for a response, the constant of its cache
+    entry (`given_ttl` in dns/cache.py); for a block, `Verdict.ttl` (`dns.block_ttl`,
     `security_ttl`); else LOCAL_TTL, REWRITE_TTL or ANY_TTL.  `packet_cache.py` sends a reply only
     as long as all of this holds.
     """
