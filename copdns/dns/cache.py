@@ -20,7 +20,6 @@ from copdns.model.errors import NXDOMAIN
 _OVERHEAD = 900  # octets of memory that an entry costs besides its records, measured
 _EVICTION_TRIES = 32  # entries that are looked at before one in use is dropped
 _TTL = Struct("!I").pack_into
-_new = tuple.__new__  # a named tuple's own constructor costs twice as much
 MAX_GIVEN_TTL = 60  # seconds; also the longest that "pause now" takes to be felt
 _ANY_TYPE = -1  # NXDOMAIN holds for every type of a name (RFC 2308 section 5); none has this
 
@@ -33,7 +32,7 @@ def given_ttl(ttl: int) -> int:
 class CacheEntry:
     """A cached response.  expires: monotonic seconds.
 
-    answer: the response, its records with the TTLs that they are given with.
+    answer: the response, its records and `ttl_places` with the TTLs that they are given with.
     longest_ttl: the longest of these, in seconds; 0 where there are no records.
     recently_used: the reference bit of second-chance eviction.
     harmless_for: the policy and the verdict under which `judge_response` found nothing last.  Both
@@ -50,15 +49,21 @@ class CacheEntry:
         "recently_used",
     )
 
-    def __init__(self, answer: UpstreamResponse, expires: float) -> None:
-        """answer: as it came from the upstream."""
-        body, longest = bytearray(answer.rrs), 0
+    def __init__(
+        self, answer: UpstreamResponse, expires: float, fixed_ttl: int | None = None
+    ) -> None:
+        """answer: as it came from the upstream.
+
+        fixed_ttl: that of every record, in seconds; None: `given_ttl`.
+        """
+        body, longest, places = bytearray(answer.rrs), 0, []
         for at, ttl in answer.ttl_places:
-            given = given_ttl(ttl)
+            given = given_ttl(ttl) if fixed_ttl is None else fixed_ttl
             _TTL(body, at, given)
+            places.append((at, given))
             if given > longest:
                 longest = given
-        self.answer = _new(UpstreamResponse, (bytes(body), *answer[1:]))
+        self.answer = answer._replace(rrs=bytes(body), ttl_places=tuple(places))
         self.longest_ttl = longest
         self.expires = expires
         self.recently_used = False
@@ -74,7 +79,7 @@ class CacheEntry:
         if cap != self._capped_to:
             body = bytearray(answer.rrs)
             for at, ttl in answer.ttl_places:
-                _TTL(body, at, min(given_ttl(ttl), cap))
+                _TTL(body, at, min(ttl, cap))
             self._capped_to, self._capped_rrs = cap, bytes(body)
         return self._capped_rrs
 

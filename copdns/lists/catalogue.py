@@ -73,6 +73,7 @@ class ProtectedGroup:
     title: str
     help: bool
     beats_time: bool
+    names: tuple[Matcher, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,12 @@ class Catalogue:
     engines: Mapping[str, Engine]
     canaries: Mapping[str, Canary]
     statuses: tuple[ListStatus, ...]
+
+    @property
+    def help_names(self) -> tuple[Matcher, ...]:
+        """Return the names of the help groups."""
+        groups = self.protected.values()
+        return tuple(matcher for group in groups if group.help for matcher in group.names)
 
     @property
     def in_force(self) -> frozenset[str]:
@@ -194,7 +201,9 @@ def _services(file: ServicesShape) -> dict[str, Service]:
 
 def _protected_groups(file: ProtectedShape) -> dict[str, ProtectedGroup]:
     groups = {
-        slug: ProtectedGroup(slug, each.title, each.help, each.beats_time)
+        slug: ProtectedGroup(
+            slug, each.title, each.help, each.beats_time, tuple(named.name for named in each.names)
+        )
         for slug, each in file.groups.items()
     }
     # Safe search needs its targets whatever lists say; a schedule may close them.

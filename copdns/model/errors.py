@@ -93,6 +93,10 @@ class StoreError(CopdnsError):
     """A database cannot be opened, read or written."""
 
 
+class HelpAnswersError(CopdnsError):
+    """The file of answers for help names is damaged, or cannot be read or written."""
+
+
 class BackupError(CopdnsError):
     """A backup cannot be written, or is none that can be restored."""
 

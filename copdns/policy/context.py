@@ -60,6 +60,7 @@ class HouseholdContext:
     engines: a safe-search engine's id, its mode, then each exact host with its target.
     services: by slug.
     untraced_groups: protected groups of help names, whose queries leave no trace.
+    help_ends: the last labels of all help names, such as "uk".
     closable_groups: protected groups that a pause, a schedule or a budget closes all the same.
     verdict_by_entry: the memo of `Blocker.list_verdict`, which all its policies share.
     """
@@ -71,6 +72,7 @@ class HouseholdContext:
     engines: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     services: Mapping[str, ServiceNames] = field(default_factory=dict)
     untraced_groups: frozenset[str] = frozenset()
+    help_ends: frozenset[str] = frozenset()
     closable_groups: frozenset[str] = frozenset()
     verdict_by_entry: VerdictByEntry = field(default_factory=dict, compare=False)
 
@@ -136,6 +138,7 @@ def build_context(
         engines=_engines(library) if other is None else other.engines,
         services=services,
         untraced_groups=frozenset(group.slug for group in groups if group.help),
+        help_ends=_help_ends(library) if other is None else other.help_ends,
         closable_groups=frozenset(group.slug for group in groups if not group.beats_time),
     )
 
@@ -147,6 +150,10 @@ def _engines(library: Catalogue) -> dict[str, dict[str, dict[str, str]]]:
         }
         for engine in library.engines.values()
     }
+
+
+def _help_ends(library: Catalogue) -> frozenset[str]:
+    return frozenset(matcher.name.rpartition(".")[2] for matcher in library.help_names)
 
 
 def _rank(rewrite: NameRewrite) -> tuple[int, bool]:
