@@ -17,7 +17,7 @@ from copdns.dns.message import UpstreamResponse
 from copdns.dns.wire import CacheKey
 from copdns.model.errors import NXDOMAIN
 
-_OVERHEAD = 900  # octets of memory that an entry costs besides its records, measured
+_OVERHEAD = 950  # octets of memory that an entry costs besides its records, measured
 _EVICTION_TRIES = 32  # entries that are looked at before one in use is dropped
 _TTL = Struct("!I").pack_into
 MAX_GIVEN_TTL = 60  # seconds; also the longest that "pause now" takes to be felt
