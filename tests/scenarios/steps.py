@@ -77,9 +77,7 @@ class Ask(Step):
         who, name, rtype = (*self.ask.split(), "A")[:3]
         before, asked = home.traces(), len(home.upstream.asked)
         flags = dns.flags.RD if self.recursion else 0
-        reply = home.ask(
-            WHO.get(who, who), name, rtype, edns=self.edns, tcp=self.tcp, flags=flags
-        )
+        reply = home.ask(WHO.get(who, who), name, rtype, edns=self.edns, tcp=self.tcp, flags=flags)
         fits.check(home, reply)
         self._compare_data(home, reply)
         self._compare_verdict(reply, story)

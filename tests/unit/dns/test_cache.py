@@ -122,10 +122,10 @@ def test_nobody_holds_a_record_for_longer_than_it_came_with(
     cache = Cache(max_ttl=max_ttl, max_negative_ttl=max_negative)
     kept = cache.put(WWW, mixed.response(), mono=0.0)
     last = kept.expires  # the moment before which somebody is given it for the last time
-    for given, came in zip(shown(kept, cap), mixed.came(), strict=True):
-        assert given <= came  # to the one who had it fetched
+    for ttl, came in zip(shown(kept, cap), mixed.came(), strict=True):
+        assert ttl <= came  # to the one who had it fetched
         if last > 0:
-            assert last + given <= came
+            assert last + ttl <= came
 
 
 @given(MIXED, CAPS, st.integers(0, DAY))
