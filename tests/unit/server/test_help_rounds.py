@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -65,7 +66,7 @@ def test_the_pace_is_even() -> None:
     box = Box()
     box.run_round()
     moments = [at for at, _ in box.run_round()]
-    pauses = [later - at for at, later in zip(moments, moments[1:], strict=False)]
+    pauses = [later - at for at, later in pairwise(moments)]
     assert pauses == [pytest.approx(ROUND / len(KEYS))] * (len(KEYS) - 1)
 
 
