@@ -177,7 +177,12 @@ class Home:
             self.help_answers,
         )
         if self._fetches_help:
-            self._fetch_help()
+            self.begin_fetching_help()
+
+    def begin_fetching_help(self) -> None:
+        """Ask for help names by itself from now on."""
+        self._fetches_help = True
+        self._fetch_help()
 
     def _read(self) -> PolicyInputs:
         found = self.counting.readings(self.clock.wall)

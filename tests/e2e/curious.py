@@ -54,6 +54,7 @@ class Trial(NamedTuple):
     plain: everything but times.  seconds: from question to answer, of each.
     """
 
+    name: str
     asked: bool
     plain: tuple[Hashable, ...]
     seconds: tuple[float, ...]
@@ -127,7 +128,7 @@ def run_trials(
             phone.stdin.write(f"{_wire(about).hex()}\n" if asked else "\n")
             phone.stdin.flush()
             sleep(gap())
-            trials.append(_look(brother, questions, asked=asked))
+            trials.append(_look(brother, about, questions, asked=asked))
         phone.stdin.close()
     return trials
 
@@ -153,14 +154,14 @@ def _wire(name: str, rtype: str = "A", **more: object) -> bytes:
     return query.to_wire()
 
 
-def _look(brother: socket.socket, questions: Sequence[bytes], *, asked: bool) -> Trial:
+def _look(brother: socket.socket, name: str, questions: Sequence[bytes], *, asked: bool) -> Trial:
     replies, seconds = [], []
     for question in questions:
         began = perf_counter()
         brother.send(question)
         replies.append(brother.recv(4096))
         seconds.append(perf_counter() - began)
-    return Trial(asked, tuple(_plain(each) for each in replies), tuple(seconds))
+    return Trial(name, asked, tuple(_plain(each) for each in replies), tuple(seconds))
 
 
 def _plain(reply: bytes) -> Hashable:
@@ -254,7 +255,7 @@ def next_of(names: Sequence[str], chance: random.Random) -> Callable[[], str]:
 
 def new_names() -> Callable[[], str]:
     """Return what gives ordinary names, each once."""
-    return (f"site-{number}.example" for number in count()).__next__
+    return (f"site-{number:06}.example" for number in count()).__next__
 
 
 def log_uniform(low: float, high: float, chance: random.Random) -> Callable[[], float]:

@@ -13,9 +13,10 @@ import dns.rcode
 import pytest
 
 from copdns.dns.cache import Cache
+from copdns.dns.exchange import OnResponse
 from copdns.dns.help_answers import HELP_TTL
 from copdns.dns.records import RD, A
-from copdns.dns.wire import read_query
+from copdns.dns.wire import CacheKey, read_query
 from copdns.model.household import LocalName, NameRewrite, PrivacyMode, Profile, SplitUpstream
 from copdns.model.matchers import Matcher
 from copdns.model.verdict import Action, Reason
@@ -422,6 +423,43 @@ def test_what_is_no_question_of_the_set_is_fetched_each_time(name: str, rtype: s
         before = len(home.upstream.asked)
         reply = home.ask("mia", name, rtype)
         assert (set(reply.ttls), len(home.upstream.asked)) == ({HELP_TTL}, before + 1)
+
+
+class Watching(FakeUpstream):
+    """An upstream that writes down what was asked when."""
+
+    home: Home
+
+    def ask(self, key: CacheKey, done: OnResponse, **more: Any) -> None:
+        self.seen.append((self.home.clock.mono, key))
+        super().ask(key, done, **more)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[float, CacheKey]] = []
+
+
+def test_an_upstream_sees_the_same_whether_somebody_looked_for_help_or_not() -> None:
+    seen = []
+    for somebody_looks in (False, True):
+        upstream = Watching()
+        home = Home(
+            lists=library(protected={"child_helpline": ["help.example", "line.example"]}),
+            upstream=upstream,
+        )
+        upstream.home = home
+        home.begin_fetching_help()
+        home.wait(61)
+        for minute in range(60):
+            if somebody_looks and minute % 7 == 3:
+                for who, rtype in (("mia", "A"), ("tom", "AAAA"), ("ada", "HTTPS")):
+                    home.ask(who, "help.example", rtype)
+                    home.ask(who, "www.line.example", rtype, want_dnssec=True)
+            home.ask("tom", "a.example")
+            home.wait(60)
+        seen.append(upstream.seen)
+    assert seen[0] == seen[1]
+    assert len(seen[0]) > 100
 
 
 def test_an_upstream_that_lets_ttls_grow_old_shows_through_for_no_help_name() -> None:
