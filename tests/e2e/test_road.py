@@ -120,10 +120,10 @@ def test_an_upstream_is_asked_once_for_all_and_policy_comes_after_the_cache(home
     assert home.upstream.names.count("roblox.com") == 1
 
 
-def test_no_answer_stays_with_a_child_for_longer_than_a_minute(home: House) -> None:
-    for source, ttl in ((MIA, 60), (ADA, 300)):
+def test_no_answer_stays_with_anybody_for_longer_than_a_minute(home: House) -> None:
+    for source in (MIA, ADA):
         (rrset,) = home.ask("minute.example", source=source).message.answer
-        assert ttl - 1 <= rrset.ttl <= ttl
+        assert rrset.ttl == 60
 
 
 def test_many_who_ask_at_once_are_one_question_to_the_upstream(home: House) -> None:
