@@ -120,7 +120,7 @@ def test_an_upstream_is_asked_once_for_all_and_policy_comes_after_the_cache(home
     assert home.upstream.names.count("roblox.com") == 1
 
 
-def test_no_answer_stays_with_anybody_for_longer_than_a_minute(home: House) -> None:
+def test_no_answer_stays_with_a_child_for_longer_than_a_minute(home: House) -> None:
     for source in (MIA, ADA):
         (rrset,) = home.ask("minute.example", source=source).message.answer
         assert rrset.ttl == 60
