@@ -102,7 +102,10 @@ def decide(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
 def decide_query(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
     """Return the verdict on a query: that of `decide`, untraced if it tells of a help name."""
     verdict = decide(policy, qname, qtype, now)
-    if qname.count(".") > 1 and not verdict.is_untraced and has_help_prefix(policy, qname):
+    # As in `has_help_prefix`, whose call would cost every query as much again.
+    if policy.help_ends.isdisjoint(qname.split(".")[1:-1]):
+        return verdict
+    if not verdict.is_untraced and has_help_prefix(policy, qname):
         return replace(verdict, is_untraced=True)
     return verdict
 
