@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -30,7 +30,9 @@ from copdns.list_files.load import load_catalogue
 from copdns.model.matchers import MatchKind
 from tests.e2e.house import MIA, TOM, House, house
 from tests.running import PATIENCE
+from tests.upstream_server import Way
 
+ADDRESS = "203.0.113.1"  # of every help name, as the last run of the program got it
 QUESTIONS = 20  # that he may send in each trial
 BINS = 6  # into which the classifier divides times
 
@@ -64,12 +66,14 @@ class Trial(NamedTuple):
 
 
 @contextmanager
-def home_with_help(folder: Path) -> Iterator[House]:
-    """Run the real program with the answers for all help names, as after its first minute."""
-    data = folder / "data"
-    data.mkdir(mode=0o700)
-    stored = {key: _stored(key) for key in help_keys(load_catalogue(()).help_names)}
-    (data / FILE).write_bytes(pack(stored))
+def home_with_help(
+    folder: Path, says: Mapping[str, Way] | None = None, file: bytes | None = None
+) -> Iterator[House]:
+    """Run the real program with the answers for all help names, as after its first minute.
+
+    says: how the upstream answers, by name.  file: with other octets in the answers' file.
+    """
+    leave_help_file(folder / "data", help_file() if file is None else file)
     family = {
         "id": "home",
         "profiles": {
@@ -77,15 +81,27 @@ def home_with_help(folder: Path) -> Iterator[House]:
             "tom": {"band": "13-15", "devices": {"tom-phone": [TOM]}},
         },
     }
-    with house(folder, {}, family) as home:
+    with house(folder, {}, family, says) as home:
         yield home
 
 
-def _stored(key: HelpKey) -> StoredAnswer:
+def leave_help_file(data: Path, octets: bytes) -> None:
+    """Leave a file of answers in a new data folder, as the last run of the program did."""
+    data.mkdir(mode=0o700)
+    (data / FILE).write_bytes(octets)
+
+
+def help_file(address: str = ADDRESS) -> bytes:
+    """Return a file with an answer to every question about help names; all have one address."""
+    keys = help_keys(load_catalogue(()).help_names)
+    return pack({key: _stored(key, address) for key in keys})
+
+
+def _stored(key: HelpKey, address: str) -> StoredAnswer:
     query = dns.message.make_query(key.qname, key.qtype)
     reply = dns.message.make_response(query, recursion_available=True)
     if key.qtype == 1:
-        reply.answer.append(dns.rrset.from_text(f"{key.qname}.", 300, "IN", "A", "203.0.113.1"))
+        reply.answer.append(dns.rrset.from_text(f"{key.qname}.", 300, "IN", "A", address))
     else:
         soa = "ns.example. mail.example. 1 3600 1200 604800 60"
         reply.authority.append(dns.rrset.from_text(f"{key.qname}.", 300, "IN", "SOA", soa))
