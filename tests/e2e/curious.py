@@ -15,6 +15,7 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import count
 from pathlib import Path
 from time import perf_counter, sleep, time
@@ -91,6 +92,7 @@ def leave_help_file(data: Path, octets: bytes) -> None:
     (data / FILE).write_bytes(octets)
 
 
+@cache
 def help_file(address: str = ADDRESS) -> bytes:
     """Return a file with an answer to every question about help names; all have one address."""
     keys = help_keys(load_catalogue(()).help_names)
