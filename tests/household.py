@@ -120,8 +120,14 @@ def library(
             for slug, lines in (services or {}).items()
         },
         protected={
-            slug: ProtectedGroup(slug, slug, slug in unwatched, slug not in not_over_time)
-            for slug in groups
+            slug: ProtectedGroup(
+                slug,
+                slug,
+                slug in unwatched,
+                slug not in not_over_time,
+                names=tuple(parse_matcher(each) for each in lines if not each.startswith("!")),
+            )
+            for slug, lines in groups.items()
         },
         engines={
             slug: Engine(slug, slug, frozenset(hosts), modes, for_children=True)

@@ -25,6 +25,7 @@ from copdns.app.alarms import Alarms
 from copdns.app.appeal_chores import AppealChores
 from copdns.app.background import free_gradually, repeat, run_logged
 from copdns.app.device_chores import DeviceChores
+from copdns.app.help_chores import HelpChores
 from copdns.app.household_in_force import HouseholdInForce
 from copdns.app.household_source import HouseholdSource
 from copdns.app.lists_in_force import ListReloader, ListsInForce
@@ -37,6 +38,7 @@ from copdns.app.time_chores import TimeChores
 from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.config import Settings, defaults_of
 from copdns.dns.cache import Cache
+from copdns.dns.help_answers import HelpAnswers
 from copdns.dns.upstream import UpstreamClient
 from copdns.events.bus import EventBus
 from copdns.events.notices import ENGLISH, Speaks
@@ -208,6 +210,7 @@ class App:
         self._recorder = Recorder(
             self._counters, self._recent_blocks, self._log, self._time_chores.ledger
         )
+        help_answers = HelpAnswers()
         self._resolver = Resolver(
             await self._snapshots.build(None, self._catalogue, households),
             self._upstreams,
@@ -217,7 +220,17 @@ class App:
             self._new_rebinding_guard(),
             self._new_packet_cache(),
             self._lazy_free,
+            help_answers,
         )
+        self._help_chores = HelpChores(
+            self._folder,
+            help_answers,
+            self._upstreams,
+            lambda: self._catalogue.help_names,
+            self._clock,
+            self._new_rebinding_guard,
+        )
+        await self._help_chores.load()
         self._household = HouseholdInForce(
             self._source,
             self._snapshots,
@@ -301,6 +314,7 @@ class App:
         yield self._list_reloader.retry_forever()
         yield repeat(self._updates.apply_available, FOLLOW_LISTS)
         yield repeat(self._updates.fetch, FOLLOW_LISTS)
+        yield self._help_chores.run()
         yield feed_watchdog(self._manager)
 
     async def _close(self) -> None:

@@ -74,6 +74,7 @@ class ProtectedGroup:
     help: bool
     beats_time: bool
     is_recorded: bool = True
+    names: tuple[Matcher, ...] = ()
 
     @property
     def is_untraced(self) -> bool:
@@ -123,6 +124,13 @@ class Catalogue:
     canaries: Mapping[str, Canary]
     statuses: tuple[ListStatus, ...]
     unopened: frozenset[str] = frozenset()
+
+    @property
+    def help_names(self) -> tuple[Matcher, ...]:
+        """Return the names of the help groups, without those that nobody has opened yet."""
+        groups = self.protected.values()
+        names = (matcher for group in groups if group.help for matcher in group.names)
+        return tuple(matcher for matcher in names if matcher.name not in self.unopened)
 
     @property
     def in_force(self) -> frozenset[str]:
@@ -206,7 +214,14 @@ def _services(file: ServicesShape) -> dict[str, Service]:
 
 def _protected_groups(file: ProtectedShape) -> dict[str, ProtectedGroup]:
     groups = {
-        slug: ProtectedGroup(slug, each.title, each.help, each.beats_time, each.recorded)
+        slug: ProtectedGroup(
+            slug,
+            each.title,
+            each.help,
+            each.beats_time,
+            each.recorded,
+            tuple(named.name for named in each.names),
+        )
         for slug, each in file.groups.items()
     }
     # Safe search needs its targets whatever lists say; a schedule may close them.

@@ -107,6 +107,10 @@ class DamagedHouseholdError(StoreError):
         self.why = why
 
 
+class HelpAnswersError(CopdnsError):
+    """The file of answers for help names is damaged, or cannot be read or written."""
+
+
 class BackupError(CopdnsError):
     """A backup cannot be written, or is none that can be restored."""
 

@@ -68,6 +68,7 @@ class HouseholdContext:
     engines: a safe-search engine's id, its mode, then each exact host with its target.
     services: by slug.
     untraced_groups: protected groups, those of help names above all, whose queries leave no trace.
+    help_ends: the last labels of all help names, such as "uk".
     closable_groups: protected groups that a pause, a schedule or a budget closes all the same.
     verdict_by_entry: the memo of `Blocker.list_verdict`, which all its policies share.
     """
@@ -79,6 +80,7 @@ class HouseholdContext:
     engines: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     services: Mapping[str, ServiceNames] = field(default_factory=dict)
     untraced_groups: frozenset[str] = frozenset()
+    help_ends: frozenset[str] = frozenset()
     closable_groups: frozenset[str] = frozenset()
     verdict_by_entry: VerdictByEntry = field(default_factory=dict, compare=False)
 
@@ -147,6 +149,7 @@ def build_context(
         engines=_engines(library) if other is None else other.engines,
         services=services,
         untraced_groups=frozenset(group.slug for group in groups if group.is_untraced),
+        help_ends=_help_ends(library) if other is None else other.help_ends,
         closable_groups=frozenset(group.slug for group in groups if not group.beats_time),
     )
 
@@ -178,6 +181,10 @@ def _split_matcher(split: SplitUpstream) -> Matcher:
 
 def _by_length(matcher: Matcher) -> int:
     return -len(matcher.name)
+
+
+def _help_ends(library: Catalogue) -> frozenset[str]:
+    return frozenset(matcher.name.rpartition(".")[2] for matcher in library.help_names)
 
 
 def _rank(rewrite: NameRewrite) -> tuple[int, bool]:

@@ -58,6 +58,7 @@ class Policy:
     that limits a TTL.
     child_page: the URL of the page that explains a block and takes requests.
     untraced_lists: numbers of the lists of help names, whose queries leave no trace.
+    help_ends: the last labels of these names: a cheap first look for `has_help_prefix`.
     group: the policies that differ from this one in nothing but their own rules.
     """
 
@@ -77,6 +78,7 @@ class Policy:
     is_child: bool = False
     child_page: str = ""
     untraced_lists: frozenset[int] = frozenset()
+    help_ends: frozenset[str] = frozenset()
     group: PolicyGroup = field(default_factory=PolicyGroup)
 
     def privacy_at(self, now: float) -> PrivacyMode:
@@ -95,6 +97,17 @@ def decide(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
     if time_rules is None:
         return verdict
     return with_end(time_rules, verdict, valid_until(time_rules, lookup, verdict, now))
+
+
+def decide_query(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
+    """Return the verdict on a query: that of `decide`, untraced if it tells of a help name."""
+    verdict = decide(policy, qname, qtype, now)
+    # As in `has_help_prefix`, whose call would cost every query as much again.
+    if policy.help_ends.isdisjoint(qname.split(".")[1:-1]):
+        return verdict
+    if not verdict.is_untraced and has_help_prefix(policy, qname):
+        return replace(verdict, is_untraced=True)
+    return verdict
 
 
 def _is_listable_help(policy: Policy, lookup: Lookup) -> bool:
@@ -188,8 +201,10 @@ def has_help_prefix(policy: Policy, qname: str) -> bool:
     """Tell whether a help name stands in front of another, as `help.example.home.example`.
 
     Devices with a search domain ask for that when `help.example` failed.  It tells just as much of
-    who looks for help, so it is counted, but its name is never logged.
+    who looks for help, so the query is untraced too.
     """
+    if policy.help_ends.isdisjoint(qname.split(".")[1:-1]):  # as nearly always
+        return False
     front = qname.rpartition(".")[0]
     while front:
         if any(entry.list in policy.untraced_lists for entry in policy.index.find(front)):

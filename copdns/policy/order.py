@@ -141,6 +141,7 @@ def build_policy(
         is_child=is_child,
         child_page=defaults.door,
         untraced_lists=context.list_numbers(ListKind.PROTECTED, context.untraced_groups),
+        help_ends=context.help_ends,
         group=PolicyGroup(rule.target.name for rule in rules if isinstance(rule.target, Matcher)),
     )
 
