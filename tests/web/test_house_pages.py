@@ -144,7 +144,7 @@ async def test_the_agreement_has_the_live_rules_in_the_childs_words(client: Clie
         "Sleep well.",
         "60 minutes on school days",
         "120 minutes every day",
-        "Games where people bet money and often lose it.",
+        "Betting with money. Most people lose their money.",
         "toys.example",
         "&lt;b&gt;Not&lt;/b&gt; at school.",
         "Which blocked sites my devices looked up, for 7 days.",
