@@ -120,7 +120,11 @@ async def test_rules_are_told_in_words(band: Band) -> None:
     page = await rules(Site(Home(family(replace(MIA, band=band), TOM, rules=written))))
     assert not [each for each in texts[:2] if each in page]
     wanted = {
-        Band.TO_9: ("library.example: blocked", "ads.example: blocked", "Some other sites: blocked"),
+        Band.TO_9: (
+            "library.example: blocked",
+            "ads.example: blocked",
+            "Some other sites: blocked",
+        ),
         Band.TO_15: (
             "all the sites under library.example: blocked",
             "just ads.example, not the sites under it: blocked",
