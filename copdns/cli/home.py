@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
-from functools import cached_property, wraps
+from functools import cached_property, partial, wraps
 from math import inf
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -36,7 +36,7 @@ from copdns.lists.source import ListSource
 from copdns.model.errors import HouseholdError, StoreError
 from copdns.model.hosts import child_page_url
 from copdns.model.household import Band, FullLogSpan, Household, Profile
-from copdns.network.machine import clock_is_synchronised
+from copdns.network.machine import clock_is_synchronised, is_copdns, listen_addresses
 from copdns.policy.snapshot import GUEST, Snapshot, build_snapshot, guest_profile
 from copdns.store.db import store_error
 from copdns.store.household_db.appeals import AppealStore
@@ -95,7 +95,9 @@ class Home:
     @cached_property
     def known_ids(self) -> KnownIds:
         """What a household may name; reads the lists."""
-        return known_ids(self.catalogue)
+        dns = self.settings.dns
+        is_own = partial(is_copdns, own=listen_addresses(dns.listen), port=dns.port)
+        return replace(known_ids(self.catalogue), is_copdns=is_own)
 
     @cached_property
     def copies(self) -> Copies:

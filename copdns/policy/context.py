@@ -7,14 +7,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
 from copdns.dns.records import AAAA, PTR, A
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
-from copdns.model.household import Contact, Household, LocalName, NameRewrite, Profile
+from copdns.model.broad_names import broad_names
+from copdns.model.household import (
+    Contact,
+    Household,
+    LocalName,
+    NameRewrite,
+    Profile,
+    SplitUpstream,
+)
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import suffixes
 from copdns.model.verdict import AnswerDefaults, LocalRecord
@@ -31,8 +39,8 @@ class LocalNames(NamedTuple):
     """What a household answers itself, or has answered by upstreams of its own.
 
     by_list: the records of a local name, by the number of the list that is made for it; by_name:
-    the same by the name.  rewrites: the longest name first.  splits: domains with upstreams of
-    their own.
+    the same by the name.  rewrites, splits (domains with upstreams of their own): the longest name
+    first.
     """
 
     by_list: Mapping[int, RecordsByType] = {}
@@ -115,8 +123,11 @@ def build_context(
 ) -> HouseholdContext:
     """Return what the policies of one household have in common.
 
+    Names that are too broad for a household to answer or forward have no effect.
+
     other: of another household, made from the same library: what is equal in all is taken from it.
     """
+    household = _without_broad_names(household)
     index, by_list = _with_own_names(library.index, household)
     services = {
         each.slug: ServiceNames(each.contact, each.matchers) for each in library.services.values()
@@ -131,7 +142,7 @@ def build_context(
             by_list=by_list,
             by_name={each.name: records for each, records in _local_records(household.local_names)},
             rewrites=tuple(sorted(household.rewrites, key=_rank)),
-            splits=tuple(Matcher(each.name) for each in household.split_upstreams),
+            splits=tuple(sorted(map(_split_matcher, household.split_upstreams), key=_by_length)),
         ),
         engines=_engines(library) if other is None else other.engines,
         services=services,
@@ -147,6 +158,26 @@ def _engines(library: Catalogue) -> dict[str, dict[str, dict[str, str]]]:
         }
         for engine in library.engines.values()
     }
+
+
+def _without_broad_names(household: Household) -> Household:
+    broad = broad_names(household)
+    if not broad:
+        return household
+    return replace(
+        household,
+        local_names=tuple(e for e in household.local_names if e.name not in broad),
+        rewrites=tuple(e for e in household.rewrites if e.matcher.name not in broad),
+        split_upstreams=tuple(e for e in household.split_upstreams if e.name not in broad),
+    )
+
+
+def _split_matcher(split: SplitUpstream) -> Matcher:
+    return Matcher(split.name)
+
+
+def _by_length(matcher: Matcher) -> int:
+    return -len(matcher.name)
 
 
 def _rank(rewrite: NameRewrite) -> tuple[int, bool]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from copdns.household.check import KnownIds
 from copdns.list_files.load import bundled_presets, known_ids
 from copdns.list_files.updates import ListUpdater
 from copdns.model.verdict import Requestor
+from copdns.network.machine import is_copdns
 from copdns.network.other_resolvers import Assessment
 from copdns.network.probes import Probes
 from copdns.policy.snapshot import Client, Snapshot
@@ -95,7 +97,8 @@ class AppContext:
 
     def known_ids(self) -> KnownIds:
         """Return the ids that a household may refer to."""
-        return known_ids(self.snapshot().library)
+        is_own = partial(is_copdns, own=self.addresses(), port=self.settings().dns.port)
+        return replace(known_ids(self.snapshot().library), is_copdns=is_own)
 
     def services(self) -> Services:
         """Return the names of the services that ship, by slug."""

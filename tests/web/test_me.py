@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -12,7 +13,7 @@ import pytest
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Actor, Permission, Role, may
 from copdns.config import LogSettings, Settings
-from copdns.model.household import Band, FullLogSpan, PrivacyMode, Profile
+from copdns.model.household import Band, FullLogSpan, PrivacyMode, Profile, SplitUpstream
 from copdns.model.times import Budget
 from copdns.privacy.retention import CountKey, LogRow
 from tests.home import Home
@@ -222,3 +223,13 @@ async def test_nobody_else_reads_or_erases_it(client: Client, site: Site, who: s
 
 async def test_erasing_is_no_page(client: Client) -> None:
     await text(client, "/me/erase", 405)
+
+
+async def test_everybody_reads_where_the_names_of_sites_go(client: Client, site: Site) -> None:
+    office = SplitUpstream("office.example", ("192.0.2.53:53",))
+    everybody = SplitUpstream("com", ("192.0.2.66:53",))
+    site.home.change(replace(site.home.house, split_upstreams=(office, everybody)))
+    page = await text(client, "/me")
+    words = re.sub("<[^>]+>|[\u2068\u2069]", "", page)
+    assert "Names that end in office.example are sent to 192.0.2.53:53." in words
+    assert "192.0.2.66" not in page  # it has no effect
