@@ -15,7 +15,7 @@ from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import ListInfo
 from copdns.model.household import Household
 from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind
-from copdns.model.verdict import StepNumber, Verdict
+from copdns.model.verdict import Reason, StepNumber, Verdict
 from copdns.web.context import context_of
 from copdns.web.languages import phrases_in
 from copdns.web.pages import language_of
@@ -101,6 +101,14 @@ class Wording:
     def what_next(self, verdict: Verdict | ContestedVerdict) -> str:
         """Return what the child can do about it; "" where nothing is closed."""
         return self._say(child.what_next(_full_verdict(verdict), self.level))
+
+    def about(self, verdict: Verdict) -> str:
+        """Return what the category that blocks is about, for small children; "" for others."""
+        told = self.level is not Level.FULL and verdict.reason is Reason.CATEGORY
+        return self.about_category(verdict.category) if told else ""
+
+    def is_for_adults(self, verdict: Verdict) -> bool:
+        return child.is_for_adults(verdict)
 
     def because(self, reason: DecisionReason) -> str:
         """Return the reason for the answer to an appeal."""

@@ -22,7 +22,7 @@ from copdns.appeals.appeal import (
     WantedLength,
     contest,
 )
-from copdns.appeals.life import may_disagree, may_withdraw
+from copdns.appeals.life import HOUR, may_disagree, may_withdraw
 from copdns.appeals.list_errors import is_list_error
 from copdns.appeals.still_closed import closed_after_all
 from copdns.dns.records import A
@@ -83,8 +83,16 @@ async def appeal_page(request: web.Request) -> web.Response:
         may_withdraw=may_withdraw(appeal),
         may_disagree=may_disagree(appeal),
         besides=None if rest is None else contest(rest, person.household.revision),
+        reminded_at=_next_reminder(request, appeal),
         now=now,
     )
+
+
+def _next_reminder(request: web.Request, appeal: Appeal) -> float:
+    """Return when guardians hear of a waiting appeal next, in seconds since the epoch."""
+    chosen = context_of(request).settings().appeals
+    hours = chosen.reminder_hours if appeal.reminded is None else chosen.target_hours
+    return appeal.since + hours * HOUR
 
 
 async def withdraw(request: web.Request) -> web.Response:
