@@ -139,7 +139,7 @@ _TEXTS: dict[EventKind, tuple[str, str]] = {
     ),
     EventKind.GUARDIANS_DISAGREE: (
         _t("Two guardians chose different settings"),
-        _t("This is about %(who)s. The age preset applies until you agree."),
+        _t("This is about %(who)s. Until you agree, the usual settings for this age apply."),
     ),
     EventKind.WANTS_TO_TALK: (
         _t("A child would like to talk"),

@@ -75,7 +75,7 @@ async def test_own_rules_come_first_and_say_for_whom_others_are(client: Client, 
     )
     await site.follow()
     page = await text(client, RULES)
-    names = ("own.example", "tagged.example", "for everyone with the tag #children", "all.example")
+    names = ("own.example", "tagged.example", "for Mia and Tom", "all.example")
     places = [page.index(each) for each in names]
     assert places == sorted(places)
 
@@ -156,7 +156,7 @@ async def test_why_a_name_is_closed_is_told_step_by_step(client: Client, site: S
 
 async def test_it_is_told_about_the_child_and_not_to_it(client: Client) -> None:
     page = marks_off(await text(client, f"{RULES}?name=toys.example"))
-    assert "A site rule blocks it: toys.example." in page
+    assert "The site rule for toys.example blocks it." in page
     assert "No rule or list blocks it." in page
 
 
