@@ -114,14 +114,16 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("category for guardians", "Gambling"),
         Phrase(
             "about a category for guardians",
-            "Betting, casinos, poker, lotteries, and betting with things won in games (skins, loot boxes).",
+            "Betting, casinos, poker, lotteries, and betting with things won in games (skins, loot "
+            "boxes).",
         ),
     ),
     "drugs": (
         Phrase("category for guardians", "Drugs"),
         Phrase(
             "about a category for guardians",
-            "Drug shops, buying guides, and ways to cheat a drug test. Help sites, such as Childline, always work.",
+            "Drug shops, buying guides, and ways to cheat a drug test. Help sites, such as "
+            "Childline, always work.",
         ),
     ),
     "violence": (
@@ -135,7 +137,8 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("category for guardians", "Self-harm"),
         Phrase(
             "about a category for guardians",
-            "Sites that talk people into suicide or self-harm. Help sites, such as Childline, always work.",
+            "Sites that talk people into suicide or self-harm. Help sites, such as Childline, always "
+            "work.",
         ),
     ),
     "dating": (

@@ -146,7 +146,9 @@ async def test_each_age_says_what_it_begins_with(desk: Client) -> None:
     page = await text(desk, "/guardian/wizard/children")
     for preset in bundled_presets().values():
         assert str(escape(preset.summary)) in page
-    assert "No internet from 20:00 to 06:30 on school nights" in page, "who takes the suggested bedtime over reads it before"
+    assert "No internet from 20:00 to 06:30 on school nights" in page, (
+        "who takes the suggested bedtime over reads it before"
+    )
     assert "Games: 30 minutes on school days" in page
 
 

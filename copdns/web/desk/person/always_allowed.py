@@ -52,7 +52,7 @@ async def add(request: web.Request) -> web.Response:
     new = parse_subjects(await form_of(request))
     if not new:
         raise HouseholdError(
-            "Choose a category or service, or enter a domain such as games.example"
+            "Choose a category or an app, or type a site such as games.example"
         )
 
     def more(profile: Profile) -> dict[str, Any]:
