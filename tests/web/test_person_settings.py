@@ -153,7 +153,7 @@ async def test_what_is_no_longer_blocked_has_no_reason_for_blocks_below_it(clien
 
 async def test_the_age_that_holds_is_marked(client: Client) -> None:
     page = await text(client, f"{PRESET}?band=13-15")
-    assert page.count("Age 7 to 9: current</a>") == 1
+    assert page.count("7 to 9 years: current</a>") == 1
     assert page.count(": current</a>") == 1
 
 
@@ -180,7 +180,7 @@ async def test_a_lower_age_from_13_on_is_announced(client: Client, site: Site) -
     assert tom.band is Band.TO_15
     assert tom.band_change is not None
     assert tom.band_change.at == site.now + 86_400
-    assert "the age group is: Age 10 to 12. We have told Tom" in page
+    assert "the age group is: 10 to 12 years. We have told Tom" in page
     await send(client, "/guardian/people/tom/preset", band="13-15", only_age="on")
     assert (await stored_profile(site, "tom")).band_change is None
 
@@ -195,7 +195,7 @@ async def test_the_rules_of_a_lower_age_wait_for_the_announcement(
     proposal = await site.context.proposals.of("home", "tom")
     assert proposal is not None
     assert (proposal.band, proposal.since) == (Band.TO_12, site.now + 86_400)
-    assert "the age group is: Age 10 to 12. We have told Tom" in page
+    assert "the age group is: 10 to 12 years. We have told Tom" in page
     site.home.clock.wait(86_401)
     await send(client, "/guardian/people/tom/preset", band="10-12")
     assert "gambling" in (await stored_profile(site, "tom")).categories
@@ -224,7 +224,7 @@ async def test_on_its_day_the_desk_reminds_until_it_is_decided(client: Client, s
     site.home.clock.wait(86_400)
     page = await text(client, "/guardian/")
     assert "You planned new settings for Mia from" in page
-    assert "“Age 10 to 12”. They wait for you to use them." in page
+    assert "“10 to 12 years”. They wait for you to use them." in page
     await site.context.proposals.remind(site.now)
     assert "The planned change for Mia is due." in await text(client, "/guardian/notices")
     assert await stored_profile(site) == MIA
