@@ -5,9 +5,9 @@ PYTHON ?=
 VENV ?= .venv
 # For pytest, in place of BESIDE: make test ARGS="tests/unit -x"; for the bench: make bench ARGS=--quick
 ARGS ?=
-# Two tests at a time, a file's by one process, since most wait for a program; in the end, what
+# Four tests at a time, a file's by one process, since most wait for a program; in the end, what
 # measures (tests/beside.py).
-BESIDE = -n 2 --dist loadfile
+BESIDE = -n 4 --dist loadfile
 # For make install.
 PREFIX ?= /opt/copdns
 DESTDIR ?=

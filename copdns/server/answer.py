@@ -5,9 +5,9 @@
         ALLOW, REWRITE -> cache, else upstream -> judge_response (policy/judge) -> the reply
     and Recorder.record counts it, and logs the name as far as the profile's privacy mode lets it.
 
-Nothing here waits: a query that an upstream must be asked for becomes a PendingQuery.  When the
-response is there, it is answered, and decided again first if the policies changed meanwhile or its
-verdict has ended.
+Nothing here waits: a query that an upstream must be asked for becomes a PendingQuery, and is
+answered when the response is there.  If the snapshot was swapped meanwhile or the verdict has
+ended, the query is decided again first.
 
 Words, here and in all that is called from here:
 
@@ -20,11 +20,11 @@ Words, here and in all that is called from here:
     policy        one profile's rules, lists and times, compiled for one index of lists
     step          one place in the order of decision; the first that gives a verdict decides
     verdict       what happens to a query and why
-    grant         a permission that lifts later steps until it ends
+    grant         a permission for which later steps do not block, until it ends
     cache         responses, by QNAME, QTYPE, DO, CD and zone; holds no decision
     packet cache  whole replies, by the query's octets and policy; holds no reply that depends on
-                  more (one over TCP, a local answer, one in block mode `page`), nor the reply to a
-                  query that waited for an upstream
+                  anything else (one over TCP, a local answer, one in block mode `page`), nor the
+                  reply to a query that waited for an upstream
     memo          parsed queries with their verdicts, by the query's octets; holds no reply and no
                   verdict that time can change; only used where there is no packet cache
     own rule      an allow or block that somebody in the household wrote, for one profile, for
@@ -328,7 +328,7 @@ class Resolver:
                 query = read_query_body(body)
             except NotAQueryError:  # shorter than a header, or a response
                 return NO_REPLY
-            except WireError as error:
+            except WireError as error:  # FORMERR, NOTIMP for another opcode: see `read_query_body`
                 self.recorder.count_malformed()
                 # A stranger does not learn what is wrong with its message.
                 return error_reply(message, error if client.household else _NOT_A_CLIENT)
@@ -504,9 +504,10 @@ class Resolver:
             except WireError:
                 return empty_reply(message_id, query, SERVFAIL, _EDE_NO_REWRITE), verdict
             rrs, ede = answer.rrs, ede_of(verdict)
-        # There is nothing to judge if this policy and this verdict (the same objects) found nothing
-        # before.  Nor if the response consists of addresses outside the home network and no rule is
-        # about addresses: the rebinding guard only looks for addresses of the home network.
+        # There is nothing to judge if this policy and this verdict found nothing before (the same
+        # objects, since a policy has one verdict for each list entry), or if the response consists
+        # of addresses outside the home network and no rule is about addresses: the rebinding guard
+        # only looks for addresses of the home network.
         judged = entry.harmless_for
         harmless = (judged[0] is policy and judged[1] is verdict) or (
             answer.facts.is_plain and not policy.address_rules
@@ -533,7 +534,7 @@ class Resolver:
         if waiting is not first:
             if len(waiting) < MAX_WAITERS:
                 waiting.append(pending)
-            else:  # not silence: over TCP, a query without a reply uses up one of the connection's
+            else:  # not silence, which over TCP would count as a query in flight for ever
                 self._send_servfail(pending, self._clock(), _EDE_TOO_MANY)
             return
         query = pending.query
@@ -585,7 +586,7 @@ class Resolver:
             self.packet_cache.clear()
 
     def _answer_again(self, pending: PendingQuery, result: UpstreamResult, moment: Moment) -> None:
-        """Decide and answer again: the policies were replaced, or the verdict ended, meanwhile."""
+        """Decide and answer again: the snapshot was swapped, or the verdict ended, meanwhile."""
         client = self._snapshot.identify(pending.requestor)
         query = pending.query
         verdict = decide(client.policy, query.qname, query.qtype, moment.wall)
@@ -609,10 +610,10 @@ class Resolver:
 
 
 def _cache_key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:
-    """Return under which key the response to a rewritten or split query is cached.
+    """Return the key under which a response is cached if not under the query's own.
 
-    A rewrite asks for its target's data.  A split is a zone with upstreams of its own; protected
-    names never go to them.
+    A rewrite asks for its target's data.  A split is a zone with upstreams of its own, to which no
+    query for a protected name goes.
     """
     if verdict.target:
         key = key._replace(qname=verdict.target)
@@ -633,10 +634,10 @@ def _blocked_reply(
     verdict: Verdict,
     moment: Moment,
 ) -> bytes:
-    """Return the reply in the profile's block mode; a legal order is told as NXDOMAIN in each.
+    """Return the reply in the profile's block mode; for a legal order always in mode nxdomain.
 
-    Where something below the name is open, NODATA takes the place of NXDOMAIN, which would deny
-    that too (RFC 8020).
+    In that mode `blocked_reply` says NODATA for a name below which something is open, since
+    NXDOMAIN would deny that too (RFC 8020).
     """
     mode = BlockMode.NXDOMAIN if verdict.reason is Reason.LEGAL else policy.block_mode
     ttl = _ttl(policy, verdict, moment, verdict.ttl)
@@ -661,12 +662,12 @@ def _local_reply(
     return local_reply(message_id, query, local, requestor.listener, ttl), verdict
 
 
-# For a message that is malformed and comes from a stranger, too.
+# The reply to a stranger's malformed message: the same as to a well-formed one.
 _NOT_A_CLIENT = WireError("not served here", REFUSED)
 
 
 def _unsupported_reply(message_id: bytes, query: Query) -> bytes:
-    """Refuse another class than IN, a zone transfer, or an unknown version of EDNS."""
+    """Return BADVERS for an unknown EDNS version, else REFUSED (zone transfers, not class IN)."""
     if query.edns is not None and query.edns.version:
         return empty_reply(message_id, query, BADVERS)  # RFC 6891 section 6.1.3
     return empty_reply(message_id, query, REFUSED, _EDE_NOT_SERVED)

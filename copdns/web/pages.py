@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from copdns.accounts.roles import Actor
+from copdns.household.age_labels import age_labels_of
 from copdns.list_files.resources import find_folder
 from copdns.model.hosts import child_page_url
 from copdns.model.names import display
@@ -80,6 +81,7 @@ class Pages:
         }
         self._templates.globals["picture"] = self._pictures.__getitem__
         self._templates.globals["door"] = door
+        self._templates.globals["age_labels_of"] = age_labels_of
         self._templates.filters["domain"] = display
         self._templates.globals["static"] = self._static_url
         self._templates.globals["icon"] = self._templates.get_template("icons.html").module.icon  # type: ignore[attr-defined]

@@ -137,6 +137,13 @@ async def test_a_preset_shows_its_differences_with_the_reason_of_each(client: Cl
     await text(client, f"{PRESET}?band=99", 400)
 
 
+async def test_age_labels_stand_where_age_groups_are_explained(client: Client) -> None:
+    labels = "PEGI 12, USK and FSK 12, IARC 12+"
+    assert labels in await text(client, "/guardian/people/mia/preset?band=13-15")
+    assert labels in await text(client, "/guardian/people")
+    assert "PEGI" not in await text(client, "/guardian/people/mia/preset?band=adult")
+
+
 async def test_each_reason_of_a_preset_is_read_once(client: Client, site: Site) -> None:
     await send(client, PRESET, band="7-9")
     page = await text(client, f"{PRESET}?band=13-15")
