@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import ceil
 from typing import NamedTuple
 
@@ -164,11 +165,13 @@ class Wording:
         return f"{self.phrases.join_list(days)} {clock}"
 
     def minutes(self, budget: Budget) -> str:
-        """Return the minutes of a budget by day; days with as many are told together."""
-        days: dict[int, list[str]] = {}
-        for day, number in budget.minutes:
-            days.setdefault(number, []).append(self._day(day))
-        return self.phrases.join_list([self._minutes(*each) for each in days.items()])
+        """Return the minutes of a budget by day; neighbours with as many are told together."""
+        return self.phrases.join_list(
+            [
+                self._minutes(number, [self._day(day) for day, _ in same])
+                for number, same in groupby(budget.minutes, key=lambda each: each[1])
+            ]
+        )
 
     def _minutes(self, number: int, days: Sequence[str]) -> str:
         text = self.phrases.ngettext("%(num)d minute", "%(num)d minutes", number)

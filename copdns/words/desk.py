@@ -137,8 +137,8 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("category for guardians", "Self-harm"),
         Phrase(
             "about a category for guardians",
-            "Sites that talk people into suicide or self-harm. Help sites, such as Childline, always "
-            "work.",
+            "Sites that talk people into suicide or self-harm. Help sites, such as Childline, "
+            "always work.",
         ),
     ),
     "dating": (

@@ -175,3 +175,12 @@ async def test_a_hostile_name_shows_harmlessly(client: Client, name: str) -> Non
 async def test_a_rule_for_a_name_in_markup_is_none(client: Client, site: Site) -> None:
     await send(client, RULES, 400, action="block", target="<script>alert(1)</script>")
     assert list(await rules_of(site)) == ["r1", "r2"]
+
+
+async def test_neither_allow_nor_block_is_chosen_before(client: Client) -> None:
+    page = await text(client, f"{RULES}?name=games.example")
+    form = page[page.index("Add a rule") :]
+    choices = re.findall('<input type="radio" name="action"[^>]*>', form)
+    assert len(choices) == 2
+    assert all("required" in each and "checked" not in each for each in choices)
+    await send(client, RULES, 400, target="games.example", **{"for": "mia"})

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from copdns.accounts.roles import Role
 from copdns.household.presets import apply
@@ -16,6 +19,7 @@ from tests.web.site import Client, Site, send, stored_profile, text
 
 pytestmark = pytest.mark.logged_in
 
+ROOT = Path(__file__).parents[2]
 SHIPPED = load_catalogue(())
 CLOSED, PRESET = "/guardian/people/mia/closed", "/guardian/people/mia/preset"
 
@@ -273,3 +277,11 @@ async def test_the_child_reads_that_something_changed_and_nobody_else(
     assert "mia-phone" not in page
     site.who = "tom"
     assert "What changed" not in await text(client, "/rules")
+
+
+async def test_engines_that_are_named_as_blocked_are_blocked(client: Client) -> None:
+    page = await text(client, "/guardian/people/mia/search")
+    assert "Blocks engines such as Yahoo, Baidu and Kagi." in page
+    file = yaml.safe_load((ROOT / "blocklists/safesearch.yaml").read_text())
+    without = {each["title"].partition(" ")[0] for each in file["no_safe_search"]}
+    assert {"Yahoo", "Baidu", "Kagi"} <= without

@@ -11,7 +11,6 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.appeals.life import HOUR
 from copdns.model.verdict import Reason
 from copdns.privacy.report import (
     Month,
@@ -50,7 +49,6 @@ async def month(request: web.Request) -> web.Response:
         reasons=tuple(Reason),
         budgets={each.id: each for each in home.budgets},
         counts_days=context.settings().log.counts_days,
-        overdue_after=context.settings().appeals.target_hours * HOUR,
         now=now,
         **(
             _own_values(person, data, wanted, now)
