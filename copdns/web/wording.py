@@ -270,6 +270,11 @@ class DeskWording(Wording):
         values = {"start": start, "end": end, "days": self.phrases.join_list(days)}
         return self.phrases.pgettext(*desk.SLOT) % values
 
+    def _minutes(self, number: int, days: Sequence[str]) -> str:
+        if not number or number % 60:
+            return Wording._minutes(self, number, days)
+        return f"{self.phrases.duration(number * 60)} {self.phrases.join_list(days)}"
+
     def _day(self, word: str) -> str:
         return self.phrases.pgettext(*desk.DAYS.get(word, child.DAYS[word]))
 
