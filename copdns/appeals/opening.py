@@ -303,7 +303,7 @@ def _refund_minutes(
 ) -> ApprovalResult:
     minutes = ask.minutes if yes.minutes is None else yes.minutes
     if not 1 <= minutes <= DAY_MINUTES:
-        raise AppealError("refund from 1 to 1440 minutes")
+        raise AppealError("give back from 1 to 1440 minutes")
     assert ask.day is not None
     changed = add_bonus(
         household,

@@ -77,8 +77,8 @@ _TEXTS: dict[EventKind, tuple[str, str]] = {
         _t("%(who)s's temporary access has ended."),
     ),
     EventKind.TICKET_REDEEMED: (
-        _t("A time ticket was used"),
-        _t("%(who)s used a ticket for %(minutes)s min."),
+        _t("A code for extra time was used"),
+        _t("%(who)s used a code for %(minutes)s extra minutes."),
     ),
     EventKind.APPEAL_MADE: (
         _t("A child has sent a request"),
@@ -150,7 +150,7 @@ _TEXTS: dict[EventKind, tuple[str, str]] = {
     ),
     EventKind.GUARDIANS_DISAGREE: (
         _t("Two guardians chose different settings"),
-        _t("This is about %(who)s. The age preset applies until you agree."),
+        _t("This is about %(who)s. Until you agree, the usual settings for this age apply."),
     ),
     EventKind.WANTS_TO_TALK: (
         _t("A child would like to talk"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import ceil
 from typing import NamedTuple
 
@@ -39,8 +40,8 @@ STEPS: Mapping[StepNumber, Phrase] = {
     StepNumber.SCHEDULES: Phrase("step", "Schedules"),
     StepNumber.BUDGETS: Phrase("step", "Daily limits"),
     StepNumber.RULES: Phrase("step", "Site rules"),
-    StepNumber.BYPASS: Phrase("step", "Bypass prevention"),
-    StepNumber.SERVICES: Phrase("step", "Blocked services"),
+    StepNumber.BYPASS: Phrase("step", "Ways to get around the filter"),
+    StepNumber.SERVICES: Phrase("step", "Blocked apps"),
     StepNumber.CATEGORIES: Phrase("step", "Blocked categories"),
     StepNumber.SAFE_SEARCH: Phrase("step", "Safe search"),
     StepNumber.DEFAULT: Phrase("step", "All other sites"),
@@ -172,12 +173,17 @@ class Wording:
         return f"{self.phrases.join_list(days)} {clock}"
 
     def minutes(self, budget: Budget) -> str:
-        """Return the minutes of a budget by day."""
-        return self.phrases.join_list([self._minutes(*each) for each in budget.minutes])
+        """Return the minutes of a budget by day; neighbours with as many are told together."""
+        return self.phrases.join_list(
+            [
+                self._minutes(number, [self._day(day) for day, _ in same])
+                for number, same in groupby(budget.minutes, key=lambda each: each[1])
+            ]
+        )
 
-    def _minutes(self, day: str, number: int) -> str:
+    def _minutes(self, number: int, days: Sequence[str]) -> str:
         text = self.phrases.ngettext("%(num)d minute", "%(num)d minutes", number)
-        return f"{text % {'num': number}} {self._day(day)}"
+        return f"{text % {'num': number}} {self.phrases.join_list(days)}"
 
     def _day(self, word: str) -> str:
         return self.phrases.pgettext(*child.DAYS[word])
@@ -265,6 +271,20 @@ class DeskWording(Wording):
 
     _category_name = staticmethod(desk.category_name)
     _category_note = staticmethod(desk.about_category)
+
+    def _slot(self, slot: Slot) -> str:
+        days = [self._day(each) for each in child.DAYS if each in slot.days]
+        start, end = _clock(slot.start), _clock(slot.start + slot.length)
+        values = {"start": start, "end": end, "days": self.phrases.join_list(days)}
+        return self.phrases.pgettext(*desk.SLOT) % values
+
+    def _minutes(self, number: int, days: Sequence[str]) -> str:
+        if not number or number % 60:
+            return Wording._minutes(self, number, days)
+        return f"{self.phrases.duration(number * 60)} {self.phrases.join_list(days)}"
+
+    def _day(self, word: str) -> str:
+        return self.phrases.pgettext(*desk.DAYS.get(word, child.DAYS[word]))
 
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
         return self._say(desk.why(_full_verdict(verdict)))

@@ -97,7 +97,7 @@ async def test_minutes_of_a_budget_are_shown_day_by_day(client: Client, site: Si
 async def test_every_change_and_every_look_is_listed(client: Client, site: Site) -> None:
     await text(client, "/guardian/log?person=mia")
     page = await text(client, "/guardian/changes")
-    assert "Viewed Mia's activity log" in page
+    assert "Looked at Mia's activity log" in page
     assert "Created." in page
     assert "Ada" in page
 

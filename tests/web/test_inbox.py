@@ -62,7 +62,7 @@ async def test_what_closed_it_is_told_about_the_child_and_once(client: Client, s
     await log_in(client)
     (asked,) = (e for e in await site.appeals.appeals("home") if e.ask.name == "www.toys.example")
     page = await text(client, f"/guardian/appeals/{asked.id}")
-    assert "A site rule blocks it: \u2068toys.example\u2069.<span" in page
+    assert "The site rule for \u2068toys.example\u2069 blocks it.<span" in page
 
 
 async def test_a_yes_opens_it(client: Client, site: Site, home: Home) -> None:
@@ -141,7 +141,7 @@ async def test_what_a_child_disagrees_with_is_somebody_elses_turn(
     assert "Waiting for: Bo" in page
     assert 'action="/guardian/appeals' not in page
     inbox = await text(client, "/guardian/inbox")
-    assert "Asked for another look" in inbox
+    assert "Asked again after an answer" in inbox
     assert "Second opinion needed" in inbox
     assert "waits for an answer" not in await text(client, "/guardian/")
     await send(client, "/guardian/logout")
@@ -161,6 +161,13 @@ async def test_where_nobody_else_may_answer_it_is_to_be_talked_about(
     assert "Talk about it, then answer here." in page
     assert f'action="{where}/decide"' in page
     assert "1 request to talk about" in await text(client, "/guardian/")
+
+
+async def test_the_page_says_what_the_child_will_read(client: Client, site: Site) -> None:
+    await log_in(client)
+    page = await text(client, f"/guardian/appeals/{await the_only(site)}")
+    assert "Mia will read: “You need it for school, so you can use it.”" in page
+    assert "Mia will read: “This is easier to talk about. Let us sit down together.”" in page
 
 
 async def test_no_reason_is_chosen_beforehand_for_a_no(client: Client, site: Site) -> None:
@@ -346,7 +353,7 @@ async def test_fewer_minutes_than_were_counted_wrongly_can_be_given_back(
     appeal = (await site.appeals.file("home", ask, site.now)).appeal.id
     await log_in(client)
     where = f"/guardian/appeals/{appeal}"
-    assert "Minutes to refund" in await text(client, where)
+    assert "Minutes to give back" in await text(client, where)
     await send(client, f"{where}/decide", state="granted", minutes="5", reason="minutes_wrong")
     house = await site.store.household("home")
     assert house is not None

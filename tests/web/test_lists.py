@@ -33,7 +33,7 @@ async def test_each_list_tells_what_it_is_and_what_it_caught(client: Client, sit
     page = await text(client, HERE)
     assert "games-list" in page
     assert "<dt>Matches</dt><dd>2</dd>" in page
-    assert "<dt>Domains</dt><dd>2</dd>" in page
+    assert "<dt>Sites</dt><dd>2</dd>" in page
     assert "copdns lists audit --keep" in page
 
 
@@ -58,7 +58,7 @@ async def test_an_audit_that_was_kept_is_shown(client: Client, site: Site) -> No
     audit_results.save_results(site.folder, share, frozenset({"games-list"}), site.now)
     page = await text(client, HERE)
     assert "1.5 of 100 sites that should be allowed" in page
-    assert "200 domains" in page
+    assert "200 sites" in page
 
 
 async def test_a_broken_audit_is_as_good_as_none(client: Client, site: Site) -> None:
