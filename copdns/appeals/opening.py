@@ -39,6 +39,7 @@ CONTENT = frozenset(
         Reason.RULE,
         Reason.BYPASS,
         Reason.SERVICE,
+        Reason.CONTACT,
         Reason.CATEGORY,
         Reason.NO_SAFE_SEARCH,
         Reason.NOT_ON_ALLOWLIST,

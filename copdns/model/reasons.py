@@ -51,6 +51,9 @@ def text_of(verdict: Verdict) -> str:
         return f"{reason}: {verdict.category} (list {verdict.list})"
     if reason is Reason.SERVICE:
         return f"service: {verdict.service}"
+    if reason is Reason.CONTACT:
+        kind = f" ({verdict.contact})" if verdict.contact else ""
+        return f"contact: service {verdict.service}{kind}"
     if reason in (Reason.RULE, Reason.ADDRESS):
         return f"{reason}: {verdict.rule}"
     if reason is Reason.LOCAL and verdict.target:

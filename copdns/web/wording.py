@@ -11,11 +11,11 @@ from aiohttp import web
 
 from copdns.appeals.appeal import Appeal, ContestedVerdict
 from copdns.appeals.review import TOLD, DecisionReason
-from copdns.lists.catalogue import Catalogue
+from copdns.lists.catalogue import Catalogue, Service
 from copdns.lists.index import ListInfo
-from copdns.model.household import Household
+from copdns.model.household import Contact, Household, OwnService
 from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind
-from copdns.model.verdict import StepNumber, Verdict
+from copdns.model.verdict import Reason, StepNumber, Verdict
 from copdns.web.context import context_of
 from copdns.web.languages import phrases_in
 from copdns.web.pages import language_of
@@ -88,7 +88,18 @@ class Wording:
 
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
         """Return the reason of a verdict."""
-        return self._say(child.why(_full_verdict(verdict), self.level))
+        return self._say(child.why(self._full_verdict(verdict), self.level))
+
+    def _full_verdict(self, verdict: Verdict | ContestedVerdict) -> Verdict:
+        """Return a verdict with the kind of contact, which a request does not store."""
+        is_contact = verdict.reason is Reason.CONTACT
+        service = self._service(verdict.service) if is_contact else None
+        blocks = service is not None and service.contact is not Contact.NONE
+        return _full_verdict(verdict, service.contact if service and blocks else "")
+
+    def _service(self, slug: str) -> OwnService | Service | None:
+        own = next((each for each in self.household.services if each.slug == slug), None)
+        return own or self.library.services.get(slug)
 
     def until(self, verdict: Verdict | ContestedVerdict) -> str:
         """Return when it opens again; "" where nobody knows."""
@@ -217,8 +228,7 @@ class Wording:
     def title(self, kind: str, slug: str) -> str:
         """Return the name of a service, list or category."""
         if kind == "service":
-            own = next((each for each in self.household.services if each.slug == slug), None)
-            found = own or self.library.services.get(slug)
+            found = self._service(slug)
             return found.title if found else slug
         if kind == "category":
             category = self.library.categories.get(slug)
@@ -259,7 +269,7 @@ class DeskWording(Wording):
     _category_note = staticmethod(desk.about_category)
 
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
-        return self._say(desk.why(_full_verdict(verdict)))
+        return self._say(desk.why(self._full_verdict(verdict)))
 
 
 def wording_for(request: web.Request, household: Household, level: Level) -> Wording:
@@ -276,7 +286,7 @@ def desk_wording(request: web.Request, household: Household) -> Wording:
     return DeskWording(phrases, Level.FULL, household, context.snapshot().library, context.now())
 
 
-def _full_verdict(verdict: Verdict | ContestedVerdict) -> Verdict:
+def _full_verdict(verdict: Verdict | ContestedVerdict, contact: str = "") -> Verdict:
     if isinstance(verdict, Verdict):
         return verdict
     return Verdict(
@@ -289,6 +299,7 @@ def _full_verdict(verdict: Verdict | ContestedVerdict) -> Verdict:
         rule=verdict.rule,
         via=verdict.via,
         period=verdict.period,
+        contact=contact,
     )
 
 

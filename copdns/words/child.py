@@ -136,6 +136,8 @@ def key_of(verdict: Verdict) -> Key:
         return reason, "blocks" if verdict.blocks else "allows"
     if reason is Reason.SECURITY and verdict.category == "phishing":
         return reason, "phishing"
+    if reason is Reason.CONTACT:
+        return reason, verdict.contact
     if reason is Reason.LOCAL and verdict.target:
         return reason, "elsewhere"
     return reason, ""
@@ -269,6 +271,35 @@ _PHISHING = Three(
         "This is a fake site that tries to steal passwords or money. It is on this list: %(list)s.",
     ),
 )
+_CONTACT = {
+    "strangers": Three(
+        Phrase("pictures", "Blocked for you: %(service)s. Strangers can write to you there."),
+        Phrase(
+            "plain",
+            "Blocked for you: %(service)s. People you do not know can write to you there.",
+        ),
+        Phrase(
+            "full",
+            "Your rules block services where strangers can contact you, such as this one: "
+            "%(service)s.",
+        ),
+    ),
+    "known": Three(
+        Phrase("pictures", "Blocked for you: %(service)s. You can write with people there."),
+        Phrase("plain", "Blocked for you: %(service)s. People you know can write to you there."),
+        Phrase(
+            "full",
+            "Your rules block services where people you know can contact you, such as this one: "
+            "%(service)s.",
+        ),
+    ),
+    # A kind that is not known any more, as of a service that the household removed.
+    "": Three(
+        Phrase("pictures", "Blocked for you: %(service)s. People can write to you there."),
+        Phrase("plain", "Blocked for you: %(service)s. Other people can write to you there."),
+        Phrase("full", "Your rules block this because of who can contact you there: %(service)s."),
+    ),
+}
 _REWRITTEN = Three(
     Phrase("pictures", "Your family sends this site to another place."),
     Phrase("plain", "Your home network sends this site somewhere else."),
@@ -381,6 +412,7 @@ REASONS: Mapping[Key, Three] = {
     **{(reason, ""): three for reason, three in _ALWAYS.items()},
     **{(Reason.SCHEDULE, about): three for about, three in _SCHEDULE.items()},
     **{(Reason.BUDGET, about): three for about, three in _BUDGET.items()},
+    **{(Reason.CONTACT, kind): three for kind, three in _CONTACT.items()},
     (Reason.RULE, "blocks"): _RULE_BLOCKS,
     (Reason.RULE, "allows"): _RULE_ALLOWS,
     (Reason.SECURITY, "phishing"): _PHISHING,

@@ -62,6 +62,18 @@ REASONS: Mapping[Key, Phrase] = {
     (Reason.RULE, "blocks"): Phrase("desk", "A site rule blocks it: %(name)s."),
     (Reason.RULE, "allows"): Phrase("desk", "A site rule allows it: %(name)s."),
     (Reason.SERVICE, ""): Phrase("desk", "This service is blocked: %(service)s."),
+    (Reason.CONTACT, "strangers"): Phrase(
+        "desk",
+        "Services where strangers can contact a child are blocked, such as this one: %(service)s.",
+    ),
+    (Reason.CONTACT, "known"): Phrase(
+        "desk",
+        "Services where people they know can contact a child are blocked, such as this one: "
+        "%(service)s.",
+    ),
+    (Reason.CONTACT, ""): Phrase(
+        "desk", "This service is blocked because of who can contact a child there: %(service)s."
+    ),
     (Reason.CATEGORY, ""): Phrase(
         "desk", "This category is blocked: %(category)s. The site is on this list: %(list)s."
     ),

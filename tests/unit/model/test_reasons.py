@@ -50,6 +50,12 @@ def verdict(reason: Reason, **fields: str) -> Verdict:
         (verdict(Reason.BYPASS, list="bypass"), 17, "bypass: list bypass"),
         (verdict(Reason.SERVICE, service="tube", list="tube"), 17, "service: tube"),
         (
+            verdict(Reason.CONTACT, service="chatroom", list="chatroom", contact="strangers"),
+            17,
+            "contact: service chatroom (strangers)",
+        ),
+        (verdict(Reason.CONTACT, service="chatroom"), 17, "contact: service chatroom"),
+        (
             verdict(Reason.CATEGORY, category="games", list="starter-games"),
             17,
             "category: games (list starter-games)",
