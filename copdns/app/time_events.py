@@ -15,6 +15,7 @@ from copdns.model.events import Event, EventKind, GrantEvent, PauseEvent, Ticket
 from copdns.model.household import Household
 from copdns.model.times import Grant, Origin, Pause, Ticket
 from copdns.model.verdict import Reason
+from copdns.policy.grant_ends import grant_ends, is_lifted
 from copdns.policy.snapshot import Snapshot
 from copdns.time.budget import RemainingBudget
 from copdns.time.closing_soon import UpcomingClosure
@@ -163,8 +164,10 @@ def upcoming_closures(
             yield from (
                 UpcomingClosure(*who, each.reason, each.period, each.start, None, not each.about)
                 for each in plan.closures
-                if _is_soon(each, now)
+                if _is_soon(each, now) and not is_lifted(plan, each, each.start)
             )
+            for grant, about in grant_ends(snapshot.policy(*who), now, now + SOON):
+                yield UpcomingClosure(*who, Reason.GRANTED, grant.id, grant.end, None, not about)
             yield from (
                 _budget_end(who, each, day, now)
                 for each in plan.remaining
