@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from copdns.model.times import Grant, Subject
+from copdns.model.matchers import Matcher
+from copdns.model.times import Grant, Subject, Topic
 from copdns.model.verdict import Reason
 from copdns.policy.decide import Policy, decide_about
+from copdns.policy.subjects import SubjectMatcher
+from copdns.time.minutes import MINUTE
 from copdns.time.plan import NO_TIME_PLAN, Closure, TimePlan
 
 
@@ -65,6 +68,47 @@ def _closed_by_end(policy: Policy, plan: TimePlan, grant: Grant) -> tuple[Subjec
     if any(not each.about for each in closing):
         return ()
     return tuple(dict.fromkeys(subject for each in closing for subject in each.about))
+
+
+def opened_budgets(policy: Policy, now: float) -> frozenset[str]:
+    """Return the ids of budgets of which a permission opens some names in the minute of a moment.
+
+    What it opens is not charged; a silence beside it may be that, so it is no use either.  Where
+    two topics may share names, they count as sharing some: the estimate errs for the child.
+    """
+    plan = policy.time_rules.plan if policy.time_rules else NO_TIME_PLAN
+    if not plan.remaining:
+        return frozenset()
+    minute = now // MINUTE * MINUTE
+    grants = [
+        each
+        for each in plan.grants
+        if each.time and each.start < minute + MINUTE and each.end > minute
+    ]
+    return frozenset(
+        budget.id
+        for budget in plan.remaining
+        if any(_share_names(policy, budget.about, each.about) for each in grants)
+    )
+
+
+def _share_names(policy: Policy, counted: tuple[Subject, ...], opened: Subject | None) -> bool:
+    """Tell whether some names may be both counted by a budget and opened by a permission."""
+    if not counted or opened is None:
+        return True
+    if not isinstance(opened, Matcher):
+        return any(isinstance(each, Topic) or _has(policy, opened, each) for each in counted)
+    return any(
+        _has(policy, each, opened)
+        if isinstance(each, Topic)
+        else each.covers(opened.name) or opened.covers(each.name)
+        for each in counted
+    )
+
+
+def _has(policy: Policy, topic: Topic, matcher: Matcher) -> bool:
+    entries = policy.index.find(matcher.name)
+    return SubjectMatcher((topic,), policy.index.infos).covers(matcher.name, entries)
 
 
 def without_lifted(plan: TimePlan, closure: Closure) -> Iterator[tuple[float, float]]:
