@@ -84,7 +84,8 @@ def _of_time(verdict: Verdict) -> str:
         about = f": service {verdict.service}"
     elif verdict.rule:
         about = f": {verdict.rule}"
-    until = f"{_UNTIL[verdict.reason]}{verdict.ends_text}" if verdict.ends_text else ""
+    before = " no minutes until " if verdict.no_minutes else _UNTIL[verdict.reason]
+    until = f"{before}{verdict.ends_text}" if verdict.ends_text else ""
     return f"{verdict.reason}{about}{until}"
 
 

@@ -139,6 +139,7 @@ class Verdict:
     nothing_open_below: no name below this one is allowed, so NXDOMAIN is true (RFC 8020
         section 2); computed only for profiles in that block mode.
     period: the id of the schedule or budget that decided, "homework" for that kind of pause.
+    no_minutes: of a budget that gives none on this day, rather than one that is used up.
     ends_text: when it ends, on the household's clock, for people: "Tue 07:00".
     """
 
@@ -160,6 +161,7 @@ class Verdict:
     period: str = ""
     ends_text: str = ""
     contact: str = ""
+    no_minutes: bool = False
 
     @property
     def blocks(self) -> bool:

@@ -130,6 +130,8 @@ def said_of(phrase: Phrase, verdict: Verdict) -> Said:
 def key_of(verdict: Verdict) -> Key:
     """Return by which key the sentences of a verdict stand in `REASONS`."""
     reason = verdict.reason
+    if verdict.no_minutes:
+        return reason, "none"
     if reason in (Reason.SCHEDULE, Reason.BUDGET):
         return reason, _about(verdict)
     if reason is Reason.RULE:
@@ -253,6 +255,11 @@ _BUDGET = {
         Phrase("full", "You've used today's limit: %(name)s."),
     ),
 }
+_NO_MINUTES = Three(
+    Phrase("pictures", "There is no time for this today."),
+    Phrase("plain", "Your limit gives you no time for this today."),
+    Phrase("full", "Your daily limit gives you no minutes for this today."),
+)
 _RULE_BLOCKS = Three(
     Phrase("pictures", "A grown-up blocked this site for you."),
     Phrase("plain", "A grown-up at home blocked this site: %(name)s."),
@@ -413,6 +420,7 @@ REASONS: Mapping[Key, Three] = {
     **{(Reason.SCHEDULE, about): three for about, three in _SCHEDULE.items()},
     **{(Reason.BUDGET, about): three for about, three in _BUDGET.items()},
     **{(Reason.CONTACT, kind): three for kind, three in _CONTACT.items()},
+    (Reason.BUDGET, "none"): _NO_MINUTES,
     (Reason.RULE, "blocks"): _RULE_BLOCKS,
     (Reason.RULE, "allows"): _RULE_ALLOWS,
     (Reason.SECURITY, "phishing"): _PHISHING,

@@ -55,6 +55,7 @@ REASONS: Mapping[Key, Phrase] = {
     (Reason.SCHEDULE, "name"): Phrase(
         "desk", "The schedule blocks this site at this time: %(name)s."
     ),
+    (Reason.BUDGET, "none"): Phrase("desk", "The daily limit gives no minutes for this today."),
     (Reason.BUDGET, "all"): Phrase("desk", "The daily limit has been reached."),
     (Reason.BUDGET, "category"): Phrase("desk", "The daily limit has been reached: %(category)s."),
     (Reason.BUDGET, "service"): Phrase("desk", "The daily limit has been reached: %(service)s."),
