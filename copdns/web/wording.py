@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import NamedTuple
 
@@ -91,11 +91,19 @@ class Wording:
         return self._say(child.why(self._full_verdict(verdict), self.level))
 
     def _full_verdict(self, verdict: Verdict | ContestedVerdict) -> Verdict:
-        """Return a verdict with the kind of contact, which a request does not store."""
+        """Return a verdict with the kind of contact and whether a limit gives no minutes, which a
+        request does not store."""
+        if isinstance(verdict, Verdict):
+            return verdict
         is_contact = verdict.reason is Reason.CONTACT
         service = self._service(verdict.service) if is_contact else None
         blocks = service is not None and service.contact is not Contact.NONE
-        return _full_verdict(verdict, service.contact if service and blocks else "")
+        full = _full_verdict(verdict, service.contact if service and blocks else "")
+        # Of days that differ it is not known any more which one was meant.
+        budget = next((e for e in self.household.budgets if e.id == verdict.period), None)
+        if verdict.reason is Reason.BUDGET and budget is not None:
+            return replace(full, no_minutes=not any(minutes for _, minutes in budget.minutes))
+        return full
 
     def _service(self, slug: str) -> OwnService | Service | None:
         own = next((each for each in self.household.services if each.slug == slug), None)
