@@ -191,6 +191,9 @@ _TIME_BODIES = {
         "%(who)s: the daily limit %(id)s is used up in %(minutes)s min."
     ),
     (EventKind.TIME_WARNING, Reason.PAUSED): _t("%(who)s: a pause starts in %(minutes)s min."),
+    (EventKind.TIME_WARNING, Reason.GRANTED): _t(
+        "%(who)s: temporary access ends in %(minutes)s min."
+    ),
     (EventKind.TIME_CLOSED, Reason.SCHEDULE): _t("%(who)s: the schedule %(id)s is blocking now."),
     (EventKind.TIME_CLOSED, Reason.BUDGET): _t("%(who)s: the daily limit %(id)s is used up."),
     (EventKind.TIME_OPENED, Reason.SCHEDULE): _t(

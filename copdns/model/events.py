@@ -70,7 +70,8 @@ class DeviceEvent(NamedTuple):
 class TimeEvent(NamedTuple):
     """Something closes for a profile soon, closed, or opened again.
 
-    reason: SCHEDULE or BUDGET, whose id follows; or PAUSED, of a warning only, with id "".
+    reason: SCHEDULE or BUDGET, whose id follows; of a warning only, PAUSED with id "", or GRANTED
+        with the id of the permission that ends.
     at: when it closes, closed or opened.  minutes: until then, for a warning; else 0.
     everything: all names, not those of some category, service or list.
     """

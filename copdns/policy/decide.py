@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from copdns.lists.index import DictIndex, Index
+from copdns.dns.records import A
+from copdns.lists.index import DictIndex, Entry, Index
 from copdns.model.addresses import Network
 from copdns.model.household import (
     BlockMode,
@@ -20,8 +21,8 @@ from copdns.model.household import (
     PrivacyMode,
     Rule,
 )
-from copdns.model.matchers import Matcher
-from copdns.model.times import Grant
+from copdns.model.matchers import Matcher, MatchKind
+from copdns.model.times import Grant, Subject
 from copdns.model.verdict import Action, StepNumber, Verdict
 from copdns.policy.matching import PolicyGroup
 from copdns.policy.steps import (
@@ -29,6 +30,7 @@ from copdns.policy.steps import (
     Lookup,
     Step,
 )
+from copdns.policy.subjects import list_numbers
 from copdns.policy.time_rules import (
     TimeRules,
     budgets_covering,
@@ -124,6 +126,16 @@ def decide_with_grant(policy: Policy, qname: str, qtype: int, grant: Grant, now:
     return _first_verdict(policy, lookup._replace(grants=(*lookup.grants, grant)), now)
 
 
+def decide_about(policy: Policy, subject: Subject, now: float) -> Verdict:
+    """Return the verdict on the names of a subject: of a category, service or list, on a name that
+    no other list has."""
+    if isinstance(subject, Matcher):
+        return decide(policy, subject.name, A, now)
+    numbers = sorted(list_numbers(subject, policy.index.infos))
+    entries = tuple(Entry(number, "", MatchKind.SUBTREE, allow=False) for number in numbers)
+    return _first_verdict(policy, _lookup_of(policy, "", A, entries, now), now)
+
+
 def _first_verdict(policy: Policy, lookup: Lookup, now: float) -> Verdict:
     for step in policy.steps if lookup.entries else policy.steps_if_unlisted:
         verdict = step(lookup, now)
@@ -136,7 +148,12 @@ def _first_verdict(policy: Policy, lookup: Lookup, now: float) -> Verdict:
 
 
 def _build_lookup(policy: Policy, qname: str, qtype: int, now: float) -> Lookup:
-    entries = policy.index.find(qname)
+    return _lookup_of(policy, qname, qtype, policy.index.find(qname), now)
+
+
+def _lookup_of(
+    policy: Policy, qname: str, qtype: int, entries: tuple[Entry, ...], now: float
+) -> Lookup:
     time_rules = policy.time_rules
     if time_rules is None:
         return _new(Lookup, (qname, qtype, entries, (), False, False))

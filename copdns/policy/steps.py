@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from copdns.lists.index import Entry, ListInfo
 from copdns.model.errors import NXDOMAIN
 from copdns.model.hosts import OWN_HOSTS
-from copdns.model.household import Default, NameRewrite, Rule, RuleAction
+from copdns.model.household import Contact, Default, NameRewrite, Rule, RuleAction
 from copdns.model.matchers import Matcher
 from copdns.model.times import Grant
 from copdns.model.verdict import Action, LocalAnswer, LocalRecord, Reason, StepNumber, Verdict
@@ -371,11 +371,13 @@ class ServiceStep:
 
     A name can be inside two services (a messenger below its owner's site); the one with the longer
     name owns it, so that one can be blocked and the other stay open.
+    by_contact: the kind of contact of each service that is blocked for that alone, by list number.
     """
 
     blocked: ListSet
     all_services: ListSet
     blocker: Blocker
+    by_contact: Mapping[int, Contact] = field(default_factory=dict)
     number: StepNumber = StepNumber.SERVICES
     title: str = "services"
     only_if_listed: bool = True
@@ -393,7 +395,12 @@ class ServiceStep:
         owner = self.all_services.find(lookup.entries)
         if owner is not None and len(owner[0].name) > len(found[0].name):
             return None
-        return self.blocker.list_verdict(self.number, Reason.SERVICE, lookup.name, *found)
+        contact = self.by_contact.get(found[0].list)
+        if contact is None:
+            return self.blocker.list_verdict(self.number, Reason.SERVICE, lookup.name, *found)
+        return self.blocker.list_verdict(
+            self.number, Reason.CONTACT, lookup.name, *found, contact=contact
+        )
 
 
 class DefaultStep:

@@ -91,7 +91,7 @@ from copdns.model.reasons import (
 )
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy, decide_query
-from copdns.policy.judge import RebindingGuard, judge_response
+from copdns.policy.judge import RebindingGuard, judge_response, with_end_inside
 from copdns.policy.matching import PolicyGroup
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.server.lazy_free import LazyFreeQueue
@@ -503,6 +503,8 @@ class Resolver:
         an EDE that say so.
         """
         answer, ede = entry.answer, None
+        if policy.time_rules is not None and (answer.facts.targets or verdict.target):
+            verdict = with_end_inside(policy, verdict, answer.facts.targets, moment.wall)
         rrs = entry.rrs_within(ttl_limit(policy, verdict, moment))
         if verdict.action is Action.REWRITE:
             ttl = _ttl(policy, verdict, moment, REWRITE_TTL)
@@ -692,9 +694,8 @@ def ttl_limit(policy: Policy, verdict: Verdict, moment: Moment) -> int | None:
     - `policy.max_ttl`, because nobody can foresee a pause or a new rule.  It is the profile's own
       `max_ttl`, else `dns.child_max_ttl` for a child's age; a minute at most while a budget has
       minutes left (`policy/order.py`).
-    - the verdict's end: a device must not keep a reply for longer than the verdict holds.  A
-      verdict about a name inside the response has the same end as the one about the query's name:
-      the steps that judge those names never change with the clock (`judge_response`).
+    - the verdict's end: a device must not keep a reply for longer than the verdict holds.  For a
+      response, that is the first end of all names in it (`with_end_inside`).
 
     Up to the limit, the TTL depends on the kind of reply: for a response, the constant of its cache
     entry (`given_ttl` in dns/cache.py); for a block, `Verdict.ttl` (`dns.block_ttl`,

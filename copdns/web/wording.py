@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from math import ceil
 from typing import NamedTuple
@@ -12,9 +12,9 @@ from aiohttp import web
 
 from copdns.appeals.appeal import Appeal, ContestedVerdict
 from copdns.appeals.review import TOLD, DecisionReason
-from copdns.lists.catalogue import Catalogue
+from copdns.lists.catalogue import Catalogue, Service
 from copdns.lists.index import ListInfo
-from copdns.model.household import Household
+from copdns.model.household import Contact, Household, OwnService
 from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind
 from copdns.model.verdict import Reason, StepNumber, Verdict
 from copdns.web.context import context_of
@@ -89,7 +89,26 @@ class Wording:
 
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
         """Return the reason of a verdict."""
-        return self._say(child.why(_full_verdict(verdict), self.level))
+        return self._say(child.why(self._full_verdict(verdict), self.level))
+
+    def _full_verdict(self, verdict: Verdict | ContestedVerdict) -> Verdict:
+        """Return a verdict with the kind of contact and whether a limit gives no minutes, which a
+        request does not store."""
+        if isinstance(verdict, Verdict):
+            return verdict
+        is_contact = verdict.reason is Reason.CONTACT
+        service = self._service(verdict.service) if is_contact else None
+        blocks = service is not None and service.contact is not Contact.NONE
+        full = _full_verdict(verdict, service.contact if service and blocks else "")
+        # Of days that differ it is not known any more which one was meant.
+        budget = next((e for e in self.household.budgets if e.id == verdict.period), None)
+        if verdict.reason is Reason.BUDGET and budget is not None:
+            return replace(full, no_minutes=not any(minutes for _, minutes in budget.minutes))
+        return full
+
+    def _service(self, slug: str) -> OwnService | Service | None:
+        own = next((each for each in self.household.services if each.slug == slug), None)
+        return own or self.library.services.get(slug)
 
     def until(self, verdict: Verdict | ContestedVerdict) -> str:
         """Return when it opens again; "" where nobody knows."""
@@ -231,8 +250,7 @@ class Wording:
     def title(self, kind: str, slug: str) -> str:
         """Return the name of a service, list or category."""
         if kind == "service":
-            own = next((each for each in self.household.services if each.slug == slug), None)
-            found = own or self.library.services.get(slug)
+            found = self._service(slug)
             return found.title if found else slug
         if kind == "category":
             category = self.library.categories.get(slug)
@@ -287,7 +305,7 @@ class DeskWording(Wording):
         return self.phrases.pgettext(*desk.DAYS.get(word, child.DAYS[word]))
 
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
-        return self._say(desk.why(_full_verdict(verdict)))
+        return self._say(desk.why(self._full_verdict(verdict)))
 
 
 def wording_for(request: web.Request, household: Household, level: Level) -> Wording:
@@ -304,7 +322,7 @@ def desk_wording(request: web.Request, household: Household) -> Wording:
     return DeskWording(phrases, Level.FULL, household, context.snapshot().library, context.now())
 
 
-def _full_verdict(verdict: Verdict | ContestedVerdict) -> Verdict:
+def _full_verdict(verdict: Verdict | ContestedVerdict, contact: str = "") -> Verdict:
     if isinstance(verdict, Verdict):
         return verdict
     return Verdict(
@@ -317,6 +335,7 @@ def _full_verdict(verdict: Verdict | ContestedVerdict) -> Verdict:
         rule=verdict.rule,
         via=verdict.via,
         period=verdict.period,
+        contact=contact,
     )
 
 

@@ -135,6 +135,8 @@ def said_of(phrase: Phrase, verdict: Verdict) -> Said:
 def key_of(verdict: Verdict) -> Key:
     """Return by which key the sentences of a verdict stand in `REASONS`."""
     reason = verdict.reason
+    if verdict.no_minutes:
+        return reason, "none"
     if reason in (Reason.SCHEDULE, Reason.BUDGET):
         return reason, _about(verdict)
     if reason is Reason.RULE:
@@ -143,6 +145,8 @@ def key_of(verdict: Verdict) -> Key:
         return reason, "phishing"
     if reason is Reason.CATEGORY and verdict.list == f"starter-{verdict.category}":
         return reason, "built-in"
+    if reason is Reason.CONTACT:
+        return reason, verdict.contact
     if reason is Reason.LOCAL and verdict.target:
         return reason, "elsewhere"
     return reason, ""
@@ -259,6 +263,11 @@ _BUDGET = {
         Phrase("full", "You've used today's limit: %(name)s."),
     ),
 }
+_NO_MINUTES = Three(
+    Phrase("pictures", "There is no time for this today."),
+    Phrase("plain", "Your limit gives you no time for this today."),
+    Phrase("full", "Your daily limit gives you no minutes for this today."),
+)
 _RULE_BLOCKS = Three(
     Phrase("pictures", "A grown-up blocked this site for you."),
     Phrase("plain", "A grown-up at home blocked this site: %(name)s."),
@@ -282,6 +291,35 @@ _BUILT_IN = Three(
     Phrase("plain", "This site is blocked for you: %(category)s."),
     Phrase("full", "Blocked: it's on the built-in list. Category: %(category)s."),
 )
+_CONTACT = {
+    "strangers": Three(
+        Phrase("pictures", "Blocked for you: %(service)s. Strangers can write to you there."),
+        Phrase(
+            "plain",
+            "Blocked for you: %(service)s. People you do not know can write to you there.",
+        ),
+        Phrase(
+            "full",
+            "Your rules block services where strangers can contact you, such as this one: "
+            "%(service)s.",
+        ),
+    ),
+    "known": Three(
+        Phrase("pictures", "Blocked for you: %(service)s. You can write with people there."),
+        Phrase("plain", "Blocked for you: %(service)s. People you know can write to you there."),
+        Phrase(
+            "full",
+            "Your rules block services where people you know can contact you, such as this one: "
+            "%(service)s.",
+        ),
+    ),
+    # A kind that is not known any more, as of a service that the household removed.
+    "": Three(
+        Phrase("pictures", "Blocked for you: %(service)s. People can write to you there."),
+        Phrase("plain", "Blocked for you: %(service)s. Other people can write to you there."),
+        Phrase("full", "Your rules block this because of who can contact you there: %(service)s."),
+    ),
+}
 _REWRITTEN = Three(
     Phrase("pictures", "Your family sends this site to another place."),
     Phrase("plain", "Your home network sends this site somewhere else."),
@@ -391,6 +429,8 @@ REASONS: Mapping[Key, Three] = {
     **{(reason, ""): three for reason, three in _ALWAYS.items()},
     **{(Reason.SCHEDULE, about): three for about, three in _SCHEDULE.items()},
     **{(Reason.BUDGET, about): three for about, three in _BUDGET.items()},
+    **{(Reason.CONTACT, kind): three for kind, three in _CONTACT.items()},
+    (Reason.BUDGET, "none"): _NO_MINUTES,
     (Reason.RULE, "blocks"): _RULE_BLOCKS,
     (Reason.RULE, "allows"): _RULE_ALLOWS,
     (Reason.SECURITY, "phishing"): _PHISHING,

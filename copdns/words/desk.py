@@ -55,6 +55,7 @@ REASONS: Mapping[Key, Phrase] = {
     (Reason.SCHEDULE, "name"): Phrase(
         "desk", "The schedule blocks this site at this time: %(name)s."
     ),
+    (Reason.BUDGET, "none"): Phrase("desk", "The daily limit gives no minutes for this today."),
     (Reason.BUDGET, "all"): Phrase("desk", "The daily limit has been reached."),
     (Reason.BUDGET, "category"): Phrase("desk", "The daily limit has been reached: %(category)s."),
     (Reason.BUDGET, "service"): Phrase("desk", "The daily limit has been reached: %(service)s."),
@@ -62,6 +63,18 @@ REASONS: Mapping[Key, Phrase] = {
     (Reason.RULE, "blocks"): Phrase("desk", "The site rule for %(name)s blocks it."),
     (Reason.RULE, "allows"): Phrase("desk", "The site rule for %(name)s allows it."),
     (Reason.SERVICE, ""): Phrase("desk", "This app is blocked: %(service)s."),
+    (Reason.CONTACT, "strangers"): Phrase(
+        "desk",
+        "Services where strangers can contact a child are blocked, such as this one: %(service)s.",
+    ),
+    (Reason.CONTACT, "known"): Phrase(
+        "desk",
+        "Services where people they know can contact a child are blocked, such as this one: "
+        "%(service)s.",
+    ),
+    (Reason.CONTACT, ""): Phrase(
+        "desk", "This service is blocked because of who can contact a child there: %(service)s."
+    ),
     (Reason.CATEGORY, ""): Phrase(
         "desk", "This category is blocked: %(category)s. The site is on this list: %(list)s."
     ),

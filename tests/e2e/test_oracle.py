@@ -105,7 +105,7 @@ LEAST = {
     ADA: Counter(default=5000, local=200, security=20, protected=20, rule=50, canary=5)
     + Counter(rebinding=50, upstream_filtered=50, address=200),
     MIA: Counter(default=5000, local=200, security=20, protected=20, rule=50, canary=10)
-    + Counter(rebinding=50, upstream_filtered=50, address=200, bypass=50, service=50)
+    + Counter(rebinding=50, upstream_filtered=50, address=200, bypass=50, contact=50)
     + Counter(category=1000, safe_search=20, no_safe_search=5),
 }
 
@@ -326,7 +326,7 @@ def test_every_block_is_answered_in_the_way_that_the_profile_wants(
         ("iplogger.org", "security", 15),
         ("a.casino.example", "rule", 17),
         ("dns.google", "bypass", 17),
-        ("clubchat.example", "service", 17),
+        ("clubchat.example", "contact", 17),
         ("bet.example", "category", 17),
         ("duckduckgo.com", "safe_search", 4),
         ("kagi.com", "no_safe_search", 17),

@@ -29,6 +29,7 @@ EDE = {
     Reason.RULE: 17,
     Reason.BYPASS: 17,
     Reason.SERVICE: 17,
+    Reason.CONTACT: 17,
     Reason.CATEGORY: 17,
     Reason.NO_SAFE_SEARCH: 17,
     Reason.NOT_ON_ALLOWLIST: 17,

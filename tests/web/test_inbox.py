@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
@@ -47,6 +48,35 @@ async def closed_by_the_clock(site: Site) -> None:
     edit = partial(replace, schedules=(night,))
     await site.store.change("home", edit, author="", what="", now=site.now)
     await site.follow()
+
+
+async def test_what_ends_a_yes_first_is_told_before_and_after(client: Client, site: Site) -> None:
+    """In both, by the same words as to the child: an hour that ends after half of it is no hour."""
+    await log_in(client)
+    appeal = await the_only(site)
+    page = f"/guardian/appeals/{appeal}"
+    assert "its own end, for the time asked for: " in await text(client, page)
+    assert "your set times" not in await text(client, f"/ask/{appeal}")
+    limit = Budget("screen", "mia", (("daily", 30),))
+    await site.store.change("home", partial(replace, budgets=(limit,)), author="", what="", now=0)
+    await site.follow()
+    assert "a daily limit, after about 30 more minutes of use" in await text(client, page)
+    assert "your limit leaves about 30 minutes" in await text(client, f"/ask/{appeal}")
+    soon = Schedule("soon", "mia", parse_slots("daily 16:10-22:00"))
+    await site.store.change("home", partial(replace, schedules=(soon,)), author="", what="", now=0)
+    await site.follow()
+    assert "a schedule: 16:10" in await plain(client, page)
+    told = "Even after a yes, your set times turn it off: 16:10."
+    assert told in await plain(client, f"/ask/{appeal}")
+    await send(client, f"{page}/decide", state="granted", lasts="1h", reason="fair_enough")
+    await site.follow()
+    assert "a schedule: 16:10" in await plain(client, page)
+    assert "Your set times turn it off before that: 16:10." in await plain(client, f"/ask/{appeal}")
+
+
+async def plain(client: Client, path: str) -> str:
+    """Return a page without the marks for direction."""
+    return re.sub("[\u2068\u2069]", "", await text(client, path))
 
 
 async def test_it_waits_with_the_childs_own_words(client: Client, site: Site) -> None:

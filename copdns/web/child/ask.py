@@ -22,6 +22,7 @@ from copdns.appeals.appeal import (
     WantedLength,
     contest,
 )
+from copdns.appeals.first_end import first_end_of
 from copdns.appeals.life import HOUR, may_disagree, may_withdraw
 from copdns.appeals.list_errors import is_list_error
 from copdns.appeals.still_closed import closed_after_all
@@ -30,6 +31,7 @@ from copdns.model.errors import AppealError, AppealLimitError
 from copdns.model.names import display, name_of
 from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import decide, full_closure
+from copdns.policy.today import build_today
 from copdns.time.days import budget_day, zone_of
 from copdns.web.child.page import child_page, not_linked, require_known_person
 from copdns.web.child.start_page import blocks_of, closed_now
@@ -75,6 +77,8 @@ async def appeal_page(request: web.Request) -> web.Response:
     person = await require_known_person(request)
     appeal, now = await _find_appeal(request, person), context_of(request).now()
     rest = closed_after_all(person.client.policy, appeal, now)
+    home, policy = person.household, person.client.policy
+    today = build_today(home, person.profile, policy, context_of(request).policy_inputs(), now)
     return child_page(
         request,
         person,
@@ -84,6 +88,7 @@ async def appeal_page(request: web.Request) -> web.Response:
         may_disagree=may_disagree(appeal),
         besides=None if rest is None else contest(rest, person.household.revision),
         reminded_at=_next_reminder(request, appeal),
+        ends=first_end_of(policy, home, appeal, today.minutes, now),
         now=now,
     )
 

@@ -99,6 +99,27 @@ def test_a_list_is_named_to_those_who_read_everything() -> None:
     )
 
 
+def test_a_block_by_contact_tells_who_can_write_there() -> None:
+    closed = Verdict(Action.BLOCK, Reason.CONTACT, 12, service="tube", contact="strangers")
+    assert said(closed, Level.PICTURES) == (
+        "Blocked for you: <service tube>. Strangers can write to you there."
+    )
+    assert "do not know" in said(closed, Level.PLAIN)
+    assert "strangers can contact you" in said(closed, Level.FULL)
+    for level in Level:
+        known = said(replace(closed, contact="known"), level)
+        assert known != said(closed, level) != said(replace(closed, contact=""), level)
+        assert "Strangers" not in known
+
+
+def test_a_limit_of_no_minutes_is_not_said_to_be_used_up() -> None:
+    closed = Verdict(Action.BLOCK, Reason.BUDGET, 9, service="tube", no_minutes=True)
+    for level in Level:
+        assert "used" not in said(closed, level)
+        assert re.search("no (time|minutes)", said(closed, level))
+    assert "used" in said(replace(closed, no_minutes=False), Level.FULL)
+
+
 def test_a_schedule_says_what_it_closes() -> None:
     closed = Verdict(Action.BLOCK, Reason.SCHEDULE, 8)
     assert said(closed, Level.PICTURES) == "The internet is off right now."
