@@ -5,14 +5,14 @@ PYTHON ?=
 VENV ?= .venv
 # For pytest, in place of BESIDE: make test ARGS="tests/unit -x"; for the bench: make bench ARGS=--quick
 ARGS ?=
-# Two tests at a time, a file's by one process, since most wait for a program; in the end, what
+# Four tests at a time, a file's by one process, since most wait for a program; in the end, what
 # measures (tests/beside.py).
-BESIDE = -n 2 --dist loadfile
+BESIDE = -n 4 --dist loadfile
 # For make install.
 PREFIX ?= /opt/copdns
 DESTDIR ?=
 
-.PHONY: run test screenshots attack bench lint words lock install clean
+.PHONY: run test screenshots attack damage bench lint words lock install clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
@@ -33,6 +33,11 @@ screenshots: $(VENV)/.installed
 attack: $(VENV)/.installed $(VENV)-attack/.installed
 	@scripts/add-browser $(VENV) requirements-browser.lock
 	$(VENV)/bin/python -m tests.web.attack $(VENV)-attack/bin/wapiti
+
+# Each file of the data folder is damaged at 50 places, at the start and while the program runs.  It
+# takes hours: each place needs a start.
+damage: $(VENV)/.installed
+	DAMAGED_PLACES=50 $(VENV)/bin/pytest $(or $(ARGS),tests/e2e/test_damage.py)
 
 # Beside other servers, as far as they are installed; docs/performance.md tells of it.
 bench: $(VENV)/.installed

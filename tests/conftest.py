@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """Let files run beside each other (-n 2 --dist loadfile), and what measures alone."""
+    """Let files run beside each other (-n 4 --dist loadfile), and what measures alone."""
     if config.option.dist != "loadfile":
         return None
     from tests.beside import MeasuringLast  # needs pytest-xdist, which is there now

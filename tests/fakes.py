@@ -109,6 +109,7 @@ class FakeUpstream:
     ) -> None:
         self.script = script or {}
         self.asked: list[CacheKey] = []
+        self.is_dead = False  # true: it never answers
         self._second = second
         self._splits = splits or {}
         self._filtering = filtering
@@ -130,7 +131,7 @@ class FakeUpstream:
         """Answer all that was asked, and what was asked because of it."""
         while self._waiting:
             key, done, protected = self._waiting.pop(0)
-            done(self._answer(key, protected))
+            done(None if self.is_dead else self._answer(key, protected))
 
     def _answer(self, key: CacheKey, protected: bool) -> UpstreamResponse | None:
         script = self._splits.get(key.zone, self.script) if key.zone else self.script

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from random import Random
 from typing import Any, NamedTuple
 
 import dns.edns
@@ -13,6 +14,7 @@ import dns.rdatatype
 
 from copdns.app.grace_periods import ended_budgets, ending_schedules, grace_grants
 from copdns.dns.cache import Cache
+from copdns.dns.help_answers import HelpAnswers, help_keys, pack, unpack
 from copdns.dns.wire import Query
 from copdns.lists.catalogue import Catalogue
 from copdns.model.household import Household
@@ -23,6 +25,7 @@ from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
+from copdns.server.help_rounds import HelpRounds
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.metrics import Counters
 from copdns.server.packet_cache import PacketCache
@@ -105,6 +108,8 @@ class Home:
 
     lane: with a fast lane, which is looked into as `server/udp.py` does.
     timing: what the clock adds besides what the household says, by profile.
+    fetches_help: while time goes by it asks for help names by itself, as a running program does.
+    help_file: what the program wrote after the last round, and reads when it starts.
     """
 
     resolver_type = Resolver
@@ -120,6 +125,7 @@ class Home:
         rebinding: RebindingGuard | None = None,
         structured: bool = False,
         lane: bool = False,
+        fetches_help: bool = False,
     ) -> None:
         self.clock = FakeClock(at)
         self.upstream = upstream or FakeUpstream()
@@ -130,6 +136,8 @@ class Home:
         self._lists = lists or library()
         self._rebinding = rebinding or RebindingGuard()
         self._has_lane = lane
+        self._fetches_help = fetches_help
+        self.help_file: bytes | None = None
         self._start(Counting(self.house))
 
     def _start(self, counting: Counting) -> None:
@@ -147,6 +155,16 @@ class Home:
             self.log,  # type: ignore[arg-type]
             counting.ledger,
         )
+        self.help_answers = HelpAnswers()
+        if self.help_file is not None:
+            self.help_answers.restore(unpack(self.help_file))
+        self._rounds = HelpRounds(
+            self.help_answers,
+            self.upstream,
+            self.clock,
+            lambda: self._rebinding,
+            Random(0).shuffle,
+        )
         self.resolver = self.resolver_type(
             self._live(None),
             self.upstream,  # type: ignore[arg-type]
@@ -155,7 +173,16 @@ class Home:
             self.clock,
             self._rebinding,
             PacketCache(LazyFreeQueue()) if self._has_lane else None,
+            None,
+            self.help_answers,
         )
+        if self._fetches_help:
+            self.begin_fetching_help()
+
+    def begin_fetching_help(self) -> None:
+        """Ask for help names by itself from now on."""
+        self._fetches_help = True
+        self._fetch_help()
 
     def _read(self) -> PolicyInputs:
         found = self.counting.readings(self.clock.wall)
@@ -198,7 +225,20 @@ class Home:
             step = min(seconds, MINUTE - self.clock.wall % MINUTE)
             self.clock.wait(step)
             self.look()
+            if self._fetches_help:
+                self._fetch_help()
             seconds -= step
+
+    def _fetch_help(self) -> None:
+        """Ask for all help names that are due by now, and write the file after each round."""
+        while True:
+            if self._rounds.is_over:
+                self._rounds.begin(help_keys(self._lists.help_names))
+            if self._rounds.ask_due() > 0:
+                return
+            self.upstream.deliver()
+            if self._rounds.is_over:
+                self.help_file = pack(self.help_answers.copy())
 
     def set_clock(self, wall: float) -> None:
         """Set the wall clock; the other one goes on."""

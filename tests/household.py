@@ -12,6 +12,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from copdns.lists.catalogue import Canary, Catalogue, Category, Engine, ProtectedGroup, Service
+from copdns.lists.gate import NO_RULES, Gate, GateRules
 from copdns.lists.index import ListKind
 from copdns.lists.small_index import Draft, build_index, names_of
 from copdns.model.household import Band, Contact, Device, Household, Profile, Rule, RuleAction
@@ -74,13 +75,14 @@ def library(
     legal: Lines = (),
     beacons: Lines = (),
     more: Mapping[str, tuple[str, Lines]] | None = None,
+    refused: GateRules = NO_RULES,
 ) -> Catalogue:
     """Return a library of these names.
 
     categories, security, services, canaries, protected: names by slug; the list about it is
         called "games-list", a service's as the service.  contacts: of services; else none.
     engines: the exact hosts, and the target by mode.  unwatched, not_over_time: groups.
-    more: further lists by slug, each with its category.
+    more: further lists by slug, each with its category.  refused: by the gate.
     """
     engines, contacts = engines or {}, contacts or {}
     targets = {name for _, modes in engines.values() for name in modes.values()}
@@ -97,7 +99,8 @@ def library(
         ("no-safe-search", ListKind.NO_SAFE_SEARCH, "no-safe-search", no_safe_search),
         *([("beacons", ListKind.BEACON, "beacons", beacons)] if beacons else []),
     ]
-    index, statuses = build_index([_draft(*each) for each in lists])
+    drafts = [_draft(*each) for each in lists]
+    index, statuses = build_index(list(map(Gate(drafts, refused).let_through, drafts)))
     layers = {
         **dict.fromkeys(categories or {}, "content"),
         **dict.fromkeys(security or {}, "security"),
@@ -117,8 +120,14 @@ def library(
             for slug, lines in (services or {}).items()
         },
         protected={
-            slug: ProtectedGroup(slug, slug, slug in unwatched, slug not in not_over_time)
-            for slug in groups
+            slug: ProtectedGroup(
+                slug,
+                slug,
+                slug in unwatched,
+                slug not in not_over_time,
+                names=tuple(parse_matcher(each) for each in lines if not each.startswith("!")),
+            )
+            for slug, lines in groups.items()
         },
         engines={
             slug: Engine(slug, slug, frozenset(hosts), modes, for_children=True)

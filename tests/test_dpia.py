@@ -98,3 +98,14 @@ def test_a_mode_is_one_that_there_is(file: str) -> None:
 def test_names_that_were_asked_are_kept_in_two_modes_alone() -> None:
     (line,) = (each for each in lines("log.db") if "qname" in words(each.columns))
     assert words(line.mode) == ["blocked", "full"]
+
+
+def test_every_risk_that_is_rated_is_in_the_register() -> None:
+    part = (ROOT / PAGE).read_text().partition("## Risks, rated")[2].partition("\n### ")[0]
+    rated = re.findall(r"\(((?:`[\w-]+`(?:, )?)+)\) \|", part)
+    named = {risk for each in rated for risk in words(each)}
+    register = set(
+        re.findall(r"^### `([\w-]+)`", (ROOT / "docs/risks.md").read_text(), re.MULTILINE)
+    )
+    assert len(named) > 10
+    assert named - register == set()

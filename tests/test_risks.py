@@ -26,6 +26,10 @@ NAMED = {
     *("kept-too-long", "controlling-guardian", "coercion", "punished-for-asking", "stranger"),
     *("taken-over-address", "shared-device", "locked-out", "list-poisoning", "rebinding"),
     *("wrong-clock", "lost-notice", "lost-decision"),
+    *("name-timed", "speaks-for-another", "open-desk", "listened-to", "second-opinion-faked"),
+    *("led-away", "moved-device", "narrow-count", "protected-as-weapon", "wrong-age"),
+    *("wrong-reason", "end-unsaid", "goes-on", "settings-lost", "damaged-files"),
+    *("list-cuts-internet", "calls-and-clocks", "profiled", "bad-disk"),
 }
 
 

@@ -1,4 +1,7 @@
-"""Alarms about upstreams and lists: one event when trouble lasts, one when it ends.  Pure."""
+"""Alarms about upstreams, lists and `household.db`: one event when trouble lasts, one when it ends.
+
+Pure.
+"""
 
 from __future__ import annotations
 
@@ -45,19 +48,29 @@ class Alarm:
 
 
 class Alarms:
-    """The two alarms: no upstream answers; a list is old and cannot be fetched."""
+    """The alarms: no upstream answers; a list is old and cannot be fetched; and, raised at once,
+    `household.db` is damaged."""
 
     def __init__(self) -> None:
         self._upstreams = Alarm(EventKind.UPSTREAM_TROUBLE, EventKind.UPSTREAM_WELL, MINUTE)
         self._lists = Alarm(EventKind.LIST_TROUBLE, EventKind.LIST_WELL, HOUR)
+        self._household = Alarm(EventKind.HOUSEHOLD_TROUBLE, EventKind.HOUSEHOLD_WELL, 0.0)
 
     def check(
-        self, healths: Iterable[Health], lists: Iterable[FetchedList], now: Moment
+        self,
+        healths: Iterable[Health],
+        lists: Iterable[FetchedList],
+        now: Moment,
+        is_damaged: bool = False,
     ) -> Iterable[TroubleEvent]:
-        """Return the events that are due now; to be called every few seconds."""
+        """Return the events that are due now; to be called every few seconds.
+
+        is_damaged: `household.db` is not worked with.
+        """
         found = (
             self._upstreams.check(all(each.is_down for each in healths), now),
             self._lists.check(any(map(_is_old, lists)), now),
+            self._household.check(is_damaged, now),
         )
         return [each for each in found if each is not None]
 

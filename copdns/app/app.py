@@ -25,6 +25,7 @@ from copdns.app.alarms import Alarms
 from copdns.app.appeal_chores import AppealChores
 from copdns.app.background import free_gradually, repeat, run_logged
 from copdns.app.device_chores import DeviceChores
+from copdns.app.help_chores import HelpChores
 from copdns.app.household_in_force import HouseholdInForce
 from copdns.app.household_source import HouseholdSource
 from copdns.app.lists_in_force import ListReloader, ListsInForce
@@ -37,6 +38,7 @@ from copdns.app.time_chores import TimeChores
 from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.config import Settings, defaults_of
 from copdns.dns.cache import Cache
+from copdns.dns.help_answers import HelpAnswers
 from copdns.dns.upstream import UpstreamClient
 from copdns.events.bus import EventBus
 from copdns.events.notices import ENGLISH, Speaks
@@ -84,6 +86,7 @@ REMIND_EVERY = 60.0
 FREE_EVERY = 0.1
 FOLLOW_TIME = 1.0  # minutes of use and events; what closes does so without it
 REOPEN_EVERY = 5.0  # of a household whose disk could not be written
+COMPARE_EVERY = 30.0  # files with what was written, so that damage is told within a minute
 CHORES_EVERY = 2.0  # unknown devices, lease files and alarms
 TIDY_EVERY = 600.0
 
@@ -207,6 +210,7 @@ class App:
         self._recorder = Recorder(
             self._counters, self._recent_blocks, self._log, self._time_chores.ledger
         )
+        help_answers = HelpAnswers()
         self._resolver = Resolver(
             await self._snapshots.build(None, self._catalogue, households),
             self._upstreams,
@@ -216,7 +220,17 @@ class App:
             self._new_rebinding_guard(),
             self._new_packet_cache(),
             self._lazy_free,
+            help_answers,
         )
+        self._help_chores = HelpChores(
+            self._folder,
+            help_answers,
+            self._upstreams,
+            lambda: self._catalogue.help_names,
+            self._clock,
+            self._new_rebinding_guard,
+        )
+        await self._help_chores.load()
         self._household = HouseholdInForce(
             self._source,
             self._snapshots,
@@ -274,7 +288,8 @@ class App:
                 port=self.settings.dns.port,
                 web=[f"{host}:{port}" for host, port in self._http_server.addresses],
             )
-            await run_logged(self._log_setup_code)
+            if self._source.has_household:
+                await run_logged(self._log_setup_code)
             await self._stop.wait()
             self._manager.notify_stopping()
             for task in running:
@@ -284,6 +299,8 @@ class App:
         """Yield the chores that run for as long as the program does."""
         yield repeat(self._household.poll, FOLLOW_HOUSEHOLD)
         yield repeat(self._household.reopen, REOPEN_EVERY)
+        yield repeat(self._household.compare, COMPARE_EVERY)
+        yield repeat(self._lists.check_file, COMPARE_EVERY)
         yield repeat(self._follow_machine, FOLLOW_MACHINE)
         yield repeat(self._flush_records, FLUSH_EVERY)
         yield repeat(lambda: free_gradually(self._lazy_free), FREE_EVERY)
@@ -297,6 +314,7 @@ class App:
         yield self._list_reloader.retry_forever()
         yield repeat(self._updates.apply_available, FOLLOW_LISTS)
         yield repeat(self._updates.fetch, FOLLOW_LISTS)
+        yield self._help_chores.run()
         yield feed_watchdog(self._manager)
 
     async def _close(self) -> None:
@@ -372,6 +390,8 @@ class App:
             settings=lambda: self.settings,
             updates=self._updates,
             targets=self._targets,
+            damage=lambda: self._source.damage,
+            repair=self._household.repair,
             desk_over_http=self.settings.web.desk_over_http,
         )
         return application(context)
@@ -399,7 +419,8 @@ class App:
 
     async def _check_alarms(self) -> None:
         lists = self._updates.metrics()
-        for event in self._alarms.check(self._upstreams.healths, lists, self._clock()):
+        damaged = bool(self._source.damage)
+        for event in self._alarms.check(self._upstreams.healths, lists, self._clock(), damaged):
             self._events.publish(event)
 
     async def _flush_records(self) -> None:
@@ -420,9 +441,13 @@ class App:
     async def _reload(self) -> None:
         """Apply changed settings and lists; nothing changes where the settings have a mistake.
 
+        The household's database is compared with its copy as well.
+
         Lists that cannot be compiled are no mistake in the settings: the earlier lists stay, and
         compiling is tried again.
         """
+        await run_logged(self._household.compare)
+        await run_logged(self._lists.check_file)
         async with self._list_reloader.one_by_one:
             self._manager.notify_reloading()
             try:

@@ -61,6 +61,16 @@ class HouseholdInForce:
         if await self._source.reopen(self._snapshots.changing):
             self._is_behind = True
 
+    async def compare(self) -> None:
+        """Find out whether the database is damaged, and work with its copy if it is."""
+        async with self._snapshots.changing:
+            await self._source.compare()
+
+    async def repair(self) -> None:
+        """Make the copy the new `household.db`; StoreError where nothing is damaged."""
+        async with self._snapshots.changing:
+            await self._source.repair()
+
     async def _concerns_answers(self) -> bool:
         """Tell whether a change may affect answers: a login, for example, does not."""
         return await self._source.revisions() != {

@@ -2,6 +2,9 @@
 
 While its disk cannot be written, the household is a copy in memory, and queries are answered by it.
 Once the disk can be written again, the database on it is used.
+
+While `household.db` is damaged, the stand-in that `store/household_db/condition.py` makes from its
+copy is used; where there is no copy, all are guests, and nothing can be stored.
 """
 
 from __future__ import annotations
@@ -13,15 +16,26 @@ from pathlib import Path
 
 import structlog
 
-from copdns.model.errors import StoreError
+from copdns.app.seed import HOME
+from copdns.model.errors import DamagedHouseholdError, StoreError
 from copdns.model.household import Household
+from copdns.store.db import is_broken
+from copdns.store.household_db.condition import current_path, is_as_stored, repair
 from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.notes import FIRST_START
 from copdns.store.household_db.watch import Watcher
 from copdns.store.read_only import is_unwritable
 
 log = structlog.get_logger("copdns")
 
-REPLACED = "household.db was moved or replaced; restart copdns to use the new one"
+DAMAGED = (
+    "household.db is damaged (%s): copdns works with its copy, in which everything that was saved "
+    "is; a guardian can make the new file on the dashboard, or with copdns household repair"
+)
+WITHOUT_COPY = (
+    "household.db is damaged (%s) and has no copy: everyone has the guest rules, and nothing can "
+    "be changed or recorded until a backup is restored"
+)
 UNWRITTEN = (
     "household.db cannot be written: copdns keeps answering with the stored household, but "
     "nothing can be changed or recorded until this is fixed"
@@ -39,7 +53,7 @@ class HouseholdSource:
     """store: the same object as long as the program runs; its connection may change.
 
     read_only_reason: why it is a copy in memory, for people; "" where it is not.
-    is_replaced: the file was moved or replaced while it was open.
+    damage: what is wrong with `household.db`, for people; "" for nothing.
     """
 
     store: HouseholdStore
@@ -47,24 +61,54 @@ class HouseholdSource:
     def __init__(self, folder: Path, seed: Seed) -> None:
         """seed: makes the household of a first start, unless the store has one."""
         self.read_only_reason = ""
-        self.is_replaced = False
+        self._without_copy = ""
+        self._told = ""  # the damage that was logged last
         self._folder = folder
         self._seed = seed
         self._watcher: Watcher | None = None  # None: the household is a copy in memory
 
-    async def open(self) -> None:
-        """Open the database, or a copy of it in memory where its disk cannot be written.
+    @property
+    def damage(self) -> str:
+        return self._without_copy or (DAMAGED % self.store.damage if self.store.damage else "")
 
-        Raises StoreError where it cannot be read, or is no database of copdns.
+    @property
+    def has_household(self) -> bool:
+        """Tell whether the household is known: False where it is damaged and has no copy."""
+        return not self._without_copy
+
+    async def open(self) -> None:
+        """Open the database; a copy where it is damaged, or its disk cannot be written.
+
+        Raises StoreError where it cannot be read for another reason.
         """
         try:
-            self._watcher = await asyncio.to_thread(Watcher, self._folder)
+            # In this order: opening makes the copy or a stand-in where needed.
             self.store = await asyncio.to_thread(HouseholdStore.open, self._folder)
+            self._watcher = await asyncio.to_thread(Watcher, self._folder)
+        except DamagedHouseholdError as error:
+            await self._open_nothing(error)
         except StoreError as error:
             self.store = await self._copy(error)
+        self._tell_damage()
+
+    async def _open_nothing(self, error: DamagedHouseholdError) -> None:
+        self.store = await asyncio.to_thread(HouseholdStore.open_nothing, self._folder)
+        await self.store.create(Household(HOME, "Home"), FIRST_START, 0)
+        await self.store.refuse_writing()  # it would be lost, or begin a new household
+        self._without_copy = WITHOUT_COPY % error.why
+
+    def _tell_damage(self) -> None:
+        if self.damage != self._told:
+            if self.damage:
+                log.error(self.damage)
+            else:
+                log.info("household.db is as it was saved last")
+        self._told = self.damage
 
     async def seed(self) -> None:
         """Make the household at the first start; in memory where it cannot be stored."""
+        if self._without_copy:
+            return
         try:
             await self._seed(self.store)
         except StoreError as error:
@@ -73,21 +117,26 @@ class HouseholdSource:
             await self._seed(self.store)
 
     async def reopen(self, changing: asyncio.Lock) -> bool:
-        """Use the database on the disk again if it can be written; tell whether that was done.
+        """Use the database on the disk again if that is possible; tell whether that was done.
 
         changing: the lock to hold while the store's connection is replaced.
         """
-        if not self.read_only_reason:
+        if not (self.read_only_reason or self._without_copy):
             return False
-        with contextlib.suppress(StoreError):  # it still cannot be written; logged already
+        if self._without_copy and not await asyncio.to_thread(current_path(self._folder).exists):
+            return False  # that it is gone now is no reason to begin a new household
+        with contextlib.suppress(StoreError):  # it still is not possible; logged already
             with await asyncio.to_thread(HouseholdStore.open, self._folder) as store:
                 await self._seed(store)
             watcher = await asyncio.to_thread(Watcher, self._folder)
             there = await asyncio.to_thread(HouseholdStore.open, self._folder)
             async with changing:
                 await asyncio.to_thread(self.store.become, there)
-                self._watcher, self.read_only_reason = watcher, ""
-            log.info("household.db can be written again")
+                self._watcher, self._without_copy = watcher, ""
+            if self.read_only_reason:
+                self.read_only_reason = ""
+                log.info("household.db can be written again")
+            self._tell_damage()
             return True
         return False
 
@@ -96,10 +145,38 @@ class HouseholdSource:
         watcher = self._watcher
         if watcher is None:
             return False
-        if not self.is_replaced and await asyncio.to_thread(watcher.is_replaced):
-            self.is_replaced = True
-            log.error(REPLACED)
-        return await asyncio.to_thread(watcher.has_changed)
+        if watcher.path != self.store.path:  # another database is worked with since then
+            return await self._watch_again(watcher)
+        try:
+            # A command may have found damage first, and made a stand-in.
+            if not await asyncio.to_thread(_is_left, watcher, self._folder):
+                return await asyncio.to_thread(watcher.has_changed)
+        except StoreError as error:
+            if not is_broken(error):
+                raise
+        await self.store.settle()
+        return await self._watch_again(watcher)
+
+    async def _watch_again(self, watcher: Watcher) -> bool:
+        self._watcher = await asyncio.to_thread(Watcher, self._folder)
+        await asyncio.to_thread(watcher.close)
+        self._tell_damage()
+        return True
+
+    async def compare(self) -> None:
+        """Compare the database with what was stored last; work with its copy where they differ.
+
+        It costs some milliseconds, in another thread.  Raises StoreError.
+        """
+        watcher = self._watcher
+        if watcher is None or await asyncio.to_thread(is_as_stored, watcher.path):
+            return
+        await self.store.settle()
+
+    async def repair(self) -> None:
+        """Make what is worked with the new `household.db`; raise StoreError."""
+        await asyncio.to_thread(repair, self._folder)
+        await self.store.settle()
 
     async def households(self) -> Sequence[Household]:
         """Return all households; raise StoreError while they cannot be read."""
@@ -123,6 +200,8 @@ class HouseholdSource:
         """Return a copy in memory; raise the error again where the disk is not at fault."""
         if self.read_only_reason or not is_unwritable(error):
             raise error
+        if hasattr(self, "store"):
+            await asyncio.to_thread(self.store.close)
         copy = await asyncio.to_thread(HouseholdStore.open_copy, self._folder)
         if self._watcher is not None:
             await asyncio.to_thread(self._watcher.close)
@@ -131,3 +210,8 @@ class HouseholdSource:
         self.read_only_reason = f"{answering} ({error})"
         log.error(self.read_only_reason)
         return copy
+
+
+def _is_left(watcher: Watcher, folder: Path) -> bool:
+    """Tell whether another file than the watched one is to be worked with."""
+    return watcher.is_replaced() or current_path(folder) != watcher.path

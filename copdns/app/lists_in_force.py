@@ -30,6 +30,7 @@ log = structlog.get_logger("copdns")
 FIRST_RETRY = 10.0  # seconds after a failed compile; then three times as long each time
 LAST_RETRY = 600.0  # seconds, at most
 CHECK_EVERY = 2.0  # seconds between two checks whether it is time to compile
+DAMAGED = "the compiled lists were damaged on disk, so they are compiled again"
 STILL_COMPILING = "lists are being prepared; until they are ready, the previous ones stay active"
 
 
@@ -86,6 +87,13 @@ class ListsInForce:
             return self.loaded
         self._failures, self._not_before, self._reason = 0, 0.0, ""
         return loaded
+
+    async def check_file(self) -> None:
+        """Let the lists be compiled anew where the file that is mapped was damaged on disk."""
+        if await asyncio.to_thread(self._index_store.drop_damaged, self.loaded.key):
+            self._reason, self._not_before = DAMAGED, 0.0
+            self.loaded = replace(self.loaded, is_current=False)
+            log.error(DAMAGED)
 
     async def tell(self) -> None:
         """Log what is in force now, and delete older indexes."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from copdns.app.device_chores import DeviceChores
-from copdns.app.household_source import REPLACED, HouseholdSource
+from copdns.app.household_source import HouseholdSource
 from copdns.app.lists_in_force import ListsInForce
 from copdns.dns.upstream import UpstreamClient
 from copdns.events.targets import Targets
@@ -48,8 +48,8 @@ class Readiness:
             missing.append("no DNS server is set; add one to upstreams.servers")
         elif all(health.is_down for health in healths):
             missing.append("no DNS server answers")
-        if self._source.is_replaced:
-            missing.append(REPLACED)
+        if self._source.damage:
+            missing.append(self._source.damage)
         return tuple(missing)
 
     def warnings(self) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from copdns.model.events import Event, EventKind, GrantEvent, PauseEvent, Ticket
 from copdns.model.household import Household
 from copdns.model.times import Grant, Origin, Pause, Ticket
 from copdns.model.verdict import Reason
+from copdns.policy.grant_ends import grant_ends, is_lifted, opened_budgets
 from copdns.policy.snapshot import Snapshot
 from copdns.time.budget import RemainingBudget
 from copdns.time.closing_soon import UpcomingClosure
@@ -88,14 +89,15 @@ def time_plans(
 
 
 def closed_budgets(snapshot: Snapshot, now: float) -> Iterator[tuple[Key, frozenset[str]]]:
-    """Yield for each profile the ids of budgets that cannot be used now: they are used up, or all
-    names are closed."""
+    """Yield for each profile the ids of budgets of which a silence is no use in the minute of a
+    moment: they are used up, all names are closed, or a permission opens what they count."""
     for household in snapshot.households.values():
         for who, plan in time_plans(snapshot, household):
             closed = [each for each in plan.closures if each.start <= now < each.end]
             spent = {each.period for each in closed if each.reason is Reason.BUDGET}
             if any(not each.about for each in closed):
                 spent |= {each.id for each in plan.remaining}
+            spent |= opened_budgets(snapshot.policy(*who), now)
             if spent:
                 yield who, frozenset(spent)
 
@@ -163,8 +165,10 @@ def upcoming_closures(
             yield from (
                 UpcomingClosure(*who, each.reason, each.period, each.start, None, not each.about)
                 for each in plan.closures
-                if _is_soon(each, now)
+                if _is_soon(each, now) and not is_lifted(plan, each, each.start)
             )
+            for grant, about in grant_ends(snapshot.policy(*who), now, now + SOON):
+                yield UpcomingClosure(*who, Reason.GRANTED, grant.id, grant.end, None, not about)
             yield from (
                 _budget_end(who, each, day, now)
                 for each in plan.remaining

@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
+import structlog
+
 from copdns.config import SYSTEM, Settings
 from copdns.dns.upstream import UpstreamClient
 from copdns.model.addresses import UpstreamAddress, upstream_address
@@ -15,9 +17,15 @@ from copdns.model.household import Household
 from copdns.network import machine
 from copdns.network.machine import listen_addresses
 
+log = structlog.get_logger("copdns.upstream")
+
 
 class UpstreamsInForce:
-    """Configures `upstreams`.  settings: returns those in force."""
+    """Configures `upstreams`.  settings: returns those in force.
+
+    An upstream that is copdns itself, or a link-local address without its interface, has no effect:
+    it is left out, and the log says so.
+    """
 
     def __init__(self, upstreams: UpstreamClient, settings: Callable[[], Settings]) -> None:
         self._upstreams = upstreams
@@ -39,10 +47,26 @@ class UpstreamsInForce:
         for household in households:
             for split in household.split_upstreams:
                 groups[split.name] = tuple(map(upstream_address, split.upstreams))
-        self._upstreams.configure(groups, chosen.filtering, chosen.trust_ad)
+        usable = {
+            zone: tuple(each for each in group if not _is_useless(each, own, settings.dns.port))
+            for zone, group in groups.items()
+        }
+        self._upstreams.configure(usable, chosen.filtering, chosen.trust_ad)
         self._upstreams.deadline, self._upstreams.attempt = chosen.deadline, chosen.attempt
         self._machine = own, machine.resolv_conf_stamp()
 
     def is_current(self, own: tuple[str, ...]) -> bool:
         """Tell whether the machine is as it was at the last `apply`.  own: where we listen now."""
         return self._machine == (own, machine.resolv_conf_stamp())
+
+
+def _is_useless(upstream: UpstreamAddress, own: Sequence[str], port: int) -> bool:
+    """Tell whether an upstream can never answer, and log why."""
+    if machine.is_copdns(upstream, own, port):
+        log.warning("an upstream is copdns itself, so it is not used", upstream=str(upstream))
+        return True
+    if upstream.lacks_interface:
+        what = "an upstream is link-local and has no interface (such as %eth0), so it is not used"
+        log.warning(what, upstream=str(upstream))
+        return True
+    return False

@@ -207,15 +207,18 @@ _UNSEEN = frozenset({"Cc", "Cf", "Co", "Cs"})
 _JOINERS = "\N{ZERO WIDTH NON-JOINER}\N{ZERO WIDTH JOINER}"  # words and emoji need these
 
 
-def clean_text(text: str, most: int = MOST_WORDS) -> str:
-    """Return what a person wrote on one line, without control characters; raise AppealError."""
+def clean_text(text: str, most: int = MOST_WORDS, *, name: str = "") -> str:
+    """Return what a person wrote on one line, without control characters; raise AppealError.
+
+    name: the field of the form that it came from.
+    """
     spaced = "".join(" " if each in "\t\r\n" or _kind(each) in _BLANK else each for each in text)
     seen = "".join(each for each in spaced if each in _JOINERS or _kind(each) not in _UNSEEN)
     short = " ".join(seen.split())
     if len(short) > most:
         raise AppealError(
-            "this is %(short)s characters long; please shorten it to %(most)s",
-            short=len(short),
+            "this message is too long: it may have up to %(most)s characters, about four lines",
+            name=name,
             most=most,
         )
     return short

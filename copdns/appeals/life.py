@@ -104,7 +104,7 @@ def check_request(ask: AppealRequest) -> AppealRequest:
         ask.to.period and ask.day and 1 <= ask.minutes <= DAY_MINUTES
     ):
         raise AppealError("choose the day, and how many minutes were counted by mistake")
-    return replace(ask, words=clean_text(ask.words))
+    return replace(ask, words=clean_text(ask.words, name="words"))
 
 
 _OF_TIME = (Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET)
@@ -236,7 +236,7 @@ def add_disagreement(appeal: Appeal, words: str, now: int, *, second: bool) -> A
         appeal,
         state=AppealState.ESCALATED if second else AppealState.TALK,
         disagreed=True,
-        more_words=clean_text(words),
+        more_words=clean_text(words, name="words"),
         since=now,
         seen=None,
         reminded=None,

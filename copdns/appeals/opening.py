@@ -39,6 +39,7 @@ CONTENT = frozenset(
         Reason.RULE,
         Reason.BYPASS,
         Reason.SERVICE,
+        Reason.CONTACT,
         Reason.CATEGORY,
         Reason.NO_SAFE_SEARCH,
         Reason.NOT_ON_ALLOWLIST,
@@ -231,7 +232,7 @@ def carry_out(
         raise AppealError(
             "allowing it for everyone adds a rule, which does not expire; choose always"
         )
-    end = _end(lasts, household, now)
+    end = ends_at(lasts, household, now)
     before = len(household.grants)
     household = _add_grants(household, ask, opens, known, by.name, now, end)
     made = tuple(f"grant {each.id}" for each in household.grants[before:])
@@ -303,7 +304,7 @@ def _refund_minutes(
 ) -> ApprovalResult:
     minutes = ask.minutes if yes.minutes is None else yes.minutes
     if not 1 <= minutes <= DAY_MINUTES:
-        raise AppealError("refund from 1 to 1440 minutes")
+        raise AppealError("give back from 1 to 1440 minutes")
     assert ask.day is not None
     changed = add_bonus(
         household,
@@ -398,7 +399,8 @@ def _always_open(
     )
 
 
-def _end(lasts: int | WantedLength, household: Household, now: int) -> float:
+def ends_at(lasts: int | WantedLength, household: Household, now: int) -> float:
+    """Return when a permission of a length, in seconds or in words, ends; raise AppealError."""
     if lasts is WantedLength.TODAY:
         return budget_day(now, zone_of(household.timezone), household.day_starts).end
     seconds = LENGTHS[lasts] if isinstance(lasts, WantedLength) else lasts
@@ -408,5 +410,5 @@ def _end(lasts: int | WantedLength, household: Household, now: int) -> float:
 
 
 def _fully(wanted: WantedLength, end: float, household: Household, now: int) -> AppealState:
-    full = inf if wanted is WantedLength.ALWAYS else _end(wanted, household, now)
+    full = inf if wanted is WantedLength.ALWAYS else ends_at(wanted, household, now)
     return AppealState.GRANTED if end >= full else AppealState.LIMITED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copdns.appeals.appeal import Appeal, AppealAnswer, AppealKind, AppealRequest
+from copdns.appeals.first_end import FirstEnd
 from copdns.appeals.opening import Opening
 from copdns.as_json.plain import utc
 
@@ -71,6 +72,13 @@ def opening_json(opens: Opening | None) -> dict[str, object] | None:
         "time": opens.time,
         "minutes": opens.minutes,
     }
+
+
+def first_end_json(ends: FirstEnd | None) -> dict[str, object] | None:
+    """Return what ends a yes first."""
+    if ends is None:
+        return None
+    return {"reason": ends.reason, "id": ends.id, "at": utc(ends.at), "minutes": ends.minutes}
 
 
 def about_text(ask: AppealRequest) -> str:

@@ -104,6 +104,7 @@ def _verdict_json(verdict: Verdict) -> dict[str, object]:
         "text": text_of(verdict),
         "category": verdict.category,
         "service": verdict.service,
+        "contact": verdict.contact,
         "list": verdict.list,
         "list_version": verdict.list_version,
         "rule": verdict.rule,

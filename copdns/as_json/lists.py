@@ -8,7 +8,10 @@ from copdns.model.matchers import Matcher
 
 
 def status_json(status: ListStatus) -> dict[str, object]:
-    """Return a list as it is in force.  used: its names; unused: how many are not, by why."""
+    """Return a list as it is in force.  used: its names; unused: how many are not, by why.
+
+    held: the first entries that the gate left out, and what each would have taken away.
+    """
     info = status.info
     return {
         "list": info.slug,
@@ -25,6 +28,7 @@ def status_json(status: ListStatus) -> dict[str, object]:
             {"line": each.line, "reason": each.reason, "text": each.text}
             for each in status.problems
         ],
+        "held": [each._asdict() for each in status.held],
         "error": status.error,
     }
 

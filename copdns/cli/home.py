@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
-from functools import cached_property, wraps
+from functools import cached_property, partial, wraps
 from math import inf
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
@@ -37,14 +37,17 @@ from copdns.lists.source import ListSource
 from copdns.model.errors import HouseholdError, StoreError
 from copdns.model.hosts import child_page_url
 from copdns.model.household import Band, FullLogSpan, Household, Profile
-from copdns.network.machine import clock_is_synchronised
+from copdns.network.machine import clock_is_synchronised, is_copdns, listen_addresses
 from copdns.policy.snapshot import GUEST, Snapshot, build_snapshot, guest_profile
 from copdns.store.db import store_error
+from copdns.store.household_copy import HouseholdCopy
+from copdns.store.household_db import condition
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.claims import Claims
-from copdns.store.household_db.household import FILE, HouseholdStore
+from copdns.store.household_db.condition import FILE, repair
+from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.looks import Looks
-from copdns.store.household_db.notes import Change
+from copdns.store.household_db.notes import REPAIRED, TAKEN, Change
 from copdns.store.household_db.pairings import Guests
 from copdns.store.household_db.proposals import Proposal, Proposals
 from copdns.store.household_db.thread import StoreThread
@@ -97,7 +100,9 @@ class Home:
     @cached_property
     def known_ids(self) -> KnownIds:
         """What a household may name; reads the lists."""
-        return known_ids(self.catalogue)
+        dns = self.settings.dns
+        is_own = partial(is_copdns, own=listen_addresses(dns.listen), port=dns.port)
+        return replace(known_ids(self.catalogue), is_copdns=is_own)
 
     @cached_property
     def copies(self) -> Copies:
@@ -221,11 +226,13 @@ class Home:
 
     @property
     def has_database(self) -> bool:
-        """Tell whether there is a database; raise StoreError where that cannot be read."""
+        """Tell whether there is a database, or a copy; raise StoreError where that is hidden."""
         path = self.folder / FILE
         try:
             path.stat()
-        except (FileNotFoundError, NotADirectoryError):
+        except FileNotFoundError:
+            return HouseholdCopy(self.folder).exists
+        except NotADirectoryError:
             return False
         except OSError as error:  # a folder that this user may not read is not an empty one
             raise store_error(path, error) from error
@@ -298,6 +305,22 @@ class Home:
         """Store the first household, and print what it contains."""
         after = self.with_store(lambda store: store.create(household, AUTHOR, self.now))
         print_changes(Household(household.id, ""), after)
+
+    def repair(self, *, take_file: bool) -> Path | None:
+        """Make a new `household.db`; return where the damaged one is now, None for nowhere.
+
+        take_file: use the file as it is, in place of its copy.  Raises StoreError.
+        """
+        aside = None if take_file else repair(self.folder)
+        if take_file:
+            condition.take_file(self.folder)
+
+        async def note(store: HouseholdStore) -> None:
+            for each in await store.households():
+                await store.note(each, AUTHOR, TAKEN if take_file else REPAIRED, self.now)
+
+        self.with_store(note)
+        return aside
 
     def changes(self, limit: int) -> tuple[Change, ...]:
         """Return the newest entries of the audit log, newest last."""

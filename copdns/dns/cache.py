@@ -1,7 +1,11 @@
-"""Keep upstreams' responses for as long as they say, within a bound, with TTLs that go down.
+"""Keep upstreams' responses for as long as they say, within a bound, with TTLs that stay the same.
 
 The cache holds what the upstream said and no decision: every query is decided by its own policy,
-so one child's block never shows in another's reply.  Pure: `mono` is monotonic seconds.
+so one child's block never shows in another's reply.
+
+A TTL that goes down would tell each device when another one asked.  So a record that came with a
+TTL of T seconds is given with `given_ttl(T)` to everybody, and the response is dropped so much
+earlier that nobody holds a record for longer than T.  Pure: `mono` is monotonic seconds.
 """
 
 from __future__ import annotations
@@ -13,71 +17,78 @@ from copdns.dns.message import UpstreamResponse
 from copdns.dns.wire import CacheKey
 from copdns.model.errors import NXDOMAIN
 
-_OVERHEAD = 900  # octets of memory that an entry costs besides its records, measured
+_OVERHEAD = 950  # octets of memory that an entry costs besides its records, measured
 _EVICTION_TRIES = 32  # entries that are looked at before one in use is dropped
 _TTL = Struct("!I").pack_into
+MAX_GIVEN_TTL = 60  # seconds; also the longest that "pause now" takes to be felt
 _ANY_TYPE = -1  # NXDOMAIN holds for every type of a name (RFC 2308 section 5); none has this
 
 
-class CacheEntry:
-    """A cached response.  stored_at, expires: monotonic seconds.
+def given_ttl(ttl: int) -> int:
+    """Return the TTL that a record is given with, in seconds.  ttl: that with which it came."""
+    return min(ttl // 2, MAX_GIVEN_TTL)
 
+
+class CacheEntry:
+    """A cached response.  expires: monotonic seconds.
+
+    answer: the response, its records and `ttl_places` with the TTLs that they are given with.
+    longest_ttl: the longest of these, in seconds; 0 where there are no records.
     recently_used: the reference bit of second-chance eviction.
     harmless_for: the policy and the verdict under which `judge_response` found nothing last.  Both
     are compared by identity: an equal verdict of another policy proves nothing.
     """
 
     __slots__ = (
-        "_aged_for",
-        "_aged_rrs",
+        "_capped_rrs",
+        "_capped_to",
         "answer",
         "expires",
         "harmless_for",
+        "longest_ttl",
         "recently_used",
-        "stored_at",
     )
 
-    def __init__(self, answer: UpstreamResponse, stored: float, ttl: float) -> None:
-        self.answer = answer
-        self.stored_at = stored
-        self.expires = stored + ttl
+    def __init__(
+        self, answer: UpstreamResponse, expires: float, fixed_ttl: int | None = None
+    ) -> None:
+        """answer: as it came from the upstream.
+
+        fixed_ttl: that of every record, in seconds; None: `given_ttl`.
+        """
+        body, longest, places = bytearray(answer.rrs), 0, []
+        for at, ttl in answer.ttl_places:
+            given = given_ttl(ttl) if fixed_ttl is None else fixed_ttl
+            _TTL(body, at, given)
+            places.append((at, given))
+            if given > longest:
+                longest = given
+        self.answer = answer._replace(rrs=bytes(body), ttl_places=tuple(places))
+        self.longest_ttl = longest
+        self.expires = expires
         self.recently_used = False
         self.harmless_for: tuple[object, object] = (None, None)
-        self._aged_for: tuple[int, int | None] = (-1, None)  # the age and the cap ...
-        self._aged_rrs = b""  # ... that these records have
+        self._capped_to = -1  # the cap ...
+        self._capped_rrs = b""  # ... that these records have
 
-    @property
-    def longest_ttl(self) -> int:
-        """The longest TTL of its records, as they came."""
-        return max((ttl for _, ttl in self.answer.ttl_places), default=0)
-
-    def unchanged_until(self, mono: float, cap: int | None) -> float:
-        """Return until when `rrs_at` returns what it does now; monotonic seconds."""
-        seconds = int(mono - self.stored_at) + 1
-        if cap is not None and self.answer.ttl_places:
-            # Above the cap nobody sees them age.
-            seconds = max(seconds, min([ttl for _, ttl in self.answer.ttl_places]) - cap + 1)
-        return min(self.stored_at + seconds, self.expires)
-
-    def rrs_at(self, mono: float, cap: int | None) -> bytes:
-        """Return the records with their TTLs at a moment, none above `cap` seconds."""
-        age = int(mono - self.stored_at)
-        if self._aged_for == (age, cap):
-            return self._aged_rrs
+    def rrs_within(self, cap: int | None) -> bytes:
+        """Return the records, with no TTL above `cap` seconds."""
         answer = self.answer
-        body = bytearray(answer.rrs)
-        for at, ttl in answer.ttl_places:
-            left = ttl - age if ttl > age else 0
-            _TTL(body, at, left if cap is None or left < cap else cap)
-        self._aged_for, self._aged_rrs = (age, cap), bytes(body)
-        return self._aged_rrs
+        if cap is None or cap >= self.longest_ttl:
+            return answer.rrs
+        if cap != self._capped_to:
+            body = bytearray(answer.rrs)
+            for at, ttl in answer.ttl_places:
+                _TTL(body, at, min(ttl, cap))
+            self._capped_to, self._capped_rrs = cap, bytes(body)
+        return self._capped_rrs
 
 
 class Cache:
     """Responses by key.
 
     entries, octets: at most so many; the longest unused is dropped first.
-    max_ttl, max_negative_ttl: seconds.
+    max_ttl, max_negative_ttl: seconds for which a response is believed, at most.
     """
 
     def __init__(
@@ -116,7 +127,10 @@ class Cache:
             ttl = min(answer.cache_ttl, self._max_negative_ttl)
         else:
             ttl = min(answer.cache_ttl, self._max_ttl)
-        entry = CacheEntry(answer, mono, ttl)
+        for _, of_record in answer.ttl_places:
+            if of_record < ttl:  # of the authority or the additional section
+                ttl = of_record
+        entry = CacheEntry(answer, mono + ttl - given_ttl(ttl))
         if ttl > 0:
             # With a CNAME it is the target that does not exist: of this name, other types may.
             no_such_name = empty and answer.rcode == NXDOMAIN
@@ -169,4 +183,4 @@ def _any_type(key: CacheKey) -> CacheKey:
 
 
 def _size(entry: CacheEntry) -> int:
-    return 2 * len(entry.answer.rrs) + _OVERHEAD  # as it came, and as it was given last
+    return 2 * len(entry.answer.rrs) + _OVERHEAD  # as it is given, and with another cap

@@ -41,6 +41,7 @@ from copdns.model.names import from_wire
 
 NOERROR, NXDOMAIN = 0, 3
 MAX_TARGETS = 64  # of a response: each is judged, every time; honest ones have a handful
+_SOA_NUMBERS = 20  # octets of the five numbers that end an SOA record
 MAX_TTL = 604_800  # seconds; also what a TTL with the top bit set means (RFC 8767 section 4)
 
 _POINTING = frozenset({CNAME, DNAME})
@@ -54,7 +55,7 @@ class UpstreamResponse(NamedTuple):
 
     rrs: the records in wire form; section_counts: how many are in the answer, the authority and
         the additional section; additional_at: where in `rrs` the last of these begins.
-    ttl_places: (place in `rrs`, seconds) of every TTL.
+    ttl_places: (place in `rrs`, seconds) of every TTL, as they came.
     rcode: with its extended bits.  ad: authenticated data, as the upstream says.
     cache_ttl: seconds that the whole may be cached; 0: it must not be.
     has_edns: it came with an OPT record.  ede_codes: of the extended errors in that.
@@ -117,7 +118,7 @@ def _record_by_record(
         message[start:end],
         (counts[0], counts[1], len(additionals)),
         (additionals[0].start if additionals else end) - start,
-        tuple([(rr.ttl_at - start, min(rr.ttl, MAX_TTL)) for rr in every]),
+        tuple([(rr.ttl_at - start, _ttl_of(message, rr)) for rr in every]),
         rcode,
         bool(flags & AD),
         bool(flags & TC),
@@ -208,6 +209,14 @@ def _read_opt(message: bytes, opt: RecordSpan) -> tuple[int, tuple[int, ...]]:
     return opt.ttl >> 24, codes
 
 
+def _ttl_of(message: bytes, rr: RecordSpan) -> int:
+    """Return a record's TTL; an SOA holds for no longer than its MINIMUM (RFC 2308 section 3)."""
+    ttl = min(rr.ttl, MAX_TTL)
+    if rr.rtype == SOA and rr.end - rr.data_at >= _SOA_NUMBERS:
+        return min(ttl, int.from_bytes(message[rr.end - 4 : rr.end], "big"))
+    return ttl
+
+
 def _cache_ttl(
     message: bytes, rcode: int, answers: list[RecordSpan], authorities: list[RecordSpan]
 ) -> int:
@@ -221,10 +230,9 @@ def _cache_ttl(
     last = next((rr.rtype for rr in reversed(answers) if rr.rtype != RRSIG), None)
     if rcode == NOERROR and answers and (soa is None or last != CNAME):
         return min(lowest, MAX_TTL)
-    if soa is None or soa.end - soa.data_at < 20:
+    if soa is None or soa.end - soa.data_at < _SOA_NUMBERS:
         return 0  # without an SOA nothing says for how long there is no such data
-    minimum = int.from_bytes(message[soa.end - 4 : soa.end], "big")
-    return min(lowest, soa.ttl, minimum, MAX_TTL)
+    return min(lowest, _ttl_of(message, soa))
 
 
 def _facts(

@@ -77,8 +77,8 @@ _TEXTS: dict[EventKind, tuple[str, str]] = {
         _t("%(who)s's temporary access has ended."),
     ),
     EventKind.TICKET_REDEEMED: (
-        _t("A time ticket was used"),
-        _t("%(who)s used a ticket for %(minutes)s min."),
+        _t("A code for extra time was used"),
+        _t("%(who)s used a code for %(minutes)s extra minutes."),
     ),
     EventKind.APPEAL_MADE: (
         _t("A child has sent a request"),
@@ -127,6 +127,17 @@ _TEXTS: dict[EventKind, tuple[str, str]] = {
         _t("Blocklists are up to date again"),
         _t("All lists could be downloaded."),
     ),
+    EventKind.HOUSEHOLD_TROUBLE: (
+        _t("The household's file is damaged"),
+        _t(
+            "Rules and pages still work, with the copy that copdns keeps. Open the dashboard to "
+            "make a new file, and check the disk."
+        ),
+    ),
+    EventKind.HOUSEHOLD_WELL: (
+        _t("The household's file is in order again"),
+        _t("copdns works with it again."),
+    ),
     EventKind.MISTAKE_AGAIN: (
         _t("A blocklist has repeated a mistake"),
         _t(
@@ -139,7 +150,7 @@ _TEXTS: dict[EventKind, tuple[str, str]] = {
     ),
     EventKind.GUARDIANS_DISAGREE: (
         _t("Two guardians chose different settings"),
-        _t("This is about %(who)s. The age preset applies until you agree."),
+        _t("This is about %(who)s. Until you agree, the usual settings for this age apply."),
     ),
     EventKind.WANTS_TO_TALK: (
         _t("A child would like to talk"),
@@ -180,6 +191,9 @@ _TIME_BODIES = {
         "%(who)s: the daily limit %(id)s is used up in %(minutes)s min."
     ),
     (EventKind.TIME_WARNING, Reason.PAUSED): _t("%(who)s: a pause starts in %(minutes)s min."),
+    (EventKind.TIME_WARNING, Reason.GRANTED): _t(
+        "%(who)s: temporary access ends in %(minutes)s min."
+    ),
     (EventKind.TIME_CLOSED, Reason.SCHEDULE): _t("%(who)s: the schedule %(id)s is blocking now."),
     (EventKind.TIME_CLOSED, Reason.BUDGET): _t("%(who)s: the daily limit %(id)s is used up."),
     (EventKind.TIME_OPENED, Reason.SCHEDULE): _t(

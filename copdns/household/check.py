@@ -15,7 +15,14 @@ from unicodedata import bidirectional, category
 
 from copdns.household.presets import Preset
 from copdns.household.time_check import time_faults
-from copdns.model.addresses import address, device_address, mac_address, slug, upstream_address
+from copdns.model.addresses import (
+    UpstreamAddress,
+    address,
+    device_address,
+    mac_address,
+    slug,
+    upstream_address,
+)
 from copdns.model.household import LANGUAGES, Band, Device, Household, PrivacyMode, Profile, Rule
 from copdns.model.names import suffixes
 from copdns.model.sentences import Sentence, sentence
@@ -38,6 +45,7 @@ class KnownIds:
         household names one.
     protected: tells whether nothing may block a name.
     presets: by age band, for `preset: 7-9` in a household file.
+    is_copdns: tells whether copdns itself listens at an upstream's address and port.
     """
 
     categories: frozenset[str] = frozenset()
@@ -47,6 +55,7 @@ class KnownIds:
     lists: Callable[[], frozenset[str]] = frozenset
     protected: Callable[[str], bool] = lambda _name: False
     presets: Mapping[Band, Preset] = field(default_factory=dict)
+    is_copdns: Callable[[UpstreamAddress], bool] = lambda _upstream: False
 
 
 def check(household: Household, known: KnownIds) -> list[str]:

@@ -22,7 +22,15 @@ from copdns.household.edit_checks import (
     without_orphans,
 )
 from copdns.household.presets import Preset, apply
-from copdns.model.addresses import address, device_address, domain, mac_address, upstream_address
+from copdns.model.addresses import (
+    UpstreamAddress,
+    address,
+    device_address,
+    domain,
+    mac_address,
+    upstream_address,
+)
+from copdns.model.broad_names import is_broad
 from copdns.model.errors import HouseholdError
 from copdns.model.household import (
     Contact,
@@ -344,10 +352,16 @@ def speaking_of(household: Household, about: Subject) -> list[str]:
     return [*found, *(profile_id for profile_id, open_names in both if about in open_names)]
 
 
-def set_local_name(household: Household, name: str, addresses: Iterable[str]) -> Household:
-    """Give a name of this house its addresses, in place of those it had."""
+def set_local_name(
+    household: Household, name: str, addresses: Iterable[str], known: KnownIds
+) -> Household:
+    """Give a name of this house its addresses, in place of those it had.
+
+    HouseholdError for a name that is protected or too broad (`broad_names.py`).
+    """
     texts = tuple(dict.fromkeys(str(parse_field(address, text)) for text in addresses))
     local = LocalName(parse_field(domain, name), texts)
+    _refuse_name(household, local.name, known)
     others = tuple(each for each in household.local_names if each.name != local.name)
     return validate(replace(household, local_names=(*others, local)))
 
@@ -358,9 +372,13 @@ def remove_local_name(household: Household, name: str) -> Household:
     return replace(household, local_names=names)
 
 
-def set_rewrite(household: Household, text: str, target_name: str) -> Household:
-    """Answer a name (or `*.name`, `=name`) with another name's data."""
+def set_rewrite(household: Household, text: str, target_name: str, known: KnownIds) -> Household:
+    """Answer a name (or `*.name`, `=name`) with another name's data.
+
+    HouseholdError for a name that is protected or too broad (`broad_names.py`).
+    """
     rewrite = NameRewrite(parse_matcher(text), parse_field(domain, target_name))
+    _refuse_name(household, rewrite.matcher.name, known)
     others = tuple(each for each in household.rewrites if each.matcher != rewrite.matcher)
     return validate(replace(household, rewrites=(*others, rewrite)))
 
@@ -371,10 +389,19 @@ def remove_rewrite(household: Household, text: str) -> Household:
     return replace(household, rewrites=rewrites)
 
 
-def set_split_upstream(household: Household, name: str, upstreams: Iterable[str]) -> Household:
-    """Ask other upstreams ("address[:port]") for a domain and all below it."""
-    texts = tuple(dict.fromkeys(str(parse_field(upstream_address, text)) for text in upstreams))
-    split = SplitUpstream(parse_field(domain, name), texts)
+def set_split_upstream(
+    household: Household, name: str, upstreams: Iterable[str], known: KnownIds
+) -> Household:
+    """Ask other upstreams ("address[:port]") for a domain and all below it.
+
+    HouseholdError for a domain that is protected or too broad (`broad_names.py`), and for an
+    upstream that could never answer.
+    """
+    servers = tuple(dict.fromkeys(parse_field(upstream_address, text) for text in upstreams))
+    for server in servers:
+        _refuse_upstream(server, known)
+    split = SplitUpstream(parse_field(domain, name), tuple(map(str, servers)))
+    _refuse_name(household, split.name, known)
     others = tuple(each for each in household.split_upstreams if each.name != split.name)
     return validate(replace(household, split_upstreams=(*others, split)))
 
@@ -419,6 +446,42 @@ def _with_preset_rules(household: Household, profile_id: str, preset: Preset | N
             rule = Rule(rule_id, RuleAction.ALLOW, name, profile_id, note=why)
             household = replace(household, rules=(*household.rules, rule))
     return household
+
+
+def _refuse_upstream(upstream: UpstreamAddress, known: KnownIds) -> None:
+    """Raise HouseholdError for an upstream that could never answer."""
+    if known.is_copdns(upstream):
+        raise HouseholdError(
+            "%(upstream)s is this filter itself, so queries would go round in circles; write the "
+            "address of another DNS server",
+            name="upstreams",
+            upstream=str(upstream),
+        )
+    if upstream.lacks_interface:
+        raise HouseholdError(
+            "%(upstream)s is valid on one link only; add the interface, such as %(example)s",
+            name="upstreams",
+            upstream=str(upstream),
+            example="[fe80::1%eth0]:53",
+        )
+
+
+def _refuse_name(household: Household, name: str, known: KnownIds) -> None:
+    """Raise HouseholdError for a name that a household may not answer or forward itself."""
+    if is_broad(name):
+        raise HouseholdError(
+            "sites of other people end in %(domain)s, so one household cannot answer or forward "
+            "them all; write one domain, such as office.%(domain)s",
+            name="name",
+            domain=name,
+        )
+    if is_protected(household, known, name):
+        raise HouseholdError(
+            "%(domain)s is protected: it is always answered by the usual DNS servers, so this "
+            "would have no effect",
+            name="name",
+            domain=name,
+        )
 
 
 def _refuse_protected(household: Household, about: Matcher | str, known: KnownIds) -> None:

@@ -23,7 +23,7 @@ from copdns.list_files import index_file
 from copdns.list_files.load import bundled_text, read_text
 from copdns.lists.catalogue import read_files
 from copdns.lists.compiled import pack
-from copdns.lists.drafts import added_drafts, bundled_drafts
+from copdns.lists.drafts import all_drafts
 from copdns.lists.merge import merge
 from copdns.lists.source import ListSource
 from copdns.model.errors import CopdnsError
@@ -60,9 +60,7 @@ def compile_lists(path: Path, key: str, sources: Sequence[ListSource]) -> None:
     A list that cannot be used gets a status with its error.
     """
     found = read_files(bundled_text)
-    merged = merge(
-        list(bundled_drafts(found, bundled_text)), added_drafts(found, sources, read_text)
-    )
+    merged = merge(all_drafts(found, bundled_text, sources, read_text))
     index_file.write(path, pack(merged, key))
 
 

@@ -44,6 +44,18 @@ def read(path: Path) -> CompiledIndex:
         raise ListError(f"{path} {error}") from error
 
 
+def is_damaged(path: Path) -> bool:
+    """Tell whether a file is there and differs from what was written; an unreadable one is."""
+    try:
+        with path.open("rb") as file:
+            header = read_header(file.read(HEADER_SIZE), os.fstat(file.fileno()).st_size)
+            return checksum(_chunks(file)) != header.checksum
+    except FileNotFoundError:
+        return False
+    except (OSError, ListError):
+        return True
+
+
 def _map_file(file: IO[bytes]) -> CompiledIndex:
     size = os.fstat(file.fileno()).st_size
     header = read_header(file.read(HEADER_SIZE), size)

@@ -26,7 +26,7 @@ from copdns.list_files.resources import find_folder
 from copdns.lists import trie
 from copdns.lists.catalogue import Catalogue, build_catalogue, read_files
 from copdns.lists.compiled import FORMAT, CompiledIndex, pack, unpack
-from copdns.lists.drafts import added_drafts, bundled_drafts
+from copdns.lists.drafts import all_drafts
 from copdns.lists.index import ListKind
 from copdns.lists.merge import merge
 from copdns.lists.source import ListSource
@@ -85,6 +85,7 @@ class IndexStore:
 
     def __init__(self, data: Path) -> None:
         self.folder = data / "lists" / "index"
+        self._marks: dict[str, object] = {}  # of the file in use, by its key
 
     def load_available(self, sources: Sequence[ListSource]) -> LoadedLists:
         """Return what can be used at once; raise ConfigError or ListError for a bundled file."""
@@ -160,6 +161,22 @@ class IndexStore:
         except (OSError, ValueError, LookupError, TypeError):
             return ""
 
+    def drop_damaged(self, key: str) -> bool:
+        """Remove the index in use where something changed its file; tell whether that was so.
+
+        It is read only where its size or time differ from the last call's.
+        """
+        path = self._path(key)
+        mark = _mark(path)
+        if mark == self._marks.get(key):
+            return False
+        self._marks = {key: mark}
+        if not index_file.is_damaged(path):
+            return False
+        with suppress(OSError):  # it has a wrong checksum, so nobody will use it
+            path.unlink()
+        return True
+
     def clear(self, key: str) -> None:
         """Remove every index but one; a process keeps an index that it has mapped."""
         with suppress(OSError):  # one that cannot be removed is removed next time
@@ -227,9 +244,7 @@ def _has_all_groups(catalogue: Catalogue) -> bool:
 def _compile_here(key: str, sources: Sequence[ListSource]) -> Catalogue:
     found = read_files(bundled_text)
     with _without_gc():
-        merged = merge(
-            list(bundled_drafts(found, bundled_text)), added_drafts(found, sources, read_text)
-        )
+        merged = merge(all_drafts(found, bundled_text, sources, read_text))
         octets = b"".join(pack(merged, key))
     return _catalogue_of(unpack(memoryview(octets)), sources)
 

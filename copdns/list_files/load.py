@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from stat import S_ISREG
@@ -86,6 +86,11 @@ def discreet_names() -> frozenset[str]:
     return frozenset(name for names in found.groups.values() for name in names)
 
 
+def _is_protected(found: Catalogue, protected: Container[int], name: str) -> bool:
+    entries = [each for each in found.index.find(name) if each.list in protected]
+    return bool(entries) and not any(each.allow for each in entries)
+
+
 def known_ids(found: Catalogue) -> KnownIds:
     """Return the ids and slugs that a household may refer to."""
     infos = found.index.infos
@@ -98,6 +103,6 @@ def known_ids(found: Catalogue) -> KnownIds:
         lists=lambda: (
             _catalogue_slugs() | {each.slug for each in infos if each.kind in SUBJECT_KINDS}
         ),
-        protected=lambda name: any(e.list in protected for e in found.index.find(name)),
+        protected=lambda name: _is_protected(found, protected, name),
         presets=bundled_presets(),
     )

@@ -73,6 +73,13 @@ class ProtectedGroup:
     title: str
     help: bool
     beats_time: bool
+    is_recorded: bool = True
+    names: tuple[Matcher, ...] = ()
+
+    @property
+    def is_untraced(self) -> bool:
+        """Tell whether look-ups of its names leave no trace."""
+        return self.help or not self.is_recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +110,11 @@ class Canary:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All that names are judged by.  statuses: one for each list, by the number of the list."""
+    """All that names are judged by.
+
+    statuses: one for each list, by the number of the list.
+    unopened: help names that are safe from lists, but not protected until a person has opened them.
+    """
 
     index: Index
     categories: Mapping[str, Category]
@@ -112,6 +123,14 @@ class Catalogue:
     engines: Mapping[str, Engine]
     canaries: Mapping[str, Canary]
     statuses: tuple[ListStatus, ...]
+    unopened: frozenset[str] = frozenset()
+
+    @property
+    def help_names(self) -> tuple[Matcher, ...]:
+        """Return the names of the help groups, without those that nobody has opened yet."""
+        groups = self.protected.values()
+        names = (matcher for group in groups if group.help for matcher in group.names)
+        return tuple(matcher for matcher in names if matcher.name not in self.unopened)
 
     @property
     def in_force(self) -> frozenset[str]:
@@ -160,6 +179,7 @@ def build_catalogue(
         engines=_engines(found.safe_search),
         canaries=_canaries(found.bypass),
         statuses=statuses,
+        unopened=frozenset(each.name.name for each in found.protected.unopened_names()),
     )
 
 
@@ -194,7 +214,14 @@ def _services(file: ServicesShape) -> dict[str, Service]:
 
 def _protected_groups(file: ProtectedShape) -> dict[str, ProtectedGroup]:
     groups = {
-        slug: ProtectedGroup(slug, each.title, each.help, each.beats_time)
+        slug: ProtectedGroup(
+            slug,
+            each.title,
+            each.help,
+            each.beats_time,
+            each.recorded,
+            tuple(named.name for named in each.names),
+        )
         for slug, each in file.groups.items()
     }
     # Safe search needs its targets whatever lists say; a schedule may close them.

@@ -23,12 +23,12 @@ from copdns.lists import trie
 from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.merge import EntryPart, MergedLists
 from copdns.lists.parse import SkippedLine, SkipReason
-from copdns.lists.small_index import ListStatus
+from copdns.lists.small_index import HeldEntry, ListStatus
 from copdns.lists.trie import MappedIndex
 from copdns.model.errors import ListError
 from copdns.model.matchers import MatchKind
 
-FORMAT = 1  # raised whenever what is written changes
+FORMAT = 2  # raised whenever what is written changes
 _MAGIC = b"copdns index\n\0\0\0"
 _HEADER = struct.Struct("=16sIIQQQ16x")
 HEADER_SIZE = _HEADER.size
@@ -164,4 +164,5 @@ def _read_status(found: Mapping[str, Any]) -> ListStatus:
             SkippedLine(line, SkipReason(reason), text) for line, reason, text in found["problems"]
         ),
         found["error"],
+        tuple(HeldEntry(entry, SkipReason(reason), name) for entry, reason, name in found["held"]),
     )

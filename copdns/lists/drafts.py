@@ -1,4 +1,4 @@
-"""Make the drafts of all lists: the bundled ones, and those that a user added or had fetched.
+"""Make the drafts of all lists, bundled, fetched and a user's own, and send them past the gate.
 
 Generators yield each `Draft`, so that the text of a big list is released before the next one is
 read.  Pure: the caller reads the files.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 
 from copdns.lists.catalogue import (
     BYPASS,
@@ -22,23 +23,28 @@ from copdns.lists.catalogue import (
     bundled_categories,
     read_files,
 )
+from copdns.lists.gate import Gate, GateRules, KnownMistake
 from copdns.lists.index import ListKind
 from copdns.lists.parse import ListFormat, parse_list
 from copdns.lists.shapes import (
     BeaconsShape,
     BypassShape,
     CatalogueShape,
+    InfrastructureShape,
+    MistakesShape,
     ProtectedShape,
     SafeSearchShape,
     ServicesShape,
 )
 from copdns.lists.small_index import Draft, build_index, names_of
 from copdns.lists.source import ListSource
+from copdns.model import yaml_text
 from copdns.model.errors import ListError
 from copdns.model.matchers import Matcher, MatchKind
 
 NO_SAFE_SEARCH = "no-safe-search"
 BEACONS = "beacons"
+SERVICES_TITLE = "Services that belong to this category"
 
 TextOf = Callable[[ListSource], str]
 
@@ -48,12 +54,47 @@ def build_small_catalogue(
 ) -> Catalogue:
     """Return a catalogue whose index is built in memory: for small lists.
 
-    The arguments are those of `read_files` and `added_drafts`.  Raises ConfigError or ListError for
+    The arguments are those of `read_files` and `all_drafts`.  Raises ConfigError or ListError for
     a bundled file that is broken; a broken list of the user's is a status with its error.
     """
     found = read_files(read)
-    drafts = [*bundled_drafts(found, read), *added_drafts(found, sources, text_of)]
+    drafts = list(all_drafts(found, read, sources, text_of))
     return build_catalogue(found, sources, *build_index(drafts))
+
+
+def all_drafts(
+    found: BundledFiles,
+    read: ReadText,
+    sources: Iterable[ListSource],
+    text_of: TextOf | None = None,
+) -> Iterator[Draft]:
+    """Yield every list past the gate, the bundled ones first; raise ListError for a broken one.
+
+    text_of: as for `added_drafts`.
+    """
+    bundled = list(bundled_drafts(found, read))
+    gate = Gate(bundled, read_gate_rules(found, read))
+    # `map` keeps no list, so that a big one is freed before the next one is read.
+    return map(gate.let_through, chain(bundled, added_drafts(found, sources, text_of)))
+
+
+def read_gate_rules(found: BundledFiles, read: ReadText) -> GateRules:
+    """Return what the gate refuses; raise ConfigError for a broken file.
+
+    Read here and not by `read_files`: a start with a compiled index needs none of it.
+    """
+    file = "infrastructure.yaml"
+    groups = yaml_text.read(read(file), f"blocklists/{file}", InfrastructureShape).groups.values()
+    file = "mistakes.yaml"
+    mistakes = yaml_text.read(read(file), f"blocklists/{file}", MistakesShape).mistakes
+    claims = {name: frozenset(by) for each in groups for name, by in each.claimed_by.items()}
+    nobody: frozenset[str] = frozenset()
+    return GateRules(
+        whole={name: claims.get(name, nobody) for each in groups for name in each.all_whole()},
+        below={name: claims.get(name, nobody) for each in groups for name in each.below},
+        mistakes=tuple(KnownMistake(each.name, frozenset(each.not_in)) for each in mistakes),
+        unopened=tuple(each.name for each in found.protected.unopened_names()),
+    )
 
 
 def bundled_drafts(found: BundledFiles, read: ReadText) -> Iterator[Draft]:
@@ -62,14 +103,19 @@ def bundled_drafts(found: BundledFiles, read: ReadText) -> Iterator[Draft]:
     yield from _canary_lists(found.bypass)
     yield from _starter_lists(found.catalogue, read)
     yield from _bypass_and_service_lists(found.bypass, found.services)
+    yield from _lists_of_services(found.catalogue, found.services)
     yield _no_safe_search_list(found.safe_search)
     yield _beacon_list(found.beacons, found.services)
 
 
 def _protected_lists(file: ProtectedShape, safe_search: SafeSearchShape) -> Iterator[Draft]:
     for slug, group in file.groups.items():
-        names = (each.name for each in group.names)
-        yield _bundled_draft(slug, ListKind.PROTECTED, slug, group.title, names)
+        opened = [each for each in group.names if not each.unopened]
+        draft = _bundled_draft(
+            slug, ListKind.PROTECTED, slug, group.title, (each.name for each in opened)
+        )
+        listable = (Matcher(name) for each in opened for name in each.but_not)
+        yield replace(draft, allows=names_of(listable))
     targets = _exact(name for each in safe_search.engines.values() for name in each.modes.values())
     slug = SAFE_SEARCH_TARGETS
     yield _bundled_draft(slug, ListKind.PROTECTED, slug, TARGETS_TITLE, targets)
@@ -112,6 +158,25 @@ def _bypass_and_service_lists(bypass: BypassShape, services: ServicesShape) -> I
     )
     for slug, each in services.services.items():
         yield _bundled_draft(slug, ListKind.SERVICE, slug, each.title, each.names)
+
+
+def _lists_of_services(file: CatalogueShape, services: ServicesShape) -> Iterator[Draft]:
+    """Yield a list of each category that has groups of services, with the names of all of them."""
+    for category, each in file.categories.items():
+        if each.services:
+            names = (
+                name
+                for service in services.services.values()
+                if service.group in each.services
+                for name in service.names
+            )
+            slug = services_slug(category)
+            yield _bundled_draft(slug, ListKind.CATEGORY, category, SERVICES_TITLE, names)
+
+
+def services_slug(category: str) -> str:
+    """Return the slug of the list of a category's services."""
+    return f"services-{category}"
 
 
 def _no_safe_search_list(file: SafeSearchShape) -> Draft:
@@ -178,7 +243,10 @@ def _bundled_slugs(found: BundledFiles) -> set[str]:
     canaries = (f"canary-{slug}" for slug in found.bypass.canaries)
     groups = found.protected.groups
     ours = SAFE_SEARCH_TARGETS, BYPASS, NO_SAFE_SEARCH, BEACONS
-    return {*ours, *groups, *canaries, *lists, *found.services.services}
+    of_services = (
+        services_slug(slug) for slug, each in found.catalogue.categories.items() if each.services
+    )
+    return {*ours, *groups, *canaries, *lists, *of_services, *found.services.services}
 
 
 def _placement_error(source: ListSource, found: BundledFiles, taken: Collection[str]) -> str:

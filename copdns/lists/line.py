@@ -43,6 +43,8 @@ class SkipReason(StrEnum):
     SYNTAX = "syntax"
     LONG = "long"
     PROTECTED = "protected"
+    INFRASTRUCTURE = "infrastructure"
+    MISTAKE = "mistake"
 
 
 class ListedName(NamedTuple):

@@ -7,13 +7,12 @@ entries: there are few sets, however many names there are.  Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import chain
 from typing import NamedTuple
 
 from copdns.lists.index import OPENING_KINDS
-from copdns.lists.small_index import Draft, ListStatus, Names, ProtectedFilter, status_of
+from copdns.lists.small_index import Draft, ListStatus, Names, status_of
 from copdns.model.matchers import MatchKind
 from copdns.model.names import suffixes
 
@@ -46,15 +45,11 @@ def key_of(name: str) -> str:
     return ".".join(labels) + "."
 
 
-def merge(bundled: Sequence[Draft], added: Iterable[Draft] = ()) -> MergedLists:
-    """Return the names of the bundled lists and then of the others, numbered in this order.
-
-    bundled: includes all protected groups.
-    """
-    guard = ProtectedFilter(bundled)
+def merge(drafts: Iterable[Draft]) -> MergedLists:
+    """Return the names of lists that have passed the gate, numbered in their order."""
     merger = _Merger()
-    for draft in chain(bundled, added):
-        merger.add(guard.strip(draft))
+    for draft in drafts:
+        merger.add(draft)
         del draft  # frees up to a million names before the next list is read
     return merger.result()
 

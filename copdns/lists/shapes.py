@@ -5,6 +5,7 @@ An unknown key is an error; tests/unit/lists/test_blocklists.py checks what a sh
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -34,6 +35,7 @@ class CategoryShape(Shape):
     about: Text
     layer: Literal["security", "content"]
     low_harm: bool = False
+    services: tuple[Slug, ...] = ()
 
 
 class ListShape(Shape):
@@ -93,17 +95,79 @@ class ProtectedNameShape(Shape):
     name: Name
     country: Annotated[str, Field(pattern=r"^([A-Z]{2}|INT)$")]
     owner: Text
+    but_not: tuple[Domain, ...] = ()
+    unopened: bool = False
+
+    @field_validator("but_not")
+    @classmethod
+    def _is_below(cls, but_not: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        name = info.data["name"].name
+        if not all(each.endswith(f".{name}") for each in but_not):
+            raise ValueError(f"but_not is for names below {name}")
+        return but_not
 
 
 class ProtectedGroupShape(Shape):
     title: Text
     help: bool
     beats_time: bool
+    recorded: bool = True
     names: tuple[ProtectedNameShape, ...]
 
 
 class ProtectedShape(Shape):
     groups: dict[Slug, ProtectedGroupShape]
+
+    def unopened_names(self) -> Iterator[ProtectedNameShape]:
+        """Yield the names whose site nobody has opened yet."""
+        for group in self.groups.values():
+            yield from (each for each in group.names if each.unopened)
+
+
+NUMBERS = "{00-63}"  # stands in a name for each number from 00 to 63
+
+
+class InfrastructureGroupShape(Shape):
+    """Names that no list may take away; blocklists/infrastructure.yaml explains the keys."""
+
+    title: Text
+    whole: tuple[Domain, ...] = ()
+    below: tuple[Domain, ...] = ()
+    numbered: tuple[Annotated[str, Field(pattern=r"\{00-63\}")], ...] = ()
+    claimed_by: dict[Domain, Annotated[tuple[Slug, ...], Field(min_length=1)]] = Field(
+        default_factory=dict
+    )
+
+    def all_whole(self) -> tuple[str, ...]:
+        """Return the names of `whole`, and those that are numbered."""
+        numbers = [f"{number:02}" for number in range(64)]
+        return (
+            *self.whole,
+            *(domain(each.replace(NUMBERS, n)) for each in self.numbered for n in numbers),
+        )
+
+    @model_validator(mode="after")
+    def _claims_only_its_own_names(self) -> InfrastructureGroupShape:
+        strangers = self.claimed_by.keys() - {*self.whole, *self.below}
+        if strangers:
+            raise ValueError(f"claimed_by has names that no key lists: {', '.join(strangers)}")
+        return self
+
+
+class InfrastructureShape(Shape):
+    groups: dict[Slug, InfrastructureGroupShape]
+
+
+class MistakeShape(Shape):
+    """A name that lists hold by mistake; blocklists/mistakes.yaml explains the keys."""
+
+    name: Name
+    not_in: Annotated[tuple[Slug, ...], Field(min_length=1)]
+    why: SentenceText
+
+
+class MistakesShape(Shape):
+    mistakes: tuple[MistakeShape, ...]
 
 
 class BundledServiceShape(Shape):

@@ -1,4 +1,4 @@
-"""Number the lists, keep protected names out of those that block, and build a small index.
+"""Number the lists, and build a small index.
 
 `build_index` builds it in memory; `merge.py` builds the one that is written to a file.  Pure.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.lists.parse import SkippedLine, SkipReason
@@ -15,7 +16,7 @@ from copdns.model.matchers import Matcher, MatchKind
 
 Names = Mapping[str, MatchKind]
 
-_BLOCKING = frozenset(
+BLOCKING = frozenset(
     {
         ListKind.SECURITY,
         ListKind.BYPASS,
@@ -24,6 +25,14 @@ _BLOCKING = frozenset(
         ListKind.NO_SAFE_SEARCH,
     }
 )
+
+
+class HeldEntry(NamedTuple):
+    """An entry that the gate left out.  entry: as in a rule.  name: what it would have taken."""
+
+    entry: str
+    reason: SkipReason
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,7 @@ class Draft:
     allows: Names = field(default_factory=dict)
     unused: Mapping[SkipReason, int] = field(default_factory=dict)
     problems: tuple[SkippedLine, ...] = ()
+    held: tuple[HeldEntry, ...] = ()
     error: str = ""
     licence: str = ""
     maintainer: str = ""
@@ -56,12 +66,16 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class ListStatus:
-    """How a list was read.  unused: skipped names by reason.  error: why none of it is in force."""
+    """How a list was read.  unused: skipped names by reason.  error: why none of it is in force.
+
+    held: the first entries that the gate left out (`gate.py`); `unused` counts all of them.
+    """
 
     info: ListInfo
     unused: Mapping[SkipReason, int]
     problems: tuple[SkippedLine, ...] = ()
     error: str = ""
+    held: tuple[HeldEntry, ...] = ()
 
     @property
     def used_count(self) -> int:
@@ -77,69 +91,20 @@ def names_of(matchers: Iterable[Matcher]) -> dict[str, MatchKind]:
 
 
 def build_index(drafts: Sequence[Draft]) -> tuple[Index, tuple[ListStatus, ...]]:
-    """Return the index over all lists, numbered in their order, and how each was read."""
-    protected = ProtectedFilter(drafts)
-    stripped = [protected.strip(draft) for draft in drafts]
-    statuses = tuple(status_of(number, draft) for number, draft in enumerate(stripped))
+    """Return the index over lists that have passed the gate, numbered in their order, and how each
+    was read."""
+    statuses = tuple(status_of(number, draft) for number, draft in enumerate(drafts))
     index = DictIndex(
-        (status.info, draft.pairs) for status, draft in zip(statuses, stripped, strict=True)
+        (status.info, draft.pairs) for status, draft in zip(statuses, drafts, strict=True)
     )
     return index, statuses
 
 
-class ProtectedFilter:
-    """Keeps protected names out of lists that block."""
-
-    __slots__ = ("_index", "_second_labels")
-
-    def __init__(self, drafts: Iterable[Draft]) -> None:
-        """drafts: only the protected groups among them count."""
-        groups = [draft for draft in drafts if draft.kind is ListKind.PROTECTED]
-        self._index = DictIndex((_info_of(0, draft), draft.pairs) for draft in groups)
-        self._second_labels = frozenset(
-            _second_label(name) for each in groups for name in each.blocks
-        )
-
-    def strip(self, draft: Draft) -> Draft:
-        """Return a draft without entries at or below protected names, which count as unused.
-
-        An entry above a protected name stays: the order of decision asks for protected names before
-        any list that blocks.
-        """
-        if draft.kind not in _BLOCKING:
-            return draft
-        left_out = {
-            name for names in (draft.blocks, draft.allows) for name in self._protected_names(names)
-        }
-        if not left_out:
-            return draft
-        blocks, allows = _without(draft.blocks, left_out), _without(draft.allows, left_out)
-        count = len(draft.blocks) + len(draft.allows) - len(blocks) - len(allows)
-        unused = {
-            **draft.unused,
-            SkipReason.PROTECTED: draft.unused.get(SkipReason.PROTECTED, 0) + count,
-        }
-        return replace(draft, blocks=blocks, allows=allows, unused=unused)
-
-    def _protected_names(self, names: Names) -> list[str]:
-        # Of a million names, only those whose last label but one is that of a protected name are
-        # looked up.
-        second_labels, find = self._second_labels, self._index.find
-        return [name for name in names if _second_label(name) in second_labels and find(name)]
-
-
-def _second_label(name: str) -> str:
-    """Return the last label but one; the only label of a name of one."""
-    return name.rsplit(".", 2)[-2:][0]
-
-
-def _without(names: Names, left_out: set[str]) -> Names:
-    return {name: match for name, match in names.items() if name not in left_out}
-
-
 def status_of(number: int, draft: Draft) -> ListStatus:
     """Return how a list was read.  number: its place in the index."""
-    return ListStatus(_info_of(number, draft), draft.unused, draft.problems, draft.error)
+    return ListStatus(
+        _info_of(number, draft), draft.unused, draft.problems, draft.error, draft.held
+    )
 
 
 def _info_of(number: int, draft: Draft) -> ListInfo:

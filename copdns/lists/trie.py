@@ -100,18 +100,23 @@ class MappedIndex:
         """
         labels = qname.split(".")  # inlined key_of: a call would take a fifth of the time
         labels.reverse()
-        keys = self._prefixes(".".join(labels) + ".")
-        if not keys:
+        try:
+            keys = self._prefixes(".".join(labels) + ".")
+            if not keys:
+                return ()
+            found: list[Entry] = []
+            for key in reversed(keys):
+                size = len(key) - 1
+                itself = size == len(qname)
+                name = qname[-size:]
+                sets = self._at if itself else self._above
+                for number, match, allow in sets[self._numbers[self._key_id(key)]]:
+                    found.append(Entry(number, name, match, allow))
+            return tuple(found)
+        except (IndexError, KeyError, ValueError):
+            # The file was damaged while it is mapped: rules and times go on, and the lists are
+            # compiled anew as soon as that is seen (`ListsInForce.check_file`).
             return ()
-        found: list[Entry] = []
-        for key in reversed(keys):
-            size = len(key) - 1
-            itself = size == len(qname)
-            name = qname[-size:]
-            sets = self._at if itself else self._above
-            for number, match, allow in sets[self._numbers[self._key_id(key)]]:
-                found.append(Entry(number, name, match, allow))
-        return tuple(found)
 
 
 def _without(match: MatchKind, entries: EntrySet) -> EntrySet:

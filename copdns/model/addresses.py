@@ -29,6 +29,12 @@ class UpstreamAddress:
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def lacks_interface(self) -> bool:
+        """It is on some link, and nothing says on which: it needs `%eth0` or the like."""
+        found = ip_address(self.host)
+        return isinstance(found, IPv6Address) and found.is_link_local and not found.scope_id
+
 
 def upstream_address(text: str) -> UpstreamAddress:
     """Read `192.0.2.1`, `192.0.2.1:5353`, `2001:db8::1` or `[2001:db8::1]:53`."""

@@ -93,6 +93,24 @@ class StoreError(CopdnsError):
     """A database cannot be opened, read or written."""
 
 
+class DoubtfulDatabaseError(StoreError):
+    """A database is not what was stored last: it is damaged, older, or another one."""
+
+
+class DamagedHouseholdError(StoreError):
+    """`household.db` cannot be used, and there is no copy of it.  why: for people."""
+
+    def __init__(self, path: object, why: str) -> None:
+        super().__init__(
+            f"{path} is damaged ({why}) and has no copy; stop copdns and restore a backup"
+        )
+        self.why = why
+
+
+class HelpAnswersError(CopdnsError):
+    """The file of answers for help names is damaged, or cannot be read or written."""
+
+
 class BackupError(CopdnsError):
     """A backup cannot be written, or is none that can be restored."""
 

@@ -40,6 +40,8 @@ class EventKind(StrEnum):
     UPSTREAM_WELL = "upstream well"
     LIST_TROUBLE = "list trouble"
     LIST_WELL = "list well"
+    HOUSEHOLD_TROUBLE = "household trouble"
+    HOUSEHOLD_WELL = "household well"
     MISTAKE_AGAIN = "mistake again"
     FULL_LOG_ANNOUNCED = "full log announced"
     GUARDIANS_DISAGREE = "guardians disagree"
@@ -68,7 +70,8 @@ class DeviceEvent(NamedTuple):
 class TimeEvent(NamedTuple):
     """Something closes for a profile soon, closed, or opened again.
 
-    reason: SCHEDULE or BUDGET, whose id follows; or PAUSED, of a warning only, with id "".
+    reason: SCHEDULE or BUDGET, whose id follows; of a warning only, PAUSED with id "", or GRANTED
+        with the id of the permission that ends.
     at: when it closes, closed or opened.  minutes: until then, for a warning; else 0.
     everything: all names, not those of some category, service or list.
     """
@@ -243,6 +246,8 @@ USUAL = (
     EventKind.UPSTREAM_WELL,
     EventKind.LIST_TROUBLE,
     EventKind.LIST_WELL,
+    EventKind.HOUSEHOLD_TROUBLE,
+    EventKind.HOUSEHOLD_WELL,
     EventKind.MISTAKE_AGAIN,
     EventKind.FULL_LOG_ANNOUNCED,
     EventKind.GUARDIANS_DISAGREE,

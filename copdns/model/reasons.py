@@ -51,6 +51,9 @@ def text_of(verdict: Verdict) -> str:
         return f"{reason}: {verdict.category} (list {verdict.list})"
     if reason is Reason.SERVICE:
         return f"service: {verdict.service}"
+    if reason is Reason.CONTACT:
+        kind = f" ({verdict.contact})" if verdict.contact else ""
+        return f"contact: service {verdict.service}{kind}"
     if reason in (Reason.RULE, Reason.ADDRESS):
         return f"{reason}: {verdict.rule}"
     if reason is Reason.LOCAL and verdict.target:
@@ -81,7 +84,8 @@ def _of_time(verdict: Verdict) -> str:
         about = f": service {verdict.service}"
     elif verdict.rule:
         about = f": {verdict.rule}"
-    until = f"{_UNTIL[verdict.reason]}{verdict.ends_text}" if verdict.ends_text else ""
+    before = " no minutes until " if verdict.no_minutes else _UNTIL[verdict.reason]
+    until = f"{before}{verdict.ends_text}" if verdict.ends_text else ""
     return f"{verdict.reason}{about}{until}"
 
 

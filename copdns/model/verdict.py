@@ -64,6 +64,7 @@ class Reason(StrEnum):
     RULE = "rule"
     BYPASS = "bypass"
     SERVICE = "service"
+    CONTACT = "contact"
     CATEGORY = "category"
     SAFE_SEARCH = "safe_search"
     NO_SAFE_SEARCH = "no_safe_search"
@@ -124,6 +125,8 @@ class Verdict:
     step: a StepNumber; 0 where only the words are needed, as for a row of the log, which does not
         keep it.
     category, service, list, list_version: slugs, where one decided.
+    contact: with reason CONTACT the kind that decided, "known" or "strangers"; "" where that is not
+        known any more, as for a row of the log.
     rule: what matched, as written ("*.games.example"): unbounded, so for people only, never a
         label.
     via: the CNAME or SVCB target that decided, "" for the name of the question.
@@ -136,6 +139,7 @@ class Verdict:
     nothing_open_below: no name below this one is allowed, so NXDOMAIN is true (RFC 8020
         section 2); computed only for profiles in that block mode.
     period: the id of the schedule or budget that decided, "homework" for that kind of pause.
+    no_minutes: of a budget that gives none on this day, rather than one that is used up.
     ends_text: when it ends, on the household's clock, for people: "Tue 07:00".
     """
 
@@ -156,6 +160,8 @@ class Verdict:
     nothing_open_below: bool = False
     period: str = ""
     ends_text: str = ""
+    contact: str = ""
+    no_minutes: bool = False
 
     @property
     def blocks(self) -> bool:

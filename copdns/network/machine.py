@@ -92,7 +92,15 @@ def system_resolvers(
     except OSError:
         return ()
     found = dict.fromkeys(_nameservers(text.splitlines()))
-    return tuple(each for each in found if not (each.port == port and _is_own(each.host, own)))
+    return tuple(each for each in found if not is_copdns(each, own, port))
+
+
+def is_copdns(upstream: UpstreamAddress, own: Collection[str], port: int) -> bool:
+    """Tell whether an upstream is copdns itself, so that a query would loop.
+
+    own, port: where copdns listens.
+    """
+    return upstream.port == port and _is_own(upstream.host, own)
 
 
 def _is_own(host: str, own: Collection[str]) -> bool:

@@ -7,14 +7,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
 from copdns.dns.records import AAAA, PTR, A
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
-from copdns.model.household import Contact, Household, LocalName, NameRewrite, Profile
+from copdns.model.broad_names import broad_names
+from copdns.model.household import (
+    Contact,
+    Household,
+    LocalName,
+    NameRewrite,
+    Profile,
+    SplitUpstream,
+)
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import suffixes
 from copdns.model.verdict import AnswerDefaults, LocalRecord
@@ -31,8 +39,8 @@ class LocalNames(NamedTuple):
     """What a household answers itself, or has answered by upstreams of its own.
 
     by_list: the records of a local name, by the number of the list that is made for it; by_name:
-    the same by the name.  rewrites: the longest name first.  splits: domains with upstreams of
-    their own.
+    the same by the name.  rewrites, splits (domains with upstreams of their own): the longest name
+    first.
     """
 
     by_list: Mapping[int, RecordsByType] = {}
@@ -59,7 +67,8 @@ class HouseholdContext:
     defaults: TTLs, and the address of the child's page.
     engines: a safe-search engine's id, its mode, then each exact host with its target.
     services: by slug.
-    untraced_groups: protected groups of help names, whose queries leave no trace.
+    untraced_groups: protected groups, those of help names above all, whose queries leave no trace.
+    help_ends: the last labels of all help names, such as "uk".
     closable_groups: protected groups that a pause, a schedule or a budget closes all the same.
     verdict_by_entry: the memo of `Blocker.list_verdict`, which all its policies share.
     """
@@ -71,6 +80,7 @@ class HouseholdContext:
     engines: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
     services: Mapping[str, ServiceNames] = field(default_factory=dict)
     untraced_groups: frozenset[str] = frozenset()
+    help_ends: frozenset[str] = frozenset()
     closable_groups: frozenset[str] = frozenset()
     verdict_by_entry: VerdictByEntry = field(default_factory=dict, compare=False)
 
@@ -115,8 +125,11 @@ def build_context(
 ) -> HouseholdContext:
     """Return what the policies of one household have in common.
 
+    Names that are too broad for a household to answer or forward have no effect.
+
     other: of another household, made from the same library: what is equal in all is taken from it.
     """
+    household = _without_broad_names(household)
     index, by_list = _with_own_names(library.index, household)
     services = {
         each.slug: ServiceNames(each.contact, each.matchers) for each in library.services.values()
@@ -131,11 +144,12 @@ def build_context(
             by_list=by_list,
             by_name={each.name: records for each, records in _local_records(household.local_names)},
             rewrites=tuple(sorted(household.rewrites, key=_rank)),
-            splits=tuple(Matcher(each.name) for each in household.split_upstreams),
+            splits=tuple(sorted(map(_split_matcher, household.split_upstreams), key=_by_length)),
         ),
         engines=_engines(library) if other is None else other.engines,
         services=services,
-        untraced_groups=frozenset(group.slug for group in groups if group.help),
+        untraced_groups=frozenset(group.slug for group in groups if group.is_untraced),
+        help_ends=_help_ends(library) if other is None else other.help_ends,
         closable_groups=frozenset(group.slug for group in groups if not group.beats_time),
     )
 
@@ -147,6 +161,30 @@ def _engines(library: Catalogue) -> dict[str, dict[str, dict[str, str]]]:
         }
         for engine in library.engines.values()
     }
+
+
+def _without_broad_names(household: Household) -> Household:
+    broad = broad_names(household)
+    if not broad:
+        return household
+    return replace(
+        household,
+        local_names=tuple(e for e in household.local_names if e.name not in broad),
+        rewrites=tuple(e for e in household.rewrites if e.matcher.name not in broad),
+        split_upstreams=tuple(e for e in household.split_upstreams if e.name not in broad),
+    )
+
+
+def _split_matcher(split: SplitUpstream) -> Matcher:
+    return Matcher(split.name)
+
+
+def _by_length(matcher: Matcher) -> int:
+    return -len(matcher.name)
+
+
+def _help_ends(library: Catalogue) -> frozenset[str]:
+    return frozenset(matcher.name.rpartition(".")[2] for matcher in library.help_names)
 
 
 def _rank(rewrite: NameRewrite) -> tuple[int, bool]:

@@ -9,10 +9,11 @@ Pure: no I/O, no clock, no logging.  `now` is seconds since the epoch, UTC.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from copdns.lists.index import DictIndex, Index
+from copdns.dns.records import A
+from copdns.lists.index import DictIndex, Entry, Index
 from copdns.model.addresses import Network
 from copdns.model.household import (
     BlockMode,
@@ -20,8 +21,8 @@ from copdns.model.household import (
     PrivacyMode,
     Rule,
 )
-from copdns.model.matchers import Matcher
-from copdns.model.times import Grant
+from copdns.model.matchers import Matcher, MatchKind
+from copdns.model.times import Grant, Subject
 from copdns.model.verdict import Action, StepNumber, Verdict
 from copdns.policy.matching import PolicyGroup
 from copdns.policy.steps import (
@@ -29,6 +30,7 @@ from copdns.policy.steps import (
     Lookup,
     Step,
 )
+from copdns.policy.subjects import list_numbers
 from copdns.policy.time_rules import (
     TimeRules,
     budgets_covering,
@@ -58,6 +60,7 @@ class Policy:
     that limits a TTL.
     child_page: the URL of the page that explains a block and takes requests.
     untraced_lists: numbers of the lists of help names, whose queries leave no trace.
+    help_ends: the last labels of these names: a cheap first look for `has_help_prefix`.
     group: the policies that differ from this one in nothing but their own rules.
     """
 
@@ -77,6 +80,7 @@ class Policy:
     is_child: bool = False
     child_page: str = ""
     untraced_lists: frozenset[int] = frozenset()
+    help_ends: frozenset[str] = frozenset()
     group: PolicyGroup = field(default_factory=PolicyGroup)
 
     def privacy_at(self, now: float) -> PrivacyMode:
@@ -97,22 +101,59 @@ def decide(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
     return with_end(time_rules, verdict, valid_until(time_rules, lookup, verdict, now))
 
 
+def decide_query(policy: Policy, qname: str, qtype: int, now: float) -> Verdict:
+    """Return the verdict on a query: that of `decide`, untraced if it tells of a help name."""
+    verdict = decide(policy, qname, qtype, now)
+    # As in `has_help_prefix`, whose call would cost every query as much again.
+    if policy.help_ends.isdisjoint(qname.split(".")[1:-1]):
+        return verdict
+    if not verdict.is_untraced and has_help_prefix(policy, qname):
+        return replace(verdict, is_untraced=True)
+    return verdict
+
+
+def _is_listable_help(policy: Policy, lookup: Lookup) -> bool:
+    """Tell whether a name is a host of a help name that lists may block (`but_not`).
+
+    Blocked or not, it says as much of who asked as the help name does.
+    """
+    return any(entry.allow and entry.list in policy.untraced_lists for entry in lookup.entries)
+
+
 def decide_with_grant(policy: Policy, qname: str, qtype: int, grant: Grant, now: float) -> Verdict:
     """Return what would be decided if this grant too were in force for the name."""
     lookup = _build_lookup(policy, qname, qtype, now)
     return _first_verdict(policy, lookup._replace(grants=(*lookup.grants, grant)), now)
 
 
+def decide_about(policy: Policy, subject: Subject, now: float) -> Verdict:
+    """Return the verdict on the names of a subject: of a category, service or list, on a name that
+    no other list has."""
+    if isinstance(subject, Matcher):
+        return decide(policy, subject.name, A, now)
+    numbers = sorted(list_numbers(subject, policy.index.infos))
+    entries = tuple(Entry(number, "", MatchKind.SUBTREE, allow=False) for number in numbers)
+    return _first_verdict(policy, _lookup_of(policy, "", A, entries, now), now)
+
+
 def _first_verdict(policy: Policy, lookup: Lookup, now: float) -> Verdict:
     for step in policy.steps if lookup.entries else policy.steps_if_unlisted:
         verdict = step(lookup, now)
         if verdict is not None:
+            for entry in lookup.entries:  # a loop, since a call costs as much as a step
+                if entry.allow and entry.list in policy.untraced_lists:
+                    return replace(verdict, is_untraced=True)
             return verdict
     raise AssertionError("the last step always decides")
 
 
 def _build_lookup(policy: Policy, qname: str, qtype: int, now: float) -> Lookup:
-    entries = policy.index.find(qname)
+    return _lookup_of(policy, qname, qtype, policy.index.find(qname), now)
+
+
+def _lookup_of(
+    policy: Policy, qname: str, qtype: int, entries: tuple[Entry, ...], now: float
+) -> Lookup:
     time_rules = policy.time_rules
     if time_rules is None:
         return _new(Lookup, (qname, qtype, entries, (), False, False))
@@ -177,8 +218,10 @@ def has_help_prefix(policy: Policy, qname: str) -> bool:
     """Tell whether a help name stands in front of another, as `help.example.home.example`.
 
     Devices with a search domain ask for that when `help.example` failed.  It tells just as much of
-    who looks for help, so it is counted, but its name is never logged.
+    who looks for help, so the query is untraced too.
     """
+    if policy.help_ends.isdisjoint(qname.split(".")[1:-1]):  # as nearly always
+        return False
     front = qname.rpartition(".")[0]
     while front:
         if any(entry.list in policy.untraced_lists for entry in policy.index.find(front)):
@@ -200,6 +243,8 @@ def explain(policy: Policy, qname: str, qtype: int, now: float) -> tuple[StepRes
     """Return what every step says; the decisive one's verdict is that of `decide`, without end."""
     lookup = _build_lookup(policy, qname, qtype, now)
     verdicts = [step(lookup, now) for step in policy.order]
+    if _is_listable_help(policy, lookup):
+        verdicts = [each and replace(each, is_untraced=True) for each in verdicts]
     decisive = next(place for place, verdict in enumerate(verdicts) if verdict is not None)
     return tuple(
         StepResult(step.number, step.title, verdict, place == decisive)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from math import inf
 
 from copdns.dns.message import ResponseFacts
 from copdns.lists.index import ListKind
@@ -17,8 +18,9 @@ from copdns.model.addresses import Network
 from copdns.model.household import Rule, RuleAction
 from copdns.model.matchers import Matcher
 from copdns.model.verdict import Action, Reason, StepNumber, Verdict
-from copdns.policy.decide import AddressRule, Policy
+from copdns.policy.decide import AddressRule, Policy, decide
 from copdns.policy.steps import Lookup, Step
+from copdns.policy.time_rules import with_end
 
 Address = IPv4Address | IPv6Address
 
@@ -113,9 +115,29 @@ def judge_response(
         blocked = Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, StepNumber.RESPONSE)
     if blocked is None:
         return None
-    # Its end is that of the name asked: no clock changes what is inside.  An untraced query stays
-    # untraced when its response is withheld.
+    # Its end is that of the verdict about the name asked: no clock changes what blocks inside.  An
+    # untraced query stays untraced when its response is withheld.
     return replace(blocked, valid_until=verdict.valid_until, is_untraced=verdict.is_untraced)
+
+
+def with_end_inside(
+    policy: Policy, verdict: Verdict, targets: Iterable[str], now: float
+) -> Verdict:
+    """Return the verdict with its end, or that of the first name inside its answer to change.
+
+    targets: of the response; a rewrite's own target counts too.  A schedule is about the name asked
+    and closes no answer that leads to what it closes, but a device keeps what is inside by its own
+    name, and may use it for that name when it is closed.
+    """
+    time_rules = policy.time_rules
+    if time_rules is None:
+        return verdict
+    inside = (*targets, verdict.target) if verdict.target else targets
+    ends = [decide(policy, name, 0, now).valid_until for name in inside]
+    first = min((end for end in ends if end is not None), default=inf)
+    if verdict.valid_until is not None and verdict.valid_until <= first:
+        return verdict
+    return with_end(time_rules, verdict, first)
 
 
 def _judge_targets(
@@ -150,7 +172,8 @@ def _first(steps: Iterable[Step], lookup: Lookup, now: float) -> Verdict | None:
 
 def _is_protected(policy: Policy, lookup: Lookup) -> bool:
     infos = policy.index.infos
-    return any(infos[entry.list].kind is ListKind.PROTECTED for entry in lookup.entries)
+    found = [each for each in lookup.entries if infos[each.list].kind is ListKind.PROTECTED]
+    return bool(found) and not any(each.allow for each in found)
 
 
 def _judge_addresses(

@@ -121,7 +121,7 @@ class ListSet:
 
 
 MAX_VERDICTS = 4096  # of blocks by lists that a household remembers
-VerdictByEntry = dict[tuple[StepNumber, Entry, bool], Verdict]
+VerdictByEntry = dict[tuple[Reason, Entry, bool], Verdict]
 
 
 def _has_exception(number: int, entries: tuple[Entry, ...]) -> bool:
@@ -160,16 +160,23 @@ class Blocker:
         return replace(self, open_below=(*self.open_below, more))
 
     def list_verdict(
-        self, step: StepNumber, reason: Reason, qname: str, entry: Entry, info: ListInfo
+        self,
+        step: StepNumber,
+        reason: Reason,
+        qname: str,
+        entry: Entry,
+        info: ListInfo,
+        contact: str = "",
     ) -> Verdict:
         """Return the block verdict of a list entry that covers a name."""
-        key = step, entry, self.nothing_open_below(qname, entry)
+        # Not by the step: one profile may block a service by name, another by its contact.
+        key = reason, entry, self.nothing_open_below(qname, entry)
         verdict = self.verdict_by_entry.get(key)
         if verdict is None:
             if len(self.verdict_by_entry) >= MAX_VERDICTS:
                 self.verdict_by_entry.clear()
             verdict = self.verdict_by_entry[key] = self._new_verdict(
-                step, reason, entry, info, key[2]
+                step, reason, entry, info, key[2], contact
             )
         return verdict
 
@@ -180,8 +187,9 @@ class Blocker:
         entry: Entry,
         info: ListInfo,
         nothing_open_below: bool,
+        contact: str,
     ) -> Verdict:
-        is_service = reason is Reason.SERVICE
+        is_service = reason is Reason.SERVICE or reason is Reason.CONTACT
         return Verdict(
             Action.BLOCK,
             reason,
@@ -193,4 +201,5 @@ class Blocker:
             rule=str(Matcher(entry.name, entry.match)),
             ttl=self.security_ttl if reason is Reason.SECURITY else self.ttl,
             nothing_open_below=nothing_open_below,
+            contact=contact,
         )

@@ -32,7 +32,7 @@ from copdns.policy.steps import AccessStep, DefaultStep, GrantStep, RuleStep, St
 from copdns.policy.time_rules import build_time_rules
 from copdns.time.plan import NO_TIME_PLAN, TimePlan
 
-BUDGET_TTL = 60  # seconds: so that devices ask often enough to count minutes, and notice the end
+BUDGET_TTL = 60  # seconds: so that devices ask often enough for minutes to be counted
 
 
 def decision_order(
@@ -48,10 +48,10 @@ def decision_order(
     by_name = RuleSet(rule for rule in rules if isinstance(rule.target, Matcher))
     blocker = build_blocker(profile, context, by_name, plan)
     pause, schedules, budgets = time_steps(context, plan, blocker)
-    safe_search = safe_search_step(profile, context, blocker)
+    safe_search = safe_search_step(profile, context, blocker, is_essential=plan.is_essential)
     return (
-        # 1. Strangers learn nothing, not even which names are special here.  This step refuses
-        # nobody who has a profile; strangers have a policy of its own with `refuse=True`.
+        # 1. Strangers learn nothing, not even which names are special here.  Their policy has this
+        # step with `refuse=True`; in a profile's policy it never refuses.
         AccessStep(refuse=False),
         # 2. Names of this machine and this home, and names that must never leave it.  A household
         # may not answer a protected name itself, so this step leaves it to step 4.
@@ -65,30 +65,32 @@ def decision_order(
         # 5. Theft and fraud hurt whoever asks.  A list's mistake is corrected by an allow rule with
         # `over_security`; a plain allow rule is not enough.
         security_step(profile, context, by_name, blocker),
-        # 6. A yes to an appeal lifts what was appealed, until it ends.  This step only holds the
-        # number that such a verdict has: steps 7 to 9 look for grants of time themselves, steps 10
-        # to 15 for grants of content.
+        # 6. A yes to an appeal opens what was appealed, until the grant ends: time (what steps 7 to
+        # 9 block) or content (what steps 10 to 15 block).  This step decides nothing, since those
+        # steps look for their grants themselves.  It only marks the place that docs and
+        # `copdns check` tell.
         GrantStep(),
         # 7. "Stop now" is said to a person, so it comes before what was planned.  A grant of time
         # lifts a pause that began before it; a pause that begins later beats the grant.
         pause,
         # 8 and 9. What was planned comes before what was used up.  A grant of time lifts both,
-        # whichever began first.  Names that are always allowed pass 7 to 9, in homework mode names
-        # for homework pass 7 and 9.
+        # whichever began first.  Names that are always allowed are open in 7 to 9.  In homework
+        # mode, which is a pause, names for homework are open in 7 and 9; a bedtime blocks them too.
         schedules,
         budgets,
         # 10. Somebody who knows this child wrote these, so they win over all lists below.  The
-        # longest name wins, then the profile's rule before the household's (`RuleSet`).  An allow
-        # rule still sends a search engine to its safe host (step 14), unless it has
+        # longest name wins, then the profile's rule before the household's (`RuleSet`).  For a
+        # search engine, an allow rule asks step 14 for the safe host, unless the rule has
         # `unsafe_search`.
         RuleStep(by_name, safe_search, blocker),
         # 11. Keeps people from getting around the other steps.
         bypass_step(profile, context, blocker),
-        # 12 and 13. Services come first: somebody chose them one by one, and a category in bulk.
+        # 12 and 13. Services before categories: somebody chose them one by one.
         service_step(profile, context, blocker),
         category_step(profile, context, blocker),
-        # 14. Only what nothing blocked has to be made safe.  A grant of content opens an engine
-        # without a safe mode; it never turns the safe mode of another off.
+        # 14. Only what nothing blocked has to be made safe.  Search engines are sent to their safe
+        # hosts; those without a safe mode are blocked, if the profile says so.  A grant of content
+        # opens one of those, but never turns off another's safe mode.
         safe_search,
         # 15. For names that no step above decided.  Gives the verdict of a grant of content (reason
         # `granted`).  Where a failure leaves only essential names open (`failures: essential`),
@@ -139,6 +141,7 @@ def build_policy(
         is_child=is_child,
         child_page=defaults.door,
         untraced_lists=context.list_numbers(ListKind.PROTECTED, context.untraced_groups),
+        help_ends=context.help_ends,
         group=PolicyGroup(rule.target.name for rule in rules if isinstance(rule.target, Matcher)),
     )
 

@@ -7,7 +7,7 @@ order.  Every builder that can block takes the profile's `Blocker`.  Pure.
 from __future__ import annotations
 
 from copdns.lists.index import ListKind
-from copdns.model.household import BlockMode, Profile
+from copdns.model.household import BlockMode, Contact, Default, Profile
 from copdns.model.matchers import Matcher
 from copdns.model.names import suffixes
 from copdns.model.times import TopicKind
@@ -142,6 +142,11 @@ def bypass_step(profile: Profile, context: HouseholdContext, blocker: Blocker) -
 def service_step(profile: Profile, context: HouseholdContext, blocker: Blocker) -> ServiceStep:
     """Return step 12: services that are blocked by name, or by whom they bring contact with."""
     blocked = context.blocked_services(profile)
+    by_contact = {
+        info.number: context.services[info.subject].contact
+        for info in context.lists(ListKind.SERVICE, blocked - profile.services)
+        if context.services[info.subject].contact is not Contact.NONE
+    }
     open_names = (
         matcher.name
         for slug, service in context.services.items()
@@ -152,6 +157,7 @@ def service_step(profile: Profile, context: HouseholdContext, blocker: Blocker) 
         ListSet(context.lists(ListKind.SERVICE, blocked)),
         ListSet(context.lists(ListKind.SERVICE)),
         blocker.with_open(open_names),
+        by_contact,
     )
 
 
@@ -162,11 +168,20 @@ def category_step(profile: Profile, context: HouseholdContext, blocker: Blocker)
 
 
 def safe_search_step(
-    profile: Profile, context: HouseholdContext, blocker: Blocker
+    profile: Profile, context: HouseholdContext, blocker: Blocker, *, is_essential: bool = False
 ) -> SafeSearchStep:
-    """Return step 14; its blocker knows that the engines' safe hosts stay open."""
+    """Return step 14; its blocker knows that the engines' safe hosts stay open.
+
+    is_essential: as in `TimePlan`.
+    """
     targets: dict[str, str] = {}
     for engine, mode in profile.safe_search:
         targets.update(context.engines.get(engine, {}).get(mode, {}))
     unsafe = context.lists(ListKind.NO_SAFE_SEARCH) if profile.no_safe_search else ()
-    return SafeSearchStep(targets, ListSet(unsafe), blocker.with_open(targets))
+    return SafeSearchStep(
+        targets,
+        ListSet(unsafe),
+        blocker.with_open(targets),
+        on_allowlist=profile.default is Default.ALLOWLIST,
+        opens_always=is_essential,
+    )

@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 from copdns.lists.index import Entry, ListInfo
 from copdns.model.errors import NXDOMAIN
 from copdns.model.hosts import OWN_HOSTS
-from copdns.model.household import Default, NameRewrite, Rule, RuleAction
+from copdns.model.household import Contact, Default, NameRewrite, Rule, RuleAction
 from copdns.model.matchers import Matcher
 from copdns.model.times import Grant
 from copdns.model.verdict import Action, LocalAnswer, LocalRecord, Reason, StepNumber, Verdict
@@ -247,8 +247,8 @@ class ProtectedStep:
 
     def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
         entries = [entry for entry in lookup.entries if entry.list in self.infos]
-        if not entries:
-            return None
+        if not entries or any(entry.allow for entry in entries):
+            return None  # an exception: a host that only measures the visitors of a protected name
         entry = max(entries, key=self._strength)
         if entry.list not in self.beats_time and any(step(lookup, now) for step in self.time_steps):
             return None
@@ -274,11 +274,16 @@ class SafeSearchStep:
 
     targets: exact host to the name whose data it gets.  No grant lifts that: `RuleStep` asks for it
         too, so that an allow rule does not turn it off either.
+    on_allowlist: only what is allowed is open, and a search engine leads anywhere.  So it is made
+        safe where somebody allowed it, and is otherwise blocked by the default, like all else.
+    opens_always: what is always open is allowed all the same (`DefaultStep`).
     """
 
     targets: Mapping[str, str]
     unsafe_engines: ListSet
     blocker: Blocker
+    on_allowlist: bool = False
+    opens_always: bool = False
     number: StepNumber = StepNumber.SAFE_SEARCH
     title: str = "safe search"
     only_if_listed: bool = False
@@ -293,13 +298,18 @@ class SafeSearchStep:
     REWRITTEN = frozenset({1, 28, 64, 65})
 
     def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
-        verdict = self.rewrite(lookup)
+        verdict = None if self._is_left_to_default(lookup) else self.rewrite(lookup)
         if verdict is not None or not lookup.entries or lookup.has_content_grant:
             return verdict
         found = self.unsafe_engines.find(lookup.entries)
         if found is None:
             return None
         return self.blocker.list_verdict(self.number, Reason.NO_SAFE_SEARCH, lookup.name, *found)
+
+    def _is_left_to_default(self, lookup: Lookup) -> bool:
+        if not self.on_allowlist or lookup.has_content_grant:
+            return False
+        return not (self.opens_always and lookup.is_always_open)
 
     def rewrite(self, lookup: Lookup) -> Verdict | None:
         """Return where safe results of a search engine are; None where nothing is rewritten."""
@@ -361,11 +371,13 @@ class ServiceStep:
 
     A name can be inside two services (a messenger below its owner's site); the one with the longer
     name owns it, so that one can be blocked and the other stay open.
+    by_contact: the kind of contact of each service that is blocked for that alone, by list number.
     """
 
     blocked: ListSet
     all_services: ListSet
     blocker: Blocker
+    by_contact: Mapping[int, Contact] = field(default_factory=dict)
     number: StepNumber = StepNumber.SERVICES
     title: str = "services"
     only_if_listed: bool = True
@@ -383,7 +395,12 @@ class ServiceStep:
         owner = self.all_services.find(lookup.entries)
         if owner is not None and len(owner[0].name) > len(found[0].name):
             return None
-        return self.blocker.list_verdict(self.number, Reason.SERVICE, lookup.name, *found)
+        contact = self.by_contact.get(found[0].list)
+        if contact is None:
+            return self.blocker.list_verdict(self.number, Reason.SERVICE, lookup.name, *found)
+        return self.blocker.list_verdict(
+            self.number, Reason.CONTACT, lookup.name, *found, contact=contact
+        )
 
 
 class DefaultStep:

@@ -258,7 +258,9 @@ class TimeStep:
             verdict = self.blocker.list_verdict(self.number, self.reason, qname, found.by, info)
             if found.by.list in self.services:
                 verdict = replace(verdict, category="", service=info.subject)
-            return replace(verdict, period=closure.period, ends_text=ends)
+            return replace(
+                verdict, period=closure.period, ends_text=ends, no_minutes=closure.no_minutes
+            )
         return Verdict(
             Action.BLOCK,
             self.reason,
@@ -267,6 +269,7 @@ class TimeStep:
             ttl=self.blocker.ttl,
             period=closure.period,
             ends_text=ends,
+            no_minutes=closure.no_minutes,
         )
 
 

@@ -15,6 +15,7 @@ from copdns.model.household import Household, Profile
 from copdns.model.times import DAY_MINUTES, Budget, Subject
 from copdns.model.verdict import Reason, Verdict
 from copdns.policy.decide import Policy, full_closure
+from copdns.policy.grant_ends import grant_ends, is_lifted, without_lifted
 from copdns.time.budget import minutes_of_day
 from copdns.time.closing_soon import THRESHOLDS
 from copdns.time.days import budget_day, local_time, starts_at, zone_of
@@ -59,6 +60,8 @@ class BudgetToday(NamedTuple):
 class ClosingSoon(NamedTuple):
     """Something that closes within a quarter of an hour.  minutes: until then, rounded up.
 
+    reason: GRANTED where a permission ends.
+
     about: empty for everything.
     """
 
@@ -96,35 +99,42 @@ def build_today(
         full_closure(policy, now),
         tuple(_budgets_today(household, profile, inputs, now)),
     )
+    # While all is closed, only the end of what is open all the same matters.
+    soon = [*_grants_ending(policy, now), *(() if closed else _closing_soon(plan, minutes, now))]
     return Today(
         closed,
         tuple(_partial_closures(plan, now)),
         minutes,
         tuple(_day_spans(plan, start, end)),
         _share(now, start, end),
-        ()
-        if closed
-        else tuple(sorted(_closing_soon(plan, minutes, now), key=lambda each: each.minutes)),
+        tuple(sorted(soon, key=lambda each: each.minutes)),
     )
+
+
+def _grants_ending(policy: Policy, now: float) -> Iterator[ClosingSoon]:
+    for grant, about in grant_ends(policy, now, now + max(THRESHOLDS) * 60):
+        yield ClosingSoon(Reason.GRANTED, about, ceil((grant.end - now) / 60))
 
 
 def _closing_soon(
     plan: TimePlan, budgets: tuple[BudgetToday, ...], now: float
 ) -> tuple[ClosingSoon, ...]:
-    """Return what closes soon, the nearest first; from the first warning about it on."""
+    """Return what closes soon, from the first warning about it on."""
     found = [
         ClosingSoon(each.reason, each.about, ceil((each.start - now) / 60))
         for each in plan.closures
-        if each.reason is not Reason.BUDGET and each.start > now
+        if each.reason is not Reason.BUDGET
+        and each.start > now
+        and not is_lifted(plan, each, each.start)
     ]
     found += [ClosingSoon(Reason.BUDGET, each.budget.about, each.left) for each in budgets]
     soon = [each for each in found if 0 < each.minutes <= max(THRESHOLDS)]
-    return tuple(sorted(soon, key=lambda each: each.minutes))
+    return tuple(soon)
 
 
 def _partial_closures(plan: TimePlan, now: float) -> Iterator[PartialClosure]:
     for each in plan.closures:
-        if each.about and each.start <= now < each.end:
+        if each.about and each.start <= now < each.end and not is_lifted(plan, each, now):
             yield PartialClosure(each.reason, each.about, each.period, each.end)
 
 
@@ -145,16 +155,15 @@ def _budgets_today(
 def _day_spans(plan: TimePlan, start: float, end: float) -> Iterator[DaySpan]:
     """Yield what closes everything in the day, in the order in which it is drawn."""
     for each in plan.closures:
-        if not each.about and each.start < end and each.end > start:
-            yield _day_span(each, start, end)
+        if not each.about:
+            yield from _spans_of(plan, each, start, end)
 
 
-def _day_span(closure: Closure, start: float, end: float) -> DaySpan:
-    return DaySpan(
-        closure.reason,
-        _share(max(closure.start, start), start, end),
-        _share(min(closure.end, end), start, end),
-    )
+def _spans_of(plan: TimePlan, closure: Closure, start: float, end: float) -> Iterator[DaySpan]:
+    for low, high in without_lifted(plan, closure):
+        if low < end and high > start:
+            low, high = max(low, start), min(high, end)
+            yield DaySpan(closure.reason, _share(low, start, end), _share(high, start, end))
 
 
 def _share(moment: float, start: float, end: float) -> int:

@@ -64,6 +64,7 @@ class NameMask:
 
 
 def build_mask(names: Iterable[str], library: Catalogue) -> NameMask:
-    """Return what hides these names, and those of the protected groups that tell as much."""
+    """Return what hides these names, those of the protected groups that tell as much, and help
+    names that are not protected yet."""
     help_groups = {each.slug for each in library.protected.values() if each.help}
-    return NameMask(frozenset(names), frozenset({*help_groups, _GROUP}), library)
+    return NameMask(frozenset(names) | library.unopened, frozenset({*help_groups, _GROUP}), library)

@@ -55,7 +55,12 @@ def may_log_name(verdict: Verdict, everything: bool) -> bool:
     """Tell whether a name may be kept at all, besides being counted.
 
     everything: the profile has a full log, now or soon.
+
+    Never one below q.home.arpa: in `why.faith.example.q.home.arpa` stands a name that a mask would
+    not see (`privacy/masked_names.py`), and a device asks for it, no site.
     """
+    if verdict.local is not None and verdict.local.is_status:
+        return False
     return everything or verdict.action is not Action.ALLOW
 
 

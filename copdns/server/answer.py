@@ -5,9 +5,9 @@
         ALLOW, REWRITE -> cache, else upstream -> judge_response (policy/judge) -> the reply
     and Recorder.record counts it, and logs the name as far as the profile's privacy mode lets it.
 
-Nothing here waits: a query that an upstream must be asked for becomes a PendingQuery.  When the
-response is there, it is answered, and decided again first if the policies changed meanwhile or its
-verdict has ended.
+Nothing here waits: a query that an upstream must be asked for becomes a PendingQuery, and is
+answered when the response is there.  If the snapshot was swapped meanwhile or the verdict has
+ended, the query is decided again first.
 
 Words, here and in all that is called from here:
 
@@ -20,11 +20,12 @@ Words, here and in all that is called from here:
     policy        one profile's rules, lists and times, compiled for one index of lists
     step          one place in the order of decision; the first that gives a verdict decides
     verdict       what happens to a query and why
-    grant         a permission that lifts later steps until it ends
-    cache         responses, by QNAME, QTYPE, DO, CD and zone; holds no decision
+    grant         a permission for which later steps do not block, until it ends
+    cache         responses, by QNAME, QTYPE, DO, CD and zone; holds no decision and no help name
+    help answers  responses for help names, fetched at an even pace whoever asks
     packet cache  whole replies, by the query's octets and policy; holds no reply that depends on
-                  more (one over TCP, a local answer, one in block mode `page`), nor the reply to a
-                  query that waited for an upstream
+                  anything else (one over TCP, a local answer, one in block mode `page`), nor the
+                  reply to a query that waited for an upstream
     memo          parsed queries with their verdicts, by the query's octets; holds no reply and no
                   verdict that time can change; only used where there is no packet cache
     own rule      an allow or block that somebody in the household wrote, for one profile, for
@@ -38,11 +39,15 @@ for a name of a help group (`Verdict.is_untraced`) changes nothing that can be r
 These return at once for it, before they remember anything: `Recorder.record` (counters, statistics,
 minutes of use, the ring of recent blocks, the log), `PacketCache.store`, `VerdictMemo`, the
 counters of the cache in `Resolver._look_up`, and `UpstreamClient` (counters and health).  As a
-second guard, `privacy/retention.py` lets no row of one through.  The response is cached apart,
-where nobody reads the number of entries.  If something inside the response is blocked, that verdict
-is untraced too (`judge_response`), as is an answer below why.q.home.arpa about a help name
-(`status_answer`).  A help name to which the device appended its search domain (`has_help_prefix`)
-is counted like any other name, but it is not logged and no minutes of use are charged for it.
+second guard, `privacy/retention.py` lets no row of one through.  If something inside the response
+is blocked, that verdict is untraced too (`judge_response`), as is an answer below why.q.home.arpa
+about a help name (`status_answer`), and one about a help name to which the device appended its
+search domain (`decide_query`).
+
+Nor in time: `HelpAnswers` has the answers that the program fetched itself, whoever asks.  What is
+not there, such as another host below a help name, is fetched anew for each query: it comes from no
+cache and goes into none, and no query waits with another.  Either way every record has the TTL
+`HELP_TTL`, less only where the asker's own policy says so.
 """
 
 from __future__ import annotations
@@ -55,6 +60,7 @@ from typing import Any, NamedTuple
 
 from copdns.dns.cache import Cache, CacheEntry
 from copdns.dns.exchange import lowercase_question
+from copdns.dns.help_answers import HelpAnswers, help_entry
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import ANY, RD
 from copdns.dns.upstream import UpstreamClient
@@ -84,8 +90,8 @@ from copdns.model.reasons import (
     ede_of,
 )
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
-from copdns.policy.decide import Policy, decide
-from copdns.policy.judge import RebindingGuard, judge_response
+from copdns.policy.decide import Policy, decide_query
+from copdns.policy.judge import RebindingGuard, judge_response, with_end_inside
 from copdns.policy.matching import PolicyGroup
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.server.lazy_free import LazyFreeQueue
@@ -110,7 +116,7 @@ MAX_WAITERS = 1000
 _EDE_NO_UPSTREAM = Ede(NETWORK_ERROR, "no upstream answered")
 _EDE_TOO_MANY = Ede(OTHER_ERROR, "too many wait for this answer")
 _EDE_NO_REWRITE = Ede(OTHER_ERROR, "the answer for the rewrite's target cannot be used")
-_EDE_NOT_CACHED = Ede(NOT_AUTHORITATIVE, "not cached here; ask with recursion desired")
+_EDE_NOT_OURS = Ede(NOT_AUTHORITATIVE, "not a name of this network; ask with recursion desired")
 _EDE_NOT_SERVED = Ede(NOT_SUPPORTED, "this class or type is not served here")
 
 NO_REPLY = b""  # nothing is sent, now or later
@@ -203,7 +209,7 @@ class VerdictMemo:
         verdict = entry.verdicts.get(policy)
         if verdict is None:
             query = entry.query
-            verdict = decide(policy, query.qname, query.qtype, now)
+            verdict = decide_query(policy, query.qname, query.qtype, now)
             # A name may be untraced under this policy only, and not under the one that asked first.
             if not verdict.is_untraced:
                 _remember_verdict(entry, policy, verdict)
@@ -228,12 +234,13 @@ class CacheMiss(NamedTuple):
     """What an upstream must be asked.
 
     is_protected: if an upstream says that it filtered the name, the next one is asked.
-    is_untraced: a help name, so no counter and no health figure may come of it.
+    untraced: of an untraced query, an object that makes its miss equal to no other: no counter and
+        no health figure may come of it, and no other query waits with it.
     """
 
     key: CacheKey
     is_protected: bool
-    is_untraced: bool
+    untraced: object = None
 
 
 class UpstreamResult(NamedTuple):
@@ -275,11 +282,13 @@ class Resolver:
         rebinding: RebindingGuard,
         packet_cache: PacketCache | None = None,
         lazy_free: LazyFreeQueue | None = None,
+        help_answers: HelpAnswers | None = None,
     ) -> None:
         """packet_cache: where whole replies are stored, for the server to send again.
 
         lazy_free: frees large numbers of objects a few at a time, so that no query waits for it;
             the packet cache's own, if there is one.
+        help_answers: never changed here; None: nobody fetches any.
         """
         self.screen: Callable[[Requestor, Moment], Screening] = _answer_all
         self.add_sightings: Callable[[Snapshot], Snapshot] = _as_it_is
@@ -288,8 +297,7 @@ class Resolver:
         self._rebinding = rebinding
         self.cache = cache
         self.packet_cache = packet_cache
-        # Of help names, and apart, so that not even the number of entries in `cache` tells.
-        self._untraced_cache = Cache(entries=256, octets=1 << 18)
+        self._help_answers = HelpAnswers() if help_answers is None else help_answers
         self._upstreams = upstreams
         self.recorder = recorder
         self._clock = clock
@@ -328,11 +336,11 @@ class Resolver:
                 query = read_query_body(body)
             except NotAQueryError:  # shorter than a header, or a response
                 return NO_REPLY
-            except WireError as error:
+            except WireError as error:  # FORMERR, NOTIMP for another opcode: see `read_query_body`
                 self.recorder.count_malformed()
                 # A stranger does not learn what is wrong with its message.
                 return error_reply(message, error if client.household else _NOT_A_CLIENT)
-            verdict = decide(policy, query.qname, query.qtype, moment.wall)
+            verdict = decide_query(policy, query.qname, query.qtype, moment.wall)
         sized = with_tcp_size(query) if requestor.transport == "tcp" else query
         reply = self._reply(message, sized, requestor, client, verdict, moment)
         if isinstance(reply, CacheMiss):
@@ -373,7 +381,7 @@ class Resolver:
         self, rebinding: RebindingGuard, cache: Cache, packet_cache: PacketCache | None
     ) -> None:
         """Take over changed settings, with an empty cache and packet cache."""
-        self._lazy_free.add(self.cache.clear(), self._untraced_cache.clear())
+        self._lazy_free.add(self.cache.clear())
         if self.packet_cache is not None:
             self.packet_cache.clear()
         self._rebinding, self.cache, self.packet_cache = rebinding, cache, packet_cache
@@ -408,18 +416,17 @@ class Resolver:
         if action is Action.ALLOW or action is Action.REWRITE:
             if query.qtype == ANY:  # no upstream is asked (RFC 8482)
                 reply = any_reply(message_id, query, _ttl(policy, verdict, moment, ANY_TTL))
+            elif not query.flags & RD:
+                # Cached or not: the difference would tell what other devices asked for.
+                reply = empty_reply(message_id, query, REFUSED, _EDE_NOT_OURS)
             else:
                 found = self._look_up(query, policy, verdict, moment, result)
-                if not isinstance(found, CacheMiss):
-                    entry = found
-                    reply, verdict = self._upstream_reply(
-                        message_id, query, requestor, policy, verdict, moment, entry
-                    )
-                elif query.flags & RD:
+                if isinstance(found, CacheMiss):
                     return found
-                else:
-                    reply = empty_reply(message_id, query, REFUSED, _EDE_NOT_CACHED)
-                    cacheable = False  # the cache may have it a moment later
+                entry = found
+                reply, verdict = self._upstream_reply(
+                    message_id, query, requestor, policy, verdict, moment, entry
+                )
         elif action is Action.BLOCK:
             reply = _blocked_reply(message_id, query, requestor, policy, verdict, moment)
         elif action is Action.LOCAL:
@@ -440,7 +447,7 @@ class Resolver:
                 tally,
                 entry,
                 moment,
-                to_log=self.recorder.may_log_name(policy, query.qname, verdict),
+                to_log=self.recorder.may_log_name(policy, verdict),
                 usage=self.recorder.usage_of(policy, query.qname, verdict, moment.wall),
             )
         return reply
@@ -455,7 +462,7 @@ class Resolver:
     ) -> CacheEntry | CacheMiss:
         """Return the response to an allowed query, or what an upstream must be asked for it.
 
-        An untraced query is counted as neither hit nor miss.
+        An untraced query is counted as neither hit nor miss, and the cache has nothing for it.
         """
         key = query.key
         if verdict.target or policy.splits:
@@ -468,16 +475,16 @@ class Resolver:
             if not is_protected or result.miss.is_protected or not is_filtered:
                 return result.entry
         if verdict.is_untraced:
-            entry = self._untraced_cache.get(key, moment.mono)
+            stored = self._help_answers.get(key, moment.wall)
+            return stored or CacheMiss(key, is_protected, object())
+        entry = self.cache.get(key, moment.mono)
+        if entry is not None and is_protected and entry.answer.facts.is_filtered:
+            entry = None  # cached for a policy under which the name is not protected
+        if entry is not None:
+            self.recorder.count_hits()
         else:
-            entry = self.cache.get(key, moment.mono)
-            if entry is not None and is_protected and entry.answer.facts.is_filtered:
-                entry = None  # cached for a policy under which the name is not protected
-            if entry is not None:
-                self.recorder.count_hits()
-            else:
-                self.recorder.count_miss()
-        return entry or _new(CacheMiss, (key, is_protected, verdict.is_untraced))
+            self.recorder.count_miss()
+        return entry or _new(CacheMiss, (key, is_protected, None))
 
     def _upstream_reply(
         self,
@@ -496,7 +503,9 @@ class Resolver:
         an EDE that say so.
         """
         answer, ede = entry.answer, None
-        rrs = entry.rrs_at(moment.mono, ttl_limit(policy, verdict, moment))
+        if policy.time_rules is not None and (answer.facts.targets or verdict.target):
+            verdict = with_end_inside(policy, verdict, answer.facts.targets, moment.wall)
+        rrs = entry.rrs_within(ttl_limit(policy, verdict, moment))
         if verdict.action is Action.REWRITE:
             ttl = _ttl(policy, verdict, moment, REWRITE_TTL)
             try:
@@ -504,9 +513,10 @@ class Resolver:
             except WireError:
                 return empty_reply(message_id, query, SERVFAIL, _EDE_NO_REWRITE), verdict
             rrs, ede = answer.rrs, ede_of(verdict)
-        # There is nothing to judge if this policy and this verdict (the same objects) found nothing
-        # before.  Nor if the response consists of addresses outside the home network and no rule is
-        # about addresses: the rebinding guard only looks for addresses of the home network.
+        # There is nothing to judge if this policy and this verdict found nothing before (the same
+        # objects, since a policy has one verdict for each list entry), or if the response consists
+        # of addresses outside the home network and no rule is about addresses: the rebinding guard
+        # only looks for addresses of the home network.
         judged = entry.harmless_for
         harmless = (judged[0] is policy and judged[1] is verdict) or (
             answer.facts.is_plain and not policy.address_rules
@@ -527,13 +537,16 @@ class Resolver:
     # --- queries that wait for an upstream ---
 
     def _ask_upstream(self, miss: CacheMiss, pending: PendingQuery) -> None:
-        """Ask an upstream, or wait with those that asked the same already."""
+        """Ask an upstream, or wait with those that asked the same already.
+
+        Nobody waits with an untraced query, since its miss equals no other.
+        """
         first = [pending]
         waiting = self._waiting.setdefault(miss, first)
         if waiting is not first:
             if len(waiting) < MAX_WAITERS:
                 waiting.append(pending)
-            else:  # not silence: over TCP, a query without a reply uses up one of the connection's
+            else:  # not silence, which over TCP would count as a query in flight for ever
                 self._send_servfail(pending, self._clock(), _EDE_TOO_MANY)
             return
         query = pending.query
@@ -542,7 +555,7 @@ class Resolver:
             partial(self._on_response, miss),
             question=lowercase_question(query.question) if miss.key.qname == query.qname else b"",
             protected=miss.is_protected,
-            untraced=miss.is_untraced,
+            untraced=miss.untraced is not None,
         )
 
     def _on_response(self, miss: CacheMiss, response: UpstreamResponse | None) -> None:
@@ -551,10 +564,12 @@ class Resolver:
         waiting = self._waiting.pop(miss)
         entry: CacheEntry | None = None
         if response is not None:
-            if miss.is_protected and not miss.is_untraced:
-                self._forget_filtered(miss.key, moment)
-            cache = self._untraced_cache if miss.is_untraced else self.cache
-            entry = cache.put(miss.key, response, moment.mono)
+            if miss.untraced is not None:
+                entry = help_entry(response)
+            else:
+                if miss.is_protected:
+                    self._forget_filtered(miss.key, moment)
+                entry = self.cache.put(miss.key, response, moment.mono)
         for pending in waiting:
             ends_at = pending.verdict.valid_until
             if pending.snapshot is not self._snapshot or (
@@ -585,10 +600,10 @@ class Resolver:
             self.packet_cache.clear()
 
     def _answer_again(self, pending: PendingQuery, result: UpstreamResult, moment: Moment) -> None:
-        """Decide and answer again: the policies were replaced, or the verdict ended, meanwhile."""
+        """Decide and answer again: the snapshot was swapped, or the verdict ended, meanwhile."""
         client = self._snapshot.identify(pending.requestor)
         query = pending.query
-        verdict = decide(client.policy, query.qname, query.qtype, moment.wall)
+        verdict = decide_query(client.policy, query.qname, query.qtype, moment.wall)
         pending = pending._replace(snapshot=self._snapshot, client=client, verdict=verdict)
         if result.entry is None and verdict.action in (Action.ALLOW, Action.REWRITE):
             self._send_servfail(pending, moment, _EDE_NO_UPSTREAM)
@@ -609,10 +624,10 @@ class Resolver:
 
 
 def _cache_key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:
-    """Return under which key the response to a rewritten or split query is cached.
+    """Return the key under which a response is cached if not under the query's own.
 
-    A rewrite asks for its target's data.  A split is a zone with upstreams of its own; protected
-    names never go to them.
+    A rewrite asks for its target's data.  A split is a zone with upstreams of its own, to which no
+    query for a protected name goes.
     """
     if verdict.target:
         key = key._replace(qname=verdict.target)
@@ -633,10 +648,10 @@ def _blocked_reply(
     verdict: Verdict,
     moment: Moment,
 ) -> bytes:
-    """Return the reply in the profile's block mode; a legal order is told as NXDOMAIN in each.
+    """Return the reply in the profile's block mode; for a legal order always in mode nxdomain.
 
-    Where something below the name is open, NODATA takes the place of NXDOMAIN, which would deny
-    that too (RFC 8020).
+    In that mode `blocked_reply` says NODATA for a name below which something is open, since
+    NXDOMAIN would deny that too (RFC 8020).
     """
     mode = BlockMode.NXDOMAIN if verdict.reason is Reason.LEGAL else policy.block_mode
     ttl = _ttl(policy, verdict, moment, verdict.ttl)
@@ -661,12 +676,12 @@ def _local_reply(
     return local_reply(message_id, query, local, requestor.listener, ttl), verdict
 
 
-# For a message that is malformed and comes from a stranger, too.
+# The reply to a stranger's malformed message: the same as to a well-formed one.
 _NOT_A_CLIENT = WireError("not served here", REFUSED)
 
 
 def _unsupported_reply(message_id: bytes, query: Query) -> bytes:
-    """Refuse another class than IN, a zone transfer, or an unknown version of EDNS."""
+    """Return BADVERS for an unknown EDNS version, else REFUSED (zone transfers, not class IN)."""
     if query.edns is not None and query.edns.version:
         return empty_reply(message_id, query, BADVERS)  # RFC 6891 section 6.1.3
     return empty_reply(message_id, query, REFUSED, _EDE_NOT_SERVED)
@@ -679,12 +694,11 @@ def ttl_limit(policy: Policy, verdict: Verdict, moment: Moment) -> int | None:
     - `policy.max_ttl`, because nobody can foresee a pause or a new rule.  It is the profile's own
       `max_ttl`, else `dns.child_max_ttl` for a child's age; a minute at most while a budget has
       minutes left (`policy/order.py`).
-    - the verdict's end: a device must not keep a reply for longer than the verdict holds.  A
-      verdict about a name inside the response has the same end as the one about the query's name:
-      the steps that judge those names never change with the clock (`judge_response`).
+    - the verdict's end: a device must not keep a reply for longer than the verdict holds.  For a
+      response, that is the first end of all names in it (`with_end_inside`).
 
-    Up to the limit, the TTL depends on the kind of reply: for a response, what is left of it since
-    it was cached (`CacheEntry.rrs_at`); for a block, `Verdict.ttl` (`dns.block_ttl`,
+    Up to the limit, the TTL depends on the kind of reply: for a response, the constant of its cache
+    entry (`given_ttl` in dns/cache.py); for a block, `Verdict.ttl` (`dns.block_ttl`,
     `security_ttl`); else LOCAL_TTL, REWRITE_TTL or ANY_TTL.  `packet_cache.py` sends a reply only
     as long as all of this holds.
     """

@@ -9,8 +9,7 @@ What a reply depends on, and what keeps it true:
     question, flags and EDNS of the query   the key: the whole message but for its ID
     policy, and whose address it is         a reply belongs to a policy object
     end of the verdict                      `expires`, before a TTL would reach past it
-    age of the response                     `ttls_until`: when its TTLs show the next second; where
-                                            nothing else changes, only they are patched
+    end of the response                     `expires`; until then its TTLs stay the same
     minutes of use                          `check_at`: the end of the minute, where they count;
                                             in the next one they are noted again
     a wall clock that jumps                 everything is dropped
@@ -27,7 +26,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from copdns.dns.cache import CacheEntry
-from copdns.dns.records import HEADER_SIZE
 from copdns.dns.wire import Query
 from copdns.model.household import BlockMode
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
@@ -53,7 +51,6 @@ class LoggedName(NamedTuple):
 
 
 NoteUsage = Callable[[UsedName, float], None]
-TtlPatch = tuple[int, int | None]
 
 
 class CachedReply:
@@ -61,70 +58,42 @@ class CachedReply:
 
     body: the reply without its ID.
     cache_entry: the response that it was made of.
-    check_at: when `refresh` must be called before it is sent; ttls_until: its TTLs hold as long;
-        expires: when it is another reply.  All in monotonic seconds.
+    check_at: when `refresh` must be called before it is sent; expires: when it is another reply.
+        Both in monotonic seconds.
     to_log: for `Recorder.log_name`, each time; None: the name is not logged.
     usage: for `Recorder.note_usage`, once a minute; None: it shows no use.
-    ttl_patch: where in the body the response's records begin, and the cap on their TTLs, where
-        nothing but those TTLs changes as long as the response is cached; else None.
     """
 
-    __slots__ = (
-        "body",
-        "cache_entry",
-        "check_at",
-        "expires",
-        "tally",
-        "to_log",
-        "ttl_patch",
-        "ttls_until",
-        "usage",
-    )
+    __slots__ = ("body", "cache_entry", "check_at", "expires", "tally", "to_log", "usage")
 
     def __init__(
         self,
         body: bytes,
         check_at: float,
-        ttls_until: float,
         expires: float,
         tally: Tally,
         cache_entry: CacheEntry | None,
         to_log: LoggedName | None,
         usage: UsedName | None,
-        ttl_patch: TtlPatch | None,
     ) -> None:
         self.body = body
         self.check_at = check_at
-        self.ttls_until = ttls_until
         self.expires = expires
         self.tally = tally
         self.cache_entry = cache_entry
         self.to_log = to_log
         self.usage = usage
-        self.ttl_patch = ttl_patch
 
     def refresh(self, moment: Moment, note_usage: NoteUsage) -> bool:
-        """Patch the TTLs and note this minute's use.  False: the reply has expired; answer anew."""
+        """Note this minute's use.  False: the reply has expired; answer anew."""
         if moment.mono >= self.expires:
             return False
-        if (
-            moment.mono >= self.ttls_until
-            and self.ttl_patch is not None
-            and self.cache_entry is not None
-        ):
-            self._patch_ttls(self.cache_entry, self.ttl_patch, moment.mono)
-        check_at = min(self.expires, self.ttls_until)
+        check_at = self.expires
         if self.usage is not None:
             note_usage(self.usage, moment.wall)
             check_at = min(check_at, _next_minute(moment))
         self.check_at = check_at
         return True
-
-    def _patch_ttls(self, entry: CacheEntry, patch: TtlPatch, mono: float) -> None:
-        (start, cap), body = patch, self.body
-        rrs = entry.rrs_at(mono, cap)
-        self.body = body[:start] + rrs + body[start + len(rrs) :]
-        self.ttls_until = entry.unchanged_until(mono, cap)
 
     def share_values(self, other: CachedReply) -> None:
         """Share values with another policy's reply where they are equal: it saves most memory."""
@@ -132,14 +101,10 @@ class CachedReply:
             self.body = other.body
         if self.check_at == other.check_at:
             self.check_at = other.check_at
-        if self.ttls_until == other.ttls_until:
-            self.ttls_until = other.ttls_until
         if self.expires == other.expires:
             self.expires = other.expires
         if self.to_log == other.to_log:
             self.to_log = other.to_log
-        if self.ttl_patch == other.ttl_patch:
-            self.ttl_patch = other.ttl_patch
 
 
 RepliesByPolicy = dict[Policy | None, CachedReply]  # None: of nobody, so it is never there
@@ -186,24 +151,18 @@ class PacketCache:
             or not _is_plain(message, query, policy, verdict)
         ):
             return
-        expires, patch = moment.mono + _lasts(policy, verdict, entry, moment.wall), None
-        ttls_until = expires
+        expires = moment.mono + _lasts(policy, verdict, entry, moment.wall)
         if entry is not None:
-            ttls_until = entry.unchanged_until(moment.mono, policy.max_ttl)
-            rrs = entry.rrs_at(moment.mono, policy.max_ttl)
-            patch = _ttl_patch(query, policy, verdict, reply, rrs)
-            expires = min(expires, ttls_until if patch is None else entry.expires)
+            expires = min(expires, entry.expires)
         if to_log and policy.time_rules is not None and policy.time_rules.ends_move(moment.wall):
             expires = min(expires, _next_minute(moment))  # the log tells the verdict's end too
         if expires <= moment.mono:
             return
-        check_at = min(ttls_until, expires)
+        check_at = expires
         if usage is not None:
             check_at = min(check_at, _next_minute(moment))
         logged = LoggedName(query.qname, query.qtype, verdict) if to_log else None
-        cached = CachedReply(
-            reply[2:], check_at, ttls_until, expires, tally, entry, logged, usage, patch
-        )
+        cached = CachedReply(reply[2:], check_at, expires, tally, entry, logged, usage)
         self._put(message[2:], policy, cached)
 
     def _put(self, body: bytes, policy: Policy, cached: CachedReply) -> None:
@@ -273,20 +232,6 @@ def _lasts(policy: Policy, verdict: Verdict, entry: CacheEntry | None, now: floa
     if ttl is None or left <= ttl + 1:
         return left % 1.0
     return left - ttl - 1
-
-
-def _ttl_patch(
-    query: Query, policy: Policy, verdict: Verdict, reply: bytes, rrs: bytes
-) -> TtlPatch | None:
-    """Return the `ttl_patch` of a reply.
-
-    None where the reply has not all of the response's records as the cache gives them: a rewrite
-    made them, their TTLs end with the verdict, or some did not fit.
-    """
-    start = HEADER_SIZE + len(query.question)
-    if verdict.action is not Action.ALLOW:
-        return None
-    return (start - 2, policy.max_ttl) if rrs and reply.startswith(rrs, start) else None
 
 
 def _is_plain(message: bytes, query: Query, policy: Policy, verdict: Verdict) -> bool:

@@ -10,10 +10,9 @@ from typing import Protocol
 
 from copdns.dns.records import RCODE
 from copdns.dns.wire import Query
-from copdns.lists.index import Index
 from copdns.model.household import PrivacyMode
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
-from copdns.policy.decide import Policy, charged_budgets, has_help_prefix
+from copdns.policy.decide import Policy, charged_budgets
 from copdns.policy.snapshot import Client
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.privacy.retention import ROUND_TO, CountKey, LogRow, count_key, log_row, may_log_name
@@ -23,7 +22,6 @@ from copdns.time.ledger import UsageLedger
 from copdns.time.minutes import UsedName
 
 MAX_RECENT_ROWS = 20_000  # rows of these five minutes that are remembered
-MAX_HELP_MEMO = 8192  # names of which it is remembered whether a help name is in front
 MAX_TALLIES = 16_384  # of all policies, each with its count
 
 # What is counted of a reply: policy, action, reason, category, rcode, transport.
@@ -65,8 +63,6 @@ class Recorder:
         self._tallies: dict[TallyKey, Tally] = {}
         self._running: list[Tally] = []
         self._flush_all = False  # the next flush hands on every tally
-        # By index, its lists of help names, and name.
-        self._help_prefix_by_name: dict[tuple[Index, frozenset[int], str], bool] = {}
         self._window = 0  # the number of these five minutes ...
         self._rows_in_window: set[tuple[str, str, str, int, str]] = set()  # ... and their rows
         self._erasures = log.erasures
@@ -105,7 +101,7 @@ class Recorder:
         usage = self.usage_of(policy, query.qname, verdict, now)
         if usage is not None:
             self.note_usage(usage, now)
-        if self.may_log_name(policy, query.qname, verdict):
+        if self.may_log_name(policy, verdict):
             self.log_name(client, query.qname, query.qtype, verdict, now)
         return tally
 
@@ -133,7 +129,7 @@ class Recorder:
         if policy.time_rules is None or not policy.time_rules.tracks_usage or self._ledger is None:
             return None
         budgets = charged_budgets(policy, qname, verdict, now)
-        if budgets is None or self._has_help_prefix(policy, qname):
+        if budgets is None:
             return None
         return UsedName(policy.household, policy.profile, budgets, qname)
 
@@ -142,19 +138,9 @@ class Recorder:
         if self._ledger is not None:
             self._ledger.record(*usage, now)
 
-    def may_log_name(self, policy: Policy, qname: str, verdict: Verdict) -> bool:
+    def may_log_name(self, policy: Policy, verdict: Verdict) -> bool:
         """Tell whether the name may be logged now or later, as well as counted."""
-        may = may_log_name(verdict, policy.full_log is not None)
-        return may and not self._has_help_prefix(policy, qname)
-
-    def _has_help_prefix(self, policy: Policy, qname: str) -> bool:
-        key = policy.index, policy.untraced_lists, qname
-        found = self._help_prefix_by_name.get(key)
-        if found is None:
-            if len(self._help_prefix_by_name) >= MAX_HELP_MEMO:
-                self._help_prefix_by_name.clear()
-            found = self._help_prefix_by_name[key] = has_help_prefix(policy, qname)
-        return found
+        return may_log_name(verdict, policy.full_log is not None)
 
     def _new_tally(self, key: TallyKey, verdict: Verdict) -> Tally:
         if len(self._tallies) >= MAX_TALLIES:
@@ -191,7 +177,6 @@ class Recorder:
     def forget_policies(self) -> None:
         """Drop what refers to policies that are no longer active."""
         self._tallies.clear()
-        self._help_prefix_by_name.clear()
         self._flush_all = True
 
     def _is_new_row(

@@ -33,8 +33,10 @@ from copdns.store.db import (
     store_error,
     transaction,
 )
-from copdns.store.household_db import household as households
+from copdns.store.household_copy import HouseholdCopy
+from copdns.store.household_db import condition
 from copdns.store.household_db.household import (
+    HouseholdStore,
     former_profile,
     granted_full_logs,
     store_restored,
@@ -79,17 +81,21 @@ def copy_databases(folder: Path, into: Path, *, with_log: bool) -> dict[str, Pat
 
     Raises StoreError; BackupError where there is no household to copy.
     """
-    source = folder / households.FILE
+    source = condition.settle(folder).path if _has_household(folder) else folder / condition.FILE
     if not source.exists():
         raise BackupError(
             f"{folder}: there is no household here yet, so there is nothing to back up"
         )
-    found = {households.FILE: into / households.FILE}
-    _copy_database(source, into / households.FILE)
+    found = {condition.FILE: into / condition.FILE}
+    _copy_database(source, into / condition.FILE)
     if with_log and (folder / querylog.FILE).exists():
         found[querylog.FILE] = into / querylog.FILE
         _copy_database(folder / querylog.FILE, into / querylog.FILE)
     return found
+
+
+def _has_household(folder: Path) -> bool:
+    return condition.current_path(folder).exists() or HouseholdCopy(folder).exists
 
 
 def _copy_database(source: Path, target: Path) -> None:
@@ -127,7 +133,7 @@ def restore_household(folder: Path, copy: Path, made: int, now: int) -> RestoreR
     copy: a file in that folder's file system; it is moved.  made: when the backup was made.  made,
     now: seconds since the epoch.  No copdns may serve the folder meanwhile (`folder_lock`).
     """
-    there = folder / households.FILE
+    there = folder / condition.FILE
     said: list[str] = []
     try:
         with closing(_open_untrusted(copy, HOUSEHOLD)) as connection:
@@ -145,7 +151,8 @@ def restore_household(folder: Path, copy: Path, made: int, now: int) -> RestoreR
                 if has_history:
                     _drop_who_is_gone(connection)
             connection.execute("vacuum")
-        return RestoreResult(tuple(said), _replace_database(copy, there))
+        with condition.replacing(folder, copy):
+            return RestoreResult(tuple(said), _replace_database(copy, there))
     except sqlite3.Error as error:
         raise store_error(copy, error) from error
 
@@ -165,7 +172,8 @@ def restore_log(folder: Path, copy: Path) -> bool:
                     return False
         with closing(_open_untrusted(copy, LOG)):
             pass
-        _replace_database(copy, there, keep=False)
+        with lock_folder(folder):
+            _replace_database(copy, there, keep=False)
     except sqlite3.Error as error:
         raise store_error(copy, error) from error
     return True
@@ -272,12 +280,15 @@ def _attach(
 
     Where it cannot be read, add a sentence to `said` and return none.
     """
-    if not there.exists():
+    if not _has_household(there.parent):
         return {}
     try:
-        with closing(open_database(there, HOUSEHOLD)) as here:  # at the newest schema
+        used, _ = condition.settle(there.parent)
+        with HouseholdStore.open(there.parent):  # at the newest schema
+            pass
+        with closing(sqlite3.connect(used)) as here:
             found = {each: _load(here, each) for each in _household_ids(here)}
-        connection.execute("attach database ? as here", (str(there),))
+        connection.execute("attach database ? as here", (str(used),))
     except (sqlite3.Error, StoreError) as error:
         said.append(
             "the current database cannot be read, so accounts, requests and views were restored "
@@ -405,22 +416,21 @@ def _restore_one(
 def _replace_database(copy: Path, there: Path, *, keep: bool = True) -> Path | None:
     """Rename a copy to the name of the database; return where the old one is now.
 
-    keep: False deletes the old one.
+    keep: False deletes the old one.  The folder is locked by the caller.
     """
     aside = there.with_name(there.name + querylog.BEFORE_RESTORE)
-    with lock_folder(there.parent):
-        owner = there.parent.stat()
-        if os.geteuid() == 0:  # the file is for whoever runs copdns
-            os.chown(copy, owner.st_uid, owner.st_gid)
-        was_there = there.exists()
-        # The database goes last: SQLite would apply an old -wal to a new database.
-        for suffix in ("-shm", "-wal", ""):
-            part = there.with_name(there.name + suffix)
-            if keep:
-                aside.with_name(aside.name + suffix).unlink(missing_ok=True)
-            if part.exists():
-                part.rename(aside.with_name(aside.name + suffix)) if keep else part.unlink()
-        copy.rename(there)
+    owner = there.parent.stat()
+    if os.geteuid() == 0:  # the file is for whoever runs copdns
+        os.chown(copy, owner.st_uid, owner.st_gid)
+    was_there = there.exists()
+    # The database goes last: SQLite would apply an old -wal to a new database.
+    for suffix in ("-shm", "-wal", ""):
+        part = there.with_name(there.name + suffix)
+        if keep:
+            aside.with_name(aside.name + suffix).unlink(missing_ok=True)
+        if part.exists():
+            part.rename(aside.with_name(aside.name + suffix)) if keep else part.unlink()
+    copy.rename(there)
     if not (keep and was_there):
         return None
     os.utime(aside)  # `QueryLog.purge` deletes it by its age

@@ -11,14 +11,16 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Protocol
 
 from copdns.model.errors import StoreError
 from copdns.store.schema_steps import SchemaSteps
 
 BUSY = 5.0  # seconds to wait for another process
+DAMAGED = ".damaged-"  # with a number, added to the name of a database that a repair moved away
 
 _NO_ACCESS = (
     "make the user that runs copdns the owner of this folder, or choose another with --data DIR"
@@ -44,13 +46,45 @@ _UNKNOWN = "if this keeps happening, restore a backup"
 _BROKEN = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
+class Mirror(Protocol):
+    """What writes each transaction of a connection to a second file (`household_copy`)."""
+
+    def keeping(
+        self, connection: sqlite3.Connection
+    ) -> AbstractContextManager[Callable[[], None]]: ...
+    def adopt(self, connection: sqlite3.Connection) -> None: ...
+    def tidy(self, connection: sqlite3.Connection) -> None: ...
+    def bind(self, database: Path) -> None: ...
+    def close(self) -> None: ...
+
+
+class MirroredConnection(sqlite3.Connection):
+    """A connection whose transactions are written to a second file too.
+
+    mirror: None where there is no second file.
+    """
+
+    mirror: Mirror | None = None
+
+    def close(self) -> None:
+        super().close()
+        if self.mirror is not None:
+            self.mirror.close()
+
+
 def open_database(
-    path: Path, steps: SchemaSteps, *, durable: bool = False, busy: float = BUSY
+    path: Path,
+    steps: SchemaSteps,
+    *,
+    durable: bool = False,
+    busy: float = BUSY,
+    mirror: Mirror | None = None,
 ) -> sqlite3.Connection:
     """Return a connection in autocommit mode; make and migrate the file first where needed.
 
     durable: a commit waits for the disk and survives a power cut; without it a commit survives the
-        death of the process only.  busy: seconds to wait for other processes.
+        death of the process only.  busy: seconds to wait for other processes.  mirror: gets what
+        every transaction writes, before its commit; it is closed with the connection.
     Raises StoreError.  Threads may share the connection, one at a time.
     """
     try:
@@ -58,6 +92,9 @@ def open_database(
         with lock_folder(path.parent):
             path.touch(mode=0o600)  # SQLite gives the -wal and -shm files the mode of this one
             connection = _connect(path, busy)
+            connection.mirror = mirror
+            if mirror is not None:
+                mirror.bind(path)
             with close_on_error(connection):
                 _set_pragmas(connection, durable)
                 _migrate(connection, path, steps)
@@ -114,15 +151,25 @@ def close_on_error(connection: sqlite3.Connection) -> Iterator[None]:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Run a transaction, as the only writer from its start: what it reads does not change."""
+    """Run a transaction, as the only writer from its start: what it reads does not change.
+
+    What it writes is in the connection's mirror before it is committed, or nowhere.
+    """
     connection.execute("begin immediate")
     try:
-        yield
-        connection.execute("commit")
+        with _keeping(connection) as keep:
+            yield
+            keep()
+            connection.execute("commit")
     except BaseException:  # also Ctrl-C: what is half written must not be committed later
         if connection.in_transaction:  # a full disk may have rolled it back already
             connection.execute("rollback")
         raise
+
+
+def _keeping(connection: sqlite3.Connection) -> AbstractContextManager[Callable[[], None]]:
+    mirror = connection.mirror if isinstance(connection, MirroredConnection) else None
+    return nullcontext(lambda: None) if mirror is None else mirror.keeping(connection)
 
 
 @contextmanager
@@ -136,12 +183,20 @@ def read_transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def rewrite(connection: sqlite3.Connection) -> None:
-    """Rewrite a database, so that neither free pages nor its -wal hold what was deleted.
+    """Rewrite a database, so that no free page, its -wal or its mirror holds what was deleted.
 
     Pages that another process still reads go with the next checkpoint.
     """
     connection.execute("vacuum")
     connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+    if isinstance(connection, MirroredConnection) and connection.mirror is not None:
+        connection.mirror.adopt(connection)
+
+
+def tidy_mirror(connection: sqlite3.Connection) -> None:
+    """Let the mirror drop what was deleted."""
+    if isinstance(connection, MirroredConnection) and connection.mirror is not None:
+        connection.mirror.tidy(connection)
 
 
 def store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
@@ -154,7 +209,7 @@ def store_error(path: Path, error: sqlite3.Error | OSError) -> StoreError:
 
 def is_broken(error: BaseException | None) -> bool:
     """Tell whether the file itself is damaged, so that trying again cannot help."""
-    if isinstance(error, StoreError):
+    while isinstance(error, StoreError):
         error = error.__cause__
     return isinstance(error, sqlite3.Error) and _result_code(error) in _BROKEN
 
@@ -164,13 +219,14 @@ def _result_code(error: sqlite3.Error) -> int:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
-def _connect(path: Path, busy: float) -> sqlite3.Connection:
+def _connect(path: Path, busy: float) -> MirroredConnection:
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",  # never makes a file: its mode would be wrong
         uri=True,
         isolation_level=None,
         check_same_thread=False,
         timeout=busy,
+        factory=MirroredConnection,
     )
 
 

@@ -12,7 +12,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 from copdns.model.errors import StoreError
@@ -41,17 +41,19 @@ def is_unwritable(error: BaseException | None) -> bool:
     return isinstance(error, sqlite3.Error) and code in _DISK_ERRORS
 
 
-def copy_to_memory(path: Path, steps: SchemaSteps | None = None) -> sqlite3.Connection:
+def copy_to_memory(
+    path: Path, steps: SchemaSteps | None = None, *, is_locked: bool = False
+) -> sqlite3.Connection:
     """Return a copy of a database in memory; blocks.
 
-    It is empty where there is no file.  steps: migrate it to the newest schema.  Raises StoreError
-    for a file that cannot be read.
+    It is empty where there is no file.  steps: migrate it to the newest schema.  is_locked: the
+    caller holds the lock of the folder.  Raises StoreError for a file that cannot be read.
     """
     try:
         connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
         with close_on_error(connection):
             if path.exists():
-                _copy_file(path, connection)
+                _copy_file(path, connection, is_locked)
             if steps is not None:
                 migrate_in_memory(connection, path, steps)
         return connection
@@ -76,12 +78,12 @@ def find_damage(path: Path) -> tuple[str, ...]:
     return tuple(text for (text,) in rows if text != "ok")
 
 
-def _copy_file(path: Path, into: sqlite3.Connection) -> None:
+def _copy_file(path: Path, into: sqlite3.Connection, is_locked: bool) -> None:
     """Copy a file and its -wal to a folder where SQLite can write, and read them from there."""
     ram = _RAM if os.access(_RAM, os.W_OK) else None  # None: the default folder
     with tempfile.TemporaryDirectory(prefix="copdns-", dir=ram) as folder:
         copy = Path(folder) / path.name
-        with lock_folder(path.parent):
+        with nullcontext() if is_locked else lock_folder(path.parent):
             for suffix in ("", "-wal"):
                 part = path.with_name(path.name + suffix)
                 if part.exists():

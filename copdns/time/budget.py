@@ -49,13 +49,15 @@ class RemainingBudget:
 class SpentBudget:
     """A budget with no minutes left on a day.
 
-    start, end: of that day, seconds since the epoch.
+    start, end: of that day, seconds since the epoch.  no_minutes: it gives none on that day, rather
+        than that they are used up.
     """
 
     id: str
     about: tuple[Subject, ...]
     start: float
     end: float
+    no_minutes: bool = False
 
 
 def daily_limit(budget: Budget, calendar: SchoolCalendar, day: date) -> int | None:
@@ -143,7 +145,7 @@ def split_budgets(
                 left.append(_remaining_budget(budget, minutes, now, day.end))
             else:
                 # Not from now on: each call would then make a new policy.
-                spent.append(SpentBudget(budget.id, budget.about, day.start, day.end))
+                spent.append(SpentBudget(budget.id, budget.about, day.start, day.end, whole == 0))
         spent += _spent_days(budget, household, profile, day)
     return tuple(left), tuple(spent)
 
@@ -165,7 +167,7 @@ def _spent_days(
     for _ in range(SPENT_DAYS_AHEAD):
         day = budget_day(day.end, zone, household.day_starts)
         if minutes_of_day(budget, household, profile, day.day) == 0:
-            yield SpentBudget(budget.id, budget.about, day.start, day.end)
+            yield SpentBudget(budget.id, budget.about, day.start, day.end, no_minutes=True)
 
 
 def earliest_end(minutes: int, now: float, max_added: int) -> float:

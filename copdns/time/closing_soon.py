@@ -21,7 +21,8 @@ REMEMBERED_FOR = 2 * 86_400.0  # seconds after the closure; clocks are set back 
 class UpcomingClosure(NamedTuple):
     """A closure that a profile will have unless something changes.
 
-    reason, id: SCHEDULE or BUDGET and its id, or PAUSED and "".
+    reason, id: SCHEDULE or BUDGET and its id, PAUSED and "", or GRANTED and the id of a permission
+        whose end closes something.
     at: when it closes, seconds since the epoch; for a budget, if it is used from now on.  A budget
         that is not in use closes nothing and is left out.
     day_start: for a budget, when its day began, else None.  `at` moves while the budget is used, so

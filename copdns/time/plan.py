@@ -34,6 +34,7 @@ class Closure:
     reason: PAUSED, SCHEDULE or BUDGET.  start, end: end is exclusive; `inf` for a pause that lasts
     until somebody ends it.  about: what is closed; empty for every name.
     period: the id of the schedule or budget; of a pause "homework" or "".
+    no_minutes: of a budget that gives none on that day, rather than one that is used up.
     """
 
     reason: Reason
@@ -41,6 +42,7 @@ class Closure:
     end: float
     about: tuple[Subject, ...] = ()
     period: str = ""
+    no_minutes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,10 @@ def build_time_plan(
             *_schedules_closures(
                 schedules, household.calendar, zone, now // DAY_SECONDS * DAY_SECONDS
             ),
-            *(Closure(Reason.BUDGET, each.start, each.end, each.about, each.id) for each in spent),
+            *(
+                Closure(Reason.BUDGET, each.start, each.end, each.about, each.id, each.no_minutes)
+                for each in spent
+            ),
         ),
         grants=(*_grants(household, profile, now), *inputs.in_use.get(who, ())),
         always_open=profile.always,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from copdns.household.check import KnownIds
 from copdns.list_files.load import bundled_presets, known_ids
 from copdns.list_files.updates import ListUpdater
 from copdns.model.verdict import Requestor
+from copdns.network.machine import is_copdns
 from copdns.network.other_resolvers import Assessment
 from copdns.network.probes import Probes
 from copdns.policy.snapshot import Client, Snapshot
@@ -65,8 +67,9 @@ class AppContext:
     database.  folder: of the databases.  log: the query log.  probes: what devices showed that
     check themselves.  scan_resolvers: asks the network which resolvers it hands out.  lists: how
     many lists of other people are used; updates: fetches them.  addresses: those that answer
-    queries.  settings: those in force.  targets: who gets events.  desk_over_http: passwords may be
-    sent without encryption over the network (the setting `web.desk_over_http`).
+    queries.  settings: those in force.  targets: who gets events.  damage: what is wrong with
+    `household.db`, "" for nothing; repair: makes the new one from its copy.  desk_over_http:
+    passwords may be sent without encryption over the network (the setting `web.desk_over_http`).
     """
 
     registry: CollectorRegistry
@@ -91,13 +94,16 @@ class AppContext:
     settings: Callable[[], Settings]
     updates: ListUpdater
     targets: Targets
+    damage: Callable[[], str]
+    repair: Callable[[], Awaitable[None]]
     desk_over_http: bool = False
 
     # --- what the lists in force say ---
 
     def known_ids(self) -> KnownIds:
         """Return the ids that a household may refer to."""
-        return known_ids(self.snapshot().library)
+        is_own = partial(is_copdns, own=self.addresses(), port=self.settings().dns.port)
+        return replace(known_ids(self.snapshot().library), is_copdns=is_own)
 
     def services(self) -> Services:
         """Return the names of the services that ship, by slug."""

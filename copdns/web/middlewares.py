@@ -209,7 +209,9 @@ async def _own_forms_only(request: web.Request, handler: Handler) -> web.StreamR
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin", "")
     if site != "same-origin" or parts_of_link(origin).netloc.lower() != request.host.lower():
-        raise web.HTTPForbidden(reason="This was sent from another site")
+        raise web.HTTPForbidden(
+            reason="That did not come from our page, so nothing was changed. Go back and try again"
+        )
     return await handler(request)
 
 

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from copdns.accounts.account import AccountCode
 from copdns.accounts.roles import Actor
+from copdns.household.age_labels import age_labels_of
 from copdns.list_files.resources import find_folder
 from copdns.model.hosts import child_page_url
 from copdns.model.names import display
@@ -37,11 +38,12 @@ _YEAR = 365 * 86_400  # seconds
 
 class DeskStatus(NamedTuple):
     """What every page of the dashboard shows.  open_checks: checks that have not passed.  unseen:
-    notices that the reader has not seen.  codes: that others made for the reader's account.
-    zone: of the household."""
+    notices that the reader has not seen.  is_damaged: copdns works with the copy of
+    `household.db`.  codes: that others made for the reader's account.  zone: of the household."""
 
     open_checks: tuple[str, ...] = ()
     unseen: int = 0
+    is_damaged: bool = False
     codes: tuple[AccountCode, ...] = ()
     zone: str = "UTC"
 
@@ -84,6 +86,7 @@ class Pages:
         }
         self._templates.globals["picture"] = self._pictures.__getitem__
         self._templates.globals["door"] = door
+        self._templates.globals["age_labels_of"] = age_labels_of
         self._templates.filters["domain"] = display
         self._templates.globals["static"] = self._static_url
         self._templates.globals["icon"] = self._templates.get_template("icons.html").module.icon  # type: ignore[attr-defined]

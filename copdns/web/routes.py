@@ -120,6 +120,7 @@ ROUTES = (
     web.post("/guardian/accounts/{account}/remove", accounts.remove),
     web.get(*JOIN),
     form("/guardian/join", accounts.join, JOIN),
+    web.post("/guardian/repair", overview.repair),
     web.get("/guardian/notices", notices.notices),
     web.post("/guardian/notices", notices.see),
     web.get("/guardian/", overview.overview),

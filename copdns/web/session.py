@@ -71,7 +71,7 @@ async def _build_status(request: web.Request, actor: Actor) -> DeskStatus:
     codes = await context.account_codes.to_tell(actor.household, actor.id, now)
     home = context.snapshot().households.get(actor.household)  # None while it is new
     zone = home.timezone if home is not None else "UTC"
-    return DeskStatus(found.open_checks, len(unseen), codes, zone)
+    return DeskStatus(found.open_checks, len(unseen), bool(context.damage()), codes, zone)
 
 
 def may_see_notices(actor: Actor) -> bool:

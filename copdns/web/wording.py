@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from math import ceil
 from typing import NamedTuple
 
@@ -11,11 +12,11 @@ from aiohttp import web
 
 from copdns.appeals.appeal import Appeal, ContestedVerdict
 from copdns.appeals.review import TOLD, DecisionReason
-from copdns.lists.catalogue import Catalogue
+from copdns.lists.catalogue import Catalogue, Service
 from copdns.lists.index import ListInfo
-from copdns.model.household import Household
+from copdns.model.household import Contact, Household, OwnService
 from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind
-from copdns.model.verdict import StepNumber, Verdict
+from copdns.model.verdict import Reason, StepNumber, Verdict
 from copdns.web.context import context_of
 from copdns.web.languages import phrases_in
 from copdns.web.pages import language_of
@@ -39,8 +40,8 @@ STEPS: Mapping[StepNumber, Phrase] = {
     StepNumber.SCHEDULES: Phrase("step", "Schedules"),
     StepNumber.BUDGETS: Phrase("step", "Daily limits"),
     StepNumber.RULES: Phrase("step", "Site rules"),
-    StepNumber.BYPASS: Phrase("step", "Bypass prevention"),
-    StepNumber.SERVICES: Phrase("step", "Blocked services"),
+    StepNumber.BYPASS: Phrase("step", "Ways to get around the filter"),
+    StepNumber.SERVICES: Phrase("step", "Blocked apps"),
     StepNumber.CATEGORIES: Phrase("step", "Blocked categories"),
     StepNumber.SAFE_SEARCH: Phrase("step", "Safe search"),
     StepNumber.DEFAULT: Phrase("step", "All other sites"),
@@ -88,7 +89,26 @@ class Wording:
 
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
         """Return the reason of a verdict."""
-        return self._say(child.why(_full_verdict(verdict), self.level))
+        return self._say(child.why(self._full_verdict(verdict), self.level))
+
+    def _full_verdict(self, verdict: Verdict | ContestedVerdict) -> Verdict:
+        """Return a verdict with the kind of contact and whether a limit gives no minutes, which a
+        request does not store."""
+        if isinstance(verdict, Verdict):
+            return verdict
+        is_contact = verdict.reason is Reason.CONTACT
+        service = self._service(verdict.service) if is_contact else None
+        blocks = service is not None and service.contact is not Contact.NONE
+        full = _full_verdict(verdict, service.contact if service and blocks else "")
+        # Of days that differ it is not known any more which one was meant.
+        budget = next((e for e in self.household.budgets if e.id == verdict.period), None)
+        if verdict.reason is Reason.BUDGET and budget is not None:
+            return replace(full, no_minutes=not any(minutes for _, minutes in budget.minutes))
+        return full
+
+    def _service(self, slug: str) -> OwnService | Service | None:
+        own = next((each for each in self.household.services if each.slug == slug), None)
+        return own or self.library.services.get(slug)
 
     def until(self, verdict: Verdict | ContestedVerdict) -> str:
         """Return when it opens again; "" where nobody knows."""
@@ -101,6 +121,14 @@ class Wording:
     def what_next(self, verdict: Verdict | ContestedVerdict) -> str:
         """Return what the child can do about it; "" where nothing is closed."""
         return self._say(child.what_next(_full_verdict(verdict), self.level))
+
+    def about(self, verdict: Verdict) -> str:
+        """Return what the category that blocks is about, for small children; "" for others."""
+        told = self.level is not Level.FULL and verdict.reason is Reason.CATEGORY
+        return self.about_category(verdict.category) if told else ""
+
+    def is_for_adults(self, verdict: Verdict) -> bool:
+        return child.is_for_adults(verdict)
 
     def because(self, reason: DecisionReason) -> str:
         """Return the reason for the answer to an appeal."""
@@ -164,12 +192,17 @@ class Wording:
         return f"{self.phrases.join_list(days)} {clock}"
 
     def minutes(self, budget: Budget) -> str:
-        """Return the minutes of a budget by day."""
-        return self.phrases.join_list([self._minutes(*each) for each in budget.minutes])
+        """Return the minutes of a budget by day; neighbours with as many are told together."""
+        return self.phrases.join_list(
+            [
+                self._minutes(number, [self._day(day) for day, _ in same])
+                for number, same in groupby(budget.minutes, key=lambda each: each[1])
+            ]
+        )
 
-    def _minutes(self, day: str, number: int) -> str:
+    def _minutes(self, number: int, days: Sequence[str]) -> str:
         text = self.phrases.ngettext("%(num)d minute", "%(num)d minutes", number)
-        return f"{text % {'num': number}} {self._day(day)}"
+        return f"{text % {'num': number}} {self.phrases.join_list(days)}"
 
     def _day(self, word: str) -> str:
         return self.phrases.pgettext(*child.DAYS[word])
@@ -217,8 +250,7 @@ class Wording:
     def title(self, kind: str, slug: str) -> str:
         """Return the name of a service, list or category."""
         if kind == "service":
-            own = next((each for each in self.household.services if each.slug == slug), None)
-            found = own or self.library.services.get(slug)
+            found = self._service(slug)
             return found.title if found else slug
         if kind == "category":
             category = self.library.categories.get(slug)
@@ -258,8 +290,22 @@ class DeskWording(Wording):
     _category_name = staticmethod(desk.category_name)
     _category_note = staticmethod(desk.about_category)
 
+    def _slot(self, slot: Slot) -> str:
+        days = [self._day(each) for each in child.DAYS if each in slot.days]
+        start, end = _clock(slot.start), _clock(slot.start + slot.length)
+        values = {"start": start, "end": end, "days": self.phrases.join_list(days)}
+        return self.phrases.pgettext(*desk.SLOT) % values
+
+    def _minutes(self, number: int, days: Sequence[str]) -> str:
+        if not number or number % 60:
+            return Wording._minutes(self, number, days)
+        return f"{self.phrases.duration(number * 60)} {self.phrases.join_list(days)}"
+
+    def _day(self, word: str) -> str:
+        return self.phrases.pgettext(*desk.DAYS.get(word, child.DAYS[word]))
+
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
-        return self._say(desk.why(_full_verdict(verdict)))
+        return self._say(desk.why(self._full_verdict(verdict)))
 
 
 def wording_for(request: web.Request, household: Household, level: Level) -> Wording:
@@ -276,7 +322,7 @@ def desk_wording(request: web.Request, household: Household) -> Wording:
     return DeskWording(phrases, Level.FULL, household, context.snapshot().library, context.now())
 
 
-def _full_verdict(verdict: Verdict | ContestedVerdict) -> Verdict:
+def _full_verdict(verdict: Verdict | ContestedVerdict, contact: str = "") -> Verdict:
     if isinstance(verdict, Verdict):
         return verdict
     return Verdict(
@@ -289,6 +335,7 @@ def _full_verdict(verdict: Verdict | ContestedVerdict) -> Verdict:
         rule=verdict.rule,
         via=verdict.via,
         period=verdict.period,
+        contact=contact,
     )
 
 

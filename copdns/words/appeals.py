@@ -169,8 +169,8 @@ STANDS: Mapping[StatusText, Three] = {
         Phrase("plain", "You have waited a long time. We have reminded the grown-ups."),
         Phrase(
             "full",
-            "This has taken too long. We've reminded your guardians, and your request is still "
-            "waiting.",
+            "This has taken too long. We've reminded your parents or guardians, and your request "
+            "is still waiting.",
         ),
     ),
     StatusText.MEANWHILE: Three(

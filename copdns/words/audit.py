@@ -44,7 +44,15 @@ _FORMER = {
         "rule changed: new reason, %(what)s for %(who)s"
     ),
     "%(count)s tickets of %(minutes)s minutes made for %(who)s": (
-        "%(count)s tickets of %(minutes)s minutes created for %(who)s"
+        "%(count)s codes for %(minutes)s extra minutes created for %(who)s"
+    ),
+    "%(count)s tickets of %(minutes)s minutes created for %(who)s": (
+        "%(count)s codes for %(minutes)s extra minutes created for %(who)s"
+    ),
+    "ticket %(ticket)s removed": "code %(ticket)s cancelled",
+    "ticket redeemed by %(who)s": "code for extra time used by %(who)s",
+    "profile %(who)s set: preset %(band)s": (
+        "profile %(who)s set: usual settings for the age group %(band)s"
     ),
     "%(who)s paused until somebody ends it": "%(who)s paused until someone ends it",
     "%(who)s paused for homework until somebody ends it": (
@@ -111,7 +119,7 @@ _FORMS = Forms(
     sentence("person added: %(who)s"),
     sentence("profile %(who)s removed"),
     sentence("profile %(who)s set: %(what)s"),
-    sentence("profile %(who)s set: preset %(band)s"),
+    sentence("profile %(who)s set: usual settings for the age group %(band)s"),
     sentence("profile %(who)s set: age group %(band)s"),
     sentence("profile %(who)s set: age group %(band)s planned"),
     sentence("profile %(who)s: full log of %(days)s days"),
@@ -124,9 +132,9 @@ _FORMS = Forms(
     sentence("rule added: %(action)s %(what)s for %(who)s"),
     sentence("rule changed: new reason, %(what)s for %(who)s"),
     sentence("rule removed: %(action)s %(what)s for %(who)s"),
-    sentence("%(count)s tickets of %(minutes)s minutes created for %(who)s"),
-    sentence("ticket %(ticket)s removed"),
-    sentence("ticket redeemed by %(who)s"),
+    sentence("%(count)s codes for %(minutes)s extra minutes created for %(who)s"),
+    sentence("code %(ticket)s cancelled"),
+    sentence("code for extra time used by %(who)s"),
     sentence("%(who)s paused until someone ends it"),
     sentence("%(who)s paused until %(when)s"),
     sentence("%(who)s paused for homework until someone ends it"),
@@ -166,6 +174,8 @@ _FORMS = Forms(
     sentence("code created for account %(who)s"),
     sentence("token %(what)s created: %(scopes)s"),
     sentence("token %(what)s removed"),
+    sentence("household.db made from its copy"),
+    sentence("household.db taken as it is, although it was not what was saved last"),
     former=_FORMER,
 )
 
@@ -223,13 +233,13 @@ _SETTINGS = {
     "name": sentence("Name"),
     "band": sentence("Age"),
     "categories": sentence("Categories"),
-    "services": sentence("Services"),
-    "contacts": sentence("Who can contact your child"),
+    "services": sentence("Apps and services"),
+    "contacts": sentence("Who can send messages"),
     "canaries": sentence("Network signal"),
     "safe_search": sentence("Safe search"),
     "no_safe_search": sentence("Search engines without a safe mode"),
-    "security": sentence("Malware and phishing"),
-    "bypass": sentence("Bypass prevention"),
+    "security": sentence("Viruses and scam sites"),
+    "bypass": sentence("Ways to get around the filter"),
     "default": sentence("All other sites"),
     "privacy": sentence("Privacy"),
     "block_mode": sentence("DNS answer for blocked sites"),

@@ -82,6 +82,11 @@ def about_category(slug: str) -> Phrase | None:
     return found and found[1]
 
 
+def is_for_adults(verdict: Verdict) -> bool:
+    """Tell whether a category blocks that a child should not be led to ask for."""
+    return verdict.reason is Reason.CATEGORY and verdict.category in _FOR_ADULTS
+
+
 Title = Callable[[str, str], str]
 
 
@@ -130,12 +135,18 @@ def said_of(phrase: Phrase, verdict: Verdict) -> Said:
 def key_of(verdict: Verdict) -> Key:
     """Return by which key the sentences of a verdict stand in `REASONS`."""
     reason = verdict.reason
+    if verdict.no_minutes:
+        return reason, "none"
     if reason in (Reason.SCHEDULE, Reason.BUDGET):
         return reason, _about(verdict)
     if reason is Reason.RULE:
         return reason, "blocks" if verdict.blocks else "allows"
     if reason is Reason.SECURITY and verdict.category == "phishing":
         return reason, "phishing"
+    if reason is Reason.CATEGORY and verdict.list == f"starter-{verdict.category}":
+        return reason, "built-in"
+    if reason is Reason.CONTACT:
+        return reason, verdict.contact
     if reason is Reason.LOCAL and verdict.target:
         return reason, "elsewhere"
     return reason, ""
@@ -194,6 +205,7 @@ _NAME_THE_DEVICE = Three(
     Phrase("plain", "Ask a grown-up to add this device to your home."),
     Phrase("full", "Ask the person who runs your network to add this device."),
 )
+_FOR_ADULTS = {"adult", "gambling", "drugs", "dating", "violence", "self_harm", "piracy"}
 # Not by a block of ours, and yet the page does not open.
 _CLOSED_ELSEWHERE = {Reason.NOT_A_CLIENT, Reason.UPSTREAM_FILTERED}
 _NEXT = {
@@ -251,6 +263,11 @@ _BUDGET = {
         Phrase("full", "You've used today's limit: %(name)s."),
     ),
 }
+_NO_MINUTES = Three(
+    Phrase("pictures", "There is no time for this today."),
+    Phrase("plain", "Your limit gives you no time for this today."),
+    Phrase("full", "Your daily limit gives you no minutes for this today."),
+)
 _RULE_BLOCKS = Three(
     Phrase("pictures", "A grown-up blocked this site for you."),
     Phrase("plain", "A grown-up at home blocked this site: %(name)s."),
@@ -269,6 +286,40 @@ _PHISHING = Three(
         "This is a fake site that tries to steal passwords or money. It is on this list: %(list)s.",
     ),
 )
+_BUILT_IN = Three(
+    Phrase("pictures", "This site is blocked for you: %(category)s."),
+    Phrase("plain", "This site is blocked for you: %(category)s."),
+    Phrase("full", "Blocked: it's on the built-in list. Category: %(category)s."),
+)
+_CONTACT = {
+    "strangers": Three(
+        Phrase("pictures", "Blocked for you: %(service)s. Strangers can write to you there."),
+        Phrase(
+            "plain",
+            "Blocked for you: %(service)s. People you do not know can write to you there.",
+        ),
+        Phrase(
+            "full",
+            "Your rules block services where strangers can contact you, such as this one: "
+            "%(service)s.",
+        ),
+    ),
+    "known": Three(
+        Phrase("pictures", "Blocked for you: %(service)s. You can write with people there."),
+        Phrase("plain", "Blocked for you: %(service)s. People you know can write to you there."),
+        Phrase(
+            "full",
+            "Your rules block services where people you know can contact you, such as this one: "
+            "%(service)s.",
+        ),
+    ),
+    # A kind that is not known any more, as of a service that the household removed.
+    "": Three(
+        Phrase("pictures", "Blocked for you: %(service)s. People can write to you there."),
+        Phrase("plain", "Blocked for you: %(service)s. Other people can write to you there."),
+        Phrase("full", "Your rules block this because of who can contact you there: %(service)s."),
+    ),
+}
 _REWRITTEN = Three(
     Phrase("pictures", "Your family sends this site to another place."),
     Phrase("plain", "Your home network sends this site somewhere else."),
@@ -331,11 +382,8 @@ _ALWAYS: Mapping[Reason, Three] = {
     ),
     Reason.CATEGORY: Three(
         Phrase("pictures", "This site is blocked for you: %(category)s."),
-        Phrase("plain", "This site is blocked for you. A list puts it under: %(category)s."),
-        Phrase(
-            "full",
-            "Your rules block this category: %(category)s. The site is on this list: %(list)s.",
-        ),
+        Phrase("plain", "This site is blocked for you: %(category)s."),
+        Phrase("full", "Blocked: %(category)s. It's on this list: %(list)s."),
     ),
     Reason.SAFE_SEARCH: Three(
         Phrase("pictures", "Your search leaves out things for grown-ups."),
@@ -381,9 +429,12 @@ REASONS: Mapping[Key, Three] = {
     **{(reason, ""): three for reason, three in _ALWAYS.items()},
     **{(Reason.SCHEDULE, about): three for about, three in _SCHEDULE.items()},
     **{(Reason.BUDGET, about): three for about, three in _BUDGET.items()},
+    **{(Reason.CONTACT, kind): three for kind, three in _CONTACT.items()},
+    (Reason.BUDGET, "none"): _NO_MINUTES,
     (Reason.RULE, "blocks"): _RULE_BLOCKS,
     (Reason.RULE, "allows"): _RULE_ALLOWS,
     (Reason.SECURITY, "phishing"): _PHISHING,
+    (Reason.CATEGORY, "built-in"): _BUILT_IN,
     (Reason.LOCAL, "elsewhere"): _REWRITTEN,
 }
 
@@ -405,7 +456,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
     ),
     "gambling": (
         Phrase("category", "Gambling"),
-        Phrase("about a category", "Games where people bet money and often lose it."),
+        Phrase("about a category", "Betting with money. Most people lose their money."),
     ),
     "drugs": (
         Phrase("category", "Drugs"),
@@ -413,7 +464,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
     ),
     "violence": (
         Phrase("category", "Violence and hate"),
-        Phrase("about a category", "Films in which people are hurt, and sites full of hate."),
+        Phrase("about a category", "Sites that are cruel or full of hate."),
     ),
     "self_harm": (
         Phrase("category", "Self-harm"),

@@ -50,18 +50,31 @@ REASONS: Mapping[Key, Phrase] = {
         "desk", "The schedule blocks this category at this time: %(category)s."
     ),
     (Reason.SCHEDULE, "service"): Phrase(
-        "desk", "The schedule blocks this service at this time: %(service)s."
+        "desk", "The schedule blocks this app at this time: %(service)s."
     ),
     (Reason.SCHEDULE, "name"): Phrase(
         "desk", "The schedule blocks this site at this time: %(name)s."
     ),
+    (Reason.BUDGET, "none"): Phrase("desk", "The daily limit gives no minutes for this today."),
     (Reason.BUDGET, "all"): Phrase("desk", "The daily limit has been reached."),
     (Reason.BUDGET, "category"): Phrase("desk", "The daily limit has been reached: %(category)s."),
     (Reason.BUDGET, "service"): Phrase("desk", "The daily limit has been reached: %(service)s."),
     (Reason.BUDGET, "name"): Phrase("desk", "The daily limit has been reached: %(name)s."),
-    (Reason.RULE, "blocks"): Phrase("desk", "A site rule blocks it: %(name)s."),
-    (Reason.RULE, "allows"): Phrase("desk", "A site rule allows it: %(name)s."),
-    (Reason.SERVICE, ""): Phrase("desk", "This service is blocked: %(service)s."),
+    (Reason.RULE, "blocks"): Phrase("desk", "The site rule for %(name)s blocks it."),
+    (Reason.RULE, "allows"): Phrase("desk", "The site rule for %(name)s allows it."),
+    (Reason.SERVICE, ""): Phrase("desk", "This app is blocked: %(service)s."),
+    (Reason.CONTACT, "strangers"): Phrase(
+        "desk",
+        "Services where strangers can contact a child are blocked, such as this one: %(service)s.",
+    ),
+    (Reason.CONTACT, "known"): Phrase(
+        "desk",
+        "Services where people they know can contact a child are blocked, such as this one: "
+        "%(service)s.",
+    ),
+    (Reason.CONTACT, ""): Phrase(
+        "desk", "This service is blocked because of who can contact a child there: %(service)s."
+    ),
     (Reason.CATEGORY, ""): Phrase(
         "desk", "This category is blocked: %(category)s. The site is on this list: %(list)s."
     ),
@@ -73,7 +86,7 @@ REASONS: Mapping[Key, Phrase] = {
         "desk", "Only chosen sites are allowed, and this one is not among them."
     ),
     (Reason.ADDRESS, ""): Phrase(
-        "desk", "The site is at an address that a site rule blocks: %(name)s."
+        "desk", "The site is at an internet address that a site rule blocks: %(name)s."
     ),
     (Reason.REBINDING, ""): Phrase(
         "desk", "This outside site points to a device in the home network."
@@ -83,17 +96,21 @@ REASONS: Mapping[Key, Phrase] = {
     ),
 }
 
+# Of a schedule: when something is off.  What is not here has the child's word.
+SLOT = Phrase("desk", "from %(start)s to %(end)s %(days)s")
+DAYS: Mapping[str, Phrase] = {"school_night": Phrase("on days", "on school nights")}
+
 # What each category is called, and what it is about, in the words that parents know from elsewhere.
 CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
     "malware": (
-        Phrase("category for guardians", "Malware"),
+        Phrase("category for guardians", "Viruses"),
         Phrase(
             "about a category for guardians",
             "Sites that harm a device, use it in secret, or record who clicks.",
         ),
     ),
     "phishing": (
-        Phrase("category for guardians", "Phishing and scams"),
+        Phrase("category for guardians", "Scam sites"),
         Phrase(
             "about a category for guardians",
             "Sites that pretend to be another site to get passwords or money.",
@@ -110,28 +127,31 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("category for guardians", "Gambling"),
         Phrase(
             "about a category for guardians",
-            "Betting, casinos, poker, lotteries, and bets with items from games.",
+            "Betting, casinos, poker, lotteries, and betting with things won in games (skins, loot "
+            "boxes).",
         ),
     ),
     "drugs": (
         Phrase("category for guardians", "Drugs"),
         Phrase(
             "about a category for guardians",
-            "Drug shops, buying guides, and ways to cheat a drug test. Help sites always work.",
+            "Drug shops, buying guides, and ways to cheat a drug test. Help sites, such as "
+            "Childline, always work.",
         ),
     ),
     "violence": (
         Phrase("category for guardians", "Violence and hate"),
         Phrase(
             "about a category for guardians",
-            "Films of killing and injury, and sites that call for hatred.",
+            "Films of killing and injury, and sites that stir up hatred.",
         ),
     ),
     "self_harm": (
         Phrase("category for guardians", "Self-harm"),
         Phrase(
             "about a category for guardians",
-            "Sites that talk people into suicide or self-harm. Help sites always work.",
+            "Sites that talk people into suicide or self-harm. Help sites, such as Childline, "
+            "always work.",
         ),
     ),
     "dating": (

@@ -75,16 +75,21 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class HelpTopic:
-    """A topic in one language.  pictures: its texts at the level of pictures.
+    """A topic in one language.  title, title_full: its name for children up to 12, and from 13.
 
+    pictures: its texts at the level of pictures.
     plain, full: its texts at the other levels.  card: for parents; None where there is none.
     """
 
     title: str
+    title_full: str
     pictures: tuple[PictureSentence, ...]
     plain: Words
     full: Words
     card: Card | None
+
+    def title_at(self, level: Level) -> str:
+        return self.title_full if level is Level.FULL else self.title
 
     def at(self, level: Level) -> Words:
         """Return what is said in sentences alone; the level of pictures has `pictures`."""
@@ -97,6 +102,7 @@ def topic(text: str, file: str) -> HelpTopic:
     card = shape.card
     return HelpTopic(
         shape.title,
+        shape.title_full or shape.title,
         tuple(
             PictureSentence(picture, said)
             for each in shape.pictures
@@ -111,6 +117,9 @@ def topic(text: str, file: str) -> HelpTopic:
 # A sentence ends as its script ends one, and holds no address: those are not ours to give here.
 Sentence = Annotated[str, Field(pattern=r"^[^<>@/]{2,300}[.!?。！？؟»\"”]$")]
 Sentences = Annotated[tuple[Sentence, ...], Field(min_length=2, max_length=8)]
+
+
+Title = Annotated[str, Field(min_length=2, max_length=80)]
 
 
 class _Shape(BaseModel):
@@ -131,7 +140,8 @@ class CardShape(_Shape):
 
 
 class TopicShape(_Shape):
-    title: Annotated[str, Field(min_length=2, max_length=80)]
+    title: Title
+    title_full: Title | None = None
     pictures: Annotated[tuple[dict[Picture, Sentence], ...], Field(min_length=4, max_length=7)]
     plain: WordsShape
     full: WordsShape

@@ -62,8 +62,8 @@ CALLED: Mapping[StrEnum, Phrase] = {
     Body.GOVERNMENT: Phrase("hotline", "Public body"),
     Body.CHARITY: Phrase("hotline", "Charity"),
     Body.ASSOCIATION: Phrase("hotline", "Association of internet companies"),
-    Age.UNDER_18: Phrase("hotline", "For pictures of you from before you were 18"),
-    Age.ADULT: Phrase("hotline", "For adults"),
+    Age.UNDER_18: Phrase("takedown", "you were under 18 in the picture"),
+    Age.ADULT: Phrase("takedown", "you were 18 or over in the picture"),
 }
 
 

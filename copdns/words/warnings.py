@@ -17,7 +17,15 @@ _FORMER = {"not protecting fully yet: %(lists)s": "not fully protected yet: %(li
 _FORMS = Forms(
     sentence("no DNS server is set; add one to upstreams.servers"),
     sentence("no DNS server answers"),
-    sentence("household.db was moved or replaced; restart copdns to use the new one"),
+    sentence(
+        "household.db is damaged (%(damage)s): copdns works with its copy, in which everything "
+        "that was saved is; a guardian can make the new file on the dashboard, or with copdns "
+        "household repair"
+    ),
+    sentence(
+        "household.db is damaged (%(damage)s) and has no copy: everyone has the guest rules, and "
+        "nothing can be changed or recorded until a backup is restored"
+    ),
     sentence("nothing can be recorded: %(why)s"),
     sentence(
         "household.db cannot be written: copdns keeps answering with the stored household, but "
@@ -29,6 +37,7 @@ _FORMS = Forms(
         "recorded until this is fixed (%(why)s)"
     ),
     sentence("lists are being prepared; until they are ready, the previous ones stay active"),
+    sentence("the compiled lists were damaged on disk, so they are compiled again"),
     sentence("%(why)s; copdns will try again"),
     sentence("not fully protected yet: %(lists)s"),
     sentence(
@@ -62,6 +71,15 @@ _FORMER_PARTS = {
     ),
 }
 
+_DAMAGES = Forms(
+    sentence("it is missing"),
+    sentence("it is empty"),
+    sentence("it cannot be read: %(why)s"),
+    sentence("it is of another household"),
+    sentence("it is older than what was saved last"),
+    sentence("it differs from what was saved last"),
+)
+
 _PARTS = Forms(
     sentence("%(some)s of %(all)s lists is not downloaded yet (%(which)s)"),
     sentence("%(some)s of %(all)s lists are not downloaded yet (%(which)s)"),
@@ -86,6 +104,8 @@ def _value(name: str, text: str) -> Value:
         one, _, other = text.partition("; ")
         both = {"one": _part(one), "other": _part(other)}
         return Sentence("%(one)s; %(other)s", both) if other else both["one"]
+    if name == "damage":
+        return _DAMAGES.find(text, lambda _, value: value) or text
     return _part(text) if name == "remedy" else text
 
 

@@ -116,4 +116,5 @@ def test_an_upstream_that_filters_a_protected_name_is_passed_over(tmp_path: Path
                 reply = Reply(program.ask(f"n{number}.childline.org.uk"))
                 assert (reply.data, reply.ede) == ([ADDRESS], None)
         assert filtering.asked  # the test would show nothing else
-        assert {f"n{number}.childline.org.uk" for number in range(20)} == set(open_one.names)
+        # Besides these it was asked for the help names that copdns fetches on its own.
+        assert {f"n{number}.childline.org.uk" for number in range(20)} <= set(open_one.names)

@@ -145,15 +145,21 @@ def test_settings_with_a_mistake_are_told_with_their_place(
     assert "Traceback" not in words
 
 
-def test_a_broken_household_is_told_with_what_to_do(tmp_path: Path) -> None:
+def test_a_broken_household_without_a_copy_is_told_and_everyone_is_a_guest(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     (data / "household.db").write_bytes(b"no database at all" * 1000)
-    code, said = start(data)
-    assert code == 1
-    assert f"{data / 'household.db'}: " in said
-    assert "restore a backup" in said
-    assert "Traceback" not in said
+    with house(tmp_path, HOME) as home:
+        assert home.ask("childline.org.uk").data
+        assert home.ask("games.example").data  # a rule of the file in the setting household
+        assert "has no copy: everyone has the guest rules" in readiness(home)
+        refused = home.program.command("rule", "add", "block", "films.example")
+        assert (refused.returncode, "restore a backup" in refused.stderr) == (1, True)
+        code, said = home.program.stop()
+    assert (code, "Traceback" in said) == (0, False)
+    assert said.count("household.db is damaged") == 1
+    assert "open the page and enter the code" not in said  # nobody may set up a new household
+    assert (data / "household.db").read_bytes() == b"no database at all" * 1000
 
 
 def readiness(home: House) -> str:
@@ -167,7 +173,18 @@ def readiness(home: House) -> str:
 def test_a_database_that_was_moved_away_is_told_and_answering_goes_on(tmp_path: Path) -> None:
     with house(tmp_path, HOME) as home:
         (home.data / "household.db").rename(home.data / "old.db")
-        eventually(lambda: "household.db was moved or replaced" in readiness(home))
+        eventually(lambda: "household.db is damaged (it is missing)" in readiness(home))
         assert home.ask("games.example").ede == (17, "rule: games.example")
+        home.command("rule", "add", "block", "films.example")
+        eventually(lambda: home.ask("films.example").ede == (17, "rule: films.example"))
+        assert "do: check the disk, then run copdns household repair" in doctor(home)
+        home.command("household", "repair")
+        eventually(lambda: readiness(home) == "ready\n")
+        assert "household.db is intact" in doctor(home)
+        assert home.ask("films.example").ede == (17, "rule: films.example")
         _, said = home.program.stop()
-    assert said.count("household.db was moved or replaced") == 1
+    assert said.count("household.db is damaged") == 1
+
+
+def doctor(home: House) -> str:
+    return home.program.command("doctor").stdout.replace(f"{home.data}/", "")

@@ -327,7 +327,7 @@ class Twin:
                 self.counting.ledger.names_in_use(self.state.house.id, each.id, self._clock.wall)
                 for each in self.state.house.profiles
             ],
-            "cache": {key: (each.stored_at, each.expires) for key, each in cache._entries.items()},
+            "cache": {key: (each.answer, each.expires) for key, each in cache._entries.items()},
             "asked": list(self.upstream.asked),
         }
 

@@ -12,7 +12,7 @@ import dns.rdatatype
 
 from copdns.model.household import BlockMode
 from copdns.model.verdict import Action, Reason, Verdict
-from copdns.policy.decide import Policy, decide, explain
+from copdns.policy.decide import Policy, decide, explain, has_help_prefix
 from tests.home import Home, Reply
 from tests.household import LISTENER
 
@@ -29,6 +29,7 @@ EDE = {
     Reason.RULE: 17,
     Reason.BYPASS: 17,
     Reason.SERVICE: 17,
+    Reason.CONTACT: 17,
     Reason.CATEGORY: 17,
     Reason.NO_SAFE_SEARCH: 17,
     Reason.NOT_ON_ALLOWLIST: 17,
@@ -36,7 +37,7 @@ EDE = {
     Reason.REBINDING: 15,
     Reason.UPSTREAM_FILTERED: 35,
 }
-FORGED = 4
+FORGED, NOT_AUTHORITATIVE = 4, 20
 NOERROR, NXDOMAIN, REFUSED, SERVFAIL = "NOERROR", "NXDOMAIN", "REFUSED", "SERVFAIL"
 
 
@@ -101,7 +102,8 @@ def _is_explained_as_decided(home: Home, policy: Policy, verdict: Verdict, reply
     elif decided.local and decided.local.is_status:  # a question about a name may be about help
         assert replace(verdict, valid_until=None, is_untraced=False) == decided
     else:
-        assert replace(verdict, valid_until=None) == decided
+        is_untraced = decided.is_untraced or has_help_prefix(policy, name)
+        assert replace(verdict, valid_until=None) == replace(decided, is_untraced=is_untraced)
 
 
 def _is_blocked_as_the_profile_wants(
@@ -147,6 +149,9 @@ def _is_answered(home: Home, verdict: Verdict, reply: Reply) -> None:
     code = EDE.get(verdict.reason) if verdict.action in (Action.BLOCK, Action.REFUSE) else None
     if verdict.action is Action.REWRITE and not home.structured:
         code = FORGED
+    if verdict.action in (Action.ALLOW, Action.REWRITE) and not reply.query.flags & dns.flags.RD:
+        assert reply.rcode == REFUSED, "it would tell what others asked for"
+        code = NOT_AUTHORITATIVE
     if reply.query.edns < 0:
         code = None
     assert (reply.ede[0] if reply.ede else None) == code

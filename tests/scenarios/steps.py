@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
+import dns.flags
 from pydantic import Field
 
 from copdns.dns.records import AAAA, CNAME, HTTPS, PTR, A
@@ -47,6 +48,7 @@ class Ask(Step):
     get: blocked, refused, failed, open (whatever there is), nothing (there is no such record),
     no such name, or the data of the type asked.  chain: the CNAME targets before it.
     upstream_asked: how often an upstream was asked for this.  no_trace: nothing at all changed.
+    recursion: false: "tell me only what you know already", as `dig +norecurse` asks.
     """
 
     ask: str
@@ -69,11 +71,13 @@ class Ask(Step):
     no_trace: bool = False
     tcp: bool = False
     edns: bool = True
+    recursion: bool = True
 
     def play(self, home: Home, story: ScenarioShape) -> None:
         who, name, rtype = (*self.ask.split(), "A")[:3]
         before, asked = home.traces(), len(home.upstream.asked)
-        reply = home.ask(WHO.get(who, who), name, rtype, edns=self.edns, tcp=self.tcp)
+        flags = dns.flags.RD if self.recursion else 0
+        reply = home.ask(WHO.get(who, who), name, rtype, edns=self.edns, tcp=self.tcp, flags=flags)
         fits.check(home, reply)
         self._compare_data(home, reply)
         self._compare_verdict(reply, story)
@@ -146,6 +150,15 @@ class At(Step):
         seconds = moment(self.at, story.day) - home.clock.wall
         assert seconds > 0, "that is in the past"
         home.wait(seconds)
+
+
+class UpstreamIs(Step):
+    """{upstream: dead}: from now on no upstream answers; {upstream: alive}: they do again."""
+
+    upstream: Literal["dead", "alive"]
+
+    def play(self, home: Home, story: ScenarioShape) -> None:
+        home.upstream.is_dead = self.upstream == "dead"
 
 
 class Change(Step):
@@ -231,6 +244,7 @@ KINDS: Mapping[str, type[Step]] = {
     "ring": Ring,
     "ticket": MakeTicket,
     "unpause": Unpause,
+    "upstream": UpstreamIs,
     "use": Use,
     "wait": Wait,
     "week": WeekOf,

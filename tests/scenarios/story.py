@@ -140,6 +140,7 @@ class ScenarioShape(Shape):
     upstream: Script = {}
     second_upstream: Script | None = None
     split_upstreams: dict[str, Script] = {}
+    fetches_help: bool = False  # the box asks for help names by itself while time goes by
     known_filter: bool = False  # the usual upstream blocks by answering 0.0.0.0
     rebinding: RebindingShape = RebindingShape()
     pairs: list[tuple[Place, Place]] = []
@@ -288,6 +289,7 @@ def home(story: ScenarioShape, *, structured: bool) -> Home:
             allow=tuple(map(_network, story.rebinding.allow)), names=tuple(story.rebinding.names)
         ),
         structured=structured,
+        fetches_help=story.fetches_help,
     )
 
 

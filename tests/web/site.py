@@ -51,14 +51,15 @@ class Site:
     """The pages of a home.
 
     who: who visits them: one of the cast, or an address; connections all come from loopback.
-    missing: what keeps copdns from being ready.  network: what a look around finds.  lists: of
-    other people.
+    missing: what keeps copdns from being ready.  damage: what is wrong with its database.
+    network: what a look around finds.  lists: of other people.
     """
 
     def __init__(self, home: Home | None = None, hosts: Iterable[str] = ()) -> None:
         self.home = home or Home()
         self.who = "mia"
         self.missing: tuple[str, ...] = ()
+        self.damage = ""
         self.readings: PolicyInputs = NO_INPUTS
         self.network = Assessment(SetupState.PASSED)
         self.lists = ListsState(3)
@@ -117,10 +118,15 @@ class Site:
             settings=lambda: self.settings,
             updates=self.updates,
             targets=self.targets,
+            damage=lambda: self.damage,
+            repair=self.repair,
         )
 
     async def _look_around(self) -> Assessment:
         return self.network
+
+    async def repair(self) -> None:
+        self.damage = ""
 
     async def _swap(self, _: object) -> None:
         """Lists that were fetched are not put in force here."""

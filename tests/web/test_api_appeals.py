@@ -44,6 +44,8 @@ async def test_it_is_as_the_command_shows_it(ada: Caller, site: Site) -> None:
     found = await ada("GET", f"/appeals/{stored.id}")
     assert found["opens"]["names"] == ["toys.example"]
     assert found["seen"] is None  # reading changes nothing
+    assert found["ends_first"]["reason"] == "granted"
+    assert found["ends_first"]["minutes"] == 0
 
 
 async def test_a_look_and_a_yes_are_kept(ada: Caller, site: Site) -> None:

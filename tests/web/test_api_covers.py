@@ -20,6 +20,8 @@ class Why:
 LOGIN = Why("logging in is for people, and programs use a token")
 OWN_KEYS = Why("passwords and two-step codes are entered by their owner, in a browser")
 
+A_PERSON = Why("a person decides what becomes of a damaged file, on the dashboard or by a command")
+
 # By action of the desk: the operations that do the same, or why there is none.
 BY_THE_API: dict[str, Why | tuple[str, ...]] = {
     "login": LOGIN,
@@ -36,6 +38,7 @@ BY_THE_API: dict[str, Why | tuple[str, ...]] = {
     "accounts/{account}/code": ("accounts.code",),
     "accounts/{account}/remove": ("accounts.remove",),
     "notices": ("notices.see",),
+    "repair": A_PERSON,
     # Steps of the wizard: zone, school, children, devices, helplines.
     "wizard/{step}": ("house.change", "profiles.add", "unknown.name"),
     "checks": ("checks.look",),

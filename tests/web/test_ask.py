@@ -120,6 +120,43 @@ async def test_what_is_open_needs_no_question(client: Client, site: Site) -> Non
     assert await site.appeals.appeals("home") == ()
 
 
+async def test_what_is_open_is_one_tap_away(client: Client) -> None:
+    page = await text(client, "/ask?name=www.example")
+    assert "<h1>You do not need to ask</h1>" in page
+    assert 'href="https://www.example/" rel="noreferrer"' in page
+
+
+async def test_a_message_that_is_too_long_is_marked_where_it_stands(client: Client) -> None:
+    page = await send(client, "/ask", 400, name="toys.example", words="a" * 300)
+    field = page.partition('name="words"')[2].partition("</textarea>")[0]
+    assert 'aria-describedby="words-error words-hint" aria-invalid="true"' in field
+    assert "a" * 300 in field, "what was typed stays"
+    assert "up to 280 characters, about four lines" in page.partition('id="words-error"')[2]
+
+
+async def test_a_teenager_reads_when_guardians_are_reminded(client: Client, site: Site) -> None:
+    site.who = "tom"
+    site.home.change(family(MIA, TOM, rules=(block("toys.example", "tom"),)))
+    client.session.cookie_jar.clear()
+    await send(client, "/device")
+    await send(client, "/ask", name="toys.example")
+    page = await text(client, f"/ask/{await the_only(site)}")
+    assert "we&#39;ll remind your parents or guardians" in page or "we'll remind" in page
+
+
+async def test_a_small_child_is_not_led_to_ask_for_what_is_for_adults(
+    client: Client, home: Home
+) -> None:
+    home.change(family(replace(MIA, categories=frozenset({"gambling", "games"})), TOM))
+    for name, button in (
+        ("poker.example", "Is this a mistake? Tell us."),
+        ("games.example", "Ask for this"),
+    ):
+        home.ask("mia", name)
+        code = code_in(await text(client, "/"))
+        assert button in await text(client, f"/why/{code}")
+
+
 async def test_a_category_can_be_contested(client: Client, home: Home, site: Site) -> None:
     mia = replace(MIA, categories=frozenset({"gambling"}))
     await site.store.change(

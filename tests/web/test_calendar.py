@@ -79,7 +79,7 @@ async def test_the_weekend_is_the_households(client: Client, site: Site) -> None
 async def test_whole_days_of_a_file_become_holidays(client: Client, site: Site) -> None:
     page = await upload(client, ICS.encode())
     assert "Spring &lt;i&gt;break&lt;/i&gt;" in page
-    assert "left out, because it is not a whole day" in page
+    assert "left out, because it is not marked as all day" in page
     assert [day for day, _ in (await kept(site)).days] == [date(2026, 5, n) for n in range(4, 9)]
 
 

@@ -126,9 +126,9 @@ async def test_hostile_names_are_shown_as_text(client: Client, home: Home, label
 
 PATHS = ("/", "/rules", "/check", "/ask", "/me", "/help", "/bad", "/whose", "/ticket")
 SIGNS = {
-    PrivacyMode.OFF: "Your sites are not recorded",
-    PrivacyMode.COUNTS: "Your sites are counted, not named",
-    PrivacyMode.BLOCKED: "Blocked sites are recorded. Other sites are only counted",
+    PrivacyMode.OFF: "We do not write down your sites.",
+    PrivacyMode.COUNTS: "We count sites. We do not write down their names.",
+    PrivacyMode.BLOCKED: "We write down the names of blocked sites. We only count the other sites.",
 }
 
 
@@ -149,10 +149,10 @@ async def test_a_full_log_is_announced_and_then_told_on_every_page(
     log = FullLogSpan(int(NOW) + 86_400, int(NOW) + 2 * 86_400)
     home.change(family(replace(MIA, full_log=log), TOM))
     page = await text(client, path)
-    assert "All your sites will be recorded from" in page
+    assert "We will write down all your sites from" in page
     assert "Mon 30 Mar" in page
     home.wait(86_400)
-    assert "All your sites are being recorded" in await text(client, path)
+    assert "We write down all your sites." in await text(client, path)
 
 
 async def test_what_closes_soon_is_told_a_quarter_of_an_hour_before(
@@ -203,7 +203,7 @@ def page_pictures(page: str) -> int:
 async def test_rules_have_the_reasons_of_their_age(client: Client, home: Home) -> None:
     home.change(family(replace(MIA, categories=frozenset({"gambling"})), TOM))
     page = await text(client, "/rules")
-    assert "Gambling costs money" in page
+    assert "Betting with money." in page
     assert "You can go online." in page
 
 
@@ -211,7 +211,7 @@ async def test_a_reason_of_a_preset_is_in_the_readers_language(client: Client, h
     home.change(family(replace(MIA, categories=frozenset({"gambling"})), TOM))
     reply = await client.get("/rules", headers={"Accept": "text/html", "Accept-Language": "fr"})
     page = await reply.text()
-    assert "Les jeux d’argent coûtent de l’argent" in page
+    assert "Parier de l’argent." in page
 
 
 async def test_what_a_person_wrote_is_no_format(client: Client, home: Home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from dataclasses import replace
 
@@ -73,6 +74,13 @@ async def test_a_country_is_chosen_here_and_kept_in_this_browser_alone(client: C
     assert cookie["max-age"] == cookie["expires"] == ""
     client.session.cookie_jar.clear()
     assert france not in await text(client, "/help")
+
+
+async def test_the_own_country_stands_first_among_all(client: Client) -> None:
+    page = await send(client, "/help/country", country="NZ", back="/help")
+    countries = re.findall(r'<option value="([A-Z]{2})"', page)
+    assert countries[0] == "NZ"
+    assert len(set(countries)) == len(countries) > 50
 
 
 async def test_a_country_that_is_none_is_refused(client: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
@@ -49,6 +50,35 @@ async def closed_by_the_clock(site: Site) -> None:
     await site.follow()
 
 
+async def test_what_ends_a_yes_first_is_told_before_and_after(client: Client, site: Site) -> None:
+    """In both, by the same words as to the child: an hour that ends after half of it is no hour."""
+    await log_in(client)
+    appeal = await the_only(site)
+    page = f"/guardian/appeals/{appeal}"
+    assert "its own end, for the time asked for: " in await text(client, page)
+    assert "your set times" not in await text(client, f"/ask/{appeal}")
+    limit = Budget("screen", "mia", (("daily", 30),))
+    await site.store.change("home", partial(replace, budgets=(limit,)), author="", what="", now=0)
+    await site.follow()
+    assert "a daily limit, after about 30 more minutes of use" in await text(client, page)
+    assert "your limit leaves about 30 minutes" in await text(client, f"/ask/{appeal}")
+    soon = Schedule("soon", "mia", parse_slots("daily 16:10-22:00"))
+    await site.store.change("home", partial(replace, schedules=(soon,)), author="", what="", now=0)
+    await site.follow()
+    assert "a schedule: 16:10" in await plain(client, page)
+    told = "Even after a yes, your set times turn it off: 16:10."
+    assert told in await plain(client, f"/ask/{appeal}")
+    await send(client, f"{page}/decide", state="granted", lasts="1h", reason="fair_enough")
+    await site.follow()
+    assert "a schedule: 16:10" in await plain(client, page)
+    assert "Your set times turn it off before that: 16:10." in await plain(client, f"/ask/{appeal}")
+
+
+async def plain(client: Client, path: str) -> str:
+    """Return a page without the marks for direction."""
+    return re.sub("[\u2068\u2069]", "", await text(client, path))
+
+
 async def test_it_waits_with_the_childs_own_words(client: Client, site: Site) -> None:
     await log_in(client)
     page = await text(client, "/guardian/inbox")
@@ -62,7 +92,7 @@ async def test_what_closed_it_is_told_about_the_child_and_once(client: Client, s
     await log_in(client)
     (asked,) = (e for e in await site.appeals.appeals("home") if e.ask.name == "www.toys.example")
     page = await text(client, f"/guardian/appeals/{asked.id}")
-    assert "A site rule blocks it: \u2068toys.example\u2069.<span" in page
+    assert "The site rule for \u2068toys.example\u2069 blocks it.<span" in page
 
 
 async def test_a_yes_opens_it(client: Client, site: Site, home: Home) -> None:
@@ -141,7 +171,7 @@ async def test_what_a_child_disagrees_with_is_somebody_elses_turn(
     assert "Waiting for: Bo" in page
     assert 'action="/guardian/appeals' not in page
     inbox = await text(client, "/guardian/inbox")
-    assert "Asked for another look" in inbox
+    assert "Asked again after an answer" in inbox
     assert "Second opinion needed" in inbox
     assert "waits for an answer" not in await text(client, "/guardian/")
     await send(client, "/guardian/logout")
@@ -161,6 +191,13 @@ async def test_where_nobody_else_may_answer_it_is_to_be_talked_about(
     assert "Talk about it, then answer here." in page
     assert f'action="{where}/decide"' in page
     assert "1 request to talk about" in await text(client, "/guardian/")
+
+
+async def test_the_page_says_what_the_child_will_read(client: Client, site: Site) -> None:
+    await log_in(client)
+    page = await text(client, f"/guardian/appeals/{await the_only(site)}")
+    assert "Mia will read: “You need it for school, so you can use it.”" in page
+    assert "Mia will read: “This is easier to talk about. Let us sit down together.”" in page
 
 
 async def test_no_reason_is_chosen_beforehand_for_a_no(client: Client, site: Site) -> None:
@@ -346,7 +383,7 @@ async def test_fewer_minutes_than_were_counted_wrongly_can_be_given_back(
     appeal = (await site.appeals.file("home", ask, site.now)).appeal.id
     await log_in(client)
     where = f"/guardian/appeals/{appeal}"
-    assert "Minutes to refund" in await text(client, where)
+    assert "Minutes to give back" in await text(client, where)
     await send(client, f"{where}/decide", state="granted", minutes="5", reason="minutes_wrong")
     house = await site.store.household("home")
     assert house is not None

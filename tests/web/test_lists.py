@@ -9,9 +9,11 @@ from copdns.list_files import audit_results
 from copdns.list_files.audit import Share
 from copdns.list_files.fetch import FetchOutcome, FetchResult
 from copdns.lists.download import CopyState, after_failure, status_error
+from copdns.lists.gate import GateRules, KnownMistake
+from copdns.model.matchers import Matcher
 from tests.home import Home
 from tests.household import MIA, family, library
-from tests.web.guardians import log_in, set_up
+from tests.web.guardians import guardian_client, log_in, set_up
 from tests.web.site import Client, Site, send, text
 from tests.web.test_log import keep, row
 
@@ -31,8 +33,24 @@ async def test_each_list_tells_what_it_is_and_what_it_caught(client: Client, sit
     page = await text(client, HERE)
     assert "games-list" in page
     assert "<dt>Matches</dt><dd>2</dd>" in page
-    assert "<dt>Domains</dt><dd>2</dd>" in page
+    assert "<dt>Sites</dt><dd>2</dd>" in page
     assert "copdns lists audit --keep" in page
+
+
+async def test_entries_that_would_block_something_else_are_told() -> None:
+    refused = GateRules(
+        whole={"edge.example": frozenset()},
+        below={},
+        mistakes=(KnownMistake(Matcher("poems.example"), frozenset({"games"})),),
+    )
+    listed = ["games.example", "edge.example", "poems.example"]
+    lists = library(categories={"games": listed}, services={"tube": []}, refused=refused)
+    async with guardian_client(Site(Home(family(MIA), lists))) as client:
+        page = await text(client, HERE)
+    assert "<dt>Domains</dt><dd>1 (2 entries are not used)</dd>" in page
+    assert "2 entries left out: they would block something else" in page
+    assert "<bdi>edge.example</bdi>: many other sites and apps need it" in page
+    assert "<bdi>poems.example</bdi>: a known mistake of such lists" in page
 
 
 async def test_an_audit_that_was_kept_is_shown(client: Client, site: Site) -> None:
@@ -40,7 +58,7 @@ async def test_an_audit_that_was_kept_is_shown(client: Client, site: Site) -> No
     audit_results.save_results(site.folder, share, frozenset({"games-list"}), site.now)
     page = await text(client, HERE)
     assert "1.5 of 100 sites that should be allowed" in page
-    assert "200 domains" in page
+    assert "200 sites" in page
 
 
 async def test_a_broken_audit_is_as_good_as_none(client: Client, site: Site) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -11,7 +13,7 @@ import pytest
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Actor, Permission, Role, may
 from copdns.config import LogSettings, Settings
-from copdns.model.household import Band, FullLogSpan, PrivacyMode, Profile
+from copdns.model.household import Band, FullLogSpan, PrivacyMode, Profile, SplitUpstream
 from copdns.model.times import Budget
 from copdns.privacy.retention import CountKey, LogRow
 from tests.home import Home
@@ -50,7 +52,7 @@ async def client(site: Site) -> AsyncIterator[Client]:
 
 async def test_a_child_reads_what_a_guardian_could_and_no_more(client: Client) -> None:
     page = await text(client, "/me")
-    assert "Blocked sites are recorded" in page
+    assert "We write down blocked sites" in page
     assert "toys.example" in page
     assert "<td>42</td><td>7</td>" in page
     assert "toms.example" not in page
@@ -64,7 +66,7 @@ async def test_a_child_reads_why_something_was_closed(client: Client, site: Site
     site.log.add(LogRow(at, "home", "mia", "", "night.example", *rest))
     site.log.flush()
     page = " ".join((await text(client, "/me")).split())
-    assert "night.example</bdi></td><td>blocked · a schedule" in page
+    assert "night.example</bdi></td><td>blocked: a schedule" in page
 
 
 async def test_reading_ones_own_is_no_look_and_changes_nothing(client: Client, site: Site) -> None:
@@ -99,7 +101,7 @@ async def test_names_and_numbers_can_be_erased_and_the_house_reads_that(
     client: Client, site: Site
 ) -> None:
     for _ in range(2):
-        assert "No site names are recorded." in await send(client, "/me/erase", sure="on")
+        assert "We wrote down no site names." in await send(client, "/me/erase", sure="on")
     assert site.log.rows("home", "mia") == ()
     assert site.log.counts("home", "mia") == ()
     assert len(site.log.rows("home", "tom")) == 1
@@ -158,11 +160,32 @@ async def test_who_may_see_it_is_told_as_it_is_permitted(
     site.home.change(family(mia, TOM))
     page = await text(client, "/me")
     ada = Actor("home", "a1", "Ada", Role.GUARDIAN, "ada")
-    seen = ("What your guardians can see", "What the grown-ups at home can see")
+    seen = ("What your parents or guardians can see", "What the grown-ups at home can see")
     assert any(each in page for each in seen) is may(ada, Permission.SEE_LOG, mia)
     assert ("You are an adult, so nobody else can see" in page) is (band is Band.ADULT)
-    assert ("Nobody else can see that list." in page) is (band is Band.ADULT)
-    assert ("Your guardians will see that you deleted" in page) is (13 <= band.age < 18)
+    assert ("What only you can see" in page) is (band is not Band.ADULT), "no adult has that list"
+    read = ("your parents or guardians can read that", "the grown-ups at home can see the names")
+    assert any(each in page for each in read) is (band is not Band.ADULT)
+    deleted = "Your parents or guardians will see that you deleted"
+    assert (deleted in page) is (13 <= band.age < 18)
+
+
+@pytest.mark.parametrize("limited", [True, False])
+@pytest.mark.parametrize("mode", [PrivacyMode.COUNTS, PrivacyMode.BLOCKED])
+async def test_what_can_be_deleted_is_what_is_there(
+    client: Client, site: Site, mode: PrivacyMode, limited: bool
+) -> None:
+    site.who = "tom"
+    limits = (Budget("play", "tom", (("daily", 30),), ()),) if limited else ()
+    site.home.change(family(MIA, replace(TOM, privacy=mode), budgets=limits))
+    client.session.cookie_jar.clear()
+    await send(client, "/device")
+    if mode is PrivacyMode.COUNTS:
+        await asyncio.to_thread(site.log.forget, "home", "tom")
+    page = await text(client, "/me")
+    assert ("You can delete the numbers." in page) is (mode is PrivacyMode.COUNTS)
+    assert ("You can delete the site names and numbers." in page) is (mode is PrivacyMode.BLOCKED)
+    assert ("Your screen-time minutes cannot be deleted" in page) is limited
 
 
 @pytest.mark.parametrize("limited", [True, False])
@@ -181,7 +204,7 @@ async def test_another_browser_reads_the_mode_and_nothing_that_is_kept(
 ) -> None:
     client.session.cookie_jar.clear()
     page = await text(client, "/me")
-    assert "Blocked sites are recorded" in page
+    assert "We write down blocked sites" in page
     assert "toys.example" not in page
     await text(client, "/me/data.json", 403)
     await send(client, "/me/erase", 403)
@@ -200,3 +223,13 @@ async def test_nobody_else_reads_or_erases_it(client: Client, site: Site, who: s
 
 async def test_erasing_is_no_page(client: Client) -> None:
     await text(client, "/me/erase", 405)
+
+
+async def test_everybody_reads_where_the_names_of_sites_go(client: Client, site: Site) -> None:
+    office = SplitUpstream("office.example", ("192.0.2.53:53",))
+    everybody = SplitUpstream("com", ("192.0.2.66:53",))
+    site.home.change(replace(site.home.house, split_upstreams=(office, everybody)))
+    page = await text(client, "/me")
+    words = re.sub("<[^>]+>|[\u2068\u2069]", "", page)
+    assert "Names that end in office.example are sent to 192.0.2.53:53." in words
+    assert "192.0.2.66" not in page  # it has no effect

@@ -178,7 +178,7 @@ async def test_a_child_reads_its_own_numbers_and_nobody_elses(client: Client, si
 async def test_what_guardians_read_of_a_child_it_reads_too(client: Client, site: Site) -> None:
     count(site, "mia", 3, "games")
     await send(client, "/device")
-    assert "<dt>Blocked: Games</dt><dd>few</dd>" in await text(client, CHILD)
+    assert "<dt>Blocked: Games</dt><dd>fewer than 5</dd>" in await text(client, CHILD)
 
 
 async def test_a_child_reads_what_was_closed_by_the_clock_too(client: Client, site: Site) -> None:
@@ -213,7 +213,7 @@ async def test_its_own_numbers_need_the_browser_that_is_known(client: Client, si
     page = await text(client, CHILD)
     assert "Games" not in page
     assert "4,3" not in page.partition("<main")[2].partition("</main>")[0]
-    assert "Your requests" not in page
+    assert "What you asked for" not in page
 
 
 async def test_a_sum_of_two_is_told_to_neither(client: Client, site: Site) -> None:

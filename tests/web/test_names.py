@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from copdns.accounts.roles import Role
-from copdns.model.household import Contact, Household
+from copdns.model.household import Contact, Household, SplitUpstream
 from copdns.web.refused_form import ERROR_ID
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
-from tests.web.guardians import log_in, set_up
+from tests.web.guardians import guardian_client, log_in, set_up
 from tests.web.site import Client, Site, send, text
 
 pytestmark = pytest.mark.logged_in
@@ -213,3 +213,19 @@ async def test_only_guardians_change_them(client: Client, site: Site, role: Role
     assert await kept(site) == before
     page = await text(client, NAMES, 200 if role is Role.AUDITOR else 403)
     assert f'action="{NAMES}' not in page
+
+
+async def test_what_everybodys_sites_end_in_is_refused_beside_its_field(
+    client: Client, site: Site
+) -> None:
+    page = await send(client, f"{NAMES}/splits", name="co.uk", upstreams="192.0.2.53", status=400)
+    assert "Sites of other people end in \u2068co.uk\u2069" in page
+    assert (await kept(site)).split_upstreams == ()
+
+
+async def test_what_an_older_house_has_of_these_is_shown_as_without_effect(site: Site) -> None:
+    everybody = SplitUpstream("com", ("192.0.2.53:53",))
+    site.home.change(replace(site.home.house, split_upstreams=(everybody,)))
+    async with guardian_client(site) as client:
+        page = await text(client, NAMES)
+    assert "This has no effect: sites of other people end in com." in page

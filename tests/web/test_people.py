@@ -32,7 +32,7 @@ def home() -> Home:
 async def test_everybody_is_there_with_an_age(client: Client) -> None:
     page = await text(client, "/guardian/people")
     assert "Mia" in page
-    assert "7–9 years" in page
+    assert "7 to 9 years" in page
     assert "/guardian/people/tom" in page
 
 

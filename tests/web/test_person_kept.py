@@ -90,7 +90,7 @@ async def test_one_of_a_teenager_is_announced_a_day_before(client: Client, site:
 
 async def test_from_16_on_there_is_none_without_consent(client: Client, site: Site) -> None:
     await send(client, "/guardian/people/tom/preset", band="16-17", only_age="on")
-    assert "needs the consent of" in await text(client, "/guardian/people/tom/kept")
+    assert "only Tom can agree to it" in await text(client, "/guardian/people/tom/kept")
     page = await send(client, "/guardian/people/tom/full-log", days="1")
     assert "Asked Tom on " in page
     tom = await stored_profile(site, "tom")
@@ -137,7 +137,7 @@ async def test_it_is_noted_and_the_next_file_says_so(client: Client, site: Site)
     assert [each["view"] for each in found["who_looked"]] == ["export"]  # type: ignore[attr-defined]
     (look,) = await site.context.looks.of("home", "mia")
     assert (look.view, look.role) == (ViewedPart.EXPORT, Role.OWNER)
-    assert "data export" in await text(client, "/guardian/people/mia/kept")
+    assert "Ada downloaded the data" in await text(client, "/guardian/people/mia/kept")
 
 
 async def test_names_that_tell_too_much_are_other_for_a_guardian(

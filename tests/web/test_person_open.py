@@ -52,7 +52,7 @@ async def test_what_means_nothing_opens_nothing(
 
 async def test_a_tag_comes_and_goes_and_tells_who_shares_it(client: Client, site: Site) -> None:
     page = await text(client, OPEN)
-    assert "shared with Tom" in page
+    assert "Mia and Tom · used by 1 rule or schedule" in page
     assert "used by 1 rule or schedule" in page
     for _ in range(2):
         await send(client, TAGS, tag="#Pupils")
@@ -90,5 +90,5 @@ async def test_only_guardians_change_it(client: Client, site: Site, path: str) -
     await set_up(site, "Bo", Role.AUDITOR)
     await log_in(client, "Bo")
     await send(client, path, 403, **fields)
-    assert "New tag" not in await text(client, OPEN)
+    assert "New group" not in await text(client, OPEN)
     assert await stored_profile(site) == MIA

@@ -75,7 +75,7 @@ async def test_own_rules_come_first_and_say_for_whom_others_are(client: Client, 
     )
     await site.follow()
     page = await text(client, RULES)
-    names = ("own.example", "tagged.example", "for everyone with the tag #children", "all.example")
+    names = ("own.example", "tagged.example", "for Mia and Tom", "all.example")
     places = [page.index(each) for each in names]
     assert places == sorted(places)
 
@@ -156,7 +156,7 @@ async def test_why_a_name_is_closed_is_told_step_by_step(client: Client, site: S
 
 async def test_it_is_told_about_the_child_and_not_to_it(client: Client) -> None:
     page = marks_off(await text(client, f"{RULES}?name=toys.example"))
-    assert "A site rule blocks it: toys.example." in page
+    assert "The site rule for toys.example blocks it." in page
     assert "No rule or list blocks it." in page
 
 
@@ -175,3 +175,12 @@ async def test_a_hostile_name_shows_harmlessly(client: Client, name: str) -> Non
 async def test_a_rule_for_a_name_in_markup_is_none(client: Client, site: Site) -> None:
     await send(client, RULES, 400, action="block", target="<script>alert(1)</script>")
     assert list(await rules_of(site)) == ["r1", "r2"]
+
+
+async def test_neither_allow_nor_block_is_chosen_before(client: Client) -> None:
+    page = await text(client, f"{RULES}?name=games.example")
+    form = page[page.index("Add a rule") :]
+    choices = re.findall('<input type="radio" name="action"[^>]*>', form)
+    assert len(choices) == 2
+    assert all("required" in each and "checked" not in each for each in choices)
+    await send(client, RULES, 400, target="games.example", **{"for": "mia"})

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from copdns.accounts.roles import Role
 from copdns.household.presets import apply
@@ -16,6 +19,7 @@ from tests.web.site import Client, Site, send, stored_profile, text
 
 pytestmark = pytest.mark.logged_in
 
+ROOT = Path(__file__).parents[2]
 SHIPPED = load_catalogue(())
 CLOSED, PRESET = "/guardian/people/mia/closed", "/guardian/people/mia/preset"
 
@@ -37,7 +41,7 @@ async def test_a_category_closes_within_the_next_look(client: Client, site: Site
 
 async def test_each_category_says_what_it_is_about(client: Client) -> None:
     page = await text(client, CLOSED)
-    assert "Betting, casinos, poker, lotteries, and bets with items from games." in page
+    assert "Betting, casinos, poker, lotteries, and betting with things won in games" in page
     assert "Gambling" in page
 
 
@@ -76,11 +80,13 @@ async def test_what_is_closed_by_contact_says_so_everywhere(client: Client, site
     await send(client, CLOSED, default="allow", sure="on", **fields)
     strangers = services_by_contact(SHIPPED, Contact.STRANGERS)
     page = await text(client, CLOSED)
-    assert page.count("already blocked by “Strangers can contact them”") == len(strangers)
+    assert page.count("Already blocked by a tick above: Strangers can send messages there") == len(
+        strangers
+    )
     short = await text(client, "/guardian/people/mia")
-    assert f'/closed#contacts">{len(strangers)} services: “Strangers can contact them”</a>' in short
+    assert f'/closed#contacts">{len(strangers)} apps where strangers can send messages</a>' in short
     assert "<dd>YouTube" in short
-    assert "<dd>Malware and phishing</dd>" in short
+    assert "<dd>Viruses and scam sites</dd>" in short
 
 
 async def test_what_staying_open_means_is_said(client: Client) -> None:
@@ -135,6 +141,13 @@ async def test_a_preset_shows_its_differences_with_the_reason_of_each(client: Cl
     await text(client, f"{PRESET}?band=99", 400)
 
 
+async def test_age_labels_stand_where_age_groups_are_explained(client: Client) -> None:
+    labels = "PEGI 12, USK and FSK 12, IARC 12+"
+    assert labels in await text(client, "/guardian/people/mia/preset?band=13-15")
+    assert labels in await text(client, "/guardian/people")
+    assert "PEGI" not in await text(client, "/guardian/people/mia/preset?band=adult")
+
+
 async def test_each_reason_of_a_preset_is_read_once(client: Client, site: Site) -> None:
     await send(client, PRESET, band="7-9")
     page = await text(client, f"{PRESET}?band=13-15")
@@ -142,9 +155,16 @@ async def test_each_reason_of_a_preset_is_read_once(client: Client, site: Site) 
     assert max(page.count(each) for each in reasons) == 1
 
 
+async def test_what_is_no_longer_blocked_has_no_reason_for_blocks_below_it(client: Client) -> None:
+    await send(client, PRESET, band="7-9")
+    page = await text(client, f"{PRESET}?band=13-15")
+    assert "After: allowed" in page
+    assert "Everything is allowed except what is listed here" not in page
+
+
 async def test_the_age_that_holds_is_marked(client: Client) -> None:
     page = await text(client, f"{PRESET}?band=13-15")
-    assert page.count("7–9 years: current</a>") == 1
+    assert page.count("7 to 9 years: current</a>") == 1
     assert page.count(": current</a>") == 1
 
 
@@ -171,7 +191,7 @@ async def test_a_lower_age_from_13_on_is_announced(client: Client, site: Site) -
     assert tom.band is Band.TO_15
     assert tom.band_change is not None
     assert tom.band_change.at == site.now + 86_400
-    assert "Announced" in page
+    assert "the age group is: 10 to 12 years. We have told Tom" in page
     await send(client, "/guardian/people/tom/preset", band="13-15", only_age="on")
     assert (await stored_profile(site, "tom")).band_change is None
 
@@ -186,7 +206,7 @@ async def test_the_rules_of_a_lower_age_wait_for_the_announcement(
     proposal = await site.context.proposals.of("home", "tom")
     assert proposal is not None
     assert (proposal.band, proposal.since) == (Band.TO_12, site.now + 86_400)
-    assert "Announced" in page
+    assert "the age group is: 10 to 12 years. We have told Tom" in page
     site.home.clock.wait(86_401)
     await send(client, "/guardian/people/tom/preset", band="10-12")
     assert "gambling" in (await stored_profile(site, "tom")).categories
@@ -195,7 +215,7 @@ async def test_the_rules_of_a_lower_age_wait_for_the_announcement(
 
 async def test_a_proposal_switches_nothing_and_both_can_read_it(client: Client, site: Site) -> None:
     page = await send(client, "/guardian/people/mia/propose", band="10-12", days="30")
-    assert "Nothing changes automatically" in page
+    assert "Nothing changes until you press “Use these settings now”." in page
     assert await stored_profile(site) == MIA
     await send(client, "/device")
     child = await text(client, "/rules")
@@ -211,16 +231,16 @@ async def test_a_proposal_switches_nothing_and_both_can_read_it(client: Client, 
 
 async def test_on_its_day_the_desk_reminds_until_it_is_decided(client: Client, site: Site) -> None:
     await send(client, "/guardian/people/mia/propose", band="10-12", days="1")
-    assert "was planned for" not in await text(client, "/guardian/")
+    assert "You planned new settings" not in await text(client, "/guardian/")
     site.home.clock.wait(86_400)
-    assert "A change to the rules for 10–12 years was planned for Mia on" in await text(
-        client, "/guardian/"
-    )
+    page = await text(client, "/guardian/")
+    assert "You planned new settings for Mia from" in page
+    assert "“10 to 12 years”. They wait for you to use them." in page
     await site.context.proposals.remind(site.now)
     assert "The planned change for Mia is due." in await text(client, "/guardian/notices")
     assert await stored_profile(site) == MIA
     await send(client, PRESET, band="10-12")
-    assert "was planned for" not in await text(client, "/guardian/")
+    assert "You planned new settings" not in await text(client, "/guardian/")
 
 
 async def test_taking_over_ends_the_proposal(client: Client, site: Site) -> None:
@@ -257,3 +277,11 @@ async def test_the_child_reads_that_something_changed_and_nobody_else(
     assert "mia-phone" not in page
     site.who = "tom"
     assert "What changed" not in await text(client, "/rules")
+
+
+async def test_engines_that_are_named_as_blocked_are_blocked(client: Client) -> None:
+    page = await text(client, "/guardian/people/mia/search")
+    assert "Blocks engines such as Yahoo, Baidu and Kagi." in page
+    file = yaml.safe_load((ROOT / "blocklists/safesearch.yaml").read_text())
+    without = {each["title"].partition(" ")[0] for each in file["no_safe_search"]}
+    assert {"Yahoo", "Baidu", "Kagi"} <= without

@@ -36,7 +36,8 @@ async def checked(client: Client, site: Site, *, asked: int = NAMES_PER_CODE) ->
 async def test_a_device_that_asks_copdns_is_told_so(client: Client, site: Site) -> None:
     page = await checked(client, site)
     assert "This browser uses your home filter" in page
-    assert "This device is recognised" in page
+    assert "We know whose this is" in page
+    assert "This page is for grown-ups." in page
     assert "To do:" not in page
 
 
@@ -55,6 +56,7 @@ async def test_a_device_that_nobody_named_is_told_its_address(client: Client, si
     site.who = GUEST
     page = await checked(client, site)
     assert "We do not know whose device this is" in page
+    assert "This page is for" not in page, "it may be who sets up the filter"
     assert "127.0.0.1" in page  # where all browsers of these tests are
 
 

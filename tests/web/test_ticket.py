@@ -106,7 +106,9 @@ async def test_a_code_works_once(client: Client, site: Site) -> None:
 async def test_who_guesses_has_to_wait(client: Client, site: Site) -> None:
     for number in range(5):
         page = await send(client, "/ticket", 400, code=f"0000-000{number}")
-        assert "We do not know that code." in page
+        assert "That code is not right." in page
+        assert f'value="0000-000{number}"' in page, "what was typed stays"
+        assert 'aria-invalid="true"' in page
     assert "Wait 15 minutes" in await send(client, "/ticket", 429, code=CODE)
     assert await grants(site) == []
 

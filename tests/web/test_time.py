@@ -404,3 +404,19 @@ async def test_a_page_takes_the_same_queries_however_much_is_written(
     seen.clear()
     await text(client, TIME)
     assert len(seen) == few
+
+
+async def test_a_day_without_times_is_not_off(client: Client) -> None:
+    page = await text(client, TIME)
+    assert '<th scope="col">Off at these times</th>' in page
+    rows = re.findall("<tr><th scope=.row.>.*?</tr>", page, re.DOTALL)
+    assert len(rows) == 7
+    assert all("not off" in each for each in rows if "–" not in each)
+
+
+async def test_the_bar_of_a_day_says_whose_it_is_and_its_hours(client: Client) -> None:
+    for address in ("/guardian/", "/guardian/time", TIME):
+        page = await text(client, address)
+        assert "Mia&#39;s day" in page or "Mia's day" in page
+        assert "Your day" not in page
+        assert "<span>06:00</span>" in page

@@ -146,7 +146,9 @@ async def test_each_age_says_what_it_begins_with(desk: Client) -> None:
     page = await text(desk, "/guardian/wizard/children")
     for preset in bundled_presets().values():
         assert str(escape(preset.summary)) in page
-    assert "20:00–06:30" in page, "who takes the suggested bedtime over reads it before"
+    assert "No internet from 20:00 to 06:30 on school nights" in page, (
+        "who takes the suggested bedtime over reads it before"
+    )
     assert "Games: 30 minutes on school days" in page
 
 
@@ -166,7 +168,7 @@ async def test_a_device_that_was_seen_gets_an_owner(desk: Client, site: Site) ->
 
 async def test_a_device_that_was_not_seen_is_written_in(desk: Client, site: Site) -> None:
     page = await text(desk, "/guardian/wizard/devices")
-    assert "Is a device missing?" in page
+    assert "see a device here?" in page
     assert "turn Wi-Fi off and on again" in page
     for _ in range(2):
         await take(desk, SetupStep.DEVICES, known="00:00:5e:00:53:02", profile="mia", name="Box")

@@ -17,7 +17,7 @@ from copdns.model.errors import BackupError
 from copdns.store.archive import Backup, pack, unpack
 from copdns.store.backup import RestoreResult, copy_databases, restore_household, restore_log
 from copdns.store.folder_lock import hold_server_lock
-from copdns.store.household_db import household
+from copdns.store.household_db import condition
 from copdns.store.log_db import querylog
 from copdns.store.log_db.querylog import QueryLog
 
@@ -79,14 +79,14 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
     \b
     Example:  copdns restore copdns-2026-11-24.backup
     """
-    with hold_server_lock(home.folder), _temporary_folder(home.folder / household.FILE) as unpacked:
+    with hold_server_lock(home.folder), _temporary_folder(home.folder / condition.FILE) as unpacked:
         folder = Path(unpacked)
         found = unpack(file, folder)
         if not yes:
             # In UTC: the household here may be unreadable, and with it its time zone.
             what = f"what is in {home.folder} with the household of {utc(found.made)}"
             click.confirm(f"Replace {what}?", abort=True)
-        restored = restore_household(home.folder, folder / household.FILE, found.made, home.now)
+        restored = restore_household(home.folder, folder / condition.FILE, found.made, home.now)
         messages = [*restored.differences, *_restore_log(home, found, folder)]
     if as_json:
         print_json(

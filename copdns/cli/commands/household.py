@@ -21,7 +21,7 @@ from copdns.as_json.plain import plain, utc
 from copdns.as_json.times import times_json
 from copdns.cli.base import NAME, json_option, not_text_message, read_text
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import local_text, print_json, print_listing, print_pairs
+from copdns.cli.output import local_text, print_json, print_listing, print_pairs, printable
 from copdns.cli.params import complete_profile, number_option
 from copdns.household.check import no_such
 from copdns.household.edits import replace_household, set_household
@@ -241,3 +241,29 @@ def history(home: Home, limit: int, as_json: bool) -> None:
         ("change", "when", "who", "what"),
         lambda e: (str(e.revision), local_text(e.at, home.household.timezone), e.author, e.what),
     )
+
+
+@household.command()
+@click.option(
+    "--take-file",
+    is_flag=True,
+    help="Use household.db as it is, although it is not what was saved last.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@pass_home
+def repair(home: Home, take_file: bool, yes: bool) -> None:
+    """Make a new household.db from the copy of a damaged one.
+
+    While household.db is damaged, missing, older or another one, copdns works with the copy, which
+    has everything that was saved. The damaged file is kept for a week. It works while copdns runs.
+    With --take-file, what is in the copy is deleted instead: use it if you put that file there.
+
+    \b
+    Example:  copdns household repair
+    """
+    if take_file and not yes:
+        click.confirm("Delete the copy, and use household.db as it is?", abort=True)
+    aside = home.repair(take_file=take_file)
+    click.echo("household.db is used as it is" if take_file else "a new household.db is made")
+    if aside is not None:
+        click.echo(printable(f"damaged file: {aside}, kept for a week"))

@@ -123,6 +123,8 @@ def _problem_lines(status: ListStatus) -> Iterable[str]:
         yield f"{status.info.slug} is not loaded: {status.error}"
     for problem in status.problems:
         yield f"{status.info.slug}, line {problem.line}: {problem.reason}: {problem.text}"
+    for held in status.held:
+        yield f"{status.info.slug}, left out: {held.reason}: {held.entry}"
 
 
 @lists.command()

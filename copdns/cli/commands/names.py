@@ -38,7 +38,7 @@ def local_add(home: Home, name: str, addresses: tuple[str, ...]) -> None:
     \b
     Example:  copdns local add printer.home.arpa 192.168.1.20
     """
-    edit = partial(set_local_name, name=name, addresses=addresses)
+    edit = partial(set_local_name, name=name, addresses=addresses, known=home.known_ids)
     home.change(f"local name {name}: {', '.join(addresses)}", edit)
 
 
@@ -87,7 +87,7 @@ def rewrite_add(home: Home, name: str, target: str) -> None:
     \b
     Example:  copdns rewrite add start.example homepage.example
     """
-    edit = partial(set_rewrite, text=name, target_name=target)
+    edit = partial(set_rewrite, text=name, target_name=target, known=home.known_ids)
     home.change(f"rewrite of {name}: {target}", edit)
 
 
@@ -140,7 +140,7 @@ def split_add(home: Home, domain: str, upstreams: tuple[str, ...]) -> None:
     \b
     Example:  copdns split add office.example 192.168.9.1
     """
-    edit = partial(set_split_upstream, name=domain, upstreams=upstreams)
+    edit = partial(set_split_upstream, name=domain, upstreams=upstreams, known=home.known_ids)
     home.change(f"conditional forwarding for {domain}: {', '.join(upstreams)}", edit)
 
 

@@ -22,9 +22,9 @@ from copdns.config import AUTO
 from copdns.dns.message import read_response
 from copdns.dns.records import AAAA, A
 from copdns.model.addresses import UpstreamAddress
-from copdns.model.errors import UpstreamError, WireError
+from copdns.model.errors import DamagedHouseholdError, UpstreamError, WireError
 from copdns.network.machine import ADDRESS_MISSING, listen_addresses
-from copdns.store.household_db import household as household_db
+from copdns.store.household_db import condition
 from copdns.store.log_db import querylog
 from copdns.store.read_only import find_damage
 
@@ -202,13 +202,28 @@ def check_clock(home: Home) -> Iterator[Finding]:
 
 def check_databases(home: Home) -> Iterator[Finding]:
     """Check both databases, their folder and their disk."""
-    for file in (household_db.FILE, querylog.FILE):
-        yield _check_database(home.folder / file)
+    yield _check_household(home.folder)
+    yield _check_database(home.folder / querylog.FILE)
     broken = sorted(each.name for each in home.folder.glob(f"{querylog.FILE}.broken-*"))
     if broken:
         todo = "check the disk; copdns deletes these files after some days"
         yield warn("databases", f"a damaged log was moved aside: {', '.join(broken)}", todo)
     yield _check_disk(home.folder)
+
+
+def _check_household(folder: Path) -> Finding:
+    """Check that `household.db` is what was saved last."""
+    path = folder / condition.FILE
+    try:
+        damage = condition.find_household_damage(folder)
+    except DamagedHouseholdError as error:
+        todo = "stop copdns and restore a backup, or move the file away to start over"
+        what = f"{path} is damaged and has no copy, so everyone has the guest rules: {error.why}"
+        return fail("databases", what, todo)
+    if damage:
+        todo = "check the disk, then run copdns household repair"
+        return fail("databases", f"{path} is damaged; its copy is used instead: {damage}", todo)
+    return _check_database(path)
 
 
 def _check_database(path: Path) -> Finding:

@@ -35,7 +35,7 @@ from copdns.appeals.opening import (
 )
 from copdns.appeals.review import DecisionReason
 from copdns.household.check import KnownIds
-from copdns.model.errors import AppealError, HouseholdError
+from copdns.model.errors import AppealError, HouseholdError, StoreError
 from copdns.model.household import Household, Rule
 from copdns.store.db import read_transaction, rewrite, transaction
 from copdns.store.household_db.account_codes import read_voices
@@ -262,6 +262,12 @@ class AppealStore:
         touched = await self._write(work)
         if touched:
             await self._store.run(rewrite)
+        if self._store.damage:
+            raise StoreError(
+                "everything was deleted from the copy that copdns works with, but the damaged "
+                "household.db may still hold it; make a new one (copdns household repair), and "
+                "delete again"
+            )
         return touched
 
     # --- what the clock does ---

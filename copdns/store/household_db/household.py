@@ -22,9 +22,23 @@ from copdns.accounts.lockout import ATTEMPT_WINDOW, WrongCode
 from copdns.accounts.roles import Balance
 from copdns.household.safeguards import adopt, with_due_band
 from copdns.household.time_edits import redeem
-from copdns.model.errors import HouseholdError, StoreError, UnknownCodeError
+from copdns.model.errors import (
+    DoubtfulDatabaseError,
+    HouseholdError,
+    StoreError,
+    UnknownCodeError,
+)
 from copdns.model.household import Band, FullLogSpan, Household, Profile
-from copdns.store.db import open_database, read_transaction, store_error, transaction
+from copdns.store.db import (
+    is_broken,
+    migrate_in_memory,
+    open_database,
+    read_transaction,
+    store_error,
+    tidy_mirror,
+    transaction,
+)
+from copdns.store.household_copy import HouseholdCopy
 from copdns.store.household_db.attempts import (
     delete_attempts,
     forget_attempts,
@@ -33,13 +47,12 @@ from copdns.store.household_db.attempts import (
 )
 from copdns.store.household_db.balance import balance_settings
 from copdns.store.household_db.claim_rows import note_device_claims
+from copdns.store.household_db.condition import FILE, Settled, good_image, settle
 from copdns.store.household_db.moves import note_moves
 from copdns.store.household_db.notes import Change, audit, notify
 from copdns.store.household_db.tables import load, odd_row_error, write
 from copdns.store.migrations import HOUSEHOLD
-from copdns.store.read_only import copy_to_memory, is_unwritable
-
-FILE = "household.db"
+from copdns.store.read_only import is_unwritable
 
 DAY = 86_400
 REMEMBER_FOR = 30 * DAY  # what ended by itself is deleted after this (docs/privacy.md)
@@ -48,22 +61,29 @@ T = TypeVar("T")
 
 
 class HouseholdStore:
-    """The households, on one connection in a thread of its own; all methods raise StoreError."""
+    """The households, on one connection in a thread of its own; all methods raise StoreError.
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+    path: of the database that is open.  damage: why that is not `household.db`, for people; else
+    "".  Where that file turns out to be damaged, what was asked is done with the copy instead.
+    """
+
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection, damage: str = "", *, in_memory: bool
+    ) -> None:
         self.path = path
+        self.damage = damage
+        self._in_memory = in_memory
         self._connection = connection
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="household-store")
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Open the database of a data folder, making or migrating it where needed; blocks."""
-        path = folder / FILE
-        # durable: a saved rule survives a power cut; changes are so rare that waiting is no harm.
-        connection = open_database(path, HOUSEHOLD, durable=True)
-        connection.execute("pragma cache_size = -256")  # KiB: it is read once, as a whole
-        connection.text_factory = _decode_leniently  # `read_text` then says which row is no UTF-8
-        return cls(path, connection)
+        """Open the database of a data folder, making or migrating it where needed; blocks.
+
+        Raises DamagedHouseholdError where it is damaged and has no copy.
+        """
+        settled = settle(folder)
+        return cls(settled.path, _open(settled), settled.damage, in_memory=False)
 
     @classmethod
     def open_copy(cls, folder: Path) -> Self:
@@ -71,10 +91,24 @@ class HouseholdStore:
 
         It is empty where there is no database.  Changes are lost at the end.
         """
-        path = folder / FILE
-        connection = copy_to_memory(path, HOUSEHOLD)
+        return cls._in_memory_of(folder / FILE, good_image(folder))
+
+    @classmethod
+    def open_nothing(cls, folder: Path) -> Self:
+        """Open an empty database in memory, in place of a damaged one without a copy; blocks."""
+        return cls._in_memory_of(folder / FILE, b"")
+
+    @classmethod
+    def _in_memory_of(cls, path: Path, image: bytes) -> Self:
+        try:
+            connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+            if image:
+                connection.deserialize(image)
+            migrate_in_memory(connection, path, HOUSEHOLD)
+        except sqlite3.Error as error:
+            raise store_error(path, error) from error
         connection.text_factory = _decode_leniently
-        return cls(path, connection)
+        return cls(path, connection, in_memory=True)
 
     @classmethod
     def open_or_copy(cls, folder: Path) -> Self:
@@ -90,6 +124,14 @@ class HouseholdStore:
         """Take over the connection of another store, and close the own one; blocks."""
         self.close()
         self._connection, self._thread = other._connection, other._thread
+        self.path, self.damage, self._in_memory = other.path, other.damage, other._in_memory
+
+    async def settle(self) -> None:
+        """Look at the files again, and open the one to work with."""
+        await self.run(lambda _: self._reopen())
+
+    async def refuse_writing(self) -> None:
+        await self.run(lambda connection: connection.execute("pragma query_only = on"))
 
     def close(self) -> None:
         """Close the database when what was begun is done; blocks."""
@@ -207,7 +249,9 @@ class HouseholdStore:
         def work(connection: sqlite3.Connection) -> int:
             with transaction(connection):
                 delete_attempts(connection, now - ATTEMPT_WINDOW)
-                return _delete_ended(connection, now - REMEMBER_FOR)
+                gone = _delete_ended(connection, now - REMEMBER_FOR)
+            tidy_mirror(connection)
+            return gone
 
         return await self.run(work)
 
@@ -235,7 +279,7 @@ class HouseholdStore:
         """
         loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._thread, work, self._connection)
+            return await loop.run_in_executor(self._thread, self._work, work)
         except sqlite3.Error as error:
             raise store_error(self.path, error) from error
         except UnicodeEncodeError as error:  # half a character, such as from a Latin-1 terminal
@@ -244,6 +288,32 @@ class HouseholdStore:
             ) from error
         except StoreError as error:
             raise StoreError(f"{self.path}: {error}") from error
+
+    def _work(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do some work; where the database turns out to be damaged, with what there is instead."""
+        try:
+            return work(self._connection)
+        except (DoubtfulDatabaseError, sqlite3.DatabaseError) as error:
+            is_doubtful = isinstance(error, DoubtfulDatabaseError) or is_broken(error)
+            if self._in_memory or not is_doubtful:
+                raise
+        self._reopen()
+        return work(self._connection)
+
+    def _reopen(self) -> None:
+        settled = settle(self.path.parent)
+        connection = _open(settled)
+        self._connection.close()
+        self._connection, self.path, self.damage = connection, *settled
+
+
+def _open(settled: Settled) -> sqlite3.Connection:
+    copy = HouseholdCopy(settled.path.parent)
+    # durable: a saved rule survives a power cut; changes are so rare that waiting is no harm.
+    connection = open_database(settled.path, HOUSEHOLD, durable=True, mirror=copy)
+    connection.execute("pragma cache_size = -256")  # KiB: it is read once, as a whole
+    connection.text_factory = _decode_leniently  # `read_text` then says which row is no UTF-8
+    return connection
 
 
 def store_restored(

@@ -14,6 +14,10 @@ from copdns.accounts.roles import Actor
 CONSOLE = "command line"
 FIRST_START = "first start"  # who made the household
 
+# What becomes of a damaged `household.db`.
+REPAIRED = "household.db made from its copy"
+TAKEN = "household.db taken as it is, although it was not what was saved last"
+
 
 class Change(NamedTuple):
     """A change in the audit.  revision: of the household after it.  at: seconds since the epoch.

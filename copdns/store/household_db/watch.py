@@ -1,4 +1,4 @@
-"""Find out whether any process changed `household.db`."""
+"""Find out whether any process changed the household's database."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import sqlite3
 from pathlib import Path
 
 from copdns.store.db import open_database, store_error
-from copdns.store.household_db.household import FILE
+from copdns.store.household_copy import file_identity
+from copdns.store.household_db.condition import current_path
 from copdns.store.migrations import HOUSEHOLD
 
 
@@ -20,11 +21,11 @@ class Watcher:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / FILE
+        self.path = current_path(folder)
         self._connection = open_database(self.path, HOUSEHOLD)
         self._connection.execute("pragma query_only = on")
         self._seen = self._read_version()
-        self._file = self._file_identity()
+        self._file = file_identity(self.path)
 
     def has_changed(self) -> bool:
         """Tell whether anything was committed since the last call."""
@@ -34,14 +35,7 @@ class Watcher:
 
     def is_replaced(self) -> bool:
         """Tell whether the path is another file now, or none."""
-        return self._file_identity() != self._file
-
-    def _file_identity(self) -> tuple[int, int] | None:
-        try:
-            status = self.path.stat()
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
+        return file_identity(self.path) != self._file
 
     def revision(self, household_id: str) -> int:
         """Return a household's revision; 0 where there is none."""

@@ -22,7 +22,7 @@ import structlog
 
 from copdns.model.errors import StoreError
 from copdns.privacy.retention import CountKey, LogRow
-from copdns.store.db import is_broken, lock_folder, open_database, store_error
+from copdns.store.db import DAMAGED, is_broken, lock_folder, open_database, store_error
 from copdns.store.log_db import rows as log_rows
 from copdns.store.log_db.rows import HourCount, StoredRow
 from copdns.store.migrations import LOG
@@ -312,9 +312,10 @@ class QueryLog:
                 _log.error("log_database_broken", moved_to=str(moved_to))
 
     def _find_moved_aside(self) -> list[Path]:
-        """Return the damaged logs, and the databases that a restored one replaced."""
+        """Return the damaged databases, and those that a restored one replaced."""
         folder = self.path.parent
-        return sorted((*folder.glob(f"{FILE}.broken-*"), *folder.glob(f"*{BEFORE_RESTORE}*")))
+        patterns = f"{FILE}.broken-*", f"*{BEFORE_RESTORE}*", f"*{DAMAGED}*"
+        return sorted(path for each in patterns for path in folder.glob(each))
 
 
 def _move_aside(path: Path) -> Path:

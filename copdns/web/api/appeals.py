@@ -11,17 +11,20 @@ from copdns.accounts.roles import Permission
 from copdns.appeals.appeal import (
     REASONS,
     WAITING,
+    Appeal,
     AppealKind,
     AppealMotive,
     AppealState,
     Decider,
     WantedLength,
 )
+from copdns.appeals.first_end import FirstEnd, first_end_of
 from copdns.appeals.opening import ApprovalTerms, Decision, opening
 from copdns.appeals.source import list_report
-from copdns.as_json.appeals import appeal_json, opening_json
+from copdns.as_json.appeals import appeal_json, first_end_json, opening_json
 from copdns.model.errors import AppealError
 from copdns.model.verdict import Action, Reason
+from copdns.policy.today import build_today
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Id, Limit, Long, Minutes, Moment, Text
 from copdns.web.problem import Refused
@@ -90,10 +93,22 @@ class OpeningShown(Given):
     minutes: int
 
 
+class FirstEndShown(Given):
+    """reason: `schedule`, `budget` or `paused`, or `granted` for the end of the yes itself.  id: of
+    the schedule or budget.  at: null for a budget; minutes: what is left of it."""
+
+    reason: Reason
+    id: str
+    at: Moment | None
+    minutes: int
+
+
 class AppealWhole(AppealShown):
-    """opens: what a yes would open; why_not: why nothing can be opened."""
+    """opens: what a yes would open; why_not: why nothing can be opened.  ends_first: what ends the
+    yes first, or would end one for the time asked for; null where nothing does."""
 
     opens: OpeningShown | None
+    ends_first: FirstEndShown | None
     why_not: str
 
 
@@ -175,7 +190,23 @@ async def appeal(call: Call) -> object:
         opens, why_not = opening(found.ask, call.household, call.context.services()), ""
     except AppealError as error:
         opens, why_not = None, str(error)
-    return {**appeal_json(found), "opens": opening_json(opens), "why_not": why_not}
+    ends = None if opens is None else _first_end(call, found)
+    return {
+        **appeal_json(found),
+        "opens": opening_json(opens),
+        "ends_first": first_end_json(ends),
+        "why_not": why_not,
+    }
+
+
+def _first_end(call: Call, found: Appeal) -> FirstEnd | None:
+    household, profile = call.household, call.household.profile(found.ask.profile)
+    if profile is None:
+        return None
+    snapshot, inputs = call.context.snapshot(), call.context.policy_inputs()
+    policy = call.policy_of(snapshot, profile.id)
+    today = build_today(household, profile, policy, inputs, call.now)
+    return first_end_of(policy, household, found, today.minutes, call.now)
 
 
 async def see(call: Call) -> object:

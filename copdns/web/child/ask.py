@@ -23,7 +23,8 @@ from copdns.appeals.appeal import (
     WantedLength,
     contest,
 )
-from copdns.appeals.life import has_second_opinion, may_disagree, may_withdraw
+from copdns.appeals.first_end import first_end_of
+from copdns.appeals.life import HOUR, has_second_opinion, may_disagree, may_withdraw
 from copdns.appeals.list_errors import is_list_error
 from copdns.appeals.still_closed import closed_after_all
 from copdns.dns.records import A
@@ -31,6 +32,7 @@ from copdns.model.errors import AppealError, AppealLimitError
 from copdns.model.names import display, name_of
 from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import decide, full_closure
+from copdns.policy.today import build_today
 from copdns.time.days import budget_day, zone_of
 from copdns.web.child.page import (
     child_page,
@@ -83,6 +85,8 @@ async def appeal_page(request: web.Request) -> web.Response:
     person = await require_known_person(request)
     appeal, now = await _find_appeal(request, person), context_of(request).now()
     rest = closed_after_all(person.client.policy, appeal, now)
+    home, policy = person.household, person.client.policy
+    today = build_today(home, person.profile, policy, context_of(request).policy_inputs(), now)
     return child_page(
         request,
         person,
@@ -92,8 +96,17 @@ async def appeal_page(request: web.Request) -> web.Response:
         may_disagree=may_disagree(appeal),
         is_of_a_while=appeal.ask.device.startswith(GUEST_PREFIX),
         besides=None if rest is None else contest(rest, person.household.revision),
+        reminded_at=_next_reminder(request, appeal),
+        ends=first_end_of(policy, home, appeal, today.minutes, now),
         now=now,
     )
+
+
+def _next_reminder(request: web.Request, appeal: Appeal) -> float:
+    """Return when guardians hear of a waiting appeal next, in seconds since the epoch."""
+    chosen = context_of(request).settings().appeals
+    hours = chosen.reminder_hours if appeal.reminded is None else chosen.target_hours
+    return appeal.since + hours * HOUR
 
 
 async def withdraw(request: web.Request) -> web.Response:

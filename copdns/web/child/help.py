@@ -54,11 +54,13 @@ def helpline_values(request: web.Request, person: Person) -> Mapping[str, Any]:
     chosen = request.cookies.get(COUNTRY, "")
     country = chosen if chosen in lines.countries else person.household.country
     vouched = frozenset(person.household.helplines)
+    own = (country, person.household.country)
     return {
         "country": country,
         "country_name": phrases.country(country) if country else "",
         "countries": sorted(
-            ((phrases.country(each), each) for each in lines.countries), key=lambda each: each[0]
+            ((phrases.country(each), each) for each in lines.countries),
+            key=lambda each: (each[1] not in own, each[0]),  # the reader's own first
         ),
         "emergency": lines.emergency(country),
         "lines": lines.lines(country, vouched),

@@ -49,6 +49,7 @@ async def month(request: web.Request) -> web.Response:
         reasons=tuple(Reason),
         budgets={each.id: each for each in home.budgets},
         counts_days=context.settings().log.counts_days,
+        answer_hours=context.settings().appeals.target_hours,
         now=now,
         **(
             _own_values(person, data, wanted, now)

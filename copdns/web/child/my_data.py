@@ -10,13 +10,15 @@ import asyncio
 import json
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from aiohttp import web
 
 from copdns.accounts.roles import guardians_may_see
+from copdns.config import SYSTEM, Settings
+from copdns.model.broad_names import broad_names
 from copdns.model.errors import HouseholdError
-from copdns.model.household import PrivacyMode, Profile
+from copdns.model.household import Household, PrivacyMode, Profile, SplitUpstream
 from copdns.privacy.personal_data import (
     Blocked,
     PersonalData,
@@ -35,6 +37,17 @@ from copdns.web.received import fields_of
 
 NAMES_SHOWN = 30  # the file has all of them
 LOOKS_SHOWN = 20
+
+
+class Resolvers(NamedTuple):
+    """Who is asked for the names of sites.
+
+    usual: addresses with their ports; () for those that the network told this machine.
+    splits: domains that are sent elsewhere.
+    """
+
+    usual: tuple[str, ...]
+    splits: tuple[SplitUpstream, ...]
 
 
 async def me(request: web.Request) -> web.Response:
@@ -60,7 +73,16 @@ async def me(request: web.Request) -> web.Response:
         may_erase=_may_erase(person, context.now()),
         guardians_may_see=guardians_may_see(person.profile),
         log_settings=context.settings().log,
+        resolvers=_resolvers(person.household, context.settings()),
         now=context.now(),
+    )
+
+
+def _resolvers(household: Household, settings: Settings) -> Resolvers:
+    broad = broad_names(household)
+    return Resolvers(
+        tuple(str(each) for each in settings.upstreams.servers if each != SYSTEM),
+        tuple(each for each in household.split_upstreams if each.name not in broad),
     )
 
 

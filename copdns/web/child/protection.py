@@ -15,7 +15,8 @@ from copdns.accounts.codes import make_appeal_id
 from copdns.network.probes import assess_sightings, probe_names
 from copdns.policy.special_names import PROBE_ZONE
 from copdns.web.context import context_of
-from copdns.web.person import person_of, requestor_of
+from copdns.web.person import Person, person_of, requestor_of
+from copdns.words.levels import Level, level_of
 
 _DOT = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 20">'
@@ -25,7 +26,7 @@ _DOT = (
 
 async def begin(request: web.Request) -> web.Response:
     """Show pictures under names that nobody looked up before."""
-    await person_of(request)
+    person = await person_of(request)
     code = make_appeal_id()
     port = f":{request.url.port}" if request.url.port not in (None, 80, 443) else ""
     hosts = (*probe_names(code), *map(_host, context_of(request).addresses()))
@@ -33,6 +34,7 @@ async def begin(request: web.Request) -> web.Response:
         request,
         "protection.html",
         code=code,
+        level=_level(person),
         dots=[f"http://{host}{port}/protection/dot/{code}" for host in hosts],
     )
     page.headers["Content-Security-Policy"] = (
@@ -52,6 +54,7 @@ async def result(request: web.Request) -> web.Response:
         request,
         "protection_result.html",
         person=person,
+        level=_level(person),
         found=assess_sightings(context.probes.sightings(code, context.now())),
         door_by_name=request.host.partition(":")[0] in context.hosts,
         address=requestor_of(request).address,
@@ -65,6 +68,11 @@ async def dot(request: web.Request) -> web.Response:
     context.probes.note_fetch(code, requestor_of(request), person.client, now)
     headers = {"Cross-Origin-Resource-Policy": "cross-origin"}  # its page has another host name
     return web.Response(text=_DOT, content_type="image/svg+xml", headers=headers)
+
+
+def _level(person: Person) -> Level | None:
+    """Return how to speak to the child whose device this is; None to whoever sets up the filter."""
+    return level_of(person.band) if person.is_known and person.band.is_child else None
 
 
 def _pictures(addresses: Sequence[str], port: str) -> str:

@@ -22,28 +22,28 @@ async def form(request: web.Request) -> web.Response:
 async def redeem(request: web.Request) -> web.Response:
     """Redeem the code; the next page is shown when the time is in force."""
     person, context = await require_known_person(request), context_of(request)
-    fields = await fields_of(request)
+    typed = str((await fields_of(request)).get("code", ""))[:60]
     try:
         await context.store.redeem(
             person.household.id,
-            ticket_digest(str(fields.get("code", ""))[:60]),
+            ticket_digest(typed),
             person.profile.id,
             device=person.device,
             author=person.profile.name,
             now=int(context.now()),
         )
     except TooManyTriesError:
-        return await _page(request, person, 429, "wait")
+        return await _page(request, person, 429, "wait", typed)
     except UnknownCodeError:
-        return await _page(request, person, 400, "unknown")
+        return await _page(request, person, 400, "unknown", typed)
     except HouseholdError:
-        return await _page(request, person, 400, "over")
+        return await _page(request, person, 400, "over", typed)
     await wait_until_in_force(context, person.household.id)
     raise web.HTTPSeeOther("/ticket")
 
 
 async def _page(
-    request: web.Request, person: Person, status: int = 200, error: str = ""
+    request: web.Request, person: Person, status: int = 200, error: str = "", typed: str = ""
 ) -> web.Response:
     now = context_of(request).now()
     grants = [] if error else await _redeemed_grants(request, person, now)
@@ -54,6 +54,7 @@ async def _page(
         "ticket.html",
         status=status,
         error=error,
+        typed=typed,
         taken=grants,
         closed=full_closure(person.client.policy, now) if opens_all else None,
     )

@@ -17,6 +17,7 @@ from copdns.appeals.appeal import (
     Decider,
     contest,
 )
+from copdns.appeals.first_end import FirstEnd, first_end_of
 from copdns.appeals.lengths import because, lengths, read_length, usual
 from copdns.appeals.life import require_answerable
 from copdns.appeals.opening import CONTENT, TIME, ApprovalTerms, Decision, Opening, opening
@@ -25,6 +26,7 @@ from copdns.appeals.source import BlockSource, block_source, list_report, rule_b
 from copdns.appeals.still_closed import closed_after_all, closed_besides
 from copdns.model.errors import AppealError
 from copdns.model.household import Household
+from copdns.policy.today import build_today
 from copdns.web.context import context_of
 from copdns.web.desk.page import household_in_force
 from copdns.web.received import fields_of
@@ -100,6 +102,7 @@ async def appeal(request: web.Request) -> web.Response:
         opens=opens,
         closed=closed,
         besides=_besides(request, found, household) if opens else None,
+        ends=_first_end(request, found, household) if opens else None,
         openable=CONTENT | TIME,
         lengths=lengths(found.ask, opens) if opens else (),
         usual=usual(found.ask, opens) if opens else "",
@@ -184,6 +187,17 @@ def _besides(request: web.Request, found: Appeal, household: Household) -> Conte
     else:
         rest = closed_after_all(policy, found, now)
     return None if rest is None else contest(rest, household.revision)
+
+
+def _first_end(request: web.Request, found: Appeal, household: Household) -> FirstEnd | None:
+    """Return what ends a yes first, before and after it was given."""
+    context, profile = context_of(request), household.profile(found.ask.profile)
+    if profile is None:
+        return None
+    policy, now = context.snapshot().policy(household.id, profile.id), context.now()
+    inputs = context.policy_inputs()
+    today = build_today(household, profile, policy, inputs, now)
+    return first_end_of(policy, household, found, today.minutes, now)
 
 
 async def _names_of_others(

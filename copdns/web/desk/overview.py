@@ -7,6 +7,7 @@ from aiohttp import web
 from copdns.accounts.account import GuardianNotice, NoticeKind
 from copdns.accounts.roles import Permission, may
 from copdns.appeals.appeal import AppealState
+from copdns.store.household_db.notes import REPAIRED
 from copdns.web.desk.inbox import TO_ANSWER, is_for_others
 from copdns.web.desk.time.page import HouseRequest, policy_and_today, require_house, template_values
 from copdns.web.desk.time.person_time import pause_of
@@ -55,6 +56,16 @@ async def overview(request: web.Request) -> web.Response:
         people=people,
         trouble=tuple(map(trouble, (*context.readiness(), *context.warnings()))),
     )
+
+
+async def repair(request: web.Request) -> web.Response:
+    """Make the copy the new `household.db`; where nothing is damaged, nothing happens."""
+    home = await require_house(request, Permission.EDIT_HOUSEHOLD)
+    context, household = home.context, home.household
+    if context.damage():
+        await context.repair()
+        await context.store.note(household.id, home.actor.name, REPAIRED, home.now)
+    raise web.HTTPSeeOther("/guardian/")
 
 
 async def _talk_notices(home: HouseRequest) -> list[GuardianNotice]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
+
+import pytest
 
 from copdns.app.time_events import (
     TimeState,
@@ -14,12 +17,23 @@ from copdns.app.time_events import (
 from copdns.model.events import EventKind, GrantEvent, PauseEvent, TicketEvent, TimeEvent
 from copdns.model.household import Household
 from copdns.model.matchers import Matcher
-from copdns.model.times import Budget, Grant, Origin, Pause, Schedule, Slot, Ticket
+from copdns.model.times import (
+    Budget,
+    Grant,
+    Origin,
+    Pause,
+    Schedule,
+    Slot,
+    Subject,
+    Ticket,
+    Topic,
+    TopicKind,
+)
 from copdns.model.verdict import Reason
 from copdns.time.closing_soon import UpcomingClosure
 from copdns.time.minutes import Minutes
 from copdns.time.plan import PolicyInputs
-from tests.household import NOW, family, live
+from tests.household import MIA, NOW, family, library, live
 
 HOUR = 3600
 BED = Schedule("bed", "mia", (Slot(frozenset({"daily"}), 21 * 60, 600),))
@@ -83,6 +97,38 @@ def test_a_bedtime_is_coming_in_its_last_quarter_of_an_hour() -> None:
     assert list(upcoming_closures(live(house, now=nine - 1000), (), nine - 1000)) == []
     (found,) = upcoming_closures(live(house, now=nine - 900), (), nine - 900)
     assert found == UpcomingClosure("home", "mia", Reason.SCHEDULE, "bed", nine, None, True)
+
+
+def opened(about: Subject | None, end: float, **fields: Any) -> Grant:
+    usual = {"content": False, "time": True, "id": "g1", "profile": "mia"}
+    return Grant(about, end - 15 * 60, end, end - 15 * 60, **{**usual, **fields})
+
+
+def test_more_minutes_at_bedtime_are_coming_to_their_end_and_bedtime_is_not() -> None:
+    """They begin at nine, so that bedtime begins a quarter of an hour later."""
+    nine = TODAY + 21 * HOUR
+    end = nine + 900
+    house = replace(family(), schedules=(BED,), grants=(opened(None, end),))
+    assert list(upcoming_closures(live(house, now=nine - 300), (), nine - 300)) == []
+    (found,) = upcoming_closures(live(house, now=nine + 1), (), nine + 1)
+    assert found == UpcomingClosure("home", "mia", Reason.GRANTED, "g1", end, None, True)
+    # Whoever gets another quarter of an hour after that hears of its end alone.
+    more = replace(house, grants=(*house.grants, opened(None, end + 900, id="g2")))
+    assert list(upcoming_closures(live(more, now=nine + 1), (), nine + 1)) == []
+    (found,) = upcoming_closures(live(more, now=end), (), end)
+    assert (found.id, found.at) == ("g2", end + 900)
+
+
+@pytest.mark.parametrize("about", [Matcher("games.example"), Topic(TopicKind.CATEGORY, "games")])
+def test_an_hour_for_what_is_blocked_is_coming_to_its_end(about: Subject) -> None:
+    end = NOW + 600
+    mia = replace(MIA, categories=frozenset({"games"}))
+    house = family(mia, grants=(opened(about, end, content=True, time=False),))
+    lists = library(categories={"games": ["games.example"]})
+    (found,) = upcoming_closures(live(house, now=NOW, lists=lists), (), NOW)
+    assert found == UpcomingClosure("home", "mia", Reason.GRANTED, "g1", end, None, False)
+    free = replace(house, profiles=(MIA,))
+    assert list(upcoming_closures(live(free, now=NOW, lists=lists), (), NOW)) == []
 
 
 def test_a_budget_is_coming_to_its_end_only_while_it_is_used() -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from structlog.testing import capture_logs
 
 from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.config import SYSTEM, DnsSettings, Settings, UpstreamSettings
@@ -38,6 +39,19 @@ async def test_the_servers_of_the_settings_are_asked_for_as_long_as_they_say(
     await UpstreamsInForce(upstreams, lambda: settings(NEAR)).apply([])
     assert [each.label for each in upstreams.healths] == ["1"]
     assert (upstreams.deadline, upstreams.attempt) == (3.0, 0.5)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "fe80::1"])
+async def test_an_upstream_that_could_never_answer_is_left_out_and_that_is_told(
+    upstreams: UpstreamClient, host: str
+) -> None:
+    split = SplitUpstream("work.example", (str(UpstreamAddress(host)),))
+    house = Household("home", "Home", split_upstreams=(split,))
+    with capture_logs() as logged:
+        chosen = settings(UpstreamAddress(host), NEAR)
+        await UpstreamsInForce(upstreams, lambda: chosen).apply([house])
+    assert len(upstreams.healths) == len(upstreams.numbers()) == 1
+    assert [each["upstream"] for each in logged] == 2 * [str(UpstreamAddress(host))]
 
 
 async def test_system_stands_for_what_the_machine_was_given(

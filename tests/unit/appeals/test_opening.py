@@ -31,12 +31,12 @@ from copdns.appeals.opening import (
 )
 from copdns.dns.records import A
 from copdns.model.errors import AppealError
-from copdns.model.household import Default, Household, Rule, RuleAction
+from copdns.model.household import Contact, Default, Household, OwnService, Rule, RuleAction
 from copdns.model.matchers import Matcher, MatchKind, parse_matcher
 from copdns.model.times import Extra, Pause
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import decide
-from tests.household import NOW, live
+from tests.household import MIA, NOW, TOM, family, live
 from tests.unit.appealing import (
     ADA,
     AT,
@@ -166,6 +166,23 @@ def test_a_name_of_a_service_opens_what_the_service_needs_and_that_is_shown_befo
     assert (opens.service, opens.names) == ("tube", SERVICES["tube"])
     alone = opening(about, home(), SERVICES, narrow=True)
     assert (alone.service, alone.names) == ("", (parse_matcher("www.tube.example"),))
+
+
+def test_a_service_closed_by_whom_one_meets_there_is_contested_as_such() -> None:
+    closed = replace(MIA, contacts=frozenset({Contact.STRANGERS}))
+    house = replace(
+        family(closed, TOM),
+        services=(OwnService("chat", "Chat", (parse_matcher("chat.example"),), Contact.STRANGERS),),
+    )
+    about = asked(house, "www.chat.example")
+    assert about.to.reason is Reason.CONTACT
+    opens = opening(about, house, SERVICES)
+    assert (opens.service, opens.content, opens.time) == ("chat", True, False)
+    done = granted(house, about)
+    assert verdict(done.household, "www.chat.example").reason is Reason.GRANTED
+    # A request from before blocks by contact had a reason of their own reads, and opens, as then.
+    before = replace(about, to=replace(about.to, reason=Reason.SERVICE))
+    assert opening(before, house, SERVICES) == opens
 
 
 def test_the_longer_name_says_whose_service_a_name_is() -> None:

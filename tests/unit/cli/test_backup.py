@@ -153,11 +153,31 @@ def test_erasing_somebody_takes_the_old_database_along(home: Home, file: Path) -
     assert not list(home.data.glob("*.before-restore*"))
 
 
-def test_a_broken_household_is_replaced_and_it_is_said_what_that_costs(
+def test_a_broken_household_is_replaced_and_what_its_copy_has_since_stays(
+    home: Home, file: Path
+) -> None:
+    home.ok("backup", str(file))
+    home.file_appeal()
+    (home.data / "household.db").write_bytes(b"no database at all" * 100)
+    assert "cannot be read" not in home.ok("restore", str(file), typed="y\n")
+    assert len(home.json("appeal", "list")) == 1
+    assert not (home.data / "household.db.stand-in").exists()
+
+
+def test_a_lost_household_is_replaced_and_what_its_copy_has_stays(home: Home, file: Path) -> None:
+    home.ok("backup", str(file))
+    home.file_appeal()
+    (home.data / "household.db").unlink()
+    home.ok("restore", str(file), "--yes")
+    assert len(home.json("appeal", "list")) == 1
+
+
+def test_a_broken_household_without_a_copy_is_replaced_and_it_is_said_what_that_costs(
     home: Home, file: Path
 ) -> None:
     home.file_appeal()
     home.ok("backup", str(file))
+    (home.data / "household.db.copy").unlink()
     (home.data / "household.db").write_bytes(b"no database at all" * 100)
     assert home.call("restore", str(file), typed="n\n").exit_code == 1
     printed = home.ok("restore", str(file), typed="y\n")

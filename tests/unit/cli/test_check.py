@@ -71,6 +71,7 @@ def test_the_answer_for_programs_has_every_field(home: Home) -> None:
         "text": "rule: games.example",
         "category": "",
         "service": "",
+        "contact": "",
         "list": "",
         "list_version": "",
         "rule": "games.example",

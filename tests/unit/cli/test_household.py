@@ -16,7 +16,8 @@ import pytest
 
 from copdns.household.time_edits import pause
 from copdns.model.household import Household
-from copdns.store.household_db.household import FILE, HouseholdStore
+from copdns.store.household_db.condition import FILE
+from copdns.store.household_db.household import HouseholdStore
 from tests.unit.calling import FAMILY, Home
 
 

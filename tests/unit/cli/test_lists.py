@@ -22,6 +22,7 @@ def test_every_list_is_shown_with_what_of_it_is_in_force(home: Home) -> None:
         "used": 1,
         "unused": {"duplicate": 1, "name": 1, "protected": 1},
         "problems": [{"line": 4, "reason": "name", "text": "^x^"}],
+        "held": [],
         "error": "",
         "compiled": True,
         "url": "",
@@ -36,6 +37,19 @@ def test_every_list_is_shown_with_what_of_it_is_in_force(home: Home) -> None:
     text = home.ok("lists", "status")
     assert "1 duplicate, 1 name, 1 protected" in text
     assert "boards, line 4: name: ^x^" in text
+
+
+def test_what_a_list_would_have_taken_away_is_told(home: Home) -> None:
+    (home.folder / "boards.txt").write_text("chess.example\nakamaiedge.net\na.login.live.com\n")
+    (boards,) = [each for each in home.json("lists", "status") if each["list"] == "boards"]
+    assert (boards["used"], boards["unused"]) == (1, {"infrastructure": 2})
+    assert boards["held"] == [
+        {"entry": "a.login.live.com", "reason": "infrastructure", "name": "login.live.com"},
+        {"entry": "akamaiedge.net", "reason": "infrastructure", "name": "akamaiedge.net"},
+    ]
+    text = home.ok("lists", "status")
+    assert "2 infrastructure" in text
+    assert "boards, left out: infrastructure: akamaiedge.net" in text
 
 
 def test_the_bundled_lists_name_their_licence_and_where_mistakes_are_told(home: Home) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.dns.cache import Cache, CacheEntry
+from copdns.dns.cache import Cache, CacheEntry, given_ttl
 from copdns.dns.message import MAX_TTL, UpstreamResponse, read_response
 from copdns.dns.records import AAAA, DO, A
 from copdns.dns.wire import CacheKey, read_query, upstream_reply
@@ -34,91 +35,156 @@ def no_such_name(*records: str) -> UpstreamResponse:
     return answer(*records, authority=(SOA,), rcode=3)
 
 
-def ttls(kept: CacheEntry, now: float, cap: int | None = None) -> list[int]:
+def ttls(kept: CacheEntry, cap: int | None = None) -> list[int]:
     """Return the TTLs of a kept answer as a client would read them."""
     asked = read_query(query())
-    reply = upstream_reply(b"\0\0", asked, kept.answer, kept.rrs_at(now, cap))
+    reply = upstream_reply(b"\0\0", asked, kept.answer, kept.rrs_within(cap))
     message = parsed(reply)
     return [rrset.ttl for section in message.sections[1:] for rrset in section]
 
 
-# --- age -------------------------------------------------------------------------------------
+# --- TTLs that tell nothing of when somebody asked -----------------------------------------------
 
 
-@pytest.mark.parametrize(("later", "left"), [(0.0, 300), (0.9, 300), (1.0, 299), (299.9, 1)])
-def test_a_ttl_grows_shorter_while_it_is_kept(later: float, left: int) -> None:
+@pytest.mark.parametrize(
+    ("came", "given"),
+    [(0, 0), (1, 0), (2, 1), (3, 1), (60, 30), (119, 59), (120, 60), (300, 60), (MAX_TTL, 60)],
+)
+def test_a_record_is_given_with_half_its_ttl_and_a_minute_at_most(came: int, given: int) -> None:
+    assert given_ttl(came) == given
+    assert ttls(Cache().put(WWW, address(came), mono=0.0)) == [given]
+
+
+@pytest.mark.parametrize("later", [0.0, 0.9, 1.0, 100.0, 239.9])
+def test_a_ttl_is_the_same_for_as_long_as_it_is_kept(later: float) -> None:
     cache = Cache()
     cache.put(WWW, address(300), mono=1000.0)
     kept = cache.get(WWW, 1000.0 + later)
     assert kept is not None
-    assert ttls(kept, 1000.0 + later) == [left]
+    assert ttls(kept) == [60]
 
 
-TTLS = st.integers(0, 4_000)
+TTLS = st.integers(0, 4_000) | st.integers(0, 2**32 - 1)
 CAPS = st.none() | st.integers(0, 4_000)
 
 
-@given(st.lists(TTLS, min_size=1, max_size=3), st.lists(st.integers(0, 4_000), min_size=1), CAPS)
-def test_every_ttl_shows_what_is_left(
-    of_each: list[int], moments: list[int], cap: int | None
+class Mixed(NamedTuple):
+    """The TTLs of a response's records, by section, and of its SOA's data."""
+
+    answers: list[int]
+    authorities: list[int]
+    additionals: list[int]
+    soa: tuple[int, int] | None  # its TTL and its minimum
+    rcode: int
+
+    def came(self) -> list[int]:
+        """Return for how long each record may be held, in the order of the wire."""
+        soa = [min(map(believed, self.soa))] if self.soa else []
+        others = (*self.authorities, *self.additionals)
+        return [*map(believed, self.answers), *soa, *map(believed, others)]
+
+    def response(self) -> UpstreamResponse:
+        asked = query()
+        soa = ()
+        if self.soa:
+            ttl, minimum = self.soa
+            text = f"ns.example. mail.example. 1 3600 1200 604800 {minimum}"
+            soa = (f"example. {ttl} IN SOA {text}",)
+        wire = reply_to(
+            asked,
+            *(f"www.example. {ttl} IN A 192.0.2.{n}" for n, ttl in enumerate(self.answers, 1)),
+            authority=(
+                *soa,
+                *(f"n{n}.example. {ttl} IN NS a{n}." for n, ttl in enumerate(self.authorities)),
+            ),
+            additional=tuple(
+                f"a{n}.example. {ttl} IN A 192.0.2.9" for n, ttl in enumerate(self.additionals)
+            ),
+            rcode=self.rcode,
+        )
+        return read_response(wire)
+
+
+def believed(ttl: int) -> int:
+    return min(ttl, MAX_TTL)  # what RFC 8767 section 4 makes of a TTL with the top bit set
+
+
+SOME = st.lists(TTLS, max_size=3)
+MIXED = st.builds(
+    Mixed, SOME, SOME, SOME, st.none() | st.tuples(TTLS, TTLS), st.sampled_from([0, 3])
+)
+
+
+@given(MIXED, CAPS, st.integers(0, DAY), st.integers(0, HOUR))
+def test_nobody_holds_a_record_for_longer_than_it_came_with(
+    mixed: Mixed, cap: int | None, max_ttl: int, max_negative: int
 ) -> None:
-    kept = Cache().put(WWW, answer(*(f"www.example. {ttl} IN A 192.0.2.1" for ttl in of_each)), 0.0)
-    most = len(of_each) * [4_000 if cap is None else cap]
-    for now in sorted(moments):
-        shown = [
-            int.from_bytes(kept.rrs_at(now, cap)[at : at + 4], "big")
-            for at, _ in kept.answer.ttl_places
-        ]
-        left = [min(max(ttl - now, 0), each) for ttl, each in zip(of_each, most, strict=True)]
-        assert shown == left
+    cache = Cache(max_ttl=max_ttl, max_negative_ttl=max_negative)
+    kept = cache.put(WWW, mixed.response(), mono=0.0)
+    last = kept.expires  # the moment before which somebody is given it for the last time
+    for ttl, came in zip(shown(kept, cap), mixed.came(), strict=True):
+        assert ttl <= came  # to the one who had it fetched
+        if last > 0:
+            assert last + ttl <= came
 
 
-@given(st.lists(TTLS, min_size=1, max_size=3), st.integers(0, 4_000), CAPS)
-def test_until_when_nothing_changes_is_known(of_each: list[int], now: int, cap: int | None) -> None:
-    kept = Cache().put(WWW, answer(*(f"www.example. {ttl} IN A 192.0.2.1" for ttl in of_each)), 0.0)
-    body, until = kept.rrs_at(now, cap), kept.unchanged_until(now, cap)
-    for moment in range(now, int(until)):
-        assert kept.rrs_at(moment, cap) == body
+@given(MIXED, CAPS, st.integers(0, DAY))
+def test_a_ttl_depends_on_what_came_and_on_who_asks_and_on_nothing_else(
+    mixed: Mixed, cap: int | None, max_ttl: int
+) -> None:
+    kept = Cache(max_ttl=max_ttl).put(WWW, mixed.response(), mono=0.0)
+    wanted = [min(ttl // 2, 60) for ttl in mixed.came()]
+    if cap is not None:
+        wanted = [min(ttl, cap) for ttl in wanted]
+    kept.rrs_within(7)  # of somebody else, with another limit
+    assert shown(kept, cap) == wanted
+    assert shown(kept, None) == [min(ttl // 2, 60) for ttl in mixed.came()]
 
 
-def test_an_answer_ends_with_its_ttl() -> None:
+def shown(kept: CacheEntry, cap: int | None) -> list[int]:
+    rrs = kept.rrs_within(cap)
+    return [int.from_bytes(rrs[at : at + 4], "big") for at, _ in kept.answer.ttl_places]
+
+
+def test_an_answer_ends_before_somebody_could_hold_it_for_longer_than_its_ttl() -> None:
     cache = Cache()
     cache.put(WWW, address(300), mono=0.0)
-    assert cache.get(WWW, 299.9) is not None
-    assert cache.get(WWW, 300.0) is None
+    assert cache.get(WWW, 239.9) is not None
+    assert cache.get(WWW, 240.0) is None
 
 
-def test_the_shortest_ttl_ends_the_whole_and_none_goes_below_zero() -> None:
+def test_the_shortest_ttl_ends_the_whole() -> None:
     cache = Cache()
     alias = "www.example. 600 IN CNAME host.example."
     kept = cache.put(WWW, answer(alias, "host.example. 60 IN A 192.0.2.1"), mono=0.0)
-    assert ttls(kept, 59.0) == [541, 1]
-    assert cache.get(WWW, 60.0) is None
-    assert ttls(kept, 100.0) == [500, 0]
+    assert ttls(kept) == [60, 30]
+    assert cache.get(WWW, 29.9) is kept
+    assert cache.get(WWW, 30.0) is None
 
 
 def test_a_cap_shortens_what_a_client_sees_and_not_what_is_kept() -> None:
-    kept = Cache().put(WWW, address(300), mono=0.0)
-    assert ttls(kept, 0.0, cap=60) == [60]
-    assert ttls(kept, 0.0, cap=10) == [10]
-    assert ttls(kept, 0.0, cap=0) == [0]
-    assert ttls(kept, 0.0) == [300]
-    assert ttls(kept, 290.0, cap=60) == [10]
+    kept = Cache().put(WWW, address(100), mono=0.0)
+    assert ttls(kept, cap=60) == [50]
+    assert ttls(kept, cap=10) == [10]
+    assert ttls(kept, cap=0) == [0]
+    assert ttls(kept) == [50]
 
 
-def test_no_ttl_is_given_that_a_cache_would_not_believe() -> None:
-    kept = Cache().put(WWW, address(2**31 - 1), mono=0.0)
-    assert ttls(kept, 0.0) == [MAX_TTL]
+def test_a_fixed_ttl_takes_the_place_of_every_other() -> None:
+    alias = "www.example. 600 IN CNAME host.example."
+    aged = answer(alias, "host.example. 1 IN A 192.0.2.1")
+    kept = CacheEntry(aged, 0.0, fixed_ttl=30)
+    assert (ttls(kept), ttls(kept, cap=10)) == ([30, 30], [10, 10])
 
 
 def test_the_same_answer_is_given_with_other_ttls() -> None:
     kept = Cache().put(WWW, address(300), mono=0.0)
-    assert [ttls(kept, 0.0, cap=cap) for cap in range(100)] == [[cap] for cap in range(100)]
+    assert [ttls(kept, cap=cap) for cap in range(100)] == [[min(cap, 60)] for cap in range(100)]
 
 
 @pytest.mark.parametrize(
     ("said", "kept_for"),
-    [(0, 0), (1, 1), (DAY, DAY), (7 * DAY, DAY), (2**31 - 1, DAY)],
+    [(0, 0), (1, 1), (DAY, DAY - 60), (7 * DAY, DAY - 60), (2**31 - 1, DAY - 60)],
 )
 def test_no_answer_is_kept_for_more_than_the_cap(said: int, kept_for: int) -> None:
     kept = Cache(max_ttl=DAY).put(WWW, address(said), mono=5.0)
@@ -127,7 +193,7 @@ def test_no_answer_is_kept_for_more_than_the_cap(said: int, kept_for: int) -> No
 
 def test_an_answer_that_may_not_be_kept_is_given_all_the_same() -> None:
     cache = Cache()
-    assert ttls(cache.put(WWW, address(0), mono=0.0), 0.0) == [0]
+    assert ttls(cache.put(WWW, address(0), mono=0.0)) == [0]
     assert cache.get(WWW, 0.0) is None
     assert len(cache) == cache.octets == 0
 
@@ -137,7 +203,14 @@ def test_an_answer_that_may_not_be_kept_is_given_all_the_same() -> None:
 
 @pytest.mark.parametrize(
     ("ttl", "minimum", "kept_for"),
-    [(900, 600, 600), (600, 900, 600), (2 * DAY, 2 * DAY, HOUR), (0, 600, 0), (600, 0, 0)],
+    [
+        (900, 600, 540),
+        (600, 900, 540),
+        (2 * DAY, 2 * DAY, HOUR - 60),
+        (30, 600, 15),
+        (0, 600, 0),
+        (600, 0, 0),
+    ],
 )
 @pytest.mark.parametrize("rcode", [0, 3])
 def test_nothing_is_kept_for_as_long_as_its_soa_says(
@@ -200,7 +273,7 @@ def test_a_name_that_points_to_one_without_the_type_is_kept_like_nothing(signatu
         fields = "CNAME 13 2 86400 20300101000000 20200101000000 1 example. c2ln"
         records.append(f"www.example. 86400 IN RRSIG {fields}")
     kept = Cache().put(WWW, answer(*records, authority=(SOA,)), mono=0.0)
-    assert kept.expires == 600
+    assert kept.expires == 540
 
 
 def test_an_old_answer_does_not_hide_that_the_name_is_gone() -> None:
@@ -325,7 +398,7 @@ def test_its_own_sum_of_octets_covers_the_memory_it_takes(length: int) -> None:
         for number in range(1000):
             kept = cache.put(key(number), read_response(bytes(bytearray(wire))), mono=0.0)
             for cap in (None, 60, 10):
-                kept.rrs_at(0.0, cap)
+                kept.rrs_within(cap)
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -153,7 +153,7 @@ def test_what_some_profile_blocks_is_needed(fields: dict[str, Any], subjects: se
 
 
 def test_the_built_in_guest_counts_where_nobody_else_stands_for_guests() -> None:
-    assert needed(replace(house(), guest="")) == {"adult", "malware"}
+    assert needed(replace(house(), guest="")) == {"adult", "gambling", "malware"}
 
 
 def test_all_households_count() -> None:

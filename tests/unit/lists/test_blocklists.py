@@ -25,7 +25,7 @@ from copdns.lists.index import ListKind
 from copdns.lists.parse import SkipReason
 from copdns.lists.shapes import BeaconsShape, ServicesShape, Shape
 from copdns.model import yaml_text
-from copdns.model.household import Contact
+from copdns.model.household import LANGUAGES, Contact
 from copdns.model.matchers import Matcher, MatchKind, parse_matcher
 from copdns.model.names import suffixes
 
@@ -52,14 +52,14 @@ def bundled() -> Catalogue:
 
 
 def names_of(*kinds: ListKind) -> list[tuple[str, Matcher]]:
-    """Return (slug, matcher) of every entry in lists of these kinds, as the index has them."""
+    """Return (slug, matcher) of every entry in lists of these kinds, without exceptions."""
     index = bundled().index
     assert hasattr(index, "_entries")
     entries = (entry for found in index._entries.values() for entry in found)
     return [
         (index.infos[entry.list].slug, Matcher(entry.name, entry.match))
         for entry in entries
-        if index.infos[entry.list].kind in kinds
+        if index.infos[entry.list].kind in kinds and not entry.allow
     ]
 
 
@@ -206,9 +206,10 @@ def test_one_word_names_one_thing() -> None:
     assert len(slugs) == len(set(slugs))
 
 
-def test_exactly_the_five_help_groups_leave_no_trace() -> None:
+def test_the_five_help_groups_and_phone_calls_leave_no_trace() -> None:
     groups = bundled().protected.values()
     assert {group.slug for group in groups if group.help} == HELP
+    assert {group.slug for group in groups if group.is_untraced} == {*HELP, "phone_calls"}
     assert all(group.beats_time for group in groups if group.help)
 
 
@@ -253,7 +254,9 @@ def test_google_is_rewritten_under_all_its_countries_and_nowhere_else() -> None:
 
 def test_a_search_engine_that_is_made_safe_is_on_no_list() -> None:
     hosts = [host for engine in bundled().engines.values() for host in engine.hosts]
-    assert listed(hosts, *LISTED) == {}
+    # The presets do not switch Startpage's safe mode on, so it counts as an engine without one;
+    # where a profile switches it on, that comes first.
+    assert listed(hosts, *LISTED) == {"no-safe-search": {"startpage.com", "www.startpage.com"}}
 
 
 def test_canaries_are_documented_signals() -> None:
@@ -471,5 +474,59 @@ def test_of_the_most_visited_sites_lists_block_those_they_are_about(shared_data:
         "starter-adult": {"chaturbate.com", "pornhub.com"},
         "starter-ads": {"doubleclick.net"},
         "starter-games": {"nintendo.com", "playstation.com", "steampowered.com"},
+        "services-games": {"nintendo.com", "playstation.com", "steampowered.com"},
         "no-safe-search": {"search.yahoo.com"},
     }
+
+
+PAGE = (BLOCKLISTS.parent / "docs" / "lists.md").read_text()
+
+
+def test_help_sites_that_nobody_has_opened_are_told_and_not_protected() -> None:
+    unopened = bundled().unopened
+    table = PAGE.partition("#### Help sites to be opened")[2].partition("\n### ")[0]
+    assert set(re.findall(r"^\| (?:[A-Z]{2}|INT) \| `([^`]+)` \|", table, re.MULTILINE)) == unopened
+    assert f"These {len(unopened)} help sites" in table
+    assert listed(unopened, *ListKind) == {}
+
+
+def test_every_language_of_a_child_has_ten_help_sites() -> None:
+    table = PAGE.partition("#### Help sites by language")[2].partition("\n#### ")[0]
+    rows = dict(re.findall(r"^\| ([A-Z][a-z]+) \| (.+) \|$", table, re.MULTILINE))
+    english = {"English", "French", "Spanish", "Arabic", "Russian", "Chinese"}
+    assert rows.keys() == english
+    assert len(LANGUAGES) == len(english)
+    for row in rows.values():
+        names = re.findall(r"`([^`]+)`(\*?)", row)
+        assert len(names) >= 10
+        for name, star in names:
+            if star:
+                assert name in bundled().unopened
+            else:
+                assert listed([name], ListKind.PROTECTED).keys() <= HELP
+                assert listed([name], ListKind.PROTECTED)
+
+
+def test_what_may_be_listed_below_a_help_name_only_measures_visitors() -> None:
+    index = bundled().index
+    assert hasattr(index, "_entries")
+    found = {e.name for each in index._entries.values() for e in each if e.allow}
+    assert found == {
+        "analytics.hrc.org",
+        "analytics.kooth.com",
+        "cardinal.krisenchat.de",  # of a service for measuring that gives such names
+        "matomo.offlimits.nl",
+        "matomo.planning-familial.org",
+        "piwik.weisser-ring.de",
+        "sst.youngminds.org.uk",  # passes on what a page measured
+        "stat.nummergegenkummer.de",
+    }
+    # Each of these was on a list too, but people reach help by it.
+    for name in (
+        "jes.aidshilfe.de",
+        "go.missingkids.org",
+        "go.rainn.org",
+        "content.lgbt.foundation",
+    ):
+        assert listed([name], ListKind.PROTECTED).keys() <= HELP
+        assert listed([name], ListKind.PROTECTED)

@@ -80,6 +80,18 @@ groups:
   push: {title: Waiting, names: [push.example]}
   crash: {title: Reports, names: ["=crash.example"]}
 """,
+    "infrastructure.yaml": """
+groups:
+  edge:
+    title: Edge
+    whole: [edge.example, mail.example]
+    below: [login.example]
+    numbered: ["dns-{00-63}.example"]
+    claimed_by: {mail.example: [webmail]}
+""",
+    "mistakes.yaml": """
+mistakes: [{name: poems.example, not_in: [games], why: Poems.}]
+""",
 }
 
 OWN = ListSource("mine", "games", "domains", "subtree", "go.example\n")

@@ -298,7 +298,7 @@ def test_what_is_used_unasked_leaves_help_health_and_learning_open(shared_data: 
             *("www.nifty.org", "www.planetromeo.com"),  # stories about sex, and dates
             *("www.premaritalsex.info", "www.sfsi.org", "www.ultimatebirthcontrol.com"),
         },
-        "blp-drugs": {"365worldstorewrx.com", "cocaine.org", "goaskalice.columbia.edu"},
+        "blp-drugs": {"365worldstorewrx.com", "cocaine.org"},
     }
 
 

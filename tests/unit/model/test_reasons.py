@@ -46,9 +46,20 @@ def verdict(reason: Reason, **fields: str) -> Verdict:
             17,
             "budget: service tube used up until Mon 00:00",
         ),
+        (
+            verdict(Reason.BUDGET, ends_text="Mon 00:00", no_minutes=True),
+            17,
+            "budget no minutes until Mon 00:00",
+        ),
         (verdict(Reason.RULE, rule="*.games.example"), 17, "rule: *.games.example"),
         (verdict(Reason.BYPASS, list="bypass"), 17, "bypass: list bypass"),
         (verdict(Reason.SERVICE, service="tube", list="tube"), 17, "service: tube"),
+        (
+            verdict(Reason.CONTACT, service="chatroom", list="chatroom", contact="strangers"),
+            17,
+            "contact: service chatroom (strangers)",
+        ),
+        (verdict(Reason.CONTACT, service="chatroom"), 17, "contact: service chatroom"),
         (
             verdict(Reason.CATEGORY, category="games", list="starter-games"),
             17,

@@ -17,6 +17,7 @@ from copdns.model.household import (
     Device,
     Household,
     LocalName,
+    NameRewrite,
     OwnService,
     Profile,
     Rule,
@@ -287,6 +288,26 @@ def test_who_is_asked_for_a_split_domain_is_known_to_the_policy() -> None:
     house = family(split_upstreams=(SplitUpstream("w.example", ("192.0.2.53:53",)),))
     assert own(snapshot(house)).splits == (parse_matcher("w.example"),)
     assert own(snapshot()).splits == ()
+
+
+def test_the_longest_split_domain_comes_first_whatever_the_order() -> None:
+    upstream = ("192.0.2.53:53",)
+    splits = (SplitUpstream("w.example", upstream), SplitUpstream("deep.w.example", upstream))
+    for each in (splits, splits[::-1]):
+        found = own(snapshot(family(split_upstreams=each))).splits
+        assert [str(matcher) for matcher in found] == ["deep.w.example", "w.example"]
+
+
+def test_what_everybodys_sites_lie_below_is_neither_answered_nor_forwarded() -> None:
+    house = family(
+        split_upstreams=(SplitUpstream("com", ("192.0.2.53:53",)),),
+        local_names=(LocalName("co.uk", ("192.0.2.1",)),),
+        rewrites=(NameRewrite(parse_matcher("*.github.io"), "portal.example"),),
+    )
+    live = snapshot(house)
+    assert own(live).splits == ()
+    for name in ("shop.co.uk", "co.uk", "pages.github.io", "shop.com"):
+        assert decide(own(live), name, 1, NOW).action is Action.ALLOW
 
 
 def test_networks_that_are_served_come_from_the_settings() -> None:

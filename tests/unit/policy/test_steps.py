@@ -11,7 +11,7 @@ from copdns.lists.index import DictIndex, ListInfo, ListKind
 from copdns.model.household import Contact, Default, LocalName, NameRewrite, OwnService
 from copdns.model.matchers import Matcher, parse_matcher
 from copdns.model.verdict import Action, Reason, Verdict
-from copdns.policy.decide import Policy, decide
+from copdns.policy.decide import Policy, decide, decide_query, has_help_prefix
 from copdns.policy.matching import ListSet, RuleSet
 from tests.household import MIA, NOW, TOM, allow, block, family, policy
 
@@ -167,6 +167,45 @@ def test_help_stays_help_where_another_group_has_the_name_too() -> None:
     house = family(protected=("www.a.example",))
     made = policy(house=house, protected={"child_helpline": ["a.example"]})
     assert verdict(made, "www.a.example").is_untraced
+
+
+LISTS = {"protected": {"child_helpline": ["help.example", "=line.org"]}}
+
+
+@pytest.mark.parametrize(
+    ("qname", "told"),
+    [
+        ("help.example.home.example", True),
+        ("help.example.lan", True),
+        ("www.help.example.corp.home.example", True),
+        ("line.org.home.example", True),
+        ("www.line.org.home.example", False),  # only the name itself is a help name
+        ("help.example", False),  # no search domain behind it; `decide` says that it is untraced
+        ("help.home.example", False),
+        ("nohelp.example.home.example", False),
+        ("home.example", False),
+        ("example.org.home.example", False),
+        ("org", False),
+        ("", False),
+    ],
+)
+def test_a_help_name_with_a_search_domain_behind_it_is_noticed(qname: str, told: bool) -> None:
+    asked = policy(**LISTS)
+    assert has_help_prefix(asked, qname) is told
+    untraced = told or qname == "help.example"
+    assert decide_query(asked, qname, A, NOW).is_untraced is untraced
+    assert decide(asked, qname, A, NOW) == replace(
+        decide_query(asked, qname, A, NOW), is_untraced=qname == "help.example"
+    )
+
+
+def test_whose_help_it_is_stays_told_apart() -> None:
+    """Two households' policies may ask the same lists, of which only one leaves some unseen."""
+    unseen = policy(**LISTS)
+    seen = replace(unseen, untraced_lists=frozenset())
+    for asked in (seen, unseen, seen):
+        found = decide_query(asked, "help.example.home.example", A, NOW)
+        assert found.is_untraced is (asked is unseen)
 
 
 # --- services -------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 from copdns.model.household import Household
 from copdns.model.times import Budget, Grant, Pause, parse_subject
 from copdns.model.verdict import Reason
-from copdns.policy.today import Today, build_today
+from copdns.policy.today import ClosingSoon, Today, build_today
 from copdns.time.minutes import Minutes
 from copdns.time.plan import NO_INPUTS, PolicyInputs
 from tests.household import MIA, NOW, TOM, family, live
@@ -41,6 +41,34 @@ def test_a_permission_for_everything_opens_it_again() -> None:
     house = family(MIA, pauses=(pause,), grants=(grant,))
     assert seen(house).closed is None
     assert seen(house, end).closed is not None
+
+
+def test_the_end_of_a_permission_is_drawn_and_told_before() -> None:
+    pause = Pause("mia", int(NOW) - HOUR, int(NOW) + HOUR)
+    end = NOW + HOUR / 4
+    grant = Grant(None, NOW, end, given=NOW, content=False, time=True, id="g1", profile="mia")
+    house = family(MIA, pauses=(pause,), grants=(grant,))
+    found = seen(house)
+    assert [(each.start, each.end) for each in found.day] == [(625, 667), (677, 708)]
+    assert found.soon == (ClosingSoon(Reason.GRANTED, (), 15),)
+    assert seen(house, end - 24).soon == (ClosingSoon(Reason.GRANTED, (), 1),)
+
+
+def test_what_a_permission_keeps_open_past_bedtime_closes_at_its_end() -> None:
+    pause = Pause("mia", int(NOW) + 300)
+    grant = Grant(
+        None, NOW, NOW + 600, given=NOW + 300, content=False, time=True, id="g1", profile="mia"
+    )
+    found = seen(family(MIA, pauses=(pause,), grants=(grant,)))
+    assert found.soon == (ClosingSoon(Reason.GRANTED, (), 10),)
+
+
+def test_what_a_permission_opens_alone_at_bedtime_is_told_before_its_end() -> None:
+    about = parse_subject("games.example")
+    grant = Grant(about, NOW, NOW + 240, NOW, content=False, time=True, id="g1", profile="mia")
+    found = seen(family(MIA, pauses=(Pause("mia", int(NOW) - 1),), grants=(grant,)))
+    assert found.closed is not None
+    assert found.soon == (ClosingSoon(Reason.GRANTED, (about,), 4),)
 
 
 def test_what_closes_a_part_is_told_apart_from_what_closes_all() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from copdns.list_files.load import discreet_names
@@ -38,6 +40,11 @@ def row(qname: str, reason: str = "default", via: str = "") -> LogRow:
 )
 def test_which_names_are_other(name: str, hidden: bool) -> None:
     assert (HIDDEN.row(row(name)).qname == OTHER) is hidden
+
+
+def test_a_help_site_that_nobody_has_opened_is_other_too() -> None:
+    mask = build_mask((), replace(LISTS, unopened=frozenset({"line.example"})))
+    assert mask.row(row("chat.line.example")).qname == OTHER
 
 
 def test_nothing_beside_the_name_gives_it_away() -> None:

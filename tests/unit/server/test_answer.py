@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import dns.flags
 import dns.message
@@ -12,8 +13,10 @@ import dns.rcode
 import pytest
 
 from copdns.dns.cache import Cache
-from copdns.dns.records import A
-from copdns.dns.wire import read_query
+from copdns.dns.exchange import OnResponse
+from copdns.dns.help_answers import HELP_TTL
+from copdns.dns.records import RD, A
+from copdns.dns.wire import CacheKey, read_query
 from copdns.model.household import LocalName, NameRewrite, PrivacyMode, Profile, SplitUpstream
 from copdns.model.matchers import Matcher
 from copdns.model.verdict import Action, Reason
@@ -227,23 +230,130 @@ def test_a_question_about_a_help_name_is_not_remembered(name: str) -> None:
 # --- the cache ------------------------------------------------------------------------------------
 
 
-def test_who_does_not_want_recursion_gets_what_is_kept_and_no_more() -> None:
-    home = Home()
-    first = home.ask("mia", "a.example", flags=0)
-    assert (first.rcode, first.ede and first.ede[0]) == ("REFUSED", 20)
+NAMES_OF_OTHERS = [
+    "a.example",  # any name of the Internet
+    "gone.example",  # one that does not exist
+    "help.example",  # a help name, of which the box has an answer
+    "chat.help.example",  # another host of it, of which it has none
+    "help.example.home.example",  # with a search domain behind it
+    "start.example",  # a rewrite to a name that is fetched
+    "a.work.example",  # a domain with upstreams of its own
+    "school.example",  # what the household protects
+]
+
+
+@pytest.mark.parametrize("lane", [False, True], ids=["chain", "lane"])
+@pytest.mark.parametrize("name", NAMES_OF_OTHERS)
+def test_who_does_not_want_recursion_learns_nothing_of_what_others_asked(
+    name: str, lane: bool
+) -> None:
+    house = family(
+        rewrites=(NameRewrite(Matcher("start.example"), "homepage.example"),),
+        split_upstreams=(SplitUpstream("work.example", ("192.0.2.53:53",)),),
+        protected=("school.example",),
+    )
+    home = Home(
+        house,
+        library(protected={"child_helpline": ["help.example"]}),
+        upstream=FakeUpstream({"gone.example": NO_SUCH_NAME}),
+        lane=lane,
+        fetches_help=True,
+    )
+    home.wait(61)
+    asked = len(home.upstream.asked)
+    before = home.ask("tom", name, flags=0, id=1)
+    assert (before.rcode, before.ede and before.ede[0]) == ("REFUSED", 20)
+    assert (before.message.answer, before.message.authority) == ([], [])
+    assert len(home.upstream.asked) == asked
+    for _ in range(3):
+        home.ask("mia", name)
+        home.ask("tom", name)
+    assert home.ask("tom", name, flags=0, id=1).message == before.message
+
+
+DECIDED_HERE = [
+    ("games.example", "A"),  # blocked
+    ("nas.example", "A"),  # a name of this house
+    ("nas.example", "AAAA"),
+    ("copdns.home.arpa", "A"),
+    ("localhost", "A"),
+    ("canary.example", "A"),
+    ("own.example", "A"),  # a rewrite to a name of this house
+    ("why.games.example.q.home.arpa", "TXT"),
+    ("a.example", "ANY"),  # no upstream is asked for it
+    ("help.example", "ANY"),
+]
+
+
+@pytest.mark.parametrize(("name", "rtype"), DECIDED_HERE)
+def test_what_is_decided_here_is_the_same_with_and_without_recursion(name: str, rtype: str) -> None:
+    house = family(
+        replace(MIA, canaries=frozenset({"canary"})),
+        rules=(block("games.example"),),
+        rewrites=(NameRewrite(Matcher("own.example"), "nas.example"),),
+        local_names=(LocalName("nas.example", ("192.168.1.5",)),),
+    )
+    lists = library(
+        canaries={"canary": ["canary.example"]}, protected={"child_helpline": ["help.example"]}
+    )
+    home = Home(house, lists)
+    wanted, plain = (home.ask("mia", name, rtype, flags=flags, id=1) for flags in (RD, 0))
+    plain.message.flags |= RD
+    assert plain.message == wanted.message
     assert home.upstream.asked == []
-    home.ask("mia", "a.example")
-    assert home.ask("mia", "a.example", flags=0).data == ["198.51.100.1"]
 
 
-def test_an_answer_grows_old_in_the_cache() -> None:
+def test_no_answer_grows_old_in_front_of_anybody() -> None:
     home = Home(upstream=FakeUpstream({"a.example": {"A": "198.51.100.9", "ttl": 100}}))
-    assert home.ask("ada", "a.example").ttls == [100]
-    home.wait(30)
-    assert home.ask("ada", "a.example").ttls == [70]
-    home.wait(70)
+    for seconds in (0, 1, 30, 18):
+        home.wait(seconds)
+        assert home.ask("ada", "a.example").ttls == [50]
+    assert len(home.upstream.asked) == 1
+    home.wait(1)  # whoever got it last holds it until its hundred seconds are over
     home.ask("ada", "a.example")
     assert len(home.upstream.asked) == 2
+
+
+Seen = tuple[object, ...]
+
+
+def seen_by_tom(home: Home, name: str, rtype: str) -> list[Seen]:
+    """Return all but the time of what a curious brother reads from his questions for a name."""
+    seen: list[Seen] = []
+    for flags in (0, RD, RD | dns.flags.AD, RD | dns.flags.CD, 0, RD):
+        for want_dnssec in (False, True):
+            reply = home.ask("tom", name, rtype, flags=flags, want_dnssec=want_dnssec, id=7)
+            seen.append((reply.rcode, reply.message.flags, reply.message.to_wire(), reply.ttls))
+    return seen
+
+
+@pytest.mark.parametrize("rtype", ["A", "AAAA", "HTTPS", "TXT"])
+@pytest.mark.parametrize("name", [*NAMES_OF_OTHERS, "games.example", "nas.example"])
+@pytest.mark.parametrize("mode", [PrivacyMode.OFF, PrivacyMode.BLOCKED])
+def test_rcode_flags_ttls_and_size_tell_nobody_that_somebody_asked(
+    name: str, rtype: str, mode: PrivacyMode
+) -> None:
+    house = family(
+        replace(MIA, privacy=mode),
+        TOM,
+        rules=(block("games.example"),),
+        rewrites=(NameRewrite(Matcher("start.example"), "homepage.example"),),
+        split_upstreams=(SplitUpstream("work.example", ("192.0.2.53:53",)),),
+        local_names=(LocalName("nas.example", ("192.168.1.5",)),),
+    )
+    lists = library(protected={"child_helpline": ["help.example"]})
+    seen = []
+    for somebody_asks in (False, True):
+        upstream = FakeUpstream({"gone.example": NO_SUCH_NAME})
+        home = Home(house, lists, upstream=upstream, lane=True, fetches_help=True)
+        home.wait(61)
+        if somebody_asks:
+            for _ in range(3):
+                home.ask("mia", name, rtype)
+            home.ask("mia", name, rtype, want_dnssec=True)
+        home.wait(9)
+        seen.append(seen_by_tom(home, name, rtype))
+    assert seen[0] == seen[1]
 
 
 def test_a_clock_that_is_set_back_does_not_keep_an_answer_longer() -> None:
@@ -267,13 +377,122 @@ def test_signed_answers_are_kept_apart_from_plain_ones() -> None:
     ]
 
 
-def test_help_answers_are_kept_where_not_even_their_number_shows() -> None:
-    home = Home(lists=library(protected={"child_helpline": ["help.example"]}))
+def help_home(**fields: Any) -> Home:
+    """Return a home that has asked for its help name by itself."""
+    lists = library(protected={"child_helpline": ["help.example"]})
+    home = Home(lists=lists, fetches_help=True, **fields)
+    home.wait(61)
+    return home
+
+
+@pytest.mark.parametrize("name", ["help.example", "chat.help.example", "help.example.home.example"])
+def test_a_look_for_help_is_in_no_cache_whose_number_shows(name: str) -> None:
+    home = help_home()
     for _ in range(2):
-        assert home.ask("mia", "help.example").rcode == "NOERROR"
-    assert len(home.upstream.asked) == 1
+        assert home.ask("mia", name).rcode == "NOERROR"
     assert len(home.resolver.cache) == 0
     assert (home.counters.cache_hits, home.counters.cache_misses) == (0, 0)
+
+
+@pytest.mark.parametrize("rtype", ["A", "AAAA", "HTTPS"])
+@pytest.mark.parametrize("name", ["help.example", "www.help.example"])
+@pytest.mark.parametrize("want_dnssec", [False, True])
+@pytest.mark.parametrize("cd", [0, dns.flags.CD])
+def test_no_upstream_is_asked_for_a_help_name_because_somebody_asked(
+    name: str, rtype: str, want_dnssec: bool, cd: int
+) -> None:
+    home = help_home()
+    asked = len(home.upstream.asked)
+    reply = home.ask("mia", name, rtype, want_dnssec=want_dnssec, flags=RD | cd)
+    assert (reply.rcode, set(reply.ttls)) == ("NOERROR", {HELP_TTL})
+    assert len(home.upstream.asked) == asked
+
+
+@pytest.mark.parametrize(
+    ("name", "rtype"),
+    [
+        ("chat.help.example", "A"),
+        ("www.www.help.example", "A"),
+        ("help.example", "TXT"),
+        ("help.example.home.example", "A"),
+    ],
+)
+def test_what_is_no_question_of_the_set_is_fetched_each_time(name: str, rtype: str) -> None:
+    home = help_home()
+    for _ in range(3):
+        before = len(home.upstream.asked)
+        reply = home.ask("mia", name, rtype)
+        assert (set(reply.ttls), len(home.upstream.asked)) == ({HELP_TTL}, before + 1)
+
+
+class Watching(FakeUpstream):
+    """An upstream that writes down what was asked when."""
+
+    home: Home
+
+    def ask(self, key: CacheKey, done: OnResponse, **more: Any) -> None:
+        self.seen.append((self.home.clock.mono, key))
+        super().ask(key, done, **more)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[float, CacheKey]] = []
+
+
+def test_an_upstream_sees_the_same_whether_somebody_looked_for_help_or_not() -> None:
+    seen = []
+    for somebody_looks in (False, True):
+        upstream = Watching()
+        home = Home(
+            lists=library(protected={"child_helpline": ["help.example", "line.example"]}),
+            upstream=upstream,
+        )
+        upstream.home = home
+        home.begin_fetching_help()
+        home.wait(61)
+        for minute in range(60):
+            if somebody_looks and minute % 7 == 3:
+                for who, rtype in (("mia", "A"), ("tom", "AAAA"), ("ada", "HTTPS")):
+                    home.ask(who, "help.example", rtype)
+                    home.ask(who, "www.line.example", rtype, want_dnssec=True)
+            home.ask("tom", "a.example")
+            home.wait(60)
+        seen.append(upstream.seen)
+    assert seen[0] == seen[1]
+    assert len(seen[0]) > 100
+
+
+def test_an_upstream_that_lets_ttls_grow_old_shows_through_for_no_help_name() -> None:
+    home = help_home()
+    for left in (300, 120, 59, 3, 0):
+        home.upstream.script = {"chat.help.example": {"A": "198.51.100.9", "ttl": left}}
+        assert home.ask("ada", "chat.help.example").ttls == [HELP_TTL]
+
+
+def test_a_question_for_help_waits_with_no_other() -> None:
+    desk_ = Desk(help_home())
+    asked = len(desk_.home.upstream.asked)
+    for who in ("mia", "tom", "mia"):
+        desk_.ask(who, "chat.help.example")
+    assert len(desk_.home.upstream.asked) == asked + 3
+    desk_.home.upstream.deliver()
+    assert [len(desk_.replies[who]) for who in ("mia", "tom")] == [2, 1]
+
+
+def test_a_person_with_a_limit_of_their_own_keeps_help_for_no_longer() -> None:
+    home = help_home(house=family(replace(MIA, max_ttl=10), TOM))
+    assert home.ask("mia", "help.example").ttls == [10]
+    assert home.ask("tom", "help.example").ttls == [HELP_TTL]
+
+
+def test_what_was_fetched_for_help_is_still_judged_for_whoever_asks() -> None:
+    lists = library(protected={"child_helpline": ["help.example"]}, legal=["banned.example"])
+    script = {"help.example": {"CNAME": "banned.example."}, "www.help.example": "198.51.100.4"}
+    home = Home(lists=lists, upstream=FakeUpstream(script), fetches_help=True)
+    home.wait(61)
+    assert home.ask("mia", "help.example").verdict.reason is Reason.LEGAL
+    home.resolver.reconfigure(RebindingGuard(), Cache(), None)
+    assert home.ask("mia", "www.help.example").data == ["198.51.100.4"]
 
 
 def test_what_was_kept_for_others_is_judged_for_whoever_asks() -> None:
@@ -317,12 +536,12 @@ def test_a_filtered_answer_that_is_kept_does_not_do_for_a_protected_name() -> No
     assert home.ask("mia", "school.example").data == ["198.51.100.60"]
 
 
-def test_with_other_settings_answers_for_help_names_are_asked_for_again() -> None:
-    home = Home(lists=library(protected={"child_helpline": ["help.example"]}))
-    home.ask("mia", "help.example")
+def test_with_other_settings_help_is_answered_as_before() -> None:
+    home = help_home()
+    asked = len(home.upstream.asked)
     home.resolver.reconfigure(RebindingGuard(), Cache(), None)
-    home.ask("mia", "help.example")
-    assert [key.qname for key in home.upstream.asked] == ["help.example"] * 2
+    assert home.ask("mia", "help.example").data == ["198.51.100.1"]
+    assert len(home.upstream.asked) == asked
 
 
 # --- waiting --------------------------------------------------------------------------------------
@@ -456,10 +675,13 @@ def test_what_does_not_exist_is_passed_on_as_the_upstream_said_it() -> None:
 # --- times to live --------------------------------------------------------------------------------
 
 
+SHORT = replace(MIA, max_ttl=20)
+
+
 @pytest.mark.parametrize(
-    ("profile", "ttl"), [(ADA, 300), (MIA, 60), (replace(MIA, max_ttl=120), 120)]
+    ("profile", "ttl"), [(ADA, 60), (MIA, 60), (replace(MIA, max_ttl=120), 60), (SHORT, 20)]
 )
-def test_a_child_keeps_an_answer_for_a_minute(profile: Profile, ttl: int) -> None:
+def test_everybody_keeps_an_answer_for_a_minute_at_most(profile: Profile, ttl: int) -> None:
     assert Home(family(profile)).ask(profile.id, "a.example").ttls == [ttl]
 
 

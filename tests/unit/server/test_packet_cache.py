@@ -197,13 +197,15 @@ PAGE = replace(MIA, block_mode=BlockMode.PAGE)
         pytest.param(query(GAMES, opt=opt(ttl=1 << 16)), PHONE, MIA, id="another EDNS version"),
         pytest.param(long(MAX_QUERY_SIZE + 1), PHONE, MIA, id="a long message"),
         pytest.param(query(GAMES)[:-3], PHONE, MIA, id="a malformed message"),
-        pytest.param(query("new.example", flags=0), PHONE, MIA, id="what nobody may be asked"),
+        pytest.param(query(f"{HELP}.home.example"), PHONE, MIA, id="a help name with more behind"),
     ],
 )
 def test_what_depends_on_more_or_leaves_no_trace_goes_the_whole_way(
     make: Make, wire: bytes, source: str, mia: Profile
 ) -> None:
-    home = make(mia, local_names=(LocalName("printer.example", ("127.0.0.20",)),))
+    local = (LocalName("printer.example", ("127.0.0.20",)),)
+    full = replace(mia, full_log=FullLogSpan(int(NOW), int(NOW) + 60))
+    home = make(full, local_names=local)
     replies = [ask(home, wire, source) for _ in range(4)]
     assert not any(fast for _, fast in replies)
     assert len({reply for reply, _ in replies}) == 1
@@ -287,43 +289,33 @@ def test_other_settings_begin_with_nothing(make: Make) -> None:
     assert ([str(each) for each in read(reply).answer[0]], fast) == (["192.168.1.1"], False)
 
 
-def test_a_reply_lasts_while_only_its_ttls_change(make: Make, clock: FakeClock) -> None:
-    home = make(replace(MIA, max_ttl=3600))
-    warm(home, query(WWW))
-    clock.wait(1 - 1 / 1024)
-    assert is_fast(home, query(WWW))
-    clock.wait(1 / 1024)
-    reply, fast = ask(home, query(WWW))
-    assert (ttls(reply), fast) == ([299], True)
-    clock.wait(298)
-    assert (ttls(ask(home, query(WWW))[0]), len(home.upstream.asked)) == ([1], 1)
-
-
-def test_above_a_cap_nobody_sees_an_answer_age(make: Make, clock: FakeClock) -> None:
-    home = make(replace(MIA, max_ttl=60))
-    warm(home, query(WWW))
-    for seconds, ttl in [(240.75, 60), (0.25, 59), (0.75, 59), (0.25, 58)]:
-        clock.wait(seconds)
-        reply, fast = ask(home, query(WWW))
-        assert (ttls(reply), fast) == ([ttl], True)
-
-
-@pytest.mark.parametrize(
-    ("name", "records"),
-    [
-        pytest.param("search.example", {"A": "198.51.100.7"}, id="a rewrite"),
-        pytest.param("cut.example", {"TXT": [f"{n:0100}" for n in range(8)]}, id="no room"),
-    ],
-)
-def test_what_is_not_the_answers_own_records_is_made_anew(
-    make: Make, clock: FakeClock, name: str, records: Any
+@pytest.mark.parametrize(("max_ttl", "shown"), [(None, 60), (3600, 60), (7, 7)])
+@pytest.mark.parametrize("name", [WWW, "search.example", "cut.example"])
+def test_a_reply_is_the_same_until_its_response_ends(
+    make: Make, clock: FakeClock, name: str, max_ttl: int | None, shown: int
 ) -> None:
-    safe = replace(MIA, max_ttl=3600, safe_search=(("search", "strict"),))
-    home = make(safe, {"safe.example": {"A": "198.51.100.7"}, "cut.example": records})
-    wire = query(name, 16 if "TXT" in records else 1)
+    long = {"TXT": [f"{n:0100}" for n in range(8)]}  # no room for it in a datagram
+    safe = replace(MIA, max_ttl=max_ttl, safe_search=(("search", "strict"),))
+    home = make(safe, {"safe.example": {"A": "198.51.100.7"}, "cut.example": long})
+    wire = query(name, 16 if name == "cut.example" else 1)
     warm(home, wire)
-    clock.wait(1)
-    assert not is_fast(home, wire)
+    first, _ = ask(home, wire)
+    for seconds in (1 - 1 / 1024, 1 / 1024, 100, 138.75):
+        clock.wait(seconds)
+        assert ask(home, wire) == (first, True)
+    assert min(ttls(first), default=shown) == shown
+    clock.wait(0.25)  # 240 seconds after it came with a TTL of 300
+    reply, fast = ask(home, wire)
+    assert (reply, fast, len(home.upstream.asked)) == (first, False, 2)
+
+
+def test_a_refusal_without_recursion_tells_nothing_of_what_is_cached(make: Make) -> None:
+    home, plain = make(), query(WWW, flags=0)
+    before = [ask(home, plain) for _ in range(3)]
+    warm(home, query(WWW), TOMS)
+    after = [ask(home, plain) for _ in range(3)]
+    assert len({reply for reply, _ in before + after}) == 1
+    assert [fast for _, fast in before + after] == [False, *5 * [True]]
 
 
 def test_an_answer_that_ends_is_asked_for_again(make: Make, clock: FakeClock) -> None:
@@ -360,14 +352,14 @@ def test_a_reply_ends_when_the_verdict_does(
     assert (bool(read(reply).answer), fast) == (blocked, False)
 
 
-def test_a_ttl_that_is_far_from_the_end_of_a_verdict_grows_shorter(
+def test_a_ttl_that_is_far_from_the_end_of_a_verdict_stays_the_same(
     make: Make, clock: FakeClock
 ) -> None:
     home = make(replace(MIA, max_ttl=3600), timing=pause(7200, 7300))
     warm(home, query(WWW))
     clock.wait(1)
     reply, fast = ask(home, query(WWW))
-    assert (ttls(reply), fast) == ([299], True)
+    assert (ttls(reply), fast) == ([60], True)
 
 
 # --- minutes of use -----------------------------------------------------------------------------
@@ -388,7 +380,7 @@ def marked(home: Twin, minutes: int) -> list[bool]:
 def test_use_is_noted_in_each_minute_in_which_a_reply_is_given_again(
     make: Make, clock: FakeClock
 ) -> None:
-    home = make(budgets=(FILMS,))
+    home = make(budgets=(FILMS,), script={WWW: {"A": "198.51.100.7", "ttl": 3600}})
     warm(home, query(WWW))
     for wait in (60, 120, 60):
         clock.wait(wait)
@@ -547,12 +539,14 @@ def test_a_block_is_the_newest_in_the_childs_ring_each_time(make: Make, clock: F
     assert [(each.name, each.at) for each in blocks] == [(GAMES, NOW + 4), (WWW, NOW + 3)]
 
 
-def test_a_help_name_with_more_behind_it_is_counted_and_in_no_row(make: Make) -> None:
+@pytest.mark.parametrize("name", [HELP, f"chat.{HELP}", f"{HELP}.home.example"])
+def test_a_help_name_is_in_no_count_and_in_no_row(make: Make, name: str) -> None:
     whole = FullLogSpan(int(NOW), int(NOW) + 60)
-    home, wire = make(replace(MIA, full_log=whole)), query(f"{HELP}.home.example")
-    warm(home, wire)
+    home = make(replace(MIA, full_log=whole))
+    for _ in range(3):
+        ask(home, query(name))
     home.pass_on()
-    assert (home.log.rows, home.counters.queries["udp"]) == ([], 3)
+    assert (home.log.rows, home.log.counts, home.counters.queries["udp"]) == ([], {}, 0)
 
 
 # --- the bound ----------------------------------------------------------------------------------

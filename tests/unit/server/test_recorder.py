@@ -16,7 +16,8 @@ from copdns.privacy.retention import CountKey, LogRow
 from copdns.server.metrics import Counters
 from copdns.server.recorder import Recorder
 from tests.fakes import FakeLog
-from tests.household import ADA, MIA, NOW, TOM, asker, client, policy
+from tests.home import Home
+from tests.household import ADA, MIA, NOW, TOM, asker, block, client, family, policy
 
 ALLOWED = Verdict(Action.ALLOW, Reason.DEFAULT, 15)
 BLOCKED = Verdict(Action.BLOCK, Reason.CATEGORY, 13, category="games", list="games-list")
@@ -229,28 +230,13 @@ def test_policies_of_the_same_profile_before_and_after_a_change_are_counted_toge
     assert list(desk.log.counts.values()) == [2]
 
 
-def test_a_help_name_with_a_search_domain_behind_it_is_in_no_row_and_no_ring() -> None:
-    desk = Desk()
-    of = policy(
-        replace(MIA, privacy=PrivacyMode.BLOCKED),
-        protected={"help_lines": ["help.example"]},
-        unwatched=["help_lines"],
-    )
-    desk.tell(BLOCKED, of, query(b"\x03www\x04help\x07example\x04home\x07example\x00"))
-    assert (desk.log.rows, desk.ring()) == ([], [])
-    desk.tell(BLOCKED, of, query(b"\x05other\x07example\x04home\x07example\x00"))
-    assert len(desk.log.rows) == 1
-
-
-def test_whose_help_it_is_stays_told_apart() -> None:
-    """Two households' policies may ask the same lists, of which only one leaves some unseen."""
-    desk = Desk()
-    lists = {"protected": {"help_lines": ["help.example"]}, "unwatched": ["help_lines"]}
-    seen = replace(
-        policy(replace(MIA, privacy=PrivacyMode.BLOCKED), **lists), untraced_lists=frozenset()
-    )
-    unseen = replace(seen, untraced_lists=policy(MIA, **lists).untraced_lists)
-    for of in (seen, unseen, seen):
-        desk.tell(BLOCKED, of, query(b"\x04help\x07example\x04home\x07example\x00"))
-    assert len(desk.log.rows) == 1
-    assert len(desk.recorder._help_prefix_by_name) == 2
+@pytest.mark.parametrize("name", ["why.faith.example", "why.games.example", "time", "status"])
+def test_why_a_name_is_blocked_is_asked_without_a_row_for_the_name(name: str) -> None:
+    full = replace(MIA, full_log=FullLogSpan(int(NOW), int(NOW) + 60))
+    home = Home(family(full, rules=(block("faith.example"),)))
+    assert home.ask("mia", f"{name}.q.home.arpa", "TXT").data
+    assert home.log.rows == []
+    home.ask("mia", "faith.example")
+    assert [row.qname for row in home.log.rows] == ["faith.example"]
+    home.recorder.flush(NOW)
+    assert sum(home.counters.queries.values()) == 2

@@ -62,6 +62,7 @@ from copdns.model.times import (
     Topic,
     TopicKind,
 )
+from copdns.store import household_copy
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.notes import Change
 from tests.unit.households import households, running
@@ -185,7 +186,8 @@ async def store(tmp_path: Path) -> AsyncIterator[HouseholdStore]:
 
 @pytest.fixture
 def raw(tmp_path: Path, store: HouseholdStore) -> Iterator[sqlite3.Connection]:
-    """The tables as someone with an editor sees them."""
+    """The tables as someone with an editor sees them, who also takes the copy away."""
+    store.path.with_name(household_copy.FILE).unlink()
     with closing(sqlite3.connect(store.path, isolation_level=None)) as connection:
         yield connection
 

@@ -42,7 +42,7 @@ def said(what: str, language: str = "en") -> str:
         ("device mia-phone changed", "Device mia-phone changed."),
         ("profile mia set: band 10-12 proposed", "Profile Mia set: age group 10-12 planned."),
         ("profile mia set: unchanged", "Profile Mia set: unchanged."),
-        ("profile mia set: bypass on", "Profile Mia set: Bypass prevention (blocked)."),
+        ("profile mia set: bypass on", "Profile Mia set: Ways to get around the filter (blocked)."),
         (
             "profile mia set: categories +games, max_ttl 60",
             "Profile Mia set: Categories (+Games), How long devices keep an answer (60).",

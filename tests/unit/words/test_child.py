@@ -93,10 +93,31 @@ def test_every_verdict_has_a_sentence_at_every_level_in_every_language(
 def test_a_list_is_named_to_those_who_read_everything() -> None:
     verdict = Verdict(Action.BLOCK, Reason.CATEGORY, 13, **FULL)
     assert said(verdict, Level.PICTURES) == "This site is blocked for you: Gambling."
-    assert said(verdict, Level.FULL) == (
-        "Your rules block this category: Gambling. The site is on this list: "
-        "<list starter-gambling>."
+    assert said(verdict, Level.FULL) == "Blocked: it's on the built-in list. Category: Gambling."
+    assert said(replace(verdict, list="bets"), Level.FULL) == (
+        "Blocked: Gambling. It's on this list: <list bets>."
     )
+
+
+def test_a_block_by_contact_tells_who_can_write_there() -> None:
+    closed = Verdict(Action.BLOCK, Reason.CONTACT, 12, service="tube", contact="strangers")
+    assert said(closed, Level.PICTURES) == (
+        "Blocked for you: <service tube>. Strangers can write to you there."
+    )
+    assert "do not know" in said(closed, Level.PLAIN)
+    assert "strangers can contact you" in said(closed, Level.FULL)
+    for level in Level:
+        known = said(replace(closed, contact="known"), level)
+        assert known != said(closed, level) != said(replace(closed, contact=""), level)
+        assert "Strangers" not in known
+
+
+def test_a_limit_of_no_minutes_is_not_said_to_be_used_up() -> None:
+    closed = Verdict(Action.BLOCK, Reason.BUDGET, 9, service="tube", no_minutes=True)
+    for level in Level:
+        assert "used" not in said(closed, level)
+        assert re.search("no (time|minutes)", said(closed, level))
+    assert "used" in said(replace(closed, no_minutes=False), Level.FULL)
 
 
 def test_a_schedule_says_what_it_closes() -> None:

@@ -33,7 +33,7 @@ def test_it_is_told_about_somebody_else() -> None:
     )
     assert said(Verdict(Action.ALLOW, Reason.DEFAULT, 15)) == "No rule or list blocks it."
     assert said(Verdict(Action.ALLOW, Reason.RULE, 10, rule="chess.example")) == (
-        "A site rule allows it: chess.example."
+        "The site rule for chess.example allows it."
     )
 
 

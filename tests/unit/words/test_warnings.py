@@ -6,10 +6,12 @@ import errno
 
 import pytest
 
-from copdns.app.household_source import REPLACED, UNREAD, UNWRITTEN
+from copdns.app import lists_in_force
+from copdns.app.household_source import DAMAGED, UNREAD, UNWRITTEN, WITHOUT_COPY
 from copdns.app.lists_in_force import STILL_COMPILING
 from copdns.list_files.choose import missing_message
 from copdns.network.same_client import SeenRequestor, same_client_warning
+from copdns.store.household_db import condition
 from copdns.web.http_server import Place, _why
 from copdns.words.phrases import END_ISOLATE, ISOLATE, phrases
 from copdns.words.warnings import trouble
@@ -32,8 +34,11 @@ def test_what_a_check_of_the_version_before_found_reads_as_today() -> None:
     [
         "no DNS server is set; add one to upstreams.servers",
         "no DNS server answers",
-        REPLACED,
+        *(DAMAGED % each for each in (condition.EMPTY, condition.FOREIGN, condition.OLDER)),
+        DAMAGED % condition.UNREADABLE % "file is not a database",
+        WITHOUT_COPY % condition.DIFFERENT,
         STILL_COMPILING,
+        lists_in_force.DAMAGED,
         "nothing can be recorded: disk full",
         f"{UNWRITTEN} (disk full)",
         f"{UNREAD} (disk full)",

@@ -20,8 +20,18 @@ class ProblemShown(Given):
     text: str
 
 
+class HeldShown(Given):
+    """An entry that the gate left out.  name: what it would have taken away."""
+
+    entry: str
+    reason: str
+    name: str
+
+
 class ListShown(Given):
     """used: its names; unused: how many are not, by why.  report: where mistakes are told.
+
+    held: the first entries that the gate left out; unused counts all of them.
 
     fetched_at to failures: of the copy of one that is fetched.  age: seconds since its server
     vouched for it.  error: why it is not in force.
@@ -38,6 +48,7 @@ class ListShown(Given):
     used: int
     unused: dict[str, int]
     problems: list[ProblemShown]
+    held: list[HeldShown]
     error: str
     fetched_at: Moment | None
     checked_at: Moment | None

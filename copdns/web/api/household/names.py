@@ -78,7 +78,9 @@ async def set_local(call: Call) -> object:
     """Set the addresses of a local name."""
     wanted: Addresses = call.body
     name = call.part("name")
-    edit = partial(set_local_name, name=name, addresses=wanted.addresses)
+    edit = partial(
+        set_local_name, name=name, addresses=wanted.addresses, known=call.context.known_ids()
+    )
     after = await call.change(f"local name {name}: {', '.join(wanted.addresses)}", edit)
     return plain(after.local_names[-1])
 
@@ -102,7 +104,9 @@ async def rewrite(call: Call) -> object:
     """Set the target of a rewrite."""
     wanted: Target = call.body
     text = call.part("rewrite")
-    edit = partial(set_rewrite, text=text, target_name=wanted.target)
+    edit = partial(
+        set_rewrite, text=text, target_name=wanted.target, known=call.context.known_ids()
+    )
     after = await call.change(f"rewrite of {text}: {wanted.target}", edit)
     return rewrite_json(after.rewrites[-1])
 
@@ -127,7 +131,12 @@ async def split(call: Call) -> object:
     """Set the upstreams of a domain."""
     wanted: Upstreams = call.body
     domain = call.part("domain")
-    edit = partial(set_split_upstream, name=domain, upstreams=wanted.upstreams)
+    edit = partial(
+        set_split_upstream,
+        name=domain,
+        upstreams=wanted.upstreams,
+        known=call.context.known_ids(),
+    )
     after = await call.change(
         f"conditional forwarding for {domain}: {', '.join(wanted.upstreams)}", edit
     )

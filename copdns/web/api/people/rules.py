@@ -120,6 +120,7 @@ class VerdictShown(Given):
     text: str | None = None
     category: str | None = None
     service: str | None = None
+    contact: str | None = None
     list: str | None = None
     list_version: str | None = None
     rule: str | None = None

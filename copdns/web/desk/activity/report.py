@@ -8,6 +8,7 @@ from aiohttp import web
 
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Permission
+from copdns.appeals.life import HOUR
 from copdns.model.verdict import Reason
 from copdns.privacy.report import SMALL, month_of
 from copdns.web.context import context_of
@@ -39,6 +40,7 @@ async def month(request: web.Request) -> web.Response:
         reasons=tuple(Reason),
         budgets={each.id: each for each in household.budgets},
         counts_days=context.settings().log.counts_days,
+        overdue_after=context.settings().appeals.target_hours * HOUR,
         small=SMALL,
         say=desk_wording(request, household),
         zone=household.timezone,

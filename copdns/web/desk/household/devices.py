@@ -229,7 +229,7 @@ async def _require_visitor(request: web.Request, actor: Actor) -> UnknownDevice:
     )
     visitor = next(found, None)
     if visitor is None:
-        raise web.HTTPNotFound(reason="This device is no longer unassigned")
+        raise web.HTTPNotFound(reason="This device belongs to someone now")
     return visitor
 
 

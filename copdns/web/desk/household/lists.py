@@ -16,7 +16,8 @@ from copdns.list_files.copies import NOT_HERE
 from copdns.list_files.updates import ListUpdater
 from copdns.lists.download import CopyState
 from copdns.lists.index import ListInfo, ListKind
-from copdns.lists.small_index import ListStatus
+from copdns.lists.parse import SkipReason
+from copdns.lists.small_index import HeldEntry, ListStatus
 from copdns.model.sentences import Sentence, sentence
 from copdns.web.context import context_of
 from copdns.web.desk.page import household_in_force
@@ -29,10 +30,12 @@ HERE = "/guardian/lists"
 # Kinds that people choose; others are listed in short.
 _KINDS_SHOWN = frozenset({ListKind.SECURITY, ListKind.CATEGORY, ListKind.BYPASS, ListKind.LEGAL})
 
+_HELD_REASONS = (SkipReason.INFRASTRUCTURE, SkipReason.MISTAKE)
 
 # Texts of the lists that ship, marked for translation.
 OURS = (
     sentence("VPNs, proxies and other ways around the rules"),
+    sentence("Services that belong to this category"),
     sentence("copdns's issue tracker"),
 )
 
@@ -42,8 +45,9 @@ class ListRow(NamedTuple):
 
     error: why it is not in force or could not be fetched; None without an error.  age: seconds
     since its server confirmed the copy as current; None where the list is not fetched.  unused:
-    entries that are not used.  caught: rows of the query log that it blocked.  percent: of names
-    that should be allowed, how many it blocks; None where nobody measured it.
+    entries that are not used.  held: the first that the gate left out, of held_count.  caught: rows
+    of the query log that it blocked.  percent: of names that should be allowed, how many it blocks;
+    None where nobody measured it.
     """
 
     info: ListInfo
@@ -51,6 +55,8 @@ class ListRow(NamedTuple):
     error: Sentence | None
     age: float | None
     unused: int
+    held: tuple[HeldEntry, ...]
+    held_count: int
     caught: int
     percent: float | None
 
@@ -104,6 +110,8 @@ def _list_rows(
             failure(why) if why else None,
             state.age(now),
             sum(each.unused.values()),
+            each.held,
+            sum(each.unused.get(reason, 0) for reason in _HELD_REASONS),
             caught.get(slug, 0),
             found.percent(slug) if found else None,
         )

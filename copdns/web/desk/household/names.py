@@ -15,6 +15,7 @@ from typing import NamedTuple, NoReturn
 from aiohttp import web
 
 from copdns.accounts.roles import Permission, may
+from copdns.household.check import KnownIds, is_protected
 from copdns.household.edit_checks import free_slug
 from copdns.household.edits import (
     add_service,
@@ -30,6 +31,7 @@ from copdns.household.edits import (
     speaking_of,
 )
 from copdns.model.addresses import address, domain, upstream_address
+from copdns.model.broad_names import broad_names
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Contact, Household, OwnService
 from copdns.model.matchers import parse_matcher
@@ -67,8 +69,21 @@ async def names(request: web.Request) -> web.Response:
         household=home.household,
         services=tuple(_service_use(home.household, each) for each in home.household.services),
         contacts=tuple(Contact),
+        broad=broad_names(home.household),
+        protected=_protected_names(home),
         may_edit=may(home.actor, Permission.EDIT_HOUSEHOLD),
     )
+
+
+def _protected_names(home: HouseRequest) -> frozenset[str]:
+    """Return which names that the household answers or forwards are protected, as by a new list."""
+    household, known = home.household, home.context.known_ids()
+    written = (
+        *(each.name for each in household.local_names),
+        *(each.matcher.name for each in household.rewrites),
+        *(each.name for each in household.split_upstreams),
+    )
+    return frozenset(name for name in written if is_protected(household, known, name))
 
 
 def _service_use(household: Household, service: OwnService) -> ServiceUse:
@@ -92,7 +107,7 @@ class _Kind(NamedTuple):
     there: Callable[[Household], Iterable[str]]
     name: Callable[[Form], str]
     values: Callable[[Form], tuple[str, ...]]
-    put: Callable[[Household, str, tuple[str, ...]], Household]
+    put: Callable[[Household, str, tuple[str, ...], KnownIds], Household]
     remove: Callable[[Household, str], Household]
 
 
@@ -109,7 +124,7 @@ _REWRITE = _Kind(
     lambda household: (str(each.matcher) for each in household.rewrites),
     lambda form: str(read_field(parse_matcher, form.one("name"), "name")),
     lambda form: (read_field(domain, form.one("target"), "target"),),
-    lambda household, name, values: set_rewrite(household, name, *values),
+    lambda household, name, values, known: set_rewrite(household, name, values[0], known),
     remove_rewrite,
 )
 _SPLIT = _Kind(
@@ -188,7 +203,8 @@ async def _change(request: web.Request, kind: _Kind) -> NoReturn:
 async def _keep(home: HouseRequest, kind: _Kind, name: str, form: Form) -> NoReturn:
     values = kind.values(form)
     what = f"{kind.said.format(name)}: {', '.join(values)}"
-    await home.change(what, lambda household: kind.put(household, name, values))
+    known = home.context.known_ids()
+    await home.change(what, lambda household: kind.put(household, name, values, known))
     raise web.HTTPSeeOther(PAGE)
 
 

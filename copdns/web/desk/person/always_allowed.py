@@ -51,9 +51,7 @@ async def add(request: web.Request) -> web.Response:
     found, kind = await require_person(request, Permission.EDIT_PROFILES), _require_kind(request)
     new = parse_subjects(await form_of(request))
     if not new:
-        raise HouseholdError(
-            "Choose a category or service, or enter a domain such as games.example"
-        )
+        raise HouseholdError("Choose a category or an app, or type a site such as games.example")
 
     def more(profile: Profile) -> dict[str, Any]:
         return {kind: _require_few(tuple(dict.fromkeys((*_subjects_of(profile, kind), *new))))}

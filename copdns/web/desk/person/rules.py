@@ -53,7 +53,7 @@ async def add(request: web.Request) -> web.Response:
         raise error.for_field("target") from None
     except ValueError:
         raise HouseholdError(
-            "Enter a domain, such as games.example, and choose an action", name="target"
+            "Type a site, such as games.example, and choose allow or block", name="target"
         ) from None
     scope = _parse_scope(found, str(fields.get("for", "")))
     note = parse_note(str(fields.get("note", "")))

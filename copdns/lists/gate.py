@@ -1,0 +1,230 @@
+"""Hold every list against the names that no list may take away, and leave out what would.
+
+Three kinds of names:
+
+    protected        what nobody may block: an entry at or below one is left out (the order of
+                     decision asks for protected names before any list, so one above it stays)
+    infrastructure   names on which much of the internet hangs: an entry that covers one is left
+                     out, and for some names every entry below it too
+    mistakes         names that some lists hold by mistake, and schools: an entry at or below one is
+                     left out of lists of the categories concerned, and a list with an entry above
+                     it gets an exception
+
+The rest of the list stays.  What is left out is counted and, but for protected names, shown.
+A household's own rules do not come this way.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from string import ascii_lowercase
+from typing import NamedTuple
+
+from copdns.lists.index import ListKind
+from copdns.lists.line import SkipReason
+from copdns.lists.small_index import BLOCKING, Draft, HeldEntry, Names
+from copdns.model.matchers import Matcher, MatchKind
+from copdns.model.names import suffixes
+
+MAX_HELD = 20  # entries of a list that are shown; all are counted
+# Such a list names a hacked school for some hours and means it; others keep it for years.
+_NAMES_SCHOOLS = frozenset({"malware"})
+# ac.uk, edu.au and so on, for any country.
+_SCHOOL_SUFFIXES = frozenset(
+    f"{kind}.{one}{other}"
+    for kind in ("ac", "edu")
+    for one in ascii_lowercase
+    for other in ascii_lowercase
+)
+_OPEN_TO_ANYONE = frozenset({"edu.kg", "edu.pl"})  # there, no one asks whether it is a school
+
+
+class KnownMistake(NamedTuple):
+    """A name that lists hold by mistake.  not_in: the categories to which it does not belong.
+
+    "*.name": what people have below a site; the site itself, with and without www, may be listed.
+    """
+
+    matcher: Matcher
+    not_in: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class GateRules:
+    """What the gate refuses, besides protected names.
+
+    whole, below: names of infrastructure.yaml, each with the categories and services that claim it.
+    mistakes: those of mistakes.yaml.
+    unopened: names that no list may take away, although a rule may (protected.yaml).
+    """
+
+    whole: Mapping[str, frozenset[str]]
+    below: Mapping[str, frozenset[str]]
+    mistakes: tuple[KnownMistake, ...] = ()
+    unopened: tuple[Matcher, ...] = ()
+
+
+NO_RULES = GateRules({}, {})
+
+
+class Barrier(NamedTuple):
+    """Entries that `matcher` covers are left out of a list, for this reason."""
+
+    matcher: Matcher
+    reason: SkipReason
+
+    def stops(self, name: str) -> bool:
+        if self.matcher.match is MatchKind.BELOW and name == f"www.{self.matcher.name}":
+            return False  # the site itself, not what people have below it
+        return self.matcher.covers(name)
+
+
+Barriers = Mapping[str, Barrier]
+
+
+class Gate:
+    """Leaves out of lists what no list may take away."""
+
+    __slots__ = ("_ends", "_listable", "_protected", "_rules")
+
+    def __init__(self, drafts: Iterable[Draft], rules: GateRules = NO_RULES) -> None:
+        """drafts: only the protected groups among them count."""
+        groups = [draft for draft in drafts if draft.kind is ListKind.PROTECTED]
+        names = (Matcher(*pair) for each in groups for pair in each.blocks.items())
+        self._rules = rules
+        self._protected = _barriers((*names, *rules.unopened), SkipReason.PROTECTED)
+        # Hosts below protected names that only measure visitors: `but_not` of protected.yaml.
+        self._listable = frozenset(name for each in groups for name in each.allows)
+        stopped = (*self._protected, *rules.below, *(each.matcher.name for each in rules.mistakes))
+        self._ends = _SCHOOL_SUFFIXES | frozenset(map(_end, stopped))
+
+    def let_through(self, draft: Draft) -> Draft:
+        """Return a draft without what no list may take away."""
+        if draft.kind not in BLOCKING:
+            return draft
+        barriers = self._barriers_for(draft.subject)
+        held = dict(self._held_entries(draft, barriers))
+        narrowed, freed = self._replacements(draft)
+        allows = [each for each in self._near(draft.allows) if self._find(each, self._protected)]
+        if not (held or narrowed or freed or allows):
+            return draft
+        unused = dict(draft.unused)
+        for reason in (each.reason for each in held.values()):
+            unused[reason] = unused.get(reason, 0) + 1
+        if allows:
+            unused[SkipReason.PROTECTED] = unused.get(SkipReason.PROTECTED, 0) + len(allows)
+        return replace(
+            draft,
+            blocks=_without(draft.blocks, held) | narrowed,
+            allows=_without(draft.allows, allows) | freed,
+            unused=unused,
+            held=_shown_entries(draft.blocks, held),
+        )
+
+    def _barriers_for(self, subject: str) -> Barriers:
+        """Return what stops entries of lists about a subject, by name; protected names first."""
+        below = [name for name, claims in self._rules.below.items() if subject not in claims]
+        mistakes = [each.matcher for each in self._rules.mistakes if subject in each.not_in]
+        return {
+            **_barriers(mistakes, SkipReason.MISTAKE),
+            **_barriers(map(Matcher, below), SkipReason.INFRASTRUCTURE),
+            **self._protected,
+        }
+
+    def _held_entries(self, draft: Draft, barriers: Barriers) -> Iterator[tuple[str, Barrier]]:
+        """Yield the blocked names that are left out, each with what stops it."""
+        schools_stay = draft.subject in _NAMES_SCHOOLS
+        for name in self._near(draft.blocks):
+            barrier = self._find(name, barriers)
+            own = barriers.get(name)
+            if own is not None and own.matcher.match is draft.blocks[name]:
+                yield name, own  # `*.name`, which does not cover the name
+            elif barrier is not None:
+                yield name, barrier
+            elif not schools_stay and is_whole_school(name):
+                yield name, Barrier(Matcher(name), SkipReason.MISTAKE)
+        for names in (self._rules.whole, self._rules.below):
+            for name, claims in names.items():
+                if draft.subject not in claims:
+                    barrier = Barrier(Matcher(name), SkipReason.INFRASTRUCTURE)
+                    yield from ((above, barrier) for above in _covering(name, draft.blocks))
+
+    def _replacements(self, draft: Draft) -> tuple[dict[str, MatchKind], dict[str, MatchKind]]:
+        """Return entries in place of wider ones, and exceptions, for what a list may not take."""
+        narrowed: dict[str, MatchKind] = {}
+        exceptions: dict[str, MatchKind] = {}
+        mistakes = (each.matcher for each in self._rules.mistakes if draft.subject in each.not_in)
+        for name, match in ((each.name, each.match) for each in (*self._rules.unopened, *mistakes)):
+            for above in _covering(name, draft.blocks):
+                if above != name:
+                    exceptions[name] = match
+                elif match is MatchKind.BELOW and draft.blocks[name] is MatchKind.SUBTREE:
+                    narrowed |= {name: MatchKind.EXACT, f"www.{name}": MatchKind.SUBTREE}
+        return narrowed, exceptions
+
+    def _find(self, name: str, barriers: Barriers) -> Barrier | None:
+        """Return what stops an entry for a name, or None."""
+        for each in suffixes(name):
+            if each in self._listable:
+                return None
+            barrier = barriers.get(each)
+            if barrier is not None and barrier.stops(name):
+                return barrier
+        return None
+
+    def _near(self, names: Names) -> list[str]:
+        """Return the names that may be stopped: of a million names, only few are looked up."""
+        ends = self._ends
+        return [  # inlined _end: a call for each name would take longer
+            name
+            for name in names
+            if name[name.rfind(".", 0, name.rfind(".")) + 1 :] in ends or name[-4:] == ".edu"
+        ]
+
+
+def is_whole_school(name: str) -> bool:
+    """Tell whether a name is a whole university or school by its suffix: .edu, .ac.uk, .edu.au.
+
+    Hosts below it may be listed: a page on them may have been hacked.
+    """
+    labels = name.removeprefix("www.").split(".")
+    if len(labels) == 3:
+        suffix = f"{labels[1]}.{labels[2]}"
+        return suffix in _SCHOOL_SUFFIXES and suffix not in _OPEN_TO_ANYONE
+    return len(labels) == 2 and labels[1] == "edu"
+
+
+def _barriers(matchers: Iterable[Matcher], reason: SkipReason) -> dict[str, Barrier]:
+    return {each.name: Barrier(each, reason) for each in matchers}
+
+
+def _covering(name: str, blocks: Names) -> list[str]:
+    """Return the entries that cover a name: itself, and those above it with all below."""
+    return [
+        each
+        for each in suffixes(name)
+        if each in blocks and (each == name or blocks[each] is not MatchKind.EXACT)
+    ]
+
+
+def _shown_entries(blocks: Names, held: Mapping[str, Barrier]) -> tuple[HeldEntry, ...]:
+    """Return the first entries that were left out; the names of help are no example to show."""
+    shown = (
+        HeldEntry(str(Matcher(name, blocks[name])), each.reason, each.matcher.name)
+        for name, each in held.items()
+        if each.reason is not SkipReason.PROTECTED
+    )
+    return tuple(sorted(shown)[:MAX_HELD])
+
+
+def _end(name: str) -> str:
+    """Return the last two labels of a name, or the one there is."""
+    return name[name.rfind(".", 0, name.rfind(".")) + 1 :]
+
+
+def _without(names: Names, left_out: Iterable[str]) -> dict[str, MatchKind]:
+    rest = dict(names)
+    for name in left_out:
+        del rest[name]
+    return rest

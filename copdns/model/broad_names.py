@@ -1,0 +1,47 @@
+"""Names that no household may answer itself or send to resolvers of its own.
+
+Everybody's sites lie below the root, a top-level domain or another public suffix (such as co.uk or
+github.io).  Whoever answers or receives the queries for all of them sees everything and can change
+everything, and a child could not tell.  Private zones (lan, home.arpa, internal ...) and reverse
+zones are no such names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from copdns.model.household import Household
+
+_PRIVATE = ("home.arpa", "in-addr.arpa", "ip6.arpa")  # public suffixes by the list, but local
+
+
+def is_broad(name: str) -> bool:
+    """Tell whether a name, in normal form, is the root or a listed public suffix."""
+    return bool(_broad(frozenset((name,))))
+
+
+def broad_names(household: Household) -> frozenset[str]:
+    """Return which of the names that a household answers or forwards are too broad.
+
+    An older household, or a file, may have some; they have no effect.
+    """
+    return _broad(frozenset(_names(household)))
+
+
+def _names(household: Household) -> Iterable[str]:
+    yield from (each.name for each in household.local_names)
+    yield from (each.matcher.name for each in household.rewrites)
+    yield from (each.name for each in household.split_upstreams)
+
+
+@lru_cache(maxsize=64)
+def _broad(names: frozenset[str]) -> frozenset[str]:
+    candidates = {name for name in names if name not in _PRIVATE}
+    if not candidates:
+        return frozenset()
+    # Imported here and not kept: the list takes 5 MB, and most households have no such names.
+    from publicsuffixlist import PublicSuffixList
+
+    suffixes = PublicSuffixList(accept_unknown=False)
+    return frozenset(name for name in candidates if not name or suffixes.publicsuffix(name) == name)

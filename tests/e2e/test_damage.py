@@ -1,0 +1,170 @@
+"""Whatever happens to a file of the data folder: rules and help names are answered, what was
+confirmed is there, and damage to the household is told.
+
+`make damage` does this at 50 places of each file; `make test` does less, since each start takes a
+second or two, and has the rest in tests/unit/store/test_household_copy.py.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.damaging import Damage, damages
+from tests.e2e.house import ADA, MIA, House, eventually, house
+from tests.e2e.test_trouble import readiness
+from tests.e2e.visitor import Visitor, set_up
+
+PLACES = int(os.environ.get("DAMAGED_PLACES", "1"))
+RESTART = 5.0  # seconds within which a program that died answers again
+
+FAMILY = {
+    "id": "home",
+    "profiles": {
+        "mia": {"band": "7-9", "devices": {"mia-tablet": [MIA]}, "categories": ["games"]},
+    },
+    "block": ["games.example"],
+}
+BLOCKED = (17, "rule: games.example")
+HELP = "childline.org.uk"
+COUNT = 20_000  # names, so many that the list is compiled
+DATABASE, COPY, LOG, INDEX = "household.db", "household.db.copy", "log.db", "*.index"
+FILES = (DATABASE, "household.db-wal", COPY, LOG, "log.db-wal", INDEX, "server.lock")
+# What is mapped into memory: reading past the end of one ends a process (SIGBUS), and so may a trie
+# of random octets.
+MAPPED = (INDEX, "household.db-shm", "log.db-shm")
+
+
+@contextmanager
+def home_of(folder: Path, toys: Path) -> Iterator[House]:
+    """toys: the list; always the same one, or it would be compiled again."""
+    form = {"category": "games", "format": "domains", "match": "subtree"}
+    with house(folder, {"lists": [{"slug": "toys", "path": str(toys), **form}]}, FAMILY) as home:
+        yield home
+
+
+def is_answering(home: House) -> bool:
+    """Tell whether rules, help names and what a guardian was told last are answered."""
+    # `begin` hears at once that nobody listens any more.
+    return (
+        home.begin("games.example")().ede == BLOCKED
+        and home.begin("confirmed.example")().ede == (17, "rule: confirmed.example")
+        and bool(home.begin(HELP)().data)
+    )
+
+
+@pytest.fixture(scope="module")
+def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a family whose program was killed, with all files of one that runs."""
+    folder = tmp_path_factory.mktemp("lived-in")
+    toys = folder / "toys.txt"
+    toys.write_text("".join(f"toys-{number}.example\n" for number in range(COUNT)))
+    with home_of(folder, toys) as home:
+        eventually(lambda: "being prepared" not in readiness(home))
+        set_up(home.program, Visitor(ADA))
+        home.command("rule", "add", "block", "confirmed.example")
+        eventually(lambda: is_answering(home))
+        eventually(lambda: home.written()[0])
+        home.program.process.kill()
+        home.program.process.wait()
+    return folder
+
+
+def copy_of(lived_in: Path, folder: Path) -> Path:
+    shutil.copytree(lived_in / "data", folder / "data")
+    return folder
+
+
+def find(folder: Path, name: str) -> Path:
+    (found,) = (folder / "data").rglob(name)
+    return found
+
+
+def accounts(home: House) -> str:
+    return home.at_once("account", "list", "--json")
+
+
+ALL = [(name, damage) for name in FILES for damage in damages(PLACES)]
+CASES = ALL if PLACES > 1 else [(DATABASE, each) for each in damages(1)] + ALL[4::3]
+
+
+@pytest.mark.parametrize(("name", "damage"), CASES, ids=str)
+def test_a_start_after_any_damage_answers(
+    lived_in: Path, tmp_path: Path, name: str, damage: Damage
+) -> None:
+    folder, toys = copy_of(lived_in, tmp_path), lived_in / "toys.txt"
+    if name == DATABASE:  # else its -wal would have all that is read of it
+        with closing(sqlite3.connect(find(folder, name))) as connection:
+            connection.execute("pragma wal_checkpoint(truncate)")
+    damage.apply(find(folder, name))
+    with home_of(folder, toys) as home:
+        assert is_answering(home)
+        assert "Ada" in accounts(home)
+        if name == DATABASE and damage.way != "flip":
+            assert "household.db is damaged" in readiness(home)
+        home.at_once("rule", "add", "block", "later.example")
+        eventually(lambda: home.ask("later.example").ede)
+        home.program.process.kill()
+        home.program.process.wait()
+    with home_of(folder, toys) as home:
+        assert is_answering(home)
+        assert home.ask("later.example").ede
+
+
+@pytest.mark.parametrize("name", [*FILES, "household.db-shm", "log.db-shm"])
+def test_a_program_that_runs_answers_through_any_damage(
+    lived_in: Path, tmp_path: Path, name: str
+) -> None:
+    folder, toys = copy_of(lived_in, tmp_path), lived_in / "toys.txt"
+    with ExitStack() as stack:
+        home = stack.enter_context(home_of(folder, toys))
+        eventually(lambda: "being prepared" not in readiness(home))
+        for damage in damages(PLACES):
+            before = readiness(home)
+            assert "damaged" not in before, before
+            path = find(folder, name)
+            damage.apply(path)
+            alive = survives(home)
+            if not alive:
+                assert name in MAPPED, damage
+                began = monotonic()
+                stack.close()
+                home = stack.enter_context(home_of(folder, toys))
+                assert is_answering(home)
+                assert monotonic() - began < RESTART, damage
+            assert "Ada" in accounts(home)
+            assert is_ready_again(home), (damage, readiness(home))
+            assert is_answering(home), damage
+
+
+def is_ready_again(home: House) -> bool:
+    """Say yes to a new file where damage is told; tell whether all is well then."""
+    if "household.db is damaged" in readiness(home):
+        home.at_once("household", "repair")
+    try:
+        eventually(lambda: readiness(home).startswith("ready"), within=20.0)
+    except AssertionError:
+        return False
+    return True
+
+
+def survives(home: House) -> bool:
+    """Ask, change something and let the files be compared; tell whether the program still runs."""
+    try:
+        assert is_answering(home)
+        home.program.command("rule", "add", "block", f"{monotonic()}.example")
+        assert is_answering(home)
+        home.program.reload()
+        assert is_answering(home)
+    except (OSError, EOFError, AssertionError):
+        if home.program.process.poll() is None:
+            raise
+        return False
+    return home.program.process.poll() is None

@@ -1,0 +1,156 @@
+"""The gate: no list takes away what many need, and all else of it stays."""
+
+from __future__ import annotations
+
+import pytest
+
+from copdns.lists.gate import MAX_HELD, Gate, GateRules, KnownMistake, is_whole_school
+from copdns.lists.index import ListKind
+from copdns.lists.parse import SkipReason
+from copdns.lists.small_index import Draft, HeldEntry
+from copdns.model.matchers import Matcher, MatchKind, parse_matcher
+
+HELP = Draft(
+    "help",
+    ListKind.PROTECTED,
+    "help",
+    "Help",
+    {"help.example": MatchKind.SUBTREE},
+    {"stats.help.example": MatchKind.SUBTREE},
+)
+NOBODY: frozenset[str] = frozenset()
+RULES = GateRules(
+    whole={"edge.example": NOBODY, "mail.big.example": frozenset({"webmail"})},
+    below={"login.example": NOBODY},
+    mistakes=(
+        KnownMistake(parse_matcher("poems.example"), frozenset({"adult"})),
+        KnownMistake(parse_matcher("*.pages.example"), frozenset({"social"})),
+        KnownMistake(parse_matcher("lexicon.portal.example"), frozenset({"adult"})),
+    ),
+    unopened=(Matcher("line.charity.example"),),
+)
+
+
+def passed(category: str = "adult", kind: ListKind = ListKind.CATEGORY, *lines: str) -> Draft:
+    names = {each.name: each.match for each in map(parse_matcher, lines)}
+    return Gate([HELP], RULES).let_through(Draft("listed", kind, category, "Listed", names))
+
+
+def stays(line: str, category: str = "adult", kind: ListKind = ListKind.CATEGORY) -> bool:
+    matcher = parse_matcher(line)
+    return passed(category, kind, line).blocks == {matcher.name: matcher.match}
+
+
+@pytest.mark.parametrize(
+    ("line", "allowed"),
+    [
+        ("edge.example", False),  # the name itself
+        ("=edge.example", False),
+        ("*.edge.example", False),  # all below it, so every customer
+        ("big.example", False),  # above one
+        ("*.big.example", False),
+        ("=big.example", True),  # the name above it, and nothing below
+        ("a.edge.example", True),  # one customer
+        ("dredge.example", True),  # same letters, another label
+        ("login.example", False),
+        ("a.login.example", False),  # all of it has one owner
+        ("=a.login.example", False),
+    ],
+)
+def test_an_entry_that_many_need_is_left_out_and_others_stay(line: str, allowed: bool) -> None:
+    for kind in (ListKind.CATEGORY, ListKind.SECURITY, ListKind.BYPASS, ListKind.SERVICE):
+        assert stays(line, kind=kind) is allowed
+
+
+def test_a_list_may_name_what_it_is_about() -> None:
+    assert stays("mail.big.example", "webmail")
+    assert not stays("mail.big.example", "ads")
+
+
+def test_a_host_that_only_measures_visitors_of_a_help_site_may_be_listed() -> None:
+    assert not stays("help.example")
+    assert not stays("www.help.example")
+    assert stays("stats.help.example")
+
+
+def test_what_lists_hold_by_mistake_is_left_out_of_lists_of_that_category() -> None:
+    assert not stays("poems.example")
+    assert not stays("www.poems.example")
+    assert stays("poems.example", "ads")
+
+
+def test_what_people_have_below_a_site_stays_open_and_the_site_itself_may_be_listed() -> None:
+    assert passed("social", ListKind.CATEGORY, "pages.example").blocks == {
+        "pages.example": MatchKind.EXACT,
+        "www.pages.example": MatchKind.SUBTREE,
+    }
+    assert not stays("ada.pages.example", "social")
+    assert not stays("*.pages.example", "social")
+    assert stays("www.pages.example", "social")
+    assert stays("ada.pages.example", "adult")
+
+
+@pytest.mark.parametrize(
+    ("above", "name"),
+    [
+        ("portal.example", "lexicon.portal.example"),
+        ("*.charity.example", "line.charity.example"),
+    ],
+)
+def test_an_entry_above_a_mistake_gets_an_exception(above: str, name: str) -> None:
+    found = passed("adult", ListKind.CATEGORY, above)
+    assert found.blocks == {parse_matcher(above).name: parse_matcher(above).match}
+    assert found.allows == {name: MatchKind.SUBTREE}
+    assert passed("adult", ListKind.CATEGORY, f"={parse_matcher(above).name}").allows == {}
+
+
+@pytest.mark.parametrize("kind", [ListKind.CATEGORY, ListKind.SECURITY, ListKind.BYPASS])
+def test_help_that_nobody_has_opened_yet_is_safe_from_every_list(kind: ListKind) -> None:
+    assert not stays("line.charity.example", "drugs", kind)
+    assert not stays("chat.line.charity.example", "drugs", kind)
+
+
+@pytest.mark.parametrize(
+    ("name", "school"),
+    [
+        ("games.edu", True),
+        ("www.games.edu", True),
+        ("games.ac.uk", True),
+        ("www.games.edu.au", True),
+        ("cs.games.edu", False),  # a host may have been hacked
+        ("games.edu.kg", False),  # anyone may have such a name
+        ("edu.example", False),
+        ("games.ac.example", False),
+    ],
+)
+def test_no_list_but_of_malware_takes_a_whole_school(name: str, school: bool) -> None:
+    assert is_whole_school(name) is school
+    assert stays(name, "phishing", ListKind.SECURITY) is not school
+    assert stays(name, "malware", ListKind.SECURITY)
+
+
+def test_what_is_left_out_is_counted_and_shown_but_not_the_names_of_help() -> None:
+    found = passed(
+        "adult", ListKind.CATEGORY, "a.login.example", "=edge.example", "help.example", "x.example"
+    )
+    assert found.unused == {SkipReason.INFRASTRUCTURE: 2, SkipReason.PROTECTED: 1}
+    assert found.held == (
+        HeldEntry("=edge.example", SkipReason.INFRASTRUCTURE, "edge.example"),
+        HeldEntry("a.login.example", SkipReason.INFRASTRUCTURE, "login.example"),
+    )
+
+
+def test_only_the_first_are_shown_and_all_are_counted() -> None:
+    found = passed("adult", ListKind.CATEGORY, *(f"n{n}.login.example" for n in range(99)))
+    assert len(found.held) == MAX_HELD
+    assert found.unused == {SkipReason.INFRASTRUCTURE: 99}
+
+
+def test_lists_that_block_nothing_do_not_pass_here() -> None:
+    for kind in (ListKind.PROTECTED, ListKind.CANARY, ListKind.BEACON, ListKind.LOCAL):
+        assert stays("edge.example", kind=kind)
+
+
+def test_an_exception_of_a_list_stays() -> None:
+    draft = Draft("a", ListKind.CATEGORY, "ads", "A", {}, {"edge.example": MatchKind.SUBTREE})
+    assert Gate([HELP], RULES).let_through(draft) == draft

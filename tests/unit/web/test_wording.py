@@ -1,0 +1,30 @@
+"""What pages say of a verdict that was stored without all that it said once."""
+
+from __future__ import annotations
+
+from copdns.appeals.appeal import contest
+from copdns.model.household import Contact
+from copdns.model.times import Budget
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.web.languages import phrases_in
+from copdns.web.wording import DeskWording, Wording
+from copdns.words.levels import Level
+from tests.household import MIA, NOW, family, library
+
+LIBRARY = library(services={"room": ["room.example"]}, contacts={"room": Contact.STRANGERS})
+
+
+def test_a_request_tells_the_kind_of_contact_as_long_as_the_service_is_known() -> None:
+    to = contest(Verdict(Action.BLOCK, Reason.CONTACT, 12, service="room", contact="strangers"))
+    common = phrases_in("en"), Level.PICTURES, family(MIA)
+    assert "Strangers can write to you there." in Wording(*common, LIBRARY, NOW).why(to)
+    assert "Services where strangers can contact" in DeskWording(*common, LIBRARY, NOW).why(to)
+    assert "People can write to you there." in Wording(*common, library(), NOW).why(to)
+
+
+def test_a_request_against_a_limit_of_no_minutes_is_not_said_to_be_used_up() -> None:
+    to = contest(Verdict(Action.BLOCK, Reason.BUDGET, 9, period="play"))
+    none, some = (Budget("play", "mia", (("daily", minutes),)) for minutes in (0, 30))
+    for budget, told in ((none, "no minutes"), (some, "used")):
+        house = family(MIA, budgets=(budget,))
+        assert told in Wording(phrases_in("en"), Level.FULL, house, LIBRARY, NOW).why(to)
