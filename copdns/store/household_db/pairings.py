@@ -78,15 +78,17 @@ class Pairings:
             ).fetchone()
             if row is None:
                 return None
-            found = Pairing(*row)
-            if not quietly and abs(now - found.used) >= DAY:
-                connection.execute(
+            return Pairing(*row)
+
+        found = await self._thread.read(work) if cookie else None
+        if found is not None and not quietly and abs(now - found.used) >= DAY:
+            await self._thread.write(
+                lambda connection: connection.execute(
                     "update pairing set used = ? where household = ? and id = ?",
                     (now, household, found.id),
                 )
-            return found
-
-        return await self._thread.read(work) if cookie else None
+            )
+        return found
 
     async def pair(self, household: str, device: str, profile: str, now: int) -> str | None:
         """Return the secret of a new pairing, for the cookie; None where there can be none.

@@ -88,13 +88,16 @@ class Sessions:
             account = account_of(connection, session.household, session.account)
             if account is None:
                 return None
-            if abs(now - session.used) >= USED_PRECISION:
-                connection.execute(
-                    "update session set used = ? where digest = ?", (now, session.digest)
-                )
             return session, account
 
-        return await self._thread.read(work)
+        found = await self._thread.read(work)
+        if found is not None and abs(now - found[0].used) >= USED_PRECISION:
+            await self._thread.write(
+                lambda connection: connection.execute(
+                    "update session set used = ? where digest = ?", (now, found[0].digest)
+                )
+            )
+        return found
 
     async def confirm(self, digest: str, now: int) -> None:
         """Note that the owner of a session typed the password in it again."""
@@ -262,7 +265,7 @@ class Tokens:
         It may do what both its scopes and the role of its account allow.
         """
 
-        def work(connection: sqlite3.Connection) -> Actor | None:
+        def work(connection: sqlite3.Connection) -> tuple[Token, Actor] | None:
             row = connection.execute(
                 f"select {_TOKEN} from token where digest = ? and expires > ?",  # noqa: S608
                 (secret_digest(token_secret), now),
@@ -273,14 +276,20 @@ class Tokens:
             account = account_of(connection, token.household, token.account)
             if account is None:
                 return None
-            if token.used is None or abs(now - token.used) >= USED_PRECISION:
-                connection.execute(
+            return token, make_actor(account, token.scopes)
+
+        found = await self._thread.read(work) if token_secret.startswith(TOKEN_PREFIX) else None
+        if found is None:
+            return None
+        token, actor = found
+        if token.used is None or abs(now - token.used) >= USED_PRECISION:
+            await self._thread.write(
+                lambda connection: connection.execute(
                     "update token set used = ? where household = ? and id = ?",
                     (now, token.household, token.id),
                 )
-            return make_actor(account, token.scopes)
-
-        return await self._thread.read(work) if token_secret.startswith(TOKEN_PREFIX) else None
+            )
+        return actor
 
     async def all(self, household: str, account: str = "") -> tuple[Token, ...]:
         """Return the tokens of a household, or of one account, the oldest first."""
