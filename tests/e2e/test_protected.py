@@ -60,6 +60,16 @@ WRITTEN: dict[str, dict[str, object]] = {
 }
 
 
+# Of these nothing is changed either: a household does not answer for all of org.uk, and no list takes
+# Google away from the whole internet.
+OUT_OF_REACH = {
+    "a list from disk": "mail.google.com",
+    "a local zone": "neighbour.org.uk",
+    "a rewrite of the zone": "neighbour.org.uk",
+    "a split upstream for the zone": "neighbour.org.uk",
+}
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("home")
@@ -90,7 +100,8 @@ def test_nothing_that_a_household_writes_closes_a_protected_name(
     eventually(lambda: home.metrics()["copdns_policy_revision"] > before)
 
     for name in NEIGHBOURS:
-        assert home.ask(name).data != [ADDRESS], "what was written does nothing"
+        is_changed = home.ask(name).data != [ADDRESS]
+        assert is_changed is (name != OUT_OF_REACH.get(written)), name
     for name in PROTECTED:
         reply = home.ask(name)
         assert (reply.data, reply.ede) == ([ADDRESS], None)

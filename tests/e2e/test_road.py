@@ -56,6 +56,10 @@ def by_list(category: str) -> tuple[str, str]:
     return "17 (Filtered)", f"category: {category} (list starter-{category})"
 
 
+def by_contact(service: str) -> tuple[str, str]:
+    return "17 (Filtered)", f"contact: service {service} (strangers)"
+
+
 GOOGLE = [["CNAME", "forcesafesearch.google.com."], ANYWHERE]
 YOUTUBE = [["CNAME", "restrict.youtube.com."], ANYWHERE]
 YOUTUBE_MODERATE = [["CNAME", "restrictmoderate.youtube.com."], ANYWHERE]
@@ -70,7 +74,7 @@ YOUTUBE_MODERATE = [["CNAME", "restrictmoderate.youtube.com."], ANYWHERE]
         (MIA_6, "games.example", "NOERROR", [], by_rule("games.example")),
         (TOM, "games.example", "NOERROR", [ANYWHERE], None),
         (MIA, "www.bet365.com", "NOERROR", [], by_list("gambling")),
-        (MIA_6, "www.facebook.com", "NOERROR", [], ("17 (Filtered)", "service: facebook")),
+        (MIA_6, "www.facebook.com", "NOERROR", [], by_contact("facebook")),
         (TOM, "www.facebook.com", "NOERROR", [ANYWHERE], None),
         (MIA, "www.google.com", "NOERROR", GOOGLE, SAFE_SEARCH),
         (MIA_6, "www.youtube.com", "NOERROR", YOUTUBE, SAFE_SEARCH),
@@ -117,7 +121,7 @@ def test_every_way_to_ask_gives_the_same(home: House, source: str, over_tcp: boo
 def test_an_upstream_is_asked_once_for_all_and_policy_comes_after_the_cache(home: House) -> None:
     assert home.ask("roblox.com", source=ADA).data
     assert home.ask("roblox.com", source=TOM).data
-    assert home.ask("roblox.com", source=MIA).ede == (17, "service: roblox")
+    assert home.ask("roblox.com", source=MIA).ede == (17, "contact: service roblox (strangers)")
     assert home.ask("roblox.com", source=ADA).data
     assert home.upstream.names.count("roblox.com") == 1
 
