@@ -129,6 +129,8 @@ def test_a_program_that_runs_answers_through_any_damage(
         for damage in damages(PLACES):
             before = readiness(home)
             assert "damaged" not in before, before
+            # A -wal is there from the first row that is written after a start.
+            eventually(lambda: home.ask("toys.example") and [*(folder / "data").rglob(name)])
             path = find(folder, name)
             damage.apply(path)
             alive = survives(home)

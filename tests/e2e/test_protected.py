@@ -60,8 +60,8 @@ WRITTEN: dict[str, dict[str, object]] = {
 }
 
 
-# Of these nothing is changed either: a household does not answer for all of org.uk, and no list takes
-# Google away from the whole internet.
+# Of these nothing is changed either: a household does not answer for all of org.uk, and no list
+# takes Google away from the whole internet.
 OUT_OF_REACH = {
     "a list from disk": "mail.google.com",
     "a local zone": "neighbour.org.uk",
