@@ -87,6 +87,11 @@ def find(folder: Path, name: str) -> Path:
     return found
 
 
+def await_file(home: House, folder: Path, name: str) -> None:
+    """Wait for a file: a -wal is there from the first row that is written after a start."""
+    eventually(lambda: home.ask("toys.example") and [*(folder / "data").rglob(name)])
+
+
 def accounts(home: House) -> str:
     return home.at_once("account", "list", "--json")
 
@@ -129,8 +134,7 @@ def test_a_program_that_runs_answers_through_any_damage(
         for damage in damages(PLACES):
             before = readiness(home)
             assert "damaged" not in before, before
-            # A -wal is there from the first row that is written after a start.
-            eventually(lambda: home.ask("toys.example") and [*(folder / "data").rglob(name)])
+            await_file(home, folder, name)
             path = find(folder, name)
             damage.apply(path)
             alive = survives(home)
