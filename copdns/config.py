@@ -363,7 +363,7 @@ class UpstreamSettings(Section):
     trust_ad: tuple[Upstream, ...] = Field(
         default=(),
         description="Upstreams that are trusted to validate answers with DNSSEC: their AD bit is "
-        "passed on. One on loopback is always trusted.",
+        "passed on. One on loopback is trusted.",
     )
 
     @field_validator("attempt")

@@ -56,7 +56,7 @@ OTHERS = {
 RIGHTS = ("XED", "PUBH", "HUMR", "LGBT")
 CHILDREN = (Band.TO_9, Band.TO_12, Band.TO_15, Band.TO_17)
 # What a preset names: services, categories, and that engines without a safe mode are blocked.
-CHOSEN = {Reason.SERVICE, Reason.CATEGORY, Reason.NO_SAFE_SEARCH}
+CHOSEN = {Reason.SERVICE, Reason.CONTACT, Reason.CATEGORY, Reason.NO_SAFE_SEARCH}
 
 pytestmark = pytest.mark.shared_data
 
