@@ -86,7 +86,7 @@ Barriers = Mapping[str, Barrier]
 class Gate:
     """Leaves out of lists what no list may take away."""
 
-    __slots__ = ("_ends", "_listable", "_protected", "_rules")
+    __slots__ = ("_above", "_ends", "_listable", "_protected", "_replaced", "_rules")
 
     def __init__(self, drafts: Iterable[Draft], rules: GateRules = NO_RULES) -> None:
         """drafts: only the protected groups among them count."""
@@ -98,13 +98,21 @@ class Gate:
         self._listable = frozenset(name for each in groups for name in each.allows)
         stopped = (*self._protected, *rules.below, *(each.matcher.name for each in rules.mistakes))
         self._ends = _SCHOOL_SUFFIXES | frozenset(map(_end, stopped))
+        # By each name that covers one of infrastructure, those with who may claim them: most lists
+        # are small, and have none of these.
+        self._above: dict[str, list[tuple[str, frozenset[str]]]] = {}
+        for infrastructure in (rules.whole, rules.below):
+            for name, claims in infrastructure.items():
+                for above in suffixes(name):
+                    self._above.setdefault(above, []).append((name, claims))
+        replaced = (*rules.unopened, *(each.matcher for each in rules.mistakes))
+        self._replaced = frozenset(above for each in replaced for above in suffixes(each.name))
 
     def let_through(self, draft: Draft) -> Draft:
         """Return a draft without what no list may take away."""
         if draft.kind not in BLOCKING:
             return draft
-        barriers = self._barriers_for(draft.subject)
-        held = dict(self._held_entries(draft, barriers))
+        held = dict(self._held_entries(draft))
         narrowed, freed = self._replacements(draft)
         allows = [each for each in self._near(draft.allows) if self._find(each, self._protected)]
         if not (held or narrowed or freed or allows):
@@ -132,10 +140,12 @@ class Gate:
             **self._protected,
         }
 
-    def _held_entries(self, draft: Draft, barriers: Barriers) -> Iterator[tuple[str, Barrier]]:
+    def _held_entries(self, draft: Draft) -> Iterator[tuple[str, Barrier]]:
         """Yield the blocked names that are left out, each with what stops it."""
         schools_stay = draft.subject in _NAMES_SCHOOLS
-        for name in self._near(draft.blocks):
+        near = self._near(draft.blocks)
+        barriers = self._barriers_for(draft.subject) if near else {}
+        for name in near:
             barrier = self._find(name, barriers)
             own = barriers.get(name)
             if own is not None and own.matcher.match is draft.blocks[name]:
@@ -144,16 +154,18 @@ class Gate:
                 yield name, barrier
             elif not schools_stay and is_whole_school(name):
                 yield name, Barrier(Matcher(name), SkipReason.MISTAKE)
-        for names in (self._rules.whole, self._rules.below):
-            for name, claims in names.items():
-                if draft.subject not in claims:
-                    barrier = Barrier(Matcher(name), SkipReason.INFRASTRUCTURE)
-                    yield from ((above, barrier) for above in _covering(name, draft.blocks))
+        for above in draft.blocks.keys() & self._above.keys():
+            is_exact = draft.blocks[above] is MatchKind.EXACT
+            for name, claims in self._above[above]:
+                if draft.subject not in claims and (above == name or not is_exact):
+                    yield above, Barrier(Matcher(name), SkipReason.INFRASTRUCTURE)
 
     def _replacements(self, draft: Draft) -> tuple[dict[str, MatchKind], dict[str, MatchKind]]:
         """Return entries in place of wider ones, and exceptions, for what a list may not take."""
         narrowed: dict[str, MatchKind] = {}
         exceptions: dict[str, MatchKind] = {}
+        if draft.blocks.keys().isdisjoint(self._replaced):
+            return narrowed, exceptions
         mistakes = (each.matcher for each in self._rules.mistakes if draft.subject in each.not_in)
         for name, match in ((each.name, each.match) for each in (*self._rules.unopened, *mistakes)):
             for above in _covering(name, draft.blocks):
