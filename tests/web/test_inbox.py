@@ -55,7 +55,7 @@ async def test_what_ends_a_yes_first_is_told_before_and_after(client: Client, si
     await log_in(client)
     appeal = await the_only(site)
     page = f"/guardian/appeals/{appeal}"
-    assert "its own end, for the time asked for: " in await text(client, page)
+    assert "nothing before the time asked for: " in await text(client, page)
     assert "your set times" not in await text(client, f"/ask/{appeal}")
     limit = Budget("screen", "mia", (("daily", 30),))
     await site.store.change("home", partial(replace, budgets=(limit,)), author="", what="", now=0)
