@@ -93,6 +93,8 @@ def await_file(home: House, folder: Path, name: str) -> None:
 
 
 def accounts(home: House) -> str:
+    """Return who may log in; the program may hold the folder while it mends or compiles."""
+    eventually(lambda: home.program.command("account", "list").returncode == 0)
     return home.at_once("account", "list", "--json")
 
 
