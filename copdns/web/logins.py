@@ -113,16 +113,9 @@ class Logins:
         """Return the result; a new session replaces the one that the browser had."""
         found = await self._accounts.credentials(household, form.name)
         attempt = await self._attempt_at(found, form, now)
-        if left := self._count_attempt(attempt):
-            return LoginResult(Outcome.WAIT, left)
-        if not await self._hash(verify_password, form.password, found.password if found else ""):
-            return self._wrong_result(attempt)
+        if refusal := await self._refuse(found, form, attempt, now):
+            return refusal
         assert found is not None  # "" is no valid hash
-        if found.totp and not form.code.strip():
-            return LoginResult(Outcome.CODE_NEEDED)
-        if found.totp and not await self._check_second_factor(found, form.code, now):
-            return self._wrong_result(attempt)
-        self._failures = clear_failures(self._failures, attempt)
         await self._renew_hash(found, form.password)
         account = found.account
         session = await self._sessions.begin(account, now, form.label, form.session)
@@ -157,6 +150,18 @@ class Logins:
         """
         found = await self._accounts.credentials(account.household, account.name)
         attempt = await self._attempt_at(found, form, now)
+        if refusal := await self._refuse(found, form, attempt, now):
+            return refusal
+        await self._sessions.confirm(session, now)
+        return LoginResult(Outcome.IN, 0, account)
+
+    async def _refuse(
+        self, found: Credentials | None, form: LoginForm, attempt: Attempt, now: int
+    ) -> LoginResult | None:
+        """Check the password, and the second factor where there is one; None: both are right.
+
+        found: None for a name without an account, for which no password is right.
+        """
         if left := self._count_attempt(attempt):
             return LoginResult(Outcome.WAIT, left)
         if not await self._hash(verify_password, form.password, found.password if found else ""):
@@ -167,8 +172,7 @@ class Logins:
         if found.totp and not await self._check_second_factor(found, form.code, now):
             return self._wrong_result(attempt)
         self._failures = clear_failures(self._failures, attempt)
-        await self._sessions.confirm(session, now)
-        return LoginResult(Outcome.IN, 0, account)
+        return None
 
     async def setup_code(self, household: str, now: int) -> str:
         """Return a new code for a household's first account; "" where there is an account."""
