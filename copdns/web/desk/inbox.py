@@ -26,8 +26,10 @@ from copdns.appeals.source import BlockSource, block_source, list_report, rule_b
 from copdns.appeals.still_closed import closed_after_all, closed_besides
 from copdns.model.errors import AppealError
 from copdns.model.household import Household
+from copdns.model.sentences import sentence
 from copdns.policy.today import build_today
 from copdns.web.context import context_of
+from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
 from copdns.web.received import fields_of
 from copdns.web.session import require
@@ -81,6 +83,7 @@ async def look(request: web.Request) -> web.Response:
     actor, context = await require(request, Permission.SEE_APPEALS), context_of(request)
     appeal = request.match_info["appeal"]
     await context.appeals.mark_seen(actor.household, appeal, int(context.now()))
+    say_done(request, actor, sentence("the child can see that someone is looking at this request"))
     raise web.HTTPSeeOther(f"/guardian/appeals/{appeal}")
 
 
@@ -131,6 +134,8 @@ async def decide(request: web.Request) -> web.Response:
         context.services(),
         int(context.now()),
     )
+    done = sentence("your answer is saved, and the child can read it now")
+    say_done(request, actor, done)
     raise web.HTTPSeeOther("/guardian/inbox")
 
 
