@@ -88,12 +88,12 @@ def _put_back_parts(before: Any, after: Any, now: Any, called: str) -> Any:
     for each in fields(now):
         if each.name in _LEFT_ALONE:
             continue
-        three = [getattr(one, each.name) for one in (before, after, now)]
+        old, new, there = (getattr(one, each.name) for one in (before, after, now))
         if each.name in keys:
-            several = _put_back_several(*three, keys[each.name], called)
+            several = _put_back_several(old, new, there, keys[each.name], called)
             values[each.name] = tuple(sorted(several)) if each.name in _SORTED else several
         else:
-            values[each.name] = _put_back(*three, called or _called(now))
+            values[each.name] = _put_back(old, new, there, called or _called(now))
     return replace(now, **values)
 
 
@@ -116,9 +116,9 @@ def _put_back_several(
     old, new, there = ({key(each): each for each in several} for several in (before, after, now))
     found: dict[Any, Any] = {}
     for each in _in_order(list(old), list(there)):
-        three = [one.get(each, _MISSING) for one in (old, new, there)]
-        name = called or next(_called(one) for one in reversed(three) if one is not _MISSING)
-        value = _put_back(*three, name)
+        was, became, is_now = (one.get(each, _MISSING) for one in (old, new, there))
+        known = next(one for one in (is_now, became, was) if one is not _MISSING)
+        value = _put_back(was, became, is_now, called or _called(known))
         if value is not _MISSING:
             found[each] = value
     return tuple(found.values())
@@ -149,7 +149,7 @@ def _called(value: Any) -> str:
 
 def _changed_since(called: str) -> HouseholdError:
     return HouseholdError(
-        "%(what)s was changed again since then, so this can no longer be undone; nothing was "
-        "changed now",
+        "someone changed this again since then: %(what)s; so it can no longer be undone, and "
+        "nothing was changed now",
         what=called,
     )

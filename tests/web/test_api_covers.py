@@ -21,8 +21,8 @@ LOGIN = Why("logging in is for people, and programs use a token")
 OWN_KEYS = Why("passwords and two-step codes are entered by their owner, in a browser")
 
 AT_ONCE = Why(
-    "[undoing](accounts.md#undo) is for the person who did it, in the browser, and a program can do "
-    "the opposite"
+    "[undoing](accounts.md#undo) is for the person who did it, in the browser, and a program can "
+    "do the opposite"
 )
 A_PERSON = Why("a person decides what becomes of a damaged file, on the dashboard or by a command")
 

@@ -114,7 +114,8 @@ def test_an_untouched_profile_becomes_what_the_age_has() -> None:
     for before in Band:
         for after in Band:
             (mia,) = house(band=before).profiles
-            assert settings_taken(mia, after) == apply(shipped(after), mia)
+            plan = plan_settings(mia, shipped(after), PRESETS)
+            assert (plan.profile, plan.kept) == (apply(shipped(after), mia), ())
 
 
 def test_what_a_person_blocked_besides_stays() -> None:

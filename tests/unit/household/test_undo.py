@@ -8,7 +8,7 @@ from datetime import date
 from functools import partial
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from copdns.household.edits import (
     add_rule,
@@ -99,10 +99,10 @@ def test_the_same_thing_changed_since_is_left_as_it_is() -> None:
     before = house()
     after = note_rule(before, "a", "Later.")
     now = note_rule(after, "a", "Never.")
-    with pytest.raises(HouseholdError, match=r"a\.example was changed again"):
+    with pytest.raises(HouseholdError, match=r"since then: a\.example;"):
         undo(before, after, now)
     renamed = set_mia(name="Mia B")(before)
-    with pytest.raises(HouseholdError, match="Mia C was changed again"):
+    with pytest.raises(HouseholdError, match="since then: Mia C;"):
         undo(before, renamed, set_mia(name="Mia C")(renamed))
 
 
@@ -148,6 +148,7 @@ def test_adding_or_removing_a_person_cannot_be_undone() -> None:
     assert not can_undo(before, before)
 
 
+@settings(max_examples=15)
 @given(households(), households())
 def test_whatever_a_change_was_undoing_it_at_once_is_exact(one: Household, two: Household) -> None:
     after = replace(two, id=one.id, profiles=one.profiles, guest=one.guest)
