@@ -151,8 +151,8 @@ async def remove_token(request: web.Request) -> web.Response:
     token = next((each for each in mine if each.id == wanted), None)
     if token is not None:
         question = sentence(
-            "remove the token “%(token)s”? The program that uses it is shut out at once, and needs "
-            "a new one",
+            "remove the token “%(token)s”? The program that uses it stops working at once, and "
+            "needs a new one",
             token=token.label,
         )
         await require_sure(request, question)

@@ -181,7 +181,7 @@ async def guest(request: web.Request) -> web.Response:
     fields, now = await fields_of(request), int(context.now())
     address, mac = await _address_and_mac(request, actor)
     if "refuse" in fields:
-        question = sentence("refuse this device? Whoever uses it has to ask again")
+        question = sentence("refuse this device? Anyone who uses it has to ask again")
         await require_sure(request, question)
         await context.guests.refuse(actor.household, address, actor.name, now)
         say_done(request, actor, sentence("the device stays a guest, and guest rules apply to it"))
@@ -195,7 +195,7 @@ async def guest(request: web.Request) -> web.Response:
         now,
         mac=mac,
     )
-    say_done(request, actor, sentence("the device is let in for a day, and then no more"))
+    say_done(request, actor, sentence("the device can be used for a day, and after that guest rules apply"))
     raise web.HTTPSeeOther(HERE)
 
 
@@ -204,7 +204,7 @@ async def end_guest(request: web.Request) -> web.Response:
     actor, context = await _require_editor(request), context_of(request)
     guest, now = request.match_info["guest"], int(context.now())
     if any(each.id == guest for each in await context.guests.of(actor.household, now)):
-        question = sentence("end this access now? Whoever uses the device has to ask again")
+        question = sentence("end this access now? Anyone who uses the device has to ask again")
         await require_sure(request, question)
         await context.guests.end(actor.household, guest, actor.name, now)
         say_done(
