@@ -74,14 +74,14 @@ def with_times(household: Household, plan: TimesPlan) -> Household:
     """Return the household with what a plan adds and changes, and without what it removes."""
     new = dict(plan.changed)
 
-    def planned(there: Iterable[Period], kind: type[Period]) -> tuple[Any, ...]:
+    def with_planned(there: Iterable[Period], kind: type[Period]) -> tuple[Any, ...]:
         stay = (new.get(each, each) for each in there if each not in plan.removed)
         return (*stay, *(each for each in plan.added if isinstance(each, kind)))
 
     return replace(
         household,
-        schedules=planned(household.schedules, Schedule),
-        budgets=planned(household.budgets, Budget),
+        schedules=with_planned(household.schedules, Schedule),
+        budgets=with_planned(household.budgets, Budget),
     )
 
 

@@ -93,7 +93,7 @@ def _put_back_parts(before: Any, after: Any, now: Any, called: str) -> Any:
             several = _put_back_several(old, new, there, keys[each.name], called)
             values[each.name] = tuple(sorted(several)) if each.name in _SORTED else several
         else:
-            values[each.name] = _put_back(old, new, there, called or _called(now))
+            values[each.name] = _put_back(old, new, there, called or _name_of(now))
     return replace(now, **values)
 
 
@@ -118,7 +118,7 @@ def _put_back_several(
     for each in _in_order(list(old), list(there)):
         was, became, is_now = (one.get(each, _MISSING) for one in (old, new, there))
         known = next(one for one in (is_now, became, was) if one is not _MISSING)
-        value = _put_back(was, became, is_now, called or _called(known))
+        value = _put_back(was, became, is_now, called or _name_of(known))
         if value is not _MISSING:
             found[each] = value
     return tuple(found.values())
@@ -134,7 +134,7 @@ def _in_order(old: list[Any], there: list[Any]) -> list[Any]:
     return ordered
 
 
-def _called(value: Any) -> str:
+def _name_of(value: Any) -> str:
     """Return what people call a thing of a household."""
     if isinstance(value, Profile | Device):
         return value.name

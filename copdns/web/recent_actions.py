@@ -23,7 +23,7 @@ MOST_UNTOLD = 5  # of a browser that shows no page
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class DeskAction:
     """What somebody did.
 
     id: "" for what cannot be undone.  account: the id of whose it was.  at: seconds since the
@@ -67,10 +67,10 @@ class RecentActions:
     """The actions of the last ten minutes, and those that nobody was told of yet."""
 
     def __init__(self) -> None:
-        self._done: deque[Action] = deque(maxlen=MOST)
-        self._untold: dict[str, list[Action]] = {}
+        self._done: deque[DeskAction] = deque(maxlen=MOST)
+        self._untold: dict[str, list[DeskAction]] = {}
 
-    def note(self, action: Action, browser: str) -> None:
+    def note(self, action: DeskAction, browser: str) -> None:
         """Remember an action.  browser: whom to tell of it: the digest of a session."""
         if action.is_undoable:
             self._done.append(action)
@@ -80,25 +80,25 @@ class RecentActions:
         while len(self._untold) > MOST:
             del self._untold[next(iter(self._untold))]
 
-    def take_untold(self, browser: str) -> tuple[Action, ...]:
+    def take_untold(self, browser: str) -> tuple[DeskAction, ...]:
         """Return what a browser was not told of yet; the next time it is told."""
         return tuple(self._untold.pop(browser, ()))
 
-    def undoable(self, household: str, account: str, now: float) -> tuple[Action, ...]:
+    def undoable(self, household: str, account: str, now: float) -> tuple[DeskAction, ...]:
         """Return what an account can still undo, the newest first."""
         found = (e for e in self._recent(now) if (e.household, e.account) == (household, account))
         return tuple(reversed(tuple(found)))
 
-    def find(self, household: str, action_id: str, now: float) -> Action | None:
+    def find(self, household: str, action_id: str, now: float) -> DeskAction | None:
         """Return an action that can still be undone; None for none."""
         there = (e for e in self._recent(now) if (e.household, e.id) == (household, action_id))
         return next(there, None)
 
-    def forget(self, action: Action) -> None:
+    def forget(self, action: DeskAction) -> None:
         """Forget an action: it was undone."""
         self._done = deque((each for each in self._done if each is not action), maxlen=MOST)
 
-    def _recent(self, now: float) -> Iterator[Action]:
+    def _recent(self, now: float) -> Iterator[DeskAction]:
         while self._done and not self._done[0].is_recent(now):
             self._done.popleft()
         return (each for each in self._done if each.is_recent(now))

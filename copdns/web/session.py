@@ -18,13 +18,13 @@ from copdns.web.desk_access import BrowserConnection, may_show_desk
 from copdns.web.pages import ACTOR, DESK, DeskStatus, wants_html
 from copdns.web.person import requestor_of
 from copdns.web.problem import is_for_programs
-from copdns.web.recent_actions import PERMISSION, RECENT, Action
+from copdns.web.recent_actions import PERMISSION, RECENT, DeskAction
 from copdns.web.wording import desk_wording
 
 SESSION, BROWSER = "copdns_session", "copdns_browser"  # cookies
 LOGIN = "/guardian/login"
 FOR_PEOPLE = "This is for people, not for programs"
-TOLD: web.RequestKey[tuple[Action, ...]] = web.RequestKey("what the page tells was done", tuple)
+TOLD: web.RequestKey[tuple[DeskAction, ...]] = web.RequestKey("what the page tells was done", tuple)
 LOGGED_IN = web.RequestKey("logged in", Session)  # the session that a request came with
 
 

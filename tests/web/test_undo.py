@@ -297,7 +297,9 @@ MARKS = r"<[^>]+>|[\u2066-\u2069]"
 
 def told(page: str) -> list[str]:
     """Return the sentences that a page begins with, without their marks."""
-    found = re.findall(r'<section class="card done" role="status">(.*?)</section>', page, re.DOTALL)
+    found = re.findall(
+        r'<section class="card done no-print" role="status">(.*?)</section>', page, re.DOTALL
+    )
     sentences = re.findall(r"<p>(.*?)</p>", "".join(found), re.DOTALL)
     plain = (re.sub(MARKS, "", each) for each in sentences)
     return [" ".join(html.unescape(each).split()) for each in plain]

@@ -13,7 +13,7 @@ from copdns.list_files.load import bundled_presets
 from copdns.model.household import Household, Profile
 from copdns.model.sentences import Sentence
 from copdns.web.context import context_of
-from copdns.web.recent_actions import PERMISSION, RECENT, STEPPED_UP, Action
+from copdns.web.recent_actions import PERMISSION, RECENT, STEPPED_UP, DeskAction
 from copdns.web.session import LOGGED_IN
 
 Edit = Callable[[Household], Household]
@@ -47,7 +47,7 @@ async def change_household(
         now=int(context.now()),
         balance=Balance(actor.id, with_fair_rules) if weighed else None,
     )
-    action = Action(
+    action = DeskAction(
         make_short_id(),
         actor.household,
         actor.id,
@@ -66,7 +66,7 @@ async def change_household(
 
 def say_done(request: web.Request, actor: Actor, said: Sentence) -> None:
     """Tell on the next page what holds now, of what is no part of the household."""
-    _tell(request, Action("", actor.household, actor.id, int(context_of(request).now()), said))
+    _tell(request, DeskAction("", actor.household, actor.id, int(context_of(request).now()), said))
 
 
 def with_fair_rules(profile: Profile) -> Profile:
@@ -74,7 +74,7 @@ def with_fair_rules(profile: Profile) -> Profile:
     return apply(bundled_presets()[profile.band], profile)
 
 
-def _tell(request: web.Request, action: Action) -> None:
+def _tell(request: web.Request, action: DeskAction) -> None:
     session = request.get(LOGGED_IN)
     if session is not None:  # a program reads its response
         request.app[RECENT].note(action, session.digest)

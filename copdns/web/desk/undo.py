@@ -15,7 +15,7 @@ from copdns.web.context import context_of
 from copdns.web.desk.change import change_household
 from copdns.web.desk.page import stored_household
 from copdns.web.received import fields_of
-from copdns.web.recent_actions import PERMISSION, RECENT, Action
+from copdns.web.recent_actions import PERMISSION, RECENT, DeskAction
 from copdns.web.session import require
 from copdns.web.step_up import require_step_up
 
@@ -50,7 +50,7 @@ async def undo(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(_page(str((await fields_of(request)).get("back", ""))))
 
 
-def _undo(action: Action, now: Household) -> Household:
+def _undo(action: DeskAction, now: Household) -> Household:
     assert action.before is not None
     assert action.after is not None
     return undo_change(action.before, action.after, now)

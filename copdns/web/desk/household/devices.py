@@ -195,7 +195,11 @@ async def guest(request: web.Request) -> web.Response:
         now,
         mac=mac,
     )
-    say_done(request, actor, sentence("the device can be used for a day, and after that guest rules apply"))
+    say_done(
+        request,
+        actor,
+        sentence("the device can be used for a day, and after that guest rules apply"),
+    )
     raise web.HTTPSeeOther(HERE)
 
 

@@ -73,7 +73,7 @@ async def person(request: web.Request) -> web.Response:
         bonuses=_bonuses(them),
         grants=_grants(them),
         pause=pause_of(them.household, profile.id, them.now),
-        suggested=None if plan.changes_nothing else plan,
+        suggested=None if plan.changes_nothing and not plan.unused else plan,
         suggested_mark=mark_of(plan),
         more=more_time(them.household, profile, policy, now, them.context.now()),
         mark=time_mark(them.household, profile.id),
