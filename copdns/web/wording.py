@@ -299,7 +299,9 @@ class DeskWording(Wording):
     def _minutes(self, number: int, days: Sequence[str]) -> str:
         if not number or number % 60:
             return Wording._minutes(self, number, days)
-        return f"{self.phrases.duration(number * 60)} {self.phrases.join_list(days)}"
+        one = self.phrases.gettext("1 hour")
+        hours = one if number == 60 else self.phrases.duration(number * 60)
+        return f"{hours} {self.phrases.join_list(days)}"
 
     def _day(self, word: str) -> str:
         return self.phrases.pgettext(*desk.DAYS.get(word, child.DAYS[word]))
