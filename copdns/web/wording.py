@@ -263,11 +263,12 @@ class Wording:
         """Return the name of one of our own lists in the reader's language; "" for other lists,
         which keep the names of their makers."""
         start, _, about = slug.partition("-")
-        name = self._category_name(about) if start == "starter" else None
-        if name is None:
+        title = {"starter": child.STARTER, "services": child.SERVICES}.get(start)
+        name = self._category_name(about) if title else None
+        if title is None or name is None:
             return ""
         what = self.phrases.pgettext(*name)
-        return self.phrases.gettext(child.STARTER.text) % {"what": what}
+        return self.phrases.gettext(title.text) % {"what": what}
 
     def _say(self, sentence: Said | None) -> str:
         if sentence is None:
