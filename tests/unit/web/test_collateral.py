@@ -39,8 +39,14 @@ def test_a_category_tells_which_services_stand_on_its_lists() -> None:
 
 GAMES = library(
     categories={"games": ["chess.example", "go.example"], "chat": ["go.example"]},
-    services={"chess": ["chess.example"], "go": ["go.example", "cdn.example"], "room": ["r.example"]},
+    services={
+        "chess": ["chess.example"],
+        "go": ["go.example", "cdn.example"],
+        "room": ["r.example"],
+        "vpn": ["vpn.example"],
+    },
     contacts={"room": Contact.STRANGERS},
+    bypass=["vpn.example"],
 )
 
 
@@ -67,6 +73,7 @@ def test_a_service_is_blocked_by_its_tick_its_contact_kind_or_a_category() -> No
     assert found["chess"] == ServiceBlock(True, False, ("games",), False, False)
     assert found["room"] == ServiceBlock(False, True, (), True, False)
     assert [slug for slug, each in found.items() if each.is_whole] == ["chess", "room"]
+    assert blocks(bypass=True)["vpn"] == ServiceBlock(False, False, ("bypass",), False, False)
 
 
 def test_a_service_with_some_names_on_the_lists_of_a_category_is_not_wholly_blocked() -> None:

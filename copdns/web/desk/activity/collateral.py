@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from copdns.household.differences import ON, Difference
-from copdns.lists.catalogue import Catalogue, Service
+from copdns.lists.catalogue import BYPASS, Catalogue, Service
 from copdns.model.household import Contact, Household, OwnService, Profile, RuleAction
 from copdns.model.matchers import Matcher
 from copdns.time.plan import in_scope
@@ -63,10 +63,9 @@ def service_blocks(
         for each in rules
         if each.action is RuleAction.ALLOW and isinstance(each.target, Matcher)
     )
+    chosen = profile.categories | ({BYPASS} if profile.bypass else frozenset())
     subjects = {
-        info.number: info.subject
-        for info in library.index.infos
-        if info.subject in profile.categories
+        info.number: info.subject for info in library.index.infos if info.subject in chosen
     }
     services = (*library.services.values(), *household.services)
     return {
