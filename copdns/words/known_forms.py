@@ -14,7 +14,6 @@ from functools import cached_property
 from copdns.model.sentences import Sentence, Value
 from copdns.words.phrases import PLACEHOLDER
 
-
 _COUNTED = "num"  # the placeholder of the number that a sentence counts
 
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[3]
 OF_SEVERAL_FORMS = {
     *("account 7 7", "7: 7", "device 7 changed7", "7 paused7 7", "7 can use 7 7"),
     *("7 7 added for 7", "7 7 changed", "7 7 removed", "7 removed"),
+    "7 of 7 minutes of 7 for 7 on 7",
 }
 # They write no lines of a page's or of the API's, or none of their own.
 ELSEWHERE = (
@@ -72,6 +73,10 @@ def said(what: str, language: str = "en") -> str:
         (
             "bonus of 15 minutes of games for mia on 2026-03-29",
             "Extra time for Mia on 2026-03-29: 15 minutes, games.",
+        ),
+        (
+            "credit of 1 minutes of games for mia on 2026-03-29",
+            "Minutes given back to Mia on 2026-03-29: 1 minute, games.",
         ),
         ("request a1 from mia: granted", "Request from Mia: granted."),
         ("request a1 cancelled", "Request cancelled."),

@@ -64,9 +64,7 @@ def service_blocks(
         if each.action is RuleAction.ALLOW and isinstance(each.target, Matcher)
     )
     chosen = profile.categories | ({BYPASS} if profile.bypass else frozenset())
-    subjects = {
-        info.number: info.subject for info in library.index.infos if info.subject in chosen
-    }
+    subjects = {info.number: info.subject for info in library.index.infos if info.subject in chosen}
     services = (*library.services.values(), *household.services)
     return {
         each.slug: _service_block(each, profile, library, subjects, allowed) for each in services
