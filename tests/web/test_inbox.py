@@ -257,7 +257,7 @@ async def test_what_a_yes_does_not_open_is_told_to_both(client: Client, site: Si
     appeal = await the_only(site)
     page = await text(client, f"/guardian/appeals/{appeal}")
     assert "Also blocked by" in page
-    assert "This stays blocked too, unless you lift it below." in page
+    assert "This stays blocked too, unless you tick the box below." in page
     where = f"/guardian/appeals/{appeal}/decide"
     await send(client, where, state="granted", lasts="1h", reason="fair_enough")
     assert "Something else is blocking it too." in await text(client, f"/ask/{appeal}"), "at once"

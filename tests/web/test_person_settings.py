@@ -251,16 +251,15 @@ async def test_a_proposal_switches_nothing_and_both_can_read_it(client: Client, 
 
 async def test_on_its_day_the_desk_reminds_until_it_is_decided(client: Client, site: Site) -> None:
     await send(client, "/guardian/people/mia/propose", band="10-12", days="1")
-    assert "You planned new settings" not in await text(client, "/guardian/")
+    assert "You planned the settings" not in await text(client, "/guardian/")
     site.home.clock.wait(86_400)
     page = await text(client, "/guardian/")
-    assert "You planned new settings for Mia from" in page
-    assert "“10 to 12 years”. They wait for you to use them." in page
+    assert "You planned the settings “10 to 12 years” for Mia from" in page
     await site.context.proposals.remind(site.now)
     assert "The planned change for Mia is due." in await text(client, "/guardian/notices")
     assert await stored_profile(site) == MIA
     await send(client, PRESET, band="10-12")
-    assert "You planned new settings" not in await text(client, "/guardian/")
+    assert "You planned the settings" not in await text(client, "/guardian/")
 
 
 async def test_taking_over_ends_the_proposal(client: Client, site: Site) -> None:
