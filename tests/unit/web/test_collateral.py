@@ -44,7 +44,9 @@ GAMES = library(
         "go": ["go.example", "cdn.example"],
         "room": ["r.example"],
         "vpn": ["vpn.example"],
+        "relay": ["mask.example"],
     },
+    canaries={"private_relay": ["mask.example"]},
     contacts={"room": Contact.STRANGERS},
     bypass=["vpn.example"],
 )
@@ -73,6 +75,7 @@ def test_a_service_is_blocked_by_its_tick_its_contact_kind_or_a_category() -> No
     assert found["chess"] == ServiceBlock(True, False, ("games",), False, False)
     assert found["room"] == ServiceBlock(False, True, (), True, False)
     assert [slug for slug, each in found.items() if each.is_whole] == ["chess", "room"]
+    assert blocks(canaries=frozenset({"private_relay"}))["relay"].is_whole
     assert blocks(bypass=True)["vpn"] == ServiceBlock(False, False, ("bypass",), False, False)
 
 

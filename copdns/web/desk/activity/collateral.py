@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from copdns.household.differences import ON, Difference
 from copdns.lists.catalogue import BYPASS, Catalogue, Service
+from copdns.lists.index import ListKind
 from copdns.model.household import Contact, Household, OwnService, Profile, RuleAction
 from copdns.model.matchers import Matcher
 from copdns.time.plan import in_scope
@@ -36,8 +37,8 @@ class ServiceBlock(NamedTuple):
     """What blocks a service for a person, and how much of it.
 
     ticked: by itself.  contact: by who can send messages there.  categories: blocked ones whose
-    lists have some of its names, and all of them unless `some`.  allowed: a rule allows some of its
-    names or all.
+    lists have some of its names, and all of them unless `some`; "bypass" for network signals too.
+    allowed: a rule allows some of its names or all.
     """
 
     ticked: bool
@@ -64,7 +65,11 @@ def service_blocks(
         if each.action is RuleAction.ALLOW and isinstance(each.target, Matcher)
     )
     chosen = profile.categories | ({BYPASS} if profile.bypass else frozenset())
-    subjects = {info.number: info.subject for info in library.index.infos if info.subject in chosen}
+    subjects = {
+        info.number: BYPASS if info.kind is ListKind.CANARY else info.subject
+        for info in library.index.infos
+        if info.subject in (profile.canaries if info.kind is ListKind.CANARY else chosen)
+    }
     services = (*library.services.values(), *household.services)
     return {
         each.slug: _service_block(each, profile, library, subjects, allowed) for each in services
