@@ -295,7 +295,7 @@ _ROLES = {
 def line(what: str, name_of: Callable[[str], str]) -> Sentence | None:
     """Return a stored line as a sentence of the catalogue; None for none of ours.
 
-    name_of: gives what somebody is called by the id of the profile; another text as it is.
+    name_of: gives what somebody or a device is called by its id; another text as it is.
     """
     return _FORMS.find(what, lambda name, text: _value(name, text, name_of))
 
@@ -314,7 +314,7 @@ def _value(name: str, text: str, name_of: Callable[[str], str]) -> Value:
         return plural_sentence("%(num)d minute", "%(num)d minutes", int(text))
     if name == "what":
         return _settings(text) or text
-    return name_of(text) if name == "who" else text
+    return name_of(text) if name in ("who", "device") else text
 
 
 def _settings(text: str) -> Sentence | None:

@@ -134,6 +134,11 @@ def test_a_line_that_the_version_before_wrote_reads_as_one_of_today(before: str,
     assert said(before, "en-XA") == said(now, "en-XA")
 
 
+def test_a_device_is_called_by_its_name() -> None:
+    found = line("tab-1: another browser may be paired", {"tab-1": "Mia's tablet"}.__getitem__)
+    assert str(found) == "Mia's tablet: another browser can be linked"
+
+
 def test_its_own_words_are_translated_too() -> None:
     assert "[évérýöñé" in said("rule added: block a.example for everyone", "en-XA")
 
