@@ -70,7 +70,10 @@ def service_blocks(
         for info in library.index.infos
         if info.subject in (profile.canaries if info.kind is ListKind.CANARY else chosen)
     }
-    services = (*library.services.values(), *household.services)
+    services: tuple[Service | OwnService, ...] = (
+        *library.services.values(),
+        *household.services,
+    )
     return {
         each.slug: _service_block(each, profile, library, subjects, allowed) for each in services
     }
