@@ -119,16 +119,21 @@ def set_profile(
     preset: Preset | None = None,
     *,
     times: bool = False,
+    anew: bool = False,
     **values: Any,
 ) -> Household:
     """Set fields of a profile, after a preset when one is given; its id stays.
 
     times: the preset's schedules and budgets take the place of those that came from a preset.
-    What a person set or wrote themselves stays (`household/suggestions.py`).
+    What a person set or wrote themselves stays (`household/suggestions.py`).  anew: of the
+    settings nothing stays, but for what no preset is about.
     """
     old = require_profile(household, profile_id)
     check_fields(values, {each.name for each in fields(Profile)} - {"id"}, "profile")
-    taken = plan_settings(old, preset, known.presets).profile if preset else old
+    if preset is None:
+        taken = old
+    else:
+        taken = apply(preset, old) if anew else plan_settings(old, preset, known.presets).profile
     new = replace(taken, **values)
     profiles = tuple(new if each is old else each for each in household.profiles)
     changed = replace(household, profiles=profiles)

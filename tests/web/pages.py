@@ -235,6 +235,20 @@ MOMENTS: tuple[Page, ...] = (
         "tickets-made",
     ),
     Page(
+        "/guardian/names",
+        GUARDIAN,
+        "",
+        _send("/guardian/names/local", name="nas.home.arpa", addresses="192.0.2.7"),
+        "what-applies-now",
+    ),
+    Page(
+        "/guardian/people/{person}/kept",
+        GUARDIAN,
+        "/guardian/people/ada/kept",
+        _send("/guardian/people/ada/full-log/drop"),
+        "are-you-sure",
+    ),
+    Page(
         "/guardian/people/{person}/closed",
         GUARDIAN,
         "/guardian/people/mia/closed",

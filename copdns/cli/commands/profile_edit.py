@@ -8,9 +8,8 @@ from typing import Any
 
 from copdns.household.check import KnownIds, no_such
 from copdns.household.edits import set_profile
-from copdns.household.presets import Preset, rules_now
+from copdns.household.presets import Preset, apply, rules_now
 from copdns.household.safeguards import request_full
-from copdns.household.suggestions import plan_settings
 from copdns.model.errors import HouseholdError
 from copdns.model.household import (
     Band,
@@ -188,7 +187,7 @@ def build_edit(
             people = [each.id for each in household.profiles]
             raise HouseholdError(no_such("profile", profile_id, people))
         preset = rules_now(old, chosen, now)
-        start = plan_settings(old, preset, known.presets).profile if preset else old
+        start = apply(preset, old) if preset else old
         values = changed_fields(start, options, _with_own_services(known, household))
         if chosen is not None:
             values["band"] = chosen.band
@@ -196,7 +195,7 @@ def build_edit(
             person = replace(start, **values)
             values["full_log"] = request_full(person, history, now, options.days or FULL_LOG_DAYS)
         times = bool(options.times) and preset is not None
-        return set_profile(household, profile_id, known, preset, times=times, **values)
+        return set_profile(household, profile_id, known, preset, times=times, anew=True, **values)
 
     return edit
 

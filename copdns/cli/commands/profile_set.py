@@ -65,7 +65,7 @@ def _switch_option(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
 @click.option(
     "--band", type=BAND, help="The age group. From 13 on, a lower one is announced a day before."
 )
-@click.option("--preset", type=BAND, help="Use the preset for this age group.")
+@click.option("--preset", type=BAND, help="Reset to the preset for this age group.")
 @click.option("--tag", metavar="TAG", type=ID, multiple=True, help="Add a tag.")
 @_many_option("--no-tag", "TAG", "Remove a tag.")
 @_switch_option("--security", "Block malware and phishing.")
