@@ -25,7 +25,7 @@ TEEN = replace(TOM, band=Band.TO_17)
 TOMS = ADDRESSES["tom"]
 ADAS = "192.0.2.77"  # the address of Ada's own telephone
 SHARED = "192.0.2.200"  # a tablet that is nobody's
-LATER = "It shows what is only for you from"
+LATER = "it also shows what is only for you."
 TOLD = "What counts as you has changed"
 BLOCKED = "secret.toys.example"
 

@@ -31,14 +31,16 @@ async def month(request: web.Request) -> web.Response:
     person, context = await require_known_person(request), context_of(request)
     home, now = person.household, context.now()
     wanted = parse_month(request.query.get("month", ""), home, now)
+    before = month_of(wanted.first - timedelta(days=1), home.timezone)
     data = await read_month(context, home, wanted)
     return child_page(
         request,
         person,
         "month.html",
         month=wanted,
-        before=month_of(wanted.first - timedelta(days=1), home.timezone),
+        before=before,
         after=month_of(wanted.first + timedelta(days=31), home.timezone),
+        before_since=since_of(context, before),
         since=since_of(context, wanted),
         until=min(wanted.end, now),
         all=lookups_of_children(home, data.over, wanted, now),
@@ -62,7 +64,7 @@ async def month(request: web.Request) -> web.Response:
 def _own_values(person: Person, data: MonthData, of: Month, now: float) -> dict[str, Any]:
     """Return the person's own numbers; None for adults, who are not in the report."""
     who = person.profile.id
-    people = people_of(person.household, data.counts, data.usages, of, now)
+    people = people_of(person.household, data.counts, data.usages, of, now, exact=True)
     mine = (each for each in data.appeals if each.ask.profile == who)
     return {
         "own": next((each for each in people if each.profile == who), None),
