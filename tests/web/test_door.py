@@ -211,7 +211,7 @@ async def test_a_reason_of_a_preset_is_in_the_readers_language(client: Client, h
     home.change(family(replace(MIA, categories=frozenset({"gambling"})), TOM))
     reply = await client.get("/rules", headers={"Accept": "text/html", "Accept-Language": "fr"})
     page = await reply.text()
-    assert "Parier de l’argent." in page
+    assert "Parier, c’est seulement pour les adultes." in page
 
 
 async def test_what_a_person_wrote_is_no_format(client: Client, home: Home) -> None:

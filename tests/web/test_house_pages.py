@@ -186,9 +186,12 @@ def plain(page: str) -> str:
 
 async def test_an_agreement_names_all_that_is_closed(client: Client) -> None:
     page = await text(client, "/guardian/agreement/mia")
-    assert "Viruses and Fake sites" in page
+    assert "Sites that harm devices and Fake sites" in page
     assert "Sites and programs that help people get around the rules at home." in page
-    order = [page.index(each) for each in ("Betting with money", "Most people who bet", "Ways to get around")]
+    order = [
+        page.index(each)
+        for each in ("Betting with money", "Most people who bet", "Ways to get around")
+    ]
     assert order == sorted(order)
 
 

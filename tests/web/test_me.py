@@ -18,7 +18,7 @@ from copdns.model.household import Band, FullLogSpan, PrivacyMode, Profile, Spli
 from copdns.model.times import Budget
 from copdns.privacy.retention import CountKey, LogRow
 from tests.home import Home
-from tests.household import MIA, NOW, TOM, family
+from tests.household import MIA, NOW, TOM, block, family
 from tests.web.guardians import set_up
 from tests.web.site import Client, Site, send, text
 
@@ -165,7 +165,10 @@ async def test_who_may_see_it_is_told_as_it_is_permitted(
     assert any(each in page for each in seen) is may(ada, Permission.SEE_LOG, mia)
     assert ("You are an adult, so nobody else can see" in page) is (band is Band.ADULT)
     assert ("Your list on “Home”" in page) is (band is not Band.ADULT), "no adult has that list"
-    read = ("can see these sites on their own pages", "The grown-ups at home can see these sites too")
+    read = (
+        "can see these sites on their own pages",
+        "The grown-ups at home can see these sites too",
+    )
     assert any(each in page for each in read) is (band is not Band.ADULT)
     deleted = "Your parents or guardians will see that you deleted"
     assert (deleted in page) is (13 <= band.age < 18)
@@ -259,5 +262,7 @@ async def test_requests_are_no_recorded_names_and_are_told_apart(
 ) -> None:
     await send(client, "/me/erase", sure="on")
     assert "We wrote down no site names." in await text(client, "/me")
+    rules = (block("toys.example", "mia"),)
+    site.home.change(family(replace(MIA, privacy=PrivacyMode.BLOCKED), TOM, rules=rules))
     await send(client, "/ask", name="toys.example")
     assert "No site names, only those you asked for." in await text(client, "/me")

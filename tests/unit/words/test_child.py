@@ -55,6 +55,7 @@ def said(verdict: Verdict, level: Level, language: str = "en") -> str:
         lambda kind, slug: f"<{kind} {slug}>",
         MONDAY,
         "UTC",
+        lambda slug: category_name(slug, level),
     )
     return re.sub("[\u2068\u2069]", "", text)
 
