@@ -20,6 +20,7 @@ from copdns.privacy.report import (
     month_of,
     people_of,
 )
+from copdns.time.days import local_time, zone_of
 from copdns.web.child.page import child_page, require_known_person
 from copdns.web.context import context_of
 from copdns.web.person import Person
@@ -32,6 +33,7 @@ async def month(request: web.Request) -> web.Response:
     home, now = person.household, context.now()
     wanted = parse_month(request.query.get("month", ""), home, now)
     before = month_of(wanted.first - timedelta(days=1), home.timezone)
+    before_since = since_of(context, before)
     data = await read_month(context, home, wanted)
     return child_page(
         request,
@@ -40,7 +42,8 @@ async def month(request: web.Request) -> web.Response:
         month=wanted,
         before=before,
         after=month_of(wanted.first + timedelta(days=31), home.timezone),
-        before_since=since_of(context, before),
+        before_since=before_since,
+        before_day=local_time(before_since, zone_of(home.timezone)).date(),
         since=since_of(context, wanted),
         until=min(wanted.end, now),
         all=lookups_of_children(home, data.over, wanted, now),
