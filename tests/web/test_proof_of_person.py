@@ -26,7 +26,7 @@ TOMS = ADDRESSES["tom"]
 ADAS = "192.0.2.77"  # the address of Ada's own telephone
 SHARED = "192.0.2.200"  # a tablet that is nobody's
 LATER = "it also shows what is only for you."
-TOLD = "What counts as you has changed"
+TOLD = "New on your devices"
 BLOCKED = "secret.toys.example"
 
 
