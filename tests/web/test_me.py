@@ -102,7 +102,7 @@ async def test_names_and_numbers_can_be_erased_and_the_house_reads_that(
     client: Client, site: Site
 ) -> None:
     for _ in range(2):
-        assert "We wrote down no site names." in await send(client, "/me/erase", sure="on")
+        assert "No site names yet." in await send(client, "/me/erase", sure="on")
     assert site.log.rows("home", "mia") == ()
     assert site.log.counts("home", "mia") == ()
     assert len(site.log.rows("home", "tom")) == 1
@@ -186,6 +186,9 @@ async def test_what_can_be_deleted_is_what_is_there(
     await send(client, "/device")
     if mode is PrivacyMode.COUNTS:
         await asyncio.to_thread(site.log.forget, "home", "tom")
+        assert "/me/erase" not in await text(client, "/me"), "nothing is there"
+        site.log.count(*count(3, "tom"))
+        site.log.flush()
     page = await text(client, "/me")
     assert ("You can delete the numbers." in page) is (mode is PrivacyMode.COUNTS)
     assert ("You can delete the site names and numbers." in page) is (mode is PrivacyMode.BLOCKED)
@@ -261,7 +264,7 @@ async def test_requests_are_no_recorded_names_and_are_told_apart(
     client: Client, site: Site
 ) -> None:
     await send(client, "/me/erase", sure="on")
-    assert "We wrote down no site names." in await text(client, "/me")
+    assert "No site names yet." in await text(client, "/me")
     rules = (block("toys.example", "mia"),)
     site.home.change(family(replace(MIA, privacy=PrivacyMode.BLOCKED), TOM, rules=rules))
     await send(client, "/ask", name="toys.example")
