@@ -315,7 +315,8 @@ async def test_what_is_done_with_a_pin_says_so(
     page = await send(client, "/ask", name="toys.example", why="school", words="Please.")
     assert "with a PIN that a guardian set" in page
     (appeal,) = await site.appeals.appeals("home")
-    assert "with a PIN that a guardian set" in await ada.opens(f"/guardian/appeals/{appeal.id}")
+    said = await ada.opens(f"/guardian/appeals/{appeal.id}")
+    assert "typed the PIN that a guardian set" in said
     assert "was made with a PIN from a guardian" in await ada.opens("/guardian/changes")
 
 
