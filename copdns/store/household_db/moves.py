@@ -113,5 +113,7 @@ def _unlinked_devices(connection: sqlite3.Connection, household: Household) -> l
 def _move_from_row(
     row: tuple[str, str, str, str, str, str, str, str, int, int | None, int],
 ) -> Move:
-    *start, known_by, to, author, at, until, by_sight = row
-    return Move(*start, tuple(json.loads(known_by)), to, author, at, until, bool(by_sight))
+    household, move, profile, device, name, known_by, to, author, at, until, by_sight = row
+    texts = tuple(json.loads(known_by))
+    who = household, move, profile, device, name
+    return Move(*who, texts, to, author, at, until, bool(by_sight))
