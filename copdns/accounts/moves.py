@@ -232,7 +232,7 @@ def _with_move(devices: Iterable[Device], move: Move) -> Iterator[Device]:
     has_own = any((each.id, each.profile) == (move.device, move.profile) for each in found)
     for each in kept:
         if has_own and (each.id, each.profile) == (move.device, move.profile):
-            yield _joined(each, taken)
+            yield _join(each, taken)
         else:
             yield each
     if not has_own:
@@ -248,7 +248,7 @@ def _part(device: Device, is_meant: Callable[[str], bool]) -> Device:
     )
 
 
-def _joined(device: Device, others: Iterable[Device]) -> Device:
+def _join(device: Device, others: Iterable[Device]) -> Device:
     """Return a device that is known by all that others are known by, too."""
     for each in others:
         addresses = dict.fromkeys((*device.addresses, *each.addresses))

@@ -257,7 +257,7 @@ class App:
             self._events,
         )
         await self._device_chores.configure(self.settings.identity)
-        self._store.see = self._device_chores.seen
+        self._store.see = self._device_chores.see
         self._readiness = Readiness(
             self._upstreams,
             self._source,

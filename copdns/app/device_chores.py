@@ -75,7 +75,7 @@ class DeviceChores:
         leases = await asyncio.to_thread(self._leases.read, self._clock().wall)
         self._apply_leases(leases or ())
 
-    def seen(self, household: str) -> frozenset[tuple[str, str]]:
+    def see(self, household: str) -> frozenset[tuple[str, str]]:
         """Return addresses with the MAC addresses that were seen behind them.
 
         Those of now, of clients behind forwarders, and of devices in a household that are unknown,

@@ -187,7 +187,7 @@ class Home:
             return ()
         return self._read(lambda store: Claims(StoreThread(store)).all_moves(household.id))
 
-    def seen(self, household: str) -> frozenset[tuple[str, str]]:
+    def see(self, household: str) -> frozenset[tuple[str, str]]:
         """Return addresses of the network with the MAC addresses that were seen behind them."""
         found: set[tuple[str, str]] = set()
         with contextlib.suppress(StoreError):  # no change waits for the log
@@ -411,7 +411,7 @@ class Home:
 
         async def run() -> T:
             with open_store(self.folder) as store:
-                store.see = self.seen
+                store.see = self.see
                 return await work(store)
 
         return asyncio.run(run())

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec
-from pathlib import Path
 
 from copdns.model.household import Household
 
@@ -57,12 +57,13 @@ def _stands(name: str) -> bool:
     if "xn--" in name:
         return True  # the list has it in letters
     text, above = _list_text(), name.partition(".")[2]
-    return f"\n{name}\n" in text or f"\n*.{above}\n" in text
+    return not text or f"\n{name}\n" in text or f"\n*.{above}\n" in text
 
 
 def _list_text() -> str:
+    """Return the Public Suffix List; "" where it is no file."""
     spec = find_spec("publicsuffixlist")
-    assert spec is not None
-    assert spec.submodule_search_locations is not None
-    (folder,) = spec.submodule_search_locations
-    return (Path(folder) / "public_suffix_list.dat").read_text(encoding="utf-8")
+    if spec is None or not isinstance(spec.loader, SourceFileLoader) or not spec.origin:
+        return ""
+    folder = spec.origin.rpartition("/")[0]
+    return spec.loader.get_data(f"{folder}/public_suffix_list.dat").decode()

@@ -80,7 +80,9 @@ async def test_other_upstreams_in_the_settings_are_told_once(client: Client, sit
     notices = site.context.notices
     for servers in ("", "", "192.0.2.53:53", "192.0.2.53:53"):
         await notices.note_upstreams(servers, site.now)
-    assert await told(site, "Ada") == [(NoticeKind.UPSTREAMS_CHANGED, "192.0.2.53:53", "command line")]
+    assert await told(site, "Ada") == [
+        (NoticeKind.UPSTREAMS_CHANGED, "192.0.2.53:53", "command line")
+    ]
     assert "192.0.2.53:53" in await text(client, "/guardian/notices")
 
 

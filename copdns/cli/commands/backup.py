@@ -87,7 +87,7 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
             what = f"what is in {home.folder} with the household of {utc(found.made)}"
             click.confirm(f"Replace {what}?", abort=True)
         restored = restore_household(
-            home.folder, folder / condition.FILE, found.made, home.now, home.seen
+            home.folder, folder / condition.FILE, found.made, home.now, home.see
         )
         messages = [*restored.differences, *_restore_log(home, found, folder)]
     if as_json:

@@ -20,7 +20,7 @@ from typing import Self, TypeVar
 from copdns.accounts.account import GuardianNotice, NoticeKind
 from copdns.accounts.lockout import ATTEMPT_WINDOW, WrongCode
 from copdns.accounts.roles import Balance
-from copdns.household.announced import changed_lookups, named, newly_protected
+from copdns.household.announcements import changed_lookups, list_few, newly_protected
 from copdns.household.safeguards import adopt, with_due_band
 from copdns.household.time_edits import redeem
 from copdns.model.errors import (
@@ -466,8 +466,8 @@ def _announce(
             notify(connection, notice)
     if before is not None:
         for_all = (
-            (NoticeKind.LOOKUPS_CHANGED, named(changed_lookups(before, after))),
-            (NoticeKind.SITE_PROTECTED, named(newly_protected(before, after))),
+            (NoticeKind.LOOKUPS_CHANGED, list_few(changed_lookups(before, after))),
+            (NoticeKind.SITE_PROTECTED, list_few(newly_protected(before, after))),
         )
         for kind, about in for_all:
             if about:

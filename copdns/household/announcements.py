@@ -40,7 +40,7 @@ def newly_protected(before: Household, after: Household) -> tuple[str, ...]:
     return tuple(each for each in after.protected if each not in before.protected)
 
 
-def named(names: Iterable[str]) -> str:
+def list_few(names: Iterable[str]) -> str:
     """Return names in a few words, for a notice; "" for none."""
     found = tuple(names)
     more = f" (+{len(found) - MAX_NAMED})" if len(found) > MAX_NAMED else ""
