@@ -1,7 +1,7 @@
 """What nobody here may block resolves under everything that a household can write.
 
-A child helpline and a host of safe search stand for all of them; a neighbour of each shows that what
-was written does work.  The school that the household itself protects wins over all but what a
+A child helpline and a host of safe search stand for all of them; a neighbour of each shows that
+what was written does work.  The school that the household itself protects wins over all but what a
 guardian blocks by hand.
 """
 
