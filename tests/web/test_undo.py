@@ -538,6 +538,19 @@ async def test_sending_names_elsewhere_by_undoing_asks_for_the_password_too(
     assert [each.name for each in (await stored(site)).split_upstreams] == ["work.example"]
 
 
+async def test_protecting_a_site_by_undoing_asks_for_the_password_too(
+    client: Client, site: Site
+) -> None:
+    await act(client, "wizard/school", {"names": ""})
+    assert (await stored(site)).protected == ()
+    path = undo_path(await text(client, "/guardian/house"))
+    site.home.wait(5 * MINUTE)
+    assert "Confirm it is you" in await act(client, path, {}, 403)
+    assert (await stored(site)).protected == ()
+    await act(client, path, {"step_up_password": PASSWORD})
+    assert (await stored(site)).protected == ("school.example",)
+
+
 async def test_a_device_that_comes_back_is_announced_to_its_person(
     client: Client, site: Site
 ) -> None:

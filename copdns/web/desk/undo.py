@@ -7,6 +7,7 @@ from functools import partial
 from aiohttp import web
 
 from copdns.accounts.roles import Permission, may
+from copdns.household.announcements import newly_protected
 from copdns.household.undo import undo as undo_change
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
@@ -35,7 +36,7 @@ async def undo(request: web.Request) -> web.Response:
     profile = household.profile(found.profile) if found.profile else None
     if not may(actor, found.permission, profile):
         raise web.HTTPForbidden(reason="You may not do this")
-    if found.step_up:
+    if found.step_up or _protects(found):
         await require_step_up(request, actor)
     request[PERMISSION] = found.permission  # undoing this takes the same
     await change_household(
@@ -48,6 +49,13 @@ async def undo(request: web.Request) -> web.Response:
     )
     recent.forget(found)
     raise web.HTTPSeeOther(_page(str((await fields_of(request)).get("back", ""))))
+
+
+def _protects(action: DeskAction) -> bool:
+    """Tell whether undoing would protect names: protecting any asks for the password."""
+    assert action.before is not None
+    assert action.after is not None
+    return bool(newly_protected(action.after, action.before))
 
 
 def _undo(action: DeskAction, now: Household) -> Household:
