@@ -642,7 +642,7 @@ class EventSettings(Section):
     appeal_names: bool = Field(
         default=False,
         description="Whether events about requests tell web servers, the program and guardians "
-        "who asked, and for which site.",
+        "who asked, and for which site; and events about a child who wants to talk, who it is.",
     )
     notices: tuple[str, ...] = Field(
         default=(),

@@ -62,7 +62,7 @@ async def shorter(site: Site, client: Client, appeal: str) -> None:
 
 
 async def no(site: Site, client: Client, appeal: str) -> None:
-    await decided(site, appeal, AppealState.REFUSED, DecisionReason.AGREED_TIME)
+    await decided(site, appeal, AppealState.REFUSED, DecisionReason.ANOTHER_WAY)
 
 
 async def talk(site: Site, client: Client, appeal: str) -> None:
