@@ -78,7 +78,8 @@ class Fetcher:
 
     session: for the address of a source.  outside: for where a server redirects to, which must not
     be this machine.  progress: called with a slug, the octets received, and the octets in all
-    (None: unknown).  reading: a lock held while a list is read, which may take all memory of a small machine.
+    (None: unknown).  reading: a lock held while a list is read, which may take all memory of a
+    small machine.
     """
 
     def __init__(

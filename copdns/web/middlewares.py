@@ -57,7 +57,6 @@ _HEADERS = {
     "X-Frame-Options": "DENY",  # for browsers that do not know frame-ancestors
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
-    "Server": SERVER,
 }
 
 
@@ -65,6 +64,7 @@ async def add_headers(_request: web.Request, response: web.StreamResponse) -> No
     """Add what every response has, before it is sent: also redirects and streams."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    response.headers["Server"] = SERVER  # aiohttp set it already, with versions of libraries
 
 
 @web.middleware

@@ -366,7 +366,7 @@ async def test_a_reviewer_writes_no_rule_for_everyone(
     for for_all in ({"lasts": "everyone"}, {"lasts": "always", "everyone": "on"}):
         sent = {"state": "granted", "reason": "list_error", **for_all}
         page = await send(client, f"{where}/decide", 400, **sent)
-        assert "only a guardian can allow this for everyone" in page
+        assert "Only a guardian can allow this for everyone" in page
     house = await site.store.household("home")
     assert house is not None
     assert all("poker" not in str(each.target) for each in house.rules)

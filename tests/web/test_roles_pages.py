@@ -59,7 +59,7 @@ async def test_no_list_tells_them_how_much_it_caught(
     await become(client, site, role)
     shown = await text(client, "/guardian/lists")
     assert "games-list" in shown
-    assert "Matches" not in shown
+    assert "<dt>Matches" not in shown
 
 
 @pytest.mark.parametrize(
