@@ -228,7 +228,7 @@ class DnsSettings(Section):
     )
     port: Port = Field(default=53, description="Port for UDP and TCP.")
     allow: tuple[Network, ...] = Field(
-        default=HOME, description="Networks that get answers; everyone else is refused."
+        default=HOME, description="Networks that get answers and pages; everyone else is refused."
     )
     forwarders: tuple[TrustedForwarder, ...] = Field(
         default=(),

@@ -12,7 +12,7 @@ from copdns.model.errors import StoreError
 from copdns.web.middlewares import MAX_BODY
 from copdns.web.received import fields_of
 from copdns.words.phrases import LANGUAGES
-from tests.web.site import HTML, Client, Site, text
+from tests.web.site import HTML, Client, Site, send, text
 
 
 @pytest.fixture
@@ -144,6 +144,18 @@ async def test_a_childs_page_leads_to_https_where_browsers_trust_it(
     for other in ("127.0.0.1", "copdns.home.arpa"):  # which that certificate is not for
         headers = {**HTML, "Host": other}
         assert (await client.get("/", headers=headers, allow_redirects=False)).status == 200
+
+
+async def test_over_https_the_cookie_is_kept_from_http(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was set before the household had a certificate that browsers trust."""
+    await send(client, "/device")
+    (cookie,) = client.session.cookie_jar
+    assert not cookie["secure"]
+    monkeypatch.setattr(web.BaseRequest, "secure", True)
+    again = (await client.get("/", headers=HTML)).cookies[cookie.key]
+    assert (again.value, again["secure"], again["httponly"]) == (cookie.value, True, True)
 
 
 async def test_a_form_under_an_unknown_name_is_told_nothing(client: Client) -> None:
