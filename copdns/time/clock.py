@@ -12,7 +12,7 @@ from typing import NamedTuple
 from copdns.model.household import Household
 from copdns.model.times import OnFailure
 
-EARLIEST = 1_767_225_600.0  # 2026-01-01, before the first copdns; no clock that was set is earlier
+EARLIEST = 1_735_689_600.0  # 2025-01-01, before the first copdns; no clock that was set is earlier
 MAX_BEHIND = 300.0  # seconds that the clock may be behind the last one seen; beyond, it is wrong
 TRUST_AGAIN_AFTER = 86_400.0  # seconds after which a wrong clock that nothing sets is used anyway
 
