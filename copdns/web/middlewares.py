@@ -36,6 +36,7 @@ log = structlog.get_logger("copdns")
 MAX_BODY = 64 << 10  # octets of a form: the longest are a household's rules
 PROBE_PATH = "/protection/dot/"  # what is fetched under a made-up name
 STATIC = "/static/"
+_MONITORING = ("/healthz", "/readyz", "/metrics")
 _OVER_HTTP = ("/protection", STATIC)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -180,9 +181,10 @@ async def _guardians(request: web.Request, actor: Actor) -> list[str]:
 @web.middleware
 async def _clients_only(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse whoever gets no DNS answers either (`dns.allow`), so that they do not even learn what
-    this is.  This machine itself is served in any case, as its monitoring has to be."""
+    this is.  Monitoring of this machine itself goes on in any case."""
     requestor = requestor_of(request)
-    if is_loopback(requestor.address) or context_of(request).identify(requestor).household:
+    monitors = request.path in _MONITORING and is_loopback(requestor.address)
+    if monitors or context_of(request).identify(requestor).household:
         return await handler(request)
     return web.Response(status=web.HTTPForbidden.status_code)
 
