@@ -766,7 +766,7 @@ def device_move(db: Database) -> None:
         end""")
 
 
-@HOUSEHOLD(name="0030_appeal_paired")
+@HOUSEHOLD(name="0034_appeal_paired")
 def appeal_paired(db: Database) -> None:
     """Whether an appeal came from a browser that its device is known by.  Those from before did, as
     far as their limits go."""
