@@ -51,13 +51,12 @@ ISOLATES = dict.fromkeys(map(ord, "\N{FIRST STRONG ISOLATE}\N{POP DIRECTIONAL IS
 class Home:
     """A home whose program runs.
 
-    internet: where it sends names; clock: the file by which its clock is ahead of ours, by `ahead`
+    internet: where it sends names.  clock: the file by which its clock is ahead of ours, by `ahead`
     seconds.
     """
 
     program: Program
     internet: Internet
-    folder: Path
     clock: Path
     ahead: int = 0
 
@@ -111,6 +110,8 @@ def home_of(
     folder: Path, family: Mapping[str, object], settings: Mapping[str, object] | None = None
 ) -> Iterator[Home]:
     """Start the program of the checkout for a family, or again for what is in the folder."""
+    # A wrong folder would let the installed program be attacked, without a word.
+    assert (CHECKOUT / "copdns" / "__main__.py").exists(), f"{CHECKOUT} is no checkout of copdns"
     clock = folder / "clock"
     _set(clock, 0)
     written = folder / "household.yaml"
@@ -135,7 +136,7 @@ def home_of(
                 environment=environment,
             )
         )
-        yield Home(program, internet, folder, clock)
+        yield Home(program, internet, clock)
 
 
 def _set(clock: Path, ahead: int) -> None:
@@ -193,12 +194,15 @@ class Person:
 
     def form(self, action: str) -> Form:
         """Return the form of the page whose action matches a pattern."""
-        found = [each for each in forms_of(self.shown) if re.fullmatch(action, each.action)]
+        found = self.forms(action)
         assert found, f"no form {action} on the page (status {self.status}): {self.reads}"
         return found[0]
 
+    def forms(self, action: str) -> list[Form]:
+        return [each for each in forms_of(self.shown) if re.fullmatch(action, each.action)]
+
     def has(self, action: str) -> bool:
-        return any(re.fullmatch(action, each.action) for each in forms_of(self.shown))
+        return bool(self.forms(action))
 
     def send(self, path: str, **fields: str) -> Person:
         """Send a form by hand, whether or not a page has it."""

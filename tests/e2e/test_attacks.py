@@ -4,9 +4,8 @@ Ada looks after Mia, who is 8, and Tom, who is 17; Ben is their other guardian, 
 of the family who answers requests.  Bo is a stranger.  Each test is the story of one attempt, told
 in what the people do: they look names up, open pages, press buttons and run commands.
 
-The program that is attacked runs by itself, and may be that of another version (CONTRIBUTING.md):
-
-    ATTACKED=../copdns-then pytest tests/e2e/test_attacks.py
+The program that is attacked may be that of another version (CONTRIBUTING.md), so nothing here
+imports copdns.
 """
 
 from __future__ import annotations
@@ -29,11 +28,12 @@ from tests.e2e.attackers import (
     home_of,
     listening,
 )
-from tests.e2e.visitor import Visitor, set_up
+from tests.e2e.visitor import PASSWORD, Visitor, set_up
 
 pytestmark = pytest.mark.tools
 
-MIAS, TOMS, ADAS, BOS = "127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"  # their devices
+# Their devices.
+MIAS, TOMS, ADAS, BENS, RITAS, BOS = (f"127.0.0.{number}" for number in (1, 2, 3, 4, 5, 66))
 
 FAMILY = {
     "id": "home",
@@ -90,6 +90,23 @@ def tom(home: Home) -> Person:
 def ada(home: Home) -> Person:
     """Ada, who just logged in."""
     return home.person(ADAS).log_in("Ada")
+
+
+@pytest.fixture(scope="module")
+def ben(home: Home) -> Person:
+    return let_in(home, "Ben", "guardian")
+
+
+@pytest.fixture(scope="module")
+def rita(home: Home) -> Person:
+    return let_in(home, "Rita", "reviewer")
+
+
+def let_in(home: Home, name: str, role: str) -> Person:
+    """Make an account by a command; return whoever it is for, with the account for their own."""
+    person = home.person(BENS if name == "Ben" else RITAS)
+    person.shown = home.command("account", "add", name, "--role", role)
+    return person.join(person.code, PASSWORD)
 
 
 # --- a curious brother ----------------------------------------------------------------------------
@@ -158,12 +175,17 @@ def test_a_guardian_does_not_say_yes_in_toms_name(
     assert tom.open("/consent").has("/consent/yes"), "he is still asked"
 
 
-def test_tom_is_told_at_once_and_can_say_no(tom: Person, pretender: Person) -> None:
-    """Every page of Tom's says that Ada made one more device count as his, and he can object."""
-    assert "Ada" in tom.open("/rules").reads
+def test_tom_is_told_at_once_and_can_say_no(home: Home, tom: Person, pretender: Person) -> None:
+    """Every page of Tom's says what Ada did, and he says that this is not his.
+
+    From then on it never counts as him, however long Ada waits.
+    """
+    assert "Ada added an address" in tom.open("/rules").reads
     tom.press("/device/object")
-    pretender.home.wait(2 * DAY)
-    assert "secret.toys.example" not in pretender.open("/").reads
+    home.wait(2 * DAY)
+    home.ask(TOMS, "diary.toys.example")
+    assert "diary.toys.example" in tom.open("/").reads
+    assert "diary.toys.example" not in pretender.open("/").reads
 
 
 # --- a thief of a cookie --------------------------------------------------------------------------
@@ -175,7 +197,7 @@ GRAVE: dict[str, tuple[str, str, dict[str, str]]] = {
         "/guardian/accounts",
         {"name": "Bo", "role": "guardian"},
     ),
-    "takes Rita's account": ("/guardian/accounts", ".*/accounts/[^/]+/code", {}),
+    "takes the account of somebody else": ("/guardian/accounts", ".*/accounts/[^/]+/code", {}),
     "takes a copy of all about Mia": ("/guardian/people/mia/kept", ".*/export", {}),
     "has every site of Mia recorded": (
         "/guardian/people/mia/kept",
@@ -191,50 +213,52 @@ GRAVE: dict[str, tuple[str, str, dict[str, str]]] = {
 }
 
 
-def test_a_thief_of_a_cookie_is_asked_for_the_password(home: Home, ada: Person) -> None:
+def test_a_thief_of_a_cookie_is_asked_for_the_password(
+    home: Home, ada: Person, rita: Person
+) -> None:
     """Bo takes Ada's cookie from a browser that she left open.
 
     Six minutes later he is in the dashboard, as Ada; but whatever opens doors or data asks for her
     password, and he does not know it.
     """
-    join_by_command(home, "Rita", "reviewer")
+    assert rita.status == 200  # she has an account
     home.wait(6 * MINUTE)
-    bo = home.person(BOS)
-    bo.steal_from(ada)
+    bo = home.person(BOS).steal_from(ada)
     assert bo.open("/guardian/").status == 200, "he is in"
     done = []
     for wish, (page, button, fields) in GRAVE.items():
         bo.open(page).press(button, **fields)
         if bo.status != 403:
             done.append(wish)
-    assert done == []
+    assert not done, f"he {', he '.join(done)}"
 
 
 # --- a guardian who answers twice -----------------------------------------------------------------
 
 
 def test_nobody_gives_the_second_opinion_on_their_own_no(
-    home: Home, mia: Person, ada: Person
+    home: Home, mia: Person, ada: Person, ben: Person, rita: Person
 ) -> None:
     """Ada says no, Mia still disagrees, and somebody else has to look at it.
 
     Ada makes a code for the account of Rita, logs in as Rita with a password that she chose, and
     says no again.  Mia must not read that Rita did, and the other guardian is told.
     """
-    ben = join_by_command(home, "Ben", "guardian")
-    join_by_command(home, "Rita", "reviewer")
-    home.wait(MINUTE)
+    assert rita.status == 200  # she has an account
     mia.open("/ask?name=toys.example").press("/ask", why="school", words="For the play.")
     request = mia.form("/ask/.*/withdraw").action.split("/")[2]
     say_no(ada, request)
     mia.open(f"/ask/{request}").press(".*/disagree", words="Please!")
 
-    code = ada.open("/guardian/accounts").press(f".*/{account(home, 'Rita')}/code").code
+    listed = json.loads(home.command("account", "list", "--json"))
+    (ritas,) = (each["id"] for each in listed if each["name"] == "Rita")
+    code = ada.open("/guardian/accounts").press(f".*/{ritas}/code").code
     false_rita = home.person(ADAS).join(code, "nine brown teapots")
     say_no(false_rita, request)
 
     assert "Rita" not in mia.open(f"/ask/{request}").reads
-    assert "Rita" in ben.open("/guardian/notices").reads, "Ben is told of the code"
+    ben.log_in("Ben").open("/guardian/notices")
+    assert "a new password for Rita" in ben.reads, "Ben is told of the code"
 
 
 def say_no(guardian: Person, request: str) -> None:
@@ -242,27 +266,6 @@ def say_no(guardian: Person, request: str) -> None:
     guardian.send(f"/guardian/appeals/{request}/look")
     fields = {"state": "refused", "reason": "another_way", "text": "No."}
     guardian.send(f"/guardian/appeals/{request}/decide", **fields)
-
-
-def accounts(home: Home) -> dict[str, str]:
-    """Return the ids of the accounts, by name."""
-    listed = json.loads(home.command("account", "list", "--json"))
-    return {each["name"]: each["id"] for each in listed}
-
-
-def account(home: Home, name: str) -> str:
-    return accounts(home)[name]
-
-
-def join_by_command(home: Home, name: str, role: str) -> Person:
-    """Let somebody in by a command, unless they are in already; return them, logged in."""
-    person, password = home.person(BOS), f"{name}: seven green bottles"
-    if name in accounts(home):
-        return person.log_in(name, password)
-    said = home.command("account", "add", name, "--role", role)
-    found = re.search(r"\b[0-9A-Z]{4}-[0-9A-Z]{4}\b", said)
-    assert found, said
-    return person.join(found[0], password)
 
 
 # --- a guardian who looks in secret ---------------------------------------------------------------
@@ -283,11 +286,11 @@ def test_nobody_sends_the_names_of_half_the_internet_to_a_logger(home: Home, ada
 def test_where_names_go_is_told_to_whom_it_concerns(home: Home, ada: Person, tom: Person) -> None:
     """Ada sends the names of one site elsewhere; Tom reads which ones, and to which server."""
     with listening() as logger:
-        send_names(ada, "work.example", logger.port)
-        eventually(lambda: home.ask(TOMS, "work.example") and "work.example" in logger.asked)
+        send_names(ada, "office.example", logger.port)
+        eventually(lambda: home.ask(TOMS, "office.example") and "office.example" in logger.asked)
         port, page = logger.port, tom.open("/me").reads
-        ada.open("/guardian/names").press(".*/splits/work.example/remove")
-    assert "work.example" in page
+        ada.open("/guardian/names").press(".*/splits/office.example/remove")
+    assert "office.example" in page
     assert f"127.0.0.1:{port}" in page
 
 
@@ -307,15 +310,16 @@ def test_what_is_blocked_because_strangers_write_there_says_so(
     Her device, her page, her guardian's page and the command are asked why it is blocked.
     """
     answer = home.ask(MIAS, "roblox.com")
+    assert answer.data == ()
+    eventually(lambda: "roblox.com" in ada.open("/guardian/log").reads)
     told = {
         "the answer": answer.says,
-        "Mia": mia.open("/").reads,
-        "her guardian": ada.open("/guardian/log").reads,
+        "Mia's page": mia.open("/check?name=roblox.com").reads,
+        "her guardian's page": ada.reads,
         "the command": home.command("check", "roblox.com", "--profile", "mia"),
     }
-    assert answer.data == ()
-    silent = [who for who, text in told.items() if not re.search("contact|write to you", text)]
-    assert silent == []
+    silent = [which for which, text in told.items() if not re.search("contact|write to you", text)]
+    assert not silent, f"it says just “{answer.says}”, and so do {', '.join(silent)}"
 
 
 # --- a damaged disk -------------------------------------------------------------------------------
@@ -349,7 +353,8 @@ def test_a_careless_list_does_not_cut_off_icloud_and_yahoo_mail(home: Home) -> N
     home.internet.leads["mail.yahoo.com"] = "edge.yahoodns.net"
     assert home.ask(MIAS, "resolver.example").data == (), "the list is in force"
     names = ("www.icloud.com", "mail.yahoo.com", "www.apple-dns.net", "edge.yahoodns.net")
-    assert [name for name in names if not home.ask(MIAS, name).data] == []
+    lost = [name for name in names if not home.ask(MIAS, name).data]
+    assert not lost, f"Mia has lost {', '.join(lost)}"
 
 
 # --- ends that nobody told ------------------------------------------------------------------------
@@ -388,12 +393,12 @@ def test_what_ends_a_yes_first_is_said_before_and_after_it(home: Home, mia: Pers
     mia.open("/ask?name=puzzles.example").press("/ask", why="game", wanted="1h")
     request = mia.form("/ask/.*/withdraw").action.split("/")[2]
     ada.open("/guardian/inbox").press(f".*/{request}/look")
-    before = ada.reads
-    ada.send(
-        f"/guardian/appeals/{request}/decide", state="granted", reason="fair_enough", lasts="60"
-    )
-    told = {"Ada, before": before, "Mia, after": mia.open(f"/ask/{request}").reads}
-    assert [who for who, text in told.items() if "30 minutes" not in text] == [], told
+    told = {"Ada, before it": ada.reads}
+    ada.press(f".*/{request}/decide")  # the first form is the one to say yes with
+    eventually(lambda: is_open(home.ask(MIAS, "puzzles.example")))
+    told["Mia, after it"] = mia.open(f"/ask/{request}").reads
+    silent = [who for who, page in told.items() if not re.search("30 (more )?minutes", page)]
+    assert not silent, f"who does not read it: {', '.join(silent)}"
 
 
 def is_open(answer: Answer) -> bool:
