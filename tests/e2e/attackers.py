@@ -38,7 +38,7 @@ from tests.replies import ede_of
 from tests.running import PATIENCE, Program, running
 
 CHECKOUT = Path(os.environ.get("ATTACKED", ROOT)).absolute()
-MINUTE, HOUR, DAY = 60, 3600, 86_400  # seconds
+MINUTE, DAY = 60, 86_400  # seconds
 ADDRESS = "192.0.2.1"  # of every name of the internet
 TTL = 300  # seconds, of every answer of the internet
 ISOLATES = dict.fromkeys(map(ord, "\N{FIRST STRONG ISOLATE}\N{POP DIRECTIONAL ISOLATE}"))
@@ -84,7 +84,7 @@ class Home:
         then = datetime.combine(now.date(), time_of_day.fromisoformat(clock), now.tzinfo)
         if then <= now:
             then += timedelta(days=1)
-        self.wait(round((then - now).total_seconds()))
+        self.wait(round(then.timestamp() - now.timestamp()))
 
     def command(self, *arguments: str) -> str:
         done = self.program.command(*arguments)
