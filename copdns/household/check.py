@@ -43,7 +43,8 @@ class KnownIds:
     canaries: ids of signals.
     lists: returns the slugs of all lists that are here or could be fetched; called only when a
         household names one.
-    protected: tells whether nothing may block a name.
+    protected: tells whether nothing may block a name.  beats_time: whether no pause, schedule or
+        budget does either.
     presets: by age band, for `preset: 7-9` in a household file.
     is_copdns: tells whether copdns itself listens at an upstream's address and port.
     """
@@ -54,6 +55,7 @@ class KnownIds:
     canaries: frozenset[str] = frozenset()
     lists: Callable[[], frozenset[str]] = frozenset
     protected: Callable[[str], bool] = lambda _name: False
+    beats_time: Callable[[str], bool] = lambda _name: False
     presets: Mapping[Band, Preset] = field(default_factory=dict)
     is_copdns: Callable[[UpstreamAddress], bool] = lambda _upstream: False
 

@@ -95,6 +95,8 @@ def known_ids(found: Catalogue) -> KnownIds:
     """Return the ids and slugs that a household may refer to."""
     infos = found.index.infos
     protected = {info.number for info in infos if info.kind is ListKind.PROTECTED}
+    strong = {each.slug for each in found.protected.values() if each.beats_time}
+    beats_time = {number for number in protected if infos[number].subject in strong}
     return KnownIds(
         categories=frozenset(found.categories),
         services=frozenset(found.services),
@@ -104,5 +106,6 @@ def known_ids(found: Catalogue) -> KnownIds:
             _catalogue_slugs() | {each.slug for each in infos if each.kind in SUBJECT_KINDS}
         ),
         protected=lambda name: _is_protected(found, protected, name),
+        beats_time=lambda name: _is_protected(found, beats_time, name),
         presets=bundled_presets(),
     )

@@ -170,6 +170,26 @@ async def test_a_budget_is_added_changed_and_removed(client: Client, site: Site)
     assert {each.id for each in (await stored(site)).budgets} == {"mia-games"}
 
 
+async def test_a_limit_that_turns_nothing_off_is_refused_and_one_that_is_there_has_no_effect(
+    client: Client, site: Site
+) -> None:
+    before = await stored(site)
+    page = await send(client, f"{TIME}/budgets", 400, name="club", day0="daily", minutes0="1440")
+    assert "could never turn anything off" in page
+    assert await stored(site) == before
+    idle = replace(MINUTES, id="mia-club", minutes=(("daily", 1440),))
+    edit = partial(replace, budgets=(MINUTES, idle))
+    await site.store.change("home", edit, author="", what="", now=site.now)
+    await site.follow()
+    used = {("home", "mia"): {"mia-club": Minutes(10, 20, 45)}}
+    site.readings = replace(NO_INPUTS, used=used)
+    page = await text(client, TIME)
+    assert "This has no effect: the minutes are a whole day." in page
+    assert "20 minutes used" not in page
+    await send(client, f"{TIME}/budgets/mia-club/remove")
+    assert await stored(site) == replace(before, revision=(await stored(site)).revision)
+
+
 async def test_minutes_are_given_and_given_back(client: Client, site: Site) -> None:
     await send(client, f"{TIME}/budgets/mia-games/bonus", minutes="15", kind="bonus")
     await send(client, f"{TIME}/budgets/mia-games/bonus", minutes="10", kind="credit")
