@@ -25,7 +25,7 @@ from tests.home import Home
 from tests.household import ADA, MIA, TOM, family, library
 from tests.web.guardians import guardian_client
 from tests.web.programs import Caller, caller
-from tests.web.site import Client, Site, text
+from tests.web.site import Client, Site, send, text
 
 CLUB = OwnService("club", "Club", (Matcher("club.example"),))
 SERVICE, CATEGORY = TopicKind.SERVICE, TopicKind.CATEGORY
@@ -173,3 +173,18 @@ async def test_a_limit_that_tells_no_more_than_counts_do_is_read_by_guardians() 
     assert "about 52 minutes used" in found["page of a person's time"]
     assert '"likely": 52' in found["usage"]
     assert "Only Tom sees how much of it is used" in found["page of a person's time"]
+
+
+async def test_the_person_sees_all_of_it_on_their_own_device() -> None:
+    site = site_of("service", PrivacyMode.COUNTS, USED)
+    site.who = "tom"
+    async with site.visited() as client:
+        await send(client, "/device")
+        assert f"about {SPENT - USED} minutes left" in await text(client, "/")
+        kept = await text(client, "/me")
+        assert f"about {USED} minutes" in kept
+        assert f"about {LAST_WEEK} minutes. Only you see this." in kept
+        month = await text(client, "/month")
+        assert f"about {USED + LAST_WEEK} minutes" in month
+        file = json.loads(await text(client, "/me/data.json"))
+        assert {each["likely"] for each in file["minutes"]} == {USED, LAST_WEEK, 52}

@@ -151,6 +151,15 @@ async def test_a_budget_shows_what_was_used_and_is_left(client: Client, site: Si
     assert re.search('<progress max="100" value="6[67]"', page)  # what is left, of 60
 
 
+async def test_a_budget_of_no_minutes_says_that_there_are_none(client: Client, site: Site) -> None:
+    edit = partial(replace, budgets=(replace(MINUTES, minutes=(("daily", 0),)),))
+    await site.store.change("home", edit, author="", what="", now=site.now)
+    await site.follow()
+    page = await text(client, TIME)
+    assert "<p>No time today</p>" in page
+    assert "0 minutes left" not in page
+
+
 async def test_a_look_at_minutes_is_one_that_the_child_can_see(client: Client, site: Site) -> None:
     await text(client, TIME)
     (look,) = await site.context.looks.of("home", "mia")
