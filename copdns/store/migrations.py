@@ -782,6 +782,13 @@ def move_by_sight(db: Database) -> None:
     db.execute("alter table device_move add column by_sight integer not null default 0")
 
 
+@HOUSEHOLD(name="0034_appeal_paired")
+def appeal_paired(db: Database) -> None:
+    """Whether an appeal came from a browser that its device is known by.  Those from before did, as
+    far as their limits go."""
+    db.execute("alter table appeal add column paired integer not null default 1")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import click
 
-from copdns.appeals.appeal import REASONS, Appeal, AppealState, Decider, WantedLength
+from copdns.appeals.appeal import Appeal, AppealState, Decider, WantedLength, reasons_for
 from copdns.appeals.first_end import FirstEnd, first_end_of
 from copdns.appeals.opening import ApprovalTerms, Decision, Opening, opening
 from copdns.appeals.review import DecisionReason
@@ -239,7 +239,8 @@ def decide(
         raise click.UsageError("give --yes, --no or --talk")
     state = AppealState(answer)
     if reason is None:
-        fitting = ", ".join(each for each in DecisionReason if each in REASONS[state])
+        fits = reasons_for(_load_appeal(home, appeal).ask, state)
+        fitting = ", ".join(each for each in DecisionReason if each in fits)
         raise click.UsageError(f"an answer needs a reason; give --reason with one of: {fitting}")
     if state is not AppealState.GRANTED and (lasts or everyone or narrow or besides or minutes):
         raise click.UsageError("--for, --everyone, --narrow, --besides and --minutes need --yes")

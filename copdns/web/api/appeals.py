@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from copdns.accounts.roles import Permission
+from copdns.accounts.roles import Actor, Permission, may
 from copdns.appeals.appeal import (
     REASONS,
     WAITING,
@@ -222,12 +222,18 @@ async def decide(call: Call) -> object:
         call.household.id,
         call.part("appeal"),
         _read_decision(call.body),
-        Decider(call.actor.role, call.actor.name, call.actor.id),
+        _decider(call.actor),
         call.context.known_ids(),
         call.context.services(),
         call.now,
     )
     return appeal_json(found)
+
+
+def _decider(actor: Actor) -> Decider:
+    """Return who answers; a token writes a rule for everyone only with that scope."""
+    everyone = may(actor, Permission.EDIT_HOUSEHOLD)
+    return Decider(actor.role, actor.name, actor.id, for_everyone=everyone)
 
 
 def _read_decision(body: DecisionSent) -> Decision:

@@ -16,6 +16,7 @@ from copdns.appeals.appeal import (
     ContestedVerdict,
     Decider,
     contest,
+    reasons_for,
 )
 from copdns.appeals.first_end import FirstEnd, first_end_of
 from copdns.appeals.lengths import because, lengths, read_length, usual
@@ -73,7 +74,8 @@ def _sort_key(appeal: Appeal, actor: Actor) -> tuple[bool, bool, int]:
 
 
 def _decider(actor: Actor) -> Decider:
-    return Decider(actor.role, actor.name, actor.id)
+    everyone = may(actor, Permission.EDIT_HOUSEHOLD)
+    return Decider(actor.role, actor.name, actor.id, for_everyone=everyone)
 
 
 async def look(request: web.Request) -> web.Response:
@@ -104,7 +106,7 @@ async def appeal(request: web.Request) -> web.Response:
         besides=_besides(request, actor, found, household) if opens else None,
         ends=_first_end(request, actor, found, household) if opens else None,
         openable=CONTENT | TIME,
-        lengths=lengths(found.ask, opens) if opens else (),
+        lengths=lengths(found.ask, opens, _decider(actor)) if opens else (),
         usual=usual(found.ask, opens) if opens else "",
         because=because(found.ask),
         others=await _names_of_others(request, found, actor),
@@ -112,7 +114,7 @@ async def appeal(request: web.Request) -> web.Response:
         rule=rule_behind(found.ask, household),
         say=desk_wording(request, household),
         zone=household.timezone,
-        reasons=REASONS,
+        reasons={state: reasons_for(found.ask, state) for state in REASONS},
         told=TOLD,
         now=context.now(),
     )
