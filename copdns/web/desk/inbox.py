@@ -28,10 +28,10 @@ from copdns.appeals.still_closed import closed_after_all, closed_besides
 from copdns.model.errors import AppealError
 from copdns.model.household import Household
 from copdns.model.sentences import sentence
-from copdns.policy.today import build_today
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
+from copdns.web.others import time_view
 from copdns.web.received import fields_of
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
@@ -106,8 +106,8 @@ async def appeal(request: web.Request) -> web.Response:
         profile=household.profile(found.ask.profile),
         opens=opens,
         closed=closed,
-        besides=_besides(request, found, household) if opens else None,
-        ends=_first_end(request, found, household) if opens else None,
+        besides=_besides(request, actor, found, household) if opens else None,
+        ends=_first_end(request, actor, found, household) if opens else None,
         openable=CONTENT | TIME,
         lengths=lengths(found.ask, opens, _decider(actor)) if opens else (),
         usual=usual(found.ask, opens) if opens else "",
@@ -182,13 +182,16 @@ def _opening(
         return None, error
 
 
-def _besides(request: web.Request, found: Appeal, household: Household) -> ContestedVerdict | None:
+def _besides(
+    request: web.Request, actor: Actor, found: Appeal, household: Household
+) -> ContestedVerdict | None:
     """Return what would still block after granting, or does after it was granted; None for
     nothing."""
     context, profile = context_of(request), found.ask.profile
     if household.profile(profile) is None:
         return None
-    policy, now = context.snapshot().policy(household.id, profile), context.now()
+    view = time_view(context, household, actor)
+    policy, now = view.policy(profile), view.now
     if found.state in TO_ANSWER:
         rest = closed_besides(policy, found.ask, now, now)
     else:
@@ -196,15 +199,16 @@ def _besides(request: web.Request, found: Appeal, household: Household) -> Conte
     return None if rest is None else contest(rest, household.revision)
 
 
-def _first_end(request: web.Request, found: Appeal, household: Household) -> FirstEnd | None:
+def _first_end(
+    request: web.Request, actor: Actor, found: Appeal, household: Household
+) -> FirstEnd | None:
     """Return what ends a yes first, before and after it was given."""
     context, profile = context_of(request), household.profile(found.ask.profile)
     if profile is None:
         return None
-    policy, now = context.snapshot().policy(household.id, profile.id), context.now()
-    inputs = context.policy_inputs()
-    today = build_today(household, profile, policy, inputs, now)
-    return first_end_of(policy, household, found, today.minutes, now)
+    view = time_view(context, household, actor)
+    minutes = view.today(profile).minutes
+    return first_end_of(view.policy(profile.id), household, found, minutes, view.now)
 
 
 async def _names_of_others(
