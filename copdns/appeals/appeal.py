@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from copdns.appeals.review import GRANTING, REFUSING, TALKING, DecisionReason
+from copdns.appeals.review import GRANTING, OF_AGE, REFUSING, TALKING, DecisionReason
 from copdns.model.errors import AppealError
+from copdns.model.household import Band
 from copdns.model.verdict import Action, Reason, Verdict
 
 MOST_WORDS = 280  # characters
@@ -26,6 +27,7 @@ class AppealKind(StrEnum):
     CATEGORY = "category"  # that a name counts as one of a category: "this is not gambling"
     TIME = "time"  # a schedule, a pause or a used-up budget itself
     MINUTES = "minutes"  # that minutes were counted
+    AGE = "age"  # the age group itself: "this is not my age group"
 
 
 class AppealMotive(StrEnum):
@@ -70,10 +72,23 @@ ANSWERED = frozenset(
 
 # The reasons that fit an answer; docs/review-policy.md says when to use each.
 REASONS: dict[AppealState, frozenset[DecisionReason]] = {
-    AppealState.GRANTED: GRANTING,
-    AppealState.REFUSED: REFUSING,
+    AppealState.GRANTED: GRANTING - OF_AGE,
+    AppealState.REFUSED: REFUSING - OF_AGE,
     AppealState.TALK: TALKING,
 }
+_REASONS_OF_AGE = {
+    AppealState.GRANTED: GRANTING & OF_AGE,
+    AppealState.REFUSED: REFUSING & OF_AGE,
+    AppealState.TALK: TALKING,
+}
+
+
+def reasons_for(kind: AppealKind, state: AppealState) -> frozenset[DecisionReason]:
+    """Return the reasons that fit an answer to an appeal of a kind.
+
+    state: GRANTED, REFUSED or TALK.
+    """
+    return (_REASONS_OF_AGE if kind is AppealKind.AGE else REASONS)[state]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +108,10 @@ class ContestedVerdict:
     via: str = ""
     period: str = ""
     revision: int = 0
+
+
+# Of an appeal against the age group, which blocks nothing by itself.
+NO_VERDICT = ContestedVerdict(Action.ALLOW, Reason.DEFAULT)
 
 
 def contest(verdict: Verdict, revision: int = 0) -> ContestedVerdict:
@@ -116,10 +135,12 @@ class AppealRequest:
     """What a child sends.
 
     profile, device: ids.  to: the verdict; for MINUTES its reason is BUDGET and its period the
-        budget.
-    name: in normal form; "" where the appeal is about time or minutes alone.
+        budget; for AGE NO_VERDICT.
+    name: in normal form; "" where the appeal is about time, minutes or the age group alone.
     why: the motive.  words: the child's own, at most 280 characters.  wanted: for how long.
     minutes, day: of an appeal against counted minutes: 1 to 1440, on a day as budgets count it.
+    band, wanted_band: of an appeal against the age group: the one at that time, and the one that
+        the person says is right.  None for other kinds, and where that is deleted.
     """
 
     profile: str
@@ -132,6 +153,8 @@ class AppealRequest:
     wanted: WantedLength = WantedLength.HOUR
     minutes: int = 0
     day: date | None = None
+    band: Band | None = None
+    wanted_band: Band | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +170,8 @@ class Decider:
 class AppealAnswer:
     """One answer.  at: seconds since the epoch.  state: GRANTED, LIMITED, REFUSED or TALK.
 
-    made: the grants, rules or bonuses that it created, such as ("grant g3",) or ("rule r7",).
+    made: the grants, rules or bonuses that it created, such as ("grant g3",) or ("rule r7",); of
+        an age group that was changed ("band 10-12",).
     until: when access ends again, seconds since the epoch; None for always, and where the answer
         opens nothing.
     """

@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from copdns.appeals.appeal import (
-    REASONS,
     Appeal,
     AppealAnswer,
     AppealKind,
@@ -24,6 +23,7 @@ from copdns.appeals.appeal import (
     Decider,
     WantedLength,
     clean_text,
+    reasons_for,
 )
 from copdns.appeals.review import DecisionReason
 from copdns.model.errors import AppealError, AppealLimitError
@@ -104,6 +104,8 @@ def check_request(ask: AppealRequest) -> AppealRequest:
         ask.to.period and ask.day and 1 <= ask.minutes <= DAY_MINUTES
     ):
         raise AppealError("choose the day, and how many minutes were counted by mistake")
+    if ask.kind is AppealKind.AGE and ask.wanted_band in (None, ask.band):
+        raise AppealError("choose the age group that is right", name="band")
     return replace(ask, words=clean_text(ask.words, name="words"))
 
 
@@ -112,6 +114,8 @@ _OF_TIME = (Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET)
 
 def _about(ask: AppealRequest) -> tuple[object, ...]:
     """Return what makes two of them the same question."""
+    if ask.kind is AppealKind.AGE:
+        return (ask.kind,)
     if ask.kind in (AppealKind.TIME, AppealKind.MINUTES):
         return ask.kind, ask.to.reason, ask.to.period, ask.day
     return AppealKind.NAME, ask.name
@@ -193,30 +197,31 @@ def has_second_opinion(appeal: Appeal, accounts: Iterable[str], voices: Mapping[
 
 
 def check_reason(
-    state: AppealState, reason: DecisionReason | None, text: str
+    state: AppealState,
+    reason: DecisionReason | None,
+    text: str,
+    kind: AppealKind = AppealKind.NAME,
 ) -> tuple[DecisionReason, str]:
     """Return the reason and the text of an answer, cleaned; raise AppealError.
 
-    state: GRANTED, REFUSED or TALK.
+    state: GRANTED, REFUSED or TALK.  kind: of the appeal.
     """
+    fitting = reasons_for(kind, state)
+    words = ", ".join(each for each in DecisionReason if each in fitting)
     if reason is None:
         raise AppealError(
             "an answer needs a reason; for %(state)s choose one of: %(reasons)s",
             state=state,
-            reasons=_reason_words(state),
+            reasons=words,
         )
-    if reason not in REASONS[state]:
+    if reason not in fitting:
         raise AppealError(
             "%(reason)s is not a reason for %(state)s; choose one of: %(reasons)s",
             reason=reason,
             state=state,
-            reasons=_reason_words(state),
+            reasons=words,
         )
     return reason, clean_text(text)
-
-
-def _reason_words(state: AppealState) -> str:
-    return ", ".join(each for each in DecisionReason if each in REASONS[state])
 
 
 def add_disagreement(appeal: Appeal, words: str, now: int, *, second: bool) -> Appeal:
@@ -255,7 +260,7 @@ _CONTESTED = (AppealState.REFUSED, AppealState.LIMITED, AppealState.TALK)
 
 def _is_whole(ask: AppealRequest) -> bool:
     """Tell whether it still is known what was asked for; a pause has no id."""
-    return bool(ask.name or ask.to.period) or ask.to.reason is Reason.PAUSED
+    return bool(ask.name or ask.to.period or ask.wanted_band) or ask.to.reason is Reason.PAUSED
 
 
 # --- what the clock brings up again ---------------------------------------------------------------
@@ -325,9 +330,10 @@ def without_texts(appeal: Appeal) -> Appeal:
     """Return what is left of an appeal some time after its end: which kind, when, how it ended."""
     ask = appeal.ask
     to = ContestedVerdict(ask.to.action, ask.to.reason)
+    bare = replace(ask, device="", name="", words="", why=AppealMotive.OTHER, to=to)
     return replace(
         appeal,
-        ask=replace(ask, device="", name="", words="", why=AppealMotive.OTHER, to=to),
+        ask=replace(bare, band=None, wanted_band=None),
         answers=tuple(replace(each, text="") for each in appeal.answers),
         more_words="",
     )

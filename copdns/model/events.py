@@ -127,7 +127,8 @@ class AppealEvent(NamedTuple):
     """An appeal was filed, waits, is overdue, was disputed or answered.
 
     id: the appeal's.  at: since when it waits, or when it was answered.  state: an AppealState.
-    profile, name: who asked, and about what; "" unless the settings let events tell.
+    profile, name, about: who asked, about what, and an AppealKind; "" unless the settings let
+        events tell.
     """
 
     kind: EventKind
@@ -137,6 +138,7 @@ class AppealEvent(NamedTuple):
     state: str
     profile: str = ""
     name: str = ""
+    about: str = ""
 
 
 class ClockEvent(NamedTuple):

@@ -766,6 +766,35 @@ def device_move(db: Database) -> None:
         end""")
 
 
+@HOUSEHOLD(name="0030_age_group")
+def age_group(db: Database) -> None:
+    """Appeals against an age group, and when it was last said that one is right: by a guardian
+    (`at`), and by the person since then (`said`).  Those from before count from the update."""
+    db.execute("alter table appeal add column band text")
+    db.execute("alter table appeal add column wanted_band text")
+    db.execute("""
+        create table age_confirmed (
+            household text not null references household on delete cascade,
+            profile text not null,
+            at integer not null,
+            said integer,
+            primary key (household, profile)
+        ) without rowid""")
+    db.execute("""
+        create trigger profile_gone_age after delete on profile begin
+            delete from age_confirmed where household = old.household and profile = old.id;
+        end""")
+    db.execute("""
+        insert into age_confirmed (household, profile, at)
+        select household, id, cast(strftime('%s', 'now') as integer) from profile""")
+
+
+@HOUSEHOLD(name="0031_device_kind")
+def device_kind(db: Database) -> None:
+    """What a device is; those from before are `other`."""
+    db.execute("alter table device add column kind text not null default 'other'")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

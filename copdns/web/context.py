@@ -26,6 +26,7 @@ from copdns.policy.snapshot import Client, Snapshot
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.store.household_db.account_codes import AccountCodes
 from copdns.store.household_db.accounts import Accounts
+from copdns.store.household_db.ages import Ages
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.claims import Claims
 from copdns.store.household_db.consents import Consents
@@ -119,6 +120,10 @@ class AppContext:
     @property
     def appeals(self) -> AppealStore:
         return AppealStore(self.store)
+
+    @property
+    def ages(self) -> Ages:
+        return Ages(self.thread)
 
     @property
     def consents(self) -> Consents:

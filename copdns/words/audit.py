@@ -122,6 +122,7 @@ _FORMS = Forms(
     sentence("profile %(who)s set: usual settings for the age group %(band)s"),
     sentence("profile %(who)s set: age group %(band)s"),
     sentence("profile %(who)s set: age group %(band)s planned"),
+    sentence("age group %(band)s confirmed for %(who)s"),
     sentence("profile %(who)s: full log of %(days)s days"),
     sentence("profile %(who)s: full log ended"),
     sentence("created"),

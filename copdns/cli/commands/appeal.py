@@ -6,12 +6,20 @@ from typing import NoReturn
 
 import click
 
-from copdns.appeals.appeal import REASONS, Appeal, AppealState, Decider, WantedLength
+from copdns.appeals.age import changes_with
+from copdns.appeals.appeal import (
+    Appeal,
+    AppealKind,
+    AppealState,
+    Decider,
+    WantedLength,
+    reasons_for,
+)
 from copdns.appeals.opening import ApprovalTerms, Decision, Opening, opening
 from copdns.appeals.review import DecisionReason
 from copdns.appeals.source import list_report
 from copdns.as_json.appeals import about_text, appeal_json, opening_json
-from copdns.cli.base import ParsedParam, json_option
+from copdns.cli.base import BAND, ParsedParam, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home
 from copdns.cli.list_errors import HEADERS, check_list_errors, list_error_row, list_errors_json
 from copdns.cli.output import (
@@ -24,7 +32,10 @@ from copdns.cli.output import (
     printable,
 )
 from copdns.cli.params import MINUTES, parse_positive_duration, profile_option
+from copdns.household.differences import Difference
+from copdns.list_files.load import bundled_presets
 from copdns.model.errors import AppealError
+from copdns.model.household import Band
 from copdns.model.matchers import Matcher
 from copdns.model.sentences import literal
 from copdns.store.household_db.appeals import AppealStore
@@ -99,7 +110,8 @@ def show(home: Home, appeal: str, as_json: bool) -> None:
     found = _view_appeal(home, appeal)
     allows, why_not = _find_opening(home, found)
     if as_json:
-        print_json({**appeal_json(found), "opens": opening_json(allows), "why_not": why_not})
+        opens = opening_json(allows, _find_settings(home, found))
+        print_json({**appeal_json(found), "opens": opens, "why_not": why_not})
     else:
         print_pairs(_detail_rows(home, found, allows, why_not))
 
@@ -112,6 +124,12 @@ def _find_opening(home: Home, found: Appeal) -> tuple[Opening | None, str]:
         return None, str(error)
 
 
+def _find_settings(home: Home, found: Appeal) -> tuple[Difference, ...]:
+    """Return what another age group changes; () for other requests."""
+    profile, band = home.household.profile(found.ask.profile), found.ask.wanted_band
+    return changes_with(profile, bundled_presets()[band]) if profile and band else ()
+
+
 def _detail_rows(
     home: Home, found: Appeal, allows: Opening | None, why_not: str
 ) -> list[tuple[str, str]]:
@@ -121,7 +139,12 @@ def _detail_rows(
         ("request", found.id),
         ("from", f"{ask.profile}, {local_text(found.asked, zone)}"),
         ("about", about_text(ask)),
-        ("blocked by", " ".join(filter(None, (to.reason, to.category, to.service, to.period)))),
+        (
+            "blocked by",
+            ""
+            if ask.kind is AppealKind.AGE
+            else " ".join(filter(None, (to.reason, to.category, to.service, to.period))),
+        ),
         ("list", f"{to.list} ({to.list_version})" if to.list else ""),
         ("entry", to.rule),
         ("by way of", to.via),
@@ -130,6 +153,7 @@ def _detail_rows(
         ("for", str(ask.wanted)),
         ("state", str(found.state)),
         ("a yes allows", _opening_text(allows) if allows is not None else why_not),
+        *(("changes", str(each)) for each in _find_settings(home, found)),
         *(("answer", _answer_text(each.state, each.reason, each.text)) for each in found.answers),
     ]
 
@@ -137,6 +161,8 @@ def _detail_rows(
 def _opening_text(found: Opening) -> str:
     if found.minutes:
         return f"{count_text(found.minutes, 'minute')} credited"
+    if found.band is not None:
+        return f"age group {found.band}, with its usual settings"
     against = "time rules" if found.time else "lists and rules"
     names = ", ".join(map(str, found.names)) or ", ".join(
         "everything" if each is None else str(each) for each in found.about
@@ -175,6 +201,12 @@ def _answer_text(state: AppealState, reason: DecisionReason, text: str) -> str:
     type=MINUTES,
     help="For a request about counted minutes: how many to credit.",
 )
+@click.option(
+    "--band", type=BAND, help="For a request about the age group: another one than was asked for."
+)
+@click.option(
+    "--only-age", is_flag=True, help="Change the age group alone, without its usual settings."
+)
 @json_option
 @pass_home
 def decide(
@@ -188,6 +220,8 @@ def decide(
     narrow: bool,
     besides: bool,
     minutes: int | None,
+    band: str | None,
+    only_age: bool,
     as_json: bool,
 ) -> None:
     """Answer a request, with a reason.
@@ -203,12 +237,17 @@ def decide(
         raise click.UsageError("give --yes, --no or --talk")
     state = AppealState(answer)
     if reason is None:
-        fitting = ", ".join(each for each in DecisionReason if each in REASONS[state])
+        fits = reasons_for(_load_appeal(home, appeal).ask.kind, state)
+        fitting = ", ".join(each for each in DecisionReason if each in fits)
         raise click.UsageError(f"an answer needs a reason; give --reason with one of: {fitting}")
-    if state is not AppealState.GRANTED and (lasts or everyone or narrow or besides or minutes):
-        raise click.UsageError("--for, --everyone, --narrow, --besides and --minutes need --yes")
-    _load_appeal(home, appeal)
-    yes = ApprovalTerms(lasts, everyone, narrow, minutes, besides)
+    yes = ApprovalTerms(
+        lasts, everyone, narrow, minutes, besides, Band(band) if band else None, only_age
+    )
+    if state is not AppealState.GRANTED and yes != ApprovalTerms():
+        raise click.UsageError(
+            "--for, --everyone, --narrow, --besides, --minutes, --band and --only-age need --yes"
+        )
+    before = home.household.profile(_load_appeal(home, appeal).ask.profile)
     decision = Decision(state, DecisionReason(reason), text, yes)
     ids, services, home_id = home.known_ids, _matchers_by_service(home), home.household.id
     found = home.with_store(
@@ -216,6 +255,9 @@ def decide(
             home_id, appeal, decision, DECIDER, ids, services, home.now
         )
     )
+    wanted = yes.band or found.ask.wanted_band
+    if found.ask.kind is AppealKind.AGE and state is AppealState.GRANTED and before and wanted:
+        home.follow_band(before, wanted, rules=not only_age)
     if as_json:
         print_json(appeal_json(found))
     else:

@@ -13,6 +13,7 @@ from copdns.appeals import life
 from copdns.appeals.appeal import (
     ANSWERED,
     MOST_WORDS,
+    REASONS,
     Appeal,
     AppealAnswer,
     AppealKind,
@@ -20,6 +21,7 @@ from copdns.appeals.appeal import (
     Decider,
     clean_text,
     contest,
+    reasons_for,
 )
 from copdns.appeals.life import DAY, HOUR, MOST_A_DAY, MOST_OPEN, Filed
 from copdns.appeals.review import DecisionReason
@@ -167,10 +169,11 @@ def test_an_answer_has_a_reason_that_fits_it(
 
 @pytest.mark.parametrize("reason", DecisionReason)
 def test_every_reason_fits_some_answer(reason: DecisionReason) -> None:
-    fits = [state for state, reasons in life.REASONS.items() if reason in reasons]
+    kinds = (AppealKind.NAME, AppealKind.AGE)
+    fits = [(e, kind) for e in REASONS for kind in kinds if reason in reasons_for(kind, e)]
     assert fits
-    for state in fits:
-        assert life.check_reason(state, reason, " why ") == (reason, "why")
+    for state, kind in fits:
+        assert life.check_reason(state, reason, " why ", kind) == (reason, "why")
 
 
 # --- "Please look again" and taking back ---------------------------------------------------------
