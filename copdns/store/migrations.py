@@ -766,7 +766,7 @@ def device_move(db: Database) -> None:
         end""")
 
 
-@HOUSEHOLD(name="0030_age_group")
+@HOUSEHOLD(name="0032_age_group")
 def age_group(db: Database) -> None:
     """Appeals against an age group, and when it was last said that one is right: by a guardian
     (`at`), and by the person since then (`said`).  Those from before count from the update."""
@@ -789,7 +789,7 @@ def age_group(db: Database) -> None:
         select household, id, cast(strftime('%s', 'now') as integer) from profile""")
 
 
-@HOUSEHOLD(name="0031_device_kind")
+@HOUSEHOLD(name="0033_device_kind")
 def device_kind(db: Database) -> None:
     """What a device is; those from before are `other`."""
     db.execute("alter table device add column kind text not null default 'other'")

@@ -39,7 +39,7 @@ def print_profile(home: Home, profile: Profile) -> None:
         [
             ("profile", f"{profile.name} ({profile.id})"),
             ("age", str(profile.band_at(home.now))),
-            ("age confirmed", _confirmed_text(home, profile, zone)),
+            ("confirmed", _confirmed_text(home, profile, zone)),
             ("announced", f"{change.band} from {local_text(change.at, zone)}" if change else ""),
             ("tags", ", ".join(sorted(profile.tags))),
             ("devices", ", ".join(each.name for each in devices)),
