@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.accounts.roles import Role
+from copdns.accounts.roles import Permission, Role
 from copdns.appeals.appeal import AppealKind, AppealState
 from copdns.household.ages import ASKED_AFTER
 from copdns.list_files.load import load_catalogue
@@ -15,6 +15,7 @@ from copdns.model.household import Band
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.guardians import log_in, set_up
+from tests.web.programs import caller
 from tests.web.site import Client, Site, send, stored_profile, text
 
 SHIPPED = load_catalogue(())  # what the settings of each age refer to
@@ -136,3 +137,42 @@ async def test_a_year_later_both_pages_ask(client: Client, site: Site) -> None:
     assert "Mia said on" in await text(client, "/guardian/"), "a child's yes is no guardian's"
     desk = await send(client, "/guardian/people/mia/age/confirm")
     assert "/age/confirm" not in desk
+
+
+async def test_a_program_answers_it_as_a_guardian_does(client: Client, site: Site) -> None:
+    appeal = await asked(client, site)
+    every = await caller(client, site, name="Olga")
+    found = await every("GET", f"/appeals/{appeal}")
+    assert (found["kind"], found["band"], found["wanted_band"]) == ("age", "7-9", "10-12")
+    assert found["opens"]["band"] == "10-12"
+    assert len(found["opens"]["settings"]) > 5
+    sent = {"state": "granted", "reason": "older_now"}
+    await every("POST", f"/appeals/{appeal}/decide", 409, json={**sent, "reason": "trial"})
+    scopes = (Permission.SEE_APPEALS, Permission.DECIDE_APPEALS)
+    decides = await caller(client, site, scopes, "Dora")
+    assert (await decides("GET", f"/appeals/{appeal}"))["opens"]["settings"] == []
+    await decides("POST", f"/appeals/{appeal}/decide", 403, json=sent)
+    done = await every("POST", f"/appeals/{appeal}/decide", json=sent)
+    assert done["answers"][0]["made"] == ["band 10-12"]
+    assert (await stored_profile(site)).band is Band.TO_12
+    assert (await every("GET", "/profiles/mia/age"))["asks"] is False
+    assert (await every("POST", "/profiles/mia/age/confirm"))["said"] is None
+
+
+async def test_a_younger_one_of_a_teenager_is_announced_and_planned(
+    client: Client, site: Site
+) -> None:
+    site.who = "tom"
+    await send(client, "/device")
+    appeal = await asked(client, site)
+    await log_in(client)
+    page = await text(client, f"/guardian/appeals/{appeal}")
+    assert "they are told a day before" in page
+    await answered(client, appeal, state="granted", band="10-12", reason="age_wrong")
+    tom = await stored_profile(site, "tom")
+    assert (tom.band, tom.band_change is not None) == (Band.TO_15, True)
+    proposal = await site.context.proposals.of("home", "tom")
+    assert proposal is not None
+    assert proposal.band is Band.TO_12
+    await site.follow()
+    assert "changes within a day" in await text(client, f"/ask/{appeal}")
