@@ -46,9 +46,9 @@ from copdns.events.targets import Targets
 from copdns.list_files.choose import available_lists
 from copdns.list_files.copies import Copies
 from copdns.list_files.index_store import LoadedLists
-from copdns.list_files.load import bundled_text
+from copdns.list_files.load import bundled_files
 from copdns.list_files.updates import ListUpdater
-from copdns.lists.catalogue import Catalogue, read_files
+from copdns.lists.catalogue import Catalogue
 from copdns.model.errors import CopdnsError, ListError
 from copdns.model.hosts import OWN_HOSTS, child_page_url, desk_url
 from copdns.model.household import Household, PrivacyMode
@@ -108,7 +108,7 @@ class App:
         self._lists = ListsInForce(self._folder, self._loop.time)
         self._updates = ListUpdater(
             Copies(self._folder),
-            available_lists(read_files(bundled_text)),
+            available_lists(bundled_files()),
             lambda: self.settings,
             lambda: self._resolver.snapshot.households.values(),
             lambda: self._catalogue,
@@ -142,6 +142,7 @@ class App:
         }
         self._counters.gauges = build_gauges(self._resolver, self._log, self._targets)
         self._log.start()
+        bundled_files.cache_clear()
         trim_memory()
         try:
             await self._serve()

@@ -19,7 +19,7 @@ from copdns.app.background import run_logged
 from copdns.app.snapshot_builder import SnapshotBuilder
 from copdns.config import ListFile, Settings
 from copdns.list_files.index_store import IndexStore, LoadedLists
-from copdns.list_files.load import own_sources
+from copdns.list_files.load import bundled_files, own_sources
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.source import ListSource
 from copdns.model.errors import ListError
@@ -98,6 +98,7 @@ class ListsInForce:
     async def tell(self) -> None:
         """Log what is in force now, and delete older indexes."""
         await asyncio.to_thread(self._index_store.clear, self.loaded.key)
+        bundled_files.cache_clear()
         infos = self.library.index.infos
         log.info("the lists are active", lists=len(infos), entries=sum(info.size for info in infos))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from copdns import __version__
+from copdns.app.memory_use import import_structlog
 from copdns.cli.base import Options
 from copdns.cli.group import ErrorReportingGroup, LazyCommands
 
@@ -55,6 +56,7 @@ _MODULES: dict[str, str] = {
 
 
 def _load(name: str) -> click.Command:
+    import_structlog()
     command = getattr(import_module(f"copdns.cli.commands.{_MODULES.get(name, name)}"), name)
     assert isinstance(command, click.Command)
     return command

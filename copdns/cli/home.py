@@ -31,9 +31,9 @@ from copdns.household.file import parse
 from copdns.list_files.choose import AvailableLists, ChosenLists, available_lists, choose_for
 from copdns.list_files.copies import Copies, sources_on_disk
 from copdns.list_files.index_store import IndexStore, UncompiledLists
-from copdns.list_files.load import bundled_text, known_ids, own_sources
+from copdns.list_files.load import bundled_files, known_ids, own_sources
 from copdns.list_files.memory import available_memory
-from copdns.lists.catalogue import Catalogue, read_files
+from copdns.lists.catalogue import Catalogue
 from copdns.lists.source import ListSource
 from copdns.model.errors import HouseholdError, StoreError
 from copdns.model.hosts import child_page_url
@@ -75,6 +75,7 @@ class Home:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.folder = Path(settings.data)
+        self._catalogues: dict[tuple[ListSource, ...], Catalogue] = {}
 
     @cached_property
     def now(self) -> int:
@@ -113,7 +114,7 @@ class Home:
     @cached_property
     def available_lists(self) -> AvailableLists:
         """The lists that copdns knows, which a household can choose from."""
-        return available_lists(read_files(bundled_text))
+        return available_lists(bundled_files())
 
     @cached_property
     def chosen_lists(self) -> ChosenLists:
@@ -129,7 +130,10 @@ class Home:
         )
 
     def _build_catalogue(self, chosen: ChosenLists) -> Catalogue:
-        return IndexStore(self.folder).read(self._sources_of(chosen))
+        sources = self._sources_of(chosen)
+        if sources not in self._catalogues:
+            self._catalogues[sources] = IndexStore(self.folder).read(sources)
+        return self._catalogues[sources]
 
     def _sources_of(self, chosen: ChosenLists) -> tuple[ListSource, ...]:
         states = self.copies.states(each.slug for each in chosen.sources)

@@ -21,10 +21,10 @@ from pathlib import Path
 from copdns import __version__
 from copdns.list_files import index_file
 from copdns.list_files.compiling import CompileJob, memory_limit
-from copdns.list_files.load import bundled_text, load_catalogue, read_text
+from copdns.list_files.load import bundled_files, bundled_text, load_catalogue, read_text
 from copdns.list_files.resources import find_folder
 from copdns.lists import trie
-from copdns.lists.catalogue import Catalogue, build_catalogue, read_files
+from copdns.lists.catalogue import Catalogue, build_catalogue
 from copdns.lists.compiled import FORMAT, CompiledIndex, pack, unpack
 from copdns.lists.drafts import all_drafts
 from copdns.lists.index import ListKind
@@ -231,7 +231,7 @@ _ANY = f"*{index_file.SUFFIX}"
 
 
 def _catalogue_of(found: CompiledIndex, sources: Iterable[ListSource]) -> Catalogue:
-    return build_catalogue(read_files(bundled_text), sources, found.index, found.statuses)
+    return build_catalogue(bundled_files(), sources, found.index, found.statuses)
 
 
 def _has_all_groups(catalogue: Catalogue) -> bool:
@@ -242,7 +242,7 @@ def _has_all_groups(catalogue: Catalogue) -> bool:
 
 
 def _compile_here(key: str, sources: Sequence[ListSource]) -> Catalogue:
-    found = read_files(bundled_text)
+    found = bundled_files()
     with _without_gc():
         merged = merge(all_drafts(found, bundled_text, sources, read_text))
         octets = b"".join(pack(merged, key))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from stat import S_ISREG
 
@@ -11,7 +11,7 @@ from copdns.config import ListFile
 from copdns.household.check import KnownIds
 from copdns.household.presets import Preset, preset
 from copdns.list_files.resources import find_folder, read_bundled
-from copdns.lists.catalogue import Catalogue, read_files
+from copdns.lists.catalogue import BundledFiles, Catalogue, read_files
 from copdns.lists.drafts import build_small_catalogue
 from copdns.lists.index import ListKind
 from copdns.lists.shapes import DiscreetShape
@@ -30,12 +30,21 @@ def load_catalogue(sources: Sequence[ListSource]) -> Catalogue:
 
     A list that cannot be read has the error in its status.
     """
-    return build_small_catalogue(bundled_text, sources, read_text)
+    return build_small_catalogue(bundled_text, sources, read_text, bundled_files())
 
 
 def bundled_text(file: str) -> str:
     """Return the text of a file below `blocklists/`; raise ListError."""
     return read_bundled("blocklists", file)
+
+
+@lru_cache(maxsize=1)
+def bundled_files() -> BundledFiles:
+    """Return the bundled data files, read once; raise ConfigError or ListError.
+
+    A server calls `bundled_files.cache_clear()` when its lists are in force, to free 2 MB.
+    """
+    return read_files(bundled_text)
 
 
 def own_sources(lists: Iterable[ListFile]) -> tuple[ListSource, ...]:
@@ -75,7 +84,7 @@ def bundled_presets() -> dict[Band, Preset]:
 @cache
 def _catalogue_slugs() -> frozenset[str]:
     """Return the slugs of all lists of the catalogue, fetched or not."""
-    return frozenset(each.slug for each in read_files(bundled_text).catalogue.sources)
+    return frozenset(each.slug for each in bundled_files().catalogue.sources)
 
 
 @cache

@@ -50,14 +50,18 @@ TextOf = Callable[[ListSource], str]
 
 
 def build_small_catalogue(
-    read: ReadText, sources: Sequence[ListSource] = (), text_of: TextOf | None = None
+    read: ReadText,
+    sources: Sequence[ListSource] = (),
+    text_of: TextOf | None = None,
+    found: BundledFiles | None = None,
 ) -> Catalogue:
     """Return a catalogue whose index is built in memory: for small lists.
 
-    The arguments are those of `read_files` and `all_drafts`.  Raises ConfigError or ListError for
+    The arguments are those of `read_files` and `all_drafts`.  found: the bundled files, where they
+    were read already.  Raises ConfigError or ListError for
     a bundled file that is broken; a broken list of the user's is a status with its error.
     """
-    found = read_files(read)
+    found = found or read_files(read)
     drafts = list(all_drafts(found, read, sources, text_of))
     return build_catalogue(found, sources, *build_index(drafts))
 

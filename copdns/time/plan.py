@@ -15,7 +15,7 @@ from math import inf
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from copdns.model.household import Household, Profile
+from copdns.model.household import Household, Profile, Rule
 from copdns.model.times import Budget, Grant, OnFailure, Pause, Schedule, SchoolCalendar, Subject
 from copdns.model.verdict import Reason
 from copdns.time.budget import RemainingBudget, carries_over, split_budgets
@@ -84,7 +84,7 @@ class TimePlan:
 NO_TIME_PLAN = TimePlan()
 
 ProfileKey = tuple[str, str]  # ids of household and profile
-Scoped = TypeVar("Scoped", bound=Schedule | Budget)
+Scoped = TypeVar("Scoped", bound=Schedule | Budget | Rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ def _with_bounds(plan: TimePlan, zone: str, now: float) -> TimePlan:
 
 
 def in_scope(each_of: tuple[Scoped, ...], profile: Profile) -> tuple[Scoped, ...]:
-    """Return the schedules or budgets that apply to a profile; scopes are those of rules."""
+    """Return the schedules, budgets or rules that apply to a profile."""
     scopes = {"", profile.id, *(f"#{tag}" for tag in profile.tags)}
     return tuple(each for each in each_of if each.scope in scopes)
 

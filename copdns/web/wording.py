@@ -263,11 +263,12 @@ class Wording:
         """Return the name of one of our own lists in the reader's language; "" for other lists,
         which keep the names of their makers."""
         start, _, about = slug.partition("-")
-        name = self._category_name(about) if start == "starter" else None
-        if name is None:
+        title = {"starter": child.STARTER, "services": child.SERVICES}.get(start)
+        name = self._category_name(about) if title else None
+        if title is None or name is None:
             return ""
         what = self.phrases.pgettext(*name)
-        return self.phrases.gettext(child.STARTER.text) % {"what": what}
+        return self.phrases.gettext(title.text) % {"what": what}
 
     def _say(self, sentence: Said | None) -> str:
         if sentence is None:
@@ -299,7 +300,9 @@ class DeskWording(Wording):
     def _minutes(self, number: int, days: Sequence[str]) -> str:
         if not number or number % 60:
             return Wording._minutes(self, number, days)
-        return f"{self.phrases.duration(number * 60)} {self.phrases.join_list(days)}"
+        one = self.phrases.gettext("1 hour")
+        hours = one if number == 60 else self.phrases.duration(number * 60)
+        return f"{hours} {self.phrases.join_list(days)}"
 
     def _day(self, word: str) -> str:
         return self.phrases.pgettext(*desk.DAYS.get(word, child.DAYS[word]))

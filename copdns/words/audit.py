@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from copdns.model.sentences import Phrase, Sentence, Value, sentence
+from copdns.model.sentences import Phrase, Sentence, Value, plural_sentence, sentence
 from copdns.words.desk import category_name
 from copdns.words.known_forms import Forms
+
+CODES = "%(num)d code for extra time (%(minutes)s) created for %(who)s"
 
 # Lines that are stored in other words than are shown: those of the version before, and those that
 # keep the words of commands.
@@ -29,37 +31,44 @@ _FORMER = {
     "set-up: names that stay open": "setup: sites that are never blocked",
     "set-up: %(who)s added, %(band)s": "setup: %(who)s added, %(band)s",
     "set-up: device %(device)s is %(who)s's": "setup: device %(device)s assigned to %(who)s",
-    "set-up: %(count)s helplines vouched for": "setup: %(count)s helplines confirmed",
+    "set-up: %(num)s helplines vouched for": "setup: %(num)d helpline confirmed",
     "set-up: %(step)s %(state)s": "setup: %(step)s %(state)s",
     "set-up code made": "setup code created",
-    "full log of %(days)s days asked of %(who)s": (
-        "full log of %(days)s days requested from %(who)s"
-    ),
+    "full log of %(num)s days asked of %(who)s": "full log of %(num)d day requested from %(who)s",
     "full log not agreed to by %(who)s": "full log declined by %(who)s",
     "profile %(who)s erased: look-ups, minutes, appeals": (
-        "profile %(who)s: records deleted (lookups, minutes, requests)"
+        "records of %(who)s deleted (sites looked up, minutes, requests)"
+    ),
+    "profile %(who)s: records deleted (lookups, minutes, requests)": (
+        "records of %(who)s deleted (sites looked up, minutes, requests)"
     ),
     "own log erased": "own log deleted",
     "rule changed: the reason of %(what)s for %(who)s": (
         "rule changed: new reason, %(what)s for %(who)s"
     ),
-    "%(count)s tickets of %(minutes)s minutes made for %(who)s": (
-        "%(count)s codes for %(minutes)s extra minutes created for %(who)s"
+    "%(num)s tickets of %(minutes)s minutes made for %(who)s": CODES,
+    "%(num)s tickets of %(minutes)s minutes created for %(who)s": CODES,
+    "bonus of %(minutes)s minutes of %(what)s for %(who)s on %(day)s": (
+        "extra time for %(who)s on %(day)s: %(minutes)s, %(what)s"
     ),
-    "%(count)s tickets of %(minutes)s minutes created for %(who)s": (
-        "%(count)s codes for %(minutes)s extra minutes created for %(who)s"
+    "credit of %(minutes)s minutes of %(what)s for %(who)s on %(day)s": (
+        "minutes given back to %(who)s on %(day)s: %(minutes)s, %(what)s"
     ),
     "ticket %(ticket)s removed": "code %(ticket)s cancelled",
     "ticket redeemed by %(who)s": "code for extra time used by %(who)s",
     "profile %(who)s set: preset %(band)s": (
-        "profile %(who)s set: usual settings for the age group %(band)s"
+        "settings of %(who)s: the usual ones for the age group %(band)s"
     ),
+    "profile %(who)s set: %(what)s": "settings of %(who)s: %(what)s",
+    "profile %(who)s removed": "person removed: %(who)s",
+    "created": "household created",
     "%(who)s paused until somebody ends it": "%(who)s paused until someone ends it",
     "%(who)s paused for homework until somebody ends it": (
         "%(who)s paused for homework until someone ends it"
     ),
     "%(who)s may have %(what)s until %(when)s": "%(who)s can use %(what)s until %(when)s",
-    "grant %(what)s ended": "temporary access %(what)s ended",
+    "grant %(what)s ended": "temporary access ended",
+    "temporary access %(what)s ended": "temporary access ended",
     "times suggested for %(band)s taken over for %(who)s": (
         "times suggested for %(band)s applied for %(who)s"
     ),
@@ -67,7 +76,10 @@ _FORMER = {
         "conditional forwarding for %(name)s: %(upstreams)s"
     ),
     "split upstream for %(name)s removed": "conditional forwarding for %(name)s removed",
-    "appeal %(appeal)s of %(who)s: %(state)s": "request %(appeal)s from %(who)s: %(state)s",
+    "appeal %(appeal)s of %(who)s: %(state)s": "request from %(who)s: %(state)s",
+    "request %(appeal)s from %(who)s: %(state)s": "request from %(who)s: %(state)s",
+    "request %(appeal)s cancelled": "request cancelled",
+    "request %(appeal)s allowed until it is answered": "request allowed until it is answered",
     "account %(who)s made %(role)s": "account %(who)s is now %(role)s",
     "second factor set up": "two-step verification turned on",
     "second factor taken away": "two-step verification turned off",
@@ -78,12 +90,12 @@ _FORMER = {
     "budget %(what)s removed": "daily limit %(what)s removed",
     "pause of %(who)s ended": "%(who)s's pause was ended",
     "profile %(who)s added": "person added: %(who)s",
-    "profile %(who)s set: band %(band)s": "profile %(who)s set: age group %(band)s",
+    "profile %(who)s set: band %(band)s": "settings of %(who)s: age group %(band)s",
     "profile %(who)s set: band %(band)s proposed": (
-        "profile %(who)s set: age group %(band)s planned"
+        "settings of %(who)s: age group %(band)s planned"
     ),
-    "profile %(who)s set: full-log of %(days)s days": "profile %(who)s: full log of %(days)s days",
-    "profile %(who)s set: full-log ended": "profile %(who)s: full log ended",
+    "profile %(who)s set: full-log of %(num)s days": "full log of %(num)d day for %(who)s",
+    "profile %(who)s set: full-log ended": "full log for %(who)s ended",
 }
 
 _FORMS = Forms(
@@ -113,27 +125,37 @@ _FORMS = Forms(
     sentence("setup: sites that are never blocked"),
     sentence("setup: %(who)s added, %(band)s"),
     sentence("setup: device %(device)s assigned to %(who)s"),
-    sentence("setup: %(count)s helplines confirmed"),
+    plural_sentence("setup: %(num)d helpline confirmed", "setup: %(num)d helplines confirmed", 1),
     sentence("setup: %(step)s %(state)s"),
     sentence("setup code created"),
     sentence("person added: %(who)s"),
-    sentence("profile %(who)s removed"),
-    sentence("profile %(who)s set: %(what)s"),
-    sentence("profile %(who)s set: usual settings for the age group %(band)s"),
-    sentence("profile %(who)s set: age group %(band)s"),
-    sentence("profile %(who)s set: age group %(band)s planned"),
+    sentence("person removed: %(who)s"),
+    sentence("settings of %(who)s: %(what)s"),
+    sentence("settings of %(who)s: the usual ones for the age group %(band)s"),
+    sentence("settings of %(who)s: age group %(band)s"),
+    sentence("settings of %(who)s: age group %(band)s planned"),
     sentence("age group %(band)s confirmed for %(who)s"),
-    sentence("profile %(who)s: full log of %(days)s days"),
-    sentence("profile %(who)s: full log ended"),
-    sentence("created"),
-    sentence("full log of %(days)s days requested from %(who)s"),
+    plural_sentence(
+        "full log of %(num)d day for %(who)s", "full log of %(num)d days for %(who)s", 1
+    ),
+    sentence("full log for %(who)s ended"),
+    sentence("household created"),
+    plural_sentence(
+        "full log of %(num)d day requested from %(who)s",
+        "full log of %(num)d days requested from %(who)s",
+        1,
+    ),
     sentence("full log declined by %(who)s"),
-    sentence("profile %(who)s: records deleted (lookups, minutes, requests)"),
+    sentence("records of %(who)s deleted (sites looked up, minutes, requests)"),
     sentence("own log deleted"),
     sentence("rule added: %(action)s %(what)s for %(who)s"),
     sentence("rule changed: new reason, %(what)s for %(who)s"),
     sentence("rule removed: %(action)s %(what)s for %(who)s"),
-    sentence("%(count)s codes for %(minutes)s extra minutes created for %(who)s"),
+    plural_sentence(
+        "%(num)d code for extra time (%(minutes)s) created for %(who)s",
+        "%(num)d codes for extra time (%(minutes)s each) created for %(who)s",
+        1,
+    ),
     sentence("code %(ticket)s cancelled"),
     sentence("code for extra time used by %(who)s"),
     sentence("%(who)s paused until someone ends it"),
@@ -141,10 +163,15 @@ _FORMS = Forms(
     sentence("%(who)s paused for homework until someone ends it"),
     sentence("%(who)s paused for homework until %(when)s"),
     sentence("%(who)s's pause was ended"),
-    sentence("%(minutes)s more minutes for %(who)s (%(kind)s)"),
-    sentence("%(kind)s of %(minutes)s minutes of %(what)s for %(who)s on %(day)s"),
+    plural_sentence(
+        "%(num)d more minute for %(who)s (%(kind)s)",
+        "%(num)d more minutes for %(who)s (%(kind)s)",
+        1,
+    ),
+    sentence("extra time for %(who)s on %(day)s: %(minutes)s, %(what)s"),
+    sentence("minutes given back to %(who)s on %(day)s: %(minutes)s, %(what)s"),
     sentence("%(who)s can use %(what)s until %(when)s"),
-    sentence("temporary access %(what)s ended"),
+    sentence("temporary access ended"),
     sentence("schedule %(what)s added for %(who)s"),
     sentence("schedule %(what)s changed"),
     sentence("schedule %(what)s removed"),
@@ -162,7 +189,9 @@ _FORMS = Forms(
     sentence("service %(service)s changed"),
     sentence("service %(service)s removed"),
     sentence("test event sent to %(target)s"),
-    sentence("request %(appeal)s from %(who)s: %(state)s"),
+    sentence("request from %(who)s: %(state)s"),
+    sentence("request cancelled"),
+    sentence("request allowed until it is answered"),
     sentence("account %(who)s added"),
     sentence("account %(who)s is now %(role)s"),
     sentence("account %(who)s removed"),
@@ -267,7 +296,7 @@ _ROLES = {
 def line(what: str, name_of: Callable[[str], str]) -> Sentence | None:
     """Return a stored line as a sentence of the catalogue; None for none of ours.
 
-    name_of: gives what somebody is called by the id of the profile; another text as it is.
+    name_of: gives what somebody or a device is called by its id; another text as it is.
     """
     return _FORMS.find(what, lambda name, text: _value(name, text, name_of))
 
@@ -282,9 +311,11 @@ def _value(name: str, text: str, name_of: Callable[[str], str]) -> Value:
         return _ROLES[text]
     if text in _WORDS:
         return _WORDS[text]
+    if name == "minutes" and text.isdecimal():
+        return plural_sentence("%(num)d minute", "%(num)d minutes", int(text))
     if name == "what":
         return _settings(text) or text
-    return name_of(text) if name == "who" else text
+    return name_of(text) if name in ("who", "device") else text
 
 
 def _settings(text: str) -> Sentence | None:

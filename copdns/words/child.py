@@ -15,6 +15,7 @@ from copdns.words.levels import Level
 from copdns.words.phrases import Phrase, Phrases
 
 STARTER = sentences.sentence("starter list (%(what)s)")  # a list that ships, and what it is about
+SERVICES = sentences.sentence("apps and services (%(what)s)")  # those of a category, as a list
 
 
 class Said(NamedTuple):

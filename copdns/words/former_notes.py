@@ -9,6 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+GAMES = "Games are made to be hard to stop. A limit leaves time for other things."
+SLEEP = (
+    "On school nights, eight hours' sleep makes a difference. The rest of your time is up to you."
+)
+
 NOW: Mapping[str, str] = {
     # Of presets.
     "These places are made for children of your age.": (
@@ -17,13 +22,16 @@ NOW: Mapping[str, str] = {
     "You grow while you sleep. The tablet sleeps as well.": (
         "You grow while you sleep. The tablet sleeps too."
     ),
-    "Games are made so that it is hard to stop. So there is time for other things too.": (
-        "Games are made so that it is hard to stop. A limit leaves time for other things."
+    "Games are made so that it is hard to stop. So there is time for other things too.": GAMES,
+    "Games are made so that it is hard to stop. A limit leaves time for other things.": GAMES,
+    "Games are made so that it is hard to stop. If a match needs longer, ask.": (
+        "Games are made to be hard to stop. If a match needs longer, ask."
     ),
     "Before school days eight hours of sleep make a difference. What you use when is up to you.": (
-        "Before school days, eight hours of sleep make a difference. The rest of your time is up "
-        "to you."
+        SLEEP
     ),
+    "Before school days, eight hours of sleep make a difference. The rest of your time is up to "
+    "you.": SLEEP,
     # Of answers to requests.
     "Open until somebody answers your question.": "Allowed until someone answers your request.",
     "Opened after a question.": "Allowed after a request.",

@@ -16,7 +16,7 @@ loop of ours: tests with a browser are plain functions.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")  # what it is calle
 # The same without windows, which has no tabs and bars of its own to draw: half the work.  Where
 # there is no way to a place it shows nothing; the other says so (tests/web/test_browsing.py).
 WINDOWLESS = "chromium-headless-shell"
+COLOURS = ("color-contrast", "link-in-text-block")  # axe-core's rules that take longest
 MOST_TABS = 200  # presses of the Tab key after which we take it that something is not reached
 
 
@@ -256,20 +257,24 @@ def assert_accessible(device: Device) -> None:
     assert not found, "\n".join([where, *found])
 
 
-def violations(device: Device, *, colours_alone: bool = False) -> list[str]:
+def violations(
+    device: Device, *, only: Collection[str] = (), without: Collection[str] = ()
+) -> list[str]:
     """Return what axe-core finds wrong with a page, a line each; all its rules but the
     experimental ones, and that targets are large enough for fingers.
 
-    colours_alone: of a page that was looked at in other colours.
+    only, without: ids of rules, for a page that was looked at already in other colours or words.
     """
     assert device.scripts, "axe is a script itself: look at the page with scripts on"
     from axe_playwright_python.sync_playwright import Axe
 
-    options: dict[str, object] = {"resultTypes": ["violations"]}
-    if colours_alone:
-        options["runOnly"] = ["color-contrast", "link-in-text-block"]
+    # Style sheets are fetched again for an experimental rule only.
+    options: dict[str, object] = {"resultTypes": ["violations"], "preload": False}
+    if only:
+        options["runOnly"] = [*only]
     else:
-        options["rules"] = {"target-size": {"enabled": True}}
+        left_out = {rule: {"enabled": False} for rule in without}
+        options["rules"] = {"target-size": {"enabled": True}, **left_out}
     if not device.page.evaluate("'axe' in window"):  # half a megabyte, which no page brings along
         device.page.evaluate(Axe().axe_script)
     found = device.page.evaluate(

@@ -167,7 +167,7 @@ async def test_a_younger_one_of_a_teenager_is_announced_and_planned(
     appeal = await asked(client, site)
     await log_in(client)
     page = await text(client, f"/guardian/appeals/{appeal}")
-    assert "they are told a day before" in page
+    assert "is told a day before" in page
     await answered(client, appeal, state="granted", band="10-12", reason="age_wrong")
     tom = await stored_profile(site, "tom")
     assert (tom.band, tom.band_change is not None) == (Band.TO_15, True)

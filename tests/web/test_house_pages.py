@@ -98,7 +98,7 @@ async def test_every_change_and_every_look_is_listed(client: Client, site: Site)
     await text(client, "/guardian/log?person=mia")
     page = await text(client, "/guardian/changes")
     assert "Looked at Mia's activity log" in page
-    assert "Created." in page
+    assert "Household created." in page
     assert "Ada" in page
 
 

@@ -55,22 +55,22 @@ async def test_what_ends_a_yes_first_is_told_before_and_after(client: Client, si
     await log_in(client)
     appeal = await the_only(site)
     page = f"/guardian/appeals/{appeal}"
-    assert "nothing before the time asked for: " in await text(client, page)
+    assert "No. It would end: " in await text(client, page)
     assert "your set times" not in await text(client, f"/ask/{appeal}")
     limit = Budget("screen", "mia", (("daily", 30),))
     await site.store.change("home", partial(replace, budgets=(limit,)), author="", what="", now=0)
     await site.follow()
-    assert "a daily limit, after about 30 more minutes of use" in await text(client, page)
+    assert "Yes, the daily limit, after about 30 more minutes of use." in await text(client, page)
     assert "your limit leaves about 30 minutes" in await text(client, f"/ask/{appeal}")
     soon = Schedule("soon", "mia", parse_slots("daily 16:10-22:00"))
     await site.store.change("home", partial(replace, schedules=(soon,)), author="", what="", now=0)
     await site.follow()
-    assert "a schedule: 16:10" in await plain(client, page)
+    assert "Yes, the set times turn it off: 16:10" in await plain(client, page)
     told = "Even after a yes, your set times turn it off: 16:10."
     assert told in await plain(client, f"/ask/{appeal}")
     await send(client, f"{page}/decide", state="granted", lasts="1h", reason="fair_enough")
     await site.follow()
-    assert "a schedule: 16:10" in await plain(client, page)
+    assert "Yes, the set times turn it off: 16:10" in await plain(client, page)
     assert "Your set times turn it off before that: 16:10." in await plain(client, f"/ask/{appeal}")
 
 
@@ -257,7 +257,7 @@ async def test_what_a_yes_does_not_open_is_told_to_both(client: Client, site: Si
     appeal = await the_only(site)
     page = await text(client, f"/guardian/appeals/{appeal}")
     assert "Also blocked by" in page
-    assert "This stays blocked too, unless you lift it below." in page
+    assert "This stays blocked too, unless you tick the box below." in page
     where = f"/guardian/appeals/{appeal}/decide"
     await send(client, where, state="granted", lasts="1h", reason="fair_enough")
     assert "Something else is blocking it too." in await text(client, f"/ask/{appeal}"), "at once"

@@ -37,6 +37,8 @@ async def test_each_list_tells_what_it_is_and_what_it_caught(client: Client, sit
     assert "<dt>Matches</dt><dd>2</dd>" in page
     assert "<dt>Sites</dt><dd>2</dd>" in page
     assert "copdns lists audit --keep" in page
+    # Of a list that came with the program, an age would tell nothing.
+    assert "<dt>Age</dt>" not in page
 
 
 async def test_entries_that_would_block_something_else_are_told() -> None:

@@ -55,6 +55,15 @@ async def test_it_shows_what_is_kept_with_its_reason(client: Client, site: Site)
     assert "Mia" in page
 
 
+async def test_blocked_sites_alone_are_not_called_the_latest_sites(
+    client: Client, site: Site
+) -> None:
+    keep(site, row("chess.games.example"))
+    assert ">Latest blocked sites</h2>" in await text(client, "/guardian/log?person=mia")
+    keep(site, row("open.example", action="allow", reason="default"))
+    assert ">Latest sites</h2>" in await text(client, "/guardian/log?person=mia")
+
+
 async def test_a_starter_list_does_not_repeat_what_it_is_about(client: Client, site: Site) -> None:
     keep(site, row("games.example")._replace(list="starter-games"))
     page = await text(client, "/guardian/log")

@@ -148,7 +148,7 @@ async def test_all_guardians_are_told_of_a_code_for_somebody(client: Client, sit
     site.home.wait(MINUTE)
     await log_in_as(client, "Ada")
     await code_for(client, site, "Rita")
-    told = "A code was made with which someone can log in as Rita"
+    told = "A code was made. Anyone who has it can set a new password for Rita"
     await log_in_as(client, "Ben")
     assert told in await text(client, "/guardian/notices")
     assert "new notice" in await text(client, "/guardian/")
@@ -163,7 +163,7 @@ async def test_and_of_an_invitation_that_may_be_for_herself(
     await log_in_as(client, "Ada")
     await send(client, "/guardian/accounts", name="Uncle Bo", role=role)
     await log_in_as(client, "Ben")
-    assert "someone can log in as Uncle Bo" in await text(client, "/guardian/notices")
+    assert "can set a new password for Uncle Bo" in await text(client, "/guardian/notices")
 
 
 async def test_rita_reads_of_a_code_at_her_next_login_for_a_week(
@@ -198,4 +198,4 @@ async def test_a_code_from_the_server_is_told_as_well(client: Client, site: Site
     await site.accounts.make_code(code, "digest", None, site.now)
     assert "the server made a code for your account" in await log_in_as(client, "Rita")
     await log_in(client)
-    assert "someone can log in as Rita" in await text(client, "/guardian/notices")
+    assert "can set a new password for Rita" in await text(client, "/guardian/notices")

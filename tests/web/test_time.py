@@ -406,12 +406,25 @@ async def test_a_page_takes_the_same_queries_however_much_is_written(
     assert len(seen) == few
 
 
+async def test_the_names_that_presets_give_are_translated_and_a_persons_own_stay(
+    client: Client, site: Site
+) -> None:
+    own = replace(BEDTIME, id="mia-quiet-time")
+    house = replace(await stored(site), schedules=(BEDTIME, own))
+    site.home.change(house)
+    await site.store.change("home", lambda _: house, author="", what="", now=site.now)
+    headers = {"Accept": "text/html", "Accept-Language": "fr"}
+    page = await (await client.get(TIME, headers=headers)).text()
+    assert "<title>coucher 21:00–07:00</title>" in page
+    assert "<title>quiet time 21:00–07:00</title>" in page
+
+
 async def test_a_day_without_times_is_not_off(client: Client) -> None:
     page = await text(client, TIME)
-    assert '<th scope="col">Off at these times</th>' in page
+    assert '<th scope="col">When it is off</th>' in page
     rows = re.findall("<tr><th scope=.row.>.*?</tr>", page, re.DOTALL)
     assert len(rows) == 7
-    assert all("not off" in each for each in rows if "–" not in each)
+    assert all("never" in each for each in rows if "–" not in each)
 
 
 async def test_the_bar_of_a_day_says_whose_it_is_and_its_hours(client: Client) -> None:

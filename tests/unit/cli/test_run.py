@@ -30,6 +30,13 @@ def test_an_unknown_command_is_a_mistake_of_usage() -> None:
     assert CliRunner().invoke(main, ["runn"]).exit_code == 2
 
 
+def test_a_command_does_not_import_what_only_a_table_needs() -> None:
+    code = "import sys; from copdns.cli import main; main.commands['check']; print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "structlog" in said.stdout.split()
+    assert "rich" not in said.stdout.split()
+
+
 def test_a_missing_settings_file_is_told_without_a_traceback() -> None:
     result = CliRunner().invoke(main, ["-c", "no-such.yaml", "run"])
     assert result.exit_code == 78

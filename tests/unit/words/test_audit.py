@@ -15,8 +15,9 @@ from copdns.words.phrases import END_ISOLATE, ISOLATE, phrases
 ROOT = Path(__file__).parents[3]
 # Two values side by side stand for words of ours: those lines are among the examples below.
 OF_SEVERAL_FORMS = {
-    *("account x x", "x: x", "device x changedx", "x pausedx x", "x can use x x"),
-    *("x x added for x", "x x changed", "x x removed", "x removed"),
+    *("account 7 7", "7: 7", "device 7 changed7", "7 paused7 7", "7 can use 7 7"),
+    *("7 7 added for 7", "7 7 changed", "7 7 removed", "7 removed"),
+    "7 of 7 minutes of 7 for 7 on 7",
 }
 # They write no lines of a page's or of the API's, or none of their own.
 ELSEWHERE = (
@@ -40,22 +41,46 @@ def said(what: str, language: str = "en") -> str:
             "Device mia-phone changed: now belongs to Mia.",
         ),
         ("device mia-phone changed", "Device mia-phone changed."),
-        ("profile mia set: band 10-12 proposed", "Profile Mia set: age group 10-12 planned."),
-        ("profile mia set: unchanged", "Profile Mia set: unchanged."),
-        ("profile mia set: bypass on", "Profile Mia set: Ways to get around the filter (blocked)."),
+        ("profile mia set: band 10-12 proposed", "Settings of Mia: age group 10-12 planned."),
+        ("profile mia set: unchanged", "Settings of Mia: unchanged."),
+        ("profile mia set: bypass on", "Settings of Mia: Ways to get around the filter (blocked)."),
         (
             "profile mia set: categories +games, max_ttl 60",
-            "Profile Mia set: Categories (+Games), How long devices keep an answer (60).",
+            "Settings of Mia: Categories (+Games), How long devices keep an answer (60).",
         ),
         # As the dashboard calls it, not as the child's page does.
-        ("profile mia set: categories -piracy", "Profile Mia set: Categories (-Piracy)."),
+        ("profile mia set: categories -piracy", "Settings of Mia: Categories (-Piracy)."),
         ("rule added: allow a.example for everyone", "Rule added: allow a.example for everyone."),
         ("mia paused for homework until 20:15", "Mia paused for homework until 20:15."),
         ("mia can use everything until 20:15", "Mia can use everything until 20:15."),
         ("account Bo added", "Account Bo added."),
         ("account Bo is now auditor", "Account Bo is now an auditor."),
-        ("created", "Created."),
+        ("created", "Household created."),
         ("full log of 3 days requested from mia", "Full log of 3 days requested from Mia."),
+        # What counts one says so, though it is stored as many.
+        ("full log of 1 days requested from mia", "Full log of 1 day requested from Mia."),
+        ("profile mia set: full-log of 1 days", "Full log of 1 day for Mia."),
+        (
+            "1 tickets of 1 minutes created for mia",
+            "1 code for extra time (1 minute) created for Mia.",
+        ),
+        (
+            "3 tickets of 30 minutes created for anyone with the code",
+            "3 codes for extra time (30 minutes each) created for anyone with the code.",
+        ),
+        ("setup: 1 helplines confirmed", "Setup: 1 helpline confirmed."),
+        ("1 more minutes for mia (open)", "1 more minute for Mia (open)."),
+        (
+            "bonus of 15 minutes of games for mia on 2026-03-29",
+            "Extra time for Mia on 2026-03-29: 15 minutes, games.",
+        ),
+        (
+            "credit of 1 minutes of games for mia on 2026-03-29",
+            "Minutes given back to Mia on 2026-03-29: 1 minute, games.",
+        ),
+        ("request a1 from mia: granted", "Request from Mia: granted."),
+        ("request a1 cancelled", "Request cancelled."),
+        ("request a1 allowed until it is answered", "Request allowed until it is answered."),
         ("mia: PIN set", "Mia: PIN set."),
         ("schedule bedtime added for mia", "Schedule bedtime added for Mia."),
         ("schedule bedtime changed", "Schedule bedtime changed."),
@@ -109,6 +134,11 @@ def test_a_line_that_the_version_before_wrote_reads_as_one_of_today(before: str,
     assert said(before, "en-XA") == said(now, "en-XA")
 
 
+def test_a_device_is_called_by_its_name() -> None:
+    found = line("tab-1: another browser may be paired", {"tab-1": "Mia's tablet"}.__getitem__)
+    assert str(found) == "Mia's tablet: another browser can be linked"
+
+
 def test_its_own_words_are_translated_too() -> None:
     assert "[évérýöñé" in said("rule added: block a.example for everyone", "en-XA")
 
@@ -119,7 +149,7 @@ def test_what_is_none_of_ours_is_left_as_it_is(what: str) -> None:
 
 
 def lines() -> Iterator[tuple[str, str]]:
-    """Yield the lines that the desk, the API and the store write, with an x for each value."""
+    """Yield the lines that the desk, the API and the store write, with a 7 for each value."""
     for path in sorted((ROOT / "copdns").rglob("*.py")):
         where = str(path.relative_to(ROOT))
         if not where.startswith(("copdns/web/", "copdns/store/")) or where.startswith(ELSEWHERE):
@@ -166,7 +196,7 @@ def written(node: ast.expr, texts: Mapping[str, ast.expr]) -> str:
     if isinstance(node, ast.Name):
         return written(texts[node.id], texts) if node.id in texts else ""
     if isinstance(node, ast.FormattedValue):
-        return written(node.value, texts) or "x"
+        return written(node.value, texts) or "7"
     return ""
 
 

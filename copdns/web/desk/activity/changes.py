@@ -23,18 +23,20 @@ async def changes(request: web.Request) -> web.Response:
     before = whole_number(request.query.get("before", ""), 12)
     lines = await AuditTrail(context.thread).entries(household.id, LINES_SHOWN, before)
     names = {each.id: each.name for each in household.profiles}
+    devices = {each.id: each.name for each in household.devices if each.name}
     return context.pages.render(
         request,
         "desk/changes.html",
         actor=actor,
         household=household,
         lines=lines,
-        said=lambda what: line(what, lambda who: names.get(who, who)),
+        said=lambda what: line(what, lambda key: names.get(key) or devices.get(key, key)),
         console=CONSOLE,
         first_start=FIRST_START,
         before=before,
         oldest=lines[-1].at if len(lines) >= LINES_SHOWN else 0,
         accounts={each.id: each.name for each in await context.accounts.all(household.id)},
         names=names,
+        devices=devices,
         zone=household.timezone,
     )

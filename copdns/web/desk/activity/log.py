@@ -17,6 +17,8 @@ from aiohttp import web
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Permission
 from copdns.list_files.load import discreet_names
+from copdns.model.household import PrivacyMode
+from copdns.model.verdict import Action
 from copdns.policy.snapshot import Snapshot
 from copdns.privacy.masked_names import OTHER, build_mask
 from copdns.privacy.retention import LogRow
@@ -51,8 +53,15 @@ async def log(request: web.Request) -> web.Response:
         before=before,
         newest=max((each.id for each in rows), default=0),
         oldest=rows[-1].id if len(rows) == ROWS_SHOWN else 0,
+        only_blocked=_has_only_blocked(found, rows, int(context_of(request).now())),
         **_row_values(request, found, rows),
     )
+
+
+def _has_only_blocked(found: ViewedPeople, rows: Iterable[StoredRow], now: int) -> bool:
+    """Tell whether nothing but blocked sites stands there, and will come there."""
+    is_full = any(each.privacy_at(now) is PrivacyMode.FULL for each in found.chosen)
+    return not is_full and all(each.row.action in (Action.BLOCK, Action.REFUSE) for each in rows)
 
 
 async def live(request: web.Request) -> web.StreamResponse:

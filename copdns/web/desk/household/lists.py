@@ -35,7 +35,6 @@ _HELD_REASONS = (SkipReason.INFRASTRUCTURE, SkipReason.MISTAKE)
 # Texts of the lists that ship, marked for translation.
 OURS = (
     sentence("VPNs, proxies and other ways around the rules"),
-    sentence("Services that belong to this category"),
     sentence("copdns's issue tracker"),
 )
 

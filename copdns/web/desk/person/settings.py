@@ -17,13 +17,14 @@ from copdns.accounts.roles import Permission
 from copdns.household.differences import Difference, audit_line, differences, preset_reason
 from copdns.household.edits import add_rule, set_profile
 from copdns.household.presets import Preset, apply, rules_now
+from copdns.household.safeguards import is_announced
 from copdns.list_files.load import bundled_presets
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Band, Contact, Default, Household, RuleAction
 from copdns.model.sentences import sentence
 from copdns.store.household_db.proposals import Proposal
 from copdns.web.context import context_of
-from copdns.web.desk.activity.collateral import losses, services_by_contact
+from copdns.web.desk.activity.collateral import losses, service_blocks, services_by_contact
 from copdns.web.desk.person.page import (
     PersonAccess,
     change,
@@ -54,6 +55,7 @@ async def closed_settings(request: web.Request) -> web.Response:
         categories=[each for each in library.categories.values() if each.layer == "content"],
         groups=[(group, list(each)) for group, each in groupby(shipped, lambda one: one.group)],
         own=own,
+        blocked=service_blocks(found.household, found.profile, library),
         contacts={
             kind: (
                 *services_by_contact(library, kind),
@@ -129,6 +131,7 @@ async def preset(request: web.Request) -> web.Response:
         bands=tuple(Band),
         band=band,
         preset=wanted,
+        announced=is_announced(found.profile, band, now),
         changed=changes_by_reason(wanted, changed),
         allowed=wanted.allowed_names,
         times=(*times.schedules, *times.budgets),

@@ -221,7 +221,9 @@ def parse_lifts(form: Form) -> tuple[bool, bool]:
     """Return whether a grant lifts content rules, and whether it lifts time rules."""
     chosen = form.one("lifts")
     if chosen not in ("", "content", "time", "both"):
-        raise HouseholdError("choose what it allows: content, time or both", name="lifts")
+        raise HouseholdError(
+            "choose what to lift: limits and schedules, blocks, or both", name="lifts"
+        )
     return chosen in ("content", "both"), chosen in ("", "time", "both")
 
 
