@@ -241,7 +241,7 @@ def clean_text(text: str, most: int = MOST_WORDS, *, name: str = "") -> str:
     short = " ".join(seen.split())
     if len(short) > most:
         raise AppealError(
-            "this message is too long: it may have up to %(most)s characters, about four lines",
+            "this message is too long. Please make it shorter: %(most)s letters at most",
             name=name,
             most=most,
         )

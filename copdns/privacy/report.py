@@ -4,9 +4,9 @@ Never a name that was asked, nor who asked for what: look-ups by profile and cat
 all together.  A number below SMALL is not told, since it could be one evening; adults are left
 out, and whoever has nothing kept.  Counts come as guardians see them (`privacy/masked_names.py`).
 
-A child reads its own numbers, and sums of all only where CROWD children or more are in them:
-taken off the sum of two, its own would leave the other one's.  Pure; moments are seconds since the
-epoch.
+A child reads its own numbers as they are, and sums of all only where CROWD children or more are
+in them: taken off the sum of two, its own would leave the other one's.  Pure; moments are seconds
+since the epoch.
 """
 
 from __future__ import annotations
@@ -145,15 +145,20 @@ def people_of(
     usages: Iterable[Usage],
     month: Month,
     now: float,
+    *,
+    exact: bool = False,
 ) -> tuple[PersonCounts, ...]:
-    """Return what was counted of each child in a month."""
+    """Return what was counted of each child in a month.
+
+    exact: small counts are told too, as a person reads their own.
+    """
     by_profile: dict[str, list[tuple[CountKey, int]]] = {}
     for key, n in counts:
         if month.start <= key.hour * 3600 < month.end:
             by_profile.setdefault(key.profile, []).append((key, n))
     used = _minutes_by_profile(usages, month)
     return tuple(
-        _person(each, by_profile.get(each.id, ()), used.get(each.id, {}), now)
+        _person(each, by_profile.get(each.id, ()), used.get(each.id, {}), now, exact)
         for each in household.profiles
         if each.band_at(now).is_child
     )
@@ -172,6 +177,7 @@ def _person(
     counts: Sequence[tuple[CountKey, int]],
     used: Mapping[str, int],
     now: float,
+    exact: bool,
 ) -> PersonCounts:
     mode = profile.privacy_at(now)
     if mode is PrivacyMode.OFF:  # what was counted before is not told any more, either
@@ -180,13 +186,18 @@ def _person(
     for key, n in counts:
         if key.action == Action.BLOCK:
             closed[key.category or key.reason] += n
+    asked, minutes = sum(n for _, n in counts), tuple(sorted(used.items()))
+    if exact:
+        return PersonCounts(
+            profile.id, mode, asked, closed.total(), tuple(closed.most_common()), minutes
+        )
     return PersonCounts(
         profile.id,
         mode,
-        reportable(sum(n for _, n in counts)),
+        reportable(asked),
         _sum_of(closed),
         tuple((about, reportable(n)) for about, n in sorted(closed.items(), key=_most_first)),
-        tuple(sorted(used.items())),
+        minutes,
     )
 
 

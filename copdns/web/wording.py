@@ -278,9 +278,13 @@ class Wording:
             sentence, self.phrases, self.title, self.now, zone, self._category_name
         )
 
-    # Names and descriptions of categories, for the reader.
-    _category_name = staticmethod(child.category_name)
-    _category_note = staticmethod(child.about_category)
+    def _category_name(self, slug: str) -> Phrase | None:
+        """Return what the reader calls a category."""
+        return child.category_name(slug, self.level)
+
+    def _category_note(self, slug: str) -> Phrase | None:
+        """Return what a category is about, for the reader."""
+        return child.about_category(slug)
 
 
 class DeskWording(Wording):
@@ -288,8 +292,11 @@ class DeskWording(Wording):
 
     __slots__ = ()
 
-    _category_name = staticmethod(desk.category_name)
-    _category_note = staticmethod(desk.about_category)
+    def _category_name(self, slug: str) -> Phrase | None:
+        return desk.category_name(slug)
+
+    def _category_note(self, slug: str) -> Phrase | None:
+        return desk.about_category(slug)
 
     def _slot(self, slot: Slot) -> str:
         days = [self._day(each) for each in child.DAYS if each in slot.days]

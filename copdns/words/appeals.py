@@ -116,9 +116,9 @@ STANDS: Mapping[StatusText, Three] = {
         Phrase("full", "Sent. Nobody has looked at it yet."),
     ),
     StatusText.SEEN: Three(
-        Phrase("pictures", "A grown-up has seen it. Your answer will come here."),
-        Phrase("plain", "Someone has seen it. Your answer will come here."),
-        Phrase("full", "Seen. Your answer will appear here."),
+        Phrase("pictures", "A grown-up has seen it. Look for the answer here."),
+        Phrase("plain", "Someone has seen it. Look for the answer here."),
+        Phrase("full", "Seen. Look for the answer here."),
     ),
     StatusText.GRANTED: Three(
         Phrase("pictures", "Yes! You can use it now."),
@@ -199,8 +199,7 @@ STANDS: Mapping[StatusText, Three] = {
         Phrase("plain", "You have waited a long time. We have reminded the grown-ups."),
         Phrase(
             "full",
-            "This has taken too long. We've reminded your parents or guardians, and your request "
-            "is still waiting.",
+            "This has taken too long. We've sent a reminder, and your request is still waiting.",
         ),
     ),
     StatusText.MEANWHILE: Three(

@@ -71,10 +71,11 @@ def what_next(verdict: Verdict, level: Level) -> Said | None:
     return said_of(_NEXT.get(verdict.reason, _ASK).at(level), verdict)
 
 
-def category_name(slug: str) -> Phrase | None:
+def category_name(slug: str, level: Level = Level.FULL) -> Phrase | None:
     """Return what a category is called; None for one that is not bundled."""
     found = CATEGORIES.get(slug)
-    return found and found[0]
+    simple = None if level is Level.FULL else SIMPLE_NAMES.get(slug)
+    return simple or (found and found[0])
 
 
 def about_category(slug: str) -> Phrase | None:
@@ -175,8 +176,8 @@ _HOP = Three(
 
 _ASK = Three(
     Phrase("pictures", "You can ask a grown-up to unblock it."),
-    Phrase("plain", "If you need it, ask for it here. You'll get an answer and a reason."),
-    Phrase("full", "You can ask for it here. You'll get an answer, with a reason."),
+    Phrase("plain", "If you need it, ask here. If nobody answers, we will remind the grown-ups."),
+    Phrase("full", "You can ask for it here. If nobody answers, we'll send a reminder."),
 )
 _MORE_TIME = Three(
     Phrase("pictures", "You can wait. You can ask for more time."),
@@ -457,7 +458,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
     ),
     "gambling": (
         Phrase("category", "Gambling"),
-        Phrase("about a category", "Betting with money. Most people lose their money."),
+        Phrase("about a category", "Most people who bet lose their money."),
     ),
     "drugs": (
         Phrase("category", "Drugs"),
@@ -465,13 +466,13 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
     ),
     "violence": (
         Phrase("category", "Violence and hate"),
-        Phrase("about a category", "Sites that are cruel or full of hate."),
+        Phrase("about a category", "Sites like these can make people feel scared or sad."),
     ),
     "self_harm": (
         Phrase("category", "Self-harm"),
         Phrase(
             "about a category",
-            "Sites that talk people into hurting themselves. Help sites still work.",
+            "If you feel very sad, tell someone you trust. Help sites still work.",
         ),
     ),
     "dating": (
@@ -492,7 +493,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
     ),
     "piracy": (
         Phrase("category", "Pirated films and games"),
-        Phrase("about a category", "Films, games and programs copied without permission."),
+        Phrase("about a category", "Sites like these can harm your device."),
     ),
     "ads": (
         Phrase("category", "Ads and trackers"),
@@ -504,6 +505,18 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
             "about a category", "Sites and programs that help people get around the rules at home."
         ),
     ),
+}
+
+# What some categories are called for children up to 12, who do not know the usual word.
+SIMPLE_NAMES: Mapping[str, Phrase] = {
+    "malware": Phrase("category for children", "Sites that harm devices"),
+    "adult": Phrase("category for children", "For grown-ups only"),
+    "gambling": Phrase("category for children", "Betting with money"),
+    "violence": Phrase("category for children", "Cruel or hateful sites"),
+    "self_harm": Phrase("category for children", "Sites that make people feel worse"),
+    "dating": Phrase("category for children", "Dating for grown-ups"),
+    "chat": Phrase("category for children", "Chat with people you do not know"),
+    "piracy": Phrase("category for children", "Films and games taken without asking"),
 }
 
 

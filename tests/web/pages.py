@@ -396,12 +396,15 @@ def ask(program: Program) -> Mapping[str, str]:
     """Let Mia and Tom have asked for something, and Ada be asked for consent; return the ids of
     the children's questions."""
     now, asked = int(time.time()), {}
-    to = ContestedVerdict(Action.BLOCK, Reason.RULE, rule="games.example")
     with HouseholdStore.open(data(program)) as store:
         appeals = AppealStore(store)
-        for profile, device in (("mia", "mia-tablet"), ("tom", "tom-phone")):
+        for profile, device, name in (
+            ("mia", "mia-tablet", "games.example"),
+            ("tom", "tom-phone", "ads.example"),
+        ):
+            to = ContestedVerdict(Action.BLOCK, Reason.RULE, rule=name)
             wanted = AppealRequest(
-                profile, device, AppealKind.NAME, to, name="games.example", words="For school."
+                profile, device, AppealKind.NAME, to, name=name, words="For school."
             )
             asked[profile] = done(appeals.file("home", wanted, now)).appeal.id
         done(Consents(store).drop("home", "ada"))

@@ -6,7 +6,7 @@ import pytest
 
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
-from tests.web.site import Client, Site, text
+from tests.web.site import Client, Site, send, text
 
 
 @pytest.fixture
@@ -58,3 +58,19 @@ async def test_checking_leaves_no_trace(client: Client, home: Home, name: str) -
     before = home.traces()
     await text(client, f"/check?name={name}")
     assert home.traces() == before
+
+
+async def test_a_request_that_waits_is_shown_and_not_asked_for_again(
+    client: Client, site: Site
+) -> None:
+    await send(client, "/device")
+    await send(client, "/ask", name="toys.example")
+    page = await text(client, "/check?name=toys.example")
+    assert "You asked for it, and there is no answer yet." in page
+    assert 'href="/ask?name=toys.example"' not in page
+    site.home.change(family(MIA, TOM))
+    page = await text(client, "/check?name=toys.example")
+    assert ": allowed</h2>" in page
+    assert "You asked for it, but you can use it already." in page
+    client.session.cookie_jar.clear()
+    assert "You asked for it" not in await text(client, "/check?name=toys.example")

@@ -127,8 +127,8 @@ async def test_hostile_names_are_shown_as_text(client: Client, home: Home, label
 PATHS = ("/", "/rules", "/check", "/ask", "/me", "/help", "/bad", "/whose", "/ticket")
 SIGNS = {
     PrivacyMode.OFF: "We do not write down your sites.",
-    PrivacyMode.COUNTS: "We count sites. We do not write down their names.",
-    PrivacyMode.BLOCKED: "We write down the names of blocked sites. We only count the other sites.",
+    PrivacyMode.COUNTS: "We only write down how many sites you use, not which ones.",
+    PrivacyMode.BLOCKED: "The grown-ups at home can see which sites were blocked.",
 }
 
 
@@ -203,7 +203,7 @@ def page_pictures(page: str) -> int:
 async def test_rules_have_the_reasons_of_their_age(client: Client, home: Home) -> None:
     home.change(family(replace(MIA, categories=frozenset({"gambling"})), TOM))
     page = await text(client, "/rules")
-    assert "Betting with money." in page
+    assert "Betting is only for grown-ups." in page
     assert "You can go online." in page
 
 
@@ -211,7 +211,7 @@ async def test_a_reason_of_a_preset_is_in_the_readers_language(client: Client, h
     home.change(family(replace(MIA, categories=frozenset({"gambling"})), TOM))
     reply = await client.get("/rules", headers={"Accept": "text/html", "Accept-Language": "fr"})
     page = await reply.text()
-    assert "Parier de l’argent." in page
+    assert "Parier, c’est seulement pour les adultes." in page
 
 
 async def test_what_a_person_wrote_is_no_format(client: Client, home: Home) -> None:

@@ -7,17 +7,18 @@ import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from html import unescape
 
 import pytest
 
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Actor, Permission, Role, may
-from copdns.config import LogSettings, Settings
+from copdns.config import LogSettings, Settings, UpstreamSettings
 from copdns.model.household import Band, FullLogSpan, PrivacyMode, Profile, SplitUpstream
 from copdns.model.times import Budget
 from copdns.privacy.retention import CountKey, LogRow
 from tests.home import Home
-from tests.household import MIA, NOW, TOM, family
+from tests.household import MIA, NOW, TOM, block, family
 from tests.web.guardians import set_up
 from tests.web.site import Client, Site, send, text
 
@@ -77,12 +78,12 @@ async def test_reading_ones_own_is_no_look_and_changes_nothing(client: Client, s
 
 
 async def test_a_child_sees_who_looked_and_at_what(client: Client, site: Site) -> None:
-    assert "Nobody has looked at this." in await text(client, "/me")
+    assert "Nobody yet." in await text(client, "/me")
     ada = await set_up(site)
     await site.looks.note(Actor("home", ada.id, "Ada", Role.OWNER), "mia", ViewedPart.LOG, site.now)
     page = await text(client, "/me")
     assert "Ada: the list of sites" in page
-    assert "Nobody has looked at this." not in page
+    assert "Nobody yet." not in page
 
 
 async def test_all_that_is_kept_comes_as_a_file(client: Client) -> None:
@@ -101,7 +102,7 @@ async def test_names_and_numbers_can_be_erased_and_the_house_reads_that(
     client: Client, site: Site
 ) -> None:
     for _ in range(2):
-        assert "We wrote down no site names." in await send(client, "/me/erase", sure="on")
+        assert "No site names yet." in await send(client, "/me/erase", sure="on")
     assert site.log.rows("home", "mia") == ()
     assert site.log.counts("home", "mia") == ()
     assert len(site.log.rows("home", "tom")) == 1
@@ -163,8 +164,11 @@ async def test_who_may_see_it_is_told_as_it_is_permitted(
     seen = ("What your parents or guardians can see", "What the grown-ups at home can see")
     assert any(each in page for each in seen) is may(ada, Permission.SEE_LOG, mia)
     assert ("You are an adult, so nobody else can see" in page) is (band is Band.ADULT)
-    assert ("What only you can see" in page) is (band is not Band.ADULT), "no adult has that list"
-    read = ("your parents or guardians can read that", "the grown-ups at home can see the names")
+    assert ("Your list on “Home”" in page) is (band is not Band.ADULT), "no adult has that list"
+    read = (
+        "can see these sites on their own pages",
+        "The grown-ups at home can see these sites too",
+    )
     assert any(each in page for each in read) is (band is not Band.ADULT)
     deleted = "Your parents or guardians will see that you deleted"
     assert (deleted in page) is (13 <= band.age < 18)
@@ -182,6 +186,9 @@ async def test_what_can_be_deleted_is_what_is_there(
     await send(client, "/device")
     if mode is PrivacyMode.COUNTS:
         await asyncio.to_thread(site.log.forget, "home", "tom")
+        assert "/me/erase" not in await text(client, "/me"), "nothing is there"
+        site.log.count(*count(3, "tom"))
+        site.log.flush()
     page = await text(client, "/me")
     assert ("You can delete the numbers." in page) is (mode is PrivacyMode.COUNTS)
     assert ("You can delete the site names and numbers." in page) is (mode is PrivacyMode.BLOCKED)
@@ -233,3 +240,32 @@ async def test_everybody_reads_where_the_names_of_sites_go(client: Client, site:
     words = re.sub("<[^>]+>|[\u2068\u2069]", "", page)
     assert "Names that end in office.example are sent to 192.0.2.53:53." in words
     assert "192.0.2.66" not in page  # it has no effect
+
+
+@pytest.mark.parametrize(
+    ("servers", "told"),
+    [
+        (["127.0.0.1:5353"], "this home's own name servers"),
+        (["system"], "the DNS servers of the network"),
+        (["100.64.0.53", "100.64.0.54:5353"], "100.64.0.53 and 100.64.0.54:5353"),
+        (["127.0.0.1", "100.64.0.53"], "this home's own name servers and 100.64.0.53"),
+    ],
+)
+async def test_a_server_at_home_has_no_address_to_read(
+    client: Client, site: Site, servers: list[str], told: str
+) -> None:
+    site.settings = Settings(upstreams=UpstreamSettings.model_validate({"servers": servers}))
+    site.home.change(family(replace(MIA, band=Band.TO_12), TOM))
+    words = re.sub("<[^>]+>|[\u2068\u2069]", "", await text(client, "/me"))
+    assert f"To find a site, we send its name to {told}." in unescape(words)
+
+
+async def test_requests_are_no_recorded_names_and_are_told_apart(
+    client: Client, site: Site
+) -> None:
+    await send(client, "/me/erase", sure="on")
+    assert "No site names yet." in await text(client, "/me")
+    rules = (block("toys.example", "mia"),)
+    site.home.change(family(replace(MIA, privacy=PrivacyMode.BLOCKED), TOM, rules=rules))
+    await send(client, "/ask", name="toys.example")
+    assert "No site names, only those you asked for." in await text(client, "/me")

@@ -25,8 +25,8 @@ TEEN = replace(TOM, band=Band.TO_17)
 TOMS = ADDRESSES["tom"]
 ADAS = "192.0.2.77"  # the address of Ada's own telephone
 SHARED = "192.0.2.200"  # a tablet that is nobody's
-LATER = "It shows what is only for you from"
-TOLD = "What counts as you has changed"
+LATER = "it also shows what is only for you."
+TOLD = "New on your devices"
 BLOCKED = "secret.toys.example"
 
 
@@ -315,7 +315,8 @@ async def test_what_is_done_with_a_pin_says_so(
     page = await send(client, "/ask", name="toys.example", why="school", words="Please.")
     assert "with a PIN that a guardian set" in page
     (appeal,) = await site.appeals.appeals("home")
-    assert "with a PIN that a guardian set" in await ada.opens(f"/guardian/appeals/{appeal.id}")
+    said = await ada.opens(f"/guardian/appeals/{appeal.id}")
+    assert "typed the PIN that a guardian set" in said
     assert "was made with a PIN from a guardian" in await ada.opens("/guardian/changes")
 
 

@@ -1,19 +1,23 @@
 """Check a site: what would happen to a name on this device.
 
-Leaves no trace: nothing is looked up or recorded, only decided as for DNS.
+Leaves no trace: nothing is looked up or recorded, only decided as for DNS.  A request that waits
+for an answer is shown beside what holds meanwhile.
 """
 
 from __future__ import annotations
 
 from aiohttp import web
 
+from copdns.appeals.appeal import Appeal
 from copdns.dns.records import A
 from copdns.model.names import display, name_of
 from copdns.policy.decide import decide, explain
 from copdns.web.child.page import child_page
 from copdns.web.context import context_of
-from copdns.web.person import person_of
+from copdns.web.person import Person, may_see_appeal, person_of
 from copdns.words.levels import Level, level_of
+
+APPEALS_READ = 50  # more than anybody may have waiting
 
 
 async def check(request: web.Request) -> web.Response:
@@ -33,4 +37,16 @@ async def check(request: web.Request) -> web.Response:
         shown=display(name),
         verdict=verdict,
         steps=[each for each in steps if each.verdict is not None],
+        waiting=await _waiting_appeal(request, person, name) if name else None,
     )
+
+
+async def _waiting_appeal(request: web.Request, person: Person, name: str) -> Appeal | None:
+    """Return the person's own request for a name that has no answer yet."""
+    if not person.is_paired:
+        return None
+    appeals = await context_of(request).appeals.appeals(
+        person.household.id, profile=person.profile.id, limit=APPEALS_READ
+    )
+    own = (each for each in appeals if may_see_appeal(person, each))
+    return next((each for each in own if each.waits and each.ask.name == name), None)

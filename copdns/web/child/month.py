@@ -20,6 +20,7 @@ from copdns.privacy.report import (
     month_of,
     people_of,
 )
+from copdns.time.days import local_time, zone_of
 from copdns.web.child.page import child_page, require_known_person
 from copdns.web.context import context_of
 from copdns.web.person import Person
@@ -31,14 +32,18 @@ async def month(request: web.Request) -> web.Response:
     person, context = await require_known_person(request), context_of(request)
     home, now = person.household, context.now()
     wanted = parse_month(request.query.get("month", ""), home, now)
+    before = month_of(wanted.first - timedelta(days=1), home.timezone)
+    before_since = since_of(context, before)
     data = await read_month(context, home, wanted)
     return child_page(
         request,
         person,
         "month.html",
         month=wanted,
-        before=month_of(wanted.first - timedelta(days=1), home.timezone),
+        before=before,
         after=month_of(wanted.first + timedelta(days=31), home.timezone),
+        before_since=before_since,
+        before_day=local_time(before_since, zone_of(home.timezone)).date(),
         since=since_of(context, wanted),
         until=min(wanted.end, now),
         all=lookups_of_children(home, data.over, wanted, now),
@@ -62,7 +67,7 @@ async def month(request: web.Request) -> web.Response:
 def _own_values(person: Person, data: MonthData, of: Month, now: float) -> dict[str, Any]:
     """Return the person's own numbers; None for adults, who are not in the report."""
     who = person.profile.id
-    people = people_of(person.household, data.counts, data.usages, of, now)
+    people = people_of(person.household, data.counts, data.usages, of, now, exact=True)
     mine = (each for each in data.appeals if each.ask.profile == who)
     return {
         "own": next((each for each in people if each.profile == who), None),

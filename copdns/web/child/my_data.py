@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import Iterable
 from dataclasses import replace
+from ipaddress import ip_address
 from typing import NamedTuple, Protocol, TypeVar
 
 from aiohttp import web
@@ -37,16 +38,21 @@ from copdns.web.received import fields_of
 
 NAMES_SHOWN = 30  # the file has all of them
 LOOKS_SHOWN = 20
+DNS_PORT = 53
 
 
 class Resolvers(NamedTuple):
     """Who is asked for the names of sites.
 
-    usual: addresses with their ports; () for those that the network told this machine.
+    usual: addresses outside the home, with their port unless it is the usual one.
+    has_own, has_system: servers in the home itself are asked, and those that the network told this
+    machine.
     splits: domains that are sent elsewhere.
     """
 
     usual: tuple[str, ...]
+    has_own: bool
+    has_system: bool
     splits: tuple[SplitUpstream, ...]
 
 
@@ -79,9 +85,13 @@ async def me(request: web.Request) -> web.Response:
 
 
 def _resolvers(household: Household, settings: Settings) -> Resolvers:
-    broad = broad_names(household)
+    broad, servers = broad_names(household), settings.upstreams.servers
+    named = [each for each in servers if each != SYSTEM]
+    outside = [each for each in named if not ip_address(each.host).is_private]
     return Resolvers(
-        tuple(str(each) for each in settings.upstreams.servers if each != SYSTEM),
+        tuple(each.host if each.port == DNS_PORT else str(each) for each in outside),
+        len(outside) < len(named),
+        SYSTEM in servers,
         tuple(each for each in household.split_upstreams if each.name not in broad),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from aiohttp import web
@@ -20,11 +21,16 @@ MAX_LINES = 500  # of the audit log that are searched
 
 
 class RecentChanges(NamedTuple):
-    """What changed and what is proposed.  reasons: of what the proposal would change."""
+    """What changed and what is proposed.
+
+    reasons: of what the proposal would change.  devices: names of the person's devices by their
+    ids; one is the author of a change that linked a browser to it.
+    """
 
     changed: tuple[Changed, ...] = ()
     proposal: Proposal | None = None
     reasons: tuple[str, ...] = ()
+    devices: Mapping[str, str] = MappingProxyType({})
 
 
 async def recent_changes_of(request: web.Request, person: Person) -> RecentChanges:
@@ -35,16 +41,8 @@ async def recent_changes_of(request: web.Request, person: Person) -> RecentChang
     changes = await context.store.changes(home, MAX_LINES)
     proposal = await context.proposals.of(home, mine.id)
     devices = {each.id: each.name for each in person.household.devices if each.profile == mine.id}
-    changed = (
-        _with_device_name(each, devices)
-        for each in changes_for(mine, changes, context.now(), devices)
-    )
-    return RecentChanges(tuple(changed), proposal, _reasons(mine, proposal))
-
-
-def _with_device_name(each: Changed, devices: Mapping[str, str]) -> Changed:
-    """Return a change with the name of the device that made it, where a device did."""
-    return each._replace(author=devices.get(each.author, each.author))
+    changed = changes_for(mine, changes, context.now(), devices)
+    return RecentChanges(changed, proposal, _reasons(mine, proposal), devices)
 
 
 def _reasons(profile: Profile, proposal: Proposal | None) -> tuple[str, ...]:

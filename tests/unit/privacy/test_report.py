@@ -109,6 +109,13 @@ def test_no_small_number_is_what_is_left_of_a_sum(
     assert mia.blocked == blocked
 
 
+def test_a_person_reads_small_numbers_of_their_own() -> None:
+    found = [count("mia", 9, "games"), count("mia", 4, "gambling")]
+    mia, *_ = people_of(HOUSE, found, (), MONTH, NOW, exact=True)
+    assert (mia.asked, mia.blocked) == (13, 13)
+    assert mia.closed == (("games", 9), ("gambling", 4))
+
+
 def test_adults_and_whoever_has_nothing_kept_are_not_in_it() -> None:
     house = family(replace(MIA, privacy=PrivacyMode.OFF), TOM, ADA)
     used = Usage("home", "mia", "b1", date(2026, 3, 2), 0, DayBitmaps(0, 0), Minutes(1, 50, 99))
