@@ -83,14 +83,6 @@ _REASONS_OF_AGE = {
 }
 
 
-def reasons_for(kind: AppealKind, state: AppealState) -> frozenset[DecisionReason]:
-    """Return the reasons that fit an answer to an appeal of a kind.
-
-    state: GRANTED, REFUSED or TALK.
-    """
-    return (_REASONS_OF_AGE if kind is AppealKind.AGE else REASONS)[state]
-
-
 @dataclass(frozen=True, slots=True)
 class ContestedVerdict:
     """The fields of the contested Verdict that tell what decided.
@@ -155,6 +147,14 @@ class AppealRequest:
     day: date | None = None
     band: Band | None = None
     wanted_band: Band | None = None
+
+
+def reasons_for(ask: AppealRequest, state: AppealState) -> frozenset[DecisionReason]:
+    """Return the reasons that a person may give for an answer to an appeal.
+
+    state: GRANTED, REFUSED or TALK.
+    """
+    return (_REASONS_OF_AGE if ask.kind is AppealKind.AGE else REASONS)[state]
 
 
 @dataclass(frozen=True, slots=True)

@@ -197,16 +197,13 @@ def has_second_opinion(appeal: Appeal, accounts: Iterable[str], voices: Mapping[
 
 
 def check_reason(
-    state: AppealState,
-    reason: DecisionReason | None,
-    text: str,
-    kind: AppealKind = AppealKind.NAME,
+    ask: AppealRequest, state: AppealState, reason: DecisionReason | None, text: str
 ) -> tuple[DecisionReason, str]:
     """Return the reason and the text of an answer, cleaned; raise AppealError.
 
-    state: GRANTED, REFUSED or TALK.  kind: of the appeal.
+    state: GRANTED, REFUSED or TALK.
     """
-    fitting = reasons_for(kind, state)
+    fitting = reasons_for(ask, state)
     words = ", ".join(each for each in DecisionReason if each in fitting)
     if reason is None:
         raise AppealError(

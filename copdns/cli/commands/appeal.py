@@ -237,7 +237,7 @@ def decide(
         raise click.UsageError("give --yes, --no or --talk")
     state = AppealState(answer)
     if reason is None:
-        fits = reasons_for(_load_appeal(home, appeal).ask.kind, state)
+        fits = reasons_for(_load_appeal(home, appeal).ask, state)
         fitting = ", ".join(each for each in DecisionReason if each in fits)
         raise click.UsageError(f"an answer needs a reason; give --reason with one of: {fitting}")
     yes = ApprovalTerms(

@@ -229,7 +229,9 @@ class AppealStore:
             voices = read_voices(connection, household, before.asked)
             life.require_answerable(before, by, voices)
             kind = before.ask.kind
-            reason, text = life.check_reason(decision.state, decision.reason, decision.text, kind)
+            reason, text = life.check_reason(
+                before.ask, decision.state, decision.reason, decision.text
+            )
 
             def edit(home: Household) -> ApprovalResult:
                 if decision.state is AppealState.GRANTED:

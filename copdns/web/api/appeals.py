@@ -14,6 +14,7 @@ from copdns.appeals.appeal import (
     Appeal,
     AppealKind,
     AppealMotive,
+    AppealRequest,
     AppealState,
     Decider,
     WantedLength,
@@ -246,7 +247,7 @@ async def decide(call: Call) -> object:
     asked = await call.context.appeals.appeal(call.household.id, call.part("appeal"))
     if asked is None:
         raise Refused(404, "There is no such appeal")
-    decision = _read_decision(call.body, asked.ask.kind)
+    decision = _read_decision(call.body, asked.ask)
     is_of_age = asked.ask.kind is AppealKind.AGE and decision.state is AppealState.GRANTED
     if is_of_age and not may(call.actor, Permission.EDIT_PROFILES):
         raise Refused(403, "Only a guardian can change an age group")
@@ -270,9 +271,9 @@ async def decide(call: Call) -> object:
     return appeal_json(found)
 
 
-def _read_decision(body: DecisionSent, kind: AppealKind) -> Decision:
+def _read_decision(body: DecisionSent, ask: AppealRequest) -> Decision:
     state = AppealState(body.state)
-    reason = next((each for each in reasons_for(kind, state) if each == body.reason), None)
+    reason = next((each for each in reasons_for(ask, state) if each == body.reason), None)
     lasts: int | WantedLength | None = None if body.lasts is None else WantedLength(body.lasts)
     if body.for_minutes is not None:
         if lasts is not None:

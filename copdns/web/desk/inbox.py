@@ -14,6 +14,7 @@ from copdns.appeals.appeal import (
     WAITING,
     Appeal,
     AppealKind,
+    AppealRequest,
     AppealState,
     ContestedVerdict,
     Decider,
@@ -137,7 +138,7 @@ async def appeal(request: web.Request) -> web.Response:
         rule=rule_behind(found.ask, household),
         say=desk_wording(request, household),
         zone=household.timezone,
-        reasons={each: reasons_for(found.ask.kind, each) for each in REASONS},
+        reasons={each: reasons_for(found.ask, each) for each in REASONS},
         told=TOLD,
         now=context.now(),
     )
@@ -150,7 +151,7 @@ async def decide(request: web.Request) -> web.Response:
     found = await context.appeals.appeal(actor.household, request.match_info["appeal"])
     if found is None:
         raise AppealError("there is no request '%(appeal)s'", appeal=request.match_info["appeal"])
-    decision = _read_decision(fields, found.ask.kind)
+    decision = _read_decision(fields, found.ask)
     is_of_age = found.ask.kind is AppealKind.AGE and decision.state is AppealState.GRANTED
     if is_of_age:
         await require(request, Permission.EDIT_PROFILES)
@@ -198,7 +199,7 @@ async def report(request: web.Request) -> web.Response:
     return web.Response(text=list_report(found.ask.name, found.ask.to, info))
 
 
-def _read_decision(fields: Mapping[str, Any], kind: AppealKind) -> Decision:
+def _read_decision(fields: Mapping[str, Any], ask: AppealRequest) -> Decision:
     """Return the decision that was sent; raise AppealError."""
     try:
         state = AppealState(str(fields.get("state", "")))
@@ -208,7 +209,7 @@ def _read_decision(fields: Mapping[str, Any], kind: AppealKind) -> Decision:
         raise AppealError("choose one of the answers on the page") from None
     if state not in REASONS:
         raise AppealError("choose one of the answers on the page", name="state")
-    if reason not in reasons_for(kind, state):
+    if reason not in reasons_for(ask, state):
         raise AppealError("choose one of the reasons for this answer", name="reason")
     lasts, everyone = read_length(str(fields.get("lasts", "")))
     terms = ApprovalTerms(

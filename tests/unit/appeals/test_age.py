@@ -71,16 +71,16 @@ def test_asking_again_is_the_same_question_and_a_site_is_another() -> None:
 
 @pytest.mark.parametrize("state", [AppealState.GRANTED, AppealState.REFUSED, AppealState.TALK])
 def test_a_reason_fits_the_kind(state: AppealState) -> None:
-    of_age, of_names = reasons_for(AppealKind.AGE, state), reasons_for(AppealKind.NAME, state)
+    of_age, of_names = reasons_for(asked().ask, state), reasons_for(ask(), state)
     assert of_age
     assert of_age <= OF_AGE | TALKING
     assert not of_names & OF_AGE
     for reason in of_names - of_age:
         with pytest.raises(AppealError, match="is not a reason"):
-            life.check_reason(state, reason, "", AppealKind.AGE)
+            life.check_reason(asked().ask, state, reason, "")
     for reason in of_age - of_names:
         with pytest.raises(AppealError, match="is not a reason"):
-            life.check_reason(state, reason, "", AppealKind.NAME)
+            life.check_reason(ask(), state, reason, "")
 
 
 def test_a_yes_changes_the_age_group_with_its_settings_and_says_so_before() -> None:

@@ -164,16 +164,18 @@ def test_an_answer_has_a_reason_that_fits_it(
     state: AppealState, reason: DecisionReason | None, text: str
 ) -> None:
     with pytest.raises(AppealError):
-        life.check_reason(state, reason, text)
+        life.check_reason(ask(), state, reason, text)
 
 
 @pytest.mark.parametrize("reason", DecisionReason)
 def test_every_reason_fits_some_answer(reason: DecisionReason) -> None:
-    kinds = (AppealKind.NAME, AppealKind.AGE)
-    fits = [(e, kind) for e in REASONS for kind in kinds if reason in reasons_for(kind, e)]
+    sent = (ask(), ask("", kind=AppealKind.AGE))
+    fits = [
+        (each, state) for each in sent for state in REASONS if reason in reasons_for(each, state)
+    ]
     assert fits
-    for state, kind in fits:
-        assert life.check_reason(state, reason, " why ", kind) == (reason, "why")
+    for each, state in fits:
+        assert life.check_reason(each, state, reason, " why ") == (reason, "why")
 
 
 # --- "Please look again" and taking back ---------------------------------------------------------
