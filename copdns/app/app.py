@@ -122,9 +122,8 @@ class App:
             lambda store: seed_household(store, self.settings, self._catalogue, int(time.time())),
         )
         self._child_page = child_page_url(settings.web.port)  # a new port: at the next start
-        self._http_server = HttpServer(
-            settings.web, Https(self._folder, settings.web, self._now), self._build_pages
-        )
+        self._https = Https(self._folder, settings.web, self._now, lambda: self._clock.is_wrong)
+        self._http_server = HttpServer(settings.web, self._https, self._build_pages)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raise CopdnsError where it cannot start."""
@@ -157,7 +156,9 @@ class App:
         self._store = self._source.store
         self._thread = StoreThread(self._store)
         self._logins = Logins(self._thread, time.monotonic)
-        self._account_chores = AccountChores(self._thread, self._now)
+        self._account_chores = AccountChores(
+            self._thread, self._now, lambda: self.settings.events.appeal_names
+        )
         households = await self._account_chores.with_guests(await self._source.households())
         self._lists.fetched = await self._updates.begin(households)
         await self._lists.begin(self.settings.lists)
@@ -269,6 +270,7 @@ class App:
             self._updates,
             self._device_chores,
             self._http_server,
+            lambda: self._clock.is_wrong,
         )
 
     # --- serving ---
@@ -396,6 +398,7 @@ class App:
             targets=self._targets,
             damage=lambda: self._source.damage,
             repair=self._household.repair,
+            https=lambda: self._https.offer,
             desk_over_http=self.settings.web.desk_over_http,
         )
         return application(context)
@@ -408,6 +411,7 @@ class App:
     # --- following changes ---
 
     async def _follow_time(self) -> None:
+        await self._account_chores.follow_clock(self._clock())
         missing = self._time_chores.set_missing(self._updates.missing_categories)
         if await self._time_chores.run_second() or missing:
             await self._household.apply()

@@ -17,11 +17,18 @@ from copdns.model.household import Band, Household, Profile
 
 
 def age_request(
-    profile: Profile, device: str, wanted: Band | None, words: str, now: float
+    profile: Profile,
+    device: str,
+    wanted: Band | None,
+    words: str,
+    now: float,
+    *,
+    paired: bool = True,
 ) -> AppealRequest:
     """Return what a person sends who is not in the right age group.
 
     device: its id.  wanted: the age group that is right; None, which filing refuses, for no choice.
+    paired: as of an AppealRequest.
     """
     return AppealRequest(
         profile=profile.id,
@@ -32,6 +39,7 @@ def age_request(
         wanted=WantedLength.ALWAYS,
         band=profile.band_at(now),
         wanted_band=wanted,
+        paired=paired,
     )
 
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from copdns.appeals.appeal import (
+    TIME_RULES,
     Appeal,
     AppealAnswer,
     AppealKind,
@@ -71,10 +72,18 @@ def file_appeal(there: Iterable[Appeal], ask: AppealRequest, appeal_id: str, now
     waiting = [each for each in there if each.waits and each.ask.profile == ask.profile]
     for each in waiting:
         if _about(each.ask) == _about(ask):
-            words = each.ask.words or ask.words
-            return Filed(replace(each, ask=replace(each.ask, words=words)), merged=True)
+            words, paired = each.ask.words or ask.words, each.ask.paired or ask.paired
+            merged = replace(each, ask=replace(each.ask, words=words, paired=paired))
+            return Filed(merged, merged=True)
+    # Of a browser that the device is known by only its own kind counts: whoever has the address
+    # but not that browser must not use up what the child may ask.
+    waiting = [each for each in waiting if each.ask.paired or not ask.paired]
     today = [
-        each.asked for each in there if each.ask.device == ask.device and now - each.asked < DAY
+        each.asked
+        for each in there
+        if each.ask.device == ask.device
+        and now - each.asked < DAY
+        and (each.ask.paired or not ask.paired)
     ]
     if len(today) >= MOST_A_DAY:
         raise AppealLimitError(
@@ -98,7 +107,7 @@ def check_request(ask: AppealRequest) -> AppealRequest:
         raise AppealError("this was not blocked by a category; ask about the site instead")
     if ask.kind is AppealKind.NAME and not ask.name:
         raise AppealError("write which site it is about")
-    if ask.kind is AppealKind.TIME and ask.to.reason not in _OF_TIME:
+    if ask.kind is AppealKind.TIME and ask.to.reason not in TIME_RULES:
         raise AppealError("this was not blocked by a time rule; ask about the site instead")
     if ask.kind is AppealKind.MINUTES and not (
         ask.to.period and ask.day and 1 <= ask.minutes <= DAY_MINUTES
@@ -107,9 +116,6 @@ def check_request(ask: AppealRequest) -> AppealRequest:
     if ask.kind is AppealKind.AGE and ask.wanted_band in (None, ask.band):
         raise AppealError("choose the age group that is right", name="band")
     return replace(ask, words=clean_text(ask.words, name="words"))
-
-
-_OF_TIME = (Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET)
 
 
 def _about(ask: AppealRequest) -> tuple[object, ...]:

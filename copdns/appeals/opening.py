@@ -226,6 +226,11 @@ def carry_out(
         return _give_age(household, ask, yes, known, now)
     if yes.band is not None or yes.only_age:
         raise AppealError("this request is not about an age group")
+    if yes.everyone and not by.for_everyone:
+        raise AppealError(
+            "only a guardian can allow this for everyone; allow it for the person who asked, and "
+            "tell a guardian"
+        )
     household = close_provisional(household, appeal, now)
     if ask.kind is AppealKind.MINUTES:
         return _refund_minutes(household, ask, yes, by, now)

@@ -273,8 +273,12 @@ class NoticeThrottle:
 
 
 def _event_key(event: Event) -> tuple[object, ...]:
-    """Return what makes two events the same: all but their moments."""
-    return tuple(each for key, each in event_json(event).items() if key not in ("at", "until"))
+    """Return what makes two events the same: all but their moments.
+
+    Of children who want to talk nothing else tells them apart.
+    """
+    moments = () if event.kind is EventKind.WANTS_TO_TALK else ("at", "until")
+    return tuple(each for key, each in event_json(event).items() if key not in moments)
 
 
 def with_suppressed(text: NoticeText, count: int, language: Speaks = ENGLISH) -> NoticeText:

@@ -171,6 +171,7 @@ class MistakeEvent(NamedTuple):
 class PersonEvent(NamedTuple):
     """What guardians owe each other to hear about a person, or what a child tells all of them.
 
+    profile: "" of a child who told, unless the settings let events tell.
     at: when a full log begins, two guardians set something differently, the child told, or a
     proposal is due.
     until: when the full log ends, None of anything else.

@@ -795,6 +795,13 @@ def device_kind(db: Database) -> None:
     db.execute("alter table device add column kind text not null default 'other'")
 
 
+@HOUSEHOLD(name="0034_appeal_paired")
+def appeal_paired(db: Database) -> None:
+    """Whether an appeal came from a browser that its device is known by.  Those from before did, as
+    far as their limits go."""
+    db.execute("alter table appeal add column paired integer not null default 1")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

@@ -138,8 +138,16 @@ def languages_of(request: web.Request) -> Sequence[str]:
 
 def language_of(request: web.Request) -> str:
     """Return the language for a request: as chosen on a page, else by Accept-Language, else the
-    household's."""
-    chosen, among = request.cookies.get(LANGUAGE, ""), languages_of(request)
+    household's.
+
+    Under the name of another site it is chosen by a link, since there it is none of our cookies.
+    """
+    among = languages_of(request)
+    chosen = (
+        request.query.get("language", "")
+        if FOREIGN_HOST in request
+        else request.cookies.get(LANGUAGE, "")
+    )
     if chosen in among:
         return chosen
     house = request.app[HOUSE_LANGUAGE]() if HOUSE_LANGUAGE in request.app else ""

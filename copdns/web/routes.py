@@ -50,7 +50,7 @@ from copdns.web.desk.person import rules as person_rules
 from copdns.web.desk.person import settings as person_settings
 from copdns.web.desk.time import calendar, give_time, person_time, schedules, tickets
 from copdns.web.forms import Page, form
-from copdns.web.middlewares import GUARDS, MAX_BODY
+from copdns.web.middlewares import GUARDS, MAX_BODY, add_headers
 from copdns.web.pages import HOUSE_LANGUAGE
 
 # Pages with forms, shown again with the input where a form is refused.
@@ -249,6 +249,7 @@ def application(context: AppContext) -> web.Application:
     """Return the web application."""
     app = web.Application(middlewares=GUARDS, client_max_size=MAX_BODY)
     app[PARTS] = context
+    app.on_response_prepare.append(add_headers)
     homes = context.snapshot
     app[HOUSE_LANGUAGE] = lambda: next((e.language for e in homes().households.values()), "")
     app[log.FOLLOWERS] = following = LogFollowers(context.log)

@@ -12,7 +12,7 @@ from aiohttp import web
 from copdns.accounts.account import Session
 from copdns.accounts.roles import Actor, Permission, may
 from copdns.model.household import Profile
-from copdns.web.context import context_of
+from copdns.web.context import context_of, https_origin
 from copdns.web.desk_access import BrowserConnection, may_show_desk
 from copdns.web.pages import ACTOR, DESK, DeskStatus, wants_html
 from copdns.web.person import requestor_of
@@ -50,7 +50,7 @@ async def require(
     require_safe_connection(request)
     actor = await actor_of(request)
     if actor is None:
-        if wants_html(request) and request.method == "GET" and not is_for_programs(request):
+        if is_page_visit(request):
             raise web.HTTPSeeOther(f"{LOGIN}?next={quote(request.path_qs, safe='')}")
         raise web.HTTPUnauthorized(reason="Log in first")
     request[ACTOR] = actor
@@ -74,15 +74,24 @@ async def _build_status(request: web.Request, actor: Actor) -> DeskStatus:
     return DeskStatus(found.open_checks, len(unseen), bool(context.damage()), codes, zone)
 
 
+def is_page_visit(request: web.Request) -> bool:
+    """Tell whether a browser opens a page, rather than sends a form or is a program."""
+    return request.method == "GET" and wants_html(request) and not is_for_programs(request)
+
+
 def may_see_notices(actor: Actor) -> bool:
     """Tell whether somebody may read notices, which are for guardians."""
     return actor.role.is_guardian
 
 
 def require_safe_connection(request: web.Request) -> None:
-    """Raise HTTPForbidden where others could read a password on its way (docs/accounts.md)."""
+    """Raise HTTPForbidden where others could read a password on its way (docs/accounts.md); lead a
+    browser that opens a page to HTTPS, where there is."""
     connection = BrowserConnection(request.secure, requestor_of(request).address)
     if not may_show_desk(connection, over_http=context_of(request).desk_over_http):
+        origin = https_origin(request) if is_page_visit(request) else ""
+        if origin:
+            raise web.HTTPTemporaryRedirect(f"{origin}{request.path_qs}")
         raise web.HTTPForbidden(
             reason="Someone could read your password on its way. Use an address that begins "
             "with https://"

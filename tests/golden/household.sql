@@ -238,7 +238,7 @@ CREATE TABLE appeal (
     closed integer,
     mark text not null,
     told text not null default '',
-    tidied integer not null default 0, band text, wanted_band text,
+    tidied integer not null default 0, band text, wanted_band text, paired integer not null default 1,
     primary key (household, id)
 ) without rowid;
 

@@ -36,13 +36,13 @@ COLUMNS = (
     *("id", "profile", "device", "kind", "name", "why", "words", "wanted", "minutes", "day"),
     *("action", "reason", "list", "list_version", "category", "service", "rule", "via", "period"),
     *("revision", "asked", "since", "state", "seen", "disagreed", "more_words", "provisional"),
-    *("reminded", "overdue", "closed", "band", "wanted_band"),
+    *("reminded", "overdue", "closed", "band", "wanted_band", "paired"),
 )
 
 _SELECT = """
     select id, profile, device, kind, name, why, words, wanted, minutes, day, action, reason, list,
            list_version, category, service, rule, via, period, revision, asked, since, state, seen,
-           disagreed, more_words, provisional, reminded, overdue, closed, band, wanted_band
+           disagreed, more_words, provisional, reminded, overdue, closed, band, wanted_band, paired
       from appeal
      where household = :household
        and (:id is null or id = :id)
@@ -63,9 +63,9 @@ _SAVE = """
            household, id, profile, device, kind, name, why, words, wanted, minutes, day, action,
            reason, list, list_version, category, service, rule, via, period, revision, asked,
            since, state, seen, disagreed, more_words, provisional, reminded, overdue, closed, band,
-           wanted_band, mark)
+           wanted_band, paired, mark)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-           ?, ?, ?, ?, ?)
+           ?, ?, ?, ?, ?, ?)
         on conflict (household, id) do update
        set device = excluded.device, name = excluded.name, why = excluded.why,
            words = excluded.words, list = excluded.list, list_version = excluded.list_version,
@@ -75,7 +75,8 @@ _SAVE = """
            disagreed = excluded.disagreed, more_words = excluded.more_words,
            provisional = excluded.provisional, reminded = excluded.reminded,
            overdue = excluded.overdue, closed = excluded.closed, band = excluded.band,
-           wanted_band = excluded.wanted_band, mark = excluded.mark"""
+           wanted_band = excluded.wanted_band, paired = excluded.paired,
+           mark = excluded.mark"""
 
 _SAVE_ANSWER = """
     insert into appeal_answer (
@@ -132,7 +133,7 @@ def _cells(appeal: Appeal) -> Cells:
         *(to.via, to.period, to.revision),
         *(appeal.asked, appeal.since, appeal.state, appeal.seen, appeal.disagreed),
         *(appeal.more_words, appeal.provisional, appeal.reminded, appeal.overdue, appeal.closed),
-        *(ask.band, ask.wanted_band),
+        *(ask.band, ask.wanted_band, ask.paired),
     )
 
 
@@ -188,6 +189,7 @@ def _request_from_row(found: Mapping[str, object]) -> AppealRequest:
         day=None if day is None else date.fromisoformat(read_text(day)),
         band=read_optional(_read_band, found["band"]),
         wanted_band=read_optional(_read_band, found["wanted_band"]),
+        paired=bool(read_number(found["paired"])),
     )
 
 

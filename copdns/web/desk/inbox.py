@@ -97,7 +97,8 @@ def _sort_key(appeal: Appeal, actor: Actor) -> tuple[bool, bool, int]:
 
 
 def _decider(actor: Actor) -> Decider:
-    return Decider(actor.role, actor.name, actor.id)
+    everyone = may(actor, Permission.EDIT_HOUSEHOLD)
+    return Decider(actor.role, actor.name, actor.id, for_everyone=everyone)
 
 
 async def look(request: web.Request) -> web.Response:
@@ -130,7 +131,7 @@ async def appeal(request: web.Request) -> web.Response:
         besides=_besides(request, found, household) if opens else None,
         ends=_first_end(request, found, household) if opens else None,
         openable=CONTENT | TIME,
-        lengths=lengths(found.ask, opens) if opens else (),
+        lengths=lengths(found.ask, opens, _decider(actor)) if opens else (),
         usual=usual(found.ask, opens) if opens else "",
         because=because(found.ask),
         others=await _names_of_others(request, found, actor),

@@ -15,6 +15,7 @@ from copdns.web.desk.time.page import HouseRequest, policy_and_today, require_ho
 from copdns.web.desk.time.person_time import pause_of
 from copdns.web.more_time import more_time, time_mark
 from copdns.web.session import may_see_notices
+from copdns.web.step_up import require_step_up
 from copdns.words.warnings import trouble
 
 
@@ -24,10 +25,18 @@ async def add_slash(_request: web.Request) -> web.Response:
 
 
 async def overview(request: web.Request) -> web.Response:
-    """Show the state of everybody, with buttons for what guardians do most often."""
+    """Show the state of everybody, with buttons for what guardians do most often.
+
+    Each part only as far as the reader may see it: a reviewer reads of requests and of nobody's
+    day, an auditor of people and of no request.
+    """
     home = await require_house(request, Permission.SEE_STATUS)
     context, household, now = home.context, home.household, home.now
-    appeals = await context.appeals.appeals(household.id, states=TO_ANSWER)
+    appeals = (
+        await context.appeals.appeals(household.id, states=TO_ANSWER)
+        if may(home.actor, Permission.SEE_APPEALS)
+        else ()
+    )
     waiting = [each for each in appeals if not is_for_others(each, home.actor)]
     to_talk = [each for each in waiting if each.state is AppealState.TALK]
     asking = (
@@ -41,7 +50,7 @@ async def overview(request: web.Request) -> web.Response:
         else ()
     )
     people, snapshot = [], home.snapshot()
-    for each in household.profiles:
+    for each in household.profiles if may(home.actor, Permission.SEE_PROFILES) else ():
         policy, today = policy_and_today(home, snapshot, each)
         more = more_time(household, each, policy, today, now)
         pause = pause_of(household, each.id, now)
@@ -76,6 +85,7 @@ async def _ages_due(home: HouseRequest) -> list[tuple[Profile, AgeConfirmation]]
 async def repair(request: web.Request) -> web.Response:
     """Make the copy the new `household.db`; where nothing is damaged, nothing happens."""
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
+    await require_step_up(request, home.actor)
     context, household = home.context, home.household
     if context.damage():
         await context.repair()

@@ -140,6 +140,14 @@ def test_the_same_is_told_once_in_a_while() -> None:
     assert pace.take_suppressed() == 0  # it was said
 
 
+def test_two_children_who_want_to_talk_are_two_though_no_event_says_who() -> None:
+    told = NoticeThrottle()
+    first = PersonEvent(EventKind.WANTS_TO_TALK, "home", "", AT)
+    assert told.allows(first, 0.0)
+    assert not told.allows(first, 1.0)
+    assert told.allows(first._replace(at=AT + 60), 60.0)
+
+
 def test_warnings_of_one_evening_are_not_the_same() -> None:
     pace = NoticeThrottle()
     assert all(pace.allows(BEDTIME._replace(minutes=each), 15 - each) for each in (15, 5, 1))

@@ -64,7 +64,8 @@ async def lists(request: web.Request) -> web.Response:
     """Show every list."""
     actor, context = await require(request, Permission.SEE_STATUS), context_of(request)
     household = household_in_force(request, actor)
-    caught = await asyncio.to_thread(context.log.rows_by_list, household.id)
+    sees_log = may(actor, Permission.SEE_LOG)
+    caught = await asyncio.to_thread(context.log.rows_by_list, household.id) if sees_log else {}
     found = await asyncio.to_thread(audit_results.load_results, context.folder)
     statuses = context.snapshot().library.statuses
     shown = [each for each in statuses if each.info.kind in _KINDS_SHOWN]
@@ -79,6 +80,7 @@ async def lists(request: web.Request) -> web.Response:
         missing=context.updates.missing_text and trouble(context.updates.missing_text),
         asked=context.updates.is_fetch_requested,
         audited=found,
+        sees_log=sees_log,
         may_update=may(actor, Permission.EDIT_HOUSEHOLD),
         say=desk_wording(request, household),
         zone=household.timezone,

@@ -13,7 +13,7 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, Profile
 from copdns.model.times import DAY_WORDS
 from copdns.policy.decide import Policy
-from copdns.policy.snapshot import Snapshot, build_snapshot
+from copdns.policy.snapshot import Snapshot
 from copdns.policy.today import Today, build_today
 from copdns.time.days import local_time, zone_of
 from copdns.web.context import AppContext, context_of
@@ -47,23 +47,8 @@ class HouseRequest:
         )
 
     def snapshot(self) -> Snapshot:
-        """Return a snapshot of the stored household.
-
-        It is the one in force, except for the tenth of a second after a change.
-        """
-        snapshot = self.context.snapshot()
-        there = snapshot.households.get(self.household.id)
-        if there is not None and there.revision == self.household.revision:
-            return snapshot
-        inputs = self.context.policy_inputs()
-        return build_snapshot(
-            snapshot,
-            snapshot.library,
-            snapshot.defaults,
-            [self.household],
-            self.context.now(),
-            inputs,
-        )
+        """Return a snapshot of the stored household (`AppContext.snapshot_of`)."""
+        return self.context.snapshot_of(self.household)
 
 
 @dataclass(frozen=True, slots=True)
