@@ -13,9 +13,9 @@ import structlog
 
 from copdns.accounts.account import GuardianNotice, NoticeKind, with_guests
 from copdns.accounts.moves import with_moves
-from copdns.config import WebSettings
+from copdns.config import SYSTEM, Settings, WebSettings
 from copdns.events.bus import EventBus
-from copdns.model.events import AccountEvent, Event, EventKind, PersonEvent
+from copdns.model.events import AccountEvent, Event, EventKind, HouseholdEvent, PersonEvent
 from copdns.model.hosts import DESK_HOST, desk_url
 from copdns.model.household import Household
 from copdns.network.machine import listen_addresses
@@ -41,9 +41,16 @@ _KINDS = {
     NoticeKind.DISAGREEMENT: EventKind.GUARDIANS_DISAGREE,
     NoticeKind.WANTS_TO_TALK: EventKind.WANTS_TO_TALK,
     NoticeKind.PROPOSAL_DUE: EventKind.PROPOSAL_DUE,
+    NoticeKind.LOOKUPS_CHANGED: EventKind.LOOKUPS_CHANGED,
+    NoticeKind.UPSTREAMS_CHANGED: EventKind.LOOKUPS_CHANGED,
+    NoticeKind.SITE_PROTECTED: EventKind.SITE_PROTECTED,
 }
 CLOCK_SET = 60.0  # seconds by which a clock moves at least when it is set, rather than corrected
 _OF_A_PERSON = (NoticeKind.DISAGREEMENT, NoticeKind.WANTS_TO_TALK, NoticeKind.PROPOSAL_DUE)
+_OF_ALL = (
+    *(NoticeKind.LOOKUPS_CHANGED, NoticeKind.UPSTREAMS_CHANGED),
+    NoticeKind.SITE_PROTECTED,
+)
 
 
 class AccountChores:
@@ -108,6 +115,12 @@ class AccountChores:
             await self._accounts.move_codes(int(now.wall - moved), round(moved))
         self._clock_ahead = ahead
 
+    async def note_upstreams(self, settings: Settings) -> None:
+        """Write notices where the settings name other upstreams than before."""
+        servers = settings.upstreams.servers
+        named = "" if servers == (SYSTEM,) else ", ".join(map(str, servers))
+        await self._notices.note_upstreams(named, int(self._now()))
+
     async def remind(self) -> None:
         """Write notices of proposals whose day has come.  The clock must be right."""
         await self._proposals.remind(int(self._now()))
@@ -132,6 +145,8 @@ def event_of(notice: GuardianNotice, *, tells_names: bool = False) -> Event:
         return PersonEvent(kind, notice.household, notice.about, notice.starts, notice.ends)
     if notice.kind in _OF_A_PERSON:
         return PersonEvent(kind, notice.household, notice.about, notice.at)
+    if notice.kind in _OF_ALL:
+        return HouseholdEvent(kind, notice.household, notice.at)
     return AccountEvent(kind, notice.household, notice.about, notice.at)
 
 

@@ -262,6 +262,7 @@ class App:
             self._events,
         )
         await self._device_chores.configure(self.settings.identity)
+        self._store.see = self._device_chores.see
         self._readiness = Readiness(
             self._upstreams,
             self._source,
@@ -278,6 +279,7 @@ class App:
     async def _serve(self) -> None:
         await self._listen()
         await self._http_server.begin()
+        await run_logged(self._tell_upstreams)
         await run_logged(lambda: self._account_chores.tell(self._events))
         await run_logged(self._updates.apply_available)  # so that readiness is right from the start
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -434,6 +436,9 @@ class App:
     async def _flush_records(self) -> None:
         self._recorder.flush(self._now(), MAX_FLUSHED)
 
+    async def _tell_upstreams(self) -> None:
+        await self._account_chores.note_upstreams(self.settings)
+
     async def _tidy(self) -> None:
         now, chosen = self._now(), self.settings.log
         if not self._clock.is_wrong:
@@ -441,6 +446,7 @@ class App:
             await self._appeal_chores.tidy()
             await self._account_chores.tidy()
             await self._account_chores.remind()
+            await self._tell_upstreams()
         self._time_chores.ledger.forget(now)
         await asyncio.to_thread(self._log.purge, now, chosen.rows_days, chosen.counts_days)
         self._recent_blocks.forget(now)
@@ -490,6 +496,7 @@ class App:
         )
         self._listeners.set_forwarders(settings.dns)
         self._targets.configure(settings.events)
+        await run_logged(self._tell_upstreams)
         log.info("reloaded")
         if _fixed_settings(before) != _fixed_settings(settings):
             log.warning("changes to ports, TCP limits, web and data take effect at the next start")

@@ -50,17 +50,25 @@ from copdns.model.names import normalize
 from copdns.model.times import Subject, Topic, TopicKind
 from copdns.model.violations import no_such
 
+NO_IDS = KnownIds()
+
 _SETTABLE = {
     *("name", "timezone", "guest", "protected", "language", "country", "helplines"),
     *("calendar", "day_starts", "failures"),
 }
 
 
-def set_household(household: Household, **values: Any) -> Household:
+def set_household(household: Household, known: KnownIds = NO_IDS, **values: Any) -> Household:
     """Set name, timezone, guest, protected (names in any spelling), language, country, helplines,
-    calendar, day_starts or failures."""
+    calendar, day_starts or failures.
+
+    known: says which names cannot be protected; those that are protected already stay.
+    """
     if "protected" in values:
         values["protected"] = [parse_field(domain, each) for each in values["protected"]]
+        for each in values["protected"]:
+            if each not in household.protected:
+                _refuse_key(each, known)
     for key in ("protected", "helplines"):
         if key in values:
             values[key] = tuple(dict.fromkeys(values[key]))
@@ -257,7 +265,7 @@ def add_rule(
     """
     about = parse_target(text)
     if action is RuleAction.BLOCK:
-        _refuse_protected(household, about, known)
+        _refuse_protected(about, known)
         if over_security or unsafe_search:
             raise HouseholdError("only an allow rule can override security lists or safe search")
     rule = Rule(
@@ -487,8 +495,41 @@ def _refuse_name(household: Household, name: str, known: KnownIds) -> None:
         )
 
 
-def _refuse_protected(household: Household, about: Matcher | str, known: KnownIds) -> None:
-    if isinstance(about, Matcher) and is_protected(household, known, about.name):
+def _refuse_key(name: str, known: KnownIds) -> None:
+    """Raise HouseholdError for a name that no household can protect (`lists/keys.py`)."""
+    if "." not in name or is_broad(name):
+        raise HouseholdError(
+            "sites of other people end in %(domain)s, so one household cannot protect them all; "
+            "write one site, such as school.%(domain)s",
+            name="protected",
+            domain=name,
+        )
+    match known.key(name):
+        case "service":
+            raise HouseholdError(
+                "%(domain)s belongs to an app or service, which someone else at home may want to "
+                "block; protect only schools and the like, and write an allow rule for this",
+                name="protected",
+                domain=name,
+            )
+        case "engine":
+            raise HouseholdError(
+                "%(domain)s belongs to a search engine, which leads anywhere; protect only schools "
+                "and the like, and write an allow rule for this",
+                name="protected",
+                domain=name,
+            )
+        case "bypass":
+            raise HouseholdError(
+                "%(domain)s is a way around the filter, such as a VPN; protect only schools and "
+                "the like, and write an allow rule for this",
+                name="protected",
+                domain=name,
+            )
+
+
+def _refuse_protected(about: Matcher | str, known: KnownIds) -> None:
+    if isinstance(about, Matcher) and known.protected(about.name):
         raise HouseholdError(
             "%(about)s is protected and cannot be blocked: help, learning and device security "
             "must work for everyone, so this rule would have no effect (docs/household.md)",

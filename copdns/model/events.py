@@ -50,6 +50,8 @@ class EventKind(StrEnum):
     ACCOUNT_ADDED = "account added"
     ACCOUNT_REMOVED = "account removed"
     ACCOUNT_CHANGED = "account changed"
+    LOOKUPS_CHANGED = "lookups changed"
+    SITE_PROTECTED = "site protected"
     TEST = "test"
 
 
@@ -196,6 +198,14 @@ class AccountEvent(NamedTuple):
     at: float
 
 
+class HouseholdEvent(NamedTuple):
+    """A guardian changed what holds for everybody: who is asked for names, or what is protected."""
+
+    kind: EventKind
+    household: str
+    at: float
+
+
 class TrialEvent(NamedTuple):
     """Nothing happened: a guardian wants to see whether events arrive."""
 
@@ -216,6 +226,7 @@ Event = (
     | MistakeEvent
     | PersonEvent
     | AccountEvent
+    | HouseholdEvent
     | TrialEvent
 )
 
@@ -259,4 +270,6 @@ USUAL = (
     EventKind.ACCOUNT_ADDED,
     EventKind.ACCOUNT_REMOVED,
     EventKind.ACCOUNT_CHANGED,
+    EventKind.LOOKUPS_CHANGED,
+    EventKind.SITE_PROTECTED,
 )

@@ -766,6 +766,22 @@ def device_move(db: Database) -> None:
         end""")
 
 
+@HOUSEHOLD(name="0030_upstreams_told")
+def upstreams_told(db: Database) -> None:
+    """Which upstreams the settings of this machine named when guardians were last told."""
+    db.execute("""
+        create table upstreams_told (
+            household text primary key references household on delete cascade,
+            servers text not null
+        ) without rowid""")
+
+
+@HOUSEHOLD(name="0031_move_by_sight")
+def move_by_sight(db: Database) -> None:
+    """Whether a device was never listed with the addresses of a move, but seen with them."""
+    db.execute("alter table device_move add column by_sight integer not null default 0")
+
+
 @HOUSEHOLD(name="0032_age_group")
 def age_group(db: Database) -> None:
     """Appeals against an age group, and when it was last said that one is right: by a guardian

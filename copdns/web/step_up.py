@@ -62,6 +62,16 @@ def require_scope(actor: Actor) -> None:
         raise StepUpNeededError(None)
 
 
+async def require_sure(request: web.Request, actor: Actor) -> None:
+    """Raise StepUpNeededError as `require_owner` does, or for a program as `require_scope`.
+
+    For an operation of the API of which only some calls are grave.
+    """
+    require_scope(actor)
+    if actor.scopes is None:
+        await require_owner(request, actor)
+
+
 async def require_owner(
     request: web.Request, actor: Actor, password: str = "", code: str = ""
 ) -> None:

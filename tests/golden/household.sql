@@ -561,13 +561,18 @@ CREATE TABLE device_move (
     target text not null,
     author text not null,
     at integer not null,
-    until integer,
+    until integer, by_sight integer not null default 0,
     primary key (household, id)
 ) without rowid;
 
 CREATE TRIGGER profile_gone_move after delete on profile begin
     delete from device_move where household = old.household and profile = old.id;
 end;
+
+CREATE TABLE upstreams_told (
+    household text primary key references household on delete cascade,
+    servers text not null
+) without rowid;
 
 CREATE TABLE age_confirmed (
     household text not null references household on delete cascade,

@@ -73,6 +73,19 @@ def test_what_a_yes_opens_is_shown_before(home: Home) -> None:
     assert shown["why_not"] in home.ok("appeal", "show", closed.id)
 
 
+def test_what_ends_a_yes_first_is_shown_before_and_after(home: Home) -> None:
+    found = filed(home)
+    assert "nothing before 2026-11-24 13:00" in home.ok("appeal", "show", found.id)
+    home.ok("schedule", "add", "lunch", "12:20-13:30", "--profile", "mia")
+    text = home.ok("appeal", "show", found.id)
+    assert "schedule lunch, 2026-11-24 12:20" in text
+    ends = home.json("appeal", "show", found.id)["ends_first"]
+    assert (ends["reason"], ends["id"], ends["at"]) == ("schedule", "lunch", "2026-11-24T11:20:00Z")
+    words = ("--yes", "--reason", "fair_enough", "--for", "1h")
+    text = home.ok("appeal", "decide", found.id, *words)
+    assert "ends first: schedule lunch, 2026-11-24 12:20" in text
+
+
 def test_a_yes_for_an_hour_opens_it(home: Home) -> None:
     found = filed(home)
     words = ("--yes", "--reason", "fair_enough", "--for", "1h")

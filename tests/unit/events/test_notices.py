@@ -24,6 +24,7 @@ from copdns.model.events import (
     Event,
     EventKind,
     GrantEvent,
+    HouseholdEvent,
     MistakeEvent,
     PauseEvent,
     PersonEvent,
@@ -66,6 +67,8 @@ def event(kind: EventKind) -> Event:
             return TrialEvent(kind, "home", AT)
         case "mistake":
             return MistakeEvent(kind, "home", "boards", AT, 2)
+        case "lookups" | "site":
+            return HouseholdEvent(kind, "home", AT)
         case "full" | "guardians":
             return PersonEvent(kind, "home", "mia", AT)
     return AccountEvent(kind, "home", "Ada", AT)
