@@ -6,12 +6,15 @@ contested as a block can, and needs no site.  Pure.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from copdns.appeals.appeal import NO_VERDICT, AppealKind, AppealRequest, WantedLength
 from copdns.household.check import KnownIds
-from copdns.household.differences import Difference, differences
+from copdns.household.differences import Difference
 from copdns.household.edit_checks import require_profile
 from copdns.household.edits import set_profile
-from copdns.household.presets import Preset, apply, rules_now
+from copdns.household.presets import Preset, rules_now
+from copdns.household.suggestions import plan_settings
 from copdns.model.errors import AppealError
 from copdns.model.household import Band, Household, Profile
 
@@ -43,9 +46,14 @@ def age_request(
     )
 
 
-def changes_with(profile: Profile, preset: Preset) -> tuple[Difference, ...]:
-    """Return which settings the usual ones of an age group change, but for the age group itself."""
-    changed = differences(profile, apply(preset, profile))
+def changes_with(
+    profile: Profile, band: Band, presets: Mapping[Band, Preset]
+) -> tuple[Difference, ...]:
+    """Return which settings the usual ones of an age group change, but for the age group itself.
+
+    What a guardian set stays (`household/suggestions.py`).
+    """
+    changed = plan_settings(profile, presets[band], presets).changed
     return tuple(each for each in changed if each.setting != "band")
 
 

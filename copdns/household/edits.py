@@ -22,6 +22,7 @@ from copdns.household.edit_checks import (
     without_orphans,
 )
 from copdns.household.presets import Preset, apply
+from copdns.household.suggestions import plan_settings, plan_times, with_times
 from copdns.model.addresses import (
     UpstreamAddress,
     address,
@@ -127,15 +128,22 @@ def set_profile(
     preset: Preset | None = None,
     *,
     times: bool = False,
+    anew: bool = False,
     **values: Any,
 ) -> Household:
     """Set fields of a profile, after a preset when one is given; its id stays.
 
     times: the preset's schedules and budgets take the place of those that came from a preset.
+    What a person set or wrote themselves stays (`household/suggestions.py`).  anew: of the
+    settings nothing stays, but for what no preset is about.
     """
     old = require_profile(household, profile_id)
     check_fields(values, {each.name for each in fields(Profile)} - {"id"}, "profile")
-    new = replace(apply(preset, old) if preset else old, **values)
+    if preset is None:
+        taken = old
+    else:
+        taken = apply(preset, old) if anew else plan_settings(old, preset, known.presets).profile
+    new = replace(taken, **values)
     profiles = tuple(new if each is old else each for each in household.profiles)
     changed = replace(household, profiles=profiles)
     return _with_preset(changed, profile_id, known, preset, times)
@@ -146,8 +154,8 @@ def suggest_times(
 ) -> Household:
     """Take over the schedules and budgets of a preset, and nothing else of it.
 
-    They take the place of those that came from a preset; what else the profile has stays.  Raises
-    HouseholdError where the preset has none.
+    They take the place of those that came from a preset and that nobody changed since; all others
+    stay (`plan_times`).  Raises HouseholdError where the preset has none.
     """
     require_profile(household, profile_id)
     if not any(preset.times(profile_id)):
@@ -437,16 +445,9 @@ def _with_preset(
 def _with_preset_times(
     household: Household, profile_id: str, known: KnownIds, preset: Preset
 ) -> Household:
-    """Return the household with the preset's times in place of those of any preset."""
-    schedules, budgets = preset.times(profile_id)
-    of_presets = [each.times(profile_id) for each in (*known.presets.values(), preset)]
-    old = {each.id for times in of_presets for part in times for each in part}
-    rest = replace(
-        household,
-        schedules=(*(each for each in household.schedules if each.id not in old), *schedules),
-        budgets=(*(each for each in household.budgets if each.id not in old), *budgets),
-    )
-    return without_orphans(rest)
+    """Return the household with the preset's times in place of those that came from any preset."""
+    plan = plan_times(household, profile_id, preset, known.presets)
+    return without_orphans(with_times(household, plan))
 
 
 def _with_preset_rules(household: Household, profile_id: str, preset: Preset | None) -> Household:

@@ -30,6 +30,7 @@ from copdns.web.received import fields_of, parts_of_link
 from copdns.web.session import is_page_visit
 from copdns.web.step_up import PROBLEM_TYPE as STEP_UP_PROBLEM
 from copdns.web.step_up import StepUpNeededError, names_sent
+from copdns.web.sure import SureNeededError
 
 log = structlog.get_logger("copdns")
 
@@ -77,6 +78,8 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
         raise
     except StepUpNeededError as error:
         return await _step_up_page(request, error)
+    except SureNeededError as error:
+        return await _sure_page(request, error)
     except web.HTTPException as error:
         headers = {key: value for key, value in error.headers.items() if key == "Allow"}
         return await _error_page(request, error.status, _own_reason(error), headers)
@@ -111,6 +114,24 @@ async def _step_up_page(request: web.Request, error: StepUpNeededError) -> web.R
         action=request.path_qs,
         sent=[(name, each) for name in names_sent(fields) for each in fields.getall(name)],
         back=back,
+    )
+
+
+async def _sure_page(request: web.Request, error: SureNeededError) -> web.Response:
+    """Ask whether somebody is sure; the page has all that was sent, and sends it again."""
+    if not wants_html(request):
+        return await _error_page(request, error.status, _own_reason(error))
+    fields, back = await fields_of(request), _previous_page(request)
+    return context_of(request).pages.render(
+        request,
+        "desk/sure.html",
+        path=parts_of_link(back).path or request.path,
+        status=error.status,
+        actor=request[ACTOR],
+        question=error.question,
+        action=request.path_qs,
+        sent=[(name, each) for name in names_sent(fields) for each in fields.getall(name)],
+        back=back or "/guardian/",
     )
 
 

@@ -39,13 +39,15 @@ _YEAR = 365 * 86_400  # seconds
 class DeskStatus(NamedTuple):
     """What every page of the dashboard shows.  open_checks: checks that have not passed.  unseen:
     notices that the reader has not seen.  is_damaged: copdns works with the copy of
-    `household.db`.  codes: that others made for the reader's account.  zone: of the household."""
+    `household.db`.  codes: that others made for the reader's account.  zone: of the household.
+    done: what was done since the last page, and what can be undone, as HTML."""
 
     open_checks: tuple[str, ...] = ()
     unseen: int = 0
     is_damaged: bool = False
     codes: tuple[AccountCode, ...] = ()
     zone: str = "UTC"
+    done: Markup = Markup()
 
 
 DESK = web.RequestKey("desk", DeskStatus)

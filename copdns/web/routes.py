@@ -27,7 +27,7 @@ from copdns.web.child import (
     help as help_pages,
 )
 from copdns.web.context import PARTS, AppContext
-from copdns.web.desk import inbox, overview
+from copdns.web.desk import inbox, overview, undo
 from copdns.web.desk.account import accounts, login, notices, own_account
 from copdns.web.desk.activity import changes, log, report, statistics
 from copdns.web.desk.activity.live_log import LogFollowers
@@ -52,6 +52,7 @@ from copdns.web.desk.time import calendar, give_time, person_time, schedules, ti
 from copdns.web.forms import Page, form
 from copdns.web.middlewares import GUARDS, MAX_BODY, add_headers
 from copdns.web.pages import HOUSE_LANGUAGE
+from copdns.web.recent_actions import RECENT, RecentActions
 
 # Pages with forms, shown again with the input where a form is refused.
 SET_UP = Page("/guardian/setup", login.set_up_form)
@@ -127,6 +128,7 @@ ROUTES = (
     web.post("/guardian/repair", overview.repair),
     web.get("/guardian/notices", notices.notices),
     web.post("/guardian/notices", notices.see),
+    web.post("/guardian/undo/{action}", undo.undo),
     web.get("/guardian/", overview.overview),
     web.get("/guardian/inbox", inbox.inbox),
     web.get(*APPEAL),
@@ -255,6 +257,7 @@ def application(context: AppContext) -> web.Application:
     app[log.FOLLOWERS] = following = LogFollowers(context.log)
     app.on_shutdown.append(lambda _: following.close())
     app[PACE] = Pace()
+    app[RECENT] = RecentActions()
     add_feed(app)
     app.router.add_routes(ROUTES)
     return app

@@ -57,6 +57,7 @@ FAMILY = {
     },
     "own_services": {"films": {"title": "Films", "names": ["films.example"]}},
 }
+TIME = "/guardian/time/mia"  # on the dashboard
 PAGE = 4096  # octets of a page of a file of SQLite
 # What a careless list said of resolvers; iCloud and Yahoo Mail stand behind these names.
 LIST = "resolver.example\napple-dns.net\nyahoodns.net\n"
@@ -416,3 +417,31 @@ def test_what_ends_a_yes_first_is_said_before_and_after_it(home: Home, mia: Pers
 
 def is_open(answer: Answer) -> bool:
     return bool(answer.data)
+
+
+# --- a helpful button -----------------------------------------------------------------------------
+
+
+def test_what_ada_set_stays_when_she_uses_the_suggested_times(home: Home, ada: Person) -> None:
+    """Ada uses the times that are suggested for Mia's age, and later gives her more for games.
+
+    She sets a limit of her own as well, and presses the button of the suggested times again, to see
+    what it does.  What she set is still there.
+    """
+    ada.open(TIME).press(".*/suggest")
+    more = {f"{field}{line}": "" for field in ("day", "minutes") for line in range(5)}
+    ada.open(TIME).press(".*/budgets/mia-games", **more | {"day0": "daily", "minutes0": "90"})
+    ada.open(TIME).press(".*/budgets", name="All", day0="daily", minutes0="600")
+    before = limits(ada)
+    assert before["mia-games"] == "90"
+    if ada.has(".*/suggest"):
+        ada.press(".*/suggest")
+    assert limits(ada) == before
+    for each in ("budgets/mia-games", "budgets/all", "schedules/mia-bedtime"):
+        ada.open(TIME).press(f".*/{each}/remove")
+
+
+def limits(guardian: Person) -> dict[str, str]:
+    """Return Mia's limits, by name, with the minutes of their first line."""
+    forms = guardian.open(TIME).forms(".*/budgets/[^/]+")
+    return {each.action.rpartition("/")[2]: each.fields["minutes0"] for each in forms}

@@ -147,7 +147,7 @@ def _find_opening(home: Home, found: Appeal) -> tuple[Opening | None, str]:
 def _find_settings(home: Home, found: Appeal) -> tuple[Difference, ...]:
     """Return what another age group changes; () for other requests."""
     profile, band = home.household.profile(found.ask.profile), found.ask.wanted_band
-    return changes_with(profile, bundled_presets()[band]) if profile and band else ()
+    return changes_with(profile, band, bundled_presets()) if profile and band else ()
 
 
 def _detail_rows(

@@ -219,7 +219,7 @@ def _settings(call: Call, found: Appeal) -> tuple[Difference, ...]:
     profile, band = call.household.profile(found.ask.profile), found.ask.wanted_band
     if profile is None or band is None or not may(call.actor, Permission.SEE_PROFILES, profile):
         return ()
-    return changes_with(profile, call.context.known_ids().presets[band])
+    return changes_with(profile, band, call.context.known_ids().presets)
 
 
 def _first_end(call: Call, found: Appeal) -> FirstEnd | None:

@@ -34,10 +34,11 @@ from copdns.household.safeguards import is_announced
 from copdns.list_files.load import bundled_presets
 from copdns.model.errors import AppealError
 from copdns.model.household import Band, Household, Profile
+from copdns.model.sentences import sentence
 from copdns.policy.today import build_today
 from copdns.web.context import context_of
+from copdns.web.desk.change import say_done, with_fair_rules
 from copdns.web.desk.page import household_in_force
-from copdns.web.desk.person.page import with_fair_rules
 from copdns.web.desk.person.people import parse_band
 from copdns.web.desk.person.settings import changes_by_reason
 from copdns.web.received import fields_of
@@ -106,6 +107,7 @@ async def look(request: web.Request) -> web.Response:
     actor, context = await require(request, Permission.SEE_APPEALS), context_of(request)
     appeal = request.match_info["appeal"]
     await context.appeals.mark_seen(actor.household, appeal, int(context.now()))
+    say_done(request, actor, sentence("the child can see that someone is looking at this request"))
     raise web.HTTPSeeOther(f"/guardian/appeals/{appeal}")
 
 
@@ -171,6 +173,8 @@ async def decide(request: web.Request) -> web.Response:
     if is_of_age and before is not None and band is not None:
         rules = not decision.yes.only_age
         await context.proposals.propose_or_drop(actor, before, band, now, rules=rules)
+    done = sentence("your answer is saved, and the child can read it now")
+    say_done(request, actor, done)
     raise web.HTTPSeeOther("/guardian/inbox")
 
 
@@ -184,7 +188,7 @@ def _age_choice(
         return None
     band, now = parse_band(request.query.get("band", wanted)), int(context_of(request).now())
     preset = bundled_presets()[band]
-    changed = changes_by_reason(preset, changes_with(profile, preset))
+    changed = changes_by_reason(preset, changes_with(profile, band, bundled_presets()))
     return AgeChoice(band, preset, changed, is_announced(profile, band, now))
 
 

@@ -9,7 +9,9 @@ from copdns.accounts.roles import Permission, may
 from copdns.appeals.appeal import AppealState
 from copdns.household.ages import AgeConfirmation, asks_guardians
 from copdns.model.household import Profile
+from copdns.model.sentences import sentence
 from copdns.store.household_db.notes import REPAIRED
+from copdns.web.desk.change import say_done
 from copdns.web.desk.inbox import TO_ANSWER, is_for_others
 from copdns.web.desk.time.page import HouseRequest, policy_and_today, require_house, template_values
 from copdns.web.desk.time.person_time import pause_of
@@ -90,6 +92,10 @@ async def repair(request: web.Request) -> web.Response:
     if context.damage():
         await context.repair()
         await context.store.note(household.id, home.actor.name, REPAIRED, home.now)
+        done = sentence(
+            "the household's file was made again from its copy, and is used from now on"
+        )
+        say_done(request, home.actor, done)
     raise web.HTTPSeeOther("/guardian/")
 
 

@@ -86,14 +86,13 @@ def test_a_reason_fits_the_kind(state: AppealState) -> None:
 def test_a_yes_changes_the_age_group_with_its_settings_and_says_so_before() -> None:
     opens = opening(asked().ask, home(), SERVICES)
     assert (opens.band, opens.about, lengths(asked().ask, opens)) == (Band.TO_12, (), ())
-    before, preset = person(home()), bundled_presets()[Band.TO_12]
-    told = changes_with(before, preset)
+    told = changes_with(person(home()), Band.TO_12, bundled_presets())
     done = carry_out(home(), asked(), ApprovalTerms(), known, SERVICES, ADA, AT)
     after = person(done.household)
     assert (done.state, done.made, done.until) == (AppealState.GRANTED, ("band 10-12",), None)
     assert after.band is Band.TO_12
     assert told
-    assert changes_with(after, preset) == ()
+    assert changes_with(after, Band.TO_12, bundled_presets()) == ()
     gone = [each.value for each in told if str(each).startswith("categories -")]
     assert not after.categories & set(gone)
 

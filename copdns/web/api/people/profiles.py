@@ -240,6 +240,7 @@ async def change(call: Call) -> object:
         known=known,
         preset=preset,
         times=wanted.times and preset is not None,
+        anew=True,
         **values,
     )
     keys = ", ".join(sorted(wanted.model_fields_set))

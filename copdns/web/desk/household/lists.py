@@ -20,6 +20,7 @@ from copdns.lists.parse import SkipReason
 from copdns.lists.small_index import HeldEntry, ListStatus
 from copdns.model.sentences import Sentence, sentence
 from copdns.web.context import context_of
+from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
@@ -89,8 +90,9 @@ async def lists(request: web.Request) -> web.Response:
 
 async def update(request: web.Request) -> web.Response:
     """Look for newer copies; it begins within seconds, and at most once a minute."""
-    await require(request, Permission.EDIT_HOUSEHOLD)
+    actor = await require(request, Permission.EDIT_HOUSEHOLD)
     context_of(request).updates.request_fetch()
+    say_done(request, actor, sentence("newer lists are looked for now; until then these apply"))
     raise web.HTTPSeeOther(HERE)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,13 +16,12 @@ from copdns.policy.snapshot import Snapshot
 from copdns.policy.today import Today, build_today
 from copdns.time.days import local_time, zone_of
 from copdns.web.context import AppContext, context_of
+from copdns.web.desk.change import Edit, change_household
 from copdns.web.desk.page import stored_household
 from copdns.web.desk.time.forms import Form
 from copdns.web.received import fields_of
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
-
-Edit = Callable[[Household], Household]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +40,7 @@ class HouseRequest:
 
     async def change(self, what: str, edit: Edit) -> Household:
         """Store an edited household; raise HouseholdError.  what: for the audit log."""
-        return await self.context.store.change(
-            self.household.id, edit, author=self.actor.name, what=what, now=self.now
-        )
+        return await change_household(self.request, self.actor, edit, what)
 
     def snapshot(self) -> Snapshot:
         """Return a snapshot of the stored household (`AppContext.snapshot_of`)."""
