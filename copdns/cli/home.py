@@ -41,7 +41,9 @@ from copdns.model.hosts import child_page_url
 from copdns.model.household import Band, FullLogSpan, Household, Profile
 from copdns.network.machine import clock_is_synchronised, is_copdns, listen_addresses
 from copdns.network.neighbours import read_table
+from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import GUEST, Snapshot, build_snapshot, guest_profile
+from copdns.privacy.own_numbers import own_limits, usages_for_others
 from copdns.store.db import store_error
 from copdns.store.household_copy import HouseholdCopy
 from copdns.store.household_db import condition
@@ -109,6 +111,12 @@ class Home:
         dns = self.settings.dns
         is_own = partial(is_copdns, own=listen_addresses(dns.listen), port=dns.port)
         return replace(known_ids(self.catalogue), is_copdns=is_own)
+
+    @property
+    def rebinding(self) -> RebindingGuard:
+        """What keeps outside names from pointing into the home, by the settings."""
+        chosen = self.settings.rebinding
+        return RebindingGuard(chosen.enabled, chosen.allow, chosen.names)
 
     @cached_property
     def copies(self) -> Copies:
@@ -248,8 +256,23 @@ class Home:
         return found.get(self.day.day, {}), found.get(yesterday, {})
 
     def usage(self, since: date) -> tuple[Usage, ...]:
-        """Return the minutes of use from a date on, by day, profile and budget."""
+        """Return the minutes of use from a date on, by day, profile and budget.
+
+        Without those that only the person sees: whoever calls is somebody else.
+        """
+        found = self._usage(since)
+        return tuple(usages_for_others(self.household, found, self.now))
+
+    def _usage(self, since: date) -> tuple[Usage, ...]:
         return load_history(self.folder, self.household.id, None, since)
+
+    def hidden_limits(self, profile: Profile) -> frozenset[str]:
+        """Return the ids of a person's limits whose minutes of today only that person sees."""
+        return own_limits(self.household, profile, self.now) | {
+            each.budget
+            for each in self._usage(self.day.day)
+            if each.own and each.profile == profile.id
+        }
 
     @property
     def has_database(self) -> bool:

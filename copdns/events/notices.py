@@ -203,7 +203,8 @@ _TIME_BODIES = {
         "%(who)s: temporary access ends in %(minutes)s min."
     ),
     (EventKind.TIME_CLOSED, Reason.SCHEDULE): _t("%(who)s: the schedule %(id)s is blocking now."),
-    (EventKind.TIME_CLOSED, Reason.BUDGET): _t("%(who)s: the daily limit %(id)s is used up."),
+    # Used up, or without minutes on this day.
+    (EventKind.TIME_CLOSED, Reason.BUDGET): _t("%(who)s: the daily limit %(id)s is blocking now."),
     (EventKind.TIME_OPENED, Reason.SCHEDULE): _t(
         "%(who)s: the schedule %(id)s has stopped blocking."
     ),

@@ -28,6 +28,7 @@ from copdns.model.addresses import (
     address,
     device_address,
     domain,
+    is_address,
     mac_address,
     upstream_address,
 )
@@ -394,9 +395,19 @@ def remove_local_name(household: Household, name: str) -> Household:
 def set_rewrite(household: Household, text: str, target_name: str, known: KnownIds) -> Household:
     """Answer a name (or `*.name`, `=name`) with another name's data.
 
-    HouseholdError for a name that is protected or too broad (`broad_names.py`).
+    HouseholdError for a name that is protected or too broad (`broad_names.py`), and for an address
+    in place of the other name.
     """
-    rewrite = NameRewrite(parse_matcher(text), parse_field(domain, target_name))
+    matcher = parse_matcher(text)
+    if is_address(target_name):
+        raise HouseholdError(
+            "%(address)s is an IP address, and a rewrite points to a domain; to give %(domain)s an "
+            "address, add a local DNS record (copdns local add %(domain)s %(address)s)",
+            name="target",
+            address=target_name.strip(),
+            domain=matcher.name,
+        )
+    rewrite = NameRewrite(matcher, parse_field(domain, target_name))
     _refuse_name(household, rewrite.matcher.name, known)
     others = tuple(each for each in household.rewrites if each.matcher != rewrite.matcher)
     return validate(replace(household, rewrites=(*others, rewrite)))

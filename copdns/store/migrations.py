@@ -931,3 +931,9 @@ def lookup_order(db: Database) -> None:
     """The newest rows of some people, and how many rows each list is the reason of."""
     db.execute("create index lookup_of on lookup (household, profile)")
     db.execute("create index lookup_caught on lookup (household, list) where list <> ''")
+
+
+@LOG(name="0008_own_minutes")
+def own_minutes(db: Database) -> None:
+    """Whether a day's minutes were at some moment the person's alone to see."""
+    db.execute("alter table usage add column own integer not null default 0")

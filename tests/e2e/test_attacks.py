@@ -234,6 +234,19 @@ def test_a_thief_of_a_cookie_is_asked_for_the_password(
     assert not done, f"he {', he '.join(done)}"
 
 
+# --- a reviewer who opens more than was asked -----------------------------------------------------
+
+
+def test_a_reviewer_opens_nothing_for_everyone(home: Home, mia: Person, rita: Person) -> None:
+    """Rita may answer what Mia asks.  She answers with a rule for the whole family, for good."""
+    home.ask(MIAS, "bet365.com")
+    mia.open("/ask?name=bet365.com").press("/ask", why="other", words="It is on a mug.")
+    request = mia.form("/ask/.*/withdraw").action.split("/")[2]
+    rita.log_in("Rita").open("/guardian/inbox").press(f".*/{request}/look")
+    rita.press(f".*/{request}/decide", lasts="everyone")
+    assert "bet365.com" not in home.command("rule", "list")
+
+
 # --- a guardian who answers twice -----------------------------------------------------------------
 
 
@@ -267,19 +280,6 @@ def say_no(guardian: Person, request: str) -> None:
     guardian.send(f"/guardian/appeals/{request}/look")
     fields = {"state": "refused", "reason": "another_way", "text": "No."}
     guardian.send(f"/guardian/appeals/{request}/decide", **fields)
-
-
-# --- a reviewer who opens more than was asked -----------------------------------------------------
-
-
-def test_a_reviewer_opens_nothing_for_everyone(home: Home, mia: Person, rita: Person) -> None:
-    """Rita may answer what Mia asks.  She answers with a rule for the whole family, for good."""
-    home.ask(MIAS, "bet365.com")
-    mia.open("/ask?name=bet365.com").press("/ask", why="other", words="It is on a mug.")
-    request = mia.form("/ask/.*/withdraw").action.split("/")[2]
-    rita.log_in("Rita").open("/guardian/inbox").press(f".*/{request}/look")
-    rita.press(f".*/{request}/decide", lasts="everyone")
-    assert "bet365.com" not in home.command("rule", "list")
 
 
 # --- a guardian who looks in secret ---------------------------------------------------------------

@@ -29,9 +29,9 @@ from copdns.household.differences import Difference
 from copdns.model.errors import AppealError
 from copdns.model.household import Band
 from copdns.model.verdict import Action, Reason
-from copdns.policy.today import build_today
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Id, Limit, Long, Minutes, Moment, Text
+from copdns.web.others import time_view
 from copdns.web.problem import Refused
 
 _UNANSWERED = WAITING | {AppealState.TALK}
@@ -226,10 +226,9 @@ def _first_end(call: Call, found: Appeal) -> FirstEnd | None:
     household, profile = call.household, call.household.profile(found.ask.profile)
     if profile is None:
         return None
-    snapshot, inputs = call.snapshot(), call.context.policy_inputs()
-    policy = call.policy_of(snapshot, profile.id)
-    today = build_today(household, profile, policy, inputs, call.now)
-    return first_end_of(policy, household, found, today.minutes, call.now)
+    view = time_view(call.context, household, call.actor)
+    minutes = view.today(profile).minutes
+    return first_end_of(view.policy(profile.id), household, found, minutes, call.now)
 
 
 async def see(call: Call) -> object:

@@ -35,12 +35,12 @@ from copdns.list_files.load import bundled_presets
 from copdns.model.errors import AppealError
 from copdns.model.household import Band, Household, Profile
 from copdns.model.sentences import sentence
-from copdns.policy.today import build_today
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done, with_fair_rules
 from copdns.web.desk.page import household_in_force
 from copdns.web.desk.person.people import parse_band
 from copdns.web.desk.person.settings import changes_by_reason
+from copdns.web.others import time_view
 from copdns.web.received import fields_of
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
@@ -130,8 +130,8 @@ async def appeal(request: web.Request) -> web.Response:
         closed=closed,
         age=_age_choice(request, found, household, actor),
         bands=tuple(Band),
-        besides=_besides(request, found, household) if opens else None,
-        ends=_first_end(request, found, household) if opens else None,
+        besides=_besides(request, actor, found, household) if opens else None,
+        ends=_first_end(request, actor, found, household) if opens else None,
         openable=CONTENT | TIME,
         lengths=lengths(found.ask, opens, _decider(actor)) if opens else (),
         usual=usual(found.ask, opens) if opens else "",
@@ -239,13 +239,16 @@ def _opening(
         return None, error
 
 
-def _besides(request: web.Request, found: Appeal, household: Household) -> ContestedVerdict | None:
+def _besides(
+    request: web.Request, actor: Actor, found: Appeal, household: Household
+) -> ContestedVerdict | None:
     """Return what would still block after granting, or does after it was granted; None for
     nothing."""
     context, profile = context_of(request), found.ask.profile
     if household.profile(profile) is None:
         return None
-    policy, now = context.snapshot().policy(household.id, profile), context.now()
+    view = time_view(context, household, actor)
+    policy, now = view.policy(profile), view.now
     if found.state in TO_ANSWER:
         rest = closed_besides(policy, found.ask, now, now)
     else:
@@ -253,15 +256,16 @@ def _besides(request: web.Request, found: Appeal, household: Household) -> Conte
     return None if rest is None else contest(rest, household.revision)
 
 
-def _first_end(request: web.Request, found: Appeal, household: Household) -> FirstEnd | None:
+def _first_end(
+    request: web.Request, actor: Actor, found: Appeal, household: Household
+) -> FirstEnd | None:
     """Return what ends a yes first, before and after it was given."""
     context, profile = context_of(request), household.profile(found.ask.profile)
     if profile is None:
         return None
-    policy, now = context.snapshot().policy(household.id, profile.id), context.now()
-    inputs = context.policy_inputs()
-    today = build_today(household, profile, policy, inputs, now)
-    return first_end_of(policy, household, found, today.minutes, now)
+    view = time_view(context, household, actor)
+    minutes = view.today(profile).minutes
+    return first_end_of(view.policy(profile.id), household, found, minutes, view.now)
 
 
 async def _names_of_others(

@@ -224,6 +224,38 @@ def test_a_rewrite_gives_another_names_data(home: Home) -> None:
     assert home.call("rewrite", "remove", "*.start.example").exit_code == 1
 
 
+@pytest.mark.parametrize("address", ["192.0.2.8", "2001:db8::8"])
+def test_a_rewrite_to_an_address_is_refused_with_the_command_that_does_it(
+    home: Home, address: str
+) -> None:
+    refused = home.call("rewrite", "add", "nas.example", address)
+    assert refused.exit_code == 1
+    command = f"local add nas.example {address}"
+    assert f"copdns {command}" in refused.output
+    home.ok(*command.split())
+    assert home.json("check", "nas.example")["action"] == "local"
+
+
+@pytest.mark.parametrize(
+    ("domain", "upstream", "names", "told"),
+    [
+        ("office.example", "192.168.9.1", [], True),
+        ("office.example", "[fd00::53]:5353", [], True),
+        ("lan", "192.168.9.1", [], True),
+        ("office.example", "192.0.2.53", [], False),  # no server of a home network
+        ("9.168.192.in-addr.arpa", "192.168.9.1", [], False),  # names, and no addresses
+        ("office.example", "192.168.9.1", ["office.example"], False),
+    ],
+)
+def test_where_a_domain_is_forwarded_into_the_home_rebinding_is_told_of(
+    home: Home, domain: str, upstream: str, names: list[str], told: bool
+) -> None:
+    home.set(rebinding={"names": names})
+    result = home.call("split", "add", domain, upstream)
+    assert result.exit_code == 0
+    assert (f"add {domain} to rebinding.names" in result.output) is told
+
+
 def test_a_domain_can_have_upstreams_of_its_own(home: Home) -> None:
     home.ok("split", "add", "office.example", "192.0.2.53", "[2001:db8::53]:5353")
     assert home.json("split", "list") == [
