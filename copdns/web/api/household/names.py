@@ -42,6 +42,8 @@ class LocalNameShown(Given):
 
 
 class Addresses(Sent):
+    """For a public site it needs a step-up: of a token the scope step_up."""
+
     addresses: _Texts
 
 
@@ -53,6 +55,8 @@ class RewriteShown(Given):
 
 
 class Target(Sent):
+    """For a public site it needs a step-up: of a token the scope step_up."""
+
     target: Name
 
 
