@@ -202,5 +202,5 @@ def rule_text(rule: Rule) -> str:
     extras = [name for name in ("over_security", "unsafe_search") if getattr(rule, name)]
     text = ", ".join([text, *(each.replace("_", " ") for each in extras)])
     if isinstance(rule.target, str) and is_broad_network(rule.target):
-        text = f"{text} (no effect: it covers too much of the Internet)"
+        text = f"{text} (no effect: it covers too much of the internet)"
     return f"{text} ({rule.note})" if rule.note else text

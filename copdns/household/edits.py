@@ -522,7 +522,7 @@ def _refuse_network(about: Matcher | str) -> None:
     """Raise HouseholdError for a network that no rule can be about (`broad_networks.py`)."""
     if isinstance(about, str) and is_broad_network(about):
         raise HouseholdError(
-            "%(network)s covers too much of the Internet, so a rule about it would have no effect; "
+            "%(network)s covers too much of the internet, so a rule about it would have no effect; "
             "write a smaller network, of /%(four)s or longer in IPv4 and /%(six)s in IPv6",
             name="target",
             network=about,

@@ -59,7 +59,7 @@ def _names(household: Household) -> Iterable[str]:
 
 @lru_cache(maxsize=256)
 def is_public(name: str) -> bool:
-    """Tell whether a name, in normal form, can be a site on the Internet.
+    """Tell whether a name, in normal form, can be a site on the internet.
 
     It is none below a private zone (home.arpa), a reverse zone, or a top-level domain that the
     Public Suffix List does not have, as lan, internal and home; and none with a single label.

@@ -1,4 +1,4 @@
-"""Networks so wide that a rule about their addresses is about most of the Internet.
+"""Networks so wide that a rule about their addresses is about most of the internet.
 
 A rule that blocks all addresses of one family takes nothing away, since the other family goes on,
 and makes of every name a blocked one, which the mode `blocked` would record.  So a household can
@@ -13,7 +13,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 # IPv4, RFC 7249; the widest block of IPv6 that a provider was given is a /19).
 LEAST_PREFIX = {4: 8, 6: 19}
 
-# Of nobody on the Internet (RFC 1112, 5771; 4193, 4291): a rule may be about all of them.
+# Of nobody on the internet (RFC 1112, 5771; 4193, 4291): a rule may be about all of them.
 _NOBODYS_4 = (IPv4Network("224.0.0.0/4"), IPv4Network("240.0.0.0/4"))
 _NOBODYS_6 = (IPv6Network("fc00::/7"), IPv6Network("fe80::/10"), IPv6Network("ff00::/8"))
 # Where all of IPv4 is inside IPv6, as NAT64 gives it (RFC 4291 section 2.5.5.2, 6052, 8215).

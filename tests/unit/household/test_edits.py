@@ -429,11 +429,11 @@ def test_a_wider_rule_may_be_written_since_what_is_protected_below_it_stays_open
 @pytest.mark.parametrize("text", ["::/0", "0.0.0.0/0", "2000::/3"])
 def test_a_rule_about_most_of_the_internet_is_refused(text: str) -> None:
     for action in RuleAction:
-        with pytest.raises(HouseholdError, match="covers too much of the Internet") as refused:
+        with pytest.raises(HouseholdError, match="covers too much of the internet") as refused:
             edit.add_rule(FAMILY, action, text, KNOWN)
         assert refused.value.name == "target"
     file = replace(FAMILY, rules=(block(text),))
-    with pytest.raises(HouseholdError, match="covers too much of the Internet"):
+    with pytest.raises(HouseholdError, match="covers too much of the internet"):
         edit.replace_household(FAMILY, file)
     assert edit.replace_household(file, file) == file  # an older household keeps what it has
 

@@ -1,4 +1,4 @@
-"""Networks that are most of the Internet, and those that a rule can be about."""
+"""Networks that are most of the internet, and those that a rule can be about."""
 
 from __future__ import annotations
 

@@ -163,7 +163,7 @@ async def end_split(call: Call) -> None:
 
 
 async def _require_sure_of_site(call: Call, text: str) -> None:
-    """Raise StepUpNeededError for a site on the Internet: where it leads, they see who uses it.
+    """Raise StepUpNeededError for a site on the internet: where it leads, they see who uses it.
 
     text: a name as in a rule; what is none is the edit's to refuse.
     """

@@ -200,7 +200,7 @@ async def _require_sure(request: web.Request) -> None:
 
 
 async def _require_sure_of_site(request: web.Request, name: str) -> None:
-    """Raise as `_require_sure`, for a site on the Internet: where it leads, they see who uses it.
+    """Raise as `_require_sure`, for a site on the internet: where it leads, they see who uses it.
 
     name: as written, such as "*.bank.example".
     """
