@@ -210,7 +210,7 @@ async def _own_forms_only(request: web.Request, handler: Handler) -> web.StreamR
     origin = request.headers.get("Origin", "")
     if site != "same-origin" or parts_of_link(origin).netloc.lower() != request.host.lower():
         raise web.HTTPForbidden(
-            reason="That did not work, and nothing was changed. Open the page and try again"
+            reason="That did not work, and nothing was changed. Go back and try again"
         )
     return await handler(request)
 

@@ -42,7 +42,7 @@ async def test_a_child_reads_what_was_blocked_and_why(client: Client, home: Home
     home.ask("mia", "toys.example")
     page = await text(client, "/")
     assert "toys.example" in page
-    assert "A grown-up blocked this site for you." in page
+    assert "A grown-up blocked this site, so you can't open it." in page
 
 
 async def test_what_was_opened_meanwhile_is_not_called_closed(client: Client, home: Home) -> None:
@@ -51,7 +51,7 @@ async def test_what_was_opened_meanwhile_is_not_called_closed(client: Client, ho
     page = await text(client, "/")
     assert "toys.example" in page
     assert "Not blocked now" in page
-    assert "A grown-up blocked this site for you." not in page
+    assert "A grown-up blocked this site, so you can't open it." not in page
     assert "/ask?code=" not in page
 
 
@@ -127,7 +127,7 @@ async def test_hostile_names_are_shown_as_text(client: Client, home: Home, label
 PATHS = ("/", "/rules", "/check", "/ask", "/me", "/help", "/bad", "/whose", "/ticket")
 SIGNS = {
     PrivacyMode.OFF: "We do not write down your sites.",
-    PrivacyMode.COUNTS: "We only write down how many sites you use, not which ones.",
+    PrivacyMode.COUNTS: "The grown-ups at home can see how often you open sites, but not which ones.",
     PrivacyMode.BLOCKED: "The grown-ups at home can see which sites were blocked.",
 }
 
@@ -312,7 +312,7 @@ async def where_it_is_told(client: Client, name: str) -> list[str]:
 async def test_a_rules_own_reason_stands_wherever_it_closes(client: Client, home: Home) -> None:
     home.ask("mia", "toys.example")
     for page in await where_it_is_told(client, "toys.example"):
-        assert "A grown-up blocked this site for you." in page
+        assert "A grown-up blocked this site, so you can't open it." in page
         assert "<bdi>After school.</bdi>" in page
 
 
@@ -390,7 +390,7 @@ async def test_what_a_name_leads_to_stays_the_reason(client: Client, home: Home)
     """Only the answer told it; there is none to look at now."""
     hop = Verdict(Action.BLOCK, Reason.RULE, 10, rule="toys.example", via="toys.example")
     home.recent.add("home", "mia-phone", "shop.example", hop, home.clock.wall)
-    assert "A grown-up blocked this site for you." in await text(client, "/")
+    assert "A grown-up blocked this site, so you can't open it." in await text(client, "/")
     assert "sends you to another site" in await text(client, f"/why/{await code_of(client)}")
 
 

@@ -245,10 +245,10 @@ async def test_everybody_reads_where_the_names_of_sites_go(client: Client, site:
 @pytest.mark.parametrize(
     ("servers", "told"),
     [
-        (["127.0.0.1:5353"], "this home's own name servers"),
+        (["127.0.0.1:5353"], "this home's own servers"),
         (["system"], "the DNS servers of the network"),
         (["100.64.0.53", "100.64.0.54:5353"], "100.64.0.53 and 100.64.0.54:5353"),
-        (["127.0.0.1", "100.64.0.53"], "this home's own name servers and 100.64.0.53"),
+        (["127.0.0.1", "100.64.0.53"], "this home's own servers and 100.64.0.53"),
     ],
 )
 async def test_a_server_at_home_has_no_address_to_read(

@@ -186,7 +186,7 @@ async def test_a_child_reads_small_numbers_of_its_own_as_they_are(
     await send(client, "/device")
     page = await text(client, CHILD)
     assert "<dt>Blocked: Games</dt><dd>3</dd>" in page
-    assert "<dt>How often a site was blocked</dt><dd>12</dd>" in page
+    assert "<dt>How many times a site was blocked</dt><dd>12</dd>" in page
 
 
 async def test_a_child_is_led_to_no_month_without_numbers(client: Client, site: Site) -> None:
