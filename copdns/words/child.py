@@ -462,7 +462,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
     ),
     "drugs": (
         Phrase("category", "Drugs"),
-        Phrase("about a category", "Shops and tips for drugs. You can always open sites that help."),
+        Phrase("about a category", "Shops and tips for drugs. Sites that help you always work."),
     ),
     "violence": (
         Phrase("category", "Violence and hate"),
@@ -472,7 +472,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("category", "Self-harm"),
         Phrase(
             "about a category",
-            "If you feel very sad, tell someone you trust. You can always open sites that help.",
+            "If you feel very sad, tell someone you trust. Sites that help you always work.",
         ),
     ),
     "dating": (
