@@ -271,7 +271,7 @@ _NO_MINUTES = Three(
     Phrase("full", "Your daily limit gives you no minutes for this today."),
 )
 _RULE_BLOCKS = Three(
-    Phrase("pictures", "A grown-up blocked this site, so you can't open it."),
+    Phrase("pictures", "A grown-up blocked this site, so it does not open."),
     Phrase("plain", "A grown-up at home blocked this site: %(name)s."),
     Phrase("full", "Someone at home set a rule that blocks it: %(name)s."),
 )

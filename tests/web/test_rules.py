@@ -126,9 +126,9 @@ async def test_rules_are_told_in_words(band: Band) -> None:
             "All the sites in one place on the internet: blocked",
         ),
         Band.TO_15: (
-            "all the sites under library.example: blocked",
-            "just ads.example, not the sites under it: blocked",
-            "every site with an address in 198.51.100.0/24: blocked",
+            "All sites whose names end in .library.example: blocked",
+            "Only ads.example itself, not sites such as shop.ads.example: blocked",
+            "A group of sites (by network address: 198.51.100.0/24): blocked",
         ),
     }
     assert not [each for each in wanted[band] if each not in page]
@@ -144,7 +144,7 @@ async def test_rules_are_told_in_words(band: Band) -> None:
         ("en", "This is not Stolen films and games: decided after a request."),
         (
             "fr",
-            "Ce n’est pas la bonne catégorie (Films et jeux pris sans demander) : décidé après une "
+            "Ce n’est pas la bonne catégorie (Films et jeux volés) : décidé après une "
             "demande.",
         ),
     ],

@@ -94,7 +94,7 @@ def test_every_verdict_has_a_sentence_at_every_level_in_every_language(
 def test_a_list_is_named_to_those_who_read_everything() -> None:
     verdict = Verdict(Action.BLOCK, Reason.CATEGORY, 13, **FULL)
     assert said(verdict, Level.PICTURES) == "This site is blocked. The reason: Betting money."
-    assert said(verdict, Level.FULL) == "Blocked: it's on the built-in list. Category: Gambling."
+    assert said(verdict, Level.FULL) == "Blocked: Gambling. It's on the filter's own list."
     assert said(replace(verdict, list="bets"), Level.FULL) == (
         "Blocked: Gambling. It's on this list: <list bets>."
     )
