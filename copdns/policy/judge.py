@@ -17,7 +17,7 @@ from copdns.lists.index import ListKind
 from copdns.model.addresses import Network
 from copdns.model.household import Rule, RuleAction
 from copdns.model.matchers import Matcher
-from copdns.model.verdict import Action, Reason, StepNumber, Verdict
+from copdns.model.verdict import SCHOOL, Action, Reason, StepNumber, Verdict
 from copdns.policy.decide import AddressRule, Policy, decide
 from copdns.policy.steps import Lookup, Step
 from copdns.policy.time_rules import with_end
@@ -41,6 +41,7 @@ _TARGET_STEPS = frozenset(
 )
 _TARGET_STEPS_VOUCHED = frozenset({StepNumber.LEGAL, StepNumber.SECURITY})
 _TARGET_STEPS_PROTECTED = frozenset({StepNumber.LEGAL})
+_TARGET_STEPS_SCHOOL = frozenset({StepNumber.LEGAL, StepNumber.SECURITY, StepNumber.RULES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +98,13 @@ def judge_response(
 
         the name asked came through as      its targets         its addresses  rebinding, filtered
         protected                           legal               -              yes
+        protected by the household itself   legal, security, own rules
+                                                                address rules  yes
         granted, by an own rule, rewritten  legal, security     -              yes
         anything else                       `_TARGET_STEPS`     address rules  yes
 
-    A target that is protected itself is never blocked.  In this order the first that blocks counts,
+    A target that is protected itself is never blocked; one that the household protects, only as the
+    name asked would be.  In this order the first that blocks counts,
     and its reason is the verdict's: `via` names a target.  A response that the upstream filtered
     (UPSTREAM_FILTERED) is passed on as it came, with that reason.
     """
@@ -147,7 +151,7 @@ def _judge_targets(
     for target in targets:
         lookup = Lookup(target, 0, policy.index.find(target))
         blocked = _first(steps, lookup, now)
-        if blocked is not None and blocked.blocks and not _is_protected(policy, lookup):
+        if blocked is not None and blocked.blocks and not _is_protected(policy, lookup, blocked):
             # Only this response is blocked, which says nothing of the names below.
             return replace(blocked, via=target, nothing_open_below=False)
     return None
@@ -156,7 +160,7 @@ def _judge_targets(
 def _target_steps(verdict: Verdict) -> frozenset[int]:
     """Return the steps that can block a target, by how the name asked came through."""
     if verdict.reason is Reason.PROTECTED:
-        return _TARGET_STEPS_PROTECTED
+        return _TARGET_STEPS_SCHOOL if verdict.category == SCHOOL else _TARGET_STEPS_PROTECTED
     if verdict.reason in _VOUCHED:
         return _TARGET_STEPS_VOUCHED
     return _TARGET_STEPS
@@ -170,16 +174,21 @@ def _first(steps: Iterable[Step], lookup: Lookup, now: float) -> Verdict | None:
     return None
 
 
-def _is_protected(policy: Policy, lookup: Lookup) -> bool:
+def _is_protected(policy: Policy, lookup: Lookup, blocked: Verdict) -> bool:
+    """Tell whether a target is protected from the step that blocks it."""
     infos = policy.index.infos
     found = [each for each in lookup.entries if infos[each.list].kind is ListKind.PROTECTED]
-    return bool(found) and not any(each.allow for each in found)
+    if not found or any(each.allow for each in found):
+        return False
+    is_school = all(infos[each.list].subject == SCHOOL for each in found)
+    return not (is_school and blocked.step in _TARGET_STEPS_SCHOOL)
 
 
 def _judge_addresses(
     policy: Policy, qname: str, verdict: Verdict, addresses: Iterable[bytes]
 ) -> Verdict | None:
-    if verdict.reason is Reason.PROTECTED or verdict.reason in _VOUCHED:
+    is_school = verdict.category == SCHOOL
+    if verdict.reason in _VOUCHED or (verdict.reason is Reason.PROTECTED and not is_school):
         return None
     for address in map(_address, addresses):
         rule = _address_rule(policy.address_rules, address)

@@ -80,7 +80,7 @@ from copdns.dns.wire import (
     with_tcp_size,
 )
 from copdns.model.errors import BADVERS, REFUSED, SERVFAIL, NotAQueryError, WireError
-from copdns.model.household import BlockMode
+from copdns.model.household import BlockMode, SplitUpstream
 from copdns.model.reasons import (
     NETWORK_ERROR,
     NOT_AUTHORITATIVE,
@@ -369,9 +369,12 @@ class Resolver:
         snapshot = self.add_sightings(snapshot)
         # The policies are often the same while something else is new, such as a device's address.
         same = snapshot.policies is self._snapshot.policies
+        same_splits = _splits(snapshot) == _splits(self._snapshot)
         self._snapshot = snapshot
         if same:
             return
+        if not same_splits:  # other upstreams are asked, and a key has only their zone
+            self._lazy_free.add(self.cache.clear())
         self._memo.clear()
         self.recorder.forget_policies()
         if self.packet_cache is not None:
@@ -621,6 +624,10 @@ class Resolver:
         reply = empty_reply(message[:2], query, SERVFAIL, ede)
         self.recorder.record(client, requestor, query, verdict, reply, moment.wall)
         send_reply(reply, reply_to)
+
+
+def _splits(snapshot: Snapshot) -> list[tuple[SplitUpstream, ...]]:
+    return [each.split_upstreams for each in snapshot.households.values()]
 
 
 def _cache_key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:

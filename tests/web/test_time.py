@@ -133,13 +133,26 @@ async def test_what_means_nothing_is_told_and_changes_nothing(
     assert await stored(site) == before
 
 
-async def test_suggestions_of_the_age_are_taken_over(client: Client, site: Site) -> None:
-    assert "Suggested for this age group" in await text(client, TIME)
+async def test_suggestions_of_the_age_are_taken_over_beside_ones_own(
+    client: Client, site: Site
+) -> None:
+    before = await stored(site)
+    page = await text(client, TIME)
+    listed = page[page.index("Suggested for this age group") :].partition("</details>")[0]
+    stays, _, unused = listed.partition("Not used, because yours stays")
+    assert "Sleep well." in stays[stays.index("Stays, because you wrote it") :]
+    assert "screens keep people awake" in unused
+    assert "/suggest" not in listed, "there is nothing to use"
+    await send(client, f"{TIME}/suggest")
+    assert await stored(site) == before
+    await send(client, f"{TIME}/budgets/mia-games/remove")
+    page = await text(client, TIME)
+    assert "A limit leaves time" in page[page.index("Would be added") :].partition("</h3>")[2]
     await send(client, f"{TIME}/suggest")
     house = await stored(site)
-    assert any(each.note and each.scope == "mia" for each in house.budgets)
-    await send(client, f"{TIME}/suggest")
-    assert (await stored(site)).budgets == house.budgets
+    assert [each.id for each in house.budgets] == ["mia-games"]
+    assert house.budgets[0].note
+    assert house.schedules == before.schedules
 
 
 async def test_a_budget_shows_what_was_used_and_is_left(client: Client, site: Site) -> None:

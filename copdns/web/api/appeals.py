@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from copdns.accounts.roles import Permission
+from copdns.accounts.roles import Actor, Permission, may
 from copdns.appeals.appeal import (
     REASONS,
     WAITING,
@@ -203,7 +203,7 @@ def _first_end(call: Call, found: Appeal) -> FirstEnd | None:
     household, profile = call.household, call.household.profile(found.ask.profile)
     if profile is None:
         return None
-    snapshot, inputs = call.context.snapshot(), call.context.policy_inputs()
+    snapshot, inputs = call.snapshot(), call.context.policy_inputs()
     policy = call.policy_of(snapshot, profile.id)
     today = build_today(household, profile, policy, inputs, call.now)
     return first_end_of(policy, household, found, today.minutes, call.now)
@@ -223,12 +223,18 @@ async def decide(call: Call) -> object:
         call.household.id,
         call.part("appeal"),
         _read_decision(call.body),
-        Decider(call.actor.role, call.actor.name, call.actor.id),
+        _decider(call.actor),
         call.context.known_ids(),
         call.context.services(),
         call.now,
     )
     return appeal_json(found)
+
+
+def _decider(actor: Actor) -> Decider:
+    """Return who answers; a token writes a rule for everyone only with that scope."""
+    everyone = may(actor, Permission.EDIT_HOUSEHOLD)
+    return Decider(actor.role, actor.name, actor.id, for_everyone=everyone)
 
 
 def _read_decision(body: DecisionSent) -> Decision:

@@ -13,16 +13,17 @@ from copdns.dns.records import A
 from copdns.model.household import Profile
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import Grant, Topic, TopicKind
-from copdns.model.verdict import Action, Reason, Verdict
+from copdns.model.verdict import SCHOOL, Action, Reason, Verdict
 from copdns.policy.decide import Policy, decide
 from copdns.policy.judge import RebindingGuard, judge_response
 from copdns.time.plan import Closure, TimePlan
-from tests.household import MIA, NOW, allow, block, policy
+from tests.household import MIA, NOW, allow, block, family, policy
 
 OPEN = Verdict(Action.ALLOW, Reason.DEFAULT, 15)
 RULED = Verdict(Action.ALLOW, Reason.RULE, 10)
 GRANTED = Verdict(Action.ALLOW, Reason.GRANTED, 6)
 PROTECTED = Verdict(Action.ALLOW, Reason.PROTECTED, 4)
+OF_THE_HOUSE = replace(PROTECTED, category=SCHOOL)  # a school
 HELP = replace(PROTECTED, is_untraced=True)
 SAFE = Verdict(Action.REWRITE, Reason.SAFE_SEARCH, 14)
 REWRITTEN = Verdict(Action.REWRITE, Reason.LOCAL, 2)
@@ -104,6 +105,7 @@ def test_an_answer_with_innocent_names_and_addresses_passes() -> None:
         (GRANTED, {"legal", "security"}),
         (REWRITTEN, {"legal", "security"}),
         (PROTECTED, {"legal"}),
+        (OF_THE_HOUSE, {"legal", "security", "rule"}),
     ],
 )
 def test_who_vouched_for_the_name_asked_vouched_for_where_it_leads(
@@ -116,6 +118,20 @@ def test_who_vouched_for_the_name_asked_vouched_for_where_it_leads(
 
 def test_a_protected_target_is_never_the_reason_of_a_block() -> None:
     assert judged(closed(), targets("portal.games.example")) is None
+
+
+def test_a_school_that_an_answer_points_to_is_blocked_as_it_would_be_itself() -> None:
+    names = ("malware", "ruled", "vpn", "tube", "games")
+    house = family(CLOSED, protected=tuple(f"school.{each}.example" for each in names))
+    lists = {
+        "security": {"malware": ["malware.example"]},
+        "bypass": ["fast.vpn.example"],
+        "categories": {"games": ["vpn.example", "tube.example", "games.example"]},
+    }
+    made = policy(CLOSED, block("ruled.example"), house=house, **lists)
+    found = [judged(made, targets(f"school.{each}.example")) for each in names]
+    reasons = [each and each[0] for each in found]
+    assert reasons == ["security", "rule", None, None, None]
 
 
 def test_a_rule_that_allows_a_target_is_asked_before_the_lists() -> None:

@@ -17,7 +17,14 @@ from copdns.dns.exchange import OnResponse
 from copdns.dns.help_answers import HELP_TTL
 from copdns.dns.records import RD, A
 from copdns.dns.wire import CacheKey, read_query
-from copdns.model.household import LocalName, NameRewrite, PrivacyMode, Profile, SplitUpstream
+from copdns.model.household import (
+    Household,
+    LocalName,
+    NameRewrite,
+    PrivacyMode,
+    Profile,
+    SplitUpstream,
+)
 from copdns.model.matchers import Matcher
 from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import decide
@@ -513,6 +520,21 @@ def test_a_rewrite_uses_and_fills_the_cache_of_its_target() -> None:
     assert home.ask("mia", "start.example").data == ["198.51.100.7"]
     assert home.ask("mia", "homepage.example").data == ["198.51.100.7"]
     assert [key.qname for key in home.upstream.asked] == ["homepage.example"]
+
+
+def test_what_former_upstreams_of_a_split_said_is_forgotten() -> None:
+    def house(server: str) -> Household:
+        return family(split_upstreams=(SplitUpstream("work.example", (server,)),))
+
+    splits = {"work.example": {"wiki.work.example": "198.51.100.50"}}
+    home = Home(house("192.0.2.53:53"), upstream=FakeUpstream({}, splits=splits))
+    home.ask("mia", "wiki.work.example")
+    asked = len(home.upstream.asked)
+    home.ask("mia", "wiki.work.example")
+    assert len(home.upstream.asked) == asked
+    home.change(house("192.0.2.54:53"))
+    home.ask("mia", "wiki.work.example")
+    assert len(home.upstream.asked) == asked + 1
 
 
 def test_a_split_domain_has_a_cache_of_its_own() -> None:

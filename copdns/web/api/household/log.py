@@ -122,7 +122,7 @@ async def log(call: Call) -> object:
 def visible_rows(call: Call, rows: Iterable[LogRow]) -> list[dict[str, object]]:
     """Return rows as programs see them, without help names that lists learned of since, and masked
     as on pages."""
-    snapshot = call.context.snapshot()
+    snapshot = call.snapshot()
     policy = call.policy_of(snapshot, call.person.id)
     mask = build_mask(discreet_names(), snapshot.library)
     return [row_json(mask.row(each)) for each in rows if not is_untraced_row(policy, each)]

@@ -171,7 +171,7 @@ class CheckAsked(Sent):
 async def check(call: Call) -> object:
     """Decide about a name; nothing is looked up or recorded."""
     query: CheckAsked = call.query
-    person, snapshot = call.profile_of(query.profile), call.context.snapshot()
+    person, snapshot = call.profile_of(query.profile), call.snapshot()
     name, qtype = normalize(query.name), parse_field(qtype_number, query.type)
     now = call.now if query.at is None else parse_moment(query.at)
     policy = call.policy_of(snapshot, person.id)

@@ -263,7 +263,7 @@ async def more(call: Call) -> object:
     (`web/more_time.py`).  Each call gives more."""
     wanted: MoreWanted = call.body
     household, person = call.household, call.person
-    snapshot, inputs = call.context.snapshot(), call.context.policy_inputs()
+    snapshot, inputs = call.snapshot(), call.context.policy_inputs()
     policy = call.policy_of(snapshot, person.id)
     today = build_today(household, person, policy, inputs, call.now)
     found = require_more_time(household, person, policy, today, call.now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -10,9 +12,10 @@ from aiohttp import web
 from copdns.accounts.roles import Permission
 from copdns.dns.records import A
 from copdns.household.edits import add_rule, note_rule, remove_rule
+from copdns.list_files.load import find_needed_name
 from copdns.model.errors import HouseholdError, NameTextError
 from copdns.model.household import Household, Rule, RuleAction
-from copdns.model.matchers import parse_target
+from copdns.model.matchers import Matcher, parse_target
 from copdns.model.names import display, host_of, name_of
 from copdns.policy.decide import decide, explain
 from copdns.policy.order import rules_in_scope
@@ -28,13 +31,25 @@ async def rules(request: web.Request) -> web.Response:
     """Show the rules that apply to a person; with a name in the query also the decision about
     it."""
     found = await require_person(request, Permission.SEE_PROFILES)
+    rules = sorted(rules_in_scope(found.profile, found.household.rules), key=_scope_rank)
     return person_page(
         request,
         found,
         "desk/person_rules.html",
-        rules=sorted(rules_in_scope(found.profile, found.household.rules), key=_scope_rank),
+        rules=rules,
+        needed=await asyncio.to_thread(_needed_names, rules),
         **_verdict_values(request, found),
     )
+
+
+def _needed_names(rules: Iterable[Rule]) -> dict[str, str]:
+    """Return what many sites need, by the id of the rule that blocks it."""
+    found = {
+        each.id: find_needed_name(each.target)
+        for each in rules
+        if each.action is RuleAction.BLOCK and isinstance(each.target, Matcher)
+    }
+    return {rule_id: name for rule_id, name in found.items() if name}
 
 
 def _host_or_text(typed: str) -> str:

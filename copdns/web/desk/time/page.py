@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +12,16 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, Profile
 from copdns.model.times import DAY_WORDS
 from copdns.policy.decide import Policy
-from copdns.policy.snapshot import Snapshot, build_snapshot
+from copdns.policy.snapshot import Snapshot
 from copdns.policy.today import Today, build_today
 from copdns.time.days import local_time, zone_of
 from copdns.web.context import AppContext, context_of
+from copdns.web.desk.change import Edit, change_household
 from copdns.web.desk.page import stored_household
 from copdns.web.desk.time.forms import Form
 from copdns.web.received import fields_of
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
-
-Edit = Callable[[Household], Household]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +40,11 @@ class HouseRequest:
 
     async def change(self, what: str, edit: Edit) -> Household:
         """Store an edited household; raise HouseholdError.  what: for the audit log."""
-        return await self.context.store.change(
-            self.household.id, edit, author=self.actor.name, what=what, now=self.now
-        )
+        return await change_household(self.request, self.actor, edit, what)
 
     def snapshot(self) -> Snapshot:
-        """Return a snapshot of the stored household.
-
-        It is the one in force, except for the tenth of a second after a change.
-        """
-        snapshot = self.context.snapshot()
-        there = snapshot.households.get(self.household.id)
-        if there is not None and there.revision == self.household.revision:
-            return snapshot
-        inputs = self.context.policy_inputs()
-        return build_snapshot(
-            snapshot,
-            snapshot.library,
-            snapshot.defaults,
-            [self.household],
-            self.context.now(),
-            inputs,
-        )
+        """Return a snapshot of the stored household (`AppContext.snapshot_of`)."""
+        return self.context.snapshot_of(self.household)
 
 
 @dataclass(frozen=True, slots=True)
