@@ -179,7 +179,9 @@ _HOP = Three(
 _ASK = Three(
     Phrase("pictures", "You can ask a grown-up to unblock it."),
     Phrase("plain", "If you need it, ask here. If nobody answers, we will remind the grown-ups."),
-    Phrase("full", "You can ask to unblock it here. If nobody answers, we'll remind those who decide."),
+    Phrase(
+        "full", "You can ask to unblock it here. If nobody answers, we'll remind those who decide."
+    ),
 )
 _MORE_TIME = Three(
     Phrase("pictures", "You can wait. You can ask for more time."),
@@ -188,7 +190,9 @@ _MORE_TIME = Three(
 )
 _TAKE_CARE = Three(
     Phrase("pictures", "Close the page. Tell a grown-up. You did nothing wrong."),
-    Phrase("plain", "Do not type in a password. If you know this site is fine, tell a grown-up here."),
+    Phrase(
+        "plain", "Do not type in a password. If you know this site is fine, tell a grown-up here."
+    ),
     Phrase(
         "full",
         "Do not enter a password or download anything there. Lists get things wrong: if this is a "

@@ -189,8 +189,7 @@ async def test_an_agreement_names_all_that_is_closed(client: Client) -> None:
     assert "Sites that can break your tablet or phone and Fake sites" in page
     assert "Sites and programs that help people get around the rules at home." in page
     order = [
-        page.index(each)
-        for each in ("Betting money", "Most people who bet", "Ways to get around")
+        page.index(each) for each in ("Betting money", "Most people who bet", "Ways to get around")
     ]
     assert order == sorted(order)
 

@@ -195,7 +195,9 @@ async def test_a_child_is_led_to_no_month_without_numbers(client: Client, site: 
     await send(client, "/device")
     assert "February 2026" not in await text(client, CHILD)
     site.settings = Settings(log=LogSettings(counts_days=30))
-    assert re.search(r"February 2026: only the last (day|\d+ days)<", plain(await text(client, CHILD)))
+    assert re.search(
+        r"February 2026: only the last (day|\d+ days)<", plain(await text(client, CHILD))
+    )
 
 
 async def test_a_child_reads_of_no_waiting_that_did_not_happen(client: Client, site: Site) -> None:

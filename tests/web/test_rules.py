@@ -144,8 +144,7 @@ async def test_rules_are_told_in_words(band: Band) -> None:
         ("en", "This is not Stolen films and games: decided after a request."),
         (
             "fr",
-            "Ce n’est pas la bonne catégorie (Films et jeux volés) : décidé après une "
-            "demande.",
+            "Ce n’est pas la bonne catégorie (Films et jeux volés) : décidé après une demande.",
         ),
     ],
 )
