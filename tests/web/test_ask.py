@@ -163,7 +163,7 @@ async def test_a_small_child_is_not_led_to_ask_for_what_is_for_adults(
 ) -> None:
     home.change(family(replace(MIA, categories=frozenset({"gambling", "games"})), TOM))
     for name, button in (
-        ("poker.example", "Do you think this is a mistake? Tell a grown-up here."),
+        ("poker.example", "Do you think this is a mistake? Say so here."),
         ("games.example", "Ask for this"),
     ):
         home.ask("mia", name)
