@@ -136,6 +136,9 @@ class App:
         self._counters.appeals = lambda: {
             str(state): count for state, count in self._appeal_chores.counts.items()
         }
+        self._counters.appeal_kinds = lambda: {
+            str(kind): count for kind, count in self._appeal_chores.kinds.items()
+        }
         self._counters.gauges = build_gauges(self._resolver, self._log, self._targets)
         self._log.start()
         bundled_files.cache_clear()
@@ -212,6 +215,7 @@ class App:
         self._recorder = Recorder(
             self._counters, self._recent_blocks, self._log, self._time_chores.ledger
         )
+        self._recorder.own_lists = _own_lists(self.settings)
         help_answers = HelpAnswers()
         self._resolver = Resolver(
             await self._snapshots.build(None, self._catalogue, households),
@@ -486,6 +490,7 @@ class App:
             self._listeners.set_forwarders(before.dns)
             await self._upstreams_in_force.apply(self._resolver.snapshot.households.values())
             raise
+        self._recorder.own_lists = _own_lists(settings)
         self._resolver.snapshot, self._lists.loaded = snapshot, loaded
         await self._device_chores.configure(settings.identity)
         self._resolver.reconfigure(
@@ -497,6 +502,12 @@ class App:
         log.info("reloaded")
         if _fixed_settings(before) != _fixed_settings(settings):
             log.warning("changes to ports, TCP limits, web and data take effect at the next start")
+
+
+def _own_lists(settings: Settings) -> frozenset[str]:
+    """Return the slugs of the lists that the settings define."""
+    files = {each.slug for each in settings.lists}
+    return frozenset(files | {each.slug for each in settings.sources.own})
 
 
 def _fixed_settings(settings: Settings) -> object:

@@ -26,6 +26,7 @@ from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
 from copdns.cli.output import printable
 from copdns.config import AUTO, Settings, defaults_of
+from copdns.household.ages import AgeConfirmation
 from copdns.household.check import KnownIds, no_such
 from copdns.household.file import parse
 from copdns.list_files.choose import AvailableLists, ChosenLists, available_lists, choose_for
@@ -40,10 +41,13 @@ from copdns.model.hosts import child_page_url
 from copdns.model.household import Band, FullLogSpan, Household, Profile
 from copdns.network.machine import clock_is_synchronised, is_copdns, listen_addresses
 from copdns.network.neighbours import read_table
+from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import GUEST, Snapshot, build_snapshot, guest_profile
+from copdns.privacy.own_numbers import own_limits, usages_for_others
 from copdns.store.db import store_error
 from copdns.store.household_copy import HouseholdCopy
 from copdns.store.household_db import condition
+from copdns.store.household_db.ages import Ages
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.claims import Claims
 from copdns.store.household_db.condition import FILE, repair
@@ -107,6 +111,12 @@ class Home:
         dns = self.settings.dns
         is_own = partial(is_copdns, own=listen_addresses(dns.listen), port=dns.port)
         return replace(known_ids(self.catalogue), is_copdns=is_own)
+
+    @property
+    def rebinding(self) -> RebindingGuard:
+        """What keeps outside names from pointing into the home, by the settings."""
+        chosen = self.settings.rebinding
+        return RebindingGuard(chosen.enabled, chosen.allow, chosen.names)
 
     @cached_property
     def copies(self) -> Copies:
@@ -246,8 +256,23 @@ class Home:
         return found.get(self.day.day, {}), found.get(yesterday, {})
 
     def usage(self, since: date) -> tuple[Usage, ...]:
-        """Return the minutes of use from a date on, by day, profile and budget."""
+        """Return the minutes of use from a date on, by day, profile and budget.
+
+        Without those that only the person sees: whoever calls is somebody else.
+        """
+        found = self._usage(since)
+        return tuple(usages_for_others(self.household, found, self.now))
+
+    def _usage(self, since: date) -> tuple[Usage, ...]:
         return load_history(self.folder, self.household.id, None, since)
+
+    def hidden_limits(self, profile: Profile) -> frozenset[str]:
+        """Return the ids of a person's limits whose minutes of today only that person sees."""
+        return own_limits(self.household, profile, self.now) | {
+            each.budget
+            for each in self._usage(self.day.day)
+            if each.own and each.profile == profile.id
+        }
 
     @property
     def has_database(self) -> bool:
@@ -388,6 +413,20 @@ class Home:
             lambda store: Proposals(StoreThread(store)).propose_or_drop(
                 who, before, band, self.now, rules=rules
             )
+        )
+
+    def age_confirmation(self, profile: str) -> AgeConfirmation | None:
+        """Return when it was last said that an age group is right; None where that is not known."""
+        household = self._load_household()
+        if household is None:
+            return None
+        return self._read(lambda store: Ages(StoreThread(store)).all(household.id)).get(profile)
+
+    def confirm_age(self, profile: str) -> None:
+        """Store that an age group is still right."""
+        household = self.household.id
+        self.with_store(
+            lambda store: Ages(StoreThread(store)).confirm(household, profile, AUTHOR, self.now)
         )
 
     def erase(self, profile: str) -> None:

@@ -43,7 +43,8 @@ class KnownIds:
     canaries: ids of signals.
     lists: returns the slugs of all lists that are here or could be fetched; called only when a
         household names one.
-    protected: tells whether nothing may block a name.
+    protected: tells whether nothing may block a name.  beats_time: whether no pause, schedule or
+        budget does either.
     key: returns what a name opens, so that it cannot be protected now: a value of
         `lists.keys.KeyKind`, "" for nothing.  has_effect: tells whether one that a household
         protects already is protected.
@@ -57,6 +58,7 @@ class KnownIds:
     canaries: frozenset[str] = frozenset()
     lists: Callable[[], frozenset[str]] = frozenset
     protected: Callable[[str], bool] = lambda _name: False
+    beats_time: Callable[[str], bool] = lambda _name: False
     key: Callable[[str], str] = lambda _name: ""
     has_effect: Callable[[str], bool] = lambda _name: True
     presets: Mapping[Band, Preset] = field(default_factory=dict)

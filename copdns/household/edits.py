@@ -28,6 +28,7 @@ from copdns.model.addresses import (
     address,
     device_address,
     domain,
+    is_address,
     mac_address,
     upstream_address,
 )
@@ -36,6 +37,7 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import (
     Contact,
     Device,
+    DeviceKind,
     Household,
     LocalName,
     NameRewrite,
@@ -197,6 +199,7 @@ def add_device(
     addresses: Iterable[str] = (),
     name: str = "",
     macs: Iterable[str] = (),
+    kind: DeviceKind = DeviceKind.OTHER,
 ) -> Household:
     """Add a device, known by MAC addresses, addresses or prefixes, of which the longer decides."""
     require_profile(household, profile_id)
@@ -210,13 +213,14 @@ def add_device(
         profile_id,
         _each(device_address, addresses),
         _each(mac_address, macs),
+        kind,
     )
     return validate(replace(household, devices=(*household.devices, _reachable(device))))
 
 
 def set_device(household: Household, device_id: str, **values: Any) -> Household:
-    """Set name, profile, addresses or macs of a device: the new ones in place of the old."""
-    check_fields(values, {"name", "profile", "addresses", "macs"}, "device")
+    """Set name, profile, addresses, macs or kind of a device: the new ones in place of the old."""
+    check_fields(values, {"name", "profile", "addresses", "macs", "kind"}, "device")
     if "profile" in values:
         require_profile(household, values["profile"])
     for key, parse in (("addresses", device_address), ("macs", mac_address)):
@@ -391,9 +395,19 @@ def remove_local_name(household: Household, name: str) -> Household:
 def set_rewrite(household: Household, text: str, target_name: str, known: KnownIds) -> Household:
     """Answer a name (or `*.name`, `=name`) with another name's data.
 
-    HouseholdError for a name that is protected or too broad (`broad_names.py`).
+    HouseholdError for a name that is protected or too broad (`broad_names.py`), and for an address
+    in place of the other name.
     """
-    rewrite = NameRewrite(parse_matcher(text), parse_field(domain, target_name))
+    matcher = parse_matcher(text)
+    if is_address(target_name):
+        raise HouseholdError(
+            "%(address)s is an IP address, and a rewrite points to a domain; to give %(domain)s an "
+            "address, add a local DNS record (copdns local add %(domain)s %(address)s)",
+            name="target",
+            address=target_name.strip(),
+            domain=matcher.name,
+        )
+    rewrite = NameRewrite(matcher, parse_field(domain, target_name))
     _refuse_name(household, rewrite.matcher.name, known)
     others = tuple(each for each in household.rewrites if each.matcher != rewrite.matcher)
     return validate(replace(household, rewrites=(*others, rewrite)))

@@ -122,6 +122,8 @@ def known_ids(found: Catalogue) -> KnownIds:
     """Return the ids and slugs that a household may refer to."""
     infos = found.index.infos
     protected = {info.number for info in infos if info.kind is ListKind.PROTECTED}
+    strong = {each.slug for each in found.protected.values() if each.beats_time}
+    beats_time = {number for number in protected if infos[number].subject in strong}
     return KnownIds(
         categories=frozenset(found.categories),
         services=frozenset(found.services),
@@ -131,6 +133,7 @@ def known_ids(found: Catalogue) -> KnownIds:
             _catalogue_slugs() | {each.slug for each in infos if each.kind in SUBJECT_KINDS}
         ),
         protected=lambda name: _is_protected(found, protected, name),
+        beats_time=lambda name: _is_protected(found, beats_time, name),
         key=lambda name: find_new_key(name, found) or "",
         has_effect=lambda name: find_key(name, found) is None,
         presets=bundled_presets(),

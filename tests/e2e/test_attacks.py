@@ -222,7 +222,7 @@ def test_a_thief_of_a_cookie_is_asked_for_the_password(
     Six minutes later he is in the dashboard, as Ada; but whatever opens doors or data asks for her
     password, and he does not know it.
     """
-    assert rita.status == 200  # she has an account
+    assert rita.open("/guardian/").status == 200  # she has an account
     home.wait(6 * MINUTE)
     bo = home.person(BOS).steal_from(ada)
     assert bo.open("/guardian/").status == 200, "he is in"
@@ -232,6 +232,19 @@ def test_a_thief_of_a_cookie_is_asked_for_the_password(
         if bo.status != 403:
             done.append(wish)
     assert not done, f"he {', he '.join(done)}"
+
+
+# --- a reviewer who opens more than was asked -----------------------------------------------------
+
+
+def test_a_reviewer_opens_nothing_for_everyone(home: Home, mia: Person, rita: Person) -> None:
+    """Rita may answer what Mia asks.  She answers with a rule for the whole family, for good."""
+    home.ask(MIAS, "bet365.com")
+    mia.open("/ask?name=bet365.com").press("/ask", why="other", words="It is on a mug.")
+    request = mia.form("/ask/.*/withdraw").action.split("/")[2]
+    rita.log_in("Rita").open("/guardian/inbox").press(f".*/{request}/look")
+    rita.press(f".*/{request}/decide", lasts="everyone")
+    assert "bet365.com" not in home.command("rule", "list")
 
 
 # --- a guardian who answers twice -----------------------------------------------------------------
@@ -245,7 +258,7 @@ def test_nobody_gives_the_second_opinion_on_their_own_no(
     Ada makes a code for the account of Rita, logs in as Rita with a password that she chose, and
     says no again.  Mia must not read that Rita did, and the other guardian is told.
     """
-    assert rita.status == 200  # she has an account
+    assert rita.open("/guardian/").status == 200  # she has an account
     mia.open("/ask?name=toys.example").press("/ask", why="school", words="For the play.")
     request = mia.form("/ask/.*/withdraw").action.split("/")[2]
     say_no(ada, request)
@@ -267,19 +280,6 @@ def say_no(guardian: Person, request: str) -> None:
     guardian.send(f"/guardian/appeals/{request}/look")
     fields = {"state": "refused", "reason": "another_way", "text": "No."}
     guardian.send(f"/guardian/appeals/{request}/decide", **fields)
-
-
-# --- a reviewer who opens more than was asked -----------------------------------------------------
-
-
-def test_a_reviewer_opens_nothing_for_everyone(home: Home, mia: Person, rita: Person) -> None:
-    """Rita may answer what Mia asks.  She answers with a rule for the whole family, for good."""
-    home.ask(MIAS, "bet365.com")
-    mia.open("/ask?name=bet365.com").press("/ask", why="other", words="It is on a mug.")
-    request = mia.form("/ask/.*/withdraw").action.split("/")[2]
-    rita.log_in("Rita").open("/guardian/inbox").press(f".*/{request}/look")
-    rita.press(f".*/{request}/decide", lasts="everyone")
-    assert "bet365.com" not in home.command("rule", "list")
 
 
 # --- a guardian who looks in secret ---------------------------------------------------------------

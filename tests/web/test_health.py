@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -10,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from copdns.dns.exchange import Health
 from copdns.dns.upstream import UpstreamCounters
 from copdns.lists.download import ListMetrics
+from copdns.model.household import PrivacyMode
 from copdns.model.verdict import Action, Reason
 from copdns.server.metrics import METRICS, Counters
 from copdns.web.health import without_folders
@@ -238,7 +240,8 @@ async def test_no_label_holds_a_name_an_address_a_person_or_a_rule(
     client: Client, site: Numbers
 ) -> None:
     lists = library(categories={"games": ["games.example"]})
-    home = Home(family(MIA, TOM, rules=(block("toys.example", note="because"),)), lists)
+    mia = replace(MIA, privacy=PrivacyMode.BLOCKED)
+    home = Home(family(mia, TOM, rules=(block("toys.example", note="because"),)), lists)
     home.recorder._counters = site.counters
     for name in ("games.example", "toys.example", "www.example", "a.invalid", "example"):
         for who in ("mia", "tom", "192.0.2.200", "203.0.113.66"):

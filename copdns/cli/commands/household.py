@@ -129,7 +129,8 @@ def import_(home: Home, file: str) -> None:
     """
     name = "stdin" if file == STDIO else file
     text = _read_stdin() if file == STDIO else read_text(Path(file), "choose a household file")
-    found = parse(text, name, home.known_ids)
+    held = home.household.budgets if home.is_stored else ()
+    found = parse(text, name, home.known_ids, held)
     if home.is_stored:
         home.change(f"imported from {name}", partial(replace_household, found=found))
     else:

@@ -7,11 +7,13 @@ from aiohttp import web
 from copdns.accounts.account import GuardianNotice, NoticeKind
 from copdns.accounts.roles import Permission, may
 from copdns.appeals.appeal import AppealState
+from copdns.household.ages import AgeConfirmation, asks_guardians
+from copdns.model.household import Profile
 from copdns.model.sentences import sentence
 from copdns.store.household_db.notes import REPAIRED
 from copdns.web.desk.change import say_done
 from copdns.web.desk.inbox import TO_ANSWER, is_for_others
-from copdns.web.desk.time.page import HouseRequest, policy_and_today, require_house, template_values
+from copdns.web.desk.time.page import HouseRequest, require_house, template_values
 from copdns.web.desk.time.person_time import pause_of
 from copdns.web.more_time import more_time, time_mark
 from copdns.web.session import may_see_notices
@@ -49,10 +51,10 @@ async def overview(request: web.Request) -> web.Response:
         if may(home.actor, Permission.SEE_PROFILES)
         else ()
     )
-    people, snapshot = [], home.snapshot()
+    people, view = [], home.time_view()
     for each in household.profiles if may(home.actor, Permission.SEE_PROFILES) else ():
-        policy, today = policy_and_today(home, snapshot, each)
-        more = more_time(household, each, policy, today, now)
+        today = view.today(each)
+        more = more_time(household, each, view.policy(each.id), today, now)
         pause = pause_of(household, each.id, now)
         people.append((each, today, more, time_mark(household, each.id), pause))
     return context.pages.render(
@@ -64,9 +66,22 @@ async def overview(request: web.Request) -> web.Response:
         to_talk=len(to_talk),
         asking=asking,
         proposals=proposals,
+        ages_due=await _ages_due(home),
         people=people,
         trouble=tuple(map(trouble, (*context.readiness(), *context.warnings()))),
     )
+
+
+async def _ages_due(home: HouseRequest) -> list[tuple[Profile, AgeConfirmation]]:
+    """Return whose age group nobody confirmed for a year, for who may change it."""
+    if not may(home.actor, Permission.EDIT_PROFILES):
+        return []
+    confirmed = await home.context.ages.all(home.household.id)
+    return [
+        (each, confirmed[each.id])
+        for each in home.household.profiles
+        if asks_guardians(each, confirmed.get(each.id), home.now)
+    ]
 
 
 async def repair(request: web.Request) -> web.Response:

@@ -11,6 +11,7 @@ def test_a_device_is_added_listed_and_removed(home: Home) -> None:
     home.ok(
         *("device", "add", "laptop", "192.0.2.77", "2001:DB8::/64"),
         *("--mac", "02-00-00-00-00-0A", "--profile", "tom", "--name", "Tom's laptop"),
+        *("--kind", "computer"),
     )
     assert home.json("device", "list", "--profile", "tom")[-1] == {
         "id": "laptop",
@@ -18,6 +19,7 @@ def test_a_device_is_added_listed_and_removed(home: Home) -> None:
         "profile": "tom",
         "addresses": ["192.0.2.77", "2001:db8::/64"],
         "macs": ["02:00:00:00:00:0a"],
+        "kind": "computer",
     }
     assert "02:00:00:00:00:0a, 192.0.2.77" in home.ok("device", "list")
     assert home.json("check", "a.example", "--client", "2001:db8::9")["device"] == "laptop"
@@ -47,12 +49,15 @@ def test_what_a_device_is_known_by_can_be_changed(home: Home) -> None:
     )
     home.ok("device", "set", "tablet", "--profile", "tom", "--name", "Slate")
     home.ok("device", "set", "tablet", "--address", "192.0.2.78")
+    assert home.json("device", "list", "--profile", "tom")[0]["kind"] == "other"
+    home.ok("device", "set", "tablet", "--kind", "console")
     assert home.json("device", "list", "--profile", "tom")[0] == {
         "id": "tablet",
         "name": "Slate",
         "profile": "tom",
         "addresses": ["192.0.2.78"],
         "macs": ["02:00:00:00:00:01"],
+        "kind": "console",
     }
     assert home.call("device", "set", "tablet").exit_code == 2
     assert home.call("device", "set", "radio", "--name", "Radio").exit_code == 1
@@ -217,6 +222,38 @@ def test_a_rewrite_gives_another_names_data(home: Home) -> None:
     assert home.call("rewrite", "add", "start.example", "www.start.example").exit_code == 1
     home.ok("rewrite", "remove", "*.start.example")
     assert home.call("rewrite", "remove", "*.start.example").exit_code == 1
+
+
+@pytest.mark.parametrize("address", ["192.0.2.8", "2001:db8::8"])
+def test_a_rewrite_to_an_address_is_refused_with_the_command_that_does_it(
+    home: Home, address: str
+) -> None:
+    refused = home.call("rewrite", "add", "nas.example", address)
+    assert refused.exit_code == 1
+    command = f"local add nas.example {address}"
+    assert f"copdns {command}" in refused.output
+    home.ok(*command.split())
+    assert home.json("check", "nas.example")["action"] == "local"
+
+
+@pytest.mark.parametrize(
+    ("domain", "upstream", "names", "told"),
+    [
+        ("office.example", "192.168.9.1", [], True),
+        ("office.example", "[fd00::53]:5353", [], True),
+        ("lan", "192.168.9.1", [], True),
+        ("office.example", "192.0.2.53", [], False),  # no server of a home network
+        ("9.168.192.in-addr.arpa", "192.168.9.1", [], False),  # names, and no addresses
+        ("office.example", "192.168.9.1", ["office.example"], False),
+    ],
+)
+def test_where_a_domain_is_forwarded_into_the_home_rebinding_is_told_of(
+    home: Home, domain: str, upstream: str, names: list[str], told: bool
+) -> None:
+    home.set(rebinding={"names": names})
+    result = home.call("split", "add", domain, upstream)
+    assert result.exit_code == 0
+    assert (f"add {domain} to rebinding.names" in result.output) is told
 
 
 def test_a_domain_can_have_upstreams_of_its_own(home: Home) -> None:

@@ -270,6 +270,14 @@ def test_a_rewrite_and_a_split_upstream_are_set_and_removed() -> None:
     assert edit.remove_split_upstream(changed, "work.example") == FAMILY
 
 
+@pytest.mark.parametrize("address", ["192.0.2.8", " 2001:db8::8 "])
+def test_a_rewrite_to_an_address_names_the_command_that_does_it(address: str) -> None:
+    with pytest.raises(HouseholdError) as refused:
+        edit.set_rewrite(FAMILY, "=nas.example", address, KNOWN)
+    assert f"copdns local add nas.example {address.strip()}" in str(refused.value)
+    assert refused.value.name == "target"
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -34,6 +34,7 @@ from copdns.model.household import (
     Band,
     Contact,
     Device,
+    DeviceKind,
     FullLogSpan,
     Household,
     PrivacyMode,
@@ -198,15 +199,16 @@ def test_devices_stand_below_their_profile_or_by_themselves() -> None:
     household = parsed(
         "profiles: {mia: {band: 7-9, devices: {tablet: [192.0.2.7/32], "
         "desk: {name: The desk, addresses: ['2001:DB8::/64']}}}}\n"
-        "devices: {tv: {profile: mia, addresses: [192.0.2.8]}, "
+        "devices: {tv: {profile: mia, addresses: [192.0.2.8], kind: television}, "
         "phone: {profile: mia, macs: [02-00-00-00-00-0A, 02:00:00:00:00:01]}}\n"
     )
     assert household.devices == (
         Device("tablet", "tablet", "mia", ("192.0.2.7",)),
         Device("desk", "The desk", "mia", ("2001:db8::/64",)),
-        Device("tv", "tv", "mia", ("192.0.2.8",)),
+        Device("tv", "tv", "mia", ("192.0.2.8",), kind=DeviceKind.TELEVISION),
         Device("phone", "phone", "mia", (), ("02:00:00:00:00:0a", "02:00:00:00:00:01")),
     )
+    assert parsed(dump(household)) == household
 
 
 def test_announced_moments_are_written_with_their_zone() -> None:
@@ -280,6 +282,29 @@ def test_a_budget_is_of_every_day_or_by_words_for_days() -> None:
         Budget("games", "mia", (("daily", 60),), (GAMES,)),
         Budget("all", "mia", (("school", 90), ("weekend", 0)), carry_over=True),
     )
+
+
+IDLE = """\
+household: Example family
+profiles:
+  mia:
+    band: 7-9
+    budgets:
+      club: {about: [club.example], minutes: 1440}
+"""
+
+
+def test_a_limit_without_effect_is_a_mistake_in_a_file_that_is_imported() -> None:
+    with pytest.raises(ConfigError) as wrong:
+        parse(IDLE, "family.yaml", KNOWN, ())
+    assert "family.yaml:6:" in str(wrong.value)
+    assert "could never turn anything off" in str(wrong.value)
+
+
+def test_a_household_that_holds_a_limit_without_effect_starts_and_is_imported_again() -> None:
+    found = parse(IDLE, "family.yaml", KNOWN)
+    assert [each.id for each in found.budgets] == ["club"]
+    assert parse(dump(found), "again.yaml", KNOWN, found.budgets) == found
 
 
 def test_a_calendar_has_dates_and_ranges_of_which_the_shorter_counts() -> None:

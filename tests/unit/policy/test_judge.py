@@ -164,6 +164,15 @@ def test_time_is_asked_of_the_name_asked_only() -> None:
         (["198.51.100.9/32"], "198.51.100.9", True),
         (["2001:db8:1::/48"], "2001:db8:1::9", True),
         (["198.51.100.0/24"], "::ffff:198.51.100.9", True),  # the same address, written in IPv6
+        (["198.51.100.0/24"], "64:ff9b::198.51.100.9", True),  # and where IPv6 is translated
+        (["198.51.100.0/24"], "64:ff9b:1::198.51.100.9", True),
+        (["198.51.100.0/24"], "64:ff9b:1:c633:64:900::", True),  # with a prefix of 48 bits
+        (["198.51.100.0/24"], "64:ff9b:1:ffc6:33:6409::", True),  # of 56
+        (["198.51.100.0/24"], "64:ff9b:1:ffff:c6:3364:900:0", True),  # of 64
+        (["198.51.100.0/24"], "2002:c633:6409::1", True),  # 6to4
+        (["198.51.100.0/24"], "64:ff9b::203.0.113.9", False),
+        (["198.51.100.0/24"], "2002:cb00:7109::1", False),
+        (["64:ff9b::/96"], "64:ff9b::198.51.100.9", True),
     ],
 )
 def test_an_address_rule_blocks_answers_in_its_network(
@@ -216,6 +225,19 @@ def test_an_address_rule_does_not_take_back_what_a_person_opened(
         ("fec0::1", False),
         ("::ffff:192.168.1.1", True),
         ("::ffff:198.51.100.1", False),
+        ("64:ff9b::192.168.1.1", True),
+        ("64:ff9b::127.0.0.1", True),
+        ("64:ff9b::198.51.100.1", False),
+        ("64:ff9b:1::10.0.0.1", True),
+        ("64:ff9b:1:a00:0:100::", True),  # 10.0.0.1 with a prefix of 48 bits
+        ("64:ff9b:1:ff0a:0:1::", True),  # of 56
+        ("64:ff9b:1:ffff:a:0:100:0", True),  # of 64
+        ("64:ff9b:1::198.51.100.1", False),
+        ("64:ff9b:1:c633:64:100::", False),
+        ("64:ff9b:2::10.0.0.1", False),  # of nobody's translation
+        ("2002:a00:1::1", True),
+        ("2002:c0a8:101::", True),
+        ("2002:c633:6401::1", False),
         ("2001:db8::1", False),
     ],
 )
@@ -239,10 +261,17 @@ def test_nobody_can_vouch_for_an_address_inside_the_home(verdict: Verdict) -> No
         (RebindingGuard(names=("b.example",)), True),
     ],
 )
+@pytest.mark.parametrize("address", ["192.168.1.1", "64:ff9b::192.168.1.1", "2002:c0a8:101::1"])
 def test_networks_and_domains_can_be_exempt_from_rebinding_protection(
-    rebinding: RebindingGuard, offends: bool
+    address: str, rebinding: RebindingGuard, offends: bool
 ) -> None:
-    assert bool(judged(policy(MIA), addresses("192.168.1.1"), OPEN, rebinding)) is offends
+    assert bool(judged(policy(MIA), addresses(address), OPEN, rebinding)) is offends
+
+
+def test_a_network_of_translated_addresses_can_be_exempt_as_it_is() -> None:
+    guard = RebindingGuard(allow=(ip_network("64:ff9b:1::/48"),))
+    assert judged(policy(MIA), addresses("64:ff9b:1::192.168.1.1"), OPEN, guard) is None
+    assert judged(policy(MIA), addresses("64:ff9b::192.168.1.1"), OPEN, guard) is not None
 
 
 def test_one_address_outside_what_is_exempt_spoils_the_answer() -> None:

@@ -21,6 +21,7 @@ from copdns.policy.decide import decide, explain
 from copdns.policy.order import rules_in_scope
 from copdns.web.context import context_of
 from copdns.web.desk.person.page import PersonAccess, change, person_page, require_person
+from copdns.web.others import time_view
 from copdns.web.received import fields_of
 
 MAX_NOTE = 300
@@ -117,10 +118,10 @@ def _verdict_values(request: web.Request, found: PersonAccess) -> dict[str, Any]
     typed = request.query.get("name", "").strip()
     name, context = name_of(typed), context_of(request)
     values: dict[str, Any] = {"typed": typed, "name": name, "shown": display(name)}
-    policies = context.snapshot().policies
-    if not name or (found.household.id, found.profile.id) not in policies:
+    if not name:
         return {**values, "verdict": None, "steps": ()}
-    policy, now = context.snapshot().policy(found.household.id, found.profile.id), context.now()
+    view = time_view(context, found.household, found.actor)
+    policy, now = view.policy(found.profile.id), view.now
     steps = explain(policy, name, A, now)
     return {**values, "verdict": decide(policy, name, A, now), "steps": steps}
 

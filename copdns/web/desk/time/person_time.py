@@ -11,13 +11,13 @@ from copdns.accounts.roles import Permission, may
 from copdns.household.time_shape import day
 from copdns.model.household import Household, Profile
 from copdns.model.times import Bonus, Grant, Pause
+from copdns.time.budget import has_effect
 from copdns.time.days import DAY_SECONDS, local_time, zone_of
 from copdns.time.plan import in_scope
 from copdns.time.preview import ClosedSpan, PreviewWeek, build_week, week_span
 from copdns.time.schedule import closed_spans
 from copdns.web.desk.time.page import (
     PersonRequest,
-    policy_and_today,
     require_house,
     require_person,
     template_values,
@@ -32,14 +32,12 @@ _AROUND = 2 * DAY_SECONDS  # seconds before and after the week that its bars can
 async def people(request: web.Request) -> web.Response:
     """Show everybody's time, with links to the calendar and the tickets."""
     home = await require_house(request, Permission.SEE_PROFILES)
-    snapshot = home.snapshot()
+    view = home.time_view()
     return home.context.pages.render(
         request,
         "desk/times.html",
         **template_values(home),
-        people=[
-            (each, policy_and_today(home, snapshot, each)[1]) for each in home.household.profiles
-        ],
+        people=[(each, view.today(each)) for each in home.household.profiles],
     )
 
 
@@ -69,6 +67,8 @@ async def person(request: web.Request) -> web.Response:
         schedules=in_scope(them.household.schedules, profile),
         budgets=in_scope(them.household.budgets, profile),
         minutes={each.budget.id: each for each in now.minutes},
+        own_limits={each.id for each in now.own},
+        idle={each.id for each in them.household.budgets if not has_effect(each.minutes)},
         sees_use=sees_use,
         bonuses=_bonuses(them),
         grants=_grants(them),
