@@ -104,7 +104,7 @@ TOLD = {
     ),
     DecisionReason.SECURITY_RISK: _t("It can break your device or steal from you."),
     DecisionReason.LEGAL: _t("The law does not allow it, or not at your age."),
-    DecisionReason.NEEDS_TALK: _t("This is easier to talk about. Let us sit down together."),
+    DecisionReason.NEEDS_TALK: _t("I'd rather talk about this. Let's sit down together."),
 }
 
 

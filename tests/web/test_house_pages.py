@@ -174,7 +174,7 @@ async def test_an_agreement_says_rules_in_words(client: Client, site: Site) -> N
     page = plain(await text(client, "/guardian/agreement/mia"))
     closed, _, opened = page.partition("What our rules allow for me")
     assert "ads.example only" in closed
-    assert "all subdomains of library.example and atlas.example. For school." in opened
+    assert "all addresses that end in .library.example and atlas.example. For school." in opened
     # Where it is bedtime, they open nothing: they are no part of what is always open.
     assert opened.index("atlas.example") < opened.index("What always works")
     assert not [each for each in ("*.", "=ads", "198.51.100") if each in page]
