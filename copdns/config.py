@@ -228,7 +228,7 @@ class DnsSettings(Section):
     )
     port: Port = Field(default=53, description="Port for UDP and TCP.")
     allow: tuple[Network, ...] = Field(
-        default=HOME, description="Networks that get answers; everyone else is refused."
+        default=HOME, description="Networks that get answers and pages; everyone else is refused."
     )
     forwarders: tuple[TrustedForwarder, ...] = Field(
         default=(),
@@ -642,7 +642,7 @@ class EventSettings(Section):
     appeal_names: bool = Field(
         default=False,
         description="Whether events about requests tell web servers, the program and guardians "
-        "who asked, and for which site.",
+        "who asked, and for which site; and events about a child who wants to talk, who it is.",
     )
     notices: tuple[str, ...] = Field(
         default=(),

@@ -138,6 +138,8 @@ def library(
             for slug, lines in (canaries or {}).items()
         },
         statuses=statuses,
+        bypass=tuple(map(parse_matcher, bypass)),
+        no_safe_search=tuple(map(parse_matcher, no_safe_search)),
     )
 
 

@@ -83,6 +83,11 @@ def failing(rcode: int) -> Way:
     return lambda asked: [reply_to(asked, rcode=rcode).to_wire()]
 
 
+def nothing(asked: Asked) -> list[bytes]:
+    """Say that the name exists, and has no address."""
+    return [reply_to(asked, records=False).to_wire()]
+
+
 def filtered(asked: Asked) -> list[bytes]:
     """Say that the name is blocked (RFC 8914 section 4.18)."""
     reply = reply_to(asked, records=False)

@@ -262,13 +262,18 @@ class NoticeKind(StrEnum):
     DISAGREEMENT = "guardians disagree"  # about a setting of a person; the preset's holds
     WANTS_TO_TALK = "child wants to talk"  # something happened; it does not say what
     PROPOSAL_DUE = "proposal due"  # the day on which other rules should begin
+    LOOKUPS_CHANGED = "lookups changed"  # who answers some names, or is asked for them
+    UPSTREAMS_CHANGED = "upstreams changed"  # who is asked for all other names
+    SITE_PROTECTED = "site protected"  # from lists and what others block
 
 
 class GuardianNotice(NamedTuple):
     """A notice for all guardians: of what one of them did, or of what a child tells them.
 
-    about: the id of the profile, or the name of the account.  author: in people's words.  starts,
-    ends: those of a full log; starts of PROPOSAL_DUE is the day of the proposal; else 0.
+    about: the id of the profile, or the name of the account; of LOOKUPS_CHANGED and SITE_PROTECTED
+    domains, of UPSTREAMS_CHANGED addresses, "" for those that the network gives.  author: in
+    people's words.  starts, ends: those of a full log; starts of PROPOSAL_DUE is the day of the
+    proposal; else 0.
     """
 
     id: int

@@ -2,8 +2,9 @@
 
 Logins count per account and per address.  Failures of a browser that the account knows count for
 that browser alone, and those of unknown browsers do not make it wait: so no stranger can lock a
-guardian out of their own telephone.  Moments of logins are monotonic seconds: the log ends with the
-program.
+guardian out of their own telephone.  PINs count per device: five wrong ones let nobody wait who
+types that PIN elsewhere, until many devices guess it.  Moments of logins are monotonic seconds: the
+log ends with the program.
 
 A ticket's code has 40 random bits, so a few guesses find none; the limit prevents many guesses.
 The store keeps the attempts, so those of the page, the API and the command line count together.
@@ -19,6 +20,7 @@ from typing import NamedTuple
 
 FREE_TRIES = 5  # failures without a wait
 FREE_TRIES_PER_ADDRESS = 20  # several people, or several accounts, may share an address
+FREE_TRIES_EVERYWHERE = 20  # at a PIN, of which each device counts for FREE_TRIES at most
 FIRST_WAIT, MAX_WAIT = 30.0, 900.0  # seconds; each failure doubles the wait
 FORGET_AFTER = 86_400.0  # seconds without a failure
 MAX_ENTRIES = 4096  # of each kind; the one that failed longest ago is dropped
@@ -26,7 +28,7 @@ MAX_ENTRIES = 4096  # of each kind; the one that failed longest ago is dropped
 MAX_WRONG_CODES = 5  # of tickets, within ATTEMPT_WINDOW
 ATTEMPT_WINDOW = 900  # seconds for which an attempt counts
 
-FailureKey = tuple[str, str]  # the kind (account, address, browser), and which
+FailureKey = tuple[str, str]  # the kind (account, address, browser, pin), and which
 
 
 class FailureCount(NamedTuple):
@@ -39,14 +41,15 @@ class FailureCount(NamedTuple):
 class Attempt(NamedTuple):
     """An attempt to log in.
 
-    account: "account:<id>", "pin:<profile>", or the name as typed where there is no such account:
-    so the wait does not show which accounts there are.  browser: the digest of a browser that the
-    account knows, else "".
+    account: "account:<id>", or the name as typed where there is no such account: so the wait does
+    not show which accounts there are.  browser: the digest of a browser that the account knows,
+    else "".  is_pin: account is whose PIN it is.
     """
 
     account: str
     address: str
     browser: str = ""
+    is_pin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,18 @@ def add_failure(log: FailureLog, attempt: Attempt, now: float) -> FailureLog:
     for key in _keys(attempt):
         before = failures.pop(key, None)
         known = before is not None and now - before.last < FORGET_AFTER
-        failures[key] = FailureCount(before.tries + 1 if before and known else 1, now)
+        tries = before.tries if before is not None and known else 0
+        if key[0] != "pin" or _has_free_tries(log, attempt, now):
+            tries += 1
+        failures[key] = FailureCount(tries, now)
         _make_room(failures, key[0])
     return FailureLog(failures)
+
+
+def _has_free_tries(log: FailureLog, attempt: Attempt, now: float) -> bool:
+    """Tell whether this device has failed less than FREE_TRIES times at a PIN."""
+    there = log.failures.get(_key_of_device(attempt))
+    return there is None or there.tries < FREE_TRIES or now - there.last >= FORGET_AFTER
 
 
 def clear_failures(log: FailureLog, attempt: Attempt) -> FailureLog:
@@ -81,15 +93,19 @@ def clear_failures(log: FailureLog, attempt: Attempt) -> FailureLog:
 
     The address loses this attempt only: whoever owns one account must not gain further guesses at
     others by logging in between.  The account is cleared, but not by a login from a known browser,
-    which clears that browser alone.
+    which clears that browser alone.  Of a PIN, what this device failed is cleared, and what others
+    did stays.
     """
     failures = dict(log.failures)
+    device = failures.get(_key_of_device(attempt)) if attempt.is_pin else None
     for key in _keys(attempt):
         found = failures.get(key)
         if found is None:
             continue
-        if key[0] == "address" and found.tries > 1:
-            failures[key] = found._replace(tries=found.tries - 1)
+        its_own = min(device.tries, FREE_TRIES) if device is not None else 1
+        back = its_own if key[0] == "pin" else 1
+        if key[0] in ("address", "pin") and found.tries > back:
+            failures[key] = found._replace(tries=found.tries - back)
         else:
             del failures[key]
     return FailureLog(failures)
@@ -98,7 +114,16 @@ def clear_failures(log: FailureLog, attempt: Attempt) -> FailureLog:
 def _keys(attempt: Attempt) -> tuple[FailureKey, ...]:
     if attempt.browser:
         return (("browser", attempt.browser),)
-    return (("account", attempt.account), ("address", _network(attempt.address)))
+    address = ("address", _network(attempt.address))
+    if attempt.is_pin:
+        return (_key_of_device(attempt), ("pin", attempt.account), address)
+    return (("account", attempt.account), address)
+
+
+def _key_of_device(attempt: Attempt) -> FailureKey:
+    # With its whole address: all devices of a home may share a /64, and FREE_TRIES_EVERYWHERE
+    # bounds one that changes its own.
+    return "account", f"pin:{attempt.account} {attempt.address}"
 
 
 def _network(address: str) -> str:
@@ -115,11 +140,14 @@ def _network(address: str) -> str:
 def _seconds_left(key: FailureKey, failures: FailureCount | None, now: float) -> float:
     if failures is None or now - failures.last >= FORGET_AFTER:
         return 0.0
-    over = failures.tries - (FREE_TRIES_PER_ADDRESS if key[0] == "address" else FREE_TRIES)
+    over = failures.tries - _FREE.get(key[0], FREE_TRIES)
     if over < 0:
         return 0.0
     seconds = min(MAX_WAIT, FIRST_WAIT * 2.0 ** min(over, 16))
     return max(0.0, failures.last + seconds - now)
+
+
+_FREE = {"address": FREE_TRIES_PER_ADDRESS, "pin": FREE_TRIES_EVERYWHERE}
 
 
 def _make_room(failures: dict[FailureKey, FailureCount], kind: str) -> None:

@@ -4,12 +4,13 @@ Else a telephone could be given to a child who has a full log, and back, and its
 a move is stored as guardians want it, and takes effect a day later, or at once with the person's
 own yes; from 16 on only with it.  Until then the household that queries are answered by has the
 device as its person's, so all is kept as their mode allows.  What counts is the addresses: removing
-a device and adding it anew is a move, too.
+a device and adding it anew is a move, too, and so is giving somebody else an address or MAC address
+that the network shows to be that device's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from ipaddress import ip_network
 from typing import NamedTuple
@@ -24,13 +25,18 @@ FEW_ADDRESSES = 16  # a network of no more may be one device's
 REMEMBERED_FOR = 30 * DAY  # of a device that was removed: then its addresses are anybody's
 
 
+# Addresses, each with a MAC address that was seen behind it.
+Seen = Collection[tuple[str, str]]
+
+
 class Move(NamedTuple):
     """Addresses of somebody's device that are to be somebody else's.
 
     profile: whose it was.  device, name: its id and name then.  known_by: IP addresses, networks
     and MAC addresses.  to: the profile that it is to be of; "" while it is nobody's.  author: in
     people's words.  at: when a guardian wanted it.  until: when it takes effect; None: with a yes
-    of the person only.  Both are seconds since the epoch.
+    of the person only.  Both are seconds since the epoch.  by_sight: the device was never listed
+    with these addresses, but the network shows that they are its.
     """
 
     household: str
@@ -43,6 +49,7 @@ class Move(NamedTuple):
     author: str
     at: int
     until: int | None
+    by_sight: bool = False
 
     def is_open(self, now: float) -> bool:
         """Tell whether the device still counts as its person's."""
@@ -50,40 +57,57 @@ class Move(NamedTuple):
 
 
 def wanted_moves(
-    before: Household, after: Household, author: str, now: int, unlinked: Iterable[str] = ()
+    before: Household,
+    after: Household,
+    author: str,
+    now: int,
+    unlinked: Iterable[str] = (),
+    seen: Seen = (),
 ) -> tuple[Move, ...]:
     """Return the moves that a change of a household asks for, without ids.
 
     unlinked: the ids of devices that never had a linked browser, where nobody could say yes: an
-    adult's, such as a television, is then only announced.
+    adult's, such as a television, is then only announced.  seen: what the network shows.
     """
     never = frozenset(unlinked)
-    found = (_wanted_move(before, after, each, author, now, never) for each in before.devices)
-    return tuple(each for each in found if each is not None)
+    return tuple(
+        each
+        for device in before.devices
+        for each in _wanted_moves_of(before, after, device, author, now, never, seen)
+    )
 
 
-def _wanted_move(
+def _wanted_moves_of(
     before: Household,
     after: Household,
     device: Device,
     author: str,
     now: int,
     unlinked: frozenset[str],
-) -> Move | None:
+    seen: Seen,
+) -> Iterator[Move]:
     person = before.profile(device.profile)
     if person is None or after.profile(person.id) is None:
-        return None  # a person who is removed takes all that is recorded along
+        return  # a person who is removed takes all that is recorded along
+    if person.band_at(now).age < ANNOUNCED_FROM:
+        return
     kept = {text for each in after.devices if each.profile == person.id for text in _texts(each)}
-    lost = tuple(text for text in _texts(device) if text not in kept)
-    lost += tuple(text for text in _find_captured(before, after, device) if text not in lost)
-    if person.band_at(now).age < ANNOUNCED_FROM or not lost:
-        return None
-    to = _owner_of(after, lost, person.id)
-    until = end_of_move(person, device.id, to, now, unlinked)
-    return Move(before.id, "", person.id, device.id, device.name, lost, to, author, now, until)
+    lost = [text for text in _texts(device) if text not in kept]
+    lost += [text for text in _find_captured(before, after, device) if text not in lost]
+    by_sight = [text for text in _find_captured(before, after, device, seen) if text not in lost]
+    for texts in (lost, by_sight):
+        if texts:
+            to = _owner_of(after, texts, person.id)
+            until = end_of_move(person, device.id, to, now, unlinked)
+            yield Move(
+                *(before.id, "", person.id, device.id, device.name, tuple(texts), to, author),
+                *(now, until, texts is by_sight),
+            )
 
 
-def _find_captured(before: Household, after: Household, device: Device) -> tuple[str, ...]:
+def _find_captured(
+    before: Household, after: Household, device: Device, seen: Seen = ()
+) -> tuple[str, ...]:
     """Return the new addresses of other people's devices that take some of a device away.
 
     Of two networks the smaller one counts.  A large network of somebody is not one device's, so
@@ -91,13 +115,29 @@ def _find_captured(before: Household, after: Household, device: Device) -> tuple
     """
     there = {(each.profile, text) for each in before.devices for text in _texts(each)}
     mine = [text for text in _texts(device) if _is_of_one_device(text)]
+    also = _seen_with(before, device, seen)
     return tuple(
         text
         for each in after.devices
         if each.profile != device.profile
         for text in _texts(each)
-        if (each.profile, text) not in there and any(_overlap(text, one) for one in mine)
+        if (each.profile, text) not in there
+        and (any(_overlap(text, one) for one in mine) or text in also)
     )
+
+
+def _seen_with(household: Household, device: Device, seen: Seen) -> frozenset[str]:
+    """Return by what a device could be known too: the MAC addresses at its addresses, and their
+    other addresses.
+
+    Nothing for a device that is known by a MAC address: it shows that, and others are not it.
+    """
+    if device.macs:
+        return frozenset()
+    mine = [text for text in device.addresses if _is_of_one_device(text)]
+    known = {mac for each in household.devices for mac in each.macs}
+    macs = {mac for at, mac in seen if mac not in known and any(_overlap(at, one) for one in mine)}
+    return frozenset(macs | {at for at, mac in seen if mac in macs})
 
 
 def _is_of_one_device(text: str) -> bool:
@@ -139,7 +179,9 @@ def is_undone(household: Household, move: Move) -> bool:
     if household.profile(move.profile) is None:
         return True
     theirs = [each for each in household.devices if each.profile == move.profile]
-    is_back = all(any(_meets(one, (text,)) for one in theirs) for text in move.known_by)
+    is_back = move.by_sight or all(
+        any(_meets(one, (text,)) for one in theirs) for text in move.known_by
+    )
     return is_back and not new_owner(household, move)
 
 
@@ -152,8 +194,9 @@ def with_moves(household: Household, moves: Iterable[Move], now: float) -> House
     waiting = [each for each in moves if each.is_open(now) and household.profile(each.profile)]
     if not waiting:
         return household
-    devices = tuple(_as_still_of(each, waiting) for each in household.devices)
-    return replace(household, devices=devices)
+    for each in waiting:
+        household = replace(household, devices=tuple(_with_move(household.devices, each)))
+    return household
 
 
 def keeper_of(
@@ -171,11 +214,51 @@ def keeper_of(
     return ""
 
 
-def _as_still_of(device: Device, waiting: Iterable[Move]) -> Device:
-    for each in waiting:
-        if _meets(device, each.known_by):
-            return replace(device, profile=each.profile)
+def _with_move(devices: Iterable[Device], move: Move) -> Iterator[Device]:
+    """Yield the devices, with what is to be moved as still its person's.
+
+    What else a device of somebody else is known by stays theirs.  What the person's own device
+    would lose goes back to it, so that a linked browser there is one of this device.
+    """
+    found, taken, kept = tuple(devices), [], []
+    for each in found:
+        if each.profile == move.profile or not _meets(each, move.known_by):
+            kept.append(each)
+            continue
+        taken.append(_part(each, lambda text: _overlap_any(text, move.known_by)))
+        rest = _part(each, lambda text: not _overlap_any(text, move.known_by))
+        if rest.addresses or rest.macs:
+            kept.append(rest)
+    has_own = any((each.id, each.profile) == (move.device, move.profile) for each in found)
+    for each in kept:
+        if has_own and (each.id, each.profile) == (move.device, move.profile):
+            yield _join(each, taken)
+        else:
+            yield each
+    if not has_own:
+        yield from (replace(each, profile=move.profile) for each in taken)
+
+
+def _part(device: Device, is_meant: Callable[[str], bool]) -> Device:
+    """Return a device with some of what it is known by."""
+    return replace(
+        device,
+        addresses=tuple(filter(is_meant, device.addresses)),
+        macs=tuple(filter(is_meant, device.macs)),
+    )
+
+
+def _join(device: Device, others: Iterable[Device]) -> Device:
+    """Return a device that is known by all that others are known by, too."""
+    for each in others:
+        addresses = dict.fromkeys((*device.addresses, *each.addresses))
+        macs = dict.fromkeys((*device.macs, *each.macs))
+        device = replace(device, addresses=tuple(addresses), macs=tuple(macs))
     return device
+
+
+def _overlap_any(text: str, others: Iterable[str]) -> bool:
+    return any(_overlap(text, other) for other in others)
 
 
 def _meets(device: Device, known_by: Iterable[str]) -> bool:

@@ -13,9 +13,9 @@ import structlog
 
 from copdns.accounts.account import GuardianNotice, NoticeKind, with_guests
 from copdns.accounts.moves import with_moves
-from copdns.config import WebSettings
+from copdns.config import SYSTEM, Settings, WebSettings
 from copdns.events.bus import EventBus
-from copdns.model.events import AccountEvent, Event, EventKind, PersonEvent
+from copdns.model.events import AccountEvent, Event, EventKind, HouseholdEvent, PersonEvent
 from copdns.model.hosts import DESK_HOST, desk_url
 from copdns.model.household import Household
 from copdns.network.machine import listen_addresses
@@ -26,6 +26,7 @@ from copdns.store.household_db.pairings import Guests, Pairings
 from copdns.store.household_db.proposals import Proposals
 from copdns.store.household_db.sessions import Sessions
 from copdns.store.household_db.thread import StoreThread
+from copdns.time.clock import Moment
 from copdns.web.desk_access import is_loopback
 from copdns.web.logins import Logins
 
@@ -40,27 +41,44 @@ _KINDS = {
     NoticeKind.DISAGREEMENT: EventKind.GUARDIANS_DISAGREE,
     NoticeKind.WANTS_TO_TALK: EventKind.WANTS_TO_TALK,
     NoticeKind.PROPOSAL_DUE: EventKind.PROPOSAL_DUE,
+    NoticeKind.LOOKUPS_CHANGED: EventKind.LOOKUPS_CHANGED,
+    NoticeKind.UPSTREAMS_CHANGED: EventKind.LOOKUPS_CHANGED,
+    NoticeKind.SITE_PROTECTED: EventKind.SITE_PROTECTED,
 }
+CLOCK_SET = 60.0  # seconds by which a clock moves at least when it is set, rather than corrected
 _OF_A_PERSON = (NoticeKind.DISAGREEMENT, NoticeKind.WANTS_TO_TALK, NoticeKind.PROPOSAL_DUE)
+_OF_ALL = (
+    *(NoticeKind.LOOKUPS_CHANGED, NoticeKind.UPSTREAMS_CHANGED),
+    NoticeKind.SITE_PROTECTED,
+)
 
 
 class AccountChores:
     """All methods raise StoreError.
 
-    now: returns seconds since the epoch.  next_guest_end: when the first guest's time ends, or the
-    first move of a device takes effect; None without either.
+    now: returns seconds since the epoch.  tells_names: whether events may say who asks for
+    something (the setting `events.appeal_names`).  next_guest_end: when the first guest's time
+    ends, or the first move of a device takes effect; None without either.
     """
 
-    def __init__(self, thread: StoreThread, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        thread: StoreThread,
+        now: Callable[[], float],
+        tells_names: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._accounts = Accounts(thread)
         self._guests = Guests(thread)
         self._claims = Claims(thread)
         self._notices = Notices(thread)
         self._proposals = Proposals(thread)
         self._stores = (
-            *(Accounts(thread), Sessions(thread), Pairings(thread), Looks(thread)),
+            *(self._accounts, Sessions(thread), Pairings(thread), Looks(thread)),
             self._claims,
         )
         self._now = now
+        self._tells_names = tells_names
+        self._clock_ahead: float | None = None  # of the one that only goes forward
         self.next_guest_end: float | None = None
 
     async def with_guests(self, households: Sequence[Household]) -> list[Household]:
@@ -84,9 +102,24 @@ class AccountChores:
         """Publish the events that are missing; a process killed meanwhile repeats them."""
         untold = await self._notices.find_untold()
         for each in untold:
-            events.publish(event_of(each))
+            events.publish(event_of(each, tells_names=self._tells_names()))
         if untold:
             await self._notices.mark_told(each.id for each in untold)
+
+    async def follow_clock(self, now: Moment) -> None:
+        """Where the clock was set since the last call, keep codes for as long as they were made
+        for: the first one may come from a clock in 1970."""
+        ahead, before = now.wall - now.mono, self._clock_ahead
+        moved = 0.0 if before is None else ahead - before
+        if abs(moved) >= CLOCK_SET:
+            await self._accounts.move_codes(int(now.wall - moved), round(moved))
+        self._clock_ahead = ahead
+
+    async def note_upstreams(self, settings: Settings) -> None:
+        """Write notices where the settings name other upstreams than before."""
+        servers = settings.upstreams.servers
+        named = "" if servers == (SYSTEM,) else ", ".join(map(str, servers))
+        await self._notices.note_upstreams(named, int(self._now()))
 
     async def remind(self) -> None:
         """Write notices of proposals whose day has come.  The clock must be right."""
@@ -100,13 +133,20 @@ class AccountChores:
         await self._guests.tidy(now)
 
 
-def event_of(notice: GuardianNotice) -> Event:
-    """Return the event of a guardian's notice; that of a full log has its start and end."""
+def event_of(notice: GuardianNotice, *, tells_names: bool = False) -> Event:
+    """Return the event of a guardian's notice; that of a full log has its start and end.
+
+    tells_names: that of a child who wants to talk says who it is.
+    """
     kind = _KINDS[notice.kind]
+    if notice.kind is NoticeKind.WANTS_TO_TALK and not tells_names:
+        return PersonEvent(kind, notice.household, "", notice.at)
     if notice.kind is NoticeKind.FULL_LOG:
         return PersonEvent(kind, notice.household, notice.about, notice.starts, notice.ends)
     if notice.kind in _OF_A_PERSON:
         return PersonEvent(kind, notice.household, notice.about, notice.at)
+    if notice.kind in _OF_ALL:
+        return HouseholdEvent(kind, notice.household, notice.at)
     return AccountEvent(kind, notice.household, notice.about, notice.at)
 
 

@@ -122,9 +122,8 @@ class App:
             lambda store: seed_household(store, self.settings, self._catalogue, int(time.time())),
         )
         self._child_page = child_page_url(settings.web.port)  # a new port: at the next start
-        self._http_server = HttpServer(
-            settings.web, Https(self._folder, settings.web, self._now), self._build_pages
-        )
+        self._https = Https(self._folder, settings.web, self._now, lambda: self._clock.is_wrong)
+        self._http_server = HttpServer(settings.web, self._https, self._build_pages)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raise CopdnsError where it cannot start."""
@@ -154,7 +153,9 @@ class App:
         self._store = self._source.store
         self._thread = StoreThread(self._store)
         self._logins = Logins(self._thread, time.monotonic)
-        self._account_chores = AccountChores(self._thread, self._now)
+        self._account_chores = AccountChores(
+            self._thread, self._now, lambda: self.settings.events.appeal_names
+        )
         households = await self._account_chores.with_guests(await self._source.households())
         self._lists.fetched = await self._updates.begin(households)
         await self._lists.begin(self.settings.lists)
@@ -211,6 +212,7 @@ class App:
         self._recorder = Recorder(
             self._counters, self._recent_blocks, self._log, self._time_chores.ledger
         )
+        self._recorder.own_lists = _own_lists(self.settings)
         help_answers = HelpAnswers()
         self._resolver = Resolver(
             await self._snapshots.build(None, self._catalogue, households),
@@ -258,6 +260,7 @@ class App:
             self._events,
         )
         await self._device_chores.configure(self.settings.identity)
+        self._store.see = self._device_chores.see
         self._readiness = Readiness(
             self._upstreams,
             self._source,
@@ -266,6 +269,7 @@ class App:
             self._updates,
             self._device_chores,
             self._http_server,
+            lambda: self._clock.is_wrong,
         )
 
     # --- serving ---
@@ -273,6 +277,7 @@ class App:
     async def _serve(self) -> None:
         await self._listen()
         await self._http_server.begin()
+        await run_logged(self._tell_upstreams)
         await run_logged(lambda: self._account_chores.tell(self._events))
         await run_logged(self._updates.apply_available)  # so that readiness is right from the start
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -393,6 +398,7 @@ class App:
             targets=self._targets,
             damage=lambda: self._source.damage,
             repair=self._household.repair,
+            https=lambda: self._https.offer,
             desk_over_http=self.settings.web.desk_over_http,
         )
         return application(context)
@@ -405,6 +411,7 @@ class App:
     # --- following changes ---
 
     async def _follow_time(self) -> None:
+        await self._account_chores.follow_clock(self._clock())
         missing = self._time_chores.set_missing(self._updates.missing_categories)
         if await self._time_chores.run_second() or missing:
             await self._household.apply()
@@ -427,6 +434,9 @@ class App:
     async def _flush_records(self) -> None:
         self._recorder.flush(self._now(), MAX_FLUSHED)
 
+    async def _tell_upstreams(self) -> None:
+        await self._account_chores.note_upstreams(self.settings)
+
     async def _tidy(self) -> None:
         now, chosen = self._now(), self.settings.log
         if not self._clock.is_wrong:
@@ -434,6 +444,7 @@ class App:
             await self._appeal_chores.tidy()
             await self._account_chores.tidy()
             await self._account_chores.remind()
+            await self._tell_upstreams()
         self._time_chores.ledger.forget(now)
         await asyncio.to_thread(self._log.purge, now, chosen.rows_days, chosen.counts_days)
         self._recent_blocks.forget(now)
@@ -476,6 +487,7 @@ class App:
             self._listeners.set_forwarders(before.dns)
             await self._upstreams_in_force.apply(self._resolver.snapshot.households.values())
             raise
+        self._recorder.own_lists = _own_lists(settings)
         self._resolver.snapshot, self._lists.loaded = snapshot, loaded
         await self._device_chores.configure(settings.identity)
         self._resolver.reconfigure(
@@ -483,9 +495,16 @@ class App:
         )
         self._listeners.set_forwarders(settings.dns)
         self._targets.configure(settings.events)
+        await run_logged(self._tell_upstreams)
         log.info("reloaded")
         if _fixed_settings(before) != _fixed_settings(settings):
             log.warning("changes to ports, TCP limits, web and data take effect at the next start")
+
+
+def _own_lists(settings: Settings) -> frozenset[str]:
+    """Return the slugs of the lists that the settings define."""
+    files = {each.slug for each in settings.lists}
+    return frozenset(files | {each.slug for each in settings.sources.own})
 
 
 def _fixed_settings(settings: Settings) -> object:

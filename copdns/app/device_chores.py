@@ -75,6 +75,18 @@ class DeviceChores:
         leases = await asyncio.to_thread(self._leases.read, self._clock().wall)
         self._apply_leases(leases or ())
 
+    def see(self, household: str) -> frozenset[tuple[str, str]]:
+        """Return addresses with the MAC addresses that were seen behind them.
+
+        Those of now, of clients behind forwarders, and of devices in a household that are unknown,
+        or were when they sent their last query.  May be called in another thread.
+        """
+        now = self._recognition.snapshot.sightings
+        pairs = set(self._requestors) | set((now.neighbours or {}).items())
+        pairs |= set(now.leases.items())
+        pairs |= {(e.address, e.mac) for e in self._unknown if e.household == household}
+        return frozenset((address, mac) for address, mac in pairs if mac)
+
     async def run_once(self) -> None:
         """Run all chores once."""
         moment = self._clock()

@@ -18,6 +18,11 @@ from copdns.server.answer import Resolver
 from copdns.store.log_db.querylog import QueryLog
 from copdns.web.http_server import HttpServer
 
+CLOCK_WRONG = (
+    "this machine's clock is certainly wrong, so time rules cannot work as they should; set it, or "
+    "wait until a time service does"
+)
+
 
 class Readiness:
     """Reads the state of the program at each call; all texts are for people."""
@@ -31,6 +36,7 @@ class Readiness:
         updates: ListUpdater,
         device_chores: DeviceChores,
         http_server: HttpServer,
+        is_clock_wrong: Callable[[], bool],
     ) -> None:
         self._upstreams = upstreams
         self._source = source
@@ -39,6 +45,7 @@ class Readiness:
         self._updates = updates
         self._device_chores = device_chores
         self._http_server = http_server
+        self._is_clock_wrong = is_clock_wrong
 
     def missing(self) -> tuple[str, ...]:
         """Return what keeps us from answering as we should; () where we are ready."""
@@ -62,6 +69,7 @@ class Readiness:
             self._updates.missing_text,
             self._device_chores.warning,
             self._http_server.warning,
+            CLOCK_WRONG if self._is_clock_wrong() else "",
         )
         return tuple(filter(None, found))
 

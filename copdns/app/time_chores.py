@@ -22,7 +22,8 @@ from copdns.events.bus import EventBus
 from copdns.model.errors import StoreError
 from copdns.model.events import ClockEvent, EventKind, TimeEvent
 from copdns.model.household import Household, PrivacyMode, Profile
-from copdns.policy.snapshot import Snapshot, profiles_of
+from copdns.policy.snapshot import Snapshot, build_snapshot, profiles_of
+from copdns.privacy.own_numbers import hidden_limits, inputs_for_others, own_limits
 from copdns.store.log_db.usage import (
     UsageStore,
     close_days,
@@ -70,6 +71,7 @@ class TimeChores:
         self._used_at: dict[BudgetKey, float] = {}  # when each budget was used last
         self._time_state: TimeState | None = None
         self._warning_state = WarningState()
+        self._for_others: tuple[Snapshot, PolicyInputs, Snapshot] | None = None
         self._failing = False
 
     async def begin(self, households: Iterable[Household]) -> None:
@@ -106,7 +108,8 @@ class TimeChores:
     async def run_second(self) -> bool:
         """Run the chores of a second; tell whether policies have to be built again."""
         snapshot, before = self._snapshot(), self.policy_inputs
-        self._set_households(snapshot.households)
+        if self._set_households(snapshot.households):
+            self._note_own(self._clock().wall)
         if self._clock.recheck():
             self._events.publish(ClockEvent(EventKind.CLOCK_RIGHT, self._clock().wall))
         now = self._clock().wall
@@ -131,13 +134,18 @@ class TimeChores:
 
     def tell(self) -> None:
         """Publish events of what happened since the last call, and warnings of what closes soon."""
-        snapshot, now = self._snapshot(), self._clock().wall
+        now = self._clock().wall
+        snapshot = self._snapshot_for_others(now)
         after = time_events.time_state(snapshot, now)
         if self._time_state is not None:
             for event in time_events.time_events(self._time_state, after, now):
                 self._events.publish(event)
         self._time_state = after
-        recent = [used for used, at in self._used_at.items() if 0 <= now - at < IN_USE * MINUTE]
+        recent = [
+            used
+            for used, at in self._used_at.items()
+            if 0 <= now - at < IN_USE * MINUTE and not self._is_own(*used, now)
+        ]
         warnings, self._warning_state = due_warnings(
             time_events.upcoming_closures(snapshot, recent, now), self._warning_state, now
         )
@@ -155,6 +163,40 @@ class TimeChores:
                 )
             )
 
+    def _snapshot_for_others(self, now: float) -> Snapshot:
+        """Return the snapshot as others may know it: events leave the person's own page.
+
+        Only of what is in it and hidden a second one is made, and only when something changed.
+        """
+        snapshot, inputs = self._snapshot(), self.policy_inputs
+        shown = inputs
+        for household in snapshot.households.values():
+            shown = inputs_for_others(household, profiles_of(household), shown, now)
+        if shown is inputs:
+            self._for_others = None
+            return snapshot
+        before = self._for_others
+        if before is not None and before[0] is snapshot and before[1] == shown:
+            return before[2]
+        hidden = build_snapshot(
+            snapshot if before is None else before[2],
+            snapshot.library,
+            snapshot.defaults,
+            [*snapshot.households.values()],
+            now,
+            shown,
+        )
+        self._for_others = snapshot, shown, hidden
+        return hidden
+
+    def _is_own(self, household: str, profile: str, budget: str, now: float) -> bool:
+        """Tell whether the minutes of a budget are the person's alone to see."""
+        home = self._households.get(household)
+        person = next((e for e in profiles_of(home) if e.id == profile), None) if home else None
+        if home is None or person is None:
+            return False
+        return budget in hidden_limits(home, person, self.policy_inputs, now)
+
     async def close(self) -> None:
         """Store what was counted so far."""
         now = self._clock().wall
@@ -163,10 +205,13 @@ class TimeChores:
 
     # --- what is read ---------------------------------------------------------------------------
 
-    def _set_households(self, households: Mapping[str, Household]) -> None:
-        if households is not self._households:
-            self._households = households
-            self._days.clear()
+    def _set_households(self, households: Mapping[str, Household]) -> bool:
+        """Use these households from now on; tell whether they are others."""
+        if households is self._households:
+            return False
+        self._households = households
+        self._days.clear()
+        return True
 
     def _day_of(self, household: str, profile: str, at: float) -> DayStart:
         day = self._days.get(household)
@@ -185,9 +230,13 @@ class TimeChores:
         """Return the policy inputs with the minutes as they are now."""
         used: dict[Who, Mapping[str, Minutes]] = {}
         before: dict[Who, Mapping[str, Minutes]] = {}
+        own: dict[Who, frozenset[str]] = {}
+        self._note_own(now)
         for household, profile in self._profiles_with_budgets():
             who = household.id, profile.id
             today = self._day_of(*who, now)
+            if theirs := self.ledger.own_budgets(*who, today):
+                own[who] = theirs
             self.ledger.begin_day(*who, carried_budgets(household, profile), now)
             if found := self.ledger.minutes_by_budget(*who, today):
                 used[who] = found
@@ -195,7 +244,13 @@ class TimeChores:
                 found := self.ledger.minutes_by_budget(*who, self._day_of(*who, today.start - 1))
             ):
                 before[who] = found
-        return replace(self.policy_inputs, used=used, used_before=before)
+        return replace(self.policy_inputs, used=used, used_before=before, own=own)
+
+    def _note_own(self, now: float) -> None:
+        """Note the budgets whose minutes are a person's alone from now on, for today."""
+        for household, profile in self._profiles_with_budgets():
+            limits = own_limits(household, profile, now)
+            self.ledger.note_own(household.id, profile.id, limits, now)
 
     def _profiles_with_budgets(self) -> Iterator[tuple[Household, Profile]]:
         for household in self._households.values():

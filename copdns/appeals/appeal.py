@@ -12,7 +12,18 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from copdns.appeals.review import GRANTING, REFUSING, TALKING, DecisionReason
+from copdns.appeals.review import (
+    GRANTING,
+    NO_PERSONS,
+    NOT_OF_MINUTES,
+    OF_CONTENT,
+    OF_LISTS,
+    OF_MINUTES,
+    OF_TIME,
+    REFUSING,
+    TALKING,
+    DecisionReason,
+)
 from copdns.model.errors import AppealError
 from copdns.model.verdict import Action, Reason, Verdict
 
@@ -68,7 +79,8 @@ ANSWERED = frozenset(
 )
 
 
-# The reasons that fit an answer; docs/review-policy.md says when to use each.
+# The reasons of each answer, of which `reasons_for` says which fit; docs/review-policy.md says when
+# to use each.
 REASONS: dict[AppealState, frozenset[DecisionReason]] = {
     AppealState.GRANTED: GRANTING,
     AppealState.REFUSED: REFUSING,
@@ -120,6 +132,7 @@ class AppealRequest:
     name: in normal form; "" where the appeal is about time or minutes alone.
     why: the motive.  words: the child's own, at most 280 characters.  wanted: for how long.
     minutes, day: of an appeal against counted minutes: 1 to 1440, on a day as budgets count it.
+    paired: it came from a browser that its device is known by, not just from its address.
     """
 
     profile: str
@@ -132,15 +145,41 @@ class AppealRequest:
     wanted: WantedLength = WantedLength.HOUR
     minutes: int = 0
     day: date | None = None
+    paired: bool = True
+
+
+def reasons_for(ask: AppealRequest, state: AppealState) -> frozenset[DecisionReason]:
+    """Return the reasons that a person may give for an answer to an appeal.
+
+    None of them tells the child what is not true, such as that a site works again when a time ends
+    that does not block it.  state: GRANTED, REFUSED or TALK.
+    """
+    unfit = NO_PERSONS
+    if ask.kind is AppealKind.MINUTES:
+        unfit |= OF_CONTENT | OF_TIME | NOT_OF_MINUTES
+    else:
+        unfit |= OF_MINUTES
+        unfit |= frozenset() if ask.to.reason in TIME_RULES else OF_TIME
+        unfit |= OF_CONTENT if ask.kind is AppealKind.TIME else frozenset()
+    if not (ask.to.list or ask.kind is AppealKind.CATEGORY):
+        unfit |= OF_LISTS
+    return REASONS[state] - unfit
+
+
+TIME_RULES = frozenset({Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET})
 
 
 @dataclass(frozen=True, slots=True)
 class Decider:
-    """Who answers.  role, name: shown to the child.  id: the account's, "" on the command line."""
+    """Who answers.  role, name: shown to the child.  id: the account's, "" on the command line.
+
+    for_everyone: may write a rule for the whole household, which a reviewer may not.
+    """
 
     role: str
     name: str
     id: str = ""
+    for_everyone: bool = True
 
 
 @dataclass(frozen=True, slots=True)

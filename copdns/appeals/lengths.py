@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from copdns.appeals.appeal import AppealKind, AppealMotive, AppealRequest, WantedLength
+from copdns.appeals.appeal import AppealKind, AppealMotive, AppealRequest, Decider, WantedLength
 from copdns.appeals.opening import Opening
 from copdns.appeals.review import DecisionReason
 from copdns.model.errors import AppealError
@@ -43,15 +43,19 @@ _TODAY, _ALWAYS, _FOR_ALL = (
 )
 
 
-def lengths(ask: AppealRequest, opens: Opening) -> tuple[Length, ...]:
-    """Return the lengths to choose from, the shortest first, without those that are refused."""
+def lengths(ask: AppealRequest, opens: Opening, by: Decider | None = None) -> tuple[Length, ...]:
+    """Return the lengths to choose from, the shortest first, without those that are refused.
+
+    by: who answers; None for somebody who may do all of it.
+    """
     if opens.minutes:
         return ()
     quarter = (_QUARTER,) if ask.wanted is WantedLength.QUARTER else ()
     found = (_TEN, *quarter, _HALF, _HOUR, _TODAY)
     if ask.kind is AppealKind.TIME:  # a time rule that is to go is changed at the time rules
         return found
-    for_all = opens.content and ask.to.reason is not Reason.RULE
+    may_for_all = by is None or by.for_everyone
+    for_all = may_for_all and opens.content and ask.to.reason is not Reason.RULE
     return (*found, _ALWAYS, _FOR_ALL) if for_all else (*found, _ALWAYS)
 
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from copdns.appeals.appeal import (
-    REASONS,
+    TIME_RULES,
     Appeal,
     AppealAnswer,
     AppealKind,
@@ -24,6 +24,7 @@ from copdns.appeals.appeal import (
     Decider,
     WantedLength,
     clean_text,
+    reasons_for,
 )
 from copdns.appeals.review import DecisionReason
 from copdns.model.errors import AppealError, AppealLimitError
@@ -71,10 +72,18 @@ def file_appeal(there: Iterable[Appeal], ask: AppealRequest, appeal_id: str, now
     waiting = [each for each in there if each.waits and each.ask.profile == ask.profile]
     for each in waiting:
         if _about(each.ask) == _about(ask):
-            words = each.ask.words or ask.words
-            return Filed(replace(each, ask=replace(each.ask, words=words)), merged=True)
+            words, paired = each.ask.words or ask.words, each.ask.paired or ask.paired
+            merged = replace(each, ask=replace(each.ask, words=words, paired=paired))
+            return Filed(merged, merged=True)
+    # Of a browser that the device is known by only its own kind counts: whoever has the address
+    # but not that browser must not use up what the child may ask.
+    waiting = [each for each in waiting if each.ask.paired or not ask.paired]
     today = [
-        each.asked for each in there if each.ask.device == ask.device and now - each.asked < DAY
+        each.asked
+        for each in there
+        if each.ask.device == ask.device
+        and now - each.asked < DAY
+        and (each.ask.paired or not ask.paired)
     ]
     if len(today) >= MOST_A_DAY:
         raise AppealLimitError(
@@ -98,16 +107,13 @@ def check_request(ask: AppealRequest) -> AppealRequest:
         raise AppealError("this was not blocked by a category; ask about the site instead")
     if ask.kind is AppealKind.NAME and not ask.name:
         raise AppealError("write which site it is about")
-    if ask.kind is AppealKind.TIME and ask.to.reason not in _OF_TIME:
+    if ask.kind is AppealKind.TIME and ask.to.reason not in TIME_RULES:
         raise AppealError("this was not blocked by a time rule; ask about the site instead")
     if ask.kind is AppealKind.MINUTES and not (
         ask.to.period and ask.day and 1 <= ask.minutes <= DAY_MINUTES
     ):
         raise AppealError("choose the day, and how many minutes were counted by mistake")
     return replace(ask, words=clean_text(ask.words, name="words"))
-
-
-_OF_TIME = (Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET)
 
 
 def _about(ask: AppealRequest) -> tuple[object, ...]:
@@ -193,30 +199,28 @@ def has_second_opinion(appeal: Appeal, accounts: Iterable[str], voices: Mapping[
 
 
 def check_reason(
-    state: AppealState, reason: DecisionReason | None, text: str
+    ask: AppealRequest, state: AppealState, reason: DecisionReason | None, text: str
 ) -> tuple[DecisionReason, str]:
     """Return the reason and the text of an answer, cleaned; raise AppealError.
 
     state: GRANTED, REFUSED or TALK.
     """
+    fitting = reasons_for(ask, state)
+    words = ", ".join(each for each in DecisionReason if each in fitting)
     if reason is None:
         raise AppealError(
             "an answer needs a reason; for %(state)s choose one of: %(reasons)s",
             state=state,
-            reasons=_reason_words(state),
+            reasons=words,
         )
-    if reason not in REASONS[state]:
+    if reason not in fitting:
         raise AppealError(
             "%(reason)s is not a reason for %(state)s; choose one of: %(reasons)s",
             reason=reason,
             state=state,
-            reasons=_reason_words(state),
+            reasons=words,
         )
     return reason, clean_text(text)
-
-
-def _reason_words(state: AppealState) -> str:
-    return ", ".join(each for each in DecisionReason if each in REASONS[state])
 
 
 def add_disagreement(appeal: Appeal, words: str, now: int, *, second: bool) -> Appeal:

@@ -214,6 +214,11 @@ def carry_out(
     """Return the household in which a yes holds; raise AppealError or HouseholdError."""
     ask = appeal.ask
     require_profile(household, ask.profile)
+    if yes.everyone and not by.for_everyone:
+        raise AppealError(
+            "only a guardian can allow this for everyone; allow it for the person who asked, and "
+            "tell a guardian"
+        )
     household = close_provisional(household, appeal, now)
     if ask.kind is AppealKind.MINUTES:
         return _refund_minutes(household, ask, yes, by, now)

@@ -64,6 +64,29 @@ REFUSING = frozenset(DecisionReason) - GRANTING - TALKING
 
 # What copdns itself may answer; nobody is refused by a machine.
 AUTOMATIC = frozenset({DecisionReason.LIST_ERROR, DecisionReason.WAITED_TOO_LONG})
+# What no person may answer.
+NO_PERSONS = frozenset({DecisionReason.WAITED_TOO_LONG})
+
+# What is true of some appeals only: of a list that blocked, of what a site has, of a time rule, of
+# counted minutes.
+OF_LISTS = frozenset({DecisionReason.LIST_ERROR})
+OF_CONTENT = frozenset(
+    {
+        *(DecisionReason.UNSAFE_CONTACT, DecisionReason.HARMFUL_CONTENT),
+        *(DecisionReason.COSTS_MONEY, DecisionReason.WAY_ROUND),
+        *(DecisionReason.SECURITY_RISK, DecisionReason.LEGAL),
+    }
+)
+OF_TIME = frozenset({DecisionReason.AGREED_TIME})
+OF_MINUTES = frozenset({DecisionReason.MINUTES_WRONG, DecisionReason.MINUTES_RIGHT})
+# What is no answer to "these minutes were not used".
+NOT_OF_MINUTES = frozenset(
+    {
+        *(DecisionReason.OLD_ENOUGH, DecisionReason.TRIAL, DecisionReason.TOGETHER),
+        *(DecisionReason.SPECIAL_DAY, DecisionReason.ALREADY_OPEN),
+        *(DecisionReason.NOT_YET_FOR_AGE, DecisionReason.ANOTHER_WAY),
+    }
+)
 
 
 def _t(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from copdns.model.household import Household, Profile
 from copdns.model.times import Budget
 from copdns.time.budget import minutes_of_day
 from copdns.time.minutes import NO_MINUTES, Minutes, Usage
-from copdns.time.plan import in_scope
+from copdns.time.plan import budgets_in_force
 
 
 class BudgetUsage(NamedTuple):
@@ -35,9 +35,15 @@ def lines(
     day: date,
     used: Mapping[str, Minutes],
     before: Mapping[str, Minutes],
+    hidden: Collection[str] = (),
 ) -> Iterator[BudgetUsage]:
-    """Yield a person's budgets.  used, before: today's minutes and yesterday's, by budget."""
-    for budget in in_scope(household.budgets, person):
+    """Yield a person's budgets.  used, before: today's minutes and yesterday's, by budget.
+
+    hidden: ids of those whose minutes the reader does not see; they are left out.
+    """
+    for budget in budgets_in_force(household, person):
+        if budget.id in hidden:
+            continue
         whole = minutes_of_day(budget, household, person.id, day, before.get(budget.id))
         yield BudgetUsage(person.id, budget, used.get(budget.id, NO_MINUTES), whole)
 

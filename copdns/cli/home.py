@@ -6,6 +6,7 @@ Reading creates no file: a database that root creates by reading would belong to
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -24,7 +25,7 @@ from copdns.app.seed import HOME, seed_household
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
 from copdns.cli.output import printable
-from copdns.config import Settings, defaults_of
+from copdns.config import AUTO, Settings, defaults_of
 from copdns.household.check import KnownIds, no_such
 from copdns.household.file import parse
 from copdns.list_files.choose import AvailableLists, ChosenLists, available_lists, choose_for
@@ -38,7 +39,10 @@ from copdns.model.errors import HouseholdError, StoreError
 from copdns.model.hosts import child_page_url
 from copdns.model.household import Band, FullLogSpan, Household, Profile
 from copdns.network.machine import clock_is_synchronised, is_copdns, listen_addresses
+from copdns.network.neighbours import read_table
+from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import GUEST, Snapshot, build_snapshot, guest_profile
+from copdns.privacy.own_numbers import own_limits, usages_for_others
 from copdns.store.db import store_error
 from copdns.store.household_copy import HouseholdCopy
 from copdns.store.household_db import condition
@@ -52,6 +56,7 @@ from copdns.store.household_db.pairings import Guests
 from copdns.store.household_db.proposals import Proposal, Proposals
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
+from copdns.store.log_db.unknown_devices import load_unknown_devices
 from copdns.store.log_db.usage import load_clock, load_history
 from copdns.time.clock import Clock, continues_when_wrong
 from copdns.time.days import BudgetDay, budget_day, zone_of
@@ -105,6 +110,12 @@ class Home:
         is_own = partial(is_copdns, own=listen_addresses(dns.listen), port=dns.port)
         return replace(known_ids(self.catalogue), is_copdns=is_own)
 
+    @property
+    def rebinding(self) -> RebindingGuard:
+        """What keeps outside names from pointing into the home, by the settings."""
+        chosen = self.settings.rebinding
+        return RebindingGuard(chosen.enabled, chosen.allow, chosen.names)
+
     @cached_property
     def copies(self) -> Copies:
         return Copies(self.folder)
@@ -147,6 +158,10 @@ class Home:
         """The stored household; where there is none yet, what the first start would make."""
         return self._load_household() or self._make_household()
 
+    def forget_household(self) -> None:
+        """Read the household again at its next use, since it was changed."""
+        self.__dict__.pop("household", None)
+
     def profile(self, profile_id: str) -> Profile:
         """Return a profile, the built-in guest profile included; raise HouseholdError."""
         found = self.household.profile(profile_id)
@@ -183,6 +198,20 @@ class Home:
         if household is None:
             return ()
         return self._read(lambda store: Claims(StoreThread(store)).all_moves(household.id))
+
+    def see(self, household: str) -> frozenset[tuple[str, str]]:
+        """Return addresses of the network with the MAC addresses that were seen behind them."""
+        found: set[tuple[str, str]] = set()
+        with contextlib.suppress(StoreError):  # no change waits for the log
+            found |= {
+                (each.address, each.mac)
+                for each in load_unknown_devices(self.folder)
+                if each.household == household and each.mac
+            }
+        if self.settings.identity.neighbours == AUTO:
+            with contextlib.suppress(OSError):
+                found |= set(read_table().items())
+        return frozenset(found)
 
     def next_guest_end(self, after: float) -> float:
         """Return when the next guest's time ends after a moment; inf: never."""
@@ -225,8 +254,23 @@ class Home:
         return found.get(self.day.day, {}), found.get(yesterday, {})
 
     def usage(self, since: date) -> tuple[Usage, ...]:
-        """Return the minutes of use from a date on, by day, profile and budget."""
+        """Return the minutes of use from a date on, by day, profile and budget.
+
+        Without those that only the person sees: whoever calls is somebody else.
+        """
+        found = self._usage(since)
+        return tuple(usages_for_others(self.household, found, self.now))
+
+    def _usage(self, since: date) -> tuple[Usage, ...]:
         return load_history(self.folder, self.household.id, None, since)
+
+    def hidden_limits(self, profile: Profile) -> frozenset[str]:
+        """Return the ids of a person's limits whose minutes of today only that person sees."""
+        return own_limits(self.household, profile, self.now) | {
+            each.budget
+            for each in self._usage(self.day.day)
+            if each.own and each.profile == profile.id
+        }
 
     @property
     def has_database(self) -> bool:
@@ -394,6 +438,7 @@ class Home:
 
         async def run() -> T:
             with open_store(self.folder) as store:
+                store.see = self.see
                 return await work(store)
 
         return asyncio.run(run())

@@ -23,6 +23,7 @@ from copdns.model.times import (
     Subject,
     Ticket,
 )
+from copdns.time.budget import has_effect
 from copdns.time.schedule import slot_text
 
 ANYONE = "anyone with the code"
@@ -58,6 +59,8 @@ def schedule_text(schedule: Schedule) -> str:
 def budget_text(budget: Budget) -> str:
     """Return "mia: category:games 60 minutes school, 120 minutes weekend"."""
     text = f"{budget.scope or 'everyone'}: {subjects_text(budget.about)} {minutes_text(budget)}"
+    if not has_effect(budget.minutes):
+        text = f"{text} (no effect: these are whole days)"
     if budget.carry_over:
         text = f"{text}, unused minutes carry over"
     return _with_note(_with_grace(text, budget.grace), budget.note)

@@ -269,12 +269,20 @@ _USELESS = frozenset({FORMERR, SERVFAIL, NOTIMP, REFUSED})
 
 
 def next_action(
-    answer: UpstreamResponse, *, edns: bool, protected: bool, filtering: bool = False
+    answer: UpstreamResponse,
+    *,
+    edns: bool,
+    protected: bool,
+    filtering: bool = False,
+    doubtful: bool = False,
 ) -> NextAction:
     """Return what to do with a response.
 
     edns: the query had EDNS.  protected: a name that nobody may block, so the response of an
     upstream that filters it does not count.  filtering: the upstream is known to filter.
+    doubtful: an address was asked for, and another upstream can be asked (`has_another`): of two
+    that differ about a protected name, the one with an address is right, since a filter may say
+    nothing, or that the name does not exist.
     """
     if answer.rcode in _GOOD and not (protected or answer.is_truncated):
         return NextAction.GIVE
@@ -282,9 +290,45 @@ def next_action(
         return NextAction.ASK_PLAIN  # RFC 6891 section 7
     if answer.rcode in _USELESS or answer.rcode > RCODE or answer.is_truncated:
         return NextAction.ASK_OTHER
-    if protected and _looks_blocked(answer, filtering):
+    if protected and (
+        _looks_blocked(answer, filtering) or (doubtful and not answer.facts.addresses)
+    ):
         return NextAction.ASK_OTHER
     return NextAction.GIVE
+
+
+def has_another(
+    exchange: Exchange, answered: Health, upstreams: Iterable[Health], mono: float
+) -> bool:
+    """Tell whether an upstream that works may still answer; one in backoff is not waited for.
+
+    answered: the one whose response came.
+    """
+    return any(
+        each is not answered and each not in exchange.refused_by and each.backoff_until <= mono
+        for each in upstreams
+    )
+
+
+def better_response(
+    before: UpstreamResponse | None, answer: UpstreamResponse | None
+) -> UpstreamResponse | None:
+    """Return the better one of two responses that do not do, the later where they are alike."""
+    if before is None or answer is None:
+        return answer or before
+    return answer if _rank(answer) >= _rank(before) else before
+
+
+def is_usable(answer: UpstreamResponse | None) -> bool:
+    """Tell whether a response would do if no other came."""
+    return (
+        answer is not None and answer.rcode in _GOOD and not _looks_blocked(answer, filtering=False)
+    )
+
+
+def _rank(answer: UpstreamResponse) -> tuple[bool, bool, bool]:
+    facts = answer.facts
+    return answer.rcode in _GOOD, not facts.is_filtered, bool(facts.addresses)
 
 
 def _looks_blocked(answer: UpstreamResponse, filtering: bool) -> bool:

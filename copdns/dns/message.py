@@ -328,10 +328,16 @@ class ResponseFacts(NamedTuple):
 
 
 def is_home_address(packed: bytes) -> bool:
-    """Tell whether an address of 4 or 16 octets is in one of `HOME_NETWORKS`."""
-    if len(packed) == 16 and packed.startswith(_MAPPED):
-        packed = packed[12:]
-    networks = (_V4 if len(packed) == 4 else _V6)[packed[0]]
+    """Tell whether an address of 4 or 16 octets is in one of `HOME_NETWORKS`, or holds an IPv4
+    address that is (`ipv4_inside`)."""
+    if len(packed) == 4:
+        return _is_in(_V4[packed[0]], packed)
+    if packed[0] in _MAY_HOLD_IPV4 and any(_is_in(_V4[v4[0]], v4) for v4 in ipv4_inside(packed)):
+        return True
+    return _is_in(_V6[packed[0]], packed)
+
+
+def _is_in(networks: Sequence[tuple[int, int]], packed: bytes) -> bool:
     if not networks:  # as for most: a cheap look before the exact one
         return False
     number = int.from_bytes(packed, "big")
@@ -342,6 +348,32 @@ def is_home_address(packed: bytes) -> bool:
 
 
 _MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 section 2.5.5.2
+_NAT64 = b"\x00\x64\xff\x9b" + bytes(8)  # 64:ff9b::/96, RFC 6052 section 2.1
+_LOCAL_NAT64 = b"\x00\x64\xff\x9b\x00\x01"  # 64:ff9b:1::/48, RFC 8215
+_6TO4 = b"\x20\x02"  # 2002::/16, RFC 3056 section 2
+_MAY_HOLD_IPV4 = frozenset({0x00, 0x20})  # the first octets of these
+
+
+def ipv4_inside(packed: bytes) -> tuple[bytes, ...]:
+    """Return the IPv4 addresses that an IPv6 address of 16 octets may stand for; () for none.
+
+    Mapped, translated (NAT64) and 6to4 addresses have one.  Below 64:ff9b:1::/48 each network
+    chooses the length of its prefix, and with it the place of the address (RFC 6052 section 2.2),
+    so any place counts that could be a host's.
+    """
+    if packed.startswith(_6TO4):
+        return (packed[2:6],)
+    if packed.startswith((_MAPPED, _NAT64)):
+        return (packed[12:],)
+    if not packed.startswith(_LOCAL_NAT64):
+        return ()
+    places = (  # for prefixes of 48, 56, 64 and 96 bits; octet 8 is left out
+        packed[6:8] + packed[9:11],
+        packed[7:8] + packed[9:12],
+        packed[9:13],
+        packed[12:],
+    )
+    return tuple(each for each in places if each[0] and any(each[1:]))
 
 
 def _by_first_octet(size: int) -> list[list[tuple[int, int]]]:

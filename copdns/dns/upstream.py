@@ -20,6 +20,7 @@ from ipaddress import ip_address
 
 import structlog
 
+from copdns.dns.bug_log import BugLog
 from copdns.dns.datagrams import Inbox
 from copdns.dns.exchange import (
     NO_EDNS_FOR,
@@ -28,16 +29,19 @@ from copdns.dns.exchange import (
     NextAction,
     OnResponse,
     QuestionMatch,
+    better_response,
     build_query,
     choose_upstream,
+    has_another,
     is_bare_error,
     is_truncated,
+    is_usable,
     match_response,
     next_action,
     randomize_case,
 )
 from copdns.dns.message import UpstreamResponse, read_response
-from copdns.dns.records import HEADER_SIZE
+from copdns.dns.records import AAAA, HEADER_SIZE, A
 from copdns.dns.socket_pool import (
     RANDOM_SIZE,
     EpollReader,
@@ -56,6 +60,7 @@ log = structlog.get_logger("copdns.upstream")
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much
 
 MAX_PENDING = 4096  # queries without a response as yet; more fail at once
+_ADDRESS_TYPES = frozenset({A, AAAA})
 SWEEP_INTERVAL = 0.05  # seconds between looks for overdue queries
 
 
@@ -95,6 +100,7 @@ class UpstreamClient:
         self._pending = 0
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._tcp = TcpQueries(loop)
+        self._bugs = BugLog()
 
     # --- which upstreams there are ---
 
@@ -245,7 +251,7 @@ class UpstreamClient:
 
         answer: what this one said, for when no other says more.
         """
-        exchange.fallback = answer or exchange.fallback
+        exchange.fallback = better_response(exchange.fallback, answer)
         if exchange.upstream is upstream.health:
             self._send_to_next(exchange, mono)
 
@@ -260,7 +266,10 @@ class UpstreamClient:
             return
         for datagram in self._inbox.messages(count):
             if len(datagram) >= HEADER_SIZE:
-                self._on_datagram(upstream, source, datagram, mono)
+                try:
+                    self._on_datagram(upstream, source, datagram, mono)
+                except Exception as error:  # noqa: BLE001 - the others came with it
+                    self._bugs.note("reading a response", error)
 
     def _on_unsent(self, upstream: Upstream, sent: SentQuery) -> None:
         """Ask another upstream what could not be sent to this one."""
@@ -322,7 +331,12 @@ class UpstreamClient:
             self._finish(exchange, answer)
             return
         match next_action(
-            answer, edns=sent.edns, protected=exchange.protected, filtering=health.filtering
+            answer,
+            edns=sent.edns,
+            protected=exchange.protected,
+            filtering=health.filtering,
+            doubtful=exchange.key.qtype in _ADDRESS_TYPES
+            and has_another(exchange, health, self._group(exchange), mono),
         ):
             case NextAction.GIVE:
                 self._note_limits(exchange, upstream, mono)
@@ -381,7 +395,10 @@ class UpstreamClient:
         on_response, exchange.on_response = exchange.on_response, None
         if on_response is not None:
             self._pending -= 1
-            on_response(answer)
+            try:
+                on_response(answer)
+            except Exception as error:  # noqa: BLE001 - a mistake of who waits is no other's
+                self._bugs.note("using a response", error)
 
     # --- TCP ---
 
@@ -437,6 +454,9 @@ class UpstreamClient:
             if upstream is not None:  # else the settings no longer name it
                 self._note_failure(exchange, upstream, mono)
             if all(each in exchange.refused_by for each in self._group(exchange)):
+                if is_usable(exchange.fallback):
+                    self._finish(exchange, exchange.fallback)
+                    continue
                 exchange.refused_by.clear()  # all were asked once; the best may have been slow
             self._send_to_next(exchange, mono)
 

@@ -172,6 +172,14 @@ _TEXTS: dict[EventKind, tuple[str, str]] = {
         _t("An account was changed"),
         _t("%(account)s has another role, or a new way to log in."),
     ),
+    EventKind.LOOKUPS_CHANGED: (
+        _t("Where site names are looked up was changed"),
+        _t("A guardian, or the settings on the server, chose who answers for some names or all."),
+    ),
+    EventKind.SITE_PROTECTED: (
+        _t("A site is protected now"),
+        _t("No list blocks it any more. You can undo this, or block it with a rule."),
+    ),
     EventKind.TEST: (
         _t("This is a test"),
         _t("Nothing happened. Notices from copdns arrive here."),
@@ -195,7 +203,8 @@ _TIME_BODIES = {
         "%(who)s: temporary access ends in %(minutes)s min."
     ),
     (EventKind.TIME_CLOSED, Reason.SCHEDULE): _t("%(who)s: the schedule %(id)s is blocking now."),
-    (EventKind.TIME_CLOSED, Reason.BUDGET): _t("%(who)s: the daily limit %(id)s is used up."),
+    # Used up, or without minutes on this day.
+    (EventKind.TIME_CLOSED, Reason.BUDGET): _t("%(who)s: the daily limit %(id)s is blocking now."),
     (EventKind.TIME_OPENED, Reason.SCHEDULE): _t(
         "%(who)s: the schedule %(id)s has stopped blocking."
     ),
@@ -271,8 +280,12 @@ class NoticeThrottle:
 
 
 def _event_key(event: Event) -> tuple[object, ...]:
-    """Return what makes two events the same: all but their moments."""
-    return tuple(each for key, each in event_json(event).items() if key not in ("at", "until"))
+    """Return what makes two events the same: all but their moments.
+
+    Of children who want to talk nothing else tells them apart.
+    """
+    moments = () if event.kind is EventKind.WANTS_TO_TALK else ("at", "until")
+    return tuple(each for key, each in event_json(event).items() if key not in moments)
 
 
 def with_suppressed(text: NoticeText, count: int, language: Speaks = ENGLISH) -> NoticeText:

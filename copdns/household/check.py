@@ -43,7 +43,11 @@ class KnownIds:
     canaries: ids of signals.
     lists: returns the slugs of all lists that are here or could be fetched; called only when a
         household names one.
-    protected: tells whether nothing may block a name.
+    protected: tells whether nothing may block a name.  beats_time: whether no pause, schedule or
+        budget does either.
+    key: returns what a name opens, so that it cannot be protected now: a value of
+        `lists.keys.KeyKind`, "" for nothing.  has_effect: tells whether one that a household
+        protects already is protected.
     presets: by age band, for `preset: 7-9` in a household file.
     is_copdns: tells whether copdns itself listens at an upstream's address and port.
     """
@@ -54,6 +58,9 @@ class KnownIds:
     canaries: frozenset[str] = frozenset()
     lists: Callable[[], frozenset[str]] = frozenset
     protected: Callable[[str], bool] = lambda _name: False
+    beats_time: Callable[[str], bool] = lambda _name: False
+    key: Callable[[str], str] = lambda _name: ""
+    has_effect: Callable[[str], bool] = lambda _name: True
     presets: Mapping[Band, Preset] = field(default_factory=dict)
     is_copdns: Callable[[UpstreamAddress], bool] = lambda _upstream: False
 
@@ -148,13 +155,6 @@ def _household_faults(household: Household) -> Iterator[Violation]:
             zone=household.timezone,
         )
         yield Violation("timezone", "", "", what)
-    for name in household.protected:
-        if "." not in name:
-            what = sentence(
-                "'%(written)s' is a top-level domain; write a site such as school.%(written)s",
-                written=name,
-            )
-            yield Violation("protected", name, "", what)
     if household.language and household.language not in LANGUAGES:
         yield Violation("language", "", "", no_such("language", household.language, LANGUAGES))
     if household.country and not _COUNTRY.fullmatch(household.country):
@@ -321,5 +321,12 @@ def _own_faults(household: Household) -> Iterator[Violation]:
 
 
 def is_protected(household: Household, known: KnownIds, name: str) -> bool:
-    """Tell whether nothing here may block a name: by copdns's data or the household's own."""
-    return known.protected(name) or any(each in household.protected for each in suffixes(name))
+    """Tell whether a household may not answer or forward a name: by copdns's data or its own."""
+    return known.protected(name) or any(
+        each in household.protected and known.has_effect(each) for each in suffixes(name)
+    )
+
+
+def protected_in_vain(household: Household, known: KnownIds) -> tuple[str, ...]:
+    """Return what a household protects without effect; an older one, or a file, may have some."""
+    return tuple(each for each in household.protected if not known.has_effect(each))

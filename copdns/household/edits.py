@@ -22,11 +22,13 @@ from copdns.household.edit_checks import (
     without_orphans,
 )
 from copdns.household.presets import Preset, apply
+from copdns.household.suggestions import plan_settings, plan_times, with_times
 from copdns.model.addresses import (
     UpstreamAddress,
     address,
     device_address,
     domain,
+    is_address,
     mac_address,
     upstream_address,
 )
@@ -49,17 +51,25 @@ from copdns.model.names import normalize
 from copdns.model.times import Subject, Topic, TopicKind
 from copdns.model.violations import no_such
 
+NO_IDS = KnownIds()
+
 _SETTABLE = {
     *("name", "timezone", "guest", "protected", "language", "country", "helplines"),
     *("calendar", "day_starts", "failures"),
 }
 
 
-def set_household(household: Household, **values: Any) -> Household:
+def set_household(household: Household, known: KnownIds = NO_IDS, **values: Any) -> Household:
     """Set name, timezone, guest, protected (names in any spelling), language, country, helplines,
-    calendar, day_starts or failures."""
+    calendar, day_starts or failures.
+
+    known: says which names cannot be protected; those that are protected already stay.
+    """
     if "protected" in values:
         values["protected"] = [parse_field(domain, each) for each in values["protected"]]
+        for each in values["protected"]:
+            if each not in household.protected:
+                _refuse_key(each, known)
     for key in ("protected", "helplines"):
         if key in values:
             values[key] = tuple(dict.fromkeys(values[key]))
@@ -118,15 +128,22 @@ def set_profile(
     preset: Preset | None = None,
     *,
     times: bool = False,
+    anew: bool = False,
     **values: Any,
 ) -> Household:
     """Set fields of a profile, after a preset when one is given; its id stays.
 
     times: the preset's schedules and budgets take the place of those that came from a preset.
+    What a person set or wrote themselves stays (`household/suggestions.py`).  anew: of the
+    settings nothing stays, but for what no preset is about.
     """
     old = require_profile(household, profile_id)
     check_fields(values, {each.name for each in fields(Profile)} - {"id"}, "profile")
-    new = replace(apply(preset, old) if preset else old, **values)
+    if preset is None:
+        taken = old
+    else:
+        taken = apply(preset, old) if anew else plan_settings(old, preset, known.presets).profile
+    new = replace(taken, **values)
     profiles = tuple(new if each is old else each for each in household.profiles)
     changed = replace(household, profiles=profiles)
     return _with_preset(changed, profile_id, known, preset, times)
@@ -137,8 +154,8 @@ def suggest_times(
 ) -> Household:
     """Take over the schedules and budgets of a preset, and nothing else of it.
 
-    They take the place of those that came from a preset; what else the profile has stays.  Raises
-    HouseholdError where the preset has none.
+    They take the place of those that came from a preset and that nobody changed since; all others
+    stay (`plan_times`).  Raises HouseholdError where the preset has none.
     """
     require_profile(household, profile_id)
     if not any(preset.times(profile_id)):
@@ -254,7 +271,7 @@ def add_rule(
     """
     about = parse_target(text)
     if action is RuleAction.BLOCK:
-        _refuse_protected(household, about, known)
+        _refuse_protected(about, known)
         if over_security or unsafe_search:
             raise HouseholdError("only an allow rule can override security lists or safe search")
     rule = Rule(
@@ -375,9 +392,19 @@ def remove_local_name(household: Household, name: str) -> Household:
 def set_rewrite(household: Household, text: str, target_name: str, known: KnownIds) -> Household:
     """Answer a name (or `*.name`, `=name`) with another name's data.
 
-    HouseholdError for a name that is protected or too broad (`broad_names.py`).
+    HouseholdError for a name that is protected or too broad (`broad_names.py`), and for an address
+    in place of the other name.
     """
-    rewrite = NameRewrite(parse_matcher(text), parse_field(domain, target_name))
+    matcher = parse_matcher(text)
+    if is_address(target_name):
+        raise HouseholdError(
+            "%(address)s is an IP address, and a rewrite points to a domain; to give %(domain)s an "
+            "address, add a local DNS record (copdns local add %(domain)s %(address)s)",
+            name="target",
+            address=target_name.strip(),
+            domain=matcher.name,
+        )
+    rewrite = NameRewrite(matcher, parse_field(domain, target_name))
     _refuse_name(household, rewrite.matcher.name, known)
     others = tuple(each for each in household.rewrites if each.matcher != rewrite.matcher)
     return validate(replace(household, rewrites=(*others, rewrite)))
@@ -426,16 +453,9 @@ def _with_preset(
 def _with_preset_times(
     household: Household, profile_id: str, known: KnownIds, preset: Preset
 ) -> Household:
-    """Return the household with the preset's times in place of those of any preset."""
-    schedules, budgets = preset.times(profile_id)
-    of_presets = [each.times(profile_id) for each in (*known.presets.values(), preset)]
-    old = {each.id for times in of_presets for part in times for each in part}
-    rest = replace(
-        household,
-        schedules=(*(each for each in household.schedules if each.id not in old), *schedules),
-        budgets=(*(each for each in household.budgets if each.id not in old), *budgets),
-    )
-    return without_orphans(rest)
+    """Return the household with the preset's times in place of those that came from any preset."""
+    plan = plan_times(household, profile_id, preset, known.presets)
+    return without_orphans(with_times(household, plan))
 
 
 def _with_preset_rules(household: Household, profile_id: str, preset: Preset | None) -> Household:
@@ -484,8 +504,41 @@ def _refuse_name(household: Household, name: str, known: KnownIds) -> None:
         )
 
 
-def _refuse_protected(household: Household, about: Matcher | str, known: KnownIds) -> None:
-    if isinstance(about, Matcher) and is_protected(household, known, about.name):
+def _refuse_key(name: str, known: KnownIds) -> None:
+    """Raise HouseholdError for a name that no household can protect (`lists/keys.py`)."""
+    if "." not in name or is_broad(name):
+        raise HouseholdError(
+            "sites of other people end in %(domain)s, so one household cannot protect them all; "
+            "write one site, such as school.%(domain)s",
+            name="protected",
+            domain=name,
+        )
+    match known.key(name):
+        case "service":
+            raise HouseholdError(
+                "%(domain)s belongs to an app or service, which someone else at home may want to "
+                "block; protect only schools and the like, and write an allow rule for this",
+                name="protected",
+                domain=name,
+            )
+        case "engine":
+            raise HouseholdError(
+                "%(domain)s belongs to a search engine, which leads anywhere; protect only schools "
+                "and the like, and write an allow rule for this",
+                name="protected",
+                domain=name,
+            )
+        case "bypass":
+            raise HouseholdError(
+                "%(domain)s is a way around the filter, such as a VPN; protect only schools and "
+                "the like, and write an allow rule for this",
+                name="protected",
+                domain=name,
+            )
+
+
+def _refuse_protected(about: Matcher | str, known: KnownIds) -> None:
+    if isinstance(about, Matcher) and known.protected(about.name):
         raise HouseholdError(
             "%(about)s is protected and cannot be blocked: help, learning and device security "
             "must work for everyone, so this rule would have no effect (docs/household.md)",

@@ -8,7 +8,7 @@ counts the changes of one database, and what ends by itself: pauses, grants, bon
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from copdns.household.shape import (
     ProfileShape,
     RuleShape,
 )
+from copdns.household.time_edits import idle_reason
 from copdns.household.time_shape import budget, schedule
 from copdns.model import yaml_text
 from copdns.model.addresses import domain
@@ -56,8 +57,14 @@ _LISTS = frozenset({"tags", "categories", "services", "contacts", "canaries", "a
 _MAPPINGS = frozenset({"safe_search"})
 
 
-def parse(text: str, file: str, known: KnownIds) -> Household:
-    """Return the household in a file; raise a ConfigError that lists every mistake."""
+def parse(
+    text: str, file: str, known: KnownIds, held: Collection[Budget] | None = None
+) -> Household:
+    """Return the household in a file; raise a ConfigError that lists every mistake.
+
+    held: the budgets that the household has already.  A budget without effect is a mistake unless
+        it is among them; None: of a file that only begins a household, where it is none.
+    """
     document = yaml_text.document(text, file)
     if not document.value:
         # It would take everything away, which nobody asks for with an empty file or pipe.
@@ -68,6 +75,8 @@ def parse(text: str, file: str, known: KnownIds) -> Household:
         (reading.place(fault), str(fault.what))
         for fault in (*violations(household), *unknown_references(household, known))
     ]
+    if held is not None:
+        problems += reading.idle_budgets(household, held)
     if problems:
         raise document.error(problems)
     return household
@@ -268,6 +277,16 @@ class _Reading:
             if each.id not in written:
                 self.places[part, each.id] = ("profiles", profile_id, "preset_times")
                 yield each
+
+    def idle_budgets(
+        self, household: Household, held: Collection[Budget]
+    ) -> Iterator[tuple[Path, str]]:
+        """Yield where budgets without effect stand that the household does not have yet."""
+        for each in household.budgets:
+            what = idle_reason(household, each, self.known)
+            if what is not None and each not in held:
+                fault = Violation("budgets", each.id, "minutes", what)
+                yield self.place(fault), str(what)
 
     def _services(self) -> Iterator[OwnService]:
         for key, shape in self.shape.own_services.items():

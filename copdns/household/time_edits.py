@@ -24,8 +24,10 @@ from copdns.household.edit_checks import (
 )
 from copdns.model.errors import HouseholdError, UnknownCodeError
 from copdns.model.household import Household
+from copdns.model.matchers import Matcher
 from copdns.model.sentences import Sentence, sentence
 from copdns.model.times import (
+    DAY_MINUTES,
     Bonus,
     Budget,
     DayType,
@@ -39,6 +41,8 @@ from copdns.model.times import (
     Ticket,
 )
 from copdns.model.violations import no_such
+from copdns.time.budget import has_effect
+from copdns.time.plan import in_scope
 
 # A period closes something for somebody: a schedule or a budget, by its kind.
 Period = TypeVar("Period", bound=Schedule | Budget)
@@ -47,12 +51,11 @@ Period = TypeVar("Period", bound=Schedule | Budget)
 def add_period(household: Household, made: Period, known: KnownIds) -> Household:
     """Add a schedule or a budget; its id must be free among those."""
     kind = type(made)
-    noun = _NOUNS[kind]
     there = periods(household, kind)
     if any(each.id == made.id for each in there):
         raise HouseholdError(_id_taken(kind, made.id))
-    after = (*there, made)
-    return validate_references(_with_periods(household, kind, after), f"{noun}s", made.id, known)
+    changed = _with_periods(household, kind, (*there, made))
+    return _validate_period(changed, made, known)
 
 
 def set_period(
@@ -67,7 +70,50 @@ def set_period(
         raise HouseholdError(no_such(noun, key, there))
     there[key] = replace(there[key], **values)
     changed = _with_periods(household, kind, tuple(there.values()))
-    return validate_references(changed, f"{noun}s", key, known)
+    return _validate_period(changed, there[key], known)
+
+
+def _validate_period(household: Household, period: Period, known: KnownIds) -> Household:
+    """Return the household when a schedule or budget of it is sound, and not without effect."""
+    part = f"{_NOUNS[type(period)]}s"
+    found = validate_references(household, part, period.id, known)
+    if isinstance(period, Budget):
+        _refuse_idle(household, period, known)
+    return found
+
+
+def _refuse_idle(household: Household, budget: Budget, known: KnownIds) -> None:
+    if wrong := list(filter(None, (idle_reason(household, budget, known),))):
+        raise HouseholdError(*wrong, name="about" if has_effect(budget.minutes) else "minutes")
+
+
+def idle_reason(household: Household, budget: Budget, known: KnownIds) -> Sentence | None:
+    """Return why a budget could never turn anything off; None where it can.
+
+    It would only measure, and a household may not watch somebody by a limit that limits nothing.
+    """
+    if not has_effect(budget.minutes):
+        return sentence(
+            "%(minutes)s minutes are a whole day, so this limit could never turn anything off; "
+            "write fewer, or leave those days out",
+            minutes=DAY_MINUTES,
+        )
+    if budget.about and all(
+        isinstance(each, Matcher) and known.beats_time(each.name) for each in budget.about
+    ):
+        return sentence(
+            "%(about)s is protected and works at every hour, so this limit could never turn "
+            "anything off; choose something else",
+            about=", ".join(map(str, budget.about)),
+        )
+    people = [each for each in household.profiles if in_scope((budget,), each)]
+    if budget.about and people and all({*budget.about} <= {*each.always} for each in people):
+        return sentence(
+            "%(about)s is always allowed, so this limit could never turn anything off; remove it "
+            "from what is always allowed first",
+            about=", ".join(map(str, budget.about)),
+        )
+    return None
 
 
 def remove_period(household: Household, kind: type[Period], key: str) -> Household:

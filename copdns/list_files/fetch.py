@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from socket import AddressFamily
 from ssl import create_default_context
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -32,6 +33,8 @@ from copdns.lists.download import (
     check_copy,
     condition_headers,
     content_error,
+    is_own_machine,
+    loopback_error,
     redirect_target,
     status_error,
 )
@@ -42,6 +45,7 @@ from copdns.model.errors import FetchError
 if TYPE_CHECKING:  # imported when the first list is fetched: it costs time and memory
     import aiohttp
     from aiohttp import ClientResponse, ClientSession
+    from aiohttp.abc import ResolveResult
 
 Clock = Callable[[], float]  # seconds since the epoch
 Progress = Callable[[str, int, int | None], None]
@@ -72,14 +76,17 @@ class FetchOutcome:
 class Fetcher:
     """Fetches lists into a folder.
 
-    progress: called with a slug, the octets received, and the octets in all (None: unknown).
-    reading: a lock held while a list is read, which may take all memory of a small machine.
+    session: for the address of a source.  outside: for where a server redirects to, which must not
+    be this machine.  progress: called with a slug, the octets received, and the octets in all
+    (None: unknown).  reading: a lock held while a list is read, which may take all memory of a
+    small machine.
     """
 
     def __init__(
         self,
         copies: Copies,
         session: ClientSession,
+        outside: ClientSession,
         clock: Clock,
         limits: FetchLimits,
         progress: Progress,
@@ -87,6 +94,7 @@ class Fetcher:
     ) -> None:
         self._copies = copies
         self._session = session
+        self._outside = outside
         self._clock = clock
         self._limits = limits
         self._progress = progress
@@ -154,12 +162,16 @@ class Fetcher:
         """Send the request, follow redirects, and yield the last response."""
         if trouble := bad_url(url):
             raise FetchError(trouble)
+        session = self._session
         for _ in range(self._limits.redirects + 1):
-            async with self._session.get(url, headers=headers, allow_redirects=False) as reply:
+            async with session.get(url, headers=headers, allow_redirects=False) as reply:
                 if reply.status not in _REDIRECTS:
                     yield reply
                     return
-                url = redirect_target(url, reply.headers.get("Location"))
+                target = redirect_target(url, reply.headers.get("Location"))
+            if not is_own_machine(urlsplit(target).hostname or ""):
+                session = self._outside
+            url = target
         raise FetchError(
             f"the server redirects more than {self._limits.redirects} times; open the address in "
             "a browser, and use the address you end up at"
@@ -288,18 +300,36 @@ async def open_fetcher(
     reading: asyncio.Lock | None = None,
 ) -> AsyncIterator[Fetcher]:
     """Yield a Fetcher; its connections are closed at the end."""
-    from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+    from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, ThreadedResolver
+
+    class Outside(ThreadedResolver):
+        """Finds no address of this machine, whatever name leads to it."""
+
+        async def resolve(
+            self, host: str, port: int = 0, family: AddressFamily = AddressFamily.AF_INET
+        ) -> list[ResolveResult]:
+            found = await super().resolve(host, port, family)
+            if any(is_own_machine(each["host"]) for each in found):
+                raise loopback_error(host)
+            return found
 
     limits = limits or FetchLimits()
     # aiohttp's own context has no certificates (`app/memory_use.py`); reading them takes a while.
     certificates = await asyncio.to_thread(create_default_context)
     patience = ClientTimeout(total=None, sock_connect=limits.connect, sock_read=limits.idle)
-    async with ClientSession(
-        connector=TCPConnector(ssl=certificates),
-        headers=_HEADERS,
-        timeout=patience,
-        cookie_jar=DummyCookieJar(),
-        auto_decompress=False,  # the other process bounds the unpacked size
-        trust_env=False,  # no ~/.netrc: no password is sent
-    ) as session:
-        yield Fetcher(copies, session, clock, limits, progress, reading or asyncio.Lock())
+
+    def open_session(connector: TCPConnector) -> ClientSession:
+        return ClientSession(
+            connector=connector,
+            headers=_HEADERS,
+            timeout=patience,
+            cookie_jar=DummyCookieJar(),
+            auto_decompress=False,  # the other process bounds the unpacked size
+            trust_env=False,  # no ~/.netrc: no password is sent
+        )
+
+    async with (
+        open_session(TCPConnector(ssl=certificates)) as session,
+        open_session(TCPConnector(ssl=certificates, resolver=Outside())) as outside,
+    ):
+        yield Fetcher(copies, session, outside, clock, limits, progress, reading or asyncio.Lock())

@@ -14,11 +14,13 @@ from copdns.list_files.resources import find_folder, read_bundled
 from copdns.lists.catalogue import BundledFiles, Catalogue, read_files
 from copdns.lists.drafts import build_small_catalogue
 from copdns.lists.index import ListKind
-from copdns.lists.shapes import DiscreetShape
+from copdns.lists.keys import find_key, find_new_key
+from copdns.lists.shapes import DiscreetShape, InfrastructureShape
 from copdns.lists.source import ListSource
 from copdns.model import yaml_text
 from copdns.model.errors import ListError
 from copdns.model.household import Band
+from copdns.model.matchers import Matcher
 
 # The kinds of lists that a schedule, a budget or a permission can be about.
 SUBJECT_KINDS = frozenset({ListKind.CATEGORY, ListKind.SERVICE, ListKind.BYPASS})
@@ -95,6 +97,22 @@ def discreet_names() -> frozenset[str]:
     return frozenset(name for names in found.groups.values() for name in names)
 
 
+@cache
+def _needed_names() -> frozenset[str]:
+    file = "infrastructure.yaml"
+    shape = yaml_text.read(bundled_text(file), f"blocklists/{file}", InfrastructureShape)
+    return shape.needed_names()
+
+
+def find_needed_name(about: Matcher) -> str:
+    """Return a name that many sites need and that a rule about this blocks; "" for none.
+
+    The shortest one where there are several.  Slow at the first call.
+    """
+    blocked = filter(about.covers, _needed_names())
+    return min(blocked, key=lambda name: (len(name), name), default="")
+
+
 def _is_protected(found: Catalogue, protected: Container[int], name: str) -> bool:
     entries = [each for each in found.index.find(name) if each.list in protected]
     return bool(entries) and not any(each.allow for each in entries)
@@ -104,6 +122,8 @@ def known_ids(found: Catalogue) -> KnownIds:
     """Return the ids and slugs that a household may refer to."""
     infos = found.index.infos
     protected = {info.number for info in infos if info.kind is ListKind.PROTECTED}
+    strong = {each.slug for each in found.protected.values() if each.beats_time}
+    beats_time = {number for number in protected if infos[number].subject in strong}
     return KnownIds(
         categories=frozenset(found.categories),
         services=frozenset(found.services),
@@ -113,5 +133,8 @@ def known_ids(found: Catalogue) -> KnownIds:
             _catalogue_slugs() | {each.slug for each in infos if each.kind in SUBJECT_KINDS}
         ),
         protected=lambda name: _is_protected(found, protected, name),
+        beats_time=lambda name: _is_protected(found, beats_time, name),
+        key=lambda name: find_new_key(name, found) or "",
+        has_effect=lambda name: find_key(name, found) is None,
         presets=bundled_presets(),
     )

@@ -114,6 +114,8 @@ class Catalogue:
 
     statuses: one for each list, by the number of the list.
     unopened: help names that are safe from lists, but not protected until a person has opened them.
+    bypass: bundled names of VPNs, proxies and resolvers.  no_safe_search: of search engines without
+    a safe mode.
     """
 
     index: Index
@@ -124,6 +126,8 @@ class Catalogue:
     canaries: Mapping[str, Canary]
     statuses: tuple[ListStatus, ...]
     unopened: frozenset[str] = frozenset()
+    bypass: tuple[Matcher, ...] = ()
+    no_safe_search: tuple[Matcher, ...] = ()
 
     @property
     def help_names(self) -> tuple[Matcher, ...]:
@@ -180,6 +184,8 @@ def build_catalogue(
         canaries=_canaries(found.bypass),
         statuses=statuses,
         unopened=frozenset(each.name.name for each in found.protected.unopened_names()),
+        bypass=tuple(each.name for each in found.bypass.names),
+        no_safe_search=tuple(each.name for each in found.safe_search.no_safe_search),
     )
 
 

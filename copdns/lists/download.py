@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from ipaddress import IPv6Address, ip_address
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
@@ -156,7 +157,37 @@ def redirect_target(url: str, location: str | None) -> str:
         )
     if trouble := bad_url(target):
         raise FetchError(f"the server redirects to an address that is not allowed ({trouble})")
+    if is_own_machine(_host(target)) and not is_own_machine(_host(url)):
+        raise loopback_error(_host(target))
     return target
+
+
+def is_own_machine(host: str) -> bool:
+    """Tell whether a host of a URL is this machine itself, by its address or by the name localhost
+    (RFC 6761 section 6.3).
+
+    Programs here may trust whoever comes from loopback, as copdns does with its metrics.
+    """
+    name = host.rstrip(".").lower()
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        address = ip_address(name.partition("%")[0])
+    except ValueError:
+        # Such as "127.1" or "0x7f000001", which systems take for addresses (inet_aton(3)): no
+        # name ends in a number, and whoever writes an address so has something to hide.
+        last = name.rpartition(".")[2]
+        return last.isdigit() or last.startswith("0x")
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    plain = mapped or address
+    return plain.is_loopback or plain.is_unspecified
+
+
+def loopback_error(host: str) -> FetchError:
+    """Return the error about a redirect to this machine."""
+    return FetchError(
+        f"the server redirects to {host}, which is this machine itself; tell the list's maintainer"
+    )
 
 
 def _host(url: str) -> str:

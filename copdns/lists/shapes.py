@@ -156,6 +156,17 @@ class InfrastructureGroupShape(Shape):
 
 class InfrastructureShape(Shape):
     groups: dict[Slug, InfrastructureGroupShape]
+    contested: tuple[Domain, ...] = ()
+
+    def needed_names(self) -> frozenset[str]:
+        """Return every name that many sites need, whether or not lists may name it."""
+        groups = self.groups.values()
+        return frozenset(
+            (
+                *self.contested,
+                *(name for each in groups for name in (*each.all_whole(), *each.below)),
+            )
+        )
 
 
 class MistakeShape(Shape):

@@ -77,6 +77,15 @@ def address(text: str) -> IPv4Address | IPv6Address:
         ) from None
 
 
+def is_address(text: str) -> bool:
+    """Tell whether somebody wrote an address of either family."""
+    try:
+        ip_address(text.strip())
+    except ValueError:
+        return False
+    return True
+
+
 def network(text: str) -> IPv4Network | IPv6Network:
     """Read `192.0.2.0/24`; bits after the prefix are forgiven, a single address is a network."""
     try:

@@ -50,6 +50,8 @@ class EventKind(StrEnum):
     ACCOUNT_ADDED = "account added"
     ACCOUNT_REMOVED = "account removed"
     ACCOUNT_CHANGED = "account changed"
+    LOOKUPS_CHANGED = "lookups changed"
+    SITE_PROTECTED = "site protected"
     TEST = "test"
 
 
@@ -169,6 +171,7 @@ class MistakeEvent(NamedTuple):
 class PersonEvent(NamedTuple):
     """What guardians owe each other to hear about a person, or what a child tells all of them.
 
+    profile: "" of a child who told, unless the settings let events tell.
     at: when a full log begins, two guardians set something differently, the child told, or a
     proposal is due.
     until: when the full log ends, None of anything else.
@@ -193,6 +196,14 @@ class AccountEvent(NamedTuple):
     at: float
 
 
+class HouseholdEvent(NamedTuple):
+    """A guardian changed what holds for everybody: who is asked for names, or what is protected."""
+
+    kind: EventKind
+    household: str
+    at: float
+
+
 class TrialEvent(NamedTuple):
     """Nothing happened: a guardian wants to see whether events arrive."""
 
@@ -213,6 +224,7 @@ Event = (
     | MistakeEvent
     | PersonEvent
     | AccountEvent
+    | HouseholdEvent
     | TrialEvent
 )
 
@@ -256,4 +268,6 @@ USUAL = (
     EventKind.ACCOUNT_ADDED,
     EventKind.ACCOUNT_REMOVED,
     EventKind.ACCOUNT_CHANGED,
+    EventKind.LOOKUPS_CHANGED,
+    EventKind.SITE_PROTECTED,
 )

@@ -75,6 +75,9 @@ class Reason(StrEnum):
     UPSTREAM_FILTERED = "upstream_filtered"
 
 
+SCHOOL = "household"  # as the category of a verdict: the household itself protects the name
+
+
 class Requestor(NamedTuple):
     """What a query's packet tells of its sender, before the device is identified.
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from copdns.dns.records import AAAA, PTR, A
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
+from copdns.lists.keys import find_key
 from copdns.model.broad_names import broad_names
 from copdns.model.household import (
     Contact,
@@ -25,7 +26,7 @@ from copdns.model.household import (
 )
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import suffixes
-from copdns.model.verdict import AnswerDefaults, LocalRecord
+from copdns.model.verdict import SCHOOL, AnswerDefaults, LocalRecord
 from copdns.policy.matching import VerdictByEntry
 from copdns.policy.special_names import NEVER_DENIED
 
@@ -125,11 +126,12 @@ def build_context(
 ) -> HouseholdContext:
     """Return what the policies of one household have in common.
 
-    Names that are too broad for a household to answer or forward have no effect.
+    Names that are too broad for a household to answer or forward have no effect, and neither have
+    those that it cannot protect (`lists/keys.py`).
 
     other: of another household, made from the same library: what is equal in all is taken from it.
     """
-    household = _without_broad_names(household)
+    household = _without_keys(_without_broad_names(household), library)
     index, by_list = _with_own_names(library.index, household)
     services = {
         each.slug: ServiceNames(each.contact, each.matchers) for each in library.services.values()
@@ -150,7 +152,9 @@ def build_context(
         services=services,
         untraced_groups=frozenset(group.slug for group in groups if group.is_untraced),
         help_ends=_help_ends(library) if other is None else other.help_ends,
-        closable_groups=frozenset(group.slug for group in groups if not group.beats_time),
+        closable_groups=frozenset(
+            (SCHOOL, *(group.slug for group in groups if not group.beats_time))
+        ),
     )
 
 
@@ -173,6 +177,11 @@ def _without_broad_names(household: Household) -> Household:
         rewrites=tuple(e for e in household.rewrites if e.matcher.name not in broad),
         split_upstreams=tuple(e for e in household.split_upstreams if e.name not in broad),
     )
+
+
+def _without_keys(household: Household, library: Catalogue) -> Household:
+    kept = tuple(each for each in household.protected if find_key(each, library) is None)
+    return replace(household, protected=kept)
 
 
 def _split_matcher(split: SplitUpstream) -> Matcher:
@@ -206,7 +215,7 @@ def _with_own_names(shared: Index, household: Household) -> tuple[Index, dict[in
         return number
 
     if household.protected:
-        add("household", ListKind.PROTECTED, map(Matcher, household.protected))
+        add(SCHOOL, ListKind.PROTECTED, map(Matcher, household.protected))
     for service in household.services:
         add(service.slug, ListKind.SERVICE, service.names)
     for matcher, records in _local_records(household.local_names):

@@ -23,7 +23,7 @@ from copdns.model.household import (
 )
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import Grant, Subject
-from copdns.model.verdict import Action, StepNumber, Verdict
+from copdns.model.verdict import SCHOOL, Action, StepNumber, Verdict
 from copdns.policy.matching import PolicyGroup
 from copdns.policy.steps import (
     AccessStep,
@@ -198,11 +198,14 @@ def charged_budgets(
 ) -> tuple[str, ...] | None:
     """Return the ids of the budgets that this query counts for; None where it shows no use.
 
-    No use: what is not allowed, what steps 1 to 4 decide, background traffic (beacons), what is
-    always open or open as homework, and what a grant of time opened.
+    No use: what is not allowed, what steps 1 to 4 decide (but what the household itself protects
+    counts: it would be a key to endless time), background traffic (beacons), what is always open or
+    open as homework, and what a grant of time opened.
     """
     time_rules = policy.time_rules
-    if time_rules is None or verdict.step <= StepNumber.PROTECTED:
+    if time_rules is None:
+        return None
+    if verdict.step <= StepNumber.PROTECTED and verdict.category != SCHOOL:
         return None
     if verdict.action is not Action.ALLOW and verdict.action is not Action.REWRITE:
         return None

@@ -7,17 +7,18 @@ target and addresses of its own (RFC 9460 section 7.3), and an outside name can 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from itertools import chain
 from math import inf
 
-from copdns.dns.message import ResponseFacts
+from copdns.dns.message import ResponseFacts, ipv4_inside, is_home_address
 from copdns.lists.index import ListKind
-from copdns.model.addresses import Network
-from copdns.model.household import Rule, RuleAction
+from copdns.model.addresses import Network, upstream_address
+from copdns.model.household import Household, Rule, RuleAction, SplitUpstream
 from copdns.model.matchers import Matcher
-from copdns.model.verdict import Action, Reason, StepNumber, Verdict
+from copdns.model.verdict import SCHOOL, Action, Reason, StepNumber, Verdict
 from copdns.policy.decide import AddressRule, Policy, decide
 from copdns.policy.steps import Lookup, Step
 from copdns.policy.time_rules import with_end
@@ -28,6 +29,7 @@ ADDRESS_TTL, REBINDING_TTL = 10, 60  # seconds
 # A person vouched for the name asked; LOCAL is a rewrite that the household wrote.
 _VOUCHED = frozenset({Reason.GRANTED, Reason.RULE, Reason.LOCAL})
 MAX_ADDRESSES = 4096  # that are remembered
+_REVERSE = ("in-addr.arpa", "ip6.arpa")  # below them are names, and no addresses
 # The steps that can block a target, by how the name asked came through.
 _TARGET_STEPS = frozenset(
     {
@@ -41,6 +43,7 @@ _TARGET_STEPS = frozenset(
 )
 _TARGET_STEPS_VOUCHED = frozenset({StepNumber.LEGAL, StepNumber.SECURITY})
 _TARGET_STEPS_PROTECTED = frozenset({StepNumber.LEGAL})
+_TARGET_STEPS_SCHOOL = frozenset({StepNumber.LEGAL, StepNumber.SECURITY, StepNumber.RULES})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +73,47 @@ class RebindingGuard:
         if exempt is None:
             if len(self._exempt_by_address) >= MAX_ADDRESSES:
                 self._exempt_by_address.clear()
-            address = _address(packed)
-            exempt = any(address in network for network in self.allow)
+            exempt = self._is_allowed(packed) or self._are_allowed_inside(packed)
             self._exempt_by_address[packed] = exempt
         return exempt
 
+    def _is_allowed(self, packed: bytes) -> bool:
+        address = ip_address(packed)
+        return any(address in network for network in self.allow)
 
-def _address(packed: bytes) -> Address:
-    """Return an address, and the IPv4 one in an IPv4-mapped one (RFC 4291 section 2.5.5.2)."""
-    address = ip_address(packed)
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
+    def _are_allowed_inside(self, packed: bytes) -> bool:
+        """Tell whether all home addresses that an IPv6 address may stand for are exempt."""
+        if len(packed) == 4:
+            return False
+        inside = [each for each in ipv4_inside(packed) if is_home_address(each)]
+        return bool(inside) and all(map(self._is_allowed, inside))
+
+
+def _addresses(packed: bytes) -> tuple[Address, ...]:
+    """Return an address, and the IPv4 ones that it may stand for (`ipv4_inside`)."""
+    if len(packed) == 4:
+        return (ip_address(packed),)
+    return tuple(map(ip_address, (packed, *ipv4_inside(packed))))
+
+
+def guarded_splits(household: Household, rebinding: RebindingGuard) -> frozenset[str]:
+    """Return the domains with upstreams in the home network whose addresses there are withheld.
+
+    Such a domain often has addresses of the home network, and the guard knows no exemption for an
+    upstream: who forwards it is to know.
+    """
+    return frozenset(
+        split.name
+        for split in household.split_upstreams
+        if not split.name.endswith(_REVERSE) and rebinding.rejects(split.name, _home_hosts(split))
+    )
+
+
+def _home_hosts(split: SplitUpstream) -> Iterator[bytes]:
+    for text in split.upstreams:
+        packed = ip_address(upstream_address(text).host).packed
+        if is_home_address(packed):
+            yield packed
 
 
 def judge_response(
@@ -97,10 +130,13 @@ def judge_response(
 
         the name asked came through as      its targets         its addresses  rebinding, filtered
         protected                           legal               -              yes
+        protected by the household itself   legal, security, own rules
+                                                                address rules  yes
         granted, by an own rule, rewritten  legal, security     -              yes
         anything else                       `_TARGET_STEPS`     address rules  yes
 
-    A target that is protected itself is never blocked.  In this order the first that blocks counts,
+    A target that is protected itself is never blocked; one that the household protects, only as the
+    name asked would be.  In this order the first that blocks counts,
     and its reason is the verdict's: `via` names a target.  A response that the upstream filtered
     (UPSTREAM_FILTERED) is passed on as it came, with that reason.
     """
@@ -147,7 +183,7 @@ def _judge_targets(
     for target in targets:
         lookup = Lookup(target, 0, policy.index.find(target))
         blocked = _first(steps, lookup, now)
-        if blocked is not None and blocked.blocks and not _is_protected(policy, lookup):
+        if blocked is not None and blocked.blocks and not _is_protected(policy, lookup, blocked):
             # Only this response is blocked, which says nothing of the names below.
             return replace(blocked, via=target, nothing_open_below=False)
     return None
@@ -156,7 +192,7 @@ def _judge_targets(
 def _target_steps(verdict: Verdict) -> frozenset[int]:
     """Return the steps that can block a target, by how the name asked came through."""
     if verdict.reason is Reason.PROTECTED:
-        return _TARGET_STEPS_PROTECTED
+        return _TARGET_STEPS_SCHOOL if verdict.category == SCHOOL else _TARGET_STEPS_PROTECTED
     if verdict.reason in _VOUCHED:
         return _TARGET_STEPS_VOUCHED
     return _TARGET_STEPS
@@ -170,18 +206,23 @@ def _first(steps: Iterable[Step], lookup: Lookup, now: float) -> Verdict | None:
     return None
 
 
-def _is_protected(policy: Policy, lookup: Lookup) -> bool:
+def _is_protected(policy: Policy, lookup: Lookup, blocked: Verdict) -> bool:
+    """Tell whether a target is protected from the step that blocks it."""
     infos = policy.index.infos
     found = [each for each in lookup.entries if infos[each.list].kind is ListKind.PROTECTED]
-    return bool(found) and not any(each.allow for each in found)
+    if not found or any(each.allow for each in found):
+        return False
+    is_school = all(infos[each.list].subject == SCHOOL for each in found)
+    return not (is_school and blocked.step in _TARGET_STEPS_SCHOOL)
 
 
 def _judge_addresses(
     policy: Policy, qname: str, verdict: Verdict, addresses: Iterable[bytes]
 ) -> Verdict | None:
-    if verdict.reason is Reason.PROTECTED or verdict.reason in _VOUCHED:
+    is_school = verdict.category == SCHOOL
+    if verdict.reason in _VOUCHED or (verdict.reason is Reason.PROTECTED and not is_school):
         return None
-    for address in map(_address, addresses):
+    for address in chain.from_iterable(map(_addresses, addresses)):
         rule = _address_rule(policy.address_rules, address)
         if rule is not None:
             target = str(rule.target)

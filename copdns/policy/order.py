@@ -49,6 +49,8 @@ def decision_order(
     blocker = build_blocker(profile, context, by_name, plan)
     pause, schedules, budgets = time_steps(context, plan, blocker)
     safe_search = safe_search_step(profile, context, blocker, is_essential=plan.is_essential)
+    security = security_step(profile, context, by_name, blocker)
+    own_rules = RuleStep(by_name, safe_search, blocker)
     return (
         # 1. Strangers learn nothing, not even which names are special here.  Their policy has this
         # step with `refuse=True`; in a profile's policy it never refuses.
@@ -60,11 +62,17 @@ def decision_order(
         legal_step(context),
         # 4. Nothing that a household can write, and no mistake of ours, may cut a child off from
         # help.  Two protected groups, reference works and the safe hosts of search engines, beat
-        # rules and lists but not time: for them this step first asks steps 7 to 9.
-        protected_step(context, (pause, schedules, budgets)),
+        # rules and lists but not time: for them this step first asks steps 7 to 9.  What a
+        # household itself protects is a school, and no key to what the other guardian blocks: for
+        # that this step first asks steps 5, 7 to 10 and 14.
+        protected_step(
+            context,
+            (pause, schedules, budgets),
+            (security, pause, schedules, budgets, own_rules, safe_search),
+        ),
         # 5. Theft and fraud hurt whoever asks.  A list's mistake is corrected by an allow rule with
         # `over_security`; a plain allow rule is not enough.
-        security_step(profile, context, by_name, blocker),
+        security,
         # 6. A yes to an appeal opens what was appealed, until the grant ends: time (what steps 7 to
         # 9 block) or content (what steps 10 to 15 block).  This step decides nothing, since those
         # steps look for their grants themselves.  It only marks the place that docs and
@@ -82,7 +90,7 @@ def decision_order(
         # longest name wins, then the profile's rule before the household's (`RuleSet`).  For a
         # search engine, an allow rule asks step 14 for the safe host, unless the rule has
         # `unsafe_search`.
-        RuleStep(by_name, safe_search, blocker),
+        own_rules,
         # 11. Keeps people from getting around the other steps.
         bypass_step(profile, context, blocker),
         # 12 and 13. Services before categories: somebody chose them one by one.

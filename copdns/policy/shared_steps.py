@@ -54,6 +54,11 @@ class StepSharing:
             model.group.add(policy.group)
         shared = [_share_step(*pair) for pair in zip(policy.order, model.order, strict=True)]
         new = {id(old): each for old, each in zip(policy.order, shared, strict=True)}
+        for place, (old, kept) in enumerate(zip(policy.order, shared, strict=True)):
+            if isinstance(old, ProtectedStep) and isinstance(kept, ProtectedStep):
+                above = tuple(new[id(each)] for each in old.above_school)
+                if above:  # some of them have rules of this policy
+                    shared[place] = new[id(old)] = replace(kept, above_school=above)
         return replace(
             policy,
             order=tuple(shared),

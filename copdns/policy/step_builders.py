@@ -6,12 +6,14 @@ order.  Every builder that can block takes the profile's `Blocker`.  Pure.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from copdns.lists.index import ListKind
 from copdns.model.household import BlockMode, Contact, Default, Profile
 from copdns.model.matchers import Matcher
 from copdns.model.names import suffixes
 from copdns.model.times import TopicKind
-from copdns.model.verdict import Reason, StepNumber
+from copdns.model.verdict import SCHOOL, Reason, StepNumber
 from copdns.policy.context import HouseholdContext
 from copdns.policy.matching import Blocker, ListSet, RuleSet
 from copdns.policy.steps import (
@@ -21,6 +23,7 @@ from copdns.policy.steps import (
     SafeSearchStep,
     SecurityStep,
     ServiceStep,
+    Step,
 )
 from copdns.policy.time_rules import homework_subjects
 from copdns.policy.time_steps import TimeStep, closure_timelines
@@ -94,9 +97,15 @@ def legal_step(context: HouseholdContext) -> ListStep:
     return ListStep(StepNumber.LEGAL, "legal orders", Reason.LEGAL, lists, blocker, granted=False)
 
 
-def protected_step(context: HouseholdContext, time_steps: TimeSteps) -> ProtectedStep:
-    """Return step 4, which asks the time steps about the groups that they may close."""
+def protected_step(
+    context: HouseholdContext, time_steps: TimeSteps, above_school: Sequence[Step]
+) -> ProtectedStep:
+    """Return step 4, which asks the time steps about the groups that they may close.
+
+    above_school: the steps that win over what the household itself protects, in their order.
+    """
     infos = context.lists(ListKind.PROTECTED)
+    school = context.list_numbers(ListKind.PROTECTED, {SCHOOL})
     return ProtectedStep(
         infos={info.number: info for info in infos},
         untraced=context.list_numbers(ListKind.PROTECTED, context.untraced_groups),
@@ -104,6 +113,8 @@ def protected_step(context: HouseholdContext, time_steps: TimeSteps) -> Protecte
             info.number for info in infos if info.subject not in context.closable_groups
         ),
         time_steps=tuple(step for step in time_steps if not step.is_idle),
+        school=school,
+        above_school=tuple(step for step in above_school if school and not step.is_idle),
     )
 
 

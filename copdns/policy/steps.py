@@ -234,12 +234,16 @@ class ProtectedStep:
     beats_time: numbers of those that a pause, a schedule or a budget never closes; for the others,
         such as encyclopaedias, `time_steps` are asked first, and this step says nothing where one
         of them blocks.
+    school: numbers of what the household itself protects; `above_school` are asked first, and this
+        step says nothing where one of them says something.
     """
 
     infos: Mapping[int, ListInfo]
     untraced: frozenset[int]
     beats_time: frozenset[int]
     time_steps: tuple[Step, ...]
+    school: frozenset[int] = frozenset()
+    above_school: tuple[Step, ...] = ()
     number: StepNumber = StepNumber.PROTECTED
     title: str = "protected names"
     only_if_listed: bool = True
@@ -250,8 +254,10 @@ class ProtectedStep:
         if not entries or any(entry.allow for entry in entries):
             return None  # an exception: a host that only measures the visitors of a protected name
         entry = max(entries, key=self._strength)
-        if entry.list not in self.beats_time and any(step(lookup, now) for step in self.time_steps):
-            return None
+        if entry.list not in self.beats_time:
+            above = self.above_school if entry.list in self.school else self.time_steps
+            if any(step(lookup, now) for step in above):
+                return None
         info = self.infos[entry.list]
         return Verdict(
             Action.ALLOW,
@@ -263,9 +269,10 @@ class ProtectedStep:
             is_untraced=entry.list in self.untraced,
         )
 
-    def _strength(self, entry: Entry) -> tuple[bool, bool]:
+    def _strength(self, entry: Entry) -> tuple[bool, bool, bool]:
         """Rank the groups that a name is in: the strongest promise of them counts."""
-        return entry.list in self.untraced, entry.list in self.beats_time
+        number = entry.list
+        return number in self.untraced, number in self.beats_time, number not in self.school
 
 
 @dataclass(frozen=True, slots=True)

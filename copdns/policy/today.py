@@ -20,7 +20,7 @@ from copdns.time.budget import minutes_of_day
 from copdns.time.closing_soon import THRESHOLDS
 from copdns.time.days import budget_day, local_time, starts_at, zone_of
 from copdns.time.minutes import NO_MINUTES, Minutes
-from copdns.time.plan import NO_TIME_PLAN, Closure, PolicyInputs, TimePlan, in_scope
+from copdns.time.plan import NO_TIME_PLAN, Closure, PolicyInputs, TimePlan, budgets_in_force
 
 
 class DaySpan(NamedTuple):
@@ -77,6 +77,7 @@ class Today:
     closed: the verdict of `full_closure`; None: open.
     shut: what else is closed now.  minutes: the budgets.  day: when everything is closed.
     now: the moment, in thousandths of the day.  soon: what closes next, the nearest first.
+    own: budgets of today whose minutes only the person sees, and the reader does not.
     """
 
     closed: Verdict | None
@@ -85,6 +86,7 @@ class Today:
     day: tuple[DaySpan, ...]
     now: int
     soon: tuple[ClosingSoon, ...] = ()
+    own: tuple[Budget, ...] = ()
 
 
 def build_today(
@@ -145,7 +147,7 @@ def _budgets_today(
     who = household.id, profile.id
     used: Mapping[str, Minutes] = inputs.used.get(who, {})
     before: Mapping[str, Minutes] = inputs.used_before.get(who, {})
-    for budget in in_scope(household.budgets, profile):
+    for budget in budgets_in_force(household, profile):
         carried = before.get(budget.id)
         whole = minutes_of_day(budget, household, profile.id, day.day, carried)
         if whole is not None:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from copdns.model.household import Profile
+from copdns.model.undone import UNDONE
 
 TOLD_FOR = 30 * 86_400  # seconds: longer nobody looks for what changed
 MOST = 20
@@ -91,10 +92,11 @@ def all_changes_for(
     """Return all that changed for a person and what was asked of them, the newest first."""
     found = []
     for each in changes:
-        by_name = tuple(_by_name(profile, devices, each))
-        about = tuple(dict.fromkeys(by_name or _about(profile, each.what)))
+        undone = _without_undone(each.what)
+        by_name = tuple(_by_name(profile, devices, each.author, undone))
+        about = tuple(dict.fromkeys(by_name or _about(profile, undone)))
         if about:
-            says = by_name or _says_whose(each.what)
+            says = by_name or _says_whose(undone)
             found.append(Changed(each.at, each.author, about, each.what if says else ""))
     return tuple(sorted(found, key=lambda each: -each.at))
 
@@ -174,13 +176,22 @@ _BY_NAME = tuple(
 _LINKED = ("browser linked to this device", "browser paired with this device")
 
 
-def _by_name(profile: Profile, devices: Collection[str], line: HasLine) -> Iterator[ChangeTopic]:
-    if line.what in _LINKED and line.author in devices:
+def _without_undone(what: str) -> str:
+    """Return the line of the change that was undone: undoing it is about the same."""
+    while what.startswith(UNDONE):
+        what = what.removeprefix(UNDONE)
+    return what
+
+
+def _by_name(
+    profile: Profile, devices: Collection[str], author: str, what: str
+) -> Iterator[ChangeTopic]:
+    if what in _LINKED and author in devices:
         yield ChangeTopic.DEVICES
-    if profile.id not in line.what and not any(each in line.what for each in devices):
+    if profile.id not in what and not any(each in what for each in devices):
         return  # most lines of a house are of others
     for about, form in _BY_NAME:
-        found = form.fullmatch(line.what)
+        found = form.fullmatch(what)
         named = found.groupdict() if found else {}
         if named.get("who") == profile.id or named.get("device") in devices:
             yield about

@@ -1,7 +1,8 @@
 """What is kept of a person: to read on the own page, and all of it as a file.
 
 For the person the file is whole.  A guardian gets what a guardian may see: names that tell too much
-are "other" (`privacy/masked_names.py`), and what only the device in hand shows is not in it.
+are "other" (`privacy/masked_names.py`), minutes that are the person's alone (`own_numbers.py`) and
+what only the device in hand shows are not in it.
 Nobody else's part is in either, and help names are in nobody's, since nothing keeps them.  Pure:
 what was read is given, moments are seconds since the epoch.
 """
@@ -25,6 +26,7 @@ from copdns.policy.order import rules_in_scope
 from copdns.privacy.changes import HasLine, all_changes_for
 from copdns.privacy.consent import Question
 from copdns.privacy.masked_names import NameMask
+from copdns.privacy.own_numbers import usages_for_others
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.time.days import local_time, zone_of
 from copdns.time.minutes import Minutes, Usage, estimate, fieldwise_max
@@ -111,6 +113,7 @@ def export_data(
 
     rows = map(hidden.row, kept.rows) if hidden else kept.rows
     counts = hidden.counts(kept.counts) if hidden else kept.counts
+    minutes = usages_for_others(household, kept.minutes, now) if hidden else kept.minutes
     own = {
         **{
             name: [_without(plain(each), "household") for each in values]
@@ -145,7 +148,7 @@ def export_data(
         "counts": [_count(key, n) for key, n in counts],
         "minutes": [
             {"budget": each.budget, "day": str(each.day), **plain(_minutes_of(each))}
-            for each in kept.minutes
+            for each in minutes
         ],
         "appeals": [plain(each) for each in kept.appeals],
         # Without the account: it is told in which role somebody looked.

@@ -58,6 +58,7 @@ from enum import Enum
 from functools import partial
 from typing import Any, NamedTuple
 
+from copdns.dns.bug_log import BugLog
 from copdns.dns.cache import Cache, CacheEntry
 from copdns.dns.exchange import lowercase_question
 from copdns.dns.help_answers import HelpAnswers, help_entry
@@ -80,7 +81,7 @@ from copdns.dns.wire import (
     with_tcp_size,
 )
 from copdns.model.errors import BADVERS, REFUSED, SERVFAIL, NotAQueryError, WireError
-from copdns.model.household import BlockMode
+from copdns.model.household import BlockMode, SplitUpstream
 from copdns.model.reasons import (
     NETWORK_ERROR,
     NOT_AUTHORITATIVE,
@@ -115,6 +116,7 @@ MAX_WAITERS = 1000
 
 _EDE_NO_UPSTREAM = Ede(NETWORK_ERROR, "no upstream answered")
 _EDE_TOO_MANY = Ede(OTHER_ERROR, "too many wait for this answer")
+_EDE_FAILED = Ede(OTHER_ERROR, "this query could not be answered")
 _EDE_NO_REWRITE = Ede(OTHER_ERROR, "the answer for the rewrite's target cannot be used")
 _EDE_NOT_OURS = Ede(NOT_AUTHORITATIVE, "not a name of this network; ask with recursion desired")
 _EDE_NOT_SERVED = Ede(NOT_SUPPORTED, "this class or type is not served here")
@@ -304,6 +306,7 @@ class Resolver:
         self._lazy_free = LazyFreeQueue() if lazy_free is None else lazy_free
         self._memo = VerdictMemo(self._lazy_free)
         self._waiting: dict[CacheMiss, list[PendingQuery]] = {}
+        self._bugs = BugLog()
 
     def answer(
         self,
@@ -316,49 +319,54 @@ class Resolver:
         """Return the reply, NO_REPLY, or None.
 
         NO_REPLY: nothing is ever sent.  None: an upstream is asked, and `send_reply(reply,
-        reply_to)` is called later.
+        reply_to)` is called later.  It never raises.
         """
-        client = self._snapshot.identify(requestor)
-        if not client.is_certain:
-            screening = self.screen(requestor, moment)
-            if screening is not Screening.ANSWER:
-                return truncated_reply(message) if screening is Screening.TRUNCATE else NO_REPLY
-            client = self._snapshot.identify(requestor)  # screening may have found the device
-        policy, body = client.policy, message[2:]
-        entry = self._memo.get(body)
-        if entry is not None:
-            query = entry.query
-            verdict = entry.verdicts.get(policy.group) or self._memo.decide(
-                entry, policy, moment.wall
-            )
-        else:
-            try:
-                query = read_query_body(body)
-            except NotAQueryError:  # shorter than a header, or a response
-                return NO_REPLY
-            except WireError as error:  # FORMERR, NOTIMP for another opcode: see `read_query_body`
-                self.recorder.count_malformed()
-                # A stranger does not learn what is wrong with its message.
-                return error_reply(message, error if client.household else _NOT_A_CLIENT)
-            verdict = decide_query(policy, query.qname, query.qtype, moment.wall)
-        sized = with_tcp_size(query) if requestor.transport == "tcp" else query
-        reply = self._reply(message, sized, requestor, client, verdict, moment)
-        if isinstance(reply, CacheMiss):
-            pending = (
-                message,
-                sized,
-                requestor,
-                send_reply,
-                reply_to,
-                self._snapshot,
-                client,
-                verdict,
-            )
-            self._ask_upstream(reply, _new(PendingQuery, pending))
-            return None
-        if entry is None and self.packet_cache is None and len(message) <= PLAIN_UDP_SIZE:
-            self._memo.add(body, query, policy, verdict)
-        return reply
+        try:
+            client = self._snapshot.identify(requestor)
+            if not client.is_certain:
+                screening = self.screen(requestor, moment)
+                if screening is not Screening.ANSWER:
+                    return truncated_reply(message) if screening is Screening.TRUNCATE else NO_REPLY
+                client = self._snapshot.identify(requestor)  # screening may have found the device
+            policy, body = client.policy, message[2:]
+            entry = self._memo.get(body)
+            if entry is not None:
+                query = entry.query
+                verdict = entry.verdicts.get(policy.group) or self._memo.decide(
+                    entry, policy, moment.wall
+                )
+            else:
+                try:
+                    query = read_query_body(body)
+                except NotAQueryError:  # shorter than a header, or a response
+                    return NO_REPLY
+                except WireError as error:
+                    # FORMERR, or NOTIMP for another opcode: see `read_query_body`.
+                    self.recorder.count_malformed()
+                    # A stranger does not learn what is wrong with its message.
+                    return error_reply(message, error if client.household else _NOT_A_CLIENT)
+                verdict = decide_query(policy, query.qname, query.qtype, moment.wall)
+            sized = with_tcp_size(query) if requestor.transport == "tcp" else query
+            reply = self._reply(message, sized, requestor, client, verdict, moment)
+            if isinstance(reply, CacheMiss):
+                pending = (
+                    message,
+                    sized,
+                    requestor,
+                    send_reply,
+                    reply_to,
+                    self._snapshot,
+                    client,
+                    verdict,
+                )
+                self._ask_upstream(reply, _new(PendingQuery, pending))
+                return None
+            if entry is None and self.packet_cache is None and len(message) <= PLAIN_UDP_SIZE:
+                self._memo.add(body, query, policy, verdict)
+            return reply
+        except Exception as error:  # noqa: BLE001 - a bug met by one query must harm no other
+            self._bugs.note("answering a query", error)
+            return _failed_reply(message)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -369,9 +377,12 @@ class Resolver:
         snapshot = self.add_sightings(snapshot)
         # The policies are often the same while something else is new, such as a device's address.
         same = snapshot.policies is self._snapshot.policies
+        same_splits = _splits(snapshot) == _splits(self._snapshot)
         self._snapshot = snapshot
         if same:
             return
+        if not same_splits:  # other upstreams are asked, and a key has only their zone
+            self._lazy_free.add(self.cache.clear())
         self._memo.clear()
         self.recorder.forget_policies()
         if self.packet_cache is not None:
@@ -547,45 +558,84 @@ class Resolver:
             if len(waiting) < MAX_WAITERS:
                 waiting.append(pending)
             else:  # not silence, which over TCP would count as a query in flight for ever
-                self._send_servfail(pending, self._clock(), _EDE_TOO_MANY)
+                self._send(pending, self._servfail(pending, self._clock(), _EDE_TOO_MANY))
             return
         query = pending.query
-        self._upstreams.ask(
-            miss.key,
-            partial(self._on_response, miss),
-            question=lowercase_question(query.question) if miss.key.qname == query.qname else b"",
-            protected=miss.is_protected,
-            untraced=miss.untraced is not None,
-        )
+        try:
+            self._upstreams.ask(
+                miss.key,
+                partial(self._on_response, miss),
+                question=lowercase_question(query.question)
+                if miss.key.qname == query.qname
+                else b"",
+                protected=miss.is_protected,
+                untraced=miss.untraced is not None,
+            )
+        except Exception:  # nobody was asked: later queries must not wait for an answer
+            del self._waiting[miss]
+            raise
 
     def _on_response(self, miss: CacheMiss, response: UpstreamResponse | None) -> None:
         """Answer all that waited, each under its own policy as it is now."""
         moment = self._clock()
         waiting = self._waiting.pop(miss)
-        entry: CacheEntry | None = None
-        if response is not None:
-            if miss.untraced is not None:
-                entry = help_entry(response)
-            else:
-                if miss.is_protected:
-                    self._forget_filtered(miss.key, moment)
-                entry = self.cache.put(miss.key, response, moment.mono)
+        try:
+            entry = self._entry_of(miss, response, moment)
+        except Exception as error:  # noqa: BLE001 - all that waited are told, at least
+            self._bugs.note("keeping a response", error)
+            for pending in waiting:
+                self._send(pending, _failed_reply(pending.message))
+            return
         for pending in waiting:
-            ends_at = pending.verdict.valid_until
-            if pending.snapshot is not self._snapshot or (
-                ends_at is not None and moment.wall >= ends_at
-            ):
-                self._answer_again(pending, UpstreamResult(miss, entry), moment)
-                continue
-            if entry is None:
-                self._send_servfail(pending, moment, _EDE_NO_UPSTREAM)
-                continue
-            message, query, requestor, send_reply, reply_to, _, client, verdict = pending
-            reply, verdict = self._upstream_reply(
-                message[:2], query, requestor, client.policy, verdict, moment, entry
-            )
-            self.recorder.record(client, requestor, query, verdict, reply, moment.wall)
-            send_reply(reply, reply_to)
+            self._answer_waiting(pending, UpstreamResult(miss, entry), moment)
+
+    def _entry_of(
+        self, miss: CacheMiss, response: UpstreamResponse | None, moment: Moment
+    ) -> CacheEntry | None:
+        """Return the response as it was cached; None for none."""
+        if response is None:
+            return None
+        if miss.untraced is not None:
+            return help_entry(response)
+        if miss.is_protected:
+            self._forget_filtered(miss.key, moment)
+        return self.cache.put(miss.key, response, moment.mono)
+
+    def _answer_waiting(
+        self, pending: PendingQuery, result: UpstreamResult, moment: Moment
+    ) -> None:
+        """Answer one query that waited; whatever goes wrong with it, the next is answered too."""
+        try:
+            reply = self._reply_to_waiting(pending, result, moment)
+        except Exception as error:  # noqa: BLE001 - a bug met by one query must harm no other
+            self._bugs.note("answering a query that waited", error)
+            reply = _failed_reply(pending.message)
+        if reply is not None:
+            self._send(pending, reply)
+
+    def _send(self, pending: PendingQuery, reply: bytes) -> None:
+        try:
+            pending.send_reply(reply, pending.reply_to)
+        except Exception as error:  # noqa: BLE001 - a bug met by one query must harm no other
+            self._bugs.note("sending a reply", error)
+
+    def _reply_to_waiting(
+        self, pending: PendingQuery, result: UpstreamResult, moment: Moment
+    ) -> bytes | None:
+        """Return the reply, recorded; None where another upstream's response is needed first."""
+        ends_at = pending.verdict.valid_until
+        if pending.snapshot is not self._snapshot or (
+            ends_at is not None and moment.wall >= ends_at
+        ):
+            return self._answer_again(pending, result, moment)
+        if result.entry is None:
+            return self._servfail(pending, moment, _EDE_NO_UPSTREAM)
+        message, query, requestor, _, _, _, client, verdict = pending
+        reply, verdict = self._upstream_reply(
+            message[:2], query, requestor, client.policy, verdict, moment, result.entry
+        )
+        self.recorder.record(client, requestor, query, verdict, reply, moment.wall)
+        return reply
 
     def _forget_filtered(self, key: CacheKey, moment: Moment) -> None:
         """Clear the packet cache if it may hold replies made from a filtered response for `key`.
@@ -599,28 +649,42 @@ class Resolver:
         if entry is not None and entry.answer.facts.is_filtered:
             self.packet_cache.clear()
 
-    def _answer_again(self, pending: PendingQuery, result: UpstreamResult, moment: Moment) -> None:
+    def _answer_again(
+        self, pending: PendingQuery, result: UpstreamResult, moment: Moment
+    ) -> bytes | None:
         """Decide and answer again: the snapshot was swapped, or the verdict ended, meanwhile."""
         client = self._snapshot.identify(pending.requestor)
         query = pending.query
         verdict = decide_query(client.policy, query.qname, query.qtype, moment.wall)
         pending = pending._replace(snapshot=self._snapshot, client=client, verdict=verdict)
         if result.entry is None and verdict.action in (Action.ALLOW, Action.REWRITE):
-            self._send_servfail(pending, moment, _EDE_NO_UPSTREAM)
-            return
-        message, _, requestor, send_reply, reply_to, _, _, _ = pending
-        reply = self._reply(message, query, requestor, client, verdict, moment, result)
+            return self._servfail(pending, moment, _EDE_NO_UPSTREAM)
+        reply = self._reply(
+            pending.message, query, pending.requestor, client, verdict, moment, result
+        )
         if isinstance(reply, CacheMiss):  # another response is needed now
             self._ask_upstream(reply, pending)
-        else:
-            send_reply(reply, reply_to)
+            return None
+        return reply
 
-    def _send_servfail(self, pending: PendingQuery, moment: Moment, ede: Ede) -> None:
-        """Send and record a failure; the verdict is the one that let the query through."""
-        message, query, requestor, send_reply, reply_to, _, client, verdict = pending
+    def _servfail(self, pending: PendingQuery, moment: Moment, ede: Ede) -> bytes:
+        """Return a failure, recorded; the verdict is the one that let the query through."""
+        message, query, requestor, _, _, _, client, verdict = pending
         reply = empty_reply(message[:2], query, SERVFAIL, ede)
         self.recorder.record(client, requestor, query, verdict, reply, moment.wall)
-        send_reply(reply, reply_to)
+        return reply
+
+
+def _failed_reply(message: bytes) -> bytes:
+    """Return the reply to a query that a bug kept from its answer; NO_REPLY for no query."""
+    try:
+        return empty_reply(message[:2], read_query_body(message[2:]), SERVFAIL, _EDE_FAILED)
+    except WireError:
+        return NO_REPLY
+
+
+def _splits(snapshot: Snapshot) -> list[tuple[SplitUpstream, ...]]:
+    return [each.split_upstreams for each in snapshot.households.values()]
 
 
 def _cache_key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:

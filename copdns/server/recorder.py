@@ -14,6 +14,7 @@ from copdns.model.household import PrivacyMode
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy, charged_budgets
 from copdns.policy.snapshot import Client
+from copdns.privacy.own_numbers import COUNTS_ONLY, coarse_verdict, is_own_verdict
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.privacy.retention import ROUND_TO, CountKey, LogRow, count_key, log_row, may_log_name
 from copdns.server.metrics import Counters
@@ -24,8 +25,9 @@ from copdns.time.minutes import UsedName
 MAX_RECENT_ROWS = 20_000  # rows of these five minutes that are remembered
 MAX_TALLIES = 16_384  # of all policies, each with its count
 
-# What is counted of a reply: policy, action, reason, category, rcode, transport.
-TallyKey = tuple[Policy, Action, Reason, str, int, str]
+# What is counted of a reply: policy, action, reason, category, whether something of the household's
+# own decided, rcode, transport.
+TallyKey = tuple[Policy, Action, Reason, str, bool, int, str]
 
 
 class LogQueue(Protocol):
@@ -46,6 +48,7 @@ class Recorder:
     """Everything that is counted or kept of a query, in one place.
 
     Counts are tallied by TallyKey first and handed on by `flush`: one look into a dict per query.
+    own_lists: slugs of the lists that the settings define (set by the app).
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class Recorder:
         self._window = 0  # the number of these five minutes ...
         self._rows_in_window: set[tuple[str, str, str, int, str]] = set()  # ... and their rows
         self._erasures = log.erasures
+        self.own_lists: frozenset[str] = frozenset()
 
     def count_malformed(self) -> None:
         self._counters.malformed += 1
@@ -95,7 +99,8 @@ class Recorder:
             return None
         policy = client.policy
         rcode, transport = reply[3] & RCODE, requestor.transport
-        key = policy, verdict.action, verdict.reason, verdict.category, rcode, transport
+        own = self._is_own(policy, verdict)
+        key = policy, verdict.action, verdict.reason, verdict.category, own, rcode, transport
         tally = self._tallies.get(key) or self._new_tally(key, verdict)
         tally.add()
         usage = self.usage_of(policy, query.qname, verdict, now)
@@ -117,7 +122,8 @@ class Recorder:
             return
         refused = replace(verdict, action=Action.REFUSE)
         rcode, transport, reason = reply[3] & RCODE, requestor.transport, verdict.reason
-        key = client.policy, refused.action, reason, verdict.category, rcode, transport
+        own = self._is_own(client.policy, verdict)
+        key = client.policy, refused.action, reason, verdict.category, own, rcode, transport
         tally = self._tallies.get(key) or self._new_tally(key, refused)
         tally.add()
 
@@ -145,9 +151,16 @@ class Recorder:
     def _new_tally(self, key: TallyKey, verdict: Verdict) -> Tally:
         if len(self._tallies) >= MAX_TALLIES:
             self._tallies.clear()  # those that run are handed on all the same
-        policy, _, _, _, rcode, transport = key
-        tally = self._tallies[key] = Tally(self._running, policy, verdict, rcode, transport)
+        policy, _, _, _, own, rcode, transport = key
+        tally = self._tallies[key] = Tally(
+            self._running, policy, verdict, rcode, transport, own=own
+        )
         return tally
+
+    def _is_own(self, policy: Policy, verdict: Verdict) -> bool:
+        """Tell whether something that the household wrote decided, about a person whose mode keeps
+        no more than counts."""
+        return policy.privacy in COUNTS_ONLY and is_own_verdict(verdict, self.own_lists)
 
     def log_name(
         self, client: Client, qname: str, qtype: int, verdict: Verdict, now: float
@@ -213,14 +226,19 @@ class Recorder:
         counters = self._counters
         for each in running:
             policy, verdict, n = each.policy, each.verdict, each.take()
+            mode, rcode = policy.privacy_at(now), each.rcode
+            if each.own and mode in COUNTS_ONLY:
+                # As any other query: else the number of them would tell how often somebody asked
+                # for the one name that a rule is about.
+                verdict = coarse_verdict(verdict)
+                rcode = rcode if verdict.action is Action.REFUSE else 0
             counters.queries[each.transport] += n
-            counters.rcodes[each.rcode] += n
+            counters.rcodes[rcode] += n
             key = verdict.action, verdict.reason
             counters.verdicts[key] = counters.verdicts.get(key, 0) + n
             if verdict.blocks and verdict.category:
                 slug = verdict.category
                 counters.categories[slug] = counters.categories.get(slug, 0) + n
-            mode = policy.privacy_at(now)
             counted = count_key(mode, policy.household, policy.profile, verdict, now)
             if counted is not None:
                 self._log.count(counted, n)

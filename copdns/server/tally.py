@@ -13,12 +13,20 @@ class Tally:
     """How often one policy gave verdicts of one kind, with one rcode and over one transport.
 
     verdict: one of them; action, reason and category are the same in all.
+    own: all were decided by something that the household wrote itself.
     """
 
-    __slots__ = ("_running", "count", "policy", "rcode", "transport", "verdict")
+    __slots__ = ("_running", "count", "own", "policy", "rcode", "transport", "verdict")
 
     def __init__(
-        self, running: list[Tally], policy: Policy, verdict: Verdict, rcode: int, transport: str
+        self,
+        running: list[Tally],
+        policy: Policy,
+        verdict: Verdict,
+        rcode: int,
+        transport: str,
+        *,
+        own: bool = False,
     ) -> None:
         """running: it adds itself there when it begins to count."""
         self._running = running
@@ -26,6 +34,7 @@ class Tally:
         self.verdict = verdict
         self.rcode = rcode
         self.transport = transport
+        self.own = own
         self.count = 0
 
     def add(self) -> None:

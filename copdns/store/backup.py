@@ -42,6 +42,7 @@ from copdns.store.household_db.household import (
     store_restored,
     when_made,
 )
+from copdns.store.household_db.moves import See, see_nothing
 from copdns.store.household_db.notes import CONSOLE, Change
 from copdns.store.household_db.tables import load
 from copdns.store.log_db import querylog
@@ -55,7 +56,7 @@ _TABLES_NOT_COPIED = ("session", "browser", "one_time_code", "pairing_open", "gu
 # What stays as it is here; tables that others refer to come first.
 _STAYING_TABLES = (
     *("account", "session", "browser", "token", "recovery", "one_time_code", "account_code"),
-    *("notice", "notice_seen", "stance", "appeal", "appeal_answer"),
+    *("notice", "notice_seen", "upstreams_told", "stance", "appeal", "appeal_answer"),
     *("claim", "device_move", "former_browser"),  # the second is filled by deleting from the next
     *("pairing", "pairing_open", "pin", "guest", "guest_request", "ticket_attempt"),
     *("pause", "grant", "bonus", "ticket", "full_log_question"),
@@ -127,7 +128,9 @@ def _open_readable(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def restore_household(folder: Path, copy: Path, made: int, now: int) -> RestoreResult:
+def restore_household(
+    folder: Path, copy: Path, made: int, now: int, see: See = see_nothing
+) -> RestoreResult:
     """Replace the household of a folder by a copy; raise StoreError and BackupError.
 
     copy: a file in that folder's file system; it is moved.  made: when the backup was made.  made,
@@ -147,7 +150,7 @@ def restore_household(folder: Path, copy: Path, made: int, now: int) -> RestoreR
                 if has_history:
                     _keep_what_stays(connection)
                 for each in _household_ids(connection):
-                    said += _restore_one(connection, each, here.get(each), made, now)
+                    said += _restore_one(connection, each, here.get(each), made, now, see)
                 if has_history:
                     _drop_who_is_gone(connection)
             connection.execute("vacuum")
@@ -386,7 +389,12 @@ def _household_ids(connection: sqlite3.Connection) -> list[str]:
 
 
 def _restore_one(
-    connection: sqlite3.Connection, household: str, before: Household | None, made: int, now: int
+    connection: sqlite3.Connection,
+    household: str,
+    before: Household | None,
+    made: int,
+    now: int,
+    see: See,
 ) -> list[str]:
     """Store the restored household as far as the safeguards allow; return what they changed.
 
@@ -409,7 +417,7 @@ def _restore_one(
             "this backup has an invalid household, so it was not restored:\n" + "\n".join(wrong)
         )
     what = f"backup of {datetime.fromtimestamp(made, UTC):%Y-%m-%d %H:%M} UTC restored"
-    store_restored(connection, before, written, sound, Change(0, now, CONSOLE, what))
+    store_restored(connection, before, written, sound, Change(0, now, CONSOLE, what), see)
     return said
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
@@ -47,6 +48,7 @@ def _open_lock_file(folder: Path) -> IO[str] | None:
     path = folder / LOCK_FILE
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private(folder)
         path.touch(mode=0o600)
         file = path.open("r+", encoding="ascii", errors="replace")
     except OSError as error:
@@ -58,6 +60,24 @@ def _open_lock_file(folder: Path) -> IO[str] | None:
         with suppress(OSError):
             os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
     return file
+
+
+def _make_private(folder: Path) -> None:
+    """Let only the owner into a folder that was there before, perhaps for everybody to read.
+
+    Not where others have a part in it: it belongs to another user, or has folders in it that are
+    not ours, such as a home folder, /srv or /tmp.
+    """
+    state = folder.stat()
+    if not state.st_mode & _OTHERS or state.st_uid != os.geteuid() or state.st_mode & stat.S_ISVTX:
+        return
+    if any(each.is_dir() and each.name not in _SUBFOLDERS for each in folder.iterdir()):
+        return
+    folder.chmod(stat.S_IMODE(state.st_mode) & ~_OTHERS)
+
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_SUBFOLDERS = ("lists", "lost+found")  # of copies of lists, and of a disk of its own
 
 
 def _holder(file: IO[str]) -> str:

@@ -766,6 +766,29 @@ def device_move(db: Database) -> None:
         end""")
 
 
+@HOUSEHOLD(name="0030_upstreams_told")
+def upstreams_told(db: Database) -> None:
+    """Which upstreams the settings of this machine named when guardians were last told."""
+    db.execute("""
+        create table upstreams_told (
+            household text primary key references household on delete cascade,
+            servers text not null
+        ) without rowid""")
+
+
+@HOUSEHOLD(name="0031_move_by_sight")
+def move_by_sight(db: Database) -> None:
+    """Whether a device was never listed with the addresses of a move, but seen with them."""
+    db.execute("alter table device_move add column by_sight integer not null default 0")
+
+
+@HOUSEHOLD(name="0034_appeal_paired")
+def appeal_paired(db: Database) -> None:
+    """Whether an appeal came from a browser that its device is known by.  Those from before did, as
+    far as their limits go."""
+    db.execute("alter table appeal add column paired integer not null default 1")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""
@@ -879,3 +902,9 @@ def lookup_order(db: Database) -> None:
     """The newest rows of some people, and how many rows each list is the reason of."""
     db.execute("create index lookup_of on lookup (household, profile)")
     db.execute("create index lookup_caught on lookup (household, list) where list <> ''")
+
+
+@LOG(name="0008_own_minutes")
+def own_minutes(db: Database) -> None:
+    """Whether a day's minutes were at some moment the person's alone to see."""
+    db.execute("alter table usage add column own integer not null default 0")

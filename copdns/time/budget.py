@@ -8,9 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 from copdns.model.household import Household, PrivacyMode, Profile
-from copdns.model.times import DAY_MINUTES, Bonus, Budget, SchoolCalendar, Subject
+from copdns.model.times import (
+    DAY_MINUTES,
+    EVERY_DAY,
+    SCHOOL_NIGHT,
+    WEEKDAYS,
+    Bonus,
+    Budget,
+    DayType,
+    SchoolCalendar,
+    Subject,
+)
 from copdns.time.days import BudgetDay, budget_day, day_matches, zone_of
 from copdns.time.minutes import MAX_ADDED, MINUTE, NO_MINUTES, Minutes
 
@@ -58,6 +69,25 @@ class SpentBudget:
     start: float
     end: float
     no_minutes: bool = False
+
+
+@lru_cache(maxsize=256)
+def has_effect(minutes: tuple[tuple[str, int], ...]) -> bool:
+    """Tell whether the minutes of a budget, by days, can ever be used up.
+
+    They cannot where each date that can be, with its day of the week, its type and the next day's,
+    has a whole day of them.  Such a budget would only measure, so it counts nothing.
+    """
+    return any(
+        any(limit < DAY_MINUTES for limit in _first_limit(minutes, {day, kind, *before, EVERY_DAY}))
+        for day in WEEKDAYS
+        for kind in map(str, DayType)
+        for before in ((), (SCHOOL_NIGHT,))
+    )
+
+
+def _first_limit(minutes: tuple[tuple[str, int], ...], words: set[str]) -> tuple[int, ...]:
+    return next(((limit,) for word, limit in minutes if word in words), ())
 
 
 def daily_limit(budget: Budget, calendar: SchoolCalendar, day: date) -> int | None:

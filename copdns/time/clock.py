@@ -12,6 +12,7 @@ from typing import NamedTuple
 from copdns.model.household import Household
 from copdns.model.times import OnFailure
 
+EARLIEST = 1_735_689_600.0  # 2025-01-01, before the first copdns; no clock that was set is earlier
 MAX_BEHIND = 300.0  # seconds that the clock may be behind the last one seen; beyond, it is wrong
 TRUST_AGAIN_AFTER = 86_400.0  # seconds after which a wrong clock that nothing sets is used anyway
 
@@ -44,8 +45,9 @@ class Clock:
     """The wall clock, corrected while it is certainly wrong.
 
     It is wrong when it shows a time before one that an earlier run saw, as after a power cut on a
-    machine whose clock has no battery.  Until something sets it, time continues from the last time
-    seen, if the household chose that.  Calling it returns the Moment.
+    machine whose clock has no battery; or one before EARLIEST, as at the first start of such a
+    machine.  Until something sets it, time continues from the last time seen, if there is one and
+    the household chose that.  Calling it returns the Moment.
     """
 
     def __init__(
@@ -73,12 +75,9 @@ class Clock:
         Return the monotonic seconds from which it is wrong; None where it is not.
         continues: time continues from the last time seen while the clock is wrong.
         """
-        mono = self._mono()
-        self._last_seen_at, self._since_mono, self._continues = (
-            last_seen.at if last_seen else 0.0,
-            mono,
-            continues,
-        )
+        mono, seen = self._mono(), last_seen.at if last_seen else 0.0
+        self._last_seen_at, self._since_mono = max(seen, EARLIEST), mono
+        self._continues = continues and seen >= EARLIEST
         behind = self._wall() < self._last_seen_at - MAX_BEHIND
         self.is_wrong = behind and not self._is_synchronised()
         return mono if self.is_wrong else None

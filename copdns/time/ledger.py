@@ -61,14 +61,17 @@ class _LedgerDay:
     """One day of one budget.
 
     start: seconds since the epoch.  floor: minutes that were loaded, whose marks may be gone.
+    own: as of a Usage.  is_counted: a day without use has no minutes, rather than being unknown.
     """
 
-    __slots__ = ("floor", "marks", "start")
+    __slots__ = ("floor", "is_counted", "marks", "own", "start")
 
     def __init__(self, start: int, marks: DayBitmaps = NO_MARKS) -> None:
         self.start = start
         self.marks = marks
         self.floor = NO_MINUTES
+        self.own = False
+        self.is_counted = False
 
     def marks_from(self, start: int) -> DayBitmaps:
         """Return the marks for a day that starts at another moment."""
@@ -142,11 +145,15 @@ class UsageLedger:
         key = household, profile
         for budget in budgets:
             day = self._day_of(*key, at)
-            if day.date not in self._days.get(key, {}).get(budget, {}):
-                if self._find_day(key, budget, day) is None:
-                    self.dropped += 1
-                else:
-                    self._unsaved.add((key, budget, day.date))
+            entry = self._days.get(key, {}).get(budget, {}).get(day.date)
+            if entry is not None and entry.is_counted:
+                continue
+            entry = self._find_day(key, budget, day)
+            if entry is None:
+                self.dropped += 1
+            else:
+                entry.is_counted = True
+                self._unsaved.add((key, budget, day.date))
 
     def note_closed(self, household: str, profile: str, budgets: Iterable[str], at: float) -> None:
         """Note budgets whose names were all closed in the minute of a moment.
@@ -163,6 +170,25 @@ class UsageLedger:
                 if marks != entry.marks:
                     entry.marks = marks
                     self._unsaved.add((key, budget, day.date))
+
+    def note_own(self, household: str, profile: str, budgets: Iterable[str], at: float) -> None:
+        """Note budgets whose minutes are the person's alone; they stay so for the moment's day."""
+        key = household, profile
+        for budget in budgets:
+            day = self._day_of(*key, at)
+            entry = self._find_day(key, budget, day)
+            if entry is not None and not entry.own:
+                entry.own = True
+                if entry.marks != NO_MARKS or entry.floor != NO_MINUTES:
+                    self._unsaved.add((key, budget, day.date))
+
+    def own_budgets(self, household: str, profile: str, day: DayStart) -> frozenset[str]:
+        """Return the budgets whose minutes of a day are the person's alone."""
+        return frozenset(
+            budget
+            for budget, days in self._days.get((household, profile), {}).items()
+            if day.date in days and days[day.date].own
+        )
 
     def finish(self, now: float) -> frozenset[BudgetKey]:
         """As `fold`, but mark the current minute too; called before the program stops."""
@@ -198,6 +224,7 @@ class UsageLedger:
             self.dropped += 1
         elif entry.marks | marks != entry.marks:
             entry.marks |= marks
+            entry.is_counted = True
             self._changed.add((*key, budget))
             self._unsaved.add((key, budget, day.date))
 
@@ -236,7 +263,7 @@ class UsageLedger:
         found = {}
         for budget, days in self._days.get((household, profile), {}).items():
             entry = days.get(day.date)
-            if entry is not None:
+            if entry is not None and entry.is_counted:
                 found[budget] = self._minutes_of((household, profile), budget, entry, day.start)
         return found
 
@@ -272,6 +299,8 @@ class UsageLedger:
             if entry is not None:
                 entry.marks |= each.marks
                 entry.floor = fieldwise_max(entry.floor, each.minutes)
+                entry.own = entry.own or each.own
+                entry.is_counted = True
 
     def take_unsaved(self) -> tuple[Usage, ...]:
         """Return the days that changed since the last call, to be saved."""
@@ -285,7 +314,7 @@ class UsageLedger:
         if entry is None:
             return None
         minutes = self._minutes_of(key, budget, entry, entry.start)
-        return Usage(*key, budget, day, entry.start, entry.marks, minutes)
+        return Usage(*key, budget, day, entry.start, entry.marks, minutes, entry.own)
 
     def put_back(self, usages: Iterable[Usage]) -> None:
         """Mark days as unsaved again, because saving them failed."""

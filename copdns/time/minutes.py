@@ -115,6 +115,7 @@ class Usage(NamedTuple):
 
     start: of the day, seconds since the epoch.  marks: empty once the day is over.
     minutes: at least these; still there when the marks are gone.
+    own: at some moment of the day they were the person's alone to see (`privacy/own_numbers.py`).
     """
 
     household: str
@@ -124,6 +125,7 @@ class Usage(NamedTuple):
     start: int
     marks: DayBitmaps = NO_MARKS
     minutes: Minutes = NO_MINUTES
+    own: bool = False
 
 
 def minute_bitmaps(minute: int, names: int, criteria: UseCriteria = NARROW) -> DayBitmaps:

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from copdns.model.household import Household, Profile, Rule
 from copdns.model.times import Budget, Grant, OnFailure, Pause, Schedule, SchoolCalendar, Subject
 from copdns.model.verdict import Reason
-from copdns.time.budget import RemainingBudget, carries_over, split_budgets
+from copdns.time.budget import RemainingBudget, carries_over, has_effect, split_budgets
 from copdns.time.days import DAY_SECONDS, budget_day, zone_of
 from copdns.time.minutes import Minutes
 from copdns.time.schedule import closed_spans
@@ -96,6 +96,8 @@ class PolicyInputs:
     in_use: grants of grace periods, for names that were in use when something closed.
     clock_is_wrong: it shows a time before one that was seen already (`time/clock.py`).
     missing_categories: those of which a chosen list is not in force.
+    own: budgets whose minutes of today are the person's alone to see, besides those that are so
+        now (`privacy/own_numbers.py`); no policy depends on them.
     """
 
     used: Mapping[ProfileKey, Mapping[str, Minutes]] = field(default_factory=dict)
@@ -103,6 +105,7 @@ class PolicyInputs:
     in_use: Mapping[ProfileKey, tuple[Grant, ...]] = field(default_factory=dict)
     clock_is_wrong: bool = False
     missing_categories: frozenset[str] = frozenset()
+    own: Mapping[ProfileKey, frozenset[str]] = field(default_factory=dict)
 
 
 NO_INPUTS = PolicyInputs()
@@ -113,7 +116,7 @@ def build_time_plan(
 ) -> TimePlan:
     """Return what time adds to a profile; NO_TIME_PLAN itself where that is nothing."""
     who, zone = (household.id, profile.id), zone_of(household.timezone)
-    budgets = in_scope(household.budgets, profile)
+    budgets = budgets_in_force(household, profile)
     schedules = in_scope(household.schedules, profile)
     if inputs.clock_is_wrong and household.failures.clock is not OnFailure.LAST_KNOWN:
         budgets, schedules = (), ()
@@ -161,9 +164,14 @@ def in_scope(each_of: tuple[Scoped, ...], profile: Profile) -> tuple[Scoped, ...
     return tuple(each for each in each_of if each.scope in scopes)
 
 
+def budgets_in_force(household: Household, profile: Profile) -> tuple[Budget, ...]:
+    """Return the budgets that apply to a profile, without those that have no effect."""
+    return tuple(e for e in in_scope(household.budgets, profile) if has_effect(e.minutes))
+
+
 def carried_budgets(household: Household, profile: Profile) -> tuple[str, ...]:
     """Return the ids of a profile's budgets whose minutes are carried over."""
-    budgets = in_scope(household.budgets, profile)
+    budgets = budgets_in_force(household, profile)
     return tuple(each.id for each in budgets if carries_over(each, profile))
 
 

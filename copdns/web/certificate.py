@@ -1,8 +1,10 @@
 """The certificate of the dashboard: generated here at the first start, or given in the settings.
 
 Browsers warn once of one that is generated here, since no authority signed it; the log shows its
-fingerprint at each start, so that people can compare.  A process of its own generates it (`python
--m copdns.web.certificate`): the library takes 10 MB and is needed once a year.
+fingerprint at each start, so that people can compare.  Each new one makes them warn again, so one
+is made only where the old one is over soon or broken.  A process of its own generates it, and reads
+one that is given (`python -m copdns.web.certificate`): the library takes 10 MB and is needed once a
+year.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ FILE = "web-certificate.pem"  # in the data folder: key and certificate, so that
 DAY = 86_400
 LIFETIME = 397 * DAY  # some browsers refuse any certificate that is valid for longer
 RENEW_BEFORE = 30 * DAY  # seconds before its end
+TRY_AGAIN = 3600  # seconds after one could not be made, as on a full disk
 BACKDATED = DAY  # seconds, for devices whose clock is behind
 MAX_NAMES = 40
 MAX_SECONDS = 60  # for generating one on a busy board
@@ -40,19 +43,40 @@ class CertificateInfo(NamedTuple):
     start: int
     end: int
 
-    def fits(self, names: Sequence[str], now: float) -> bool:
-        """Tell whether it is valid for all these names, and stays so for RENEW_BEFORE seconds.
+    def lasts(self, now: float) -> bool:
+        """Tell whether it is valid, and stays so for RENEW_BEFORE seconds.
 
         now: seconds since the epoch.
         """
-        return set(names) <= set(self.names) and self.start <= now < self.end - RENEW_BEFORE
+        return self.start <= now < self.end - RENEW_BEFORE
+
+
+class Authority(NamedTuple):
+    """What browsers think of a certificate that is given in the settings, if they know its issuer.
+
+    names: names and addresses that it is for; none where it signed itself, so that they warn.
+    start, end: seconds since the epoch.
+    """
+
+    names: tuple[str, ...] = ()
+    start: int = 0
+    end: int = 0
+
+    def covers(self, host: str, now: float) -> bool:
+        """Tell whether it is valid for a host, by its name or one with a `*` (RFC 6125 6.4.3)."""
+        _, _, above = host.lower().partition(".")
+        there = host.lower() in self.names or (bool(above) and f"*.{above}" in self.names)
+        return there and self.start <= now < self.end
+
+
+NO_AUTHORITY = Authority()
 
 
 class Certificate:
     """The certificate files in use and the context that serves them.  All methods block.
 
     own: certificate and key files of the settings; ("", "") for a generated certificate.
-    fingerprint: of the certificate in use, "" before `begin`.
+    fingerprint: of the certificate in use, "" before `begin`.  authority: of one of the settings.
     """
 
     def __init__(self, folder: Path, own: tuple[str, str] = ("", "")) -> None:
@@ -61,46 +85,69 @@ class Certificate:
         file = folder / FILE
         self._files = (file, file) if self._is_own else (Path(own[0]), Path(own[1] or own[0]))
         self._state_in_use: object = None
+        self._failed_at: float | None = None
         self.fingerprint = ""
+        self.authority = NO_AUTHORITY
 
-    def begin(self, names: Sequence[str], now: float) -> ssl.SSLContext:
+    def begin(
+        self, names: Sequence[str], now: float, *, is_clock_wrong: bool = False
+    ) -> ssl.SSLContext:
         """Return the context for HTTPS; generate a certificate where there is none.
 
-        names: names and addresses of this machine.  now: seconds since the epoch.  Raises
-        CertificateError.
+        names: names and addresses of this machine.  now: seconds since the epoch.
+        is_clock_wrong: now is certainly not the time.  Raises CertificateError.
         """
-        self._renew(names, now)
+        try:
+            self._renew(names, now, is_clock_wrong)
+        except CertificateError:
+            if not self._files[0].exists():
+                raise
+            # The old one may do for some weeks; `refresh` tries again, and tells.
+            self._failed_at = None
         self._state_in_use = self._read_state()
         self.context = _make_context(*self._files)
-        self.fingerprint = fingerprint_of(self._files[0])
+        self._read_own()
         return self.context
 
-    def refresh(self, names: Sequence[str], now: float) -> bool:
+    def refresh(self, names: Sequence[str], now: float, *, is_clock_wrong: bool = False) -> bool:
         """Load files that changed, and generate a new certificate before the old one ends.  Return
         whether the certificate is another one now.
 
         Raises CertificateError; then the certificate in use stays.
         """
-        self._renew(names, now)
+        self._renew(names, now, is_clock_wrong)
         state = self._read_state()
         if state == self._state_in_use:
             return False
         self._state_in_use = state  # so that an invalid one is reported once only
         _make_context(*self._files)  # raises first: the context in use must not get half of it
         self.context.load_cert_chain(*self._files)
-        self.fingerprint = fingerprint_of(self._files[0])
+        self._read_own()
         return True
 
-    def _renew(self, names: Sequence[str], now: float) -> None:
+    def _read_own(self) -> None:
+        self.fingerprint = fingerprint_of(self._files[0])
+        self.authority = NO_AUTHORITY if self._is_own else read_authority(self._files[0])
+
+    def _renew(self, names: Sequence[str], now: float, is_clock_wrong: bool) -> None:
+        """Make a new one where the old one cannot be used, or not for long.
+
+        Not for a new address: a browser that comes to it warns anyway, and all others would again.
+        Not by a wrong clock, such as that of a board without a battery until it is set.
+        """
         if not self._is_own:
             return
-        path, wanted = self._files[0], tuple(dict.fromkeys(names))
+        path = self._files[0]
         info = read_info(path)
-        if info is not None and info.fits(wanted, now):
+        if info is not None and (is_clock_wrong or info.lasts(now)):
+            return
+        if self._failed_at is not None and 0 <= now - self._failed_at < TRY_AGAIN:
             return
         # Earlier names stay, for a machine that moves between networks.
-        all_names = (*wanted, *(info.names if info else ()))
+        all_names = (*names, *(info.names if info else ()))
+        self._failed_at = now
         _write(path, _make(tuple(dict.fromkeys(all_names))[:MAX_NAMES], now))
+        self._failed_at = None
 
     def _read_state(self) -> object:
         try:
@@ -141,15 +188,30 @@ def fingerprint_of(path: Path) -> str:
 
 
 def read_info(path: Path) -> CertificateInfo | None:
-    """Return what our own file says; None where there is none that can be used."""
+    """Return what our own file says; None where there is none that can be used.
+
+    Raises CertificateError for one that cannot be read now: it may be all right.
+    """
     try:
         line = path.read_text(encoding="ascii").partition("\n")[0]
         values = json.loads(line)
         info = CertificateInfo(tuple(values["names"]), int(values["start"]), int(values["end"]))
         _make_context(path, path)
-    except (OSError, ValueError, KeyError, TypeError, CertificateError):
+    except (FileNotFoundError, ValueError, KeyError, TypeError, CertificateError):
         return None
+    except OSError as error:
+        raise CertificateError(f"{path}: {error.strerror}") from error
     return info
+
+
+def read_authority(path: Path) -> Authority:
+    """Return for which names browsers may trust a certificate; NO_AUTHORITY where that cannot be
+    found out."""
+    try:
+        values = json.loads(_run(json.dumps({"path": str(path)})))
+        return Authority(tuple(values["names"]), int(values["start"]), int(values["end"]))
+    except (CertificateError, ValueError, KeyError, TypeError):
+        return NO_AUTHORITY
 
 
 def _make_context(certificate: Path, key: Path) -> ssl.SSLContext:
@@ -171,10 +233,15 @@ def _make_context(certificate: Path, key: Path) -> ssl.SSLContext:
 
 def _make(names: Sequence[str], now: float) -> str:
     info = json.dumps({"names": names, "start": int(now) - BACKDATED, "end": int(now) + LIFETIME})
+    return f"{info}\n{_run(info)}"
+
+
+def _run(wanted: str) -> str:
+    """Return what the process with the library writes; raise CertificateError."""
     try:
         result = subprocess.run(
             [sys.executable, "-m", "copdns.web.certificate"],
-            input=info,
+            input=wanted,
             capture_output=True,
             text=True,
             timeout=MAX_SECONDS,
@@ -186,7 +253,7 @@ def _make(names: Sequence[str], now: float) -> str:
         raise CertificateError(
             f"the certificate could not be created: {result.stderr.strip()[-300:]}"
         )
-    return f"{info}\n{result.stdout}"
+    return result.stdout
 
 
 def _write(path: Path, text: str) -> None:
@@ -250,10 +317,32 @@ def make_pem(names: Sequence[str], start: int, end: int) -> str:
     return (private + certificate.public_bytes(serialization.Encoding.PEM)).decode()
 
 
+def authority_of(pem: bytes) -> Authority:
+    """Return for which names browsers may trust the first certificate of a chain."""
+    from cryptography import x509
+
+    own = x509.load_pem_x509_certificates(pem)[0]
+    if own.issuer == own.subject:
+        return NO_AUTHORITY
+    try:
+        found = own.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:  # browsers take no other name (RFC 9110 section 4.3.4)
+        return NO_AUTHORITY
+    names = [each.lower() for each in found.get_values_for_type(x509.DNSName)]
+    names += [str(each) for each in found.get_values_for_type(x509.IPAddress)]
+    start, end = own.not_valid_before_utc, own.not_valid_after_utc
+    return Authority(tuple(names), int(start.timestamp()), int(end.timestamp()))
+
+
 def main() -> None:
-    """Read {names, start, end} as JSON from stdin, and write a key and its certificate as PEM."""
+    """Read JSON from stdin: {names, start, end} writes a key and its certificate as PEM, {path}
+    what a certificate there is for as JSON."""
     values = json.load(sys.stdin)
-    sys.stdout.write(make_pem(values["names"], values["start"], values["end"]))
+    if "path" in values:
+        found = authority_of(Path(values["path"]).read_bytes())
+        sys.stdout.write(json.dumps(found._asdict()))
+    else:
+        sys.stdout.write(make_pem(values["names"], values["start"], values["end"]))
 
 
 if __name__ == "__main__":

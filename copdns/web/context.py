@@ -18,11 +18,12 @@ from copdns.events.targets import Targets
 from copdns.household.check import KnownIds
 from copdns.list_files.load import bundled_presets, known_ids
 from copdns.list_files.updates import ListUpdater
+from copdns.model.household import Household
 from copdns.model.verdict import Requestor
 from copdns.network.machine import is_copdns
 from copdns.network.other_resolvers import Assessment
 from copdns.network.probes import Probes
-from copdns.policy.snapshot import Client, Snapshot
+from copdns.policy.snapshot import Client, Snapshot, build_snapshot
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.store.household_db.account_codes import AccountCodes
 from copdns.store.household_db.accounts import Accounts
@@ -38,6 +39,7 @@ from copdns.store.household_db.setup import Setups
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from copdns.time.plan import PolicyInputs
+from copdns.web.https import HttpsOffer
 from copdns.web.logins import Logins
 from copdns.web.pages import Pages
 
@@ -68,7 +70,8 @@ class AppContext:
     check themselves.  scan_resolvers: asks the network which resolvers it hands out.  lists: how
     many lists of other people are used; updates: fetches them.  addresses: those that answer
     queries.  settings: those in force.  targets: who gets events.  damage: what is wrong with
-    `household.db`, "" for nothing; repair: makes the new one from its copy.  desk_over_http:
+    `household.db`, "" for nothing; repair: makes the new one from its copy.  https: what there is
+    of it.  desk_over_http:
     passwords may be sent without encryption over the network (the setting `web.desk_over_http`).
     """
 
@@ -96,7 +99,25 @@ class AppContext:
     targets: Targets
     damage: Callable[[], str]
     repair: Callable[[], Awaitable[None]]
+    https: Callable[[], HttpsOffer] = HttpsOffer
     desk_over_http: bool = False
+
+    # --- what is in force ---
+
+    def snapshot_of(self, household: Household) -> Snapshot:
+        """Return a snapshot of a household as stored.
+
+        It is the one in force, except for the tenth of a second after a change: so whoever changed
+        something and looks sees what they did.
+        """
+        snapshot = self.snapshot()
+        there = snapshot.households.get(household.id)
+        if there is not None and there.revision == household.revision:
+            return snapshot
+        now, inputs = self.now(), self.policy_inputs()
+        return build_snapshot(
+            snapshot, snapshot.library, snapshot.defaults, [household], now, inputs
+        )
 
     # --- what the lists in force say ---
 
@@ -174,6 +195,13 @@ class AppContext:
 
 
 PARTS = web.AppKey("parts", AppContext)
+
+
+def https_origin(request: web.Request) -> str:
+    """Return where this page is over HTTPS, such as "https://copdns.home.arpa:8443"; "" where there
+    is no HTTPS."""
+    port = context_of(request).https().port
+    return f"{request.url.origin().with_scheme('https').with_port(port)}" if port else ""
 
 
 def context_of(request: web.Request) -> AppContext:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
 from aiohttp import web
 from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from copdns.accounts.roles import Permission
+from copdns.accounts.roles import Permission, may
 from copdns.web.context import context_of
 from copdns.web.desk_access import is_loopback
 from copdns.web.person import requestor_of
@@ -22,21 +26,40 @@ async def readyz(request: web.Request) -> web.Response:
     """Return 200 where queries are answered under the household's policy, else 503 and what is
     missing.
 
-    Warnings follow in either case.
+    Warnings follow in either case.  Anybody in the network may read it, so it names files without
+    the folders that they are in.
     """
     context = context_of(request)
     missing, warnings = context.readiness(), context.warnings()
     text = "".join(f"{each}\n" for each in (*(missing or ("ready",)), *warnings))
+    text = without_folders(text, (str(context.folder),))
     return web.Response(status=503 if missing else 200, text=text)
+
+
+def without_folders(text: str, known: Iterable[str] = ()) -> str:
+    """Return a text in which each path is only the last part of it.
+
+    known: folders that may have spaces in their names, or be no absolute paths.
+    """
+    for each in known:
+        text = text.replace(f"{each}/", "")
+    return _PATH.sub(r"\1", text)
+
+
+# An absolute path, and not the end of a URL or of a network such as fd00::/8.
+_PATH = re.compile(r"""(?<![\w/:])/(?:[^\s/:;,()'"]+/)*([^\s/:;,()'"]+)/?""")
 
 
 async def metrics(request: web.Request) -> web.Response:
     """Return the metrics for Prometheus; docs/metrics.md explains them.
 
-    For the machine itself, and for accounts that may see the status: in a small household, even
-    numbers without names say something about somebody.
+    For the machine itself, and for accounts that may see the status and the log: in a small
+    household, even numbers without names say something about somebody.  Of a program, its account
+    has to: a token for the status alone is enough.
     """
     if not is_loopback(requestor_of(request).address):
-        await require(request, Permission.SEE_STATUS)
+        actor = await require(request, Permission.SEE_STATUS)
+        if not may(replace(actor, scopes=None), Permission.SEE_LOG):
+            raise web.HTTPForbidden(reason="You may not do this")
     text = generate_latest(context_of(request).registry)
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})

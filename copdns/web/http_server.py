@@ -20,10 +20,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
+from typing import Any
 
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web_protocol import RequestHandler
 
 from copdns.config import WebSettings
 from copdns.model.errors import ListenError
@@ -45,6 +47,7 @@ class _NoForeignErrors(logging.Filter):
 _HTTP = logging.getLogger("copdns.http")
 _HTTP.addFilter(_NoForeignErrors())
 
+SERVER = "copdns"  # the header: without the versions of libraries
 BACKLOG = 128  # connections that may wait until they are taken
 MAX_CONNECTIONS = 512  # connections at once: a family with all its screens has some dozens
 MAX_HANDSHAKES = 64  # of those in their TLS handshake, which takes memory
@@ -186,10 +189,8 @@ class HttpServer:
         try:
             runner = web.AppRunner(
                 await asyncio.to_thread(self._application),
-                access_log=None,
-                logger=_HTTP,
-                keepalive_timeout=KEEPALIVE,
                 shutdown_timeout=SHUTDOWN,
+                **_CONNECTION,
             )
             await runner.setup()
         except Exception:  # noqa: BLE001 - without pages the answering goes on
@@ -256,7 +257,31 @@ class HttpServer:
             open_transports.pop(
                 connection_to_drop([_peer(each) for each in open_transports])
             ).abort()  # also within a request
-        return server()
+        return _Connection(server, loop=self._loop, **_CONNECTION)
+
+
+_CONNECTION: dict[str, Any] = {
+    "access_log": None,
+    "logger": _HTTP,
+    "keepalive_timeout": KEEPALIVE,
+}
+
+
+class _Connection(RequestHandler):
+    """A connection.  What is no HTTP does not reach the application, which adds all headers."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        response = super().handle_error(request, status, exc, message)
+        response.headers["Server"] = SERVER
+        return response
 
 
 def connection_to_drop(peers: Sequence[str]) -> int:
@@ -291,7 +316,9 @@ def _refuse_expectations(handler: Handler) -> Handler:
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         if request.headers.get("Expect", _CONTINUE).lower() != _CONTINUE:
-            return web.Response(status=web.HTTPExpectationFailed.status_code)
+            return web.Response(
+                status=web.HTTPExpectationFailed.status_code, headers={"Server": SERVER}
+            )
         return await handler(request)
 
     return handle

@@ -10,6 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -21,18 +22,46 @@ from copdns.web.certificate import Certificate, names_of
 log = structlog.get_logger("copdns")
 
 
+class HttpsOffer(NamedTuple):
+    """What pages know of HTTPS.
+
+    port: 0 where there is none.  is_trusted_for: tells whether browsers trust the certificate for a
+    host, so that nobody is led to a warning.
+    """
+
+    port: int = 0
+    is_trusted_for: Callable[[str], bool] = lambda _host: False
+
+
 class Https:
     """The TLS context that the web server uses, and the renewal of its certificate.
 
     context: None without HTTPS.  warning: what is wrong, as a sentence for people; "" for nothing.
     """
 
-    def __init__(self, folder: Path, settings: WebSettings, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: WebSettings,
+        now: Callable[[], float],
+        is_clock_wrong: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """is_clock_wrong: tells whether `now` is certainly not the time."""
         self._certificate = Certificate(folder, (settings.tls_certificate, settings.tls_key))
         self._settings = settings
         self._now = now
+        self._is_clock_wrong = is_clock_wrong
         self.context: ssl.SSLContext | None = None
         self.warning = ""
+
+    @property
+    def offer(self) -> HttpsOffer:
+        if self.context is None:
+            return HttpsOffer()
+        return HttpsOffer(self._settings.tls_port, self._is_trusted_for)
+
+    def _is_trusted_for(self, host: str) -> bool:
+        return self._certificate.authority.covers(host, self._now())
 
     async def begin(self) -> None:
         """Read or generate the certificate.  `context` stays None without a port in the settings,
@@ -40,8 +69,7 @@ class Https:
         if not self._settings.tls_port:
             return
         try:
-            names = await asyncio.to_thread(_names)
-            self.context = await asyncio.to_thread(self._certificate.begin, names, self._now())
+            self.context = await asyncio.to_thread(self._begin)
         except (CopdnsError, OSError) as error:
             self._warn(str(error))
         else:
@@ -52,14 +80,21 @@ class Https:
         if self.context is None:
             return
         try:
-            names = await asyncio.to_thread(_names)
-            changed = await asyncio.to_thread(self._certificate.refresh, names, self._now())
+            changed = await asyncio.to_thread(self._refresh)
         except CertificateError as error:
             self._warn(str(error))
             return
         if changed:
             self.warning = ""
             self._log_fingerprint()
+
+    def _begin(self) -> ssl.SSLContext:
+        wrong = self._is_clock_wrong()
+        return self._certificate.begin(_names(), self._now(), is_clock_wrong=wrong)
+
+    def _refresh(self) -> bool:
+        wrong = self._is_clock_wrong()
+        return self._certificate.refresh(_names(), self._now(), is_clock_wrong=wrong)
 
     def _log_fingerprint(self) -> None:
         log.info(

@@ -247,7 +247,7 @@ class Logins:
 
     async def check_pin(self, household: str, profile: str, pin: str, address: str) -> LoginResult:
         """Check the PIN that somebody typed on a shared device."""
-        attempt = Attempt(f"pin:{household}:{profile}", address)
+        attempt = Attempt(f"{household}:{profile}", address, is_pin=True)
         if left := self._count_attempt(attempt):
             return LoginResult(Outcome.WAIT, left)
         hashed = await self._pins.get(household, profile)

@@ -19,18 +19,26 @@ from copdns.accounts.roles import Actor, Role
 from copdns.model.errors import CopdnsError
 from copdns.model.sentences import Sentence
 from copdns.policy.special_names import PROBE_ZONE
-from copdns.web.context import context_of
+from copdns.web.context import context_of, https_origin
+from copdns.web.desk_access import is_loopback
 from copdns.web.forms import FORM_ERRORS
+from copdns.web.http_server import SERVER
 from copdns.web.pages import ACTOR, FOREIGN_HOST, wants_html
+from copdns.web.person import requestor_of
 from copdns.web.problem import is_for_programs, problem
 from copdns.web.received import fields_of, parts_of_link
+from copdns.web.session import is_page_visit
 from copdns.web.step_up import PROBLEM_TYPE as STEP_UP_PROBLEM
 from copdns.web.step_up import StepUpNeededError, names_sent
+from copdns.web.sure import SureNeededError
 
 log = structlog.get_logger("copdns")
 
 MAX_BODY = 64 << 10  # octets of a form: the longest are a household's rules
 PROBE_PATH = "/protection/dot/"  # what is fetched under a made-up name
+STATIC = "/static/"
+_MONITORING = ("/healthz", "/readyz", "/metrics")
+_OVER_HTTP = ("/protection", STATIC)
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 # What reading a body raises where its headers are wrong about it: other compression, or cut off.
@@ -51,20 +59,14 @@ _HEADERS = {
     "X-Frame-Options": "DENY",  # for browsers that do not know frame-ancestors
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
-    "Server": "copdns",  # without the versions of libraries
 }
 
 
-@web.middleware
-async def _safe_headers(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        response = await handler(request)
-    except web.HTTPRedirection as redirection:  # aiohttp sends the exception itself
-        redirection.headers.update(_HEADERS)
-        raise
+async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    """Add what every response has, before it is sent: also redirects and streams."""
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
-    return response
+    response.headers["Server"] = SERVER  # aiohttp set it already, with versions of libraries
 
 
 @web.middleware
@@ -76,6 +78,8 @@ async def _errors_as_pages(request: web.Request, handler: Handler) -> web.Stream
         raise
     except StepUpNeededError as error:
         return await _step_up_page(request, error)
+    except SureNeededError as error:
+        return await _sure_page(request, error)
     except web.HTTPException as error:
         headers = {key: value for key, value in error.headers.items() if key == "Allow"}
         return await _error_page(request, error.status, _own_reason(error), headers)
@@ -110,6 +114,24 @@ async def _step_up_page(request: web.Request, error: StepUpNeededError) -> web.R
         action=request.path_qs,
         sent=[(name, each) for name in names_sent(fields) for each in fields.getall(name)],
         back=back,
+    )
+
+
+async def _sure_page(request: web.Request, error: SureNeededError) -> web.Response:
+    """Ask whether somebody is sure; the page has all that was sent, and sends it again."""
+    if not wants_html(request):
+        return await _error_page(request, error.status, _own_reason(error))
+    fields, back = await fields_of(request), _previous_page(request)
+    return context_of(request).pages.render(
+        request,
+        "desk/sure.html",
+        path=parts_of_link(back).path or request.path,
+        status=error.status,
+        actor=request[ACTOR],
+        question=error.question,
+        action=request.path_qs,
+        sent=[(name, each) for name in names_sent(fields) for each in fields.getall(name)],
+        back=back or "/guardian/",
     )
 
 
@@ -178,6 +200,17 @@ async def _guardians(request: web.Request, actor: Actor) -> list[str]:
 
 
 @web.middleware
+async def _clients_only(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Refuse whoever gets no DNS answers either (`dns.allow`), so that they do not even learn what
+    this is.  Monitoring of this machine itself goes on in any case."""
+    requestor = requestor_of(request)
+    monitors = request.path in _MONITORING and is_loopback(requestor.address)
+    if monitors or context_of(request).identify(requestor).household:
+        return await handler(request)
+    return web.Response(status=web.HTTPForbidden.status_code)
+
+
+@web.middleware
 async def _own_hosts_only(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Refuse unknown host names, so that no outside page can read ours through a name that it
     points here (DNS rebinding).
@@ -192,9 +225,35 @@ async def _own_hosts_only(request: web.Request, handler: Handler) -> web.StreamR
     if host.endswith(f".{PROBE_ZONE}") and request.path.startswith(PROBE_PATH):
         return await handler(request)  # a picture without data, and nothing else
     request[FOREIGN_HOST] = True  # all paths give the same page, so it does not tell which exist
+    if request.method == "GET" and _is_shipped_file(request):
+        return await handler(request)  # the style of that page: what ships has no data
     if request.method == "GET" and wants_html(request):
         return context.pages.render(request, "blocked.html", status=403)
     raise web.HTTPMisdirectedRequest
+
+
+def _is_shipped_file(request: web.Request) -> bool:
+    name = request.path.removeprefix(STATIC)
+    return name != request.path and context_of(request).pages.file(name) is not None
+
+
+@web.middleware
+async def _trusted_https(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Lead browsers to HTTPS where they trust its certificate, and so keep nobody out with a
+    warning.
+
+    Not the check of a device, whose pictures have names that no certificate is for.
+    """
+    host = _without_port(request.host)
+    if (
+        not request.secure
+        and is_page_visit(request)
+        and not request.path.startswith(_OVER_HTTP)
+        and FOREIGN_HOST not in request
+        and context_of(request).https().is_trusted_for(host)
+    ):
+        raise web.HTTPTemporaryRedirect(f"{https_origin(request)}{request.path_qs}")
+    return await handler(request)
 
 
 @web.middleware
@@ -208,7 +267,9 @@ async def _own_forms_only(request: web.Request, handler: Handler) -> web.StreamR
         return await handler(request)
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin", "")
-    if site != "same-origin" or parts_of_link(origin).netloc.lower() != request.host.lower():
+    came = parts_of_link(origin)
+    own = (request.scheme, request.host.lower())  # the scheme of the connection: no proxy is asked
+    if site != "same-origin" or (came.scheme.lower(), came.netloc.lower()) != own:
         raise web.HTTPForbidden(
             reason="That did not work, and nothing was changed. Open the page and try again"
         )
@@ -225,7 +286,10 @@ def _needs_no_origin(request: web.Request) -> bool:
     return is_for_programs(request) and "Cookie" not in request.headers
 
 
-GUARDS: tuple[Middleware, ...] = (_safe_headers, _errors_as_pages, _own_hosts_only, _own_forms_only)
+GUARDS: tuple[Middleware, ...] = (
+    *(_errors_as_pages, _clients_only),
+    *(_own_hosts_only, _trusted_https, _own_forms_only),
+)
 
 
 def _without_port(host: str) -> str:

@@ -50,18 +50,21 @@ def more_time(
 ) -> MoreTime | None:
     """Return what more time means now; None where neither a limit nor a schedule can give more.
 
-    today: the state of the day now.  now: seconds since the epoch.
+    today: the state of the day now, as the giver may know it: limits whose minutes only the person
+        sees get more whenever limits do, so that giving tells nothing.
+    now: seconds since the epoch.
     """
     open_until = _opened_until(household, profile.id, now)
     closed_by_clock = today.closed is not None and today.closed.reason is not Reason.BUDGET
     if closed_by_clock or open_until > now:
         return MoreTime(Kind.OPEN, open_until)
+    own = tuple(each.id for each in today.own)
     if spent := tuple(each.budget.id for each in today.minutes if not each.left):
-        return MoreTime(Kind.MINUTES, budgets=spent)
+        return MoreTime(Kind.MINUTES, budgets=(*spent, *own))
     if (closing := _next_closing(policy, now)) is not None:
         start = _opened_until(household, profile.id, closing.start)
         return MoreTime(Kind.LATER, start) if start < closing.end else None
-    rest = tuple(each.budget.id for each in today.minutes)
+    rest = (*(each.budget.id for each in today.minutes), *own)
     return MoreTime(Kind.MINUTES, budgets=rest) if rest else None
 
 

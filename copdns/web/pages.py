@@ -39,13 +39,15 @@ _YEAR = 365 * 86_400  # seconds
 class DeskStatus(NamedTuple):
     """What every page of the dashboard shows.  open_checks: checks that have not passed.  unseen:
     notices that the reader has not seen.  is_damaged: copdns works with the copy of
-    `household.db`.  codes: that others made for the reader's account.  zone: of the household."""
+    `household.db`.  codes: that others made for the reader's account.  zone: of the household.
+    done: what was done since the last page, and what can be undone, as HTML."""
 
     open_checks: tuple[str, ...] = ()
     unseen: int = 0
     is_damaged: bool = False
     codes: tuple[AccountCode, ...] = ()
     zone: str = "UTC"
+    done: Markup = Markup()
 
 
 DESK = web.RequestKey("desk", DeskStatus)
@@ -138,8 +140,16 @@ def languages_of(request: web.Request) -> Sequence[str]:
 
 def language_of(request: web.Request) -> str:
     """Return the language for a request: as chosen on a page, else by Accept-Language, else the
-    household's."""
-    chosen, among = request.cookies.get(LANGUAGE, ""), languages_of(request)
+    household's.
+
+    Under the name of another site it is chosen by a link, since there it is none of our cookies.
+    """
+    among = languages_of(request)
+    chosen = (
+        request.query.get("language", "")
+        if FOREIGN_HOST in request
+        else request.cookies.get(LANGUAGE, "")
+    )
     if chosen in among:
         return chosen
     house = request.app[HOUSE_LANGUAGE]() if HOUSE_LANGUAGE in request.app else ""

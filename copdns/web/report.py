@@ -12,6 +12,7 @@ from copdns.list_files import audit_results
 from copdns.list_files.load import discreet_names
 from copdns.model.household import Household
 from copdns.privacy.masked_names import build_mask
+from copdns.privacy.own_numbers import usages_for_others
 from copdns.privacy.report import (
     ListUse,
     Month,
@@ -77,7 +78,9 @@ async def build_report(context: AppContext, household: Household, month: Month) 
         month,
         since_of(context, month),
         min(month.end, now),
-        people_of(household, data.counts, data.usages, month, now),
+        people_of(
+            household, data.counts, usages_for_others(household, data.usages, now), month, now
+        ),
         appeals_of(data.appeals, month),
         data.lists,
     )

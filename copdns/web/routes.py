@@ -26,7 +26,7 @@ from copdns.web.child import (
     help as help_pages,
 )
 from copdns.web.context import PARTS, AppContext
-from copdns.web.desk import inbox, overview
+from copdns.web.desk import inbox, overview, undo
 from copdns.web.desk.account import accounts, login, notices, own_account
 from copdns.web.desk.activity import changes, log, report, statistics
 from copdns.web.desk.activity.live_log import LogFollowers
@@ -49,8 +49,9 @@ from copdns.web.desk.person import rules as person_rules
 from copdns.web.desk.person import settings as person_settings
 from copdns.web.desk.time import calendar, give_time, person_time, schedules, tickets
 from copdns.web.forms import Page, form
-from copdns.web.middlewares import GUARDS, MAX_BODY
+from copdns.web.middlewares import GUARDS, MAX_BODY, add_headers
 from copdns.web.pages import HOUSE_LANGUAGE
+from copdns.web.recent_actions import RECENT, RecentActions
 
 # Pages with forms, shown again with the input where a form is refused.
 SET_UP = Page("/guardian/setup", login.set_up_form)
@@ -123,6 +124,7 @@ ROUTES = (
     web.post("/guardian/repair", overview.repair),
     web.get("/guardian/notices", notices.notices),
     web.post("/guardian/notices", notices.see),
+    web.post("/guardian/undo/{action}", undo.undo),
     web.get("/guardian/", overview.overview),
     web.get("/guardian/inbox", inbox.inbox),
     web.get(*APPEAL),
@@ -244,11 +246,13 @@ def application(context: AppContext) -> web.Application:
     """Return the web application."""
     app = web.Application(middlewares=GUARDS, client_max_size=MAX_BODY)
     app[PARTS] = context
+    app.on_response_prepare.append(add_headers)
     homes = context.snapshot
     app[HOUSE_LANGUAGE] = lambda: next((e.language for e in homes().households.values()), "")
     app[log.FOLLOWERS] = following = LogFollowers(context.log)
     app.on_shutdown.append(lambda _: following.close())
     app[PACE] = Pace()
+    app[RECENT] = RecentActions()
     add_feed(app)
     app.router.add_routes(ROUTES)
     return app

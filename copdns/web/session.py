@@ -8,19 +8,23 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from aiohttp import web
+from markupsafe import Markup
 
 from copdns.accounts.account import Session
 from copdns.accounts.roles import Actor, Permission, may
 from copdns.model.household import Profile
-from copdns.web.context import context_of
+from copdns.web.context import context_of, https_origin
 from copdns.web.desk_access import BrowserConnection, may_show_desk
 from copdns.web.pages import ACTOR, DESK, DeskStatus, wants_html
 from copdns.web.person import requestor_of
 from copdns.web.problem import is_for_programs
+from copdns.web.recent_actions import PERMISSION, RECENT, DeskAction
+from copdns.web.wording import desk_wording
 
 SESSION, BROWSER = "copdns_session", "copdns_browser"  # cookies
 LOGIN = "/guardian/login"
 FOR_PEOPLE = "This is for people, not for programs"
+TOLD: web.RequestKey[tuple[DeskAction, ...]] = web.RequestKey("what the page tells was done", tuple)
 LOGGED_IN = web.RequestKey("logged in", Session)  # the session that a request came with
 
 
@@ -50,10 +54,11 @@ async def require(
     require_safe_connection(request)
     actor = await actor_of(request)
     if actor is None:
-        if wants_html(request) and request.method == "GET" and not is_for_programs(request):
+        if is_page_visit(request):
             raise web.HTTPSeeOther(f"{LOGIN}?next={quote(request.path_qs, safe='')}")
         raise web.HTTPUnauthorized(reason="Log in first")
     request[ACTOR] = actor
+    request[PERMISSION] = permission
     if not may(actor, permission, profile):
         raise web.HTTPForbidden(reason="You may not do this")
     if wants_html(request):
@@ -71,7 +76,40 @@ async def _build_status(request: web.Request, actor: Actor) -> DeskStatus:
     codes = await context.account_codes.to_tell(actor.household, actor.id, now)
     home = context.snapshot().households.get(actor.household)  # None while it is new
     zone = home.timezone if home is not None else "UTC"
-    return DeskStatus(found.open_checks, len(unseen), bool(context.damage()), codes, zone)
+    return DeskStatus(
+        found.open_checks,
+        len(unseen),
+        bool(context.damage()),
+        codes,
+        zone,
+        _tell_done(request, actor),
+    )
+
+
+def _tell_done(request: web.Request, actor: Actor) -> Markup:
+    """Return what was done since the last page, and what can be undone, as a part of the page."""
+    context, recent = context_of(request), request.app[RECENT]
+    session = request.get(LOGGED_IN)
+    untold = recent.take_untold(session.digest) if session is not None else ()
+    # A handler that checks twice, or changes something and then shows a page, tells all of it.
+    request[TOLD] = done = (*request.get(TOLD, ()), *untold)
+    undoable = recent.undoable(actor.household, actor.id, context.now())
+    if not done and not undoable:
+        return Markup()
+    homes = context.snapshot().households
+    page = context.pages.fragment(
+        request,
+        "desk/done.html",
+        done=done,
+        undoable=undoable,
+        say_of=lambda each: desk_wording(request, each.after or homes[actor.household]),
+    )
+    return Markup(page)  # noqa: S704 - rendered by a template that escapes
+
+
+def is_page_visit(request: web.Request) -> bool:
+    """Tell whether a browser opens a page, rather than sends a form or is a program."""
+    return request.method == "GET" and wants_html(request) and not is_for_programs(request)
 
 
 def may_see_notices(actor: Actor) -> bool:
@@ -80,9 +118,13 @@ def may_see_notices(actor: Actor) -> bool:
 
 
 def require_safe_connection(request: web.Request) -> None:
-    """Raise HTTPForbidden where others could read a password on its way (docs/accounts.md)."""
+    """Raise HTTPForbidden where others could read a password on its way (docs/accounts.md); lead a
+    browser that opens a page to HTTPS, where there is."""
     connection = BrowserConnection(request.secure, requestor_of(request).address)
     if not may_show_desk(connection, over_http=context_of(request).desk_over_http):
+        origin = https_origin(request) if is_page_visit(request) else ""
+        if origin:
+            raise web.HTTPTemporaryRedirect(f"{origin}{request.path_qs}")
         raise web.HTTPForbidden(
             reason="Someone could read your password on its way. Use an address that begins "
             "with https://"

@@ -19,6 +19,7 @@ from copdns.web.logins import LoginForm, LoginResult, Outcome
 from copdns.web.own_account import own_account_of
 from copdns.web.person import requestor_of
 from copdns.web.received import fields_of
+from copdns.web.recent_actions import STEPPED_UP
 from copdns.web.session import BROWSER
 
 # Fields of the page that asks, beside those of the form that was sent.
@@ -48,6 +49,7 @@ async def require_step_up(request: web.Request, actor: Actor) -> None:
 
     The second line of a handler of a form, after `require`.
     """
+    request[STEPPED_UP] = True  # undoing it takes the same
     if actor.scopes is not None:
         require_scope(actor)
         return
@@ -60,6 +62,16 @@ def require_scope(actor: Actor) -> None:
     """Raise StepUpNeededError for a program whose token was not made for this."""
     if actor.scopes is not None and Permission.STEP_UP not in actor.scopes:
         raise StepUpNeededError(None)
+
+
+async def require_sure(request: web.Request, actor: Actor) -> None:
+    """Raise StepUpNeededError as `require_owner` does, or for a program as `require_scope`.
+
+    For an operation of the API of which only some calls are grave.
+    """
+    require_scope(actor)
+    if actor.scopes is None:
+        await require_owner(request, actor)
 
 
 async def require_owner(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from copdns.model.sentences import Phrase, Sentence, Value, plural_sentence, sentence
+from copdns.model.undone import UNDONE
 from copdns.words.desk import category_name
 from copdns.words.known_forms import Forms
 
@@ -306,6 +307,9 @@ def line(what: str, name_of: Callable[[str], str]) -> Sentence | None:
 
     name_of: gives what somebody or a device is called by its id; another text as it is.
     """
+    if what.startswith(UNDONE):
+        undone = what.removeprefix(UNDONE)
+        return sentence("undone: %(what)s", what=line(undone, name_of) or undone)
     return _FORMS.find(what, lambda name, text: _value(name, text, name_of))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from copdns.model import sentences
-from copdns.model.verdict import Reason, StepNumber, Verdict
+from copdns.model.verdict import SCHOOL, Reason, StepNumber, Verdict
 from copdns.words.levels import Level
 from copdns.words.phrases import Phrase, Phrases
 
@@ -151,6 +151,8 @@ def key_of(verdict: Verdict) -> Key:
         return reason, verdict.contact
     if reason is Reason.LOCAL and verdict.target:
         return reason, "elsewhere"
+    if reason is Reason.PROTECTED and verdict.category == SCHOOL:
+        return reason, "school"
     return reason, ""
 
 
@@ -328,6 +330,12 @@ _REWRITTEN = Three(
     Phrase("full", "Your home network sends this name to another address."),
 )
 
+_SCHOOL = Three(
+    Phrase("pictures", "A grown-up made sure that you can use this."),
+    Phrase("plain", "A grown-up at home protects this site, so no list blocks it."),
+    Phrase("full", "Someone at home protects this site, so no list blocks it."),
+)
+
 _ALWAYS: Mapping[Reason, Three] = {
     Reason.NOT_A_CLIENT: Three(
         Phrase("pictures", "We do not know this device yet."),
@@ -438,6 +446,7 @@ REASONS: Mapping[Key, Three] = {
     (Reason.SECURITY, "phishing"): _PHISHING,
     (Reason.CATEGORY, "built-in"): _BUILT_IN,
     (Reason.LOCAL, "elsewhere"): _REWRITTEN,
+    (Reason.PROTECTED, "school"): _SCHOOL,
 }
 
 # What each category is called, and what it is about, so that a child of any age can follow.

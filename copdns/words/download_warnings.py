@@ -205,6 +205,9 @@ _FORMS = Forms(
     ),
     sentence("the server redirects to an address that is not allowed (%(why)s)"),
     sentence(
+        "the server redirects to %(host)s, which is this machine itself; tell the list's maintainer"
+    ),
+    sentence(
         "the server redirects more than %(times)s times; open the address in a browser, and use "
         "the address you end up at"
     ),

@@ -50,6 +50,10 @@ _FORMS = Forms(
     ),
     sentence("all queries come from this machine itself: %(remedy)s"),
     sentence("all queries come from one address: if there are more devices, %(remedy)s"),
+    sentence(
+        "this machine's clock is certainly wrong, so time rules cannot work as they should; set "
+        "it, or wait until a time service does"
+    ),
     sentence("%(place)s (web): %(why)s; see web.listen and web.port"),
     sentence("%(place)s (HTTPS): %(why)s; see web.tls_port"),
     former=_FORMER,

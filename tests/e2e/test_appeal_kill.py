@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
-from copdns.appeals.appeal import REASONS, Appeal, AppealState
+from copdns.appeals.appeal import Appeal, AppealState
 from copdns.appeals.life import MOST_OPEN
+from copdns.appeals.review import DecisionReason
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.household import HouseholdStore
 from tests.e2e.house import ADA, MIA, TOM, House, eventually, house
@@ -27,7 +28,7 @@ FAMILY = {
         "tom": {"band": "13-15", "devices": {"tom-phone": [TOM]}, "block": ["games.example"]},
     },
 }
-YES, NO = min(REASONS[AppealState.GRANTED]), min(REASONS[AppealState.REFUSED])
+YES, NO = DecisionReason.FAIR_ENOUGH, DecisionReason.ANOTHER_WAY
 SAID = {"text": "Because."}
 
 

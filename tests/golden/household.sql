@@ -238,7 +238,7 @@ CREATE TABLE appeal (
     closed integer,
     mark text not null,
     told text not null default '',
-    tidied integer not null default 0,
+    tidied integer not null default 0, paired integer not null default 1,
     primary key (household, id)
 ) without rowid;
 
@@ -561,10 +561,15 @@ CREATE TABLE device_move (
     target text not null,
     author text not null,
     at integer not null,
-    until integer,
+    until integer, by_sight integer not null default 0,
     primary key (household, id)
 ) without rowid;
 
 CREATE TRIGGER profile_gone_move after delete on profile begin
     delete from device_move where household = old.household and profile = old.id;
 end;
+
+CREATE TABLE upstreams_told (
+    household text primary key references household on delete cascade,
+    servers text not null
+) without rowid;

@@ -57,7 +57,7 @@ CREATE TABLE usage (
     several blob not null,
     low integer not null,
     likely integer not null,
-    high integer not null, closed blob not null default x'',
+    high integer not null, closed blob not null default x'', own integer not null default 0,
     primary key (household, profile, budget, day)
 ) without rowid;
 

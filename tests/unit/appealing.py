@@ -81,5 +81,5 @@ def yes(**fields: Any) -> Decision:
     return Decision(AppealState.GRANTED, DecisionReason.FAIR_ENOUGH, yes=ApprovalTerms(**fields))
 
 
-def no(reason: DecisionReason | None = DecisionReason.AGREED_TIME, text: str = "") -> Decision:
+def no(reason: DecisionReason | None = DecisionReason.NOT_YET_FOR_AGE, text: str = "") -> Decision:
     return Decision(AppealState.REFUSED, reason, text)

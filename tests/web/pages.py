@@ -186,6 +186,13 @@ def _without_session(device: Device) -> None:
     device.page.context.add_cookies(kept)  # type: ignore[arg-type]  # as they came
 
 
+def _ask_first(device: Device) -> None:
+    """Press a button for what cannot be undone."""
+    form = device.page.locator('form[action$="/revoke"]').first
+    with device.page.expect_navigation():
+        form.evaluate("form => form.requestSubmit()")
+
+
 def _went_wrong(device: Device) -> None:
     """Show what is shown where a page of ours has a bug."""
     tag = device.page.evaluate("document.documentElement.lang")
@@ -234,6 +241,14 @@ MOMENTS: tuple[Page, ...] = (
         _send("/guardian/tickets", count="3", label="For the garden"),
         "tickets-made",
     ),
+    Page(
+        "/guardian/names",
+        GUARDIAN,
+        "",
+        _send("/guardian/names/local", name="nas.home.arpa", addresses="192.0.2.7"),
+        "what-applies-now",
+    ),
+    Page("/guardian/devices", GUARDIAN, "", _ask_first, "are-you-sure"),
     Page(
         "/guardian/people/{person}/closed",
         GUARDIAN,

@@ -35,6 +35,7 @@ from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from copdns.time.plan import NO_INPUTS, PolicyInputs
 from copdns.web.context import AppContext, ListsState
+from copdns.web.https import HttpsOffer
 from copdns.web.logins import Logins
 from copdns.web.pages import Pages
 from copdns.web.routes import application
@@ -52,7 +53,8 @@ class Site:
 
     who: who visits them: one of the cast, or an address; connections all come from loopback.
     missing: what keeps copdns from being ready.  damage: what is wrong with its database.
-    network: what a look around finds.  lists: of other people.
+    network: what a look around finds.  lists: of other people.  trusted: hosts for which browsers
+    trust the certificate.
     """
 
     def __init__(self, home: Home | None = None, hosts: Iterable[str] = ()) -> None:
@@ -66,6 +68,7 @@ class Site:
         self._stack = ExitStack()
         self.folder = folder = Path(self._stack.enter_context(TemporaryDirectory()))
         self.settings = Settings()
+        self.trusted: set[str] = set()
         self.log = QueryLog(folder)
         self._stack.callback(self.log.stop)
         self.updates = ListUpdater(
@@ -120,6 +123,7 @@ class Site:
             targets=self.targets,
             damage=lambda: self.damage,
             repair=self.repair,
+            https=lambda: HttpsOffer(self.settings.web.tls_port, self.trusted.__contains__),
         )
 
     async def _look_around(self) -> Assessment:

@@ -98,7 +98,7 @@ async def test_no_guardian_removes_another_or_lets_themselves_in(
 async def test_a_reviewer_is_removed_and_is_out_at_once(client: Client, site: Site) -> None:
     bo = await set_up(site, "Bo", Role.REVIEWER)
     there = await site.context.sessions.begin(bo, site.now)
-    await send(client, f"/guardian/accounts/{bo.id}/remove")
+    await send(client, f"/guardian/accounts/{bo.id}/remove", sure="on")
     assert await names(site) == ["Ada"]
     assert await site.context.sessions.find(there, site.now) is None
     await send(client, f"/guardian/accounts/{bo.id}/remove", 400)

@@ -62,7 +62,7 @@ async def shorter(site: Site, client: Client, appeal: str) -> None:
 
 
 async def no(site: Site, client: Client, appeal: str) -> None:
-    await decided(site, appeal, AppealState.REFUSED, DecisionReason.AGREED_TIME)
+    await decided(site, appeal, AppealState.REFUSED, DecisionReason.ANOTHER_WAY)
 
 
 async def talk(site: Site, client: Client, appeal: str) -> None:
@@ -178,7 +178,7 @@ async def test_the_answer_that_was_disagreed_with_can_still_be_read() -> None:
         await disagree_with_two(site, client, appeal.id)
         page = await text(client, f"/ask/{appeal.id}")
         assert "Earlier answer:" in page
-        assert "This is the time that was agreed." in page
+        assert "Something else does the same" in page
 
 
 def shown(page: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientResponse
 
-from copdns.accounts.roles import Permission
+from copdns.accounts.roles import Permission, Role
 from copdns.as_json.appeals import appeal_json
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
@@ -83,6 +83,21 @@ async def test_an_answer_without_a_fitting_reason_is_refused(
     assert (await ada("GET", one))["answers"] == []
 
 
+async def test_only_who_may_edit_the_household_allows_for_everyone(
+    ada: Caller, client: Client, site: Site
+) -> None:
+    one = f"/appeals/{await the_only(site)}"
+    scopes = [Permission.SEE_APPEALS, Permission.DECIDE_APPEALS]
+    sent = {"state": "granted", "reason": "fair_enough", "lasts": "always", "everyone": True}
+    for who in (
+        await caller(client, site, scopes, "Rita", Role.REVIEWER),
+        await caller(client, site, scopes, "Ben"),
+    ):
+        told = await who("POST", f"{one}/decide", 409, json=sent)
+        assert "only a guardian" in told["detail"]
+    assert (await ada("GET", one))["answers"] == []
+
+
 async def test_what_is_not_there_is_not_found(ada: Caller, site: Site) -> None:
     decision = {"state": "granted", "reason": "fair_enough"}
     await ada("GET", "/appeals/nobody", 404)
@@ -95,6 +110,8 @@ async def test_the_inbox_is_told_as_it_changes(client: Client, site: Site) -> No
     told = await caller(client, site, [Permission.SEE_APPEALS], "Ada")
     async with client.get(f"{BASE}/events", headers=told.headers) as stream:
         assert stream.content_type == "text/event-stream"
+        assert stream.headers["Server"] == "copdns"
+        assert "default-src 'self'" in stream.headers["Content-Security-Policy"]
         await comment(stream)
         await send(client, "/ask", name="toys.example", why="school", words="Please.")
         appeal = await the_only(site)

@@ -20,6 +20,10 @@ class Why:
 LOGIN = Why("logging in is for people, and programs use a token")
 OWN_KEYS = Why("passwords and two-step codes are entered by their owner, in a browser")
 
+AT_ONCE = Why(
+    "[undoing](accounts.md#undo) is for the person who did it, in the browser, and a program can "
+    "do the opposite"
+)
 A_PERSON = Why("a person decides what becomes of a damaged file, on the dashboard or by a command")
 
 # By action of the desk: the operations that do the same, or why there is none.
@@ -39,6 +43,7 @@ BY_THE_API: dict[str, Why | tuple[str, ...]] = {
     "accounts/{account}/remove": ("accounts.remove",),
     "notices": ("notices.see",),
     "repair": A_PERSON,
+    "undo/{action}": AT_ONCE,
     # Steps of the wizard: zone, school, children, devices, helplines.
     "wizard/{step}": ("house.change", "profiles.add", "unknown.name"),
     "checks": ("checks.look",),

@@ -99,3 +99,22 @@ async def test_a_name_that_does_not_look_like_what_it_says_is_refused(ada: Calle
     for name in ("a\0b", "a\x1b[31m", "\u202egpj.exe"):
         found = await ada("PATCH", "/profiles/mia", 409, json={"name": name})
         assert "cannot be shown" in found["detail"]
+
+
+# --- who reads right after writing ----------------------------------------------------------------
+
+
+async def test_a_read_after_a_write_tells_the_new_state(ada: Caller, site: Site) -> None:
+    """Though the running program, which nothing follows here, still answers by the old one."""
+    await ada("PUT", "/profiles/mia/pause", json={"minutes": 30})
+    assert (await ada("GET", "/profiles/mia/state"))["state"] == "paused"
+    await ada("DELETE", "/profiles/mia/pause", 204)
+    assert (await ada("GET", "/profiles/mia/state"))["state"] == "open"
+    rule = {"action": "block", "target": "films.example", "for": "mia"}
+    await ada("POST", "/rules", 201, json=rule)
+    asked = {"name": "films.example", "profile": "mia"}
+    assert (await ada("GET", "/check", params=asked))["action"] == "block"
+    await ada("POST", "/profiles", 201, json={"id": "ben", "preset": "7-9"})
+    assert (await ada("GET", "/profiles/ben/state"))["state"] == "open"
+    revision = (await ada("GET", "/status"))["revision"]
+    assert revision > site.home.resolver.snapshot.households["home"].revision

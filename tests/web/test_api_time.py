@@ -149,3 +149,10 @@ async def test_dates_are_holidays_and_no_longer(ada: Caller) -> None:
     assert found["calendar"] == {}
     for wrong in ({"first": "2026-02-30"}, {"first": "2027-01-07"}, {"last": "2099-01-01"}):
         await ada("PUT", "/calendar/days", 409, json=sent | wrong)
+
+
+async def test_a_limit_that_turns_nothing_off_is_refused(ada: Caller, site: Site) -> None:
+    wanted = {"id": "club", "for": "mia", "minutes": {"daily": 1440}, "about": ["club.example"]}
+    told = await ada("POST", "/budgets", 409, json=wanted)
+    assert "could never turn anything off" in told["detail"]
+    assert "club" not in {each["id"] for each in await ada("GET", "/budgets")}

@@ -94,7 +94,7 @@ async def test_a_no_comes_with_its_reason_and_can_be_contested_once(
     await send(client, "/ask", name="toys.example")
     appeal = await the_only(site)
     context = site.context
-    decision = Decision(AppealState.REFUSED, DecisionReason.AGREED_TIME, "Not before the test.")
+    decision = Decision(AppealState.REFUSED, DecisionReason.ANOTHER_WAY, "Not before the test.")
     await site.appeals.decide(
         "home", appeal, decision, ADA, context.known_ids(), context.services(), site.now
     )
@@ -104,6 +104,20 @@ async def test_a_no_comes_with_its_reason_and_can_be_contested_once(
     page = await text(client, f"/ask/{appeal}")
     assert "Please look again" not in page
     await send(client, f"/ask/{appeal}/disagree", 400, words="Please!")
+
+
+async def test_no_other_browser_at_the_childs_address_fills_up_what_the_child_may_ask(
+    client: Client, site: Site
+) -> None:
+    hers = {each.key: each.value for each in client.session.cookie_jar}
+    client.session.cookie_jar.clear()
+    for number in range(5):
+        await send(client, "/ask", name=f"n{number}.toys.example")
+    await send(client, "/ask", 429, name="n5.toys.example")
+    client.session.cookie_jar.update_cookies(hers)
+    await send(client, "/ask", name="toys.example")
+    (newest,) = (e for e in await site.appeals.appeals("home") if e.ask.name == "toys.example")
+    assert newest.ask.paired
 
 
 async def test_it_can_be_taken_back(client: Client, site: Site) -> None:

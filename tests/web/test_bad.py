@@ -111,6 +111,7 @@ async def test_nobody_else_tells_anything(
     site.who = who
     await send(client, "/bad/tell", status)
     assert await site.notices.all("home") == ()
+    site.who = "mia"
     await text(client, "/bad/tell", 405)
 
 

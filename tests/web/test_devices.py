@@ -88,7 +88,7 @@ async def test_a_guest_is_let_in_for_a_day(client: Client, site: Site) -> None:
     assert guest.until == site.now + 86_400
     assert "Current guests" in await text(client, HERE)
     for _ in range(2):  # twice is harmless
-        await send(client, f"/guardian/guests/{guest.id}/end")
+        await send(client, f"/guardian/guests/{guest.id}/end", sure="on")
     assert await site.context.guests.of("home", site.now) == ()
 
 
@@ -99,7 +99,7 @@ async def test_who_asks_to_be_let_in_is_let_in_or_not(client: Client, site: Site
     assert "Asking for access" in page
     assert "Every device in use has been assigned" not in page, "two of them have none"
     await send(client, "/guardian/unknown/2001:db8::90/guest", profile="tom")
-    await send(client, "/guardian/unknown/192.0.2.90/guest", refuse="1")
+    await send(client, "/guardian/unknown/192.0.2.90/guest", refuse="1", sure="on")
     assert await site.context.guests.requests("home", site.now) == ()
     (guest,) = await site.context.guests.of("home", site.now)
     assert (guest.address, guest.profile) == ("2001:db8::90", "tom")
@@ -180,7 +180,7 @@ async def test_a_browser_is_taken_away_and_another_one_let_in(client: Client, si
     assert "Link another browser" in await text(client, HERE)
     await send(client, "/guardian/devices/mia-phone/let-in")
     for _ in range(2):
-        await send(client, f"/guardian/pairings/{pairing.id}/revoke")
+        await send(client, f"/guardian/pairings/{pairing.id}/revoke", sure="on")
     assert await site.pairings.of("home") == ()
 
 
@@ -190,7 +190,7 @@ async def test_a_pin_is_set_and_taken_away(client: Client, site: Site) -> None:
     assert await site.context.pins.people("home") == {"mia"}
     assert "2749" not in await text(client, HERE)
     for _ in range(2):
-        await send(client, "/guardian/pins/mia", remove="1")
+        await send(client, "/guardian/pins/mia", remove="1", sure="on")
     assert await site.context.pins.people("home") == frozenset()
     await send(client, "/guardian/pins/bo", 400, pin="2749")
 

@@ -117,7 +117,7 @@ def test_a_refused_child_reads_why_and_what_they_say_to_it_is_heard(
     asks(mia)
     finds(ada, BLOCKED)
     no = ada.page.locator("form", has=ada.page.locator('[name=state][value="refused"]'))
-    no.locator("[name=reason]").select_option("agreed_time")
+    no.locator("[name=reason]").select_option("another_way")
     no.locator("[name=text]").fill("Not before the test.")
     no.locator("button").click()
     sees(mia, re.compile("^No"))

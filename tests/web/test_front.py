@@ -78,7 +78,9 @@ async def test_what_is_no_http_is_refused_and_fills_no_log(
             reader, writer = await asyncio.open_connection("127.0.0.1", chosen.port)
             writer.write(sent)
             writer.write_eof()
-            assert b"200 OK" not in await reader.read()
+            reply = await reader.read()
+            assert b"200 OK" not in reply
+            assert b"Server: copdns\r\n" in reply, "and no versions of libraries"
             writer.close()
     assert caplog.records == []
 
@@ -93,7 +95,9 @@ async def test_what_cannot_be_expected_is_refused_and_fills_no_log(
             reader, writer = await asyncio.open_connection("127.0.0.1", chosen.port)
             writer.write(b"GET %b HTTP/1.1\r\nHost: x\r\n" % path.encode())
             writer.write(b"Expect: %b\r\nConnection: close\r\n\r\n" % expected)
-            assert (await reader.read()).startswith(b"HTTP/1.1 417 ")
+            reply = await reader.read()
+            assert reply.startswith(b"HTTP/1.1 417 ")
+            assert b"Server: copdns\r\n" in reply
             writer.close()
     assert caplog.records == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -10,7 +11,8 @@ from aiohttp import web
 from copdns.model.errors import StoreError
 from copdns.web.middlewares import MAX_BODY
 from copdns.web.received import fields_of
-from tests.web.site import HTML, Client, Site, text
+from copdns.words.phrases import LANGUAGES
+from tests.web.site import HTML, Client, Site, send, text
 
 
 @pytest.fixture
@@ -61,6 +63,12 @@ async def test_what_another_site_sends_is_refused(client: Client, headers: dict[
     assert (await client.post("/changed", headers=headers)).status == 403
 
 
+async def test_a_page_of_ours_over_another_scheme_is_another_site(client: Client) -> None:
+    """Whoever changes plain HTTP on its way must not send forms to the other one, or from it."""
+    for origin in (own(client).replace("http:", "https:"), own(client).replace("http:", "ws:")):
+        assert (await client.post("/changed", headers={"Origin": origin})).status == 403
+
+
 @pytest.mark.parametrize("word", ["cross-site", "same-site", "none"])
 async def test_the_browsers_word_counts_beside_the_origin(client: Client, word: str) -> None:
     headers = {"Origin": own(client), "Sec-Fetch-Site": word}
@@ -72,7 +80,7 @@ async def test_somebody_who_typed_a_blocked_address_is_told_where_to_read_more(
 ) -> None:
     headers = {**HTML, "Host": "games.example"}
     pages = []
-    for who in ("mia", "ada", "203.0.113.66"):
+    for who in ("mia", "ada", "192.0.2.200"):
         site.who = who
         reply = await client.get("/anything", headers=headers)
         assert reply.status == 403
@@ -80,6 +88,76 @@ async def test_somebody_who_typed_a_blocked_address_is_told_where_to_read_more(
         pages.append(await reply.text())
     assert 'href="http://why.home.arpa/"' in pages[0]
     assert len(set(pages)) == 1  # it depends on nobody
+
+
+async def test_the_page_about_a_block_has_its_style_and_its_languages(client: Client) -> None:
+    under = {"Host": "games.example"}
+    reply = await client.get("/x", headers={**HTML, **under, "Accept-Language": "fr"})
+    page = await reply.text()
+    assert '<html lang="fr" dir="ltr">' in page
+    for address in re.findall(r'(?:href|src)="(/[^"]+)"', page):
+        style = await client.get(address, headers=under)
+        assert style.status == 200, address
+        assert style.content_type in (
+            *("text/css", "text/javascript", "image/svg+xml", "application/manifest+json"),
+        )
+    assert "<form" not in page, "which would be refused"
+    links = re.findall(r'href="(\?language=\w+)"', page)
+    assert len(links) == len(LANGUAGES)
+    for link in links:
+        reply = await client.get(f"/x{link}", headers={**HTML, **under})
+        assert f'<html lang="{link.partition("=")[2]}' in await reply.text()
+        assert "Set-Cookie" not in reply.headers
+
+
+async def test_whoever_gets_no_answers_gets_no_page(
+    client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Outside `dns.allow`: not even that this is copdns, and under no name."""
+    site.who = "203.0.113.66"
+    assert (await client.get("/", headers=HTML)).status == 403
+    assert (await client.get("/healthz")).status == 200, "which this machine itself asks for"
+    monkeypatch.setattr("copdns.web.middlewares.requestor_of", lambda _: site.asker)
+    for path in ("/", "/healthz", "/readyz", "/guardian/login", "/static/copdns.css", "/nothing"):
+        for host in ({}, {"Host": "games.example"}):
+            reply = await client.get(path, headers={**HTML, **host})
+            assert (reply.status, await reply.read()) == (403, b""), path
+    assert (await client.post("/changed", headers={"Origin": own(client)})).status == 403
+    site.who = "192.0.2.200"  # nobody knows this device, but it is at home
+    await text(client, "/")
+
+
+async def test_a_childs_page_leads_to_https_where_browsers_trust_it(
+    client: Client, site: Site
+) -> None:
+    """With a certificate of an authority; with one that copdns made, help must not need a warning.
+
+    The row "listened-to" of the risks says what somebody on the Wi-Fi gets without it.
+    """
+    await text(client, "/")
+    site.trusted.add("localhost")
+    under = {**HTML, "Host": "localhost:8053"}
+    for path in ("/", "/help", "/ask?name=toys.example", "/me"):
+        reply = await client.get(path, headers=under, allow_redirects=False)
+        assert (reply.status, reply.headers["Location"]) == (307, f"https://localhost{path}")
+    for path in ("/protection", "/static/copdns.css", "/healthz"):
+        headers = under if path == "/protection" else {"Host": "localhost:8053"}
+        assert (await client.get(path, headers=headers, allow_redirects=False)).status == 200
+    for other in ("127.0.0.1", "copdns.home.arpa"):  # which that certificate is not for
+        headers = {**HTML, "Host": other}
+        assert (await client.get("/", headers=headers, allow_redirects=False)).status == 200
+
+
+async def test_over_https_the_cookie_is_kept_from_http(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was set before the household had a certificate that browsers trust."""
+    await send(client, "/device")
+    (cookie,) = client.session.cookie_jar
+    assert not cookie["secure"]
+    monkeypatch.setattr(web.BaseRequest, "secure", True)
+    again = (await client.get("/", headers=HTML)).cookies[cookie.key]
+    assert (again.value, again["secure"], again["httponly"]) == (cookie.value, True, True)
 
 
 async def test_a_form_under_an_unknown_name_is_told_nothing(client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -10,8 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from copdns.dns.exchange import Health
 from copdns.dns.upstream import UpstreamCounters
 from copdns.lists.download import ListMetrics
+from copdns.model.household import PrivacyMode
 from copdns.model.verdict import Action, Reason
 from copdns.server.metrics import METRICS, Counters
+from copdns.web.health import without_folders
 from tests.home import Home
 from tests.household import MIA, TOM, asker, block, family, library
 from tests.web.site import Client, Site
@@ -51,6 +54,26 @@ async def test_it_is_ready_when_nothing_is_missing(client: Client, site: Numbers
     reply = await client.get("/readyz")
     assert (reply.status, await reply.text()) == (503, "no DNS server answers\na list is missing\n")
     assert (await client.get("/healthz")).status == 200
+
+
+async def test_it_tells_nobody_where_files_are(client: Client, site: Numbers) -> None:
+    site.missing = (f"nothing can be recorded: {site.folder}/log.db: the disk is full",)
+    reply = await client.get("/readyz")
+    assert await reply.text() == "nothing can be recorded: log.db: the disk is full\n"
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("HTTPS: /etc/copdns/own.pem: No such file", "HTTPS: own.pem: No such file"),
+        ("(/srv/our data/log.db) is full", "(log.db) is full"),
+        ("var/log.db: is full", "log.db: is full"),
+        ("see https://copdns.example/help/now", "see https://copdns.example/help/now"),
+        ("no answer from 192.0.2.0/24 and fd00::/8", "no answer from 192.0.2.0/24 and fd00::/8"),
+    ],
+)
+def test_a_path_is_the_name_of_its_file(told: str, shown: str) -> None:
+    assert without_folders(told, ("/srv/our data", "var")) == shown
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
@@ -217,7 +240,8 @@ async def test_no_label_holds_a_name_an_address_a_person_or_a_rule(
     client: Client, site: Numbers
 ) -> None:
     lists = library(categories={"games": ["games.example"]})
-    home = Home(family(MIA, TOM, rules=(block("toys.example", note="because"),)), lists)
+    mia = replace(MIA, privacy=PrivacyMode.BLOCKED)
+    home = Home(family(mia, TOM, rules=(block("toys.example", note="because"),)), lists)
     home.recorder._counters = site.counters
     for name in ("games.example", "toys.example", "www.example", "a.invalid", "example"):
         for who in ("mia", "tom", "192.0.2.200", "203.0.113.66"):

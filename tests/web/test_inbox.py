@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from copdns.accounts.roles import Role
-from copdns.appeals.appeal import REASONS, AppealKind, AppealRequest, AppealState, ContestedVerdict
+from copdns.appeals.appeal import AppealKind, AppealRequest, AppealState, ContestedVerdict
 from copdns.model.times import Budget, Schedule
 from copdns.model.verdict import Action, Reason
 from copdns.time.days import local_time, zone_of
@@ -92,7 +92,8 @@ async def test_what_closed_it_is_told_about_the_child_and_once(client: Client, s
     await log_in(client)
     (asked,) = (e for e in await site.appeals.appeals("home") if e.ask.name == "www.toys.example")
     page = await text(client, f"/guardian/appeals/{asked.id}")
-    assert "A rule that a parent or guardian set for \u2068toys.example\u2069 blocks it.<span" in page
+    said = "A rule that a parent or guardian set for \u2068toys.example\u2069 blocks it.<span"
+    assert said in page
 
 
 async def test_a_yes_opens_it(client: Client, site: Site, home: Home) -> None:
@@ -125,12 +126,10 @@ async def test_what_is_to_be_talked_about_waits_until_it_was(client: Client, sit
     await log_in(client)
     appeal = await the_only(site)
     where = f"/guardian/appeals/{appeal}/decide"
-    await send(client, where, state="talk", reason=next(iter(REASONS[AppealState.TALK])))
+    await send(client, where, state="talk", reason="needs_talk")
     page = await text(client, "/guardian/inbox")
     assert f'action="/guardian/appeals/{appeal}/look"' in page
-    await send(
-        client, where, state="refused", reason=next(iter(REASONS[AppealState.REFUSED])), text="."
-    )
+    await send(client, where, state="refused", reason="another_way", text=".")
     assert "No requests are waiting." in await text(client, "/guardian/inbox")
 
 
@@ -356,6 +355,39 @@ async def test_a_yes_can_be_for_everyone(client: Client, site: Site, home: Home)
     house = await site.store.household("home")
     assert house is not None
     assert [each.scope for each in house.rules if str(each.target) == "poker.example"] == [""]
+
+
+async def test_a_reviewer_writes_no_rule_for_everyone(
+    client: Client, site: Site, home: Home
+) -> None:
+    appeal = await closed_by_a_list(client, site)
+    await log_in_as(client, site, Role.REVIEWER)
+    where = f"/guardian/appeals/{appeal}"
+    assert 'value="everyone"' not in await text(client, where)
+    for for_all in ({"lasts": "everyone"}, {"lasts": "always", "everyone": "on"}):
+        sent = {"state": "granted", "reason": "list_error", **for_all}
+        page = await send(client, f"{where}/decide", 400, **sent)
+        assert "Only a guardian can allow this for everyone" in page
+    house = await site.store.household("home")
+    assert house is not None
+    assert all("poker" not in str(each.target) for each in house.rules)
+    await send(client, f"{where}/decide", state="granted", lasts="always", reason="list_error")
+    house = await site.store.household("home")
+    assert house is not None
+    assert [each.scope for each in house.rules if "poker" in str(each.target)] == ["mia"]
+
+
+async def test_the_page_offers_the_reasons_that_are_true(client: Client, site: Site) -> None:
+    """A rule blocked it, so no list was wrong, and it does not work again at any time."""
+    await log_in(client)
+    where = f"/guardian/appeals/{await the_only(site)}"
+    page = await text(client, where)
+    assert 'value="another_way"' in page
+    for reason in ("list_error", "agreed_time", "minutes_right", "waited_too_long"):
+        assert f'value="{reason}"' not in page
+    await send(client, f"{where}/decide", 400, state="refused", reason="agreed_time")
+    (found,) = await site.appeals.appeals("home")
+    assert found.answers == ()
 
 
 @pytest.mark.parametrize("lasts", ["0min", "-5min", "10", "99999min", "<b>"])

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from copdns.config import Settings, WebSettings
 from tests.household import asker
 from tests.web.guardians import PASSWORD, log_in, set_up
 from tests.web.site import HTML, Client, Site, send, text
@@ -76,12 +77,28 @@ async def test_a_login_leads_nowhere_else(client: Client, wanted: str) -> None:
 
 
 async def test_passwords_do_not_go_over_the_network_unencrypted(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+    client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("copdns.web.session.requestor_of", lambda _: asker("mia", "tcp"))
+    site.settings = Settings(web=WebSettings(tls_port=0))  # no HTTPS that could be led to
     for path in ("/guardian/login", "/guardian/", "/guardian/setup"):
         assert 'type="password"' not in await text(client, path, 403)
     await send(client, "/guardian/login", 403, name="Ada", password=PASSWORD)
+
+
+@pytest.mark.parametrize("port", [443, 8443])
+async def test_the_dashboard_over_http_leads_to_https(
+    client: Client, site: Site, monkeypatch: pytest.MonkeyPatch, port: int
+) -> None:
+    monkeypatch.setattr("copdns.web.session.requestor_of", lambda _: asker("mia", "tcp"))
+    site.settings = Settings(web=WebSettings(tls_port=port))
+    headers = {**HTML, "Host": "copdns.home.arpa"}
+    shown = "https://copdns.home.arpa" if port == 443 else f"https://copdns.home.arpa:{port}"
+    for path in ("/guardian/", "/guardian/login", "/guardian/setup", "/guardian/log?person=mia"):
+        reply = await client.get(path, headers=headers, allow_redirects=False)
+        assert (reply.status, reply.headers["Location"]) == (307, f"{shown}{path}")
+    await send(client, "/guardian/login", 403, name="Ada", password=PASSWORD)
+    assert (await client.get("/guardian/", allow_redirects=False)).status == 403  # a program
 
 
 async def test_the_desk_is_found_without_its_last_stroke(client: Client) -> None:

@@ -169,6 +169,57 @@ async def test_nor_is_it_somebody_elses_for_a_day(ada: Person, tom: Person, site
         await site.guests.approve("home", GuestKind.GUEST, address, who, "Ada", site.now)
 
 
+MAC, ELSE = "02:00:00:00:00:15", "2001:db8::15"  # of Tom's telephone, which no list says
+OTHERS = "02:00:00:00:00:99"
+
+
+@pytest.fixture
+def shown(site: Site) -> None:
+    """What the network shows: the telephone, known by its address, and a visitor's."""
+    site.store.see = lambda _household: {(TOMS, MAC), (ELSE, MAC), ("192.0.2.77", OTHERS)}
+
+
+@pytest.mark.parametrize("known", [MAC, ELSE])
+@pytest.mark.parametrize("where", ["a device of its own", "her telephone"])
+async def test_nor_by_what_the_network_shows_to_be_his(
+    ada: Person, tom: Person, site: Site, shown: None, tom_profile: Profile, known: str, where: str
+) -> None:
+    mias = ADDRESSES["mia"]
+    if where == "her telephone":
+        await ada.sends("/guardian/devices/mia-phone/change", known=f"{mias} {known}")
+    else:
+        await ada.sends("/guardian/devices", name="New", profile="mia", known=known)
+    assert "wants to give Tom's phone to Mia." in (await tom.opens("/")).replace("&#39;", "'")
+    await put_in_force(site)
+    house = site.home.house
+    his = next(each for each in house.devices if known in (*each.macs, *each.addresses))
+    assert (his.id, his.profile) == ("tom-phone", "tom")
+    assert await whose(site) == "tom"
+    assert await whose(site, mias) == "mia", "what else it is known by stays hers"
+    site.home.wait(DAY)
+    await put_in_force(site)
+    hers = next(e for e in site.home.house.devices if known in (*e.macs, *e.addresses))
+    assert hers.profile == ("tom" if tom_profile.band is Band.TO_17 else "mia")
+
+
+async def test_what_is_taken_back_is_no_longer_announced(
+    ada: Person, tom: Person, site: Site, shown: None
+) -> None:
+    await ada.sends("/guardian/devices", name="New", profile="mia", known=MAC)
+    await ada.sends("/guardian/devices/new/remove")
+    assert await site.context.claims.all_moves("home") == ()
+
+
+async def test_nobody_elses_device_is_announced(
+    ada: Person, tom: Person, site: Site, shown: None
+) -> None:
+    await ada.sends("/guardian/devices", name="A visitor", profile="mia", known=OTHERS)
+    await ada.sends("/guardian/devices", name="His own", profile="tom", known=MAC)
+    await ada.sends("/guardian/devices", name="Hers", profile="mia", known=ELSE)
+    moves = await site.context.claims.all_moves("home")
+    assert moves == (), "a telephone that shows a MAC address of his list is known by it"
+
+
 @pytest.mark.parametrize("known", ["192.0.2.15", "192.0.2.14/31"])
 async def test_nor_by_a_narrower_address_within_his(
     ada: Person, tom: Person, site: Site, known: str

@@ -147,7 +147,7 @@ async def test_a_key_is_shown_once_and_may_do_what_was_chosen(client: Client, si
     assert told[0] not in await text(client, "/guardian/me")
     (token,) = await site.context.tokens.all("home")
     for _ in range(2):
-        await send(client, "/guardian/me/tokens/remove", token=token.id)
+        await send(client, "/guardian/me/tokens/remove", token=token.id, sure="on")
     assert await site.context.tokens.find(told[0], site.now) is None
 
 

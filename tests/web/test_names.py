@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from copdns.accounts.roles import Role
+from copdns.config import Settings
 from copdns.model.household import Contact, Household, SplitUpstream
 from copdns.web.refused_form import ERROR_ID
 from tests.home import Home
@@ -68,6 +69,26 @@ async def test_a_name_of_the_house_is_answered_at_once(client: Client, site: Sit
     await add_all(client)
     await site.follow()
     assert site.home.ask("mia", "printer.home.arpa").data == ["192.0.2.20"]
+
+
+async def test_a_rewrite_to_an_address_names_what_does_it(client: Client, site: Site) -> None:
+    fields = {"name": "nas.example", "target": "192.0.2.8"}
+    page = await send(client, f"{NAMES}/rewrites", 400, **fields)
+    plain = page.replace("\N{FIRST STRONG ISOLATE}", "").replace("\N{POP DIRECTIONAL ISOLATE}", "")
+    assert "copdns local add nas.example 192.0.2.8" in plain
+    assert (await kept(site)).rewrites == ()
+
+
+async def test_where_a_domain_is_forwarded_into_the_home_rebinding_is_told_of(
+    client: Client, site: Site
+) -> None:
+    told = "add it to rebinding.names in the settings"
+    await send(client, f"{NAMES}/splits", name="work.example", upstreams="192.0.2.53")
+    assert told not in await text(client, NAMES)
+    await send(client, f"{NAMES}/splits", name="office.example", upstreams="192.168.9.1")
+    assert f"If office.example has such addresses, {told}" in await text(client, NAMES)
+    site.settings = Settings.model_validate({"rebinding": {"names": ["office.example"]}})
+    assert told not in await text(client, NAMES)
 
 
 async def test_the_same_form_sent_twice_makes_one(client: Client, site: Site) -> None:

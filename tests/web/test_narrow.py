@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.words.phrases import DESK_LANGUAGES
-from tests.e2e.house import ADA
+from copdns.web.pages import LANGUAGE
+from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES
+from tests.e2e.house import ADA, MIA, TOM
 from tests.running import Program
-from tests.web.browsing import PHONE, Browsers
-from tests.web.pages import log_in
+from tests.web.browsing import PHONE, Browsers, Screen
+from tests.web.pages import DOOR, log_in, pair
 
 DESK_PAGE = "http://copdns.home.arpa/guardian/"
 KEPT = f"{DESK_PAGE}people/mia/kept"
@@ -50,3 +51,27 @@ def test_the_pages_about_a_person_are_reached_in_one_row(
     for words in ("Summary", "Always allowed"):
         ada.tab_to(words)
         ada.page.wait_for_function(IN_SIGHT)  # a browser may take a moment to push the row aside
+
+
+SMALL = Screen(320, 640, True)
+OWN = {"Mia": (MIA, "a-very-long-name-for-a-site.888.com"), "Tom": (TOM, "888.com")}
+
+
+@pytest.mark.parametrize("who", OWN)
+def test_what_is_recorded_of_a_child_fits_a_small_phone(
+    browsers: Browsers, program: Program, who: str
+) -> None:
+    """In every language, with names and numbers in its tables."""
+    address, blocked = OWN[who]
+    child = browsers.child(program, address, SMALL)
+    pair(child, program)
+    program.ask(blocked, source=address)
+    wide = {}
+    for language in LANGUAGES:
+        chosen = {"name": LANGUAGE, "value": language, "url": DOOR}
+        child.page.context.add_cookies([chosen])  # type: ignore[list-item]
+        for path in ("me", ""):
+            child.open(f"{DOOR}{path}")
+            if child.too_wide > 0:
+                wide[language, path] = child.too_wide
+    assert wide == {}

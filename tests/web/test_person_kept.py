@@ -72,8 +72,8 @@ async def test_a_full_log_of_a_small_child_begins_and_the_others_hear(
         each for each in await Notices(site.thread).all("home") if each.kind is NoticeKind.FULL_LOG
     ]
     assert (notice.about, notice.author) == ("mia", "Ada")
-    await send(client, "/guardian/people/mia/full-log/stop")
-    await send(client, "/guardian/people/mia/full-log/stop")
+    await send(client, "/guardian/people/mia/full-log/stop", sure="on")
+    await send(client, "/guardian/people/mia/full-log/stop", sure="on")
     assert (await stored_profile(site)).full_log is None
     # Once in 30 days, though it was stopped.
     await send(client, "/guardian/people/mia/full-log", 400, days="1")
@@ -105,7 +105,9 @@ async def test_it_lasts_seven_days_at_most(client: Client, site: Site, days: str
 
 async def test_choosing_a_mode_ends_it(client: Client, site: Site) -> None:
     await send(client, "/guardian/people/mia/full-log", days="2")
-    await send(client, "/guardian/people/mia/kept", mode="counts")
+    assert "Are you sure?" in await send(client, "/guardian/people/mia/kept", 409, mode="counts")
+    assert (await stored_profile(site)).full_log is not None
+    await send(client, "/guardian/people/mia/kept", mode="counts", sure="on")
     assert (await stored_profile(site)).full_log is None
     (*_, line) = await site.store.changes("home")
     assert line.author == "Ada"

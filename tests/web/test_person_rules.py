@@ -94,6 +94,14 @@ async def test_a_rule_is_in_force_and_tells_the_child_why(client: Client, site: 
     assert line.what == "rule added: allow chess.games.example for mia"
 
 
+async def test_a_rule_against_what_many_sites_need_says_so(client: Client) -> None:
+    for target in ("typekit.net", "own.example"):
+        await send(client, RULES, action="block", target=target, **{"for": "mia"})
+    shown = await text(client, RULES)
+    assert shown.count("Many sites need ") == 1
+    assert "Many sites need typekit.net." in shown.replace("<bdi>", "").replace("</bdi>", "")
+
+
 async def test_the_address_of_a_page_can_be_pasted(client: Client, site: Site) -> None:
     pasted = "https://play.games.example/start?x=1"
     await send(client, RULES, action="allow", target=pasted, **{"for": "mia"})

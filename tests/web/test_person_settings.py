@@ -244,8 +244,8 @@ async def test_a_proposal_switches_nothing_and_both_can_read_it(client: Client, 
     assert "your age group" in child
     for days in ("0", "9999", "soon"):
         await send(client, "/guardian/people/mia/propose", 400, band="10-12", days=days)
-    await send(client, "/guardian/people/mia/propose/drop")
-    await send(client, "/guardian/people/mia/propose/drop")
+    await send(client, "/guardian/people/mia/propose/drop", sure="on")
+    await send(client, "/guardian/people/mia/propose/drop", sure="on")
     assert "planned from" not in await text(client, "/rules")
 
 

@@ -152,7 +152,7 @@ async def test_nor_by_unlinking_his_browser_first(
     site.home.wait(8 * DAY)  # whoever waits for a week was in sight for a week
     await ada.logs_in()
     (his,) = await site.pairings.of("home", "tom-phone")
-    await ada.sends(f"/guardian/pairings/{his.id}/revoke")
+    await ada.sends(f"/guardian/pairings/{his.id}/revoke", sure="on")
     own = Browser(site, client, ADAS)
     await own.sends("/device")
     site.home.ask("tom", BLOCKED)

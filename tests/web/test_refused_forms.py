@@ -193,7 +193,7 @@ BUTTONS = {
     *("/guardian/people/{person}/rules/{rule}/remove", "/guardian/people/{person}/full-log/stop"),
     *("/guardian/people/{person}/full-log/drop", "/guardian/people/{person}/open/{kind}/remove"),
     *("/guardian/people/{person}/export", "/guardian/lists/update"),
-    *("/guardian/targets/{target}/test", "/guardian/repair"),
+    *("/guardian/targets/{target}/test", "/guardian/repair", "/guardian/undo/{action}"),
     *("/guardian/devices/{device}/remove", "/guardian/devices/{device}/let-in"),
     *("/guardian/pairings/{pairing}/revoke", "/guardian/guests/{guest}/end"),
     *("/guardian/names/local/{name}/remove", "/guardian/names/rewrites/{name}/remove"),

@@ -133,13 +133,26 @@ async def test_what_means_nothing_is_told_and_changes_nothing(
     assert await stored(site) == before
 
 
-async def test_suggestions_of_the_age_are_taken_over(client: Client, site: Site) -> None:
-    assert "Suggested for this age group" in await text(client, TIME)
+async def test_suggestions_of_the_age_are_taken_over_beside_ones_own(
+    client: Client, site: Site
+) -> None:
+    before = await stored(site)
+    page = await text(client, TIME)
+    listed = page[page.index("Suggested for this age group") :].partition("</details>")[0]
+    stays, _, unused = listed.partition("Not used, because yours stays")
+    assert "Sleep well." in stays[stays.index("Stays, because you wrote it") :]
+    assert "screens keep people awake" in unused
+    assert "/suggest" not in listed, "there is nothing to use"
+    await send(client, f"{TIME}/suggest")
+    assert await stored(site) == before
+    await send(client, f"{TIME}/budgets/mia-games/remove")
+    page = await text(client, TIME)
+    assert "A limit leaves time" in page[page.index("Would be added") :].partition("</h3>")[2]
     await send(client, f"{TIME}/suggest")
     house = await stored(site)
-    assert any(each.note and each.scope == "mia" for each in house.budgets)
-    await send(client, f"{TIME}/suggest")
-    assert (await stored(site)).budgets == house.budgets
+    assert [each.id for each in house.budgets] == ["mia-games"]
+    assert house.budgets[0].note
+    assert house.schedules == before.schedules
 
 
 async def test_a_budget_shows_what_was_used_and_is_left(client: Client, site: Site) -> None:
@@ -149,6 +162,15 @@ async def test_a_budget_shows_what_was_used_and_is_left(client: Client, site: Si
     assert re.search(r"about 20 minutes used \(.?10.? to .?45.?\)", page)
     assert "40 minutes left" in page
     assert re.search('<progress max="100" value="6[67]"', page)  # what is left, of 60
+
+
+async def test_a_budget_of_no_minutes_says_that_there_are_none(client: Client, site: Site) -> None:
+    edit = partial(replace, budgets=(replace(MINUTES, minutes=(("daily", 0),)),))
+    await site.store.change("home", edit, author="", what="", now=site.now)
+    await site.follow()
+    page = await text(client, TIME)
+    assert "<p>No time today</p>" in page
+    assert "0 minutes left" not in page
 
 
 async def test_a_look_at_minutes_is_one_that_the_child_can_see(client: Client, site: Site) -> None:
@@ -168,6 +190,26 @@ async def test_a_budget_is_added_changed_and_removed(client: Client, site: Site)
     for _ in range(2):
         await send(client, f"{TIME}/budgets/all/remove")
     assert {each.id for each in (await stored(site)).budgets} == {"mia-games"}
+
+
+async def test_a_limit_that_turns_nothing_off_is_refused_and_one_that_is_there_has_no_effect(
+    client: Client, site: Site
+) -> None:
+    before = await stored(site)
+    page = await send(client, f"{TIME}/budgets", 400, name="club", day0="daily", minutes0="1440")
+    assert "could never turn anything off" in page
+    assert await stored(site) == before
+    idle = replace(MINUTES, id="mia-club", minutes=(("daily", 1440),))
+    edit = partial(replace, budgets=(MINUTES, idle))
+    await site.store.change("home", edit, author="", what="", now=site.now)
+    await site.follow()
+    used = {("home", "mia"): {"mia-club": Minutes(10, 20, 45)}}
+    site.readings = replace(NO_INPUTS, used=used)
+    page = await text(client, TIME)
+    assert "This has no effect: the minutes are a whole day." in page
+    assert "20 minutes used" not in page
+    await send(client, f"{TIME}/budgets/mia-club/remove")
+    assert await stored(site) == replace(before, revision=(await stored(site)).revision)
 
 
 async def test_minutes_are_given_and_given_back(client: Client, site: Site) -> None:

@@ -445,5 +445,5 @@ async def test_another_house_changes_nothing(client: Client, site: Site) -> None
     site.who = "203.0.113.66"
     for action in ("ask", "pin", "end"):
         await send(client, f"/whose/{action}", 403, name="Mia", pin=PIN)
-        await text(client, f"/whose/{action}", 405)
+        await text(client, f"/whose/{action}", 403)
     assert await site.guests.of("home", site.now) == ()

@@ -6,11 +6,12 @@ from typing import NoReturn
 
 import click
 
-from copdns.appeals.appeal import REASONS, Appeal, AppealState, Decider, WantedLength
+from copdns.appeals.appeal import Appeal, AppealState, Decider, WantedLength, reasons_for
+from copdns.appeals.first_end import FirstEnd, first_end_of
 from copdns.appeals.opening import ApprovalTerms, Decision, Opening, opening
 from copdns.appeals.review import DecisionReason
 from copdns.appeals.source import list_report
-from copdns.as_json.appeals import about_text, appeal_json, opening_json
+from copdns.as_json.appeals import about_text, appeal_json, first_end_json, opening_json
 from copdns.cli.base import ParsedParam, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home
 from copdns.cli.list_errors import HEADERS, check_list_errors, list_error_row, list_errors_json
@@ -27,6 +28,8 @@ from copdns.cli.params import MINUTES, parse_positive_duration, profile_option
 from copdns.model.errors import AppealError
 from copdns.model.matchers import Matcher
 from copdns.model.sentences import literal
+from copdns.model.verdict import Reason
+from copdns.policy.today import build_today
 from copdns.store.household_db.appeals import AppealStore
 
 # Anyone who can run this on the machine can do everything there.
@@ -98,10 +101,28 @@ def show(home: Home, appeal: str, as_json: bool) -> None:
     """
     found = _view_appeal(home, appeal)
     allows, why_not = _find_opening(home, found)
+    ends = None if allows is None else _find_first_end(home, found)
     if as_json:
-        print_json({**appeal_json(found), "opens": opening_json(allows), "why_not": why_not})
+        print_json(
+            {
+                **appeal_json(found),
+                "opens": opening_json(allows),
+                "ends_first": first_end_json(ends),
+                "why_not": why_not,
+            }
+        )
     else:
-        print_pairs(_detail_rows(home, found, allows, why_not))
+        print_pairs(_detail_rows(home, found, _opening_text(allows) if allows else why_not, ends))
+
+
+def _find_first_end(home: Home, found: Appeal) -> FirstEnd | None:
+    """Return what ends the yes that a request got, or would end the one that it waits for."""
+    household, profile = home.household, home.household.profile(found.ask.profile)
+    if profile is None:
+        return None
+    policy = home.make_snapshot().policy(household.id, profile.id)
+    today = build_today(household, profile, policy, home.policy_inputs(home.now), home.now)
+    return first_end_of(policy, household, found, today.minutes, home.now)
 
 
 def _find_opening(home: Home, found: Appeal) -> tuple[Opening | None, str]:
@@ -113,7 +134,7 @@ def _find_opening(home: Home, found: Appeal) -> tuple[Opening | None, str]:
 
 
 def _detail_rows(
-    home: Home, found: Appeal, allows: Opening | None, why_not: str
+    home: Home, found: Appeal, allows: str, ends: FirstEnd | None
 ) -> list[tuple[str, str]]:
     ask, zone = found.ask, home.household.timezone
     to = ask.to
@@ -129,7 +150,8 @@ def _detail_rows(
         ("second message", found.more_words),
         ("for", str(ask.wanted)),
         ("state", str(found.state)),
-        ("a yes allows", _opening_text(allows) if allows is not None else why_not),
+        ("a yes allows", allows),
+        *([("ends first", _first_end_text(ends, zone))] if ends is not None else []),
         *(("answer", _answer_text(each.state, each.reason, each.text)) for each in found.answers),
     ]
 
@@ -142,6 +164,20 @@ def _opening_text(found: Opening) -> str:
         "everything" if each is None else str(each) for each in found.about
     )
     return f"{names} (lifts {against})"
+
+
+def _first_end_text(ends: FirstEnd, zone: str) -> str:
+    """Return what ends a yes first, in a few words."""
+    if ends.at is None:
+        return f"daily limit {ends.id}, after about {count_text(ends.minutes, 'minute')} of use"
+    when = local_text(ends.at, zone)
+    match ends.reason:
+        case Reason.SCHEDULE:
+            return f"schedule {ends.id}, {when}"
+        case Reason.PAUSED:
+            return f"a pause, {when}"
+        case _:
+            return f"nothing before {when}"
 
 
 def _answer_text(state: AppealState, reason: DecisionReason, text: str) -> str:
@@ -203,7 +239,8 @@ def decide(
         raise click.UsageError("give --yes, --no or --talk")
     state = AppealState(answer)
     if reason is None:
-        fitting = ", ".join(each for each in DecisionReason if each in REASONS[state])
+        fits = reasons_for(_load_appeal(home, appeal).ask, state)
+        fitting = ", ".join(each for each in DecisionReason if each in fits)
         raise click.UsageError(f"an answer needs a reason; give --reason with one of: {fitting}")
     if state is not AppealState.GRANTED and (lasts or everyone or narrow or besides or minutes):
         raise click.UsageError("--for, --everyone, --narrow, --besides and --minutes need --yes")
@@ -220,6 +257,10 @@ def decide(
         print_json(appeal_json(found))
     else:
         click.echo(printable(_decision_text(home, found)))
+        home.forget_household()  # the yes is in force now
+        ends = _find_first_end(home, found)
+        if ends is not None and ends.reason is not Reason.GRANTED:
+            click.echo(printable(f"ends first: {_first_end_text(ends, home.household.timezone)}"))
 
 
 def _decision_text(home: Home, found: Appeal) -> str:

@@ -86,7 +86,9 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
             # In UTC: the household here may be unreadable, and with it its time zone.
             what = f"what is in {home.folder} with the household of {utc(found.made)}"
             click.confirm(f"Replace {what}?", abort=True)
-        restored = restore_household(home.folder, folder / condition.FILE, found.made, home.now)
+        restored = restore_household(
+            home.folder, folder / condition.FILE, found.made, home.now, home.see
+        )
         messages = [*restored.differences, *_restore_log(home, found, folder)]
     if as_json:
         print_json(

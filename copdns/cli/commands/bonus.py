@@ -86,6 +86,8 @@ def _remaining_text(home: Home, household: Household, profile: str, budget: str)
         line = line_of(home, household, require_profile(household, profile), found)
     except StoreError as error:
         return f"how much is left is unknown: {error}"
+    if line is None:
+        return f"only {profile} sees how much of it is left"
     if line.total is None:
         return "there is no limit today, with or without it"
     if not line.left:

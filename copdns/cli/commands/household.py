@@ -23,7 +23,7 @@ from copdns.cli.base import NAME, json_option, not_text_message, read_text
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_json, print_listing, print_pairs, printable
 from copdns.cli.params import complete_profile, number_option
-from copdns.household.check import no_such
+from copdns.household.check import no_such, protected_in_vain
 from copdns.household.edits import replace_household, set_household
 from copdns.household.file import dump, parse
 from copdns.model.errors import ConfigError, HouseholdError
@@ -56,7 +56,7 @@ def show(home: Home, as_json: bool) -> None:
             ("household", f"{found.name} ({found.id})"),
             ("time zone", found.timezone),
             ("unknown devices", f"as {found.guest}" if found.guest else "the built-in guest rules"),
-            ("protected domains", ", ".join(found.protected)),
+            ("protected domains", _protected_text(home)),
             ("language", found.language),
             ("country", found.country),
             ("confirmed helplines", ", ".join(found.helplines)),
@@ -72,6 +72,16 @@ def show(home: Home, as_json: bool) -> None:
             ("paused", ", ".join(_paused_profiles(found, home.now))),
             ("changes so far", str(found.revision)),
         ]
+    )
+
+
+def _protected_text(home: Home) -> str:
+    """Return what the household protects, and which of it has no effect."""
+    found = home.household
+    in_vain = protected_in_vain(found, home.known_ids) if found.protected else ()
+    return ", ".join(
+        f"{each} (no effect: {home.known_ids.key(each)})" if each in in_vain else each
+        for each in found.protected
     )
 
 
@@ -119,11 +129,14 @@ def import_(home: Home, file: str) -> None:
     """
     name = "stdin" if file == STDIO else file
     text = _read_stdin() if file == STDIO else read_text(Path(file), "choose a household file")
-    found = parse(text, name, home.known_ids)
+    held = home.household.budgets if home.is_stored else ()
+    found = parse(text, name, home.known_ids, held)
     if home.is_stored:
         home.change(f"imported from {name}", partial(replace_household, found=found))
     else:
         home.create(found)
+    for each in protected_in_vain(found, home.known_ids):
+        click.echo(printable(f"{each}: protecting it has no effect (docs/household.md)"), err=True)
 
 
 def _read_stdin() -> str:
@@ -183,7 +196,8 @@ def _write(path: Path, text: str) -> None:
     metavar="NAME",
     type=NAME,
     multiple=True,
-    help="A domain that nothing here may block, with its subdomains. Can be repeated.",
+    help="A domain such as the school's, with its subdomains: no list, service or bypass "
+    "prevention blocks it. All guardians are told. Can be repeated.",
 )
 @click.option(
     "--unprotect", metavar="NAME", type=NAME, multiple=True, help="Stop protecting a domain."
@@ -212,12 +226,14 @@ def set_(
     if not (values or protect or unprotect):
         raise click.UsageError("nothing to set: give at least one option")
 
+    known = home.known_ids
+
     def edit(before: Household) -> Household:
         missing = [each for each in unprotect if each not in before.protected]
         if missing:
             raise HouseholdError(no_such("protected name", missing[0], before.protected))
         stays = (each for each in before.protected if each not in unprotect)
-        return set_household(before, protected=(*stays, *protect), **values)
+        return set_household(before, known, protected=(*stays, *protect), **values)
 
     changes = [f"{key} {value or 'none'}" for key, value in values.items()]
     changes += [f"protect {each}" for each in protect] + [f"unprotect {each}" for each in unprotect]

@@ -8,8 +8,8 @@ import click
 
 from copdns.as_json.household import rewrite_json
 from copdns.as_json.plain import plain
-from copdns.cli.base import ADDRESS, MATCHER, NAME, UPSTREAM, json_option
-from copdns.cli.home import Home, pass_home
+from copdns.cli.base import ADDRESS, MATCHER, NAME, UPSTREAM, ParsedParam, json_option
+from copdns.cli.home import Home, pass_home, print_changes
 from copdns.cli.output import print_listing
 from copdns.household.edits import (
     remove_local_name,
@@ -19,6 +19,11 @@ from copdns.household.edits import (
     set_rewrite,
     set_split_upstream,
 )
+from copdns.model.addresses import domain, is_address
+from copdns.policy.judge import guarded_splits
+
+# An address passes: `set_rewrite` refuses it, and says which command takes it.
+_REWRITE_TARGET = ParsedParam("name", lambda text: text if is_address(text) else domain(text))
 
 
 @click.group()
@@ -79,10 +84,12 @@ def rewrite() -> None:
 
 @rewrite.command("add")
 @click.argument("name", metavar="NAME", type=MATCHER)
-@click.argument("target", metavar="TARGET", type=NAME)
+@click.argument("target", metavar="TARGET", type=_REWRITE_TARGET)
 @pass_home
 def rewrite_add(home: Home, name: str, target: str) -> None:
     """Answer NAME, written as in a rule, with the data of TARGET.
+
+    TARGET is a domain. To answer a name with an address, use `copdns local add`.
 
     \b
     Example:  copdns rewrite add start.example homepage.example
@@ -141,7 +148,16 @@ def split_add(home: Home, domain: str, upstreams: tuple[str, ...]) -> None:
     Example:  copdns split add office.example 192.168.9.1
     """
     edit = partial(set_split_upstream, name=domain, upstreams=upstreams, known=home.known_ids)
-    home.change(f"conditional forwarding for {domain}: {', '.join(upstreams)}", edit)
+    what = f"conditional forwarding for {domain}: {', '.join(upstreams)}"
+    before, after = home.apply_change(what, edit)
+    print_changes(before, after)
+    if domain in guarded_splits(after, home.rebinding):
+        click.echo(
+            f"Note: answers for {domain} that point into the home network are blocked (DNS "
+            f"rebinding). If it has such addresses, add {domain} to rebinding.names in the "
+            "settings.",
+            err=True,
+        )
 
 
 @split.command("remove")

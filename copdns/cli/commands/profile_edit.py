@@ -195,7 +195,7 @@ def build_edit(
             person = replace(start, **values)
             values["full_log"] = request_full(person, history, now, options.days or FULL_LOG_DAYS)
         times = bool(options.times) and preset is not None
-        return set_profile(household, profile_id, known, preset, times=times, **values)
+        return set_profile(household, profile_id, known, preset, times=times, anew=True, **values)
 
     return edit
 

@@ -10,12 +10,14 @@ from copdns.as_json.household import rule_json
 from copdns.cli.base import TARGET, json_option
 from copdns.cli.changes import rule_text
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import local_text, print_listing
+from copdns.cli.output import local_text, print_listing, printable
 from copdns.cli.params import note_option, profile_option, scope_of, tag_option, warn_of_unused_tag
 from copdns.household.check import no_such
 from copdns.household.edits import add_rule, remove_rule, rules_about
+from copdns.list_files.load import find_needed_name
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, RuleAction
+from copdns.model.matchers import Matcher, parse_target
 from copdns.model.sentences import literal
 from copdns.policy.order import rules_in_scope
 
@@ -80,6 +82,16 @@ def add(
     )
     home.change(what, edit)
     warn_of_unused_tag(home.household, scope)
+    if action == RuleAction.BLOCK:
+        _warn_of_needed_name(parse_target(target))
+
+
+def _warn_of_needed_name(about: Matcher | str) -> None:
+    """Print a warning where a rule blocks what many sites need."""
+    needed = find_needed_name(about) if isinstance(about, Matcher) else ""
+    if needed:
+        what = f"many sites need {needed}; if they stop working, remove this rule"
+        click.echo(printable(what), err=True)
 
 
 @rule.command()

@@ -23,8 +23,15 @@ from copdns.cli.params import (
     tag_option,
     warn_of_unused_tag,
 )
-from copdns.cli.time_words import budget_text, calendar_text, schedule_text, subjects_text
+from copdns.cli.time_words import (
+    budget_text,
+    calendar_text,
+    schedule_text,
+    subjects_text,
+    time_item_text,
+)
 from copdns.household.edits import set_household, suggest_times
+from copdns.household.suggestions import plan_times
 from copdns.household.time_dump import stretch_text
 from copdns.household.time_edits import add_period, remove_period, set_days
 from copdns.household.time_shape import ONE_DAY, Stretch, day, stretch
@@ -308,15 +315,17 @@ def _read_calendar_file(path: Path) -> str:
 
 @schedule.command()
 @required_profile_option("The person.")
+@click.option("--dry-run", is_flag=True, help="Print what it would do, and change nothing.")
 @pass_home
-def suggest(home: Home, profile: str) -> None:
+def suggest(home: Home, profile: str, *, dry_run: bool) -> None:
     """Apply the times suggested for a person's age group.
 
     Adds the schedules and daily limits of the age preset, each with a reason for the child. They
-    replace times that a preset suggested before; all others stay. You can change them afterwards.
+    replace times that a preset suggested before and that nobody changed since. What you wrote
+    stays, and a suggestion that it stands in the way of is not used.
 
     \b
-    Example:  copdns schedule suggest --profile mia
+    Example:  copdns schedule suggest --profile mia --dry-run
     """
     band = home.profile(profile).band_at(home.now)
     preset = bundled_presets()[band]
@@ -327,4 +336,15 @@ def suggest(home: Home, profile: str) -> None:
             band=band,
         )
     edit = partial(suggest_times, profile_id=profile, known=home.known_ids, preset=preset)
-    home.change(f"times suggested for {band} applied for {profile}", edit)
+    before = home.household
+    plan = plan_times(before, profile, preset, home.known_ids.presets)
+    if dry_run:
+        print_changes(before, edit(before))
+    else:
+        home.change(f"times suggested for {band} applied for {profile}", edit)
+    for said, periods in (
+        ("stays, because you wrote it", plan.kept),
+        ("not used, because yours stays", plan.unused),
+    ):
+        for each in periods:
+            click.echo(printable(f"{said}: {time_item_text(each, before.timezone)}"))

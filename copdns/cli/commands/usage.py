@@ -17,6 +17,7 @@ from copdns.model.household import Household, Profile
 from copdns.model.times import Budget
 from copdns.policy.snapshot import GUEST
 from copdns.time.minutes import Usage
+from copdns.time.plan import budgets_in_force
 
 _ESTIMATE = (
     "Minutes are estimated from DNS queries; the true number is most likely between LOW and HIGH\n"
@@ -35,6 +36,9 @@ def usage(home: Home, profile: str, days: int, as_json: bool) -> None:
 
     Shows each daily limit, today and on earlier days. The minutes are an estimate: low, likely and
     high. The likely number counts. Works whether copdns runs or not.
+
+    Of someone whose privacy mode is counts or off, limits on domains, lists and services that the
+    household defined are left out: only that person sees those minutes.
 
     \b
     Example:  copdns usage --profile mia
@@ -56,6 +60,8 @@ def usage(home: Home, profile: str, days: int, as_json: bool) -> None:
     click.echo(f"Today, {home.day.day}")
     rows = [_line_row(each) for each in today]
     print_table(("profile", "budget", "low", "likely", "high", "of", "left"), rows)
+    for text in _hidden_texts(home, profile):
+        click.echo(text)
     if before:
         click.echo("\nEarlier days")
         past = [(str(e.day), e.profile, e.budget, *map(str, e.minutes)) for e in before]
@@ -68,11 +74,25 @@ def _lines_today(home: Home, profile: str) -> Iterator[BudgetUsage]:
     for person in _people(home, profile):
         key = household.id, person.id
         used, before = today.get(key, {}), yesterday.get(key, {})
-        yield from lines(household, person, home.day.day, used, before)
+        hidden = home.hidden_limits(person)
+        yield from lines(household, person, home.day.day, used, before, hidden)
 
 
-def line_of(home: Home, household: Household, person: Profile, budget: Budget) -> BudgetUsage:
-    """Return one person's budget today, with the minutes stored last."""
+def _hidden_texts(home: Home, profile: str) -> Iterator[str]:
+    """Yield whose limits are left out."""
+    for person in _people(home, profile):
+        hidden = home.hidden_limits(person)
+        if theirs := [e.id for e in budgets_in_force(home.household, person) if e.id in hidden]:
+            yield f"Shown only to {person.id}, on the person's own page: {', '.join(theirs)}"
+
+
+def line_of(
+    home: Home, household: Household, person: Profile, budget: Budget
+) -> BudgetUsage | None:
+    """Return one person's budget today, with the minutes stored last; None where only that person
+    sees them."""
+    if budget.id in home.hidden_limits(person):
+        return None
     today, yesterday = home.minutes
     who = household.id, person.id
     found = lines(household, person, home.day.day, today.get(who, {}), yesterday.get(who, {}))

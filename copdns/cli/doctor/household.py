@@ -13,6 +13,7 @@ from copdns.household.check import check
 from copdns.list_files.copies import NOT_HERE
 from copdns.network.machine import in_container
 from copdns.store.log_db.querylog import QueryLog
+from copdns.time.budget import has_effect
 
 DAY = 86_400
 MIN_QUERIES = 200  # in a day; fewer prove nothing
@@ -59,6 +60,10 @@ def check_references(home: Home) -> Iterator[Finding]:
     wrong = check(home.household, home.known_ids)
     for each in wrong:
         yield warn("household", each, "correct it; until then that part has no effect")
+    for budget in home.household.budgets:
+        if not has_effect(budget.minutes):
+            what = f"the daily limit {budget.id} has no effect: its minutes are a whole day"
+            yield warn("household", what, f"remove it: copdns budget remove {budget.id}")
     if not wrong:
         found = home.household
         people = len(found.profiles)

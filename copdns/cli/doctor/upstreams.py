@@ -23,7 +23,9 @@ from copdns.lists.shapes import ProtectedShape
 from copdns.model import yaml_text
 from copdns.model.addresses import UpstreamAddress, upstream_address
 from copdns.model.errors import NXDOMAIN, REFUSED, SERVFAIL, UpstreamError, WireError
+from copdns.model.household import Household
 from copdns.network.machine import listen_addresses, system_resolvers
+from copdns.policy.judge import RebindingGuard, guarded_splits
 
 ABOUT = "upstreams"
 MAX_PARALLEL = 16  # queries
@@ -57,6 +59,14 @@ def check_upstreams(home: Home) -> Iterator[Finding]:
             who = f"{each} for {domain}" if domain else str(each)
             yield _probe_finding(who, udp[each], tcp[each], alone=alone)
     yield from _check_filtering(home, [each for each in groups[""] if not udp[each].error])
+    yield from check_splits(home.household, home.rebinding)
+
+
+def check_splits(household: Household, rebinding: RebindingGuard) -> Iterator[Finding]:
+    """Warn of domains that are forwarded into the home network, whose addresses are withheld."""
+    for domain in sorted(guarded_splits(household, rebinding)):
+        what = f"answers for {domain} that point into the home network are blocked (DNS rebinding)"
+        yield warn(ABOUT, what, f"if it has such addresses, add {domain} to rebinding.names")
 
 
 def _default_upstreams(home: Home) -> tuple[UpstreamAddress, ...]:

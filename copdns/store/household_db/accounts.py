@@ -297,6 +297,18 @@ class Accounts:
 
         return await self._thread.write(work)
 
+    async def move_codes(self, before: int, seconds: int) -> None:
+        """Let codes end so much later, after the clock was set; delete those that were over.
+
+        before: what it showed then, seconds since the epoch.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            connection.execute("delete from one_time_code where expires <= ?", (before,))
+            connection.execute("update one_time_code set expires = expires + ?", (seconds,))
+
+        await self._thread.write(work)
+
     async def tidy(self, now: int) -> int:
         """Delete the codes that are over, of all households; return how many."""
 

@@ -35,13 +35,13 @@ COLUMNS = (
     *("id", "profile", "device", "kind", "name", "why", "words", "wanted", "minutes", "day"),
     *("action", "reason", "list", "list_version", "category", "service", "rule", "via", "period"),
     *("revision", "asked", "since", "state", "seen", "disagreed", "more_words", "provisional"),
-    *("reminded", "overdue", "closed"),
+    *("reminded", "overdue", "closed", "paired"),
 )
 
 _SELECT = """
     select id, profile, device, kind, name, why, words, wanted, minutes, day, action, reason, list,
            list_version, category, service, rule, via, period, revision, asked, since, state, seen,
-           disagreed, more_words, provisional, reminded, overdue, closed
+           disagreed, more_words, provisional, reminded, overdue, closed, paired
       from appeal
      where household = :household
        and (:id is null or id = :id)
@@ -61,9 +61,10 @@ _SAVE = """
     insert into appeal (
            household, id, profile, device, kind, name, why, words, wanted, minutes, day, action,
            reason, list, list_version, category, service, rule, via, period, revision, asked,
-           since, state, seen, disagreed, more_words, provisional, reminded, overdue, closed, mark)
+           since, state, seen, disagreed, more_words, provisional, reminded, overdue, closed,
+           paired, mark)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-           ?, ?, ?)
+           ?, ?, ?, ?)
         on conflict (household, id) do update
        set device = excluded.device, name = excluded.name, why = excluded.why,
            words = excluded.words, list = excluded.list, list_version = excluded.list_version,
@@ -72,7 +73,8 @@ _SAVE = """
            since = excluded.since, state = excluded.state, seen = excluded.seen,
            disagreed = excluded.disagreed, more_words = excluded.more_words,
            provisional = excluded.provisional, reminded = excluded.reminded,
-           overdue = excluded.overdue, closed = excluded.closed, mark = excluded.mark"""
+           overdue = excluded.overdue, closed = excluded.closed, paired = excluded.paired,
+           mark = excluded.mark"""
 
 _SAVE_ANSWER = """
     insert into appeal_answer (
@@ -129,6 +131,7 @@ def _cells(appeal: Appeal) -> Cells:
         *(to.via, to.period, to.revision),
         *(appeal.asked, appeal.since, appeal.state, appeal.seen, appeal.disagreed),
         *(appeal.more_words, appeal.provisional, appeal.reminded, appeal.overdue, appeal.closed),
+        ask.paired,
     )
 
 
@@ -182,6 +185,7 @@ def _request_from_row(found: Mapping[str, object]) -> AppealRequest:
         wanted=WantedLength(read_text(found["wanted"])),
         minutes=read_number(found["minutes"]),
         day=None if day is None else date.fromisoformat(read_text(day)),
+        paired=bool(read_number(found["paired"])),
     )
 
 

@@ -215,7 +215,9 @@ class AppealStore:
             before = _require_appeal(connection, household, appeal)
             voices = read_voices(connection, household, before.asked)
             life.require_answerable(before, by, voices)
-            reason, text = life.check_reason(decision.state, decision.reason, decision.text)
+            reason, text = life.check_reason(
+                before.ask, decision.state, decision.reason, decision.text
+            )
 
             def edit(home: Household) -> ApprovalResult:
                 if decision.state is AppealState.GRANTED:

@@ -20,6 +20,7 @@ from typing import Self, TypeVar
 from copdns.accounts.account import GuardianNotice, NoticeKind
 from copdns.accounts.lockout import ATTEMPT_WINDOW, WrongCode
 from copdns.accounts.roles import Balance
+from copdns.household.announcements import changed_lookups, list_few, newly_protected
 from copdns.household.safeguards import adopt, with_due_band
 from copdns.household.time_edits import redeem
 from copdns.model.errors import (
@@ -48,8 +49,8 @@ from copdns.store.household_db.attempts import (
 from copdns.store.household_db.balance import balance_settings
 from copdns.store.household_db.claim_rows import note_device_claims
 from copdns.store.household_db.condition import FILE, Settled, good_image, settle
-from copdns.store.household_db.moves import note_moves
-from copdns.store.household_db.notes import Change, audit, notify
+from copdns.store.household_db.moves import See, note_moves, see_nothing
+from copdns.store.household_db.notes import Change, audit, notify, notify_others
 from copdns.store.household_db.tables import load, odd_row_error, write
 from copdns.store.migrations import HOUSEHOLD
 from copdns.store.read_only import is_unwritable
@@ -65,6 +66,8 @@ class HouseholdStore:
 
     path: of the database that is open.  damage: why that is not `household.db`, for people; else
     "".  Where that file turns out to be damaged, what was asked is done with the copy instead.
+    see: returns addresses of a household's network with the MAC addresses behind them, by which a
+    device may be known to somebody else; called in another thread.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class HouseholdStore:
     ) -> None:
         self.path = path
         self.damage = damage
+        self.see: See = see_nothing
         self._in_memory = in_memory
         self._connection = connection
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="household-store")
@@ -180,7 +184,7 @@ class HouseholdStore:
         def work(connection: sqlite3.Connection) -> Household:
             with transaction(connection):
                 change = Change(0, now, author, what)
-                return apply_edit(connection, household_id, edit, change, balance)
+                return apply_edit(connection, household_id, edit, change, balance, see=self.see)
 
         return await self.run(work)
 
@@ -322,6 +326,7 @@ def store_restored(
     written: Household,
     mended: Household,
     change: Change,
+    see: See,
 ) -> Household:
     """Store the household of a database that replaces another one, and return it.
 
@@ -334,7 +339,7 @@ def store_restored(
     _remember(connection, before, after, change.at)
     _announce(connection, before, after, change)
     note_device_claims(connection, before, after, change.author, change.at)
-    note_moves(connection, before, after, change)
+    note_moves(connection, before, after, change, see)
     _write_change(connection, after, change)
     return after
 
@@ -347,6 +352,7 @@ def apply_edit(
     balance: Balance | None = None,
     *,
     consenting: str = "",
+    see: See = see_nothing,
 ) -> Household:
     """Return the household as stored after an edit, inside a transaction of the caller.
 
@@ -360,7 +366,7 @@ def apply_edit(
     if balance is not None:
         wanted = balance_settings(connection, before, wanted, balance, change)
     after = _adopt(connection, before, wanted, change.at, consenting)
-    return before if after == before else _store(connection, before, after, change)
+    return before if after == before else _store(connection, before, after, change, see)
 
 
 # Rows repeat scopes and ids of profiles: the cache makes equal texts one object.
@@ -421,7 +427,11 @@ def _adopt_profile(
 
 
 def _store(
-    connection: sqlite3.Connection, before: Household | None, after: Household, change: Change
+    connection: sqlite3.Connection,
+    before: Household | None,
+    after: Household,
+    change: Change,
+    see: See = see_nothing,
 ) -> Household:
     """Write one revision: the tables, the histories and the line of the audit."""
     after = replace(after, revision=after.revision + 1)
@@ -430,7 +440,7 @@ def _store(
     _forget_appeals(connection, before, after)
     _announce(connection, before, after, change)
     note_device_claims(connection, before, after, change.author, change.at)
-    note_moves(connection, before, after, change)
+    note_moves(connection, before, after, change, see)
     _write_change(connection, after, change)
     return after
 
@@ -445,7 +455,7 @@ def _write_change(connection: sqlite3.Connection, after: Household, change: Chan
 def _announce(
     connection: sqlite3.Connection, before: Household | None, after: Household, change: Change
 ) -> None:
-    """Write a notice for the guardians of each full log that is new."""
+    """Write notices for the guardians: of each full log that is new, and of what holds for all."""
     for profile in after.profiles:
         full, old = profile.full_log, before.profile(profile.id) if before else None
         if full is not None and (old is None or old.full_log is None or old.full_log != full):
@@ -454,6 +464,15 @@ def _announce(
                 0, after.id, kind, profile.id, change.author, change.at, full.start, full.end
             )
             notify(connection, notice)
+    if before is not None:
+        for_all = (
+            (NoticeKind.LOOKUPS_CHANGED, list_few(changed_lookups(before, after))),
+            (NoticeKind.SITE_PROTECTED, list_few(newly_protected(before, after))),
+        )
+        for kind, about in for_all:
+            if about:
+                told = GuardianNotice(0, after.id, kind, about, change.author, change.at)
+                notify_others(connection, told)
 
 
 def _remember(

@@ -21,7 +21,7 @@ from copdns.accounts.account import (
     ViewedPart,
 )
 from copdns.accounts.roles import Actor, Role
-from copdns.store.household_db.notes import notify
+from copdns.store.household_db.notes import CONSOLE, notify
 from copdns.store.household_db.thread import StoreThread
 
 _LOOK = "household, at, account, role, profile, view"
@@ -202,6 +202,35 @@ class Notices:
             )
 
         await self._thread.write(work)
+
+    async def note_upstreams(self, servers: str, now: int) -> None:
+        """Store a notice for all guardians where the settings name other upstreams than before.
+
+        servers: for people; "" for those that the network gives.  The first ones are no news.
+        """
+
+        def differing(connection: sqlite3.Connection) -> list[tuple[str, str | None]]:
+            rows = connection.execute(
+                """
+                select household, servers from household left join upstreams_told using (household)
+                 where servers is not ?
+                """,
+                (servers,),
+            )
+            return rows.fetchall()
+
+        def work(connection: sqlite3.Connection) -> None:
+            for household, told in differing(connection):
+                connection.execute(
+                    "insert or replace into upstreams_told (household, servers) values (?, ?)",
+                    (household, servers),
+                )
+                if told is not None:
+                    kind = NoticeKind.UPSTREAMS_CHANGED
+                    notify(connection, GuardianNotice(0, household, kind, servers, CONSOLE, now))
+
+        if await self._thread.read(differing):
+            await self._thread.write(work)
 
     async def find_untold(self) -> tuple[GuardianNotice, ...]:
         """Return the notices without an event so far, of all households, the oldest first."""

@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Callable
 
 from copdns.accounts.codes import make_short_id
-from copdns.accounts.moves import Move, end_of_move, is_undone, new_owner, wanted_moves
+from copdns.accounts.moves import (
+    Move,
+    Seen,
+    end_of_move,
+    is_undone,
+    new_owner,
+    wanted_moves,
+)
 from copdns.model.household import Household
 from copdns.store.household_db.notes import Change, audit
 
-_COLUMNS = "household, id, profile, device, name, known_by, target, author, at, until"
+# Returns what the network shows of a household: whoever opens the store knows.
+See = Callable[[str], Seen]
+
+
+def see_nothing(_household: str) -> Seen:
+    """Return what is seen where nobody knows the network."""
+    return ()
+
+
+_COLUMNS = "household, id, profile, device, name, known_by, target, author, at, until, by_sight"
 
 
 def read_moves(connection: sqlite3.Connection, household: str) -> tuple[Move, ...]:
@@ -23,7 +40,11 @@ def read_moves(connection: sqlite3.Connection, household: str) -> tuple[Move, ..
 
 
 def note_moves(
-    connection: sqlite3.Connection, before: Household | None, after: Household, change: Change
+    connection: sqlite3.Connection,
+    before: Household | None,
+    after: Household,
+    change: Change,
+    see: See,
 ) -> None:
     """Store what a change moves, and forget what it moves back; in its transaction.
 
@@ -39,8 +60,14 @@ def note_moves(
         elif to != each.to:  # to somebody else, or nobody: it begins anew
             until = end_of_move(person, each.device, to, change.at, unlinked)
             _store(connection, each._replace(to=to, until=until, at=change.at))
-    for new in wanted_moves(before, after, change.author, change.at, unlinked):
-        _store(connection, new._replace(id=make_short_id()))
+    seen = see(after.id)
+    for new in wanted_moves(before, after, change.author, change.at, unlinked, seen):
+        if not any(_says_the_same(each, new) for each in read_moves(connection, after.id)):
+            _store(connection, new._replace(id=make_short_id()))
+
+
+def _says_the_same(move: Move, new: Move) -> bool:
+    return move.profile == new.profile and set(new.known_by) <= set(move.known_by)
 
 
 def agree(connection: sqlite3.Connection, move: Move, author: str, now: int) -> None:
@@ -60,7 +87,7 @@ def forget_moves(connection: sqlite3.Connection, now: int) -> int:
 
 def _store(connection: sqlite3.Connection, move: Move) -> None:
     connection.execute(
-        f"insert or replace into device_move ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"insert or replace into device_move ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         move._replace(known_by=json.dumps(move.known_by)),  # type: ignore[arg-type]
     )
 
@@ -84,8 +111,9 @@ def _unlinked_devices(connection: sqlite3.Connection, household: Household) -> l
 
 
 def _move_from_row(
-    row: tuple[str, str, str, str, str, str, str, str, int, int | None],
+    row: tuple[str, str, str, str, str, str, str, str, int, int | None, int],
 ) -> Move:
-    household, move, profile, device, name, known_by, to, author, at, until = row
+    household, move, profile, device, name, known_by, to, author, at, until, by_sight = row
     texts = tuple(json.loads(known_by))
-    return Move(household, move, profile, device, name, texts, to, author, at, until)
+    who = household, move, profile, device, name
+    return Move(*who, texts, to, author, at, until, bool(by_sight))

@@ -48,8 +48,36 @@ def audit(connection: sqlite3.Connection, household: str, author: str, what: str
     )
 
 
+def notify_others(connection: sqlite3.Connection, notice: GuardianNotice) -> None:
+    """Store a notice for all guardians but the one whose name its author is."""
+    number = _store(connection, notice)
+    connection.execute(
+        """
+        insert into notice_seen (household, notice, account, at)
+        select household, :notice, id, :at from account
+         where household = :household and name = :author
+        """,
+        {
+            "notice": number,
+            "at": notice.at,
+            "household": notice.household,
+            "author": notice.author,
+        },
+    )
+
+
 def notify(connection: sqlite3.Connection, notice: GuardianNotice, by: Actor | None = None) -> None:
     """Store a notice for all guardians but its author; its id is assigned here."""
+    number = _store(connection, notice)
+    if by is not None:
+        connection.execute(
+            "insert into notice_seen (household, notice, account, at) values (?, ?, ?, ?)",
+            (notice.household, number, by.id, notice.at),
+        )
+
+
+def _store(connection: sqlite3.Connection, notice: GuardianNotice) -> int | None:
+    """Return the id of a notice that is stored."""
     done = connection.execute(
         """
         insert into notice (household, kind, about, author, at, starts, ends, told)
@@ -57,8 +85,4 @@ def notify(connection: sqlite3.Connection, notice: GuardianNotice, by: Actor | N
         """,
         notice[1:],
     )
-    if by is not None:
-        connection.execute(
-            "insert into notice_seen (household, notice, account, at) values (?, ?, ?, ?)",
-            (notice.household, done.lastrowid, by.id, notice.at),
-        )
+    return done.lastrowid

@@ -161,7 +161,7 @@ def _read_usage(
 ) -> tuple[Usage, ...]:
     rows = connection.execute(
         """
-        select household, profile, budget, day, start, some, several, closed, low, likely, high
+        select household, profile, budget, day, start, some, several, closed, low, likely, high, own
           from usage
          where (:household is null or household = :household)
            and (:profile is null or profile = :profile)
@@ -174,26 +174,28 @@ def _read_usage(
 
 
 def _usage_from_row(
-    row: tuple[str, str, str, str, int, bytes, bytes, bytes, int, int, int],
+    row: tuple[str, str, str, str, int, bytes, bytes, bytes, int, int, int, int],
 ) -> Usage:
-    household, profile, budget, day, start, *bitmaps, low, likely, high = row
+    household, profile, budget, day, start, *bitmaps, low, likely, high, own = row
     marks = _read_bitmaps(bitmaps)
     minutes = Minutes(low, likely, high)
-    return Usage(household, profile, budget, date.fromisoformat(day), start, marks, minutes)
+    day_of = date.fromisoformat(day)
+    return Usage(household, profile, budget, day_of, start, marks, minutes, bool(own))
 
 
 def _add_usage(connection: sqlite3.Connection, usage: Usage) -> None:
     """Add a day's usage to what is stored of that day: by an earlier run, or by another process."""
     key = (usage.household, usage.profile, usage.budget, usage.day.isoformat())
     before = connection.execute(_SELECT, key).fetchone()
-    marks, minutes = usage.marks, usage.minutes
+    marks, minutes, own = usage.marks, usage.minutes, usage.own
     if before is not None:
-        start, some, several, closed, *numbers = before
+        start, some, several, closed, *numbers, was_own = before
+        own = own or bool(was_own)
         marks |= _read_bitmaps((some, several, closed)).with_later_start(
             (usage.start - start) // MINUTE
         )
         minutes = fieldwise_max(minutes, Minutes(*numbers))
-    connection.execute(_REPLACE, (*key, usage.start, *map(encode_bitmap, marks), *minutes))
+    connection.execute(_REPLACE, (*key, usage.start, *map(encode_bitmap, marks), *minutes, own))
 
 
 def _read_bitmaps(bitmaps: Iterable[bytes]) -> DayBitmaps:
@@ -201,13 +203,13 @@ def _read_bitmaps(bitmaps: Iterable[bytes]) -> DayBitmaps:
 
 
 _SELECT = """
-    select start, some, several, closed, low, likely, high from usage
+    select start, some, several, closed, low, likely, high, own from usage
      where household = ? and profile = ? and budget = ? and day = ?
     """
 _REPLACE = """
     insert or replace into usage
-           (household, profile, budget, day, start, some, several, closed, low, likely, high)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+           (household, profile, budget, day, start, some, several, closed, low, likely, high, own)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     """
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from copdns.accounts.roles import Permission
+from copdns.accounts.roles import Actor, Permission, may
 from copdns.appeals.appeal import (
     REASONS,
     WAITING,
@@ -24,9 +24,9 @@ from copdns.appeals.source import list_report
 from copdns.as_json.appeals import appeal_json, first_end_json, opening_json
 from copdns.model.errors import AppealError
 from copdns.model.verdict import Action, Reason
-from copdns.policy.today import build_today
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Id, Limit, Long, Minutes, Moment, Text
+from copdns.web.others import time_view
 from copdns.web.problem import Refused
 
 _UNANSWERED = WAITING | {AppealState.TALK}
@@ -203,10 +203,9 @@ def _first_end(call: Call, found: Appeal) -> FirstEnd | None:
     household, profile = call.household, call.household.profile(found.ask.profile)
     if profile is None:
         return None
-    snapshot, inputs = call.context.snapshot(), call.context.policy_inputs()
-    policy = call.policy_of(snapshot, profile.id)
-    today = build_today(household, profile, policy, inputs, call.now)
-    return first_end_of(policy, household, found, today.minutes, call.now)
+    view = time_view(call.context, household, call.actor)
+    minutes = view.today(profile).minutes
+    return first_end_of(view.policy(profile.id), household, found, minutes, call.now)
 
 
 async def see(call: Call) -> object:
@@ -223,12 +222,18 @@ async def decide(call: Call) -> object:
         call.household.id,
         call.part("appeal"),
         _read_decision(call.body),
-        Decider(call.actor.role, call.actor.name, call.actor.id),
+        _decider(call.actor),
         call.context.known_ids(),
         call.context.services(),
         call.now,
     )
     return appeal_json(found)
+
+
+def _decider(actor: Actor) -> Decider:
+    """Return who answers; a token writes a rule for everyone only with that scope."""
+    everyone = may(actor, Permission.EDIT_HOUSEHOLD)
+    return Decider(actor.role, actor.name, actor.id, for_everyone=everyone)
 
 
 def _read_decision(body: DecisionSent) -> Decision:

@@ -119,6 +119,10 @@ class Call:
             raise HouseholdError(literal(f"there is no profile {profile_id!r}"))
         return found
 
+    def snapshot(self) -> Snapshot:
+        """Return a snapshot of the stored household, so that a caller sees what it just changed."""
+        return self.context.snapshot_of(self.household)
+
     def policy_of(self, snapshot: Snapshot, profile_id: str) -> Policy:
         """Return a person's policy; raise CopdnsError where it is not in force yet."""
         try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from copdns import __version__
-from copdns.accounts.roles import Permission
+from copdns.accounts.roles import Permission, may
 from copdns.appeals.appeal import WAITING
 from copdns.as_json.plain import utc
 from copdns.web.api.operation import Call, Given, Operation
@@ -12,7 +14,7 @@ from copdns.web.api.types import Moment
 
 class Status(Given):
     """missing: what keeps it from answering as it should.  warnings: what is not as it should be,
-    though it answers.  waiting: appeals without an answer."""
+    though it answers.  waiting: appeals without an answer; null for whoever may not see them."""
 
     version: str
     now: Moment
@@ -23,7 +25,7 @@ class Status(Given):
     ready: bool
     missing: list[str]
     warnings: list[str]
-    waiting: int
+    waiting: int | None
 
 
 async def status(call: Call) -> object:
@@ -33,7 +35,9 @@ async def status(call: Call) -> object:
     """
     context, household = call.context, call.household
     missing = context.readiness()
-    waiting = await context.appeals.appeals(household.id, states=WAITING)
+    waiting = None
+    if may(replace(call.actor, scopes=None), Permission.SEE_APPEALS):
+        waiting = len(await context.appeals.appeals(household.id, states=WAITING))
     return {
         "version": __version__,
         "now": utc(call.now),
@@ -44,7 +48,7 @@ async def status(call: Call) -> object:
         "ready": not missing,
         "missing": list(missing),
         "warnings": list(context.warnings()),
-        "waiting": len(waiting),
+        "waiting": waiting,
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from copdns.web.context import AppContext, context_of
+from copdns.web.context import AppContext, context_of, https_origin
 from copdns.web.desk_access import BrowserConnection, may_show_desk
 from copdns.web.languages import phrases_in
 from copdns.web.notes import note_of
@@ -119,11 +119,8 @@ def _is_in_force(context: AppContext, household: str, revision: int) -> bool:
 def _desk_url(request: web.Request) -> str:
     """Return the URL of the dashboard from here, by HTTPS where it needs that; "" where only the
     machine itself may use it."""
-    context = context_of(request)
     connection = BrowserConnection(request.secure, requestor_of(request).address)
-    if may_show_desk(connection, over_http=context.desk_over_http):
+    if may_show_desk(connection, over_http=context_of(request).desk_over_http):
         return "/guardian/"
-    port = context.settings().web.tls_port
-    if not port:
-        return ""
-    return f"{request.url.origin().with_scheme('https').with_port(port)}/guardian/"
+    origin = https_origin(request)
+    return f"{origin}/guardian/" if origin else ""

@@ -11,7 +11,7 @@ from copdns.household.presets import Preset
 from copdns.list_files.load import bundled_presets
 from copdns.model.household import Profile
 from copdns.policy.order import rules_in_scope
-from copdns.time.plan import in_scope
+from copdns.time.plan import budgets_in_force, in_scope
 from copdns.web.child.page import child_page
 from copdns.web.child.recent_changes import recent_changes_of
 from copdns.web.context import context_of
@@ -49,7 +49,7 @@ async def rules(request: web.Request) -> web.Response:
         searches=_search_reasons(preset, profile),
         rules=group_by_reason(rules_in_scope(profile, home.rules)) if is_known else (),
         schedules=in_scope(home.schedules, profile) if is_known else (),
-        budgets=in_scope(home.budgets, profile) if is_known else (),
+        budgets=budgets_in_force(home, profile) if is_known else (),
         deciders=[each for each in accounts if may(each, Permission.DECIDE_APPEALS)],
         news=await recent_changes_of(request, person),
         now=context.now(),

@@ -48,7 +48,7 @@ async def start_page(request: web.Request) -> web.Response:
         person.household, person.profile, person.client.policy, context.policy_inputs(), now
     )
     blocks = blocks_of(request, person)[:BLOCKS_SHOWN]
-    return child_page(
+    page = child_page(
         request,
         person,
         "door.html",
@@ -68,6 +68,10 @@ async def start_page(request: web.Request) -> web.Response:
         asks_consent=await open_question(request, person) is not None,
         now=now,
     )
+    if request.secure and person.is_paired and not person.guest:
+        # One that was set over HTTP is sent over it again; from now on it is not.
+        set_pairing_cookie(request, page, PAIRING, request.cookies[PAIRING], PAIRING_LASTS)
+    return page
 
 
 async def pair(request: web.Request) -> web.Response:

@@ -16,6 +16,7 @@ from copdns.appeals.appeal import (
     ContestedVerdict,
     Decider,
     contest,
+    reasons_for,
 )
 from copdns.appeals.first_end import FirstEnd, first_end_of
 from copdns.appeals.lengths import because, lengths, read_length, usual
@@ -26,9 +27,11 @@ from copdns.appeals.source import BlockSource, block_source, list_report, rule_b
 from copdns.appeals.still_closed import closed_after_all, closed_besides
 from copdns.model.errors import AppealError
 from copdns.model.household import Household
-from copdns.policy.today import build_today
+from copdns.model.sentences import sentence
 from copdns.web.context import context_of
+from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
+from copdns.web.others import time_view
 from copdns.web.received import fields_of
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
@@ -73,7 +76,8 @@ def _sort_key(appeal: Appeal, actor: Actor) -> tuple[bool, bool, int]:
 
 
 def _decider(actor: Actor) -> Decider:
-    return Decider(actor.role, actor.name, actor.id)
+    everyone = may(actor, Permission.EDIT_HOUSEHOLD)
+    return Decider(actor.role, actor.name, actor.id, for_everyone=everyone)
 
 
 async def look(request: web.Request) -> web.Response:
@@ -81,6 +85,7 @@ async def look(request: web.Request) -> web.Response:
     actor, context = await require(request, Permission.SEE_APPEALS), context_of(request)
     appeal = request.match_info["appeal"]
     await context.appeals.mark_seen(actor.household, appeal, int(context.now()))
+    say_done(request, actor, sentence("the child can see that someone is looking at this request"))
     raise web.HTTPSeeOther(f"/guardian/appeals/{appeal}")
 
 
@@ -101,10 +106,10 @@ async def appeal(request: web.Request) -> web.Response:
         profile=household.profile(found.ask.profile),
         opens=opens,
         closed=closed,
-        besides=_besides(request, found, household) if opens else None,
-        ends=_first_end(request, found, household) if opens else None,
+        besides=_besides(request, actor, found, household) if opens else None,
+        ends=_first_end(request, actor, found, household) if opens else None,
         openable=CONTENT | TIME,
-        lengths=lengths(found.ask, opens) if opens else (),
+        lengths=lengths(found.ask, opens, _decider(actor)) if opens else (),
         usual=usual(found.ask, opens) if opens else "",
         because=because(found.ask),
         others=await _names_of_others(request, found, actor),
@@ -112,7 +117,7 @@ async def appeal(request: web.Request) -> web.Response:
         rule=rule_behind(found.ask, household),
         say=desk_wording(request, household),
         zone=household.timezone,
-        reasons=REASONS,
+        reasons={state: reasons_for(found.ask, state) for state in REASONS},
         told=TOLD,
         now=context.now(),
     )
@@ -131,6 +136,8 @@ async def decide(request: web.Request) -> web.Response:
         context.services(),
         int(context.now()),
     )
+    done = sentence("your answer is saved, and the child can read it now")
+    say_done(request, actor, done)
     raise web.HTTPSeeOther("/guardian/inbox")
 
 
@@ -175,13 +182,16 @@ def _opening(
         return None, error
 
 
-def _besides(request: web.Request, found: Appeal, household: Household) -> ContestedVerdict | None:
+def _besides(
+    request: web.Request, actor: Actor, found: Appeal, household: Household
+) -> ContestedVerdict | None:
     """Return what would still block after granting, or does after it was granted; None for
     nothing."""
     context, profile = context_of(request), found.ask.profile
     if household.profile(profile) is None:
         return None
-    policy, now = context.snapshot().policy(household.id, profile), context.now()
+    view = time_view(context, household, actor)
+    policy, now = view.policy(profile), view.now
     if found.state in TO_ANSWER:
         rest = closed_besides(policy, found.ask, now, now)
     else:
@@ -189,15 +199,16 @@ def _besides(request: web.Request, found: Appeal, household: Household) -> Conte
     return None if rest is None else contest(rest, household.revision)
 
 
-def _first_end(request: web.Request, found: Appeal, household: Household) -> FirstEnd | None:
+def _first_end(
+    request: web.Request, actor: Actor, found: Appeal, household: Household
+) -> FirstEnd | None:
     """Return what ends a yes first, before and after it was given."""
     context, profile = context_of(request), household.profile(found.ask.profile)
     if profile is None:
         return None
-    policy, now = context.snapshot().policy(household.id, profile.id), context.now()
-    inputs = context.policy_inputs()
-    today = build_today(household, profile, policy, inputs, now)
-    return first_end_of(policy, household, found, today.minutes, now)
+    view = time_view(context, household, actor)
+    minutes = view.today(profile).minutes
+    return first_end_of(view.policy(profile.id), household, found, minutes, view.now)
 
 
 async def _names_of_others(

@@ -7,12 +7,15 @@ from aiohttp import web
 from copdns.accounts.account import GuardianNotice, NoticeKind
 from copdns.accounts.roles import Permission, may
 from copdns.appeals.appeal import AppealState
+from copdns.model.sentences import sentence
 from copdns.store.household_db.notes import REPAIRED
+from copdns.web.desk.change import say_done
 from copdns.web.desk.inbox import TO_ANSWER, is_for_others
-from copdns.web.desk.time.page import HouseRequest, policy_and_today, require_house, template_values
+from copdns.web.desk.time.page import HouseRequest, require_house, template_values
 from copdns.web.desk.time.person_time import pause_of
 from copdns.web.more_time import more_time, time_mark
 from copdns.web.session import may_see_notices
+from copdns.web.step_up import require_step_up
 from copdns.words.warnings import trouble
 
 
@@ -22,10 +25,18 @@ async def add_slash(_request: web.Request) -> web.Response:
 
 
 async def overview(request: web.Request) -> web.Response:
-    """Show the state of everybody, with buttons for what guardians do most often."""
+    """Show the state of everybody, with buttons for what guardians do most often.
+
+    Each part only as far as the reader may see it: a reviewer reads of requests and of nobody's
+    day, an auditor of people and of no request.
+    """
     home = await require_house(request, Permission.SEE_STATUS)
     context, household, now = home.context, home.household, home.now
-    appeals = await context.appeals.appeals(household.id, states=TO_ANSWER)
+    appeals = (
+        await context.appeals.appeals(household.id, states=TO_ANSWER)
+        if may(home.actor, Permission.SEE_APPEALS)
+        else ()
+    )
     waiting = [each for each in appeals if not is_for_others(each, home.actor)]
     to_talk = [each for each in waiting if each.state is AppealState.TALK]
     asking = (
@@ -38,10 +49,10 @@ async def overview(request: web.Request) -> web.Response:
         if may(home.actor, Permission.SEE_PROFILES)
         else ()
     )
-    people, snapshot = [], home.snapshot()
-    for each in household.profiles:
-        policy, today = policy_and_today(home, snapshot, each)
-        more = more_time(household, each, policy, today, now)
+    people, view = [], home.time_view()
+    for each in household.profiles if may(home.actor, Permission.SEE_PROFILES) else ():
+        today = view.today(each)
+        more = more_time(household, each, view.policy(each.id), today, now)
         pause = pause_of(household, each.id, now)
         people.append((each, today, more, time_mark(household, each.id), pause))
     return context.pages.render(
@@ -61,10 +72,15 @@ async def overview(request: web.Request) -> web.Response:
 async def repair(request: web.Request) -> web.Response:
     """Make the copy the new `household.db`; where nothing is damaged, nothing happens."""
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
+    await require_step_up(request, home.actor)
     context, household = home.context, home.household
     if context.damage():
         await context.repair()
         await context.store.note(household.id, home.actor.name, REPAIRED, home.now)
+        done = sentence(
+            "the household's file was made again from its copy, and is used from now on"
+        )
+        say_done(request, home.actor, done)
     raise web.HTTPSeeOther("/guardian/")
 
 

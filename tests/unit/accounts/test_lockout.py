@@ -11,6 +11,7 @@ from copdns.accounts.lockout import (
     FIRST_WAIT,
     FORGET_AFTER,
     FREE_TRIES,
+    FREE_TRIES_EVERYWHERE,
     FREE_TRIES_PER_ADDRESS,
     MAX_ENTRIES,
     MAX_WAIT,
@@ -172,3 +173,39 @@ def test_another_device_of_the_child_and_another_child_on_the_device_have_to_wai
     assert (
         codes_refused_until(wrong_codes(500, 400, 300, 200, 100, device=""), "tom", "", NOW) is None
     )
+
+
+# --- PINs -----------------------------------------------------------------------------------------
+
+
+def pin_at(address: str) -> Attempt:
+    return Attempt("home:mia", address, is_pin=True)
+
+
+def test_five_wrong_pins_at_one_device_let_nobody_wait_elsewhere() -> None:
+    book = failing(pin_at("192.0.2.66"), 19)
+    assert seconds_to_wait(book, pin_at("192.0.2.66"), 0.0) > 0
+    assert seconds_to_wait(book, pin_at("192.0.2.40"), 0.0) == 0.0
+    assert seconds_to_wait(book, Attempt("account:a1", "192.0.2.66"), 0.0) == 0.0
+    book = failing(pin_at("2001:db8::66"), 5)
+    assert seconds_to_wait(book, pin_at("2001:db8::66"), 0.0) == FIRST_WAIT
+    assert seconds_to_wait(book, pin_at("2001:db8::40"), 0.0) == 0.0, "in the same network"
+
+
+def test_a_pin_that_many_devices_guess_has_to_wait_everywhere() -> None:
+    book = FailureLog()
+    for last in range(FREE_TRIES_EVERYWHERE // FREE_TRIES):
+        assert seconds_to_wait(book, pin_at("192.0.2.40"), 0.0) == 0.0
+        book = failing(pin_at(f"192.0.2.{100 + last}"), FREE_TRIES + 2, book=book)
+    assert seconds_to_wait(book, pin_at("192.0.2.40"), 0.0) == FIRST_WAIT
+
+
+def test_the_right_pin_takes_back_what_its_own_device_failed_and_no_other() -> None:
+    own, other = pin_at("192.0.2.40"), pin_at("192.0.2.66")
+    book = failing(other, FREE_TRIES)
+    for _ in range(5):  # somebody who often mistypes it
+        book = clear_failures(failing(own, 3, book=book), own)
+        assert seconds_to_wait(book, own, 0.0) == 0.0
+    for last in range(3):
+        book = failing(pin_at(f"192.0.2.{100 + last}"), FREE_TRIES, book=book)
+    assert seconds_to_wait(book, own, 0.0) == FIRST_WAIT

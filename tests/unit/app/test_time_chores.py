@@ -5,29 +5,50 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
+import structlog.testing
 
 from copdns.app.time_chores import TimeChores
 from copdns.dns.records import A
 from copdns.events.bus import EventBus
 from copdns.model.events import Event, EventKind
-from copdns.model.household import Household, PrivacyMode
+from copdns.model.household import Household, OwnService, PrivacyMode, Profile
 from copdns.model.matchers import Matcher, MatchKind
-from copdns.model.times import Bonus, Budget, FailureChoices, OnFailure, Schedule, Slot
+from copdns.model.times import (
+    Bonus,
+    Budget,
+    FailureChoices,
+    Grant,
+    OnFailure,
+    Schedule,
+    Slot,
+    Subject,
+    Topic,
+    TopicKind,
+)
 from copdns.policy.decide import decide
 from copdns.policy.snapshot import GUEST, Snapshot
 from copdns.policy.today import build_today
+from copdns.privacy.own_numbers import hidden_limits
 from copdns.store.log_db.querylog import FILE
 from copdns.store.log_db.usage import load_clock, load_history
 from copdns.time.clock import Clock, LastSeen
 from copdns.time.minutes import NO_MARKS
+from tests.household import ADA, NOW, TOM, library, live
 from tests.household import MIA as PERSON
-from tests.household import NOW, family, library, live
+from tests.household import family as people
 
 TUBE = (Matcher("tube.example"),)
+# Of whom blocked names are kept: what a limit on one site tells is told.
+CHILD = replace(PERSON, privacy=PrivacyMode.BLOCKED)
 HALF_HOUR = Budget("tube", "mia", (("daily", 30),), TUBE)
 MIA = "home", "mia"
+
+
+def family(*profiles: Profile, **fields: Any) -> Household:
+    return people(*(profiles or (CHILD, TOM, ADA)), **fields)
 
 
 class Running:
@@ -91,6 +112,88 @@ async def test_a_budget_that_is_used_up_closes_and_is_told(tmp_path: Path) -> No
     assert not home.is_open()
     kinds = home.kinds()
     assert kinds == [*[EventKind.TIME_WARNING] * 3, EventKind.TIME_CLOSED]
+
+
+OWN_CLUB = OwnService("club", "Club", TUBE)
+
+
+@pytest.mark.parametrize(
+    ("about", "told"),
+    [
+        (TUBE, False),
+        ((Topic(TopicKind.SERVICE, "club"),), False),
+        ((Topic(TopicKind.LIST, "games-list"), *TUBE), False),
+        ((), True),  # everything: no more than counts tell
+    ],
+)
+@pytest.mark.parametrize("mode", [PrivacyMode.COUNTS, PrivacyMode.OFF])
+@pytest.mark.parametrize("scope", ["mia", "#children", ""])
+async def test_of_whom_counts_are_kept_nobody_hears_of_a_limit_on_one_site(
+    tmp_path: Path, about: tuple[Subject, ...], told: bool, mode: PrivacyMode, scope: str
+) -> None:
+    house = family(
+        replace(CHILD, privacy=mode),
+        services=(OWN_CLUB,),
+        budgets=(Budget("tube", scope, (("daily", 3),), about),),
+    )
+    with structlog.testing.capture_logs() as logged:
+        home = await Running(tmp_path, house).begin()
+        names = VIDEO if about else tuple(f"n{each}.example" for each in range(6))
+        await home.use(*names, minutes=5)
+        assert not home.is_open()  # it works all the same
+        await home.wait(DAY)
+    events = {EventKind.TIME_WARNING, EventKind.TIME_CLOSED, EventKind.TIME_OPENED}
+    assert set(home.kinds()) == (events if told else set())
+    in_log = {each["event"] for each in logged if each.get("id") == "tube"}
+    assert in_log == ({str(each) for each in events} if told else set())
+
+
+async def test_what_a_permission_would_warn_of_does_not_tell_that_a_limit_is_used_up(
+    tmp_path: Path,
+) -> None:
+    """Only a limit that is used up makes the end of this permission close something."""
+    grant = Grant(TUBE[0], NOW, NOW + 900, NOW, content=False, time=True, id="g1", profile="mia")
+    told = []
+    for used in (0, 5):
+        house = family(
+            replace(CHILD, privacy=PrivacyMode.COUNTS), budgets=(replace(HALF_HOUR, minutes=FEW),)
+        )
+        home = await Running(tmp_path / str(used), house).begin()
+        await home.use(*VIDEO, minutes=used)
+        home.house = replace(house, grants=(replace(grant, end=home.now + 900),))
+        home.build()
+        for _ in range(14):
+            await home.wait(60)
+        told.append(home.kinds())
+    assert told[0] == told[1] == [EventKind.GRANT_GIVEN]
+
+
+FEW = (("daily", 3),)
+
+
+async def test_minutes_that_were_a_persons_own_stay_so_whatever_becomes_of_the_limit(
+    tmp_path: Path,
+) -> None:
+    mine = family(replace(CHILD, privacy=PrivacyMode.COUNTS), budgets=(HALF_HOUR,))
+    home = await Running(tmp_path, mine).begin()
+    await home.use(*VIDEO, minutes=5)
+    # Now it is about a category, and the mode keeps names too.
+    games = replace(HALF_HOUR, about=(Topic(TopicKind.CATEGORY, "games"),))
+    home.house = family(budgets=(games,))
+    home.build()
+    await home.use(*VIDEO, minutes=1)
+    inputs, child = home.keeper.policy_inputs, home.house.profiles[0]
+    assert hidden_limits(home.house, child, inputs, home.now) == {"tube"}
+    (row,) = load_history(tmp_path, "home", "mia", date(2026, 3, 1))
+    assert row.own
+    await home.wait(DAY)
+    await home.use(*VIDEO, minutes=5)
+    inputs = home.keeper.policy_inputs
+    assert hidden_limits(home.house, child, inputs, home.now) == frozenset()
+    rows = load_history(tmp_path, "home", "mia", date(2026, 3, 1))
+    assert [each.own for each in rows] == [True, False]
+    again = await Running(tmp_path, mine, home.now + 60).begin()
+    assert again.keeper.policy_inputs.own == {MIA: frozenset({"tube"})}
 
 
 async def test_a_restart_warns_of_no_budget_that_nobody_uses(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 
 import pytest
@@ -13,16 +13,19 @@ from copdns.appeals import life
 from copdns.appeals.appeal import (
     ANSWERED,
     MOST_WORDS,
+    REASONS,
     Appeal,
     AppealAnswer,
     AppealKind,
+    AppealRequest,
     AppealState,
     Decider,
     clean_text,
     contest,
+    reasons_for,
 )
 from copdns.appeals.life import DAY, HOUR, MOST_A_DAY, MOST_OPEN, Filed
-from copdns.appeals.review import DecisionReason
+from copdns.appeals.review import NO_PERSONS, DecisionReason
 from copdns.model.errors import AppealError, AppealLimitError
 from copdns.model.verdict import Action, Reason, Verdict
 from tests.unit.appealing import ADA, AT, TODAY, ask
@@ -95,6 +98,37 @@ def test_so_many_come_from_a_device_in_a_day_and_the_refusal_says_when_the_next_
     assert other.appeal.id == "new"
 
 
+def test_a_browser_that_is_not_paired_uses_up_nothing_of_the_childs() -> None:
+    """It has the address of the child's device, as a sibling may, and asks as often as it can."""
+    strange = [
+        replace(appeal(), id=f"a{n}", ask=ask(f"n{n}.example", paired=False))
+        for n in range(MOST_OPEN)
+    ]
+    with pytest.raises(AppealLimitError):
+        life.file_appeal(strange, ask(paired=False), "new", AT)
+    assert life.file_appeal(strange, ask(), "new", AT).appeal.id == "new"
+    own = [replace(each, ask=replace(each.ask, paired=True)) for each in strange]
+    for paired in (True, False):
+        with pytest.raises(AppealLimitError):
+            life.file_appeal(own, ask(paired=paired), "new", AT)
+
+
+def test_nor_anything_of_what_its_device_may_send_in_a_day() -> None:
+    there = [
+        replace(refused(), id=f"a{n}", ask=ask(f"n{n}.example", paired=False))
+        for n in range(MOST_A_DAY)
+    ]
+    with pytest.raises(AppealLimitError):
+        life.file_appeal(there, ask(paired=False), "new", AT)
+    assert life.file_appeal(there, ask(), "new", AT).appeal.id == "new"
+
+
+def test_what_the_child_asks_too_is_the_childs() -> None:
+    first = replace(appeal(), ask=ask(paired=False))
+    for paired in (True, False):
+        assert life.file_appeal((first,), ask(paired=paired), "a2", AT).appeal.ask.paired is paired
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -162,15 +196,64 @@ def test_an_answer_has_a_reason_that_fits_it(
     state: AppealState, reason: DecisionReason | None, text: str
 ) -> None:
     with pytest.raises(AppealError):
-        life.check_reason(state, reason, text)
+        life.check_reason(ask(), state, reason, text)
 
 
-@pytest.mark.parametrize("reason", DecisionReason)
+def closed_by(reason: Reason, **fields: object) -> AppealRequest:
+    return ask(to=contest(Verdict(Action.BLOCK, reason, 9, period="play")), **fields)
+
+
+BY_LIST, BY_RULE = ask(), closed_by(Reason.RULE)
+AT_BEDTIME = closed_by(Reason.SCHEDULE)  # a site, which time blocks
+BEDTIME = closed_by(Reason.SCHEDULE, kind=AppealKind.TIME)
+COUNTED = closed_by(Reason.BUDGET, kind=AppealKind.MINUTES, minutes=20, day=TODAY)
+
+
+@pytest.mark.parametrize("reason", sorted(set(DecisionReason) - NO_PERSONS))
 def test_every_reason_fits_some_answer(reason: DecisionReason) -> None:
-    fits = [state for state, reasons in life.REASONS.items() if reason in reasons]
+    fits = [
+        (each, state)
+        for each in (BY_LIST, BY_RULE, AT_BEDTIME, BEDTIME, COUNTED)
+        for state in REASONS
+        if reason in reasons_for(each, state)
+    ]
     assert fits
-    for state in fits:
-        assert life.check_reason(state, reason, " why ") == (reason, "why")
+    for each, state in fits:
+        assert life.check_reason(each, state, reason, " why ") == (reason, "why")
+
+
+@pytest.mark.parametrize(
+    ("asked", "state", "reason", "fits"),
+    [
+        (BY_LIST, AppealState.GRANTED, DecisionReason.LIST_ERROR, True),
+        (BY_RULE, AppealState.GRANTED, DecisionReason.LIST_ERROR, False),  # no list blocked it
+        (BEDTIME, AppealState.GRANTED, DecisionReason.LIST_ERROR, False),
+        (BY_LIST, AppealState.REFUSED, DecisionReason.AGREED_TIME, False),  # it never works again
+        (AT_BEDTIME, AppealState.REFUSED, DecisionReason.AGREED_TIME, True),
+        (AT_BEDTIME, AppealState.REFUSED, DecisionReason.HARMFUL_CONTENT, True),
+        (BEDTIME, AppealState.REFUSED, DecisionReason.AGREED_TIME, True),
+        (BEDTIME, AppealState.REFUSED, DecisionReason.HARMFUL_CONTENT, False),
+        (BY_RULE, AppealState.REFUSED, DecisionReason.MINUTES_RIGHT, False),
+        (BY_RULE, AppealState.GRANTED, DecisionReason.MINUTES_WRONG, False),
+        (COUNTED, AppealState.GRANTED, DecisionReason.MINUTES_WRONG, True),
+        (COUNTED, AppealState.REFUSED, DecisionReason.MINUTES_RIGHT, True),
+        (COUNTED, AppealState.REFUSED, DecisionReason.SECURITY_RISK, False),
+        (COUNTED, AppealState.GRANTED, DecisionReason.OLD_ENOUGH, False),
+        (COUNTED, AppealState.TALK, DecisionReason.NEEDS_TALK, True),
+        (BY_LIST, AppealState.GRANTED, DecisionReason.WAITED_TOO_LONG, False),  # no person's
+    ],
+)
+def test_a_reason_is_true_of_what_was_asked(
+    asked: AppealRequest, state: AppealState, reason: DecisionReason, fits: bool
+) -> None:
+    assert (reason in reasons_for(asked, state)) is fits
+    with nullcontext() if fits else pytest.raises(AppealError, match="is not a reason for"):
+        life.check_reason(asked, state, reason, "")
+
+
+@pytest.mark.parametrize("asked", [BY_LIST, BY_RULE, AT_BEDTIME, BEDTIME, COUNTED])
+def test_every_appeal_can_be_answered_in_each_way(asked: AppealRequest) -> None:
+    assert all(reasons_for(asked, state) for state in REASONS)
 
 
 # --- "Please look again" and taking back ---------------------------------------------------------

@@ -13,6 +13,7 @@ from copdns.appeals.appeal import (
     AppealRequest,
     AppealState,
     ContestedVerdict,
+    Decider,
     WantedLength,
 )
 from copdns.appeals.lengths import because, lengths, read_length, usual
@@ -49,6 +50,11 @@ def test_what_the_core_would_refuse_is_not_offered() -> None:
     assert words(ask(Reason.SCHEDULE), TIME)[-1] == "always"
     assert words(ask(Reason.PAUSED, AppealKind.TIME), TIME)[-1] == "today"
     assert words(ask(Reason.BUDGET, AppealKind.MINUTES), Opening(minutes=20)) == []
+
+
+def test_a_reviewer_is_offered_nothing_for_everyone() -> None:
+    rita = Decider("reviewer", "Rita", "r1", for_everyone=False)
+    assert [each.word for each in lengths(ask(), CONTENT, rita)][-1] == "always"
 
 
 @pytest.mark.parametrize("wanted", WantedLength)

@@ -51,11 +51,11 @@ def test_what_waits_is_listed_and_what_was_answered_only_when_asked_for(home: Ho
     assert "chess.example is not games" in text
     assert "for the [31mclub" in text
     assert "\x1b" not in text
-    home.ok("appeal", "decide", found.id, "--no", "--reason", "agreed_time")
+    home.ok("appeal", "decide", found.id, "--no", "--reason", "not_yet_for_age")
     assert home.json("appeal", "list") == []
     (shown,) = home.json("appeal", "list", "--all")
     assert (shown["id"], shown["state"], shown["kind"]) == (found.id, "refused", "category")
-    assert shown["answers"][0]["reason"] == "agreed_time"
+    assert shown["answers"][0]["reason"] == "not_yet_for_age"
 
 
 def test_what_a_yes_opens_is_shown_before(home: Home) -> None:
@@ -69,6 +69,19 @@ def test_what_a_yes_opens_is_shown_before(home: Home) -> None:
     shown = home.json("appeal", "show", closed.id)
     assert shown["opens"] is None
     assert shown["why_not"] in home.ok("appeal", "show", closed.id)
+
+
+def test_what_ends_a_yes_first_is_shown_before_and_after(home: Home) -> None:
+    found = filed(home)
+    assert "nothing before 2026-11-24 13:00" in home.ok("appeal", "show", found.id)
+    home.ok("schedule", "add", "lunch", "12:20-13:30", "--profile", "mia")
+    text = home.ok("appeal", "show", found.id)
+    assert "schedule lunch, 2026-11-24 12:20" in text
+    ends = home.json("appeal", "show", found.id)["ends_first"]
+    assert (ends["reason"], ends["id"], ends["at"]) == ("schedule", "lunch", "2026-11-24T11:20:00Z")
+    words = ("--yes", "--reason", "fair_enough", "--for", "1h")
+    text = home.ok("appeal", "decide", found.id, *words)
+    assert "ends first: schedule lunch, 2026-11-24 12:20" in text
 
 
 def test_a_yes_for_an_hour_opens_it(home: Home) -> None:
@@ -129,6 +142,9 @@ def test_an_answer_without_a_reason_or_with_what_does_not_fit_is_no_usage(
         ("--no", "--reason", "fair_enough"),
         ("--yes", "--reason", "agreed_time"),
         ("--talk", "--reason", "trial"),
+        ("--no", "--reason", "agreed_time"),  # no time blocks it, so it works again at none
+        ("--yes", "--reason", "minutes_wrong"),
+        ("--yes", "--reason", "waited_too_long"),  # for copdns itself
     ],
 )
 def test_a_reason_that_does_not_fit_the_answer_is_told_in_words(

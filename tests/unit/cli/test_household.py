@@ -128,6 +128,19 @@ def test_a_file_that_cannot_be_read_is_told(home: Home, file: str) -> None:
     assert home.call("household", "export", "no/such/folder.yaml").exit_code == 1
 
 
+def test_a_service_cannot_be_protected_and_an_older_file_says_where_it_has_no_effect(
+    home: Home,
+) -> None:
+    refused = home.call("household", "set", "--protect", "www.tiktok.com")
+    assert refused.exit_code == 1
+    assert "belongs to an app or service" in refused.stderr
+    older = home.ok("household", "export", "-").replace("school.example", "tiktok.com")
+    done = home.call("household", "import", "-", typed=older)
+    assert done.exit_code == 0
+    assert "tiktok.com: protecting it has no effect" in done.stderr
+    assert "tiktok.com (no effect: service)" in home.ok("household", "show")
+
+
 def test_the_household_itself_can_be_set(home: Home) -> None:
     printed = home.ok(
         *("household", "set", "--name", "We", "--timezone", "Asia/Tokyo", "--guest", "ada"),

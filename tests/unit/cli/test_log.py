@@ -180,7 +180,7 @@ def test_erasing_takes_answered_appeals_along_and_the_child_reads_that_it_was_do
     home.ok("log", "erase", "mia", "--yes")
     (waiting,) = home.json("appeal", "list")
     assert (waiting["id"], waiting["words"]) == (appeal, "")
-    home.ok("appeal", "decide", appeal, "--no", "--reason", "agreed_time")
+    home.ok("appeal", "decide", appeal, "--no", "--reason", "not_yet_for_age")
     home.ok("log", "erase", "mia", "--yes")
     assert home.json("appeal", "list", "--all") == []
     assert home.json("household", "history")[-1]["what"].startswith("profile mia: records deleted")

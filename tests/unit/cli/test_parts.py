@@ -86,6 +86,15 @@ def test_a_target_is_kept_in_its_one_form_and_found_by_any(
     assert len(home.json("rule", "list")) == 1
 
 
+def test_a_rule_against_what_many_sites_need_says_so(home: Home) -> None:
+    for target in ("translate.googleapis.com", "salesforce.com", "akamaiedge.net"):
+        done = home.call("rule", "add", "block", target)
+        assert f"many sites need {target}" in done.stderr
+    assert "translate.google.com" not in home.call("rule", "add", "block", "maps.google.com").stderr
+    assert home.call("rule", "add", "allow", "sentry.io").stderr == ""
+    assert home.call("rule", "add", "block", "games.other.example").stderr == ""
+
+
 def test_all_that_a_rule_can_say_is_kept(home: Home) -> None:
     home.ok("rule", "add", "allow", "a.example", "--over-security", "--unsafe-search")
     rule = home.json("rule", "list")[-1]
@@ -124,7 +133,6 @@ def test_only_the_rules_that_hold_for_someone_are_shown(home: Home) -> None:
         (["block", "a.example", "--over-security"], 1),
         (["block", "a.example", "--profile", "bo"], 1),
         (["allow", "games.example", "--profile", "mia"], 1),  # r1 says the opposite
-        (["block", "school.example"], 1),
         (["block", "childline.org.uk"], 1),
     ],
 )
@@ -209,6 +217,38 @@ def test_a_rewrite_gives_another_names_data(home: Home) -> None:
     assert home.call("rewrite", "add", "start.example", "www.start.example").exit_code == 1
     home.ok("rewrite", "remove", "*.start.example")
     assert home.call("rewrite", "remove", "*.start.example").exit_code == 1
+
+
+@pytest.mark.parametrize("address", ["192.0.2.8", "2001:db8::8"])
+def test_a_rewrite_to_an_address_is_refused_with_the_command_that_does_it(
+    home: Home, address: str
+) -> None:
+    refused = home.call("rewrite", "add", "nas.example", address)
+    assert refused.exit_code == 1
+    command = f"local add nas.example {address}"
+    assert f"copdns {command}" in refused.output
+    home.ok(*command.split())
+    assert home.json("check", "nas.example")["action"] == "local"
+
+
+@pytest.mark.parametrize(
+    ("domain", "upstream", "names", "told"),
+    [
+        ("office.example", "192.168.9.1", [], True),
+        ("office.example", "[fd00::53]:5353", [], True),
+        ("lan", "192.168.9.1", [], True),
+        ("office.example", "192.0.2.53", [], False),  # no server of a home network
+        ("9.168.192.in-addr.arpa", "192.168.9.1", [], False),  # names, and no addresses
+        ("office.example", "192.168.9.1", ["office.example"], False),
+    ],
+)
+def test_where_a_domain_is_forwarded_into_the_home_rebinding_is_told_of(
+    home: Home, domain: str, upstream: str, names: list[str], told: bool
+) -> None:
+    home.set(rebinding={"names": names})
+    result = home.call("split", "add", domain, upstream)
+    assert result.exit_code == 0
+    assert (f"add {domain} to rebinding.names" in result.output) is told
 
 
 def test_a_domain_can_have_upstreams_of_its_own(home: Home) -> None:

@@ -87,6 +87,7 @@ def test_every_part_of_a_budget_can_be_said(home: Home) -> None:
         (["schedule", "suggest", "--profile", "ada"], 1, "no times are suggested"),
         (["budget", "add", "x", "25h"], 2, "more than a day"),
         (["budget", "add", "x", "school=1,school=2"], 1, "is there twice"),
+        (["budget", "add", "x", "24h"], 1, "could never turn anything off"),
         (["budget", "remove", "x"], 1, "there is no budget"),
     ],
 )

@@ -34,6 +34,60 @@ def used(home: Home, day: date, minutes: Minutes, profile: str = "mia") -> None:
     UsageStore(home.data).save([usage])
 
 
+# --- minutes that are a person's own ---
+
+
+READINGS = (
+    ("usage",),
+    ("usage", "--json"),
+    ("usage", "--profile", "tom", "--days", "30"),
+    ("report", "--json"),
+    ("check", "www.clubchat.example", "--profile", "tom", "--json"),
+    ("check", "www.clubchat.example", "--client", "127.0.0.2"),
+    ("check", "www.clubchat.example", "--profile", "tom", "--week"),
+    ("profile", "show", "tom"),
+    ("schedule", "show"),
+    ("log", "--counts", "--json"),
+    ("bonus", "tom", "games", "5"),
+)
+
+
+def reading(home: Home, profile: str, used_today: int) -> list[str]:
+    """Return what commands tell of a limit on one site of whom no names are kept, or of Mia."""
+    home.ok(
+        *("budget", "add", "games", "60", "--profile", profile),
+        *("--about", "service:clubchat", "--carry-over"),
+    )
+    minutes = Minutes(used_today, used_today, used_today)
+    used(home, TODAY, minutes, profile)
+    used(home, YESTERDAY, minutes, profile)
+    commands = [tuple(profile if word == "tom" else word for word in each) for each in READINGS]
+    return [home.call(*each).output for each in commands]
+
+
+def test_commands_tell_nobody_else_how_long_somebody_used_one_site(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock(monkeypatch, NOON)
+    found = []
+    for minutes in (0, 27, 60):
+        folder = tmp_path / str(minutes)
+        folder.mkdir()
+        found.append(reading(Home(folder), "tom", minutes))
+    assert found[0] == found[1] == found[2]
+    assert "Shown only to tom, on the person's own page: games" in found[0][0]
+    assert "only tom sees how much of it is left" in found[0][-1]
+
+
+def test_of_whom_blocked_names_are_kept_commands_tell_it(home: Home) -> None:
+    """So each of these would tell, were it not withheld."""
+    found = dict(zip(READINGS, reading(home, "mia", 60), strict=True))
+    assert "60" in found["usage",]
+    assert (
+        '"reason": "budget"' in found["check", "www.clubchat.example", "--profile", "tom", "--json"]
+    )
+
+
 # --- usage and bonus ------------------------------------------------------------------------------
 
 

@@ -16,9 +16,11 @@ from copdns.dns.exchange import (
     Health,
     NextAction,
     QuestionMatch,
+    better_response,
     build_query,
     by_preference,
     choose_upstream,
+    has_another,
     is_bare_error,
     is_truncated,
     match_response,
@@ -289,3 +291,34 @@ def test_nothing_for_a_protected_name_is_believed_of_who_does_not_filter(
 ) -> None:
     assert next_action(NOTHING, edns=True, protected=True, filtering=filtering) is expected
     assert next_action(NOTHING, edns=True, protected=False, filtering=filtering) is NextAction.GIVE
+
+
+@pytest.mark.parametrize("nothing", [read_response(reply_to(query())), said(3)])
+def test_of_a_protected_name_nothing_is_believed_while_another_may_know_better(
+    nothing: UpstreamResponse,
+) -> None:
+    assert next_action(nothing, edns=True, protected=True, doubtful=True) is NextAction.ASK_OTHER
+    assert next_action(nothing, edns=True, protected=False, doubtful=True) is NextAction.GIVE
+    assert next_action(said(), edns=True, protected=True, doubtful=True) is NextAction.GIVE
+
+
+def test_who_rests_or_was_asked_is_not_waited_for() -> None:
+    first, second = Health("1"), Health("2")
+    exchange = asking(protected=True)
+    assert has_another(exchange, first, [first, second], 0.0)
+    assert not has_another(exchange, first, [first], 0.0)
+    exchange.refused_by.append(second)
+    assert not has_another(exchange, first, [first, second], 0.0)
+    exchange.refused_by.clear()
+    second.note_failure(0.0, 0.0)
+    assert not has_another(exchange, first, [first, second], 1.0)
+
+
+def test_the_least_bad_response_is_the_one_to_fall_back_on() -> None:
+    no_name, error, blocked = said(3), said(SERVFAIL), said(ede=17)
+    assert better_response(None, error) is error
+    assert better_response(error, None) is error
+    assert better_response(no_name, error) is no_name
+    assert better_response(error, no_name) is no_name
+    assert better_response(blocked, error) is blocked
+    assert better_response(blocked, no_name) is no_name

@@ -145,6 +145,8 @@ def test_addresses_in_the_additional_section_count_too() -> None:
         ("AAAA fd00::1", True),
         ("AAAA fe80::1", True),
         ("AAAA ::ffff:10.0.0.1", True),
+        ("AAAA 64:ff9b::10.0.0.1", True),
+        ("AAAA 2002:a00:1::1", True),
         ("AAAA 2001:db8::1", False),
     ],
 )

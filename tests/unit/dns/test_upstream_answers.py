@@ -15,6 +15,7 @@ from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Answers, Make
 from tests.upstream_server import (
     Asked,
     UpstreamServer,
+    Way,
     after,
     always_truncated,
     bare_error,
@@ -23,6 +24,7 @@ from tests.upstream_server import (
     filtered,
     garbled,
     lowering,
+    nothing,
     once,
     silent,
     truncated,
@@ -98,6 +100,36 @@ async def test_an_upstream_that_filters_a_protected_name_is_left_for_the_next(
     answer = await asker.ask("toys.example").one()
     assert answer is not None
     assert answer.facts.is_filtered
+
+
+@pytest.mark.parametrize("says", [failing(3), nothing])
+async def test_of_two_that_differ_about_a_protected_name_the_one_with_an_address_counts(
+    server: UpstreamServer, second: UpstreamServer, make: Make, says: Way
+) -> None:
+    server.says[""] = says
+    asker = make(server, second)
+    assert await asker.ask(protected=True).found() == (FOUND,)
+    assert await asker.ask("toys.example").found() == ()
+    second.says[""] = says
+    answer = await asker.ask("other.example", protected=True).one()
+    assert answer is not None
+    assert answer.facts.addresses == ()
+
+
+async def test_a_protected_name_without_an_address_does_not_wait_for_who_rests(
+    server: UpstreamServer, second: UpstreamServer, make: Make
+) -> None:
+    server.says[""], second.says[""] = failing(3), silent
+    asker = make(server, second)
+    answers = asker.ask(protected=True)
+    await second.heard()
+    asker.clock.wait(ATTEMPT + SWEEP_INTERVAL)
+    answer = await answers.one()
+    assert answer is not None
+    assert answer.rcode == 3
+    again = await asker.ask("other.example", protected=True).one()
+    assert again is not None
+    assert len(second.asked) == 1
 
 
 async def test_a_filtered_answer_is_better_than_none(server: UpstreamServer, make: Make) -> None:

@@ -24,6 +24,7 @@ from copdns.model.events import (
     Event,
     EventKind,
     GrantEvent,
+    HouseholdEvent,
     MistakeEvent,
     PauseEvent,
     PersonEvent,
@@ -66,6 +67,8 @@ def event(kind: EventKind) -> Event:
             return TrialEvent(kind, "home", AT)
         case "mistake":
             return MistakeEvent(kind, "home", "boards", AT, 2)
+        case "lookups" | "site":
+            return HouseholdEvent(kind, "home", AT)
         case "full" | "guardians":
             return PersonEvent(kind, "home", "mia", AT)
     return AccountEvent(kind, "home", "Ada", AT)
@@ -138,6 +141,14 @@ def test_the_same_is_told_once_in_a_while() -> None:
     assert not pace.allows(MADE._replace(at=AT + 5), SAME_WITHIN - 1)
     assert pace.allows(MADE, SAME_WITHIN)
     assert pace.take_suppressed() == 0  # it was said
+
+
+def test_two_children_who_want_to_talk_are_two_though_no_event_says_who() -> None:
+    told = NoticeThrottle()
+    first = PersonEvent(EventKind.WANTS_TO_TALK, "home", "", AT)
+    assert told.allows(first, 0.0)
+    assert not told.allows(first, 1.0)
+    assert told.allows(first._replace(at=AT + 60), 60.0)
 
 
 def test_warnings_of_one_evening_are_not_the_same() -> None:

@@ -270,6 +270,14 @@ def test_a_rewrite_and_a_split_upstream_are_set_and_removed() -> None:
     assert edit.remove_split_upstream(changed, "work.example") == FAMILY
 
 
+@pytest.mark.parametrize("address", ["192.0.2.8", " 2001:db8::8 "])
+def test_a_rewrite_to_an_address_names_the_command_that_does_it(address: str) -> None:
+    with pytest.raises(HouseholdError) as refused:
+        edit.set_rewrite(FAMILY, "=nas.example", address, KNOWN)
+    assert f"copdns local add nas.example {address.strip()}" in str(refused.value)
+    assert refused.value.name == "target"
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -371,9 +379,26 @@ def test_what_cannot_be_is_refused_with_a_helpful_word(change: Change, told: str
     assert told in str(caught.value)
 
 
-def test_a_whole_top_level_domain_cannot_be_protected() -> None:
-    with pytest.raises(HouseholdError, match="is a top-level domain"):
-        edit.set_household(FAMILY, protected=["com"])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("com", "sites of other people end in com"),
+        ("co.uk", "sites of other people end in co.uk"),
+        ("video.example", "belongs to an app or service"),
+        ("search.example", "belongs to a search engine"),
+        ("vpn.example", "a way around the filter"),
+    ],
+)
+def test_a_key_to_what_someone_else_blocks_cannot_be_protected(name: str, told: str) -> None:
+    keys = {"video.example": "service", "search.example": "engine", "vpn.example": "bypass"}
+    known = replace(KNOWN, key=lambda asked: keys.get(asked, ""))
+    with pytest.raises(HouseholdError, match=told):
+        edit.set_household(FAMILY, known, protected=[*FAMILY.protected, name])
+    older = replace(FAMILY, protected=(name,))  # it is loaded, and other changes can be made
+    assert check(older, known) == []
+    changed = edit.set_household(older, known, protected=[name, "new.example"])
+    assert changed.protected == (name, "new.example")
+    assert edit.set_household(changed, known, protected=["new.example"])
 
 
 @pytest.mark.parametrize("text", ["help.example", "*.help.example", "=call.help.example"])
@@ -383,10 +408,16 @@ def test_a_protected_name_cannot_be_blocked(text: str) -> None:
     assert edit.add_rule(FAMILY, ALLOW, text, KNOWN).rules[-1].action is ALLOW
 
 
-def test_a_name_that_the_household_protects_cannot_be_blocked_either() -> None:
-    with pytest.raises(HouseholdError, match=r"learn\.school\.example is protected"):
-        ruled(FAMILY, "learn.school.example")
-    assert ruled(FAMILY, "preschool.example")
+def test_a_name_that_the_household_protects_can_be_blocked_by_hand() -> None:
+    assert ruled(FAMILY, "learn.school.example")
+    assert ruled(FAMILY, "school.example")
+
+
+def test_what_a_household_protects_is_answered_and_forwarded_as_all_else_is() -> None:
+    with pytest.raises(HouseholdError, match="is protected"):
+        edit.set_local_name(FAMILY, "www.school.example", ["192.0.2.1"], KNOWN)
+    known = replace(KNOWN, has_effect=lambda name: name != "school.example")
+    assert edit.set_local_name(FAMILY, "www.school.example", ["192.0.2.1"], known)
 
 
 def test_a_wider_rule_may_be_written_since_what_is_protected_below_it_stays_open() -> None:

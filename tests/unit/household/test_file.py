@@ -282,6 +282,29 @@ def test_a_budget_is_of_every_day_or_by_words_for_days() -> None:
     )
 
 
+IDLE = """\
+household: Example family
+profiles:
+  mia:
+    band: 7-9
+    budgets:
+      club: {about: [club.example], minutes: 1440}
+"""
+
+
+def test_a_limit_without_effect_is_a_mistake_in_a_file_that_is_imported() -> None:
+    with pytest.raises(ConfigError) as wrong:
+        parse(IDLE, "family.yaml", KNOWN, ())
+    assert "family.yaml:6:" in str(wrong.value)
+    assert "could never turn anything off" in str(wrong.value)
+
+
+def test_a_household_that_holds_a_limit_without_effect_starts_and_is_imported_again() -> None:
+    found = parse(IDLE, "family.yaml", KNOWN)
+    assert [each.id for each in found.budgets] == ["club"]
+    assert parse(dump(found), "again.yaml", KNOWN, found.budgets) == found
+
+
 def test_a_calendar_has_dates_and_ranges_of_which_the_shorter_counts() -> None:
     household = parsed(
         "calendar:\n  weekend: [fri, sat]\n  days:\n"

@@ -64,6 +64,40 @@ def with_ticket(household: Household = FAMILY, profile_id: str = "") -> Househol
     )
 
 
+ALL_DAY = replace(PLAY, minutes=(("school", 1440), ("daily", 1440)))
+HELP = replace(PLAY, about=(Matcher("help.example"),))
+
+
+@pytest.mark.parametrize(
+    ("limit", "told", "field"),
+    [
+        (ALL_DAY, "a whole day, so this limit could never turn anything off", "minutes"),
+        (HELP, "help.example is protected and works at every hour", "about"),
+        (replace(PLAY, scope="mia"), "category:games is always allowed", "about"),
+    ],
+)
+def test_a_limit_that_can_turn_nothing_off_is_refused_where_it_is_written(
+    limit: Budget, told: str, field: str
+) -> None:
+    known = replace(KNOWN, beats_time=lambda name: name == "help.example")
+    mia, *others = FAMILY.profiles
+    home = replace(FAMILY, profiles=(replace(mia, always=(GAMES,)), *others))
+    with pytest.raises(HouseholdError, match=told) as refused:
+        edit.add_period(home, limit, known)
+    assert refused.value.name == field
+    held = replace(home, budgets=(replace(PLAY, scope="tom"),))
+    values = {"minutes": limit.minutes, "about": limit.about, "scope": limit.scope}
+    with pytest.raises(HouseholdError, match=told):
+        edit.set_period(held, Budget, "play", known, **values)
+
+
+def test_a_household_that_holds_one_already_is_sound_and_can_be_changed() -> None:
+    held = replace(FAMILY, budgets=(ALL_DAY,))
+    assert not list(violations(held))
+    added = edit.add_period(held, replace(PLAY, id="other"), KNOWN)
+    assert edit.remove_period(added, Budget, "play").budgets == (replace(PLAY, id="other"),)
+
+
 def test_schedules_and_budgets_are_added_changed_and_removed() -> None:
     added = edit.add_period(edit.add_period(FAMILY, BEDTIME, KNOWN), PLAY, KNOWN)
     assert added == TIMED

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import os
+import socket
 import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -177,6 +180,24 @@ async def test_redirects_are_followed_and_the_address_of_the_source_is_kept(shel
     url = shelf.server.put("/toys.txt", status=302, headers={"Location": "/new/toys.txt"})
     assert (await shelf.fetch(source(url))).state.url == url
     assert shelf.text == TOYS.encode()
+
+
+async def test_no_name_that_a_server_redirects_to_leads_to_this_machine(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name can point anywhere; programs here may trust whoever comes from loopback."""
+    port = urlsplit(shelf.server.put("/metrics", TOYS)).port
+
+    async def points_here(*_: object, **__: object) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", points_here)
+    there = {"Location": f"http://lists.example:{port}/metrics"}
+    url = shelf.server.put("/toys.txt", status=302, headers=there)
+    outcome = await shelf.fetch(source(url))
+    assert outcome.result is FetchResult.MISSING
+    assert "redirects to lists.example, which is this machine itself" in outcome.state.error
+    assert [each.path for each in shelf.server.asked] == ["/toys.txt"]
 
 
 async def test_nothing_is_told_but_the_version(shelf: Shelf) -> None:

@@ -108,6 +108,10 @@ def test_a_validator_that_cannot_be_sent_back_is_forgotten(text: str | None) -> 
         (URL, "https://cdn.example/b.txt", "https://cdn.example/b.txt"),
         ("http://a.example/", "https://b.example/", "https://b.example/"),  # up is fine
         ("http://a.example/", "//b.example/c", "http://b.example/c"),
+        (URL, "https://192.0.2.7/b.txt", "https://192.0.2.7/b.txt"),
+        # A list that this machine itself has, which somebody chose to fetch.
+        ("http://localhost:8/", "/b.txt", "http://localhost:8/b.txt"),
+        ("http://127.0.0.1:8/", "http://127.0.0.2:8/b.txt", "http://127.0.0.2:8/b.txt"),
     ],
 )
 def test_a_redirect_leads_on(url: str, location: str, target: str) -> None:
@@ -127,6 +131,16 @@ def test_a_redirect_leads_on(url: str, location: str, target: str) -> None:
         ("https://[::bad/", "not an address"),
         (f"https://{70 * 'a'}.example/", "not a valid address"),
         ("https://x..example/", "not a valid address"),
+        ("https://127.0.0.1/metrics", "this machine itself"),
+        ("https://127.9.9.9:8053/", "this machine itself"),
+        ("https://[::1]/", "this machine itself"),
+        ("https://[::ffff:127.0.0.1]/", "this machine itself"),
+        ("https://0.0.0.0/", "this machine itself"),
+        ("https://localhost/", "this machine itself"),
+        ("https://a.LocalHost./", "this machine itself"),
+        ("https://127.1/", "this machine itself"),  # as systems read an address
+        ("https://2130706433/", "this machine itself"),
+        ("https://0x7f000001/", "this machine itself"),
     ],
 )
 def test_no_redirect_leads_to_where_it_could_harm(location: str | None, told: str) -> None:

@@ -13,16 +13,17 @@ from copdns.dns.records import A
 from copdns.model.household import Profile
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import Grant, Topic, TopicKind
-from copdns.model.verdict import Action, Reason, Verdict
+from copdns.model.verdict import SCHOOL, Action, Reason, Verdict
 from copdns.policy.decide import Policy, decide
 from copdns.policy.judge import RebindingGuard, judge_response
 from copdns.time.plan import Closure, TimePlan
-from tests.household import MIA, NOW, allow, block, policy
+from tests.household import MIA, NOW, allow, block, family, policy
 
 OPEN = Verdict(Action.ALLOW, Reason.DEFAULT, 15)
 RULED = Verdict(Action.ALLOW, Reason.RULE, 10)
 GRANTED = Verdict(Action.ALLOW, Reason.GRANTED, 6)
 PROTECTED = Verdict(Action.ALLOW, Reason.PROTECTED, 4)
+OF_THE_HOUSE = replace(PROTECTED, category=SCHOOL)  # a school
 HELP = replace(PROTECTED, is_untraced=True)
 SAFE = Verdict(Action.REWRITE, Reason.SAFE_SEARCH, 14)
 REWRITTEN = Verdict(Action.REWRITE, Reason.LOCAL, 2)
@@ -104,6 +105,7 @@ def test_an_answer_with_innocent_names_and_addresses_passes() -> None:
         (GRANTED, {"legal", "security"}),
         (REWRITTEN, {"legal", "security"}),
         (PROTECTED, {"legal"}),
+        (OF_THE_HOUSE, {"legal", "security", "rule"}),
     ],
 )
 def test_who_vouched_for_the_name_asked_vouched_for_where_it_leads(
@@ -116,6 +118,20 @@ def test_who_vouched_for_the_name_asked_vouched_for_where_it_leads(
 
 def test_a_protected_target_is_never_the_reason_of_a_block() -> None:
     assert judged(closed(), targets("portal.games.example")) is None
+
+
+def test_a_school_that_an_answer_points_to_is_blocked_as_it_would_be_itself() -> None:
+    names = ("malware", "ruled", "vpn", "tube", "games")
+    house = family(CLOSED, protected=tuple(f"school.{each}.example" for each in names))
+    lists = {
+        "security": {"malware": ["malware.example"]},
+        "bypass": ["fast.vpn.example"],
+        "categories": {"games": ["vpn.example", "tube.example", "games.example"]},
+    }
+    made = policy(CLOSED, block("ruled.example"), house=house, **lists)
+    found = [judged(made, targets(f"school.{each}.example")) for each in names]
+    reasons = [each and each[0] for each in found]
+    assert reasons == ["security", "rule", None, None, None]
 
 
 def test_a_rule_that_allows_a_target_is_asked_before_the_lists() -> None:
@@ -148,6 +164,15 @@ def test_time_is_asked_of_the_name_asked_only() -> None:
         (["198.51.100.9/32"], "198.51.100.9", True),
         (["2001:db8:1::/48"], "2001:db8:1::9", True),
         (["198.51.100.0/24"], "::ffff:198.51.100.9", True),  # the same address, written in IPv6
+        (["198.51.100.0/24"], "64:ff9b::198.51.100.9", True),  # and where IPv6 is translated
+        (["198.51.100.0/24"], "64:ff9b:1::198.51.100.9", True),
+        (["198.51.100.0/24"], "64:ff9b:1:c633:64:900::", True),  # with a prefix of 48 bits
+        (["198.51.100.0/24"], "64:ff9b:1:ffc6:33:6409::", True),  # of 56
+        (["198.51.100.0/24"], "64:ff9b:1:ffff:c6:3364:900:0", True),  # of 64
+        (["198.51.100.0/24"], "2002:c633:6409::1", True),  # 6to4
+        (["198.51.100.0/24"], "64:ff9b::203.0.113.9", False),
+        (["198.51.100.0/24"], "2002:cb00:7109::1", False),
+        (["64:ff9b::/96"], "64:ff9b::198.51.100.9", True),
     ],
 )
 def test_an_address_rule_blocks_answers_in_its_network(
@@ -200,6 +225,19 @@ def test_an_address_rule_does_not_take_back_what_a_person_opened(
         ("fec0::1", False),
         ("::ffff:192.168.1.1", True),
         ("::ffff:198.51.100.1", False),
+        ("64:ff9b::192.168.1.1", True),
+        ("64:ff9b::127.0.0.1", True),
+        ("64:ff9b::198.51.100.1", False),
+        ("64:ff9b:1::10.0.0.1", True),
+        ("64:ff9b:1:a00:0:100::", True),  # 10.0.0.1 with a prefix of 48 bits
+        ("64:ff9b:1:ff0a:0:1::", True),  # of 56
+        ("64:ff9b:1:ffff:a:0:100:0", True),  # of 64
+        ("64:ff9b:1::198.51.100.1", False),
+        ("64:ff9b:1:c633:64:100::", False),
+        ("64:ff9b:2::10.0.0.1", False),  # of nobody's translation
+        ("2002:a00:1::1", True),
+        ("2002:c0a8:101::", True),
+        ("2002:c633:6401::1", False),
         ("2001:db8::1", False),
     ],
 )
@@ -223,10 +261,17 @@ def test_nobody_can_vouch_for_an_address_inside_the_home(verdict: Verdict) -> No
         (RebindingGuard(names=("b.example",)), True),
     ],
 )
+@pytest.mark.parametrize("address", ["192.168.1.1", "64:ff9b::192.168.1.1", "2002:c0a8:101::1"])
 def test_networks_and_domains_can_be_exempt_from_rebinding_protection(
-    rebinding: RebindingGuard, offends: bool
+    address: str, rebinding: RebindingGuard, offends: bool
 ) -> None:
-    assert bool(judged(policy(MIA), addresses("192.168.1.1"), OPEN, rebinding)) is offends
+    assert bool(judged(policy(MIA), addresses(address), OPEN, rebinding)) is offends
+
+
+def test_a_network_of_translated_addresses_can_be_exempt_as_it_is() -> None:
+    guard = RebindingGuard(allow=(ip_network("64:ff9b:1::/48"),))
+    assert judged(policy(MIA), addresses("64:ff9b:1::192.168.1.1"), OPEN, guard) is None
+    assert judged(policy(MIA), addresses("64:ff9b::192.168.1.1"), OPEN, guard) is not None
 
 
 def test_one_address_outside_what_is_exempt_spoils_the_answer() -> None:

@@ -34,6 +34,8 @@ def told(*lines: str, at: int = int(NOW)) -> list[tuple[ChangeTopic, ...]]:
         ("rule added: allow games.example for #children", (ChangeTopic.RULES,)),
         ("rule removed: r3", (ChangeTopic.RULES,)),  # nobody knows whose it was
         ("times suggested for 7-9 applied for mia", (ChangeTopic.TIMES,)),
+        ("undone: times suggested for 7-9 applied for mia", (ChangeTopic.TIMES,)),
+        ("undone: undone: rule added: block games.example for mia", (ChangeTopic.RULES,)),
         ("device tablet added for mia", (ChangeTopic.DEVICES,)),
         ("household set: timezone Europe/Paris", (ChangeTopic.HOUSE,)),
     ],

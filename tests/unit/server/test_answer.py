@@ -11,17 +11,26 @@ import dns.message
 import dns.name
 import dns.rcode
 import pytest
+import structlog.testing
 
 from copdns.dns.cache import Cache
 from copdns.dns.exchange import OnResponse
 from copdns.dns.help_answers import HELP_TTL
 from copdns.dns.records import RD, A
 from copdns.dns.wire import CacheKey, read_query
-from copdns.model.household import LocalName, NameRewrite, PrivacyMode, Profile, SplitUpstream
+from copdns.model.household import (
+    Household,
+    LocalName,
+    NameRewrite,
+    PrivacyMode,
+    Profile,
+    SplitUpstream,
+)
 from copdns.model.matchers import Matcher
 from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import decide
 from copdns.policy.judge import RebindingGuard
+from copdns.policy.snapshot import Client
 from copdns.server.answer import MAX_MEMO_ENTRIES, MAX_WAITERS, VerdictMemo
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.time.plan import Closure, TimePlan
@@ -515,6 +524,21 @@ def test_a_rewrite_uses_and_fills_the_cache_of_its_target() -> None:
     assert [key.qname for key in home.upstream.asked] == ["homepage.example"]
 
 
+def test_what_former_upstreams_of_a_split_said_is_forgotten() -> None:
+    def house(server: str) -> Household:
+        return family(split_upstreams=(SplitUpstream("work.example", (server,)),))
+
+    splits = {"work.example": {"wiki.work.example": "198.51.100.50"}}
+    home = Home(house("192.0.2.53:53"), upstream=FakeUpstream({}, splits=splits))
+    home.ask("mia", "wiki.work.example")
+    asked = len(home.upstream.asked)
+    home.ask("mia", "wiki.work.example")
+    assert len(home.upstream.asked) == asked
+    home.change(house("192.0.2.54:53"))
+    home.ask("mia", "wiki.work.example")
+    assert len(home.upstream.asked) == asked + 1
+
+
 def test_a_split_domain_has_a_cache_of_its_own() -> None:
     house = family(split_upstreams=(SplitUpstream("work.example", ("192.0.2.53:53",)),))
     inside = {"a.work.example": "198.51.100.50"}
@@ -611,10 +635,12 @@ def test_without_an_answer_all_who_wait_are_told() -> None:
 
 
 def test_who_waits_in_vain_is_told_of_the_rules_that_are_new() -> None:
+    mia = replace(MIA, privacy=PrivacyMode.BLOCKED)
+    house = family(mia, TOM, ADA, rules=(block("a.example", "mia"),))
     desk_ = desk({"a.example": SILENCE})
     desk_.ask("mia", "a.example")
     desk_.ask("ada", "a.example")
-    desk_.home.change(family(rules=(block("a.example", "mia"),)))
+    desk_.home.change(house)
     desk_.home.upstream.deliver()
     assert (desk_.rcodes("mia"), desk_.rcodes("ada")) == (["NOERROR"], ["SERVFAIL"])
     assert desk_.replies["mia"][0].extended_errors()[0].text == "rule: a.example"
@@ -662,6 +688,74 @@ def test_no_more_wait_for_one_answer_than_memory_is_for() -> None:
     desk_.home.upstream.deliver()
     assert len(desk_.replies["mia"]) == MAX_WAITERS + 10
     assert len(desk_.home.upstream.asked) == 1
+
+
+class Mistaken:
+    """Fails for one person, as a bug would."""
+
+    def __init__(self, mistake: Callable[..., Any], person: str) -> None:
+        self._call, self._person = mistake, person
+
+    def __call__(self, client: Client, *rest: Any) -> Any:
+        if client.policy.profile == self._person:
+            raise ZeroDivisionError(str(rest))
+        return self._call(client, *rest)
+
+
+def test_a_bug_that_one_query_meets_leaves_nobody_else_without_an_answer() -> None:
+    desk_ = desk()
+    for who in ("tom", "mia", "ada"):
+        desk_.ask(who, "a.example")
+    desk_.ask("tom", "b.example")
+    recorder = desk_.home.recorder
+    recorder.record = Mistaken(recorder.record, "mia")  # type: ignore[method-assign]
+    with structlog.testing.capture_logs() as logged:
+        desk_.home.upstream.deliver()
+    assert (desk_.rcodes("tom"), desk_.rcodes("ada")) == (["NOERROR", "NOERROR"], ["NOERROR"])
+    assert desk_.rcodes("mia") == ["SERVFAIL"]
+    (error,) = desk_.replies["mia"][0].extended_errors()
+    assert (error.code, error.text) == (0, "this query could not be answered")
+    (line,) = logged
+    assert line["error"] == "ZeroDivisionError"
+    assert "a.example" not in str(line)
+
+
+def test_a_bug_in_answering_at_once_is_one_reply_and_one_line() -> None:
+    home = Home(family(rules=(block("b.example"),)))
+    home.recorder.record = Mistaken(home.recorder.record, "mia")  # type: ignore[method-assign]
+    with structlog.testing.capture_logs() as logged:
+        replies = [home.ask("mia", "b.example") for _ in range(3)]
+    assert {each.rcode for each in replies} == {"SERVFAIL"}
+    assert len(logged) == 1
+    assert home.ask("tom", "b.example").rcode == "NOERROR"
+
+
+def test_a_reply_that_cannot_be_sent_keeps_none_of_the_others_from_being_sent() -> None:
+    desk_ = desk()
+    message, moment = wire("a.example"), desk_.home.clock()
+
+    def fail(_reply: bytes, _to: Any) -> None:
+        raise OSError
+
+    desk_.home.resolver.answer(message, asker("mia"), moment, fail, "mia")
+    desk_.ask("tom", "a.example")
+    desk_.home.upstream.deliver()
+    assert desk_.rcodes("tom") == ["NOERROR"]
+
+
+def test_after_an_upstream_could_not_be_asked_the_next_query_asks_again() -> None:
+    desk_ = desk()
+    ask, desk_.home.upstream.ask = desk_.home.upstream.ask, _refuse  # type: ignore[method-assign]
+    desk_.ask("mia", "a.example")
+    assert desk_.rcodes("mia") == ["SERVFAIL"]
+    desk_.home.upstream.ask = ask  # type: ignore[method-assign]
+    desk_.ask("mia", "a.example")
+    desk_.home.upstream.deliver()
+    assert desk_.rcodes("mia") == ["SERVFAIL", "NOERROR"]
+
+
+def _refuse(*_: Any, **__: Any) -> None:
+    raise ZeroDivisionError
 
 
 def test_what_does_not_exist_is_passed_on_as_the_upstream_said_it() -> None:

@@ -495,7 +495,7 @@ def test_what_is_given_from_the_lane_stays_in_the_cache(make: Make) -> None:
 
 
 def test_each_reply_is_counted(make: Make) -> None:
-    home = make()
+    home = make(replace(MIA, privacy=PrivacyMode.BLOCKED))
     warm(home, query(WWW))
     warm(home, query(GAMES))
     home.pass_on()

@@ -10,11 +10,13 @@ import pytest
 from copdns.accounts.account import CODE_LASTS, Account, Code, Purpose
 from copdns.accounts.codes import code_digest, make_one_time_code
 from copdns.accounts.roles import Role
+from copdns.app.account_chores import AccountChores
 from copdns.model.errors import AccountError
 from copdns.model.household import Household
 from copdns.store.household_db.accounts import pick_account
 from copdns.store.household_db.sessions import make_actor
 from copdns.store.household_db.thread import StoreThread
+from copdns.time.clock import Moment
 from tests.unit.account_values import NOW, House
 
 KEPT = "$argon2id$a"
@@ -207,6 +209,36 @@ async def test_nothing_here_raises_the_households_revision(house: House) -> None
     household = await house.store.household("home")
     assert household is not None
     assert household.revision == 1
+
+
+async def test_a_code_is_good_for_an_hour_however_the_clock_is_set_meanwhile(house: House) -> None:
+    """The first start of a board without a battery is in 1970, until something sets its clock."""
+    digest = code_digest(make_one_time_code(), "account")
+    await house.accounts.make_code(
+        Code("home", Purpose.SETUP, "", 20 + CODE_LASTS), digest, None, 20
+    )
+    chores = AccountChores(house.thread, lambda: NOW)
+    find = house.accounts.find_code
+    for moment in (Moment(20.0, 500.0), Moment(40.0, 520.0)):  # time goes on
+        await chores.follow_clock(moment)
+    await chores.follow_clock(Moment(NOW + 0.0, 521.0))  # it is set
+    await chores.follow_clock(Moment(NOW + 1.0, 522.0))
+    await house.accounts.tidy(NOW + 1)
+    left = CODE_LASTS - 21
+    assert await find(digest, NOW + left - 1) is not None
+    assert await find(digest, NOW + left + 1) is None
+    await chores.follow_clock(Moment(NOW - 7200.0, 523.0))  # and set back
+    assert await find(digest, NOW - 7200 + left - 5) is not None
+    assert await find(digest, NOW - 7200 + left + 5) is None
+
+
+async def test_a_code_that_was_over_stays_over(house: House) -> None:
+    digest = await code(house, Purpose.SETUP)
+    chores = AccountChores(house.thread, lambda: NOW)
+    await chores.follow_clock(Moment(float(NOW + CODE_LASTS), 500.0))
+    assert await house.accounts.find_code(digest, NOW + CODE_LASTS) is None
+    await chores.follow_clock(Moment(float(NOW), 501.0))  # the clock is set back
+    assert await house.accounts.find_code(digest, NOW) is None
 
 
 async def test_codes_that_are_over_are_deleted(house: House) -> None:

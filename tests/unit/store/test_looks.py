@@ -15,8 +15,9 @@ from copdns.accounts.account import (
     ViewedPart,
 )
 from copdns.accounts.roles import CHOICE_LASTS, Actor, Balance, Role
-from copdns.app.account_chores import event_of
-from copdns.model.events import AccountEvent, EventKind, PersonEvent
+from copdns.app.account_chores import AccountChores, event_of
+from copdns.events.bus import EventBus
+from copdns.model.events import AccountEvent, Event, EventKind, PersonEvent
 from copdns.model.household import FullLogSpan, Household, PrivacyMode, Profile
 from copdns.store.household_db.looks import Looks, Notices
 from tests.unit.account_values import DAY, NOW, House
@@ -152,6 +153,17 @@ async def sets(house: House, account: str, now: int = NOW, **values: object) -> 
     mia = after.profile("mia")
     assert mia is not None
     return mia
+
+
+@pytest.mark.parametrize(("chosen", "who"), [(False, ""), (True, "mia")])
+async def test_which_child_wants_to_talk_is_told_only_where_somebody_chose_that(
+    house: House, chosen: bool, who: str
+) -> None:
+    await Notices(house.thread).note_wish_to_talk("home", "mia", "Mia", NOW)
+    events, heard = EventBus(lambda *_: False), list[Event]()
+    events.subscribe(heard.append)
+    await AccountChores(house.thread, lambda: NOW, lambda: chosen).tell(events)
+    assert heard == [PersonEvent(EventKind.WANTS_TO_TALK, "home", who, NOW)]
 
 
 @pytest.fixture

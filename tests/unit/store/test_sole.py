@@ -73,6 +73,32 @@ def test_the_folder_is_made_for_its_owner_alone(tmp_path: Path) -> None:
     assert (tmp_path / "var" / "copdns" / LOCK_FILE).stat().st_mode & 0o777 == 0o600
 
 
+def mode(folder: Path) -> int:
+    return folder.stat().st_mode & 0o7777
+
+
+@pytest.mark.parametrize("there", [(), ("lists", "household.db", "copdns.yaml")])
+def test_a_folder_that_was_there_is_made_private(tmp_path: Path, there: tuple[str, ...]) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    data.chmod(0o755)
+    for each in there:
+        (data / each).touch() if "." in each else (data / each).mkdir()
+    with hold_server_lock(data):
+        assert mode(data) == 0o700
+
+
+def test_a_folder_in_which_others_have_a_part_stays_as_it_is(tmp_path: Path) -> None:
+    data = tmp_path / "srv"
+    (data / "photos").mkdir(parents=True)
+    data.chmod(0o755)
+    shared = tmp_path / "tmp"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    with hold_server_lock(data), hold_server_lock(shared):
+        assert (mode(data), mode(shared)) == (0o755, 0o1777)
+
+
 def test_a_folder_that_cannot_be_is_told_with_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with (

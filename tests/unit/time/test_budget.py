@@ -8,7 +8,15 @@ from datetime import UTC, date, datetime
 import pytest
 
 from copdns.model.household import Household, PrivacyMode
-from copdns.model.times import USUAL_WEEK, Bonus, Budget, DayType, Extra, SchoolCalendar
+from copdns.model.times import (
+    USUAL_WEEK,
+    WEEKDAYS,
+    Bonus,
+    Budget,
+    DayType,
+    Extra,
+    SchoolCalendar,
+)
 from copdns.time.budget import (
     GRID,
     PLENTY,
@@ -18,6 +26,7 @@ from copdns.time.budget import (
     carried_minutes,
     daily_limit,
     earliest_end,
+    has_effect,
     minutes_of_day,
     split_budgets,
 )
@@ -209,3 +218,26 @@ def test_plenty_of_minutes_are_sure_for_a_while_and_never_for_longer_than_they_a
 def test_what_was_sure_for_a_while_is_sure_for_the_minute_behind_it() -> None:
     ((found,), _) = left(house(FILMS))
     assert found.earliest_end(found.sure_until + 1) == found.sure_until + 60
+
+
+@pytest.mark.parametrize(
+    ("minutes", "effect"),
+    [
+        ((("daily", 60),), True),
+        ((("daily", 0),), True),
+        ((("daily", 1439),), True),
+        ((("daily", 1440),), False),
+        ((("mon", 60), ("daily", 1440)), True),
+        ((("daily", 1440), ("mon", 60)), False),  # the second line is never reached
+        ((("school", 1440), ("weekend", 1440), ("holiday", 1440), ("mon", 60)), False),
+        ((("school", 1440), ("weekend", 1440), ("mon", 60)), True),  # a Monday in the holidays
+        ((("school_night", 1440), ("fri", 30)), True),
+        ((("mon", 1440),), False),  # no limit on the other days
+        ((*((day, 1440) for day in WEEKDAYS), ("holiday", 5)), False),
+        ((), False),
+    ],
+)
+def test_a_limit_of_whole_days_has_no_effect(
+    minutes: tuple[tuple[str, int], ...], effect: bool
+) -> None:
+    assert has_effect(minutes) is effect

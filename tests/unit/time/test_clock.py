@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.time.clock import MAX_BEHIND, TRUST_AGAIN_AFTER, Clock, LastSeen
+from copdns.time.clock import EARLIEST, MAX_BEHIND, TRUST_AGAIN_AFTER, Clock, LastSeen
 
 SEEN = 1_774_800_000.0  # when an earlier run looked last
 
@@ -38,8 +38,22 @@ def test_a_clock_well_before_what_was_seen_is_wrong(behind: float, is_wrong: boo
     assert Machine(SEEN - behind).clock().is_wrong is is_wrong
 
 
-def test_a_first_start_believes_its_clock() -> None:
-    assert not Machine(0.0).clock(seen=None).is_wrong
+def test_a_first_start_believes_its_clock_if_it_was_ever_set() -> None:
+    assert not Machine(EARLIEST).clock(seen=None).is_wrong
+    assert not Machine(EARLIEST + TRUST_AGAIN_AFTER).clock(seen=None).is_wrong
+
+
+def test_a_first_start_in_1970_is_noticed_until_the_clock_is_set() -> None:
+    machine = Machine(20.0)
+    clock = machine.clock(seen=None)
+    assert clock.is_wrong
+    assert clock().wall == 20.0, "no other time is known"
+    machine.wait(60)
+    assert not clock.recheck()
+    machine.wall = SEEN
+    assert clock.recheck()
+    assert clock().wall == SEEN
+    assert machine.clock(seen=20.0).is_wrong is False  # of a run that took 1970 for the time
 
 
 def test_time_goes_on_from_what_was_seen_last() -> None:

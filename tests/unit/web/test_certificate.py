@@ -9,14 +9,19 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.x509.oid import ExtensionOID
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtensionOID, NameOID
 
 from copdns.model.errors import CertificateError
 from copdns.web.certificate import (
     DAY,
     FILE,
     LIFETIME,
+    MAX_NAMES,
     RENEW_BEFORE,
+    TRY_AGAIN,
     Certificate,
     fingerprint_of,
     make_pem,
@@ -66,17 +71,134 @@ def test_the_next_start_takes_the_same_one_until_it_is_near_its_end(tmp_path: Pa
 
 def test_a_clock_that_was_wrong_at_the_first_start_does_no_lasting_harm(tmp_path: Path) -> None:
     made = Certificate(tmp_path)
-    made.begin(NAMES, 1000)
+    made.begin(NAMES, 1000, is_clock_wrong=True)
     assert made.refresh(NAMES, NOW)
     assert made.refresh(NAMES, NOW - 400 * DAY)
 
 
-def test_a_new_address_gets_in_and_those_of_before_stay(tmp_path: Path) -> None:
+def test_a_clock_that_is_wrong_at_a_later_start_makes_no_new_one(tmp_path: Path) -> None:
+    """A board without a battery starts in 1970 after each power cut, until its clock is set."""
+    first = Certificate(tmp_path)
+    first.begin(NAMES, NOW)
+    again = Certificate(tmp_path)
+    again.begin(NAMES, 1000, is_clock_wrong=True)
+    assert not again.refresh(NAMES, 1005, is_clock_wrong=True)
+    assert not again.refresh(NAMES, NOW + DAY)
+    assert again.fingerprint == first.fingerprint
+
+
+def test_a_new_address_makes_no_new_one_and_is_in_the_next(tmp_path: Path) -> None:
+    """Each new one makes every browser warn again, and one at a new address warns anyway."""
     made = Certificate(tmp_path)
     made.begin(NAMES, NOW)
-    assert made.refresh((*NAMES[:4], "198.51.100.7"), NOW)
+    moved = (*NAMES[:4], "198.51.100.7")
+    assert not made.refresh(moved, NOW + DAY)
+    assert made.refresh(moved, NOW + LIFETIME)
     assert names(tmp_path / FILE) == {*NAMES, "198.51.100.7"}
-    assert not made.refresh(NAMES, NOW)
+
+
+def test_many_addresses_are_no_reason_to_make_one_each_time(tmp_path: Path) -> None:
+    many = (*NAMES, *(f"10.0.0.{last}" for last in range(MAX_NAMES)))
+    made = Certificate(tmp_path)
+    made.begin(many, NOW)
+    assert not made.refresh(many, NOW)
+
+
+def test_where_none_can_be_made_the_old_one_stays_and_it_is_tried_once_an_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Certificate(tmp_path).begin(NAMES, NOW)
+    late, tries = NOW + LIFETIME - DAY, []
+
+    def fails(_names: object, now: float) -> str:
+        tries.append(now)
+        raise CertificateError("the disk is full")
+
+    monkeypatch.setattr("copdns.web.certificate._make", fails)
+    made = Certificate(tmp_path)
+    made.begin(NAMES, late)
+    with pytest.raises(CertificateError, match="full"):
+        made.refresh(NAMES, late + 5)
+    for seconds in (10, TRY_AGAIN):
+        assert not made.refresh(NAMES, late + seconds)
+    with pytest.raises(CertificateError, match="full"):
+        made.refresh(NAMES, late + 5 + TRY_AGAIN)
+    assert tries == [late, late + 5, late + 5 + TRY_AGAIN]
+
+
+def test_a_file_that_cannot_be_read_now_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Certificate(tmp_path)
+    made.begin(NAMES, NOW)
+    before = (tmp_path / FILE).read_bytes()
+
+    def fails(*_: object, **__: object) -> str:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(Path, "read_text", fails)
+    with pytest.raises(CertificateError, match="Too many open files"):
+        made.refresh(NAMES, NOW)
+    assert (tmp_path / FILE).read_bytes() == before
+
+
+# --- whether browsers trust it --------------------------------------------------------------------
+
+
+def issued(folder: Path, hosts: list[str], issuer: str = "An authority") -> tuple[str, str]:
+    """Write a certificate that an authority signed; return its files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "desk.example")])
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(datetime.fromtimestamp(NOW, UTC))
+        .not_valid_after(datetime.fromtimestamp(NOW + DAY, UTC))
+    )
+    if hosts:
+        names = x509.SubjectAlternativeName([x509.DNSName(each) for each in hosts])
+        signed = signed.add_extension(names, False)
+    files = folder / "issued.crt", folder / "issued.key"
+    files[0].write_bytes(signed.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))
+    files[1].write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+    )
+    return str(files[0]), str(files[1])
+
+
+def test_one_of_an_authority_is_trusted_for_its_names_while_it_is_valid(tmp_path: Path) -> None:
+    made = Certificate(tmp_path, issued(tmp_path, ["Desk.example", "*.home.example"]))
+    made.begin(NAMES, NOW)
+    trusted = made.authority.covers
+    for host in ("desk.example", "DESK.example", "copdns.home.example"):
+        assert trusted(host, NOW + 1)
+        assert not trusted(host, NOW + DAY)
+        assert not trusted(host, NOW - 1)
+    for host in (
+        "why.home.arpa",
+        "a.desk.example",
+        "home.example",
+        "a.b.home.example",
+        "127.0.0.1",
+    ):
+        assert not trusted(host, NOW + 1)
+
+
+def test_one_that_nobody_else_signed_is_trusted_for_nothing(tmp_path: Path) -> None:
+    made = Certificate(tmp_path)
+    made.begin(NAMES, NOW)
+    given = Certificate(tmp_path, own(tmp_path))
+    given.begin(NAMES, NOW)
+    self_made = Certificate(tmp_path, issued(tmp_path, ["desk.example"], issuer="desk.example"))
+    self_made.begin(NAMES, NOW)
+    nameless = Certificate(tmp_path, issued(tmp_path, []))
+    nameless.begin(NAMES, NOW)
+    for each in (made, given, self_made, nameless):
+        assert not each.authority.covers("desk.example", NOW + 1)
+        assert not each.authority.covers(NAMES[0], NOW + 1)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "no certificate", '{"names": 1}'])

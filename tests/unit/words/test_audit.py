@@ -46,7 +46,10 @@ def said(what: str, language: str = "en") -> str:
             "times suggested for 7-9 applied for mia",
             "Suggested bedtime and limits turned on for Mia (7 to 9 years).",
         ),
-        ("profile mia set: band 10-12 proposed", "Settings of Mia: age group 10 to 12 years planned."),
+        (
+            "profile mia set: band 10-12 proposed",
+            "Settings of Mia: age group 10 to 12 years planned.",
+        ),
         ("profile mia set: unchanged", "Settings of Mia: unchanged."),
         ("profile mia set: bypass on", "Settings of Mia: Ways to get around the filter (blocked)."),
         (
@@ -61,7 +64,10 @@ def said(what: str, language: str = "en") -> str:
         ("account Bo added", "Account Bo added."),
         ("account Bo is now auditor", "Account Bo is now an auditor."),
         ("created", "Household created."),
-        ("full log of 3 days requested from mia", "Mia was asked to agree to a full log of 3 days."),
+        (
+            "full log of 3 days requested from mia",
+            "Mia was asked to agree to a full log of 3 days.",
+        ),
         # What counts one says so, though it is stored as many.
         ("full log of 1 days requested from mia", "Mia was asked to agree to a full log of 1 day."),
         ("profile mia set: full-log of 1 days", "Full log of 1 day for Mia."),

@@ -15,11 +15,13 @@ from copdns.household.file import dump
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Contact, Household
 from copdns.model.matchers import Matcher
+from copdns.model.names import normalize
 from copdns.model.violations import no_such
 from copdns.web.api.operation import Call, Given, Operation, Sent, sent_values
 from copdns.web.api.types import Id, Limit, Moment, Name, Text
 from copdns.web.languages import bundled_helplines
 from copdns.web.problem import Refused
+from copdns.web.step_up import require_sure
 from copdns.words.helplines import Helpline
 
 
@@ -36,7 +38,7 @@ class HouseholdShown(Given):
     """language: of printed pages and notices, where nobody chose one; country: two letters, whose
     helplines are shown; "" for none.  helplines: ids of those that a guardian vouched for.
     guest: the profile of devices that nobody named, "" for the built-in rules of guests.
-    protected: names of this house that nothing here may block."""
+    protected: names of this house that no list, service or bypass prevention blocks."""
 
     id: str
     name: str
@@ -50,7 +52,9 @@ class HouseholdShown(Given):
 
 
 class HouseholdSet(Sent):
-    """What is left out stays.  A list takes the place of the one before."""
+    """What is left out stays.  A list takes the place of the one before.
+
+    protected: a name that was not there needs a step-up: of a token the scope step_up."""
 
     name: Text | None = None
     timezone: Text | None = None
@@ -112,12 +116,18 @@ async def show(call: Call) -> object:
 
 
 async def change(call: Call) -> object:
-    """Set what is sent, and leave the rest; raise HouseholdError."""
+    """Set what is sent, and leave the rest; raise HouseholdError.
+
+    To protect another name needs a step-up: of a token the scope `step_up`.
+    """
     wanted: HouseholdSet = call.body
     values = sent_values(wanted)
+    if not {normalize(each) for each in wanted.protected or ()} <= set(call.household.protected):
+        await require_sure(call.request, call.actor)
     _check_vouched(call.household, wanted)
     keys = ", ".join(sorted(values))
-    after = await call.change(f"household set: {keys}", partial(set_household, **values))
+    edit = partial(set_household, known=call.context.known_ids(), **values)
+    after = await call.change(f"household set: {keys}", edit)
     return _household_json(after)
 
 

@@ -21,6 +21,7 @@ from copdns.as_json.usage import BudgetUsage, line_json, lines, usage_json
 from copdns.list_files.load import discreet_names
 from copdns.model.verdict import Action, Reason
 from copdns.privacy.masked_names import build_mask
+from copdns.privacy.own_numbers import hidden_limits, usages_for_others
 from copdns.privacy.retention import LogRow
 from copdns.store.log_db.usage import load_history
 from copdns.time.days import budget_day, zone_of
@@ -122,7 +123,7 @@ async def log(call: Call) -> object:
 def visible_rows(call: Call, rows: Iterable[LogRow]) -> list[dict[str, object]]:
     """Return rows as programs see them, without help names that lists learned of since, and masked
     as on pages."""
-    snapshot = call.context.snapshot()
+    snapshot = call.snapshot()
     policy = call.policy_of(snapshot, call.person.id)
     mask = build_mask(discreet_names(), snapshot.library)
     return [row_json(mask.row(each)) for each in rows if not is_untraced_row(policy, each)]
@@ -140,16 +141,22 @@ async def counts(call: Call) -> object:
 
 
 async def usage(call: Call) -> object:
-    """Return the minutes of today and of days before, which are as they were when the day ended."""
+    """Return the minutes of today and of days before, which are as they were when the day ended.
+
+    Without those that only the person sees.
+    """
     query: DaysAsked = call.query
     household, person = call.household, call.person
     await call.context.looks.note(call.actor, person.id, ViewedPart.USAGE, call.now)
     today = budget_day(call.now, zone_of(household.timezone), household.day_starts).day
     inputs, who = call.context.policy_inputs(), (household.id, person.id)
+    reader = call.actor.profile
+    hidden = hidden_limits(household, person, inputs, call.now, reader)
     used, carried = inputs.used.get(who, {}), inputs.used_before.get(who, {})
     since = today - timedelta(days=query.days)
     before = await asyncio.to_thread(load_history, call.context.folder, *who, since)
-    found: list[BudgetUsage] = list(lines(household, person, today, used, carried))
+    found: list[BudgetUsage] = list(lines(household, person, today, used, carried, hidden))
+    before = tuple(usages_for_others(household, before, call.now, reader))
     return {
         "day": str(today),
         "estimate": True,

@@ -121,7 +121,7 @@ async def state(call: Call) -> object:
     """Return the state that the child's page shows.  Limits are left out: `usage` has what was
     used."""
     context, household, person = call.context, call.household, call.person
-    policy = call.policy_of(context.snapshot(), person.id)
+    policy = call.policy_of(call.snapshot(), person.id)
     closed = build_today(household, person, policy, context.policy_inputs(), call.now).closed
     pause = running_pause(household, person.id, call.now)
     until = closed.valid_until if closed is not None else None
@@ -239,6 +239,7 @@ async def change(call: Call) -> object:
         known=known,
         preset=preset,
         times=wanted.times and preset is not None,
+        anew=True,
         **values,
     )
     keys = ", ".join(sorted(wanted.model_fields_set))

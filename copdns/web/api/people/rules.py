@@ -22,6 +22,7 @@ from copdns.policy.snapshot import Client
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.time.grants import GrantShown
 from copdns.web.api.types import Id, Moment, Name, Scope, Text, When, parse_moment
+from copdns.web.others import time_view
 
 
 class RuleShown(Given):
@@ -171,15 +172,16 @@ class CheckAsked(Sent):
 async def check(call: Call) -> object:
     """Decide about a name; nothing is looked up or recorded."""
     query: CheckAsked = call.query
-    person, snapshot = call.profile_of(query.profile), call.context.snapshot()
+    person = call.profile_of(query.profile)
+    view = time_view(call.context, call.household, call.actor)
     name, qtype = normalize(query.name), parse_field(qtype_number, query.type)
     now = call.now if query.at is None else parse_moment(query.at)
-    policy = call.policy_of(snapshot, person.id)
+    policy = view.policy(person.id)
     case = Case(
         name,
         qtype,
         now,
-        snapshot.households[call.household.id],
+        view.snapshot.households[call.household.id],
         Client(call.household.id, "", policy),
         "",
         decide(policy, name, qtype, now),

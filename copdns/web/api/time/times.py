@@ -26,7 +26,6 @@ from copdns.household.time_shape import day_word
 from copdns.model.errors import HouseholdError
 from copdns.model.times import DAY_MINUTES, Budget, Extra, Schedule
 from copdns.model.violations import sentence_of
-from copdns.policy.today import build_today
 from copdns.time.days import budget_day, zone_of
 from copdns.time.schedule import parse_slots
 from copdns.web.api.operation import Call, Given, Operation, Sent
@@ -44,6 +43,7 @@ from copdns.web.api.types import (
     parse_subjects,
 )
 from copdns.web.more_time import Kind, give_more_time, require_more_time
+from copdns.web.others import time_view
 
 _Grace = Annotated[int, Field(ge=0, le=60, description="Minutes."), WHOLE]
 _Slot = Annotated[str, Field(min_length=1, max_length=200)]
@@ -263,9 +263,8 @@ async def more(call: Call) -> object:
     (`web/more_time.py`).  Each call gives more."""
     wanted: MoreWanted = call.body
     household, person = call.household, call.person
-    snapshot, inputs = call.context.snapshot(), call.context.policy_inputs()
-    policy = call.policy_of(snapshot, person.id)
-    today = build_today(household, person, policy, inputs, call.now)
+    view = time_view(call.context, household, call.actor)
+    policy, today = view.policy(person.id), view.today(person)
     found = require_more_time(household, person, policy, today, call.now)
     edit = partial(
         give_more_time,

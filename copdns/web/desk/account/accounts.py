@@ -13,14 +13,17 @@ from aiohttp import web
 from copdns.accounts.account import Account, Purpose
 from copdns.accounts.roles import Actor, Permission, Role, may_add, may_remove
 from copdns.model.errors import AccountError
+from copdns.model.sentences import sentence
 from copdns.web.context import context_of
 from copdns.web.desk.account.login import DESK, label_of, let_in, require_same_passwords
+from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
 from copdns.web.logins import LoginForm
 from copdns.web.person import requestor_of
 from copdns.web.received import fields_of
 from copdns.web.session import require, require_safe_connection
 from copdns.web.step_up import require_step_up
+from copdns.web.sure import require_sure
 
 INVITABLE = (Role.GUARDIAN, Role.REVIEWER, Role.AUDITOR)
 
@@ -70,7 +73,17 @@ async def remove(request: web.Request) -> web.Response:
     """Remove an account, unless it is a guardian's."""
     actor, context = await require(request, Permission.MANAGE_ACCOUNTS), context_of(request)
     account = request.match_info["account"]
+    there = await context.accounts.get(actor.household, account)
+    if there is not None and may_remove(actor.role, there.role):
+        question = sentence(
+            "remove %(name)s's account? They are logged out at once, and a code that was made for "
+            "it no longer works",
+            name=there.name,
+        )
+        await require_sure(request, question)
     await context.accounts.remove(actor.household, account, actor, int(context.now()))
+    if there is not None:
+        say_done(request, actor, sentence("%(name)s can no longer log in", name=there.name))
     raise web.HTTPSeeOther("/guardian/accounts")
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.accounts.roles import Permission
+from copdns.model.sentences import sentence
 from copdns.store.household_db.notes import CONSOLE
 from copdns.web.context import context_of
+from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
 from copdns.web.received import fields_of, whole_number
 from copdns.web.session import require
@@ -39,4 +41,5 @@ async def see(request: web.Request) -> web.Response:
     numbers = (whole_number(str(each), 17) for each in fields.getall("notice", []))
     ids = [each for each in numbers if each is not None]
     await context.notices.mark_seen(actor.household, actor.id, ids, int(context.now()))
+    say_done(request, actor, sentence("you have seen these notices; they stay below"))
     raise web.HTTPSeeOther("/guardian/notices")

@@ -15,13 +15,16 @@ from copdns.accounts.account import DAY, TOKEN_LONGEST, TOKEN_USUAL
 from copdns.accounts.passwords import totp_uri
 from copdns.accounts.roles import Permission, may, scopes_for
 from copdns.model.errors import AccountError
+from copdns.model.sentences import sentence
 from copdns.web.context import context_of
 from copdns.web.desk.account.login import require_same_passwords
+from copdns.web.desk.change import say_done
 from copdns.web.desk.household.qr import qr
 from copdns.web.own_account import OwnAccount, confirm, own_account_of
 from copdns.web.received import Fields, fields_of, whole_number
 from copdns.web.session import require
 from copdns.web.step_up import require_step_up
+from copdns.web.sure import require_sure
 
 HERE = "/guardian/me"
 
@@ -58,6 +61,8 @@ async def change_password(request: web.Request) -> web.Response:
     await context.logins.change_password(
         own.account, password, now, _names(request, own), stays=own.session.digest
     )
+    done = sentence("your new password works now, and all your other browsers are logged out")
+    say_done(request, own.actor, done)
     raise web.HTTPSeeOther(HERE)
 
 
@@ -98,6 +103,8 @@ async def remove_factor(request: web.Request) -> web.Response:
     fields, now = await fields_of(request), int(context.now())
     await _confirm(request, own, fields, always=True)
     await context.accounts.set_totp(own.account.household, own.account.id, "", (), now)
+    done = sentence("two-step verification is off: your password alone is enough to log in")
+    say_done(request, own.actor, done)
     raise web.HTTPSeeOther(HERE)
 
 
@@ -109,8 +116,11 @@ async def end_session(request: web.Request) -> web.Response:
     if "all" in fields:
         now = int(context.now())
         await context.sessions.revoke_all(own.account, now, but_session=own.session.digest)
+        done = sentence("all your other browsers are logged out")
     else:
         await context.sessions.revoke(own.account, str(fields.get("session", "")))
+        done = sentence("that browser is logged out")
+    say_done(request, own.actor, done)
     raise web.HTTPSeeOther(HERE)
 
 
@@ -138,8 +148,17 @@ async def remove_token(request: web.Request) -> web.Response:
     own, context = await _require_own(request, Permission.MANAGE_TOKENS), context_of(request)
     household, wanted = own.account.household, str((await fields_of(request)).get("token", ""))
     mine = await context.tokens.all(household, own.account.id)
-    if any(each.id == wanted for each in mine):  # a second time is harmless
+    token = next((each for each in mine if each.id == wanted), None)
+    if token is not None:
+        question = sentence(
+            "remove the token “%(token)s”? The program that uses it stops working at once, and "
+            "needs a new one",
+            token=token.label,
+        )
+        await require_sure(request, question)
         await context.tokens.remove(household, wanted, own.actor.name, int(context.now()))
+        done = sentence("the token “%(token)s” no longer works", token=token.label)
+        say_done(request, own.actor, done)
     raise web.HTTPSeeOther(HERE)
 
 

@@ -16,6 +16,7 @@ from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Permission
 from copdns.model.household import Household, Profile
 from copdns.model.times import Budget
+from copdns.privacy.own_numbers import usages_for_others
 from copdns.store.log_db.rows import HourCount
 from copdns.store.log_db.usage import load_history
 from copdns.time.minutes import NO_MINUTES, Minutes, Usage
@@ -64,6 +65,7 @@ async def numbers(request: web.Request) -> web.Response:
     days_shown = dates(now, max(span, WEEK), home.timezone)
     person = found.person or None
     usages = await asyncio.to_thread(load_history, context.folder, home.id, person, days_shown[0])
+    shown = tuple(usages_for_others(home, usages, now, found.actor.profile))
     return context.pages.render(
         request,
         "desk/numbers.html",
@@ -73,7 +75,7 @@ async def numbers(request: web.Request) -> web.Response:
         spans=SPANS,
         lookups=build_table(buckets, _lookup_counts(tallies), (CLOSED, OPEN)),
         closed=build_table(buckets, _blocked_counts(tallies)),
-        used=tuple(_used_budgets(home, found.chosen, usages, days_shown)),
+        used=tuple(_used_budgets(home, found.chosen, shown, days_shown)),
         rest=OTHER_KINDS,
         say=desk_wording(request, home),
         zone=home.timezone,

@@ -11,10 +11,11 @@ from typing import NamedTuple
 from aiohttp import web
 
 from copdns.accounts.roles import Permission
-from copdns.model.sentences import Sentence
+from copdns.model.sentences import Sentence, sentence
 from copdns.network.other_resolvers import Offer, parse_offers
 from copdns.network.setup_steps import Check, SetupItem, SetupState
 from copdns.web.context import context_of
+from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
 from copdns.web.house_checks import confirm_alone, run_checks
 from copdns.web.session import require
@@ -58,6 +59,7 @@ async def look(request: web.Request) -> web.Response:
     """Run all checks now."""
     actor, context = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
     await run_checks(context, household_in_force(request, actor))
+    say_done(request, actor, sentence("the checks ran now; this is what they found"))
     raise web.HTTPSeeOther("/guardian/checks")
 
 
@@ -65,6 +67,7 @@ async def confirm(request: web.Request) -> web.Response:
     """Store a guardian's statement about what the machine cannot find out."""
     actor, context = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
     await confirm_alone(context, actor.household, actor.name)
+    say_done(request, actor, sentence("your answer counts as this check from now on"))
     raise web.HTTPSeeOther("/guardian/checks")
 
 

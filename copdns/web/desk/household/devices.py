@@ -16,13 +16,16 @@ from copdns.household.edits import remove_device, set_device
 from copdns.model.addresses import is_private_mac
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
+from copdns.model.sentences import sentence
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.household_db.ignored import IgnoredDevices
 from copdns.store.log_db.unknown_devices import load_unknown_devices
 from copdns.web.context import context_of
+from copdns.web.desk.change import change_household, say_done
 from copdns.web.desk.page import stored_household
 from copdns.web.received import fields_of
 from copdns.web.session import require
+from copdns.web.sure import require_sure
 from copdns.web.unknown_devices import (
     add_to_device,
     add_typed_device,
@@ -110,6 +113,10 @@ async def let_in(request: web.Request) -> web.Response:
     device = request.match_info["device"]
     now = int(context.now())
     await context.pairings.let_another_in(actor.household, device, actor.name, now)
+    done = sentence(
+        "the next browser that opens the child's page on this device within an hour is linked"
+    )
+    say_done(request, actor, done)
     raise web.HTTPSeeOther(HERE)
 
 
@@ -119,7 +126,13 @@ async def revoke(request: web.Request) -> web.Response:
     actor, context = await _require_editor(request), context_of(request)
     pairing, now = request.match_info["pairing"], int(context.now())
     if any(each.id == pairing for each in await context.pairings.of(actor.household)):
+        question = sentence(
+            "unlink this browser? It shows nothing personal after that, until someone links it "
+            "again on the device"
+        )
+        await require_sure(request, question)
         await context.pairings.revoke(actor.household, pairing, actor.name, now)
+        say_done(request, actor, sentence("that browser is not linked any more"))
     raise web.HTTPSeeOther(HERE)
 
 
@@ -129,10 +142,16 @@ async def set_pin(request: web.Request) -> web.Response:
     profile, fields = request.match_info["profile"], await fields_of(request)
     now = int(context.now())
     if "remove" in fields:
+        if profile in await context.pins.people(actor.household):
+            await require_sure(
+                request, sentence("remove this PIN? The person needs a new one then")
+            )
         await context.pins.set(actor.household, profile, "", actor.name, now)
+        say_done(request, actor, sentence("there is no PIN any more; the old one does not work"))
     else:
         pin = _text(fields, "pin")
         await context.logins.set_pin(actor.household, profile, pin, actor.name, now)
+        say_done(request, actor, sentence("the new PIN works now, and no other one does"))
     raise web.HTTPSeeOther(HERE)
 
 
@@ -162,7 +181,10 @@ async def guest(request: web.Request) -> web.Response:
     fields, now = await fields_of(request), int(context.now())
     address, mac = await _address_and_mac(request, actor)
     if "refuse" in fields:
+        question = sentence("refuse this device? Anyone who uses it has to ask again")
+        await require_sure(request, question)
         await context.guests.refuse(actor.household, address, actor.name, now)
+        say_done(request, actor, sentence("the device stays a guest, and guest rules apply to it"))
         raise web.HTTPSeeOther(HERE)
     await context.guests.approve(
         actor.household,
@@ -173,6 +195,11 @@ async def guest(request: web.Request) -> web.Response:
         now,
         mac=mac,
     )
+    say_done(
+        request,
+        actor,
+        sentence("the device can be used for a day, and after that guest rules apply"),
+    )
     raise web.HTTPSeeOther(HERE)
 
 
@@ -181,7 +208,12 @@ async def end_guest(request: web.Request) -> web.Response:
     actor, context = await _require_editor(request), context_of(request)
     guest, now = request.match_info["guest"], int(context.now())
     if any(each.id == guest for each in await context.guests.of(actor.household, now)):
+        question = sentence("end this access now? Anyone who uses the device has to ask again")
+        await require_sure(request, question)
         await context.guests.end(actor.household, guest, actor.name, now)
+        say_done(
+            request, actor, sentence("the access has ended, and guest rules apply to the device")
+        )
     raise web.HTTPSeeOther(HERE)
 
 
@@ -193,6 +225,7 @@ async def ignore(request: web.Request) -> web.Response:
     await IgnoredDevices(context.thread).add(
         actor.household, visitor.id, ids, actor.name, int(context.now())
     )
+    say_done(request, actor, sentence("the device is hidden; guest rules still apply to it"))
     raise web.HTTPSeeOther(HERE)
 
 
@@ -201,6 +234,7 @@ async def show(request: web.Request) -> web.Response:
     actor, context = await _require_editor(request), context_of(request)
     visitor, now = request.match_info["visitor"], int(context.now())
     await IgnoredDevices(context.thread).remove(actor.household, visitor, actor.name, now)
+    say_done(request, actor, sentence("the device is shown again"))
     raise web.HTTPSeeOther(HERE)
 
 
@@ -212,10 +246,7 @@ async def _require_editor(request: web.Request) -> Actor:
 
 
 async def _change(request: web.Request, actor: Actor, edit: Any, what: str) -> None:
-    context = context_of(request)
-    await context.store.change(
-        actor.household, edit, author=actor.name, what=what, now=int(context.now())
-    )
+    await change_household(request, actor, edit, what)
 
 
 async def _require_visitor(request: web.Request, actor: Actor) -> UnknownDevice:

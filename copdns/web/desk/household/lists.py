@@ -20,6 +20,7 @@ from copdns.lists.parse import SkipReason
 from copdns.lists.small_index import HeldEntry, ListStatus
 from copdns.model.sentences import Sentence, sentence
 from copdns.web.context import context_of
+from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
@@ -64,7 +65,8 @@ async def lists(request: web.Request) -> web.Response:
     """Show every list."""
     actor, context = await require(request, Permission.SEE_STATUS), context_of(request)
     household = household_in_force(request, actor)
-    caught = await asyncio.to_thread(context.log.rows_by_list, household.id)
+    sees_log = may(actor, Permission.SEE_LOG)
+    caught = await asyncio.to_thread(context.log.rows_by_list, household.id) if sees_log else {}
     found = await asyncio.to_thread(audit_results.load_results, context.folder)
     statuses = context.snapshot().library.statuses
     shown = [each for each in statuses if each.info.kind in _KINDS_SHOWN]
@@ -79,6 +81,7 @@ async def lists(request: web.Request) -> web.Response:
         missing=context.updates.missing_text and trouble(context.updates.missing_text),
         asked=context.updates.is_fetch_requested,
         audited=found,
+        sees_log=sees_log,
         may_update=may(actor, Permission.EDIT_HOUSEHOLD),
         say=desk_wording(request, household),
         zone=household.timezone,
@@ -87,8 +90,9 @@ async def lists(request: web.Request) -> web.Response:
 
 async def update(request: web.Request) -> web.Response:
     """Look for newer copies; it begins within seconds, and at most once a minute."""
-    await require(request, Permission.EDIT_HOUSEHOLD)
+    actor = await require(request, Permission.EDIT_HOUSEHOLD)
     context_of(request).updates.request_fetch()
+    say_done(request, actor, sentence("newer lists are looked for now; until then these apply"))
     raise web.HTTPSeeOther(HERE)
 
 

@@ -30,12 +30,13 @@ from copdns.household.edits import (
     set_split_upstream,
     speaking_of,
 )
-from copdns.model.addresses import address, domain, upstream_address
+from copdns.model.addresses import address, domain, is_address, upstream_address
 from copdns.model.broad_names import broad_names
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Contact, Household, OwnService
 from copdns.model.matchers import parse_matcher
 from copdns.model.times import Topic, TopicKind
+from copdns.policy.judge import RebindingGuard, guarded_splits
 from copdns.web.context import context_of
 from copdns.web.desk.person.people import parse_name
 from copdns.web.desk.time.forms import Form, read_choice, read_field
@@ -71,8 +72,14 @@ async def names(request: web.Request) -> web.Response:
         contacts=tuple(Contact),
         broad=broad_names(home.household),
         protected=_protected_names(home),
+        guarded=guarded_splits(home.household, _rebinding_guard(home)),
         may_edit=may(home.actor, Permission.EDIT_HOUSEHOLD),
     )
+
+
+def _rebinding_guard(home: HouseRequest) -> RebindingGuard:
+    chosen = home.context.settings().rebinding
+    return RebindingGuard(chosen.enabled, chosen.allow, chosen.names)
 
 
 def _protected_names(home: HouseRequest) -> frozenset[str]:
@@ -123,7 +130,7 @@ _REWRITE = _Kind(
     "rewrite of {}",
     lambda household: (str(each.matcher) for each in household.rewrites),
     lambda form: str(read_field(parse_matcher, form.one("name"), "name")),
-    lambda form: (read_field(domain, form.one("target"), "target"),),
+    lambda form: (_parse_target(form.one("target")),),
     lambda household, name, values, known: set_rewrite(household, name, values[0], known),
     remove_rewrite,
 )
@@ -288,6 +295,11 @@ def _require_listed(request: web.Request, names: Iterable[str]) -> str:
     if name not in names:
         raise web.HTTPNotFound
     return name
+
+
+def _parse_target(text: str) -> str:
+    """Return the target of a rewrite; an address as it is, which `set_rewrite` refuses."""
+    return text.strip() if is_address(text) else read_field(domain, text, "target")
 
 
 def _parse_several(

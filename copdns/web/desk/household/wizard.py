@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from aiohttp import web
 
 from copdns.accounts.roles import Actor, Permission
+from copdns.household.check import protected_in_vain
 from copdns.household.edit_checks import free_slug
 from copdns.household.edits import add_profile, set_household
 from copdns.model.errors import HouseholdError, NameTextError
@@ -29,6 +30,7 @@ from copdns.web.languages import bundled_helplines, phrases_in
 from copdns.web.pages import language_of
 from copdns.web.received import Fields, fields_of
 from copdns.web.session import require
+from copdns.web.step_up import require_step_up
 from copdns.web.unknown_devices import (
     add_typed_device,
     add_unknown_device,
@@ -134,6 +136,11 @@ async def _no_values(_: WizardRequest) -> Values:
     return {}
 
 
+async def _school_values(wizard_request: WizardRequest) -> Values:
+    known = context_of(wizard_request.request).known_ids()
+    return {"in_vain": protected_in_vain(wizard_request.home, known)}
+
+
 async def _nothing_to_keep(*_: Any) -> bool:
     return True
 
@@ -169,8 +176,12 @@ async def _take_place(wizard_request: WizardRequest, fields: Fields) -> bool:
 
 async def _take_school(wizard_request: WizardRequest, fields: Fields) -> bool:
     written = str(fields.get("names", "")).replace(",", " ").split()
+    known = context_of(wizard_request.request).known_ids()
     try:
-        edit = partial(set_household, protected=[host_of(each) for each in written])
+        names = [host_of(each) for each in written]
+        if not set(names) <= set(wizard_request.home.protected):
+            await require_step_up(wizard_request.request, wizard_request.actor)
+        edit = partial(set_household, known=known, protected=names)
         await _change(wizard_request, edit, "setup: sites that are never blocked")
     except (HouseholdError, NameTextError) as error:
         raise error.for_field("names") from None
@@ -271,7 +282,7 @@ async def _card_values(wizard_request: WizardRequest) -> Values:
 
 _STEPS: Mapping[SetupStep, _Step] = {
     SetupStep.PLACE: _Step(_place_values, _take_place),
-    SetupStep.SCHOOL: _Step(_no_values, _take_school),
+    SetupStep.SCHOOL: _Step(_school_values, _take_school),
     SetupStep.CHILDREN: _Step(_children_values, _take_children),
     SetupStep.DEVICES: _Step(_device_values, _take_devices),
     SetupStep.HELPLINES: _Step(_helpline_values, _take_helplines),

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from copdns.accounts.roles import Actor, Balance, Permission, may
+from copdns.accounts.roles import Actor, Permission, may
 from copdns.household.differences import audit_line, differences
 from copdns.household.edits import set_profile
-from copdns.household.presets import apply
-from copdns.list_files.load import bundled_presets
 from copdns.lists.catalogue import Catalogue
 from copdns.model.household import SETTINGS, Household, Profile
 from copdns.web.context import context_of
+from copdns.web.desk.change import Edit, change_household
 from copdns.web.desk.page import stored_household
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
-
-Edit = Callable[[Household], Household]
 
 
 class PersonAccess(NamedTuple):
@@ -50,15 +47,7 @@ async def require_person(request: web.Request, permission: Permission) -> Person
 
 async def change(request: web.Request, actor: Actor, edit: Edit, what: str) -> Household:
     """Store a change; a dispute between guardians is settled (`Balance`).  Return the household."""
-    context = context_of(request)
-    return await context.store.change(
-        actor.household,
-        edit,
-        author=actor.name,
-        what=what,
-        now=int(context.now()),
-        balance=Balance(actor.id, with_fair_rules),
-    )
+    return await change_household(request, actor, edit, what, weighed=True)
 
 
 def with_values(request: web.Request, found: PersonAccess, values: Mapping[str, Any]) -> Profile:
@@ -94,11 +83,6 @@ def page_after(found: PersonAccess, wanted: Profile, stored: Household) -> str:
     profile = stored.profile(wanted.id)
     same = all(getattr(profile, each) == getattr(wanted, each) for each in SETTINGS)
     return found.address if same else f"{found.address}?disputed=yes"
-
-
-def with_fair_rules(profile: Profile) -> Profile:
-    """Return the profile with the preset of its age band."""
-    return apply(bundled_presets()[profile.band], profile)
 
 
 def sort_categories(categories: Iterable[str], library: Catalogue) -> list[str]:

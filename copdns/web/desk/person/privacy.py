@@ -13,13 +13,16 @@ from copdns.household.edits import set_profile
 from copdns.household.safeguards import request_full
 from copdns.model.errors import HouseholdError, PrivacyError
 from copdns.model.household import FullLogSpan, Household, PrivacyMode, Profile
+from copdns.model.sentences import sentence
 from copdns.privacy.consent import Question, needs_consent
 from copdns.web.context import context_of
+from copdns.web.desk.change import say_done
 from copdns.web.desk.person.page import PersonAccess, change, keep, person_page, require_person
 from copdns.web.desk.time.forms import read_choice
 from copdns.web.personal_data import erase_records, export_document
 from copdns.web.received import fields_of
 from copdns.web.step_up import require_step_up
+from copdns.web.sure import require_sure
 from copdns.words.audit import role
 
 MODES = (PrivacyMode.OFF, PrivacyMode.COUNTS, PrivacyMode.BLOCKED)
@@ -60,6 +63,7 @@ async def set_mode(request: web.Request) -> web.Response:
         raise PrivacyError(
             "A full log runs for a few days only; start one under “Full log”", name="mode"
         )
+    await _require_sure_to_end(request, found)
     same = mode is found.profile.privacy
     values = {"privacy": mode, "full_log": None}
     where = await keep(request, found, values, _audit_line(found, "ended") if same else "")
@@ -83,6 +87,11 @@ async def ask_full_log(request: web.Request) -> web.Response:
     if needs_consent(found.profile, now):
         home, profile, author = found.household.id, found.profile.id, found.actor.name
         await context.consents.ask(Question(home, profile, int(days), author, now))
+        done = sentence(
+            "%(name)s is asked on their own device, and nothing more is recorded before a yes",
+            name=found.profile.name,
+        )
+        say_done(request, found.actor, done)
         raise web.HTTPSeeOther(f"{found.address}/kept")
     past = await context.store.full_logs(found.household.id, found.profile.id)
     edit = partial(
@@ -100,6 +109,7 @@ async def ask_full_log(request: web.Request) -> web.Response:
 async def stop_full_log(request: web.Request) -> web.Response:
     """End a full log or its announcement; a second time is harmless."""
     found = await require_person(request, Permission.EDIT_PROFILES)
+    await _require_sure_to_end(request, found)
     await keep(request, found, {"full_log": None}, _audit_line(found, "ended"))
     raise web.HTTPSeeOther(f"{found.address}/kept")
 
@@ -107,7 +117,12 @@ async def stop_full_log(request: web.Request) -> web.Response:
 async def drop_question(request: web.Request) -> web.Response:
     """Withdraw a question that has no answer; a second time is harmless."""
     found = await require_person(request, Permission.ASK_FULL_LOG)
-    await context_of(request).consents.drop(found.household.id, found.profile.id)
+    context, name = context_of(request), found.profile.name
+    if await context.consents.of(found.household.id, found.profile.id) is not None:
+        await require_sure(request, sentence("withdraw what %(name)s was asked?", name=name))
+    await context.consents.drop(found.household.id, found.profile.id)
+    done = sentence("%(name)s is not asked any more, and no full log is planned", name=name)
+    say_done(request, found.actor, done)
     raise web.HTTPSeeOther(f"{found.address}/kept")
 
 
@@ -132,7 +147,20 @@ async def erase(request: web.Request) -> web.Response:
         raise HouseholdError("Tick the box to confirm", name="sure")
     context, now = context_of(request), int(context_of(request).now())
     await erase_records(context, found.actor, found.household.id, found.profile.id, now)
+    done = sentence("what was recorded about %(name)s is deleted", name=found.profile.name)
+    say_done(request, found.actor, done)
     raise web.HTTPSeeOther(f"{found.address}/kept")
+
+
+async def _require_sure_to_end(request: web.Request, found: PersonAccess) -> None:
+    """Ask before a full log ends: another one is possible only after 30 days."""
+    full = found.profile.full_log
+    if full is not None and context_of(request).now() < full.end:
+        question = sentence(
+            "end the full log of %(name)s? Another one is possible 30 days after this one began",
+            name=found.profile.name,
+        )
+        await require_sure(request, question)
 
 
 def _possible_full_log(

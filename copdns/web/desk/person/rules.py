@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -10,14 +12,16 @@ from aiohttp import web
 from copdns.accounts.roles import Permission
 from copdns.dns.records import A
 from copdns.household.edits import add_rule, note_rule, remove_rule
+from copdns.list_files.load import find_needed_name
 from copdns.model.errors import HouseholdError, NameTextError
 from copdns.model.household import Household, Rule, RuleAction
-from copdns.model.matchers import parse_target
+from copdns.model.matchers import Matcher, parse_target
 from copdns.model.names import display, host_of, name_of
 from copdns.policy.decide import decide, explain
 from copdns.policy.order import rules_in_scope
 from copdns.web.context import context_of
 from copdns.web.desk.person.page import PersonAccess, change, person_page, require_person
+from copdns.web.others import time_view
 from copdns.web.received import fields_of
 
 MAX_NOTE = 300
@@ -28,13 +32,25 @@ async def rules(request: web.Request) -> web.Response:
     """Show the rules that apply to a person; with a name in the query also the decision about
     it."""
     found = await require_person(request, Permission.SEE_PROFILES)
+    rules = sorted(rules_in_scope(found.profile, found.household.rules), key=_scope_rank)
     return person_page(
         request,
         found,
         "desk/person_rules.html",
-        rules=sorted(rules_in_scope(found.profile, found.household.rules), key=_scope_rank),
+        rules=rules,
+        needed=await asyncio.to_thread(_needed_names, rules),
         **_verdict_values(request, found),
     )
+
+
+def _needed_names(rules: Iterable[Rule]) -> dict[str, str]:
+    """Return what many sites need, by the id of the rule that blocks it."""
+    found = {
+        each.id: find_needed_name(each.target)
+        for each in rules
+        if each.action is RuleAction.BLOCK and isinstance(each.target, Matcher)
+    }
+    return {rule_id: name for rule_id, name in found.items() if name}
 
 
 def _host_or_text(typed: str) -> str:
@@ -102,10 +118,10 @@ def _verdict_values(request: web.Request, found: PersonAccess) -> dict[str, Any]
     typed = request.query.get("name", "").strip()
     name, context = name_of(typed), context_of(request)
     values: dict[str, Any] = {"typed": typed, "name": name, "shown": display(name)}
-    policies = context.snapshot().policies
-    if not name or (found.household.id, found.profile.id) not in policies:
+    if not name:
         return {**values, "verdict": None, "steps": ()}
-    policy, now = context.snapshot().policy(found.household.id, found.profile.id), context.now()
+    view = time_view(context, found.household, found.actor)
+    policy, now = view.policy(found.profile.id), view.now
     steps = explain(policy, name, A, now)
     return {**values, "verdict": decide(policy, name, A, now), "steps": steps}
 

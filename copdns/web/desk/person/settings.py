@@ -16,8 +16,9 @@ from multidict import MultiMapping
 from copdns.accounts.roles import Permission
 from copdns.household.differences import Difference, audit_line, differences, preset_reason
 from copdns.household.edits import add_rule, set_profile
-from copdns.household.presets import Preset, apply, rules_now
+from copdns.household.presets import Preset, rules_now
 from copdns.household.safeguards import is_announced
+from copdns.household.suggestions import plan_settings, plan_times
 from copdns.list_files.load import bundled_presets
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Band, Contact, Default, Household, RuleAction
@@ -25,6 +26,7 @@ from copdns.model.sentences import sentence
 from copdns.store.household_db.proposals import Proposal
 from copdns.web.context import context_of
 from copdns.web.desk.activity.collateral import losses, service_blocks, services_by_contact
+from copdns.web.desk.change import say_done
 from copdns.web.desk.person.page import (
     PersonAccess,
     change,
@@ -36,6 +38,7 @@ from copdns.web.desk.person.page import (
 )
 from copdns.web.desk.person.people import parse_band
 from copdns.web.received import fields_of
+from copdns.web.sure import require_sure
 
 DAY, USUAL_DAYS, MAX_DAYS = 86_400, 30, 366  # DAY in seconds; days until a proposal
 OFF = "off"
@@ -122,8 +125,7 @@ async def preset(request: web.Request) -> web.Response:
     usual = proposal.band if proposal else found.profile.band_at(now)
     band = parse_band(request.query.get("band", usual))
     wanted = bundled_presets()[band]
-    changed = differences(found.profile, apply(wanted, found.profile))
-    times = wanted.times(found.profile.id)
+    plan = plan_settings(found.profile, wanted, bundled_presets())
     return person_page(
         request,
         found,
@@ -132,9 +134,11 @@ async def preset(request: web.Request) -> web.Response:
         band=band,
         preset=wanted,
         announced=is_announced(found.profile, band, now),
-        changed=_by_reason(wanted, changed),
+        changed=_by_reason(wanted, plan.changed),
+        kept=plan.kept,
         allowed=wanted.allowed_names,
-        times=(*times.schedules, *times.budgets),
+        times=any(wanted.times(found.profile.id)),
+        plan=plan_times(found.household, found.profile.id, wanted, bundled_presets()),
         proposal=proposal,
     )
 
@@ -182,13 +186,20 @@ async def propose(request: web.Request) -> web.Response:
             found.household.id, found.profile.id, band, now + days * DAY, found.actor.name, now
         )
     )
+    done = sentence("the plan is saved; the settings stay as they are until you use it")
+    say_done(request, found.actor, done)
     raise web.HTTPSeeOther(found.address)
 
 
 async def drop_proposal(request: web.Request) -> web.Response:
     """Withdraw a proposal."""
     found = await require_person(request, Permission.EDIT_PROFILES)
-    await context_of(request).proposals.drop(found.household.id, found.profile.id)
+    context, household, profile = context_of(request), found.household.id, found.profile
+    if await context.proposals.of(household, profile.id) is not None:
+        await require_sure(request, sentence("cancel the plan for %(name)s?", name=profile.name))
+    await context.proposals.drop(household, profile.id)
+    done = sentence("no change is planned for %(name)s", name=profile.name)
+    say_done(request, found.actor, done)
     raise web.HTTPSeeOther(found.address)
 
 

@@ -16,6 +16,7 @@ from copdns.model.household import Household
 from copdns.model.times import DAY_MINUTES
 from copdns.time.days import budget_day, zone_of
 from copdns.time.moments import moment_text
+from copdns.web.desk.change import Edit
 from copdns.web.desk.time.forms import (
     Form,
     parse_end,
@@ -24,7 +25,7 @@ from copdns.web.desk.time.forms import (
     parse_one_subject,
     require_end,
 )
-from copdns.web.desk.time.page import Edit, PersonRequest, form_of, require_person, unless_gone
+from copdns.web.desk.time.page import PersonRequest, form_of, require_person, unless_gone
 from copdns.web.desk.time.schedules import budget_of
 from copdns.web.more_time import give_more_time, require_more_time, was_sent_before
 

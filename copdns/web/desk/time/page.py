@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +12,16 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, Profile
 from copdns.model.times import DAY_WORDS
 from copdns.policy.decide import Policy
-from copdns.policy.snapshot import Snapshot, build_snapshot
-from copdns.policy.today import Today, build_today
+from copdns.policy.today import Today
 from copdns.time.days import local_time, zone_of
 from copdns.web.context import AppContext, context_of
+from copdns.web.desk.change import Edit, change_household
 from copdns.web.desk.page import stored_household
 from copdns.web.desk.time.forms import Form
+from copdns.web.others import TimeView, time_view
 from copdns.web.received import fields_of
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
-
-Edit = Callable[[Household], Household]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +40,11 @@ class HouseRequest:
 
     async def change(self, what: str, edit: Edit) -> Household:
         """Store an edited household; raise HouseholdError.  what: for the audit log."""
-        return await self.context.store.change(
-            self.household.id, edit, author=self.actor.name, what=what, now=self.now
-        )
+        return await change_household(self.request, self.actor, edit, what)
 
-    def snapshot(self) -> Snapshot:
-        """Return a snapshot of the stored household.
-
-        It is the one in force, except for the tenth of a second after a change.
-        """
-        snapshot = self.context.snapshot()
-        there = snapshot.households.get(self.household.id)
-        if there is not None and there.revision == self.household.revision:
-            return snapshot
-        inputs = self.context.policy_inputs()
-        return build_snapshot(
-            snapshot,
-            snapshot.library,
-            snapshot.defaults,
-            [self.household],
-            self.context.now(),
-            inputs,
-        )
+    def time_view(self) -> TimeView:
+        """Return the time of the stored household's people, as the actor may know it."""
+        return time_view(self.context, self.household, self.actor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +64,9 @@ class PersonRequest(HouseRequest):
             raise web.HTTPForbidden(reason="You may not do this")
 
     def policy_and_today(self) -> tuple[Policy, Today]:
-        """Return the person's policy and the state of their day."""
-        return policy_and_today(self, self.snapshot(), self.profile)
+        """Return the person's policy and the state of their day, as the actor may know it."""
+        view = self.time_view()
+        return view.policy(self.profile.id), view.today(self.profile)
 
 
 async def require_house(request: web.Request, permission: Permission) -> HouseRequest:
@@ -102,16 +84,6 @@ async def require_person(request: web.Request, permission: Permission) -> Person
     if not may(found.actor, permission, profile):
         raise web.HTTPForbidden(reason="You may not do this")
     return PersonRequest(request, found.context, found.actor, found.household, profile)
-
-
-def policy_and_today(
-    house: HouseRequest, snapshot: Snapshot, profile: Profile
-) -> tuple[Policy, Today]:
-    """Return a person's policy and the state of their day, by a snapshot of
-    `HouseRequest.snapshot`."""
-    policy = snapshot.policy(house.household.id, profile.id)
-    inputs, now = house.context.policy_inputs(), house.context.now()
-    return policy, build_today(house.household, profile, policy, inputs, now)
 
 
 def template_values(house: HouseRequest) -> dict[str, Any]:

@@ -8,22 +8,21 @@ from aiohttp import web
 
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Permission, may
-from copdns.household.presets import Times
 from copdns.household.time_shape import day
-from copdns.list_files.load import bundled_presets
 from copdns.model.household import Household, Profile
 from copdns.model.times import Bonus, Grant, Pause
+from copdns.time.budget import has_effect
 from copdns.time.days import DAY_SECONDS, local_time, zone_of
 from copdns.time.plan import in_scope
 from copdns.time.preview import ClosedSpan, PreviewWeek, build_week, week_span
 from copdns.time.schedule import closed_spans
 from copdns.web.desk.time.page import (
     PersonRequest,
-    policy_and_today,
     require_house,
     require_person,
     template_values,
 )
+from copdns.web.desk.time.schedules import mark_of, plan_suggested
 from copdns.web.desk.time.week_bars import Chart, week_bars
 from copdns.web.more_time import more_time, time_mark
 
@@ -33,14 +32,12 @@ _AROUND = 2 * DAY_SECONDS  # seconds before and after the week that its bars can
 async def people(request: web.Request) -> web.Response:
     """Show everybody's time, with links to the calendar and the tickets."""
     home = await require_house(request, Permission.SEE_PROFILES)
-    snapshot = home.snapshot()
+    view = home.time_view()
     return home.context.pages.render(
         request,
         "desk/times.html",
         **template_values(home),
-        people=[
-            (each, policy_and_today(home, snapshot, each)[1]) for each in home.household.profiles
-        ],
+        people=[(each, view.today(each)) for each in home.household.profiles],
     )
 
 
@@ -55,6 +52,7 @@ async def person(request: web.Request) -> web.Response:
         await context.looks.note(them.actor, profile.id, ViewedPart.USAGE, them.now)
     first = _parse_first_day(them)
     chart, in_words = _week(them.household, profile, first)
+    plan = plan_suggested(them)
     return context.pages.render(
         request,
         "desk/time.html",
@@ -69,11 +67,14 @@ async def person(request: web.Request) -> web.Response:
         schedules=in_scope(them.household.schedules, profile),
         budgets=in_scope(them.household.budgets, profile),
         minutes={each.budget.id: each for each in now.minutes},
+        own_limits={each.id for each in now.own},
+        idle={each.id for each in them.household.budgets if not has_effect(each.minutes)},
         sees_use=sees_use,
         bonuses=_bonuses(them),
         grants=_grants(them),
         pause=pause_of(them.household, profile.id, them.now),
-        suggested=_suggested_times(them),
+        suggested=None if plan.changes_nothing and not plan.unused else plan,
+        suggested_mark=mark_of(plan),
         more=more_time(them.household, profile, policy, now, them.context.now()),
         mark=time_mark(them.household, profile.id),
     )
@@ -127,13 +128,3 @@ def pause_of(household: Household, profile_id: str, now: float) -> Pause | None:
         if each.profile == profile_id and (each.end is None or each.end > now):
             return each
     return None
-
-
-def _suggested_times(them: PersonRequest) -> Times | None:
-    """Return the times that are suggested for the age; None for none, or where all are there
-    already."""
-    preset = bundled_presets().get(them.profile.band_at(them.now))
-    found = preset.times(them.profile.id) if preset else Times((), ())
-    there = {*them.household.schedules, *them.household.budgets}
-    missing = {*found.schedules, *found.budgets} - there
-    return found if missing else None

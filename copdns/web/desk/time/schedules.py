@@ -10,8 +10,10 @@ from aiohttp import web
 
 from copdns.accounts.roles import Permission
 from copdns.household.edits import suggest_times
+from copdns.household.suggestions import TimesPlan, plan_times
 from copdns.household.time_edits import Period, add_period, periods, remove_period, set_period
 from copdns.list_files.load import bundled_presets
+from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, Profile
 from copdns.model.times import Budget, Schedule
 from copdns.time.plan import in_scope
@@ -49,8 +51,14 @@ async def remove_a_schedule(request: web.Request) -> web.Response:
 
 
 async def suggest(request: web.Request) -> web.Response:
-    """Add the times that are suggested for a person's age."""
+    """Take over the times that are suggested for a person's age, as the page listed them."""
     them = await require_person(request, Permission.EDIT_PROFILES)
+    form = await form_of(request)
+    if form.one("seen") not in ("", mark_of(plan_suggested(them))):
+        raise HouseholdError(
+            "something was changed since you opened the page, so the list there is not right any "
+            "more; nothing was changed now. Open the page again and read what it would do"
+        )
     band = them.profile.band_at(them.now)
     preset = bundled_presets()[band]
     edit = partial(
@@ -58,6 +66,19 @@ async def suggest(request: web.Request) -> web.Response:
     )
     await them.change(f"times suggested for {band} applied for {them.profile.id}", edit)
     raise web.HTTPSeeOther(f"{them.page}#schedules")
+
+
+def plan_suggested(them: PersonRequest) -> TimesPlan:
+    """Return what taking over the times suggested for the age would do; nothing for no times."""
+    preset = bundled_presets().get(them.profile.band_at(them.now))
+    if preset is None or not any(preset.times(them.profile.id)):
+        return TimesPlan()
+    return plan_times(them.household, them.profile.id, preset, bundled_presets())
+
+
+def mark_of(plan: TimesPlan) -> str:
+    """Return a text that changes with what a plan would do; the form sends it back."""
+    return f"{hash(plan) & 0xFFFF_FFFF:08x}"
 
 
 async def add_a_budget(request: web.Request) -> web.Response:

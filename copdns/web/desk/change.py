@@ -1,0 +1,80 @@
+"""Every change that somebody makes on the dashboard: stored, told on the next page, undoable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from copdns.accounts.codes import make_short_id
+from copdns.accounts.roles import Actor, Balance, Permission
+from copdns.household.presets import apply
+from copdns.list_files.load import bundled_presets
+from copdns.model.household import Household, Profile
+from copdns.model.sentences import Sentence
+from copdns.web.context import context_of
+from copdns.web.recent_actions import PERMISSION, RECENT, STEPPED_UP, DeskAction
+from copdns.web.session import LOGGED_IN
+
+Edit = Callable[[Household], Household]
+
+
+async def change_household(
+    request: web.Request,
+    actor: Actor,
+    edit: Edit,
+    what: str,
+    *,
+    weighed: bool = False,
+    person: str | None = None,
+) -> Household:
+    """Store a change; return the household.
+
+    what: for the history.  weighed: a dispute between guardians is settled (`Balance`).  person:
+    the id of whom it is about, "" for none; None: who stands in the path.
+    """
+    context, befores = context_of(request), list[Household]()
+
+    def edit_found(before: Household) -> Household:
+        befores.append(before)
+        return edit(before)
+
+    after = await context.store.change(
+        actor.household,
+        edit_found,
+        author=actor.name,
+        what=what,
+        now=int(context.now()),
+        balance=Balance(actor.id, with_fair_rules) if weighed else None,
+    )
+    action = DeskAction(
+        make_short_id(),
+        actor.household,
+        actor.id,
+        int(context.now()),
+        before=befores[-1],
+        after=after,
+        what=what,
+        permission=request.get(PERMISSION, Permission.EDIT_HOUSEHOLD),
+        profile=request.match_info.get("person", "") if person is None else person,
+        step_up=request.get(STEPPED_UP, False),
+        weighed=weighed,
+    )
+    _tell(request, action)
+    return after
+
+
+def say_done(request: web.Request, actor: Actor, said: Sentence) -> None:
+    """Tell on the next page what holds now, of what is no part of the household."""
+    _tell(request, DeskAction("", actor.household, actor.id, int(context_of(request).now()), said))
+
+
+def with_fair_rules(profile: Profile) -> Profile:
+    """Return the profile with the preset of its age band."""
+    return apply(bundled_presets()[profile.band], profile)
+
+
+def _tell(request: web.Request, action: DeskAction) -> None:
+    session = request.get(LOGGED_IN)
+    if session is not None:  # a program reads its response
+        request.app[RECENT].note(action, session.digest)
