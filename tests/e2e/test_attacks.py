@@ -222,7 +222,7 @@ def test_a_thief_of_a_cookie_is_asked_for_the_password(
     Six minutes later he is in the dashboard, as Ada; but whatever opens doors or data asks for her
     password, and he does not know it.
     """
-    assert rita.status == 200  # she has an account
+    assert rita.open("/guardian/").status == 200  # she has an account
     home.wait(6 * MINUTE)
     bo = home.person(BOS).steal_from(ada)
     assert bo.open("/guardian/").status == 200, "he is in"
@@ -258,7 +258,7 @@ def test_nobody_gives_the_second_opinion_on_their_own_no(
     Ada makes a code for the account of Rita, logs in as Rita with a password that she chose, and
     says no again.  Mia must not read that Rita did, and the other guardian is told.
     """
-    assert rita.status == 200  # she has an account
+    assert rita.open("/guardian/").status == 200  # she has an account
     mia.open("/ask?name=toys.example").press("/ask", why="school", words="For the play.")
     request = mia.form("/ask/.*/withdraw").action.split("/")[2]
     say_no(ada, request)
