@@ -136,6 +136,9 @@ class App:
         self._counters.appeals = lambda: {
             str(state): count for state, count in self._appeal_chores.counts.items()
         }
+        self._counters.appeal_kinds = lambda: {
+            str(kind): count for kind, count in self._appeal_chores.kinds.items()
+        }
         self._counters.gauges = build_gauges(self._resolver, self._log, self._targets)
         self._log.start()
         bundled_files.cache_clear()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from copdns.appeals.appeal import AppealState
+from copdns.appeals.appeal import AppealKind, AppealState
 from copdns.appeals.life import DAY, HOUR, AppealDeadlines
 from copdns.appeals.list_errors import named_again
 from copdns.appeals.news import news
@@ -22,7 +22,8 @@ from copdns.time.clock import Clock
 
 
 class AppealChores:
-    """counts: how many appeals are in each state.  All methods raise StoreError."""
+    """counts, kinds: how many appeals are in each state, and of each kind.  All methods raise
+    StoreError."""
 
     def __init__(
         self,
@@ -33,6 +34,7 @@ class AppealChores:
         events: EventBus,
     ) -> None:
         self.counts: Mapping[AppealState, int] = {}
+        self.kinds: Mapping[AppealKind, int] = {}
         self._store = store
         self._library = library
         self._settings = settings
@@ -48,6 +50,7 @@ class AppealChores:
                 self._events.publish(event)
             await self._store.mark_told(untold)
         self.counts = await self._store.counts()
+        self.kinds = await self._store.kind_counts()
 
     async def tell_mistakes(self, before: Catalogue) -> None:
         """Publish an event for each list that has a name again that it was wrong about.

@@ -16,6 +16,7 @@ from copdns.appeals.review import (
     GRANTING,
     NO_PERSONS,
     NOT_OF_MINUTES,
+    OF_AGE,
     OF_CONTENT,
     OF_LISTS,
     OF_MINUTES,
@@ -25,6 +26,7 @@ from copdns.appeals.review import (
     DecisionReason,
 )
 from copdns.model.errors import AppealError
+from copdns.model.household import Band
 from copdns.model.verdict import Action, Reason, Verdict
 
 MOST_WORDS = 280  # characters
@@ -37,6 +39,7 @@ class AppealKind(StrEnum):
     CATEGORY = "category"  # that a name counts as one of a category: "this is not gambling"
     TIME = "time"  # a schedule, a pause or a used-up budget itself
     MINUTES = "minutes"  # that minutes were counted
+    AGE = "age"  # the age group itself: "this is not my age group"
 
 
 class AppealMotive(StrEnum):
@@ -82,8 +85,13 @@ ANSWERED = frozenset(
 # The reasons of each answer, of which `reasons_for` says which fit; docs/review-policy.md says when
 # to use each.
 REASONS: dict[AppealState, frozenset[DecisionReason]] = {
-    AppealState.GRANTED: GRANTING,
-    AppealState.REFUSED: REFUSING,
+    AppealState.GRANTED: GRANTING - OF_AGE,
+    AppealState.REFUSED: REFUSING - OF_AGE,
+    AppealState.TALK: TALKING,
+}
+_REASONS_OF_AGE = {
+    AppealState.GRANTED: GRANTING & OF_AGE,
+    AppealState.REFUSED: REFUSING & OF_AGE,
     AppealState.TALK: TALKING,
 }
 
@@ -107,6 +115,10 @@ class ContestedVerdict:
     revision: int = 0
 
 
+# Of an appeal against the age group, which blocks nothing by itself.
+NO_VERDICT = ContestedVerdict(Action.ALLOW, Reason.DEFAULT)
+
+
 def contest(verdict: Verdict, revision: int = 0) -> ContestedVerdict:
     """Return what an appeal stores of a verdict.  revision: the household's at that time."""
     return ContestedVerdict(
@@ -128,10 +140,12 @@ class AppealRequest:
     """What a child sends.
 
     profile, device: ids.  to: the verdict; for MINUTES its reason is BUDGET and its period the
-        budget.
-    name: in normal form; "" where the appeal is about time or minutes alone.
+        budget; for AGE NO_VERDICT.
+    name: in normal form; "" where the appeal is about time, minutes or the age group alone.
     why: the motive.  words: the child's own, at most 280 characters.  wanted: for how long.
     minutes, day: of an appeal against counted minutes: 1 to 1440, on a day as budgets count it.
+    band, wanted_band: of an appeal against the age group: the one at that time, and the one that
+        the person says is right.  None for other kinds, and where that is deleted.
     paired: it came from a browser that its device is known by, not just from its address.
     """
 
@@ -145,6 +159,8 @@ class AppealRequest:
     wanted: WantedLength = WantedLength.HOUR
     minutes: int = 0
     day: date | None = None
+    band: Band | None = None
+    wanted_band: Band | None = None
     paired: bool = True
 
 
@@ -154,6 +170,8 @@ def reasons_for(ask: AppealRequest, state: AppealState) -> frozenset[DecisionRea
     None of them tells the child what is not true, such as that a site works again when a time ends
     that does not block it.  state: GRANTED, REFUSED or TALK.
     """
+    if ask.kind is AppealKind.AGE:
+        return _REASONS_OF_AGE[state]
     unfit = NO_PERSONS
     if ask.kind is AppealKind.MINUTES:
         unfit |= OF_CONTENT | OF_TIME | NOT_OF_MINUTES
@@ -186,7 +204,8 @@ class Decider:
 class AppealAnswer:
     """One answer.  at: seconds since the epoch.  state: GRANTED, LIMITED, REFUSED or TALK.
 
-    made: the grants, rules or bonuses that it created, such as ("grant g3",) or ("rule r7",).
+    made: the grants, rules or bonuses that it created, such as ("grant g3",) or ("rule r7",); of
+        an age group that was changed ("band 10-12",).
     until: when access ends again, seconds since the epoch; None for always, and where the answer
         opens nothing.
     """

@@ -48,7 +48,7 @@ def lengths(ask: AppealRequest, opens: Opening, by: Decider | None = None) -> tu
 
     by: who answers; None for somebody who may do all of it.
     """
-    if opens.minutes:
+    if opens.minutes or opens.band is not None:
         return ()
     quarter = (_QUARTER,) if ask.wanted is WantedLength.QUARTER else ()
     found = (_TEN, *quarter, _HALF, _HOUR, _TODAY)
@@ -88,7 +88,15 @@ def because(ask: AppealRequest) -> DecisionReason:
         return DecisionReason.MINUTES_WRONG
     if ask.kind is AppealKind.CATEGORY:
         return DecisionReason.LIST_ERROR
+    if ask.kind is AppealKind.AGE:
+        return DecisionReason.OLDER_NOW if _is_older(ask) else DecisionReason.AGE_WRONG
     return _BECAUSE.get(ask.why, DecisionReason.FAIR_ENOUGH)
+
+
+def _is_older(ask: AppealRequest) -> bool:
+    return (
+        ask.band is not None and ask.wanted_band is not None and ask.wanted_band.age > ask.band.age
+    )
 
 
 _BECAUSE = {

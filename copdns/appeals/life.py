@@ -113,11 +113,15 @@ def check_request(ask: AppealRequest) -> AppealRequest:
         ask.to.period and ask.day and 1 <= ask.minutes <= DAY_MINUTES
     ):
         raise AppealError("choose the day, and how many minutes were counted by mistake")
+    if ask.kind is AppealKind.AGE and ask.wanted_band in (None, ask.band):
+        raise AppealError("choose the age group that is right", name="band")
     return replace(ask, words=clean_text(ask.words, name="words"))
 
 
 def _about(ask: AppealRequest) -> tuple[object, ...]:
     """Return what makes two of them the same question."""
+    if ask.kind is AppealKind.AGE:
+        return (ask.kind,)
     if ask.kind in (AppealKind.TIME, AppealKind.MINUTES):
         return ask.kind, ask.to.reason, ask.to.period, ask.day
     return AppealKind.NAME, ask.name
@@ -259,7 +263,7 @@ _CONTESTED = (AppealState.REFUSED, AppealState.LIMITED, AppealState.TALK)
 
 def _is_whole(ask: AppealRequest) -> bool:
     """Tell whether it still is known what was asked for; a pause has no id."""
-    return bool(ask.name or ask.to.period) or ask.to.reason is Reason.PAUSED
+    return bool(ask.name or ask.to.period or ask.wanted_band) or ask.to.reason is Reason.PAUSED
 
 
 # --- what the clock brings up again ---------------------------------------------------------------
@@ -329,9 +333,10 @@ def without_texts(appeal: Appeal) -> Appeal:
     """Return what is left of an appeal some time after its end: which kind, when, how it ended."""
     ask = appeal.ask
     to = ContestedVerdict(ask.to.action, ask.to.reason)
+    bare = replace(ask, device="", name="", words="", why=AppealMotive.OTHER, to=to)
     return replace(
         appeal,
-        ask=replace(ask, device="", name="", words="", why=AppealMotive.OTHER, to=to),
+        ask=replace(bare, band=None, wanted_band=None),
         answers=tuple(replace(each, text="") for each in appeal.answers),
         more_words="",
     )

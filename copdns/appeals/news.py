@@ -28,7 +28,7 @@ def news(
 ) -> AppealEvent | None:
     """Return what happened since a mark, "" for before it was made; None: nothing worth telling.
 
-    telling: with who asked and the name, where somebody chose that.
+    telling: with who asked, the name and the kind, where somebody chose that.
     """
     kind = _kind(appeal, before)
     if kind is None:
@@ -42,6 +42,7 @@ def news(
         str(appeal.state),
         appeal.ask.profile if telling else "",
         appeal.ask.name if telling else "",
+        str(appeal.ask.kind) if telling else "",
     )
 
 

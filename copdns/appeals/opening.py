@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from math import inf
 
+from copdns.appeals.age import change_age
 from copdns.appeals.appeal import (
     Appeal,
     AppealKind,
@@ -27,7 +28,7 @@ from copdns.household.edit_checks import require_profile, validate
 from copdns.household.edits import add_rule, remove_rule
 from copdns.household.time_edits import add_bonus, end_grant, give_grant
 from copdns.model.errors import AppealError
-from copdns.model.household import Household, Rule, RuleAction
+from copdns.model.household import Band, Household, Rule, RuleAction
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.sentences import sentence
 from copdns.model.times import DAY_MINUTES, Extra, Grant, Origin, Subject, Topic, TopicKind
@@ -62,6 +63,7 @@ class Opening:
     service: the slug of the service that these names belong to, or "".
     content, time: what the permissions lift, as of a Grant.
     minutes: refunded, of an appeal against counted minutes; else 0.
+    band: the age group that it brings, of an appeal against that; else None.
     """
 
     about: tuple[Subject | None, ...] = ()
@@ -70,6 +72,7 @@ class Opening:
     content: bool = False
     time: bool = False
     minutes: int = 0
+    band: Band | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class ApprovalTerms:
     household, with ALWAYS.  narrow: the name alone, without what else its service needs.
     minutes: how many are given back; None: all that were asked for.  besides: what else closes the
     name (`appeals/still_closed.py`) is opened as well, for as long; of a yes that ends.
+    band: another age group than the one that was asked for.  only_age: without its usual settings.
     """
 
     lasts: int | WantedLength | None = None
@@ -87,6 +91,8 @@ class ApprovalTerms:
     narrow: bool = False
     minutes: int | None = None
     besides: bool = False
+    band: Band | None = None
+    only_age: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,8 @@ def opening(
     to = ask.to
     if ask.kind is AppealKind.MINUTES:
         return Opening(minutes=ask.minutes)
+    if ask.kind is AppealKind.AGE:
+        return Opening(band=ask.wanted_band)
     if to.reason not in CONTENT | TIME:
         raise AppealError(_CLOSED.get(to.reason, _NOTHING))
     content = to.reason in CONTENT
@@ -214,6 +222,10 @@ def carry_out(
     """Return the household in which a yes holds; raise AppealError or HouseholdError."""
     ask = appeal.ask
     require_profile(household, ask.profile)
+    if ask.kind is AppealKind.AGE:
+        return _give_age(household, ask, yes, known, now)
+    if yes.band is not None or yes.only_age:
+        raise AppealError("this request is not about an age group")
     if yes.everyone and not by.for_everyone:
         raise AppealError(
             "only a guardian can allow this for everyone; allow it for the person who asked, and "
@@ -242,6 +254,15 @@ def carry_out(
     household = _add_grants(household, ask, opens, known, by.name, now, end)
     made = tuple(f"grant {each.id}" for each in household.grants[before:])
     return ApprovalResult(household, made, end, _fully(ask.wanted, end, household, now))
+
+
+def _give_age(
+    household: Household, ask: AppealRequest, yes: ApprovalTerms, known: KnownIds, now: int
+) -> ApprovalResult:
+    changed = change_age(household, ask, yes.band, known, now, only_age=yes.only_age)
+    band = yes.band or ask.wanted_band
+    state = AppealState.GRANTED if band is ask.wanted_band else AppealState.LIMITED
+    return ApprovalResult(changed, (f"band {band}",), None, state)
 
 
 def open_provisionally(

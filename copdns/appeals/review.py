@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 # Of the policy as it ships: kept with each decision, so that it is read by the text it was made by.
-VERSION = "1"
+VERSION = "2"
 PAGE = "docs/review-policy.md"
 
 
@@ -27,6 +27,8 @@ class DecisionReason(StrEnum):
     MINUTES_WRONG = "minutes_wrong"
     ALREADY_OPEN = "already_open"
     WAITED_TOO_LONG = "waited_too_long"
+    AGE_WRONG = "age_wrong"
+    OLDER_NOW = "older_now"
 
     NOT_YET_FOR_AGE = "not_yet_for_age"
     UNSAFE_CONTACT = "unsafe_contact"
@@ -38,6 +40,8 @@ class DecisionReason(StrEnum):
     WAY_ROUND = "way_round"
     SECURITY_RISK = "security_risk"
     LEGAL = "legal"
+    AGE_RIGHT = "age_right"
+    AGE_SUITS = "age_suits"
 
     NEEDS_TALK = "needs_talk"
 
@@ -56,11 +60,19 @@ GRANTING = frozenset(
             DecisionReason.TOGETHER,
         ),
         *(DecisionReason.SPECIAL_DAY, DecisionReason.MINUTES_WRONG, DecisionReason.ALREADY_OPEN),
-        DecisionReason.WAITED_TOO_LONG,
+        *(DecisionReason.WAITED_TOO_LONG, DecisionReason.AGE_WRONG, DecisionReason.OLDER_NOW),
     }
 )
 TALKING = frozenset({DecisionReason.NEEDS_TALK})
 REFUSING = frozenset(DecisionReason) - GRANTING - TALKING
+
+# Those of an appeal against the age group, which has no others but for a talk.
+OF_AGE = frozenset(
+    {
+        *(DecisionReason.AGE_WRONG, DecisionReason.OLDER_NOW),
+        *(DecisionReason.AGE_RIGHT, DecisionReason.AGE_SUITS),
+    }
+)
 
 # What copdns itself may answer; nobody is refused by a machine.
 AUTOMATIC = frozenset({DecisionReason.LIST_ERROR, DecisionReason.WAITED_TOO_LONG})
@@ -111,6 +123,8 @@ TOLD = {
     DecisionReason.WAITED_TOO_LONG: _t(
         "This has taken too long, so it's allowed until someone answers."
     ),
+    DecisionReason.AGE_WRONG: _t("You are right: this was not your age group."),
+    DecisionReason.OLDER_NOW: _t("You have grown older, so you have another age group now."),
     DecisionReason.NOT_YET_FOR_AGE: _t(
         "It is made for people who are older than you. Ask again later."
     ),
@@ -127,6 +141,10 @@ TOLD = {
     ),
     DecisionReason.SECURITY_RISK: _t("It can break your device or steal from you."),
     DecisionReason.LEGAL: _t("The law does not allow it, or not at your age."),
+    DecisionReason.AGE_RIGHT: _t("We looked again: this is the age group for how old you are."),
+    DecisionReason.AGE_SUITS: _t(
+        "For now these rules suit you better. We will look at it again together."
+    ),
     DecisionReason.NEEDS_TALK: _t("I'd rather talk about this. Let's sit down together."),
 }
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from copdns.appeals.appeal import Appeal, AppealAnswer, AppealKind, AppealRequest
 from copdns.appeals.first_end import FirstEnd
 from copdns.appeals.opening import Opening
 from copdns.as_json.plain import utc
+from copdns.household.differences import Difference
+from copdns.model.household import Band
 
 
 def appeal_json(appeal: Appeal) -> dict[str, object]:
@@ -23,6 +27,8 @@ def appeal_json(appeal: Appeal) -> dict[str, object]:
         "wanted": ask.wanted,
         "minutes": ask.minutes,
         "day": None if ask.day is None else str(ask.day),
+        "band": _band(ask.band),
+        "wanted_band": _band(ask.wanted_band),
         "action": to.action,
         "reason": to.reason,
         "list": to.list,
@@ -60,8 +66,17 @@ def answer_json(answer: AppealAnswer) -> dict[str, object]:
     }
 
 
-def opening_json(opens: Opening | None) -> dict[str, object] | None:
-    """Return what a yes would open; a subject that is null is every name."""
+def _band(band: Band | None) -> str | None:
+    return None if band is None else str(band)
+
+
+def opening_json(
+    opens: Opening | None, settings: Iterable[Difference] = ()
+) -> dict[str, object] | None:
+    """Return what a yes would open; a subject that is null is every name.
+
+    settings: those that come with another age group.
+    """
     if opens is None:
         return None
     return {
@@ -71,6 +86,8 @@ def opening_json(opens: Opening | None) -> dict[str, object] | None:
         "content": opens.content,
         "time": opens.time,
         "minutes": opens.minutes,
+        "band": _band(opens.band),
+        "settings": [str(each) for each in settings],
     }
 
 
@@ -88,6 +105,8 @@ def about_text(ask: AppealRequest) -> str:
             return ask.name or "(deleted)"
         case AppealKind.CATEGORY:
             return f"{ask.name} is not {ask.to.category}" if ask.name else "(deleted)"
+        case AppealKind.AGE:
+            return f"age group {ask.wanted_band}, not {ask.band}" if ask.band else "(deleted)"
         case AppealKind.TIME:
             return f"{ask.to.reason} {ask.to.period}".rstrip()
         case AppealKind.MINUTES:

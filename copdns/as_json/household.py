@@ -72,6 +72,7 @@ def device_json(device: Device) -> dict[str, object]:
         "profile": device.profile,
         "addresses": list(device.addresses),
         "macs": list(device.macs),
+        "kind": device.kind,
     }
 
 

@@ -16,6 +16,7 @@ from copdns.cli.time_words import (
 from copdns.model.household import (
     AnnouncedBandChange,
     Device,
+    DeviceKind,
     FullLogSpan,
     Household,
     LocalName,
@@ -176,7 +177,9 @@ def describe_part(value: object, zone: str) -> str:
         case Profile():
             return f"{value.name}, {value.band}"
         case Device():
-            return f"{value.profile}: {', '.join((*value.macs, *value.addresses))}"
+            known_by = ", ".join((*value.macs, *value.addresses))
+            kind = "" if value.kind is DeviceKind.OTHER else f" ({value.kind})"
+            return f"{value.profile}: {known_by}{kind}"
         case Rule():
             return rule_text(value)
         case OwnService():

@@ -26,6 +26,7 @@ from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
 from copdns.cli.output import printable
 from copdns.config import AUTO, Settings, defaults_of
+from copdns.household.ages import AgeConfirmation
 from copdns.household.check import KnownIds, no_such
 from copdns.household.file import parse
 from copdns.list_files.choose import AvailableLists, ChosenLists, available_lists, choose_for
@@ -46,6 +47,7 @@ from copdns.privacy.own_numbers import own_limits, usages_for_others
 from copdns.store.db import store_error
 from copdns.store.household_copy import HouseholdCopy
 from copdns.store.household_db import condition
+from copdns.store.household_db.ages import Ages
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.claims import Claims
 from copdns.store.household_db.condition import FILE, repair
@@ -411,6 +413,20 @@ class Home:
             lambda store: Proposals(StoreThread(store)).propose_or_drop(
                 who, before, band, self.now, rules=rules
             )
+        )
+
+    def age_confirmation(self, profile: str) -> AgeConfirmation | None:
+        """Return when it was last said that an age group is right; None where that is not known."""
+        household = self._load_household()
+        if household is None:
+            return None
+        return self._read(lambda store: Ages(StoreThread(store)).all(household.id)).get(profile)
+
+    def confirm_age(self, profile: str) -> None:
+        """Store that an age group is still right."""
+        household = self.household.id
+        self.with_store(
+            lambda store: Ages(StoreThread(store)).confirm(household, profile, AUTHOR, self.now)
         )
 
     def erase(self, profile: str) -> None:

@@ -53,7 +53,7 @@ class EventBus:
         """Log an event, unless it names a profile that the log must not name."""
         # The log shows no name of an appeal, and not which child wants to talk.
         if isinstance(event, AppealEvent):
-            event = event._replace(profile="", name="")
+            event = event._replace(profile="", name="", about="")
         elif event.kind is EventKind.WANTS_TO_TALK:
             event = event._replace(profile="")  # type: ignore[call-arg]
         fields = event._asdict()

@@ -211,6 +211,7 @@ _TIME_BODIES = {
     (EventKind.TIME_OPENED, Reason.BUDGET): _t("%(who)s: the daily limit %(id)s no longer blocks."),
 }
 _MORE_TIME = _t("more time")
+_AGE_GROUP = _t("not in the right age group")
 
 
 def build_notice(event: Event, desk: str, language: Speaks = ENGLISH) -> NoticeText:
@@ -241,7 +242,8 @@ def _request_line(event: Event, language: Speaks) -> str:
     """Return whose an appeal is and about what, where the event was told so."""
     if not isinstance(event, AppealEvent) or not event.profile:
         return ""
-    return f"{event.profile}: {event.name or language.gettext(_MORE_TIME)}"
+    what = _AGE_GROUP if event.about == "age" else _MORE_TIME
+    return f"{event.profile}: {event.name or language.gettext(what)}"
 
 
 class NoticeThrottle:

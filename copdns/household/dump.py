@@ -21,6 +21,7 @@ from copdns.household.time_dump import (
 )
 from copdns.model.household import (
     AnnouncedBandChange,
+    DeviceKind,
     FullLogSpan,
     Household,
     OwnService,
@@ -115,11 +116,13 @@ def _devices_apart(household: Household) -> tuple[dict[str, Any], dict[str, Any]
     for device in household.devices:
         known_by = {"addresses": list(device.addresses), "macs": list(device.macs)}
         text = {"name": device.name} | {key: each for key, each in known_by.items() if each}
+        is_other = device.kind is DeviceKind.OTHER
+        text |= {} if is_other else {"kind": str(device.kind)}
         if listed or order[device.profile] < last:
             listed[device.id] = {"profile": device.profile, **text}
         else:
             last = order[device.profile]
-            plain = device.name == device.id and not device.macs
+            plain = device.name == device.id and not device.macs and is_other
             nested.setdefault(device.profile, {})[device.id] = (
                 text["addresses"] if plain and device.addresses else text
             )

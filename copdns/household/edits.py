@@ -37,6 +37,7 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import (
     Contact,
     Device,
+    DeviceKind,
     Household,
     LocalName,
     NameRewrite,
@@ -198,6 +199,7 @@ def add_device(
     addresses: Iterable[str] = (),
     name: str = "",
     macs: Iterable[str] = (),
+    kind: DeviceKind = DeviceKind.OTHER,
 ) -> Household:
     """Add a device, known by MAC addresses, addresses or prefixes, of which the longer decides."""
     require_profile(household, profile_id)
@@ -211,13 +213,14 @@ def add_device(
         profile_id,
         _each(device_address, addresses),
         _each(mac_address, macs),
+        kind,
     )
     return validate(replace(household, devices=(*household.devices, _reachable(device))))
 
 
 def set_device(household: Household, device_id: str, **values: Any) -> Household:
-    """Set name, profile, addresses or macs of a device: the new ones in place of the old."""
-    check_fields(values, {"name", "profile", "addresses", "macs"}, "device")
+    """Set name, profile, addresses, macs or kind of a device: the new ones in place of the old."""
+    check_fields(values, {"name", "profile", "addresses", "macs", "kind"}, "device")
     if "profile" in values:
         require_profile(household, values["profile"])
     for key, parse in (("addresses", device_address), ("macs", mac_address)):

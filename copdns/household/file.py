@@ -321,7 +321,7 @@ def _or(name: str | None, key: str) -> str:
 
 
 def _device(key: str, profile_id: str, shape: DeviceShape) -> Device:
-    return Device(key, _or(shape.name, key), profile_id, shape.addresses, shape.macs)
+    return Device(key, _or(shape.name, key), profile_id, shape.addresses, shape.macs, shape.kind)
 
 
 def _target(shape: RuleShape) -> Matcher | str:

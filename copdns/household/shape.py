@@ -23,7 +23,7 @@ from copdns.household.time_shape import (
     SubjectText,
 )
 from copdns.model.addresses import address, device_address, domain, mac_address, upstream_address
-from copdns.model.household import Band, Contact
+from copdns.model.household import Band, Contact, DeviceKind
 from copdns.model.matchers import Matcher, parse_matcher, parse_target
 from copdns.model.yaml_text import ByText, Written
 
@@ -76,6 +76,7 @@ class DeviceShape(Written):
     name: str | None = None
     addresses: Addresses = ()
     macs: Macs = ()
+    kind: DeviceKind = DeviceKind.OTHER
 
     @model_validator(mode="after")
     def _is_known_by_something(self) -> Self:

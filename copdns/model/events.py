@@ -129,7 +129,8 @@ class AppealEvent(NamedTuple):
     """An appeal was filed, waits, is overdue, was disputed or answered.
 
     id: the appeal's.  at: since when it waits, or when it was answered.  state: an AppealState.
-    profile, name: who asked, and about what; "" unless the settings let events tell.
+    profile, name, about: who asked, about what, and an AppealKind; "" unless the settings let
+        events tell.
     """
 
     kind: EventKind
@@ -139,6 +140,7 @@ class AppealEvent(NamedTuple):
     state: str
     profile: str = ""
     name: str = ""
+    about: str = ""
 
 
 class ClockEvent(NamedTuple):

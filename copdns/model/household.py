@@ -90,6 +90,29 @@ class RuleAction(StrEnum):
     BLOCK = "block"
 
 
+class DeviceKind(StrEnum):
+    """What a device is, as far as somebody said so."""
+
+    PHONE = "phone"
+    TABLET = "tablet"
+    COMPUTER = "computer"
+    CONSOLE = "console"
+    TELEVISION = "television"
+    WATCH = "watch"
+    SPEAKER = "speaker"
+    OTHER = "other"
+
+    @property
+    def has_browser(self) -> bool:
+        """Whether its user can open a page on it; where nobody said what it is, they may."""
+        return self not in _WITHOUT_BROWSER
+
+
+_WITHOUT_BROWSER = frozenset(
+    {DeviceKind.CONSOLE, DeviceKind.TELEVISION, DeviceKind.WATCH, DeviceKind.SPEAKER}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """An allow or block that someone wrote.
@@ -192,6 +215,7 @@ class Device:
     profile: str
     addresses: tuple[str, ...]
     macs: tuple[str, ...] = ()
+    kind: DeviceKind = DeviceKind.OTHER
 
 
 @dataclass(frozen=True, slots=True)

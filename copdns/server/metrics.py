@@ -28,10 +28,12 @@ class Counters:
     """All counters of the process.  Untraced queries change none of them.
 
     verdicts, categories, rcodes: replies by their key.
-    gauges, upstreams, lists, appeals: called when Prometheus reads, for what is counted elsewhere.
+    gauges, upstreams, lists, appeals, appeal_kinds: called when Prometheus reads, for what is
+    counted elsewhere.
     """
 
     __slots__ = (
+        "appeal_kinds",
         "appeals",
         "cache_hits",
         "cache_misses",
@@ -57,6 +59,7 @@ class Counters:
         self.gauges: dict[str, Callable[[], float]] = {}
         self.lists: Callable[[], Sequence[ListMetrics]] = tuple
         self.appeals: Callable[[], Mapping[str, int]] = dict
+        self.appeal_kinds: Callable[[], Mapping[str, int]] = dict
 
 
 # name: (type, help).  All that is exported.
@@ -79,6 +82,7 @@ METRICS = {
     "copdns_log_dropped": ("counter", "Log entries dropped because the queue was full."),
     "copdns_log_failures": ("counter", "Batches that could not be written at the first attempt."),
     "copdns_appeals": ("gauge", "Stored requests, by state."),
+    "copdns_appeals_by_kind": ("gauge", "Stored requests, by what they are against."),
     "copdns_events_dropped": (
         "counter",
         "Events dropped because too many were waiting for a webhook or the program.",
@@ -113,6 +117,8 @@ class Collector:
         yield from self._lists()
         states = [([state], count) for state, count in sorted(self._counters.appeals().items())]
         yield _family("copdns_appeals", ["state"], states)
+        kinds = [([kind], count) for kind, count in sorted(self._counters.appeal_kinds().items())]
+        yield _family("copdns_appeals_by_kind", ["kind"], kinds)
         for name, read in sorted(self._counters.gauges.items()):
             yield _family(name, [], [([], read())])
 

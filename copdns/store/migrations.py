@@ -782,6 +782,35 @@ def move_by_sight(db: Database) -> None:
     db.execute("alter table device_move add column by_sight integer not null default 0")
 
 
+@HOUSEHOLD(name="0032_age_group")
+def age_group(db: Database) -> None:
+    """Appeals against an age group, and when it was last said that one is right: by a guardian
+    (`at`), and by the person since then (`said`).  Those from before count from the update."""
+    db.execute("alter table appeal add column band text")
+    db.execute("alter table appeal add column wanted_band text")
+    db.execute("""
+        create table age_confirmed (
+            household text not null references household on delete cascade,
+            profile text not null,
+            at integer not null,
+            said integer,
+            primary key (household, profile)
+        ) without rowid""")
+    db.execute("""
+        create trigger profile_gone_age after delete on profile begin
+            delete from age_confirmed where household = old.household and profile = old.id;
+        end""")
+    db.execute("""
+        insert into age_confirmed (household, profile, at)
+        select household, id, cast(strftime('%s', 'now') as integer) from profile""")
+
+
+@HOUSEHOLD(name="0033_device_kind")
+def device_kind(db: Database) -> None:
+    """What a device is; those from before are `other`."""
+    db.execute("alter table device add column kind text not null default 'other'")
+
+
 @HOUSEHOLD(name="0034_appeal_paired")
 def appeal_paired(db: Database) -> None:
     """Whether an appeal came from a browser that its device is known by.  Those from before did, as

@@ -27,6 +27,7 @@ from copdns.policy.snapshot import Client, Snapshot, build_snapshot
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.store.household_db.account_codes import AccountCodes
 from copdns.store.household_db.accounts import Accounts
+from copdns.store.household_db.ages import Ages
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.claims import Claims
 from copdns.store.household_db.consents import Consents
@@ -140,6 +141,10 @@ class AppContext:
     @property
     def appeals(self) -> AppealStore:
         return AppealStore(self.store)
+
+    @property
+    def ages(self) -> Ages:
+        return Ages(self.thread)
 
     @property
     def consents(self) -> Consents:

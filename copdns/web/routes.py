@@ -9,6 +9,7 @@ from copdns.web.api.events.feed import add_feed
 from copdns.web.api.serve import PACE, Pace
 from copdns.web.api.table import API_ROUTES
 from copdns.web.child import (
+    age,
     ask,
     check,
     claim_device,
@@ -95,6 +96,9 @@ ROUTES = (
     web.get(*ASKED),
     web.post("/ask/{appeal}/withdraw", ask.withdraw),
     form("/ask/{appeal}/disagree", ask.disagree, ASKED),
+    web.get("/age", age.form),
+    web.post("/age", age.send),
+    web.post("/age/right", age.say_right),
     web.get("/guardian", overview.add_slash),
     web.get("/guardian/login", login.login_form),
     web.post("/guardian/login", login.login),
@@ -166,6 +170,7 @@ ROUTES = (
     form("/guardian/people/{person}/preset", person_settings.take_preset, PRESET),
     form("/guardian/people/{person}/propose", person_settings.propose, PRESET),
     web.post("/guardian/people/{person}/propose/drop", person_settings.drop_proposal),
+    web.post("/guardian/people/{person}/age/confirm", person_settings.confirm_age),
     web.get(*RULES),
     form("/guardian/people/{person}/rules", person_rules.add, RULES),
     form("/guardian/people/{person}/rules/{rule}/note", person_rules.change_note, RULES),

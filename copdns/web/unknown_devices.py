@@ -15,7 +15,7 @@ from copdns.household.edit_checks import free_slug, parse_field, require_profile
 from copdns.household.edits import add_device, set_device
 from copdns.model.addresses import KnownBy, known_by
 from copdns.model.errors import HouseholdError
-from copdns.model.household import Household
+from copdns.model.household import DeviceKind, Household
 from copdns.model.violations import no_such
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.log_db.unknown_devices import load_unknown_devices
@@ -55,7 +55,23 @@ def parse_known_by(typed: str) -> KnownBy:
     return found
 
 
-def add_typed_device(household: Household, name: str, profile: str, known: KnownBy) -> Household:
+def parse_kind(typed: str) -> DeviceKind:
+    """Return what a form says that a device is; OTHER where it does not; raise HouseholdError."""
+    if not typed:
+        return DeviceKind.OTHER
+    found = next((each for each in DeviceKind if each == typed), None)
+    if found is None:
+        raise HouseholdError("choose one of the answers on the page", name="kind")
+    return found
+
+
+def add_typed_device(
+    household: Household,
+    name: str,
+    profile: str,
+    known: KnownBy,
+    kind: DeviceKind = DeviceKind.OTHER,
+) -> Household:
     """Return the household with a device that somebody typed in; the same one twice is added
     once."""
     for each in household.devices:
@@ -63,11 +79,15 @@ def add_typed_device(household: Household, name: str, profile: str, known: Known
             return household
     called = " ".join(name.split())[:60] or (known.macs or known.addresses)[0]
     new = free_slug(called, (each.id for each in household.devices), "device")
-    return add_device(household, new, profile, known.addresses, called, known.macs)
+    return add_device(household, new, profile, known.addresses, called, known.macs, kind)
 
 
 def add_unknown_device(
-    household: Household, visitor: UnknownDevice, profile_id: str, called: str
+    household: Household,
+    visitor: UnknownDevice,
+    profile_id: str,
+    called: str,
+    kind: DeviceKind = DeviceKind.OTHER,
 ) -> Household:
     """Return the household with an unknown device as a person's; it is the last of `devices`.
 
@@ -77,7 +97,7 @@ def add_unknown_device(
     called = printable(called)  # it may be the name that the device gave itself
     new = free_slug(called, (each.id for each in household.devices), "device")
     addresses, macs = _identifiers(visitor)
-    return add_device(household, new, profile_id, addresses, called, macs)
+    return add_device(household, new, profile_id, addresses, called, macs, kind)
 
 
 def add_to_device(household: Household, visitor: UnknownDevice, device_id: str) -> Household:

@@ -30,6 +30,9 @@ class StatusText(StrEnum):
     SHORTER = "shorter"  # for less than was asked
     PART = "part"  # fewer minutes than were asked back
     MINUTES = "minutes"  # all of those
+    AGE = "age"  # the age group that was asked for
+    OTHER_AGE = "other age"  # another one
+    AGE_SOON = "age soon"  # a lower one, which is announced first
     OVER = "over"  # it was a yes, and what it opened has ended
     REFUSED = "refused"
     TALK = "talk"
@@ -62,12 +65,24 @@ def appeal_status(appeal: Appeal, household: Household, now: float) -> AppealSta
     if appeal.ask.kind is AppealKind.MINUTES:
         limited = appeal.state is AppealState.LIMITED
         return AppealStatus(StatusText.PART if limited else StatusText.MINUTES)
+    if appeal.ask.kind is AppealKind.AGE:
+        return AppealStatus(_age_status(appeal, answer, household, now))
     if not _holds(answer, appeal, household, now):
         return AppealStatus(StatusText.OVER)
     if answer.until is None:
         return AppealStatus(StatusText.GRANTED)
     shorter = appeal.state is AppealState.LIMITED
     return AppealStatus(StatusText.SHORTER if shorter else StatusText.UNTIL, answer.until)
+
+
+def _age_status(
+    appeal: Appeal, answer: AppealAnswer, household: Household, now: float
+) -> StatusText:
+    profile = household.profile(appeal.ask.profile)
+    change = profile.band_change if profile is not None else None
+    if change is not None and now < change.at and f"band {change.band}" in answer.made:
+        return StatusText.AGE_SOON
+    return StatusText.OTHER_AGE if appeal.state is AppealState.LIMITED else StatusText.AGE
 
 
 def _escalation_status(appeal: Appeal, household: Household, now: float) -> StatusText:
@@ -129,6 +144,21 @@ STANDS: Mapping[StatusText, Three] = {
         Phrase("pictures", "Yes! You get your minutes back."),
         Phrase("plain", "Yes! You get your minutes back."),
         Phrase("full", "Yes. You get the minutes back."),
+    ),
+    StatusText.AGE: Three(
+        Phrase("pictures", "Yes! You have new rules now."),
+        Phrase("plain", "Yes! You are in your right age group now."),
+        Phrase("full", "Yes. Your age group was changed."),
+    ),
+    StatusText.OTHER_AGE: Three(
+        Phrase("pictures", "You have other rules now. Read the answer."),
+        Phrase("plain", "Your age group is another one now, but not the one you asked for."),
+        Phrase("full", "Your age group was changed, but not to the one you asked for."),
+    ),
+    StatusText.AGE_SOON: Three(
+        Phrase("pictures", "Yes! It changes in a day."),
+        Phrase("plain", "Yes! Your age group changes in a day."),
+        Phrase("full", "Yes. Your age group changes within a day, since it becomes a younger one."),
     ),
     StatusText.OVER: Three(
         Phrase("pictures", "You had a yes. That time is over now."),

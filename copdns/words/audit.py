@@ -144,6 +144,7 @@ _FORMS = Forms(
     sentence("settings of %(who)s: the usual ones for the age group %(band)s"),
     sentence("settings of %(who)s: age group %(band)s"),
     sentence("settings of %(who)s: age group %(band)s planned"),
+    sentence("age group %(band)s confirmed for %(who)s"),
     plural_sentence(
         "full log of %(num)d day for %(who)s", "full log of %(num)d days for %(who)s", 1
     ),

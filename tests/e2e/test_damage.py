@@ -11,8 +11,9 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
+from subprocess import TimeoutExpired
 from time import monotonic
 
 import pytest
@@ -23,6 +24,7 @@ from tests.e2e.test_trouble import readiness
 from tests.e2e.visitor import Visitor, set_up
 
 PLACES = int(os.environ.get("DAMAGED_PLACES", "1"))
+DEATH = 2.0  # seconds, at most, from the last answer of a program that a signal ends
 RESTART = 5.0  # seconds within which a program that died answers again
 
 FAMILY = {
@@ -179,6 +181,8 @@ def survives(home: House) -> bool:
         home.program.reload()
         assert is_answering(home)
     except (OSError, EOFError, AssertionError):
+        with suppress(TimeoutExpired):  # it may still be dying
+            home.program.process.wait(DEATH)
         if home.program.process.poll() is None:
             raise
         return False

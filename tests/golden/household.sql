@@ -39,7 +39,7 @@ CREATE TABLE device (
     position integer not null,
     name text not null,
     profile text not null,
-    addresses text not null, macs text not null default '[]',
+    addresses text not null, macs text not null default '[]', kind text not null default 'other',
     primary key (household, id),
     foreign key (household, profile) references profile deferrable initially deferred
 ) without rowid;
@@ -238,7 +238,7 @@ CREATE TABLE appeal (
     closed integer,
     mark text not null,
     told text not null default '',
-    tidied integer not null default 0, paired integer not null default 1,
+    tidied integer not null default 0, band text, wanted_band text, paired integer not null default 1,
     primary key (household, id)
 ) without rowid;
 
@@ -573,3 +573,15 @@ CREATE TABLE upstreams_told (
     household text primary key references household on delete cascade,
     servers text not null
 ) without rowid;
+
+CREATE TABLE age_confirmed (
+    household text not null references household on delete cascade,
+    profile text not null,
+    at integer not null,
+    said integer,
+    primary key (household, profile)
+) without rowid;
+
+CREATE TRIGGER profile_gone_age after delete on profile begin
+    delete from age_confirmed where household = old.household and profile = old.id;
+end;

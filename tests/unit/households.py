@@ -20,6 +20,7 @@ from copdns.model.household import (
     Contact,
     Default,
     Device,
+    DeviceKind,
     FullLogSpan,
     Household,
     LocalName,
@@ -357,6 +358,7 @@ def devices(draw: st.DrawFn, people: list[str]) -> tuple[Device, ...]:
             draw(st.sampled_from(people)),
             (text,) if draw(st.booleans()) or not cards[place::4] else (),
             tuple(cards[place::4]),
+            draw(st.sampled_from(DeviceKind)),
         )
         for place, (each, text) in enumerate(zip(device_ids, texts, strict=True))
     )

@@ -36,7 +36,7 @@ EVERYONES = frozenset(
 DEVICES = frozenset(
     {
         *("POST /device", "GET /month", "GET /ask", "POST /ask", "POST /bad/tell"),
-        *("GET /ticket", "POST /ticket"),
+        *("GET /ticket", "POST /ticket", "GET /age", "POST /age"),
     }
 )
 
@@ -47,7 +47,7 @@ PAIRED = frozenset(
         *("POST /ask/{appeal}/withdraw", "POST /ask/{appeal}/disagree"),
         *("GET /me/data.json", "POST /me/erase"),
         *("POST /consent/yes", "POST /consent/no", "POST /consent/end"),
-        "POST /device/move",
+        *("POST /device/move", "POST /age/right"),
     }
 )
 
@@ -80,6 +80,7 @@ MAY_CHANGE = {
 # What forms send, so that whoever is let in by mistake does change something.
 FIELDS = {
     "POST /ask": {"name": "other.toys.example", "code": "{code}"},
+    "POST /age": {"band": "10-12"},
     "POST /language": {"language": "fr", "back": "/"},
     "POST /guardian/appeals/{appeal}/decide": {"state": "refused", "reason": "{no}", "text": "No."},
 }

@@ -88,6 +88,7 @@ PAGES: tuple[Page, ...] = (
     Page("/check", CHILD, "/check?name=games.example"),
     Page("/ask", CHILD, "/ask?name=chess2.games.example"),
     Page("/ask/{appeal}", CHILD),
+    Page("/age", CHILD),
     Page("/protection", (Who.PLAIN,)),
     Page("/protection/{code}", (Who.PLAIN, Who.FULL), "/protection/k7qf2m9d"),
     Page("/guardian/login", GUARDIAN),

@@ -76,6 +76,7 @@ BY_THE_API: dict[str, Why | tuple[str, ...]] = {
     "people/{person}/preset": ("profiles.change", "proposals.accept"),
     "people/{person}/propose": ("proposals.propose",),
     "people/{person}/propose/drop": ("proposals.decline",),
+    "people/{person}/age/confirm": ("profiles.confirm_age",),
     "people/{person}/rules": ("rules.add",),
     "people/{person}/rules/{rule}/note": ("rules.note",),
     "people/{person}/rules/{rule}/remove": ("rules.remove",),

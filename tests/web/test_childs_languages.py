@@ -19,7 +19,7 @@ from tests.web.site import HTML, Client, Site
 from tests.web.test_the_child_sees import fill, house
 
 PAGES = (
-    *("/", "/rules", "/month", "/me", "/bad", "/help", "/ticket", "/whose", "/consent"),
+    *("/", "/rules", "/month", "/me", "/bad", "/help", "/ticket", "/whose", "/consent", "/age"),
     *("/check", "/check?name=markrule.example", "/check?name=games.example", "/protection"),
     *("/ask", "/ask?name=markrule.example", "/ask?about=minutes&budget=mia-day"),
 )

@@ -190,6 +190,7 @@ BUTTONS = {
     "/guardian/time/{person}/schedules/{schedule}/remove",
     "/guardian/time/{person}/budgets/{budget}/remove",
     *("/guardian/tickets/{ticket}/remove", "/guardian/people/{person}/propose/drop"),
+    "/guardian/people/{person}/age/confirm",
     *("/guardian/people/{person}/rules/{rule}/remove", "/guardian/people/{person}/full-log/stop"),
     *("/guardian/people/{person}/full-log/drop", "/guardian/people/{person}/open/{kind}/remove"),
     *("/guardian/people/{person}/export", "/guardian/lists/update"),

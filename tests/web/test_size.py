@@ -18,7 +18,16 @@ from tests.household import MIA, NOW, TOM, block, family, library
 from tests.web.site import Client, Site, send
 
 MOST = 60_000  # octets
-PATHS = ("/", "/rules", "/check?name=" + "x" * 60 + ".toys.example", "/me", "/help", "/bad", "/ask")
+PATHS = (
+    "/",
+    "/rules",
+    "/check?name=" + "x" * 60 + ".toys.example",
+    "/me",
+    "/help",
+    "/bad",
+    "/ask",
+    "/age",
+)
 LONG = ".".join(["a" * 57] * 4)  # with a number before and .toys.example behind: as long as can be
 
 

@@ -79,6 +79,7 @@ async def everything(client: Client, site: Site) -> dict[str, str]:
     pages["told"] = await send(client, "/bad/tell")
     pages["wrong code"] = await send(client, "/ticket", 400, code="0000-0000")
     is_asked = site.home.house.profiles[1].band.age >= Band.TO_17.age
+    pages["/age"] = await text(client, "/age")
     pages["/consent"] = await text(client, "/consent", 200 if is_asked else 404)
     site.who = GUEST
     pages["/whose"] = await text(client, "/whose")

@@ -206,6 +206,7 @@ ACTIONS: dict[str, Undone | Asked | Kept] = {
     "people/{person}/preset": Undone({"band": "10-12", "times": "on"}),
     "people/{person}/propose": Kept("a plan is stored; nothing changes", {"band": "10-12"}),
     "people/{person}/propose/drop": Asked({}),
+    "people/{person}/age/confirm": Kept("a day is stored"),
     "people/{person}/rules": Undone({"target": "bets.example", "action": "block"}),
     "people/{person}/rules/{rule}/note": Undone({"note": "Later."}),
     "people/{person}/rules/{rule}/remove": Undone({}),

@@ -6,13 +6,21 @@ from typing import NoReturn
 
 import click
 
-from copdns.appeals.appeal import Appeal, AppealState, Decider, WantedLength, reasons_for
+from copdns.appeals.age import changes_with
+from copdns.appeals.appeal import (
+    Appeal,
+    AppealKind,
+    AppealState,
+    Decider,
+    WantedLength,
+    reasons_for,
+)
 from copdns.appeals.first_end import FirstEnd, first_end_of
 from copdns.appeals.opening import ApprovalTerms, Decision, Opening, opening
 from copdns.appeals.review import DecisionReason
 from copdns.appeals.source import list_report
 from copdns.as_json.appeals import about_text, appeal_json, first_end_json, opening_json
-from copdns.cli.base import ParsedParam, json_option
+from copdns.cli.base import BAND, ParsedParam, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home
 from copdns.cli.list_errors import HEADERS, check_list_errors, list_error_row, list_errors_json
 from copdns.cli.output import (
@@ -25,7 +33,10 @@ from copdns.cli.output import (
     printable,
 )
 from copdns.cli.params import MINUTES, parse_positive_duration, profile_option
+from copdns.household.differences import Difference
+from copdns.list_files.load import bundled_presets
 from copdns.model.errors import AppealError
+from copdns.model.household import Band
 from copdns.model.matchers import Matcher
 from copdns.model.sentences import literal
 from copdns.model.verdict import Reason
@@ -106,7 +117,7 @@ def show(home: Home, appeal: str, as_json: bool) -> None:
         print_json(
             {
                 **appeal_json(found),
-                "opens": opening_json(allows),
+                "opens": opening_json(allows, _find_settings(home, found)),
                 "ends_first": first_end_json(ends),
                 "why_not": why_not,
             }
@@ -133,6 +144,12 @@ def _find_opening(home: Home, found: Appeal) -> tuple[Opening | None, str]:
         return None, str(error)
 
 
+def _find_settings(home: Home, found: Appeal) -> tuple[Difference, ...]:
+    """Return what another age group changes; () for other requests."""
+    profile, band = home.household.profile(found.ask.profile), found.ask.wanted_band
+    return changes_with(profile, band, bundled_presets()) if profile and band else ()
+
+
 def _detail_rows(
     home: Home, found: Appeal, allows: str, ends: FirstEnd | None
 ) -> list[tuple[str, str]]:
@@ -142,7 +159,12 @@ def _detail_rows(
         ("request", found.id),
         ("from", f"{ask.profile}, {local_text(found.asked, zone)}"),
         ("about", about_text(ask)),
-        ("blocked by", " ".join(filter(None, (to.reason, to.category, to.service, to.period)))),
+        (
+            "blocked by",
+            ""
+            if ask.kind is AppealKind.AGE
+            else " ".join(filter(None, (to.reason, to.category, to.service, to.period))),
+        ),
         ("list", f"{to.list} ({to.list_version})" if to.list else ""),
         ("entry", to.rule),
         ("by way of", to.via),
@@ -151,6 +173,7 @@ def _detail_rows(
         ("for", str(ask.wanted)),
         ("state", str(found.state)),
         ("a yes allows", allows),
+        *(("changes", str(each)) for each in _find_settings(home, found)),
         *([("ends first", _first_end_text(ends, zone))] if ends is not None else []),
         *(("answer", _answer_text(each.state, each.reason, each.text)) for each in found.answers),
     ]
@@ -159,6 +182,8 @@ def _detail_rows(
 def _opening_text(found: Opening) -> str:
     if found.minutes:
         return f"{count_text(found.minutes, 'minute')} credited"
+    if found.band is not None:
+        return f"age group {found.band}, with its usual settings"
     against = "time rules" if found.time else "lists and rules"
     names = ", ".join(map(str, found.names)) or ", ".join(
         "everything" if each is None else str(each) for each in found.about
@@ -211,6 +236,12 @@ def _answer_text(state: AppealState, reason: DecisionReason, text: str) -> str:
     type=MINUTES,
     help="For a request about counted minutes: how many to credit.",
 )
+@click.option(
+    "--band", type=BAND, help="For a request about the age group: another one than was asked for."
+)
+@click.option(
+    "--only-age", is_flag=True, help="Change the age group alone, without its usual settings."
+)
 @json_option
 @pass_home
 def decide(
@@ -224,6 +255,8 @@ def decide(
     narrow: bool,
     besides: bool,
     minutes: int | None,
+    band: str | None,
+    only_age: bool,
     as_json: bool,
 ) -> None:
     """Answer a request, with a reason.
@@ -242,10 +275,14 @@ def decide(
         fits = reasons_for(_load_appeal(home, appeal).ask, state)
         fitting = ", ".join(each for each in DecisionReason if each in fits)
         raise click.UsageError(f"an answer needs a reason; give --reason with one of: {fitting}")
-    if state is not AppealState.GRANTED and (lasts or everyone or narrow or besides or minutes):
-        raise click.UsageError("--for, --everyone, --narrow, --besides and --minutes need --yes")
-    _load_appeal(home, appeal)
-    yes = ApprovalTerms(lasts, everyone, narrow, minutes, besides)
+    yes = ApprovalTerms(
+        lasts, everyone, narrow, minutes, besides, Band(band) if band else None, only_age
+    )
+    if state is not AppealState.GRANTED and yes != ApprovalTerms():
+        raise click.UsageError(
+            "--for, --everyone, --narrow, --besides, --minutes, --band and --only-age need --yes"
+        )
+    before = home.household.profile(_load_appeal(home, appeal).ask.profile)
     decision = Decision(state, DecisionReason(reason), text, yes)
     ids, services, home_id = home.known_ids, _matchers_by_service(home), home.household.id
     found = home.with_store(
@@ -253,6 +290,9 @@ def decide(
             home_id, appeal, decision, DECIDER, ids, services, home.now
         )
     )
+    wanted = yes.band or found.ask.wanted_band
+    if found.ask.kind is AppealKind.AGE and state is AppealState.GRANTED and before and wanted:
+        home.follow_band(before, wanted, rules=not only_age)
     if as_json:
         print_json(appeal_json(found))
     else:

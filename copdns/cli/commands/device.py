@@ -13,6 +13,7 @@ from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_listing, printable
 from copdns.cli.params import profile_option, required_profile_option
 from copdns.household.edits import add_device, remove_device, set_device
+from copdns.model.household import DeviceKind
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.log_db.unknown_devices import load_unknown_devices
 
@@ -23,6 +24,12 @@ _MACS = click.option(
     type=MAC,
     multiple=True,
     help="A MAC address; it identifies the device at any IP address. Can be repeated.",
+)
+
+_KIND = click.option(
+    "--kind",
+    type=click.Choice([str(each) for each in DeviceKind]),
+    help="What it is. The person's page shows what is blocked on one without a browser.",
 )
 
 
@@ -37,6 +44,7 @@ def device() -> None:
 @_MACS
 @required_profile_option("The person it belongs to.")
 @click.option("--name", metavar="TEXT", default="", help="The device's name.")
+@_KIND
 @pass_home
 def add(
     home: Home,
@@ -45,6 +53,7 @@ def add(
     macs: tuple[str, ...],
     profile: str,
     name: str,
+    kind: str | None,
 ) -> None:
     """Add a device by its MAC addresses or IP addresses.
 
@@ -64,6 +73,7 @@ def add(
         addresses=addresses,
         name=name,
         macs=macs,
+        kind=DeviceKind(kind or DeviceKind.OTHER),
     )
     home.change(f"device {device} added for {profile}", edit)
     _tell_moves(home)
@@ -82,6 +92,7 @@ def add(
 )
 @profile_option("The person it belongs to.")
 @click.option("--name", metavar="TEXT", help="The device's name.")
+@_KIND
 @pass_home
 def set_(
     home: Home,
@@ -90,6 +101,7 @@ def set_(
     addresses: tuple[str, ...],
     profile: str,
     name: str | None,
+    kind: str | None,
 ) -> None:
     """Change how a device is recognised, its name, or who it belongs to.
 
@@ -103,6 +115,7 @@ def set_(
         "addresses": addresses,
         "profile": profile,
         "name": name,
+        "kind": DeviceKind(kind) if kind else None,
     }
     values = {key: value for key, value in options.items() if value}
     if not values:
@@ -138,8 +151,14 @@ def list_(home: Home, profile: str, as_json: bool) -> None:
         found,
         as_json,
         device_json,
-        ("device", "name", "profile", "recognised by"),
-        lambda each: (each.id, each.name, each.profile, ", ".join((*each.macs, *each.addresses))),
+        ("device", "name", "kind", "profile", "recognised by"),
+        lambda each: (
+            each.id,
+            each.name,
+            "" if each.kind is DeviceKind.OTHER else str(each.kind),
+            each.profile,
+            ", ".join((*each.macs, *each.addresses)),
+        ),
     )
 
 

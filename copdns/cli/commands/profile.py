@@ -73,6 +73,22 @@ def show(home: Home, profile: str, as_json: bool) -> None:
         print_profile(home, found)
 
 
+@profile.command("confirm-age")
+@profile_argument
+@pass_home
+def confirm_age(home: Home, profile: str) -> None:
+    """Say that a person's age group is still right.
+
+    After a year without that, the dashboard and the person's page ask.
+
+    \b
+    Example:  copdns profile confirm-age mia
+    """
+    band = home.profile(profile).band_at(home.now)
+    home.confirm_age(profile)
+    click.echo(f"profile {profile}: the age group {band} is confirmed")
+
+
 @profile.command()
 @click.argument("profile", metavar="ID", type=ID)
 @click.option("--name", metavar="TEXT", default="", help="The person's name.")

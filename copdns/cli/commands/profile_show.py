@@ -17,6 +17,7 @@ from copdns.cli.time_words import (
     schedule_text,
     subjects_text,
 )
+from copdns.household.ages import asks_guardians
 from copdns.model.household import Default, PrivacyMode, Profile
 from copdns.policy.order import rules_in_scope
 from copdns.time.plan import in_scope
@@ -38,6 +39,7 @@ def print_profile(home: Home, profile: Profile) -> None:
         [
             ("profile", f"{profile.name} ({profile.id})"),
             ("age", str(profile.band_at(home.now))),
+            ("confirmed", _confirmed_text(home, profile, zone)),
             ("announced", f"{change.band} from {local_text(change.at, zone)}" if change else ""),
             ("tags", ", ".join(sorted(profile.tags))),
             ("devices", ", ".join(each.name for each in devices)),
@@ -51,6 +53,14 @@ def print_profile(home: Home, profile: Profile) -> None:
     _print_block("Time", _time_lines(home, profile, zone))
     _print_block("DNS answers", _answer_lines(home, profile))
     _print_block("Recorded", _recorded_lines(home, profile, zone))
+
+
+def _confirmed_text(home: Home, profile: Profile, zone: str) -> str:
+    found = home.age_confirmation(profile.id)
+    if found is None:
+        return ""
+    asks = " (more than a year ago)" if asks_guardians(profile, found, home.now) else ""
+    return f"{local_text(found.at, zone)}{asks}"
 
 
 def _is_guest(home: Home, profile: Profile) -> bool:

@@ -19,6 +19,7 @@ from copdns.appeals.appeal import (
 )
 from copdns.appeals.news import mark
 from copdns.appeals.review import DecisionReason
+from copdns.model.household import Band
 from copdns.model.verdict import Action, Reason
 from copdns.store.household_db.cells import (
     Cells,
@@ -35,13 +36,13 @@ COLUMNS = (
     *("id", "profile", "device", "kind", "name", "why", "words", "wanted", "minutes", "day"),
     *("action", "reason", "list", "list_version", "category", "service", "rule", "via", "period"),
     *("revision", "asked", "since", "state", "seen", "disagreed", "more_words", "provisional"),
-    *("reminded", "overdue", "closed", "paired"),
+    *("reminded", "overdue", "closed", "band", "wanted_band", "paired"),
 )
 
 _SELECT = """
     select id, profile, device, kind, name, why, words, wanted, minutes, day, action, reason, list,
            list_version, category, service, rule, via, period, revision, asked, since, state, seen,
-           disagreed, more_words, provisional, reminded, overdue, closed, paired
+           disagreed, more_words, provisional, reminded, overdue, closed, band, wanted_band, paired
       from appeal
      where household = :household
        and (:id is null or id = :id)
@@ -61,10 +62,10 @@ _SAVE = """
     insert into appeal (
            household, id, profile, device, kind, name, why, words, wanted, minutes, day, action,
            reason, list, list_version, category, service, rule, via, period, revision, asked,
-           since, state, seen, disagreed, more_words, provisional, reminded, overdue, closed,
-           paired, mark)
+           since, state, seen, disagreed, more_words, provisional, reminded, overdue, closed, band,
+           wanted_band, paired, mark)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-           ?, ?, ?, ?)
+           ?, ?, ?, ?, ?, ?)
         on conflict (household, id) do update
        set device = excluded.device, name = excluded.name, why = excluded.why,
            words = excluded.words, list = excluded.list, list_version = excluded.list_version,
@@ -73,7 +74,8 @@ _SAVE = """
            since = excluded.since, state = excluded.state, seen = excluded.seen,
            disagreed = excluded.disagreed, more_words = excluded.more_words,
            provisional = excluded.provisional, reminded = excluded.reminded,
-           overdue = excluded.overdue, closed = excluded.closed, paired = excluded.paired,
+           overdue = excluded.overdue, closed = excluded.closed, band = excluded.band,
+           wanted_band = excluded.wanted_band, paired = excluded.paired,
            mark = excluded.mark"""
 
 _SAVE_ANSWER = """
@@ -131,7 +133,7 @@ def _cells(appeal: Appeal) -> Cells:
         *(to.via, to.period, to.revision),
         *(appeal.asked, appeal.since, appeal.state, appeal.seen, appeal.disagreed),
         *(appeal.more_words, appeal.provisional, appeal.reminded, appeal.overdue, appeal.closed),
-        ask.paired,
+        *(ask.band, ask.wanted_band, ask.paired),
     )
 
 
@@ -185,8 +187,14 @@ def _request_from_row(found: Mapping[str, object]) -> AppealRequest:
         wanted=WantedLength(read_text(found["wanted"])),
         minutes=read_number(found["minutes"]),
         day=None if day is None else date.fromisoformat(read_text(day)),
+        band=read_optional(_read_band, found["band"]),
+        wanted_band=read_optional(_read_band, found["wanted_band"]),
         paired=bool(read_number(found["paired"])),
     )
+
+
+def _read_band(cell: object) -> Band:
+    return Band(read_text(cell))
 
 
 _TEXTS = ("list", "list_version", "category", "service", "rule", "via", "period")

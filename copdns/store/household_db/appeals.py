@@ -12,11 +12,13 @@ from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, TypeVar
 
 from copdns.accounts.codes import make_appeal_id
+from copdns.accounts.roles import Balance
 from copdns.appeals import life
 from copdns.appeals.appeal import (
     WAITING,
     Appeal,
     AppealAnswer,
+    AppealKind,
     AppealRequest,
     AppealState,
     ContestedVerdict,
@@ -165,6 +167,15 @@ class AppealStore:
 
         return await self._read(read)
 
+    async def kind_counts(self) -> Mapping[AppealKind, int]:
+        """Return how many appeals there are of each kind, of all households."""
+
+        def read(connection: sqlite3.Connection) -> Mapping[AppealKind, int]:
+            rows = connection.execute("select kind, count(*) from appeal group by kind")
+            return {AppealKind(kind): count for kind, count in rows}
+
+        return await self._read(read)
+
     async def households(self) -> tuple[str, ...]:
         """Return the ids of all households."""
         return await self._read(_household_ids)
@@ -204,17 +215,20 @@ class AppealStore:
         known: KnownIds,
         services: Services,
         now: int,
+        balance: Balance | None = None,
     ) -> Appeal:
         """Answer an appeal, and open what a yes opens, in one transaction.
 
-        services: those that ship, by slug.  Raises AppealError and HouseholdError; nothing is
-        changed then.
+        services: those that ship, by slug.  balance: of a guardian, for the settings of an age
+        group (`HouseholdStore.change`).  Raises AppealError and HouseholdError; nothing is changed
+        then.
         """
 
         def work(connection: sqlite3.Connection) -> Appeal:
             before = _require_appeal(connection, household, appeal)
             voices = read_voices(connection, household, before.asked)
             life.require_answerable(before, by, voices)
+            kind = before.ask.kind
             reason, text = life.check_reason(
                 before.ask, decision.state, decision.reason, decision.text
             )
@@ -227,7 +241,13 @@ class AppealStore:
                 )
 
             what = f"request {appeal} from {before.ask.profile}: {decision.state}"
-            done = _carry_out(connection, household, edit, Change(0, now, by.name, what))
+            change = Change(0, now, by.name, what)
+            weighed = balance if kind is AppealKind.AGE else None
+            done = _carry_out(connection, household, edit, change, weighed)
+            if done.made and kind is AppealKind.AGE:  # told as any other change of it
+                settings = "band" if decision.yes.only_age else "preset"
+                told = f"profile {before.ask.profile} set: {settings} {done.made[0].split()[1]}"
+                audit(connection, household, by.name, told, now)
             if decision.state is AppealState.GRANTED and reason is DecisionReason.LIST_ERROR:
                 _remember_error(connection, household, before.ask.name, before.ask.to)
             answer = AppealAnswer(now, done.state, reason, by, text, done.made, done.until)
@@ -436,6 +456,7 @@ def _carry_out(
     household: str,
     edit: Callable[[Household], ApprovalResult],
     change: Change,
+    balance: Balance | None,
 ) -> ApprovalResult:
     """Edit the household as an answer says; write a line of the audit even if nothing opens."""
     done: list[ApprovalResult] = []
@@ -446,7 +467,7 @@ def _carry_out(
         done.append(edit(home))
         return done[0].household
 
-    after = apply_edit(connection, household, edit_and_note, change)
+    after = apply_edit(connection, household, edit_and_note, change, balance)
     if after.revision == revisions[0]:
         audit(connection, household, change.author, change.what, change.at)
     return done[0]

@@ -437,6 +437,7 @@ def _store(
     after = replace(after, revision=after.revision + 1)
     write(connection, before, after)
     _remember(connection, before, after, change.at)
+    _confirm_ages(connection, before, after, change.at)
     _forget_appeals(connection, before, after)
     _announce(connection, before, after, change)
     note_device_claims(connection, before, after, change.author, change.at)
@@ -506,6 +507,30 @@ def _remember(
             if before is not None and before.profile(profile.id) is None
         ],
     )
+
+
+def _confirm_ages(
+    connection: sqlite3.Connection, before: Household | None, after: Household, now: int
+) -> None:
+    """Store that the age groups that were chosen now are right (`household/ages.py`)."""
+    connection.executemany(
+        "insert or replace into age_confirmed (household, profile, at) values (?, ?, ?)",
+        [
+            (after.id, profile.id, now)
+            for profile in after.profiles
+            if _has_new_age(
+                before.profile(profile.id) if before is not None else None, profile, now
+            )
+        ],
+    )
+
+
+def _has_new_age(old: Profile | None, new: Profile, now: int) -> bool:
+    if old is None:
+        return True
+    old, new = with_due_band(old, now), with_due_band(new, now)
+    announced = new.band_change is not None and new.band_change != old.band_change
+    return old.band is not new.band or announced
 
 
 def when_made(connection: sqlite3.Connection, household_id: str, profile_id: str) -> int | None:

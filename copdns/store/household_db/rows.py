@@ -11,6 +11,7 @@ from copdns.model.household import (
     Contact,
     Default,
     Device,
+    DeviceKind,
     FullLogSpan,
     LocalName,
     NameRewrite,
@@ -111,13 +112,14 @@ PROFILE: HouseholdTable[Profile] = HouseholdTable(
 DEVICE: HouseholdTable[Device] = HouseholdTable(
     name="device",
     field="devices",
-    columns="id, name, profile, addresses, macs",
+    columns="id, name, profile, addresses, macs, kind",
     cells=lambda device: (
         device.id,
         device.name,
         device.profile,
         as_json(device.addresses),
         as_json(device.macs),
+        device.kind,
     ),
     value=lambda cells: Device(
         id=read_text(cells[0]),
@@ -125,6 +127,7 @@ DEVICE: HouseholdTable[Device] = HouseholdTable(
         profile=read_text(cells[2]),
         addresses=read_texts(cells[3]),
         macs=read_texts(cells[4]),
+        kind=DeviceKind(read_text(cells[5])),
     ),
 )
 

@@ -7,22 +7,27 @@ from typing import Annotated
 
 from pydantic import Field
 
-from copdns.accounts.roles import Actor, Permission, may
+from copdns.accounts.roles import Actor, Balance, Permission, may
+from copdns.appeals.age import changes_with
 from copdns.appeals.appeal import (
-    REASONS,
     WAITING,
     Appeal,
     AppealKind,
     AppealMotive,
+    AppealRequest,
     AppealState,
     Decider,
     WantedLength,
+    reasons_for,
 )
 from copdns.appeals.first_end import FirstEnd, first_end_of
 from copdns.appeals.opening import ApprovalTerms, Decision, opening
+from copdns.appeals.review import DecisionReason
 from copdns.appeals.source import list_report
 from copdns.as_json.appeals import appeal_json, first_end_json, opening_json
+from copdns.household.differences import Difference
 from copdns.model.errors import AppealError
+from copdns.model.household import Band
 from copdns.model.verdict import Action, Reason
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Id, Limit, Long, Minutes, Moment, Text
@@ -46,8 +51,9 @@ class AnswerShown(Given):
 
 
 class AppealShown(Given):
-    """action to revision: the verdict that is objected to.  answers: one, or two after the child
-    disagreed.  docs/appeals.md explains the words."""
+    """action to revision: the verdict that is objected to.  band, wanted_band: of kind `age`, the
+    age group and the one asked for.  answers: one, or two after the child disagreed.
+    docs/appeals.md explains the words."""
 
     id: str
     profile: str
@@ -60,6 +66,8 @@ class AppealShown(Given):
     wanted: WantedLength
     minutes: int
     day: str | None
+    band: Band | None
+    wanted_band: Band | None
     action: Action
     reason: Reason
     list: str
@@ -83,7 +91,9 @@ class AppealShown(Given):
 
 
 class OpeningShown(Given):
-    """about: null is every name.  names: all that is meant by name."""
+    """about: null is every name.  names: all that is meant by name.  band: the age group that it
+    brings; settings: what else that changes, such as "categories -games"; empty for who may not
+    see it."""
 
     about: list[str | None]
     names: list[str]
@@ -91,6 +101,8 @@ class OpeningShown(Given):
     content: bool
     time: bool
     minutes: int
+    band: Band | None
+    settings: list[str]
 
 
 class FirstEndShown(Given):
@@ -141,7 +153,7 @@ class Lasts(StrEnum):
     ALWAYS = "always"
 
 
-_REASON_WORDS = sorted({str(reason) for reasons in REASONS.values() for reason in reasons})
+_REASON_WORDS = sorted(map(str, DecisionReason))
 
 
 class DecisionSent(Sent):
@@ -150,7 +162,8 @@ class DecisionSent(Sent):
     text: the child reads it.  Of a yes only: for how long, by lasts or for_minutes, as was asked
     for where neither is said; everyone: for the whole household, with always; narrow: the name
     alone, without what its service needs; besides: what else closes it is opened as well, for as
-    long; minutes: how many are given back.
+    long; minutes: how many are given back; band: another age group than was asked for; only_age:
+    without its settings.
     """
 
     state: Answering
@@ -162,6 +175,8 @@ class DecisionSent(Sent):
     narrow: bool = False
     besides: bool = False
     minutes: Minutes | None = None
+    band: Band | None = None
+    only_age: bool = False
 
 
 async def appeals(call: Call) -> object:
@@ -193,10 +208,18 @@ async def appeal(call: Call) -> object:
     ends = None if opens is None else _first_end(call, found)
     return {
         **appeal_json(found),
-        "opens": opening_json(opens),
+        "opens": opening_json(opens, _settings(call, found)),
         "ends_first": first_end_json(ends),
         "why_not": why_not,
     }
+
+
+def _settings(call: Call, found: Appeal) -> tuple[Difference, ...]:
+    """Return what another age group changes, for who may see a person's settings."""
+    profile, band = call.household.profile(found.ask.profile), found.ask.wanted_band
+    if profile is None or band is None or not may(call.actor, Permission.SEE_PROFILES, profile):
+        return ()
+    return changes_with(profile, band, call.context.known_ids().presets)
 
 
 def _first_end(call: Call, found: Appeal) -> FirstEnd | None:
@@ -216,17 +239,34 @@ async def see(call: Call) -> object:
 
 
 async def decide(call: Call) -> object:
-    """Answer an appeal; what is granted is in force within a second."""
-    await appeal(call)
+    """Answer an appeal; what is granted is in force within a second.
+
+    Only who may edit profiles can say yes to another age group; Refused (403).
+    """
+    asked = await call.context.appeals.appeal(call.household.id, call.part("appeal"))
+    if asked is None:
+        raise Refused(404, "There is no such appeal")
+    decision = _read_decision(call.body, asked.ask)
+    is_of_age = asked.ask.kind is AppealKind.AGE and decision.state is AppealState.GRANTED
+    if is_of_age and not may(call.actor, Permission.EDIT_PROFILES):
+        raise Refused(403, "Only a guardian can change an age group")
     found = await call.context.appeals.decide(
         call.household.id,
-        call.part("appeal"),
-        _read_decision(call.body),
+        asked.id,
+        decision,
         _decider(call.actor),
         call.context.known_ids(),
         call.context.services(),
         call.now,
+        Balance(call.actor.id, call.with_preset),
     )
+    before, band = call.household.profile(asked.ask.profile), decision.yes.band
+    band = band or asked.ask.wanted_band
+    if is_of_age and before is not None and band is not None:
+        rules = not decision.yes.only_age
+        await call.context.proposals.propose_or_drop(
+            call.actor, before, band, call.now, rules=rules
+        )
     return appeal_json(found)
 
 
@@ -236,18 +276,21 @@ def _decider(actor: Actor) -> Decider:
     return Decider(actor.role, actor.name, actor.id, for_everyone=everyone)
 
 
-def _read_decision(body: DecisionSent) -> Decision:
+def _read_decision(body: DecisionSent, ask: AppealRequest) -> Decision:
     state = AppealState(body.state)
-    reason = next((each for each in REASONS[state] if each == body.reason), None)
+    reason = next((each for each in reasons_for(ask, state) if each == body.reason), None)
     lasts: int | WantedLength | None = None if body.lasts is None else WantedLength(body.lasts)
     if body.for_minutes is not None:
         if lasts is not None:
             raise AppealError("lasts and for_minutes exclude each other; give one")
         lasts = body.for_minutes * 60
-    terms = ApprovalTerms(lasts, body.everyone, body.narrow, body.minutes, body.besides)
+    terms = ApprovalTerms(
+        lasts, body.everyone, body.narrow, body.minutes, body.besides, body.band, body.only_age
+    )
     if state is not AppealState.GRANTED and terms != ApprovalTerms():
         raise AppealError(
-            "lasts, for_minutes, everyone, narrow, besides and minutes go with granted"
+            "lasts, for_minutes, everyone, narrow, besides, minutes, band and only_age go with "
+            "granted"
         )
     return Decision(state, reason, body.text, terms)
 

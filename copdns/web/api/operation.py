@@ -106,10 +106,11 @@ class Call:
             author=self.actor.name,
             what=what,
             now=self.now,
-            balance=Balance(self.actor.id, self._preset),
+            balance=Balance(self.actor.id, self.with_preset),
         )
 
-    def _preset(self, profile: Profile) -> Profile:
+    def with_preset(self, profile: Profile) -> Profile:
+        """Return the profile with the preset of its age band."""
         return apply(self.context.known_ids().presets[profile.band], profile)
 
     def profile_of(self, profile_id: str) -> Profile:

@@ -141,7 +141,10 @@ async def _has_second(request: web.Request, person: Person, appeal: Appeal) -> b
     """Tell whether there is somebody who may answer an appeal and has not answered it yet."""
     context, home = context_of(request), person.household.id
     everyone = await context.accounts.all(home)
-    able = [each.id for each in everyone if may(each, Permission.DECIDE_APPEALS)]
+    # A reviewer cannot change an age group, so is no second opinion about it.
+    is_age = appeal.ask.kind is AppealKind.AGE
+    needed = Permission.EDIT_PROFILES if is_age else Permission.DECIDE_APPEALS
+    able = [each.id for each in everyone if may(each, needed)]
     return has_second_opinion(appeal, able, await context.account_codes.voices(home, appeal.asked))
 
 

@@ -11,6 +11,7 @@ from copdns.model.verdict import StepNumber, Verdict
 from copdns.policy.decide import decide
 from copdns.policy.today import build_today
 from copdns.privacy.recent_blocks import Block
+from copdns.web.child import age
 from copdns.web.child.claim_device import guest_here, has_guest_rules
 from copdns.web.child.consent import open_question
 from copdns.web.child.page import child_page, require_known
@@ -65,6 +66,12 @@ async def start_page(request: web.Request) -> web.Response:
             if now - each.at < NEWS_SECONDS
         ],
         guest=await _guest_with_guest_rules(request, person),
+        without_browser=[
+            each
+            for each in person.household.devices
+            if each.profile == person.profile.id and not each.kind.has_browser
+        ],
+        asks_age=await age.is_asked(request, person),
         asks_consent=await open_question(request, person) is not None,
         now=now,
     )

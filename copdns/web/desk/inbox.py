@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from copdns.accounts.roles import Actor, Permission, may
+from copdns.accounts.roles import Actor, Balance, Permission, may
+from copdns.appeals.age import changes_with
 from copdns.appeals.appeal import (
     REASONS,
     WAITING,
     Appeal,
+    AppealKind,
+    AppealRequest,
     AppealState,
     ContestedVerdict,
     Decider,
@@ -25,12 +28,18 @@ from copdns.appeals.opening import CONTENT, TIME, ApprovalTerms, Decision, Openi
 from copdns.appeals.review import TOLD, DecisionReason
 from copdns.appeals.source import BlockSource, block_source, list_report, rule_behind
 from copdns.appeals.still_closed import closed_after_all, closed_besides
+from copdns.household.differences import Difference
+from copdns.household.presets import Preset
+from copdns.household.safeguards import is_announced
+from copdns.list_files.load import bundled_presets
 from copdns.model.errors import AppealError
-from copdns.model.household import Household
+from copdns.model.household import Band, Household, Profile
 from copdns.model.sentences import sentence
 from copdns.web.context import context_of
-from copdns.web.desk.change import say_done
+from copdns.web.desk.change import say_done, with_fair_rules
 from copdns.web.desk.page import household_in_force
+from copdns.web.desk.person.people import parse_band
+from copdns.web.desk.person.settings import changes_by_reason
 from copdns.web.others import time_view
 from copdns.web.received import fields_of
 from copdns.web.session import require
@@ -39,6 +48,19 @@ from copdns.web.wording import desk_wording
 ANSWERED_SHOWN = 20  # below those that wait
 # TALK waits as well, until somebody gives the final answer.
 TO_ANSWER = WAITING | {AppealState.TALK}
+
+
+class AgeChoice(NamedTuple):
+    """What a yes to an appeal against an age group brings.
+
+    band: the one that is shown, of all.  changed: settings by the reason that the child reads.
+    is_announced: it is told a day before, and its settings are only proposed.
+    """
+
+    band: Band
+    preset: Preset
+    changed: Mapping[str, list[Difference]]
+    is_announced: bool
 
 
 async def inbox(request: web.Request) -> web.Response:
@@ -106,6 +128,8 @@ async def appeal(request: web.Request) -> web.Response:
         profile=household.profile(found.ask.profile),
         opens=opens,
         closed=closed,
+        age=_age_choice(request, found, household, actor),
+        bands=tuple(Band),
         besides=_besides(request, actor, found, household) if opens else None,
         ends=_first_end(request, actor, found, household) if opens else None,
         openable=CONTENT | TIME,
@@ -117,7 +141,7 @@ async def appeal(request: web.Request) -> web.Response:
         rule=rule_behind(found.ask, household),
         say=desk_wording(request, household),
         zone=household.timezone,
-        reasons={state: reasons_for(found.ask, state) for state in REASONS},
+        reasons={each: reasons_for(found.ask, each) for each in REASONS},
         told=TOLD,
         now=context.now(),
     )
@@ -126,19 +150,46 @@ async def appeal(request: web.Request) -> web.Response:
 async def decide(request: web.Request) -> web.Response:
     """Answer an appeal; what is granted is in force within a second."""
     actor, context = await require(request, Permission.DECIDE_APPEALS), context_of(request)
-    fields = await fields_of(request)
+    fields, now = await fields_of(request), int(context.now())
+    found = await context.appeals.appeal(actor.household, request.match_info["appeal"])
+    if found is None:
+        raise AppealError("there is no request '%(appeal)s'", appeal=request.match_info["appeal"])
+    decision = _read_decision(fields, found.ask)
+    is_of_age = found.ask.kind is AppealKind.AGE and decision.state is AppealState.GRANTED
+    if is_of_age:
+        await require(request, Permission.EDIT_PROFILES)
+    before = household_in_force(request, actor).profile(found.ask.profile)
     await context.appeals.decide(
         actor.household,
-        request.match_info["appeal"],
-        _read_decision(fields),
+        found.id,
+        decision,
         _decider(actor),
         context.known_ids(),
         context.services(),
-        int(context.now()),
+        now,
+        Balance(actor.id, with_fair_rules),
     )
+    band = decision.yes.band or found.ask.wanted_band
+    if is_of_age and before is not None and band is not None:
+        rules = not decision.yes.only_age
+        await context.proposals.propose_or_drop(actor, before, band, now, rules=rules)
     done = sentence("your answer is saved, and the child can read it now")
     say_done(request, actor, done)
     raise web.HTTPSeeOther("/guardian/inbox")
+
+
+def _age_choice(
+    request: web.Request, found: Appeal, household: Household, actor: Actor
+) -> AgeChoice | None:
+    """Return what a yes brings to a request about the age group, to who may give it."""
+    profile: Profile | None = household.profile(found.ask.profile)
+    wanted = found.ask.wanted_band
+    if profile is None or wanted is None or not may(actor, Permission.EDIT_PROFILES, profile):
+        return None
+    band, now = parse_band(request.query.get("band", wanted)), int(context_of(request).now())
+    preset = bundled_presets()[band]
+    changed = changes_by_reason(preset, changes_with(profile, band, bundled_presets()))
+    return AgeChoice(band, preset, changed, is_announced(profile, band, now))
 
 
 async def report(request: web.Request) -> web.Response:
@@ -153,7 +204,7 @@ async def report(request: web.Request) -> web.Response:
     return web.Response(text=list_report(found.ask.name, found.ask.to, info))
 
 
-def _read_decision(fields: Mapping[str, Any]) -> Decision:
+def _read_decision(fields: Mapping[str, Any], ask: AppealRequest) -> Decision:
     """Return the decision that was sent; raise AppealError."""
     try:
         state = AppealState(str(fields.get("state", "")))
@@ -163,11 +214,17 @@ def _read_decision(fields: Mapping[str, Any]) -> Decision:
         raise AppealError("choose one of the answers on the page") from None
     if state not in REASONS:
         raise AppealError("choose one of the answers on the page", name="state")
-    if reason not in REASONS[state]:
+    if reason not in reasons_for(ask, state):
         raise AppealError("choose one of the reasons for this answer", name="reason")
     lasts, everyone = read_length(str(fields.get("lasts", "")))
     terms = ApprovalTerms(
-        lasts, everyone or "everyone" in fields, "narrow" in fields, minutes, "besides" in fields
+        lasts,
+        everyone or "everyone" in fields,
+        "narrow" in fields,
+        minutes,
+        "besides" in fields,
+        parse_band(str(fields["band"])) if fields.get("band") else None,
+        "only_age" in fields,
     )
     return Decision(state, reason, str(fields.get("text", "")), terms)
 
@@ -218,9 +275,9 @@ async def _names_of_others(
     if not is_for_others(found, actor):
         return None
     there = await context_of(request).accounts.all(actor.household)
-    return tuple(
-        each.name for each in there if may(each, Permission.DECIDE_APPEALS) and each.id != actor.id
-    )
+    is_of_age = found.ask.kind is AppealKind.AGE  # which reviewers cannot change
+    needed = Permission.EDIT_PROFILES if is_of_age else Permission.DECIDE_APPEALS
+    return tuple(each.name for each in there if may(each, needed) and each.id != actor.id)
 
 
 def _source(request: web.Request, found: Appeal) -> BlockSource | None:

@@ -7,6 +7,8 @@ from aiohttp import web
 from copdns.accounts.account import GuardianNotice, NoticeKind
 from copdns.accounts.roles import Permission, may
 from copdns.appeals.appeal import AppealState
+from copdns.household.ages import AgeConfirmation, asks_guardians
+from copdns.model.household import Profile
 from copdns.model.sentences import sentence
 from copdns.store.household_db.notes import REPAIRED
 from copdns.web.desk.change import say_done
@@ -64,9 +66,22 @@ async def overview(request: web.Request) -> web.Response:
         to_talk=len(to_talk),
         asking=asking,
         proposals=proposals,
+        ages_due=await _ages_due(home),
         people=people,
         trouble=tuple(map(trouble, (*context.readiness(), *context.warnings()))),
     )
+
+
+async def _ages_due(home: HouseRequest) -> list[tuple[Profile, AgeConfirmation]]:
+    """Return whose age group nobody confirmed for a year, for who may change it."""
+    if not may(home.actor, Permission.EDIT_PROFILES):
+        return []
+    confirmed = await home.context.ages.all(home.household.id)
+    return [
+        (each, confirmed[each.id])
+        for each in home.household.profiles
+        if asks_guardians(each, confirmed.get(each.id), home.now)
+    ]
 
 
 async def repair(request: web.Request) -> web.Response:

@@ -206,6 +206,7 @@ def closed_by(reason: Reason, **fields: object) -> AppealRequest:
 BY_LIST, BY_RULE = ask(), closed_by(Reason.RULE)
 AT_BEDTIME = closed_by(Reason.SCHEDULE)  # a site, which time blocks
 BEDTIME = closed_by(Reason.SCHEDULE, kind=AppealKind.TIME)
+AGE = ask("", kind=AppealKind.AGE)
 COUNTED = closed_by(Reason.BUDGET, kind=AppealKind.MINUTES, minutes=20, day=TODAY)
 
 
@@ -213,7 +214,7 @@ COUNTED = closed_by(Reason.BUDGET, kind=AppealKind.MINUTES, minutes=20, day=TODA
 def test_every_reason_fits_some_answer(reason: DecisionReason) -> None:
     fits = [
         (each, state)
-        for each in (BY_LIST, BY_RULE, AT_BEDTIME, BEDTIME, COUNTED)
+        for each in (BY_LIST, BY_RULE, AT_BEDTIME, BEDTIME, COUNTED, AGE)
         for state in REASONS
         if reason in reasons_for(each, state)
     ]
@@ -251,7 +252,7 @@ def test_a_reason_is_true_of_what_was_asked(
         life.check_reason(asked, state, reason, "")
 
 
-@pytest.mark.parametrize("asked", [BY_LIST, BY_RULE, AT_BEDTIME, BEDTIME, COUNTED])
+@pytest.mark.parametrize("asked", [BY_LIST, BY_RULE, AT_BEDTIME, BEDTIME, COUNTED, AGE])
 def test_every_appeal_can_be_answered_in_each_way(asked: AppealRequest) -> None:
     assert all(reasons_for(asked, state) for state in REASONS)
 

@@ -70,4 +70,5 @@ def test_who_asked_and_about_what_is_told_only_where_somebody_chose_that() -> No
     found = news("home", answered(NEW, AppealState.REFUSED, AT + 9), "", telling=True)
     assert found is not None
     assert (found.profile, found.name, found.at) == ("mia", "private.example", AT + 9)
+    assert found.about == "name"
     assert ADA.name not in str(found)

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from copdns.appeals.age import age_request
 from copdns.appeals.appeal import Appeal, AppealKind, AppealRequest, contest
+from copdns.model.household import Band, Profile
 from copdns.model.verdict import Action, Reason, Verdict
 from tests.unit.appealing import ask
 from tests.unit.calling import Home
@@ -217,3 +219,30 @@ def test_an_audit_of_a_table_asks_them_besides(home: Home) -> None:
     opened(home)
     assert "Confirmed false positives" in home.ok("lists", "audit", str(table))
     assert home.call("lists", "audit", "--keep").exit_code == 2
+
+
+def test_an_age_group_is_answered_with_its_settings_in_sight(home: Home) -> None:
+    mia = Profile("mia", "Mia", Band.TO_9)
+    found = filed(home, age_request(mia, "tablet", Band.TO_12, "", NOON))
+    assert "age group 10-12, not 7-9" in home.ok("appeal", "list")
+    shown = home.json("appeal", "show", found.id)
+    assert (shown["band"], shown["wanted_band"], shown["opens"]["band"]) == (
+        "7-9",
+        "10-12",
+        "10-12",
+    )
+    assert shown["opens"]["settings"]
+    text = home.ok("appeal", "show", found.id)
+    assert all(each in text for each in shown["opens"]["settings"])
+    words = ("appeal", "decide", found.id)
+    assert home.call(*words, "--no", "--reason", "unsafe_contact").exit_code == 1
+    assert home.call(*words, "--no", "--reason", "age_right", "--band", "13-15").exit_code == 2
+    home.ok(*words, "--yes", "--reason", "older_now", "--only-age")
+    assert home.json("profile", "show", "mia")["band"] == "10-12"
+
+
+def test_an_age_group_is_confirmed(home: Home) -> None:
+    assert "confirmed:" in home.ok("profile", "show", "mia")
+    text = home.ok("profile", "confirm-age", "mia")
+    assert text == "profile mia: the age group 7-9 is confirmed\n"
+    assert home.call("profile", "confirm-age", "bo").exit_code == 1

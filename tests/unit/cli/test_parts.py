@@ -11,6 +11,7 @@ def test_a_device_is_added_listed_and_removed(home: Home) -> None:
     home.ok(
         *("device", "add", "laptop", "192.0.2.77", "2001:DB8::/64"),
         *("--mac", "02-00-00-00-00-0A", "--profile", "tom", "--name", "Tom's laptop"),
+        *("--kind", "computer"),
     )
     assert home.json("device", "list", "--profile", "tom")[-1] == {
         "id": "laptop",
@@ -18,6 +19,7 @@ def test_a_device_is_added_listed_and_removed(home: Home) -> None:
         "profile": "tom",
         "addresses": ["192.0.2.77", "2001:db8::/64"],
         "macs": ["02:00:00:00:00:0a"],
+        "kind": "computer",
     }
     assert "02:00:00:00:00:0a, 192.0.2.77" in home.ok("device", "list")
     assert home.json("check", "a.example", "--client", "2001:db8::9")["device"] == "laptop"
@@ -47,12 +49,15 @@ def test_what_a_device_is_known_by_can_be_changed(home: Home) -> None:
     )
     home.ok("device", "set", "tablet", "--profile", "tom", "--name", "Slate")
     home.ok("device", "set", "tablet", "--address", "192.0.2.78")
+    assert home.json("device", "list", "--profile", "tom")[0]["kind"] == "other"
+    home.ok("device", "set", "tablet", "--kind", "console")
     assert home.json("device", "list", "--profile", "tom")[0] == {
         "id": "tablet",
         "name": "Slate",
         "profile": "tom",
         "addresses": ["192.0.2.78"],
         "macs": ["02:00:00:00:00:01"],
+        "kind": "console",
     }
     assert home.call("device", "set", "tablet").exit_code == 2
     assert home.call("device", "set", "radio", "--name", "Radio").exit_code == 1

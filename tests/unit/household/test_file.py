@@ -34,6 +34,7 @@ from copdns.model.household import (
     Band,
     Contact,
     Device,
+    DeviceKind,
     FullLogSpan,
     Household,
     PrivacyMode,
@@ -198,15 +199,16 @@ def test_devices_stand_below_their_profile_or_by_themselves() -> None:
     household = parsed(
         "profiles: {mia: {band: 7-9, devices: {tablet: [192.0.2.7/32], "
         "desk: {name: The desk, addresses: ['2001:DB8::/64']}}}}\n"
-        "devices: {tv: {profile: mia, addresses: [192.0.2.8]}, "
+        "devices: {tv: {profile: mia, addresses: [192.0.2.8], kind: television}, "
         "phone: {profile: mia, macs: [02-00-00-00-00-0A, 02:00:00:00:00:01]}}\n"
     )
     assert household.devices == (
         Device("tablet", "tablet", "mia", ("192.0.2.7",)),
         Device("desk", "The desk", "mia", ("2001:db8::/64",)),
-        Device("tv", "tv", "mia", ("192.0.2.8",)),
+        Device("tv", "tv", "mia", ("192.0.2.8",), kind=DeviceKind.TELEVISION),
         Device("phone", "phone", "mia", (), ("02:00:00:00:00:0a", "02:00:00:00:00:01")),
     )
+    assert parsed(dump(household)) == household
 
 
 def test_announced_moments_are_written_with_their_zone() -> None:

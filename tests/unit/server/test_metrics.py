@@ -35,6 +35,8 @@ def full() -> Counters:
     counters.categories = {"games": 3}
     counters.rcodes[0], counters.rcodes[3], counters.rcodes[23] = 6, 1, 1
     counters.cache_hits, counters.cache_misses = 2, 3
+    counters.appeals = lambda: {"open": 2}
+    counters.appeal_kinds = lambda: {"age": 1, "name": 1}
     upstream = UpstreamCounters()
     upstream.asked, upstream.failed, upstream.over_tcp = 3, 1, 1
     upstream.note_answer(0.004)
@@ -53,6 +55,7 @@ def test_a_scrape_tells_what_was_counted() -> None:
     counters = full()
     assert sample(counters, "copdns_queries_total", transport="udp") == 5
     assert sample(counters, "copdns_malformed_total") == 1
+    assert sample(counters, "copdns_appeals_by_kind", kind="age") == 1
     assert sample(counters, "copdns_verdicts_total", action="block", reason="category") == 3
     assert sample(counters, "copdns_blocked_total", category="games") == 3
     assert sample(counters, "copdns_responses_total", rcode="NXDOMAIN") == 1
@@ -104,5 +107,6 @@ def test_nothing_is_told_of_the_process_or_of_a_person() -> None:
     assert all(name.startswith("copdns_") for name in names)
     labels = {label for _, found in scraped(full()) for label, _ in found}
     assert labels == {
-        "action", "category", "le", "rcode", "reason", "transport", "upstream", "version",
+        "action", "category", "kind", "le", "rcode", "reason", "state", "transport", "upstream",
+        "version",
     }  # fmt: skip

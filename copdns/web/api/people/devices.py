@@ -10,6 +10,7 @@ from pydantic import Field
 from copdns.accounts.roles import Permission
 from copdns.as_json.household import device_json
 from copdns.household.edits import add_device, remove_device, set_device
+from copdns.model.household import DeviceKind
 from copdns.web.api.operation import Call, Given, Operation, Sent, sent_values
 from copdns.web.api.types import Address, Id, Text
 
@@ -22,16 +23,19 @@ class DeviceShown(Given):
     profile: str
     addresses: list[str]
     macs: list[str]
+    kind: DeviceKind
 
 
 class DeviceWanted(Sent):
-    """Known by MAC addresses, or by addresses or networks."""
+    """Known by MAC addresses, or by addresses or networks.  kind: of one without a browser, its
+    person's page tells what is closed there."""
 
     id: Id
     profile: Id
     name: Text = ""
     addresses: _Addresses = ()
     macs: _Addresses = ()
+    kind: DeviceKind = DeviceKind.OTHER
 
 
 class DeviceSet(Sent):
@@ -41,6 +45,7 @@ class DeviceSet(Sent):
     name: Text | None = None
     addresses: _Addresses | None = None
     macs: _Addresses | None = None
+    kind: DeviceKind | None = None
 
 
 async def devices(call: Call) -> object:
@@ -58,6 +63,7 @@ async def add(call: Call) -> object:
         addresses=wanted.addresses,
         name=wanted.name,
         macs=wanted.macs,
+        kind=wanted.kind,
     )
     after = await call.change(f"device {wanted.id} added for {wanted.profile}", edit)
     return device_json(after.devices[-1])

@@ -13,6 +13,7 @@ from pydantic import Field
 from copdns.accounts.roles import Permission
 from copdns.as_json.household import profile_json, running_pause
 from copdns.as_json.plain import utc
+from copdns.household.ages import asks_guardians
 from copdns.household.edit_checks import require_profile
 from copdns.household.edits import add_profile, remove_profile, set_profile
 from copdns.household.presets import rules_now
@@ -259,6 +260,34 @@ async def remove(call: Call) -> object:
     return None
 
 
+class AgeShown(Given):
+    """confirmed: when a guardian last chose or confirmed the age group.  said: when the person
+    said since then that it is right.  asks: guardians are asked whether it still is."""
+
+    band: Band
+    confirmed: Moment | None
+    said: Moment | None
+    asks: bool
+
+
+async def age(call: Call) -> object:
+    """Return when it was last said that the age group is right."""
+    person = call.person
+    found = (await call.context.ages.all(call.household.id)).get(person.id)
+    return {
+        "band": person.band_at(call.now),
+        "confirmed": utc(found.at) if found else None,
+        "said": utc(found.said) if found else None,
+        "asks": asks_guardians(person, found, call.now),
+    }
+
+
+async def confirm_age(call: Call) -> object:
+    """Note that the age group is still right; nothing else changes."""
+    await call.context.ages.confirm(call.household.id, call.person.id, call.actor.name, call.now)
+    return await age(call)
+
+
 class FullLogWanted(Sent):
     days: Annotated[int, Field(ge=1, le=7), WHOLE]
 
@@ -334,6 +363,22 @@ OPERATIONS = (
         "Whether a person's time is open, and until when",
         state,
         State,
+    ),
+    Operation(
+        "GET",
+        f"{_ONE}/age",
+        Permission.SEE_PROFILES,
+        "When the age group was last confirmed",
+        age,
+        AgeShown,
+    ),
+    Operation(
+        "POST",
+        f"{_ONE}/age/confirm",
+        Permission.EDIT_PROFILES,
+        "Say that the age group is still right",
+        confirm_age,
+        AgeShown,
     ),
     Operation(
         "POST",

@@ -32,6 +32,7 @@ from copdns.web.unknown_devices import (
     add_unknown_device,
     end_guests_at,
     end_guests_of,
+    parse_kind,
     parse_known_by,
     unassigned_devices,
 )
@@ -80,7 +81,10 @@ async def add(request: web.Request) -> web.Response:
     """Add a device by its addresses, whether it was seen or not."""
     actor, fields = await _require_editor(request), await fields_of(request)
     known, profile = parse_known_by(str(fields.get("known", ""))), _text(fields, "profile")
-    edit = partial(add_typed_device, name=_text(fields, "name"), profile=profile, known=known)
+    kind = parse_kind(_text(fields, "kind"))
+    edit = partial(
+        add_typed_device, name=_text(fields, "name"), profile=profile, known=known, kind=kind
+    )
     await _change(request, actor, edit, f"a device added for {profile}")
     await end_guests_at(request, actor, *known)
     raise web.HTTPSeeOther(HERE)
@@ -92,6 +96,8 @@ async def change(request: web.Request) -> web.Response:
     device = request.match_info["device"]
     values = {"name": _text(fields, "name"), "profile": _text(fields, "profile")}
     changes: dict[str, Any] = {key: value for key, value in values.items() if value}
+    if "kind" in fields:
+        changes["kind"] = parse_kind(_text(fields, "kind"))
     if "known" in fields:
         changes |= parse_known_by(str(fields["known"]))._asdict()
     edit = partial(set_device, device_id=device, **changes)
@@ -168,7 +174,10 @@ async def name(request: web.Request) -> web.Response:
         await _change(request, actor, edit, f"device {device} has a new MAC address")
     else:
         called = _text(fields, "name") or visitor.name or visitor.id
-        edit = partial(add_unknown_device, profile_id=profile, called=called, visitor=visitor)
+        kind = parse_kind(_text(fields, "kind"))
+        edit = partial(
+            add_unknown_device, profile_id=profile, called=called, visitor=visitor, kind=kind
+        )
         await _change(request, actor, edit, f"a device added for {profile}")
     await end_guests_of(request, actor, visitor)
     raise web.HTTPSeeOther(HERE)

@@ -134,12 +134,13 @@ async def preset(request: web.Request) -> web.Response:
         band=band,
         preset=wanted,
         announced=is_announced(found.profile, band, now),
-        changed=_by_reason(wanted, plan.changed),
+        changed=changes_by_reason(wanted, plan.changed),
         kept=plan.kept,
         allowed=wanted.allowed_names,
         times=any(wanted.times(found.profile.id)),
         plan=plan_times(found.household, found.profile.id, wanted, bundled_presets()),
         proposal=proposal,
+        confirmed=(await context.ages.all(found.household.id)).get(found.profile.id),
     )
 
 
@@ -165,6 +166,16 @@ async def take_preset(request: web.Request) -> web.Response:
     stored = await change(request, found.actor, edit, what)
     await context.proposals.propose_or_drop(found.actor, found.profile, band, now, rules=rules)
     raise web.HTTPSeeOther(page_after(found, wanted, stored))
+
+
+async def confirm_age(request: web.Request) -> web.Response:
+    """Note that the age group is still right; nothing else changes."""
+    found = await require_person(request, Permission.EDIT_PROFILES)
+    context, home = context_of(request), found.household.id
+    await context.ages.confirm(home, found.profile.id, found.actor.name, int(context.now()))
+    done = sentence("the age group is confirmed, and we ask again in a year")
+    say_done(request, found.actor, done)
+    raise web.HTTPSeeOther("/guardian/")
 
 
 async def propose(request: web.Request) -> web.Response:
@@ -203,7 +214,7 @@ async def drop_proposal(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(found.address)
 
 
-def _by_reason(wanted: Preset, changed: Iterable[Difference]) -> dict[str, list[Difference]]:
+def changes_by_reason(wanted: Preset, changed: Iterable[Difference]) -> dict[str, list[Difference]]:
     """Return what a preset would change, grouped by reason, without the age band itself."""
     found: dict[str, list[Difference]] = {}
     for each in changed:

@@ -1,0 +1,82 @@
+"""Say that the age group is wrong, or that it is still right; no birth date is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from copdns.appeals.age import age_request
+from copdns.household.ages import asks_person
+from copdns.model.errors import AppealError, AppealLimitError
+from copdns.model.household import Band
+from copdns.web.child.page import child_page, note_pin, require_known_person, require_proof
+from copdns.web.context import context_of
+from copdns.web.person import Person, may_see_appeal
+from copdns.web.received import fields_of
+
+Fields = Mapping[str, Any]
+
+
+async def form(request: web.Request) -> web.Response:
+    """Show the form."""
+    return _form(request, await require_known_person(request), request.query)
+
+
+async def send(request: web.Request) -> web.Response:
+    """File an appeal against the age group."""
+    person, context = await require_known_person(request), context_of(request)
+    fields, now = await fields_of(request), context.now()
+    wanted = next((each for each in Band if each == fields.get("band")), None)
+    words = str(fields.get("words", ""))
+    try:
+        paired = person.is_paired
+        ask = age_request(person.profile, person.device, wanted, words, now, paired=paired)
+        filed = await context.appeals.file(person.household.id, ask, int(now))
+        await note_pin(request, person)
+    except AppealLimitError as error:
+        return _form(request, person, fields, status=429, error=error)
+    except AppealError as error:
+        return _form(request, person, fields, status=400, error=error)
+    if not may_see_appeal(person, filed.appeal):  # only the paired browser sees the answer
+        return child_page(request, person, "sent.html")
+    raise web.HTTPSeeOther(f"/ask/{filed.appeal.id}")
+
+
+async def say_right(request: web.Request) -> web.Response:
+    """Note that the person says that their age group is still right."""
+    person, context = await require_known_person(request), context_of(request)
+    require_proof(person)
+    now = int(context.now())
+    await context.ages.say_right(person.household.id, person.profile.id, now)
+    await note_pin(request, person)
+    raise web.HTTPSeeOther("/")
+
+
+async def is_asked(request: web.Request, person: Person) -> bool:
+    """Tell whether a person is asked if their age group is still right."""
+    if not person.is_known:
+        return False
+    context = context_of(request)
+    confirmed = (await context.ages.all(person.household.id)).get(person.profile.id)
+    return asks_person(person.profile, confirmed, context.now())
+
+
+def _form(
+    request: web.Request,
+    person: Person,
+    fields: Fields,
+    *,
+    status: int = 200,
+    error: AppealError | None = None,
+) -> web.Response:
+    return child_page(
+        request,
+        person,
+        "age.html",
+        status=status,
+        error=error,
+        fields=fields,
+        bands=tuple(each for each in Band if each is not person.band),
+    )
