@@ -292,7 +292,7 @@ async def test_the_child_reads_that_something_changed_and_nobody_else(
     page = await text(client, "/rules")
     assert "what's blocked for you" in page
     assert "Ada" in page
-    assert "A browser was linked to <bdi>Mia&#39;s phone</bdi>" in page, "a name, and no id"
+    assert "You can now see your page on <bdi>Mia&#39;s phone</bdi>" in page, "a name, and no id"
     assert "phone</bdi> changed" not in page, "a device changes nothing by itself"
     assert "mia-phone" not in page
     site.who = "tom"
