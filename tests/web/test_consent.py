@@ -75,7 +75,10 @@ async def test_the_desk_asks_and_only_a_yes_begins_it(client: Client, site: Site
 
 @pytest.mark.parametrize(
     ("band", "who"),
-    [(Band.TO_17, "your parents or guardians can read it"), (Band.ADULT, "only you can read it")],
+    [
+        (Band.TO_17, "your parents or guardians can read it"),
+        (Band.ADULT, "nobody else can read it"),
+    ],
 )
 async def test_who_could_read_it_is_told_before_a_yes(
     client: Client, site: Site, band: Band, who: str
