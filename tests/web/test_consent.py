@@ -112,7 +112,7 @@ async def test_a_no_is_read_at_the_desk_and_holds(client: Client, site: Site) ->
     assert "The answer on" in await text(client, "/guardian/people/tom/kept")
     await send(client, "/consent/yes", 400, question=stale)
     await send(client, ASK, 400, days="1")
-    await send(client, f"{ASK}/drop")  # a no is not taken back by whoever asked
+    await send(client, f"{ASK}/drop", sure="on")  # a no is not taken back by whoever asked
     await send(client, ASK, 400, days="1")
     assert (await tom(site)).full_log is None
 
@@ -130,7 +130,7 @@ async def test_a_question_is_taken_back_at_the_desk(client: Client, site: Site) 
     await send(client, ASK, days="1")
     read = await question(site)
     for _ in range(2):
-        await send(client, f"{ASK}/drop")
+        await send(client, f"{ASK}/drop", sure="on")
     await send(client, "/consent/yes", 400, question=read)
     assert "Nobody is asking for this now." in await text(client, "/consent")
 
