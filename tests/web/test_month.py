@@ -89,7 +89,7 @@ async def test_the_desk_tells_of_each_child_by_category(client: Client, site: Si
     assert "March 2026" in page
     assert '<th scope="row">Mia</th><td>1,251</td><td>17</td>' in page
     assert '<th scope="row">Mia</th><td>Games</td><td>17</td>' in page
-    assert '<th scope="row">Tom</th><td>Gambling</td><td>few</td>' in page
+    assert '<th scope="row">Tom</th><td>Gambling</td><td>under 5</td>' in page
     assert "Mia: Games, about 42 minutes" in page
     assert "<dt>Asked</dt><dd>1</dd>" in page
     for word in ("77,777", "games.example", "style="):
