@@ -63,6 +63,12 @@ class Person(NamedTuple):
         return self.is_proven and not self.guest
 
     @property
+    def is_linked(self) -> bool:
+        """Whether the browser is paired with this very person: not that of somebody who has their
+        rules for a day, nor one after a PIN to which somebody objected."""
+        return self.is_paired and (not self.guest or self.proof is not None)
+
+    @property
     def is_anybodys(self) -> bool:
         """Whether a user may say who they are: the device is unknown, or a guest's for a while."""
         return not self.device or bool(self.guest)
