@@ -443,6 +443,17 @@ async def test_who_guesses_has_to_wait(client: Client, site: Site) -> None:
     assert await site.guests.of("home", site.now) == ()
 
 
+async def test_guessing_does_not_tell_who_lives_here(client: Client, site: Site) -> None:
+    """After five wrong PINs each name waits, whether or not somebody has it, and no other name."""
+    for name in ("Nobody", "Mia"):
+        for pin in range(5):
+            await send(client, "/whose/pin", 403, name=name, pin=f"000{pin}")
+    for name in ("Nobody", " nobody ", "Mia", " mIA "):
+        await send(client, "/whose/pin", 429, name=name, pin="9999")
+    for name in ("Tom", "Bob", "Alice"):
+        await send(client, "/whose/pin", 403, name=name, pin="9999")
+
+
 async def test_a_stranger_reads_no_name_of_the_house(client: Client) -> None:
     for path in ("/", "/whose", "/rules", "/me"):
         page = await text(client, path)
