@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -139,9 +140,13 @@ def set_pairing_cookie(
 
 def requestor_of(request: web.Request) -> Requestor:
     """Return who sent a request, as for DNS."""
-    transport = request.transport
-    if transport is None:  # the connection is gone
+    if request.transport is None:  # the connection is gone
         raise web.HTTPBadRequest
+    return requestor_at(request.transport)
+
+
+def requestor_at(transport: asyncio.BaseTransport) -> Requestor:
+    """Return who is at the other end of a connection."""
     listener = transport.get_extra_info("sockname")[0]
     return Requestor(
         _plain_address(listener), _plain_address(transport.get_extra_info("peername")[0]), "tcp"
