@@ -168,6 +168,7 @@ def _detail_rows(
         ("list", f"{to.list} ({to.list_version})" if to.list else ""),
         ("entry", to.rule),
         ("by way of", to.via),
+        ("browser", "" if ask.paired else f"not paired with {ask.profile}: maybe someone else"),
         ("why", f"{ask.why}: {ask.words}" if ask.words else str(ask.why)),
         ("second message", found.more_words),
         ("for", str(ask.wanted)),

@@ -51,13 +51,16 @@ class AnswerShown(Given):
 
 
 class AppealShown(Given):
-    """action to revision: the verdict that is objected to.  band, wanted_band: of kind `age`, the
-    age group and the one asked for.  answers: one, or two after the child disagreed.
+    """paired: false where the browser is not linked to this person, so that someone else may have
+    written the words.  action to revision: the verdict that is objected to.  band, wanted_band: of
+    kind `age`, the age group and the one asked for.  answers: one, or two after the child
+    disagreed.
     docs/appeals.md explains the words."""
 
     id: str
     profile: str
     device: str
+    paired: bool
     kind: AppealKind
     name: str
     why: AppealMotive
