@@ -163,7 +163,7 @@ async def test_a_preset_shows_its_differences_with_the_reason_of_each(client: Cl
 
 
 async def test_age_labels_stand_where_age_groups_are_explained(client: Client) -> None:
-    labels = "PEGI 12, USK and FSK 12, IARC 12+"
+    labels = "PEGI 12. In Germany: USK and FSK 12. In app stores: IARC 12+."
     assert labels in await text(client, "/guardian/people/mia/preset?band=13-15")
     assert labels in await text(client, "/guardian/people")
     assert "PEGI" not in await text(client, "/guardian/people/mia/preset?band=adult")
@@ -293,7 +293,7 @@ async def test_the_child_reads_that_something_changed_and_nobody_else(
     page = await text(client, "/rules")
     assert "what's blocked for you" in page
     assert "Ada" in page
-    assert "A browser was linked to <bdi>Mia&#39;s phone</bdi>" in page, "a name, and no id"
+    assert "You can now see your page on <bdi>Mia&#39;s phone</bdi>" in page, "a name, and no id"
     assert "phone</bdi> changed" not in page, "a device changes nothing by itself"
     assert "mia-phone" not in page
     site.who = "tom"

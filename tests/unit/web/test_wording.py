@@ -16,7 +16,7 @@ def test_an_hour_is_called_so() -> None:
     budget = Budget("play", "mia", (("school", 60), ("weekend", 120), ("holiday", 45)))
     say = DeskWording(phrases_in("en"), Level.FULL, family(MIA), LIBRARY, NOW)
     told = say.minutes(budget)
-    assert told == "1 hour on school days, 2 hours at the weekend and 45 minutes on holidays"
+    assert told == "1 hour on school days, 2 hours at weekends and 45 minutes in the holidays"
 
 
 LIBRARY = library(services={"room": ["room.example"]}, contacts={"room": Contact.STRANGERS})
