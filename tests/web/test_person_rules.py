@@ -13,6 +13,7 @@ from copdns.policy.decide import explain
 from copdns.web.wording import STEPS
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
+from tests.web.guardians import guardian_client
 from tests.web.site import Client, Site, send, text
 
 pytestmark = pytest.mark.logged_in
@@ -100,6 +101,22 @@ async def test_a_rule_against_what_many_sites_need_says_so(client: Client) -> No
     shown = await text(client, RULES)
     assert shown.count("Many sites need ") == 1
     assert "Many sites need typekit.net." in shown.replace("<bdi>", "").replace("</bdi>", "")
+
+
+async def test_a_rule_about_most_of_the_internet_is_refused(client: Client, site: Site) -> None:
+    before = await rules_of(site)
+    page = await send(client, RULES, 400, action="block", target="::/0", **{"for": "mia"})
+    assert "covers too much of the internet" in page
+    assert await rules_of(site) == before
+
+
+async def test_an_older_one_is_shown_as_without_effect(site: Site) -> None:
+    older = replace(site.home.house, rules=(block("2000::/3", "mia"), block("192.0.2.0/24", "mia")))
+    site.home.change(older)
+    async with guardian_client(site) as client:
+        page = await text(client, RULES)
+    told = re.findall("This has no effect: (.*?) covers too much", marks_off(page))
+    assert told == ["2000::/3"]
 
 
 async def test_the_address_of_a_page_can_be_pasted(client: Client, site: Site) -> None:

@@ -180,7 +180,7 @@ async def test_what_is_no_longer_blocked_has_no_reason_for_blocks_below_it(clien
     await send(client, PRESET, band="7-9")
     page = await text(client, f"{PRESET}?band=13-15")
     assert "After: allowed" in page
-    assert "Everything is allowed except what is listed here" not in page
+    assert "You can use everything except" not in page
 
 
 async def test_the_age_that_holds_is_marked(client: Client) -> None:

@@ -13,6 +13,7 @@ from copdns.accounts.roles import Permission
 from copdns.dns.records import A
 from copdns.household.edits import add_rule, note_rule, remove_rule
 from copdns.list_files.load import find_needed_name
+from copdns.model.broad_networks import is_broad_network
 from copdns.model.errors import HouseholdError, NameTextError
 from copdns.model.household import Household, Rule, RuleAction
 from copdns.model.matchers import Matcher, parse_target
@@ -39,6 +40,11 @@ async def rules(request: web.Request) -> web.Response:
         found,
         "desk/person_rules.html",
         rules=rules,
+        broad=frozenset(
+            each.id
+            for each in rules
+            if isinstance(each.target, str) and is_broad_network(each.target)
+        ),
         needed=await asyncio.to_thread(_needed_names, rules),
         **_verdict_values(request, found),
     )
