@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from copdns.dns.records import A
-from copdns.model.household import Rule
+from copdns.model.household import Household, Rule
 from copdns.policy.decide import explain
 from copdns.web.wording import STEPS
 from tests.home import Home
@@ -209,3 +209,27 @@ async def test_neither_allow_nor_block_is_chosen_before(client: Client) -> None:
     assert len(choices) == 2
     assert all("required" in each and "checked" not in each for each in choices)
     await send(client, RULES, 400, target="games.example", **{"for": "mia"})
+
+
+async def test_an_old_page_removes_no_other_rule_that_took_the_id(
+    client: Client, site: Site
+) -> None:
+    page = await text(client, RULES)
+    (seen,) = re.findall(r'/rules/r1/remove"><input type="hidden" name="seen" value="(\w+)"', page)
+
+    def put_another(house: Household) -> Household:
+        return replace(house, rules=(replace(block("danger.example", "mia"), id="r1"),))
+
+    await site.store.change("home", put_another, author="Ben", what="x", now=site.now)
+    for path in ("remove", "note"):
+        page = await send(client, f"{RULES}/r1/{path}", 400, seen=seen, note="Other.")
+        assert "this was changed since you opened the page" in page.lower()
+    assert str((await rules_of(site))["r1"].target) == "danger.example"
+
+
+async def test_a_rule_that_is_as_it_was_shown_is_removed(client: Client, site: Site) -> None:
+    page = await text(client, RULES)
+    (seen,) = re.findall(r'/rules/r1/remove"><input type="hidden" name="seen" value="(\w+)"', page)
+    await send(client, f"{RULES}/r1/remove", seen=seen)
+    assert "r1" not in await rules_of(site)
+    await send(client, f"{RULES}/r1/remove", seen=seen)  # twice is harmless
