@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from copdns.accounts.account import DAY, HOUR, GuestKind
-from copdns.accounts.moves import with_moves
+from copdns.accounts.moves import REMEMBERED_FOR, with_moves
 from copdns.model.errors import AccountError
 from copdns.model.household import Band, Profile
 from tests.home import Home
@@ -167,6 +167,19 @@ async def test_nor_is_it_somebody_elses_for_a_day(ada: Person, tom: Person, site
         await site.guests.approve("home", GuestKind.GUEST, TOMS, "mia", "Ada", site.now)
     for who, address in (("tom", TOMS), ("", TOMS), ("mia", "192.0.2.200")):
         await site.guests.approve("home", GuestKind.GUEST, address, who, "Ada", site.now)
+
+
+@pytest.mark.parametrize("kind", GuestKind)
+async def test_nor_once_it_was_removed(
+    ada: Person, tom: Person, site: Site, kind: GuestKind
+) -> None:
+    """As a guest whom Ada lets in, or by Mia's PIN: guest rules apply until the move is over."""
+    await ada.sends("/guardian/devices/tom-phone/remove")
+    with pytest.raises(AccountError, match="13 or more"):
+        await site.guests.approve("home", kind, TOMS, "mia", "Ada", site.now)
+    await site.guests.approve("home", kind, TOMS, "tom", "Ada", site.now)
+    site.home.wait(REMEMBERED_FOR)
+    await site.guests.approve("home", kind, TOMS, "mia", "Ada", site.now)
 
 
 MAC, ELSE = "02:00:00:00:00:15", "2001:db8::15"  # of Tom's telephone, which no list says

@@ -269,8 +269,7 @@ class Guests:
         def work(connection: sqlite3.Connection) -> Guest:
             if profile:
                 _check_profile(connection, household, profile)
-                if kind is GuestKind.GUEST:
-                    _check_not_kept(connection, new)
+                _check_not_kept(connection, new)
             if not browser and profile:
                 _pair_who_asked(connection, new)
             _unpair_guests(connection, household, address)
@@ -475,13 +474,13 @@ def _note_opening(
 
 
 def _check_not_kept(connection: sqlite3.Connection, guest: Guest) -> None:
-    """Raise AccountError where a guest's address is of a device of another person of 13 or more:
-    that would move it unannounced."""
+    """Raise AccountError where a guest's address is of a device of another person of 13 or more,
+    or was until it was removed: that would move it unannounced."""
     home = load(connection, guest.household)
     if home is None:
         return
-    moves, known_by = read_moves(connection, home.id), filter(None, (guest.address, guest.mac))
-    if keeper_of(home, moves, known_by, guest.at) not in ("", guest.profile):
+    moves, known_by = read_moves(connection, home.id), (guest.address, guest.mac)
+    if keeper_of(home, moves, known_by, guest.at, guest.profile):
         raise AccountError(
             "this device already belongs to someone of 13 or more, so it cannot be someone else's "
             "for a day"
