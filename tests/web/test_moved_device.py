@@ -15,8 +15,9 @@ from copdns.accounts.account import DAY, HOUR, GuestKind
 from copdns.accounts.moves import REMEMBERED_FOR, with_moves
 from copdns.model.errors import AccountError
 from copdns.model.household import Band, Profile
+from copdns.privacy.recent_blocks import Owned
 from tests.home import Home
-from tests.household import ADA, ADDRESSES, MIA, TOM, family
+from tests.household import ADA, ADDRESSES, MIA, TOM, block, family
 from tests.web.guardians import set_up
 from tests.web.site import Client, Site
 from tests.web.test_proof_of_person import Browser
@@ -59,7 +60,8 @@ def tom_profile(request: pytest.FixtureRequest) -> Profile:
 
 @pytest.fixture
 def site(tom_profile: Profile) -> Site:
-    return Site(Home(family(MIA, tom_profile, ADA)))
+    rules = (replace(block("toys.example"), id="r1"),)
+    return Site(Home(family(MIA, tom_profile, ADA, rules=rules)))
 
 
 @pytest.fixture
@@ -156,6 +158,26 @@ async def test_the_device_of_a_child_below_13_is_moved_at_once(
 ) -> None:
     await ada.sends("/guardian/devices/mia-phone/change", profile="tom", name="Phone")
     assert await whose(site, ADDRESSES["mia"]) == "tom"
+
+
+async def test_his_last_blocks_stay_his_when_the_device_is_hers_again(
+    ada: Person, site: Site, client: Client
+) -> None:
+    """Mia's telephone is Tom's for a while; what was blocked for him is not hers to read."""
+    mia, change = Person(site, client, "mia"), "/guardian/devices/mia-phone/change"
+    await mia.sends("/device")
+    await ada.sends(change, profile="tom", name="Phone")
+    await ada.sends(change, profile="mia", name="Phone")
+    site.home.ask("mia", "tom.toys.example")
+    toms = site.home.recent.blocks(Owned("home", "tom", "mia-phone"), site.now)
+    assert [each.name for each in toms] == ["tom.toys.example"]
+    (move,) = await site.context.claims.all_moves("home")
+    await site.context.claims.agree("home", "tom", move.id, "Tom", site.now)
+    await put_in_force(site)
+    site.home.ask("mia", "mia.toys.example")
+    page = await mia.opens("/")
+    assert "mia.toys.example" in page
+    assert "tom.toys.example" not in page
 
 
 async def test_nor_is_it_somebody_elses_for_a_day(ada: Person, tom: Person, site: Site) -> None:
