@@ -12,6 +12,7 @@ from dataclasses import replace
 import pytest
 
 from copdns.accounts.account import DAY, HOUR, GuestKind
+from copdns.accounts.claims import ClaimKind
 from copdns.accounts.moves import REMEMBERED_FOR, with_moves
 from copdns.model.errors import AccountError
 from copdns.model.household import Band, Profile
@@ -178,6 +179,32 @@ async def test_his_last_blocks_stay_his_when_the_device_is_hers_again(
     page = await mia.opens("/")
     assert "mia.toys.example" in page
     assert "tom.toys.example" not in page
+
+
+async def told(site: Site, profile: str) -> list[ClaimKind]:
+    """Return the kinds of what a person is told of the telephone, sorted."""
+    claims = await site.context.claims.of("home", profile, site.now)
+    return sorted(each.kind for each in claims if each.device == "tom-phone")
+
+
+async def test_what_is_given_meanwhile_is_told_to_whom_it_still_is(
+    ada: Person, tom: Person, site: Site
+) -> None:
+    await ada.sends(CHANGE, profile="mia", name="Phone")
+    assert (await told(site, "tom"), await told(site, "mia")) == ([], [ClaimKind.DEVICE])
+    await ada.sends("/guardian/devices/tom-phone/let-in")
+    assert await told(site, "tom") == [ClaimKind.OPENING]
+    await ada.sends(CHANGE, known=f"{TOMS} 192.0.2.99")
+    both = [ClaimKind.ADDRESS, ClaimKind.OPENING]
+    assert await told(site, "tom") == both
+    assert await told(site, "mia") == sorted([ClaimKind.DEVICE, *both]), "it is to be hers"
+
+
+async def test_what_is_given_with_the_move_is_told_to_him_too(
+    ada: Person, tom: Person, site: Site
+) -> None:
+    await ada.sends(CHANGE, profile="mia", name="Phone", known=f"{TOMS} 192.0.2.99")
+    assert await told(site, "tom") == [ClaimKind.ADDRESS]
 
 
 async def test_nor_is_it_somebody_elses_for_a_day(ada: Person, tom: Person, site: Site) -> None:

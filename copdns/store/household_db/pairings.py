@@ -465,12 +465,18 @@ def _pair(
 def _note_opening(
     connection: sqlite3.Connection, household: str, device: str, author: str, now: int
 ) -> None:
-    """Tell a device's person that another browser can be linked there."""
+    """Tell a device's person that another browser can be linked there, and whose it still is."""
     row = connection.execute(
         "select profile from device where household = ? and id = ?", (household, device)
     ).fetchone()
-    if row is not None:  # else a guest's
-        note_claim(connection, household, row[0], ClaimKind.OPENING, author, now, device=device)
+    people = {row[0]} if row is not None else set()  # none for a guest's
+    people |= {
+        each.profile
+        for each in read_moves(connection, household)
+        if people and each.device == device and each.is_open(now)
+    }
+    for who in sorted(people):
+        note_claim(connection, household, who, ClaimKind.OPENING, author, now, device=device)
 
 
 def _check_not_kept(connection: sqlite3.Connection, guest: Guest) -> None:
