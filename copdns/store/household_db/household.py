@@ -338,8 +338,8 @@ def store_restored(
     write(connection, written, after)
     _remember(connection, before, after, change.at)
     _announce(connection, before, after, change)
-    note_device_claims(connection, before, after, change.author, change.at)
     note_moves(connection, before, after, change, see)
+    note_device_claims(connection, before, after, change.author, change.at)
     _write_change(connection, after, change)
     return after
 
@@ -440,8 +440,8 @@ def _store(
     _confirm_ages(connection, before, after, change.at)
     _forget_appeals(connection, before, after)
     _announce(connection, before, after, change)
-    note_device_claims(connection, before, after, change.author, change.at)
     note_moves(connection, before, after, change, see)
+    note_device_claims(connection, before, after, change.author, change.at)
     _write_change(connection, after, change)
     return after
 
