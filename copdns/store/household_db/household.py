@@ -561,7 +561,7 @@ def when_made(connection: sqlite3.Connection, household_id: str, profile_id: str
 def _forget_appeals(
     connection: sqlite3.Connection, before: Household | None, after: Household
 ) -> None:
-    """Delete the appeals of profiles that were removed; HouseholdError while one is not answered."""
+    """Delete the appeals of profiles that were removed; HouseholdError while one waits."""
     for profile in _removed(before, after):
         whose = (after.id, profile.id)
         rows = connection.execute(
