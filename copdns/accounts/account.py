@@ -273,9 +273,9 @@ class GuardianNotice(NamedTuple):
     """A notice for all guardians: of what one of them did, or of what a child tells them.
 
     about: the id of the profile, or the name of the account or of a person who is gone; of
-    LOOKUPS_CHANGED and SITE_PROTECTED domains, of UPSTREAMS_CHANGED addresses, "" for those that the network gives.  author: in
-    people's words.  starts, ends: those of a full log; starts of PROPOSAL_DUE is the day of the
-    proposal; else 0.
+    LOOKUPS_CHANGED and SITE_PROTECTED domains, of UPSTREAMS_CHANGED addresses, "" for those that
+    the network gives.  author: in people's words.  starts, ends: those of a full log; starts of
+    PROPOSAL_DUE is the day of the proposal; else 0.
     """
 
     id: int

@@ -569,8 +569,8 @@ def _forget_appeals(
         )
         if any(AppealState(state) in WAITING for (state,) in rows):
             raise HouseholdError(
-                "%(name)s still waits for an answer to a request; answer it first",
-                name=profile.name,
+                "%(called)s still waits for an answer to a request; answer it first",
+                called=profile.name,
             )
         connection.execute("delete from appeal where household = ? and profile = ?", whose)
 
