@@ -562,7 +562,7 @@ def _forget_appeals(
     connection: sqlite3.Connection, before: Household | None, after: Household
 ) -> None:
     """Delete the appeals of profiles that were removed; HouseholdError while one waits."""
-    for profile in _removed(before, after):
+    for profile in _find_gone(before, after):
         whose = (after.id, profile.id)
         rows = connection.execute(
             "select state from appeal where household = ? and profile = ?", whose
@@ -578,13 +578,14 @@ def _forget_appeals(
 def _tell_of_removed(
     connection: sqlite3.Connection, before: Household | None, after: Household, change: Change
 ) -> None:
-    for profile in _removed(before, after):
+    for profile in _find_gone(before, after):
         kind = NoticeKind.PERSON_REMOVED
         told = GuardianNotice(0, after.id, kind, profile.name, change.author, change.at)
         notify_others(connection, told)
 
 
-def _removed(before: Household | None, after: Household) -> tuple[Profile, ...]:
+def _find_gone(before: Household | None, after: Household) -> tuple[Profile, ...]:
+    """Return the people whom a change removes."""
     there = before.profiles if before is not None else ()
     return tuple(each for each in there if after.profile(each.id) is None)
 
