@@ -145,7 +145,7 @@ TOLD = {
     DecisionReason.AGE_SUITS: _t(
         "For now these rules suit you better. We will look at it again together."
     ),
-    DecisionReason.NEEDS_TALK: _t("This is easier to talk about. Let us sit down together."),
+    DecisionReason.NEEDS_TALK: _t("I'd rather talk about this. Let's sit down together."),
 }
 
 

@@ -157,9 +157,7 @@ def _starter_lists(file: CatalogueShape, read: ReadText) -> Iterator[Draft]:
 
 def _bypass_and_service_lists(bypass: BypassShape, services: ServicesShape) -> Iterator[Draft]:
     names = (each.name for each in bypass.names)
-    yield _bundled_draft(
-        BYPASS, ListKind.BYPASS, BYPASS, "VPNs, proxies and other ways around the rules", names
-    )
+    yield _bundled_draft(BYPASS, ListKind.BYPASS, BYPASS, "Ways to get around the filter", names)
     for slug, each in services.services.items():
         yield _bundled_draft(slug, ListKind.SERVICE, slug, each.title, each.names)
 

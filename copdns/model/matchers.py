@@ -53,10 +53,7 @@ def parse_matcher(text: str) -> Matcher:
         raise NameTextError("a rule needs a domain such as games.example")
     if "." not in name and match is not MatchKind.EXACT:
         raise NameTextError(
-            "'%(written)s' would cover a whole top-level domain; write a site such as "
-            "games.%(called)s",
-            written=text,
-            called=name,
+            "'%(written)s' is not a website; type one such as games.example", written=text
         )
     return Matcher(name, match)
 

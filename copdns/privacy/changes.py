@@ -37,6 +37,20 @@ class ChangeTopic(StrEnum):
     ASKED = "asked"  # of the person, on a page of their own: nothing changed yet
 
 
+class DeviceChange(StrEnum):
+    """What was done to a person's devices."""
+
+    ADDED = "added"
+    LENT = "lent"  # theirs for a while
+    REMOVED = "removed"
+    MOVED = "moved"  # it belongs to someone else than before
+    BROWSER = "browser"  # one more can be linked
+    NO_BROWSER = "no_browser"
+    PIN = "pin"
+    NO_PIN = "no_pin"
+    OTHER = "other"
+
+
 class HasLine(Protocol):
     """A line of the audit."""
 
@@ -53,12 +67,14 @@ class Changed(NamedTuple):
 
     at: seconds since the epoch.  author: in people's words.  about: its topics, at least one.
     what: the line of the audit; "" where the line does not say whose settings they are.
+    device: what was done where it is about devices, otherwise None.
     """
 
     at: int
     author: str
     about: tuple[ChangeTopic, ...]
     what: str = ""
+    device: DeviceChange | None = None
 
 
 def changes_for(
@@ -78,9 +94,9 @@ def changes_for(
 
 def _merge_repeated(found: Iterable[Changed]) -> Iterator[Changed]:
     """Leave out a change that its author repeated within the hour; the newest comes first."""
-    told: dict[tuple[str, tuple[ChangeTopic, ...]], int] = {}
+    told: dict[tuple[str, tuple[ChangeTopic, ...], DeviceChange | None], int] = {}
     for each in found:
-        key = each.author, each.about
+        key = each.author, each.about, each.device
         if key not in told or told[key] - each.at > TOGETHER:
             told[key] = each.at
             yield each
@@ -97,7 +113,9 @@ def all_changes_for(
         about = tuple(dict.fromkeys(by_name or _about(profile, undone)))
         if about:
             says = by_name or _says_whose(undone)
-            found.append(Changed(each.at, each.author, about, each.what if says else ""))
+            what = each.what if says else ""
+            device = device_change(each.what) if ChangeTopic.DEVICES in about else None
+            found.append(Changed(each.at, each.author, about, what, device))
     return tuple(sorted(found, key=lambda each: -each.at))
 
 
@@ -174,6 +192,27 @@ _BY_NAME = tuple(
 )
 # The device itself is the author.
 _LINKED = ("browser linked to this device", "browser paired with this device")
+
+
+# An id has no space, so no id looks like one of these.
+_DEVICE_CHANGES = (
+    (DeviceChange.LENT, re.compile(r" for a while$")),
+    (DeviceChange.ADDED, re.compile(r" (added for|assigned to) |: device \S+ is \S+'s$")),
+    (DeviceChange.MOVED, re.compile(r" changed: now ")),
+    (DeviceChange.BROWSER, re.compile(r": another browser (can|may) be ")),
+    (DeviceChange.NO_BROWSER, re.compile(r": a (linked|paired) browser was removed$")),
+    (DeviceChange.PIN, re.compile(r": PIN set$")),
+    (DeviceChange.NO_PIN, re.compile(r": PIN (removed|taken away)$")),
+    (DeviceChange.REMOVED, re.compile(r"^device \S+ removed$")),
+)
+
+
+def device_change(what: str) -> DeviceChange:
+    """Return what a line of the audit about devices says was done to them; undoing it is OTHER."""
+    if what.startswith(UNDONE):
+        return DeviceChange.OTHER
+    found = (change for change, form in _DEVICE_CHANGES if form.search(what))
+    return next(found, DeviceChange.OTHER)
 
 
 def _without_undone(what: str) -> str:

@@ -98,6 +98,7 @@ def open_database(
             with close_on_error(connection):
                 _set_pragmas(connection, durable)
                 _migrate(connection, path, steps)
+                _allow_writes(connection, allowed=False)
             return connection
     except (OSError, sqlite3.Error) as error:
         raise store_error(path, error) from error
@@ -155,8 +156,9 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
     What it writes is in the connection's mirror before it is committed, or nowhere.
     """
-    connection.execute("begin immediate")
+    _allow_writes(connection, allowed=True)
     try:
+        connection.execute("begin immediate")
         with _keeping(connection) as keep:
             yield
             keep()
@@ -165,6 +167,15 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:  # a full disk may have rolled it back already
             connection.execute("rollback")
         raise
+    finally:
+        _allow_writes(connection, allowed=False)
+
+
+def _allow_writes(connection: sqlite3.Connection, *, allowed: bool) -> None:
+    """Let a connection write, or refuse it (pragma query_only): a write outside `transaction` would
+    not be in the mirror, and would count as damage."""
+    if isinstance(connection, MirroredConnection) and connection.mirror is not None:
+        connection.execute(f"pragma query_only = {int(not allowed)}")
 
 
 def _keeping(connection: sqlite3.Connection) -> AbstractContextManager[Callable[[], None]]:
@@ -187,10 +198,14 @@ def rewrite(connection: sqlite3.Connection) -> None:
 
     Pages that another process still reads go with the next checkpoint.
     """
-    connection.execute("vacuum")
-    connection.execute("pragma wal_checkpoint(truncate)").fetchone()
-    if isinstance(connection, MirroredConnection) and connection.mirror is not None:
-        connection.mirror.adopt(connection)
+    _allow_writes(connection, allowed=True)
+    try:
+        connection.execute("vacuum")
+        connection.execute("pragma wal_checkpoint(truncate)").fetchone()
+        if isinstance(connection, MirroredConnection) and connection.mirror is not None:
+            connection.mirror.adopt(connection)
+    finally:
+        _allow_writes(connection, allowed=False)
 
 
 def tidy_mirror(connection: sqlite3.Connection) -> None:

@@ -15,6 +15,11 @@ from copdns.words.known_forms import Forms
 
 CODES = "%(num)d code for extra time (%(minutes)s) created for %(who)s"
 
+# What more than one stored line says on a page.
+_ONE_MORE = "one more browser allowed to be linked to %(device)s"
+_ASKED = "%(who)s was asked to agree to a full log of %(num)d day"
+_TIMES = "suggested bedtime and limits turned on for %(who)s (%(band)s)"
+
 # Lines that are stored in other words than are shown: those of the version before, and those that
 # keep the words of commands.
 _FORMER = {
@@ -25,7 +30,9 @@ _FORMER = {
     "a device was not let in": "a device was refused access",
     "a guest's time was ended": "a guest's access was ended",
     "browser paired with this device": "browser linked to this device",
-    "%(device)s: another browser may be paired": "%(device)s: another browser can be linked",
+    "browser paired with %(device)s": "browser linked to %(device)s",
+    "%(device)s: another browser may be paired": _ONE_MORE,
+    "%(device)s: another browser can be linked": _ONE_MORE,
     "%(device)s: a paired browser was removed": "%(device)s: a linked browser was removed",
     "%(who)s: PIN taken away": "%(who)s: PIN removed",
     "set-up: zone, language and country": "setup: time zone, language and country",
@@ -35,7 +42,9 @@ _FORMER = {
     "set-up: %(num)s helplines vouched for": "setup: %(num)d helpline confirmed",
     "set-up: %(step)s %(state)s": "setup: %(step)s %(state)s",
     "set-up code made": "setup code created",
-    "full log of %(num)s days asked of %(who)s": "full log of %(num)d day requested from %(who)s",
+    "full log of %(num)s days asked of %(who)s": _ASKED,
+    "full log of %(num)d day requested from %(who)s": _ASKED,
+    "full log of %(num)d days requested from %(who)s": _ASKED,
     "full log not agreed to by %(who)s": "full log declined by %(who)s",
     "profile %(who)s erased: look-ups, minutes, appeals": (
         "records of %(who)s deleted (sites looked up, minutes, requests)"
@@ -70,9 +79,8 @@ _FORMER = {
     "%(who)s may have %(what)s until %(when)s": "%(who)s can use %(what)s until %(when)s",
     "grant %(what)s ended": "temporary access ended",
     "temporary access %(what)s ended": "temporary access ended",
-    "times suggested for %(band)s taken over for %(who)s": (
-        "times suggested for %(band)s applied for %(who)s"
-    ),
+    "times suggested for %(band)s taken over for %(who)s": _TIMES,
+    "times suggested for %(band)s applied for %(who)s": _TIMES,
     "split upstream for %(name)s: %(upstreams)s": (
         "conditional forwarding for %(name)s: %(upstreams)s"
     ),
@@ -115,7 +123,8 @@ _FORMS = Forms(
     sentence("unknown device %(device)s ignored"),
     sentence("unknown device %(device)s shown again"),
     sentence("browser linked to this device"),
-    sentence("%(device)s: another browser can be linked"),
+    sentence("browser linked to %(device)s"),
+    sentence("one more browser allowed to be linked to %(device)s"),
     sentence("%(device)s: a linked browser was removed"),
     sentence("%(who)s: PIN set"),
     sentence("%(who)s: PIN removed"),
@@ -142,8 +151,8 @@ _FORMS = Forms(
     sentence("full log for %(who)s ended"),
     sentence("household created"),
     plural_sentence(
-        "full log of %(num)d day requested from %(who)s",
-        "full log of %(num)d days requested from %(who)s",
+        "%(who)s was asked to agree to a full log of %(num)d day",
+        "%(who)s was asked to agree to a full log of %(num)d days",
         1,
     ),
     sentence("full log declined by %(who)s"),
@@ -179,7 +188,7 @@ _FORMS = Forms(
     sentence("daily limit %(what)s added for %(who)s"),
     sentence("daily limit %(what)s changed"),
     sentence("daily limit %(what)s removed"),
-    sentence("times suggested for %(band)s applied for %(who)s"),
+    sentence("suggested bedtime and limits turned on for %(who)s (%(band)s)"),
     sentence("local name %(name)s: %(addresses)s"),
     sentence("local name %(name)s removed"),
     sentence("rewrite of %(name)s: %(target)s"),
@@ -273,8 +282,8 @@ _SETTINGS = {
     "bypass": sentence("Ways to get around the filter"),
     "default": sentence("All other sites"),
     "privacy": sentence("Privacy"),
-    "block_mode": sentence("DNS answer for blocked sites"),
-    "max_ttl": sentence("How long devices keep an answer"),
+    "block_mode": sentence("How a blocked site fails (technical)"),
+    "max_ttl": sentence("How soon devices notice a change"),
 }
 
 _BLOCKED, _ALLOWED = Phrase("site", "blocked"), Phrase("site", "allowed")
@@ -319,7 +328,19 @@ def _value(name: str, text: str, name_of: Callable[[str], str]) -> Value:
         return plural_sentence("%(num)d minute", "%(num)d minutes", int(text))
     if name == "what":
         return _settings(text) or text
+    if name == "band" and text not in _WORDS:
+        return _ages(text)
     return name_of(text) if name in ("who", "device") else text
+
+
+def _ages(band: str) -> Value:
+    """Return an age group ("7-9") in words; one that is no span of years as it is."""
+    first, _, last = band.partition("-")
+    if not (first.isdecimal() and last.isdecimal()):
+        return band
+    if first == "0":
+        return sentence("Under %(age)s", age=str(int(last) + 1))
+    return sentence("%(first)s to %(last)s years", first=first, last=last)
 
 
 def _settings(text: str) -> Sentence | None:

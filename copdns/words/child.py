@@ -179,7 +179,9 @@ _HOP = Three(
 _ASK = Three(
     Phrase("pictures", "You can ask a grown-up to unblock it."),
     Phrase("plain", "If you need it, ask here. If nobody answers, we will remind the grown-ups."),
-    Phrase("full", "You can ask for it here. If nobody answers, we'll send a reminder."),
+    Phrase(
+        "full", "You can ask to unblock it here. If nobody answers, we'll remind those who decide."
+    ),
 )
 _MORE_TIME = Three(
     Phrase("pictures", "You can wait. You can ask for more time."),
@@ -188,7 +190,9 @@ _MORE_TIME = Three(
 )
 _TAKE_CARE = Three(
     Phrase("pictures", "Close the page. Tell a grown-up. You did nothing wrong."),
-    Phrase("plain", "Do not type in a password. If you know this site is fine, tell us."),
+    Phrase(
+        "plain", "Do not type in a password. If you know this site is fine, tell a grown-up here."
+    ),
     Phrase(
         "full",
         "Do not enter a password or download anything there. Lists get things wrong: if this is a "
@@ -273,7 +277,7 @@ _NO_MINUTES = Three(
     Phrase("full", "Your daily limit gives you no minutes for this today."),
 )
 _RULE_BLOCKS = Three(
-    Phrase("pictures", "A grown-up blocked this site for you."),
+    Phrase("pictures", "A grown-up blocked this site, so it does not open."),
     Phrase("plain", "A grown-up at home blocked this site: %(name)s."),
     Phrase("full", "Someone at home set a rule that blocks it: %(name)s."),
 )
@@ -291,13 +295,13 @@ _PHISHING = Three(
     ),
 )
 _BUILT_IN = Three(
-    Phrase("pictures", "This site is blocked for you: %(category)s."),
-    Phrase("plain", "This site is blocked for you: %(category)s."),
-    Phrase("full", "Blocked: it's on the built-in list. Category: %(category)s."),
+    Phrase("pictures", "This site is blocked. The reason: %(category)s."),
+    Phrase("plain", "This site is blocked. The reason: %(category)s."),
+    Phrase("full", "Blocked: %(category)s. It's on the filter's own list."),
 )
 _CONTACT = {
     "strangers": Three(
-        Phrase("pictures", "Blocked for you: %(service)s. Strangers can write to you there."),
+        Phrase("pictures", "Blocked: %(service)s. Strangers can message you there."),
         Phrase(
             "plain",
             "Blocked for you: %(service)s. People you do not know can write to you there.",
@@ -309,7 +313,7 @@ _CONTACT = {
         ),
     ),
     "known": Three(
-        Phrase("pictures", "Blocked for you: %(service)s. You can write with people there."),
+        Phrase("pictures", "Blocked: %(service)s. You can write with people there."),
         Phrase("plain", "Blocked for you: %(service)s. People you know can write to you there."),
         Phrase(
             "full",
@@ -319,7 +323,7 @@ _CONTACT = {
     ),
     # A kind that is not known any more, as of a service that the household removed.
     "": Three(
-        Phrase("pictures", "Blocked for you: %(service)s. People can write to you there."),
+        Phrase("pictures", "Blocked: %(service)s. People can message you there."),
         Phrase("plain", "Blocked for you: %(service)s. Other people can write to you there."),
         Phrase("full", "Your rules block this because of who can contact you there: %(service)s."),
     ),
@@ -386,13 +390,13 @@ _ALWAYS: Mapping[Reason, Three] = {
         Phrase("full", "This is a way around the home filter, such as a VPN or a proxy."),
     ),
     Reason.SERVICE: Three(
-        Phrase("pictures", "This is blocked for you: %(service)s."),
-        Phrase("plain", "This is blocked for you: %(service)s."),
+        Phrase("pictures", "This is blocked: %(service)s."),
+        Phrase("plain", "This is blocked: %(service)s."),
         Phrase("full", "Your rules block this: %(service)s."),
     ),
     Reason.CATEGORY: Three(
-        Phrase("pictures", "This site is blocked for you: %(category)s."),
-        Phrase("plain", "This site is blocked for you: %(category)s."),
+        Phrase("pictures", "This site is blocked. The reason: %(category)s."),
+        Phrase("plain", "This site is blocked. The reason: %(category)s."),
         Phrase("full", "Blocked: %(category)s. It's on this list: %(list)s."),
     ),
     Reason.SAFE_SEARCH: Three(
@@ -471,7 +475,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
     ),
     "drugs": (
         Phrase("category", "Drugs"),
-        Phrase("about a category", "Shops and tips for drugs. Help sites still work."),
+        Phrase("about a category", "Shops and tips for drugs. Sites that help you always work."),
     ),
     "violence": (
         Phrase("category", "Violence and hate"),
@@ -481,7 +485,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("category", "Self-harm"),
         Phrase(
             "about a category",
-            "If you feel very sad, tell someone you trust. Help sites still work.",
+            "If you feel very sad, tell someone you trust. Sites that help you always work.",
         ),
     ),
     "dating": (
@@ -518,14 +522,14 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
 
 # What some categories are called for children up to 12, who do not know the usual word.
 SIMPLE_NAMES: Mapping[str, Phrase] = {
-    "malware": Phrase("category for children", "Sites that harm devices"),
+    "malware": Phrase("category for children", "Sites that can break your tablet or phone"),
     "adult": Phrase("category for children", "For grown-ups only"),
-    "gambling": Phrase("category for children", "Betting with money"),
+    "gambling": Phrase("category for children", "Betting money"),
     "violence": Phrase("category for children", "Cruel or hateful sites"),
-    "self_harm": Phrase("category for children", "Sites that make people feel worse"),
+    "self_harm": Phrase("category for children", "Sites that make sad people feel even sadder"),
     "dating": Phrase("category for children", "Dating for grown-ups"),
-    "chat": Phrase("category for children", "Chat with people you do not know"),
-    "piracy": Phrase("category for children", "Films and games taken without asking"),
+    "chat": Phrase("category for children", "Chat rooms"),
+    "piracy": Phrase("category for children", "Stolen films and games"),
 }
 
 
@@ -553,8 +557,8 @@ DAYS: Mapping[str, Phrase] = {
     "daily": Phrase("on days", "every day"),
     "school": Phrase("on days", "on school days"),
     "school_night": Phrase("on days", "on the evening before school"),
-    "weekend": Phrase("on days", "at the weekend"),
-    "holiday": Phrase("on days", "on holidays"),
+    "weekend": Phrase("on days", "at weekends"),
+    "holiday": Phrase("on days", "in the holidays"),
     "mon": Phrase("on days", "on Mondays"),
     "tue": Phrase("on days", "on Tuesdays"),
     "wed": Phrase("on days", "on Wednesdays"),

@@ -60,7 +60,9 @@ REASONS: Mapping[Key, Phrase] = {
     (Reason.BUDGET, "category"): Phrase("desk", "The daily limit has been reached: %(category)s."),
     (Reason.BUDGET, "service"): Phrase("desk", "The daily limit has been reached: %(service)s."),
     (Reason.BUDGET, "name"): Phrase("desk", "The daily limit has been reached: %(name)s."),
-    (Reason.RULE, "blocks"): Phrase("desk", "The site rule for %(name)s blocks it."),
+    (Reason.RULE, "blocks"): Phrase(
+        "desk", "A rule that a parent or guardian set for %(name)s blocks it."
+    ),
     (Reason.RULE, "allows"): Phrase("desk", "The site rule for %(name)s allows it."),
     (Reason.SERVICE, ""): Phrase("desk", "This app is blocked: %(service)s."),
     (Reason.CONTACT, "strangers"): Phrase(
@@ -81,7 +83,7 @@ REASONS: Mapping[Key, Phrase] = {
     (Reason.NO_SAFE_SEARCH, ""): Phrase(
         "desk", "This search engine has no safe mode, so it is blocked."
     ),
-    (Reason.DEFAULT, ""): Phrase("desk", "No rule or list blocks it."),
+    (Reason.DEFAULT, ""): Phrase("desk", "A site that nothing blocks is allowed."),
     (Reason.NOT_ON_ALLOWLIST, ""): Phrase(
         "desk", "Only chosen sites are allowed, and this one is not among them."
     ),
@@ -143,15 +145,15 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("category for guardians", "Violence and hate"),
         Phrase(
             "about a category for guardians",
-            "Films of killing and injury, and sites that stir up hatred.",
+            "Videos of killing and injury, and sites that stir up hatred.",
         ),
     ),
     "self_harm": (
         Phrase("category for guardians", "Self-harm"),
         Phrase(
             "about a category for guardians",
-            "Sites that talk people into suicide or self-harm. Help sites, such as Childline, "
-            "always work.",
+            "Sites that encourage suicide or self-harm. Help sites, such as Childline, always "
+            "work.",
         ),
     ),
     "dating": (
@@ -187,10 +189,10 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         ),
     ),
     "bypass": (
-        Phrase("category for guardians", "VPNs and proxies"),
+        Phrase("category for guardians", "Ways to get around the filter"),
         Phrase(
             "about a category for guardians",
-            "VPNs, proxies and other ways to get around the filter.",
+            "Apps and sites that hide what someone opens, such as VPNs and proxies.",
         ),
     ),
 }

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-GAMES = "Games are made to be hard to stop. A limit leaves time for other things."
+GAMES = "Games are designed to be hard to put down. A limit leaves time for other things."
+MATCH = "Games are designed to be hard to put down. If a match needs longer, ask."
 SLEEP = (
     "On school nights, eight hours' sleep makes a difference. The rest of your time is up to you."
 )
@@ -24,8 +25,11 @@ NOW: Mapping[str, str] = {
     ),
     "Games are made so that it is hard to stop. So there is time for other things too.": GAMES,
     "Games are made so that it is hard to stop. A limit leaves time for other things.": GAMES,
-    "Games are made so that it is hard to stop. If a match needs longer, ask.": (
-        "Games are made to be hard to stop. If a match needs longer, ask."
+    "Games are made to be hard to stop. A limit leaves time for other things.": GAMES,
+    "Games are made so that it is hard to stop. If a match needs longer, ask.": MATCH,
+    "Games are made to be hard to stop. If a match needs longer, ask.": MATCH,
+    "Before school days you need about ten hours of sleep, and screens keep people awake.": (
+        "On school nights you need about ten hours' sleep, and screens keep people awake."
     ),
     "Before school days eight hours of sleep make a difference. What you use when is up to you.": (
         SLEEP

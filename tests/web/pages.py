@@ -352,7 +352,8 @@ DEVICES = {
 def example(folder: Path, band: str = "7-9") -> Iterator[Program]:
     """Run the program with the example family, in which Mia has this preset, and Ada a device."""
     family = (ROOT / "config" / "household-example.yaml").read_text()
-    changed = family.replace("preset: 7-9", f"preset: {band}").replace(
+    at_home = family.replace("timezone: Europe/Paris", "timezone: Europe/London\ncountry: GB")
+    changed = at_home.replace("preset: 7-9", f"preset: {band}").replace(
         "preset: adult", "preset: adult\n    devices: {ada-laptop: [127.0.0.3]}"
     )
     (folder / "household.yaml").write_text(changed)
@@ -378,7 +379,7 @@ def at_home(device: Device, program: Program, who: Who) -> Mapping[str, str]:
 
 def pair(device: Device, program: Program) -> None:
     """Let this browser be one that its device is known by, as a guardian can."""
-    program.ask("888.com", source=device.way.source)
+    program.ask("clubchat.example", source=device.way.source)
     with beside(program) as thread:
         name = {MIA: "mia-tablet", TOM: "tom-phone", ADA: "ada-laptop"}[device.way.source]
         pairings, now = Pairings(thread), int(time.time())

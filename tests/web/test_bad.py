@@ -26,8 +26,7 @@ def site() -> Site:
 async def test_being_here_tells_nobody(client: Client, site: Site) -> None:
     await send(client, "/device")
     page = await text(client, "/bad")
-    assert "We tell nobody that you were here" in page
-    assert "unless you press" in page
+    assert "We won't tell anyone that you were here" in page
     assert await site.notices.all("home") == ()
 
 
@@ -125,6 +124,29 @@ async def test_a_helpline_is_one_tap_away_and_comes_first(
     assert 'href="tel:' in main.partition('id="tell"')[0].partition('id="report"')[0]
 
 
+@pytest.mark.parametrize(
+    ("prefers", "first", "behind"),
+    [("en-GB", "999", "112 911"), ("en-US,en", "911", "112 999"), ("en", "999", "112 911")],
+)
+async def test_the_number_of_the_readers_own_country_is_first_and_large(
+    client: Client, prefers: str, first: str, behind: str
+) -> None:
+    page = await (await client.get("/bad", headers={"Accept-Language": prefers})).text()
+    call = page.partition('id="call"')[2].partition("</section>")[0]
+    assert re.findall(r'class="button" href="tel:(\d+)"', call) == [first]
+    assert re.findall(r'<a href="tel:(\d+)"', call) == behind.split()
+
+
+async def test_a_chosen_country_has_its_own_number_large_and_the_other_behind(
+    client: Client,
+) -> None:
+    page = await send(client, "/help/country", country="GB", back="/bad")
+    call = page.partition('id="call"')[2].partition("</section>")[0]
+    assert re.findall(r'class="button" href="tel:(\d+)"', call)[:2] == ["999", "08001111"]
+    assert "works too." in call
+    assert "Childline" in call
+
+
 async def test_the_place_to_report_begins_with_the_emergency_number(client: Client) -> None:
     page = await send(client, "/help/country", country="GB", back="/bad")
     topic = help_topic("en", REPORT)
@@ -155,13 +177,15 @@ async def test_a_small_child_unfolds_what_is_about_abuse_and_meets_no_service_fo
 
 
 async def test_nobody_is_sent_to_a_button_that_is_not_there(client: Client, site: Site) -> None:
+    site.who = "tom"
+    assert "If you press" in await text(client, "/bad")
     site.who = "192.0.2.200"
-    assert "unless you press" not in await text(client, "/bad")
+    assert "If you press" not in await text(client, "/bad")
 
 
 async def test_emergency_numbers_of_the_sentence_are_those_of_the_data(client: Client) -> None:
     page = await text(client, "/bad")
-    for number, where in (("112", "most of Europe"), ("999", "the UK"), ("911", "the US")):
+    for number, where in (("112", "most of Europe"), ("911", "America")):
         link = f'<a href="tel:{number}"><bdi dir="ltr">{number}</bdi></a> in {where}</li>'
         assert link in page, "each has a line of its own"
     known = bundled_helplines().emergency

@@ -50,7 +50,7 @@ async def test_what_is_no_name_is_told_kindly(client: Client, typed: str) -> Non
 async def test_whoever_reads_much_sees_every_step(client: Client, site: Site) -> None:
     assert "own rules" not in await text(client, "/check?name=toys.example")
     site.who = "tom"
-    assert "this step decided" in await text(client, "/check?name=toys.example")
+    assert "this is the step that decided" in await text(client, "/check?name=toys.example")
 
 
 @pytest.mark.parametrize("name", ["toys.example", "helpline.example", "www.example"])
@@ -66,11 +66,11 @@ async def test_a_request_that_waits_is_shown_and_not_asked_for_again(
     await send(client, "/device")
     await send(client, "/ask", name="toys.example")
     page = await text(client, "/check?name=toys.example")
-    assert "You asked for it, and there is no answer yet." in page
+    assert "You asked to use this site. Nobody has answered yet." in page
     assert 'href="/ask?name=toys.example"' not in page
     site.home.change(family(MIA, TOM))
     page = await text(client, "/check?name=toys.example")
     assert ": allowed</h2>" in page
-    assert "You asked for it, but you can use it already." in page
+    assert "You asked to use this site, but you can use it already." in page
     client.session.cookie_jar.clear()
     assert "You asked for it" not in await text(client, "/check?name=toys.example")

@@ -75,7 +75,10 @@ async def test_the_desk_asks_and_only_a_yes_begins_it(client: Client, site: Site
 
 @pytest.mark.parametrize(
     ("band", "who"),
-    [(Band.TO_17, "your parents or guardians can read it"), (Band.ADULT, "only you can read it")],
+    [
+        (Band.TO_17, "your parents or guardians can read it"),
+        (Band.ADULT, "nobody else can read it"),
+    ],
 )
 async def test_who_could_read_it_is_told_before_a_yes(
     client: Client, site: Site, band: Band, who: str
@@ -109,7 +112,7 @@ async def test_a_no_is_read_at_the_desk_and_holds(client: Client, site: Site) ->
     assert "The answer on" in await text(client, "/guardian/people/tom/kept")
     await send(client, "/consent/yes", 400, question=stale)
     await send(client, ASK, 400, days="1")
-    await send(client, f"{ASK}/drop")  # a no is not taken back by whoever asked
+    await send(client, f"{ASK}/drop", sure="on")  # a no is not taken back by whoever asked
     await send(client, ASK, 400, days="1")
     assert (await tom(site)).full_log is None
 
@@ -127,7 +130,7 @@ async def test_a_question_is_taken_back_at_the_desk(client: Client, site: Site) 
     await send(client, ASK, days="1")
     read = await question(site)
     for _ in range(2):
-        await send(client, f"{ASK}/drop")
+        await send(client, f"{ASK}/drop", sure="on")
     await send(client, "/consent/yes", 400, question=read)
     assert "Nobody is asking for this now." in await text(client, "/consent")
 

@@ -63,13 +63,13 @@ async def test_it_tells_whose_each_is_and_how_it_is_known(client: Client) -> Non
     assert "Mia&#39;s phone" in page
     assert "192.0.2.8" in page
     assert MAC in page
-    assert "uses a private (random) MAC address" in page
+    assert "uses a private (random) Wi-Fi address" in page
 
 
 async def test_an_unknown_device_is_given_a_name(client: Client, site: Site) -> None:
     await send(client, "/guardian/unknown/u1/name", name="Mia's tablet", profile="mia")
     assert (await devices_of(site))["mia-s-tablet"] == ("mia", MAC)
-    assert "uses a private (random) MAC address" not in await text(client, HERE)
+    assert "uses a private (random) Wi-Fi address" not in await text(client, HERE)
     await send(client, "/guardian/unknown/u1/name", 404, name="Again", profile="mia")
 
 
@@ -130,9 +130,9 @@ async def test_an_ignored_device_is_out_of_sight_and_can_be_shown_again(client: 
     for _ in range(2):
         await send(client, "/guardian/unknown/u1/ignore")
     assert "1 ignored device" in await text(client, HERE)
-    assert "uses a private (random) MAC address" not in await text(client, HERE)
+    assert "uses a private (random) Wi-Fi address" not in await text(client, HERE)
     await send(client, "/guardian/unknown/u1/show")
-    assert "uses a private (random) MAC address" in await text(client, HERE)
+    assert "uses a private (random) Wi-Fi address" in await text(client, HERE)
 
 
 async def test_a_device_gets_another_name_and_owner_and_goes(client: Client, site: Site) -> None:
@@ -149,7 +149,7 @@ async def test_a_device_that_was_not_seen_is_added_by_hand(client: Client, site:
     for _ in range(2):  # twice is harmless
         await send(client, HERE, **fields)
     assert (await devices_of(site))["box"] == ("tom", "02:00:00:00:00:aa", "2001:db8:7::/64")
-    assert "This is a private (random) MAC address" in await text(client, HERE)
+    assert "This is a private (random) Wi-Fi address" in await text(client, HERE)
     await send(client, HERE, 400, **{**fields, "profile": "mia"})  # an address has one owner
 
 

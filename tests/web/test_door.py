@@ -42,7 +42,7 @@ async def test_a_child_reads_what_was_blocked_and_why(client: Client, home: Home
     home.ask("mia", "toys.example")
     page = await text(client, "/")
     assert "toys.example" in page
-    assert "A grown-up blocked this site for you." in page
+    assert "A grown-up blocked this site, so it does not open." in page
 
 
 async def test_what_was_opened_meanwhile_is_not_called_closed(client: Client, home: Home) -> None:
@@ -51,7 +51,7 @@ async def test_what_was_opened_meanwhile_is_not_called_closed(client: Client, ho
     page = await text(client, "/")
     assert "toys.example" in page
     assert "Not blocked now" in page
-    assert "A grown-up blocked this site for you." not in page
+    assert "A grown-up blocked this site, so it does not open." not in page
     assert "/ask?code=" not in page
 
 
@@ -127,7 +127,7 @@ async def test_hostile_names_are_shown_as_text(client: Client, home: Home, label
 PATHS = ("/", "/rules", "/check", "/ask", "/me", "/help", "/bad", "/whose", "/ticket")
 SIGNS = {
     PrivacyMode.OFF: "We do not write down your sites.",
-    PrivacyMode.COUNTS: "We only write down how many sites you use, not which ones.",
+    PrivacyMode.COUNTS: "can see how often you open sites, but not which ones.",
     PrivacyMode.BLOCKED: "The grown-ups at home can see which sites were blocked.",
 }
 
@@ -244,7 +244,7 @@ async def test_a_change_of_rules_is_told_for_a_week_to_whom_it_concerns(
             "home", lambda _: site.home.house, author="Ada", what=what, now=site.now
         )
     await site.follow()
-    assert "Your rules changed on 29 March 2026" in await text(client, "/")
+    assert "Something changed on 29 March 2026" in await text(client, "/")
     page = await text(client, "/rules")
     assert page.count("a rule for a site") == 1
     site.home.wait(7 * 86_400)
@@ -312,7 +312,7 @@ async def where_it_is_told(client: Client, name: str) -> list[str]:
 async def test_a_rules_own_reason_stands_wherever_it_closes(client: Client, home: Home) -> None:
     home.ask("mia", "toys.example")
     for page in await where_it_is_told(client, "toys.example"):
-        assert "A grown-up blocked this site for you." in page
+        assert "A grown-up blocked this site, so it does not open." in page
         assert "<bdi>After school.</bdi>" in page
 
 
@@ -366,7 +366,7 @@ async def test_what_was_closed_then_has_the_reason_that_holds_now(
     for path in ("/", f"/why/{code}", f"/ask?code={code}"):
         page = await text(client, path)
         assert "off right now" not in page
-        assert "This site is blocked for you:" in page
+        assert "This site is blocked. The reason:" in page
     await send(client, "/ask", code=code)
     (asked,) = await site.appeals.appeals("home")
     assert (asked.ask.to.reason, asked.ask.to.period) == (Reason.CATEGORY, "")
@@ -390,7 +390,7 @@ async def test_what_a_name_leads_to_stays_the_reason(client: Client, home: Home)
     """Only the answer told it; there is none to look at now."""
     hop = Verdict(Action.BLOCK, Reason.RULE, 10, rule="toys.example", via="toys.example")
     home.recent.add("home", "mia-phone", "shop.example", hop, home.clock.wall)
-    assert "A grown-up blocked this site for you." in await text(client, "/")
+    assert "A grown-up blocked this site, so it does not open." in await text(client, "/")
     assert "sends you to another site" in await text(client, f"/why/{await code_of(client)}")
 
 

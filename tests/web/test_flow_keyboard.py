@@ -43,7 +43,7 @@ def test_a_refused_form_is_mended_where_its_reader_is_led(
     ada.tab_to("Add a device manually")
     ada.press("Enter")
     types(ada, "Device name", "Radio")
-    types(ada, "MAC or IP address", "nonsense")
+    types(ada, "Network address (MAC or IP)", "nonsense")
     types(ada, "Belongs to", "Mia")  # an option of the list
     ada.press("Enter")
     ada.tab_to("Add device")

@@ -55,7 +55,7 @@ async def test_what_ends_a_yes_first_is_told_before_and_after(client: Client, si
     await log_in(client)
     appeal = await the_only(site)
     page = f"/guardian/appeals/{appeal}"
-    assert "No. It would end: " in await text(client, page)
+    assert "No, it would last until " in await text(client, page)
     assert "your set times" not in await text(client, f"/ask/{appeal}")
     limit = Budget("screen", "mia", (("daily", 30),))
     await site.store.change("home", partial(replace, budgets=(limit,)), author="", what="", now=0)
@@ -92,7 +92,8 @@ async def test_what_closed_it_is_told_about_the_child_and_once(client: Client, s
     await log_in(client)
     (asked,) = (e for e in await site.appeals.appeals("home") if e.ask.name == "www.toys.example")
     page = await text(client, f"/guardian/appeals/{asked.id}")
-    assert "The site rule for \u2068toys.example\u2069 blocks it.<span" in page
+    said = "A rule that a parent or guardian set for \u2068toys.example\u2069 blocks it.<span"
+    assert said in page
 
 
 async def test_a_yes_opens_it(client: Client, site: Site, home: Home) -> None:
@@ -195,7 +196,7 @@ async def test_the_page_says_what_the_child_will_read(client: Client, site: Site
     await log_in(client)
     page = await text(client, f"/guardian/appeals/{await the_only(site)}")
     assert "Mia will read: “You need it for school, so you can use it.”" in page
-    assert "Mia will read: “This is easier to talk about. Let us sit down together.”" in page
+    assert "Mia will read: “I'd rather talk about this. Let's sit down together.”" in page
 
 
 async def test_no_reason_is_chosen_beforehand_for_a_no(client: Client, site: Site) -> None:

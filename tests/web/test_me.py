@@ -164,7 +164,7 @@ async def test_who_may_see_it_is_told_as_it_is_permitted(
     seen = ("What your parents or guardians can see", "What the grown-ups at home can see")
     assert any(each in page for each in seen) is may(ada, Permission.SEE_LOG, mia)
     assert ("You are an adult, so nobody else can see" in page) is (band is Band.ADULT)
-    assert ("Your list on “Home”" in page) is (band is not Band.ADULT), "no adult has that list"
+    assert ('id="only"' in page) is (band is not Band.ADULT), "no adult has that list"
     read = (
         "can see these sites on their own pages",
         "The grown-ups at home can see these sites too",
@@ -245,10 +245,10 @@ async def test_everybody_reads_where_the_names_of_sites_go(client: Client, site:
 @pytest.mark.parametrize(
     ("servers", "told"),
     [
-        (["127.0.0.1:5353"], "this home's own name servers"),
+        (["127.0.0.1:5353"], "this home's own servers"),
         (["system"], "the DNS servers of the network"),
         (["100.64.0.53", "100.64.0.54:5353"], "100.64.0.53 and 100.64.0.54:5353"),
-        (["127.0.0.1", "100.64.0.53"], "this home's own name servers and 100.64.0.53"),
+        (["127.0.0.1", "100.64.0.53"], "this home's own servers and 100.64.0.53"),
     ],
 )
 async def test_a_server_at_home_has_no_address_to_read(
@@ -257,7 +257,7 @@ async def test_a_server_at_home_has_no_address_to_read(
     site.settings = Settings(upstreams=UpstreamSettings.model_validate({"servers": servers}))
     site.home.change(family(replace(MIA, band=Band.TO_12), TOM))
     words = re.sub("<[^>]+>|[\u2068\u2069]", "", await text(client, "/me"))
-    assert f"To find a site, we send its name to {told}." in unescape(words)
+    assert f"To open a site, your device has to ask where it is. It asks {told}." in unescape(words)
 
 
 async def test_requests_are_no_recorded_names_and_are_told_apart(

@@ -197,7 +197,7 @@ async def test_a_reviewer_has_an_account_and_makes_no_keys(client: Client, site:
     await log_in(client, "Bo")
     page = await text(client, "/guardian/me")
     assert "Change password" in page
-    assert "API tokens" not in page
+    assert "Access for other programs" not in page
     await send(client, "/guardian/me/tokens", 403, label="x", scope="give_time", days="1")
 
 

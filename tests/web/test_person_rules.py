@@ -154,7 +154,7 @@ async def test_why_a_name_is_closed_is_told_step_by_step(client: Client, site: S
     assert "www.games.example" in page
     said, silent = page.split("Steps that did not apply")
     assert "Blocked categories: This category is blocked: " in marks_off(said)
-    assert "this step decided" in said
+    assert "this is the step that decided" in said
     assert "Temporary access" not in said
     assert "Temporary access" in silent
     assert "closed" in page
@@ -164,8 +164,8 @@ async def test_why_a_name_is_closed_is_told_step_by_step(client: Client, site: S
 
 async def test_it_is_told_about_the_child_and_not_to_it(client: Client) -> None:
     page = marks_off(await text(client, f"{RULES}?name=toys.example"))
-    assert "The site rule for toys.example blocks it." in page
-    assert "No rule or list blocks it." in page
+    assert "A rule that a parent or guardian set for toys.example blocks it." in page
+    assert "A site that nothing blocks is allowed." in page
 
 
 async def test_every_step_has_a_title_for_the_desk(client: Client, site: Site) -> None:

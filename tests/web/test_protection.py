@@ -36,7 +36,7 @@ async def checked(client: Client, site: Site, *, asked: int = NAMES_PER_CODE) ->
 async def test_a_device_that_asks_copdns_is_told_so(client: Client, site: Site) -> None:
     page = await checked(client, site)
     assert "This browser uses your home filter" in page
-    assert "We know whose this is" in page
+    assert "This device is recognised" in page
     assert "This page is for grown-ups." in page
     assert "To do:" not in page
 

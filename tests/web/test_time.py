@@ -269,7 +269,7 @@ async def test_a_pause_can_last_until_a_time_or_until_it_is_ended(
     assert pause.end is not None
     assert 0 < pause.end - site.now <= 86_400
     page = await send(client, f"{TIME}/pause", homework="yes")
-    assert "You have not chosen any sites for homework mode" in page
+    assert "You have not chosen any homework sites" in page
     (pause,) = (await stored(site)).pauses
     assert (pause.end, pause.homework) == (None, True)
     for _ in range(2):

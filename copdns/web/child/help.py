@@ -6,6 +6,7 @@ not tell which was read.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,9 +18,12 @@ from copdns.web.pages import language_of
 from copdns.web.person import Person, person_of
 from copdns.web.received import fields_of
 from copdns.words.help_topics import REPORT, TOPICS, VISIBLE
-from copdns.words.helplines import CALLED
+from copdns.words.helplines import CALLED, phone
+from copdns.words.phrases import SOURCE
 
 COUNTRY = "copdns_country"  # a session cookie
+EVERYWHERE = ("112", "999", "911")  # emergency numbers shown where no country was chosen
+OF_REGION = {"en-gb": "999", "en-us": "911"}
 
 
 async def help_page(request: web.Request) -> web.Response:
@@ -55,6 +59,7 @@ def helpline_values(request: web.Request, person: Person) -> Mapping[str, Any]:
     country = chosen if chosen in lines.countries else person.household.country
     vouched = frozenset(person.household.helplines)
     own = (country, person.household.country)
+    first = _first_number(request.headers.get("Accept-Language", ""), phrases.language)
     return {
         "country": country,
         "country_name": phrases.country(country) if country else "",
@@ -63,9 +68,23 @@ def helpline_values(request: web.Request, person: Person) -> Mapping[str, Any]:
             key=lambda each: (each[1] not in own, each[0]),  # the reader's own first
         ),
         "emergency": lines.emergency(country),
+        "dialled_first": phone(first) if first else None,
+        "dialled": [each for each in EVERYWHERE if each != first],
         "lines": lines.lines(country, vouched),
         "directories": lines.directories,
         "report": lines.report(country, vouched),
         "report_words": help_topic(language_of(request), REPORT),
         "called": {word: phrases.pgettext(*phrase) for word, phrase in CALLED.items()},
     }
+
+
+def _first_number(accept: str, language: str) -> str:
+    """Return the emergency number to show first and large where no country was chosen; "" for none.
+
+    It is that of the browser's own region, and otherwise the British one on a page in English,
+    whose texts are British.  The others stand below it, so nothing is lost by a wrong guess.
+    accept: an Accept-Language header (RFC 9110 section 12.5.4), of any origin.
+    """
+    if language != SOURCE:
+        return ""
+    return OF_REGION.get(re.split("[,;]", accept)[0].strip().lower(), OF_REGION["en-gb"])

@@ -6,6 +6,7 @@ away somebody else (`privacy/report.py`).  It records no view: the numbers are o
 
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +21,6 @@ from copdns.privacy.report import (
     month_of,
     people_of,
 )
-from copdns.time.days import local_time, zone_of
 from copdns.web.child.page import child_page, require_known_person
 from copdns.web.context import context_of
 from copdns.web.person import Person
@@ -33,7 +33,6 @@ async def month(request: web.Request) -> web.Response:
     home, now = person.household, context.now()
     wanted = parse_month(request.query.get("month", ""), home, now)
     before = month_of(wanted.first - timedelta(days=1), home.timezone)
-    before_since = since_of(context, before)
     data = await read_month(context, home, wanted)
     return child_page(
         request,
@@ -42,8 +41,7 @@ async def month(request: web.Request) -> web.Response:
         month=wanted,
         before=before,
         after=month_of(wanted.first + timedelta(days=31), home.timezone),
-        before_since=before_since,
-        before_day=local_time(before_since, zone_of(home.timezone)).date(),
+        before_days=_last_days(before, since_of(context, before)),
         since=since_of(context, wanted),
         until=min(wanted.end, now),
         all=lookups_of_children(home, data.over, wanted, now),
@@ -62,6 +60,13 @@ async def month(request: web.Request) -> web.Response:
             else {"own": None, "own_asked": None}
         ),
     )
+
+
+def _last_days(month: Month, since: float) -> int | None:
+    """Return of how many of its last days there are numbers; None for the whole month.
+
+    since: from when, in seconds since the epoch."""
+    return None if since <= month.start else math.ceil(max(0, month.end - since) / 86_400)
 
 
 def _own_values(person: Person, data: MonthData, of: Month, now: float) -> dict[str, Any]:

@@ -27,7 +27,6 @@ from copdns.privacy.personal_data import (
     counts_by_day,
     export_data,
 )
-from copdns.store.household_db.notes import audit
 from copdns.time.plan import in_scope
 from copdns.web.child.page import child_page, note_pin, require_proof
 from copdns.web.child.start_page import blocks_of
@@ -117,9 +116,7 @@ async def erase(request: web.Request) -> web.Response:
     if "sure" not in await fields_of(request):  # browsers require the tick box
         raise HouseholdError("Tick the box to confirm", name="sure")
     await asyncio.to_thread(context.log.forget, home.id, profile.id)
-    await context.store.run(
-        lambda connection: audit(connection, home.id, profile.name, "own log deleted", now)
-    )
+    await context.store.note(home.id, profile.name, "own log deleted", now)
     await note_pin(request, person)
     raise web.HTTPSeeOther("/me")
 

@@ -338,7 +338,7 @@ def test_a_permission_can_begin_later_and_is_taken_back_or_ended(
         (["mia", "everything", "--for", "1h", "--lifts", "both"], 2, "only time can be lifted"),
         (["mia", "category:gmaes", "--for", "1h"], 1, "games"),
         (["mia", "service:none", "--for", "1h"], 1, "service"),
-        (["mia", "com", "--for", "1h"], 2, "whole top-level domain"),
+        (["mia", "com", "--for", "1h"], 2, "is not a website"),
         (["mai", "chess.example", "--for", "1h"], 1, "did you mean mia?"),
         (["end", "g7"], 1, "there is no grant"),
     ],

@@ -41,4 +41,4 @@ def test_every_difference_that_a_preset_makes_has_its_reason() -> None:
 def test_what_a_preset_opens_is_not_said_to_be_closed() -> None:
     preset = bundled_presets()[Band.TO_15]
     opened = Difference("categories", "social", "on", "off")
-    assert preset_reason(preset, opened).startswith("Everything is allowed")
+    assert preset_reason(preset, opened).startswith("You can use everything")

@@ -405,7 +405,7 @@ MIA = "profiles:\n  mia:\n    band: 7-9\n"
         (MIA + "    safe_search: {films: hard}\n", "films: there is no mode 'hard'; there are:"),
         (MIA + "    privacy: full\n", "4:5: profiles.mia.privacy: full cannot be set permanently"),
         (MIA + "    bypass: yes\n", '4:5: profiles.mia.bypass: is "yes"; write true or false'),
-        (MIA + "    allow: [example]\n", "4:13: profiles.mia.allow.1: 'example' would cover"),
+        (MIA + "    allow: [example]\n", "4:13: profiles.mia.allow.1: 'example' is not a website"),
         (
             MIA + "    devices: {a: [tv]}\n",
             "4:19: profiles.mia.devices.a.1: 'tv' is not a valid network",

@@ -43,7 +43,7 @@ def test_a_rule_covers_the_name_those_below_it_or_both(
 
 @pytest.mark.parametrize("text", ["com", "*.com", "Example.", "*.xn--p1ai"])
 def test_a_rule_for_a_whole_top_level_domain_is_refused(text: str) -> None:
-    with pytest.raises(NameTextError, match="whole top-level domain; write a site"):
+    with pytest.raises(NameTextError, match="is not a website; type one such"):
         parse_matcher(text)
 
 

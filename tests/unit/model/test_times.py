@@ -38,7 +38,7 @@ def test_a_subject_is_read_as_it_is_written(about: Subject) -> None:
         ("categorie:games", "write category:games, service:youtube"),
         ("category:", "'' is not a valid id"),
         ("service:You Tube", "'You Tube' is not a valid id"),
-        ("games", "would cover a whole top-level domain"),
+        ("games", "is not a website"),
         ("", "needs a domain"),
     ],
 )

@@ -88,7 +88,10 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
         ("people: 3", "1:1: people: is 3; write keys with their values below it"),
         ("visitors: Bo", '1:1: visitors: is "Bo"; write a list: [one, two]'),
         ("visitors:\n- age: '8'", '2:3: visitors.1.age: is "8"; write a whole number'),
-        ("visitors:\n- blocked: [a.example, com]", "2:24: visitors.1.blocked.2: 'com' would cover"),
+        (
+            "visitors:\n- blocked: [a.example, com]",
+            "2:24: visitors.1.blocked.2: 'com' is not a website",
+        ),
         ("visitors:\n- blocked: [7]", "2:13: visitors.1.blocked.1: 7 is not text"),
         ("xyz: 1", "1:1: xyz: is not a known key; the known ones are: title, people, visitors"),
     ],

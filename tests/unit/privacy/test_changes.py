@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.privacy.changes import TOGETHER, TOLD_FOR, ChangeTopic, all_changes_for, changes_for
+from copdns.privacy.changes import (
+    TOGETHER,
+    TOLD_FOR,
+    ChangeTopic,
+    DeviceChange,
+    all_changes_for,
+    changes_for,
+)
 from copdns.store.household_db.notes import Change
 from tests.household import MIA, NOW
 
@@ -91,6 +98,29 @@ def test_what_is_done_to_a_person_or_a_device_is_told_with_its_line(
 ) -> None:
     (found,) = changes_for(MIA, [Change(0, int(NOW), "Ada", line)], NOW, ["tablet"])
     assert (found.about, found.what) == (about, line)
+
+
+@pytest.mark.parametrize(
+    ("line", "done"),
+    [
+        ("a device added for mia", DeviceChange.ADDED),
+        ("device tablet added for mia", DeviceChange.ADDED),
+        ("setup: device tablet assigned to mia", DeviceChange.ADDED),
+        ("set-up: device tablet is mia's", DeviceChange.ADDED),
+        ("a device assigned to mia for a while", DeviceChange.LENT),
+        ("device tablet changed: now belongs to tom", DeviceChange.MOVED),
+        ("device tablet changed", DeviceChange.OTHER),
+        ("device tablet removed", DeviceChange.REMOVED),
+        ("tablet: another browser can be linked", DeviceChange.BROWSER),
+        ("tablet: a linked browser was removed", DeviceChange.NO_BROWSER),
+        ("mia: PIN set", DeviceChange.PIN),
+        ("mia: PIN removed", DeviceChange.NO_PIN),
+        ("mia paused until someone ends it", None),
+    ],
+)
+def test_what_was_done_to_a_device_is_told(line: str, done: DeviceChange | None) -> None:
+    (found,) = changes_for(MIA, [Change(0, int(NOW), "Ada", line)], NOW, ["tablet"])
+    assert found.device == done
 
 
 @pytest.mark.parametrize(

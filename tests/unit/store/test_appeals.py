@@ -371,6 +371,8 @@ from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, yes
 folder, appeal, left = Path(sys.argv[1]), sys.argv[2], [int(sys.argv[3])]
 
 def count(statement):
+    if statement.startswith("pragma"):  # one follows the commit
+        return
     left[0] -= 1
     if left[0] < 0:
         os.kill(os.getpid(), signal.SIGKILL)

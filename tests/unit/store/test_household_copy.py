@@ -26,6 +26,7 @@ from copdns.store.household_db import condition
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.condition import FILE, STAND_IN, find_household_damage, repair
 from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from tests.damaging import PLACES, Damage, damages
@@ -383,6 +384,14 @@ async def test_a_change_that_fails_is_not_in_the_copy(folder: Path) -> None:
 
 
 # --- what is deleted ---
+
+
+async def test_what_the_copy_would_miss_is_not_written(folder: Path) -> None:
+    """A write outside a transaction would count as damage a minute later."""
+    with HouseholdStore.open(folder) as store:
+        with pytest.raises(StoreError):
+            await store.run(lambda each: audit(each, "home", "Mia", "own log deleted", NOW))
+        await store.note("home", "Mia", "own log deleted", NOW)
 
 
 async def test_what_is_erased_is_gone_from_the_copy(folder: Path) -> None:

@@ -16,7 +16,7 @@ def test_an_hour_is_called_so() -> None:
     budget = Budget("play", "mia", (("school", 60), ("weekend", 120), ("holiday", 45)))
     say = DeskWording(phrases_in("en"), Level.FULL, family(MIA), LIBRARY, NOW)
     told = say.minutes(budget)
-    assert told == "1 hour on school days, 2 hours at the weekend and 45 minutes on holidays"
+    assert told == "1 hour on school days, 2 hours at weekends and 45 minutes in the holidays"
 
 
 LIBRARY = library(services={"room": ["room.example"]}, contacts={"room": Contact.STRANGERS})
@@ -25,7 +25,7 @@ LIBRARY = library(services={"room": ["room.example"]}, contacts={"room": Contact
 def test_a_request_tells_the_kind_of_contact_as_long_as_the_service_is_known() -> None:
     to = contest(Verdict(Action.BLOCK, Reason.CONTACT, 12, service="room", contact="strangers"))
     common = phrases_in("en"), Level.PICTURES, family(MIA)
-    assert "Strangers can write to you there." in Wording(*common, LIBRARY, NOW).why(to)
+    assert "Strangers can message you there." in Wording(*common, LIBRARY, NOW).why(to)
     assert "Services where strangers can contact" in DeskWording(*common, LIBRARY, NOW).why(to)
     assert "People can write to you there." in Wording(*common, library(), NOW).why(to)
 

@@ -41,12 +41,20 @@ def said(what: str, language: str = "en") -> str:
             "Device mia-phone changed: now belongs to Mia.",
         ),
         ("device mia-phone changed", "Device mia-phone changed."),
-        ("profile mia set: band 10-12 proposed", "Settings of Mia: age group 10-12 planned."),
+        ("browser linked to mia-phone", "Browser linked to mia-phone."),
+        (
+            "times suggested for 7-9 applied for mia",
+            "Suggested bedtime and limits turned on for Mia (7 to 9 years).",
+        ),
+        (
+            "profile mia set: band 10-12 proposed",
+            "Settings of Mia: age group 10 to 12 years planned.",
+        ),
         ("profile mia set: unchanged", "Settings of Mia: unchanged."),
         ("profile mia set: bypass on", "Settings of Mia: Ways to get around the filter (blocked)."),
         (
             "profile mia set: categories +games, max_ttl 60",
-            "Settings of Mia: Categories (+Games), How long devices keep an answer (60).",
+            "Settings of Mia: Categories (+Games), How soon devices notice a change (60).",
         ),
         # As the dashboard calls it, not as the child's page does.
         ("profile mia set: categories -piracy", "Settings of Mia: Categories (-Piracy)."),
@@ -56,9 +64,12 @@ def said(what: str, language: str = "en") -> str:
         ("account Bo added", "Account Bo added."),
         ("account Bo is now auditor", "Account Bo is now an auditor."),
         ("created", "Household created."),
-        ("full log of 3 days requested from mia", "Full log of 3 days requested from Mia."),
+        (
+            "full log of 3 days requested from mia",
+            "Mia was asked to agree to a full log of 3 days.",
+        ),
         # What counts one says so, though it is stored as many.
-        ("full log of 1 days requested from mia", "Full log of 1 day requested from Mia."),
+        ("full log of 1 days requested from mia", "Mia was asked to agree to a full log of 1 day."),
         ("profile mia set: full-log of 1 days", "Full log of 1 day for Mia."),
         (
             "1 tickets of 1 minutes created for mia",
@@ -136,7 +147,7 @@ def test_a_line_that_the_version_before_wrote_reads_as_one_of_today(before: str,
 
 def test_a_device_is_called_by_its_name() -> None:
     found = line("tab-1: another browser may be paired", {"tab-1": "Mia's tablet"}.__getitem__)
-    assert str(found) == "Mia's tablet: another browser can be linked"
+    assert str(found) == "one more browser allowed to be linked to Mia's tablet"
 
 
 def test_its_own_words_are_translated_too() -> None:

@@ -93,8 +93,8 @@ def test_every_verdict_has_a_sentence_at_every_level_in_every_language(
 
 def test_a_list_is_named_to_those_who_read_everything() -> None:
     verdict = Verdict(Action.BLOCK, Reason.CATEGORY, 13, **FULL)
-    assert said(verdict, Level.PICTURES) == "This site is blocked for you: Betting with money."
-    assert said(verdict, Level.FULL) == "Blocked: it's on the built-in list. Category: Gambling."
+    assert said(verdict, Level.PICTURES) == "This site is blocked. The reason: Betting money."
+    assert said(verdict, Level.FULL) == "Blocked: Gambling. It's on the filter's own list."
     assert said(replace(verdict, list="bets"), Level.FULL) == (
         "Blocked: Gambling. It's on this list: <list bets>."
     )
@@ -103,7 +103,7 @@ def test_a_list_is_named_to_those_who_read_everything() -> None:
 def test_a_block_by_contact_tells_who_can_write_there() -> None:
     closed = Verdict(Action.BLOCK, Reason.CONTACT, 12, service="tube", contact="strangers")
     assert said(closed, Level.PICTURES) == (
-        "Blocked for you: <service tube>. Strangers can write to you there."
+        "Blocked: <service tube>. Strangers can message you there."
     )
     assert "do not know" in said(closed, Level.PLAIN)
     assert "strangers can contact you" in said(closed, Level.FULL)
@@ -139,7 +139,7 @@ def test_a_rule_that_opens_is_told_as_one() -> None:
 
 def test_a_category_of_the_household_goes_by_the_households_title() -> None:
     verdict = replace(BLOCK, category="my-own")
-    assert said(verdict, Level.PICTURES).endswith("blocked for you: <category my-own>.")
+    assert said(verdict, Level.PICTURES).endswith("The reason: <category my-own>.")
 
 
 def test_the_end_is_told_where_it_is_known() -> None:

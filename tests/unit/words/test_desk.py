@@ -31,7 +31,8 @@ def test_it_is_told_about_somebody_else() -> None:
     assert said(Verdict(Action.BLOCK, Reason.SCHEDULE, 8)) == (
         "The schedule turns the internet off at this time."
     )
-    assert said(Verdict(Action.ALLOW, Reason.DEFAULT, 15)) == "No rule or list blocks it."
+    told = said(Verdict(Action.ALLOW, Reason.DEFAULT, 15))
+    assert told == "A site that nothing blocks is allowed."
     assert said(Verdict(Action.ALLOW, Reason.RULE, 10, rule="chess.example")) == (
         "The site rule for chess.example allows it."
     )

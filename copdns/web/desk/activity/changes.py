@@ -30,7 +30,9 @@ async def changes(request: web.Request) -> web.Response:
         actor=actor,
         household=household,
         lines=lines,
-        said=lambda what: line(what, lambda key: names.get(key) or devices.get(key, key)),
+        said=lambda what, who: line(
+            what.replace("this device", who), lambda key: names.get(key) or devices.get(key, key)
+        ),
         console=CONSOLE,
         first_start=FIRST_START,
         before=before,

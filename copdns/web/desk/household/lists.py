@@ -35,7 +35,7 @@ _HELD_REASONS = (SkipReason.INFRASTRUCTURE, SkipReason.MISTAKE)
 
 # Texts of the lists that ship, marked for translation.
 OURS = (
-    sentence("VPNs, proxies and other ways around the rules"),
+    sentence("Ways to get around the filter"),
     sentence("copdns's issue tracker"),
 )
 

@@ -136,7 +136,7 @@ EFFECTS: Mapping[str, Phrase] = {
     "cache.entries": Phrase("setting", "The more is kept in memory, the faster sites open."),
     "cache.megabytes": Phrase("setting", "The more is kept in memory, the faster sites open."),
     "cache.max_ttl": Phrase(
-        "setting", "None: what you block or allow takes effect at once anyway."
+        "setting", "Nothing: what you block or allow takes effect within a minute or so anyway."
     ),
     "cache.max_negative_ttl": Phrase(
         "setting", "A site that is new on the internet may be found only after this time."
@@ -148,7 +148,8 @@ EFFECTS: Mapping[str, Phrase] = {
     "rebinding.names": Phrase("setting", "These domains can point to devices in your home."),
     "lists": Phrase("setting", "Your own lists block sites just as other lists do."),
     "sources.use": Phrase(
-        "setting", "Without lists, only a few sites are blocked. Each list makes some mistakes."
+        "setting",
+        "Without extra lists, only the starter lists block. Each list makes some mistakes.",
     ),
     "sources.own": Phrase("setting", "These lists block sites too. Nobody else checks them."),
     "sources.every": Phrase(
