@@ -61,7 +61,7 @@ async def test_it_is_asked_from_the_rules_without_a_site(client: Client, site: S
     assert "Not my age group" in page
     assert "No grown-up has seen it yet." in page
     assert "Not my age group" in await text(client, "/")
-    assert "I do not want it any more" in page
+    assert "I don't want it any more" in page
     assert "You cancelled this." in await send(client, f"/ask/{appeal}/withdraw")
 
 

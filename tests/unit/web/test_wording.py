@@ -27,7 +27,7 @@ def test_a_request_tells_the_kind_of_contact_as_long_as_the_service_is_known() -
     common = phrases_in("en"), Level.PICTURES, family(MIA)
     assert "Strangers can message you there." in Wording(*common, LIBRARY, NOW).why(to)
     assert "Services where strangers can contact" in DeskWording(*common, LIBRARY, NOW).why(to)
-    assert "People can write to you there." in Wording(*common, library(), NOW).why(to)
+    assert "People can message you there." in Wording(*common, library(), NOW).why(to)
 
 
 def test_a_request_against_a_limit_of_no_minutes_is_not_said_to_be_used_up() -> None:
