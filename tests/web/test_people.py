@@ -131,7 +131,7 @@ ACTIONS = (
             *("answers", "remove", "closed", "search", "preset", "propose", "propose/drop"),
             *("rules", "rules/r1/note", "rules/r1/remove", "kept", "full-log", "full-log/stop"),
             *("full-log/drop", "open/always", "open/always/remove", "tags"),
-            *("export", "erase"),
+            *("export", "erase", "age/confirm"),
         )
     ),
 )
