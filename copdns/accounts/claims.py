@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
+from copdns.accounts.moves import Move
 from copdns.model.household import Device, Household
 
 DAY = 86_400
@@ -102,9 +103,31 @@ def device_claims(before: Household, after: Household) -> tuple[DeviceClaim, ...
     )
 
 
+def kept_claims(
+    before: Household, after: Household, moves: Iterable[Move], now: float
+) -> tuple[DeviceClaim, ...]:
+    """Return what a change gives devices that wait to be somebody else's, for whose they still are.
+
+    moves: those after the change.
+    """
+    there = {each.id: each for each in before.devices}
+    devices = {each.id: each for each in after.devices}
+    return tuple(
+        DeviceClaim(move.profile, move.device, kind)
+        for move in moves
+        if move.is_open(now) and move.device in there and move.device in devices
+        if devices[move.device].profile != move.profile
+        for kind in _grown_kinds(there[move.device], devices[move.device])
+    )
+
+
 def _new_kinds(before: Device | None, after: Device) -> tuple[ClaimKind, ...]:
     if before is None or before.profile != after.profile:
         return (ClaimKind.DEVICE,)
+    return _grown_kinds(before, after)
+
+
+def _grown_kinds(before: Device, after: Device) -> tuple[ClaimKind, ...]:
     found = []
     if not set(after.addresses) <= set(before.addresses):
         found.append(ClaimKind.ADDRESS)

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NamedTuple
 
+from copdns.accounts.account import Guest
 from copdns.model.household import Band, Device, Household, Profile
 
 DAY = 86_400
@@ -143,11 +144,7 @@ def _seen_with(household: Household, device: Device, seen: Seen) -> frozenset[st
 
 
 def _is_of_one_device(text: str) -> bool:
-    try:
-        network = ip_network(text)
-    except ValueError:  # a MAC address
-        return True
-    return network.num_addresses <= FEW_ADDRESSES
+    return _count_addresses(text) <= FEW_ADDRESSES
 
 
 def end_of_move(
@@ -242,21 +239,69 @@ def _size(text: str) -> int:
 
 
 def keeper_of(
-    household: Household, moves: Collection[Move], known_by: Iterable[str], now: float
+    household: Household, moves: Iterable[Move], known_by: Iterable[str], now: float, but: str = ""
 ) -> str:
     """Return the profile of somebody of 13 or more to whom an address counts; "" for nobody.
 
-    It may be of somebody who was removed.  household: as stored.  known_by: IP addresses and MAC
-    addresses.
+    A device that was removed counts to its person until the move is over, though guest rules apply
+    to it.  household: as stored.  known_by: IP addresses and MAC addresses.  but: the profile that
+    does not matter.
     """
-    wanted = tuple(known_by)
-    for each in moves:
-        if each.is_open(now) and any(_overlap_any(text, each.known_by) for text in wanted):
-            return each.profile
-    for device in with_moves(household, moves, now).devices:
-        person = household.profile(device.profile)
-        if person is not None and _meets(device, wanted):
-            return person.id if person.band_at(now).age >= ANNOUNCED_FROM else ""
+    owners = _read_owners(household, tuple(moves), now)
+    return _find_keeper(household, owners, known_by, now, but)
+
+
+def admit_guests(
+    household: Household, moves: Iterable[Move], guests: Iterable[Guest], now: float
+) -> tuple[Guest, ...]:
+    """Return the guests without those at an address of somebody else of 13 or more.
+
+    None such is let in; but the address may have become that person's afterwards.
+    """
+    found = tuple(guests)
+    owners = _read_owners(household, tuple(moves), now) if found else []
+    return tuple(
+        each
+        for each in found
+        if not each.profile
+        or not _find_keeper(household, owners, (each.address, each.mac), now, each.profile)
+    )
+
+
+class _Owner(NamedTuple):
+    """Whose an address, a network or a MAC address is.  size: of how many addresses."""
+
+    known_by: IPv4Network | IPv6Network | str
+    profile: str
+    size: int
+
+
+def _read_owners(household: Household, moves: tuple[Move, ...], now: float) -> list[_Owner]:
+    """Return whose everything is by which devices are known, or were until they were removed."""
+    found = [
+        (text, each.profile)
+        for each in with_moves(household, moves, now).devices
+        for text in _texts(each)
+    ]
+    found += [(text, each.profile) for each in moves if each.is_open(now) for text in each.known_by]
+    return [_Owner(_read(text), profile, _count_addresses(text)) for text, profile in found]
+
+
+def _find_keeper(
+    household: Household, owners: list[_Owner], known_by: Iterable[str], now: float, but: str
+) -> str:
+    """Return who of 13 or more the nearest owner of any of these is; "" for nobody."""
+    for wanted in map(_read, filter(None, known_by)):
+        found = [each for each in owners if _overlap_read(each.known_by, wanted)]
+        nearest = min((each.size for each in found), default=0)
+        for each in found:
+            person = household.profile(each.profile)
+            if person is None:  # of somebody who was removed: only those of 13 or more have moves
+                is_old_enough = bool(each.profile)
+            else:
+                is_old_enough = person.band_at(now).age >= ANNOUNCED_FROM
+            if each.size == nearest and is_old_enough and each.profile != but:
+                return each.profile
     return ""
 
 
@@ -313,13 +358,28 @@ def _meets(device: Device, known_by: Iterable[str]) -> bool:
 
 
 def _overlap(one: str, other: str) -> bool:
-    if one == other:
-        return True
+    return one == other or _overlap_read(_read(one), _read(other))
+
+
+def _overlap_read(
+    one: IPv4Network | IPv6Network | str, other: IPv4Network | IPv6Network | str
+) -> bool:
+    if isinstance(one, str) or isinstance(other, str):
+        return one == other
+    return one.version == other.version and one.overlaps(other)
+
+
+def _read(text: str) -> IPv4Network | IPv6Network | str:
+    """Return a network, of one address or more; a MAC address as it is."""
     try:
-        first, second = ip_network(one), ip_network(other)
-    except ValueError:  # a MAC address
-        return False
-    return first.version == second.version and first.overlaps(second)
+        return ip_network(text)
+    except ValueError:
+        return text
+
+
+def _count_addresses(text: str) -> int:
+    found = _read(text)
+    return 1 if isinstance(found, str) else found.num_addresses
 
 
 def _texts(device: Device) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 import structlog
 
 from copdns.accounts.account import GuardianNotice, NoticeKind, with_guests
-from copdns.accounts.moves import with_moves
+from copdns.accounts.moves import admit_guests, with_moves
 from copdns.config import SYSTEM, Settings, WebSettings
 from copdns.events.bus import EventBus
 from copdns.model.events import AccountEvent, Event, EventKind, HouseholdEvent, PersonEvent
@@ -88,7 +88,8 @@ class AccountChores:
         for each in households:
             guests = await self._guests.of(each.id, int(now))
             moves = await self._claims.all_moves(each.id)
-            found.append(with_guests(with_moves(each, moves, now), guests, now))
+            admitted = admit_guests(each, moves, guests, now)
+            found.append(with_guests(with_moves(each, moves, now), admitted, now))
             ends += [guest.until for guest in guests]
             ends += [one.until for one in moves if one.until is not None and one.is_open(now)]
         self.next_guest_end = min(ends, default=None)

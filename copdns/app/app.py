@@ -243,6 +243,7 @@ class App:
             self._resolver,
             self._account_chores,
             self._events,
+            self._recent_blocks,
             self._now,
         )
         self._list_reloader = ListReloader(

@@ -8,6 +8,7 @@ from copdns.app.account_chores import AccountChores
 from copdns.app.household_source import HouseholdSource
 from copdns.app.snapshot_builder import SnapshotBuilder
 from copdns.events.bus import EventBus
+from copdns.privacy.recent_blocks import RecentBlocks, owned_devices
 from copdns.server.answer import Resolver
 
 SET_BACK = 60.0  # seconds that a clock is set back before another day is worked out
@@ -23,6 +24,7 @@ class HouseholdInForce:
         resolver: Resolver,
         account_chores: AccountChores,
         events: EventBus,
+        recent: RecentBlocks,
         now: Callable[[], float],
     ) -> None:
         self._source = source
@@ -30,6 +32,7 @@ class HouseholdInForce:
         self._resolver = resolver
         self._account_chores = account_chores
         self._events = events
+        self._recent = recent
         self._now = now
         self._is_behind = False  # there is a change that is not in force yet
 
@@ -54,6 +57,7 @@ class HouseholdInForce:
             self._resolver.snapshot = await self._snapshots.build(
                 before, before.library, households
             )
+            self._recent.keep_only(lambda: owned_devices(households))
             self._is_behind = False
 
     async def reopen(self) -> None:

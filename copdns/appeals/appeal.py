@@ -146,7 +146,8 @@ class AppealRequest:
     minutes, day: of an appeal against counted minutes: 1 to 1440, on a day as budgets count it.
     band, wanted_band: of an appeal against the age group: the one at that time, and the one that
         the person says is right.  None for other kinds, and where that is deleted.
-    paired: it came from a browser that its device is known by, not just from its address.
+    paired: it came from a browser that is paired with the person, or after their PIN; not just from
+        their address, nor from somebody who has their rules for a day.
     """
 
     profile: str

@@ -7,7 +7,7 @@ What an answer opens is `appeals/opening.py`'s to say.  Pure.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import NamedTuple
@@ -65,26 +65,35 @@ class Filed(NamedTuple):
 def file_appeal(there: Iterable[Appeal], ask: AppealRequest, appeal_id: str, now: int) -> Filed:
     """Return a new appeal, or the one that is about the same; raise AppealError.
 
+    Only those of the same asker count: a person, or the browsers of one device that are not paired
+    with them.  So nobody who has only the address, or the rules for a day, puts words into the
+    child's mouth, uses up what the child may ask, or finds out what the child asked for.
+
     there: at least those of the profile that wait, and those of the device of the last 24 hours.
     """
     ask = check_request(ask)
-    there = tuple(there)
-    waiting = [each for each in there if each.waits and each.ask.profile == ask.profile]
+    there = [each for each in there if each.ask.paired == ask.paired]
+    waiting = [each for each in there if each.waits and _is_same_asker(each.ask, ask)]
+    if not ask.paired:  # before the search: at the limit no answer tells what is waiting there
+        _require_room(there, waiting, ask, now)
     for each in waiting:
         if _about(each.ask) == _about(ask):
-            words, paired = each.ask.words or ask.words, each.ask.paired or ask.paired
-            merged = replace(each, ask=replace(each.ask, words=words, paired=paired))
-            return Filed(merged, merged=True)
-    # Of a browser that the device is known by only its own kind counts: whoever has the address
-    # but not that browser must not use up what the child may ask.
-    waiting = [each for each in waiting if each.ask.paired or not ask.paired]
-    today = [
-        each.asked
-        for each in there
-        if each.ask.device == ask.device
-        and now - each.asked < DAY
-        and (each.ask.paired or not ask.paired)
-    ]
+            words = each.ask.words or ask.words
+            return Filed(replace(each, ask=replace(each.ask, words=words)), merged=True)
+    _require_room(there, waiting, ask, now)
+    return Filed(Appeal(appeal_id, ask, asked=now, since=now))
+
+
+def _is_same_asker(one: AppealRequest, other: AppealRequest) -> bool:
+    """Tell whether two that are both paired, or both not, come from the same asker."""
+    return one.profile == other.profile and (other.paired or one.device == other.device)
+
+
+def _require_room(
+    there: Iterable[Appeal], waiting: Sequence[Appeal], ask: AppealRequest, now: int
+) -> None:
+    """Raise AppealLimitError where an asker, or a device, has sent as many as it may."""
+    today = [e.asked for e in there if e.ask.device == ask.device and now - e.asked < DAY]
     if len(today) >= MOST_A_DAY:
         raise AppealLimitError(
             "this device has sent %(most)s requests since yesterday, the most for one day; "
@@ -98,7 +107,6 @@ def file_appeal(there: Iterable[Appeal], ask: AppealRequest, appeal_id: str, now
             "is answered, or if you cancel one",
             most=MOST_OPEN,
         )
-    return Filed(Appeal(appeal_id, ask, asked=now, since=now))
 
 
 def check_request(ask: AppealRequest) -> AppealRequest:

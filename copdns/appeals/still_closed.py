@@ -9,14 +9,53 @@ from __future__ import annotations
 
 from math import inf
 
-from copdns.appeals.appeal import Appeal, AppealRequest, AppealState
+from copdns.appeals.appeal import Appeal, AppealKind, AppealRequest, AppealState
 from copdns.appeals.opening import TIME
 from copdns.dns.records import A
-from copdns.model.times import Grant
+from copdns.model.household import Household
+from copdns.model.times import Grant, Origin
 from copdns.model.verdict import Verdict
-from copdns.policy.decide import Policy, decide_with_grant
+from copdns.policy.decide import Policy, decide, decide_with_grant
 
 _YES = frozenset({AppealState.GRANTED, AppealState.LIMITED})
+
+FOLLOWS = 3  # seconds, in which the household in force has what an answer made
+
+
+def is_taken_back(appeal: Appeal, household: Household, now: float) -> bool:
+    """Tell whether nothing is left of what a yes made, before its time was over.
+
+    household: as it is in force.  False for other answers, and for a yes that found all of it
+    there.
+    """
+    answer = appeal.answer
+    if answer is None or appeal.state not in _YES or not answer.made:
+        return False
+    if appeal.ask.kind in (AppealKind.MINUTES, AppealKind.AGE):
+        return False
+    if answer.until is not None and answer.until <= now:
+        return False
+    # An id may come back after what had it ended, so the moment is compared too.
+    mine = [
+        each
+        for each in household.grants
+        if each.profile == appeal.ask.profile
+        and each.origin is Origin.APPEAL
+        and each.given == answer.at
+        and f"grant {each.id}" in answer.made
+    ]
+    if any(each.end > now for each in mine):
+        return False
+    if not mine and now - answer.at < FOLLOWS:
+        return False
+    profile = household.profile(appeal.ask.profile)
+    return not (
+        any(
+            f"rule {each.id}" in answer.made and each.created == answer.at
+            for each in household.rules
+        )
+        or any(f"always {each}" in answer.made for each in (profile.always if profile else ()))
+    )
 
 
 def closed_besides(policy: Policy, ask: AppealRequest, given: float, now: float) -> Verdict | None:
@@ -33,10 +72,16 @@ def closed_besides(policy: Policy, ask: AppealRequest, given: float, now: float)
 
 
 def closed_after_all(policy: Policy, appeal: Appeal, now: float) -> Verdict | None:
-    """Return what closes the name of a question whose answer says that it is open now."""
+    """Return what closes the name of a question whose answer says that it is open now.
+
+    It may be what was written since: a block, or what the permission kept open and was taken back.
+    """
     answer = appeal.answer
     if answer is None or appeal.state not in _YES:
         return None
     if answer.until is not None and answer.until <= now:
         return None
-    return closed_besides(policy, appeal.ask, answer.at, now)
+    if not appeal.ask.name or now - answer.at < FOLLOWS:
+        return closed_besides(policy, appeal.ask, answer.at, now)
+    verdict = decide(policy, appeal.ask.name, A, now)
+    return verdict if verdict.blocks else None

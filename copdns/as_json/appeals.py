@@ -19,6 +19,7 @@ def appeal_json(appeal: Appeal) -> dict[str, object]:
         "id": appeal.id,
         "profile": ask.profile,
         "device": ask.device,
+        "paired": ask.paired,
         "kind": ask.kind,
         "name": ask.name,
         "why": ask.why,

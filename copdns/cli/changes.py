@@ -13,6 +13,7 @@ from copdns.cli.time_words import (
     failure_changes,
     time_item_text,
 )
+from copdns.model.broad_networks import is_broad_network
 from copdns.model.household import (
     AnnouncedBandChange,
     Device,
@@ -200,4 +201,6 @@ def rule_text(rule: Rule) -> str:
     text = f"{rule.action} {rule.target} for {rule.scope or 'everyone'}"
     extras = [name for name in ("over_security", "unsafe_search") if getattr(rule, name)]
     text = ", ".join([text, *(each.replace("_", " ") for each in extras)])
+    if isinstance(rule.target, str) and is_broad_network(rule.target):
+        text = f"{text} (no effect: it covers too much of the internet)"
     return f"{text} ({rule.note})" if rule.note else text

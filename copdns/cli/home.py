@@ -19,7 +19,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import click
 
 from copdns.accounts.account import Guest, ViewedPart, with_guests
-from copdns.accounts.moves import Move, with_moves
+from copdns.accounts.moves import Move, admit_guests, with_moves
 from copdns.accounts.roles import Actor, Role
 from copdns.app.seed import HOME, seed_household
 from copdns.cli.base import Options, pass_options, read_text
@@ -182,7 +182,8 @@ class Home:
         defaults = defaults_of(self.settings.dns, child_page_url(self.settings.web.port))
         at = self.now if now is None else now
         inputs = self.policy_inputs(at)
-        household = with_guests(with_moves(self.household, self.moves, at), self.guests, at)
+        guests = admit_guests(self.household, self.moves, self.guests, at)
+        household = with_guests(with_moves(self.household, self.moves, at), guests, at)
         return build_snapshot(before, self.catalogue, defaults, [household], at, inputs)
 
     @cached_property

@@ -33,6 +33,7 @@ from copdns.model.addresses import (
     upstream_address,
 )
 from copdns.model.broad_names import is_broad
+from copdns.model.broad_networks import LEAST_PREFIX, is_broad_network
 from copdns.model.errors import HouseholdError
 from copdns.model.household import (
     Contact,
@@ -82,6 +83,8 @@ def replace_household(before: Household, found: Household) -> Household:
     """Return what a household from a file becomes in place of the stored one.
 
     Pauses, permissions, bonuses and tickets, which no file holds, stay for people who stay.
+
+    HouseholdError for another household, and for a new rule about a network that is too broad.
     """
     if before.id != found.id:
         raise HouseholdError(
@@ -90,6 +93,10 @@ def replace_household(before: Household, found: Household) -> Household:
             found=found.id,
             before=before.id,
         )
+    known = {each.target for each in before.rules}
+    for rule in found.rules:
+        if rule.target not in known:
+            _refuse_network(rule.target)
     kept = replace(
         found,
         pauses=before.pauses,
@@ -271,8 +278,12 @@ def add_rule(
     """Add a rule for a name (`games.example`, `*.…`, `=…`) or a network; it is the last of rules.
 
     text: what the person wrote.  scope: a profile's id, "#tag", or "" for everyone.
+
+    HouseholdError for a block of what is protected, and for a network that is too broad
+    (`broad_networks.py`).
     """
     about = parse_target(text)
+    _refuse_network(about)
     if action is RuleAction.BLOCK:
         _refuse_protected(about, known)
         if over_security or unsafe_search:
@@ -504,6 +515,19 @@ def _refuse_name(household: Household, name: str, known: KnownIds) -> None:
             "would have no effect",
             name="name",
             domain=name,
+        )
+
+
+def _refuse_network(about: Matcher | str) -> None:
+    """Raise HouseholdError for a network that no rule can be about (`broad_networks.py`)."""
+    if isinstance(about, str) and is_broad_network(about):
+        raise HouseholdError(
+            "%(network)s covers too much of the internet, so a rule about it would have no effect; "
+            "write a smaller network, of /%(four)s or longer in IPv4 and /%(six)s in IPv6",
+            name="target",
+            network=about,
+            four=LEAST_PREFIX[4],
+            six=LEAST_PREFIX[6],
         )
 
 

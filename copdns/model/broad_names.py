@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from importlib.machinery import SourceFileLoader
 from importlib.util import find_spec
+from typing import NamedTuple
 
 from copdns.model.household import Household
 
@@ -31,10 +32,43 @@ def broad_names(household: Household) -> frozenset[str]:
     return _broad(frozenset(_names(household)))
 
 
+class Answered(NamedTuple):
+    """A public site that a household answers itself.  name: as written.  place: where it leads."""
+
+    name: str
+    place: tuple[str, ...]
+
+
+def answered_sites(household: Household) -> tuple[Answered, ...]:
+    """Return the public sites that a household leads elsewhere by a local name or a rewrite."""
+    broad = broad_names(household)
+    ways = [(each.name, each.name, each.addresses) for each in household.local_names]
+    ways += [(each.matcher.name, str(each.matcher), (each.target,)) for each in household.rewrites]
+    return tuple(
+        Answered(written, place)
+        for name, written, place in ways
+        if is_public(name) and name not in broad
+    )
+
+
 def _names(household: Household) -> Iterable[str]:
     yield from (each.name for each in household.local_names)
     yield from (each.matcher.name for each in household.rewrites)
     yield from (each.name for each in household.split_upstreams)
+
+
+@lru_cache(maxsize=256)
+def is_public(name: str) -> bool:
+    """Tell whether a name, in normal form, can be a site on the internet.
+
+    It is none below a private zone (home.arpa), a reverse zone, or a top-level domain that the
+    Public Suffix List does not have, as lan, internal and home; and none with a single label.
+    """
+    if "." not in name or any(name == each or name.endswith(f".{each}") for each in _PRIVATE):
+        return False
+    top = name.rpartition(".")[2]
+    text = _list_text()
+    return not text or top.startswith("xn--") or f"\n{top}\n" in text or f".{top}\n" in text
 
 
 @lru_cache(maxsize=64)

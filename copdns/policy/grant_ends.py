@@ -111,6 +111,20 @@ def _has(policy: Policy, topic: Topic, matcher: Matcher) -> bool:
     return SubjectMatcher((topic,), policy.index.infos).covers(matcher.name, entries)
 
 
+def end_of_lift(policy: Policy, now: float) -> float | None:
+    """Return when a pause or schedule that permissions lift now closes everything again, unless it
+    ends before; None: nothing is lifted."""
+    plan = policy.time_rules.plan if policy.time_rules else NO_TIME_PLAN
+    starts = (
+        start
+        for each in plan.closures
+        if not each.about and each.start <= now < each.end
+        for start, _ in without_lifted(plan, each)
+        if start > now
+    )
+    return min(starts, default=None)
+
+
 def without_lifted(plan: TimePlan, closure: Closure) -> Iterator[tuple[float, float]]:
     """Yield the spans of a closure, start and end, in which no permission lifts it."""
     start = closure.start

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import ip_network
 
 from copdns.lists.index import ListKind
+from copdns.model.broad_networks import is_broad_network
 from copdns.model.household import Profile, Rule
 from copdns.model.matchers import Matcher
 from copdns.policy.context import HouseholdContext
@@ -140,7 +141,7 @@ def build_policy(
         address_rules=tuple(
             AddressRule(ip_network(rule.target), rule)
             for rule in rules
-            if isinstance(rule.target, str)
+            if isinstance(rule.target, str) and not is_broad_network(rule.target)
         ),
         block_mode=profile.block_mode,
         max_ttl=_with_budget(max_ttl, plan),

@@ -1,4 +1,4 @@
-"""The last blocks of each child's device, in memory only, for that device's own page.
+"""The last blocks of each child on each device, in memory only, for their own page there.
 
 This is what an appeal starts from: the child sees the name that was just blocked and asks about
 it, and the code is a handle to it.  No guardian, log or file ever sees it; after a day, or a
@@ -7,13 +7,23 @@ restart, it is gone.  docs/privacy.md
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from copdns.model.household import Household
 from copdns.model.verdict import Verdict
 
 MAX_BLOCKS = 100  # blocks a device
 MAX_AGE = 86_400.0  # seconds
+
+
+class Owned(NamedTuple):
+    """A device while it is somebody's: the ids of household, profile and device."""
+
+    household: str
+    profile: str
+    device: str
 
 
 @dataclass(slots=True)
@@ -30,7 +40,9 @@ class Block:
 
 
 class RecentBlocks:
-    """Rings of blocks by (household, device), a name once in each, the newest last.
+    """Rings of blocks by (household, profile, device), a name once in each, the newest last.
+
+    By profile as well, so that whoever gets a device next never has those of the person before.
 
     Plain dicts: ten thousand devices may have a ring, and an OrderedDict takes three times as much.
 
@@ -39,16 +51,16 @@ class RecentBlocks:
 
     def __init__(self, new_code: Callable[[], str]) -> None:
         self._new_code = new_code
-        self._rings: dict[tuple[str, str], dict[str, Block]] = {}
+        self._rings: dict[Owned, dict[str, Block]] = {}
 
-    def add(self, household: str, device: str, name: str, verdict: Verdict, now: float) -> None:
-        """Note a block as the newest of its device; of more than MAX_BLOCKS the oldest goes.
+    def add(self, owned: Owned, name: str, verdict: Verdict, now: float) -> None:
+        """Note a block as the newest of somebody's device; of more than MAX_BLOCKS the oldest goes.
 
         now: seconds since the epoch.
         """
-        ring = self._rings.get((household, device))
+        ring = self._rings.get(owned)
         if ring is None:
-            ring = self._rings[household, device] = {}
+            ring = self._rings[owned] = {}
         block = ring.pop(name, None)
         if block is None:
             block = Block(name, verdict, now)
@@ -58,9 +70,10 @@ class RecentBlocks:
             block.verdict, block.at = verdict, now
         ring[name] = block
 
-    def blocks(self, household: str, device: str, now: float) -> tuple[Block, ...]:
-        """Return a device's blocks of the last day, the newest first, each with its code."""
-        ring = self._rings.get((household, device), {})
+    def blocks(self, owned: Owned, now: float) -> tuple[Block, ...]:
+        """Return somebody's blocks of the last day on a device, the newest first, each with its
+        code."""
+        ring = self._rings.get(owned, {})
         fresh = [block for block in ring.values() if 0 <= now - block.at < MAX_AGE]
         for block in fresh:
             block.code = block.code or self._new_code()
@@ -74,10 +87,23 @@ class RecentBlocks:
             if not ring:
                 del self._rings[key]
 
-    def erase(self, household: str, devices: frozenset[str]) -> None:
-        """Forget all blocks of these devices."""
-        for device in devices:
-            self._rings.pop((household, device), None)
+    def keep_only(self, owned: Callable[[], Collection[Owned]]) -> None:
+        """Drop what is of devices that are somebody else's by now, or gone.
+
+        owned: returns whose all devices are; called only where there is anything to drop.
+        """
+        if not self._rings:
+            return
+        there = owned()
+        for each in [key for key in self._rings if key not in there]:
+            del self._rings[each]
+
+
+def owned_devices(households: Iterable[Household]) -> frozenset[Owned]:
+    """Return all devices of these households, each with whose it is."""
+    return frozenset(
+        Owned(home.id, each.profile, each.id) for home in households for each in home.devices
+    )
 
 
 def _drop_oldest(ring: dict[str, Block]) -> None:

@@ -25,7 +25,7 @@ from copdns.lists.small_index import ListStatus
 from copdns.model.household import Household, PrivacyMode, Profile
 from copdns.model.verdict import Action
 from copdns.privacy.retention import CountKey
-from copdns.time.days import starts_at, zone_of
+from copdns.time.days import local_time, starts_at, zone_of
 from copdns.time.minutes import Usage
 
 SMALL = 5  # a count below it, but for 0, is not told
@@ -282,9 +282,24 @@ def _round(n: int) -> int:
     return (n + 5) // 10 * 10
 
 
-def appeals_of_all(appeals: Iterable[Appeal], month: Month) -> Appeals | None:
-    """Return how it went with what all asked; None where too few of them asked anything."""
-    asked = [each for each in appeals if month.start <= each.asked < month.end]
-    if len({each.ask.profile for each in asked}) < CROWD:
+def requests_of_children(
+    household: Household, appeals: Iterable[Appeal], month: Month, now: float
+) -> int | None:
+    """Return how many requests all children sent, to the nearest ten; None where too few of them
+    sent SMALL or more.
+
+    Neither of today nor with what came of them: whoever reloads the page would see when somebody
+    asks or gets an answer.  What came from a browser that is not paired does not count: who sends
+    that for others must not make their sum be told.
+    """
+    zone = zone_of(household.timezone)
+    end = min(month.end, starts_at(local_time(now, zone).date(), 0, zone))
+    children = {each.id for each in household.profiles if each.band_at(now).is_child}
+    sent = Counter(
+        each.ask.profile
+        for each in appeals
+        if each.ask.paired and each.ask.profile in children and month.start <= each.asked < end
+    )
+    if sum(reportable(n) is not None and n > 0 for n in sent.values()) < CROWD:
         return None
-    return appeals_of(asked, month)
+    return _round(sent.total())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from copdns.model.household import PrivacyMode
-from copdns.model.verdict import Action, Verdict
+from copdns.model.verdict import Action, Reason, Verdict
 
 _new = tuple.__new__  # a named tuple's own constructor costs twice as much
 
@@ -80,7 +80,13 @@ def log_row(
         return None
     if mode is PrivacyMode.FULL:
         at = int(now)
-    elif mode is PrivacyMode.BLOCKED and verdict.action in (Action.BLOCK, Action.REFUSE):
+    elif (
+        mode is PrivacyMode.BLOCKED
+        and verdict.action in (Action.BLOCK, Action.REFUSE)
+        # The site was allowed: only some of its addresses were withheld, by a rule of the
+        # household's own.  Such a rule must not record by name what somebody goes on to use.
+        and verdict.reason is not Reason.ADDRESS
+    ):
         at = int(now) // ROUND_TO * ROUND_TO
         device = ""
     else:

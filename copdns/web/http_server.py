@@ -35,6 +35,10 @@ from copdns.web.https import Https
 log = structlog.get_logger("copdns")
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Serves = Callable[[asyncio.BaseTransport], bool]
+
+# What an application has to tell whether it serves the peer of a connection (`dns.allow`).
+SERVES: web.AppKey[Serves] = web.AppKey("serves")
 
 
 class _NoForeignErrors(logging.Filter):
@@ -73,6 +77,14 @@ class Place:
         return f"{self.address} port {self.port}"
 
 
+class BareResponse(web.Response):
+    """A status without a word or a header that tells what this is, for whom we do not serve."""
+
+    async def _prepare_headers(self) -> None:
+        await super()._prepare_headers()
+        del self.headers["Server"]  # which aiohttp sets where there is none
+
+
 class HttpServer:
     """Listens, and serves an application from the first connection on."""
 
@@ -90,6 +102,7 @@ class HttpServer:
             asyncio.Task[None], str
         ] = {}  # with the peer's address, the oldest first
         self._runner: web.AppRunner | None = None
+        self._serves: Serves = _serve_all
         self._loading: asyncio.Task[None] | None = None
         self._reported: set[str] = set()  # errors of listening that were logged
         self._failure = ""
@@ -198,7 +211,10 @@ class HttpServer:
             self._loop.call_later(LOAD_AGAIN, self._wait_again)
             return
         assert runner.server is not None
-        runner.server.request_handler = _refuse_expectations(runner.server.request_handler)
+        self._serves = runner.app.get(SERVES, _serve_all)
+        runner.server.request_handler = _refuse_expectations(
+            runner.server.request_handler, self._serves
+        )
         self._runner = runner
         for place in [*self._sockets]:
             self._serve(place)
@@ -257,7 +273,7 @@ class HttpServer:
             open_transports.pop(
                 connection_to_drop([_peer(each) for each in open_transports])
             ).abort()  # also within a request
-        return _Connection(server, loop=self._loop, **_CONNECTION)
+        return _Connection(self._serves, server, loop=self._loop, **_CONNECTION)
 
 
 _CONNECTION: dict[str, Any] = {
@@ -270,7 +286,11 @@ _CONNECTION: dict[str, Any] = {
 class _Connection(RequestHandler):
     """A connection.  What is no HTTP does not reach the application, which adds all headers."""
 
-    __slots__ = ()
+    __slots__ = ("_serves",)
+
+    def __init__(self, serves: Serves, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._serves = serves
 
     def handle_error(
         self,
@@ -280,6 +300,10 @@ class _Connection(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         response = super().handle_error(request, status, exc, message)
+        if self.transport is not None and not self._serves(self.transport):
+            response = BareResponse(status=status)
+            response.force_close()
+            return response
         response.headers["Server"] = SERVER
         return response
 
@@ -308,14 +332,23 @@ def _network_of(peer: str) -> str:
     return str(int(address) >> (128 - _NETWORK_BITS))
 
 
-def _refuse_expectations(handler: Handler) -> Handler:
-    """Refuse unknown Expect headers before the request's body is read.
+def _serve_all(_: asyncio.BaseTransport) -> bool:
+    return True
 
-    aiohttp would refuse them before our middlewares, and fail where the value is not UTF-8.
+
+def _refuse_expectations(handler: Handler, serves: Serves) -> Handler:
+    """Refuse unknown Expect headers before the request's body is read, and all of whom we do not
+    serve.
+
+    aiohttp would answer them before our middlewares, and fail where the value is not UTF-8.
     """
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        if request.headers.get("Expect", _CONTINUE).lower() != _CONTINUE:
+        if "Expect" not in request.headers:
+            return await handler(request)
+        if request.transport is not None and not serves(request.transport):
+            return BareResponse(status=web.HTTPForbidden.status_code)
+        if request.headers["Expect"].lower() != _CONTINUE:
             return web.Response(
                 status=web.HTTPExpectationFailed.status_code, headers={"Server": SERVER}
             )

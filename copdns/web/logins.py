@@ -245,9 +245,16 @@ class Logins:
         hashed = await self._hash(hash_password, pin)
         await self._pins.set(household, profile, hashed, author, now)
 
-    async def check_pin(self, household: str, profile: str, pin: str, address: str) -> LoginResult:
-        """Check the PIN that somebody typed on a shared device."""
-        attempt = Attempt(f"{household}:{profile}", address, is_pin=True)
+    async def check_pin(
+        self, household: str, profile: str, pin: str, address: str, name: str = ""
+    ) -> LoginResult:
+        """Check the PIN that somebody typed on a shared device.
+
+        profile: "" where nobody has the name that was typed; that waits after wrong PINs as the
+        name of a person does, so that nobody finds out names.
+        """
+        whose = profile or f"name:{name.strip().casefold()[:60]}"
+        attempt = Attempt(f"{household}:{whose}", address, is_pin=True)
         if left := self._count_attempt(attempt):
             return LoginResult(Outcome.WAIT, left)
         hashed = await self._pins.get(household, profile)

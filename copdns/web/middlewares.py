@@ -22,7 +22,7 @@ from copdns.policy.special_names import PROBE_ZONE
 from copdns.web.context import context_of, https_origin
 from copdns.web.desk_access import is_loopback
 from copdns.web.forms import FORM_ERRORS
-from copdns.web.http_server import SERVER
+from copdns.web.http_server import SERVER, BareResponse
 from copdns.web.pages import ACTOR, FOREIGN_HOST, wants_html
 from copdns.web.person import requestor_of
 from copdns.web.problem import is_for_programs, problem
@@ -63,7 +63,10 @@ _HEADERS = {
 
 
 async def add_headers(_request: web.Request, response: web.StreamResponse) -> None:
-    """Add what every response has, before it is sent: also redirects and streams."""
+    """Add what every response has, before it is sent: also redirects and streams; but not to whom
+    we do not serve."""
+    if isinstance(response, BareResponse):
+        return
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers["Server"] = SERVER  # aiohttp set it already, with versions of libraries
@@ -207,7 +210,7 @@ async def _clients_only(request: web.Request, handler: Handler) -> web.StreamRes
     monitors = request.path in _MONITORING and is_loopback(requestor.address)
     if monitors or context_of(request).identify(requestor).household:
         return await handler(request)
-    return web.Response(status=web.HTTPForbidden.status_code)
+    return BareResponse(status=web.HTTPForbidden.status_code)
 
 
 @web.middleware

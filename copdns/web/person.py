@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -62,6 +63,12 @@ class Person(NamedTuple):
     def is_own(self) -> bool:
         """Whether it is the paired browser of the person's own device, which no guest uses."""
         return self.is_proven and not self.guest
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether the browser is paired with this very person: not that of somebody who has their
+        rules for a day, nor one after a PIN to which somebody objected."""
+        return self.is_paired and (not self.guest or self.proof is not None)
 
     @property
     def is_anybodys(self) -> bool:
@@ -137,9 +144,13 @@ def set_pairing_cookie(
 
 def requestor_of(request: web.Request) -> Requestor:
     """Return who sent a request, as for DNS."""
-    transport = request.transport
-    if transport is None:  # the connection is gone
+    if request.transport is None:  # the connection is gone
         raise web.HTTPBadRequest
+    return requestor_at(request.transport)
+
+
+def requestor_at(transport: asyncio.BaseTransport) -> Requestor:
+    """Return who is at the other end of a connection."""
     listener = transport.get_extra_info("sockname")[0]
     return Requestor(
         _plain_address(listener), _plain_address(transport.get_extra_info("peername")[0]), "tcp"

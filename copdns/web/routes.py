@@ -50,8 +50,10 @@ from copdns.web.desk.person import rules as person_rules
 from copdns.web.desk.person import settings as person_settings
 from copdns.web.desk.time import calendar, give_time, person_time, schedules, tickets
 from copdns.web.forms import Page, form
+from copdns.web.http_server import SERVES
 from copdns.web.middlewares import GUARDS, MAX_BODY, add_headers
 from copdns.web.pages import HOUSE_LANGUAGE
+from copdns.web.person import requestor_at
 from copdns.web.recent_actions import RECENT, RecentActions
 
 # Pages with forms, shown again with the input where a form is refused.
@@ -251,6 +253,7 @@ def application(context: AppContext) -> web.Application:
     """Return the web application."""
     app = web.Application(middlewares=GUARDS, client_max_size=MAX_BODY)
     app[PARTS] = context
+    app[SERVES] = lambda transport: bool(context.identify(requestor_at(transport)).household)
     app.on_response_prepare.append(add_headers)
     homes = context.snapshot
     app[HOUSE_LANGUAGE] = lambda: next((e.language for e in homes().households.values()), "")

@@ -12,12 +12,10 @@ from typing import NamedTuple
 
 from copdns.appeals.appeal import Appeal, AppealAnswer, AppealKind, AppealState
 from copdns.appeals.opening import is_meanwhile
+from copdns.appeals.still_closed import is_taken_back
 from copdns.model.household import Household
-from copdns.model.times import Origin
 from copdns.words.child import Three
 from copdns.words.phrases import Phrase
-
-FOLLOWS = 10  # seconds, in which the household in force has what an answer made
 
 
 class StatusText(StrEnum):
@@ -33,7 +31,8 @@ class StatusText(StrEnum):
     AGE = "age"  # the age group that was asked for
     OTHER_AGE = "other age"  # another one
     AGE_SOON = "age soon"  # a lower one, which is announced first
-    OVER = "over"  # it was a yes, and what it opened has ended
+    OVER = "over"  # it was a yes, and its time has ended
+    TAKEN_BACK = "taken back"  # it was a yes, and somebody ended what it opened
     REFUSED = "refused"
     TALK = "talk"
     TALK_AGAIN = "talk again"  # after "Please look again", where nobody else decides
@@ -67,8 +66,10 @@ def appeal_status(appeal: Appeal, household: Household, now: float) -> AppealSta
         return AppealStatus(StatusText.PART if limited else StatusText.MINUTES)
     if appeal.ask.kind is AppealKind.AGE:
         return AppealStatus(_age_status(appeal, answer, household, now))
-    if not _holds(answer, appeal, household, now):
+    if answer.until is not None and answer.until <= now:
         return AppealStatus(StatusText.OVER)
+    if is_taken_back(appeal, household, now):
+        return AppealStatus(StatusText.TAKEN_BACK)
     if answer.until is None:
         return AppealStatus(StatusText.GRANTED)
     shorter = appeal.state is AppealState.LIMITED
@@ -89,24 +90,6 @@ def _escalation_status(appeal: Appeal, household: Household, now: float) -> Stat
     if any(is_meanwhile(each, appeal, now) for each in household.grants):
         return StatusText.MEANWHILE
     return StatusText.SECOND if appeal.overdue is None else StatusText.OVERDUE
-
-
-def _holds(answer: AppealAnswer, appeal: Appeal, household: Household, now: float) -> bool:
-    """Tell whether anything is left of what a yes made; it may have found all of it there."""
-    if answer.until is not None and answer.until <= now:
-        return False
-    if not answer.made or now - answer.at < FOLLOWS:
-        return True
-    # An id comes back some time after what had it ended.
-    grants = (
-        f"grant {each.id}" in answer.made and each.given == answer.at and each.end > now
-        for each in household.grants
-        if each.profile == appeal.ask.profile and each.origin is Origin.APPEAL
-    )
-    rules = (
-        f"rule {each.id}" in answer.made and each.created == answer.at for each in household.rules
-    )
-    return any(grants) or any(rules)
 
 
 STANDS: Mapping[StatusText, Three] = {
@@ -164,6 +147,11 @@ STANDS: Mapping[StatusText, Three] = {
         Phrase("pictures", "You had a yes. That time is over now."),
         Phrase("plain", "You had a yes, but that time is over. You can ask again."),
         Phrase("full", "This was allowed, but the time is over. You can ask again."),
+    ),
+    StatusText.TAKEN_BACK: Three(
+        Phrase("pictures", "You had a yes. A grown-up has taken it back."),
+        Phrase("plain", "You had a yes, but a grown-up has taken it back. You can ask again."),
+        Phrase("full", "This was allowed, but it has been taken back. You can ask again."),
     ),
     StatusText.REFUSED: Three(
         Phrase("pictures", "Not this time. Here is why."),

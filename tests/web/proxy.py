@@ -4,7 +4,7 @@ A browser's own connections all come from 127.0.0.1; through this one they come 
 a device, and every name is looked up as that device would, by the program under test.  What has no
 address is not reached, and the browser shows its own error page.
 
-Nothing leaves loopback.  The program's own address leads to its pages; the rest of the Internet is
+Nothing leaves loopback.  The program's own address leads to its pages; the rest of the internet is
 played by a server that tells which name was reached.
 """
 
@@ -41,7 +41,7 @@ class Way:
     """The way of one device.
 
     source: its address.  ports: where the program's own pages are, by the port that a browser
-    asks for.  outside: the port that plays the rest of the Internet.  asked: the names that were
+    asks for.  outside: the port that plays the rest of the internet.  asked: the names that were
     wanted, in order.
     """
 

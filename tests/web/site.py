@@ -146,10 +146,18 @@ class Site:
     @asynccontextmanager
     async def visited(self) -> AsyncIterator[Client]:
         """Give a browser's connection to the pages."""
+        async with (
+            self.prepared(),
+            TestClient(TestServer(self.app), cookie_jar=CookieJar(unsafe=True)) as made,
+        ):
+            yield made
+
+    @asynccontextmanager
+    async def prepared(self) -> AsyncIterator[None]:
+        """Store the household, for a server that the caller starts; close all afterwards."""
         with self._stack:
             await self.store.create(self.home.house, "test", self.now)
-            async with TestClient(TestServer(self.app), cookie_jar=CookieJar(unsafe=True)) as made:
-                yield made
+            yield
 
     async def follow(self) -> None:
         """Put in force what is stored."""

@@ -6,12 +6,14 @@ import html
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from copdns.appeals.appeal import AppealState, Decider
 from copdns.appeals.opening import ApprovalTerms, Decision
 from copdns.appeals.review import DecisionReason
+from copdns.household.time_edits import end_grant
 from copdns.model.household import Band
 from copdns.web.languages import phrases_in
 from copdns.words.appeals import STANDS, StatusText
@@ -102,12 +104,22 @@ async def yes_and_later(site: Site, client: Client, appeal: str) -> None:
     site.home.set_clock(site.now + 3600)
 
 
+async def yes_and_no_more(site: Site, client: Client, appeal: str) -> None:
+    await yes(site, client, appeal)
+    site.home.set_clock(site.now + 1)
+    end = partial(end_grant, grant_id="g1", now=site.now)
+    await site.store.change("home", end, author="Ada", what="ended", now=site.now)
+    await site.follow()
+    site.home.set_clock(site.now + 1)
+
+
 # What happens, how it stands then, and which buttons there are.
 LIVES: dict[str, tuple[Step, StatusText, set[str]]] = {
     "open": (nothing, StatusText.OPEN, {"withdraw"}),
     "seen": (look, StatusText.SEEN, {"withdraw"}),
     "granted": (yes, StatusText.UNTIL, set()),
     "granted, and over": (yes_and_later, StatusText.OVER, set()),
+    "granted, and taken back": (yes_and_no_more, StatusText.TAKEN_BACK, set()),
     "granted with a limit": (shorter, StatusText.SHORTER, {"disagree"}),
     "refused": (no, StatusText.REFUSED, {"disagree"}),
     "needs talk": (talk, StatusText.TALK, {"disagree", "withdraw"}),

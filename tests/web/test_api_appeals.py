@@ -59,8 +59,15 @@ async def test_a_look_and_a_yes_are_kept(ada: Caller, site: Site) -> None:
     await site.follow()
     assert site.home.ask("mia", "toys.example").verdict.reason == "granted"
     await ada("POST", f"{one}/decide", 409, json=sent)
+    assert not (await ada("GET", one))["taken_back"]
     assert await ada("GET", "/appeals") == []
     assert len(await ada("GET", "/appeals", params={"all": "true"})) == 1
+    site.home.set_clock(site.now + 2)
+    await ada("DELETE", "/grants/g1", 204)
+    await site.follow()
+    site.home.set_clock(site.now + 2)
+    found = await ada("GET", one)
+    assert (found["taken_back"], found["ends_first"]) == (True, None)
 
 
 @pytest.mark.parametrize(

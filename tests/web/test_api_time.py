@@ -39,6 +39,19 @@ async def test_a_pause_ends_when_somebody_says_so_and_twice_is_harmless(
     await ada("DELETE", "/profiles/mia/pause", 204)
     await site.follow()
     assert (await ada("GET", "/profiles/mia/state"))["state"] == "open"
+
+
+async def test_an_endless_pause_that_comes_back_is_told_with_its_time(
+    ada: Caller, site: Site
+) -> None:
+    await ada("PUT", "/profiles/mia/pause", json={})
+    await site.follow()
+    site.home.set_clock(site.now + 1)
+    await ada("POST", "/profiles/mia/more-time", 201, json={"minutes": 15})
+    await site.follow()
+    found = await ada("GET", "/profiles/mia/state")
+    assert (found["state"], found["minutes_left"]) == ("open", 15)
+    assert found["until"] is not None
     assert not site.home.ask("mia", "games.example").verdict.blocks
 
 

@@ -120,6 +120,22 @@ async def test_no_other_browser_at_the_childs_address_fills_up_what_the_child_ma
     assert newest.ask.paired
 
 
+async def test_another_browser_gets_the_same_whatever_the_child_asked_for(
+    client: Client, site: Site
+) -> None:
+    await send(client, "/ask", name="toys.example")
+    for number in range(4):
+        await send(client, "/ask", name=f"n{number}.toys.example")
+    client.session.cookie_jar.clear()
+    pages = [
+        await send(client, "/ask", name=name, words="Not hers.")
+        for name in ("toys.example", "n0.toys.example", "new.toys.example")
+    ]
+    assert len(set(pages)) == 1
+    hers = [each for each in await site.appeals.appeals("home") if each.ask.paired]
+    assert [each.ask.words for each in hers] == [""] * 5
+
+
 async def test_it_can_be_taken_back(client: Client, site: Site) -> None:
     await send(client, "/ask", name="toys.example")
     appeal = await the_only(site)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from aiohttp import web
 
+from copdns.config import WebSettings
 from copdns.model.errors import StoreError
+from copdns.web.http_server import HttpServer
+from copdns.web.https import Https
 from copdns.web.middlewares import MAX_BODY
 from copdns.web.received import fields_of
 from copdns.words.phrases import LANGUAGES
+from tests.running import free_port
 from tests.web.site import HTML, Client, Site, send, text
 
 
@@ -122,9 +128,52 @@ async def test_whoever_gets_no_answers_gets_no_page(
         for host in ({}, {"Host": "games.example"}):
             reply = await client.get(path, headers={**HTML, **host})
             assert (reply.status, await reply.read()) == (403, b""), path
+            assert {*reply.headers} <= {"Content-Length", "Date", "Connection"}, path
     assert (await client.post("/changed", headers={"Origin": own(client)})).status == 403
     site.who = "192.0.2.200"  # nobody knows this device, but it is at home
     await text(client, "/")
+
+
+async def read_reply(port: int, sent: bytes) -> bytes:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(sent)
+    reply = await reader.read()
+    writer.close()
+    return reply
+
+
+OPENING = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"\x00\x01garbage\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nHost 127\r\n\r\n", b"400"),
+        (OPENING + b"Expect: 100-continue\r\nContent-Length: 3\r\n\r\nabc", b"403"),
+        (OPENING + b"Expect: another\r\n\r\n", b"403"),
+        (OPENING + b"\r\n", b"403"),
+    ],
+)
+async def test_nor_a_word_or_a_header_that_tells_what_this_is(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: bytes, status: bytes
+) -> None:
+    monkeypatch.setattr("copdns.web.middlewares.requestor_of", lambda _: site.asker)
+    chosen = WebSettings(listen=["127.0.0.1"], port=free_port(), tls_port=0)
+    async with site.prepared():
+        server = HttpServer(chosen, Https(tmp_path, chosen, lambda: 0.0), lambda: site.app)
+        await server.begin()
+        try:
+            site.who = "192.0.2.200"  # nobody knows this device, but it is at home
+            assert b"\r\nServer: copdns\r\n" in await read_reply(chosen.port, sent)
+            site.who = "203.0.113.66"
+            reply = await read_reply(chosen.port, sent)
+        finally:
+            await server.close()
+    head, _, body = reply.partition(b"\r\n\r\n")
+    assert (head.split()[1], body) == (status, b"")
+    names = {line.partition(b":")[0] for line in head.split(b"\r\n")[1:]}
+    assert names <= {b"Content-Length", b"Date", b"Connection"}
 
 
 async def test_a_childs_page_leads_to_https_where_browsers_trust_it(

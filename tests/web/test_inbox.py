@@ -87,6 +87,27 @@ async def test_it_waits_with_the_childs_own_words(client: Client, site: Site) ->
     assert "1 request to answer" in await text(client, "/guardian/")
 
 
+async def test_words_of_a_browser_that_is_not_linked_stand_apart(
+    client: Client, site: Site
+) -> None:
+    hers = {each.key: each.value for each in client.session.cookie_jar}
+    client.session.cookie_jar.clear()
+    await send(client, "/ask", name="toys.example", words="I hate you all.")
+    (other,) = (each for each in await site.appeals.appeals("home") if not each.ask.paired)
+    await log_in(client)
+    page = await plain(client, "/guardian/inbox")
+    told = "From a browser that is not linked to Mia"
+    assert page.count(told) == 1
+    assert re.search(f"{told}[^<]*“I hate you all.”", page)
+    assert "For the play." in page
+    page = await plain(client, f"/guardian/appeals/{other.id}")
+    assert "It came from a browser that is not linked to Mia, so someone else may" in page
+    assert "For the play." not in page
+    client.session.cookie_jar.update_cookies(hers)
+    page = await plain(client, f"/ask/{other.id}")
+    assert "It was sent from a browser that is not linked to you." in page
+
+
 async def test_what_closed_it_is_told_about_the_child_and_once(client: Client, site: Site) -> None:
     await send(client, "/ask", name="www.toys.example", why="school")
     await log_in(client)

@@ -14,7 +14,16 @@ import pytest
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Actor, Permission, Role, may
 from copdns.config import LogSettings, Settings, UpstreamSettings
-from copdns.model.household import Band, FullLogSpan, PrivacyMode, Profile, SplitUpstream
+from copdns.model.household import (
+    Band,
+    FullLogSpan,
+    LocalName,
+    NameRewrite,
+    PrivacyMode,
+    Profile,
+    SplitUpstream,
+)
+from copdns.model.matchers import Matcher
 from copdns.model.times import Budget
 from copdns.privacy.retention import CountKey, LogRow
 from tests.home import Home
@@ -240,6 +249,27 @@ async def test_everybody_reads_where_the_names_of_sites_go(client: Client, site:
     words = re.sub("<[^>]+>|[\u2068\u2069]", "", page)
     assert "Names that end in office.example are sent to 192.0.2.53:53." in words
     assert "192.0.2.66" not in page  # it has no effect
+
+
+@pytest.mark.parametrize("path", ["/me", "/rules"])
+async def test_everybody_reads_which_sites_somebody_at_home_leads_elsewhere(
+    client: Client, site: Site, path: str
+) -> None:
+    local = (LocalName("www.example.com", ("192.0.2.66",)), LocalName("nas.lan", ("192.0.2.7",)))
+    rewrites = (NameRewrite(Matcher("bank.example.org"), "start.example"),)
+    office = SplitUpstream("office.example", ("192.0.2.53:53",))
+    asked = replace(
+        site.home.house, local_names=local, rewrites=rewrites, split_upstreams=(office,)
+    )
+    before = await text(client, path)
+    site.home.change(asked)
+    page = await text(client, path)
+    words = re.sub("<[^>]+>|[\u2068\u2069]", "", page)
+    assert "www.example.com leads to 192.0.2.66. Someone at home set this." in words
+    assert "bank.example.org leads to start.example. Someone at home set this." in words
+    assert "Names that end in office.example are sent to 192.0.2.53:53." in words
+    assert "nas.lan" not in words  # in a private zone: nobody's site
+    assert "Someone at home set this." not in before
 
 
 @pytest.mark.parametrize(

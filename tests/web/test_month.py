@@ -27,7 +27,7 @@ from tests.web.guardians import log_in, set_up
 from tests.web.programs import caller
 from tests.web.site import Client, Site, send, text
 
-HOUR = int(NOW) // 3600
+HOUR, DAY = int(NOW) // 3600, 24 * 3600
 YESTERDAY = HOUR - 24
 THIRD = Profile("third", "Third child", Band.TO_12)
 DESK, CHILD = "/guardian/month", "/month"
@@ -89,7 +89,7 @@ async def test_the_desk_tells_of_each_child_by_category(client: Client, site: Si
     assert "March 2026" in page
     assert '<th scope="row">Mia</th><td>1,251</td><td>17</td>' in page
     assert '<th scope="row">Mia</th><td>Games</td><td>17</td>' in page
-    assert '<th scope="row">Tom</th><td>Gambling</td><td>few</td>' in page
+    assert '<th scope="row">Tom</th><td>Gambling</td><td>under 5</td>' in page
     assert "Mia: Games, about 42 minutes" in page
     assert "<dt>Asked</dt><dd>1</dd>" in page
     for word in ("77,777", "games.example", "style="):
@@ -259,13 +259,38 @@ async def test_a_sum_of_three_is_told_in_tens_and_without_today(client: Client, 
         count(site, who, n)
         count(site, who, 9_000, hour=HOUR)
     count(site, "tom", 33, "gambling")
-    for who in ("mia", "tom", "third"):
-        await ask(site, who)
     page = await text(client, CHILD)
     assert "about 1,280" in page
     assert "about 30" in page
     assert "Gambling" not in page
-    assert "<dt>Asked</dt><dd>3</dd>" in page
+
+
+async def test_requests_of_all_show_neither_who_asked_nor_what_came_of_it(
+    client: Client, site: Site
+) -> None:
+    """Reloading the page tells nothing of a request that is sent or answered today."""
+    await as_ada(client, site)
+    for number in range(5):
+        for who in ("mia", "tom", "third"):
+            await ask(site, who, f"n{number}.games.example", DAY)
+    before = await text(client, CHILD)
+    assert "<dt>Asked</dt><dd>about 20</dd>" in before
+    assert "<dt>Asked</dt><dd>15</dd>" not in before
+    (newest, *_) = await site.appeals.appeals("home", profile="tom")
+    where = f"/guardian/appeals/{newest.id}/decide"
+    await send(client, where, state="refused", reason="costs_money")
+    await ask(site, "tom", "new.games.example")
+    assert await text(client, CHILD) == before
+    await send(client, "/device")
+    page = await text(client, CHILD)
+    assert "<dt>Asked</dt><dd>5</dd>" in page, "one's own"
+    assert "<dt>Asked</dt><dd>about 20</dd>" in page
+
+
+async def test_a_few_requests_of_all_are_not_told(client: Client, site: Site) -> None:
+    for who in ("mia", "tom", "third"):
+        await ask(site, who, ago=DAY)
+    assert "Asked" not in await text(client, CHILD)
 
 
 async def test_whoever_has_nothing_kept_is_in_no_sum(client: Client, site: Site) -> None:

@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 
 from copdns.accounts.account import DAY, HOUR, GuestKind
-from copdns.accounts.moves import with_moves
+from copdns.accounts.claims import ClaimKind
+from copdns.accounts.moves import REMEMBERED_FOR, with_moves
 from copdns.household.edits import add_device, remove_device, remove_profile, set_device
 from copdns.model.errors import AccountError
 from copdns.model.household import Band, FullLogSpan, Household, PrivacyMode, Profile
+from copdns.privacy.recent_blocks import Owned
 from tests.home import Home
-from tests.household import ADA, ADDRESSES, GUEST, MIA, NOW, TOM, family
+from tests.household import ADA, ADDRESSES, GUEST, MIA, NOW, TOM, block, family
 from tests.web.guardians import set_up
 from tests.web.site import Client, Site
 from tests.web.test_proof_of_person import Browser
@@ -62,7 +64,8 @@ def tom_profile(request: pytest.FixtureRequest) -> Profile:
 
 @pytest.fixture
 def site(tom_profile: Profile) -> Site:
-    return Site(Home(family(MIA, tom_profile, ADA)))
+    rules = (replace(block("toys.example"), id="r1"),)
+    return Site(Home(family(MIA, tom_profile, ADA, rules=rules)))
 
 
 @pytest.fixture
@@ -161,6 +164,52 @@ async def test_the_device_of_a_child_below_13_is_moved_at_once(
     assert await whose(site, ADDRESSES["mia"]) == "tom"
 
 
+async def test_his_last_blocks_stay_his_when_the_device_is_hers_again(
+    ada: Person, site: Site, client: Client
+) -> None:
+    """Mia's telephone is Tom's for a while; what was blocked for him is not hers to read."""
+    mia, change = Person(site, client, "mia"), "/guardian/devices/mia-phone/change"
+    await mia.sends("/device")
+    await ada.sends(change, profile="tom", name="Phone")
+    await ada.sends(change, profile="mia", name="Phone")
+    site.home.ask("mia", "tom.toys.example")
+    toms = site.home.recent.blocks(Owned("home", "tom", "mia-phone"), site.now)
+    assert [each.name for each in toms] == ["tom.toys.example"]
+    (move,) = await site.context.claims.all_moves("home")
+    await site.context.claims.agree("home", "tom", move.id, "Tom", site.now)
+    await put_in_force(site)
+    site.home.ask("mia", "mia.toys.example")
+    page = await mia.opens("/")
+    assert "mia.toys.example" in page
+    assert "tom.toys.example" not in page
+
+
+async def told(site: Site, profile: str) -> list[ClaimKind]:
+    """Return the kinds of what a person is told of the telephone, sorted."""
+    claims = await site.context.claims.of("home", profile, site.now)
+    return sorted(each.kind for each in claims if each.device == "tom-phone")
+
+
+async def test_what_is_given_meanwhile_is_told_to_whom_it_still_is(
+    ada: Person, tom: Person, site: Site
+) -> None:
+    await ada.sends(CHANGE, profile="mia", name="Phone")
+    assert (await told(site, "tom"), await told(site, "mia")) == ([], [ClaimKind.DEVICE])
+    await ada.sends("/guardian/devices/tom-phone/let-in")
+    assert await told(site, "tom") == [ClaimKind.OPENING]
+    await ada.sends(CHANGE, known=f"{TOMS} 192.0.2.99")
+    both = [ClaimKind.ADDRESS, ClaimKind.OPENING]
+    assert await told(site, "tom") == both
+    assert await told(site, "mia") == sorted([ClaimKind.DEVICE, *both]), "it is to be hers"
+
+
+async def test_what_is_given_with_the_move_is_told_to_him_too(
+    ada: Person, tom: Person, site: Site
+) -> None:
+    await ada.sends(CHANGE, profile="mia", name="Phone", known=f"{TOMS} 192.0.2.99")
+    assert await told(site, "tom") == [ClaimKind.ADDRESS]
+
+
 async def test_nor_is_it_somebody_elses_for_a_day(ada: Person, tom: Person, site: Site) -> None:
     """A program could name any address."""
     with pytest.raises(AccountError, match="13 or more"):
@@ -170,6 +219,19 @@ async def test_nor_is_it_somebody_elses_for_a_day(ada: Person, tom: Person, site
         await site.guests.approve("home", GuestKind.GUEST, TOMS, "mia", "Ada", site.now)
     for who, address in (("tom", TOMS), ("", TOMS), ("mia", "192.0.2.200")):
         await site.guests.approve("home", GuestKind.GUEST, address, who, "Ada", site.now)
+
+
+@pytest.mark.parametrize("kind", GuestKind)
+async def test_nor_once_it_was_removed(
+    ada: Person, tom: Person, site: Site, kind: GuestKind
+) -> None:
+    """As a guest whom Ada lets in, or by Mia's PIN: guest rules apply until the move is over."""
+    await ada.sends("/guardian/devices/tom-phone/remove")
+    with pytest.raises(AccountError, match="13 or more"):
+        await site.guests.approve("home", kind, TOMS, "mia", "Ada", site.now)
+    await site.guests.approve("home", kind, TOMS, "tom", "Ada", site.now)
+    site.home.wait(REMEMBERED_FOR)
+    await site.guests.approve("home", kind, TOMS, "mia", "Ada", site.now)
 
 
 MAC, ELSE = "02:00:00:00:00:15", "2001:db8::15"  # of Tom's telephone, which no list says

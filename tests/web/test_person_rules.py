@@ -8,11 +8,12 @@ from dataclasses import replace
 import pytest
 
 from copdns.dns.records import A
-from copdns.model.household import Rule
+from copdns.model.household import Household, Rule
 from copdns.policy.decide import explain
 from copdns.web.wording import STEPS
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
+from tests.web.guardians import guardian_client
 from tests.web.site import Client, Site, send, text
 
 pytestmark = pytest.mark.logged_in
@@ -100,6 +101,22 @@ async def test_a_rule_against_what_many_sites_need_says_so(client: Client) -> No
     shown = await text(client, RULES)
     assert shown.count("Many sites need ") == 1
     assert "Many sites need typekit.net." in shown.replace("<bdi>", "").replace("</bdi>", "")
+
+
+async def test_a_rule_about_most_of_the_internet_is_refused(client: Client, site: Site) -> None:
+    before = await rules_of(site)
+    page = await send(client, RULES, 400, action="block", target="::/0", **{"for": "mia"})
+    assert "covers too much of the internet" in page
+    assert await rules_of(site) == before
+
+
+async def test_an_older_one_is_shown_as_without_effect(site: Site) -> None:
+    older = replace(site.home.house, rules=(block("2000::/3", "mia"), block("192.0.2.0/24", "mia")))
+    site.home.change(older)
+    async with guardian_client(site) as client:
+        page = await text(client, RULES)
+    told = re.findall("This has no effect: (.*?) covers too much", marks_off(page))
+    assert told == ["2000::/3"]
 
 
 async def test_the_address_of_a_page_can_be_pasted(client: Client, site: Site) -> None:
@@ -192,3 +209,27 @@ async def test_neither_allow_nor_block_is_chosen_before(client: Client) -> None:
     assert len(choices) == 2
     assert all("required" in each and "checked" not in each for each in choices)
     await send(client, RULES, 400, target="games.example", **{"for": "mia"})
+
+
+async def test_an_old_page_removes_no_other_rule_that_took_the_id(
+    client: Client, site: Site
+) -> None:
+    page = await text(client, RULES)
+    (seen,) = re.findall(r'/rules/r1/remove"><input type="hidden" name="seen" value="(\w+)"', page)
+
+    def put_another(house: Household) -> Household:
+        return replace(house, rules=(replace(block("danger.example", "mia"), id="r1"),))
+
+    await site.store.change("home", put_another, author="Ben", what="x", now=site.now)
+    for path in ("remove", "note"):
+        page = await send(client, f"{RULES}/r1/{path}", 400, seen=seen, note="Other.")
+        assert "this was changed since you opened the page" in page.lower()
+    assert str((await rules_of(site))["r1"].target) == "danger.example"
+
+
+async def test_a_rule_that_is_as_it_was_shown_is_removed(client: Client, site: Site) -> None:
+    page = await text(client, RULES)
+    (seen,) = re.findall(r'/rules/r1/remove"><input type="hidden" name="seen" value="(\w+)"', page)
+    await send(client, f"{RULES}/r1/remove", seen=seen)
+    assert "r1" not in await rules_of(site)
+    await send(client, f"{RULES}/r1/remove", seen=seen)  # twice is harmless

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 
@@ -305,3 +306,18 @@ async def test_engines_that_are_named_as_blocked_are_blocked(client: Client) -> 
     file = yaml.safe_load((ROOT / "blocklists/safesearch.yaml").read_text())
     without = {each["title"].partition(" ")[0] for each in file["no_safe_search"]}
     assert {"Yahoo", "Baidu", "Kagi"} <= without
+
+
+async def test_an_old_page_changes_only_what_its_person_changed(client: Client, site: Site) -> None:
+    page = await text(client, CLOSED)
+    (shown,) = re.findall(r'name="seen" value="([^"]+)"', page)
+    usual = {"seen": html.unescape(shown), "default": "allow", "security": "on", "sure": "on"}
+    await send(client, CLOSED, **usual, service="tiktok")
+    await send(client, CLOSED, **usual, service="netflix")
+    assert (await stored_profile(site)).services == {"tiktok", "netflix"}
+    (shown,) = re.findall(r'name="seen" value="([^"]+)"', await text(client, CLOSED))
+    await send(client, CLOSED, **{**usual, "seen": html.unescape(shown), "default": "allowlist"})
+    assert (await stored_profile(site)).services == frozenset()
+    await send(client, CLOSED, **usual)  # as it was made, so nothing
+    assert (await stored_profile(site)).default is Default.ALLOWLIST
+    await send(client, CLOSED, 400, **{**usual, "seen": "[1"})

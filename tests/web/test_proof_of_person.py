@@ -13,8 +13,9 @@ from dataclasses import replace
 import pytest
 from aiohttp import CookieJar
 
-from copdns.accounts.account import DAY, HOUR, with_guests
+from copdns.accounts.account import DAY, GUEST_PREFIX, HOUR, GuestKind, with_guests
 from copdns.model.household import Band
+from copdns.web.person import GUEST_PAIRING
 from copdns.words.phrases import END_ISOLATE, ISOLATE
 from tests.home import Home
 from tests.household import ADA, ADDRESSES, MIA, TOM, block, family
@@ -54,6 +55,9 @@ class Browser:
         page = await send(self._use(), path, status, **fields)
         await self._site.follow()
         return plain(page)
+
+    def cookie(self, name: str) -> str:
+        return next(each.value for each in self._cookies if each.key == name)
 
     async def logs_in(self) -> None:
         await log_in(self._use())
@@ -95,6 +99,22 @@ async def tom(site: Site, client: Client) -> Browser:
 async def give_tom_adas_address(ada: Browser, tom_too: bool = True) -> None:
     own = TOMS if tom_too else ""
     await ada.sends("/guardian/devices/tom-phone/change", known=f"{own} {ADAS}")
+
+
+async def test_who_was_him_for_a_day_reads_and_objects_to_nothing_of_his(
+    ada: Browser, tom: Browser, site: Site, client: Client
+) -> None:
+    """A guest's cookie is no device's, under whatever name it is sent."""
+    friend = Browser(site, client, SHARED)
+    await friend.sends("/whose/ask")
+    await site.guests.approve("home", GuestKind.GUEST, SHARED, "tom", "Ada", site.now)
+    await site.logins.set_pin("home", "tom", "4718", "Ada", site.now)
+    secret = friend.cookie(GUEST_PAIRING)
+    pairings = await site.context.pairings.of("home")
+    assert any(each.device.startswith(GUEST_PREFIX) for each in pairings)
+    assert await site.context.claims.of("home", "", site.now, secret) == ()
+    assert await site.context.claims.moves("home", "", site.now, secret) == ()
+    assert not await site.context.claims.object("home", "", site.now, secret)
 
 
 async def question(site: Site) -> str:

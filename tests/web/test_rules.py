@@ -135,6 +135,13 @@ async def test_rules_are_told_in_words(band: Band) -> None:
     assert ("198.51.100.0" in page) is (band is Band.TO_15)
 
 
+async def test_a_rule_without_effect_is_told_nobody_as_a_rule() -> None:
+    written = (block("::/0", "mia"), block("198.51.100.0/24", "mia"))
+    page = await rules(Site(Home(family(replace(MIA, band=Band.TO_15), TOM, rules=written))))
+    assert "198.51.100.0/24" in page
+    assert "::/0" not in page
+
+
 @pytest.mark.parametrize(
     ("language", "told"),
     [

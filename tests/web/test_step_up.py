@@ -39,6 +39,20 @@ GRAVE: dict[str, tuple[str, dict[str, str]]] = {
         {"name": "there.example", "upstreams": "192.0.2.54"},
     ),
     "sends names home again": ("/guardian/names/splits/there.example/remove", {}),
+    "answers a public site": (
+        "/guardian/names/local",
+        {"name": "www.example.com", "addresses": "192.0.2.66"},
+    ),
+    "changes where a public site leads": (
+        "/guardian/names/local/there.example.com",
+        {"addresses": "192.0.2.67"},
+    ),
+    "answers it no longer": ("/guardian/names/local/there.example.com/remove", {}),
+    "rewrites a public site": (
+        "/guardian/names/rewrites",
+        {"name": "*.bank.example.com", "target": "start.example"},
+    ),
+    "rewrites it no longer": ("/guardian/names/rewrites/=old.example.com/remove", {}),
     "makes a key for a program": (
         "/guardian/me/tokens",
         {"label": "Lamp", "scope": "give_time", "days": "9"},
@@ -54,19 +68,34 @@ OPERATIONS: dict[str, tuple[str, str, Any]] = {
     "wants a full log": ("POST", "/profiles/mia/full-log", {"days": 2}),
     "sends names elsewhere": ("PUT", "/splits/work.example", {"upstreams": ["192.0.2.53"]}),
     "sends names home again": ("DELETE", "/splits/there.example", None),
+    "answers a public site": (
+        "PUT",
+        "/local-names/www.example.com",
+        {"addresses": ["192.0.2.66"]},
+    ),
+    "answers it no longer": ("DELETE", "/local-names/there.example.com", None),
+    "rewrites a public site": ("PUT", "/rewrites/*.bank.example.com", {"target": "start.example"}),
+    "rewrites it no longer": ("DELETE", "/rewrites/=old.example.com", None),
     "makes a key for a program": ("POST", "/tokens", {"label": "Lamp", "scopes": ["give_time"]}),
 }
 FOR_PEOPLE_ONLY = {
     *("invites somebody", "makes a code for somebody", "erases", "wants a full log"),
     "makes a key for a program",
 }
+# Operations that ask for nothing where the name is of a private zone.
+FOR_PUBLIC_SITES = {
+    *("answers a public site", "answers it no longer"),
+    *("rewrites a public site", "rewrites it no longer"),
+}
 
 
 @pytest.fixture
 async def filled(client: Client, site: Site) -> dict[str, str]:
-    """A house with a reviewer and a split; what stands in paths."""
+    """A house with a reviewer, a split and public sites that it answers; what stands in paths."""
     reviewer = await set_up(site, "Rita", Role.REVIEWER)
     await send(client, "/guardian/names/splits", name="there.example", upstreams="192.0.2.53")
+    await send(client, "/guardian/names/local", name="there.example.com", addresses="192.0.2.66")
+    await send(client, "/guardian/names/rewrites", name="=old.example.com", target="new.example")
     return {"reviewer": reviewer.id}
 
 
@@ -183,6 +212,8 @@ async def test_what_is_not_grave_asks_nothing(client: Client, site: Site) -> Non
     site.home.wait(FRESH)
     await send(client, "/guardian/time/mia/pause", lasts="30")
     await send(client, "/guardian/names/local", name="nas.example", addresses="192.0.2.7")
+    await send(client, "/guardian/names/local", name="nas.home.arpa", addresses="192.0.2.7")
+    await send(client, "/guardian/names/rewrites", name="start.lan", target="start.example.com")
     await text(client, "/guardian/accounts")
 
 
@@ -264,7 +295,8 @@ async def test_the_document_says_which_operations_they_are(client: Client) -> No
     }
     meant = {
         (method, path.replace("{reviewer}", "{account}").replace("/mia/", "/{profile}/"))
-        for method, path, _ in OPERATIONS.values()
+        for what, (method, path, _) in OPERATIONS.items()
+        if what not in FOR_PUBLIC_SITES
     }
     here = {(method, re.sub(r"/splits/.*", "/splits/{domain}", path)) for method, path in meant}
     assert marked == here

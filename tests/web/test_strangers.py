@@ -16,6 +16,7 @@ from aiohttp import ClientResponse
 
 from copdns.accounts.roles import Role
 from copdns.appeals.appeal import AppealState, reasons_for
+from copdns.privacy.recent_blocks import Owned
 from tests.home import Home
 from tests.household import ADDRESSES, BO, GUEST, MIA, TOM, asker, block, family, library
 from tests.web.access import (
@@ -34,6 +35,7 @@ from tests.web.guardians import PASSWORD, set_up
 from tests.web.site import HTML, Client, Site, send, text
 
 # What only Mia's own browser shows, and what a guardian may read besides.
+MIAS = Owned("home", "mia", "mia-phone")
 SECRET_BLOCK, SECRET_NAME, SECRET_WORDS = (
     "met.toys.example",
     "wanted.toys.example",
@@ -67,7 +69,7 @@ async def scene() -> AsyncIterator[Scene]:
         home.ask("mia", SECRET_BLOCK)
         await send(client, "/ask", name=SECRET_NAME, words=SECRET_WORDS)
         (appeal,) = await site.appeals.appeals("home")
-        (found,) = site.home.recent.blocks("home", "mia-phone", site.now)
+        (found,) = site.home.recent.blocks(MIAS, site.now)
         no = min(reasons_for(appeal.ask, AppealState.REFUSED))
         filled = {"code": found.code, "appeal": appeal.id, "no": no, "file": "copdns.css"}
         filled |= {"person": "mia", "profile": "mia", "device": "mia-phone", "rule": "r-mia"}
@@ -337,7 +339,7 @@ async def test_a_hostile_name_shows_harmlessly_on_every_page(
     site = scene.site
     site.who = "mia"
     asked(site, labels)
-    (newest, *_) = site.home.recent.blocks("home", "mia-phone", site.now)
+    (newest, *_) = site.home.recent.blocks(MIAS, site.now)
     scene.filled["code"] = newest.code
     cookies = await session(scene, "Ada") | scene.mia
     asking = Route("POST", "/ask")

@@ -475,3 +475,35 @@ async def test_the_bar_of_a_day_says_whose_it_is_and_its_hours(client: Client) -
         assert "Mia&#39;s day" in page or "Mia's day" in page
         assert "Your day" not in page
         assert "<span>06:00</span>" in page
+
+
+async def test_an_old_form_does_not_put_back_what_somebody_else_changed(
+    client: Client, site: Site
+) -> None:
+    page = await text(client, TIME)
+    (seen,) = re.findall(
+        r'/schedules/mia-bedtime"><input type="hidden" name="seen" value="(\w+)"', page
+    )
+    old = {"start0": "21:00", "end0": "07:00", "note": "Good night.", "scope": "mia", "seen": seen}
+    early = replace(BEDTIME, slots=parse_slots("daily 20:00-07:00"))
+
+    def put_early(house: Household) -> Household:
+        kept = (each for each in house.schedules if each.id != early.id)
+        return replace(house, schedules=(early, *kept))
+
+    await site.store.change("home", put_early, author="Ben", what="x", now=site.now)
+    for path in ("", "/remove"):
+        page = await send(client, f"{TIME}/schedules/mia-bedtime{path}", 400, **old)
+        assert "this was changed since you opened the page" in page.lower()
+    assert await schedule(site, "mia-bedtime") == early
+
+
+async def test_a_form_that_is_sent_twice_is_no_error(client: Client, site: Site) -> None:
+    (seen,) = re.findall(
+        r'/schedules/mia-bedtime"><input type="hidden" name="seen" value="(\w+)"',
+        await text(client, TIME),
+    )
+    new = {"start0": "20:00", "end0": "07:00", "note": "", "scope": "mia", "seen": seen}
+    for _ in range(2):
+        await send(client, f"{TIME}/schedules/mia-bedtime", **new)
+    assert (await schedule(site, "mia-bedtime")).slots == parse_slots("daily 20:00-07:00")

@@ -331,15 +331,34 @@ async def test_whom_a_guardian_let_in_sees_what_happened_here_and_not_all_of_her
     await send(client, "/me/erase", 403)
 
 
-async def test_who_asks_what_she_asked_already_reads_nothing_of_hers(
+async def test_who_has_her_rules_for_a_day_asks_on_their_own_account(
     client: Client, site: Site
 ) -> None:
     own = await filed(site, "mia", "mia-phone", BLOCKED)
     await send(client, "/whose/ask")
     await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
     await arrive(site)
-    assert "<h1>Sent</h1>" in await send(client, "/ask", name=BLOCKED)
-    assert [each.id for each in await site.appeals.appeals("home")] == [own]
+    for name in (BLOCKED, *(f"n{number}.toys.example" for number in range(4))):
+        page = await send(client, "/ask", name=name, words="From a friend.")
+        assert "No grown-up has seen it yet." in page, "as for what nobody asked for"
+    await send(client, "/ask", 429, name="n4.toys.example")
+    appeals = await site.appeals.appeals("home", profile="mia")
+    (hers,) = (each for each in appeals if each.id == own)
+    assert hers.ask.words == ""
+    assert {each.ask.paired for each in appeals if each.id != own} == {False}
+    await filed(site, "mia", "mia-phone", "n5.toys.example")
+
+
+async def test_by_pin_one_asks_as_oneself(client: Client, site: Site) -> None:
+    own = await filed(site, "mia", "mia-phone", BLOCKED)
+    await send(client, "/whose/pin", name="Mia", pin=PIN)
+    await arrive(site)
+    await send(client, "/ask", name=BLOCKED)
+    await send(client, "/ask", name="other.toys.example")
+    appeals = await site.appeals.appeals("home", profile="mia")
+    assert len(appeals) == 2
+    assert own in {each.id for each in appeals}
+    assert all(each.ask.paired for each in appeals)
 
 
 async def test_only_who_proved_it_reads_that_she_told_the_grown_ups(
@@ -422,6 +441,17 @@ async def test_who_guesses_has_to_wait(client: Client, site: Site) -> None:
         await send(client, "/whose/pin", 403, name="Mia", pin=f"000{number}")
     await send(client, "/whose/pin", 429, name="Mia", pin=PIN)
     assert await site.guests.of("home", site.now) == ()
+
+
+async def test_guessing_does_not_tell_who_lives_here(client: Client, site: Site) -> None:
+    """After five wrong PINs each name waits, whether or not somebody has it, and no other name."""
+    for name in ("Nobody", "Mia"):
+        for pin in range(5):
+            await send(client, "/whose/pin", 403, name=name, pin=f"000{pin}")
+    for name in ("Nobody", " nobody ", "Mia", " mIA "):
+        await send(client, "/whose/pin", 429, name=name, pin="9999")
+    for name in ("Tom", "Bob", "Alice"):
+        await send(client, "/whose/pin", 403, name=name, pin="9999")
 
 
 async def test_a_stranger_reads_no_name_of_the_house(client: Client) -> None:

@@ -19,6 +19,7 @@ from copdns.appeals.first_end import FirstEnd, first_end_of
 from copdns.appeals.opening import ApprovalTerms, Decision, Opening, opening
 from copdns.appeals.review import DecisionReason
 from copdns.appeals.source import list_report
+from copdns.appeals.still_closed import is_taken_back
 from copdns.as_json.appeals import about_text, appeal_json, first_end_json, opening_json
 from copdns.cli.base import BAND, ParsedParam, json_option
 from copdns.cli.home import AUTHOR, Home, pass_home
@@ -112,7 +113,8 @@ def show(home: Home, appeal: str, as_json: bool) -> None:
     """
     found = _view_appeal(home, appeal)
     allows, why_not = _find_opening(home, found)
-    ends = None if allows is None else _find_first_end(home, found)
+    taken_back = is_taken_back(found, home.household, home.now)
+    ends = None if allows is None or taken_back else _find_first_end(home, found)
     if as_json:
         print_json(
             {
@@ -120,6 +122,7 @@ def show(home: Home, appeal: str, as_json: bool) -> None:
                 "opens": opening_json(allows, _find_settings(home, found)),
                 "ends_first": first_end_json(ends),
                 "why_not": why_not,
+                "taken_back": taken_back,
             }
         )
     else:
@@ -154,7 +157,7 @@ def _detail_rows(
     home: Home, found: Appeal, allows: str, ends: FirstEnd | None
 ) -> list[tuple[str, str]]:
     ask, zone = found.ask, home.household.timezone
-    to = ask.to
+    to, taken_back = ask.to, is_taken_back(found, home.household, home.now)
     return [
         ("request", found.id),
         ("from", f"{ask.profile}, {local_text(found.asked, zone)}"),
@@ -168,10 +171,11 @@ def _detail_rows(
         ("list", f"{to.list} ({to.list_version})" if to.list else ""),
         ("entry", to.rule),
         ("by way of", to.via),
+        ("browser", "" if ask.paired else f"not paired with {ask.profile}: maybe someone else"),
         ("why", f"{ask.why}: {ask.words}" if ask.words else str(ask.why)),
         ("second message", found.more_words),
         ("for", str(ask.wanted)),
-        ("state", str(found.state)),
+        ("state", f"{found.state}, taken back since" if taken_back else str(found.state)),
         ("a yes allows", allows),
         *(("changes", str(each)) for each in _find_settings(home, found)),
         *([("ends first", _first_end_text(ends, zone))] if ends is not None else []),

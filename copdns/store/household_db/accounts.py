@@ -120,6 +120,8 @@ class Accounts:
     ) -> None:
         """Set a password, end every session but one, and forget the account's browsers.
 
+        From the console it ends the account's tokens too; its owner sees them beside the password.
+
         password_hash: from `hash_password`.  but_session: the digest of the session that stays.
         by: the owner of the account, or None for the console, of which all guardians are told.
         """
@@ -133,6 +135,8 @@ class Accounts:
                 )
             _set_password(connection, found, password_hash)
             _end_sessions(connection, household, account, but_session)
+            if by is None:
+                _end_tokens(connection, household, account)
             if by is None and found.role.is_guardian:
                 kind = NoticeKind.ACCOUNT_CHANGED
                 notify(
@@ -277,7 +281,7 @@ class Accounts:
 
     async def use_code(self, digest: str, password_hash: str, now: int) -> Account:
         """Use the code of an account: set its password, remove its second factor, end its
-        sessions."""
+        sessions and its tokens, which somebody else may have."""
 
         def work(connection: sqlite3.Connection) -> Account:
             code = _use_up_code(connection, digest, now)
@@ -291,6 +295,7 @@ class Accounts:
             )
             _set_recovery(connection, found.household, found.id, ())
             _end_sessions(connection, found.household, found.id)
+            _end_tokens(connection, found.household, found.id)
             note_use(connection, found.household, found.id, now)
             audit(connection, found.household, found.name, "password set with a code", now)
             return replace(found, has_password=True, totp=False)
@@ -507,6 +512,12 @@ def _end_sessions(
     )
     connection.execute(
         "delete from browser where household = ? and account = ?", (household, account)
+    )
+
+
+def _end_tokens(connection: sqlite3.Connection, household: str, account: str) -> None:
+    connection.execute(
+        "delete from token where household = ? and account = ?", (household, account)
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
-from copdns.accounts.claims import WATCHED_FOR, Claim, ClaimKind, device_claims
+from copdns.accounts.claims import WATCHED_FOR, Claim, ClaimKind, device_claims, kept_claims
 from copdns.accounts.codes import make_short_id
 from copdns.model.household import Household
+from copdns.store.household_db.moves import read_moves
 
 COLUMNS = "household, id, profile, device, kind, author, at, pairing, objected"
 
@@ -33,11 +34,15 @@ def note_claim(
 def note_device_claims(
     connection: sqlite3.Connection, before: Household | None, after: Household, author: str, at: int
 ) -> None:
-    """Store what a change of the household gives its people.
+    """Store what a change of the household gives its people; after `note_moves`.
 
     before: None for a household that is new: nobody had anything that could be taken.
     """
-    for each in device_claims(before, after) if before is not None else ():
+    if before is None:
+        return
+    moves = read_moves(connection, after.id)
+    given = device_claims(before, after) + kept_claims(before, after, moves, at)
+    for each in dict.fromkeys(given):
         note_claim(connection, after.id, each.profile, each.kind, author, at, device=each.device)
 
 

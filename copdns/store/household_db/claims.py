@@ -123,11 +123,13 @@ class Claims:
 def _find_browser(
     connection: sqlite3.Connection, household: str, cookie: str
 ) -> KnownBrowser | None:
+    """Return the browser of a device's cookie; None for that of a guest, who is told nothing."""
     if not cookie:
         return None
     row = connection.execute(
         """
-        select household, profile, device, id from pairing where digest = :digest
+        select household, profile, device, id from pairing
+         where digest = :digest and device not like '%:%'
         union all
         select household, profile, device, '' from former_browser where digest = :digest
         """,

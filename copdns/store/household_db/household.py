@@ -353,8 +353,8 @@ def store_restored(
     write(connection, written, after)
     _remember(connection, before, after, change.at)
     _announce(connection, before, after, change)
-    note_device_claims(connection, before, after, change.author, change.at)
     note_moves(connection, before, after, change, see)
+    note_device_claims(connection, before, after, change.author, change.at)
     _write_change(connection, after, change)
     return after
 
@@ -456,8 +456,8 @@ def _store(
     _forget_appeals(connection, before, after)
     _tell_of_removed(connection, before, after, change)
     _announce(connection, before, after, change)
-    note_device_claims(connection, before, after, change.author, change.at)
     note_moves(connection, before, after, change, see)
+    note_device_claims(connection, before, after, change.author, change.at)
     _write_change(connection, after, change)
     return after
 

@@ -269,8 +269,7 @@ class Guests:
         def work(connection: sqlite3.Connection) -> Guest:
             if profile:
                 _check_profile(connection, household, profile)
-                if kind is GuestKind.GUEST:
-                    _check_not_kept(connection, new)
+                _check_not_kept(connection, new)
             if not browser and profile:
                 _pair_who_asked(connection, new)
             _unpair_guests(connection, household, address)
@@ -466,22 +465,28 @@ def _pair(
 def _note_opening(
     connection: sqlite3.Connection, household: str, device: str, author: str, now: int
 ) -> None:
-    """Tell a device's person that another browser can be linked there."""
+    """Tell a device's person that another browser can be linked there, and whose it still is."""
     row = connection.execute(
         "select profile from device where household = ? and id = ?", (household, device)
     ).fetchone()
-    if row is not None:  # else a guest's
-        note_claim(connection, household, row[0], ClaimKind.OPENING, author, now, device=device)
+    people = {row[0]} if row is not None else set()  # none for a guest's
+    people |= {
+        each.profile
+        for each in read_moves(connection, household)
+        if people and each.device == device and each.is_open(now)
+    }
+    for who in sorted(people):
+        note_claim(connection, household, who, ClaimKind.OPENING, author, now, device=device)
 
 
 def _check_not_kept(connection: sqlite3.Connection, guest: Guest) -> None:
-    """Raise AccountError where a guest's address is of a device of another person of 13 or more:
-    that would move it unannounced."""
+    """Raise AccountError where a guest's address is of a device of another person of 13 or more,
+    or was until it was removed: that would move it unannounced."""
     home = load(connection, guest.household)
     if home is None:
         return
-    moves, known_by = read_moves(connection, home.id), filter(None, (guest.address, guest.mac))
-    if keeper_of(home, moves, known_by, guest.at) not in ("", guest.profile):
+    moves, known_by = read_moves(connection, home.id), (guest.address, guest.mac)
+    if keeper_of(home, moves, known_by, guest.at, guest.profile):
         raise AccountError(
             "this device already belongs to someone of 13 or more, so it cannot be someone else's "
             "for a day"

@@ -24,6 +24,7 @@ from copdns.appeals.first_end import FirstEnd, first_end_of
 from copdns.appeals.opening import ApprovalTerms, Decision, opening
 from copdns.appeals.review import DecisionReason
 from copdns.appeals.source import list_report
+from copdns.appeals.still_closed import is_taken_back
 from copdns.as_json.appeals import appeal_json, first_end_json, opening_json
 from copdns.household.differences import Difference
 from copdns.model.errors import AppealError
@@ -51,13 +52,16 @@ class AnswerShown(Given):
 
 
 class AppealShown(Given):
-    """action to revision: the verdict that is objected to.  band, wanted_band: of kind `age`, the
-    age group and the one asked for.  answers: one, or two after the child disagreed.
+    """paired: false where the browser is not linked to this person, so that someone else may have
+    written the words.  action to revision: the verdict that is objected to.  band, wanted_band: of
+    kind `age`, the age group and the one asked for.  answers: one, or two after the child
+    disagreed.
     docs/appeals.md explains the words."""
 
     id: str
     profile: str
     device: str
+    paired: bool
     kind: AppealKind
     name: str
     why: AppealMotive
@@ -117,11 +121,13 @@ class FirstEndShown(Given):
 
 class AppealWhole(AppealShown):
     """opens: what a yes would open; why_not: why nothing can be opened.  ends_first: what ends the
-    yes first, or would end one for the time asked for; null where nothing does."""
+    yes first, or would end one for the time asked for; null where nothing does, or the yes was
+    taken back.  taken_back: nothing is left of what the yes opened, before its time was over."""
 
     opens: OpeningShown | None
     ends_first: FirstEndShown | None
     why_not: str
+    taken_back: bool
 
 
 class ReportShown(Given):
@@ -205,12 +211,14 @@ async def appeal(call: Call) -> object:
         opens, why_not = opening(found.ask, call.household, call.context.services()), ""
     except AppealError as error:
         opens, why_not = None, str(error)
-    ends = None if opens is None else _first_end(call, found)
+    taken_back = is_taken_back(found, call.household, call.now)
+    ends = None if opens is None or taken_back else _first_end(call, found)
     return {
         **appeal_json(found),
         "opens": opening_json(opens, _settings(call, found)),
         "ends_first": first_end_json(ends),
         "why_not": why_not,
+        "taken_back": taken_back,
     }
 
 

@@ -31,7 +31,7 @@ async def send(request: web.Request) -> web.Response:
     wanted = next((each for each in Band if each == fields.get("band")), None)
     words = str(fields.get("words", ""))
     try:
-        paired = person.is_paired
+        paired = person.is_linked
         ask = age_request(person.profile, person.device, wanted, words, now, paired=paired)
         filed = await context.appeals.file(person.household.id, ask, int(now))
         await note_pin(request, person)

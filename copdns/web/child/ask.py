@@ -247,7 +247,7 @@ def _read_request(request: web.Request, person: Person, fields: Fields) -> Appea
         wanted=_parse_choice(WantedLength, fields.get("wanted"), WantedLength.HOUR),
         minutes=_parse_number(fields.get("minutes")),
         day=_day(request, person) if kind is AppealKind.MINUTES else None,
-        paired=person.is_paired,
+        paired=person.is_linked,
     )
 
 

@@ -43,12 +43,14 @@ async def enter_pin(request: web.Request) -> web.Response:
     """Let somebody use this device as themselves for some hours, by their PIN."""
     person, context = await _require_claimable(request), context_of(request)
     fields, address = await fields_of(request), requestor_of(request).address
-    profile = _find_profile(person, str(fields.get("name", "")))
+    name = str(fields.get("name", ""))
+    profile = _find_profile(person, name)
     home, pin = person.household.id, str(fields.get("pin", ""))
-    # Also for an unknown name, and just as slow, so that nobody can find out names.
-    result = await context.logins.check_pin(home, profile.id if profile else "", pin, address)
+    # Also for an unknown name, just as slow and as often, so that nobody can find out names.
+    who = profile.id if profile else ""
+    result = await context.logins.check_pin(home, who, pin, address, name)
     if result.outcome is not Outcome.IN or profile is None:
-        return await _page(request, person, result, str(fields.get("name", "")))
+        return await _page(request, person, result, name)
     kind, cookie, now = GuestKind.PERSON, make_secret(), int(context.now())
     await context.guests.approve(
         home, kind, address, profile.id, profile.name, now, PERSON_LASTS, browser=cookie

@@ -16,10 +16,10 @@ from copdns.model.verdict import Reason
 from copdns.privacy.report import (
     Month,
     appeals_of,
-    appeals_of_all,
     lookups_of_children,
     month_of,
     people_of,
+    requests_of_children,
 )
 from copdns.web.child.page import child_page, require_known_person
 from copdns.web.context import context_of
@@ -45,7 +45,7 @@ async def month(request: web.Request) -> web.Response:
         since=since_of(context, wanted),
         until=min(wanted.end, now),
         all=lookups_of_children(home, data.over, wanted, now),
-        all_asked=appeals_of_all(data.appeals, wanted),
+        all_asked=requests_of_children(home, data.appeals, wanted, now),
         errors=sum(each.errors for each in data.lists),
         still=sum(each.still for each in data.lists),
         measured=[each for each in data.lists if each.percent is not None],

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from copdns.accounts.roles import guardians_may_see
 from copdns.config import SYSTEM, Settings
-from copdns.model.broad_names import broad_names
+from copdns.model.broad_names import Answered, answered_sites, broad_names
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, PrivacyMode, Profile, SplitUpstream
 from copdns.privacy.personal_data import (
@@ -46,13 +46,14 @@ class Resolvers(NamedTuple):
     usual: addresses outside the home, with their port unless it is the usual one.
     has_own, has_system: servers in the home itself are asked, and those that the network told this
     machine.
-    splits: domains that are sent elsewhere.
+    splits: domains that are sent elsewhere.  answered: sites that somebody at home leads elsewhere.
     """
 
     usual: tuple[str, ...]
     has_own: bool
     has_system: bool
     splits: tuple[SplitUpstream, ...]
+    answered: tuple[Answered, ...]
 
 
 async def me(request: web.Request) -> web.Response:
@@ -78,12 +79,13 @@ async def me(request: web.Request) -> web.Response:
         may_erase=_may_erase(person, context.now()),
         guardians_may_see=guardians_may_see(person.profile),
         log_settings=context.settings().log,
-        resolvers=_resolvers(person.household, context.settings()),
+        resolvers=resolvers(person.household, context.settings()),
         now=context.now(),
     )
 
 
-def _resolvers(household: Household, settings: Settings) -> Resolvers:
+def resolvers(household: Household, settings: Settings) -> Resolvers:
+    """Return who is asked for the names of sites of a household, and who answers which."""
     broad, servers = broad_names(household), settings.upstreams.servers
     named = [each for each in servers if each != SYSTEM]
     outside = [each for each in named if not ip_address(each.host).is_private]
@@ -92,6 +94,7 @@ def _resolvers(household: Household, settings: Settings) -> Resolvers:
         len(outside) < len(named),
         SYSTEM in servers,
         tuple(each for each in household.split_upstreams if each.name not in broad),
+        answered_sites(household),
     )
 
 

@@ -9,9 +9,11 @@ from aiohttp import web
 from copdns.accounts.roles import Permission, may
 from copdns.household.presets import Preset
 from copdns.list_files.load import bundled_presets
-from copdns.model.household import Profile
+from copdns.model.broad_networks import is_broad_network
+from copdns.model.household import Household, Profile, Rule
 from copdns.policy.order import rules_in_scope
 from copdns.time.plan import budgets_in_force, in_scope
+from copdns.web.child.my_data import resolvers
 from copdns.web.child.page import child_page
 from copdns.web.child.recent_changes import recent_changes_of
 from copdns.web.context import context_of
@@ -47,13 +49,23 @@ async def rules(request: web.Request) -> web.Response:
         usual=_default_reason(preset, profile),
         closed=_group_closed(preset, profile),
         searches=_search_reasons(preset, profile),
-        rules=group_by_reason(rules_in_scope(profile, home.rules)) if is_known else (),
+        rules=group_by_reason(_rules_with_effect(home, profile)) if is_known else (),
         schedules=in_scope(home.schedules, profile) if is_known else (),
         budgets=budgets_in_force(home, profile) if is_known else (),
+        resolvers=resolvers(home, context.settings()),
         deciders=[each for each in accounts if may(each, Permission.DECIDE_APPEALS)],
         news=await recent_changes_of(request, person),
         now=context.now(),
     )
+
+
+def _rules_with_effect(home: Household, profile: Profile) -> list[Rule]:
+    found = rules_in_scope(profile, home.rules)
+    return [
+        each
+        for each in found
+        if not (isinstance(each.target, str) and is_broad_network(each.target))
+    ]
 
 
 def _default_reason(preset: Preset | None, profile: Profile) -> str:

@@ -27,7 +27,7 @@ from copdns.appeals.life import require_answerable
 from copdns.appeals.opening import CONTENT, TIME, ApprovalTerms, Decision, Opening, opening
 from copdns.appeals.review import TOLD, DecisionReason
 from copdns.appeals.source import BlockSource, block_source, list_report, rule_behind
-from copdns.appeals.still_closed import closed_after_all, closed_besides
+from copdns.appeals.still_closed import closed_after_all, closed_besides, is_taken_back
 from copdns.household.differences import Difference
 from copdns.household.presets import Preset
 from copdns.household.safeguards import is_announced
@@ -71,16 +71,18 @@ async def inbox(request: web.Request) -> web.Response:
     answered = await context.appeals.appeals(
         actor.household, states=frozenset(AppealState) - TO_ANSWER, limit=ANSWERED_SHOWN
     )
+    household, now = household_in_force(request, actor), context.now()
     return context.pages.render(
         request,
         "desk/inbox.html",
         actor=actor,
-        household=household_in_force(request, actor),
+        household=household,
         waiting=sorted(waiting, key=lambda each: _sort_key(each, actor)),
         is_others=lambda each: is_for_others(each, actor),
         answered=answered,
-        say=desk_wording(request, household_in_force(request, actor)),
-        now=context.now(),
+        is_taken_back=lambda each: is_taken_back(each, household, now),
+        say=desk_wording(request, household),
+        now=now,
     )
 
 
@@ -128,6 +130,7 @@ async def appeal(request: web.Request) -> web.Response:
         profile=household.profile(found.ask.profile),
         opens=opens,
         closed=closed,
+        taken_back=is_taken_back(found, household, context.now()),
         age=_age_choice(request, found, household, actor),
         bands=tuple(Band),
         besides=_besides(request, actor, found, household) if opens else None,

@@ -108,9 +108,52 @@ def test_a_browser_that_is_not_paired_uses_up_nothing_of_the_childs() -> None:
         life.file_appeal(strange, ask(paired=False), "new", AT)
     assert life.file_appeal(strange, ask(), "new", AT).appeal.id == "new"
     own = [replace(each, ask=replace(each.ask, paired=True)) for each in strange]
-    for paired in (True, False):
-        with pytest.raises(AppealLimitError):
-            life.file_appeal(own, ask(paired=paired), "new", AT)
+    with pytest.raises(AppealLimitError):
+        life.file_appeal(own, ask(), "new", AT)
+
+
+@pytest.mark.parametrize("device", ["mia-phone", "guest:g1"])
+def test_a_browser_that_is_not_paired_cannot_tell_what_the_child_asked_for(device: str) -> None:
+    """Whatever waits from the child's own browser, it gets the same: from none to five requests."""
+    hers = [replace(appeal(), id=f"h{n}", ask=ask(f"n{n}.example")) for n in range(MOST_OPEN)]
+    own: list[Appeal] = []
+    for number in range(MOST_OPEN):
+        sent = ask(f"n{number}.example", paired=False, device=device)
+        alone, beside = (life.file_appeal((*own, *of), sent, f"o{number}", AT) for of in ((), hers))
+        assert alone == beside
+        own.append(alone.appeal)
+    for name in ("n0.example", "other.example"):  # also what it asked itself: others may have too
+        sent = ask(name, paired=False, device=device)
+        for there in (own, [*own, *hers]):
+            with pytest.raises(AppealLimitError):
+                life.file_appeal(there, sent, "new", AT)
+
+
+def test_nor_by_what_the_childs_device_sent_in_a_day() -> None:
+    hers = [
+        replace(refused(), id=f"a{n}", ask=ask(f"n{n}.example"), asked=AT)
+        for n in range(MOST_A_DAY)
+    ]
+    assert life.file_appeal(hers, ask(paired=False), "new", AT).appeal.id == "new"
+
+
+def test_words_of_a_browser_that_is_not_paired_are_never_the_childs() -> None:
+    hers, strange = ask(), ask(words="I hate you all.", paired=False)
+    first = life.file_appeal((), hers, "a1", AT).appeal
+    second = life.file_appeal((first,), strange, "a2", AT).appeal
+    assert (second.id, second.ask.paired) == ("a2", False)
+    assert life.file_appeal((second,), ask(words="please"), "a3", AT).appeal.ask.words == "please"
+    assert life.file_appeal((first, second), hers, "a3", AT) == Filed(first, merged=True)
+
+
+def test_a_friend_who_has_the_childs_rules_uses_up_nothing_of_the_childs() -> None:
+    friend = [
+        replace(appeal(), id=f"a{n}", ask=ask(f"n{n}.example", paired=False, device="guest:g1"))
+        for n in range(MOST_OPEN)
+    ]
+    assert life.file_appeal(friend, ask(), "new", AT).appeal.id == "new"
+    other = ask(paired=False, device="guest:g2")
+    assert life.file_appeal(friend, other, "new", AT).appeal.id == "new"
 
 
 def test_nor_anything_of_what_its_device_may_send_in_a_day() -> None:

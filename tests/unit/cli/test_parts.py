@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from copdns.cli.changes import rule_text
+from tests.household import block
 from tests.unit.calling import Home
 
 
@@ -98,6 +100,18 @@ def test_a_rule_against_what_many_sites_need_says_so(home: Home) -> None:
     assert "translate.google.com" not in home.call("rule", "add", "block", "maps.google.com").stderr
     assert home.call("rule", "add", "allow", "sentry.io").stderr == ""
     assert home.call("rule", "add", "block", "games.other.example").stderr == ""
+
+
+def test_a_rule_about_most_of_the_internet_is_refused_and_an_older_one_said_to_be_in_vain(
+    home: Home,
+) -> None:
+    before = home.json("rule", "list")
+    done = home.call("rule", "add", "block", "::/0")
+    assert done.exit_code != 0
+    assert "covers too much of the internet" in done.stderr
+    assert home.json("rule", "list") == before
+    assert "(no effect: " in rule_text(block("::/0"))
+    assert "no effect" not in rule_text(block("198.51.100.0/24"))
 
 
 def test_all_that_a_rule_can_say_is_kept(home: Home) -> None:

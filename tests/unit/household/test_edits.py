@@ -31,6 +31,7 @@ from copdns.model.household import (
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.web.unknown_devices import add_unknown_device
+from tests.household import block
 from tests.unit.households import FAMILY, KNOWN, households
 
 ALLOW, BLOCK = RuleAction.ALLOW, RuleAction.BLOCK
@@ -423,6 +424,18 @@ def test_what_a_household_protects_is_answered_and_forwarded_as_all_else_is() ->
 def test_a_wider_rule_may_be_written_since_what_is_protected_below_it_stays_open() -> None:
     known = KnownIds(protected=lambda name: name == "help.club.example")
     assert edit.add_rule(FAMILY, BLOCK, "club.example", known)
+
+
+@pytest.mark.parametrize("text", ["::/0", "0.0.0.0/0", "2000::/3"])
+def test_a_rule_about_most_of_the_internet_is_refused(text: str) -> None:
+    for action in RuleAction:
+        with pytest.raises(HouseholdError, match="covers too much of the internet") as refused:
+            edit.add_rule(FAMILY, action, text, KNOWN)
+        assert refused.value.name == "target"
+    file = replace(FAMILY, rules=(block(text),))
+    with pytest.raises(HouseholdError, match="covers too much of the internet"):
+        edit.replace_household(FAMILY, file)
+    assert edit.replace_household(file, file) == file  # an older household keeps what it has
 
 
 def test_text_that_is_no_name_is_no_rule() -> None:

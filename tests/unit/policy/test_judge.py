@@ -172,7 +172,10 @@ def test_time_is_asked_of_the_name_asked_only() -> None:
         (["198.51.100.0/24"], "2002:c633:6409::1", True),  # 6to4
         (["198.51.100.0/24"], "64:ff9b::203.0.113.9", False),
         (["198.51.100.0/24"], "2002:cb00:7109::1", False),
-        (["64:ff9b::/96"], "64:ff9b::198.51.100.9", True),
+        (["64:ff9b::c600:0/104"], "64:ff9b::198.51.100.9", True),
+        (["64:ff9b::/96"], "64:ff9b::198.51.100.9", False),  # too broad: as if it were not there
+        (["::/0"], "2001:db8:1::9", False),
+        (["2000::/3", "2001:db8:1::/48"], "2001:db8:1::9", True),
     ],
 )
 def test_an_address_rule_blocks_answers_in_its_network(

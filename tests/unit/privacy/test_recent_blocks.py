@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from itertools import count
 
 from copdns.model.verdict import Action, Reason, Verdict
-from copdns.privacy.recent_blocks import MAX_AGE, MAX_BLOCKS, RecentBlocks
+from copdns.privacy.recent_blocks import MAX_AGE, MAX_BLOCKS, Owned, RecentBlocks
 from tests.household import NOW
 
+MIAS = Owned("home", "mia", "mia-phone")
+TOM_AT_MIAS = MIAS._replace(profile="tom")
+ELSEWHERE = MIAS._replace(household="elsewhere")
 RULE = Verdict(Action.BLOCK, Reason.RULE, 10, rule="a.example")
 LISTED = Verdict(Action.BLOCK, Reason.CATEGORY, 13, category="games")
 
@@ -21,38 +24,46 @@ def ring() -> RecentBlocks:
     return RecentBlocks(codes().__next__)
 
 
-def names(recent: RecentBlocks, device: str = "mia-phone", now: float = NOW) -> list[str]:
-    return [block.name for block in recent.blocks("home", device, now)]
+def names(recent: RecentBlocks, owned: Owned = MIAS, now: float = NOW) -> list[str]:
+    return [block.name for block in recent.blocks(owned, now)]
 
 
 def test_the_newest_block_comes_first() -> None:
     recent = ring()
     for number in range(3):
-        recent.add("home", "mia-phone", f"{number}.example", RULE, NOW + number)
+        recent.add(MIAS, f"{number}.example", RULE, NOW + number)
     assert names(recent, now=NOW + 3) == ["2.example", "1.example", "0.example"]
 
 
 def test_a_name_stands_once_with_its_last_verdict_and_moment() -> None:
     recent = ring()
-    recent.add("home", "mia-phone", "a.example", RULE, NOW)
-    recent.add("home", "mia-phone", "b.example", RULE, NOW + 1)
-    recent.add("home", "mia-phone", "a.example", LISTED, NOW + 2)
-    first, _ = recent.blocks("home", "mia-phone", NOW + 2)
+    recent.add(MIAS, "a.example", RULE, NOW)
+    recent.add(MIAS, "b.example", RULE, NOW + 1)
+    recent.add(MIAS, "a.example", LISTED, NOW + 2)
+    first, _ = recent.blocks(MIAS, NOW + 2)
     assert (first.name, first.verdict, first.at) == ("a.example", LISTED, NOW + 2)
 
 
 def test_devices_and_households_see_their_own_only() -> None:
     recent = ring()
-    recent.add("home", "mia-phone", "a.example", RULE, NOW)
-    recent.add("elsewhere", "mia-phone", "b.example", RULE, NOW)
+    recent.add(MIAS, "a.example", RULE, NOW)
+    recent.add(ELSEWHERE, "b.example", RULE, NOW)
     assert names(recent) == ["a.example"]
-    assert names(recent, "tom-phone") == []
+    assert names(recent, Owned("home", "mia", "tom-phone")) == []
+
+
+def test_whoever_has_a_device_next_does_not_have_the_blocks_of_the_person_before() -> None:
+    recent = ring()
+    recent.add(MIAS, "a.example", RULE, NOW)
+    assert names(recent, TOM_AT_MIAS) == []
+    recent.add(TOM_AT_MIAS, "b.example", RULE, NOW)
+    assert (names(recent), names(recent, TOM_AT_MIAS)) == (["a.example"], ["b.example"])
 
 
 def test_a_hundred_blocks_are_kept_and_the_oldest_goes_first() -> None:
     recent = ring()
     for number in range(MAX_BLOCKS + 1):
-        recent.add("home", "mia-phone", f"{number}.example", RULE, NOW)
+        recent.add(MIAS, f"{number}.example", RULE, NOW)
     kept = names(recent)
     assert len(kept) == MAX_BLOCKS
     assert "0.example" not in kept
@@ -60,8 +71,8 @@ def test_a_hundred_blocks_are_kept_and_the_oldest_goes_first() -> None:
 
 def test_a_block_is_forgotten_after_a_day() -> None:
     recent = ring()
-    recent.add("home", "mia-phone", "a.example", RULE, NOW)
-    recent.add("home", "mia-phone", "b.example", RULE, NOW + 60)
+    recent.add(MIAS, "a.example", RULE, NOW)
+    recent.add(MIAS, "b.example", RULE, NOW + 60)
     assert names(recent, now=NOW + MAX_AGE - 1) == ["b.example", "a.example"]
     assert names(recent, now=NOW + MAX_AGE) == ["b.example"]
     recent.forget(NOW + MAX_AGE)
@@ -71,7 +82,7 @@ def test_a_block_is_forgotten_after_a_day() -> None:
 
 def test_an_empty_ring_takes_no_memory() -> None:
     recent = ring()
-    recent.add("home", "mia-phone", "a.example", RULE, NOW)
+    recent.add(MIAS, "a.example", RULE, NOW)
     recent.forget(NOW + MAX_AGE)
     assert recent._rings == {}
 
@@ -79,20 +90,24 @@ def test_an_empty_ring_takes_no_memory() -> None:
 def test_a_code_is_drawn_when_a_block_is_looked_at_and_then_stays() -> None:
     drawn = codes()
     recent = RecentBlocks(drawn.__next__)
-    recent.add("home", "mia-phone", "a.example", RULE, NOW)
-    recent.add("home", "mia-phone", "b.example", RULE, NOW)
-    before = [block.code for block in recent.blocks("home", "mia-phone", NOW)]
-    recent.add("home", "mia-phone", "a.example", RULE, NOW + 1)
-    after = {b.name: b.code for b in recent.blocks("home", "mia-phone", NOW + 1)}
+    recent.add(MIAS, "a.example", RULE, NOW)
+    recent.add(MIAS, "b.example", RULE, NOW)
+    before = [block.code for block in recent.blocks(MIAS, NOW)]
+    recent.add(MIAS, "a.example", RULE, NOW + 1)
+    after = {b.name: b.code for b in recent.blocks(MIAS, NOW + 1)}
     assert sorted(before) == ["CODE-1", "CODE-2"]
     assert sorted(after.values()) == sorted(before)
     assert next(drawn) == "CODE-3"
 
 
-def test_erasing_a_profiles_devices_leaves_the_others() -> None:
+def test_what_is_of_a_device_that_changed_hands_is_dropped() -> None:
     recent = ring()
-    for device in ("mia-phone", "mia-tablet", "tom-phone"):
-        recent.add("home", device, "a.example", RULE, NOW)
-    recent.erase("home", frozenset({"mia-phone", "mia-tablet", "unknown"}))
-    assert names(recent) == []
-    assert names(recent, "tom-phone") == ["a.example"]
+    tablet = Owned("home", "mia", "mia-tablet")
+    for owned in (MIAS, tablet, ELSEWHERE):
+        recent.add(owned, "a.example", RULE, NOW)
+    recent.keep_only(lambda: {TOM_AT_MIAS, tablet, ELSEWHERE})
+    assert [names(recent, each) for each in (MIAS, tablet, ELSEWHERE)] == [
+        [],
+        ["a.example"],
+        ["a.example"],
+    ]

@@ -21,12 +21,12 @@ from copdns.model.household import Band, PrivacyMode, Profile
 from copdns.model.verdict import Action, Reason
 from copdns.privacy.report import (
     appeals_of,
-    appeals_of_all,
     counted_from,
     lookups_of_children,
     month_of,
     people_of,
     reportable,
+    requests_of_children,
 )
 from copdns.privacy.retention import CountKey
 from copdns.time.minutes import DayBitmaps, Minutes, Usage
@@ -194,16 +194,26 @@ def test_whoever_has_nothing_kept_is_in_no_sum_and_makes_none_possible() -> None
     assert sums(*counts, off="tom") is None
 
 
-def test_appeals_of_all_are_told_where_three_asked() -> None:
-    asked = MONTH.start + 3600
-    of = [appeal(asked), appeal(asked, 2), appeal(asked, 4)]
-    assert appeals_of_all(of, MONTH) is None
-    whose = [
+def sent(**counts: int) -> list[Appeal]:
+    """Return so many requests by profile, all of the first hours of the month."""
+    return [
         replace(each, ask=replace(each.ask, profile=who))
-        for each, who in zip(of, ("mia", "tom", "third"), strict=True)
+        for who, n in counts.items()
+        for each in [appeal(MONTH.start + 3600)] * n
     ]
-    found = appeals_of_all(whose, MONTH)
-    assert found is not None
-    assert (found.asked, found.answered, found.hours) == (3, 2, 3.0)
-    late = [replace(whose[0], asked=int(MONTH.end)), *whose[1:]]
-    assert appeals_of_all(late, MONTH) is None
+
+
+def test_requests_of_all_are_told_in_tens_where_three_children_sent_several() -> None:
+    assert requests_of_children(THREE, sent(mia=5, tom=5, third=6), MONTH, NOW) == 20
+    assert requests_of_children(THREE, sent(mia=50, tom=5, third=4), MONTH, NOW) is None
+    assert requests_of_children(THREE, sent(mia=1, tom=1, third=1), MONTH, NOW) is None
+    assert requests_of_children(THREE, sent(mia=5, tom=5, ada=6), MONTH, NOW) is None
+
+
+def test_requests_of_all_leave_out_today_and_what_may_be_of_somebody_else() -> None:
+    before = sent(mia=5, tom=5, third=5)
+    today = [replace(each, asked=int(NOW) - 60) for each in sent(mia=30)]
+    another = [replace(each, asked=int(MONTH.end)) for each in sent(mia=30)]
+    unlinked = [replace(each, ask=replace(each.ask, paired=False)) for each in sent(mia=30)]
+    found = requests_of_children(THREE, [*before, *today, *another, *unlinked], MONTH, NOW)
+    assert found == requests_of_children(THREE, before, MONTH, NOW) == 20

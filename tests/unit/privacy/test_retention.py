@@ -23,11 +23,12 @@ BLOCKED = Verdict(
 )
 SAFE = Verdict(Action.REWRITE, Reason.SAFE_SEARCH, 14)
 CANARY = Verdict(Action.LOCAL, Reason.CANARY, 2)
+WITHHELD = Verdict(Action.BLOCK, Reason.ADDRESS, 16, rule="198.51.100.0/24")
 REFUSED = Verdict(Action.REFUSE, Reason.NOT_A_CLIENT, 1)
 HELP = Verdict(Action.ALLOW, Reason.PROTECTED, 4, is_untraced=True)
 HELP_FILTERED = Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, 16, is_untraced=True)
 
-EVERY_VERDICT = [ALLOWED, BLOCKED, SAFE, CANARY, REFUSED]
+EVERY_VERDICT = [ALLOWED, BLOCKED, SAFE, CANARY, WITHHELD, REFUSED]
 
 
 def row(mode: PrivacyMode, verdict: Verdict, now: float = AT) -> LogRow | None:
@@ -60,6 +61,7 @@ def test_counts_keeps_how_many_and_no_name(verdict: Verdict) -> None:
         (ALLOWED, False),
         (SAFE, False),  # counted; the name of a search engine helps nobody
         (CANARY, False),
+        (WITHHELD, False),  # the site was allowed, and goes on by its other addresses
     ],
 )
 def test_blocked_keeps_the_names_that_were_blocked(verdict: Verdict, has_row: bool) -> None:

@@ -240,7 +240,7 @@ def test_a_question_about_a_help_name_is_not_remembered(name: str) -> None:
 
 
 NAMES_OF_OTHERS = [
-    "a.example",  # any name of the Internet
+    "a.example",  # any name of the internet
     "gone.example",  # one that does not exist
     "help.example",  # a help name, of which the box has an answer
     "chat.help.example",  # another host of it, of which it has none

@@ -11,7 +11,7 @@ from copdns.dns.wire import Query, read_query
 from copdns.model.household import Band, FullLogSpan, PrivacyMode, Profile
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import Policy
-from copdns.privacy.recent_blocks import RecentBlocks
+from copdns.privacy.recent_blocks import Owned, RecentBlocks
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.server.metrics import Counters
 from copdns.server.recorder import Recorder
@@ -55,8 +55,9 @@ class Desk:
             client(of, device), asker("mia"), asked or query(), verdict, reply(rcode), now
         )
 
-    def ring(self, device: str = "mia-phone") -> list[str]:
-        return [block.name for block in self.recent.blocks("home", device, NOW)]
+    def ring(self, device: str = "mia-phone", profile: str = "mia") -> list[str]:
+        owned = Owned("home", profile, device)
+        return [block.name for block in self.recent.blocks(owned, NOW)]
 
     def state(self) -> object:
         self.recorder.flush(NOW)
@@ -199,7 +200,7 @@ def test_grown_ups_and_devices_that_nobody_named_have_no_last_blocks() -> None:
     desk = Desk()
     desk.tell(BLOCKED, mode(PrivacyMode.COUNTS, ADA), device="ada-phone")
     desk.tell(BLOCKED, mode(PrivacyMode.COUNTS), device="")
-    assert desk.ring("ada-phone") == desk.ring("") == []
+    assert desk.ring("ada-phone", "ada") == desk.ring("") == []
 
 
 @pytest.mark.parametrize("privacy", [PrivacyMode.OFF, PrivacyMode.COUNTS, PrivacyMode.BLOCKED])

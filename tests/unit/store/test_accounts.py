@@ -9,7 +9,7 @@ import pytest
 
 from copdns.accounts.account import CODE_LASTS, Account, Code, Purpose
 from copdns.accounts.codes import code_digest, make_one_time_code
-from copdns.accounts.roles import Role
+from copdns.accounts.roles import Permission, Role
 from copdns.app.account_chores import AccountChores
 from copdns.model.errors import AccountError
 from copdns.model.household import Household
@@ -80,8 +80,11 @@ async def test_a_code_for_an_account_sets_its_password_and_ends_all_that_was(hou
     ada = await house.account("Ada", Role.OWNER)
     await house.accounts.set_totp("home", ada.id, "SECRET", ["r1"], NOW)
     told = await house.sessions.begin(ada, NOW)
+    scopes = {Permission.SEE_STATUS}
+    _, token = await house.tokens.make(ada, "x", scopes, NOW + 86_400, NOW, "Ada")
     digest = await code(house, Purpose.PASSWORD, ada.id)
     found = await house.accounts.use_code(digest, KEPT, NOW)
+    assert await house.tokens.find(token, NOW) is None
     assert (found.has_password, found.totp) == (True, False)
     assert await house.sessions.find(told, NOW) is None
     assert await house.accounts.recovery_left("home", ada.id) == 0

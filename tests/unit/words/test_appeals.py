@@ -6,15 +6,23 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.appeals.appeal import Appeal, AppealAnswer, AppealKind, AppealState, WantedLength
+from copdns.appeals.appeal import (
+    Appeal,
+    AppealAnswer,
+    AppealKind,
+    AppealState,
+    ContestedVerdict,
+    WantedLength,
+)
 from copdns.appeals.life import add_answer, add_disagreement, mark_seen, withdraw
 from copdns.appeals.opening import Decision, carry_out, open_provisionally
 from copdns.appeals.review import DecisionReason
+from copdns.appeals.still_closed import FOLLOWS
 from copdns.household.edits import remove_rule
 from copdns.household.time_edits import end_grant
 from copdns.model.household import Household
+from copdns.model.verdict import Action, Reason
 from copdns.words.appeals import (
-    FOLLOWS,
     STANDS,
     STANDS_UNTIL_A_DAY,
     StatusText,
@@ -91,16 +99,29 @@ def test_a_yes_for_less_than_was_asked_says_so() -> None:
 def test_what_somebody_ended_since_is_not_called_open() -> None:
     appeal, household = granted(yes())
     ended = end_grant(household, household.grants[-1].id, AT + 60)
-    assert appeal_status(appeal, ended, AT + 61).stand is StatusText.OVER
+    assert appeal_status(appeal, ended, AT + 61).stand is StatusText.TAKEN_BACK
+    assert appeal_status(appeal, ended, AT + HOUR).stand is StatusText.OVER
+    at_once = end_grant(household, household.grants[-1].id, AT + 1)
+    assert appeal_status(appeal, at_once, AT + 2).stand is StatusText.TAKEN_BACK
     # Right after the answer the household in force may not have it yet.
     assert appeal_status(appeal, home(), AT + FOLLOWS - 1).stand is StatusText.UNTIL
 
 
-def test_a_yes_for_always_is_over_when_its_rule_is_gone() -> None:
+def test_a_yes_for_always_is_taken_back_when_its_rule_is_gone() -> None:
     appeal, household = granted(yes(), replace(ASKED, ask=ask(wanted=WantedLength.ALWAYS)))
     assert appeal_status(appeal, household, AT + 60) == (StatusText.GRANTED, None)
     gone = remove_rule(household, household.rules[-1].id)
-    assert appeal_status(appeal, gone, AT + 60).stand is StatusText.OVER
+    assert appeal_status(appeal, gone, AT + 60).stand is StatusText.TAKEN_BACK
+
+
+def test_a_yes_that_keeps_something_always_open_stands_while_that_is_so() -> None:
+    closed = ContestedVerdict(Action.BLOCK, Reason.SCHEDULE, period="bed")
+    asked = replace(ASKED, ask=ask(to=closed, wanted=WantedLength.ALWAYS))
+    appeal, household = granted(yes(), asked)
+    assert appeal.answer is not None
+    assert appeal.answer.made[0].startswith("always ")
+    assert appeal_status(appeal, household, AT + 60).stand is StatusText.GRANTED
+    assert appeal_status(appeal, home(), AT + 60).stand is StatusText.TAKEN_BACK
 
 
 def test_minutes_that_were_given_back_do_not_end() -> None:

@@ -19,11 +19,14 @@ from copdns.household.edits import (
     set_rewrite,
     set_split_upstream,
 )
+from copdns.model.broad_names import is_public
+from copdns.model.errors import NameTextError
 from copdns.model.matchers import parse_matcher
 from copdns.model.names import normalize
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Name
 from copdns.web.problem import Refused
+from copdns.web.step_up import require_sure
 
 _Texts = Annotated[
     tuple[Annotated[str, Field(min_length=1, max_length=60)], ...],
@@ -39,6 +42,8 @@ class LocalNameShown(Given):
 
 
 class Addresses(Sent):
+    """For a public site it needs a step-up: of a token the scope step_up."""
+
     addresses: _Texts
 
 
@@ -50,6 +55,8 @@ class RewriteShown(Given):
 
 
 class Target(Sent):
+    """For a public site it needs a step-up: of a token the scope step_up."""
+
     target: Name
 
 
@@ -75,9 +82,10 @@ async def local_names(call: Call) -> object:
 
 
 async def set_local(call: Call) -> object:
-    """Set the addresses of a local name."""
+    """Set the addresses of a local name; of a public site it needs a step-up."""
     wanted: Addresses = call.body
     name = call.part("name")
+    await _require_sure_of_site(call, name)
     edit = partial(
         set_local_name, name=name, addresses=wanted.addresses, known=call.context.known_ids()
     )
@@ -88,6 +96,7 @@ async def set_local(call: Call) -> object:
 async def remove_local(call: Call) -> None:
     """Remove a local name; raise Refused (404), or NameTextError for what is no name."""
     name = normalize(call.part("name"))
+    await _require_sure_of_site(call, name)
     _require_listed(name, (each.name for each in call.household.local_names), "local name")
     await call.change(f"local name {name} removed", partial(remove_local_name, name=name))
 
@@ -101,9 +110,10 @@ async def rewrites(call: Call) -> object:
 
 
 async def rewrite(call: Call) -> object:
-    """Set the target of a rewrite."""
+    """Set the target of a rewrite; of a public site it needs a step-up."""
     wanted: Target = call.body
     text = call.part("rewrite")
+    await _require_sure_of_site(call, text)
     edit = partial(
         set_rewrite, text=text, target_name=wanted.target, known=call.context.known_ids()
     )
@@ -114,6 +124,7 @@ async def rewrite(call: Call) -> object:
 async def end_rewrite(call: Call) -> None:
     """Remove a rewrite; raise Refused (404), or NameTextError for what is no rule."""
     wanted = parse_matcher(call.part("rewrite"))
+    await _require_sure_of_site(call, str(wanted))
     _require_listed(wanted, (each.matcher for each in call.household.rewrites), "rewrite")
     edit = partial(remove_rewrite, text=str(wanted))
     await call.change(f"rewrite of {wanted} removed", edit)
@@ -149,6 +160,19 @@ async def end_split(call: Call) -> None:
     _require_listed(domain, (each.name for each in call.household.split_upstreams), "split")
     edit = partial(remove_split_upstream, name=domain)
     await call.change(f"conditional forwarding for {domain} removed", edit)
+
+
+async def _require_sure_of_site(call: Call, text: str) -> None:
+    """Raise StepUpNeededError for a site on the internet: where it leads, they see who uses it.
+
+    text: a name as in a rule; what is none is the edit's to refuse.
+    """
+    try:
+        name = normalize(text.strip().removeprefix("*.").removeprefix("="))
+    except NameTextError:
+        return
+    if is_public(name):
+        await require_sure(call.request, call.actor)
 
 
 def _require_listed(wanted: object, there: Iterable[object], what: str) -> None:

@@ -31,6 +31,7 @@ from copdns.model.household import (
 )
 from copdns.model.reasons import text_of
 from copdns.model.verdict import Reason
+from copdns.policy.grant_ends import end_of_lift
 from copdns.policy.today import build_today
 from copdns.privacy.consent import Question, needs_consent
 from copdns.web.api.operation import Call, Given, Operation, Sent
@@ -93,7 +94,8 @@ class State(Given):
     """For home automation: whether a person's time is open, and until when that holds.
 
     reason, period: what closes it; "" while it is open.  text: the same in a sentence.
-    until: when that ends by itself; null: unknown, or not by itself.  minutes_left: until then.
+    until: when that ends by itself; of `open` only where a pause or schedule comes back
+    when extra time ends; null: unknown, or not by itself.  minutes_left: until then.
     homework: the pause leaves names for learning open.
     """
 
@@ -126,7 +128,7 @@ async def state(call: Call) -> object:
     policy = call.policy_of(call.snapshot(), person.id)
     closed = build_today(household, person, policy, context.policy_inputs(), call.now).closed
     pause = running_pause(household, person.id, call.now)
-    until = closed.valid_until if closed is not None else None
+    until = end_of_lift(policy, call.now) if closed is None else closed.valid_until
     ends = until if until is not None and until < inf else None
     mode = Mode.OPEN
     if closed is not None:

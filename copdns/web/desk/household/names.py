@@ -31,7 +31,7 @@ from copdns.household.edits import (
     speaking_of,
 )
 from copdns.model.addresses import address, domain, is_address, upstream_address
-from copdns.model.broad_names import broad_names
+from copdns.model.broad_names import broad_names, is_public
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Contact, Household, OwnService
 from copdns.model.matchers import parse_matcher
@@ -156,6 +156,7 @@ async def change_local(request: web.Request) -> web.Response:
 
 async def drop_local(request: web.Request) -> web.Response:
     """Remove a local name."""
+    await _require_sure_of_site(request, request.match_info["name"])
     await _drop(request, _LOCAL.said, _LOCAL.there, _LOCAL.remove)
 
 
@@ -171,6 +172,7 @@ async def change_rewrite(request: web.Request) -> web.Response:
 
 async def drop_rewrite(request: web.Request) -> web.Response:
     """Remove a rewrite."""
+    await _require_sure_of_site(request, request.match_info["name"])
     await _drop(request, _REWRITE.said, _REWRITE.there, _REWRITE.remove)
 
 
@@ -197,6 +199,15 @@ async def _require_sure(request: web.Request) -> None:
     await require_step_up(request, await require(request, Permission.EDIT_HOUSEHOLD))
 
 
+async def _require_sure_of_site(request: web.Request, name: str) -> None:
+    """Raise as `_require_sure`, for a site on the internet: where it leads, they see who uses it.
+
+    name: as written, such as "*.bank.example".
+    """
+    if is_public(name.removeprefix("*.").removeprefix("=")):
+        await _require_sure(request)
+
+
 async def _add(request: web.Request, kind: _Kind) -> NoReturn:
     home, form = await _house_and_form(request)
     await _keep(home, kind, kind.name(form), form)
@@ -211,6 +222,7 @@ async def _keep(home: HouseRequest, kind: _Kind, name: str, form: Form) -> NoRet
     values = kind.values(form)
     what = f"{kind.said.format(name)}: {', '.join(values)}"
     known = home.context.known_ids()
+    await _require_sure_of_site(home.request, name)
     await home.change(what, lambda household: kind.put(household, name, values, known))
     raise web.HTTPSeeOther(PAGE)
 

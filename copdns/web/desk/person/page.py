@@ -15,6 +15,7 @@ from copdns.model.household import SETTINGS, Household, Profile
 from copdns.web.context import context_of
 from copdns.web.desk.change import Edit, change_household
 from copdns.web.desk.page import stored_household
+from copdns.web.desk.seen import mark_of
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
 
@@ -107,5 +108,6 @@ def person_page(
         may_edit=may(found.actor, Permission.EDIT_PROFILES, found.profile),
         now=context.now(),
         zone=found.household.timezone,
+        mark_of=mark_of,
         **values,
     )

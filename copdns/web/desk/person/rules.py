@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from copdns.accounts.roles import Permission
 from copdns.dns.records import A
 from copdns.household.edits import add_rule, note_rule, remove_rule
 from copdns.list_files.load import find_needed_name
+from copdns.model.broad_networks import is_broad_network
 from copdns.model.errors import HouseholdError, NameTextError
 from copdns.model.household import Household, Rule, RuleAction
 from copdns.model.matchers import Matcher, parse_target
@@ -21,6 +22,7 @@ from copdns.policy.decide import decide, explain
 from copdns.policy.order import rules_in_scope
 from copdns.web.context import context_of
 from copdns.web.desk.person.page import PersonAccess, change, person_page, require_person
+from copdns.web.desk.seen import SEEN, unless_changed
 from copdns.web.others import time_view
 from copdns.web.received import fields_of
 
@@ -38,6 +40,11 @@ async def rules(request: web.Request) -> web.Response:
         found,
         "desk/person_rules.html",
         rules=rules,
+        broad=frozenset(
+            each.id
+            for each in rules
+            if isinstance(each.target, str) and is_broad_network(each.target)
+        ),
         needed=await asyncio.to_thread(_needed_names, rules),
         **_verdict_values(request, found),
     )
@@ -99,7 +106,9 @@ async def change_note(request: web.Request) -> web.Response:
     if rule is None:
         raise web.HTTPNotFound
     what = f"rule changed: new reason, {rule.target} for {rule.scope or EVERYONE}"
-    await change(request, found.actor, partial(note_rule, rule_id=rule.id, note=note), what)
+    edit = partial(note_rule, rule_id=rule.id, note=note)
+    seen = str(fields.get(SEEN, ""))
+    await change(request, found.actor, unless_changed(edit, seen, _by_id(rule.id)), what)
     raise web.HTTPSeeOther(f"{found.address}/rules")
 
 
@@ -109,7 +118,9 @@ async def remove(request: web.Request) -> web.Response:
     rule = _find_rule(request, found)
     if rule is not None:
         what = f"rule removed: {rule.action} {rule.target} for {rule.scope or EVERYONE}"
-        await change(request, found.actor, partial(remove_rule, rule_id=rule.id), what)
+        seen = str((await fields_of(request)).get(SEEN, ""))
+        edit = unless_changed(partial(remove_rule, rule_id=rule.id), seen, _by_id(rule.id))
+        await change(request, found.actor, edit, what)
     raise web.HTTPSeeOther(f"{found.address}/rules")
 
 
@@ -144,6 +155,10 @@ def _find_rule(request: web.Request, found: PersonAccess) -> Rule | None:
     """Return the rule in the path; None unless it applies to this person."""
     mine = rules_in_scope(found.profile, found.household.rules)
     return next((each for each in mine if each.id == request.match_info["rule"]), None)
+
+
+def _by_id(rule_id: str) -> Callable[[Household], Rule | None]:
+    return lambda household: next((each for each in household.rules if each.id == rule_id), None)
 
 
 def _has_rule(household: Household, scope: str, about: str, action: RuleAction) -> bool:

@@ -5,6 +5,7 @@ What a block stops besides is shown before it is stored, with the names to allow
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import groupby
@@ -15,13 +16,14 @@ from multidict import MultiMapping
 
 from copdns.accounts.roles import Permission
 from copdns.household.differences import Difference, audit_line, differences, preset_reason
+from copdns.household.edit_checks import require_profile
 from copdns.household.edits import add_rule, set_profile
 from copdns.household.presets import Preset, rules_now
 from copdns.household.safeguards import is_announced
 from copdns.household.suggestions import plan_settings, plan_times
 from copdns.list_files.load import bundled_presets
 from copdns.model.errors import HouseholdError
-from copdns.model.household import Band, Contact, Default, Household, RuleAction
+from copdns.model.household import Band, Contact, Default, Household, Profile, RuleAction
 from copdns.model.sentences import sentence
 from copdns.store.household_db.proposals import Proposal
 from copdns.web.context import context_of
@@ -37,11 +39,14 @@ from copdns.web.desk.person.page import (
     with_values,
 )
 from copdns.web.desk.person.people import parse_band
+from copdns.web.desk.seen import SEEN
 from copdns.web.received import fields_of
 from copdns.web.sure import require_sure
 
 DAY, USUAL_DAYS, MAX_DAYS = 86_400, 30, 366  # DAY in seconds; days until a proposal
 OFF = "off"
+_SETS = ("categories", "services", "canaries")
+_CLOSED = (*_SETS, "contacts", "security", "bypass", "default")
 NO_CHOICE = sentence("choose one of the answers on the page")
 
 
@@ -67,6 +72,7 @@ async def closed_settings(request: web.Request) -> web.Response:
             for kind in (Contact.STRANGERS, Contact.KNOWN)
         },
         canaries=library.canaries.values(),
+        shown=_spell_closed(found.profile),
     )
 
 
@@ -74,7 +80,8 @@ async def set_closed(request: web.Request) -> web.Response:
     """Store what is blocked; show once before what else would stop."""
     found = await require_person(request, Permission.EDIT_PROFILES)
     fields = await fields_of(request)
-    values = _parse_closed(fields)
+    sent, seen = _parse_closed(fields), _parse_seen(str(fields.get(SEEN, "")))
+    values = _merge_closed(sent, seen, found.profile)
     after = with_values(request, found, values)
     changed = differences(found.profile, after)
     lost = losses(changed, context_of(request).snapshot().library)
@@ -87,7 +94,7 @@ async def set_closed(request: web.Request) -> web.Response:
             sent=[(name, str(value)) for name, value in fields.items()],
         )
     names = [str(each) for each in fields.getall("keep", ())]
-    edit = partial(_close_all_but, found=found, request=request, values=values, names=names)
+    edit = partial(_close_all_but, found=found, request=request, sent=sent, seen=seen, names=names)
     stored = await change(request, found.actor, edit, audit_line(after, changed))
     raise web.HTTPSeeOther(page_after(found, after, stored))
 
@@ -243,16 +250,55 @@ def _parse_closed(fields: MultiMapping[Any]) -> dict[str, Any]:
         raise HouseholdError(NO_CHOICE) from None
 
 
+def _spell_closed(profile: Profile) -> str:
+    """Return what the form about what is blocked was made with; the form sends it back."""
+    shown = {each: getattr(profile, each) for each in _CLOSED}
+    return json.dumps({k: sorted(v) if isinstance(v, frozenset) else v for k, v in shown.items()})
+
+
+def _parse_seen(text: str) -> dict[str, Any]:
+    """Return what a form was made with; {} where it does not say so."""
+    try:
+        shown = json.loads(text or "{}")
+        if not shown:
+            return {}
+        sets = {each: frozenset(map(str, shown[each])) for each in _SETS}
+        contacts = frozenset(map(Contact, shown["contacts"]))
+        plain = {"security": bool(shown["security"]), "bypass": bool(shown["bypass"])}
+        return {**sets, **plain, "contacts": contacts, "default": Default(shown["default"])}
+    except (ValueError, LookupError, TypeError, RecursionError):
+        raise HouseholdError(NO_CHOICE) from None
+
+
+def _merge_closed(
+    sent: Mapping[str, Any], seen: Mapping[str, Any], profile: Profile
+) -> dict[str, Any]:
+    """Return what is blocked after a form: only what its person changed differs from now.
+
+    Somebody else may have ticked something since the form was made; that stays.
+    """
+    merged = dict(sent)
+    for each, before in seen.items():
+        now = getattr(profile, each)
+        if isinstance(before, frozenset):
+            merged[each] = now - (before - sent[each]) | (sent[each] - before)
+        elif sent[each] == before:
+            merged[each] = now
+    return merged
+
+
 def _close_all_but(
     household: Household,
     found: PersonAccess,
     request: web.Request,
-    values: Mapping[str, Any],
+    sent: Mapping[str, Any],
+    seen: Mapping[str, Any],
     names: list[str],
 ) -> Household:
     """Return the household with what is blocked, and rules that allow these names."""
     context = context_of(request)
     known, now = context.known_ids(), int(context.now())
+    values = _merge_closed(sent, seen, require_profile(household, found.profile.id))
     household = set_profile(household, found.profile.id, known, **values)
     mine = {str(each.target) for each in household.rules if each.scope == found.profile.id}
     for name in dict.fromkeys(names):

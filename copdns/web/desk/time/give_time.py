@@ -17,6 +17,7 @@ from copdns.model.times import DAY_MINUTES
 from copdns.time.days import budget_day, zone_of
 from copdns.time.moments import moment_text
 from copdns.web.desk.change import Edit
+from copdns.web.desk.seen import SEEN, unless_changed
 from copdns.web.desk.time.forms import (
     Form,
     parse_end,
@@ -140,7 +141,11 @@ async def end_a_grant(request: web.Request) -> web.Response:
     them = await require_person(request, Permission.GIVE_TIME)
     key = request.match_info["grant"]
     if any(each.id == key and each.profile == them.profile.id for each in them.household.grants):
-        edit = unless_gone(partial(end_grant, grant_id=key, now=them.now))
+        edit = unless_changed(
+            unless_gone(partial(end_grant, grant_id=key, now=them.now)),
+            (await form_of(request)).one(SEEN),
+            lambda household: next((each for each in household.grants if each.id == key), None),
+        )
         await them.change(f"temporary access {key} ended", edit)
     _back(them, await form_of(request), "#grants")
 

@@ -17,6 +17,7 @@ from copdns.time.days import local_time, zone_of
 from copdns.web.context import AppContext, context_of
 from copdns.web.desk.change import Edit, change_household
 from copdns.web.desk.page import stored_household
+from copdns.web.desk.seen import mark_of
 from copdns.web.desk.time.forms import Form
 from copdns.web.others import TimeView, time_view
 from copdns.web.received import fields_of
@@ -99,6 +100,7 @@ def template_values(house: HouseRequest) -> dict[str, Any]:
         "services": sorted({*library.services, *own}),
         "day_words": DAY_WORDS,
         "when": say.soon,
+        "mark_of": mark_of,
         "wall": lambda at: f"{local_time(at, zone):%H:%M}",
         "may": lambda permission: may(house.actor, Permission(permission)),
         "now": house.now,

@@ -17,6 +17,7 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, Profile
 from copdns.model.times import Budget, Schedule
 from copdns.time.plan import in_scope
+from copdns.web.desk.seen import SEEN, unless_changed
 from copdns.web.desk.time.forms import Form, budget_values, new_id, schedule_values
 from copdns.web.desk.time.page import PersonRequest, form_of, require_person, unless_gone
 
@@ -118,11 +119,13 @@ async def _add(them: PersonRequest, kind: _PeriodKind[Period]) -> NoReturn:
 
 async def _change(them: PersonRequest, kind: _PeriodKind[Period]) -> NoReturn:
     found = _require(them, kind)
-    values = kind.values(await form_of(them.request), them.profile)
+    form = await form_of(them.request)
+    values = kind.values(form, them.profile)
     them.require_may_edit(found.scope)
     them.require_may_edit(values["scope"])
     edit = partial(set_period, kind=kind.of, key=found.id, known=them.context.known_ids(), **values)
-    await them.change(f"{kind.noun} {found.id} changed", edit)
+    checked = unless_changed(edit, form.one(SEEN), partial(_by_id, kind=kind, key=found.id))
+    await them.change(f"{kind.noun} {found.id} changed", checked)
     _back(them, kind)
 
 
@@ -131,8 +134,14 @@ async def _remove(them: PersonRequest, kind: _PeriodKind[Period]) -> NoReturn:
     if (found := _find(them, kind)) is not None:
         them.require_may_edit(found.scope)
         edit = unless_gone(partial(remove_period, kind=kind.of, key=found.id))
-        await them.change(f"{kind.noun} {found.id} removed", edit)
+        seen = (await form_of(them.request)).one(SEEN)
+        checked = unless_changed(edit, seen, partial(_by_id, kind=kind, key=found.id))
+        await them.change(f"{kind.noun} {found.id} removed", checked)
     _back(them, kind)
+
+
+def _by_id(household: Household, kind: _PeriodKind[Period], key: str) -> Period | None:
+    return next((each for each in periods(household, kind.of) if each.id == key), None)
 
 
 def _back(them: PersonRequest, kind: _PeriodKind[Period]) -> NoReturn:

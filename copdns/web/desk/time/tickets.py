@@ -11,6 +11,7 @@ from copdns.accounts.roles import Permission
 from copdns.household.time_edits import add_ticket, remove_ticket
 from copdns.model.household import Household
 from copdns.model.times import DAY_MINUTES, Ticket
+from copdns.web.desk.seen import SEEN, unless_changed
 from copdns.web.desk.time.forms import Form, parse_expiry, parse_one_subject
 from copdns.web.desk.time.page import (
     HouseRequest,
@@ -62,7 +63,11 @@ async def remove(request: web.Request) -> web.Response:
     home = await require_house(request, Permission.GIVE_TIME)
     key = request.match_info["ticket"]
     if any(each.id == key for each in home.household.tickets):
-        edit = unless_gone(partial(remove_ticket, ticket_id=key))
+        edit = unless_changed(
+            unless_gone(partial(remove_ticket, ticket_id=key)),
+            (await form_of(request)).one(SEEN),
+            lambda household: next((each for each in household.tickets if each.id == key), None),
+        )
         await home.change(f"ticket {key} removed", edit)
     raise web.HTTPSeeOther(PAGE)
 

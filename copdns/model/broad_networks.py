@@ -1,0 +1,35 @@
+"""Networks so wide that a rule about their addresses is about most of the internet.
+
+A rule that blocks all addresses of one family takes nothing away, since the other family goes on,
+and makes of every name a blocked one, which the mode `blocked` would record.  So a household can
+write no such rule; one that an older household or a file has, has no effect.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+# The shortest prefix of a rule: what one registry hands to one of the largest networks (a /8 of
+# IPv4, RFC 7249; the widest block of IPv6 that a provider was given is a /19).
+LEAST_PREFIX = {4: 8, 6: 19}
+
+# Of nobody on the internet (RFC 1112, 5771; 4193, 4291): a rule may be about all of them.
+_NOBODYS_4 = (IPv4Network("224.0.0.0/4"), IPv4Network("240.0.0.0/4"))
+_NOBODYS_6 = (IPv6Network("fc00::/7"), IPv6Network("fe80::/10"), IPv6Network("ff00::/8"))
+# Where all of IPv4 is inside IPv6, as NAT64 gives it (RFC 4291 section 2.5.5.2, 6052, 8215).
+_IPV4_INSIDE = tuple(map(IPv6Network, ("::ffff:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48")))
+_LEAST_INSIDE = 96 + LEAST_PREFIX[4]
+
+
+def is_broad_network(text: str) -> bool:
+    """Tell whether a network covers more than a rule may be about.
+
+    text: in normal form, such as "2000::/3".
+    """
+    network = ip_network(text)
+    if isinstance(network, IPv4Network):
+        short = network.prefixlen < LEAST_PREFIX[4]
+        return short and not any(network.subnet_of(each) for each in _NOBODYS_4)
+    if network.prefixlen < LEAST_PREFIX[6]:
+        return not any(network.subnet_of(each) for each in _NOBODYS_6)
+    return network.prefixlen < _LEAST_INSIDE and any(map(network.overlaps, _IPV4_INSIDE))
