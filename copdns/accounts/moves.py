@@ -5,7 +5,8 @@ a move is stored as guardians want it, and takes effect a day later, or at once 
 own yes; from 16 on only with it.  Until then the household that queries are answered by has the
 device as its person's, so all is kept as their mode allows.  What counts is the addresses: removing
 a device and adding it anew is a move, too, and so is giving somebody else an address or MAC address
-that the network shows to be that device's.
+that the network shows to be that device's.  Where the person is removed, their devices are nobody's
+for as long: guest rules apply to them, whoever was to get them.
 """
 
 from __future__ import annotations
@@ -88,10 +89,9 @@ def _wanted_moves_of(
     seen: Seen,
 ) -> Iterator[Move]:
     person = before.profile(device.profile)
-    if person is None or after.profile(person.id) is None:
-        return  # a person who is removed takes all that is recorded along
-    if person.band_at(now).age < ANNOUNCED_FROM:
+    if person is None or person.band_at(now).age < ANNOUNCED_FROM:
         return
+    is_gone = after.profile(person.id) is None
     kept = {text for each in after.devices if each.profile == person.id for text in _texts(each)}
     lost = [text for text in _texts(device) if text not in kept]
     lost += [text for text in _find_captured(before, after, device) if text not in lost]
@@ -100,6 +100,8 @@ def _wanted_moves_of(
         if texts:
             to = _owner_of(after, texts, person.id)
             until = end_of_move(person, device.id, to, now, unlinked)
+            if is_gone and until is None:
+                until = now + REMEMBERED_FOR
             yield Move(
                 *(before.id, "", person.id, device.id, device.name, tuple(texts), to, author),
                 *(now, until, texts is by_sight),
@@ -172,9 +174,7 @@ def new_owner(household: Household, move: Move) -> str:
 
 
 def is_undone(household: Household, move: Move) -> bool:
-    """Tell whether all addresses of a move are its person's again, or that person is gone."""
-    if household.profile(move.profile) is None:
-        return True
+    """Tell whether all addresses of a move are its person's again."""
     theirs = [each for each in household.devices if each.profile == move.profile]
     is_back = move.by_sight or all(
         any(_meets(one, (text,)) for one in theirs) for text in move.known_by
@@ -185,15 +185,57 @@ def is_undone(household: Household, move: Move) -> bool:
 def with_moves(household: Household, moves: Iterable[Move], now: float) -> Household:
     """Return the household with devices that are to be moved as still their person's.
 
-    Only the household that queries are answered by has them so: the stored one is as guardians
-    want it, and nothing has to be done when the time has come.
+    Those of somebody who was removed are devices without an id and a profile, which are treated as
+    unknown ones.  Only the household that queries are answered by has them so: the stored one is
+    as guardians want it, and nothing has to be done when the time has come.
     """
-    waiting = [each for each in moves if each.is_open(now) and household.profile(each.profile)]
-    if not waiting:
-        return household
-    for each in waiting:
-        household = replace(household, devices=tuple(_with_move(household.devices, each)))
+    for each in moves:
+        if not each.is_open(now):
+            continue
+        if household.profile(each.profile) is not None:
+            devices = tuple(_with_move(household.devices, each))
+        else:
+            devices = tuple(_with_nobodys(household.devices, each))
+        household = replace(household, devices=devices)
     return household
+
+
+def _with_nobodys(devices: Iterable[Device], move: Move) -> Iterator[Device]:
+    """Yield the devices, and what a removed person's was known by as a device of nobody.
+
+    Large networks of other people stay theirs: the smaller one counts.
+    """
+    nobodys = Device("", move.name, "", *_sorted_texts(move.known_by))
+    for each in devices:
+        rest = _part(each, lambda text: not _is_within_any(text, move.known_by))
+        if rest.addresses or rest.macs:
+            yield rest
+    yield nobodys
+
+
+def _sorted_texts(known_by: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the IP addresses and networks, and the MAC addresses."""
+    addresses, macs = [], []
+    for text in known_by:
+        try:
+            ip_network(text)
+        except ValueError:
+            macs.append(text)
+        else:
+            addresses.append(text)
+    return tuple(addresses), tuple(macs)
+
+
+def _is_within_any(text: str, others: Iterable[str]) -> bool:
+    """Tell whether an address, network or MAC address is one of others, or within one."""
+    return any(_overlap(text, one) and _size(text) <= _size(one) for one in others)
+
+
+def _size(text: str) -> int:
+    try:
+        return ip_network(text).num_addresses
+    except ValueError:  # a MAC address
+        return 1
 
 
 def keeper_of(
@@ -254,7 +296,10 @@ def _find_keeper(
         nearest = min((each.size for each in found), default=0)
         for each in found:
             person = household.profile(each.profile)
-            is_old_enough = person is not None and person.band_at(now).age >= ANNOUNCED_FROM
+            if person is None:  # of somebody who was removed: only those of 13 or more have moves
+                is_old_enough = bool(each.profile)
+            else:
+                is_old_enough = person.band_at(now).age >= ANNOUNCED_FROM
             if each.size == nearest and is_old_enough and each.profile != but:
                 return each.profile
     return ""

@@ -32,7 +32,7 @@ from copdns.web.logins import Logins
 
 log = structlog.get_logger("copdns")
 
-_KINDS = {
+_KINDS = {  # others are only on the desk
     NoticeKind.FULL_LOG: EventKind.FULL_LOG_ANNOUNCED,
     NoticeKind.ACCOUNT_ADDED: EventKind.ACCOUNT_ADDED,
     NoticeKind.ACCOUNT_REMOVED: EventKind.ACCOUNT_REMOVED,
@@ -103,7 +103,8 @@ class AccountChores:
         """Publish the events that are missing; a process killed meanwhile repeats them."""
         untold = await self._notices.find_untold()
         for each in untold:
-            events.publish(event_of(each, tells_names=self._tells_names()))
+            if each.kind in _KINDS:
+                events.publish(event_of(each, tells_names=self._tells_names()))
         if untold:
             await self._notices.mark_told(each.id for each in untold)
 

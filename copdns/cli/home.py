@@ -317,7 +317,10 @@ class Home:
         print_changes(*self.apply_change(what, edit))
 
     def apply_change(self, what: str, edit: Edit) -> tuple[Household, Household]:
-        """Store an edited household; return it before and after.  Raises HouseholdError."""
+        """Store an edited household; return it before and after.  Raises HouseholdError.
+
+        All that is recorded of people who are removed is erased.
+        """
         found: list[Household] = []
 
         def edit_found(before: Household) -> Household:
@@ -333,6 +336,9 @@ class Home:
             )
 
         after = self.with_store(work)
+        for each in found[0].profiles:
+            if after.profile(each.id) is None:  # whoever has this id later is not shown its records
+                QueryLog(self.folder).erase(after.id, each.id, self.now)
         return found[0], after
 
     def redeem_ticket(self, digest: str, profile_id: str) -> tuple[Household, Household]:
@@ -434,8 +440,9 @@ class Home:
         """Delete a person's records; the entry in the audit log is written first."""
         household = self._load_household()
         if household is not None:
-            what = f"profile {profile}: records deleted (lookups, minutes, requests)"
-            self.with_store(lambda store: store.note(household.id, AUTHOR, what, self.now))
+            self.with_store(
+                lambda store: store.note_erasure(household.id, profile, AUTHOR, self.now)
+            )
         QueryLog(self.folder).erase(self.household.id, profile, self.now)
         if household is not None:
             self.with_store(lambda store: AppealStore(store).erase(household.id, profile))

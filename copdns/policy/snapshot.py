@@ -160,7 +160,8 @@ class Snapshot:
             guest = self.policy(household.id, _guest_of(household))
             self._guest = Client(household.id, "", guest)
             for device in household.devices:
-                policy = self.policy(household.id, device.profile)
+                # One of somebody who was removed is nobody's: it is treated as an unknown device.
+                policy = self.policy(household.id, device.profile or _guest_of(household))
                 client = Client(household.id, device.id, policy)
                 self._by_mac.update(dict.fromkeys(device.macs, client))
                 if device.macs:
@@ -347,12 +348,16 @@ def _guest_of(household: Household) -> str:
 def _own_guest(household: Household) -> Profile | None:
     """Return the guest profile where unknown devices get a policy of their own, made from it.
 
-    They do where a failure setting is about them: the guest may be a person with known devices,
-    whose policy stays as it is.  None: they get the guest's policy.
+    They do where a failure setting is about them, or where the guest's names are recorded: the
+    guest may be a person with known devices, whose policy stays as it is, and an unknown device
+    may be anybody's.  None: they get the guest's policy.
     """
-    if household.failures.devices is OnFailure.LAST_KNOWN:
+    guest = household.profile(household.guest or GUEST)
+    if guest is None:
         return None
-    return household.profile(household.guest or GUEST)
+    mode = PrivacyMode.COUNTS if guest.privacy is PrivacyMode.BLOCKED else guest.privacy
+    bare = replace(guest, privacy=mode, full_log=None)
+    return None if bare == guest and household.failures.devices is OnFailure.LAST_KNOWN else bare
 
 
 def _policies_of(household: Household) -> Iterator[tuple[str, Profile, bool]]:

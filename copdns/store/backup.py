@@ -65,7 +65,7 @@ _STAYING_TABLES = (
 _JOINED_TABLES = ("full_log_history", "list_error", "person_made")
 _TABLES_OF_PEOPLE = (
     *("appeal", "pause", "grant", "bonus", "ticket", "pairing", "pin", "guest"),
-    *("full_log_question", "claim", "device_move", "former_browser"),
+    *("full_log_question", "claim", "former_browser"),  # what was moved stays nobody's
 )
 
 

@@ -818,6 +818,12 @@ def appeal_paired(db: Database) -> None:
     db.execute("alter table appeal add column paired integer not null default 1")
 
 
+@HOUSEHOLD(name="0035_move_outlives_person")
+def move_outlives_person(db: Database) -> None:
+    """Moves stay when their person is removed: until they end, the devices are nobody's."""
+    db.execute("drop trigger profile_gone_move")
+
+
 @LOG(name="0001_log")
 def log(db: Database) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import NamedTuple
 
@@ -91,6 +92,9 @@ async def person_of(request: web.Request, *, quietly: bool = False) -> Person:
     if household is None:
         raise web.HTTPForbidden(reason="This device is in another household")
     profile, now = context.snapshot().profile(household.id, client.policy.profile), context.now()
+    if not client.device:  # unknown: less is kept of it than of the person whose rules it has
+        policy = client.policy
+        profile = replace(profile, privacy=policy.privacy, full_log=policy.full_log)
     paired, proof = await _check_pairing(request, client, profile, quietly=quietly)
     proven = paired and proof is not None and proof <= now
     # On a device that is nobody's, or a guest's, only those of whoever its browser was linked for.

@@ -75,7 +75,6 @@ async def erase_records(
 ) -> None:
     """Delete a person's lookups, minutes and appeals; a second call is harmless."""
     # The audit line comes first, so that no erasure lacks it after a power cut.
-    what = f"profile {profile}: records deleted (lookups, minutes, requests)"
-    await context.store.note(household, actor.name, what, now)
+    await context.store.note_erasure(household, profile, actor.name, now)
     await asyncio.to_thread(context.log.erase, household, profile, float(now))
     await context.appeals.erase(household, profile)

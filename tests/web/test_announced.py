@@ -11,6 +11,7 @@ from copdns.accounts.account import NoticeKind
 from copdns.accounts.roles import Permission, Role
 from copdns.app.account_chores import event_of
 from copdns.model.events import EventKind
+from copdns.privacy.retention import LogRow
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family, library
 from tests.web.guardians import set_up
@@ -22,9 +23,10 @@ pytestmark = pytest.mark.logged_in
 
 KINDS = (
     *(NoticeKind.LOOKUPS_CHANGED, NoticeKind.UPSTREAMS_CHANGED),
-    NoticeKind.SITE_PROTECTED,
+    *(NoticeKind.SITE_PROTECTED, NoticeKind.PERSON_REMOVED, NoticeKind.RECORDS_ERASED),
 )
 SCHOOL = "/guardian/wizard/school"
+ROW = LogRow(0, "home", "mia", "", "games.example", 1, "block", "rule", "", "", "", "", "")
 
 
 @pytest.fixture
@@ -145,3 +147,38 @@ async def test_what_an_older_house_protects_in_vain_is_shown(client: Client, sit
     await send(client, SCHOOL, names="video.example\nschool.example")
     rule = {"action": "block", "target": "school.example", "for": ""}
     await page(client)("POST", "/rules", 201, json=rule)
+
+
+@pytest.mark.parametrize("way", ["page", "program"])
+async def test_who_is_removed_is_told_to_the_other_guardian(
+    client: Client, site: Site, way: str
+) -> None:
+    await set_up(site, "Rita", Role.GUARDIAN)
+    site.log.add(ROW)
+    site.log.flush()
+    if way == "page":
+        await send(client, "/guardian/people/mia/remove", sure="on", heir="")
+    else:
+        await send(client, "/guardian/devices/mia-phone/remove")
+        await page(client)("DELETE", "/profiles/mia", 204)
+    assert await told(site, "Rita") == [(NoticeKind.PERSON_REMOVED, "Mia", "Ada")]
+    assert await told(site, "Ada") == []
+    assert site.log.rows("home") == ()
+    assert "Mia was removed, with everything" in await text(client, "/guardian/notices")
+
+
+async def test_what_is_erased_is_told_to_the_other_guardian(client: Client, site: Site) -> None:
+    await set_up(site, "Rita", Role.GUARDIAN)
+    await send(client, "/guardian/people/mia/erase", sure="on")
+    assert await told(site, "Rita") == [(NoticeKind.RECORDS_ERASED, "mia", "Ada")]
+    assert "What was recorded about" in await text(client, "/guardian/notices")
+
+
+async def test_to_remove_somebody_a_program_needs_the_scope(client: Client, site: Site) -> None:
+    await send(client, "/guardian/devices/mia-phone/remove")
+    program = await caller(client, site, [Permission.EDIT_PROFILES], name="Ben")
+    assert (await program("DELETE", "/profiles/mia", 403))["type"] == KIND
+    site.home.wait(FRESH)
+    assert (await page(client)("DELETE", "/profiles/mia", 403))["type"] == KIND
+    may = await caller(client, site, [Permission.EDIT_PROFILES, Permission.STEP_UP], name="Bea")
+    await may("DELETE", "/profiles/mia", 204)

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
 
 from copdns.accounts.account import DAY, HOUR, GuestKind
 from copdns.accounts.claims import ClaimKind
 from copdns.accounts.moves import REMEMBERED_FOR, with_moves
+from copdns.household.edits import add_device, remove_device, remove_profile, set_device
 from copdns.model.errors import AccountError
-from copdns.model.household import Band, Profile
+from copdns.model.household import Band, FullLogSpan, Household, PrivacyMode, Profile
 from copdns.privacy.recent_blocks import Owned
 from tests.home import Home
-from tests.household import ADA, ADDRESSES, MIA, TOM, block, family
+from tests.household import ADA, ADDRESSES, GUEST, MIA, NOW, TOM, block, family
 from tests.web.guardians import set_up
 from tests.web.site import Client, Site
 from tests.web.test_proof_of_person import Browser
@@ -294,3 +297,95 @@ async def test_nor_by_a_narrower_address_within_his(
     await ada.sends("/guardian/devices/new/remove")
     assert await whose(site) == "tom"
     assert await site.context.claims.all_moves("home") == ()
+
+
+# --- a person who is removed, and guests ----------------------------------------------------------
+
+
+def remove_tom(household: Household, heir: str) -> Household:
+    """Return the household without Tom.  heir: who gets his telephone; "" for nobody."""
+    if heir:
+        household = set_device(household, "tom-phone", profile=heir)
+    else:
+        household = remove_device(household, "tom-phone")
+    return remove_profile(household, "tom")
+
+
+async def change(site: Site, *edits: partial[Household]) -> None:
+    """Store edits, as a page, the API, a command and an import do in the end."""
+    for edit in edits:
+        await site.store.change("home", edit, author="Ada", what="test", now=site.now)
+
+
+async def mode_at(site: Site, address: str = TOMS) -> tuple[str, PrivacyMode]:
+    """Return whose rules apply to an address, and what is kept of it."""
+    await put_in_force(site)
+    return asked(site, address)
+
+
+def asked(site: Site, address: str) -> tuple[str, PrivacyMode]:
+    site.who = address
+    policy = site.home.resolver.snapshot.identify(site.asker).policy
+    return policy.profile, policy.privacy_at(site.now)
+
+
+WAYS = {
+    "with an heir": (partial(remove_tom, heir="mia"),),
+    "given, then removed": (
+        partial(set_device, device_id="tom-phone", profile="mia"),
+        partial(remove_profile, profile_id="tom"),
+    ),
+    "removed, then added": (
+        partial(remove_tom, heir=""),
+        partial(add_device, device_id="new", profile_id="mia", addresses=(TOMS,)),
+    ),
+    "removed, then a network": (
+        partial(add_device, device_id="net", profile_id="mia", addresses=("192.0.2.0/27",)),
+        partial(remove_tom, heir=""),
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_device_of_somebody_who_is_removed_is_nobodys(
+    ada: Person, site: Site, tom_profile: Profile, way: str
+) -> None:
+    await change(site, *WAYS[way])
+    assert await mode_at(site) == ("guest", PrivacyMode.COUNTS)
+    with pytest.raises(AccountError, match="13 or more"):
+        await site.guests.approve("home", GuestKind.GUEST, TOMS, "mia", "Ada", site.now)
+    site.home.wait(DAY - 1)
+    assert await whose(site) == "guest"
+    site.home.wait(1)
+    is_late = tom_profile.band is Band.TO_17 or way == "removed, then added"
+    assert await whose(site) == ("guest" if is_late else "mia")
+    site.home.wait(30 * DAY)
+    assert await whose(site) == "mia"
+
+
+async def test_the_telephone_is_his_again_where_he_is_made_again(ada: Person, site: Site) -> None:
+    await change(site, *WAYS["with an heir"])
+    tom = replace(OLDER, tags=frozenset())
+    await change(site, lambda house: replace(house, profiles=(*house.profiles, tom)))
+    assert await whose(site) == "tom"
+
+
+async def test_a_page_shows_why_the_heir_has_it_not_yet(ada: Person, site: Site) -> None:
+    await ada.sends("/guardian/people/tom/remove", sure="on", heir="mia")
+    assert await whose(site) == "guest"
+    page = await ada.opens("/guardian/devices")
+    assert "used by someone who was removed" in page
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [{"full_log": FullLogSpan(int(NOW), int(NOW) + DAY)}, {"privacy": PrivacyMode.BLOCKED}],
+)
+def test_no_name_is_kept_of_a_guest_with_the_rules_of_a_person(
+    site: Site, kept: dict[str, Any]
+) -> None:
+    watched = replace(MIA, **kept)
+    site.home.change(family(watched, OLDER, ADA, guest="mia"))
+    assert asked(site, GUEST) == ("mia", PrivacyMode.COUNTS)
+    full = PrivacyMode.FULL if "full_log" in kept else PrivacyMode.BLOCKED
+    assert asked(site, ADDRESSES["mia"]) == ("mia", full)

@@ -200,6 +200,9 @@ def _tell_moves(home: Home) -> None:
             until = "they agree on it"
             if each.until is not None:
                 until = local_text(each.until, home.household.timezone)
+            if home.household.profile(each.profile) is None:  # who was removed
+                click.echo(printable(f"{each.device}: has the guest rules until {until}"))
+                continue
             click.echo(printable(f"{each.device}: still counts as {each.profile}'s until {until}"))
 
 

@@ -164,8 +164,8 @@ def add(
 def remove(home: Home, profile: str) -> None:
     """Remove a person and their rules.
 
-    First assign their devices to someone else. Recorded queries stay until they expire; `copdns log
-    erase ID` deletes them at once.
+    First assign their devices to someone else, and answer their requests. All that is recorded of
+    them is deleted.
 
     \b
     Example:  copdns profile remove mia

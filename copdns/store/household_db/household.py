@@ -20,6 +20,7 @@ from typing import Self, TypeVar
 from copdns.accounts.account import GuardianNotice, NoticeKind
 from copdns.accounts.lockout import ATTEMPT_WINDOW, WrongCode
 from copdns.accounts.roles import Balance
+from copdns.appeals.appeal import WAITING, AppealState
 from copdns.household.announcements import changed_lookups, list_few, newly_protected
 from copdns.household.safeguards import adopt, with_due_band
 from copdns.household.time_edits import redeem
@@ -272,6 +273,20 @@ class HouseholdStore:
 
         await self.run(work)
 
+    async def note_erasure(self, household_id: str, profile: str, author: str, now: int) -> None:
+        """Write that a person's records are erased: a line of the audit, and a notice for the
+        other guardians."""
+        what = f"profile {profile}: records deleted (lookups, minutes, requests)"
+        kind = NoticeKind.RECORDS_ERASED
+        told = GuardianNotice(0, household_id, kind, profile, author, now)
+
+        def work(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                audit(connection, household_id, author, what, now)
+                notify_others(connection, told)
+
+        await self.run(work)
+
     async def full_logs(self, household_id: str, profile_id: str) -> tuple[FullLogSpan, ...]:
         """Return every full log that a profile of this id ever had."""
         return await self.run(lambda each: granted_full_logs(each, household_id, profile_id))
@@ -439,6 +454,7 @@ def _store(
     _remember(connection, before, after, change.at)
     _confirm_ages(connection, before, after, change.at)
     _forget_appeals(connection, before, after)
+    _tell_of_removed(connection, before, after, change)
     _announce(connection, before, after, change)
     note_moves(connection, before, after, change, see)
     note_device_claims(connection, before, after, change.author, change.at)
@@ -545,15 +561,33 @@ def when_made(connection: sqlite3.Connection, household_id: str, profile_id: str
 def _forget_appeals(
     connection: sqlite3.Connection, before: Household | None, after: Household
 ) -> None:
-    """Delete the appeals of profiles that were removed."""
-    connection.executemany(
-        "delete from appeal where household = ? and profile = ?",
-        [
-            (after.id, profile.id)
-            for profile in (before.profiles if before is not None else ())
-            if after.profile(profile.id) is None
-        ],
-    )
+    """Delete the appeals of profiles that were removed; HouseholdError while one waits."""
+    for profile in _find_gone(before, after):
+        whose = (after.id, profile.id)
+        rows = connection.execute(
+            "select state from appeal where household = ? and profile = ?", whose
+        )
+        if any(AppealState(state) in WAITING for (state,) in rows):
+            raise HouseholdError(
+                "%(called)s still waits for an answer to a request; answer it first",
+                called=profile.name,
+            )
+        connection.execute("delete from appeal where household = ? and profile = ?", whose)
+
+
+def _tell_of_removed(
+    connection: sqlite3.Connection, before: Household | None, after: Household, change: Change
+) -> None:
+    for profile in _find_gone(before, after):
+        kind = NoticeKind.PERSON_REMOVED
+        told = GuardianNotice(0, after.id, kind, profile.name, change.author, change.at)
+        notify_others(connection, told)
+
+
+def _find_gone(before: Household | None, after: Household) -> tuple[Profile, ...]:
+    """Return the people whom a change removes."""
+    there = before.profiles if before is not None else ()
+    return tuple(each for each in there if after.profile(each.id) is None)
 
 
 def _delete_ended(connection: sqlite3.Connection, before: int) -> int:

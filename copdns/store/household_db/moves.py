@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from copdns.accounts.codes import make_short_id
 from copdns.accounts.moves import (
+    REMEMBERED_FOR,
     Move,
     Seen,
     end_of_move,
@@ -50,13 +51,18 @@ def note_moves(
 
     before: None for a household that is new.
     """
-    if before is None or before.devices == after.devices:
+    if before is None:
+        return
+    _limit_moves(connection, before, after, change.at)
+    if before.devices == after.devices:
         return
     unlinked = _unlinked_devices(connection, before)
     for each in read_moves(connection, after.id):
         person, to = after.profile(each.profile), new_owner(after, each)
-        if person is None or is_undone(after, each):
+        if is_undone(after, each):
             _forget(connection, each)
+        elif person is None:
+            _store(connection, each._replace(to=to))
         elif to != each.to:  # to somebody else, or nobody: it begins anew
             until = end_of_move(person, each.device, to, change.at, unlinked)
             _store(connection, each._replace(to=to, until=until, at=change.at))
@@ -64,6 +70,16 @@ def note_moves(
     for new in wanted_moves(before, after, change.author, change.at, unlinked, seen):
         if not any(_says_the_same(each, new) for each in read_moves(connection, after.id)):
             _store(connection, new._replace(id=make_short_id()))
+
+
+def _limit_moves(
+    connection: sqlite3.Connection, before: Household, after: Household, now: int
+) -> None:
+    """Give an end to the moves that wait for a yes of somebody who is removed."""
+    gone = {each.id for each in before.profiles} - {each.id for each in after.profiles}
+    for each in read_moves(connection, after.id):
+        if each.profile in gone and each.until is None:
+            _store(connection, each._replace(until=now + REMEMBERED_FOR))
 
 
 def _says_the_same(move: Move, new: Move) -> bool:

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import yaml
 
 from copdns.accounts.claims import Claim, ClaimKind
 from copdns.store.archive import pack, unpack
@@ -132,3 +133,11 @@ def test_nor_does_a_restored_backup(home: Home, tmp_path: Path) -> None:
     pack(file, {name: folder / name for name in found.parts}, found.made, found.version)
     home.ok("restore", str(file), "--yes")
     assert applies(home) == "tom"
+
+
+def test_nor_does_an_import_without_him(home: Home) -> None:
+    text = yaml.safe_load(home.ok("household", "export", "-"))
+    his = text["profiles"].pop("tom")["devices"]
+    text["profiles"]["mia"].setdefault("devices", {}).update(his)
+    home.ok("household", "import", "-", typed=yaml.safe_dump(text))
+    assert applies(home) == "guest"

@@ -29,7 +29,7 @@ from copdns.appeals.news import mark
 from copdns.appeals.opening import ApprovalTerms, Decision
 from copdns.appeals.review import DecisionReason
 from copdns.household.edits import remove_profile
-from copdns.model.errors import AppealError, AppealLimitError, StoreError
+from copdns.model.errors import AppealError, AppealLimitError, HouseholdError, StoreError
 from copdns.model.household import Household
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.store.household_db.appeals import AppealStore
@@ -207,6 +207,19 @@ async def test_a_person_who_is_removed_takes_what_they_asked_along(
 
     await households.change("home", edit, author="ada", what="gone", now=AT)
     assert await store.appeals("home") == ()
+
+
+async def test_nobody_is_removed_instead_of_answered(
+    households: HouseholdStore, store: AppealStore
+) -> None:
+    await filed(store)
+
+    def edit(house: Household) -> Household:
+        return remove_profile(replace(house, devices=(), budgets=()), "mia")
+
+    with pytest.raises(HouseholdError, match="answer it first"):
+        await households.change("home", edit, author="ada", what="gone", now=AT)
+    assert len(await store.appeals("home")) == 1
 
 
 async def test_erasing_leaves_no_row(store: AppealStore, raw: sqlite3.Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
@@ -256,9 +257,11 @@ async def change(call: Call) -> object:
 
 
 async def remove(call: Call) -> object:
-    """Remove a profile without devices; its log stays until it is too old."""
+    """Remove a profile without devices, with all that is recorded of it."""
     edit = partial(remove_profile, profile_id=call.person.id)
     await call.change(f"profile {call.person.id} removed", edit)
+    log, whose = call.context.log, (call.household.id, call.person.id)
+    await asyncio.to_thread(log.erase, *whose, float(call.now))
     return None
 
 
@@ -357,7 +360,15 @@ OPERATIONS = (
         ProfileShown,
         body=ProfileSet,
     ),
-    Operation("DELETE", _ONE, Permission.EDIT_PROFILES, "Remove a person", remove, status=204),
+    Operation(
+        "DELETE",
+        _ONE,
+        Permission.EDIT_PROFILES,
+        "Remove a person",
+        remove,
+        status=204,
+        step_up=True,
+    ),
     Operation(
         "GET",
         f"{_ONE}/state",
