@@ -332,7 +332,11 @@ def test_what_is_blocked_because_strangers_write_there_says_so(
         "her guardian's page": ada.reads,
         "the command": home.command("check", "roblox.com", "--profile", "mia"),
     }
-    silent = [which for which, text in told.items() if not re.search("contact|write to you", text)]
+    silent = [
+        which
+        for which, text in told.items()
+        if not re.search("contact|write to you|messages?\\b", text)
+    ]
     assert not silent, f"it says just “{answer.says}”, and so do {', '.join(silent)}"
 
 

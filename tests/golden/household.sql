@@ -565,10 +565,6 @@ CREATE TABLE device_move (
     primary key (household, id)
 ) without rowid;
 
-CREATE TRIGGER profile_gone_move after delete on profile begin
-    delete from device_move where household = old.household and profile = old.id;
-end;
-
 CREATE TABLE upstreams_told (
     household text primary key references household on delete cascade,
     servers text not null
