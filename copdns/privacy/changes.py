@@ -37,6 +37,11 @@ class ChangeTopic(StrEnum):
     ASKED = "asked"  # of the person, on a page of their own: nothing changed yet
 
 
+OF_RULES = frozenset(
+    {ChangeTopic.CLOSED, ChangeTopic.SEARCH, ChangeTopic.RULES, ChangeTopic.TIMES}
+)
+
+
 class DeviceChange(StrEnum):
     """What was done to a person's devices."""
 
@@ -76,6 +81,16 @@ class Changed(NamedTuple):
     what: str = ""
     device: DeviceChange | None = None
 
+    @property
+    def is_of_devices(self) -> bool:
+        """Whether it was about their devices, and nothing else."""
+        return self.about == (ChangeTopic.DEVICES,)
+
+    @property
+    def is_of_rules(self) -> bool:
+        """Whether it was about what they can use and when, and nothing else."""
+        return set(self.about) <= OF_RULES
+
 
 def changes_for(
     profile: Profile, changes: Iterable[HasLine], now: float, devices: Collection[str] = ()
@@ -87,9 +102,20 @@ def changes_for(
     """
     late = (each for each in changes if now - TOLD_FOR < each.at)
     found = all_changes_for(profile, late, devices)
-    return tuple(_merge_repeated(each for each in found if each.about != (ChangeTopic.ASKED,)))[
-        :MOST
-    ]
+    settled = [each for each in found if each.about != (ChangeTopic.ASKED,)]
+    return tuple(_merge_repeated(_without_told_links(settled)))[:MOST]
+
+
+def _without_told_links(found: Collection[Changed]) -> Iterator[Changed]:
+    """Leave out that a browser was linked where a guardian had let it within the hour before."""
+    let = [each for each in found if each.device is DeviceChange.BROWSER]
+    for each in found:
+        is_link = each.what in _LINKED
+        if not is_link or not any(
+            one.what.startswith(f"{each.author}:") and 0 <= each.at - one.at <= TOGETHER
+            for one in let
+        ):
+            yield each
 
 
 def _merge_repeated(found: Iterable[Changed]) -> Iterator[Changed]:

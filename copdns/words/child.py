@@ -180,7 +180,8 @@ _ASK = Three(
     Phrase("pictures", "You can ask a grown-up to unblock it."),
     Phrase("plain", "If you need it, ask here. If nobody answers, we will remind the grown-ups."),
     Phrase(
-        "full", "You can ask to unblock it here. If nobody answers, we'll remind those who decide."
+        "full",
+        "You can ask to unblock it here. If nobody answers, we'll remind your parents or guardians.",
     ),
 )
 _MORE_TIME = Three(
@@ -392,7 +393,7 @@ _ALWAYS: Mapping[Reason, Three] = {
     Reason.SERVICE: Three(
         Phrase("pictures", "This is blocked: %(service)s."),
         Phrase("plain", "This is blocked: %(service)s."),
-        Phrase("full", "Your rules block this: %(service)s."),
+        Phrase("full", "Your rules block %(service)s."),
     ),
     Reason.CATEGORY: Three(
         Phrase("pictures", "This site is blocked. The reason: %(category)s."),
@@ -475,7 +476,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
     ),
     "drugs": (
         Phrase("category", "Drugs"),
-        Phrase("about a category", "Shops and tips for drugs. Sites that help you always work."),
+        Phrase("about a category", "Shops and tips for drugs. Sites that give help are never blocked."),
     ),
     "violence": (
         Phrase("category", "Violence and hate"),
@@ -485,7 +486,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("category", "Self-harm"),
         Phrase(
             "about a category",
-            "If you feel very sad, tell someone you trust. Sites that help you always work.",
+            "If you feel very sad, tell someone you trust. Sites that give help are never blocked.",
         ),
     ),
     "dating": (
@@ -522,7 +523,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
 
 # What some categories are called for children up to 12, who do not know the usual word.
 SIMPLE_NAMES: Mapping[str, Phrase] = {
-    "malware": Phrase("category for children", "Sites that can break your tablet or phone"),
+    "malware": Phrase("category for children", "Sites with viruses"),
     "adult": Phrase("category for children", "For grown-ups only"),
     "gambling": Phrase("category for children", "Betting money"),
     "violence": Phrase("category for children", "Cruel or hateful sites"),

@@ -95,6 +95,7 @@ class Helpline:
 
     id: what a guardian confirms.  country: two letters of ISO 3166.
     agreed: the day on which the sources were found to agree; None where they do not.
+    is_by_text: whether it is written to, by text message, and not called.
     """
 
     id: str
@@ -105,6 +106,12 @@ class Helpline:
     message: TextMessage | None
     site: str
     agreed: date | None
+    is_by_text: bool
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether there is a number to call or to text here, and not only a website."""
+        return self.phone is not None or self.message is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +226,7 @@ class Helplines:
             text_message(each.text_word, each.text_to) if dial and each.text_to else None,
             each.site,
             self.helplines.compiled if each.agree else None,
+            bool(each.text_to) and not each.number,
         )
 
 

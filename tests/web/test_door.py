@@ -245,7 +245,7 @@ async def test_a_change_of_rules_is_told_for_a_week_to_whom_it_concerns(
             "home", lambda _: site.home.house, author="Ada", what=what, now=site.now
         )
     await site.follow()
-    assert "Something changed on 29 March 2026" in await text(client, "/")
+    assert "There is something new in your rules from 29 March 2026." in await text(client, "/")
     page = await text(client, "/rules")
     assert page.count("a rule for a site") == 1
     site.home.wait(7 * 86_400)

@@ -18,9 +18,9 @@ from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, text
 
 GOES_ON = {
-    Band.TO_9: "A film, a game or a call that is on may go on for a bit.",
-    Band.TO_12: "What is already on may go on for a while: a film, a match, a call,",
-    Band.TO_15: "This stops sites from being found by their name.",
+    Band.TO_9: "If a film, game or call has already started, it might carry on for a bit.",
+    Band.TO_12: "If a film, a game or a call has already started, it might carry on for a while.",
+    Band.TO_15: "A block stops your device looking up a site&#39;s name.",
 }
 NIGHT = Schedule("night", "mia", parse_slots("daily 00:00-24:00"))
 LIMIT = Budget("screen", "mia", (("daily", 30),))
@@ -66,6 +66,9 @@ async def test_beside_each_end_stands_what_may_go_on(
     await put(site, pauses=())
     await send(client, "/ask", name="toys.example", wanted="1h")
     (appeal,) = await site.appeals.appeals("home")
+    await put(site, budgets=(LIMIT,))
+    assert told not in await text(client, f"/ask/{appeal.id}"), "what only waits ends nothing"
+    await put(site, budgets=())
     await log_in(client)
     page = f"/guardian/appeals/{appeal.id}"
     assert "What is already running may go on for a while" in await text(client, page)

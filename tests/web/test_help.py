@@ -89,10 +89,18 @@ async def test_a_country_that_is_none_is_refused(client: Client) -> None:
         await send(client, "/help/country", 400, country=country, back=back)
 
 
-async def test_a_number_can_be_dialled_and_says_when_it_was_checked(client: Client) -> None:
-    page = await send(client, "/help/country", country="FR", back="/help")
-    assert 'href="tel:' in page
-    assert "Checked on " in page
+async def test_a_number_can_be_dialled_and_says_when_it_was_checked(
+    client: Client, site: Site
+) -> None:
+    page = await send(client, "/help/country", country="GB", back="/help")
+    assert 'href="tel:08001111"' in page
+    assert "We checked this number" not in page
+    assert "Shout" not in page.partition("</section>")[0].partition("<ul class")[2], "no number"
+    site.home.change(family(replace(MIA, band=Band.TO_15), TOM))
+    page = await send(client, "/help/country", country="GB", back="/help")
+    assert "We checked this number on " in page
+    assert "For children" not in page, "a teenager would not call it"
+    assert "You can text them. Their website says how." in page
 
 
 async def test_being_here_leaves_no_trace(client: Client, site: Site, home: Home) -> None:

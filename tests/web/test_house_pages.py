@@ -186,7 +186,7 @@ def plain(page: str) -> str:
 
 async def test_an_agreement_names_all_that_is_closed(client: Client) -> None:
     page = await text(client, "/guardian/agreement/mia")
-    assert "Sites that can break your tablet or phone. Fake sites." in page
+    assert "Sites with viruses. Fake sites." in page
     assert "Sites and programs that help people get around the rules at home." in page
     order = [
         page.index(each) for each in ("Betting money", "Most people who bet", "Ways to get around")

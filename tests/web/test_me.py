@@ -275,10 +275,10 @@ async def test_everybody_reads_which_sites_somebody_at_home_leads_elsewhere(
 @pytest.mark.parametrize(
     ("servers", "told"),
     [
-        (["127.0.0.1:5353"], "this home's own servers"),
+        (["127.0.0.1:5353"], ""),
         (["system"], "the DNS servers of the network"),
         (["100.64.0.53", "100.64.0.54:5353"], "100.64.0.53 and 100.64.0.54:5353"),
-        (["127.0.0.1", "100.64.0.53"], "this home's own servers and 100.64.0.53"),
+        (["127.0.0.1", "100.64.0.53"], "100.64.0.53"),
     ],
 )
 async def test_a_server_at_home_has_no_address_to_read(
@@ -287,7 +287,21 @@ async def test_a_server_at_home_has_no_address_to_read(
     site.settings = Settings(upstreams=UpstreamSettings.model_validate({"servers": servers}))
     site.home.change(family(replace(MIA, band=Band.TO_12), TOM))
     words = re.sub("<[^>]+>|[\u2068\u2069]", "", await text(client, "/me"))
-    assert f"To open a site, your device has to ask where it is. It asks {told}." in unescape(words)
+    words = " ".join(unescape(words).split())
+    assert "has to ask where it is. It asks the filter at home (copdns)." in words
+    assert ("What the filter does not know" in words) is bool(told)
+    assert not told or f"What the filter does not know, it asks {told}." in words
+    assert "127.0.0.1" not in words
+
+
+async def test_a_page_says_that_what_is_blocked_by_name_counts_as_opened(
+    client: Client, site: Site
+) -> None:
+    told = "Sites that a grown-up blocked by name are not counted as blocked."
+    assert told not in await text(client, "/me")
+    site.home.change(family(replace(MIA, privacy=PrivacyMode.COUNTS), TOM))
+    for path in ("/me", "/month"):
+        assert told in await text(client, path)
 
 
 async def test_requests_are_no_recorded_names_and_are_told_apart(

@@ -196,7 +196,7 @@ async def test_a_child_is_led_to_no_month_without_numbers(client: Client, site: 
     assert "February 2026" not in await text(client, CHILD)
     site.settings = Settings(log=LogSettings(counts_days=30))
     assert re.search(
-        r"February 2026: only the last (day|\d+ days)<", plain(await text(client, CHILD))
+        r"See the last (day|\d+ days) of February 2026<", plain(await text(client, CHILD))
     )
 
 

@@ -123,12 +123,13 @@ async def test_rules_are_told_in_words(band: Band) -> None:
         Band.TO_9: (
             "library.example: blocked",
             "ads.example: blocked",
-            "All the sites in one place on the internet: blocked",
+            "A group of sites: blocked",
         ),
         Band.TO_15: (
             "All sites whose names end in .library.example: blocked",
-            "Only ads.example itself, not sites such as shop.ads.example: blocked",
-            "A group of sites (by network address: 198.51.100.0/24): blocked",
+            "ads.example: blocked Sites such as shop.ads.example aren't blocked by this.",
+            "Some sites, by their number on the internet (198.51.100.0/24): blocked",
+            "You can ask your parents or guardians which ones.",
         ),
     }
     assert not [each for each in wanted[band] if each not in page]

@@ -61,7 +61,7 @@ async def start_page(request: web.Request) -> web.Response:
         blocks=[(each, closed_now(person, each, now)) for each in blocks],
         newest=BLOCKS_OPEN,
         changed=[
-            each.at
+            each
             for each in (await recent_changes_of(request, person)).changed
             if now - each.at < NEWS_SECONDS
         ],

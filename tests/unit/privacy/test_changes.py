@@ -131,6 +131,32 @@ def test_a_browser_that_was_paired_is_told_of_by_its_device(line: str) -> None:
     assert [each.author for each in changes_for(MIA, both, NOW, ["tablet"])] == ["tablet"]
 
 
+def test_a_browser_that_a_guardian_let_in_is_told_of_once() -> None:
+    let = Change(0, int(NOW) - TOGETHER, "Ada", "tablet: another browser can be linked")
+    linked = Change(0, int(NOW), "tablet", "browser linked to this device")
+    devices = ["tablet", "laptop"]
+    assert [each.author for each in changes_for(MIA, [linked, let], NOW, devices)] == ["Ada"]
+    assert len(all_changes_for(MIA, [linked, let], devices)) == 2, "the person's file has each"
+    others = (let._replace(at=let.at - 1), let._replace(what="laptop: another browser can be linked"))
+    for other in others:
+        assert len(changes_for(MIA, [linked, other], NOW, devices)) == 2, "of no guardian's doing"
+
+
+@pytest.mark.parametrize(
+    ("line", "of_rules", "of_devices"),
+    [
+        ("rule added: block games.example for mia", True, False),
+        ("profile mia set: category games, name Mia", False, False),
+        ("a device added for mia", False, True),
+    ],
+)
+def test_a_change_is_of_rules_or_of_devices_or_of_neither(
+    line: str, of_rules: bool, of_devices: bool
+) -> None:
+    (found,) = changes_for(MIA, [Change(0, int(NOW), "Ada", line)], NOW)
+    assert (found.is_of_rules, found.is_of_devices) == (of_rules, of_devices)
+
+
 def test_what_is_only_asked_is_in_the_file_and_no_change() -> None:
     lines = [Change(0, int(NOW), "Ada", "full log of 3 days requested from mia")]
     assert changes_for(MIA, lines, NOW) == ()
