@@ -181,7 +181,8 @@ _ASK = Three(
     Phrase("plain", "If you need it, ask here. If nobody answers, we will remind the grown-ups."),
     Phrase(
         "full",
-        "You can ask to unblock it here. If nobody answers, we'll remind your parents or guardians.",
+        "You can ask to unblock it here. If nobody answers, we'll remind your parents or "
+        "guardians.",
     ),
 )
 _MORE_TIME = Three(
@@ -476,7 +477,9 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
     ),
     "drugs": (
         Phrase("category", "Drugs"),
-        Phrase("about a category", "Shops and tips for drugs. Sites that give help are never blocked."),
+        Phrase(
+            "about a category", "Shops and tips for drugs. Sites that give help are never blocked."
+        ),
     ),
     "violence": (
         Phrase("category", "Violence and hate"),

@@ -26,7 +26,7 @@ def site() -> Site:
 async def test_being_here_tells_nobody(client: Client, site: Site) -> None:
     await send(client, "/device")
     page = await text(client, "/bad")
-    assert "We won't tell anyone that you were here" in page
+    assert "This page won't tell anyone that you were here" in page
     assert await site.notices.all("home") == ()
 
 
@@ -151,7 +151,8 @@ async def test_the_place_to_report_begins_with_the_emergency_number(client: Clie
     page = await send(client, "/help/country", country="GB", back="/bad")
     topic = help_topic("en", REPORT)
     assert topic.title in page
-    danger, first = page.index("If you or someone else is in danger now, call:"), page.index("Report it here")
+    danger = page.index("If you or someone else is in danger now, call:")
+    first = page.index("Report it here")
     assert danger < first < page.index("These people get rid of such pictures.")
     assert 'href="tel:999"' in page[danger:first]
 

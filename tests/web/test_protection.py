@@ -42,7 +42,8 @@ async def test_a_device_that_asks_copdns_is_told_so(client: Client, site: Site) 
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"), [(0, "isn&#39;t using your home filter"), (2, "also uses another DNS server")]
+    ("asked", "said"),
+    [(0, "isn't using your home filter"), (2, "also uses another DNS server")],
 )
 async def test_a_device_that_asks_elsewhere_is_told_what_to_do(
     client: Client, site: Site, asked: int, said: str
@@ -70,7 +71,7 @@ async def test_one_device_reads_nothing_of_another(client: Client, site: Site) -
     page = await checked(client, site)
     assert "uses your home filter" in page
     site.who = "tom"
-    assert "isn&#39;t using your home filter" in await text(client, "/protection/aaaaaaaa")
+    assert "isn't using your home filter" in await text(client, "/protection/aaaaaaaa")
 
 
 async def test_under_a_made_up_name_there_is_a_dot_and_nothing_else(client: Client) -> None:
@@ -86,7 +87,7 @@ async def test_under_a_made_up_name_there_is_a_dot_and_nothing_else(client: Clie
 async def test_a_made_up_code_shows_harmlessly(client: Client, code: str) -> None:
     page = await text(client, f"/protection/{code}")
     assert "<script>" not in page
-    assert "isn&#39;t using your home filter" in page
+    assert "isn't using your home filter" in page
 
 
 async def test_pictures_come_from_names_and_addresses_of_ours_alone(client: Client) -> None:
