@@ -37,9 +37,7 @@ class ChangeTopic(StrEnum):
     ASKED = "asked"  # of the person, on a page of their own: nothing changed yet
 
 
-OF_RULES = frozenset(
-    {ChangeTopic.CLOSED, ChangeTopic.SEARCH, ChangeTopic.RULES, ChangeTopic.TIMES}
-)
+OF_RULES = frozenset({ChangeTopic.CLOSED, ChangeTopic.SEARCH, ChangeTopic.RULES, ChangeTopic.TIMES})
 
 
 class DeviceChange(StrEnum):
