@@ -277,7 +277,7 @@ _SETTINGS = {
     "contacts": sentence("Who can send messages"),
     "canaries": sentence("Network signal"),
     "safe_search": sentence("Safe search"),
-    "no_safe_search": sentence("Search engines without a safe mode"),
+    "no_safe_search": sentence("Search engines that have no safe search"),
     "security": sentence("Viruses and scam sites"),
     "bypass": sentence("Ways to get around the filter"),
     "default": sentence("All other sites"),
