@@ -152,8 +152,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("category for guardians", "Self-harm"),
         Phrase(
             "about a category for guardians",
-            "Sites that encourage suicide or self-harm. Helplines, such as Childline, always "
-            "work.",
+            "Sites that encourage suicide or self-harm. Helplines, such as Childline, always work.",
         ),
     ),
     "dating": (

@@ -60,7 +60,8 @@ async def test_what_ends_a_yes_first_is_told_before_and_after(client: Client, si
     limit = Budget("screen", "mia", (("daily", 30),))
     await site.store.change("home", partial(replace, budgets=(limit,)), author="", what="", now=0)
     await site.follow()
-    assert "Until the daily limit is reached, after about 30 more minutes of use." in await text(client, page)
+    told = "Until the daily limit is reached, after about 30 more minutes of use."
+    assert told in await text(client, page)
     assert "your limit leaves about 30 minutes" in await text(client, f"/ask/{appeal}")
     soon = Schedule("soon", "mia", parse_slots("daily 16:10-22:00"))
     await site.store.change("home", partial(replace, schedules=(soon,)), author="", what="", now=0)
