@@ -126,7 +126,7 @@ SERVICES = (
 def times(person: str) -> dict[str, Any]:
     """Return 50 schedules, 10 budgets and 200 rules that close nothing of what the bench asks.
 
-    Bedtimes would; so all but one budget are about services, and that one lasts all day.
+    Bedtimes would; so all but one budget are about services, and that one lasts nearly all day.
     """
     schedules = {
         f"{person}-s{number}": {
@@ -139,7 +139,7 @@ def times(person: str) -> dict[str, Any]:
         f"{person}-b{number}": {"minutes": 60, "about": [f"service:{SERVICES[number]}"]}
         for number in range(9)
     }
-    budgets[f"{person}-all"] = {"minutes": 1440}
+    budgets[f"{person}-all"] = {"minutes": 1439}
     rules = {
         "allow": [f"good{number}.{person}.example" for number in range(100)],
         "block": [f"bad{number}.{person}.example" for number in range(100)],

@@ -59,6 +59,12 @@ def home() -> Home:
     return Home()
 
 
+@pytest.fixture(autouse=True)
+def _closed_sites() -> Iterator[None]:
+    yield
+    Site.close_all()
+
+
 @pytest.fixture
 def site(home: Home) -> Site:
     return Site(home)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import ClassVar
 
 from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
@@ -57,7 +58,10 @@ class Site:
     trust the certificate.
     """
 
+    made: ClassVar[list[Site]] = []  # in this test, for those that nobody visits
+
     def __init__(self, home: Home | None = None, hosts: Iterable[str] = ()) -> None:
+        self.made.append(self)
         self.home = home or Home()
         self.who = "mia"
         self.missing: tuple[str, ...] = ()
@@ -142,6 +146,12 @@ class Site:
     @property
     def now(self) -> int:
         return int(self.home.clock().wall)
+
+    @classmethod
+    def close_all(cls) -> None:
+        """Close all that were made; those that were visited are closed already."""
+        while cls.made:
+            cls.made.pop()._stack.close()
 
     @asynccontextmanager
     async def visited(self) -> AsyncIterator[Client]:

@@ -30,7 +30,7 @@ def test_what_is_always_open_is_added_by_keyboard(browsers: Browsers, program: P
     ada.open(f"{OF_MIA}/open")
     ada.tab_to("Add")
     ada.press("Enter")
-    types(ada, "Or only these sites", "music.example")
+    types(ada, "Or type sites", "music.example")
     ada.press("Enter")
     ada.reads("music.example")
 
