@@ -61,7 +61,7 @@ REASONS: Mapping[Key, Phrase] = {
     (Reason.BUDGET, "service"): Phrase("desk", "The daily limit has been reached: %(service)s."),
     (Reason.BUDGET, "name"): Phrase("desk", "The daily limit has been reached: %(name)s."),
     (Reason.RULE, "blocks"): Phrase(
-        "desk", "A rule that a parent or guardian set for %(name)s blocks it."
+        "desk", "A parent or guardian made a rule that blocks %(name)s."
     ),
     (Reason.RULE, "allows"): Phrase("desk", "The site rule for %(name)s allows it."),
     (Reason.SERVICE, ""): Phrase("desk", "This app is blocked: %(service)s."),
@@ -81,7 +81,7 @@ REASONS: Mapping[Key, Phrase] = {
         "desk", "This category is blocked: %(category)s. The site is on this list: %(list)s."
     ),
     (Reason.NO_SAFE_SEARCH, ""): Phrase(
-        "desk", "This search engine has no safe mode, so it is blocked."
+        "desk", "This search engine has no safe search, so it is blocked."
     ),
     (Reason.DEFAULT, ""): Phrase("desk", "A site that nothing blocks is allowed."),
     (Reason.NOT_ON_ALLOWLIST, ""): Phrase(
@@ -137,7 +137,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("category for guardians", "Drugs"),
         Phrase(
             "about a category for guardians",
-            "Drug shops, buying guides, and ways to cheat a drug test. Help sites, such as "
+            "Drug shops, buying guides, and ways to cheat a drug test. Helplines, such as "
             "Childline, always work.",
         ),
     ),
@@ -152,8 +152,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         Phrase("category for guardians", "Self-harm"),
         Phrase(
             "about a category for guardians",
-            "Sites that encourage suicide or self-harm. Help sites, such as Childline, always "
-            "work.",
+            "Sites that encourage suicide or self-harm. Helplines, such as Childline, always work.",
         ),
     ),
     "dating": (

@@ -177,7 +177,7 @@ async def test_a_changed_mac_address_is_written_into_its_device(client: Client, 
 
 async def test_a_browser_is_taken_away_and_another_one_let_in(client: Client, site: Site) -> None:
     (pairing,) = await site.pairings.of("home")
-    assert "Link another browser" in await text(client, HERE)
+    assert "Add another browser" in await text(client, HERE)
     await send(client, "/guardian/devices/mia-phone/let-in")
     for _ in range(2):
         await send(client, f"/guardian/pairings/{pairing.id}/revoke", sure="on")

@@ -55,22 +55,23 @@ async def test_what_ends_a_yes_first_is_told_before_and_after(client: Client, si
     await log_in(client)
     appeal = await the_only(site)
     page = f"/guardian/appeals/{appeal}"
-    assert "No, it would last until " in await text(client, page)
+    assert "The full time, until " in await text(client, page)
     assert "your set times" not in await text(client, f"/ask/{appeal}")
     limit = Budget("screen", "mia", (("daily", 30),))
     await site.store.change("home", partial(replace, budgets=(limit,)), author="", what="", now=0)
     await site.follow()
-    assert "Yes, the daily limit, after about 30 more minutes of use." in await text(client, page)
+    told = "Until the daily limit is reached, after about 30 more minutes of use."
+    assert told in await text(client, page)
     assert "your limit leaves about 30 minutes" in await text(client, f"/ask/{appeal}")
     soon = Schedule("soon", "mia", parse_slots("daily 16:10-22:00"))
     await site.store.change("home", partial(replace, schedules=(soon,)), author="", what="", now=0)
     await site.follow()
-    assert "Yes, the set times turn it off: 16:10" in await plain(client, page)
+    assert "Until the set times turn it off: 16:10" in await plain(client, page)
     told = "Even after a yes, your set times turn it off: 16:10."
     assert told in await plain(client, f"/ask/{appeal}")
     await send(client, f"{page}/decide", state="granted", lasts="1h", reason="fair_enough")
     await site.follow()
-    assert "Yes, the set times turn it off: 16:10" in await plain(client, page)
+    assert "Until the set times turn it off: 16:10" in await plain(client, page)
     assert "Your set times turn it off before that: 16:10." in await plain(client, f"/ask/{appeal}")
 
 
@@ -113,7 +114,7 @@ async def test_what_closed_it_is_told_about_the_child_and_once(client: Client, s
     await log_in(client)
     (asked,) = (e for e in await site.appeals.appeals("home") if e.ask.name == "www.toys.example")
     page = await text(client, f"/guardian/appeals/{asked.id}")
-    said = "A rule that a parent or guardian set for \u2068toys.example\u2069 blocks it.<span"
+    said = "A parent or guardian made a rule that blocks \u2068toys.example\u2069.<span"
     assert said in page
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -83,6 +85,8 @@ async def test_what_is_closed_by_contact_says_so_everywhere(client: Client, site
     strangers = services_by_contact(SHIPPED, Contact.STRANGERS)
     page = await text(client, CLOSED)
     assert page.count("Already blocked: Strangers can send messages there") == len(strangers)
+    assert "All of these are blocked because strangers can send messages there." in page
+    assert "Comments and live chat" in page
     short = await text(client, "/guardian/people/mia")
     assert f'/closed#contacts">{len(strangers)} apps where strangers can send messages</a>' in short
     assert "<dd>YouTube" in short
@@ -163,10 +167,32 @@ async def test_a_preset_shows_its_differences_with_the_reason_of_each(client: Cl
 
 
 async def test_age_labels_stand_where_age_groups_are_explained(client: Client) -> None:
-    labels = "PEGI 12. In Germany: USK and FSK 12. In app stores: IARC 12+."
+    labels = "PEGI 12. In app stores: 12+."
     assert labels in await text(client, "/guardian/people/mia/preset?band=13-15")
     assert labels in await text(client, "/guardian/people")
     assert "PEGI" not in await text(client, "/guardian/people/mia/preset?band=adult")
+
+
+async def test_labels_of_germany_stand_only_in_a_german_household(
+    client: Client, site: Site
+) -> None:
+    german = "In Germany: USK and FSK 12."
+    assert german not in await text(client, "/guardian/people")
+    move = partial(replace, country="DE")
+    await site.store.change("home", move, author="", what="", now=site.now)
+    assert german in await text(client, "/guardian/people")
+
+
+async def test_what_an_age_group_blocks_is_said_whole(client: Client) -> None:
+    strangers = services_by_contact(SHIPPED, Contact.STRANGERS)
+    assert {"Roblox", "Minecraft"} <= {each.title for each in strangers}
+    told = f"{len(strangers)} apps where strangers can send messages (such as Roblox and Minecraft)"
+    short = await text(client, f"{PRESET}?band=7-9")
+    for each in ("Also blocked: viruses, scam sites, ", told, "search engines", "get around"):
+        assert each in short
+    page = await text(client, "/guardian/people")
+    assert page.count(told) == 2, "7 to 9 and 10 to 12; under 7, everything else is blocked"
+    assert page.count("Also blocked:") == 4
 
 
 async def test_each_reason_of_a_preset_is_read_once(client: Client, site: Site) -> None:

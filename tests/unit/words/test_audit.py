@@ -66,10 +66,13 @@ def said(what: str, language: str = "en") -> str:
         ("created", "Household created."),
         (
             "full log of 3 days requested from mia",
-            "Mia was asked to agree to a full log of 3 days.",
+            "Mia was asked to agree to a full log of their own visits for 3 days.",
         ),
         # What counts one says so, though it is stored as many.
-        ("full log of 1 days requested from mia", "Mia was asked to agree to a full log of 1 day."),
+        (
+            "full log of 1 days requested from mia",
+            "Mia was asked to agree to a full log of their own visits for 1 day.",
+        ),
         ("profile mia set: full-log of 1 days", "Full log of 1 day for Mia."),
         (
             "1 tickets of 1 minutes created for mia",
@@ -147,7 +150,7 @@ def test_a_line_that_the_version_before_wrote_reads_as_one_of_today(before: str,
 
 def test_a_device_is_called_by_its_name() -> None:
     found = line("tab-1: another browser may be paired", {"tab-1": "Mia's tablet"}.__getitem__)
-    assert str(found) == "one more browser allowed to be linked to Mia's tablet"
+    assert str(found) == "another browser allowed for Mia's tablet"
 
 
 def test_its_own_words_are_translated_too() -> None:
