@@ -77,10 +77,13 @@ async def test_what_is_no_http_is_refused_and_fills_no_log(
         for sent in (b"\x16\x03\x01\x02", b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", b"GET\r\n\r\n"):
             reader, writer = await asyncio.open_connection("127.0.0.1", chosen.port)
             writer.write(sent)
-            writer.write_eof()
+            if not sent.endswith(b"\r\n\r\n"):  # else a reply comes without
+                writer.write_eof()
             reply = await reader.read()
             assert b"200 OK" not in reply
-            assert b"Server: copdns\r\n" in reply, "and no versions of libraries"
+            # Python 3.11 closes the connection at its end, before there is a reply.
+            is_silent = not reply and not sent.endswith(b"\r\n\r\n")
+            assert is_silent or b"Server: copdns\r\n" in reply, "and no versions of libraries"
             writer.close()
     assert caplog.records == []
 
