@@ -11,9 +11,10 @@ from copdns.appeals.age import age_request
 from copdns.household.ages import asks_person
 from copdns.model.errors import AppealError, AppealLimitError
 from copdns.model.household import Band
+from copdns.web.child.ask import file_request
 from copdns.web.child.page import child_page, note_pin, require_known_person, require_proof
 from copdns.web.context import context_of
-from copdns.web.person import Person, may_see_appeal
+from copdns.web.person import Person
 from copdns.web.received import fields_of
 
 Fields = Mapping[str, Any]
@@ -33,15 +34,11 @@ async def send(request: web.Request) -> web.Response:
     try:
         paired = person.is_linked
         ask = age_request(person.profile, person.device, wanted, words, now, paired=paired)
-        filed = await context.appeals.file(person.household.id, ask, int(now))
-        await note_pin(request, person)
+        return await file_request(request, person, ask)
     except AppealLimitError as error:
         return _form(request, person, fields, status=429, error=error)
     except AppealError as error:
         return _form(request, person, fields, status=400, error=error)
-    if not may_see_appeal(person, filed.appeal):  # only the paired browser sees the answer
-        return child_page(request, person, "sent.html")
-    raise web.HTTPSeeOther(f"/ask/{filed.appeal.id}")
 
 
 async def say_right(request: web.Request) -> web.Response:

@@ -69,12 +69,21 @@ async def send(request: web.Request) -> web.Response:
                 person.household.id, ask.name, ask.to, context.known_ids(), int(context.now())
             )
             return child_page(request, person, "opened.html", name=ask.name)
-        filed = await context.appeals.file(person.household.id, ask, int(context.now()))
-        await note_pin(request, person)
+        return await file_request(request, person, ask)
     except AppealLimitError as error:
         return _form(request, person, fields, status=429, error=error)
     except AppealError as error:
         return _form(request, person, fields, status=400, error=error)
+
+
+async def file_request(request: web.Request, person: Person, ask: AppealRequest) -> web.Response:
+    """File an appeal, and lead to its page whoever may see it.
+
+    Raises AppealError, and AppealLimitError where too many of them wait.
+    """
+    context = context_of(request)
+    filed = await context.appeals.file(person.household.id, ask, int(context.now()))
+    await note_pin(request, person)
     if not may_see_appeal(person, filed.appeal):  # only the paired browser sees the answer
         return child_page(request, person, "sent.html")
     raise web.HTTPSeeOther(f"/ask/{filed.appeal.id}")
