@@ -1,4 +1,4 @@
-"""Over which connections the dashboard may be used, and the names of its cookies.  Pure.
+"""Over which connections the dashboard may be used.  Pure.
 
 The child's page works over HTTP too, since a browser's warning would keep children out.  Passwords
 are typed into the dashboard, so it needs HTTPS, except on the machine itself.
@@ -36,9 +36,3 @@ def is_loopback(address: str) -> bool:
         return False
     mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
     return (mapped or found).is_loopback
-
-
-def cookie_name(name: str, connection: BrowserConnection) -> str:
-    """Return the name of a cookie: over HTTPS one that no page over HTTP can plant (RFC 6265bis,
-    section 4.1.3.2)."""
-    return f"__Host-{name}" if connection.secure else name

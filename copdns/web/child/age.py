@@ -11,8 +11,13 @@ from copdns.appeals.age import age_request
 from copdns.household.ages import asks_person
 from copdns.model.errors import AppealError, AppealLimitError
 from copdns.model.household import Band
-from copdns.web.child.ask import file_request
-from copdns.web.child.page import child_page, note_pin, require_known_person, require_proof
+from copdns.web.child.page import (
+    child_page,
+    file_request,
+    note_pin,
+    require_known_person,
+    require_proof,
+)
 from copdns.web.context import context_of
 from copdns.web.person import Person
 from copdns.web.received import fields_of

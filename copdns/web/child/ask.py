@@ -36,6 +36,7 @@ from copdns.policy.today import build_today
 from copdns.time.days import budget_day, zone_of
 from copdns.web.child.page import (
     child_page,
+    file_request,
     not_linked,
     note_pin,
     require_known_person,
@@ -74,19 +75,6 @@ async def send(request: web.Request) -> web.Response:
         return _form(request, person, fields, status=429, error=error)
     except AppealError as error:
         return _form(request, person, fields, status=400, error=error)
-
-
-async def file_request(request: web.Request, person: Person, ask: AppealRequest) -> web.Response:
-    """File an appeal, and lead to its page whoever may see it.
-
-    Raises AppealError, and AppealLimitError where too many of them wait.
-    """
-    context = context_of(request)
-    filed = await context.appeals.file(person.household.id, ask, int(context.now()))
-    await note_pin(request, person)
-    if not may_see_appeal(person, filed.appeal):  # only the paired browser sees the answer
-        return child_page(request, person, "sent.html")
-    raise web.HTTPSeeOther(f"/ask/{filed.appeal.id}")
 
 
 async def appeal_page(request: web.Request) -> web.Response:

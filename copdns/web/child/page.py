@@ -8,12 +8,13 @@ from typing import Any
 
 from aiohttp import web
 
+from copdns.appeals.appeal import AppealRequest
 from copdns.web.context import AppContext, context_of, https_origin
 from copdns.web.desk_access import BrowserConnection, may_show_desk
 from copdns.web.languages import phrases_in
 from copdns.web.notes import note_of
 from copdns.web.pages import language_of
-from copdns.web.person import Person, person_of, requestor_of
+from copdns.web.person import Person, may_see_appeal, person_of, requestor_of
 from copdns.web.wording import wording_for
 from copdns.words.levels import level_of
 from copdns.words.phrases import DESK_LANGUAGES
@@ -124,3 +125,16 @@ def _desk_url(request: web.Request) -> str:
         return "/guardian/"
     origin = https_origin(request)
     return f"{origin}/guardian/" if origin else ""
+
+
+async def file_request(request: web.Request, person: Person, ask: AppealRequest) -> web.Response:
+    """File an appeal, and lead to its page whoever may see it.
+
+    Raises AppealError, and AppealLimitError where too many of them wait.
+    """
+    context = context_of(request)
+    filed = await context.appeals.file(person.household.id, ask, int(context.now()))
+    await note_pin(request, person)
+    if not may_see_appeal(person, filed.appeal):  # only the paired browser sees the answer
+        return child_page(request, person, "sent.html")
+    raise web.HTTPSeeOther(f"/ask/{filed.appeal.id}")

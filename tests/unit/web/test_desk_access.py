@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.web.desk_access import BrowserConnection, cookie_name, may_show_desk
+from copdns.web.desk_access import BrowserConnection, may_show_desk
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,3 @@ def test_the_desk_wants_https_but_on_the_machine_itself(
 def test_no_text_is_taken_for_this_machine(text: str) -> None:
     if not text.startswith(("127.", "::", "0")):
         assert not may_show_desk(BrowserConnection(False, text), over_http=False)
-
-
-def test_over_https_no_page_over_http_can_plant_the_cookie() -> None:
-    assert cookie_name("session", BrowserConnection(True, "192.0.2.8")) == "__Host-session"
-    assert cookie_name("session", BrowserConnection(False, "127.0.0.1")) == "session"
