@@ -25,8 +25,11 @@ from tests.e2e.curious import (
 )
 from tests.e2e.house import House
 
-TRIALS, CONTROLS = 1000, 60
+TRIALS, CONTROLS = 1000, 200
 MOST = 0.55  # of the trials in which he may guess right; chance alone gives half
+# Of the controls, in which he must.  Other programs beside these blur the times; chance alone gets
+# this far in fewer than one of 100,000 runs.
+LEAST = 0.65
 CHANCE = random.Random(0)
 SOON = log_uniform(0.010, 0.014, CHANCE)
 
@@ -56,7 +59,7 @@ def test_of_other_names_only_the_time_tells_that_somebody_asked(home: House) -> 
     assert len({each.plain for each in trials}) == 1
     right = share_right(trials)
     print(f"right in {right:.1%} of {CONTROLS} trials, by time alone")
-    assert right > 0.75
+    assert right > LEAST
 
 
 def test_a_classifier_that_sees_a_difference_uses_it(home: House) -> None:
