@@ -141,7 +141,8 @@ async def _has_second(request: web.Request, person: Person, appeal: Appeal) -> b
     # A reviewer cannot change an age group, so is no second opinion about it.
     is_age = appeal.ask.kind is AppealKind.AGE
     needed = Permission.EDIT_PROFILES if is_age else Permission.DECIDE_APPEALS
-    able = [each.id for each in everyone if may(each, needed)]
+    # Whoever was invited and never came answers nothing.
+    able = [each.id for each in everyone if each.has_password and may(each, needed)]
     return has_second_opinion(appeal, able, await context.account_codes.voices(home, appeal.asked))
 
 

@@ -40,6 +40,7 @@ from copdns.web.desk.change import say_done, with_fair_rules
 from copdns.web.desk.page import household_in_force
 from copdns.web.desk.person.people import parse_band
 from copdns.web.desk.person.settings import changes_by_reason
+from copdns.web.desk.seen import SEEN, mark_of, require_same_lines
 from copdns.web.others import time_view
 from copdns.web.received import fields_of
 from copdns.web.session import require
@@ -54,13 +55,15 @@ class AgeChoice(NamedTuple):
     """What a yes to an appeal against an age group brings.
 
     band: the one that is shown, of all.  changed: settings by the reason that the child reads.
-    is_announced: it is told a day before, and its settings are only proposed.
+    is_announced: it is told a day before, and its settings are only proposed.  seen: a mark of
+    these lines, which the form sends back.
     """
 
     band: Band
     preset: Preset
     changed: Mapping[str, list[Difference]]
     is_announced: bool
+    seen: str
 
 
 async def inbox(request: web.Request) -> web.Response:
@@ -162,6 +165,10 @@ async def decide(request: web.Request) -> web.Response:
     if is_of_age:
         await require(request, Permission.EDIT_PROFILES)
     before = household_in_force(request, actor).profile(found.ask.profile)
+    band = decision.yes.band or found.ask.wanted_band
+    if is_of_age and before is not None and band is not None and not decision.yes.only_age:
+        lines = changes_with(before, band, bundled_presets())
+        require_same_lines(str(fields.get(SEEN, "")), lines)
     await context.appeals.decide(
         actor.household,
         found.id,
@@ -172,7 +179,6 @@ async def decide(request: web.Request) -> web.Response:
         now,
         Balance(actor.id, with_fair_rules),
     )
-    band = decision.yes.band or found.ask.wanted_band
     if is_of_age and before is not None and band is not None:
         rules = not decision.yes.only_age
         await context.proposals.propose_or_drop(actor, before, band, now, rules=rules)
@@ -190,9 +196,9 @@ def _age_choice(
     if profile is None or wanted is None or not may(actor, Permission.EDIT_PROFILES, profile):
         return None
     band, now = parse_band(request.query.get("band", wanted)), int(context_of(request).now())
-    preset = bundled_presets()[band]
-    changed = changes_by_reason(preset, changes_with(profile, band, bundled_presets()))
-    return AgeChoice(band, preset, changed, is_announced(profile, band, now))
+    preset, lines = bundled_presets()[band], changes_with(profile, band, bundled_presets())
+    changed = changes_by_reason(preset, lines)
+    return AgeChoice(band, preset, changed, is_announced(profile, band, now), mark_of(lines))
 
 
 async def report(request: web.Request) -> web.Response:
@@ -280,7 +286,8 @@ async def _names_of_others(
     there = await context_of(request).accounts.all(actor.household)
     is_of_age = found.ask.kind is AppealKind.AGE  # which reviewers cannot change
     needed = Permission.EDIT_PROFILES if is_of_age else Permission.DECIDE_APPEALS
-    return tuple(each.name for each in there if may(each, needed) and each.id != actor.id)
+    able = (each for each in there if each.has_password and may(each, needed))
+    return tuple(each.name for each in able if each.id != actor.id)
 
 
 def _source(request: web.Request, found: Appeal) -> BlockSource | None:
