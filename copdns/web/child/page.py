@@ -27,8 +27,10 @@ def child_page(
     request: web.Request, person: Person, template: str, *, status: int = 200, **values: Any
 ) -> web.Response:
     """Return a page.  Every page has a sign that says what is recorded (`mode` and `announced`),
-    and what counts as the person since a guardian's change (`claims.html`)."""
-    level, now, full = level_of(person.band), context_of(request).now(), person.profile.full_log
+    and what counts as the person since a guardian's change, and a younger age group that is
+    announced (`claims.html`)."""
+    level, now = level_of(person.band), context_of(request).now()
+    full, younger = person.profile.full_log, person.profile.band_change
     return context_of(request).pages.render(
         request,
         template,
@@ -38,6 +40,7 @@ def child_page(
         mode=person.profile.privacy_at(now),
         may_object=any(each.may_be_objected(now) for each in person.claims),
         announced=full.start if full is not None and now < full.start else None,
+        younger_from=younger.at if younger is not None and now < younger.at else None,
         say=wording_for(request, person.household, level),
         note_of=partial(note_of, person.household, person.profile),
         desk=_desk_url(request),
