@@ -36,6 +36,7 @@ from copdns.store.db import (
     migrate_in_memory,
     open_database,
     read_transaction,
+    rewrite,
     store_error,
     tidy_mirror,
     transaction,
@@ -184,8 +185,12 @@ class HouseholdStore:
 
         def work(connection: sqlite3.Connection) -> Household:
             with transaction(connection):
+                people = _profile_ids(connection, household_id)
                 change = Change(0, now, author, what)
-                return apply_edit(connection, household_id, edit, change, balance, see=self.see)
+                after = apply_edit(connection, household_id, edit, change, balance, see=self.see)
+            if people - {each.id for each in after.profiles}:
+                rewrite(connection)  # what was recorded of them is gone from every page
+            return after
 
         return await self.run(work)
 
@@ -388,6 +393,11 @@ def apply_edit(
 @lru_cache(maxsize=256)
 def _decode_leniently(octets: bytes) -> str:
     return octets.decode(errors="surrogateescape")
+
+
+def _profile_ids(connection: sqlite3.Connection, household_id: str) -> frozenset[str]:
+    rows = connection.execute("select id from profile where household = ?", (household_id,))
+    return frozenset(profile for (profile,) in rows)
 
 
 def _household_ids(connection: sqlite3.Connection) -> tuple[str, ...]:
