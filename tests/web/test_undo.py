@@ -585,6 +585,20 @@ async def test_but_not_one_that_was_unlinked_before(client: Client, site: Site) 
     assert await site.pairings.links("home") == ()
 
 
+async def test_nor_one_that_was_no_proof_yet(client: Client, site: Site) -> None:
+    """Nobody could object to it while the device was away."""
+    known = f"{ADDRESSES['mia']} 192.0.2.99"
+    await act(client, "devices/mia-phone/change", {"name": "Phone", "known": known})
+    await site.follow()
+    await send(client, "/device")
+    (link,) = await site.pairings.links("home")
+    assert link.proof is not None
+    assert link.proof > site.now
+    path = undo_path(await act(client, "devices/mia-phone/remove", {}))
+    await act(client, path, {})
+    assert await site.pairings.links("home") == ()
+
+
 async def test_a_full_log_that_began_has_no_button_that_would_not_end_it(
     client: Client, site: Site
 ) -> None:

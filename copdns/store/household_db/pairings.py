@@ -179,12 +179,16 @@ class Pairings:
 
         return await self._thread.read(work)
 
-    async def put_back(self, links: Iterable[DeviceLink]) -> None:
-        """Store pairings again that ended with their device, where it is back with its person."""
+    async def put_back(self, links: Iterable[DeviceLink], now: int) -> None:
+        """Store pairings again that ended with their device, where it is back with its person.
+
+        Not those that were no proof: nobody could object to them while the device was away.
+        """
 
         def work(connection: sqlite3.Connection) -> None:
             for each in links:
-                if _is_of(connection, each.household, each.device, each.profile):
+                is_proof = each.proof is not None and each.proof <= now
+                if is_proof and _is_of(connection, each.household, each.device, each.profile):
                     connection.execute(
                         f"insert or ignore into pairing (digest, {_PAIRING})"  # noqa: S608
                         " values (?, ?, ?, ?, ?, ?, ?, ?)",

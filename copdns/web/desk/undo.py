@@ -48,7 +48,7 @@ async def undo(request: web.Request) -> web.Response:
         person=found.profile,
     )
     recent.forget(found)
-    await context.pairings.put_back(found.links)
+    await context.pairings.put_back(found.links, int(context.now()))
     await _put_back_plan(request, actor, found)
     raise web.HTTPSeeOther(_page(str((await fields_of(request)).get("back", ""))))
 
