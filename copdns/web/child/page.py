@@ -76,9 +76,8 @@ def require_proof(person: Person) -> None:
 
 
 async def note_pin(request: web.Request, person: Person) -> None:
-    """Note in the history that somebody just acted as this person with a PIN, which guardians
-    set."""
-    if person.guest and person.is_proven:
+    """Note in the history that somebody just acted with this person's PIN, which guardians set."""
+    if person.guest and person.proof is not None:
         context, home = context_of(request), person.household.id
         what = f"{person.profile.id}: the change before this was made with a PIN from a guardian"
         await context.store.note(home, person.profile.name, what, int(context.now()))
