@@ -100,11 +100,11 @@ class RecentActions:
         there = (e for e in self._recent(now) if (e.household, e.id) == (household, action_id))
         return next(there, None)
 
-    def forget(self, action: DeskAction) -> None:
+    def forget(self, action_id: str) -> None:
         """Forget an action: it was undone, or its ten minutes are over."""
-        self._done = deque((each for each in self._done if each is not action), maxlen=MOST)
+        self._done = deque((each for each in self._done if each.id != action_id), maxlen=MOST)
         for browser, untold in list(self._untold.items()):
-            self._untold[browser] = [each for each in untold if each is not action]
+            self._untold[browser] = [each for each in untold if each.id != action_id]
             if not self._untold[browser]:
                 del self._untold[browser]
 

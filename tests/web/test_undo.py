@@ -3,10 +3,11 @@ minutes, or asks first; and each action says what holds now."""
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
@@ -50,6 +51,7 @@ from copdns.privacy.consent import Question
 from copdns.store.household_db.proposals import Proposal
 from copdns.store.log_db.unknown_devices import save_unknown_devices
 from copdns.time.schedule import parse_slots
+from copdns.web.recent_actions import RECENT
 from tests.home import Home
 from tests.household import ADA, ADDRESSES, MIA, NOW, TOM, block, family
 from tests.web.access import every_route
@@ -470,6 +472,31 @@ async def test_after_ten_minutes_it_is_over(client: Client, site: Site) -> None:
     before = await stored(site)
     assert "can no longer be undone" in await act(client, path, {}, 400)
     assert await stored(site) == before
+
+
+async def test_then_it_is_not_in_memory_either(
+    client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was removed is to be gone, also where nobody opens another page."""
+    later: list[tuple[float, Callable[[], object]]] = []
+    loop = asyncio.get_running_loop()
+    real = loop.call_later
+
+    def call_later(delay: float, callback: Callable[..., object], *given: object) -> object:
+        if delay != UNDO_FOR:
+            return real(delay, callback, *given)
+        later.append((delay, partial(callback, *given)))
+        return None
+
+    monkeypatch.setattr(loop, "call_later", call_later)
+    headers = {**HTML, "Origin": f"http://{client.host}:{client.port}"}
+    path = "/guardian/time/mia/schedules/mia-night/remove"
+    await client.post(path, headers=headers, allow_redirects=False)
+    ((_, forget),) = later
+    recent = site.app[RECENT]
+    assert "mia-night" in str(vars(recent))
+    forget()
+    assert "mia-night" not in str(vars(recent))
 
 
 async def test_a_second_time_is_harmless(client: Client, site: Site) -> None:

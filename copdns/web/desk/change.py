@@ -87,5 +87,5 @@ def _tell(request: web.Request, action: DeskAction) -> None:
     if session is not None:  # a program reads its response
         recent = request.app[RECENT]
         recent.note(action, session.digest)
-        # Not until somebody comes again: what was removed is to be gone.
-        asyncio.get_running_loop().call_later(UNDO_FOR, recent.forget, action)
+        if action.id:  # it holds what was there: not until somebody opens a page again
+            asyncio.get_running_loop().call_later(UNDO_FOR, recent.forget, action.id)

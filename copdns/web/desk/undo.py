@@ -47,7 +47,7 @@ async def undo(request: web.Request) -> web.Response:
         weighed=found.weighed,
         person=found.profile,
     )
-    recent.forget(found)
+    recent.forget(found.id)
     await context.pairings.put_back(found.links, int(context.now()))
     await _put_back_plan(request, actor, found)
     raise web.HTTPSeeOther(_page(str((await fields_of(request)).get("back", ""))))
