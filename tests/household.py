@@ -101,46 +101,38 @@ def library(
     ]
     drafts = [_draft(*each) for each in lists]
     index, statuses = build_index(list(map(Gate(drafts, refused).let_through, drafts)))
-    layers = {
-        **dict.fromkeys(categories or {}, "content"),
-        **dict.fromkeys(security or {}, "security"),
-    }
     return Catalogue(
         index=index,
-        categories={slug: Category(slug, slug, "", layer) for slug, layer in layers.items()},
-        services={
-            slug: Service(
-                slug,
-                slug,
-                contacts.get(slug, Contact.NONE),
-                tuple(map(parse_matcher, lines)),
-                {},
-                "web",
-            )
-            for slug, lines in (services or {}).items()
-        },
+        categories=_categories(categories or {}, "content")
+        | _categories(security or {}, "security"),
+        services={s: _service(s, lines, contacts) for s, lines in (services or {}).items()},
         protected={
-            slug: ProtectedGroup(
-                slug,
-                slug,
-                slug in unwatched,
-                slug not in not_over_time,
-                names=tuple(parse_matcher(each) for each in lines if not each.startswith("!")),
-            )
+            slug: _group(slug, lines, slug in unwatched, slug not in not_over_time)
             for slug, lines in groups.items()
         },
         engines={
             slug: Engine(slug, slug, frozenset(hosts), modes, for_children=True)
             for slug, (hosts, modes) in engines.items()
         },
-        canaries={
-            slug: Canary(slug, slug, "", frozenset(lines))
-            for slug, lines in (canaries or {}).items()
-        },
+        canaries={s: Canary(s, s, "", frozenset(lines)) for s, lines in (canaries or {}).items()},
         statuses=statuses,
         bypass=tuple(map(parse_matcher, bypass)),
         no_safe_search=tuple(map(parse_matcher, no_safe_search)),
     )
+
+
+def _categories(slugs: Iterable[str], layer: str) -> dict[str, Category]:
+    return {slug: Category(slug, slug, "", layer) for slug in slugs}
+
+
+def _service(slug: str, lines: Lines, contacts: Mapping[str, Contact]) -> Service:
+    contact = contacts.get(slug, Contact.NONE)
+    return Service(slug, slug, contact, tuple(map(parse_matcher, lines)), {}, "web")
+
+
+def _group(slug: str, lines: Lines, is_untraced: bool, beats_time: bool) -> ProtectedGroup:
+    names = tuple(parse_matcher(each) for each in lines if not each.startswith("!"))
+    return ProtectedGroup(slug, slug, is_untraced, beats_time, names=names)
 
 
 def _draft(slug: str, kind: ListKind, subject: str, lines: Lines) -> Draft:
