@@ -401,12 +401,12 @@ def _with_preset_rules(household: Household, profile_id: str, preset: Preset | N
 
 def _refuse_network(about: Matcher | str) -> None:
     """Raise HouseholdError for a network that no rule can be about (`broad_networks.py`)."""
-    if isinstance(about, str) and is_broad_network(about):
+    if is_broad_network(about):
         raise HouseholdError(
             "%(network)s covers too much of the internet, so a rule about it would have no effect; "
             "write a smaller network, of /%(four)s or longer in IPv4 and /%(six)s in IPv6",
             name="target",
-            network=about,
+            network=str(about),
             four=LEAST_PREFIX[4],
             six=LEAST_PREFIX[6],
         )

@@ -57,7 +57,7 @@ _TABLES_NOT_COPIED = ("session", "browser", "one_time_code", "pairing_open", "gu
 _STAYING_TABLES = (
     *("account", "session", "browser", "token", "recovery", "one_time_code", "account_code"),
     *("notice", "notice_seen", "upstreams_told", "stance", "appeal", "appeal_answer"),
-    *("claim", "device_move", "former_browser"),  # the second is filled by deleting from the next
+    *("claim", "device_move", "former_browser"),  # deleting from the next fills the last
     *("pairing", "pairing_open", "pin", "guest", "guest_request", "ticket_attempt"),
     *("pause", "grant", "bonus", "ticket", "full_log_question"),
 )

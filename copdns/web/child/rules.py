@@ -61,11 +61,7 @@ async def rules(request: web.Request) -> web.Response:
 
 def _rules_with_effect(home: Household, profile: Profile) -> list[Rule]:
     found = rules_in_scope(profile, home.rules)
-    return [
-        each
-        for each in found
-        if not (isinstance(each.target, str) and is_broad_network(each.target))
-    ]
+    return [each for each in found if not is_broad_network(each.target)]
 
 
 def _default_reason(preset: Preset | None, profile: Profile) -> str:

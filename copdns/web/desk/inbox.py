@@ -33,7 +33,7 @@ from copdns.household.presets import Preset
 from copdns.household.safeguards import is_announced
 from copdns.list_files.load import bundled_presets
 from copdns.model.errors import AppealError
-from copdns.model.household import Band, Household, Profile
+from copdns.model.household import Band, Household
 from copdns.model.sentences import sentence
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done, with_fair_rules
@@ -185,7 +185,7 @@ def _age_choice(
     request: web.Request, found: Appeal, household: Household, actor: Actor
 ) -> AgeChoice | None:
     """Return what a yes brings to a request about the age group, to who may give it."""
-    profile: Profile | None = household.profile(found.ask.profile)
+    profile = household.profile(found.ask.profile)
     wanted = found.ask.wanted_band
     if profile is None or wanted is None or not may(actor, Permission.EDIT_PROFILES, profile):
         return None

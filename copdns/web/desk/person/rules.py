@@ -40,11 +40,7 @@ async def rules(request: web.Request) -> web.Response:
         found,
         "desk/person_rules.html",
         rules=rules,
-        broad=frozenset(
-            each.id
-            for each in rules
-            if isinstance(each.target, str) and is_broad_network(each.target)
-        ),
+        broad=frozenset(each.id for each in rules if is_broad_network(each.target)),
         needed=await asyncio.to_thread(_needed_names, rules),
         **_verdict_values(request, found),
     )
