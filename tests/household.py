@@ -20,9 +20,9 @@ from copdns.model.matchers import parse_matcher, parse_target
 from copdns.model.verdict import AnswerDefaults, Requestor
 from copdns.policy.context import build_context
 from copdns.policy.decide import Policy
-from copdns.policy.order import build_policy, rules_in_scope
+from copdns.policy.order import build_policy
 from copdns.policy.snapshot import Client, Snapshot, build_snapshot
-from copdns.time.plan import NO_INPUTS, NO_TIME_PLAN, PolicyInputs, TimePlan, build_time_plan
+from copdns.time.plan import NO_INPUTS, NO_TIME_PLAN, PolicyInputs, TimePlan, build_time_plan, in_scope
 
 NOW = 1_774_800_000.0  # 2026-03-29, 16:00 UTC: a Sunday afternoon
 
@@ -154,7 +154,7 @@ def policy(
     house = house or family()
     shared = build_context(library(**lists), DEFAULTS, house)
     return build_policy(
-        profile, rules_in_scope(profile, (*house.rules, *rules)), shared, now, timing
+        profile, in_scope((*house.rules, *rules), profile), shared, now, timing
     )
 
 
@@ -177,7 +177,7 @@ def live(
     for profile in house.profiles:
         extra = (timing or {}).get(profile.id, NO_TIME_PLAN)
         if extra != NO_TIME_PLAN:
-            own = rules_in_scope(profile, house.rules)
+            own = in_scope(house.rules, profile)
             both = _both(extra, build_time_plan(house, profile, now, readings))
             timed = build_policy(profile, own, made.contexts[house.id], now, both)
             policies[house.id, profile.id] = both, timed

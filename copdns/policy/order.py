@@ -7,7 +7,7 @@ step does, `step_builders.py` what it is made from.  Pure: no clock, no files, n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_network
 
 from copdns.lists.index import ListKind
@@ -42,7 +42,7 @@ def decision_order(
     context: HouseholdContext,
     plan: TimePlan = NO_TIME_PLAN,
 ) -> tuple[Step, ...]:
-    """Return a profile's steps in their order.  rules: what `rules_in_scope` gives for it."""
+    """Return a profile's steps in their order.  rules: those that apply to it (`in_scope`)."""
     by_name = RuleSet(rule for rule in rules if isinstance(rule.target, Matcher))
     blocker = build_blocker(profile, context, by_name, plan)
     times = pause, schedules, budgets = time_steps(context, plan, blocker)
@@ -105,7 +105,7 @@ def build_policy(
 ) -> Policy:
     """Return a profile's policy.
 
-    rules: those that hold for it (`rules_in_scope`).  now: seconds since the epoch; decides whether
+    rules: those that apply to it (`in_scope`).  now: seconds since the epoch; decides whether
     a change of the profile's age band that was announced is in force.
     """
     order = decision_order(profile, rules, context, plan)
@@ -149,11 +149,3 @@ def _with_budget(max_ttl: int | None, plan: TimePlan) -> int | None:
         return max_ttl
     return BUDGET_TTL if max_ttl is None else min(max_ttl, BUDGET_TTL)
 
-
-def rules_in_scope(profile: Profile, rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """Return those of a household's rules that hold for a profile.
-
-    `Rule.scope` is the id of a profile, `#` and a tag of profiles, or "" for the whole household.
-    """
-    scopes = {"", profile.id, *(f"#{tag}" for tag in profile.tags)}
-    return tuple(rule for rule in rules if rule.scope in scopes)

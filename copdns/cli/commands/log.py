@@ -17,7 +17,7 @@ from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_listing, printable
 from copdns.cli.params import number_option, profile_argument, profile_option
 from copdns.dns.records import qtype_name
-from copdns.household.check import no_such
+from copdns.model.violations import no_such
 from copdns.model.errors import HouseholdError
 from copdns.model.names import display
 from copdns.policy.snapshot import GUEST
