@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from copdns.accounts.account import GUEST_PREFIX
-from copdns.accounts.roles import Permission, may
+from copdns.accounts.roles import may
 from copdns.appeals.appeal import (
     Appeal,
     AppealKind,
@@ -34,6 +34,7 @@ from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import decide, full_closure
 from copdns.policy.today import build_today
 from copdns.time.days import budget_day, zone_of
+from copdns.web.answers import permission_to_grant
 from copdns.web.child.page import (
     child_page,
     file_request,
@@ -138,9 +139,7 @@ async def _has_second(request: web.Request, person: Person, appeal: Appeal) -> b
     """Tell whether there is somebody who may answer an appeal and has not answered it yet."""
     context, home = context_of(request), person.household.id
     everyone = await context.accounts.all(home)
-    # A reviewer cannot change an age group, so is no second opinion about it.
-    is_age = appeal.ask.kind is AppealKind.AGE
-    needed = Permission.EDIT_PROFILES if is_age else Permission.DECIDE_APPEALS
+    needed = permission_to_grant(appeal.ask)  # whoever cannot say yes is no second opinion
     able = [each.id for each in everyone if may(each, needed)]
     return has_second_opinion(appeal, able, await context.account_codes.voices(home, appeal.asked))
 
