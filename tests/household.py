@@ -22,7 +22,14 @@ from copdns.policy.context import build_context
 from copdns.policy.decide import Policy
 from copdns.policy.order import build_policy
 from copdns.policy.snapshot import Client, Snapshot, build_snapshot
-from copdns.time.plan import NO_INPUTS, NO_TIME_PLAN, PolicyInputs, TimePlan, build_time_plan, in_scope
+from copdns.time.plan import (
+    NO_INPUTS,
+    NO_TIME_PLAN,
+    PolicyInputs,
+    TimePlan,
+    build_time_plan,
+    in_scope,
+)
 
 NOW = 1_774_800_000.0  # 2026-03-29, 16:00 UTC: a Sunday afternoon
 
@@ -153,9 +160,7 @@ def policy(
     """Return a profile's policy under these rules and lists (as for `library`)."""
     house = house or family()
     shared = build_context(library(**lists), DEFAULTS, house)
-    return build_policy(
-        profile, in_scope((*house.rules, *rules), profile), shared, now, timing
-    )
+    return build_policy(profile, in_scope((*house.rules, *rules), profile), shared, now, timing)
 
 
 def live(

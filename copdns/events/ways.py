@@ -208,7 +208,7 @@ _PASSED_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
 @dataclass(frozen=True, slots=True)
 class ToCommand:
-    """A program that runs once for each event, which it gets on its standard input and in variables.
+    """A program that runs once an event, which it gets on its standard input and in variables.
 
     command: the program with its arguments.  seconds: after which it is killed.
     """

@@ -66,7 +66,7 @@ def decision_order(
         # `over_security`; a plain allow rule is not enough.
         security,
         # 6. A yes to a request opens what was asked for, until the grant ends: time (steps 7 to 9)
-        # or content (steps 10 to 15).  Those steps look for it; this one marks its place for people.
+        # or content (steps 10 to 15).  Those steps look for it; this one marks its place.
         GrantStep(),
         # 7. "Stop now" is said to a person, so it comes before what was planned.  A grant of time
         # lifts a pause that began before it; a pause that begins later beats the grant.
@@ -148,4 +148,3 @@ def _with_budget(max_ttl: int | None, plan: TimePlan) -> int | None:
     if not plan.remaining:
         return max_ttl
     return BUDGET_TTL if max_ttl is None else min(max_ttl, BUDGET_TTL)
-

@@ -28,9 +28,9 @@ from copdns.household.differences import Difference
 from copdns.model.errors import AppealError
 from copdns.model.household import Band
 from copdns.model.verdict import Action, Reason
+from copdns.web.answers import answer_appeal, find_first_end, gives_age
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Id, Limit, Long, Minutes, Moment, Text
-from copdns.web.answers import answer_appeal, find_first_end, gives_age
 from copdns.web.problem import Refused
 
 _UNANSWERED = WAITING | {AppealState.TALK}

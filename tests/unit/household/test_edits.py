@@ -333,7 +333,6 @@ def test_a_name_that_the_household_protects_can_be_blocked_by_hand() -> None:
     assert ruled(FAMILY, "school.example")
 
 
-
 def test_a_wider_rule_may_be_written_since_what_is_protected_below_it_stays_open() -> None:
     known = KnownIds(protected=lambda name: name == "help.club.example")
     assert edit.add_rule(FAMILY, BLOCK, "club.example", known)

@@ -60,7 +60,6 @@ def test_a_rewrite_to_an_address_names_the_command_that_does_it(address: str) ->
     assert refused.value.name == "target"
 
 
-
 @pytest.mark.parametrize(
     ("change", "told"),
     [
