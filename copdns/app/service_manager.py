@@ -33,6 +33,7 @@ class ServiceManager:
         return self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def notify_stopping(self) -> bool:
+        """Report that copdns ends, which may take some seconds."""
         return self._send("STOPPING=1")
 
     def notify_status(self, text: str) -> bool:

@@ -72,6 +72,7 @@ class Recorder:
         self.own_lists: frozenset[str] = frozenset()
 
     def count_malformed(self) -> None:
+        """Count a message that is no query, of which nothing else is noted."""
         self._counters.malformed += 1
 
     def count_hits(self, count: int = 1) -> None:
