@@ -185,6 +185,7 @@ def reasons_for(ask: AppealRequest, state: AppealState) -> frozenset[DecisionRea
     return REASONS[state] - unfit
 
 
+# The reasons of what closes at a time; what a list or rule blocks is of content (`opening.py`).
 TIME_RULES = frozenset({Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET})
 
 

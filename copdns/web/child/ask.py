@@ -15,6 +15,7 @@ from aiohttp import web
 from copdns.accounts.account import GUEST_PREFIX
 from copdns.accounts.roles import may
 from copdns.appeals.appeal import (
+    TIME_RULES,
     Appeal,
     AppealKind,
     AppealMotive,
@@ -28,7 +29,7 @@ from copdns.appeals.life import HOUR, has_second_opinion, may_disagree, may_with
 from copdns.appeals.list_errors import is_list_error
 from copdns.appeals.still_closed import closed_after_all
 from copdns.dns.records import A
-from copdns.model.errors import AppealError, AppealLimitError
+from copdns.model.errors import AppealError
 from copdns.model.names import display, name_of
 from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import decide, full_closure
@@ -42,13 +43,13 @@ from copdns.web.child.page import (
     note_pin,
     require_known_person,
     require_proof,
+    status_of,
 )
 from copdns.web.child.start_page import blocks_of, closed_now
 from copdns.web.context import context_of
 from copdns.web.person import Person, may_see_appeal
 from copdns.web.received import fields_of, whole_number
 
-_OF_TIME = frozenset({Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET})
 Fields = Mapping[str, Any]
 
 
@@ -72,10 +73,8 @@ async def send(request: web.Request) -> web.Response:
             )
             return child_page(request, person, "opened.html", name=ask.name)
         return await file_request(request, person, ask)
-    except AppealLimitError as error:
-        return _form(request, person, fields, status=429, error=error)
     except AppealError as error:
-        return _form(request, person, fields, status=400, error=error)
+        return _form(request, person, fields, status=status_of(error), error=error)
 
 
 async def appeal_page(request: web.Request) -> web.Response:
@@ -183,7 +182,7 @@ def _form(
         name=name,
         shown=display(name),
         to=to,
-        of_time=to is not None and to.reason in _OF_TIME,
+        of_time=to is not None and to.reason in TIME_RULES,
         is_open=bool(name) and to is None,
         whys=tuple(AppealMotive),
         wanteds=tuple(WantedLength),

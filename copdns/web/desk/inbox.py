@@ -11,6 +11,7 @@ from copdns.accounts.roles import Actor, Permission, may
 from copdns.appeals.age import changes_with
 from copdns.appeals.appeal import (
     REASONS,
+    TIME_RULES,
     WAITING,
     Appeal,
     AppealRequest,
@@ -21,7 +22,7 @@ from copdns.appeals.appeal import (
 )
 from copdns.appeals.lengths import because, lengths, read_length, usual
 from copdns.appeals.life import require_answerable
-from copdns.appeals.opening import CONTENT, TIME, ApprovalTerms, Decision, Opening, opening
+from copdns.appeals.opening import CONTENT, ApprovalTerms, Decision, Opening, opening
 from copdns.appeals.review import TOLD, DecisionReason
 from copdns.appeals.source import BlockSource, block_source, list_report, rule_behind
 from copdns.appeals.still_closed import closed_after_all, closed_besides, is_taken_back
@@ -134,7 +135,7 @@ async def appeal(request: web.Request) -> web.Response:
         bands=tuple(Band),
         besides=_besides(request, actor, found, household) if opens else None,
         ends=find_first_end(context, household, actor, found) if opens else None,
-        openable=CONTENT | TIME,
+        openable=CONTENT | TIME_RULES,
         lengths=lengths(found.ask, opens, decider_of(actor)) if opens else (),
         usual=usual(found.ask, opens) if opens else "",
         because=because(found.ask),
