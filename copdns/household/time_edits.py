@@ -79,7 +79,8 @@ def _validate_period(household: Household, period: Period, known: KnownIds) -> H
     found = validate_references(household, part, period.id, known)
     idle = find_idle(household, period, known) if isinstance(period, Budget) else None
     if idle is not None:
-        raise HouseholdError(idle.what, name=idle.field)
+        wrong = idle.what
+        raise HouseholdError(wrong, name=idle.field)
     return found
 
 
