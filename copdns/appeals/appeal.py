@@ -210,6 +210,7 @@ class AppealAnswer:
         an age group that was changed ("band 10-12",).
     until: when access ends again, seconds since the epoch; None for always, and where the answer
         opens nothing.
+    policy: the version of the review policy that it was made by; "" before these were stored.
     """
 
     at: int
@@ -219,6 +220,7 @@ class AppealAnswer:
     text: str = ""
     made: tuple[str, ...] = ()
     until: float | None = None
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ _UNANSWERED = WAITING | {AppealState.TALK}
 
 
 class AnswerShown(Given):
-    """made: such as "grant g3".  until: when what it opened closes again."""
+    """made: such as "grant g3".  until: when what it opened closes again.  policy: the version of
+    the review policy that it was made by; "" of an older answer."""
 
     at: Moment
     state: AppealState
@@ -47,6 +48,7 @@ class AnswerShown(Given):
     by: str
     made: list[str]
     until: Moment | None
+    policy: str
 
 
 class AppealShown(Given):
