@@ -77,9 +77,6 @@ class AppealState(StrEnum):
 
 # Somebody is to answer; nothing but an answer or the child ends this.
 WAITING = frozenset({AppealState.OPEN, AppealState.SEEN, AppealState.ESCALATED})
-ANSWERED = frozenset(
-    {AppealState.GRANTED, AppealState.LIMITED, AppealState.REFUSED, AppealState.TALK}
-)
 
 
 # The reasons of each answer, of which `reasons_for` says which fit; docs/review-policy.md says when

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -153,14 +153,6 @@ class Copies:
         for suffix in (RAW, TEXT, NOTE):
             with suppress(OSError):
                 self.scratch_path(slug, suffix)
-
-    def orphans(self, slugs: Collection[str]) -> tuple[str, ...]:
-        """Return the slugs of copies that are not among `slugs`."""
-        try:
-            found = sorted(each.stem for each in self.folder.glob("*.txt"))
-        except OSError:
-            return ()
-        return tuple(each for each in found if each not in slugs)
 
 
 def sources_on_disk(

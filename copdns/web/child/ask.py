@@ -26,13 +26,12 @@ from copdns.appeals.appeal import (
 )
 from copdns.appeals.first_end import first_end_of
 from copdns.appeals.life import HOUR, has_second_opinion, may_disagree, may_withdraw
-from copdns.appeals.list_errors import is_list_error
+from copdns.appeals.list_errors import is_list_error, what_closes
 from copdns.appeals.still_closed import closed_after_all
-from copdns.dns.records import A
 from copdns.model.errors import AppealError
 from copdns.model.names import display, name_of
 from copdns.model.verdict import Action, Reason
-from copdns.policy.decide import decide, full_closure
+from copdns.policy.decide import full_closure
 from copdns.policy.today import build_today
 from copdns.time.days import budget_day, zone_of
 from copdns.web.answers import permission_to_grant
@@ -215,8 +214,7 @@ def _contested_verdict(
             verdict = closed_now(person, each, now)
             return None if verdict is None else contest(verdict, revision)
     name = name_of(str(fields.get("name", "")))
-    verdict = decide(policy, name, A, now) if name else None
-    return contest(verdict, revision) if verdict is not None and verdict.blocks else None
+    return what_closes(policy, name, now, revision) if name else None
 
 
 def _read_request(request: web.Request, person: Person, fields: Fields) -> AppealRequest | None:
