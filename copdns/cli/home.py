@@ -209,7 +209,7 @@ class Home:
                 if each.household == household and each.mac
             }
         if self.settings.identity.neighbours == AUTO:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # where the kernel tells nobody, nothing is seen
                 found |= set(read_table().items())
         return frozenset(found)
 

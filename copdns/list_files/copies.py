@@ -121,13 +121,16 @@ class Copies:
 
     def scratch_path(self, slug: str, suffix: str) -> Path:
         """Return the path of an unfinished file; delete one that a killed process left."""
-        path = self.folder / f"{slug}{suffix}"
+        path = self._unfinished_path(slug, suffix)
         path.unlink(missing_ok=True)
         return path
 
+    def _unfinished_path(self, slug: str, suffix: str) -> Path:
+        return self.folder / f"{slug}{suffix}"
+
     def replace_copy(self, slug: str, state: CopyState) -> None:
         """Replace the copy by the unfinished text, synced to disk against power cuts."""
-        new = self.folder / f"{slug}{TEXT}"
+        new = self._unfinished_path(slug, TEXT)
         with new.open("rb") as file:
             os.fsync(file.fileno())
         self._give_to_owner(new)
@@ -152,7 +155,7 @@ class Copies:
         """Remove unfinished files; one that cannot be removed is removed at the next try."""
         for suffix in (RAW, TEXT, NOTE):
             with suppress(OSError):
-                self.scratch_path(slug, suffix)
+                self._unfinished_path(slug, suffix).unlink(missing_ok=True)
 
 
 def sources_on_disk(

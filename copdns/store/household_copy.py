@@ -163,7 +163,7 @@ class HouseholdCopy:
 
             try:
                 yield write
-            except BaseException:
+            except BaseException:  # also Ctrl-C: a copy must not have what the database has not
                 if any(written):
                     self.take_back()
                 raise

@@ -333,6 +333,7 @@ def _find_faults(image: bytes) -> str:
 
 
 def _household_ids(image: bytes) -> tuple[str, ...]:
+    """Return the households of an image; () where it is too damaged to tell."""
     with suppress(sqlite3.Error), open_image(image) as connection:
         rows = connection.execute("select household from household order by household")
         return tuple(str(each) for (each,) in rows)
@@ -340,6 +341,7 @@ def _household_ids(image: bytes) -> tuple[str, ...]:
 
 
 def _last_changes(image: bytes) -> tuple[int, ...]:
+    """Return numbers that only grow, by which a newer image is known; (0,) of a damaged one."""
     with suppress(sqlite3.Error), open_image(image) as connection:
         (revisions,) = connection.execute("select coalesce(sum(revision), 0) from household")
         (changes,) = connection.execute("select coalesce(max(id), 0) from change")
