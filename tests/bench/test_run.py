@@ -79,7 +79,7 @@ class Forgetful(Copdns):
 
 def test_a_server_that_blocks_too_little_is_not_measured(stage: Stage) -> None:
     run = Run(stage, rounds=1, seconds=0.1)
-    run.measure([Forgetful(keeps=stage.workload.blocked)], ["hot"])
+    run.measure([Forgetful(keeps=stage.hot_set.blocked)], ["hot"])
     assert run.samples == []
     (wrong,) = run.wrong
     assert wrong.startswith("forgetful, check: ")
