@@ -212,5 +212,7 @@ class Peak:
         self._thread.join()
 
     def _look(self) -> None:
-        while not self._enough.wait(LOOK) and Path(f"/proc/{self._process}").is_dir():
+        ended = False
+        while not ended and Path(f"/proc/{self._process}").is_dir():
             self.pss = max(self.pss, memory(self._process).pss)
+            ended = self._enough.wait(LOOK)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
 from typing import Protocol
@@ -51,7 +51,7 @@ DECISIONS = View(
     "worst",
 )
 VIEWS: Sequence[Shown] = (DECISIONS, *WORKLOADS.values())
-_COUNTS = tuple(Column(each, each, "sum", always=False) for each in ("lost", "late", "wrong"))
+_COUNTS = tuple(Column(each, each, "sum") for each in ("lost", "late", "wrong"))
 COLUMNS: Mapping[str, Sequence[Column]] = {
     "rate": (
         Column("questions/s", "rate"),
@@ -74,7 +74,7 @@ COLUMNS: Mapping[str, Sequence[Column]] = {
         Column("range", "in_force", "range", 2),
         Column("worst us", "max", "worst", always=False),
         Column("peak MB", "peak", "worst", 1, always=False),
-        *_COUNTS,
+        *(replace(each, always=False) for each in _COUNTS),
     ),
     "rss": (
         Column("when ready", "ready", digits=1, always=False),
