@@ -22,7 +22,7 @@ QUIET = 0.005  # the largest share of the time that others may take
 GAP = 100e-6  # seconds: what takes less is the kernel's own, and in every latency
 SLICE, REST = 0.4, 0.1  # seconds: a core is not kept for longer, or the kernel would take it back
 HELD_UP = 10_000  # microseconds: in a quiet machine the load generator is never so late
-LOOK = 1.0  # seconds at each core, before and after a run
+LOOK = 0.4  # seconds at each core, before and after a run
 LONG_LOOK = 5.0  # for --quiet-check
 
 
