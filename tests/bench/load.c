@@ -337,6 +337,7 @@ static int window = 100;
 static double rate, seconds = 3; /* rate 0: a closed loop */
 static uint64_t first, wanted = UINT64_MAX; /* the number of the first question; how many */
 static uint64_t behind;
+static uint64_t stopped; /* when asking ended; 0: it goes on */
 static uint64_t sent, received, in_time, lost, late, wrong, strays, unsent, closed, last_answer;
 static uint64_t confused[KINDS][KINDS];
 static char first_wrong[400];
@@ -537,8 +538,11 @@ static bool from_server(const struct sockaddr_in6 *from) {
            four->sin_addr.s_addr == server.four.sin_addr.s_addr;
 }
 
-/* Take the answers that a connection has; return how many. */
+/* Take the answers that a connection has; return how many.  Once nothing is asked any more, no
+ * question carries the acknowledgement of an answer, which some servers wait for before the next. */
 static int hear_stream(struct talk *talk) {
+    int on = 1;
+    if (stopped) setsockopt(talk->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
     ssize_t got = recv(talk->fd, talk->stream + talk->held, sizeof talk->stream - talk->held, 0);
     uint64_t moment = now();
     if (got <= 0) {
@@ -634,6 +638,22 @@ static int keep_window(struct talk *talk) {
     return room > 0 ? ask(talk, first + sent, room) : 0;
 }
 
+/* Ask one question on each connection, and forget it: a busy server might accept none of the later
+ * connections for as long as the earlier ones have questions. */
+static void greet(void) {
+    for (int i = 0; i < sockets; i++) {
+        struct talk *talk = &talks[i];
+        ask(talk, first, 1);
+        while (talk->outstanding) {
+            struct pollfd polled = {talk->fd, POLLIN, 0};
+            if (!poll(&polled, 1, (int)(timeout / 1000000))) give_up(talk, (uint16_t)(talk->next - 1));
+            hear(talk);
+        }
+    }
+    memset(buckets, 0, sizeof buckets);
+    sent = received = lost = late = unsent = closed = measured = slowest = 0;
+}
+
 /* Ask until it is enough, and wait for what is still on its way. */
 static void run(void) {
     struct pollfd polled[MAX_SOCKETS];
@@ -641,7 +661,8 @@ static void run(void) {
         talks[i].source = (uint64_t)(i % sources);
         talks[i].fd = tcp ? open_connection(talks[i].source) : open_socket();
     }
-    uint64_t began = now(), end = began + (uint64_t)(seconds * 1e9), stopped = 0;
+    if (tcp) greet();
+    uint64_t began = now(), end = began + (uint64_t)(seconds * 1e9);
     double due = (double)began;
     for (;;) {
         uint64_t moment = now();

@@ -181,6 +181,7 @@ def _dnsdist(place: Place) -> str:
 controlSocket('127.0.0.1:{place.control}')
 {_KEY}
 setSecurityPollSuffix('')
+setMaxTCPClientThreads(1)
 setACL({{'127.0.0.0/8', '::1/128'}})
 setLocal('127.0.0.1:{place.port}')
 addLocal('[::1]:{place.port}')

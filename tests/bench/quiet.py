@@ -10,6 +10,7 @@ p99, and nothing else is.  So the bound is half of that.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -28,11 +29,15 @@ LONG_LOOK = 5.0  # for --quiet-check
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What others took of a core.  taken: as a share of the time.  longest: at once, in seconds."""
+    """What others took of a core.  taken: as a share of the time.  longest: at once, in seconds.
+
+    urgent: whether this process had real-time priority meanwhile.
+    """
 
     core: int
     taken: float
     longest: float
+    urgent: bool = False
 
     def told(self) -> str:
         return (
@@ -41,16 +46,18 @@ class Look:
 
 
 def look(machine: Machine, seconds: float) -> list[Look]:
-    """Look at each of the bench's cores for so long, as urgently as its servers run."""
+    """Look at each of the bench's cores for so long, at each priority that its servers run at."""
     found = []
-    for core in dict.fromkeys((machine.server, machine.load)):
-        with only_core(core, machine.real_time):
+    cores = dict.fromkeys((machine.server, machine.load))
+    priorities = (True, False) if machine.real_time else (False,)
+    for core, urgently in itertools.product(cores, priorities):
+        with only_core(core, urgently):
             parts = []
             for _ in range(max(1, round(seconds / SLICE))):
                 parts.append(gaps(time.perf_counter, SLICE))
                 time.sleep(REST)
         taken = sum(part for part, _ in parts) / (SLICE * len(parts))
-        found.append(Look(core, taken, max(longest for _, longest in parts)))
+        found.append(Look(core, taken, max(longest for _, longest in parts), urgently))
     return found
 
 
@@ -117,30 +124,37 @@ def was_quiet(values: Mapping[str, float]) -> bool:
 
 
 def told(looks: Sequence[Look], rounds: Sequence[Mapping[str, float]] = ()) -> str:
-    """Say whether latencies mean something.  rounds: of the workload in which they are measured."""
+    """Say whether latencies mean something, a line for each priority.
+
+    rounds: of the workload in which latencies are measured.
+    """
+    urgent = [each for each in looks if each.urgent]
+    ordinary = [each for each in looks if not each.urgent]
+    if not urgent:
+        return _told("", ordinary, rounds)
+    return "\n".join(
+        [
+            _told("rates and latencies: ", urgent, rounds),
+            _told("reloads and starts, at ordinary priority: ", ordinary, ()),
+        ]
+    )
+
+
+def _told(about: str, looks: Sequence[Look], rounds: Sequence[Mapping[str, float]]) -> str:
     if not looks:
         return ""
-    worst = [
-        max((e for e in looks if e.core == core), key=lambda e: e.taken) for core in _cores(looks)
-    ]
-    seen = "others took " + " and ".join(each.told() for each in worst)
+    worst = {each.core: each for each in sorted(looks, key=lambda each: each.taken)}
+    seen = "others took " + " and ".join(worst[core].told() for core in sorted(worst))
     loud = sum(not was_quiet(each) for each in rounds)
     if rounds:
         seen += f"; {len(rounds) - loud} of {len(rounds)} measurements of latency were quiet"
     if is_quiet(looks) and not loud:
-        return f"quiet: {seen}"
-    return (
-        f"BUSY: {seen}. Above {QUIET:.1%} a p99 is the other work's; rates suffer less. "
-        "Aims about latency are judged by quiet rounds, where there are any"
-    )
+        return f"{about}quiet: {seen}"
+    return f"{about}BUSY: {seen}. Above {QUIET:.1%} a latency's p99 is the other work's"
 
 
 def is_quiet(looks: Sequence[Look]) -> bool:
     return all(each.taken <= QUIET for each in looks)
-
-
-def _cores(looks: Sequence[Look]) -> list[int]:
-    return sorted({each.core for each in looks})
 
 
 def held_up(samples: Sequence[Sample]) -> str:

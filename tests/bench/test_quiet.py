@@ -84,6 +84,14 @@ def test_a_busy_machine_is_told_in_the_first_word() -> None:
     assert "1 of 2 measurements of latency were quiet" in told([CALM], rounds)
 
 
+def test_what_runs_urgently_is_judged_apart_from_what_does_not() -> None:
+    looks = [Look(0, 0.0, 0.0, urgent=True), LOUD]
+    urgent, ordinary = told(looks, [{"waited": 0.0}]).splitlines()
+    assert urgent.startswith("rates and latencies: quiet: ")
+    assert urgent.endswith("1 of 1 measurements of latency were quiet")
+    assert ordinary.startswith("reloads and starts, at ordinary priority: BUSY: ")
+
+
 def test_a_load_generator_that_was_held_up_says_so() -> None:
     samples = [Sample("latency", "copdns", 0, {"behind": 900.0})]
     assert held_up(samples) == ""
