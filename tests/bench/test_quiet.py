@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from tests.bench import quiet
 from tests.bench.machine import Turns, only_core, stolen, this_machine, turns
-from tests.bench.quiet import GAP, QUIET, Look, gaps, held_up, kept_waiting, look, told, was_quiet
+from tests.bench.quiet import (
+    GAP,
+    LATE,
+    LATE_AT_TIMES,
+    QUIET,
+    Look,
+    gaps,
+    held_up,
+    is_quiet,
+    kept_waiting,
+    look,
+    naps,
+    told,
+    was_quiet,
+)
 from tests.bench.workloads import Sample
 
 CALM = Look(0, QUIET, 0.001)
@@ -21,6 +36,18 @@ def test_every_gap_in_which_the_clock_could_not_be_read_is_somebody_elses() -> N
     taken, longest = gaps(lambda: next(read), 0.010)
     assert taken == pytest.approx(0.0099 - GAP / 2 + 0.00005, abs=GAP)
     assert longest == pytest.approx(0.007, abs=GAP)
+
+
+def test_a_nap_that_ends_late_was_ended_by_somebody_else() -> None:
+    now = 0.0
+    extra = iter([0.0, 0.004, 0.0, 0.1])
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds + next(extra)
+
+    late = naps(lambda: now, sleep, 0.05)
+    assert late == pytest.approx([0.0, 0.004, 0.0, 0.1])
 
 
 def test_a_core_that_another_thread_uses_is_not_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,7 +105,11 @@ def test_a_busy_machine_is_told_in_the_first_word() -> None:
     assert told([]) == ""
     assert told([CALM]).startswith("quiet: others took 0.50% of core 0")
     assert told([CALM, LOUD]).startswith("BUSY: ")
-    assert "8.00% of core 1 (at most 12.0 ms at once)" in told([CALM, LOUD])
+    assert "8.00% of core 1 (at most 12.0 ms at once; " in told([CALM, LOUD])
+    assert told([replace(CALM, late=LATE * 1.1)]).startswith("BUSY: ")
+    rarely = replace(CALM, late_at_times=LATE_AT_TIMES * 1.1)
+    assert told([CALM, rarely]).startswith("quiet, but not for a p99.9: ")
+    assert is_quiet([rarely])
     rounds = [{"waited": 0.2}, {"waited": 0.0}]
     assert told([CALM], rounds).startswith("BUSY: ")
     assert "1 of 2 measurements of latency were quiet" in told([CALM], rounds)
