@@ -44,6 +44,7 @@ class Running:
     start: Started
     ready: Memory
     unseen: int = 0  # how many never-seen names it was asked
+    turns: int = 0  # how many times it was asked the hot set
 
 
 class Stage:

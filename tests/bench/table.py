@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from statistics import median
@@ -204,7 +204,7 @@ def glance(samples: Sequence[Sample], style: Style = plain) -> str:
     return style(table) if rows else ""
 
 
-COMPARED = {"rate": 1, "p99": -1, "in_force": -1, "rss": -1, "again": -1}  # what is better: more
+SAME = 0.03  # by how much two builds may differ: rounds of the same one do
 
 
 def side_by_side(samples: Sequence[Sample], builds: Sequence[str], style: Style = plain) -> str:
@@ -212,21 +212,32 @@ def side_by_side(samples: Sequence[Sample], builds: Sequence[str], style: Style 
 
     builds: their names, as after the @ in the names of their servers.
     """
-    rows = []
-    for view in WORKLOADS.values():
-        keys = (view.key, "p999") if view.key == "p99" else (view.key,)
-        mine = [each for each in samples if each.workload == view.name]
-        for server in (each for each in _servers(mine) if each.startswith("copdns")):
-            if "@" in server:
-                continue
-            for key in keys:
-                found = [ratio(mine, view.name, key, server, f"{server}@{b}") for b in builds]
-                if any(each is not None for each in found):
-                    better = "more" if COMPARED.get(key, -1) > 0 else "less"
-                    rows.append([f"{view.name}, {key}", server, better, *map(_share, found)])
+    rows, worse = [], []
+    for workload, server, key in _comparable(samples):
+        found = [ratio(samples, workload, key, server, f"{server}@{each}") for each in builds]
+        if not any(found):
+            continue
+        more = key == "rate"
+        what = f"{workload}, {key}"
+        rows.append([what, server, "more" if more else "less", *map(_share, found)])
+        for build, each in zip(builds, found, strict=True):
+            if each and (each < 1 - SAME if more else each > 1 + SAME):
+                worse.append(f"{what} of {server} ({each:.2f} of {build})")
+    if not rows:
+        return ""
     title = "beside other builds: median of the ratios of each round"
     table = Table(title, ["", "server", "better", *(f"of {each}" for each in builds)], rows)
-    return style(table) if rows else ""
+    return f"{style(table)}\n\nworse by more than {SAME:.0%}: {', '.join(worse) or 'nothing'}"
+
+
+def _comparable(samples: Sequence[Sample]) -> Iterator[tuple[str, str, str]]:
+    """Yield workload, server and key of what a build can be compared by with another."""
+    for view in WORKLOADS.values():
+        for server in _servers(each for each in samples if each.workload == view.name):
+            if server.startswith("copdns") and "@" not in server:
+                yield view.name, server, view.key
+                if view.key == "p99":
+                    yield view.name, server, "p999"
 
 
 def log_rows(samples: Sequence[Sample], style: Style = plain) -> str:

@@ -129,13 +129,20 @@ def test_another_build_is_compared_with_its_like_round_by_round() -> None:
     samples += rates("copdns-chain", 50, 50) + rates("copdns-chain@before", 100, 100)
     samples += rounds("latency", "copdns", {"p99": 90.0, "p999": 400.0})
     samples += rounds("latency", "copdns@before", {"p99": 100.0, "p999": 200.0})
-    rows = [each.split() for each in side_by_side(samples, ["before"]).splitlines()[2:]]
+    text = side_by_side(samples, ["before"])
+    *rows, _, worse = [each.split() for each in text.splitlines()[2:]]
     assert rows == [
         ["hot,", "rate", "copdns", "more", "1.50"],
         ["hot,", "rate", "copdns-chain", "more", "0.50"],
         ["latency,", "p99", "copdns", "less", "0.90"],
         ["latency,", "p999", "copdns", "less", "2.00"],
     ]
+    assert " ".join(worse) == (
+        "worse by more than 3%: hot, rate of copdns-chain (0.50 of before), "
+        "latency, p999 of copdns (2.00 of before)"
+    )
+    alike = rates("copdns", 98) + rates("copdns@before", 100)
+    assert side_by_side(alike, ["before"]).endswith("worse by more than 3%: nothing")
     assert side_by_side(samples, []) == ""
 
 

@@ -24,6 +24,8 @@ RATE = "5000"  # questions a second, where times are measured
 CONNECTIONS = "20"  # over TCP; each has a share of what is outstanding
 BEFORE, AFTER = 1.0, 1.0  # seconds of load before a reload and after it took effect
 IN_FORCE = 120.0  # seconds for a reload
+TURN = names.QUESTIONS * 1_000  # between the numbers of the first questions of two rounds: the
+# names are the same ones, and mixed capitals are not
 FEW = 3  # rounds, where numbers are steady and a round is long
 
 Values = Mapping[str, float]
@@ -84,8 +86,9 @@ def asked(
 
     def measure(stage: Stage, running: Running, seconds: float) -> Values:
         file = stage.hot_set.hot_blocked if only_blocked else stage.hot_set.hot
-        at = str(random.Random(stage.count).randrange(names.QUESTIONS))
-        options: Options = ["-f", file, "-o", at, "-w", OUTSTANDING, "-l", str(seconds)]
+        at = random.Random(stage.count).randrange(names.QUESTIONS) + running.turns * TURN
+        running.turns += 1
+        options: Options = ["-f", file, "-o", str(at), "-w", OUTSTANDING, "-l", str(seconds)]
         return _counts(stage.ask(running, *options, *how))
 
     return Workload(name, f"{title}, 100 outstanding", "rate", measure, needs, warms=warms)
