@@ -84,9 +84,9 @@ COLUMNS: Mapping[str, Sequence[Column]] = {
     "again": (
         Column("again", "again", digits=2),
         Column("range", "again", "range", 2),
-        Column("its first answer", "again_answer", digits=2),
+        Column("any answer", "again_answer", digits=2),
         Column("first", "first", digits=2),
-        Column("its first answer", "first_answer", digits=2),
+        Column("any answer", "first_answer", digits=2),
     ),
     "worst": (
         Column("no list", "unlisted", digits=1),
