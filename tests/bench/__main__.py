@@ -201,7 +201,7 @@ def _check_quiet(here: Machine) -> int:
 
 
 def _measure(choice: Choice, here: Machine, programs: Programs, folder: Path) -> Result:
-    versions = {each.name: each.told() for each in choice.builds}
+    versions = {VARIANTS["lane"].built_by(each).name: each.told() for each in choice.builds}
     looks = quiet.look(here, quiet.LOOK)
     say(quiet.told(looks))
     with closing(Stage(here, programs, _fresh(folder / "run"), choice.names)) as stage:

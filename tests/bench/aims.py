@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from statistics import median
 
 from tests.bench.quiet import was_quiet
-from tests.bench.table import Style, Table, plain, ratio, values
+from tests.bench.table import FASTER, Style, Table, plain, ratio, values
 from tests.bench.workloads import Sample
 
 LANE, CHAIN = "copdns", "copdns-chain"  # with the fast lane, and without it
 TIMED = "copdns-timed"  # with the lane, and with schedules, budgets and rules for each
 DECISION = "copdns-decide"  # no server: policy.decide in the bench's own process
 MANY = "copdns-many"  # without it, for 1,000 profiles and 10,000 devices
-FASTER = ("unbound", "dnsdist")  # the faster of them, in each round
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from tests.bench.workloads import Sample
 class Result:
     """names: in every list.  told: of the machine.  machine: its facts.
 
-    versions: of each server, and of each build of copdns by its name ("": the one that it is
-    about).  looks: at the cores, before and after.  missing, wrong: see run.Run.
+    versions: of each build of copdns and of each peer, as they give it.  looks: at the cores,
+    before and after.  missing, wrong: see run.Run.
     """
 
     names: int
@@ -41,7 +41,9 @@ class Result:
         latencies = [each.values for each in self.samples if each.workload == "latency"]
         parts = [
             f"{self.names:,} names in every list; {self.told}\n{_pairs(self.machine)}",
-            _pairs({key or "copdns": version for key, version in self.versions.items()}),
+            "; ".join(
+                f"{name}: {version or 'not here'}" for name, version in self.versions.items()
+            ),
             quiet.told(self.looks, latencies),
             glance(self.samples, style),
             tables(self.samples, [*self.peers, "echo"], style),

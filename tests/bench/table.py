@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -101,6 +102,9 @@ COLUMNS: Mapping[str, Sequence[Column]] = {
 SHORT = {"rate": "questions/s", "p99": "p99", "in_force": "in force", "rss": "RSS"}
 
 
+FASTER = ("unbound", "dnsdist")  # the faster of them, in each round
+
+
 def values(samples: Iterable[Sample], workload: str, server: str, key: str) -> dict[int, float]:
     """Return a number by round."""
     return {
@@ -192,18 +196,23 @@ def _servers(samples: Iterable[Sample]) -> list[str]:
 def glance(samples: Sequence[Sample], style: Style = plain) -> str:
     """Return all rates in one table: a line for each workload, a column for each server."""
     mine = [each for each in samples if "rate" in each.values]
-    shown = [each for each in WORKLOADS.values() if each.key == "rate"]
     servers = _servers(mine)
+    compared = "copdns" in servers and {*FASTER} <= {*servers}
     rows = []
-    for view in shown:
+    for view in (each for each in WORKLOADS.values() if each.key == "rate"):
         found = [values(mine, view.name, server, "rate").values() for server in servers]
         if any(found):
             cells = [f"{median(each):,.0f}" if each else "-" for each in found]
-            rows.append([view.name, *cells])
-    table = Table("questions a second, medians", ["", *servers], rows)
-    return style(table) if rows else ""
+            share = _share(ratio(mine, view.name, "rate", "copdns", *FASTER))
+            rows.append([view.name, *cells, *([share] if compared else [])])
+    title = "questions a second, medians"
+    if compared:
+        title += f"; last: copdns of the faster of {' and '.join(FASTER)}, in each round"
+    head = ["", *servers, *(["of the faster"] if compared else [])]
+    return style(Table(title, head, rows)) if rows else ""
 
 
+MORE = frozenset({"rate"})  # keys of which more is better
 SAME = 0.03  # by how much two builds may differ: rounds of the same one do
 
 
@@ -212,22 +221,26 @@ def side_by_side(samples: Sequence[Sample], builds: Sequence[str], style: Style 
 
     builds: their names, as after the @ in the names of their servers.
     """
-    rows, worse = [], []
-    for workload, server, key in _comparable(samples):
-        found = [ratio(samples, workload, key, server, f"{server}@{each}") for each in builds]
-        if not any(found):
+    found: dict[tuple[str, str], dict[str, float]] = {}  # by workload and key, then by pair
+    worse = []
+    for (workload, server, key), build in itertools.product(_comparable(samples), builds):
+        share = ratio(samples, workload, key, server, f"{server}@{build}")
+        if share is None:
             continue
-        more = key == "rate"
-        what = f"{workload}, {key}"
-        rows.append([what, server, "more" if more else "less", *map(_share, found)])
-        for build, each in zip(builds, found, strict=True):
-            if each and (each < 1 - SAME if more else each > 1 + SAME):
-                worse.append(f"{what} of {server} ({each:.2f} of {build})")
-    if not rows:
+        pair = f"{server} of {build}"
+        found.setdefault((workload, key), {})[pair] = share
+        if share < 1 - SAME if key in MORE else share > 1 + SAME:
+            worse.append(f"{workload} {key}, {pair}: {share:.2f}")
+    if not found:
         return ""
+    pairs = list(dict.fromkeys(pair for each in found.values() for pair in each))
+    rows = [
+        [f"{workload} {key}", "more" if key in MORE else "less", *map(_share, map(each.get, pairs))]
+        for (workload, key), each in found.items()
+    ]
     title = "beside other builds: median of the ratios of each round"
-    table = Table(title, ["", "server", "better", *(f"of {each}" for each in builds)], rows)
-    return f"{style(table)}\n\nworse by more than {SAME:.0%}: {', '.join(worse) or 'nothing'}"
+    table = style(Table(title, ["", "better", *pairs], rows))
+    return f"{table}\n\nworse by more than {SAME:.0%}: {'; '.join(worse) or 'nothing'}"
 
 
 def _comparable(samples: Sequence[Sample]) -> Iterator[tuple[str, str, str]]:

@@ -124,6 +124,13 @@ def test_all_rates_stand_in_one_table_as_markdown_that_can_be_pasted() -> None:
     assert glance([]) == ""
 
 
+def test_a_rate_is_put_beside_the_faster_of_two_at_a_glance() -> None:
+    samples = rates("copdns", 150, 100) + rates("unbound", 100, 50) + rates("dnsdist", 50, 200)
+    text = glance(samples)
+    assert "copdns of the faster of unbound and dnsdist" in text
+    assert text.splitlines()[-1].split()[-1] == "1.00"  # the median of 1.5 and 0.5
+
+
 def test_another_build_is_compared_with_its_like_round_by_round() -> None:
     samples = rates("copdns", 100, 200) + rates("copdns@before", 100, 100)
     samples += rates("copdns-chain", 50, 50) + rates("copdns-chain@before", 100, 100)
@@ -132,14 +139,13 @@ def test_another_build_is_compared_with_its_like_round_by_round() -> None:
     text = side_by_side(samples, ["before"])
     *rows, _, worse = [each.split() for each in text.splitlines()[2:]]
     assert rows == [
-        ["hot,", "rate", "copdns", "more", "1.50"],
-        ["hot,", "rate", "copdns-chain", "more", "0.50"],
-        ["latency,", "p99", "copdns", "less", "0.90"],
-        ["latency,", "p999", "copdns", "less", "2.00"],
+        ["hot", "rate", "more", "1.50", "0.50"],
+        ["latency", "p99", "less", "0.90", "-"],
+        ["latency", "p999", "less", "2.00", "-"],
     ]
     assert " ".join(worse) == (
-        "worse by more than 3%: hot, rate of copdns-chain (0.50 of before), "
-        "latency, p999 of copdns (2.00 of before)"
+        "worse by more than 3%: hot rate, copdns-chain of before: 0.50; "
+        "latency p999, copdns of before: 2.00"
     )
     alike = rates("copdns", 98) + rates("copdns@before", 100)
     assert side_by_side(alike, ["before"]).endswith("worse by more than 3%: nothing")
