@@ -29,6 +29,9 @@ HELD_UP = 10_000  # microseconds: in a quiet machine the load generator is never
 LOOK = 0.4  # seconds at each core, before and after a run
 LONG_LOOK = 4.0  # for --quiet-check
 
+# Reloads and starts have it, and so has the thread that writes a log while a server answers.
+ORDINARY = ", where ordinary priority counts"
+
 Clock = Callable[[], float]
 
 
@@ -115,8 +118,8 @@ def _within(numbers: Sequence[float], share: float) -> float:
 class Watch:
     """What others took from a server in a round; empty until the round is over.
 
-    waited: how long its busiest thread could have run and did not, without what its own other
-    threads ran meanwhile.  stolen: of the bench's cores, by the machine around this one.  Both as
+    waited: how long a thread of it could have run and did not, without what its own other threads
+    ran meanwhile.  stolen: of the bench's cores, by the machine around this one.  Both as
     a share of the time.
     """
 
@@ -131,7 +134,7 @@ def watch(machine: Machine, process: int) -> Iterator[Watch]:
     passed = time.monotonic() - began
     with suppress(FileNotFoundError, ProcessLookupError):  # of a process that has ended
         it.values = {
-            "waited": kept_waiting(before, turns(process)) / passed,
+            "waited": max(0.0, kept_waiting(before, turns(process))) / passed,
             "stolen": (_stolen(machine) - taken) / passed,
         }
 
@@ -141,14 +144,16 @@ def _stolen(machine: Machine) -> float:
 
 
 def kept_waiting(before: Mapping[int, Turns], after: Mapping[int, Turns]) -> float:
-    """Return for how many seconds others kept a program's busiest thread waiting; by thread id."""
+    """Return for how many seconds others kept a thread of a program waiting; by thread id.
+
+    Of the thread that had to wait most.  It need not be the one that answers: where another has
+    the lock of the interpreter, both wait for that one's turn.
+    """
     new = Turns(0, 0)
     ran = {each: now.ran - before.get(each, new).ran for each, now in after.items()}
-    if not ran:
-        return 0.0
-    busiest = max(ran, key=lambda each: ran[each])
-    waited = after[busiest].waited - before.get(busiest, new).waited
-    return max(0.0, waited - (sum(ran.values()) - ran[busiest]))
+    waited = {each: now.waited - before.get(each, new).waited for each, now in after.items()}
+    own = sum(ran.values())
+    return max((waited[each] - (own - ran[each]) for each in ran), default=0.0)
 
 
 def was_quiet(values: Mapping[str, float]) -> bool:
@@ -158,7 +163,7 @@ def was_quiet(values: Mapping[str, float]) -> bool:
 
 
 def told(looks: Sequence[Look], rounds: Sequence[Mapping[str, float]] = ()) -> str:
-    """Say whether latencies mean something, a line for each priority.
+    """Say whether what was measured is the servers' own, a line for each priority.
 
     rounds: of the workload in which latencies are measured.
     """
@@ -168,8 +173,8 @@ def told(looks: Sequence[Look], rounds: Sequence[Mapping[str, float]] = ()) -> s
         return _told("", ordinary, rounds)
     return "\n".join(
         [
-            _told("rates and latencies: ", urgent, rounds),
-            _told("reloads and starts, at ordinary priority: ", ordinary, ()),
+            _told("rates, at real-time priority: ", urgent, ()),
+            _told(f"latencies, reloads and starts{ORDINARY}: ", ordinary, rounds),
         ]
     )
 
