@@ -156,38 +156,50 @@ def kept_waiting(before: Mapping[int, Turns], after: Mapping[int, Turns]) -> flo
     return max((waited[each] - (own - ran[each]) for each in ran), default=0.0)
 
 
-def was_quiet(values: Mapping[str, float]) -> bool:
-    """Tell whether a round's p99 is the server's own."""
-    shares = values.get("waited", 0), values.get("stolen", 0)
+def quiet_rounds(samples: Sequence[Sample]) -> list[Sample]:
+    """Return those of a workload's samples whose p99 is the server's own.
+
+    To wake up takes a moment on any machine, thousands of times a second; so what counts is by how
+    much longer a server waited than in its own best round.
+    """
+    least: dict[str, float] = {}
+    for each in samples:
+        waited = each.values.get("waited", 0)
+        least[each.server] = min(waited, least.get(each.server, waited))
+    return [each for each in samples if _is_quiet(each.values, least[each.server])]
+
+
+def _is_quiet(values: Mapping[str, float], least: float) -> bool:
+    shares = values.get("waited", 0) - least, values.get("stolen", 0)
     return max(shares) <= QUIET and values.get("behind", 0) <= HELD_UP
 
 
-def told(looks: Sequence[Look], rounds: Sequence[Mapping[str, float]] = ()) -> str:
+def told(looks: Sequence[Look], latencies: Sequence[Sample] = ()) -> str:
     """Say whether what was measured is the servers' own, a line for each priority.
 
-    rounds: of the workload in which latencies are measured.
+    latencies: the samples of the workload that is about them.
     """
     urgent = [each for each in looks if each.urgent]
     ordinary = [each for each in looks if not each.urgent]
     if not urgent:
-        return _told("", ordinary, rounds)
+        return _told("", ordinary, latencies)
     return "\n".join(
         [
             _told("rates, at real-time priority: ", urgent, ()),
-            _told(f"latencies, reloads and starts{ORDINARY}: ", ordinary, rounds),
+            _told(f"latencies, reloads and starts{ORDINARY}: ", ordinary, latencies),
         ]
     )
 
 
-def _told(about: str, looks: Sequence[Look], rounds: Sequence[Mapping[str, float]]) -> str:
+def _told(about: str, looks: Sequence[Look], latencies: Sequence[Sample]) -> str:
     if not looks:
         return ""
     worst = {each.core: each for each in sorted(looks, key=lambda each: each.taken)}
     seen = "others took " + " and ".join(worst[core].told() for core in sorted(worst))
-    loud = sum(not was_quiet(each) for each in rounds)
-    if rounds:
-        seen += f"; {len(rounds) - loud} of {len(rounds)} measurements of latency were quiet"
-    if loud or not is_quiet(looks):
+    if latencies:
+        calm, all_of_them = len(quiet_rounds(latencies)), len(latencies)
+        seen += f"; {calm} of {all_of_them} measurements of latency were quiet"
+    if not is_quiet(looks):
         return f"{about}BUSY: {seen}. A p99 is the other work's here, and a p99.9 even more so"
     if any(each.late_at_times > LATE_AT_TIMES for each in looks):
         return f"{about}quiet, but not for a p99.9: {seen}"

@@ -38,7 +38,7 @@ class Result:
 
     def report(self, style: Style = plain) -> str:
         """Return all tables, and whatever a reader has to know beside them."""
-        latencies = [each.values for each in self.samples if each.workload == "latency"]
+        latencies = [each for each in self.samples if each.workload == "latency"]
         parts = [
             f"{self.names:,} names in every list; {self.told}\n{_pairs(self.machine)}",
             "; ".join(
@@ -48,7 +48,7 @@ class Result:
             glance(self.samples, style),
             tables(self.samples, [*self.peers, "echo"], style),
             side_by_side(self.samples, self.builds, style),
-            verdicts(self.samples, self.names, style),
+            verdicts(self.samples, self.names, style, busy=not quiet.is_quiet(self.looks)),
             log_rows(self.samples, style),
             quiet.held_up(self.samples),
             "\n".join(f"{name}: missing: {why}" for name, why in self.missing.items()),

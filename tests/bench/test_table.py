@@ -75,8 +75,9 @@ def test_a_latency_is_judged_by_the_rounds_in_which_nothing_else_ran() -> None:
     ours: list[Values] = [{"p99": 100.0}, {"p99": 900.0, "waited": 0.3}]
     samples = rounds("latency", LANE, *ours) + rounds("latency", "unbound", *[{"p99": 100.0}] * 2)
     assert "  1.00  reached, with" in line(verdicts(samples, 1000), "p99")
-    loud = samples[1:2] + samples[3:]
-    assert line(verdicts(loud, 1000), "p99").endswith("SHORT OF THE AIM (no round was quiet)")
+    assert line(verdicts(samples, 1000, busy=True), "p99").endswith("(the machine was busy)")
+    stolen = [Sample("latency", each, 0, {"p99": 9.0, "stolen": 0.2}) for each in (LANE, "unbound")]
+    assert line(verdicts(stolen, 1000), "p99").endswith("(no round was quiet)")
 
 
 def test_rows_of_the_log_that_were_dropped_count_below_a_rate_only() -> None:
