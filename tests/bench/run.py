@@ -50,7 +50,7 @@ class Run:
             running = self.stage.start(server)
             if BLOCKS in server.offers:  # one that only echoes keeps nothing
                 check(self.stage, running)
-                warm(self.stage, running)
+                warm(self.stage, running, self.seconds)
         except BenchError as error:
             self._leave_out(server.name, "check", error)
 

@@ -26,6 +26,7 @@ BEFORE, AFTER = 1.0, 1.0  # seconds of load before a reload and after it took ef
 IN_FORCE = 120.0  # seconds for a reload
 TURN = names.QUESTIONS * 1_000  # between the numbers of the first questions of two rounds: the
 # names are the same ones, and mixed capitals are not
+SHORTEST = 0.5  # seconds of a round that measures something
 FEW = 3  # rounds, where numbers are steady and a round is long
 
 Values = Mapping[str, float]
@@ -226,9 +227,13 @@ def check(stage: Stage, running: Running) -> None:
         raise BenchError(f"{load.lost} of {load.sent} questions were not answered")
 
 
-def warm(stage: Stage, running: Running) -> None:
-    """Ask the hot set as it will be asked, so that whatever a server keeps is there."""
-    options: Options = ["-f", stage.hot_set.hot, "-n", str(names.QUESTIONS), "-w", OUTSTANDING]
+def warm(stage: Stage, running: Running, seconds: float) -> None:
+    """Ask the hot set as it will be asked, so that whatever a server keeps is there.
+
+    seconds: of a round; where rounds are too short to measure anything, this is short too.
+    """
+    many = int(names.QUESTIONS * min(1.0, seconds / SHORTEST))
+    options: Options = ["-f", stage.hot_set.hot, "-n", str(many), "-w", OUTSTANDING]
     _must_be_right(stage.ask(running, *options))
 
 
