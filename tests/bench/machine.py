@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -191,7 +192,8 @@ def _kibibytes(rollup: str) -> dict[str, int]:
     return {words[0].rstrip(":"): int(words[1]) for words in lines}
 
 
-LOOK = 0.02  # seconds between two looks at the memory
+LOOK = 0.02  # seconds between two looks at the memory, at least
+SELDOM = 20  # times as long as a look takes: it walks all pages, and holds up who wants new ones
 
 
 class Peak:
@@ -214,5 +216,6 @@ class Peak:
     def _look(self) -> None:
         ended = False
         while not ended and Path(f"/proc/{self._process}").is_dir():
+            began = time.monotonic()
             self.pss = max(self.pss, memory(self._process).pss)
-            ended = self._enough.wait(LOOK)
+            ended = self._enough.wait(max(LOOK, (time.monotonic() - began) * SELDOM))
