@@ -43,6 +43,8 @@ def test_three_questions_in_ten_are_about_listed_names(tmp_path: Path) -> None:
     assert len(asked) == QUESTIONS
     assert all((kind == "blocked") == (each in inside) for each, kind in asked)
     assert 0.29 < sum(kind == "blocked" for _, kind in asked) / QUESTIONS < 0.31
+    only_blocked = [line.split() for line in hot_set.hot_blocked.read_text().splitlines()]
+    assert only_blocked == [each for each in asked if each[1] == "blocked"]
 
 
 def test_few_names_get_most_of_the_questions(tmp_path: Path) -> None:
