@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from copdns.web.health import healthz
 from copdns.web.pages import LANGUAGE
 from copdns.web.routes import ROUTES
 from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES
+from tests.e2e.house import ROOT
 from tests.running import Program
 from tests.web.browsing import COLOURS, Browsers, Device, violations
 from tests.web.pages import (
@@ -80,19 +82,44 @@ def family(
 def test_every_page_is_right_in_every_look(
     browsers: Browsers, family: tuple[Program, str], look: Look
 ) -> None:
-    """By day and then by night, when nothing but colours is different; those in one language."""
+    """By day and then by night, when nothing but colours is different; those in one language, and
+    on one screen: no colour depends on its width."""
     program, band = family
-    speaks_english = look.language == "en"
+    shows_colours = look.language == "en" and look.size == "phone"
     wrong = []
     for who in (each for each in Who if DEVICES[each][1] == band):
         if who in GUARDIAN and look.language not in DESK_LANGUAGES:
             continue  # the desk comes in English there, and that is another look
         for page, device in walk(browsers, program, who, look):
-            found = faults(device, has_colours=speaks_english)
-            if speaks_english:
+            found = faults(device, has_colours=shows_colours)
+            if shows_colours:
                 found += [f"at night: {each}" for each in night_faults(device)]
             wrong += [f"{page.name} for {who}: {each}" for each in found]
     assert not wrong, "\n".join(["", *wrong])
+
+
+def test_no_colour_depends_on_the_width_of_the_screen() -> None:
+    assert colours_by_width(STYLE.read_text()) == []
+    wide = "@media (min-width: 36rem) { .card { gap: 1rem; background: var(--tint) } }"
+    assert colours_by_width(f"body {{ color: red }} {wide}") == ["background: var(--tint)"]
+
+
+STYLE = ROOT / "web-ui" / "static" / "copdns.css"
+COLOURED = re.compile(r"(?:[a-z-]*color|background[a-z-]*|opacity|filter|--[a-z-]+): *[^;}]+")
+LENGTH = re.compile(r"--[a-z-]+: *(?:[\d.]+r?em|right|left)$")  # of no colour
+
+
+def colours_by_width(style: str) -> list[str]:
+    """Return what a style sheet says of colours for screens of one width only."""
+    found = []
+    for place in re.finditer(r"@media[^{]*width[^{]*{", style):
+        depth, end = 1, place.end()
+        while depth:
+            depth += {"{": 1, "}": -1}.get(style[end], 0)
+            end += 1
+        inside = COLOURED.findall(style[place.end() : end])
+        found += [each.strip() for each in inside if not LENGTH.match(each.strip())]
+    return found
 
 
 def night_faults(device: Device) -> list[str]:
