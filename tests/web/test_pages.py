@@ -15,7 +15,7 @@ from copdns.web.routes import ROUTES
 from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES
 from tests.e2e.house import ROOT
 from tests.running import Program
-from tests.web.browsing import COLOURS, Browsers, Device, violations
+from tests.web.browsing import COLOURS, DESK, PHONE, Browsers, Device, violations
 from tests.web.pages import (
     CHILD,
     DEVICES,
@@ -78,24 +78,47 @@ def family(
         yield program, request.param
 
 
-@pytest.mark.parametrize("look", [each for each in LOOKS if each.light == "light"], ids="-".join)
+@pytest.mark.parametrize("language", sorted({each.language for each in LOOKS}))
 def test_every_page_is_right_in_every_look(
-    browsers: Browsers, family: tuple[Program, str], look: Look
+    browsers: Browsers, family: tuple[Program, str], language: str
 ) -> None:
-    """By day and then by night, when nothing but colours is different; those in one language, and
-    on one screen: no colour depends on its width."""
+    """On a phone by day; then, of the same page, by night what is different there, its colours, and
+    on a wide screen the rest, since no colour depends on the width.  Colours in one language."""
     program, band = family
-    shows_colours = look.language == "en" and look.size == "phone"
+    has_colours = language == "en"
     wrong = []
     for who in (each for each in Who if DEVICES[each][1] == band):
-        if who in GUARDIAN and look.language not in DESK_LANGUAGES:
+        if who in GUARDIAN and language not in DESK_LANGUAGES:
             continue  # the desk comes in English there, and that is another look
-        for page, device in walk(browsers, program, who, look):
-            found = faults(device, has_colours=shows_colours)
-            if shows_colours:
+        for page, device in walk(browsers, program, who, Look("phone", "light", language)):
+            found = faults(device, has_colours=has_colours)
+            if has_colours:
                 found += [f"at night: {each}" for each in night_faults(device)]
+            found += [f"on a wide screen: {each}" for each in wide_faults(device)]
             wrong += [f"{page.name} for {who}: {each}" for each in found]
     assert not wrong, "\n".join(["", *wrong])
+
+
+def wide_faults(device: Device) -> list[str]:
+    """Return what is wrong with the page that is open where the screen is wide."""
+    phone = device.page.viewport_size
+    assert phone is not None
+    device.page.set_viewport_size({"width": DESK.width, "height": DESK.height})
+    found = faults(device, has_colours=False)
+    device.page.set_viewport_size(phone)
+    return found
+
+
+def test_what_does_not_fit_on_a_wide_screen_is_told(
+    browsers: Browsers, family: tuple[Program, str]
+) -> None:
+    device = browsers.device(family[0], DEVICES[Who.FULL][0], PHONE)
+    device.open("http://copdns.home.arpa/help")
+    wide = f"@media (min-width: 50rem) {{ main {{ min-width: {DESK.width + 100}px }} }}"
+    device.page.evaluate("rule => document.styleSheets[0].insertRule(rule)", wide)
+    assert faults(device) == []
+    assert any("wider than the screen" in each for each in wide_faults(device))
+    assert faults(device) == []
 
 
 def test_no_colour_depends_on_the_width_of_the_screen() -> None:
