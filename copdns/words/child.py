@@ -49,7 +49,12 @@ _PLACE = {Level.PICTURES: 0, Level.PLAIN: 1, Level.FULL: 2}
 
 def why(verdict: Verdict, level: Level) -> Said:
     """Return the reason of a verdict in one sentence."""
-    return said_of(REASONS[key_of(verdict)].at(level), verdict)
+    said = said_of(REASONS[key_of(verdict)].at(level), verdict)
+    if level is Level.FULL or "name" not in said.values:
+        return said
+    # "=" and "*." before a name say nothing to a child.
+    name = said.values["name"].removeprefix("=").removeprefix("*.")
+    return said._replace(values={**said.values, "name": name})
 
 
 def until(verdict: Verdict, level: Level) -> Said | None:
