@@ -217,6 +217,7 @@ class EngineShape(Shape):
     note: str = ""
 
     def all_hosts(self) -> frozenset[str]:
+        """Return its hosts, also those of countries."""
         return frozenset(self.hosts) | (self.generated.names() if self.generated else frozenset())
 
 

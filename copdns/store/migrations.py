@@ -821,6 +821,12 @@ def move_outlives_person(db: Connection) -> None:
     db.execute("drop trigger profile_gone_move")
 
 
+@HOUSEHOLD(name="0036_answer_policy")
+def answer_policy(db: Connection) -> None:
+    """By which version of the review policy a request was answered; "" of answers from before."""
+    db.execute("alter table appeal_answer add column policy text not null default ''")
+
+
 @LOG(name="0001_log")
 def log(db: Connection) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

@@ -122,8 +122,8 @@ def _serve_all(_: asyncio.BaseTransport) -> bool:
 
 
 def _refuse_expectations(handler: Handler, serves: Serves) -> Handler:
-    """Refuse unknown Expect headers before the request's body is read, and all of whom we do not
-    serve.
+    """Refuse unknown Expect headers before the request's body is read, and any Expect header of a
+    peer that we do not serve.
 
     aiohttp would answer them before our middlewares, and fail where the value is not UTF-8.
     """

@@ -101,6 +101,7 @@ class HttpServer:
         self._report(await self._listen_only_at(await self._places()))
 
     async def close(self) -> None:
+        """Stop listening, and end requests under way after SHUTDOWN seconds."""
         if self._loading is not None:
             self._loading.cancel()
         for place in [*self._sockets]:

@@ -129,6 +129,7 @@ class Wording:
         return self.about_category(verdict.category) if told else ""
 
     def is_for_adults(self, verdict: Verdict) -> bool:
+        """Tell whether a category blocks that a child should not be led to ask for."""
         return child.is_for_adults(verdict)
 
     def because(self, reason: DecisionReason) -> str:
@@ -145,9 +146,11 @@ class Wording:
         return self.phrases.pgettext(*name) if name else self.title("category", slug)
 
     def categories(self, slugs: Iterable[str]) -> list[str]:
+        """Return what several categories are called, in their order."""
         return [self.category(each) for each in slugs]
 
     def services(self, slugs: Iterable[str]) -> list[str]:
+        """Return what several services are called, in their order."""
         return [self.title("service", each) for each in slugs]
 
     def about_category(self, slug: str) -> str:
@@ -316,6 +319,7 @@ class DeskWording(Wording):
         return self.phrases.pgettext(*desk.DAYS.get(word, child.DAYS[word]))
 
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
+        """Return why something is blocked or allowed, as guardians read it."""
         return self._say(desk.why(self._full_verdict(verdict)))
 
 

@@ -89,6 +89,7 @@ class HelpTopic:
     card: Card | None
 
     def title_at(self, level: Level) -> str:
+        """Return the title; teenagers and adults have their own."""
         return self.title_full if level is Level.FULL else self.title
 
     def at(self, level: Level) -> Words:

@@ -14,7 +14,7 @@ from copdns.list_files.load import bundled_presets
 from copdns.model.household import Band, FullLogSpan, PrivacyMode
 from copdns.model.times import Budget, Pause, Schedule, Slot, Topic, TopicKind
 from copdns.model.verdict import Action, Reason, Verdict
-from copdns.privacy.recent_blocks import Owned
+from copdns.privacy.recent_blocks import OwnedDevice
 from copdns.web.languages import phrases_in
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family, library
@@ -392,7 +392,7 @@ async def test_what_is_open_by_now_is_nothing_to_ask_for(
 async def test_what_a_name_leads_to_stays_the_reason(client: Client, home: Home) -> None:
     """Only the answer told it; there is none to look at now."""
     hop = Verdict(Action.BLOCK, Reason.RULE, 10, rule="toys.example", via="toys.example")
-    home.recent.add(Owned("home", "mia", "mia-phone"), "shop.example", hop, home.clock.wall)
+    home.recent.add(OwnedDevice("home", "mia", "mia-phone"), "shop.example", hop, home.clock.wall)
     assert BY_RULE in await text(client, "/")
     assert "sends you to another site" in await text(client, f"/why/{await code_of(client)}")
 

@@ -11,7 +11,7 @@ from copdns.model.verdict import StepNumber, Verdict
 from copdns.policy.decide import decide
 from copdns.policy.today import build_today
 from copdns.privacy.changes import Changed
-from copdns.privacy.recent_blocks import Block, Owned
+from copdns.privacy.recent_blocks import Block, OwnedDevice
 from copdns.web.child import age
 from copdns.web.child.claim_device import guest_here, has_guest_rules
 from copdns.web.child.consent import open_question
@@ -142,5 +142,5 @@ def blocks_of(request: web.Request, person: Person) -> tuple[Block, ...]:
     context = context_of(request)
     if not (person.is_proven or (person.is_paired and person.guest)) or not person.band.is_child:
         return ()
-    owned = Owned(person.household.id, person.client.policy.profile, person.device)
+    owned = OwnedDevice(person.household.id, person.client.policy.profile, person.device)
     return context.recent.blocks(owned, context.now())
