@@ -9,8 +9,14 @@ from __future__ import annotations
 
 from math import inf
 
-from copdns.appeals.appeal import Appeal, AppealAnswer, AppealKind, AppealRequest, AppealState
-from copdns.appeals.opening import TIME
+from copdns.appeals.appeal import (
+    TIME_RULES,
+    Appeal,
+    AppealAnswer,
+    AppealKind,
+    AppealRequest,
+    AppealState,
+)
 from copdns.dns.records import A
 from copdns.model.household import Band, Household
 from copdns.model.times import Grant, Origin
@@ -82,7 +88,7 @@ def closed_besides(policy: Policy, ask: AppealRequest, given: float, now: float)
     """
     if not ask.name:
         return None
-    time = ask.to.reason in TIME
+    time = ask.to.reason in TIME_RULES
     yes = Grant(None, given, inf, given, content=not time, time=time)
     verdict = decide_with_grant(policy, ask.name, A, yes, now)
     return verdict if verdict.blocks else None

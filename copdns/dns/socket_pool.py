@@ -35,6 +35,7 @@ class RandomOctets:
         self._pool, self._at = b"", 0
 
     def take(self, count: int) -> bytes:
+        """Return so many octets, at most 4096."""
         if self._at + count > len(self._pool):
             self._pool, self._at = os.urandom(4096), 0
         self._at += count
@@ -88,10 +89,13 @@ class EpollReader:
         loop.add_reader(self._epoll, self._ready)
 
     def add(self, sock: socket.socket, read: Callable[[], None]) -> None:
+        """Call `read` from now on whenever a socket has something; it must be removed before it is
+        closed."""
         self._reads[sock.fileno()] = read
         self._epoll.register(sock, select.EPOLLIN)
 
     def remove(self, sock: socket.socket) -> None:
+        """Call nobody for a socket any more; KeyError for one that was not added."""
         del self._reads[sock.fileno()]
         self._epoll.unregister(sock)
 
@@ -102,6 +106,7 @@ class EpollReader:
                 read()
 
     def close(self) -> None:
+        """Stop reading all sockets, which stay open; a second time is harmless."""
         if not self._epoll.closed:
             self._loop.remove_reader(self._epoll)
             self._epoll.close()
@@ -208,6 +213,7 @@ class SocketPool:
         return bool(left)
 
     def close(self) -> None:
+        """Close all sockets; a datagram that still comes is lost."""
         for each in self.open:
             self._close(each)
         self._sockets, self._retired = [None] * MAX_SOCKETS, []

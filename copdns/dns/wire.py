@@ -110,10 +110,6 @@ class Query(NamedTuple):
     is_unsupported: bool
 
     @property
-    def wants_recursion(self) -> bool:
-        return bool(self.flags & RD)
-
-    @property
     def wants_structured_errors(self) -> bool:
         return self.edns is not None and self.edns.wants_structured_errors
 

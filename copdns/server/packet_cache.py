@@ -205,6 +205,7 @@ class PacketCache:
                 del self.replies[body]
 
     def clear(self) -> None:
+        """Drop all replies; their memory is freed a slice at a time."""
         self._lazy_free.add([*self.replies.values()])
         self.replies.clear()  # the same object, which the servers hold
         self._policies.clear()

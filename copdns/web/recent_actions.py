@@ -66,6 +66,7 @@ class DeskAction:
         return can_undo(self.before, self.after)
 
     def is_recent(self, now: float) -> bool:
+        """Tell whether it may still be undone at a moment, in seconds since the epoch."""
         return 0 <= now - self.at < UNDO_FOR
 
 

@@ -35,7 +35,7 @@ from copdns.appeals.opening import (
     close_provisional,
     open_provisionally,
 )
-from copdns.appeals.review import DecisionReason
+from copdns.appeals.review import VERSION, DecisionReason
 from copdns.household.check import KnownIds
 from copdns.model.errors import AppealError, HouseholdError, StoreError
 from copdns.model.household import Household, Rule
@@ -251,7 +251,7 @@ class AppealStore:
                 audit(connection, household, by.name, told, now)
             if decision.state is AppealState.GRANTED and reason is DecisionReason.LIST_ERROR:
                 _remember_error(connection, household, before.ask.name, before.ask.to)
-            answer = AppealAnswer(now, done.state, reason, by, text, done.made, done.until)
+            answer = AppealAnswer(now, done.state, reason, by, text, done.made, done.until, VERSION)
             return _save(connection, household, life.add_answer(before, answer))
 
         return await self._write(work)

@@ -145,6 +145,7 @@ class HouseholdStore:
         await self.run(lambda _: self._reopen())
 
     async def refuse_writing(self) -> None:
+        """Let every later change fail with StoreError; reading goes on."""
         await self.run(lambda connection: connection.execute("pragma query_only = on"))
 
     def close(self) -> None:

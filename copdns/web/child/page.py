@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from copdns.appeals.appeal import AppealRequest
+from copdns.model.errors import AppealError, AppealLimitError
 from copdns.web.context import AppContext, context_of, https_origin
 from copdns.web.desk_access import BrowserConnection, may_show_desk
 from copdns.web.languages import phrases_in
@@ -140,3 +141,8 @@ async def file_request(request: web.Request, person: Person, ask: AppealRequest)
     if not may_see_appeal(person, filed.appeal):  # only the paired browser sees the answer
         return child_page(request, person, "sent.html")
     raise web.HTTPSeeOther(f"/ask/{filed.appeal.id}")
+
+
+def status_of(error: AppealError) -> int:
+    """Return the HTTP status of a form whose appeal was refused."""
+    return 429 if isinstance(error, AppealLimitError) else 400

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from aiohttp import web
 
 from copdns.accounts.codes import make_short_id
-from copdns.accounts.roles import Actor, Balance, Permission
-from copdns.household.presets import apply
+from copdns.accounts.roles import Actor, Permission
 from copdns.household.undo import UNDO_FOR
-from copdns.list_files.load import bundled_presets
-from copdns.model.household import Household, Profile
+from copdns.model.household import Household
 from copdns.model.sentences import Sentence
 from copdns.store.household_db.proposals import Proposal
+from copdns.web.balance import balance_of
 from copdns.web.context import context_of
 from copdns.web.recent_actions import PERMISSION, RECENT, STEPPED_UP, DeskAction
 from copdns.web.session import LOGGED_IN
@@ -50,7 +49,7 @@ async def change_household(
         author=actor.name,
         what=what,
         now=int(context.now()),
-        balance=Balance(actor.id, with_fair_rules) if weighed else None,
+        balance=balance_of(actor) if weighed else None,
     )
     gone = {each.id for each in befores[-1].devices} - {each.id for each in after.devices}
     action = DeskAction(
@@ -75,11 +74,6 @@ async def change_household(
 def say_done(request: web.Request, actor: Actor, said: Sentence) -> None:
     """Tell on the next page what holds now, of what is no part of the household."""
     _tell(request, DeskAction("", actor.household, actor.id, int(context_of(request).now()), said))
-
-
-def with_fair_rules(profile: Profile) -> Profile:
-    """Return the profile with the preset of its age band."""
-    return apply(bundled_presets()[profile.band], profile)
 
 
 def _tell(request: web.Request, action: DeskAction) -> None:

@@ -7,24 +7,22 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from copdns.accounts.roles import Actor, Balance, Permission, may
+from copdns.accounts.roles import Actor, Permission, may
 from copdns.appeals.age import changes_with
 from copdns.appeals.appeal import (
     REASONS,
+    TIME_RULES,
     WAITING,
     Appeal,
-    AppealKind,
     AppealRequest,
     AppealState,
     ContestedVerdict,
-    Decider,
     contest,
     reasons_for,
 )
-from copdns.appeals.first_end import FirstEnd, first_end_of
 from copdns.appeals.lengths import because, lengths, read_length, usual
-from copdns.appeals.life import require_answerable
-from copdns.appeals.opening import CONTENT, TIME, ApprovalTerms, Decision, Opening, opening
+from copdns.appeals.life import does_little_harm, require_answerable
+from copdns.appeals.opening import CONTENT, ApprovalTerms, Decision, Opening, opening
 from copdns.appeals.review import TOLD, DecisionReason
 from copdns.appeals.source import BlockSource, block_source, list_report, rule_behind
 from copdns.appeals.still_closed import closed_after_all, closed_besides, is_taken_back
@@ -33,11 +31,18 @@ from copdns.household.presets import Preset
 from copdns.household.safeguards import is_announced
 from copdns.list_files.load import bundled_presets
 from copdns.model.errors import AppealError
-from copdns.model.household import Band, Household, Profile
+from copdns.model.household import Band, Household
 from copdns.model.sentences import sentence
+from copdns.web.answers import (
+    answer_appeal,
+    decider_of,
+    find_first_end,
+    gives_age,
+    permission_to_grant,
+)
 from copdns.web.context import context_of
-from copdns.web.desk.change import say_done, with_fair_rules
-from copdns.web.desk.page import household_in_force
+from copdns.web.desk.change import say_done
+from copdns.web.desk.page import household_in_force, meanwhile_rule
 from copdns.web.desk.person.people import parse_band
 from copdns.web.desk.person.settings import changes_by_reason
 from copdns.web.desk.seen import SEEN, mark_of, require_same_lines
@@ -83,6 +88,7 @@ async def inbox(request: web.Request) -> web.Response:
         waiting=sorted(waiting, key=lambda each: _sort_key(each, actor)),
         is_others=lambda each: is_for_others(each, actor),
         answered=answered,
+        meanwhile=meanwhile_rule(context),
         is_taken_back=lambda each: is_taken_back(each, household, now),
         say=desk_wording(request, household),
         now=now,
@@ -92,7 +98,7 @@ async def inbox(request: web.Request) -> web.Response:
 def is_for_others(appeal: Appeal, actor: Actor) -> bool:
     """Tell whether somebody else must answer: a child disagreed with this one's answer."""
     try:
-        require_answerable(appeal, _decider(actor))
+        require_answerable(appeal, decider_of(actor))
     except AppealError:
         return appeal.state in TO_ANSWER
     return False
@@ -100,11 +106,6 @@ def is_for_others(appeal: Appeal, actor: Actor) -> bool:
 
 def _sort_key(appeal: Appeal, actor: Actor) -> tuple[bool, bool, int]:
     return is_for_others(appeal, actor), appeal.state is AppealState.TALK, appeal.since
-
-
-def _decider(actor: Actor) -> Decider:
-    everyone = may(actor, Permission.EDIT_HOUSEHOLD)
-    return Decider(actor.role, actor.name, actor.id, for_everyone=everyone)
 
 
 async def look(request: web.Request) -> web.Response:
@@ -137,11 +138,12 @@ async def appeal(request: web.Request) -> web.Response:
         age=_age_choice(request, found, household, actor),
         bands=tuple(Band),
         besides=_besides(request, actor, found, household) if opens else None,
-        ends=_first_end(request, actor, found, household) if opens else None,
-        openable=CONTENT | TIME,
-        lengths=lengths(found.ask, opens, _decider(actor)) if opens else (),
+        ends=find_first_end(context, household, actor, found) if opens else None,
+        openable=CONTENT | TIME_RULES,
+        lengths=lengths(found.ask, opens, decider_of(actor)) if opens else (),
         usual=usual(found.ask, opens) if opens else "",
         because=because(found.ask),
+        allowed_from=_allowed_from(request, found),
         others=await _names_of_others(request, found, actor),
         source=_source(request, found),
         rule=rule_behind(found.ask, household),
@@ -153,45 +155,49 @@ async def appeal(request: web.Request) -> web.Response:
     )
 
 
+def _allowed_from(request: web.Request, appeal: Appeal) -> int | None:
+    """Return when the site of a request is allowed because nobody answered, in seconds since the
+    epoch; None where it never is."""
+    rule = meanwhile_rule(context_of(request))
+    waits = appeal.waits and not appeal.answers and appeal.overdue is None
+    harmless = waits and does_little_harm(appeal.ask, rule.categories)
+    return appeal.since + rule.seconds if harmless else None
+
+
 async def decide(request: web.Request) -> web.Response:
     """Answer an appeal; what is granted is in force within a second."""
     actor, context = await require(request, Permission.DECIDE_APPEALS), context_of(request)
-    fields, now = await fields_of(request), int(context.now())
+    fields = await fields_of(request)
     found = await context.appeals.appeal(actor.household, request.match_info["appeal"])
     if found is None:
         raise AppealError("there is no request '%(appeal)s'", appeal=request.match_info["appeal"])
     decision = _read_decision(fields, found.ask)
-    is_of_age = found.ask.kind is AppealKind.AGE and decision.state is AppealState.GRANTED
-    if is_of_age:
+    if gives_age(found.ask, decision):
         await require(request, Permission.EDIT_PROFILES)
-    before = household_in_force(request, actor).profile(found.ask.profile)
-    band = decision.yes.band or found.ask.wanted_band
-    if is_of_age and before is not None and band is not None and not decision.yes.only_age:
-        lines = changes_with(before, band, bundled_presets())
-        require_same_lines(str(fields.get(SEEN, "")), lines)
-    await context.appeals.decide(
-        actor.household,
-        found.id,
-        decision,
-        _decider(actor),
-        context.known_ids(),
-        context.services(),
-        now,
-        Balance(actor.id, with_fair_rules),
-    )
-    if is_of_age and before is not None and band is not None:
-        rules = not decision.yes.only_age
-        await context.proposals.propose_or_drop(actor, before, band, now, rules=rules)
+    household = household_in_force(request, actor)
+    _require_shown_lines(found.ask, decision, household, str(fields.get(SEEN, "")))
+    await answer_appeal(context, actor, household, found, decision)
     done = sentence("your answer is saved, and the child can read it now")
     say_done(request, actor, done)
     raise web.HTTPSeeOther("/guardian/inbox")
+
+
+def _require_shown_lines(
+    ask: AppealRequest, decision: Decision, household: Household, seen: str
+) -> None:
+    """Raise HouseholdError where a yes to another age group would change other settings than the
+    page listed.  seen: the mark of that list."""
+    profile, band = household.profile(ask.profile), decision.yes.band or ask.wanted_band
+    if not gives_age(ask, decision) or decision.yes.only_age or profile is None or band is None:
+        return
+    require_same_lines(seen, changes_with(profile, band, bundled_presets()))
 
 
 def _age_choice(
     request: web.Request, found: Appeal, household: Household, actor: Actor
 ) -> AgeChoice | None:
     """Return what a yes brings to a request about the age group, to who may give it."""
-    profile: Profile | None = household.profile(found.ask.profile)
+    profile = household.profile(found.ask.profile)
     wanted = found.ask.wanted_band
     if profile is None or wanted is None or not may(actor, Permission.EDIT_PROFILES, profile):
         return None
@@ -265,18 +271,6 @@ def _besides(
     return None if rest is None else contest(rest, household.revision)
 
 
-def _first_end(
-    request: web.Request, actor: Actor, found: Appeal, household: Household
-) -> FirstEnd | None:
-    """Return what ends a yes first, before and after it was given."""
-    context, profile = context_of(request), household.profile(found.ask.profile)
-    if profile is None:
-        return None
-    view = time_view(context, household, actor)
-    minutes = view.today(profile).minutes
-    return first_end_of(view.policy(profile.id), household, found, minutes, view.now)
-
-
 async def _names_of_others(
     request: web.Request, found: Appeal, actor: Actor
 ) -> tuple[str, ...] | None:
@@ -284,8 +278,7 @@ async def _names_of_others(
     if not is_for_others(found, actor):
         return None
     there = await context_of(request).accounts.all(actor.household)
-    is_of_age = found.ask.kind is AppealKind.AGE  # which reviewers cannot change
-    needed = Permission.EDIT_PROFILES if is_of_age else Permission.DECIDE_APPEALS
+    needed = permission_to_grant(found.ask)
     able = (each for each in there if each.has_password and may(each, needed))
     return tuple(each.name for each in able if each.id != actor.id)
 

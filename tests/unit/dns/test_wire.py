@@ -40,7 +40,7 @@ def refused(wire: bytes) -> tuple[WireError, bytes]:
 def test_a_query_is_read() -> None:
     read = read_query(query("WWW.Example", AAAA))
     assert (read.qname, read.qtype, read.qclass) == ("www.example", AAAA, 1)
-    assert read.wants_recursion
+    assert read.flags & RD
     assert read.key == CacheKey("www.example", AAAA, do=False, cd=False)
     assert (read.edns, read.max_reply_size, read.is_unsupported) == (None, PLAIN_UDP_SIZE, False)
 

@@ -27,7 +27,7 @@ from copdns.appeals.life import DAY, HOUR, MOST_OPEN
 from copdns.appeals.list_errors import WrongEntry
 from copdns.appeals.news import mark
 from copdns.appeals.opening import ApprovalTerms, Decision
-from copdns.appeals.review import DecisionReason
+from copdns.appeals.review import VERSION, DecisionReason
 from copdns.household.edits import remove_device, remove_profile
 from copdns.model.errors import AppealError, AppealLimitError, HouseholdError, StoreError
 from copdns.model.household import Household
@@ -127,6 +127,7 @@ async def test_a_yes_is_a_permission_a_revision_and_a_line_of_the_audit(
     (grant,) = after.grants
     assert found.answer is not None
     assert found.answer.made == (f"grant {grant.id}",)
+    assert found.answer.policy == VERSION
     assert after.revision == before.revision + 1
     line = (await households.changes("home"))[-1]
     assert (line.revision, line.author) == (after.revision, "Ada")
