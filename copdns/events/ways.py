@@ -16,26 +16,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from ssl import create_default_context
-from typing import NamedTuple, Protocol
-
-from aiohttp import (
-    ClientConnectorCertificateError,
-    ClientConnectorError,
-    ClientConnectorSSLError,
-    ClientError,
-    ClientSession,
-    ClientTimeout,
-    DummyCookieJar,
-    InvalidURL,
-    TCPConnector,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from copdns import __version__
 from copdns.config import Webhook
 from copdns.events import send_notice
 from copdns.events.notices import NoticeText, NoticeThrottle, Speaks, build_notice, with_suppressed
 from copdns.model.events import Event, EventKind, event_json
+
+if TYPE_CHECKING:
+    from copdns.events.posting import Poster
 
 Deliver = Callable[[Event], Awaitable[str]]  # returns what went wrong; "" for nothing
 
@@ -86,10 +77,12 @@ class _Try(NamedTuple):
     again: bool
 
 
-async def _attempt(deliver: Callable[[], Awaitable[_Try]], pauses: Iterable[float]) -> str:
+async def _attempt(
+    deliver: Callable[[], Awaitable[tuple[str, bool]]], pauses: Iterable[float]
+) -> str:
     """Deliver an event, after each pause once more while that may help; return what went wrong.
 
-    pauses: seconds, between one attempt and the next.
+    deliver: returns as a _Try.  pauses: seconds, between one attempt and the next.
     """
     trouble = ""
     for pause in (0.0, *pauses):  # 0.0: queries get a turn even where each attempt fails at once
@@ -129,19 +122,14 @@ class ToWebhook:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Deliver]:
         """Open one HTTP session for several events, which keeps no cookie."""
-        # aiohttp's own TLS context has no certificates (`app/memory_use.py`).  Reading them takes
-        # time, and megabytes until the session is closed.
-        encrypted = self.webhook.url.startswith("https:")
-        certificates = await asyncio.to_thread(create_default_context) if encrypted else True
-        async with ClientSession(
-            connector=TCPConnector(ssl=certificates),
-            headers=self._headers(),
-            timeout=ClientTimeout(total=self.times.post),
-            cookie_jar=DummyCookieJar(),
-            auto_decompress=False,  # the response is not read
-            trust_env=False,  # no ~/.netrc, whose passwords would be sent
-        ) as session:
-            yield partial(self._deliver, session)
+        # With the first event, since most machines have no webhook; in a thread, since it takes
+        # some tenths of a second, for which queries must not wait.
+        await asyncio.to_thread(import_module, "aiohttp")
+        from copdns.events.posting import open_poster
+
+        url, seconds = self.webhook.url, self.times.post
+        async with open_poster(url, self._headers(), seconds) as poster:
+            yield partial(self._deliver, poster)
 
     async def deliver_once(self, event: Event) -> str:
         """Deliver an event in a session of its own; return what went wrong."""
@@ -155,49 +143,9 @@ class ToWebhook:
             headers["Authorization"] = f"Bearer {self.webhook.token}"
         return headers
 
-    async def _deliver(self, session: ClientSession, event: Event) -> str:
+    async def _deliver(self, poster: Poster, event: Event) -> str:
         body = json.dumps(event_json(event)).encode()
-        return await _attempt(partial(self._post, session, body), self.times.pauses)
-
-    async def _post(self, session: ClientSession, body: bytes) -> _Try:
-        try:
-            # A redirect would send the event, and the token, to another address.
-            async with session.post(self.webhook.url, data=body, allow_redirects=False) as reply:
-                return _judge_status(reply.status)
-        except TimeoutError:
-            return _Try(f"the server did not answer within {self.times.post:g} s", again=True)
-        except (ClientError, OSError, UnicodeError) as error:
-            return _Try(_describe_error(error), again=True)
-
-
-def _judge_status(status: int) -> _Try:
-    """Return what an HTTP status means; 408, 429 and those from 500 on may pass by themselves."""
-    if 200 <= status < 300:
-        return _Try("", again=False)
-    if 300 <= status < 400:
-        trouble = (
-            f"the server redirects ({status}), and redirects are not followed; write its new "
-            "address"
-        )
-        return _Try(trouble, again=False)
-    return _Try(
-        f"the server answered with status {status}", again=status in (408, 429) or status >= 500
-    )
-
-
-def _describe_error(error: ClientError | OSError | UnicodeError) -> str:
-    """Return what went wrong, without the address."""
-    match error:
-        case ClientConnectorCertificateError() | ClientConnectorSSLError():
-            return (
-                "this machine does not trust its certificate; check that this machine's clock is "
-                "right"
-            )
-        case ClientConnectorError():
-            return "the server cannot be reached"
-        case InvalidURL() | UnicodeError():  # a host such as a..example
-            return "its url is not a valid address; check events.webhooks"
-    return f"the server's HTTP answer is not valid ({type(error).__name__})"
+        return await _attempt(partial(poster.post, body), self.times.pauses)
 
 
 # --- a program ------------------------------------------------------------------------------------
@@ -332,7 +280,7 @@ class ToGuardian:
 
     async def deliver_once(self, event: Event) -> str:
         """Send a notice of an event, however many were sent; return what went wrong."""
-        text = build_notice(event, self.desk, self._language_for(event))
+        text = build_notice(event, self.desk, await self._language_for(event))
         return (await self._send(self._message(text))).trouble
 
     @asynccontextmanager
@@ -343,14 +291,15 @@ class ToGuardian:
     async def _deliver(self, event: Event) -> str:
         if not self.pace.allows(event, time.monotonic()):
             return ""
-        language = self._language_for(event)
+        language = await self._language_for(event)
         text = build_notice(event, self.desk, language)
         message = self._message(with_suppressed(text, self.pace.take_suppressed(), language))
         return await _attempt(partial(self._send, message), self.times.pauses)
 
-    def _language_for(self, event: Event) -> Speaks:
+    async def _language_for(self, event: Event) -> Speaks:
         """Return the language of the household that an event is about; some are about none."""
-        return self.speaks(getattr(event, "household", ""))
+        # In a thread: what speaks a language is read when it is needed first.
+        return await asyncio.to_thread(self.speaks, getattr(event, "household", ""))
 
     def _message(self, text: NoticeText) -> bytes:
         return json.dumps({"url": self.url, "title": text.title, "body": text.body}).encode()

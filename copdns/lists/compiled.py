@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import struct
 from array import array
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ from copdns.lists.trie import MappedIndex
 from copdns.model.errors import ListError
 from copdns.model.matchers import MatchKind
 
-FORMAT = 2  # raised whenever what is written changes
+FORMAT = 3  # raised whenever what is written changes
 _MAGIC = b"copdns index\n\0\0\0"
 _HEADER = struct.Struct("=16sIIQQQ16x")
 HEADER_SIZE = _HEADER.size
@@ -94,12 +95,16 @@ def checksum(parts: Iterable[bytes]) -> int:
 
 
 def _set_numbers(merged: MergedLists, keys: bytes) -> array[int]:
+    """Return the number of each key's set, by the id of the key."""
     count = len(merged.sets)
     code = "B" if count <= 1 << 8 else "H" if count <= 1 << 16 else "I"
     found = trie.map_keys(keys)
-    numbers = array(code, bytes(len(found) * array(code).itemsize))
-    for key, number in found.iteritems():
-        numbers[number] = merged.keys[key]
+    # Most names have the same set: that of the longest list.  To find an id takes a microsecond.
+    ((usual, _),) = Counter(merged.keys.values()).most_common(1) or ((0, 0),)
+    numbers = array(code, [usual]) * len(found)
+    for key, number in merged.keys.items():
+        if number != usual:
+            numbers[found.key_id(key)] = number
     return numbers
 
 

@@ -1,7 +1,7 @@
 """Merge the names of all lists: each name once, with the set of its entries.
 
-A key is a name with its labels reversed and a dot at the end (`games.example` is `example.games.`),
-so that it begins with the keys of all names above it, and with no other.  Names share their sets of
+A key is a name from its end, and a dot (`games.example` is `elpmaxe.semag.`), so that it begins
+with the keys of all names above it, and with no other.  Names share their sets of
 entries: there are few sets, however many names there are.  Pure.
 """
 
@@ -39,10 +39,8 @@ class MergedLists:
 
 
 def key_of(name: str) -> str:
-    """Return the key of a name: its labels from the right, with a dot after each."""
-    labels = name.split(".")
-    labels.reverse()
-    return ".".join(labels) + "."
+    """Return the key of a name."""
+    return name[::-1] + "."
 
 
 def merge(drafts: Iterable[Draft]) -> MergedLists:
@@ -65,7 +63,7 @@ class _Merger:
         status = status_of(len(self.statuses), draft)
         self.statuses.append(status)
         for names, allow in ((draft.blocks, False), (draft.allows, True)):
-            for match in MatchKind:
+            for match in set(names.values()):
                 self._add(names, EntryPart(status.info.number, match, allow))
             if allow or draft.kind in OPENING_KINDS:
                 for name in names:
@@ -76,9 +74,7 @@ class _Merger:
         keys, after = self.keys, _SetWithPart(self.sets, part)
         for name, match in names.items():
             if match is part.match:
-                labels = name.split(".")  # inlined key_of: a call for each name would take longer
-                labels.reverse()
-                key = ".".join(labels) + "."
+                key = name[::-1] + "."  # inlined key_of: a call for each name would take longer
                 keys[key] = after[keys.get(key, 0)]
 
     def result(self) -> MergedLists:

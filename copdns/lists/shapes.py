@@ -27,7 +27,8 @@ UNCLEAR = "unclear"  # the licence of a source with none, or with two that diffe
 
 
 class Shape(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built with the whole that it is part of: for itself each part would cost as much again.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class CategoryShape(Shape):

@@ -19,10 +19,10 @@ from copdns.accounts.roles import Actor, Role
 from copdns.model.errors import CopdnsError
 from copdns.model.sentences import Sentence
 from copdns.policy.special_names import PROBE_ZONE
+from copdns.web.connections import SERVER, BareResponse
 from copdns.web.context import context_of, https_origin
 from copdns.web.desk_access import is_loopback
 from copdns.web.forms import FORM_ERRORS
-from copdns.web.http_server import SERVER, BareResponse
 from copdns.web.pages import ACTOR, FOREIGN_HOST, wants_html
 from copdns.web.person import requestor_of
 from copdns.web.problem import is_for_programs, problem

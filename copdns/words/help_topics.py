@@ -124,7 +124,7 @@ Title = Annotated[str, Field(min_length=2, max_length=80)]
 
 
 class _Shape(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class WordsShape(_Shape):

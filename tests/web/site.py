@@ -25,7 +25,7 @@ from copdns.model.verdict import Requestor
 from copdns.network.other_resolvers import Assessment
 from copdns.network.probes import Probes
 from copdns.network.setup_steps import SetupState
-from copdns.server.metrics import build_registry
+from copdns.server.exposition import build_registry
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.household import HouseholdStore

@@ -20,9 +20,10 @@ def run(options: Options) -> None:
     \b
     Example:  copdns -c config/home.yaml --data var run
     """
-    from copdns.app.memory_use import import_without_extras
+    from copdns.app.memory_use import leave_out_extras, share_one_heap
 
-    import_without_extras()
+    share_one_heap()
+    leave_out_extras()
     from copdns.app.app import serve
     from copdns.cli.stderr_log import log_to_stderr
 

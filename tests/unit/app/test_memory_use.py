@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-BEGIN = """from copdns.app.memory_use import import_without_extras
-import_without_extras()
+BEGIN = """from copdns.app.memory_use import leave_out_extras
+leave_out_extras()
 import os, sys
 """
 
@@ -17,6 +17,12 @@ def said(code: str) -> str:
     return subprocess.run(
         [sys.executable, "-c", BEGIN + code], capture_output=True, text=True, check=True
     ).stdout.strip()
+
+
+def test_a_server_without_visitors_has_nothing_that_only_pages_and_downloads_need() -> None:
+    later = {"aiohttp", "babel", "cryptography", "icalendar", "jinja2", "prometheus_client"}
+    code = f"import copdns.app.app; print(sorted({later} & sys.modules.keys()))"
+    assert said(code) == "[]"
 
 
 def test_what_only_colours_tracebacks_is_not_there_and_can_still_be_imported() -> None:
@@ -35,4 +41,4 @@ def test_the_environment_is_as_it_was(value: str | None, monkeypatch: pytest.Mon
         monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     else:
         monkeypatch.setenv("SSL_CERT_FILE", value)
-    assert said("print(os.environ.get('SSL_CERT_FILE'))") == str(value)
+    assert said("import aiohttp; print(os.environ.get('SSL_CERT_FILE'))") == str(value)
