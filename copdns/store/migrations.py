@@ -822,7 +822,7 @@ def move_outlives_person(db: Connection) -> None:
 
 
 @HOUSEHOLD(name="0036_answer_policy")
-def answer_policy(db: Database) -> None:
+def answer_policy(db: Connection) -> None:
     """By which version of the review policy a request was answered; "" of answers from before."""
     db.execute("alter table appeal_answer add column policy text not null default ''")
 
