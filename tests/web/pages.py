@@ -423,8 +423,8 @@ def ask(program: Program) -> Mapping[str, str]:
                 profile, device, AppealKind.NAME, to, name=name, words="For school."
             )
             asked[profile] = done(appeals.file("home", wanted, now)).appeal.id
-        done(Consents(store).drop("home", "ada"))
-        done(Consents(store).ask(Question("home", "ada", 3, "Ada", now)))
+        done(Consents(StoreThread(store)).drop("home", "ada"))
+        done(Consents(StoreThread(store)).ask(Question("home", "ada", 3, "Ada", now)))
     return asked
 
 
