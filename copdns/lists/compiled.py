@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import struct
 from array import array
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -67,8 +66,8 @@ def padded_size(size: int) -> int:
 
 
 def pack(merged: MergedLists, key: str) -> Iterator[bytes]:
-    """Yield the content of a file in parts."""
-    keys = trie.build_keys(merged.keys)
+    """Yield the content of a file in parts; the keys of `merged` are used up."""
+    keys = trie.build_keys(_use_up(merged.keys))
     numbers = _set_numbers(merged, keys)
     head = json.dumps(
         {
@@ -99,13 +98,17 @@ def _set_numbers(merged: MergedLists, keys: bytes) -> array[int]:
     count = len(merged.sets)
     code = "B" if count <= 1 << 8 else "H" if count <= 1 << 16 else "I"
     found = trie.map_keys(keys)
-    # Most names have the same set: that of the longest list.  To find an id takes a microsecond.
-    ((usual, _),) = Counter(merged.keys.values()).most_common(1) or ((0, 0),)
-    numbers = array(code, [usual]) * len(found)
-    for key, number in merged.keys.items():
-        if number != usual:
-            numbers[found.key_id(key)] = number
+    numbers = array(code, [merged.usual]) * len(found)
+    for key, number in merged.others.items():
+        numbers[found.key_id(key)] = number
     return numbers
+
+
+def _use_up(keys: list[str]) -> Iterator[str]:
+    """Yield the keys in their order, and let go of each, so that its memory can be used again."""
+    keys.reverse()
+    while keys:
+        yield keys.pop()
 
 
 def read_header(octets: bytes, size: int) -> Header:
