@@ -97,7 +97,7 @@ class Wording:
         if isinstance(verdict, Verdict):
             return verdict
         is_contact = verdict.reason is Reason.CONTACT
-        service = self._service(verdict.service) if is_contact else None
+        service = self.service(verdict.service) if is_contact else None
         blocks = service is not None and service.contact is not Contact.NONE
         full = _full_verdict(verdict, service.contact if service and blocks else "")
         # Of days that differ it is not known any more which one was meant.
@@ -106,7 +106,8 @@ class Wording:
             return replace(full, no_minutes=not any(minutes for _, minutes in budget.minutes))
         return full
 
-    def _service(self, slug: str) -> OwnService | Service | None:
+    def service(self, slug: str) -> OwnService | Service | None:
+        """Return a service, the household's own first; None where there is none (any more)."""
         own = next((each for each in self.household.services if each.slug == slug), None)
         return own or self.library.services.get(slug)
 
@@ -253,7 +254,7 @@ class Wording:
     def title(self, kind: str, slug: str) -> str:
         """Return the name of a service, list or category."""
         if kind == "service":
-            found = self._service(slug)
+            found = self.service(slug)
             return found.title if found else slug
         if kind == "category":
             category = self.library.categories.get(slug)

@@ -239,6 +239,21 @@ async def test_his_earlier_browser_is_told_wherever_it_is_now(
     assert BLOCKED not in await own.opens("/")
 
 
+async def test_another_browser_is_told_of_once_and_not_as_seeing_who_looks_for_help(
+    ada: Browser, tom: Browser
+) -> None:
+    await ada.sends("/guardian/devices/tom-phone/let-in")
+    start = await tom.opens("/")
+    assert TOLD in start
+    assert "There was a change to your devices" not in start
+    nobody = "Nobody sees there that you opened this page."
+    assert nobody not in start
+    for path in ("/bad", "/help"):
+        page = await tom.opens(path)
+        assert TOLD in page
+        assert nobody in page
+
+
 async def test_what_tom_does_not_know_never_counts_as_him(
     ada: Browser, tom: Browser, site: Site, client: Client
 ) -> None:

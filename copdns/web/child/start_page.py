@@ -10,6 +10,7 @@ from copdns.dns.records import A
 from copdns.model.verdict import StepNumber, Verdict
 from copdns.policy.decide import decide
 from copdns.policy.today import build_today
+from copdns.privacy.changes import Changed
 from copdns.privacy.recent_blocks import Block, OwnedDevice
 from copdns.web.child import age
 from copdns.web.child.claim_device import guest_here, has_guest_rules
@@ -60,11 +61,7 @@ async def start_page(request: web.Request) -> web.Response:
         },
         blocks=[(each, closed_now(person, each, now)) for each in blocks],
         newest=BLOCKS_OPEN,
-        changed=[
-            each
-            for each in (await recent_changes_of(request, person)).changed
-            if now - each.at < NEWS_SECONDS
-        ],
+        changed=await _news_of(request, person, now),
         guest=await _guest_with_guest_rules(request, person),
         without_browser=[
             each
@@ -111,6 +108,16 @@ async def why(request: web.Request) -> web.Response:
         raise web.HTTPNotFound(reason="This is no longer in your list of recently blocked sites")
     verdict = closed_now(person, block, context_of(request).now())
     return child_page(request, person, "why.html", block=block, verdict=verdict)
+
+
+async def _news_of(request: web.Request, person: Person, now: float) -> list[Changed]:
+    """Return what changed in the last week, without what the page says above as a claim."""
+    told = {each.at for each in person.claims}
+    return [
+        each
+        for each in (await recent_changes_of(request, person)).changed
+        if now - each.at < NEWS_SECONDS and not (each.is_of_devices and each.at in told)
+    ]
 
 
 async def _guest_with_guest_rules(request: web.Request, person: Person) -> Guest | None:

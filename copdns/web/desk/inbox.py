@@ -21,7 +21,7 @@ from copdns.appeals.appeal import (
     reasons_for,
 )
 from copdns.appeals.lengths import because, lengths, read_length, usual
-from copdns.appeals.life import require_answerable
+from copdns.appeals.life import does_little_harm, require_answerable
 from copdns.appeals.opening import CONTENT, ApprovalTerms, Decision, Opening, opening
 from copdns.appeals.review import TOLD, DecisionReason
 from copdns.appeals.source import BlockSource, block_source, list_report, rule_behind
@@ -42,7 +42,7 @@ from copdns.web.answers import (
 )
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done
-from copdns.web.desk.page import household_in_force
+from copdns.web.desk.page import household_in_force, meanwhile_rule
 from copdns.web.desk.person.people import parse_band
 from copdns.web.desk.person.settings import changes_by_reason
 from copdns.web.others import time_view
@@ -85,6 +85,7 @@ async def inbox(request: web.Request) -> web.Response:
         waiting=sorted(waiting, key=lambda each: _sort_key(each, actor)),
         is_others=lambda each: is_for_others(each, actor),
         answered=answered,
+        meanwhile=meanwhile_rule(context),
         is_taken_back=lambda each: is_taken_back(each, household, now),
         say=desk_wording(request, household),
         now=now,
@@ -139,6 +140,7 @@ async def appeal(request: web.Request) -> web.Response:
         lengths=lengths(found.ask, opens, decider_of(actor)) if opens else (),
         usual=usual(found.ask, opens) if opens else "",
         because=because(found.ask),
+        allowed_from=_allowed_from(request, found),
         others=await _names_of_others(request, found, actor),
         source=_source(request, found),
         rule=rule_behind(found.ask, household),
@@ -148,6 +150,15 @@ async def appeal(request: web.Request) -> web.Response:
         told=TOLD,
         now=context.now(),
     )
+
+
+def _allowed_from(request: web.Request, appeal: Appeal) -> int | None:
+    """Return when the site of a request is allowed because nobody answered, in seconds since the
+    epoch; None where it never is."""
+    rule = meanwhile_rule(context_of(request))
+    waits = appeal.waits and not appeal.answers and appeal.overdue is None
+    harmless = waits and does_little_harm(appeal.ask, rule.categories)
+    return appeal.since + rule.seconds if harmless else None
 
 
 async def decide(request: web.Request) -> web.Response:
