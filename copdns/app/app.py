@@ -266,6 +266,7 @@ class App:
         )
         await self._device_chores.configure(self.settings.identity)
         self._store.see = self._device_chores.see
+        self._store.forget = self._log.erase
         self._readiness = Readiness(
             self._upstreams,
             self._source,

@@ -460,6 +460,7 @@ class Home:
         async def run() -> T:
             with open_store(self.folder) as store:
                 store.see = self.see
+                store.forget = QueryLog(self.folder).erase
                 return await work(store)
 
         return asyncio.run(run())

@@ -342,6 +342,22 @@ async def test_what_is_done_with_a_pin_says_so(
     assert "was made with a PIN from a guardian" in await ada.opens("/guardian/changes")
 
 
+async def test_before_that_what_is_asked_with_it_is_not_his(
+    ada: Browser, tom: Browser, site: Site, client: Client
+) -> None:
+    """Ada set the PIN a moment ago, and types it herself."""
+    await tom.sends("/ask", name="toys.example", why="game")
+    await ada.sends("/guardian/pins/tom", pin="4711")
+    there = Browser(site, client, SHARED)
+    await there.sends("/whose/pin", name="Tom", pin="4711")
+    await put_guests_in_force(site)
+    page = await send(client, "/ask", name="toys.example", words="Ada is so kind to me.")
+    assert "Nobody has looked at it yet." in page, "as for what he did not ask for"
+    hers, his = await site.appeals.appeals("home", profile="tom")
+    assert (his.ask.words, his.ask.paired, hers.ask.paired) == ("", True, False)
+    assert "was made with a PIN from a guardian" in await ada.opens("/guardian/changes")
+
+
 async def test_a_pin_that_tom_does_not_know_never_counts(
     ada: Browser, tom: Browser, site: Site, client: Client
 ) -> None:

@@ -138,6 +138,16 @@ async def test_nobody_is_left_for_a_second_opinion_and_mia_reads_that(
     assert appeal.state == "talk"
 
 
+async def test_nor_is_somebody_who_was_invited_and_never_came(client: Client, site: Site) -> None:
+    await log_in_as(client, "Ada")
+    await send(client, f"/guardian/accounts/{await account(site, 'Rita')}/remove", sure="on")
+    await send(client, "/guardian/accounts", name="Ben", role="guardian")
+    await refuse(client, site)
+    await disagree(client, site)
+    (appeal,) = await site.appeals.appeals("home")
+    assert appeal.state == "talk", "nobody is looking at it, and Ada has to answer again"
+
+
 async def test_all_guardians_are_told_of_a_code_for_somebody(client: Client, site: Site) -> None:
     await set_up(site, "Ben", Role.GUARDIAN)
     site.home.wait(MINUTE)

@@ -245,7 +245,8 @@ class AppealStore:
             what = f"request {appeal} from {before.ask.profile}: {decision.state}"
             change = Change(0, now, by.name, what)
             weighed = balance if kind is AppealKind.AGE else None
-            done = _carry_out(connection, household, edit, change, weighed)
+            with self._store.forgetting(connection, household, now):
+                done = _carry_out(connection, household, edit, change, weighed)
             if done.made and kind is AppealKind.AGE:  # told as any other change of it
                 settings = "band" if decision.yes.only_age else "preset"
                 told = f"profile {before.ask.profile} set: {settings} {done.made[0].split()[1]}"

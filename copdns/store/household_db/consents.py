@@ -68,7 +68,8 @@ class Consents:
         """
 
         def work(connection: sqlite3.Connection) -> None:
-            _begin_full_log(connection, question, author, now)
+            with self._store.forgetting(connection, question.household, now):
+                _begin_full_log(connection, question, author, now)
             _delete_question(connection, question.household, question.profile)
 
         await self._thread.write(work)
@@ -103,9 +104,10 @@ class Consents:
 
         def work(connection: sqlite3.Connection) -> None:
             change = Change(0, now, author, f"profile {profile} set: full-log ended")
-            apply_edit(
-                connection, household, lambda home: _with_full_log(home, profile, None), change
-            )
+            with self._store.forgetting(connection, household, now):
+                apply_edit(
+                    connection, household, lambda home: _with_full_log(home, profile, None), change
+                )
 
         await self._thread.write(work)
 

@@ -138,7 +138,8 @@ async def _has_second(request: web.Request, person: Person, appeal: Appeal) -> b
     context, home = context_of(request), person.household.id
     everyone = await context.accounts.all(home)
     needed = permission_to_grant(appeal.ask)  # whoever cannot say yes is no second opinion
-    able = [each.id for each in everyone if may(each, needed)]
+    # Nor is who was invited and never came.
+    able = [each.id for each in everyone if each.has_password and may(each, needed)]
     return has_second_opinion(appeal, able, await context.account_codes.voices(home, appeal.asked))
 
 

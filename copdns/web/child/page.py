@@ -28,8 +28,10 @@ def child_page(
     request: web.Request, person: Person, template: str, *, status: int = 200, **values: Any
 ) -> web.Response:
     """Return a page.  Every page has a sign that says what is recorded (`mode` and `announced`),
-    and what counts as the person since a guardian's change (`claims.html`)."""
-    level, now, full = level_of(person.band), context_of(request).now(), person.profile.full_log
+    and what counts as the person since a guardian's change, and a younger age group that is
+    announced (`claims.html`)."""
+    level, now = level_of(person.band), context_of(request).now()
+    full, younger = person.profile.full_log, person.profile.band_change
     return context_of(request).pages.render(
         request,
         template,
@@ -39,6 +41,7 @@ def child_page(
         mode=person.profile.privacy_at(now),
         may_object=any(each.may_be_objected(now) for each in person.claims),
         announced=full.start if full is not None and now < full.start else None,
+        younger_from=younger.at if younger is not None and now < younger.at else None,
         say=wording_for(request, person.household, level),
         note_of=partial(note_of, person.household, person.profile),
         desk=_desk_url(request),
@@ -74,9 +77,8 @@ def require_proof(person: Person) -> None:
 
 
 async def note_pin(request: web.Request, person: Person) -> None:
-    """Note in the history that somebody just acted as this person with a PIN, which guardians
-    set."""
-    if person.guest and person.is_proven:
+    """Note in the history that somebody just acted with this person's PIN, which guardians set."""
+    if person.guest and person.proof is not None:
         context, home = context_of(request), person.household.id
         what = f"{person.profile.id}: the change before this was made with a PIN from a guardian"
         await context.store.note(home, person.profile.name, what, int(context.now()))

@@ -26,6 +26,7 @@ from copdns.web.person import (
     person_of,
     set_pairing_cookie,
 )
+from copdns.web.received import host_without_port
 
 BLOCKS_SHOWN = 20  # recent blocks
 BLOCKS_OPEN = 5  # of these without a tap
@@ -72,10 +73,17 @@ async def start_page(request: web.Request) -> web.Response:
         asks_consent=await open_question(request, person) is not None,
         now=now,
     )
-    if request.secure and person.is_paired and not person.guest:
+    if _leads_to_https(request) and person.is_paired and not person.guest:
         # One that was set over HTTP is sent over it again; from now on it is not.
         set_pairing_cookie(request, page, PAIRING, request.cookies[PAIRING], PAIRING_LASTS)
     return page
+
+
+def _leads_to_https(request: web.Request) -> bool:
+    """Tell whether the child's page is over HTTPS, and always will be: where browsers do not trust
+    the certificate, it is over HTTP the next time, without a cookie that HTTPS kept."""
+    host = host_without_port(request.host)
+    return request.secure and context_of(request).https().is_trusted_for(host)
 
 
 async def pair(request: web.Request) -> web.Response:

@@ -45,6 +45,7 @@ from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force, meanwhile_rule
 from copdns.web.desk.person.people import parse_band
 from copdns.web.desk.person.settings import changes_by_reason
+from copdns.web.desk.seen import SEEN, mark_of, require_same_lines
 from copdns.web.others import time_view
 from copdns.web.received import fields_of
 from copdns.web.session import require
@@ -59,13 +60,15 @@ class AgeChoice(NamedTuple):
     """What a yes to an appeal against an age group brings.
 
     band: the one that is shown, of all.  changed: settings by the reason that the child reads.
-    is_announced: it is told a day before, and its settings are only proposed.
+    is_announced: it is told a day before, and its settings are only proposed.  seen: a mark of
+    these lines, which the form sends back.
     """
 
     band: Band
     preset: Preset
     changed: Mapping[str, list[Difference]]
     is_announced: bool
+    seen: str
 
 
 async def inbox(request: web.Request) -> web.Response:
@@ -172,10 +175,22 @@ async def decide(request: web.Request) -> web.Response:
     if gives_age(found.ask, decision):
         await require(request, Permission.EDIT_PROFILES)
     household = household_in_force(request, actor)
+    _require_shown_lines(found.ask, decision, household, str(fields.get(SEEN, "")))
     await answer_appeal(context, actor, household, found, decision)
     done = sentence("your answer is saved, and the child can read it now")
     say_done(request, actor, done)
     raise web.HTTPSeeOther("/guardian/inbox")
+
+
+def _require_shown_lines(
+    ask: AppealRequest, decision: Decision, household: Household, seen: str
+) -> None:
+    """Raise HouseholdError where a yes to another age group would change other settings than the
+    page listed.  seen: the mark of that list."""
+    profile, band = household.profile(ask.profile), decision.yes.band or ask.wanted_band
+    if not gives_age(ask, decision) or decision.yes.only_age or profile is None or band is None:
+        return
+    require_same_lines(seen, changes_with(profile, band, bundled_presets()))
 
 
 def _age_choice(
@@ -187,9 +202,9 @@ def _age_choice(
     if profile is None or wanted is None or not may(actor, Permission.EDIT_PROFILES, profile):
         return None
     band, now = parse_band(request.query.get("band", wanted)), int(context_of(request).now())
-    preset = bundled_presets()[band]
-    changed = changes_by_reason(preset, changes_with(profile, band, bundled_presets()))
-    return AgeChoice(band, preset, changed, is_announced(profile, band, now))
+    preset, lines = bundled_presets()[band], changes_with(profile, band, bundled_presets())
+    changed = changes_by_reason(preset, lines)
+    return AgeChoice(band, preset, changed, is_announced(profile, band, now), mark_of(lines))
 
 
 async def report(request: web.Request) -> web.Response:
@@ -264,7 +279,8 @@ async def _names_of_others(
         return None
     there = await context_of(request).accounts.all(actor.household)
     needed = permission_to_grant(found.ask)
-    return tuple(each.name for each in there if may(each, needed) and each.id != actor.id)
+    able = (each for each in there if each.has_password and may(each, needed))
+    return tuple(each.name for each in able if each.id != actor.id)
 
 
 def _source(request: web.Request, found: Appeal) -> BlockSource | None:

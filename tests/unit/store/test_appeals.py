@@ -28,7 +28,7 @@ from copdns.appeals.list_errors import WrongEntry
 from copdns.appeals.news import mark
 from copdns.appeals.opening import ApprovalTerms, Decision
 from copdns.appeals.review import VERSION, DecisionReason
-from copdns.household.edits import remove_profile
+from copdns.household.edits import remove_device, remove_profile
 from copdns.model.errors import AppealError, AppealLimitError, HouseholdError, StoreError
 from copdns.model.household import Household
 from copdns.model.verdict import Action, Reason, Verdict
@@ -244,6 +244,24 @@ async def test_erasing_is_no_way_to_make_a_question_go_away(
     files = [*tmp_path.glob("household.db*")]
     assert files
     assert not any(b"Elephants" in each.read_bytes() for each in files)
+
+
+async def test_removing_a_person_leaves_no_word_of_theirs_in_any_file(
+    households: HouseholdStore, store: AppealStore, tmp_path: Path
+) -> None:
+    filed_by_mia = (await store.file("home", ask(words="Elephants only I know"), AT)).appeal
+    await decided(store, filed_by_mia, no(text="Giraffes neither."))
+
+    def without_mia(household: Household) -> Household:
+        for each in household.devices:
+            household = remove_device(household, each.id) if each.profile == "mia" else household
+        return remove_profile(household, "mia")
+
+    await households.change("home", without_mia, author="Ada", what="", now=AT)
+    files = [*tmp_path.glob("household.db*")]
+    assert files
+    for words in (b"Elephants", b"Giraffes"):
+        assert not any(words in each.read_bytes() for each in files)
 
 
 # --- names that lists name wrongly ----------------------------------------------------------------
