@@ -28,7 +28,7 @@ from copdns.app.help_chores import HelpChores
 from copdns.app.household_in_force import HouseholdInForce
 from copdns.app.household_source import HouseholdSource
 from copdns.app.lists_in_force import ListReloader, ListsInForce
-from copdns.app.memory_use import collect_young, configure_gc, trim_memory
+from copdns.app.memory_use import collect_young, trim_memory
 from copdns.app.monitoring import Readiness, build_gauges
 from copdns.app.seed import seed_household
 from copdns.app.service_manager import feed_watchdog, find_service_manager
@@ -129,7 +129,6 @@ class App:
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raise CopdnsError where it cannot start."""
-        configure_gc()
         households = await self._open()
         await self._begin_recording(households)
         await self._begin_answering(households)

@@ -82,7 +82,7 @@ async def _attempt(
 ) -> str:
     """Deliver an event, after each pause once more while that may help; return what went wrong.
 
-    pauses: seconds, between one attempt and the next.
+    deliver: returns as a _Try.  pauses: seconds, between one attempt and the next.
     """
     trouble = ""
     for pause in (0.0, *pauses):  # 0.0: queries get a turn even where each attempt fails at once
@@ -280,7 +280,7 @@ class ToGuardian:
 
     async def deliver_once(self, event: Event) -> str:
         """Send a notice of an event, however many were sent; return what went wrong."""
-        text = build_notice(event, self.desk, self._language_for(event))
+        text = build_notice(event, self.desk, await self._language_for(event))
         return (await self._send(self._message(text))).trouble
 
     @asynccontextmanager
@@ -291,14 +291,15 @@ class ToGuardian:
     async def _deliver(self, event: Event) -> str:
         if not self.pace.allows(event, time.monotonic()):
             return ""
-        language = self._language_for(event)
+        language = await self._language_for(event)
         text = build_notice(event, self.desk, language)
         message = self._message(with_suppressed(text, self.pace.take_suppressed(), language))
         return await _attempt(partial(self._send, message), self.times.pauses)
 
-    def _language_for(self, event: Event) -> Speaks:
+    async def _language_for(self, event: Event) -> Speaks:
         """Return the language of the household that an event is about; some are about none."""
-        return self.speaks(getattr(event, "household", ""))
+        # In a thread: what speaks a language is read when it is needed first.
+        return await asyncio.to_thread(self.speaks, getattr(event, "household", ""))
 
     def _message(self, text: NoticeText) -> bytes:
         return json.dumps({"url": self.url, "title": text.title, "body": text.body}).encode()

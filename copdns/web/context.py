@@ -148,7 +148,7 @@ class AppContext:
 
     @property
     def consents(self) -> Consents:
-        return Consents(self.store)
+        return Consents(self.thread)
 
     @property
     def accounts(self) -> Accounts:

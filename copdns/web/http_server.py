@@ -101,7 +101,7 @@ class HttpServer:
         self._report(await self._listen_only_at(await self._places()))
 
     async def close(self) -> None:
-        """Stop listening, and end requests under way after SHUTDOWN seconds."""
+        """Stop listening; requests under way get `connections.SHUTDOWN` seconds more."""
         if self._loading is not None:
             self._loading.cancel()
         for place in [*self._sockets]:

@@ -442,8 +442,9 @@ def ask(program: Program) -> Mapping[str, str]:
                 profile, device, AppealKind.NAME, to, name=name, words="For school."
             )
             asked[profile] = done(appeals.file("home", wanted, now)).appeal.id
-        if done(Consents(store).of("home", "ada")) is None:
-            done(Consents(store).ask(Question("home", "ada", 3, "Rita", now)))
+        consents = Consents(StoreThread(store))
+        if done(consents.of("home", "ada")) is None:
+            done(consents.ask(Question("home", "ada", 3, "Rita", now)))
     return asked
 
 

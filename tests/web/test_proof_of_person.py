@@ -13,14 +13,14 @@ from dataclasses import replace
 import pytest
 from aiohttp import CookieJar
 
-from copdns.accounts.account import DAY, GUEST_PREFIX, HOUR, GuestKind, with_guests
+from copdns.accounts.account import DAY, GUEST_PREFIX, HOUR, GuestKind
 from copdns.model.household import Band
 from copdns.web.person import GUEST_PAIRING
 from copdns.words.phrases import END_ISOLATE, ISOLATE
 from tests.home import Home
 from tests.household import ADA, ADDRESSES, MIA, TOM, block, family
 from tests.web.guardians import PASSWORD, log_in, set_up
-from tests.web.site import Client, Site, send, text
+from tests.web.site import Client, Site, consent_question, put_guests_in_force, send, text
 
 TEEN = replace(TOM, band=Band.TO_17)
 TOMS = ADDRESSES["tom"]
@@ -117,15 +117,9 @@ async def test_who_was_him_for_a_day_reads_and_objects_to_nothing_of_his(
     assert not await site.context.claims.object("home", "", site.now, secret)
 
 
-async def question(site: Site) -> str:
-    found = await site.context.consents.of("home", "tom")
-    assert found is not None
-    return f"{found.at}-{found.days}"
-
-
 async def asked_to_consent(ada: Browser, site: Site) -> str:
     await ada.sends("/guardian/people/tom/full-log", days="2", step_up_password=PASSWORD)
-    return await question(site)
+    return await consent_question(site)
 
 
 # --- Ada adds her own telephone to Tom's device ---------------------------------------------------
@@ -328,13 +322,6 @@ async def test_a_pin_that_ada_set_is_told_and_counts_a_day_later(
     await there.opens("/me/data.json", 403)
     site.home.wait(4 * HOUR - 1)
     await there.opens("/me/data.json", 403)
-
-
-async def put_guests_in_force(site: Site) -> None:
-    guests = await site.guests.of("home", site.now)
-    house = await site.store.household("home")
-    assert house is not None
-    site.home.change(with_guests(house, guests, site.now))
 
 
 async def test_what_is_done_with_a_pin_says_so(

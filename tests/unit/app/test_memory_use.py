@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import subprocess
 import sys
 
@@ -42,3 +43,39 @@ def test_the_environment_is_as_it_was(value: str | None, monkeypatch: pytest.Mon
     else:
         monkeypatch.setenv("SSL_CERT_FILE", value)
     assert said("import aiohttp; print(os.environ.get('SSL_CERT_FILE'))") == str(value)
+
+
+HEAPS = """
+import ctypes, sys, threading
+from copdns.app.memory_use import share_one_heap
+if sys.argv[1:] == ["shared"]:
+    share_one_heap()
+allocated, end = threading.Barrier(5), threading.Event()
+
+def allocate():
+    held = [bytes(5_000) for _ in range(100)]
+    allocated.wait()
+    end.wait()
+
+threads = [threading.Thread(target=allocate) for _ in range(4)]
+for each in threads:
+    each.start()
+allocated.wait()
+libc = ctypes.CDLL(None)
+libc.fdopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(libc.fdopen(1, b"w"))
+libc.malloc_info(0, file)
+libc.fflush(file)
+end.set()
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="needs glibc")
+def test_threads_allocate_from_one_heap() -> None:
+    def count(*options: str) -> int:
+        command = [sys.executable, "-c", HEAPS, *options]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return done.stdout.count("<heap nr=")
+
+    assert count() > 1
+    assert count("shared") == 1
