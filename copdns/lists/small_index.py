@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.lists.parse import SkippedLine, SkipReason
@@ -16,7 +16,7 @@ from copdns.model.matchers import Matcher, MatchKind
 
 Names = Mapping[str, MatchKind]
 
-BLOCKING = frozenset(
+BLOCKING: Final = frozenset(
     {
         ListKind.SECURITY,
         ListKind.BYPASS,

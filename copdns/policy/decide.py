@@ -38,8 +38,6 @@ from copdns.policy.time_rules import (
     with_end,
 )
 
-_new = tuple.__new__  # a named tuple's own constructor costs twice as much
-
 
 class AddressRule(NamedTuple):
     """A rule about the addresses in responses, and its network."""
@@ -123,7 +121,8 @@ def _is_listable_help(policy: Policy, lookup: Lookup) -> bool:
 def decide_with_grant(policy: Policy, qname: str, qtype: int, grant: Grant, now: float) -> Verdict:
     """Return what would be decided if this grant too were in force for the name."""
     lookup = _build_lookup(policy, qname, qtype, now)
-    return _first_verdict(policy, lookup._replace(grants=(*lookup.grants, grant)), now)
+    lookup.grants += (grant,)
+    return _first_verdict(policy, lookup, now)
 
 
 def decide_about(policy: Policy, subject: Subject, now: float) -> Verdict:
@@ -156,7 +155,7 @@ def _lookup_of(
 ) -> Lookup:
     time_rules = policy.time_rules
     if time_rules is None:
-        return _new(Lookup, (qname, qtype, entries, (), False, False))
+        return Lookup(qname, qtype, entries)
     start, end = time_rules.homework_span
     return Lookup(
         qname,

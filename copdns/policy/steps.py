@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import Final
 
+from copdns.dns.records import AAAA, HTTPS, SVCB, A
 from copdns.lists.index import Entry, ListInfo
 from copdns.model.errors import NXDOMAIN
 from copdns.model.hosts import OWN_HOSTS
@@ -22,7 +23,7 @@ from copdns.policy.matching import Blocker, ListSet, RuleSet
 from copdns.policy.special_names import special_use_answer
 
 
-class Lookup(NamedTuple):
+class Lookup:
     """One name as the steps see it.
 
     entries: all list entries that cover it, the longest first.
@@ -31,42 +32,55 @@ class Lookup(NamedTuple):
     is_homework: homework mode runs and opens it, so no pause or budget closes it.
     """
 
-    name: str
-    qtype: int
-    entries: tuple[Entry, ...]
-    grants: tuple[Grant, ...] = ()
-    is_always_open: bool = False
-    is_homework: bool = False
+    __slots__ = ("entries", "grants", "is_always_open", "is_homework", "name", "qtype")
+
+    def __init__(
+        self,
+        name: str,
+        qtype: int,
+        entries: tuple[Entry, ...],
+        grants: tuple[Grant, ...] = (),
+        is_always_open: bool = False,
+        is_homework: bool = False,
+    ) -> None:
+        self.name = name
+        self.qtype = qtype
+        self.entries = entries
+        self.grants = grants
+        self.is_always_open = is_always_open
+        self.is_homework = is_homework
 
     @property
     def has_content_grant(self) -> bool:
-        return bool(self.grants) and any(grant.content for grant in self.grants)
+        for grant in self.grants:  # noqa: SIM110 - asked of every name, nearly always for no grant
+            if grant.content:
+                return True
+        return False
 
 
-class Step(Protocol):
+class Step:
     """One step of the order.
 
-    is_idle: it says nothing for this profile, so it is left out.
     only_if_listed: it says nothing about a name that no list entry covers, as most names are.
     """
 
-    @property
-    def number(self) -> StepNumber: ...
+    __slots__ = ()
+
+    number: StepNumber
+    title: str
+    only_if_listed: bool
 
     @property
-    def title(self) -> str: ...
+    def is_idle(self) -> bool:
+        """Tell whether it says nothing for this profile, so that it is left out."""
+        return False
 
-    @property
-    def is_idle(self) -> bool: ...
-
-    @property
-    def only_if_listed(self) -> bool: ...
-
-    def __call__(self, lookup: Lookup, now: float) -> Verdict | None: ...
+    def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
+        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
-class AccessStep:
+class AccessStep(Step):
     """Refuse those who are not served here (RFC 8914 section 4.19)."""
 
     refuse: bool
@@ -85,7 +99,7 @@ class AccessStep:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalStep:
+class LocalStep(Step):
     """Answer names that this house knows, special-use names, and the signals to devices (canaries).
 
     local_by_list, local_by_name, rewrites, splits: see `LocalNames`.
@@ -104,7 +118,6 @@ class LocalStep:
     number: StepNumber = StepNumber.LOCAL
     title: str = "special and own names"
     only_if_listed: bool = False
-    is_idle: bool = False
 
     def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
         qname = lookup.name
@@ -159,7 +172,7 @@ class LocalStep:
 
 
 @dataclass(frozen=True, slots=True)
-class ListStep:
+class ListStep(Step):
     """Block the names of one kind of list.  granted: a grant of content lifts it."""
 
     number: StepNumber
@@ -184,7 +197,7 @@ class ListStep:
 
 
 @dataclass(frozen=True, slots=True)
-class SecurityStep:
+class SecurityStep(Step):
     """Block malware and phishing; an allow rule that says so lifts a false positive."""
 
     lists: ListSet
@@ -209,7 +222,7 @@ class SecurityStep:
 
 
 @dataclass(frozen=True, slots=True)
-class GrantStep:
+class GrantStep(Step):
     """Hold the place of grants in the order.  Never decides: later steps ask for grants themselves.
 
     A grant of time lifts the pause, the schedules and the budgets (steps 7 to 9), but not a pause
@@ -220,14 +233,17 @@ class GrantStep:
     number: StepNumber = StepNumber.GRANTS
     title: str = "grants"
     only_if_listed: bool = True
-    is_idle: bool = True
+
+    @property
+    def is_idle(self) -> bool:
+        return True
 
     def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class ProtectedStep:
+class ProtectedStep(Step):
     """Let through what nobody may block.
 
     infos: the protected groups, by list number.  untraced: numbers of the help groups.
@@ -247,7 +263,6 @@ class ProtectedStep:
     number: StepNumber = StepNumber.PROTECTED
     title: str = "protected names"
     only_if_listed: bool = True
-    is_idle: bool = False
 
     def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
         entries = [entry for entry in lookup.entries if entry.list in self.infos]
@@ -275,8 +290,12 @@ class ProtectedStep:
         return number in self.untraced, number in self.beats_time, number not in self.school
 
 
+# Types with addresses or address hints; the rest of a search engine's data is its own.
+_REWRITTEN_TYPES: Final = frozenset({A, AAAA, SVCB, HTTPS})
+
+
 @dataclass(frozen=True, slots=True)
-class SafeSearchStep:
+class SafeSearchStep(Step):
     """Send search engines to their safe hosts, and block those that have none, if so set.
 
     targets: exact host to the name whose data it gets.  No grant lifts that: `RuleStep` asks for it
@@ -301,9 +320,6 @@ class SafeSearchStep:
     def is_idle(self) -> bool:
         return not self.targets and not self.unsafe_engines
 
-    # Types with addresses or address hints; the rest of a search engine's data is its own.
-    REWRITTEN = frozenset({1, 28, 64, 65})
-
     def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
         verdict = None if self._is_left_to_default(lookup) else self.rewrite(lookup)
         if verdict is not None or not lookup.entries or lookup.has_content_grant:
@@ -321,7 +337,7 @@ class SafeSearchStep:
     def rewrite(self, lookup: Lookup) -> Verdict | None:
         """Return where safe results of a search engine are; None where nothing is rewritten."""
         target = self.targets.get(lookup.name)
-        if target is None or lookup.qtype not in self.REWRITTEN:
+        if target is None or lookup.qtype not in _REWRITTEN_TYPES:
             return None
         verdict = self._verdict_by_target.get(target)
         if verdict is None:
@@ -332,7 +348,7 @@ class SafeSearchStep:
 
 
 @dataclass(frozen=True, slots=True)
-class RuleStep:
+class RuleStep(Step):
     """Apply the rules that somebody wrote for this profile, its tags or its household.
 
     An allow rule lifts no time step, and no safe search unless it says `unsafe_search`.
@@ -373,7 +389,7 @@ class RuleStep:
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceStep:
+class ServiceStep(Step):
     """Block services, by name or by whom they bring contact with.
 
     A name can be inside two services (a messenger below its owner's site); the one with the longer
@@ -410,15 +426,14 @@ class ServiceStep:
         )
 
 
-class DefaultStep:
+class DefaultStep(Step):
     """Allow or block what no other step decided."""
 
     __slots__ = ("_allow", "_always", "_blocker", "_granted")
 
-    number = StepNumber.DEFAULT
-    title = "default of the profile"
-    only_if_listed = False
-    is_idle = False
+    number: StepNumber = StepNumber.DEFAULT
+    title: str = "default of the profile"
+    only_if_listed: bool = False
 
     def __init__(self, default: Default, blocker: Blocker, always: bool = False) -> None:
         """always: what is always open is allowed even where the default blocks."""

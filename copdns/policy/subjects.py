@@ -6,7 +6,7 @@ Built once per profile, from the numbers that lists have in one index.  Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from copdns.lists.index import Entry, ListInfo, ListKind
 from copdns.model.matchers import Matcher
@@ -15,7 +15,7 @@ from copdns.model.times import Subject, Topic, TopicKind
 
 Value = TypeVar("Value")
 
-_KINDS = {TopicKind.CATEGORY: ListKind.CATEGORY, TopicKind.SERVICE: ListKind.SERVICE}
+_KINDS: Final = {TopicKind.CATEGORY: ListKind.CATEGORY, TopicKind.SERVICE: ListKind.SERVICE}
 
 
 def list_numbers(topic: Topic, infos: Iterable[ListInfo]) -> frozenset[int]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
+from typing import Final
 
 from copdns.lists.index import ListInfo, ListKind
 from copdns.model.times import Grant, Subject
@@ -21,8 +22,10 @@ from copdns.time.minutes import MAX_ADDED
 from copdns.time.plan import NO_TIME_PLAN, TimePlan
 
 # Steps whose verdict no time changes.  Not PROTECTED: time closes some of its groups.
-_NOT_TIMED = frozenset({StepNumber.ACCESS, StepNumber.LOCAL, StepNumber.LEGAL, StepNumber.SECURITY})
-MAX_VERDICTS = 4096  # with their ends, that a policy remembers
+_NOT_TIMED: Final = frozenset(
+    {StepNumber.ACCESS, StepNumber.LOCAL, StepNumber.LEGAL, StepNumber.SECURITY}
+)
+MAX_VERDICTS: Final = 4096  # with their ends, that a policy remembers
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,18 +8,18 @@ closures each.  Pure.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from math import inf
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from copdns.lists.index import Entry, ListInfo
 from copdns.model.matchers import Matcher
 from copdns.model.times import Subject, Topic
 from copdns.model.verdict import Action, Reason, StepNumber, Verdict
 from copdns.policy.matching import Blocker, ListSet
-from copdns.policy.steps import Lookup
+from copdns.policy.steps import Lookup, Step
 from copdns.policy.subjects import (
     MatchersByName,
     covering_matchers,
@@ -30,18 +30,22 @@ from copdns.policy.subjects import (
 from copdns.time.days import local_time, zone_of
 from copdns.time.plan import Closure
 
-MAX_VERDICTS = 1024  # that a step remembers
+MAX_VERDICTS: Final = 1024  # that a step remembers
 
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True)
 class BySubject(Generic[Value]):
     """Values by what they are about: all names (`whole`), lists by number, or single names."""
 
-    whole: Value | None
-    by_list: Mapping[int, Value]
-    by_name: MatchersByName[Value]
+    __slots__ = ("by_list", "by_name", "whole")
+
+    def __init__(
+        self, whole: Value | None, by_list: dict[int, Value], by_name: MatchersByName[Value]
+    ) -> None:
+        self.whole = whole
+        self.by_list = by_list
+        self.by_name = by_name
 
 
 def group_by_subject(
@@ -147,7 +151,7 @@ class Applicable(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class TimeStep:
+class TimeStep(Step):
     """Block while a pause, a schedule's slot or a spent budget lasts.
 
     What is always open passes, and homework passes all but a schedule.  A grant of time lifts it,
@@ -280,4 +284,4 @@ def weekday_and_time(moment: float, zone: str) -> str:
     return f"{_DAYS[at.weekday()]} {at:%H:%M}"
 
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

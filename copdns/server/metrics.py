@@ -7,6 +7,8 @@ docs/metrics.md explains each.
 
 from __future__ import annotations
 
+from typing import Final
+
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry
@@ -63,7 +65,7 @@ class Counters:
 
 
 # name: (type, help).  All that is exported.
-METRICS = {
+METRICS: Final = {
     "copdns_build_info": ("gauge", "The version that is running, as a label."),
     "copdns_queries": ("counter", "Queries that were answered, by transport."),
     "copdns_malformed": ("counter", "Messages that were not valid queries and got an error."),
@@ -100,7 +102,7 @@ METRICS = {
     "copdns_lists_oldest_seconds": ("gauge", "The age of the oldest copy."),
 }
 
-RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
+RCODES: Final = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
 
 
 class Collector:
