@@ -7,9 +7,8 @@ docs/metrics.md explains each.
 
 from __future__ import annotations
 
-from typing import Final
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -102,7 +101,14 @@ METRICS: Final = {
     "copdns_lists_oldest_seconds": ("gauge", "The age of the oldest copy."),
 }
 
-RCODES: Final = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
+RCODES: Final = {
+    0: "NOERROR",
+    1: "FORMERR",
+    2: "SERVFAIL",
+    3: "NXDOMAIN",
+    4: "NOTIMP",
+    5: "REFUSED",
+}
 
 
 class Collector:
