@@ -23,11 +23,21 @@ class Counting:
     """
 
     def __init__(self, house: Household, stored: Iterable[Usage] = ()) -> None:
-        self.house = house
+        self._house = house
         self.stored: dict[Place, Usage] = {}
+        self._days: list[BudgetDay] = []  # the last two that were asked for
         self.ledger = UsageLedger(self._day_of, self._sense_of)
         self.ledger.load(stored)
         self._store(stored)
+
+    @property
+    def house(self) -> Household:
+        return self._house
+
+    @house.setter
+    def house(self, house: Household) -> None:
+        self._house = house
+        self._days = []  # it may have another zone, or begin its days at another hour
 
     def fold(self, now: float, live: Snapshot) -> PolicyInputs:
         """Mark the minutes that are over, store them, and return what was used by now.
@@ -66,7 +76,13 @@ class Counting:
         return {who: used for who, used in found.items() if used}
 
     def day(self, at: float) -> BudgetDay:
-        return budget_day(at, zone_of(self.house.timezone), self.house.day_starts)
+        """Return the day of a moment; the last two are remembered, since weeks go by in minutes."""
+        for each in self._days:
+            if each.start <= at < each.end:
+                return each
+        day = budget_day(at, zone_of(self.house.timezone), self.house.day_starts)
+        self._days = [*self._days[-1:], day]
+        return day
 
     def _day_of(self, household: str, profile: str, at: float) -> DayStart:
         day = self.day(at)

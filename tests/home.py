@@ -185,8 +185,10 @@ class Home:
         self._fetch_help()
 
     def _read(self) -> PolicyInputs:
-        found = self.counting.readings(self.clock.wall)
-        return replace(found, in_use=self._in_use, clock_is_wrong=self.clock.is_wrong)
+        return self._with_the_rest(self.counting.readings(self.clock.wall))
+
+    def _with_the_rest(self, used: PolicyInputs) -> PolicyInputs:
+        return replace(used, in_use=self._in_use, clock_is_wrong=self.clock.is_wrong)
 
     def _live(self, before: Snapshot | None) -> Snapshot:
         return live(
@@ -250,14 +252,14 @@ class Home:
         """Count the minutes that are over, and put in force what follows from them and the date."""
         live, now = self.resolver.snapshot, self.clock.wall
         due = live.is_due(now)
-        used = self.counting.fold(now, live).used
+        read = self.counting.fold(now, live)
         ends = [*ending_schedules(live, self._looked, now)]
-        ends += ended_budgets(live, self.readings.used, used, now)
+        ends += ended_budgets(live, self.readings.used, read.used, now)
         for end in ends:
             names = self.counting.ledger.names_in_use(*end.who, now)
             self._in_use[end.who] = tuple(grace_grants(live.policy(*end.who), end, names))
         self._looked = now
-        if due or ends or now < live.built_at or self._read() != self.readings:
+        if due or ends or now < live.built_at or self._with_the_rest(read) != self.readings:
             self.change()
 
     def ask(

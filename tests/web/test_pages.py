@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from copdns.web.health import healthz
 from copdns.web.pages import LANGUAGE
 from copdns.web.routes import ROUTES
 from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES
+from tests.e2e.house import ROOT
 from tests.running import Program
-from tests.web.browsing import COLOURS, Browsers, Device, violations
+from tests.web.browsing import COLOURS, DESK, PHONE, Browsers, Device, violations
 from tests.web.pages import (
     CHILD,
     DEVICES,
@@ -76,23 +78,71 @@ def family(
         yield program, request.param
 
 
-@pytest.mark.parametrize("look", [each for each in LOOKS if each.light == "light"], ids="-".join)
+@pytest.mark.parametrize("language", sorted({each.language for each in LOOKS}))
 def test_every_page_is_right_in_every_look(
-    browsers: Browsers, family: tuple[Program, str], look: Look
+    browsers: Browsers, family: tuple[Program, str], language: str
 ) -> None:
-    """By day and then by night, when nothing but colours is different; those in one language."""
+    """On a phone by day; then, of the same page, by night what is different there, its colours, and
+    on a wide screen the rest, since no colour depends on the width.  Colours in one language."""
     program, band = family
-    speaks_english = look.language == "en"
+    has_colours = language == "en"
     wrong = []
     for who in (each for each in Who if DEVICES[each][1] == band):
-        if who in GUARDIAN and look.language not in DESK_LANGUAGES:
+        if who in GUARDIAN and language not in DESK_LANGUAGES:
             continue  # the desk comes in English there, and that is another look
-        for page, device in walk(browsers, program, who, look):
-            found = faults(device, has_colours=speaks_english)
-            if speaks_english:
+        for page, device in walk(browsers, program, who, Look("phone", "light", language)):
+            found = faults(device, has_colours=has_colours)
+            if has_colours:
                 found += [f"at night: {each}" for each in night_faults(device)]
+            found += [f"on a wide screen: {each}" for each in wide_faults(device)]
             wrong += [f"{page.name} for {who}: {each}" for each in found]
     assert not wrong, "\n".join(["", *wrong])
+
+
+def wide_faults(device: Device) -> list[str]:
+    """Return what is wrong with the page that is open where the screen is wide."""
+    phone = device.page.viewport_size
+    assert phone is not None
+    device.page.set_viewport_size({"width": DESK.width, "height": DESK.height})
+    found = faults(device, has_colours=False)
+    device.page.set_viewport_size(phone)
+    return found
+
+
+def test_what_does_not_fit_on_a_wide_screen_is_told(
+    browsers: Browsers, family: tuple[Program, str]
+) -> None:
+    device = browsers.device(family[0], DEVICES[Who.FULL][0], PHONE)
+    device.open("http://copdns.home.arpa/help")
+    wide = f"@media (min-width: 50rem) {{ main {{ min-width: {DESK.width + 100}px }} }}"
+    device.page.evaluate("rule => document.styleSheets[0].insertRule(rule)", wide)
+    assert faults(device) == []
+    assert any("wider than the screen" in each for each in wide_faults(device))
+    assert faults(device) == []
+
+
+def test_no_colour_depends_on_the_width_of_the_screen() -> None:
+    assert colours_by_width(STYLE.read_text()) == []
+    wide = "@media (min-width: 36rem) { .card { gap: 1rem; background: var(--tint) } }"
+    assert colours_by_width(f"body {{ color: red }} {wide}") == ["background: var(--tint)"]
+
+
+STYLE = ROOT / "web-ui" / "static" / "copdns.css"
+COLOURED = re.compile(r"(?:[a-z-]*color|background[a-z-]*|opacity|filter|--[a-z-]+): *[^;}]+")
+LENGTH = re.compile(r"--[a-z-]+: *(?:[\d.]+r?em|right|left)$")  # of no colour
+
+
+def colours_by_width(style: str) -> list[str]:
+    """Return what a style sheet says of colours for screens of one width only."""
+    found = []
+    for place in re.finditer(r"@media[^{]*width[^{]*{", style):
+        depth, end = 1, place.end()
+        while depth:
+            depth += {"{": 1, "}": -1}.get(style[end], 0)
+            end += 1
+        inside = COLOURED.findall(style[place.end() : end])
+        found += [each.strip() for each in inside if not LENGTH.match(each.strip())]
+    return found
 
 
 def night_faults(device: Device) -> list[str]:
