@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Protocol
 
 from copdns.dns.records import AAAA, HTTPS, SVCB, A
 from copdns.lists.index import Entry, ListInfo
@@ -58,29 +58,30 @@ class Lookup:
         return False
 
 
-class Step:
+class Step(Protocol):
     """One step of the order.
 
+    is_idle: it says nothing for this profile, so it is left out.
     only_if_listed: it says nothing about a name that no list entry covers, as most names are.
     """
 
-    __slots__ = ()
-
-    number: StepNumber
-    title: str
-    only_if_listed: bool
+    @property
+    def number(self) -> StepNumber: ...
 
     @property
-    def is_idle(self) -> bool:
-        """Tell whether it says nothing for this profile, so that it is left out."""
-        return False
+    def title(self) -> str: ...
 
-    def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
-        raise NotImplementedError
+    @property
+    def is_idle(self) -> bool: ...
+
+    @property
+    def only_if_listed(self) -> bool: ...
+
+    def __call__(self, lookup: Lookup, now: float) -> Verdict | None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class AccessStep(Step):
+class AccessStep:
     """Refuse those who are not served here (RFC 8914 section 4.19)."""
 
     refuse: bool
@@ -99,7 +100,7 @@ class AccessStep(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class LocalStep(Step):
+class LocalStep:
     """Answer names that this house knows, special-use names, and the signals to devices (canaries).
 
     local_by_list, local_by_name, rewrites, splits: see `LocalNames`.
@@ -118,6 +119,7 @@ class LocalStep(Step):
     number: StepNumber = StepNumber.LOCAL
     title: str = "special and own names"
     only_if_listed: bool = False
+    is_idle: bool = False
 
     def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
         qname = lookup.name
@@ -172,7 +174,7 @@ class LocalStep(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class ListStep(Step):
+class ListStep:
     """Block the names of one kind of list.  granted: a grant of content lifts it."""
 
     number: StepNumber
@@ -197,7 +199,7 @@ class ListStep(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class SecurityStep(Step):
+class SecurityStep:
     """Block malware and phishing; an allow rule that says so lifts a false positive."""
 
     lists: ListSet
@@ -222,7 +224,7 @@ class SecurityStep(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class GrantStep(Step):
+class GrantStep:
     """Hold the place of grants in the order.  Never decides: later steps ask for grants themselves.
 
     A grant of time lifts the pause, the schedules and the budgets (steps 7 to 9), but not a pause
@@ -233,17 +235,14 @@ class GrantStep(Step):
     number: StepNumber = StepNumber.GRANTS
     title: str = "grants"
     only_if_listed: bool = True
-
-    @property
-    def is_idle(self) -> bool:
-        return True
+    is_idle: bool = True
 
     def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
         return None
 
 
 @dataclass(frozen=True, slots=True)
-class ProtectedStep(Step):
+class ProtectedStep:
     """Let through what nobody may block.
 
     infos: the protected groups, by list number.  untraced: numbers of the help groups.
@@ -263,6 +262,7 @@ class ProtectedStep(Step):
     number: StepNumber = StepNumber.PROTECTED
     title: str = "protected names"
     only_if_listed: bool = True
+    is_idle: bool = False
 
     def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
         entries = [entry for entry in lookup.entries if entry.list in self.infos]
@@ -295,7 +295,7 @@ _REWRITTEN_TYPES: Final = frozenset({A, AAAA, SVCB, HTTPS})
 
 
 @dataclass(frozen=True, slots=True)
-class SafeSearchStep(Step):
+class SafeSearchStep:
     """Send search engines to their safe hosts, and block those that have none, if so set.
 
     targets: exact host to the name whose data it gets.  No grant lifts that: `RuleStep` asks for it
@@ -348,7 +348,7 @@ class SafeSearchStep(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class RuleStep(Step):
+class RuleStep:
     """Apply the rules that somebody wrote for this profile, its tags or its household.
 
     An allow rule lifts no time step, and no safe search unless it says `unsafe_search`.
@@ -389,7 +389,7 @@ class RuleStep(Step):
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceStep(Step):
+class ServiceStep:
     """Block services, by name or by whom they bring contact with.
 
     A name can be inside two services (a messenger below its owner's site); the one with the longer
@@ -426,7 +426,7 @@ class ServiceStep(Step):
         )
 
 
-class DefaultStep(Step):
+class DefaultStep:
     """Allow or block what no other step decided."""
 
     __slots__ = ("_allow", "_always", "_blocker", "_granted")
@@ -434,6 +434,7 @@ class DefaultStep(Step):
     number: StepNumber = StepNumber.DEFAULT
     title: str = "default of the profile"
     only_if_listed: bool = False
+    is_idle: bool = False
 
     def __init__(self, default: Default, blocker: Blocker, always: bool = False) -> None:
         """always: what is always open is allowed even where the default blocks."""

@@ -19,7 +19,7 @@ from copdns.model.matchers import Matcher
 from copdns.model.times import Subject, Topic
 from copdns.model.verdict import Action, Reason, StepNumber, Verdict
 from copdns.policy.matching import Blocker, ListSet
-from copdns.policy.steps import Lookup, Step
+from copdns.policy.steps import Lookup
 from copdns.policy.subjects import (
     MatchersByName,
     covering_matchers,
@@ -151,7 +151,7 @@ class Applicable(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class TimeStep(Step):
+class TimeStep:
     """Block while a pause, a schedule's slot or a spent budget lasts.
 
     What is always open passes, and homework passes all but a schedule.  A grant of time lifts it,
