@@ -89,7 +89,7 @@ def _is_for_one_python(item: pytest.Item) -> bool:
 
 
 def _path(item: pytest.Item) -> str:
-    return item.path.relative_to(ROOT).as_posix()
+    return item.nodeid.partition("::")[0]  # from the root, where pyproject.toml is
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

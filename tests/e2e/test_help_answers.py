@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,17 +24,17 @@ def test_after_a_start_help_resolves_though_no_upstream_answers(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    "file",
+    "damage",
     [
-        pytest.param(help_file()[:-1], id="cut"),
-        pytest.param(help_file().replace(b"childline", b"childlime"), id="changed"),
-        pytest.param(b"", id="empty"),
+        pytest.param(lambda file: file[:-1], id="cut"),
+        pytest.param(lambda file: file.replace(b"childline", b"childlime"), id="changed"),
+        pytest.param(lambda file: b"", id="empty"),
     ],
 )
 def test_a_damaged_file_of_help_answers_is_told_and_help_is_fetched(
-    tmp_path: Path, file: bytes
+    tmp_path: Path, damage: Callable[[bytes], bytes]
 ) -> None:
-    with home_with_help(tmp_path, file=file) as home:
+    with home_with_help(tmp_path, file=damage(help_file())) as home:
         assert home.ask("www.childline.org.uk").data == [FETCHED]
         _, said = home.program.stop()
     assert str(tmp_path / "data" / FILE) in said
