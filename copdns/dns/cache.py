@@ -16,6 +16,7 @@ from typing import Final
 
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.wire import CacheKey
+from copdns.model.build import mypyc_attr
 from copdns.model.errors import NXDOMAIN
 
 _OVERHEAD: Final = 950  # octets of memory that an entry costs besides its records, measured
@@ -31,6 +32,7 @@ def given_ttl(ttl: int) -> int:
     return min(ttl // 2, MAX_GIVEN_TTL)
 
 
+@mypyc_attr(acyclic=True)
 class CacheEntry:
     """A cached response.  expires: monotonic seconds.
 

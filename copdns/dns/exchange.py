@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import AD, CD, COUNTS_FORMAT, DO, HEADER_SIZE, OPT, QR, RCODE, RD, TC
 from copdns.dns.wire import UDP_SIZE, CacheKey
+from copdns.model.build import mypyc_attr
 from copdns.model.errors import FORMERR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
 from copdns.model.names import to_wire
 
@@ -89,6 +90,7 @@ class Health:
         self.rtt *= 0.998
 
 
+@mypyc_attr(acyclic=True)
 class Exchange:
     """One query to upstreams, over all its attempts; who asks it says in a subclass what follows.
 

@@ -35,6 +35,7 @@ from copdns.dns.records import (
     skip_name,
 )
 from copdns.model.addresses import Network
+from copdns.model.build import mypyc_attr
 from copdns.model.errors import WireError
 from copdns.model.names import from_wire
 
@@ -50,6 +51,7 @@ _ADDRESS_SIZE: Final = {A: 4, AAAA: 16}
 _FILTER_CODES: Final = frozenset({15, 16, 17})  # RFC 8914 section 4: blocked, censored, filtered
 
 
+@mypyc_attr(acyclic=True)
 class UpstreamResponse:
     """An upstream's response, without header, question and OPT record.
 
@@ -362,6 +364,7 @@ HOME_NETWORKS: tuple[Network, ...] = tuple(
 )
 
 
+@mypyc_attr(acyclic=True)
 class ResponseFacts:
     """The names and addresses inside a response, which `judge_response` judges.
 

@@ -17,6 +17,7 @@ from copdns.dns.datagrams import Outbox
 from copdns.dns.exchange import Exchange
 from copdns.dns.mmsg import Batch
 from copdns.model.addresses import UpstreamAddress
+from copdns.model.build import mypyc_attr
 
 MAX_SOCKETS: Final = 64  # per upstream
 MAX_QUERIES: Final = 256  # per socket
@@ -42,6 +43,7 @@ class RandomOctets:
         return self._pool[self._at - count : self._at]
 
 
+@mypyc_attr(acyclic=True)
 class SentQuery:
     """A query as it was sent.  question: in the case that was sent; at: monotonic seconds."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from ipaddress import ip_address
-from struct import Struct, pack
+from struct import pack
 from typing import Final, NamedTuple
 
 import dnslib
@@ -45,6 +45,7 @@ from copdns.dns.records import (
     read_records,
     skip_name,
 )
+from copdns.model.build import mypyc_attr
 from copdns.model.errors import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL, NotAQueryError, WireError
 from copdns.model.household import BlockMode
 from copdns.model.names import read_name_text, to_wire
@@ -58,7 +59,6 @@ TCP_SIZE: Final = 65535
 
 _NOT_SERVED: Final = frozenset({IXFR, AXFR})
 
-_TYPE_AND_CLASS: Final = Struct("!HH").unpack_from
 _new: Final = tuple.__new__  # a named tuple's own constructor costs twice as much, for every query
 
 _OWNER: Final = b"\xc0\x0c"  # a pointer to the question's name
@@ -91,6 +91,7 @@ class CacheKey(NamedTuple):
     zone: str = ""
 
 
+@mypyc_attr(acyclic=True)
 class Query:
     """A query, without the message's ID.
 
@@ -176,17 +177,19 @@ def read_query_body(body: bytes) -> Query:
     """
     if len(body) < HEADER_SIZE - _BODY or body[0] & (QR >> 8):
         raise NotAQueryError("a response, or too short for a header")
-    flags, questions, answers, authorities, additionals = COUNTS_FORMAT.unpack_from(body)
+    flags = body[0] << 8 | body[1]
     if flags & OPCODE:
         raise WireError("this kind of message is not served", NOTIMP)
-    if questions != 1:
+    if body[2] or body[3] != 1:
         raise WireError("a query has one question")  # RFC 9619 section 4
     start = HEADER_SIZE - _BODY
     qname, end = read_name_text(body, start)
     end += QUESTION_TAIL
     if end > len(body):
         raise WireError("the question is cut short")
-    qtype, qclass = _TYPE_AND_CLASS(body, end - QUESTION_TAIL)
+    qtype, qclass = body[end - 4] << 8 | body[end - 3], body[end - 2] << 8 | body[end - 1]
+    answers, authorities = body[4] << 8 | body[5], body[6] << 8 | body[7]
+    additionals = body[8] << 8 | body[9]
     edns = None
     if additionals or answers or authorities:
         edns = _read_edns(body, end, answers + authorities, additionals)
@@ -454,7 +457,10 @@ def _reply(
     if query.edns is not None:
         if ede is not None and ede.code == FORGED and query.edns.wants_structured_errors:
             ede = None
-        opt = _opt(query.edns.do, rcode, ede)
+        if ede is None and rcode <= RCODE:  # as nearly always
+            opt = _OPT_WITH_DO if query.edns.do else _OPT_WITHOUT_DO
+        else:
+            opt = _opt(query.edns.do, rcode, ede)
         additionals += 1
     header = COUNTS_FORMAT.pack(flags, 1, answers, authorities, additionals)
     reply = message_id + header + query.question + body + opt
@@ -472,6 +478,10 @@ def _opt(do: bool, rcode: int, ede: Ede | None) -> bytes:
         data = pack("!HHH", OPTION_EDE, 2 + len(text), ede.code) + text
     ttl = rcode >> 4 << 24 | (DO if do else 0)
     return b"\0" + pack("!HHIH", OPT, UDP_SIZE, ttl, len(data)) + data
+
+
+_OPT_WITH_DO: Final = _opt(True, 0, None)
+_OPT_WITHOUT_DO: Final = _opt(False, 0, None)
 
 
 def _record(owner: bytes, rtype: int, ttl: int, data: bytes) -> bytes:

@@ -15,7 +15,9 @@ try:
     from mypy_extensions import mypyc_attr as mypyc_attr
 except ImportError:
 
-    def mypyc_attr(*, allow_interpreted_subclasses: bool) -> Callable[[Made], Made]:  # type: ignore[misc]
+    def mypyc_attr(  # type: ignore[misc]
+        *, allow_interpreted_subclasses: bool = False, acyclic: bool = False
+    ) -> Callable[[Made], Made]:
         """Return a decorator that changes nothing."""
         return lambda made: made
 

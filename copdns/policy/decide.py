@@ -34,6 +34,7 @@ from copdns.policy.subjects import list_numbers
 from copdns.policy.time_rules import (
     TimeRules,
     budgets_covering,
+    grants_in_force,
     valid_until,
     with_end,
 )
@@ -161,11 +162,7 @@ def _lookup_of(
         qname,
         qtype,
         entries,
-        tuple(
-            grant
-            for grant, names in time_rules.grants
-            if grant.start <= now < grant.end and (names is None or names.covers(qname, entries))
-        ),
+        grants_in_force(time_rules, qname, entries, now),
         time_rules.always_open.covers(qname, entries),
         start <= now < end and time_rules.homework.covers(qname, entries),
     )
@@ -209,11 +206,15 @@ def charged_budgets(
     if verdict.action is not Action.ALLOW and verdict.action is not Action.REWRITE:
         return None
     lookup = _build_lookup(policy, qname, 0, now)
-    if lookup.is_always_open or lookup.is_homework or any(grant.time for grant in lookup.grants):
+    if lookup.is_always_open or lookup.is_homework:
         return None
-    if any(entry.list in time_rules.beacons for entry in lookup.entries):
-        return None
-    return tuple(dict.fromkeys(budget.id for budget in budgets_covering(time_rules, lookup)))
+    for grant in lookup.grants:
+        if grant.time:
+            return None
+    for entry in lookup.entries:
+        if entry.list in time_rules.beacons:
+            return None
+    return tuple(dict.fromkeys([budget.id for budget in budgets_covering(time_rules, lookup)]))
 
 
 def has_help_prefix(policy: Policy, qname: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from copdns.dns.records import AAAA, HTTPS, SVCB, A
 from copdns.lists.index import Entry, ListInfo
+from copdns.model.build import mypyc_attr
 from copdns.model.errors import NXDOMAIN
 from copdns.model.hosts import OWN_HOSTS
 from copdns.model.household import Contact, Default, NameRewrite, Rule, RuleAction
@@ -23,6 +24,7 @@ from copdns.policy.matching import Blocker, ListSet, RuleSet
 from copdns.policy.special_names import special_use_answer
 
 
+@mypyc_attr(acyclic=True)
 class Lookup:
     """One name as the steps see it.
 

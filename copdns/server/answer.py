@@ -142,6 +142,7 @@ class Screening(Enum):
     DROP = "drop"
 
 
+@mypyc_attr(acyclic=True)
 class PendingQuery:
     """A query that waits for an upstream, who sent it, and how its reply gets back.
 
@@ -253,6 +254,7 @@ def _remember_verdict(entry: MemoEntry, policy: Policy, verdict: Verdict) -> Non
     entry.verdicts[group if group.shares_verdict(entry.query.qname) else policy] = verdict
 
 
+@mypyc_attr(acyclic=True)
 class CacheMiss(Exchange):
     """What an upstream must be asked, and the queries that wait for it.
 

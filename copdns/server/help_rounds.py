@@ -14,6 +14,7 @@ from copdns.dns.exchange import Asks, Exchange
 from copdns.dns.help_answers import HelpAnswers, HelpKey
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.wire import CacheKey
+from copdns.model.build import mypyc_attr
 from copdns.model.errors import NXDOMAIN
 from copdns.policy.judge import RebindingGuard
 from copdns.time.clock import Moment
@@ -22,6 +23,7 @@ ROUND: Final = 900.0  # seconds in which every name is asked for once
 FIRST_ROUND: Final = 60.0  # seconds of a round while there is no answer yet, as at the first start
 
 
+@mypyc_attr(acyclic=True)
 class HelpQuestion(Exchange):
     """One of the questions, on its way."""
 

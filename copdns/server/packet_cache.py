@@ -26,6 +26,7 @@ from typing import Final, NamedTuple, Protocol
 
 from copdns.dns.cache import CacheEntry
 from copdns.dns.wire import Query
+from copdns.model.build import mypyc_attr
 from copdns.model.household import BlockMode
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy
@@ -56,6 +57,7 @@ class NotesUsage(Protocol):
     def note_usage(self, usage: UsedName, now: float, /) -> None: ...
 
 
+@mypyc_attr(acyclic=True)
 class CachedReply:
     """A reply that can be sent again.
 

@@ -67,6 +67,7 @@ class Recorder:
         self._recent = recent
         self._log = log
         self._tallies: dict[TallyKey, Tally] = {}
+        self._last_tallies: dict[Policy, Tally] = {}  # that of each policy's last reply
         self._running: list[Tally] = []
         self._flush_all = False  # the next flush hands on every tally
         self._window = 0  # the number of these five minutes ...
@@ -102,9 +103,20 @@ class Recorder:
             return None
         policy = client.policy
         rcode, transport = reply[3] & RCODE, requestor.transport
-        own = self._is_own(policy, verdict)
-        key = policy, verdict.action, verdict.reason, verdict.category, own, rcode, transport
-        tally = self._tallies.get(key) or self._new_tally(key, verdict)
+        last = self._last_tallies.get(policy)  # most names get the verdict of the one before
+        if (
+            last is not None
+            and last.verdict is verdict
+            and last.rcode == rcode
+            and last.transport == transport
+        ):
+            tally = last
+        else:
+            own = self._is_own(policy, verdict)
+            key = policy, verdict.action, verdict.reason, verdict.category, own, rcode, transport
+            tally = self._tallies.get(key) or self._new_tally(key, verdict)
+            if policy.privacy not in COUNTS_ONLY:  # else `own` may be another one next time
+                self._last_tallies[policy] = tally
         tally.add()
         usage = self.usage_of(policy, query.qname, verdict, now)
         if usage is not None:
@@ -154,6 +166,7 @@ class Recorder:
     def _new_tally(self, key: TallyKey, verdict: Verdict) -> Tally:
         if len(self._tallies) >= MAX_TALLIES:
             self._tallies.clear()  # those that run are handed on all the same
+            self._last_tallies.clear()
         policy, _, _, _, own, rcode, transport = key
         tally = self._tallies[key] = Tally(
             self._running, policy, verdict, rcode, transport, own=own
@@ -211,6 +224,7 @@ class Recorder:
     def forget_policies(self) -> None:
         """Drop what refers to policies that are no longer active."""
         self._tallies.clear()
+        self._last_tallies.clear()
         self._flush_all = True
 
     def _is_new_row(

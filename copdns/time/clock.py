@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
+from copdns.model.build import mypyc_attr
 from copdns.model.household import Household
 from copdns.model.times import OnFailure
 
@@ -23,6 +24,7 @@ TRUST_AGAIN_AFTER: Final = (
 )
 
 
+@mypyc_attr(acyclic=True)
 class Moment:
     """One reading of both clocks.  wall: seconds since the epoch; mono: monotonic seconds."""
 
