@@ -159,7 +159,8 @@ Kinds = Annotated[
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built with the whole that it is part of: for itself each part would cost as much again.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 LEAST_PREFIX = {4: 8, 6: 16}  # of a forwarder's network: 10.0.0.0/8 is the widest private one

@@ -20,9 +20,16 @@ from copdns.model.matchers import parse_matcher, parse_target
 from copdns.model.verdict import AnswerDefaults, Requestor
 from copdns.policy.context import build_context
 from copdns.policy.decide import Policy
-from copdns.policy.order import build_policy, rules_in_scope
+from copdns.policy.order import build_policy
 from copdns.policy.snapshot import Client, Snapshot, build_snapshot
-from copdns.time.plan import NO_INPUTS, NO_TIME_PLAN, PolicyInputs, TimePlan, build_time_plan
+from copdns.time.plan import (
+    NO_INPUTS,
+    NO_TIME_PLAN,
+    PolicyInputs,
+    TimePlan,
+    build_time_plan,
+    in_scope,
+)
 
 NOW = 1_774_800_000.0  # 2026-03-29, 16:00 UTC: a Sunday afternoon
 
@@ -101,46 +108,38 @@ def library(
     ]
     drafts = [_draft(*each) for each in lists]
     index, statuses = build_index(list(map(Gate(drafts, refused).let_through, drafts)))
-    layers = {
-        **dict.fromkeys(categories or {}, "content"),
-        **dict.fromkeys(security or {}, "security"),
-    }
     return Catalogue(
         index=index,
-        categories={slug: Category(slug, slug, "", layer) for slug, layer in layers.items()},
-        services={
-            slug: Service(
-                slug,
-                slug,
-                contacts.get(slug, Contact.NONE),
-                tuple(map(parse_matcher, lines)),
-                {},
-                "web",
-            )
-            for slug, lines in (services or {}).items()
-        },
+        categories=_categories(categories or {}, "content")
+        | _categories(security or {}, "security"),
+        services={s: _service(s, lines, contacts) for s, lines in (services or {}).items()},
         protected={
-            slug: ProtectedGroup(
-                slug,
-                slug,
-                slug in unwatched,
-                slug not in not_over_time,
-                names=tuple(parse_matcher(each) for each in lines if not each.startswith("!")),
-            )
+            slug: _group(slug, lines, slug in unwatched, slug not in not_over_time)
             for slug, lines in groups.items()
         },
         engines={
             slug: Engine(slug, slug, frozenset(hosts), modes, for_children=True)
             for slug, (hosts, modes) in engines.items()
         },
-        canaries={
-            slug: Canary(slug, slug, "", frozenset(lines))
-            for slug, lines in (canaries or {}).items()
-        },
+        canaries={s: Canary(s, s, "", frozenset(lines)) for s, lines in (canaries or {}).items()},
         statuses=statuses,
         bypass=tuple(map(parse_matcher, bypass)),
         no_safe_search=tuple(map(parse_matcher, no_safe_search)),
     )
+
+
+def _categories(slugs: Iterable[str], layer: str) -> dict[str, Category]:
+    return {slug: Category(slug, slug, "", layer) for slug in slugs}
+
+
+def _service(slug: str, lines: Lines, contacts: Mapping[str, Contact]) -> Service:
+    contact = contacts.get(slug, Contact.NONE)
+    return Service(slug, slug, contact, tuple(map(parse_matcher, lines)), {}, "web")
+
+
+def _group(slug: str, lines: Lines, is_untraced: bool, beats_time: bool) -> ProtectedGroup:
+    names = tuple(parse_matcher(each) for each in lines if not each.startswith("!"))
+    return ProtectedGroup(slug, slug, is_untraced, beats_time, names=names)
 
 
 def _draft(slug: str, kind: ListKind, subject: str, lines: Lines) -> Draft:
@@ -161,9 +160,7 @@ def policy(
     """Return a profile's policy under these rules and lists (as for `library`)."""
     house = house or family()
     shared = build_context(library(**lists), DEFAULTS, house)
-    return build_policy(
-        profile, rules_in_scope(profile, (*house.rules, *rules)), shared, now, timing
-    )
+    return build_policy(profile, in_scope((*house.rules, *rules), profile), shared, now, timing)
 
 
 def live(
@@ -185,7 +182,7 @@ def live(
     for profile in house.profiles:
         extra = (timing or {}).get(profile.id, NO_TIME_PLAN)
         if extra != NO_TIME_PLAN:
-            own = rules_in_scope(profile, house.rules)
+            own = in_scope(house.rules, profile)
             both = _both(extra, build_time_plan(house, profile, now, readings))
             timed = build_policy(profile, own, made.contexts[house.id], now, both)
             policies[house.id, profile.id] = both, timed

@@ -159,6 +159,19 @@ def test_a_pure_module_imports_pure_modules_only() -> None:
     assert not wrong, lines(wrong)
 
 
+def test_what_answers_is_imported_at_the_start() -> None:
+    """No query waits for an import: these rooms, on its way, import nothing within a function."""
+    wrong = [
+        source.at(node, f"{source.name} imports {name} when it is called")
+        for source in sources("copdns")
+        if source.top in {"dns", "lists", "network", "policy", "server", "time"}
+        for function in ast.walk(source.tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node, name in imports(source._replace(tree=ast.Module([function], [])))
+    ]
+    assert not wrong, lines(wrong)
+
+
 def test_no_module_needs_itself_to_be_imported() -> None:
     below = {
         source.name: {name for _, name in of_ours(source)} - {source.name}

@@ -106,7 +106,8 @@ def device_claims(before: Household, after: Household) -> tuple[DeviceClaim, ...
 def kept_claims(
     before: Household, after: Household, moves: Iterable[Move], now: float
 ) -> tuple[DeviceClaim, ...]:
-    """Return what a change gives devices that wait to be somebody else's, for whose they still are.
+    """Return what a change gives devices that are to be somebody else's, as claims of whose they
+    still are: until the move takes effect, that person has the device with what it is given.
 
     moves: those after the change.
     """

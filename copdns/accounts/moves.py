@@ -26,7 +26,6 @@ ANNOUNCED_FOR = DAY
 FEW_ADDRESSES = 16  # a network of no more may be one device's
 REMEMBERED_FOR = 30 * DAY  # of a device that was removed: then its addresses are anybody's
 
-
 # Addresses, each with a MAC address that was seen behind it.
 Seen = Collection[tuple[str, str]]
 
@@ -215,27 +214,15 @@ def _with_nobodys(devices: Iterable[Device], move: Move) -> Iterator[Device]:
 
 def _sorted_texts(known_by: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the IP addresses and networks, and the MAC addresses."""
-    addresses, macs = [], []
-    for text in known_by:
-        try:
-            ip_network(text)
-        except ValueError:
-            macs.append(text)
-        else:
-            addresses.append(text)
-    return tuple(addresses), tuple(macs)
+    texts = tuple(known_by)
+    macs = tuple(text for text in texts if isinstance(_read(text), str))
+    return tuple(text for text in texts if text not in macs), macs
 
 
 def _is_within_any(text: str, others: Iterable[str]) -> bool:
     """Tell whether an address, network or MAC address is one of others, or within one."""
-    return any(_overlap(text, one) and _size(text) <= _size(one) for one in others)
-
-
-def _size(text: str) -> int:
-    try:
-        return ip_network(text).num_addresses
-    except ValueError:  # a MAC address
-        return 1
+    size = _count_addresses(text)
+    return any(_overlap(text, one) and size <= _count_addresses(one) for one in others)
 
 
 def keeper_of(
@@ -256,7 +243,7 @@ def admit_guests(
 ) -> tuple[Guest, ...]:
     """Return the guests without those at an address of somebody else of 13 or more.
 
-    None such is let in; but the address may have become that person's afterwards.
+    Nobody becomes a guest at such an address, but one of a guest may become that person's later.
     """
     found = tuple(guests)
     owners = _read_owners(household, tuple(moves), now) if found else []

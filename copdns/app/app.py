@@ -14,10 +14,9 @@ import time
 import traceback
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from aiohttp import web
 
 from copdns.accounts.codes import make_appeal_code
 from copdns.app.account_chores import AccountChores, log_setup_code
@@ -29,7 +28,7 @@ from copdns.app.help_chores import HelpChores
 from copdns.app.household_in_force import HouseholdInForce
 from copdns.app.household_source import HouseholdSource
 from copdns.app.lists_in_force import ListReloader, ListsInForce
-from copdns.app.memory_use import collect_young, configure_gc, trim_memory
+from copdns.app.memory_use import collect_young, trim_memory
 from copdns.app.monitoring import Readiness, build_gauges
 from copdns.app.seed import seed_household
 from copdns.app.service_manager import feed_watchdog, find_service_manager
@@ -61,7 +60,7 @@ from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.listeners import Listeners
-from copdns.server.metrics import Counters, build_registry
+from copdns.server.metrics import Counters
 from copdns.server.packet_cache import PacketCache
 from copdns.server.recognition import Recognition
 from copdns.server.recorder import Recorder
@@ -73,6 +72,9 @@ from copdns.time.clock import Clock
 from copdns.web.http_server import HttpServer
 from copdns.web.https import Https
 from copdns.web.logins import Logins
+
+if TYPE_CHECKING:
+    from aiohttp import web
 
 log = structlog.get_logger("copdns")
 
@@ -127,7 +129,6 @@ class App:
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raise CopdnsError where it cannot start."""
-        configure_gc()
         households = await self._open()
         await self._begin_recording(households)
         await self._begin_answering(households)
@@ -191,7 +192,7 @@ class App:
         )
 
     def _speaks(self, household: str) -> Speaks:
-        """Return the language in which guardians of a household get notices."""
+        """Return the language in which guardians of a household get notices; called in a thread."""
         from copdns.web.languages import spoken_to_guardians  # most machines send no notices
 
         homes = self._resolver.snapshot.households
@@ -265,6 +266,7 @@ class App:
         )
         await self._device_chores.configure(self.settings.identity)
         self._store.see = self._device_chores.see
+        self._store.forget = self._log.erase
         self._readiness = Readiness(
             self._upstreams,
             self._source,
@@ -373,6 +375,7 @@ class App:
 
     def _build_pages(self) -> web.Application:
         """Build the web application, in a thread; `web/http_server.py` says why so late."""
+        from copdns.server.exposition import build_registry
         from copdns.web.context import AppContext, ListsState
         from copdns.web.pages import Pages
         from copdns.web.routes import application

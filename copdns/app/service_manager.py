@@ -33,11 +33,8 @@ class ServiceManager:
         return self._send("RELOADING=1", f"MONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def notify_stopping(self) -> bool:
+        """Report that copdns ends, which may take some seconds."""
         return self._send("STOPPING=1")
-
-    def notify_status(self, text: str) -> bool:
-        """Set the line that `systemctl status` shows."""
-        return self._send(f"STATUS={_one_line(text)}")
 
     def notify_alive(self) -> bool:
         """Feed the watchdog; to be called well within `watchdog` seconds."""

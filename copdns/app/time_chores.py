@@ -166,7 +166,7 @@ class TimeChores:
     def _snapshot_for_others(self, now: float) -> Snapshot:
         """Return the snapshot as others may know it: events leave the person's own page.
 
-        Only of what is in it and hidden a second one is made, and only when something changed.
+        A second one is built only where something is hidden, and only after something changed.
         """
         snapshot, inputs = self._snapshot(), self.policy_inputs
         shown = inputs

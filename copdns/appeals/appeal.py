@@ -77,9 +77,6 @@ class AppealState(StrEnum):
 
 # Somebody is to answer; nothing but an answer or the child ends this.
 WAITING = frozenset({AppealState.OPEN, AppealState.SEEN, AppealState.ESCALATED})
-ANSWERED = frozenset(
-    {AppealState.GRANTED, AppealState.LIMITED, AppealState.REFUSED, AppealState.TALK}
-)
 
 
 # The reasons of each answer, of which `reasons_for` says which fit; docs/review-policy.md says when
@@ -185,6 +182,7 @@ def reasons_for(ask: AppealRequest, state: AppealState) -> frozenset[DecisionRea
     return REASONS[state] - unfit
 
 
+# The reasons of what closes at a time; what a list or rule blocks is of content (`opening.py`).
 TIME_RULES = frozenset({Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET})
 
 
@@ -209,6 +207,7 @@ class AppealAnswer:
         an age group that was changed ("band 10-12",).
     until: when access ends again, seconds since the epoch; None for always, and where the answer
         opens nothing.
+    policy: the version of the review policy that it was made by; "" before these were stored.
     """
 
     at: int
@@ -218,6 +217,7 @@ class AppealAnswer:
     text: str = ""
     made: tuple[str, ...] = ()
     until: float | None = None
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)

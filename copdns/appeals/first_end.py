@@ -11,13 +11,14 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from copdns.appeals.appeal import (
+    TIME_RULES,
     WAITING,
     Appeal,
     AppealRequest,
     AppealState,
     WantedLength,
 )
-from copdns.appeals.opening import TIME, ends_at
+from copdns.appeals.opening import ends_at
 from copdns.dns.records import A
 from copdns.model.household import Household
 from copdns.model.times import Grant
@@ -71,7 +72,7 @@ def end_of_a_yes(
     budgets: those of today (`policy/today.py`).  None: it would open nothing, or is about no name.
     """
     wanted = WantedLength.TODAY if ask.wanted is WantedLength.ALWAYS else ask.wanted
-    time = ask.to.reason in TIME
+    time = ask.to.reason in TIME_RULES
     end = ends_at(wanted, household, int(now))
     yes = Grant(None, now, end, now, content=not time, time=time)
     return _first_end(policy, ask.name, yes, budgets, now)
@@ -111,7 +112,7 @@ def _closures(policy: Policy, name: str, yes: Grant, now: float) -> Iterable[Fir
     starts = sorted({each.start for each in plan.closures if now < each.start < yes.end})
     for at in starts:
         verdict = decide_with_grant(policy, name, A, yes, at)
-        if verdict.blocks and verdict.reason in TIME:
+        if verdict.blocks and verdict.reason in TIME_RULES:
             yield FirstEnd(verdict.reason, verdict.period, at)
             return
 

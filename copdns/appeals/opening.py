@@ -13,6 +13,7 @@ from math import inf
 
 from copdns.appeals.age import change_age
 from copdns.appeals.appeal import (
+    TIME_RULES,
     Appeal,
     AppealKind,
     AppealRequest,
@@ -47,7 +48,6 @@ CONTENT = frozenset(
         Reason.ADDRESS,
     }
 )
-TIME = frozenset({Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET})
 LONGEST = 366 * 86_400  # seconds of a permission; what is to stay is a rule
 UNTIL_ANSWERED = 10 * LONGEST  # a permission has an end, an appeal that nobody answers has none
 
@@ -138,7 +138,7 @@ def opening(
         return Opening(minutes=ask.minutes)
     if ask.kind is AppealKind.AGE:
         return Opening(band=ask.wanted_band)
-    if to.reason not in CONTENT | TIME:
+    if to.reason not in CONTENT | TIME_RULES:
         raise AppealError(_CLOSED.get(to.reason, _NOTHING))
     content = to.reason in CONTENT
     if ask.kind is AppealKind.TIME:

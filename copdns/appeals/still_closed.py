@@ -9,10 +9,16 @@ from __future__ import annotations
 
 from math import inf
 
-from copdns.appeals.appeal import Appeal, AppealKind, AppealRequest, AppealState
-from copdns.appeals.opening import TIME
+from copdns.appeals.appeal import (
+    TIME_RULES,
+    Appeal,
+    AppealAnswer,
+    AppealKind,
+    AppealRequest,
+    AppealState,
+)
 from copdns.dns.records import A
-from copdns.model.household import Household
+from copdns.model.household import Band, Household
 from copdns.model.times import Grant, Origin
 from copdns.model.verdict import Verdict
 from copdns.policy.decide import Policy, decide, decide_with_grant
@@ -31,8 +37,10 @@ def is_taken_back(appeal: Appeal, household: Household, now: float) -> bool:
     answer = appeal.answer
     if answer is None or appeal.state not in _YES or not answer.made:
         return False
-    if appeal.ask.kind in (AppealKind.MINUTES, AppealKind.AGE):
+    if appeal.ask.kind is AppealKind.MINUTES:
         return False
+    if appeal.ask.kind is AppealKind.AGE:
+        return now - answer.at >= FOLLOWS and _is_age_set_back(appeal, answer, household, now)
     if answer.until is not None and answer.until <= now:
         return False
     # An id may come back after what had it ended, so the moment is compared too.
@@ -58,6 +66,21 @@ def is_taken_back(appeal: Appeal, household: Household, now: float) -> bool:
     )
 
 
+def _is_age_set_back(
+    appeal: Appeal, answer: AppealAnswer, household: Household, now: float
+) -> bool:
+    """Tell whether somebody is no longer in the age group of a yes, nor will be: that one is the
+    one from before again, or a younger one.  Whoever grew older lost nothing."""
+    profile = household.profile(appeal.ask.profile)
+    given = next((each for each in Band if f"band {each}" in answer.made), None)
+    if profile is None or given is None:
+        return False
+    change, band = profile.band_change, profile.band_at(now)
+    if band is given or (change is not None and now < change.at and change.band is given):
+        return False
+    return band is appeal.ask.band or band.age < given.age
+
+
 def closed_besides(policy: Policy, ask: AppealRequest, given: float, now: float) -> Verdict | None:
     """Return what closes the name under a yes of the moment `given`; None where nothing does.
 
@@ -65,7 +88,7 @@ def closed_besides(policy: Policy, ask: AppealRequest, given: float, now: float)
     """
     if not ask.name:
         return None
-    time = ask.to.reason in TIME
+    time = ask.to.reason in TIME_RULES
     yes = Grant(None, given, inf, given, content=not time, time=time)
     verdict = decide_with_grant(policy, ask.name, A, yes, now)
     return verdict if verdict.blocks else None

@@ -54,7 +54,10 @@ def appeal_json(appeal: Appeal) -> dict[str, object]:
 
 
 def answer_json(answer: AppealAnswer) -> dict[str, object]:
-    """Return one answer to an appeal.  made: what it changed; until: null where nothing ends."""
+    """Return one answer to an appeal.  made: what it changed; until: null where nothing ends.
+
+    policy: the version of the review policy.
+    """
     return {
         "at": utc(answer.at),
         "state": answer.state,
@@ -64,6 +67,7 @@ def answer_json(answer: AppealAnswer) -> dict[str, object]:
         "by": answer.by.name,
         "made": list(answer.made),
         "until": utc(answer.until),
+        "policy": answer.policy,
     }
 
 

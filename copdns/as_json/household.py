@@ -7,7 +7,6 @@ from copdns.as_json.times import pause_json, texts
 from copdns.model.household import Device, Household, NameRewrite, Profile, Rule
 from copdns.model.times import Grant, Pause
 from copdns.network.unknown_devices import UnknownDevice
-from copdns.policy.order import rules_in_scope
 from copdns.time.plan import in_scope
 
 
@@ -39,7 +38,7 @@ def profile_json(profile: Profile, household: Household, now: float) -> dict[str
         "always": texts(profile.always),
         "homework": texts(profile.homework),
         "devices": [each.id for each in household.devices if each.profile == profile.id],
-        "rules": [each.id for each in rules_in_scope(profile, household.rules)],
+        "rules": [each.id for each in in_scope(household.rules, profile)],
         "schedules": [each.id for each in in_scope(household.schedules, profile)],
         "budgets": [each.id for each in in_scope(household.budgets, profile)],
         "pause": pause_json(pause) if pause else None,

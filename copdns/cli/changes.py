@@ -201,6 +201,6 @@ def rule_text(rule: Rule) -> str:
     text = f"{rule.action} {rule.target} for {rule.scope or 'everyone'}"
     extras = [name for name in ("over_security", "unsafe_search") if getattr(rule, name)]
     text = ", ".join([text, *(each.replace("_", " ") for each in extras)])
-    if isinstance(rule.target, str) and is_broad_network(rule.target):
+    if is_broad_network(rule.target):
         text = f"{text} (no effect: it covers too much of the internet)"
     return f"{text} ({rule.note})" if rule.note else text

@@ -32,6 +32,7 @@ class ListDownloads:
 
     @classmethod
     def of(cls, home: Home) -> ListDownloads:
+        """Return those of a household at the moment of a command."""
         slugs = [each.slug for each in home.chosen_lists.sources]
         return cls(home.chosen_lists, home.copies.states(slugs), home.now)
 
@@ -39,6 +40,7 @@ class ListDownloads:
         return next((each for each in self.chosen.sources if each.slug == slug), None)
 
     def url(self, slug: str) -> str:
+        """Return from where a list is downloaded; "" for one that is not."""
         source = self._source(slug)
         return source.url if source else ""
 
@@ -49,6 +51,7 @@ class ListDownloads:
         return "" if seconds is None else duration_text(seconds)
 
     def as_json(self, slug: str) -> dict[str, object]:
+        """Return what programs get of a list's copy; zeros and null without one."""
         state = self.states.get(slug, CopyState())
         return {
             "url": self.url(slug),

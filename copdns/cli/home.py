@@ -27,7 +27,8 @@ from copdns.cli.changes import differences
 from copdns.cli.output import printable
 from copdns.config import AUTO, Settings, defaults_of
 from copdns.household.ages import AgeConfirmation
-from copdns.household.check import KnownIds, no_such
+from copdns.household.check import KnownIds
+from copdns.household.edit_checks import require_profile
 from copdns.household.file import parse
 from copdns.list_files.choose import AvailableLists, ChosenLists, available_lists, choose_for
 from copdns.list_files.copies import Copies, sources_on_disk
@@ -166,13 +167,9 @@ class Home:
 
     def profile(self, profile_id: str) -> Profile:
         """Return a profile, the built-in guest profile included; raise HouseholdError."""
-        found = self.household.profile(profile_id)
-        if found is None and profile_id == GUEST:
+        if profile_id == GUEST and self.household.profile(GUEST) is None:
             return guest_profile()
-        if found is None:
-            people = [each.id for each in self.household.profiles]
-            raise HouseholdError(no_such("profile", profile_id, people))
-        return found
+        return require_profile(self.household, profile_id)
 
     def make_snapshot(self, now: float | None = None, before: Snapshot | None = None) -> Snapshot:
         """Return the snapshot that answers queries at `now`, in seconds since the epoch.
@@ -212,7 +209,7 @@ class Home:
                 if each.household == household and each.mac
             }
         if self.settings.identity.neighbours == AUTO:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # where the kernel tells nobody, nothing is seen
                 found |= set(read_table().items())
         return frozenset(found)
 
@@ -463,6 +460,7 @@ class Home:
         async def run() -> T:
             with open_store(self.folder) as store:
                 store.see = self.see
+                store.forget = QueryLog(self.folder).erase
                 return await work(store)
 
         return asyncio.run(run())

@@ -37,6 +37,7 @@ class RandomOctets:
         self._pool, self._at = b"", 0
 
     def take(self, count: int) -> bytes:
+        """Return so many octets, at most 4096."""
         if self._at + count > len(self._pool):
             self._pool, self._at = os.urandom(4096), 0
         self._at += count
@@ -96,10 +97,13 @@ class EpollReader:
         loop.add_reader(self._epoll, self._ready)
 
     def add(self, source: UpstreamSocket) -> None:
+        """Have a socket read from now on whenever it has something; it must be removed before it is
+        closed."""
         self._sockets[source.fd] = source
         self._epoll.register(source.fd, select.EPOLLIN)
 
     def remove(self, source: UpstreamSocket) -> None:
+        """Read a socket no more; KeyError for one that was not added."""
         del self._sockets[source.fd]
         self._epoll.unregister(source.fd)
 
@@ -110,6 +114,7 @@ class EpollReader:
                 source.pool.owner.read_socket(source)
 
     def close(self) -> None:
+        """Stop reading all sockets, which stay open; a second time is harmless."""
         if not self._epoll.closed:
             self._loop.remove_reader(self._epoll)
             self._epoll.close()
@@ -224,6 +229,7 @@ class SocketPool:
         return bool(left)
 
     def close(self) -> None:
+        """Close all sockets; a datagram that still comes is lost."""
         for each in self.open:
             self._close(each)
         self._sockets, self._retired = [None] * MAX_SOCKETS, []

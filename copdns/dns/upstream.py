@@ -477,5 +477,6 @@ class UpstreamCounters:
         self.total = 0.0
 
     def note_answer(self, seconds: float) -> None:
+        """Count a response.  seconds: how long it took."""
         self.seconds[bisect_left(LATENCY_BUCKETS, seconds)] += 1
         self.total += seconds

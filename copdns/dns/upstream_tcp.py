@@ -34,6 +34,7 @@ class TcpQueries:
         task.add_done_callback(self.tasks.discard)
 
     def close(self) -> None:
+        """End all that is under way; nobody is told."""
         for task in self.tasks:
             task.cancel()
 

@@ -2,7 +2,7 @@
 
 Texts are English ones of the catalogue, put into the household's language by whoever sends them.
 They hold ids of profiles at most; the name that an appeal is about only where the event has it,
-which the settings decide.  Pure: `targets.py` hands notices on, and `send_notice.py` sends
+which the settings decide.  Pure: `ways.py` hands notices on, and `send_notice.py` sends
 them.
 """
 

@@ -2,75 +2,38 @@
 in plain words (notices).
 
 `Targets.enqueue` only queues an event and never waits; `run` delivers, to each target one event
-after another.  A target that is slow or gone does not delay the others: its queue is bounded, and
-the oldest event is dropped.  Logs name webhooks and notices by their place in the settings, since
-an address may be a secret.  docs/events.md says what each gets.
+after another, as `ways.py` does it.  A target that is slow or gone does not delay the others: its
+queue is bounded, and the oldest event is dropped.  Logs name webhooks and notices by their place in
+the settings, since an address may be a secret.  docs/events.md says what each gets.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import signal
-import sys
-import time
 import traceback
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
-from functools import partial
-from ssl import create_default_context
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import structlog
-from aiohttp import (
-    ClientConnectorCertificateError,
-    ClientConnectorError,
-    ClientConnectorSSLError,
-    ClientError,
-    ClientSession,
-    ClientTimeout,
-    DummyCookieJar,
-    InvalidURL,
-    TCPConnector,
-)
 
-from copdns import __version__
-from copdns.config import EventSettings, Webhook
-from copdns.events import send_notice
-from copdns.events.notices import (
-    ENGLISH,
-    NoticeText,
-    NoticeThrottle,
-    Speaks,
-    build_notice,
-    with_suppressed,
+from copdns.config import EventSettings
+from copdns.events.notices import ENGLISH, Speaks
+from copdns.events.ways import (
+    DEFAULT_TIMES,
+    DeliveryTimes,
+    HouseholdLanguage,
+    ToCommand,
+    ToGuardian,
+    ToWebhook,
+    Way,
 )
 from copdns.model.errors import BusyError
-from copdns.model.events import Event, EventKind, event_json
+from copdns.model.events import Event, EventKind
 from copdns.model.hosts import desk_url
 
 log = structlog.get_logger("copdns")
 
 MAX_WAITING = 1000  # events in the queue of one target
-
-Deliver = Callable[[Event], Awaitable[str]]  # returns what went wrong; "" for nothing
-
-
-class DeliveryTimes(NamedTuple):
-    """Seconds.  post: for one attempt with a webhook.  pauses: before the second attempt and the
-    third.  command, notice: after which the program, or the sending of a notice, is killed.
-    """
-
-    post: float = 10.0
-    pauses: tuple[float, ...] = (2.0, 10.0)
-    command: float = 10.0
-    notice: float = 60.0
-
-
-DEFAULT_TIMES = DeliveryTimes()
 
 
 class TargetStatus(NamedTuple):
@@ -88,10 +51,6 @@ class TargetStatus(NamedTuple):
     waiting: int
     dropped: int
     trouble: str
-
-
-# Gives the language of a household by its id; "" stands for the machine itself.
-HouseholdLanguage = Callable[[str], Speaks]
 
 
 def _english(_household: str) -> Speaks:
@@ -157,17 +116,17 @@ class Targets:
         self._dropped_by_gone += sum(each.dropped for each in gone)
         self._changed.set()
 
-    def _ways(self, settings: EventSettings) -> list[_Way]:
-        ways: list[_Way] = [
-            _ToWebhook(number, webhook, self._times)
+    def _ways(self, settings: EventSettings) -> list[Way]:
+        ways: list[Way] = [
+            ToWebhook(number, webhook, self._times)
             for number, webhook in enumerate(settings.webhooks, 1)
         ]
         if settings.command:
             kinds = frozenset(settings.command_kinds)
-            ways.append(_ToCommand(settings.command, kinds, self._times.command))
+            ways.append(ToCommand(settings.command, kinds, self._times.command))
         kinds = frozenset(settings.notice_kinds)
         for number, url in enumerate(settings.notices, 1):
-            way = _ToGuardian(number, url, self._desk, self._speaks, kinds, self._times)
+            way = ToGuardian(number, url, self._desk, self._speaks, kinds, self._times)
             ways.append(way)
         return ways
 
@@ -203,35 +162,13 @@ class Targets:
             log.warning("events were not sent before copdns stopped", events=self.waiting)
 
 
-class _Way(Protocol):
-    """How events are delivered to one target.  Equal ways are the same target."""
-
-    @property
-    def name(self) -> str:
-        """Its name in the log."""
-
-    @property
-    def kinds(self) -> frozenset[EventKind]:
-        """The kinds of events that it gets."""
-
-    @property
-    def label(self) -> str:
-        """What pages call such a way."""
-
-    def open(self) -> AbstractAsyncContextManager[Deliver]:
-        """Open what delivers several events, one after another."""
-
-    async def deliver_once(self, event: Event) -> str:
-        """Deliver one event, without a second attempt; return what went wrong."""
-
-
 class _Target:
     """A way with its queue.
 
     dropped: how many events were dropped because more than `MAX_WAITING` waited.
     """
 
-    def __init__(self, way: _Way) -> None:
+    def __init__(self, way: Way) -> None:
         self.way = way
         self.dropped = 0
         self._kinds = way.kinds
@@ -275,277 +212,3 @@ class _Target:
         elif self._trouble and not trouble:
             log.info("events are accepted again", target=self.way.name, dropped=self.dropped)
         self._trouble = trouble
-
-
-# --- webhooks -------------------------------------------------------------------------------------
-
-
-class _Try(NamedTuple):
-    """The result of one attempt.  trouble: "" for none.  again: another attempt may succeed."""
-
-    trouble: str
-    again: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _ToWebhook:
-    number: int
-    webhook: Webhook
-    times: DeliveryTimes
-
-    @property
-    def name(self) -> str:
-        return f"webhook {self.number}"
-
-    @property
-    def label(self) -> str:
-        return "webhook"
-
-    @property
-    def kinds(self) -> frozenset[EventKind]:
-        return frozenset(self.webhook.kinds)
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Deliver]:
-        # aiohttp's own TLS context has no certificates (`app/memory_use.py`).  Reading them takes
-        # time, and megabytes until the session is closed.
-        encrypted = self.webhook.url.startswith("https:")
-        certificates = await asyncio.to_thread(create_default_context) if encrypted else True
-        async with ClientSession(
-            connector=TCPConnector(ssl=certificates),
-            headers=self._headers(),
-            timeout=ClientTimeout(total=self.times.post),
-            cookie_jar=DummyCookieJar(),
-            auto_decompress=False,  # the response is not read
-            trust_env=False,  # no ~/.netrc, whose passwords would be sent
-        ) as session:
-            yield partial(self._deliver, session)
-
-    async def deliver_once(self, event: Event) -> str:
-        hasty = replace(self, times=self.times._replace(pauses=()))
-        async with hasty.open() as deliver:
-            return await deliver(event)
-
-    def _headers(self) -> dict[str, str]:
-        headers = {"User-Agent": f"copdns/{__version__}", "Content-Type": "application/json"}
-        if self.webhook.token:
-            headers["Authorization"] = f"Bearer {self.webhook.token}"
-        return headers
-
-    async def _deliver(self, session: ClientSession, event: Event) -> str:
-        body = json.dumps(event_json(event)).encode()
-        trouble = ""
-        for pause in (0.0, *self.times.pauses):
-            await asyncio.sleep(pause)
-            trouble, again = await self._post(session, body)
-            if not again:
-                break
-        return trouble
-
-    async def _post(self, session: ClientSession, body: bytes) -> _Try:
-        try:
-            # A redirect would send the event, and the token, to another address.
-            async with session.post(self.webhook.url, data=body, allow_redirects=False) as reply:
-                return _judge_status(reply.status)
-        except TimeoutError:
-            return _Try(f"the server did not answer within {self.times.post:g} s", again=True)
-        except (ClientError, OSError, UnicodeError) as error:
-            return _Try(_describe_error(error), again=True)
-
-
-def _judge_status(status: int) -> _Try:
-    """Return what an HTTP status means; 408, 429 and those from 500 on may pass by themselves."""
-    if 200 <= status < 300:
-        return _Try("", again=False)
-    if 300 <= status < 400:
-        trouble = (
-            f"the server redirects ({status}), and redirects are not followed; write its new "
-            "address"
-        )
-        return _Try(trouble, again=False)
-    return _Try(
-        f"the server answered with status {status}", again=status in (408, 429) or status >= 500
-    )
-
-
-def _describe_error(error: ClientError | OSError | UnicodeError) -> str:
-    """Return what went wrong, without the address."""
-    match error:
-        case ClientConnectorCertificateError() | ClientConnectorSSLError():
-            return (
-                "this machine does not trust its certificate; check that this machine's clock is "
-                "right"
-            )
-        case ClientConnectorError():
-            return "the server cannot be reached"
-        case InvalidURL() | UnicodeError():  # a host such as a..example
-            return "its url is not a valid address; check events.webhooks"
-    return f"the server's HTTP answer is not valid ({type(error).__name__})"
-
-
-# --- a program ------------------------------------------------------------------------------------
-
-# What a program may need of our environment.  The rest has settings, with their tokens.
-_PASSED_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
-
-
-@dataclass(frozen=True, slots=True)
-class _ToCommand:
-    command: tuple[str, ...]
-    kinds: frozenset[EventKind]
-    seconds: float
-
-    @property
-    def name(self) -> str:
-        return "command"
-
-    @property
-    def label(self) -> str:
-        return self.name
-
-    async def deliver_once(self, event: Event) -> str:
-        return await self._deliver(event)
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Deliver]:
-        yield self._deliver
-
-    async def _deliver(self, event: Event) -> str:
-        """Run the program to its end; its output is discarded."""
-        fields = event_json(event)
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *self.command,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.DEVNULL,
-                env=_environment(fields),
-                cwd="/",
-                start_new_session=True,  # so that what it starts can be ended with it
-            )
-        except OSError as error:
-            return f"the program could not be started ({error.strerror})"
-        if not await _run_to_end(process, f"{json.dumps(fields)}\n".encode(), self.seconds):
-            return f"the program took longer than {self.seconds:g} s and was stopped"
-        return _describe_end(process.returncode)
-
-
-async def _run_to_end(process: asyncio.subprocess.Process, octets: bytes, seconds: float) -> bool:
-    """Send a program its input and wait for its end; False where it took longer.
-
-    It is killed, with all that it started, after so many seconds or where this is cancelled.
-    """
-    try:
-        async with asyncio.timeout(seconds):
-            await process.communicate(octets)
-    except TimeoutError:
-        return False
-    finally:
-        if process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
-    return True
-
-
-def _describe_end(code: int | None) -> str:
-    """Return what went wrong with a program.  code: below 0 it is the number of a signal."""
-    if not code:
-        return ""
-    return (
-        f"the program was ended by signal {-code}"
-        if code < 0
-        else (f"the program ended with status {code}")
-    )
-
-
-def _environment(fields: dict[str, object]) -> dict[str, str]:
-    """Return an event as environment variables, with those that every program needs."""
-    passed = {name: os.environ[name] for name in _PASSED_VARIABLES if name in os.environ}
-    return passed | {_variable(key): _text(value) for key, value in fields.items()}
-
-
-def _variable(key: str) -> str:
-    return f"COPDNS_EVENT_{'KIND' if key == 'event' else key.upper()}"
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value)
-
-
-# --- guardians ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _ToGuardian:
-    """url: may hold a password, so only the process that sends gets it, on its standard input.
-
-    desk: the address of the guardians' pages.
-    speaks: gives the language, by the id of the household.
-    pace: limits the notices; it stays while the settings of this target do.
-    """
-
-    number: int
-    url: str
-    desk: str
-    speaks: HouseholdLanguage
-    kinds: frozenset[EventKind]
-    times: DeliveryTimes
-    pace: NoticeThrottle = field(default_factory=NoticeThrottle, compare=False)
-
-    @property
-    def name(self) -> str:
-        return f"notice {self.number}"
-
-    @property
-    def label(self) -> str:
-        return self.url.partition(":")[0]
-
-    async def deliver_once(self, event: Event) -> str:
-        """Not limited by pace."""
-        text = build_notice(event, self.desk, self._language_for(event))
-        return (await self._send(self._message(text))).trouble
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Deliver]:
-        yield self._deliver
-
-    async def _deliver(self, event: Event) -> str:
-        if not self.pace.allows(event, time.monotonic()):
-            return ""
-        language = self._language_for(event)
-        text = build_notice(event, self.desk, language)
-        message = self._message(with_suppressed(text, self.pace.take_suppressed(), language))
-        trouble = ""
-        for pause in (0.0, *self.times.pauses):
-            await asyncio.sleep(pause)
-            trouble, again = await self._send(message)
-            if not again:
-                break
-        return trouble
-
-    def _language_for(self, event: Event) -> Speaks:
-        """Return the language of the household that an event is about; some are about none."""
-        return self.speaks(getattr(event, "household", ""))
-
-    def _message(self, text: NoticeText) -> bytes:
-        return json.dumps({"url": self.url, "title": text.title, "body": text.body}).encode()
-
-    async def _send(self, message: bytes) -> _Try:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", send_notice.__name__),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=_environment({}),
-            start_new_session=True,
-        )
-        if not await _run_to_end(process, message, self.times.notice):
-            return _Try(f"it could not be sent within {self.times.notice:g} s", again=True)
-        code = process.returncode or send_notice.SENT
-        if code == send_notice.SENT:
-            return _Try("", again=False)
-        trouble = send_notice.TROUBLE.get(code, "the program that sends it failed")
-        return _Try(trouble, again=code not in (send_notice.UNKNOWN, send_notice.MISSING))

@@ -25,7 +25,7 @@ from copdns.household.shape import (
     ProfileShape,
     RuleShape,
 )
-from copdns.household.time_edits import idle_reason
+from copdns.household.time_edits import find_idle
 from copdns.household.time_shape import budget, schedule
 from copdns.model import yaml_text
 from copdns.model.addresses import domain
@@ -283,10 +283,9 @@ class _Reading:
     ) -> Iterator[tuple[Path, str]]:
         """Yield where budgets without effect stand that the household does not have yet."""
         for each in household.budgets:
-            what = idle_reason(household, each, self.known)
-            if what is not None and each not in held:
-                fault = Violation("budgets", each.id, "minutes", what)
-                yield self.place(fault), str(what)
+            idle = find_idle(household, each, self.known)
+            if idle is not None and each not in held:
+                yield self.place(idle), str(idle.what)
 
     def _services(self) -> Iterator[OwnService]:
         for key, shape in self.shape.own_services.items():

@@ -72,11 +72,16 @@ def is_announced(profile: Profile, band: Band, now: int) -> bool:
 
 
 def with_due_band(profile: Profile, now: int) -> Profile:
-    """Return the profile with an announced band in force when its moment has come."""
+    """Return the profile with an announced band in force when its moment has come.
+
+    A full log that an adult agreed to ends: guardians could not see it.
+    """
     change = profile.band_change
     if change is None or now < change.at:
         return profile
-    return replace(profile, band=change.band, band_change=None)
+    was_hidden = not profile.band.is_child and change.band.is_child
+    full_log = None if was_hidden else profile.full_log
+    return replace(profile, band=change.band, band_change=None, full_log=full_log)
 
 
 def adopt(

@@ -98,7 +98,7 @@ def _for_person(
     household: Household, profile_id: str, periods: Iterable[Period]
 ) -> tuple[Period, ...]:
     profile = household.profile(profile_id)
-    return in_scope(tuple(periods), profile) if profile is not None else ()
+    return in_scope(periods, profile) if profile is not None else ()
 
 
 def _gives_way(suggested: Period, written: Iterable[Period], kept: Iterable[Period]) -> bool:

@@ -40,7 +40,7 @@ from copdns.model.times import (
     Subject,
     Ticket,
 )
-from copdns.model.violations import no_such
+from copdns.model.violations import Violation, no_such
 from copdns.time.budget import has_effect
 from copdns.time.plan import in_scope
 
@@ -77,42 +77,43 @@ def _validate_period(household: Household, period: Period, known: KnownIds) -> H
     """Return the household when a schedule or budget of it is sound, and not without effect."""
     part = f"{_NOUNS[type(period)]}s"
     found = validate_references(household, part, period.id, known)
-    if isinstance(period, Budget):
-        _refuse_idle(household, period, known)
+    idle = find_idle(household, period, known) if isinstance(period, Budget) else None
+    if idle is not None:
+        wrong = idle.what
+        raise HouseholdError(wrong, name=idle.field)
     return found
 
 
-def _refuse_idle(household: Household, budget: Budget, known: KnownIds) -> None:
-    if wrong := list(filter(None, (idle_reason(household, budget, known),))):
-        raise HouseholdError(*wrong, name="about" if has_effect(budget.minutes) else "minutes")
-
-
-def idle_reason(household: Household, budget: Budget, known: KnownIds) -> Sentence | None:
+def find_idle(household: Household, budget: Budget, known: KnownIds) -> Violation | None:
     """Return why a budget could never turn anything off; None where it can.
 
     It would only measure, and a household may not watch somebody by a limit that limits nothing.
     """
     if not has_effect(budget.minutes):
-        return sentence(
+        what = sentence(
             "%(minutes)s minutes are a whole day, so this limit could never turn anything off; "
             "write fewer, or leave those days out",
             minutes=DAY_MINUTES,
         )
+        return Violation("budgets", budget.id, "minutes", what)
+    about = ", ".join(map(str, budget.about))
     if budget.about and all(
         isinstance(each, Matcher) and known.beats_time(each.name) for each in budget.about
     ):
-        return sentence(
+        what = sentence(
             "%(about)s is protected and works at every hour, so this limit could never turn "
             "anything off; choose something else",
-            about=", ".join(map(str, budget.about)),
+            about=about,
         )
+        return Violation("budgets", budget.id, "about", what)
     people = [each for each in household.profiles if in_scope((budget,), each)]
     if budget.about and people and all({*budget.about} <= {*each.always} for each in people):
-        return sentence(
+        what = sentence(
             "%(about)s is always allowed, so this limit could never turn anything off; remove it "
             "from what is always allowed first",
-            about=", ".join(map(str, budget.about)),
+            about=about,
         )
+        return Violation("budgets", budget.id, "about", what)
     return None
 
 

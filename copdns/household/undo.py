@@ -30,9 +30,13 @@ _SORTED = frozenset({"days", "safe_search"})
 def can_undo(before: Household, after: Household) -> bool:
     """Tell whether a change can be undone at all.
 
-    Adding or removing a person is not: what is recorded of somebody is deleted with them.
+    Adding or removing a person is not: what is recorded of somebody is deleted with them.  Nor is
+    what would not be brought back, such as a full log that began.
     """
-    return before != after and _ids(before) == _ids(after)
+    if _ids(before) != _ids(after):
+        return False
+    undone: Household = _put_back_parts(before, after, after, "")
+    return undone != after
 
 
 def undo(before: Household, after: Household, now: Household) -> Household:

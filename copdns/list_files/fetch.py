@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
+from importlib import import_module
 from socket import AddressFamily
 from ssl import create_default_context
 from typing import TYPE_CHECKING
@@ -300,6 +301,8 @@ async def open_fetcher(
     reading: asyncio.Lock | None = None,
 ) -> AsyncIterator[Fetcher]:
     """Yield a Fetcher; its connections are closed at the end."""
+    # In a thread: it takes some tenths of a second, for which queries must not wait.
+    await asyncio.to_thread(import_module, "aiohttp")
     from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, ThreadedResolver
 
     class Outside(ThreadedResolver):

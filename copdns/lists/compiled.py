@@ -28,7 +28,7 @@ from copdns.lists.trie import MappedIndex
 from copdns.model.errors import ListError
 from copdns.model.matchers import MatchKind
 
-FORMAT: Final = 2  # raised whenever what is written changes
+FORMAT: Final = 3  # raised whenever what is written changes
 _MAGIC: Final = b"copdns index\n\0\0\0"
 _HEADER: Final = struct.Struct("=16sIIQQQ16x")
 HEADER_SIZE: Final = _HEADER.size
@@ -66,8 +66,8 @@ def padded_size(size: int) -> int:
 
 
 def pack(merged: MergedLists, key: str) -> Iterator[bytes]:
-    """Yield the content of a file in parts."""
-    keys = trie.build_keys(merged.keys)
+    """Yield the content of a file in parts; the keys of `merged` are used up."""
+    keys = trie.build_keys(_use_up(merged.keys))
     numbers = _set_numbers(merged, keys)
     head = json.dumps(
         {
@@ -94,13 +94,21 @@ def checksum(parts: Iterable[bytes]) -> int:
 
 
 def _set_numbers(merged: MergedLists, keys: bytes) -> array[int]:
+    """Return the number of each key's set, by the id of the key."""
     count = len(merged.sets)
     code = "B" if count <= 1 << 8 else "H" if count <= 1 << 16 else "I"
     found = trie.map_keys(keys)
-    numbers = array(code, bytes(len(found) * array(code).itemsize))
-    for key, number in found.iteritems():
-        numbers[number] = merged.keys[key]
+    numbers = array(code, [merged.usual]) * len(found)
+    for key, number in merged.others.items():
+        numbers[found.key_id(key)] = number
     return numbers
+
+
+def _use_up(keys: list[str]) -> Iterator[str]:
+    """Yield the keys in their order, and let go of each, so that its memory can be used again."""
+    keys.reverse()
+    while keys:
+        yield keys.pop()
 
 
 def read_header(octets: bytes, size: int) -> Header:

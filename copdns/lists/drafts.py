@@ -58,8 +58,8 @@ def build_small_catalogue(
     """Return a catalogue whose index is built in memory: for small lists.
 
     The arguments are those of `read_files` and `all_drafts`.  found: the bundled files, where they
-    were read already.  Raises ConfigError or ListError for
-    a bundled file that is broken; a broken list of the user's is a status with its error.
+    were read already.  Raises ConfigError or ListError for a bundled file that is broken; a broken
+    list of the user's is a status with its error.
     """
     found = found or read_files(read)
     drafts = list(all_drafts(found, read, sources, text_of))

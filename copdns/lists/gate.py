@@ -77,6 +77,7 @@ class Barrier(NamedTuple):
     reason: SkipReason
 
     def stops(self, name: str) -> bool:
+        """Tell whether an entry of this name is left out."""
         if self.matcher.match is MatchKind.BELOW and name == f"www.{self.matcher.name}":
             return False  # the site itself, not what people have below it
         return self.matcher.covers(name)

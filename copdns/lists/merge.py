@@ -1,12 +1,13 @@
 """Merge the names of all lists: each name once, with the set of its entries.
 
-A key is a name with its labels reversed and a dot at the end (`games.example` is `example.games.`),
-so that it begins with the keys of all names above it, and with no other.  Names share their sets of
+A key is a name from its end, and a dot (`games.example` is `elpmaxe.semag.`), so that it begins
+with the keys of all names above it, and with no other.  Names share their sets of
 entries: there are few sets, however many names there are.  Pure.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -30,23 +31,30 @@ EntrySet = tuple[EntryPart, ...]
 
 @dataclass(frozen=True, slots=True)
 class MergedLists:
-    """The names of all lists.  keys: the place in `sets` by key.  open_below: as in Index."""
+    """The names of all lists.
 
-    keys: dict[str, int]
+    keys: sorted; `pack` uses them up.  usual: the place in `sets` of the set that most names have.
+    others: that of the names with another set, by key.  open_below: as in Index.
+    """
+
+    keys: list[str]
+    usual: int
+    others: dict[str, int]
     sets: tuple[EntrySet, ...]
     statuses: tuple[ListStatus, ...]
     open_below: frozenset[str]
 
 
 def key_of(name: str) -> str:
-    """Return the key of a name: its labels from the right, with a dot after each."""
-    labels = name.split(".")
-    labels.reverse()
-    return ".".join(labels) + "."
+    """Return the key of a name."""
+    return name[::-1] + "."
 
 
 def merge(drafts: Iterable[Draft]) -> MergedLists:
-    """Return the names of lists that have passed the gate, numbered in their order."""
+    """Return the names of lists that have passed the gate, numbered in their order.
+
+    The names of a draft are used up: memory has no room for a million of them twice.
+    """
     merger = _Merger()
     for draft in drafts:
         merger.add(draft)
@@ -65,25 +73,31 @@ class _Merger:
         status = status_of(len(self.statuses), draft)
         self.statuses.append(status)
         for names, allow in ((draft.blocks, False), (draft.allows, True)):
-            for match in MatchKind:
-                self._add(names, EntryPart(status.info.number, match, allow))
             if allow or draft.kind in OPENING_KINDS:
                 for name in names:
                     self.openings.update(suffixes(name))
+            self._move(names, status.info.number, allow)
 
-    def _add(self, names: Names, part: EntryPart) -> None:
-        """Add those names of a list that have the match of `part`."""
-        keys, after = self.keys, _SetWithPart(self.sets, part)
-        for name, match in names.items():
-            if match is part.match:
-                labels = name.split(".")  # inlined key_of: a call for each name would take longer
-                labels.reverse()
-                key = ".".join(labels) + "."
-                keys[key] = after[keys.get(key, 0)]
+    def _move(self, names: Names, number: int, allow: bool) -> None:
+        """Take the names of a list out of its draft, and add them."""
+        keys = self.keys
+        after = {
+            match: _SetWithPart(self.sets, EntryPart(number, match, allow)) for match in MatchKind
+        }
+        while names:
+            name, match = names.popitem()
+            key = name[::-1] + "."  # inlined key_of: a call for each name would take longer
+            keys[key] = after[match][keys.get(key, 0)]
 
     def result(self) -> MergedLists:
+        ((usual, _),) = Counter(self.keys.values()).most_common(1) or ((0, 0),)
         return MergedLists(
-            self.keys, tuple(self.sets.all), tuple(self.statuses), frozenset(self.openings)
+            sorted(self.keys),
+            usual,
+            {key: number for key, number in self.keys.items() if number != usual},
+            tuple(self.sets.all),
+            tuple(self.statuses),
+            frozenset(self.openings),
         )
 
 

@@ -27,7 +27,8 @@ UNCLEAR = "unclear"  # the licence of a source with none, or with two that diffe
 
 
 class Shape(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built with the whole that it is part of: for itself each part would cost as much again.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class CategoryShape(Shape):
@@ -216,6 +217,7 @@ class EngineShape(Shape):
     note: str = ""
 
     def all_hosts(self) -> frozenset[str]:
+        """Return its hosts, also those of countries."""
         return frozenset(self.hosts) | (self.generated.names() if self.generated else frozenset())
 
 

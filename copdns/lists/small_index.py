@@ -14,7 +14,7 @@ from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.lists.parse import SkippedLine, SkipReason
 from copdns.model.matchers import Matcher, MatchKind
 
-Names = Mapping[str, MatchKind]
+Names = dict[str, MatchKind]
 
 BLOCKING: Final = frozenset(
     {
@@ -122,6 +122,9 @@ def _info_of(number: int, draft: Draft) -> ListInfo:
     )
 
 
+_CHUNK = 10_000  # names
+
+
 def _version_of(draft: Draft) -> str:
     """Return a text that changes with the content of a list, not with the order of its lines."""
     digest = hashlib.sha256()
@@ -129,5 +132,7 @@ def _version_of(draft: Draft) -> str:
         for match in MatchKind:
             same = sorted([name for name, each in names.items() if each is match])
             digest.update(f"{sign}{match} {len(same)}\n".encode())
-            digest.update("\n".join(same).encode())
+            for begin in range(0, len(same), _CHUNK):  # all at once would be two copies of a list
+                digest.update("\n".join(same[begin : begin + _CHUNK]).encode())
+                digest.update(b"\n" if begin + _CHUNK < len(same) else b"")
     return digest.hexdigest()[:12]

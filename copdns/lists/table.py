@@ -13,7 +13,7 @@ Count and places are integers of 4 octets.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 from zlib import crc32
 
@@ -59,11 +59,6 @@ class KeyTable:
                 return at
             at = (at + 1) % self._size
         return None
-
-    def iteritems(self) -> Iterator[tuple[str, int]]:
-        """Yield each key with its id."""
-        for key in bytes(self._text).decode().split():
-            yield key, self.key_id(key)
 
 
 def build_table(keys: Iterable[str]) -> bytes:

@@ -32,20 +32,20 @@ def broad_names(household: Household) -> frozenset[str]:
     return _broad(frozenset(_names(household)))
 
 
-class Answered(NamedTuple):
+class AnsweredSite(NamedTuple):
     """A public site that a household answers itself.  name: as written.  place: where it leads."""
 
     name: str
     place: tuple[str, ...]
 
 
-def answered_sites(household: Household) -> tuple[Answered, ...]:
+def answered_sites(household: Household) -> tuple[AnsweredSite, ...]:
     """Return the public sites that a household leads elsewhere by a local name or a rewrite."""
     broad = broad_names(household)
     ways = [(each.name, each.name, each.addresses) for each in household.local_names]
     ways += [(each.matcher.name, str(each.matcher), (each.target,)) for each in household.rewrites]
     return tuple(
-        Answered(written, place)
+        AnsweredSite(written, place)
         for name, written, place in ways
         if is_public(name) and name not in broad
     )
@@ -73,7 +73,7 @@ def is_public(name: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _broad(names: frozenset[str]) -> frozenset[str]:
-    candidates = {name for name in names if name not in _PRIVATE and (not name or _stands(name))}
+    candidates = {each for each in names if not each or _may_be_listed(each)}.difference(_PRIVATE)
     if not candidates:
         return frozenset()
     # Imported here and not kept: the list takes 5 MB, and hardly any household has such names.
@@ -83,7 +83,7 @@ def _broad(names: frozenset[str]) -> frozenset[str]:
     return frozenset(name for name in candidates if not name or suffixes.publicsuffix(name) == name)
 
 
-def _stands(name: str) -> bool:
+def _may_be_listed(name: str) -> bool:
     """Tell whether a name may be on the list, without making an object of each of its lines.
 
     To look into the text takes a hundredth of the time, and nearly all names end here.

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
+from copdns.model.matchers import Matcher
+
 # The shortest prefix of a rule: what one registry hands to one of the largest networks (a /8 of
 # IPv4, RFC 7249; the widest block of IPv6 that a provider was given is a /19).
 LEAST_PREFIX = {4: 8, 6: 19}
@@ -21,12 +23,14 @@ _IPV4_INSIDE = tuple(map(IPv6Network, ("::ffff:0:0/96", "64:ff9b::/96", "64:ff9b
 _LEAST_INSIDE = 96 + LEAST_PREFIX[4]
 
 
-def is_broad_network(text: str) -> bool:
-    """Tell whether a network covers more than a rule may be about.
+def is_broad_network(target: Matcher | str) -> bool:
+    """Tell whether the target of a rule is a network that covers more than a rule may be about.
 
-    text: in normal form, such as "2000::/3".
+    target: a network in normal form, such as "2000::/3"; a Matcher is none.
     """
-    network = ip_network(text)
+    if isinstance(target, Matcher):
+        return False
+    network = ip_network(target)
     if isinstance(network, IPv4Network):
         short = network.prefixlen < LEAST_PREFIX[4]
         return short and not any(network.subnet_of(each) for each in _NOBODYS_4)

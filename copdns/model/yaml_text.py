@@ -269,7 +269,8 @@ def _parse_plain(text: str) -> object:
 class Written(BaseModel):
     """What a person wrote below a key; a key that is not known is a mistake."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built with the whole that it is part of: for itself each part would cost as much again.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class ByText:

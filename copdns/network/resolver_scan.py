@@ -116,7 +116,7 @@ def _scan(interfaces: Iterable[Interface]) -> ResolverScan:
                     blind[BlindSpot.RIGHTS] = None
         found = dict.fromkeys(_receive_offers(sockets, FIRST_WAIT))
         for reply_socket in sockets:  # multicast messages may be lost
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError):  # the network is gone; what came already counts
                 reply_socket.ask((*reply_socket.first, *reply_socket.second))
         found |= dict.fromkeys(_receive_offers(sockets, SECOND_WAIT))
         return ResolverScan(tuple(found), tuple(blind))

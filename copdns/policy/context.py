@@ -108,6 +108,7 @@ class HouseholdContext:
     def list_numbers(
         self, kind: ListKind, subjects: Collection[str] | None = None
     ) -> frozenset[int]:
+        """Return the numbers of the lists that `lists` returns."""
         return frozenset(info.number for info in self.lists(kind, subjects))
 
     def blocked_services(self, profile: Profile) -> frozenset[str]:

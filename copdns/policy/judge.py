@@ -101,8 +101,8 @@ def _addresses(packed: bytes) -> tuple[Address, ...]:
 def guarded_splits(household: Household, rebinding: RebindingGuard) -> frozenset[str]:
     """Return the domains with upstreams in the home network whose addresses there are withheld.
 
-    Such a domain often has addresses of the home network, and the guard knows no exemption for an
-    upstream: who forwards it is to know.
+    Such a domain often has addresses of the home network, and no exemption of the guard is made by
+    upstream; so whoever forwards it is told.
     """
     return frozenset(
         split.name
@@ -138,9 +138,9 @@ def judge_response(
         anything else                       `_TARGET_STEPS`     address rules  yes
 
     A target that is protected itself is never blocked; one that the household protects, only as the
-    name asked would be.  In this order the first that blocks counts,
-    and its reason is the verdict's: `via` names a target.  A response that the upstream filtered
-    (UPSTREAM_FILTERED) is passed on as it came, with that reason.
+    name asked would be.  In this order the first that blocks counts, and its reason is the
+    verdict's: `via` names a target.  A response that the upstream filtered (UPSTREAM_FILTERED) is
+    passed on as it came, with that reason.
     """
     blocked = None
     if facts.targets:

@@ -7,7 +7,7 @@ step does, `step_builders.py` what it is made from.  Pure: no clock, no files, n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from ipaddress import ip_network
 from typing import Final
 
@@ -43,19 +43,15 @@ def decision_order(
     context: HouseholdContext,
     plan: TimePlan = NO_TIME_PLAN,
 ) -> tuple[Step, ...]:
-    """Return all steps for a profile, in the order in which they are asked.
-
-    rules: those that hold for it (`rules_in_scope`).
-    """
+    """Return a profile's steps in their order.  rules: those that apply to it (`in_scope`)."""
     by_name = RuleSet(rule for rule in rules if isinstance(rule.target, Matcher))
     blocker = build_blocker(profile, context, by_name, plan)
-    pause, schedules, budgets = time_steps(context, plan, blocker)
+    times = pause, schedules, budgets = time_steps(context, plan, blocker)
     safe_search = safe_search_step(profile, context, blocker, is_essential=plan.is_essential)
     security = security_step(profile, context, by_name, blocker)
     own_rules = RuleStep(by_name, safe_search, blocker)
     return (
-        # 1. Strangers learn nothing, not even which names are special here.  Their policy has this
-        # step with `refuse=True`; in a profile's policy it never refuses.
+        # 1. Strangers learn nothing, not even which names are special here (`refusing_policy`).
         AccessStep(refuse=False),
         # 2. Names of this machine and this home, and names that must never leave it.  A household
         # may not answer a protected name itself, so this step leaves it to step 4.
@@ -64,21 +60,14 @@ def decision_order(
         legal_step(context),
         # 4. Nothing that a household can write, and no mistake of ours, may cut a child off from
         # help.  Two protected groups, reference works and the safe hosts of search engines, beat
-        # rules and lists but not time: for them this step first asks steps 7 to 9.  What a
-        # household itself protects is a school, and no key to what the other guardian blocks: for
-        # that this step first asks steps 5, 7 to 10 and 14.
-        protected_step(
-            context,
-            (pause, schedules, budgets),
-            (security, pause, schedules, budgets, own_rules, safe_search),
-        ),
+        # rules and lists but not time.  What a household itself protects is a school, and no key
+        # to what the other guardian blocks.  For both, this step first asks those that beat it.
+        protected_step(context, times, (security, *times, own_rules, safe_search)),
         # 5. Theft and fraud hurt whoever asks.  A list's mistake is corrected by an allow rule with
         # `over_security`; a plain allow rule is not enough.
         security,
-        # 6. A yes to an appeal opens what was appealed, until the grant ends: time (what steps 7 to
-        # 9 block) or content (what steps 10 to 15 block).  This step decides nothing, since those
-        # steps look for their grants themselves.  It only marks the place that docs and
-        # `copdns check` tell.
+        # 6. A yes to a request opens what was asked for, until the grant ends: time (steps 7 to 9)
+        # or content (steps 10 to 15).  Those steps look for it; this one marks its place.
         GrantStep(),
         # 7. "Stop now" is said to a person, so it comes before what was planned.  A grant of time
         # lifts a pause that began before it; a pause that begins later beats the grant.
@@ -102,9 +91,8 @@ def decision_order(
         # hosts; those without a safe mode are blocked, if the profile says so.  A grant of content
         # opens one of those, but never turns off another's safe mode.
         safe_search,
-        # 15. For names that no step above decided.  Gives the verdict of a grant of content (reason
-        # `granted`).  Where a failure leaves only essential names open (`failures: essential`),
-        # allows those.
+        # 15. For names that no step above decided: a grant of content (reason `granted`), essential
+        # names where a failure leaves only those open (`failures: essential`), the default.
         DefaultStep(profile.default, safe_search.blocker, plan.is_essential),
     )
 
@@ -118,7 +106,7 @@ def build_policy(
 ) -> Policy:
     """Return a profile's policy.
 
-    rules: those that hold for it (`rules_in_scope`).  now: seconds since the epoch; decides whether
+    rules: those that apply to it (`in_scope`).  now: seconds since the epoch; decides whether
     a change of the profile's age band that was announced is in force.
     """
     order = decision_order(profile, rules, context, plan)
@@ -161,12 +149,3 @@ def _with_budget(max_ttl: int | None, plan: TimePlan) -> int | None:
     if not plan.remaining:
         return max_ttl
     return BUDGET_TTL if max_ttl is None else min(max_ttl, BUDGET_TTL)
-
-
-def rules_in_scope(profile: Profile, rules: Iterable[Rule]) -> tuple[Rule, ...]:
-    """Return those of a household's rules that hold for a profile.
-
-    `Rule.scope` is the id of a profile, `#` and a tag of profiles, or "" for the whole household.
-    """
-    scopes = {"", profile.id, *(f"#{tag}" for tag in profile.tags)}
-    return tuple(rule for rule in rules if rule.scope in scopes)

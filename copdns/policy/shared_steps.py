@@ -17,7 +17,7 @@ from copdns.policy.time_steps import TimeStep
 
 
 class RulesByScope:
-    """A household's rules, to be asked for by profile; the result is that of `rules_in_scope`."""
+    """A household's rules, to be asked for by profile; the result is that of `in_scope`."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules: dict[str, list[tuple[int, Rule]]] = {}

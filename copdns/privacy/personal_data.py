@@ -22,7 +22,6 @@ from copdns.model.household import FullLogSpan, Household, Profile
 from copdns.model.matchers import Matcher
 from copdns.model.times import Topic
 from copdns.model.verdict import Action, Reason
-from copdns.policy.order import rules_in_scope
 from copdns.privacy.changes import HasLine, all_changes_for
 from copdns.privacy.consent import Question
 from copdns.privacy.masked_names import NameMask
@@ -133,7 +132,7 @@ def export_data(
         "made": plain_moment(now),
         "profile": plain(profile),
         "devices": of_theirs(household.devices),
-        "rules": [plain(each) for each in rules_in_scope(profile, household.rules)],
+        "rules": [plain(each) for each in in_scope(household.rules, profile)],
         "schedules": [plain(each) for each in in_scope(household.schedules, profile)],
         "budgets": [plain(each) for each in in_scope(household.budgets, profile)],
         "pauses": of_theirs(household.pauses),

@@ -18,7 +18,7 @@ MAX_BLOCKS: Final = 100  # blocks a device
 MAX_AGE: Final = 86_400.0  # seconds
 
 
-class Owned(NamedTuple):
+class OwnedDevice(NamedTuple):
     """A device while it is somebody's: the ids of household, profile and device."""
 
     household: str
@@ -51,9 +51,9 @@ class RecentBlocks:
 
     def __init__(self, new_code: Callable[[], str]) -> None:
         self._new_code = new_code
-        self._rings: dict[Owned, dict[str, Block]] = {}
+        self._rings: dict[OwnedDevice, dict[str, Block]] = {}
 
-    def add(self, owned: Owned, name: str, verdict: Verdict, now: float) -> None:
+    def add(self, owned: OwnedDevice, name: str, verdict: Verdict, now: float) -> None:
         """Note a block as the newest of somebody's device; of more than MAX_BLOCKS the oldest goes.
 
         now: seconds since the epoch.
@@ -70,7 +70,7 @@ class RecentBlocks:
             block.verdict, block.at = verdict, now
         ring[name] = block
 
-    def blocks(self, owned: Owned, now: float) -> tuple[Block, ...]:
+    def blocks(self, owned: OwnedDevice, now: float) -> tuple[Block, ...]:
         """Return somebody's blocks of the last day on a device, the newest first, each with its
         code."""
         ring = self._rings.get(owned, {})
@@ -87,7 +87,7 @@ class RecentBlocks:
             if not ring:
                 del self._rings[key]
 
-    def keep_only(self, owned: Callable[[], Collection[Owned]]) -> None:
+    def keep_only(self, owned: Callable[[], Collection[OwnedDevice]]) -> None:
         """Drop what is of devices that are somebody else's by now, or gone.
 
         owned: returns whose all devices are; called only where there is anything to drop.
@@ -99,10 +99,10 @@ class RecentBlocks:
             del self._rings[each]
 
 
-def owned_devices(households: Iterable[Household]) -> frozenset[Owned]:
+def owned_devices(households: Iterable[Household]) -> frozenset[OwnedDevice]:
     """Return all devices of these households, each with whose it is."""
     return frozenset(
-        Owned(home.id, each.profile, each.id) for home in households for each in home.devices
+        OwnedDevice(home.id, each.profile, each.id) for home in households for each in home.devices
     )
 
 

@@ -28,10 +28,12 @@ class AddressListener:
     tcp: TcpServer
 
     def set_forwarders(self, forwarders: Forwarders) -> None:
+        """Believe these forwarders, and no others."""
         self.udp.set_forwarders(forwarders)
         self.tcp.set_forwarders(forwarders)
 
     def close(self) -> None:
+        """Stop answering at the address, and drop its connections."""
         self.udp.close()
         self.tcp.close()
 
@@ -95,6 +97,7 @@ class Listeners:
             listener.set_forwarders(_forwarders(dns))
 
     def close(self) -> None:
+        """Stop answering everywhere."""
         for listener in self._open.values():
             listener.close()
 

@@ -229,6 +229,7 @@ class PacketCache:
             self._forget_last()
 
     def clear(self) -> None:
+        """Drop all replies; their memory is freed a slice at a time."""
         for replies in self._replies.values():
             self._empty(replies)
         self._forget_last()

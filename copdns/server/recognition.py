@@ -72,6 +72,7 @@ class Recognition:
         self._see_neighbours()
 
     def close(self) -> None:
+        """Stop following the kernel's table; what was seen stays known."""
         self._neighbours.close()
 
     def add_sightings(self, snapshot: Snapshot) -> Snapshot:

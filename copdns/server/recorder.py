@@ -16,7 +16,7 @@ from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy, charged_budgets
 from copdns.policy.snapshot import Client
 from copdns.privacy.own_numbers import COUNTS_ONLY, coarse_verdict, is_own_verdict
-from copdns.privacy.recent_blocks import Owned, RecentBlocks
+from copdns.privacy.recent_blocks import OwnedDevice, RecentBlocks
 from copdns.privacy.retention import ROUND_TO, CountKey, LogRow, count_key, log_row, may_log_name
 from copdns.server.metrics import Counters
 from copdns.server.packet_cache import CachedReply, LoggedName
@@ -76,6 +76,7 @@ class Recorder:
         self.own_lists: frozenset[str] = frozenset()
 
     def count_malformed(self) -> None:
+        """Count a message that is no query, of which nothing else is noted."""
         self._counters.malformed += 1
 
     def count_hits(self, count: int = 1) -> None:
@@ -184,7 +185,7 @@ class Recorder:
         """Put the name in the child's ring and in the log, as far as the privacy mode allows."""
         policy = client.policy
         if verdict.blocks and policy.is_child and client.device:
-            owned = Owned(client.household, policy.profile, client.device)
+            owned = OwnedDevice(client.household, policy.profile, client.device)
             self._recent.add(owned, qname, verdict, now)
         mode = policy.privacy_at(now)
         if mode is PrivacyMode.OFF or mode is PrivacyMode.COUNTS:
@@ -218,7 +219,7 @@ class Recorder:
             self.log_name(client, logged.qname, logged.qtype, logged.verdict, now)
             cached.noted_in = self._rows_in_window
         elif logged.verdict.blocks and policy.is_child and client.device:
-            owned = Owned(client.household, policy.profile, client.device)
+            owned = OwnedDevice(client.household, policy.profile, client.device)
             self._recent.add(owned, logged.qname, logged.verdict, now)
 
     def forget_policies(self) -> None:

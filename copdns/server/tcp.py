@@ -61,6 +61,7 @@ class TcpServer:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
+        """Begin to listen; raise ListenError where that is not possible."""
         loop = asyncio.get_running_loop()
         sock = bind_socket(self.address, self._port, socket.SOCK_STREAM)
         self._server = await loop.create_server(lambda: TcpConnection(self), sock=sock)
@@ -75,6 +76,7 @@ class TcpServer:
         self.forwarders = forwarders
 
     def close(self) -> None:
+        """Stop listening, and drop all connections."""
         if self._server is not None:
             self._server.close()
         for connection in list(self.open):

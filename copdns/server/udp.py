@@ -195,6 +195,7 @@ class UdpServer:
             self._outbox.flush(self._fd)  # a client that missed its reply asks again
 
     def close(self) -> None:
+        """Send what waits, and stop answering."""
         self._flush()
         self._closed = True
         self._loop.remove_reader(self._socket)

@@ -26,7 +26,6 @@ from copdns.household.safeguards import repair_profile
 from copdns.model.errors import BackupError, StoreError
 from copdns.model.household import Household
 from copdns.store.db import (
-    BUSY,
     close_on_error,
     lock_folder,
     open_database,
@@ -47,7 +46,7 @@ from copdns.store.household_db.notes import CONSOLE, Change
 from copdns.store.household_db.tables import load
 from copdns.store.log_db import querylog
 from copdns.store.migrations import HOUSEHOLD, LOG
-from copdns.store.read_only import copy_to_memory, is_unwritable
+from copdns.store.read_only import open_readable
 from copdns.store.schema_steps import SchemaSteps
 
 # Sessions and codes: nobody must be able to log in with a copy of the file.
@@ -57,7 +56,7 @@ _TABLES_NOT_COPIED = ("session", "browser", "one_time_code", "pairing_open", "gu
 _STAYING_TABLES = (
     *("account", "session", "browser", "token", "recovery", "one_time_code", "account_code"),
     *("notice", "notice_seen", "upstreams_told", "stance", "appeal", "appeal_answer"),
-    *("claim", "device_move", "former_browser"),  # the second is filled by deleting from the next
+    *("claim", "device_move", "former_browser"),  # deleting from the next fills the last
     *("pairing", "pairing_open", "pin", "guest", "guest_request", "ticket_attempt"),
     *("pause", "grant", "bonus", "ticket", "full_log_question"),
 )
@@ -102,7 +101,7 @@ def _has_household(folder: Path) -> bool:
 def _copy_database(source: Path, target: Path) -> None:
     target.touch(mode=0o600)
     try:
-        with closing(_open_readable(source)) as old, closing(sqlite3.connect(target)) as new:
+        with closing(open_readable(source)) as old, closing(sqlite3.connect(target)) as new:
             old.backup(new)  # in one step: a copy of one moment
             new.isolation_level = None
             new.execute("pragma journal_mode = delete")  # one file, without a log beside it
@@ -113,19 +112,6 @@ def _copy_database(source: Path, target: Path) -> None:
             new.execute("vacuum")
     except sqlite3.Error as error:
         raise store_error(source, error) from error
-
-
-def _open_readable(path: Path) -> sqlite3.Connection:
-    """Open a database for reading; a copy in memory where the disk cannot be written."""
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=BUSY)
-    try:
-        connection.execute("select count(*) from sqlite_master").fetchone()
-    except sqlite3.Error as error:
-        connection.close()
-        if not is_unwritable(error):
-            raise
-        return copy_to_memory(path)
-    return connection
 
 
 def restore_household(

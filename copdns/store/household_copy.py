@@ -79,6 +79,7 @@ class HouseholdCopy:
         self._known: tuple[tuple[int, ...] | None, int] | None = None  # file and image of the last
 
     def close(self) -> None:
+        """Close the file; the next use opens it again."""
         if self._handle >= 0:
             os.close(self._handle)
         self._handle, self._seen = -1, None
@@ -162,7 +163,7 @@ class HouseholdCopy:
 
             try:
                 yield write
-            except BaseException:
+            except BaseException:  # also Ctrl-C: a copy must not have what the database has not
                 if any(written):
                     self.take_back()
                 raise

@@ -6,19 +6,16 @@ but that of the machine's clock has its `household`, also where there is only on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from sqlite3 import Connection
 
 from copdns.store.schema_steps import SchemaSteps
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
 
 HOUSEHOLD = SchemaSteps("household")
 LOG = SchemaSteps("log")
 
 
 @HOUSEHOLD(name="0001_household")
-def household(db: Database) -> None:
+def household(db: Connection) -> None:
     db.execute("""
         create table household (
             household text primary key,
@@ -31,7 +28,7 @@ def household(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0002_profile")
-def profile(db: Database) -> None:
+def profile(db: Connection) -> None:
     """`position` keeps the order of a tuple; texts that hold lists are JSON."""
     db.execute("""
         create table profile (
@@ -62,7 +59,7 @@ def profile(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0003_device")
-def device(db: Database) -> None:
+def device(db: Connection) -> None:
     db.execute("""
         create table device (
             household text not null references household on delete cascade,
@@ -77,7 +74,7 @@ def device(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0004_rule")
-def rule(db: Database) -> None:
+def rule(db: Connection) -> None:
     db.execute("""
         create table rule (
             household text not null references household on delete cascade,
@@ -95,7 +92,7 @@ def rule(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0005_own_service")
-def own_service(db: Database) -> None:
+def own_service(db: Connection) -> None:
     db.execute("""
         create table own_service (
             household text not null references household on delete cascade,
@@ -109,7 +106,7 @@ def own_service(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0006_own_names")
-def own_names(db: Database) -> None:
+def own_names(db: Connection) -> None:
     db.execute("""
         create table local_name (
             household text not null references household on delete cascade,
@@ -137,7 +134,7 @@ def own_names(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0007_memory")
-def memory(db: Database) -> None:
+def memory(db: Connection) -> None:
     """What outlives the profile it is about: a profile made anew starts with no clean slate."""
     db.execute("""
         create table full_log_history (
@@ -166,12 +163,12 @@ def memory(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0008_device_macs")
-def device_macs(db: Database) -> None:
+def device_macs(db: Connection) -> None:
     db.execute("alter table device add column macs text not null default '[]'")
 
 
 @HOUSEHOLD(name="0009_calendar")
-def calendar(db: Database) -> None:
+def calendar(db: Connection) -> None:
     """days: JSON, from a date to what it is."""
     for column in (
         'weekend text not null default \'["sat", "sun"]\'',
@@ -185,13 +182,13 @@ def calendar(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0010_always")
-def always(db: Database) -> None:
+def always(db: Connection) -> None:
     for column in ("always", "homework"):
         db.execute(f"alter table profile add column {column} text not null default '[]'")
 
 
 @HOUSEHOLD(name="0011_schedule_and_budget")
-def schedule_and_budget(db: Database) -> None:
+def schedule_and_budget(db: Connection) -> None:
     """slots: JSON, [[days, start, length], ...].  minutes: JSON, [[day, minutes], ...]."""
     db.execute("""
         create table schedule (
@@ -222,7 +219,7 @@ def schedule_and_budget(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0012_what_ends_by_itself")
-def what_ends_by_itself(db: Database) -> None:
+def what_ends_by_itself(db: Connection) -> None:
     """`HouseholdStore.tidy` deletes it some time after it ended."""
     db.execute("""
         create table pause (
@@ -289,7 +286,7 @@ def what_ends_by_itself(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0013_appeal")
-def appeal(db: Database) -> None:
+def appeal(db: Connection) -> None:
     """No `references profile`: its rows are replaced whole, which would delete what hangs on them.
     `mark` is what events tell of, `told` what they told last.  A list error has no profile on
     purpose."""
@@ -361,7 +358,7 @@ def appeal(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0014_account")
-def account(db: Database) -> None:
+def account(db: Connection) -> None:
     """Who may log in, and what lets them in.  Of a secret only a digest is kept, but for the
     second factor, whose secret is needed to check it."""
     db.execute("""
@@ -431,7 +428,7 @@ def account(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0015_whose_device")
-def whose_device(db: Database) -> None:
+def whose_device(db: Connection) -> None:
     """What tells a person beside the address.  It goes with the device or person: triggers, since
     those tables are written with `insert or replace`, which deletes for a foreign key and not for
     a trigger."""
@@ -492,7 +489,7 @@ def whose_device(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0016_look")
-def look(db: Database) -> None:
+def look(db: Connection) -> None:
     """Who looked at what is kept of whom; and what no guardian may do unseen by the others.
 
     told: whether an event was made of it.
@@ -544,7 +541,7 @@ def look(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0017_ticket_attempts")
-def ticket_attempts(db: Database) -> None:
+def ticket_attempts(db: Connection) -> None:
     """Codes that were typed and are not known; the code itself is not kept."""
     db.execute("""
         create table ticket_attempt (
@@ -557,7 +554,7 @@ def ticket_attempts(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0018_proposal")
-def proposal(db: Database) -> None:
+def proposal(db: Connection) -> None:
     """New rules that a guardian proposed for somebody's next age band."""
     db.execute("""
         create table proposal (
@@ -576,7 +573,7 @@ def proposal(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0019_language_and_country")
-def language_and_country(db: Database) -> None:
+def language_and_country(db: Connection) -> None:
     """helplines: a JSON list of ids that a guardian vouched for."""
     for column in (
         "language text not null default ''",
@@ -587,7 +584,7 @@ def language_and_country(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0020_setup")
-def setup(db: Database) -> None:
+def setup(db: Connection) -> None:
     """What was done of the set-up, and what its checks found; see `network/setup_steps.py`."""
     db.execute("""
         create table setup (
@@ -601,14 +598,14 @@ def setup(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0021_audit_order")
-def audit_order(db: Database) -> None:
+def audit_order(db: Connection) -> None:
     """Changes and looks are read together, the newest first, of one household."""
     db.execute("create index change_of on change (household, at)")
     db.execute("create index look_of on look (household, at)")
 
 
 @HOUSEHOLD(name="0022_ignored_visitor")
-def ignored_visitor(db: Database) -> None:
+def ignored_visitor(db: Connection) -> None:
     """Unknown devices that a guardian does not want to be shown.  id: as of a visitor, which no
     other one ever gets, so that neither a MAC address nor an address has to stand here."""
     db.execute("""
@@ -621,7 +618,7 @@ def ignored_visitor(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0023_guest_request")
-def guest_request(db: Database) -> None:
+def guest_request(db: Connection) -> None:
     """Devices whose users ask to be let in for a day."""
     db.execute("""
         create table guest_request (
@@ -634,7 +631,7 @@ def guest_request(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0024_full_log_question")
-def full_log_question(db: Database) -> None:
+def full_log_question(db: Connection) -> None:
     """Whether somebody of 16 or more agrees to a full log; refused: when the answer was no."""
     db.execute("""
         create table full_log_question (
@@ -653,13 +650,13 @@ def full_log_question(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0025_session_confirmed")
-def session_confirmed(db: Database) -> None:
+def session_confirmed(db: Connection) -> None:
     """When the owner of a session last typed the password in it; 0: not since the login."""
     db.execute("alter table session add column confirmed integer not null default 0")
 
 
 @HOUSEHOLD(name="0026_account_code")
-def account_code(db: Database) -> None:
+def account_code(db: Connection) -> None:
     """Codes that were made for somebody's account.  maker: the id of the account that made it, ""
     for the console.  Neither id `references`: an answer stays its maker's when an account is gone.
     told: when its owner first logged in since then."""
@@ -679,7 +676,7 @@ def account_code(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0027_claim")
-def claim(db: Database) -> None:
+def claim(db: Connection) -> None:
     """Who can speak for a person, and what they are told of it.
 
     proof: from when on a browser or PIN is proof of person; null: never, since somebody objected.
@@ -730,7 +727,7 @@ def claim(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0028_person_made")
-def person_made(db: Database) -> None:
+def person_made(db: Connection) -> None:
     """When a person was added to a household; those who came with it, or are from before, have no
     row.  It stays when the person is removed, and is written anew when they are added again."""
     db.execute("""
@@ -743,7 +740,7 @@ def person_made(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0029_device_move")
-def device_move(db: Database) -> None:
+def device_move(db: Connection) -> None:
     """Devices of somebody of 13 or more that are to be somebody else's.  known_by: a JSON list.
     target: whose; "" while nobody's.  until: when it takes effect; null: with their yes only."""
     db.execute("""
@@ -767,7 +764,7 @@ def device_move(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0030_upstreams_told")
-def upstreams_told(db: Database) -> None:
+def upstreams_told(db: Connection) -> None:
     """Which upstreams the settings of this machine named when guardians were last told."""
     db.execute("""
         create table upstreams_told (
@@ -777,13 +774,13 @@ def upstreams_told(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0031_move_by_sight")
-def move_by_sight(db: Database) -> None:
+def move_by_sight(db: Connection) -> None:
     """Whether a device was never listed with the addresses of a move, but seen with them."""
     db.execute("alter table device_move add column by_sight integer not null default 0")
 
 
 @HOUSEHOLD(name="0032_age_group")
-def age_group(db: Database) -> None:
+def age_group(db: Connection) -> None:
     """Appeals against an age group, and when it was last said that one is right: by a guardian
     (`at`), and by the person since then (`said`).  Those from before count from the update."""
     db.execute("alter table appeal add column band text")
@@ -806,26 +803,32 @@ def age_group(db: Database) -> None:
 
 
 @HOUSEHOLD(name="0033_device_kind")
-def device_kind(db: Database) -> None:
+def device_kind(db: Connection) -> None:
     """What a device is; those from before are `other`."""
     db.execute("alter table device add column kind text not null default 'other'")
 
 
 @HOUSEHOLD(name="0034_appeal_paired")
-def appeal_paired(db: Database) -> None:
+def appeal_paired(db: Connection) -> None:
     """Whether an appeal came from a browser that its device is known by.  Those from before did, as
     far as their limits go."""
     db.execute("alter table appeal add column paired integer not null default 1")
 
 
 @HOUSEHOLD(name="0035_move_outlives_person")
-def move_outlives_person(db: Database) -> None:
+def move_outlives_person(db: Connection) -> None:
     """Moves stay when their person is removed: until they end, the devices are nobody's."""
     db.execute("drop trigger profile_gone_move")
 
 
+@HOUSEHOLD(name="0036_answer_policy")
+def answer_policy(db: Connection) -> None:
+    """By which version of the review policy a request was answered; "" of answers from before."""
+    db.execute("alter table appeal_answer add column policy text not null default ''")
+
+
 @LOG(name="0001_log")
-def log(db: Database) -> None:
+def log(db: Connection) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""
     db.execute("""
         create table lookup (
@@ -866,7 +869,7 @@ def log(db: Database) -> None:
 
 
 @LOG(name="0002_visitor")
-def visitor(db: Database) -> None:
+def visitor(db: Connection) -> None:
     """Unknown devices, and unknown MAC addresses of known ones."""
     db.execute("""
         create table visitor (
@@ -883,7 +886,7 @@ def visitor(db: Database) -> None:
 
 
 @LOG(name="0003_usage")
-def usage(db: Database) -> None:
+def usage(db: Connection) -> None:
     """Minutes by day (`start`: its epoch second), with bitmaps while it runs; and the moment that
     this machine saw last, which is no household's."""
     db.execute("""
@@ -907,20 +910,20 @@ def usage(db: Database) -> None:
 
 
 @LOG(name="0004_closed_minutes")
-def closed_minutes(db: Database) -> None:
+def closed_minutes(db: Connection) -> None:
     """A third bitmap of a day: in which minutes nothing could be used."""
     db.execute("alter table usage add column closed blob not null default x''")
 
 
 @LOG(name="0005_wrong_clock")
-def wrong_clock(db: Database) -> None:
+def wrong_clock(db: Connection) -> None:
     """Since when, by the clock that only goes forward, a running copdns knows that the other one
     is wrong: so that commands think as it does."""
     db.execute("alter table clock add column wrong_since real")
 
 
 @LOG(name="0006_visitor_number")
-def visitor_number(db: Database) -> None:
+def visitor_number(db: Connection) -> None:
     """The highest number that a visitor had, so that no other one gets it later."""
     db.execute("""
         create table visitor_number (
@@ -933,13 +936,13 @@ def visitor_number(db: Database) -> None:
 
 
 @LOG(name="0007_lookup_order")
-def lookup_order(db: Database) -> None:
+def lookup_order(db: Connection) -> None:
     """The newest rows of some people, and how many rows each list is the reason of."""
     db.execute("create index lookup_of on lookup (household, profile)")
     db.execute("create index lookup_caught on lookup (household, list) where list <> ''")
 
 
 @LOG(name="0008_own_minutes")
-def own_minutes(db: Database) -> None:
+def own_minutes(db: Connection) -> None:
     """Whether a day's minutes were at some moment the person's alone to see."""
     db.execute("alter table usage add column own integer not null default 0")

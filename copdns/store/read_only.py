@@ -12,6 +12,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
 
@@ -59,6 +60,25 @@ def copy_to_memory(
         return connection
     except (OSError, sqlite3.Error) as error:
         raise store_error(path, error) from error
+
+
+def open_readable(
+    path: Path, copy: Callable[[Path], sqlite3.Connection] = copy_to_memory
+) -> sqlite3.Connection:
+    """Open a database for reading; a copy in memory where the disk cannot be written.
+
+    copy: makes that copy.  Raises sqlite3.Error, and what `copy` raises.
+    """
+    uri = f"{path.absolute().as_uri()}?mode=rw"
+    connection = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None)
+    try:
+        connection.execute("select count(*) from sqlite_master").fetchone()
+    except sqlite3.Error as error:
+        connection.close()
+        if not is_unwritable(error):
+            raise
+        return copy(path)
+    return connection
 
 
 def find_damage(path: Path) -> tuple[str, ...]:

@@ -1,29 +1,26 @@
 """The migrations of a database, in steps, and which of them were applied to one.
 
-sqlite-utils applies them and records them in a table.  It is imported only where a step is missing;
-nearly always a look into that table is enough.
+They are recorded as sqlite-utils records its migrations, so that its tools can read what was
+applied.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    from sqlite_utils import Database
+from typing import Protocol
 
 
 class SchemaStep(Protocol):
-    """A function that changes a database; its name does not matter."""
+    """A function that changes a database, within a transaction; its name does not matter."""
 
     __name__: str
 
-    def __call__(self, db: Database, /) -> None: ...
+    def __call__(self, db: sqlite3.Connection, /) -> None: ...
 
 
 class SchemaSteps:
-    """The steps of one kind of database, in order.  name: under which sqlite-utils records them."""
+    """The steps of one kind of database, in order.  name: under which they are recorded."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -53,11 +50,28 @@ class SchemaSteps:
         return frozenset(name for (name,) in connection.execute(taken, (self.name,)))
 
     def apply(self, connection: sqlite3.Connection) -> None:
-        """Apply the steps that are missing."""
-        from sqlite_utils import Database, Migrations
-
-        migrations = Migrations(self.name)
+        """Apply the steps that are missing, in the caller's transaction."""
+        applied = self.read_applied(connection)
+        for statement in _RECORD_TABLE:
+            connection.execute(statement)
         for name, step in self._steps.items():
-            migrations(name=name)(step)
-        # Without plugins, which another program may have installed for sqlite-utils.
-        migrations.apply(Database(connection, recursive_triggers=False, execute_plugins=False))
+            if name not in applied:
+                step(connection)
+                connection.execute(_RECORD, (self.name, name))
+
+
+_RECORD_TABLE = (
+    """
+    create table if not exists "_sqlite_migrations" (
+       "id" INTEGER PRIMARY KEY,
+       "migration_set" TEXT,
+       "name" TEXT,
+       "applied_at" TEXT
+    )""",
+    """
+    create unique index if not exists "idx__sqlite_migrations_migration_set_name"
+        ON "_sqlite_migrations" ("migration_set", "name")""",
+)
+_RECORD = """
+    insert into _sqlite_migrations (migration_set, name, applied_at)
+    values (?, ?, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'))"""

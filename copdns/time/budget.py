@@ -81,16 +81,18 @@ def has_effect(minutes: tuple[tuple[str, int], ...]) -> bool:
     They cannot where each date that can be, with its day of the week, its type and the next day's,
     has a whole day of them.  Such a budget would only measure, so it counts nothing.
     """
-    return any(
-        any(limit < DAY_MINUTES for limit in _first_limit(minutes, {day, kind, *before, EVERY_DAY}))
+    limits = (
+        _first_limit(minutes, {day, kind, *before, EVERY_DAY})
         for day in WEEKDAYS
         for kind in map(str, DayType)
         for before in ((), (SCHOOL_NIGHT,))
     )
+    return any(limit is not None and limit < DAY_MINUTES for limit in limits)
 
 
-def _first_limit(minutes: tuple[tuple[str, int], ...], words: set[str]) -> tuple[int, ...]:
-    return next(((limit,) for word, limit in minutes if word in words), ())
+def _first_limit(minutes: tuple[tuple[str, int], ...], words: set[str]) -> int | None:
+    """Return the minutes of a day that these words fit; None where it has no limit."""
+    return next((limit for word, limit in minutes if word in words), None)
 
 
 def daily_limit(budget: Budget, calendar: SchoolCalendar, day: date) -> int | None:

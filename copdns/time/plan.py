@@ -8,7 +8,7 @@ epoch.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import inf
@@ -159,10 +159,13 @@ def _with_bounds(plan: TimePlan, zone: str, now: float) -> TimePlan:
     return replace(plan, zone=zone, until=until if planned else inf)
 
 
-def in_scope(each_of: tuple[Scoped, ...], profile: Profile) -> tuple[Scoped, ...]:
-    """Return the schedules, budgets or rules that apply to a profile."""
+def in_scope(there: Iterable[Scoped], profile: Profile) -> tuple[Scoped, ...]:
+    """Return the schedules, budgets or rules that apply to a profile, in their order.
+
+    The scope of each is the id of a profile, `#` and a tag of profiles, or "" for the household.
+    """
     scopes = {"", profile.id, *(f"#{tag}" for tag in profile.tags)}
-    return tuple(each for each in each_of if each.scope in scopes)
+    return tuple(each for each in there if each.scope in scopes)
 
 
 def budgets_in_force(household: Household, profile: Profile) -> tuple[Budget, ...]:

@@ -71,9 +71,9 @@ class AppContext:
     check themselves.  scan_resolvers: asks the network which resolvers it hands out.  lists: how
     many lists of other people are used; updates: fetches them.  addresses: those that answer
     queries.  settings: those in force.  targets: who gets events.  damage: what is wrong with
-    `household.db`, "" for nothing; repair: makes the new one from its copy.  https: what there is
-    of it.  desk_over_http:
-    passwords may be sent without encryption over the network (the setting `web.desk_over_http`).
+    `household.db`, "" for nothing; repair: makes the new one from its copy.  https: whether there
+    is HTTPS, and on which port.  desk_over_http: passwords may be sent without encryption over the
+    network (the setting `web.desk_over_http`).
     """
 
     registry: CollectorRegistry
@@ -148,7 +148,7 @@ class AppContext:
 
     @property
     def consents(self) -> Consents:
-        return Consents(self.store)
+        return Consents(self.thread)
 
     @property
     def accounts(self) -> Accounts:

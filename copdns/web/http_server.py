@@ -1,67 +1,41 @@
 """The web server: listens on the addresses that this machine has at the moment.
 
-The pages are loaded when the first browser connects: they take 10 MB and half a second, which a
-resolver without visitors need not pay.  The first visitor waits for that; DNS does not.
-
-Connections are bounded, so that a client that opens thousands takes neither memory nor file
-descriptors from DNS, and no place from other clients.
+The pages, and all that speaks HTTP, are loaded when the first browser connects: they take many
+megabytes and most of a second, which a resolver without visitors need not pay.  The first visitor
+waits for that; DNS does not.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 import ssl
 import traceback
-from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
-from typing import Any
+from typing import TYPE_CHECKING
 
 import structlog
-from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.web_protocol import RequestHandler
 
 from copdns.config import WebSettings
 from copdns.model.errors import ListenError
 from copdns.network.machine import ADDRESS_MISSING, listen_addresses
+from copdns.web.connection_limits import connection_to_drop
 from copdns.web.https import Https
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from copdns.web.connections import Connections
 
 log = structlog.get_logger("copdns")
 
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-Serves = Callable[[asyncio.BaseTransport], bool]
-
-# What an application has to tell whether it serves the peer of a connection (`dns.allow`).
-SERVES: web.AppKey[Serves] = web.AppKey("serves")
-
-
-class _NoForeignErrors(logging.Filter):
-    """Drops errors about requests that are not HTTP: any client could fill the log with them."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-
-_HTTP = logging.getLogger("copdns.http")
-_HTTP.addFilter(_NoForeignErrors())
-
-SERVER = "copdns"  # the header: without the versions of libraries
 BACKLOG = 128  # connections that may wait until they are taken
-MAX_CONNECTIONS = 512  # connections at once: a family with all its screens has some dozens
-MAX_HANDSHAKES = 64  # of those in their TLS handshake, which takes memory
-_NETWORK_BITS = 64  # an IPv6 network of a household
-KEEPALIVE = 75.0  # seconds between two requests of a connection
+MAX_HANDSHAKES = 64  # connections at once in their TLS handshake, which takes memory
 HANDSHAKE = 10.0  # seconds until a TLS handshake must be complete
 # Seconds after a connection could not be accepted, such as without free file descriptors.
 ACCEPT_AGAIN = 0.1
-SHUTDOWN = 5.0  # seconds for requests that are under way when we stop
-_CONTINUE = "100-continue"  # the only expectation that RFC 9110 has (section 10.1.1)
 LOAD_AGAIN = 10.0  # seconds after the pages could not be loaded
 
 
@@ -75,14 +49,6 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.address} port {self.port}"
-
-
-class BareResponse(web.Response):
-    """A status without a word or a header that tells what this is, for whom we do not serve."""
-
-    async def _prepare_headers(self) -> None:
-        await super()._prepare_headers()
-        del self.headers["Server"]  # which aiohttp sets where there is none
 
 
 class HttpServer:
@@ -101,8 +67,7 @@ class HttpServer:
         self._handshakes: dict[
             asyncio.Task[None], str
         ] = {}  # with the peer's address, the oldest first
-        self._runner: web.AppRunner | None = None
-        self._serves: Serves = _serve_all
+        self._connections: Connections | None = None  # None: the pages are not loaded
         self._loading: asyncio.Task[None] | None = None
         self._reported: set[str] = set()  # errors of listening that were logged
         self._failure = ""
@@ -136,14 +101,15 @@ class HttpServer:
         self._report(await self._listen_only_at(await self._places()))
 
     async def close(self) -> None:
+        """Stop listening; requests under way get `connections.SHUTDOWN` seconds more."""
         if self._loading is not None:
             self._loading.cancel()
         for place in [*self._sockets]:
             await self._close(place)
         for each in self._handshakes:
             each.cancel()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        if self._connections is not None:
+            await self._connections.close()
 
     async def _places(self) -> list[Place]:
         """Return where to listen, by the settings and the addresses of this machine."""
@@ -180,7 +146,7 @@ class HttpServer:
     async def _open(self, place: Place) -> None:
         """Listen at a place; raise OSError."""
         own = self._sockets[place] = _open_socket(place)
-        if self._runner is not None:
+        if self._connections is not None:
             self._serve(place)
         elif self._loading is None:
             self._loop.add_reader(own, self._on_first_connection)
@@ -200,24 +166,20 @@ class HttpServer:
 
     async def _load(self) -> None:
         try:
-            runner = web.AppRunner(
-                await asyncio.to_thread(self._application),
-                shutdown_timeout=SHUTDOWN,
-                **_CONNECTION,
-            )
-            await runner.setup()
+            connections = await asyncio.to_thread(self._make_connections)
+            await connections.begin()
         except Exception:  # noqa: BLE001 - without pages the answering goes on
             log.error("the pages could not be loaded", traceback=traceback.format_exc())
             self._loop.call_later(LOAD_AGAIN, self._wait_again)
             return
-        assert runner.server is not None
-        self._serves = runner.app.get(SERVES, _serve_all)
-        runner.server.request_handler = _refuse_expectations(
-            runner.server.request_handler, self._serves
-        )
-        self._runner = runner
+        self._connections = connections
         for place in [*self._sockets]:
             self._serve(place)
+
+    def _make_connections(self) -> Connections:
+        from copdns.web.connections import Connections  # with aiohttp; see the top
+
+        return Connections(self._application())
 
     def _wait_again(self) -> None:
         self._loading = None
@@ -263,103 +225,8 @@ class HttpServer:
         self._handshakes.pop(handshake, None)
 
     def _make_protocol(self) -> asyncio.Protocol:
-        """Return the protocol for a new connection; at MAX_CONNECTIONS, close older ones first."""
-        assert self._runner is not None
-        server = self._runner.server
-        assert server is not None
-        found = (each.transport for each in server.connections)
-        open_transports = [each for each in found if each is not None and not each.is_closing()]
-        while len(open_transports) >= MAX_CONNECTIONS:
-            open_transports.pop(
-                connection_to_drop([_peer(each) for each in open_transports])
-            ).abort()  # also within a request
-        return _Connection(self._serves, server, loop=self._loop, **_CONNECTION)
-
-
-_CONNECTION: dict[str, Any] = {
-    "access_log": None,
-    "logger": _HTTP,
-    "keepalive_timeout": KEEPALIVE,
-}
-
-
-class _Connection(RequestHandler):
-    """A connection.  What is no HTTP does not reach the application, which adds all headers."""
-
-    __slots__ = ("_serves",)
-
-    def __init__(self, serves: Serves, *args: Any, **named: Any) -> None:
-        super().__init__(*args, **named)
-        self._serves = serves
-
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        response = super().handle_error(request, status, exc, message)
-        if self.transport is not None and not self._serves(self.transport):
-            response = BareResponse(status=status)
-            response.force_close()
-            return response
-        response.headers["Server"] = SERVER
-        return response
-
-
-def connection_to_drop(peers: Sequence[str]) -> int:
-    """Return the index of the connection to close for a new one: the oldest of the network with
-    the most.
-
-    A client with few connections never loses one to a client with thousands.  A device with IPv6
-    has many addresses, so those of one /64 count as one.
-    peers: addresses, the oldest first; not empty.
-    """
-    whose = [_network_of(each) for each in peers]
-    ((most, _),) = Counter(whose).most_common(1)
-    return whose.index(most)
-
-
-@lru_cache(4096)  # a flood calls it for every connection, each time
-def _network_of(peer: str) -> str:
-    try:
-        address = ip_address(peer.partition("%")[0])
-    except ValueError:
-        return peer
-    if not isinstance(address, IPv6Address) or address.ipv4_mapped:
-        return str(address)
-    return str(int(address) >> (128 - _NETWORK_BITS))
-
-
-def _serve_all(_: asyncio.BaseTransport) -> bool:
-    return True
-
-
-def _refuse_expectations(handler: Handler, serves: Serves) -> Handler:
-    """Refuse unknown Expect headers before the request's body is read, and all of whom we do not
-    serve.
-
-    aiohttp would answer them before our middlewares, and fail where the value is not UTF-8.
-    """
-
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        if "Expect" not in request.headers:
-            return await handler(request)
-        if request.transport is not None and not serves(request.transport):
-            return BareResponse(status=web.HTTPForbidden.status_code)
-        if request.headers["Expect"].lower() != _CONTINUE:
-            return web.Response(
-                status=web.HTTPExpectationFailed.status_code, headers={"Server": SERVER}
-            )
-        return await handler(request)
-
-    return handle
-
-
-def _peer(transport: asyncio.Transport) -> str:
-    found = transport.get_extra_info("peername")
-    return str(found[0]) if found else ""
+        assert self._connections is not None
+        return self._connections.make_protocol()
 
 
 def _why(place: Place, error: OSError) -> str:

@@ -19,14 +19,14 @@ from copdns.accounts.roles import Actor, Role
 from copdns.model.errors import CopdnsError
 from copdns.model.sentences import Sentence
 from copdns.policy.special_names import PROBE_ZONE
+from copdns.web.connections import SERVER, BareResponse
 from copdns.web.context import context_of, https_origin
 from copdns.web.desk_access import is_loopback
 from copdns.web.forms import FORM_ERRORS
-from copdns.web.http_server import SERVER, BareResponse
 from copdns.web.pages import ACTOR, FOREIGN_HOST, wants_html
 from copdns.web.person import requestor_of
 from copdns.web.problem import is_for_programs, problem
-from copdns.web.received import fields_of, parts_of_link
+from copdns.web.received import fields_of, host_without_port, parts_of_link
 from copdns.web.session import is_page_visit
 from copdns.web.step_up import PROBLEM_TYPE as STEP_UP_PROBLEM
 from copdns.web.step_up import StepUpNeededError, names_sent
@@ -221,7 +221,7 @@ async def _own_hosts_only(request: web.Request, handler: Handler) -> web.StreamR
     Where blocked names are answered with this machine's address, browsers that open one get here
     too: a page without any data says where to read more.
     """
-    host = _without_port(request.host)
+    host = host_without_port(request.host)
     context = context_of(request)
     if host in context.hosts or _is_address(host):
         return await handler(request)
@@ -247,7 +247,7 @@ async def _trusted_https(request: web.Request, handler: Handler) -> web.StreamRe
 
     Not the check of a device, whose pictures have names that no certificate is for.
     """
-    host = _without_port(request.host)
+    host = host_without_port(request.host)
     if (
         not request.secure
         and is_page_visit(request)
@@ -293,16 +293,6 @@ GUARDS: tuple[Middleware, ...] = (
     *(_errors_as_pages, _clients_only),
     *(_own_hosts_only, _trusted_https, _own_forms_only),
 )
-
-
-def _without_port(host: str) -> str:
-    """Return the name or address of a Host header: "[::1]:80" gives "::1"."""
-    name, _, port = host.rpartition(":")
-    if port.isdigit() and (":" not in name or name.endswith("]")):
-        host = name
-    if host.startswith("[") and host.endswith("]"):
-        return host[1:-1]
-    return host.lower()
 
 
 def _is_address(text: str) -> bool:

@@ -12,7 +12,6 @@ from copdns.appeals.appeal import ContestedVerdict
 from copdns.model.household import Household, Profile, Rule, RuleAction
 from copdns.model.times import Budget, Schedule
 from copdns.model.verdict import Action, Reason, Verdict
-from copdns.policy.order import rules_in_scope
 from copdns.policy.today import PartialClosure
 from copdns.time.plan import in_scope
 
@@ -29,7 +28,7 @@ def note_of(
     if decided.reason is Reason.BUDGET:
         return _of_time(in_scope(household.budgets, profile), decided.period)
     if decided.reason in _OF_RULES and not isinstance(decided, PartialClosure):
-        return _of_rule(rules_in_scope(profile, household.rules), decided)
+        return _of_rule(in_scope(household.rules, profile), decided)
     return ""
 
 

@@ -34,6 +34,7 @@ class TimeView(NamedTuple):
     now: float
 
     def policy(self, profile_id: str) -> Policy:
+        """Return a person's policy, without what the reader may not know."""
         return self.snapshot.policy(self.household.id, profile_id)
 
     def hidden(self, profile: Profile) -> frozenset[str]:

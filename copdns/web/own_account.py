@@ -17,7 +17,7 @@ from copdns.model.sentences import plural_sentence
 from copdns.web.context import context_of
 from copdns.web.logins import Outcome
 from copdns.web.person import requestor_of
-from copdns.web.session import BROWSER, LOGGED_IN
+from copdns.web.session import BROWSER, LOGGED_IN, cookie_of
 
 
 class OwnAccount(NamedTuple):
@@ -50,9 +50,7 @@ async def confirm(
     now = int(context.now())
     if not always and own.session.is_fresh(now):
         return
-    browser = await context.sessions.find_browser(
-        own.account, request.cookies.get(BROWSER, ""), now
-    )
+    browser = await context.sessions.find_browser(own.account, cookie_of(request, BROWSER), now)
     address = requestor_of(request).address
     result = await context.logins.confirm(own.account, password, address, browser)
     if result.outcome is Outcome.WAIT:

@@ -67,8 +67,8 @@ class Person(NamedTuple):
     @property
     def is_linked(self) -> bool:
         """Whether the browser is paired with this very person: not that of somebody who has their
-        rules for a day, nor one after a PIN to which somebody objected."""
-        return self.is_paired and (not self.guest or self.proof is not None)
+        rules for a day, nor one after a PIN that does not count as them, or not yet."""
+        return self.is_paired and (not self.guest or self.is_proven)
 
     @property
     def is_anybodys(self) -> bool:

@@ -48,3 +48,13 @@ def parts_of_link(address: str) -> SplitResult:
         return urlsplit(address)
     except ValueError:
         return urlsplit("")
+
+
+def host_without_port(host: str) -> str:
+    """Return the name or address of a Host header: "[::1]:80" gives "::1"."""
+    name, _, port = host.rpartition(":")
+    if port.isdigit() and (":" not in name or name.endswith("]")):
+        host = name
+    if host.startswith("[") and host.endswith("]"):
+        return host[1:-1]
+    return host.lower()

@@ -17,6 +17,8 @@ from copdns.household.parts import ChangedPart, changed_parts
 from copdns.household.undo import UNDO_FOR, can_undo
 from copdns.model.household import Household
 from copdns.model.sentences import Sentence
+from copdns.store.household_db.pairings import DeviceLink
+from copdns.store.household_db.proposals import Proposal
 
 MOST = 40  # actions that are remembered, of everybody
 MOST_UNTOLD = 5  # of a browser that shows no page
@@ -31,6 +33,8 @@ class DeskAction:
     household of the change; None for none.  what: its line of the history.
     permission, profile, step_up, weighed: what it took (`session.require`), so that undoing takes
     the same.  profile: the id of the person it was about; "" for none.
+    links: the browsers that were linked to devices which it removed.  plan: what was planned for
+    the person's age, which it ended; None for nothing.
     """
 
     id: str
@@ -45,6 +49,8 @@ class DeskAction:
     profile: str = ""
     step_up: bool = False
     weighed: bool = False
+    links: tuple[DeviceLink, ...] = ()
+    plan: Proposal | None = None
 
     @property
     def parts(self) -> tuple[ChangedPart, ...]:
@@ -60,6 +66,7 @@ class DeskAction:
         return can_undo(self.before, self.after)
 
     def is_recent(self, now: float) -> bool:
+        """Tell whether it may still be undone at a moment, in seconds since the epoch."""
         return 0 <= now - self.at < UNDO_FOR
 
 
@@ -94,9 +101,13 @@ class RecentActions:
         there = (e for e in self._recent(now) if (e.household, e.id) == (household, action_id))
         return next(there, None)
 
-    def forget(self, action: DeskAction) -> None:
-        """Forget an action: it was undone."""
-        self._done = deque((each for each in self._done if each is not action), maxlen=MOST)
+    def forget(self, action_id: str) -> None:
+        """Forget an action: it was undone, or its ten minutes are over."""
+        self._done = deque((each for each in self._done if each.id != action_id), maxlen=MOST)
+        for browser, untold in list(self._untold.items()):
+            self._untold[browser] = [each for each in untold if each.id != action_id]
+            if not self._untold[browser]:
+                del self._untold[browser]
 
     def _recent(self, now: float) -> Iterator[DeskAction]:
         while self._done and not self._done[0].is_recent(now):

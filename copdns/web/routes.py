@@ -26,6 +26,7 @@ from copdns.web.child import (
 from copdns.web.child import (
     help as help_pages,
 )
+from copdns.web.connections import SERVES
 from copdns.web.context import PARTS, AppContext
 from copdns.web.desk import inbox, overview, undo
 from copdns.web.desk.account import accounts, login, notices, own_account
@@ -50,7 +51,6 @@ from copdns.web.desk.person import rules as person_rules
 from copdns.web.desk.person import settings as person_settings
 from copdns.web.desk.time import calendar, give_time, person_time, schedules, tickets
 from copdns.web.forms import Page, form
-from copdns.web.http_server import SERVES
 from copdns.web.middlewares import GUARDS, MAX_BODY, add_headers
 from copdns.web.pages import HOUSE_LANGUAGE
 from copdns.web.person import requestor_at

@@ -5,14 +5,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from urllib.parse import quote
 
 from aiohttp import web
 from markupsafe import Markup
 
 from copdns.accounts.account import Session
+from copdns.accounts.moves import Move
 from copdns.accounts.roles import Actor, Permission, may
-from copdns.model.household import Profile
+from copdns.model.household import Device, Profile
 from copdns.web.context import context_of, https_origin
 from copdns.web.desk_access import BrowserConnection, may_show_desk
 from copdns.web.pages import ACTOR, DESK, DeskStatus, wants_html
@@ -21,11 +24,27 @@ from copdns.web.problem import is_for_programs
 from copdns.web.recent_actions import PERMISSION, RECENT, DeskAction
 from copdns.web.wording import desk_wording
 
-SESSION, BROWSER = "copdns_session", "copdns_browser"  # cookies
+SESSION, BROWSER = "copdns_session", "copdns_browser"  # cookies, as they are called over HTTP
+_HOST_PREFIX = "__Host-"
 LOGIN = "/guardian/login"
 FOR_PEOPLE = "This is for people, not for programs"
 TOLD: web.RequestKey[tuple[DeskAction, ...]] = web.RequestKey("what the page tells was done", tuple)
 LOGGED_IN = web.RequestKey("logged in", Session)  # the session that a request came with
+
+
+def cookie_name(request: web.Request, name: str) -> str:
+    """Return what a cookie of a login is called over this connection.
+
+    Over HTTPS browsers take one with the prefix from this very host over HTTPS only, so that nobody
+    on the way, and no other name below the same domain, plants a session (RFC 6265bis section
+    4.1.3.2).
+    """
+    return f"{_HOST_PREFIX}{name}" if request.secure else name
+
+
+def cookie_of(request: web.Request, name: str) -> str:
+    """Return a cookie of a login; "" for none."""
+    return request.cookies.get(cookie_name(request, name), "")
 
 
 async def actor_of(request: web.Request) -> Actor | None:
@@ -35,7 +54,7 @@ async def actor_of(request: web.Request) -> Actor | None:
     if key is not None:  # the cookie is ignored: `middlewares` skipped the Origin check
         scheme, _, token = key.partition(" ")
         return await context.tokens.find(token if scheme.lower() == "bearer" else "", now)
-    cookie = request.cookies.get(SESSION, "")
+    cookie = cookie_of(request, SESSION)
     found = await context.sessions.find(cookie, now) if cookie else None
     if found is None:
         return None
@@ -82,11 +101,11 @@ async def _build_status(request: web.Request, actor: Actor) -> DeskStatus:
         bool(context.damage()),
         codes,
         zone,
-        _tell_done(request, actor),
+        await _tell_done(request, actor),
     )
 
 
-def _tell_done(request: web.Request, actor: Actor) -> Markup:
+async def _tell_done(request: web.Request, actor: Actor) -> Markup:
     """Return what was done since the last page, and what can be undone, as a part of the page."""
     context, recent = context_of(request), request.app[RECENT]
     session = request.get(LOGGED_IN)
@@ -96,15 +115,25 @@ def _tell_done(request: web.Request, actor: Actor) -> Markup:
     undoable = recent.undoable(actor.household, actor.id, context.now())
     if not done and not undoable:
         return Markup()
-    homes = context.snapshot().households
+    homes, now = context.snapshot().households, context.now()
+    moves, home = await context.claims.all_moves(actor.household), homes.get(actor.household)
     page = context.pages.fragment(
         request,
         "desk/done.html",
         done=done,
         undoable=undoable,
+        waits_for=partial(_find_open_move, moves, now),
+        people_by_id={each.id: each.name for each in home.profiles} if home else {},
         say_of=lambda each: desk_wording(request, each.after or homes[actor.household]),
     )
     return Markup(page)  # noqa: S704 - rendered by a template that escapes
+
+
+def _find_open_move(moves: Iterable[Move], now: float, device: Device) -> Move | None:
+    """Return the move by which a device is to be its person's, and is not yet; None for none."""
+    mine = {*device.addresses, *device.macs}
+    found = (each for each in moves if each.is_open(now) and each.to == device.profile)
+    return next((each for each in found if mine & set(each.known_by)), None)
 
 
 def is_page_visit(request: web.Request) -> bool:

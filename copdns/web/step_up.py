@@ -20,7 +20,7 @@ from copdns.web.own_account import own_account_of
 from copdns.web.person import requestor_of
 from copdns.web.received import fields_of
 from copdns.web.recent_actions import STEPPED_UP
-from copdns.web.session import BROWSER
+from copdns.web.session import BROWSER, cookie_of
 
 # Fields of the page that asks, beside those of the form that was sent.
 PASSWORD_FIELD, CODE_FIELD = "step_up_password", "step_up_code"
@@ -96,7 +96,7 @@ async def step_up(request: web.Request, actor: Actor, password: str, code: str) 
         password,
         requestor_of(request).address,
         code,
-        browser=request.cookies.get(BROWSER, ""),
+        browser=cookie_of(request, BROWSER),
     )
     result = await context.logins.step_up(own.account, own.session.digest, form, int(context.now()))
     if result.outcome is not Outcome.IN:

@@ -97,7 +97,7 @@ class Wording:
         if isinstance(verdict, Verdict):
             return verdict
         is_contact = verdict.reason is Reason.CONTACT
-        service = self._service(verdict.service) if is_contact else None
+        service = self.service(verdict.service) if is_contact else None
         blocks = service is not None and service.contact is not Contact.NONE
         full = _full_verdict(verdict, service.contact if service and blocks else "")
         # Of days that differ it is not known any more which one was meant.
@@ -106,7 +106,8 @@ class Wording:
             return replace(full, no_minutes=not any(minutes for _, minutes in budget.minutes))
         return full
 
-    def _service(self, slug: str) -> OwnService | Service | None:
+    def service(self, slug: str) -> OwnService | Service | None:
+        """Return a service, the household's own first; None where there is none (any more)."""
         own = next((each for each in self.household.services if each.slug == slug), None)
         return own or self.library.services.get(slug)
 
@@ -128,6 +129,7 @@ class Wording:
         return self.about_category(verdict.category) if told else ""
 
     def is_for_adults(self, verdict: Verdict) -> bool:
+        """Tell whether a category blocks that a child should not be led to ask for."""
         return child.is_for_adults(verdict)
 
     def because(self, reason: DecisionReason) -> str:
@@ -144,9 +146,11 @@ class Wording:
         return self.phrases.pgettext(*name) if name else self.title("category", slug)
 
     def categories(self, slugs: Iterable[str]) -> list[str]:
+        """Return what several categories are called, in their order."""
         return [self.category(each) for each in slugs]
 
     def services(self, slugs: Iterable[str]) -> list[str]:
+        """Return what several services are called, in their order."""
         return [self.title("service", each) for each in slugs]
 
     def about_category(self, slug: str) -> str:
@@ -250,7 +254,7 @@ class Wording:
     def title(self, kind: str, slug: str) -> str:
         """Return the name of a service, list or category."""
         if kind == "service":
-            found = self._service(slug)
+            found = self.service(slug)
             return found.title if found else slug
         if kind == "category":
             category = self.library.categories.get(slug)
@@ -315,6 +319,7 @@ class DeskWording(Wording):
         return self.phrases.pgettext(*desk.DAYS.get(word, child.DAYS[word]))
 
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
+        """Return why something is blocked or allowed, as guardians read it."""
         return self._say(desk.why(self._full_verdict(verdict)))
 
 

@@ -64,12 +64,12 @@ def appeal_status(appeal: Appeal, household: Household, now: float) -> AppealSta
     if appeal.ask.kind is AppealKind.MINUTES:
         limited = appeal.state is AppealState.LIMITED
         return AppealStatus(StatusText.PART if limited else StatusText.MINUTES)
-    if appeal.ask.kind is AppealKind.AGE:
-        return AppealStatus(_age_status(appeal, answer, household, now))
     if answer.until is not None and answer.until <= now:
         return AppealStatus(StatusText.OVER)
     if is_taken_back(appeal, household, now):
         return AppealStatus(StatusText.TAKEN_BACK)
+    if appeal.ask.kind is AppealKind.AGE:
+        return AppealStatus(_age_status(appeal, answer, household, now))
     if answer.until is None:
         return AppealStatus(StatusText.GRANTED)
     shorter = appeal.state is AppealState.LIMITED

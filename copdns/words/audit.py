@@ -16,7 +16,7 @@ from copdns.words.known_forms import Forms
 CODES = "%(num)d code for extra time (%(minutes)s) created for %(who)s"
 
 # What more than one stored line says on a page.
-_ONE_MORE = "another browser allowed for %(device)s"
+_ONE_MORE = "one more browser may be linked to %(device)s"
 _ASKED = "%(who)s was asked to agree to a full log of their own visits for %(num)d day"
 _TIMES = "suggested bedtime and limits turned on for %(who)s (%(band)s)"
 
@@ -124,7 +124,7 @@ _FORMS = Forms(
     sentence("unknown device %(device)s shown again"),
     sentence("browser linked to this device"),
     sentence("browser linked to %(device)s"),
-    sentence("another browser allowed for %(device)s"),
+    sentence("one more browser may be linked to %(device)s"),
     sentence("%(device)s: a linked browser was removed"),
     sentence("%(who)s: PIN set"),
     sentence("%(who)s: PIN removed"),
@@ -277,7 +277,7 @@ _SETTINGS = {
     "contacts": sentence("Who can send messages"),
     "canaries": sentence("Network signal"),
     "safe_search": sentence("Safe search"),
-    "no_safe_search": sentence("Search engines that have no safe search"),
+    "no_safe_search": sentence("Search engines where copdns cannot turn on safe search"),
     "security": sentence("Viruses and scam sites"),
     "bypass": sentence("Ways to get around the filter"),
     "default": sentence("All other sites"),

@@ -49,7 +49,12 @@ _PLACE = {Level.PICTURES: 0, Level.PLAIN: 1, Level.FULL: 2}
 
 def why(verdict: Verdict, level: Level) -> Said:
     """Return the reason of a verdict in one sentence."""
-    return said_of(REASONS[key_of(verdict)].at(level), verdict)
+    said = said_of(REASONS[key_of(verdict)].at(level), verdict)
+    if level is Level.FULL or "name" not in said.values:
+        return said
+    # "=" and "*." before a name say nothing to a child.
+    name = said.values["name"].removeprefix("=").removeprefix("*.")
+    return said._replace(values={**said.values, "name": name})
 
 
 def until(verdict: Verdict, level: Level) -> Said | None:
@@ -279,7 +284,7 @@ _NO_MINUTES = Three(
     Phrase("full", "Your daily limit gives you no minutes for this today."),
 )
 _RULE_BLOCKS = Three(
-    Phrase("pictures", "A grown-up blocked this site, so it does not open."),
+    Phrase("pictures", "A grown-up blocked %(name)s, so this does not open."),
     Phrase("plain", "A grown-up at home blocked this site: %(name)s."),
     Phrase("full", "Someone at home set a rule that blocks it: %(name)s."),
 )
@@ -392,9 +397,9 @@ _ALWAYS: Mapping[Reason, Three] = {
         Phrase("full", "This is a way around the home filter, such as a VPN or a proxy."),
     ),
     Reason.SERVICE: Three(
-        Phrase("pictures", "This is blocked: %(service)s."),
-        Phrase("plain", "This is blocked: %(service)s."),
-        Phrase("full", "Your rules block %(service)s."),
+        Phrase("pictures", "A grown-up blocked this: %(service)s."),
+        Phrase("plain", "A grown-up at home blocked this: %(service)s."),
+        Phrase("full", "Someone at home blocked %(service)s."),
     ),
     Reason.CATEGORY: Three(
         Phrase("pictures", "This site is blocked. The reason: %(category)s."),
@@ -409,7 +414,7 @@ _ALWAYS: Mapping[Reason, Three] = {
     Reason.NO_SAFE_SEARCH: Three(
         Phrase("pictures", "This search shows things for grown-ups."),
         Phrase("plain", "This search cannot leave out pages for adults."),
-        Phrase("full", "This search engine has no safe mode, so it is blocked for you."),
+        Phrase("full", "Safe search cannot be turned on here, so this engine is blocked for you."),
     ),
     Reason.DEFAULT: Three(
         Phrase("pictures", "You can use this site."),

@@ -81,7 +81,7 @@ REASONS: Mapping[Key, Phrase] = {
         "desk", "This category is blocked: %(category)s. The site is on this list: %(list)s."
     ),
     (Reason.NO_SAFE_SEARCH, ""): Phrase(
-        "desk", "This search engine has no safe search, so it is blocked."
+        "desk", "copdns cannot turn on safe search for this engine, so it is blocked."
     ),
     (Reason.DEFAULT, ""): Phrase("desk", "A site that nothing blocks is allowed."),
     (Reason.NOT_ON_ALLOWLIST, ""): Phrase(
@@ -134,7 +134,7 @@ CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {
         ),
     ),
     "drugs": (
-        Phrase("category for guardians", "Drugs"),
+        Phrase("category for guardians", "Drug-selling sites"),
         Phrase(
             "about a category for guardians",
             "Drug shops, buying guides, and ways to cheat a drug test. Helplines, such as "

@@ -89,6 +89,7 @@ class HelpTopic:
     card: Card | None
 
     def title_at(self, level: Level) -> str:
+        """Return the title; teenagers and adults have their own."""
         return self.title_full if level is Level.FULL else self.title
 
     def at(self, level: Level) -> Words:
@@ -123,7 +124,7 @@ Title = Annotated[str, Field(min_length=2, max_length=80)]
 
 
 class _Shape(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class WordsShape(_Shape):

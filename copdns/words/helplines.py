@@ -260,7 +260,7 @@ Source = Annotated[str, Field(pattern=r"^[A-Z]$")]
 
 
 class _Shape(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, defer_build=True)
 
 
 class DirectoryShape(_Shape):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SOURCES = Path(__file__).parent
-FLAGS = ("-O2", "-Wall", "-Wextra", "-Werror", "-std=gnu11")
+FLAGS = ("-O2", "-Wall", "-Wextra", "-Werror", "-std=gnu11", "-pthread")
 NO_COMPILER = "make bench needs a C compiler: install gcc (Debian: apt install gcc libc6-dev)"
 
 

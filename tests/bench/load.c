@@ -1,25 +1,37 @@
-/* load: ask a DNS server over UDP as fast as it answers, or at a rate, and check every answer.
+/* load: ask a DNS server as fast as it answers, or at a rate, and check every answer.
  *
- *   load -p PORT (-f FILE | -u FIRST) [-w OUTSTANDING | -q RATE] [-l SECONDS | -n COUNT]
- *        [-o START] [-c SOCKETS] [-s SOURCES] [-t TIMEOUT_MS] [-L LATE_MS] [-a]
+ *   load -p PORT (-f FILE | -u FIRST) [-y TYPES] [-e EXTRAS] [-w OUTSTANDING | -q RATE]
+ *        [-l SECONDS | -n COUNT] [-o START] [-6] [-T] [-c SOCKETS] [-s SOURCES] [-b TURN]
+ *        [-t TIMEOUT_MS] [-L LATE_MS] [-a]
  *
- * -f  lines of "name kind": what is asked (type A), and whether the answer must be `blocked`,
- *     an `address` or an `error`; over again when the file ends.  -o: the line to begin with.
+ * -f  lines of "name kind": what is asked, and whether the answer must be `blocked`, an `address`
+ *     or an `error`; over again when the file ends.  -o: the line to begin with.
  * -u  names that were never asked before, numbered from FIRST on; the answer must be an address.
+ * -y  types, such as A,AAAA,HTTPS (default A): each name is asked for each of them in turn, by the
+ *     same device.  `address` is then what the stub upstream has of that type.
+ * -e  what a question has beside its name and type, such as do,case: `do` is EDNS with DO; `cookie`
+ *     is EDNS with a cookie, the same for all questions of a source (RFC 7873); `case` mixes
+ *     capitals into names, each time others.
  * -w  closed loop: so many questions wait for their answers at any time (default 100).
  * -q  open loop: so many questions a second, whatever comes back.
+ * -6  over IPv6, all from ::1, which is the only loopback address there.
+ * -T  over TCP, on so many connections as -c says, which stay open; each is of one source.
  * -s  so many source addresses: 127.1.0.1, 127.2.0.1 ... 127.10.0.1, 127.1.1.1 ... (see DEVICES).
+ * -b  their third number begins here (default 0).
  * -t  an answer that takes longer is lost (default 2000).  -L: one that takes longer is late (50).
  * -a  any answer to the question will do: for a server that only echoes.
  *
  * Ends after SECONDS (default 3), COUNT questions or SIGTERM, waits for what is still on its way,
  * and prints one line of JSON.  Times are microseconds from the sending of a question to its
- * answer; `behind` is how far sending itself fell behind the rate at worst.
+ * answer; `behind` is how far sending itself fell behind the rate at worst; `closed` is how many
+ * connections the server closed (what waited there is lost, and another one is opened).
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -35,9 +47,19 @@ enum { BATCH = 64, MAX_SOCKETS = 64, IDS = 65536, OCTETS = 4096, HEADER = 12, DE
 enum kind { BLOCKED, ADDRESS, ERROR, ODD, KINDS };
 static const char *const KIND[] = {"blocked", "address", "error", "odd"};
 
-/* What the stub upstream answers (upstream.c). */
-static const uint8_t THE_ADDRESS[4] = {192, 0, 2, 1};
-static const uint8_t NULL_ADDRESS[4] = {0, 0, 0, 0};
+/* What the stub upstream answers (upstream.c), and what a blocked name may have instead. */
+enum { A = 1, AAAA = 28, HTTPS = 65, MAX_TYPES = 8 };
+static const struct type {
+    const char *name;
+    int number;
+    size_t size;
+    uint8_t data[16], null[16];
+} TYPES[] = {
+    {"A", A, 4, {192, 0, 2, 1}, {0}},
+    {"AAAA", AAAA, 16, {0x20, 1, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, {0}},
+    {"HTTPS", HTTPS, 10, {0, 1, 0, 0, 1, 0, 3, 2, 'h', '2'}, {0}}, /* 1 . alpn=h2 */
+};
+enum { KNOWN_TYPES = sizeof TYPES / sizeof *TYPES };
 
 static uint64_t now(void) {
     struct timespec t;
@@ -67,6 +89,9 @@ static struct question *questions;
 static uint8_t *octets;
 static size_t count, used;
 static bool unseen; /* -u: questions are made, not read */
+static const struct type *types[MAX_TYPES] = {&TYPES[0]};
+static uint64_t type_count = 1;
+static bool with_do, with_cookie, with_case;
 
 /* Write a name in wire form with type A and class IN; return the length, 0 for what is no name. */
 static uint16_t to_wire(const char *name, uint8_t *out) {
@@ -119,14 +144,53 @@ static void read_questions(const char *path) {
     }
 }
 
-/* Write the question of a number.  For names never seen the number is turned into ten letters and
- * digits that look like chance; no two numbers below 2^48 give the same ones. */
-static uint16_t question(uint64_t number, uint8_t *out) {
-    if (!unseen) {
-        struct question *q = &questions[number % count];
-        memcpy(out, octets + q->at, q->length);
-        return q->length;
-    }
+/* Read words between commas, and give each to `take`, which says whether it knows it. */
+static void read_words(char *text, const char *what, bool (*take)(const char *word)) {
+    for (char *word = strtok(text, ","); word; word = strtok(NULL, ","))
+        if (!take(word)) {
+            fprintf(stderr, "%s: no %s\n", word, what);
+            exit(2);
+        }
+}
+
+static bool take_type(const char *word) {
+    for (int i = 0; i < KNOWN_TYPES; i++)
+        if (type_count < MAX_TYPES && !strcmp(word, TYPES[i].name)) {
+            types[type_count++] = &TYPES[i];
+            return true;
+        }
+    return false;
+}
+
+static bool take_extra(const char *word) {
+    if (!strcmp(word, "do")) return with_do = true;
+    if (!strcmp(word, "cookie")) return with_cookie = true;
+    if (!strcmp(word, "case")) return with_case = true;
+    return false;
+}
+
+static const struct type *type_of(uint64_t number) {
+    return types[number % type_count];
+}
+
+/* Spread a number over 64 bits, so that near ones have nothing in common (splitmix64). */
+static uint64_t spread(uint64_t number) {
+    number += 0x9e3779b97f4a7c15u;
+    number = (number ^ number >> 30) * 0xbf58476d1ce4e5b9u;
+    number = (number ^ number >> 27) * 0x94d049bb133111ebu;
+    return number ^ number >> 31;
+}
+
+/* Write some letters large; a label's length, which is below 64, is never one of them. */
+static void mix_case(uint8_t *name, size_t length, uint64_t number) {
+    uint64_t dice = spread(number);
+    for (size_t i = 0; i < length; i++, dice = dice >> 1 | dice << 63)
+        if ((dice & 1) && name[i] >= 'a' && name[i] <= 'z') name[i] -= 32;
+}
+
+/* Write a name that was never asked before.  The number is turned into ten letters and digits that
+ * look like chance; no two numbers below 2^48 give the same ones. */
+static uint16_t unseen_name(uint64_t number, uint8_t *out) {
     static const char DIGITS[] = "abcdefghijklmnopqrstuvwxyz234567";
     uint64_t mixed = (number * 0x9e3779b97f4bu) & 0xffffffffffffu;
     char name[64], *p = name;
@@ -135,8 +199,39 @@ static uint16_t question(uint64_t number, uint8_t *out) {
     return to_wire(name, out);
 }
 
+/* Write the question of a number: name, type and class; return the length. */
+static uint16_t question(uint64_t number, uint8_t *out) {
+    uint64_t which = number / type_count;
+    uint16_t length;
+    if (unseen) {
+        length = unseen_name(which, out);
+    } else {
+        struct question *q = &questions[which % count];
+        memcpy(out, octets + q->at, q->length);
+        length = q->length;
+    }
+    out[length - 3] = (uint8_t)type_of(number)->number;
+    if (with_case) mix_case(out, length - 5u, number);
+    return length;
+}
+
+/* Write the OPT record (RFC 6891), if there is to be one; return its length. */
+static size_t write_edns(uint8_t *out, uint64_t source) {
+    if (!with_do && !with_cookie) return 0;
+    static const uint8_t OPT[] = {0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0}; /* 1232 octets */
+    static const uint8_t COOKIE[] = {0, 10, 0, 8};
+    memcpy(out, OPT, sizeof OPT);
+    if (with_do) out[7] = 0x80;
+    if (!with_cookie) return sizeof OPT;
+    out[10] = sizeof COOKIE + 8;
+    memcpy(out + sizeof OPT, COOKIE, sizeof COOKIE);
+    uint64_t cookie = spread(source);
+    memcpy(out + sizeof OPT + sizeof COOKIE, &cookie, 8);
+    return sizeof OPT + sizeof COOKIE + 8;
+}
+
 static enum kind expected(uint64_t number) {
-    return unseen ? ADDRESS : (enum kind)questions[number % count].kind;
+    return unseen ? ADDRESS : (enum kind)questions[number / type_count % count].kind;
 }
 
 /* --- what is answered --- */
@@ -151,8 +246,8 @@ static size_t name_end(const uint8_t *wire, size_t length, size_t at) {
     return 0;
 }
 
-/* Tell what the answers from `at` on are about: the upstream's address, none, or another. */
-static enum kind addresses(const uint8_t *wire, size_t length, size_t at) {
+/* Tell what the answers from `at` on are about: what the upstream has, nothing, or another. */
+static enum kind answers(const uint8_t *wire, size_t length, size_t at, const struct type *asked) {
     for (int left = wire[6] << 8 | wire[7]; left > 0; left--) {
         at = name_end(wire, length, at);
         if (!at || at + 10 > length) return ODD;
@@ -160,16 +255,17 @@ static enum kind addresses(const uint8_t *wire, size_t length, size_t at) {
         size_t size = (size_t)(wire[at + 8] << 8 | wire[at + 9]);
         at += 10;
         if (at + size > length) return ODD;
-        if (type == 1 && size == 4) {
-            if (!memcmp(wire + at, THE_ADDRESS, 4)) return ADDRESS;
-            return memcmp(wire + at, NULL_ADDRESS, 4) ? ODD : BLOCKED;
+        if (type == asked->number) {
+            if (size != asked->size) return ODD;
+            if (!memcmp(wire + at, asked->data, size)) return ADDRESS;
+            return memcmp(wire + at, asked->null, size) ? ODD : BLOCKED;
         }
         at += size;
     }
     return BLOCKED;
 }
 
-/* Tell what an answer is; ODD when it does not belong to its question. */
+/* Tell what an answer is; ODD when it does not belong to its question, letter for letter. */
 static enum kind answered(const uint8_t *wire, size_t length, uint64_t number, bool any) {
     uint8_t asked[300];
     uint16_t size = question(number, asked);
@@ -178,7 +274,7 @@ static enum kind answered(const uint8_t *wire, size_t length, uint64_t number, b
     if (any) return expected(number);
     int rcode = wire[3] & 15;
     if (rcode == 3) return BLOCKED;
-    return rcode ? ERROR : addresses(wire, length, HEADER + size);
+    return rcode ? ERROR : answers(wire, length, HEADER + size, type_of(number));
 }
 
 /* --- how long it took --- */
@@ -220,18 +316,29 @@ struct talk {
     int fd;
     uint16_t next, oldest;
     int outstanding;
+    uint64_t source; /* of a connection */
+    size_t held;     /* octets of a connection that are not a whole answer yet */
+    uint8_t stream[2 * IDS];
     struct waiting waiting[IDS];
 };
 
 static struct talk *talks;
 static int sockets = 4, sources = 60;
-static struct sockaddr_in server = {.sin_family = AF_INET};
+static uint32_t first_turn;
+static bool six, tcp;
+static union {
+    struct sockaddr any;
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+} server;
+static socklen_t server_size;
 static uint64_t timeout = 2000000000u, late_after = 50000000u;
 static int window = 100;
 static double rate, seconds = 3; /* rate 0: a closed loop */
 static uint64_t first, wanted = UINT64_MAX; /* the number of the first question; how many */
 static uint64_t behind;
-static uint64_t sent, received, in_time, lost, late, wrong, strays, unsent, last_answer;
+static uint64_t stopped; /* when asking ended; 0: it goes on */
+static uint64_t sent, received, in_time, lost, late, wrong, strays, unsent, closed, last_answer;
 static uint64_t confused[KINDS][KINDS];
 static char first_wrong[400];
 static bool any_answer;
@@ -244,45 +351,81 @@ static void stop(int signal_number) {
 
 static struct mmsghdr out[BATCH], in[BATCH];
 static struct iovec out_part[BATCH], in_part[BATCH];
-static uint8_t out_wire[BATCH][512], in_wire[BATCH][OCTETS];
-static struct sockaddr_in in_from[BATCH];
+/* Before each message is room for its length, which TCP wants (RFC 1035 section 4.2.2). */
+static uint8_t out_room[BATCH][514], in_wire[BATCH][OCTETS];
+static struct sockaddr_in6 in_from[BATCH];
 static union {
     struct cmsghdr align;
     uint8_t space[CMSG_SPACE(sizeof(struct in_pktinfo))];
 } out_control[BATCH];
 
+static uint8_t *out_wire(int i) {
+    return out_room[i] + 2;
+}
+
+static void choose_server(uint16_t port) {
+    if (six) {
+        server.six = (struct sockaddr_in6){
+            .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+        server_size = sizeof server.six;
+    } else {
+        server.four = (struct sockaddr_in){.sin_family = AF_INET,
+                                           .sin_port = htons(port),
+                                           .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        server_size = sizeof server.four;
+    }
+}
+
+/* The address of a source, in network order. */
+static uint32_t address_of(uint64_t source) {
+    uint32_t device = (uint32_t)(source % DEVICES) + 1;
+    uint32_t turn = first_turn + (uint32_t)(source / DEVICES);
+    return htonl(127u << 24 | device << 16 | (turn & 0xff) << 8 | 1);
+}
+
 /* A socket that is bound to no address, so that each question may leave from another. */
 static int open_socket(void) {
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0), size = 8 << 20;
-    struct sockaddr_in here = {.sin_family = AF_INET};
-    if (fd < 0 || bind(fd, (void *)&here, sizeof here)) die("socket");
+    int fd = socket(server.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK, 0), size = 8 << 20;
+    struct sockaddr_in6 here = {.sin6_family = server.any.sa_family};
+    if (fd < 0 || bind(fd, (void *)&here, server_size)) die("socket");
     if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof size))
         setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
     return fd;
 }
 
+/* A connection from the address of a source. */
+static int open_connection(uint64_t source) {
+    int fd = socket(server.any.sa_family, SOCK_STREAM, 0), on = 1;
+    struct sockaddr_in here = {.sin_family = AF_INET, .sin_addr.s_addr = address_of(source)};
+    if (fd < 0 || (!six && bind(fd, (void *)&here, sizeof here))) die("socket");
+    if (connect(fd, &server.any, server_size)) die("connect");
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (fcntl(fd, F_SETFL, O_NONBLOCK)) die("fcntl");
+    return fd;
+}
+
 static void lay_out(void) {
     for (int i = 0; i < BATCH; i++) {
-        out_part[i].iov_base = out_wire[i];
+        out_part[i].iov_base = out_wire(i);
+        in_part[i] = (struct iovec){in_wire[i], OCTETS};
         out[i].msg_hdr = (struct msghdr){.msg_name = &server,
-                                         .msg_namelen = sizeof server,
+                                         .msg_namelen = server_size,
                                          .msg_iov = &out_part[i],
-                                         .msg_iovlen = 1,
-                                         .msg_control = out_control[i].space,
-                                         .msg_controllen = sizeof out_control[i].space};
+                                         .msg_iovlen = 1};
+        if (six) continue;
+        out[i].msg_hdr.msg_control = out_control[i].space;
+        out[i].msg_hdr.msg_controllen = sizeof out_control[i].space;
         struct cmsghdr *part = CMSG_FIRSTHDR(&out[i].msg_hdr);
         part->cmsg_level = IPPROTO_IP;
         part->cmsg_type = IP_PKTINFO;
         part->cmsg_len = CMSG_LEN(sizeof(struct in_pktinfo));
-        in_part[i] = (struct iovec){in_wire[i], OCTETS};
     }
 }
 
 /* Let a message leave from one of the source addresses. */
 static void leave_from(int i, uint64_t source) {
     struct in_pktinfo info = {0};
-    uint32_t device = (uint32_t)(source % DEVICES) + 1, turn = (uint32_t)(source / DEVICES);
-    info.ipi_spec_dst.s_addr = htonl(127u << 24 | device << 16 | (turn & 0xff) << 8 | 1);
+    info.ipi_spec_dst.s_addr = address_of(source);
     memcpy(CMSG_DATA(CMSG_FIRSTHDR(&out[i].msg_hdr)), &info, sizeof info);
 }
 
@@ -292,20 +435,60 @@ static void give_up(struct talk *talk, uint16_t id) {
     lost++;
 }
 
+/* Open another connection in place of one that the server closed. */
+static void begin_anew(struct talk *talk) {
+    for (; talk->oldest != talk->next; talk->oldest++)
+        if (talk->waiting[talk->oldest].since) give_up(talk, talk->oldest);
+    close(talk->fd);
+    talk->held = 0;
+    talk->fd = open_connection(talk->source);
+    closed++;
+}
+
+/* Send messages on a connection, all or none; return how many left.  What is outstanding at once
+ * is small beside what the kernel takes, so a part of it is never left over. */
+static int send_stream(struct talk *talk, int many) {
+    struct iovec parts[BATCH];
+    ssize_t all = 0;
+    for (int i = 0; i < many; i++) {
+        size_t length = out_part[i].iov_len;
+        out_room[i][0] = (uint8_t)(length >> 8);
+        out_room[i][1] = (uint8_t)length;
+        parts[i] = (struct iovec){out_room[i], length + 2};
+        all += (ssize_t)length + 2;
+    }
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = (size_t)many};
+    ssize_t done = sendmsg(talk->fd, &message, MSG_NOSIGNAL);
+    if (done == all) return many;
+    if (done >= 0) die("a connection took a part only");
+    if (errno == EPIPE || errno == ECONNRESET) begin_anew(talk);
+    return 0;
+}
+
+/* Write a question; return its length. */
+static size_t write_message(uint8_t *wire, uint16_t id, uint64_t number, uint64_t source) {
+    memcpy(wire, "\0\0\1\0\0\1\0\0\0\0\0\0", HEADER);
+    wire[0] = (uint8_t)(id >> 8);
+    wire[1] = (uint8_t)id;
+    size_t length = HEADER + question(number, wire + HEADER);
+    size_t extra = write_edns(wire + length, source);
+    wire[11] = extra > 0;
+    return length + extra;
+}
+
 /* Send so `many` questions, at most BATCH, from question `number` on; return how many left. */
 static int ask(struct talk *talk, uint64_t number, int many) {
     uint64_t moment = now();
     for (int i = 0; i < many; i++) {
         uint16_t id = (uint16_t)(talk->next + i);
+        uint64_t each = number + (uint64_t)i;
+        uint64_t source = tcp ? talk->source : each / type_count % (uint64_t)sources;
         if (talk->waiting[id].since) give_up(talk, id);
-        memcpy(out_wire[i], "\0\0\1\0\0\1\0\0\0\0\0\0", HEADER);
-        out_wire[i][0] = (uint8_t)(id >> 8);
-        out_wire[i][1] = (uint8_t)id;
-        out_part[i].iov_len = HEADER + question(number + (uint64_t)i, out_wire[i] + HEADER);
-        leave_from(i, (number + (uint64_t)i) % (uint64_t)sources);
-        talk->waiting[id] = (struct waiting){moment, number + (uint64_t)i};
+        out_part[i].iov_len = write_message(out_wire(i), id, each, source);
+        if (!six && !tcp) leave_from(i, source);
+        talk->waiting[id] = (struct waiting){moment, each};
     }
-    int done = sendmmsg(talk->fd, out, (unsigned)many, 0);
+    int done = tcp ? send_stream(talk, many) : sendmmsg(talk->fd, out, (unsigned)many, 0);
     if (done < 0) done = 0;
     for (int i = done; i < many; i++) talk->waiting[(uint16_t)(talk->next + i)].since = 0;
     unsent += (uint64_t)(many - done);
@@ -325,6 +508,7 @@ static void note(uint64_t number, enum kind got) {
     char *p = first_wrong;
     for (const uint8_t *q = wire; *q; q += *q + 1)
         p += sprintf(p, "%.*s%s", *q, (const char *)q + 1, q[*q + 1] ? "." : "");
+    if (type_count > 1) p += sprintf(p, " %s", type_of(number)->name);
     sprintf(p, " must be %s and is %s", KIND[want], KIND[got]);
 }
 
@@ -345,8 +529,43 @@ static void take(struct talk *talk, const uint8_t *wire, size_t length, uint64_t
     if (got != expected(waiting->number)) note(waiting->number, got);
 }
 
+static bool from_server(const struct sockaddr_in6 *from) {
+    const struct sockaddr_in *four = (const void *)from;
+    if (six)
+        return from->sin6_port == server.six.sin6_port &&
+               !memcmp(&from->sin6_addr, &server.six.sin6_addr, sizeof from->sin6_addr);
+    return four->sin_port == server.four.sin_port &&
+           four->sin_addr.s_addr == server.four.sin_addr.s_addr;
+}
+
+/* Take the answers that a connection has; return how many.  Once nothing is asked any more, no
+ * question carries the acknowledgement of an answer, which some servers wait for before the next. */
+static int hear_stream(struct talk *talk) {
+    int on = 1;
+    if (stopped) setsockopt(talk->fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
+    ssize_t got = recv(talk->fd, talk->stream + talk->held, sizeof talk->stream - talk->held, 0);
+    uint64_t moment = now();
+    if (got <= 0) {
+        if (!got || (errno != EAGAIN && errno != EINTR)) begin_anew(talk);
+        return 0;
+    }
+    talk->held += (size_t)got;
+    size_t at = 0;
+    int found = 0;
+    for (; at + 2 <= talk->held; found++) {
+        size_t length = (size_t)(talk->stream[at] << 8 | talk->stream[at + 1]);
+        if (at + 2 + length > talk->held) break;
+        take(talk, talk->stream + at + 2, length, moment);
+        at += 2 + length;
+    }
+    talk->held -= at;
+    memmove(talk->stream, talk->stream + at, talk->held);
+    return found;
+}
+
 /* Take the answers that are there; return how many. */
 static int hear(struct talk *talk) {
+    if (tcp) return hear_stream(talk);
     for (int i = 0; i < BATCH; i++)
         in[i].msg_hdr = (struct msghdr){.msg_name = &in_from[i],
                                         .msg_namelen = sizeof in_from[i],
@@ -354,14 +573,11 @@ static int hear(struct talk *talk) {
                                         .msg_iovlen = 1};
     int found = recvmmsg(talk->fd, in, BATCH, MSG_DONTWAIT, NULL);
     uint64_t moment = now();
-    for (int i = 0; i < found; i++) {
-        bool from_server = in_from[i].sin_port == server.sin_port &&
-                           in_from[i].sin_addr.s_addr == server.sin_addr.s_addr;
-        if (from_server)
+    for (int i = 0; i < found; i++)
+        if (from_server(&in_from[i]))
             take(talk, in_wire[i], in[i].msg_len, moment);
         else
             strays++;
-    }
     return found > 0 ? found : 0;
 }
 
@@ -386,10 +602,11 @@ static void report(uint64_t began, double took) {
     printf("{\"sent\": %" PRIu64 ", \"answered\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"late\": %" PRIu64
            ", \"wrong\": %" PRIu64 ", \"strays\": %" PRIu64 ", \"unsent\": %" PRIu64
            ", \"seconds\": %.6f, \"rate\": %.1f, \"p50\": %.1f, \"p99\": %.1f, \"p999\": %.1f"
-           ", \"max\": %.1f, \"max_at\": %.3f, \"behind\": %.1f, \"first_wrong\": \"%s\", \"confused\": {",
+           ", \"max\": %.1f, \"max_at\": %.3f, \"behind\": %.1f, \"closed\": %" PRIu64 ", \"first_wrong\": \"%s\", \"confused\": {",
            sent, received, lost, late, wrong, strays, unsent, took, (double)in_time / took,
            within(0.5), within(0.99), within(0.999), (double)slowest / 1000.0,
-           slowest ? (double)(slowest_at - began) / 1e9 : 0, (double)behind / 1000.0, first_wrong);
+           slowest ? (double)(slowest_at - began) / 1e9 : 0, (double)behind / 1000.0, closed,
+           first_wrong);
     const char *comma = "";
     for (int want = 0; want < KINDS; want++)
         for (int got = 0; got < KINDS; got++)
@@ -421,12 +638,31 @@ static int keep_window(struct talk *talk) {
     return room > 0 ? ask(talk, first + sent, room) : 0;
 }
 
+/* Ask one question on each connection, and forget it: a busy server might accept none of the later
+ * connections for as long as the earlier ones have questions. */
+static void greet(void) {
+    for (int i = 0; i < sockets; i++) {
+        struct talk *talk = &talks[i];
+        ask(talk, first, 1);
+        while (talk->outstanding) {
+            struct pollfd polled = {talk->fd, POLLIN, 0};
+            if (!poll(&polled, 1, (int)(timeout / 1000000))) give_up(talk, (uint16_t)(talk->next - 1));
+            hear(talk);
+        }
+    }
+    memset(buckets, 0, sizeof buckets);
+    sent = received = lost = late = unsent = closed = measured = slowest = 0;
+}
+
 /* Ask until it is enough, and wait for what is still on its way. */
 static void run(void) {
     struct pollfd polled[MAX_SOCKETS];
-    for (int i = 0; i < sockets; i++)
-        polled[i] = (struct pollfd){talks[i].fd = open_socket(), POLLIN, 0};
-    uint64_t began = now(), end = began + (uint64_t)(seconds * 1e9), stopped = 0;
+    for (int i = 0; i < sockets; i++) {
+        talks[i].source = (uint64_t)(i % sources);
+        talks[i].fd = tcp ? open_connection(talks[i].source) : open_socket();
+    }
+    if (tcp) greet();
+    uint64_t began = now(), end = began + (uint64_t)(seconds * 1e9);
     double due = (double)began;
     for (;;) {
         uint64_t moment = now();
@@ -441,6 +677,7 @@ static void run(void) {
             forget_the_old(&talks[i], moment);
             if (!stopped && rate <= 0) moved += keep_window(&talks[i]);
             outstanding += talks[i].outstanding;
+            polled[i] = (struct pollfd){talks[i].fd, POLLIN, 0};
         }
         if (stopped && !outstanding) break;
         if (!moved) rest(polled, !stopped && rate > 0 ? (uint64_t)due : 0);
@@ -455,27 +692,31 @@ static void run(void) {
 static bool read_options(int argc, char **argv) {
     const char *file = NULL;
     int option, port = 0;
-    while ((option = getopt(argc, argv, "p:f:u:w:q:l:n:o:c:s:t:L:a")) > 0) switch (option) {
+    while ((option = getopt(argc, argv, "p:f:u:y:e:w:q:l:n:o:6Tc:s:b:t:L:a")) > 0) switch (option) {
         case 'p': port = atoi(optarg); break;
         case 'f': file = optarg; break;
         case 'u': unseen = true; first = strtoull(optarg, NULL, 10); break;
+        case 'y': type_count = 0; read_words(optarg, "type that is known here", take_type); break;
+        case 'e': read_words(optarg, "extra that is known here", take_extra); break;
         case 'w': window = atoi(optarg); break;
         case 'q': rate = atof(optarg); break;
         case 'l': seconds = atof(optarg); break;
         case 'n': wanted = strtoull(optarg, NULL, 10); seconds = 1e6; break;
         case 'o': first = strtoull(optarg, NULL, 10); break;
+        case '6': six = true; break;
+        case 'T': tcp = true; break;
         case 'c': sockets = atoi(optarg); break;
         case 's': sources = atoi(optarg); break;
+        case 'b': first_turn = (uint32_t)atoi(optarg); break;
         case 't': timeout = strtoull(optarg, NULL, 10) * 1000000u; break;
         case 'L': late_after = strtoull(optarg, NULL, 10) * 1000000u; break;
         case 'a': any_answer = true; break;
         default: return false;
         }
-    if (!port || (!file && !unseen)) return false;
+    if (!port || (!file && !unseen) || !type_count) return false;
     if (sockets < 1 || sockets > MAX_SOCKETS || sources < 1 || window < 1) return false;
     if (file) read_questions(file);
-    server.sin_port = htons((uint16_t)port);
-    server.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    choose_server((uint16_t)port);
     return true;
 }
 

@@ -34,6 +34,7 @@ class Load:
     strays: answers that nobody waited for (any more).  unsent: the kernel would not take them.
     max_at: seconds from the beginning to the slowest answer.
     behind: by how much sending itself was late at worst.
+    closed: how many connections the server closed.
     """
 
     sent: int
@@ -51,6 +52,7 @@ class Load:
     max: float
     max_at: float
     behind: float
+    closed: int
     first_wrong: str
     confused: Mapping[str, int]
 

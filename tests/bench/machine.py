@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -107,6 +109,50 @@ def _schedule(threads: Iterable[int], policy: int, priority: int) -> None:
             os.sched_setscheduler(thread, policy, os.sched_param(priority))
 
 
+@contextmanager
+def only_core(core: int, real_time: bool) -> Iterator[None]:
+    """Keep this thread on a core for a while, urgently if that may be."""
+    usual = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core})
+    try:
+        with urgent([threading.get_native_id()] if real_time else []):
+            yield
+    finally:
+        os.sched_setaffinity(0, usual)
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """What a thread had of its core since it began, in seconds.
+
+    waited: how long it could have run, and another did.
+    """
+
+    ran: float
+    waited: float
+
+
+def turns(process: int) -> dict[int, Turns]:
+    """Return what each thread of a process and its children had, by thread."""
+    found = {}
+    for each in family(process):
+        for thread in threads(each):
+            with suppress(FileNotFoundError, ProcessLookupError):
+                numbers = Path(f"/proc/{each}/task/{thread}/schedstat").read_text().split()
+                found[thread] = Turns(int(numbers[0]) / 1e9, int(numbers[1]) / 1e9)
+    return found
+
+
+_STEAL = 8  # the column of /proc/stat
+
+
+def stolen(core: int) -> float:
+    """Return for how many seconds the machine around this one had a core, since it started."""
+    lines = Path("/proc/stat").read_text().splitlines()
+    numbers = next(line.split() for line in lines if line.startswith(f"cpu{core} "))
+    return int(numbers[_STEAL]) / os.sysconf("SC_CLK_TCK")
+
+
 def threads(process: int) -> list[int]:
     return [int(each.name) for each in Path(f"/proc/{process}/task").iterdir()]
 
@@ -144,3 +190,32 @@ def memory(process: int) -> Memory:
 def _kibibytes(rollup: str) -> dict[str, int]:
     lines = (line.split() for line in rollup.splitlines()[1:])
     return {words[0].rstrip(":"): int(words[1]) for words in lines}
+
+
+LOOK = 0.02  # seconds between two looks at the memory, at least
+SELDOM = 20  # times as long as a look takes: it walks all pages, and holds up who wants new ones
+
+
+class Peak:
+    """Looks at the memory of a process and its children again and again, until the block ends."""
+
+    def __init__(self, process: int) -> None:
+        self.pss = 0.0
+        self._process = process
+        self._enough = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Peak:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._enough.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        ended = False
+        while not ended and Path(f"/proc/{self._process}").is_dir():
+            began = time.monotonic()
+            self.pss = max(self.pss, memory(self._process).pss)
+            ended = self._enough.wait(max(LOOK, (time.monotonic() - began) * SELDOM))

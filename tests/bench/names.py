@@ -64,32 +64,37 @@ def changed(count: int, marker: str) -> Iterator[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
+class HotSet:
     """Files of `name kind` lines for the load generator.
 
-    each: every hot name once, `size` of them.  hot: the hot set as it is asked, over and over.
-    blocked: one of the listed names.
+    each: every hot name once, `size` of them.  hot: the hot set as it is asked, over and over;
+    hot_blocked: the same of its listed names only.  blocked: one of the listed names.
     """
 
     each: Path
     size: int
     hot: Path
+    hot_blocked: Path
     blocked: str
 
 
-def write_workload(folder: Path, count: int) -> Workload:
+def write_hot_set(folder: Path, count: int) -> HotSet:
     """Write what is asked of a server that has the first `count` names in its list."""
     chance = random.Random(SEED)
     steady = count - count // SPARE  # in the list before and after an update
     blocked = [name(each) for each in chance.sample(range(steady), min(HOT_BLOCKED, steady))]
     blocked = blocked or [RULED]
     free = [name(OPEN + each) for each in range(HOT_OPEN)]
-    each, hot = folder / f"each-{count}.txt", folder / f"hot-{count}.txt"
+    each, hot, hot_blocked = (
+        folder / f"{kind}-{count}.txt" for kind in ("each", "hot", "hot-blocked")
+    )
     lines = [f"{one} blocked" for one in blocked] + [f"{one} address" for one in free]
     chance.shuffle(lines)
     _write(each, lines)
-    _write(hot, _zipf(chance, blocked, free))
-    return Workload(each, len(lines), hot, blocked[0])
+    questions = list(_zipf(chance, blocked, free))
+    _write(hot, questions)
+    _write(hot_blocked, (each for each in questions if each.endswith(" blocked")))
+    return HotSet(each, len(lines), hot, hot_blocked, blocked[0])
 
 
 def _zipf(chance: random.Random, blocked: Sequence[str], free: Sequence[str]) -> Iterator[str]:

@@ -1,15 +1,17 @@
 """copdns as it is measured: a household with everything on, beside the same names as the peers.
 
-Five people of different ages with two devices each, told apart by address; presets, security,
+Five people of different ages with their devices, told apart by address; presets, security,
 safe search and the log in the mode `blocked` for all of them.  The bench's list is of a category
 that all of them block, so that an answer's kind depends on its name alone.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,23 +19,67 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from copdns.config import DnsSettings
+from tests.bench.build import BenchError
 from tests.bench.names import RULED
-from tests.bench.peers import Place, replace
+from tests.bench.peers import BLOCKS, TCP, Place, replace
 
+ROOT = Path(__file__).parents[2]
 CATEGORY = "gambling"  # of the bench's list: the presets of all children block it
 LANE = "fast_lane"  # the setting of `dns` that switches the lane
 PEOPLE = {"mia": "7-9", "cousin": "10-12", "tom": "13-15", "sister": "16-17", "ada": "adult"}
 
 
 @dataclass(frozen=True, slots=True)
+class Build:
+    """A copdns that can be run.
+
+    name: by which it is told from the one that the bench is about, whose name is "".
+    python: what runs it.  checkout: put before what is installed there; None: what is installed.
+    """
+
+    name: str = ""
+    python: Path = Path(sys.executable)
+    checkout: Path | None = ROOT
+
+    def program(self) -> Sequence[str | Path]:
+        """Return the command that it is, in any folder; the process becomes the program itself."""
+        where = ["-u", "PYTHONPATH"] if self.checkout is None else [f"PYTHONPATH={self.checkout}"]
+        return ["env", *where, self.python, "-m", "copdns"]
+
+    def told(self) -> str:
+        """Return what it says of its version; raise BenchError when it does not run."""
+        done = subprocess.run(
+            [*self.program(), "--version"],
+            env=environment(),
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise BenchError(f"{self.python} does not run copdns:\n{done.stderr[-500:]}")
+        return done.stdout.strip()
+
+
+def find_build(path: Path, name: str = "") -> Build:
+    """Return the copdns at a path: a Python, a virtual environment or a checkout; or ValueError."""
+    path = path.absolute()  # not resolved: the Python of a virtual environment is a link
+    if (path / "copdns" / "__init__.py").is_file():
+        return Build(name, checkout=path)
+    for python in (path / "bin" / "python", path):
+        if python.is_file() and os.access(python, os.X_OK):
+            return Build(name, python, checkout=None)
+    raise ValueError(f"{path} is no Python, no virtual environment and no checkout of copdns")
+
+
+@dataclass(frozen=True, slots=True)
 class Copdns:
-    """This checkout, run by this Python.
+    """A copdns as it is measured.
 
     lane: whether the fast lane is on; None: by default.  many: for a town instead of a family.
     timed: with 50 schedules, 10 budgets and 200 rules for each of the family.
     extra, extra_household: sections of settings, and the household, in place of ours.
-    under: a command to start it by.
+    under: a command to start it by.  build: which copdns.
     """
 
     name: str
@@ -43,11 +89,17 @@ class Copdns:
     extra: Mapping[str, object] | None = None
     extra_household: Mapping[str, Any] | None = None
     under: Sequence[str] = ()
-    filters: bool = True
+    build: Build = Build()
+    offers: frozenset[str] = frozenset({BLOCKS, TCP})
     main_only: bool = True  # its log is written by a thread that must not hold it up
 
+    def built_by(self, build: Build) -> Copdns:
+        """Return the same of another build, and with its name, such as `copdns@before`."""
+        name = f"{self.name}@{build.name}" if build.name else self.name
+        return dataclasses.replace(self, name=name, build=build)
+
     def missing(self) -> str:
-        return f"this version has no setting dns.{LANE}" if self.lane and not _has_lane() else ""
+        return ""
 
     def write_list(self, place: Place, names: Iterable[str]) -> None:
         replace(place.folder / "names.txt", (f"{name}\n" for name in names))
@@ -62,8 +114,8 @@ class Copdns:
         return town() if self.many else household(timed=self.timed)
 
     def _settings(self, place: Place) -> dict[str, object]:
-        dns: dict[str, object] = {"listen": ["127.0.0.1"], "port": place.port}
-        if self.lane is not None and _has_lane():
+        dns: dict[str, object] = {"listen": ["127.0.0.1", "::1"], "port": place.port}
+        if self.lane is not None:
             dns[LANE] = self.lane
         names = {"slug": "bench", "path": "names.txt", "category": CATEGORY}
         return {
@@ -81,31 +133,45 @@ class Copdns:
         }
 
     def command(self, place: Place) -> Sequence[str | Path]:
-        program = [*self.under, sys.executable, "-m", "copdns"]
-        return [*program, "-c", place.folder / "copdns.yaml", "run"]
+        settings = place.folder / "copdns.yaml"
+        return [*self.under, *self.build.program(), "-c", settings, "run"]
 
     def reload(self, place: Place, process: int) -> None:
         os.kill(process, signal.SIGHUP)
 
 
-def _has_lane() -> bool:
-    """Tell whether this version knows the fast lane; one that does not is a chain."""
-    return LANE in DnsSettings.model_fields
-
-
 def household(*, timed: bool = False) -> dict[str, Any]:
-    """Return the household file's content; devices are the prefixes that load.c asks from."""
+    """Return the household file's content; devices are where load.c asks from.
+
+    Each person has two whole networks, for the usual questions, and 40 single addresses, for those
+    from 200 devices.
+    """
     people = {
         person: {
             **_profile(preset),
             **(times(person) if timed else {}),
-            "devices": {
-                f"{person}-{which}": [f"127.{2 * number + which}.0.0/16"] for which in (1, 2)
-            },
+            "devices": _devices(person, 2 * number + 1),
         }
         for number, (person, preset) in enumerate(PEOPLE.items())
     }
     return {"household": "Bench", "guest": "mia", "block": [f"={RULED}"], "profiles": people}
+
+
+SIX = "::1"  # from where all questions over IPv6 come
+SINGLE_TURNS = range(100, 120)  # the third number of single addresses; load.c begins with it (-b)
+
+
+def _devices(person: str, first: int) -> dict[str, list[str]]:
+    """Return a person's devices; first: the second number of their addresses, or that plus one."""
+    networks = {f"{person}-{each}": [f"127.{first + each}.0.0/16"] for each in (0, 1)}
+    if person == "mia":
+        networks["mia-0"].append(SIX)
+    singles = {
+        f"{person}-{turn}-{each}": [f"127.{first + each}.{turn}.1"]
+        for turn in SINGLE_TURNS
+        for each in (0, 1)
+    }
+    return networks | singles
 
 
 SERVICES = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Protocol
 
 SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin"  # where servers are, which not everyone has on PATH
+BLOCKS, TCP = "blocks", "tcp"  # what a server may offer, and a workload may need
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +36,14 @@ class Place:
 class Server(Protocol):
     """What the bench needs to know of a server.
 
-    filters: False for one that only echoes: its answers are not judged.
+    offers: of `BLOCKS`, `TCP`; what one that does not block answers is not judged.
     main_only: its main thread alone answers, and alone may become urgent.
     """
 
     @property
     def name(self) -> str: ...
     @property
-    def filters(self) -> bool: ...
+    def offers(self) -> frozenset[str]: ...
     @property
     def main_only(self) -> bool: ...
 
@@ -88,12 +90,22 @@ class Peer:
     settings_file: str
     settings: Callable[[Place], str]
     arguments: Sequence[str]
+    version_option: str
     how_to_reload: Callable[[Place, int], None] = _hang_up
-    filters: bool = True
+    offers: frozenset[str] = frozenset({BLOCKS, TCP})
     main_only: bool = False
 
     def missing(self) -> str:
         return "" if program(self.name) else f"not installed (Debian: apt install {self.package})"
+
+    def version(self) -> str:
+        """Return its version, "" when it is not here or does not say."""
+        if self.missing():
+            return ""
+        asked = [program(self.name), self.version_option]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False)
+        found = re.search(r"\d+(?:\.\d+)+", done.stdout)
+        return found[0] if found else ""
 
     def write_list(self, place: Place, names: Iterable[str]) -> None:
         replace(place.folder / self.list_file, (self.line.format(name) for name in names))
@@ -112,7 +124,10 @@ def _unbound(place: Place) -> str:
     return f"""
 server:
     interface: 127.0.0.1@{place.port}
+    interface: ::1@{place.port}
     access-control: 127.0.0.0/8 allow
+    access-control: ::1 allow
+    incoming-num-tcp: 64
     do-daemonize: no
     use-syslog: no
     username: ""
@@ -138,7 +153,7 @@ remote-control:
 def _dnsmasq(place: Place) -> str:
     return f"""
 port={place.port}
-listen-address=127.0.0.1
+listen-address=127.0.0.1,::1
 bind-interfaces
 no-resolv
 no-hosts
@@ -166,8 +181,10 @@ def _dnsdist(place: Place) -> str:
 controlSocket('127.0.0.1:{place.control}')
 {_KEY}
 setSecurityPollSuffix('')
-setACL({{'127.0.0.0/8'}})
+setMaxTCPClientThreads(1)
+setACL({{'127.0.0.0/8', '::1/128'}})
 setLocal('127.0.0.1:{place.port}')
+addLocal('[::1]:{place.port}')
 newServer({{address='127.0.0.1:{place.upstream}', sockets=4}})
 getPool(''):setCache(newPacketCache(100000))
 function readList()
@@ -197,6 +214,7 @@ UNBOUND = Peer(
     settings_file="unbound.conf",
     settings=_unbound,
     arguments=["-d", "-c", "unbound.conf"],
+    version_option="-V",
 )
 DNSMASQ = Peer(
     name="dnsmasq",
@@ -206,6 +224,8 @@ DNSMASQ = Peer(
     settings_file="dnsmasq.conf",
     settings=_dnsmasq,
     arguments=["--keep-in-foreground", "-C", "dnsmasq.conf"],
+    version_option="--version",
+    offers=frozenset({BLOCKS}),  # over TCP it forks for each connection
 )
 DNSDIST = Peer(
     name="dnsdist",
@@ -215,6 +235,7 @@ DNSDIST = Peer(
     settings_file="dnsdist.conf",
     settings=_dnsdist,
     arguments=["-C", "dnsdist.conf", "--supervised", "--disable-syslog"],
+    version_option="--version",
     how_to_reload=_call_console,
 )
 PEERS = {peer.name: peer for peer in (UNBOUND, DNSMASQ, DNSDIST)}
@@ -226,8 +247,8 @@ class Echo:
 
     path: Path
     name: str = "echo"
-    filters: bool = False
-    main_only: bool = True
+    offers: frozenset[str] = frozenset()
+    main_only: bool = False  # a thread of its own answers over IPv6
 
     def missing(self) -> str:
         return ""

@@ -10,9 +10,12 @@ import click
 
 from tests.bench.build import BenchError
 from tests.bench.ours import Copdns, metric
-from tests.bench.peers import Server
-from tests.bench.stage import Stage
-from tests.bench.workloads import FOR_ALL, MOST_ROUNDS, WORKLOADS, Sample, check, warm
+from tests.bench.peers import BLOCKS, Server
+from tests.bench.quiet import watch
+from tests.bench.stage import Running, Stage
+from tests.bench.workloads import WORKLOADS, Sample, Values, Workload, check, warm
+
+DROPPED = "copdns_log_dropped_total"
 
 
 @dataclass
@@ -20,7 +23,6 @@ class Run:
     """What was measured.
 
     wrong: what went wrong, a line each.  missing: servers that are not here, and why.
-    dropped: rows of the log that each copdns had to drop.
     """
 
     stage: Stage
@@ -29,7 +31,6 @@ class Run:
     samples: list[Sample] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
-    dropped: dict[str, float] = field(default_factory=dict)
 
     def measure(self, servers: Sequence[Server], workloads: Sequence[str]) -> None:
         for server in servers:
@@ -37,50 +38,72 @@ class Run:
                 self.missing[server.name] = why
             else:
                 self._start(server)
-        for workload in workloads:
-            for number in range(min(self.rounds, MOST_ROUNDS.get(workload, self.rounds))):
+        for workload in (WORKLOADS[each] for each in workloads):
+            if workload.warms:
+                self._warm(workload)
+            for number in range(min(self.rounds, workload.most)):
                 self._round(workload, number)
-            if workload != "start":  # after that they are other processes, and count anew
-                self._count_dropped()
 
     def _start(self, server: Server) -> None:
         say(f"{server.name}: starting with {self.stage.count:,} names")
         try:
             running = self.stage.start(server)
-            check(self.stage, running)
-            warm(self.stage, running)
+            if BLOCKS in server.offers:  # one that only echoes keeps nothing
+                check(self.stage, running)
+                warm(self.stage, running, self.seconds)
         except BenchError as error:
             self._leave_out(server.name, "check", error)
 
-    def _round(self, workload: str, number: int) -> None:
-        order = [
-            name
-            for name, each in self.stage.running.items()
-            if each.server.filters or workload in FOR_ALL
-        ]
-        random.Random(f"{workload} {number}").shuffle(order)
-        say(f"{workload}, round {number + 1}: {', '.join(order)}")
+    def _taking_part(self, workload: Workload) -> list[str]:
+        running = self.stage.running.items()
+        return [name for name, each in running if workload.needs <= each.server.offers]
+
+    def _warm(self, workload: Workload) -> None:
+        for name in self._taking_part(workload):
+            try:
+                workload.measure(self.stage, self.stage.running[name], self.seconds)
+            except BenchError as error:
+                self._leave_out(name, workload.name, error)
+
+    def _round(self, workload: Workload, number: int) -> None:
+        order = self._taking_part(workload)
+        random.Random(f"{workload.name} {number}").shuffle(order)
+        say(f"{workload.name}, round {number + 1}: {', '.join(order)}")
         for name in order:
             try:
-                found = WORKLOADS[workload](self.stage, self.stage.running[name], self.seconds)
-                self.samples.append(Sample(workload, name, number, found))
+                found = self._measured(workload, self.stage.running[name])
+                self.samples.append(Sample(workload.name, name, number, found))
                 if found.get("wrong"):
                     self.wrong.append(
-                        f"{name}, {workload}: {found['wrong']:.0f} answers were wrong"
+                        f"{name}, {workload.name}: {found['wrong']:.0f} answers were wrong"
                     )
             except BenchError as error:
-                self._leave_out(name, workload, error)
+                self._leave_out(name, workload.name, error)
+
+    def _measured(self, workload: Workload, running: Running) -> Values:
+        """Return a round's numbers; with load also what others took, and log rows dropped."""
+        before = _dropped(running)
+        with watch(self.stage.machine, running.process.pid) as others:
+            found = workload.measure(self.stage, running, self.seconds)
+        if "sent" not in found:
+            return found
+        dropped = {key: number - before[key] for key, number in _dropped(running).items()}
+        return {**found, **others.values, **dropped}
 
     def _leave_out(self, name: str, workload: str, error: BenchError) -> None:
         """A server that does something wrong takes no further part, and it is told."""
         self.wrong.append(f"{name}, {workload}: {error}")
         self.stage.running.pop(name, None)
 
-    def _count_dropped(self) -> None:
-        for each in self.stage.running.values():
-            if isinstance(each.server, Copdns):
-                count = metric(each.place, "copdns_log_dropped_total")
-                self.dropped[each.server.name] = count
+
+def _dropped(running: Running) -> dict[str, float]:
+    """Return how many rows of the log a copdns had to drop so far; others have no such log."""
+    if not isinstance(running.server, Copdns):
+        return {}
+    try:
+        return {"dropped": metric(running.place, DROPPED)}
+    except OSError as error:
+        raise BenchError(f"its metrics do not answer: {error}") from error
 
 
 def say(words: str) -> None:

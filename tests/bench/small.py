@@ -9,7 +9,6 @@ it for itself); so what all processes had together at the worst stands in the ta
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -18,19 +17,18 @@ from pathlib import Path
 from tests.bench import machine
 from tests.bench.build import BenchError, Programs
 from tests.bench.load import kind, wait_until
-from tests.bench.machine import Machine
+from tests.bench.machine import Machine, Peak
 from tests.bench.names import RULED
 from tests.bench.ours import Copdns
 from tests.bench.peers import Place, program
 from tests.bench.run import say
-from tests.bench.stage import Running, Stage, end, said
+from tests.bench.stage import Running, Stage, Started, end, said
 from tests.bench.table import aligned
 from tests.bench.workloads import Values, check, reload
 
 LIMITS = (256, 512)  # MiB
 LENGTHS = (0, 100_000, 1_000_000, 5_000_000)
 READY, COMPILED = 60.0, 300.0  # seconds
-LOOK = 0.02  # seconds between two looks at the memory
 UPDATE = (512, 1_000_000)  # the box and the list for an update under load
 
 
@@ -83,28 +81,6 @@ class Trial:
     peak: float
 
 
-class Peak:
-    """Looks at a process and its children again and again, until the end of the block."""
-
-    def __init__(self, process: int) -> None:
-        self.pss = 0.0
-        self._process = process
-        self._enough = threading.Event()
-        self._thread = threading.Thread(target=self._look)
-
-    def __enter__(self) -> Peak:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._enough.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._enough.wait(LOOK) and Path(f"/proc/{self._process}").is_dir():
-            self.pss = max(self.pss, machine.memory(self._process).pss)
-
-
 def trial(stage: Stage, chosen: Box) -> tuple[Trial, Running | None]:
     """Start copdns in a box twice; return how it went, and what runs there now."""
     server = Copdns(f"copdns-{chosen.limit}", under=chosen.under)
@@ -113,7 +89,7 @@ def trial(stage: Stage, chosen: Box) -> tuple[Trial, Running | None]:
     with Peak(process.pid) as peak:
         answers = wait_until(lambda: kind(place.port, RULED) == "blocked", READY, process)
         after = wait_until(_settled(stage, place), COMPILED, process)
-        compiles = kind(place.port, stage.workload.blocked) == "blocked"
+        compiles = kind(place.port, stage.hot_set.blocked) == "blocked"
     end(process)
     compiled = (answers or 0) + (after or 0) if compiles else None
     if not compiles:
@@ -128,7 +104,7 @@ def _settled(stage: Stage, place: Place) -> Callable[[], bool]:
     """Tell whether the list is in force, or the log says that something went wrong."""
 
     def settled() -> bool:
-        blocks = kind(place.port, stage.workload.blocked) == "blocked"
+        blocks = kind(place.port, stage.hot_set.blocked) == "blocked"
         return blocks or '"error":' in said(place)
 
     return settled
@@ -137,7 +113,7 @@ def _settled(stage: Stage, place: Place) -> Callable[[], bool]:
 def _compile_outside(stage: Stage, server: Copdns, place: Place) -> None:
     free = replace(server, under=())
     process = stage.launch(free, place)
-    blocked = stage.workload.blocked
+    blocked = stage.hot_set.blocked
     if wait_until(lambda: kind(place.port, blocked) == "blocked", COMPILED, process) is None:
         raise BenchError(f"{stage.count:,} names do not compile at all:\n{said(place)}")
     end(process)
@@ -145,12 +121,12 @@ def _compile_outside(stage: Stage, server: Copdns, place: Place) -> None:
 
 def _again(stage: Stage, server: Copdns, place: Place) -> tuple[Running | None, float | None]:
     process = stage.launch(server, place)
-    blocked = stage.workload.blocked
+    blocked = stage.hot_set.blocked
     again = wait_until(lambda: kind(place.port, blocked) == "blocked", READY, process)
     if again is None:
         end(process)
         return None, None
-    running = Running(server, place, process, again, machine.memory(process.pid))
+    running = Running(server, place, process, Started(again, again), machine.memory(process.pid))
     check(stage, running)  # every hot name, twice: memory is that of a warm cache
     return running, again
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,9 +13,9 @@ from tests.bench import names
 from tests.bench.build import BenchError, Programs
 from tests.bench.load import Generator, Load, kind, wait_until
 from tests.bench.machine import MORE_URGENT, Machine, Memory, memory, start, threads, urgent
-from tests.bench.names import Workload
+from tests.bench.names import HotSet
 from tests.bench.ours import environment
-from tests.bench.peers import Place, Server
+from tests.bench.peers import BLOCKS, Place, Server
 from tests.running import free_port
 
 LOADED = 300.0  # seconds for a server to read its list
@@ -22,19 +23,28 @@ ENDED = 20.0  # seconds for a server to stop
 SAID = "said.txt"  # what a server wrote, in its folder
 
 
+@dataclass(frozen=True, slots=True)
+class Started:
+    """Seconds from a server's exec to its first answer of any kind, and to its first block."""
+
+    answers: float
+    blocks: float
+
+
 @dataclass
 class Running:
     """A server that answers.
 
-    first_start: seconds from its exec to its first block.  ready: its memory at that moment.
+    start: its first.  ready: its memory at the first block.
     """
 
     server: Server
     place: Place
     process: subprocess.Popen[str]
-    first_start: float
+    start: Started
     ready: Memory
     unseen: int = 0  # how many never-seen names it was asked
+    turns: int = 0  # how many times it was asked the hot set
 
 
 class Stage:
@@ -50,7 +60,7 @@ class Stage:
         folder.mkdir(parents=True)
         self._programs = programs
         self._stack = ExitStack()
-        self.workload: Workload = names.write_workload(folder, count)
+        self.hot_set: HotSet = names.write_hot_set(folder, count)
         self.upstream = free_port()
         command: list[str | Path] = [programs.upstream, str(self.upstream)]
         self._upstream = self._own(start(command, machine.load))
@@ -69,16 +79,16 @@ class Stage:
     def start(self, server: Server) -> Running:
         """Start a server for the first time, with a folder of its own."""
         place = self.settle(server)
-        process, seconds = self._begin(server, place)
-        self.running[server.name] = Running(server, place, process, seconds, memory(process.pid))
+        process, started = self._begin(server, place)
+        self.running[server.name] = Running(server, place, process, started, memory(process.pid))
         return self.running[server.name]
 
-    def start_again(self, running: Running) -> float:
-        """Stop a server and start it; return the seconds from its exec to its first block."""
+    def start_again(self, running: Running) -> Started:
+        """Stop a server and start it; return how long that took."""
         end(running.process)
-        running.process, seconds = self._begin(running.server, running.place)
+        running.process, started = self._begin(running.server, running.place)
         running.unseen = 0
-        return seconds
+        return started
 
     def settle(self, server: Server) -> Place:
         """Give a server a folder with its settings and its list."""
@@ -97,13 +107,20 @@ class Stage:
                 start(command, self.machine.server, 0, place.folder, environment(), said)
             )
 
-    def _begin(self, server: Server, place: Place) -> tuple[subprocess.Popen[str], float]:
+    def _begin(self, server: Server, place: Place) -> tuple[subprocess.Popen[str], Started]:
+        began = time.monotonic()
         process = self.launch(server, place)
-        blocked = self.workload.blocked
-        seconds = wait_until(lambda: kind(place.port, blocked) == "blocked", LOADED, process)
-        if seconds is None:
+        answers: list[float] = []
+
+        def blocks() -> bool:
+            answer = kind(place.port, self.hot_set.blocked)
+            if answer and not answers:
+                answers.append(time.monotonic() - began)
+            return answer == "blocked"
+
+        if wait_until(blocks, LOADED, process) is None:
             raise BenchError(f"{server.name} did not start; it said:\n{said(place)}")
-        return process, seconds
+        return process, Started(answers[0], time.monotonic() - began)
 
     def _own(self, process: subprocess.Popen[str]) -> subprocess.Popen[str]:
         self._stack.callback(end, process)
@@ -115,7 +132,7 @@ class Stage:
             return self.generator.run(running.place.port, *self.options(running), *options)
 
     def options(self, running: Running) -> list[str]:
-        any_answer = [] if running.server.filters else ["-a"]
+        any_answer = [] if BLOCKS in running.server.offers else ["-a"]
         return [*any_answer, "-s", str(self.sources)]
 
     @contextmanager
@@ -128,7 +145,7 @@ class Stage:
         if not running.server.main_only:
             chosen = threads(process)
         with (
-            urgent([self._upstream.pid], MORE_URGENT),
+            urgent(threads(self._upstream.pid), MORE_URGENT),
             urgent(chosen),
         ):
             yield

@@ -51,7 +51,7 @@ def measure(here: Machine, programs: Programs, folder: Path) -> Switch:
         running = stage.start(server)
         say(f"copdns-switch: {MANY_PROFILES:,} profiles close at {_clock(at)} UTC")
         _wait_for(at - BEFORE)
-        options = ["-f", stage.workload.hot, "-a", "-q", RATE, "-l", str(BEFORE + AFTER)]
+        options = ["-f", stage.hot_set.hot, "-a", "-q", RATE, "-l", str(BEFORE + AFTER)]
         load = stage.generator.begin(running.place.port, "-s", str(SOURCES), *options)
         _wait_for(at)
         began = time.monotonic()

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import socket
+import socketserver
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import dns.edns
+import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 import pytest
+from dns.rdatatype import AAAA
 
-from tests.bench.build import Programs
+from tests.bench.build import BenchError, Programs
 from tests.bench.load import Generator, Load, kind
 from tests.bench.machine import this_machine
 
@@ -22,9 +27,14 @@ DELAY = 0.06  # seconds of the late answer; late is what takes longer than 50 ms
 PLACES = {f"127.{device}.0.0" for device in range(1, 11)}
 
 
-def address(query: dns.message.Message, text: str = "192.0.2.1") -> dns.message.Message:
+UPSTREAM = {"A": "192.0.2.1", "AAAA": "2001:db8::1", "HTTPS": '1 . alpn="h2"'}
+
+
+def address(query: dns.message.Message, text: str = "") -> dns.message.Message:
     reply = dns.message.make_response(query)
-    reply.answer.append(dns.rrset.from_text(query.question[0].name, 60, "IN", "A", text))
+    kind = dns.rdatatype.to_text(query.question[0].rdtype)
+    record = text or UPSTREAM[kind]
+    reply.answer.append(dns.rrset.from_text(query.question[0].name, 60, "IN", kind, record))
     return reply
 
 
@@ -40,11 +50,11 @@ def of_another(query: dns.message.Message) -> dns.message.Message:
 
 
 Answer = Callable[[dns.message.Message], dns.message.Message]
-ANSWERS: Mapping[str, Answer] = {
+ANSWERS: dict[str, Answer] = {
     "address": address,
     "nodata": dns.message.make_response,
     "nxdomain": lambda query: rcode(query, dns.rcode.NXDOMAIN),
-    "null": lambda query: address(query, "0.0.0.0"),
+    "null": lambda query: address(query, "::" if query.question[0].rdtype == AAAA else "0.0.0.0"),
     "elsewhere": lambda query: address(query, "198.51.100.1"),
     "servfail": lambda query: rcode(query, dns.rcode.SERVFAIL),
     "refused": lambda query: rcode(query, dns.rcode.REFUSED),
@@ -59,6 +69,7 @@ class Scripted:
 
     sock: socket.socket
     asked: list[tuple[str, str]] = field(default_factory=list)  # from where, which name
+    queries: list[dns.message.Message] = field(default_factory=list)
 
     @property
     def port(self) -> int:
@@ -68,8 +79,9 @@ class Scripted:
         while wire := self._receive():
             query = dns.message.from_wire(wire[0])
             name = query.question[0].name.to_text(omit_final_dot=True)
+            self.queries.append(query)
             self.asked.append((wire[1][0], name))
-            self._answer(name.partition(".")[0], query, wire[1])
+            self._answer(name.partition(".")[0].lower(), query, wire[1])
 
     def _receive(self) -> tuple[bytes, tuple[str, int]] | None:
         wire, peer = self.sock.recvfrom(4096)
@@ -85,9 +97,10 @@ class Scripted:
 
 
 @contextmanager
-def scripted() -> Iterator[Scripted]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("127.0.0.1", 0))
+def scripted(place: str = "127.0.0.1") -> Iterator[Scripted]:
+    family = socket.AF_INET6 if ":" in place else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.bind((place, 0))
         server = Scripted(sock)
         thread = threading.Thread(target=server.serve)
         thread.start()
@@ -201,6 +214,168 @@ def test_an_open_loop_keeps_its_rate_whatever_comes_back(
         )
     assert load.sent == pytest.approx(500, abs=70)
     assert load.lost == load.sent
+
+
+def recorded(generator: Generator, questions: Path, *options: str) -> list[dns.message.Message]:
+    """Return the queries for one name, asked so often that chance must show."""
+    questions.write_text("address.chance.example address\n")
+    with scripted() as server:
+        load = generator.run(server.port, "-f", questions, "-n", "60", "-s", "5", *options)
+        assert (load.answered, load.wrong) == (60, 0), load.first_wrong
+        return server.queries
+
+
+def test_every_type_of_a_name_is_asked_by_the_same_device(
+    generator: Generator, questions: Path
+) -> None:
+    questions.write_text("address.a.example address\nnull.b.example blocked\n")
+    with scripted() as server:
+        load = generator.run(server.port, "-f", questions, "-n", "6", "-y", "A,AAAA", "-w", "1")
+        asked = [
+            (place, name, dns.rdatatype.to_text(query.question[0].rdtype))
+            for (place, name), query in zip(server.asked, server.queries, strict=True)
+        ]
+    assert load.wrong == 0, load.first_wrong
+    assert sorted(asked)[:4] == [
+        ("127.1.0.1", "address.a.example", "A"),
+        ("127.1.0.1", "address.a.example", "AAAA"),
+        ("127.2.0.1", "null.b.example", "A"),
+        ("127.2.0.1", "null.b.example", "AAAA"),
+    ]
+
+
+@pytest.mark.parametrize("how", ["address", "nodata", "elsewhere"])
+def test_an_https_record_is_what_the_upstream_has_or_it_is_wrong(
+    generator: Generator, questions: Path, how: str
+) -> None:
+    other = ANSWERS[how] if how != "elsewhere" else lambda query: address(query, "1 . alpn=h3")
+    questions.write_text(f"{how}.example address\n")
+    with scripted() as server, patched(how, other):
+        load = generator.run(server.port, "-f", questions, "-n", "1", "-y", "HTTPS")
+    assert load.wrong == (how != "address")
+
+
+@contextmanager
+def patched(how: str, answer: Answer) -> Iterator[None]:
+    usual = ANSWERS[how]
+    ANSWERS[how] = answer
+    try:
+        yield
+    finally:
+        ANSWERS[how] = usual
+
+
+def test_letters_are_mixed_anew_in_every_question(generator: Generator, questions: Path) -> None:
+    names = [
+        each.question[0].name.to_text() for each in recorded(generator, questions, "-e", "case")
+    ]
+    assert {name.lower() for name in names} == {"address.chance.example."}
+    assert len(set(names)) > 50
+
+
+def test_edns_asks_for_signatures_and_cookies_stay_with_their_device(
+    generator: Generator, questions: Path
+) -> None:
+    plain = recorded(generator, questions)
+    signed = recorded(generator, questions, "-e", "do")
+    with_cookies = recorded(generator, questions, "-e", "cookie")
+    assert {each.edns for each in plain} == {-1}
+    assert {(each.edns, each.payload, each.ednsflags) for each in signed} == {
+        (0, 1232, dns.flags.DO)
+    }
+    cookies = [
+        option.client
+        for each in with_cookies
+        for option in each.options
+        if option.otype == dns.edns.OptionType.COOKIE
+    ]
+    assert len(cookies) == 60
+    assert len(set(cookies)) == 5
+    assert {each.ednsflags for each in with_cookies} == {0}
+
+
+def test_over_ipv6_everything_comes_from_one_address(generator: Generator, questions: Path) -> None:
+    questions.write_text("address.example address\n")
+    with scripted("::1") as server:
+        load = generator.run(server.port, "-f", questions, "-n", "30", "-6")
+        assert {place for place, _ in server.asked} == {"::1"}
+    assert (load.answered, load.wrong, load.strays) == (30, 0, 0)
+
+
+class Stream(socketserver.StreamRequestHandler):
+    """Answers over TCP, each in two parts; may hang up in place of every twentieth answer."""
+
+    server: Streams
+
+    def handle(self) -> None:
+        self.server.places.append(self.client_address[0])
+        while size := self.rfile.read(2):
+            query = dns.message.from_wire(self.rfile.read(int.from_bytes(size, "big")))
+            self.server.count += 1
+            if self.server.count % 20 == 0 and self.server.hangs_up:
+                return
+            wire = address(query).to_wire()
+            self.wfile.write(len(wire).to_bytes(2, "big") + wire[:7])
+            self.wfile.write(wire[7:])
+
+
+class Streams(socketserver.ThreadingTCPServer):
+    """hangs_up: whether it does; places: who connected, each time; count: of questions."""
+
+    hangs_up = False
+    count = 0
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Stream)
+        self.places: list[str] = []
+
+
+@contextmanager
+def streams(*, hang_up: bool) -> Iterator[Streams]:
+    with Streams() as server:
+        server.hangs_up = hang_up
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_connections_stay_open_and_each_is_of_one_device(
+    generator: Generator, questions: Path
+) -> None:
+    questions.write_text("address.example address\n")
+    with streams(hang_up=False) as server:
+        load = generator.run(
+            server.server_address[1], "-f", questions, "-n", "40", "-T", "-c", "2", "-w", "8"
+        )
+        places = sorted(server.places)
+    assert (load.sent, load.answered, load.wrong, load.closed) == (40, 40, 0, 0)
+    assert places == ["127.1.0.1", "127.2.0.1"]
+
+
+def test_what_waits_on_a_connection_that_is_closed_is_lost_and_another_is_opened(
+    generator: Generator, questions: Path
+) -> None:
+    questions.write_text("address.example address\n")
+    with streams(hang_up=True) as server:
+        load = generator.run(
+            server.server_address[1], "-f", questions, "-n", "50", "-T", "-c", "1", "-w", "2"
+        )
+    assert load.closed >= 2
+    assert load.sent == load.answered + load.lost == 50
+    assert load.lost >= 2
+
+
+@pytest.mark.parametrize("option", [["-y", "A,MX"], ["-e", "do,padding"], ["-y", ""]])
+def test_what_is_not_known_is_no_question(
+    generator: Generator, questions: Path, option: list[str]
+) -> None:
+    questions.write_text("address.example address\n")
+    with pytest.raises(BenchError):
+        generator.run(1, "-f", questions, *option)
 
 
 def test_percentiles_are_in_order(generator: Generator, questions: Path) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from statistics import mean
 
-from tests.bench.names import OPEN, QUESTIONS, changed, listed, name, write_workload
+from tests.bench.names import OPEN, QUESTIONS, changed, listed, name, write_hot_set
 
 MANY = 20_000
 
@@ -37,23 +37,25 @@ def test_lengths_are_like_those_of_public_lists() -> None:
 
 
 def test_three_questions_in_ten_are_about_listed_names(tmp_path: Path) -> None:
-    workload = write_workload(tmp_path, MANY)
-    asked = [line.split() for line in workload.hot.read_text().splitlines()]
+    hot_set = write_hot_set(tmp_path, MANY)
+    asked = [line.split() for line in hot_set.hot.read_text().splitlines()]
     inside = set(listed(MANY))
     assert len(asked) == QUESTIONS
     assert all((kind == "blocked") == (each in inside) for each, kind in asked)
     assert 0.29 < sum(kind == "blocked" for _, kind in asked) / QUESTIONS < 0.31
+    only_blocked = [line.split() for line in hot_set.hot_blocked.read_text().splitlines()]
+    assert only_blocked == [each for each in asked if each[1] == "blocked"]
 
 
 def test_few_names_get_most_of_the_questions(tmp_path: Path) -> None:
-    workload = write_workload(tmp_path, MANY)
-    counts = Counter(workload.hot.read_text().splitlines()).most_common()
-    assert len(workload.each.read_text().splitlines()) == workload.size == 10_000
+    hot_set = write_hot_set(tmp_path, MANY)
+    counts = Counter(hot_set.hot.read_text().splitlines()).most_common()
+    assert len(hot_set.each.read_text().splitlines()) == hot_set.size == 10_000
     assert sum(count for _, count in counts[:100]) > QUESTIONS * 0.45
 
 
 def test_an_update_leaves_the_hot_set_as_it_was(tmp_path: Path) -> None:
-    hot = write_workload(tmp_path, 1000).each.read_text().split()
+    hot = write_hot_set(tmp_path, 1000).each.read_text().split()
     after = set(changed(1000, "marker.example"))
     assert "marker.example" in after
     assert len(after) == 991

@@ -7,16 +7,16 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
-from tests.bench.__main__ import SOURCES_OF_MANY
-from tests.bench.aims import CHAIN, DECISION
+from tests.bench.__main__ import SOURCES_OF_MANY, main
+from tests.bench.aims import DECISION, LANE
 from tests.bench.build import NO_COMPILER, BenchError, Programs, compiled
 from tests.bench.decide import DECIDE
-from tests.bench.ours import Copdns, household, town
+from tests.bench.ours import ROOT, SIX, Build, Copdns, find_build, household, town
 from tests.bench.peers import UNBOUND, Place
 from tests.bench.run import Run
 from tests.bench.stage import Stage
@@ -37,21 +37,41 @@ def bench(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def test_a_small_bench_gives_every_number_and_nothing_goes_wrong(
     tmp_path: Path, programs: Programs
 ) -> None:
-    done = bench(tmp_path)
+    done = bench(tmp_path, "--variants", "lane")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ordinary priority" in done.stdout
+    assert "others took" in done.stdout
     assert "WRONG" not in done.stdout
     (file,) = (tmp_path / "results").glob("*.json")
     kept = json.loads(file.read_text())
     assert kept["names"] == 1000
     assert kept["wrong"] == []
     counted = {(each["workload"], each["server"]) for each in kept["samples"]}
-    assert {"hot", "latency"} == {workload for workload, server in counted if server == "echo"}
-    assert set(WORKLOADS) == {workload for workload, server in counted if server == CHAIN}
+    echoed = {workload for workload, server in counted if server == "echo"}
+    assert echoed == {"hot", "ipv6", "latency"}
+    assert set(WORKLOADS) == {workload for workload, server in counted if server == LANE}
     assert all(_sound(each["values"]) for each in kept["samples"])
     assert {DECISION} == {server for workload, server in counted if workload == DECIDE}
     assert "a decision in us" in done.stdout
-    assert kept["log_rows_dropped"][CHAIN] == 0
+    assert kept["log_rows_dropped"][LANE] == 0
+    assert shown_again(file) == done.stdout
+
+
+def shown_again(file: Path) -> str:
+    """Return what `--show` says of an earlier run, once it was seen to be Markdown on demand."""
+    shown = CliRunner().invoke(main, ["--show", str(file), "--markdown"], catch_exceptions=False)
+    tables = [line for line in shown.output.splitlines() if line.startswith("|")]
+    assert "| hot | " in shown.output
+    assert {line.count("|") >= 3 for line in tables} == {True}
+    return CliRunner().invoke(main, ["--show", str(file)], catch_exceptions=False).output
+
+
+def test_what_is_no_result_is_not_shown(tmp_path: Path) -> None:
+    file = tmp_path / "other.json"
+    file.write_text('{"names": 5}')
+    done = CliRunner().invoke(main, ["--show", str(file)])
+    assert done.exit_code == 1
+    assert "has no numbers of this bench" in done.output
 
 
 def _sound(values: dict[str, float]) -> bool:
@@ -79,7 +99,7 @@ class Forgetful(Copdns):
 
 def test_a_server_that_blocks_too_little_is_not_measured(stage: Stage) -> None:
     run = Run(stage, rounds=1, seconds=0.1)
-    run.measure([Forgetful(keeps=stage.workload.blocked)], ["hot"])
+    run.measure([Forgetful(keeps=stage.hot_set.blocked)], ["hot"])
     assert run.samples == []
     (wrong,) = run.wrong
     assert wrong.startswith("forgetful, check: ")
@@ -129,12 +149,49 @@ def test_without_a_compiler_one_line_says_what_to_install(
 
 def test_our_devices_are_where_the_questions_come_from() -> None:
     places = [
-        ip_network(place)
+        place
         for profile in household()["profiles"].values()
         for device in profile["devices"].values()
         for place in device
     ]
-    assert places == [ip_network(f"127.{number}.0.0/16") for number in range(1, 11)]
+    networks = [place for place in places if "/" in place]
+    assert networks == [f"127.{number}.0.0/16" for number in range(1, 11)]
+    asking = {f"127.{n % 10 + 1}.{n // 10 + 100}.1" for n in range(200)}  # as load.c has it
+    assert {*places} - {*networks} == {SIX, *asking}
+
+
+def test_a_build_is_a_checkout_a_virtual_environment_or_a_python(tmp_path: Path) -> None:
+    assert find_build(ROOT) == Build()
+    venv = tmp_path / "venv"
+    (venv / "bin").mkdir(parents=True)
+    (venv / "bin" / "python").symlink_to(sys.executable)
+    python = Build("new", venv / "bin" / "python", checkout=None)
+    assert find_build(venv, "new") == find_build(venv / "bin" / "python", "new") == python
+    with pytest.raises(ValueError, match="is no Python"):
+        find_build(tmp_path)
+
+
+def test_what_is_installed_is_not_hidden_by_our_own_path() -> None:
+    ours = Copdns(LANE).built_by(Build("new", Path("/venv/bin/python"), checkout=None))
+    assert ours.name == "copdns@new"
+    command = ours.command(Place(Path("/x"), 1, 2, 3))
+    assert command[:6] == ["env", "-u", "PYTHONPATH", Path("/venv/bin/python"), "-m", "copdns"]
+    assert f"PYTHONPATH={ROOT}" in Copdns(LANE).command(Place(Path("/x"), 1, 2, 3))
+
+
+@pytest.mark.parametrize("given", ["before", "before=", "Be fore=.", "before=/nowhere"])
+def test_another_build_needs_a_name_and_a_place(given: str) -> None:
+    done = CliRunner().invoke(main, ["--beside", given])
+    assert done.exit_code == 2
+
+
+def test_a_build_that_does_not_run_is_told_before_anything_is_measured(tmp_path: Path) -> None:
+    broken = tmp_path / "copdns"
+    broken.mkdir()
+    (broken / "__init__.py").write_text("raise SystemExit('no such part')")
+    with pytest.raises(BenchError, match="no such part"):
+        find_build(tmp_path, "before").told()
+    assert find_build(ROOT).told().startswith("copdns")
 
 
 def test_a_town_has_its_devices_where_more_questions_come_from() -> None:

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -32,8 +31,9 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-from tests.conftest import ROOT, find_tool
+from tests.conftest import ROOT
 from tests.e2e.visitor import PASSWORD, Page, Visitor
+from tests.fake_clock import clock_environment, set_ahead
 from tests.replies import ede_of
 from tests.running import PATIENCE, Program, running
 
@@ -76,7 +76,7 @@ class Home:
     def wait(self, seconds: int) -> None:
         """Let time go by at once."""
         self.ahead += seconds
-        _set(self.clock, self.ahead)
+        set_ahead(self.clock, self.ahead)
 
     def wait_until(self, clock: str) -> None:
         """Let time go by until the clock in London says so: "14:59:30"."""
@@ -113,18 +113,13 @@ def home_of(
     # A wrong folder would let the installed program be attacked, without a word.
     assert (CHECKOUT / "copdns" / "__main__.py").exists(), f"{CHECKOUT} is no checkout of copdns"
     clock = folder / "clock"
-    _set(clock, 0)
+    set_ahead(clock, 0)
     written = folder / "household.yaml"
     written.write_text(json.dumps(family))
     environment = {
         "PYTHONPATH": str(CHECKOUT),
         "PYTHONSAFEPATH": "1",  # or the folder that the tests are run in comes first
-        "LD_PRELOAD": _libfaketime(),
-        "FAKETIME_TIMESTAMP_FILE": str(clock),
-        "FAKETIME_NO_CACHE": "1",
-        "DONT_FAKE_MONOTONIC": "1",
-        "FAKETIME_FORCE_MONOTONIC_FIX": "0",
-        "NO_FAKE_STAT": "1",
+        **clock_environment(clock),
     }
     with ExitStack() as stack:
         internet = stack.enter_context(listening())
@@ -137,19 +132,6 @@ def home_of(
             )
         )
         yield Home(program, internet, clock)
-
-
-def _set(clock: Path, ahead: int) -> None:
-    """Write as a whole: the program may read it at any moment."""
-    new = clock.with_suffix(".new")
-    new.write_text(f"{ahead:+d}s\n")
-    new.replace(clock)
-
-
-def _libfaketime() -> str:
-    """Return the library that the program faketime puts before others."""
-    command = [find_tool("faketime"), "-f", "+0s", "printenv", "LD_PRELOAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def eventually(holds: Callable[[], object]) -> None:

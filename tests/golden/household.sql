@@ -258,7 +258,7 @@ CREATE TABLE appeal_answer (
     account text not null,
     text text not null,
     made text not null,
-    until real,
+    until real, policy text not null default '',
     primary key (household, appeal, number),
     foreign key (household, appeal) references appeal on delete cascade
 ) without rowid;

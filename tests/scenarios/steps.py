@@ -13,7 +13,7 @@ from copdns.household.edits import replace_household
 from copdns.model.names import normalize
 from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import explain
-from copdns.privacy.recent_blocks import Owned
+from copdns.privacy.recent_blocks import OwnedDevice
 from tests.home import Home, Reply
 from tests.household import BO, GUEST
 from tests.scenarios import fits
@@ -203,7 +203,7 @@ class Ring(Step):
     names: list[str]
 
     def play(self, home: Home, story: ScenarioShape) -> None:
-        owned = Owned(home.house.id, self.ring, f"{self.ring}-phone")
+        owned = OwnedDevice(home.house.id, self.ring, f"{self.ring}-phone")
         blocks = home.recent.blocks(owned, home.clock.wall)
         assert [each.name for each in blocks] == self.names
         assert len({each.code for each in blocks}) == len(blocks)

@@ -5,8 +5,7 @@
         ...
         home.wait(HOUR)
 
-libfaketime sets the wall clock of the program and its commands by a file; the other clock, by
-which they wait, goes on as it is.
+Only the wall clock of the program and its commands is set on (`tests/fake_clock.py`).
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from typing import Any
 
 from tests.conftest import ROOT, find_tool
 from tests.e2e.house import ADA, MIA, TOM, eventually
+from tests.fake_clock import clock_environment, set_ahead
 from tests.running import Program, running
 from tests.web.browsing import PHONE, Browsers, Device
 from tests.web.pages import log_in
@@ -41,7 +41,7 @@ class Family:
     def wait(self, seconds: int) -> None:
         """Let time go by for the program at once."""
         self.ahead += seconds
-        _set(self.clock, self.ahead)
+        set_ahead(self.clock, self.ahead)
 
     def dig(self, name: str, source: str) -> tuple[str, ...]:
         """Return the addresses that a device gets for a name; none where it is blocked."""
@@ -83,30 +83,11 @@ def family(
     ahead: by how many seconds the program's clock is ahead of ours from the start.
     """
     clock = folder / "clock"
-    _set(clock, ahead)
-    environment = {
-        "LD_PRELOAD": _libfaketime(),
-        "FAKETIME_TIMESTAMP_FILE": str(clock),
-        "FAKETIME_NO_CACHE": "1",  # or the file is read every ten seconds only
-        "DONT_FAKE_MONOTONIC": "1",
-        "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # or a thread that waits for another spins
-        "NO_FAKE_STAT": "1",
-    }
+    set_ahead(clock, ahead)
     household = ROOT / "config" / "household-example.yaml"
     with running(
-        folder, {**(settings or {}), "household": str(household)}, environment=environment
+        folder,
+        {**(settings or {}), "household": str(household)},
+        environment=clock_environment(clock),
     ) as program:
         yield Family(program, clock, ahead)
-
-
-def _set(clock: Path, ahead: int) -> None:
-    """Write as a whole: the program may read it at any moment."""
-    new = clock.with_suffix(".new")
-    new.write_text(f"{ahead:+d}s\n")
-    new.replace(clock)
-
-
-def _libfaketime() -> str:
-    """Return the library that the program faketime puts before others."""
-    command = [find_tool("faketime"), "-f", "+0s", "printenv", "LD_PRELOAD"]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -59,7 +59,7 @@ def _afternoon(browsers: Browsers, home: Family) -> Iterator[Picture]:
     mia.open(HOME)
     _send(mia, "/device")  # this browser is Mia's
     eventually(lambda: _reads(mia, WHY))
-    yield Picture("child", mia, "body")
+    yield Picture("child", mia, "main")
 
     mia.open(f"{HOME}ask?name={BLOCKED}")
     mia.page.locator('[name=why][value="friends"]').check()

@@ -15,6 +15,7 @@ from typing import ClassVar
 from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 
+from copdns.accounts.account import with_guests
 from copdns.config import Settings
 from copdns.events.targets import Targets
 from copdns.list_files.choose import AvailableLists
@@ -25,7 +26,7 @@ from copdns.model.verdict import Requestor
 from copdns.network.other_resolvers import Assessment
 from copdns.network.probes import Probes
 from copdns.network.setup_steps import SetupState
-from copdns.server.metrics import build_registry
+from copdns.server.exposition import build_registry
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.household import HouseholdStore
@@ -200,3 +201,24 @@ async def stored_profile(site: Site, profile: str = "mia") -> Profile:
     found = house.profile(profile)
     assert found is not None
     return found
+
+
+async def the_only(site: Site) -> str:
+    """Return the id of the one request that there is."""
+    (appeal,) = await site.appeals.appeals("home")
+    return appeal.id
+
+
+async def consent_question(site: Site) -> str:
+    """Return the question about a full log that waits for Tom, as its form sends it back."""
+    found = await site.context.consents.of("home", "tom")
+    assert found is not None
+    return f"{found.at}-{found.days}"
+
+
+async def put_guests_in_force(site: Site) -> None:
+    """Put guests among the devices, as the running program does."""
+    guests = await site.guests.of("home", site.now)
+    house = await site.store.household("home")
+    assert house is not None
+    site.home.change(with_guests(house, guests, site.now))

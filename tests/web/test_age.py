@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,13 +13,14 @@ from copdns.accounts.roles import Permission, Role
 from copdns.appeals.appeal import AppealKind, AppealState
 from copdns.household.ages import ASKED_AFTER
 from copdns.list_files.load import load_catalogue
-from copdns.model.household import Band
+from copdns.model.household import AnnouncedBandChange, Band
 from tests.home import Home
-from tests.household import MIA, TOM, family
+from tests.household import MIA, NOW, TOM, family
 from tests.web.guardians import log_in, set_up
 from tests.web.programs import caller
 from tests.web.site import Client, Site, send, stored_profile, text
 
+TEMPLATES = Path(__file__).parents[2] / "web-ui" / "templates"
 SHIPPED = load_catalogue(())  # what the settings of each age refer to
 
 
@@ -176,3 +179,22 @@ async def test_a_younger_one_of_a_teenager_is_announced_and_planned(
     assert proposal.band is Band.TO_12
     await site.follow()
     assert "changes within a day" in await text(client, f"/ask/{appeal}")
+
+
+@pytest.mark.parametrize("path", ["/", "/rules", "/age", "/help", "/me", "/ask", "/month"])
+async def test_a_younger_one_is_announced_on_every_page(path: str) -> None:
+    tom = replace(TOM, band_change=AnnouncedBandChange(Band.TO_9, int(NOW) + 86_400))
+    site = Site(Home(family(MIA, tom), SHIPPED))
+    site.who = "tom"
+    told = "you will have the rules for a younger age group"
+    async with site.visited() as client:
+        assert told in await text(client, path)
+        site.home.wait(86_400)
+        assert told not in await text(client, path), "it has come"
+
+
+def test_what_is_announced_stands_on_every_page_of_a_child() -> None:
+    pages = {each: each.read_text() for each in TEMPLATES.glob("*.html")}
+    childs = {each: page for each, page in pages.items() if 'extends "child.html"' in page}
+    assert len(childs) > 10
+    assert [each.name for each, page in childs.items() if '"claims.html"' not in page] == []

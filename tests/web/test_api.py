@@ -55,13 +55,15 @@ async def test_a_token_may_do_what_its_scope_is_for_and_no_more(
     await bo(operation.method, path(operation), 403)
 
 
-@each_operation
+@pytest.mark.parametrize(
+    "operation",
+    [each for each in OPERATIONS if each not in of(Role.REVIEWER)],
+    ids=lambda each: each.id,
+)
 async def test_somebody_without_the_permission_may_not(
     client: Client, site: Site, operation: Operation
 ) -> None:
     bo = await caller(client, site, name="Bo", role=Role.REVIEWER)
-    if operation in of(Role.REVIEWER):
-        return
     await bo(operation.method, path(operation), 403)
 
 

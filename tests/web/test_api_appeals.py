@@ -15,7 +15,7 @@ from copdns.as_json.appeals import appeal_json
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
 from tests.web.programs import BASE, Caller, caller
-from tests.web.site import Client, Site, send
+from tests.web.site import Client, Site, send, the_only
 
 
 @pytest.fixture
@@ -30,11 +30,6 @@ async def client(site: Site) -> AsyncIterator[Client]:
         await send(made, "/device")
         await send(made, "/ask", name="toys.example", why="school", words="For the play.")
         yield made
-
-
-async def the_only(site: Site) -> str:
-    (appeal,) = await site.appeals.appeals("home")
-    return appeal.id
 
 
 async def test_it_is_as_the_command_shows_it(ada: Caller, site: Site) -> None:

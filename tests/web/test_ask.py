@@ -14,7 +14,7 @@ from copdns.appeals.review import DecisionReason
 from copdns.model.times import Pause
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family, library
-from tests.web.site import Client, Site, send, text
+from tests.web.site import Client, Site, send, text, the_only
 
 ADA = Decider("guardian", "Ada", "a1")
 HOUR = 3600
@@ -40,11 +40,6 @@ def code_in(page: str) -> str:
     found = re.search(r'href="/ask\?code=([^"]+)"', page)
     assert found is not None, page
     return found[1]
-
-
-async def the_only(site: Site) -> str:
-    (appeal,) = await site.appeals.appeals("home")
-    return appeal.id
 
 
 async def test_two_steps_from_the_door(client: Client, home: Home, site: Site) -> None:

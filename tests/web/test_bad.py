@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from copdns.accounts.account import NoticeKind
 from copdns.accounts.roles import Role
+from copdns.model.household import Band
 from copdns.web.languages import bundled_helplines, help_topic
 from copdns.words.help_topics import REPORT
 from tests.home import Home
@@ -193,3 +195,12 @@ async def test_emergency_numbers_of_the_sentence_are_those_of_the_data(client: C
     assert [known(each)[0].shown for each in ("GB", "US")] == ["999", "911"]
     europe = ("AT", "BE", "DE", "DK", "ES", "FI", "FR", "IT", "PL", "SE")
     assert {known(each)[-1].shown for each in europe} == {"112"}
+
+
+async def test_whom_else_to_tell_stands_before_the_button(client: Client, site: Site) -> None:
+    await send(client, "/device")
+    for band, words in ((Band.TO_9, "Tell your teacher"), (Band.TO_15, "tell someone at school")):
+        site.home.change(family(replace(MIA, band=band), TOM, ADA))
+        before, button, _ = (await text(client, "/bad")).partition('action="/bad/tell"')
+        assert button
+        assert words in before

@@ -19,7 +19,7 @@ from copdns.web.person import GUEST_PAIRING
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family
 from tests.web.guardians import log_in, set_up
-from tests.web.site import Client, Site, send, text
+from tests.web.site import Client, Site, consent_question, send, text
 
 TEEN = replace(TOM, band=Band.TO_17)
 ASK = "/guardian/people/tom/full-log"
@@ -50,12 +50,6 @@ async def tom(site: Site) -> Profile:
     return found
 
 
-async def question(site: Site) -> str:
-    found = await site.context.consents.of("home", "tom")
-    assert found is not None
-    return f"{found.at}-{found.days}"
-
-
 async def test_the_desk_asks_and_only_a_yes_begins_it(client: Client, site: Site) -> None:
     page = await send(client, ASK, days="2")
     assert "for a full log of 2 days" in page
@@ -63,7 +57,7 @@ async def test_the_desk_asks_and_only_a_yes_begins_it(client: Client, site: Site
     assert "what's recorded about you" not in await text(client, "/rules"), "nothing changed"
     assert "Someone wants to record all your sites" in await text(client, "/")
     assert "Ada wants to record your sites for 2 days" in await text(client, "/consent")
-    await send(client, "/consent/yes", question=await question(site))
+    await send(client, "/consent/yes", question=await consent_question(site))
     full = (await tom(site)).full_log
     assert full == FullLogSpan(site.now + DAY, site.now + 3 * DAY)
     assert "Recording starts soon, because you agreed" in await text(client, "/consent"), "at once"
@@ -92,7 +86,7 @@ async def test_who_could_read_it_is_told_before_a_yes(
 
 async def test_it_is_taken_back_with_one_tap_at_once(client: Client, site: Site) -> None:
     await send(client, ASK, days="2")
-    await send(client, "/consent/yes", question=await question(site))
+    await send(client, "/consent/yes", question=await consent_question(site))
     await site.follow()
     assert 'action="/consent/end"' in await text(client, "/consent")
     for _ in range(2):
@@ -106,7 +100,7 @@ async def test_it_is_taken_back_with_one_tap_at_once(client: Client, site: Site)
 
 async def test_a_no_is_read_at_the_desk_and_holds(client: Client, site: Site) -> None:
     await send(client, ASK, days="2")
-    stale = await question(site)
+    stale = await consent_question(site)
     for _ in range(2):
         await send(client, "/consent/no")
     assert "The answer on" in await text(client, "/guardian/people/tom/kept")
@@ -119,7 +113,7 @@ async def test_a_no_is_read_at_the_desk_and_holds(client: Client, site: Site) ->
 
 async def test_a_yes_is_to_what_was_read(client: Client, site: Site) -> None:
     await send(client, ASK, days="1")
-    read = await question(site)
+    read = await consent_question(site)
     await send(client, ASK, days="7")
     for said in (read, "", "x"):
         await send(client, "/consent/yes", 400, question=said)
@@ -128,7 +122,7 @@ async def test_a_yes_is_to_what_was_read(client: Client, site: Site) -> None:
 
 async def test_a_question_is_taken_back_at_the_desk(client: Client, site: Site) -> None:
     await send(client, ASK, days="1")
-    read = await question(site)
+    read = await consent_question(site)
     for _ in range(2):
         await send(client, f"{ASK}/drop", sure="on")
     await send(client, "/consent/yes", 400, question=read)
@@ -138,13 +132,13 @@ async def test_a_question_is_taken_back_at_the_desk(client: Client, site: Site) 
 @pytest.mark.parametrize("action", ["yes", "no", "end"])
 async def test_no_other_browser_answers(client: Client, site: Site, action: str) -> None:
     await send(client, ASK, days="1")
-    read = await question(site)
+    read = await consent_question(site)
     client.session.cookie_jar.clear()  # somebody who took Tom's address
     assert "Ada asks" not in await text(client, "/consent")
     await send(client, f"/consent/{action}", 403, question=read)
     site.who = "192.0.2.99"  # a device that nobody named
     await send(client, f"/consent/{action}", 403, question=read)
-    assert await question(site) == read
+    assert await consent_question(site) == read
     assert (await tom(site)).full_log is None
 
 
@@ -152,7 +146,7 @@ async def test_no_other_browser_answers(client: Client, site: Site, action: str)
 async def test_no_pin_and_no_guest_answers(client: Client, site: Site, kind: GuestKind) -> None:
     """Those who ask set the PIN, and say whose a device is for a while."""
     await send(client, ASK, days="1")
-    read, site.who = await question(site), "192.0.2.99"
+    read, site.who = await consent_question(site), "192.0.2.99"
     guest = await site.guests.approve(
         "home", kind, site.who, "tom", "Ada", site.now, browser="known here"
     )
@@ -164,7 +158,7 @@ async def test_no_pin_and_no_guest_answers(client: Client, site: Site, kind: Gue
     assert "Nobody is asking" not in page
     for action in ("yes", "no"):
         await send(client, f"/consent/{action}", 403, question=read)
-    assert await question(site) == read
+    assert await consent_question(site) == read
     assert (await tom(site)).full_log is None
 
 
@@ -173,7 +167,7 @@ async def test_it_is_taken_back_by_pin_and_not_by_a_friend(client: Client, site:
     site.home.wait(DAY)  # a day after it was announced it counts
     await log_in(client)
     await send(client, ASK, days="1")
-    await send(client, "/consent/yes", question=await question(site))
+    await send(client, "/consent/yes", question=await consent_question(site))
     site.who = "192.0.2.99"
     for kind, ended in ((GuestKind.GUEST, False), (GuestKind.PERSON, True)):
         guest = await site.guests.approve(
@@ -193,7 +187,7 @@ async def test_looking_changes_nothing(client: Client, site: Site, path: str) ->
     await send(client, ASK, days="1")
     await text(client, "/consent")
     await text(client, path, 405)
-    assert await question(site)
+    assert await consent_question(site)
 
 
 async def test_below_16_there_is_no_such_page(client: Client, site: Site) -> None:
@@ -238,6 +232,6 @@ def test_only_the_persons_own_word_is_told_as_consent() -> None:
 async def test_what_was_asked_long_ago_is_not_kept(client: Client, site: Site) -> None:
     await send(client, ASK, days="1")
     await site.store.tidy(site.now + 29 * DAY)
-    assert await question(site)
+    assert await consent_question(site)
     await site.store.tidy(site.now + 31 * DAY)
     assert await site.context.consents.of("home", "tom") is None

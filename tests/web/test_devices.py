@@ -177,7 +177,11 @@ async def test_a_changed_mac_address_is_written_into_its_device(client: Client, 
 
 async def test_a_browser_is_taken_away_and_another_one_let_in(client: Client, site: Site) -> None:
     (pairing,) = await site.pairings.of("home")
-    assert "Add another browser" in await text(client, HERE)
+    page = await text(client, HERE)
+    signs_out, title, adds = page.partition(">Another browser on ")
+    assert title
+    assert "Sign out Mia's browser" in signs_out.replace("&#39;", "'").rpartition("<h3>")[2]
+    assert "Press “Add another browser”. Then open http" in adds
     await send(client, "/guardian/devices/mia-phone/let-in")
     for _ in range(2):
         await send(client, f"/guardian/pairings/{pairing.id}/revoke", sure="on")

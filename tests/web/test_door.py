@@ -14,12 +14,14 @@ from copdns.list_files.load import bundled_presets
 from copdns.model.household import Band, FullLogSpan, PrivacyMode
 from copdns.model.times import Budget, Pause, Schedule, Slot, Topic, TopicKind
 from copdns.model.verdict import Action, Reason, Verdict
-from copdns.privacy.recent_blocks import Owned
+from copdns.privacy.recent_blocks import OwnedDevice
 from copdns.web.languages import phrases_in
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family, library
 from tests.web.guardians import set_up
 from tests.web.site import Client, Site, send, text
+
+BY_RULE = "A grown-up blocked \u2068toys.example\u2069, so this does not open."
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ async def test_a_child_reads_what_was_blocked_and_why(client: Client, home: Home
     home.ask("mia", "toys.example")
     page = await text(client, "/")
     assert "toys.example" in page
-    assert "A grown-up blocked this site, so it does not open." in page
+    assert BY_RULE in page
 
 
 async def test_what_was_opened_meanwhile_is_not_called_closed(client: Client, home: Home) -> None:
@@ -52,7 +54,7 @@ async def test_what_was_opened_meanwhile_is_not_called_closed(client: Client, ho
     page = await text(client, "/")
     assert "toys.example" in page
     assert "Not blocked now" in page
-    assert "A grown-up blocked this site, so it does not open." not in page
+    assert BY_RULE not in page
     assert "/ask?code=" not in page
 
 
@@ -128,7 +130,7 @@ async def test_hostile_names_are_shown_as_text(client: Client, home: Home, label
 PATHS = ("/", "/rules", "/check", "/ask", "/me", "/help", "/bad", "/whose", "/ticket")
 SIGNS = {
     PrivacyMode.OFF: "We do not write down your sites.",
-    PrivacyMode.COUNTS: "can see how often you open sites, but not which ones.",
+    PrivacyMode.COUNTS: "can see how often your tablet or phone opens sites, but not which ones.",
     PrivacyMode.BLOCKED: "The grown-ups at home can see which sites were blocked.",
 }
 
@@ -245,7 +247,7 @@ async def test_a_change_of_rules_is_told_for_a_week_to_whom_it_concerns(
             "home", lambda _: site.home.house, author="Ada", what=what, now=site.now
         )
     await site.follow()
-    assert "There is something new in your rules from 29 March 2026." in await text(client, "/")
+    assert "Something in your rules changed on 29 March 2026." in await text(client, "/")
     page = await text(client, "/rules")
     assert page.count("a rule for a site") == 1
     site.home.wait(7 * 86_400)
@@ -313,7 +315,7 @@ async def where_it_is_told(client: Client, name: str) -> list[str]:
 async def test_a_rules_own_reason_stands_wherever_it_closes(client: Client, home: Home) -> None:
     home.ask("mia", "toys.example")
     for page in await where_it_is_told(client, "toys.example"):
-        assert "A grown-up blocked this site, so it does not open." in page
+        assert BY_RULE in page
         assert "<bdi>After school.</bdi>" in page
 
 
@@ -390,8 +392,8 @@ async def test_what_is_open_by_now_is_nothing_to_ask_for(
 async def test_what_a_name_leads_to_stays_the_reason(client: Client, home: Home) -> None:
     """Only the answer told it; there is none to look at now."""
     hop = Verdict(Action.BLOCK, Reason.RULE, 10, rule="toys.example", via="toys.example")
-    home.recent.add(Owned("home", "mia", "mia-phone"), "shop.example", hop, home.clock.wall)
-    assert "A grown-up blocked this site, so it does not open." in await text(client, "/")
+    home.recent.add(OwnedDevice("home", "mia", "mia-phone"), "shop.example", hop, home.clock.wall)
+    assert BY_RULE in await text(client, "/")
     assert "sends you to another site" in await text(client, f"/why/{await code_of(client)}")
 
 

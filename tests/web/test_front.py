@@ -15,7 +15,7 @@ from aiohttp import web
 
 from copdns.config import WebSettings
 from copdns.model.errors import ListenError
-from copdns.web import http_server
+from copdns.web import connections, http_server
 from copdns.web.http_server import HttpServer
 from copdns.web.https import Https
 from tests.running import free_port
@@ -161,7 +161,7 @@ async def test_silent_connections_keep_nobody_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From 127.0.0.9 come too many; the first of 127.0.0.8 stays, though it is older."""
-    monkeypatch.setattr(http_server, "MAX_CONNECTIONS", 20)
+    monkeypatch.setattr(connections, "MAX_CONNECTIONS", 20)
     chosen = settings()
     async with listening(tmp_path, chosen):
         where = "127.0.0.1", chosen.port

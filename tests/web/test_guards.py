@@ -198,13 +198,18 @@ async def test_a_childs_page_leads_to_https_where_browsers_trust_it(
 
 
 async def test_over_https_the_cookie_is_kept_from_http(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+    client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that was set before the household had a certificate that browsers trust."""
+    """One that was set before the household had a certificate that browsers trust.
+
+    Without such a certificate the page is over HTTP the next time, and would not know her again.
+    """
     await send(client, "/device")
     (cookie,) = client.session.cookie_jar
     assert not cookie["secure"]
     monkeypatch.setattr(web.BaseRequest, "secure", True)
+    assert cookie.key not in (await client.get("/", headers=HTML)).cookies
+    site.trusted.add(client.host)
     again = (await client.get("/", headers=HTML)).cookies[cookie.key]
     assert (again.value, again["secure"], again["httponly"]) == (cookie.value, True, True)
 

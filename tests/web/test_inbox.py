@@ -18,7 +18,7 @@ from copdns.time.schedule import parse_slots
 from tests.home import Home
 from tests.household import MIA, TOM, block, family, library
 from tests.web.guardians import log_in, set_up
-from tests.web.site import Client, Site, send, text
+from tests.web.site import Client, Site, send, text, the_only
 
 
 @pytest.fixture
@@ -36,11 +36,6 @@ async def client(site: Site) -> AsyncIterator[Client]:
         await send(made, "/ask", name="toys.example", why="school", words="For the play.")
         await set_up(site)
         yield made
-
-
-async def the_only(site: Site) -> str:
-    (appeal,) = await site.appeals.appeals("home")
-    return appeal.id
 
 
 async def closed_by_the_clock(site: Site) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Role
+from copdns.model.household import Contact, OwnService
+from copdns.model.matchers import Matcher
 from copdns.privacy.retention import LogRow
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family, library
@@ -198,3 +200,12 @@ async def test_reading_it_changes_nothing_else(client: Client, site: Site) -> No
     await text(client, "/guardian/log")
     assert await site.store.household("home") == before
     assert len(await site.store.changes("home")) == 3  # made, account, password
+
+
+async def test_an_app_of_the_households_own_is_told_as_any_other(
+    client: Client, site: Site
+) -> None:
+    club = OwnService("club", "Club", (Matcher("club.example"),), Contact.STRANGERS)
+    site.home.change(family(MIA, TOM, ADA, services=(club,)))
+    keep(site, row("club.example", reason="contact")._replace(category="", service="club"))
+    assert "Club · an app where strangers can send messages" in await text(client, "/guardian/log")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from aiohttp import CookieJar, TCPConnector
+from aiohttp.test_utils import TestClient, TestServer
 
 from copdns.config import Settings, WebSettings
+from copdns.web.https import Https
 from tests.household import asker
 from tests.web.guardians import PASSWORD, log_in, set_up
 from tests.web.site import HTML, Client, Site, send, text
@@ -59,6 +63,50 @@ async def test_a_session_that_was_there_before_is_not_taken_over(client: Client)
 
 def _session(client: Client) -> str:
     return next(each.value for each in client.session.cookie_jar if each.key == "copdns_session")
+
+
+@pytest.fixture
+async def https(site: Site, tmp_path: Path) -> AsyncIterator[Client]:
+    """A browser's connection over TLS, with a certificate that copdns made."""
+    certificate = Https(tmp_path, WebSettings(tls_port=8443), lambda: site.now)
+    await certificate.begin()
+    server = TestServer(site.app, scheme="https")
+    await server.start_server(ssl=certificate.context)
+    connector = TCPConnector(ssl=False)  # nobody else signed it
+    async with (
+        site.prepared(),
+        TestClient(server, cookie_jar=CookieJar(unsafe=True), connector=connector) as made,
+    ):
+        await set_up(site)
+        yield made
+
+
+async def test_over_https_the_cookies_of_a_login_are_of_this_host_alone(https: Client) -> None:
+    """Nobody on the way, who can answer over HTTP in our name, plants a session of their own."""
+    headers = {**HTML, "Origin": f"https://{https.host}:{https.port}"}
+    form = {"name": "Ada", "password": PASSWORD}
+    reply = await https.post("/guardian/login", data=form, headers=headers, allow_redirects=False)
+    cookies = reply.cookies.values()
+    assert {each.key for each in cookies} == {"__Host-copdns_session", "__Host-copdns_browser"}
+    assert {(each["secure"], each["path"], each["domain"]) for each in cookies} == {(True, "/", "")}
+    assert "Example family" in await text(https, "/guardian/")
+
+    reply = await https.post("/guardian/logout", headers=headers, allow_redirects=False)
+    (ended,) = reply.cookies.values()
+    assert (ended.key, ended["secure"], ended["path"]) == ("__Host-copdns_session", True, "/")
+    assert "Log in" in await text(https, "/guardian/")
+
+
+async def test_and_one_that_could_be_planted_is_not_looked_at(https: Client) -> None:
+    headers = {**HTML, "Origin": f"https://{https.host}:{https.port}"}
+    form = {"name": "Ada", "password": PASSWORD}
+    reply = await https.post("/guardian/login", data=form, headers=headers)
+    assert reply.status == 200
+    jar = https.session.cookie_jar
+    secret = next(each.value for each in jar if each.key == "__Host-copdns_session")
+    jar.clear()
+    jar.update_cookies({"copdns_session": secret})
+    assert "Log in" in await text(https, "/guardian/")
 
 
 @pytest.mark.parametrize(

@@ -87,12 +87,12 @@ async def test_reading_ones_own_is_no_look_and_changes_nothing(client: Client, s
 
 
 async def test_a_child_sees_who_looked_and_at_what(client: Client, site: Site) -> None:
-    assert "Nobody yet." in await text(client, "/me")
+    assert "No grown-up has looked at it on their own pages yet." in await text(client, "/me")
     ada = await set_up(site)
     await site.looks.note(Actor("home", ada.id, "Ada", Role.OWNER), "mia", ViewedPart.LOG, site.now)
     page = await text(client, "/me")
     assert "Ada: the list of sites" in page
-    assert "Nobody yet." not in page
+    assert "No grown-up has looked" not in page
 
 
 async def test_all_that_is_kept_comes_as_a_file(client: Client) -> None:
@@ -288,7 +288,7 @@ async def test_a_server_at_home_has_no_address_to_read(
     site.home.change(family(replace(MIA, band=Band.TO_12), TOM))
     words = re.sub("<[^>]+>|[\u2068\u2069]", "", await text(client, "/me"))
     words = " ".join(unescape(words).split())
-    assert "has to ask where it is. It asks the filter at home (copdns)." in words
+    assert "has to find it first. For that it asks the filter at home (copdns)." in words
     assert ("What the filter does not know" in words) is bool(told)
     assert not told or f"What the filter does not know, it asks {told}." in words
     assert "127.0.0.1" not in words
@@ -297,7 +297,7 @@ async def test_a_server_at_home_has_no_address_to_read(
 async def test_a_page_says_that_what_is_blocked_by_name_counts_as_opened(
     client: Client, site: Site
 ) -> None:
-    told = "Sites that a grown-up blocked by name are not counted as blocked."
+    told = "If a grown-up blocked a single site, or an app that they added, it is not counted"
     assert told not in await text(client, "/me")
     site.home.change(family(replace(MIA, privacy=PrivacyMode.COUNTS), TOM))
     for path in ("/me", "/month"):

@@ -11,10 +11,10 @@ import pytest
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Role
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
-from copdns.config import LogSettings, Settings
+from copdns.config import AppealSettings, LogSettings, Settings
 from copdns.list_files import audit_results
 from copdns.list_files.audit import Share
-from copdns.model.household import Band, PrivacyMode, Profile
+from copdns.model.household import Band, Contact, PrivacyMode, Profile
 from copdns.model.times import Budget, Topic, TopicKind
 from copdns.model.verdict import Action, Reason
 from copdns.privacy.retention import CountKey
@@ -171,7 +171,7 @@ async def test_a_child_reads_its_own_numbers_and_nobody_elses(client: Client, si
     await ask(site, "tom")
     await send(client, "/device")
     page = await text(client, CHILD)
-    assert "<dt>Blocked: Games</dt><dd>17</dd>" in page
+    assert "<dt>Of these: Games</dt><dd>17</dd>" in page
     assert "Gambling" not in page
     assert "4,3" not in page
     assert "Tom" not in page
@@ -186,7 +186,7 @@ async def test_a_child_reads_small_numbers_of_its_own_as_they_are(
     count(site, "mia", 9, "gambling")
     await send(client, "/device")
     page = await text(client, CHILD)
-    assert "<dt>Blocked: Games</dt><dd>3</dd>" in page
+    assert "<dt>Of these: Games</dt><dd>3</dd>" in page
     assert "<dt>How many times a site was blocked</dt><dd>12</dd>" in page
 
 
@@ -212,7 +212,7 @@ async def test_a_child_reads_what_was_closed_by_the_clock_too(client: Client, si
     site.log.count(CountKey("home", "mia", YESTERDAY, "block", "schedule", ""), 12)
     site.log.flush()
     await send(client, "/device")
-    assert "<dt>Blocked: a schedule</dt><dd>12</dd>" in await text(client, CHILD)
+    assert "<dt>Of these: a schedule</dt><dd>12</dd>" in await text(client, CHILD)
 
 
 @pytest.mark.parametrize(
@@ -336,3 +336,33 @@ async def test_a_program_reads_it_and_is_noted_too(client: Client, site: Site) -
     assert {each["list"] for each in found["lists"]} >= {"games-list"}
     assert {each.profile for each in await site.looks.of("home")} == {"mia", "tom", "third"}
     await ada("GET", "/report", 400, params={"month": "March"})
+
+
+async def test_a_child_reads_of_strangers_where_strangers_alone_are_blocked(
+    client: Client, site: Site
+) -> None:
+    mia = replace(MIA, privacy=PrivacyMode.BLOCKED, contacts=frozenset({Contact.STRANGERS}))
+    site.home.change(family(mia, TOM, ADA))
+    site.log.count(CountKey("home", "mia", YESTERDAY, "block", "contact", ""), 1)
+    site.log.flush()
+    await send(client, "/device")
+    of_these = "Of these: an app or site where strangers can message you"
+    assert of_these in plain(await text(client, CHILD))
+
+
+@pytest.mark.logged_in
+@pytest.mark.parametrize("open_meanwhile", [True, False])
+async def test_what_is_allowed_without_an_answer_is_explained(
+    client: Client, site: Site, open_meanwhile: bool
+) -> None:
+    site.settings = Settings(appeals=AppealSettings(open_meanwhile=open_meanwhile))
+    lists = site.home.resolver.snapshot.library
+    harmless = {"games": replace(lists.categories["games"], low_harm=True)}
+    site.home.resolver.snapshot.library.categories.update(harmless)
+    asked = await ask(site, "mia")
+    told = "If nobody answers within 3 days, copdns allows a site until someone does"
+    for path in ("/guardian/inbox", DESK):
+        assert (told in await text(client, path)) is open_meanwhile
+    assert ("Allowed because nobody" in await text(client, DESK)) is open_meanwhile
+    page = await text(client, f"/guardian/appeals/{asked}")
+    assert ("If nobody answers" in page) is open_meanwhile

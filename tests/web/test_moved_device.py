@@ -19,7 +19,7 @@ from copdns.accounts.moves import REMEMBERED_FOR, with_moves
 from copdns.household.edits import add_device, remove_device, remove_profile, set_device
 from copdns.model.errors import AccountError
 from copdns.model.household import Band, FullLogSpan, Household, PrivacyMode, Profile
-from copdns.privacy.recent_blocks import Owned
+from copdns.privacy.recent_blocks import OwnedDevice
 from tests.home import Home
 from tests.household import ADA, ADDRESSES, GUEST, MIA, NOW, TOM, block, family
 from tests.web.guardians import set_up
@@ -173,7 +173,7 @@ async def test_his_last_blocks_stay_his_when_the_device_is_hers_again(
     await ada.sends(change, profile="tom", name="Phone")
     await ada.sends(change, profile="mia", name="Phone")
     site.home.ask("mia", "tom.toys.example")
-    toms = site.home.recent.blocks(Owned("home", "tom", "mia-phone"), site.now)
+    toms = site.home.recent.blocks(OwnedDevice("home", "tom", "mia-phone"), site.now)
     assert [each.name for each in toms] == ["tom.toys.example"]
     (move,) = await site.context.claims.all_moves("home")
     await site.context.claims.agree("home", "tom", move.id, "Tom", site.now)

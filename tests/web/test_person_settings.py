@@ -14,7 +14,8 @@ import yaml
 from copdns.accounts.roles import Role
 from copdns.household.presets import apply
 from copdns.list_files.load import bundled_presets, load_catalogue
-from copdns.model.household import Band, Contact, Default, RuleAction
+from copdns.model.household import Band, Contact, Default, OwnService, RuleAction
+from copdns.model.matchers import Matcher
 from copdns.web.desk.activity.collateral import services_by_contact
 from tests.home import Home
 from tests.household import MIA, TOM, family
@@ -167,7 +168,7 @@ async def test_a_preset_shows_its_differences_with_the_reason_of_each(client: Cl
 
 
 async def test_age_labels_stand_where_age_groups_are_explained(client: Client) -> None:
-    labels = "PEGI 12. In app stores: 12+."
+    labels = "PEGI 12. In some app stores: IARC 12+."
     assert labels in await text(client, "/guardian/people/mia/preset?band=13-15")
     assert labels in await text(client, "/guardian/people")
     assert "PEGI" not in await text(client, "/guardian/people/mia/preset?band=adult")
@@ -193,6 +194,26 @@ async def test_what_an_age_group_blocks_is_said_whole(client: Client) -> None:
     page = await text(client, "/guardian/people")
     assert page.count(told) == 2, "7 to 9 and 10 to 12; under 7, everything else is blocked"
     assert page.count("Also blocked:") == 4
+
+
+async def test_an_app_of_the_households_own_is_counted_on_both_pages(
+    client: Client, site: Site
+) -> None:
+    club = OwnService("club", "Club", (Matcher("club.example"),), Contact.STRANGERS)
+    mia = replace(MIA, contacts=frozenset({Contact.STRANGERS}))
+    edit = partial(replace, services=(club,), profiles=(mia, TOM))
+    await site.store.change("home", edit, author="", what="", now=site.now)
+    await site.follow()
+    number = len(services_by_contact(SHIPPED, Contact.STRANGERS)) + 1
+    told = f"{number} apps where strangers can send messages"
+    for path in ("/guardian/people/mia", "/guardian/people"):
+        assert told in await text(client, path)
+
+
+async def test_engines_that_the_age_settings_leave_out_say_why(client: Client) -> None:
+    page = await text(client, "/guardian/people/mia/search")
+    left_out = [each.title for each in SHIPPED.engines.values() if not each.for_children]
+    assert page.count("Off in the age settings, because") == len(left_out) > 0
 
 
 async def test_each_reason_of_a_preset_is_read_once(client: Client, site: Site) -> None:
@@ -328,7 +349,7 @@ async def test_the_child_reads_that_something_changed_and_nobody_else(
 
 async def test_engines_that_are_named_as_blocked_are_blocked(client: Client) -> None:
     page = await text(client, "/guardian/people/mia/search")
-    assert "Blocks engines such as Yahoo, Baidu and Kagi." in page
+    assert "Blocks engines such as Yahoo, Baidu and Kagi, and Startpage while" in page
     file = yaml.safe_load((ROOT / "blocklists/safesearch.yaml").read_text())
     without = {each["title"].partition(" ")[0] for each in file["no_safe_search"]}
     assert {"Yahoo", "Baidu", "Kagi"} <= without

@@ -13,14 +13,14 @@ from dataclasses import replace
 import pytest
 from aiohttp import CookieJar
 
-from copdns.accounts.account import DAY, GUEST_PREFIX, HOUR, GuestKind, with_guests
+from copdns.accounts.account import DAY, GUEST_PREFIX, HOUR, GuestKind
 from copdns.model.household import Band
 from copdns.web.person import GUEST_PAIRING
 from copdns.words.phrases import END_ISOLATE, ISOLATE
 from tests.home import Home
 from tests.household import ADA, ADDRESSES, MIA, TOM, block, family
 from tests.web.guardians import PASSWORD, log_in, set_up
-from tests.web.site import Client, Site, send, text
+from tests.web.site import Client, Site, consent_question, put_guests_in_force, send, text
 
 TEEN = replace(TOM, band=Band.TO_17)
 TOMS = ADDRESSES["tom"]
@@ -117,15 +117,9 @@ async def test_who_was_him_for_a_day_reads_and_objects_to_nothing_of_his(
     assert not await site.context.claims.object("home", "", site.now, secret)
 
 
-async def question(site: Site) -> str:
-    found = await site.context.consents.of("home", "tom")
-    assert found is not None
-    return f"{found.at}-{found.days}"
-
-
 async def asked_to_consent(ada: Browser, site: Site) -> str:
     await ada.sends("/guardian/people/tom/full-log", days="2", step_up_password=PASSWORD)
-    return await question(site)
+    return await consent_question(site)
 
 
 # --- Ada adds her own telephone to Tom's device ---------------------------------------------------
@@ -239,6 +233,21 @@ async def test_his_earlier_browser_is_told_wherever_it_is_now(
     assert BLOCKED not in await own.opens("/")
 
 
+async def test_another_browser_is_told_of_once_and_not_as_seeing_who_looks_for_help(
+    ada: Browser, tom: Browser
+) -> None:
+    await ada.sends("/guardian/devices/tom-phone/let-in")
+    start = await tom.opens("/")
+    assert TOLD in start
+    assert "There was a change to your devices" not in start
+    nobody = "Nobody sees there that you opened this page."
+    assert nobody not in start
+    for path in ("/bad", "/help"):
+        page = await tom.opens(path)
+        assert TOLD in page
+        assert nobody in page
+
+
 async def test_what_tom_does_not_know_never_counts_as_him(
     ada: Browser, tom: Browser, site: Site, client: Client
 ) -> None:
@@ -315,13 +324,6 @@ async def test_a_pin_that_ada_set_is_told_and_counts_a_day_later(
     await there.opens("/me/data.json", 403)
 
 
-async def put_guests_in_force(site: Site) -> None:
-    guests = await site.guests.of("home", site.now)
-    house = await site.store.household("home")
-    assert house is not None
-    site.home.change(with_guests(house, guests, site.now))
-
-
 async def test_what_is_done_with_a_pin_says_so(
     ada: Browser, tom: Browser, site: Site, client: Client
 ) -> None:
@@ -337,6 +339,22 @@ async def test_what_is_done_with_a_pin_says_so(
     (appeal,) = await site.appeals.appeals("home")
     said = await ada.opens(f"/guardian/appeals/{appeal.id}")
     assert "typed the PIN that a guardian set" in said
+    assert "was made with a PIN from a guardian" in await ada.opens("/guardian/changes")
+
+
+async def test_before_that_what_is_asked_with_it_is_not_his(
+    ada: Browser, tom: Browser, site: Site, client: Client
+) -> None:
+    """Ada set the PIN a moment ago, and types it herself."""
+    await tom.sends("/ask", name="toys.example", why="game")
+    await ada.sends("/guardian/pins/tom", pin="4711")
+    there = Browser(site, client, SHARED)
+    await there.sends("/whose/pin", name="Tom", pin="4711")
+    await put_guests_in_force(site)
+    page = await send(client, "/ask", name="toys.example", words="Ada is so kind to me.")
+    assert "Nobody has looked at it yet." in page, "as for what he did not ask for"
+    hers, his = await site.appeals.appeals("home", profile="tom")
+    assert (his.ask.words, his.ask.paired, hers.ask.paired) == ("", True, False)
     assert "was made with a PIN from a guardian" in await ada.opens("/guardian/changes")
 
 

@@ -129,7 +129,7 @@ async def test_rules_are_told_in_words(band: Band) -> None:
             "All sites whose names end in .library.example: blocked",
             "ads.example: blocked",
             "Sites such as shop.ads.example aren't blocked by this.",
-            "Some sites, by their number on the internet (198.51.100.0/24): blocked",
+            "Some sites, by their IP address (198.51.100.0/24): blocked",
             "You can ask your parents or guardians which ones.",
         ),
     }

@@ -17,7 +17,7 @@ from copdns.accounts.roles import Role
 from tests.home import Home
 from tests.household import MIA, TOM, block, family
 from tests.web.guardians import PASSWORD, log_in, set_up
-from tests.web.site import Client, Site, send, text
+from tests.web.site import Client, Site, send, text, the_only
 
 ADAS = "nine brown teapots"  # the password that Ada chooses for Rita's account
 SAME = "count as the same person"
@@ -43,18 +43,13 @@ async def account(site: Site, name: str) -> str:
     return next(each.id for each in await site.accounts.all("home") if each.name == name)
 
 
-async def request_of_mia(site: Site) -> str:
-    (appeal,) = await site.appeals.appeals("home")
-    return appeal.id
-
-
 async def log_in_as(client: Client, name: str, password: str = PASSWORD) -> str:
     await send(client, "/guardian/logout")
     return await send(client, "/guardian/login", name=name, password=password)
 
 
 async def refuse(client: Client, site: Site, status: int = 200) -> str:
-    path = f"/guardian/appeals/{await request_of_mia(site)}/decide"
+    path = f"/guardian/appeals/{await the_only(site)}/decide"
     return await send(client, path, status, state="refused", reason="another_way", text="No.")
 
 
@@ -71,7 +66,7 @@ async def join(client: Client, code: str, password: str = ADAS) -> str:
 
 
 async def disagree(client: Client, site: Site) -> str:
-    return await send(client, f"/ask/{await request_of_mia(site)}/disagree", words="Please!")
+    return await send(client, f"/ask/{await the_only(site)}/disagree", words="Please!")
 
 
 async def test_ada_does_not_answer_twice_by_joining_as_rita(client: Client, site: Site) -> None:
@@ -80,7 +75,7 @@ async def test_ada_does_not_answer_twice_by_joining_as_rita(client: Client, site
     await disagree(client, site)
     await join(client, await code_for(client, site, "Rita"))
     assert SAME in await refuse(client, site, 400)
-    assert "Rita" not in await text(client, f"/ask/{await request_of_mia(site)}")
+    assert "Rita" not in await text(client, f"/ask/{await the_only(site)}")
 
 
 async def test_nor_the_other_way_round(client: Client, site: Site) -> None:
@@ -112,7 +107,7 @@ async def test_rita_herself_answers_and_so_does_whoever_was_invited_before(
     await disagree(client, site)
     await log_in_as(client, "Rita")
     await refuse(client, site)
-    assert "Rita" in await text(client, f"/ask/{await request_of_mia(site)}")
+    assert "Rita" in await text(client, f"/ask/{await the_only(site)}")
 
 
 async def test_another_guardians_code_makes_the_account_ritas_again(
@@ -141,6 +136,16 @@ async def test_nobody_is_left_for_a_second_opinion_and_mia_reads_that(
     await disagree(client, site)
     (appeal,) = await site.appeals.appeals("home")
     assert appeal.state == "talk"
+
+
+async def test_nor_is_somebody_who_was_invited_and_never_came(client: Client, site: Site) -> None:
+    await log_in_as(client, "Ada")
+    await send(client, f"/guardian/accounts/{await account(site, 'Rita')}/remove", sure="on")
+    await send(client, "/guardian/accounts", name="Ben", role="guardian")
+    await refuse(client, site)
+    await disagree(client, site)
+    (appeal,) = await site.appeals.appeals("home")
+    assert appeal.state == "talk", "nobody is looking at it, and Ada has to answer again"
 
 
 async def test_all_guardians_are_told_of_a_code_for_somebody(client: Client, site: Site) -> None:

@@ -16,7 +16,7 @@ from aiohttp import ClientResponse
 
 from copdns.accounts.roles import Role
 from copdns.appeals.appeal import AppealState, reasons_for
-from copdns.privacy.recent_blocks import Owned
+from copdns.privacy.recent_blocks import OwnedDevice
 from tests.home import Home
 from tests.household import ADDRESSES, BO, GUEST, MIA, TOM, asker, block, family, library
 from tests.web.access import (
@@ -35,7 +35,7 @@ from tests.web.guardians import PASSWORD, set_up
 from tests.web.site import HTML, Client, Site, send, text
 
 # What only Mia's own browser shows, and what a guardian may read besides.
-MIAS = Owned("home", "mia", "mia-phone")
+MIAS = OwnedDevice("home", "mia", "mia-phone")
 SECRET_BLOCK, SECRET_NAME, SECRET_WORDS = (
     "met.toys.example",
     "wanted.toys.example",

@@ -3,10 +3,11 @@ minutes, or asks first; and each action says what holds now."""
 
 from __future__ import annotations
 
+import asyncio
 import html
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import date
@@ -29,6 +30,7 @@ from copdns.model.household import (
     LocalName,
     NameRewrite,
     OwnService,
+    Profile,
     SplitUpstream,
 )
 from copdns.model.matchers import parse_matcher
@@ -49,8 +51,9 @@ from copdns.privacy.consent import Question
 from copdns.store.household_db.proposals import Proposal
 from copdns.store.log_db.unknown_devices import save_unknown_devices
 from copdns.time.schedule import parse_slots
+from copdns.web.recent_actions import RECENT
 from tests.home import Home
-from tests.household import ADA, MIA, NOW, TOM, block, family
+from tests.household import ADA, ADDRESSES, MIA, NOW, TOM, block, family
 from tests.web.access import every_route
 from tests.web.guardians import PASSWORD, log_in, set_up
 from tests.web.site import HTML, Client, Site, send, text
@@ -471,6 +474,31 @@ async def test_after_ten_minutes_it_is_over(client: Client, site: Site) -> None:
     assert await stored(site) == before
 
 
+async def test_then_it_is_not_in_memory_either(
+    client: Client, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was removed is to be gone, also where nobody opens another page."""
+    later: list[tuple[float, Callable[[], object]]] = []
+    loop = asyncio.get_running_loop()
+    real = loop.call_later
+
+    def call_later(delay: float, callback: Callable[..., object], *given: object) -> object:
+        if delay != UNDO_FOR:
+            return real(delay, callback, *given)
+        later.append((delay, partial(callback, *given)))
+        return None
+
+    monkeypatch.setattr(loop, "call_later", call_later)
+    headers = {**HTML, "Origin": f"http://{client.host}:{client.port}"}
+    path = "/guardian/time/mia/schedules/mia-night/remove"
+    await client.post(path, headers=headers, allow_redirects=False)
+    ((_, forget),) = later
+    recent = site.app[RECENT]
+    assert "mia-night" in str(vars(recent))
+    forget()
+    assert "mia-night" not in str(vars(recent))
+
+
 async def test_a_second_time_is_harmless(client: Client, site: Site) -> None:
     path = await remove_bedtime(client)
     await act(client, path, {})
@@ -561,6 +589,92 @@ async def test_a_device_that_comes_back_is_announced_to_its_person(
     assert len(rows(site)["claim"]) > before, "as any address that a guardian gives"
 
 
+async def test_its_linked_browsers_come_back_with_it(client: Client, site: Site) -> None:
+    await send(client, "/device")
+    before = await site.pairings.links("home")
+    assert len(before) == 1
+    page = await act(client, "devices/mia-phone/remove", {})
+    assert await site.pairings.links("home") == ()
+    page = await act(client, undo_path(page), {})
+    assert await site.pairings.links("home") == before
+    await act(client, undo_path(page), {})
+    page = await text(client, "/guardian/house")
+    await act(client, undo_path(page), {})
+    assert await site.pairings.links("home") == before, "undoing the undoing, and again"
+
+
+async def test_but_not_one_that_was_unlinked_before(client: Client, site: Site) -> None:
+    await send(client, "/device")
+    (link,) = await site.pairings.links("home")
+    await act(client, f"pairings/{link.id}/revoke", {"sure": "on"})
+    path = undo_path(await act(client, "devices/mia-phone/remove", {}))
+    await act(client, path, {})
+    assert await site.pairings.links("home") == ()
+
+
+async def test_nor_one_that_was_no_proof_yet(client: Client, site: Site) -> None:
+    """Nobody could object to it while the device was away."""
+    known = f"{ADDRESSES['mia']} 192.0.2.99"
+    await act(client, "devices/mia-phone/change", {"name": "Phone", "known": known})
+    await site.follow()
+    await send(client, "/device")
+    (link,) = await site.pairings.links("home")
+    assert link.proof is not None
+    assert link.proof > site.now
+    path = undo_path(await act(client, "devices/mia-phone/remove", {}))
+    await act(client, path, {})
+    assert await site.pairings.links("home") == ()
+
+
+async def test_a_full_log_that_began_has_no_button_that_would_not_end_it(
+    client: Client, site: Site
+) -> None:
+    page = await act(client, "people/mia/full-log", {"days": "2"})
+    assert (await stored_mia(site)).full_log is not None
+    assert not list(forms(page))
+
+
+async def stored_mia(site: Site) -> Profile:
+    found = (await stored(site)).profile("mia")
+    assert found is not None
+    return found
+
+
+async def test_what_an_announced_age_plans_goes_with_the_announcement(
+    client: Client, site: Site
+) -> None:
+    proposals = site.context.proposals
+    path = undo_path(await act(client, "people/tom/preset", {"band": "7-9"}))
+    assert await proposals.of("home", "tom") is not None
+    await act(client, path, {})
+    house = await stored(site)
+    assert [each.band_change for each in house.profiles if each.id == "tom"] == [None]
+    assert await proposals.of("home", "tom") is None, "no page says that it is planned"
+
+
+async def test_a_plan_that_another_age_ended_comes_back(client: Client, site: Site) -> None:
+    proposals = site.context.proposals
+    plan = Proposal("home", "mia", Band.TO_12, site.now + 9**6, "Ben", site.now)
+    await proposals.propose(plan)
+    path = undo_path(await act(client, "people/mia/preset", {"band": "13-15", "only_age": "on"}))
+    assert await proposals.of("home", "mia") is None
+    await act(client, path, {})
+    assert await proposals.of("home", "mia") == plan
+
+
+async def test_of_a_device_that_waits_it_is_not_said_that_it_is_moved(
+    client: Client, site: Site
+) -> None:
+    for path, fields in (
+        ("devices/tom-phone/change", {"profile": "mia", "name": "Phone"}),
+        ("devices/tom-phone/remove", {}),
+        ("devices", {"name": "New", "profile": "mia", "known": ADDRESSES["tom"]}),
+    ):
+        page = await act(client, path, fields)
+        assert not any("belongs to Mia now" in each for each in told(page)), path
+    assert any("still counts as Tom's" in each for each in told(page)), told(page)
+
+
 # --- the times and settings that are suggested ----------------------------------------------------
 
 
@@ -605,6 +719,21 @@ def seen(page: str) -> str:
     found = re.search(r'/suggest"><input type="hidden" name="seen" value="(\w+)"', page)
     assert found, page
     return found[1]
+
+
+async def test_nor_are_settings_of_an_age_whose_lines_changed_since(
+    client: Client, site: Site
+) -> None:
+    page = await text(client, f"{PEOPLE}/preset?band=10-12")
+    found = re.search(r'/preset">\s*<input type="hidden" name="seen" value="(\w+)"', page)
+    assert found, page
+    fields = {"band": "10-12", "seen": found[1]}
+    await set_profile(site, "mia", categories=frozenset({"ads", "dating"}))
+    before = await stored(site)
+    assert "Open the page again" in await act(client, "people/mia/preset", fields, 400)
+    assert await stored(site) == before
+    await act(client, "people/mia/preset", {**fields, "only_age": "on"})
+    assert (await stored_mia(site)).band is Band.TO_12, "no line of it is taken over"
 
 
 async def test_settings_of_ones_own_stay_with_those_of_another_age(

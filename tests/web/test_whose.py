@@ -7,14 +7,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from copdns.accounts.account import DAY, PERSON_LASTS, REQUEST_LASTS, GuestKind, with_guests
+from copdns.accounts.account import DAY, PERSON_LASTS, REQUEST_LASTS, GuestKind
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.model.verdict import Action, Reason
 from copdns.policy.snapshot import Sightings
 from copdns.store.household_db.pairings import MAX_REQUESTS
 from tests.home import Home
 from tests.household import MIA, TOM, block, family
-from tests.web.site import Client, Site, send, text
+from tests.web.site import Client, Site, put_guests_in_force, send, text
 from tests.web.test_help import stored
 
 STRANGER = "192.0.2.200"
@@ -37,14 +37,6 @@ async def client(site: Site) -> AsyncIterator[Client]:
         await site.logins.set_pin("home", "mia", PIN, "Ada", site.now)
         site.home.wait(DAY)  # a PIN that a guardian set counts a day after it was told
         yield made
-
-
-async def arrive(site: Site) -> None:
-    """Put guests among the devices, as the running program does."""
-    guests = await site.guests.of("home", site.now)
-    house = await site.store.household("home")
-    assert house is not None
-    site.home.change(with_guests(house, guests, site.now))
 
 
 async def test_an_unknown_device_asks_once_to_be_let_in(client: Client, site: Site) -> None:
@@ -90,7 +82,7 @@ async def test_a_pin_makes_it_somebodys_for_four_hours(client: Client, site: Sit
     page = await text(client, "/whose")  # before it is in force
     assert "This device will be yours in a moment." in page
     assert 'action="/whose/' not in page, "nothing that seems to be still to do"
-    await arrive(site)
+    await put_guests_in_force(site)
     assert site.home.resolver.snapshot.identify(site.asker).policy.profile == "mia"
     assert "This device is yours until" in await text(client, "/whose")
 
@@ -107,7 +99,7 @@ async def test_the_page_after_the_pin_and_after_the_end_tells_what_holds(
         while bool(await site.guests.of("home", site.now)) is not there:
             assert not sent.done()
         assert not sent.done(), "what is stored is not in force yet"
-        await arrive(site)
+        await put_guests_in_force(site)
         assert ("This device is yours until" in await sent) is there
         assert ("Hello Mia" in await text(client, "/")) is there
         assert ("/me/data.json" in await text(client, "/me")) is there
@@ -119,7 +111,7 @@ async def test_what_takes_too_long_to_be_in_force_is_told_as_it_is_stored(
     assert "This device will be yours in a moment." in await send(
         client, "/whose/pin", name="Mia", pin=PIN
     )
-    await arrive(site)
+    await put_guests_in_force(site)
     page = await send(client, "/whose/end")
     assert "is yours" not in page
     assert 'action="/whose/end"' not in page
@@ -131,7 +123,7 @@ async def test_who_was_let_in_as_a_guest_reads_it(client: Client, site: Site) ->
     await site.guests.approve("home", GuestKind.GUEST, STRANGER, "", "Ada", site.now)
     for followed in (False, True):
         if followed:
-            await arrive(site)
+            await put_guests_in_force(site)
         page = await text(client, "/whose")
         assert "You're a guest until" in page
         assert "in a moment" not in page
@@ -148,7 +140,7 @@ async def test_a_guest_who_is_known_by_the_mac_is_found_at_another_address(
 ) -> None:
     mac, moved = "02:00:00:00:00:07", "192.0.2.201"
     await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now, mac=mac)
-    await arrive(site)
+    await put_guests_in_force(site)
     resolver = site.home.resolver
     resolver.snapshot = resolver.snapshot.with_sightings(Sightings({moved: mac}))
     site.who = moved
@@ -162,7 +154,7 @@ async def test_a_guest_who_is_known_by_the_mac_is_found_at_another_address(
 
 async def by_pin(client: Client, site: Site, name: str, pin: str) -> None:
     await send(client, "/whose/pin", name=name, pin=pin)
-    await arrive(site)
+    await put_guests_in_force(site)
 
 
 async def blocked(client: Client, site: Site) -> str:
@@ -234,7 +226,7 @@ async def test_afterwards_the_browser_is_nobodys_again(
         site.home.set_clock(site.now + PERSON_LASTS)
     for followed in (False, True):  # it counts at once, and not only when the answers follow
         if followed:
-            await arrive(site)
+            await put_guests_in_force(site)
         client.session.cookie_jar.update_cookies(hers)
         assert await left(client) == []
         await text(client, f"/why/{code}", 404)
@@ -284,7 +276,7 @@ async def test_the_browser_that_asked_is_known_when_it_is_let_in(
     for _ in range(2):  # asking twice does not make it another one
         await send(client, "/whose/ask")
     await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
-    await arrive(site)
+    await put_guests_in_force(site)
     assert BLOCKED in await text(client, f"/why/{await blocked(client, site)}")
 
 
@@ -293,14 +285,14 @@ async def test_who_asked_second_at_an_address_is_not_the_one(client: Client, sit
     client.session.cookie_jar.clear()
     await send(client, "/whose/ask")
     await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
-    await arrive(site)
+    await put_guests_in_force(site)
     assert await blocked(client, site) == ""
     await send(client, "/device", 403)
 
 
 async def test_without_a_question_the_first_browser_is_the_one(client: Client, site: Site) -> None:
     await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
-    await arrive(site)
+    await put_guests_in_force(site)
     assert await blocked(client, site) == ""
     await send(client, "/device")
     assert await blocked(client, site) != ""
@@ -316,7 +308,7 @@ async def test_whom_a_guardian_let_in_sees_what_happened_here_and_not_all_of_her
     own = await filed(site, "mia", "mia-phone")
     await send(client, "/whose/ask")
     await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
-    await arrive(site)
+    await put_guests_in_force(site)
     await send(client, "/ask", code=await blocked(client, site))
     (newest, _) = sorted(
         (each.id for each in await site.appeals.appeals("home")), key=lambda each: each == own
@@ -337,7 +329,7 @@ async def test_who_has_her_rules_for_a_day_asks_on_their_own_account(
     own = await filed(site, "mia", "mia-phone", BLOCKED)
     await send(client, "/whose/ask")
     await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
-    await arrive(site)
+    await put_guests_in_force(site)
     for name in (BLOCKED, *(f"n{number}.toys.example" for number in range(4))):
         page = await send(client, "/ask", name=name, words="From a friend.")
         assert "No grown-up has seen it yet." in page, "as for what nobody asked for"
@@ -352,7 +344,7 @@ async def test_who_has_her_rules_for_a_day_asks_on_their_own_account(
 async def test_by_pin_one_asks_as_oneself(client: Client, site: Site) -> None:
     own = await filed(site, "mia", "mia-phone", BLOCKED)
     await send(client, "/whose/pin", name="Mia", pin=PIN)
-    await arrive(site)
+    await put_guests_in_force(site)
     await send(client, "/ask", name=BLOCKED)
     await send(client, "/ask", name="other.toys.example")
     appeals = await site.appeals.appeals("home", profile="mia")
@@ -367,7 +359,7 @@ async def test_only_who_proved_it_reads_that_she_told_the_grown_ups(
     await site.notices.note_wish_to_talk("home", "mia", "Mia", site.now)
     await send(client, "/whose/ask")
     await site.guests.approve("home", GuestKind.GUEST, STRANGER, "mia", "Ada", site.now)
-    await arrive(site)
+    await put_guests_in_force(site)
     assert "You asked to talk on" not in await text(client, "/bad")
     await by_pin(client, site, "Mia", PIN)
     assert "You asked to talk on" in await text(client, "/bad")
@@ -418,7 +410,7 @@ async def filed(site: Site, profile: str, device: str, name: str = "games.exampl
 
 async def test_it_is_nobodys_again_and_twice_is_harmless(client: Client, site: Site) -> None:
     await send(client, "/whose/pin", name="Mia", pin=PIN)
-    await arrive(site)
+    await put_guests_in_force(site)
     for _ in range(2):
         await send(client, "/whose/end")
     assert await site.guests.of("home", site.now) == ()

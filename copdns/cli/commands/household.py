@@ -23,12 +23,13 @@ from copdns.cli.base import NAME, json_option, not_text_message, read_text
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_json, print_listing, print_pairs, printable
 from copdns.cli.params import complete_profile, number_option
-from copdns.household.check import no_such, protected_in_vain
+from copdns.household.check import protected_in_vain
 from copdns.household.edits import replace_household, set_household
 from copdns.household.file import dump, parse
 from copdns.model.errors import ConfigError, HouseholdError
 from copdns.model.household import Household
 from copdns.model.sentences import literal
+from copdns.model.violations import no_such
 
 STDIO = "-"
 

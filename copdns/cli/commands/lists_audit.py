@@ -22,7 +22,8 @@ from copdns.list_files.audit import Audit, LabelTable, Share, audit, blocking_li
 from copdns.list_files.load import bundled_presets
 from copdns.model.errors import ListError
 from copdns.model.household import Band, Profile, Rule, RuleAction
-from copdns.policy.order import build_policy, rules_in_scope
+from copdns.policy.order import build_policy
+from copdns.time.plan import in_scope
 
 MAX_TABLE = 64 << 20  # octets, unpacked
 _GZIP = b"\x1f\x8b"
@@ -144,7 +145,7 @@ def _find_person(home: Home, profile: str, band: str | None) -> tuple[Profile, t
     """Return the profile whose policy is audited, and its rules."""
     if profile:
         found = home.profile(profile)
-        return found, rules_in_scope(found, home.household.rules)
+        return found, in_scope(home.household.rules, found)
     if band:
         preset = bundled_presets()[Band(band)]
         rules = (Rule(str(name), RuleAction.ALLOW, name) for name, _ in preset.allowed_names)

@@ -14,13 +14,13 @@ from copdns.as_json.plain import utc
 from copdns.cli.base import ID, json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, print_table, printable
-from copdns.household.check import no_such
 from copdns.list_files.copies import Copies
 from copdns.list_files.fetch import FetchOutcome, FetchResult, Progress, open_fetcher
 from copdns.lists.download import MIB
 from copdns.lists.source import Source
 from copdns.model.errors import EXIT_FAILED, HouseholdError
 from copdns.model.sentences import literal
+from copdns.model.violations import no_such
 
 OnOutcome = Callable[[FetchOutcome], None]
 

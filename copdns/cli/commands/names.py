@@ -11,7 +11,7 @@ from copdns.as_json.plain import plain
 from copdns.cli.base import ADDRESS, MATCHER, NAME, UPSTREAM, ParsedParam, json_option
 from copdns.cli.home import Home, pass_home, print_changes
 from copdns.cli.output import print_listing
-from copdns.household.edits import (
+from copdns.household.name_edits import (
     remove_local_name,
     remove_rewrite,
     remove_split_upstream,

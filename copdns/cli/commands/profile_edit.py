@@ -6,7 +6,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from copdns.household.check import KnownIds, no_such
+from copdns.household.check import KnownIds
+from copdns.household.edit_checks import require_profile
 from copdns.household.edits import set_profile
 from copdns.household.presets import Preset, apply, rules_now
 from copdns.household.safeguards import request_full
@@ -22,6 +23,7 @@ from copdns.model.household import (
     Profile,
 )
 from copdns.model.times import Subject
+from copdns.model.violations import no_such
 
 YOUTUBE = "youtube"
 OFF = "off"
@@ -182,10 +184,7 @@ def build_edit(
     chosen: Preset | None = known.presets[Band(options.preset)] if options.preset else None
 
     def edit(household: Household) -> Household:
-        old = household.profile(profile_id)
-        if old is None:
-            people = [each.id for each in household.profiles]
-            raise HouseholdError(no_such("profile", profile_id, people))
+        old = require_profile(household, profile_id)
         preset = rules_now(old, chosen, now)
         start = apply(preset, old) if preset else old
         values = changed_fields(start, options, _with_own_services(known, household))

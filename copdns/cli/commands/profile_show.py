@@ -19,7 +19,6 @@ from copdns.cli.time_words import (
 )
 from copdns.household.ages import asks_guardians
 from copdns.model.household import Default, PrivacyMode, Profile
-from copdns.policy.order import rules_in_scope
 from copdns.time.plan import in_scope
 
 _MODE_TEXT = {
@@ -48,7 +47,7 @@ def print_profile(home: Home, profile: Profile) -> None:
     )
     _print_block("Blocked", _blocked_lines(home, profile))
     _print_block("Safe search", (f"{engine}: {mode}" for engine, mode in profile.safe_search))
-    rules = rules_in_scope(profile, home.household.rules)
+    rules = in_scope(home.household.rules, profile)
     _print_block("Rules", (f"{each.id}: {rule_text(each)}" for each in rules))
     _print_block("Time", _time_lines(home, profile, zone))
     _print_block("DNS answers", _answer_lines(home, profile))

@@ -12,14 +12,14 @@ from copdns.cli.changes import rule_text
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_listing, printable
 from copdns.cli.params import note_option, profile_option, scope_of, tag_option, warn_of_unused_tag
-from copdns.household.check import no_such
 from copdns.household.edits import add_rule, remove_rule, rules_about
 from copdns.list_files.load import find_needed_name
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, RuleAction
 from copdns.model.matchers import Matcher, parse_target
 from copdns.model.sentences import literal
-from copdns.policy.order import rules_in_scope
+from copdns.model.violations import no_such
+from copdns.time.plan import in_scope
 
 
 @click.group()
@@ -145,7 +145,7 @@ def list_(home: Home, profile: str, as_json: bool) -> None:
     Example:  copdns rule list --profile mia
     """
     household = home.household
-    rules = rules_in_scope(home.profile(profile), household.rules) if profile else household.rules
+    rules = in_scope(household.rules, home.profile(profile)) if profile else household.rules
     print_listing(
         rules,
         as_json,

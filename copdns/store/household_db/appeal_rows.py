@@ -53,7 +53,7 @@ _SELECT = """
      limit :limit"""
 
 _ANSWERS = """
-    select appeal, at, state, reason, role, name, account, text, made, until
+    select appeal, at, state, reason, role, name, account, text, made, until, policy
       from appeal_answer
      where household = ? and appeal in (select value from json_each(?))
      order by appeal, number"""
@@ -80,8 +80,9 @@ _SAVE = """
 
 _SAVE_ANSWER = """
     insert into appeal_answer (
-           household, appeal, number, at, state, reason, role, name, account, text, made, until)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+           household, appeal, number, at, state, reason, role, name, account, text, made, until,
+           policy)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         on conflict (household, appeal, number) do update set text = excluded.text"""
 
 
@@ -142,6 +143,7 @@ def _answer_rows(household: str, appeal: Appeal) -> Iterable[Cells]:
         yield (
             *(household, appeal.id, place, each.at, each.state, each.reason),
             *(each.by.role, each.by.name, each.by.id, each.text, as_json(each.made), each.until),
+            each.policy,
         )
 
 
@@ -201,7 +203,7 @@ _TEXTS = ("list", "list_version", "category", "service", "rule", "via", "period"
 
 
 def _answer_from_row(household: str, row: tuple[object, ...]) -> AppealAnswer:
-    _, at, state, reason, role, name, account, words, made, until = row
+    _, at, state, reason, role, name, account, words, made, until, policy = row
     try:
         return AppealAnswer(
             at=read_number(at),
@@ -211,6 +213,7 @@ def _answer_from_row(household: str, row: tuple[object, ...]) -> AppealAnswer:
             text=read_text(words),
             made=read_texts(made),
             until=read_optional(read_moment, until),
+            policy=read_text(policy),
         )
     except ValueError as error:
         raise odd_row_error("appeal_answer", row[0], household, error) from error

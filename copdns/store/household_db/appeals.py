@@ -35,15 +35,16 @@ from copdns.appeals.opening import (
     close_provisional,
     open_provisionally,
 )
-from copdns.appeals.review import DecisionReason
+from copdns.appeals.review import VERSION, DecisionReason
 from copdns.household.check import KnownIds
 from copdns.model.errors import AppealError, HouseholdError, StoreError
 from copdns.model.household import Household, Rule
-from copdns.store.db import read_transaction, rewrite, transaction
+from copdns.store.db import read_transaction, rewrite
 from copdns.store.household_db.account_codes import read_voices
 from copdns.store.household_db.appeal_rows import save, select
 from copdns.store.household_db.household import HouseholdStore, apply_edit
 from copdns.store.household_db.notes import Change, audit
+from copdns.store.household_db.thread import StoreThread
 
 T = TypeVar("T")
 
@@ -69,6 +70,7 @@ class AppealStore:
 
     def __init__(self, store: HouseholdStore) -> None:
         self._store = store
+        self._thread = StoreThread(store)
 
     # --- what a child does ---
 
@@ -83,7 +85,7 @@ class AppealStore:
                 save(connection, household, found.appeal)
             return found
 
-        return await self._write(work)
+        return await self._thread.write(work)
 
     async def open_list_error(
         self, household: str, name: str, to: ContestedVerdict, known: KnownIds, now: int
@@ -103,7 +105,7 @@ class AppealStore:
             _remember_error(connection, household, name, to)
             return made[0]
 
-        return await self._write(work)
+        return await self._thread.write(work)
 
     async def withdraw(self, household: str, appeal: str, profile: str, now: int) -> Appeal:
         """Withdraw an appeal, which must be of this profile."""
@@ -117,7 +119,7 @@ class AppealStore:
             )
             return _save(connection, household, after)
 
-        return await self._write(work)
+        return await self._thread.write(work)
 
     async def disagree(
         self, household: str, appeal: str, profile: str, words: str, now: int, *, second: bool
@@ -130,7 +132,7 @@ class AppealStore:
                 connection, household, life.add_disagreement(before, words, now, second=second)
             )
 
-        return await self._write(work)
+        return await self._thread.write(work)
 
     # --- what is looked at ---
 
@@ -204,7 +206,7 @@ class AppealStore:
                 life.mark_seen(_require_appeal(connection, household, appeal), now),
             )
 
-        return await self._write(work)
+        return await self._thread.write(work)
 
     async def decide(
         self,
@@ -243,17 +245,18 @@ class AppealStore:
             what = f"request {appeal} from {before.ask.profile}: {decision.state}"
             change = Change(0, now, by.name, what)
             weighed = balance if kind is AppealKind.AGE else None
-            done = _carry_out(connection, household, edit, change, weighed)
+            with self._store.forgetting(connection, household, now):
+                done = _carry_out(connection, household, edit, change, weighed)
             if done.made and kind is AppealKind.AGE:  # told as any other change of it
                 settings = "band" if decision.yes.only_age else "preset"
                 told = f"profile {before.ask.profile} set: {settings} {done.made[0].split()[1]}"
                 audit(connection, household, by.name, told, now)
             if decision.state is AppealState.GRANTED and reason is DecisionReason.LIST_ERROR:
                 _remember_error(connection, household, before.ask.name, before.ask.to)
-            answer = AppealAnswer(now, done.state, reason, by, text, done.made, done.until)
+            answer = AppealAnswer(now, done.state, reason, by, text, done.made, done.until, VERSION)
             return _save(connection, household, life.add_answer(before, answer))
 
-        return await self._write(work)
+        return await self._thread.write(work)
 
     async def erase(self, household: str, profile: str) -> int:
         """Delete the closed appeals of a profile; return how many rows were deleted or changed.
@@ -281,7 +284,7 @@ class AppealStore:
             ).rowcount
             return gone + bare
 
-        touched = await self._write(work)
+        touched = await self._thread.write(work)
         if touched:
             await self._store.run(rewrite)
         if self._store.damage:
@@ -320,7 +323,7 @@ class AppealStore:
                     found.append((household, each))
             return tuple(found)
 
-        return await self._write(work)
+        return await self._thread.write(work)
 
     async def find_untold(self) -> tuple[UntoldAppeal, ...]:
         """Return the appeals that changed since their last event, of all households."""
@@ -345,7 +348,7 @@ class AppealStore:
                 (mark(untold.appeal), untold.household, untold.appeal.id),
             )
 
-        await self._write(work)
+        await self._thread.write(work)
 
     async def tidy(self, now: int, deadlines: AppealDeadlines = PATIENCE) -> int:
         """Delete the texts of appeals that ended some time ago, and an appeal after a year.
@@ -373,14 +376,7 @@ class AppealStore:
                 )
             return gone + len(rows)
 
-        return await self._write(work)
-
-    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        def in_transaction(connection: sqlite3.Connection) -> T:
-            with transaction(connection):
-                return work(connection)
-
-        return await self._store.run(in_transaction)
+        return await self._thread.write(work)
 
     async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
         def in_transaction(connection: sqlite3.Connection) -> T:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from copdns.model.errors import DamagedHouseholdError, StoreError
-from copdns.store.db import BUSY, DAMAGED, lock_folder, store_error
+from copdns.store.db import DAMAGED, lock_folder, store_error
 from copdns.store.household_copy import (
     HouseholdCopy,
     database_image,
@@ -25,7 +25,7 @@ from copdns.store.household_copy import (
     sync_folder,
     write_whole,
 )
-from copdns.store.read_only import copy_to_memory, is_unwritable
+from copdns.store.read_only import copy_to_memory, open_readable
 
 FILE = "household.db"
 STAND_IN = "household.db.stand-in"
@@ -309,16 +309,7 @@ def _is_of_others(error: sqlite3.Error) -> bool:
 
 
 def _connect_readable(path: Path) -> sqlite3.Connection:
-    uri = f"{path.absolute().as_uri()}?mode=rw"
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY, isolation_level=None)
-    try:
-        connection.execute("select count(*) from sqlite_master").fetchone()
-    except sqlite3.Error as error:
-        connection.close()
-        if not is_unwritable(error):
-            raise
-        return _copy_to_memory(path)
-    return connection
+    return open_readable(path, _copy_to_memory)
 
 
 def _copy_to_memory(path: Path) -> sqlite3.Connection:
@@ -342,6 +333,7 @@ def _find_faults(image: bytes) -> str:
 
 
 def _household_ids(image: bytes) -> tuple[str, ...]:
+    """Return the households of an image; () where it is too damaged to tell."""
     with suppress(sqlite3.Error), open_image(image) as connection:
         rows = connection.execute("select household from household order by household")
         return tuple(str(each) for (each,) in rows)
@@ -349,6 +341,7 @@ def _household_ids(image: bytes) -> tuple[str, ...]:
 
 
 def _last_changes(image: bytes) -> tuple[int, ...]:
+    """Return numbers that only grow, by which a newer image is known; (0,) of a damaged one."""
     with suppress(sqlite3.Error), open_image(image) as connection:
         (revisions,) = connection.execute("select coalesce(sum(revision), 0) from household")
         (changes,) = connection.execute("select coalesce(max(id), 0) from change")

@@ -6,42 +6,37 @@ Only this module passes consent to `safeguards.adopt`.  A person has one questio
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeVar
 
 from copdns.household.edit_checks import require_profile
 from copdns.household.safeguards import require_known_for_long
 from copdns.model.errors import HouseholdError
 from copdns.model.household import FullLogSpan, Household
 from copdns.privacy.consent import Question, accept_question, check_question
-from copdns.store.db import transaction
 from copdns.store.household_db.household import (
-    HouseholdStore,
     apply_edit,
     granted_full_logs,
     when_made,
 )
 from copdns.store.household_db.notes import Change, audit
 from copdns.store.household_db.tables import load
-
-T = TypeVar("T")
+from copdns.store.household_db.thread import StoreThread
 
 _COLUMNS = "household, profile, days, author, at, refused"
 
 
 class Consents:
-    """The questions of all households, on the connection of the HouseholdStore.
+    """The questions of all households, in the thread of the HouseholdStore.
 
     Methods raise StoreError.  now: seconds since the epoch.
     """
 
-    def __init__(self, store: HouseholdStore) -> None:
-        self._store = store
+    def __init__(self, thread: StoreThread) -> None:
+        self._thread = thread
 
     async def of(self, household: str, profile: str) -> Question | None:
         """Return the last question to a person, if it was answered with no or not at all."""
-        return await self._store.run(
+        return await self._thread.read(
             lambda connection: _read_question(connection, household, profile)
         )
 
@@ -64,7 +59,7 @@ class Consents:
             asked_for = f"full log of {question.days} days requested from {profile_id}"
             audit(connection, household, question.author, asked_for, question.at)
 
-        await self._write(work)
+        await self._thread.write(work)
 
     async def agree(self, question: Question, author: str, now: int) -> None:
         """Begin the full log that was asked for; raise PrivacyError where nobody asks (any more).
@@ -73,10 +68,11 @@ class Consents:
         """
 
         def work(connection: sqlite3.Connection) -> None:
-            _begin_full_log(connection, question, author, now)
+            with self._store.forgetting(connection, question.household, now):
+                _begin_full_log(connection, question, author, now)
             _delete_question(connection, question.household, question.profile)
 
-        await self._write(work)
+        await self._thread.write(work)
 
     async def refuse(self, household: str, profile: str, author: str, now: int) -> None:
         """Store a no; where there is one already, or no question, nothing changes."""
@@ -91,7 +87,7 @@ class Consents:
             )
             audit(connection, household, author, f"full log declined by {profile}", now)
 
-        await self._write(work)
+        await self._thread.write(work)
 
     async def drop(self, household: str, profile: str) -> None:
         """Delete a question that has no answer; a no stays, so that nobody asks every day."""
@@ -101,25 +97,19 @@ class Consents:
             if question is not None and question.refused is None:
                 _delete_question(connection, household, profile)
 
-        await self._write(work)
+        await self._thread.write(work)
 
     async def take_back(self, household: str, profile: str, author: str, now: int) -> None:
         """End a full log, also one that has not begun, at once; nothing changes without one."""
 
         def work(connection: sqlite3.Connection) -> None:
             change = Change(0, now, author, f"profile {profile} set: full-log ended")
-            apply_edit(
-                connection, household, lambda home: _with_full_log(home, profile, None), change
-            )
+            with self._store.forgetting(connection, household, now):
+                apply_edit(
+                    connection, household, lambda home: _with_full_log(home, profile, None), change
+                )
 
-        await self._write(work)
-
-    async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        def in_transaction(connection: sqlite3.Connection) -> T:
-            with transaction(connection):
-                return work(connection)
-
-        return await self._store.run(in_transaction)
+        await self._thread.write(work)
 
 
 def _begin_full_log(

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -36,6 +37,7 @@ from copdns.store.db import (
     migrate_in_memory,
     open_database,
     read_transaction,
+    rewrite,
     store_error,
     tidy_mirror,
     transaction,
@@ -60,6 +62,11 @@ DAY = 86_400
 REMEMBER_FOR = 30 * DAY  # what ended by itself is deleted after this (docs/privacy.md)
 
 T = TypeVar("T")
+Forget = Callable[[str, str, float], None]
+
+
+def _forget_nothing(_household: str, _profile: str, _now: float) -> None:
+    """Forget nothing, where nothing is recorded."""
 
 
 class HouseholdStore:
@@ -69,6 +76,7 @@ class HouseholdStore:
     "".  Where that file turns out to be damaged, what was asked is done with the copy instead.
     see: returns addresses of a household's network with the MAC addresses behind them, by which a
     device may be known to somebody else; called in another thread.
+    forget: deletes what is recorded of a profile, at a moment; called in another thread.
     """
 
     def __init__(
@@ -77,6 +85,7 @@ class HouseholdStore:
         self.path = path
         self.damage = damage
         self.see: See = see_nothing
+        self.forget: Forget = _forget_nothing
         self._in_memory = in_memory
         self._connection = connection
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="household-store")
@@ -136,6 +145,7 @@ class HouseholdStore:
         await self.run(lambda _: self._reopen())
 
     async def refuse_writing(self) -> None:
+        """Let every later change fail with StoreError; reading goes on."""
         await self.run(lambda connection: connection.execute("pragma query_only = on"))
 
     def close(self) -> None:
@@ -183,9 +193,13 @@ class HouseholdStore:
         """
 
         def work(connection: sqlite3.Connection) -> Household:
-            with transaction(connection):
+            with transaction(connection), self.forgetting(connection, household_id, now):
+                people = _profile_ids(connection, household_id)
                 change = Change(0, now, author, what)
-                return apply_edit(connection, household_id, edit, change, balance, see=self.see)
+                after = apply_edit(connection, household_id, edit, change, balance, see=self.see)
+            if people - {each.id for each in after.profiles}:
+                rewrite(connection)  # what was recorded of them is gone from every page
+            return after
 
         return await self.run(work)
 
@@ -286,6 +300,17 @@ class HouseholdStore:
                 notify_others(connection, told)
 
         await self.run(work)
+
+    @contextmanager
+    def forgetting(
+        self, connection: sqlite3.Connection, household_id: str, now: int
+    ) -> Iterator[None]:
+        """Delete what was recorded of an adult whom a change makes a child, before it is stored:
+        others could see it then (`roles.guardians_may_see`)."""
+        adults = _adult_ids(connection, household_id)
+        yield
+        for each in sorted(adults - _adult_ids(connection, household_id)):
+            self.forget(household_id, each, now)
 
     async def full_logs(self, household_id: str, profile_id: str) -> tuple[FullLogSpan, ...]:
         """Return every full log that a profile of this id ever had."""
@@ -388,6 +413,18 @@ def apply_edit(
 @lru_cache(maxsize=256)
 def _decode_leniently(octets: bytes) -> str:
     return octets.decode(errors="surrogateescape")
+
+
+def _profile_ids(connection: sqlite3.Connection, household_id: str) -> frozenset[str]:
+    rows = connection.execute("select id from profile where household = ?", (household_id,))
+    return frozenset(profile for (profile,) in rows)
+
+
+def _adult_ids(connection: sqlite3.Connection, household_id: str) -> frozenset[str]:
+    rows = connection.execute(
+        "select id from profile where household = ? and band = ?", (household_id, Band.ADULT)
+    )
+    return frozenset(profile for (profile,) in rows)
 
 
 def _household_ids(connection: sqlite3.Connection) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ shows the rules only.  The pairing of a guest's browser ends with the guest's ti
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from copdns.accounts.account import (
@@ -41,6 +42,19 @@ MAX_REQUESTS = 20  # so that made-up addresses cannot fill the page
 _PAIRING = "household, id, device, profile, made, used, proof"
 _GUEST = "household, id, kind, address, mac, profile, author, at, until"
 _REQUEST = "household, address, mac, at"
+
+
+class DeviceLink(NamedTuple):
+    """A pairing of a device with the digest of its cookie; else as of `Pairing`."""
+
+    digest: str
+    household: str
+    id: str
+    device: str
+    profile: str
+    made: int
+    used: int
+    proof: int | None
 
 
 class Pairings:
@@ -151,6 +165,37 @@ class Pairings:
             return tuple(Pairing(*row) for row in rows)
 
         return await self._thread.read(work)
+
+    async def links(self, household: str) -> tuple[DeviceLink, ...]:
+        """Return the pairings of all devices of a household, as they can be put back."""
+
+        def work(connection: sqlite3.Connection) -> tuple[DeviceLink, ...]:
+            rows = connection.execute(
+                f"select digest, {_PAIRING} from pairing"  # noqa: S608
+                " where household = ? and device not like '%:%'",
+                (household,),
+            )
+            return tuple(DeviceLink(*row) for row in rows)
+
+        return await self._thread.read(work)
+
+    async def put_back(self, links: Iterable[DeviceLink], now: int) -> None:
+        """Store pairings again that ended with their device, where it is back with its person.
+
+        Not those that were no proof: nobody could object to them while the device was away.
+        """
+
+        def work(connection: sqlite3.Connection) -> None:
+            for each in links:
+                is_proof = each.proof is not None and each.proof <= now
+                if is_proof and _is_of(connection, each.household, each.device, each.profile):
+                    connection.execute(
+                        f"insert or ignore into pairing (digest, {_PAIRING})"  # noqa: S608
+                        " values (?, ?, ?, ?, ?, ?, ?, ?)",
+                        each,
+                    )
+
+        await self._thread.write(work)
 
     async def revoke(self, household: str, pairing: str, author: str, now: int) -> None:
         """End a pairing.  Where it was the device's last, the next browser is paired again."""

@@ -56,6 +56,7 @@ class Watcher:
             await asyncio.sleep(interval)
 
     def close(self) -> None:
+        """Close the connection; blocks."""
         self._connection.close()
 
     def _read_version(self) -> int:

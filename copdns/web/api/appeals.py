@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from copdns.accounts.roles import Actor, Balance, Permission, may
+from copdns.accounts.roles import Permission, may
 from copdns.appeals.age import changes_with
 from copdns.appeals.appeal import (
     WAITING,
@@ -16,11 +16,9 @@ from copdns.appeals.appeal import (
     AppealMotive,
     AppealRequest,
     AppealState,
-    Decider,
     WantedLength,
     reasons_for,
 )
-from copdns.appeals.first_end import FirstEnd, first_end_of
 from copdns.appeals.opening import ApprovalTerms, Decision, opening
 from copdns.appeals.review import DecisionReason
 from copdns.appeals.source import list_report
@@ -30,16 +28,17 @@ from copdns.household.differences import Difference
 from copdns.model.errors import AppealError
 from copdns.model.household import Band
 from copdns.model.verdict import Action, Reason
+from copdns.web.answers import answer_appeal, find_first_end, gives_age
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Id, Limit, Long, Minutes, Moment, Text
-from copdns.web.others import time_view
 from copdns.web.problem import Refused
 
 _UNANSWERED = WAITING | {AppealState.TALK}
 
 
 class AnswerShown(Given):
-    """made: such as "grant g3".  until: when what it opened closes again."""
+    """made: such as "grant g3".  until: when what it opened closes again.  policy: the version of
+    the review policy that it was made by; "" of an older answer."""
 
     at: Moment
     state: AppealState
@@ -49,6 +48,7 @@ class AnswerShown(Given):
     by: str
     made: list[str]
     until: Moment | None
+    policy: str
 
 
 class AppealShown(Given):
@@ -212,7 +212,11 @@ async def appeal(call: Call) -> object:
     except AppealError as error:
         opens, why_not = None, str(error)
     taken_back = is_taken_back(found, call.household, call.now)
-    ends = None if opens is None or taken_back else _first_end(call, found)
+    ends = (
+        None
+        if opens is None or taken_back
+        else find_first_end(call.context, call.household, call.actor, found)
+    )
     return {
         **appeal_json(found),
         "opens": opening_json(opens, _settings(call, found)),
@@ -228,15 +232,6 @@ def _settings(call: Call, found: Appeal) -> tuple[Difference, ...]:
     if profile is None or band is None or not may(call.actor, Permission.SEE_PROFILES, profile):
         return ()
     return changes_with(profile, band, call.context.known_ids().presets)
-
-
-def _first_end(call: Call, found: Appeal) -> FirstEnd | None:
-    household, profile = call.household, call.household.profile(found.ask.profile)
-    if profile is None:
-        return None
-    view = time_view(call.context, household, call.actor)
-    minutes = view.today(profile).minutes
-    return first_end_of(view.policy(profile.id), household, found, minutes, call.now)
 
 
 async def see(call: Call) -> object:
@@ -255,33 +250,10 @@ async def decide(call: Call) -> object:
     if asked is None:
         raise Refused(404, "There is no such appeal")
     decision = _read_decision(call.body, asked.ask)
-    is_of_age = asked.ask.kind is AppealKind.AGE and decision.state is AppealState.GRANTED
-    if is_of_age and not may(call.actor, Permission.EDIT_PROFILES):
+    if gives_age(asked.ask, decision) and not may(call.actor, Permission.EDIT_PROFILES):
         raise Refused(403, "Only a guardian can change an age group")
-    found = await call.context.appeals.decide(
-        call.household.id,
-        asked.id,
-        decision,
-        _decider(call.actor),
-        call.context.known_ids(),
-        call.context.services(),
-        call.now,
-        Balance(call.actor.id, call.with_preset),
-    )
-    before, band = call.household.profile(asked.ask.profile), decision.yes.band
-    band = band or asked.ask.wanted_band
-    if is_of_age and before is not None and band is not None:
-        rules = not decision.yes.only_age
-        await call.context.proposals.propose_or_drop(
-            call.actor, before, band, call.now, rules=rules
-        )
+    found = await answer_appeal(call.context, call.actor, call.household, asked, decision)
     return appeal_json(found)
-
-
-def _decider(actor: Actor) -> Decider:
-    """Return who answers; a token writes a rule for everyone only with that scope."""
-    everyone = may(actor, Permission.EDIT_HOUSEHOLD)
-    return Decider(actor.role, actor.name, actor.id, for_everyone=everyone)
 
 
 def _read_decision(body: DecisionSent, ask: AppealRequest) -> Decision:

@@ -16,6 +16,7 @@ from copdns.web.api.operation import Given, Nothing, Operation
 from copdns.web.api.reading import JSON
 from copdns.web.api.serve import adapter_of
 from copdns.web.problem import PROBLEM
+from copdns.web.session import SESSION
 from copdns.web.step_up import PROBLEM_TYPE as STEP_UP_PROBLEM
 
 BASE = "/api/v1"
@@ -125,7 +126,12 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
             },
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
-                "session": {"type": "apiKey", "in": "cookie", "name": "copdns_session"},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": SESSION,
+                    "description": f"of a browser; over HTTPS it is called __Host-{SESSION}",
+                },
             },
         },
     }

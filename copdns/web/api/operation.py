@@ -13,14 +13,14 @@ from typing import Annotated, Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
-from copdns.accounts.roles import NO_SCOPES, Actor, Balance, Permission
+from copdns.accounts.roles import NO_SCOPES, Actor, Permission
 from copdns.household.edit_checks import HasId
-from copdns.household.presets import apply
 from copdns.model.errors import CopdnsError, HouseholdError
 from copdns.model.household import Household, Profile
 from copdns.model.sentences import literal
 from copdns.policy.decide import Policy
 from copdns.policy.snapshot import Snapshot
+from copdns.web.balance import balance_of
 from copdns.web.context import AppContext
 from copdns.web.problem import Refused
 
@@ -106,12 +106,8 @@ class Call:
             author=self.actor.name,
             what=what,
             now=self.now,
-            balance=Balance(self.actor.id, self.with_preset),
+            balance=balance_of(self.actor),
         )
-
-    def with_preset(self, profile: Profile) -> Profile:
-        """Return the profile with the preset of its age band."""
-        return apply(self.context.known_ids().presets[profile.band], profile)
 
     def profile_of(self, profile_id: str) -> Profile:
         """Return the profile that a query or body names; raise HouseholdError."""

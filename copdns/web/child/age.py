@@ -9,7 +9,7 @@ from aiohttp import web
 
 from copdns.appeals.age import age_request
 from copdns.household.ages import asks_person
-from copdns.model.errors import AppealError, AppealLimitError
+from copdns.model.errors import AppealError
 from copdns.model.household import Band
 from copdns.web.child.page import (
     child_page,
@@ -17,6 +17,7 @@ from copdns.web.child.page import (
     note_pin,
     require_known_person,
     require_proof,
+    status_of,
 )
 from copdns.web.context import context_of
 from copdns.web.person import Person
@@ -40,10 +41,8 @@ async def send(request: web.Request) -> web.Response:
         paired = person.is_linked
         ask = age_request(person.profile, person.device, wanted, words, now, paired=paired)
         return await file_request(request, person, ask)
-    except AppealLimitError as error:
-        return _form(request, person, fields, status=429, error=error)
     except AppealError as error:
-        return _form(request, person, fields, status=400, error=error)
+        return _form(request, person, fields, status=status_of(error), error=error)
 
 
 async def say_right(request: web.Request) -> web.Response:

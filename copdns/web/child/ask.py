@@ -13,8 +13,9 @@ from typing import Any
 from aiohttp import web
 
 from copdns.accounts.account import GUEST_PREFIX
-from copdns.accounts.roles import Permission, may
+from copdns.accounts.roles import may
 from copdns.appeals.appeal import (
+    TIME_RULES,
     Appeal,
     AppealKind,
     AppealMotive,
@@ -25,15 +26,15 @@ from copdns.appeals.appeal import (
 )
 from copdns.appeals.first_end import first_end_of
 from copdns.appeals.life import HOUR, has_second_opinion, may_disagree, may_withdraw
-from copdns.appeals.list_errors import is_list_error
+from copdns.appeals.list_errors import is_list_error, what_closes
 from copdns.appeals.still_closed import closed_after_all
-from copdns.dns.records import A
-from copdns.model.errors import AppealError, AppealLimitError
+from copdns.model.errors import AppealError
 from copdns.model.names import display, name_of
 from copdns.model.verdict import Action, Reason
-from copdns.policy.decide import decide, full_closure
+from copdns.policy.decide import full_closure
 from copdns.policy.today import build_today
 from copdns.time.days import budget_day, zone_of
+from copdns.web.answers import permission_to_grant
 from copdns.web.child.page import (
     child_page,
     file_request,
@@ -41,13 +42,13 @@ from copdns.web.child.page import (
     note_pin,
     require_known_person,
     require_proof,
+    status_of,
 )
 from copdns.web.child.start_page import blocks_of, closed_now
 from copdns.web.context import context_of
 from copdns.web.person import Person, may_see_appeal
 from copdns.web.received import fields_of, whole_number
 
-_OF_TIME = frozenset({Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET})
 Fields = Mapping[str, Any]
 
 
@@ -71,10 +72,8 @@ async def send(request: web.Request) -> web.Response:
             )
             return child_page(request, person, "opened.html", name=ask.name)
         return await file_request(request, person, ask)
-    except AppealLimitError as error:
-        return _form(request, person, fields, status=429, error=error)
     except AppealError as error:
-        return _form(request, person, fields, status=400, error=error)
+        return _form(request, person, fields, status=status_of(error), error=error)
 
 
 async def appeal_page(request: web.Request) -> web.Response:
@@ -138,10 +137,9 @@ async def _has_second(request: web.Request, person: Person, appeal: Appeal) -> b
     """Tell whether there is somebody who may answer an appeal and has not answered it yet."""
     context, home = context_of(request), person.household.id
     everyone = await context.accounts.all(home)
-    # A reviewer cannot change an age group, so is no second opinion about it.
-    is_age = appeal.ask.kind is AppealKind.AGE
-    needed = Permission.EDIT_PROFILES if is_age else Permission.DECIDE_APPEALS
-    able = [each.id for each in everyone if may(each, needed)]
+    needed = permission_to_grant(appeal.ask)  # whoever cannot say yes is no second opinion
+    # Nor is who was invited and never came.
+    able = [each.id for each in everyone if each.has_password and may(each, needed)]
     return has_second_opinion(appeal, able, await context.account_codes.voices(home, appeal.asked))
 
 
@@ -184,7 +182,7 @@ def _form(
         name=name,
         shown=display(name),
         to=to,
-        of_time=to is not None and to.reason in _OF_TIME,
+        of_time=to is not None and to.reason in TIME_RULES,
         is_open=bool(name) and to is None,
         whys=tuple(AppealMotive),
         wanteds=tuple(WantedLength),
@@ -217,8 +215,7 @@ def _contested_verdict(
             verdict = closed_now(person, each, now)
             return None if verdict is None else contest(verdict, revision)
     name = name_of(str(fields.get("name", "")))
-    verdict = decide(policy, name, A, now) if name else None
-    return contest(verdict, revision) if verdict is not None and verdict.blocks else None
+    return what_closes(policy, name, now, revision) if name else None
 
 
 def _read_request(request: web.Request, person: Person, fields: Fields) -> AppealRequest | None:

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from copdns.accounts.roles import guardians_may_see
 from copdns.config import SYSTEM, Settings
-from copdns.model.broad_names import Answered, answered_sites, broad_names
+from copdns.model.broad_names import AnsweredSite, answered_sites, broad_names
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, PrivacyMode, Profile, SplitUpstream
 from copdns.privacy.personal_data import (
@@ -53,7 +53,7 @@ class Resolvers(NamedTuple):
     has_own: bool
     has_system: bool
     splits: tuple[SplitUpstream, ...]
-    answered: tuple[Answered, ...]
+    answered: tuple[AnsweredSite, ...]
 
 
 async def me(request: web.Request) -> web.Response:

@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from copdns.appeals.appeal import AppealRequest
+from copdns.model.errors import AppealError, AppealLimitError
 from copdns.web.context import AppContext, context_of, https_origin
 from copdns.web.desk_access import BrowserConnection, may_show_desk
 from copdns.web.languages import phrases_in
@@ -27,8 +28,10 @@ def child_page(
     request: web.Request, person: Person, template: str, *, status: int = 200, **values: Any
 ) -> web.Response:
     """Return a page.  Every page has a sign that says what is recorded (`mode` and `announced`),
-    and what counts as the person since a guardian's change (`claims.html`)."""
-    level, now, full = level_of(person.band), context_of(request).now(), person.profile.full_log
+    and what counts as the person since a guardian's change, and a younger age group that is
+    announced (`claims.html`)."""
+    level, now = level_of(person.band), context_of(request).now()
+    full, younger = person.profile.full_log, person.profile.band_change
     return context_of(request).pages.render(
         request,
         template,
@@ -38,6 +41,7 @@ def child_page(
         mode=person.profile.privacy_at(now),
         may_object=any(each.may_be_objected(now) for each in person.claims),
         announced=full.start if full is not None and now < full.start else None,
+        younger_from=younger.at if younger is not None and now < younger.at else None,
         say=wording_for(request, person.household, level),
         note_of=partial(note_of, person.household, person.profile),
         desk=_desk_url(request),
@@ -73,9 +77,8 @@ def require_proof(person: Person) -> None:
 
 
 async def note_pin(request: web.Request, person: Person) -> None:
-    """Note in the history that somebody just acted as this person with a PIN, which guardians
-    set."""
-    if person.guest and person.is_proven:
+    """Note in the history that somebody just acted with this person's PIN, which guardians set."""
+    if person.guest and person.proof is not None:
         context, home = context_of(request), person.household.id
         what = f"{person.profile.id}: the change before this was made with a PIN from a guardian"
         await context.store.note(home, person.profile.name, what, int(context.now()))
@@ -138,3 +141,8 @@ async def file_request(request: web.Request, person: Person, ask: AppealRequest)
     if not may_see_appeal(person, filed.appeal):  # only the paired browser sees the answer
         return child_page(request, person, "sent.html")
     raise web.HTTPSeeOther(f"/ask/{filed.appeal.id}")
+
+
+def status_of(error: AppealError) -> int:
+    """Return the HTTP status of a form whose appeal was refused."""
+    return 429 if isinstance(error, AppealLimitError) else 400

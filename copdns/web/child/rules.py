@@ -11,7 +11,6 @@ from copdns.household.presets import Preset
 from copdns.list_files.load import bundled_presets
 from copdns.model.broad_networks import is_broad_network
 from copdns.model.household import Household, Profile, Rule
-from copdns.policy.order import rules_in_scope
 from copdns.time.plan import budgets_in_force, in_scope
 from copdns.web.child.my_data import resolvers
 from copdns.web.child.page import child_page
@@ -60,12 +59,8 @@ async def rules(request: web.Request) -> web.Response:
 
 
 def _rules_with_effect(home: Household, profile: Profile) -> list[Rule]:
-    found = rules_in_scope(profile, home.rules)
-    return [
-        each
-        for each in found
-        if not (isinstance(each.target, str) and is_broad_network(each.target))
-    ]
+    found = in_scope(home.rules, profile)
+    return [each for each in found if not is_broad_network(each.target)]
 
 
 def _default_reason(preset: Preset | None, profile: Profile) -> str:

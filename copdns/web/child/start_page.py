@@ -10,7 +10,8 @@ from copdns.dns.records import A
 from copdns.model.verdict import StepNumber, Verdict
 from copdns.policy.decide import decide
 from copdns.policy.today import build_today
-from copdns.privacy.recent_blocks import Block, Owned
+from copdns.privacy.changes import Changed
+from copdns.privacy.recent_blocks import Block, OwnedDevice
 from copdns.web.child import age
 from copdns.web.child.claim_device import guest_here, has_guest_rules
 from copdns.web.child.consent import open_question
@@ -25,6 +26,7 @@ from copdns.web.person import (
     person_of,
     set_pairing_cookie,
 )
+from copdns.web.received import host_without_port
 
 BLOCKS_SHOWN = 20  # recent blocks
 BLOCKS_OPEN = 5  # of these without a tap
@@ -60,11 +62,7 @@ async def start_page(request: web.Request) -> web.Response:
         },
         blocks=[(each, closed_now(person, each, now)) for each in blocks],
         newest=BLOCKS_OPEN,
-        changed=[
-            each
-            for each in (await recent_changes_of(request, person)).changed
-            if now - each.at < NEWS_SECONDS
-        ],
+        changed=await _news_of(request, person, now),
         guest=await _guest_with_guest_rules(request, person),
         without_browser=[
             each
@@ -75,10 +73,17 @@ async def start_page(request: web.Request) -> web.Response:
         asks_consent=await open_question(request, person) is not None,
         now=now,
     )
-    if request.secure and person.is_paired and not person.guest:
+    if _leads_to_https(request) and person.is_paired and not person.guest:
         # One that was set over HTTP is sent over it again; from now on it is not.
         set_pairing_cookie(request, page, PAIRING, request.cookies[PAIRING], PAIRING_LASTS)
     return page
+
+
+def _leads_to_https(request: web.Request) -> bool:
+    """Tell whether the child's page is over HTTPS, and always will be: where browsers do not trust
+    the certificate, it is over HTTP the next time, without a cookie that HTTPS kept."""
+    host = host_without_port(request.host)
+    return request.secure and context_of(request).https().is_trusted_for(host)
 
 
 async def pair(request: web.Request) -> web.Response:
@@ -113,6 +118,16 @@ async def why(request: web.Request) -> web.Response:
     return child_page(request, person, "why.html", block=block, verdict=verdict)
 
 
+async def _news_of(request: web.Request, person: Person, now: float) -> list[Changed]:
+    """Return what changed in the last week, without what the page says above as a claim."""
+    told = {each.at for each in person.claims}
+    return [
+        each
+        for each in (await recent_changes_of(request, person)).changed
+        if now - each.at < NEWS_SECONDS and not (each.is_of_devices and each.at in told)
+    ]
+
+
 async def _guest_with_guest_rules(request: web.Request, person: Person) -> Guest | None:
     """Return the guest of this device, where guest rules apply to it; else None."""
     found = await guest_here(request, person) if person.is_anybodys else None
@@ -135,5 +150,5 @@ def blocks_of(request: web.Request, person: Person) -> tuple[Block, ...]:
     context = context_of(request)
     if not (person.is_proven or (person.is_paired and person.guest)) or not person.band.is_child:
         return ()
-    owned = Owned(person.household.id, person.client.policy.profile, person.device)
+    owned = OwnedDevice(person.household.id, person.client.policy.profile, person.device)
     return context.recent.blocks(owned, context.now())

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from aiohttp import web
 
 from copdns.accounts.codes import make_short_id
-from copdns.accounts.roles import Actor, Balance, Permission
-from copdns.household.presets import apply
-from copdns.list_files.load import bundled_presets
-from copdns.model.household import Household, Profile
+from copdns.accounts.roles import Actor, Permission
+from copdns.household.undo import UNDO_FOR
+from copdns.model.household import Household
 from copdns.model.sentences import Sentence
+from copdns.store.household_db.proposals import Proposal
+from copdns.web.balance import balance_of
 from copdns.web.context import context_of
 from copdns.web.recent_actions import PERMISSION, RECENT, STEPPED_UP, DeskAction
 from copdns.web.session import LOGGED_IN
@@ -27,13 +29,15 @@ async def change_household(
     *,
     weighed: bool = False,
     person: str | None = None,
+    plan: Proposal | None = None,
 ) -> Household:
     """Store a change; return the household.
 
     what: for the history.  weighed: a dispute between guardians is settled (`Balance`).  person:
-    the id of whom it is about, "" for none; None: who stands in the path.
+    the id of whom it is about, "" for none; None: who stands in the path.  plan: as of DeskAction.
     """
     context, befores = context_of(request), list[Household]()
+    links = await context.pairings.links(actor.household)
 
     def edit_found(before: Household) -> Household:
         befores.append(before)
@@ -45,8 +49,9 @@ async def change_household(
         author=actor.name,
         what=what,
         now=int(context.now()),
-        balance=Balance(actor.id, with_fair_rules) if weighed else None,
+        balance=balance_of(actor) if weighed else None,
     )
+    gone = {each.id for each in befores[-1].devices} - {each.id for each in after.devices}
     action = DeskAction(
         make_short_id(),
         actor.household,
@@ -59,6 +64,8 @@ async def change_household(
         profile=request.match_info.get("person", "") if person is None else person,
         step_up=request.get(STEPPED_UP, False),
         weighed=weighed,
+        links=tuple(each for each in links if each.device in gone),
+        plan=plan,
     )
     _tell(request, action)
     return after
@@ -69,12 +76,10 @@ def say_done(request: web.Request, actor: Actor, said: Sentence) -> None:
     _tell(request, DeskAction("", actor.household, actor.id, int(context_of(request).now()), said))
 
 
-def with_fair_rules(profile: Profile) -> Profile:
-    """Return the profile with the preset of its age band."""
-    return apply(bundled_presets()[profile.band], profile)
-
-
 def _tell(request: web.Request, action: DeskAction) -> None:
     session = request.get(LOGGED_IN)
     if session is not None:  # a program reads its response
-        request.app[RECENT].note(action, session.digest)
+        recent = request.app[RECENT]
+        recent.note(action, session.digest)
+        if action.id:  # it holds what was there: not until somebody opens a page again
+            asyncio.get_running_loop().call_later(UNDO_FOR, recent.forget, action.id)

@@ -7,24 +7,22 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from copdns.accounts.roles import Actor, Balance, Permission, may
+from copdns.accounts.roles import Actor, Permission, may
 from copdns.appeals.age import changes_with
 from copdns.appeals.appeal import (
     REASONS,
+    TIME_RULES,
     WAITING,
     Appeal,
-    AppealKind,
     AppealRequest,
     AppealState,
     ContestedVerdict,
-    Decider,
     contest,
     reasons_for,
 )
-from copdns.appeals.first_end import FirstEnd, first_end_of
 from copdns.appeals.lengths import because, lengths, read_length, usual
-from copdns.appeals.life import require_answerable
-from copdns.appeals.opening import CONTENT, TIME, ApprovalTerms, Decision, Opening, opening
+from copdns.appeals.life import does_little_harm, require_answerable
+from copdns.appeals.opening import CONTENT, ApprovalTerms, Decision, Opening, opening
 from copdns.appeals.review import TOLD, DecisionReason
 from copdns.appeals.source import BlockSource, block_source, list_report, rule_behind
 from copdns.appeals.still_closed import closed_after_all, closed_besides, is_taken_back
@@ -33,13 +31,21 @@ from copdns.household.presets import Preset
 from copdns.household.safeguards import is_announced
 from copdns.list_files.load import bundled_presets
 from copdns.model.errors import AppealError
-from copdns.model.household import Band, Household, Profile
+from copdns.model.household import Band, Household
 from copdns.model.sentences import sentence
+from copdns.web.answers import (
+    answer_appeal,
+    decider_of,
+    find_first_end,
+    gives_age,
+    permission_to_grant,
+)
 from copdns.web.context import context_of
-from copdns.web.desk.change import say_done, with_fair_rules
-from copdns.web.desk.page import household_in_force
+from copdns.web.desk.change import say_done
+from copdns.web.desk.page import household_in_force, meanwhile_rule
 from copdns.web.desk.person.people import parse_band
 from copdns.web.desk.person.settings import changes_by_reason
+from copdns.web.desk.seen import SEEN, mark_of, require_same_lines
 from copdns.web.others import time_view
 from copdns.web.received import fields_of
 from copdns.web.session import require
@@ -54,13 +60,15 @@ class AgeChoice(NamedTuple):
     """What a yes to an appeal against an age group brings.
 
     band: the one that is shown, of all.  changed: settings by the reason that the child reads.
-    is_announced: it is told a day before, and its settings are only proposed.
+    is_announced: it is told a day before, and its settings are only proposed.  seen: a mark of
+    these lines, which the form sends back.
     """
 
     band: Band
     preset: Preset
     changed: Mapping[str, list[Difference]]
     is_announced: bool
+    seen: str
 
 
 async def inbox(request: web.Request) -> web.Response:
@@ -80,6 +88,7 @@ async def inbox(request: web.Request) -> web.Response:
         waiting=sorted(waiting, key=lambda each: _sort_key(each, actor)),
         is_others=lambda each: is_for_others(each, actor),
         answered=answered,
+        meanwhile=meanwhile_rule(context),
         is_taken_back=lambda each: is_taken_back(each, household, now),
         say=desk_wording(request, household),
         now=now,
@@ -89,7 +98,7 @@ async def inbox(request: web.Request) -> web.Response:
 def is_for_others(appeal: Appeal, actor: Actor) -> bool:
     """Tell whether somebody else must answer: a child disagreed with this one's answer."""
     try:
-        require_answerable(appeal, _decider(actor))
+        require_answerable(appeal, decider_of(actor))
     except AppealError:
         return appeal.state in TO_ANSWER
     return False
@@ -97,11 +106,6 @@ def is_for_others(appeal: Appeal, actor: Actor) -> bool:
 
 def _sort_key(appeal: Appeal, actor: Actor) -> tuple[bool, bool, int]:
     return is_for_others(appeal, actor), appeal.state is AppealState.TALK, appeal.since
-
-
-def _decider(actor: Actor) -> Decider:
-    everyone = may(actor, Permission.EDIT_HOUSEHOLD)
-    return Decider(actor.role, actor.name, actor.id, for_everyone=everyone)
 
 
 async def look(request: web.Request) -> web.Response:
@@ -134,11 +138,12 @@ async def appeal(request: web.Request) -> web.Response:
         age=_age_choice(request, found, household, actor),
         bands=tuple(Band),
         besides=_besides(request, actor, found, household) if opens else None,
-        ends=_first_end(request, actor, found, household) if opens else None,
-        openable=CONTENT | TIME,
-        lengths=lengths(found.ask, opens, _decider(actor)) if opens else (),
+        ends=find_first_end(context, household, actor, found) if opens else None,
+        openable=CONTENT | TIME_RULES,
+        lengths=lengths(found.ask, opens, decider_of(actor)) if opens else (),
         usual=usual(found.ask, opens) if opens else "",
         because=because(found.ask),
+        allowed_from=_allowed_from(request, found),
         others=await _names_of_others(request, found, actor),
         source=_source(request, found),
         rule=rule_behind(found.ask, household),
@@ -150,49 +155,56 @@ async def appeal(request: web.Request) -> web.Response:
     )
 
 
+def _allowed_from(request: web.Request, appeal: Appeal) -> int | None:
+    """Return when the site of a request is allowed because nobody answered, in seconds since the
+    epoch; None where it never is."""
+    rule = meanwhile_rule(context_of(request))
+    waits = appeal.waits and not appeal.answers and appeal.overdue is None
+    harmless = waits and does_little_harm(appeal.ask, rule.categories)
+    return appeal.since + rule.seconds if harmless else None
+
+
 async def decide(request: web.Request) -> web.Response:
     """Answer an appeal; what is granted is in force within a second."""
     actor, context = await require(request, Permission.DECIDE_APPEALS), context_of(request)
-    fields, now = await fields_of(request), int(context.now())
+    fields = await fields_of(request)
     found = await context.appeals.appeal(actor.household, request.match_info["appeal"])
     if found is None:
         raise AppealError("there is no request '%(appeal)s'", appeal=request.match_info["appeal"])
     decision = _read_decision(fields, found.ask)
-    is_of_age = found.ask.kind is AppealKind.AGE and decision.state is AppealState.GRANTED
-    if is_of_age:
+    if gives_age(found.ask, decision):
         await require(request, Permission.EDIT_PROFILES)
-    before = household_in_force(request, actor).profile(found.ask.profile)
-    await context.appeals.decide(
-        actor.household,
-        found.id,
-        decision,
-        _decider(actor),
-        context.known_ids(),
-        context.services(),
-        now,
-        Balance(actor.id, with_fair_rules),
-    )
-    band = decision.yes.band or found.ask.wanted_band
-    if is_of_age and before is not None and band is not None:
-        rules = not decision.yes.only_age
-        await context.proposals.propose_or_drop(actor, before, band, now, rules=rules)
+    household = household_in_force(request, actor)
+    _require_shown_lines(found.ask, decision, household, str(fields.get(SEEN, "")))
+    await answer_appeal(context, actor, household, found, decision)
     done = sentence("your answer is saved, and the child can read it now")
     say_done(request, actor, done)
     raise web.HTTPSeeOther("/guardian/inbox")
+
+
+def _require_shown_lines(
+    ask: AppealRequest, decision: Decision, household: Household, seen: str
+) -> None:
+    """Raise HouseholdError where a yes to another age group would change other settings than the
+    page listed.  seen: the mark of that list."""
+    profile, band = household.profile(ask.profile), decision.yes.band or ask.wanted_band
+    if not gives_age(ask, decision) or decision.yes.only_age or profile is None or band is None:
+        return
+    require_same_lines(seen, changes_with(profile, band, bundled_presets()))
 
 
 def _age_choice(
     request: web.Request, found: Appeal, household: Household, actor: Actor
 ) -> AgeChoice | None:
     """Return what a yes brings to a request about the age group, to who may give it."""
-    profile: Profile | None = household.profile(found.ask.profile)
+    profile = household.profile(found.ask.profile)
     wanted = found.ask.wanted_band
     if profile is None or wanted is None or not may(actor, Permission.EDIT_PROFILES, profile):
         return None
     band, now = parse_band(request.query.get("band", wanted)), int(context_of(request).now())
-    preset = bundled_presets()[band]
-    changed = changes_by_reason(preset, changes_with(profile, band, bundled_presets()))
-    return AgeChoice(band, preset, changed, is_announced(profile, band, now))
+    preset, lines = bundled_presets()[band], changes_with(profile, band, bundled_presets())
+    changed = changes_by_reason(preset, lines)
+    return AgeChoice(band, preset, changed, is_announced(profile, band, now), mark_of(lines))
 
 
 async def report(request: web.Request) -> web.Response:
@@ -259,18 +271,6 @@ def _besides(
     return None if rest is None else contest(rest, household.revision)
 
 
-def _first_end(
-    request: web.Request, actor: Actor, found: Appeal, household: Household
-) -> FirstEnd | None:
-    """Return what ends a yes first, before and after it was given."""
-    context, profile = context_of(request), household.profile(found.ask.profile)
-    if profile is None:
-        return None
-    view = time_view(context, household, actor)
-    minutes = view.today(profile).minutes
-    return first_end_of(view.policy(profile.id), household, found, minutes, view.now)
-
-
 async def _names_of_others(
     request: web.Request, found: Appeal, actor: Actor
 ) -> tuple[str, ...] | None:
@@ -278,9 +278,9 @@ async def _names_of_others(
     if not is_for_others(found, actor):
         return None
     there = await context_of(request).accounts.all(actor.household)
-    is_of_age = found.ask.kind is AppealKind.AGE  # which reviewers cannot change
-    needed = Permission.EDIT_PROFILES if is_of_age else Permission.DECIDE_APPEALS
-    return tuple(each.name for each in there if may(each, needed) and each.id != actor.id)
+    needed = permission_to_grant(found.ask)
+    able = (each for each in there if each.has_password and may(each, needed))
+    return tuple(each.name for each in able if each.id != actor.id)
 
 
 def _source(request: web.Request, found: Appeal) -> BlockSource | None:

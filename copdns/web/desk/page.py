@@ -7,9 +7,21 @@ from typing import NamedTuple
 from aiohttp import web
 
 from copdns.accounts.roles import Actor, Permission, may
+from copdns.appeals.life import HOUR
 from copdns.model.household import Household, Profile
-from copdns.web.context import context_of
+from copdns.web.context import AppContext, context_of
 from copdns.web.session import require
+
+
+class MeanwhileRule(NamedTuple):
+    """What becomes of a request that nobody answers.
+
+    seconds: after so long.  categories: slugs; a site that only a list of one of them blocks is
+    allowed then until someone answers, and nothing else is.
+    """
+
+    seconds: int
+    categories: tuple[str, ...]
 
 
 class ViewedPeople(NamedTuple):
@@ -57,3 +69,11 @@ async def stored_household(request: web.Request, actor: Actor) -> Household:
 def household_in_force(request: web.Request, actor: Actor) -> Household:
     """Return the household of the snapshot, without current guests."""
     return context_of(request).snapshot().households[actor.household]
+
+
+def meanwhile_rule(context: AppContext) -> MeanwhileRule:
+    """Return what the settings say of requests that nobody answers."""
+    chosen, library = context.settings().appeals, context.snapshot().library
+    low_risk = (slug for slug, each in library.categories.items() if each.low_harm)
+    found = tuple(low_risk) if chosen.open_meanwhile else ()
+    return MeanwhileRule(chosen.target_hours * HOUR, found)

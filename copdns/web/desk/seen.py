@@ -35,6 +35,18 @@ def _spell(value: object) -> str:
     return f"{type(value).__name__}({','.join(inner)})"
 
 
+def require_same_lines(seen: str, lines: object) -> None:
+    """Raise HouseholdError where a list of what would change is not as a page showed it.
+
+    seen: the mark that the form carried; "" checks nothing.
+    """
+    if seen and seen != mark_of(lines):
+        raise HouseholdError(
+            "something was changed since you opened the page, so the list there is not right any "
+            "more; nothing was changed now. Open the page again and read what it would do"
+        )
+
+
 def unless_changed(edit: _Edit, seen: str, find: Callable[[Household], object]) -> _Edit:
     """Return an edit that raises HouseholdError where what it is about is not as it was shown.
 

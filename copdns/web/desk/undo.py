@@ -6,11 +6,11 @@ from functools import partial
 
 from aiohttp import web
 
-from copdns.accounts.roles import Permission, may
+from copdns.accounts.roles import Actor, Permission, may
 from copdns.household.announcements import newly_protected
 from copdns.household.undo import undo as undo_change
 from copdns.model.errors import HouseholdError
-from copdns.model.household import Household
+from copdns.model.household import Band, Household
 from copdns.model.undone import UNDONE
 from copdns.web.context import context_of
 from copdns.web.desk.change import change_household
@@ -47,8 +47,32 @@ async def undo(request: web.Request) -> web.Response:
         weighed=found.weighed,
         person=found.profile,
     )
-    recent.forget(found)
+    recent.forget(found.id)
+    await context.pairings.put_back(found.links, int(context.now()))
+    await _put_back_plan(request, actor, found)
     raise web.HTTPSeeOther(_page(str((await fields_of(request)).get("back", ""))))
+
+
+async def _put_back_plan(request: web.Request, actor: Actor, action: DeskAction) -> None:
+    """End the plan that an announced age brought, and bring back the one that it ended; what was
+    planned since stays."""
+    proposals, profile = context_of(request).proposals, action.profile
+    now = await proposals.of(actor.household, profile) if profile else None
+    if now is not None and now.band is _announced_band(action):
+        await proposals.drop(actor.household, profile)
+        now = None
+    if now is None and action.plan is not None:
+        await proposals.propose(action.plan)
+
+
+def _announced_band(action: DeskAction) -> Band | None:
+    """Return the age group that an action announced; None for none."""
+    assert action.before is not None
+    assert action.after is not None
+    before, after = (each.profile(action.profile) for each in (action.before, action.after))
+    if before is None or after is None or after.band_change == before.band_change:
+        return None
+    return after.band_change.band if after.band_change is not None else None
 
 
 def _protects(action: DeskAction) -> bool:

@@ -55,8 +55,8 @@ def test_stopping_and_the_watchdog_are_one_line_each(ear: socket.socket) -> None
 
 
 def test_a_status_cannot_smuggle_in_another_message(ear: socket.socket) -> None:
-    assert manager(ear).notify_status("all is well\nSTOPPING=1")
-    assert heard(ear) == ["STATUS=all is well STOPPING=1"]
+    assert manager(ear).notify_ready("all is well\nSTOPPING=1")
+    assert heard(ear) == ["READY=1", "STATUS=all is well STOPPING=1"]
 
 
 def test_an_abstract_socket_is_reached() -> None:

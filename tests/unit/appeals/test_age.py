@@ -12,11 +12,12 @@ from copdns.appeals.appeal import Appeal, AppealAnswer, AppealKind, AppealState,
 from copdns.appeals.lengths import because, lengths
 from copdns.appeals.opening import ApprovalTerms, carry_out, opening
 from copdns.appeals.review import OF_AGE, TALKING, DecisionReason
+from copdns.appeals.still_closed import is_taken_back
 from copdns.household.presets import apply
 from copdns.household.safeguards import adopt
 from copdns.list_files.load import bundled_presets
 from copdns.model.errors import AppealError
-from copdns.model.household import Band, Household, Profile
+from copdns.model.household import AnnouncedBandChange, Band, Household, Profile
 from copdns.words.appeals import StatusText, appeal_status
 from tests.household import MIA, TOM
 from tests.unit.appealing import ADA, AT, KNOWN, SERVICES, ask, home
@@ -167,3 +168,34 @@ def test_the_child_reads_what_came_of_it() -> None:
     house = replace(younger.household, profiles=(adopted,))
     toms = life.add_answer(asked(Band.TO_12, TOM), replace(yes, made=younger.made))
     assert appeal_status(toms, house, AT + 60).stand is StatusText.AGE_SOON
+
+
+@pytest.mark.parametrize(
+    ("band", "stand"),
+    [
+        (Band.TO_12, StatusText.AGE),
+        (Band.TO_9, StatusText.TAKEN_BACK),
+        (Band.TO_6, StatusText.TAKEN_BACK),
+        (Band.TO_15, StatusText.AGE),  # older still
+    ],
+)
+def test_a_yes_that_was_taken_back_is_not_said_to_hold(band: Band, stand: StatusText) -> None:
+    yes = AppealAnswer(
+        AT, AppealState.GRANTED, DecisionReason.OLDER_NOW, ADA, made=(f"band {Band.TO_12}",)
+    )
+    granted = life.add_answer(asked(), yes)
+    house = replace(home(), profiles=(replace(MIA, band=band),))
+    assert appeal_status(granted, house, AT + 60).stand is stand
+    assert is_taken_back(granted, house, AT + 60) is (stand is StatusText.TAKEN_BACK)
+
+
+def test_nor_one_whose_announcement_was_withdrawn() -> None:
+    """Tom asked for a younger age group; a guardian said yes, and then set his own one again."""
+    yes = AppealAnswer(
+        AT, AppealState.GRANTED, DecisionReason.AGE_WRONG, ADA, made=(f"band {Band.TO_12}",)
+    )
+    granted = life.add_answer(asked(Band.TO_12, TOM), yes)
+    announced = replace(TOM, band_change=AnnouncedBandChange(Band.TO_12, AT + 86_400))
+    for tom, stand in ((announced, StatusText.AGE_SOON), (TOM, StatusText.TAKEN_BACK)):
+        house = replace(home(), profiles=(tom,))
+        assert appeal_status(granted, house, AT + 60).stand is stand

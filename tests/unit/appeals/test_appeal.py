@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,9 +12,9 @@ from hypothesis import strategies as st
 
 from copdns.appeals import life
 from copdns.appeals.appeal import (
-    ANSWERED,
     MOST_WORDS,
     REASONS,
+    WAITING,
     Appeal,
     AppealAnswer,
     AppealKind,
@@ -48,6 +49,11 @@ def refused() -> Appeal:
     return life.add_answer(appeal(), answer())
 
 
+def several(count: int, like: Appeal, **asks: Any) -> list[Appeal]:
+    """Return so many appeals, each about another name, and otherwise like one."""
+    return [replace(like, id=f"a{n}", ask=ask(f"n{n}.example", **asks)) for n in range(count)]
+
+
 # --- filing ---------------------------------------------------------------------------------------
 
 
@@ -77,7 +83,7 @@ def test_words_that_were_sent_stay_when_it_is_asked_again() -> None:
 
 
 def test_so_many_wait_at_once_and_a_withdrawn_one_makes_room() -> None:
-    there = [replace(appeal(), id=f"a{n}", ask=ask(f"n{n}.example")) for n in range(MOST_OPEN)]
+    there = several(MOST_OPEN, appeal())
     with pytest.raises(AppealLimitError, match="when one is answered") as error:
         life.file_appeal(there, ask(), "new", AT)
     assert error.value.until is None
@@ -86,10 +92,7 @@ def test_so_many_wait_at_once_and_a_withdrawn_one_makes_room() -> None:
 
 
 def test_so_many_come_from_a_device_in_a_day_and_the_refusal_says_when_the_next_may() -> None:
-    there = [
-        replace(refused(), id=f"a{n}", ask=ask(f"n{n}.example"), asked=AT + n)
-        for n in range(MOST_A_DAY)
-    ]
+    there = [replace(each, asked=AT + n) for n, each in enumerate(several(MOST_A_DAY, refused()))]
     with pytest.raises(AppealLimitError) as error:
         life.file_appeal(there, ask(), "new", AT + HOUR)
     assert error.value.until == AT + DAY
@@ -100,10 +103,7 @@ def test_so_many_come_from_a_device_in_a_day_and_the_refusal_says_when_the_next_
 
 def test_a_browser_that_is_not_paired_uses_up_nothing_of_the_childs() -> None:
     """It has the address of the child's device, as a sibling may, and asks as often as it can."""
-    strange = [
-        replace(appeal(), id=f"a{n}", ask=ask(f"n{n}.example", paired=False))
-        for n in range(MOST_OPEN)
-    ]
+    strange = several(MOST_OPEN, appeal(), paired=False)
     with pytest.raises(AppealLimitError):
         life.file_appeal(strange, ask(paired=False), "new", AT)
     assert life.file_appeal(strange, ask(), "new", AT).appeal.id == "new"
@@ -130,10 +130,7 @@ def test_a_browser_that_is_not_paired_cannot_tell_what_the_child_asked_for(devic
 
 
 def test_nor_by_what_the_childs_device_sent_in_a_day() -> None:
-    hers = [
-        replace(refused(), id=f"a{n}", ask=ask(f"n{n}.example"), asked=AT)
-        for n in range(MOST_A_DAY)
-    ]
+    hers = several(MOST_A_DAY, replace(refused(), asked=AT))
     assert life.file_appeal(hers, ask(paired=False), "new", AT).appeal.id == "new"
 
 
@@ -147,20 +144,14 @@ def test_words_of_a_browser_that_is_not_paired_are_never_the_childs() -> None:
 
 
 def test_a_friend_who_has_the_childs_rules_uses_up_nothing_of_the_childs() -> None:
-    friend = [
-        replace(appeal(), id=f"a{n}", ask=ask(f"n{n}.example", paired=False, device="guest:g1"))
-        for n in range(MOST_OPEN)
-    ]
+    friend = several(MOST_OPEN, appeal(), paired=False, device="guest:g1")
     assert life.file_appeal(friend, ask(), "new", AT).appeal.id == "new"
     other = ask(paired=False, device="guest:g2")
     assert life.file_appeal(friend, other, "new", AT).appeal.id == "new"
 
 
 def test_nor_anything_of_what_its_device_may_send_in_a_day() -> None:
-    there = [
-        replace(refused(), id=f"a{n}", ask=ask(f"n{n}.example", paired=False))
-        for n in range(MOST_A_DAY)
-    ]
+    there = several(MOST_A_DAY, refused(), paired=False)
     with pytest.raises(AppealLimitError):
         life.file_appeal(there, ask(paired=False), "new", AT)
     assert life.file_appeal(there, ask(), "new", AT).appeal.id == "new"
@@ -401,7 +392,7 @@ def test_a_household_can_want_nothing_to_open_by_itself() -> None:
     assert due(appeal(), 72, provisional=False) == (False, True, False)
 
 
-@pytest.mark.parametrize("state", [*sorted(ANSWERED), AppealState.WITHDRAWN])
+@pytest.mark.parametrize("state", sorted(frozenset(AppealState) - WAITING))
 def test_what_is_answered_is_brought_up_no_more(state: AppealState) -> None:
     assert due(appeal(state), 10_000) == (False, False, False)
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.appeals.appeal import (
+    TIME_RULES,
     Appeal,
     AppealKind,
     AppealRequest,
@@ -20,7 +21,6 @@ from copdns.appeals.appeal import (
 from copdns.appeals.life import DAY, HOUR
 from copdns.appeals.opening import (
     CONTENT,
-    TIME,
     ApprovalResult,
     ApprovalTerms,
     carry_out,
@@ -281,13 +281,13 @@ def test_minutes_are_given_back_on_their_day() -> None:
 
 
 def test_each_reason_is_about_content_or_about_time_or_never_opened() -> None:
-    assert sorted([*CONTENT, *TIME, *NEVER]) == sorted(Reason)
+    assert sorted([*CONTENT, *TIME_RULES, *NEVER]) == sorted(Reason)
 
 
-@pytest.mark.parametrize("reason", sorted(CONTENT | TIME))
+@pytest.mark.parametrize("reason", sorted(CONTENT | TIME_RULES))
 def test_a_yes_lifts_what_judges_content_or_what_closes_by_time(reason: Reason) -> None:
     found = opening(ask(to=contest(Verdict(Action.BLOCK, reason, 5))), home(), SERVICES)
-    assert (found.content, found.time) == (reason in CONTENT, reason in TIME)
+    assert (found.content, found.time) == (reason in CONTENT, reason in TIME_RULES)
 
 
 @pytest.mark.parametrize("reason", sorted(NEVER))

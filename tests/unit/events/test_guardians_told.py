@@ -17,7 +17,8 @@ from structlog.typing import EventDict
 from copdns.config import EventSettings
 from copdns.events import send_notice
 from copdns.events.notices import ENGLISH, Speaks, build_notice
-from copdns.events.targets import DeliveryTimes, HouseholdLanguage, Targets
+from copdns.events.targets import Targets
+from copdns.events.ways import DeliveryTimes, HouseholdLanguage
 from copdns.model.errors import ConfigError
 from copdns.model.events import AppealEvent, EventKind, TimeEvent
 from copdns.model.verdict import Reason

@@ -17,7 +17,8 @@ from structlog.typing import EventDict
 
 from copdns import __version__
 from copdns.config import EventSettings, Webhook
-from copdns.events.targets import MAX_WAITING, DeliveryTimes, Targets
+from copdns.events.targets import MAX_WAITING, Targets
+from copdns.events.ways import DeliveryTimes
 from copdns.model.events import (
     ClockEvent,
     DeviceEvent,

@@ -14,19 +14,16 @@ from copdns.household import edits as edit
 from copdns.household.check import KnownIds, check
 from copdns.household.edit_checks import free_id
 from copdns.household.presets import preset
-from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import HouseholdError, NameTextError
 from copdns.model.household import (
     Band,
     Contact,
     Device,
     Household,
-    LocalName,
     PrivacyMode,
     Profile,
     Rule,
     RuleAction,
-    SplitUpstream,
 )
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.network.unknown_devices import UnknownDevice
@@ -235,50 +232,6 @@ def test_an_own_service_is_changed_while_it_is_blocked() -> None:
     assert check(changed, KNOWN) == []
 
 
-def answer_or_forward(kind: str, name: str) -> Change:
-    """Return the change by which a household answers a name, or sends it elsewhere."""
-    known = replace(KNOWN, protected=lambda asked: asked == "helpline.example")
-    match kind:
-        case "local":
-            return lambda h: edit.set_local_name(h, name, ["192.0.2.1"], known)
-        case "rewrite":
-            return lambda h: edit.set_rewrite(h, name, "portal.example", known)
-        case _:
-            return lambda h: edit.set_split_upstream(h, name, ["192.0.2.53"], known)
-
-
-def test_a_local_name_is_set_again_in_place_of_the_old() -> None:
-    changed = edit.set_local_name(FAMILY, "NAS.home.example", ["192.0.2.10"], KNOWN)
-    changed = edit.set_local_name(
-        changed, "nas.home.example", ["192.0.2.11", "2001:db8::11"], KNOWN
-    )
-    assert changed.local_names == (LocalName("nas.home.example", ("192.0.2.11", "2001:db8::11")),)
-    assert edit.remove_local_name(changed, "nas.home.example.") == FAMILY
-
-
-def test_a_rewrite_and_a_split_upstream_are_set_and_removed() -> None:
-    changed = edit.set_rewrite(FAMILY, "*.old.example", "New.example", KNOWN)
-    assert [(str(each.matcher), each.target) for each in changed.rewrites] == [
-        ("*.old.example", "new.example")
-    ]
-    assert edit.remove_rewrite(changed, "*.old.example") == FAMILY
-    changed = edit.set_split_upstream(
-        FAMILY, "work.example", ["192.0.2.53", "[2001:db8::5]:54"], KNOWN
-    )
-    assert changed.split_upstreams == (
-        SplitUpstream("work.example", ("192.0.2.53:53", "[2001:db8::5]:54")),
-    )
-    assert edit.remove_split_upstream(changed, "work.example") == FAMILY
-
-
-@pytest.mark.parametrize("address", ["192.0.2.8", " 2001:db8::8 "])
-def test_a_rewrite_to_an_address_names_the_command_that_does_it(address: str) -> None:
-    with pytest.raises(HouseholdError) as refused:
-        edit.set_rewrite(FAMILY, "=nas.example", address, KNOWN)
-    assert f"copdns local add nas.example {address.strip()}" in str(refused.value)
-    assert refused.value.name == "target"
-
-
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -338,40 +291,6 @@ def test_a_rewrite_to_an_address_names_the_command_that_does_it(address: str) ->
             lambda h: edit.set_service(h, "club", "", ["a.example"], Contact.NONE),
             "'club'; none exists yet",
         ),
-        (lambda h: edit.set_local_name(h, "", ["192.0.2.1"], KNOWN), "the domain is missing"),
-        (lambda h: edit.set_local_name(h, "a.example", ["x"], KNOWN), "'x' is not a valid address"),
-        (lambda h: edit.remove_local_name(h, "a.example"), "there is no local name 'a.example'"),
-        (lambda h: edit.set_rewrite(h, "a.example", "b.a.example", KNOWN), "points to itself"),
-        (lambda h: edit.remove_rewrite(h, "a.example"), "there is no rewrite of 'a.example'"),
-        (
-            lambda h: edit.set_split_upstream(h, "a.example", ["dns.example"], KNOWN),
-            "is not a valid address",
-        ),
-        (lambda h: edit.set_split_upstream(h, "a.example", [], KNOWN), "a.example: is empty"),
-        (
-            lambda h: edit.set_split_upstream(h, "work.example", ["fe80::1"], KNOWN),
-            "valid on one link only; add the interface",
-        ),
-        (
-            lambda h: edit.set_split_upstream(
-                h,
-                "work.example",
-                ["192.0.2.1"],
-                replace(KNOWN, is_copdns=lambda each: each == UpstreamAddress("192.0.2.1")),
-            ),
-            "192.0.2.1:53 is this filter itself",
-        ),
-        *(
-            (answer_or_forward(kind, name), f"sites of other people end in {name}")
-            for kind in ("local", "rewrite", "split")
-            for name in ("co.uk", "github.io")
-        ),
-        (answer_or_forward("split", "com"), "sites of other people end in com"),
-        (answer_or_forward("local", "com"), "sites of other people end in com"),
-        *(
-            (answer_or_forward(kind, "helpline.example"), "is protected: it is always answered")
-            for kind in ("local", "rewrite", "split")
-        ),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_helpful_word(change: Change, told: str) -> None:
@@ -412,13 +331,6 @@ def test_a_protected_name_cannot_be_blocked(text: str) -> None:
 def test_a_name_that_the_household_protects_can_be_blocked_by_hand() -> None:
     assert ruled(FAMILY, "learn.school.example")
     assert ruled(FAMILY, "school.example")
-
-
-def test_what_a_household_protects_is_answered_and_forwarded_as_all_else_is() -> None:
-    with pytest.raises(HouseholdError, match="is protected"):
-        edit.set_local_name(FAMILY, "www.school.example", ["192.0.2.1"], KNOWN)
-    known = replace(KNOWN, has_effect=lambda name: name != "school.example")
-    assert edit.set_local_name(FAMILY, "www.school.example", ["192.0.2.1"], known)
 
 
 def test_a_wider_rule_may_be_written_since_what_is_protected_below_it_stays_open() -> None:

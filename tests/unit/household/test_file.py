@@ -301,6 +301,25 @@ def test_a_limit_without_effect_is_a_mistake_in_a_file_that_is_imported() -> Non
     assert "could never turn anything off" in str(wrong.value)
 
 
+ALWAYS_ALLOWED = """\
+household: Example family
+profiles:
+  mia:
+    band: 7-9
+    always: [club.example]
+    budgets:
+      club:
+        minutes: 30
+        about: [club.example]
+"""
+
+
+def test_a_limit_on_what_is_always_allowed_is_a_mistake_where_the_file_says_about_what() -> None:
+    with pytest.raises(ConfigError, match="is always allowed") as wrong:
+        parse(ALWAYS_ALLOWED, "family.yaml", KNOWN, ())
+    assert "family.yaml:9:" in str(wrong.value)
+
+
 def test_a_household_that_holds_a_limit_without_effect_starts_and_is_imported_again() -> None:
     found = parse(IDLE, "family.yaml", KNOWN)
     assert [each.id for each in found.budgets] == ["club"]

@@ -289,3 +289,14 @@ def test_what_was_adopted_is_adopted_again_unchanged(old: Profile, new: Profile)
     except PrivacyError:
         return
     assert adopt(adopted, adopted, [], NOW) == adopted
+
+
+def test_a_full_log_that_an_adult_agreed_to_ends_with_their_adulthood() -> None:
+    """Nobody else could see it, and as a child's somebody could."""
+    full = FullLogSpan(NOW - DAY, NOW + 5 * DAY)
+    change = AnnouncedBandChange(Band.TO_17, NOW)
+    adult = Profile("ben", "Ben", Band.ADULT, full_log=full, band_change=change)
+    assert with_due_band(adult, NOW - 1) == adult
+    assert with_due_band(adult, NOW).full_log is None
+    teen = replace(adult, band=Band.TO_17, band_change=AnnouncedBandChange(Band.TO_15, NOW))
+    assert with_due_band(teen, NOW).full_log == full

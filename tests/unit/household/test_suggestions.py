@@ -88,12 +88,10 @@ def test_the_same_suggestions_change_nothing() -> None:
     assert taken(before, Band.TO_9) == before
 
 
-@pytest.mark.parametrize("band", Band)
+@pytest.mark.parametrize("band", [each for each in Band if any(of(each))])
 def test_what_a_plan_tells_is_what_is_done(band: Band) -> None:
     before = taken(house(Budget("play", "mia", (("daily", 90),))), Band.TO_9)
     plan = plan_times(before, "mia", shipped(band), PRESETS)
-    if not any(of(band)):
-        return
     after = taken(before, band)
     there, now = ({*each.schedules, *each.budgets} for each in (before, after))
     assert now - there == {*plan.added, *(new for _, new in plan.changed)}

@@ -148,6 +148,13 @@ def test_adding_or_removing_a_person_cannot_be_undone() -> None:
     assert not can_undo(before, before)
 
 
+def test_nor_can_a_full_log_that_began() -> None:
+    before = house()
+    after = set_mia(full_log=FullLogSpan(NOW, NOW + 86_400))(before)
+    assert not can_undo(before, after), "a button would do nothing, and the log would go on"
+    assert can_undo(before, set_mia(full_log=None, name="Mia B")(after)), "the name comes back"
+
+
 @settings(max_examples=15)
 @given(households(), households())
 def test_whatever_a_change_was_undoing_it_at_once_is_exact(one: Household, two: Household) -> None:

@@ -41,7 +41,6 @@ def test_nothing_is_known_where_nothing_is(tmp_path: Path) -> None:
     copies = Copies(tmp_path / "never")
     assert copies.state("toys") == CopyState()
     assert copies.mark("toys") is None
-    assert copies.orphans(()) == ()
     assert not (tmp_path / "never").exists()
 
 
@@ -75,12 +74,6 @@ def test_only_one_changes_copies_at_a_time(copies: Copies) -> None:
         assert (mine, theirs) == (True, False)
     with other.hold_lock(wait=True) as theirs:
         assert theirs
-
-
-def test_copies_of_what_is_not_chosen_any_more_are_known(copies: Copies) -> None:
-    put(copies, "a.example\n")
-    put(copies, "b.example\n", "ads")
-    assert copies.orphans({"ads"}) == ("toys",)
 
 
 def test_chosen_lists_are_to_be_read_and_one_that_is_absent_says_so(copies: Copies) -> None:

@@ -193,9 +193,9 @@ def test_a_service_says_with_whom_it_puts_a_child_in_touch(slug: str, contact: C
 
 def test_social_networks_and_random_chats_are_open_to_strangers() -> None:
     risky = {"social", "social_adult_risk", "messaging_stranger_risk", "live", "dating"}
-    for service in bundled().services.values():
-        if service.group in risky:
-            assert service.contact is Contact.STRANGERS, service.slug
+    found = [each for each in bundled().services.values() if each.group in risky]
+    assert {each.group for each in found} == risky
+    assert [each.slug for each in found if each.contact is not Contact.STRANGERS] == []
 
 
 def test_one_word_names_one_thing() -> None:

@@ -19,9 +19,12 @@ from copdns.lists.small_index import Draft, ListStatus
 from copdns.model.errors import ListError
 from copdns.model.matchers import MatchKind
 
-HELP = Draft(
-    "helpline", ListKind.PROTECTED, "helpline", "Help", {"help.example": MatchKind.SUBTREE}
-)
+
+def helplines() -> Draft:
+    names = {"help.example": MatchKind.SUBTREE}
+    return Draft("helpline", ListKind.PROTECTED, "helpline", "Help", names)
+
+
 GAMES = Draft(
     "boards",
     ListKind.CATEGORY,
@@ -37,14 +40,14 @@ GAMES = Draft(
 )
 LOST = Draft("lost", ListKind.CATEGORY, "games", "Lost", error="lost.txt: no such file")
 
-PASSED = map(Gate([HELP]).let_through, [HELP, GAMES, LOST])
+PASSED = map(Gate([helplines()]).let_through, [helplines(), GAMES, LOST])
 
 FILE = b"".join(pack(merge(PASSED), "made from this"))
 
 
 def test_beacons_are_found_in_it_and_open_nothing() -> None:
     beacons = Draft("beacons", ListKind.BEACON, "beacons", "", {"push.example": MatchKind.SUBTREE})
-    index = unpack(memoryview(b"".join(pack(merge([HELP, beacons]), "")))).index
+    index = unpack(memoryview(b"".join(pack(merge([helplines(), beacons]), "")))).index
     (entry,) = index.find("7.push.example")
     assert index.infos[entry.list].kind is ListKind.BEACON
     assert index.open_below == {"help.example", "example"}

@@ -27,8 +27,7 @@ from copdns.model.matchers import parse_matcher
 from copdns.model.times import Grant
 from copdns.model.verdict import Action, Reason, StepNumber, Verdict
 from copdns.policy.decide import Policy, decide, explain, refusing_policy
-from copdns.policy.order import rules_in_scope
-from copdns.time.plan import Closure, TimePlan
+from copdns.time.plan import Closure, TimePlan, in_scope
 from copdns.web import wording
 from copdns.words import child
 from tests.household import ADA, MIA, NOW, TOM, allow, block, family, policy
@@ -153,8 +152,8 @@ def test_a_verdict_carries_all_that_an_objection_needs() -> None:
 
 def test_a_profile_has_its_own_rules_those_of_its_tags_and_everybodys() -> None:
     rules = [block("a.example", scope) for scope in ("", "mia", "tom", "#children", "#readers")]
-    assert [rule.scope for rule in rules_in_scope(MIA, rules)] == ["", "mia", "#children"]
-    assert [rule.scope for rule in rules_in_scope(ADA, rules)] == [""]
+    assert [rule.scope for rule in in_scope(rules, MIA)] == ["", "mia", "#children"]
+    assert [rule.scope for rule in in_scope(rules, ADA)] == [""]
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,10 @@ from copdns.model.times import Pause
 from copdns.model.verdict import Action, Reason
 from copdns.policy.context import build_context
 from copdns.policy.decide import decide, explain
-from copdns.policy.order import build_policy, rules_in_scope
+from copdns.policy.order import build_policy
 from copdns.policy.shared_steps import RulesByScope, StepSharing
 from copdns.policy.snapshot import build_snapshot
+from copdns.time.plan import in_scope
 from tests.household import DEFAULTS, MIA, NOW, allow, block, family, library, live
 
 CHILD = replace(MIA, categories=frozenset({"games"}), safe_search=(("seek", "strict"),))
@@ -40,7 +41,7 @@ RULES = st.lists(
 @given(RULES)
 def test_rules_by_scope_are_those_that_hold_in_their_order(rules: list[Rule]) -> None:
     for profile in (MIA, replace(MIA, id="tom", tags=frozenset({"other", "children"}))):
-        assert RulesByScope(rules).for_profile(profile) == rules_in_scope(profile, rules)
+        assert RulesByScope(rules).for_profile(profile) == in_scope(rules, profile)
 
 
 @pytest.mark.parametrize("mode", BlockMode)

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from itertools import count
 
 from copdns.model.verdict import Action, Reason, Verdict
-from copdns.privacy.recent_blocks import MAX_AGE, MAX_BLOCKS, Owned, RecentBlocks
+from copdns.privacy.recent_blocks import MAX_AGE, MAX_BLOCKS, OwnedDevice, RecentBlocks
 from tests.household import NOW
 
-MIAS = Owned("home", "mia", "mia-phone")
+MIAS = OwnedDevice("home", "mia", "mia-phone")
 TOM_AT_MIAS = MIAS._replace(profile="tom")
 ELSEWHERE = MIAS._replace(household="elsewhere")
 RULE = Verdict(Action.BLOCK, Reason.RULE, 10, rule="a.example")
@@ -24,7 +24,7 @@ def ring() -> RecentBlocks:
     return RecentBlocks(codes().__next__)
 
 
-def names(recent: RecentBlocks, owned: Owned = MIAS, now: float = NOW) -> list[str]:
+def names(recent: RecentBlocks, owned: OwnedDevice = MIAS, now: float = NOW) -> list[str]:
     return [block.name for block in recent.blocks(owned, now)]
 
 
@@ -49,7 +49,7 @@ def test_devices_and_households_see_their_own_only() -> None:
     recent.add(MIAS, "a.example", RULE, NOW)
     recent.add(ELSEWHERE, "b.example", RULE, NOW)
     assert names(recent) == ["a.example"]
-    assert names(recent, Owned("home", "mia", "tom-phone")) == []
+    assert names(recent, OwnedDevice("home", "mia", "tom-phone")) == []
 
 
 def test_whoever_has_a_device_next_does_not_have_the_blocks_of_the_person_before() -> None:
@@ -102,7 +102,7 @@ def test_a_code_is_drawn_when_a_block_is_looked_at_and_then_stays() -> None:
 
 def test_what_is_of_a_device_that_changed_hands_is_dropped() -> None:
     recent = ring()
-    tablet = Owned("home", "mia", "mia-tablet")
+    tablet = OwnedDevice("home", "mia", "mia-tablet")
     for owned in (MIAS, tablet, ELSEWHERE):
         recent.add(owned, "a.example", RULE, NOW)
     recent.keep_only(lambda: {TOM_AT_MIAS, tablet, ELSEWHERE})

@@ -9,7 +9,8 @@ from copdns import __version__
 from copdns.dns.exchange import Health
 from copdns.dns.upstream import LATENCY_BUCKETS, UpstreamCounters
 from copdns.model.verdict import Action, Reason
-from copdns.server.metrics import METRICS, Counters, build_registry
+from copdns.server.exposition import build_registry
+from copdns.server.metrics import METRICS, Counters
 
 
 def scraped(counters: Counters) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:

@@ -28,7 +28,7 @@ from copdns.model.times import Budget, parse_subject
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import Client, Snapshot
-from copdns.privacy.recent_blocks import Owned
+from copdns.privacy.recent_blocks import OwnedDevice
 from copdns.server.forwarded import Forwarder, Forwarders
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.packet_cache import MAX_CLOCK_DRIFT, MAX_QUERY_SIZE, MAX_REPLIES, PacketCache
@@ -536,7 +536,7 @@ def test_a_block_is_the_newest_in_the_childs_ring_each_time(make: Make, clock: F
         ask(home, query(name))
         clock.wait(1)
     assert home.fast == 3
-    blocks = home.recent.blocks(Owned("home", "mia", "phone"), clock.wall)
+    blocks = home.recent.blocks(OwnedDevice("home", "mia", "phone"), clock.wall)
     assert [(each.name, each.at) for each in blocks] == [(GAMES, NOW + 4), (WWW, NOW + 3)]
 
 

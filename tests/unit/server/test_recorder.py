@@ -11,7 +11,7 @@ from copdns.dns.wire import Query, read_query
 from copdns.model.household import Band, FullLogSpan, PrivacyMode, Profile
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import Policy
-from copdns.privacy.recent_blocks import Owned, RecentBlocks
+from copdns.privacy.recent_blocks import OwnedDevice, RecentBlocks
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.server.metrics import Counters
 from copdns.server.recorder import Recorder
@@ -56,7 +56,7 @@ class Desk:
         )
 
     def ring(self, device: str = "mia-phone", profile: str = "mia") -> list[str]:
-        owned = Owned("home", profile, device)
+        owned = OwnedDevice("home", profile, device)
         return [block.name for block in self.recent.blocks(owned, NOW)]
 
     def state(self) -> object:

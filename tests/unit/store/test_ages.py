@@ -20,8 +20,8 @@ from copdns.store.household_db.ages import Ages
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.migrations import HOUSEHOLD
-from copdns.store.schema_steps import SchemaSteps
 from tests.household import MIA, TOM, family
+from tests.unit.store.earlier import household_before
 
 AT = 1_795_518_000
 
@@ -75,15 +75,7 @@ async def test_nothing_is_left_of_somebody_who_was_removed(
 
 
 def test_a_household_from_before_counts_from_the_update(tmp_path: Path) -> None:
-    before = SchemaSteps("household")
-    for name, step in HOUSEHOLD._steps.items():
-        if name < "0032":
-            before(name=name)(step)
-    with closing(open_database(tmp_path / "old.db", before)) as connection:
-        connection.execute(
-            "insert into household (household, name, timezone, guest, protected, revision)"
-            " values ('home', 'Home', 'UTC', '', '[]', 1)"
-        )
+    with household_before("0032", tmp_path / "old.db") as connection:
         columns = [row[1] for row in connection.execute("pragma table_info(profile)")]
         cells = [
             "7-9" if each == "band" else "home" if each == "household" else "" for each in columns

@@ -27,8 +27,8 @@ from copdns.appeals.life import DAY, HOUR, MOST_OPEN
 from copdns.appeals.list_errors import WrongEntry
 from copdns.appeals.news import mark
 from copdns.appeals.opening import ApprovalTerms, Decision
-from copdns.appeals.review import DecisionReason
-from copdns.household.edits import remove_profile
+from copdns.appeals.review import VERSION, DecisionReason
+from copdns.household.edits import remove_device, remove_profile
 from copdns.model.errors import AppealError, AppealLimitError, HouseholdError, StoreError
 from copdns.model.household import Household
 from copdns.model.verdict import Action, Reason, Verdict
@@ -127,6 +127,7 @@ async def test_a_yes_is_a_permission_a_revision_and_a_line_of_the_audit(
     (grant,) = after.grants
     assert found.answer is not None
     assert found.answer.made == (f"grant {grant.id}",)
+    assert found.answer.policy == VERSION
     assert after.revision == before.revision + 1
     line = (await households.changes("home"))[-1]
     assert (line.revision, line.author) == (after.revision, "Ada")
@@ -243,6 +244,24 @@ async def test_erasing_is_no_way_to_make_a_question_go_away(
     files = [*tmp_path.glob("household.db*")]
     assert files
     assert not any(b"Elephants" in each.read_bytes() for each in files)
+
+
+async def test_removing_a_person_leaves_no_word_of_theirs_in_any_file(
+    households: HouseholdStore, store: AppealStore, tmp_path: Path
+) -> None:
+    filed_by_mia = (await store.file("home", ask(words="Elephants only I know"), AT)).appeal
+    await decided(store, filed_by_mia, no(text="Giraffes neither."))
+
+    def without_mia(household: Household) -> Household:
+        for each in household.devices:
+            household = remove_device(household, each.id) if each.profile == "mia" else household
+        return remove_profile(household, "mia")
+
+    await households.change("home", without_mia, author="Ada", what="", now=AT)
+    files = [*tmp_path.glob("household.db*")]
+    assert files
+    for words in (b"Elephants", b"Giraffes"):
+        assert not any(words in each.read_bytes() for each in files)
 
 
 # --- names that lists name wrongly ----------------------------------------------------------------

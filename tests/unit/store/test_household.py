@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
@@ -63,9 +63,12 @@ from copdns.model.times import (
     Topic,
     TopicKind,
 )
+from copdns.model.verdict import Action, Reason, Verdict
+from copdns.privacy.retention import log_row
 from copdns.store import household_copy
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.notes import Change
+from copdns.store.log_db.querylog import QueryLog
 from tests.unit.households import households, running
 
 NOW = 1_800_000_000
@@ -598,6 +601,40 @@ async def test_an_announced_band_is_in_force_from_its_moment_for_whoever_edits(
     assert announced.band is Band.TO_15
     home = await change(store, with_profile(replace(announced, name="Thomas")), now=NOW + DAY)
     assert home.profiles[-1] == replace(TOM, name="Thomas", band=Band.TO_9)
+
+
+async def test_what_was_recorded_of_an_adult_is_gone_before_it_could_be_seen_as_a_childs(
+    store: HouseholdStore, tmp_path: Path
+) -> None:
+    """No guardian lowers another one's age group to read what they looked up."""
+    verdict = Verdict(Action.BLOCK, Reason.RULE, 8)
+    with closing_log(QueryLog(tmp_path)) as log:
+        store.forget = log.erase
+        for who in ("ben", "mia"):
+            row = log_row(PrivacyMode.BLOCKED, "home", who, "x", f"{who}.example", 1, verdict, NOW)
+            assert row is not None
+            log.add(row)
+        ben = Profile("ben", "Ben", Band.ADULT)
+        await change(store, with_profile(ben))
+        home = await change(store, with_profile(replace(ben, band=Band.TO_17)))
+        assert qnames(log) == ["ben.example", "mia.example"], "it is announced only"
+        announced = home.profile("ben")
+        assert announced is not None
+        await change(store, with_profile(replace(announced, name="Benno")), now=NOW + DAY)
+        assert qnames(log) == ["mia.example"]
+
+
+@contextmanager
+def closing_log(log: QueryLog) -> Iterator[QueryLog]:
+    try:
+        yield log
+    finally:
+        log.stop()
+
+
+def qnames(log: QueryLog) -> list[str]:
+    log.flush()
+    return sorted(each.row.qname for each in log.rows("home", None))
 
 
 async def test_asking_again_for_what_is_announced_changes_nothing(store: HouseholdStore) -> None:

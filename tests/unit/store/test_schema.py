@@ -16,6 +16,7 @@ import pytest
 from copdns.store.db import open_database
 from copdns.store.migrations import HOUSEHOLD, LOG
 from copdns.store.schema_steps import SchemaSteps
+from tests.unit.store.earlier import household_before
 
 GOLDEN = Path(__file__).parents[1].parent / "golden"
 FILES = [("household.sql", HOUSEHOLD), ("log.sql", LOG)]
@@ -58,15 +59,7 @@ def test_opening_again_changes_nothing(tmp_path: Path, file: str, migrations: Sc
 
 
 def test_browsers_from_before_are_proof_and_pins_are_announced(tmp_path: Path) -> None:
-    before = SchemaSteps("household")
-    for name, step in HOUSEHOLD._steps.items():
-        if name < "0027":
-            before(name=name)(step)
-    with closing(open_database(tmp_path / "old.db", before)) as connection:
-        connection.execute(
-            "insert into household (household, name, timezone, guest, protected, revision)"
-            " values ('home', 'Home', 'UTC', '', '[]', 1)"
-        )
+    with household_before("0027", tmp_path / "old.db") as connection:
         connection.execute(
             "insert into pairing values ('home', 'p1', 'digest', 'phone', 'mia', 100, 100)"
         )

@@ -101,7 +101,7 @@ def test_who_joins_tells_the_same_time() -> None:
     machine.wait(600)
     joined = machine.joined(LastSeen(SEEN, wrong_since=100.0))
     assert joined.is_wrong
-        assert fields_of(joined()) == fields_of(first())
+    assert fields_of(joined()) == fields_of(first())
 
 
 @pytest.mark.parametrize(

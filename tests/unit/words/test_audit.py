@@ -150,7 +150,7 @@ def test_a_line_that_the_version_before_wrote_reads_as_one_of_today(before: str,
 
 def test_a_device_is_called_by_its_name() -> None:
     found = line("tab-1: another browser may be paired", {"tab-1": "Mia's tablet"}.__getitem__)
-    assert str(found) == "another browser allowed for Mia's tablet"
+    assert str(found) == "one more browser may be linked to Mia's tablet"
 
 
 def test_its_own_words_are_translated_too() -> None:

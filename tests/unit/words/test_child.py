@@ -231,3 +231,10 @@ def test_teenagers_read_of_no_grown_ups() -> None:
     texts += [phrase.text for both in CATEGORIES.values() for phrase in both]
     texts += [phrase.text for phrase in STEPS.values()]
     assert not [text for text in texts if "grown" in text]
+
+
+def test_a_child_reads_the_name_of_a_rule_without_its_signs() -> None:
+    for rule in ("games.example", "=games.example", "*.games.example"):
+        verdict = Verdict(Action.BLOCK, Reason.RULE, 10, rule=rule)
+        assert why(verdict, Level.PICTURES).values == {"name": "games.example"}
+        assert why(verdict, Level.FULL).values == {"name": rule}

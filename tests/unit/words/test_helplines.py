@@ -45,6 +45,8 @@ lines:
      for: child, sources: [A, B], conflict: true}
   - {id: gb-memory, country: GB, name: Memory, number: "0800 5", site: "https://m.example/",
      for: child, sources: []}
+  - {id: gb-text-single, country: GB, name: Text single, text_to: "85259", text_word: HI,
+     site: "https://t.example/", for: everyone, sources: [A]}
   - {id: gb-text, country: GB, name: Text, text_to: "85258", text_word: HI, for: everyone,
      sources: [A, B]}
   - {id: gb-chat, country: GB, name: Chat, site: "https://k.example/", for: youth, sources: [A]}
@@ -107,18 +109,24 @@ def test_a_number_that_a_source_contradicts_is_never_shown_not_even_confirmed() 
 def test_a_line_without_anything_to_show_is_left_out() -> None:
     shown = [each.id for each in made().lines("GB")]
     assert shown == [  # numbers first
-        *("gb-agreed", "gb-text", "gb-site", "gb-conflict", "gb-chat")
+        *("gb-agreed", "gb-text", "gb-site", "gb-conflict", "gb-text-single", "gb-chat")
     ]
 
 
 def test_a_message_has_its_word_and_its_number() -> None:
     (line,) = (each for each in made().lines("GB") if each.id == "gb-text")
     assert line.message == ("HI", "85258", "sms:85258")
+    (single,) = (each for each in made().lines("GB") if each.id == "gb-text-single")
+    assert (single.message, single.is_by_text) == (None, True), "its website says how"
 
 
 def test_what_a_guardian_can_confirm_is_told_in_full_and_no_conflict_is_among_it() -> None:
     found = {each.id: each.phone for each in made().to_confirm("GB", {"gb-single"})}
-    assert found == {"gb-site": ("0800 2", "tel:08002"), "gb-memory": ("0800 5", "tel:08005")}
+    assert found == {
+        "gb-site": ("0800 2", "tel:08002"),
+        "gb-memory": ("0800 5", "tel:08005"),
+        "gb-text-single": None,  # it is written to
+    }
 
 
 def test_the_directories_are_there_for_every_country_even_an_unknown_one() -> None:

@@ -11,7 +11,7 @@ from pydantic import Field
 from copdns.accounts.roles import Permission
 from copdns.as_json.household import rewrite_json
 from copdns.as_json.plain import plain
-from copdns.household.edits import (
+from copdns.household.name_edits import (
     remove_local_name,
     remove_rewrite,
     remove_split_upstream,

@@ -7,7 +7,6 @@ from copdns.as_json.household import rule_json
 from copdns.as_json.plain import plain, utc
 from copdns.as_json.times import budget_json, schedule_json, texts
 from copdns.model.household import Band, Contact, Default, PrivacyMode
-from copdns.policy.order import rules_in_scope
 from copdns.time.plan import in_scope
 from copdns.web.api.operation import Call, Given, Operation
 from copdns.web.api.people.rules import RuleShown
@@ -61,7 +60,7 @@ async def agreement(call: Call) -> object:
         "services": plain(child.services),
         "contacts": plain(child.contacts),
         "bypass": child.bypass,
-        "rules": [rule_json(each) for each in rules_in_scope(child, home.rules)],
+        "rules": [rule_json(each) for each in in_scope(home.rules, child)],
         "schedules": [schedule_json(each) for each in in_scope(home.schedules, child)],
         "budgets": [budget_json(each) for each in in_scope(home.budgets, child)],
         "always": texts(child.always),

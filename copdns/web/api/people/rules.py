@@ -17,8 +17,8 @@ from copdns.model.household import RuleAction
 from copdns.model.names import normalize
 from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import decide, explain
-from copdns.policy.order import rules_in_scope
 from copdns.policy.snapshot import Client
+from copdns.time.plan import in_scope
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.time.grants import GrantShown
 from copdns.web.api.types import Id, Moment, Name, Scope, Text, When, parse_moment
@@ -70,7 +70,7 @@ async def rules(call: Call) -> object:
     query: RulesAsked = call.query
     found = call.household.rules
     if query.profile is not None:
-        found = tuple(rules_in_scope(call.profile_of(query.profile), found))
+        found = in_scope(found, call.profile_of(query.profile))
     return [rule_json(each) for each in found]
 
 

@@ -13,7 +13,15 @@ from copdns.web.context import context_of
 from copdns.web.logins import LoginForm, LoginResult, Outcome
 from copdns.web.person import requestor_of
 from copdns.web.received import fields_of, parts_of_link
-from copdns.web.session import BROWSER, LOGIN, SESSION, actor_of, require_safe_connection
+from copdns.web.session import (
+    BROWSER,
+    LOGIN,
+    SESSION,
+    actor_of,
+    cookie_name,
+    cookie_of,
+    require_safe_connection,
+)
 
 DESK, WIZARD = "/guardian/", "/guardian/wizard"
 
@@ -56,8 +64,8 @@ async def login(request: web.Request) -> web.Response:
         password=str(fields.get("password", "")),
         address=requestor_of(request).address,
         code=str(fields.get("code", "")),
-        session=request.cookies.get(SESSION, ""),
-        browser=request.cookies.get(BROWSER, ""),
+        session=cookie_of(request, SESSION),
+        browser=cookie_of(request, BROWSER),
         label=label_of(request),
     )
     result = await context.logins.log_in(_household(request), form, int(context.now()))
@@ -69,9 +77,10 @@ async def login(request: web.Request) -> web.Response:
 
 async def logout(request: web.Request) -> web.Response:
     """End the session of this browser."""
-    await context_of(request).sessions.end(request.cookies.get(SESSION, ""))
+    await context_of(request).sessions.end(cookie_of(request, SESSION))
     redirect = web.HTTPSeeOther(LOGIN)
-    redirect.del_cookie(SESSION)
+    # Without Secure browsers would keep one with the prefix.
+    redirect.del_cookie(cookie_name(request, SESSION), secure=request.secure)
     raise redirect
 
 
@@ -124,7 +133,12 @@ def let_in(request: web.Request, result: LoginResult, where: str) -> web.HTTPSee
         (BROWSER, result.browser, BROWSER_LASTS),
     ):
         redirect.set_cookie(
-            cookie, value, max_age=lasts, httponly=True, samesite="Lax", secure=request.secure
+            cookie_name(request, cookie),
+            value,
+            max_age=lasts,
+            httponly=True,
+            samesite="Lax",
+            secure=request.secure,
         )
     return redirect
 

@@ -12,7 +12,7 @@ from copdns.appeals.life import HOUR
 from copdns.model.verdict import Reason
 from copdns.privacy.report import SMALL, month_of
 from copdns.web.context import context_of
-from copdns.web.desk.page import household_in_force
+from copdns.web.desk.page import household_in_force, meanwhile_rule
 from copdns.web.report import build_report, children_of, parse_month
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
@@ -41,6 +41,7 @@ async def month(request: web.Request) -> web.Response:
         budgets={each.id: each for each in household.budgets},
         counts_days=context.settings().log.counts_days,
         overdue_after=context.settings().appeals.target_hours * HOUR,
+        meanwhile=meanwhile_rule(context),
         small=SMALL,
         say=desk_wording(request, household),
         zone=household.timezone,

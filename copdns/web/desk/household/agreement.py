@@ -10,7 +10,6 @@ from aiohttp import web
 from copdns.accounts.roles import Permission, may
 from copdns.model.household import RuleAction
 from copdns.model.matchers import Matcher
-from copdns.policy.order import rules_in_scope
 from copdns.time.plan import in_scope
 from copdns.web.context import context_of
 from copdns.web.desk.household.qr import Qr, qr
@@ -33,7 +32,7 @@ async def agreement(request: web.Request) -> web.Response:
     accounts = await context.accounts.all(household.id)
     log_settings = context.settings().log
     # Rules about addresses in answers mean nothing to a child.
-    rules = rules_in_scope(profile, household.rules)
+    rules = in_scope(household.rules, profile)
     about_names = [each for each in rules if isinstance(each.target, Matcher)]
     return context.pages.render(
         request,

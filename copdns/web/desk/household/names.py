@@ -20,15 +20,17 @@ from copdns.household.edit_checks import free_slug
 from copdns.household.edits import (
     add_service,
     blocking,
+    remove_service,
+    set_service,
+    speaking_of,
+)
+from copdns.household.name_edits import (
     remove_local_name,
     remove_rewrite,
-    remove_service,
     remove_split_upstream,
     set_local_name,
     set_rewrite,
-    set_service,
     set_split_upstream,
-    speaking_of,
 )
 from copdns.model.addresses import address, domain, is_address, upstream_address
 from copdns.model.broad_names import broad_names, is_public

@@ -12,6 +12,7 @@ from copdns.household.differences import audit_line, differences
 from copdns.household.edits import set_profile
 from copdns.lists.catalogue import Catalogue
 from copdns.model.household import SETTINGS, Household, Profile
+from copdns.store.household_db.proposals import Proposal
 from copdns.web.context import context_of
 from copdns.web.desk.change import Edit, change_household
 from copdns.web.desk.page import stored_household
@@ -46,9 +47,14 @@ async def require_person(request: web.Request, permission: Permission) -> Person
     return PersonAccess(actor, household, profile)
 
 
-async def change(request: web.Request, actor: Actor, edit: Edit, what: str) -> Household:
-    """Store a change; a dispute between guardians is settled (`Balance`).  Return the household."""
-    return await change_household(request, actor, edit, what, weighed=True)
+async def change(
+    request: web.Request, actor: Actor, edit: Edit, what: str, plan: Proposal | None = None
+) -> Household:
+    """Store a change; a dispute between guardians is settled (`Balance`).  Return the household.
+
+    plan: what was planned for the person's age, if the change ends that.
+    """
+    return await change_household(request, actor, edit, what, weighed=True, plan=plan)
 
 
 def with_values(request: web.Request, found: PersonAccess, values: Mapping[str, Any]) -> Profile:

@@ -16,7 +16,7 @@ from copdns.list_files.load import bundled_presets
 from copdns.lists.catalogue import Catalogue
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Band, BlockMode, Contact, Household, Profile
-from copdns.policy.order import rules_in_scope
+from copdns.time.plan import in_scope
 from copdns.web.context import context_of
 from copdns.web.desk.page import stored_household
 from copdns.web.desk.person.page import (
@@ -86,7 +86,7 @@ async def person(request: web.Request) -> web.Response:
         by_contact=_closed_by_contact(household, library, profile),
         devices=[each for each in household.devices if each.profile == profile.id],
         others=[each for each in household.profiles if each.id != profile.id],
-        rules=rules_in_scope(profile, household.rules),
+        rules=in_scope(household.rules, profile),
         block_modes=tuple(BlockMode),
         disputed="disputed" in request.query,
         proposal=await context_of(request).proposals.of(household.id, profile.id),

@@ -19,7 +19,7 @@ from copdns.model.household import Household, Rule, RuleAction
 from copdns.model.matchers import Matcher, parse_target
 from copdns.model.names import display, host_of, name_of
 from copdns.policy.decide import decide, explain
-from copdns.policy.order import rules_in_scope
+from copdns.time.plan import in_scope
 from copdns.web.context import context_of
 from copdns.web.desk.person.page import PersonAccess, change, person_page, require_person
 from copdns.web.desk.seen import SEEN, unless_changed
@@ -34,17 +34,13 @@ async def rules(request: web.Request) -> web.Response:
     """Show the rules that apply to a person; with a name in the query also the decision about
     it."""
     found = await require_person(request, Permission.SEE_PROFILES)
-    rules = sorted(rules_in_scope(found.profile, found.household.rules), key=_scope_rank)
+    rules = sorted(in_scope(found.household.rules, found.profile), key=_scope_rank)
     return person_page(
         request,
         found,
         "desk/person_rules.html",
         rules=rules,
-        broad=frozenset(
-            each.id
-            for each in rules
-            if isinstance(each.target, str) and is_broad_network(each.target)
-        ),
+        broad=frozenset(each.id for each in rules if is_broad_network(each.target)),
         needed=await asyncio.to_thread(_needed_names, rules),
         **_verdict_values(request, found),
     )
@@ -153,7 +149,7 @@ def _parse_scope(found: PersonAccess, chosen: str) -> str:
 
 def _find_rule(request: web.Request, found: PersonAccess) -> Rule | None:
     """Return the rule in the path; None unless it applies to this person."""
-    mine = rules_in_scope(found.profile, found.household.rules)
+    mine = in_scope(found.household.rules, found.profile)
     return next((each for each in mine if each.id == request.match_info["rule"]), None)
 
 

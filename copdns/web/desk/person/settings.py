@@ -39,7 +39,7 @@ from copdns.web.desk.person.page import (
     with_values,
 )
 from copdns.web.desk.person.people import parse_band
-from copdns.web.desk.seen import SEEN
+from copdns.web.desk.seen import SEEN, mark_of, require_same_lines
 from copdns.web.received import fields_of
 from copdns.web.sure import require_sure
 
@@ -147,6 +147,7 @@ async def preset(request: web.Request) -> web.Response:
         times=any(wanted.times(found.profile.id)),
         plan=plan_times(found.household, found.profile.id, wanted, bundled_presets()),
         proposal=proposal,
+        seen=mark_of(_lines_of(found.household, found.profile.id, wanted)),
         confirmed=(await context.ages.all(found.household.id)).get(found.profile.id),
     )
 
@@ -160,19 +161,32 @@ async def take_preset(request: web.Request) -> web.Response:
     rules = "only_age" not in fields
     preset = rules_now(found.profile, bundled_presets()[band] if rules else None, now)
     times = preset is not None and "times" in fields
+    seen = str(fields.get(SEEN, ""))
 
     def edit(household: Household) -> Household:
         # Setting an age cancels an announced one.
-        return set_profile(
+        after = set_profile(
             household, profile, known, preset, times=times, band=band, band_change=None
         )
+        if preset is not None and after != household:
+            require_same_lines(seen, _lines_of(household, profile, preset))
+        return after
 
     wanted = edit(found.household).profile(profile)
     assert wanted is not None
     what = f"profile {profile} set: {'preset' if preset else 'band'} {band}"
-    stored = await change(request, found.actor, edit, what)
+    plan = await context.proposals.of(found.household.id, profile)
+    stored = await change(request, found.actor, edit, what, plan)
     await context.proposals.propose_or_drop(found.actor, found.profile, band, now, rules=rules)
     raise web.HTTPSeeOther(page_after(found, wanted, stored))
+
+
+def _lines_of(household: Household, profile_id: str, preset: Preset) -> tuple[object, ...]:
+    """Return all lines that the page of an age shows."""
+    presets = bundled_presets()
+    settings = plan_settings(require_profile(household, profile_id), preset, presets)
+    times = plan_times(household, profile_id, preset, presets)
+    return settings.changed, settings.kept, times
 
 
 async def confirm_age(request: web.Request) -> web.Response:

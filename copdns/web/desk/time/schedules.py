@@ -13,11 +13,10 @@ from copdns.household.edits import suggest_times
 from copdns.household.suggestions import TimesPlan, plan_times
 from copdns.household.time_edits import Period, add_period, periods, remove_period, set_period
 from copdns.list_files.load import bundled_presets
-from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, Profile
 from copdns.model.times import Budget, Schedule
 from copdns.time.plan import in_scope
-from copdns.web.desk.seen import SEEN, unless_changed
+from copdns.web.desk.seen import SEEN, require_same_lines, unless_changed
 from copdns.web.desk.time.forms import Form, budget_values, new_id, schedule_values
 from copdns.web.desk.time.page import PersonRequest, form_of, require_person, unless_gone
 
@@ -55,11 +54,7 @@ async def suggest(request: web.Request) -> web.Response:
     """Take over the times that are suggested for a person's age, as the page listed them."""
     them = await require_person(request, Permission.EDIT_PROFILES)
     form = await form_of(request)
-    if form.one("seen") not in ("", mark_of(plan_suggested(them))):
-        raise HouseholdError(
-            "something was changed since you opened the page, so the list there is not right any "
-            "more; nothing was changed now. Open the page again and read what it would do"
-        )
+    require_same_lines(form.one(SEEN), plan_suggested(them))
     band = them.profile.band_at(them.now)
     preset = bundled_presets()[band]
     edit = partial(
@@ -75,11 +70,6 @@ def plan_suggested(them: PersonRequest) -> TimesPlan:
     if preset is None or not any(preset.times(them.profile.id)):
         return TimesPlan()
     return plan_times(them.household, them.profile.id, preset, bundled_presets())
-
-
-def mark_of(plan: TimesPlan) -> str:
-    """Return a text that changes with what a plan would do; the form sends it back."""
-    return f"{hash(plan) & 0xFFFF_FFFF:08x}"
 
 
 async def add_a_budget(request: web.Request) -> web.Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from copdns.web.http_server import connection_to_drop
+from copdns.web.connection_limits import connection_to_drop
 
 
 @pytest.mark.parametrize(

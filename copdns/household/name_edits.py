@@ -1,0 +1,131 @@
+"""Changes to the names that a household answers or forwards itself, in the manner of `edits.py`:
+local names, rewrites and split upstreams.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from copdns.household.check import KnownIds, is_protected
+from copdns.household.edit_checks import parse_field, remove_one, validate
+from copdns.model.addresses import (
+    UpstreamAddress,
+    address,
+    domain,
+    is_address,
+    upstream_address,
+)
+from copdns.model.broad_names import is_broad
+from copdns.model.errors import HouseholdError
+from copdns.model.household import Household, LocalName, NameRewrite, SplitUpstream
+from copdns.model.matchers import parse_matcher
+from copdns.model.names import normalize
+
+
+def set_local_name(
+    household: Household, name: str, addresses: Iterable[str], known: KnownIds
+) -> Household:
+    """Give a name of this house its addresses, in place of those it had.
+
+    HouseholdError for a name that is protected or too broad (`broad_names.py`).
+    """
+    texts = tuple(dict.fromkeys(str(parse_field(address, text)) for text in addresses))
+    local = LocalName(parse_field(domain, name), texts)
+    _refuse_name(household, local.name, known)
+    others = tuple(each for each in household.local_names if each.name != local.name)
+    return validate(replace(household, local_names=(*others, local)))
+
+
+def remove_local_name(household: Household, name: str) -> Household:
+    """Remove a local name, spelt in any way; HouseholdError where there is none."""
+    names = remove_one(household.local_names, "name", normalize(name), "local name")
+    return replace(household, local_names=names)
+
+
+def set_rewrite(household: Household, text: str, target_name: str, known: KnownIds) -> Household:
+    """Answer a name (or `*.name`, `=name`) with another name's data.
+
+    HouseholdError for a name that is protected or too broad (`broad_names.py`), and for an address
+    in place of the other name.
+    """
+    matcher = parse_matcher(text)
+    if is_address(target_name):
+        raise HouseholdError(
+            "%(address)s is an IP address, and a rewrite points to a domain; to give %(domain)s an "
+            "address, add a local DNS record (copdns local add %(domain)s %(address)s)",
+            name="target",
+            address=target_name.strip(),
+            domain=matcher.name,
+        )
+    rewrite = NameRewrite(matcher, parse_field(domain, target_name))
+    _refuse_name(household, rewrite.matcher.name, known)
+    others = tuple(each for each in household.rewrites if each.matcher != rewrite.matcher)
+    return validate(replace(household, rewrites=(*others, rewrite)))
+
+
+def remove_rewrite(household: Household, text: str) -> Household:
+    """Remove the rewrite of a name, written as in a rule; HouseholdError where there is none."""
+    rewrites = remove_one(household.rewrites, "matcher", parse_matcher(text), "rewrite of")
+    return replace(household, rewrites=rewrites)
+
+
+def set_split_upstream(
+    household: Household, name: str, upstreams: Iterable[str], known: KnownIds
+) -> Household:
+    """Ask other upstreams ("address[:port]") for a domain and all below it.
+
+    HouseholdError for a domain that is protected or too broad (`broad_names.py`), and for an
+    upstream that could never answer.
+    """
+    servers = tuple(dict.fromkeys(parse_field(upstream_address, text) for text in upstreams))
+    for server in servers:
+        _refuse_upstream(server, known)
+    split = SplitUpstream(parse_field(domain, name), tuple(map(str, servers)))
+    _refuse_name(household, split.name, known)
+    others = tuple(each for each in household.split_upstreams if each.name != split.name)
+    return validate(replace(household, split_upstreams=(*others, split)))
+
+
+def remove_split_upstream(household: Household, name: str) -> Household:
+    """Forward a domain to the usual upstreams again; HouseholdError where it is not forwarded."""
+    splits = remove_one(
+        household.split_upstreams, "name", normalize(name), "conditional forwarding for"
+    )
+    return replace(household, split_upstreams=splits)
+
+
+def _refuse_upstream(upstream: UpstreamAddress, known: KnownIds) -> None:
+    """Raise HouseholdError for an upstream that could never answer."""
+    if known.is_copdns(upstream):
+        raise HouseholdError(
+            "%(upstream)s is this filter itself, so queries would go round in circles; write the "
+            "address of another DNS server",
+            name="upstreams",
+            upstream=str(upstream),
+        )
+    if upstream.lacks_interface:
+        raise HouseholdError(
+            "%(upstream)s is valid on one link only; add the interface, such as %(example)s",
+            name="upstreams",
+            upstream=str(upstream),
+            example="[fe80::1%eth0]:53",
+        )
+
+
+def _refuse_name(household: Household, name: str, known: KnownIds) -> None:
+    """Raise HouseholdError for a name that a household may not answer or forward itself."""
+    if is_broad(name):
+        raise HouseholdError(
+            "sites of other people end in %(domain)s, so one household cannot answer or forward "
+            "them all; write one domain, such as office.%(domain)s",
+            name="name",
+            domain=name,
+        )
+    if is_protected(household, known, name):
+        raise HouseholdError(
+            "%(domain)s is protected: it is always answered by the usual DNS servers, so this "
+            "would have no effect",
+            name="name",
+            domain=name,
+        )
