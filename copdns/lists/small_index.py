@@ -122,7 +122,7 @@ def _info_of(number: int, draft: Draft) -> ListInfo:
     )
 
 
-_CHUNK = 10_000  # names
+_CHUNK: Final = 10_000  # names
 
 
 def _version_of(draft: Draft) -> str:
