@@ -146,3 +146,26 @@ RARE = {
     ("time.budget", "functools.lru_cache"),
     ("time.plan", "functools.lru_cache"),
 }
+
+
+# Functions that make another or take any number of arguments, and that no query comes by.
+MAY_MAKE_FUNCTIONS = {
+    ("model.build", "mypyc_attr"),
+    ("policy.snapshot", "__init__"),  # of the index of devices
+    ("policy.time_steps", "_closure_changes"),
+    ("server.lazy_free", "add"),
+    ("time.ledger", "_new_day"),
+}
+
+
+def test_no_function_of_the_core_makes_another_one_for_each_query() -> None:
+    wrong = [
+        source.at(each, f"a function in {node.name}, or any number of arguments")
+        for source in core()
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.FunctionDef) and (source.name, node.name) not in MAY_MAKE_FUNCTIONS
+        for each in ast.walk(node)
+        if (each is not node and isinstance(each, ast.Lambda | ast.FunctionDef))
+        or (each is node and (node.args.vararg or node.args.kwarg))
+    ]
+    assert not wrong, lines(wrong)
