@@ -7,9 +7,14 @@ here is what it would take and then do slowly, or otherwise than Python does.
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
+import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+import pytest
 
 from tests.rooms import Source, imports, sources
 from tests.test_house import ROOT, lines
@@ -169,3 +174,21 @@ def test_no_function_of_the_core_makes_another_one_for_each_query() -> None:
         or (each is node and (node.args.vararg or node.args.kwarg))
     ]
     assert not wrong, lines(wrong)
+
+
+@pytest.mark.parametrize(
+    ("environment", "reason"),
+    [
+        ({"COPDNS_COMPILE": "0"}, "COPDNS_COMPILE is 0"),
+        ({"CC": "no-such-compiler -O2"}, "there is no C compiler (no-such-compiler)"),
+        ({"CC": "no-such-compiler", "COPDNS_COMPILE": "1"}, "there is no C compiler"),
+    ],
+)
+def test_it_is_told_why_the_core_will_not_be_compiled(
+    environment: Mapping[str, str], reason: str
+) -> None:
+    command = [sys.executable, ROOT / "hatch_build.py"]
+    done = subprocess.run(
+        command, env={**os.environ, **environment}, capture_output=True, text=True, check=True
+    )
+    assert done.stderr.startswith(f"The core will not be compiled: {reason}")
