@@ -12,7 +12,7 @@ BESIDE = -n 4 --dist loadfile
 PREFIX ?= /opt/copdns
 DESTDIR ?=
 
-.PHONY: run test screenshots attack damage bench lint words lock install clean
+.PHONY: run test test-compiled screenshots attack damage bench lint words lock install clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
@@ -21,6 +21,17 @@ run: $(VENV)/.installed
 test: $(VENV)/.installed
 	@scripts/add-browser $(VENV) requirements-browser.lock
 	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/pytest $(or $(ARGS),$(BESIDE))
+
+# What shows that the compiled core does as its sources do: scenarios, the lane, the oracle, privacy,
+# time, faults, and packets of every kind.  The core is compiled into a copy of this checkout.
+COMPILED = build/compiled
+IN_COMPILED = cd $(COMPILED) && PYTHONPATH=$(CURDIR)/$(COMPILED) $(abspath $(VENV))/bin
+ON_BOTH = tests/scenarios tests/lane tests/fuzz tests/unit/dns/test_packets.py \
+    tests/e2e/test_oracle.py tests/e2e/test_packets.py tests/e2e/test_privacy.py \
+    tests/e2e/test_time.py tests/e2e/test_trouble.py
+test-compiled: $(VENV)/.installed
+	@scripts/compiled-copy $(VENV) $(COMPILED)
+	$(IN_COMPILED)/pytest $(or $(ARGS),$(BESIDE) $(ON_BOTH))
 
 # Every page, in a browser, for everybody who reads it; ARGS names the folder for the pictures.
 # ARGS=--docs: only the few that README.md shows, into docs/pictures.
@@ -41,7 +52,13 @@ damage: $(VENV)/.installed
 
 # Beside other servers, as far as they are installed; docs/performance.md tells of it.
 bench: $(VENV)/.installed
-	$(VENV)/bin/python -m tests.bench $(ARGS)
+	@if scripts/compiled-copy $(VENV) $(COMPILED); then \
+	    $(IN_COMPILED)/copdns --version && \
+	    $(IN_COMPILED)/python -m tests.bench --folder $(CURDIR)/build/bench $(ARGS); \
+	else \
+	    echo "The core is not compiled, for the reason above: its sources are measured." >&2; \
+	    $(VENV)/bin/python -m tests.bench $(ARGS); \
+	fi
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
@@ -68,7 +85,9 @@ lock: $(VENV)/.installed
 # As root: the program into PREFIX, its unit, and an empty file of settings where there is none.
 # A Python of the system, since the unit sees no other.  docs/install.md goes on from here.
 install:
+	@"$(or $(PYTHON),/usr/bin/python3)" hatch_build.py
 	scripts/make-venv $(PREFIX) "$(or $(PYTHON),/usr/bin/python3)" requirements-run.lock .
+	@$(PREFIX)/bin/copdns --version
 	install -d $(DESTDIR)/usr/local/bin $(DESTDIR)/etc/systemd/system $(DESTDIR)/etc/copdns
 	ln -sf $(PREFIX)/bin/copdns $(DESTDIR)/usr/local/bin/copdns
 	sed 's|/opt/copdns|$(PREFIX)|g' systemd/copdns.service >$(DESTDIR)/etc/systemd/system/copdns.service

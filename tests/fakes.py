@@ -14,8 +14,8 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+from copdns.dns.exchange import Exchange
 from copdns.dns.message import UpstreamResponse, read_response
-from copdns.dns.upstream import OnResponse
 from copdns.dns.wire import CacheKey
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.time.clock import Clock, LastSeen, Moment
@@ -113,25 +113,18 @@ class FakeUpstream:
         self._second = second
         self._splits = splits or {}
         self._filtering = filtering
-        self._waiting: list[tuple[CacheKey, OnResponse, bool]] = []
+        self._waiting: list[Exchange] = []
 
-    def ask(
-        self,
-        key: CacheKey,
-        done: OnResponse,
-        *,
-        question: bytes = b"",
-        protected: bool = False,
-        untraced: bool = False,
-    ) -> None:
-        self.asked.append(key)
-        self._waiting.append((key, done, protected))
+    def ask(self, exchange: Exchange, /) -> None:
+        self.asked.append(exchange.key)
+        self._waiting.append(exchange)
 
     def deliver(self) -> None:
         """Answer all that was asked, and what was asked because of it."""
         while self._waiting:
-            key, done, protected = self._waiting.pop(0)
-            done(None if self.is_dead else self._answer(key, protected))
+            asked = self._waiting.pop(0)
+            answer = None if self.is_dead else self._answer(asked.key, asked.protected)
+            asked.take_response(answer)
 
     def _answer(self, key: CacheKey, protected: bool) -> UpstreamResponse | None:
         script = self._splits.get(key.zone, self.script) if key.zone else self.script

@@ -293,7 +293,7 @@ class Home:
             return None
         lane.check_clock(moment)
         client = self.resolver.snapshot.identify(by)
-        entry = lane.replies.get(wire[2:], {}).get(client.policy)
+        entry = lane.replies_for(client.policy).get(wire[2:])
         if entry is None or moment.mono >= entry.check_at:
             return None
         entry.tally.add()
@@ -302,7 +302,9 @@ class Home:
     def traces(self) -> object:
         """Return everything that could tell that something was looked up."""
         self.recorder.flush(self.clock.wall)
-        counters = {name: repr(getattr(self.counters, name)) for name in Counters.__slots__}
+        counters = {
+            name: repr(getattr(self.counters, name)) for name in dir(Counters) if name[0] != "_"
+        }
         rings = self.recent._rings.items()  # looking at `blocks` would draw codes
         blocks = [(key, each.name, each.at) for key, ring in rings for each in ring.values()]
         rows, counts = list(self.log.rows), dict(self.log.counts)

@@ -21,7 +21,10 @@ import dns.query
 import dns.rdatatype
 import dns.rrset
 
+from copdns.model.build import core_text
+
 COPDNS = (sys.executable, "-m", "copdns")
+READY = f"ready\n{core_text()}\n"  # what `/readyz` says where all is well
 PATIENCE = 30.0  # seconds for a start or stop on a slow machine
 QUIET = 0.1  # seconds without a word after which we look whether it still runs
 

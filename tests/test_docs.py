@@ -97,6 +97,16 @@ NO_NAMES = {
     *("-n 4 --dist loadfile", "ARGS"),  # arguments of pytest, and of make
     "../shared/data",  # a folder beside the project
     *("is_", "has_", "may_"),  # how names begin
+    *("*args", "Final", "NamedTuple", "OrderedDict", "__slots__", "copy"),  # of Python,
+    *(
+        "ctypes",
+        "dict",
+        "is",
+        "lru_cache",
+        "mypyc_attr",
+        "mypyc_attr(acyclic=True)",
+        "partial",
+    ),  # or of its compiler
     *("band", "budget", "appeal"),  # words of the API
     "test_a_listed_name_covers_its_subtree_and_no_more",  # a test's name, as an example
 }

@@ -17,6 +17,7 @@ from copdns import __version__
 from copdns.app.memory_use import import_structlog
 from copdns.cli.base import Options
 from copdns.cli.group import ErrorReportingGroup, LazyCommands
+from copdns.model.build import core_text
 
 # In the order of the help.  _MODULES: the module, where its name is not the command's.
 COMMANDS = (
@@ -62,6 +63,12 @@ def _load(name: str) -> click.Command:
     return command
 
 
+def _show_version(context: click.Context, _option: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        click.echo(f"copdns, version {__version__}; {core_text()}")
+        context.exit()
+
+
 @click.group(
     cls=ErrorReportingGroup,
     commands=LazyCommands(COMMANDS, _load),
@@ -81,7 +88,14 @@ def _load(name: str) -> click.Command:
     type=click.Path(path_type=Path, file_okay=False, readable=False),
     help="The folder for the databases, instead of the `data` setting.",
 )
-@click.version_option(__version__, prog_name="copdns")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version, and whether the core is compiled, and exit.",
+)
 @click.pass_context
 def main(context: click.Context, file: Path | None, data: Path | None) -> None:
     """A DNS filter for families that explains every block, and lets children ask for more.

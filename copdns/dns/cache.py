@@ -10,18 +10,21 @@ earlier that nobody holds a record for longer than T.  Pure: `mono` is monotonic
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from itertools import islice
 from struct import Struct
+from typing import Final
 
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.wire import CacheKey
+from copdns.model.build import mypyc_attr
 from copdns.model.errors import NXDOMAIN
 
-_OVERHEAD = 950  # octets of memory that an entry costs besides its records, measured
-_EVICTION_TRIES = 32  # entries that are looked at before one in use is dropped
-_TTL = Struct("!I").pack_into
-MAX_GIVEN_TTL = 60  # seconds; also the longest that "pause now" takes to be felt
-_ANY_TYPE = -1  # NXDOMAIN holds for every type of a name (RFC 2308 section 5); none has this
+_OVERHEAD: Final = 950  # octets of memory that an entry costs besides its records, measured
+_EVICTION_TRIES: Final = 32  # entries that are looked at before one in use is dropped
+_OLDEST: Final = 256  # keys that eviction takes from the dict at a time
+_TTL: Final = Struct("!I").pack_into
+MAX_GIVEN_TTL: Final = 60  # seconds; also the longest that "pause now" takes to be felt
+_ANY_TYPE: Final = -1  # NXDOMAIN holds for every type of a name (RFC 2308 section 5); none has this
 
 
 def given_ttl(ttl: int) -> int:
@@ -29,6 +32,7 @@ def given_ttl(ttl: int) -> int:
     return min(ttl // 2, MAX_GIVEN_TTL)
 
 
+@mypyc_attr(acyclic=True)
 class CacheEntry:
     """A cached response.  expires: monotonic seconds.
 
@@ -63,7 +67,7 @@ class CacheEntry:
             places.append((at, given))
             if given > longest:
                 longest = given
-        self.answer = answer._replace(rrs=bytes(body), ttl_places=tuple(places))
+        self.answer = answer.with_ttls(bytes(body), tuple(places))
         self.longest_ttl = longest
         self.expires = expires
         self.recently_used = False
@@ -99,7 +103,10 @@ class Cache:
         max_negative_ttl: int = 3_600,
     ) -> None:
         self.octets = 0
-        self._entries: OrderedDict[CacheKey, CacheEntry] = OrderedDict()
+        # In the order in which they were stored, or last looked at by eviction.
+        self._entries: dict[CacheKey, CacheEntry] = {}
+        # Those that eviction looks at next, the oldest last; some may be gone by then.
+        self._oldest: list[tuple[CacheKey, CacheEntry]] = []
         # Names that do not exist, with how many entries say so: cheaper than a second look-up.
         self._nxdomains: dict[str, int] = {}
         self._max_entries = entries
@@ -139,15 +146,16 @@ class Cache:
 
     def clear(self) -> dict[CacheKey, CacheEntry]:
         """Forget everything; return it, to be freed gradually (`LazyFreeQueue`)."""
-        gone, self._entries = self._entries, OrderedDict()
+        gone, self._entries, self._oldest = self._entries, {}, []
         self._nxdomains.clear()
         self.octets = 0
         return gone
 
     def _store(self, key: CacheKey, entry: CacheEntry) -> None:
         everything = self._entries
-        if key in everything:
-            self._subtract(key, everything.pop(key))
+        before = everything.pop(key, None)  # so that it is the newest
+        if before is not None:
+            self._subtract(key, before)
         everything[key] = entry
         self.octets += _size(entry)
         if key.qtype == _ANY_TYPE:
@@ -160,15 +168,28 @@ class Cache:
 
         Only the oldest few are looked at, so that no query waits where every entry is in use.
         """
-        for _ in range(_EVICTION_TRIES):
-            key, entry = self._entries.popitem(last=False)
-            if not entry.recently_used:
-                break
+        for tries_left in range(_EVICTION_TRIES, -1, -1):
+            key, entry = self._take_oldest()
+            if not (entry.recently_used and tries_left):
+                self._subtract(key, entry)
+                return
             entry.recently_used = False
             self._entries[key] = entry
-        else:
-            key, entry = self._entries.popitem(last=False)
-        self._subtract(key, entry)
+
+    def _take_oldest(self) -> tuple[CacheKey, CacheEntry]:
+        """Take out the oldest entry and its key.
+
+        Some are looked up at a time: a dict finds its first key only by going over the places of
+        all that were deleted before it.
+        """
+        while True:
+            if not self._oldest:
+                self._oldest = [*islice(self._entries.items(), _OLDEST)]
+                self._oldest.reverse()
+            key, entry = self._oldest.pop()
+            if self._entries.get(key) is entry:  # else another one was stored for the key
+                del self._entries[key]
+                return key, entry
 
     def _subtract(self, key: CacheKey, entry: CacheEntry) -> None:
         self.octets -= _size(entry)

@@ -5,24 +5,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from enum import Enum
+from math import inf
+from typing import Final, Protocol
 
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import AD, CD, COUNTS_FORMAT, DO, HEADER_SIZE, OPT, QR, RCODE, RD, TC
 from copdns.dns.wire import UDP_SIZE, CacheKey
+from copdns.model.build import mypyc_attr
 from copdns.model.errors import FORMERR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
 from copdns.model.names import to_wire
 
-BACKOFF = 5.0  # seconds after a failure for which an upstream is asked last
-MAX_BACKOFF = 60.0  # it grows with each failure, up to this
-NO_EDNS_FOR = 600.0  # seconds that an upstream which cannot do EDNS is asked without
-MAX_ATTEMPTS = 4  # of one query, over all upstreams
-DOWN_AFTER = 3  # failures in a row: fewer may be one slow name
+BACKOFF: Final = 5.0  # seconds after a failure for which an upstream is asked last
+MAX_BACKOFF: Final = 60.0  # it grows with each failure, up to this
+NO_EDNS_FOR: Final = 600.0  # seconds that an upstream which cannot do EDNS is asked without
+MAX_ATTEMPTS: Final = 4  # of one query, over all upstreams
+DOWN_AFTER: Final = 3  # failures in a row: fewer may be one slow name
 
-OnResponse = Callable[[UpstreamResponse | None], None]
-
-_LETTERS = bytes(0x20 if 97 <= octet <= 122 else 0 for octet in range(256))
+_LETTERS: Final = bytes(0x20 if 97 <= octet <= 122 else 0 for octet in range(256))
 
 
 class Health:
@@ -89,24 +90,16 @@ class Health:
         self.rtt *= 0.998
 
 
-def by_preference(upstreams: Iterable[Health], mono: float) -> list[Health]:
-    """Return upstreams, the best first: those that work by speed, then by the end of backoff.
-
-    None is left out: an upstream in backoff is better than no response.
-    """
-    return sorted(upstreams, key=lambda each: (max(each.backoff_until - mono, 0.0), each.rtt))
-
-
+@mypyc_attr(acyclic=True)
 class Exchange:
-    """One query to upstreams, over all its attempts.
+    """One query to upstreams, over all its attempts; who asks it says in a subclass what follows.
 
     question: in wire form and lower case.
-    on_response: called once, with the response or None; None afterwards.
     deadline: when the query is given up; until: when it is sent again if nothing comes.
     protected: an upstream that filters the name is passed over.
     untraced: a help name: no counter and no health figure may change.
+    is_done: it was answered, or given up.
     attempts: how often it was sent.  sent_at, upstream: when, and to which, the last time.
-    number: of the last attempt, among those of all queries.
     refused_by: upstreams that are not asked again.
     no_edns_at, lowercased_at: the upstream that seems not to speak EDNS, or to lower-case names.
     fallback: the least bad response so far.
@@ -116,11 +109,10 @@ class Exchange:
         "attempts",
         "deadline",
         "fallback",
+        "is_done",
         "key",
         "lowercased_at",
         "no_edns_at",
-        "number",
-        "on_response",
         "protected",
         "question",
         "refused_by",
@@ -133,52 +125,63 @@ class Exchange:
     def __init__(
         self,
         key: CacheKey,
-        on_response: OnResponse,
-        deadline: float,
         *,
         question: bytes = b"",
         protected: bool = False,
         untraced: bool = False,
+        deadline: float = inf,
     ) -> None:
+        """question: the key's, in wire form and in lower case; b"" makes it anew."""
         self.key = key
         self.question = question or question_of(to_wire(key.qname), key.qtype)
-        self.on_response: OnResponse | None = on_response
         self.deadline = deadline
         self.protected = protected
         self.untraced = untraced
+        self.is_done = False
         self.attempts = 0
-        self.number = 0
         self.sent_at = 0.0
         self.until = 0.0
         self.upstream: Health | None = None
-        self.refused_by: list[Health] = []
+        self.refused_by: tuple[Health, ...] = ()
         self.no_edns_at: Health | None = None
         self.lowercased_at: Health | None = None
         self.fallback: UpstreamResponse | None = None
 
-    @property
-    def is_done(self) -> bool:
-        return self.on_response is None
+    def take_response(self, answer: UpstreamResponse | None) -> None:
+        """Take what came of the query; None: nobody answered.  Called once."""
+        raise NotImplementedError
+
+
+class Asks(Protocol):
+    """Whatever asks upstreams; `UpstreamClient` is one."""
+
+    def ask(self, exchange: Exchange, /) -> None:
+        """Ask for what an exchange is about; it gets the response after this has returned."""
+        ...
 
 
 def choose_upstream(
     exchange: Exchange, upstreams: Collection[Health], mono: float
 ) -> Health | None:
-    """Return the best upstream that has not refused.
+    """Return the best upstream that has not refused: of those that work the fastest, then the one
+    whose backoff ends first, since an upstream in backoff is better than no response.
 
     None: none is left, or the attempts or the time are used up.
     """
     if exchange.attempts >= MAX_ATTEMPTS or mono >= exchange.deadline:
         return None
-    left = upstreams
-    if exchange.refused_by:
-        left = [each for each in upstreams if each not in exchange.refused_by]
-    if len(left) < 2:
-        return next(iter(left), None)
-    best, *others = by_preference(left, mono)
-    if not exchange.untraced:
-        for each in others:
-            each.decay_rtt()
+    refused = exchange.refused_by
+    best, shortest = None, 0.0
+    for each in upstreams:
+        if refused and each in refused:
+            continue
+        wait = max(each.backoff_until - mono, 0.0)
+        if best is None or wait < shortest or (wait == shortest and each.rtt < best.rtt):
+            best, shortest = each, wait
+    if not exchange.untraced and len(upstreams) > 1:
+        for each in upstreams:
+            if each is not best and each not in refused:
+                each.decay_rtt()
     return best
 
 
@@ -223,8 +226,9 @@ def _opt(ttl: int) -> bytes:
     )
 
 
-_OPT_PLAIN, _OPT_DO = _opt(0), _opt(DO)
-_HEADS = {
+_OPT_PLAIN: Final = _opt(0)
+_OPT_DO: Final = _opt(DO)
+_HEADS: Final = {
     (cd, edns): COUNTS_FORMAT.pack(RD | AD | (CD if cd else 0), 1, 0, 0, int(edns))
     for cd in (False, True)
     for edns in (False, True)
@@ -264,8 +268,8 @@ class NextAction(Enum):
     ASK_OTHER = "ask another upstream"
 
 
-_GOOD = frozenset({0, NXDOMAIN})
-_USELESS = frozenset({FORMERR, SERVFAIL, NOTIMP, REFUSED})
+_GOOD: Final = frozenset({0, NXDOMAIN})
+_USELESS: Final = frozenset({FORMERR, SERVFAIL, NOTIMP, REFUSED})
 
 
 def next_action(

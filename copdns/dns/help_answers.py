@@ -13,7 +13,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from copdns.dns.cache import CacheEntry
 from copdns.dns.exchange import question_of
@@ -37,13 +37,13 @@ from copdns.model.names import from_wire, to_wire
 
 # Seconds; of every record of a help name, fetched before or just now.  As short as for any answer
 # that may be old (RFC 8767 section 4).
-HELP_TTL = 30
-KEPT_FOR = 7 * 86_400  # seconds
-HELP_TYPES = (A, AAAA, HTTPS)
+HELP_TTL: Final = 30
+KEPT_FOR: Final = 7 * 86_400  # seconds
+HELP_TYPES: Final = (A, AAAA, HTTPS)
 
-_MAGIC = b"copdns help answers 1\n"
-_DIGEST_SIZE = 32
-_HEAD = struct.Struct("!QBH")  # when it was fetched, whether with DO, octets of the message
+_MAGIC: Final = b"copdns help answers 1\n"
+_DIGEST_SIZE: Final = 32
+_HEAD: Final = struct.Struct("!QBH")  # when it was fetched, whether with DO, octets of the message
 
 
 class HelpKey(NamedTuple):

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import ip_network
-from struct import Struct, unpack_from
-from typing import NamedTuple
+from struct import unpack_from
+from typing import Final
 
 from copdns.dns.records import (
     AAAA,
     AD,
     CNAME,
-    COUNTS_FORMAT,
     DNAME,
     HEADER_SIZE,
     HTTPS,
@@ -36,21 +35,24 @@ from copdns.dns.records import (
     skip_name,
 )
 from copdns.model.addresses import Network
+from copdns.model.build import mypyc_attr
 from copdns.model.errors import WireError
 from copdns.model.names import from_wire
 
-NOERROR, NXDOMAIN = 0, 3
-MAX_TARGETS = 64  # of a response: each is judged, every time; honest ones have a handful
-_SOA_NUMBERS = 20  # octets of the five numbers that end an SOA record
-MAX_TTL = 604_800  # seconds; also what a TTL with the top bit set means (RFC 8767 section 4)
+NOERROR: Final = 0
+NXDOMAIN: Final = 3
+MAX_TARGETS: Final = 64  # of a response: each is judged, every time; honest ones have a handful
+_SOA_NUMBERS: Final = 20  # octets of the five numbers that end an SOA record
+MAX_TTL: Final = 604_800  # seconds; also what a TTL with the top bit set means (RFC 8767 section 4)
 
-_POINTING = frozenset({CNAME, DNAME})
-_SERVING = frozenset({SVCB, HTTPS})
-_ADDRESS_SIZE = {A: 4, AAAA: 16}
-_FILTER_CODES = frozenset({15, 16, 17})  # RFC 8914 section 4: blocked, censored, filtered
+_POINTING: Final = frozenset({CNAME, DNAME})
+_SERVING: Final = frozenset({SVCB, HTTPS})
+_ADDRESS_SIZE: Final = {A: 4, AAAA: 16}
+_FILTER_CODES: Final = frozenset({15, 16, 17})  # RFC 8914 section 4: blocked, censored, filtered
 
 
-class UpstreamResponse(NamedTuple):
+@mypyc_attr(acyclic=True)
+class UpstreamResponse:
     """An upstream's response, without header, question and OPT record.
 
     rrs: the records in wire form; section_counts: how many are in the answer, the authority and
@@ -61,17 +63,61 @@ class UpstreamResponse(NamedTuple):
     has_edns: it came with an OPT record.  ede_codes: of the extended errors in that.
     """
 
-    rrs: bytes
-    section_counts: tuple[int, int, int]
-    additional_at: int
-    ttl_places: tuple[tuple[int, int], ...]
-    rcode: int
-    ad: bool
-    is_truncated: bool
-    cache_ttl: int
-    has_edns: bool
-    ede_codes: tuple[int, ...]
-    facts: ResponseFacts
+    __slots__ = (
+        "ad",
+        "additional_at",
+        "cache_ttl",
+        "ede_codes",
+        "facts",
+        "has_edns",
+        "is_truncated",
+        "rcode",
+        "rrs",
+        "section_counts",
+        "ttl_places",
+    )
+
+    def __init__(
+        self,
+        rrs: bytes,
+        section_counts: tuple[int, int, int],
+        additional_at: int,
+        ttl_places: tuple[tuple[int, int], ...],
+        rcode: int,
+        ad: bool,
+        is_truncated: bool,
+        cache_ttl: int,
+        has_edns: bool,
+        ede_codes: tuple[int, ...],
+        facts: ResponseFacts,
+    ) -> None:
+        self.rrs = rrs
+        self.section_counts = section_counts
+        self.additional_at = additional_at
+        self.ttl_places = ttl_places
+        self.rcode = rcode
+        self.ad = ad
+        self.is_truncated = is_truncated
+        self.cache_ttl = cache_ttl
+        self.has_edns = has_edns
+        self.ede_codes = ede_codes
+        self.facts = facts
+
+    def with_ttls(self, rrs: bytes, ttl_places: tuple[tuple[int, int], ...]) -> UpstreamResponse:
+        """Return the response with other TTLs in its records.  ttl_places: with these."""
+        return UpstreamResponse(
+            rrs,
+            self.section_counts,
+            self.additional_at,
+            ttl_places,
+            self.rcode,
+            self.ad,
+            self.is_truncated,
+            self.cache_ttl,
+            self.has_edns,
+            self.ede_codes,
+            self.facts,
+        )
 
 
 def read_response(
@@ -84,9 +130,14 @@ def read_response(
     """
     if len(message) < HEADER_SIZE:
         raise WireError("an answer is too short for a header")
-    flags, questions, *counts = COUNTS_FORMAT.unpack_from(message, 2)
-    if questions != 1:
+    flags = message[2] << 8 | message[3]
+    if message[4] or message[5] != 1:
         raise WireError("an answer repeats the one question")
+    counts = (
+        message[6] << 8 | message[7],
+        message[8] << 8 | message[9],
+        message[10] << 8 | message[11],
+    )
     start = HEADER_SIZE + (
         question or skip_name(message, HEADER_SIZE) - HEADER_SIZE + QUESTION_TAIL
     )
@@ -98,7 +149,7 @@ def read_response(
 
 
 def _record_by_record(
-    message: bytes, start: int, flags: int, counts: Sequence[int], filtering: bool
+    message: bytes, start: int, flags: int, counts: tuple[int, int, int], filtering: bool
 ) -> UpstreamResponse:
     """Return any response.  start: where its records begin; counts: of each section."""
     every = read_records(message, start, sum(counts))
@@ -131,14 +182,12 @@ def _record_by_record(
 
 _NONE: list[RecordSpan] = []
 
-_ADDRESS = Struct("!HHHIH")  # pointer to the owner, type, class, TTL, octets of data
-_OWNER = 0xC000 | HEADER_SIZE  # the question's name
-_OPT_BEGINS, _OPT_ALONE = bytes((0, 0, OPT)), 11  # the root and the type; octets of it all
-_new = tuple.__new__  # a named tuple's own constructor costs twice as much
+_OPT_BEGINS: Final = bytes((0, 0, OPT))  # the root and the type; octets of it all
+_OPT_ALONE: Final = 11
 
 
 def _addresses_alone(
-    message: bytes, at: int, flags: int, counts: Sequence[int], filtering: bool
+    message: bytes, at: int, flags: int, counts: tuple[int, int, int], filtering: bool
 ) -> UpstreamResponse | None:
     """Return a response of the commonest kind: addresses of the name asked, and an OPT record.
 
@@ -148,43 +197,52 @@ def _addresses_alone(
     answers, authorities, additionals = counts
     if authorities or additionals > 1 or not answers or flags & (TC | RCODE):
         return None
-    start, ttls, addresses = at, [], []
+    start, shortest, whole = at, MAX_TTL, len(message)
+    ttls: list[tuple[int, int]] = []
+    addresses: list[bytes] = []
+    home: list[bytes] = []
     for _ in range(answers):
-        if at + 16 > len(message):
+        # Twelve octets: a pointer to the question's name, type, class, TTL, octets of data.
+        if at + 16 > whole or message[at] != 0xC0 or message[at + 1] != HEADER_SIZE:
             return None
-        owner, rtype, _, ttl, size = _ADDRESS.unpack_from(message, at)
-        if owner != _OWNER or _ADDRESS_SIZE.get(rtype) != size or ttl > MAX_TTL:
+        rtype = message[at + 2] << 8 | message[at + 3]
+        size = 4 if rtype == A else 16
+        if (rtype != A and rtype != AAAA) or message[at + 10] or message[at + 11] != size:
             return None
+        ttl = message[at + 6] << 24 | message[at + 7] << 16 | message[at + 8] << 8 | message[at + 9]
+        if ttl > MAX_TTL:
+            return None
+        shortest = min(shortest, ttl)
         ttls.append((at + 6 - start, ttl))
+        packed = message[at + 12 : at + 12 + size]
         at += 12 + size
-        addresses.append(message[at - size : at])
+        if at > whole:
+            return None
+        addresses.append(packed)
+        if is_home_address(packed):
+            home.append(packed)
     end = at
     if additionals:
-        rest = message[at:]
-        if len(rest) != _OPT_ALONE or rest[:3] != _OPT_BEGINS or rest[5] or rest[9] or rest[10]:
+        if whole - at != _OPT_ALONE or message[at : at + 3] != _OPT_BEGINS:
+            return None
+        if message[at + 5] or message[at + 9] or message[at + 10]:
             return None  # with the upper half of an rcode, or with options
-    elif at != len(message):
+    elif at != whole:
         return None
-    home = [packed for packed in addresses if is_home_address(packed)]
     if filtering and home:
         return None
-    facts = _new(ResponseFacts, ((), tuple(addresses), tuple(home), False))
-    body, ad, ttl = message[start:end], bool(flags & AD), min([ttl for _, ttl in ttls])
-    return _new(
-        UpstreamResponse,
-        (
-            body,
-            (answers, 0, 0),
-            end - start,
-            tuple(ttls),
-            0,
-            ad,
-            False,
-            ttl,
-            bool(additionals),
-            (),
-            facts,
-        ),
+    return UpstreamResponse(
+        message[start:end],
+        (answers, 0, 0),
+        end - start,
+        tuple(ttls),
+        0,
+        bool(flags & AD),
+        False,
+        shortest,
+        bool(additionals),
+        (),
+        ResponseFacts((), tuple(addresses), tuple(home), False),
     )
 
 
@@ -306,7 +364,8 @@ HOME_NETWORKS: tuple[Network, ...] = tuple(
 )
 
 
-class ResponseFacts(NamedTuple):
+@mypyc_attr(acyclic=True)
+class ResponseFacts:
     """The names and addresses inside a response, which `judge_response` judges.
 
     targets: names that CNAME, DNAME, SVCB and HTTPS records of the answer section point to, in
@@ -316,10 +375,19 @@ class ResponseFacts(NamedTuple):
     is_filtered: the upstream says that it blocked, or is known to block with 0.0.0.0 or ::.
     """
 
-    targets: tuple[str, ...] = ()
-    addresses: tuple[bytes, ...] = ()
-    home_addresses: tuple[bytes, ...] = ()
-    is_filtered: bool = False
+    __slots__ = ("addresses", "home_addresses", "is_filtered", "targets")
+
+    def __init__(
+        self,
+        targets: tuple[str, ...] = (),
+        addresses: tuple[bytes, ...] = (),
+        home_addresses: tuple[bytes, ...] = (),
+        is_filtered: bool = False,
+    ) -> None:
+        self.targets = targets
+        self.addresses = addresses
+        self.home_addresses = home_addresses
+        self.is_filtered = is_filtered
 
     @property
     def is_plain(self) -> bool:
@@ -347,11 +415,11 @@ def _is_in(networks: Sequence[tuple[int, int]], packed: bytes) -> bool:
     return False
 
 
-_MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 section 2.5.5.2
-_NAT64 = b"\x00\x64\xff\x9b" + bytes(8)  # 64:ff9b::/96, RFC 6052 section 2.1
-_LOCAL_NAT64 = b"\x00\x64\xff\x9b\x00\x01"  # 64:ff9b:1::/48, RFC 8215
-_6TO4 = b"\x20\x02"  # 2002::/16, RFC 3056 section 2
-_MAY_HOLD_IPV4 = frozenset({0x00, 0x20})  # the first octets of these
+_MAPPED: Final = bytes(10) + b"\xff\xff"  # RFC 4291 section 2.5.5.2
+_NAT64: Final = b"\x00\x64\xff\x9b" + bytes(8)  # 64:ff9b::/96, RFC 6052 section 2.1
+_LOCAL_NAT64: Final = b"\x00\x64\xff\x9b\x00\x01"  # 64:ff9b:1::/48, RFC 8215
+_6TO4: Final = b"\x20\x02"  # 2002::/16, RFC 3056 section 2
+_MAY_HOLD_IPV4: Final = frozenset({0x00, 0x20})  # the first octets of these
 
 
 def ipv4_inside(packed: bytes) -> tuple[bytes, ...]:
@@ -386,4 +454,5 @@ def _by_first_octet(size: int) -> list[list[tuple[int, int]]]:
     return found
 
 
-_V4, _V6 = _by_first_octet(4), _by_first_octet(16)
+_V4: Final = _by_first_octet(4)
+_V6: Final = _by_first_octet(16)

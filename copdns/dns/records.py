@@ -8,21 +8,36 @@ from __future__ import annotations
 
 from struct import Struct
 from struct import error as struct_error
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from copdns.model.errors import WireError
 from copdns.model.names import MAX_LABEL, MAX_WIRE
 
-HEADER_SIZE = 12
-MAX_JUMPS = 127  # pointers in one name: it has no more labels
-QUESTION_TAIL = 4  # type and class
+HEADER_SIZE: Final = 12
+MAX_JUMPS: Final = 127  # pointers in one name: it has no more labels
+QUESTION_TAIL: Final = 4  # type and class
 
-IN, CH = 1, 3
-A, NS, CNAME, SOA, PTR, HINFO, TXT, AAAA, DNAME, OPT = 1, 2, 5, 6, 12, 13, 16, 28, 39, 41
-RRSIG, SVCB, HTTPS, IXFR, AXFR, ANY = 46, 64, 65, 251, 252, 255
+IN: Final = 1
+CH: Final = 3
+A: Final = 1
+NS: Final = 2
+CNAME: Final = 5
+SOA: Final = 6
+PTR: Final = 12
+HINFO: Final = 13
+TXT: Final = 16
+AAAA: Final = 28
+DNAME: Final = 39
+OPT: Final = 41
+RRSIG: Final = 46
+SVCB: Final = 64
+HTTPS: Final = 65
+IXFR: Final = 251
+AXFR: Final = 252
+ANY: Final = 255
 
 # What homes ask for, of the IANA registry of DNS parameters.
-_TYPE_NUMBERS = {
+_TYPE_NUMBERS: Final = {
     "A": A,
     "NS": NS,
     "CNAME": CNAME,
@@ -49,17 +64,26 @@ _TYPE_NUMBERS = {
     "URI": 256,
     "CAA": 257,
 }
-_TYPE_NAMES = {number: name for name, number in _TYPE_NUMBERS.items()}
+_TYPE_NAMES: Final = {number: name for name, number in _TYPE_NUMBERS.items()}
 
-QR, AA, TC, RD, RA, AD, CD = 0x8000, 0x0400, 0x0200, 0x0100, 0x0080, 0x0020, 0x0010
-OPCODE, RCODE = 0x7800, 0x000F
-DO = 0x8000  # in the TTL of an OPT record
+QR: Final = 0x8000
+AA: Final = 0x0400
+TC: Final = 0x0200
+RD: Final = 0x0100
+RA: Final = 0x0080
+AD: Final = 0x0020
+CD: Final = 0x0010
+OPCODE: Final = 0x7800
+RCODE: Final = 0x000F
+DO: Final = 0x8000  # in the TTL of an OPT record
 
-COUNTS_FORMAT = Struct("!HHHHH")  # flags, then how many records each section has, from octet 2 on
-_FIXED = Struct("!HHIH")
+COUNTS_FORMAT: Final = Struct(
+    "!HHHHH"
+)  # flags, then how many records each section has, from octet 2 on
+_FIXED: Final = Struct("!HHIH")
 
-OPTION_EDE = 15  # RFC 8914 section 2
-OPTION_STRUCTURED_ERROR = 26
+OPTION_EDE: Final = 15  # RFC 8914 section 2
+OPTION_STRUCTURED_ERROR: Final = 26
 
 
 class RecordSpan(NamedTuple):
@@ -77,7 +101,7 @@ class RecordSpan(NamedTuple):
     end: int
 
 
-_new = tuple.__new__  # a named tuple's own constructor costs twice as much, for every record
+_new: Final = tuple.__new__  # a named tuple's own constructor costs twice as much, for every record
 
 
 def read_records(message: bytes, at: int, count: int) -> list[RecordSpan]:

@@ -11,19 +11,21 @@ import asyncio
 import os
 import select
 import socket
-from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple
+from typing import Final
 
 from copdns.dns.datagrams import Outbox
 from copdns.dns.exchange import Exchange
+from copdns.dns.mmsg import Batch
 from copdns.model.addresses import UpstreamAddress
+from copdns.model.build import mypyc_attr
 
-MAX_SOCKETS = 64  # per upstream
-MAX_QUERIES = 256  # per socket
-SOCKET_LIFETIME = 30.0  # seconds; a retired socket waits as long again for its last responses
-RANDOM_SIZE = 3  # random octets that a message takes: socket and ID
-MAX_SENT_SIZE = 512  # octets; a question with its OPT record is shorter
+MAX_SOCKETS: Final = 64  # per upstream
+MAX_QUERIES: Final = 256  # per socket
+SOCKET_LIFETIME: Final = (
+    30.0  # seconds; a retired socket waits as long again for its last responses
+)
+RANDOM_SIZE: Final = 3  # random octets that a message takes: socket and ID
+MAX_SENT_SIZE: Final = 512  # octets; a question with its OPT record is shorter
 
 
 class RandomOctets:
@@ -42,13 +44,17 @@ class RandomOctets:
         return self._pool[self._at - count : self._at]
 
 
-class SentQuery(NamedTuple):
+@mypyc_attr(acyclic=True)
+class SentQuery:
     """A query as it was sent.  question: in the case that was sent; at: monotonic seconds."""
 
-    exchange: Exchange
-    question: bytes
-    edns: bool
-    at: float
+    __slots__ = ("at", "edns", "exchange", "question")
+
+    def __init__(self, exchange: Exchange, question: bytes, edns: bool, at: float) -> None:
+        self.exchange = exchange
+        self.question = question
+        self.edns = edns
+        self.at = at
 
 
 class UpstreamSocket:
@@ -57,10 +63,12 @@ class UpstreamSocket:
     A query that was sent again to another upstream still waits here: a slow response counts.
     """
 
-    __slots__ = ("opened_at", "pending", "queries", "sock")
+    __slots__ = ("fd", "opened_at", "pending", "pool", "queries", "sock")
 
-    def __init__(self, sock: socket.socket, opened_at: float) -> None:
+    def __init__(self, pool: SocketPool, sock: socket.socket, opened_at: float) -> None:
+        self.pool = pool
         self.sock = sock
+        self.fd: int = sock.fileno()
         self.opened_at = opened_at
         self.queries = 0
         self.pending: dict[bytes, SentQuery] = {}
@@ -85,25 +93,25 @@ class EpollReader:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._epoll = select.epoll()
-        self._reads: dict[int, Callable[[], None]] = {}
+        self._sockets: dict[int, UpstreamSocket] = {}
         loop.add_reader(self._epoll, self._ready)
 
-    def add(self, sock: socket.socket, read: Callable[[], None]) -> None:
-        """Call `read` from now on whenever a socket has something; it must be removed before it is
+    def add(self, source: UpstreamSocket) -> None:
+        """Have a socket read from now on whenever it has something; it must be removed before it is
         closed."""
-        self._reads[sock.fileno()] = read
-        self._epoll.register(sock, select.EPOLLIN)
+        self._sockets[source.fd] = source
+        self._epoll.register(source.fd, select.EPOLLIN)
 
-    def remove(self, sock: socket.socket) -> None:
-        """Call nobody for a socket any more; KeyError for one that was not added."""
-        del self._reads[sock.fileno()]
-        self._epoll.unregister(sock)
+    def remove(self, source: UpstreamSocket) -> None:
+        """Read a socket no more; KeyError for one that was not added."""
+        del self._sockets[source.fd]
+        self._epoll.unregister(source.fd)
 
     def _ready(self) -> None:
         for fd, _ in self._epoll.poll(0):
-            read = self._reads.get(fd)
-            if read is not None:  # a callback before may have closed it
-                read()
+            source = self._sockets.get(fd)
+            if source is not None:  # a callback before may have closed it
+                source.pool.owner.read_socket(source)
 
     def close(self) -> None:
         """Stop reading all sockets, which stay open; a second time is harmless."""
@@ -112,12 +120,24 @@ class EpollReader:
             self._epoll.close()
 
 
-class SocketPool:
-    """The sockets to one address.
+class SocketOwner:
+    """Who has a pool of sockets, and is told what becomes of them."""
 
-    on_readable: called with a socket that has a response or an error.  on_unsent: called with each
-    query that could not be sent.
-    """
+    __slots__ = ()
+
+    def read_socket(self, source: UpstreamSocket) -> None:
+        """Read a socket that has a response or an error."""
+        raise NotImplementedError
+
+    def send_elsewhere(self, sent: SentQuery) -> None:
+        """Do something else with a query that could not be sent."""
+        raise NotImplementedError
+
+
+class SocketPool:
+    """The sockets to one address.  owner: is set before the first query is sent."""
+
+    owner: SocketOwner
 
     def __init__(
         self,
@@ -125,17 +145,13 @@ class SocketPool:
         poll: EpollReader,
         address: UpstreamAddress,
         chance: RandomOctets,
-        on_readable: Callable[[UpstreamSocket], None],
-        on_unsent: Callable[[SentQuery], None],
     ) -> None:
         self._loop = loop
         self._poll = poll
         self._address = address
         self._chance = chance
-        self._on_readable = on_readable
-        self._on_unsent = on_unsent
         self._out: UpstreamSocket | None = None  # of this turn of the loop
-        self._outbox = Outbox(MAX_SENT_SIZE)
+        self._outbox = Outbox(Batch(MAX_SENT_SIZE, 0))
         self._leaving: list[SentQuery] = []
         self._sockets: list[UpstreamSocket | None] = [None] * MAX_SOCKETS
         self._retired: list[UpstreamSocket] = []
@@ -181,8 +197,8 @@ class SocketPool:
         if out is None:
             return
         leaving, self._leaving = self._leaving, []
-        for place in self._outbox.flush(out.sock.fileno()):
-            self._on_unsent(leaving[place])
+        for place in self._outbox.flush(out.fd):
+            self.owner.send_elsewhere(leaving[place])
 
     def _open(self, mono: float) -> UpstreamSocket:
         host, port = self._address.host, self._address.port
@@ -193,8 +209,8 @@ class SocketPool:
         except OSError:
             sock.close()
             raise
-        opened = UpstreamSocket(sock, mono)
-        self._poll.add(sock, partial(self._on_readable, opened))
+        opened = UpstreamSocket(self, sock, mono)
+        self._poll.add(opened)
         return opened
 
     def retire(self) -> None:
@@ -220,5 +236,5 @@ class SocketPool:
         self._out = None
 
     def _close(self, each: UpstreamSocket) -> None:
-        self._poll.remove(each.sock)
+        self._poll.remove(each)
         each.sock.close()

@@ -14,20 +14,19 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_left
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from ipaddress import ip_address
+from typing import Final
 
 import structlog
 
 from copdns.dns.bug_log import BugLog
-from copdns.dns.datagrams import Inbox
+from copdns.dns.datagrams import MAX_DATAGRAM, Inbox
 from copdns.dns.exchange import (
     NO_EDNS_FOR,
     Exchange,
     Health,
     NextAction,
-    OnResponse,
     QuestionMatch,
     better_response,
     build_query,
@@ -41,37 +40,46 @@ from copdns.dns.exchange import (
     randomize_case,
 )
 from copdns.dns.message import UpstreamResponse, read_response
+from copdns.dns.mmsg import Batch
 from copdns.dns.records import AAAA, HEADER_SIZE, A
 from copdns.dns.socket_pool import (
     RANDOM_SIZE,
     EpollReader,
     RandomOctets,
     SentQuery,
+    SocketOwner,
     SocketPool,
     UpstreamSocket,
 )
 from copdns.dns.upstream_tcp import TcpQueries
-from copdns.dns.wire import CacheKey
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import WireError
 
 log = structlog.get_logger("copdns.upstream")
 
-_new = tuple.__new__  # a named tuple's own constructor costs twice as much
-
-MAX_PENDING = 4096  # queries without a response as yet; more fail at once
-_ADDRESS_TYPES = frozenset({A, AAAA})
-SWEEP_INTERVAL = 0.05  # seconds between looks for overdue queries
+MAX_PENDING: Final = 4096  # queries without a response as yet; more fail at once
+_ADDRESS_TYPES: Final = frozenset({A, AAAA})
+SWEEP_INTERVAL: Final = 0.05  # seconds between looks for overdue queries
 
 
-@dataclass(slots=True, eq=False)
-class Upstream:
+class Upstream(SocketOwner):
     """One resolver that queries are sent to."""
 
-    address: UpstreamAddress
-    health: Health
-    counters: UpstreamCounters
-    pool: SocketPool = field(init=False)
+    __slots__ = ("address", "client", "counters", "health", "pool")
+
+    def __init__(self, client: UpstreamClient, address: UpstreamAddress, pool: SocketPool) -> None:
+        self.client = client
+        self.address = address
+        self.health = Health()
+        self.counters = UpstreamCounters()
+        self.pool = pool
+        pool.owner = self
+
+    def read_socket(self, source: UpstreamSocket) -> None:
+        self.client.read_socket(self, source)
+
+    def send_elsewhere(self, sent: SentQuery) -> None:
+        self.client.send_elsewhere(self, sent)
 
 
 class UpstreamClient:
@@ -93,10 +101,8 @@ class UpstreamClient:
         self._gone: list[Upstream] = []  # no longer asked, but responses are still waited for
         self._chance = RandomOctets()
         self._poll = EpollReader(loop)
-        self._inbox = Inbox()
-        # By the number of the attempt, and only while it waits.
-        self._attempts: dict[int, Exchange] = {}
-        self._attempts_made = 0
+        self._inbox = Inbox(Batch(MAX_DATAGRAM, 0))
+        self._waiting: set[Exchange] = set()  # for a response
         self._pending = 0
         self._sweep_timer: asyncio.TimerHandle | None = None
         self._tcp = TcpQueries(loop)
@@ -138,16 +144,8 @@ class UpstreamClient:
         self._keep_sweeping()
 
     def _build_upstream(self, address: UpstreamAddress) -> Upstream:
-        upstream = Upstream(address, Health(), UpstreamCounters())
-        upstream.pool = SocketPool(
-            self._loop,
-            self._poll,
-            address,
-            self._chance,
-            partial(self._on_readable, upstream),
-            partial(self._on_unsent, upstream),
-        )
-        return upstream
+        pool = SocketPool(self._loop, self._poll, address, self._chance)
+        return Upstream(self, address, pool)
 
     def _all_upstreams(self) -> list[Upstream]:
         found = {upstream for group in self._groups.values() for upstream in group.values()}
@@ -160,28 +158,13 @@ class UpstreamClient:
 
     # --- asking ---
 
-    def ask(
-        self,
-        key: CacheKey,
-        on_response: OnResponse,
-        *,
-        question: bytes = b"",
-        protected: bool = False,
-        untraced: bool = False,
-    ) -> None:
-        """Ask for what a key names; `on_response` is called once, with None when nobody answered.
-
-        It is never called before this returns.  question: the key's question in wire form and in
-        lower case; b"" makes it anew.  protected: see `Exchange`.
-        """
+    def ask(self, exchange: Exchange) -> None:
+        """Ask for what an exchange is about; it gets the response after this has returned."""
         if self._pending >= MAX_PENDING:
-            self._loop.call_soon(on_response, None)
+            self._loop.call_soon(exchange.take_response, None)
             return
         mono = self._loop.time()
-        deadline = mono + self.deadline
-        exchange = Exchange(
-            key, on_response, deadline, question=question, protected=protected, untraced=untraced
-        )
+        exchange.deadline = mono + self.deadline
         self._pending += 1
         if not self._send(exchange, mono):
             self._loop.call_soon(self._finish, exchange, None)
@@ -214,7 +197,7 @@ class UpstreamClient:
         exchange.attempts += 1
         exchange.sent_at = mono
         try:
-            sent = _new(SentQuery, (exchange, question, edns, mono))
+            sent = SentQuery(exchange, question, edns, mono)
             upstream.pool.send(message, sent, chance[-RANDOM_SIZE:])
         except OSError:
             self._note_failure(exchange, upstream, mono)
@@ -225,12 +208,9 @@ class UpstreamClient:
         return True
 
     def _await_response(self, exchange: Exchange, upstream: Upstream, mono: float) -> None:
-        if exchange.number:
-            self._attempts.pop(exchange.number, None)
-        self._attempts_made = exchange.number = self._attempts_made + 1
         exchange.upstream = upstream.health
         exchange.until = min(mono + self.attempt, exchange.deadline)
-        self._attempts[exchange.number] = exchange
+        self._waiting.add(exchange)
 
     def _resend(self, exchange: Exchange, upstream: Upstream, mono: float) -> None:
         """Ask the same upstream again, without EDNS or without mixed case."""
@@ -257,21 +237,22 @@ class UpstreamClient:
 
     # --- what comes back ---
 
-    def _on_readable(self, upstream: Upstream, source: UpstreamSocket) -> None:
+    def read_socket(self, upstream: Upstream, source: UpstreamSocket) -> None:
+        """Use the responses that came over a socket."""
         mono = self._loop.time()
         try:
-            count = self._inbox.receive(source.sock.fileno())
+            came = self._inbox.receive(source.fd)
         except OSError:  # the port is closed: nothing sent over this socket is answered
             self._on_unreachable(upstream, source, mono)
             return
-        for datagram in self._inbox.messages(count):
+        for datagram in came:
             if len(datagram) >= HEADER_SIZE:
                 try:
                     self._on_datagram(upstream, source, datagram, mono)
                 except Exception as error:  # noqa: BLE001 - the others came with it
                     self._bugs.note("reading a response", error)
 
-    def _on_unsent(self, upstream: Upstream, sent: SentQuery) -> None:
+    def send_elsewhere(self, upstream: Upstream, sent: SentQuery) -> None:
         """Ask another upstream what could not be sent to this one."""
         exchange, mono = sent.exchange, self._loop.time()
         if not exchange.is_done and exchange.upstream is upstream.health:
@@ -323,7 +304,7 @@ class UpstreamClient:
             self._send_elsewhere(exchange, upstream, mono)
             return
         if answer.ad and not upstream.health.trusted:
-            answer = answer._replace(ad=False)
+            answer.ad = False
         self._note_response(sent, upstream, mono)
         health = upstream.health
         if not (answer.rcode or exchange.protected or answer.is_truncated):  # as nearly always
@@ -344,7 +325,7 @@ class UpstreamClient:
             case NextAction.ASK_PLAIN:
                 self._send_without_edns(sent, upstream, mono)
             case NextAction.ASK_OTHER:
-                exchange.refused_by.append(upstream.health)
+                exchange.refused_by += (upstream.health,)
                 self._send_elsewhere(
                     exchange, upstream, mono, None if answer.is_truncated else answer
                 )
@@ -381,7 +362,7 @@ class UpstreamClient:
 
     def _note_failure(self, exchange: Exchange, upstream: Upstream, mono: float) -> None:
         """Note that an upstream gave no useful response; it is not asked again for this."""
-        exchange.refused_by.append(upstream.health)
+        exchange.refused_by += (upstream.health,)
         if exchange.untraced:
             return
         upstream.counters.failed += 1
@@ -391,12 +372,12 @@ class UpstreamClient:
             log.warning("an upstream does not answer", upstream=upstream.health.label)
 
     def _finish(self, exchange: Exchange, answer: UpstreamResponse | None) -> None:
-        self._attempts.pop(exchange.number, None)
-        on_response, exchange.on_response = exchange.on_response, None
-        if on_response is not None:
+        self._waiting.discard(exchange)
+        if not exchange.is_done:
+            exchange.is_done = True
             self._pending -= 1
             try:
-                on_response(answer)
+                exchange.take_response(answer)
             except Exception as error:  # noqa: BLE001 - a mistake of who waits is no other's
                 self._bugs.note("using a response", error)
 
@@ -410,11 +391,12 @@ class UpstreamClient:
         exchange.sent_at = mono
         self._await_response(exchange, upstream, mono)
         query = build_query(exchange.question, do=key.do, cd=key.cd, edns=sent.edns)
+        again = SentQuery(exchange, sent.question, sent.edns, mono)
         self._tcp.send(
             upstream.address,
             self._chance.take(2) + query,
             exchange.deadline,
-            partial(self._on_tcp_response, sent._replace(at=mono), upstream),
+            partial(self._on_tcp_response, again, upstream),
         )
 
     def _on_tcp_response(self, sent: SentQuery, upstream: Upstream, message: bytes) -> None:
@@ -433,7 +415,7 @@ class UpstreamClient:
     # --- time ---
 
     def _keep_sweeping(self) -> None:
-        if self._sweep_timer is None and (self._attempts or self._gone):
+        if self._sweep_timer is None and (self._waiting or self._gone):
             self._sweep_timer = self._loop.call_later(SWEEP_INTERVAL, self._sweep)
 
     def _sweep(self) -> None:
@@ -447,9 +429,10 @@ class UpstreamClient:
 
     def _resend_overdue(self, mono: float) -> None:
         by_health = {each.health: each for each in self._all_upstreams()}
-        for number, exchange in [each for each in self._attempts.items() if each[1].until <= mono]:
-            if self._attempts.pop(number, None) is None or exchange.upstream is None:
+        for exchange in [each for each in self._waiting if each.until <= mono]:
+            if exchange not in self._waiting or exchange.until > mono or exchange.upstream is None:
                 continue  # answered or sent again meanwhile, by a callback of another
+            self._waiting.discard(exchange)
             upstream = by_health.get(exchange.upstream)
             if upstream is not None:  # else the settings no longer name it
                 self._note_failure(exchange, upstream, mono)
@@ -457,7 +440,7 @@ class UpstreamClient:
                 if is_usable(exchange.fallback):
                     self._finish(exchange, exchange.fallback)
                     continue
-                exchange.refused_by.clear()  # all were asked once; the best may have been slow
+                exchange.refused_by = ()  # all were asked once; the best may have been slow
             self._send_to_next(exchange, mono)
 
     def _close_idle(self, mono: float) -> None:
@@ -474,11 +457,11 @@ class UpstreamClient:
             upstream.pool.close()
         self._groups, self._gone = {"": {}}, []
         self._poll.close()
-        for each in list(self._attempts.values()):
+        for each in list(self._waiting):
             self._finish(each, None)
 
 
-LATENCY_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+LATENCY_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 
 
 class UpstreamCounters:

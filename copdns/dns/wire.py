@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 from ipaddress import ip_address
-from struct import Struct, pack
-from typing import NamedTuple
+from struct import pack
+from typing import Final, NamedTuple
 
 import dnslib
 
@@ -45,6 +45,7 @@ from copdns.dns.records import (
     read_records,
     skip_name,
 )
+from copdns.model.build import mypyc_attr
 from copdns.model.errors import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL, NotAQueryError, WireError
 from copdns.model.household import BlockMode
 from copdns.model.names import read_name_text, to_wire
@@ -52,17 +53,16 @@ from copdns.model.reasons import FORGED, NOT_SUPPORTED, Ede, ede_of
 from copdns.model.verdict import LocalAnswer, LocalRecord, Verdict
 
 # What every well-kept server sends at most over UDP, so that nothing is fragmented (RFC 9715).
-UDP_SIZE = 1232
-PLAIN_UDP_SIZE = 512  # RFC 1035 section 2.3.4
-TCP_SIZE = 65535
+UDP_SIZE: Final = 1232
+PLAIN_UDP_SIZE: Final = 512  # RFC 1035 section 2.3.4
+TCP_SIZE: Final = 65535
 
-_NOT_SERVED = frozenset({IXFR, AXFR})
+_NOT_SERVED: Final = frozenset({IXFR, AXFR})
 
-_TYPE_AND_CLASS = Struct("!HH").unpack_from
-_new = tuple.__new__  # a named tuple's own constructor costs twice as much, for every query
+_new: Final = tuple.__new__  # a named tuple's own constructor costs twice as much, for every query
 
-_OWNER = b"\xc0\x0c"  # a pointer to the question's name
-_BODY = 2  # a message without its ID begins two octets later
+_OWNER: Final = b"\xc0\x0c"  # a pointer to the question's name
+_BODY: Final = 2  # a message without its ID begins two octets later
 
 
 class Edns(NamedTuple):
@@ -91,7 +91,8 @@ class CacheKey(NamedTuple):
     zone: str = ""
 
 
-class Query(NamedTuple):
+@mypyc_attr(acyclic=True)
+class Query:
     """A query, without the message's ID.
 
     flags: the second 16 bits of the header.  question: name, type and class as they came.
@@ -99,15 +100,39 @@ class Query(NamedTuple):
     max_reply_size: octets.  is_unsupported: a class, type or EDNS version that is not served.
     """
 
-    flags: int
-    qname: str
-    qtype: int
-    qclass: int
-    question: bytes
-    edns: Edns | None
-    key: CacheKey
-    max_reply_size: int
-    is_unsupported: bool
+    __slots__ = (
+        "edns",
+        "flags",
+        "is_unsupported",
+        "key",
+        "max_reply_size",
+        "qclass",
+        "qname",
+        "qtype",
+        "question",
+    )
+
+    def __init__(
+        self,
+        flags: int,
+        qname: str,
+        qtype: int,
+        qclass: int,
+        question: bytes,
+        edns: Edns | None,
+        key: CacheKey,
+        max_reply_size: int,
+        is_unsupported: bool,
+    ) -> None:
+        self.flags = flags
+        self.qname = qname
+        self.qtype = qtype
+        self.qclass = qclass
+        self.question = question
+        self.edns = edns
+        self.key = key
+        self.max_reply_size = max_reply_size
+        self.is_unsupported = is_unsupported
 
     @property
     def wants_structured_errors(self) -> bool:
@@ -124,7 +149,17 @@ def read_query(message: bytes) -> Query:
 
 def with_tcp_size(query: Query) -> Query:
     """Return a query that came over TCP: its reply may be as large as TCP takes."""
-    return query._replace(max_reply_size=TCP_SIZE)
+    return Query(
+        query.flags,
+        query.qname,
+        query.qtype,
+        query.qclass,
+        query.question,
+        query.edns,
+        query.key,
+        TCP_SIZE,
+        query.is_unsupported,
+    )
 
 
 def read_query_body(body: bytes) -> Query:
@@ -142,17 +177,19 @@ def read_query_body(body: bytes) -> Query:
     """
     if len(body) < HEADER_SIZE - _BODY or body[0] & (QR >> 8):
         raise NotAQueryError("a response, or too short for a header")
-    flags, questions, answers, authorities, additionals = COUNTS_FORMAT.unpack_from(body)
+    flags = body[0] << 8 | body[1]
     if flags & OPCODE:
         raise WireError("this kind of message is not served", NOTIMP)
-    if questions != 1:
+    if body[2] or body[3] != 1:
         raise WireError("a query has one question")  # RFC 9619 section 4
     start = HEADER_SIZE - _BODY
     qname, end = read_name_text(body, start)
     end += QUESTION_TAIL
     if end > len(body):
         raise WireError("the question is cut short")
-    qtype, qclass = _TYPE_AND_CLASS(body, end - QUESTION_TAIL)
+    qtype, qclass = body[end - 4] << 8 | body[end - 3], body[end - 2] << 8 | body[end - 1]
+    answers, authorities = body[4] << 8 | body[5], body[6] << 8 | body[7]
+    additionals = body[8] << 8 | body[9]
     edns = None
     if additionals or answers or authorities:
         edns = _read_edns(body, end, answers + authorities, additionals)
@@ -160,7 +197,7 @@ def read_query_body(body: bytes) -> Query:
     key = _new(CacheKey, (qname, qtype, do, bool(flags & CD), ""))
     is_odd = qclass != IN or qtype in _NOT_SERVED or bool(edns and edns.version)
     question = body[start:end]
-    return _new(Query, (flags, qname, qtype, qclass, question, edns, key, size, is_odd))
+    return Query(flags, qname, qtype, qclass, question, edns, key, size, is_odd)
 
 
 def _read_edns(body: bytes, at: int, others: int, additionals: int) -> Edns | None:
@@ -334,22 +371,45 @@ def _without_text(opt: bytes) -> bytes:
     return opt[:9] + pack("!HHH", 6, OPTION_EDE, 2) + opt[15:17]
 
 
-# The same few search engines are asked for all day, and dnslib is slow.
-@lru_cache(maxsize=256)
 def rewrite_response(
-    query: Query, target: str, answer: UpstreamResponse, max_ttl: int
+    query: Query, target: str, answer: UpstreamResponse, rrs: bytes, max_ttl: int
 ) -> UpstreamResponse:
     """Return the response for a name that gets another name's data.
 
-    answer: the target's.  A CNAME to the target comes first, then its records, all with TTLs of
-    `max_ttl` seconds at most; AD is never set.
+    answer: the target's; rrs: its records, with their TTLs as they are now.  A CNAME to the target
+    comes first, then its records, all with TTLs of `max_ttl` seconds at most; AD is never set.
     Raise WireError where the target's records cannot be used.
     """
-    asked = dnslib.DNSLabel(_labels(query.qname))
+    return _rewrite(
+        query.qname,
+        query.qtype,
+        target,
+        rrs,
+        answer.section_counts[0],
+        answer.rcode,
+        answer.facts.is_filtered,
+        max_ttl,
+    )
+
+
+# The same few search engines are asked for all day, and dnslib is slow.
+@lru_cache(maxsize=256)
+def _rewrite(
+    qname: str,
+    qtype: int,
+    target: str,
+    rrs: bytes,
+    answers: int,
+    rcode: int,
+    is_filtered: bool,
+    max_ttl: int,
+) -> UpstreamResponse:
+    """Return the response of `rewrite_response`.  rrs: the target's, of which some are answers."""
+    asked = dnslib.DNSLabel(_labels(qname))
     try:
-        found = dnslib.DNSRecord.parse(_message(target, query, answer))
+        found = dnslib.DNSRecord.parse(_message(target, qtype, rrs, answers))
         ttl = min([max_ttl, *(rr.ttl for rr in found.rr)])
-        made = dnslib.DNSRecord(q=dnslib.DNSQuestion(asked, query.qtype))
+        made = dnslib.DNSRecord(q=dnslib.DNSQuestion(asked, qtype))
         made.add_answer(dnslib.RR(asked, CNAME, ttl=ttl, rdata=dnslib.CNAME(target)))
         for rr in found.rr:
             rr.ttl = min(rr.ttl, max_ttl)
@@ -358,15 +418,15 @@ def rewrite_response(
     except Exception as error:  # dnslib lets UnicodeError and others pass
         raise WireError(f"the answer for a rewrite's target cannot be used: {error}") from error
     again = read_response(message)
-    facts = again.facts._replace(is_filtered=answer.facts.is_filtered)  # what no record shows
-    return again._replace(rcode=answer.rcode, ad=False, cache_ttl=0, facts=facts)
+    again.rcode, again.ad, again.cache_ttl = rcode, False, 0
+    again.facts.is_filtered = is_filtered  # what no record shows
+    return again
 
 
-def _message(qname: str, query: Query, answer: UpstreamResponse) -> bytes:
+def _message(qname: str, qtype: int, rrs: bytes, answers: int) -> bytes:
     """Return a response as a whole message again, with its answer section only."""
-    question = to_wire(qname) + pack("!HH", query.qtype, query.qclass)
-    header = COUNTS_FORMAT.pack(QR, 1, answer.section_counts[0], 0, 0)
-    return b"\0\0" + header + question + answer.rrs
+    question = to_wire(qname) + pack("!HH", qtype, IN)
+    return b"\0\0" + COUNTS_FORMAT.pack(QR, 1, answers, 0, 0) + question + rrs
 
 
 def _labels(qname: str) -> list[bytes]:
@@ -397,7 +457,10 @@ def _reply(
     if query.edns is not None:
         if ede is not None and ede.code == FORGED and query.edns.wants_structured_errors:
             ede = None
-        opt = _opt(query.edns.do, rcode, ede)
+        if ede is None and rcode <= RCODE:  # as nearly always
+            opt = _OPT_WITH_DO if query.edns.do else _OPT_WITHOUT_DO
+        else:
+            opt = _opt(query.edns.do, rcode, ede)
         additionals += 1
     header = COUNTS_FORMAT.pack(flags, 1, answers, authorities, additionals)
     reply = message_id + header + query.question + body + opt
@@ -415,6 +478,10 @@ def _opt(do: bool, rcode: int, ede: Ede | None) -> bytes:
         data = pack("!HHH", OPTION_EDE, 2 + len(text), ede.code) + text
     ttl = rcode >> 4 << 24 | (DO if do else 0)
     return b"\0" + pack("!HHIH", OPT, UDP_SIZE, ttl, len(data)) + data
+
+
+_OPT_WITH_DO: Final = _opt(True, 0, None)
+_OPT_WITHOUT_DO: Final = _opt(False, 0, None)
 
 
 def _record(owner: bytes, rtype: int, ttl: int, data: bytes) -> bytes:

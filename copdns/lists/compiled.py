@@ -16,7 +16,7 @@ import struct
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 from copdns.lists import trie
@@ -28,10 +28,10 @@ from copdns.lists.trie import MappedIndex
 from copdns.model.errors import ListError
 from copdns.model.matchers import MatchKind
 
-FORMAT = 3  # raised whenever what is written changes
-_MAGIC = b"copdns index\n\0\0\0"
-_HEADER = struct.Struct("=16sIIQQQ16x")
-HEADER_SIZE = _HEADER.size
+FORMAT: Final = 3  # raised whenever what is written changes
+_MAGIC: Final = b"copdns index\n\0\0\0"
+_HEADER: Final = struct.Struct("=16sIIQQQ16x")
+HEADER_SIZE: Final = _HEADER.size
 
 
 class Header(NamedTuple):

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from string import ascii_lowercase
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from copdns.lists.index import ListKind
 from copdns.lists.line import SkipReason
@@ -27,17 +27,19 @@ from copdns.lists.small_index import BLOCKING, Draft, HeldEntry, Names
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import suffixes
 
-MAX_HELD = 20  # entries of a list that are shown; all are counted
+MAX_HELD: Final = 20  # entries of a list that are shown; all are counted
 # Such a list names a hacked school for some hours and means it; others keep it for years.
-_NAMES_SCHOOLS = frozenset({"malware"})
+_NAMES_SCHOOLS: Final = frozenset({"malware"})
 # ac.uk, edu.au and so on, for any country.
-_SCHOOL_SUFFIXES = frozenset(
+_SCHOOL_SUFFIXES: Final = frozenset(
     f"{kind}.{one}{other}"
     for kind in ("ac", "edu")
     for one in ascii_lowercase
     for other in ascii_lowercase
 )
-_OPEN_TO_ANYONE = frozenset({"edu.kg", "edu.pl"})  # there, no one asks whether it is a school
+_OPEN_TO_ANYONE: Final = frozenset(
+    {"edu.kg", "edu.pl"}
+)  # there, no one asks whether it is a school
 
 
 class KnownMistake(NamedTuple):
@@ -65,7 +67,7 @@ class GateRules:
     unopened: tuple[Matcher, ...] = ()
 
 
-NO_RULES = GateRules({}, {})
+NO_RULES: Final = GateRules({}, {})
 
 
 class Barrier(NamedTuple):

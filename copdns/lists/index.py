@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import suffixes
@@ -76,7 +76,7 @@ class Index(Protocol):
         ...
 
 
-OPENING_KINDS = (ListKind.PROTECTED, ListKind.LOCAL)
+OPENING_KINDS: Final = (ListKind.PROTECTED, ListKind.LOCAL)
 
 
 class DictIndex:

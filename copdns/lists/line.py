@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterator
 from enum import StrEnum
 from ipaddress import ip_network
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from copdns.model.errors import NameTextError
 from copdns.model.matchers import MatchKind
 from copdns.model.names import normalize
 
-MAX_LINE = 4096
+MAX_LINE: Final = 4096
 
 
 class ListFormat(StrEnum):
@@ -105,13 +105,13 @@ def _read_name(text: str, match: MatchKind) -> ListedName | SkipReason:
     return _too_wide_reason(name, match) or ListedName(name, match)
 
 
-_URL = re.compile(r"(?i)(?:[a-z]+://[^/]*|[\w.-]+(?::[0-9]+)?(?=/))(?:/(?P<path>.*))?")
+_URL: Final = re.compile(r"(?i)(?:[a-z]+://[^/]*|[\w.-]+(?::[0-9]+)?(?=/))(?:/(?P<path>.*))?")
 
 # A hosts file begins with the machine's own names, which must not be blocked.
-_OWN_NAMES = frozenset({"localhost", "localhost.localdomain", "local", "broadcasthost"})
+_OWN_NAMES: Final = frozenset({"localhost", "localhost.localdomain", "local", "broadcasthost"})
 
 # Suffixes below a country under which others register names, such as co.uk.
-_SHARED_SUFFIX = r"(?:ac|com?|edu|gob?|gouv|gov|mil|net?|org?)\.[a-z]{2}"
+_SHARED_SUFFIX: Final = r"(?:ac|com?|edu|gob?|gouv|gov|mil|net?|org?)\.[a-z]{2}"
 _is_shared_suffix = re.compile(_SHARED_SUFFIX).fullmatch
 
 
@@ -152,12 +152,14 @@ def _is_address(text: str) -> bool:
 
 # Cosmetic rules hide parts of pages: example.org##.ad, #@#.ad, #?#..., #%#..., #$#..., $$script.
 # With a blank before or after it, `##` belongs to a comment.
-_COSMETIC = re.compile(r"(?<!\s)(?:#@?(?:\$\?|[?$%])?##?[^\s#]|\$@?\$)")
-_COMMENT = re.compile(r"$|!|#|\[.*\]$")
-_REMARK = re.compile(r"\s#.*")
-_RULE = re.compile(r"\|\|([^\s/^|$*]+)\^\|?")
-_PAGE_RULE = re.compile(r"(?i)(?:\|\|[^\s/^|$*]+\^?\*?|\|?[a-z]+://[^\s/]*|\w[\w.-]*)/(?P<path>.*)")
-_PATTERN = re.compile(r"\W|.*[*|^]|$")
+_COSMETIC: Final = re.compile(r"(?<!\s)(?:#@?(?:\$\?|[?$%])?##?[^\s#]|\$@?\$)")
+_COMMENT: Final = re.compile(r"$|!|#|\[.*\]$")
+_REMARK: Final = re.compile(r"\s#.*")
+_RULE: Final = re.compile(r"\|\|([^\s/^|$*]+)\^\|?")
+_PAGE_RULE: Final = re.compile(
+    r"(?i)(?:\|\|[^\s/^|$*]+\^?\*?|\|?[a-z]+://[^\s/]*|\w[\w.-]*)/(?P<path>.*)"
+)
+_PATTERN: Final = re.compile(r"\W|.*[*|^]|$")
 
 
 def _read_adblock(line: str) -> Iterator[ListedName | SkipReason]:

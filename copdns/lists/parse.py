@@ -19,7 +19,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from copdns.lists.line import (
     MAX_LINE,
@@ -42,9 +42,9 @@ __all__ = [
     "parse_list",
 ]
 
-MAX_PROBLEMS = 5
-_REMARK = r"[ \t]*(?:#.*)?"
-_PART_LENGTH = 1 << 18  # characters, and on to the next end of a line
+MAX_PROBLEMS: Final = 5
+_REMARK: Final = r"[ \t]*(?:#.*)?"
+_PART_LENGTH: Final = 1 << 18  # characters, and on to the next end of a line
 
 
 class SkippedLine(NamedTuple):

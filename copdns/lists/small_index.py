@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.lists.parse import SkippedLine, SkipReason
@@ -16,7 +16,7 @@ from copdns.model.matchers import Matcher, MatchKind
 
 Names = dict[str, MatchKind]
 
-BLOCKING = frozenset(
+BLOCKING: Final = frozenset(
     {
         ListKind.SECURITY,
         ListKind.BYPASS,
@@ -122,7 +122,7 @@ def _info_of(number: int, draft: Draft) -> ListInfo:
     )
 
 
-_CHUNK = 10_000  # names
+_CHUNK: Final = 10_000  # names
 
 
 def _version_of(draft: Draft) -> str:

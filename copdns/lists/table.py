@@ -14,9 +14,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable
+from typing import Final
 from zlib import crc32
 
-_END = b"\n"  # no key has it
+_END: Final = b"\n"  # no key has it
 
 
 class KeyTable:

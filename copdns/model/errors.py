@@ -5,9 +5,16 @@ Anything else that escapes is a bug and is logged as one.
 
 from __future__ import annotations
 
+from typing import Final
+
 from copdns.model.sentences import Sentence, UserError, Value
 
-FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED, BADVERS = 1, 2, 3, 4, 5, 16
+FORMERR: Final = 1
+SERVFAIL: Final = 2
+NXDOMAIN: Final = 3
+NOTIMP: Final = 4
+REFUSED: Final = 5
+BADVERS: Final = 16
 
 
 class CopdnsError(Exception):
@@ -139,8 +146,8 @@ class ListenError(CopdnsError):
     """An address and port cannot be listened on."""
 
 
-EXIT_FAILED = 1
-EXIT_CONFIG = 78
+EXIT_FAILED: Final = 1
+EXIT_CONFIG: Final = 78
 
 
 def exit_code(error: CopdnsError) -> int:

@@ -6,11 +6,14 @@ Pure.
 
 from __future__ import annotations
 
-DESK_HOST = "copdns.home.arpa"
-WHY_HOST = "why.home.arpa"  # the children's: to be read aloud
-OWN_HOSTS = frozenset({DESK_HOST, WHY_HOST})
+from typing import Final
 
-_HTTP, _HTTPS = 80, 443
+DESK_HOST: Final = "copdns.home.arpa"
+WHY_HOST: Final = "why.home.arpa"  # the children's: to be read aloud
+OWN_HOSTS: Final = frozenset({DESK_HOST, WHY_HOST})
+
+_HTTP: Final = 80
+_HTTPS: Final = 443
 
 
 def child_page_url(port: int) -> str:

@@ -8,16 +8,18 @@ label can neither dodge a rule nor trigger one.
 
 from __future__ import annotations
 
+from typing import Final
+
 import idna
 
 from copdns.model.errors import NameTextError, WireError
 
-MAX_LABEL = 63
-MAX_WIRE = 255
+MAX_LABEL: Final = 63
+MAX_WIRE: Final = 255
 
-_PLAIN = b"abcdefghijklmnopqrstuvwxyz0123456789-_"
-_DOT = b"."
-_PLAIN_OR_DOT = _PLAIN + b"."
+_PLAIN: Final = b"abcdefghijklmnopqrstuvwxyz0123456789-_"
+_DOT: Final = b"."
+_PLAIN_OR_DOT: Final = _PLAIN + b"."
 
 
 def read_name_text(message: bytes, at: int) -> tuple[str, int]:

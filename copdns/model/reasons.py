@@ -7,17 +7,24 @@ in the text catalogue.  Texts name no person, device or profile (RFC 8914 sectio
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from copdns.model.verdict import Reason, Verdict
 
 # RFC 8914 section 4, and the registry it opened.
-OTHER_ERROR = 0
-FORGED, BLOCKED, CENSORED, FILTERED, PROHIBITED = 4, 15, 16, 17, 18
-NOT_AUTHORITATIVE, NOT_SUPPORTED, NO_REACHABLE_UPSTREAM, NETWORK_ERROR = 20, 21, 22, 23
-BLOCKED_UPSTREAM = 35
+OTHER_ERROR: Final = 0
+FORGED: Final = 4
+BLOCKED: Final = 15
+CENSORED: Final = 16
+FILTERED: Final = 17
+PROHIBITED: Final = 18
+NOT_AUTHORITATIVE: Final = 20
+NOT_SUPPORTED: Final = 21
+NO_REACHABLE_UPSTREAM: Final = 22
+NETWORK_ERROR: Final = 23
+BLOCKED_UPSTREAM: Final = 35
 
-MAX_TEXT = 80  # octets
+MAX_TEXT: Final = 80  # octets
 
 
 class Ede(NamedTuple):
@@ -27,7 +34,7 @@ class Ede(NamedTuple):
     text: str
 
 
-_CODES = {
+_CODES: Final = {
     Reason.NOT_A_CLIENT: PROHIBITED,
     Reason.LEGAL: CENSORED,
     Reason.SECURITY: BLOCKED,
@@ -65,7 +72,7 @@ def text_of(verdict: Verdict) -> str:
     return _PLAIN.get(reason, str(reason))
 
 
-_UNTIL = {
+_UNTIL: Final = {
     Reason.PAUSED: " until ",
     Reason.SCHEDULE: " until ",
     Reason.BUDGET: " used up until ",
@@ -89,7 +96,7 @@ def _of_time(verdict: Verdict) -> str:
     return f"{verdict.reason}{about}{until}"
 
 
-_PLAIN = {
+_PLAIN: Final = {
     Reason.REBINDING: "rebinding: private address",
     Reason.SAFE_SEARCH: "safe_search: the engine's safe mode",
     Reason.LOCAL: "local: a local or special name",

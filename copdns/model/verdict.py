@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from copdns.model.addresses import Network
 from copdns.model.hosts import child_page_url
@@ -75,7 +75,7 @@ class Reason(StrEnum):
     UPSTREAM_FILTERED = "upstream_filtered"
 
 
-SCHOOL = "household"  # as the category of a verdict: the household itself protects the name
+SCHOOL: Final = "household"  # as the category of a verdict: the household itself protects the name
 
 
 class Requestor(NamedTuple):

@@ -34,11 +34,10 @@ from copdns.policy.subjects import list_numbers
 from copdns.policy.time_rules import (
     TimeRules,
     budgets_covering,
+    grants_in_force,
     valid_until,
     with_end,
 )
-
-_new = tuple.__new__  # a named tuple's own constructor costs twice as much
 
 
 class AddressRule(NamedTuple):
@@ -123,7 +122,8 @@ def _is_listable_help(policy: Policy, lookup: Lookup) -> bool:
 def decide_with_grant(policy: Policy, qname: str, qtype: int, grant: Grant, now: float) -> Verdict:
     """Return what would be decided if this grant too were in force for the name."""
     lookup = _build_lookup(policy, qname, qtype, now)
-    return _first_verdict(policy, lookup._replace(grants=(*lookup.grants, grant)), now)
+    lookup.grants += (grant,)
+    return _first_verdict(policy, lookup, now)
 
 
 def decide_about(policy: Policy, subject: Subject, now: float) -> Verdict:
@@ -156,17 +156,13 @@ def _lookup_of(
 ) -> Lookup:
     time_rules = policy.time_rules
     if time_rules is None:
-        return _new(Lookup, (qname, qtype, entries, (), False, False))
+        return Lookup(qname, qtype, entries)
     start, end = time_rules.homework_span
     return Lookup(
         qname,
         qtype,
         entries,
-        tuple(
-            grant
-            for grant, names in time_rules.grants
-            if grant.start <= now < grant.end and (names is None or names.covers(qname, entries))
-        ),
+        grants_in_force(time_rules, qname, entries, now),
         time_rules.always_open.covers(qname, entries),
         start <= now < end and time_rules.homework.covers(qname, entries),
     )
@@ -210,11 +206,15 @@ def charged_budgets(
     if verdict.action is not Action.ALLOW and verdict.action is not Action.REWRITE:
         return None
     lookup = _build_lookup(policy, qname, 0, now)
-    if lookup.is_always_open or lookup.is_homework or any(grant.time for grant in lookup.grants):
+    if lookup.is_always_open or lookup.is_homework:
         return None
-    if any(entry.list in time_rules.beacons for entry in lookup.entries):
-        return None
-    return tuple(dict.fromkeys(budget.id for budget in budgets_covering(time_rules, lookup)))
+    for grant in lookup.grants:
+        if grant.time:
+            return None
+    for entry in lookup.entries:
+        if entry.list in time_rules.beacons:
+            return None
+    return tuple(dict.fromkeys([budget.id for budget in budgets_covering(time_rules, lookup)]))
 
 
 def has_help_prefix(policy: Policy, qname: str) -> bool:

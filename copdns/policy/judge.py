@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import chain
 from math import inf
+from typing import Final
 
 from copdns.dns.message import ResponseFacts, ipv4_inside, is_home_address
 from copdns.lists.index import ListKind
@@ -25,13 +26,14 @@ from copdns.policy.time_rules import with_end
 
 Address = IPv4Address | IPv6Address
 
-ADDRESS_TTL, REBINDING_TTL = 10, 60  # seconds
+ADDRESS_TTL: Final = 10  # seconds
+REBINDING_TTL: Final = 60
 # A person vouched for the name asked; LOCAL is a rewrite that the household wrote.
-_VOUCHED = frozenset({Reason.GRANTED, Reason.RULE, Reason.LOCAL})
-MAX_ADDRESSES = 4096  # that are remembered
-_REVERSE = ("in-addr.arpa", "ip6.arpa")  # below them are names, and no addresses
+_VOUCHED: Final = frozenset({Reason.GRANTED, Reason.RULE, Reason.LOCAL})
+MAX_ADDRESSES: Final = 4096  # that are remembered
+_REVERSE: Final = ("in-addr.arpa", "ip6.arpa")  # below them are names, and no addresses
 # The steps that can block a target, by how the name asked came through.
-_TARGET_STEPS = frozenset(
+_TARGET_STEPS: Final = frozenset(
     {
         StepNumber.LEGAL,
         StepNumber.SECURITY,
@@ -41,9 +43,9 @@ _TARGET_STEPS = frozenset(
         StepNumber.CATEGORIES,
     }
 )
-_TARGET_STEPS_VOUCHED = frozenset({StepNumber.LEGAL, StepNumber.SECURITY})
-_TARGET_STEPS_PROTECTED = frozenset({StepNumber.LEGAL})
-_TARGET_STEPS_SCHOOL = frozenset({StepNumber.LEGAL, StepNumber.SECURITY, StepNumber.RULES})
+_TARGET_STEPS_VOUCHED: Final = frozenset({StepNumber.LEGAL, StepNumber.SECURITY})
+_TARGET_STEPS_PROTECTED: Final = frozenset({StepNumber.LEGAL})
+_TARGET_STEPS_SCHOOL: Final = frozenset({StepNumber.LEGAL, StepNumber.SECURITY, StepNumber.RULES})
 
 
 @dataclass(frozen=True, slots=True)

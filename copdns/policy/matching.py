@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from copdns.lists.index import Entry, ListInfo
 from copdns.model.household import Rule, RuleAction
@@ -120,7 +121,7 @@ class ListSet:
         return None
 
 
-MAX_VERDICTS = 4096  # of blocks by lists that a household remembers
+MAX_VERDICTS: Final = 4096  # of blocks by lists that a household remembers
 VerdictByEntry = dict[tuple[Reason, Entry, bool], Verdict]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from ipaddress import ip_network
+from typing import Final
 
 from copdns.lists.index import ListKind
 from copdns.model.broad_networks import is_broad_network
@@ -33,7 +34,7 @@ from copdns.policy.steps import AccessStep, DefaultStep, GrantStep, RuleStep, St
 from copdns.policy.time_rules import build_time_rules
 from copdns.time.plan import NO_TIME_PLAN, TimePlan
 
-BUDGET_TTL = 60  # seconds: so that devices ask often enough for minutes to be counted
+BUDGET_TTL: Final = 60  # seconds: so that devices ask often enough for minutes to be counted
 
 
 def decision_order(

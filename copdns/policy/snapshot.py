@@ -7,18 +7,18 @@ or nothing.  What a change does not touch stays the same object.  Pure.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from copy import copy
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address, ip_network
 from itertools import islice
 from math import inf
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple
 
 from copdns.lists.catalogue import Catalogue
 from copdns.model.addresses import Network
 from copdns.model.household import (
     Band,
     Default,
+    Device,
     Household,
     PrivacyMode,
     Profile,
@@ -33,10 +33,12 @@ from copdns.time.budget import RECHECK_BEFORE
 from copdns.time.days import DAY_SECONDS
 from copdns.time.plan import NO_INPUTS, PolicyInputs, TimePlan, build_time_plan
 
-GUEST = "guest"
-_UNKNOWN = ""  # in place of a profile's id: unknown devices, where their policy is not a profile's
-MAX_ADDRESSES = 4096  # whose client is remembered, besides those that a household names
-MAX_UNKNOWN = 1024  # unknown clients, until `take_unknown` is called
+GUEST: Final = "guest"
+_UNKNOWN: Final = (
+    ""  # in place of a profile's id: unknown devices, where their policy is not a profile's
+)
+MAX_ADDRESSES: Final = 4096  # whose client is remembered, besides those that a household names
+MAX_UNKNOWN: Final = 1024  # unknown clients, until `take_unknown` is called
 
 
 class Client(NamedTuple):
@@ -83,10 +85,48 @@ class Sightings:
         return near or self.leases.get(address, "")
 
 
-NO_SIGHTINGS = Sightings()
+NO_SIGHTINGS: Final = Sightings()
 
 # By household and profile, with what each was made from.
 PolicyByProfile = Mapping[tuple[str, str], tuple[object, Policy]]
+
+
+class DeviceIndex:
+    """The client of each device, by what it is known by.
+
+    with_macs: clients whose device has a MAC address.  guest: the client of an unknown device.
+    """
+
+    __slots__ = ("by_address", "by_mac", "by_network", "guest", "with_macs")
+
+    def __init__(
+        self, households: Sequence[Household], policies: PolicyByProfile, stranger: Client
+    ) -> None:
+        """stranger: the client of an unknown device where there is no household."""
+        self.by_mac: dict[str, Client] = {}
+        self.by_address: dict[str, Client] = {}
+        self.by_network: list[tuple[Network, Client]] = []
+        self.with_macs: set[Client] = set()
+        self.guest = stranger
+        for household in reversed(households):
+            unknown = policies[household.id, _guest_of(household)][1]
+            self.guest = Client(household.id, "", unknown)
+            for device in household.devices:
+                # One of somebody who was removed is nobody's: it is treated as an unknown device.
+                policy = policies[household.id, device.profile or _guest_of(household)][1]
+                self._add(Client(household.id, device.id, policy), device)
+        self.by_network.sort(key=lambda each: -each[0].prefixlen)
+
+    def _add(self, client: Client, device: Device) -> None:
+        for mac in device.macs:
+            self.by_mac[mac] = client
+        if device.macs:
+            self.with_macs.add(client)
+        for text in device.addresses:  # in normal form: plain for a single address
+            if "/" in text:
+                self.by_network.append((ip_network(text), client))
+            else:
+                self.by_address[text] = client
 
 
 class Snapshot:
@@ -100,14 +140,10 @@ class Snapshot:
     """
 
     __slots__ = (
-        "_by_address",
-        "_by_mac",
-        "_by_network",
         "_client_by_requestor",
-        "_guest",
+        "_devices",
         "_stranger",
         "_unknown",
-        "_with_macs",
         "built_at",
         "contexts",
         "defaults",
@@ -129,7 +165,9 @@ class Snapshot:
         now: float,
         before: Snapshot | None = None,
         rebuild_at: float | None = None,
+        devices: DeviceIndex | None = None,
     ) -> None:
+        """devices: where they and the policies are those of another snapshot; None: made anew."""
         self.library = library
         self.defaults = defaults
         self.households = {each.id: each for each in households}
@@ -140,11 +178,7 @@ class Snapshot:
         self._client_by_requestor: dict[str, Client] = {}
         # Shared by all snapshots, so that none is lost when the snapshot is swapped.
         self._unknown: dict[str, UnknownClient] = before._unknown if before else {}
-        self._by_mac: dict[str, Client] = {}
-        self._by_address: dict[str, Client] = {}
-        self._by_network: list[tuple[Network, Client]] = []
-        self._with_macs: set[Client] = set()
-        self._index_devices(households)
+        self._devices = devices or DeviceIndex(households, policies, self._stranger)
         self.built_at = now
         self.rebuild_at = rebuild_at
         self.refresh_at = min((at for at in _sure_until(policies) if at > now), default=None)
@@ -153,25 +187,6 @@ class Snapshot:
         """Tell whether it is time to build another snapshot."""
         moments = self.rebuild_at, self.refresh_at
         return any(at is not None and now >= at for at in moments)
-
-    def _index_devices(self, households: Sequence[Household]) -> None:
-        self._guest = self._stranger
-        for household in reversed(households):
-            guest = self.policy(household.id, _guest_of(household))
-            self._guest = Client(household.id, "", guest)
-            for device in household.devices:
-                # One of somebody who was removed is nobody's: it is treated as an unknown device.
-                policy = self.policy(household.id, device.profile or _guest_of(household))
-                client = Client(household.id, device.id, policy)
-                self._by_mac.update(dict.fromkeys(device.macs, client))
-                if device.macs:
-                    self._with_macs.add(client)
-                for text in device.addresses:  # in normal form: plain for a single address
-                    if "/" in text:
-                        self._by_network.append((ip_network(text), client))
-                    else:
-                        self._by_address[text] = client
-        self._by_network.sort(key=lambda each: -each[0].prefixlen)
 
     def policy(self, household: str, profile: str) -> Policy:
         """Return a profile's policy; KeyError where there is no such profile."""
@@ -190,7 +205,7 @@ class Snapshot:
         client = self._client_by_requestor.get(key)
         if client is None:
             client = self._find(requestor)
-            named = len(self._by_address) + len(self._by_mac)
+            named = len(self._devices.by_address) + len(self._devices.by_mac)
             if len(self._client_by_requestor) >= MAX_ADDRESSES + 2 * named:
                 self._client_by_requestor.clear()
             self._client_by_requestor[key] = client
@@ -203,10 +218,10 @@ class Snapshot:
         address itself; then the network that it is in.
         """
         mac = requestor.mac or self.sightings.mac_at(requestor.address)
-        client = self._by_mac.get(mac)
+        client = self._devices.by_mac.get(mac)
         if client is not None:
             return client
-        client = self._by_address.get(requestor.address)
+        client = self._devices.by_address.get(requestor.address)
         if client is not None and not self._contradicts(mac, client):
             if mac and not requestor.mac:
                 self._note_unknown(
@@ -216,7 +231,7 @@ class Snapshot:
         client = self._by_its_network(requestor.address, mac)
         if not client.device and client.household:
             self._note_unknown(UnknownClient(client.household, "", requestor.address, mac))
-        if mac or not self._by_mac or self.sightings.neighbours is None:
+        if mac or not self._devices.by_mac or self.sightings.neighbours is None:
             return client
         return client._replace(is_certain=ip_address(requestor.address).is_loopback)
 
@@ -225,15 +240,15 @@ class Snapshot:
 
         A device whose MAC addresses are known would have been found by them.
         """
-        return bool(mac) and client in self._with_macs
+        return bool(mac) and client in self._devices.with_macs
 
     def _by_its_network(self, text: str, mac: str) -> Client:
         address = ip_address(text)
-        for network, client in self._by_network:
+        for network, client in self._devices.by_network:
             if address in network and not self._contradicts(mac, client):
                 return client
         served = any(address in network for network in self.defaults.allow)
-        return self._guest if served else self._stranger
+        return self._devices.guest if served else self._stranger
 
     def _note_unknown(self, unknown: UnknownClient) -> None:
         if len(self._unknown) < MAX_UNKNOWN:
@@ -257,17 +272,27 @@ class Snapshot:
 
     def client_by_mac(self, mac: str) -> Client | None:
         """Return the client whose device has a MAC address."""
-        return self._by_mac.get(mac)
+        return self._devices.by_mac.get(mac)
 
     def client_by_address(self, address: str) -> Client | None:
         """Return the client whose device has an address, not only a network around it."""
-        return self._by_address.get(address)
+        return self._devices.by_address.get(address)
 
-    def with_sightings(self, sightings: Sightings) -> Self:
+    def with_sightings(self, sightings: Sightings) -> Snapshot:
         """Return the snapshot with other sightings and the same policies."""
-        snapshot = copy(self)
+        snapshot = Snapshot(
+            self.library,
+            self.defaults,
+            tuple(self.households.values()),
+            self.contexts,
+            self.policies,
+            self.built_at,
+            self,
+            self.rebuild_at,
+            self._devices,
+        )
         snapshot.sightings = sightings
-        snapshot._client_by_requestor = {}
+        snapshot.refresh_at = self.refresh_at
         return snapshot
 
 
@@ -336,7 +361,7 @@ def _reuse_mapping(before: Snapshot | None, policies: PolicyByProfile) -> Policy
     """Return the mapping of before where nothing changed: memos are kept by its identity."""
     if before is None or policies.keys() != before.policies.keys():
         return policies
-    changed = any(made is not before.policies[who] for who, made in policies.items())
+    changed = any(made[1] is not before.policies[who][1] for who, made in policies.items())
     return policies if changed else before.policies
 
 

@@ -6,25 +6,29 @@ upstream of its own for one of these zones.  Pure.
 
 from __future__ import annotations
 
+from typing import Final
+
 from copdns.model.errors import NXDOMAIN
 from copdns.model.hosts import OWN_HOSTS
 from copdns.model.verdict import LocalAnswer, LocalRecord
 
-A, PTR, AAAA = 1, 12, 28
+A: Final = 1
+PTR: Final = 12
+AAAA: Final = 28
 
 # Below it TXT queries are answered about blocks and time (`server/status_names.py`).
-STATUS_ZONE = "q.home.arpa"
+STATUS_ZONE: Final = "q.home.arpa"
 # Below it any name is this machine, to see who asks it (`network/probes.py`).
-PROBE_ZONE = "probe.home.arpa"
-_DNS64 = "ipv4only.arpa"
-NEVER_DENIED = OWN_HOSTS | {_DNS64}  # whatever a profile blocks, so no name above them is
-TTL = 300  # seconds; these answers do not change while a machine runs
+PROBE_ZONE: Final = "probe.home.arpa"
+_DNS64: Final = "ipv4only.arpa"
+NEVER_DENIED: Final = OWN_HOSTS | {_DNS64}  # whatever a profile blocks, so no name above them is
+TTL: Final = 300  # seconds; these answers do not change while a machine runs
 
-_NODATA = LocalAnswer()
-LOCAL_NXDOMAIN = LocalAnswer(rcode=NXDOMAIN)
+_NODATA: Final = LocalAnswer()
+LOCAL_NXDOMAIN: Final = LocalAnswer(rcode=NXDOMAIN)
 
 # No such name, nor any below it, exists outside this machine or this house.
-_UNDELEGATED = frozenset(
+_UNDELEGATED: Final = frozenset(
     {
         "alt",  # RFC 9476 section 2
         "corp",  # in private use everywhere, never delegated (ICANN, 2018)
@@ -39,7 +43,7 @@ _UNDELEGATED = frozenset(
 )
 
 # Zones below arpa whose apex exists: empty but for what the household adds.
-_LOCALLY_SERVED_ZONES = frozenset(
+_LOCALLY_SERVED_ZONES: Final = frozenset(
     {
         "home.arpa",  # RFC 8375 section 4
         "service.arpa",  # RFC 9665 section 10
@@ -68,10 +72,10 @@ _LOCALLY_SERVED_ZONES = frozenset(
     }
 )
 
-_LOOPBACK = {A: "127.0.0.1", AAAA: "::1"}
-_DNS64_PROBE = ("192.0.0.170", "192.0.0.171")  # RFC 7050 section 2.2
+_LOOPBACK: Final = {A: "127.0.0.1", AAAA: "::1"}
+_DNS64_PROBE: Final = ("192.0.0.170", "192.0.0.171")  # RFC 7050 section 2.2
 
-_LAST_LABELS = _UNDELEGATED | {"arpa", "localhost"}
+_LAST_LABELS: Final = _UNDELEGATED | {"arpa", "localhost"}
 
 
 def special_use_answer(qname: str, qtype: int) -> LocalAnswer | None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol
+from typing import Final, Protocol
 
+from copdns.dns.records import AAAA, HTTPS, SVCB, A
 from copdns.lists.index import Entry, ListInfo
+from copdns.model.build import mypyc_attr
 from copdns.model.errors import NXDOMAIN
 from copdns.model.hosts import OWN_HOSTS
 from copdns.model.household import Contact, Default, NameRewrite, Rule, RuleAction
@@ -22,7 +24,8 @@ from copdns.policy.matching import Blocker, ListSet, RuleSet
 from copdns.policy.special_names import special_use_answer
 
 
-class Lookup(NamedTuple):
+@mypyc_attr(acyclic=True)
+class Lookup:
     """One name as the steps see it.
 
     entries: all list entries that cover it, the longest first.
@@ -31,16 +34,30 @@ class Lookup(NamedTuple):
     is_homework: homework mode runs and opens it, so no pause or budget closes it.
     """
 
-    name: str
-    qtype: int
-    entries: tuple[Entry, ...]
-    grants: tuple[Grant, ...] = ()
-    is_always_open: bool = False
-    is_homework: bool = False
+    __slots__ = ("entries", "grants", "is_always_open", "is_homework", "name", "qtype")
+
+    def __init__(
+        self,
+        name: str,
+        qtype: int,
+        entries: tuple[Entry, ...],
+        grants: tuple[Grant, ...] = (),
+        is_always_open: bool = False,
+        is_homework: bool = False,
+    ) -> None:
+        self.name = name
+        self.qtype = qtype
+        self.entries = entries
+        self.grants = grants
+        self.is_always_open = is_always_open
+        self.is_homework = is_homework
 
     @property
     def has_content_grant(self) -> bool:
-        return bool(self.grants) and any(grant.content for grant in self.grants)
+        for grant in self.grants:  # noqa: SIM110 - asked of every name, nearly always for no grant
+            if grant.content:
+                return True
+        return False
 
 
 class Step(Protocol):
@@ -275,6 +292,10 @@ class ProtectedStep:
         return number in self.untraced, number in self.beats_time, number not in self.school
 
 
+# Types with addresses or address hints; the rest of a search engine's data is its own.
+_REWRITTEN_TYPES: Final = frozenset({A, AAAA, SVCB, HTTPS})
+
+
 @dataclass(frozen=True, slots=True)
 class SafeSearchStep:
     """Send search engines to their safe hosts, and block those that have none, if so set.
@@ -301,9 +322,6 @@ class SafeSearchStep:
     def is_idle(self) -> bool:
         return not self.targets and not self.unsafe_engines
 
-    # Types with addresses or address hints; the rest of a search engine's data is its own.
-    REWRITTEN = frozenset({1, 28, 64, 65})
-
     def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
         verdict = None if self._is_left_to_default(lookup) else self.rewrite(lookup)
         if verdict is not None or not lookup.entries or lookup.has_content_grant:
@@ -321,7 +339,7 @@ class SafeSearchStep:
     def rewrite(self, lookup: Lookup) -> Verdict | None:
         """Return where safe results of a search engine are; None where nothing is rewritten."""
         target = self.targets.get(lookup.name)
-        if target is None or lookup.qtype not in self.REWRITTEN:
+        if target is None or lookup.qtype not in _REWRITTEN_TYPES:
             return None
         verdict = self._verdict_by_target.get(target)
         if verdict is None:
@@ -415,10 +433,10 @@ class DefaultStep:
 
     __slots__ = ("_allow", "_always", "_blocker", "_granted")
 
-    number = StepNumber.DEFAULT
-    title = "default of the profile"
-    only_if_listed = False
-    is_idle = False
+    number: StepNumber = StepNumber.DEFAULT
+    title: str = "default of the profile"
+    only_if_listed: bool = False
+    is_idle: bool = False
 
     def __init__(self, default: Default, blocker: Blocker, always: bool = False) -> None:
         """always: what is always open is allowed even where the default blocks."""

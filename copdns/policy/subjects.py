@@ -5,17 +5,16 @@ Built once per profile, from the numbers that lists have in one index.  Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeVar
 
 from copdns.lists.index import Entry, ListInfo, ListKind
 from copdns.model.matchers import Matcher
-from copdns.model.names import suffixes
 from copdns.model.times import Subject, Topic, TopicKind
 
 Value = TypeVar("Value")
 
-_KINDS = {TopicKind.CATEGORY: ListKind.CATEGORY, TopicKind.SERVICE: ListKind.SERVICE}
+_KINDS: Final = {TopicKind.CATEGORY: ListKind.CATEGORY, TopicKind.SERVICE: ListKind.SERVICE}
 
 
 def list_numbers(topic: Topic, infos: Iterable[ListInfo]) -> frozenset[int]:
@@ -59,10 +58,10 @@ class SubjectMatcher:
                 named = entry.list in self._numbers and not entry.allow
                 if named and not is_excepted(entry, entries):
                     return True
-        return bool(self._by_name) and any(True for _ in covering_matchers(self._by_name, qname))
+        return bool(self._by_name) and bool(covering_matchers(self._by_name, qname))
 
 
-MatchersByName = Mapping[str, Sequence[tuple[Matcher, Value]]]
+MatchersByName = dict[str, list[tuple[Matcher, Value]]]
 
 
 def index_by_name(pairs: Iterable[tuple[Matcher, Value]]) -> MatchersByName[Value]:
@@ -73,9 +72,14 @@ def index_by_name(pairs: Iterable[tuple[Matcher, Value]]) -> MatchersByName[Valu
     return found
 
 
-def covering_matchers(names: MatchersByName[Value], qname: str) -> Iterator[tuple[Matcher, Value]]:
-    """Yield the matchers that cover a name, the longest first, with their values."""
-    for suffix in suffixes(qname):
-        for matcher, value in names.get(suffix, ()):
-            if matcher.covers(qname):
-                yield matcher, value
+def covering_matchers(names: MatchersByName[Value], qname: str) -> list[tuple[Matcher, Value]]:
+    """Return the matchers that cover a name, the longest first, with their values."""
+    found: list[tuple[Matcher, Value]] = []
+    suffix = qname
+    while suffix:  # as `suffixes`, whose tuple would be made for each name
+        pairs = names.get(suffix)
+        if pairs is not None:
+            found += [pair for pair in pairs if pair[0].covers(qname)]
+        dot = suffix.find(".")
+        suffix = suffix[dot + 1 :] if dot >= 0 else ""
+    return found

@@ -6,11 +6,12 @@ once per profile.  Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
+from typing import Final
 
-from copdns.lists.index import ListInfo, ListKind
+from copdns.lists.index import Entry, ListInfo, ListKind
 from copdns.model.times import Grant, Subject
 from copdns.model.verdict import StepNumber, Verdict
 from copdns.policy.steps import Lookup, Step
@@ -21,8 +22,10 @@ from copdns.time.minutes import MAX_ADDED
 from copdns.time.plan import NO_TIME_PLAN, TimePlan
 
 # Steps whose verdict no time changes.  Not PROTECTED: time closes some of its groups.
-_NOT_TIMED = frozenset({StepNumber.ACCESS, StepNumber.LOCAL, StepNumber.LEGAL, StepNumber.SECURITY})
-MAX_VERDICTS = 4096  # with their ends, that a policy remembers
+_NOT_TIMED: Final = frozenset(
+    {StepNumber.ACCESS, StepNumber.LOCAL, StepNumber.LEGAL, StepNumber.SECURITY}
+)
+MAX_VERDICTS: Final = 4096  # with their ends, that a policy remembers
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,17 +98,31 @@ def _known_until(day_ends: float, now: float) -> float:
     return day_ends if now < day_ends else earliest_end(0, now, MAX_ADDED)
 
 
-def budgets_covering(time_rules: TimeRules, lookup: Lookup) -> Iterator[RemainingBudget]:
-    """Yield the budgets with minutes left that count a name."""
+def budgets_covering(time_rules: TimeRules, lookup: Lookup) -> list[RemainingBudget]:
+    """Return the budgets with minutes left that count a name; one may be there twice."""
     left = time_rules.remaining
-    yield from left.whole or ()
+    budgets: list[RemainingBudget] = []
+    if left.whole is not None:
+        budgets += left.whole
     if left.by_list:
         for entry in lookup.entries:
             if not entry.allow and not is_excepted(entry, lookup.entries):
-                yield from left.by_list.get(entry.list, ())
+                budgets += left.by_list.get(entry.list, ())
     if left.by_name:
         for _, each in covering_matchers(left.by_name, lookup.name):
-            yield from each
+            budgets += each
+    return budgets
+
+
+def grants_in_force(
+    time_rules: TimeRules, qname: str, entries: tuple[Entry, ...], now: float
+) -> tuple[Grant, ...]:
+    """Return the grants that hold for a name now."""
+    grants: tuple[Grant, ...] = ()
+    for grant, names in time_rules.grants:
+        if grant.start <= now < grant.end and (names is None or names.covers(qname, entries)):
+            grants += (grant,)
+    return grants
 
 
 def with_end(time_rules: TimeRules, verdict: Verdict, until: float) -> Verdict:

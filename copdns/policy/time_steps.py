@@ -8,13 +8,14 @@ closures each.  Pure.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from math import inf
-from typing import Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from copdns.lists.index import Entry, ListInfo
+from copdns.model.build import mypyc_attr
 from copdns.model.matchers import Matcher
 from copdns.model.times import Subject, Topic
 from copdns.model.verdict import Action, Reason, StepNumber, Verdict
@@ -30,18 +31,22 @@ from copdns.policy.subjects import (
 from copdns.time.days import local_time, zone_of
 from copdns.time.plan import Closure
 
-MAX_VERDICTS = 1024  # that a step remembers
+MAX_VERDICTS: Final = 1024  # that a step remembers
 
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True)
 class BySubject(Generic[Value]):
     """Values by what they are about: all names (`whole`), lists by number, or single names."""
 
-    whole: Value | None
-    by_list: Mapping[int, Value]
-    by_name: MatchersByName[Value]
+    __slots__ = ("by_list", "by_name", "whole")
+
+    def __init__(
+        self, whole: Value | None, by_list: dict[int, Value], by_name: MatchersByName[Value]
+    ) -> None:
+        self.whole = whole
+        self.by_list = by_list
+        self.by_name = by_name
 
 
 def group_by_subject(
@@ -136,14 +141,18 @@ def closure_timelines(
     )
 
 
-class Applicable(NamedTuple):
+@mypyc_attr(acyclic=True)
+class Applicable:
     """A timeline that applies to a name, and the list entry or matcher that says so.
 
     by: None: it applies to all names.
     """
 
-    timeline: Timeline
-    by: Entry | Matcher | None
+    __slots__ = ("by", "timeline")
+
+    def __init__(self, timeline: Timeline, by: Entry | Matcher | None) -> None:
+        self.timeline = timeline
+        self.by = by
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +201,9 @@ class TimeStep:
             return inf
         first = inf
         for each in self._applicable(lookup):
-            first = min(first, each.timeline.next_change(now) or inf)
+            change = each.timeline.next_change(now)
+            if change is not None and change < first:
+                first = change
             closure = each.timeline.state_at(now)
             lifted = closure is None or self._is_lifted(closure, lookup)
             if not lifted and not self._exempts(lookup):
@@ -204,22 +215,25 @@ class TimeStep:
 
     def _is_lifted(self, closure: Closure, lookup: Lookup) -> bool:
         pause = self.reason is Reason.PAUSED
-        return any(
-            grant.time and not (pause and grant.given < closure.start) for grant in lookup.grants
-        )
+        for grant in lookup.grants:
+            if grant.time and not (pause and grant.given < closure.start):
+                return True
+        return False
 
-    def _applicable(self, lookup: Lookup) -> Iterator[Applicable]:
+    def _applicable(self, lookup: Lookup) -> list[Applicable]:
         timelines = self.timelines
+        applicable: list[Applicable] = []
         if timelines.whole is not None:
-            yield Applicable(timelines.whole, None)
+            applicable.append(Applicable(timelines.whole, None))
         if timelines.by_list:
             for entry in lookup.entries:
                 found = timelines.by_list.get(entry.list)
                 if found is not None and self._counts(entry, lookup.entries):
-                    yield Applicable(found, entry)
+                    applicable.append(Applicable(found, entry))
         if timelines.by_name:
-            for matcher, found in covering_matchers(timelines.by_name, lookup.name):
-                yield Applicable(found, matcher)
+            for matcher, of_name in covering_matchers(timelines.by_name, lookup.name):
+                applicable.append(Applicable(of_name, matcher))
+        return applicable
 
     def _counts(self, entry: Entry, entries: tuple[Entry, ...]) -> bool:
         if entry.allow or is_excepted(entry, entries):
@@ -280,4 +294,4 @@ def weekday_and_time(moment: float, zone: str) -> str:
     return f"{_DAYS[at.weekday()]} {at:%H:%M}"
 
 
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
+from typing import Final
 
 from copdns.model.household import Household, PrivacyMode, Profile
 from copdns.model.times import Budget, Subject, Topic, TopicKind
@@ -19,12 +20,12 @@ from copdns.policy.today import Today
 from copdns.time.minutes import Usage
 from copdns.time.plan import PolicyInputs, budgets_in_force
 
-COUNTS_ONLY = frozenset({PrivacyMode.OFF, PrivacyMode.COUNTS})
+COUNTS_ONLY: Final = frozenset({PrivacyMode.OFF, PrivacyMode.COUNTS})
 
 # Reasons of what only a household writes: rules, networks, local names and rewrites, permissions.
-_OWN_REASONS = frozenset({Reason.RULE, Reason.ADDRESS, Reason.LOCAL, Reason.GRANTED})
-_OF_TIME = frozenset({Reason.SCHEDULE, Reason.BUDGET})
-HOUSEHOLD = "household"  # as which its services and protected names are among the lists
+_OWN_REASONS: Final = frozenset({Reason.RULE, Reason.ADDRESS, Reason.LOCAL, Reason.GRANTED})
+_OF_TIME: Final = frozenset({Reason.SCHEDULE, Reason.BUDGET})
+HOUSEHOLD: Final = "household"  # as which its services and protected names are among the lists
 
 
 # --- what is the household's own ------------------------------------------------------------------

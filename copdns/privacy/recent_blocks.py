@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from copdns.model.household import Household
 from copdns.model.verdict import Verdict
 
-MAX_BLOCKS = 100  # blocks a device
-MAX_AGE = 86_400.0  # seconds
+MAX_BLOCKS: Final = 100  # blocks a device
+MAX_AGE: Final = 86_400.0  # seconds
 
 
 class OwnedDevice(NamedTuple):

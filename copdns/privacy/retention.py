@@ -6,14 +6,16 @@ query, so plain tuples and no loops.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from copdns.model.household import PrivacyMode
 from copdns.model.verdict import Action, Reason, Verdict
 
-_new = tuple.__new__  # a named tuple's own constructor costs twice as much
+_new: Final = tuple.__new__  # a named tuple's own constructor costs twice as much
 
-ROUND_TO = 300  # seconds: a blocked name is kept with the five minutes it fell in, not the moment
+ROUND_TO: Final = (
+    300  # seconds: a blocked name is kept with the five minutes it fell in, not the moment
+)
 
 
 class LogRow(NamedTuple):

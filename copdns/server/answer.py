@@ -55,16 +55,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from copdns.dns.bug_log import BugLog
 from copdns.dns.cache import Cache, CacheEntry
-from copdns.dns.exchange import lowercase_question
+from copdns.dns.exchange import Asks, Exchange, lowercase_question
 from copdns.dns.help_answers import HelpAnswers, help_entry
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import ANY, RD
-from copdns.dns.upstream import UpstreamClient
 from copdns.dns.wire import (
     PLAIN_UDP_SIZE,
     CacheKey,
@@ -80,6 +78,7 @@ from copdns.dns.wire import (
     upstream_reply,
     with_tcp_size,
 )
+from copdns.model.build import mypyc_attr
 from copdns.model.errors import BADVERS, REFUSED, SERVFAIL, NotAQueryError, WireError
 from copdns.model.household import BlockMode, SplitUpstream
 from copdns.model.reasons import (
@@ -101,27 +100,27 @@ from copdns.server.recorder import Recorder
 from copdns.server.status_names import status_answer
 from copdns.time.clock import Moment
 
-_new = tuple.__new__  # a named tuple's own constructor costs twice as much
-
 SendReply = Callable[[bytes, Any], None]
 
-LOCAL_TTL = 300  # seconds, for special names
-ANY_TTL = 3600
-REWRITE_TTL = 300  # a safe host may move
-MAX_MEMO_ENTRIES = 16_384
-MAX_MEMO_VERDICTS = 64  # per query; with one more, its older ones are dropped
+LOCAL_TTL: Final = 300  # seconds, for special names
+ANY_TTL: Final = 3600
+REWRITE_TTL: Final = 300  # a safe host may move
+MAX_MEMO_ENTRIES: Final = 16_384
+MAX_MEMO_VERDICTS: Final = 64  # per query; with one more, its older ones are dropped
 # Pending queries per cache miss; one more gets SERVFAIL at once.  When the device asks again, the
 # response is in the cache.
-MAX_WAITERS = 1000
+MAX_WAITERS: Final = 1000
 
-_EDE_NO_UPSTREAM = Ede(NETWORK_ERROR, "no upstream answered")
-_EDE_TOO_MANY = Ede(OTHER_ERROR, "too many wait for this answer")
-_EDE_FAILED = Ede(OTHER_ERROR, "this query could not be answered")
-_EDE_NO_REWRITE = Ede(OTHER_ERROR, "the answer for the rewrite's target cannot be used")
-_EDE_NOT_OURS = Ede(NOT_AUTHORITATIVE, "not a name of this network; ask with recursion desired")
-_EDE_NOT_SERVED = Ede(NOT_SUPPORTED, "this class or type is not served here")
+_EDE_NO_UPSTREAM: Final = Ede(NETWORK_ERROR, "no upstream answered")
+_EDE_TOO_MANY: Final = Ede(OTHER_ERROR, "too many wait for this answer")
+_EDE_FAILED: Final = Ede(OTHER_ERROR, "this query could not be answered")
+_EDE_NO_REWRITE: Final = Ede(OTHER_ERROR, "the answer for the rewrite's target cannot be used")
+_EDE_NOT_OURS: Final = Ede(
+    NOT_AUTHORITATIVE, "not a name of this network; ask with recursion desired"
+)
+_EDE_NOT_SERVED: Final = Ede(NOT_SUPPORTED, "this class or type is not served here")
 
-NO_REPLY = b""  # nothing is sent, now or later
+NO_REPLY: Final = b""  # nothing is sent, now or later
 
 
 class Screening(Enum):
@@ -143,21 +142,44 @@ class Screening(Enum):
     DROP = "drop"
 
 
-class PendingQuery(NamedTuple):
+@mypyc_attr(acyclic=True)
+class PendingQuery:
     """A query that waits for an upstream, who sent it, and how its reply gets back.
 
     send_reply: called with the reply and `reply_to`.
     snapshot, client, verdict: what was decided, and under which policies.
     """
 
-    message: bytes
-    query: Query
-    requestor: Requestor
-    send_reply: SendReply
-    reply_to: Any
-    snapshot: Snapshot
-    client: Client
-    verdict: Verdict
+    __slots__ = (
+        "client",
+        "message",
+        "query",
+        "reply_to",
+        "requestor",
+        "send_reply",
+        "snapshot",
+        "verdict",
+    )
+
+    def __init__(
+        self,
+        message: bytes,
+        query: Query,
+        requestor: Requestor,
+        send_reply: SendReply,
+        reply_to: Any,
+        snapshot: Snapshot,
+        client: Client,
+        verdict: Verdict,
+    ) -> None:
+        self.message = message
+        self.query = query
+        self.requestor = requestor
+        self.send_reply = send_reply
+        self.reply_to = reply_to
+        self.snapshot = snapshot
+        self.client = client
+        self.verdict = verdict
 
 
 class MemoEntry(NamedTuple):
@@ -232,24 +254,29 @@ def _remember_verdict(entry: MemoEntry, policy: Policy, verdict: Verdict) -> Non
     entry.verdicts[group if group.shares_verdict(entry.query.qname) else policy] = verdict
 
 
-class CacheMiss(NamedTuple):
-    """What an upstream must be asked.
+@mypyc_attr(acyclic=True)
+class CacheMiss(Exchange):
+    """What an upstream must be asked, and the queries that wait for it.
 
-    is_protected: if an upstream says that it filtered the name, the next one is asked.
-    untraced: of an untraced query, an object that makes its miss equal to no other: no counter and
-        no health figure may come of it, and no other query waits with it.
+    protected: if an upstream says that it filtered the name, the next one is asked.
+    untraced: no counter and no health figure may come of it, and no other query waits with it.
+    entry: the response as it was cached; None before it came, and if no upstream answered.
     """
 
-    key: CacheKey
-    is_protected: bool
-    untraced: object = None
+    __slots__ = ("entry", "resolver", "waiting")
 
+    def __init__(
+        self, resolver: Resolver, key: CacheKey, query: Query, protected: bool, untraced: bool
+    ) -> None:
+        """query: the first that asks for it."""
+        question = lowercase_question(query.question) if key.qname == query.qname else b""
+        super().__init__(key, question=question, protected=protected, untraced=untraced)
+        self.resolver = resolver
+        self.waiting: list[PendingQuery] = []
+        self.entry: CacheEntry | None = None
 
-class UpstreamResult(NamedTuple):
-    """What came of a cache miss: the response as it was cached, None if no upstream answered."""
-
-    miss: CacheMiss
-    entry: CacheEntry | None
+    def take_response(self, answer: UpstreamResponse | None) -> None:
+        self.resolver.finish_miss(self, answer)
 
 
 def _answer_all(requestor: Requestor, moment: Moment) -> Screening:
@@ -264,6 +291,7 @@ def _ignore_probe(qname: str, requestor: Requestor, client: Client, now: float) 
     """The hook `on_probe` where nobody is interested."""
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)  # tests have one that counts
 class Resolver:
     """Answers queries under the policies of `snapshot`, which is swapped whole.
 
@@ -277,7 +305,7 @@ class Resolver:
     def __init__(
         self,
         snapshot: Snapshot,
-        upstreams: UpstreamClient,
+        upstreams: Asks,
         cache: Cache,
         recorder: Recorder,
         clock: Callable[[], Moment],
@@ -305,7 +333,9 @@ class Resolver:
         self._clock = clock
         self._lazy_free = LazyFreeQueue() if lazy_free is None else lazy_free
         self._memo = VerdictMemo(self._lazy_free)
-        self._waiting: dict[CacheMiss, list[PendingQuery]] = {}
+        # Misses on their way; untraced ones are in neither, since nobody waits with them.
+        self._waiting: dict[CacheKey, CacheMiss] = {}
+        self._waiting_protected: dict[CacheKey, CacheMiss] = {}
         self._bugs = BugLog()
 
     def answer(
@@ -349,7 +379,7 @@ class Resolver:
             sized = with_tcp_size(query) if requestor.transport == "tcp" else query
             reply = self._reply(message, sized, requestor, client, verdict, moment)
             if isinstance(reply, CacheMiss):
-                pending = (
+                pending = PendingQuery(
                     message,
                     sized,
                     requestor,
@@ -359,7 +389,7 @@ class Resolver:
                     client,
                     verdict,
                 )
-                self._ask_upstream(reply, _new(PendingQuery, pending))
+                self._ask_upstream(reply, pending)
                 return None
             if entry is None and self.packet_cache is None and len(message) <= PLAIN_UDP_SIZE:
                 self._memo.add(body, query, policy, verdict)
@@ -409,17 +439,17 @@ class Resolver:
         client: Client,
         verdict: Verdict,
         moment: Moment,
-        result: UpstreamResult | None = None,
+        answered: CacheMiss | None = None,
     ) -> bytes | CacheMiss:
         """Return the reply, recorded, or what an upstream must be asked for it.
 
-        result: what came of the cache miss that the query waited for.
+        answered: the cache miss that the query waited for.
         """
         message_id, policy, action = message[:2], client.policy, verdict.action
         entry: CacheEntry | None = None
         # Most names are asked for only once, so the reply to a query that waited is not stored; the
         # reply to the second query for the name is.
-        cacheable = result is None
+        cacheable = answered is None
         if query.is_unsupported and action is not Action.REFUSE:
             reply = _unsupported_reply(message_id, query)
             self.recorder.count_unsupported(client, requestor, verdict, reply)
@@ -431,7 +461,7 @@ class Resolver:
                 # Cached or not: the difference would tell what other devices asked for.
                 reply = empty_reply(message_id, query, REFUSED, _EDE_NOT_OURS)
             else:
-                found = self._look_up(query, policy, verdict, moment, result)
+                found = self._look_up(query, policy, verdict, moment, answered)
                 if isinstance(found, CacheMiss):
                     return found
                 entry = found
@@ -469,7 +499,7 @@ class Resolver:
         policy: Policy,
         verdict: Verdict,
         moment: Moment,
-        result: UpstreamResult | None,
+        answered: CacheMiss | None,
     ) -> CacheEntry | CacheMiss:
         """Return the response to an allowed query, or what an upstream must be asked for it.
 
@@ -479,23 +509,23 @@ class Resolver:
         if verdict.target or policy.splits:
             key = _cache_key(key, policy, verdict)
         is_protected = verdict.reason is Reason.PROTECTED
-        if result is not None and result.entry is not None and result.miss.key == key:
+        if answered is not None and answered.entry is not None and answered.key == key:
             # If the name became protected while a filtered response was on its way, that response
             # is not used, and an upstream is asked again.
-            is_filtered = result.entry.answer.facts.is_filtered
-            if not is_protected or result.miss.is_protected or not is_filtered:
-                return result.entry
+            is_filtered = answered.entry.answer.facts.is_filtered
+            if not is_protected or answered.protected or not is_filtered:
+                return answered.entry
         if verdict.is_untraced:
             stored = self._help_answers.get(key, moment.wall)
-            return stored or CacheMiss(key, is_protected, object())
+            return stored or CacheMiss(self, key, query, is_protected, untraced=True)
         entry = self.cache.get(key, moment.mono)
         if entry is not None and is_protected and entry.answer.facts.is_filtered:
             entry = None  # cached for a policy under which the name is not protected
         if entry is not None:
             self.recorder.count_hits()
-        else:
-            self.recorder.count_miss()
-        return entry or _new(CacheMiss, (key, is_protected, None))
+            return entry
+        self.recorder.count_miss()
+        return CacheMiss(self, key, query, is_protected, untraced=False)
 
     def _upstream_reply(
         self,
@@ -520,7 +550,7 @@ class Resolver:
         if verdict.action is Action.REWRITE:
             ttl = _ttl(policy, verdict, moment, REWRITE_TTL)
             try:
-                answer = rewrite_response(query, verdict.target, answer._replace(rrs=rrs), ttl)
+                answer = rewrite_response(query, verdict.target, answer, rrs, ttl)
             except WireError:
                 return empty_reply(message_id, query, SERVFAIL, _EDE_NO_REWRITE), verdict
             rrs, ede = answer.rrs, ede_of(verdict)
@@ -550,44 +580,45 @@ class Resolver:
     def _ask_upstream(self, miss: CacheMiss, pending: PendingQuery) -> None:
         """Ask an upstream, or wait with those that asked the same already.
 
-        Nobody waits with an untraced query, since its miss equals no other.
+        Nobody waits with an untraced query.
         """
-        first = [pending]
-        waiting = self._waiting.setdefault(miss, first)
-        if waiting is not first:
-            if len(waiting) < MAX_WAITERS:
-                waiting.append(pending)
-            else:  # not silence, which over TCP would count as a query in flight for ever
-                self._send(pending, self._servfail(pending, self._clock(), _EDE_TOO_MANY))
-            return
-        query = pending.query
+        if not miss.untraced:
+            misses = self._waiting_protected if miss.protected else self._waiting
+            same = misses.setdefault(miss.key, miss)
+            if same is not miss:
+                self._wait_with(same, pending)
+                return
+        miss.waiting.append(pending)
         try:
-            self._upstreams.ask(
-                miss.key,
-                partial(self._on_response, miss),
-                question=lowercase_question(query.question)
-                if miss.key.qname == query.qname
-                else b"",
-                protected=miss.is_protected,
-                untraced=miss.untraced is not None,
-            )
+            self._upstreams.ask(miss)
         except Exception:  # nobody was asked: later queries must not wait for an answer
-            del self._waiting[miss]
+            self._forget_miss(miss)
             raise
 
-    def _on_response(self, miss: CacheMiss, response: UpstreamResponse | None) -> None:
+    def _wait_with(self, miss: CacheMiss, pending: PendingQuery) -> None:
+        if len(miss.waiting) < MAX_WAITERS:
+            miss.waiting.append(pending)
+        else:  # not silence, which over TCP would count as a query in flight for ever
+            self._send(pending, self._servfail(pending, self._clock(), _EDE_TOO_MANY))
+
+    def _forget_miss(self, miss: CacheMiss) -> None:
+        if not miss.untraced:
+            misses = self._waiting_protected if miss.protected else self._waiting
+            del misses[miss.key]
+
+    def finish_miss(self, miss: CacheMiss, response: UpstreamResponse | None) -> None:
         """Answer all that waited, each under its own policy as it is now."""
         moment = self._clock()
-        waiting = self._waiting.pop(miss)
+        self._forget_miss(miss)
         try:
-            entry = self._entry_of(miss, response, moment)
+            miss.entry = self._entry_of(miss, response, moment)
         except Exception as error:  # noqa: BLE001 - all that waited are told, at least
             self._bugs.note("keeping a response", error)
-            for pending in waiting:
+            for pending in miss.waiting:
                 self._send(pending, _failed_reply(pending.message))
             return
-        for pending in waiting:
-            self._answer_waiting(pending, UpstreamResult(miss, entry), moment)
+        for pending in miss.waiting:
+            self._answer_waiting(pending, miss, moment)
 
     def _entry_of(
         self, miss: CacheMiss, response: UpstreamResponse | None, moment: Moment
@@ -595,18 +626,16 @@ class Resolver:
         """Return the response as it was cached; None for none."""
         if response is None:
             return None
-        if miss.untraced is not None:
+        if miss.untraced:
             return help_entry(response)
-        if miss.is_protected:
+        if miss.protected:
             self._forget_filtered(miss.key, moment)
         return self.cache.put(miss.key, response, moment.mono)
 
-    def _answer_waiting(
-        self, pending: PendingQuery, result: UpstreamResult, moment: Moment
-    ) -> None:
+    def _answer_waiting(self, pending: PendingQuery, miss: CacheMiss, moment: Moment) -> None:
         """Answer one query that waited; whatever goes wrong with it, the next is answered too."""
         try:
-            reply = self._reply_to_waiting(pending, result, moment)
+            reply = self._reply_to_waiting(pending, miss, moment)
         except Exception as error:  # noqa: BLE001 - a bug met by one query must harm no other
             self._bugs.note("answering a query that waited", error)
             reply = _failed_reply(pending.message)
@@ -620,19 +649,25 @@ class Resolver:
             self._bugs.note("sending a reply", error)
 
     def _reply_to_waiting(
-        self, pending: PendingQuery, result: UpstreamResult, moment: Moment
+        self, pending: PendingQuery, miss: CacheMiss, moment: Moment
     ) -> bytes | None:
         """Return the reply, recorded; None where another upstream's response is needed first."""
         ends_at = pending.verdict.valid_until
         if pending.snapshot is not self._snapshot or (
             ends_at is not None and moment.wall >= ends_at
         ):
-            return self._answer_again(pending, result, moment)
-        if result.entry is None:
+            return self._answer_again(pending, miss, moment)
+        if miss.entry is None:
             return self._servfail(pending, moment, _EDE_NO_UPSTREAM)
-        message, query, requestor, _, _, _, client, verdict = pending
+        query, requestor, client = pending.query, pending.requestor, pending.client
         reply, verdict = self._upstream_reply(
-            message[:2], query, requestor, client.policy, verdict, moment, result.entry
+            pending.message[:2],
+            query,
+            requestor,
+            client.policy,
+            pending.verdict,
+            moment,
+            miss.entry,
         )
         self.recorder.record(client, requestor, query, verdict, reply, moment.wall)
         return reply
@@ -649,18 +684,16 @@ class Resolver:
         if entry is not None and entry.answer.facts.is_filtered:
             self.packet_cache.clear()
 
-    def _answer_again(
-        self, pending: PendingQuery, result: UpstreamResult, moment: Moment
-    ) -> bytes | None:
+    def _answer_again(self, pending: PendingQuery, miss: CacheMiss, moment: Moment) -> bytes | None:
         """Decide and answer again: the snapshot was swapped, or the verdict ended, meanwhile."""
         client = self._snapshot.identify(pending.requestor)
         query = pending.query
         verdict = decide_query(client.policy, query.qname, query.qtype, moment.wall)
-        pending = pending._replace(snapshot=self._snapshot, client=client, verdict=verdict)
-        if result.entry is None and verdict.action in (Action.ALLOW, Action.REWRITE):
+        pending.snapshot, pending.client, pending.verdict = self._snapshot, client, verdict
+        if miss.entry is None and verdict.action in (Action.ALLOW, Action.REWRITE):
             return self._servfail(pending, moment, _EDE_NO_UPSTREAM)
         reply = self._reply(
-            pending.message, query, pending.requestor, client, verdict, moment, result
+            pending.message, query, pending.requestor, client, verdict, moment, miss
         )
         if isinstance(reply, CacheMiss):  # another response is needed now
             self._ask_upstream(reply, pending)
@@ -669,9 +702,15 @@ class Resolver:
 
     def _servfail(self, pending: PendingQuery, moment: Moment, ede: Ede) -> bytes:
         """Return a failure, recorded; the verdict is the one that let the query through."""
-        message, query, requestor, _, _, _, client, verdict = pending
-        reply = empty_reply(message[:2], query, SERVFAIL, ede)
-        self.recorder.record(client, requestor, query, verdict, reply, moment.wall)
+        reply = empty_reply(pending.message[:2], pending.query, SERVFAIL, ede)
+        self.recorder.record(
+            pending.client,
+            pending.requestor,
+            pending.query,
+            pending.verdict,
+            reply,
+            moment.wall,
+        )
         return reply
 
 
@@ -741,7 +780,7 @@ def _local_reply(
 
 
 # The reply to a stranger's malformed message: the same as to a well-formed one.
-_NOT_A_CLIENT = WireError("not served here", REFUSED)
+_NOT_A_CLIENT: Final = WireError("not served here", REFUSED)
 
 
 def _unsupported_reply(message_id: bytes, query: Query) -> bytes:

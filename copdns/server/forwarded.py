@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from copdns.dns.records import (
     COUNTS_FORMAT,
@@ -27,24 +27,33 @@ from copdns.model.errors import ProxyError, WireError
 from copdns.model.verdict import Requestor
 
 # No query begins with it: over UDP the opcode would be 1, over TCP it would have 2641 questions.
-SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
-MAX_PROXY = 2048  # octets of a PROXY header that are read; addresses need 52, the rest is TLVs
+SIGNATURE: Final = b"\r\n\r\n\0\r\nQUIT\n"
+MAX_PROXY: Final = (
+    2048  # octets of a PROXY header that are read; addresses need 52, the rest is TLVs
+)
 
-OPTION_SUBNET = 8  # RFC 7871 section 6
-OPTION_MAC = 65001  # dnsmasq add-mac: six octets
-OPTION_MAC_TEXT = 65073  # dnsmasq add-mac=text and add-mac=base64
+OPTION_SUBNET: Final = 8  # RFC 7871 section 6
+OPTION_MAC: Final = 65001  # dnsmasq add-mac: six octets
+OPTION_MAC_TEXT: Final = 65073  # dnsmasq add-mac=text and add-mac=base64
 
-_FIXED = 16  # octets of a PROXY header before its addresses
-_LOCAL, _PROXY = 0x20, 0x21  # version 2 with its two commands
-_UNSPEC = 0x00
-_ADDRESSES = {0x11: 4, 0x12: 4, 0x21: 16, 0x22: 16}  # family and transport: octets of an address
-MAX_PEERS = 4096  # whose forwarder is remembered
-_MAC, _BASE64 = 6, 8  # octets of a MAC, and of one in base64
-_TEXT = re.compile(rb"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
-_GROUP = 0x01  # in the first octet of a MAC that is no single device's
-_MACS = frozenset({OPTION_MAC, OPTION_MAC_TEXT})
+_FIXED: Final = 16  # octets of a PROXY header before its addresses
+_LOCAL: Final = 0x20  # version 2 with its two commands
+_PROXY: Final = 0x21
+_UNSPEC: Final = 0x00
+_ADDRESSES: Final = {
+    0x11: 4,
+    0x12: 4,
+    0x21: 16,
+    0x22: 16,
+}  # family and transport: octets of an address
+MAX_PEERS: Final = 4096  # whose forwarder is remembered
+_MAC: Final = 6  # octets of a MAC, and of one in base64
+_BASE64: Final = 8
+_TEXT: Final = re.compile(rb"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
+_GROUP: Final = 0x01  # in the first octet of a MAC that is no single device's
+_MACS: Final = frozenset({OPTION_MAC, OPTION_MAC_TEXT})
 # How an option begins that holds a whole address: family, prefix, scope; then so many octets.
-_WHOLE = {b"\0\1\x20\0": 4, b"\0\2\x80\0": 16}
+_WHOLE: Final = {b"\0\1\x20\0": 4, b"\0\2\x80\0": 16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,7 @@ class Forwarders:
         return found
 
 
-NO_FORWARDERS = Forwarders()
+NO_FORWARDERS: Final = Forwarders()
 
 
 class ProxyHeader(NamedTuple):

@@ -8,32 +8,36 @@ next query is due.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Protocol
+from typing import Final
 
-from copdns.dns.exchange import OnResponse
+from copdns.dns.exchange import Asks, Exchange
 from copdns.dns.help_answers import HelpAnswers, HelpKey
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.wire import CacheKey
+from copdns.model.build import mypyc_attr
 from copdns.model.errors import NXDOMAIN
 from copdns.policy.judge import RebindingGuard
 from copdns.time.clock import Moment
 
-ROUND = 900.0  # seconds in which every name is asked for once
-FIRST_ROUND = 60.0  # seconds of a round while there is no answer yet, as at the first start
+ROUND: Final = 900.0  # seconds in which every name is asked for once
+FIRST_ROUND: Final = 60.0  # seconds of a round while there is no answer yet, as at the first start
 
 
-class Asks(Protocol):
-    """Whatever asks upstreams; `UpstreamClient` is one."""
+@mypyc_attr(acyclic=True)
+class HelpQuestion(Exchange):
+    """One of the questions, on its way."""
 
-    def ask(
-        self,
-        key: CacheKey,
-        on_response: OnResponse,
-        *,
-        protected: bool = False,
-        untraced: bool = False,
-    ) -> None: ...
+    __slots__ = ("help_key", "rounds")
+
+    def __init__(self, rounds: HelpRounds, key: HelpKey) -> None:
+        super().__init__(
+            CacheKey(key.qname, key.qtype, key.do, cd=False), protected=True, untraced=True
+        )
+        self.rounds = rounds
+        self.help_key = key
+
+    def take_response(self, answer: UpstreamResponse | None) -> None:
+        self.rounds.take_response(self.help_key, answer)
 
 
 class HelpRounds:
@@ -88,14 +92,10 @@ class HelpRounds:
         return max((self._due_at if self._left else self._ends_at) - mono, 0.0)
 
     def _ask(self, key: HelpKey) -> None:
-        self._upstreams.ask(
-            CacheKey(key.qname, key.qtype, key.do, cd=False),
-            partial(self._on_response, key),
-            protected=True,
-            untraced=True,
-        )
+        self._upstreams.ask(HelpQuestion(self, key))
 
-    def _on_response(self, key: HelpKey, answer: UpstreamResponse | None) -> None:
+    def take_response(self, key: HelpKey, answer: UpstreamResponse | None) -> None:
+        """Keep an answer, if it can be of use; None: nobody answered."""
         if answer is not None and self._is_good(key, answer):
             self._answers.put(key, answer, self._clock().wall)
 

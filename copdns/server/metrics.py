@@ -8,6 +8,7 @@ a rule.  docs/metrics.md explains each.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from copdns.dns.exchange import Health
 from copdns.dns.upstream import UpstreamCounters
@@ -54,7 +55,7 @@ class Counters:
 
 
 # name: (type, help).  All that is exported.
-METRICS = {
+METRICS: Final = {
     "copdns_build_info": ("gauge", "The version that is running, as a label."),
     "copdns_queries": ("counter", "Queries that were answered, by transport."),
     "copdns_malformed": ("counter", "Messages that were not valid queries and got an error."),

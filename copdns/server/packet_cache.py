@@ -21,12 +21,12 @@ up and counts in its own loop.
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable
-from typing import NamedTuple
+from itertools import islice
+from typing import Final, NamedTuple, Protocol
 
 from copdns.dns.cache import CacheEntry
 from copdns.dns.wire import Query
+from copdns.model.build import mypyc_attr
 from copdns.model.household import BlockMode
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy
@@ -36,10 +36,11 @@ from copdns.server.tally import Tally
 from copdns.time.clock import Moment
 from copdns.time.minutes import UsedName
 
-MAX_REPLIES = 32_768
-MAX_QUERY_SIZE = 512  # octets; longer queries are rare
-MAX_CLOCK_DRIFT = 1.0  # seconds between both clocks; more is a jump of the wall clock
-_FOREVER = float("inf")
+MAX_REPLIES: Final = 32_768
+_DROPPED: Final = 256  # replies that are dropped at a time
+MAX_QUERY_SIZE: Final = 512  # octets; longer queries are rare
+MAX_CLOCK_DRIFT: Final = 1.0  # seconds between both clocks; more is a jump of the wall clock
+_FOREVER: Final = float("inf")
 
 
 class LoggedName(NamedTuple):
@@ -50,9 +51,13 @@ class LoggedName(NamedTuple):
     verdict: Verdict
 
 
-NoteUsage = Callable[[UsedName, float], None]
+class NotesUsage(Protocol):
+    """Whoever notes minutes of use; `Recorder` does."""
+
+    def note_usage(self, usage: UsedName, now: float, /) -> None: ...
 
 
+@mypyc_attr(acyclic=True)
 class CachedReply:
     """A reply that can be sent again.
 
@@ -60,11 +65,21 @@ class CachedReply:
     cache_entry: the response that it was made of.
     check_at: when `refresh` must be called before it is sent; expires: when it is another reply.
         Both in monotonic seconds.
-    to_log: for `Recorder.log_name`, each time; None: the name is not logged.
+    to_log: for `Recorder.log_again`, each time; None: the name is not logged.
+    noted_in: the rows of five minutes that have its row already (`Recorder.log_again`).
     usage: for `Recorder.note_usage`, once a minute; None: it shows no use.
     """
 
-    __slots__ = ("body", "cache_entry", "check_at", "expires", "tally", "to_log", "usage")
+    __slots__ = (
+        "body",
+        "cache_entry",
+        "check_at",
+        "expires",
+        "noted_in",
+        "tally",
+        "to_log",
+        "usage",
+    )
 
     def __init__(
         self,
@@ -82,15 +97,16 @@ class CachedReply:
         self.tally = tally
         self.cache_entry = cache_entry
         self.to_log = to_log
+        self.noted_in: object = None
         self.usage = usage
 
-    def refresh(self, moment: Moment, note_usage: NoteUsage) -> bool:
+    def refresh(self, moment: Moment, recorder: NotesUsage) -> bool:
         """Note this minute's use.  False: the reply has expired; answer anew."""
         if moment.mono >= self.expires:
             return False
         check_at = self.expires
         if self.usage is not None:
-            note_usage(self.usage, moment.wall)
+            recorder.note_usage(self.usage, moment.wall)
             check_at = min(check_at, _next_minute(moment))
         self.check_at = check_at
         return True
@@ -107,22 +123,30 @@ class CachedReply:
             self.to_log = other.to_log
 
 
-RepliesByPolicy = dict[Policy | None, CachedReply]  # None: of nobody, so it is never there
+Replies = dict[bytes, CachedReply]
 
 
 class PacketCache:
-    """Replies by query and policy.
-
-    replies: by the message without its ID, the longest stored first.
-    """
+    """Replies by policy, and by query: the message without its ID."""
 
     def __init__(self, lazy_free: LazyFreeQueue) -> None:
         """lazy_free: takes what is dropped all at once."""
         self._lazy_free = lazy_free
-        self.replies: OrderedDict[bytes, RepliesByPolicy] = OrderedDict()
-        self._policies: set[Policy] = set()  # all that have a reply here, and perhaps some more
+        self._replies: dict[Policy, Replies] = {}  # the longest stored first in each
+        # The reply stored last for each query, under whatever policy, to share values with.
+        self._last: Replies = {}
         self._count = 0
         self._drift: float | None = None
+
+    def __len__(self) -> int:
+        return self._count
+
+    def replies_for(self, policy: Policy) -> Replies:
+        """Return the replies for a policy by query: a dict that always has those there are."""
+        replies = self._replies.get(policy)
+        if replies is None:
+            replies = self._replies[policy] = {}
+        return replies
 
     def store(
         self,
@@ -166,19 +190,27 @@ class PacketCache:
         self._put(message[2:], policy, cached)
 
     def _put(self, body: bytes, policy: Policy, cached: CachedReply) -> None:
-        """Put a reply in.  Where there is no room, the oldest queries are dropped, one by one."""
-        replies = self.replies.get(body)
-        if replies is None:
-            replies = self.replies[body] = {}
-        else:
-            cached.share_values(next(reversed(replies.values())))
+        """Put a reply in; where there is no room, the oldest ones of the policy with most go."""
+        last = self._last.get(body)
+        if last is not None:
+            cached.share_values(last)
+        self._last[body] = cached
+        replies = self.replies_for(policy)
         before = len(replies)
-        replies[policy] = cached
-        self._policies.add(policy)
+        replies[body] = cached
         self._count += len(replies) - before
-        while self._count > MAX_REPLIES:
-            _, dropped = self.replies.popitem(last=False)
-            self._count -= len(dropped)
+        if self._count > MAX_REPLIES:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Drop some replies at a time: a dict finds its first key only by going over the places of
+        all that were deleted before it."""
+        most = max(self._replies.values(), key=len)
+        for body in [*islice(most, _DROPPED)]:
+            del most[body]
+            self._count -= 1
+        for body in [*islice(self._last, _DROPPED)]:
+            del self._last[body]
 
     def check_clock(self, moment: Moment) -> None:
         """Drop everything when the wall clock has jumped since the last call."""
@@ -190,26 +222,26 @@ class PacketCache:
     def drop_outdated(self, snapshot: Snapshot) -> None:
         """Drop the replies of policies that the snapshot no longer has."""
         in_force = {policy for _, policy in snapshot.policies.values()}
-        if self._policies <= in_force:
-            return
-        # None is left, as after a change of lists: to drop them one by one takes long.
-        if self._policies.isdisjoint(in_force):
-            self.clear()
-            return
-        self._policies &= in_force
-        for body, replies in [*self.replies.items()]:
-            for policy in replies.keys() - in_force:
-                del replies[policy]
-                self._count -= 1
-            if not replies:
-                del self.replies[body]
+        outdated = [policy for policy in self._replies if policy not in in_force]
+        for policy in outdated:
+            self._empty(self._replies.pop(policy))
+        if outdated:
+            self._forget_last()
 
     def clear(self) -> None:
         """Drop all replies; their memory is freed a slice at a time."""
-        self._lazy_free.add([*self.replies.values()])
-        self.replies.clear()  # the same object, which the servers hold
-        self._policies.clear()
-        self._count = 0
+        for replies in self._replies.values():
+            self._empty(replies)
+        self._forget_last()
+
+    def _empty(self, replies: Replies) -> None:
+        self._count -= len(replies)
+        self._lazy_free.add([*replies.values()])
+        replies.clear()  # the same object, which the servers hold
+
+    def _forget_last(self) -> None:
+        last, self._last = self._last, {}
+        self._lazy_free.add(last)
 
 
 def _next_minute(moment: Moment) -> float:

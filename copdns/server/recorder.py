@@ -6,10 +6,11 @@ An untraced query changes nothing here: `record` and `count_unsupported` return 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from copdns.dns.records import RCODE
 from copdns.dns.wire import Query
+from copdns.model.build import mypyc_attr
 from copdns.model.household import PrivacyMode
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy, charged_budgets
@@ -18,12 +19,13 @@ from copdns.privacy.own_numbers import COUNTS_ONLY, coarse_verdict, is_own_verdi
 from copdns.privacy.recent_blocks import OwnedDevice, RecentBlocks
 from copdns.privacy.retention import ROUND_TO, CountKey, LogRow, count_key, log_row, may_log_name
 from copdns.server.metrics import Counters
+from copdns.server.packet_cache import CachedReply, LoggedName
 from copdns.server.tally import Tally
 from copdns.time.ledger import UsageLedger
 from copdns.time.minutes import UsedName
 
-MAX_RECENT_ROWS = 20_000  # rows of these five minutes that are remembered
-MAX_TALLIES = 16_384  # of all policies, each with its count
+MAX_RECENT_ROWS: Final = 20_000  # rows of these five minutes that are remembered
+MAX_TALLIES: Final = 16_384  # of all policies, each with its count
 
 # What is counted of a reply: policy, action, reason, category, whether something of the household's
 # own decided, rcode, transport.
@@ -44,6 +46,7 @@ class LogQueue(Protocol):
     def count(self, key: CountKey, n: int = 1) -> None: ...
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)  # tests have one that listens
 class Recorder:
     """Everything that is counted or kept of a query, in one place.
 
@@ -64,6 +67,7 @@ class Recorder:
         self._recent = recent
         self._log = log
         self._tallies: dict[TallyKey, Tally] = {}
+        self._last_tallies: dict[Policy, Tally] = {}  # that of each policy's last reply
         self._running: list[Tally] = []
         self._flush_all = False  # the next flush hands on every tally
         self._window = 0  # the number of these five minutes ...
@@ -100,9 +104,20 @@ class Recorder:
             return None
         policy = client.policy
         rcode, transport = reply[3] & RCODE, requestor.transport
-        own = self._is_own(policy, verdict)
-        key = policy, verdict.action, verdict.reason, verdict.category, own, rcode, transport
-        tally = self._tallies.get(key) or self._new_tally(key, verdict)
+        last = self._last_tallies.get(policy)  # most names get the verdict of the one before
+        if (
+            last is not None
+            and last.verdict is verdict
+            and last.rcode == rcode
+            and last.transport == transport
+        ):
+            tally = last
+        else:
+            own = self._is_own(policy, verdict)
+            key = policy, verdict.action, verdict.reason, verdict.category, own, rcode, transport
+            tally = self._tallies.get(key) or self._new_tally(key, verdict)
+            if policy.privacy not in COUNTS_ONLY:  # else `own` may be another one next time
+                self._last_tallies[policy] = tally
         tally.add()
         usage = self.usage_of(policy, query.qname, verdict, now)
         if usage is not None:
@@ -152,6 +167,7 @@ class Recorder:
     def _new_tally(self, key: TallyKey, verdict: Verdict) -> Tally:
         if len(self._tallies) >= MAX_TALLIES:
             self._tallies.clear()  # those that run are handed on all the same
+            self._last_tallies.clear()
         policy, _, _, _, own, rcode, transport = key
         tally = self._tallies[key] = Tally(
             self._running, policy, verdict, rcode, transport, own=own
@@ -189,9 +205,27 @@ class Recorder:
         if row is not None:
             self._log.add(row)
 
+    def log_again(
+        self, client: Client, cached: CachedReply, logged: LoggedName, now: float
+    ) -> None:
+        """Do as `log_name` for a reply that the packet cache has, and that is sent again.
+
+        logged: of that reply.  Where these five minutes have its row already there is only the ring
+        to be brought up to date.
+        """
+        policy = client.policy
+        is_noted = cached.noted_in is self._rows_in_window and int(now) // ROUND_TO == self._window
+        if not is_noted or policy.full_log is not None or policy.privacy is PrivacyMode.FULL:
+            self.log_name(client, logged.qname, logged.qtype, logged.verdict, now)
+            cached.noted_in = self._rows_in_window
+        elif logged.verdict.blocks and policy.is_child and client.device:
+            owned = OwnedDevice(client.household, policy.profile, client.device)
+            self._recent.add(owned, logged.qname, logged.verdict, now)
+
     def forget_policies(self) -> None:
         """Drop what refers to policies that are no longer active."""
         self._tallies.clear()
+        self._last_tallies.clear()
         self._flush_all = True
 
     def _is_new_row(
@@ -203,11 +237,11 @@ class Recorder:
         than anybody needs.
         """
         window = int(now) // ROUND_TO
+        row = policy.household, policy.profile, qname, qtype, verdict.rule + verdict.via
+        if window == self._window and row in self._rows_in_window:
+            return False
         if window != self._window or len(self._rows_in_window) >= MAX_RECENT_ROWS:
             self._window, self._rows_in_window = window, set()
-        row = policy.household, policy.profile, qname, qtype, verdict.rule + verdict.via
-        if row in self._rows_in_window:
-            return False
         self._rows_in_window.add(row)
         return True
 

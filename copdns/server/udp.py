@@ -11,42 +11,51 @@ import asyncio
 import errno
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from copdns.dns.datagrams import Inbox, Outbox, address_size, peer_address, peer_host
+from copdns.dns.datagrams import (
+    MAX_DATAGRAM,
+    Inbox,
+    Outbox,
+    address_size,
+    peer_address,
+    peer_host,
+)
+from copdns.dns.mmsg import BATCH_SIZE, Batch
 from copdns.dns.wire import UDP_SIZE
 from copdns.model.errors import ListenError
 from copdns.model.verdict import Requestor
-from copdns.policy.decide import Policy
 from copdns.policy.snapshot import Client, Snapshot
-from copdns.server.answer import Resolver
+from copdns.server.answer import Resolver, SendReply
 from copdns.server.forwarded import NO_FORWARDERS, Forwarders, unwrap
-from copdns.server.packet_cache import RepliesByPolicy
+from copdns.server.packet_cache import Replies
 from copdns.time.clock import Moment
 
-SIZE_STEP, SIZE_AT = Inbox.SIZE_STEP, Inbox.SIZE_AT
-MAX_CLIENTS = 4096  # addresses whose client is remembered; a home has few
+MAX_CLIENTS: Final = 4096  # addresses whose client is remembered; a home has few
+MAX_BATCHES: Final = 4  # that are answered before the loop does anything else
 # SO_SNDBUF: the kernel queues replies while it resolves an address by ARP or NDP, up to 3 s each.
 # Capped by net.core.wmem_max.
-_SEND_BUFFER = 2 << 20
+_SEND_BUFFER: Final = 2 << 20
 # SO_RCVBUF: what comes while a list is swapped or a log is read.
-_RECEIVE_BUFFER = 1 << 20
+_RECEIVE_BUFFER: Final = 1 << 20
 
 
 class CachedClient:
     """The client of a peer's address, as one snapshot identified it.
 
-    policy: None where its device is uncertain: it is identified anew each time, and so gets no
-    reply of the packet cache.
+    replies: those of the packet cache for its policy; none for one whose device is uncertain, and
+    is identified anew each time.
     """
 
-    __slots__ = ("client", "policy", "requestor", "snapshot")
+    __slots__ = ("client", "replies", "requestor", "snapshot")
 
-    def __init__(self, requestor: Requestor, snapshot: Snapshot, client: Client) -> None:
+    def __init__(
+        self, requestor: Requestor, snapshot: Snapshot, client: Client, replies: Replies
+    ) -> None:
         self.requestor = requestor
         self.snapshot = snapshot
         self.client = client
-        self.policy: Policy | None = client.policy if client.is_certain else None
+        self.replies = replies
 
 
 class UdpServer:
@@ -68,47 +77,50 @@ class UdpServer:
         self._forwarders = forwarders
         self._socket = bind_socket(address, port, socket.SOCK_DGRAM)
         self._fd = self._socket.fileno()
+        self._is_ipv4 = self._socket.family == socket.AF_INET
         self._address = address_size(self._socket.family)
-        self._inbox = Inbox(self._address)
-        self._outbox = Outbox(UDP_SIZE, self._address)
+        self._inbox = Inbox(Batch(MAX_DATAGRAM, self._address))
+        self._outbox = Outbox(Batch(UDP_SIZE, self._address))
         self._flushing = False
         self._closed = False
+        self._send_reply: SendReply = self._send_later  # bound once, not for each query
         self._client_by_address: dict[bytes, CachedClient] = {}  # packed; never a forwarder
         loop.add_reader(self._socket, self._drain)
 
     def _drain(self) -> None:
-        """Answer what came: from the packet cache where it has the reply, else by the resolver."""
-        inbox, outbox, clients = self._inbox, self._outbox, self._client_by_address
-        raws, sizes, step = inbox.raw, inbox.sizes, inbox.step
-        peer_at, peer_end = (4, 8) if self._socket.family == socket.AF_INET else (8, 24)
+        """Answer what came; after a full batch, what came meanwhile."""
+        for _ in range(MAX_BATCHES):
+            if self._answer_batch() < BATCH_SIZE:
+                return
+
+    def _answer_batch(self) -> int:
+        """Answer from the packet cache where it has the reply, else by the resolver.
+
+        Return how many datagrams came.
+        """
+        outbox, clients = self._outbox, self._client_by_address
+        peer_at, peer_end = (4, 8) if self._is_ipv4 else (8, 24)
         message_at = self._address + 2  # behind the ID, which no key has
         resolver = self._resolver
         snapshot, recorder = resolver.snapshot, resolver.recorder
-        packet_cache, note_usage = resolver.packet_cache, recorder.note_usage
-        replies_by_query: dict[bytes, RepliesByPolicy] = {}
-        if packet_cache is not None:
-            replies_by_query = packet_cache.replies
+        packet_cache = resolver.packet_cache
         try:
-            count = inbox.receive(self._fd)
+            came = self._inbox.receive(self._fd)
         except OSError:
-            return  # an earlier reply could not be delivered: that client is gone
+            return 0  # an earlier reply could not be delivered: that client is gone
         moment = self._clock()
-        mono = moment.mono
+        wall, mono = moment.wall, moment.mono
         hits = 0
         if outbox.count:  # replies that had to wait; now there is room for one to each query
             outbox.flush(self._fd)
         if packet_cache is not None:
             packet_cache.check_clock(moment)
-        for place in range(count):
-            at = place * step
-            size = sizes[place * SIZE_STEP + SIZE_AT]
-            raw = raws[at : at + self._address + size].tobytes()
+        for raw in came:
             known = clients.get(raw[peer_at:peer_end])
             if known is not None and known.snapshot is snapshot:
-                replies = replies_by_query.get(raw[message_at:])
-                cached = None if replies is None else replies.get(known.policy)
+                cached = known.replies.get(raw[message_at:])
                 if cached is not None and (
-                    mono < cached.check_at or cached.refresh(moment, note_usage)
+                    mono < cached.check_at or cached.refresh(moment, recorder)
                 ):
                     tally = cached.tally
                     if tally.count:
@@ -119,13 +131,14 @@ class UdpServer:
                         cached.cache_entry.recently_used = True
                         hits += 1
                     if cached.to_log is not None:
-                        recorder.log_name(known.client, *cached.to_log, moment.wall)
+                        recorder.log_again(known.client, cached, cached.to_log, wall)
                     outbox.add(raw[:message_at] + cached.body)
                     continue
             self._answer(raw, known, snapshot, moment)
         if hits:
             recorder.count_hits(hits)
         outbox.flush(self._fd)
+        return len(came)
 
     def _answer(
         self, raw: bytes, known: CachedClient | None, snapshot: Snapshot, moment: Moment
@@ -136,7 +149,7 @@ class UdpServer:
             message, requestor = self._read_requestor(raw, message, snapshot)
         else:
             requestor = known.requestor
-        reply = self._resolver.answer(message, requestor, moment, self._send_later, address)
+        reply = self._resolver.answer(message, requestor, moment, self._send_reply, address)
         if reply:
             self._outbox.add(address + reply)
 
@@ -150,10 +163,17 @@ class UdpServer:
             return unwrap(message, peer, forwarder)
         if len(self._client_by_address) >= MAX_CLIENTS:
             self._client_by_address.clear()
-        self._client_by_address[peer_address(raw, self._socket.family)] = CachedClient(
-            peer, snapshot, snapshot.identify(peer)
+        self._client_by_address[peer_address(raw, self._socket.family)] = self._new_client(
+            peer, snapshot
         )
         return message, peer
+
+    def _new_client(self, peer: Requestor, snapshot: Snapshot) -> CachedClient:
+        client, packet_cache = snapshot.identify(peer), self._resolver.packet_cache
+        replies: Replies = {}
+        if packet_cache is not None and client.is_certain:
+            replies = packet_cache.replies_for(client.policy)
+        return CachedClient(peer, snapshot, client, replies)
 
     def set_forwarders(self, forwarders: Forwarders) -> None:
         """Believe these forwarders from now on, and no others."""

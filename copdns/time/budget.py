@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
+from typing import Final
 
 from copdns.model.household import Household, PrivacyMode, Profile
 from copdns.model.times import (
@@ -25,11 +26,13 @@ from copdns.model.times import (
 from copdns.time.days import BudgetDay, budget_day, day_matches, zone_of
 from copdns.time.minutes import MAX_ADDED, MINUTE, NO_MINUTES, Minutes
 
-PLENTY = 30  # minutes: where more are left, the exact number changes no policy
-GRID = 10 * MINUTE  # seconds: `sure_until` is a multiple, so that use alone makes no new policy
+PLENTY: Final = 30  # minutes: where more are left, the exact number changes no policy
+GRID: Final = (
+    10 * MINUTE
+)  # seconds: `sure_until` is a multiple, so that use alone makes no new policy
 # Seconds before `sure_until` at which the policy is computed anew.
-RECHECK_BEFORE = 3 * MINUTE
-SPENT_DAYS_AHEAD = 2  # besides today: a day without minutes is closed from its start
+RECHECK_BEFORE: Final = 3 * MINUTE
+SPENT_DAYS_AHEAD: Final = 2  # besides today: a day without minutes is closed from its start
 
 
 @dataclass(frozen=True, slots=True)

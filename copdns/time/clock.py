@@ -7,21 +7,32 @@ Pure: `app/app.py` passes the machine's clocks in, and pure code gets a Moment p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from copdns.model.build import mypyc_attr
 from copdns.model.household import Household
 from copdns.model.times import OnFailure
 
-EARLIEST = 1_735_689_600.0  # 2025-01-01, before the first copdns; no clock that was set is earlier
-MAX_BEHIND = 300.0  # seconds that the clock may be behind the last one seen; beyond, it is wrong
-TRUST_AGAIN_AFTER = 86_400.0  # seconds after which a wrong clock that nothing sets is used anyway
+EARLIEST: Final = (
+    1_735_689_600.0  # 2025-01-01, before the first copdns; no clock that was set is earlier
+)
+MAX_BEHIND: Final = (
+    300.0  # seconds that the clock may be behind the last one seen; beyond, it is wrong
+)
+TRUST_AGAIN_AFTER: Final = (
+    86_400.0  # seconds after which a wrong clock that nothing sets is used anyway
+)
 
 
-class Moment(NamedTuple):
+@mypyc_attr(acyclic=True)
+class Moment:
     """One reading of both clocks.  wall: seconds since the epoch; mono: monotonic seconds."""
 
-    wall: float
-    mono: float
+    __slots__ = ("mono", "wall")
+
+    def __init__(self, wall: float, mono: float) -> None:
+        self.wall = wall
+        self.mono = mono
 
 
 class LastSeen(NamedTuple):

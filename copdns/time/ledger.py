@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date
+from typing import Final
 
 from copdns.time.minutes import (
     MINUTE,
@@ -26,16 +27,18 @@ from copdns.time.minutes import (
     minute_bitmaps,
 )
 
-MINUTES_WITH_NAMES = 2  # besides the current one: then its names are forgotten
-MAX_NAMES = 256  # of a profile in one minute
-MAX_BUDGET_NAMES = WIDE.several  # of a budget in one minute: more change no estimate
-MAX_BUDGETS = 64  # of a profile
-MAX_PROFILES = 20_000  # profiles with minutes
-MAX_DAYS = 2  # of a budget: the current one and one beside it (after it where a clock was wrong)
+MINUTES_WITH_NAMES: Final = 2  # besides the current one: then its names are forgotten
+MAX_NAMES: Final = 256  # of a profile in one minute
+MAX_BUDGET_NAMES: Final = WIDE.several  # of a budget in one minute: more change no estimate
+MAX_BUDGETS: Final = 64  # of a profile
+MAX_PROFILES: Final = 20_000  # profiles with minutes
+MAX_DAYS: Final = (
+    2  # of a budget: the current one and one beside it (after it where a clock was wrong)
+)
 # Seconds after the start of a day, when the next one has certainly begun.
-NEXT_DAY_AFTER = 26 * 3600
+NEXT_DAY_AFTER: Final = 26 * 3600
 # Seconds after the start of a day, when nothing asks for its minutes any more.
-FORGET_AFTER = 2 * 86_400
+FORGET_AFTER: Final = 2 * 86_400
 
 ProfileKey = tuple[str, str]  # household and profile
 BudgetKey = tuple[str, str, str]  # household, profile and budget

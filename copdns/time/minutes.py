@@ -13,16 +13,16 @@ Marking more look-ups never makes any number smaller.  Pure.
 from __future__ import annotations
 
 from datetime import date
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-MINUTE = 60
-DAY_BITS = 1500  # the longest day of a clock change has 25 hours
+MINUTE: Final = 60
+DAY_BITS: Final = 1500  # the longest day of a clock change has 25 hours
 
-NEAR = 2  # minutes to either side in which other look-ups support one
-HOLD = 6  # minutes of silence that still count as use: a film asks for no new names
-LONG_HOLD = 12  # the same for `high`
+NEAR: Final = 2  # minutes to either side in which other look-ups support one
+HOLD: Final = 6  # minutes of silence that still count as use: a film asks for no new names
+LONG_HOLD: Final = 12  # the same for `high`
 
-MAX_ADDED = HOLD + 1  # by how much `likely` can grow when the newest minute is marked
+MAX_ADDED: Final = HOLD + 1  # by how much `likely` can grow when the newest minute is marked
 
 
 class UseCriteria(NamedTuple):
@@ -38,9 +38,9 @@ class UseCriteria(NamedTuple):
     single: bool
 
 
-NARROW = UseCriteria(several=2, single=True)  # a service, a category, some names
+NARROW: Final = UseCriteria(several=2, single=True)  # a service, a category, some names
 # All names: devices ask for some by themselves that no list of beacons has.
-WIDE = UseCriteria(several=5, single=False)
+WIDE: Final = UseCriteria(several=5, single=False)
 
 
 class Minutes(NamedTuple):
@@ -51,7 +51,7 @@ class Minutes(NamedTuple):
     high: int = 0
 
 
-NO_MINUTES = Minutes()
+NO_MINUTES: Final = Minutes()
 
 
 def fieldwise_max(one: Minutes, other: Minutes) -> Minutes:
@@ -91,7 +91,7 @@ class DayBitmaps(NamedTuple):
         return self._replace(closed=self.closed | bit) if recent else self
 
 
-NO_MARKS = DayBitmaps()
+NO_MARKS: Final = DayBitmaps()
 
 
 class DayStart(NamedTuple):
@@ -202,7 +202,7 @@ def _shift(bits: int, minutes: int) -> int:
     return bits & _WHOLE_DAY
 
 
-_WHOLE_DAY = (1 << DAY_BITS) - 1
+_WHOLE_DAY: Final = (1 << DAY_BITS) - 1
 
 
 def encode_bitmap(bits: int) -> bytes:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import inf
-from typing import TypeVar
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from copdns.model.household import Household, Profile, Rule
@@ -24,7 +24,8 @@ from copdns.time.minutes import Minutes
 from copdns.time.schedule import closed_spans
 
 # Seconds around today for which closures are computed.
-BEFORE, AFTER = 2 * DAY_SECONDS, 9 * DAY_SECONDS
+BEFORE: Final = 2 * DAY_SECONDS
+AFTER: Final = 9 * DAY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class TimePlan:
     day_ends: float = inf
 
 
-NO_TIME_PLAN = TimePlan()
+NO_TIME_PLAN: Final = TimePlan()
 
 ProfileKey = tuple[str, str]  # ids of household and profile
 Scoped = TypeVar("Scoped", bound=Schedule | Budget | Rule)
@@ -108,7 +109,7 @@ class PolicyInputs:
     own: Mapping[ProfileKey, frozenset[str]] = field(default_factory=dict)
 
 
-NO_INPUTS = PolicyInputs()
+NO_INPUTS: Final = PolicyInputs()
 
 
 def build_time_plan(

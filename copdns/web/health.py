@@ -11,6 +11,7 @@ from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from copdns.accounts.roles import Permission, may
+from copdns.model.build import core_text
 from copdns.web.context import context_of
 from copdns.web.desk_access import is_loopback
 from copdns.web.person import requestor_of
@@ -26,12 +27,13 @@ async def readyz(request: web.Request) -> web.Response:
     """Return 200 where queries are answered under the household's policy, else 503 and what is
     missing.
 
-    Warnings follow in either case.  Anybody in the network may read it, so it names files without
-    the folders that they are in.
+    Warnings follow in either case, and whether the core is compiled.  Anybody in the network may
+    read it, so it names files without the folders that they are in.
     """
     context = context_of(request)
     missing, warnings = context.readiness(), context.warnings()
-    text = "".join(f"{each}\n" for each in (*(missing or ("ready",)), *warnings))
+    lines = *(missing or ("ready",)), *warnings, core_text()
+    text = "".join(f"{each}\n" for each in lines)
     text = without_folders(text, (str(context.folder),))
     return web.Response(status=503 if missing else 200, text=text)
 

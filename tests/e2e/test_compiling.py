@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.asking import How, ask_over_udp, message
 from tests.e2e.house import eventually
-from tests.running import Program, running
+from tests.running import READY, Program, running
 
 LOOPBACK = "127.0.0.1"
 HOUSEHOLD = """
@@ -113,7 +113,7 @@ def test_at_the_next_start_the_lists_are_there_at_once(tmp_path: Path) -> None:
         eventually(lambda: is_compiled(program))
     with home(tmp_path) as program:
         assert is_blocked(program, "toys-1.example")
-        assert program.get("/readyz") == "ready\n"
+        assert program.get("/readyz") == READY
         # A command looks into the same file.
         held = json.loads(program.command("lists", "search", "toys-7.example", "--json").stdout)
         assert [each["list"] for each in held["entries"]] == ["toys"]
@@ -172,7 +172,7 @@ def test_a_compile_that_failed_is_told_everywhere_and_tried_again_by_itself(tmp_
         assert f" {COUNT} " in status  # what is in force, and not what is here
         assert is_blocked(program, "toys-1.example")
         eventually(lambda: is_blocked(program, f"toys-{COUNT + 1}.example"), within=60)
-        eventually(lambda: program.get("/readyz") == "ready\n")
+        eventually(lambda: program.get("/readyz") == READY)
         assert told not in program.command("lists", "status").stdout
         _, said = program.stop()
     assert "the lists could not be compiled" in said

@@ -10,6 +10,7 @@ import pytest
 from tests.e2e.disk import Disk, disk
 from tests.e2e.house import ROOT, House, eventually, house
 from tests.list_server import list_server
+from tests.running import READY
 
 HOME = ROOT / "config" / "home.yaml"
 BLOCKED = (17, "rule: films.example")
@@ -48,7 +49,7 @@ def test_a_full_disk_is_answered_from_and_followed_again_once_there_is_room(
         assert refused.returncode == 1
         assert "full" in refused.stderr
         small.make_room()
-        eventually(lambda: home.program.get("/readyz") == "ready\n")
+        eventually(lambda: home.program.get("/readyz") == READY)
         home.command("rule", "add", "block", "music.example")
         eventually(lambda: home.ask("music.example").ede == (17, "rule: music.example"))
         code, said = home.program.stop()
@@ -93,7 +94,7 @@ def test_at_the_first_start_on_a_full_disk_the_household_file_is_answered_by_unt
         full = ("the disk is full", "No space left on device")
         assert any(f"{each}; free some space" in told for each in full)
         small.make_room()
-        eventually(lambda: home.program.get("/readyz") == "ready\n")
+        eventually(lambda: home.program.get("/readyz") == READY)
         home.command("rule", "add", "block", "films.example")
         eventually(lambda: home.ask("films.example").ede == BLOCKED)
         code, said = home.program.stop()

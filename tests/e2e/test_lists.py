@@ -14,6 +14,7 @@ import pytest
 from copdns.list_files.copies import Copies
 from tests.e2e.house import House, eventually, house
 from tests.list_server import End, ListServer, list_server
+from tests.running import READY
 
 CHESS, CARDS = "www.chess.example", "www.solitaire.example"
 NOT_YET = "not fully protected yet"
@@ -65,7 +66,7 @@ def test_a_first_start_answers_at_once_and_says_so_until_all_lists_are_here(
         server.put("/cards", "solitaire.example\n")
         made.command("lists", "update", "cards")
         eventually(lambda: is_blocked(made, CARDS), within=30)
-        assert made.program.get("/readyz") == "ready\n"
+        assert made.program.get("/readyz") == READY
         assert made.metrics()["copdns_lists_absent"] == 0
         code, said = made.program.stop()
     assert (code, "Traceback" in said) == (0, False)
@@ -82,7 +83,7 @@ def test_a_second_start_blocks_from_the_first_answer_on_without_any_server(
     server.pages.clear()
     with home(tmp_path, server, "toys") as made:
         assert is_blocked(made, CHESS)
-        assert made.program.get("/readyz") == "ready\n"
+        assert made.program.get("/readyz") == READY
 
 
 def test_a_server_that_breaks_changes_nothing(tmp_path: Path, server: ListServer) -> None:

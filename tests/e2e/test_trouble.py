@@ -18,7 +18,7 @@ from urllib.error import HTTPError
 import pytest
 
 from tests.e2e.house import ROOT, House, eventually, house
-from tests.running import COPDNS, PATIENCE, free_port
+from tests.running import COPDNS, PATIENCE, READY, free_port
 
 HOME = ROOT / "config" / "home.yaml"
 FAILURES = "copdns_log_failures_total"
@@ -179,7 +179,7 @@ def test_a_database_that_was_moved_away_is_told_and_answering_goes_on(tmp_path: 
         eventually(lambda: home.ask("films.example").ede == (17, "rule: films.example"))
         assert "do: check the disk, then run copdns household repair" in doctor(home)
         home.command("household", "repair")
-        eventually(lambda: readiness(home) == "ready\n")
+        eventually(lambda: readiness(home) == READY)
         assert "household.db is intact" in doctor(home)
         assert home.ask("films.example").ede == (17, "rule: films.example")
         _, said = home.program.stop()

@@ -15,8 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from copdns.dns.exchange import OnResponse
-from copdns.dns.wire import CacheKey
+from copdns.dns.exchange import Exchange
 from copdns.model.household import Device
 from copdns.server.forwarded import Forwarder, Forwarders
 from copdns.server.tcp import TcpLimits, TcpServer
@@ -67,8 +66,8 @@ datagrams = st.one_of(
 class SoonUpstream(FakeUpstream):
     """Answers with the loop's next turn."""
 
-    def ask(self, key: CacheKey, done: OnResponse, **how: Any) -> None:
-        super().ask(key, done, **how)
+    def ask(self, exchange: Exchange, /) -> None:
+        super().ask(exchange)
         asyncio.get_running_loop().call_soon(self.deliver)
 
 

@@ -149,7 +149,7 @@ def test_a_rewritten_answer_is_the_alias_and_the_targets_records(
     read = with_tcp_size(read_query(query(name.to_wire(), 65)))
     theirs = read_response(reply.to_wire(max_size=65535))
     try:
-        made = rewrite_response(read, TARGET, theirs, 300)
+        made = rewrite_response(read, TARGET, theirs, theirs.rrs, 300)
     except WireError:
         assume(False)
     ours = dns.message.from_wire(upstream_reply(b"\0\0", read, made, made.rrs))

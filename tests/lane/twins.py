@@ -16,8 +16,9 @@ from select import select
 from typing import Any, NamedTuple
 
 from copdns.dns.cache import Cache
-from copdns.dns.datagrams import Inbox, Outbox
+from copdns.dns.datagrams import MAX_DATAGRAM, Inbox, Outbox
 from copdns.dns.message import UpstreamResponse
+from copdns.dns.mmsg import Batch
 from copdns.dns.wire import UDP_SIZE, CacheKey
 from copdns.lists.catalogue import Catalogue
 from copdns.model.household import Household
@@ -38,6 +39,7 @@ from tests.counting import Counting
 from tests.fakes import FakeClock, FakeLog, FakeUpstream
 from tests.household import live
 from tests.upstream_server import PATIENCE
+from tests.values import fields_of
 
 DEFAULTS = AnswerDefaults(allow=(ip_network("127.0.0.0/24"), ip_network("::1/128")))
 LISTENER = {4: "127.0.0.1", 6: "::1"}
@@ -82,44 +84,39 @@ class Hand:
             each()
 
 
-class CountingInbox(Inbox):
-    came = 0
+class CountingBatch(Batch):
+    """Memory for datagrams that tells how many came into it, or left it."""
+
+    came = left = 0
 
     def receive(self, fd: int) -> int:
         count = super().receive(fd)
         self.came += count
         return count
 
-
-class CountingOutbox(Outbox):
-    left = 0
-
-    def flush(self, fd: int) -> tuple[int, ...]:
-        count = self.count
-        lost = super().flush(fd)
+    def send(self, fd: int, count: int) -> tuple[int, ...]:
+        lost = super().send(fd, count)
         self.left += count - len(lost)
         return lost
 
 
-class CountingServer(UdpServer):
+class CountingServer:
     """A server that tells how many datagrams came, and how many left."""
 
-    _inbox: CountingInbox
-    _outbox: CountingOutbox
-
     def __init__(self, loop: Hand, resolver: Resolver, clock: FakeClock, address: str) -> None:
-        super().__init__(loop, resolver, clock, address, 0)  # type: ignore[arg-type]
-        self._inbox = CountingInbox(self._address)
-        self._outbox = CountingOutbox(UDP_SIZE, self._address)
-        self.at = self._socket.getsockname()
+        self.server = server = UdpServer(loop, resolver, clock, address, 0)  # type: ignore[arg-type]
+        self._in = CountingBatch(MAX_DATAGRAM, server._address)
+        self._out = CountingBatch(UDP_SIZE, server._address)
+        server._inbox, server._outbox = Inbox(self._in), Outbox(self._out)
+        self.at = server._socket.getsockname()
 
     @property
     def came(self) -> int:
-        return self._inbox.came
+        return self._in.came
 
     @property
     def left(self) -> int:
-        return self._outbox.left
+        return self._out.left
 
 
 class CountingResolver(Resolver):
@@ -227,7 +224,7 @@ class Twin:
 
     def trust(self) -> None:
         for server in self._servers.values():
-            server.set_forwarders(self.state.forwarders)
+            server.server.set_forwarders(self.state.forwarders)
 
     def pass_on(self) -> None:
         self.recorder.flush(self._clock.wall)
@@ -311,7 +308,9 @@ class Twin:
         """Return everything that is kept of what was asked."""
         self.pass_on()
         cache = self.resolver.cache
-        numbers = {name: copy(getattr(self.counters, name)) for name in Counters.__slots__}
+        numbers = {
+            name: copy(getattr(self.counters, name)) for name in dir(Counters) if name[0] != "_"
+        }
         rings = {
             key: [(each.name, each.verdict, each.at) for each in ring.values()]
             for key, ring in self.recent._rings.items()
@@ -327,13 +326,15 @@ class Twin:
                 self.counting.ledger.names_in_use(self.state.house.id, each.id, self._clock.wall)
                 for each in self.state.house.profiles
             ],
-            "cache": {key: (each.answer, each.expires) for key, each in cache._entries.items()},
+            "cache": {
+                key: (fields_of(each.answer), each.expires) for key, each in cache._entries.items()
+            },
             "asked": list(self.upstream.asked),
         }
 
     def close(self) -> None:
         for server in self._servers.values():
-            server.close()
+            server.server.close()
         for sock in self._clients.values():
             sock.close()
 

@@ -99,7 +99,11 @@ class Answers:
         if asked not in self._said:
             self._said[asked] = self._answer(key, protected)
         answer = self._said[asked]
-        return answer._replace(ad=True) if answer is not None and key.do else answer
+        if answer is None or not key.do:
+            return answer
+        signed = answer.with_ttls(answer.rrs, answer.ttl_places)
+        signed.ad = True
+        return signed
 
     def _answer(self, key: CacheKey, protected: bool) -> UpstreamResponse | None:
         answer = answer_of(self._script, key.qname, key.qtype)

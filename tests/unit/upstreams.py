@@ -8,6 +8,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
+from copdns.dns.exchange import Exchange
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import A
 from copdns.dns.upstream import UpstreamClient
@@ -58,14 +59,15 @@ class Timer:
         self.cancelled = True
 
 
-class Answers:
-    """What came of one question."""
+class Answers(Exchange):
+    """One question, and what came of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: CacheKey = WWW, **fields: bool) -> None:
+        super().__init__(key, **fields)
         self.all: list[UpstreamResponse | None] = []
         self._came = asyncio.Event()
 
-    def __call__(self, answer: UpstreamResponse | None) -> None:
+    def take_response(self, answer: UpstreamResponse | None) -> None:
         self.all.append(answer)
         self._came.set()
 
@@ -91,9 +93,9 @@ class Asker:
         self.upstreams.configure({"": [each.address for each in servers]})
 
     def ask(self, key: CacheKey | str = WWW, **fields: bool) -> Answers:
-        answers = Answers()
         key = key if isinstance(key, CacheKey) else WWW._replace(qname=key)
-        self.upstreams.ask(key, answers, **fields)
+        answers = Answers(key, **fields)
+        self.upstreams.ask(answers)
         return answers
 
     def numbers(self, place: int = 1) -> tuple[int, int, int]:

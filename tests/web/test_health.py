@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from copdns.dns.exchange import Health
 from copdns.dns.upstream import UpstreamCounters
 from copdns.lists.download import ListMetrics
+from copdns.model.build import core_text
 from copdns.model.household import PrivacyMode
 from copdns.model.verdict import Action, Reason
 from copdns.server.metrics import METRICS, Counters
@@ -49,17 +50,18 @@ async def test_a_process_that_runs_is_healthy(client: Client) -> None:
 
 async def test_it_is_ready_when_nothing_is_missing(client: Client, site: Numbers) -> None:
     reply = await client.get("/readyz")
-    assert (reply.status, await reply.text()) == (200, "ready\n")
+    assert (reply.status, await reply.text()) == (200, f"ready\n{core_text()}\n")
     site.missing = ("no DNS server answers", "a list is missing")
     reply = await client.get("/readyz")
-    assert (reply.status, await reply.text()) == (503, "no DNS server answers\na list is missing\n")
+    told = f"no DNS server answers\na list is missing\n{core_text()}\n"
+    assert (reply.status, await reply.text()) == (503, told)
     assert (await client.get("/healthz")).status == 200
 
 
 async def test_it_tells_nobody_where_files_are(client: Client, site: Numbers) -> None:
     site.missing = (f"nothing can be recorded: {site.folder}/log.db: the disk is full",)
     reply = await client.get("/readyz")
-    assert await reply.text() == "nothing can be recorded: log.db: the disk is full\n"
+    assert (await reply.text()).startswith("nothing can be recorded: log.db: the disk is full\n")
 
 
 @pytest.mark.parametrize(

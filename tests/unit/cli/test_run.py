@@ -19,11 +19,13 @@ from copdns import __version__
 from copdns.cli import main
 from copdns.cli.base import Options
 from copdns.cli.stderr_log import log_to_stderr
+from copdns.model.build import core_text
 from copdns.model.errors import ConfigError
 
 
 def test_the_version_is_told() -> None:
-    assert __version__ in CliRunner().invoke(main, ["--version"]).output
+    said = CliRunner().invoke(main, ["--version"]).output
+    assert said == f"copdns, version {__version__}; {core_text()}\n"
 
 
 def test_an_unknown_command_is_a_mistake_of_usage() -> None:

@@ -189,10 +189,11 @@ async def test_a_mistake_of_who_waits_does_not_leave_the_others_waiting(
     server.says[""] = silent
     asker = make(server)
 
-    def mistaken(_answer: UpstreamResponse | None) -> None:
-        raise ZeroDivisionError
+    class Mistaken(Answers):
+        def take_response(self, answer: UpstreamResponse | None) -> None:
+            raise ZeroDivisionError
 
-    asker.upstreams.ask(WWW, mistaken)
+    asker.upstreams.ask(Mistaken())
     answers = asker.ask("other.example")
     with structlog.testing.capture_logs() as logged:
         asker.clock.wait(DEADLINE + SWEEP_INTERVAL)
@@ -207,7 +208,7 @@ async def test_a_real_clock_keeps_the_deadline(server: UpstreamServer) -> None:
     upstreams = UpstreamClient(loop, deadline=0.2, attempt=0.08)
     upstreams.configure({"": [server.address]})
     answers, began = Answers(), loop.time()
-    upstreams.ask(WWW, answers)
+    upstreams.ask(answers)
     assert await answers.one() is None
     assert 0.2 <= loop.time() - began < 0.2 + 10 * SWEEP_INTERVAL
     upstreams.close()

@@ -21,6 +21,7 @@ from copdns.dns.wire import (
 from copdns.model.errors import FORMERR, NOTIMP, NotAQueryError, WireError
 from copdns.model.names import from_wire
 from tests.unit.messages import ID, edes, message, opt, option, parsed, query, question
+from tests.values import fields_of
 
 LONGEST = b"".join(bytes([size]) + b"a" * size for size in (63, 63, 63, 61)) + b"\0"
 TOO_LONG = b"".join(bytes([size]) + b"a" * size for size in (63, 63, 63, 62)) + b"\0"
@@ -46,7 +47,7 @@ def test_a_query_is_read() -> None:
 
 
 def test_the_id_is_no_part_of_what_is_read() -> None:
-    assert read_query(query()) == read_query(b"\0\0" + query()[2:])
+    assert fields_of(read_query(query())) == fields_of(read_query(b"\0\0" + query()[2:]))
 
 
 @pytest.mark.parametrize(
@@ -217,7 +218,7 @@ def test_a_record_that_is_cut_short_is_a_format_error() -> None:
 def test_a_large_query_is_read_like_a_small_one() -> None:
     padded = query(opt=opt(option(12, bytes(2000))))
     small = query(opt=opt(option(12, bytes(10))))
-    assert read_query(padded) == read_query(small)
+    assert fields_of(read_query(padded)) == fields_of(read_query(small))
 
 
 def test_dnspython_reads_our_queries_alike() -> None:
@@ -228,4 +229,4 @@ def test_dnspython_reads_our_queries_alike() -> None:
 
 
 def test_what_stands_after_the_last_record_is_passed_over() -> None:
-    assert read_query(query() + b"\0" * 9) == read_query(query())
+    assert fields_of(read_query(query() + b"\0" * 9)) == fields_of(read_query(query()))

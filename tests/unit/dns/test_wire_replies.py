@@ -7,6 +7,7 @@ import dns.rcode
 import dns.rdatatype
 import pytest
 
+from copdns.dns import wire
 from copdns.dns.message import UpstreamResponse, read_response
 from copdns.dns.records import AA, AAAA, AD, ANY, CD, DO, HTTPS, PTR, QR, RA, RD, TC, A
 from copdns.dns.wire import (
@@ -373,7 +374,8 @@ TO_SAFE = Verdict(Action.REWRITE, Reason.SAFE_SEARCH, 14, target=SAFE)
 def safe(asked: bytes, *records: str, rcode: int = 0) -> UpstreamResponse:
     read = read_query(asked)
     target = query(SAFE, read.qtype)
-    return rewrite_response(read, SAFE, read_response(reply_to(target, *records, rcode=rcode)), 300)
+    found = read_response(reply_to(target, *records, rcode=rcode))
+    return rewrite_response(read, SAFE, found, found.rrs, 300)
 
 
 def test_a_rewritten_name_is_an_alias_and_then_its_target() -> None:
@@ -390,7 +392,8 @@ def test_a_rewritten_name_is_an_alias_and_then_its_target() -> None:
 
 def test_a_rewritten_answer_is_no_longer_authenticated() -> None:
     target = reply_to(query(SAFE), f"{SAFE}. 60 IN A 192.0.2.1", flags="QR AD")
-    assert not rewrite_response(read_query(query()), SAFE, read_response(target), 300).ad
+    found = read_response(target)
+    assert not rewrite_response(read_query(query()), SAFE, found, found.rrs, 300).ad
 
 
 def test_aliases_of_the_target_are_followed_and_judged() -> None:
@@ -433,15 +436,17 @@ def test_a_name_of_any_octets_can_be_rewritten(name: bytes) -> None:
 
 
 def test_what_was_rewritten_a_moment_ago_is_not_made_again() -> None:
-    read = read_query(query())
-    target = read_response(reply_to(query(SAFE), f"{SAFE}. 60 IN A 192.0.2.1"))
-    made = rewrite_response(read, SAFE, target._replace(), 300)
-    assert rewrite_response(read, SAFE, target._replace(), 300) is made
-    assert rewrite_response(read, SAFE, target._replace(), 10) is not made
-    assert rewrite_response.cache_info().maxsize == 256
+    def made(ttl: int) -> UpstreamResponse:
+        target = read_response(reply_to(query(SAFE), f"{SAFE}. 60 IN A 192.0.2.1"))
+        return rewrite_response(read_query(query()), SAFE, target, target.rrs, ttl)
+
+    first = made(300)
+    assert made(300) is first
+    assert made(10) is not first
+    assert wire._rewrite.cache_info().maxsize == 256
 
 
 def test_what_cannot_be_read_cannot_be_taken_over() -> None:
     target = read_response(reply_to(query(SAFE), f"{SAFE}. 60 IN A 192.0.2.1"))
     with pytest.raises(WireError):
-        rewrite_response(read_query(query()), SAFE, target._replace(rrs=target.rrs[:-1]), 300)
+        rewrite_response(read_query(query()), SAFE, target, target.rrs[:-1], 300)

@@ -14,7 +14,7 @@ import pytest
 import structlog.testing
 
 from copdns.dns.cache import Cache
-from copdns.dns.exchange import OnResponse
+from copdns.dns.exchange import Exchange
 from copdns.dns.help_answers import HELP_TTL
 from copdns.dns.records import RD, A
 from copdns.dns.wire import CacheKey, read_query
@@ -439,9 +439,9 @@ class Watching(FakeUpstream):
 
     home: Home
 
-    def ask(self, key: CacheKey, done: OnResponse, **more: Any) -> None:
-        self.seen.append((self.home.clock.mono, key))
-        super().ask(key, done, **more)
+    def ask(self, exchange: Exchange, /) -> None:
+        self.seen.append((self.home.clock.mono, exchange.key))
+        super().ask(exchange)
 
     def __init__(self) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from copdns.dns.exchange import OnResponse
+from copdns.dns.exchange import Exchange
 from copdns.dns.help_answers import HelpAnswers, HelpKey, help_keys
 from copdns.dns.message import UpstreamResponse, read_response
 from copdns.dns.records import AAAA, HTTPS, A
@@ -140,17 +140,10 @@ class Once:
     def __init__(self, says: UpstreamResponse | None) -> None:
         self._says = says
 
-    def ask(
-        self,
-        key: CacheKey,
-        on_response: OnResponse,
-        *,
-        protected: bool = False,
-        untraced: bool = False,
-    ) -> None:
-        assert protected
-        assert untraced
-        on_response(self._says)
+    def ask(self, exchange: Exchange, /) -> None:
+        assert exchange.protected
+        assert exchange.untraced
+        exchange.take_response(self._says)
 
 
 def _answer(address: str = "203.0.113.1") -> UpstreamResponse:

@@ -61,7 +61,7 @@ class Desk:
 
     def state(self) -> object:
         self.recorder.flush(NOW)
-        counters = [repr(getattr(self.counters, name)) for name in Counters.__slots__]
+        counters = [repr(getattr(self.counters, name)) for name in dir(Counters) if name[0] != "_"]
         return counters, list(self.log.rows), dict(self.log.counts), self.ring()
 
 

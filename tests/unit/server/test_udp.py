@@ -11,7 +11,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from copdns.dns.datagrams import BATCH_SIZE
+from copdns.dns.mmsg import BATCH_SIZE
 from copdns.dns.records import QR, RD
 from copdns.model.errors import ListenError
 from copdns.model.household import Device
