@@ -142,7 +142,8 @@ class App:
         }
         self._counters.gauges = build_gauges(self._resolver, self._log, self._targets)
         self._log.start()
-        bundled_files.cache_clear()
+        if self._lists.loaded.is_current:  # else they are needed once more, and cleared then
+            bundled_files.cache_clear()
         trim_memory()
         try:
             await self._serve()
