@@ -68,7 +68,7 @@ class Consents:
         """
 
         def work(connection: sqlite3.Connection) -> None:
-            with self._store.forgetting(connection, question.household, now):
+            with self._thread.forgetting(connection, question.household, now):
                 _begin_full_log(connection, question, author, now)
             _delete_question(connection, question.household, question.profile)
 
@@ -104,7 +104,7 @@ class Consents:
 
         def work(connection: sqlite3.Connection) -> None:
             change = Change(0, now, author, f"profile {profile} set: full-log ended")
-            with self._store.forgetting(connection, household, now):
+            with self._thread.forgetting(connection, household, now):
                 apply_edit(
                     connection, household, lambda home: _with_full_log(home, profile, None), change
                 )

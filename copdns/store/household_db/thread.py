@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -42,6 +43,12 @@ class StoreThread:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def forgetting(
+        self, connection: sqlite3.Connection, household_id: str, now: int
+    ) -> AbstractContextManager[None]:
+        """Do as `HouseholdStore.forgetting`, inside a work."""
+        return self._store.forgetting(connection, household_id, now)
 
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Return the result of a query; several of one moment need a `read_transaction`."""
