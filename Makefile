@@ -31,6 +31,7 @@ ON_BOTH = tests/scenarios tests/lane tests/fuzz tests/unit/dns/test_packets.py \
     tests/e2e/test_time.py tests/e2e/test_trouble.py
 test-compiled: $(VENV)/.installed
 	@scripts/compiled-copy $(VENV) $(COMPILED)
+	@if [ -d ../shared ]; then ln -sfn ../../shared build/shared; fi  # tests look beside a checkout
 	$(IN_COMPILED)/pytest $(or $(ARGS),$(BESIDE) $(ON_BOTH))
 
 # Every page, in a browser, for everybody who reads it; ARGS names the folder for the pictures.
