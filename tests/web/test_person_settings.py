@@ -213,7 +213,7 @@ async def test_an_app_of_the_households_own_is_counted_on_both_pages(
 async def test_engines_that_the_age_settings_leave_out_say_why(client: Client) -> None:
     page = await text(client, "/guardian/people/mia/search")
     left_out = [each.title for each in SHIPPED.engines.values() if not each.for_children]
-    assert page.count("Off in the age settings, because") == len(left_out) > 0
+    assert page.count("Age groups leave this off, because") == len(left_out) > 0
 
 
 async def test_each_reason_of_a_preset_is_read_once(client: Client, site: Site) -> None:
