@@ -347,9 +347,8 @@ def serve(mode: str) -> None:
     handler = type("Handler", (OverTcp,), {"answer": staticmethod(answer) if answer else None})
     socketserver.ThreadingTCPServer.request_queue_size = 128
     socketserver.ThreadingTCPServer.daemon_threads = True
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as tcp:
-        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        sock.bind(tcp.server_address)
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with _tcp_beside(sock, handler) as tcp:
         threading.Thread(target=tcp.serve_forever, daemon=True).start()
         sys.stdout.write(f"{sock.getsockname()[1]}\n")
         sys.stdout.flush()
@@ -357,6 +356,19 @@ def serve(mode: str) -> None:
             reply = failing(wire) if answer is None else over_udp(answer, wire)
             if reply is not None:
                 sock.sendto(reply, peer)
+
+
+def _tcp_beside(sock: socket.socket, handler: type[OverTcp]) -> socketserver.ThreadingTCPServer:
+    """Return a server on a port that is free for TCP and UDP, and bind the UDP socket to it."""
+    for _ in range(20):
+        tcp = socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler)
+        try:
+            sock.bind(tcp.server_address)
+        except OSError:  # somebody has the port for UDP
+            tcp.server_close()
+        else:
+            return tcp
+    raise OSError("no port is free for TCP and UDP")
 
 
 def _received(sock: socket.socket) -> Iterator[tuple[bytes, tuple[str, int]]]:

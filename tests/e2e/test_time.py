@@ -20,6 +20,7 @@ import pytest
 
 from tests.conftest import find_tool
 from tests.e2e.house import MIA, POINTS_HOME, TOM, House, eventually, house
+from tests.fake_clock import libfaketime
 
 NINE = datetime.fromisoformat("2026-03-27T21:00:00+01:00").timestamp()
 BEFORE = 12.0  # seconds: time enough for a start on a slow machine
@@ -108,20 +109,13 @@ def _collected(said: list[Said], ask: Callable[[], Said], until: float) -> Calla
 def evening(folder: Path) -> Iterator[Evening]:
     ahead = round(NINE - BEFORE - time())
     shifted = {
-        "LD_PRELOAD": _libfaketime(),
+        "LD_PRELOAD": libfaketime(),
         "FAKETIME": f"{ahead:+d}s",  # relative: all processes have the same clock
         "DONT_FAKE_MONOTONIC": "1",
         "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # as tests/web/family.py has it
     }
     with house(folder, household=FAMILY, environment={**POINTS_HOME, **shifted}) as home:
         yield Evening(home, ahead)
-
-
-def _libfaketime() -> str:
-    """Return the library that the program faketime puts before others."""
-    command = [find_tool("faketime"), "-f", "+0s", "printenv", "LD_PRELOAD"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return done.stdout.strip()
 
 
 def test_a_name_is_open_in_the_second_before_bedtime_and_closed_from_nine_on(
