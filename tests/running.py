@@ -29,6 +29,28 @@ PATIENCE = 30.0  # seconds for a start or stop on a slow machine
 QUIET = 0.1  # seconds without a word after which we look whether it still runs
 
 
+class Output:
+    """What a program writes, read while it comes: one whose pipe is full would stand still."""
+
+    def __init__(self, fd: int) -> None:
+        self._parts: list[bytes] = []
+        # One of its own: to close a file waits for whoever reads it, and what the program started
+        # may have the other end open for longer.
+        self._fd = os.dup(fd)
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while part := os.read(self._fd, 65536):
+            self._parts.append(part)
+        os.close(self._fd)
+
+    def whole(self) -> str:
+        """Wait for the end, and return all of it."""
+        self._reader.join()
+        return b"".join(self._parts).decode()
+
+
 @dataclass
 class Program:
     """A copdns that runs.
@@ -42,6 +64,7 @@ class Program:
     options: Sequence[str | Path]
     environment: Mapping[str, str]
     process: subprocess.Popen[str]
+    output: Output
     ear: socket.socket
 
     def hear(self, line: str) -> None:
@@ -58,8 +81,7 @@ class Program:
 
     def said(self) -> str:
         """Return what the program wrote to its end."""
-        assert self.process.stdout is not None
-        return self.process.stdout.read()
+        return self.output.whole()
 
     def ask(
         self, name: str, rtype: str = "A", source: str = "127.0.0.1", over_tcp: bool = False
@@ -137,7 +159,9 @@ def running(
             stderr=subprocess.STDOUT,
             text=True,
         ) as process:
-            program = Program(port, web_port, options, environment, process, ear)
+            assert process.stdout is not None
+            output = Output(process.stdout.fileno())
+            program = Program(port, web_port, options, environment, process, output, ear)
             try:
                 program.hear("READY=1")
                 yield program
