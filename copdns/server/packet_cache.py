@@ -66,7 +66,8 @@ class CachedReply:
     check_at: when `refresh` must be called before it is sent; expires: when it is another reply.
         Both in monotonic seconds.
     to_log: for `Recorder.log_again`, each time; None: the name is not logged.
-    noted_in: the rows of five minutes that have its row already (`Recorder.log_again`).
+    noted_in: the number of the rows of five minutes that have its row already, as
+        `Recorder.log_again` counts them; 0: none.
     usage: for `Recorder.note_usage`, once a minute; None: it shows no use.
     """
 
@@ -97,7 +98,7 @@ class CachedReply:
         self.tally = tally
         self.cache_entry = cache_entry
         self.to_log = to_log
-        self.noted_in: object = None
+        self.noted_in = 0
         self.usage = usage
 
     def refresh(self, moment: Moment, recorder: NotesUsage) -> bool:

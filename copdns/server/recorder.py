@@ -72,6 +72,7 @@ class Recorder:
         self._flush_all = False  # the next flush hands on every tally
         self._window = 0  # the number of these five minutes ...
         self._rows_in_window: set[tuple[str, str, str, int, str]] = set()  # ... and their rows
+        self._rows_number = 1  # goes up each time that there are other rows
         self._erasures = log.erasures
         self.own_lists: frozenset[str] = frozenset()
 
@@ -214,10 +215,10 @@ class Recorder:
         to be brought up to date.
         """
         policy = client.policy
-        is_noted = cached.noted_in is self._rows_in_window and int(now) // ROUND_TO == self._window
+        is_noted = cached.noted_in == self._rows_number and int(now) // ROUND_TO == self._window
         if not is_noted or policy.full_log is not None or policy.privacy is PrivacyMode.FULL:
             self.log_name(client, logged.qname, logged.qtype, logged.verdict, now)
-            cached.noted_in = self._rows_in_window
+            cached.noted_in = self._rows_number  # not the rows: a reply may stay for days
         elif logged.verdict.blocks and policy.is_child and client.device:
             owned = OwnedDevice(client.household, policy.profile, client.device)
             self._recent.add(owned, logged.qname, logged.verdict, now)
@@ -242,6 +243,7 @@ class Recorder:
             return False
         if window != self._window or len(self._rows_in_window) >= MAX_RECENT_ROWS:
             self._window, self._rows_in_window = window, set()
+            self._rows_number += 1
         self._rows_in_window.add(row)
         return True
 
@@ -254,6 +256,7 @@ class Recorder:
         """
         if self._log.erasures != self._erasures:  # the rows are gone from the log
             self._erasures, self._rows_in_window = self._log.erasures, set()
+            self._rows_number += 1
             self._flush_all = True
         count = None if self._flush_all else limit
         self._flush_all = False
