@@ -24,7 +24,7 @@ from copdns.model.errors import StoreError
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.store.db import DAMAGED, is_broken, lock_folder, open_database, store_error
 from copdns.store.log_db import rows as log_rows
-from copdns.store.log_db.rows import HourCount, StoredRow
+from copdns.store.log_db.rows import EVERY_ROW, HourCount, RowFilter, StoredRow
 from copdns.store.migrations import LOG
 
 FILE = "log.db"
@@ -140,15 +140,23 @@ class QueryLog:
         """
         return self._run(lambda each: log_rows.rows(each, household, profile, limit, after), ())
 
-    def newest(
+    def find(
         self,
         household: str,
         profiles: Collection[str],
+        wanted: RowFilter = EVERY_ROW,
+        may_show: Callable[[LogRow], bool] = lambda _: True,
         limit: int = 100,
         before: int | None = None,
     ) -> tuple[StoredRow, ...]:
-        """Return the newest rows of some people, or those before an id; the newest first."""
-        return self._run(lambda each: log_rows.newest(each, household, profiles, limit, before), ())
+        """Return the newest rows of some people that are wanted and may be shown, or the newest
+        before an id; the newest first (`rows.find`)."""
+        return self._run(
+            lambda each: log_rows.find(
+                each, household, profiles, wanted, may_show, limit, before
+            ),
+            (),
+        )
 
     def rows_by_list(self, household: str) -> dict[str, int]:
         """Return for how many rows each list is the reason, by its slug."""

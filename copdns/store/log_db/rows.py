@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 from copdns.privacy.retention import CountKey, LogRow
@@ -132,42 +132,88 @@ _AFTER = """
     """
 
 
-def newest(
+class RowFilter(NamedTuple):
+    """Which rows of the log are wanted; empty fields stand for all.
+
+    text: a part of the name, or of the one that it points to; lower case, as names are stored.
+    device: an id.  actions, reasons: one of these.  category, service: a slug.
+    since, until: seconds since the epoch; until: exclusive; 0 for no bound.
+    """
+
+    text: str = ""
+    device: str = ""
+    actions: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    category: str = ""
+    service: str = ""
+    since: float = 0
+    until: float = 0
+
+
+EVERY_ROW = RowFilter()
+
+
+def find(
     connection: sqlite3.Connection,
     household: str,
     profiles: Collection[str],
+    wanted: RowFilter,
+    may_show: Callable[[LogRow], bool],
     limit: int,
     before: int | None,
 ) -> tuple[StoredRow, ...]:
-    """Return the newest rows of some people, or the newest before an id; the newest first.
+    """Return the newest rows of some people that are wanted and may be shown, or the newest before
+    an id; the newest first.
 
-    One statement, with a part for each profile, which an index serves.
+    may_show: asked for each row in this order until there are `limit` of them, so that a page is
+        as full, and says as truly whether there is more, as if other rows did not exist.
     """
-    each = _NEWEST_OF if before is None else _NEWEST_OF_BEFORE
-    parts = " union all ".join([each] * len(profiles))
-    values = [
-        value
-        for profile in profiles
-        for value in (household, profile, *(() if before is None else (before,)), limit)
-    ]
-    if not values:
-        return ()
-    found = connection.execute(f"{parts} order by id desc limit ?", (*values, limit))
-    return tuple(StoredRow(row[0], LogRow(*row[1:])) for row in found)
+    conditions = list(_conditions(household, profiles, wanted, before))
+    where = " and ".join(condition for condition, _ in conditions)
+    values = [value for _, some in conditions for value in some]
+    stepped = connection.execute(
+        f"select {_COLUMNS} from lookup where {where} order by id desc",  # noqa: S608
+        values,
+    )
+    found = (StoredRow(row[0], LogRow(*row[1:])) for row in stepped)
+    return tuple(islice((each for each in found if may_show(each.row)), limit))
 
 
+def _conditions(
+    household: str, profiles: Collection[str], wanted: RowFilter, before: int | None
+) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """Yield each condition with its values.
+
+    An index has the rows of one person by id.  Those of several come out of the table itself,
+    which is in that order (the + keeps SQLite from sorting the index).
+    """
+    sign = "" if len(profiles) == 1 else "+"
+    yield f"{sign}household = ?", (household,)
+    yield f"{sign}profile in ({', '.join('?' * len(profiles))})", tuple(profiles)
+    if before is not None:
+        yield "id < ?", (before,)
+    if wanted.since or wanted.until:
+        bounds = wanted.since, wanted.until or _NEVER
+        yield "+at >= ? and +at < ?", bounds
+        # The index on moments has ids too: only the part of the table with these is read.
+        yield f"id >= (select min(id) {_WITHIN})", bounds
+        yield f"id <= (select max(id) {_WITHIN})", bounds
+    for column, values in (("action", wanted.actions), ("reason", wanted.reasons)):
+        if values:
+            yield f"{column} in ({', '.join('?' * len(values))})", values
+    for column in ("device", "category", "service"):
+        if value := getattr(wanted, column):
+            yield f"{column} = ?", (value,)
+    if wanted.text:
+        yield "(instr(qname, ?) or instr(via, ?))", (wanted.text, wanted.text)
+
+
+_NEVER = 1 << 62  # seconds: after every moment that SQLite can store of a row
+_WITHIN = "from lookup where at >= ? and at < ?"
 _COLUMNS = """
     id, at, household, profile, device, qname, qtype, action, reason,
     category, service, list, rule, via
     """
-_NEWEST_OF = f"""
-    select * from (select {_COLUMNS} from lookup where household = ? and profile = ?
-                    order by id desc limit ?)
-    """  # noqa: S608
-_NEWEST_OF_BEFORE = f"""
-    select * from (select {_COLUMNS} from lookup where household = ? and profile = ? and id < ?
-                    order by id desc limit ?)
-    """  # noqa: S608
 
 
 def rows_by_list(connection: sqlite3.Connection, household: str) -> dict[str, int]:
