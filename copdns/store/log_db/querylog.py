@@ -152,9 +152,7 @@ class QueryLog:
         """Return the newest rows of some people that are wanted and may be shown, or the newest
         before an id; the newest first (`rows.find`)."""
         return self._run(
-            lambda each: log_rows.find(
-                each, household, profiles, wanted, may_show, limit, before
-            ),
+            lambda each: log_rows.find(each, household, profiles, wanted, may_show, limit, before),
             (),
         )
 

@@ -229,12 +229,12 @@ def rows_by_list(connection: sqlite3.Connection, household: str) -> dict[str, in
 
 
 class HourCount(NamedTuple):
-    """How many look-ups some people made in one hour.  hour: since the epoch.  category: of blocked
-    ones; "" for none."""
+    """How many look-ups some people made in one hour.  hour: since the epoch.  cause: of blocked
+    ones: the category, or the reason where there is none; "" for others."""
 
     hour: int
     blocked: bool
-    category: str
+    cause: str
     n: int
 
 
@@ -245,11 +245,12 @@ def hour_counts(
     rows = connection.execute(
         """
         select hour, action = 'block' as blocked,
-               case when action = 'block' then category else '' end as about, sum(n)
+               case when action <> 'block' then '' when category <> '' then category
+                    else reason end as cause, sum(n)
           from lookup_count
          where household = :household and hour >= :hour
            and profile in (select value from json_each(:profiles))
-         group by hour, blocked, about
+         group by hour, blocked, cause
          order by hour
         """,
         {
@@ -258,7 +259,7 @@ def hour_counts(
             "profiles": json.dumps(list(profiles)),
         },
     )
-    return tuple(HourCount(hour, bool(blocked), about, n) for hour, blocked, about, n in rows)
+    return tuple(HourCount(hour, bool(blocked), cause, n) for hour, blocked, cause, n in rows)
 
 
 def counts(
