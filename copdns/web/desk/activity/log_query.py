@@ -122,7 +122,7 @@ class LogQuery:
             zone = zone_of(timezone)
             since, until = (starts_at(self.day + timedelta(days=n), 0, zone) for n in (0, 1))
         kind, word = self.cause or (None, "")
-        reasons = (word,) if kind is CauseKind.REASON else ()
+        reasons: tuple[str, ...] = (word,) if kind is CauseKind.REASON else ()
         if self.outcome is Outcome.TIME:
             reasons = tuple(each for each in TIME_REASONS if not reasons or each in reasons) or (
                 "",

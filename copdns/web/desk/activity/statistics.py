@@ -19,6 +19,7 @@ from aiohttp import web
 from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Permission
 from copdns.list_files.load import discreet_names
+from copdns.lists.catalogue import Service
 from copdns.model.household import Household, OwnService, PrivacyMode, Profile
 from copdns.model.times import Budget
 from copdns.model.verdict import Reason
@@ -199,7 +200,10 @@ def _is_untraced(snapshot: Snapshot, row: LogRow) -> bool:
 
 def _hides_service(mask: NameMask, home: Household, snapshot: Snapshot, slug: str) -> bool:
     """Tell whether a service has a name that guardians read as "other"."""
-    services = (*snapshot.library.services.values(), *home.services)
+    services: tuple[Service | OwnService, ...] = (
+        *snapshot.library.services.values(),
+        *home.services,
+    )
     return any(
         mask.hides(matcher.name)
         for each in services
