@@ -1,4 +1,4 @@
-"""Statistics: charts that say what they show, and no figure narrower than the privacy mode keeps."""
+"""Statistics: charts that say what they show, and no figure narrower than the mode keeps."""
 
 from __future__ import annotations
 

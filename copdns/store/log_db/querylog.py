@@ -161,10 +161,13 @@ class QueryLog:
         return self._run(lambda each: log_rows.rows_by_list(each, household), {})
 
     def hour_counts(
-        self, household: str, profiles: Collection[str], since: float
+        self, household: str, profiles: Collection[str], since: float, some: Collection[str] = ()
     ) -> tuple[HourCount, ...]:
-        """Return the counts of some people, added up, of every hour that ends after a moment."""
-        return self._run(lambda each: log_rows.hour_counts(each, household, profiles, since), ())
+        """Return the counts of some people, added up, of every hour that ends after a moment; those
+        of `some` of them separately too."""
+        return self._run(
+            lambda each: log_rows.hour_counts(each, household, profiles, since, some), ()
+        )
 
     def counts(
         self, household: str, profile: str | None = None, since: float = 0

@@ -230,23 +230,33 @@ def rows_by_list(connection: sqlite3.Connection, household: str) -> dict[str, in
 
 class HourCount(NamedTuple):
     """How many look-ups some people made in one hour.  hour: since the epoch.  cause: of blocked
-    ones: the category, or the reason where there is none; "" for others."""
+    ones: the category, or the reason where there is none; "" for others.  of_some: how many of them
+    are of the people who are asked for besides."""
 
     hour: int
     blocked: bool
     cause: str
     n: int
+    of_some: int
 
 
 def hour_counts(
-    connection: sqlite3.Connection, household: str, profiles: Collection[str], since: float
+    connection: sqlite3.Connection,
+    household: str,
+    profiles: Collection[str],
+    since: float,
+    some: Collection[str] = (),
 ) -> tuple[HourCount, ...]:
-    """Return the counts of some people, added up, of every hour that ends after a moment."""
+    """Return the counts of some people, added up, of every hour that ends after a moment.
+
+    some: those of them whose counts are added up separately too.
+    """
     rows = connection.execute(
         """
         select hour, action = 'block' as blocked,
                case when action <> 'block' then '' when category <> '' then category
-                    else reason end as cause, sum(n)
+                    else reason end as cause, sum(n),
+               sum(case when profile in (select value from json_each(:some)) then n else 0 end)
           from lookup_count
          where household = :household and hour >= :hour
            and profile in (select value from json_each(:profiles))
@@ -257,9 +267,10 @@ def hour_counts(
             "household": household,
             "hour": int(since) // 3600,
             "profiles": json.dumps(list(profiles)),
+            "some": json.dumps(list(some)),
         },
     )
-    return tuple(HourCount(hour, bool(blocked), cause, n) for hour, blocked, cause, n in rows)
+    return tuple(HourCount(hour, bool(blocked), *rest) for hour, blocked, *rest in rows)
 
 
 def counts(

@@ -122,7 +122,8 @@ def test_an_hour_of_the_day_is_the_households_and_of_all_days() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "places"), [(0, ()), (7, tuple(range(7))), (24, (0, 6, 12, 17, 23)), (30, (0, 7, 14, 22, 29))]
+    ("count", "places"),
+    [(0, ()), (7, tuple(range(7))), (24, (0, 6, 12, 17, 23)), (30, (0, 7, 14, 22, 29))],
 )
 def test_words_stand_below_all_bars_or_a_few(count: int, places: tuple[int, ...]) -> None:
     assert tick_places(count) == places

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Final, NamedTuple
 
 from copdns.model.household import Household, RuleAction
+from copdns.model.names import display
 from copdns.model.verdict import Action, Reason
 from copdns.privacy.masked_names import OTHER
 from copdns.privacy.retention import LogRow
@@ -50,15 +51,17 @@ class EntryStep(StrEnum):
 class LogEntry(NamedTuple):
     """A row of the log on the page.
 
-    name: the person's.  device: its name; "" where none is recorded.  day: of the household's
-    calendar.
+    name: the person's.  site: the name as people read it.  device: its name; "" where none is
+    recorded.  day, clock: of the household's calendar and clock.
     """
 
     id: int
     row: LogRow
     name: str
+    site: str
     device: str
     day: date
+    clock: str
     state: EntryState
     step: EntryStep
 
@@ -81,18 +84,23 @@ def build_entries(
         if each.scope in names
     }
     zone = zone_of(household.timezone)
-    return tuple(
-        LogEntry(
-            number,
-            row,
-            names.get(row.profile, row.profile),
-            devices.get(row.device, row.device),
-            local_time(row.at, zone).date(),
-            state_of(row),
-            _step_of(row, ruled.get((row.profile, row.qname)), may_edit, may_give),
+    entries = []
+    for number, row in rows:
+        at = local_time(row.at, zone)
+        entries.append(
+            LogEntry(
+                number,
+                row,
+                names.get(row.profile, row.profile),
+                display(row.qname),
+                devices.get(row.device, row.device),
+                at.date(),
+                f"{at:%H:%M}",
+                state_of(row),
+                _step_of(row, ruled.get((row.profile, row.qname)), may_edit, may_give),
+            )
         )
-        for number, row in rows
-    )
+    return tuple(entries)
 
 
 def by_day(entries: Iterable[LogEntry]) -> list[tuple[date, list[LogEntry]]]:

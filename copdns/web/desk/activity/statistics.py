@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import groupby
 from typing import NamedTuple
@@ -56,7 +56,7 @@ from copdns.words.phrases import Phrases
 SPANS = (1, 7, 30)  # days; one day is shown by the hour
 OPEN, CLOSED = "open", "closed"
 MOST_CAUSES = 4  # with a colour of their own; all others share one
-MOST_ROWS = 5_000  # of the log, added up to sites and services
+MOST_ROWS = 3_000  # of the log, added up to sites and services
 NAMED = frozenset({PrivacyMode.BLOCKED, PrivacyMode.FULL})
 
 
@@ -124,8 +124,10 @@ async def numbers(request: web.Request) -> web.Response:
     span = _parse_span(request.query.get("days", ""))
     buckets = hours(now) if span == 1 else days(now, span, home.timezone)
     since = buckets[0].start
-    counts = await _counts(context, home, found.chosen, since)
-    of_named = counts if named == found.chosen else await _counts(context, home, named, since)
+    counts = await asyncio.to_thread(
+        context.log.hour_counts, home.id, found.ids, since, tuple(each.id for each in named)
+    )
+    of_named = tuple(each._replace(n=each.of_some) for each in counts if each.of_some)
     tops = await _top_sites(context, home, named, since)
     days_shown = dates(now, max(span, WEEK), home.timezone)
     person = found.person or None
@@ -166,13 +168,6 @@ async def numbers(request: web.Request) -> web.Response:
         say=desk_wording(request, home),
         zone=home.timezone,
     )
-
-
-async def _counts(
-    context: AppContext, home: Household, people: Iterable[Profile], since: float
-) -> tuple[HourCount, ...]:
-    ids = tuple(each.id for each in people)
-    return await asyncio.to_thread(context.log.hour_counts, home.id, ids, since)
 
 
 async def _top_sites(
@@ -223,8 +218,11 @@ def _parse_span(text: str) -> int:
 
 
 def _lookup_counts(counts: Sequence[HourCount]) -> Iterator[tuple[float, str, int]]:
+    by_hour: Counter[tuple[int, bool]] = Counter()
     for each in counts:
-        yield each.hour * 3600, CLOSED if each.blocked else OPEN, each.n
+        by_hour[each.hour, each.blocked] += each.n
+    for (hour, blocked), n in by_hour.items():
+        yield hour * 3600, CLOSED if blocked else OPEN, n
 
 
 def _blocked_counts(counts: Sequence[HourCount]) -> Iterator[tuple[float, str, int]]:
