@@ -28,7 +28,7 @@ from tests.web.site import Client, Site, text
 
 APPEALS = 500
 MORE = ("/guardian/log?person=tom", "/guardian/log?before=50000", "/guardian/numbers?days=30")
-LIVE, MANY, MOST_ROWS = "/guardian/log/live", 30, 50
+LIVE, MANY, MOST_ROWS = "/guardian/log/live", 30, 40
 MOST = 60  # statements of the page with the most: that of devices, which reads the whole household
 
 

@@ -175,7 +175,7 @@ def find(
         f"select {_COLUMNS} from lookup where {where} order by id desc",  # noqa: S608
         values,
     )
-    found = (StoredRow(row[0], LogRow(*row[1:])) for row in stepped)
+    found = (StoredRow(row[0], LogRow._make(row[1:])) for row in stepped)
     return tuple(islice((each for each in found if may_show(each.row)), limit))
 
 

@@ -61,8 +61,9 @@ def test_small_kinds_share_a_column() -> None:
 
 
 def test_a_kind_keeps_its_colour_where_it_was_promised_one() -> None:
-    found = build_table(BUCKETS, [(5.0, "open", 9), (5.0, "closed", 1)], ("closed", "open"))
-    assert found.kinds == ("closed", "open")
+    counted = [(5.0, "open", 9), (5.0, "closed", 1)]
+    assert build_table(BUCKETS, counted, ("closed", "open")).kinds == ("closed", "open")
+    assert build_table(BUCKETS, counted, ("open", "closed")).kinds == ("open", "closed")
 
 
 def test_what_is_older_is_left_out() -> None:

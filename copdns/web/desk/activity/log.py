@@ -45,7 +45,7 @@ from copdns.web.personal_data import is_untraced_row
 from copdns.web.received import whole_number
 from copdns.web.wording import desk_wording
 
-ROWS_SHOWN = 50  # rows of a page
+ROWS_SHOWN = 40  # rows of a page
 STREAM_SECONDS = 60  # then the browser connects again, and permissions are checked again
 FOLLOWERS = web.AppKey("following", LogFollowers)
 _RETRY_LINE = "retry: 1000\n\n"

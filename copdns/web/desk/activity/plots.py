@@ -190,15 +190,17 @@ def build_table(
     """Return the number of each kind in each bucket.
 
     counted: moment, kind and number; moments before the first bucket are left out.  first: kinds
-    that always have a column.  most: how many kinds have a column, then the largest; all others
+    that always have a column, in this order.  most: how many kinds have a column, then the largest; all others
     share one, OTHER_KINDS.
     """
     counts = [(moment, kind, n) for moment, kind, n in counted if moment >= buckets[0].start]
     sums: dict[str, int] = dict.fromkeys(first, 0)
     for _, kind, n in counts:
         sums[kind] = sums.get(kind, 0) + n
+    order = {kind: at for at, kind in enumerate(first)}
     largest = sorted(
-        sums, key=lambda kind: (kind not in first, -sums[kind] * (kind not in first), kind)
+        sums,
+        key=lambda kind: (order.get(kind, len(order)), -sums[kind] * (kind not in order), kind),
     )
     kinds = (*largest[:most], *([OTHER_KINDS] if len(largest) > most else []))
     column = {kind: min(at, most) for at, kind in enumerate(largest)}

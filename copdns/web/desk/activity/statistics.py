@@ -56,7 +56,7 @@ from copdns.words.phrases import Phrases
 SPANS = (1, 7, 30)  # days; one day is shown by the hour
 OPEN, CLOSED = "open", "closed"
 MOST_CAUSES = 4  # with a colour of their own; all others share one
-MOST_ROWS = 3_000  # of the log, added up to sites and services
+MOST_ROWS = 2_000  # of the log, added up to sites and services
 NAMED = frozenset({PrivacyMode.BLOCKED, PrivacyMode.FULL})
 
 
@@ -127,14 +127,13 @@ async def numbers(request: web.Request) -> web.Response:
     counts = await asyncio.to_thread(
         context.log.hour_counts, home.id, found.ids, since, tuple(each.id for each in named)
     )
-    of_named = tuple(each._replace(n=each.of_some) for each in counts if each.of_some)
     tops = await _top_sites(context, home, named, since)
     days_shown = dates(now, max(span, WEEK), home.timezone)
     person = found.person or None
     usages = await asyncio.to_thread(load_history, context.folder, home.id, person, days_shown[0])
     shown = tuple(usages_for_others(home, usages, now, found.actor.profile))
     phrases = phrases_in(language_of(request))
-    charted = of_named if span == 1 else counts  # a bar of one day is an hour
+    by_hour = span == 1  # so its bars are of people whose sites are recorded
     return context.pages.render(
         request,
         "desk/numbers.html",
@@ -145,9 +144,9 @@ async def numbers(request: web.Request) -> web.Response:
         spans=SPANS,
         asked=sum(each.n for each in counts),
         blocked=sum(each.n for each in counts if each.blocked),
-        lookups=build_table(buckets, _lookup_counts(charted), (OPEN, CLOSED)),
-        closed=build_table(buckets, _blocked_counts(charted), most=MOST_CAUSES),
-        by_hour=by_hour_of_day(_lookup_counts(of_named), (OPEN, CLOSED), home.timezone),
+        lookups=build_table(buckets, _lookup_counts(counts, by_hour), (OPEN, CLOSED)),
+        closed=build_table(buckets, _blocked_counts(counts, by_hour), most=MOST_CAUSES),
+        by_hour=by_hour_of_day(_lookup_counts(counts, True), (OPEN, CLOSED), home.timezone),
         causes=_most_first(counts),
         tops=tops,
         most_rows=MOST_ROWS,
@@ -217,18 +216,23 @@ def _parse_span(text: str) -> int:
     return next((each for each in SPANS if str(each) == text), WEEK)
 
 
-def _lookup_counts(counts: Sequence[HourCount]) -> Iterator[tuple[float, str, int]]:
+def _lookup_counts(
+    counts: Sequence[HourCount], only_some: bool
+) -> Iterator[tuple[float, str, int]]:
     by_hour: Counter[tuple[int, bool]] = Counter()
     for each in counts:
-        by_hour[each.hour, each.blocked] += each.n
+        by_hour[each.hour, each.blocked] += each.of_some if only_some else each.n
     for (hour, blocked), n in by_hour.items():
         yield hour * 3600, CLOSED if blocked else OPEN, n
 
 
-def _blocked_counts(counts: Sequence[HourCount]) -> Iterator[tuple[float, str, int]]:
+def _blocked_counts(
+    counts: Sequence[HourCount], only_some: bool
+) -> Iterator[tuple[float, str, int]]:
     for each in counts:
-        if each.blocked:
-            yield each.hour * 3600, each.cause, each.n
+        n = each.of_some if only_some else each.n
+        if each.blocked and n:
+            yield each.hour * 3600, each.cause, n
 
 
 def _most_first(counts: Sequence[HourCount]) -> list[tuple[str, int]]:
