@@ -26,9 +26,10 @@ class Digest:
 
 def text_of(value: object) -> str:
     """Return a value as text in which no order of a set or dict and no address of memory shows."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(int(value))  # the compiled core keeps a number where the sources keep an IntEnum
-    if value is None or isinstance(value, bool | float | bytes | str):
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        # The compiled core keeps a number where the sources keep an IntEnum, or an int for a float.
+        return str(int(value)) if value == value // 1 else repr(value)
+    if value is None or isinstance(value, bool | bytes | str):
         return repr(value)
     if isinstance(value, Enum):
         return str(value)
