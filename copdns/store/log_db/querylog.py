@@ -22,9 +22,10 @@ import structlog
 
 from copdns.model.errors import StoreError
 from copdns.privacy.retention import CountKey, LogRow
+from copdns.privacy.row_filter import EVERY_ROW, RowFilter
 from copdns.store.db import DAMAGED, is_broken, lock_folder, open_database, store_error
 from copdns.store.log_db import rows as log_rows
-from copdns.store.log_db.rows import EVERY_ROW, HourCount, RowFilter, StoredRow
+from copdns.store.log_db.rows import HourCount, StoredRow
 from copdns.store.migrations import LOG
 
 FILE = "log.db"

@@ -13,6 +13,7 @@ from itertools import chain, islice
 from typing import NamedTuple
 
 from copdns.privacy.retention import CountKey, LogRow
+from copdns.privacy.row_filter import RowFilter
 from copdns.store.db import transaction
 
 DAY = 86_400
@@ -132,27 +133,6 @@ _AFTER = """
     """
 
 
-class RowFilter(NamedTuple):
-    """Which rows of the log are wanted; empty fields stand for all.
-
-    text: a part of the name, or of the one that it points to; lower case, as names are stored.
-    device: an id.  actions, reasons: one of these.  category, service: a slug.
-    since, until: seconds since the epoch; until: exclusive; 0 for no bound.
-    """
-
-    text: str = ""
-    device: str = ""
-    actions: tuple[str, ...] = ()
-    reasons: tuple[str, ...] = ()
-    category: str = ""
-    service: str = ""
-    since: float = 0
-    until: float = 0
-
-
-EVERY_ROW = RowFilter()
-
-
 def find(
     connection: sqlite3.Connection,
     household: str,
@@ -229,9 +209,12 @@ def rows_by_list(connection: sqlite3.Connection, household: str) -> dict[str, in
 
 
 class HourCount(NamedTuple):
-    """How many look-ups some people made in one hour.  hour: since the epoch.  cause: of blocked
-    ones: the category, or the reason where there is none; "" for others.  of_some: how many of them
-    are of the people who are asked for besides."""
+    """How many look-ups some people made in one hour.
+
+    hour: since the epoch.  cause: the category that blocked them, or the reason where there is
+    none; "" where nothing did.  of_some: how many are of those people whose counts are asked for
+    separately.
+    """
 
     hour: int
     blocked: bool
@@ -270,7 +253,7 @@ def hour_counts(
             "some": json.dumps(list(some)),
         },
     )
-    return tuple(HourCount(hour, bool(blocked), *rest) for hour, blocked, *rest in rows)
+    return tuple(map(HourCount._make, rows))
 
 
 def counts(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from copdns.privacy.retention import LogRow
+from copdns.privacy.row_filter import EVERY_ROW, RowFilter
 from copdns.store.log_db.querylog import QueryLog
-from copdns.store.log_db.rows import EVERY_ROW, RowFilter
 
 NOON = 1_800_000_000
 DAY = 86_400

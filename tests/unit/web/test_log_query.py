@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from copdns.store.log_db.rows import RowFilter
+from copdns.privacy.row_filter import RowFilter
 from copdns.web.desk.activity.log_query import (
     CauseKind,
     LogQuery,
-    Outcome,
+    LookupOutcome,
     parse_log_query,
     searched_text,
 )
@@ -34,7 +34,7 @@ def test_an_address_is_read_and_written_the_same() -> None:
 
 
 def test_a_filter_keeps_the_others_and_begins_with_the_newest_row() -> None:
-    address = parse_log_query(FULL).address(outcome=Outcome.TIME)
+    address = parse_log_query(FULL).address(outcome=LookupOutcome.TIME)
     fields = dict(parse_qsl(address.partition("?")[2]))
     assert fields == {key: "time" if key == "show" else text for key, text in FULL.items()
                       if key != "before"}  # fmt: skip
@@ -90,8 +90,8 @@ def test_a_site_is_found_as_people_type_it(typed: str, text: str) -> None:
     [
         (LogQuery(), False),
         (LogQuery(person="mia", device="mia-phone", day=date(2026, 3, 29)), False),
-        (LogQuery(outcome=Outcome.BLOCKED), False),  # an "other" says that, too
-        (LogQuery(outcome=Outcome.TIME), True),
+        (LogQuery(outcome=LookupOutcome.BLOCKED), False),  # an "other" says that, too
+        (LogQuery(outcome=LookupOutcome.TIME), True),
         (LogQuery(text="a"), True),
         (LogQuery(cause=(CauseKind.CATEGORY, "games")), True),
     ],
@@ -101,5 +101,5 @@ def test_an_answer_may_tell_what_an_other_is(query: LogQuery, asks: bool) -> Non
 
 
 def test_time_and_a_reason_that_is_none_of_time_find_nothing() -> None:
-    query = LogQuery(outcome=Outcome.TIME, cause=(CauseKind.REASON, "rule"))
+    query = LogQuery(outcome=LookupOutcome.TIME, cause=(CauseKind.REASON, "rule"))
     assert query.row_filter("UTC") == RowFilter(reasons=("",))

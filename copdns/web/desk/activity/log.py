@@ -36,7 +36,7 @@ from copdns.web.desk.activity.log_query import (
     REASONS,
     CauseKind,
     LogQuery,
-    Outcome,
+    LookupOutcome,
     parse_log_query,
 )
 from copdns.web.desk.page import ViewedPeople, require_viewed_people, stored_household
@@ -86,7 +86,7 @@ async def log(request: web.Request) -> web.Response:
         older=query.address(before=rows[-1].id) if len(rows) == ROWS_SHOWN else "",
         only_blocked=_has_only_blocked(found, rows, int(now)),
         modes=[(each, each.privacy_at(now)) for each in found.chosen],
-        outcomes=tuple(Outcome),
+        outcomes=tuple(LookupOutcome),
         reasons=REASONS,
         categories=_categories(found, query),
         kinds=CauseKind,

@@ -14,13 +14,13 @@ from urllib.parse import urlencode
 
 from copdns.model.names import host_of, name_of
 from copdns.model.verdict import Action, Reason
-from copdns.store.log_db.rows import RowFilter
+from copdns.privacy.row_filter import RowFilter
 from copdns.time.days import starts_at, zone_of
-from copdns.web.received import whole_number
 
 LOG: Final = "/guardian/log"
 MAX_TEXT: Final = 100  # characters of a search
 _YEARS: Final = range(2000, 2200)
+_MAX_DIGITS: Final = 18  # of the id of a row
 
 TIME_REASONS: Final = (Reason.PAUSED, Reason.SCHEDULE, Reason.BUDGET)
 # Reasons to choose from: why a site is blocked, but for those that name a category.
@@ -40,7 +40,7 @@ REASONS: Final = (
 )
 
 
-class Outcome(StrEnum):
+class LookupOutcome(StrEnum):
     """What became of a look-up, as the page sorts it."""
 
     BLOCKED = "blocked"
@@ -49,8 +49,8 @@ class Outcome(StrEnum):
 
 
 _ACTIONS: Final = {
-    Outcome.BLOCKED: (Action.BLOCK, Action.REFUSE),
-    Outcome.ALLOWED: (Action.ALLOW, Action.REWRITE, Action.LOCAL),
+    LookupOutcome.BLOCKED: (Action.BLOCK, Action.REFUSE),
+    LookupOutcome.ALLOWED: (Action.ALLOW, Action.REWRITE, Action.LOCAL),
 }
 
 
@@ -72,7 +72,7 @@ class LogQuery:
 
     text: str = ""
     person: str = ""
-    outcome: Outcome | None = None
+    outcome: LookupOutcome | None = None
     cause: tuple[CauseKind, str] | None = None
     device: str = ""
     day: date | None = None
@@ -89,7 +89,7 @@ class LogQuery:
 
         What is shown as "other" is then left out: a search would tell what it is.
         """
-        return bool(self.text or self.cause or self.outcome is Outcome.TIME)
+        return bool(self.text or self.cause or self.outcome is LookupOutcome.TIME)
 
     @property
     def cause_text(self) -> str:
@@ -123,7 +123,7 @@ class LogQuery:
             since, until = (starts_at(self.day + timedelta(days=n), 0, zone) for n in (0, 1))
         kind, word = self.cause or (None, "")
         reasons: tuple[str, ...] = (word,) if kind is CauseKind.REASON else ()
-        if self.outcome is Outcome.TIME:
+        if self.outcome is LookupOutcome.TIME:
             reasons = tuple(each for each in TIME_REASONS if not reasons or each in reasons) or (
                 "",
             )
@@ -146,11 +146,11 @@ def parse_log_query(fields: Mapping[str, str]) -> LogQuery:
     return LogQuery(
         text=" ".join(fields.get("q", "").split())[:MAX_TEXT],
         person=fields.get("person", ""),
-        outcome=Outcome(outcome) if outcome in set(Outcome) else None,
+        outcome=LookupOutcome(outcome) if outcome in set(LookupOutcome) else None,
         cause=(CauseKind(kind), word[:MAX_TEXT]) if kind in set(CauseKind) and word else None,
         device=fields.get("device", "")[:MAX_TEXT],
         day=_parse_day(fields.get("day", "")),
-        before=whole_number(fields.get("before", ""), 18),
+        before=_parse_id(fields.get("before", "")),
     )
 
 
@@ -159,6 +159,10 @@ def searched_text(typed: str) -> str:
     stored (RFC 5891)."""
     text = (host_of(typed) if "://" in typed else typed).lower()
     return text if text.isascii() else name_of(text) or text
+
+
+def _parse_id(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
 
 
 def _parse_day(text: str) -> date | None:

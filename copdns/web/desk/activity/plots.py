@@ -190,8 +190,8 @@ def build_table(
     """Return the number of each kind in each bucket.
 
     counted: moment, kind and number; moments before the first bucket are left out.  first: kinds
-    that always have a column, in this order.  most: how many kinds have a column, then the largest; all others
-    share one, OTHER_KINDS.
+    that always have a column, in this order.  most: how many kinds have a column, then the largest;
+    all others share one, OTHER_KINDS.
     """
     counts = [(moment, kind, n) for moment, kind, n in counted if moment >= buckets[0].start]
     sums: dict[str, int] = dict.fromkeys(first, 0)

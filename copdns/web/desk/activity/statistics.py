@@ -27,7 +27,8 @@ from copdns.policy.snapshot import Snapshot
 from copdns.privacy.masked_names import NameMask, build_mask
 from copdns.privacy.own_numbers import usages_for_others
 from copdns.privacy.retention import LogRow
-from copdns.store.log_db.rows import HourCount, RowFilter
+from copdns.privacy.row_filter import RowFilter
+from copdns.store.log_db.rows import HourCount
 from copdns.store.log_db.usage import load_history
 from copdns.time.budget import daily_limit
 from copdns.time.minutes import NO_MINUTES, Minutes, Usage
@@ -56,7 +57,7 @@ from copdns.words.phrases import Phrases
 SPANS = (1, 7, 30)  # days; one day is shown by the hour
 OPEN, CLOSED = "open", "closed"
 MOST_CAUSES = 4  # with a colour of their own; all others share one
-MOST_ROWS = 2_000  # of the log, added up to sites and services
+MOST_ROWS = 1_000  # of the log, added up to sites and services
 NAMED = frozenset({PrivacyMode.BLOCKED, PrivacyMode.FULL})
 
 
