@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 import structlog
 
 from copdns.config import SYSTEM, Settings
-from copdns.dns.upstream import UpstreamClient
-from copdns.model.addresses import UpstreamAddress, upstream_address
+from copdns.dns.connections import BOOTSTRAP_ZONE, CLEAR_ZONE
+from copdns.dns.upstream import Connect, UpstreamClient
+from copdns.model.addresses import Transport, UpstreamAddress, upstream_address
 from copdns.model.household import Household
 from copdns.network import machine
 from copdns.network.machine import listen_addresses
@@ -44,6 +45,12 @@ class UpstreamsInForce:
             else:
                 usual[server] = None
         groups: dict[str, Sequence[UpstreamAddress]] = {"": tuple(usual)}
+        if chosen.are_all_encrypted:
+            groups[CLEAR_ZONE] = chosen.bootstrap or _in_clear(usual)
+        if any(not each.host for each in usual):
+            groups[BOOTSTRAP_ZONE] = chosen.bootstrap
+        if any(each.transport is not Transport.UDP for each in usual):
+            self._upstreams.connect = await asyncio.to_thread(_prepare_encrypted, tuple(usual))
         for household in households:
             for split in household.split_upstreams:
                 groups[split.name] = tuple(map(upstream_address, split.upstreams))
@@ -53,11 +60,27 @@ class UpstreamsInForce:
         }
         self._upstreams.configure(usable, chosen.filtering, chosen.trust_ad)
         self._upstreams.deadline, self._upstreams.attempt = chosen.deadline, chosen.attempt
-        self._machine = own, machine.resolv_conf_stamp()
+        self._upstreams.fastest = chosen.order == "fastest"
+        before, self._machine = self._machine, (own, machine.resolv_conf_stamp())
+        if before is not None and before != self._machine:
+            self._upstreams.renew_cookies()
 
     def is_current(self, own: tuple[str, ...]) -> bool:
         """Tell whether the machine is as it was at the last `apply`.  own: where we listen now."""
         return self._machine == (own, machine.resolv_conf_stamp())
+
+
+def _in_clear(usual: Iterable[UpstreamAddress]) -> tuple[UpstreamAddress, ...]:
+    """Return the same machines as encrypted upstreams, asked in clear text."""
+    return tuple(dict.fromkeys(UpstreamAddress(each.host) for each in usual if each.host))
+
+
+def _prepare_encrypted(usual: Iterable[UpstreamAddress]) -> Connect:
+    """Return what connects to encrypted upstreams, with all that takes time done before."""
+    from copdns.app import encrypted_upstreams
+
+    encrypted_upstreams.prepare(usual)
+    return encrypted_upstreams.connect
 
 
 def _is_useless(upstream: UpstreamAddress, own: Sequence[str], port: int) -> bool:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from enum import Enum
+from ipaddress import ip_address
 from itertools import islice
 from typing import NamedTuple
 
@@ -21,7 +23,7 @@ from copdns.dns.records import NS, A
 from copdns.list_files.resources import find_folder
 from copdns.lists.shapes import ProtectedShape
 from copdns.model import yaml_text
-from copdns.model.addresses import UpstreamAddress, upstream_address
+from copdns.model.addresses import Transport, UpstreamAddress, upstream_address
 from copdns.model.errors import NXDOMAIN, REFUSED, SERVFAIL, UpstreamError, WireError
 from copdns.model.household import Household
 from copdns.network.machine import listen_addresses, system_resolvers
@@ -41,7 +43,7 @@ class ProbeResult(NamedTuple):
 
 
 def check_upstreams(home: Home) -> Iterator[Finding]:
-    """Query each upstream for the root's NS by UDP and TCP, then for protected names."""
+    """Query each upstream for the root's NS, by UDP and TCP or encrypted, then for protected names."""
     groups = {"": _default_upstreams(home)} | {
         each.name: tuple(map(upstream_address, each.upstreams))
         for each in home.household.split_upstreams
@@ -77,16 +79,29 @@ def _default_upstreams(home: Home) -> tuple[UpstreamAddress, ...]:
         if server == SYSTEM:
             found |= dict.fromkeys(system_resolvers(own, chosen.dns.port))
         else:
-            found[server] = None
+            found[server if server.host else _locate(server, chosen.upstreams.bootstrap)] = None
     return tuple(found)
+
+
+def _locate(server: UpstreamAddress, bootstrap: Iterable[UpstreamAddress]) -> UpstreamAddress:
+    """Return an encrypted upstream with its address, where one of these knows it."""
+    for each in bootstrap:
+        try:
+            found = read_response(query_resolver(each, server.name, A)).facts.addresses
+        except (UpstreamError, WireError):
+            continue
+        if found:
+            return replace(server, host=str(ip_address(found[0])))
+    return server
 
 
 def _probe_udp(upstream: UpstreamAddress) -> ProbeResult:
     return _probe(upstream, tcp=False)
 
 
-def _probe_tcp(upstream: UpstreamAddress) -> ProbeResult:
-    return _probe(upstream, tcp=True)
+def _probe_tcp(upstream: UpstreamAddress) -> ProbeResult | None:
+    """Return how TCP works; None for an encrypted upstream, which has but one way."""
+    return _probe(upstream, tcp=True) if upstream.transport is Transport.UDP else None
 
 
 def _probe(upstream: UpstreamAddress, *, tcp: bool) -> ProbeResult:
@@ -98,8 +113,20 @@ def _probe(upstream: UpstreamAddress, *, tcp: bool) -> ProbeResult:
     return ProbeResult(error, time.monotonic() - started)
 
 
-def _probe_finding(who: str, udp: ProbeResult, tcp: ProbeResult, *, alone: bool) -> Finding:
-    """Return the finding on an upstream.  alone: no other one works, so that names fail."""
+def _probe_finding(who: str, udp: ProbeResult, tcp: ProbeResult | None, *, alone: bool) -> Finding:
+    """Return the finding on an upstream.  alone: no other one works, so that names fail.
+
+    udp: how an encrypted one answered.  tcp: None for that.
+    """
+    if tcp is None:
+        if not udp.error:
+            return ok(ABOUT, f"{who} answers encrypted ({udp.seconds * 1000:.0f} ms)")
+        todo = (
+            "check that this machine is online and its clock is right, and that name and address "
+            "are right"
+        )
+        bad = fail if alone else warn
+        return bad(ABOUT, f"{who} does not answer correctly: {udp.error}", todo)
     if udp.error:
         both = udp.error if udp.error == tcp.error else f"{udp.error} (TCP: {tcp.error or 'works'})"
         bad = fail if alone else warn
