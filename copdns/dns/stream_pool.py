@@ -1,4 +1,4 @@
-"""UpstreamConnections to one encrypted upstream: opened when needed, kept, and shared by many queries.
+"""Connections to one encrypted upstream: opened when needed, kept, and shared by many queries.
 
 Queries are pipelined (RFC 7766 section 6.2.1.1, RFC 7858 section 3.4): none waits for the response
 to another, and all of one turn of the loop leave in one write.  What travels is in `DotConnection`

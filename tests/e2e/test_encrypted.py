@@ -15,17 +15,17 @@ from copdns.cli.doctor.upstreams import check_upstreams
 from copdns.cli.home import Home
 from copdns.config import DnsSettings, Settings, UpstreamSettings
 from copdns.dns import tls
+from copdns.dns.connections import HostLookup
+from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import A
 from copdns.dns.upstream import UpstreamClient
-from copdns.dns.wire import CacheKey
 from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import NXDOMAIN
 from tests.e2e.test_unbound import authority, unbound
 from tests.encrypted_server import NAME, Certificate, make_certificate
 from tests.fake_clock import clock_environment, set_ahead
 from tests.replies import ede_of
-from tests.running import free_port, running
-from tests.unit.upstreams import Answers
+from tests.running import PATIENCE, free_port, running
 
 pytestmark = pytest.mark.tools
 
@@ -55,11 +55,20 @@ def resolver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Resolver]:
         f"https-port: {over_https}",
         f'tls-service-key: "{certificate.path}"',
         f'tls-service-pem: "{certificate.path}"',
+        'local-data: ". 300 NS ns.example."',
         f'local-zone: "{TIME_SERVER}" static',
         f'local-data: "{TIME_SERVER} 300 A 127.0.0.9"',
     ]
     with unbound(folder / "unbound", server, clause) as plain:
         yield Resolver(certificate, plain, over_tls, over_https)
+
+
+def ask(
+    upstreams: UpstreamClient, name: str, rtype: int = A
+) -> asyncio.Future[UpstreamResponse | None]:
+    came: asyncio.Future[UpstreamResponse | None] = asyncio.get_running_loop().create_future()
+    upstreams.ask(HostLookup(name, rtype, came.set_result))
+    return came
 
 
 @pytest.mark.usefixtures("_trusted")
@@ -70,20 +79,19 @@ async def test_unbound_answers_encrypted(resolver: Resolver, scheme: str) -> Non
     upstreams.connect = connect
     upstreams.configure({"": [server_address(f"{scheme}://{NAME}@127.0.0.1:{port}")]})
     try:
-        many = [CacheKey(f"{number}.example", A, do=False, cd=False) for number in range(300)]
-        asked = [Answers(key) for key in many]
-        school = Answers(CacheKey("school.example", A, do=True, cd=False))
-        large = Answers(CacheKey("large.example", TXT, do=False, cd=False))
-        for each in (*asked, school, large):
-            upstreams.ask(each)
-        for each in asked:
-            answer = await each.one()
+        asked = [ask(upstreams, f"{number}.example") for number in range(300)]
+        school, large = ask(upstreams, "school.example"), ask(upstreams, "large.example", TXT)
+        async with asyncio.timeout(PATIENCE):
+            for each in asked:
+                answer = await each
+                assert answer is not None
+                assert answer.rcode == NXDOMAIN
+            answer = await school
             assert answer is not None
-            assert answer.rcode == NXDOMAIN
-        assert set(await school.found()) == {b"\x7f\0\0\1", b"\x7f\0\0\2"}
-        answer = await large.one()
-        assert answer is not None
-        assert answer.section_counts[0] == 20
+            assert set(answer.facts.addresses) == {b"\x7f\0\0\1", b"\x7f\0\0\2"}
+            answer = await large
+            assert answer is not None
+            assert answer.section_counts[0] == 20
     finally:
         upstreams.close()
 

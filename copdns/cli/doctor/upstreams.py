@@ -43,7 +43,7 @@ class ProbeResult(NamedTuple):
 
 
 def check_upstreams(home: Home) -> Iterator[Finding]:
-    """Query each upstream for the root's NS, by UDP and TCP or encrypted, then for protected names."""
+    """Query each upstream for the root's NS, by UDP and TCP or encrypted, and protected names."""
     groups = {"": _default_upstreams(home)} | {
         each.name: tuple(map(upstream_address, each.upstreams))
         for each in home.household.split_upstreams
