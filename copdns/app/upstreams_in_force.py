@@ -13,6 +13,7 @@ import structlog
 from copdns.config import SYSTEM, Settings
 from copdns.dns.connections import BOOTSTRAP_ZONE, CLEAR_ZONE
 from copdns.dns.upstream import Connect, UpstreamClient
+from copdns.list_files.load import filtering_resolvers
 from copdns.model.addresses import Transport, UpstreamAddress, upstream_address
 from copdns.model.household import Household
 from copdns.network import machine
@@ -58,7 +59,14 @@ class UpstreamsInForce:
             zone: tuple(each for each in group if not _is_useless(each, own, settings.dns.port))
             for zone, group in groups.items()
         }
-        self._upstreams.configure(usable, chosen.filtering, chosen.trust_ad)
+        known = await asyncio.to_thread(filtering_resolvers)
+        filtering = {
+            each
+            for group in usable.values()
+            for each in group
+            if each in chosen.filtering or each.host in known or each.name in known
+        }
+        self._upstreams.configure(usable, filtering, chosen.trust_ad)
         self._upstreams.deadline, self._upstreams.attempt = chosen.deadline, chosen.attempt
         self._upstreams.fastest = chosen.order == "fastest"
         before, self._machine = self._machine, (own, machine.resolv_conf_stamp())

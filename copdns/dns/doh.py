@@ -1,9 +1,9 @@
 """A connection of DNS over HTTPS (RFC 8484), by HTTP/2.
 
-h2 does the protocol: it is what httpx and hypercorn use, has no input or output of its own, so that
-it fits our connections, and takes about 3 MB less than httpx, which would bring a second pool of
-connections and a task for each query.  This module is imported only where an https:// upstream is
-set.
+h2 does the protocol: it is what httpx and hypercorn use, and has no input or output of its own, so
+that it fits our connections.  httpx, which is built on it, would bring a second pool of connections
+and a task for each query.  To import it takes 7 MB (measured: CPython 3.13, x86-64), so this module
+is imported only where an https:// upstream is set.
 """
 
 from __future__ import annotations

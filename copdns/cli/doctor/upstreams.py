@@ -20,6 +20,7 @@ from copdns.cli.home import Home
 from copdns.config import SYSTEM
 from copdns.dns.message import read_response
 from copdns.dns.records import NS, A
+from copdns.list_files.load import filtering_resolvers
 from copdns.list_files.resources import find_folder
 from copdns.lists.shapes import ProtectedShape
 from copdns.model import yaml_text
@@ -175,7 +176,9 @@ def _check_filtering(home: Home, upstreams: Sequence[UpstreamAddress]) -> Iterat
             yield ok(ABOUT, f"{each} leaves protected domains alone ({len(names)} checked)")
             continue
         nulled = any(states[each, name] is NameState.NULLED for name in filtered[each])
-        unlisted = nulled and each not in home.settings.upstreams.filtering
+        known = filtering_resolvers()
+        is_marked = each in home.settings.upstreams.filtering or {each.host, each.name} & known
+        unlisted = nulled and not is_marked
         yield _filtering_finding(each, filtered[each], clean, unlisted=unlisted)
 
 

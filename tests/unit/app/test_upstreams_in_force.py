@@ -116,6 +116,20 @@ async def test_the_order_is_the_one_of_the_settings(upstreams: UpstreamClient) -
     assert upstreams.fastest
 
 
+async def test_an_upstream_filters_if_the_settings_say_so_or_the_world_knows_it(
+    upstreams: UpstreamClient,
+) -> None:
+    servers = [
+        UpstreamAddress("1.1.1.3"),
+        server_address("tls://family.cloudflare-dns.com@192.0.2.1"),
+        UpstreamAddress("1.1.1.1"),
+        NEAR,
+    ]
+    chosen = settings(*servers, filtering=(NEAR,))
+    await UpstreamsInForce(upstreams, lambda: chosen).apply([])
+    assert [each.filtering for each in upstreams.healths] == [True, True, False, True]
+
+
 async def test_a_machine_that_moved_has_other_cookies(upstreams: UpstreamClient) -> None:
     chosen = UpstreamsInForce(upstreams, lambda: settings(NEAR))
     await chosen.apply([])
