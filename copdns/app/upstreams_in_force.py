@@ -33,6 +33,7 @@ class UpstreamsInForce:
         self._upstreams = upstreams
         self._settings = settings
         self._machine: object = None  # its addresses and resolvers, as they were chosen by
+        self._prepared_for: Settings | None = None
 
     async def apply(self, households: Iterable[Household]) -> None:
         """Use the upstreams of settings, machine and households from now on."""
@@ -47,10 +48,13 @@ class UpstreamsInForce:
                 usual[server] = None
         groups: dict[str, Sequence[UpstreamAddress]] = {"": tuple(usual)}
         if chosen.are_all_encrypted:
-            groups[CLEAR_ZONE] = chosen.bootstrap or _in_clear(usual)
+            plain = chosen.bootstrap or _in_clear(usual)
+            groups[CLEAR_ZONE] = (*plain, *usual)  # with a right clock these are as good
         if any(not each.host for each in usual):
             groups[BOOTSTRAP_ZONE] = chosen.bootstrap
-        if any(each.transport is not Transport.UDP for each in usual):
+        encrypted = any(each.transport is not Transport.UDP for each in usual)
+        if encrypted and self._prepared_for is not settings:  # it takes a while: once a reload
+            self._prepared_for = settings
             self._upstreams.connect = await asyncio.to_thread(_prepare_encrypted, tuple(usual))
         for household in households:
             for split in household.split_upstreams:

@@ -116,7 +116,7 @@ _EDE_NO_UPSTREAM: Final = Ede(NETWORK_ERROR, "no upstream answered")
 _EDE_TOO_MANY: Final = Ede(OTHER_ERROR, "too many wait for this answer")
 _EDE_FAILED: Final = Ede(OTHER_ERROR, "this query could not be answered")
 _EDE_NO_REWRITE: Final = Ede(OTHER_ERROR, "the answer for the rewrite's target cannot be used")
-_EDE_CLEAR: Final = Ede(OTHER_ERROR, "the name of a time server, asked in clear text")
+_EDE_CLEAR: Final = Ede(OTHER_ERROR, "the name of a time server, which is not validated")
 _EDE_NOT_OURS: Final = Ede(
     NOT_AUTHORITATIVE, "not a name of this network; ask with recursion desired"
 )
@@ -305,7 +305,8 @@ class Resolver:
     on_probe: called with each query below probe.home.arpa; the set-up pages send these from a
         device to see which resolver it uses (set by the app).
     asks_time_in_clear: all upstreams are encrypted, and their certificates are worth nothing while
-        the clock is wrong; so the names of time servers are asked in clear text (set by the app).
+        the clock is wrong; so the names of time servers are asked in clear text, and else encrypted
+        (set by the app).
     """
 
     def __init__(

@@ -133,7 +133,7 @@ def test_at_a_start_in_1970_the_time_is_found_and_then_all_else(
     with running(tmp_path, environment=environment) as program:
         reply = program.ask(TIME_SERVER)
         assert [each.to_text() for each in reply.answer[0]] == ["127.0.0.9"]
-        assert ede_of(reply) == (0, "the name of a time server, asked in clear text")
+        assert ede_of(reply) == (0, "the name of a time server, which is not validated")
         assert program.ask("school.example").rcode() == 2  # no certificate is valid in 1970
         set_ahead(clock, 0)
         reply = program.ask("school.example")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from copdns.app import encrypted_upstreams
 from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.config import SYSTEM, DnsSettings, Settings, UpstreamSettings
 from copdns.dns.connections import BOOTSTRAP_ZONE, CLEAR_ZONE
@@ -90,7 +91,7 @@ async def test_where_all_is_encrypted_time_servers_are_asked_for_at_the_same_mac
     await UpstreamsInForce(upstreams, lambda: settings(*servers)).apply([])
     assert zones(upstreams) == {
         "": ["tls://dns.example@192.0.2.1", "tls://dns.example@192.0.2.2"],
-        CLEAR_ZONE: ["192.0.2.1:53", "192.0.2.2:53"],
+        CLEAR_ZONE: ["192.0.2.1:53", "192.0.2.2:53", *map(str, servers)],
     }
     assert all(each.encrypted and each.trusted for each in upstreams.healths)
     await UpstreamsInForce(upstreams, lambda: settings(*servers, NEAR)).apply([])
@@ -104,9 +105,24 @@ async def test_bootstrap_servers_are_asked_for_addresses_and_for_the_time_and_no
     await UpstreamsInForce(upstreams, lambda: chosen).apply([])
     assert zones(upstreams) == {
         "": ["https://dns.example"],
-        CLEAR_ZONE: [str(NEAR)],
+        CLEAR_ZONE: [str(NEAR), "https://dns.example"],
         BOOTSTRAP_ZONE: [str(NEAR)],
     }
+
+
+async def test_what_speaks_tls_is_prepared_once_for_the_same_settings(
+    upstreams: UpstreamClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[object] = []
+    monkeypatch.setattr(encrypted_upstreams, "prepare", lambda usual: prepared.append(usual))
+    chosen = [settings(server_address("tls://192.0.2.1"))]
+    force = UpstreamsInForce(upstreams, lambda: chosen[-1])
+    for _ in range(3):  # as after each change of the household
+        await force.apply([])
+    assert len(prepared) == 1
+    chosen.append(settings(server_address("tls://192.0.2.1")))
+    await force.apply([])
+    assert len(prepared) == 2
 
 
 async def test_the_order_is_the_one_of_the_settings(upstreams: UpstreamClient) -> None:

@@ -557,7 +557,7 @@ def test_time_servers_are_asked_in_clear_text_and_marked_where_all_else_is_encry
     home.resolver.asks_time_in_clear = True
     names = ["time.example", "eu.time.example", "portal.example", "toys.example"]
     codes = [home.ask("mia", name).ede for name in names]
-    assert codes == 2 * [(0, "the name of a time server, asked in clear text")] + 2 * [None]
+    assert codes == 2 * [(0, "the name of a time server, which is not validated")] + 2 * [None]
     assert [key.zone for key in home.upstream.asked] == ["", CLEAR_ZONE, CLEAR_ZONE, "", ""]
 
 
