@@ -35,7 +35,8 @@ FORGOTTEN = 30.0  # seconds after which nobody waits for a response any more
 
 
 def log_trouble(address: UpstreamAddress, trouble: str) -> None:
-    log.warning("an encrypted upstream cannot be used", upstream=str(address), error=trouble)
+    # Not its path, which may hold a customer's number.
+    log.warning("an encrypted upstream cannot be used", upstream=address.short_text, error=trouble)
 
 
 class StreamPool(UpstreamConnections):

@@ -660,6 +660,7 @@ class UpstreamClient:
         if mono >= exchange.deadline:
             if first is not None:
                 self._note_failure(exchange, first, mono)
+            exchange.beside = None
             return False
         is_over = mono >= exchange.sent_at + self.attempt
         if not (exchange.is_doubled or is_over):

@@ -274,6 +274,30 @@ async def test_probes_end_with_the_trouble_and_with_the_client(
     assert asker.upstreams._pending == 0
 
 
+async def test_two_silent_upstreams_take_no_longer_than_the_deadline_and_both_rest(
+    server: UpstreamServer, second: UpstreamServer, make: Make
+) -> None:
+    server.says[""] = second.says[""] = silent
+    asker = make(server, second, deadline=ATTEMPT)
+    answers = asker.ask()
+    asker.clock.wait(ATTEMPT + SWEEP_INTERVAL)
+    assert await answers.one() is None
+    assert (asker.numbers(1), asker.numbers(2)) == ((1, 1, 0), (1, 1, 0))
+
+
+async def test_with_two_of_three_silent_the_third_answers_in_time(
+    server: UpstreamServer, second: UpstreamServer, make: Make
+) -> None:
+    server.says[""] = second.says[""] = silent
+    async with UpstreamServer("127.0.0.4") as third:
+        asker = make(server, second, third)
+        answers = asker.ask()
+        began = asker.clock.time()
+        await asker.until(lambda: answers.all, step=SWEEP_INTERVAL / 10)
+        assert await answers.found() == (FOUND,)
+    assert asker.clock.time() - began < 1.8  # seconds
+
+
 async def test_when_all_are_silent_each_is_tried_twice_at_most(
     server: UpstreamServer, second: UpstreamServer, make: Make
 ) -> None:
