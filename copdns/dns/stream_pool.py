@@ -95,7 +95,7 @@ class StreamPool(UpstreamConnections):
             async with asyncio.timeout(CONNECT_PATIENCE):
                 await self._try_hosts(connection)
             self._trouble = ""
-        except (OSError, TimeoutError, UpstreamError) as error:
+        except (OSError, TimeoutError, UpstreamError, ValueError) as error:  # or a name TLS refuses
             connection.close()
             self._note_trouble(str(error) or "it does not answer")
             self.give_up(connection, connection.take_all())
