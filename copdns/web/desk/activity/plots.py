@@ -162,8 +162,11 @@ def by_hour_of_day(
     """
     sums = [dict.fromkeys(kinds, 0) for _ in range(24)]
     where = zone_of(zone)
+    hour_at: dict[float, int] = {}
     for moment, kind, n in counted:
-        sums[local_time(moment, where).hour][kind] += n
+        if moment not in hour_at:
+            hour_at[moment] = local_time(moment, where).hour
+        sums[hour_at[moment]][kind] += n
     return PlotTable(
         tuple(Bucket(h * HOUR, (h + 1) * HOUR) for h in range(24)),
         kinds,

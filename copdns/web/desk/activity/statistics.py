@@ -125,8 +125,11 @@ async def numbers(request: web.Request) -> web.Response:
     span = _parse_span(request.query.get("days", ""))
     buckets = hours(now) if span == 1 else days(now, span, home.timezone)
     since = buckets[0].start
-    counts = await asyncio.to_thread(
-        context.log.hour_counts, home.id, found.ids, since, tuple(each.id for each in named)
+    ids_of_named = tuple(each.id for each in named)
+    sums = _sums(
+        await asyncio.to_thread(
+            context.log.hour_counts, home.id, found.ids, since, ids_of_named
+        )
     )
     tops = await _top_sites(context, home, named, since)
     days_shown = dates(now, max(span, WEEK), home.timezone)
@@ -143,12 +146,16 @@ async def numbers(request: web.Request) -> web.Response:
         household=home,
         span=span,
         spans=SPANS,
-        asked=sum(each.n for each in counts),
-        blocked=sum(each.n for each in counts if each.blocked),
-        lookups=build_table(buckets, _lookup_counts(counts, by_hour), (OPEN, CLOSED)),
-        closed=build_table(buckets, _blocked_counts(counts, by_hour), most=MOST_CAUSES),
-        by_hour=by_hour_of_day(_lookup_counts(counts, True), (OPEN, CLOSED), home.timezone),
-        causes=_most_first(counts),
+        asked=sums.asked,
+        blocked=sums.blocked,
+        lookups=build_table(
+            buckets, sums.named_lookups if by_hour else sums.lookups, (OPEN, CLOSED)
+        ),
+        closed=build_table(
+            buckets, sums.named_closed if by_hour else sums.closed, most=MOST_CAUSES
+        ),
+        by_hour=by_hour_of_day(sums.named_lookups, (OPEN, CLOSED), home.timezone),
+        causes=sums.causes,
         tops=tops,
         most_rows=MOST_ROWS,
         devices={each.id: each.name or each.id for each in home.devices},
@@ -217,32 +224,51 @@ def _parse_span(text: str) -> int:
     return next((each for each in SPANS if str(each) == text), WEEK)
 
 
-def _lookup_counts(
-    counts: Sequence[HourCount], only_some: bool
-) -> Iterator[tuple[float, str, int]]:
-    by_hour: Counter[tuple[int, bool]] = Counter()
-    for each in counts:
-        by_hour[each.hour, each.blocked] += each.of_some if only_some else each.n
-    for (hour, blocked), n in by_hour.items():
-        yield hour * 3600, CLOSED if blocked else OPEN, n
+class LookupSums(NamedTuple):
+    """Counts as the charts need them: moment, kind and number.
+
+    lookups, closed: of everybody, and what blocked them; named_lookups, named_closed: of people
+    whose sites are recorded.  causes: how much each blocked, the most first.
+    """
+
+    lookups: Sequence[tuple[float, str, int]]
+    closed: Sequence[tuple[float, str, int]]
+    named_lookups: Sequence[tuple[float, str, int]]
+    named_closed: Sequence[tuple[float, str, int]]
+    causes: Sequence[tuple[str, int]]
+
+    @property
+    def asked(self) -> int:
+        return sum(n for _, _, n in self.lookups)
+
+    @property
+    def blocked(self) -> int:
+        return sum(n for _, n in self.causes)
 
 
-def _blocked_counts(
-    counts: Sequence[HourCount], only_some: bool
-) -> Iterator[tuple[float, str, int]]:
-    for each in counts:
-        n = each.of_some if only_some else each.n
-        if each.blocked and n:
-            yield each.hour * 3600, each.cause, n
-
-
-def _most_first(counts: Sequence[HourCount]) -> list[tuple[str, int]]:
-    """Return how much each cause blocked, the most first."""
-    sums: Counter[str] = Counter()
-    for each in counts:
-        if each.blocked:
-            sums[each.cause] += each.n
-    return sorted(sums.items(), key=lambda each: (-each[1], each[0]))
+def _sums(counts: Sequence[HourCount]) -> LookupSums:
+    """Return the sums of counts, in one go: a month has thousands of them."""
+    lookups: Counter[tuple[float, str]] = Counter()
+    named: Counter[tuple[float, str]] = Counter()
+    causes: Counter[str] = Counter()
+    closed, named_closed = [], []
+    for hour, blocked, cause, n, of_some in counts:
+        moment = hour * 3600
+        key = moment, CLOSED if blocked else OPEN
+        lookups[key] += n
+        named[key] += of_some
+        if blocked:
+            causes[cause] += n
+            closed.append((moment, cause, n))
+            if of_some:
+                named_closed.append((moment, cause, of_some))
+    return LookupSums(
+        [(*key, n) for key, n in lookups.items()],
+        closed,
+        [(*key, n) for key, n in named.items()],
+        named_closed,
+        sorted(causes.items(), key=lambda each: (-each[1], each[0])),
+    )
 
 
 def _used_budgets(
