@@ -127,9 +127,7 @@ async def numbers(request: web.Request) -> web.Response:
     since = buckets[0].start
     ids_of_named = tuple(each.id for each in named)
     sums = _sums(
-        await asyncio.to_thread(
-            context.log.hour_counts, home.id, found.ids, since, ids_of_named
-        )
+        await asyncio.to_thread(context.log.hour_counts, home.id, found.ids, since, ids_of_named)
     )
     tops = await _top_sites(context, home, named, since)
     days_shown = dates(now, max(span, WEEK), home.timezone)
@@ -146,8 +144,8 @@ async def numbers(request: web.Request) -> web.Response:
         household=home,
         span=span,
         spans=SPANS,
-        asked=sums.asked,
-        blocked=sums.blocked,
+        asked=sums.total,
+        blocked=sums.total_blocks,
         lookups=build_table(
             buckets, sums.named_lookups if by_hour else sums.lookups, (OPEN, CLOSED)
         ),
@@ -238,11 +236,11 @@ class LookupSums(NamedTuple):
     causes: Sequence[tuple[str, int]]
 
     @property
-    def asked(self) -> int:
+    def total(self) -> int:
         return sum(n for _, _, n in self.lookups)
 
     @property
-    def blocked(self) -> int:
+    def total_blocks(self) -> int:
         return sum(n for _, n in self.causes)
 
 
