@@ -165,8 +165,8 @@ def _ending_faults(household: Household) -> Iterator[Violation]:
             )
     for moved in household.moved_bedtimes:
         if max(moved.start, moved.moved) >= moved.end:
-            what = sentence("is not after its start; choose a later end")
-            yield Violation("moved_bedtimes", moved.profile, "end", what)
+            late = sentence("is not after its start; choose a later end")
+            yield Violation("moved_bedtimes", moved.profile, "end", late)
     for grant in household.grants:
         yield from _grant_faults(grant)
     for bonus in household.bonuses:

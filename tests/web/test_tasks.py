@@ -37,6 +37,8 @@ def _ahead() -> int:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Family]:
     with family(tmp_path_factory.mktemp("tasks"), ahead=_ahead()) as found:
         found.command("schedule", "add", "night", "--profile", "mia", "daily 20:30-07:00")
+        limit = ("60", "--profile", "mia", "--about", "category:games")
+        found.command("budget", "add", "play", *limit)
         ask(found.program)
         yield found
 
@@ -47,6 +49,11 @@ def taps(*names: str | re.Pattern[str]) -> Task:
             ada.tap(each)
 
     return do
+
+
+def of_mia(words: str) -> re.Pattern[str]:
+    """Return what a button on Mia's card is called."""
+    return re.compile(rf"^{words} ?: Mia$")
 
 
 def fold(ada: Device, words: str) -> None:
@@ -63,9 +70,15 @@ def fill(ada: Device, field: str, words: str) -> None:
 def move_bedtime(to: str) -> Task:
     def do(ada: Device) -> None:
         fold(ada, "Tonight's bedtime")
-        ada.tap(re.compile(rf"^Tonight's bedtime for Mia: {to}"))
+        ada.tap(re.compile(rf"^Tonight's bedtime for Mia: ?{to}"))
 
     return do
+
+
+def undo_last(ada: Device) -> None:
+    fold(ada, "recent change")
+    ada.actions += 1
+    ada.page.locator("details.undo form button").first.click()
 
 
 def ask_why(ada: Device) -> None:
@@ -108,16 +121,16 @@ def read_report(ada: Device) -> None:
 # By the task's name in tasks.md: what is tapped, and what is read then.
 TASKS: dict[str, tuple[Task, str | re.Pattern[str]]] = {
     "give 15 more minutes": (
-        taps(re.compile("^15 more minutes.*: Mia$")),
+        taps(of_mia("15 more minutes.*")),
         re.compile("For Mia, this applies now"),
     ),
     "pause a child for half an hour": (
-        taps("Pause for 30 minutes: Mia"),
+        taps(of_mia("Pause for 30 minutes")),
         re.compile("For Mia, this applies now: Paused until"),
     ),
-    "let a child go on": (taps("End pause: Mia"), "For Mia, this no longer applies"),
+    "let a child go on": (taps(of_mia("End pause")), "For Mia, this no longer applies"),
     "leave only homework sites on for an hour": (
-        taps("Only homework sites, 1 hour: Mia"),
+        taps(of_mia("Only homework sites, 1 hour")),
         "For Mia, this applies now: Homework mode until",
     ),
     "pause everyone for dinner": (
@@ -133,8 +146,8 @@ TASKS: dict[str, tuple[Task, str | re.Pattern[str]]] = {
         move_bedtime("20:00"),
         re.compile("tonight's bedtime at .?20:00"),
     ),
-    "undo what was done last": (taps(re.compile("^Undo")), re.compile("this applies now")),
-    "answer a child's request with yes": (taps(re.compile("^Review"), "Allow"), "Allowed"),
+    "undo what was done last": (undo_last, re.compile("this applies now")),
+    "answer a child's request with yes": (taps(of_mia("Review"), re.compile("^Allow$")), "Allowed"),
     "find out why a site is blocked for a child": (ask_why, "games.example"),
     "read the monthly report": (read_report, "Monthly report"),
     "see what was blocked for a child today": (taps("Mia's activity"), "Activity log"),

@@ -180,13 +180,9 @@ def next_edge(policy: Policy, now: float) -> Edge | None:
     """
     plan = policy.time_rules.plan if policy.time_rules else NO_TIME_PLAN
     before = standing_of(full_closure(policy, now))
-    moments = {
-        at
-        for each in (*(e for e in plan.closures if not e.about), *plan.grants)
-        for at in (each.start, each.end)
-        if now < at <= now + DAY_SECONDS
-    }
-    for at in sorted(moments):
+    moments = [at for each in plan.closures if not each.about for at in (each.start, each.end)]
+    moments += [at for each in plan.grants for at in (each.start, each.end)]
+    for at in sorted(each for each in {*moments} if now < each <= now + DAY_SECONDS):
         standing = standing_of(full_closure(policy, at))
         if standing is not before:
             return Edge(at, standing)
