@@ -19,8 +19,8 @@ from copdns.accounts.account import AccountCode
 from copdns.accounts.roles import Actor
 from copdns.household.age_labels import age_labels_of
 from copdns.list_files.resources import find_folder
-from copdns.model.household import Profile
 from copdns.model.hosts import child_page_url
+from copdns.model.household import Profile
 from copdns.model.names import display
 from copdns.web.languages import phrases_in
 from copdns.web.received import fields_of

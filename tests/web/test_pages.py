@@ -92,12 +92,35 @@ def test_every_page_is_right_in_every_look(
         if who in GUARDIAN and language not in DESK_LANGUAGES:
             continue  # the desk comes in English there, and that is another look
         for page, device in walk(browsers, program, who, Look("phone", "light", language)):
-            found = faults(device, has_colours=has_colours)
+            found = faults(device, has_colours=has_colours) + too_long(device)
             if has_colours:
                 found += [f"at night: {each}" for each in night_faults(device)]
             found += [f"on a wide screen: {each}" for each in wide_faults(device)]
             wrong += [f"{page.name} for {who}: {each}" for each in found]
     assert not wrong, "\n".join(["", *wrong])
+
+
+MOST_SCREENS = 4
+
+
+def too_long(device: Device) -> list[str]:
+    """Return a complaint where the page that is open goes on and on, and nothing in it folds, is
+    searched, or has its button in sight."""
+    screens = device.page.evaluate("document.documentElement.scrollHeight / innerHeight")
+    helped = device.page.locator("main").locator("details, [role=search], .save").count()
+    return [f"{screens:.1f} screens long"] if screens > MOST_SCREENS and not helped else []
+
+
+def test_a_page_that_goes_on_and_on_is_told(
+    browsers: Browsers, family: tuple[Program, str]
+) -> None:
+    device = browsers.device(family[0], DEVICES[Who.FULL][0], PHONE)
+    device.open("http://copdns.home.arpa/check")
+    assert too_long(device) == []
+    device.page.evaluate("document.styleSheets[0].insertRule('main { min-height: 450vh }')")
+    assert len(too_long(device)) == 1
+    device.page.evaluate("document.querySelector('main').append(document.createElement('details'))")
+    assert too_long(device) == []
 
 
 def wide_faults(device: Device) -> list[str]:

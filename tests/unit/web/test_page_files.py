@@ -18,8 +18,10 @@ UI = find_folder("web-ui")
         ("a { color: red; }\n\nb, i { gap: 0; }\n", "a{color:red}b,i{gap:0}"),
         ("/* why: { } */ a { top: calc(1px + 2px) }", "a{top:calc(1px + 2px)}"),
         ("nav :is(a, b):hover { x: y }", "nav :is(a,b):hover{x:y}"),
-        ("@media (max-width: 1px) and (min-height: 2px) { a { b: c } }",
-         "@media (max-width:1px) and (min-height:2px){a{b:c}}"),
+        (
+            "@media (max-width: 1px) and (min-height: 2px) { a { b: c } }",
+            "@media (max-width:1px) and (min-height:2px){a{b:c}}",
+        ),
         ('a::before { content: ""; }', 'a::before{content:""}'),
     ],
 )
