@@ -38,7 +38,8 @@ class Bedtime(NamedTuple):
 def tonights_bedtime(household: Household, profile: Profile, now: float) -> Bedtime | None:
     """Return the bedtime that lasts now, or is the next to come within a day; None for none."""
     night = _coming_night(now, zone_of(household.timezone))
-    found = next((e for e in _closed(household, profile, night) if e[0] <= night < e[1]), None)
+    spans = _find_closed_spans(household, profile, night)
+    found = next((each for each in spans if each[0] <= night < each[1]), None)
     if found is None or found[0] < night - _LONGEST:
         return None
     start, end = map(int, found)
@@ -70,7 +71,7 @@ def _coming_night(now: float, zone: ZoneInfo) -> float:
     return night if night > now else starts_at(today + timedelta(days=1), NIGHT, zone)
 
 
-def _closed(household: Household, profile: Profile, night: float) -> Iterator[Span]:
+def _find_closed_spans(household: Household, profile: Profile, night: float) -> Iterator[Span]:
     """Yield when schedules turn everything off around a night."""
     zone, around = zone_of(household.timezone), (night - DAY_SECONDS, night + DAY_SECONDS)
     spans = (

@@ -43,10 +43,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Family]:
         yield found
 
 
+def tap(ada: Device, name: str | re.Pattern[str]) -> None:
+    """Press what is called so and no more."""
+    ada.tap(name if isinstance(name, re.Pattern) else re.compile(rf"^{re.escape(name)}$"))
+
+
 def taps(*names: str | re.Pattern[str]) -> Task:
     def do(ada: Device) -> None:
         for each in names:
-            ada.tap(each)
+            tap(ada, each)
 
     return do
 
@@ -70,7 +75,7 @@ def fill(ada: Device, field: str, words: str) -> None:
 def move_bedtime(to: str) -> Task:
     def do(ada: Device) -> None:
         fold(ada, "Tonight's bedtime")
-        ada.tap(re.compile(rf"^Tonight's bedtime for Mia: ?{to}"))
+        tap(ada, re.compile(rf"^Tonight's bedtime for Mia: ?{to}"))
 
     return do
 
@@ -82,14 +87,14 @@ def undo_last(ada: Device) -> None:
 
 
 def ask_why(ada: Device) -> None:
-    ada.tap("Mia's rules")
-    ada.tap("Site rules")
+    tap(ada, "Mia's rules")
+    tap(ada, "Site rules")
     fill(ada, "input[name=name]", "games.example")
-    ada.tap("Check")
+    tap(ada, "Check")
 
 
 def change_limit(ada: Device) -> None:
-    ada.tap("Mia's time")
+    tap(ada, "Mia's time")
     ada.actions += 1
     ada.page.locator("section[aria-labelledby=budgets] summary", has_text="Change").first.click()
     fill(ada, "section[aria-labelledby=budgets] details[open] input[name=minutes0]", "45")
@@ -98,15 +103,15 @@ def change_limit(ada: Device) -> None:
 
 
 def allow_for_an_hour(ada: Device) -> None:
-    ada.tap("Mia's time")
+    tap(ada, "Mia's time")
     fold(ada, "Allow something for a while")
     fill(ada, "#names-grant", "films.example")
-    ada.tap("Allow access")
+    tap(ada, "Allow access")
 
 
 def add_holiday(ada: Device) -> None:
-    ada.tap("Mia's time")
-    ada.tap("School and holiday calendar")
+    tap(ada, "Mia's time")
+    tap(ada, "School and holiday calendar")
     fill(ada, "input[name=first]", f"{datetime.now(UTC).date() + timedelta(days=30)}")
     ada.actions += 1
     ada.page.locator("form[action='/guardian/calendar/days'] button").last.click()
@@ -114,8 +119,8 @@ def add_holiday(ada: Device) -> None:
 
 def read_report(ada: Device) -> None:
     fold(ada, "More")
-    ada.tap("Household")
-    ada.tap("Monthly report")
+    tap(ada, "Household")
+    tap(ada, "Monthly report")
 
 
 # By the task's name in tasks.md: what is tapped, and what is read then.
