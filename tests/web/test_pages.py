@@ -115,7 +115,7 @@ def test_a_page_that_goes_on_and_on_is_told(
     browsers: Browsers, family: tuple[Program, str]
 ) -> None:
     device = browsers.device(family[0], DEVICES[Who.FULL][0], PHONE)
-    device.open("http://copdns.home.arpa/check")
+    device.open("http://copdns.home.arpa/ticket")
     assert too_long(device) == []
     device.page.evaluate("document.styleSheets[0].insertRule('main { min-height: 450vh }')")
     assert len(too_long(device)) == 1
