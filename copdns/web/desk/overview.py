@@ -84,7 +84,7 @@ async def overview(request: web.Request) -> web.Response:
         **template_values(home),
         wanting=await _talk_notices(home),
         waiting=len(to_answer),
-        to_answer=to_answer[:REQUESTS_SHOWN],
+        to_answer=to_answer[:REQUESTS_SHOWN] if sees_people else [],
         to_talk=len(to_talk),
         asking=asking,
         proposals=await context.proposals.due(household.id, now) if sees_people else (),
