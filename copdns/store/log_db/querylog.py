@@ -161,6 +161,13 @@ class QueryLog:
         """Return for how many rows each list is the reason, by its slug."""
         return self._run(lambda each: log_rows.rows_by_list(each, household), {})
 
+    def devices_seen(
+        self, household: str, profiles: Collection[str], since: float
+    ) -> dict[str, dict[str, int]]:
+        """Return when each device of some people last looked something up, by profile and device;
+        only a full log has devices."""
+        return self._run(lambda each: log_rows.devices_seen(each, household, profiles, since), {})
+
     def hour_counts(
         self, household: str, profiles: Collection[str], since: float, some: Collection[str] = ()
     ) -> tuple[HourCount, ...]:

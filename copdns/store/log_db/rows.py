@@ -196,6 +196,33 @@ _COLUMNS = """
     """
 
 
+MOST_SEEN = 20_000  # of somebody's newest rows that are looked through for devices
+
+
+def devices_seen(
+    connection: sqlite3.Connection, household: str, profiles: Collection[str], since: float
+) -> dict[str, dict[str, int]]:
+    """Return when each device of these people last looked something up, by profile and device.
+
+    Only a full log has devices.  Of more than MOST_SEEN rows since then, the older ones are not
+    read.
+    """
+    found: dict[str, dict[str, int]] = {each: {} for each in profiles}
+    for profile, seen in found.items():
+        rows = connection.execute(
+            """
+            select device, max(at) from (
+                select device, at from lookup
+                 where household = :household and profile = :profile
+                 order by id desc limit :most)
+             where at >= :since and device <> '' group by device
+            """,
+            {"household": household, "profile": profile, "since": since, "most": MOST_SEEN},
+        )
+        seen.update(rows.fetchall())
+    return found
+
+
 def rows_by_list(connection: sqlite3.Connection, household: str) -> dict[str, int]:
     """Return for how many rows each list is the reason, by its slug."""
     rows = connection.execute(
