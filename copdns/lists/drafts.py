@@ -149,6 +149,7 @@ def _starter_lists(file: CatalogueShape, read: ReadText) -> Iterator[Draft]:
             allows=parsed.allows,
             unused=parsed.unused,
             problems=parsed.problems,
+            special=parsed.special,
             licence=each.licence,
             maintainer=each.maintainer,
             report=each.report,
@@ -282,4 +283,5 @@ def _with_names(draft: Draft, source: ListSource, text_of: TextOf | None) -> Dra
         allows=parsed.allows,
         unused=parsed.unused,
         problems=parsed.problems,
+        special=parsed.special,
     )

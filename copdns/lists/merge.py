@@ -14,12 +14,13 @@ from typing import NamedTuple
 
 from copdns.lists.index import OPENING_KINDS
 from copdns.lists.small_index import Draft, ListStatus, Names, status_of
+from copdns.lists.special import SpecialTable, TableBuilder, rule_number
 from copdns.model.matchers import MatchKind
 from copdns.model.names import suffixes
 
 
 class EntryPart(NamedTuple):
-    """An entry without its name."""
+    """An entry without its name.  list: negative for a rule with terms, as in `Entry`."""
 
     list: int
     match: MatchKind
@@ -43,6 +44,7 @@ class MergedLists:
     sets: tuple[EntrySet, ...]
     statuses: tuple[ListStatus, ...]
     open_below: frozenset[str]
+    special: SpecialTable
 
 
 def key_of(name: str) -> str:
@@ -68,6 +70,7 @@ class _Merger:
         self.sets = _EntrySets()
         self.statuses: list[ListStatus] = []
         self.openings: set[str] = set()
+        self.special = TableBuilder()
 
     def add(self, draft: Draft) -> None:
         status = status_of(len(self.statuses), draft)
@@ -77,6 +80,19 @@ class _Merger:
                 for name in names:
                     self.openings.update(suffixes(name))
             self._move(names, status.info.number, allow)
+        if draft.special:
+            self._add_special(draft, status.info.number)
+
+    def _add_special(self, draft: Draft, number: int) -> None:
+        self.special.add(number, draft.special)
+        for terms, names in draft.special.ruled.items():
+            if terms.allow or terms.is_partial:
+                for name in names:
+                    self.openings.update(suffixes(name))
+            for name in terms.but_not:
+                self.openings.update(suffixes(name))
+            place = self.special.place_of(number, terms)
+            self._move(names, rule_number(place), terms.allow)
 
     def _move(self, names: Names, number: int, allow: bool) -> None:
         """Take the names of a list out of its draft, and add them."""
@@ -98,6 +114,7 @@ class _Merger:
             tuple(self.sets.all),
             tuple(self.statuses),
             frozenset(self.openings),
+            self.special.result(),
         )
 
 

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.lists.parse import SkippedLine, SkipReason
+from copdns.lists.special import NOTHING_SPECIAL, SpecialRules, special_digest
 from copdns.model.matchers import Matcher, MatchKind
 
 Names = dict[str, MatchKind]
@@ -40,6 +41,7 @@ class Draft:
     """A list that has no number yet; most fields are those of ListInfo and ListStatus.
 
     blocks, allows: names, and the list's own exceptions, with what each covers.
+    special: its rules that are more than a name.
     """
 
     slug: str
@@ -55,6 +57,7 @@ class Draft:
     licence: str = ""
     maintainer: str = ""
     report: str = ""
+    special: SpecialRules = NOTHING_SPECIAL
 
     @property
     def pairs(self) -> Iterator[tuple[Matcher, bool]]:
@@ -95,7 +98,8 @@ def build_index(drafts: Sequence[Draft]) -> tuple[Index, tuple[ListStatus, ...]]
     was read."""
     statuses = tuple(status_of(number, draft) for number, draft in enumerate(drafts))
     index = DictIndex(
-        (status.info, draft.pairs) for status, draft in zip(statuses, drafts, strict=True)
+        ((status.info, draft.pairs) for status, draft in zip(statuses, drafts, strict=True)),
+        [draft.special for draft in drafts],
     )
     return index, statuses
 
@@ -118,7 +122,7 @@ def _info_of(number: int, draft: Draft) -> ListInfo:
         licence=draft.licence,
         maintainer=draft.maintainer,
         report=draft.report,
-        size=len(draft.blocks) + len(draft.allows),
+        size=len(draft.blocks) + len(draft.allows) + draft.special.count,
     )
 
 
@@ -135,4 +139,6 @@ def _version_of(draft: Draft) -> str:
             for begin in range(0, len(same), _CHUNK):  # all at once would be two copies of a list
                 digest.update("\n".join(same[begin : begin + _CHUNK]).encode())
                 digest.update(b"\n" if begin + _CHUNK < len(same) else b"")
+    if draft.special:  # the version of a list without any stays what it was
+        digest.update(special_digest(draft.special))
     return digest.hexdigest()[:12]

@@ -6,12 +6,13 @@ entries of each key.  Exact: names are compared, not checksums.  Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from copdns.lists import table
 from copdns.lists.index import Entry, ListInfo
 from copdns.lists.merge import EntrySet
+from copdns.lists.special import EMPTY_TABLE, SpecialTable
 from copdns.model.matchers import MatchKind
 
 try:
@@ -31,6 +32,10 @@ class Keys(Protocol):
 
     def key_id(self, key: str, /) -> int:
         """Return the id of a key; raise KeyError where it is missing."""
+        ...
+
+    def keys(self) -> list[str]:
+        """Return all keys, in any order."""
         ...
 
 
@@ -71,6 +76,7 @@ class MappedIndex:
         "_prefixes",
         "infos",
         "open_below",
+        "special",
     )
 
     def __init__(
@@ -80,10 +86,12 @@ class MappedIndex:
         sets: Sequence[EntrySet],
         keys: memoryview,
         numbers: memoryview,
+        special: SpecialTable = EMPTY_TABLE,
     ) -> None:
         """keys: of `build_keys`.  numbers: by the id of a key, the place of its set in `sets`."""
         self.infos = tuple(infos)
         self.open_below = openings
+        self.special = special
         # BELOW does not cover the name itself; EXACT covers nothing below it.
         self._at = tuple(_without(MatchKind.BELOW, each) for each in sets)
         self._above = tuple(_without(MatchKind.EXACT, each) for each in sets)
@@ -91,6 +99,11 @@ class MappedIndex:
         found = map_keys(keys)
         self._prefixes, self._key_id = found.prefixes, found.key_id
         self._numbers = numbers
+
+    def names(self) -> Iterator[str]:
+        """Yield every name that has an entry, once."""
+        keys = map_keys(self._buffer).keys()
+        return iter([key[-2::-1] for key in keys])
 
     def find(self, qname: str) -> tuple[Entry, ...]:
         """Return every entry that covers a name, the longest name first.
