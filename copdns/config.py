@@ -438,6 +438,11 @@ class ListFile(Section):
     match: Literal["exact", "subtree"] = Field(
         description="Whether an entry covers only the domain itself or its subdomains too."
     )
+    opens: bool = Field(
+        default=False,
+        description="Whether this is an allow-list: what lists of its category block of its "
+        "domains is lifted.",
+    )
 
 
 class OwnSource(Section):
@@ -451,6 +456,11 @@ class OwnSource(Section):
     format: ListFormatText = Field(description="Its format, as for `lists`.")
     match: Literal["exact", "subtree"] = Field(
         description="Whether an entry covers only the domain itself or its subdomains too."
+    )
+    opens: bool = Field(
+        default=False,
+        description="Whether this is an allow-list: what lists of its category block of its "
+        "domains is lifted.",
     )
     member: str = Field(default="", description="The file to use from a .tar.gz.")
     title: str = Field(default="", description="Its title.")

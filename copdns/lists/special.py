@@ -12,7 +12,7 @@ for them, and whoever asks for plain entries of a list never mistakes one for th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from ipaddress import ip_network
 from typing import Any, Final, NamedTuple
@@ -44,6 +44,25 @@ class SpecialRules:
         """The number of rules."""
         names = sum([len(each) for each in self.ruled.values()])
         return names + len(self.patterns) + len(self.networks) + len(self.hashes)
+
+    def joined(self, other: SpecialRules) -> SpecialRules:
+        """Return these rules and those of another list."""
+        if not other:
+            return self
+        ruled = {terms: dict(names) for terms, names in self.ruled.items()}
+        for terms, names in other.ruled.items():
+            ruled.setdefault(terms, {}).update(names)
+        patterns = tuple(dict.fromkeys((*self.patterns, *other.patterns)))
+        networks = tuple(dict.fromkeys((*self.networks, *other.networks)))
+        return SpecialRules(ruled, patterns, networks, self.hashes)
+
+    def opening(self) -> SpecialRules:
+        """Return all of these rules as exceptions; hashes are none."""
+        ruled: dict[Terms, dict[str, MatchKind]] = {}
+        for terms, names in self.ruled.items():
+            ruled.setdefault(replace(terms, allow=True), {}).update(names)
+        patterns = tuple((text, replace(terms, allow=True)) for text, terms in self.patterns)
+        return SpecialRules(ruled, patterns, tuple((text, True) for text, _ in self.networks))
 
 
 NOTHING_SPECIAL: Final = SpecialRules()
@@ -194,7 +213,7 @@ class TableBuilder:
         for text, terms in special.patterns:
             self.patterns.append((text, self.place_of(number, terms)))
         if special.networks:
-            self.networks[number] = special.networks
+            self.networks[number] = (*self.networks.get(number, ()), *special.networks)
         if special.hashes:
             self.hashes[number] = special.hashes
 

@@ -3,6 +3,7 @@ are none."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from ipaddress import ip_address
 
@@ -16,6 +17,8 @@ from copdns.lists.parse import ListFormat, parse_list
 from copdns.lists.small_index import Draft, build_index
 from copdns.lists.special import EMPTY_TABLE, Networks
 from copdns.model.matchers import MatchKind
+from copdns.policy.list_rules import ListRules
+from copdns.policy.matching import ListSet
 
 ADBLOCK = """
 ||plain.example^
@@ -125,3 +128,41 @@ def test_the_longest_network_decides(address: str, network: str) -> None:
         )
     )
     assert made.find(ip_address(address).packed) == network
+
+
+def test_an_allow_list_opens_what_lists_of_its_category_block_and_no_other() -> None:
+    made = drafts()
+    text = "plain.example\n@@||hard.example^\n||typed.*^"
+    parsed = parse_list(text, ListFormat.ADBLOCK)
+    allows = {**parsed.blocks, **parsed.allows}
+    opening = Draft(
+        *("open", ListKind.CATEGORY, "games", "open", {}, allows),
+        special=parsed.special.opening(),
+        opens=True,
+    )
+    other = Draft("other", ListKind.CATEGORY, "ads", "other", {"plain.example": MatchKind.EXACT})
+
+    def blocking(index: Index, name: str) -> set[str]:
+        rules = ListRules(index.special, ())
+        found = rules.resolve(index.find(name), name, 28)
+        lists = ((info.slug, ListSet([info])) for info in index.infos)
+        return {slug for slug, each in lists if each.find(found)}
+
+    for at in (0, len(made)):  # whether it comes before or after the lists that it opens
+
+        def all_lists(at: int = at) -> list[Draft]:
+            return [*drafts()[:at], opening_copy(opening), *drafts()[at:], other]
+
+        memory, _ = build_index(all_lists())
+        kept = unpack(memoryview(b"".join(pack(merge(all_lists()), "key")))).index
+        for index in (memory, kept):
+            assert blocking(index, "plain.example") == {"other"}
+            assert blocking(index, "typed.example") == set()
+            assert blocking(index, "hard.example") == {"rules"}  # an important rule
+            assert blocking(index, "wide.example") == {"rules"}
+            assert blocking(index, "a.example") == {"zone"}
+
+
+def opening_copy(draft: Draft) -> Draft:
+    """Return a draft whose names are not used up by a merge."""
+    return replace(draft, allows=dict(draft.allows))
