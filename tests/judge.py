@@ -19,6 +19,7 @@ from random import Random
 
 from copdns.lists.index import DictIndex, ListInfo, ListKind
 from copdns.lists.parse import ListFormat, parse_list
+from copdns.model.errors import ListError
 from copdns.policy.list_rules import ListRules
 
 RULES = 300
@@ -78,7 +79,11 @@ def probes(rule: str) -> list[str]:
 
 def ours(rule: str, names: list[str]) -> Iterator[str]:
     """Yield what the rule does to each name here."""
-    parsed = parse_list(rule, ListFormat.ADBLOCK)
+    try:
+        parsed = parse_list(rule, ListFormat.ADBLOCK)
+    except ListError:  # a list of pages: this one
+        yield from ["pass"] * len(names)
+        return
     index = DictIndex(
         [(ListInfo(0, "r", ListKind.CATEGORY, "r", "1"), parsed.entries)], [parsed.special]
     )

@@ -61,6 +61,8 @@ def askers_of(household: Household, profile: Profile, now: float) -> tuple[Asker
 
 def holds_for(terms: Terms, askers: Iterable[Asker]) -> bool:
     """Tell whether a rule is for a person: see above."""
+    if not terms.is_personal:
+        return True
     held = [_means(terms, each) for each in askers]
     return all(held) if terms.allow else any(held)
 

@@ -136,6 +136,14 @@ def test_the_snapshot_knows_whom_a_rule_means_and_learns_of_another_address() ->
     assert blocks(after.policy("home", "tom"), "a.example")
 
 
+def test_a_rule_for_everybody_holds_in_a_snapshot_too() -> None:
+    text = "||a.example^$important\n||ads*.example^"
+    lists = library(written={"r": (ListKind.CATEGORY, "games", ListFormat.ADBLOCK, text)})
+    snapshot = live(family(replace(MIA, categories=GAMES)), lists=lists)
+    assert blocks(snapshot.policy("home", "mia"), "a.example")
+    assert blocks(snapshot.policy("home", "mia"), "ads1.example")
+
+
 def test_a_verdict_shows_the_pattern_as_it_is_written() -> None:
     found = decide(made("||ads*.example^\n/^x[0-9]$/"), "eu.ads1.example", A, NOW)
     assert (found.reason, found.list, found.rule) == (Reason.CATEGORY, "rules", "||ads*.example^")
