@@ -60,7 +60,7 @@ def find_rules(data: Path) -> list[str]:
         lines = [each for each in lines if each and each[0] not in "!#["]
         odd = [each for each in lines if not re.fullmatch(r"\|\|[\w.-]+\^", each)]
         plain = [each for each in lines if each not in set(odd[:5000])]
-        chosen = random.sample(odd, min(len(odd), 60)) + random.sample(plain, min(len(plain), 20))
+        chosen = random.sample(odd, min(len(odd), 80)) + random.sample(plain, min(len(plain), 40))
         found.update(dict.fromkeys(chosen))
     return [each for each in found if not _LEFT_OUT.search(each)][:RULES]
 

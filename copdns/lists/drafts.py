@@ -287,7 +287,7 @@ def _with_names(draft: Draft, source: ListSource, text_of: TextOf | None) -> Dra
     if draft.opens:  # `@@` before a rule says the same there
         names = (parsed.allows, parsed.blocks)
         allows = names_of(Matcher(*pair) for each in names for pair in each.items())
-        parsed = replace(parsed, blocks={}, allows=allows, special=parsed.special.opening())
+        parsed = replace(parsed, blocks={}, allows=allows, special=parsed.special.as_exceptions())
     return replace(
         draft,
         blocks=parsed.blocks,

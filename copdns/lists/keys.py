@@ -49,8 +49,8 @@ def find_new_key(name: str, library: Catalogue) -> KeyKind | None:
     found = find_key(name, library)
     if found is not None:
         return found
-    found = find_shown(library.index, name)
-    listed = any(each.info.kind is ListKind.BYPASS and not each.entry.allow for each in found)
+    entries = find_shown(library.index, name)
+    listed = any(each.info.kind is ListKind.BYPASS and not each.entry.allow for each in entries)
     return KeyKind.BYPASS if listed else None
 
 

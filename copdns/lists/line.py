@@ -232,6 +232,9 @@ def _read_adblock(line: str) -> Iterator[Outcome]:
     fields = body.partition("#")[0].split()
     if _COSMETIC.search(rule):
         yield SkipReason.COSMETIC
+    elif body.startswith("://"):  # an address begins, and with it the name
+        text = body[3:]
+        yield from _read_adblock(f"{'@@' * allow}{'||' if text.startswith('*.') else '|'}{text}")
     elif found := _RULE.fullmatch(body):
         named = read_name(found[1], MatchKind.SUBTREE)
         yield named._replace(allow=allow) if isinstance(named, ListedName) else named

@@ -231,7 +231,8 @@ def settle_zone(
     """Give the names of a zone the meaning that they have in a list, and return important ones.
 
     In a zone the closest owner decides: what is below an owner that has no wildcard is not covered
-    by a wildcard above it (RFC 4592 section 3.3.1), and a block may stand below an exception.  In a
+    by a wildcard above it (RFC 4592 section 3.3.1), and a block may stand below an exception.  A
+    name that is only there because of one below it is covered, as unbound has it.  In a
     list, an exception lifts whatever its list blocks, so exceptions are added for the first, and
     the second becomes an important rule.  Deeper than an exception from such a rule is not gone.
     """
@@ -243,8 +244,7 @@ def settle_zone(
                 break
             if block is not None and block is not MatchKind.EXACT:
                 for each in uncovered:
-                    is_owner = each in blocks or each in allows
-                    _widen(allows, each, MatchKind.BELOW if is_owner else MatchKind.SUBTREE)
+                    _widen(allows, each, MatchKind.BELOW)
                 break
             uncovered.append(name)
     important: dict[str, MatchKind] = {}

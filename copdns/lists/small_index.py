@@ -114,7 +114,7 @@ def _with_exceptions(draft: Draft, drafts: Sequence[Draft]) -> Draft:
             allows = names_of(
                 Matcher(*pair) for own in (draft, each) for pair in own.allows.items()
             )
-            special = draft.special.joined(each.special)
+            special = draft.special.with_rules_of(each.special)
             draft = replace(draft, allows=allows, special=special)
     return draft
 

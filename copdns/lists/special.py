@@ -45,7 +45,7 @@ class SpecialRules:
         names = sum([len(each) for each in self.ruled.values()])
         return names + len(self.patterns) + len(self.networks) + len(self.hashes)
 
-    def joined(self, other: SpecialRules) -> SpecialRules:
+    def with_rules_of(self, other: SpecialRules) -> SpecialRules:
         """Return these rules and those of another list."""
         if not other:
             return self
@@ -56,7 +56,7 @@ class SpecialRules:
         networks = tuple(dict.fromkeys((*self.networks, *other.networks)))
         return SpecialRules(ruled, patterns, networks, self.hashes)
 
-    def opening(self) -> SpecialRules:
+    def as_exceptions(self) -> SpecialRules:
         """Return all of these rules as exceptions; hashes are none."""
         ruled: dict[Terms, dict[str, MatchKind]] = {}
         for terms, names in self.ruled.items():

@@ -50,7 +50,7 @@ def zone_lines(policy: Policy, serial: int, title: str) -> Iterator[str]:
 
 def _records(policy: Policy) -> tuple[dict[str, str], int]:
     """Return the action of each owner, and how many names a zone can say nothing of."""
-    default = _action(policy, _PROBE) or OPEN
+    default = _action(policy, f"{_PROBE}.{_PROBE}") or OPEN
     records = {"*": BLOCKED} if default == BLOCKED else {}
     below = {"": default}
     unsaid = 0

@@ -170,6 +170,8 @@ def test_a_page_never_takes_its_site_with_it(line: str, reason: SkipReason) -> N
         ("||a.example|", ListedName("a.example", MatchKind.SUBTREE)),
         ("||*.a.example^", ListedName("a.example", MatchKind.BELOW)),
         ("*.a.example", ListedName("a.example", MatchKind.BELOW)),
+        ("://*.a.example^", ListedName("a.example", MatchKind.BELOW)),
+        ("@@://a.example^", ListedName("a.example", MatchKind.EXACT, allow=True)),
         ("|a.example^", ListedName("a.example", MatchKind.EXACT)),
         ("@@|a.example|", ListedName("a.example", MatchKind.EXACT, allow=True)),
     ],

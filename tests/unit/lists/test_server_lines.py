@@ -192,9 +192,8 @@ def said_by_zone(records: dict[str, str], name: str) -> str:
     if name in records:
         return records[name]
     nodes = {each for owner in records for each in suffixes(owner.removeprefix("*."))}
-    if name in nodes:
-        return ""
-    above = next((each for each in suffixes(name) if each in nodes), "")
+    # A node without a record of its own is covered from above, as unbound has it.
+    above = next((each for each in suffixes(name)[1:] if each in nodes), "")
     return records.get(f"*.{above}", "")
 
 

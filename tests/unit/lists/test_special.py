@@ -137,10 +137,9 @@ def test_an_allow_list_opens_what_lists_of_its_category_block_and_no_other() -> 
     allows = {**parsed.blocks, **parsed.allows}
     opening = Draft(
         *("open", ListKind.CATEGORY, "games", "open", {}, allows),
-        special=parsed.special.opening(),
+        special=parsed.special.as_exceptions(),
         opens=True,
     )
-    other = Draft("other", ListKind.CATEGORY, "ads", "other", {"plain.example": MatchKind.EXACT})
 
     def blocking(index: Index, name: str) -> set[str]:
         rules = ListRules(index.special, ())
@@ -151,6 +150,8 @@ def test_an_allow_list_opens_what_lists_of_its_category_block_and_no_other() -> 
     for at in (0, len(made)):  # whether it comes before or after the lists that it opens
 
         def all_lists(at: int = at) -> list[Draft]:
+            names = {"plain.example": MatchKind.EXACT}
+            other = Draft("other", ListKind.CATEGORY, "ads", "other", names)
             return [*drafts()[:at], opening_copy(opening), *drafts()[at:], other]
 
         memory, _ = build_index(all_lists())
