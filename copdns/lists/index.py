@@ -129,9 +129,8 @@ class DictIndex:
                 for name, match in names.items():
                     entry = Entry(place, name, match, terms.allow)
                     entries[name] = (*entries.get(name, ()), entry)
-                    if terms.allow or terms.is_partial:
+                    if terms.allow:
                         openings.update(suffixes(name))
-                openings.update([each for name in terms.but_not for each in suffixes(name)])
         for info, pairs in lists:
             infos.append(info)
             for matcher, allow in pairs:

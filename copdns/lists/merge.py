@@ -91,11 +91,9 @@ class _Merger:
     def _add_special(self, draft: Draft, number: int) -> None:
         self.special.add(number, draft.special)
         for terms, names in draft.special.ruled.items():
-            if terms.allow or terms.is_partial:
+            if terms.allow:
                 for name in names:
                     self.openings.update(suffixes(name))
-            for name in terms.but_not:
-                self.openings.update(suffixes(name))
             place = self.special.place_of(number, terms)
             self._move(names, rule_number(place), terms.allow)
 

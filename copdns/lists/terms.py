@@ -48,8 +48,8 @@ class Terms:
 
     @property
     def is_partial(self) -> bool:
-        """Tell whether a name that it covers may be open all the same, to others or by type."""
-        return bool(self.types or self.not_types or self.but_not or self.is_personal)
+        """Tell whether what it covers may be open to the same person: by type, or below a name."""
+        return bool(self.types or self.not_types or self.but_not)
 
     def __str__(self) -> str:
         """Return the modifiers as a list has them, in one order; "" for none."""

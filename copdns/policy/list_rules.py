@@ -95,10 +95,17 @@ def _is_named(clients: Iterable[str], asker: Asker) -> bool:
     return False
 
 
+_RULE_TEXT: Final = {
+    MatchKind.EXACT: "|{}^",
+    MatchKind.BELOW: "||*.{}^",
+    MatchKind.SUBTREE: "||{}^",
+}
+
+
 class _HeldRule:
     """A rule that holds for a person, by its place in the table."""
 
-    __slots__ = ("allow", "but_not", "important", "list", "not_types", "types")
+    __slots__ = ("allow", "but_not", "important", "list", "not_types", "terms_text", "types")
 
     def __init__(self, number: int, terms: Terms) -> None:
         self.list = number
@@ -107,6 +114,18 @@ class _HeldRule:
         self.types = frozenset(terms.types)
         self.not_types = frozenset(terms.not_types)
         self.but_not = terms.but_not
+        self.terms_text = f"${terms}" if terms.is_partial and not terms.allow else ""
+
+    def entry_for(self, name: str, match: MatchKind) -> Entry:
+        """Return the rule as a plain entry of its list.
+
+        A block that leaves something open says nothing of names below its own, as a pattern; so it
+        is written as one, with its terms.
+        """
+        if self.terms_text:
+            name = f"{_RULE_TEXT[match].format(name)}{self.terms_text}"
+            match = MatchKind.EXACT
+        return Entry(self.list, name, match, self.allow)
 
     def holds(self, qname: str, qtype: int) -> bool:
         if self.types and qtype not in self.types:
@@ -151,7 +170,7 @@ class ListRules:
                 continue
             held = self._held[-1 - entry.list]
             if held is not None and held.holds(qname, qtype):
-                found.append(Entry(held.list, entry.name, entry.match, held.allow))
+                found.append(held.entry_for(entry.name, entry.match))
                 if held.important:
                     (opening if held.allow else blocking).add(held.list)
         for number in matched:

@@ -150,6 +150,12 @@ def test_a_verdict_shows_the_pattern_as_it_is_written() -> None:
     assert decide(made("/^x[0-9]\\./"), "x1.example", A, NOW).rule == "/^x[0-9]\\./"
 
 
+def test_a_verdict_shows_the_terms_that_leave_something_open() -> None:
+    typed = decide(made("||t.example^$dnstype=A,important"), "x.t.example", A, NOW)
+    assert typed.rule == "||t.example^$important,dnstype=A"
+    assert decide(made("||p.example^$client=mia"), "x.p.example", A, NOW).rule == "p.example"
+
+
 def test_in_mode_nxdomain_a_name_with_something_open_is_not_denied() -> None:
     def denies(text: str, name: str) -> bool:
         profile = replace(MIA, block_mode=BlockMode.NXDOMAIN)
