@@ -152,7 +152,7 @@ def _quick_pattern(form: ListFormat, match: MatchKind) -> tuple[re.Pattern[str],
         return plain_line_pattern(r"[ \t]*local-zone:[ \t]*\"?", tail), MatchKind.SUBTREE
     if form is ListFormat.RPZ:
         tail = r"[ \t]+(?:[0-9]+[ \t]+)?(?:IN[ \t]+)?CNAME[ \t]+(?:\*?\.|rpz-drop\.)(?!\n[ \t])"
-        return plain_line_pattern(r"(?![^ \t]*\.rpz-)", tail), MatchKind.EXACT
+        return plain_line_pattern(r"(?![^ \t\n]*\.rpz-)", tail), MatchKind.EXACT
     if form is ListFormat.ADDRESSES:
         return re.compile(r"(?!)"), match  # each line is looked at
     return plain_line_pattern("", _REMARK), match

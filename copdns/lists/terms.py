@@ -154,14 +154,12 @@ def _split(text: str, at: str) -> Iterator[str]:
             escaped = True
         elif quote:
             quote = "" if char == quote else quote
-        elif char in "'\"" and part.strip("~ =").rpartition("=")[2] == "":
+        elif char in "'\"" and part[-1:] in ("", "=", "~", "|"):
             quote = char
         elif char == at:
             yield part
             part = ""
             continue
-        elif char in "'\"" and part.endswith(("=", "|", "~")):
-            quote = char
         part += char
     yield part
 
