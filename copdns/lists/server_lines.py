@@ -237,8 +237,9 @@ def settle_zone(
     the second becomes an important rule.  Deeper than an exception from such a rule is not gone.
     """
     for owner in (*blocks, *allows):
-        uncovered: list[str] = []
-        for name in suffixes(owner):
+        own = blocks.get(owner, MatchKind.EXACT), allows.get(owner, MatchKind.EXACT)
+        uncovered = [owner] if own == (MatchKind.EXACT, MatchKind.EXACT) else []
+        for name in suffixes(owner)[1:]:
             block, allow = blocks.get(name), allows.get(name)
             if allow is not None and allow is not MatchKind.EXACT:
                 break
