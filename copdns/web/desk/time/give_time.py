@@ -17,6 +17,7 @@ from copdns.model.times import DAY_MINUTES
 from copdns.time.days import budget_day, zone_of
 from copdns.time.moments import moment_text
 from copdns.web.desk.change import Edit
+from copdns.web.desk.page import page_to_show
 from copdns.web.desk.seen import SEEN, unless_changed
 from copdns.web.desk.time.forms import (
     Form,
@@ -171,4 +172,7 @@ def _end_text(them: PersonRequest, end: int | None) -> str:
 
 def _back(them: PersonRequest, form: Form, part: str) -> NoReturn:
     """Redirect to the page that has the form."""
-    raise web.HTTPSeeOther(OVERVIEW if form.one("back") == "overview" else f"{them.page}{part}")
+    back = form.one("back")
+    raise web.HTTPSeeOther(
+        OVERVIEW if back == "overview" else page_to_show(back, f"{them.page}{part}")
+    )
