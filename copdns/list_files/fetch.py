@@ -143,7 +143,7 @@ class Fetcher:
             return await self._note_held(slug, before)
         if headers is None:
             return await self._note_unchanged(slug, after_not_modified(before, self._clock()))
-        copy = await self._unpack_reply(source, before)
+        copy = await self._unpack_reply(source, before, smaller, book.is_rolled_back)
         check_copy(copy)
         state = after_fetch(source.url, headers, copy, self._clock())
         if before.has_copy and before.sha256 == copy.sha256:
@@ -243,7 +243,9 @@ class Fetcher:
 
     # --- reading ------------------------------------------------------------------------------
 
-    async def _unpack_reply(self, source: Source, before: CopyState) -> CopySummary:
+    async def _unpack_reply(
+        self, source: Source, before: CopyState, smaller: bool, was_rolled_back: bool
+    ) -> CopySummary:
         """Have another process unpack and read it, and write the unfinished text."""
         scratch, slug = self._copies.scratch_path, source.slug
         packed = await asyncio.to_thread(scratch, slug, PACKED)
@@ -262,6 +264,8 @@ class Fetcher:
             before_packed=str(packed_before) if is_new else "",
             subject=source.category,
             vouched=self._vouched,
+            may_shrink=smaller,
+            was_rolled_back=was_rolled_back,
         )
         async with self._reading:
             output = await _run_unpack(json.dumps(asdict(job)), self._limits.check)

@@ -23,10 +23,19 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from copdns.lists.download import GZIP, MIB, CopySummary, content_error
+from copdns.lists.gate import Gate
 from copdns.lists.index import ListKind
 from copdns.lists.parse import ListFormat, ParsedList, parse_list
 from copdns.lists.small_index import Draft
-from copdns.lists.versions import VersionDiff, compare, diff_json, read_diff, read_version
+from copdns.lists.versions import (
+    MAX_NEEDED,
+    VersionDiff,
+    compare,
+    diff_json,
+    find_reasons,
+    read_diff,
+    read_version,
+)
 from copdns.model.errors import CopdnsError, FetchError
 from copdns.model.matchers import MatchKind, parse_matcher
 
@@ -48,6 +57,7 @@ class UnpackJob:
     before: the text in force, to compare with; "" for none.  before_sha256: its digest.
     before_packed: as `packed`, for the text in force.
     subject: what the list is about.  vouched: names that a person or a preset allows.
+    may_shrink, was_rolled_back: as of `versions.find_reasons`.
     """
 
     raw: str
@@ -62,6 +72,8 @@ class UnpackJob:
     before_packed: str = ""
     subject: str = ""
     vouched: tuple[str, ...] = ()
+    may_shrink: bool = False
+    was_rolled_back: bool = False
 
 
 def unpack_list(job: UnpackJob) -> CopySummary:
@@ -93,27 +105,38 @@ def _parse(job: UnpackJob, path: str) -> ParsedList:
 
 def _compare(job: UnpackJob, octets: int, after: ParsedList) -> VersionDiff | None:
     """Return how the text of a job differs from the one in force; None where that is unreadable."""
-    # Here: the gate takes time to import and to build, and most tries bring nothing new.
-    from copdns.list_files.resources import read_bundled
-    from copdns.lists.catalogue import read_files
-    from copdns.lists.drafts import bundled_drafts, read_gate_rules
-    from copdns.lists.gate import Gate
-
-    def bundled_text(file: str) -> str:
-        return read_bundled("blocklists", file)
-
     try:
         before, octets_before = _parse(job, job.before), Path(job.before).stat().st_size
     except (CopdnsError, OSError):  # damaged: there is nothing to protect
         return None
-    found = read_files(bundled_text)
-    gate = Gate(bundled_drafts(found, bundled_text), read_gate_rules(found, bundled_text))
-    draft = Draft("", ListKind.CATEGORY, job.subject, "")
-    vouched = [parse_matcher(each) for each in job.vouched]
-    return compare(
-        read_version(octets_before, before, draft, gate, vouched),
-        read_version(octets, after, draft, gate, vouched),
+
+    def compare_by(gate: Gate | None) -> VersionDiff:
+        draft = Draft("", ListKind.CATEGORY, job.subject, "")
+        vouched = [parse_matcher(each) for each in job.vouched]
+        return compare(
+            read_version(octets_before, before, draft, gate, vouched),
+            read_version(octets, after, draft, gate, vouched),
+        )
+
+    # The gate takes a second to build, and tells nothing of what is taken on an ordinary day.
+    diff = compare_by(None)
+    is_taken = diff.added < MAX_NEEDED and not find_reasons(
+        diff, may_shrink=job.may_shrink, was_rolled_back=job.was_rolled_back
     )
+    return diff if is_taken else compare_by(_build_gate())
+
+
+def _build_gate() -> Gate:
+    # Imported here: it would slow down each fetch.
+    from copdns.list_files.resources import read_bundled
+    from copdns.lists.catalogue import read_files
+    from copdns.lists.drafts import bundled_drafts, read_gate_rules
+
+    def bundled_text(file: str) -> str:
+        return read_bundled("blocklists", file)
+
+    found = read_files(bundled_text)
+    return Gate(bundled_drafts(found, bundled_text), read_gate_rules(found, bundled_text))
 
 
 def pack_text(text: Path, packed: Path) -> None:

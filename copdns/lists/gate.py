@@ -158,8 +158,15 @@ class Gate:
         )
 
     def stopped_entries(self, draft: Draft) -> dict[str, Barrier]:
-        """Return every blocked name of a draft that is left out, with what stops it."""
-        return dict(self._held_entries(draft)) if draft.kind in BLOCKING else {}
+        """Return every blocked name of a draft that is left out, with what stops it.
+
+        Of several names that an entry would take away, its own counts, or else the first.
+        """
+        found: dict[str, Barrier] = {}
+        for name, barrier in self._held_entries(draft) if draft.kind in BLOCKING else ():
+            if name not in found or barrier.matcher.name == name:
+                found[name] = barrier
+        return found
 
     def needed_names(self) -> frozenset[str]:
         """Return the names that lists may not take away, but for schools."""

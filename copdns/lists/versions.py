@@ -123,7 +123,9 @@ def find_reasons(
     found = {
         HoldReason.GROWTH: _is_share(diff.grown, diff.names_before, MAX_GROWTH)
         and diff.grown >= SMALL_CHANGE,
-        HoldReason.LOSS: not may_shrink and _lost_much(diff),
+        HoldReason.LOSS: not may_shrink
+        and _is_share(diff.lost, diff.names_before, MAX_LOSS)
+        and diff.lost >= SMALL_CHANGE,
         HoldReason.NEEDED: diff.needed_count >= MAX_NEEDED,
         HoldReason.BROKEN: diff.broken >= FEW_BROKEN
         and _is_share(diff.broken, diff.lines, _broken_bound(diff)),
@@ -136,12 +138,6 @@ def find_reasons(
 
 def _is_share(part: int, whole: int, bound: float) -> bool:
     return part >= bound * whole
-
-
-def _lost_much(diff: VersionDiff) -> bool:
-    """Tell whether a version lost many names, or half of a small list."""
-    many = _is_share(diff.lost, diff.names_before, MAX_LOSS) and diff.lost >= SMALL_CHANGE
-    return many or 2 * diff.lost > diff.names_before
 
 
 def _broken_bound(diff: VersionDiff) -> float:
@@ -158,20 +154,26 @@ def _broken_bound(diff: VersionDiff) -> float:
 
 
 def read_version(
-    octets: int, parsed: ParsedList, draft: Draft, gate: Gate, vouched: Iterable[Matcher] = ()
+    octets: int,
+    parsed: ParsedList,
+    draft: Draft,
+    gate: Gate | None,
+    vouched: Iterable[Matcher] = (),
 ) -> ReadVersion:
     """Return a version of a list.
 
-    draft: the list, without its names.  vouched: names that a person or a preset allows.
+    draft: the list, without its names.  gate: None to leave out what it would take away that is
+    needed.  vouched: names that a person or a preset allows.
     """
     named = replace(draft, blocks=parsed.blocks, allows=parsed.allows)
+    needed = _needed_entries(named, gate, tuple(vouched)) if gate else ()
     return ReadVersion(
         octets,
         parsed.used_count + sum(parsed.unused.values()),
         sum(parsed.unused.get(reason, 0) for reason in _BROKEN),
         parsed.blocks,
         parsed.allows,
-        {each.entry: each for each in _needed_entries(named, gate, tuple(vouched))},
+        {each.entry: each for each in needed},
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
+import shutil
 import socket
 import tarfile
 from collections.abc import Iterator
@@ -119,11 +120,18 @@ async def test_the_same_text_without_an_etag_is_no_news(shelf: Shelf) -> None:
     assert (await shelf.fetch(source(url))).result is FetchResult.UNCHANGED
 
 
-async def test_a_copy_that_is_gone_or_was_touched_is_fetched_whole(shelf: Shelf) -> None:
+async def test_a_copy_that_is_gone_or_was_touched_is_restored_or_fetched_whole(
+    shelf: Shelf,
+) -> None:
     url = shelf.server.put("/toys.txt", TOYS, headers={"ETag": '"1"'})
     await shelf.fetch(source(url))
     shelf.copies.text_path("toys").write_text("cut")
+    assert (await shelf.fetch(source(url))).result is FetchResult.UNCHANGED
+    assert shelf.text == TOYS.encode()
+    shutil.rmtree(shelf.copies.folder / "versions")
+    shelf.copies.text_path("toys").write_text("cut")
     assert (await shelf.fetch(source(url))).result is FetchResult.NEW
+    shutil.rmtree(shelf.copies.folder / "versions")
     shelf.copies.text_path("toys").unlink()
     assert (await shelf.fetch(source(url))).result is FetchResult.NEW
     assert shelf.text == TOYS.encode()
@@ -174,8 +182,12 @@ async def test_nothing_of_an_archive_is_written_but_the_one_text(
     files = {"../../evil": "e", "/tmp/copdns-evil": "e", "l": link, "games/domains": TOYS}
     url = shelf.server.put("/toys.tar.gz", tar(files))
     assert (await shelf.fetch(source(url, member="games/domains"))).result is FetchResult.NEW
-    written = {str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*")}
-    assert written == {"lists", "lists/toys.json", "lists/toys.txt"}
+    written = {str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*") if each.is_file()}
+    versions, digest = "lists/versions/toys", shelf.copies.state("toys").sha256
+    assert written == {
+        *("lists/toys.json", "lists/toys.txt"),
+        *(f"{versions}/book.json", f"{versions}/book.copy", f"{versions}/{digest}.gz"),
+    }
     assert not Path("/tmp/copdns-evil").exists()
 
 
@@ -408,14 +420,6 @@ async def test_needed_names_are_told_of_by_what_the_household_vouches_for(shelf:
     assert held is not None
     assert held.reasons == (HoldReason.NEEDED,)
     assert {each.name for each in held.diff.needed} == set(bad)
-
-
-async def test_a_copy_that_was_damaged_is_restored_before_it_is_asked_for(shelf: Shelf) -> None:
-    url = shelf.server.put("/toys", MANY, headers={"ETag": '"1"'})
-    await shelf.fetch(source(url))
-    shelf.copies.text_path("toys").write_bytes(b"cut")
-    assert (await shelf.fetch(source(url))).result is FetchResult.UNCHANGED
-    assert shelf.text == MANY.encode()
 
 
 async def test_a_disk_that_takes_no_more_is_told_and_the_copy_stays(

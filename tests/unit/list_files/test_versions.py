@@ -32,53 +32,54 @@ URL = "https://lists.example/toys"
 class Shelf:
     """The versions of one list.  texts: by what a test calls them: their letter."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, slug: str = "toys") -> None:
+        self.slug = slug
         self.copies = Copies(data)
         self.versions = Versions(self.copies)
 
     def arrive(self, letter: str) -> CopyState:
         """Let a version lie there as the fetcher leaves it: unpacked, and compressed."""
         octets = f"{letter}.example\n".encode()
-        self.copies.scratch_path("toys", TEXT).write_bytes(octets)
-        self.copies.scratch_path("toys", PACKED).write_bytes(gzip.compress(octets, mtime=0))
+        self.copies.scratch_path(self.slug, TEXT).write_bytes(octets)
+        self.copies.scratch_path(self.slug, PACKED).write_bytes(gzip.compress(octets, mtime=0))
         copy = CopySummary(len(octets), hashlib.sha256(octets).hexdigest(), 1, 1)
         return after_fetch(URL, {"ETag": f'"{letter}"'}, copy, NOW + ord(letter))
 
     def take(self, letter: str) -> CopyState:
-        before, state = self.copies.state("toys"), self.arrive(letter)
-        self.versions.take("toys", before, state)
+        before, state = self.copies.state(self.slug), self.arrive(letter)
+        self.versions.take(self.slug, before, state)
         return state
 
     def hold(self, letter: str, **fields: Any) -> HeldVersion:
         state = self.arrive(letter)
         held = HeldVersion(state, (HoldReason.GROWTH,), VersionDiff(added=7), NOW, **fields)
-        self.versions.hold("toys", self.copies.state("toys"), held)
-        self.copies.clear("toys")
+        self.versions.hold(self.slug, self.copies.state(self.slug), held)
+        self.copies.clear(self.slug)
         return held
 
     @property
     def in_force(self) -> str:
         """The letter of the version in force, "" where its text and its state do not fit."""
-        if self.copies.digest("toys") != self.copies.state("toys").sha256:
+        if self.copies.digest(self.slug) != self.copies.state(self.slug).sha256:
             return ""
-        return self.copies.text_path("toys").read_text()[:1]
+        return self.copies.text_path(self.slug).read_text()[:1]
 
     @property
     def held(self) -> str:
         """The letter of the version that is held; "" for none, and for one without its text."""
-        held = self.versions.book("toys").held
+        held = self.versions.book(self.slug).held
         if held is None:
             return ""
         with suppress(OSError, EOFError, gzip.BadGzipFile):
             return gzip.decompress(
-                self.versions.packed_path("toys", held.state).read_bytes()
+                self.versions.packed_path(self.slug, held.state).read_bytes()
             ).decode()[:1]
         return ""
 
     @property
     def earlier(self) -> str:
-        states = self.versions.earlier("toys")
-        texts = [self.versions.packed_path("toys", each).read_bytes() for each in states]
+        states = self.versions.earlier(self.slug)
+        texts = [self.versions.packed_path(self.slug, each).read_bytes() for each in states]
         return "".join(gzip.decompress(each).decode()[:1] for each in texts)
 
 

@@ -374,7 +374,7 @@ def poisoned(data: Path) -> Iterator[tuple[Pair, Poison, str, str, set[str]]]:
         for each in pairs(data, "ordinary")
         if each.category in set(CATEGORIES.values())
         and not judged(each).is_stopped
-        and len(text_of(each.new, each.form)) < 1_000_000
+        and len(text_of(each.new, each.form)) < 200_000
     ]
     for number in range(200):
         poison = POISONS[number % len(POISONS)]

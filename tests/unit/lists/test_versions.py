@@ -100,8 +100,9 @@ def test_a_list_of_other_names_is_held_though_it_is_no_larger() -> None:
         (names(10), names(14), ()),  # grew by 40 %
         (names(10), names(29), ()),
         (names(10), names(30), (HoldReason.GROWTH,)),
-        (names(10), names(5, 10), ()),  # lost a half
-        (names(10), names(6, 10), (HoldReason.LOSS,)),
+        (names(10), names(9, 10), ()),  # lost most
+        (names(24), names(5, 24), ()),
+        (names(25), names(20, 25), (HoldReason.LOSS,)),
         (names(10), names(10) + "a b c\n" * 4, ()),  # a third of its lines is broken
         (names(10), names(10) + "a b c\n" * 5, (HoldReason.BROKEN,)),
     ],
