@@ -76,7 +76,7 @@ class Versions:
         self._copies.finish_replacing(slug)
         state = self._copies.noted_state(slug)
         if state.has_copy and self._copies.digest(slug) != state.sha256:
-            with suppress(FetchError):  # no such version: the list is fetched again
+            with suppress(FetchError, OSError):  # no such version: the list is fetched again
                 self._restore(slug, state)
         book = self.book(slug)
         if book.held is not None and book.held.state.sha256 == state.sha256:

@@ -7,6 +7,7 @@ or its maintainer publishes one that differs less.  docs/lists.md explains the b
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -22,13 +23,22 @@ from copdns.model.names import display, suffixes
 MAX_GROWTH: Final = 0.3  # of the names before: a version that grew by this much is held
 MAX_LOSS: Final = 0.2  # likewise, of one that lost names
 MAX_NEEDED: Final = 5  # needed names that it newly takes away
-MAX_BROKEN: Final = 0.01  # of its lines
-MAX_BULK: Final = 4  # times the octets before
+MAX_LARGE_SITE: Final = 0.1  # of the names of a list
+_SHORT: Final = 7  # characters of suffixes such as com.au
+
+_BROKEN: Final = 0.01  # of its lines
+MAX_BULK: Final = 4  # times the octets that each name took before
 # Below these the shares say nothing: a list of ten names grows by four on an ordinary day.
 SMALL_CHANGE: Final = 20  # names
-FEW_BROKEN: Final = 5  # lines
+FEW_LARGE_SITE: Final = 0.1  # of the names of a list
+_SHORT: Final = 7  # characters of suffixes such as com.au
+
+_BROKEN: Final = 5  # lines
 SMALL_BULK: Final = 256 << 10  # octets
 MAX_SHOWN: Final = 50  # names of each kind that a difference shows; all are counted
+
+_LARGE_SITE: Final = 0.1  # of the names of a list
+_SHORT: Final = 7  # characters of suffixes such as com.au
 
 _BROKEN: Final = (SkipReason.NAME, SkipReason.SYNTAX, SkipReason.LONG)
 # Such lists name sites that look like others, and mean it.
@@ -85,8 +95,8 @@ class VersionDiff:
     """How a version differs from the one before.
 
     names_before, names: that each blocks.  added, removed: names that only one of them has.
-    grown: added names that are not below a name of the version before, so that they are more than
-    hosts of a site that it had.  lost: removed names that no entry covers now, and names that
+    grown: added names that are more than hosts of what the version before was about: not below a
+    name that it had, nor of a site that made up a tenth of it.  lost: removed names that no entry covers now, and names that
     exceptions lift now.
     lines, broken: of this version; lines_before, broken_before: of the one before.
     needed: the first entries that newly take away what is needed, without protected names, which
@@ -129,7 +139,7 @@ def find_reasons(
         HoldReason.NEEDED: diff.needed_count >= MAX_NEEDED,
         HoldReason.BROKEN: diff.broken >= FEW_BROKEN
         and _is_share(diff.broken, diff.lines, _broken_bound(diff)),
-        HoldReason.BULK: diff.octets >= MAX_BULK * diff.octets_before
+        HoldReason.BULK: _octets_each(diff) >= MAX_BULK
         and diff.octets - diff.octets_before >= SMALL_BULK,
         HoldReason.ROLLED_BACK: was_rolled_back,
     }
@@ -138,6 +148,12 @@ def find_reasons(
 
 def _is_share(part: int, whole: int, bound: float) -> bool:
     return part >= bound * whole
+
+
+def _octets_each(diff: VersionDiff) -> float:
+    """Return how many times the octets of the version before each name takes."""
+    before = diff.octets_before * diff.names
+    return diff.octets * diff.names_before / before if before else 0.0
 
 
 def _broken_bound(diff: VersionDiff) -> float:
@@ -216,7 +232,7 @@ def compare(before: ReadVersion, after: ReadVersion) -> VersionDiff:
         names=len(after.blocks),
         added=len(added),
         removed=len(removed),
-        grown=sum(not _has_parent(name, before.blocks) for name in added) + exceptions_gone,
+        grown=_grown_count(added, before.blocks) + exceptions_gone,
         lost=sum(not _is_covered(name, after.blocks) for name in removed)
         + _lifted_count(before, after),
         lines=after.lines,
@@ -240,6 +256,23 @@ def _names_beyond(names: Names, others: Names) -> Iterator[str]:
         other = others.get(name)
         if other is not match and (other is None or match is MatchKind.SUBTREE):
             yield name
+
+
+def _grown_count(added: Iterable[str], before: Names) -> int:
+    grown = [name for name in added if not _has_parent(name, before)]
+    if len(grown) >= MAX_GROWTH * len(before):  # else it makes no difference, and takes time
+        sites = Counter(map(_site_of, before))
+        bound = max(SMALL_CHANGE, _LARGE_SITE * len(before))
+        grown = [name for name in grown if sites[_site_of(name)] < bound]
+    return len(grown)
+
+
+def _site_of(name: str) -> str:
+    """Return the last two labels of a name, or three where those are as short as co.uk."""
+    site = name[name.rfind(".", 0, name.rfind(".")) + 1 :]
+    if len(site) > _SHORT or site == name:
+        return site
+    return name[name.rfind(".", 0, len(name) - len(site) - 1) + 1 :]
 
 
 def _has_parent(name: str, names: Names) -> bool:

@@ -117,6 +117,7 @@ def many(*counts: int) -> str:
 
 def test_a_held_version_is_shown_and_decided_about(home: Fetching) -> None:
     home.use(home.source("toys"))
+    home.ok("profile", "set", "mia", "--category", "games")
     for text in (many(100), many(200) + "microsoft.com\n"):
         home.server.put("/toys", text)
         home.update("toys")
@@ -294,7 +295,7 @@ def test_a_killed_update_leaves_the_old_copy_and_nothing_in_the_way(home: Fetchi
     home.server.put("/toys", "go.example\n")
     assert home.update("toys")["toys"]["result"] == "new"
     assert sorted(each.name for each in Copies(home.data).folder.iterdir()) == [
-        *("lock", "toys.json", "toys.txt")
+        *("lock", "toys.json", "toys.txt", "versions")
     ]
 
 
