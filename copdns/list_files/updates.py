@@ -118,7 +118,7 @@ class ListUpdater:
         return self._versions
 
     @property
-    def held(self) -> Mapping[str, HeldVersion]:
+    def held_versions(self) -> Mapping[str, HeldVersion]:
         """Return the versions of lists in use that wait for a person, by slug."""
         return self._held
 
@@ -159,7 +159,7 @@ class ListUpdater:
         self._choice = choose_for(settings, self._available, households, available_memory(), known)
         used = [each.slug for each in self._choice.sources]
         await self._restore_damaged(used)
-        self._held = await asyncio.to_thread(self._versions.held, used)
+        self._held = await asyncio.to_thread(self._versions.held_versions, used)
         here = sources_on_disk(self._choice, self._copies, self._states)
         return here, (here, await asyncio.to_thread(self._copies.marks, [e.slug for e in here]))
 
@@ -262,7 +262,7 @@ class ListUpdater:
 
         state = await asyncio.to_thread(act_alone)
         used = [each.slug for each in self._choice.sources]
-        self._held = await asyncio.to_thread(self._versions.held, used)
+        self._held = await asyncio.to_thread(self._versions.held_versions, used)
         return state
 
     # --- fetching -----------------------------------------------------------------------------

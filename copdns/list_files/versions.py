@@ -52,7 +52,7 @@ class Versions:
                 return _read_book((self._folder(slug) / name).read_text(encoding="utf-8"))
         return VersionBook()
 
-    def held(self, slugs: Iterable[str]) -> dict[str, HeldVersion]:
+    def held_versions(self, slugs: Iterable[str]) -> dict[str, HeldVersion]:
         """Return the versions that are held, by the slug of their list."""
         found = ((slug, self.book(slug).held) for slug in slugs)
         return {slug: held for slug, held in found if held is not None}
@@ -94,14 +94,14 @@ class Versions:
         self._store(slug, PACKED_BEFORE, before)
         self._copies.replace_copy(slug, state)
         book = self.book(slug)
-        self._write(slug, VersionBook(_kept(book, before, state), refused=book.refused))
+        self._write(slug, VersionBook(_versions_to_keep(book, before, state), refused=book.refused))
 
     def hold(self, slug: str, before: CopyState, held: HeldVersion) -> None:
         """Hold the unfinished text; raise OSError.  The version in force stays."""
         self._store(slug, PACKED, held.state)
         self._store(slug, PACKED_BEFORE, before)
         book = self.book(slug)
-        self._write(slug, replace(book, held=held, kept=_kept(book, before)))
+        self._write(slug, replace(book, held=held, kept=_versions_to_keep(book, before)))
 
     def drop_held(self, slug: str) -> None:
         """Forget a held version: its maintainer went back to the one in force; raise OSError."""
@@ -127,7 +127,7 @@ class Versions:
         before = self._copies.state(slug)
         with self._plain_errors(slug):
             self._restore(slug, held.state)
-            self._write(slug, VersionBook(_kept(book, before, held.state), refused=book.refused))
+            self._write(slug, VersionBook(_versions_to_keep(book, before, held.state), refused=book.refused))
         return held.state
 
     def refuse(self, slug: str, version: str = "") -> CopyState:
@@ -162,7 +162,7 @@ class Versions:
         state = after_rollback(max(found, key=lambda each: each.fetched_at or 0.0), now)
         with self._plain_errors(slug):
             self._restore(slug, state)
-            kept = _kept(book, before, state)
+            kept = _versions_to_keep(book, before, state)
             self._write(slug, replace(book, kept=kept, is_rolled_back=True))
         return state
 
@@ -190,7 +190,7 @@ class Versions:
                     digest.update(chunk)
                     target.write(chunk)
             if digest.hexdigest() != state.sha256:
-                raise FetchError(f"{path} is damaged; run copdns lists update {slug}")
+                raise FetchError(f"{path} is damaged")
             self._copies.replace_copy(slug, state)
         finally:
             self._copies.clear(slug)
@@ -242,7 +242,7 @@ def _all_states(book: VersionBook) -> Iterator[CopyState]:
         yield book.held.state
 
 
-def _kept(book: VersionBook, *in_force: CopyState) -> tuple[CopyState, ...]:
+def _versions_to_keep(book: VersionBook, *in_force: CopyState) -> tuple[CopyState, ...]:
     """Return the versions to keep after these were in force, the last of them now."""
     kept = list(book.kept)
     for state in in_force:

@@ -23,17 +23,11 @@ from copdns.model.names import display, suffixes
 MAX_GROWTH: Final = 0.3  # of the names before: a version that grew by this much is held
 MAX_LOSS: Final = 0.2  # likewise, of one that lost names
 MAX_NEEDED: Final = 5  # needed names that it newly takes away
-MAX_LARGE_SITE: Final = 0.1  # of the names of a list
-_SHORT: Final = 7  # characters of suffixes such as com.au
-
-_BROKEN: Final = 0.01  # of its lines
+MAX_BROKEN: Final = 0.01  # of its lines
 MAX_BULK: Final = 4  # times the octets that each name took before
 # Below these the shares say nothing: a list of ten names grows by four on an ordinary day.
 SMALL_CHANGE: Final = 20  # names
-FEW_LARGE_SITE: Final = 0.1  # of the names of a list
-_SHORT: Final = 7  # characters of suffixes such as com.au
-
-_BROKEN: Final = 5  # lines
+FEW_BROKEN: Final = 5  # lines
 SMALL_BULK: Final = 256 << 10  # octets
 MAX_SHOWN: Final = 50  # names of each kind that a difference shows; all are counted
 
@@ -96,8 +90,8 @@ class VersionDiff:
 
     names_before, names: that each blocks.  added, removed: names that only one of them has.
     grown: added names that are more than hosts of what the version before was about: not below a
-    name that it had, nor of a site that made up a tenth of it.  lost: removed names that no entry covers now, and names that
-    exceptions lift now.
+    name that it had, nor of a site that made up a tenth of it.
+    lost: removed names that no entry covers now, and names that exceptions lift now.
     lines, broken: of this version; lines_before, broken_before: of the one before.
     needed: the first entries that newly take away what is needed, without protected names, which
     are only counted; needed_count: of all.

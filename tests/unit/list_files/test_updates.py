@@ -327,15 +327,15 @@ async def test_a_held_version_is_told_once_and_by_the_next_start_no_more(
         await home.look_twice()
         home.now += DAY
     assert home.told == ["toys"]
-    assert home.updates.held["toys"].diff.added == 100
+    assert home.updates.held_versions["toys"].diff.added == 100
     assert home.compiled == [["toys"]]
     await home.updates.fetch()
     await home.look_twice()
     again = await house(tmp_path, server, "toys")
     await again.look_twice()
-    assert (home.told, again.told, list(again.updates.held)) == (["toys"], [], ["toys"])
+    assert (home.told, again.told, list(again.updates.held_versions)) == (["toys"], [], ["toys"])
     await again.updates.decide(lambda versions: versions.accept("toys"))
-    assert again.updates.held == {}
+    assert again.updates.held_versions == {}
     await again.look_twice()
     assert list(again.lists.index.find("n150.example"))
     assert again.compiled == [["toys"]], "the new one; the old one was in force at the start"

@@ -101,7 +101,7 @@ def test_a_held_version_changes_nothing_until_it_is_accepted(shelf: Shelf) -> No
     shelf.take("a")
     held = shelf.hold("b")
     assert (shelf.in_force, shelf.held) == ("a", "b")
-    assert shelf.versions.held(["toys", "other"]) == {"toys": held}
+    assert shelf.versions.held_versions(["toys", "other"]) == {"toys": held}
     assert shelf.versions.accept("toys", held.version) == held.state
     assert (shelf.in_force, shelf.held, shelf.earlier) == ("b", "", "a")
     assert shelf.copies.state("toys") == held.state

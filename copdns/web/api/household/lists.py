@@ -177,7 +177,7 @@ async def lists(call: Call) -> object:
     """Return all lists, with the state of their copies; lists that ship are never fetched."""
     updates, found = call.context.updates, []
     for each in call.context.snapshot().library.statuses:
-        state, waiting = updates.copy_state(each.info.slug), updates.held.get(each.info.slug)
+        state, waiting = updates.copy_state(each.info.slug), updates.held_versions.get(each.info.slug)
         found.append(
             status_json(each)
             | {
@@ -202,7 +202,7 @@ async def update(call: Call) -> object:
 async def versions(call: Call) -> object:
     """Return the versions of a fetched list that are kept here, besides the one in force."""
     slug, updates = call.query.slug, call.context.updates
-    held = updates.held.get(slug)
+    held = updates.held_versions.get(slug)
     earlier = await asyncio.to_thread(updates.versions.earlier, slug)
     return {
         "list": slug,

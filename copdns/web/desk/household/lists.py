@@ -168,6 +168,6 @@ def _list_rows(
             sum(each.unused.get(reason, 0) for reason in _HELD_REASONS),
             caught.get(slug, 0),
             found.percent(slug) if found else None,
-            updates.held.get(slug),
+            updates.held_versions.get(slug),
             earlier.get(slug, ()),
         )
