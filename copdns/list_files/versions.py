@@ -127,7 +127,9 @@ class Versions:
         before = self._copies.state(slug)
         with self._plain_errors(slug):
             self._restore(slug, held.state)
-            self._write(slug, VersionBook(_versions_to_keep(book, before, held.state), refused=book.refused))
+            self._write(
+                slug, VersionBook(_versions_to_keep(book, before, held.state), refused=book.refused)
+            )
         return held.state
 
     def refuse(self, slug: str, version: str = "") -> CopyState:

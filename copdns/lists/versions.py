@@ -7,7 +7,6 @@ or its maintainer publishes one that differs less.  docs/lists.md explains the b
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -30,9 +29,6 @@ SMALL_CHANGE: Final = 20  # names
 FEW_BROKEN: Final = 5  # lines
 SMALL_BULK: Final = 256 << 10  # octets
 MAX_SHOWN: Final = 50  # names of each kind that a difference shows; all are counted
-
-_LARGE_SITE: Final = 0.1  # of the names of a list
-_SHORT: Final = 7  # characters of suffixes such as com.au
 
 _BROKEN: Final = (SkipReason.NAME, SkipReason.SYNTAX, SkipReason.LONG)
 # Such lists name sites that look like others, and mean it.
@@ -89,8 +85,7 @@ class VersionDiff:
     """How a version differs from the one before.
 
     names_before, names: that each blocks.  added, removed: names that only one of them has.
-    grown: added names that are more than hosts of what the version before was about: not below a
-    name that it had, nor of a site that made up a tenth of it.
+    grown: added names that are not below a name that the version before had.
     lost: removed names that no entry covers now, and names that exceptions lift now.
     lines, broken: of this version; lines_before, broken_before: of the one before.
     needed: the first entries that newly take away what is needed, without protected names, which
@@ -226,7 +221,7 @@ def compare(before: ReadVersion, after: ReadVersion) -> VersionDiff:
         names=len(after.blocks),
         added=len(added),
         removed=len(removed),
-        grown=_grown_count(added, before.blocks) + exceptions_gone,
+        grown=sum(not _has_parent(name, before.blocks) for name in added) + exceptions_gone,
         lost=sum(not _is_covered(name, after.blocks) for name in removed)
         + _lifted_count(before, after),
         lines=after.lines,
@@ -250,23 +245,6 @@ def _names_beyond(names: Names, others: Names) -> Iterator[str]:
         other = others.get(name)
         if other is not match and (other is None or match is MatchKind.SUBTREE):
             yield name
-
-
-def _grown_count(added: Iterable[str], before: Names) -> int:
-    grown = [name for name in added if not _has_parent(name, before)]
-    if len(grown) >= MAX_GROWTH * len(before):  # else it makes no difference, and takes time
-        sites = Counter(map(_site_of, before))
-        bound = max(SMALL_CHANGE, _LARGE_SITE * len(before))
-        grown = [name for name in grown if sites[_site_of(name)] < bound]
-    return len(grown)
-
-
-def _site_of(name: str) -> str:
-    """Return the last two labels of a name, or three where those are as short as co.uk."""
-    site = name[name.rfind(".", 0, name.rfind(".")) + 1 :]
-    if len(site) > _SHORT or site == name:
-        return site
-    return name[name.rfind(".", 0, len(name) - len(site) - 1) + 1 :]
 
 
 def _has_parent(name: str, names: Names) -> bool:

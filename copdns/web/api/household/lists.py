@@ -177,7 +177,10 @@ async def lists(call: Call) -> object:
     """Return all lists, with the state of their copies; lists that ship are never fetched."""
     updates, found = call.context.updates, []
     for each in call.context.snapshot().library.statuses:
-        state, waiting = updates.copy_state(each.info.slug), updates.held_versions.get(each.info.slug)
+        state, waiting = (
+            updates.copy_state(each.info.slug),
+            updates.held_versions.get(each.info.slug),
+        )
         found.append(
             status_json(each)
             | {
