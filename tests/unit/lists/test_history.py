@@ -303,7 +303,16 @@ def top(dice: random.Random, text: str, pair: Pair, data: Path) -> tuple[str, se
 OF_ADVERTISING = {"doubleclick.net", "addthis.com", "feedburner.com", "disqus.com"}
 _NETWORKS = ("facebook.com", "instagram.com", "twitter.com", "linkedin.com", "pinterest.com")
 RIGHTLY_LISTED = {
-    "social": (*_NETWORKS, "youtube.com", "youtu.be", "tumblr.com", "vk.com", "ok.ru", "reddit.com", "fb.com"),
+    "social": (
+        *_NETWORKS,
+        "youtube.com",
+        "youtu.be",
+        "tumblr.com",
+        "vk.com",
+        "ok.ru",
+        "reddit.com",
+        "fb.com",
+    ),
     "chat": (*_NETWORKS, "youtube.com", "youtu.be", "skype.com", "whatsapp.com", "vk.com"),
 }
 
