@@ -234,6 +234,7 @@ class App:
             self._lazy_free,
             help_answers,
         )
+        self._resolver.asks_time_in_clear = self.settings.upstreams.are_all_encrypted
         self._help_chores = HelpChores(
             self._folder,
             help_answers,
@@ -502,6 +503,7 @@ class App:
         self._recorder.own_lists = _own_lists(settings)
         self._resolver.snapshot, self._lists.loaded = snapshot, loaded
         await self._device_chores.configure(settings.identity)
+        self._resolver.asks_time_in_clear = settings.upstreams.are_all_encrypted
         self._resolver.reconfigure(
             self._new_rebinding_guard(), self._new_cache(), self._new_packet_cache()
         )

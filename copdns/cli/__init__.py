@@ -45,6 +45,7 @@ COMMANDS = (
     "local",
     "rewrite",
     "split",
+    "upstream",
     "backup",
     "restore",
 )

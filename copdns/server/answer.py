@@ -59,6 +59,7 @@ from typing import Any, Final, NamedTuple
 
 from copdns.dns.bug_log import BugLog
 from copdns.dns.cache import Cache, CacheEntry
+from copdns.dns.connections import CLEAR_ZONE
 from copdns.dns.exchange import Asks, Exchange, lowercase_question
 from copdns.dns.help_answers import HelpAnswers, help_entry
 from copdns.dns.message import UpstreamResponse
@@ -115,10 +116,13 @@ _EDE_NO_UPSTREAM: Final = Ede(NETWORK_ERROR, "no upstream answered")
 _EDE_TOO_MANY: Final = Ede(OTHER_ERROR, "too many wait for this answer")
 _EDE_FAILED: Final = Ede(OTHER_ERROR, "this query could not be answered")
 _EDE_NO_REWRITE: Final = Ede(OTHER_ERROR, "the answer for the rewrite's target cannot be used")
+_EDE_CLEAR: Final = Ede(OTHER_ERROR, "the name of a time server, which is not validated")
 _EDE_NOT_OURS: Final = Ede(
     NOT_AUTHORITATIVE, "not a name of this network; ask with recursion desired"
 )
 _EDE_NOT_SERVED: Final = Ede(NOT_SUPPORTED, "this class or type is not served here")
+
+TIME_SERVERS: Final = "os_time"  # the protected group of their names
 
 NO_REPLY: Final = b""  # nothing is sent, now or later
 
@@ -300,6 +304,9 @@ class Resolver:
         (set by `Recognition`).
     on_probe: called with each query below probe.home.arpa; the set-up pages send these from a
         device to see which resolver it uses (set by the app).
+    asks_time_in_clear: all upstreams are encrypted, and their certificates are worth nothing while
+        the clock is wrong; so the names of time servers are asked in clear text, and else encrypted
+        (set by the app).
     """
 
     def __init__(
@@ -323,6 +330,7 @@ class Resolver:
         self.screen: Callable[[Requestor, Moment], Screening] = _answer_all
         self.add_sightings: Callable[[Snapshot], Snapshot] = _as_it_is
         self.on_probe: Callable[[str, Requestor, Client, float], None] = _ignore_probe
+        self.asks_time_in_clear = False
         self._snapshot = snapshot
         self._rebinding = rebinding
         self.cache = cache
@@ -509,6 +517,8 @@ class Resolver:
         if verdict.target or policy.splits:
             key = _cache_key(key, policy, verdict)
         is_protected = verdict.reason is Reason.PROTECTED
+        if is_protected and self.asks_time_in_clear and verdict.category == TIME_SERVERS:
+            key = key._replace(zone=CLEAR_ZONE)
         if answered is not None and answered.entry is not None and answered.key == key:
             # If the name became protected while a filtered response was on its way, that response
             # is not used, and an upstream is asked again.
@@ -554,6 +564,8 @@ class Resolver:
             except WireError:
                 return empty_reply(message_id, query, SERVFAIL, _EDE_NO_REWRITE), verdict
             rrs, ede = answer.rrs, ede_of(verdict)
+        elif self.asks_time_in_clear and verdict.category == TIME_SERVERS:
+            ede = _EDE_CLEAR
         # There is nothing to judge if this policy and this verdict found nothing before (the same
         # objects, since a policy has one verdict for each list entry), or if the response consists
         # of addresses outside the home network and no rule is about addresses: the rebinding guard
