@@ -49,6 +49,7 @@ from copdns.list_files.load import bundled_files
 from copdns.list_files.updates import ListUpdater
 from copdns.lists.catalogue import Catalogue
 from copdns.model.errors import CopdnsError, ListError
+from copdns.model.events import EventKind, HeldEvent
 from copdns.model.hosts import OWN_HOSTS, child_page_url, desk_url
 from copdns.model.household import Household, PrivacyMode
 from copdns.network import machine
@@ -116,6 +117,9 @@ class App:
             lambda: self._catalogue,
             time.time,
             lambda fetched: self._list_reloader.reload(fetched),
+            tell_held=lambda slug: self._events.publish(
+                HeldEvent(EventKind.LIST_HELD, slug, self._clock().wall)
+            ),
         )
         self._manager = find_service_manager()
         self._clock = Clock(time.time, time.monotonic, machine.clock_is_synchronised)

@@ -6,10 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from copdns.as_json.plain import utc
+from copdns.as_json.versions import held_json
 from copdns.cli.home import Home
 from copdns.cli.output import count_text
 from copdns.list_files.choose import ChosenLists, missing_message
+from copdns.list_files.versions import Versions
 from copdns.lists.download import CopyState
+from copdns.lists.held import HeldVersion
 from copdns.lists.source import Source
 
 NO_DOWNLOADS = (
@@ -23,18 +26,20 @@ _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"))
 class ListDownloads:
     """The lists that this household uses, and their copies here.
 
-    states: by slug.  now: seconds since the epoch.
+    states: by slug.  held: versions that wait for a person.  now: seconds since the epoch.
     """
 
     chosen: ChosenLists
     states: Mapping[str, CopyState]
+    held: Mapping[str, HeldVersion]
     now: float
 
     @classmethod
     def of(cls, home: Home) -> ListDownloads:
         """Return those of a household at the moment of a command."""
         slugs = [each.slug for each in home.chosen_lists.sources]
-        return cls(home.chosen_lists, home.copies.states(slugs), home.now)
+        held = Versions(home.copies).held_versions(slugs)
+        return cls(home.chosen_lists, home.copies.states(slugs), held, home.now)
 
     def _source(self, slug: str) -> Source | None:
         return next((each for each in self.chosen.sources if each.slug == slug), None)
@@ -61,6 +66,7 @@ class ListDownloads:
             "octets": state.octets,
             "fetch_error": state.error,
             "failures": state.failures,
+            "waiting": held_json(slug, self.held[slug]) if slug in self.held else None,
         }
 
     @property
@@ -95,10 +101,23 @@ class ListDownloads:
                 tries = f" (failed {state.failures} times in a row)" if state.failures > 1 else ""
                 yield f"{slug}: {use}: {state.error}{tries}"
 
+    def held_lines(self) -> Iterator[str]:
+        """Yield which lists have a version that waits for a person."""
+        for slug, held in self.held.items():
+            why = ", ".join(held.reasons)
+            yield f"{slug}: a new version is held ({why}); see copdns lists diff {slug}"
+
     def lines(self) -> tuple[str, ...]:
         """Return all of these that are not empty."""
         nothing = "" if self.chosen.sources or self.chosen.too_large else NO_DOWNLOADS
-        lines = (*self.errors(), self.missing, self.left_out, self.unknown, nothing)
+        lines = (
+            *self.errors(),
+            *self.held_lines(),
+            self.missing,
+            self.left_out,
+            self.unknown,
+            nothing,
+        )
         return tuple(filter(None, lines))
 
 

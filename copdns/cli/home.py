@@ -376,6 +376,12 @@ class Home:
         self.with_store(note)
         return aside
 
+    def note(self, what: str) -> None:
+        """Write a line to the history of what is no part of the household."""
+        household = self._load_household()
+        if household is not None:
+            self.with_store(lambda store: store.note(household.id, AUTHOR, what, self.now))
+
     def changes(self, limit: int) -> tuple[Change, ...]:
         """Return the newest entries of the audit log, newest last."""
         household = self._load_household()

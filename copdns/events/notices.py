@@ -127,6 +127,13 @@ _TEXTS: dict[EventKind, tuple[str, str]] = {
         _t("Blocklists are up to date again"),
         _t("All lists could be downloaded."),
     ),
+    EventKind.LIST_HELD: (
+        _t("A new version of a blocklist is waiting for you"),
+        _t(
+            "It is very different from the one in use, so copdns has not taken it. Look at what "
+            "changed, and accept or refuse it. Until then, the old version stays in use."
+        ),
+    ),
     EventKind.HOUSEHOLD_TROUBLE: (
         _t("The household's file is damaged"),
         _t(

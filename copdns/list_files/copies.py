@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,9 +21,11 @@ from copdns.model.errors import FetchError
 
 LOCK = "lock"
 NOT_HERE = "it has not been downloaded yet"
-RAW, TEXT, NOTE = ".part", ".new", ".tmp"  # unfinished files: as received, unpacked, state
+# Unfinished files: as received, unpacked, state, and compressed texts (`versions.py`).
+RAW, TEXT, NOTE, PACKED, PACKED_BEFORE = ".part", ".new", ".tmp", ".gz", ".before.gz"
 
 
+_CHUNK = 1 << 20  # octets
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -46,13 +49,30 @@ class Copies:
 
     def state(self, slug: str) -> CopyState:
         """Return the state of a copy; a copy of another size than noted counts as gone."""
-        try:
-            found = read_state(self._state_path(slug).read_text(encoding="utf-8", errors="replace"))
-        except OSError:
-            return CopyState()
-        mark = self.mark(slug)
+        found, mark = self.noted_state(slug), self.mark(slug)
         whole = mark is not None and mark.octets == found.octets
         return found if whole else found.without_copy()
+
+    def noted_state(self, slug: str) -> CopyState:
+        """Return what was noted of a copy, whether or not its text is whole."""
+        found, mark = _read_note(self._state_path(slug)), self.mark(slug)
+        if mark is not None and mark.octets != found.octets:
+            # A process was killed when the text had its place, and the note was to follow.
+            waiting = _read_note(self._unfinished_path(slug, NOTE))
+            if waiting.has_copy and waiting.octets == mark.octets:
+                return waiting
+        return found
+
+    def digest(self, slug: str) -> str:
+        """Return the SHA-256 of a copy; "" without one."""
+        digest = hashlib.sha256()
+        try:
+            with self.text_path(slug).open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    digest.update(chunk)
+        except OSError:
+            return ""
+        return digest.hexdigest()
 
     def states(self, slugs: Iterable[str]) -> dict[str, CopyState]:
         """Return what is known of the copies of lists, by slug."""
@@ -106,14 +126,14 @@ class Copies:
         try:
             if not self.folder.is_dir():
                 self.folder.mkdir(parents=True)
-                self._give_to_owner(self.folder)
+                self.give_to_owner(self.folder)
             file = (self.folder / LOCK).open("a")
-            self._give_to_owner(self.folder / LOCK)
+            self.give_to_owner(self.folder / LOCK)
         except OSError as error:
             raise FetchError(self.write_error(error)) from error
         return file
 
-    def _give_to_owner(self, path: Path) -> None:
+    def give_to_owner(self, path: Path) -> None:
         """Give a file to the owner of the data folder, if root wrote it."""
         if os.geteuid() == 0:
             owner = self.folder.parent.stat()
@@ -133,10 +153,18 @@ class Copies:
         new = self._unfinished_path(slug, TEXT)
         with new.open("rb") as file:
             os.fsync(file.fileno())
-        self._give_to_owner(new)
+        self.give_to_owner(new)
         note = self._write_note(slug, state)  # before the rename, as the disk may be full
         new.replace(self.text_path(slug))
         note.replace(self._state_path(slug))
+
+    def finish_replacing(self, slug: str) -> None:
+        """Give the note of a new copy its place, where a process was killed before it could."""
+        note = self._unfinished_path(slug, NOTE)
+        waiting = _read_note(note)
+        is_newer = waiting.has_copy and waiting != _read_note(self._state_path(slug))
+        if is_newer and self.digest(slug) == waiting.sha256:
+            note.replace(self._state_path(slug))
 
     def write_state(self, slug: str, state: CopyState) -> None:
         """Write the state of a copy."""
@@ -144,18 +172,46 @@ class Copies:
 
     def _write_note(self, slug: str, state: CopyState) -> Path:
         new = self.scratch_path(slug, NOTE)
-        with new.open("x", encoding="utf-8") as file:
-            file.write(dump_state(state))
+        self._write_synced(new, dump_state(state))
+        return new
+
+    def write_whole(self, path: Path, text: str) -> None:
+        """Write a file below the folder, so that it is there as a whole or as it was before."""
+        new = path.with_suffix(NOTE)
+        new.unlink(missing_ok=True)
+        self._write_synced(new, text)
+        new.replace(path)
+
+    def _write_synced(self, path: Path, text: str) -> None:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        self._give_to_owner(new)
-        return new
+        self.give_to_owner(path)
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder below the folder of copies."""
+        for each in (
+            *reversed(path.relative_to(self.folder).parents),
+            path.relative_to(self.folder),
+        ):
+            folder = self.folder / each
+            if not folder.is_dir():
+                folder.mkdir(parents=True, exist_ok=True)
+                self.give_to_owner(folder)
 
     def clear(self, slug: str) -> None:
         """Remove unfinished files; one that cannot be removed is removed at the next try."""
-        for suffix in (RAW, TEXT, NOTE):
+        for suffix in (RAW, TEXT, NOTE, PACKED, PACKED_BEFORE):
             with suppress(OSError):
                 self._unfinished_path(slug, suffix).unlink(missing_ok=True)
+
+
+def _read_note(path: Path) -> CopyState:
+    try:
+        return read_state(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return CopyState()
 
 
 def sources_on_disk(

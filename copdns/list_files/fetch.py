@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from copdns import __version__
-from copdns.list_files.copies import RAW, TEXT, Copies
-from copdns.list_files.unpack import UnpackJob
+from copdns.list_files.copies import PACKED, PACKED_BEFORE, RAW, TEXT, Copies
+from copdns.list_files.unpack import UnpackJob, read_summary
+from copdns.list_files.versions import Versions
 from copdns.lists.download import (
     MIB,
     CopyState,
@@ -30,6 +31,7 @@ from copdns.lists.download import (
     FetchLimits,
     after_failure,
     after_fetch,
+    after_held,
     after_not_modified,
     check_copy,
     condition_headers,
@@ -39,9 +41,12 @@ from copdns.lists.download import (
     redirect_target,
     status_error,
 )
+from copdns.lists.held import HeldVersion
 from copdns.lists.source import Source
+from copdns.lists.versions import find_reasons
 from copdns.model.addresses import bad_url
 from copdns.model.errors import FetchError
+from copdns.model.matchers import Matcher
 
 if TYPE_CHECKING:  # imported when the first list is fetched: it costs time and memory
     import aiohttp
@@ -61,6 +66,7 @@ class FetchResult(StrEnum):
 
     NEW = "new"
     UNCHANGED = "unchanged"
+    HELD = "held"  # a version that waits for a person; the old copy stays
     KEPT = "kept"  # nothing; the old copy stays
     MISSING = "missing"  # nothing, and there is no copy
 
@@ -92,8 +98,11 @@ class Fetcher:
         limits: FetchLimits,
         progress: Progress,
         reading: asyncio.Lock,
+        vouched: Sequence[Matcher] = (),
     ) -> None:
         self._copies = copies
+        self._versions = Versions(copies)
+        self._vouched = tuple(map(str, vouched))
         self._session = session
         self._outside = outside
         self._clock = clock
@@ -108,6 +117,8 @@ class Fetcher:
         """
         before = await asyncio.to_thread(self._copies.state, source.slug)
         try:
+            await asyncio.to_thread(self._versions.heal, source.slug)
+            before = await asyncio.to_thread(self._copies.state, source.slug)
             outcome = await self._fetch_new(source, before, may_shrink)
         except (FetchError, OSError) as error:
             why = self._copies.write_error(error) if isinstance(error, OSError) else str(error)
@@ -124,20 +135,46 @@ class Fetcher:
         return outcome
 
     async def _fetch_new(self, source: Source, before: CopyState, smaller: bool) -> FetchOutcome:
-        headers = await self._download(source, before)
+        slug = source.slug
+        book = await asyncio.to_thread(self._versions.book, slug)
+        held = book.held
+        headers = await self._download(source, held.state if held and before.has_copy else before)
+        if headers is None and held is not None and before.has_copy:
+            return await self._note_held(slug, before)
         if headers is None:
-            state = after_not_modified(before, self._clock())
-            await asyncio.to_thread(self._copies.write_state, source.slug, state)
-            return FetchOutcome(source.slug, FetchResult.UNCHANGED, state)
-        copy = await self._unpack_reply(source)
-        check_copy(copy, before, may_shrink=smaller)
+            return await self._note_unchanged(slug, after_not_modified(before, self._clock()))
+        copy = await self._unpack_reply(source, before, smaller, book.is_rolled_back)
+        check_copy(copy)
         state = after_fetch(source.url, headers, copy, self._clock())
         if before.has_copy and before.sha256 == copy.sha256:
-            state = replace(state, fetched_at=before.fetched_at)
-            await asyncio.to_thread(self._copies.write_state, source.slug, state)
-            return FetchOutcome(source.slug, FetchResult.UNCHANGED, state)
-        await asyncio.to_thread(self._copies.replace_copy, source.slug, state)
-        return FetchOutcome(source.slug, FetchResult.NEW, state)
+            await asyncio.to_thread(self._versions.drop_held, slug)
+            return await self._note_unchanged(slug, replace(state, fetched_at=before.fetched_at))
+        if before.has_copy and copy.sha256 in book.refused:
+            outcome = await self._note_held(slug, before)
+            return replace(outcome, result=FetchResult.UNCHANGED)
+        diff = copy.diff
+        reasons = diff and find_reasons(
+            diff, may_shrink=smaller, was_rolled_back=book.is_rolled_back
+        )
+        if diff is None or not reasons:
+            await asyncio.to_thread(self._versions.take, slug, before, state)
+            return FetchOutcome(slug, FetchResult.NEW, state)
+        if held is not None and held.state.sha256 == copy.sha256:
+            held = replace(held, state=state)
+        else:
+            is_told = held is not None and held.is_told  # one notice until somebody decides
+            held = HeldVersion(state, reasons, diff, self._clock(), is_told)
+        await asyncio.to_thread(self._versions.hold, slug, before, held)
+        return await self._note_held(slug, before)
+
+    async def _note_unchanged(self, slug: str, state: CopyState) -> FetchOutcome:
+        await asyncio.to_thread(self._copies.write_state, slug, state)
+        return FetchOutcome(slug, FetchResult.UNCHANGED, state)
+
+    async def _note_held(self, slug: str, before: CopyState) -> FetchOutcome:
+        state = after_held(before, self._clock())
+        await asyncio.to_thread(self._copies.write_state, slug, state)
+        return FetchOutcome(slug, FetchResult.HELD, state)
 
     # --- downloading --------------------------------------------------------------------------
 
@@ -206,8 +243,14 @@ class Fetcher:
 
     # --- reading ------------------------------------------------------------------------------
 
-    async def _unpack_reply(self, source: Source) -> CopySummary:
+    async def _unpack_reply(
+        self, source: Source, before: CopyState, smaller: bool, was_rolled_back: bool
+    ) -> CopySummary:
         """Have another process unpack and read it, and write the unfinished text."""
+        scratch, slug = self._copies.scratch_path, source.slug
+        packed = await asyncio.to_thread(scratch, slug, PACKED)
+        packed_before = await asyncio.to_thread(scratch, slug, PACKED_BEFORE)
+        is_new = await asyncio.to_thread(self._versions.needs_packing, slug, before)
         job = UnpackJob(
             raw=str(self._copies.folder / f"{source.slug}{RAW}"),
             text=str(await asyncio.to_thread(self._copies.scratch_path, source.slug, TEXT)),
@@ -215,13 +258,21 @@ class Fetcher:
             format=source.format,
             match=source.match,
             limit=self._limits.text,
+            packed=str(packed),
+            before=str(self._copies.text_path(slug)) if before.has_copy else "",
+            before_sha256=before.sha256,
+            before_packed=str(packed_before) if is_new else "",
+            subject=source.category,
+            vouched=self._vouched,
+            may_shrink=smaller,
+            was_rolled_back=was_rolled_back,
         )
         async with self._reading:
             output = await _run_unpack(json.dumps(asdict(job)), self._limits.check)
         outcome = json.loads(output)
         if "error" in outcome:
             raise FetchError(outcome["error"])
-        return CopySummary(**outcome)
+        return read_summary(outcome)
 
 
 @contextmanager
@@ -299,6 +350,7 @@ async def open_fetcher(
     limits: FetchLimits | None = None,
     progress: Progress = lambda _slug, _octets, _total: None,
     reading: asyncio.Lock | None = None,
+    vouched: Sequence[Matcher] = (),
 ) -> AsyncIterator[Fetcher]:
     """Yield a Fetcher; its connections are closed at the end."""
     # In a thread: it takes some tenths of a second, for which queries must not wait.
@@ -335,4 +387,6 @@ async def open_fetcher(
         open_session(TCPConnector(ssl=certificates)) as session,
         open_session(TCPConnector(ssl=certificates, resolver=Outside())) as outside,
     ):
-        yield Fetcher(copies, session, outside, clock, limits, progress, reading or asyncio.Lock())
+        yield Fetcher(
+            copies, session, outside, clock, limits, progress, reading or asyncio.Lock(), vouched
+        )

@@ -3,7 +3,7 @@
 Runs as a process of its own, with the lowest priority, that the kernel kills first when memory is
 short: a malicious or huge file then neither delays answers nor takes memory of the server.  It
 reads its job as one line of JSON on stdin and prints the outcome as one on stdout.  It writes
-nothing but the one text, whatever an archive contains.
+nothing but the one text and what was compressed of it, whatever an archive contains.
 """
 
 from __future__ import annotations
@@ -13,24 +13,38 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from copdns.lists.download import GZIP, MIB, CopySummary, content_error
-from copdns.lists.parse import ListFormat, parse_list
+from copdns.lists.gate import Gate
+from copdns.lists.index import ListKind
+from copdns.lists.parse import ListFormat, ParsedList, parse_list
+from copdns.lists.small_index import Draft
+from copdns.lists.versions import (
+    MAX_NEEDED,
+    VersionDiff,
+    compare,
+    diff_json,
+    find_reasons,
+    read_diff,
+    read_version,
+)
 from copdns.model.errors import CopdnsError, FetchError
-from copdns.model.matchers import MatchKind
+from copdns.model.matchers import MatchKind, parse_matcher
 
 if TYPE_CHECKING:
     import tarfile
 
 CHUNK = 256 << 10
 MAX_LAYERS = 2  # a .gz file may be compressed once more for the transfer
+PACK_LEVEL = 6  # of gzip
 BLOCK = 512  # octets; an archive in tar's format consists of blocks
 
 
@@ -39,6 +53,11 @@ class UnpackJob:
     """A job for the process.  raw: path of the file as received; text: path of the one to write.
 
     member: the file to take out of a tar archive; "" for no archive.  limit: octets, unpacked.
+    packed: path of the compressed text to write; "" for none.
+    before: the text in force, to compare with; "" for none.  before_sha256: its digest.
+    before_packed: as `packed`, for the text in force.
+    subject: what the list is about.  vouched: names that a person or a preset allows.
+    may_shrink, was_rolled_back: as of `versions.find_reasons`.
     """
 
     raw: str
@@ -47,6 +66,14 @@ class UnpackJob:
     format: str
     match: str
     limit: int
+    packed: str = ""
+    before: str = ""
+    before_sha256: str = ""
+    before_packed: str = ""
+    subject: str = ""
+    vouched: tuple[str, ...] = ()
+    may_shrink: bool = False
+    was_rolled_back: bool = False
 
 
 def unpack_list(job: UnpackJob) -> CopySummary:
@@ -59,13 +86,66 @@ def unpack_list(job: UnpackJob) -> CopySummary:
             digest.update(chunk)
             octets += len(chunk)
             text.write(chunk)
-    found = parse_list(
-        Path(job.text).read_text(encoding="utf-8", errors="replace"),
-        ListFormat(job.format),
-        MatchKind(job.match),
-    )
+    found = _parse(job, job.text)
     lines = found.used_count + sum(found.unused.values())
-    return CopySummary(octets, digest.hexdigest(), found.used_count, lines)
+    sha256 = digest.hexdigest()
+    if sha256 == job.before_sha256:
+        return CopySummary(octets, sha256, found.used_count, lines)
+    diff = _compare(job, octets, found) if job.before else None
+    for text_path, packed in ((job.text, job.packed), (job.before, job.before_packed)):
+        if packed:
+            pack_text(Path(text_path), Path(packed))
+    return CopySummary(octets, sha256, found.used_count, lines, diff)
+
+
+def _parse(job: UnpackJob, path: str) -> ParsedList:
+    text = Path(path).read_text(encoding="utf-8", errors="replace")
+    return parse_list(text, ListFormat(job.format), MatchKind(job.match))
+
+
+def _compare(job: UnpackJob, octets: int, after: ParsedList) -> VersionDiff | None:
+    """Return how the text of a job differs from the one in force; None where that is unreadable."""
+    try:
+        before, octets_before = _parse(job, job.before), Path(job.before).stat().st_size
+    except (CopdnsError, OSError):  # damaged: there is nothing to protect
+        return None
+
+    def compare_by(gate: Gate | None) -> VersionDiff:
+        draft = Draft("", ListKind.CATEGORY, job.subject, "")
+        vouched = [parse_matcher(each) for each in job.vouched]
+        return compare(
+            read_version(octets_before, before, draft, gate, vouched),
+            read_version(octets, after, draft, gate, vouched),
+        )
+
+    # The gate takes a second to build, and tells nothing of what is taken on an ordinary day.
+    diff = compare_by(None)
+    is_taken = diff.added < MAX_NEEDED and not find_reasons(
+        diff, may_shrink=job.may_shrink, was_rolled_back=job.was_rolled_back
+    )
+    return diff if is_taken else compare_by(_build_gate())
+
+
+def _build_gate() -> Gate:
+    # Imported here: it would slow down each fetch.
+    from copdns.list_files.resources import read_bundled
+    from copdns.lists.catalogue import read_files
+    from copdns.lists.drafts import bundled_drafts, read_gate_rules
+
+    def bundled_text(file: str) -> str:
+        return read_bundled("blocklists", file)
+
+    found = read_files(bundled_text)
+    return Gate(bundled_drafts(found, bundled_text), read_gate_rules(found, bundled_text))
+
+
+def pack_text(text: Path, packed: Path) -> None:
+    """Write a compressed copy of a text; raise OSError."""
+    with text.open("rb") as source, packed.open("xb") as target:
+        with gzip.GzipFile("", "wb", PACK_LEVEL, target, mtime=0) as packer:
+            shutil.copyfileobj(source, packer, CHUNK)
+        target.flush()
+        os.fsync(target.fileno())
 
 
 def _read_chunks(raw: IO[bytes], job: UnpackJob) -> Iterator[bytes]:
@@ -171,6 +251,17 @@ def _read_pieces(stream: io.BufferedReader, size: int) -> Iterator[bytes]:
     stream.read(padding)
 
 
+def summary_json(copy: CopySummary) -> dict[str, object]:
+    """Return a summary as the line that the parent reads (`read_summary`)."""
+    return {**asdict(copy), "diff": copy.diff and diff_json(copy.diff)}
+
+
+def read_summary(found: Mapping[str, Any]) -> CopySummary:
+    """Return the summary that the process printed."""
+    diff = found["diff"]
+    return CopySummary(**{**found, "diff": read_diff(diff) if diff else None})
+
+
 # --- the process ----------------------------------------------------------------------------------
 
 
@@ -182,7 +273,7 @@ def main() -> None:
     job = UnpackJob(**json.loads(sys.stdin.readline()))
     outcome: dict[str, object]
     try:
-        outcome = asdict(unpack_list(job))
+        outcome = summary_json(unpack_list(job))
     except (CopdnsError, OSError) as error:
         outcome = {"error": _error_text(error)}
     except MemoryError:

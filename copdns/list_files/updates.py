@@ -7,8 +7,8 @@ due now, and returns at once where nothing is.  New copies may come from another
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 
 import structlog
@@ -17,7 +17,9 @@ from copdns.config import Settings
 from copdns.list_files.choose import AvailableLists, ChosenLists, choose_for, missing_message
 from copdns.list_files.copies import Copies, sources_on_disk
 from copdns.list_files.fetch import Clock, Fetcher, FetchOutcome, FetchResult, open_fetcher
+from copdns.list_files.load import bundled_presets
 from copdns.list_files.memory import available_memory
+from copdns.list_files.versions import Versions, vouched_names
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.download import (
     HOUR,
@@ -27,9 +29,11 @@ from copdns.lists.download import (
     after_failure,
     next_fetch_at,
 )
+from copdns.lists.held import HeldVersion
 from copdns.lists.source import ListSource, Source
-from copdns.model.errors import FetchError
+from copdns.model.errors import FetchError, HouseholdError
 from copdns.model.household import Household
+from copdns.model.sentences import sentence
 
 log = structlog.get_logger("copdns")
 
@@ -44,7 +48,8 @@ class ListUpdater:
     """The lists of other people, as one running copdns uses them.
 
     settings, households, catalogue: return what is in force now.  offered: the bundled lists to
-    choose from.  swap: compiles lists and puts them in force.
+    choose from.  swap: compiles lists and puts them in force.  tell_held: called with the slug of
+    a list of which a version is held, once for each.
     """
 
     def __init__(
@@ -57,6 +62,7 @@ class ListUpdater:
         clock: Clock,
         swap: Swap,
         limits: FetchLimits | None = None,
+        tell_held: Callable[[str], None] = lambda _slug: None,
     ) -> None:
         self._copies = copies
         self._available = offered
@@ -66,6 +72,9 @@ class ListUpdater:
         self._clock = clock
         self._swap = swap
         self._limits = limits
+        self._tell_held = tell_held
+        self._versions = Versions(copies)
+        self._held: Mapping[str, HeldVersion] = {}
         self._choice = ChosenLists()
         self._states: dict[str, CopyState] = {}
         self._last_compiled: object = None  # what `swap` got last, with or without success
@@ -104,6 +113,16 @@ class ListUpdater:
         return self._states.get(slug, CopyState())
 
     @property
+    def versions(self) -> Versions:
+        """Return the versions that are kept on disk."""
+        return self._versions
+
+    @property
+    def held_versions(self) -> Mapping[str, HeldVersion]:
+        """Return the versions of lists in use that wait for a person, by slug."""
+        return self._held
+
+    @property
     def missing_text(self) -> str:
         """Return, for people, which chosen lists are not in force yet; "" where all are."""
         in_force = self._catalogue().in_force
@@ -138,8 +157,27 @@ class ListUpdater:
         self._states = {slug: self._with_later_try(slug, state) for slug, state in stored.items()}
         known = {slug: state.names for slug, state in self._states.items()}
         self._choice = choose_for(settings, self._available, households, available_memory(), known)
+        used = [each.slug for each in self._choice.sources]
+        await self._restore_damaged(used)
+        self._held = await asyncio.to_thread(self._versions.held_versions, used)
         here = sources_on_disk(self._choice, self._copies, self._states)
         return here, (here, await asyncio.to_thread(self._copies.marks, [e.slug for e in here]))
+
+    async def _restore_damaged(self, slugs: Sequence[str]) -> None:
+        """Restore copies that are gone or cut off, from the versions that are kept."""
+        for slug in slugs:
+            if not self._states[slug].has_copy:
+                noted = await asyncio.to_thread(self._copies.noted_state, slug)
+                if noted.has_copy and await asyncio.to_thread(self._heal, slug):
+                    self._states[slug] = await asyncio.to_thread(self._copies.state, slug)
+
+    def _heal(self, slug: str) -> bool:
+        """Restore a copy, and tell whether it was tried: not while another process fetches."""
+        with suppress(FetchError, OSError), self._copies.hold_lock(wait=False) as ours:
+            if ours:
+                self._versions.heal(slug)
+            return ours
+        return False
 
     def _with_later_try(self, slug: str, stored: CopyState) -> CopyState:
         """Return a stored state with a later try that could not be stored, as on a full disk."""
@@ -156,6 +194,23 @@ class ListUpdater:
         here, what = await self._find_available(self._households())
         await self._put_in_force(here, what)
         self._log_changes()
+        await self._tell_what_is_held()
+
+    async def _tell_what_is_held(self) -> None:
+        for slug, held in self._held.items():
+            if not held.is_told and await asyncio.to_thread(self._note_told, slug, held):
+                log.warning(
+                    "a new version of a list is held", list=slug, why=", ".join(held.reasons)
+                )
+                self._tell_held(slug)
+
+    def _note_told(self, slug: str, held: HeldVersion) -> bool:
+        """Note that a version is told of; False where that must wait."""
+        with suppress(FetchError, OSError), self._copies.hold_lock(wait=False) as ours:
+            if ours:
+                self._versions.mark_told(slug, held.version)
+            return ours
+        return False
 
     async def _put_in_force(self, here: Sequence[ListSource], what: object) -> None:
         if what == self._last_compiled:
@@ -189,6 +244,27 @@ class ListUpdater:
                 max_names=chosen.max_names,
             )
 
+    # --- what a person decides ------------------------------------------------------------------
+
+    async def decide(self, act: Callable[[Versions], CopyState]) -> CopyState:
+        """Do with the versions of a list what a person decided, and return the state in force.
+
+        Raises HouseholdError, and FetchError where copies cannot be written.
+        """
+
+        def act_alone() -> CopyState:
+            with self._copies.hold_lock(wait=False) as ours:
+                if not ours:
+                    raise HouseholdError(
+                        sentence("lists are being downloaded now; try again in a minute")
+                    )
+                return act(self._versions)
+
+        state = await asyncio.to_thread(act_alone)
+        used = [each.slug for each in self._choice.sources]
+        self._held = await asyncio.to_thread(self._versions.held_versions, used)
+        return state
+
     # --- fetching -----------------------------------------------------------------------------
 
     async def fetch(self) -> None:
@@ -211,7 +287,11 @@ class ListUpdater:
             with self._copies.hold_lock(wait=False) as ours:
                 if ours:
                     fetcher = open_fetcher(
-                        self._copies, self._clock, self._limits, reading=self._memory_lock
+                        self._copies,
+                        self._clock,
+                        self._limits,
+                        reading=self._memory_lock,
+                        vouched=vouched_names(self._households(), bundled_presets().values()),
                     )
                     await fetch_all(due, fetcher, self._note)
                     self._fetched_all = True

@@ -1,8 +1,9 @@
 """Decide about copies of other people's lists: what to request, what a response means, and when to
 request again.
 
-A copy is replaced only by one that passes `check_copy`; otherwise the last good one stays, and its
-`CopyState` says why.  Pure: `list_files/fetch.py` waits, `list_files/unpack.py` reads files.
+A copy is replaced only by one that passes `check_copy`, and that does not differ too much from it
+(`versions.py`); otherwise the last good one stays, and its `CopyState` says why.  Pure:
+`list_files/fetch.py` waits, `list_files/unpack.py` reads files.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
+from copdns.lists.versions import VersionDiff
 from copdns.model.addresses import bad_url
 from copdns.model.errors import FetchError
 
@@ -22,8 +24,6 @@ MIB = 1 << 20
 HOUR = 3600.0  # seconds
 FIRST_RETRY = 60.0  # seconds: the network may not be up yet
 MAX_VALIDATOR = 1024  # characters of an ETag or Last-Modified that is sent back
-SHRINK_CHECKED_FROM = 1000  # names: a smaller list may lose half of them in a day
-MIN_SHARE_LEFT = 0.3  # of the names before: a list with fewer was cut off, or is another one
 MIN_SHARE_USED = 0.01  # of the lines: a list with fewer usable ones has another format
 
 
@@ -47,12 +47,17 @@ class FetchLimits:
 
 @dataclass(frozen=True, slots=True)
 class CopySummary:
-    """The text of a list in numbers.  lines: used or skipped, without comments."""
+    """The text of a list in numbers.
+
+    lines: used or skipped, without comments.  diff: how it differs from the version in force; None
+    where there is none, or where the text is the same.
+    """
 
     octets: int
     sha256: str
     names: int
     lines: int
+    diff: VersionDiff | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,25 +258,12 @@ def content_error(first: bytes) -> str:
     return ""
 
 
-def check_copy(copy: CopySummary, before: CopyState, *, may_shrink: bool = False) -> None:
-    """Raise FetchError for a copy that is no use, or that lost most of its names.
-
-    may_shrink: the user wants it though it lost most of its names.
-    """
+def check_copy(copy: CopySummary) -> None:
+    """Raise FetchError for a copy that is no use; `versions.find_reasons` judges the others."""
     if not copy.names:
         raise FetchError("the file contains no usable domains; check the address and the format")
     if copy.names < MIN_SHARE_USED * copy.lines:
         raise FetchError(f"only {copy.names} of {copy.lines} lines are usable; check the format")
-    old_names = before.names if before.has_copy else 0
-    if (
-        not may_shrink
-        and old_names >= SHRINK_CHECKED_FROM
-        and copy.names < MIN_SHARE_LEFT * old_names
-    ):
-        raise FetchError(
-            f"the new copy has only {copy.names} domains, the old one {old_names}; check it, "
-            "and if that is right, run copdns lists update --smaller SLUG"
-        )
 
 
 # --- the state after it ---------------------------------------------------------------------------
@@ -280,6 +272,19 @@ def check_copy(copy: CopySummary, before: CopyState, *, may_shrink: bool = False
 def after_not_modified(state: CopyState, now: float) -> CopyState:
     """Return the state after the server confirmed the copy as the newest (304)."""
     return replace(state, checked_at=now, tried_at=now, error="", failures=0)
+
+
+def after_held(state: CopyState, now: float) -> CopyState:
+    """Return the state of the copy in force after a newer version was held or refused."""
+    return replace(state, tried_at=now, error="", failures=0)
+
+
+def after_rollback(state: CopyState, now: float) -> CopyState:
+    """Return the state of an earlier version that a person went back to at `now`.
+
+    Without the server's validators, since the server has another one.
+    """
+    return replace(state, etag="", last_modified="", tried_at=now, error="", failures=0)
 
 
 def after_fetch(url: str, headers: Mapping[str, str], copy: CopySummary, now: float) -> CopyState:

@@ -35,6 +35,7 @@ from copdns.lists.shapes import (
     ProtectedShape,
     SafeSearchShape,
     ServicesShape,
+    TopShape,
 )
 from copdns.lists.small_index import Draft, build_index, names_of
 from copdns.lists.source import ListSource
@@ -91,6 +92,8 @@ def read_gate_rules(found: BundledFiles, read: ReadText) -> GateRules:
     groups = yaml_text.read(read(file), f"blocklists/{file}", InfrastructureShape).groups.values()
     file = "mistakes.yaml"
     mistakes = yaml_text.read(read(file), f"blocklists/{file}", MistakesShape).mistakes
+    file = "top.yaml"
+    top = yaml_text.read(read(file), f"blocklists/{file}", TopShape).groups.values()
     claims = {name: frozenset(by) for each in groups for name, by in each.claimed_by.items()}
     nobody: frozenset[str] = frozenset()
     return GateRules(
@@ -98,6 +101,7 @@ def read_gate_rules(found: BundledFiles, read: ReadText) -> GateRules:
         below={name: claims.get(name, nobody) for each in groups for name in each.below},
         mistakes=tuple(KnownMistake(each.name, frozenset(each.not_in)) for each in mistakes),
         unopened=tuple(each.name for each in found.protected.unopened_names()),
+        top={name: frozenset(each.not_in) for each in top for name in each.names},
     )
 
 

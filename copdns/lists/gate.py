@@ -1,6 +1,6 @@
 """Hold every list against the names that no list may take away, and leave out what would.
 
-Three kinds of names:
+Four kinds of names:
 
     protected        what nobody may block: an entry at or below one is left out (the order of
                      decision asks for protected names before any list, so one above it stays)
@@ -9,6 +9,8 @@ Three kinds of names:
     mistakes         names that some lists hold by mistake, and schools: an entry at or below one is
                      left out of lists of the categories concerned, and a list with an entry above
                      it gets an exception
+    top              sites that nearly everybody uses: an entry that covers one as a whole is left
+                     out of lists of the categories concerned
 
 The rest of the list stays.  What is left out is counted and, but for protected names, shown.
 A household's own rules do not come this way.  Pure.
@@ -18,7 +20,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from string import ascii_lowercase
 from typing import Final, NamedTuple
 
@@ -64,12 +66,14 @@ class GateRules:
     whole, below: names of infrastructure.yaml, each with the categories and services that claim it.
     mistakes: those of mistakes.yaml.
     unopened: names that no list may take away, although a rule may (protected.yaml).
+    top: names of top.yaml, each with the categories to which it does not belong.
     """
 
     whole: Mapping[str, frozenset[str]]
     below: Mapping[str, frozenset[str]]
     mistakes: tuple[KnownMistake, ...] = ()
     unopened: tuple[Matcher, ...] = ()
+    top: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 NO_RULES: Final = GateRules({}, {})
@@ -91,6 +95,26 @@ class Barrier(NamedTuple):
 Barriers = Mapping[str, Barrier]
 
 
+class _Large(NamedTuple):
+    """A name that no list takes away as a whole, but for those of some subjects.
+
+    subjects: of the lists that may name it, or, if `is_top`, of those that may not.
+    """
+
+    name: str
+    subjects: frozenset[str]
+    is_top: bool
+
+    def is_closed_to(self, subject: str) -> bool:
+        """Tell whether lists about a subject may not name it."""
+        return (subject in self.subjects) is self.is_top
+
+    @property
+    def barrier(self) -> Barrier:
+        reason = SkipReason.MISTAKE if self.is_top else SkipReason.INFRASTRUCTURE
+        return Barrier(Matcher(self.name), reason)
+
+
 class Gate:
     """Leaves out of lists what no list may take away."""
 
@@ -106,13 +130,13 @@ class Gate:
         self._listable = frozenset(name for each in groups for name in each.allows)
         stopped = (*self._protected, *rules.below, *(each.matcher.name for each in rules.mistakes))
         self._ends = _SCHOOL_SUFFIXES | frozenset(map(_end, stopped))
-        # By each name that covers one of infrastructure, those with who may claim them: most lists
-        # are small, and have none of these.
-        self._above: dict[str, list[tuple[str, frozenset[str]]]] = {}
-        for infrastructure in (rules.whole, rules.below):
-            for name, claims in infrastructure.items():
+        # By each name that covers one of infrastructure or a top name: most lists are small, and
+        # have none of these.
+        self._above: dict[str, list[_Large]] = {}
+        for large, is_top in ((rules.whole, False), (rules.below, False), (rules.top, True)):
+            for name, subjects in large.items():
                 for above in suffixes(name):
-                    self._above.setdefault(above, []).append((name, claims))
+                    self._above.setdefault(above, []).append(_Large(name, subjects, is_top))
         replaced = (*rules.unopened, *(each.matcher for each in rules.mistakes))
         self._replaced = frozenset(above for each in replaced for above in suffixes(each.name))
 
@@ -175,7 +199,14 @@ class Gate:
             unused[needed[name]] += 1
             if needed[name] is not SkipReason.PROTECTED:
                 held.append(HeldEntry(text, needed[name], name))
-        hashes = special.hashes.without({*needed, *self._above}) if special.hashes else NO_HASHES
+        hashes = NO_HASHES
+        if special.hashes:
+            above = (
+                name
+                for name, found_above in self._above.items()
+                if any(each.is_closed_to(draft.subject) for each in found_above)
+            )
+            hashes = special.hashes.without({*needed, *above})
         if len(hashes) < len(special.hashes):
             unused[SkipReason.INFRASTRUCTURE] += len(special.hashes) - len(hashes)
         kept = SpecialRules(
@@ -198,7 +229,25 @@ class Gate:
         }
         mistakes = (each.matcher for each in rules.mistakes if subject in each.not_in)
         found |= {each.name: SkipReason.MISTAKE for each in mistakes}
+        top = (name for name, subjects in rules.top.items() if subject in subjects)
+        found |= dict.fromkeys(top, SkipReason.MISTAKE)
         return found | {each.name: SkipReason.PROTECTED for each in rules.unopened}
+
+    def stopped_entries(self, draft: Draft) -> dict[str, Barrier]:
+        """Return every blocked name of a draft that is left out, with what stops it.
+
+        Of several names that an entry would take away, its own counts, or else the first.
+        """
+        found: dict[str, Barrier] = {}
+        for name, barrier in self._held_entries(draft) if draft.kind in BLOCKING else ():
+            if name not in found or barrier.matcher.name == name:
+                found[name] = barrier
+        return found
+
+    def needed_names(self) -> frozenset[str]:
+        """Return the names that lists may not take away, but for schools."""
+        large = (each.name for found in self._above.values() for each in found)
+        return frozenset((*large, *self._protected))
 
     def _barriers_for(self, subject: str) -> Barriers:
         """Return what stops entries of lists about a subject, by name; protected names first."""
@@ -226,9 +275,9 @@ class Gate:
                 yield name, Barrier(Matcher(name), SkipReason.MISTAKE)
         for above in draft.blocks.keys() & self._above.keys():
             is_exact = draft.blocks[above] is MatchKind.EXACT
-            for name, claims in self._above[above]:
-                if draft.subject not in claims and (above == name or not is_exact):
-                    yield above, Barrier(Matcher(name), SkipReason.INFRASTRUCTURE)
+            for large in self._above[above]:
+                if large.is_closed_to(draft.subject) and (above == large.name or not is_exact):
+                    yield above, large.barrier
 
     def _replacements(self, draft: Draft) -> tuple[dict[str, MatchKind], dict[str, MatchKind]]:
         """Return entries in place of wider ones, and exceptions, for what a list may not take."""

@@ -171,6 +171,18 @@ class InfrastructureShape(Shape):
         )
 
 
+class TopGroupShape(Shape):
+    """Sites that nearly everybody uses; blocklists/top.yaml explains the keys."""
+
+    title: Text
+    not_in: Annotated[tuple[Slug, ...], Field(min_length=1)]
+    names: tuple[Domain, ...]
+
+
+class TopShape(Shape):
+    groups: dict[Slug, TopGroupShape]
+
+
 class MistakeShape(Shape):
     """A name that lists hold by mistake; blocklists/mistakes.yaml explains the keys."""
 

@@ -40,6 +40,7 @@ class EventKind(StrEnum):
     UPSTREAM_WELL = "upstream well"
     LIST_TROUBLE = "list trouble"
     LIST_WELL = "list well"
+    LIST_HELD = "list held"
     HOUSEHOLD_TROUBLE = "household trouble"
     HOUSEHOLD_WELL = "household well"
     MISTAKE_AGAIN = "mistake again"
@@ -157,6 +158,14 @@ class TroubleEvent(NamedTuple):
     at: float
 
 
+class HeldEvent(NamedTuple):
+    """A new version of a list differs so much that it waits for a person.  list: its slug."""
+
+    kind: EventKind
+    list: str
+    at: float
+
+
 class MistakeEvent(NamedTuple):
     """A newer version of a list names what it was decided here to name wrongly.
 
@@ -223,6 +232,7 @@ Event = (
     | AppealEvent
     | ClockEvent
     | TroubleEvent
+    | HeldEvent
     | MistakeEvent
     | PersonEvent
     | AccountEvent
@@ -260,6 +270,7 @@ USUAL = (
     EventKind.UPSTREAM_WELL,
     EventKind.LIST_TROUBLE,
     EventKind.LIST_WELL,
+    EventKind.LIST_HELD,
     EventKind.HOUSEHOLD_TROUBLE,
     EventKind.HOUSEHOLD_WELL,
     EventKind.MISTAKE_AGAIN,

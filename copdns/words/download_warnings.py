@@ -282,6 +282,7 @@ _FORMS = Forms(
     sentence("this is not a tar archive; leave out `member`"),
     sentence("the archive is damaged or was cut off"),
     sentence("the archive was cut off"),
+    sentence("%(path)s is damaged"),
     # This machine.
     sentence(
         "reading the list took longer than %(seconds)s s, so it was skipped; use a smaller list"

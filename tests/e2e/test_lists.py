@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from copdns.list_files.copies import Copies
+from copdns.list_files.versions import Versions
 from tests.e2e.house import House, eventually, house
 from tests.list_server import End, ListServer, list_server
 from tests.running import READY
@@ -97,6 +98,30 @@ def test_a_server_that_breaks_changes_nothing(tmp_path: Path, server: ListServer
         assert is_blocked(made, CHESS)
         eventually(lambda: made.metrics()["copdns_lists_failing"] == 1)
         assert " ago: this is a web page" in made.command("lists", "status")
+
+
+def test_a_version_that_differs_too_much_is_told_and_waits(
+    tmp_path: Path, server: ListServer
+) -> None:
+    server.put("/toys", "chess.example\n")
+    with home(tmp_path, server, "toys") as made:
+        eventually(lambda: is_blocked(made, CHESS), within=30)
+        server.put("/toys", "".join(f"n{n}.example\n" for n in range(50)))
+        assert "toys  held" in made.command("lists", "update")
+        versions = Versions(Copies(tmp_path / "data"))
+
+        def is_told() -> bool:
+            held = versions.book("toys").held
+            return held is not None and held.is_told
+
+        eventually(is_told, within=30)
+        assert is_blocked(made, CHESS)
+        assert not is_blocked(made, "n7.example")
+        made.command("lists", "accept", "toys")
+        eventually(lambda: is_blocked(made, "n7.example"), within=30)
+        assert not is_blocked(made, CHESS)
+        _, said = made.program.stop()
+    assert said.count('"list held"') == 1
 
 
 def test_a_program_that_is_killed_while_a_list_comes_starts_again_with_the_old_copy(

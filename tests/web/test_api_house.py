@@ -12,6 +12,7 @@ from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.programs import Caller
 from tests.web.site import Site
+from tests.web.test_lists import shelf_of
 
 LISTS = library(
     categories={"games": ["games.example"]},
@@ -156,3 +157,20 @@ async def test_status_says_what_is_missing(ada: Caller, site: Site) -> None:
     site.missing = ("no DNS server answers",)
     found = await ada("GET", "/status")
     assert (found["ready"], found["missing"]) == (False, ["no DNS server answers"])
+
+
+async def test_a_held_version_of_a_list_is_decided_about(ada: Caller, site: Site) -> None:
+    shelf = shelf_of(site)
+    found = {each["list"]: each["waiting"] for each in await ada("GET", "/lists")}
+    shown = await ada("GET", "/lists/versions", params={"list": "games-list"})
+    assert found["games-list"] == shown["waiting"]
+    assert (shown["waiting"]["reasons"], len(shown["earlier"])) == (["growth"], 1)
+    sent = {"list": "games-list", "version": shown["waiting"]["version"]}
+    await ada("POST", "/lists/accept", 409, json=sent | {"version": "0123"})
+    used = await ada("POST", "/lists/accept", json=sent)
+    assert used == {"list": "games-list", "version": sent["version"], "names": 1}
+    assert shelf.in_force == "c"
+    await ada("POST", "/lists/refuse", 409, json=sent)
+    await ada("POST", "/lists/rollback", json={"list": "games-list", "version": ""})
+    assert shelf.in_force == "b"
+    await ada("POST", "/lists/rollback", 422, json={"list": "../x", "version": ""})

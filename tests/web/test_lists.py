@@ -9,12 +9,16 @@ import pytest
 from copdns.accounts.roles import Role
 from copdns.list_files import audit_results
 from copdns.list_files.audit import Share
+from copdns.list_files.choose import ChosenLists
 from copdns.list_files.fetch import FetchOutcome, FetchResult
 from copdns.lists.download import CopyState, after_failure, status_error
 from copdns.lists.gate import GateRules, KnownMistake
+from copdns.lists.held import version_id
 from copdns.model.matchers import Matcher
 from tests.home import Home
 from tests.household import MIA, family, library
+from tests.unit.list_files.test_choose import source
+from tests.unit.list_files.test_versions import Shelf
 from tests.web.guardians import guardian_client, log_in, set_up
 from tests.web.site import Client, Site, send, text
 from tests.web.test_log import keep, row
@@ -97,3 +101,73 @@ async def test_only_guardians_ask_for_one(client: Client, site: Site) -> None:
     assert (await client.get("/guardian/lists/update")).status == 405
     assert not site.updates.is_fetch_requested
     assert "Check for updates now" not in await text(client, HERE)
+
+
+# --- versions ------------------------------------------------------------------------------------
+
+ACCEPT, REFUSE, BACK = (f"/guardian/lists/{each}" for each in ("accept", "refuse", "rollback"))
+
+
+def shelf_of(site: Site) -> Shelf:
+    """Let the list be a downloaded one, with two versions; another one is held."""
+    site.updates._choice = ChosenLists((source("games-list"),))
+    shelf = Shelf(site.folder, "games-list")
+    with shelf.copies.hold_lock(wait=False):
+        shelf.take("a")
+        shelf.take("b")
+        held = shelf.hold("c", is_told=True)
+    site.updates._held = {"games-list": held}
+    return shelf
+
+
+def form_of(shelf: Shelf, version: str = "") -> dict[str, str]:
+    held = shelf.versions.book("games-list").held
+    return {"list": "games-list", "version": version or (held.version if held else "")}
+
+
+async def test_a_held_version_waits_with_what_changed(client: Client, site: Site) -> None:
+    shelf = shelf_of(site)
+    page = await text(client, HERE)
+    assert "A new version of this list is waiting for you." in page
+    assert "7 sites added" in page
+    page = await send(client, ACCEPT, **form_of(shelf))
+    assert "The new version of the list is used now; you can go back" in page
+    assert (shelf.in_force, shelf.held) == ("c", "")
+    assert "is waiting for you" not in page
+    (line,) = [each.what for each in await site.store.changes("home") if "list" in each.what]
+    assert line.startswith("list games-list: new version accepted; in use: ")
+
+
+async def test_a_version_is_refused_or_gone_back_from(client: Client, site: Site) -> None:
+    shelf = shelf_of(site)
+    page = await send(client, REFUSE, **form_of(shelf))
+    assert "The new version of the list is not used" in page
+    assert (shelf.in_force, shelf.held) == ("b", "")
+    (earlier,) = shelf.versions.earlier("games-list")
+    assert page.count("Go back to the version from") == 1
+    page = await send(client, BACK, **form_of(shelf, version_id(earlier)))
+    assert "The earlier version of the list is used now" in page
+    assert shelf.in_force == "a"
+
+
+@pytest.mark.parametrize("path", [ACCEPT, REFUSE, BACK])
+async def test_what_nobody_looked_at_is_not_decided(client: Client, site: Site, path: str) -> None:
+    shelf = shelf_of(site)
+    for fields in ({"list": "other", "version": "a"}, {"list": "games-list"}, {}):
+        await send(client, path, 400, **fields)
+    await send(client, path, 400, list="games-list", version="0123456789ab")
+    assert (shelf.in_force, shelf.held) == ("b", "c")
+
+
+async def test_only_guardians_decide(client: Client, site: Site) -> None:
+    shelf = shelf_of(site)
+    fields = form_of(shelf)
+    await send(client, "/guardian/logout")
+    await set_up(site, "Bo", Role.REVIEWER)
+    await log_in(client, "Bo")
+    for path in (ACCEPT, REFUSE, BACK):
+        await send(client, path, 403, **fields)
+    page = await text(client, HERE)
+    assert "A new version of this list is waiting for you." in page
+    assert "Use the new version" not in page
+    assert shelf.held == "c"

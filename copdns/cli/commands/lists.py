@@ -11,6 +11,7 @@ from copdns.cli.base import NAME, json_option
 from copdns.cli.commands.lists_audit import audit_command
 from copdns.cli.commands.lists_export import export
 from copdns.cli.commands.lists_update import update
+from copdns.cli.commands.lists_versions import accept, diff_command, refuse, rollback
 from copdns.cli.fetched import ListDownloads
 from copdns.cli.home import Home, pass_home
 from copdns.cli.list_errors import check_list_errors, list_error_lines, list_errors_json
@@ -41,9 +42,8 @@ def lists() -> None:
     """List, update and search blocklists."""
 
 
-lists.add_command(audit_command)
-lists.add_command(export)
-lists.add_command(update)
+for command in (audit_command, export, update, diff_command, accept, refuse, rollback):
+    lists.add_command(command)
 
 
 @lists.command()

@@ -16,9 +16,12 @@ from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, print_table, printable
 from copdns.list_files.copies import Copies
 from copdns.list_files.fetch import FetchOutcome, FetchResult, Progress, open_fetcher
+from copdns.list_files.load import bundled_presets
+from copdns.list_files.versions import vouched_names
 from copdns.lists.download import MIB
 from copdns.lists.source import Source
 from copdns.model.errors import EXIT_FAILED, HouseholdError
+from copdns.model.matchers import Matcher
 from copdns.model.sentences import literal
 from copdns.model.violations import no_such
 
@@ -30,7 +33,7 @@ OnOutcome = Callable[[FetchOutcome], None]
 @click.option(
     "--smaller",
     is_flag=True,
-    help="Accept lists that lost most of their domains; look at them first.",
+    help="Accept lists that lost many of their domains; look at them first.",
 )
 @json_option
 @pass_home
@@ -38,7 +41,8 @@ def update(home: Home, slugs: tuple[str, ...], smaller: bool, as_json: bool) -> 
     """Download lists now: all that are used, or only some.
 
     A list that has not changed is not sent again. A list that cannot be downloaded, or that arrives
-    damaged, stays as it was. A running copdns uses new lists within seconds. The exit code is 1 if
+    damaged, stays as it was, and so does one whose new version differs so much that it is held: see
+    `copdns lists diff`. A running copdns uses new lists within seconds. The exit code is 1 if
     a list could not be downloaded. The count is of domains in a list; `lists status` counts those
     in use, which never include protected domains.
 
@@ -46,7 +50,8 @@ def update(home: Home, slugs: tuple[str, ...], smaller: bool, as_json: bool) -> 
     Example:  copdns lists update
     """
     sources = _choose_sources(home, slugs)
-    outcomes = _fetch_lists(home.copies, sources, smaller=smaller, quiet=as_json)
+    vouched = vouched_names([home.household], bundled_presets().values())
+    outcomes = _fetch_lists(home.copies, sources, vouched, smaller=smaller, quiet=as_json)
     if as_json:
         print_json({"lists": [_outcome_json(each) for each in outcomes]})
     elif not outcomes:
@@ -71,7 +76,12 @@ def _choose_sources(home: Home, slugs: Sequence[str]) -> list[Source]:
 
 
 def _fetch_lists(
-    copies: Copies, sources: Sequence[Source], *, smaller: bool, quiet: bool
+    copies: Copies,
+    sources: Sequence[Source],
+    vouched: Sequence[Matcher],
+    *,
+    smaller: bool,
+    quiet: bool,
 ) -> list[FetchOutcome]:
     """Download lists, and return the outcomes in the order of the sources."""
     from copdns.list_files.updates import (
@@ -79,19 +89,19 @@ def _fetch_lists(
     )
 
     found: dict[str, FetchOutcome] = {}
-    with _lock_copies(copies), _show_progress(len(sources), quiet=quiet) as (progress, on_outcome):
+    with lock_copies(copies), _show_progress(len(sources), quiet=quiet) as (progress, on_outcome):
 
         def note(outcome: FetchOutcome) -> None:
             found[outcome.slug] = outcome
             on_outcome(outcome)
 
-        fetcher = open_fetcher(copies, time.time, progress=progress)
+        fetcher = open_fetcher(copies, time.time, progress=progress, vouched=vouched)
         asyncio.run(fetch_all(sources, fetcher, note, may_shrink=smaller))
     return [found[each.slug] for each in sources]
 
 
 @contextmanager
-def _lock_copies(copies: Copies) -> Iterator[None]:
+def lock_copies(copies: Copies) -> Iterator[None]:
     """Hold the lock on copies; wait, and say so, while a running copdns downloads."""
     with copies.hold_lock(wait=False) as ours:
         if ours:

@@ -32,6 +32,7 @@ def test_every_list_is_shown_with_what_of_it_is_in_force(home: Home) -> None:
         "octets": 0,
         "fetch_error": "",
         "failures": 0,
+        "waiting": None,
         "errors": [],
     }
     text = home.ok("lists", "status")

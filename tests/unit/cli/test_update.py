@@ -104,8 +104,69 @@ def test_who_looked_may_take_a_list_that_shrank(home: Fetching) -> None:
     home.server.put("/toys", "".join(f"n{n}.example\n" for n in range(1000)))
     home.update("toys")
     home.server.put("/toys", TOYS)
-    assert home.update("toys")["toys"]["result"] == "kept"
+    assert home.update("toys")["toys"]["result"] == "held"
     assert home.update("toys", "--smaller")["toys"]["result"] == "new"
+
+
+# --- versions ------------------------------------------------------------------------------------
+
+
+def many(*counts: int) -> str:
+    return "".join(f"n{n}.example\n" for n in range(*counts))
+
+
+def test_a_held_version_is_shown_and_decided_about(home: Fetching) -> None:
+    home.use(home.source("toys"))
+    home.ok("profile", "set", "mia", "--category", "games")
+    for text in (many(100), many(200) + "microsoft.com\n"):
+        home.server.put("/toys", text)
+        home.update("toys")
+    said = home.ok("lists", "diff", "toys")
+    for line in (
+        "  it has many more domains\n",
+        "  201 domains instead of 100\n",
+        "! microsoft.com (many sites need microsoft.com)\n",
+        "+ n100.example\n",
+        "to use it: copdns lists accept toys; if it is wrong: copdns lists refuse toys\n",
+    ):
+        assert line in said
+    assert "toys: a new version is held (growth); see copdns lists diff toys" in home.ok(
+        "lists", "status"
+    )
+    held = home.json("lists", "diff", "toys")["held"]
+    assert (held["reasons"], held["added"], home.status("toys")["waiting"]) == (
+        ["growth"],
+        101,
+        held,
+    )
+    assert (
+        "a newer version of the list toys came"
+        in home.call("lists", "accept", "toys", "--version", "abc").output
+    )
+    assert "is used now, with 201 domains" in home.ok(
+        "lists", "accept", "toys", "--version", held["version"]
+    )
+    assert home.text("toys") == (many(200) + "microsoft.com\n").encode()
+    assert home.ok("lists", "diff", "toys").startswith("no version of toys is held\n")
+    assert "is used now, with 100 domains" in home.ok("lists", "rollback", "toys")
+    home.update("toys")
+    assert home.json("lists", "diff", "toys")["held"]["reasons"] == ["growth", "rolled_back"]
+    assert "stays in use" in home.ok("lists", "refuse", "toys")
+    assert home.json("lists", "diff", "toys")["held"] is None
+    lines = [each["what"].partition(";")[0] for each in home.json("household", "history")][-3:]
+    assert lines == [
+        "list toys: new version accepted",
+        "list toys: back to an earlier version",
+        "list toys: new version refused",
+    ]
+
+
+def test_only_downloaded_lists_have_versions(home: Fetching) -> None:
+    for command in ("diff", "accept", "refuse", "rollback"):
+        done = home.call("lists", command, "toyz")
+        assert (done.exit_code, "did you mean toys?" in done.output) == (1, True)
+    done = home.call("lists", "rollback", "toys")
+    assert (done.exit_code, "no such earlier version" in done.output) == (1, True)
 
 
 def test_on_a_terminal_a_bar_shows_how_far_it_is(home: Fetching) -> None:
@@ -234,7 +295,7 @@ def test_a_killed_update_leaves_the_old_copy_and_nothing_in_the_way(home: Fetchi
     home.server.put("/toys", "go.example\n")
     assert home.update("toys")["toys"]["result"] == "new"
     assert sorted(each.name for each in Copies(home.data).folder.iterdir()) == [
-        *("lock", "toys.json", "toys.txt")
+        *("lock", "toys.json", "toys.txt", "versions")
     ]
 
 

@@ -24,6 +24,7 @@ from copdns.model.events import (
     Event,
     EventKind,
     GrantEvent,
+    HeldEvent,
     HouseholdEvent,
     MistakeEvent,
     PauseEvent,
@@ -61,6 +62,8 @@ def event(kind: EventKind) -> Event:
             return MADE._replace(kind=kind)
         case "clock":
             return ClockEvent(kind, AT)
+        case "list" if kind is EventKind.LIST_HELD:
+            return HeldEvent(kind, "boards", AT)
         case "upstream" | "list":
             return TroubleEvent(kind, AT)
         case "test":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import os
+import shutil
 import socket
 import tarfile
 from collections.abc import Iterator
@@ -18,10 +19,12 @@ import pytest
 from copdns import __version__
 from copdns.list_files.copies import Copies
 from copdns.list_files.fetch import FetchOutcome, FetchResult, open_fetcher
+from copdns.list_files.versions import Versions
 from copdns.lists.download import FetchLimits
 from copdns.lists.parse import ListFormat
 from copdns.lists.source import Source
-from copdns.model.matchers import MatchKind
+from copdns.lists.versions import HoldReason
+from copdns.model.matchers import Matcher, MatchKind
 from tests.list_server import End, ListServer, list_server, packed, tar
 from tests.running import free_port
 
@@ -57,9 +60,11 @@ class Shelf:
     server: ListServer
     now: float = NOW
     limits: FetchLimits = SMALL
+    vouched: tuple[Matcher, ...] = ()
 
     async def fetch(self, wanted: Source, *, smaller: bool = False) -> FetchOutcome:
-        async with open_fetcher(self.copies, lambda: self.now, self.limits) as fetcher:
+        fetching = open_fetcher(self.copies, lambda: self.now, self.limits, vouched=self.vouched)
+        async with fetching as fetcher:
             return await fetcher.fetch(wanted, may_shrink=smaller)
 
     @property
@@ -68,7 +73,7 @@ class Shelf:
 
     @property
     def files(self) -> list[str]:
-        return sorted(each.name for each in self.copies.folder.iterdir())
+        return sorted(each.name for each in self.copies.folder.iterdir() if each.is_file())
 
 
 @pytest.fixture
@@ -115,11 +120,18 @@ async def test_the_same_text_without_an_etag_is_no_news(shelf: Shelf) -> None:
     assert (await shelf.fetch(source(url))).result is FetchResult.UNCHANGED
 
 
-async def test_a_copy_that_is_gone_or_was_touched_is_fetched_whole(shelf: Shelf) -> None:
+async def test_a_copy_that_is_gone_or_was_touched_is_restored_or_fetched_whole(
+    shelf: Shelf,
+) -> None:
     url = shelf.server.put("/toys.txt", TOYS, headers={"ETag": '"1"'})
     await shelf.fetch(source(url))
     shelf.copies.text_path("toys").write_text("cut")
+    assert (await shelf.fetch(source(url))).result is FetchResult.UNCHANGED
+    assert shelf.text == TOYS.encode()
+    shutil.rmtree(shelf.copies.folder / "versions")
+    shelf.copies.text_path("toys").write_text("cut")
     assert (await shelf.fetch(source(url))).result is FetchResult.NEW
+    shutil.rmtree(shelf.copies.folder / "versions")
     shelf.copies.text_path("toys").unlink()
     assert (await shelf.fetch(source(url))).result is FetchResult.NEW
     assert shelf.text == TOYS.encode()
@@ -170,8 +182,12 @@ async def test_nothing_of_an_archive_is_written_but_the_one_text(
     files = {"../../evil": "e", "/tmp/copdns-evil": "e", "l": link, "games/domains": TOYS}
     url = shelf.server.put("/toys.tar.gz", tar(files))
     assert (await shelf.fetch(source(url, member="games/domains"))).result is FetchResult.NEW
-    written = {str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*")}
-    assert written == {"lists", "lists/toys.json", "lists/toys.txt"}
+    written = {str(each.relative_to(tmp_path)) for each in tmp_path.rglob("*") if each.is_file()}
+    versions, digest = "lists/versions/toys", shelf.copies.state("toys").sha256
+    assert written == {
+        *("lists/toys.json", "lists/toys.txt"),
+        *(f"{versions}/book.json", f"{versions}/book.copy", f"{versions}/{digest}.gz"),
+    }
     assert not Path("/tmp/copdns-evil").exists()
 
 
@@ -219,6 +235,7 @@ HTML = b"\n<!DOCTYPE html><title>Log in</title>"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 PAGES = "".join(f"site{n}.example/page\n" for n in range(10))
 BOMB = gzip.compress(b"a.example\n" * 100_000)
+MORE = "".join(f"n{n}.example\n" for n in range(3000))
 MANY = "".join(f"n{n}.example\n" for n in range(2000))
 # Only for a server that is never done: any other must be waited for, however slow the machine is.
 IMPATIENT: dict[End, dict[str, Any]] = {End.SILENT: {"idle": 0.3}, End.SLOW: {"total": 1.0}}
@@ -258,7 +275,6 @@ def link(name: str) -> tarfile.TarInfo:
         ({"body": tar({"a": "x" * 900_000, "games/domains": TOYS})}, "games/domains", "unpacked"),
         ({"body": PAGES.encode()}, "", "a list of pages"),
         ({"body": b"a.example\n" + b"^nothing^\n" * 200}, "", "only 1 of 201 lines"),
-        ({"body": b"a.example\n"}, "", "only 1 domains, the old one 2000"),
         ({"body": tar({"games/urls": "x"})}, "games/domains", "no games/domains (it contains"),
         ({"body": tar({})}, "games/domains", "it contains nothing"),
         ({"body": tar({"d": link("games/domains")})}, "games/domains", "not a regular file"),
@@ -319,11 +335,91 @@ async def test_failures_count_until_one_try_succeeds(shelf: Shelf) -> None:
     assert (await shelf.fetch(source(url))).state.failures == 0
 
 
+# --- what differs too much -----------------------------------------------------------------------
+
+
 async def test_who_looked_may_take_a_list_that_shrank(shelf: Shelf) -> None:
     await shelf.fetch(source(shelf.server.put("/toys", MANY)))
     url = shelf.server.put("/toys", TOYS)
-    assert (await shelf.fetch(source(url))).result is FetchResult.KEPT
+    assert (await shelf.fetch(source(url))).result is FetchResult.HELD
+    assert shelf.text == MANY.encode()
     assert (await shelf.fetch(source(url), smaller=True)).result is FetchResult.NEW
+    assert shelf.text == TOYS.encode()
+
+
+async def test_a_version_that_differs_too_much_is_held_until_somebody_decides(
+    shelf: Shelf,
+) -> None:
+    versions = Versions(shelf.copies)
+    await shelf.fetch(source(shelf.server.put("/toys", MANY, headers={"ETag": '"1"'})))
+    before = shelf.copies.state("toys")
+    url = shelf.server.put("/toys", MORE, headers={"ETag": '"2"'})
+    shelf.now += 60
+    outcome = await shelf.fetch(source(url))
+    assert outcome.result is FetchResult.HELD
+    assert outcome.state == replace(before, tried_at=NOW + 60)
+    held = versions.book("toys").held
+    assert held is not None
+    assert (held.reasons, held.diff.added) == ((HoldReason.GROWTH,), 1000)
+    assert (shelf.text, shelf.files) == (MANY.encode(), ["toys.json", "toys.txt"])
+    # It is not sent again, and stays.
+    shelf.now += 60
+    assert (await shelf.fetch(source(url))).result is FetchResult.HELD
+    assert shelf.server.asked[-1].headers["If-None-Match"] == '"2"'
+    assert versions.book("toys").held == held
+    assert versions.accept("toys").etag == '"2"'
+    assert shelf.text == MORE.encode()
+    assert (await shelf.fetch(source(url))).result is FetchResult.UNCHANGED
+
+
+async def test_a_version_that_differs_less_takes_the_place_of_a_held_one(shelf: Shelf) -> None:
+    versions = Versions(shelf.copies)
+    await shelf.fetch(source(shelf.server.put("/toys", MANY)))
+    url = shelf.server.put("/toys", MORE)
+    await shelf.fetch(source(url))
+    versions.mark_told("toys", versions.book("toys").held.version)  # type: ignore[union-attr]
+    shelf.server.put("/toys", MORE + "one.example\n")
+    assert (await shelf.fetch(source(url))).result is FetchResult.HELD
+    newer = versions.book("toys").held
+    assert newer is not None
+    assert (newer.diff.added, newer.is_told) == (1001, True)
+    shelf.server.put("/toys", MANY + "one.example\n")
+    assert (await shelf.fetch(source(url))).result is FetchResult.NEW
+    assert versions.book("toys").held is None
+    assert [each.names for each in versions.earlier("toys")] == [2000]
+
+
+async def test_a_maintainer_who_goes_back_leaves_nothing_to_decide(shelf: Shelf) -> None:
+    await shelf.fetch(source(shelf.server.put("/toys", MANY)))
+    url = shelf.server.put("/toys", MORE)
+    await shelf.fetch(source(url))
+    shelf.server.put("/toys", MANY)
+    assert (await shelf.fetch(source(url))).result is FetchResult.UNCHANGED
+    assert Versions(shelf.copies).book("toys").held is None
+
+
+async def test_a_refused_version_is_not_held_again(shelf: Shelf) -> None:
+    versions = Versions(shelf.copies)
+    await shelf.fetch(source(shelf.server.put("/toys", MANY)))
+    url = shelf.server.put("/toys", MORE)
+    await shelf.fetch(source(url))
+    versions.refuse("toys")
+    outcome = await shelf.fetch(source(url))
+    assert (outcome.result, outcome.state.error) == (FetchResult.UNCHANGED, "")
+    assert versions.book("toys").held is None
+    assert shelf.text == MANY.encode()
+
+
+async def test_needed_names_are_told_of_by_what_the_household_vouches_for(shelf: Shelf) -> None:
+    await shelf.fetch(source(shelf.server.put("/toys", MANY)))
+    bad = ["google.com", "microsoft.com", "apple.com", "github.com", "school.example"]
+    url = shelf.server.put("/toys", MANY + "\n".join(bad))
+    shelf.vouched = (Matcher("school.example"),)
+    assert (await shelf.fetch(source(url))).result is FetchResult.HELD
+    held = Versions(shelf.copies).book("toys").held
+    assert held is not None
+    assert held.reasons == (HoldReason.NEEDED,)
+    assert {each.name for each in held.diff.needed} == set(bad)
 
 
 async def test_a_disk_that_takes_no_more_is_told_and_the_copy_stays(

@@ -18,7 +18,7 @@ from copdns.lists.download import HOUR
 from copdns.lists.index import ListKind
 from copdns.lists.small_index import Draft, build_index
 from copdns.lists.source import ListSource, Source
-from copdns.model.errors import ListError
+from copdns.model.errors import HouseholdError, ListError
 from copdns.model.matchers import MatchKind
 from tests.household import MIA, family, library
 from tests.list_server import ListServer, list_server
@@ -39,6 +39,7 @@ class House:
         self.lists = library(categories={"games": ()})
         self.compiled: list[list[str]] = []
         self.trouble = False
+        self.told: list[str] = []
         self.copies = Copies(data)
         self.updates = ListUpdater(
             self.copies,
@@ -49,6 +50,7 @@ class House:
             lambda: self.now,
             self.swap,
             SMALL,
+            self.told.append,
         )
 
     async def swap(self, here: Sequence[ListSource]) -> None:
@@ -306,3 +308,57 @@ async def test_each_thing_is_told_once(
     assert said.count("too large for this machine") == 1
     assert said.count("a list was downloaded") == 1
     assert said.count("all lists are downloaded") == 1
+
+
+# --- versions ------------------------------------------------------------------------------------
+
+
+def many(*counts: int) -> str:
+    return "".join(f"n{n}.example\n" for n in range(*counts))
+
+
+async def test_a_held_version_is_told_once_and_by_the_next_start_no_more(
+    tmp_path: Path, server: ListServer
+) -> None:
+    home = await house(tmp_path, server, "toys")
+    for text in (many(100), many(200)):
+        server.put("/toys", text)
+        await home.updates.fetch()
+        await home.look_twice()
+        home.now += DAY
+    assert home.told == ["toys"]
+    assert home.updates.held_versions["toys"].diff.added == 100
+    assert home.compiled == [["toys"]]
+    await home.updates.fetch()
+    await home.look_twice()
+    again = await house(tmp_path, server, "toys")
+    await again.look_twice()
+    assert (home.told, again.told, list(again.updates.held_versions)) == (["toys"], [], ["toys"])
+    await again.updates.decide(lambda versions: versions.accept("toys"))
+    assert again.updates.held_versions == {}
+    await again.look_twice()
+    assert list(again.lists.index.find("n150.example"))
+    assert again.compiled == [["toys"]], "the new one; the old one was in force at the start"
+
+
+async def test_nobody_decides_while_lists_are_fetched(tmp_path: Path, server: ListServer) -> None:
+    home = await house(tmp_path, server, "toys")
+    with (
+        Copies(tmp_path).hold_lock(wait=False),
+        pytest.raises(HouseholdError, match="try again in a minute"),
+    ):
+        await home.updates.decide(lambda versions: versions.accept("toys"))
+
+
+async def test_a_copy_that_is_gone_comes_back_without_a_server(
+    tmp_path: Path, server: ListServer
+) -> None:
+    home = await house(tmp_path, server, "toys")
+    server.put("/toys", TOYS)
+    await home.updates.fetch()
+    await home.look_twice()
+    home.copies.text_path("toys").unlink()
+    await home.look_twice()
+    assert home.copies.text_path("toys").read_text() == TOYS
+    assert home.updates.missing_text == ""
+    assert len(server.asked) == 1

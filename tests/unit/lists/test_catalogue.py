@@ -89,6 +89,10 @@ groups:
     numbered: ["dns-{00-63}.example"]
     claimed_by: {mail.example: [webmail]}
 """,
+    "top.yaml": """
+groups:
+  everyday: {title: Everyday, not_in: [games], names: [clips.example]}
+""",
     "mistakes.yaml": """
 mistakes: [{name: poems.example, not_in: [games], why: Poems.}]
 """,

@@ -29,6 +29,7 @@ RULES = GateRules(
         KnownMistake(parse_matcher("lexicon.portal.example"), frozenset({"adult"})),
     ),
     unopened=(Matcher("line.charity.example"),),
+    top={"tube.example": frozenset({"phishing", "adult"})},
 )
 
 
@@ -72,6 +73,28 @@ def test_a_host_that_only_measures_visitors_of_a_help_site_may_be_listed() -> No
     assert not stays("help.example")
     assert not stays("www.help.example")
     assert stays("stats.help.example")
+
+
+def test_a_site_that_nearly_everybody_uses_is_left_out_of_lists_that_cannot_mean_it() -> None:
+    for line in ("tube.example", "=tube.example", "*.tube.example"):
+        assert not stays(line, "phishing")
+        assert stays(line, "social")
+    assert stays("a.tube.example", "phishing")
+    (held,) = passed("phishing", ListKind.SECURITY, "tube.example", "bad.example").held
+    assert held == HeldEntry("tube.example", SkipReason.MISTAKE, "tube.example")
+
+
+def test_every_entry_that_is_left_out_is_told_to_who_compares_versions() -> None:
+    gate = Gate([HELP], RULES)
+    names = dict.fromkeys(("tube.example", "www.help.example", "ok.example"), MatchKind.SUBTREE)
+    draft = Draft("listed", ListKind.CATEGORY, "phishing", "Listed", names)
+    stopped = {name: each.reason for name, each in gate.stopped_entries(draft).items()}
+    assert stopped == {
+        "tube.example": SkipReason.MISTAKE,
+        "www.help.example": SkipReason.PROTECTED,
+    }
+    assert gate.needed_names() >= {"tube.example", "help.example", "edge.example"}
+    assert gate.stopped_entries(HELP) == {}
 
 
 def test_what_lists_hold_by_mistake_is_left_out_of_lists_of_that_category() -> None:

@@ -36,6 +36,7 @@ SAYING = {
 RETURNED = {
     *("trouble", "trouble or 'this is not a tar archive; leave out `member`'"),
     *("status_error(reply.status)", "self.write_error(error)", "outcome['error']"),
+    "self._copies.write_error(error)",
 }
 NO_WORDS = {"x: x"}  # a path, and what the system said
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Annotated
+
 from pydantic import Field
 
 from copdns.accounts.roles import Permission
 from copdns.appeals.list_errors import still_listed
 from copdns.as_json.lists import entry_json, status_json
 from copdns.as_json.plain import utc
+from copdns.as_json.versions import earlier_json, held_json
+from copdns.lists.held import VersionChoice, version_id
 from copdns.lists.index import ListKind, find_shown
+from copdns.lists.versions import HoldReason, NeededKind
 from copdns.model.names import normalize
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.types import Moment, Name
+from copdns.web.api.types import Id, Moment, Name
+from copdns.web.list_versions import decide_version
 
 
 class ProblemShown(Given):
@@ -28,8 +35,78 @@ class HeldShown(Given):
     name: str
 
 
+class NeededShown(Given):
+    """An entry that would take away what is needed.  name: what that is."""
+
+    entry: str
+    kind: NeededKind
+    name: str
+
+
+class VersionWaiting(Given):
+    """A newer version that is held.  added, removed: names; grown, lost: those that count for that.
+
+    needed: the first entries that newly take away what is needed; needed_count: of all.
+    added_names, removed_names: the first 50, as in a rule.
+    """
+
+    slug: str = Field(alias="list")
+    version: str
+    held_at: Moment
+    reasons: list[HoldReason]
+    names_before: int
+    names: int
+    added: int
+    removed: int
+    grown: int
+    lost: int
+    lines: int
+    broken: int
+    lines_before: int
+    broken_before: int
+    octets_before: int
+    octets: int
+    needed: list[NeededShown]
+    needed_count: int
+    added_names: list[str]
+    removed_names: list[str]
+
+
+class VersionShown(Given):
+    version: str
+    fetched_at: Moment | None
+    names: int
+
+
+class VersionsShown(Given):
+    """waiting: the version that is held, if one is.  earlier: those that one can go back to."""
+
+    slug: str = Field(alias="list")
+    waiting: VersionWaiting | None
+    earlier: list[VersionShown]
+
+
+class OneList(Sent):
+    slug: Id = Field(alias="list")
+
+
+class VersionChosen(Sent):
+    """version: as it was shown; for `rollback` also "", which is the one before."""
+
+    slug: Id = Field(alias="list")
+    version: Annotated[str, Field(pattern="^[0-9a-f]{0,64}$")]
+
+
+class VersionInForce(Given):
+    slug: str = Field(alias="list")
+    version: str
+    names: int
+
+
 class ListShown(Given):
     """used: its names; unused: how many are not, by why.  report: where mistakes are told.
+
+    waiting: a newer version that is held until somebody decides.
 
     held: the first entries that the gate left out; unused counts all of them.
 
@@ -56,6 +133,7 @@ class ListShown(Given):
     octets: int
     fetch_error: str
     failures: int
+    waiting: VersionWaiting | None
 
 
 class EntryShown(Given):
@@ -99,7 +177,10 @@ async def lists(call: Call) -> object:
     """Return all lists, with the state of their copies; lists that ship are never fetched."""
     updates, found = call.context.updates, []
     for each in call.context.snapshot().library.statuses:
-        state = updates.copy_state(each.info.slug)
+        state, waiting = (
+            updates.copy_state(each.info.slug),
+            updates.held_versions.get(each.info.slug),
+        )
         found.append(
             status_json(each)
             | {
@@ -109,6 +190,7 @@ async def lists(call: Call) -> object:
                 "octets": state.octets,
                 "fetch_error": state.error,
                 "failures": state.failures,
+                "waiting": held_json(each.info.slug, waiting) if waiting else None,
             }
         )
     return found
@@ -118,6 +200,41 @@ async def update(call: Call) -> object:
     """Request newer copies; a second request before they are fetched changes nothing."""
     call.context.updates.request_fetch()
     return {"asked": True}
+
+
+async def versions(call: Call) -> object:
+    """Return the versions of a fetched list that are kept here, besides the one in force."""
+    slug, updates = call.query.slug, call.context.updates
+    held = updates.held_versions.get(slug)
+    earlier = await asyncio.to_thread(updates.versions.earlier, slug)
+    return {
+        "list": slug,
+        "waiting": held_json(slug, held) if held else None,
+        "earlier": earlier_json(earlier),
+    }
+
+
+async def accept(call: Call) -> object:
+    """Put the version in force that is held; it decides within seconds."""
+    return await _decide(call, VersionChoice.ACCEPT)
+
+
+async def refuse(call: Call) -> object:
+    """Leave the version in force; the same file is not held again."""
+    return await _decide(call, VersionChoice.REFUSE)
+
+
+async def rollback(call: Call) -> object:
+    """Go back to an earlier version; every other one is held then until somebody accepts it."""
+    return await _decide(call, VersionChoice.ROLL_BACK)
+
+
+async def _decide(call: Call, choice: VersionChoice) -> object:
+    chosen: VersionChosen = call.body
+    state = await decide_version(
+        call.context, call.household.id, call.actor.name, choice, chosen.slug, chosen.version
+    )
+    return {"list": chosen.slug, "version": version_id(state), "names": state.names}
 
 
 async def errors(call: Call) -> object:
@@ -151,6 +268,42 @@ OPERATIONS = (
         update,
         AskedShown,
         status=202,
+    ),
+    Operation(
+        "GET",
+        "/lists/versions",
+        Permission.SEE_STATUS,
+        "The versions of a list that are kept here",
+        versions,
+        VersionsShown,
+        query=OneList,
+    ),
+    Operation(
+        "POST",
+        "/lists/accept",
+        Permission.EDIT_HOUSEHOLD,
+        "Use the version of a list that is held",
+        accept,
+        VersionInForce,
+        body=VersionChosen,
+    ),
+    Operation(
+        "POST",
+        "/lists/refuse",
+        Permission.EDIT_HOUSEHOLD,
+        "Do not use the version of a list that is held",
+        refuse,
+        VersionInForce,
+        body=VersionChosen,
+    ),
+    Operation(
+        "POST",
+        "/lists/rollback",
+        Permission.EDIT_HOUSEHOLD,
+        "Go back to an earlier version of a list",
+        rollback,
+        VersionInForce,
+        body=VersionChosen,
     ),
     Operation(
         "GET",

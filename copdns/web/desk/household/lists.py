@@ -15,13 +15,17 @@ from copdns.list_files.audit_results import AuditResults
 from copdns.list_files.copies import NOT_HERE
 from copdns.list_files.updates import ListUpdater
 from copdns.lists.download import CopyState
+from copdns.lists.held import HeldVersion, VersionChoice, version_id
 from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.parse import SkipReason
 from copdns.lists.small_index import HeldEntry, ListStatus
+from copdns.model.errors import HouseholdError
 from copdns.model.sentences import Sentence, sentence
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
+from copdns.web.list_versions import decide_version
+from copdns.web.received import fields_of
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
 from copdns.words.download_warnings import failure
@@ -47,7 +51,8 @@ class ListRow(NamedTuple):
     since its server confirmed the copy as current; None where the list is not fetched.  unused:
     entries that are not used.  held: the first that the gate left out, of held_count.  caught: rows
     of the query log that it blocked.  percent: of names that should be allowed, how many it blocks;
-    None where nobody measured it.
+    None where nobody measured it.  waiting: a newer version that is held.  earlier: versions that
+    one can go back to, the newest first.
     """
 
     info: ListInfo
@@ -59,6 +64,8 @@ class ListRow(NamedTuple):
     held_count: int
     caught: int
     percent: float | None
+    waiting: HeldVersion | None
+    earlier: tuple[CopyState, ...]
 
 
 async def lists(request: web.Request) -> web.Response:
@@ -68,13 +75,15 @@ async def lists(request: web.Request) -> web.Response:
     sees_log = may(actor, Permission.SEE_LOG)
     caught = await asyncio.to_thread(context.log.rows_by_list, household.id) if sees_log else {}
     found = await asyncio.to_thread(audit_results.load_results, context.folder)
-    statuses = context.snapshot().library.statuses
+    statuses, updates = context.snapshot().library.statuses, context.updates
+    slugs = [each.slug for each in updates.chosen_lists.sources]
+    earlier = await asyncio.to_thread(lambda: {e: updates.versions.earlier(e) for e in slugs})
     shown = [each for each in statuses if each.info.kind in _KINDS_SHOWN]
     return context.pages.render(
         request,
         "desk/lists.html",
         actor=actor,
-        lists=tuple(_list_rows(shown, context.updates, caught, found, context.now())),
+        lists=tuple(_list_rows(shown, updates, earlier, caught, found, context.now())),
         others=[each.info for each in statuses if each.info.kind not in _KINDS_SHOWN],
         errors=await context.appeals.list_errors(household.id),
         chosen=context.updates.chosen_lists,
@@ -83,6 +92,7 @@ async def lists(request: web.Request) -> web.Response:
         audited=found,
         sees_log=sees_log,
         may_update=may(actor, Permission.EDIT_HOUSEHOLD),
+        version_id=version_id,
         say=desk_wording(request, household),
         zone=household.timezone,
     )
@@ -96,9 +106,50 @@ async def update(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(HERE)
 
 
+async def accept(request: web.Request) -> web.Response:
+    """Put the version in force that is held."""
+    await _decide(
+        request,
+        VersionChoice.ACCEPT,
+        sentence("the new version of the list is used now; you can go back to the one before"),
+    )
+    raise web.HTTPSeeOther(HERE)
+
+
+async def refuse(request: web.Request) -> web.Response:
+    """Leave the version in force."""
+    await _decide(
+        request,
+        VersionChoice.REFUSE,
+        sentence("the new version of the list is not used; the one before stays in use"),
+    )
+    raise web.HTTPSeeOther(HERE)
+
+
+async def rollback(request: web.Request) -> web.Response:
+    """Go back to an earlier version."""
+    await _decide(
+        request,
+        VersionChoice.ROLL_BACK,
+        sentence("the earlier version of the list is used now; newer ones wait for your decision"),
+    )
+    raise web.HTTPSeeOther(HERE)
+
+
+async def _decide(request: web.Request, choice: VersionChoice, said: Sentence) -> None:
+    actor, context = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
+    fields = await fields_of(request)
+    slug, version = str(fields.get("list", "")), str(fields.get("version", ""))
+    if not version or slug not in (each.slug for each in context.updates.chosen_lists.sources):
+        raise HouseholdError("this list is not downloaded, so it has no other versions")
+    await decide_version(context, actor.household, actor.name, choice, slug, version)
+    say_done(request, actor, said)
+
+
 def _list_rows(
     statuses: list[ListStatus],
     updates: ListUpdater,
+    earlier: Mapping[str, tuple[CopyState, ...]],
     caught: Mapping[str, int],
     found: AuditResults | None,
     now: float,
@@ -117,4 +168,6 @@ def _list_rows(
             sum(each.unused.get(reason, 0) for reason in _HELD_REASONS),
             caught.get(slug, 0),
             found.percent(slug) if found else None,
+            updates.held_versions.get(slug),
+            earlier.get(slug, ()),
         )

@@ -1,0 +1,29 @@
+"""Versions of fetched lists as JSON objects: the one that is held, and earlier ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from copdns.as_json.plain import utc
+from copdns.lists.download import CopyState
+from copdns.lists.held import HeldVersion, version_id
+from copdns.lists.versions import diff_json
+
+
+def held_json(slug: str, held: HeldVersion) -> dict[str, object]:
+    """Return a version that is held: why, and how it differs from the one in force."""
+    return {
+        "list": slug,
+        "version": held.version,
+        "held_at": utc(held.held_at),
+        "reasons": list(held.reasons),
+        **diff_json(held.diff),
+    }
+
+
+def earlier_json(versions: Iterable[CopyState]) -> list[dict[str, object]]:
+    """Return the versions that one can go back to, the newest first."""
+    return [
+        {"version": version_id(each), "fetched_at": utc(each.fetched_at), "names": each.names}
+        for each in versions
+    ]

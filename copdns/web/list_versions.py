@@ -1,0 +1,35 @@
+"""What a guardian decides about versions of fetched lists, on the dashboard or through the API."""
+
+from __future__ import annotations
+
+from copdns.lists.download import CopyState
+from copdns.lists.held import VersionChoice, choice_line
+from copdns.model.errors import FetchError, HouseholdError
+from copdns.web.context import AppContext
+from copdns.words.download_warnings import failure
+
+
+async def decide_version(
+    context: AppContext, household: str, author: str, choice: VersionChoice, slug: str, version: str
+) -> CopyState:
+    """Do what somebody decided about a version, and return the state of the one in force.
+
+    household, author: for the history.  version: the one that was looked at.
+
+    Raises HouseholdError.
+    """
+    now = context.now()
+    try:
+        match choice:
+            case VersionChoice.ACCEPT:
+                state = await context.updates.decide(lambda each: each.accept(slug, version))
+            case VersionChoice.REFUSE:
+                state = await context.updates.decide(lambda each: each.refuse(slug, version))
+            case VersionChoice.ROLL_BACK:
+                state = await context.updates.decide(
+                    lambda each: each.roll_back(slug, now, version)
+                )
+    except FetchError as error:
+        raise HouseholdError(failure(str(error))) from error
+    await context.store.note(household, author, choice_line(slug, choice, state), int(now))
+    return state
