@@ -394,6 +394,24 @@ class CacheSettings(Section):
         le=10_800,
         description='The most seconds that "no such domain" is cached.',
     )
+    max_stale: int = Field(
+        default=86_400,
+        ge=0,
+        le=86_400,
+        description="The most seconds that an expired answer is kept, to be given when no "
+        "upstream answers; 0 for none.",
+    )
+    failure_ttl: int = Field(
+        default=1,
+        ge=1,
+        le=300,
+        description="Seconds before a query that no upstream could answer is sent again; they "
+        "double with each failure, up to a minute.",
+    )
+    refresh: bool = Field(
+        default=True,
+        description="Whether answers in use are fetched again shortly before they expire.",
+    )
 
 
 class RebindingSettings(Section):

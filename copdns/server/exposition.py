@@ -55,6 +55,9 @@ class Collector:
         yield _family("copdns_responses", ["rcode"], rcodes)
         yield _family("copdns_cache_hits", [], [([], counters.cache_hits)])
         yield _family("copdns_cache_misses", [], [([], counters.cache_misses)])
+        yield _family("copdns_cache_stale", [], [([], counters.stale_answers)])
+        yield _family("copdns_cache_failures", [], [([], counters.cached_failures)])
+        yield _family("copdns_cache_refreshes", [], [([], counters.refreshes)])
 
     def _upstreams(self) -> Iterator[Metric]:
         each = self._counters.upstreams()

@@ -29,12 +29,15 @@ class Counters:
         "appeals",
         "cache_hits",
         "cache_misses",
+        "cached_failures",
         "categories",
         "gauges",
         "lists",
         "malformed",
         "queries",
         "rcodes",
+        "refreshes",
+        "stale_answers",
         "upstreams",
         "verdicts",
     )
@@ -47,6 +50,9 @@ class Counters:
         self.rcodes = [0] * 24
         self.cache_hits = 0
         self.cache_misses = 0
+        self.cached_failures = 0
+        self.refreshes = 0
+        self.stale_answers = 0
         self.upstreams: Callable[[], Sequence[tuple[Health, UpstreamCounters]]] = tuple
         self.gauges: dict[str, Callable[[], float]] = {}
         self.lists: Callable[[], Sequence[ListMetrics]] = tuple
@@ -64,6 +70,9 @@ METRICS: Final = {
     "copdns_responses": ("counter", "Replies, by rcode."),
     "copdns_cache_hits": ("counter", "Queries answered from the cache."),
     "copdns_cache_misses": ("counter", "Queries for which an upstream was asked."),
+    "copdns_cache_stale": ("counter", "Replies made from an expired answer."),
+    "copdns_cache_failures": ("counter", "Queries that got a failure of a moment ago again."),
+    "copdns_cache_refreshes": ("counter", "Answers fetched again before they expired."),
     "copdns_cache_entries": ("gauge", "Answers in the cache."),
     "copdns_cache_octets": ("gauge", "Memory for cached answers, in bytes."),
     "copdns_upstream_queries": ("counter", "Queries sent, by upstream (its place, from 1)."),

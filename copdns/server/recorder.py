@@ -88,6 +88,18 @@ class Recorder:
         """Count a query that an upstream has to be asked for."""
         self._counters.cache_misses += 1
 
+    def count_stale(self) -> None:
+        """Count a reply made from a stale answer."""
+        self._counters.stale_answers += 1
+
+    def count_failure(self) -> None:
+        """Count a query that got a failure of a moment ago."""
+        self._counters.cached_failures += 1
+
+    def count_refresh(self) -> None:
+        """Count an answer that is fetched again before it expires."""
+        self._counters.refreshes += 1
+
     def record(
         self,
         client: Client,
