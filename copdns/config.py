@@ -414,6 +414,32 @@ class CacheSettings(Section):
     )
 
 
+class LimitSettings(Section):
+    """How many queries a device may send; this machine itself has no limit."""
+
+    client: int = Field(
+        default=200,
+        ge=0,
+        le=1_000_000,
+        description="Queries that a device may send in a second, on average over ten; 0 for no "
+        "limit.",
+    )
+    subnet: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Queries that all devices of a network (/24, or /56 of IPv6) may send together "
+        "in a second; 0 for no limit, as a home is one network.",
+    )
+    domain: int = Field(
+        default=20,
+        ge=0,
+        le=1_000_000,
+        description="Names below one domain that do not exist, for which upstreams are asked in a "
+        "second; 0 for no limit.",
+    )
+
+
 class RebindingSettings(Section):
     """Outside domains must not point into the home network (DNS rebinding)."""
 
@@ -746,6 +772,7 @@ class Settings(Section):
     web: WebSettings = Field(default=WebSettings(), validate_default=True)
     upstreams: UpstreamSettings = UpstreamSettings()
     cache: CacheSettings = CacheSettings()
+    limits: LimitSettings = LimitSettings()
     rebinding: RebindingSettings = RebindingSettings()
     lists: tuple[ListFile, ...] = Field(
         default=(), description="Lists of domains on this machine's disk."

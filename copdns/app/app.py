@@ -60,6 +60,7 @@ from copdns.policy.judge import RebindingGuard
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
 from copdns.server.lazy_free import LazyFreeQueue
+from copdns.server.limits import Limits
 from copdns.server.listeners import Listeners
 from copdns.server.metrics import Counters
 from copdns.server.packet_cache import PacketCache
@@ -235,6 +236,7 @@ class App:
             help_answers,
             self._new_failures(),
         )
+        self._resolver.limits = self._new_limits()
         self._help_chores = HelpChores(
             self._folder,
             help_answers,
@@ -379,6 +381,10 @@ class App:
     def _new_failures(self) -> Failures:
         return Failures(self.settings.cache.failure_ttl)
 
+    def _new_limits(self) -> Limits:
+        chosen = self.settings.limits
+        return Limits(chosen.client, chosen.subnet, chosen.domain)
+
     def _new_rebinding_guard(self) -> RebindingGuard:
         chosen = self.settings.rebinding
         return RebindingGuard(chosen.enabled, chosen.allow, chosen.names)
@@ -521,6 +527,7 @@ class App:
         self._recorder.own_lists = _own_lists(settings)
         self._resolver.snapshot, self._lists.loaded = snapshot, loaded
         await self._device_chores.configure(settings.identity)
+        self._resolver.limits = self._new_limits()
         self._resolver.reconfigure(
             self._new_rebinding_guard(),
             self._new_cache(),

@@ -86,7 +86,7 @@ from copdns.dns.wire import (
     with_tcp_size,
 )
 from copdns.model.build import mypyc_attr
-from copdns.model.errors import BADVERS, REFUSED, SERVFAIL, NotAQueryError, WireError
+from copdns.model.errors import BADVERS, NXDOMAIN, REFUSED, SERVFAIL, NotAQueryError, WireError
 from copdns.model.household import BlockMode, SplitUpstream
 from copdns.model.reasons import (
     NETWORK_ERROR,
@@ -102,6 +102,7 @@ from copdns.policy.judge import RebindingGuard, judge_response, with_end_inside
 from copdns.policy.matching import PolicyGroup
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.server.lazy_free import LazyFreeQueue
+from copdns.server.limits import EDE_LIMITED, Bound, TokenBucket, ClientLimits, Excess, Limits
 from copdns.server.packet_cache import PacketCache
 from copdns.server.recorder import Recorder
 from copdns.server.status_names import status_answer
@@ -272,11 +273,12 @@ class CacheMiss(Exchange):
     protected: if an upstream says that it filtered the name, the next one is asked.
     untraced: no counter and no health figure may come of it, and no other query waits with it.
     asked_at: monotonic seconds.  has_stale: there is a stale answer for those that wait.
+    taken_from: the bucket of the name's domain, which gets its token back if the name exists.
     entry: the response as it was cached, or the stale one that is given in its place; None before
         either, and if no upstream answered.
     """
 
-    __slots__ = ("asked_at", "entry", "has_stale", "resolver", "waiting")
+    __slots__ = ("asked_at", "entry", "has_stale", "resolver", "taken_from", "waiting")
 
     def __init__(
         self,
@@ -298,6 +300,7 @@ class CacheMiss(Exchange):
         self.waiting: list[PendingQuery] = []
         self.asked_at = asked_at
         self.has_stale = False
+        self.taken_from: TokenBucket | None = None
         self.entry: CacheEntry | None = None
 
     def take_response(self, answer: UpstreamResponse | None) -> None:
@@ -325,6 +328,8 @@ class Resolver:
         (set by `Recognition`).
     on_probe: called with each query below probe.home.arpa; the set-up pages send these from a
         device to see which resolver it uses (set by the app).
+    limits: how much clients may ask (set by the app); None: without bound.  Servers ask for the
+        bounds of a client (`limits_of`), and call `answer_excess` for what is beyond them.
     """
 
     def __init__(
@@ -350,6 +355,7 @@ class Resolver:
         self.screen: Callable[[Requestor, Moment], Screening] = _answer_all
         self.add_sightings: Callable[[Snapshot], Snapshot] = _as_it_is
         self.on_probe: Callable[[str, Requestor, Client, float], None] = _ignore_probe
+        self.limits: Limits | None = None
         self._snapshot = snapshot
         self._rebinding = rebinding
         self.cache = cache
@@ -410,6 +416,10 @@ class Resolver:
             sized = with_tcp_size(query) if requestor.transport == "tcp" else query
             reply = self._reply(message, sized, requestor, client, verdict, moment)
             if isinstance(reply, CacheMiss):
+                if self.limits is not None and not (reply.untraced or reply.protected):
+                    limited = self._limit_domain(reply, message, sized, requestor, self.limits)
+                    if limited is not None:
+                        return limited
                 pending = PendingQuery(
                     message,
                     sized,
@@ -428,6 +438,68 @@ class Resolver:
         except Exception as error:  # noqa: BLE001 - a bug met by one query must harm no other
             self._bugs.note("answering a query", error)
             return _failed_reply(message)
+
+    # --- queries beyond a bound ---
+
+    def limits_of(self, requestor: Requestor, moment: Moment) -> ClientLimits | None:
+        """Return the bounds of who sent a query; None for none."""
+        if self.limits is None:
+            return None
+        return self.limits.of(requestor, self._snapshot.identify(requestor), moment.mono)
+
+    def answer_excess(
+        self,
+        message: bytes,
+        requestor: Requestor,
+        limits: ClientLimits,
+        bound: Bound,
+        moment: Moment,
+        send_reply: SendReply,
+        reply_to: Any,
+    ) -> bytes | None:
+        """Return what `answer` does, for a query that is beyond a bound of its client.
+
+        Nothing of it is recorded but that there was one, and for a help name not even that.
+        """
+        client, limit = self._snapshot.identify(requestor), limits.of(bound)
+        try:
+            query = read_query_body(message[2:])
+        except WireError:
+            return NO_REPLY
+        verdict = decide_query(client.policy, query.qname, query.qtype, moment.wall)
+        excess = Excess.DROP
+        if limit is not None:
+            excess = limit.excess(
+                moment.mono,
+                over_udp=requestor.transport == "udp",
+                protected=verdict.reason is Reason.PROTECTED,
+                served=bool(client.household),
+            )
+        if excess is Excess.ANSWER:
+            return self.answer(message, requestor, moment, send_reply, reply_to)
+        if not verdict.is_untraced:
+            self.recorder.count_limited(bound)
+        return _excess_reply(excess, message, query)
+
+    def _limit_domain(
+        self, miss: CacheMiss, message: bytes, query: Query, requestor: Requestor, limits: Limits
+    ) -> bytes | None:
+        """Return the reply to a query below a domain of which too many names do not exist.
+
+        None: an upstream is asked.
+        """
+        if miss.has_stale or miss.key in self._waiting:
+            return None
+        limit = limits.of_domain(requestor, miss.key.qname, miss.asked_at)
+        if limit is None:
+            return None
+        over_udp = requestor.transport == "udp"
+        if limit.take(miss.asked_at, over_udp=over_udp):
+            miss.taken_from = limit.udp if over_udp else limit.tcp
+            return None
+        self.recorder.count_limited(Bound.DOMAIN)
+        excess = limit.excess(miss.asked_at, over_udp=over_udp, protected=False, served=True)
+        return _excess_reply(excess, message, query)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -726,6 +798,8 @@ class Resolver:
             self._failures.forget_silence(miss.key.zone)
         if response is None or is_failure(response):
             return self._entry_of_failure(miss, response, moment.mono)
+        if miss.taken_from is not None and response.rcode != NXDOMAIN:
+            miss.taken_from.give_back()
         if self._failures:
             self._failures.forget(miss.key)
         if miss.protected:
@@ -874,6 +948,14 @@ class Resolver:
             moment.wall,
         )
         return reply
+
+
+def _excess_reply(excess: Excess, message: bytes, query: Query) -> bytes:
+    if excess is Excess.TRUNCATE:
+        return truncated_reply(message)
+    if excess is Excess.REFUSE:
+        return empty_reply(message[:2], with_tcp_size(query), REFUSED, EDE_LIMITED)
+    return NO_REPLY
 
 
 def _failed_reply(message: bytes) -> bytes:

@@ -47,6 +47,8 @@ class Collector:
         queries = [([transport], count) for transport, count in counters.queries.items()]
         yield _family("copdns_queries", ["transport"], queries)
         yield _family("copdns_malformed", [], [([], counters.malformed)])
+        limited = [([bound], count) for bound, count in counters.limited.items()]
+        yield _family("copdns_limited", ["bound"], limited)
         verdicts = [([*key], count) for key, count in sorted(counters.verdicts.items())]
         yield _family("copdns_verdicts", ["action", "reason"], verdicts)
         categories = [([slug], count) for slug, count in sorted(counters.categories.items())]

@@ -32,6 +32,7 @@ class Counters:
         "cached_failures",
         "categories",
         "gauges",
+        "limited",
         "lists",
         "malformed",
         "queries",
@@ -45,6 +46,7 @@ class Counters:
     def __init__(self) -> None:
         self.queries = {"udp": 0, "tcp": 0}
         self.malformed = 0
+        self.limited = {"client": 0, "subnet": 0, "domain": 0}
         self.verdicts: dict[tuple[Action, Reason], int] = {}
         self.categories: dict[str, int] = {}
         self.rcodes = [0] * 24
@@ -65,6 +67,7 @@ METRICS: Final = {
     "copdns_build_info": ("gauge", "The version that is running, as a label."),
     "copdns_queries": ("counter", "Queries that were answered, by transport."),
     "copdns_malformed": ("counter", "Messages that were not valid queries and got an error."),
+    "copdns_limited": ("counter", "Queries beyond a bound, by which one; none was answered."),
     "copdns_verdicts": ("counter", "Decisions, by action and reason."),
     "copdns_blocked": ("counter", "Queries blocked by lists, by category."),
     "copdns_responses": ("counter", "Replies, by rcode."),

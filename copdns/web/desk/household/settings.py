@@ -148,6 +148,15 @@ EFFECTS: Mapping[str, Phrase] = {
         "setting", "A site that could not be found is looked up again after this time."
     ),
     "cache.refresh": Phrase("setting", "None: the same answers, faster."),
+    "limits.client": Phrase(
+        "setting", "A device that sends far more lookups than people cause is slowed down."
+    ),
+    "limits.subnet": Phrase(
+        "setting", "If not 0, one device that sends very many lookups slows down all others."
+    ),
+    "limits.domain": Phrase(
+        "setting", "Names that do not exist are looked up less often. Sites that exist open."
+    ),
     "rebinding.enabled": Phrase(
         "setting", "Keeps outside sites away from cameras and other devices in your home."
     ),
