@@ -102,7 +102,7 @@ from copdns.policy.judge import RebindingGuard, judge_response, with_end_inside
 from copdns.policy.matching import PolicyGroup
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.server.lazy_free import LazyFreeQueue
-from copdns.server.limits import EDE_LIMITED, Bound, TokenBucket, ClientLimits, Excess, Limits
+from copdns.server.limits import EDE_LIMITED, Bound, ClientLimits, Excess, Limits, TokenBucket
 from copdns.server.packet_cache import PacketCache
 from copdns.server.recorder import Recorder
 from copdns.server.status_names import status_answer
