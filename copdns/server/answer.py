@@ -626,7 +626,7 @@ class Resolver:
         """
         key = query.key
         if verdict.target or policy.splits:
-            key = _cache_key(key, policy, verdict)
+            key = response_key(key, policy, verdict)
         is_protected = verdict.reason is Reason.PROTECTED
         if answered is not None and answered.entry is not None and answered.key == key:
             # If the name became protected while a filtered response was on its way, that response
@@ -970,7 +970,7 @@ def _splits(snapshot: Snapshot) -> list[tuple[SplitUpstream, ...]]:
     return [each.split_upstreams for each in snapshot.households.values()]
 
 
-def _cache_key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:
+def response_key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:
     """Return the key under which a response is cached if not under the query's own.
 
     A rewrite asks for its target's data.  A split is a zone with upstreams of its own, to which no
