@@ -12,7 +12,7 @@ BESIDE = -n 4 --dist loadfile
 PREFIX ?= /opt/copdns
 DESTDIR ?=
 
-.PHONY: run test test-compiled screenshots attack damage bench lint words lock install clean
+.PHONY: run test test-compiled lanes flood screenshots attack damage bench lint words lock install clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
@@ -33,6 +33,21 @@ test-compiled: $(VENV)/.installed
 	@scripts/compiled-copy $(VENV) $(COMPILED)
 	@if [ -d ../shared ]; then ln -sfn ../../shared build/shared; fi  # tests look beside a checkout
 	$(IN_COMPILED)/pytest $(or $(ARGS),$(BESIDE) $(ON_BOTH))
+
+# 200,000 questions with the lane and without it, to the sources and to the compiled core: four ways
+# that must say and keep the same.  ARGS names another number.
+lanes: $(VENV)/.installed
+	@scripts/compiled-copy $(VENV) $(COMPILED)
+	COPDNS_LANE=$(or $(ARGS),200000) COPDNS_LANE_DIGEST=$(CURDIR)/build/lanes.sources \
+	    $(VENV)/bin/pytest -q tests/lane
+	COPDNS_LANE=$(or $(ARGS),200000) COPDNS_LANE_DIGEST=$(CURDIR)/build/lanes.compiled; \
+	    export COPDNS_LANE COPDNS_LANE_DIGEST; $(IN_COMPILED)/pytest -q tests/lane
+	@cat build/lanes.sources build/lanes.compiled && cmp build/lanes.sources build/lanes.compiled
+
+# Ten million spoiled packets, by the compiled core: no crash, no bug, no growth.  ARGS: how many.
+flood: $(VENV)/.installed
+	@scripts/compiled-copy $(VENV) $(COMPILED)
+	$(IN_COMPILED)/python -m tests.fuzz.flood $(ARGS)
 
 # Every page, in a browser, for everybody who reads it; ARGS names the folder for the pictures.
 # ARGS=--docs: only the few that README.md shows, into docs/pictures.

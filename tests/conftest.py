@@ -6,9 +6,10 @@ which installs every program, a missing one is a failure.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,15 +24,49 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.load_profile("patient")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    worker = getattr(config, "workerinput", None)  # of pytest-xdist
+    if worker is not None:
+        number = int(worker["workerid"].removeprefix("gw"))
+        config.args = _from_ones_share(config.args, number / worker["workercount"])
+
+
+def _from_ones_share(args: list[str], share: float) -> list[str]:
+    """Return all files of tests that the arguments name, from a share of them on, then the others.
+
+    Each process collects all tests.  In a fresh checkout pytest compiles each file that it imports
+    and keeps that: by the time that a process comes to the share of another one, that is done.
+    """
+    files = []
+    for each in args:
+        path = Path(each)
+        files += map(str, sorted(path.rglob("test_*.py"))) if path.is_dir() else [each]
+    first = int(len(files) * share)
+    return files[first:] + files[:first]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Leave what is collected, a million objects that all stay, out of every search for garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: _rank(_path(item)))
+    paths = {item: _path(item) for item in items}
+    # Also by path: pytest-xdist wants the same order from all processes.
+    items.sort(key=lambda item: (_rank(paths[item]), paths[item]))
     skip = pytest.mark.skip(reason=_NO_DATA)
-    for item in items:
+    for item, path in paths.items():
         if item.get_closest_marker("shared_data") and not SHARED_DATA.is_dir():
             item.add_marker(skip)
-        if _is_for_one_python(item):
+        if _is_for_one_python(item, path):
             item.add_marker("once")
-        if _path(item).startswith(MEASURING):
+        if path.startswith(MEASURING):
             item.add_marker("alone")
 
 
@@ -82,9 +117,9 @@ def _rank(path: str) -> int:
     return len(LONG) + path.startswith(MEASURING)
 
 
-def _is_for_one_python(item: pytest.Item) -> bool:
+def _is_for_one_python(item: pytest.Item, path: str) -> bool:
     browser = "chromium" in getattr(item, "fixturenames", ())
-    program = _path(item).startswith((*PROGRAMS, *TEXTS)) and _path(item) != ROAD
+    program = path.startswith((*PROGRAMS, *TEXTS)) and path != ROAD
     return browser or program or item.get_closest_marker("shared_data") is not None
 
 

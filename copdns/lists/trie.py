@@ -7,10 +7,10 @@ entries of each key.  Exact: names are compared, not checksums.  Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Final, NamedTuple, Protocol
 
 from copdns.lists import table
-from copdns.lists.index import Entry, ListInfo
+from copdns.lists.index import Entry, ListInfo, ListKind
 from copdns.lists.merge import EntrySet
 from copdns.model.matchers import MatchKind
 
@@ -18,6 +18,9 @@ try:
     import marisa_trie  # type: ignore[import-untyped,import-not-found,unused-ignore]
 except ImportError:  # there is no wheel for 32-bit ARM
     marisa_trie = None
+
+
+_NO_LABEL: Final = "\0"  # no list has a name with it
 
 
 class Keys(Protocol):
@@ -59,13 +62,26 @@ def map_keys(buffer: bytes | memoryview) -> Keys:
     return trie
 
 
+class HeldEntries(NamedTuple):
+    """The entries that cover a protected name, and those that cover every name below it."""
+
+    at: tuple[Entry, ...]
+    below: tuple[Entry, ...]
+
+
 class MappedIndex:
-    """An Index over a buffer, which it keeps alive."""
+    """An Index over a buffer, which it keeps alive.
+
+    What covers protected names is read once and held: where the file is damaged while it is mapped,
+    a name may seem to be on no list, or on a wrong one, and who looks for help must not notice.
+    """
 
     __slots__ = (
         "_above",
         "_at",
         "_buffer",
+        "_held",
+        "_held_ends",
         "_key_id",
         "_numbers",
         "_prefixes",
@@ -91,12 +107,35 @@ class MappedIndex:
         found = map_keys(keys)
         self._prefixes, self._key_id = found.prefixes, found.key_id
         self._numbers = numbers
+        self._held: dict[str, HeldEntries] = {}
+        self._held_ends: set[str] = set()  # the last two labels of what is held
+        protected = {info.number for info in infos if info.kind is ListKind.PROTECTED}
+        for name in openings:  # all protected names are there
+            entries = self._find_mapped(name)
+            if any(entry.list in protected for entry in entries):
+                self._held[name] = HeldEntries(entries, self._find_mapped(f"{_NO_LABEL}.{name}"))
+                self._held_ends.add(_end_of(name))
 
     def find(self, qname: str) -> tuple[Entry, ...]:
         """Return every entry that covers a name, the longest name first.
 
         qname: in lower case, without the final dot.
         """
+        if _end_of(qname) in self._held_ends:
+            name = qname
+            while name:
+                held = self._held.get(name)
+                if held is not None:
+                    return held.at if name == qname else self._with_deeper(held, name, qname)
+                name = name.partition(".")[2]
+        return self._find_mapped(qname)
+
+    def _with_deeper(self, held: HeldEntries, name: str, qname: str) -> tuple[Entry, ...]:
+        """Return what is held for the names below `name`, and what covers only some of these."""
+        deeper = [entry for entry in self._find_mapped(qname) if len(entry.name) > len(name)]
+        return (*deeper, *held.below)
+
+    def _find_mapped(self, qname: str) -> tuple[Entry, ...]:
         try:
             keys = self._prefixes(qname[::-1] + ".")  # inlined key_of
             if not keys:
@@ -114,6 +153,12 @@ class MappedIndex:
             # The file was damaged while it is mapped: rules and times go on, and the lists are
             # compiled anew as soon as that is seen (`ListsInForce.check_file`).
             return ()
+
+
+def _end_of(name: str) -> str:
+    """Return the last two labels of a name, or all there are."""
+    last = name.rfind(".")
+    return name[name.rfind(".", 0, last) + 1 :] if last > 0 else name
 
 
 def _without(match: MatchKind, entries: EntrySet) -> EntrySet:

@@ -21,7 +21,6 @@ up and counts in its own loop.
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Final, NamedTuple, Protocol
 
 from copdns.dns.cache import CacheEntry
@@ -37,7 +36,7 @@ from copdns.time.clock import Moment
 from copdns.time.minutes import UsedName
 
 MAX_REPLIES: Final = 32_768
-_DROPPED: Final = 256  # replies that are dropped at a time
+_ROUND: Final = 256  # replies that are stored, and dropped, at a time
 MAX_QUERY_SIZE: Final = 512  # octets; longer queries are rare
 MAX_CLOCK_DRIFT: Final = 1.0  # seconds between both clocks; more is a jump of the wall clock
 _FOREVER: Final = float("inf")
@@ -66,6 +65,7 @@ class CachedReply:
     check_at: when `refresh` must be called before it is sent; expires: when it is another reply.
         Both in monotonic seconds.
     to_log: for `Recorder.log_again`, each time; None: the name is not logged.
+    round: that of `PacketCache` in which it was stored.
     noted_in: the number of the rows of five minutes that have its row already, as
         `Recorder.log_again` counts them; 0: none.
     usage: for `Recorder.note_usage`, once a minute; None: it shows no use.
@@ -77,6 +77,7 @@ class CachedReply:
         "check_at",
         "expires",
         "noted_in",
+        "round",
         "tally",
         "to_log",
         "usage",
@@ -99,6 +100,7 @@ class CachedReply:
         self.cache_entry = cache_entry
         self.to_log = to_log
         self.noted_in = 0
+        self.round = 0
         self.usage = usage
 
     def refresh(self, moment: Moment, recorder: NotesUsage) -> bool:
@@ -137,6 +139,10 @@ class PacketCache:
         # The reply stored last for each query, under whatever policy, to share values with.
         self._last: Replies = {}
         self._count = 0
+        self._stored = 0
+        self._round = 0  # of _ROUND replies each
+        # How many of each round are there, the first round first; none without replies.
+        self._in_round: dict[int, int] = {}
         self._drift: float | None = None
 
     def __len__(self) -> int:
@@ -191,27 +197,50 @@ class PacketCache:
         self._put(message[2:], policy, cached)
 
     def _put(self, body: bytes, policy: Policy, cached: CachedReply) -> None:
-        """Put a reply in; where there is no room, the oldest ones of the policy with most go."""
-        last = self._last.get(body)
+        """Put a reply in; where there is no room, those that were stored longest ago go."""
+        last = self._last.pop(body, None)  # so that it is the newest
         if last is not None:
             cached.share_values(last)
         self._last[body] = cached
         replies = self.replies_for(policy)
-        before = len(replies)
+        before = replies.pop(body, None)
+        if before is not None:
+            self._subtract(before)
         replies[body] = cached
-        self._count += len(replies) - before
+        now = cached.round = self._round
+        self._in_round[now] = self._in_round.get(now, 0) + 1
+        self._count += 1
+        self._stored += 1
+        if not self._stored % _ROUND:
+            self._round = self._stored // _ROUND
         if self._count > MAX_REPLIES:
             self._make_room()
 
     def _make_room(self) -> None:
-        """Drop some replies at a time: a dict finds its first key only by going over the places of
-        all that were deleted before it."""
-        most = max(self._replies.values(), key=len)
-        for body in [*islice(most, _DROPPED)]:
-            del most[body]
-            self._count -= 1
-        for body in [*islice(self._last, _DROPPED)]:
-            del self._last[body]
+        """Drop the rounds that were stored first, whoever they are for, until a whole one is free.
+
+        Many replies at a time: a dict finds its first key only by going over the places of all that
+        were deleted before it.  By age alone: what one policy is asked now would soon be dropped
+        for what others were asked long ago, if the one with most replies had to give way.
+        """
+        last, free = -1, MAX_REPLIES - self._count
+        for number, in_it in self._in_round.items():
+            last = number
+            free += in_it
+            if free >= _ROUND:
+                break
+        for replies in self._replies.values():
+            for each in _drop_first(replies, last):
+                self._subtract(each)
+        _drop_first(self._last, last)
+
+    def _subtract(self, gone: CachedReply) -> None:
+        self._count -= 1
+        left = self._in_round[gone.round] - 1
+        if left:
+            self._in_round[gone.round] = left
+        else:
+            del self._in_round[gone.round]
 
     def check_clock(self, moment: Moment) -> None:
         """Drop everything when the wall clock has jumped since the last call."""
@@ -236,13 +265,24 @@ class PacketCache:
         self._forget_last()
 
     def _empty(self, replies: Replies) -> None:
-        self._count -= len(replies)
+        for each in replies.values():
+            self._subtract(each)
         self._lazy_free.add([*replies.values()])
         replies.clear()  # the same object, which the servers hold
 
     def _forget_last(self) -> None:
         last, self._last = self._last, {}
         self._lazy_free.add(last)
+
+
+def _drop_first(replies: Replies, last: int) -> list[CachedReply]:
+    """Drop the replies of rounds up to this one, which come first, and return them."""
+    bodies: list[bytes] = []
+    for body, cached in replies.items():
+        if cached.round > last:
+            break
+        bodies.append(body)
+    return [replies.pop(body) for body in bodies]
 
 
 def _next_minute(moment: Moment) -> float:

@@ -27,7 +27,9 @@ from tests.running import PATIENCE, Program, running
 from tests.upstream_server import UpstreamServer, Way
 
 ROOT = Path(__file__).parents[2]
-PAUSE = 0.01  # seconds between two looks, which leave the processor to the program
+PAUSE = 0.01  # seconds at least between two looks, which leave the processor to the program
+MOST_PAUSE = 0.1  # seconds
+OFTEN = 10  # looks are no further apart than this part of the time that has gone by
 MIA, TOM, ADA = "127.0.0.1", "127.0.0.2", "127.0.0.3"
 
 # The upstreams of these tests answer with addresses of loopback.
@@ -154,8 +156,9 @@ def eventually(holds: Callable[[], object], within: float = PATIENCE) -> float:
     """Return after how many seconds something holds; fail when it takes too long."""
     began = monotonic()
     while not holds():
-        assert monotonic() - began < within, f"it did not come true within {within} s"
-        select([], [], [], PAUSE)
+        gone = monotonic() - began
+        assert gone < within, f"it did not come true within {within} s"
+        select([], [], [], max(PAUSE, min(gone / OFTEN, MOST_PAUSE, within - gone)))
     return monotonic() - began
 
 

@@ -42,30 +42,30 @@ WAYS = [(MIA, False), (MIA, True), ("::1", False), ("::1", True)]
 def test_a_rule_is_in_force_within_a_second_on_every_way_to_ask(home: House) -> None:
     assert all(home.ask("chess.example", "A", *way).data for way in WAYS)
 
-    home.command("rule", "add", "block", "chess.example", "--profile", "mia")
+    home.at_once("rule", "add", "block", "chess.example", "--profile", "mia")
     eventually(
         lambda: not any(home.ask("chess.example", "A", *way).data for way in WAYS), within=SOON
     )
     assert home.ask("chess.example", source=TOM).data
 
-    home.command("rule", "remove", "chess.example", "--profile", "mia")
+    home.at_once("rule", "remove", "chess.example", "--profile", "mia")
     eventually(lambda: all(home.ask("chess.example", "A", *way).data for way in WAYS), within=SOON)
 
 
 def test_what_applies_to_a_person_can_change_at_once(home: House) -> None:
     assert home.ask("bet365.com").data
-    home.command("profile", "set", "mia", "--category", "gambling", "--block-mode", "nxdomain")
+    home.at_once("profile", "set", "mia", "--category", "gambling", "--block-mode", "nxdomain")
     eventually(lambda: home.ask("bet365.com").rcode == "NXDOMAIN", within=SOON)
-    home.command("profile", "set", "mia", "--no-category", "gambling", "--block-mode", "nodata")
+    home.at_once("profile", "set", "mia", "--no-category", "gambling", "--block-mode", "nodata")
     eventually(opened(home, "bet365.com"), within=SOON)
 
 
 def test_a_device_can_get_another_owner_at_once(home: House) -> None:
-    home.command("rule", "add", "block", "films.example", "--profile", "tom")
+    home.at_once("rule", "add", "block", "films.example", "--profile", "tom")
     assert home.ask("films.example", source="127.0.0.9").data
-    home.command("device", "add", "tom-laptop", "127.0.0.9", "--profile", "tom")
+    home.at_once("device", "add", "tom-laptop", "127.0.0.9", "--profile", "tom")
     eventually(blocked(home, "films.example", "127.0.0.9"), within=SOON)
-    home.command("device", "remove", "tom-laptop")
+    home.at_once("device", "remove", "tom-laptop")
     eventually(opened(home, "films.example", "127.0.0.9"), within=SOON)
 
 
@@ -73,32 +73,32 @@ def test_an_imported_household_takes_the_place_of_the_old_one_at_once(
     home: House, tmp_path: Path
 ) -> None:
     saved, other = tmp_path / "saved.yaml", tmp_path / "other.yaml"
-    home.command("household", "export", saved)
+    home.at_once("household", "export", saved)
     other.write_text(json.dumps({**FAMILY, "block": ["imported.example"]}))
-    home.command("household", "import", other)
+    home.at_once("household", "import", other)
     eventually(blocked(home, "imported.example"), within=SOON)
-    home.command("household", "import", saved)
+    home.at_once("household", "import", saved)
     eventually(opened(home, "imported.example"), within=SOON)
-    assert home.command("household", "export") == saved.read_text()
+    assert home.at_once("household", "export") == saved.read_text()
 
 
 def test_an_import_with_a_mistake_says_where_and_changes_nothing(
     home: House, tmp_path: Path
 ) -> None:
-    before = home.command("household", "export")
+    before = home.at_once("household", "export")
     wrong = tmp_path / "wrong.yaml"
     wrong.write_text("block: [chess.example]\nprofiles:\n  mia: {band: 99}\n")
     done = home.program.command("household", "import", wrong)
     assert done.returncode == 78
     assert f"{wrong}:3:9:" in done.stderr
-    assert home.command("household", "export") == before
+    assert home.at_once("household", "export") == before
     assert home.ask("chess.example").data
 
 
 def test_names_of_the_house_come_and_go_at_once(home: House) -> None:
-    home.command("local", "add", "printer.home.arpa", "192.168.1.20")
+    home.at_once("local", "add", "printer.home.arpa", "192.168.1.20")
     eventually(lambda: home.ask("printer.home.arpa").data == ["192.168.1.20"], within=SOON)
-    home.command("local", "remove", "printer.home.arpa")
+    home.at_once("local", "remove", "printer.home.arpa")
     eventually(lambda: home.ask("printer.home.arpa").rcode == "NXDOMAIN", within=SOON)
 
 

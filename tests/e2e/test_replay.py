@@ -12,6 +12,7 @@ from tests.running import Program, running
 
 pytestmark = pytest.mark.shared_data
 
+NO_REPLY = "0.02"  # seconds for a reply, which comes in a few thousandths, as nothing else runs
 GROWTH = 4096  # KiB that a second run may add: pages of the allocator
 
 
@@ -20,7 +21,10 @@ def replayed(shared_data: Path, program: Program) -> str:
     folder = shared_data / "packets"
     command = [folder / "replay.py", folder / "packets.tsv.gz", "127.0.0.1", str(program.port)]
     done = subprocess.run(
-        [sys.executable, *command, "--timeout", "0.05"], capture_output=True, text=True, check=False
+        [sys.executable, *command, "--timeout", NO_REPLY],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

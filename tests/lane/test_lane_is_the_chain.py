@@ -2,7 +2,8 @@
 
 Two homes are told and asked the same, one with a lane and one without: each reply has the same
 octets, its TTLs too, and what is counted, noted and logged is the same, minutes of use too.  By
-default 60,000 messages are sent; COPDNS_LANE says how many.
+default 60,000 messages are sent; COPDNS_LANE says how many.  COPDNS_LANE_DIGEST names a file for
+the number that all replies and traces give (`tests/lane/digest.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
+from pathlib import Path
 
 import dns.exception
 import dns.message
@@ -18,10 +20,12 @@ from copdns.model.verdict import Reason
 from tests.fakes import FakeClock
 from tests.household import NOW
 from tests.lane.chance import Chance
+from tests.lane.digest import Digest
 from tests.lane.twins import Sent, Twin
 from tests.lane.world import Answers
 
 ASKED = int(os.environ.get("COPDNS_LANE", "60000"))
+DIGEST = os.environ.get("COPDNS_LANE_DIGEST")
 LOOK = 100  # bursts between two looks at all that is kept
 
 
@@ -80,6 +84,7 @@ def test_with_and_without_the_lane_all_is_the_same() -> None:
     clock = FakeClock(NOW)
     chance, answers = Chance(7, clock), Answers(clock)
     state = chance.state()
+    digest = Digest()
     with ExitStack() as stack:
         fast, slow = (
             stack.enter_context(closing(Twin(state, clock, answers, fast=each)))
@@ -95,12 +100,20 @@ def test_with_and_without_the_lane_all_is_the_same() -> None:
             said, expected = (each.ask(sent, deliver=deliver) for each in (fast, slow))
             if said != expected:
                 raise AssertionError(difference(sent, said, expected))
+            if DIGEST:
+                digest.add([(each.source, each.message, each.transport) for each in sent])
+                digest.add(said)
             bursts += 1
             used += bool(slow.readings.used)
             if not bursts % LOOK:
                 assert fast.traces() == slow.traces()
+                if DIGEST:
+                    digest.add(fast.traces())
         fast.ask([]), slow.ask([])
         assert fast.traces() == slow.traces()
+        if DIGEST:
+            digest.add(fast.traces())
+            Path(DIGEST).write_text(f"{slow.sent} messages: {digest.hexdigest()}\n")
         assert used > bursts / 10
         assert slow.fast == 0
         assert fast.fast > fast.sent / 2

@@ -25,21 +25,27 @@ def breaches(
     examples: int = 30,
     seed: int = 1,
     without: str = "",
+    only: str = "",
     session: str = "",
     seconds: int = NO_MORE_THAN,
+    phases: str = "",
 ) -> str:
     """Return what schemathesis says of an API that breaks its own word, or nothing.
 
     document: the address of its OpenAPI document.  headers: sent with each request, such as a
     token.  examples: requests for each operation; the same seed makes the same ones.
-    without: what paths look like that are left out, such as those that never end.
+    without: what paths look like that are left out, such as those that never end.  only: what those
+    look like that are taken; "" for all.
     session: the cookie of somebody who is logged in; it leaves it out, too, to see what comes.
-    seconds: that it may take.
+    seconds: that it may take.  phases: those of its ways to make requests, with commas between;
+    "" for all.
     """
     if importlib.util.find_spec("schemathesis") is None:
         missing("needs schemathesis, which `make test` installs where there is a Chromium")
     sent = [f"--header={name}:{value}" for name, value in (headers or {}).items()]
     sent += [f"--exclude-path-regex={without}"] if without else []
+    sent += [f"--include-path-regex={only}"] if only else []
+    sent += [f"--phases={phases}"] if phases else []
     with tempfile.TemporaryDirectory() as work:  # it keeps what it found where it runs
         if session:
             way = f'[auth.openapi]\nsession = {{ api_key = "{session}" }}\n'

@@ -276,7 +276,9 @@ def violations(
         left_out = {rule: {"enabled": False} for rule in without}
         options["rules"] = {"target-size": {"enabled": True}, **left_out}
     if not device.page.evaluate("'axe' in window"):  # half a megabyte, which no page brings along
-        device.page.evaluate(Axe().axe_script)
+        script = Axe().axe_script
+        device.page.evaluate(script)
+        device.page.context.add_init_script(script)  # in pages to come: sent once for all
     found = device.page.evaluate(
         "(options) => axe.run(document, options).then((found) => found.violations)", options
     )

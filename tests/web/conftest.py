@@ -13,7 +13,7 @@ from tests.conftest import find_tool, missing
 from tests.home import Home
 from tests.running import Program
 from tests.web.browsing import CHROMIUM, WINDOWLESS, Browsers, launched
-from tests.web.guardians import guardian_client
+from tests.web.guardians import guardian_client, hash_quickly
 from tests.web.pages import example
 from tests.web.programs import Caller, caller
 from tests.web.site import Client, Site
@@ -82,6 +82,11 @@ async def client(request: pytest.FixtureRequest, site: Site) -> AsyncIterator[Cl
 async def ada(client: Client, site: Site) -> Caller:
     """A program of Ada's, who may do everything."""
     return await caller(client, site)
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    hash_quickly(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -51,11 +51,13 @@ class Family:
         return tuple(re.findall(r"^[0-9.]+$", done.stdout, re.MULTILINE))
 
     def opens(self, name: str, source: str) -> None:
-        """Wait until a name is open, which has to be soon."""
-        eventually(lambda: self.dig(name, source), within=SOON)
+        """Wait until a name is open, which has to be soon, and see what dig says."""
+        eventually(lambda: self.program.ask(name, source=source).answer, within=SOON)
+        assert self.dig(name, source)
 
     def closes(self, name: str, source: str) -> None:
-        eventually(lambda: not self.dig(name, source))
+        eventually(lambda: not self.program.ask(name, source=source).answer)
+        assert not self.dig(name, source)
 
     def command(self, *arguments: str) -> None:
         done = self.program.command(*arguments)

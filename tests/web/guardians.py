@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 
+import pytest
+
+from copdns.accounts import passwords
 from copdns.accounts.account import Account
-from copdns.accounts.passwords import hash_password
 from copdns.accounts.roles import Role
 from tests.web.site import Client, Site, send
 
 PASSWORD = "seven green bottles"
-_HASH = hash_password(PASSWORD)
+
+
+def hash_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Argon2 take no time, in tests about something else: with what the program takes, a login
+    is most of what many of them do.  That is held by tests/unit/accounts/test_passwords.py."""
+    monkeypatch.setattr(passwords, "_MEMORY", 64)
+    monkeypatch.setattr(passwords, "_PASSES", 1)
+
+
+@lru_cache
+def _hash(_memory: int) -> str:
+    return passwords.hash_password(PASSWORD)
 
 
 async def set_up(
@@ -19,7 +33,9 @@ async def set_up(
 ) -> Account:
     """Make an account.  profile: of a child."""
     account = await site.accounts.add(Account("home", "", name, role, profile), None, site.now)
-    await site.accounts.set_password("home", account.id, _HASH, site.now, by=None)
+    await site.accounts.set_password(
+        "home", account.id, _hash(passwords._MEMORY), site.now, by=None
+    )
     return account
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import ExitStack, asynccontextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import ClassVar
@@ -85,6 +86,7 @@ class Site:
             lambda: self.now,
             self._swap,
         )
+        _put_empty_database(folder)
         self.store = self._stack.enter_context(HouseholdStore.open(folder))
         self.thread = self._stack.enter_context(StoreThread.open(folder))
         self.logins = Logins(self.thread, lambda: self.home.clock().mono)
@@ -175,6 +177,21 @@ class Site:
         house = await self.store.household(self.home.house.id)
         assert house is not None
         self.home.change(house)
+
+
+def _put_empty_database(folder: Path) -> None:
+    """Put a database of no household into a folder: to make one takes longer than many a test."""
+    for name, octets in _empty_database().items():
+        (folder / name).write_bytes(octets)
+        (folder / name).chmod(0o600)
+
+
+@cache
+def _empty_database() -> dict[str, bytes]:
+    """Return the files of a new database."""
+    with TemporaryDirectory() as folder:
+        HouseholdStore.open(Path(folder)).close()
+        return {each.name: each.read_bytes() for each in Path(folder).iterdir()}
 
 
 async def text(client: Client, path: str, status: int = 200) -> str:

@@ -98,11 +98,11 @@ async def test_it_is_announced_and_until_then_all_is_kept_as_his_mode_allows(
     assert "wants to give Tom's phone to Mia." in page.replace("&#39;", "'")
     needs_yes = tom_profile.band is Band.TO_17
     assert ("That needs your yes." in page) is needs_yes
-    site.home.wait(DAY - 1)
+    site.home.leap(DAY - 1)
     assert await whose(site) == "tom"
-    site.home.wait(1)
+    site.home.leap(1)
     assert await whose(site) == ("tom" if needs_yes else "mia")
-    site.home.wait(60 * DAY)
+    site.home.leap(60 * DAY)
     assert await whose(site) == ("tom" if needs_yes else "mia")
 
 
@@ -130,7 +130,7 @@ async def test_nor_by_removing_it_and_adding_it_anew(
     ada: Person, tom: Person, site: Site, wait: int
 ) -> None:
     await ada.sends("/guardian/devices/tom-phone/remove")
-    site.home.wait(wait)
+    site.home.leap(wait)
     await ada.logs_in()
     await ada.sends("/guardian/devices", name="A new one", profile="mia", known=TOMS)
     assert await whose(site) == "tom"
@@ -230,7 +230,7 @@ async def test_nor_once_it_was_removed(
     with pytest.raises(AccountError, match="13 or more"):
         await site.guests.approve("home", kind, TOMS, "mia", "Ada", site.now)
     await site.guests.approve("home", kind, TOMS, "tom", "Ada", site.now)
-    site.home.wait(REMEMBERED_FOR)
+    site.home.leap(REMEMBERED_FOR)
     await site.guests.approve("home", kind, TOMS, "mia", "Ada", site.now)
 
 
@@ -261,7 +261,7 @@ async def test_nor_by_what_the_network_shows_to_be_his(
     assert (his.id, his.profile) == ("tom-phone", "tom")
     assert await whose(site) == "tom"
     assert await whose(site, mias) == "mia", "what else it is known by stays hers"
-    site.home.wait(DAY)
+    site.home.leap(DAY)
     await put_in_force(site)
     hers = next(e for e in site.home.house.devices if known in (*e.macs, *e.addresses))
     assert hers.profile == ("tom" if tom_profile.band is Band.TO_17 else "mia")
@@ -354,12 +354,12 @@ async def test_the_device_of_somebody_who_is_removed_is_nobodys(
     assert await mode_at(site) == ("guest", PrivacyMode.COUNTS)
     with pytest.raises(AccountError, match="13 or more"):
         await site.guests.approve("home", GuestKind.GUEST, TOMS, "mia", "Ada", site.now)
-    site.home.wait(DAY - 1)
+    site.home.leap(DAY - 1)
     assert await whose(site) == "guest"
-    site.home.wait(1)
+    site.home.leap(1)
     is_late = tom_profile.band is Band.TO_17 or way == "removed, then added"
     assert await whose(site) == ("guest" if is_late else "mia")
-    site.home.wait(30 * DAY)
+    site.home.leap(30 * DAY)
     assert await whose(site) == "mia"
 
 

@@ -160,10 +160,10 @@ async def test_nor_does_she_read_what_is_shown_to_him_alone(
 async def test_nor_by_unlinking_his_browser_first(
     ada: Browser, tom: Browser, site: Site, client: Client
 ) -> None:
-    site.home.wait(8 * DAY)
+    site.home.leap(8 * DAY)
     await ada.logs_in()
     await give_tom_adas_address(ada)
-    site.home.wait(8 * DAY)  # whoever waits for a week was in sight for a week
+    site.home.leap(8 * DAY)  # whoever waits for a week was in sight for a week
     await ada.logs_in()
     (his,) = await site.pairings.of("home", "tom-phone")
     await ada.sends(f"/guardian/pairings/{his.id}/revoke", sure="on")
@@ -212,9 +212,9 @@ async def test_tom_is_told_at_once_and_for_a_week_on_all_his_pages(
 ) -> None:
     await give_tom_adas_address(ada)
     assert "Ada added an address" in await tom.opens(page)
-    site.home.wait(7 * DAY - 1)
+    site.home.leap(7 * DAY - 1)
     assert TOLD in await tom.opens(page)
-    site.home.wait(1)
+    site.home.leap(1)
     assert TOLD not in await tom.opens(page)
 
 
@@ -229,7 +229,7 @@ async def test_his_earlier_browser_is_told_wherever_it_is_now(
     assert TOLD in page
     assert "I do not know this" in page
     await tom.sends("/device/object")
-    site.home.wait(2 * DAY)
+    site.home.leap(2 * DAY)
     assert BLOCKED not in await own.opens("/")
 
 
@@ -259,7 +259,7 @@ async def test_what_tom_does_not_know_never_counts_as_him(
     for _ in range(2):  # twice is harmless
         await tom.sends("/device/object")
     assert "someone at your device said no" in await tom.opens("/")
-    site.home.wait(2 * DAY)
+    site.home.leap(2 * DAY)
     asked = await asked_to_consent(ada, site)
     await own.sends("/consent/yes", 403, question=asked)
     assert "Someone said that they do not know this browser" in await own.opens("/")
@@ -273,7 +273,7 @@ async def test_a_new_browser_of_his_own_counts_a_day_later(
     new = Browser(site, client, "tom")
     await new.sends("/device")
     asked = await asked_to_consent(ada, site)
-    site.home.wait(DAY - HOUR)
+    site.home.leap(DAY - HOUR)
     await new.sends("/consent/no", 403)
     site.home.wait(HOUR)
     await new.sends("/consent/yes", question=asked)
@@ -315,7 +315,7 @@ async def test_a_pin_that_ada_set_is_told_and_counts_a_day_later(
 ) -> None:
     await ada.sends("/guardian/pins/tom", pin="4711")
     assert "Ada set a PIN for you" in await tom.opens("/")
-    site.home.wait(DAY - 4 * HOUR)
+    site.home.leap(DAY - 4 * HOUR)
     there = Browser(site, client, SHARED)
     await there.sends("/whose/pin", name="Tom", pin="4711")
     await put_guests_in_force(site)
@@ -328,7 +328,7 @@ async def test_what_is_done_with_a_pin_says_so(
     ada: Browser, tom: Browser, site: Site, client: Client
 ) -> None:
     await ada.sends("/guardian/pins/tom", pin="4711")
-    site.home.wait(DAY)
+    site.home.leap(DAY)
     there = Browser(site, client, SHARED)
     await there.sends("/whose/pin", name="Tom", pin="4711")
     await put_guests_in_force(site)
@@ -366,7 +366,7 @@ async def test_a_pin_that_tom_does_not_know_never_counts(
 ) -> None:
     await ada.sends("/guardian/pins/tom", pin="4711")
     await tom.sends("/device/object")
-    site.home.wait(2 * DAY)
+    site.home.leap(2 * DAY)
     there = Browser(site, client, SHARED)
     await there.sends("/whose/pin", name="Tom", pin="4711")
     await put_guests_in_force(site)

@@ -137,3 +137,31 @@ def test_an_index_of_a_machine_with_other_keys_is_refused(monkeypatch: pytest.Mo
     monkeypatch.setattr(trie, "marisa_trie", None)
     with pytest.raises(ListError, match="with a trie of domains, not a table"):
         unpack(memoryview(FILE))
+
+
+def test_help_names_are_found_through_any_damage_to_the_numbers_while_the_file_is_mapped() -> None:
+    toys = {f"toys-{number}.example": MatchKind.SUBTREE for number in range(300)}
+    deeper = {"ads.help.example": MatchKind.SUBTREE, **toys}
+    drafts = [helplines(), Draft("toys", ListKind.CATEGORY, "games", "Toys", deeper)]
+    file = b"".join(pack(merge(drafts), ""))
+    names = (
+        "help.example",
+        "www.help.example",
+        "ads.help.example",
+        "x.ads.help.example",
+        "example",
+    )
+    sound = unpack(memoryview(file)).index
+    expected = {name: sound.find(name) for name in names}
+    assert [each.list for each in expected["x.ads.help.example"]] == [1, 0]
+    octets = bytearray(file)
+    index = unpack(memoryview(octets)).index
+    assert {name: index.find(name) for name in names} == expected
+    header = read_header(file[:HEADER_SIZE], len(file))
+    at = HEADER_SIZE + compiled.padded_size(header.keys)
+    for octet in range(256):  # no list, a wrong one, or a set that there is none of
+        octets[at : at + header.numbers] = bytes([octet]) * header.numbers
+        assert index.find("help.example") == expected["help.example"]
+        assert index.find("www.help.example") == expected["www.help.example"]
+        assert index.find("x.ads.help.example")[-1] == expected["www.help.example"][0]
+    assert index.find("toys-1.example") != sound.find("toys-1.example")

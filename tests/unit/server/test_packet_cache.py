@@ -576,10 +576,22 @@ def test_the_lane_never_holds_more_than_so_many_replies() -> None:
     assert size(lane, one, other) == MAX_REPLIES
     kept(lane, MAX_REPLIES, one, verdict)
     assert MAX_REPLIES * 0.9 < size(lane, one, other) <= MAX_REPLIES
-    there = lane.replies_for(one)  # it had the most, so what came first of it is gone
-    assert query("n0.example")[2:] not in there
-    assert query(f"n{MAX_REPLIES}.example")[2:] in there
-    assert query("n0.example")[2:] in lane.replies_for(other)
+    for there in (lane.replies_for(one), lane.replies_for(other)):
+        assert query("n1.example")[2:] not in there  # it came first
+        assert query(f"n{MAX_REPLIES // 2 - 1}.example")[2:] in there
+    assert query("n0.example")[2:] in lane.replies_for(one)  # the last of them was a moment ago
+    assert query("n0.example")[2:] not in lane.replies_for(other)
+
+
+def test_what_others_were_asked_long_ago_makes_room_for_whoever_asks_now() -> None:
+    lane, verdict = PacketCache(LazyFreeQueue()), Verdict(Action.BLOCK, Reason.RULE, 10)
+    others, now, asked = [policy() for _ in range(5)], policy(), 10_000
+    for number in range(MAX_REPLIES):
+        kept(lane, number, others[number % 5], verdict)
+    for number in range(asked):  # more than any of the others has
+        kept(lane, number, now, verdict)
+    assert len(lane.replies_for(now)) == asked
+    assert MAX_REPLIES * 0.9 < size(lane, now, *others) <= MAX_REPLIES
 
 
 def test_policies_with_the_same_reply_hold_it_once() -> None:

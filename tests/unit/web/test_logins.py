@@ -15,9 +15,15 @@ from copdns.accounts.roles import Role
 from copdns.model.errors import AccountError
 from copdns.web.logins import MAX_WAITING, LoginForm, Logins, Outcome
 from tests.unit.account_values import NOW, House
+from tests.web.guardians import hash_quickly
 
 GOOD = "two owls on a roof"
 STRANGER = "192.0.2.66"
+
+
+@pytest.fixture(autouse=True)
+def _quick_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    hash_quickly(monkeypatch)
 
 
 class Clock:
