@@ -98,7 +98,7 @@ from copdns.model.reasons import (
 )
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy, decide_query
-from copdns.policy.judge import RebindingGuard, judge_response, with_end_inside
+from copdns.policy.judge import RebindingGuard, judge_response, response_key, with_end_inside
 from copdns.policy.matching import PolicyGroup
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.server.lazy_free import LazyFreeQueue
@@ -968,20 +968,6 @@ def _failed_reply(message: bytes) -> bytes:
 
 def _splits(snapshot: Snapshot) -> list[tuple[SplitUpstream, ...]]:
     return [each.split_upstreams for each in snapshot.households.values()]
-
-
-def response_key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:
-    """Return the key under which a response is cached if not under the query's own.
-
-    A rewrite asks for its target's data.  A split is a zone with upstreams of its own, to which no
-    query for a protected name goes.
-    """
-    if verdict.target:
-        key = key._replace(qname=verdict.target)
-    if verdict.reason is Reason.PROTECTED:
-        return key
-    zone = next((each.name for each in policy.splits if each.covers(key.qname)), "")
-    return key._replace(zone=zone)
 
 
 # --- replies that need no upstream --------------------------------------------------------------

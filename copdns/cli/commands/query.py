@@ -29,8 +29,7 @@ from copdns.model.names import display
 from copdns.model.reasons import text_of
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import decide_query
-from copdns.policy.judge import judge_response
-from copdns.server.answer import response_key
+from copdns.policy.judge import judge_response, response_key
 
 EXIT_CODES = {
     Action.ALLOW: 0,

@@ -21,6 +21,7 @@ def server() -> Iterator[UpstreamServer]:
         "open.example": has("A 203.0.113.7"),
         "cloaked.example": has("CNAME games.example.", "A 203.0.113.8"),
         "forcesafesearch.google.com": has("A 203.0.113.9"),
+        "childline.org.uk": has("A 203.0.113.10"),
         "silent.example": silent,
     }
     with upstream(says) as running:
@@ -48,7 +49,13 @@ def told(home: Home, *words: str) -> dict[str, str]:
         ("cloaked.example", "mia", 3, STEPS[:4], "rule: games.example (games.example)"),
         ("cloaked.example", "tom", 0, STEPS, "games.example, 203.0.113.8"),
         ("silent.example", "mia", 1, STEPS[:3], "no upstream answered"),
-        ("printer.local", "mia", 0, STEPS[:2], "answered by this machine at step 2: local: a local"),
+        (
+            "printer.local",
+            "mia",
+            0,
+            STEPS[:2],
+            "answered by this machine at step 2: local: a local",
+        ),
         ("www.google.com", "tom", 4, STEPS, "203.0.113.9"),
     ],
 )
