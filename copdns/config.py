@@ -25,6 +25,7 @@ from pydantic import (
 
 from copdns.model import yaml_text
 from copdns.model.addresses import (
+    Transport,
     UpstreamAddress,
     address,
     bad_url,
@@ -33,6 +34,7 @@ from copdns.model.addresses import (
     slug,
     upstream_address,
 )
+from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import ConfigError
 from copdns.model.events import USUAL, EventKind
 from copdns.model.verdict import AnswerDefaults
@@ -116,7 +118,7 @@ def schema() -> dict[str, Any]:
 
 
 def _server(text: str) -> UpstreamAddress | Literal["system"]:
-    return SYSTEM if text == SYSTEM else upstream_address(text)
+    return SYSTEM if text == SYSTEM else server_address(text)
 
 
 def _listen(text: str) -> str:
@@ -146,7 +148,8 @@ def _kinds(written: object) -> object:
 
 ListenAddress = Annotated[str, ByText(_listen)]
 Network = Annotated[IPv4Network | IPv6Network, ByText(network)]
-Upstream = Annotated[UpstreamAddress, ByText(upstream_address)]
+PlainUpstream = Annotated[UpstreamAddress, ByText(upstream_address)]
+Upstream = Annotated[UpstreamAddress, ByText(server_address)]
 Server = Annotated[UpstreamAddress | Literal["system"], ByText(_server)]
 Domain = Annotated[str, ByText(domain)]
 Slug = Annotated[str, ByText(slug)]
@@ -341,12 +344,25 @@ class UpstreamSettings(Section):
         default=(SYSTEM,),
         min_length=1,
         description="Upstream resolvers, the preferred one first: `192.0.2.1`, `192.0.2.1:5353`, "
-        "`[2001:db8::1]:53`; `system` means those this machine uses itself.",
+        "`[2001:db8::1]:53`; encrypted: `tls://dns.example@192.0.2.1`, "
+        "`https://dns.example@192.0.2.1/dns-query`; `system` means those this machine uses "
+        "itself.",
+    )
+    bootstrap: tuple[PlainUpstream, ...] = Field(
+        default=(),
+        validate_default=True,
+        description="Plain DNS servers that are asked only for the addresses of encrypted "
+        "upstreams that are written without one, and for the names of time servers.",
     )
     filtering: tuple[Upstream, ...] = Field(
         default=(),
         description="Upstreams that are known to filter; if one of them blocks a protected "
         "domain, another upstream is asked.",
+    )
+    order: Literal["listed", "fastest"] = Field(
+        default="listed",
+        description="`listed`: the first upstream that works is asked; `fastest`: the one that "
+        "answers soonest.",
     )
     deadline: float = Field(
         default=2.0,
@@ -359,13 +375,32 @@ class UpstreamSettings(Section):
         ge=0.1,
         le=5,
         description="Seconds to wait for one upstream before trying the next; at most the "
-        "deadline.",
+        "deadline. After a third of them a second upstream is asked as well.",
     )
     trust_ad: tuple[Upstream, ...] = Field(
         default=(),
         description="Upstreams that are trusted to validate answers with DNSSEC: their AD bit is "
-        "passed on. One on loopback is trusted.",
+        "passed on. One on loopback is trusted, and so is an encrypted one.",
     )
+
+    @property
+    def are_all_encrypted(self) -> bool:
+        """Whether nothing but TLS is spoken with the upstreams."""
+        return all(each != SYSTEM and each.transport is not Transport.UDP for each in self.servers)
+
+    @field_validator("bootstrap")
+    @classmethod
+    def _finds_every_server(
+        cls, bootstrap: tuple[UpstreamAddress, ...], info: ValidationInfo
+    ) -> tuple[UpstreamAddress, ...]:
+        for each in info.data.get("servers", ()):  # a wrong one is told
+            if each != SYSTEM and not each.host and not bootstrap:
+                raise ValueError(
+                    f"nothing says where {each} is; write its address too, as in "
+                    f"{each.transport}://{each.name}@192.0.2.1, or the address of a plain DNS "
+                    "server in upstreams.bootstrap"
+                )
+        return bootstrap
 
     @field_validator("attempt")
     @classmethod

@@ -27,6 +27,7 @@ PER_QUERY = {
     "CacheMiss",
     "CachedReply",
     "Exchange",
+    "FoundCookie",
     "Lookup",
     "Moment",
     "PendingQuery",

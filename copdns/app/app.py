@@ -237,6 +237,7 @@ class App:
             self._new_failures(),
         )
         self._resolver.limits = self._new_limits()
+        self._resolver.asks_time_in_clear = self.settings.upstreams.are_all_encrypted
         self._help_chores = HelpChores(
             self._folder,
             help_answers,
@@ -528,6 +529,7 @@ class App:
         self._resolver.snapshot, self._lists.loaded = snapshot, loaded
         await self._device_chores.configure(settings.identity)
         self._resolver.limits = self._new_limits()
+        self._resolver.asks_time_in_clear = settings.upstreams.are_all_encrypted
         self._resolver.reconfigure(
             self._new_rebinding_guard(),
             self._new_cache(),

@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 import structlog
 
 from copdns.config import SYSTEM, Settings
-from copdns.dns.upstream import UpstreamClient
-from copdns.model.addresses import UpstreamAddress, upstream_address
+from copdns.dns.connections import BOOTSTRAP_ZONE, CLEAR_ZONE
+from copdns.dns.upstream import Connect, UpstreamClient
+from copdns.list_files.load import filtering_resolvers
+from copdns.model.addresses import Transport, UpstreamAddress, upstream_address
 from copdns.model.household import Household
 from copdns.network import machine
 from copdns.network.machine import listen_addresses
@@ -31,6 +33,7 @@ class UpstreamsInForce:
         self._upstreams = upstreams
         self._settings = settings
         self._machine: object = None  # its addresses and resolvers, as they were chosen by
+        self._prepared_for: Settings | None = None
 
     async def apply(self, households: Iterable[Household]) -> None:
         """Use the upstreams of settings, machine and households from now on."""
@@ -44,6 +47,15 @@ class UpstreamsInForce:
             else:
                 usual[server] = None
         groups: dict[str, Sequence[UpstreamAddress]] = {"": tuple(usual)}
+        if chosen.are_all_encrypted:
+            plain = chosen.bootstrap or _in_clear(usual)
+            groups[CLEAR_ZONE] = (*plain, *usual)  # with a right clock these are as good
+        if any(not each.host for each in usual):
+            groups[BOOTSTRAP_ZONE] = chosen.bootstrap
+        encrypted = any(each.transport is not Transport.UDP for each in usual)
+        if encrypted and self._prepared_for is not settings:  # it takes a while: once a reload
+            self._prepared_for = settings
+            self._upstreams.connect = await asyncio.to_thread(_prepare_encrypted, tuple(usual))
         for household in households:
             for split in household.split_upstreams:
                 groups[split.name] = tuple(map(upstream_address, split.upstreams))
@@ -51,13 +63,36 @@ class UpstreamsInForce:
             zone: tuple(each for each in group if not _is_useless(each, own, settings.dns.port))
             for zone, group in groups.items()
         }
-        self._upstreams.configure(usable, chosen.filtering, chosen.trust_ad)
+        known = await asyncio.to_thread(filtering_resolvers)
+        filtering = {
+            each
+            for group in usable.values()
+            for each in group
+            if each in chosen.filtering or each.host in known or each.name in known
+        }
+        self._upstreams.configure(usable, filtering, chosen.trust_ad)
         self._upstreams.deadline, self._upstreams.attempt = chosen.deadline, chosen.attempt
-        self._machine = own, machine.resolv_conf_stamp()
+        self._upstreams.fastest = chosen.order == "fastest"
+        before, self._machine = self._machine, (own, machine.resolv_conf_stamp())
+        if before is not None and before != self._machine:
+            self._upstreams.renew_cookies()
 
     def is_current(self, own: tuple[str, ...]) -> bool:
         """Tell whether the machine is as it was at the last `apply`.  own: where we listen now."""
         return self._machine == (own, machine.resolv_conf_stamp())
+
+
+def _in_clear(usual: Iterable[UpstreamAddress]) -> tuple[UpstreamAddress, ...]:
+    """Return the same machines as encrypted upstreams, asked in clear text."""
+    return tuple(dict.fromkeys(UpstreamAddress(each.host) for each in usual if each.host))
+
+
+def _prepare_encrypted(usual: Iterable[UpstreamAddress]) -> Connect:
+    """Return what connects to encrypted upstreams, with all that takes time done before."""
+    from copdns.app import encrypted_upstreams
+
+    encrypted_upstreams.prepare(usual)
+    return encrypted_upstreams.connect
 
 
 def _is_useless(upstream: UpstreamAddress, own: Sequence[str], port: int) -> bool:

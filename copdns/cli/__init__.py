@@ -46,6 +46,7 @@ COMMANDS = (
     "local",
     "rewrite",
     "split",
+    "upstream",
     "backup",
     "restore",
 )

@@ -10,16 +10,22 @@ from enum import Enum
 from math import inf
 from typing import Final, Protocol
 
+from copdns.dns.cookies import opt_with_cookie
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import AD, CD, COUNTS_FORMAT, DO, HEADER_SIZE, OPT, QR, RCODE, RD, TC
-from copdns.dns.wire import UDP_SIZE, CacheKey
+from copdns.dns.wire import PLAIN_UDP_SIZE, UDP_SIZE, CacheKey
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import FORMERR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
 from copdns.model.names import to_wire
 
 BACKOFF: Final = 5.0  # seconds after a failure for which an upstream is asked last
 MAX_BACKOFF: Final = 60.0  # it grows with each failure, up to this
+PROBE_LEAD: Final = 1.0  # seconds before a backoff ends at which the upstream is probed
 NO_EDNS_FOR: Final = 600.0  # seconds that an upstream which cannot do EDNS is asked without
+NO_EDNS: Final = 0  # what of EDNS a query has: nothing ...
+BARE: Final = 1  # ... an OPT record without options that takes 512 octets ...
+FULL: Final = 2  # ... or all
+POOR_ANSWERS: Final = 3  # in a row, after which an upstream is asked with less for a while
 MAX_ATTEMPTS: Final = 4  # of one query, over all upstreams
 DOWN_AFTER: Final = 3  # failures in a row: fewer may be one slow name
 
@@ -31,22 +37,33 @@ class Health:
 
     label: its name in metrics and log: its place in the settings, from 1.
     filtering: known to block with made-up addresses.  trusted: its AD bit may be believed
-        (RFC 4035 section 4.9.3).
+        (RFC 4035 section 4.9.3).  encrypted: what is sent to it cannot be read on the way.
     rtt: smoothed seconds from query to response; 0 before the first.
     failures: in a row.  failed_at, backoff_until: when it failed last, and until when it is asked
         last; no_edns_until: until when it is asked without EDNS.  Monotonic seconds.
+    bare_until: until when it is asked with an OPT record of 512 octets and without options;
+        poor_answers: how many queries in a row it answered only when they were sent again so.
     randomizes_case: queries to it have their letters' case drawn by lot (0x20).
+    cookie, server_cookie: ours for it, and the one that it sent (RFC 7873); b"" for none.
+    opt_plain, opt_do: the OPT record of a query with all that it should have.
     """
 
     __slots__ = (
         "backoff_until",
+        "bare_until",
+        "cookie",
+        "encrypted",
         "failed_at",
         "failures",
         "filtering",
         "label",
         "no_edns_until",
+        "opt_do",
+        "opt_plain",
+        "poor_answers",
         "randomizes_case",
         "rtt",
+        "server_cookie",
         "trusted",
     )
 
@@ -54,12 +71,19 @@ class Health:
         self.label = label
         self.filtering = filtering
         self.trusted = trusted
+        self.encrypted = False
         self.rtt = 0.0
         self.failures = 0
         self.failed_at = 0.0
         self.backoff_until = 0.0
         self.randomizes_case = True
         self.no_edns_until = 0.0
+        self.bare_until = 0.0
+        self.poor_answers = 0
+        self.cookie = b""
+        self.server_cookie = b""
+        self.opt_plain = _OPT_PLAIN
+        self.opt_do = _OPT_DO
 
     @property
     def is_down(self) -> bool:
@@ -85,6 +109,51 @@ class Health:
         self.failed_at = mono
         self.backoff_until = mono + min(BACKOFF * self.failures, MAX_BACKOFF)
 
+    def set_cookies(self, client: bytes, server: bytes) -> None:
+        """Send these cookies from now on.  server: b"" until the upstream has sent one."""
+        self.cookie, self.server_cookie = client, server
+        self.opt_plain = opt_with_cookie(UDP_SIZE, 0, client + server)
+        self.opt_do = opt_with_cookie(UDP_SIZE, DO, client + server)
+
+    def level_for(self, exchange: Exchange, mono: float) -> int:
+        """Return what of EDNS a query gets: FULL, BARE or NO_EDNS."""
+        if exchange.no_edns_at is self or mono < self.no_edns_until:
+            return NO_EDNS
+        if exchange.bare_at is self or mono < self.bare_until:
+            return BARE
+        return FULL if exchange.silences == 0 else BARE if exchange.silences == 1 else NO_EDNS
+
+    def note_level(self, level: int, silences: int, mono: float) -> None:
+        """Note with what an upstream answered, where it was silent to more.
+
+        Datagrams get lost anyway, so it takes `POOR_ANSWERS` in a row to learn from that.
+        silences: how often all upstreams were silent before.
+        """
+        if level == FULL:
+            self.poor_answers = 0
+        elif silences:
+            self.poor_answers += 1
+            if self.poor_answers >= POOR_ANSWERS:
+                self.poor_answers = 0
+                if level == NO_EDNS:
+                    self.no_edns_until = mono + NO_EDNS_FOR
+                else:
+                    self.bare_until = mono + NO_EDNS_FOR
+
+    def is_probe_due(self, mono: float) -> bool:
+        """Tell whether it should be asked in the background if it works again.
+
+        That is a little before its backoff ends, so that no query has to find out.
+        """
+        return self.failures > 0 and mono >= self.backoff_until - PROBE_LEAD
+
+    def begin_probe(self, mono: float, attempt: float) -> None:
+        """Prolong the backoff until the probe that is sent now has failed or was answered.
+
+        attempt: seconds that the probe may take.
+        """
+        self.backoff_until = max(self.backoff_until, mono + attempt + 2 * PROBE_LEAD)
+
     def decay_rtt(self) -> None:
         """Lower the figure of an upstream that lost to a faster one, so that it is tried again."""
         self.rtt *= 0.998
@@ -101,15 +170,26 @@ class Exchange:
     is_done: it was answered, or given up.
     attempts: how often it was sent.  sent_at, upstream: when, and to which, the last time.
     refused_by: upstreams that are not asked again.
-    no_edns_at, lowercased_at: the upstream that seems not to speak EDNS, or to lower-case names.
+    no_edns_at, bare_at, lowercased_at: the upstream that seems not to speak EDNS, not to bear its
+        options, or to lower-case names.
+    bad_cookie_at: the upstream that did not know its own cookie, and has sent another.
+    silences: how often all upstreams were silent; each time they are asked with less.
     fallback: the least bad response so far.
+    is_doubled: it was slow, so a second upstream was asked beside the first; once in its life.
+    beside, beside_sent_at: the first one, for as long as its answer is still waited for, and when
+        it was asked.
     """
 
     __slots__ = (
         "attempts",
+        "bad_cookie_at",
+        "bare_at",
+        "beside",
+        "beside_sent_at",
         "deadline",
         "fallback",
         "is_done",
+        "is_doubled",
         "key",
         "lowercased_at",
         "no_edns_at",
@@ -117,6 +197,7 @@ class Exchange:
         "question",
         "refused_by",
         "sent_at",
+        "silences",
         "until",
         "untraced",
         "upstream",
@@ -144,8 +225,14 @@ class Exchange:
         self.upstream: Health | None = None
         self.refused_by: tuple[Health, ...] = ()
         self.no_edns_at: Health | None = None
+        self.bare_at: Health | None = None
+        self.bad_cookie_at: Health | None = None
         self.lowercased_at: Health | None = None
+        self.silences = 0
         self.fallback: UpstreamResponse | None = None
+        self.is_doubled = False
+        self.beside: Health | None = None
+        self.beside_sent_at = 0.0
 
     def take_response(self, answer: UpstreamResponse | None) -> None:
         """Take what came of the query; None: nobody answered.  Called once."""
@@ -161,11 +248,12 @@ class Asks(Protocol):
 
 
 def choose_upstream(
-    exchange: Exchange, upstreams: Collection[Health], mono: float
+    exchange: Exchange, upstreams: Collection[Health], mono: float, fastest: bool = False
 ) -> Health | None:
-    """Return the best upstream that has not refused: of those that work the fastest, then the one
+    """Return the best upstream that has not refused: of those that work the first, then the one
     whose backoff ends first, since an upstream in backoff is better than no response.
 
+    fastest: of those that work not the first, but the one that answers soonest.
     None: none is left, or the attempts or the time are used up.
     """
     if exchange.attempts >= MAX_ATTEMPTS or mono >= exchange.deadline:
@@ -176,13 +264,41 @@ def choose_upstream(
         if refused and each in refused:
             continue
         wait = max(each.backoff_until - mono, 0.0)
-        if best is None or wait < shortest or (wait == shortest and each.rtt < best.rtt):
+        if (
+            best is None
+            or wait < shortest
+            or (fastest and wait == shortest and each.rtt < best.rtt)
+        ):
             best, shortest = each, wait
-    if not exchange.untraced and len(upstreams) > 1:
+            if not (fastest or wait):
+                return best
+    if fastest and not exchange.untraced and len(upstreams) > 1:
         for each in upstreams:
             if each is not best and each not in refused:
                 each.decay_rtt()
     return best
+
+
+def choose_second(
+    exchange: Exchange, upstreams: Iterable[Health], mono: float, fastest: bool = False
+) -> Health | None:
+    """Return who is asked beside an upstream that is slow; None where nobody should be.
+
+    Only one that works, and that is like the first: beside one that does not filter, one that does
+    would often win the race, and clear text beside an encrypted query would undo that.
+    """
+    first = exchange.upstream
+    if first is None:
+        return None
+    alike = [
+        each
+        for each in upstreams
+        if each is not first
+        and each.backoff_until <= mono
+        and each.filtering == first.filtering
+        and each.encrypted == first.encrypted
+    ]
+    return choose_upstream(exchange, alike, mono, fastest)
 
 
 def lowercase_question(question: bytes) -> bytes:
@@ -220,14 +336,27 @@ def build_query(question: bytes, *, do: bool, cd: bool, edns: bool) -> bytes:
     return head + (_OPT_DO if do else _OPT_PLAIN) if edns else head
 
 
-def _opt(ttl: int) -> bytes:
+def build_full_query(question: bytes, health: Health, *, do: bool, cd: bool) -> bytes:
+    """Return a query without its ID, with the cookies for an upstream."""
+    return _HEADS[cd, True] + question + (health.opt_do if do else health.opt_plain)
+
+
+def build_bare_query(question: bytes, *, do: bool, cd: bool) -> bytes:
+    """Return a query without its ID that takes 512 octets and has no option: for an upstream, or a
+    way to it, that loses more."""
+    return _HEADS[cd, True] + question + (_OPT_BARE_DO if do else _OPT_BARE)
+
+
+def _opt(ttl: int, payload: int = UDP_SIZE) -> bytes:
     return b"\0" + b"".join(
-        number.to_bytes(size, "big") for number, size in ((OPT, 2), (UDP_SIZE, 2), (ttl, 4), (0, 2))
+        number.to_bytes(size, "big") for number, size in ((OPT, 2), (payload, 2), (ttl, 4), (0, 2))
     )
 
 
 _OPT_PLAIN: Final = _opt(0)
 _OPT_DO: Final = _opt(DO)
+_OPT_BARE: Final = _opt(0, PLAIN_UDP_SIZE)
+_OPT_BARE_DO: Final = _opt(DO, PLAIN_UDP_SIZE)
 _HEADS: Final = {
     (cd, edns): COUNTS_FORMAT.pack(RD | AD | (CD if cd else 0), 1, 0, 0, int(edns))
     for cd in (False, True)
@@ -265,6 +394,7 @@ class NextAction(Enum):
 
     GIVE = "give"
     ASK_PLAIN = "ask without EDNS"
+    ASK_BARE = "ask without options"
     ASK_OTHER = "ask another upstream"
 
 
@@ -279,11 +409,13 @@ def next_action(
     protected: bool,
     filtering: bool = False,
     doubtful: bool = False,
+    full: bool = False,
 ) -> NextAction:
     """Return what to do with a response.
 
-    edns: the query had EDNS.  protected: a name that nobody may block, so the response of an
-    upstream that filters it does not count.  filtering: the upstream is known to filter.
+    edns: the query had EDNS; full: with options.  protected: a name that nobody may block, so the
+    response of an upstream that filters it does not count.  filtering: the upstream is known to
+    filter.
     doubtful: an address was asked for, and another upstream can be asked (`has_another`): of two
     that differ about a protected name, the one with an address is right, since a filter may say
     nothing, or that the name does not exist.
@@ -292,6 +424,8 @@ def next_action(
         return NextAction.GIVE
     if edns and not answer.has_edns and answer.rcode in (FORMERR, NOTIMP):
         return NextAction.ASK_PLAIN  # RFC 6891 section 7
+    if full and answer.has_edns and answer.rcode == FORMERR:
+        return NextAction.ASK_BARE  # it speaks EDNS, and cannot read our option
     if answer.rcode in _USELESS or answer.rcode > RCODE or answer.is_truncated:
         return NextAction.ASK_OTHER
     if protected and (
@@ -308,6 +442,8 @@ def has_another(
 
     answered: the one whose response came.
     """
+    if exchange.beside is not None and exchange.beside is not answered:
+        return True
     return any(
         each is not answered and each not in exchange.refused_by and each.backoff_until <= mono
         for each in upstreams

@@ -82,6 +82,8 @@ COUNTS_FORMAT: Final = Struct(
 )  # flags, then how many records each section has, from octet 2 on
 _FIXED: Final = Struct("!HHIH")
 
+OPTION_COOKIE: Final = 10  # RFC 7873
+OPTION_PADDING: Final = 12  # RFC 7830
 OPTION_EDE: Final = 15  # RFC 8914 section 2
 OPTION_STRUCTURED_ERROR: Final = 26
 

@@ -46,14 +46,18 @@ class RandomOctets:
 
 @mypyc_attr(acyclic=True)
 class SentQuery:
-    """A query as it was sent.  question: in the case that was sent; at: monotonic seconds."""
+    """A query as it was sent.
 
-    __slots__ = ("at", "edns", "exchange", "question")
+    question: in the case that was sent; level: what it had of EDNS, FULL, BARE or NO_EDNS;
+    at: monotonic seconds.
+    """
 
-    def __init__(self, exchange: Exchange, question: bytes, edns: bool, at: float) -> None:
+    __slots__ = ("at", "exchange", "level", "question")
+
+    def __init__(self, exchange: Exchange, question: bytes, level: int, at: float) -> None:
         self.exchange = exchange
         self.question = question
-        self.edns = edns
+        self.level = level
         self.at = at
 
 
@@ -120,6 +124,7 @@ class EpollReader:
             self._epoll.close()
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)  # `doctor` has one
 class SocketOwner:
     """Who has a pool of sockets, and is told what becomes of them."""
 
@@ -131,6 +136,10 @@ class SocketOwner:
 
     def send_elsewhere(self, sent: SentQuery) -> None:
         """Do something else with a query that could not be sent."""
+        raise NotImplementedError
+
+    def read_message(self, sent: SentQuery, message: bytes) -> None:
+        """Read what came over a connection for a query, which may be anything."""
         raise NotImplementedError
 
 

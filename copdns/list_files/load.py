@@ -15,7 +15,7 @@ from copdns.lists.catalogue import BundledFiles, Catalogue, read_files
 from copdns.lists.drafts import build_small_catalogue
 from copdns.lists.index import ListKind
 from copdns.lists.keys import find_key, find_new_key
-from copdns.lists.shapes import DiscreetShape, InfrastructureShape
+from copdns.lists.shapes import DiscreetShape, InfrastructureShape, ResolversShape
 from copdns.lists.source import ListSource
 from copdns.model import yaml_text
 from copdns.model.errors import ListError
@@ -95,6 +95,14 @@ def discreet_names() -> frozenset[str]:
     file = "discreet.yaml"
     found = yaml_text.read(bundled_text(file), f"blocklists/{file}", DiscreetShape)
     return frozenset(name for names in found.groups.values() for name in names)
+
+
+@cache
+def filtering_resolvers() -> frozenset[str]:
+    """Return addresses and names of public resolvers that are known to filter."""
+    file = "resolvers.yaml"
+    found = yaml_text.read(bundled_text(file), f"blocklists/{file}", ResolversShape)
+    return frozenset(text for each in found.filtering for text in (*each.names, *each.addresses))
 
 
 @cache

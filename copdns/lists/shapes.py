@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from copdns.lists.parse import ListFormat
-from copdns.model.addresses import domain, slug
+from copdns.model.addresses import address, domain, slug
 from copdns.model.household import Contact
 from copdns.model.matchers import Matcher, parse_matcher
 from copdns.model.yaml_text import ByText
@@ -20,6 +20,7 @@ Slug = Annotated[str, ByText(slug)]
 Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[Matcher, ByText(parse_matcher)]
 Domain = Annotated[str, ByText(domain)]
+Address = Annotated[str, ByText(lambda text: str(address(text)))]
 Https = Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+/\S*$")]
 SentenceText = Annotated[str, Field(pattern=r"^[A-Z0-9].*\.$")]
 
@@ -255,6 +256,20 @@ class BeaconGroupShape(Shape):
 
 class BeaconsShape(Shape):
     groups: dict[Slug, BeaconGroupShape]
+
+
+class FilteringShape(Shape):
+    """Resolvers of one operator that filter."""
+
+    operator: str
+    names: tuple[Domain, ...] = ()
+    addresses: tuple[Address, ...] = ()
+
+
+class ResolversShape(Shape):
+    """The shape of blocklists/resolvers.yaml."""
+
+    filtering: tuple[FilteringShape, ...] = Field(min_length=1)
 
 
 class DiscreetShape(Shape):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -19,21 +20,63 @@ _MAC = re.compile(r"[0-9a-f]{2}([:-])[0-9a-f]{2}(?:\1[0-9a-f]{2}){4}", re.ASCII)
 _WITH_PORT = re.compile(r"(\[(?P<v6>[^]]+)\]|(?P<v4>[^:]+))(:(?P<port>[^:]+))?")
 
 
+class Transport(StrEnum):
+    """How queries travel to an upstream."""
+
+    UDP = "udp"  # and TCP, for what does not fit a datagram
+    TLS = "tls"  # RFC 7858
+    HTTPS = "https"  # RFC 8484, by HTTP/2
+
+
 @dataclass(frozen=True, slots=True)
 class UpstreamAddress:
-    """Where an upstream listens.  host: an IPv4 or IPv6 address, with its zone if it has one."""
+    """Where an upstream listens, and how it is asked.
+
+    host: an IPv4 or IPv6 address, with its zone if it has one; "" where it has to be looked up by
+        the name, which only an encrypted upstream has.
+    name: what its certificate must be for: a domain, or the address again; "" for UDP.
+    path: of HTTPS.  pin: the SHA-256 digest of its public key (SubjectPublicKeyInfo) in base64, as
+        in RFC 7858 section 4.2; "" where the certificate is checked instead.
+    """
 
     host: str
     port: int = 53
+    transport: Transport = Transport.UDP
+    name: str = ""
+    path: str = ""
+    pin: str = ""
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        """Return the address as it is written in the settings."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        if self.transport is Transport.UDP:
+            return f"{host}:{self.port}"
+        named = "" if self.name == self.host else self.name
+        at = "@" if named and host else ""
+        port = "" if self.port == USUAL_PORTS[self.transport] else f":{self.port}"
+        path = "" if self.path == USUAL_PATH else self.path
+        pin = f"#sha256/{self.pin}" if self.pin else ""
+        return f"{self.transport}://{named}{at}{host}{port}{path}{pin}"
+
+    @property
+    def short_text(self) -> str:
+        """The name or the address alone, without the usual port: for people who only want to know
+        whom.  A path may hold a customer's number, so it is left out."""
+        if self.transport is Transport.UDP:
+            return self.host if self.port == USUAL_PORTS[self.transport] else str(self)
+        return self.name
 
     @property
     def lacks_interface(self) -> bool:
         """It is on some link, and nothing says on which: it needs `%eth0` or the like."""
+        if not self.host:
+            return False
         found = ip_address(self.host)
         return isinstance(found, IPv6Address) and found.is_link_local and not found.scope_id
+
+
+USUAL_PORTS = {Transport.UDP: 53, Transport.TLS: 853, Transport.HTTPS: 443}
+USUAL_PATH = "/dns-query"  # RFC 8484 section 4.1.1 uses it, and so do all public resolvers
 
 
 def upstream_address(text: str) -> UpstreamAddress:

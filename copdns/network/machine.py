@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from copdns.config import AUTO
-from copdns.model.addresses import UpstreamAddress, upstream_address
+from copdns.model.addresses import Transport, UpstreamAddress, upstream_address
 from copdns.model.errors import ListenError
 from copdns.model.times import is_timezone
 from copdns.network import machine
@@ -100,7 +100,8 @@ def is_copdns(upstream: UpstreamAddress, own: Collection[str], port: int) -> boo
 
     own, port: where copdns listens.
     """
-    return upstream.port == port and _is_own(upstream.host, own)
+    plain = upstream.transport is Transport.UDP  # copdns itself answers nothing encrypted
+    return plain and upstream.port == port and _is_own(upstream.host, own)
 
 
 def _is_own(host: str, own: Collection[str]) -> bool:

@@ -65,6 +65,7 @@ from typing import Any, Final, NamedTuple
 
 from copdns.dns.bug_log import BugLog
 from copdns.dns.cache import STALE_TTL, Cache, CacheEntry
+from copdns.dns.connections import CLEAR_ZONE
 from copdns.dns.exchange import Asks, Exchange, lowercase_question
 from copdns.dns.failures import EDE_CACHED_ERROR, Failure, Failures, Silence, is_failure
 from copdns.dns.help_answers import HelpAnswers, help_entry
@@ -102,7 +103,7 @@ from copdns.policy.judge import RebindingGuard, judge_response, response_key, wi
 from copdns.policy.matching import PolicyGroup
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.server.lazy_free import LazyFreeQueue
-from copdns.server.limits import EDE_LIMITED, Bound, ClientLimits, Excess, Limits, TokenBucket
+from copdns.server.limits import EDE_LIMITED, Bound, ClientLimits, Excess, Limits
 from copdns.server.packet_cache import PacketCache
 from copdns.server.recorder import Recorder
 from copdns.server.status_names import status_answer
@@ -127,10 +128,13 @@ _EDE_NO_UPSTREAM: Final = Ede(NETWORK_ERROR, "no upstream answered")
 _EDE_TOO_MANY: Final = Ede(OTHER_ERROR, "too many wait for this answer")
 _EDE_FAILED: Final = Ede(OTHER_ERROR, "this query could not be answered")
 _EDE_NO_REWRITE: Final = Ede(OTHER_ERROR, "the answer for the rewrite's target cannot be used")
+_EDE_CLEAR: Final = Ede(OTHER_ERROR, "the name of a time server, which is not validated")
 _EDE_NOT_OURS: Final = Ede(
     NOT_AUTHORITATIVE, "not a name of this network; ask with recursion desired"
 )
 _EDE_NOT_SERVED: Final = Ede(NOT_SUPPORTED, "this class or type is not served here")
+
+TIME_SERVERS: Final = "os_time"  # the protected group of their names
 
 NO_REPLY: Final = b""  # nothing is sent, now or later
 
@@ -273,12 +277,12 @@ class CacheMiss(Exchange):
     protected: if an upstream says that it filtered the name, the next one is asked.
     untraced: no counter and no health figure may come of it, and no other query waits with it.
     asked_at: monotonic seconds.  has_stale: there is a stale answer for those that wait.
-    taken_from: the bucket of the name's domain, which gets its token back if the name exists.
+    over: the transport of who asked first, if names of a domain that do not exist are limited.
     entry: the response as it was cached, or the stale one that is given in its place; None before
         either, and if no upstream answered.
     """
 
-    __slots__ = ("asked_at", "entry", "has_stale", "resolver", "taken_from", "waiting")
+    __slots__ = ("asked_at", "entry", "has_stale", "over", "resolver", "waiting")
 
     def __init__(
         self,
@@ -300,7 +304,7 @@ class CacheMiss(Exchange):
         self.waiting: list[PendingQuery] = []
         self.asked_at = asked_at
         self.has_stale = False
-        self.taken_from: TokenBucket | None = None
+        self.over: str | None = None
         self.entry: CacheEntry | None = None
 
     def take_response(self, answer: UpstreamResponse | None) -> None:
@@ -330,6 +334,9 @@ class Resolver:
         device to see which resolver it uses (set by the app).
     limits: how much clients may ask (set by the app); None: without bound.  Servers ask for the
         bounds of a client (`limits_of`), and call `answer_excess` for what is beyond them.
+    asks_time_in_clear: all upstreams are encrypted, and their certificates are worth nothing while
+        the clock is wrong; so the names of time servers are asked in clear text, and else encrypted
+        (set by the app).
     """
 
     def __init__(
@@ -356,6 +363,7 @@ class Resolver:
         self.add_sightings: Callable[[Snapshot], Snapshot] = _as_it_is
         self.on_probe: Callable[[str, Requestor, Client, float], None] = _ignore_probe
         self.limits: Limits | None = None
+        self.asks_time_in_clear = False
         self._snapshot = snapshot
         self._rebinding = rebinding
         self.cache = cache
@@ -488,18 +496,23 @@ class Resolver:
 
         None: an upstream is asked.
         """
-        if miss.has_stale or miss.key in self._waiting:
+        if not limits.bounds_domains(requestor):
             return None
-        limit = limits.of_domain(requestor, miss.key.qname, miss.asked_at)
-        if limit is None:
+        miss.over = requestor.transport
+        limit = limits.of_domain(miss.key.qname)
+        if limit is None or miss.has_stale or miss.key in self._waiting:
             return None
         over_udp = requestor.transport == "udp"
-        if limit.take(miss.asked_at, over_udp=over_udp):
-            miss.taken_from = limit.udp if over_udp else limit.tcp
+        if limit.is_open(miss.asked_at, over_udp=over_udp):
             return None
         self.recorder.count_limited(Bound.DOMAIN)
         excess = limit.excess(miss.asked_at, over_udp=over_udp, protected=False, served=True)
         return _excess_reply(excess, message, query)
+
+    def _charge_domain(self, miss: CacheMiss, mono: float) -> None:
+        """Take a token of a domain of which a name does not exist, or could not be asked for."""
+        if self.limits is not None:
+            self.limits.charge_domain(miss.key.qname, mono, over_udp=miss.over == "udp")
 
     @property
     def snapshot(self) -> Snapshot:
@@ -575,14 +588,14 @@ class Resolver:
                 reply = empty_reply(message_id, query, REFUSED, _EDE_NOT_OURS)
             else:
                 found = self._look_up(query, policy, verdict, moment, answered)
-                if isinstance(found, CacheMiss):
-                    return found
                 if isinstance(found, CacheEntry):
                     entry = found
                     cacheable = cacheable and entry.ede is None  # soon there may be a newer one
                     reply, verdict = self._upstream_reply(
                         message_id, query, requestor, policy, verdict, moment, entry
                     )
+                elif isinstance(found, CacheMiss):
+                    return found
                 else:
                     cacheable = False
                     reply = empty_reply(message_id, query, SERVFAIL, EDE_CACHED_ERROR)
@@ -628,6 +641,8 @@ class Resolver:
         if verdict.target or policy.splits:
             key = response_key(key, policy, verdict)
         is_protected = verdict.reason is Reason.PROTECTED
+        if is_protected and self.asks_time_in_clear and verdict.category == TIME_SERVERS:
+            key = key._replace(zone=CLEAR_ZONE)
         if answered is not None and answered.entry is not None and answered.key == key:
             # If the name became protected while a filtered response was on its way, that response
             # is not used, and an upstream is asked again.
@@ -635,12 +650,11 @@ class Resolver:
             if not is_protected or answered.protected or not is_filtered:
                 return answered.entry
         mono = moment.mono
-        question = b""
-        if key.qname == query.qname:
-            question = query.question
         if verdict.is_untraced:
             stored = self._help_answers.get(key, moment.wall)
-            return stored or CacheMiss(self, key, question, is_protected, True, mono)
+            return stored or CacheMiss(
+                self, key, _question_of(query, key), is_protected, True, mono
+            )
         entry = self.cache.find(key, mono)
         if entry is not None and is_protected and entry.answer.facts.is_filtered:
             entry = None  # cached for a policy under which the name is not protected
@@ -661,8 +675,9 @@ class Resolver:
                 failure.entry.ede = EDE_CACHED_ERROR
                 return failure.entry
         self.recorder.count_miss()
-        miss = CacheMiss(self, key, question, is_protected, False, mono)
-        miss.has_stale = entry is not None
+        miss = CacheMiss(self, key, _question_of(query, key), is_protected, False, mono)
+        if entry is not None:
+            miss.has_stale = True
         return miss
 
     def _is_stale_due(self, key: CacheKey, protected: bool, mono: float) -> bool:
@@ -704,7 +719,7 @@ class Resolver:
         if policy.time_rules is not None and (answer.facts.targets or verdict.target):
             verdict = with_end_inside(policy, verdict, answer.facts.targets, moment.wall)
             limit = ttl_limit(policy, verdict, moment)
-        if entry.is_stale:
+        if ede is not None and entry.is_stale:
             self.recorder.count_stale()
             limit, rewrite_ttl = STALE_TTL if limit is None else min(limit, STALE_TTL), STALE_TTL
         rrs = entry.rrs_within(limit)
@@ -715,6 +730,8 @@ class Resolver:
             except WireError:
                 return empty_reply(message_id, query, SERVFAIL, _EDE_NO_REWRITE), verdict
             rrs, ede = answer.rrs, ede_of(verdict)
+        elif self.asks_time_in_clear and verdict.category == TIME_SERVERS:
+            ede = _EDE_CLEAR
         # There is nothing to judge if this policy and this verdict found nothing before (the same
         # objects, since a policy has one verdict for each list entry), or if the response consists
         # of addresses outside the home network and no rule is about addresses: the rebinding guard
@@ -744,7 +761,8 @@ class Resolver:
         Nobody waits with an untraced query.
         """
         if not miss.untraced:
-            same = self._misses(miss.protected).setdefault(miss.key, miss)
+            misses = self._waiting_protected if miss.protected else self._waiting
+            same = misses.setdefault(miss.key, miss)
             if miss.has_stale and (same is miss or not same.has_stale):
                 same.has_stale = True
                 self._late.append((miss.asked_at + STALE_AFTER, same))
@@ -769,7 +787,8 @@ class Resolver:
 
     def _forget_miss(self, miss: CacheMiss) -> None:
         if not miss.untraced:
-            del self._misses(miss.protected)[miss.key]
+            misses = self._waiting_protected if miss.protected else self._waiting
+            del misses[miss.key]
 
     def finish_miss(self, miss: CacheMiss, response: UpstreamResponse | None) -> None:
         """Answer all that waited, each under its own policy as it is now."""
@@ -796,10 +815,10 @@ class Resolver:
                 self._silence.note_nothing(miss.key.zone, miss.asked_at, moment.mono)
         elif self._silence.note_response(miss.key.zone, moment.mono):
             self._failures.forget_silence(miss.key.zone)
-        if response is None or is_failure(response):
+        if response is None or (response.rcode and is_failure(response)):
             return self._entry_of_failure(miss, response, moment.mono)
-        if miss.taken_from is not None and response.rcode != NXDOMAIN:
-            miss.taken_from.give_back()
+        if response.rcode == NXDOMAIN and miss.over is not None:
+            self._charge_domain(miss, moment.mono)
         if self._failures:
             self._failures.forget(miss.key)
         if miss.protected:
@@ -810,6 +829,8 @@ class Resolver:
         self, miss: CacheMiss, response: UpstreamResponse | None, mono: float
     ) -> CacheEntry | None:
         """Return what the cache still has for a question that failed, else the failure."""
+        if miss.over is not None:
+            self._charge_domain(miss, mono)
         stale = self._stale_entry(miss, mono)
         failed = None if response is None else CacheEntry(response, mono)
         if miss.attempts:  # else nothing was sent: that is no fault of the name
@@ -956,6 +977,11 @@ def _excess_reply(excess: Excess, message: bytes, query: Query) -> bytes:
     if excess is Excess.REFUSE:
         return empty_reply(message[:2], with_tcp_size(query), REFUSED, EDE_LIMITED)
     return NO_REPLY
+
+
+def _question_of(query: Query, key: CacheKey) -> bytes:
+    """Return the query's question where it is about the key's name, else b""."""
+    return query.question if key.qname == query.qname else b""
 
 
 def _failed_reply(message: bytes) -> bytes:

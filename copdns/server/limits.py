@@ -80,10 +80,20 @@ class TokenBucket:
             self._left = whole - 1
         return True
 
-    def give_back(self) -> None:
-        """Put back a token that was taken."""
-        if self._left < self._size:
+    def is_open(self, mono: float) -> bool:
+        """Tell whether there is a token, and leave it there."""
+        if self.take(mono):
             self._left += 1
+            return True
+        return False
+
+    def charge(self, mono: float) -> None:
+        """Take a token, on credit where there is none: it has to be earned before the next one.
+
+        No more is owed than a bucket holds.
+        """
+        if not self.take(mono):
+            self._filled_at = min(self._filled_at + 1.0 / self._rate, mono + SECONDS_AT_ONCE)
 
 
 @mypyc_attr(acyclic=True)
@@ -104,6 +114,9 @@ class Limit:
 
     def take(self, mono: float, *, over_udp: bool) -> bool:
         return (self.udp if over_udp else self.tcp).take(mono)
+
+    def is_open(self, mono: float, *, over_udp: bool) -> bool:
+        return (self.udp if over_udp else self.tcp).is_open(mono)
 
     def excess(self, mono: float, *, over_udp: bool, protected: bool, served: bool) -> Excess:
         """Return what happens to a query for which there was no token.
@@ -178,12 +191,20 @@ class Limits:
             of_subnet = _limit(self._subnets, subnet_of(requestor.address), self._subnet, mono)
         return ClientLimits(of_client, of_subnet)
 
-    def of_domain(self, requestor: Requestor, qname: str, mono: float) -> Limit | None:
-        """Return the bound of a name that an upstream must be asked for; None for none."""
-        if not self._domain or self._is_exempt(requestor):
-            return None
+    def bounds_domains(self, requestor: Requestor) -> bool:
+        """Tell whether names that do not exist are counted by domain for who sent a query."""
+        return bool(self._domain) and not self._is_exempt(requestor)
+
+    def of_domain(self, qname: str) -> Limit | None:
+        """Return the bound of a name's domain; None where all names existed that were asked for."""
+        return self._domains.get(domain_of(qname)) if self._domains else None
+
+    def charge_domain(self, qname: str, mono: float, *, over_udp: bool) -> None:
+        """Count a name that does not exist, or of which no upstream can say so."""
         domain = domain_of(qname)
-        return _limit(self._domains, domain, self._domain, mono) if domain else None
+        if domain:
+            limit = _limit(self._domains, domain, self._domain, mono)
+            (limit.udp if over_udp else limit.tcp).charge(mono)
 
 
 def _limit(limits: dict[str, Limit], key: str, rate: int, mono: float) -> Limit:

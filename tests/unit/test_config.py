@@ -101,6 +101,12 @@ def test_values_arrive_parsed() -> None:
         ("upstreams: {servers: [0.0.0.0]}", "is not the address of a single machine"),
         ("dns: {listen: [0.0.0.0]}", "is not an address to answer on"),
         ('web: {listen: ["::"]}', "is not an address to answer on"),
+        (
+            "upstreams: {servers: ['tls://dns.example']}",
+            "nothing says where tls://dns.example is; write its address too",
+        ),
+        ("upstreams: {bootstrap: ['tls://192.0.2.1']}", "is not a valid address"),
+        ("upstreams: {order: random}", "upstreams.order"),
         ("upstreams: {attempt: 2.5}", "is 2.5; write at most the deadline, which is 2.0"),
         ("upstreams: {deadline: 6}", "upstreams.deadline: is 6; write at most 5"),
         ("rebinding: {enabled: no}", 'rebinding.enabled: is "no"; write true or false'),

@@ -8,6 +8,7 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
+from copdns.app.encrypted_upstreams import connect
 from copdns.dns.exchange import Exchange
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import A
@@ -90,6 +91,7 @@ class Asker:
         self.clock = HandLoop()
         times = {"deadline": DEADLINE, "attempt": ATTEMPT} | fields
         self.upstreams = UpstreamClient(self.clock, **times)  # type: ignore[arg-type]
+        self.upstreams.connect = connect
         self.upstreams.configure({"": [each.address for each in servers]})
 
     def ask(self, key: CacheKey | str = WWW, **fields: bool) -> Answers:
@@ -97,6 +99,15 @@ class Asker:
         answers = Answers(key, **fields)
         self.upstreams.ask(answers)
         return answers
+
+    async def until(self, holds: Callable[[], object], step: float = 0.0) -> None:
+        """Let the loop turn until something holds.  step: seconds that pass with each turn."""
+        async with asyncio.timeout(PATIENCE):
+            while not holds():
+                self.clock.wait(step)
+                turned = asyncio.get_running_loop().create_future()
+                turned.get_loop().call_soon(turned.set_result, None)
+                await turned
 
     def numbers(self, place: int = 1) -> tuple[int, int, int]:
         """Return how often an upstream was asked, failed, and was asked over TCP."""

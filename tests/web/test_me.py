@@ -279,6 +279,7 @@ async def test_everybody_reads_which_sites_somebody_at_home_leads_elsewhere(
         (["system"], "the DNS servers of the network"),
         (["100.64.0.53", "100.64.0.54:5353"], "100.64.0.53 and 100.64.0.54:5353"),
         (["127.0.0.1", "100.64.0.53"], "100.64.0.53"),
+        (["https://dns.example@100.64.0.53/af34c1"], "dns.example"),
     ],
 )
 async def test_a_server_at_home_has_no_address_to_read(

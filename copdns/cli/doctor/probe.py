@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import time
 
-from copdns.dns.exchange import QuestionMatch, build_query, match_response, question_of
+from copdns.dns.connections import pad_query
+from copdns.dns.exchange import (
+    BARE,
+    Exchange,
+    QuestionMatch,
+    build_query,
+    match_response,
+    question_of,
+)
 from copdns.dns.records import HEADER_SIZE
-from copdns.model.addresses import UpstreamAddress
+from copdns.dns.socket_pool import SentQuery, SocketOwner, UpstreamSocket
+from copdns.dns.wire import CacheKey
+from copdns.model.addresses import Transport, UpstreamAddress
 from copdns.model.errors import UpstreamError, UpstreamTimeoutError, UpstreamUnreachableError
 from copdns.model.names import to_wire
 
@@ -19,6 +30,8 @@ def query_resolver(server: UpstreamAddress, qname: str, qtype: int, *, tcp: bool
     """Return a resolver's response in octets; raise UpstreamError where none comes."""
     question = question_of(to_wire(qname), qtype)
     query = os.urandom(2) + build_query(question, do=False, cd=False, edns=True)
+    if server.transport is not Transport.UDP:
+        return asyncio.run(_query_encrypted(server, query[2:], question))
     try:
         response = _over_tcp(server, query) if tcp else _over_udp(server, query, question)
     except TimeoutError:
@@ -50,6 +63,54 @@ def _over_tcp(server: UpstreamAddress, query: bytes) -> bytes:
         sock.sendall(len(query).to_bytes(2, "big") + query)
         with sock.makefile("rb") as stream:
             return stream.read(int.from_bytes(stream.read(2), "big"))
+
+
+class _Waiting(SocketOwner):
+    """Who waits for one response.  trouble: why none can come."""
+
+    def __init__(self) -> None:
+        self.came: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.trouble = "it closed the connection"
+
+    def read_socket(self, source: UpstreamSocket) -> None:
+        raise NotImplementedError  # there is none
+
+    def read_message(self, sent: SentQuery, message: bytes) -> None:
+        if not self.came.done():
+            self.came.set_result(message)
+
+    def send_elsewhere(self, sent: SentQuery) -> None:
+        if not self.came.done():
+            self.came.set_exception(UpstreamUnreachableError(self.trouble))
+
+    def ask(self, exchange: Exchange) -> None:
+        raise NotImplementedError  # an address that is not known was looked up before
+
+    def note_trouble(self, _address: UpstreamAddress, trouble: str) -> None:
+        self.trouble = trouble
+
+
+async def _query_encrypted(server: UpstreamAddress, message: bytes, question: bytes) -> bytes:
+    """Return the response to a message without its ID over TLS or HTTPS, as copdns asks it."""
+    from copdns.app.encrypted_upstreams import connect  # it takes a while, and most need none of it
+
+    if not server.host:
+        raise UpstreamUnreachableError("its address was not found")
+    waiting = _Waiting()
+    loop = asyncio.get_running_loop()
+    pool = connect(loop, server, waiting, waiting, waiting.note_trouble)
+    exchange = Exchange(CacheKey("", 0, do=False, cd=False), question=question)
+    try:
+        pool.send(pad_query(message), SentQuery(exchange, question, BARE, loop.time()))
+        async with asyncio.timeout(2 * PATIENCE):  # with what it takes to connect
+            response = await waiting.came
+    except TimeoutError:
+        raise UpstreamTimeoutError(f"no answer within {2 * PATIENCE:.0f} s") from None
+    finally:
+        pool.close()
+    if match_response(response, question) is QuestionMatch.NO:
+        raise UpstreamError("the response does not match the query")
+    return response
 
 
 def _belongs(response: bytes, query: bytes, question: bytes) -> bool:

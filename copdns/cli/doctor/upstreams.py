@@ -8,7 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from enum import Enum
+from ipaddress import ip_address
 from itertools import islice
 from typing import NamedTuple
 
@@ -18,10 +20,11 @@ from copdns.cli.home import Home
 from copdns.config import SYSTEM
 from copdns.dns.message import read_response
 from copdns.dns.records import NS, A
+from copdns.list_files.load import filtering_resolvers
 from copdns.list_files.resources import find_folder
 from copdns.lists.shapes import ProtectedShape
 from copdns.model import yaml_text
-from copdns.model.addresses import UpstreamAddress, upstream_address
+from copdns.model.addresses import Transport, UpstreamAddress, upstream_address
 from copdns.model.errors import NXDOMAIN, REFUSED, SERVFAIL, UpstreamError, WireError
 from copdns.model.household import Household
 from copdns.network.machine import listen_addresses, system_resolvers
@@ -41,7 +44,7 @@ class ProbeResult(NamedTuple):
 
 
 def check_upstreams(home: Home) -> Iterator[Finding]:
-    """Query each upstream for the root's NS by UDP and TCP, then for protected names."""
+    """Query each upstream for the root's NS, by UDP and TCP or encrypted, and protected names."""
     groups = {"": _default_upstreams(home)} | {
         each.name: tuple(map(upstream_address, each.upstreams))
         for each in home.household.split_upstreams
@@ -77,16 +80,29 @@ def _default_upstreams(home: Home) -> tuple[UpstreamAddress, ...]:
         if server == SYSTEM:
             found |= dict.fromkeys(system_resolvers(own, chosen.dns.port))
         else:
-            found[server] = None
+            found[server if server.host else _locate(server, chosen.upstreams.bootstrap)] = None
     return tuple(found)
+
+
+def _locate(server: UpstreamAddress, bootstrap: Iterable[UpstreamAddress]) -> UpstreamAddress:
+    """Return an encrypted upstream with its address, where one of these knows it."""
+    for each in bootstrap:
+        try:
+            found = read_response(query_resolver(each, server.name, A)).facts.addresses
+        except (UpstreamError, WireError):
+            continue
+        if found:
+            return replace(server, host=str(ip_address(found[0])))
+    return server
 
 
 def _probe_udp(upstream: UpstreamAddress) -> ProbeResult:
     return _probe(upstream, tcp=False)
 
 
-def _probe_tcp(upstream: UpstreamAddress) -> ProbeResult:
-    return _probe(upstream, tcp=True)
+def _probe_tcp(upstream: UpstreamAddress) -> ProbeResult | None:
+    """Return how TCP works; None for an encrypted upstream, which has but one way."""
+    return _probe(upstream, tcp=True) if upstream.transport is Transport.UDP else None
 
 
 def _probe(upstream: UpstreamAddress, *, tcp: bool) -> ProbeResult:
@@ -98,8 +114,20 @@ def _probe(upstream: UpstreamAddress, *, tcp: bool) -> ProbeResult:
     return ProbeResult(error, time.monotonic() - started)
 
 
-def _probe_finding(who: str, udp: ProbeResult, tcp: ProbeResult, *, alone: bool) -> Finding:
-    """Return the finding on an upstream.  alone: no other one works, so that names fail."""
+def _probe_finding(who: str, udp: ProbeResult, tcp: ProbeResult | None, *, alone: bool) -> Finding:
+    """Return the finding on an upstream.  alone: no other one works, so that names fail.
+
+    udp: how an encrypted one answered.  tcp: None for that.
+    """
+    if tcp is None:
+        if not udp.error:
+            return ok(ABOUT, f"{who} answers encrypted ({udp.seconds * 1000:.0f} ms)")
+        todo = (
+            "check that this machine is online and its clock is right, and that name and address "
+            "are right"
+        )
+        bad = fail if alone else warn
+        return bad(ABOUT, f"{who} does not answer correctly: {udp.error}", todo)
     if udp.error:
         both = udp.error if udp.error == tcp.error else f"{udp.error} (TCP: {tcp.error or 'works'})"
         bad = fail if alone else warn
@@ -148,7 +176,9 @@ def _check_filtering(home: Home, upstreams: Sequence[UpstreamAddress]) -> Iterat
             yield ok(ABOUT, f"{each} leaves protected domains alone ({len(names)} checked)")
             continue
         nulled = any(states[each, name] is NameState.NULLED for name in filtered[each])
-        unlisted = nulled and each not in home.settings.upstreams.filtering
+        known = filtering_resolvers()
+        is_marked = each in home.settings.upstreams.filtering or {each.host, each.name} & known
+        unlisted = nulled and not is_marked
         yield _filtering_finding(each, filtered[each], clean, unlisted=unlisted)
 
 

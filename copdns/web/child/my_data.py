@@ -37,7 +37,6 @@ from copdns.web.received import fields_of
 
 NAMES_SHOWN = 30  # the file has all of them
 LOOKS_SHOWN = 20
-DNS_PORT = 53
 
 
 class Resolvers(NamedTuple):
@@ -88,9 +87,9 @@ def resolvers(household: Household, settings: Settings) -> Resolvers:
     """Return who is asked for the names of sites of a household, and who answers which."""
     broad, servers = broad_names(household), settings.upstreams.servers
     named = [each for each in servers if each != SYSTEM]
-    outside = [each for each in named if not ip_address(each.host).is_private]
+    outside = [each for each in named if not (each.host and ip_address(each.host).is_private)]
     return Resolvers(
-        tuple(each.host if each.port == DNS_PORT else str(each) for each in outside),
+        tuple(each.short_text for each in outside),
         len(outside) < len(named),
         SYSTEM in servers,
         tuple(each for each in household.split_upstreams if each.name not in broad),

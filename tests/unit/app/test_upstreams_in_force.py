@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
+from copdns.app import encrypted_upstreams
 from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.config import SYSTEM, DnsSettings, Settings, UpstreamSettings
+from copdns.dns.connections import BOOTSTRAP_ZONE, CLEAR_ZONE
 from copdns.dns.upstream import UpstreamClient
 from copdns.model.addresses import UpstreamAddress
+from copdns.model.encrypted_addresses import server_address
 from copdns.model.household import Household, SplitUpstream
 from copdns.network import machine
 
@@ -19,10 +23,10 @@ OWN = ("127.0.0.1",)
 NEAR = UpstreamAddress("192.0.2.53")
 
 
-def settings(*servers: UpstreamAddress | str) -> Settings:
+def settings(*servers: UpstreamAddress | str, **more: Any) -> Settings:
     return Settings(
         dns=DnsSettings(listen=OWN),
-        upstreams=UpstreamSettings(servers=servers, deadline=3.0, attempt=0.5),
+        upstreams=UpstreamSettings(servers=servers, deadline=3.0, attempt=0.5, **more),
     )
 
 
@@ -71,6 +75,87 @@ async def test_the_upstreams_of_a_split_domain_are_none_of_the_usual_ones(
     await UpstreamsInForce(upstreams, lambda: settings(NEAR)).apply([house])
     assert len(upstreams.healths) == 1
     assert len(upstreams.numbers()) == 2
+
+
+def zones(upstreams: UpstreamClient) -> dict[str, list[str]]:
+    return {
+        zone: [str(each.address) for each in group.values()]
+        for zone, group in upstreams._groups.items()
+    }
+
+
+async def test_where_all_is_encrypted_time_servers_are_asked_for_at_the_same_machines(
+    upstreams: UpstreamClient,
+) -> None:
+    servers = [server_address(f"tls://dns.example@192.0.2.{number}") for number in (1, 2)]
+    await UpstreamsInForce(upstreams, lambda: settings(*servers)).apply([])
+    assert zones(upstreams) == {
+        "": ["tls://dns.example@192.0.2.1", "tls://dns.example@192.0.2.2"],
+        CLEAR_ZONE: ["192.0.2.1:53", "192.0.2.2:53", *map(str, servers)],
+    }
+    assert all(each.encrypted and each.trusted for each in upstreams.healths)
+    await UpstreamsInForce(upstreams, lambda: settings(*servers, NEAR)).apply([])
+    assert CLEAR_ZONE not in zones(upstreams)
+
+
+async def test_bootstrap_servers_are_asked_for_addresses_and_for_the_time_and_nothing_else(
+    upstreams: UpstreamClient,
+) -> None:
+    chosen = settings(server_address("https://dns.example"), bootstrap=(NEAR,))
+    await UpstreamsInForce(upstreams, lambda: chosen).apply([])
+    assert zones(upstreams) == {
+        "": ["https://dns.example"],
+        CLEAR_ZONE: [str(NEAR), "https://dns.example"],
+        BOOTSTRAP_ZONE: [str(NEAR)],
+    }
+
+
+async def test_what_speaks_tls_is_prepared_once_for_the_same_settings(
+    upstreams: UpstreamClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[object] = []
+    monkeypatch.setattr(encrypted_upstreams, "prepare", lambda usual: prepared.append(usual))
+    chosen = [settings(server_address("tls://192.0.2.1"))]
+    force = UpstreamsInForce(upstreams, lambda: chosen[-1])
+    for _ in range(3):  # as after each change of the household
+        await force.apply([])
+    assert len(prepared) == 1
+    chosen.append(settings(server_address("tls://192.0.2.1")))
+    await force.apply([])
+    assert len(prepared) == 2
+
+
+async def test_the_order_is_the_one_of_the_settings(upstreams: UpstreamClient) -> None:
+    await UpstreamsInForce(upstreams, lambda: settings(NEAR)).apply([])
+    assert not upstreams.fastest
+    await UpstreamsInForce(upstreams, lambda: settings(NEAR, order="fastest")).apply([])
+    assert upstreams.fastest
+
+
+async def test_an_upstream_filters_if_the_settings_say_so_or_the_world_knows_it(
+    upstreams: UpstreamClient,
+) -> None:
+    servers = [
+        UpstreamAddress("1.1.1.3"),
+        server_address("tls://family.cloudflare-dns.com@192.0.2.1"),
+        UpstreamAddress("1.1.1.1"),
+        NEAR,
+    ]
+    chosen = settings(*servers, filtering=(NEAR,))
+    await UpstreamsInForce(upstreams, lambda: chosen).apply([])
+    assert [each.filtering for each in upstreams.healths] == [True, True, False, True]
+
+
+async def test_a_machine_that_moved_has_other_cookies(upstreams: UpstreamClient) -> None:
+    chosen = UpstreamsInForce(upstreams, lambda: settings(NEAR))
+    await chosen.apply([])
+    (health,) = upstreams.healths
+    before = health.cookie
+    await chosen.apply([])
+    assert health.cookie == before
+    chosen._machine = ("192.0.2.7",), None
+    await chosen.apply([])
+    assert health.cookie != before
 
 
 async def test_a_machine_with_other_addresses_is_not_what_they_were_chosen_for(

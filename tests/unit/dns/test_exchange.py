@@ -12,12 +12,14 @@ from copdns.dns.exchange import (
     BACKOFF,
     MAX_ATTEMPTS,
     MAX_BACKOFF,
+    PROBE_LEAD,
     Exchange,
     Health,
     NextAction,
     QuestionMatch,
     better_response,
     build_query,
+    choose_second,
     choose_upstream,
     has_another,
     is_bare_error,
@@ -43,10 +45,10 @@ def asking(**fields: bool) -> Exchange:
     return Exchange(WWW, deadline=2.0, **fields)
 
 
-def by_preference(upstreams: list[Health], mono: float) -> list[Health]:
+def by_preference(upstreams: list[Health], mono: float, *, fastest: bool = False) -> list[Health]:
     """Return upstreams in the order in which they are asked, the best first."""
     exchange = Exchange(WWW, untraced=True)  # so that it changes no figure
-    while (best := choose_upstream(exchange, upstreams, mono)) is not None:
+    while (best := choose_upstream(exchange, upstreams, mono, fastest)) is not None:
         exchange.refused_by += (best,)
     return [*exchange.refused_by]
 
@@ -58,11 +60,21 @@ def labels(upstreams: list[Health]) -> str:
 # --- whom --------------------------------------------------------------------------------------
 
 
-def test_the_fastest_upstream_is_asked_first() -> None:
+def test_the_first_of_the_list_is_asked_first_however_slow_it_is() -> None:
+    slow, fast = Health("s"), Health("f")
+    slow.note_answer(0.1)
+    fast.note_answer(0.01)
+    assert labels(by_preference([slow, fast], mono=0.0)) == "sf"
+    assert choose_upstream(asking(), [slow, fast], mono=0.0) is slow
+    assert fast.rtt == 0.01  # nothing to make up for
+
+
+def test_where_the_fastest_is_wanted_it_is_asked_first() -> None:
     slow, fast, fresh = Health("s"), Health("f"), Health("n")
     slow.note_answer(0.1)
     fast.note_answer(0.01)
-    assert labels(by_preference([slow, fast, fresh], mono=0.0)) == "nfs"  # a new one has its chance
+    # A new one has its chance.
+    assert labels(by_preference([slow, fast, fresh], mono=0.0, fastest=True)) == "nfs"
 
 
 def test_a_single_slow_answer_does_not_make_an_upstream_slow() -> None:
@@ -71,7 +83,7 @@ def test_a_single_slow_answer_does_not_make_an_upstream_slow() -> None:
         first.note_answer(0.010)
         second.note_answer(0.020)
     first.note_answer(0.050)
-    assert labels(by_preference([first, second], mono=0.0)) == "12"
+    assert labels(by_preference([second, first], mono=0.0, fastest=True)) == "12"
 
 
 def test_an_upstream_that_failed_rests_and_is_asked_last() -> None:
@@ -146,7 +158,7 @@ def test_who_lost_is_tried_again_some_day() -> None:
     fast, slow = Health("f"), Health("s")
     fast.note_answer(0.010)
     slow.note_answer(0.030)
-    chosen = [choose_upstream(asking(), [fast, slow], mono=0.0) for _ in range(1000)]
+    chosen = [choose_upstream(asking(), [fast, slow], 0.0, fastest=True) for _ in range(1000)]
     assert chosen[0] is fast
     assert slow in chosen
 
@@ -156,8 +168,59 @@ def test_a_quiet_question_changes_nobodys_chances() -> None:
     fast.note_answer(0.010)
     slow.note_answer(0.030)
     for _ in range(1000):
-        choose_upstream(asking(untraced=True), [fast, slow], mono=0.0)
+        choose_upstream(asking(untraced=True), [fast, slow], 0.0, fastest=True)
     assert (fast.rtt, slow.rtt) == (0.010, 0.030)
+
+
+# --- whom beside another ---------------------------------------------------------------------
+
+
+def beside(first: Health, others: list[Health], *, mono: float = 0.0) -> Health | None:
+    exchange = asking()
+    exchange.upstream = first
+    return choose_second(exchange, [first, *others], mono)
+
+
+def test_beside_a_slow_upstream_the_next_that_works_is_asked() -> None:
+    first, resting, works = Health("1"), Health("2"), Health("3")
+    resting.note_failure(mono=0.0, sent_at=0.0)
+    assert beside(first, [resting, works], mono=1.0) is works
+    assert beside(first, [resting], mono=1.0) is None
+    assert beside(first, []) is None
+
+
+def test_an_upstream_that_filters_is_not_asked_beside_one_that_does_not() -> None:
+    plain, filters = Health("1"), Health("2", filtering=True)
+    assert beside(plain, [filters]) is None
+    assert beside(filters, [plain]) is None
+    assert beside(filters, [Health("3", filtering=True)]) is not None
+
+
+def test_nothing_is_sent_in_clear_text_beside_what_is_encrypted() -> None:
+    encrypted, clear = Health("1"), Health("2")
+    encrypted.encrypted = True
+    assert beside(encrypted, [clear]) is None
+
+
+# --- upstreams that rest ---------------------------------------------------------------------
+
+
+def test_a_resting_upstream_is_probed_before_queries_go_to_it() -> None:
+    health = Health()
+    assert not health.is_probe_due(mono=0.0)
+    health.note_failure(mono=10.0, sent_at=10.0)
+    assert not health.is_probe_due(mono=10.0 + BACKOFF - PROBE_LEAD - 0.1)
+    assert health.is_probe_due(mono=10.0 + BACKOFF - PROBE_LEAD)
+
+
+def test_while_a_probe_is_under_way_an_upstream_rests_and_is_not_probed_again() -> None:
+    health = Health()
+    health.note_failure(mono=10.0, sent_at=10.0)
+    health.begin_probe(mono=14.5, attempt=0.8)
+    assert not health.is_probe_due(mono=15.3)
+    assert health.backoff_until > 15.3
+    health.note_answer(0.01)
+    assert health.backoff_until == 0.0
 
 
 # --- how ---------------------------------------------------------------------------------------

@@ -8,9 +8,10 @@ from collections.abc import Callable
 import pytest
 import structlog.testing
 
+from copdns.dns.exchange import BACKOFF
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import HTTPS
-from copdns.dns.upstream import SWEEP_INTERVAL, UpstreamClient
+from copdns.dns.upstream import SECOND_AFTER, SWEEP_INTERVAL, UpstreamClient
 from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Answers, Asker, Make
 from tests.upstream_server import (
     Asked,
@@ -23,6 +24,7 @@ from tests.upstream_server import (
     filtered,
     garbled,
     lowering,
+    nothing,
     silent,
     truncated,
     without_edns,
@@ -50,13 +52,13 @@ async def test_letters_ids_and_ports_are_drawn_by_lot(server: UpstreamServer, ma
 
 @pytest.mark.parametrize("do", [False, True])
 @pytest.mark.parametrize("cd", [False, True])
-async def test_an_upstream_hears_do_and_cd_and_no_option(
+async def test_an_upstream_hears_do_and_cd_and_of_options_a_cookie_alone(
     server: UpstreamServer, make: Make, do: bool, cd: bool
 ) -> None:
     await make(server).ask(WWW._replace(do=do, cd=cd, qtype=HTTPS)).one()
     (asked,) = server.asked
     assert (asked.do, bool(asked.message.flags & 0x10)) == (do, cd)
-    assert (asked.edns, asked.options, asked.message.payload) == (True, [], 1232)
+    assert (asked.edns, asked.options, asked.message.payload) == (True, [10], 1232)
 
 
 async def test_authenticated_is_believed_of_loopback_alone(
@@ -122,20 +124,178 @@ async def test_a_silent_upstream_is_asked_again_and_given_up_at_the_deadline(
     assert asker.upstreams._pending == 0
 
 
-async def test_a_silent_upstream_is_left_for_the_next(
+async def test_beside_a_silent_upstream_the_next_is_asked_after_a_third_of_the_time(
     server: UpstreamServer, second: UpstreamServer, make: Make
 ) -> None:
     server.says[""] = silent
     asker = make(server, second)
     answers = asker.ask()
     await server.heard()
+    asker.clock.wait(ATTEMPT * SECOND_AFTER - SWEEP_INTERVAL)
+    assert second.asked == []
+    asker.clock.wait(2 * SWEEP_INTERVAL)
+    assert await answers.found() == (FOUND,)
+    assert (asker.numbers(1), asker.numbers(2)) == ((2, 0, 0), (1, 0, 0))
+    await server.heard(2)
+    assert server.asked[1].name == "."  # a probe: it may only have been slow with this name
+    assert await asker.ask("next.example").found() == (FOUND,)
+    assert len(server.asked) == 2  # meanwhile nobody waits for it
+    asker.clock.wait(ATTEMPT + SWEEP_INTERVAL)
+    assert asker.numbers(1) == (2, 1, 0)
+
+
+async def test_an_upstream_that_was_slow_with_one_name_is_asked_for_the_next(
+    server: UpstreamServer, second: UpstreamServer, make: Make
+) -> None:
+    server.says["slow.example"] = silent
+    asker = make(server, second)
+    answers = asker.ask("slow.example")
+    await server.heard()
+    asker.clock.wait(ATTEMPT * SECOND_AFTER + SWEEP_INTERVAL)
+    assert await answers.found() == (FOUND,)
+    health, _ = asker.upstreams.numbers()[0]
+    await asker.until(lambda: not health.backoff_until)
+    assert await asker.ask("next.example").found() == (FOUND,)
+    assert server.names == ["slow.example", "", "next.example"]
+    assert len(second.asked) == 1
+
+
+async def test_an_upstream_that_was_silent_for_the_whole_time_rests(
+    server: UpstreamServer, second: UpstreamServer, make: Make
+) -> None:
+    server.says[""] = silent
+    second.hold()
+    asker = make(server, second)
+    answers = asker.ask()
+    await server.heard()
+    asker.clock.wait(ATTEMPT + SWEEP_INTERVAL)
+    await second.heard()
+    second.release()
+    assert await answers.found() == (FOUND,)
+    assert (asker.numbers(1), asker.numbers(2)) == ((1, 1, 0), (1, 0, 0))
+    await asker.ask("other.example").one()
+    assert len(server.asked) == 1
+
+
+async def test_of_an_upstream_that_filters_and_one_that_does_not_one_is_asked_at_a_time(
+    server: UpstreamServer, second: UpstreamServer, make: Make
+) -> None:
+    server.says[""] = silent
+    asker = make(server, second)
+    asker.upstreams.numbers()[1][0].filtering = True
+    answers = asker.ask()
+    await server.heard()
     asker.clock.wait(ATTEMPT - SWEEP_INTERVAL)
     assert second.asked == []
     asker.clock.wait(2 * SWEEP_INTERVAL)
     assert await answers.found() == (FOUND,)
-    assert asker.numbers(1) == (1, 1, 0)
-    await asker.ask("other.example").one()
-    assert len(server.asked) == 1
+
+
+async def test_the_first_counts_though_a_second_was_asked_and_knew_nothing(
+    server: UpstreamServer, second: UpstreamServer, make: Make
+) -> None:
+    server.hold()
+    second.says[""] = failing(2)
+    asker = make(server, second)
+    answers = asker.ask()
+    await server.heard()
+    asker.clock.wait(ATTEMPT * SECOND_AFTER + SWEEP_INTERVAL)
+    await second.heard()
+    server.release()
+    assert await answers.found() == (FOUND,)
+    assert (asker.numbers(1), asker.numbers(2)) == ((1, 0, 0), (1, 0, 0))
+
+
+async def test_the_second_counts_though_the_first_said_late_that_it_knows_nothing(
+    server: UpstreamServer, second: UpstreamServer, make: Make
+) -> None:
+    server.says[""] = failing(2)
+    server.hold()
+    second.hold()
+    asker = make(server, second)
+    answers = asker.ask()
+    await server.heard()
+    asker.clock.wait(ATTEMPT * SECOND_AFTER + SWEEP_INTERVAL)
+    await second.heard()
+    server.release()
+    second.release()
+    assert await answers.found() == (FOUND,)
+    assert len(server.asked) == len(second.asked) == 1
+
+
+async def test_a_second_upstream_that_cannot_be_reached_leaves_the_first_its_time(
+    server: UpstreamServer, closed: UpstreamServer, make: Make
+) -> None:
+    server.hold()
+    asker = make(server, closed)
+    answers = asker.ask()
+    await server.heard()
+    asker.clock.wait(ATTEMPT * SECOND_AFTER + SWEEP_INTERVAL)
+    await asker.until(lambda: asker.numbers(2)[1])
+    server.release()
+    assert await answers.found() == (FOUND,)
+
+
+# --- probes ------------------------------------------------------------------------------------
+
+
+async def test_an_upstream_that_works_again_is_found_by_a_probe_and_not_by_a_query(
+    server: UpstreamServer, second: UpstreamServer, make: Make
+) -> None:
+    server.says[""] = silent
+    asker = make(server, second)
+    answers = asker.ask()
+    await server.heard()
+    asker.clock.wait(ATTEMPT * SECOND_AFTER + SWEEP_INTERVAL)
+    assert await answers.found() == (FOUND,)
+    for number in range(3):  # while it rests, and while it is probed in vain, nobody waits for it
+        asker.clock.wait(BACKOFF)
+        assert await asker.ask(f"{number}.example").found() == (FOUND,)
+    asked = [each.name for each in server.asked]
+    assert asked[0].lower() == "www.example."
+    assert set(asked[1:]) == {"."}
+    server.says[""] = nothing
+    heard, (health, _) = len(server.asked), asker.upstreams.numbers()[0]
+    await asker.until(lambda: len(server.asked) > heard, step=SWEEP_INTERVAL)
+    await asker.until(lambda: not health.failures)
+    server.says[""] = data
+    await asker.ask("later.example").one()
+    assert server.names[-1] == "later.example"
+
+
+async def test_probes_end_with_the_trouble_and_with_the_client(
+    server: UpstreamServer, second: UpstreamServer, make: Make
+) -> None:
+    asker = make(server, second)
+    await asker.ask().one()
+    asker.clock.wait(10 * BACKOFF)
+    assert server.names == ["www.example"]
+    assert second.asked == []
+    assert asker.upstreams._pending == 0
+
+
+async def test_two_silent_upstreams_take_no_longer_than_the_deadline_and_both_rest(
+    server: UpstreamServer, second: UpstreamServer, make: Make
+) -> None:
+    server.says[""] = second.says[""] = silent
+    asker = make(server, second, deadline=ATTEMPT)
+    answers = asker.ask()
+    asker.clock.wait(ATTEMPT + SWEEP_INTERVAL)
+    assert await answers.one() is None
+    assert (asker.numbers(1), asker.numbers(2)) == ((1, 1, 0), (1, 1, 0))
+
+
+async def test_with_two_of_three_silent_the_third_answers_in_time(
+    server: UpstreamServer, second: UpstreamServer, make: Make
+) -> None:
+    server.says[""] = second.says[""] = silent
+    async with UpstreamServer("127.0.0.4") as third:
+        asker = make(server, second, third)
+        answers = asker.ask()
+        began = asker.clock.time()
+        await asker.until(lambda: answers.all, step=SWEEP_INTERVAL / 10)
+        assert await answers.found() == (FOUND,)
+    assert asker.clock.time() - began < 1.8  # seconds
 
 
 async def test_when_all_are_silent_each_is_tried_twice_at_most(

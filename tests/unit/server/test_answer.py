@@ -14,6 +14,7 @@ import pytest
 import structlog.testing
 
 from copdns.dns.cache import Cache
+from copdns.dns.connections import CLEAR_ZONE
 from copdns.dns.exchange import Exchange
 from copdns.dns.help_answers import HELP_TTL
 from copdns.dns.records import RD, A
@@ -547,6 +548,17 @@ def test_a_split_domain_has_a_cache_of_its_own() -> None:
     home.change(replace(house, split_upstreams=()))
     assert home.ask("mia", "a.work.example").data == ["198.51.100.1"]
     assert [key.zone for key in home.upstream.asked] == ["work.example", ""]
+
+
+def test_time_servers_are_asked_in_clear_text_and_marked_where_all_else_is_encrypted() -> None:
+    groups = {"os_time": ["time.example"], "os_connectivity": ["portal.example"]}
+    home = Home(lists=library(protected=groups))
+    assert home.ask("mia", "time.example").ede is None
+    home.resolver.asks_time_in_clear = True
+    names = ["time.example", "eu.time.example", "portal.example", "toys.example"]
+    codes = [home.ask("mia", name).ede for name in names]
+    assert codes == 2 * [(0, "the name of a time server, which is not validated")] + 2 * [None]
+    assert [key.zone for key in home.upstream.asked] == ["", CLEAR_ZONE, CLEAR_ZONE, "", ""]
 
 
 def test_a_filtered_answer_that_is_kept_does_not_do_for_a_protected_name() -> None:

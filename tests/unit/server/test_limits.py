@@ -75,12 +75,18 @@ def test_who_stays_below_the_rate_is_never_slowed(rate: int) -> None:
         assert bucket.take(mono)
 
 
-def test_a_token_that_was_given_back_can_be_taken_again() -> None:
+def test_to_look_whether_there_is_a_token_takes_none() -> None:
     bucket = TokenBucket(1, 0.0)
-    for _ in range(100):
-        assert bucket.take(0.0)
-        bucket.give_back()
+    assert all(bucket.is_open(0.0) for _ in range(100))
     assert taken(bucket, 0.0, 100) == SECONDS_AT_ONCE
+    assert not bucket.is_open(0.0)
+
+
+def test_what_was_taken_on_credit_is_earned_before_the_next_token() -> None:
+    bucket = TokenBucket(10, 0.0)
+    for _ in range(10 * SECONDS_AT_ONCE + 30):
+        bucket.charge(0.0)
+    assert (bucket.is_open(3.0), bucket.is_open(3.2)) == (False, True)
 
 
 # --- what is beyond -------------------------------------------------------------------------------
@@ -125,12 +131,12 @@ def from_(address: str) -> Requestor:
 def test_this_machine_itself_has_no_bound(address: str) -> None:
     assert is_own(from_(address))
     assert Limits(1, 1, 1).of(from_(address), client(), 0.0) is None
-    assert Limits(1, 1, 1).of_domain(from_(address), "a.b.example", 0.0) is None
+    assert not Limits(1, 1, 1).bounds_domains(from_(address))
 
 
 def test_where_the_settings_say_nothing_there_is_no_bound() -> None:
     assert Limits().of(from_("192.0.2.8"), client(), 0.0) is None
-    assert Limits().of_domain(from_("192.0.2.8"), "a.b.example", 0.0) is None
+    assert not Limits().bounds_domains(from_("192.0.2.8"))
 
 
 def bound_of(limits: Limits, address: str, device: str = "") -> Limit | None:

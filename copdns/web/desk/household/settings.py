@@ -122,10 +122,12 @@ EFFECTS: Mapping[str, Phrase] = {
         "setting",
         "These servers learn which sites your household looks up, but not who looks them up.",
     ),
+    "upstreams.bootstrap": Phrase("setting", "None that anyone would notice."),
     "upstreams.filtering": Phrase(
         "setting",
         "These servers block some sites on their own. Help sites are looked up elsewhere.",
     ),
+    "upstreams.order": Phrase("setting", "None that anyone would notice."),
     "upstreams.deadline": Phrase(
         "setting", "A site that cannot be reached shows an error after this time."
     ),
