@@ -492,6 +492,11 @@ class RebindingSettings(Section):
     )
 
 
+ListFormatText = Literal[
+    "domains", "hosts", "wildcard", "adblock", "dnsmasq", "unbound", "rpz", "addresses", "hashed"
+]
+
+
 class ListFile(Section):
     """A list of domains on this machine's disk."""
 
@@ -503,12 +508,19 @@ class ListFile(Section):
         description="The file; a relative path starts at the folder of the settings file.",
     )
     category: Slug = Field(description="The category it belongs to, which profiles can block.")
-    format: Literal["domains", "hosts", "wildcard", "adblock"] = Field(
+    format: ListFormatText = Field(
         description="`domains`: one domain per line; `hosts`: an address and domains; "
-        "`wildcard`: *.domain; `adblock`: ad-blocker rules."
+        "`wildcard`: *.domain; `adblock`: ad-blocker rules; `dnsmasq`, `unbound`: their settings; "
+        "`rpz`: a response policy zone; `addresses`: addresses that no answer may have; `hashed`: "
+        "domains as hashes."
     )
     match: Literal["exact", "subtree"] = Field(
         description="Whether an entry covers only the domain itself or its subdomains too."
+    )
+    opens: bool = Field(
+        default=False,
+        description="Whether this is an allow-list: what lists of its category block of its "
+        "domains is lifted.",
     )
 
 
@@ -520,11 +532,14 @@ class OwnSource(Section):
     )
     url: str = Field(description="Where it is downloaded from: https, or http inside your network.")
     category: Slug = Field(description="The category it belongs to, which profiles can block.")
-    format: Literal["domains", "hosts", "wildcard", "adblock"] = Field(
-        description="Its format, as for `lists`."
-    )
+    format: ListFormatText = Field(description="Its format, as for `lists`.")
     match: Literal["exact", "subtree"] = Field(
         description="Whether an entry covers only the domain itself or its subdomains too."
+    )
+    opens: bool = Field(
+        default=False,
+        description="Whether this is an allow-list: what lists of its category block of its "
+        "domains is lifted.",
     )
     member: str = Field(default="", description="The file to use from a .tar.gz.")
     title: str = Field(default="", description="Its title.")

@@ -14,12 +14,14 @@ from typing import Any
 from copdns.lists.catalogue import Canary, Catalogue, Category, Engine, ProtectedGroup, Service
 from copdns.lists.gate import NO_RULES, Gate, GateRules
 from copdns.lists.index import ListKind
+from copdns.lists.parse import ListFormat, parse_list
 from copdns.lists.small_index import Draft, build_index, names_of
 from copdns.model.household import Band, Contact, Device, Household, Profile, Rule, RuleAction
 from copdns.model.matchers import parse_matcher, parse_target
 from copdns.model.verdict import AnswerDefaults, Requestor
 from copdns.policy.context import build_context
 from copdns.policy.decide import Policy
+from copdns.policy.list_rules import askers_of
 from copdns.policy.order import build_policy
 from copdns.policy.snapshot import Client, Snapshot, build_snapshot
 from copdns.time.plan import (
@@ -82,6 +84,7 @@ def library(
     legal: Lines = (),
     beacons: Lines = (),
     more: Mapping[str, tuple[str, Lines]] | None = None,
+    written: Mapping[str, tuple[ListKind, str, ListFormat, str]] | None = None,
     refused: GateRules = NO_RULES,
 ) -> Catalogue:
     """Return a library of these names.
@@ -89,7 +92,8 @@ def library(
     categories, security, services, canaries, protected: names by slug; the list about it is
         called "games-list", a service's as the service.  contacts: of services; else none.
     engines: the exact hosts, and the target by mode.  unwatched, not_over_time: groups.
-    more: further lists by slug, each with its category.  refused: by the gate.
+    more: further lists by slug, each with its category.  written: by slug, the text of lists.
+    refused: by the gate.
     """
     engines, contacts = engines or {}, contacts or {}
     targets = {name for _, modes in engines.values() for name in modes.values()}
@@ -107,6 +111,7 @@ def library(
         *([("beacons", ListKind.BEACON, "beacons", beacons)] if beacons else []),
     ]
     drafts = [_draft(*each) for each in lists]
+    drafts += [_written_draft(slug, *each) for slug, each in (written or {}).items()]
     index, statuses = build_index(list(map(Gate(drafts, refused).let_through, drafts)))
     return Catalogue(
         index=index,
@@ -149,6 +154,11 @@ def _draft(slug: str, kind: ListKind, subject: str, lines: Lines) -> Draft:
     return Draft(slug, kind, subject, slug, blocks, allows)
 
 
+def _written_draft(slug: str, kind: ListKind, subject: str, form: ListFormat, text: str) -> Draft:
+    parsed = parse_list(text, form)
+    return Draft(slug, kind, subject, slug, parsed.blocks, parsed.allows, special=parsed.special)
+
+
 def policy(
     profile: Profile = MIA,
     *rules: Rule,
@@ -160,7 +170,8 @@ def policy(
     """Return a profile's policy under these rules and lists (as for `library`)."""
     house = house or family()
     shared = build_context(library(**lists), DEFAULTS, house)
-    return build_policy(profile, in_scope((*house.rules, *rules), profile), shared, now, timing)
+    own = in_scope((*house.rules, *rules), profile)
+    return build_policy(profile, own, shared, now, timing, askers_of(house, profile, now))
 
 
 def live(

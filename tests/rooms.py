@@ -25,7 +25,7 @@ ROOMS: Mapping[str, str] = {
     "web": "as_json store words privacy list_files network appeals policy household events lists"
     " dns time accounts config",
     "server": "privacy network policy lists dns time config",
-    "as_json": "privacy network appeals policy household lists dns time accounts",
+    "as_json": "privacy network appeals policy household lists time accounts",
     "store": "privacy network appeals household time accounts",
     "words": "appeals time",
     "privacy": "appeals policy household lists time accounts",

@@ -68,7 +68,7 @@ def grace_grants(policy: Policy, end: GracePeriod, names: Collection[str]) -> It
     closure = end.closure
     matcher = SubjectMatcher(closure.about, policy.index.infos)
     for name in sorted(names):
-        if not closure.about or matcher.covers(name, policy.index.find(name)):
+        if not closure.about or matcher.covers(name, policy.find_entries(name)):
             start, until = closure.start, closure.start + end.grace
             about = Matcher(name, MatchKind.EXACT)
             yield Grant(about, start, until, start, content=False, time=True)

@@ -17,7 +17,7 @@ from copdns.household.check import KnownIds
 from copdns.household.edits import add_rule
 from copdns.household.presets import Preset
 from copdns.lists.catalogue import Catalogue
-from copdns.lists.index import Index, ListKind
+from copdns.lists.index import Index, ListKind, find_shown
 from copdns.model.household import Household, Rule, RuleAction
 from copdns.model.sentences import sentence
 from copdns.model.verdict import Reason
@@ -134,6 +134,5 @@ def _closes(policy: Policy, error: WrongEntry, now: float) -> bool:
 
 def still_listed(error: WrongEntry, index: Index) -> bool:
     """Tell whether a list that was wrong about a name still is."""
-    numbers = {info.number for info in index.infos if info.slug == error.list}
-    mine = [entry for entry in index.find(error.name) if entry.list in numbers]
+    mine = [each.entry for each in find_shown(index, error.name) if each.info.slug == error.list]
     return bool(mine) and not any(entry.allow for entry in mine)

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from copdns.as_json.plain import utc
 from copdns.as_json.times import grant_json
-from copdns.dns.records import qtype_name
 from copdns.model.household import Household
 from copdns.model.reasons import text_of
+from copdns.model.record_types import qtype_name
 from copdns.model.times import Grant
 from copdns.model.verdict import Reason, Verdict
 from copdns.policy.decide import StepResult

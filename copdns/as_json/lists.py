@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from copdns.lists.index import Entry, ListInfo
+from copdns.lists.index import FoundEntry
 from copdns.lists.small_index import ListStatus
-from copdns.model.matchers import Matcher
 
 
 def status_json(status: ListStatus) -> dict[str, object]:
@@ -33,14 +32,15 @@ def status_json(status: ListStatus) -> dict[str, object]:
     }
 
 
-def entry_json(entry: Entry, info: ListInfo) -> dict[str, object]:
+def entry_json(found: FoundEntry) -> dict[str, object]:
     """Return an entry that was found.  entry: as in a rule; exception: it allows."""
+    entry, info, text = found
     return {
         "list": info.slug,
         "kind": info.kind,
         "about": info.subject,
         "title": info.title,
-        "entry": str(Matcher(entry.name, entry.match)),
+        "entry": text,
         "exception": entry.allow,
         "version": info.version,
     }

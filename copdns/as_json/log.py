@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from copdns.as_json.plain import utc
-from copdns.dns.records import qtype_name
 from copdns.model.reasons import text_of
+from copdns.model.record_types import qtype_name
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.privacy.masked_names import OTHER
 from copdns.privacy.retention import CountKey, LogRow

@@ -31,7 +31,7 @@ from copdns.model.times import Bonus, Budget, Grant, Pause, Schedule, Slot, Tick
 from copdns.time.schedule import slot_text
 
 _OWN_FIELDS = ("name", "timezone", "guest", "protected", "language", "country", "helplines")
-_MOMENTS = frozenset({"start", "end", "given", "at", "made", "expires", "redeemed"})
+_MOMENTS = frozenset({"start", "moved", "end", "given", "at", "made", "expires", "redeemed"})
 
 
 class _Part(NamedTuple):
@@ -56,6 +56,7 @@ _PARTS = (
     _Part("grant", "grants", lambda each: each.id),
     _Part("bonus", "bonuses", lambda each: each.id),
     _Part("ticket", "tickets", lambda each: each.id),
+    _Part("moved bedtime", "moved_bedtimes", lambda each: each.profile),
 )
 
 

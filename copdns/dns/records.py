@@ -1,4 +1,4 @@
-"""Numbers of the wire format, names of record types, and the walk over the records of a message.
+"""Numbers of the wire format, and the walk over the records of a message.
 
 One walk serves queries and responses.  It follows compression pointers only in `read_name`, and
 there only backwards (RFC 1035 section 4.1.4, RFC 9267 section 2).  Pure.
@@ -35,36 +35,6 @@ HTTPS: Final = 65
 IXFR: Final = 251
 AXFR: Final = 252
 ANY: Final = 255
-
-# What homes ask for, of the IANA registry of DNS parameters.
-_TYPE_NUMBERS: Final = {
-    "A": A,
-    "NS": NS,
-    "CNAME": CNAME,
-    "SOA": SOA,
-    "PTR": PTR,
-    "HINFO": HINFO,
-    "MX": 15,
-    "TXT": TXT,
-    "AAAA": AAAA,
-    "LOC": 29,
-    "SRV": 33,
-    "NAPTR": 35,
-    "DNAME": DNAME,
-    "DS": 43,
-    "SSHFP": 44,
-    "RRSIG": RRSIG,
-    "NSEC": 47,
-    "DNSKEY": 48,
-    "TLSA": 52,
-    "SVCB": SVCB,
-    "HTTPS": HTTPS,
-    "SPF": 99,
-    "ANY": ANY,
-    "URI": 256,
-    "CAA": 257,
-}
-_TYPE_NAMES: Final = {number: name for name, number in _TYPE_NUMBERS.items()}
 
 QR: Final = 0x8000
 AA: Final = 0x0400
@@ -191,21 +161,3 @@ def read_options(data: bytes) -> dict[int, bytes]:
         found.setdefault(code, data[at + 4 : at + 4 + length])
         at += 4 + length
     return found
-
-
-def qtype_name(number: int) -> str:
-    """Return `AAAA`, or `TYPE4711` for one without a name here (RFC 3597 section 5)."""
-    return _TYPE_NAMES.get(number, f"TYPE{number}")
-
-
-def qtype_number(text: str) -> int:
-    """Return the number of `AAAA`, `TYPE28` or `28`; raise ValueError."""
-    name = text.upper()
-    digits = name.removeprefix("TYPE")
-    if name in _TYPE_NUMBERS:
-        return _TYPE_NUMBERS[name]
-    if digits.isascii() and digits.isdigit() and len(digits) <= 5 and 0 < int(digits) < 65536:
-        return int(digits)
-    raise ValueError(
-        f"{text!r} is not a valid record type; write one such as A, AAAA, HTTPS or TYPE65"
-    )

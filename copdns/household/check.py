@@ -180,6 +180,7 @@ def _household_faults(household: Household) -> Iterator[Violation]:
         "grants": [each.id for each in household.grants],
         "bonuses": [each.id for each in household.bonuses],
         "tickets": [each.id for each in household.tickets],
+        "moved_bedtimes": [each.profile for each in household.moved_bedtimes],
         "local_names": [each.name for each in household.local_names],
         "rewrites": [str(each.matcher) for each in household.rewrites],
         "split_upstreams": [each.name for each in household.split_upstreams],

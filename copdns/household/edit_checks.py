@@ -69,6 +69,7 @@ def without_orphans(household: Household) -> Household:
         household,
         pauses=tuple(each for each in household.pauses if each.profile in people),
         grants=tuple(each for each in household.grants if each.profile in people),
+        moved_bedtimes=tuple(each for each in household.moved_bedtimes if each.profile in people),
         bonuses=tuple(
             each for each in household.bonuses if each.profile in people and each.budget in budgets
         ),

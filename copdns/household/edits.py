@@ -92,6 +92,7 @@ def replace_household(before: Household, found: Household) -> Household:
         grants=before.grants,
         bonuses=before.bonuses,
         tickets=before.tickets,
+        moved_bedtimes=before.moved_bedtimes,
     )
     return without_orphans(kept)
 

@@ -26,6 +26,7 @@ KEYS: Mapping[str, Callable[[Any], Any]] = {
     "grants": lambda each: each.id,
     "bonuses": lambda each: each.id,
     "tickets": lambda each: each.id,
+    "moved_bedtimes": lambda each: each.profile,
     "protected": str,
     "helplines": str,
 }

@@ -140,6 +140,7 @@ def _budget_faults(budget: Budget) -> Iterator[Violation]:
 def _owner_faults(household: Household, people: list[str]) -> Iterator[Violation]:
     owners = [
         *(("pauses", each.profile, each.profile) for each in household.pauses),
+        *(("moved_bedtimes", each.profile, each.profile) for each in household.moved_bedtimes),
         *(("grants", each.id, each.profile) for each in household.grants),
         *(("bonuses", each.id, each.profile) for each in household.bonuses),
         *(("tickets", each.id, each.profile) for each in household.tickets if each.profile),
@@ -162,6 +163,10 @@ def _ending_faults(household: Household) -> Iterator[Violation]:
                 "end",
                 sentence("is not after its start; choose a later end"),
             )
+    for moved in household.moved_bedtimes:
+        if max(moved.start, moved.moved) >= moved.end:
+            late = sentence("is not after its start; choose a later end")
+            yield Violation("moved_bedtimes", moved.profile, "end", late)
     for grant in household.grants:
         yield from _grant_faults(grant)
     for bonus in household.bonuses:

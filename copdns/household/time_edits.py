@@ -1,13 +1,13 @@
 """Changes to what a household says about time, in the manner of `household/edits.py`.
 
-Schedules, budgets and the calendar stay until somebody changes them; pauses, grants, bonuses and
-tickets end by themselves, and are left in place then until the store tidies up.  Pure: moments
-are given, in seconds since the epoch.
+Schedules, budgets and the calendar stay until somebody changes them; pauses, grants, bonuses,
+tickets and moved bedtimes end by themselves, and are left in place then until the store tidies up.
+Pure: moments are given, in seconds since the epoch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields, replace
 from datetime import date
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ from copdns.model.times import (
     DayType,
     Extra,
     Grant,
+    MovedBedtime,
     Origin,
     Pause,
     Schedule,
@@ -41,6 +42,7 @@ from copdns.model.times import (
     Ticket,
 )
 from copdns.model.violations import Violation, no_such
+from copdns.time.bedtime import MOST_MOVED, tonights_bedtime
 from copdns.time.budget import has_effect
 from copdns.time.plan import in_scope
 
@@ -178,6 +180,61 @@ def unpause(household: Household, profile_id: str, now: float) -> Household:
     return replace(
         household, pauses=tuple(each for each in household.pauses if each.profile != profile_id)
     )
+
+
+def pause_all(
+    household: Household, profile_ids: Collection[str], start: int, end: int, *, author: str = ""
+) -> Household:
+    """Pause several profiles until a moment.
+
+    Who is paused for longer already stays so; any other pause, homework mode too, gives way.
+    """
+    for each in profile_ids:
+        there = next((one for one in household.pauses if one.profile == each), None)
+        if there is None or not _outlasts(there, start, end):
+            household = pause(household, each, start, end, author=author)
+    return household
+
+
+def _outlasts(there: Pause, start: int, end: int) -> bool:
+    lasts = there.end is None or there.end >= end
+    return lasts and there.start <= start and not there.homework
+
+
+def unpause_all(household: Household, profile_ids: Collection[str]) -> Household:
+    """End the pauses of several profiles; without one nothing changes."""
+    left = tuple(each for each in household.pauses if each.profile not in profile_ids)
+    return replace(household, pauses=left)
+
+
+def move_bedtime(
+    household: Household, profile_id: str, at: int, *, now: int, author: str = ""
+) -> Household:
+    """Let tonight's bedtime of a profile begin earlier or later, this night only.
+
+    at: when it is to begin, seconds since the epoch; the usual time puts it back.  Raises
+    HouseholdError where there is none tonight, or it cannot begin then.
+    """
+    tonight = tonights_bedtime(household, require_profile(household, profile_id), now)
+    if tonight is None:
+        raise HouseholdError("there is no bedtime tonight, so there is nothing to move")
+    others = tuple(each for each in household.moved_bedtimes if each.profile != profile_id)
+    if at == tonight.usual:
+        return replace(household, moved_bedtimes=others)
+    if at <= now:
+        raise HouseholdError("this time is over already; choose a later one", name="at")
+    if at >= tonight.end or abs(at - tonight.usual) > MOST_MOVED:
+        raise HouseholdError(
+            "bedtime can be moved by %(hours)s hours at most, and not past its end; choose a time "
+            "that is nearer",
+            hours=MOST_MOVED // 3600,
+            name="at",
+        )
+    made = MovedBedtime(profile_id, tonight.usual, at, tonight.end, author)
+    there = next((e for e in household.moved_bedtimes if e.profile == profile_id), None)
+    if there is not None and replace(there, author=author) == made:
+        return household
+    return validate(replace(household, moved_bedtimes=(*others, made)))
 
 
 def add_bonus(

@@ -159,7 +159,7 @@ def audit(
     for _, name in table.rows:
         if name not in blockers:
             blocked = decide(policy, name, A, now).blocks
-            entries = policy.index.find(name) if blocked else ()
+            entries = policy.find_entries(name, A) if blocked else ()
             slugs = frozenset(slug for slug, each in alone if each.find(entries))
             blockers[name] = slugs if blocked else None
     names_of = {

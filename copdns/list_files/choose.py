@@ -100,6 +100,7 @@ def _own_source(own: OwnSource) -> Source:
         default=True,
         about="",
         member=own.member,
+        opens=own.opens,
     )
 
 

@@ -178,6 +178,7 @@ def sources_on_disk(
             report=each.report,
             fetched_at=int(state.fetched_at or 0),
             is_catalogued=each.slug not in chosen.own,
+            opens=each.opens,
             error="" if state.has_copy else NOT_HERE,
         )
         for each in chosen.sources

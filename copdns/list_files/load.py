@@ -52,7 +52,9 @@ def bundled_files() -> BundledFiles:
 def own_sources(lists: Iterable[ListFile]) -> tuple[ListSource, ...]:
     """Return the user's own lists, without reading them."""
     return tuple(
-        ListSource(each.slug, each.category, each.format, each.match, path=each.path)
+        ListSource(
+            *(each.slug, each.category, each.format, each.match), path=each.path, opens=each.opens
+        )
         for each in lists
     )
 

@@ -3,7 +3,8 @@
     header    magic, format, checksum of all that follows, lengths of the sections
     keys      the names of all lists, as `trie.py` builds them
     numbers   for each id of a key the number of its set of entries, in 1, 2 or 4 octets
-    head      JSON: what the index was compiled from, its lists, sets of entries and openings
+    head      JSON: what the index was compiled from, its lists, sets of entries, openings, and the
+              rules that are more than a name (`special.py`)
 
 Sections begin at multiples of 8 octets.  Integers have the machine's byte order: a file from
 another kind of machine is refused and compiled anew.  Pure: the caller reads and writes.
@@ -24,11 +25,12 @@ from copdns.lists.index import ListInfo, ListKind
 from copdns.lists.merge import EntryPart, MergedLists
 from copdns.lists.parse import SkippedLine, SkipReason
 from copdns.lists.small_index import HeldEntry, ListStatus
+from copdns.lists.special import EMPTY_TABLE, table_from
 from copdns.lists.trie import MappedIndex
 from copdns.model.errors import ListError
 from copdns.model.matchers import MatchKind
 
-FORMAT: Final = 3  # raised whenever what is written changes
+FORMAT: Final = 4  # raised whenever what is written changes
 _MAGIC: Final = b"copdns index\n\0\0\0"
 _HEADER: Final = struct.Struct("=16sIIQQQ16x")
 HEADER_SIZE: Final = _HEADER.size
@@ -77,6 +79,7 @@ def pack(merged: MergedLists, key: str) -> Iterator[bytes]:
             "lists": [asdict(each) for each in merged.statuses],
             "sets": merged.sets,
             "openings": sorted(merged.open_below),
+            "special": merged.special.as_json() if merged.special else None,
         }
     )
     sections = keys, numbers.tobytes(), head.encode()
@@ -159,6 +162,7 @@ def _read_sections(head: Mapping[str, Any], keys: memoryview, numbers: memoryvie
         ],
         keys,
         numbers.cast(head["code"]),
+        EMPTY_TABLE if head["special"] is None else table_from(head["special"]),
     )
     return CompiledIndex(head["key"], index, statuses)
 

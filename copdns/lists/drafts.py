@@ -149,6 +149,7 @@ def _starter_lists(file: CatalogueShape, read: ReadText) -> Iterator[Draft]:
             allows=parsed.allows,
             unused=parsed.unused,
             problems=parsed.problems,
+            special=parsed.special,
             licence=each.licence,
             maintainer=each.maintainer,
             report=each.report,
@@ -235,6 +236,7 @@ def added_drafts(
             licence=source.licence,
             maintainer=source.maintainer,
             report=source.report,
+            opens=source.opens,
         )
         yield draft if draft.error else _with_names(draft, source, text_of)
         taken.add(source.slug)
@@ -257,6 +259,12 @@ def _placement_error(source: ListSource, found: BundledFiles, taken: Collection[
         return f"another list is already called {source.slug}; give this one another slug"
     if source.category in found.services.services and not source.is_catalogued:
         return f"{source.category} is the name of a service; choose another category for this list"
+    category = bundled_categories(found).get(source.category)
+    if source.opens and category is not None and category.layer == SECURITY:
+        return (
+            f"no list opens what is listed as {source.category}; write an allow rule that says so "
+            "(over_security) for each domain"
+        )
     return ""
 
 
@@ -276,10 +284,15 @@ def _with_names(draft: Draft, source: ListSource, text_of: TextOf | None) -> Dra
         parsed = parse_list(text, ListFormat(source.format), MatchKind(source.match))
     except ListError as failure:
         return replace(draft, error=str(failure))
+    if draft.opens:  # `@@` before a rule says the same there
+        names = (parsed.allows, parsed.blocks)
+        allows = names_of(Matcher(*pair) for each in names for pair in each.items())
+        parsed = replace(parsed, blocks={}, allows=allows, special=parsed.special.as_exceptions())
     return replace(
         draft,
         blocks=parsed.blocks,
         allows=parsed.allows,
         unused=parsed.unused,
         problems=parsed.problems,
+        special=parsed.special,
     )

@@ -16,14 +16,19 @@ A household's own rules do not come this way.  Pure.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from string import ascii_lowercase
 from typing import Final, NamedTuple
 
+from copdns.lists.hashes import NO_HASHES
 from copdns.lists.index import ListKind
 from copdns.lists.line import SkipReason
+from copdns.lists.patterns import PatternSet
 from copdns.lists.small_index import BLOCKING, Draft, HeldEntry, Names
+from copdns.lists.special import SpecialRules
+from copdns.lists.terms import Terms
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import suffixes
 
@@ -115,6 +120,8 @@ class Gate:
         """Return a draft without what no list may take away."""
         if draft.kind not in BLOCKING:
             return draft
+        if draft.special:
+            draft = self._let_special_through(draft)
         held = dict(self._held_entries(draft))
         narrowed, freed = self._replacements(draft)
         allows = [each for each in self._near(draft.allows) if self._find(each, self._protected)]
@@ -130,8 +137,68 @@ class Gate:
             blocks=_without(draft.blocks, held) | narrowed,
             allows=_without(draft.allows, allows) | freed,
             unused=unused,
-            held=_shown_entries(draft.blocks, held),
+            held=(*draft.held, *_shown_entries(draft.blocks, held))[:MAX_HELD],
         )
+
+    def _let_special_through(self, draft: Draft) -> Draft:
+        """Return a draft with its rules that are more than a name held against the same names.
+
+        A pattern or a hash that takes one of them is left out whole; a pattern that a protected
+        name happens to fit stays, since those are asked for before any list.
+        """
+        special, unused, held = draft.special, Counter(draft.unused), list(draft.held)
+        ruled: dict[Terms, Names] = {}
+        freed: Names = {}
+        for terms, names in special.ruled.items():
+            if terms.allow:
+                ruled[terms] = names
+                continue
+            alone = replace(draft, blocks=names)
+            stopped = dict(self._held_entries(alone))
+            narrowed, exceptions = self._replacements(alone)
+            for name in narrowed.keys() & names.keys() - stopped.keys():
+                stopped[name] = Barrier(Matcher(name), SkipReason.MISTAKE)
+            unused.update(each.reason for each in stopped.values())
+            held += _shown_entries(names, stopped)
+            ruled[terms] = _without(names, stopped)
+            freed |= exceptions
+        if freed:
+            strong = Terms(allow=True, important=True)
+            ruled[strong] = {**ruled.get(strong, {}), **freed}
+        needed = self._needed_by_others(draft.subject)
+        found = PatternSet(text for text, terms in special.patterns if not terms.allow)
+        taken: dict[str, str] = {}
+        for name in needed:
+            for each in found.find(name):
+                taken.setdefault(found.texts[each], name)
+        for text, name in taken.items():
+            unused[needed[name]] += 1
+            if needed[name] is not SkipReason.PROTECTED:
+                held.append(HeldEntry(text, needed[name], name))
+        hashes = special.hashes.without({*needed, *self._above}) if special.hashes else NO_HASHES
+        if len(hashes) < len(special.hashes):
+            unused[SkipReason.INFRASTRUCTURE] += len(special.hashes) - len(hashes)
+        kept = SpecialRules(
+            {terms: names for terms, names in ruled.items() if names},
+            tuple(each for each in special.patterns if each[1].allow or each[0] not in taken),
+            special.networks,
+            hashes,
+        )
+        shown = tuple(held[:MAX_HELD])
+        return replace(draft, special=kept, unused=dict(unused), held=shown)
+
+    def _needed_by_others(self, subject: str) -> dict[str, SkipReason]:
+        """Return the names that a list about a subject may not take, with the reason."""
+        rules = self._rules
+        found = {
+            name: SkipReason.INFRASTRUCTURE
+            for names in (rules.whole, rules.below)
+            for name, claims in names.items()
+            if subject not in claims
+        }
+        mistakes = (each.matcher for each in rules.mistakes if subject in each.not_in)
+        found |= {each.name: SkipReason.MISTAKE for each in mistakes}
+        return found | {each.name: SkipReason.PROTECTED for each in rules.unopened}
 
     def _barriers_for(self, subject: str) -> Barriers:
         """Return what stops entries of lists about a subject, by name; protected names first."""

@@ -6,11 +6,20 @@ compiled file.  Pure: immutable once built.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple, Protocol
 
+from copdns.lists.hashes import HIDDEN
+from copdns.lists.patterns import is_pattern
+from copdns.lists.special import (
+    EMPTY_TABLE,
+    SpecialRules,
+    SpecialTable,
+    TableBuilder,
+    rule_number,
+)
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import suffixes
 
@@ -52,7 +61,11 @@ class ListInfo:
 
 
 class Entry(NamedTuple):
-    """A line of a list.  list: its number.  allow: an exception, which lifts its own list only."""
+    """A line of a list.  list: its number.  allow: an exception, which lifts its own list only.
+
+    A negative number is that of a rule with terms (`lists/special.py`).  A pattern stands in place
+    of a name with the match EXACT, since it says nothing about what is below the name it found.
+    """
 
     list: int
     name: str
@@ -71,8 +84,20 @@ class Index(Protocol):
         """Names with an exception, or a protected or local name, at or below them."""
         ...
 
+    @property
+    def special(self) -> SpecialTable:
+        """What the lists have besides names."""
+        ...
+
     def find(self, qname: str) -> tuple[Entry, ...]:
-        """Return every entry that covers a name, the longest name first."""
+        """Return every entry that covers a name, the longest name first.
+
+        Rules with terms are among them, whether or not they hold; patterns and hashes are not.
+        """
+        ...
+
+    def names(self) -> Iterator[str]:
+        """Yield every name that has an entry, once."""
         ...
 
 
@@ -82,13 +107,30 @@ OPENING_KINDS: Final = (ListKind.PROTECTED, ListKind.LOCAL)
 class DictIndex:
     """An index as a dict by suffix: simple, for up to a few hundred thousand names."""
 
-    __slots__ = ("_entries", "infos", "open_below")
+    __slots__ = ("_entries", "infos", "open_below", "special")
 
-    def __init__(self, lists: Iterable[tuple[ListInfo, Iterable[tuple[Matcher, bool]]]]) -> None:
-        """lists: each with its (matcher, allow) pairs, numbered from 0 without a gap."""
+    def __init__(
+        self,
+        lists: Iterable[tuple[ListInfo, Iterable[tuple[Matcher, bool]]]],
+        special: Sequence[SpecialRules] = (),
+    ) -> None:
+        """lists: each with its (matcher, allow) pairs, numbered from 0 without a gap.
+
+        special: the other rules of each list; () for none.
+        """
         infos = []
         entries: dict[str, tuple[Entry, ...]] = {}
         openings: set[str] = set()
+        table = TableBuilder()
+        for number, rules in enumerate(special):
+            table.add(number, rules)
+            for terms, names in rules.ruled.items():
+                place = rule_number(table.place_of(number, terms))
+                for name, match in names.items():
+                    entry = Entry(place, name, match, terms.allow)
+                    entries[name] = (*entries.get(name, ()), entry)
+                    if terms.allow:
+                        openings.update(suffixes(name))
         for info, pairs in lists:
             infos.append(info)
             for matcher, allow in pairs:
@@ -98,7 +140,12 @@ class DictIndex:
                     openings.update(suffixes(matcher.name))
         self.infos = tuple(infos)
         self.open_below = frozenset(openings)
+        self.special = table.result() if special else EMPTY_TABLE
         self._entries = entries
+
+    def names(self) -> Iterator[str]:
+        """Yield every name that has an entry, once."""
+        return iter(self._entries)
 
     def find(self, qname: str) -> tuple[Entry, ...]:
         """Return every entry that covers a name, the longest name first."""
@@ -111,3 +158,50 @@ class DictIndex:
                 wrong = MatchKind.BELOW if len(suffix) == len(qname) else MatchKind.EXACT
                 found += tuple([entry for entry in entries if entry.match is not wrong])
         return found
+
+
+def entry_text(entry: Entry) -> str:
+    """Return an entry as people write it: a rule, or the pattern that it is."""
+    if entry.name == HIDDEN or is_pattern(entry.name):
+        return entry.name
+    return str(Matcher(entry.name, entry.match))
+
+
+class FoundEntry(NamedTuple):
+    """An entry with its list, for people.  text: as it is written, with its terms."""
+
+    entry: Entry
+    info: ListInfo
+    text: str
+
+
+def find_shown(index: Index, qname: str) -> list[FoundEntry]:
+    """Return every entry that covers a name, those with terms, patterns and hashes too.
+
+    Whether a rule with terms holds depends on who asks for what.
+    """
+    table, found = index.special, []
+    entries = [
+        *index.find(qname),
+        *(
+            Entry(
+                rule_number(table.pattern_rules[each]),
+                table.patterns.texts[each],
+                MatchKind.EXACT,
+                table.rules[table.pattern_rules[each]].terms.allow,
+            )
+            for each in table.patterns.find(qname)
+        ),
+    ]
+    for entry in entries:
+        text = entry_text(entry)
+        if entry.list < 0:
+            number, terms = table.rules[-1 - entry.list]
+            entry = entry._replace(list=number)
+            text = f"{text}${terms}" if str(terms) else text
+        found.append(FoundEntry(entry, index.infos[entry.list], text))
+    for number, hashes in table.hashes.items():
+        if hashes.covers(qname):
+            entry = Entry(number, HIDDEN, MatchKind.EXACT, allow=False)
+            found.append(FoundEntry(entry, index.infos[number], HIDDEN))
+    return found

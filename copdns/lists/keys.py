@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from copdns.lists.catalogue import Catalogue
-from copdns.lists.index import ListKind
+from copdns.lists.index import ListKind, find_shown
 from copdns.model.broad_names import is_broad
 from copdns.model.matchers import Matcher, MatchKind
 
@@ -49,9 +49,8 @@ def find_new_key(name: str, library: Catalogue) -> KeyKind | None:
     found = find_key(name, library)
     if found is not None:
         return found
-    infos = library.index.infos
-    entries = library.index.find(name)
-    listed = any(infos[each.list].kind is ListKind.BYPASS and not each.allow for each in entries)
+    entries = find_shown(library.index, name)
+    listed = any(each.info.kind is ListKind.BYPASS and not each.entry.allow for each in entries)
     return KeyKind.BYPASS if listed else None
 
 

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from copdns.lists.index import OPENING_KINDS
-from copdns.lists.small_index import Draft, ListStatus, Names, status_of
+from copdns.lists.small_index import Draft, ListStatus, Names, is_opened_by, status_of
+from copdns.lists.special import SpecialTable, TableBuilder, rule_number
 from copdns.model.matchers import MatchKind
 from copdns.model.names import suffixes
 
 
 class EntryPart(NamedTuple):
-    """An entry without its name."""
+    """An entry without its name.  list: negative for a rule with terms, as in `Entry`."""
 
     list: int
     match: MatchKind
@@ -43,6 +44,7 @@ class MergedLists:
     sets: tuple[EntrySet, ...]
     statuses: tuple[ListStatus, ...]
     open_below: frozenset[str]
+    special: SpecialTable
 
 
 def key_of(name: str) -> str:
@@ -68,15 +70,32 @@ class _Merger:
         self.sets = _EntrySets()
         self.statuses: list[ListStatus] = []
         self.openings: set[str] = set()
+        self.special = TableBuilder()
+        self.opening: list[Draft] = []
 
     def add(self, draft: Draft) -> None:
         status = status_of(len(self.statuses), draft)
         self.statuses.append(status)
+        if draft.opens:
+            ruled = {terms: dict(names) for terms, names in draft.special.ruled.items()}
+            special = replace(draft.special, ruled=ruled)
+            self.opening.append(replace(draft, allows=dict(draft.allows), special=special))
         for names, allow in ((draft.blocks, False), (draft.allows, True)):
             if allow or draft.kind in OPENING_KINDS:
                 for name in names:
                     self.openings.update(suffixes(name))
             self._move(names, status.info.number, allow)
+        if draft.special:
+            self._add_special(draft, status.info.number)
+
+    def _add_special(self, draft: Draft, number: int) -> None:
+        self.special.add(number, draft.special)
+        for terms, names in draft.special.ruled.items():
+            if terms.allow:
+                for name in names:
+                    self.openings.update(suffixes(name))
+            place = self.special.place_of(number, terms)
+            self._move(names, rule_number(place), terms.allow)
 
     def _move(self, names: Names, number: int, allow: bool) -> None:
         """Take the names of a list out of its draft, and add them."""
@@ -89,7 +108,20 @@ class _Merger:
             key = name[::-1] + "."  # inlined key_of: a call for each name would take longer
             keys[key] = after[match][keys.get(key, 0)]
 
+    def _open(self, draft: Draft) -> None:
+        """Add an allow-list's exceptions to every list about its subject."""
+        for status in self.statuses:
+            info = status.info
+            if info.slug != draft.slug and is_opened_by(info.kind, info.subject, draft):
+                self._move(dict(draft.allows), info.number, allow=True)
+                if draft.special:
+                    ruled = {terms: dict(names) for terms, names in draft.special.ruled.items()}
+                    alone = replace(draft, special=replace(draft.special, ruled=ruled))
+                    self._add_special(alone, info.number)
+
     def result(self) -> MergedLists:
+        for each in self.opening:
+            self._open(each)
         ((usual, _),) = Counter(self.keys.values()).most_common(1) or ((0, 0),)
         return MergedLists(
             sorted(self.keys),
@@ -98,6 +130,7 @@ class _Merger:
             tuple(self.sets.all),
             tuple(self.statuses),
             frozenset(self.openings),
+            self.special.result(),
         )
 
 

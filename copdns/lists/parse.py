@@ -10,7 +10,9 @@ A name covers itself, all names below it, or both, as the list's `match` says:
     *.games.example  all below it     the name and all below it
     .games.example   the name and all below it, always (as in Squid)
 
-Rules of an ad blocker say it themselves: `||games.example^` covers the name and all below it.
+Rules of an ad blocker say it themselves: `||games.example^` covers the name and all below it.  So
+do the lines of other DNS servers (`server_lines.py`).  A rule that is more than a name (it has
+terms, a pattern, addresses or a hash) is in `ParsedList.special`.
 """
 
 from __future__ import annotations
@@ -21,14 +23,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from copdns.lists.hashes import read_hashes
 from copdns.lists.line import (
     MAX_LINE,
     ListedName,
+    ListedNetwork,
+    ListedRule,
     ListFormat,
+    Outcome,
     SkipReason,
     plain_line_pattern,
     read_line,
 )
+from copdns.lists.patterns import MAX_TOTAL, pattern_size
+from copdns.lists.server_lines import ZoneReader, read_dnsmasq, read_unbound, settle_zone
+from copdns.lists.special import NOTHING_SPECIAL, SpecialRules
+from copdns.lists.terms import PLAIN, Terms
 from copdns.model.errors import ListError
 from copdns.model.matchers import Matcher, MatchKind
 
@@ -64,16 +74,18 @@ class ParsedList:
     unused: number of skipped names, by reason, without comments and empty lines.  A list with one
     name in each line has used_count + unused + comments + empty lines.
     problems: the first few skipped lines that somebody may want to correct.
+    special: rules that are more than a name.
     """
 
     blocks: dict[str, MatchKind]
     allows: dict[str, MatchKind]
     unused: Mapping[SkipReason, int]
     problems: tuple[SkippedLine, ...] = ()
+    special: SpecialRules = NOTHING_SPECIAL
 
     @property
     def used_count(self) -> int:
-        return len(self.blocks) + len(self.allows)
+        return len(self.blocks) + len(self.allows) + self.special.count
 
     @property
     def entries(self) -> Iterator[tuple[Matcher, bool]]:
@@ -92,6 +104,9 @@ def parse_list(text: str, form: ListFormat, match: MatchKind | None = None) -> P
     """
     text = text.removeprefix("\ufeff")
     _require_list(text)
+    if form is ListFormat.HASHED:
+        hashes, unused = read_hashes(text)
+        return ParsedList({}, {}, unused, (), SpecialRules(hashes=hashes))
     reader = _Reader(
         form, match or (MatchKind.SUBTREE if form is ListFormat.WILDCARD else MatchKind.EXACT)
     )
@@ -128,7 +143,22 @@ def _quick_pattern(form: ListFormat, match: MatchKind) -> tuple[re.Pattern[str],
         exact = match is MatchKind.EXACT
         head = r"\*\." if exact else r"(?:\*\.)?"
         return plain_line_pattern(head, _REMARK), MatchKind.BELOW if exact else match
+    if form is ListFormat.DNSMASQ:
+        # `server=/name/#` opens a name.
+        head = rf"(?:address=/(?=[^/\n]+/{_NULL}$)|(?:server|local)=/(?=[^/\n]+/$))"
+        return plain_line_pattern(head, f"/{_NULL}"), MatchKind.SUBTREE
+    if form is ListFormat.UNBOUND:
+        tail = r"\.?\"?[ \t]+(?:always_(?:null|nxdomain|nodata|refuse)|static|refuse|deny)"
+        return plain_line_pattern(r"[ \t]*local-zone:[ \t]*\"?", tail), MatchKind.SUBTREE
+    if form is ListFormat.RPZ:
+        tail = r"[ \t]+(?:[0-9]+[ \t]+)?(?:IN[ \t]+)?CNAME[ \t]+(?:\*?\.|rpz-drop\.)(?!\n[ \t])"
+        return plain_line_pattern(r"(?![^ \t\n]*\.rpz-)", tail), MatchKind.EXACT
+    if form is ListFormat.ADDRESSES:
+        return re.compile(r"(?!)"), match  # each line is looked at
     return plain_line_pattern("", _REMARK), match
+
+
+_NULL: Final = r"(?:#|0\.0\.0\.0|::)?"
 
 
 class _Reader:
@@ -149,6 +179,12 @@ class _Reader:
         self.allows: dict[str, MatchKind] = {}
         self.unused: Counter[SkipReason] = Counter()
         self.problems: list[SkippedLine] = []
+        self.zone = ZoneReader()
+        self.ruled: dict[Terms, dict[str, MatchKind]] = {}
+        self.patterns: dict[tuple[str, Terms], None] = {}
+        self.pattern_size = 0
+        self.networks: dict[tuple[str, bool], None] = {}
+        self.switches: list[ListedRule] = []
 
     def read(self, part: str) -> None:
         """Read some lines: those that match `ready` at once, then the rest one by one."""
@@ -169,19 +205,76 @@ class _Reader:
                 f"this is a list of pages ({pages} of {lines} lines have a path), but copdns can "
                 "only block whole sites; use the list of domains, if the maintainer offers one"
             )
+        self._switch_off()
         for name, match in self.others.items():
             _add_name(self.blocks, name, match)
-        self.unused[SkipReason.DUPLICATE] = self.named - len(self.blocks) - len(self.allows)
+        owners = len(self.blocks) + len(self.allows)
+        if self.form is ListFormat.RPZ:
+            self.ruled |= settle_zone(self.blocks, self.allows)
+        special = SpecialRules(
+            {terms: names for terms, names in self.ruled.items() if names},
+            tuple(self.patterns),
+            tuple(self.networks),
+        )
+        others = len(special.patterns) + len(special.networks)
+        if self.form is not ListFormat.RPZ:
+            others = special.count
+        self.unused[SkipReason.DUPLICATE] = self.named - owners - others
         unused = {reason: self.unused[reason] for reason in SkipReason if self.unused[reason]}
-        return ParsedList(self.blocks, self.allows, unused, tuple(self.problems))
+        return ParsedList(self.blocks, self.allows, unused, tuple(self.problems), special)
 
     def _read_line(self, number: int, line: str) -> None:
-        for outcome in read_line(line, self.form, self.match):
+        for outcome in self._outcomes(line):
             if isinstance(outcome, ListedName):
                 self.named += 1
                 _add_name(self._names_for(outcome), outcome.name, outcome.match)
-            else:
+            elif isinstance(outcome, SkipReason):
                 self._note_skipped(number, line, outcome)
+            elif isinstance(outcome, ListedNetwork):
+                self.named += 1
+                self.networks[outcome.network, outcome.allow] = None
+            elif outcome.is_switch:
+                self.switches.append(outcome)
+            else:
+                self._add_rule(number, line, outcome)
+
+    def _outcomes(self, line: str) -> Iterator[Outcome]:
+        if len(line) > MAX_LINE:
+            return iter((SkipReason.LONG,))
+        if self.form is ListFormat.RPZ:
+            return self.zone.read(line)
+        if self.form is ListFormat.DNSMASQ:
+            return read_dnsmasq(line)
+        if self.form is ListFormat.UNBOUND:
+            return read_unbound(line)
+        return read_line(line, self.form, self.match)
+
+    def _add_rule(self, number: int, line: str, rule: ListedRule) -> None:
+        if rule.match is not None:
+            _add_name(self.ruled.setdefault(rule.terms, {}), rule.name, rule.match)
+        elif (rule.name, rule.terms) not in self.patterns:
+            self.pattern_size += pattern_size(rule.name)
+            if self.pattern_size > MAX_TOTAL:
+                self._note_skipped(number, line, SkipReason.PATTERN)
+                return
+            self.patterns[rule.name, rule.terms] = None
+        self.named += 1
+
+    def _switch_off(self) -> None:
+        """Take out the rules that a rule with `badfilter` names; such a rule counts as used."""
+        for rule in self.switches:
+            if rule.match is None:
+                found = self.patterns.pop((rule.name, rule.terms), 0) is None
+            else:
+                names = self.ruled.get(rule.terms, {})
+                if rule.terms == PLAIN:
+                    names = self.blocks
+                elif rule.terms == Terms(allow=True):
+                    names = self.allows
+                found = names.get(rule.name) is rule.match
+                if found:
+                    del names[rule.name]
+            self.named -= found
 
     def _names_for(self, named: ListedName) -> dict[str, MatchKind]:
         if named.allow:

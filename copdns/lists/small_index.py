@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.lists.parse import SkippedLine, SkipReason
+from copdns.lists.special import NOTHING_SPECIAL, SpecialRules, special_digest
 from copdns.model.matchers import Matcher, MatchKind
 
 Names = dict[str, MatchKind]
@@ -40,6 +41,8 @@ class Draft:
     """A list that has no number yet; most fields are those of ListInfo and ListStatus.
 
     blocks, allows: names, and the list's own exceptions, with what each covers.
+    special: its rules that are more than a name.
+    opens: an allow-list: all its rules are exceptions, for every list about its subject.
     """
 
     slug: str
@@ -55,6 +58,8 @@ class Draft:
     licence: str = ""
     maintainer: str = ""
     report: str = ""
+    special: SpecialRules = NOTHING_SPECIAL
+    opens: bool = False
 
     @property
     def pairs(self) -> Iterator[tuple[Matcher, bool]]:
@@ -94,10 +99,29 @@ def build_index(drafts: Sequence[Draft]) -> tuple[Index, tuple[ListStatus, ...]]
     """Return the index over lists that have passed the gate, numbered in their order, and how each
     was read."""
     statuses = tuple(status_of(number, draft) for number, draft in enumerate(drafts))
+    drafts = [_with_exceptions(draft, drafts) for draft in drafts]
     index = DictIndex(
-        (status.info, draft.pairs) for status, draft in zip(statuses, drafts, strict=True)
+        ((status.info, draft.pairs) for status, draft in zip(statuses, drafts, strict=True)),
+        [draft.special for draft in drafts],
     )
     return index, statuses
+
+
+def _with_exceptions(draft: Draft, drafts: Sequence[Draft]) -> Draft:
+    """Return a draft with the exceptions of the allow-lists about its subject."""
+    for each in drafts:
+        if each.opens and each is not draft and is_opened_by(draft.kind, draft.subject, each):
+            allows = names_of(
+                Matcher(*pair) for own in (draft, each) for pair in own.allows.items()
+            )
+            special = draft.special.with_rules_of(each.special)
+            draft = replace(draft, allows=allows, special=special)
+    return draft
+
+
+def is_opened_by(kind: ListKind, subject: str, opening: Draft) -> bool:
+    """Tell whether an allow-list lifts what a list of a kind about a subject blocks."""
+    return kind in BLOCKING and subject == opening.subject
 
 
 def status_of(number: int, draft: Draft) -> ListStatus:
@@ -118,7 +142,7 @@ def _info_of(number: int, draft: Draft) -> ListInfo:
         licence=draft.licence,
         maintainer=draft.maintainer,
         report=draft.report,
-        size=len(draft.blocks) + len(draft.allows),
+        size=len(draft.blocks) + len(draft.allows) + draft.special.count,
     )
 
 
@@ -135,4 +159,6 @@ def _version_of(draft: Draft) -> str:
             for begin in range(0, len(same), _CHUNK):  # all at once would be two copies of a list
                 digest.update("\n".join(same[begin : begin + _CHUNK]).encode())
                 digest.update(b"\n" if begin + _CHUNK < len(same) else b"")
+    if draft.special:  # the version of a list without any stays what it was
+        digest.update(special_digest(draft.special))
     return digest.hexdigest()[:12]

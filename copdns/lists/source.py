@@ -22,6 +22,7 @@ class Source:
     licence: an SPDX id, or `unclear`.
     report: a page to report errors at.
     names: about how many it had when it was added, to choose what fits a small machine.
+    opens: an allow-list (`Draft.opens`).
     default: used without being named in the settings, when a profile blocks its category.
     about: a sentence for parents.
     """
@@ -40,6 +41,7 @@ class Source:
     default: bool
     about: str
     member: str = ""
+    opens: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class ListSource:
     error: why there is no text.  title: "" for the slug.
     fetched_at: seconds since the epoch; 0 for a user's own file.
     is_catalogued: it is in the catalogue, whose lists may also be about a service.
+    opens: an allow-list (`Draft.opens`).
     """
 
     slug: str
@@ -65,6 +68,7 @@ class ListSource:
     report: str = ""
     fetched_at: int = 0
     is_catalogued: bool = False
+    opens: bool = False
 
 
 def sources_of(catalogue: CatalogueShape) -> tuple[Source, ...]:

@@ -51,6 +51,10 @@ class KeyTable:
             raise KeyError(key)
         return found
 
+    def keys(self) -> list[str]:
+        """Return all keys, in any order."""
+        return bytes(self._text[1:]).decode().splitlines()
+
     def _find(self, key: str) -> int | None:
         wanted = key.encode() + _END
         at = crc32(wanted) % self._size

@@ -6,12 +6,13 @@ entries of each key.  Exact: names are compared, not checksums.  Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from copdns.lists import table
 from copdns.lists.index import Entry, ListInfo, ListKind
 from copdns.lists.merge import EntrySet
+from copdns.lists.special import EMPTY_TABLE, SpecialTable
 from copdns.model.matchers import MatchKind
 
 try:
@@ -34,6 +35,10 @@ class Keys(Protocol):
 
     def key_id(self, key: str, /) -> int:
         """Return the id of a key; raise KeyError where it is missing."""
+        ...
+
+    def keys(self) -> list[str]:
+        """Return all keys, in any order."""
         ...
 
 
@@ -87,6 +92,7 @@ class MappedIndex:
         "_prefixes",
         "infos",
         "open_below",
+        "special",
     )
 
     def __init__(
@@ -96,10 +102,12 @@ class MappedIndex:
         sets: Sequence[EntrySet],
         keys: memoryview,
         numbers: memoryview,
+        special: SpecialTable = EMPTY_TABLE,
     ) -> None:
         """keys: of `build_keys`.  numbers: by the id of a key, the place of its set in `sets`."""
         self.infos = tuple(infos)
         self.open_below = openings
+        self.special = special
         # BELOW does not cover the name itself; EXACT covers nothing below it.
         self._at = tuple(_without(MatchKind.BELOW, each) for each in sets)
         self._above = tuple(_without(MatchKind.EXACT, each) for each in sets)
@@ -115,6 +123,11 @@ class MappedIndex:
             if any(entry.list in protected for entry in entries):
                 self._held[name] = HeldEntries(entries, self._find_mapped(f"{_NO_LABEL}.{name}"))
                 self._held_ends.add(_end_of(name))
+
+    def names(self) -> Iterator[str]:
+        """Yield every name that has an entry, once."""
+        keys = map_keys(self._buffer).keys()
+        return iter([key[-2::-1] for key in keys])
 
     def find(self, qname: str) -> tuple[Entry, ...]:
         """Return every entry that covers a name, the longest name first.

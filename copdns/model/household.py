@@ -18,6 +18,7 @@ from copdns.model.times import (
     Budget,
     FailureChoices,
     Grant,
+    MovedBedtime,
     Pause,
     Schedule,
     SchoolCalendar,
@@ -262,7 +263,8 @@ class Household:
     country: two letters of ISO 3166, whose helplines are shown; "" for the international ones.
     helplines: ids of lines that a guardian vouched for (`words/helplines.py`).
     day_starts: minute of the day, 0 to 719, at which budgets begin anew.
-    pauses, grants, bonuses, tickets: what ends by itself; no file of a household holds them.
+    pauses, grants, bonuses, tickets, moved_bedtimes: what ends by itself; no file of a household
+        holds them.
     revision: raised by every change; 0 is a household that was never stored.
     """
 
@@ -290,6 +292,7 @@ class Household:
     grants: tuple[Grant, ...] = ()
     bonuses: tuple[Bonus, ...] = ()
     tickets: tuple[Ticket, ...] = ()
+    moved_bedtimes: tuple[MovedBedtime, ...] = ()
     revision: int = 0
 
     def profile(self, profile_id: str) -> Profile | None:

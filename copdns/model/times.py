@@ -162,6 +162,22 @@ class Pause:
     author: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class MovedBedtime:
+    """A bedtime that begins earlier or later in one night, for one person (docs/time.md).
+
+    A profile has one at most.  start: when the schedules say; moved: when it begins instead; end:
+        when it is over, as always.  Seconds since the epoch.  author: who moved it, in people's
+        words.
+    """
+
+    profile: str
+    start: int
+    moved: int
+    end: int
+    author: str = ""
+
+
 class Origin(StrEnum):
     """Where a permission comes from."""
 

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
@@ -249,7 +249,7 @@ def _qtype(address: IPv4Address | IPv6Address) -> int:
 class HouseholdIndex:
     """The household's own names on top of the lists that all households share."""
 
-    __slots__ = ("_own", "_shared", "infos", "open_below")
+    __slots__ = ("_own", "_shared", "infos", "open_below", "special")
 
     def __init__(self, shared: Index, own: DictIndex) -> None:
         """own: numbered from the end of the shared one on."""
@@ -257,6 +257,13 @@ class HouseholdIndex:
         self._own = own
         self.infos = (*shared.infos, *own.infos)
         self.open_below = shared.open_below | own.open_below
+        self.special = shared.special
+
+    def names(self) -> Iterator[str]:
+        """Yield every name that has an entry, once."""
+        shared = set(self._shared.names())
+        yield from shared
+        yield from (each for each in self._own.names() if each not in shared)
 
     def find(self, qname: str) -> tuple[Entry, ...]:
         """Return every entry that covers a name, the longest name first; of the same, own ones."""

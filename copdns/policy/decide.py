@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from copdns.dns.records import A
-from copdns.lists.index import DictIndex, Entry, Index
+from copdns.lists.index import DictIndex, Entry, Index, ListInfo
+from copdns.lists.special import Networks
 from copdns.model.addresses import Network
 from copdns.model.household import (
     BlockMode,
@@ -23,7 +24,8 @@ from copdns.model.household import (
 )
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import Grant, Subject
-from copdns.model.verdict import SCHOOL, Action, StepNumber, Verdict
+from copdns.model.verdict import SCHOOL, Action, Reason, StepNumber, Verdict
+from copdns.policy.list_rules import ListRules
 from copdns.policy.matching import PolicyGroup
 from copdns.policy.steps import (
     AccessStep,
@@ -47,6 +49,15 @@ class AddressRule(NamedTuple):
     rule: Rule
 
 
+class AddressList(NamedTuple):
+    """A list about the addresses in responses.  step, reason: those of its block."""
+
+    info: ListInfo
+    networks: Networks
+    step: StepNumber
+    reason: Reason
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Policy:
     """One profile's rules, ready to be asked.  Compared by identity: a change makes a new one.
@@ -61,6 +72,8 @@ class Policy:
     untraced_lists: numbers of the lists of help names, whose queries leave no trace.
     help_ends: the last labels of these names: a cheap first look for `has_help_prefix`.
     group: the policies that differ from this one in nothing but their own rules.
+    list_rules: the rules of lists that are more than a name; None where no list has any.
+    address_lists: lists about the addresses in answers that block for this profile.
     """
 
     household: str
@@ -81,6 +94,27 @@ class Policy:
     untraced_lists: frozenset[int] = frozenset()
     help_ends: frozenset[str] = frozenset()
     group: PolicyGroup = field(default_factory=PolicyGroup)
+    list_rules: ListRules | None = None
+    address_lists: tuple[AddressList, ...] = ()
+
+    @property
+    def judges_addresses(self) -> bool:
+        """Tell whether a rule or a list is about the addresses in responses."""
+        return bool(self.address_rules or self.address_lists)
+
+    @property
+    def security_address_lists(self) -> tuple[AddressList, ...]:
+        lists = self.address_lists
+        return tuple([each for each in lists if each.reason is Reason.SECURITY]) if lists else ()
+
+    def find_entries(self, qname: str, qtype: int = 0) -> tuple[Entry, ...]:
+        """Return every list entry that holds for a name, for this person and this type.
+
+        qtype: 0 where the name is not that of a question.
+        """
+        entries = self.index.find(qname)
+        rules = self.list_rules
+        return entries if rules is None else rules.resolve(entries, qname, qtype)
 
     def privacy_at(self, now: float) -> PrivacyMode:
         """Return the privacy mode at a moment: a full log has a start and an end."""
@@ -148,7 +182,10 @@ def _first_verdict(policy: Policy, lookup: Lookup, now: float) -> Verdict:
 
 
 def _build_lookup(policy: Policy, qname: str, qtype: int, now: float) -> Lookup:
-    return _lookup_of(policy, qname, qtype, policy.index.find(qname), now)
+    entries = policy.index.find(qname)
+    if policy.list_rules is not None:
+        entries = policy.list_rules.resolve(entries, qname, qtype)
+    return _lookup_of(policy, qname, qtype, entries, now)
 
 
 def _lookup_of(

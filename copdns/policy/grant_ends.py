@@ -107,7 +107,7 @@ def _share_names(policy: Policy, counted: tuple[Subject, ...], opened: Subject |
 
 
 def _has(policy: Policy, topic: Topic, matcher: Matcher) -> bool:
-    entries = policy.index.find(matcher.name)
+    entries = policy.find_entries(matcher.name)
     return SubjectMatcher((topic,), policy.index.infos).covers(matcher.name, entries)
 
 

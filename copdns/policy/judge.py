@@ -7,7 +7,7 @@ target and addresses of its own (RFC 9460 section 7.3), and an outside name can 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import chain
@@ -21,7 +21,7 @@ from copdns.model.addresses import Network, upstream_address
 from copdns.model.household import Household, Rule, RuleAction, SplitUpstream
 from copdns.model.matchers import Matcher
 from copdns.model.verdict import SCHOOL, Action, Reason, StepNumber, Verdict
-from copdns.policy.decide import AddressRule, Policy, decide
+from copdns.policy.decide import AddressList, AddressRule, Policy, decide
 from copdns.policy.steps import Lookup, Step
 from copdns.policy.time_rules import with_end
 
@@ -140,17 +140,19 @@ def judge_response(
     verdict: Verdict,
     facts: ResponseFacts,
     now: float,
+    qtype: int = 0,
 ) -> Verdict | None:
     """Return the verdict that blocks a response to an allowed name; None where it may be given.
 
+    qtype: of the question; 0 where it is not known.
     verdict: the one that let the name asked through.  It says what can block what is inside:
 
         the name asked came through as      its targets         its addresses  rebinding, filtered
         protected                           legal               -              yes
         protected by the household itself   legal, security, own rules
-                                                                address rules  yes
-        granted, by an own rule, rewritten  legal, security     -              yes
-        anything else                       `_TARGET_STEPS`     address rules  yes
+                                                                rules, security  yes
+        granted, by an own rule, rewritten  legal, security     security       yes
+        anything else                       `_TARGET_STEPS`     rules, lists   yes
 
     A target that is protected itself is never blocked; one that the household protects, only as the
     name asked would be.  In this order the first that blocks counts, and its reason is the
@@ -159,8 +161,8 @@ def judge_response(
     """
     blocked = None
     if facts.targets:
-        blocked = _judge_targets(policy, verdict, facts.targets, now)
-    if blocked is None and facts.addresses and policy.address_rules:
+        blocked = _judge_targets(policy, verdict, facts.targets, now, qtype)
+    if blocked is None and facts.addresses and policy.judges_addresses:
         blocked = _judge_addresses(policy, qname, verdict, facts.addresses)
     if blocked is None and facts.home_addresses and rebinding.rejects(qname, facts.home_addresses):
         blocked = Verdict(Action.BLOCK, Reason.REBINDING, StepNumber.RESPONSE, ttl=REBINDING_TTL)
@@ -194,11 +196,11 @@ def with_end_inside(
 
 
 def _judge_targets(
-    policy: Policy, verdict: Verdict, targets: Iterable[str], now: float
+    policy: Policy, verdict: Verdict, targets: Iterable[str], now: float, qtype: int
 ) -> Verdict | None:
     steps = [step for step in policy.steps if step.number in _target_steps(verdict)]
     for target in targets:
-        lookup = Lookup(target, 0, policy.index.find(target))
+        lookup = Lookup(target, qtype, policy.find_entries(target, qtype))
         blocked = _first(steps, lookup, now)
         if blocked is not None and blocked.blocks and not _is_protected(policy, lookup, blocked):
             # Only this response is blocked, which says nothing of the names below.
@@ -237,7 +239,10 @@ def _judge_addresses(
     policy: Policy, qname: str, verdict: Verdict, addresses: Iterable[bytes]
 ) -> Verdict | None:
     is_school = verdict.category == SCHOOL
-    if verdict.reason in _VOUCHED or (verdict.reason is Reason.PROTECTED and not is_school):
+    if verdict.reason in _VOUCHED:
+        # As with targets, a person's own word for the name lifts all but security.
+        return _judge_by_lists(policy.security_address_lists, addresses)
+    if verdict.reason is Reason.PROTECTED and not is_school:
         return None
     for address in chain.from_iterable(map(_addresses, addresses)):
         rule = _address_rule(policy.address_rules, address)
@@ -246,6 +251,30 @@ def _judge_addresses(
             return Verdict(
                 Action.BLOCK, Reason.ADDRESS, StepNumber.RESPONSE, rule=target, ttl=ADDRESS_TTL
             )
+    lists = policy.security_address_lists if is_school else policy.address_lists
+    return _judge_by_lists(lists, addresses)
+
+
+def _judge_by_lists(lists: Sequence[AddressList], addresses: Iterable[bytes]) -> Verdict | None:
+    """Return the block of the first list that has one of these addresses, or None."""
+    if not lists:
+        return None
+    for address in chain.from_iterable(map(_addresses, addresses)):
+        for info, networks, step, reason in lists:
+            network = networks.find(address.packed)
+            if network:
+                is_service = reason is Reason.SERVICE
+                return Verdict(
+                    Action.BLOCK,
+                    reason,
+                    step,
+                    category="" if is_service else info.subject,
+                    service=info.subject if is_service else "",
+                    list=info.slug,
+                    list_version=info.version,
+                    rule=network,
+                    ttl=ADDRESS_TTL,
+                )
     return None
 
 

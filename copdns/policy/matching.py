@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from copdns.lists.index import Entry, ListInfo
+from copdns.lists.index import Entry, ListInfo, entry_text
 from copdns.model.household import Rule, RuleAction
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import suffixes
@@ -43,6 +43,11 @@ class RuleSet:
             if any(rule.action is RuleAction.ALLOW for rule in rules)
             for suffix in suffixes(name)
         )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names that rules are about."""
+        return tuple(self._rules)
 
     def __bool__(self) -> bool:
         return bool(self._rules)
@@ -199,7 +204,7 @@ class Blocker:
             service=info.subject if is_service else "",
             list=info.slug,
             list_version=info.version,
-            rule=str(Matcher(entry.name, entry.match)),
+            rule=entry_text(entry),
             ttl=self.security_ttl if reason is Reason.SECURITY else self.ttl,
             nothing_open_below=nothing_open_below,
             contact=contact,

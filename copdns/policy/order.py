@@ -7,16 +7,19 @@ step does, `step_builders.py` what it is made from.  Pure: no clock, no files, n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_network
 from typing import Final
 
 from copdns.lists.index import ListKind
+from copdns.lists.special import SpecialTable
 from copdns.model.broad_networks import is_broad_network
 from copdns.model.household import Profile, Rule
 from copdns.model.matchers import Matcher
+from copdns.model.verdict import Reason, StepNumber
 from copdns.policy.context import HouseholdContext
-from copdns.policy.decide import AddressRule, Policy
+from copdns.policy.decide import AddressList, AddressRule, Policy
+from copdns.policy.list_rules import Asker, ListRules
 from copdns.policy.matching import PolicyGroup, RuleSet
 from copdns.policy.step_builders import (
     build_blocker,
@@ -103,11 +106,13 @@ def build_policy(
     context: HouseholdContext,
     now: float,
     plan: TimePlan = NO_TIME_PLAN,
+    askers: tuple[Asker, ...] = (),
 ) -> Policy:
     """Return a profile's policy.
 
     rules: those that apply to it (`in_scope`).  now: seconds since the epoch; decides whether
     a change of the profile's age band that was announced is in force.
+    askers: the person with each of their devices; needed only where a list has rules for some.
     """
     order = decision_order(profile, rules, context, plan)
     steps = tuple(step for step in order if not step.is_idle)
@@ -141,7 +146,33 @@ def build_policy(
         untraced_lists=context.list_numbers(ListKind.PROTECTED, context.untraced_groups),
         help_ends=context.help_ends,
         group=PolicyGroup(rule.target.name for rule in rules if isinstance(rule.target, Matcher)),
+        list_rules=_list_rules(context.index.special, askers),
+        address_lists=tuple(_address_lists(profile, context)),
     )
+
+
+def _list_rules(table: SpecialTable, askers: tuple[Asker, ...]) -> ListRules | None:
+    return ListRules(table, askers) if table.rules or table.hashes else None
+
+
+def _address_lists(profile: Profile, context: HouseholdContext) -> Iterator[AddressList]:
+    """Yield the lists about addresses that block for a profile, as its lists of names do."""
+    networks = context.index.special.networks
+    if not networks:
+        return
+    security = context.lists(ListKind.SECURITY) if profile.security else ()
+    bypass = context.lists(ListKind.BYPASS) if profile.bypass else ()
+    services = context.lists(ListKind.SERVICE, context.blocked_services(profile))
+    categories = context.lists(ListKind.CATEGORY, profile.categories)
+    for infos, step, reason in (
+        (security, StepNumber.SECURITY, Reason.SECURITY),
+        (bypass, StepNumber.BYPASS, Reason.BYPASS),
+        (services, StepNumber.SERVICES, Reason.SERVICE),
+        (categories, StepNumber.CATEGORIES, Reason.CATEGORY),
+    ):
+        for info in infos:
+            if info.number in networks:
+                yield AddressList(info, networks[info.number], step, reason)
 
 
 def _with_budget(max_ttl: int | None, plan: TimePlan) -> int | None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from copdns.model.household import BlockMode, Profile, Rule
 from copdns.policy.decide import Policy
+from copdns.policy.list_rules import Asker
 from copdns.policy.matching import RuleSet
 from copdns.policy.steps import ProtectedStep, Step
 from copdns.policy.time_steps import TimeStep
@@ -35,18 +36,20 @@ class StepSharing:
     """Policies by settings, all of one household and made from the same lists."""
 
     def __init__(self) -> None:
-        self._models: dict[tuple[bool, Profile], Policy] = {}
+        self._models: dict[tuple[bool, Profile, tuple[Asker, ...]], Policy] = {}
 
-    def share_steps(self, profile: Profile, policy: Policy) -> Policy:
+    def share_steps(
+        self, profile: Profile, policy: Policy, askers: tuple[Asker, ...] = ()
+    ) -> Policy:
         """Return the policy with the steps and the group of one made from equal settings.
 
-        profile: what the policy was made from, besides rules.
+        profile, askers: what the policy was made from, besides rules.
         """
         # In this mode a block depends on what rules open below it, so all steps that block do.
         if profile.block_mode is BlockMode.NXDOMAIN:
             return policy
         is_timed = policy.time_rules is not None
-        settings = is_timed, replace(profile, id="", tags=frozenset())
+        settings = is_timed, replace(profile, id="", tags=frozenset()), askers
         model = self._models.setdefault(settings, policy)
         if model is policy:
             return policy

@@ -27,6 +27,7 @@ from copdns.model.times import OnFailure
 from copdns.model.verdict import AnswerDefaults, Reason, Requestor
 from copdns.policy.context import HouseholdContext, build_context
 from copdns.policy.decide import Policy, refusing_policy
+from copdns.policy.list_rules import askers_of
 from copdns.policy.order import build_policy
 from copdns.policy.shared_steps import RulesByScope, StepSharing
 from copdns.time.budget import RECHECK_BEFORE
@@ -344,11 +345,13 @@ def build_in_steps(
             plan = build_time_plan(household, profile, now, inputs)
             if essential and profile.always:
                 plan = replace(plan, always_open=profile.always, is_essential=True)
-            made_from = effective, own, id(contexts[household.id]), plan
+            special = contexts[household.id].index.special
+            askers = askers_of(household, profile, now) if special.is_personal else ()
+            made_from = effective, own, id(contexts[household.id]), plan, askers
             made = before.policies.get(key) if before else None
             if made is None or made[0] != made_from:
-                policy = build_policy(effective, own, contexts[household.id], now, plan)
-                made = made_from, sharing.share_steps(effective, policy)
+                policy = build_policy(effective, own, contexts[household.id], now, plan, askers)
+                made = made_from, sharing.share_steps(effective, policy, askers)
             policies[key] = made
             due.update(_due(profile, plan, now))
             yield

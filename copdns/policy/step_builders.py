@@ -45,8 +45,8 @@ def build_blocker(
     open_below: tuple[frozenset[str], ...] | None = None
     if profile.block_mode is BlockMode.NXDOMAIN:
         while_closed = _open_while_closed(context, plan)
-        if while_closed is not None:
-            index = context.index
+        index = context.index
+        if while_closed is not None and not index.special.opens_anywhere:
             open_below = index.open_below, context.open_below, rules.open_below, while_closed
     return _blocker(context, open_below)
 

@@ -200,6 +200,7 @@ _BY_NAME = tuple(
             ChangeTopic.TIMES,
             rf"{_PERSON} paused .+",
             rf"pause of {_PERSON} ended",
+            rf"tonight's bedtime of {_PERSON} (?:at .+|as usual)",
             rf"\S+ more minutes for {_PERSON} .+",
             rf"\S+ of .+ for {_PERSON} on \S+",
             rf"{_PERSON} (?:can use|may have) .+",

@@ -37,7 +37,8 @@ class NameMask:
             return True
         infos = self.library.index.infos
         return any(
-            infos[entry.list].kind is ListKind.PROTECTED
+            entry.list >= 0  # one with terms is of no protected group
+            and infos[entry.list].kind is ListKind.PROTECTED
             and infos[entry.list].subject in self.groups
             for entry in self.library.index.find(name)
         )

@@ -136,6 +136,7 @@ def export_data(
         "schedules": [plain(each) for each in in_scope(household.schedules, profile)],
         "budgets": [plain(each) for each in in_scope(household.budgets, profile)],
         "pauses": of_theirs(household.pauses),
+        "moved_bedtimes": of_theirs(household.moved_bedtimes),
         "permissions": of_theirs(household.grants),
         "bonuses": of_theirs(household.bonuses),
         "tickets": [

@@ -738,11 +738,17 @@ class Resolver:
         # only looks for addresses of the home network.
         judged = entry.harmless_for
         harmless = (judged[0] is policy and judged[1] is verdict) or (
-            answer.facts.is_plain and not policy.address_rules
+            answer.facts.is_plain and not (policy.address_rules or policy.address_lists)
         )
         if not harmless:
             inside = judge_response(
-                policy, self._rebinding, query.qname, verdict, answer.facts, moment.wall
+                policy,
+                self._rebinding,
+                query.qname,
+                verdict,
+                answer.facts,
+                moment.wall,
+                query.qtype,
             )
             if inside is not None and inside.reason is not Reason.UPSTREAM_FILTERED:
                 blocked = _blocked_reply(message_id, query, requestor, policy, inside, moment)

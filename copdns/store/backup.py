@@ -58,12 +58,13 @@ _STAYING_TABLES = (
     *("notice", "notice_seen", "upstreams_told", "stance", "appeal", "appeal_answer"),
     *("claim", "device_move", "former_browser"),  # deleting from the next fills the last
     *("pairing", "pairing_open", "pin", "guest", "guest_request", "ticket_attempt"),
-    *("pause", "grant", "bonus", "ticket", "full_log_question"),
+    *("pause", "grant", "bonus", "ticket", "moved_bedtime", "full_log_question"),
 )
 # Rows of both databases are kept.
 _JOINED_TABLES = ("full_log_history", "list_error", "person_made")
 _TABLES_OF_PEOPLE = (
-    *("appeal", "pause", "grant", "bonus", "ticket", "pairing", "pin", "guest"),
+    *("appeal", "pause", "grant", "bonus", "ticket", "moved_bedtime"),
+    *("pairing", "pin", "guest"),
     *("full_log_question", "claim", "former_browser"),  # what was moved stays nobody's
 )
 

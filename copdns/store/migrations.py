@@ -827,6 +827,23 @@ def answer_policy(db: Connection) -> None:
     db.execute("alter table appeal_answer add column policy text not null default ''")
 
 
+@HOUSEHOLD(name="0037_moved_bedtime")
+def moved_bedtime(db: Connection) -> None:
+    """A bedtime that begins at another time, in one night; `HouseholdStore.tidy` deletes it."""
+    db.execute("""
+        create table moved_bedtime (
+            household text not null references household on delete cascade,
+            profile text not null,
+            position integer not null,
+            starts integer not null,
+            moved integer not null,
+            ends integer not null,
+            author text not null,
+            primary key (household, profile),
+            foreign key (household, profile) references profile deferrable initially deferred
+        ) without rowid""")
+
+
 @LOG(name="0001_log")
 def log(db: Connection) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

@@ -16,7 +16,16 @@ from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from copdns.model.household import Household, Profile, Rule
-from copdns.model.times import Budget, Grant, OnFailure, Pause, Schedule, SchoolCalendar, Subject
+from copdns.model.times import (
+    Budget,
+    Grant,
+    MovedBedtime,
+    OnFailure,
+    Pause,
+    Schedule,
+    SchoolCalendar,
+    Subject,
+)
 from copdns.model.verdict import Reason
 from copdns.time.budget import RemainingBudget, carries_over, has_effect, split_budgets
 from copdns.time.days import DAY_SECONDS, budget_day, zone_of
@@ -122,6 +131,7 @@ def build_time_plan(
     if inputs.clock_is_wrong and household.failures.clock is not OnFailure.LAST_KNOWN:
         budgets, schedules = (), ()
     pause = next((each for each in household.pauses if each.profile == profile.id), None)
+    moved = next((each for each in household.moved_bedtimes if each.profile == profile.id), None)
     remaining, spent = split_budgets(
         budgets,
         household,
@@ -133,8 +143,11 @@ def build_time_plan(
     plan = TimePlan(
         closures=(
             *_pause_closures(pause),
-            *_schedules_closures(
-                schedules, household.calendar, zone, now // DAY_SECONDS * DAY_SECONDS
+            *with_moved_bedtime(
+                _schedules_closures(
+                    schedules, household.calendar, zone, now // DAY_SECONDS * DAY_SECONDS
+                ),
+                moved,
             ),
             *(
                 Closure(Reason.BUDGET, each.start, each.end, each.about, each.id, each.no_minutes)
@@ -211,6 +224,25 @@ def _schedule_closures(
         Closure(Reason.SCHEDULE, start, end, schedule.about, schedule.id)
         for start, end in closed_spans(schedule, calendar, zone, today - BEFORE, today + AFTER)
     )
+
+
+def with_moved_bedtime(
+    closures: Iterable[Closure], moved: MovedBedtime | None
+) -> Iterator[Closure]:
+    """Yield the closures of schedules as they are in a night whose bedtime was moved.
+
+    Later: nothing that turns everything off in that night begins before the new time.  Earlier:
+    what begins the night does so then.  Ends stay as they are.
+    """
+    for each in closures:
+        if moved is None or each.about or not _is_moved(each, moved):
+            yield each
+        elif moved.moved < each.end:
+            yield replace(each, start=float(moved.moved))
+
+
+def _is_moved(closure: Closure, moved: MovedBedtime) -> bool:
+    return closure.start == moved.start or moved.start < closure.start < moved.moved
 
 
 def _grants(household: Household, profile: Profile, now: float) -> Iterator[Grant]:

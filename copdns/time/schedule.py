@@ -34,7 +34,7 @@ def closed_spans(
 ) -> tuple[Span, ...]:
     """Return when a schedule closes within [start, end): in order, disjoint, and cut to it."""
     slots = sorted(_slot_spans(schedule, calendar, zone, start, end))
-    merged = _merge_spans((max(low, start), min(high, end)) for low, high in slots)
+    merged = merge_spans((max(low, start), min(high, end)) for low, high in slots)
     return tuple(_gaps(merged, start, end) if schedule.opens else merged)
 
 
@@ -58,7 +58,7 @@ def _slot_dates(first: date, last: date) -> Iterator[date]:
         yield date.fromordinal(ordinal)
 
 
-def _merge_spans(ordered: Iterable[Span]) -> list[Span]:
+def merge_spans(ordered: Iterable[Span]) -> list[Span]:
     """Return spans that neither touch nor overlap, without empty ones.  ordered: by start."""
     merged: list[Span] = []
     for start, end in ordered:

@@ -5,7 +5,8 @@ Both ship with copdns (`web-ui/`) and are read once, at the start.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,9 +20,11 @@ from copdns.accounts.roles import Actor
 from copdns.household.age_labels import age_labels_of
 from copdns.list_files.resources import find_folder
 from copdns.model.hosts import child_page_url
+from copdns.model.household import Profile
 from copdns.model.names import display
 from copdns.web.languages import phrases_in
 from copdns.web.received import fields_of
+from copdns.web.signs import person_signs, service_colour
 from copdns.web.template_words import install_translations
 from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES, SOURCE, negotiate
 
@@ -40,7 +43,8 @@ class DeskStatus(NamedTuple):
     """What every page of the dashboard shows.  open_checks: checks that have not passed.  unseen:
     notices that the reader has not seen.  is_damaged: copdns works with the copy of
     `household.db`.  codes: that others made for the reader's account.  zone: of the household.
-    done: what was done since the last page, and what can be undone, as HTML."""
+    done: what was done since the last page, and what can be undone, as HTML.  house: the
+    household's name, "" while it is new.  people: those whom the reader may see."""
 
     open_checks: tuple[str, ...] = ()
     unseen: int = 0
@@ -48,6 +52,8 @@ class DeskStatus(NamedTuple):
     codes: tuple[AccountCode, ...] = ()
     zone: str = "UTC"
     done: Markup = Markup()
+    house: str = ""
+    people: tuple[Profile, ...] = ()
 
 
 DESK = web.RequestKey("desk", DeskStatus)
@@ -91,7 +97,9 @@ class Pages:
         self._templates.globals["age_labels_of"] = age_labels_of
         self._templates.filters["domain"] = display
         self._templates.globals["static"] = self._static_url
-        self._templates.globals["icon"] = self._templates.get_template("icons.html").module.icon  # type: ignore[attr-defined]
+        self._templates.globals["icon"] = read_icons(ui / "icons.svg").__getitem__
+        self._templates.globals["person_signs"] = person_signs
+        self._templates.globals["service_colour"] = service_colour
 
     def render(
         self, request: web.Request, template: str, *, status: int = 200, **values: Any
@@ -122,8 +130,33 @@ class Pages:
         return f"/static/{name}?{self._files[name].version}"
 
 
+def read_icons(path: Path) -> Mapping[str, Markup]:
+    """Return the icons of a file by their names, each to stand in the text that it belongs to.
+
+    It takes the colour and the size of that text, and no screen reader tells it: words do.
+    """
+    return {
+        name: Markup(_ICON % ("icon turn" if name in _TURNED else "icon", drawing))  # noqa: S704 - our own drawings
+        for name, drawing in _SYMBOL.findall(path.read_text(encoding="utf-8"))
+    }
+
+
+_SYMBOL = re.compile(r'<symbol id="([a-z]+)" viewBox="0 0 24 24">(.*?)</symbol>')
+_ICON = '<svg class="%s" viewBox="0 0 24 24" aria-hidden="true">%s</svg>'
+_TURNED = frozenset({"back", "go", "undo", "leave", "horn"})  # from right to left the other way
+
+
+def squeeze(sheet: str) -> str:
+    """Return a style sheet without its comments and most of its white space, since a child's page
+    comes over slow networks too."""
+    bare = re.sub(r"/\*.*?\*/", "", sheet, flags=re.DOTALL)
+    return re.sub(r";}", "}", re.sub(r"\s*([{};,])\s*|(:)\s+", r"\1\2", bare)).strip()
+
+
 def _read_file(path: Path) -> File:
     octets = path.read_bytes()
+    if path.suffix == ".css":
+        octets = squeeze(octets.decode()).encode()
     return File(octets, _KINDS[path.suffix], sha256(octets).hexdigest()[:12])
 
 

@@ -102,6 +102,8 @@ async def _build_status(request: web.Request, actor: Actor) -> DeskStatus:
         codes,
         zone,
         await _tell_done(request, actor),
+        home.name if home is not None else "",
+        home.profiles if home is not None and may(actor, Permission.SEE_PROFILES) else (),
     )
 
 

@@ -98,6 +98,8 @@ _FORMER = {
     "budget %(what)s changed": "daily limit %(what)s changed",
     "budget %(what)s removed": "daily limit %(what)s removed",
     "pause of %(who)s ended": "%(who)s's pause was ended",
+    "times: all children paused until %(when)s": "all children paused until %(when)s",
+    "times: pauses of all children ended": "pauses of all children ended",
     "profile %(who)s added": "person added: %(who)s",
     "profile %(who)s set: band %(band)s": "settings of %(who)s: age group %(band)s",
     "profile %(who)s set: band %(band)s proposed": (
@@ -173,6 +175,10 @@ _FORMS = Forms(
     sentence("%(who)s paused for homework until someone ends it"),
     sentence("%(who)s paused for homework until %(when)s"),
     sentence("%(who)s's pause was ended"),
+    sentence("all children paused until %(when)s"),
+    sentence("pauses of all children ended"),
+    sentence("tonight's bedtime of %(who)s at %(when)s"),
+    sentence("tonight's bedtime of %(who)s as usual"),
     plural_sentence(
         "%(num)d more minute for %(who)s (%(kind)s)",
         "%(num)d more minutes for %(who)s (%(kind)s)",

@@ -139,6 +139,14 @@ class Phrases:
         skeleton = "yMMMEd" if year else "MMMEd"
         return str(format_skeleton(skeleton, day, locale=self.locale))
 
+    def weekday(self, day: datetime.date) -> str:
+        """Return the day of the week in short: "Wed"."""
+        return format_date(day, "ccc", locale=self.locale)
+
+    def day_of_month(self, day: datetime.date) -> str:
+        """Return a day without its year: "25 Nov"."""
+        return str(format_skeleton("MMMd", day, locale=self.locale))
+
     def month(self, day: datetime.date) -> str:
         """Return the month of a day, such as "March 2026"."""
         return str(format_skeleton("yMMMM", day, locale=self.locale))

@@ -6,7 +6,8 @@ import json
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
 from pathlib import Path
 
 import dns.edns
@@ -17,8 +18,17 @@ import dns.rcode
 import pytest
 from dns.message import Message
 
+from copdns.lists.index import DictIndex, ListInfo, ListKind
+from copdns.lists.parse import ListFormat, SkipReason, parse_list
+from copdns.model.household import Default
+from copdns.policy.decide import decide
+from copdns.policy.list_rules import ListRules
+from copdns.policy.matching import ListSet
+from copdns.policy.zone_export import zone_lines
 from tests.conftest import find_tool
 from tests.e2e.oracle import ede_of, sets_of
+from tests.household import MIA as MIA_PROFILE
+from tests.household import allow, block, policy
 from tests.running import PATIENCE, Program, free_port, running
 
 pytestmark = pytest.mark.tools
@@ -232,3 +242,111 @@ def test_a_block_denies_nothing_that_is_allowed_below_it(
         assert not ask(front, name, "A").answer
     reply = ask(front, "chess.games.example", "A")
     assert [str(each) for each in reply.answer[0]] == ["127.0.0.5"]
+
+
+# --- response policy zones ------------------------------------------------------------------------
+
+ANYTHING = """
+$ORIGIN example.
+@   300 SOA ns hostmaster 1 3600 600 86400 60
+@   300 NS  ns
+ns  300 A   127.0.0.53
+*   300 A   203.0.113.9
+b   300 A   198.51.100.7
+"""
+ZONE_OF_A_LIST = """$TTL 60
+@ SOA localhost. root.localhost. 1 3600 600 86400 60
+  NS localhost.
+ads.example CNAME .
+*.ads.example CNAME .
+ok.ads.example CNAME rpz-passthru.
+only.example CNAME .
+*.below.example CNAME *.
+nothing.example CNAME *.
+null.example A 0.0.0.0
+*.open.example CNAME rpz-passthru.
+bad.open.example CNAME .
+*.deep.example CNAME .
+x.y.deep.example CNAME .
+24.0.100.51.198.rpz-ip CNAME .
+"""
+PROBES = [
+    *("ads.example", "x.ads.example", "ok.ads.example", "x.ok.ads.example", "loads.example"),
+    *("only.example", "x.only.example", "below.example", "x.below.example", "y.x.below.example"),
+    *("nothing.example", "null.example", "a.example", "b.example", "chess.games.example"),
+    *("open.example", "x.open.example", "bad.open.example", "x.bad.open.example"),
+    *("y.deep.example", "z.y.deep.example", "x.y.deep.example", "a.x.y.deep.example"),
+    *("q.deep.example", "deep.example"),
+    *("games.example", "x.games.example", "mine.example", "x.mine.example", "free.example"),
+]
+
+
+@contextmanager
+def zone_reader(folder: Path, zone: str) -> Iterator[int]:
+    """Run an unbound that knows every name below example, and has a response policy zone."""
+    folder.mkdir()
+    (folder / "example.zone").write_text(ANYTHING)
+    (folder / "list.rpz").write_text(zone)
+    clauses = [
+        f'auth-zone:\n  name: "example"\n  zonefile: "{folder / "example.zone"}"\n'
+        "  for-downstream: no",
+        f'rpz:\n  name: "list.rpz"\n  zonefile: "{folder / "list.rpz"}"',
+    ]
+    with unbound(folder / "run", ['module-config: "respip iterator"'], *clauses) as port:
+        yield port
+
+
+def blocked_by_unbound(port: int, names: Sequence[str]) -> dict[str, bool]:
+    """Tell of each name whether unbound withholds the address that it has."""
+    found = {}
+    for name in names:
+        query = dns.message.make_query(name, "A")
+        reply = dns.query.udp(query, "127.0.0.1", timeout=PATIENCE, port=port)
+        assert reply.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN), name
+        found[name] = not any(
+            record.address != "0.0.0.0" for each in reply.answer for record in each
+        )
+    return found
+
+
+def test_a_zone_is_read_as_unbound_reads_it(tmp_path: Path) -> None:
+    parsed = parse_list(ZONE_OF_A_LIST, ListFormat.RPZ)
+    assert parsed.unused == {SkipReason.DUPLICATE: 1}
+    info = ListInfo(0, "zone", ListKind.CATEGORY, "zone", "1")
+    index = DictIndex([(info, parsed.entries)], [parsed.special])
+    networks, lists = index.special.networks[0], ListSet([info])
+    rules = ListRules(index.special, ())
+    address = {"b.example": "198.51.100.7"}
+    ours = {
+        name: lists.find(rules.resolve(index.find(name), name, 1)) is not None
+        or bool(networks.find(ip_address(address.get(name, "203.0.113.9")).packed))
+        for name in PROBES
+    }
+    with zone_reader(tmp_path / "read", ZONE_OF_A_LIST) as port:
+        assert blocked_by_unbound(port, PROBES) == ours
+    assert set(ours.values()) == {True, False}
+
+
+@pytest.mark.parametrize("default", [Default.ALLOW, Default.ALLOWLIST])
+def test_a_zone_that_copdns_writes_says_to_unbound_what_copdns_decides(
+    tmp_path: Path, default: Default
+) -> None:
+    adblock = "||ads.example^\n@@||ok.ads.example^\n||only.example^$denyallow=x.only.example"
+    made = policy(
+        replace(MIA_PROFILE, categories=frozenset({"games", "ads"}), default=default),
+        block("mine.example"),
+        allow("=free.example"),
+        allow("chess.games.example"),
+        categories={"games": ["games.example", "*.below.example", "free.example"]},
+        protected={"child_helpline": ["nothing.example"]},
+        written={
+            "ads": (ListKind.CATEGORY, "ads", ListFormat.ADBLOCK, adblock),
+            "addresses": (ListKind.CATEGORY, "ads", ListFormat.ADDRESSES, "198.51.100.0/24"),
+        },
+    )
+    lines = list(zone_lines(made, 7, "the zone of a test"))
+    ours = {name: decide(made, name, 1, 0.0).blocks for name in PROBES}
+    ours["b.example"] = True  # by its address, if not by its name
+    with zone_reader(tmp_path / "written", "\n".join(lines) + "\n") as port:
+        assert blocked_by_unbound(port, PROBES) == ours
+    assert set(ours.values()) == {True, False}

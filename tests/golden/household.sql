@@ -581,3 +581,15 @@ CREATE TABLE age_confirmed (
 CREATE TRIGGER profile_gone_age after delete on profile begin
     delete from age_confirmed where household = old.household and profile = old.id;
 end;
+
+CREATE TABLE moved_bedtime (
+    household text not null references household on delete cascade,
+    profile text not null,
+    position integer not null,
+    starts integer not null,
+    moved integer not null,
+    ends integer not null,
+    author text not null,
+    primary key (household, profile),
+    foreign key (household, profile) references profile deferrable initially deferred
+) without rowid;

@@ -79,6 +79,17 @@ class Unpause(Step):
         home.change(times.unpause(home.house, self.unpause, home.clock.wall))
 
 
+class MoveBedtime(Step):
+    """{bedtime: mia, begins: "21:30"}: tonight's begins then, this night only."""
+
+    bedtime: str
+    begins: str
+
+    def play(self, home: Home, story: ScenarioShape) -> None:
+        at, now = int(moment(self.begins, story.day)), int(home.clock.wall)
+        home.change(times.move_bedtime(home.house, self.bedtime, at, now=now))
+
+
 class MoreMinutes(Step):
     """{bonus: mia 30m of screen}, {credit: mia 10m of screen}: for the day that runs.
 

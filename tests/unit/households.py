@@ -41,6 +41,7 @@ from copdns.model.times import (
     Extra,
     FailureChoices,
     Grant,
+    MovedBedtime,
     OnFailure,
     Origin,
     Pause,
@@ -283,6 +284,7 @@ def running(draw: st.DrawFn, household: Household) -> Household:
         grants=draw(few(grants(people), "id", most)),
         bonuses=draw(few(bonuses(people, their_budgets), "id", most if household.budgets else 0)),
         tickets=draw(few(tickets(people), "id", most)),
+        moved_bedtimes=draw(few(moved_bedtimes(people), "profile", most)),
     )
 
 
@@ -291,6 +293,12 @@ def pauses(draw: st.DrawFn, people: st.SearchStrategy[str]) -> Pause:
     start, end = draw(spans)
     ends = draw(st.booleans())
     return Pause(draw(people), start, end if ends else None, draw(st.booleans()), draw(words))
+
+
+@st.composite
+def moved_bedtimes(draw: st.DrawFn, people: st.SearchStrategy[str]) -> MovedBedtime:
+    start, end = draw(spans)
+    return MovedBedtime(draw(people), start, draw(st.integers(0, end - 1)), end, draw(words))
 
 
 @st.composite

@@ -159,7 +159,7 @@ def test_a_list_file_is_named_once_and_completely() -> None:
     assert problems("lists: [{slug: mine, path: mine.txt, category: games, format: hosts}]") == [
         "1:9: lists.1.match: is missing; add it"
     ]
-    assert problems(one.replace("{slug", "lists: [{slug").replace("hosts", "rpz") + "]")
+    assert problems(one.replace("{slug", "lists: [{slug").replace("hosts", "yaml") + "]")
 
 
 def test_lists_are_fetched_as_needed_unless_a_word_or_list_says_otherwise() -> None:

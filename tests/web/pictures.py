@@ -21,8 +21,8 @@ from tests.web.family import Family, family
 FOLDER = ROOT / "docs" / "pictures"
 # A day of school, after school, in the example family's time zone: nothing is off at this hour.
 AFTERNOON = datetime(2027, 9, 15, 16, 30, tzinfo=ZoneInfo("Europe/Paris"))
-PHONE = Screen(390, 720, True)  # what a picture shows; a page may go on below
-MOST = 60_000  # octets of a picture
+PHONE = Screen(390, 900, True)  # what a picture shows; a page may go on below
+MOST = 80_000  # octets of a picture
 BLOCKED = "games.example"
 WHY = "Strangers can write to you there."  # Ada's words beside the rule
 HOME, DESK = "http://why.home.arpa/", "http://copdns.home.arpa/guardian/"
@@ -59,7 +59,7 @@ def _afternoon(browsers: Browsers, home: Family) -> Iterator[Picture]:
     mia.open(HOME)
     _send(mia, "/device")  # this browser is Mia's
     eventually(lambda: _reads(mia, WHY))
-    yield Picture("child", mia, "main")
+    yield Picture("child", mia, "#holds")
 
     mia.open(f"{HOME}ask?name={BLOCKED}")
     mia.page.locator('[name=why][value="friends"]').check()
@@ -68,10 +68,10 @@ def _afternoon(browsers: Browsers, home: Family) -> Iterator[Picture]:
     ada = home.ada(browsers, screen=PHONE)
     ada.open(f"{DESK}inbox")
     _send(ada, "/guardian/appeals/")
-    yield Picture("request", ada, "main")
+    yield Picture("request", ada, ".halves")
 
     ada.open(f"{DESK}time/mia")
-    yield Picture("week", ada, "main")
+    yield Picture("week", ada, ".halves")
 
 
 def _give_reason(home: Family) -> None:
@@ -94,6 +94,8 @@ def _send(device: Device, action: str) -> None:
 def _take(picture: Picture, light: str, path: Path) -> None:
     page = picture.device.page
     page.emulate_media(color_scheme="dark" if light == "dark" else "light")
+    # The menu is below on a screen, and so in the middle of a picture that is higher than one.
+    page.locator(".bar nav").first.evaluate("(each) => { each.style.display = 'none'; }")
     top = page.locator(picture.top)
     begins = top.evaluate("(each) => each.getBoundingClientRect().y + scrollY")
     shown = {"x": 0, "y": begins, "width": PHONE.width, "height": PHONE.height}

@@ -61,6 +61,30 @@ async def test_homework_is_told(ada: Caller, site: Site) -> None:
     assert (await ada("GET", "/profiles/mia/state"))["homework"] is True
 
 
+async def test_bedtime_is_moved_for_one_night_and_put_back(ada: Caller, site: Site) -> None:
+    path = "/profiles/mia/bedtime"
+    nights = {"id": "night", "for": "mia", "slots": ["daily 21:00-07:00"]}
+    await ada("POST", "/schedules", 201, json=nights)
+    usual, end = "2026-03-29T21:00:00Z", "2026-03-30T07:00:00Z"
+    assert await ada("GET", path) == {"usual": usual, "start": usual, "end": end}
+    start = "2026-03-29T20:15:00Z"
+    made = await ada("PUT", path, json={"start": start})
+    assert made == {"usual": usual, "start": start, "end": end} == await ada("GET", path)
+    await site.follow()
+    site.home.set_clock(site.now + 4 * 3600 + 900)
+    assert site.home.ask("mia", "games.example").verdict.reason == "schedule"
+    await ada("PUT", path, 409, json={"start": "2026-03-29T12:00:00Z"})
+    for _ in range(2):
+        await ada("DELETE", path, 204)
+    assert (await ada("GET", path))["start"] == usual
+
+
+async def test_without_a_bedtime_there_is_none_to_move(ada: Caller) -> None:
+    found = await ada("GET", "/profiles/tom/bedtime")
+    assert found == {"usual": None, "start": None, "end": None}
+    await ada("PUT", "/profiles/tom/bedtime", 409, json={"start": "2026-03-29T20:15:00Z"})
+
+
 async def test_who_did_it_is_in_the_list_of_changes(ada: Caller, site: Site) -> None:
     await ada("PUT", "/profiles/mia/pause", json={"until": "2026-03-29T18:00:00Z"})
     last = (await site.store.changes("home"))[-1]

@@ -126,6 +126,7 @@ READINGS = {
 # Where a number of minutes is told; elsewhere only that a limit is used up.
 TELL_MINUTES = {
     "page of a person's time": f"about {USED} minutes used",
+    "overview": f"About {USED} minutes of",
     "statistics": f"<td>{USED}</td>",
     "statistics of one": f"<td>{USED}</td>",
     "monthly report": f"about {USED + LAST_WEEK} minutes",

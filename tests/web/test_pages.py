@@ -32,6 +32,7 @@ from tests.web.pages import (
     take_screenshots,
     walk,
 )
+from tests.web.style import style_page
 
 
 def everything() -> web.Application:
@@ -91,12 +92,35 @@ def test_every_page_is_right_in_every_look(
         if who in GUARDIAN and language not in DESK_LANGUAGES:
             continue  # the desk comes in English there, and that is another look
         for page, device in walk(browsers, program, who, Look("phone", "light", language)):
-            found = faults(device, has_colours=has_colours)
+            found = faults(device, has_colours=has_colours) + too_long(device)
             if has_colours:
                 found += [f"at night: {each}" for each in night_faults(device)]
             found += [f"on a wide screen: {each}" for each in wide_faults(device)]
             wrong += [f"{page.name} for {who}: {each}" for each in found]
     assert not wrong, "\n".join(["", *wrong])
+
+
+MOST_SCREENS = 4
+
+
+def too_long(device: Device) -> list[str]:
+    """Return a complaint where the page that is open goes on and on, and nothing in it folds, is
+    searched, or has its button in sight."""
+    screens = device.page.evaluate("document.documentElement.scrollHeight / innerHeight")
+    helped = device.page.locator("main").locator("details, [role=search], .save").count()
+    return [f"{screens:.1f} screens long"] if screens > MOST_SCREENS and not helped else []
+
+
+def test_a_page_that_goes_on_and_on_is_told(
+    browsers: Browsers, family: tuple[Program, str]
+) -> None:
+    device = browsers.device(family[0], DEVICES[Who.FULL][0], PHONE)
+    device.open("http://copdns.home.arpa/ticket")
+    assert too_long(device) == []
+    device.page.evaluate("document.styleSheets[0].insertRule('main { min-height: 450vh }')")
+    assert len(too_long(device)) == 1
+    device.page.evaluate("document.querySelector('main').append(document.createElement('details'))")
+    assert too_long(device) == []
 
 
 def wide_faults(device: Device) -> list[str]:
@@ -122,12 +146,13 @@ def test_what_does_not_fit_on_a_wide_screen_is_told(
 
 
 def test_no_colour_depends_on_the_width_of_the_screen() -> None:
-    assert colours_by_width(STYLE.read_text()) == []
+    for sheet in SHEETS:
+        assert colours_by_width(sheet.read_text()) == [], sheet.name
     wide = "@media (min-width: 36rem) { .card { gap: 1rem; background: var(--tint) } }"
     assert colours_by_width(f"body {{ color: red }} {wide}") == ["background: var(--tint)"]
 
 
-STYLE = ROOT / "web-ui" / "static" / "copdns.css"
+SHEETS = sorted((ROOT / "web-ui" / "static").glob("*.css"))
 COLOURED = re.compile(r"(?:[a-z-]*color|background[a-z-]*|opacity|filter|--[a-z-]+): *[^;}]+")
 LENGTH = re.compile(r"--[a-z-]+: *(?:[\d.]+r?em|right|left)$")  # of no colour
 
@@ -219,6 +244,19 @@ def speak(device: Device, language: str) -> None:
     device.reload()
     told = device.page.locator("html").get_attribute("lang") or ""
     assert told.partition("-")[0] == language
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_each_part_is_right_in_every_look(
+    browsers: Browsers, family: tuple[Program, str], language: str
+) -> None:
+    """Those of docs/style-of-pages.md, on a page that shows each."""
+    device = browsers.device(family[0], DEVICES[Who.FULL][0], PHONE)
+    page = style_page(language)
+    device.page.route("**/style", lambda route: route.fulfill(body=page, content_type="text/html"))
+    device.open("http://copdns.home.arpa/style")
+    found = [*faults(device), *night_faults(device), *wide_faults(device)]
+    assert not found, "\n".join(["", *found])
 
 
 def test_paper_is_white_where_the_screen_is_dark(

@@ -25,7 +25,7 @@ function follow(seconds, parts) {
 }
 
 // Puts rows of the log where they belong as they come; without this script a link looks again.
-const MOST = 100;
+const MOST = 40;
 
 function live(rows) {
   const source = new EventSource(rows.dataset.live);

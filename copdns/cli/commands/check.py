@@ -17,8 +17,8 @@ from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json
 from copdns.cli.params import conflict_error, parse_moment, profile_option
 from copdns.config import AUTO
-from copdns.dns.records import qtype_number
 from copdns.model.addresses import address
+from copdns.model.record_types import qtype_number
 from copdns.model.verdict import Action
 from copdns.network.neighbours import read_table
 from copdns.policy.decide import decide, explain

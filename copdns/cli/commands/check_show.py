@@ -9,10 +9,10 @@ from copdns.as_json.check import Case
 from copdns.cli.home import Home
 from copdns.cli.output import align, local_text, printable
 from copdns.cli.time_words import grant_text, lifted_text
-from copdns.dns.records import qtype_name
 from copdns.model.errors import NXDOMAIN
 from copdns.model.names import display
 from copdns.model.reasons import text_of
+from copdns.model.record_types import qtype_name
 from copdns.model.verdict import Action, LocalAnswer, Reason, StepNumber
 from copdns.policy.decide import StepResult
 

@@ -16,9 +16,9 @@ import click
 from copdns.as_json.plain import utc
 from copdns.cli.home import Home
 from copdns.cli.output import align, print_json, printable
-from copdns.dns.records import qtype_name
 from copdns.model.names import display
 from copdns.model.reasons import text_of
+from copdns.model.record_types import qtype_name
 from copdns.model.verdict import Action, Requestor, Verdict
 from copdns.policy.decide import Policy, charged_budgets, decide
 from copdns.policy.snapshot import Client, Sightings, Snapshot

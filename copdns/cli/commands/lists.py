@@ -9,15 +9,15 @@ import click
 from copdns.as_json.lists import entry_json, status_json
 from copdns.cli.base import NAME, json_option
 from copdns.cli.commands.lists_audit import audit_command
+from copdns.cli.commands.lists_export import export
 from copdns.cli.commands.lists_update import update
 from copdns.cli.fetched import ListDownloads
 from copdns.cli.home import Home, pass_home
 from copdns.cli.list_errors import check_list_errors, list_error_lines, list_errors_json
 from copdns.cli.output import print_json, print_table, printable
 from copdns.list_files.copies import NOT_HERE
-from copdns.lists.index import Entry, ListKind
+from copdns.lists.index import FoundEntry, ListKind, find_shown
 from copdns.lists.small_index import ListStatus
-from copdns.model.matchers import Matcher
 from copdns.model.names import display
 
 _KIND_TEXT = {
@@ -42,6 +42,7 @@ def lists() -> None:
 
 
 lists.add_command(audit_command)
+lists.add_command(export)
 lists.add_command(update)
 
 
@@ -141,15 +142,15 @@ def search(home: Home, name: str, as_json: bool) -> None:
     Example:  copdns lists search www.tiktok.com
     """
     index = home.make_snapshot().contexts[home.household.id].index
-    found = [(entry, index.infos[entry.list]) for entry in index.find(name)]
+    found = find_shown(index, name)
     engines = [each.title for each in home.catalogue.engines.values() if name in each.hosts]
     if as_json:
-        entries = [entry_json(*each) for each in found]
+        entries = [entry_json(each) for each in found]
         print_json({"name": name, "entries": entries, "search_engines": engines})
         return
     rows = [
-        (info.slug, _KIND_TEXT[info.kind], info.subject, _entry_text(entry))
-        for entry, info in found
+        (each.info.slug, _KIND_TEXT[each.info.kind], each.info.subject, _entry_text(each))
+        for each in found
     ]
     if rows:
         print_table(("list", "kind", "about", "entry"), rows)
@@ -159,6 +160,6 @@ def search(home: Home, name: str, as_json: bool) -> None:
         click.echo(f"safe search: belongs to {title}")
 
 
-def _entry_text(entry: Entry) -> str:
-    matcher = str(Matcher(entry.name, entry.match))
-    return f"{matcher} (an exception: not blocked by this list)" if entry.allow else matcher
+def _entry_text(found: FoundEntry) -> str:
+    text = printable(found.text)
+    return f"{text} (an exception: not blocked by this list)" if found.entry.allow else text

@@ -16,9 +16,9 @@ from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_listing, printable
 from copdns.cli.params import number_option, profile_argument, profile_option
-from copdns.dns.records import qtype_name
 from copdns.model.errors import HouseholdError
 from copdns.model.names import display
+from copdns.model.record_types import qtype_name
 from copdns.model.violations import no_such
 from copdns.policy.snapshot import GUEST
 from copdns.privacy.retention import CountKey, LogRow

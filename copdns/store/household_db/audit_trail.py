@@ -49,7 +49,20 @@ class AuditTrail:
 
         return await self._thread.read(work)
 
+    async def changes(self, household: str, limit: int) -> tuple[AuditEntry, ...]:
+        """Return the newest changes, without looks, the newest first."""
 
+        def work(connection: sqlite3.Connection) -> tuple[AuditEntry, ...]:
+            rows = connection.execute(_CHANGES, {"household": household, "limit": limit})
+            return tuple(AuditEntry(at, False, who, "", "", what) for at, who, what in rows)
+
+        return await self._thread.read(work)
+
+
+_CHANGES = """
+    select at, author, what from change
+     where household = :household order by at desc, id desc limit :limit
+    """
 _NO_END = 1 << 62  # after every moment
 
 # `edge` is the moment of the last entry that is wanted; found by the two indexes alone.

@@ -632,6 +632,7 @@ def _delete_ended(connection: sqlite3.Connection, before: int) -> int:
     day = datetime.fromtimestamp(before - DAY, UTC).date()
     statements = (
         ("delete from pause where ends < ?", before),
+        ("delete from moved_bedtime where ends < ?", before),
         ("delete from grant where ends < ?", before),
         ("delete from bonus where day < ?", str(day)),
         ("delete from ticket where coalesce(redeemed, expires) < ?", before),

@@ -32,6 +32,7 @@ from copdns.store.household_db.time_rows import (
     BONUS,
     BUDGET,
     GRANT,
+    MOVED_BEDTIME,
     PAUSE,
     SCHEDULE,
     TICKET,
@@ -55,6 +56,7 @@ TABLES: tuple[HouseholdTable[Any], ...] = (
     GRANT,
     BONUS,
     TICKET,
+    MOVED_BEDTIME,
 )
 
 
@@ -176,6 +178,7 @@ def _check_owners(household: Household) -> None:
         *((f"bonus {each.id!r}", each.profile) for each in household.bonuses),
         *((f"ticket {each.id!r}", each.profile) for each in household.tickets),
         *(("a pause", each.profile) for each in household.pauses),
+        *(("a moved bedtime", each.profile) for each in household.moved_bedtimes),
     ]
     for what, profile_id in owned:
         if profile_id not in people:

@@ -14,6 +14,7 @@ from copdns.model.times import (
     Extra,
     FailureChoices,
     Grant,
+    MovedBedtime,
     OnFailure,
     Origin,
     Pause,
@@ -155,6 +156,20 @@ PAUSE: HouseholdTable[Pause] = HouseholdTable(
         start=read_number(cells[1]),
         end=read_optional(read_number, cells[2]),
         homework=bool(read_number(cells[3])),
+        author=read_text(cells[4]),
+    ),
+)
+
+MOVED_BEDTIME: HouseholdTable[MovedBedtime] = HouseholdTable(
+    name="moved_bedtime",
+    field="moved_bedtimes",
+    columns="profile, starts, moved, ends, author",
+    cells=lambda moved: (moved.profile, moved.start, moved.moved, moved.end, moved.author),
+    value=lambda cells: MovedBedtime(
+        profile=read_text(cells[0]),
+        start=read_number(cells[1]),
+        moved=read_number(cells[2]),
+        end=read_number(cells[3]),
         author=read_text(cells[4]),
     ),
 )

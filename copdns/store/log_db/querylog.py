@@ -22,6 +22,7 @@ import structlog
 
 from copdns.model.errors import StoreError
 from copdns.privacy.retention import CountKey, LogRow
+from copdns.privacy.row_filter import EVERY_ROW, RowFilter
 from copdns.store.db import DAMAGED, is_broken, lock_folder, open_database, store_error
 from copdns.store.log_db import rows as log_rows
 from copdns.store.log_db.rows import HourCount, StoredRow
@@ -140,25 +141,41 @@ class QueryLog:
         """
         return self._run(lambda each: log_rows.rows(each, household, profile, limit, after), ())
 
-    def newest(
+    def find(
         self,
         household: str,
         profiles: Collection[str],
+        wanted: RowFilter = EVERY_ROW,
+        may_show: Callable[[LogRow], bool] = lambda _: True,
         limit: int = 100,
         before: int | None = None,
     ) -> tuple[StoredRow, ...]:
-        """Return the newest rows of some people, or those before an id; the newest first."""
-        return self._run(lambda each: log_rows.newest(each, household, profiles, limit, before), ())
+        """Return the newest rows of some people that are wanted and may be shown, or the newest
+        before an id; the newest first (`rows.find`)."""
+        return self._run(
+            lambda each: log_rows.find(each, household, profiles, wanted, may_show, limit, before),
+            (),
+        )
 
     def rows_by_list(self, household: str) -> dict[str, int]:
         """Return for how many rows each list is the reason, by its slug."""
         return self._run(lambda each: log_rows.rows_by_list(each, household), {})
 
-    def hour_counts(
+    def devices_seen(
         self, household: str, profiles: Collection[str], since: float
+    ) -> dict[str, dict[str, int]]:
+        """Return when each device of some people last looked something up, by profile and device;
+        only a full log has devices."""
+        return self._run(lambda each: log_rows.devices_seen(each, household, profiles, since), {})
+
+    def hour_counts(
+        self, household: str, profiles: Collection[str], since: float, some: Collection[str] = ()
     ) -> tuple[HourCount, ...]:
-        """Return the counts of some people, added up, of every hour that ends after a moment."""
-        return self._run(lambda each: log_rows.hour_counts(each, household, profiles, since), ())
+        """Return the counts of some people, added up, of every hour that ends after a moment; those
+        of `some` of them separately too."""
+        return self._run(
+            lambda each: log_rows.hour_counts(each, household, profiles, since, some), ()
+        )
 
     def counts(
         self, household: str, profile: str | None = None, since: float = 0

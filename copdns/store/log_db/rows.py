@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 from copdns.privacy.retention import CountKey, LogRow
+from copdns.privacy.row_filter import RowFilter
 from copdns.store.db import transaction
 
 DAY = 86_400
@@ -132,42 +133,94 @@ _AFTER = """
     """
 
 
-def newest(
+def find(
     connection: sqlite3.Connection,
     household: str,
     profiles: Collection[str],
+    wanted: RowFilter,
+    may_show: Callable[[LogRow], bool],
     limit: int,
     before: int | None,
 ) -> tuple[StoredRow, ...]:
-    """Return the newest rows of some people, or the newest before an id; the newest first.
+    """Return the newest rows of some people that are wanted and may be shown, or the newest before
+    an id; the newest first.
 
-    One statement, with a part for each profile, which an index serves.
+    may_show: asked for each row in this order until there are `limit` of them, so that a page is
+        as full, and says as truly whether there is more, as if other rows did not exist.
     """
-    each = _NEWEST_OF if before is None else _NEWEST_OF_BEFORE
-    parts = " union all ".join([each] * len(profiles))
-    values = [
-        value
-        for profile in profiles
-        for value in (household, profile, *(() if before is None else (before,)), limit)
-    ]
-    if not values:
-        return ()
-    found = connection.execute(f"{parts} order by id desc limit ?", (*values, limit))
-    return tuple(StoredRow(row[0], LogRow(*row[1:])) for row in found)
+    conditions = list(_conditions(household, profiles, wanted, before))
+    where = " and ".join(condition for condition, _ in conditions)
+    values = [value for _, some in conditions for value in some]
+    stepped = connection.execute(
+        f"select {_COLUMNS} from lookup where {where} order by id desc",  # noqa: S608
+        values,
+    )
+    found = (StoredRow(row[0], LogRow._make(row[1:])) for row in stepped)
+    return tuple(islice((each for each in found if may_show(each.row)), limit))
 
 
+def _conditions(
+    household: str, profiles: Collection[str], wanted: RowFilter, before: int | None
+) -> Iterator[tuple[str, tuple[object, ...]]]:
+    """Yield each condition with its values.
+
+    An index has the rows of one person by id.  Those of several come out of the table itself,
+    which is in that order (the + keeps SQLite from sorting the index).
+    """
+    sign = "" if len(profiles) == 1 else "+"
+    yield f"{sign}household = ?", (household,)
+    yield f"{sign}profile in ({', '.join('?' * len(profiles))})", tuple(profiles)
+    if before is not None:
+        yield "id < ?", (before,)
+    if wanted.since or wanted.until:
+        bounds = wanted.since, wanted.until or _NEVER
+        yield "+at >= ? and +at < ?", bounds
+        # The index on moments has ids too: only the part of the table with these is read.
+        yield f"id >= (select min(id) {_WITHIN})", bounds
+        yield f"id <= (select max(id) {_WITHIN})", bounds
+    for column, values in (("action", wanted.actions), ("reason", wanted.reasons)):
+        if values:
+            yield f"{column} in ({', '.join('?' * len(values))})", values
+    for column in ("device", "category", "service"):
+        if value := getattr(wanted, column):
+            yield f"{column} = ?", (value,)
+    if wanted.text:
+        yield "(instr(qname, ?) or instr(via, ?))", (wanted.text, wanted.text)
+
+
+_NEVER = 1 << 62  # seconds: after every moment that SQLite can store of a row
+_WITHIN = "from lookup where at >= ? and at < ?"
 _COLUMNS = """
     id, at, household, profile, device, qname, qtype, action, reason,
     category, service, list, rule, via
     """
-_NEWEST_OF = f"""
-    select * from (select {_COLUMNS} from lookup where household = ? and profile = ?
-                    order by id desc limit ?)
-    """  # noqa: S608
-_NEWEST_OF_BEFORE = f"""
-    select * from (select {_COLUMNS} from lookup where household = ? and profile = ? and id < ?
-                    order by id desc limit ?)
-    """  # noqa: S608
+
+
+MOST_SEEN = 20_000  # of somebody's newest rows that are looked through for devices
+
+
+def devices_seen(
+    connection: sqlite3.Connection, household: str, profiles: Collection[str], since: float
+) -> dict[str, dict[str, int]]:
+    """Return when each device of these people last looked something up, by profile and device.
+
+    Only a full log has devices.  Of more than MOST_SEEN rows since then, the older ones are not
+    read.
+    """
+    found: dict[str, dict[str, int]] = {each: {} for each in profiles}
+    for profile, seen in found.items():
+        rows = connection.execute(
+            """
+            select device, max(at) from (
+                select device, at from lookup
+                 where household = :household and profile = :profile
+                 order by id desc limit :most)
+             where at >= :since and device <> '' group by device
+            """,
+            {"household": household, "profile": profile, "since": since, "most": MOST_SEEN},
+        )
+        seen.update(rows.fetchall())
+    return found
 
 
 def rows_by_list(connection: sqlite3.Connection, household: str) -> dict[str, int]:
@@ -183,36 +236,51 @@ def rows_by_list(connection: sqlite3.Connection, household: str) -> dict[str, in
 
 
 class HourCount(NamedTuple):
-    """How many look-ups some people made in one hour.  hour: since the epoch.  category: of blocked
-    ones; "" for none."""
+    """How many look-ups some people made in one hour.
+
+    hour: since the epoch.  cause: the category that blocked them, or the reason where there is
+    none; "" where nothing did.  of_some: how many are of those people whose counts are asked for
+    separately.
+    """
 
     hour: int
     blocked: bool
-    category: str
+    cause: str
     n: int
+    of_some: int
 
 
 def hour_counts(
-    connection: sqlite3.Connection, household: str, profiles: Collection[str], since: float
+    connection: sqlite3.Connection,
+    household: str,
+    profiles: Collection[str],
+    since: float,
+    some: Collection[str] = (),
 ) -> tuple[HourCount, ...]:
-    """Return the counts of some people, added up, of every hour that ends after a moment."""
+    """Return the counts of some people, added up, of every hour that ends after a moment.
+
+    some: those of them whose counts are added up separately too.
+    """
     rows = connection.execute(
         """
         select hour, action = 'block' as blocked,
-               case when action = 'block' then category else '' end as about, sum(n)
+               case when action <> 'block' then '' when category <> '' then category
+                    else reason end as cause, sum(n),
+               sum(case when profile in (select value from json_each(:some)) then n else 0 end)
           from lookup_count
          where household = :household and hour >= :hour
            and profile in (select value from json_each(:profiles))
-         group by hour, blocked, about
+         group by hour, blocked, cause
          order by hour
         """,
         {
             "household": household,
             "hour": int(since) // 3600,
             "profiles": json.dumps(list(profiles)),
+            "some": json.dumps(list(some)),
         },
     )
-    return tuple(HourCount(hour, bool(blocked), about, n) for hour, blocked, about, n in rows)
+    return tuple(map(HourCount._make, rows))
 
 
 def counts(

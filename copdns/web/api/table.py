@@ -22,7 +22,7 @@ from copdns.web.api.people import (
     unknown,
 )
 from copdns.web.api.serve import make_handler
-from copdns.web.api.time import calendar, grants, pauses, tickets, times
+from copdns.web.api.time import bedtime, calendar, grants, pauses, tickets, times
 
 OPERATIONS: tuple[Operation, ...] = (
     *status.OPERATIONS,
@@ -31,6 +31,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *agreement.OPERATIONS,
     *kept.OPERATIONS,
     *pauses.OPERATIONS,
+    *bedtime.OPERATIONS,
     *grants.OPERATIONS,
     *tickets.OPERATIONS,
     *times.OPERATIONS,

@@ -1,24 +1,48 @@
-"""The first page of the dashboard: the people, what waits, and what is wrong."""
+"""The first page of the dashboard: the people, what waits, what is wrong, and what changed."""
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
 from aiohttp import web
 
-from copdns.accounts.account import GuardianNotice, NoticeKind
+from copdns.accounts.account import GuardianNotice, NoticeKind, ViewedPart
 from copdns.accounts.roles import Permission, may
-from copdns.appeals.appeal import AppealState
+from copdns.appeals.appeal import Appeal, AppealState
 from copdns.household.ages import AgeConfirmation, asks_guardians
-from copdns.model.household import Profile
+from copdns.model.household import PrivacyMode, Profile
 from copdns.model.sentences import sentence
-from copdns.store.household_db.notes import REPAIRED
+from copdns.network.makers import maker_of
+from copdns.network.unknown_devices import UnknownDevice
+from copdns.store.household_db.audit_trail import AuditTrail
+from copdns.store.household_db.ignored import IgnoredDevices
+from copdns.store.household_db.notes import CONSOLE, FIRST_START, REPAIRED
+from copdns.time.days import local_time, starts_at, zone_of
+from copdns.web.desk.activity.changes import said_of
 from copdns.web.desk.change import say_done
 from copdns.web.desk.inbox import TO_ANSWER, is_for_others
+from copdns.web.desk.person_cards import Activity, PersonCard, person_card, upcoming
+from copdns.web.desk.time.give_time import PAUSE_ALL, is_paused_with_all
 from copdns.web.desk.time.page import HouseRequest, require_house, template_values
-from copdns.web.desk.time.person_time import pause_of
-from copdns.web.more_time import more_time, time_mark
 from copdns.web.session import may_see_notices
 from copdns.web.step_up import require_step_up
+from copdns.web.unknown_devices import unassigned_devices
 from copdns.words.warnings import trouble
+
+REQUESTS_SHOWN = 3
+CHANGES_SHOWN = 3
+UNKNOWN_SHOWN = 3
+
+
+class ListsShown(NamedTuple):
+    """The blocklists in short.  chosen: how many of other people are used.  age: seconds since the
+    oldest copy was last known to be current; None for none."""
+
+    chosen: int
+    age: float | None
 
 
 async def add_slash(_request: web.Request) -> web.Response:
@@ -34,6 +58,7 @@ async def overview(request: web.Request) -> web.Response:
     """
     home = await require_house(request, Permission.SEE_STATUS)
     context, household, now = home.context, home.household, home.now
+    sees_people = may(home.actor, Permission.SEE_PROFILES)
     appeals = (
         await context.appeals.appeals(household.id, states=TO_ANSWER)
         if may(home.actor, Permission.SEE_APPEALS)
@@ -41,35 +66,127 @@ async def overview(request: web.Request) -> web.Response:
     )
     waiting = [each for each in appeals if not is_for_others(each, home.actor)]
     to_talk = [each for each in waiting if each.state is AppealState.TALK]
+    to_answer = sorted(
+        (each for each in waiting if each.state is not AppealState.TALK),
+        key=lambda each: each.since,
+    )
     asking = (
         await context.guests.requests(household.id, now)
-        if may(home.actor, Permission.SEE_PROFILES) and may(home.actor, Permission.EDIT_DEVICES)
+        if sees_people and may(home.actor, Permission.EDIT_DEVICES)
         else ()
     )
-    proposals = (
-        await context.proposals.due(household.id, now)
-        if may(home.actor, Permission.SEE_PROFILES)
-        else ()
-    )
-    people, view = [], home.time_view()
-    for each in household.profiles if may(home.actor, Permission.SEE_PROFILES) else ():
-        today = view.today(each)
-        more = more_time(household, each, view.policy(each.id), today, now)
-        pause = pause_of(household, each.id, now)
-        people.append((each, today, more, time_mark(household, each.id), pause))
+    cards = await _cards(home, waiting) if sees_people else []
+    unknown = await _unknown_devices(home) if sees_people else []
+    children = [each for each in cards if is_paused_with_all(each.profile)]
     return context.pages.render(
         request,
         "desk/overview.html",
         **template_values(home),
         wanting=await _talk_notices(home),
-        waiting=len(waiting) - len(to_talk),
+        waiting=len(to_answer),
+        to_answer=to_answer[:REQUESTS_SHOWN] if sees_people else [],
         to_talk=len(to_talk),
         asking=asking,
-        proposals=proposals,
+        proposals=await context.proposals.due(household.id, now) if sees_people else (),
         ages_due=await _ages_due(home),
-        people=people,
+        cards=children,
+        others=[each for each in cards if each not in children],
+        paused=[each for each in children if each.pause is not None],
+        pause_all=PAUSE_ALL,
+        upcoming=upcoming(cards),
         trouble=tuple(map(trouble, (*context.readiness(), *context.warnings()))),
+        lists=_lists_shown(home),
+        unknown=unknown,
+        makers=await asyncio.to_thread(_makers, unknown),
+        **await _changes(home),
     )
+
+
+async def _cards(home: HouseRequest, waiting: Sequence[Appeal]) -> list[PersonCard]:
+    """Return the card of each person, and record whose minutes and activity are looked at."""
+    people, view = home.household.profiles, home.time_view()
+    seen = [each for each in people if may(home.actor, Permission.SEE_LOG, each)]
+    activity = await _activity(home, seen)
+    requests = Counter(each.ask.profile for each in waiting)
+    cards = [
+        person_card(
+            home.household,
+            each,
+            view.policy(each.id),
+            view.today(each),
+            home.context.now(),
+            sees_use=each in seen,
+            requests=requests[each.id],
+            activity=activity,
+        )
+        for each in people
+    ]
+    await _note_looks(home, cards)
+    return cards
+
+
+async def _activity(home: HouseRequest, people: Sequence[Profile]) -> Activity:
+    """Return what was recorded today of those whose mode lets it be shown."""
+    household, log, now = home.household, home.context.log, home.now
+    modes = {each.id: each.privacy_at(now) for each in people}
+    full = [key for key, mode in modes.items() if mode is PrivacyMode.FULL]
+    if not full and PrivacyMode.BLOCKED not in modes.values():
+        return Activity()
+    zone = zone_of(household.timezone)
+    since = starts_at(local_time(now, zone).date(), 0, zone)
+    counts = await asyncio.to_thread(log.counts, household.id, None, since)
+    devices = await asyncio.to_thread(log.devices_seen, household.id, full, since) if full else {}
+    return Activity(counts, devices)
+
+
+async def _note_looks(home: HouseRequest, cards: Sequence[PersonCard]) -> None:
+    """Record what is looked at, which the person can see; nothing else is written by a GET."""
+    looks, actor, now = home.context.looks, home.actor, home.now
+    shown = {
+        ViewedPart.USAGE: [each.profile.id for each in cards if each.limits],
+        ViewedPart.COUNTS: [each.profile.id for each in cards if each.hours is not None],
+        ViewedPart.LOG: [each.profile.id for each in cards if each.has_use],
+    }
+    for part, people in shown.items():
+        if people:
+            await looks.note_all(actor, people, (part,), now)
+
+
+def _lists_shown(home: HouseRequest) -> ListsShown:
+    updates, now = home.context.updates, home.context.now()
+    statuses = home.context.snapshot().library.statuses
+    ages = [updates.copy_state(each.info.slug).age(now) for each in statuses]
+    known = [each for each in ages if each is not None]
+    return ListsShown(home.context.lists().chosen, max(known, default=None))
+
+
+async def _unknown_devices(home: HouseRequest) -> list[UnknownDevice]:
+    """Return some devices that are nobody's and that nobody hid, the last seen first."""
+    context, household = home.context, home.household
+    found = await unassigned_devices(context.folder, household)
+    if not found:
+        return []
+    hidden = await IgnoredDevices(context.thread).of(household.id)
+    shown = [each for each in found if each.id not in hidden]
+    return sorted(shown, key=lambda each: (-each.last, -each.first))[:UNKNOWN_SHOWN]
+
+
+def _makers(devices: Sequence[UnknownDevice]) -> dict[str, str]:
+    """Return who made each device, by its id; it reads a file."""
+    return {each.id: maker_of(each.mac) for each in devices}
+
+
+async def _changes(home: HouseRequest) -> dict[str, Any]:
+    """Return the values that tell what was changed last, for who may read the history."""
+    household = home.household
+    if not may(home.actor, Permission.SEE_AUDIT):
+        return {"lines": ()}
+    return {
+        "lines": await AuditTrail(home.context.thread).changes(household.id, CHANGES_SHOWN),
+        "said": said_of(household),
+        "console": CONSOLE,
+        "first_start": FIRST_START,
+    }
 
 
 async def _ages_due(home: HouseRequest) -> list[tuple[Profile, AgeConfirmation]]:

@@ -71,6 +71,12 @@ def household_in_force(request: web.Request, actor: Actor) -> Household:
     return context_of(request).snapshot().households[actor.household]
 
 
+def page_to_show(back: str, usual: str = "/guardian/") -> str:
+    """Return the page that somebody came from, as a form says, where it is one of the dashboard;
+    else the usual one."""
+    return back if back.startswith("/guardian/") and "\\" not in back else usual
+
+
 def meanwhile_rule(context: AppContext) -> MeanwhileRule:
     """Return what the settings say of requests that nobody answers."""
     chosen, library = context.settings().appeals, context.snapshot().library

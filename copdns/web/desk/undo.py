@@ -14,7 +14,7 @@ from copdns.model.household import Band, Household
 from copdns.model.undone import UNDONE
 from copdns.web.context import context_of
 from copdns.web.desk.change import change_household
-from copdns.web.desk.page import stored_household
+from copdns.web.desk.page import page_to_show, stored_household
 from copdns.web.received import fields_of
 from copdns.web.recent_actions import PERMISSION, RECENT, DeskAction
 from copdns.web.session import require
@@ -50,7 +50,7 @@ async def undo(request: web.Request) -> web.Response:
     recent.forget(found.id)
     await context.pairings.put_back(found.links, int(context.now()))
     await _put_back_plan(request, actor, found)
-    raise web.HTTPSeeOther(_page(str((await fields_of(request)).get("back", ""))))
+    raise web.HTTPSeeOther(page_to_show(str((await fields_of(request)).get("back", ""))))
 
 
 async def _put_back_plan(request: web.Request, actor: Actor, action: DeskAction) -> None:
@@ -86,8 +86,3 @@ def _undo(action: DeskAction, now: Household) -> Household:
     assert action.before is not None
     assert action.after is not None
     return undo_change(action.before, action.after, now)
-
-
-def _page(back: str) -> str:
-    """Return the page that somebody came from, where it is one of the dashboard."""
-    return back if back.startswith("/guardian/") and "\\" not in back else "/guardian/"

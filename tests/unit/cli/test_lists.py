@@ -109,3 +109,14 @@ def test_a_name_that_nothing_holds_is_said_to_be_free(home: Home) -> None:
 def test_a_search_engine_is_named(home: Home) -> None:
     assert home.json("lists", "search", "www.bing.com")["search_engines"] == ["Microsoft Bing"]
     assert "safe search: belongs to Microsoft Bing" in home.ok("lists", "search", "www.bing.com")
+
+
+def test_what_is_open_to_somebody_is_written_as_a_zone(home: Home) -> None:
+    (home.folder / "boards.txt").write_text("chess.example\n")
+    home.ok("profile", "set", "mia", "--category", "games")
+    lines = home.ok("lists", "export", "--rpz", "--profile", "mia").splitlines()
+    assert lines[0] == "$TTL 60"
+    assert "chess.example CNAME ." in lines
+    assert "*.childline.org.uk CNAME rpz-passthru." not in lines  # nothing blocks it
+    assert "chess.example CNAME ." not in home.ok("lists", "export", "--rpz", "--profile", "ada")
+    assert home.call("lists", "export", "--rpz", "--profile", "bo").exit_code != 0

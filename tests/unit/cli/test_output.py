@@ -13,10 +13,10 @@ from copdns.cli import output
 from copdns.cli.changes import differences
 from copdns.cli.output import count_text
 from copdns.cli.time_words import ticket_text
-from copdns.dns.records import qtype_name, qtype_number
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.household import AnnouncedBandChange, Band, FullLogSpan, Household, OwnService
 from copdns.model.matchers import Matcher
+from copdns.model.record_types import qtype_name, qtype_number
 from copdns.model.times import (
     Bonus,
     Budget,

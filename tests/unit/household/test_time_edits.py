@@ -23,6 +23,7 @@ from copdns.model.times import (
     Extra,
     FailureChoices,
     Grant,
+    MovedBedtime,
     OnFailure,
     Origin,
     Pause,
@@ -401,7 +402,7 @@ def test_an_import_keeps_what_runs_for_those_who_stay() -> None:
 def test_nothing_is_left_over_after_an_import(before: Household, found: Household) -> None:
     after = household_edit.replace_household(before, replace(found, id=before.id))
     assert list(violations(after)) == []
-    kept = ("pauses", "grants", "bonuses", "tickets")
+    kept = ("pauses", "grants", "bonuses", "tickets", "moved_bedtimes")
     empty = dict.fromkeys(kept, ())
     assert replace(after, **empty) == replace(found, id=before.id)  # type: ignore[arg-type]
 
@@ -448,3 +449,43 @@ def test_times_of_an_older_childs_preset_take_the_place_of_the_younger_ones() ->
     assert older.budgets == (PLAY,)
     kept = household_edit.set_profile(added, "eve", WITH_PRESETS, OLDER)
     assert (kept.schedules, kept.budgets) == (added.schedules, added.budgets)
+
+
+# Several people at once
+
+
+def test_everybody_is_paused_at_once_and_goes_on_at_once() -> None:
+    after = edit.pause_all(FAMILY, ("mia", "tom"), NOW, NOW + 1800, author="Ada")
+    assert after.pauses == (
+        Pause("mia", NOW, NOW + 1800, author="Ada"),
+        Pause("tom", NOW, NOW + 1800, author="Ada"),
+    )
+    assert edit.unpause_all(after, ("mia", "tom")) == FAMILY
+    assert edit.unpause_all(after, ("tom",)).pauses == after.pauses[:1]
+    assert edit.unpause_all(FAMILY, ("mia", "tom")) == FAMILY
+
+
+@pytest.mark.parametrize(
+    ("there", "stays"),
+    [
+        (Pause("mia", NOW - 60), True),
+        (Pause("mia", NOW - 60, NOW + 3600), True),
+        (Pause("mia", NOW - 60, NOW + 600), False),
+        (Pause("mia", NOW - 60, NOW + 3600, homework=True), False),
+        (Pause("mia", NOW + 60, NOW + 3600), False),  # it has not begun
+    ],
+)
+def test_a_pause_of_everybody_shortens_none(there: Pause, stays: bool) -> None:
+    before = replace(FAMILY, pauses=(there,))
+    (after,) = edit.pause_all(before, ("mia",), NOW, NOW + 1800).pauses
+    assert (after == there) is stays
+    assert after.end is None or after.end >= NOW + 1800
+
+
+def test_a_moved_bedtime_goes_with_its_person_and_stays_at_an_import() -> None:
+    moved = MovedBedtime("mia", NOW, NOW + 60, NOW + 600, "Ada")
+    before = replace(FAMILY, moved_bedtimes=(moved,), devices=())
+    assert household_edit.replace_household(before, FAMILY).moved_bedtimes == (moved,)
+    assert household_edit.remove_profile(before, "mia").moved_bedtimes == ()
+    wrong = replace(before, moved_bedtimes=(replace(moved, moved=NOW + 600),))
+    assert [each.field for each in violations(wrong)] == ["end"]

@@ -267,6 +267,7 @@ def test_an_own_list_may_bring_a_category_of_its_own() -> None:
         (replace(OWN, slug="starter-games"), "another list is already called starter-games"),
         (replace(OWN, slug="tube"), "another list is already called tube"),
         (replace(OWN, category="tube"), "tube is the name of a service"),
+        (replace(OWN, category="malware", opens=True), "no list opens what is listed as malware"),
     ],
 )
 def test_an_own_list_that_cannot_be_used_says_why_and_blocks_nothing(
@@ -277,6 +278,18 @@ def test_an_own_list_that_cannot_be_used_says_why_and_blocks_nothing(
     assert lib.statuses[-1].used_count == 0
     assert lib.index.find("go.example") == ()
     assert blockers(lib, "chess.example") == {"starter-games"}  # the others go on
+
+
+def test_an_own_list_may_open_what_others_of_its_category_block() -> None:
+    def opened(**changed: object) -> set[str]:
+        own = replace(OWN, text="chess.example\n", **changed)
+        lib = built(own)
+        found = [each for each in lib.index.find("chess.example") if each.allow]
+        return {lib.index.infos[each.list].slug for each in found}
+
+    assert opened() == set()
+    assert opened(opens=True) >= {"starter-games"}
+    assert "starter-games" not in opened(opens=True, category="ads")
 
 
 def test_two_own_lists_of_one_name_are_told_apart() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from copdns.lists.gate import MAX_HELD, Gate, GateRules, KnownMistake, is_whole_school
+from copdns.lists.hashes import hashed_names
 from copdns.lists.index import ListKind
-from copdns.lists.parse import SkipReason
+from copdns.lists.parse import ListFormat, SkipReason, parse_list
 from copdns.lists.small_index import Draft, HeldEntry
 from copdns.model.matchers import Matcher, MatchKind, parse_matcher
 
@@ -154,3 +155,57 @@ def test_lists_that_block_nothing_do_not_pass_here() -> None:
 def test_an_exception_of_a_list_stays() -> None:
     draft = Draft("a", ListKind.CATEGORY, "ads", "A", {}, {"edge.example": MatchKind.SUBTREE})
     assert Gate([HELP], RULES).let_through(draft) == draft
+
+
+def written(*lines: str, form: ListFormat = ListFormat.ADBLOCK, category: str = "adult") -> Draft:
+    parsed = parse_list("\n".join(lines), form)
+    draft = Draft(
+        *("listed", ListKind.CATEGORY, category, "Listed", parsed.blocks, parsed.allows),
+        special=parsed.special,
+    )
+    return Gate([HELP], RULES).let_through(draft)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("||edge.example^$important", SkipReason.INFRASTRUCTURE),
+        ("||a.login.example^$dnstype=A", SkipReason.INFRASTRUCTURE),
+        ("||chat.help.example^$important", SkipReason.PROTECTED),
+        ("||a.poems.example^$important", SkipReason.MISTAKE),
+        ("||games.edu^$important", SkipReason.MISTAKE),
+        ("||edge.*^", SkipReason.INFRASTRUCTURE),
+        ("/^[a-z]{4}\\.example$/", SkipReason.INFRASTRUCTURE),
+        ("||poem*.example^", SkipReason.MISTAKE),
+        ("*$denyallow=com", SkipReason.INFRASTRUCTURE),
+        ("||line.char*.example^", SkipReason.PROTECTED),
+    ],
+)
+def test_a_rule_with_terms_or_a_pattern_takes_no_more_than_a_name(
+    line: str, reason: SkipReason
+) -> None:
+    found = written(line, "||bad.example^$important", "||ads*.example^")
+    assert found.unused == {reason: 1}
+    assert found.special.count == 2
+    assert len(found.held) == (reason is not SkipReason.PROTECTED)
+
+
+def test_an_important_rule_above_a_mistake_gets_an_exception_that_beats_it() -> None:
+    found = written("||portal.example^$important", category="adult")
+    terms = {str(terms): names for terms, names in found.special.ruled.items() if terms.allow}
+    assert terms == {"important": {"lexicon.portal.example": MatchKind.SUBTREE}}
+
+
+def test_an_exception_and_a_pattern_that_fits_a_protected_name_stay() -> None:
+    found = written("@@||edge.*^", "||help.exam*^")
+    assert (found.unused, found.special.count) == ({}, 2)
+
+
+def test_a_hash_of_what_many_need_is_left_out() -> None:
+    names = hashed_names(["edge.example", "big.example", "poems.example", "bad.example"], "salt")
+    octets = names.octets
+    lines = [octets[at : at + 32].hex() for at in range(0, len(octets), 32)]
+    found = written("hashed-v1 salt", *lines, form=ListFormat.HASHED)
+    assert found.special.hashes.covers("a.bad.example")
+    assert not found.special.hashes.covers("edge.example")
+    assert found.unused == {SkipReason.INFRASTRUCTURE: 3}

@@ -3,6 +3,7 @@
 import sys
 import time
 import tracemalloc
+from contextlib import suppress
 
 import pytest
 
@@ -257,3 +258,24 @@ def test_reading_a_list_takes_the_memory_of_its_names_and_little_more() -> None:
         tracemalloc.stop()
     names = sys.getsizeof(parsed.blocks) + sum(map(sys.getsizeof, parsed.blocks))
     assert most < names + 4_000_000  # one part of the text, and a dict that just grew
+
+
+HOSTILE = (
+    "a.example\n" * 20_000,  # no blank, so no line seems to end
+    "/" * 4_000 + "\n",
+    f"||a.example^$client={chr(39) * 4_000}\n",
+    f"||a.example^$denyallow={'a|' * 2_000}a\n",
+    f"{'|' * 2_000}{'^' * 2_000}\n",
+    "local-zone:" + " " * 4_000 + "\n",
+    "address=" + "/" * 4_000 + "\n",
+    f"{'*.' * 2_000}example CNAME .\n",
+)
+
+
+@pytest.mark.parametrize("form", [form for form in ListFormat if form is not ListFormat.HASHED])
+def test_no_text_takes_longer_than_its_length_allows(form: ListFormat) -> None:
+    start = time.process_time()
+    for text in HOSTILE:
+        with suppress(ListError):
+            parse_list(text, form)
+    assert time.process_time() - start < 2.0

@@ -74,8 +74,13 @@ def test_every_line_is_used_or_counted_as_unused_or_says_nothing(
 def test_the_quick_way_and_the_way_line_by_line_agree(
     text: str, form: ListFormat, match: MatchKind | None
 ) -> None:
-    # A blank before each line keeps it from the quick way, and means nothing.
-    slowly = "\n ".join(["", *text.replace("\r", "\n").split("\n")])
+    # A blank before each line keeps it from the quick way, and means nothing; in a zone, where it
+    # means the name of the line before, a remark does.
+    lines = text.replace("\r", "\n").split("\n")
+    if form is ListFormat.RPZ:
+        slowly = "\n".join(f"{line} ;" for line in lines)
+    else:
+        slowly = "\n ".join(["", *lines])
     try:
         quick = parse_list(text, form, match)
     except ListError:

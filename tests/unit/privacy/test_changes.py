@@ -13,7 +13,7 @@ from copdns.privacy.changes import (
     changes_for,
 )
 from copdns.store.household_db.notes import Change
-from tests.household import MIA, NOW
+from tests.household import MIA, NOW, TOM
 
 
 def told(*lines: str, at: int = int(NOW)) -> list[tuple[ChangeTopic, ...]]:
@@ -89,6 +89,8 @@ def test_what_is_somebody_elses_or_told_elsewhere_is_not(line: str) -> None:
         ("mia: PIN taken away", (ChangeTopic.DEVICES,)),
         ("mia paused until someone ends it", (ChangeTopic.TIMES,)),
         ("15 more minutes for mia (bonus)", (ChangeTopic.TIMES,)),
+        ("tonight's bedtime of mia at 21:30", (ChangeTopic.TIMES,)),
+        ("tonight's bedtime of mia as usual", (ChangeTopic.TIMES,)),
         ("mia can use games until 20:15", (ChangeTopic.TIMES,)),
         ("mia may have games until 20:15", (ChangeTopic.TIMES,)),
     ],
@@ -98,6 +100,15 @@ def test_what_is_done_to_a_person_or_a_device_is_told_with_its_line(
 ) -> None:
     (found,) = changes_for(MIA, [Change(0, int(NOW), "Ada", line)], NOW, ["tablet"])
     assert (found.about, found.what) == (about, line)
+
+
+@pytest.mark.parametrize(
+    "line", ["times: all children paused until 16:30", "times: pauses of all children ended"]
+)
+def test_a_pause_of_all_children_is_told_to_each(line: str) -> None:
+    for each in (MIA, TOM):
+        (found,) = changes_for(each, [Change(0, int(NOW), "Ada", line)], NOW)
+        assert found.about == (ChangeTopic.TIMES,)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ from copdns.model.times import (
     Extra,
     FailureChoices,
     Grant,
+    MovedBedtime,
     OnFailure,
     Origin,
     Pause,
@@ -179,6 +180,7 @@ HOME = Household(
     grants=(GRANT, Grant(None, NOW, NOW + 1, NOW, id="g2", profile="tom")),
     bonuses=(BONUS,),
     tickets=(TICKET, Ticket("t2", "cd34", 10, NOW, NOW + DAY)),
+    moved_bedtimes=(MovedBedtime("mia", NOW + 60, NOW + 120, NOW + DAY, "Ada"),),
 )
 
 
@@ -222,6 +224,7 @@ def without_profile(profile_id: str) -> Callable[[Household], Household]:
             grants=(),
             bonuses=(),
             tickets=(),
+            moved_bedtimes=(),
         )
 
     return edit
@@ -265,6 +268,7 @@ async def test_no_field_of_the_model_is_forgotten(store: HouseholdStore) -> None
         *home.grants,
         *home.bonuses,
         *home.tickets,
+        *home.moved_bedtimes,
     ]
     every = {(type(value), each.name) for value in values for each in fields(value)}
     stored = {
@@ -495,6 +499,7 @@ def ended(before: Household) -> Household:
             Ticket("t2", "b", 5, 0, 9 * DAY, redeemed=DAY, redeemed_by="mia"),
             Ticket("t3", "c", 5, 0, 9 * DAY),
         ),
+        moved_bedtimes=(MovedBedtime("mia", 0, 60, DAY), MovedBedtime("tom", 0, 60, 2 * DAY)),
     )
 
 
@@ -502,12 +507,13 @@ async def test_what_ended_is_kept_for_thirty_days_and_then_goes(store: Household
     home = await change(store, ended)
     assert await store.tidy(31 * DAY) == 0
     assert await store.household("home") == home
-    assert await store.tidy(31 * DAY + 1) == 4
+    assert await store.tidy(31 * DAY + 1) == 5
     assert await store.household("home") == replace(
         home,
         pauses=home.pauses[1:],
         grants=home.grants[1:],
         tickets=home.tickets[2:],
+        moved_bedtimes=home.moved_bedtimes[1:],
     )
     await store.tidy(33 * DAY)
     left = await store.household("home")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,11 +11,14 @@ from copdns.web.desk.activity.plots import (
     OTHER_KINDS,
     WIDTH,
     Bucket,
+    axis_top,
     build_table,
+    by_hour_of_day,
     dates,
     days,
     hours,
     stack_bars,
+    tick_places,
 )
 
 NOW = 1_774_800_000.0  # 2026-03-29, 16:00 UTC: the clock went forward in Berlin at 01:00
@@ -57,8 +61,9 @@ def test_small_kinds_share_a_column() -> None:
 
 
 def test_a_kind_keeps_its_colour_where_it_was_promised_one() -> None:
-    found = build_table(BUCKETS, [(5.0, "open", 9), (5.0, "closed", 1)], ("closed", "open"))
-    assert found.kinds == ("closed", "open")
+    counted = [(5.0, "open", 9), (5.0, "closed", 1)]
+    assert build_table(BUCKETS, counted, ("closed", "open")).kinds == ("closed", "open")
+    assert build_table(BUCKETS, counted, ("open", "closed")).kinds == ("open", "closed")
 
 
 def test_what_is_older_is_left_out() -> None:
@@ -81,3 +86,45 @@ def test_every_number_is_in_the_table_once_and_every_bar_in_the_picture(
         assert bar.x >= 0
         assert bar.x + bar.width <= WIDTH
         assert sum(each.height for each in bar.parts) <= HEIGHT + 1
+
+
+@given(st.integers(0, 10**9))
+def test_an_axis_reaches_what_is_drawn_and_its_middle_is_a_whole_number(value: int) -> None:
+    top = axis_top(value)
+    assert value <= top <= max(2, 2 * value)
+    assert top % 2 == 0
+    assert len(str(top).rstrip("0")) <= 2
+
+
+def test_marks_are_the_end_the_middle_and_nothing() -> None:
+    assert stack_bars([(37,)]).marks == (40, 20, 0)
+    assert stack_bars([(0,)]).marks == (0,)
+
+
+def test_a_limit_is_on_the_scale_of_its_bar_and_may_be_above_all() -> None:
+    plot = stack_bars([(10,), (30,)], [60, None])
+    assert plot.top == 60
+    assert plot.limits == ((0, WIDTH / 2, 0),)
+    assert plot.bars[1].parts[0].height == HEIGHT / 2
+
+
+def test_without_a_bar_no_limit_is_drawn() -> None:
+    assert stack_bars([(0,), (0,)], [60, 60]).limits == ()
+
+
+def test_an_hour_of_the_day_is_the_households_and_of_all_days() -> None:
+    counted = [(NOW, "open", 2), (NOW - 7 * 86_400, "open", 1), (NOW, "closed", 1)]
+    found = by_hour_of_day(counted, ("open", "closed"), "Europe/Berlin")
+    assert len(found.buckets) == 24
+    # 16:00 UTC is 18:00 since that morning, and was 17:00 a week earlier.
+    assert found.values[18] == (2, 1)
+    assert found.values[17] == (1, 0)
+    assert found.peak == (Bucket(18 * 3600, 19 * 3600), 3)
+
+
+@pytest.mark.parametrize(
+    ("count", "places"),
+    [(0, ()), (7, tuple(range(7))), (24, (0, 6, 12, 17, 23)), (30, (0, 7, 14, 22, 29))],
+)
+def test_words_stand_below_all_bars_or_a_few(count: int, places: tuple[int, ...]) -> None:
+    assert tick_places(count) == places

@@ -100,6 +100,8 @@ def said(what: str, language: str = "en") -> str:
         ("schedule bedtime changed", "Schedule bedtime changed."),
         ("budget games removed", "Daily limit games removed."),
         ("15 more minutes for mia (open)", "15 more minutes for Mia (open)."),
+        ("tonight's bedtime of mia at 21:30", "Tonight's bedtime of Mia at 21:30."),
+        ("times: all children paused until 16:30", "All children paused until 16:30."),
         ("device tablet added for mia", "Device tablet added for Mia."),
         ("household set: timezone, weekend", "Household set: timezone, weekend."),
         ("profile mia added", "Person added: Mia."),

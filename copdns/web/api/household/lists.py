@@ -8,7 +8,7 @@ from copdns.accounts.roles import Permission
 from copdns.appeals.list_errors import still_listed
 from copdns.as_json.lists import entry_json, status_json
 from copdns.as_json.plain import utc
-from copdns.lists.index import ListKind
+from copdns.lists.index import ListKind, find_shown
 from copdns.model.names import normalize
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Moment, Name
@@ -136,7 +136,7 @@ async def search(call: Call) -> object:
     engines = [each.title for each in snapshot.library.engines.values() if name in each.hosts]
     return {
         "name": name,
-        "entries": [entry_json(each, index.infos[each.list]) for each in index.find(name)],
+        "entries": [entry_json(each) for each in find_shown(index, name)],
         "search_engines": engines,
     }
 

@@ -25,6 +25,7 @@ class Document(Given):
     schedules: _Parts
     budgets: _Parts
     pauses: _Parts
+    moved_bedtimes: _Parts
     permissions: _Parts
     bonuses: _Parts
     tickets: _Parts

@@ -10,11 +10,11 @@ from pydantic import Field
 from copdns.accounts.roles import Permission
 from copdns.as_json.check import Case, case_json
 from copdns.as_json.household import rule_json
-from copdns.dns.records import qtype_number
 from copdns.household.edit_checks import parse_field
 from copdns.household.edits import add_rule, note_rule, remove_rule
 from copdns.model.household import RuleAction
 from copdns.model.names import normalize
+from copdns.model.record_types import qtype_number
 from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import decide, explain
 from copdns.policy.snapshot import Client

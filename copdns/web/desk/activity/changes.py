@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiohttp import web
 
 from copdns.accounts.roles import Permission
+from copdns.model.household import Household
+from copdns.model.sentences import Sentence
 from copdns.store.household_db.audit_trail import AuditTrail
 from copdns.store.household_db.notes import CONSOLE, FIRST_START
 from copdns.web.context import context_of
@@ -14,6 +18,7 @@ from copdns.web.session import require
 from copdns.words.audit import line
 
 LINES_SHOWN = 100  # lines of a page
+Said = Callable[[str, str], Sentence | None]  # what a line says, from it and its author
 
 
 async def changes(request: web.Request) -> web.Response:
@@ -30,9 +35,7 @@ async def changes(request: web.Request) -> web.Response:
         actor=actor,
         household=household,
         lines=lines,
-        said=lambda what, who: line(
-            what.replace("this device", who), lambda key: names.get(key) or devices.get(key, key)
-        ),
+        said=said_of(household),
         console=CONSOLE,
         first_start=FIRST_START,
         before=before,
@@ -41,4 +44,13 @@ async def changes(request: web.Request) -> web.Response:
         names=names,
         devices=devices,
         zone=household.timezone,
+    )
+
+
+def said_of(household: Household) -> Said:
+    """Return the function that tells a line of the history with the names of people and devices."""
+    names = {each.id: each.name for each in household.profiles}
+    devices = {each.id: each.name for each in household.devices if each.name}
+    return lambda what, who: line(
+        what.replace("this device", who), lambda key: names.get(key) or devices.get(key, key)
     )

@@ -20,7 +20,7 @@ from copdns.store.log_db.rows import StoredRow
 log = structlog.get_logger("copdns")
 
 POLL_SECONDS = 1.0  # seconds between two polls
-MAX_ROWS = 100  # of one poll; older ones are left out, since a page shows no more
+MAX_ROWS = 40  # of one poll; older ones are left out, since a page shows no more
 
 Rows = tuple[StoredRow, ...]
 

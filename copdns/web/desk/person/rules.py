@@ -21,6 +21,7 @@ from copdns.model.names import display, host_of, name_of
 from copdns.policy.decide import decide, explain
 from copdns.time.plan import in_scope
 from copdns.web.context import context_of
+from copdns.web.desk.page import page_to_show
 from copdns.web.desk.person.page import PersonAccess, change, person_page, require_person
 from copdns.web.desk.seen import SEEN, unless_changed
 from copdns.web.others import time_view
@@ -76,8 +77,9 @@ async def add(request: web.Request) -> web.Response:
         ) from None
     scope = _parse_scope(found, str(fields.get("for", "")))
     note = parse_note(str(fields.get("note", "")))
+    page = page_to_show(str(fields.get("back", "")), f"{found.address}/rules")
     if _has_rule(found.household, scope, str(about), action):
-        raise web.HTTPSeeOther(f"{found.address}/rules")
+        raise web.HTTPSeeOther(page)
     edit = partial(
         add_rule,
         action=action,
@@ -91,7 +93,7 @@ async def add(request: web.Request) -> web.Response:
     )
     what = f"rule added: {action} {about} for {scope or EVERYONE}"
     await change(request, found.actor, edit, what)
-    raise web.HTTPSeeOther(f"{found.address}/rules")
+    raise web.HTTPSeeOther(page)
 
 
 async def change_note(request: web.Request) -> web.Response:

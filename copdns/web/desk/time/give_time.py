@@ -1,5 +1,5 @@
-"""What a guardian gives or takes for a while: pause, homework mode, extra time, temporary
-access."""
+"""What a guardian gives or takes for a while: pause, homework mode, extra time, temporary access,
+and a bedtime that begins earlier or later tonight."""
 
 from __future__ import annotations
 
@@ -9,14 +9,26 @@ from typing import NoReturn
 
 from aiohttp import web
 
-from copdns.accounts.roles import Permission
-from copdns.household.time_edits import add_bonus, end_grant, give_grant, pause, unpause
+from copdns.accounts.roles import Permission, may
+from copdns.household.time_edits import (
+    add_bonus,
+    end_grant,
+    give_grant,
+    move_bedtime,
+    pause,
+    pause_all,
+    unpause,
+    unpause_all,
+)
+from copdns.household.time_shape import clock
 from copdns.model.errors import HouseholdError
-from copdns.model.household import Household
+from copdns.model.household import Household, Profile
 from copdns.model.times import DAY_MINUTES
+from copdns.time.bedtime import moment_tonight, tonights_bedtime
 from copdns.time.days import budget_day, zone_of
 from copdns.time.moments import moment_text
 from copdns.web.desk.change import Edit
+from copdns.web.desk.page import page_to_show
 from copdns.web.desk.seen import SEEN, unless_changed
 from copdns.web.desk.time.forms import (
     Form,
@@ -24,14 +36,23 @@ from copdns.web.desk.time.forms import (
     parse_extra,
     parse_lifts,
     parse_one_subject,
+    read_field,
     require_end,
 )
-from copdns.web.desk.time.page import PersonRequest, form_of, require_person, unless_gone
+from copdns.web.desk.time.page import (
+    HouseRequest,
+    PersonRequest,
+    form_of,
+    require_house,
+    require_person,
+    unless_gone,
+)
 from copdns.web.desk.time.schedules import budget_of
 from copdns.web.more_time import give_more_time, require_more_time, was_sent_before
 
 OVERVIEW = "/guardian/"
 MAX_MORE = 240  # minutes at once
+PAUSE_ALL = 30  # minutes for which one tap pauses every child
 
 
 async def pause_(request: web.Request) -> web.Response:
@@ -59,6 +80,55 @@ async def unpause_(request: web.Request) -> web.Response:
     edit = unless_gone(partial(unpause, profile_id=them.profile.id, now=them.now))
     await them.change(f"pause of {them.profile.id} ended", edit)
     _back(them, await form_of(request), "#now")
+
+
+async def pause_all_(request: web.Request) -> web.Response:
+    """Pause every child for half an hour; who is paused for longer stays so."""
+    home = await require_house(request, Permission.GIVE_TIME)
+    people, end = _children(home), home.now + PAUSE_ALL * 60
+    edit = partial(pause_all, profile_ids=people, start=home.now, end=end, author=home.actor.name)
+    when = moment_text(ceil(end / 60) * 60, home.household.timezone, home.now)
+    await home.change(f"times: all children paused until {when}", edit)
+    raise web.HTTPSeeOther(OVERVIEW)
+
+
+async def unpause_all_(request: web.Request) -> web.Response:
+    """End the pauses of all children now."""
+    home = await require_house(request, Permission.GIVE_TIME)
+    edit = partial(unpause_all, profile_ids=_children(home))
+    await home.change("times: pauses of all children ended", edit)
+    raise web.HTTPSeeOther(OVERVIEW)
+
+
+def _children(home: HouseRequest) -> list[str]:
+    """Return the ids of all children; raise HTTPForbidden where one is not the actor's to pause."""
+    found = [each for each in home.household.profiles if is_paused_with_all(each)]
+    if not all(may(home.actor, Permission.GIVE_TIME, each) for each in found):
+        raise web.HTTPForbidden(reason="You may not do this")
+    return [each.id for each in found]
+
+
+def is_paused_with_all(profile: Profile) -> bool:
+    """Tell whether a pause of everyone is for this person: for children alone."""
+    return profile.band.is_child
+
+
+async def bedtime(request: web.Request) -> web.Response:
+    """Let tonight's bedtime begin earlier or later, or as usual, this night only."""
+    them = await require_person(request, Permission.GIVE_TIME)
+    form = await form_of(request)
+    now, who, zone = them.now, them.profile.id, them.household.timezone
+    minute = read_field(clock, form.one("at"), "at")
+    tonight = tonights_bedtime(them.household, them.profile, now)
+    at = moment_tonight(tonight, minute, zone_of(zone)) if tonight is not None else now
+    what = (
+        f"tonight's bedtime of {who} as usual"
+        if tonight is not None and at == tonight.usual
+        else f"tonight's bedtime of {who} at {moment_text(at, zone, now)}"
+    )
+    edit = partial(move_bedtime, profile_id=who, at=at, now=now, author=them.actor.name)
+    await them.change(what, edit)
+    _back(them, form, "#now")
 
 
 async def more(request: web.Request) -> web.Response:
@@ -162,7 +232,7 @@ def _once(them: PersonRequest, form: Form, edit: Edit) -> Edit:
     return edit_once
 
 
-def _end_text(them: PersonRequest, end: int | None) -> str:
+def _end_text(them: HouseRequest, end: int | None) -> str:
     if end is None:
         return "until somebody ends it"
     whole = ceil(end / 60) * 60  # as pages show it
@@ -171,4 +241,7 @@ def _end_text(them: PersonRequest, end: int | None) -> str:
 
 def _back(them: PersonRequest, form: Form, part: str) -> NoReturn:
     """Redirect to the page that has the form."""
-    raise web.HTTPSeeOther(OVERVIEW if form.one("back") == "overview" else f"{them.page}{part}")
+    back = form.one("back")
+    raise web.HTTPSeeOther(
+        OVERVIEW if back == "overview" else page_to_show(back, f"{them.page}{part}")
+    )

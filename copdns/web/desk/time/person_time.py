@@ -11,9 +11,11 @@ from copdns.accounts.roles import Permission, may
 from copdns.household.time_shape import day
 from copdns.model.household import Household, Profile
 from copdns.model.times import Bonus, Grant, Pause
+from copdns.model.verdict import Reason
+from copdns.time.bedtime import bedtime_choices, tonights_bedtime
 from copdns.time.budget import has_effect
 from copdns.time.days import DAY_SECONDS, local_time, zone_of
-from copdns.time.plan import in_scope
+from copdns.time.plan import Closure, in_scope, with_moved_bedtime
 from copdns.time.preview import ClosedSpan, PreviewWeek, build_week, week_span
 from copdns.time.schedule import closed_spans
 from copdns.web.desk.seen import mark_of
@@ -54,6 +56,7 @@ async def person(request: web.Request) -> web.Response:
     first = _parse_first_day(them)
     chart, in_words = _week(them.household, profile, first)
     plan = plan_suggested(them)
+    bedtime = tonights_bedtime(them.household, profile, them.now)
     return context.pages.render(
         request,
         "desk/time.html",
@@ -77,6 +80,8 @@ async def person(request: web.Request) -> web.Response:
         suggested=None if plan.changes_nothing and not plan.unused else plan,
         suggested_mark=mark_of(plan),
         more=more_time(them.household, profile, policy, now, them.context.now()),
+        bedtime=bedtime,
+        choices=bedtime_choices(bedtime, them.now) if bedtime is not None else (),
         mark=time_mark(them.household, profile.id),
     )
 
@@ -94,15 +99,18 @@ def _parse_first_day(them: PersonRequest) -> date:
 
 
 def _week(household: Household, profile: Profile, first: date) -> tuple[Chart, PreviewWeek]:
-    """Return a week as bars and in words."""
+    """Return a week as bars and in words, with a bedtime that was moved as it is in that night."""
     zone = zone_of(household.timezone)
     start, end = week_span(zone, first)
-    closed = [
-        ClosedSpan(schedule.id, *stretch)
+    moved = next((each for each in household.moved_bedtimes if each.profile == profile.id), None)
+    closures = (
+        Closure(Reason.SCHEDULE, *span, schedule.about, schedule.id)
         for schedule in in_scope(household.schedules, profile)
-        for stretch in closed_spans(
-            schedule, household.calendar, zone, start - _AROUND, end + _AROUND
-        )
+        for span in closed_spans(schedule, household.calendar, zone, start - _AROUND, end + _AROUND)
+    )
+    closed = [
+        ClosedSpan(each.period, each.start, each.end)
+        for each in with_moved_bedtime(closures, moved)
     ]
     return week_bars(closed, zone, first), build_week(closed, zone, first)
 

@@ -1,0 +1,138 @@
+"""Write what a profile may open as a response policy zone (RPZ), for other DNS servers.
+
+The lines say what `decide` says of each name that a list, a rule or a setting knows, leaving out
+time: a zone knows no bedtime.  A name and what is below it have a line each, since a zone's line is
+about one of them; what the line above it already says is left out.  Of rules with patterns, hashes,
+or different verdicts by type a zone can say nothing: they are counted in a remark.  Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Final
+
+from copdns.dns.records import AAAA, HTTPS, A
+from copdns.model.names import suffixes
+from copdns.model.verdict import Action, StepNumber
+from copdns.policy.decide import Policy, decide
+from copdns.policy.steps import RuleStep, SafeSearchStep
+
+BLOCKED: Final = "CNAME ."
+OPEN: Final = "CNAME rpz-passthru."
+_TIME: Final = frozenset({StepNumber.PAUSE, StepNumber.SCHEDULES, StepNumber.BUDGETS})
+_PROBE: Final = "zz-other-name"  # below a name: no list has it
+_TYPES: Final = (A, AAAA, HTTPS)
+TTL: Final = 60  # seconds
+
+
+def zone_lines(policy: Policy, serial: int, title: str) -> Iterator[str]:
+    """Yield the lines of the zone.
+
+    serial: of its SOA record, at most 32 bits.  title: a remark.
+    """
+    policy = _without_time(policy)
+    yield f"$TTL {TTL}"
+    yield f"@ SOA localhost. hostmaster.localhost. {serial} 3600 600 86400 {TTL}"
+    yield "@ NS localhost."
+    yield f"; {title}"
+    records, unsaid = _records(policy)
+    for owner, action in sorted(records.items(), key=_from_the_end):
+        yield f"{owner} {action}"
+    for network, action in _networks(policy):
+        yield f"{_trigger(network)} {action}"
+    table = policy.index.special
+    unsaid += len(table.patterns) + sum(map(len, table.hashes.values()))
+    if unsaid:
+        yield f"; {unsaid} rules cannot be said in a zone: patterns, hashes, rules for some types"
+
+
+def _records(policy: Policy) -> tuple[dict[str, str], int]:
+    """Return the action of each owner, and how many names a zone can say nothing of."""
+    default = _action(policy, f"{_PROBE}.{_PROBE}") or OPEN
+    records = {"*": BLOCKED} if default == BLOCKED else {}
+    below = {"": default}
+    unsaid = 0
+    for name in sorted(_known_names(policy), key=lambda each: each.split(".")[::-1]):
+        above = next((below[each] for each in suffixes(name)[1:] if each in below), default)
+        at, under = _action(policy, name), _action(policy, f"{_PROBE}.{name}")
+        if at is None or under is None:
+            unsaid += 1
+            continue
+        if under != above:
+            below[name] = records[f"*.{name}"] = under
+        if at != above:
+            records[name] = at
+    # A wildcard holds only below the closest name that is there (RFC 4592 section 3.3.1), and each
+    # owner makes all names above it be there.
+    nodes = {
+        each for owner in records for each in suffixes(owner.removeprefix("*.")) if each != "*"
+    }
+    for node in nodes:
+        for owner, asked in ((node, node), (f"*.{node}", f"{_PROBE}.{node}")):
+            action = _action(policy, asked)
+            if action not in (None, OPEN):
+                records.setdefault(owner, action)
+    return records, unsaid
+
+
+def _without_time(policy: Policy) -> Policy:
+    return replace(
+        policy,
+        time_rules=None,
+        steps=tuple(step for step in policy.steps if step.number not in _TIME),
+        steps_if_unlisted=tuple(
+            step for step in policy.steps_if_unlisted if step.number not in _TIME
+        ),
+    )
+
+
+def _action(policy: Policy, name: str) -> str | None:
+    """Return what a zone says of a name; None where that depends on the type."""
+    found = {_action_of_type(policy, name, qtype) for qtype in _TYPES}
+    return found.pop() if len(found) == 1 else None
+
+
+def _action_of_type(policy: Policy, name: str, qtype: int) -> str:
+    verdict = decide(policy, name, qtype, 0.0)
+    if verdict.action is Action.REWRITE:
+        return f"CNAME {verdict.target}."
+    denied = verdict.local is not None and verdict.local.rcode != 0
+    return BLOCKED if verdict.blocks or denied else OPEN
+
+
+def _known_names(policy: Policy) -> Iterator[str]:
+    """Yield each name once that a list, a rule or safe search knows."""
+    names = set(policy.index.names())
+    for step in policy.order:
+        if isinstance(step, RuleStep):
+            names.update(step.rules.names)
+        elif isinstance(step, SafeSearchStep):
+            names.update(step.targets)
+    for _, terms in policy.index.special.rules:
+        names.update(terms.but_not)
+    return iter(names)
+
+
+def _from_the_end(record: tuple[str, str]) -> list[str]:
+    return record[0].split(".")[::-1]
+
+
+def _networks(policy: Policy) -> Iterator[tuple[IPv4Network | IPv6Network, str]]:
+    seen: set[str] = set()
+    for each in policy.address_lists:
+        for text, allow in each.networks.texts:
+            if text not in seen:
+                seen.add(text)
+                yield ip_network(text), OPEN if allow else BLOCKED
+
+
+def _trigger(network: IPv4Network | IPv6Network) -> str:
+    """Return the owner of an address trigger: the prefix length, then the parts from the last."""
+    address = network.network_address
+    if isinstance(network, IPv4Network):
+        parts = str(address).split(".")
+    else:
+        parts = [f"{int(each, 16):x}" for each in address.exploded.split(":")]
+    return f"{network.prefixlen}.{'.'.join(reversed(parts))}.rpz-ip"

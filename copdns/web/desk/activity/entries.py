@@ -1,0 +1,134 @@
+"""Rows of the log as the page shows them, and what a guardian can do about each.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import date
+from enum import StrEnum
+from itertools import groupby
+from typing import Final, NamedTuple
+
+from copdns.model.household import Household, RuleAction
+from copdns.model.names import display
+from copdns.model.verdict import Action, Reason
+from copdns.privacy.masked_names import OTHER
+from copdns.privacy.retention import LogRow
+from copdns.time.days import local_time, zone_of
+from copdns.web.desk.activity.log_query import TIME_REASONS
+
+_BLOCKS: Final = frozenset({Action.BLOCK, Action.REFUSE})
+# What a plain rule that allows a site lifts (docs/decision.md); the others need more than that.
+_LIFTED: Final = frozenset(
+    {
+        *(Reason.RULE, Reason.BYPASS, Reason.SERVICE, Reason.CONTACT, Reason.CATEGORY),
+        Reason.NOT_ON_ALLOWLIST,
+    }
+)
+# What a plain rule that blocks a site does not reach: names of the home, and protected ones.
+_UNREACHED: Final = frozenset({Reason.LOCAL, Reason.CANARY, Reason.PROTECTED})
+
+
+class EntryState(StrEnum):
+    """How a row looks."""
+
+    ALLOWED = "allowed"
+    LIMITED = "limited"  # blocked because of the time
+    BLOCKED = "blocked"
+
+
+class EntryStep(StrEnum):
+    """What comes next after a row, for a guardian who may do it."""
+
+    NONE = ""  # nothing: the site is shown as "other", or the person is no longer there
+    LOOK = "look"  # only see why
+    ALLOW = "allow"
+    BLOCK = "block"
+    GIVE_TIME = "give time"
+    IS_ALLOWED = "is allowed"  # a rule for this person and site says so already
+    IS_BLOCKED = "is blocked"
+
+
+class LogEntry(NamedTuple):
+    """A row of the log on the page.
+
+    name: the person's.  site: the name as people read it.  device: its name; "" where none is
+    recorded.  day, clock: of the household's calendar and clock.
+    """
+
+    id: int
+    row: LogRow
+    name: str
+    site: str
+    device: str
+    day: date
+    clock: str
+    state: EntryState
+    step: EntryStep
+
+
+def build_entries(
+    rows: Iterable[tuple[int, LogRow]],
+    household: Household,
+    may_edit: Collection[str],
+    may_give: Collection[str],
+) -> tuple[LogEntry, ...]:
+    """Return rows, as guardians see them, for the page.
+
+    may_edit, may_give: ids of the people for whom the reader may change rules, and give time.
+    """
+    names = {each.id: each.name for each in household.profiles}
+    devices = {each.id: each.name or each.id for each in household.devices}
+    ruled = {
+        (each.scope, str(each.target)): each.action
+        for each in household.rules
+        if each.scope in names
+    }
+    zone = zone_of(household.timezone)
+    entries = []
+    for number, row in rows:
+        at = local_time(row.at, zone)
+        entries.append(
+            LogEntry(
+                number,
+                row,
+                names.get(row.profile, row.profile),
+                display(row.qname),
+                devices.get(row.device, row.device),
+                at.date(),
+                f"{at:%H:%M}",
+                state_of(row),
+                _step_of(row, ruled.get((row.profile, row.qname)), may_edit, may_give),
+            )
+        )
+    return tuple(entries)
+
+
+def by_day(entries: Iterable[LogEntry]) -> list[tuple[date, list[LogEntry]]]:
+    """Return entries by day, in their order; a day comes twice where a clock went backwards."""
+    return [(day, list(some)) for day, some in groupby(entries, key=lambda each: each.day)]
+
+
+def state_of(row: LogRow) -> EntryState:
+    """Return how a row looks."""
+    if row.action not in _BLOCKS:
+        return EntryState.ALLOWED
+    return EntryState.LIMITED if row.reason in TIME_REASONS else EntryState.BLOCKED
+
+
+def _step_of(
+    row: LogRow,
+    ruled: RuleAction | None,
+    may_edit: Collection[str],
+    may_give: Collection[str],
+) -> EntryStep:
+    if row.reason == OTHER or row.profile not in may_edit:
+        return EntryStep.NONE
+    if row.action in _BLOCKS:
+        if row.reason in TIME_REASONS:
+            return EntryStep.GIVE_TIME if row.profile in may_give else EntryStep.LOOK
+        if row.reason not in _LIFTED:
+            return EntryStep.LOOK
+        return EntryStep.IS_ALLOWED if ruled is RuleAction.ALLOW else EntryStep.ALLOW
+    if row.reason in _UNREACHED:
+        return EntryStep.LOOK
+    return EntryStep.IS_BLOCKED if ruled is RuleAction.BLOCK else EntryStep.BLOCK

@@ -1,0 +1,83 @@
+"""A response policy zone says of each name what the policy says, and no more than that."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from copdns.dns.records import A
+from copdns.lists.index import ListKind
+from copdns.lists.parse import ListFormat, parse_list
+from copdns.model.household import Default
+from copdns.model.verdict import Reason
+from copdns.policy.decide import Policy, decide
+from copdns.policy.zone_export import zone_lines
+from copdns.time.plan import Closure, TimePlan
+from tests.household import MIA, NOW, allow, block, policy
+
+GAMES = frozenset({"games"})
+
+
+def records(made: Policy) -> list[str]:
+    lines = list(zone_lines(made, 7, "for Mia"))
+    assert lines[1] == "@ SOA localhost. hostmaster.localhost. 7 3600 600 86400 60"
+    return sorted(line for line in lines[3:] if not line.startswith(";"))
+
+
+def test_a_line_stands_where_something_changes() -> None:
+    made = policy(
+        replace(MIA, categories=GAMES),
+        allow("chess.games.example"),
+        block("=one.example"),
+        categories={"games": ["games.example", "deep.games.example"], "other": ["o.example"]},
+    )
+    assert records(made) == [
+        "*.chess.games.example CNAME rpz-passthru.",
+        "*.games.example CNAME .",
+        "chess.games.example CNAME rpz-passthru.",
+        "games.example CNAME .",
+        "one.example CNAME .",
+    ]
+
+
+def test_an_allowlist_denies_all_else_and_safe_search_leads_to_its_host() -> None:
+    made = policy(
+        replace(MIA, default=Default.ALLOWLIST, safe_search=(("seek", "strict"),)),
+        allow("free.example"),
+        allow("seek.example"),
+        engines={"seek": (["seek.example"], {"strict": "safe.seek.example"})},
+    )
+    found = records(made)
+    assert "* CNAME ." in found
+    assert "free.example CNAME rpz-passthru." in found
+    assert "seek.example CNAME safe.seek.example." in found
+    assert "*.seek.example CNAME rpz-passthru." in found  # and so the safe host
+
+
+def test_what_a_zone_cannot_say_is_counted() -> None:
+    text = "||ads*.example^\n||t.example^$dnstype=AAAA\n||plain.example^"
+    made = policy(
+        replace(MIA, categories=GAMES),
+        written={"r": (ListKind.CATEGORY, "games", ListFormat.ADBLOCK, text)},
+    )
+    lines = list(zone_lines(made, 7, "for Mia"))
+    assert lines[-1].startswith("; 2 rules cannot be said")
+    assert records(made) == ["*.plain.example CNAME .", "plain.example CNAME ."]
+
+
+def test_addresses_are_written_as_they_are_read() -> None:
+    text = "198.51.100.0/24\n2001:db8:bad::/48"
+    made = policy(
+        replace(MIA, categories=GAMES),
+        written={"r": (ListKind.CATEGORY, "games", ListFormat.ADDRESSES, text)},
+    )
+    found = records(made)
+    assert "24.0.100.51.198.rpz-ip CNAME ." in found
+    again = parse_list("\n".join(found), ListFormat.RPZ)
+    assert {each for each, _ in again.special.networks} == {"198.51.100.0/24", "2001:db8:bad::/48"}
+
+
+def test_times_are_left_out() -> None:
+    whole = Closure(Reason.PAUSED, NOW - 60, NOW + 600)
+    made = policy(MIA, timing=TimePlan(closures=(whole,)))
+    assert decide(made, "a.example", A, NOW).blocks
+    assert records(made) == []
