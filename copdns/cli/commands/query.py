@@ -21,12 +21,12 @@ from copdns.cli.output import align, count_text, print_json, printable
 from copdns.cli.params import complete_profile
 from copdns.dns.exchange import Exchange
 from copdns.dns.message import UpstreamResponse
-from copdns.dns.records import qtype_name, qtype_number
 from copdns.dns.upstream import UpstreamClient
 from copdns.dns.wire import CacheKey
 from copdns.model.errors import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
 from copdns.model.names import display
 from copdns.model.reasons import text_of
+from copdns.model.record_types import qtype_name, qtype_number
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import decide_query
 from copdns.policy.judge import judge_response, response_key
