@@ -429,6 +429,50 @@ class CacheSettings(Section):
         le=10_800,
         description='The most seconds that "no such domain" is cached.',
     )
+    max_stale: int = Field(
+        default=86_400,
+        ge=0,
+        le=86_400,
+        description="The most seconds that an expired answer is kept, to be given when no "
+        "upstream answers; 0 for none.",
+    )
+    failure_ttl: int = Field(
+        default=1,
+        ge=1,
+        le=300,
+        description="Seconds before a query that no upstream could answer is sent again; they "
+        "double with each failure, up to a minute.",
+    )
+    refresh: bool = Field(
+        default=True,
+        description="Whether answers in use are fetched again shortly before they expire.",
+    )
+
+
+class LimitSettings(Section):
+    """How many queries a device may send; this machine itself has no limit."""
+
+    client: int = Field(
+        default=200,
+        ge=0,
+        le=1_000_000,
+        description="Queries that a device may send in a second, on average over ten; 0 for no "
+        "limit.",
+    )
+    subnet: int = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Queries that all devices of a network (/24, or /56 of IPv6) may send together "
+        "in a second; 0 for no limit, as a home is one network.",
+    )
+    domain: int = Field(
+        default=20,
+        ge=0,
+        le=1_000_000,
+        description="Names below one domain that do not exist, for which upstreams are asked in a "
+        "second; 0 for no limit.",
+    )
 
 
 class RebindingSettings(Section):
@@ -778,6 +822,7 @@ class Settings(Section):
     web: WebSettings = Field(default=WebSettings(), validate_default=True)
     upstreams: UpstreamSettings = UpstreamSettings()
     cache: CacheSettings = CacheSettings()
+    limits: LimitSettings = LimitSettings()
     rebinding: RebindingSettings = RebindingSettings()
     lists: tuple[ListFile, ...] = Field(
         default=(), description="Lists of domains on this machine's disk."

@@ -21,6 +21,7 @@ from copdns.privacy.retention import CountKey, LogRow
 from copdns.time.clock import Clock, LastSeen, Moment
 
 NO_SUCH_NAME, SILENCE = "no such name", "silence"
+BROKEN = "broken"  # SERVFAIL
 FILTERED = "filtered"  # the answer is empty, and says so (RFC 8914 section 4.18)
 TTL = 300  # seconds
 
@@ -85,8 +86,9 @@ class FakeLog:
 
 
 Script = Mapping[str, object]
-"""What an upstream says, by name: an address or several, `no such name`, `silence`, `filtered`,
-or rdata by type: {"CNAME": "b.example."}, where "ttl" and "filtered" (true) can stand too."""
+"""What an upstream says, by name: an address or several, `no such name`, `silence`, `broken`,
+`filtered`, or rdata by type: {"CNAME": "b.example."}, where "ttl" and "filtered" (true) can stand
+too."""
 
 
 class FakeUpstream:
@@ -117,6 +119,7 @@ class FakeUpstream:
 
     def ask(self, exchange: Exchange, /) -> None:
         self.asked.append(exchange.key)
+        exchange.attempts += 1
         self._waiting.append(exchange)
 
     def deliver(self) -> None:
@@ -159,6 +162,9 @@ def reply_of(script: Script, qname: str, qtype: int) -> bytes | None:
         if said == NO_SUCH_NAME:
             reply.set_rcode(dns.rcode.NXDOMAIN)
             break
+        if said == BROKEN:
+            reply.set_rcode(dns.rcode.SERVFAIL)
+            return reply.to_wire()
         by_type = {} if said == FILTERED else _by_type(said)
         if said == FILTERED or by_type.get(FILTERED):
             ede = dns.edns.EDEOption(dns.edns.EDECode.FILTERED, "not for children")

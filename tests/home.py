@@ -303,6 +303,8 @@ class Home:
         if entry is None or moment.mono >= entry.check_at:
             return None
         entry.tally.add()
+        if entry.cache_entry is not None:
+            entry.cache_entry.recently_used = True
         return wire[:2] + entry.body
 
     def traces(self) -> object:

@@ -37,6 +37,7 @@ from copdns.app.time_chores import TimeChores
 from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.config import Settings, defaults_of
 from copdns.dns.cache import Cache
+from copdns.dns.failures import Failures
 from copdns.dns.help_answers import HelpAnswers
 from copdns.dns.upstream import UpstreamClient
 from copdns.events.bus import EventBus
@@ -60,6 +61,7 @@ from copdns.policy.judge import RebindingGuard
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
 from copdns.server.lazy_free import LazyFreeQueue
+from copdns.server.limits import Limits
 from copdns.server.listeners import Listeners
 from copdns.server.metrics import Counters
 from copdns.server.packet_cache import PacketCache
@@ -87,6 +89,9 @@ FLUSH_EVERY = 0.25  # tallies into metrics and log: a killed process loses littl
 FOLLOW_APPEALS = 2.0
 REMIND_EVERY = 60.0
 FREE_EVERY = 0.1
+GIVE_STALE_EVERY = 0.1
+REFRESH_EVERY = 0.5
+FORGOTTEN_AT_ONCE = 200  # cached answers that are looked at for their age with each refresh
 FOLLOW_TIME = 1.0  # minutes of use and events; what closes does so without it
 REOPEN_EVERY = 5.0  # of a household whose disk could not be written
 COMPARE_EVERY = 30.0  # files with what was written, so that damage is told within a minute
@@ -233,7 +238,9 @@ class App:
             self._new_packet_cache(),
             self._lazy_free,
             help_answers,
+            self._new_failures(),
         )
+        self._resolver.limits = self._new_limits()
         self._resolver.asks_time_in_clear = self.settings.upstreams.are_all_encrypted
         self._help_chores = HelpChores(
             self._folder,
@@ -322,6 +329,8 @@ class App:
         yield repeat(self._follow_machine, FOLLOW_MACHINE)
         yield repeat(self._flush_records, FLUSH_EVERY)
         yield repeat(lambda: free_gradually(self._lazy_free), FREE_EVERY)
+        yield repeat(self._give_stale, GIVE_STALE_EVERY)
+        yield repeat(self._refresh_cache, REFRESH_EVERY)
         yield repeat(self._follow_time, FOLLOW_TIME)
         yield repeat(self._appeal_chores.tell, FOLLOW_APPEALS)
         yield repeat(self._appeal_chores.raise_overdue, REMIND_EVERY)
@@ -366,8 +375,20 @@ class App:
     def _new_cache(self) -> Cache:
         chosen = self.settings.cache
         return Cache(
-            chosen.entries, chosen.megabytes << 20, chosen.max_ttl, chosen.max_negative_ttl
+            chosen.entries,
+            chosen.megabytes << 20,
+            chosen.max_ttl,
+            chosen.max_negative_ttl,
+            chosen.max_stale,
+            chosen.refresh,
         )
+
+    def _new_failures(self) -> Failures:
+        return Failures(self.settings.cache.failure_ttl)
+
+    def _new_limits(self) -> Limits:
+        chosen = self.settings.limits
+        return Limits(chosen.client, chosen.subnet, chosen.domain)
 
     def _new_rebinding_guard(self) -> RebindingGuard:
         chosen = self.settings.rebinding
@@ -447,6 +468,14 @@ class App:
     async def _flush_records(self) -> None:
         self._recorder.flush(self._now(), MAX_FLUSHED)
 
+    async def _give_stale(self) -> None:
+        self._resolver.give_stale(self._clock())
+
+    async def _refresh_cache(self) -> None:
+        moment = self._clock()
+        self._resolver.refresh(moment)
+        self._resolver.cache.forget_old(moment.mono, FORGOTTEN_AT_ONCE)
+
     async def _tell_upstreams(self) -> None:
         await self._account_chores.note_upstreams(self.settings)
 
@@ -503,9 +532,13 @@ class App:
         self._recorder.own_lists = _own_lists(settings)
         self._resolver.snapshot, self._lists.loaded = snapshot, loaded
         await self._device_chores.configure(settings.identity)
+        self._resolver.limits = self._new_limits()
         self._resolver.asks_time_in_clear = settings.upstreams.are_all_encrypted
         self._resolver.reconfigure(
-            self._new_rebinding_guard(), self._new_cache(), self._new_packet_cache()
+            self._new_rebinding_guard(),
+            self._new_cache(),
+            self._new_packet_cache(),
+            self._new_failures(),
         )
         self._listeners.set_forwarders(settings.dns)
         self._targets.configure(settings.events)

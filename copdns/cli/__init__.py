@@ -23,6 +23,7 @@ from copdns.model.build import core_text
 COMMANDS = (
     "run",
     "check",
+    "query",
     "profile",
     "device",
     "rule",

@@ -5,25 +5,41 @@ so one child's block never shows in another's reply.
 
 A TTL that goes down would tell each device when another one asked.  So a record that came with a
 TTL of T seconds is given with `given_ttl(T)` to everybody, and the response is dropped so much
-earlier that nobody holds a record for longer than T.  Pure: `mono` is monotonic seconds.
+earlier that nobody holds a record for longer than T.
+
+A response that has expired stays for a while, for when no upstream can say anything newer
+(RFC 8767); `STALE_TTL` is then the longest TTL.  One that is in use is named by `take_due` shortly
+before it expires, to be fetched again.  Pure: `mono` is monotonic seconds.
 """
 
 from __future__ import annotations
 
+from heapq import heappop, heappush
 from itertools import islice
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
-from copdns.dns.message import UpstreamResponse
+from copdns.dns.message import NOERROR, UpstreamResponse
 from copdns.dns.wire import CacheKey
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import NXDOMAIN
+from copdns.model.reasons import STALE_ANSWER, STALE_NXDOMAIN, Ede
 
 _OVERHEAD: Final = 950  # octets of memory that an entry costs besides its records, measured
 _EVICTION_TRIES: Final = 32  # entries that are looked at before one in use is dropped
 _OLDEST: Final = 256  # keys that eviction takes from the dict at a time
 _TTL: Final = Struct("!I").pack_into
 MAX_GIVEN_TTL: Final = 60  # seconds; also the longest that "pause now" takes to be felt
+STALE_TTL: Final = 30  # seconds, of a record that has expired (RFC 8767 section 4), at most
+_LEAST_TO_REFRESH: Final = 4.0  # seconds that a response must still have; shorter ones just expire
+# Seconds of a response that is looked at twice: a device that uses it asks again within the second
+# half of them.
+_LEAST_TO_LOOK_TWICE: Final = 2 * MAX_GIVEN_TTL
+# A response in use is fetched again a tenth of its time before it expires, within these seconds.
+_SHORTEST_LEAD: Final = 2.0
+_LONGEST_LEAD: Final = 30.0
+_EDE_STALE: Final = Ede(STALE_ANSWER, "no upstream answered; this is an earlier answer")
+_EDE_STALE_NXDOMAIN: Final = Ede(STALE_NXDOMAIN, "no upstream answered; this is an earlier answer")
 _ANY_TYPE: Final = -1  # NXDOMAIN holds for every type of a name (RFC 2308 section 5); none has this
 
 
@@ -38,6 +54,8 @@ class CacheEntry:
 
     answer: the response, its records and `ttl_places` with the TTLs that they are given with.
     longest_ttl: the longest of these, in seconds; 0 where there are no records.
+    ede: what is said with it, once it is stale or a failure that is repeated; None before.
+    is_queued: it is going to be looked at again before it expires (`Cache.take_due`).
     recently_used: the reference bit of second-chance eviction.
     harmless_for: the policy and the verdict under which `judge_response` found nothing last.  Both
     are compared by identity: an equal verdict of another policy proves nothing.
@@ -47,8 +65,10 @@ class CacheEntry:
         "_capped_rrs",
         "_capped_to",
         "answer",
+        "ede",
         "expires",
         "harmless_for",
+        "is_queued",
         "longest_ttl",
         "recently_used",
     )
@@ -70,10 +90,20 @@ class CacheEntry:
         self.answer = answer.with_ttls(bytes(body), tuple(places))
         self.longest_ttl = longest
         self.expires = expires
+        self.ede: Ede | None = None
+        self.is_queued = False
         self.recently_used = False
         self.harmless_for: tuple[object, object] = (None, None)
         self._capped_to = -1  # the cap ...
         self._capped_rrs = b""  # ... that these records have
+
+    @property
+    def is_stale(self) -> bool:
+        return self.ede is not None and self.ede.code in (STALE_ANSWER, STALE_NXDOMAIN)
+
+    def mark_stale(self) -> None:
+        """Say from now on that the response has expired (RFC 8914 sections 4.4 and 4.20)."""
+        self.ede = _EDE_STALE_NXDOMAIN if self.answer.rcode == NXDOMAIN else _EDE_STALE
 
     def rrs_within(self, cap: int | None) -> bytes:
         """Return the records, with no TTL above `cap` seconds."""
@@ -88,11 +118,25 @@ class CacheEntry:
         return self._capped_rrs
 
 
+class QueuedLook(NamedTuple):
+    """A response that is to be looked at.
+
+    key: as it was asked for.  expires: of the entry, to know it by; monotonic seconds.
+    is_last: it is about to expire; else this is half of the time before.
+    """
+
+    key: CacheKey
+    expires: float
+    is_last: bool
+
+
 class Cache:
     """Responses by key.
 
     entries, octets: at most so many; the longest unused is dropped first.
     max_ttl, max_negative_ttl: seconds for which a response is believed, at most.
+    max_stale: seconds for which it is kept after that.
+    refreshes: `take_due` names those in use before they expire.
     """
 
     def __init__(
@@ -101,6 +145,8 @@ class Cache:
         octets: int = 32 << 20,
         max_ttl: int = 86_400,
         max_negative_ttl: int = 3_600,
+        max_stale: int = 86_400,
+        refreshes: bool = True,
     ) -> None:
         self.octets = 0
         # In the order in which they were stored, or last looked at by eviction.
@@ -113,16 +159,34 @@ class Cache:
         self._max_octets = octets
         self._max_ttl = max_ttl
         self._max_negative_ttl = max_negative_ttl
+        self._max_stale = max_stale
+        self._refreshes = refreshes
+        self._looks: dict[int, list[QueuedLook]] = {}  # by the second in which they are due
+        self._looks_count = 0
+        self._seconds: list[int] = []  # those in which some are due, as a heap
+        self._unchecked: list[CacheKey] = []  # keys that `forget_old` has not looked at yet
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, key: CacheKey, mono: float) -> CacheEntry | None:
         """Return the entry of a key, None where there is none or it has expired."""
+        entry = self.find(key, mono)
+        return entry if entry is not None and mono < entry.expires else None
+
+    def find(self, key: CacheKey, mono: float) -> CacheEntry | None:
+        """Return the entry of a key, also one that has expired no longer than `max_stale` ago."""
         entry = self._entries.get(key)
         if (entry is None or mono >= entry.expires) and key.qname in self._nxdomains:
-            entry = self._entries.get(_any_type(key))
-        if entry is None or mono >= entry.expires:
+            nothing = self._entries.get(_any_type(key))
+            if entry is None or (nothing is not None and nothing.expires > entry.expires):
+                entry = nothing
+        if entry is None:
+            return None
+        if mono < entry.expires:
+            if not entry.is_queued and self._refreshes:
+                self._queue_look(key, entry, mono)
+        elif mono >= entry.expires + self._max_stale:
             return None
         entry.recently_used = True
         return entry
@@ -138,7 +202,10 @@ class Cache:
             if of_record < ttl:  # of the authority or the additional section
                 ttl = of_record
         entry = CacheEntry(answer, mono + ttl - given_ttl(ttl))
-        if ttl > 0:
+        if ttl <= 0:
+            if answer.rcode == NOERROR or answer.rcode == NXDOMAIN:
+                self._drop(key)  # the upstream says that this is no longer so
+        else:
             # With a CNAME it is the target that does not exist: of this name, other types may.
             no_such_name = empty and answer.rcode == NXDOMAIN
             self._store(_any_type(key) if no_such_name else key, entry)
@@ -148,14 +215,103 @@ class Cache:
         """Forget everything; return it, to be freed gradually (`LazyFreeQueue`)."""
         gone, self._entries, self._oldest = self._entries, {}, []
         self._nxdomains.clear()
+        self._looks.clear()
+        self._seconds.clear()
+        self._looks_count = 0
         self.octets = 0
         return gone
 
-    def _store(self, key: CacheKey, entry: CacheEntry) -> None:
-        everything = self._entries
-        before = everything.pop(key, None)  # so that it is the newest
+    def drop(self, qname: str) -> int:
+        """Forget all responses for a name; return how many there were."""
+        keys = [key for key in self._entries if key.qname == qname]
+        for key in keys:
+            self._drop(key)
+        return len(keys)
+
+    def forget_old(self, mono: float, count: int) -> None:
+        """Look at some entries and forget those that expired more than `max_stale` ago.
+
+        count: so many are looked at; called again and again, all are.
+        """
+        if not self._unchecked:
+            self._unchecked = [*self._entries]
+        for key in self._unchecked[-count:]:
+            entry = self._entries.get(key)
+            if entry is not None and mono >= entry.expires + self._max_stale:
+                self._drop(key)
+        del self._unchecked[-count:]
+
+    # --- responses in use, before they expire ---
+
+    def take_due(self, mono: float, limit: int) -> list[CacheKey]:
+        """Return keys whose entries are in use and about to expire, each entry's once.
+
+        In use is what was asked for again after it was fetched, and, where it stays for long
+        enough to look twice, also in the second half of its time.
+        limit: at most so many; the next call returns the rest.
+        """
+        due: list[CacheKey] = []
+        while self._seconds and self._seconds[0] <= mono:
+            looks = self._looks[self._seconds[0]]
+            while looks:
+                if len(due) >= limit:
+                    return due
+                look = looks.pop()
+                self._looks_count -= 1
+                entry = self._entry_at(look.key, look.expires)
+                if entry is None or not entry.recently_used or mono >= entry.expires:
+                    continue
+                if look.is_last:
+                    due.append(look.key)
+                else:
+                    entry.recently_used = False
+                    self._add_last_look(look.key, entry.expires, (entry.expires - mono) / 5)
+            del self._looks[heappop(self._seconds)]
+        return due
+
+    def _entry_at(self, key: CacheKey, expires: float) -> CacheEntry | None:
+        """Return the entry of a key, if it is still the one that expires then."""
+        for each in (key, _any_type(key)):
+            entry = self._entries.get(each)
+            if entry is not None and entry.expires == expires:
+                return entry
+        return None
+
+    def _queue_look(self, key: CacheKey, entry: CacheEntry, mono: float) -> None:
+        """See to it that an entry that is asked for again is looked at before it expires."""
+        entry.is_queued = True
+        left, expires = entry.expires - mono, entry.expires
+        if left < _LEAST_TO_REFRESH or self._looks_count >= self._max_entries:
+            return
+        if left < _LEAST_TO_LOOK_TWICE:
+            self._add_last_look(key, expires, left / 10)
+        else:
+            self._add_look(expires - left / 2, QueuedLook(key, expires, is_last=False))
+
+    def _add_last_look(self, key: CacheKey, expires: float, lead: float) -> None:
+        """lead: seconds before the end, as far as that is neither too late nor too early."""
+        lead = min(max(lead, _SHORTEST_LEAD), _LONGEST_LEAD)
+        self._add_look(expires - lead, QueuedLook(key, expires, is_last=True))
+
+    def _add_look(self, at: float, look: QueuedLook) -> None:
+        second = int(at)
+        looks = self._looks.get(second)
+        if looks is None:
+            looks = self._looks[second] = []
+            heappush(self._seconds, second)
+        looks.append(look)
+        self._looks_count += 1
+
+    # --- within the bound ---
+
+    def _drop(self, key: CacheKey) -> None:
+        before = self._entries.pop(key, None)
         if before is not None:
             self._subtract(key, before)
+
+    def _store(self, key: CacheKey, entry: CacheEntry) -> None:
+        everything = self._entries
+        self._drop(key)  # so that it is the newest
         everything[key] = entry
         self.octets += _size(entry)
         if key.qtype == _ANY_TYPE:

@@ -13,15 +13,19 @@ from copdns.model.verdict import Reason, Verdict
 
 # RFC 8914 section 4, and the registry it opened.
 OTHER_ERROR: Final = 0
+STALE_ANSWER: Final = 3
 FORGED: Final = 4
+CACHED_ERROR: Final = 13
 BLOCKED: Final = 15
 CENSORED: Final = 16
 FILTERED: Final = 17
 PROHIBITED: Final = 18
+STALE_NXDOMAIN: Final = 19
 NOT_AUTHORITATIVE: Final = 20
 NOT_SUPPORTED: Final = 21
 NO_REACHABLE_UPSTREAM: Final = 22
 NETWORK_ERROR: Final = 23
+RATE_LIMITED: Final = 31
 BLOCKED_UPSTREAM: Final = 35
 
 MAX_TEXT: Final = 80  # octets

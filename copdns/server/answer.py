@@ -22,6 +22,11 @@ Words, here and in all that is called from here:
     verdict       what happens to a query and why
     grant         a permission for which later steps do not block, until it ends
     cache         responses, by QNAME, QTYPE, DO, CD and zone; holds no decision and no help name
+    stale         said of a cached response that has expired; it is given while no upstream says
+                  anything newer
+    failure       a question that an upstream could not answer a moment ago, and is not asked again
+    refresh       a question that copdns asks by itself, so that the cache has the answer before
+                  somebody asks: no client's, so that nothing of it is counted or logged
     help answers  responses for help names, fetched at an even pace whoever asks
     packet cache  whole replies, by the query's octets and policy; holds no reply that depends on
                   anything else (one over TCP, a local answer, one in block mode `page`), nor the
@@ -52,15 +57,17 @@ cache and goes into none, and no query waits with another.  Either way every rec
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from copdns.dns.bug_log import BugLog
-from copdns.dns.cache import Cache, CacheEntry
+from copdns.dns.cache import STALE_TTL, Cache, CacheEntry
 from copdns.dns.connections import CLEAR_ZONE
 from copdns.dns.exchange import Asks, Exchange, lowercase_question
+from copdns.dns.failures import EDE_CACHED_ERROR, Failure, Failures, Silence, is_failure
 from copdns.dns.help_answers import HelpAnswers, help_entry
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import ANY, RD
@@ -80,7 +87,7 @@ from copdns.dns.wire import (
     with_tcp_size,
 )
 from copdns.model.build import mypyc_attr
-from copdns.model.errors import BADVERS, REFUSED, SERVFAIL, NotAQueryError, WireError
+from copdns.model.errors import BADVERS, NXDOMAIN, REFUSED, SERVFAIL, NotAQueryError, WireError
 from copdns.model.household import BlockMode, SplitUpstream
 from copdns.model.reasons import (
     NETWORK_ERROR,
@@ -92,10 +99,11 @@ from copdns.model.reasons import (
 )
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy, decide_query
-from copdns.policy.judge import RebindingGuard, judge_response, with_end_inside
+from copdns.policy.judge import RebindingGuard, judge_response, response_key, with_end_inside
 from copdns.policy.matching import PolicyGroup
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.server.lazy_free import LazyFreeQueue
+from copdns.server.limits import EDE_LIMITED, Bound, ClientLimits, Excess, Limits
 from copdns.server.packet_cache import PacketCache
 from copdns.server.recorder import Recorder
 from copdns.server.status_names import status_answer
@@ -111,6 +119,10 @@ MAX_MEMO_VERDICTS: Final = 64  # per query; with one more, its older ones are dr
 # Pending queries per cache miss; one more gets SERVFAIL at once.  When the device asks again, the
 # response is in the cache.
 MAX_WAITERS: Final = 1000
+# Seconds that a query waits for an upstream while there is a stale answer (RFC 8767 section 5 has
+# 1.8, which is when a client asks again; `give_stale` is called ten times a second).
+STALE_AFTER: Final = 1.5
+MAX_REFRESHES: Final = 50  # questions that `refresh` asks at a time
 
 _EDE_NO_UPSTREAM: Final = Ede(NETWORK_ERROR, "no upstream answered")
 _EDE_TOO_MANY: Final = Ede(OTHER_ERROR, "too many wait for this answer")
@@ -264,19 +276,35 @@ class CacheMiss(Exchange):
 
     protected: if an upstream says that it filtered the name, the next one is asked.
     untraced: no counter and no health figure may come of it, and no other query waits with it.
-    entry: the response as it was cached; None before it came, and if no upstream answered.
+    asked_at: monotonic seconds.  has_stale: there is a stale answer for those that wait.
+    over: the transport of who asked first, if names of a domain that do not exist are limited.
+    entry: the response as it was cached, or the stale one that is given in its place; None before
+        either, and if no upstream answered.
     """
 
-    __slots__ = ("entry", "resolver", "waiting")
+    __slots__ = ("asked_at", "entry", "has_stale", "over", "resolver", "waiting")
 
     def __init__(
-        self, resolver: Resolver, key: CacheKey, query: Query, protected: bool, untraced: bool
+        self,
+        resolver: Resolver,
+        key: CacheKey,
+        question: bytes,
+        protected: bool,
+        untraced: bool,
+        asked_at: float,
     ) -> None:
-        """query: the first that asks for it."""
-        question = lowercase_question(query.question) if key.qname == query.qname else b""
-        super().__init__(key, question=question, protected=protected, untraced=untraced)
+        """question: of the first query that asks for it; b"" where the key has another name."""
+        super().__init__(
+            key,
+            question=lowercase_question(question) if question else b"",
+            protected=protected,
+            untraced=untraced,
+        )
         self.resolver = resolver
         self.waiting: list[PendingQuery] = []
+        self.asked_at = asked_at
+        self.has_stale = False
+        self.over: str | None = None
         self.entry: CacheEntry | None = None
 
     def take_response(self, answer: UpstreamResponse | None) -> None:
@@ -304,6 +332,8 @@ class Resolver:
         (set by `Recognition`).
     on_probe: called with each query below probe.home.arpa; the set-up pages send these from a
         device to see which resolver it uses (set by the app).
+    limits: how much clients may ask (set by the app); None: without bound.  Servers ask for the
+        bounds of a client (`limits_of`), and call `answer_excess` for what is beyond them.
     asks_time_in_clear: all upstreams are encrypted, and their certificates are worth nothing while
         the clock is wrong; so the names of time servers are asked in clear text, and else encrypted
         (set by the app).
@@ -320,16 +350,19 @@ class Resolver:
         packet_cache: PacketCache | None = None,
         lazy_free: LazyFreeQueue | None = None,
         help_answers: HelpAnswers | None = None,
+        failures: Failures | None = None,
     ) -> None:
         """packet_cache: where whole replies are stored, for the server to send again.
 
         lazy_free: frees large numbers of objects a few at a time, so that no query waits for it;
             the packet cache's own, if there is one.
         help_answers: never changed here; None: nobody fetches any.
+        failures: None: with a first pause of a second.
         """
         self.screen: Callable[[Requestor, Moment], Screening] = _answer_all
         self.add_sightings: Callable[[Snapshot], Snapshot] = _as_it_is
         self.on_probe: Callable[[str, Requestor, Client, float], None] = _ignore_probe
+        self.limits: Limits | None = None
         self.asks_time_in_clear = False
         self._snapshot = snapshot
         self._rebinding = rebinding
@@ -344,6 +377,10 @@ class Resolver:
         # Misses on their way; untraced ones are in neither, since nobody waits with them.
         self._waiting: dict[CacheKey, CacheMiss] = {}
         self._waiting_protected: dict[CacheKey, CacheMiss] = {}
+        # Those for which there is a stale answer, and when it is given; the first due first.
+        self._late: deque[tuple[float, CacheMiss]] = deque()
+        self._failures = Failures() if failures is None else failures
+        self._silence = Silence()
         self._bugs = BugLog()
 
     def answer(
@@ -387,6 +424,10 @@ class Resolver:
             sized = with_tcp_size(query) if requestor.transport == "tcp" else query
             reply = self._reply(message, sized, requestor, client, verdict, moment)
             if isinstance(reply, CacheMiss):
+                if self.limits is not None and not (reply.untraced or reply.protected):
+                    limited = self._limit_domain(reply, message, sized, requestor, self.limits)
+                    if limited is not None:
+                        return limited
                 pending = PendingQuery(
                     message,
                     sized,
@@ -406,6 +447,73 @@ class Resolver:
             self._bugs.note("answering a query", error)
             return _failed_reply(message)
 
+    # --- queries beyond a bound ---
+
+    def limits_of(self, requestor: Requestor, moment: Moment) -> ClientLimits | None:
+        """Return the bounds of who sent a query; None for none."""
+        if self.limits is None:
+            return None
+        return self.limits.of(requestor, self._snapshot.identify(requestor), moment.mono)
+
+    def answer_excess(
+        self,
+        message: bytes,
+        requestor: Requestor,
+        limits: ClientLimits,
+        bound: Bound,
+        moment: Moment,
+        send_reply: SendReply,
+        reply_to: Any,
+    ) -> bytes | None:
+        """Return what `answer` does, for a query that is beyond a bound of its client.
+
+        Nothing of it is recorded but that there was one, and for a help name not even that.
+        """
+        client, limit = self._snapshot.identify(requestor), limits.of(bound)
+        try:
+            query = read_query_body(message[2:])
+        except WireError:
+            return NO_REPLY
+        verdict = decide_query(client.policy, query.qname, query.qtype, moment.wall)
+        excess = Excess.DROP
+        if limit is not None:
+            excess = limit.excess(
+                moment.mono,
+                over_udp=requestor.transport == "udp",
+                protected=verdict.reason is Reason.PROTECTED,
+                served=bool(client.household),
+            )
+        if excess is Excess.ANSWER:
+            return self.answer(message, requestor, moment, send_reply, reply_to)
+        if not verdict.is_untraced:
+            self.recorder.count_limited(bound)
+        return _excess_reply(excess, message, query)
+
+    def _limit_domain(
+        self, miss: CacheMiss, message: bytes, query: Query, requestor: Requestor, limits: Limits
+    ) -> bytes | None:
+        """Return the reply to a query below a domain of which too many names do not exist.
+
+        None: an upstream is asked.
+        """
+        if not limits.bounds_domains(requestor):
+            return None
+        miss.over = requestor.transport
+        limit = limits.of_domain(miss.key.qname)
+        if limit is None or miss.has_stale or miss.key in self._waiting:
+            return None
+        over_udp = requestor.transport == "udp"
+        if limit.is_open(miss.asked_at, over_udp=over_udp):
+            return None
+        self.recorder.count_limited(Bound.DOMAIN)
+        excess = limit.excess(miss.asked_at, over_udp=over_udp, protected=False, served=True)
+        return _excess_reply(excess, message, query)
+
+    def _charge_domain(self, miss: CacheMiss, mono: float) -> None:
+        """Take a token of a domain of which a name does not exist, or could not be asked for."""
+        if self.limits is not None:
+            self.limits.charge_domain(miss.key.qname, mono, over_udp=miss.over == "udp")
+
     @property
     def snapshot(self) -> Snapshot:
         return self._snapshot
@@ -420,20 +528,30 @@ class Resolver:
         if same:
             return
         if not same_splits:  # other upstreams are asked, and a key has only their zone
-            self._lazy_free.add(self.cache.clear())
+            self._forget_responses()
         self._memo.clear()
         self.recorder.forget_policies()
         if self.packet_cache is not None:
             self.packet_cache.drop_outdated(snapshot)
 
+    def _forget_responses(self) -> None:
+        self._lazy_free.add(self.cache.clear())
+        self._failures.clear()
+        self._silence.clear()
+
     def reconfigure(
-        self, rebinding: RebindingGuard, cache: Cache, packet_cache: PacketCache | None
+        self,
+        rebinding: RebindingGuard,
+        cache: Cache,
+        packet_cache: PacketCache | None,
+        failures: Failures | None = None,
     ) -> None:
         """Take over changed settings, with an empty cache and packet cache."""
-        self._lazy_free.add(self.cache.clear())
+        self._forget_responses()
         if self.packet_cache is not None:
             self.packet_cache.clear()
         self._rebinding, self.cache, self.packet_cache = rebinding, cache, packet_cache
+        self._failures = Failures() if failures is None else failures
         self._memo.clear()
         # The servers remember the client of an address for as long as the snapshot is the same
         # object, so they get another one.
@@ -470,12 +588,17 @@ class Resolver:
                 reply = empty_reply(message_id, query, REFUSED, _EDE_NOT_OURS)
             else:
                 found = self._look_up(query, policy, verdict, moment, answered)
-                if isinstance(found, CacheMiss):
+                if isinstance(found, CacheEntry):
+                    entry = found
+                    cacheable = cacheable and entry.ede is None  # soon there may be a newer one
+                    reply, verdict = self._upstream_reply(
+                        message_id, query, requestor, policy, verdict, moment, entry
+                    )
+                elif isinstance(found, CacheMiss):
                     return found
-                entry = found
-                reply, verdict = self._upstream_reply(
-                    message_id, query, requestor, policy, verdict, moment, entry
-                )
+                else:
+                    cacheable = False
+                    reply = empty_reply(message_id, query, SERVFAIL, EDE_CACHED_ERROR)
         elif action is Action.BLOCK:
             reply = _blocked_reply(message_id, query, requestor, policy, verdict, moment)
         elif action is Action.LOCAL:
@@ -508,14 +631,15 @@ class Resolver:
         verdict: Verdict,
         moment: Moment,
         answered: CacheMiss | None,
-    ) -> CacheEntry | CacheMiss:
+    ) -> CacheEntry | CacheMiss | Failure:
         """Return the response to an allowed query, or what an upstream must be asked for it.
 
-        An untraced query is counted as neither hit nor miss, and the cache has nothing for it.
+        A Failure: no upstream is asked, since none answered a moment ago.  An untraced query is
+        counted as neither hit nor miss, and the cache has nothing for it.
         """
         key = query.key
         if verdict.target or policy.splits:
-            key = _cache_key(key, policy, verdict)
+            key = response_key(key, policy, verdict)
         is_protected = verdict.reason is Reason.PROTECTED
         if is_protected and self.asks_time_in_clear and verdict.category == TIME_SERVERS:
             key = key._replace(zone=CLEAR_ZONE)
@@ -525,17 +649,54 @@ class Resolver:
             is_filtered = answered.entry.answer.facts.is_filtered
             if not is_protected or answered.protected or not is_filtered:
                 return answered.entry
+        mono = moment.mono
         if verdict.is_untraced:
             stored = self._help_answers.get(key, moment.wall)
-            return stored or CacheMiss(self, key, query, is_protected, untraced=True)
-        entry = self.cache.get(key, moment.mono)
+            return stored or CacheMiss(
+                self, key, _question_of(query, key), is_protected, True, mono
+            )
+        entry = self.cache.find(key, mono)
         if entry is not None and is_protected and entry.answer.facts.is_filtered:
             entry = None  # cached for a policy under which the name is not protected
-        if entry is not None:
+        if entry is not None and mono < entry.expires:
             self.recorder.count_hits()
             return entry
+        if entry is not None:
+            if self._is_stale_due(key, is_protected, mono):
+                self.recorder.count_hits()
+                entry.mark_stale()
+                return entry
+        elif self._failures:
+            failure = self._failures.get(key, mono, protected=is_protected)
+            if failure is not None and mono < failure.until:
+                self.recorder.count_failure()
+                if failure.entry is None:
+                    return failure
+                failure.entry.ede = EDE_CACHED_ERROR
+                return failure.entry
         self.recorder.count_miss()
-        return CacheMiss(self, key, query, is_protected, untraced=False)
+        miss = CacheMiss(self, key, _question_of(query, key), is_protected, False, mono)
+        if entry is not None:
+            miss.has_stale = True
+        return miss
+
+    def _is_stale_due(self, key: CacheKey, protected: bool, mono: float) -> bool:
+        """Tell whether a stale answer is given at once; if so, an upstream may be asked as well.
+
+        It is if the question failed lately, if somebody waited for it in vain, or if nothing is
+        heard of the upstreams.
+        """
+        if self._silence.is_of(key.zone):
+            may_ask = self._silence.take_probe(key.zone, mono)
+        else:
+            failure = self._failures.get(key, mono, protected=protected)
+            if failure is None:
+                asked = self._misses(protected).get(key)
+                return asked is not None and asked.entry is not None
+            may_ask = mono >= failure.until
+        if may_ask:
+            self._refresh(key, mono, protected=protected)
+        return True
 
     def _upstream_reply(
         self,
@@ -553,12 +714,17 @@ class Resolver:
         about that.  A response that the upstream itself filtered is passed on, with a verdict and
         an EDE that say so.
         """
-        answer, ede = entry.answer, None
+        answer, ede = entry.answer, entry.ede
+        limit, rewrite_ttl = ttl_limit(policy, verdict, moment), REWRITE_TTL
         if policy.time_rules is not None and (answer.facts.targets or verdict.target):
             verdict = with_end_inside(policy, verdict, answer.facts.targets, moment.wall)
-        rrs = entry.rrs_within(ttl_limit(policy, verdict, moment))
+            limit = ttl_limit(policy, verdict, moment)
+        if ede is not None and entry.is_stale:
+            self.recorder.count_stale()
+            limit, rewrite_ttl = STALE_TTL if limit is None else min(limit, STALE_TTL), STALE_TTL
+        rrs = entry.rrs_within(limit)
         if verdict.action is Action.REWRITE:
-            ttl = _ttl(policy, verdict, moment, REWRITE_TTL)
+            ttl = _ttl(policy, verdict, moment, rewrite_ttl)
             try:
                 answer = rewrite_response(query, verdict.target, answer, rrs, ttl)
             except WireError:
@@ -603,6 +769,9 @@ class Resolver:
         if not miss.untraced:
             misses = self._waiting_protected if miss.protected else self._waiting
             same = misses.setdefault(miss.key, miss)
+            if miss.has_stale and (same is miss or not same.has_stale):
+                same.has_stale = True
+                self._late.append((miss.asked_at + STALE_AFTER, same))
             if same is not miss:
                 self._wait_with(same, pending)
                 return
@@ -618,6 +787,9 @@ class Resolver:
             miss.waiting.append(pending)
         else:  # not silence, which over TCP would count as a query in flight for ever
             self._send(pending, self._servfail(pending, self._clock(), _EDE_TOO_MANY))
+
+    def _misses(self, protected: bool) -> dict[CacheKey, CacheMiss]:
+        return self._waiting_protected if protected else self._waiting
 
     def _forget_miss(self, miss: CacheMiss) -> None:
         if not miss.untraced:
@@ -641,14 +813,87 @@ class Resolver:
     def _entry_of(
         self, miss: CacheMiss, response: UpstreamResponse | None, moment: Moment
     ) -> CacheEntry | None:
-        """Return the response as it was cached; None for none."""
-        if response is None:
-            return None
+        """Return the response as it was cached, or what is given in its place; None for none."""
         if miss.untraced:
-            return help_entry(response)
+            return None if response is None else help_entry(response)
+        if response is None:
+            if miss.attempts:
+                self._silence.note_nothing(miss.key.zone, miss.asked_at, moment.mono)
+        elif self._silence.note_response(miss.key.zone, moment.mono):
+            self._failures.forget_silence(miss.key.zone)
+        if response is None or (response.rcode and is_failure(response)):
+            return self._entry_of_failure(miss, response, moment.mono)
+        if response.rcode == NXDOMAIN and miss.over is not None:
+            self._charge_domain(miss, moment.mono)
+        if self._failures:
+            self._failures.forget(miss.key)
         if miss.protected:
             self._forget_filtered(miss.key, moment)
         return self.cache.put(miss.key, response, moment.mono)
+
+    def _entry_of_failure(
+        self, miss: CacheMiss, response: UpstreamResponse | None, mono: float
+    ) -> CacheEntry | None:
+        """Return what the cache still has for a question that failed, else the failure."""
+        if miss.over is not None:
+            self._charge_domain(miss, mono)
+        stale = self._stale_entry(miss, mono)
+        failed = None if response is None else CacheEntry(response, mono)
+        if miss.attempts:  # else nothing was sent: that is no fault of the name
+            self._failures.note(
+                miss.key, failed, mono, protected=miss.protected, has_stale=stale is not None
+            )
+        return failed if stale is None else stale
+
+    def _stale_entry(self, miss: CacheMiss, mono: float) -> CacheEntry | None:
+        """Return what may be given while an upstream does not answer; None where there is none."""
+        entry = self.cache.find(miss.key, mono)
+        if entry is None or (miss.protected and entry.answer.facts.is_filtered):
+            return None
+        if mono >= entry.expires:
+            entry.mark_stale()
+        return entry
+
+    def give_stale(self, moment: Moment) -> None:
+        """Give stale answers to those that have waited for `STALE_AFTER`.
+
+        To be called a few times a second.  The upstream may still answer, for the next who asks.
+        """
+        late = self._late
+        while late and late[0][0] <= moment.mono:
+            _, miss = late.popleft()
+            if self._misses(miss.protected).get(miss.key) is not miss:
+                continue  # answered by now
+            miss.entry = self._stale_entry(miss, moment.mono)
+            if miss.entry is None:
+                continue  # forgotten by now
+            self._silence.note_nothing(miss.key.zone, miss.asked_at, moment.mono)
+            waiting, miss.waiting = miss.waiting, []
+            for pending in waiting:
+                self._answer_waiting(pending, miss, moment)
+
+    # --- refreshes, for which nobody waits ---
+
+    def refresh(self, moment: Moment) -> None:
+        """Ask anew for what is in use and about to expire; to be called a few times a second.
+
+        Nothing of it is a client's question: it is not recorded.
+        """
+        for key in self.cache.take_due(moment.mono, MAX_REFRESHES):
+            if not self._silence.is_of(key.zone):
+                self.recorder.count_refresh()
+                self._refresh(key, moment.mono, protected=False)
+
+    def _refresh(self, key: CacheKey, mono: float, *, protected: bool) -> None:
+        misses = self._misses(protected)
+        if key in misses:
+            return
+        miss = misses[key] = CacheMiss(self, key, b"", protected, False, mono)
+        try:
+            self._upstreams.ask(miss)
+        except Exception as error:  # noqa: BLE001 - nobody waits, and an answer is there
+            del misses[key]
+            self._bugs.note("asking for a refresh", error)
 
     def _answer_waiting(self, pending: PendingQuery, miss: CacheMiss, moment: Moment) -> None:
         """Answer one query that waited; whatever goes wrong with it, the next is answered too."""
@@ -732,6 +977,19 @@ class Resolver:
         return reply
 
 
+def _excess_reply(excess: Excess, message: bytes, query: Query) -> bytes:
+    if excess is Excess.TRUNCATE:
+        return truncated_reply(message)
+    if excess is Excess.REFUSE:
+        return empty_reply(message[:2], with_tcp_size(query), REFUSED, EDE_LIMITED)
+    return NO_REPLY
+
+
+def _question_of(query: Query, key: CacheKey) -> bytes:
+    """Return the query's question where it is about the key's name, else b""."""
+    return query.question if key.qname == query.qname else b""
+
+
 def _failed_reply(message: bytes) -> bytes:
     """Return the reply to a query that a bug kept from its answer; NO_REPLY for no query."""
     try:
@@ -742,20 +1000,6 @@ def _failed_reply(message: bytes) -> bytes:
 
 def _splits(snapshot: Snapshot) -> list[tuple[SplitUpstream, ...]]:
     return [each.split_upstreams for each in snapshot.households.values()]
-
-
-def _cache_key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:
-    """Return the key under which a response is cached if not under the query's own.
-
-    A rewrite asks for its target's data.  A split is a zone with upstreams of its own, to which no
-    query for a protected name goes.
-    """
-    if verdict.target:
-        key = key._replace(qname=verdict.target)
-    if verdict.reason is Reason.PROTECTED:
-        return key
-    zone = next((each.name for each in policy.splits if each.covers(key.qname)), "")
-    return key._replace(zone=zone)
 
 
 # --- replies that need no upstream --------------------------------------------------------------

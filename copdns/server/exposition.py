@@ -47,6 +47,8 @@ class Collector:
         queries = [([transport], count) for transport, count in counters.queries.items()]
         yield _family("copdns_queries", ["transport"], queries)
         yield _family("copdns_malformed", [], [([], counters.malformed)])
+        limited = [([bound], count) for bound, count in counters.limited.items()]
+        yield _family("copdns_limited", ["bound"], limited)
         verdicts = [([*key], count) for key, count in sorted(counters.verdicts.items())]
         yield _family("copdns_verdicts", ["action", "reason"], verdicts)
         categories = [([slug], count) for slug, count in sorted(counters.categories.items())]
@@ -55,6 +57,9 @@ class Collector:
         yield _family("copdns_responses", ["rcode"], rcodes)
         yield _family("copdns_cache_hits", [], [([], counters.cache_hits)])
         yield _family("copdns_cache_misses", [], [([], counters.cache_misses)])
+        yield _family("copdns_cache_stale", [], [([], counters.stale_answers)])
+        yield _family("copdns_cache_failures", [], [([], counters.cached_failures)])
+        yield _family("copdns_cache_refreshes", [], [([], counters.refreshes)])
 
     def _upstreams(self) -> Iterator[Metric]:
         each = self._counters.upstreams()

@@ -29,12 +29,16 @@ class Counters:
         "appeals",
         "cache_hits",
         "cache_misses",
+        "cached_failures",
         "categories",
         "gauges",
+        "limited",
         "lists",
         "malformed",
         "queries",
         "rcodes",
+        "refreshes",
+        "stale_answers",
         "upstreams",
         "verdicts",
     )
@@ -42,11 +46,15 @@ class Counters:
     def __init__(self) -> None:
         self.queries = {"udp": 0, "tcp": 0}
         self.malformed = 0
+        self.limited = {"client": 0, "subnet": 0, "domain": 0}
         self.verdicts: dict[tuple[Action, Reason], int] = {}
         self.categories: dict[str, int] = {}
         self.rcodes = [0] * 24
         self.cache_hits = 0
         self.cache_misses = 0
+        self.cached_failures = 0
+        self.refreshes = 0
+        self.stale_answers = 0
         self.upstreams: Callable[[], Sequence[tuple[Health, UpstreamCounters]]] = tuple
         self.gauges: dict[str, Callable[[], float]] = {}
         self.lists: Callable[[], Sequence[ListMetrics]] = tuple
@@ -59,11 +67,15 @@ METRICS: Final = {
     "copdns_build_info": ("gauge", "The version that is running, as a label."),
     "copdns_queries": ("counter", "Queries that were answered, by transport."),
     "copdns_malformed": ("counter", "Messages that were not valid queries and got an error."),
+    "copdns_limited": ("counter", "Queries beyond a bound, by which one; none was answered."),
     "copdns_verdicts": ("counter", "Decisions, by action and reason."),
     "copdns_blocked": ("counter", "Queries blocked by lists, by category."),
     "copdns_responses": ("counter", "Replies, by rcode."),
     "copdns_cache_hits": ("counter", "Queries answered from the cache."),
     "copdns_cache_misses": ("counter", "Queries for which an upstream was asked."),
+    "copdns_cache_stale": ("counter", "Replies made from an expired answer."),
+    "copdns_cache_failures": ("counter", "Queries that got a failure of a moment ago again."),
+    "copdns_cache_refreshes": ("counter", "Answers fetched again before they expired."),
     "copdns_cache_entries": ("gauge", "Answers in the cache."),
     "copdns_cache_octets": ("gauge", "Memory for cached answers, in bytes."),
     "copdns_upstream_queries": ("counter", "Queries sent, by upstream (its place, from 1)."),

@@ -18,6 +18,7 @@ from copdns.policy.snapshot import Client
 from copdns.privacy.own_numbers import COUNTS_ONLY, coarse_verdict, is_own_verdict
 from copdns.privacy.recent_blocks import OwnedDevice, RecentBlocks
 from copdns.privacy.retention import ROUND_TO, CountKey, LogRow, count_key, log_row, may_log_name
+from copdns.server.limits import Bound
 from copdns.server.metrics import Counters
 from copdns.server.packet_cache import CachedReply, LoggedName
 from copdns.server.tally import Tally
@@ -87,6 +88,22 @@ class Recorder:
     def count_miss(self) -> None:
         """Count a query that an upstream has to be asked for."""
         self._counters.cache_misses += 1
+
+    def count_limited(self, bound: Bound) -> None:
+        """Count a query beyond a bound, of which nothing else is noted."""
+        self._counters.limited[bound.value] += 1
+
+    def count_stale(self) -> None:
+        """Count a reply made from a stale answer."""
+        self._counters.stale_answers += 1
+
+    def count_failure(self) -> None:
+        """Count a query that got a failure of a moment ago."""
+        self._counters.cached_failures += 1
+
+    def count_refresh(self) -> None:
+        """Count an answer that is fetched again before it expires."""
+        self._counters.refreshes += 1
 
     def record(
         self,

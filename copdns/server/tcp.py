@@ -90,7 +90,7 @@ class TcpConnection(asyncio.Protocol):
         self._server = server
         self._buffer = bytearray()
         self._transport: asyncio.Transport | None = None
-        self._requestor = Requestor(server.address, "", "tcp")
+        self._requestor = self._peer = Requestor(server.address, "", "tcp")
         self._forwarder: Forwarder | None = None
         self._may_have_header = False  # a PROXY header may come first
         self._in_flight = 0
@@ -103,6 +103,7 @@ class TcpConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
         peer = transport.get_extra_info("peername")
         self._requestor = self._requestor._replace(address=peer[0].partition("%")[0])
+        self._peer = self._requestor
         self._forwarder = self._server.forwarders.find(self._requestor.address)
         self._may_have_header = self._forwarder is not None and self._forwarder.proxy
         self._restart_idle_timer()
@@ -171,7 +172,16 @@ class TcpConnection(asyncio.Protocol):
         requestor, moment = self._requestor, self._server.clock()
         if self._forwarder is not None:
             requestor = with_edns_device(requestor, self._forwarder, message)
-        reply = self._server.resolver.answer(message, requestor, moment, self._send_later, None)
+        resolver, limits, bound = self._server.resolver, None, None
+        if self._forwarder is None or requestor != self._peer:
+            limits = resolver.limits_of(requestor, moment)
+            bound = None if limits is None else limits.take(moment.mono, over_udp=False)
+        if limits is not None and bound is not None:
+            reply = resolver.answer_excess(
+                message, requestor, limits, bound, moment, self._send_later, None
+            )
+        else:
+            reply = resolver.answer(message, requestor, moment, self._send_later, None)
         if reply is not None:
             self._in_flight -= 1
         if reply:

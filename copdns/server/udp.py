@@ -28,6 +28,7 @@ from copdns.model.verdict import Requestor
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.server.answer import Resolver, SendReply
 from copdns.server.forwarded import NO_FORWARDERS, Forwarders, unwrap
+from copdns.server.limits import Bound, ClientLimits
 from copdns.server.packet_cache import Replies
 from copdns.time.clock import Moment
 
@@ -45,17 +46,24 @@ class CachedClient:
 
     replies: those of the packet cache for its policy; none for one whose device is uncertain, and
     is identified anew each time.
+    limits: how much it may ask; None: without bound.
     """
 
-    __slots__ = ("client", "replies", "requestor", "snapshot")
+    __slots__ = ("client", "limits", "replies", "requestor", "snapshot")
 
     def __init__(
-        self, requestor: Requestor, snapshot: Snapshot, client: Client, replies: Replies
+        self,
+        requestor: Requestor,
+        snapshot: Snapshot,
+        client: Client,
+        replies: Replies,
+        limits: ClientLimits | None,
     ) -> None:
         self.requestor = requestor
         self.snapshot = snapshot
         self.client = client
         self.replies = replies
+        self.limits = limits
 
 
 class UdpServer:
@@ -118,6 +126,13 @@ class UdpServer:
         for raw in came:
             known = clients.get(raw[peer_at:peer_end])
             if known is not None and known.snapshot is snapshot:
+                limits = known.limits
+                if limits is not None:
+                    bound = limits.take(mono, over_udp=True)
+                    if bound is not None:
+                        message = raw[self._address :]
+                        self._answer_excess(raw, message, known.requestor, limits, bound, moment)
+                        continue
                 cached = known.replies.get(raw[message_at:])
                 if cached is not None and (
                     mono < cached.check_at or cached.refresh(moment, recorder)
@@ -146,34 +161,62 @@ class UdpServer:
         """Answer one datagram by the resolver."""
         address, message = raw[: self._address], raw[self._address :]
         if known is None or known.snapshot is not snapshot:
-            message, requestor = self._read_requestor(raw, message, snapshot)
+            message, requestor, limits = self._read_requestor(raw, message, snapshot, moment)
+            bound = None if limits is None else limits.take(moment.mono, over_udp=True)
+            if limits is not None and bound is not None:
+                self._answer_excess(raw, message, requestor, limits, bound, moment)
+                return
         else:
             requestor = known.requestor
         reply = self._resolver.answer(message, requestor, moment, self._send_reply, address)
         if reply:
             self._outbox.add(address + reply)
 
+    def _answer_excess(
+        self,
+        raw: bytes,
+        message: bytes,
+        requestor: Requestor,
+        limits: ClientLimits,
+        bound: Bound,
+        moment: Moment,
+    ) -> None:
+        """Answer, or not, one datagram of somebody who asks too much."""
+        address = raw[: self._address]
+        reply = self._resolver.answer_excess(
+            message, requestor, limits, bound, moment, self._send_reply, address
+        )
+        if reply:
+            self._outbox.add(address + reply)
+
     def _read_requestor(
-        self, raw: bytes, message: bytes, snapshot: Snapshot
-    ) -> tuple[bytes, Requestor]:
-        """Return the message of a datagram, and who sent it; a forwarder says so in the message."""
+        self, raw: bytes, message: bytes, snapshot: Snapshot, moment: Moment
+    ) -> tuple[bytes, Requestor, ClientLimits | None]:
+        """Return the message of a datagram, who sent it, and how much they may ask.
+
+        A forwarder says in the message who that is.  Where it does not, the query may be that of
+        anybody behind it, so that there is no bound.
+        """
         peer = Requestor(self.address, peer_host(raw, self._socket.family), "udp")
         forwarder = self._forwarders.find(peer.address)
         if forwarder is not None:
-            return unwrap(message, peer, forwarder)
+            message, requestor = unwrap(message, peer, forwarder)
+            if requestor == peer:
+                return message, peer, None
+            return message, requestor, self._resolver.limits_of(requestor, moment)
         if len(self._client_by_address) >= MAX_CLIENTS:
             self._client_by_address.clear()
-        self._client_by_address[peer_address(raw, self._socket.family)] = self._new_client(
-            peer, snapshot
-        )
-        return message, peer
+        client = self._new_client(peer, snapshot, moment)
+        self._client_by_address[peer_address(raw, self._socket.family)] = client
+        return message, peer, client.limits
 
-    def _new_client(self, peer: Requestor, snapshot: Snapshot) -> CachedClient:
+    def _new_client(self, peer: Requestor, snapshot: Snapshot, moment: Moment) -> CachedClient:
         client, packet_cache = snapshot.identify(peer), self._resolver.packet_cache
         replies: Replies = {}
         if packet_cache is not None and client.is_certain:
             replies = packet_cache.replies_for(client.policy)
-        return CachedClient(peer, snapshot, client, replies)
+        limits = self._resolver.limits_of(peer, moment)
+        return CachedClient(peer, snapshot, client, replies, limits)
 
     def set_forwarders(self, forwarders: Forwarders) -> None:
         """Believe these forwarders from now on, and no others."""

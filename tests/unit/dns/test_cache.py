@@ -403,3 +403,158 @@ def test_its_own_sum_of_octets_covers_the_memory_it_takes(length: int) -> None:
     finally:
         tracemalloc.stop()
     assert cache.octets / 2 < after - before < cache.octets
+
+
+# --- what has expired (RFC 8767) ------------------------------------------------------------------
+
+
+def test_what_has_expired_is_there_for_a_day_for_who_asks_for_that() -> None:
+    cache = Cache()
+    kept = cache.put(WWW, address(300), mono=0.0)
+    assert cache.get(WWW, 240.0) is None
+    assert cache.find(WWW, 240.0) is kept
+    assert cache.find(WWW, 240.0 + DAY - 0.1) is kept
+    assert cache.find(WWW, 240.0 + DAY) is None
+
+
+def test_the_settings_say_for_how_long_an_expired_answer_is_kept() -> None:
+    cache = Cache(max_stale=10)
+    cache.put(WWW, address(300), mono=0.0)
+    assert (cache.find(WWW, 249.9) is None, cache.find(WWW, 250.0) is None) == (False, True)
+
+
+def test_of_an_address_and_no_such_name_the_later_one_counts() -> None:
+    cache = Cache()
+    cache.put(WWW, address(300), mono=0.0)
+    nothing = cache.put(WWW, no_such_name(), mono=1000.0)
+    assert cache.find(WWW, 2000.0) is nothing
+    again = cache.put(WWW, address(300), mono=3000.0)
+    assert cache.find(WWW, 4000.0) is again
+
+
+def test_an_answer_that_may_not_be_kept_ends_the_one_before() -> None:
+    cache = Cache()
+    cache.put(WWW, address(300), mono=0.0)
+    cache.put(WWW, address(0), mono=300.0)
+    assert cache.find(WWW, 300.0) is None
+    assert len(cache) == cache.octets == 0
+
+
+def test_a_failure_ends_nothing() -> None:
+    cache = Cache()
+    kept = cache.put(WWW, address(300), mono=0.0)
+    cache.put(WWW, answer(rcode=2), mono=300.0)
+    assert cache.find(WWW, 300.0) is kept
+
+
+def test_after_a_day_nothing_is_left_of_it() -> None:
+    cache = Cache()
+    for number in range(10):
+        cache.put(key(number), address(300), mono=1000.0 * number)
+    cache.put(key(99), no_such_name(), mono=0.0)
+    for _ in range(8):
+        cache.forget_old(DAY + 5000.0, count=3)
+    assert len(cache) == 5
+    for _ in range(8):
+        cache.forget_old(10 * DAY, count=3)
+    assert len(cache) == cache.octets == 0
+
+
+def test_a_name_is_dropped_with_all_its_types_and_no_other() -> None:
+    cache = Cache()
+    for rtype in (A, AAAA):
+        cache.put(WWW._replace(qtype=rtype), address(300), mono=0.0)
+    cache.put(key(1), address(300), mono=0.0)
+    assert cache.drop("www.example") == 2
+    assert cache.get(WWW, 0.0) is None
+    assert cache.get(key(1), 0.0) is not None
+
+
+# --- what is in use, before it expires ------------------------------------------------------------
+
+
+def due(cache: Cache, until: float, asked: tuple[float, ...] = ()) -> dict[CacheKey, float]:
+    """Return when each key is due, looking twice a second; asked: when WWW is asked for."""
+    found = {}
+    for half in range(int(until * 2)):
+        mono = half / 2
+        if mono in asked:
+            cache.get(WWW, mono)
+        for each in cache.take_due(mono, 100):
+            assert each not in found
+            found[each] = mono
+    return found
+
+
+@pytest.mark.parametrize(
+    ("ttl", "asked", "at"),
+    [
+        (300, (), None),  # nobody asked again
+        (300, (5.0,), None),  # nobody lately
+        (300, (5.0, 130.0), 216.0),  # kept for 240 s: 24 before the end
+        (300, (200.0,), 236.0),  # asked again for the first time near the end
+        (300, (239.0,), None),  # too late
+        (60, (5.0,), 27.0),  # kept for 30 s, asked again
+        (10, (1.0,), 3.0),
+        (4, (0.5,), None),  # kept for two seconds only
+        (DAY, (5.0, DAY - 100.0), DAY - 90.0),
+    ],
+)
+def test_what_is_in_use_is_due_before_it_expires(
+    ttl: int, asked: tuple[float, ...], at: float | None
+) -> None:
+    cache = Cache()
+    kept = cache.put(WWW, address(ttl), mono=0.0)
+    assert due(cache, ttl + 5.0, asked).get(WWW) == at
+    assert at is None or at < kept.expires
+
+
+def test_a_name_that_does_not_exist_is_due_as_the_type_that_was_asked_for() -> None:
+    cache, asked = Cache(), WWW._replace(qtype=AAAA)
+    cache.put(WWW, no_such_name(), mono=0.0)
+    cache.get(asked, 550.0 - 100)
+    assert list(due(cache, 540.0)) == [asked]
+
+
+def test_what_was_replaced_or_dropped_meanwhile_is_not_due() -> None:
+    cache = Cache()
+    cache.put(WWW, address(60), mono=0.0)
+    cache.get(WWW, 1.0)
+    cache.put(WWW, address(60), mono=2.0)
+    cache.put(key(1), address(60), mono=0.0)
+    cache.get(key(1), 1.0)
+    cache.drop(key(1).qname)
+    assert due(cache, 40.0) == {}
+
+
+def test_no_more_are_due_at_a_time_than_may_be_and_the_rest_is_later() -> None:
+    cache = Cache()
+    for number in range(10):
+        cache.put(key(number), address(60), mono=0.0)
+        cache.get(key(number), 1.0)
+    taken = [len(cache.take_due(27.0, 4)) for _ in range(4)]
+    assert taken == [4, 4, 2, 0]
+
+
+def test_no_more_are_queued_than_there_may_be_entries() -> None:
+    cache = Cache(entries=3)
+    for number in range(10):
+        cache.put(key(number), address(60), mono=0.0)
+        cache.get(key(number), 1.0)
+    assert len(cache.take_due(28.0, 100)) <= 3
+
+
+def test_the_settings_can_turn_it_off() -> None:
+    cache = Cache(refreshes=False)
+    cache.put(WWW, address(60), mono=0.0)
+    cache.get(WWW, 1.0)
+    assert due(cache, 40.0) == {}
+
+
+def test_cleared_it_has_nothing_due() -> None:
+    cache = Cache()
+    cache.put(WWW, address(60), mono=0.0)
+    cache.get(WWW, 1.0)
+    cache.clear()
+    cache.put(WWW, address(60), mono=0.0)
+    assert due(cache, 40.0) == {}

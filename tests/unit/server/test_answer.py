@@ -682,13 +682,6 @@ def test_a_name_that_every_upstream_filters_is_asked_for_twice_at_most() -> None
     assert len(desk_.replies["mia"]) == 1
 
 
-def test_a_failure_is_forgotten_at_once() -> None:
-    home = Home(upstream=FakeUpstream({"a.example": SILENCE}))
-    assert home.ask("mia", "a.example").rcode == "SERVFAIL"
-    home.upstream.script = {}
-    assert home.ask("mia", "a.example").rcode == "NOERROR"
-
-
 def test_no_more_wait_for_one_answer_than_memory_is_for() -> None:
     desk_ = desk()
     for _ in range(MAX_WAITERS + 10):

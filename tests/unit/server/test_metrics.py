@@ -108,6 +108,6 @@ def test_nothing_is_told_of_the_process_or_of_a_person() -> None:
     assert all(name.startswith("copdns_") for name in names)
     labels = {label for _, found in scraped(full()) for label, _ in found}
     assert labels == {
-        "action", "category", "kind", "le", "rcode", "reason", "state", "transport", "upstream",
-        "version",
+        "action", "bound", "category", "kind", "le", "rcode", "reason", "state", "transport",
+        "upstream", "version",
     }  # fmt: skip

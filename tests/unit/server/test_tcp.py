@@ -10,9 +10,10 @@ from ipaddress import ip_network
 import pytest
 
 from copdns.dns.records import QR, RD
-from copdns.model.errors import ListenError
+from copdns.model.errors import REFUSED, ListenError
 from copdns.model.household import Device
 from copdns.server.forwarded import NO_FORWARDERS, Forwarder, Forwarders
+from copdns.server.limits import Limits
 from copdns.server.tcp import TcpConnection, TcpLimits, TcpServer
 from tests.forwarding import STREAM, header, own, proxied
 from tests.home import Home
@@ -415,3 +416,16 @@ async def test_an_address_of_another_machine_is_told(desk: Open) -> None:
     second = TcpServer(here.home.resolver, here.home.clock, "192.0.2.1", 0, TcpLimits())
     with pytest.raises(ListenError, match="this machine has no such address"):
         await second.start()
+
+
+async def test_a_flood_over_tcp_is_refused_and_the_connection_stays(desk: Open) -> None:
+    house = await desk()
+    house.home.resolver.limits = Limits(client=2, is_exempt=lambda _: False)
+    client = await house.client()
+    client.send(*[query(GAMES, opt=opt())] * 12)
+    replies = [parsed(await client.receive()) for _ in range(12)]
+    told = [int(each.extended_errors()[0].code) for each in replies[10:]]
+    assert (len([each for each in replies if each.rcode() == REFUSED]), told) == (2, [31, 31])
+    house.home.clock.wait(10)
+    client.send(query(GAMES))
+    assert parsed(await client.receive()).rcode() != REFUSED

@@ -16,6 +16,7 @@ from copdns.dns.records import QR, RD
 from copdns.model.errors import ListenError
 from copdns.model.household import Device
 from copdns.server.forwarded import NO_FORWARDERS, Forwarder, Forwarders
+from copdns.server.limits import Limits
 from copdns.server.udp import UdpServer
 from tests.forwarding import own, proxied
 from tests.home import Home
@@ -253,3 +254,58 @@ async def test_ipv6_and_ipv4_listen_beside_each_other(home: Home) -> None:
         port = six._socket.getsockname()[1]
         with closing(listening(home, "0.0.0.0", port)) as four:
             assert four._socket.getsockname()[:2] == ("0.0.0.0", port)
+
+
+# --- limits ---------------------------------------------------------------------------------------
+
+
+def nobody(_requestor: object) -> bool:
+    return False
+
+
+async def flooded(
+    home: Home, where: tuple[str, int], before: bytes = b"", count: int = 25
+) -> tuple[int, int]:
+    """Flood a server; return how many replies were whole, and how many said "ask over TCP".
+
+    before: what comes before each message.  Afterwards time goes by, and one more is answered.
+    """
+    replies = []
+    with client() as sock:
+        for number in range(count):
+            sock.sendto(before + number.to_bytes(2, "big") + query(GAMES)[2:], where)
+        while len(replies) < 20:
+            replies.append((await receive(sock))[0])
+        home.clock.wait(10)
+        sock.sendto(before + ID + query(GAMES)[2:], where)
+        while replies[-1][:2] != ID:
+            replies.append((await receive(sock))[0])
+    truncated = sum(bool(reply[2] & 2) for reply in replies)
+    return len(replies) - 1 - truncated, truncated
+
+
+@pytest.mark.parametrize("lane", [False, True])
+async def test_a_flood_is_slowed_whether_or_not_its_reply_is_known(lane: bool) -> None:
+    here = Device("laptop", "Laptop", "mia", ("127.0.0.0/8",))
+    home = Home(family(MIA, devices=(here,), rules=(block(GAMES),)), lane=lane)
+    home.resolver.limits = Limits(client=2, is_exempt=nobody)
+    server = UdpServer(asyncio.get_running_loop(), home.resolver, home.clock, "127.0.0.1", 0)
+    try:
+        where = server._socket.getsockname()[:2]
+        assert await flooded(home, where) == (10, 10)
+    finally:
+        server.close()
+
+
+async def test_whoever_a_forwarder_names_has_the_bound_and_the_forwarder_none(home: Home) -> None:
+    home.resolver.limits = Limits(client=2, is_exempt=nobody)
+    forwarders = Forwarders([Forwarder(ip_network("127.0.0.1/32"), proxy=True)])
+    loop = asyncio.get_running_loop()
+    server = UdpServer(loop, home.resolver, home.clock, "127.0.0.1", 0, forwarders)
+    try:
+        where = server._socket.getsockname()[:2]
+        for source in ("192.0.2.8", "192.0.2.15"):
+            assert await flooded(home, where, proxied(source)) == (10, 10)
+        assert await flooded(home, where, own()) == (25, 0)
+    finally:
+        server.close()

@@ -143,6 +143,22 @@ EFFECTS: Mapping[str, Phrase] = {
     "cache.max_negative_ttl": Phrase(
         "setting", "A site that is new on the internet may be found only after this time."
     ),
+    "cache.max_stale": Phrase(
+        "setting", "Sites that were open lately still open when the DNS servers do not answer."
+    ),
+    "cache.failure_ttl": Phrase(
+        "setting", "A site that could not be found is looked up again after this time."
+    ),
+    "cache.refresh": Phrase("setting", "None: the same answers, faster."),
+    "limits.client": Phrase(
+        "setting", "A device that sends far more lookups than people cause is slowed down."
+    ),
+    "limits.subnet": Phrase(
+        "setting", "If not 0, one device that sends very many lookups slows down all others."
+    ),
+    "limits.domain": Phrase(
+        "setting", "Names that do not exist are looked up less often. Sites that exist open."
+    ),
     "rebinding.enabled": Phrase(
         "setting", "Keeps outside sites away from cameras and other devices in your home."
     ),
