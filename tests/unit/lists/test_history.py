@@ -206,7 +206,8 @@ FAULTS = {
     "KADhosts.txt 2018-08-21 to 2018-08-21": "no usable",
     # What went is below names that stayed: nothing was lost, but lines of the file are no names.
     "output/doh/doh_social.txt 2026-03-16 to 2026-03-17": HoldReason.BROKEN,
-    "adguard.txt 2024-04-16 to 2024-04-17": "no usable",  # only rules with modifiers
+    # Only rules with $all, which is left out, and two patterns.
+    "adguard.txt 2024-04-16 to 2024-04-17": HoldReason.LOSS,
     "DOH/DOHadb.txt 2023-09-11 to 2023-09-12": HoldReason.LOSS,
 }
 # Bytes doubled or halved, names did not; two thirds more names below sites that it had already; and
