@@ -25,6 +25,7 @@ MADE = {
     "sentence",
     "_needs_days",  # copdns/time/schedule.py
     "_id_taken",  # copdns/household/time_edits.py
+    "failure",  # copdns/words/download_warnings.py: known again by its form
     "_load_sentence",  # copdns/web/calendars.py: as the other process made it
 }
 # Names that hold such sentences.

@@ -27,7 +27,17 @@ from copdns.model.household import (
     Rule,
     SplitUpstream,
 )
-from copdns.model.times import Bonus, Budget, Grant, Pause, Schedule, Slot, Ticket, Topic
+from copdns.model.times import (
+    Bonus,
+    Budget,
+    Grant,
+    MovedBedtime,
+    Pause,
+    Schedule,
+    Slot,
+    Ticket,
+    Topic,
+)
 from copdns.time.schedule import slot_text
 
 _OWN_FIELDS = ("name", "timezone", "guest", "protected", "language", "country", "helplines")
@@ -192,6 +202,9 @@ def describe_part(value: object, zone: str) -> str:
             return f"answered as {value.target}"
         case SplitUpstream():
             return ", ".join(value.upstreams)
+        case MovedBedtime():
+            moved, start = local_text(value.moved, zone), local_text(value.start, zone)
+            return f"begins at {moved} instead of {start}"
         case Schedule() | Budget() | Pause() | Grant() | Bonus() | Ticket():
             return time_item_text(value, zone)
     raise TypeError(f"no part of a household: {value!r}")

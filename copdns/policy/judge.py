@@ -15,7 +15,6 @@ from math import inf
 from typing import Final
 
 from copdns.dns.message import ResponseFacts, ipv4_inside, is_home_address
-from copdns.dns.wire import CacheKey
 from copdns.lists.index import ListKind
 from copdns.model.addresses import Network, upstream_address
 from copdns.model.household import Household, Rule, RuleAction, SplitUpstream
@@ -117,20 +116,6 @@ def _home_hosts(split: SplitUpstream) -> Iterator[bytes]:
         packed = ip_address(upstream_address(text).host).packed
         if is_home_address(packed):
             yield packed
-
-
-def response_key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:
-    """Return the key under which a response is cached if not under the query's own.
-
-    A rewrite asks for its target's data.  A split is a zone with upstreams of its own, to which no
-    query for a protected name goes.
-    """
-    if verdict.target:
-        key = key._replace(qname=verdict.target)
-    if verdict.reason is Reason.PROTECTED:
-        return key
-    zone = next((each.name for each in policy.splits if each.covers(key.qname)), "")
-    return key._replace(zone=zone)
 
 
 def judge_response(

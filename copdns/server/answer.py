@@ -99,8 +99,9 @@ from copdns.model.reasons import (
 )
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy, decide_query
-from copdns.policy.judge import RebindingGuard, judge_response, response_key, with_end_inside
+from copdns.policy.judge import RebindingGuard, judge_response, with_end_inside
 from copdns.policy.matching import PolicyGroup
+from copdns.policy.response_key import response_key
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.limits import EDE_LIMITED, Bound, ClientLimits, Excess, Limits

@@ -93,6 +93,7 @@ class TcpConnection(asyncio.Protocol):
         self._requestor = self._peer = Requestor(server.address, "", "tcp")
         self._forwarder: Forwarder | None = None
         self._may_have_header = False  # a PROXY header may come first
+        self._is_reading = False
         self._in_flight = 0
         self._clogged = False  # the client does not read its replies
         self._paused = False
@@ -153,8 +154,11 @@ class TcpConnection(asyncio.Protocol):
 
     def _read(self) -> None:
         """Take whole messages out of the buffer, as long as there is room for more."""
+        if self._is_reading:
+            return  # a reply was there at once, and the loop below goes on by itself
         buffer = self._buffer
         taken = 0
+        self._is_reading = True
         while len(buffer) - taken >= 2 and not self._is_full:
             end = taken + 2 + int.from_bytes(buffer[taken : taken + 2], "big")
             if len(buffer) < end:
@@ -162,6 +166,7 @@ class TcpConnection(asyncio.Protocol):
             message = bytes(buffer[taken + 2 : end])
             taken = end
             self._ask(message)
+        self._is_reading = False
         if taken:
             del buffer[:taken]
             self._restart_idle_timer()

@@ -305,6 +305,10 @@ _FORMS = Forms(
     sentence("the list is being prepared"),
     sentence("another list is already called %(slug)s; give this one another slug"),
     sentence("%(category)s is the name of a service; choose another category for this list"),
+    sentence(
+        "no list opens what is listed as %(category)s; write an allow rule that says so "
+        "(over_security) for each domain"
+    ),
     sentence("%(path)s: this is a folder, pipe or device; name a file"),
     sentence("%(path)s: this file is larger than %(size)s MiB; use a smaller one"),
     former=_FORMER,

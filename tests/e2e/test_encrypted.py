@@ -21,6 +21,7 @@ from copdns.dns.records import A
 from copdns.dns.upstream import UpstreamClient
 from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import NXDOMAIN
+from tests.e2e.house import eventually
 from tests.e2e.test_unbound import authority, unbound
 from tests.encrypted_server import NAME, Certificate, make_certificate
 from tests.fake_clock import clock_environment, set_ahead
@@ -136,6 +137,7 @@ def test_at_a_start_in_1970_the_time_is_found_and_then_all_else(
         assert ede_of(reply) == (0, "the name of a time server, which is not validated")
         assert program.ask("school.example").rcode() == 2  # no certificate is valid in 1970
         set_ahead(clock, 0)
+        # What failed is not asked for again within a second (RFC 9520).
+        eventually(lambda: program.ask("school.example").rcode() == 0)
         reply = program.ask("school.example")
-        assert reply.rcode() == 0
         assert len(reply.answer[0]) == 2

@@ -1,81 +1,15 @@
-"""`copdns query`: ask for a name as somebody would, and tell each step with the time that it took.
-
-The same functions as for a device: decide, ask an upstream, judge what it says.  A device's query
-may be faster, since the running copdns has answers in its cache.  Nothing is recorded.
-"""
+"""`copdns query`: ask for a name as somebody would, and tell each step and its time."""
 
 from __future__ import annotations
 
-import asyncio
-from ipaddress import ip_address
-from time import perf_counter
-from typing import NamedTuple
-
 import click
 
-from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.cli.base import NAME, ParsedParam, json_option
-from copdns.cli.commands.check_week import ClientSelector
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import align, count_text, print_json, printable
+from copdns.cli.output import align, print_json, printable
 from copdns.cli.params import complete_profile
-from copdns.dns.exchange import Exchange
-from copdns.dns.message import UpstreamResponse
-from copdns.dns.upstream import UpstreamClient
-from copdns.dns.wire import CacheKey
-from copdns.model.errors import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
 from copdns.model.names import display
-from copdns.model.reasons import text_of
 from copdns.model.record_types import qtype_name, qtype_number
-from copdns.model.verdict import Action, Reason, Verdict
-from copdns.policy.decide import decide_query
-from copdns.policy.judge import judge_response, response_key
-
-EXIT_CODES = {
-    Action.ALLOW: 0,
-    Action.LOCAL: 0,
-    Action.BLOCK: 3,
-    Action.REFUSE: 3,
-    Action.REWRITE: 4,
-}
-_NO_ANSWER = 1
-_DECIDED = {
-    Action.ALLOW: "allowed",
-    Action.LOCAL: "answered by this machine",
-    Action.BLOCK: "blocked",
-    Action.REFUSE: "refused",
-    Action.REWRITE: "answered with the data of another domain",
-}
-_RCODES = {
-    0: "no error",
-    SERVFAIL: "SERVFAIL",
-    NXDOMAIN: "no such domain",
-    NOTIMP: "NOTIMP",
-    REFUSED: "REFUSED",
-}
-
-
-class Stage(NamedTuple):
-    """One step of the way.  seconds: how long it took.  text: what came of it."""
-
-    name: str
-    seconds: float
-    text: str
-
-
-class Asked(Exchange):
-    """The question to an upstream, and what came of it."""
-
-    def __init__(self, key: CacheKey, verdict: Verdict) -> None:
-        super().__init__(
-            key, protected=verdict.reason is Reason.PROTECTED, untraced=verdict.is_untraced
-        )
-        self.answer: asyncio.Future[UpstreamResponse | None] = (
-            asyncio.get_running_loop().create_future()
-        )
-
-    def take_response(self, answer: UpstreamResponse | None) -> None:
-        self.answer.set_result(answer)
 
 
 @click.command()
@@ -98,7 +32,7 @@ class Asked(Exchange):
 @json_option
 @pass_home
 def query(home: Home, name: str, profile: str, qtype: int, as_json: bool) -> None:
-    """Ask for NAME as a person's device would, and show each step and how long it took.
+    """Ask for NAME as a person's device would; time each step.
 
     An upstream is asked if the name is allowed, also for help domains; nothing is recorded. A
     device may get its answer sooner, since the running copdns has answers in its cache. The exit
@@ -109,8 +43,9 @@ def query(home: Home, name: str, profile: str, qtype: int, as_json: bool) -> Non
     Example:  copdns query www.youtube.com --as mia
               copdns query chess.example --as tom --type AAAA
     """
-    stages: list[Stage] = []
-    code = _go(home, name, qtype, home.profile(profile).id, stages)
+    from copdns.cli.query_stages import go  # it needs what reads DNS messages
+
+    stages, code = go(home, name, qtype, home.profile(profile).id)
     if as_json:
         found = [
             {"step": each.name, "milliseconds": round(each.seconds * 1000, 3), "text": each.text}
@@ -122,66 +57,6 @@ def query(home: Home, name: str, profile: str, qtype: int, as_json: bool) -> Non
         for line in align([(each.name, _time_text(each.seconds), each.text) for each in stages]):
             click.echo(printable(line))
     click.get_current_context().exit(code)
-
-
-def _go(home: Home, name: str, qtype: int, profile: str, stages: list[Stage]) -> int:
-    """Go the way of a query; return the exit code."""
-    began = perf_counter()
-    snapshot = home.make_snapshot()
-    policy = ClientSelector(home.household.id, profile).find_client(snapshot).policy
-    stages.append(Stage("rules", perf_counter() - began, "read, with the lists"))
-    began = perf_counter()
-    verdict = decide_query(policy, name, qtype, home.now)
-    text = f"{_DECIDED[verdict.action]} at step {verdict.step}: {text_of(verdict)}"
-    stages.append(Stage("decision", perf_counter() - began, text))
-    if verdict.action not in (Action.ALLOW, Action.REWRITE):
-        return EXIT_CODES[verdict.action]
-    key = response_key(CacheKey(name, qtype, do=False, cd=False), policy, verdict)
-    began = perf_counter()
-    answer, text = asyncio.run(_ask(home, key, verdict))
-    stages.append(Stage("upstream", perf_counter() - began, text))
-    if answer is None:
-        return _NO_ANSWER
-    began = perf_counter()
-    inside = judge_response(policy, home.rebinding, name, verdict, answer.facts, home.now)
-    blocks = inside is not None and inside.reason is not Reason.UPSTREAM_FILTERED
-    text = "nothing in it is blocked" if inside is None else text_of(inside)
-    if inside is not None and inside.via:
-        text += f" ({inside.via})"
-    stages.append(Stage("judgement", perf_counter() - began, text))
-    if not blocks:
-        stages.append(Stage("answer", 0.0, _answer_text(answer)))
-    return EXIT_CODES[Action.BLOCK if blocks else verdict.action]
-
-
-async def _ask(home: Home, key: CacheKey, verdict: Verdict) -> tuple[UpstreamResponse | None, str]:
-    """Ask the upstreams of the settings; return the response, and which of them said what."""
-    upstreams = UpstreamClient(asyncio.get_running_loop())
-    try:
-        await UpstreamsInForce(upstreams, lambda: home.settings).apply([home.household])
-        asked = Asked(key, verdict)
-        upstreams.ask(asked)
-        answer = await asked.answer
-    finally:
-        upstreams.close()
-    label = asked.upstream.label if asked.upstream is not None else ""
-    if answer is None:
-        return None, "no upstream answered" if label else "there is no upstream"
-    records = count_text(answer.section_counts[0], "record")
-    return answer, f"upstream {label}: {_rcode_text(answer.rcode)}, {records}"
-
-
-def _answer_text(answer: UpstreamResponse) -> str:
-    """Return the names and addresses in a response; what else is in it is not shown."""
-    found = [str(ip_address(packed)) for packed in answer.facts.addresses]
-    pointed = [display(each) for each in answer.facts.targets]
-    if pointed or found:
-        return ", ".join([*pointed, *found])
-    return "no names and no addresses" if not answer.rcode else _rcode_text(answer.rcode)
-
-
-def _rcode_text(rcode: int) -> str:
-    return _RCODES.get(rcode, f"rcode {rcode}")
 
 
 def _time_text(seconds: float) -> str:

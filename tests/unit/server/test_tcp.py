@@ -12,6 +12,7 @@ import pytest
 from copdns.dns.records import QR, RD
 from copdns.model.errors import REFUSED, ListenError
 from copdns.model.household import Device
+from copdns.server import answer
 from copdns.server.forwarded import NO_FORWARDERS, Forwarder, Forwarders
 from copdns.server.limits import Limits
 from copdns.server.tcp import TcpConnection, TcpLimits, TcpServer
@@ -369,6 +370,21 @@ async def test_questions_of_one_connection_are_worked_on_a_few_at_a_time(desk: O
     here.home.upstream.deliver()
     replies = [await client.receive() for _ in range(10)]
     assert {int.from_bytes(reply[:2], "big") for reply in replies} == set(range(10))
+
+
+async def test_what_is_refused_while_it_is_read_is_asked_once(
+    desk: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(answer, "MAX_WAITERS", 1)
+    here = await desk()
+    client = await here.client()
+    client.send(*(numbered(number, SLOW) for number in range(10)))
+    refused = [await client.receive() for _ in range(9)]  # for one more that waits there is no room
+    assert [int.from_bytes(each[:2], "big") for each in refused] == list(range(1, 10))
+    here.home.upstream.deliver()
+    assert (await client.receive())[:2] == bytes(2)
+    here.home.recorder.flush(here.home.clock.wall)
+    assert here.home.counters.queries["tcp"] == 10
 
 
 async def test_a_client_that_does_not_read_is_not_read_from(desk: Open) -> None:

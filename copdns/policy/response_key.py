@@ -1,0 +1,24 @@
+"""Under which key the response to a query is asked for and cached.
+
+Apart from `judge.py`, so that short commands need not import what reads DNS messages.  Pure.
+"""
+
+from __future__ import annotations
+
+from copdns.dns.wire import CacheKey
+from copdns.model.verdict import Reason, Verdict
+from copdns.policy.decide import Policy
+
+
+def response_key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:
+    """Return the key under which a response is cached if not under the query's own.
+
+    A rewrite asks for its target's data.  A split is a zone with upstreams of its own, to which no
+    query for a protected name goes.
+    """
+    if verdict.target:
+        key = key._replace(qname=verdict.target)
+    if verdict.reason is Reason.PROTECTED:
+        return key
+    zone = next((each.name for each in policy.splits if each.covers(key.qname)), "")
+    return key._replace(zone=zone)
