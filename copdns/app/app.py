@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,7 @@ from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from copdns.time.clock import Clock
+from copdns.time.plan import PolicyInputs
 from copdns.web.http_server import HttpServer
 from copdns.web.https import Https
 from copdns.web.logins import Logins
@@ -219,7 +221,7 @@ class App:
         self._upstreams_in_force = UpstreamsInForce(self._upstreams, lambda: self.settings)
         self._snapshots = SnapshotBuilder(
             lambda: defaults_of(self.settings.dns, self._child_page),
-            lambda: self._time_chores.policy_inputs,
+            self._policy_inputs,
             self._upstreams_in_force,
             self._now,
         )
@@ -372,6 +374,10 @@ class App:
     def _catalogue(self) -> Catalogue:
         return self._lists.library
 
+    def _policy_inputs(self) -> PolicyInputs:
+        log_only = self._updates.log_only.slugs(self._now())
+        return replace(self._time_chores.policy_inputs, log_only=log_only)
+
     def _new_cache(self) -> Cache:
         chosen = self.settings.cache
         return Cache(
@@ -413,7 +419,7 @@ class App:
             warnings=self._readiness.warnings,
             hosts=OWN_HOSTS | {"localhost", *self.settings.web.hosts},
             snapshot=lambda: self._resolver.snapshot,
-            policy_inputs=lambda: self._time_chores.policy_inputs,
+            policy_inputs=self._policy_inputs,
             identify=lambda requestor: self._recognition.identify(requestor, self._clock()),
             recent=self._recent_blocks,
             now=self._now,
@@ -447,9 +453,17 @@ class App:
     async def _follow_time(self) -> None:
         await self._account_chores.follow_clock(self._clock())
         missing = self._time_chores.set_missing(self._updates.missing_categories)
-        if await self._time_chores.run_second() or missing:
+        trials = self._time_chores.set_log_only(await self._follow_trials())
+        if await self._time_chores.run_second() or missing or trials:
             await self._household.apply()
         self._time_chores.tell()
+
+    async def _follow_trials(self) -> frozenset[str]:
+        """Return the lists that only count now; the periods of new ones begin."""
+        trials, now = self._updates.log_only, self._now()
+        if trials.is_due(now) and not self._clock.is_wrong:
+            await asyncio.to_thread(trials.begin, now)
+        return trials.slugs(now)
 
     async def _follow_machine(self) -> None:
         own = await asyncio.to_thread(listen_addresses, self.settings.dns.listen)
@@ -489,6 +503,7 @@ class App:
             await self._tell_upstreams()
         self._time_chores.ledger.forget(now)
         await asyncio.to_thread(self._log.purge, now, chosen.rows_days, chosen.counts_days)
+        await asyncio.to_thread(self._log.count_lists, self._recorder.list_counts.take(now))
         self._recent_blocks.forget(now)
         collect_young()
 

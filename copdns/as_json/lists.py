@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from copdns.as_json.plain import utc
 from copdns.lists.index import FoundEntry
 from copdns.lists.small_index import ListStatus
 
@@ -30,6 +33,15 @@ def status_json(status: ListStatus) -> dict[str, object]:
         "held": [each._asdict() for each in status.held],
         "error": status.error,
     }
+
+
+NO_TRIAL_JSON: Final[dict[str, object]] = {"log_only_until": None, "log_only_count": None}
+
+
+def trial_json(until: float, count: int | None) -> dict[str, object]:
+    """Return until when a list only counts, and what it would have blocked: null where fewer than
+    three people had a part in that."""
+    return {"log_only_until": utc(until), "log_only_count": count}
 
 
 def entry_json(found: FoundEntry) -> dict[str, object]:

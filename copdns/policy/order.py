@@ -20,7 +20,7 @@ from copdns.model.verdict import Reason, StepNumber
 from copdns.policy.context import HouseholdContext
 from copdns.policy.decide import AddressList, AddressRule, Policy
 from copdns.policy.list_rules import Asker, ListRules
-from copdns.policy.matching import PolicyGroup, RuleSet
+from copdns.policy.matching import ListSet, PolicyGroup, RuleSet
 from copdns.policy.step_builders import (
     build_blocker,
     bypass_step,
@@ -96,7 +96,13 @@ def decision_order(
         safe_search,
         # 15. For names that no step above decided: a grant of content (reason `granted`), essential
         # names where a failure leaves only those open (`failures: essential`), the default.
-        DefaultStep(profile.default, safe_search.blocker, plan.is_essential),
+        # It also notes which list would have blocked the name, of those that only count for now.
+        DefaultStep(
+            profile.default,
+            safe_search.blocker,
+            plan.is_essential,
+            ListSet(context.log_only_lists(profile)),
+        ),
     )
 
 
@@ -131,7 +137,7 @@ def build_policy(
         steps=steps,
         steps_if_unlisted=tuple(step for step in steps if not step.only_if_listed),
         splits=context.local.splits,
-        time_rules=build_time_rules(order, context.index.infos, plan, learning),
+        time_rules=build_time_rules(order, context.infos, plan, learning),
         address_rules=tuple(
             AddressRule(ip_network(rule.target), rule)
             for rule in rules

@@ -129,10 +129,11 @@ def security_step(
 def time_steps(context: HouseholdContext, plan: TimePlan, blocker: Blocker) -> TimeSteps:
     """Return steps 7 to 9, each with the plan's closures of its reason."""
     infos, services = context.index.infos, ListSet(context.lists(ListKind.SERVICE))
+    meant = context.infos
 
     def build(number: StepNumber, title: str, reason: Reason) -> TimeStep:
         closures = (each for each in plan.closures if each.reason is reason)
-        timelines = closure_timelines(closures, infos)
+        timelines = closure_timelines(closures, meant)
         return TimeStep(
             number, title, reason, timelines, infos, services, blocker, plan.zone, plan.until
         )

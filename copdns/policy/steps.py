@@ -431,25 +431,40 @@ class ServiceStep:
 class DefaultStep:
     """Allow or block what no other step decided."""
 
-    __slots__ = ("_allow", "_always", "_blocker", "_granted")
+    __slots__ = ("_allow", "_always", "_blocker", "_by_list", "_granted", "_log_only")
 
     number: StepNumber = StepNumber.DEFAULT
     title: str = "default of the profile"
     only_if_listed: bool = False
     is_idle: bool = False
 
-    def __init__(self, default: Default, blocker: Blocker, always: bool = False) -> None:
-        """always: what is always open is allowed even where the default blocks."""
+    def __init__(
+        self,
+        default: Default,
+        blocker: Blocker,
+        always: bool = False,
+        log_only: ListSet | None = None,
+    ) -> None:
+        """always: what is always open is allowed even where the default blocks.
+
+        log_only: lists that would block, but only count for now; the verdict names one that has the
+            name.
+        """
         allow = Verdict(Action.ALLOW, Reason.DEFAULT, self.number)
         self._granted = Verdict(Action.ALLOW, Reason.GRANTED, StepNumber.GRANTS)
         self._allow = allow if default is Default.ALLOW else None
         self._always = allow if always else None
         self._blocker = blocker
+        self._log_only = log_only or None
+        # The same objects again, since `with_end` and caches compare by identity.
+        self._by_list: dict[str, Verdict] = {}
 
     def __call__(self, lookup: Lookup, now: float) -> Verdict:
         if lookup.grants and lookup.has_content_grant:
             return self._granted
         if self._allow is not None:
+            if self._log_only is not None and lookup.entries:
+                return self._note_log_only(self._log_only, self._allow, lookup)
             return self._allow
         if lookup.is_always_open and self._always is not None:
             return self._always
@@ -460,3 +475,13 @@ class DefaultStep:
             ttl=self._blocker.ttl,
             nothing_open_below=self._blocker.nothing_open_below(lookup.name, None),
         )
+
+    def _note_log_only(self, log_only: ListSet, allow: Verdict, lookup: Lookup) -> Verdict:
+        found = log_only.find(lookup.entries)
+        if found is None:
+            return allow
+        slug = found[1].slug
+        verdict = self._by_list.get(slug)
+        if verdict is None:
+            verdict = self._by_list[slug] = replace(allow, log_only=slug)
+        return verdict

@@ -95,6 +95,7 @@ BY_THE_API: dict[str, Why | tuple[str, ...]] = {
     "lists/update": ("lists.update",),
     "lists/accept": ("lists.accept",),
     "lists/refuse": ("lists.refuse",),
+    "lists/trial": ("lists.log_only",),
     "lists/rollback": ("lists.rollback",),
     "names/local": ("names.set_local",),
     "names/local/{name}": ("names.set_local",),

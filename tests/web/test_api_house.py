@@ -174,3 +174,14 @@ async def test_a_held_version_of_a_list_is_decided_about(ada: Caller, site: Site
     await ada("POST", "/lists/rollback", json={"list": "games-list", "version": ""})
     assert shelf.in_force == "b"
     await ada("POST", "/lists/rollback", 422, json={"list": "../x", "version": ""})
+
+
+async def test_a_list_only_counts_for_some_days(ada: Caller, site: Site) -> None:
+    sent = {"list": "games-list", "days": 3}
+    until = (await ada("POST", "/lists/log-only", json=sent))["log_only_until"]
+    (shown,) = [each for each in await ada("GET", "/lists") if each["list"] == "games-list"]
+    assert (shown["log_only_until"], shown["log_only_count"]) == (until, None)
+    ended = await ada("POST", "/lists/log-only", json=sent | {"days": 0})
+    assert ended == {"list": "games-list", "log_only_until": None}
+    await ada("POST", "/lists/log-only", 422, json=sent | {"days": 31})
+    await ada("POST", "/lists/log-only", 409, json=sent | {"list": "chess"})
