@@ -59,6 +59,8 @@ from copdns.network.machine import listen_addresses
 from copdns.network.probes import Probes
 from copdns.network.resolver_scan import scan_resolvers
 from copdns.policy.judge import RebindingGuard
+from copdns.privacy.list_counts import ListCountKey
+from copdns.privacy.list_scores import note_scores
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
 from copdns.server.lazy_free import LazyFreeQueue
@@ -115,6 +117,7 @@ class App:
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
         self._lazy_free = LazyFreeQueue()
+        self._scores: dict[ListCountKey, int] = {}  # of lists, as they were stored last
         self._lists = ListsInForce(self._folder, self._loop.time)
         self._updates = ListUpdater(
             Copies(self._folder),
@@ -501,11 +504,22 @@ class App:
             await self._account_chores.tidy()
             await self._account_chores.remind()
             await self._tell_upstreams()
+            await self._note_scores(now)
         self._time_chores.ledger.forget(now)
         await asyncio.to_thread(self._log.purge, now, chosen.rows_days, chosen.counts_days)
         await asyncio.to_thread(self._log.count_lists, self._recorder.list_counts.take(now))
         self._recent_blocks.forget(now)
         collect_young()
+
+    async def _note_scores(self, now: float) -> None:
+        """Store how lists stand this week, if that is not what was stored last."""
+        found: dict[ListCountKey, int] = {}
+        for household in self._resolver.snapshot.households:
+            errors = await AppealStore(self._store).list_errors(household)
+            found |= note_scores(household, self._catalogue.statuses, errors, now)
+        if found != self._scores:
+            await asyncio.to_thread(self._log.note_lists, found)
+            self._scores = found
 
     async def _reload(self) -> None:
         """Apply changed settings and lists; nothing changes where the settings have a mistake.

@@ -144,7 +144,13 @@ class ListUpdater:
         """Return the metrics of each chosen list."""
         now, states = self._clock(), self._states
         return [
-            ListMetrics(each.slug, state.age(now), state.octets, bool(state.error))
+            ListMetrics(
+                each.slug,
+                state.age(now),
+                state.octets,
+                bool(state.error),
+                each.slug in self._held,
+            )
             for each in self._choice.sources
             for state in (states.get(each.slug, CopyState()),)
         ]

@@ -28,6 +28,7 @@ from copdns.lists.hashes import NO_HASHES
 from copdns.lists.index import ListKind
 from copdns.lists.line import SkipReason
 from copdns.lists.patterns import PatternSet
+from copdns.lists.rule_diff import rule_text
 from copdns.lists.small_index import BLOCKING, Draft, HeldEntry, Names
 from copdns.lists.special import SpecialRules
 from copdns.lists.terms import Terms
@@ -190,11 +191,7 @@ class Gate:
             strong = Terms(allow=True, important=True)
             ruled[strong] = {**ruled.get(strong, {}), **freed}
         needed = self._needed_by_others(draft.subject)
-        found = PatternSet(text for text, terms in special.patterns if not terms.allow)
-        taken: dict[str, str] = {}
-        for name in needed:
-            for each in found.find(name):
-                taken.setdefault(found.texts[each], name)
+        taken = first_taken(special, needed)
         for text, name in taken.items():
             unused[needed[name]] += 1
             if needed[name] is not SkipReason.PROTECTED:
@@ -242,6 +239,24 @@ class Gate:
         for name, barrier in self._held_entries(draft) if draft.kind in BLOCKING else ():
             if name not in found or barrier.matcher.name == name:
                 found[name] = barrier
+        return found
+
+    def stopped_rules(self, draft: Draft) -> dict[str, Barrier]:
+        """Return the blocking rules of a draft that are more than a name and that are left out, by
+        their text, with what stops each."""
+        found: dict[str, Barrier] = {}
+        if not draft.special:
+            return found
+        for terms, names in draft.special.ruled.items():
+            if not terms.allow:
+                for name, barrier in self.stopped_entries(replace(draft, blocks=names)).items():
+                    found[rule_text(str(Matcher(name, names[name])), terms)] = barrier
+        needed = self._needed_by_others(draft.subject)
+        taken = first_taken(draft.special, needed)
+        for text, terms in draft.special.patterns:
+            if text in taken and not terms.allow:
+                name = taken[text]
+                found[rule_text(text, terms)] = Barrier(Matcher(name), needed[name])
         return found
 
     def needed_names(self) -> frozenset[str]:
@@ -312,6 +327,16 @@ class Gate:
             for name in names
             if name[name.rfind(".", 0, name.rfind(".")) + 1 :] in ends or name[-4:] == ".edu"
         ]
+
+
+def first_taken(special: SpecialRules, names: Iterable[str]) -> dict[str, str]:
+    """Return the patterns that block one of some names, each with the first of those."""
+    found = PatternSet(text for text, terms in special.patterns if not terms.allow)
+    taken: dict[str, str] = {}
+    for name in names if found.texts else ():
+        for each in found.find(name):
+            taken.setdefault(found.texts[each], name)
+    return taken
 
 
 def is_whole_school(name: str) -> bool:

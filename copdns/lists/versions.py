@@ -12,10 +12,12 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
-from copdns.lists.gate import Gate
+from copdns.lists.gate import Gate, first_taken
 from copdns.lists.line import SkipReason
 from copdns.lists.parse import ParsedList
+from copdns.lists.rule_diff import compare_rules, rule_text
 from copdns.lists.small_index import Draft, Names
+from copdns.lists.special import NOTHING_SPECIAL, SpecialRules
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import display, suffixes
 
@@ -69,7 +71,7 @@ class ReadVersion:
     """A version of a list.
 
     octets: of its text.  lines: used or skipped, without comments; broken: those that are no line
-    of such a list.  blocks, allows: as of a draft, before the gate.  needed: by name.
+    of such a list.  blocks, allows, special: as of a draft, before the gate.  needed: by entry.
     """
 
     octets: int
@@ -78,6 +80,7 @@ class ReadVersion:
     blocks: Names
     allows: Names
     needed: Mapping[str, NeededEntry]
+    special: SpecialRules = NOTHING_SPECIAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,9 @@ class VersionDiff:
     needed: the first entries that newly take away what is needed, without protected names, which
     are only counted; needed_count: of all.
     added_names, removed_names: the first in alphabetical order, protected names left out.
+    rules_before, rules, rules_added, rules_removed: the same of rules that are more than a name
+    (patterns, terms, addresses, hashes); they count for grown and lost too.
+    added_rules, removed_rules: the first of those that can be read.
     """
 
     names_before: int = 0
@@ -109,6 +115,17 @@ class VersionDiff:
     needed_count: int = 0
     added_names: tuple[str, ...] = ()
     removed_names: tuple[str, ...] = ()
+    rules_before: int = 0
+    rules: int = 0
+    rules_added: int = 0
+    rules_removed: int = 0
+    added_rules: tuple[str, ...] = ()
+    removed_rules: tuple[str, ...] = ()
+
+    @property
+    def entries_before(self) -> int:
+        """Names and rules of the version before."""
+        return self.names_before + self.rules_before
 
 
 def find_reasons(
@@ -120,10 +137,10 @@ def find_reasons(
     earlier one that a person went back to, so no newer one replaces it unseen.
     """
     found = {
-        HoldReason.GROWTH: _is_share(diff.grown, diff.names_before, MAX_GROWTH)
+        HoldReason.GROWTH: _is_share(diff.grown, diff.entries_before, MAX_GROWTH)
         and diff.grown >= SMALL_CHANGE,
         HoldReason.LOSS: not may_shrink
-        and _is_share(diff.lost, diff.names_before, MAX_LOSS)
+        and _is_share(diff.lost, diff.entries_before, MAX_LOSS)
         and diff.lost >= SMALL_CHANGE,
         HoldReason.NEEDED: diff.needed_count >= MAX_NEEDED,
         HoldReason.BROKEN: diff.broken >= FEW_BROKEN
@@ -141,8 +158,8 @@ def _is_share(part: int, whole: int, bound: float) -> bool:
 
 def _octets_each(diff: VersionDiff) -> float:
     """Return how many times the octets of the version before each name takes."""
-    before = diff.octets_before * diff.names
-    return diff.octets * diff.names_before / before if before else 0.0
+    before = diff.octets_before * (diff.names + diff.rules)
+    return diff.octets * diff.entries_before / before if before else 0.0
 
 
 def _broken_bound(diff: VersionDiff) -> float:
@@ -170,7 +187,8 @@ def read_version(
     draft: the list, without its names.  gate: None to leave out what it would take away that is
     needed.  vouched: names that a person or a preset allows.
     """
-    named = replace(draft, blocks=parsed.blocks, allows=parsed.allows)
+    special = parsed.special
+    named = replace(draft, blocks=parsed.blocks, allows=parsed.allows, special=special)
     needed = _needed_entries(named, gate, tuple(vouched)) if gate else ()
     return ReadVersion(
         octets,
@@ -179,6 +197,7 @@ def read_version(
         parsed.blocks,
         parsed.allows,
         {each.entry: each for each in needed},
+        special,
     )
 
 
@@ -193,16 +212,29 @@ def _needed_entries(
             if (meant := looks_like(name)) in needed and meant != name:
                 yield NeededEntry(str(Matcher(name, blocks[name])), NeededKind.LOOKALIKE, meant)
     for allowed in vouched:
-        for above in suffixes(allowed.name):
-            covers = above in blocks and (
-                above == allowed.name or blocks[above] is not MatchKind.EXACT
-            )
-            if covers:
-                entry = str(Matcher(above, blocks[above]))
-                yield NeededEntry(entry, NeededKind.VOUCHED, allowed.name)
+        for above in _covering(allowed.name, blocks):
+            entry = str(Matcher(above, blocks[above]))
+            yield NeededEntry(entry, NeededKind.VOUCHED, allowed.name)
+        for terms, names in draft.special.ruled.items():
+            for above in () if terms.allow else _covering(allowed.name, names):
+                text = rule_text(str(Matcher(above, names[above])), terms)
+                yield NeededEntry(text, NeededKind.VOUCHED, allowed.name)
+    for text, allowed_name in first_taken(draft.special, [each.name for each in vouched]).items():
+        yield NeededEntry(text, NeededKind.VOUCHED, allowed_name)
+    for text, barrier in gate.stopped_rules(draft).items():
+        yield NeededEntry(text, NeededKind(barrier.reason), barrier.matcher.name)
     for name, barrier in gate.stopped_entries(draft).items():
         entry = str(Matcher(name, blocks[name]))
         yield NeededEntry(entry, NeededKind(barrier.reason), barrier.matcher.name)
+
+
+def _covering(name: str, blocks: Names) -> list[str]:
+    """Return the names whose entries cover a name: itself, and those above it with all below."""
+    return [
+        each
+        for each in suffixes(name)
+        if each in blocks and (each == name or blocks[each] is not MatchKind.EXACT)
+    ]
 
 
 def compare(before: ReadVersion, after: ReadVersion) -> VersionDiff:
@@ -210,6 +242,7 @@ def compare(before: ReadVersion, after: ReadVersion) -> VersionDiff:
     added = list(_names_beyond(after.blocks, before.blocks))
     removed = list(_names_beyond(before.blocks, after.blocks))
     exceptions_gone = sum(name not in after.allows for name in before.allows)
+    rules = compare_rules(before.special, after.special, before.blocks, after.blocks)
     needed = [each for entry, each in after.needed.items() if entry not in before.needed]
     hidden = frozenset(
         each.entry
@@ -221,9 +254,12 @@ def compare(before: ReadVersion, after: ReadVersion) -> VersionDiff:
         names=len(after.blocks),
         added=len(added),
         removed=len(removed),
-        grown=sum(not _has_parent(name, before.blocks) for name in added) + exceptions_gone,
+        grown=sum(not _has_parent(name, before.blocks) for name in added)
+        + exceptions_gone
+        + rules.grown,
         lost=sum(not _is_covered(name, after.blocks) for name in removed)
-        + _lifted_count(before, after),
+        + _lifted_count(before, after)
+        + rules.lost,
         lines=after.lines,
         broken=after.broken,
         lines_before=before.lines,
@@ -236,6 +272,12 @@ def compare(before: ReadVersion, after: ReadVersion) -> VersionDiff:
         needed_count=len(needed),
         added_names=_shown_names(added, after.blocks, hidden),
         removed_names=_shown_names(removed, before.blocks, hidden),
+        rules_before=before.special.count,
+        rules=after.special.count,
+        rules_added=len(rules.added) + rules.added_hashes,
+        rules_removed=len(rules.removed) + rules.removed_hashes,
+        added_rules=tuple(each for each in rules.added if each not in hidden)[:MAX_SHOWN],
+        removed_rules=tuple(each for each in rules.removed if each not in hidden)[:MAX_SHOWN],
     )
 
 
@@ -314,5 +356,8 @@ def read_diff(found: Mapping[str, Any]) -> VersionDiff:
             ),
             "added_names": tuple(map(str, found["added_names"])),
             "removed_names": tuple(map(str, found["removed_names"])),
+            # Absent in what an earlier copdns wrote.
+            "added_rules": tuple(map(str, found.get("added_rules", ()))),
+            "removed_rules": tuple(map(str, found.get("removed_rules", ()))),
         }
     )

@@ -19,10 +19,13 @@ _NOBODY: Final = frozenset({"", "guest"})  # an unknown device is no person
 
 class ListCountKind(StrEnum):
     """What is counted of a list: queries that it blocked, and those that it would have blocked
-    while it only counts."""
+    while it only counts.  The others are about the list alone (`list_scores.py`)."""
 
     CAUGHT = "caught"
     LOG_ONLY = "log_only"
+    WRONG = "wrong"
+    LEFT_OUT = "left_out"
+    ENTRIES = "entries"
 
 
 class ListCountKey(NamedTuple):

@@ -7,6 +7,7 @@ import pytest
 from copdns.household.check import KnownIds
 from copdns.household.file import parse
 from copdns.network.unknown_devices import UnknownDevice
+from copdns.privacy.list_scores import note_scores
 from copdns.store.log_db.unknown_devices import save_unknown_devices
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
@@ -185,3 +186,14 @@ async def test_a_list_only_counts_for_some_days(ada: Caller, site: Site) -> None
     assert ended == {"list": "games-list", "log_only_until": None}
     await ada("POST", "/lists/log-only", 422, json=sent | {"days": 31})
     await ada("POST", "/lists/log-only", 409, json=sent | {"list": "chess"})
+
+
+async def test_scores_of_lists_have_no_person(ada: Caller, site: Site) -> None:
+    site.log.flush()  # makes the file
+    statuses = site.home.resolver.snapshot.library.statuses
+    site.log.note_lists(note_scores("home", statuses, [], site.now))
+    (found,) = [each for each in await ada("GET", "/lists/scores") if each["list"] == "games-list"]
+    (week,) = found["weeks"]
+    assert found["label"] == "games"
+    assert week["caught"] is None
+    assert (week["wrong"], week["left_out"]) == (0, 0)

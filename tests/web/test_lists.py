@@ -7,6 +7,7 @@ import re
 import pytest
 
 from copdns.accounts.roles import Role
+from copdns.appeals.list_errors import WrongEntry
 from copdns.list_files import audit_results
 from copdns.list_files.audit import Share
 from copdns.list_files.choose import ChosenLists
@@ -16,6 +17,7 @@ from copdns.lists.gate import GateRules, KnownMistake
 from copdns.lists.held import version_id
 from copdns.model.matchers import Matcher
 from copdns.privacy.list_counts import ListCountKey, ListCountKind, week_of
+from copdns.privacy.list_scores import note_scores
 from tests.home import Home
 from tests.household import MIA, family, library
 from tests.unit.list_files.test_choose import source
@@ -211,3 +213,19 @@ async def test_only_what_can_be_on_trial_is(client: Client, site: Site) -> None:
     await log_in(client, "Bo")
     await send(client, TRIAL, 403, list="games-list", days="3")
     assert site.updates.log_only.slugs(site.now) == frozenset()
+
+
+async def test_how_a_list_did_is_shown_week_by_week(client: Client, site: Site) -> None:
+    assert "Week by week" not in await text(client, HERE)
+    site.log.flush()  # makes the file
+    statuses = site.home.resolver.snapshot.library.statuses
+    wrong = [WrongEntry("chess.example", "games-list", "games")]
+    site.log.note_lists(note_scores("home", statuses, [], site.now))
+    site.log.note_lists(note_scores("home", statuses, wrong, site.now))  # in place of the other
+    page = await text(client, HERE)
+    assert page.count("Week by week") == page.count("<td>–</td>") > 0
+    assert "<td>–</td><td>1</td><td>0</td>" in page
+    site.log.count_lists(
+        {ListCountKey("home", "games-list", week_of(site.now), ListCountKind.CAUGHT): 7}
+    )
+    assert "<td>7</td><td>1</td><td>0</td>" in await text(client, HERE)

@@ -10,6 +10,7 @@ from copdns.as_json.lists import NO_TRIAL_JSON, entry_json, status_json, trial_j
 from copdns.cli.base import NAME, json_option
 from copdns.cli.commands.lists_audit import audit_command
 from copdns.cli.commands.lists_export import export
+from copdns.cli.commands.lists_score import score
 from copdns.cli.commands.lists_trial import log_only
 from copdns.cli.commands.lists_update import update
 from copdns.cli.commands.lists_versions import accept, diff_command, refuse, rollback
@@ -46,7 +47,10 @@ def lists() -> None:
     """List, update and search blocklists."""
 
 
-for command in (audit_command, export, update, diff_command, accept, refuse, rollback, log_only):
+for command in (
+    *(audit_command, export, update, diff_command, accept, refuse, rollback, log_only),
+    score,
+):
     lists.add_command(command)
 
 

@@ -195,6 +195,10 @@ class QueryLog:
         """Add to the counts of lists."""
         self._run(lambda each: log_rows.count_lists(each, counts), None)
 
+    def note_lists(self, counts: Mapping[ListCountKey, int]) -> None:
+        """Store numbers of lists in place of those that are there."""
+        self._run(lambda each: log_rows.note_lists(each, counts), None)
+
     def list_counts(self, household: str, since: int) -> dict[ListCountKey, int]:
         """Return the counts of lists from a week on."""
         return self._run(lambda each: log_rows.list_counts(each, household, since), {})

@@ -336,6 +336,20 @@ def count_lists(connection: sqlite3.Connection, counts: Mapping[ListCountKey, in
             )
 
 
+def note_lists(connection: sqlite3.Connection, counts: Mapping[ListCountKey, int]) -> None:
+    """Store numbers of lists in place of those that are there."""
+    with transaction(connection):
+        for key, n in counts.items():
+            connection.execute(
+                """
+                insert into list_count (household, list, week, kind, n)
+                values (:household, :list, :week, :kind, :n)
+                    on conflict do update set n = excluded.n
+                """,
+                {**key._asdict(), "n": n},
+            )
+
+
 def list_counts(
     connection: sqlite3.Connection, household: str, since: int
 ) -> dict[ListCountKey, int]:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from copdns.privacy.list_counts import ListCountKey, ListCountKind, week_of
+from copdns.store.log_db.querylog import QueryLog
 from tests.unit.calling import Home
 
 
@@ -158,3 +162,17 @@ def test_a_list_against_harm_is_never_on_trial(home: Home) -> None:
     assert home.call("lists", "status").exit_code == 78
     home.set(lists=[TRIED | {"opens": True}])
     assert home.call("lists", "status").exit_code == 78
+
+
+def test_the_scores_of_lists_are_those_that_were_noted(home: Home) -> None:
+    assert "nothing is noted yet" in home.ok("lists", "score")
+    log = QueryLog(home.data)
+    home.data.mkdir(exist_ok=True)
+    log.flush()
+    week = week_of(time.time())
+    log.note_lists({ListCountKey("home", "boards", week, ListCountKind.WRONG): 1})
+    log.count_lists({ListCountKey("home", "boards", week, ListCountKind.CAUGHT): 30})
+    (boards,) = home.json("lists", "score")
+    assert (boards["list"], boards["label"]) == ("boards", "games")
+    assert [(each["caught"], each["wrong"]) for each in boards["weeks"]] == [(30, 1)]
+    assert "boards" in home.ok("lists", "score", "boards")

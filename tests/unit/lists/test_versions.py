@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from copdns.lists.gate import Gate, GateRules
+from copdns.lists.hashes import hashed_names
 from copdns.lists.index import ListKind
 from copdns.lists.parse import ListFormat, parse_list
 from copdns.lists.small_index import Draft
@@ -221,3 +222,94 @@ def test_a_difference_is_the_same_after_it_was_written() -> None:
 )
 def test_letters_of_other_scripts_are_read_as_most_people_do(name: str, read: str) -> None:
     assert looks_like(name) == read
+
+
+# --- rules that are more than a name --------------------------------------------------------------
+
+ADBLOCK = ListFormat.ADBLOCK
+MANY = "".join(f"||n{n}.many.test^\n" for n in range(1000))
+NAMED = "".join(f"||n{n}.test^\n" for n in range(1000))
+
+
+def typed(*counts: int) -> str:
+    return "".join(f"||t{n}.test^$dnstype=A\n" for n in range(*counts))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "why"),
+    [
+        (typed(1000), typed(1200), ()),
+        (typed(1000), typed(1400), (HoldReason.GROWTH,)),
+        (typed(1000), typed(700), (HoldReason.LOSS,)),
+        (NAMED, NAMED + typed(299), ()),
+        (NAMED, NAMED + typed(300), (HoldReason.GROWTH,)),
+        (NAMED + typed(1000), NAMED, (HoldReason.LOSS,)),
+        # The same names with terms are no growth; what they leave open is a loss.
+        (NAMED, NAMED.replace("^", "^$dnstype=A"), (HoldReason.LOSS,)),
+        (NAMED, NAMED + "@@/^n[0-9]+[.]test$/\n", (HoldReason.LOSS,)),
+        (NAMED, NAMED + "@@/^n1[.]test$/\n", ()),
+        (MANY, MANY + "@@||many.test^$important\n", (HoldReason.LOSS,)),
+        (NAMED, NAMED + "||ads*.test^\n", ()),
+    ],
+)
+def test_rules_with_terms_and_patterns_count_as_names_do(
+    before: str, after: str, why: tuple[HoldReason, ...]
+) -> None:
+    assert reasons(before, after, form=ADBLOCK) == why
+
+
+def test_addresses_and_hashes_are_compared_too() -> None:
+    def networks(*counts: int) -> str:
+        return "".join(f"192.0.{n}.0/24\n" for n in range(*counts))
+
+    form = ListFormat.ADDRESSES
+    assert reasons(networks(100), networks(110), form=form) == ()
+    assert reasons(networks(100), networks(140), form=form) == (HoldReason.GROWTH,)
+    assert reasons(networks(100), networks(70), form=form) == (HoldReason.LOSS,)
+
+    def hashes(salt: str, *counts: int) -> str:
+        hashed = hashed_names([f"n{n}.test" for n in range(*counts)], salt)
+        lines = [hashed.octets[at : at + 32].hex() for at in range(0, len(hashed.octets), 32)]
+        return "\n".join((f"hashed-v1 {salt}", *lines)) + "\n"
+
+    form = ListFormat.HASHED
+    assert reasons(hashes("a", 100), hashes("a", 110), form=form) == ()
+    assert reasons(hashes("a", 100), hashes("a", 140), form=form) == (HoldReason.GROWTH,)
+    # With another salt nobody can tell what is the same.
+    assert HoldReason.GROWTH in reasons(hashes("a", 100), hashes("b", 100), form=form)
+    found = diff_of(hashes("a", 100), hashes("a", 140), form=form)
+    assert (found.rules_added, found.added_rules) == (40, ())  # nothing readable
+
+
+def test_the_rules_that_differ_are_shown_as_the_list_has_them() -> None:
+    after = NAMED + "||t.test^$dnstype=AAAA,important\n@@||u.test^$ctag=device_phone\n/ads[0-9]/\n"
+    found = diff_of(NAMED + "||old*.test^\n", after, form=ADBLOCK)
+    assert set(found.added_rules) == {
+        "t.test$important,dnstype=AAAA",
+        "@@u.test$ctag=device_phone",
+        "/ads[0-9]/",
+    }
+    assert found.removed_rules == ("||old*.test^",)
+    assert (found.rules_before, found.rules, found.rules_added, found.rules_removed) == (1, 3, 3, 1)
+    assert read_diff(diff_json(found)) == found
+
+
+def test_rules_that_take_what_is_needed_are_found_by_term_and_by_pattern() -> None:
+    bad = "||cdn1.example^$dnstype=A\n/^cdn[2]/\n||school.example^$important\n/^school/\n"
+    bad += "||line.example^$dnstype=A\n"
+    found = diff_of(NAMED, NAMED + bad, form=ADBLOCK)
+    assert {each.entry: each.kind for each in found.needed} == {
+        "cdn1.example$dnstype=A": NeededKind.INFRASTRUCTURE,
+        "/^cdn[2]/": NeededKind.INFRASTRUCTURE,
+        "school.example$important": NeededKind.VOUCHED,
+        "/^school/": NeededKind.VOUCHED,
+    }
+    assert found.needed_count == 5
+    assert find_reasons(found) == (HoldReason.NEEDED,)
+    assert "line.example$dnstype=A" not in found.added_rules  # a protected name is shown nowhere
+
+
+def test_what_an_earlier_copdns_wrote_of_a_difference_is_read() -> None:
+    old = diff_json(diff_of(names(100), names(200)))
+    old = {key: value for key, value in old.items() if "rules" not in key}
+    assert read_diff(old).added == 100

@@ -10,7 +10,13 @@ from pydantic import Field
 
 from copdns.accounts.roles import Permission
 from copdns.appeals.list_errors import still_listed
-from copdns.as_json.lists import NO_TRIAL_JSON, entry_json, status_json, trial_json
+from copdns.as_json.lists import (
+    NO_TRIAL_JSON,
+    entry_json,
+    score_json,
+    status_json,
+    trial_json,
+)
 from copdns.as_json.plain import utc
 from copdns.as_json.versions import earlier_json, held_json
 from copdns.list_files.updates import ListUpdater
@@ -20,6 +26,7 @@ from copdns.lists.log_only import MAX_DAYS
 from copdns.lists.versions import HoldReason, NeededKind
 from copdns.model.names import normalize
 from copdns.privacy.list_counts import ListCountKey, trial_count
+from copdns.privacy.list_scores import score_lists
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Id, Moment, Name
 from copdns.web.list_versions import decide_version, set_trial
@@ -51,7 +58,8 @@ class VersionWaiting(Given):
     """A newer version that is held.  added, removed: names; grown, lost: those that count for that.
 
     needed: the first entries that newly take away what is needed; needed_count: of all.
-    added_names, removed_names: the first 50, as in a rule.
+    added_names, removed_names: the first 50, as in a rule.  rules: those that are more than a name;
+    added_rules, removed_rules: the first 50 of those that can be read.
     """
 
     slug: str = Field(alias="list")
@@ -74,6 +82,12 @@ class VersionWaiting(Given):
     needed_count: int
     added_names: list[str]
     removed_names: list[str]
+    rules_before: int
+    rules: int
+    rules_added: int
+    rules_removed: int
+    added_rules: list[str]
+    removed_rules: list[str]
 
 
 class VersionShown(Given):
@@ -155,6 +169,29 @@ class ListShown(Given):
     waiting: VersionWaiting | None
     log_only_until: Moment | None
     log_only_count: int | None
+
+
+class WeekShown(Given):
+    """One week of a list.  null: not known, as what fewer than three people met.
+
+    wrong: names that this household found to be wrong; left_out: entries that the gate left out;
+    wrong_share: both of 1,000 entries.
+    """
+
+    start: Moment = Field(alias="from")
+    caught: int | None
+    wrong: int | None
+    left_out: int | None
+    entries: int | None
+    wrong_share: float | None
+
+
+class ScoreShown(Given):
+    """label: its category.  weeks: the last eight, the newest first."""
+
+    slug: str = Field(alias="list")
+    label: str
+    weeks: list[WeekShown]
 
 
 class EntryShown(Given):
@@ -278,6 +315,13 @@ async def _decide(call: Call, choice: VersionChoice) -> object:
     return {"list": chosen.slug, "version": version_id(state), "names": state.names}
 
 
+async def scores(call: Call) -> object:
+    """Return what each list blocked week by week, and what it took wrongly; nothing of a person."""
+    counts = await asyncio.to_thread(call.context.log.list_counts, call.household.id, 0)
+    statuses = call.context.snapshot().library.statuses
+    return [score_json(each) for each in score_lists(statuses, counts)]
+
+
 async def errors(call: Call) -> object:
     """Return false positives; they name no person."""
     index = call.context.snapshot().contexts[call.household.id].index
@@ -354,6 +398,14 @@ OPERATIONS = (
         log_only,
         TrialShown,
         body=TrialChosen,
+    ),
+    Operation(
+        "GET",
+        "/lists/scores",
+        Permission.SEE_STATUS,
+        "How each list did, week by week",
+        scores,
+        list[ScoreShown],
     ),
     Operation(
         "GET",

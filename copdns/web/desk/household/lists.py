@@ -22,7 +22,8 @@ from copdns.lists.parse import SkipReason
 from copdns.lists.small_index import HeldEntry, ListStatus
 from copdns.model.errors import HouseholdError
 from copdns.model.sentences import Sentence, sentence
-from copdns.privacy.list_counts import ListCountKey, trial_count
+from copdns.privacy.list_counts import ListCountKey, trial_count, week_start
+from copdns.privacy.list_scores import WeekScore, score_lists
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
@@ -56,7 +57,8 @@ class ListRow(NamedTuple):
     None where nobody measured it.  waiting: a newer version that is held.  earlier: versions that
     one can go back to, the newest first.  trial_until: until when it only counts, in seconds since
     the epoch; None where it blocks.  would_block: queries that it would have blocked; None where
-    too few people had a part in that.  can_try: it may be put on trial.
+    too few people had a part in that.  can_try: it may be put on trial.  weeks: how it did, the
+    newest first.
     """
 
     info: ListInfo
@@ -73,6 +75,7 @@ class ListRow(NamedTuple):
     trial_until: float | None
     would_block: int | None
     can_try: bool
+    weeks: tuple[WeekScore, ...]
 
 
 async def lists(request: web.Request) -> web.Response:
@@ -101,6 +104,7 @@ async def lists(request: web.Request) -> web.Response:
         sees_log=sees_log,
         may_update=may(actor, Permission.EDIT_HOUSEHOLD),
         version_id=version_id,
+        week_start=week_start,
         say=desk_wording(request, household),
         zone=household.timezone,
     )
@@ -181,6 +185,7 @@ def _list_rows(
     counts: Mapping[ListCountKey, int],
     now: float,
 ) -> Iterator[ListRow]:
+    weeks = {each.list: each.weeks for each in score_lists(statuses, counts)}
     for each in statuses:
         slug = each.info.slug
         state: CopyState = updates.copy_state(slug)
@@ -200,6 +205,7 @@ def _list_rows(
             updates.log_only.until(slug, now),
             _would_block(updates, counts, slug),
             each.info.kind in COUNTING_KINDS,
+            weeks.get(slug, ()),
         )
 
 
