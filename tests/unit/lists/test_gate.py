@@ -232,3 +232,14 @@ def test_a_hash_of_what_many_need_is_left_out() -> None:
     assert found.special.hashes.covers("a.bad.example")
     assert not found.special.hashes.covers("edge.example")
     assert found.unused == {SkipReason.INFRASTRUCTURE: 3}
+
+
+def test_a_list_blocks_no_large_part_of_all_addresses() -> None:
+    wide = [f"{n}.0.0.0/8" for n in range(1, 100)]
+    found = written("198.51.100.0/24", *wide, "2001:db8::/32", form=ListFormat.ADDRESSES)
+    kept = [text for text, _ in found.special.networks]
+    assert {"198.51.100.0/24", "2001:db8::/32", "10.0.0.0/8"} <= set(kept)
+    assert len(kept) < 40
+    assert found.unused == {SkipReason.SUFFIX: len(wide) + 2 - len(kept)}
+    few = written(*wide[:20], form=ListFormat.ADDRESSES)
+    assert (few.unused, few.special.count) == ({}, 20)
