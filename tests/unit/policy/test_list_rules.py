@@ -11,10 +11,11 @@ from copdns.dns.message import ResponseFacts
 from copdns.dns.records import AAAA, HTTPS, TXT, A
 from copdns.lists.index import ListKind
 from copdns.lists.parse import ListFormat
-from copdns.model.household import BlockMode, Device, DeviceKind, Profile
+from copdns.model.household import BlockMode, Device, DeviceKind, PrivacyMode, Profile
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import Policy, decide
 from copdns.policy.judge import RebindingGuard, judge_response
+from copdns.privacy.retention import log_row
 from tests.household import ADA, MIA, NOW, TOM, allow, family, library, live, policy
 
 GAMES = frozenset({"games"})
@@ -154,6 +155,20 @@ def test_a_verdict_shows_the_terms_that_leave_something_open() -> None:
     typed = decide(made("||t.example^$dnstype=A,important"), "x.t.example", A, NOW)
     assert typed.rule == "||t.example^$important,dnstype=A"
     assert decide(made("||p.example^$client=mia"), "x.p.example", A, NOW).rule == "p.example"
+
+
+@pytest.mark.parametrize("line", ["||a.example^$dnstype=AAAA", "/^a\\.ex/$dnstype=~A"])
+def test_what_is_blocked_for_a_type_alone_is_recorded_by_name_in_a_full_log_only(line: str) -> None:
+    typed, plain = (decide(made(each), "a.example", AAAA, NOW) for each in (line, "/^a\\.ex/"))
+    assert typed.blocks
+    assert plain.blocks
+
+    def recorded(mode: PrivacyMode, verdict: Verdict) -> bool:
+        return log_row(mode, "home", "mia", "", "a.example", AAAA, verdict, NOW) is not None
+
+    assert not recorded(PrivacyMode.BLOCKED, typed)
+    assert recorded(PrivacyMode.BLOCKED, plain)
+    assert recorded(PrivacyMode.FULL, typed)
 
 
 def test_in_mode_nxdomain_a_name_with_something_open_is_not_denied() -> None:
