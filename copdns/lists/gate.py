@@ -50,6 +50,14 @@ _OPEN_TO_ANYONE: Final = frozenset(
     {"edu.kg", "edu.pl"}
 )  # there, no one asks whether it is a school
 
+_OF_GATE: Final = Terms(allow=True, important=True, is_of_gate=True)
+# Patterns of `is_whole_school`.
+_SCHOOL_PATTERNS: Final = (
+    r"/^(www\.)?[^.]+\.edu$/",
+    r"/^(www\.)?[^.]+\.(ac\.[a-z]|edu\.[a-jl-oq-z])[a-z]$/",
+    r"/^(www\.)?[^.]+\.edu\.(k[a-fh-z]|p[a-km-z])$/",
+)
+
 
 class KnownMistake(NamedTuple):
     """A name that lists hold by mistake.  not_in: the categories to which it does not belong.
@@ -170,7 +178,8 @@ class Gate:
         """Return a draft with its rules that are more than a name held against the same names.
 
         A pattern or a hash that takes one of them is left out whole; a pattern that a protected
-        name happens to fit stays, since those are asked for before any list.
+        name happens to fit stays, since those are asked for before any list.  Nobody can tell which
+        names below them a pattern or a hash takes, so a list with such rules gets exceptions.
         """
         special, unused, held = draft.special, Counter(draft.unused), list(draft.held)
         ruled: dict[Terms, Names] = {}
@@ -206,9 +215,14 @@ class Gate:
             hashes = special.hashes.without({*self._needed_by_others(draft.subject), *above})
         if len(hashes) < len(special.hashes):
             unused[SkipReason.INFRASTRUCTURE] += len(special.hashes) - len(hashes)
+        patterns = tuple(each for each in special.patterns if each[1].allow or each[0] not in taken)
+        if hashes or any(not terms.allow for _, terms in patterns):
+            ruled[_OF_GATE] = self._kept_open(draft.subject)
+            if draft.subject not in _NAMES_SCHOOLS:
+                patterns += tuple((text, _OF_GATE) for text in _SCHOOL_PATTERNS)
         kept = SpecialRules(
             {terms: names for terms, names in ruled.items() if names},
-            tuple(each for each in special.patterns if each[1].allow or each[0] not in taken),
+            patterns,
             _without_too_many(special.networks),
             hashes,
         )
@@ -216,6 +230,14 @@ class Gate:
             unused[SkipReason.SUFFIX] += left_out
         shown = tuple(held[:MAX_HELD])
         return replace(draft, special=kept, unused=dict(unused), held=shown)
+
+    def _kept_open(self, subject: str) -> dict[str, MatchKind]:
+        """Return what a list about a subject may not take, nor what is below, but for protected
+        names, which are asked for before any list."""
+        rules = self._rules
+        mistakes = (each.matcher for each in rules.mistakes if subject in each.not_in)
+        below = (Matcher(name) for name, claims in rules.below.items() if subject not in claims)
+        return {each.name: each.match for each in (*below, *mistakes, *rules.unopened)}
 
     def _needed_by_others(self, subject: str) -> dict[str, SkipReason]:
         """Return the names that a list about a subject may not take, with the reason."""

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from copdns.lists.gate import Gate
-from copdns.lists.line import SkipReason
+from copdns.lists.line import SkipReason, is_shared_suffix
 from copdns.lists.parse import ParsedList
 from copdns.lists.patterns import PatternSet
 from copdns.lists.small_index import Draft, Names
@@ -80,7 +80,8 @@ class ReadVersion:
     rules: what else blocks, as in the list: rules that hold for some types or people, patterns,
     networks, and hashes; each with the name that it is about, or "".
     opening: patterns that are exceptions.  shares: of all addresses of IPv4 and IPv6, how much its
-    networks block.
+    networks block.  Of an allow-list, all that it opens stands as what another list blocks;
+    wide: its patterns, of which nobody can say how much they open.
     """
 
     octets: int
@@ -92,6 +93,7 @@ class ReadVersion:
     rules: Mapping[str, str] = field(default_factory=dict)
     opening: frozenset[str] = frozenset()
     shares: tuple[float, float] = (0.0, 0.0)
+    wide: frozenset[str] = frozenset()
 
     @property
     def count(self) -> int:
@@ -107,7 +109,7 @@ class VersionDiff:
     added, removed: names that only one of them has.
     grown: added names that are not below a name that the version before had.
     lost: removed names that no entry covers now, and names that exceptions lift now.
-    has_more_addresses: its networks block many more addresses.
+    is_wider: its networks block many more addresses, or an allow-list has a new pattern.
     lines, broken: of this version; lines_before, broken_before: of the one before.
     needed: the first entries that newly take away what is needed, without protected names, which
     are only counted; needed_count: of all.
@@ -130,7 +132,7 @@ class VersionDiff:
     needed_count: int = 0
     added_names: tuple[str, ...] = ()
     removed_names: tuple[str, ...] = ()
-    has_more_addresses: bool = False
+    is_wider: bool = False
 
 
 def find_reasons(
@@ -142,10 +144,8 @@ def find_reasons(
     earlier one that a person went back to, so no newer one replaces it unseen.
     """
     found = {
-        HoldReason.GROWTH: diff.has_more_addresses
-        or (
-            _is_share(diff.grown, diff.names_before, MAX_GROWTH) and diff.grown >= SMALL_CHANGE
-        ),
+        HoldReason.GROWTH: diff.is_wider
+        or (_is_share(diff.grown, diff.names_before, MAX_GROWTH) and diff.grown >= SMALL_CHANGE),
         HoldReason.LOSS: not may_shrink
         and _is_share(diff.lost, diff.names_before, MAX_LOSS)
         and diff.lost >= SMALL_CHANGE,
@@ -194,6 +194,8 @@ def read_version(
     draft: the list, without its names.  gate: None to leave out what it would take away that is
     needed.  vouched: names that a person or a preset allows.
     """
+    if draft.opens:
+        parsed, gate = _as_blocks(parsed), None  # it takes nothing away
     special = parsed.special
     blocks, allows = _with_special_names(parsed)
     # For what is needed it makes no difference for whom or which type a rule holds.
@@ -211,6 +213,24 @@ def read_version(
         dict(_rule_texts(special)),
         frozenset(text for text, terms in special.patterns if terms.allow),
         address_shares(blocked),
+        frozenset(text for text, _ in special.patterns) if draft.opens else frozenset(),
+    )
+
+
+def _as_blocks(parsed: ParsedList) -> ParsedList:
+    """Return what an allow-list opens as if it were blocked, to be compared like another list."""
+    special = parsed.special
+    ruled: dict[Terms, Names] = {}
+    for terms, names in special.ruled.items():
+        plain = replace(terms, allow=False)
+        ruled[plain] = _joined(ruled.get(plain, {}), names)
+    patterns = tuple((text, replace(terms, allow=False)) for text, terms in special.patterns)
+    networks = tuple((text, False) for text, _ in special.networks)
+    return replace(
+        parsed,
+        blocks=_joined(parsed.blocks, parsed.allows),
+        allows={},
+        special=replace(special, ruled=ruled, patterns=patterns, networks=networks),
     )
 
 
@@ -322,7 +342,8 @@ def compare(before: ReadVersion, after: ReadVersion) -> VersionDiff:
         needed_count=len(needed),
         added_names=_shown_names(added, rules_added, after.blocks, hidden),
         removed_names=_shown_names(removed, rules_removed, before.blocks, hidden),
-        has_more_addresses=any(
+        is_wider=bool(after.wide - before.wide)
+        or any(
             now - then >= max(least, MAX_GROWTH * then)
             for then, now, least in zip(before.shares, after.shares, SMALL_SHARES, strict=True)
         ),
@@ -338,8 +359,9 @@ def _names_beyond(names: Names, others: Names) -> Iterator[str]:
 
 
 def _has_parent(name: str, names: Names) -> bool:
-    """Tell whether a name is below one of these, or one of these itself."""
-    return any(each in names for each in suffixes(name)[1:])
+    """Tell whether a name is below one of these, but for suffixes such as co.uk: below one a whole
+    country has its sites."""
+    return any(each in names and not is_shared_suffix(each) for each in suffixes(name)[1:])
 
 
 def _is_covered(name: str, names: Names) -> bool:
