@@ -223,12 +223,12 @@ def _as_blocks(parsed: ParsedList) -> ParsedList:
     ruled: dict[Terms, Names] = {}
     for terms, names in special.ruled.items():
         plain = replace(terms, allow=False)
-        ruled[plain] = _joined(ruled.get(plain, {}), names)
+        ruled[plain] = _join(ruled.get(plain, {}), names)
     patterns = tuple((text, replace(terms, allow=False)) for text, terms in special.patterns)
     networks = tuple((text, False) for text, _ in special.networks)
     return replace(
         parsed,
-        blocks=_joined(parsed.blocks, parsed.allows),
+        blocks=_join(parsed.blocks, parsed.allows),
         allows={},
         special=replace(special, ruled=ruled, patterns=patterns, networks=networks),
     )
@@ -244,20 +244,20 @@ def _with_special_names(parsed: ParsedList) -> tuple[Names, Names]:
     blocks, allows = parsed.blocks, parsed.allows
     for terms, names in parsed.special.ruled.items():
         if terms.allow:  # for whomever: it lifts something
-            allows = _joined(allows, names)
+            allows = _join(allows, names)
         elif _holds_always(terms):
-            blocks = _joined(blocks, names)
+            blocks = _join(blocks, names)
     return blocks, allows
 
 
 def _with_all_names(blocks: Names, special: SpecialRules) -> Names:
     for terms, names in special.ruled.items():
         if not terms.allow:
-            blocks = _joined(blocks, names)
+            blocks = _join(blocks, names)
     return blocks
 
 
-def _joined(names: Names, others: Names) -> Names:
+def _join(names: Names, others: Names) -> Names:
     if not names:
         return others
     both = (name for name in others if names.get(name, others[name]) is not others[name])
