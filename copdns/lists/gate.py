@@ -27,7 +27,7 @@ from typing import Final, NamedTuple
 from copdns.lists.hashes import NO_HASHES
 from copdns.lists.index import ListKind
 from copdns.lists.line import SkipReason
-from copdns.lists.patterns import PatternSet
+from copdns.lists.patterns import UNBOUNDED, PatternSet
 from copdns.lists.small_index import BLOCKING, Draft, HeldEntry, Names
 from copdns.lists.special import SpecialRules
 from copdns.lists.terms import Terms
@@ -271,7 +271,7 @@ class Gate:
         found = PatternSet(text for text, terms in draft.special.patterns if not terms.allow)
         taken: dict[str, tuple[str, SkipReason]] = {}
         for name, reason in self._needed_by_others(draft.subject).items() if found else ():
-            for each in found.find(name):
+            for each in found.find(name, UNBOUNDED):
                 taken.setdefault(found.texts[each], (name, reason))
         return taken
 

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 from copdns.lists.gate import Gate
 from copdns.lists.line import SkipReason, is_shared_suffix
 from copdns.lists.parse import ParsedList
-from copdns.lists.patterns import PatternSet
+from copdns.lists.patterns import UNBOUNDED, PatternSet
 from copdns.lists.small_index import Draft, Names
 from copdns.lists.special import SpecialRules
 from copdns.lists.terms import Terms
@@ -298,7 +298,7 @@ def _needed_entries(
                 yield NeededEntry(entry, NeededKind.VOUCHED, allowed.name)
     patterns = PatternSet(text for text, terms in draft.special.patterns if not terms.allow)
     for allowed in vouched if patterns else ():
-        for each in patterns.find(allowed.name):
+        for each in patterns.find(allowed.name, UNBOUNDED):
             yield NeededEntry(patterns.texts[each], NeededKind.VOUCHED, allowed.name)
     for text, (name, reason) in gate.stopped_patterns(draft).items():
         yield NeededEntry(text, NeededKind(reason), name)
@@ -377,7 +377,8 @@ def _lifted_count(before: ReadVersion, after: ReadVersion) -> int:
         return 0
     opening = PatternSet(sorted(patterns))
     return sum(
-        any(each in new for each in suffixes(name)) or bool(patterns and opening.find(name))
+        any(each in new for each in suffixes(name))
+        or bool(patterns and opening.find(name, UNBOUNDED))
         for name in after.blocks
     )
 

@@ -7,7 +7,7 @@ import pytest
 from copdns.dns.records import A
 from copdns.lists.gate import MAX_HELD, Gate, GateRules, KnownMistake, is_whole_school
 from copdns.lists.hashes import hashed_names
-from copdns.lists.index import ListKind
+from copdns.lists.index import ListKind, find_shown
 from copdns.lists.parse import ListFormat, SkipReason, parse_list
 from copdns.lists.small_index import Draft, HeldEntry, build_index
 from copdns.model.matchers import Matcher, MatchKind, parse_matcher
@@ -266,6 +266,8 @@ def test_patterns_take_nothing_below_what_no_list_may_take(terms: str) -> None:
     assert blocked_by(found, *HOSTS) == ["www.bad.example"]
     assert blocked_by(found, *SCHOOLS) == ["tu.edu.pl", "tu.edu.kg", "a.tu.edu"]
     assert found.special.count == 2, "the gate's own are no rules of the list"
+    index, _ = build_index([found])
+    assert not any(each.entry.allow for name in SCHOOLS for each in find_shown(index, name))
 
 
 def test_nor_do_hashes() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from copdns.lists.patterns import (
     MAX_REMEMBERED,
+    UNBOUNDED,
     PatternError,
     PatternSet,
     pattern_size,
@@ -116,6 +117,19 @@ def test_no_expression_takes_longer_than_its_size_allows() -> None:
     for letter in "abcx":
         patterns.find("a" * 200 + letter)
     assert time.process_time() - began < 2.0
+
+
+def test_a_list_written_to_be_slow_ends_a_look_up_and_not_the_server() -> None:
+    """Twenty expressions that are all open at each letter, half a million places for this name."""
+    slow = [f"/[a-m][a-z0-9.-]{{1,250}}[n-z]zz{n}q/" for n in range(20)]
+    name = ".".join("az" * 30 for _ in range(4))
+    begun, patterns = time.process_time(), PatternSet([*slow, "/zaz$/"])
+    patterns.find(name)
+    bounded = time.process_time() - begun
+    begun, patterns = time.process_time(), PatternSet([*slow, "/zaz$/"])
+    patterns.find(name, UNBOUNDED)
+    assert bounded < (time.process_time() - begun) / 3
+    assert PatternSet(slow[:1]).find("azn.zz0q.example") == [0], "and one of them is no trouble"
 
 
 def test_what_is_remembered_has_a_limit_and_forgetting_changes_no_answer() -> None:

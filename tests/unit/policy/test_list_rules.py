@@ -157,10 +157,13 @@ def test_a_verdict_shows_the_terms_that_leave_something_open() -> None:
     assert decide(made("||p.example^$client=mia"), "x.p.example", A, NOW).rule == "p.example"
 
 
-@pytest.mark.parametrize("line", ["||a.example^$dnstype=AAAA", "/^a\\.ex/$dnstype=~A"])
+@pytest.mark.parametrize(
+    "line", ["||a.example^$dnstype=AAAA", "/^a\\.ex/$dnstype=~A", "a.exam*^$dnstype=AAAA"]
+)
 def test_what_is_blocked_for_a_type_alone_is_recorded_by_name_in_a_full_log_only(line: str) -> None:
     typed, plain = (decide(made(each), "a.example", AAAA, NOW) for each in (line, "/^a\\.ex/"))
     assert typed.blocks
+    assert typed.rule == line
     assert plain.blocks
 
     def recorded(mode: PrivacyMode, verdict: Verdict) -> bool:
