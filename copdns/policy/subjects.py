@@ -51,6 +51,11 @@ class SubjectMatcher:
     def __bool__(self) -> bool:
         return bool(self._numbers or self._by_name)
 
+    @property
+    def has_names(self) -> bool:
+        """Tell whether a name that is on no list may be one of them."""
+        return bool(self._by_name)
+
     def covers(self, qname: str, entries: tuple[Entry, ...]) -> bool:
         """Tell whether a name is one of them; entries: every list entry that covers it."""
         if self._numbers:

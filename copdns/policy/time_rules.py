@@ -39,6 +39,8 @@ class TimeRules:
     remaining: budgets with minutes left, by what they are about.
     beacons: numbers of the lists of names that devices ask for by themselves.
     until: epoch seconds; nothing is known from then on.
+    budgets_if_unlisted: the ids of those that count a name on no list; None: that depends on the
+    name, or on grants.
     """
 
     plan: TimePlan
@@ -50,6 +52,7 @@ class TimeRules:
     remaining: BySubject[tuple[RemainingBudget, ...]]
     beacons: frozenset[int]
     until: float
+    budgets_if_unlisted: tuple[str, ...] | None = None
     # By the id of a verdict without its end, and that end; see `with_end`.
     verdicts_with_end: dict[tuple[int, float], tuple[Verdict, Verdict]] = field(
         default_factory=dict
@@ -152,6 +155,11 @@ def build_time_rules(
     if plan is NO_TIME_PLAN:
         return None
     homework = plan.homework
+    always_open = SubjectMatcher(plan.always_open, infos)
+    opened = SubjectMatcher(homework_subjects(plan), infos, learning)
+    remaining = group_by_subject(((each.about, each) for each in plan.remaining), infos)
+    names = always_open.has_names or opened.has_names or bool(remaining.by_name)
+    whole = tuple(dict.fromkeys(left.id for left in remaining.whole or ()))
     return TimeRules(
         plan=plan,
         steps=tuple(step for step in order if isinstance(step, TimeStep)),
@@ -159,12 +167,13 @@ def build_time_rules(
             (grant, None if grant.about is None else SubjectMatcher((grant.about,), infos))
             for grant in plan.grants
         ),
-        always_open=SubjectMatcher(plan.always_open, infos),
-        homework=SubjectMatcher(homework_subjects(plan), infos, learning),
+        always_open=always_open,
+        homework=opened,
         homework_span=(homework.start, homework.end) if homework else (inf, inf),
-        remaining=group_by_subject(((each.about, each) for each in plan.remaining), infos),
+        remaining=remaining,
         beacons=frozenset(info.number for info in infos if info.kind is ListKind.BEACON),
         until=plan.until,
+        budgets_if_unlisted=None if names or plan.grants else whole,
     )
 
 
