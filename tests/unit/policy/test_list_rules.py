@@ -234,6 +234,7 @@ def test_an_answer_with_a_listed_address_is_blocked(
     ruled = judged(bytes([198, 51, 100, 7]), Reason.RULE)
     assert (None if ruled is None else ruled.reason) == by_rule
     assert judged(bytes([198, 51, 100, 7]), Reason.PROTECTED) is None
+    assert judged(bytes([198, 51, 100, 7]), Reason.SAFE_SEARCH) is None, "no list breaks the search"
 
 
 def test_a_list_of_addresses_blocks_only_those_who_block_its_category() -> None:
