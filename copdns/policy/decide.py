@@ -240,8 +240,9 @@ def charged_budgets(
     if verdict.action is not Action.ALLOW and verdict.action is not Action.REWRITE:
         return None
     entries = policy.find_entries(qname)
-    if not entries and time_rules.budgets_if_unlisted is not None:
-        return time_rules.budgets_if_unlisted
+    budgets = time_rules.budgets_if_unlisted
+    if budgets is not None and not entries and not time_rules.names_it(qname):
+        return budgets  # as for most names, which need no look at all that follows
     lookup = _lookup_of(policy, qname, 0, entries, now)
     if lookup.is_always_open or lookup.is_homework:
         return None
