@@ -12,7 +12,7 @@ BESIDE = -n 4 --dist loadfile
 PREFIX ?= /opt/copdns
 DESTDIR ?=
 
-.PHONY: run test test-compiled lanes flood screenshots attack damage bench lint words lock install clean
+.PHONY: run test test-compiled compiled oracle lanes flood screenshots attack damage bench lint words lock install clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
@@ -32,12 +32,19 @@ TEST_COMPILED = cd $(COMPILED) && PYTHONPATH=$(CURDIR)/$(COMPILED) \
 ON_BOTH = tests/scenarios tests/lane tests/fuzz \
     tests/e2e/test_oracle.py tests/e2e/test_packets.py tests/e2e/test_privacy.py \
     tests/e2e/test_time.py tests/e2e/test_trouble.py
-test-compiled: $(VENV)/.installed
+# The copy alone, for whoever wants to have it done while something else runs.
+compiled: $(VENV)/.installed
 	@scripts/compiled-copy $(VENV) $(COMPILED)
+
+test-compiled: compiled
 	@if [ -d ../shared ]; then ln -sfn ../../shared build/shared; fi  # tests look beside a checkout
 	$(TEST_COMPILED) $(or $(ARGS),$(BESIDE) $(ON_BOTH))
 	@# In a process of its own: after hundreds of other tests, 3.8 MB are kept, and it is not known why.
 	$(if $(ARGS),,$(TEST_COMPILED) tests/unit/dns/test_packets.py)
+
+# All questions of the oracle, of which `make test` asks a part.
+oracle: $(VENV)/.installed
+	COPDNS_ORACLE=all $(VENV)/bin/pytest tests/e2e/test_oracle.py
 
 # 200,000 questions with the lane and without it, to the sources and to the compiled core: four ways
 # that must say and keep the same.  ARGS names another number.
