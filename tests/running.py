@@ -108,14 +108,7 @@ class Program:
         more = {key for key, text in self.environment.items() if ours.get(key) != text}
         if arguments[0] == "run" or not all(map(SETTINGS.match, more)):
             return self.command_by_itself(*arguments)
-        words = [*map(str, (*self.options, *arguments))]
-        # In a thread of its own: in this one Playwright has its event loop.
-        with ThreadPoolExecutor(1) as thread:
-            done = thread.submit(CliRunner(env=self.environment).invoke, main, words).result()
-        said = done.stderr
-        if done.exception is not None and not isinstance(done.exception, SystemExit):
-            said += "".join(traceback.format_exception(done.exception))
-        return subprocess.CompletedProcess(words, done.exit_code, done.stdout, said)
+        return run_here([*map(str, (*self.options, *arguments))], self.environment)
 
     def command_by_itself(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run a command in a process of its own, as where a damaged file could end that."""
@@ -145,6 +138,21 @@ class Program:
         self.process.terminate()
         out = self.said()
         return self.process.wait(PATIENCE), out
+
+
+def run_here(
+    words: Sequence[str], environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of copdns, told by its words and options, in this process.
+
+    In a thread of its own: in this one Playwright may have its event loop.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        done = thread.submit(CliRunner(env=environment).invoke, main, words).result()
+    said = done.stderr
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        said += "".join(traceback.format_exception(done.exception))
+    return subprocess.CompletedProcess(words, done.exit_code, done.stdout, said)
 
 
 @contextmanager
