@@ -31,7 +31,7 @@ TEST_COMPILED = cd $(COMPILED) && PYTHONPATH=$(CURDIR)/$(COMPILED) \
     scripts/in-memory $(abspath $(VENV))/bin/pytest
 ON_BOTH = tests/scenarios tests/lane tests/fuzz \
     tests/e2e/test_oracle.py tests/e2e/test_packets.py tests/e2e/test_privacy.py \
-    tests/e2e/test_time.py tests/e2e/test_trouble.py
+    tests/e2e/test_time.py tests/e2e/test_trouble.py tests/unit/dns/test_packets.py
 # The copy alone, for whoever wants to have it done while something else runs.
 compiled: $(VENV)/.installed
 	@scripts/compiled-copy $(VENV) $(COMPILED)
@@ -39,8 +39,6 @@ compiled: $(VENV)/.installed
 test-compiled: compiled
 	@if [ -d ../shared ]; then ln -sfn ../../shared build/shared; fi  # tests look beside a checkout
 	$(TEST_COMPILED) $(or $(ARGS),$(BESIDE) $(ON_BOTH))
-	@# In a process of its own: after hundreds of other tests, 3.8 MB are kept, and it is not known why.
-	$(if $(ARGS),,$(TEST_COMPILED) tests/unit/dns/test_packets.py)
 
 # All questions of the oracle, of which `make test` asks a part.
 oracle: $(VENV)/.installed
