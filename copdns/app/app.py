@@ -517,8 +517,7 @@ class App:
         for household in self._resolver.snapshot.households:
             errors = await AppealStore(self._store).list_errors(household)
             found |= note_scores(household, self._catalogue.statuses, errors, now)
-        if found != self._scores:
-            await asyncio.to_thread(self._log.note_lists, found)
+        if found != self._scores and await asyncio.to_thread(self._log.note_lists, found):
             self._scores = found
 
     async def _reload(self) -> None:

@@ -20,7 +20,7 @@ from copdns.store.log_db.querylog import QueryLog
 @json_option
 @pass_home
 def score(home: Home, slugs: tuple[str, ...], as_json: bool) -> None:
-    """Show how each list did in the last eight weeks, or only some lists.
+    """Show how each list did, week by week, for eight weeks.
 
     BLOCKED are queries, and only where three people or more had a part in them; WRONG are domains
     that you confirmed as a list's mistake; LEFT OUT are entries that the gate refused. PER 1000 is

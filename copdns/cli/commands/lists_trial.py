@@ -23,7 +23,7 @@ from copdns.lists.log_only import MAX_DAYS, OFFERED_DAYS
 )
 @pass_home
 def log_only(home: Home, slug: str, days: int) -> None:
-    """Let LIST only count what it would block, for some days from now.
+    """Let LIST only count what it would block, for some days.
 
     Until then it blocks nothing. `copdns lists status` shows how many queries it would have
     blocked, once three people or more had a part in that. Afterwards it blocks without anybody

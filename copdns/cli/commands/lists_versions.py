@@ -110,20 +110,11 @@ def _held_lines(slug: str, held: HeldVersion, now: float) -> Iterator[str]:
         yield from (f"{sign} {name}" for name in names)
         if count > len(names):
             yield f"{sign} {count_text(count - len(names), 'more domain')}"
-    for sign, count, rules in (
-        ("+", diff.rules_added, diff.added_rules),
-        ("-", diff.rules_removed, diff.removed_rules),
-    ):
-        yield from (f"{sign} {each}" for each in rules)
-        if count > len(rules):
-            yield f"{sign} {count_text(count - len(rules), 'more rule')}"
     yield f"to use it: copdns lists accept {slug}; if it is wrong: copdns lists refuse {slug}"
 
 
 def _number_lines(diff: VersionDiff) -> Iterator[str]:
     yield f"  {diff.names:,} domains instead of {diff.names_before:,}"
-    if diff.rules or diff.rules_before:
-        yield f"  {diff.rules:,} rules with more than a domain instead of {diff.rules_before:,}"
     if diff.broken:
         yield f"  {diff.broken:,} of {diff.lines:,} lines are broken"
     if diff.needed_count:

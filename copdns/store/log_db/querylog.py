@@ -195,9 +195,14 @@ class QueryLog:
         """Add to the counts of lists."""
         self._run(lambda each: log_rows.count_lists(each, counts), None)
 
-    def note_lists(self, counts: Mapping[ListCountKey, int]) -> None:
-        """Store numbers of lists in place of those that are there."""
-        self._run(lambda each: log_rows.note_lists(each, counts), None)
+    def note_lists(self, counts: Mapping[ListCountKey, int]) -> bool:
+        """Store numbers of lists in place of those that are there; False where there is no log."""
+
+        def write(connection: sqlite3.Connection) -> bool:
+            log_rows.note_lists(connection, counts)
+            return True
+
+        return self._run(write, False)
 
     def list_counts(self, household: str, since: int) -> dict[ListCountKey, int]:
         """Return the counts of lists from a week on."""

@@ -172,6 +172,7 @@ async def test_a_new_list_only_counts_until_a_guardian_lets_it_block(tmp_path: P
         await app._follow_time()
         now = app._now()
         assert app._updates.log_only.until("boards", now) == pytest.approx(now + 3 * 86_400, abs=60)
+        await asyncio.to_thread(app._log.flush)  # makes the file
         await app._note_scores(now)
         noted = app._log.list_counts("home", 0)
         assert noted["home", "boards", week_of(now), "entries"] == 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from copdns.lists.gate import Gate, GateRules
-from copdns.lists.hashes import hashed_names
 from copdns.lists.index import ListKind
 from copdns.lists.parse import ListFormat, parse_list
 from copdns.lists.small_index import Draft
@@ -37,10 +36,14 @@ SCHOOL = Matcher("school.example")
 
 
 def version(
-    text: str, subject: str = "games", form: ListFormat = ListFormat.DOMAINS
+    text: str,
+    subject: str = "games",
+    form: ListFormat = ListFormat.DOMAINS,
+    *,
+    opens: bool = False,
 ) -> ReadVersion:
     parsed = parse_list(text, form, MatchKind.SUBTREE)
-    draft = Draft("toys", ListKind.CATEGORY, subject, "")
+    draft = Draft("toys", ListKind.CATEGORY, subject, "", opens=opens)
     return read_version(len(text.encode()), parsed, draft, GATE, [SCHOOL])
 
 
@@ -117,6 +120,17 @@ def test_a_list_that_has_long_had_broken_lines_may_have_as_many() -> None:
     before = names(1000) + "a b c\n" * 100
     assert reasons(before, names(1000) + "a b c\n" * 105) == ()
     assert reasons(before, names(1000) + "a b c\n" * 120) == (HoldReason.BROKEN,)
+
+
+def test_a_suffix_on_a_list_hides_no_growth_below_it() -> None:
+    text = names(1000) + "co.uk\n"
+    parsed = [
+        parse_list(each, ListFormat.DOMAINS, MatchKind.EXACT)
+        for each in (text, text + "".join(f"shop{n}.co.uk\n" for n in range(400)))
+    ]
+    draft = Draft("toys", ListKind.CATEGORY, "games", "")
+    before, after = (read_version(len(text), each, draft, None) for each in parsed)
+    assert find_reasons(compare(before, after)) == (HoldReason.GROWTH,)
 
 
 def test_names_that_another_entry_covers_now_are_not_lost() -> None:
@@ -226,90 +240,99 @@ def test_letters_of_other_scripts_are_read_as_most_people_do(name: str, read: st
 
 # --- rules that are more than a name --------------------------------------------------------------
 
-ADBLOCK = ListFormat.ADBLOCK
-MANY = "".join(f"||n{n}.many.test^\n" for n in range(1000))
-NAMED = "".join(f"||n{n}.test^\n" for n in range(1000))
+
+def written(*lines: str) -> str:
+    return "\n".join(("||n0.test^", *lines))
 
 
-def typed(*counts: int) -> str:
-    return "".join(f"||t{n}.test^$dnstype=A\n" for n in range(*counts))
+ADBLOCK = {"form": ListFormat.ADBLOCK}
+MANY = [f"||n{n}.test^" for n in range(100)]
+HASHES = [f"{n:064x}" for n in range(60)]
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "why"),
+    "added",
     [
-        (typed(1000), typed(1200), ()),
-        (typed(1000), typed(1400), (HoldReason.GROWTH,)),
-        (typed(1000), typed(700), (HoldReason.LOSS,)),
-        (NAMED, NAMED + typed(299), ()),
-        (NAMED, NAMED + typed(300), (HoldReason.GROWTH,)),
-        (NAMED + typed(1000), NAMED, (HoldReason.LOSS,)),
-        # The same names with terms are no growth; what they leave open is a loss.
-        (NAMED, NAMED.replace("^", "^$dnstype=A"), (HoldReason.LOSS,)),
-        (NAMED, NAMED + "@@/^n[0-9]+[.]test$/\n", (HoldReason.LOSS,)),
-        (NAMED, NAMED + "@@/^n1[.]test$/\n", ()),
-        (MANY, MANY + "@@||many.test^$important\n", (HoldReason.LOSS,)),
-        (NAMED, NAMED + "||ads*.test^\n", ()),
+        [f"||x{n}.test^$important" for n in range(100)],
+        [f"||x{n}.test^$dnstype=A" for n in range(100)],
+        [f"||x{n}.test^$client=Mia" for n in range(100)],
+        [f"||x{n}.test^$denyallow=a.x{n}.test" for n in range(100)],
+        [f"/^banks?{n}\\./" for n in range(100)],
     ],
 )
-def test_rules_with_terms_and_patterns_count_as_names_do(
-    before: str, after: str, why: tuple[HoldReason, ...]
-) -> None:
-    assert reasons(before, after, form=ADBLOCK) == why
+def test_rules_with_terms_and_patterns_are_growth_as_names_are(added: list[str]) -> None:
+    assert reasons(written(*MANY), written(*MANY, *added), **ADBLOCK) == (HoldReason.GROWTH,)
+    assert reasons(written(*MANY), written(*MANY, *added[:25]), **ADBLOCK) == ()
 
 
-def test_addresses_and_hashes_are_compared_too() -> None:
-    def networks(*counts: int) -> str:
-        return "".join(f"192.0.{n}.0/24\n" for n in range(*counts))
-
-    form = ListFormat.ADDRESSES
-    assert reasons(networks(100), networks(110), form=form) == ()
-    assert reasons(networks(100), networks(140), form=form) == (HoldReason.GROWTH,)
-    assert reasons(networks(100), networks(70), form=form) == (HoldReason.LOSS,)
-
-    def hashes(salt: str, *counts: int) -> str:
-        hashed = hashed_names([f"n{n}.test" for n in range(*counts)], salt)
-        lines = [hashed.octets[at : at + 32].hex() for at in range(0, len(hashed.octets), 32)]
-        return "\n".join((f"hashed-v1 {salt}", *lines)) + "\n"
-
+def test_hashes_that_nobody_can_read_are_counted_as_names_are() -> None:
+    few, many = ("\n".join(("hashed-v1 salt", *some)) for some in (HASHES[:30], HASHES))
     form = ListFormat.HASHED
-    assert reasons(hashes("a", 100), hashes("a", 110), form=form) == ()
-    assert reasons(hashes("a", 100), hashes("a", 140), form=form) == (HoldReason.GROWTH,)
-    # With another salt nobody can tell what is the same.
-    assert HoldReason.GROWTH in reasons(hashes("a", 100), hashes("b", 100), form=form)
-    found = diff_of(hashes("a", 100), hashes("a", 140), form=form)
-    assert (found.rules_added, found.added_rules) == (40, ())  # nothing readable
+    assert reasons(few, many, form=form) == (HoldReason.GROWTH,)
+    assert reasons(many, few, form=form) == (HoldReason.LOSS,)
+    assert reasons(few, few, form=form) == ()
 
 
-def test_the_rules_that_differ_are_shown_as_the_list_has_them() -> None:
-    after = NAMED + "||t.test^$dnstype=AAAA,important\n@@||u.test^$ctag=device_phone\n/ads[0-9]/\n"
-    found = diff_of(NAMED + "||old*.test^\n", after, form=ADBLOCK)
-    assert set(found.added_rules) == {
-        "t.test$important,dnstype=AAAA",
-        "@@u.test$ctag=device_phone",
-        "/ads[0-9]/",
+def test_names_that_hold_for_some_only_now_are_lost() -> None:
+    after = written(*(f"{each}$dnstype=TXT" for each in MANY))
+    assert HoldReason.LOSS in reasons(written(*MANY), after, **ADBLOCK)
+    stronger = written(*(f"{each}$important" for each in MANY))
+    assert reasons(written(*MANY), stronger, **ADBLOCK) == ()
+
+
+@pytest.mark.parametrize(
+    "line", ["@@/^n[0-9]+\\.test$/", "@@||n*.test^", "@@||n*.test^$client=Mia"]
+)
+def test_one_exception_that_lifts_most_of_a_list_is_a_loss(line: str) -> None:
+    assert reasons(written(*MANY), written(*MANY, line), **ADBLOCK) == (HoldReason.LOSS,)
+
+
+def test_what_rules_and_patterns_take_away_of_the_needed_is_told() -> None:
+    lines = [
+        *(f"||cdn{n}.example^$important" for n in range(3)),
+        "/^scho[a-z]+\\.example$/",
+        "/^pay[a-z]+\\.example$/",
+        "||line.example^$dnstype=A",
+        "/^lin[a-z]\\.exam/",
+    ]
+    found = diff_of(written(*MANY), written(*MANY, *lines), **ADBLOCK)
+    assert HoldReason.NEEDED in find_reasons(found)
+    assert {(each.kind, each.name) for each in found.needed} == {
+        *((NeededKind.INFRASTRUCTURE, f"cdn{n}.example") for n in range(3)),
+        (NeededKind.INFRASTRUCTURE, "paypal.example"),
+        (NeededKind.VOUCHED, "school.example"),
     }
-    assert found.removed_rules == ("||old*.test^",)
-    assert (found.rules_before, found.rules, found.rules_added, found.rules_removed) == (1, 3, 3, 1)
-    assert read_diff(diff_json(found)) == found
+    assert not any("||line.example" in each for each in found.added_names)
 
 
-def test_rules_that_take_what_is_needed_are_found_by_term_and_by_pattern() -> None:
-    bad = "||cdn1.example^$dnstype=A\n/^cdn[2]/\n||school.example^$important\n/^school/\n"
-    bad += "||line.example^$dnstype=A\n"
-    found = diff_of(NAMED, NAMED + bad, form=ADBLOCK)
-    assert {each.entry: each.kind for each in found.needed} == {
-        "cdn1.example$dnstype=A": NeededKind.INFRASTRUCTURE,
-        "/^cdn[2]/": NeededKind.INFRASTRUCTURE,
-        "school.example$important": NeededKind.VOUCHED,
-        "/^school/": NeededKind.VOUCHED,
-    }
-    assert found.needed_count == 5
-    assert find_reasons(found) == (HoldReason.NEEDED,)
-    assert "line.example$dnstype=A" not in found.added_rules  # a protected name is shown nowhere
+@pytest.mark.parametrize(
+    ("network", "why"),
+    [
+        ("104.0.0.0/12", (HoldReason.GROWTH,)),
+        ("2606::/24", (HoldReason.GROWTH,)),
+        ("104.0.0.0/16", ()),
+        ("10.0.0.0/8", ()),  # of nobody on the internet
+    ],
+)
+def test_one_network_may_be_too_much(network: str, why: tuple[HoldReason, ...]) -> None:
+    before = "".join(f"198.51.{n}.0/24\n" for n in range(100))
+    assert reasons(before, before + network, form=ListFormat.ADDRESSES) == why
 
 
-def test_what_an_earlier_copdns_wrote_of_a_difference_is_read() -> None:
-    old = diff_json(diff_of(names(100), names(200)))
-    old = {key: value for key, value in old.items() if "rules" not in key}
-    assert read_diff(old).added == 100
+@pytest.mark.parametrize(
+    ("added", "why"),
+    [
+        ([f"@@||x{n}.test^" for n in range(100)], (HoldReason.GROWTH,)),
+        ([f"||x{n}.test^$important" for n in range(100)], (HoldReason.GROWTH,)),
+        (["@@/./"], (HoldReason.GROWTH,)),  # one line that opens everything
+        (["/^[a-z]/"], (HoldReason.GROWTH,)),
+        (["@@||*^$client=Mia"], (HoldReason.GROWTH,)),
+        (["@@||x.test^", "||cdn1.example^"], ()),
+        ([f"||cdn{n}.example^" for n in range(9)], ()),  # what is needed may be opened
+    ],
+)
+def test_an_allow_list_that_opens_much_more_is_held(
+    added: list[str], why: tuple[HoldReason, ...]
+) -> None:
+    opening = {**ADBLOCK, "opens": True}
+    assert reasons(written(*MANY), written(*MANY, *added), **opening) == why

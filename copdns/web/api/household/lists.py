@@ -58,8 +58,7 @@ class VersionWaiting(Given):
     """A newer version that is held.  added, removed: names; grown, lost: those that count for that.
 
     needed: the first entries that newly take away what is needed; needed_count: of all.
-    added_names, removed_names: the first 50, as in a rule.  rules: those that are more than a name;
-    added_rules, removed_rules: the first 50 of those that can be read.
+    added_names, removed_names: the first 50, as in a rule.
     """
 
     slug: str = Field(alias="list")
@@ -82,12 +81,6 @@ class VersionWaiting(Given):
     needed_count: int
     added_names: list[str]
     removed_names: list[str]
-    rules_before: int
-    rules: int
-    rules_added: int
-    rules_removed: int
-    added_rules: list[str]
-    removed_rules: list[str]
 
 
 class VersionShown(Given):
