@@ -168,7 +168,7 @@ def test_the_scores_of_lists_are_those_that_were_noted(home: Home) -> None:
     assert "nothing is noted yet" in home.ok("lists", "score")
     log = QueryLog(home.data)
     home.data.mkdir(exist_ok=True)
-    log.flush()
+    log.stop()  # makes the file, and closes it
     week = week_of(time.time())
     log.note_lists({ListCountKey("home", "boards", week, ListCountKind.WRONG): 1})
     log.count_lists({ListCountKey("home", "boards", week, ListCountKind.CAUGHT): 30})
