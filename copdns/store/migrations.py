@@ -844,6 +844,12 @@ def moved_bedtime(db: Connection) -> None:
         ) without rowid""")
 
 
+@HOUSEHOLD(name="0040_contact_exceptions")
+def contact_exceptions(db: Connection) -> None:
+    """Services of a person that no contact kind blocks; nobody has any from before."""
+    db.execute("alter table profile add column contact_exceptions text not null default '[]'")
+
+
 @LOG(name="0001_log")
 def log(db: Connection) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

@@ -284,6 +284,7 @@ _SETTINGS = {
     "categories": sentence("Categories"),
     "services": sentence("Apps and services"),
     "contacts": sentence("Who can send messages"),
+    "contact_exceptions": sentence("Allowed although messages are possible there"),
     "canaries": sentence("Network signal"),
     "safe_search": sentence("Safe search"),
     "no_safe_search": sentence("Search engines where copdns cannot turn on safe search"),

@@ -90,7 +90,8 @@ def _service_block(
     listed = [_subjects_with(library, each.name, subjects) for each in matchers]
     return ServiceBlock(
         ticked=service.slug in profile.services,
-        contact=service.contact in profile.contacts,
+        contact=service.contact in profile.contacts
+        and service.slug not in profile.contact_exceptions,
         categories=tuple(sorted(frozenset().union(*listed))),
         some=not all(listed),
         allowed=any(

@@ -15,6 +15,7 @@ from aiohttp import web
 from multidict import MultiMapping
 
 from copdns.accounts.roles import Permission
+from copdns.appeals.opening import services_of
 from copdns.household.differences import Difference, audit_line, differences, preset_reason
 from copdns.household.edit_checks import require_profile
 from copdns.household.edits import add_rule, set_profile
@@ -25,6 +26,7 @@ from copdns.list_files.load import bundled_presets
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Band, Contact, Default, Household, Profile, RuleAction
 from copdns.model.sentences import sentence
+from copdns.policy.service_state import ServiceState, service_state
 from copdns.store.household_db.proposals import Proposal
 from copdns.web.context import context_of
 from copdns.web.desk.activity.collateral import losses, service_blocks, services_by_contact
@@ -40,12 +42,13 @@ from copdns.web.desk.person.page import (
 )
 from copdns.web.desk.person.people import parse_band
 from copdns.web.desk.seen import SEEN, mark_of, require_same_lines
+from copdns.web.others import time_view
 from copdns.web.received import fields_of
 from copdns.web.sure import require_sure
 
 DAY, USUAL_DAYS, MAX_DAYS = 86_400, 30, 366  # DAY in seconds; days until a proposal
 OFF = "off"
-_SETS = ("categories", "services", "canaries")
+_SETS = ("categories", "services", "contact_exceptions", "canaries")
 _CLOSED = (*_SETS, "contacts", "security", "bypass", "default")
 NO_CHOICE = sentence("choose one of the answers on the page")
 
@@ -64,6 +67,7 @@ async def closed_settings(request: web.Request) -> web.Response:
         groups=[(group, list(each)) for group, each in groupby(shipped, lambda one: one.group)],
         own=own,
         blocked=service_blocks(found.household, found.profile, library),
+        states=_service_states(request, found),
         contacts={
             kind: (
                 *services_by_contact(library, kind),
@@ -74,6 +78,15 @@ async def closed_settings(request: web.Request) -> web.Response:
         canaries=library.canaries.values(),
         shown=_spell_closed(found.profile),
     )
+
+
+def _service_states(request: web.Request, found: PersonAccess) -> dict[str, ServiceState]:
+    """Return what can be done with each service now, by its slug."""
+    context = context_of(request)
+    view = time_view(context, found.household, found.actor)
+    policy = view.policy(found.profile.id)
+    every = services_of(context.services(), found.household)
+    return {slug: service_state(policy, names, view.now) for slug, names in every.items()}
 
 
 async def set_closed(request: web.Request) -> web.Response:
@@ -256,6 +269,7 @@ def _parse_closed(fields: MultiMapping[Any]) -> dict[str, Any]:
             "categories": slugs("category"),
             "services": slugs("service"),
             "contacts": frozenset(map(Contact, slugs("contact"))),
+            "contact_exceptions": slugs("except"),
             "bypass": "bypass" in fields,
             "canaries": slugs("canary"),
             "default": Default(str(fields.get("default", ""))),
