@@ -68,6 +68,34 @@ def set_household(household: Household, known: KnownIds = NO_IDS, **values: Any)
     return validate(replace(household, **values))
 
 
+def set_guest_rules(
+    household: Household, choice: str, built_in: Profile, known: KnownIds = NO_IDS
+) -> Household:
+    """Choose what applies to unknown devices.
+
+    choice: the id of a profile; that of built_in is a profile that begins as the rules of guests
+    do; "": as copdns has them, so a profile with this id is set back to them, with its rules and
+    times removed.
+    built_in: the profile of unknown devices where a household has none for them.
+    """
+    there = household.profile(built_in.id)
+    if choice == built_in.id and there is None:
+        household = add_profile(household, built_in, known)
+    if choice or there is None:
+        return set_household(household, known, guest=choice)
+    back = replace(built_in, name=there.name, tags=there.tags)
+    return validate(
+        replace(
+            household,
+            guest="",
+            profiles=tuple(back if each is there else each for each in household.profiles),
+            rules=tuple(each for each in household.rules if each.scope != there.id),
+            schedules=tuple(each for each in household.schedules if each.scope != there.id),
+            budgets=tuple(each for each in household.budgets if each.scope != there.id),
+        )
+    )
+
+
 def replace_household(before: Household, found: Household) -> Household:
     """Return what a household from a file becomes in place of the stored one.
 

@@ -113,14 +113,14 @@ class HouseholdContext:
 
     def blocked_services(self, profile: Profile) -> frozenset[str]:
         """Return the slugs of the services that a profile blocks, by name or by their contact."""
-        return profile.services | (self._met(profile) - profile.contact_exceptions)
+        return profile.services | (self._contact_services(profile) - profile.contact_exceptions)
 
-    def excepted_services(self, profile: Profile) -> frozenset[str]:
+    def exceptions_for(self, profile: Profile) -> frozenset[str]:
         """Return the slugs of the services that a contact kind would block, were there not an
         exception for them."""
-        return (self._met(profile) & profile.contact_exceptions) - profile.services
+        return (self._contact_services(profile) & profile.contact_exceptions) - profile.services
 
-    def _met(self, profile: Profile) -> frozenset[str]:
+    def _contact_services(self, profile: Profile) -> frozenset[str]:
         """Return the slugs of the services of the contact kinds that a profile blocks."""
         kinds = profile.contacts
         return frozenset(slug for slug, each in self.services.items() if each.contact in kinds)

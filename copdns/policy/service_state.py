@@ -31,8 +31,8 @@ class ServiceState(NamedTuple):
     """What can be done with a service at a moment.
 
     verdict: on the name of it that the earliest step blocks; of an open one, on its first name.
-    until: when that verdict gives way to another one, within a day; None: not by then, or nobody
-    knows: minutes of a limit that may be used up are not foreseen.  then: that other verdict.
+    until: when that verdict gives way to another one, within a day; None: not by then.  Minutes of
+    a limit that may be used up are not foreseen.  then: that other verdict.
     """
 
     extent: Extent

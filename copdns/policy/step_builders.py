@@ -206,7 +206,7 @@ def default_step(
 
     blocker: that of safe search.  is_essential: as in `TimePlan`.
     """
-    excepted = context.lists(ListKind.SERVICE, context.excepted_services(profile))
+    excepted = context.lists(ListKind.SERVICE, context.exceptions_for(profile))
     return DefaultStep(
         profile.default,
         blocker,

@@ -96,6 +96,7 @@ BY_THE_API: dict[str, Why | tuple[str, ...]] = {
     "lists/accept": ("lists.accept",),
     "lists/refuse": ("lists.refuse",),
     "lists/rollback": ("lists.rollback",),
+    "guests": ("house.change", "profiles.add", "profiles.change"),
     "names/local": ("names.set_local",),
     "names/local/{name}": ("names.set_local",),
     "names/local/{name}/remove": ("names.remove_local",),

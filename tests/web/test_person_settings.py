@@ -408,3 +408,23 @@ async def test_each_app_says_what_it_is_and_what_comes_next(client: Client, site
     )
     page = re.sub("[\u2068\u2069]", "", await text(client, CLOSED))
     assert "Allowed · until 19:00 · then: bedtime · Strangers can send messages there" in page
+
+
+@pytest.mark.parametrize(
+    ("sought", "says"),
+    [
+        ("mine", 'href="#service-minecraft"'),
+        ("mojang.com", 'href="#service-minecraft"'),  # one of its sites
+        ("GAMBL", 'href="#category-gambling"'),
+        ("nothing like it", "No match for"),
+    ],
+)
+async def test_an_app_or_a_category_is_found_by_its_name(
+    client: Client, sought: str, says: str
+) -> None:
+    page = await text(client, f"{CLOSED}?find={sought}")
+    assert says in page
+    target = re.findall(r'href="#((?:service|category)-[a-z-]+)"', page)
+    assert all(f'<li id="{each}">' in page for each in target)
+    assert page.count("<li><details open>") == bool("minecraft" in says)
+    assert 'href="#service' not in await text(client, CLOSED)

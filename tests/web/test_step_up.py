@@ -53,6 +53,7 @@ GRAVE: dict[str, tuple[str, dict[str, str]]] = {
         {"name": "*.bank.example.com", "target": "start.example"},
     ),
     "rewrites it no longer": ("/guardian/names/rewrites/=old.example.com/remove", {}),
+    "chooses the rules of guests": ("/guardian/guests", {"rules": "tom"}),
     "makes a key for a program": (
         "/guardian/me/tokens",
         {"label": "Lamp", "scope": "give_time", "days": "9"},
@@ -60,6 +61,7 @@ GRAVE: dict[str, tuple[str, dict[str, str]]] = {
 }
 # The same for programs.
 OPERATIONS: dict[str, tuple[str, str, Any]] = {
+    "chooses the rules of guests": ("PATCH", "/household", {"guest": "tom"}),
     "invites somebody": ("POST", "/accounts", {"name": "Bo", "role": "guardian"}),
     "makes a code for somebody": ("POST", "/accounts/{reviewer}/code", None),
     "exports": ("GET", "/profiles/mia/export", None),

@@ -241,6 +241,7 @@ ACTIONS: dict[str, Undone | Asked | Kept] = {
     "unknown/{visitor}/show": Kept("a button beside it hides it again", {}),
     "guests/{guest}/end": Asked({}),
     "pins/{profile}": Asked({"remove": "1"}),
+    "guests": Undone({"rules": "own"}),
     "names/local": Undone(_LOCAL),
     "names/local/{name}": Undone(_LOCAL, "names/local/nas.example"),
     "names/local/{name}/remove": Undone({}, "names/local/nas.example/remove"),
