@@ -211,6 +211,8 @@ _FORMS = Forms(
     sentence("request from %(who)s: %(state)s"),
     sentence("request cancelled"),
     sentence("request allowed until it is answered"),
+    sentence("weekly summary by email turned on"),
+    sentence("weekly summary by email turned off"),
     sentence("account %(who)s added"),
     sentence("account %(who)s is now %(role)s"),
     sentence("account %(who)s removed"),

@@ -53,6 +53,10 @@ GRAVE: dict[str, tuple[str, dict[str, str]]] = {
         {"name": "*.bank.example.com", "target": "start.example"},
     ),
     "rewrites it no longer": ("/guardian/names/rewrites/=old.example.com/remove", {}),
+    "has summaries sent": (
+        "/guardian/me/digest",
+        {"address": "ada@mail.example", "weekday": "6", "at": "18:00"},
+    ),
     "chooses the rules of guests": ("/guardian/guests", {"rules": "tom"}),
     "makes a key for a program": (
         "/guardian/me/tokens",
@@ -61,6 +65,7 @@ GRAVE: dict[str, tuple[str, dict[str, str]]] = {
 }
 # The same for programs.
 OPERATIONS: dict[str, tuple[str, str, Any]] = {
+    "has summaries sent": ("PUT", "/digest", {"address": "ada@mail.example"}),
     "chooses the rules of guests": ("PATCH", "/household", {"guest": "tom"}),
     "invites somebody": ("POST", "/accounts", {"name": "Bo", "role": "guardian"}),
     "makes a code for somebody": ("POST", "/accounts/{reviewer}/code", None),
