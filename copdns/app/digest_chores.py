@@ -56,7 +56,7 @@ class DigestChores:
             for choice in await self._digests.all(household.id):
                 due = digest_due(choice, now, household.timezone)
                 if due is not None:
-                    # Noted first: what fails, or is killed meanwhile, must not be sent every minute.
+                    # Noted first: what fails, or is killed meanwhile, is not sent every minute.
                     await self._digests.note(choice, due, "")
                     trouble = await self._send(household, choice, now)
                     await self._digests.note(choice, due, trouble)

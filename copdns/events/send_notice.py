@@ -1,8 +1,8 @@
 """python -m copdns.events.send_notice: send one notice, and end.
 
 A process of its own, so that apprise takes neither memory nor time of the one that answers.
-Standard input has JSON: url, title, body, and html where the body is HTML.  The exit code is the result of `send`; nothing is
-printed, since a URL may hold a password.
+Standard input has JSON: url, title, body, and html where the body is HTML.  The exit code is the
+result of `send`; nothing is printed, since a URL may hold a password.
 """
 
 from __future__ import annotations

@@ -39,7 +39,8 @@ _HAVE_IDS = frozenset({"profiles", "devices", "rules", "services", "schedules", 
 class KnownIds:
     """The ids that a household may refer to.
 
-    categories, services: slugs.  meeting: slugs of the services with a contact kind.  engines: modes by the id of a safe-search engine.
+    categories, services: slugs.  meeting: slugs of the services with a contact kind.
+    engines: modes by the id of a safe-search engine.
     canaries: ids of signals.
     lists: returns the slugs of all lists that are here or could be fetched; called only when a
         household names one.

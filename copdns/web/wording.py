@@ -118,8 +118,8 @@ class Wording:
         blocked."""
         slugs = profile.contact_exceptions - profile.services
         found = ((each, self.service(each)) for each in slugs)
-        met = (slug for slug, each in found if each is not None and each.contact in profile.contacts)
-        return sorted(self.services(met), key=str.lower)
+        slugs_met = [slug for slug, each in found if each and each.contact in profile.contacts]
+        return sorted(self.services(slugs_met), key=str.lower)
 
     def until(self, verdict: Verdict | ContestedVerdict) -> str:
         """Return when it opens again; "" where nobody knows."""
