@@ -1,6 +1,6 @@
 """Send weekly summaries by email to the guardians who chose one, once it is time.
 
-`privacy/digest.py` decides when, `web/digest.py` writes it, `events/mail.py` sends it.
+`privacy/digest.py` decides when, `web/report.py` writes it, `events/mail.py` sends it.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class DigestChores:
                     await self._digests.note(choice, due, trouble)
 
     async def _send(self, household: Household, choice: DigestChoice, now: float) -> str:
-        from copdns.web.digest import digest_mail, read_sums  # most machines send none
+        from copdns.web.report import digest_mail, read_sums  # most machines send none
         from copdns.web.languages import phrases_in
 
         sums = await read_sums(household, self._log, self._appeals, self._folder, now)

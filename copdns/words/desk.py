@@ -86,8 +86,7 @@ REASONS: Mapping[Key, Phrase] = {
     (Reason.DEFAULT, ""): Phrase("desk", "A site that nothing blocks is allowed."),
     (Reason.DEFAULT, "exception"): Phrase(
         "desk",
-        "An exception allows this app, although other people can send messages there: "
-        "%(service)s.",
+        "An exception allows this app, although other people can send messages there: %(service)s.",
     ),
     (Reason.NOT_ON_ALLOWLIST, ""): Phrase(
         "desk", "Only chosen sites are allowed, and this one is not among them."

@@ -593,3 +593,16 @@ CREATE TABLE moved_bedtime (
     primary key (household, profile),
     foreign key (household, profile) references profile deferrable initially deferred
 ) without rowid;
+
+CREATE TABLE digest (
+    household text not null,
+    account text not null,
+    address text not null,
+    weekday integer not null,
+    minute integer not null,
+    language text not null,
+    since integer not null,
+    trouble text not null,
+    primary key (household, account),
+    foreign key (household, account) references account on delete cascade
+) without rowid;

@@ -64,9 +64,7 @@ async def test_guests_get_a_persons_rules(client: Client, site: Site) -> None:
 
 
 @pytest.mark.parametrize("rules", ["", "nobody", "<b>"])
-async def test_what_is_not_offered_changes_nothing(
-    client: Client, site: Site, rules: str
-) -> None:
+async def test_what_is_not_offered_changes_nothing(client: Client, site: Site, rules: str) -> None:
     await send(client, PAGE, 400, rules=rules)
     house = await site.store.household("home")
     assert house is not None

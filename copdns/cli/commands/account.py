@@ -33,7 +33,13 @@ from copdns.household.time_dump import clock_text
 from copdns.household.time_shape import clock
 from copdns.model.errors import AccountError
 from copdns.model.times import WEEKDAYS
-from copdns.privacy.digest import DIGEST_LANGUAGES, USUAL_DAY, USUAL_MINUTE, DigestChoice, parse_address
+from copdns.privacy.digest import (
+    DIGEST_LANGUAGES,
+    USUAL_DAY,
+    USUAL_MINUTE,
+    DigestChoice,
+    parse_address,
+)
 from copdns.store.household_db.accounts import Accounts, pick_account
 from copdns.store.household_db.digests import Digests
 from copdns.store.household_db.household import HouseholdStore
@@ -357,9 +363,7 @@ def digest(
             if not may(found, Permission.MANAGE_ACCOUNTS):
                 raise AccountError("only owners and guardians get a weekly summary")
             weekday = WEEKDAYS.index(day)
-            choice = DigestChoice(
-                household, found.id, address, weekday, minute, language, home.now
-            )
+            choice = DigestChoice(household, found.id, address, weekday, minute, language, home.now)
             await digests.choose(choice, AUTHOR, home.now)
         return await digests.of(household, found.id)
 

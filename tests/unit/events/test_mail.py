@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from email.header import decode_header, make_header
 
@@ -11,7 +12,7 @@ import pytest
 from copdns.events.mail import NO_SERVER, address_for, mail_server_of, send_mail
 from copdns.events.ways import DeliveryTimes
 from copdns.privacy.digest import DigestSums
-from copdns.web.digest import digest_mail
+from copdns.web.report import digest_mail
 from copdns.words.phrases import DESK_LANGUAGES, phrases
 from tests.household import NOW, family
 from tests.running import PATIENCE
@@ -52,7 +53,7 @@ async def test_it_arrives_in_the_guardians_language_as_text_and_html(
     }
     assert set(parts) == {"text/plain", "text/html"}
     for text in parts.values():
-        assert phrases(language).number(1234) in text
+        assert ": 1234" in re.sub(r"(?<=\d)[^\d<](?=\d)", "", text).replace("\xa0:", ":")
         assert f"{DESK}me#digest" in text
         assert not any(name in text for name in ("Mia", "Tom", "mia", "tom"))
     assert f'<html lang="{language}"' in parts["text/html"]
@@ -82,7 +83,9 @@ def test_where_nothing_is_counted_it_says_so() -> None:
 
 
 def test_only_the_recipient_of_the_server_is_another() -> None:
-    url = "mailtos://ada:p%40ss@mail.example:465/x@y.example?smtp=a.example&to=b@c.example&cc=d@e.fr"
+    url = (
+        "mailtos://ada:p%40ss@mail.example:465/x@y.example?smtp=a.example&to=b@c.example&cc=d@e.fr"
+    )
     found = address_for(url, "bo@mail.example")
     assert found == (
         "mailtos://ada:p%40ss@mail.example:465?smtp=a.example&to=bo%40mail.example&format=html"

@@ -72,7 +72,9 @@ def test_an_exception_counts_for_services_of_the_household_too() -> None:
 
 
 def test_what_is_blocked_in_part_says_by_what() -> None:
-    found = state(replace(MIA, categories=frozenset({"ads"})), categories={"ads": ["cdn.blocks.example"]})
+    found = state(
+        replace(MIA, categories=frozenset({"ads"})), categories={"ads": ["cdn.blocks.example"]}
+    )
     assert said(found)[:2] == ("partly", "category")
     ruled = state(MET, rules=(allow("cdn.blocks.example"),))
     assert said(ruled) == ("partly", "contact", "strangers")

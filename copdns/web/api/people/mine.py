@@ -15,7 +15,13 @@ from copdns.as_json.accounts import digest_json, session_json, token_json
 from copdns.household.edit_checks import parse_field
 from copdns.household.time_dump import clock_text
 from copdns.household.time_shape import clock
-from copdns.privacy.digest import DIGEST_LANGUAGES, USUAL_DAY, USUAL_MINUTE, DigestChoice, parse_address
+from copdns.privacy.digest import (
+    DIGEST_LANGUAGES,
+    USUAL_DAY,
+    USUAL_MINUTE,
+    DigestChoice,
+    parse_address,
+)
 from copdns.web.api.operation import Call, Given, Operation, Sent, StepUp
 from copdns.web.api.types import WHOLE, Id, Moment, Text
 from copdns.web.own_account import own_account_of
@@ -151,7 +157,9 @@ class DigestWanted(Sent):
     address: Text
     weekday: Annotated[int, Field(ge=0, le=6), WHOLE] = USUAL_DAY
     at: Annotated[str, Field(pattern=r"^\d{1,2}:\d{2}$")] = clock_text(USUAL_MINUTE)
-    language: Annotated[str, Field(pattern=f"^({'|'.join(DIGEST_LANGUAGES)})$")] = DIGEST_LANGUAGES[0]
+    language: Annotated[str, Field(pattern=f"^({'|'.join(DIGEST_LANGUAGES)})$")] = DIGEST_LANGUAGES[
+        0
+    ]
 
 
 async def digest(call: Call) -> object:
@@ -180,9 +188,7 @@ async def choose_digest(call: Call) -> object:
 
 async def stop_digest(call: Call) -> None:
     """Send me no weekly summary; without one, nothing changes."""
-    await call.context.digests.stop(
-        call.household.id, call.actor.id, call.actor.name, call.now
-    )
+    await call.context.digests.stop(call.household.id, call.actor.id, call.actor.name, call.now)
 
 
 _ANYBODY, _TOKENS = Permission.SEE_STATUS, Permission.MANAGE_TOKENS
@@ -243,7 +249,5 @@ OPERATIONS = (
         body=DigestWanted,
         step_up=True,
     ),
-    Operation(
-        "DELETE", "/digest", _GUARDIAN, "Send me no weekly summary", stop_digest, status=204
-    ),
+    Operation("DELETE", "/digest", _GUARDIAN, "Send me no weekly summary", stop_digest, status=204),
 )

@@ -26,7 +26,7 @@ from copdns.web.desk.account.login import require_same_passwords
 from copdns.web.desk.change import say_done
 from copdns.web.desk.household.qr import qr
 from copdns.web.desk.time.forms import read_field
-from copdns.web.digest import digest_mail, read_sums
+from copdns.web.report import digest_mail, read_sums
 from copdns.web.languages import phrases_in
 from copdns.web.own_account import OwnAccount, confirm, own_account_of
 from copdns.web.pages import language_of

@@ -25,12 +25,25 @@ from copdns.household.suggestions import plan_settings, plan_times
 from copdns.list_files.load import bundled_presets
 from copdns.lists.catalogue import Catalogue, Service
 from copdns.model.errors import HouseholdError
-from copdns.model.household import Band, Contact, Default, Household, OwnService, Profile, RuleAction
+from copdns.model.household import (
+    Band,
+    Contact,
+    Default,
+    Household,
+    OwnService,
+    Profile,
+    RuleAction,
+)
 from copdns.model.sentences import sentence
 from copdns.policy.service_state import ServiceState, service_state
 from copdns.store.household_db.proposals import Proposal
 from copdns.web.context import context_of
-from copdns.web.desk.activity.collateral import losses, names_of, service_blocks, services_by_contact
+from copdns.web.desk.activity.collateral import (
+    losses,
+    names_of,
+    service_blocks,
+    services_by_contact,
+)
 from copdns.web.desk.change import say_done
 from copdns.web.desk.person.page import (
     PersonAccess,
@@ -70,7 +83,7 @@ async def closed_settings(request: web.Request) -> web.Response:
         groups=[(group, list(each)) for group, each in groupby(shipped, lambda one: one.group)],
         own=own,
         sought=sought,
-        found=_find(sought, (*shipped, *own), desk_wording(request, found.household), library),
+        matches=_find(sought, (*shipped, *own), desk_wording(request, found.household), library),
         blocked=service_blocks(found.household, found.profile, library),
         states=_service_states(request, found),
         contacts={
