@@ -62,8 +62,8 @@ class DigestChores:
                     await self._digests.note(choice, due, trouble)
 
     async def _send(self, household: Household, choice: DigestChoice, now: float) -> str:
-        from copdns.web.report import digest_mail, read_sums  # most machines send none
         from copdns.web.languages import phrases_in
+        from copdns.web.report import digest_mail, read_sums  # most machines send none
 
         sums = await read_sums(household, self._log, self._appeals, self._folder, now)
         mail = digest_mail(sums, household, self._desk, phrases_in(choice.language))

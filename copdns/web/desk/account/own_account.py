@@ -26,11 +26,11 @@ from copdns.web.desk.account.login import require_same_passwords
 from copdns.web.desk.change import say_done
 from copdns.web.desk.household.qr import qr
 from copdns.web.desk.time.forms import read_field
-from copdns.web.report import digest_mail, read_sums
 from copdns.web.languages import phrases_in
 from copdns.web.own_account import OwnAccount, confirm, own_account_of
 from copdns.web.pages import language_of
 from copdns.web.received import Fields, fields_of, whole_number
+from copdns.web.report import digest_mail, read_sums
 from copdns.web.session import require
 from copdns.web.step_up import require_step_up
 from copdns.web.sure import require_sure

@@ -59,7 +59,7 @@ from copdns.web.desk.seen import SEEN, mark_of, require_same_lines
 from copdns.web.others import time_view
 from copdns.web.received import fields_of
 from copdns.web.sure import require_sure
-from copdns.web.wording import DeskWording, desk_wording
+from copdns.web.wording import Wording, desk_wording
 
 DAY, USUAL_DAYS, MAX_DAYS = 86_400, 30, 366  # DAY in seconds; days until a proposal
 OFF = "off"
@@ -107,7 +107,7 @@ class Match(NamedTuple):
 
 
 def _find(
-    sought: str, services: Iterable[Service | OwnService], say: DeskWording, library: Catalogue
+    sought: str, services: Iterable[Service | OwnService], say: Wording, library: Catalogue
 ) -> tuple[Match, ...]:
     """Return the categories and services whose name, or one of whose sites, has the text in it."""
     text = sought.casefold()
