@@ -15,7 +15,6 @@ from markupsafe import Markup
 from copdns.accounts.account import Session
 from copdns.accounts.moves import Move
 from copdns.accounts.roles import Actor, Permission, may
-from copdns.appeals.appeal import WAITING
 from copdns.model.household import Device, Profile
 from copdns.web.context import AppContext, context_of, https_origin
 from copdns.web.desk_access import BrowserConnection, may_show_desk
@@ -113,7 +112,7 @@ async def _count_requests(context: AppContext, actor: Actor) -> int:
     """Return how many requests wait for an answer; 0 for who may not see them."""
     if not may(actor, Permission.SEE_APPEALS):
         return 0
-    return len(await context.appeals.appeals(actor.household, states=WAITING))
+    return await context.appeals.count_waiting(actor.household)
 
 
 async def _tell_done(request: web.Request, actor: Actor) -> Markup:
