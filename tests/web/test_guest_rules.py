@@ -23,7 +23,7 @@ PAGE, CASINO, SHOP = "/guardian/guests", "888.com", "games.example"
 
 @pytest.fixture
 def site() -> Site:
-    return Site(Home(family(MIA, TOM, ADA, rules=(block(SHOP, "mia"),)), load_catalogue(())))
+    return Site(Home(family(MIA, TOM, ADA, rules=(replace(block(SHOP, "mia"), id="r1"),)), load_catalogue(())))
 
 
 def words(page: str) -> str:
@@ -73,7 +73,10 @@ async def test_what_is_not_offered_changes_nothing(client: Client, site: Site, r
 
 
 def test_going_back_removes_what_guests_had_and_nothing_of_others() -> None:
-    house = family(MIA, TOM, rules=(block(SHOP, "mia"), block("toys.example", "guest")))
+    house = family(MIA, TOM, rules=(
+            replace(block(SHOP, "mia"), id="r1"),
+            replace(block("toys.example", "guest"), id="r2"),
+        ))
     own = set_guest_rules(replace(house, rules=house.rules[:1]), "guest", guest_profile(), KNOWN)
     assert own.guest == "guest"
     own = replace(own, rules=house.rules)

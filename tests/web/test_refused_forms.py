@@ -69,7 +69,12 @@ REFUSED = (
     Sent("/guardian/pins/mia", {"pin": "1111"}, "pin", "/guardian/devices"),
     Sent("/guardian/accounts", {"name": "Ada", "role": "guardian"}, "name"),
     Sent("/guardian/me/password", {"password": "x", "again": "y", "current": "z"}, "current"),
-    Sent("/guardian/me/digest", {"address": MINE, "weekday": "6", "at": "18:00"}, "address"),
+    Sent(
+        "/guardian/me/digest",
+        {"address": MINE, "weekday": "6", "at": "18:00"},
+        "address",
+        "/guardian/me",
+    ),
     Sent("/guardian/wizard/place", {"name": MINE, "timezone": "Mars/Base"}, "timezone"),
     Sent("/guardian/wizard/school", {"names": f"school.example\n{MINE}"}, "names"),
     Sent("/guardian/wizard/children", {"add": "1", "name": MINE, "band": "5"}, "band"),
