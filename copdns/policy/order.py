@@ -20,11 +20,12 @@ from copdns.model.verdict import Reason, StepNumber
 from copdns.policy.context import HouseholdContext
 from copdns.policy.decide import AddressList, AddressRule, Policy
 from copdns.policy.list_rules import Asker, ListRules
-from copdns.policy.matching import ListSet, PolicyGroup, RuleSet
+from copdns.policy.matching import PolicyGroup, RuleSet
 from copdns.policy.step_builders import (
     build_blocker,
     bypass_step,
     category_step,
+    default_step,
     legal_step,
     local_step,
     protected_step,
@@ -33,7 +34,7 @@ from copdns.policy.step_builders import (
     service_step,
     time_steps,
 )
-from copdns.policy.steps import AccessStep, DefaultStep, GrantStep, RuleStep, Step
+from copdns.policy.steps import AccessStep, GrantStep, RuleStep, Step
 from copdns.policy.time_rules import build_time_rules
 from copdns.time.plan import NO_TIME_PLAN, TimePlan
 
@@ -97,12 +98,7 @@ def decision_order(
         # 15. For names that no step above decided: a grant of content (reason `granted`), essential
         # names where a failure leaves only those open (`failures: essential`), the default.
         # It also notes which list would have blocked the name, of those that only count for now.
-        DefaultStep(
-            profile.default,
-            safe_search.blocker,
-            plan.is_essential,
-            ListSet(context.log_only_lists(profile)),
-        ),
+        default_step(profile, context, safe_search.blocker, is_essential=plan.is_essential),
     )
 
 

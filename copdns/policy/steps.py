@@ -429,9 +429,21 @@ class ServiceStep:
 
 
 class DefaultStep:
-    """Allow or block what no other step decided."""
+    """Allow or block what no other step decided.
 
-    __slots__ = ("_allow", "_always", "_blocker", "_by_list", "_granted", "_log_only")
+    It says so where a name is allowed although its service has a contact kind that is blocked.
+    """
+
+    __slots__ = (
+        "_allow",
+        "_always",
+        "_blocker",
+        "_by_list",
+        "_excepted",
+        "_granted",
+        "_log_only",
+        "_services",
+    )
 
     number: StepNumber = StepNumber.DEFAULT
     title: str = "default of the profile"
@@ -443,13 +455,24 @@ class DefaultStep:
         default: Default,
         blocker: Blocker,
         always: bool = False,
+        services: ListSet | None = None,
+        excepted: Mapping[int, tuple[str, str]] | None = None,
         log_only: ListSet | None = None,
     ) -> None:
         """always: what is always open is allowed even where the default blocks.
 
-        log_only: lists that would block, but only count for now; the verdict names one that has the
-            name.
+        services: all of them; the one with the longest name owns a name, as in `ServiceStep`; None
+        where there is no exception.  excepted: slug and contact kind of the services that are
+        exceptions, by list number.  log_only: lists that would block, but only count for now; the
+        verdict names one that has the name.
         """
+        self._services = services
+        self._excepted = {
+            list_number: Verdict(
+                Action.ALLOW, Reason.DEFAULT, self.number, service=slug, contact=contact
+            )
+            for list_number, (slug, contact) in (excepted or {}).items()
+        }
         allow = Verdict(Action.ALLOW, Reason.DEFAULT, self.number)
         self._granted = Verdict(Action.ALLOW, Reason.GRANTED, StepNumber.GRANTS)
         self._allow = allow if default is Default.ALLOW else None
@@ -464,7 +487,13 @@ class DefaultStep:
             return self._granted
         if self._allow is not None:
             if self._log_only is not None and lookup.entries:
-                return self._note_log_only(self._log_only, self._allow, lookup)
+                counted = self._note_log_only(self._log_only, self._allow, lookup)
+                if counted is not None:
+                    return counted
+            if self._services is not None and lookup.entries:
+                owner = self._services.find(lookup.entries)
+                if owner is not None:
+                    return self._excepted.get(owner[0].list, self._allow)
             return self._allow
         if lookup.is_always_open and self._always is not None:
             return self._always
@@ -476,10 +505,10 @@ class DefaultStep:
             nothing_open_below=self._blocker.nothing_open_below(lookup.name, None),
         )
 
-    def _note_log_only(self, log_only: ListSet, allow: Verdict, lookup: Lookup) -> Verdict:
+    def _note_log_only(self, log_only: ListSet, allow: Verdict, lookup: Lookup) -> Verdict | None:
         found = log_only.find(lookup.entries)
         if found is None:
-            return allow
+            return None
         slug = found[1].slug
         verdict = self._by_list.get(slug)
         if verdict is None:

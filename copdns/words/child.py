@@ -154,6 +154,8 @@ def key_of(verdict: Verdict) -> Key:
         return reason, "built-in"
     if reason is Reason.CONTACT:
         return reason, verdict.contact
+    if verdict.is_exception:
+        return reason, "exception"
     if reason is Reason.LOCAL and verdict.target:
         return reason, "elsewhere"
     if reason is Reason.PROTECTED and verdict.category == SCHOOL:
@@ -347,6 +349,18 @@ _SCHOOL = Three(
     Phrase("full", "Someone at home protects this site, so no list blocks it."),
 )
 
+_EXCEPTION = Three(
+    Phrase("pictures", "A grown-up said you can use %(service)s."),
+    Phrase(
+        "plain",
+        "You can use %(service)s, although people can write to you there. A grown-up chose that.",
+    ),
+    Phrase(
+        "full",
+        "Allowed for you as an exception, although people can contact you there: %(service)s.",
+    ),
+)
+
 _ALWAYS: Mapping[Reason, Three] = {
     Reason.NOT_A_CLIENT: Three(
         Phrase("pictures", "We do not know this device yet."),
@@ -458,6 +472,7 @@ REASONS: Mapping[Key, Three] = {
     (Reason.CATEGORY, "built-in"): _BUILT_IN,
     (Reason.LOCAL, "elsewhere"): _REWRITTEN,
     (Reason.PROTECTED, "school"): _SCHOOL,
+    (Reason.DEFAULT, "exception"): _EXCEPTION,
 }
 
 # What each category is called, and what it is about, so that a child of any age can follow.
