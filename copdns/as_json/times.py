@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from copdns.as_json.plain import utc
 from copdns.household.time_dump import calendar_text, clock_text
 from copdns.model.household import Household
-from copdns.model.times import Bonus, Budget, Grant, Pause, Schedule, Subject, Ticket
+from copdns.model.times import Bonus, Budget, Grant, Pause, Schedule, Subject, Ticket, weeks_text
 from copdns.time.schedule import slot_text
 
 
@@ -38,7 +38,7 @@ def calendar_json(household: Household) -> dict[str, object]:
 
 
 def schedule_json(schedule: Schedule) -> dict[str, object]:
-    """Return a schedule.  about: [] for everything; grace: minutes."""
+    """Return a schedule.  about: [] for everything; grace: minutes; weeks: "" for every one."""
     return {
         "id": schedule.id,
         "for": schedule.scope,
@@ -47,6 +47,7 @@ def schedule_json(schedule: Schedule) -> dict[str, object]:
         "open": schedule.opens,
         "grace": schedule.grace,
         "note": schedule.note,
+        "weeks": weeks_text(schedule.weeks),
     }
 
 

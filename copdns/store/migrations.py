@@ -844,6 +844,13 @@ def moved_bedtime(db: Connection) -> None:
         ) without rowid""")
 
 
+@HOUSEHOLD(name="0038_alternating_weeks")
+def alternating_weeks(db: Connection) -> None:
+    """In which weeks a schedule holds: "" for every one, "even", "odd", or the date from which
+    every second one counts."""
+    db.execute("alter table schedule add column weeks text not null default ''")
+
+
 @LOG(name="0001_log")
 def log(db: Connection) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

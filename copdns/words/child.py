@@ -566,6 +566,7 @@ DAYS: Mapping[str, Phrase] = {
     "daily": Phrase("on days", "every day"),
     "school": Phrase("on days", "on school days"),
     "school_night": Phrase("on days", "on the evening before school"),
+    "free_night": Phrase("on days", "on evenings with no school the next day"),
     "weekend": Phrase("on days", "at weekends"),
     "holiday": Phrase("on days", "in the holidays"),
     "mon": Phrase("on days", "on Mondays"),
@@ -576,6 +577,13 @@ DAYS: Mapping[str, Phrase] = {
     "sat": Phrase("on days", "on Saturdays"),
     "sun": Phrase("on days", "on Sundays"),
 }
+
+# In which weeks a schedule holds that does not hold in each, and which week this is.
+EVERY_SECOND_WEEK = Phrase("weeks", "every second week")
+THIS_WEEK = Phrase("weeks", "this week")
+NEXT_WEEK = Phrase("weeks", "next week")
+WEEKS_UNTIL = Phrase("weeks", "until %(day)s")  # the last day on which it holds
+WEEKS_FROM = Phrase("weeks", "from %(day)s")  # the first day on which it holds again
 
 
 def every_three() -> tuple[Three, ...]:

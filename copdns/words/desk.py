@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from copdns.model.times import WeekParity
 from copdns.model.verdict import Reason, Verdict
 from copdns.words.child import REASONS as TO_THE_CHILD
 from copdns.words.child import Key, Said, key_of, said_of
@@ -100,7 +101,14 @@ REASONS: Mapping[Key, Phrase] = {
 
 # Of a schedule: when something is off.  What is not here has the child's word.
 SLOT = Phrase("desk", "from %(start)s to %(end)s %(days)s")
-DAYS: Mapping[str, Phrase] = {"school_night": Phrase("on days", "on school nights")}
+WEEKS: Mapping[WeekParity, Phrase] = {
+    WeekParity.EVEN: Phrase("weeks", "even weeks"),
+    WeekParity.ODD: Phrase("weeks", "odd weeks"),
+}
+DAYS: Mapping[str, Phrase] = {
+    "school_night": Phrase("on days", "on school nights"),
+    "free_night": Phrase("on days", "on weekend and holiday nights"),
+}
 
 # What each category is called, and what it is about, in the words that parents know from elsewhere.
 CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {

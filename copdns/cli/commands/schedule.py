@@ -39,7 +39,7 @@ from copdns.list_files.load import bundled_presets
 from copdns.model.errors import CalendarError, HouseholdError
 from copdns.model.household import Household
 from copdns.model.sentences import literal
-from copdns.model.times import DayType, Schedule, SchoolCalendar, Slot, Subject
+from copdns.model.times import DayType, Schedule, SchoolCalendar, Slot, Subject, Weeks, parse_weeks
 from copdns.time.days import DateRange, add_holidays, local_time, zone_of
 from copdns.time.plan import in_scope
 from copdns.time.preview import ClosedSpan, build_week, week_span
@@ -171,6 +171,13 @@ def _schedule_name(schedule: Schedule, *, with_scope: bool) -> str:
 @click.option(
     "--open", "opens", is_flag=True, help="Allow at these times only, and block at all others."
 )
+@click.option(
+    "--weeks",
+    metavar="WEEKS",
+    type=ParsedParam("weeks", parse_weeks),
+    help="Only in even or odd weeks of the year, or every second week from a date: even, odd, or "
+    "2026-11-30. Default: every week.",
+)
 @grace_option
 @note_option
 @pass_home
@@ -182,6 +189,7 @@ def add(
     tag: str,
     about: tuple[Subject, ...],
     opens: bool,
+    weeks: Weeks | None,
     grace: int,
     note: str,
 ) -> None:
@@ -202,6 +210,7 @@ def add(
         opens,
         grace,
         note,
+        weeks,
     )
     edit = partial(add_period, made=new, known=home.known_ids)
     home.change(f"schedule {schedule} added: {schedule_text(new)}", edit)

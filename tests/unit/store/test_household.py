@@ -162,6 +162,7 @@ HOME = Household(
             opens=True,
             grace=5,
             note="Sleep well",
+            weeks=date(2026, 11, 30),
         ),
     ),
     budgets=(

@@ -24,7 +24,7 @@ from copdns.household.time_edits import (
 )
 from copdns.household.time_shape import day_word
 from copdns.model.errors import HouseholdError
-from copdns.model.times import DAY_MINUTES, Budget, Extra, Schedule
+from copdns.model.times import DAY_MINUTES, Budget, Extra, Schedule, parse_weeks
 from copdns.model.violations import sentence_of
 from copdns.time.days import budget_day, zone_of
 from copdns.time.schedule import parse_slots
@@ -60,10 +60,12 @@ class ScheduleShown(Given):
     open: bool
     grace: int
     note: str
+    weeks: str
 
 
 class ScheduleWanted(Sent):
-    """slots: such as "school_night 21:00-07:00"; docs/time.md has all ways to write them."""
+    """slots: such as "school_night 21:00-07:00"; docs/time.md has all ways to write them.  weeks:
+    even, odd, or the date from which every second week counts; "" is every week."""
 
     scope: Scope = Field("", alias="for")
     slots: list[_Slot] = Field(min_length=1, max_length=50)
@@ -71,6 +73,7 @@ class ScheduleWanted(Sent):
     open: bool = False
     grace: _Grace = 0
     note: Text = ""
+    weeks: Annotated[str, Field(max_length=10)] = ""
 
 
 class NewSchedule(ScheduleWanted):
@@ -149,7 +152,16 @@ def _read_schedule(schedule_id: str, wanted: ScheduleWanted) -> Schedule:
     except ValueError as error:
         raise HouseholdError(sentence_of(error)) from None
     about = parse_subjects(wanted.about)
-    return Schedule(schedule_id, wanted.scope, found, about, wanted.open, wanted.grace, wanted.note)
+    return Schedule(
+        schedule_id,
+        wanted.scope,
+        found,
+        about,
+        wanted.open,
+        wanted.grace,
+        wanted.note,
+        parse_field(parse_weeks, wanted.weeks),
+    )
 
 
 async def schedules(call: Call) -> object:

@@ -14,6 +14,7 @@ from copdns.model.times import DAY_WORDS
 from copdns.policy.decide import Policy
 from copdns.policy.today import Today
 from copdns.time.days import local_time, zone_of
+from copdns.time.nights import nights_of
 from copdns.web.context import AppContext, context_of
 from copdns.web.desk.change import Edit, change_household
 from copdns.web.desk.page import stored_household
@@ -101,6 +102,8 @@ def template_values(house: HouseRequest) -> dict[str, Any]:
         "day_words": DAY_WORDS,
         "when": say.soon,
         "mark_of": mark_of,
+        "nights_of": nights_of,
+        "this_week": local_time(house.now, zone).date().isocalendar().week,
         "wall": lambda at: f"{local_time(at, zone):%H:%M}",
         "may": lambda permission: may(house.actor, Permission(permission)),
         "now": house.now,
