@@ -851,6 +851,12 @@ def alternating_weeks(db: Connection) -> None:
     db.execute("alter table schedule add column weeks text not null default ''")
 
 
+@HOUSEHOLD(name="0039_profile_timezone")
+def profile_timezone(db: Connection) -> None:
+    """Whose clock a person lives by; "" for the household's."""
+    db.execute("alter table profile add column timezone text not null default ''")
+
+
 @LOG(name="0001_log")
 def log(db: Connection) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

@@ -30,6 +30,7 @@ from copdns.model.verdict import Reason
 from copdns.time.budget import RemainingBudget, carries_over, has_effect, split_budgets
 from copdns.time.days import DAY_SECONDS, budget_day, zone_of
 from copdns.time.minutes import Minutes
+from copdns.time.own_timers import OWN, OwnTimer
 from copdns.time.schedule import closed_spans
 
 # Seconds around today for which closures are computed.
@@ -43,7 +44,8 @@ class Closure:
 
     reason: PAUSED, SCHEDULE or BUDGET.  start, end: end is exclusive; `inf` for a pause that lasts
     until somebody ends it.  about: what is closed; empty for every name.
-    period: the id of the schedule or budget; of a pause "homework" or "".
+    period: the id of the schedule or budget; of a pause "homework" or "", of somebody's own timer
+        OWN.
     no_minutes: of a budget that gives none on that day, rather than one that is used up.
     """
 
@@ -73,7 +75,7 @@ class TimePlan:
     homework: the pause in homework mode; None for none.
     has_grace: a schedule or budget has a grace period, in which names in use stay open.
     is_essential: names that are always open are allowed where nothing else is (docs/time.md).
-    zone: of the household, to write the end of a closure in.
+    zone: of the profile, to write the end of a closure in.
     until: the moment from which closures are not computed.
     day_ends: when the day of the budgets ends, from which their minutes are not known; `inf` where
         the profile has no budget.
@@ -108,6 +110,7 @@ class PolicyInputs:
     missing_categories: those of which a chosen list is not in force.
     own: budgets whose minutes of today are the person's alone to see, besides those that are so
         now (`privacy/own_numbers.py`); no policy depends on them.
+    own_timers: those that people started for themselves, and that run.
     """
 
     used: Mapping[ProfileKey, Mapping[str, Minutes]] = field(default_factory=dict)
@@ -116,6 +119,7 @@ class PolicyInputs:
     clock_is_wrong: bool = False
     missing_categories: frozenset[str] = frozenset()
     own: Mapping[ProfileKey, frozenset[str]] = field(default_factory=dict)
+    own_timers: Mapping[ProfileKey, OwnTimer] = field(default_factory=dict)
 
 
 NO_INPUTS: Final = PolicyInputs()
@@ -125,6 +129,7 @@ def build_time_plan(
     household: Household, profile: Profile, now: float, inputs: PolicyInputs = NO_INPUTS
 ) -> TimePlan:
     """Return what time adds to a profile; NO_TIME_PLAN itself where that is nothing."""
+    household = household.local_to(profile)
     who, zone = (household.id, profile.id), zone_of(household.timezone)
     budgets = budgets_in_force(household, profile)
     schedules = in_scope(household.schedules, profile)
@@ -143,6 +148,7 @@ def build_time_plan(
     plan = TimePlan(
         closures=(
             *_pause_closures(pause),
+            *_timer_closures(inputs.own_timers.get(who)),
             *with_moved_bedtime(
                 _schedules_closures(
                     schedules, household.calendar, zone, now // DAY_SECONDS * DAY_SECONDS
@@ -196,6 +202,12 @@ def _pause_closures(pause: Pause | None) -> Iterator[Closure]:
     if pause is not None:
         period = "homework" if pause.homework else ""
         yield Closure(Reason.PAUSED, pause.start, _pause_end(pause), (), period)
+
+
+def _timer_closures(timer: OwnTimer | None) -> Iterator[Closure]:
+    """Yield what somebody turns off for themselves; a pause that others set comes before it."""
+    if timer is not None:
+        yield Closure(Reason.PAUSED, timer.off_from, timer.until, timer.about, OWN)
 
 
 def _pause_end(pause: Pause) -> float:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from copdns.model import sentences
 from copdns.model.verdict import SCHOOL, Reason, StepNumber, Verdict
+from copdns.time.own_timers import OWN
 from copdns.words.levels import Level
 from copdns.words.phrases import Phrase, Phrases
 
@@ -154,6 +155,8 @@ def key_of(verdict: Verdict) -> Key:
         return reason, "built-in"
     if reason is Reason.CONTACT:
         return reason, verdict.contact
+    if reason is Reason.PAUSED and verdict.period == OWN:
+        return reason, OWN
     if reason is Reason.LOCAL and verdict.target:
         return reason, "elsewhere"
     if reason is Reason.PROTECTED and verdict.category == SCHOOL:
@@ -446,6 +449,12 @@ _ALWAYS: Mapping[Reason, Three] = {
     ),
 }
 
+_OWN_TIMER = Three(
+    Phrase("pictures", "You set a timer, and this is off."),
+    Phrase("plain", "You set a timer, and this is off now."),
+    Phrase("full", "You turned this off with your own timer."),
+)
+
 REASONS: Mapping[Key, Three] = {
     **{(reason, ""): three for reason, three in _ALWAYS.items()},
     **{(Reason.SCHEDULE, about): three for about, three in _SCHEDULE.items()},
@@ -458,6 +467,7 @@ REASONS: Mapping[Key, Three] = {
     (Reason.CATEGORY, "built-in"): _BUILT_IN,
     (Reason.LOCAL, "elsewhere"): _REWRITTEN,
     (Reason.PROTECTED, "school"): _SCHOOL,
+    (Reason.PAUSED, OWN): _OWN_TIMER,
 }
 
 # What each category is called, and what it is about, so that a child of any age can follow.

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from copdns.model.times import WeekParity
 from copdns.model.verdict import Reason, Verdict
+from copdns.time.own_timers import OWN
 from copdns.words.child import REASONS as TO_THE_CHILD
 from copdns.words.child import Key, Said, key_of, said_of
 from copdns.words.levels import Level
@@ -46,6 +47,7 @@ REASONS: Mapping[Key, Phrase] = {
     ),
     (Reason.GRANTED, ""): Phrase("desk", "Temporary access allows it for now."),
     (Reason.PAUSED, ""): Phrase("desk", "Someone at home paused the internet."),
+    (Reason.PAUSED, OWN): Phrase("desk", "They turned this off with a timer of their own."),
     (Reason.SCHEDULE, "all"): Phrase("desk", "The schedule turns the internet off at this time."),
     (Reason.SCHEDULE, "category"): Phrase(
         "desk", "The schedule blocks this category at this time: %(category)s."

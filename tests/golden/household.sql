@@ -29,7 +29,7 @@ CREATE TABLE profile (
     full_log_end integer,
     band_change_to text,
     band_change_at integer,
-    max_ttl integer, always text not null default '[]', homework text not null default '[]',
+    max_ttl integer, always text not null default '[]', homework text not null default '[]', timezone text not null default '',
     primary key (household, id)
 ) without rowid;
 

@@ -63,11 +63,12 @@ def _profile_cells(profile: Profile) -> Cells:
         profile.max_ttl,
         subjects_json(profile.always),
         subjects_json(profile.homework),
+        profile.timezone,
     )
 
 
 def _read_profile(cells: Cells) -> Profile:
-    full_start, full_end, change_to, change_at, max_ttl, always, homework = cells[15:]
+    full_start, full_end, change_to, change_at, max_ttl, always, homework, zone = cells[15:]
     return Profile(
         id=read_text(cells[0]),
         name=read_text(cells[1]),
@@ -93,6 +94,7 @@ def _read_profile(cells: Cells) -> Profile:
         max_ttl=read_optional(read_number, max_ttl),
         always=read_subjects(always),
         homework=read_subjects(homework),
+        timezone=read_text(zone),
     )
 
 
@@ -103,7 +105,7 @@ PROFILE: HouseholdTable[Profile] = HouseholdTable(
         "id, name, band, tags, security, categories, services, contacts, safe_search, "
         'no_safe_search, bypass, canaries, "default", block_mode, privacy, '
         "full_log_start, full_log_end, band_change_to, band_change_at, max_ttl, always, "
-        "homework"
+        "homework, timezone"
     ),
     cells=_profile_cells,
     value=_read_profile,

@@ -63,6 +63,16 @@ def test_the_week_ahead_and_check_agree_in_which_weeks_a_schedule_holds(home: Ho
         )
 
 
+def test_a_calendar_file_has_what_the_week_ahead_shows(home: Home) -> None:
+    home.ok("schedule", "add", "club", "mon 18:00-19:00", "--profile", "mia", "--weeks", "odd")
+    text = home.ok("schedule", "export", "--profile", "mia", "--days", "20")
+    starts = [line for line in text.splitlines() if line.startswith("DTSTART")]
+    # Of the two Mondays in these days, the one of week 49 alone.
+    assert starts == ["DTSTART:20261130T170000Z"]
+    shown = home.ok("schedule", "preview", "--profile", "mia", "--week", "2026-11-30")
+    assert "Mon 2026-11-30  18:00-19:00 club" in shown
+
+
 def test_every_part_of_a_budget_can_be_said(home: Home) -> None:
     home.ok(
         *("budget", "add", "mia-games", "school=60,weekend=2h", "--profile", "mia"),

@@ -95,6 +95,7 @@ MIA = Profile(
     privacy=PrivacyMode.BLOCKED,
     always=(Matcher("school.example"), Topic(TopicKind.SERVICE, "music")),
     homework=(Matcher("class.example", MatchKind.BELOW), Topic(TopicKind.LIST, "some-list")),
+    timezone="Europe/Paris",
 )
 GAMES = Topic(TopicKind.CATEGORY, "games")
 GRANT = Grant(

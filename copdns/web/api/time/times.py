@@ -253,7 +253,8 @@ async def bonus(call: Call) -> object:
     """Give minutes of a budget for one day; each call gives more."""
     wanted: BonusWanted = call.body
     household = call.household
-    this_day = budget_day(call.now, zone_of(household.timezone), household.day_starts).day
+    local = household.local_to(call.person)
+    this_day = budget_day(call.now, zone_of(local.timezone), household.day_starts).day
     bonus_day = this_day if wanted.day is None else parse_day(wanted.day)
     edit = partial(
         add_bonus,
