@@ -48,6 +48,7 @@ def schedule_json(schedule: Schedule) -> dict[str, object]:
         "grace": schedule.grace,
         "note": schedule.note,
         "weeks": weeks_text(schedule.weeks),
+        "learning": schedule.learning,
     }
 
 

@@ -54,7 +54,8 @@ def schedule_text(schedule: Schedule) -> str:
     """Return "mia: category:games off school_night 21:00-07:00 (Sleep well)"."""
     times = ", ".join(map(slot_text, schedule.slots))
     how = "only" if schedule.opens else "off"
-    text = f"{schedule.scope or 'everyone'}: {subjects_text(schedule.about)} {how} {times}"
+    what = "everything but learning sites" if schedule.learning else subjects_text(schedule.about)
+    text = f"{schedule.scope or 'everyone'}: {what} {how} {times}"
     text += weeks_words(schedule.weeks)
     return _with_note(_with_grace(text, schedule.grace), schedule.note)
 

@@ -91,6 +91,7 @@ def schedule_text(schedule: Schedule, scope: str = "") -> Any:
             "grace": schedule.grace,
             "note": schedule.note,
             "weeks": weeks_text(schedule.weeks),
+            "learning": schedule.learning,
         }
     )
 

@@ -161,7 +161,7 @@ class FailuresShape(Written):
 class ScheduleShape(Written):
     """A schedule.  closed: when names are closed.  open: they are closed at all other times.
 
-    weeks: those in which it holds.
+    weeks: those in which it holds.  learning: what homework mode opens stays open.
     """
 
     closed: Slots | None = None
@@ -170,6 +170,7 @@ class ScheduleShape(Written):
     grace: int = 0
     note: NoteText = ""
     weeks: WeeksText | None = None
+    learning: bool = False
 
     @model_validator(mode="after")
     def _has_times(self) -> Self:
@@ -238,6 +239,7 @@ def schedule(schedule_id: str, scope: str, written: Any, note: str = "") -> Sche
         grace=written.grace,
         note=written.note or note,
         weeks=written.weeks,
+        learning=written.learning,
     )
 
 

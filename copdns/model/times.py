@@ -158,6 +158,7 @@ class Schedule:
     grace: 0 to 60 minutes for which names that were in use when a slot began still resolve.
     note: the reason in the writer's words, shown to the child.
     weeks: in which weeks it holds, None for every one; in the others it closes nothing.
+    learning: what homework mode opens stays open too; only of one that closes every name.
     """
 
     id: str
@@ -168,6 +169,7 @@ class Schedule:
     grace: int = 0
     note: str = ""
     weeks: Weeks | None = None
+    learning: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -847,8 +847,9 @@ def moved_bedtime(db: Connection) -> None:
 @HOUSEHOLD(name="0038_alternating_weeks")
 def alternating_weeks(db: Connection) -> None:
     """In which weeks a schedule holds: "" for every one, "even", "odd", or the date from which
-    every second one counts."""
+    every second one counts; and whether names for learning stay open in it."""
     db.execute("alter table schedule add column weeks text not null default ''")
+    db.execute("alter table schedule add column learning integer not null default 0")
 
 
 @HOUSEHOLD(name="0039_profile_timezone")

@@ -285,9 +285,7 @@ class UsageLedger:
         key = household, profile
         return self._marks_on(key, self._days.get(key, {}).get(budget, {}), day)
 
-    def _marks_on(
-        self, key: ProfileKey, days: dict[date, _LedgerDay], day: DayStart
-    ) -> DayBitmaps:
+    def _marks_on(self, key: ProfileKey, days: dict[date, _LedgerDay], day: DayStart) -> DayBitmaps:
         """Return the marks of a day, also where it has another start than it was noted with."""
         entry = days.get(day.date)
         if entry is not None and entry.start == day.start:

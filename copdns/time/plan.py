@@ -47,6 +47,7 @@ class Closure:
     period: the id of the schedule or budget; of a pause "homework" or "", of somebody's own timer
         OWN.
     no_minutes: of a budget that gives none on that day, rather than one that is used up.
+    learning: of a schedule in which names for learning stay open.
     """
 
     reason: Reason
@@ -55,6 +56,7 @@ class Closure:
     about: tuple[Subject, ...] = ()
     period: str = ""
     no_minutes: bool = False
+    learning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class TimePlan:
     always_open: names that no pause, schedule or budget closes.
     remaining: budgets with minutes remaining.
     homework: the pause in homework mode; None for none.
+    learning: names that stay open in a schedule for learning; None where there is none.
     has_grace: a schedule or budget has a grace period, in which names in use stay open.
     is_essential: names that are always open are allowed where nothing else is (docs/time.md).
     zone: of the profile, to write the end of a closure in.
@@ -86,6 +89,7 @@ class TimePlan:
     always_open: tuple[Subject, ...] = ()
     remaining: tuple[RemainingBudget, ...] = ()
     homework: Homework | None = None
+    learning: tuple[Subject, ...] | None = None
     has_grace: bool = False
     is_essential: bool = False
     zone: str = "UTC"
@@ -164,6 +168,7 @@ def build_time_plan(
         always_open=profile.always,
         remaining=remaining,
         homework=_homework(pause, profile),
+        learning=profile.homework if any(each.learning for each in schedules) else None,
         has_grace=any(each.grace for each in schedules) or any(each.grace for each in budgets),
     )
     if not (plan.closures or plan.grants or budgets):
@@ -223,7 +228,8 @@ def _homework(pause: Pause | None, profile: Profile) -> Homework | None:
 def _schedules_closures(
     schedules: tuple[Schedule, ...], calendar: SchoolCalendar, zone: ZoneInfo, today: float
 ) -> Iterator[Closure]:
-    for each in schedules:
+    # Of closures that overlap the first counts: that for learning leaves more open.
+    for each in sorted(schedules, key=lambda one: one.learning):
         yield from _schedule_closures(each, calendar, zone, today)
 
 
@@ -233,7 +239,9 @@ def _schedule_closures(
 ) -> tuple[Closure, ...]:
     """Return the closures of a schedule; cached, so profiles with equal schedules share objects."""
     return tuple(
-        Closure(Reason.SCHEDULE, start, end, schedule.about, schedule.id)
+        Closure(
+            Reason.SCHEDULE, start, end, schedule.about, schedule.id, learning=schedule.learning
+        )
         for start, end in closed_spans(schedule, calendar, zone, today - BEFORE, today + AFTER)
     )
 

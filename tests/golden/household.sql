@@ -125,7 +125,7 @@ CREATE TABLE schedule (
     about text not null,
     opens integer not null,
     grace integer not null,
-    note text not null, weeks text not null default '',
+    note text not null, weeks text not null default '', learning integer not null default 0,
     primary key (household, id)
 ) without rowid;
 

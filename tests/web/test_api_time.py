@@ -142,7 +142,7 @@ async def test_codes_are_not_to_be_guessed(ada: Caller) -> None:
 async def test_a_schedule_is_added_set_and_removed(ada: Caller, site: Site) -> None:
     sent = {"id": "play", "for": "mia", "slots": ["daily 15:00-17:00"], "note": "Time outside."}
     made = await ada("POST", "/schedules", 201, json=sent)
-    assert made == sent | {"about": [], "open": False, "grace": 0, "weeks": ""}
+    assert made == sent | {"about": [], "open": False, "grace": 0, "weeks": "", "learning": False}
     await ada("POST", "/schedules", 409, json=sent)
     await site.follow()
     found = await ada("GET", "/profiles/mia/state")

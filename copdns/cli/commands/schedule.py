@@ -180,6 +180,9 @@ def _schedule_name(schedule: Schedule, *, with_scope: bool) -> str:
     help="Only in even or odd weeks of the year, or every second week from a date: even, odd, or "
     "2026-11-30. Default: every week.",
 )
+@click.option(
+    "--learning", is_flag=True, help="Keep learning sites on: those that homework mode allows."
+)
 @grace_option
 @note_option
 @pass_home
@@ -192,6 +195,7 @@ def add(
     about: tuple[Subject, ...],
     opens: bool,
     weeks: Weeks | None,
+    learning: bool,
     grace: int,
     note: str,
 ) -> None:
@@ -213,6 +217,7 @@ def add(
         grace,
         note,
         weeks,
+        learning,
     )
     edit = partial(add_period, made=new, known=home.known_ids)
     home.change(f"schedule {schedule} added: {schedule_text(new)}", edit)

@@ -103,7 +103,7 @@ def _subject_cell(about: Subject | None) -> str | None:
 SCHEDULE: HouseholdTable[Schedule] = HouseholdTable(
     name="schedule",
     field="schedules",
-    columns="id, scope, slots, about, opens, grace, note, weeks",
+    columns="id, scope, slots, about, opens, grace, note, weeks, learning",
     cells=lambda schedule: (
         schedule.id,
         schedule.scope,
@@ -113,6 +113,7 @@ SCHEDULE: HouseholdTable[Schedule] = HouseholdTable(
         schedule.grace,
         schedule.note,
         weeks_text(schedule.weeks),
+        schedule.learning,
     ),
     value=lambda cells: Schedule(
         id=read_text(cells[0]),
@@ -123,6 +124,7 @@ SCHEDULE: HouseholdTable[Schedule] = HouseholdTable(
         grace=read_number(cells[5]),
         note=read_text(cells[6]),
         weeks=parse_weeks(read_text(cells[7])),
+        learning=bool(read_number(cells[8])),
     ),
 )
 

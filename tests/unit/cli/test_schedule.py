@@ -44,6 +44,7 @@ def test_every_part_of_a_schedule_can_be_said(home: Home) -> None:
             "grace": 10,
             "note": "",
             "weeks": "odd",
+            "learning": False,
         }
     ]
     assert home.json("schedule", "show", "--profile", "tom")["schedules"] == []

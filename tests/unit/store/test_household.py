@@ -164,6 +164,7 @@ HOME = Household(
             grace=5,
             note="Sleep well",
             weeks=date(2026, 11, 30),
+            learning=True,
         ),
     ),
     budgets=(

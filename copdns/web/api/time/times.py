@@ -61,11 +61,13 @@ class ScheduleShown(Given):
     grace: int
     note: str
     weeks: str
+    learning: bool
 
 
 class ScheduleWanted(Sent):
     """slots: such as "school_night 21:00-07:00"; docs/time.md has all ways to write them.  weeks:
-    even, odd, or the date from which every second week counts; "" is every week."""
+    even, odd, or the date from which every second week counts; "" is every week.  learning: what
+    homework mode opens stays open."""
 
     scope: Scope = Field("", alias="for")
     slots: list[_Slot] = Field(min_length=1, max_length=50)
@@ -74,6 +76,7 @@ class ScheduleWanted(Sent):
     grace: _Grace = 0
     note: Text = ""
     weeks: Annotated[str, Field(max_length=10)] = ""
+    learning: bool = False
 
 
 class NewSchedule(ScheduleWanted):
@@ -161,6 +164,7 @@ def _read_schedule(schedule_id: str, wanted: ScheduleWanted) -> Schedule:
         wanted.grace,
         wanted.note,
         parse_field(parse_weeks, wanted.weeks),
+        wanted.learning,
     )
 
 

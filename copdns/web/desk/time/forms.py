@@ -97,12 +97,18 @@ def schedule_values(form: Form, profile: Profile) -> dict[str, Any]:
     """Return the fields of a schedule, except its id; the form is that of a bedtime or the free
     one."""
     what: dict[str, Any] = (
-        {"slots": _parse_nights(form), "about": _parse_bedtime_subjects(form), "opens": False}
+        {
+            "slots": _parse_nights(form),
+            "about": _parse_bedtime_subjects(form),
+            "opens": False,
+            "learning": form.one("off") == "learning",
+        }
         if is_bedtime(form)
         else {
             "slots": _parse_slots(form),
             "about": parse_subjects(form),
             "opens": form.one("how") == "open",
+            "learning": form.one("how") == "learning",
         }
     )
     return {
@@ -144,7 +150,7 @@ def _parse_night(form: Form, kind: str) -> Night | None:
 
 def _parse_bedtime_subjects(form: Form) -> tuple[Subject, ...]:
     chosen = form.one("off")
-    if chosen not in ("", "all", "play"):
+    if chosen not in ("", "all", "learning", "play"):
         raise HouseholdError("choose one of the answers on the page", name="off")
     return PLAY if chosen == "play" else ()
 
