@@ -229,8 +229,10 @@ def _schedules_closures(
     schedules: tuple[Schedule, ...], calendar: SchoolCalendar, zone: ZoneInfo, today: float
 ) -> Iterator[Closure]:
     # Of closures that overlap the first counts: that for learning leaves more open.
-    for each in sorted(schedules, key=lambda one: one.learning):
-        yield from _schedule_closures(each, calendar, zone, today)
+    for learning in (False, True):
+        for each in schedules:
+            if each.learning is learning:
+                yield from _schedule_closures(each, calendar, zone, today)
 
 
 @lru_cache(maxsize=4096)

@@ -164,8 +164,8 @@ HOME = Household(
             grace=5,
             note="Sleep well",
             weeks=date(2026, 11, 30),
-            learning=True,
         ),
+        Schedule("rest", "mia", (Slot(frozenset({"daily"}), 0, 60),), learning=True),
     ),
     budgets=(
         Budget(
