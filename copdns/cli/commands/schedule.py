@@ -334,9 +334,9 @@ def _read_calendar_file(path: Path) -> str:
 @number_option("--days", 1, 366, 56, "For how many days from today.")
 @pass_home
 def export(home: Home, profile: str, days: int) -> None:
-    """Write when schedules block something as a calendar file, for other calendars.
+    """Print one person's schedules as a calendar file.
 
-    Each time is an event, in every week in which it holds. Pauses, daily limits, temporary access
+    For other calendars, such as that of a phone. Each time is an event, in every week in which it holds. Pauses, daily limits, temporary access
     and a bedtime that was moved for one night are not in it.
 
     \b
