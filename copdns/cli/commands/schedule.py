@@ -336,8 +336,9 @@ def _read_calendar_file(path: Path) -> str:
 def export(home: Home, profile: str, days: int) -> None:
     """Print one person's schedules as a calendar file.
 
-    For other calendars, such as that of a phone. Each time is an event, in every week in which it holds. Pauses, daily limits, temporary access
-    and a bedtime that was moved for one night are not in it.
+    For other calendars, such as that of a phone. Each time is an event, in every week in which it
+    holds. Pauses, daily limits, temporary access and a bedtime that was moved for one night are not
+    in it.
 
     \b
     Example:  copdns schedule export --profile mia > mia.ics
