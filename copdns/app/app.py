@@ -24,6 +24,7 @@ from copdns.app.alarms import Alarms
 from copdns.app.appeal_chores import AppealChores
 from copdns.app.background import free_gradually, repeat, run_logged
 from copdns.app.device_chores import DeviceChores
+from copdns.app.digest_chores import DigestChores
 from copdns.app.help_chores import HelpChores
 from copdns.app.household_in_force import HouseholdInForce
 from copdns.app.household_source import HouseholdSource
@@ -95,6 +96,7 @@ FORGOTTEN_AT_ONCE = 200  # cached answers that are looked at for their age with 
 FOLLOW_TIME = 1.0  # minutes of use and events; what closes does so without it
 REOPEN_EVERY = 5.0  # of a household whose disk could not be written
 COMPARE_EVERY = 30.0  # files with what was written, so that damage is told within a minute
+SEND_EVERY = 60.0  # weekly summaries: they are due at a minute of a day
 CHORES_EVERY = 2.0  # unknown devices, lease files and alarms
 TIDY_EVERY = 600.0
 
@@ -199,6 +201,16 @@ class App:
             lambda: self.settings,
             self._clock,
             self._events,
+        )
+        self._digest_chores = DigestChores(
+            self._store,
+            self._thread,
+            self._log,
+            self._folder,
+            lambda: self._resolver.snapshot,
+            lambda: self.settings,
+            self._clock,
+            desk,
         )
 
     def _speaks(self, household: str) -> Speaks:
@@ -338,6 +350,7 @@ class App:
         yield repeat(self._tidy, TIDY_EVERY)
         yield repeat(self._device_chores.run_once, CHORES_EVERY)
         yield repeat(self._check_alarms, CHORES_EVERY)
+        yield repeat(self._digest_chores.send_due, SEND_EVERY)
         yield self._list_reloader.retry_forever()
         yield repeat(self._updates.apply_available, FOLLOW_LISTS)
         yield repeat(self._updates.fetch, FOLLOW_LISTS)

@@ -25,6 +25,7 @@ def profile_json(profile: Profile, household: Household, now: float) -> dict[str
         "categories": plain(profile.categories),
         "services": plain(profile.services),
         "contacts": plain(profile.contacts),
+        "contact_exceptions": plain(profile.contact_exceptions),
         "safe_search": dict(profile.safe_search),
         "no_safe_search": profile.no_safe_search,
         "bypass": profile.bypass,

@@ -8,6 +8,7 @@ from copdns.as_json.plain import utc
 from copdns.household.time_dump import calendar_text, clock_text
 from copdns.model.household import Household
 from copdns.model.times import Bonus, Budget, Grant, Pause, Schedule, Subject, Ticket, weeks_text
+from copdns.time.bedtime import Bedtime
 from copdns.time.schedule import slot_text
 
 
@@ -35,6 +36,12 @@ def calendar_json(household: Household) -> dict[str, object]:
         "calendar": calendar_text(household.calendar),
         "day_starts": clock_text(household.day_starts),
     }
+
+
+def bedtime_json(tonight: Bedtime | None) -> dict[str, str | None]:
+    """Return tonight's bedtime; all is None where nothing turns everything off over the night."""
+    usual, start, end = (None, None, None) if tonight is None else map(utc, tonight)
+    return {"usual": usual, "start": start, "end": end}
 
 
 def schedule_json(schedule: Schedule) -> dict[str, object]:

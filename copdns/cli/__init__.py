@@ -34,6 +34,7 @@ COMMANDS = (
     "report",
     "pause",
     "bonus",
+    "bedtime",
     "grant",
     "ticket",
     "account",

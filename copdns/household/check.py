@@ -41,7 +41,8 @@ _HAVE_IDS = frozenset({"profiles", "devices", "rules", "services", "schedules", 
 class KnownIds:
     """The ids that a household may refer to.
 
-    categories, services: slugs.  engines: modes by the id of a safe-search engine.
+    categories, services: slugs.  meeting: slugs of the services with a contact kind.
+    engines: modes by the id of a safe-search engine.
     canaries: ids of signals.
     lists: returns the slugs of all lists that are here or could be fetched; called only when a
         household names one.
@@ -56,6 +57,7 @@ class KnownIds:
 
     categories: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
+    meeting: frozenset[str] = frozenset()
     engines: Mapping[str, frozenset[str]] = field(default_factory=dict)
     canaries: frozenset[str] = frozenset()
     lists: Callable[[], frozenset[str]] = frozenset
@@ -82,6 +84,7 @@ def unknown_references(household: Household, known: KnownIds) -> Iterator[Violat
         references = (
             ("categories", "category", profile.categories, known.categories),
             ("services", "service", profile.services, services),
+            ("contact_exceptions", "service", profile.contact_exceptions, services),
             ("canaries", "signal", profile.canaries, known.canaries),
             ("safe_search", "search engine", dict(profile.safe_search), known.engines.keys()),
         )

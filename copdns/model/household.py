@@ -161,6 +161,7 @@ class Profile:
 
     categories: slugs of the blocked ones.  services: slugs of the blocked ones.
     contacts: services with these contact kinds are blocked too.
+    contact_exceptions: slugs of services that no contact kind blocks; all else may.
     safe_search: (engine, mode) pairs, sorted; an engine that is not named is left alone.
     no_safe_search: engines that have no safe mode are blocked.
     bypass: resolvers, VPNs and proxies are blocked.  canaries: ids of the signals that are
@@ -178,6 +179,7 @@ class Profile:
     categories: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
     contacts: frozenset[Contact] = frozenset()
+    contact_exceptions: frozenset[str] = frozenset()
     safe_search: tuple[tuple[str, str], ...] = ()
     no_safe_search: bool = False
     bypass: bool = False
@@ -316,6 +318,7 @@ SETTINGS = (
     "categories",
     "services",
     "contacts",
+    "contact_exceptions",
     "safe_search",
     "no_safe_search",
     "bypass",

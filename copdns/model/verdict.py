@@ -129,7 +129,8 @@ class Verdict:
         keep it.
     category, service, list, list_version: slugs, where one decided.
     contact: with reason CONTACT the kind that decided, "known" or "strangers"; "" where that is not
-        known any more, as for a row of the log.
+        known any more, as for a row of the log.  With reason DEFAULT the kind that the service is
+        an exception from.
     rule: what matched, as written ("*.games.example"): unbounded, so for people only, never a
         label.
     via: the CNAME or SVCB target that decided, "" for the name of the question.
@@ -165,6 +166,11 @@ class Verdict:
     ends_text: str = ""
     contact: str = ""
     no_minutes: bool = False
+
+    @property
+    def is_exception(self) -> bool:
+        """Whether it allows a service although its contact kind is blocked."""
+        return self.reason is Reason.DEFAULT and self.service != ""
 
     @property
     def blocks(self) -> bool:

@@ -113,10 +113,17 @@ class HouseholdContext:
 
     def blocked_services(self, profile: Profile) -> frozenset[str]:
         """Return the slugs of the services that a profile blocks, by name or by their contact."""
-        by_contact = {
-            slug for slug, service in self.services.items() if service.contact in profile.contacts
-        }
-        return profile.services | by_contact
+        return profile.services | (self._contact_services(profile) - profile.contact_exceptions)
+
+    def exceptions_for(self, profile: Profile) -> frozenset[str]:
+        """Return the slugs of the services that a contact kind would block, were there not an
+        exception for them."""
+        return (self._contact_services(profile) & profile.contact_exceptions) - profile.services
+
+    def _contact_services(self, profile: Profile) -> frozenset[str]:
+        """Return the slugs of the services of the contact kinds that a profile blocks."""
+        kinds = profile.contacts
+        return frozenset(slug for slug, each in self.services.items() if each.contact in kinds)
 
 
 def build_context(

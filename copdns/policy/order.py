@@ -25,6 +25,7 @@ from copdns.policy.step_builders import (
     build_blocker,
     bypass_step,
     category_step,
+    default_step,
     legal_step,
     local_step,
     protected_step,
@@ -33,7 +34,7 @@ from copdns.policy.step_builders import (
     service_step,
     time_steps,
 )
-from copdns.policy.steps import AccessStep, DefaultStep, GrantStep, RuleStep, Step
+from copdns.policy.steps import AccessStep, GrantStep, RuleStep, Step
 from copdns.policy.time_rules import build_time_rules
 from copdns.time.plan import NO_TIME_PLAN, TimePlan
 
@@ -96,7 +97,7 @@ def decision_order(
         safe_search,
         # 15. For names that no step above decided: a grant of content (reason `granted`), essential
         # names where a failure leaves only those open (`failures: essential`), the default.
-        DefaultStep(profile.default, safe_search.blocker, plan.is_essential),
+        default_step(profile, context, safe_search.blocker, is_essential=plan.is_essential),
     )
 
 

@@ -17,6 +17,7 @@ from copdns.model.verdict import SCHOOL, Reason, StepNumber
 from copdns.policy.context import HouseholdContext
 from copdns.policy.matching import Blocker, ListSet, RuleSet
 from copdns.policy.steps import (
+    DefaultStep,
     ListStep,
     LocalStep,
     ProtectedStep,
@@ -195,4 +196,21 @@ def safe_search_step(
         blocker.with_open(targets),
         on_allowlist=profile.default is Default.ALLOWLIST,
         opens_always=is_essential,
+    )
+
+
+def default_step(
+    profile: Profile, context: HouseholdContext, blocker: Blocker, *, is_essential: bool = False
+) -> DefaultStep:
+    """Return step 15, which knows what is allowed by an exception from a contact kind.
+
+    blocker: that of safe search.  is_essential: as in `TimePlan`.
+    """
+    excepted = context.lists(ListKind.SERVICE, context.exceptions_for(profile))
+    return DefaultStep(
+        profile.default,
+        blocker,
+        is_essential,
+        ListSet(context.lists(ListKind.SERVICE)) if excepted else None,
+        {info.number: (info.subject, context.services[info.subject].contact) for info in excepted},
     )

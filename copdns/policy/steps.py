@@ -440,17 +440,39 @@ class ServiceStep:
 
 
 class DefaultStep:
-    """Allow or block what no other step decided."""
+    """Allow or block what no other step decided.
 
-    __slots__ = ("_allow", "_always", "_blocker", "_granted")
+    It says so where a name is allowed although its service has a contact kind that is blocked.
+    """
+
+    __slots__ = ("_allow", "_always", "_blocker", "_excepted", "_granted", "_services")
 
     number: StepNumber = StepNumber.DEFAULT
     title: str = "default of the profile"
     only_if_listed: bool = False
     is_idle: bool = False
 
-    def __init__(self, default: Default, blocker: Blocker, always: bool = False) -> None:
-        """always: what is always open is allowed even where the default blocks."""
+    def __init__(
+        self,
+        default: Default,
+        blocker: Blocker,
+        always: bool = False,
+        services: ListSet | None = None,
+        excepted: Mapping[int, tuple[str, str]] | None = None,
+    ) -> None:
+        """always: what is always open is allowed even where the default blocks.
+
+        services: all of them; the one with the longest name owns a name, as in `ServiceStep`; None
+        where there is no exception.  excepted: slug and contact kind of the services that are
+        exceptions, by list number.
+        """
+        self._services = services
+        self._excepted = {
+            list_number: Verdict(
+                Action.ALLOW, Reason.DEFAULT, self.number, service=slug, contact=contact
+            )
+            for list_number, (slug, contact) in (excepted or {}).items()
+        }
         allow = Verdict(Action.ALLOW, Reason.DEFAULT, self.number)
         self._granted = Verdict(Action.ALLOW, Reason.GRANTED, StepNumber.GRANTS)
         self._allow = allow if default is Default.ALLOW else None
@@ -461,6 +483,10 @@ class DefaultStep:
         if lookup.grants and lookup.has_content_grant:
             return self._granted
         if self._allow is not None:
+            if self._services is not None and lookup.entries:
+                owner = self._services.find(lookup.entries)
+                if owner is not None:
+                    return self._excepted.get(owner[0].list, self._allow)
             return self._allow
         if lookup.is_always_open and self._always is not None:
             return self._always

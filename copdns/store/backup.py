@@ -55,6 +55,7 @@ _TABLES_NOT_COPIED = ("session", "browser", "one_time_code", "pairing_open", "gu
 # What stays as it is here; tables that others refer to come first.
 _STAYING_TABLES = (
     *("account", "session", "browser", "token", "recovery", "one_time_code", "account_code"),
+    "digest",
     *("notice", "notice_seen", "upstreams_told", "stance", "appeal", "appeal_answer"),
     *("claim", "device_move", "former_browser"),  # deleting from the next fills the last
     *("pairing", "pairing_open", "pin", "guest", "guest_request", "ticket_attempt"),

@@ -858,6 +858,30 @@ def profile_timezone(db: Connection) -> None:
     db.execute("alter table profile add column timezone text not null default ''")
 
 
+@HOUSEHOLD(name="0040_contact_exceptions")
+def contact_exceptions(db: Connection) -> None:
+    """Services of a person that no contact kind blocks; nobody has any from before."""
+    db.execute("alter table profile add column contact_exceptions text not null default '[]'")
+
+
+@HOUSEHOLD(name="0041_digest")
+def digest(db: Connection) -> None:
+    """Which guardian gets a weekly summary by email; nobody who did not choose it."""
+    db.execute("""
+        create table digest (
+            household text not null,
+            account text not null,
+            address text not null,
+            weekday integer not null,
+            minute integer not null,
+            language text not null,
+            since integer not null,
+            trouble text not null,
+            primary key (household, account),
+            foreign key (household, account) references account on delete cascade
+        ) without rowid""")
+
+
 @LOG(name="0001_log")
 def log(db: Connection) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

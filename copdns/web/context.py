@@ -31,6 +31,7 @@ from copdns.store.household_db.ages import Ages
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.claims import Claims
 from copdns.store.household_db.consents import Consents
+from copdns.store.household_db.digests import Digests
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.looks import Looks, Notices
 from copdns.store.household_db.pairings import Guests, Pairings, Pins
@@ -148,6 +149,10 @@ class AppContext:
     @property
     def ages(self) -> Ages:
         return Ages(self.thread)
+
+    @property
+    def digests(self) -> Digests:
+        return Digests(self.thread)
 
     @property
     def consents(self) -> Consents:

@@ -44,7 +44,8 @@ class DeskStatus(NamedTuple):
     notices that the reader has not seen.  is_damaged: copdns works with the copy of
     `household.db`.  codes: that others made for the reader's account.  zone: of the household.
     done: what was done since the last page, and what can be undone, as HTML.  house: the
-    household's name, "" while it is new.  people: those whom the reader may see."""
+    household's name, "" while it is new.  people: those whom the reader may see.
+    requests: that wait for an answer; 0 for a reader who may not see them."""
 
     open_checks: tuple[str, ...] = ()
     unseen: int = 0
@@ -54,6 +55,7 @@ class DeskStatus(NamedTuple):
     done: Markup = Markup()
     house: str = ""
     people: tuple[Profile, ...] = ()
+    requests: int = 0
 
 
 DESK = web.RequestKey("desk", DeskStatus)

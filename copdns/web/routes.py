@@ -37,6 +37,7 @@ from copdns.web.desk.household import (
     agreement,
     checks,
     devices,
+    guest_rules,
     lists,
     names,
     settings,
@@ -77,6 +78,7 @@ RULES = Page("/guardian/people/{person}/rules", person_rules.rules)
 OPEN = Page("/guardian/people/{person}/open", always_allowed.always_allowed)
 KEPT = Page("/guardian/people/{person}/kept", person_privacy.privacy)
 NAMES = Page("/guardian/names", names.names)
+GUESTS = Page("/guardian/guests", guest_rules.guest_rules)
 DEVICES = Page("/guardian/devices", devices.devices)
 ASKED = Page("/ask/{appeal}", ask.appeal_page)
 
@@ -119,6 +121,9 @@ ROUTES = (
     web.get(*FACTOR),
     form("/guardian/me/factor", own_account.set_factor, FACTOR),
     form("/guardian/me/factor/remove", own_account.remove_factor, ME),
+    form("/guardian/me/digest", own_account.choose_digest, ME),
+    web.post("/guardian/me/digest/stop", own_account.stop_digest),
+    form("/guardian/me/digest/test", own_account.send_digest, ME),
     web.post("/guardian/me/sessions", own_account.end_session),
     form("/guardian/me/tokens", own_account.make_token, ME),
     web.post("/guardian/me/tokens/remove", own_account.remove_token),
@@ -218,6 +223,8 @@ ROUTES = (
     web.post("/guardian/unknown/{visitor}/ignore", devices.ignore),
     web.post("/guardian/unknown/{visitor}/show", devices.show),
     web.post("/guardian/guests/{guest}/end", devices.end_guest),
+    web.get("/guardian/guests", guest_rules.guest_rules),
+    form("/guardian/guests", guest_rules.choose, GUESTS),
     form("/guardian/pins/{profile}", devices.set_pin, DEVICES),
     web.get(*NAMES),
     form("/guardian/names/local", names.add_local, NAMES),

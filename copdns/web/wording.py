@@ -15,9 +15,11 @@ from copdns.appeals.appeal import Appeal, ContestedVerdict
 from copdns.appeals.review import TOLD, DecisionReason
 from copdns.lists.catalogue import Catalogue, Service
 from copdns.lists.index import ListInfo
-from copdns.model.household import Contact, Household, OwnService
+from copdns.model.household import Contact, Household, OwnService, Profile
 from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind, WeekParity, Weeks
 from copdns.model.verdict import Reason, StepNumber, Verdict
+from copdns.policy.service_state import ServiceState
+from copdns.time.bedtime import is_bedtime
 from copdns.time.days import local_time, zone_of
 from copdns.time.weeks import WeekState, week_state
 from copdns.web.context import context_of
@@ -113,6 +115,14 @@ class Wording:
         """Return a service, the household's own first; None where there is none (any more)."""
         own = next((each for each in self.household.services if each.slug == slug), None)
         return own or self.library.services.get(slug)
+
+    def exceptions(self, profile: Profile) -> list[str]:
+        """Return what the services are called that a person may use although their contact kind is
+        blocked."""
+        slugs = profile.contact_exceptions - profile.services
+        found = ((each, self.service(each)) for each in slugs)
+        slugs_met = [slug for slug, each in found if each and each.contact in profile.contacts]
+        return sorted(self.services(slugs_met), key=str.lower)
 
     def until(self, verdict: Verdict | ContestedVerdict) -> str:
         """Return when it opens again; "" where nobody knows."""
@@ -347,6 +357,25 @@ class DeskWording(Wording):
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
         """Return why something is blocked or allowed, as guardians read it."""
         return self._say(desk.why(self._full_verdict(verdict)))
+
+    def service_state(self, state: ServiceState) -> str:
+        """Return what can be done with a service now, why, until when, and what comes then."""
+        why, then = self._cause(state.verdict), self._cause(state.then) if state.then else ""
+        plain, because = desk.STATES[state.extent]
+        parts = [self.phrases.say(because, why=why) if why else self.phrases.say(plain)]
+        if state.until is not None:
+            at = self.next_minute(state.until)
+            until = desk.UNTIL if self.is_today(at) else desk.UNTIL_A_DAY
+            parts.append(self.phrases.say(until, when=self.soon(at)))
+            parts += [self.phrases.say(desk.THEN, why=then)] if then else []
+        return " · ".join(parts)
+
+    def _cause(self, verdict: Verdict) -> str:
+        """Return why in a few words; "" where nothing blocks and nothing had to allow."""
+        schedules = {each.id: each for each in self.household.schedules}
+        schedule = schedules.get(verdict.period)
+        is_night = schedule is not None and is_bedtime(schedule)
+        return self._say(desk.cause(verdict, is_bedtime=is_night))
 
 
 def wording_for(request: web.Request, household: Household, level: Level) -> Wording:

@@ -157,6 +157,8 @@ def key_of(verdict: Verdict) -> Key:
         return reason, verdict.contact
     if reason is Reason.PAUSED and verdict.period == OWN:
         return reason, OWN
+    if verdict.is_exception:
+        return reason, "exception"
     if reason is Reason.LOCAL and verdict.target:
         return reason, "elsewhere"
     if reason is Reason.PROTECTED and verdict.category == SCHOOL:
@@ -350,6 +352,18 @@ _SCHOOL = Three(
     Phrase("full", "Someone at home protects this site, so no list blocks it."),
 )
 
+_EXCEPTION = Three(
+    Phrase("pictures", "A grown-up said you can use %(service)s."),
+    Phrase(
+        "plain",
+        "You can use %(service)s, although people can write to you there. A grown-up chose that.",
+    ),
+    Phrase(
+        "full",
+        "Allowed for you as an exception, although people can contact you there: %(service)s.",
+    ),
+)
+
 _ALWAYS: Mapping[Reason, Three] = {
     Reason.NOT_A_CLIENT: Three(
         Phrase("pictures", "We do not know this device yet."),
@@ -468,6 +482,7 @@ REASONS: Mapping[Key, Three] = {
     (Reason.LOCAL, "elsewhere"): _REWRITTEN,
     (Reason.PROTECTED, "school"): _SCHOOL,
     (Reason.PAUSED, OWN): _OWN_TIMER,
+    (Reason.DEFAULT, "exception"): _EXCEPTION,
 }
 
 # What each category is called, and what it is about, so that a child of any age can follow.

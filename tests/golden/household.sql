@@ -29,7 +29,7 @@ CREATE TABLE profile (
     full_log_end integer,
     band_change_to text,
     band_change_at integer,
-    max_ttl integer, always text not null default '[]', homework text not null default '[]', timezone text not null default '',
+    max_ttl integer, always text not null default '[]', homework text not null default '[]', timezone text not null default '', contact_exceptions text not null default '[]',
     primary key (household, id)
 ) without rowid;
 
@@ -592,4 +592,17 @@ CREATE TABLE moved_bedtime (
     author text not null,
     primary key (household, profile),
     foreign key (household, profile) references profile deferrable initially deferred
+) without rowid;
+
+CREATE TABLE digest (
+    household text not null,
+    account text not null,
+    address text not null,
+    weekday integer not null,
+    minute integer not null,
+    language text not null,
+    since integer not null,
+    trouble text not null,
+    primary key (household, account),
+    foreign key (household, account) references account on delete cascade
 ) without rowid;

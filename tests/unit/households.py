@@ -58,6 +58,7 @@ Value = TypeVar("Value")
 KNOWN = KnownIds(
     categories=frozenset({"adult", "games", "social"}),
     services=frozenset({"videos", "chats"}),
+    meeting=frozenset({"videos", "chats"}),
     engines={"finder": frozenset({"strict"}), "films": frozenset({"strict", "moderate"})},
     canaries=frozenset({"firefox_doh", "private_relay"}),
     lists=lambda: frozenset({"some-list", "another-list"}),
@@ -235,6 +236,7 @@ def profiles(services: frozenset[str]) -> st.SearchStrategy[Profile]:
         categories=some(KNOWN.categories),
         services=some(services),
         contacts=st.frozensets(st.sampled_from(Contact)),
+        contact_exceptions=some(services),
         safe_search=searches,
         no_safe_search=st.booleans(),
         bypass=st.booleans(),

@@ -123,6 +123,7 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/house", GUARDIAN),
     Page("/guardian/devices", GUARDIAN),
     Page("/guardian/names", GUARDIAN),
+    Page("/guardian/guests", GUARDIAN),
     Page("/guardian/month", GUARDIAN),
     Page("/guardian/lists", GUARDIAN),
     Page("/guardian/log", GUARDIAN),

@@ -13,6 +13,7 @@ from tests.e2e.house import ADA
 from tests.e2e.house import MIA as MIAS
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
+from tests.unit.calling import ABOUT_A_RULE
 from tests.web.access import every_route
 from tests.web.browsing import PHONE, Browsers
 from tests.web.filled import come_in
@@ -42,6 +43,16 @@ async def test_a_page_is_marked_by_the_entry_that_it_belongs_to(
     client: Client, path: str, entry: str
 ) -> None:
     assert marked(await text(client, path)) == [entry]
+
+
+async def test_the_menu_says_how_many_requests_wait(client: Client, site: Site) -> None:
+    assert "badge" not in await text(client, "/guardian/people")
+    for name in ("games.example", "chess.example"):
+        ask = replace(ABOUT_A_RULE, name=name)
+        await site.appeals.file("home", ask, site.now)
+    page = await text(client, "/guardian/people")
+    assert '<span class="badge" aria-hidden="true">2</span>' in page
+    assert "(2 open requests)" in page
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,8 @@ class ProfileOptions:
     no_service: tuple[str, ...]
     contact: tuple[str, ...]
     no_contact: tuple[str, ...]
+    contact_exception: tuple[str, ...]
+    no_contact_exception: tuple[str, ...]
     safe_search: tuple[tuple[str, str], ...]
     youtube: str | None
     no_safe_search: bool | None
@@ -132,6 +134,7 @@ def _changed_sets(profile: Profile, options: ProfileOptions, known: KnownIds) ->
         ("categories", "category", "category", known.categories),
         ("services", "service", "service", known.services),
         ("contacts", "contact", "kind of contact", contacts),
+        ("contact_exceptions", "contact_exception", "service", known.services),
         ("canaries", "canary", "signal", known.canaries),
     )
     values = {}

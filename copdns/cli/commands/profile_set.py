@@ -75,6 +75,8 @@ def _switch_option(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
 @_many_option("--no-service", "ID", "Unblock a service.")
 @_choice_option("--contact", Contact, "Block services by who can contact a child there.", many=True)
 @_choice_option("--no-contact", Contact, "Unblock them.", many=True)
+@_many_option("--contact-exception", "ID", "Allow a service that --contact would block.")
+@_many_option("--no-contact-exception", "ID", "Stop allowing it.")
 @click.option(
     "--safe-search",
     metavar="ENGINE=MODE",

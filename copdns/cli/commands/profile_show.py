@@ -86,8 +86,10 @@ def _blocked_lines(home: Home, profile: Profile) -> Iterator[str]:
     for contact in sorted(profile.contacts):
         own = {each.slug: each.contact for each in home.household.services}
         every = {each.slug: each.contact for each in home.catalogue.services.values()} | own
-        slugs = (slug for slug, kind in every.items() if kind is contact)
-        yield f"services where contact is {contact}: {_slugs_text(slugs)}"
+        slugs = {slug for slug, kind in every.items() if kind is contact}
+        excepted = slugs & profile.contact_exceptions
+        but = f" (exceptions: {_slugs_text(excepted)})" if excepted else ""
+        yield f"services where contact is {contact}: {_slugs_text(slugs - excepted)}{but}"
     if profile.no_safe_search:
         yield "search engines without a safe mode"
     if profile.bypass:

@@ -86,6 +86,7 @@ MIA = Profile(
     categories=frozenset({"games", "adult"}),
     services=frozenset({"chess"}),
     contacts=frozenset(Contact),
+    contact_exceptions=frozenset({"chats"}),
     safe_search=(("google", "strict"), ("youtube", "moderate")),
     no_safe_search=True,
     bypass=True,

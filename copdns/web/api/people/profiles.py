@@ -62,6 +62,7 @@ class ProfileShown(Given):
     categories: list[str]
     services: list[str]
     contacts: list[Contact]
+    contact_exceptions: list[str]
     safe_search: dict[str, str]
     no_safe_search: bool
     bypass: bool
@@ -167,6 +168,7 @@ class ProfileSet(Sent):
     categories: list[Id] | None = Field(None, max_length=200)
     services: list[Id] | None = Field(None, max_length=500)
     contacts: list[Contact] | None = Field(None, max_length=3)
+    contact_exceptions: list[Id] | None = Field(None, max_length=500)
     safe_search: dict[str, Id] | None = Field(None, max_length=50)
     no_safe_search: bool | None = None
     bypass: bool | None = None
@@ -186,7 +188,7 @@ class ProfileWanted(ProfileSet):
     id: Id
 
 
-_SETS = ("tags", "categories", "services", "contacts", "canaries")
+_SETS = ("tags", "categories", "services", "contacts", "contact_exceptions", "canaries")
 _SUBJECTS = ("always", "homework")
 
 
