@@ -50,7 +50,7 @@ def bedtime(home: Home, profile: str, at: str, usual: bool, as_json: bool) -> No
     if after != before:
         print_changes(before, after)
     else:
-        click.echo(_bedtime_text(_tonight(after, profile, home.now), after.timezone))
+        click.echo(_bedtime_text(_tonight(after, profile, home.now), home.local(profile).timezone))
 
 
 def _move(
