@@ -446,6 +446,7 @@ class App:
             damage=lambda: self._source.damage,
             repair=self._household.repair,
             https=lambda: self._https.offer,
+            own_timers=self._time_chores.own_timers,
             desk_over_http=self.settings.web.desk_over_http,
         )
         return application(context)

@@ -11,7 +11,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from unicodedata import bidirectional, category
+from zoneinfo import available_timezones
 
 from copdns.household.presets import Preset
 from copdns.household.time_check import time_faults
@@ -149,15 +151,32 @@ def violations(household: Household) -> Iterator[Violation]:
     yield from time_faults(household)
 
 
+def _unknown_zone(zone: str) -> Sentence:
+    """Return what is wrong with a zone that nobody knows, and which may be meant."""
+    known = available_timezones()
+    by_place = {each.rpartition("/")[2]: each for each in sorted(known)}
+    if close := get_close_matches(zone, known, n=1, cutoff=0.75):
+        near = close[0]
+    elif places := get_close_matches(zone.rpartition("/")[2].title(), by_place, n=1, cutoff=0.75):
+        near = by_place[places[0]]
+    else:
+        return sentence(
+            "'%(zone)s' is not a valid time zone; write one such as Europe/Paris", zone=zone
+        )
+    return sentence(
+        "'%(zone)s' is not a valid time zone; did you mean %(near)s?", zone=zone, near=near
+    )
+
+
 def _household_faults(household: Household) -> Iterator[Violation]:
     if problem := parse_problem(slug, household.id):
         yield Violation("id", "", "", problem)
     if not is_timezone(household.timezone):
-        what = sentence(
-            "'%(zone)s' is not a valid time zone; write one such as Europe/Paris",
-            zone=household.timezone,
-        )
-        yield Violation("timezone", "", "", what)
+        yield Violation("timezone", "", "", _unknown_zone(household.timezone))
+    for profile in household.profiles:
+        if profile.timezone and not is_timezone(profile.timezone):
+            what = _unknown_zone(profile.timezone)
+            yield Violation("profiles", profile.id, "timezone", what)
     if household.language and household.language not in LANGUAGES:
         yield Violation("language", "", "", no_such("language", household.language, LANGUAGES))
     if household.country and not _COUNTRY.fullmatch(household.country):

@@ -37,7 +37,7 @@ PROFILE_KEYS: Mapping[str, Callable[[Any], Any]] = {
     "always": str,
     "homework": str,
 }
-_BESIDE_SETTINGS = ("tags", "always", "homework", "full_log", "band_change")
+_BESIDE_SETTINGS = ("tags", "always", "homework", "full_log", "band_change", "timezone")
 
 
 class ChangedPart(NamedTuple):

@@ -108,10 +108,11 @@ class ProfileFields(ProfileValues):
     tags: tuple[Slug, ...] | None = None
     always: tuple[SubjectText, ...] | None = None
     homework: tuple[SubjectText, ...] | None = None
+    timezone: str | None = None
 
     def for_profile(self) -> dict[str, Any]:
         """Return what was written as values for the fields of a Profile, its name and age too."""
-        own: dict[str, Any] = {"name": self.name, "band": self.band}
+        own: dict[str, Any] = {"name": self.name, "band": self.band, "timezone": self.timezone}
         if self.tags is not None:
             own["tags"] = frozenset(self.tags)
         for key in ("always", "homework"):

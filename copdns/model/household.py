@@ -7,7 +7,7 @@ ints; ids and slugs are lower-case text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from copdns.model.matchers import Matcher
@@ -168,6 +168,7 @@ class Profile:
     sent (docs/bypass.md).
     max_ttl: seconds; answers are not kept longer by the devices (None: as the band says).
     always: open through every pause, schedule and budget.  homework: open in homework mode too.
+    timezone: whose clock they live by, an IANA name; "" for the household's.
     """
 
     id: str
@@ -191,6 +192,7 @@ class Profile:
     max_ttl: int | None = None
     always: tuple[Subject, ...] = ()
     homework: tuple[Subject, ...] = ()
+    timezone: str = ""
 
     def band_at(self, now: float) -> Band:
         """Return the age band that holds at a moment, an announced change included."""
@@ -300,6 +302,14 @@ class Household:
     def profile(self, profile_id: str) -> Profile | None:
         """Return a profile by its id; None for none."""
         return next((each for each in self.profiles if each.id == profile_id), None)
+
+    def local_to(self, profile: Profile) -> Household:
+        """Return the household with the clock of a person, who may live by another time zone.
+
+        For reading alone: what is stored has the household's own zone.
+        """
+        zone = profile.timezone
+        return replace(self, timezone=zone) if zone and zone != self.timezone else self
 
 
 # What two guardians can want differently: the fields of Profile that a preset has a value for.

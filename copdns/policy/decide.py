@@ -192,13 +192,16 @@ def _lookup_of(
     if time_rules is None:
         return Lookup(qname, qtype, entries)
     start, end = time_rules.homework_span
+    is_homework, learns = start <= now < end, time_rules.has_learning
+    opens = (is_homework or learns) and time_rules.homework.covers(qname, entries)
     return Lookup(
         qname,
         qtype,
         entries,
         grants_in_force(time_rules, qname, entries, now),
         time_rules.always_open.covers(qname, entries),
-        start <= now < end and time_rules.homework.covers(qname, entries),
+        is_homework and opens,
+        learns and opens,
     )
 
 

@@ -32,9 +32,18 @@ class Lookup:
     grants: those in force for it.
     is_always_open: no pause, schedule or budget closes it.
     is_homework: homework mode runs and opens it, so no pause or budget closes it.
+    is_learning: no schedule for learning closes it.
     """
 
-    __slots__ = ("entries", "grants", "is_always_open", "is_homework", "name", "qtype")
+    __slots__ = (
+        "entries",
+        "grants",
+        "is_always_open",
+        "is_homework",
+        "is_learning",
+        "name",
+        "qtype",
+    )
 
     def __init__(
         self,
@@ -44,6 +53,7 @@ class Lookup:
         grants: tuple[Grant, ...] = (),
         is_always_open: bool = False,
         is_homework: bool = False,
+        is_learning: bool = False,
     ) -> None:
         self.name = name
         self.qtype = qtype
@@ -51,6 +61,7 @@ class Lookup:
         self.grants = grants
         self.is_always_open = is_always_open
         self.is_homework = is_homework
+        self.is_learning = is_learning
 
     @property
     def has_content_grant(self) -> bool:

@@ -93,6 +93,7 @@ def build_today(
     household: Household, profile: Profile, policy: Policy, inputs: PolicyInputs, now: float
 ) -> Today:
     """Return what holds for a profile now."""
+    household = household.local_to(profile)
     plan = policy.time_rules.plan if policy.time_rules else NO_TIME_PLAN
     zone = zone_of(household.timezone)
     date = local_time(now, zone).date()

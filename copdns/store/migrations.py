@@ -844,6 +844,20 @@ def moved_bedtime(db: Connection) -> None:
         ) without rowid""")
 
 
+@HOUSEHOLD(name="0038_alternating_weeks")
+def alternating_weeks(db: Connection) -> None:
+    """In which weeks a schedule holds: "" for every one, "even", "odd", or the date from which
+    every second one counts; and whether names for learning stay open in it."""
+    db.execute("alter table schedule add column weeks text not null default ''")
+    db.execute("alter table schedule add column learning integer not null default 0")
+
+
+@HOUSEHOLD(name="0039_profile_timezone")
+def profile_timezone(db: Connection) -> None:
+    """Whose clock a person lives by; "" for the household's."""
+    db.execute("alter table profile add column timezone text not null default ''")
+
+
 @HOUSEHOLD(name="0040_contact_exceptions")
 def contact_exceptions(db: Connection) -> None:
     """Services of a person that no contact kind blocks; nobody has any from before."""

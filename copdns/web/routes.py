@@ -22,6 +22,7 @@ from copdns.web.child import (
     rules,
     start_page,
     ticket,
+    timer,
 )
 from copdns.web.child import (
     help as help_pages,
@@ -258,6 +259,9 @@ ROUTES = (
     web.post("/whose/end", claim_device.end),
     web.get("/ticket", ticket.form),
     web.post("/ticket", ticket.redeem),
+    web.get("/timer", timer.form),
+    web.post("/timer", timer.start),
+    web.post("/timer/end", timer.end),
     *API_ROUTES,
 )
 

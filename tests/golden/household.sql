@@ -29,7 +29,7 @@ CREATE TABLE profile (
     full_log_end integer,
     band_change_to text,
     band_change_at integer,
-    max_ttl integer, always text not null default '[]', homework text not null default '[]', contact_exceptions text not null default '[]',
+    max_ttl integer, always text not null default '[]', homework text not null default '[]', timezone text not null default '', contact_exceptions text not null default '[]',
     primary key (household, id)
 ) without rowid;
 
@@ -125,7 +125,7 @@ CREATE TABLE schedule (
     about text not null,
     opens integer not null,
     grace integer not null,
-    note text not null,
+    note text not null, weeks text not null default '', learning integer not null default 0,
     primary key (household, id)
 ) without rowid;
 

@@ -249,6 +249,7 @@ def profiles(services: frozenset[str]) -> st.SearchStrategy[Profile]:
         max_ttl=st.none() | st.integers(1, 86_400),
         always=abouts,
         homework=abouts,
+        timezone=st.sampled_from(["", "Europe/Paris", "America/New_York"]),
     )
 
 

@@ -49,6 +49,7 @@ PAIRED = frozenset(
         *("GET /me/data.json", "POST /me/erase"),
         *("POST /consent/yes", "POST /consent/no", "POST /consent/end"),
         *("POST /device/move", "POST /age/right"),
+        *("GET /timer", "POST /timer", "POST /timer/end"),
     }
 )
 

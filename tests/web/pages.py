@@ -138,6 +138,7 @@ PAGES: tuple[Page, ...] = (
     Page("/bad", CHILD),
     Page("/whose", CHILD),
     Page("/ticket", CHILD),
+    Page("/timer", CHILD),
 )
 
 

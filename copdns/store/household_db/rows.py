@@ -63,12 +63,14 @@ def _profile_cells(profile: Profile) -> Cells:
         profile.max_ttl,
         subjects_json(profile.always),
         subjects_json(profile.homework),
+        profile.timezone,
         as_json(sorted(profile.contact_exceptions)),
     )
 
 
 def _read_profile(cells: Cells) -> Profile:
-    full_start, full_end, change_to, change_at, max_ttl, always, homework, excepted = cells[15:]
+    full_start, full_end, change_to, change_at, max_ttl, *rest = cells[15:]
+    always, homework, zone, excepted = rest
     return Profile(
         id=read_text(cells[0]),
         name=read_text(cells[1]),
@@ -94,6 +96,7 @@ def _read_profile(cells: Cells) -> Profile:
         max_ttl=read_optional(read_number, max_ttl),
         always=read_subjects(always),
         homework=read_subjects(homework),
+        timezone=read_text(zone),
         contact_exceptions=frozenset(read_texts(excepted)),
     )
 
@@ -105,7 +108,7 @@ PROFILE: HouseholdTable[Profile] = HouseholdTable(
         "id, name, band, tags, security, categories, services, contacts, safe_search, "
         'no_safe_search, bypass, canaries, "default", block_mode, privacy, '
         "full_log_start, full_log_end, band_change_to, band_change_at, max_ttl, always, "
-        "homework, contact_exceptions"
+        "homework, timezone, contact_exceptions"
     ),
     cells=_profile_cells,
     value=_read_profile,

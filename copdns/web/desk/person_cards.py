@@ -20,6 +20,7 @@ from copdns.policy.today import BudgetToday, Today
 from copdns.privacy.retention import CountKey
 from copdns.time.bedtime import Bedtime, bedtime_choices, tonights_bedtime
 from copdns.time.days import DAY_SECONDS, local_time, zone_of
+from copdns.time.own_timers import OWN
 from copdns.time.plan import NO_TIME_PLAN
 from copdns.web.more_time import Kind, MoreTime, more_time, time_mark
 
@@ -38,6 +39,7 @@ class Standing(StrEnum):
     OFF = "off"  # by a schedule
     HOMEWORK = "homework"
     PAUSED = "paused"
+    OWN_TIMER = "own_timer"
     USED_UP = "used_up"
     NO_TIME = "no_time"
 
@@ -148,7 +150,9 @@ def person_card(
         standing_of(today.closed),
         next_edge(policy, now),
         _limits_left(today.minutes) if sees_use else (),
-        hours_of_day(household, profile.id, activity.counts, now) if shows_hours else None,
+        hours_of_day(household.local_to(profile), profile.id, activity.counts, now)
+        if shows_hours
+        else None,
         tuple(_devices(household, profile, activity if sees_use else NOTHING)),
         mode,
         requests,
@@ -167,7 +171,7 @@ def standing_of(closed: Verdict | None) -> Standing:
     if closed.period == "homework" and closed.reason is Reason.PAUSED:
         return Standing.HOMEWORK
     if closed.reason is Reason.PAUSED:
-        return Standing.PAUSED
+        return Standing.OWN_TIMER if closed.period == OWN else Standing.PAUSED
     if closed.reason is Reason.BUDGET:
         return Standing.NO_TIME if closed.no_minutes else Standing.USED_UP
     return Standing.OFF

@@ -96,6 +96,7 @@ MIA = Profile(
     privacy=PrivacyMode.BLOCKED,
     always=(Matcher("school.example"), Topic(TopicKind.SERVICE, "music")),
     homework=(Matcher("class.example", MatchKind.BELOW), Topic(TopicKind.LIST, "some-list")),
+    timezone="Europe/Paris",
 )
 GAMES = Topic(TopicKind.CATEGORY, "games")
 GRANT = Grant(
@@ -163,7 +164,9 @@ HOME = Household(
             opens=True,
             grace=5,
             note="Sleep well",
+            weeks=date(2026, 11, 30),
         ),
+        Schedule("rest", "mia", (Slot(frozenset({"daily"}), 0, 60),), learning=True),
     ),
     budgets=(
         Budget(
