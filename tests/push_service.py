@@ -1,4 +1,4 @@
-"""A push service on loopback, and a browser that reads what it gets with a library that is not ours.
+"""A push service on loopback, and a browser that reads what it gets with a foreign library.
 
 The library is http-ece, of the Web Push working group's authors (the extra `test`).
 """

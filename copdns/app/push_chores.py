@@ -1,6 +1,7 @@
 """Tell browsers of events by Web Push: look up whom, in which language, and not too often.
 
-`events/push_message.py` says what, `store/household_db/push.py` whom, `events/push_sender.py` sends.
+`events/push_message.py` says what, `store/household_db/push.py` whom, and
+`events/push_sender.py` sends.
 """
 
 from __future__ import annotations

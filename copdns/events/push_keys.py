@@ -80,8 +80,6 @@ def _make() -> PushKeys:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise PushKeyError(f"the keys for notices could not be made: {error}") from error
     if done.returncode:
-        raise PushKeyError(
-            f"the keys for notices could not be made: {done.stderr.strip()[-300:]}"
-        )
+        raise PushKeyError(f"the keys for notices could not be made: {done.stderr.strip()[-300:]}")
     values = json.loads(done.stdout)
     return PushKeys(values["private"], values["public"])

@@ -184,6 +184,7 @@ async def test_a_button_that_is_refused_leads_back_to_its_page(client: Client) -
 BUTTONS = {
     *("/guardian/logout", "/guardian/login", "/guardian/checks", "/guardian/checks/confirm"),
     *("/guardian/me/sessions", "/guardian/me/tokens/remove", "/guardian/notices"),
+    "/guardian/app/notices/remove",
     *("/guardian/accounts/{account}/code", "/guardian/accounts/{account}/remove"),
     *("/guardian/appeals/{appeal}/look", "/guardian/time/{person}/unpause"),
     *("/guardian/time/{person}/grants/{grant}/end", "/guardian/time/{person}/suggest"),

@@ -27,6 +27,7 @@ PATHS = (
     "/bad",
     "/ask",
     "/age",
+    "/app",
 )
 LONG = ".".join(["a" * 57] * 4)  # with a number before and .toys.example behind: as long as can be
 

@@ -24,13 +24,12 @@ LAPSED_LASTS = 30 * DAY  # seconds for which a browser is told after its session
 MAX_BROWSERS = 30  # of an account; the one that asked first goes
 MAX_LABEL_LENGTH = 80
 
-_COLUMNS = (
-    "household, id, endpoint, p256dh, auth, kinds, language, label, made, account, profile"
-)
+_COLUMNS = "household, id, endpoint, p256dh, auth, kinds, language, label, made, account, profile"
 # Whom a subscription belongs to, while that counts.
 _COUNTS = """
     (exists (select 1 from account as a
-              where a.household = s.household and a.id = s.account and a.role in (:owner, :guardian))
+              where a.household = s.household and a.id = s.account
+                and a.role in (:owner, :guardian))
      and (s.lapsed > :lapsed
           or exists (select 1 from session as one where one.digest = s.session)))
     or exists (select 1 from pairing as p
@@ -92,7 +91,7 @@ class PushStore:
         label: str,
         now: int,
     ) -> PushSubscription:
-        """Store the paired browser of a person's own device; an earlier one of this pairing goes."""
+        """Store the paired browser of somebody's own device; an earlier one of it goes."""
         new = _new(pairing.household, browser, kinds, language, label, now, profile=pairing.profile)
 
         def work(connection: sqlite3.Connection) -> PushSubscription:
@@ -239,8 +238,7 @@ def move_to_session(connection: sqlite3.Connection, account: Account, old: str, 
 def end_lapsed(connection: sqlite3.Connection, household: str, account: str) -> None:
     """Delete the browsers of an account whose session ran out: it logs out everywhere."""
     connection.execute(
-        "delete from push_subscription"
-        " where household = ? and account = ? and lapsed is not null",
+        "delete from push_subscription where household = ? and account = ? and lapsed is not null",
         (household, account),
     )
 
@@ -256,9 +254,16 @@ def _new(
     account: str = "",
     profile: str = "",
 ) -> PushSubscription:
-    short = label[:MAX_LABEL_LENGTH]
     return PushSubscription(
-        household, make_short_id(), browser, frozenset(kinds), language, short, now, account, profile
+        household,
+        make_short_id(),
+        browser,
+        frozenset(kinds),
+        language,
+        label[:MAX_LABEL_LENGTH],
+        now,
+        account,
+        profile,
     )
 
 
@@ -269,9 +274,7 @@ def _insert(
     session: str | None = None,
     pairing: str | None = None,
 ) -> None:
-    connection.execute(
-        "delete from push_subscription where endpoint = ?", (new.browser.endpoint,)
-    )
+    connection.execute("delete from push_subscription where endpoint = ?", (new.browser.endpoint,))
     connection.execute(
         f"insert into push_subscription ({_COLUMNS}, session, pairing)"  # noqa: S608
         " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",

@@ -1,4 +1,4 @@
-"""Where messages for browsers may be sent: to push services of the internet, and not into the house."""
+"""Where messages for browsers may be sent: to push services, and not into the house."""
 
 from __future__ import annotations
 

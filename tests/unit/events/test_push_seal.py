@@ -93,9 +93,7 @@ def test_a_push_service_can_check_who_sends() -> None:
         "exp": NOW + SIGNED_FOR,
         "sub": "mailto:ada@mail.example",
     }
-    public = ec.EllipticCurvePublicKey.from_encoded_point(
-        ec.SECP256R1(), read_octets(keys.public)
-    )
+    public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), read_octets(keys.public))
     octets = read_octets(signature)
     pair = (int.from_bytes(octets[:32]), int.from_bytes(octets[32:]))
     signed = f"{head}.{body}".encode()

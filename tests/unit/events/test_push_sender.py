@@ -248,4 +248,3 @@ def test_a_damaged_file_is_told_and_not_replaced(tmp_path: Path) -> None:
 
 def test_a_folder_without_keys_has_none(tmp_path: Path) -> None:
     assert push_keys.read_keys(tmp_path) is None
-
