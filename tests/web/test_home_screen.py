@@ -219,6 +219,9 @@ async def test_a_guardian_turns_notices_on_changes_them_and_turns_them_off(
     # Without a script only the choice is sent.
     page = await post(trusted, "/guardian/app/notices", kind="answers", endpoint="")
     assert await kinds_of(site) == [{PushKind.ANSWERS}]
+    # A worker whose push service gave it another address ticks nothing.
+    page = await post(trusted, "/guardian/app/notices", **asks(f"{FCM}2"))
+    assert await kinds_of(site) == [{PushKind.ANSWERS}]
     (browser,) = re.findall(r'name="browser" value="(\w+)"', page)
     for _ in range(2):  # twice is harmless
         await post(trusted, "/guardian/app/notices/remove", browser=browser)

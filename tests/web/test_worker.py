@@ -26,8 +26,9 @@ from tests.conftest import find_tool
 from tests.e2e.house import ROOT
 from tests.push_service import ReadingBrowser
 from tests.running import PATIENCE, Program, free_port, running
-from tests.web.browsing import CHROMIUM, PHONE
+from tests.web.browsing import CHROMIUM, PHONE, Device, assert_accessible
 from tests.web.pages import PASSWORD, ask, beside, done
+from tests.web.proxy import Way
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Page
@@ -57,6 +58,11 @@ class TrustedHouse(NamedTuple):
     context: BrowserContext
     got: queue.Queue[bytes]
     reader: ReadingBrowser
+
+    @property
+    def way(self) -> Way:
+        """The way into the network: straight to loopback, without a proxy."""
+        return Way(self.program, "127.0.0.1", {}, 0)
 
 
 def issued(folder: Path) -> tuple[str, str, str]:
@@ -181,6 +187,7 @@ def test_a_request_reaches_adas_screen_and_logging_out_empties_her_browser(
     page.goto(f"{house.url}/guardian/app")
     page.get_by_role("button", name="Turn on notices").click()
     page.get_by_text("this browser", exact=True).wait_for()
+    assert_accessible(Device(page, house.way))
 
     ask(house.program)  # Mia and Tom do
     told = house.reader.read(house.got.get(timeout=PATIENCE))
@@ -239,12 +246,21 @@ def test_without_a_connection_a_child_reads_what_held_and_only_while_it_may(
     page.get_by_role("button", name="This is my device: show me").click()
     wait_for_kept(page, "/", "/offline", "/offline/empty")
 
+    page.goto(f"{house.url}/")
+    page.get_by_role("link", name="Home screen and notices").click()
+    page.get_by_text("Notices are for the browser of your own device").or_(
+        page.get_by_text("On your home screen")
+    ).first.wait_for()
+    assert_accessible(Device(page, house.way))
+    page.goto(f"{house.url}/")
+
     house.program.process.kill()
     house.program.process.wait()
     reply = page.goto(f"{house.url}/rules")
     assert reply is not None
     assert reply.status == 503
     assert "How it was at" in page.inner_text("main")
+    assert_accessible(Device(page, house.way))
     assert "Mia" not in page.inner_text("body")
     assert page.evaluate("getComputedStyle(document.querySelector('.card')).borderRadius") != "0px"
 

@@ -93,6 +93,15 @@ self.addEventListener("push", (event) => {
   }));
 });
 
+// The push service gave this browser another address; what it is told stays as chosen.
+self.addEventListener("pushsubscriptionchange", (event) => {
+  event.waitUntil((async () => {
+    const asked = event.newSubscription ?? await self.registration.pushManager.subscribe(event.oldSubscription.options);
+    const { endpoint, keys } = asked.toJSON();
+    await fetch(`${BASE}app/notices`, { method: "POST", body: new URLSearchParams({ endpoint, ...keys }) });
+  })());
+});
+
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
   event.waitUntil(show(new URL(event.notification.data, location.origin).href));

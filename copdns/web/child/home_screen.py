@@ -49,10 +49,10 @@ async def turn_on(request: web.Request) -> web.Response:
     person, fields = await person_of(request), await fields_of(request)
     pairing = await _require_pairing(request, person)
     require_offered(request)
-    kinds, browser = parse_kinds(fields, CHILDS_KINDS), parse_browser(request, fields)
     context = context_of(request)
     push = PushStore(context.thread)
     mine = await push.of_pairing(pairing)
+    kinds, browser = parse_kinds(fields, CHILDS_KINDS, mine), parse_browser(request, fields)
     if browser is not None:
         language, label = language_of(request), label_of(request)
         await push.add_childs(pairing, browser, kinds, language, label, int(context.now()))

@@ -1,4 +1,4 @@
-"""What both forms about notices have in common: may they be asked for, about what, to which browser.
+"""What both forms about notices have in common: may they be asked for, which ones, and where.
 
 The child's form and the guardians' are handled where their other pages are.
 """
@@ -13,7 +13,7 @@ from aiohttp import web
 from copdns.events.push_endpoints import is_allowed_endpoint
 from copdns.events.push_keys import ready_keys
 from copdns.model.errors import AccountError
-from copdns.model.push import PushBrowser, PushKind
+from copdns.model.push import PushBrowser, PushKind, PushSubscription
 from copdns.web.context import context_of
 from copdns.web.home_screen.offer import is_offered
 from copdns.web.received import Fields
@@ -36,10 +36,17 @@ async def push_key(request: web.Request) -> str:
     return (await asyncio.to_thread(ready_keys, context.folder)).public
 
 
-def parse_kinds(fields: Fields, allowed: Collection[PushKind]) -> frozenset[PushKind]:
-    """Return what somebody ticked; raise AccountError for nothing."""
+def parse_kinds(
+    fields: Fields, allowed: Collection[PushKind], mine: PushSubscription | None
+) -> frozenset[PushKind]:
+    """Return what somebody ticked; raise AccountError for nothing.
+
+    mine: what this browser gets; a worker that only tells its new address ticks nothing.
+    """
     sent = {str(each) for each in fields.getall("kind", [])}
     kinds = frozenset(each for each in allowed if each in sent)
+    if not sent and mine is not None and fields.get("endpoint"):
+        return mine.kinds
     if not kinds:
         raise AccountError("choose what you want notices about", name="kind")
     return kinds

@@ -55,10 +55,10 @@ async def turn_on(request: web.Request) -> web.Response:
     """Turn notices on in this browser, or choose others."""
     own, fields = await _require_own(request), await fields_of(request)
     require_offered(request)
-    kinds, browser = parse_kinds(fields, GUARDIANS_KINDS), parse_browser(request, fields)
     context = context_of(request)
     push = PushStore(context.thread)
     mine = await push.of_session(own.session.digest)
+    kinds, browser = parse_kinds(fields, GUARDIANS_KINDS, mine), parse_browser(request, fields)
     if browser is not None:
         language, label, now = language_of(request), label_of(request), int(context.now())
         await push.add_guardians(
