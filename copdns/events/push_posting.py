@@ -17,7 +17,7 @@ from aiohttp.resolver import ThreadedResolver
 
 from copdns import __version__
 from copdns.events.push_endpoints import is_public_address
-from copdns.events.push_sender import Outcome, Result, judge_status
+from copdns.events.push_result import PushOutcome, PushResult, judge_status
 
 
 class PublicResolver(AbstractResolver):
@@ -44,7 +44,7 @@ class PublicResolver(AbstractResolver):
 
 async def post_message(
     endpoint: str, body: bytes, headers: Mapping[str, str], seconds: float, *, private: bool
-) -> Result:
+) -> PushResult:
     """Return what a push service says to a message.
 
     private: it may be at home.
@@ -72,6 +72,6 @@ async def post_message(
         ):
             return judge_status(reply.status, reply.headers.get("Retry-After", ""))
     except TimeoutError:
-        return Result(Outcome.AGAIN, why=f"the push service did not answer within {seconds:g} s")
+        return PushResult(PushOutcome.AGAIN, why=f"the push service did not answer within {seconds:g} s")
     except (ClientError, OSError, UnicodeError) as error:
-        return Result(Outcome.AGAIN, why=f"no connection ({type(error).__name__})")
+        return PushResult(PushOutcome.AGAIN, why=f"no connection ({type(error).__name__})")

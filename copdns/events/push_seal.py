@@ -32,7 +32,7 @@ SIGNED_FOR = 12 * 3600  # seconds; at most 24 hours (RFC 8292 section 2)
 _CURVE = ec.SECP256R1()
 
 
-class Sealed(NamedTuple):
+class SealedMessage(NamedTuple):
     """What is sent to a push service.  body: in base64url.  authorization: the header's value."""
 
     body: str
@@ -111,7 +111,7 @@ def _answer(wanted: dict[str, Any]) -> object:
     own = ec.generate_private_key(_CURVE)
     body = seal(wanted["text"].encode(), browser, own, os.urandom(16))
     header = sign(browser.endpoint, keys, wanted["contact"], wanted["now"])
-    return Sealed(write_octets(body), header)._asdict()
+    return SealedMessage(write_octets(body), header)._asdict()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import asyncio
 import json
 import traceback
 from collections.abc import Awaitable, Callable
-from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -22,6 +21,7 @@ from copdns.config import PushSettings
 from copdns.events.push_endpoints import is_allowed_endpoint
 from copdns.events.push_keys import SEAL, ready_keys
 from copdns.events.push_message import topic_of
+from copdns.events.push_result import PushOutcome, PushResult
 from copdns.model.errors import CopdnsError
 from copdns.model.push import PushKind, PushSubscription, read_octets
 
@@ -31,7 +31,6 @@ MAX_WAITING = 200  # messages that wait or are being sent; more are dropped
 AT_ONCE = 4  # requests at a time
 # Seconds before each further attempt; where a service says how long to wait, that, if it is longer.
 PAUSES = (2.0, 10.0, 60.0, 300.0, 1800.0)
-LONGEST_PAUSE = 3600  # seconds, whatever a service says
 SECONDS = 15.0  # for one attempt
 SEALING = 60.0  # seconds after which the process that encrypts is killed
 
@@ -50,24 +49,7 @@ class PushDelivery(NamedTuple):
     urgency: str
 
 
-class Outcome(StrEnum):
-    """What a push service said to a message."""
-
-    SENT = "sent"
-    GONE = "gone"  # the browser wants no more messages
-    AGAIN = "again"  # it may take it later
-    REFUSED = "refused"
-
-
-class Result(NamedTuple):
-    """wait: seconds that the service asks to wait; 0 for none.  why: what went wrong, for a log."""
-
-    outcome: Outcome
-    wait: int = 0
-    why: str = ""
-
-
-class Browsers(Protocol):
+class PushBrowsers(Protocol):
     """Where the browsers are stored that get messages."""
 
     async def is_current(self, subscription: PushSubscription) -> bool:
@@ -75,22 +57,6 @@ class Browsers(Protocol):
 
     async def forget(self, subscription: PushSubscription) -> None:
         """Delete a browser that its push service knows no more."""
-
-
-def judge_status(status: int, retry_after: str = "") -> Result:
-    """Return what the status of a push service means (RFC 8030 sections 5 and 8.4).
-
-    retry_after: the header, of which only seconds are read (RFC 9110 section 10.2.3).
-    """
-    if 200 <= status < 300:
-        return Result(Outcome.SENT)
-    if status in (404, 410):
-        return Result(Outcome.GONE)
-    why = f"the push service answered with status {status}"
-    if status in (408, 429) or status >= 500:
-        wait = int(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0
-        return Result(Outcome.AGAIN, min(wait, LONGEST_PAUSE), why)
-    return Result(Outcome.REFUSED, why=why)
 
 
 class PushSender:
@@ -104,7 +70,7 @@ class PushSender:
         self,
         folder: Path,
         settings: Callable[[], PushSettings],
-        browsers: Browsers,
+        browsers: PushBrowsers,
         now: Callable[[], float],
         mono: Callable[[], float],
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -146,10 +112,10 @@ class PushSender:
         finally:
             self._unfinished -= 1
 
-    async def deliver(self, delivery: PushDelivery) -> Outcome:
+    async def deliver(self, delivery: PushDelivery) -> PushOutcome:
         """Send a message, again and again while that may help and it still matters; return how that
         went."""
-        began, result = self._mono(), Result(Outcome.AGAIN)
+        began, result = self._mono(), PushResult(PushOutcome.AGAIN)
         subscription = delivery.subscription
         for pause in (0.0, *PAUSES):
             wait = max(pause, float(result.wait))
@@ -161,17 +127,17 @@ class PushSender:
                 return result.outcome
             async with self._gate:
                 result = await self._attempt(delivery, left)
-            if result.outcome is not Outcome.AGAIN:
+            if result.outcome is not PushOutcome.AGAIN:
                 break
         self._note(subscription, result)
-        if result.outcome is Outcome.GONE:
+        if result.outcome is PushOutcome.GONE:
             await self._browsers.forget(subscription)
         return result.outcome
 
-    def _note(self, subscription: PushSubscription, result: Result) -> None:
+    def _note(self, subscription: PushSubscription, result: PushResult) -> None:
         """Log when a push service takes no messages, and when it does again."""
         host = urlsplit(subscription.browser.endpoint).hostname or ""
-        is_failing = result.outcome in (Outcome.AGAIN, Outcome.REFUSED)
+        is_failing = result.outcome in (PushOutcome.AGAIN, PushOutcome.REFUSED)
         if is_failing and host not in self._failing:
             log.warning("notices to browsers are not being accepted", host=host, error=result.why)
             self._failing.add(host)
@@ -179,16 +145,16 @@ class PushSender:
             log.info("notices to browsers are accepted again", host=host)
             self._failing.discard(host)
 
-    async def _attempt(self, delivery: PushDelivery, left: int) -> Result:
+    async def _attempt(self, delivery: PushDelivery, left: int) -> PushResult:
         settings, endpoint = self._settings(), delivery.subscription.browser.endpoint
         private = settings.private_addresses
         if not settings.enabled or not is_allowed_endpoint(
             endpoint, settings.hosts, private=private
         ):
-            return Result(Outcome.REFUSED, why="the settings do not allow this push service")
+            return PushResult(PushOutcome.REFUSED, why="the settings do not allow this push service")
         sealed = await self._seal(delivery, settings)
         if sealed is None:
-            return Result(Outcome.REFUSED, why="the browser's keys are not valid")
+            return PushResult(PushOutcome.REFUSED, why="the browser's keys are not valid")
         headers = {
             "Authorization": sealed["authorization"],
             "Content-Encoding": "aes128gcm",

@@ -13,14 +13,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from copdns.config import PushSettings
 from copdns.events import push_keys
 from copdns.events.push_posting import PublicResolver
-from copdns.events.push_sender import (
-    MAX_WAITING,
-    Outcome,
-    PushDelivery,
-    PushSender,
-    Result,
-    judge_status,
-)
+from copdns.events.push_result import PushOutcome, PushResult, judge_status
+from copdns.events.push_sender import MAX_WAITING, PushDelivery, PushSender
 from copdns.model.errors import PushKeyError
 from copdns.model.push import PushKind, PushSubscription
 from tests.push_service import PushService, ReadingBrowser
@@ -78,7 +72,7 @@ class Case:
             account="ada",
         )
 
-    async def deliver(self, ttl: int = 86_400) -> Outcome:
+    async def deliver(self, ttl: int = 86_400) -> PushOutcome:
         text = '{"title": "A child has sent a request"}'
         return await self.sender.deliver(
             PushDelivery(self.subscription, PushKind.REQUESTS, text, ttl, "high")
@@ -102,7 +96,7 @@ async def case(keyed: Path) -> AsyncIterator[Case]:
 async def test_the_browser_reads_it_and_the_service_is_told_how_urgent_it_is(
     case: Case, keyed: Path
 ) -> None:
-    assert await case.deliver(ttl=900) is Outcome.SENT
+    assert await case.deliver(ttl=900) is PushOutcome.SENT
     sent = case.service.got.get_nowait()
     assert case.reader.read(sent.body) == {"title": "A child has sent a request"}
     assert sent.path == "/p/1"
@@ -120,14 +114,14 @@ async def test_the_browser_reads_it_and_the_service_is_told_how_urgent_it_is(
 @pytest.mark.parametrize("status", [404, 410])
 async def test_a_browser_that_wants_no_more_is_forgotten(case: Case, status: int) -> None:
     case.service.statuses = [status]
-    assert await case.deliver() is Outcome.GONE
+    assert await case.deliver() is PushOutcome.GONE
     assert not case.stored.there
     assert case.service.got.qsize() == 1
 
 
 async def test_a_busy_service_is_tried_again_later_and_later(case: Case) -> None:
     case.service.statuses = [429, 503, 500]
-    assert await case.deliver() is Outcome.SENT
+    assert await case.deliver() is PushOutcome.SENT
     assert case.pauses.waited == [2.0, 10.0, 60.0]
     ttls = [case.service.got.get_nowait().headers["TTL"] for _ in range(4)]
     assert ttls == ["86400", "86398", "86388", "86328"]
@@ -136,13 +130,13 @@ async def test_a_busy_service_is_tried_again_later_and_later(case: Case) -> None
 
 async def test_a_service_that_says_how_long_to_wait_is_heard(case: Case) -> None:
     case.service.statuses, case.service.headers = [429], {"Retry-After": "120"}
-    assert await case.deliver() is Outcome.SENT
+    assert await case.deliver() is PushOutcome.SENT
     assert case.pauses.waited == [120.0]
 
 
 async def test_what_no_longer_matters_is_not_sent(case: Case) -> None:
     case.service.statuses = [503] * 9
-    assert await case.deliver(ttl=60) is Outcome.AGAIN
+    assert await case.deliver(ttl=60) is PushOutcome.AGAIN
     assert case.service.got.qsize() == 3  # at once, after 2 s and after 12 s; not after 72 s
 
 
@@ -156,7 +150,7 @@ async def test_a_refusal_and_a_redirect_are_not_repeated_or_followed(case: Case)
     for status in (400, 403, 413, 307):
         case.service.statuses = [status]
         case.service.headers = {"Location": f"{case.service.url}/elsewhere"}
-        assert await case.deliver() is Outcome.REFUSED
+        assert await case.deliver() is PushOutcome.REFUSED
     assert {case.service.got.get_nowait().path for _ in range(4)} == {"/p/1"}
     assert case.stored.there
 
@@ -168,21 +162,21 @@ async def test_the_settings_are_asked_each_time(case: Case) -> None:
         {"hosts": ("fcm.googleapis.com",)},
     ):
         case.settings = AT_HOME.model_copy(update=changed)
-        assert await case.deliver() is Outcome.REFUSED
+        assert await case.deliver() is PushOutcome.REFUSED
     assert case.service.got.empty()
 
 
 async def test_a_service_that_is_not_there_is_tried_again(case: Case) -> None:
     browser = case.reader.browser._replace(endpoint="http://127.0.0.1:9/p/1")
     case.subscription = case.subscription._replace(browser=browser)
-    assert await case.deliver(ttl=5) is Outcome.AGAIN
+    assert await case.deliver(ttl=5) is PushOutcome.AGAIN
     assert case.pauses.waited == [2.0, 10.0]
 
 
 async def test_a_browser_with_keys_that_are_none_is_left_alone(case: Case) -> None:
     bad = case.reader.browser._replace(p256dh="BA" + "A" * 85)
     case.subscription = case.subscription._replace(browser=bad)
-    assert await case.deliver() is Outcome.REFUSED
+    assert await case.deliver() is PushOutcome.REFUSED
     assert case.service.got.empty()
 
 
@@ -219,15 +213,15 @@ async def test_a_name_that_leads_into_the_house_is_not_used() -> None:
 @pytest.mark.parametrize(
     ("status", "retry_after", "result"),
     [
-        (201, "", Result(Outcome.SENT)),
-        (410, "", Result(Outcome.GONE)),
-        (429, "30", Result(Outcome.AGAIN, 30, "the push service answered with status 429")),
-        (429, "Sat, 28 Nov 2026 01:00:00 GMT", Result(Outcome.AGAIN, 0, "")),
-        (503, "999999", Result(Outcome.AGAIN, 3600, "")),
-        (301, "", Result(Outcome.REFUSED, 0, "")),
+        (201, "", PushResult(PushOutcome.SENT)),
+        (410, "", PushResult(PushOutcome.GONE)),
+        (429, "30", PushResult(PushOutcome.AGAIN, 30, "the push service answered with status 429")),
+        (429, "Sat, 28 Nov 2026 01:00:00 GMT", PushResult(PushOutcome.AGAIN, 0, "")),
+        (503, "999999", PushResult(PushOutcome.AGAIN, 3600, "")),
+        (301, "", PushResult(PushOutcome.REFUSED, 0, "")),
     ],
 )
-def test_each_status_has_its_meaning(status: int, retry_after: str, result: Result) -> None:
+def test_each_status_has_its_meaning(status: int, retry_after: str, result: PushResult) -> None:
     found = judge_status(status, retry_after)
     assert (found.outcome, found.wait) == (result.outcome, result.wait)
 
