@@ -72,6 +72,8 @@ async def post_message(
         ):
             return judge_status(reply.status, reply.headers.get("Retry-After", ""))
     except TimeoutError:
-        return PushResult(PushOutcome.AGAIN, why=f"the push service did not answer within {seconds:g} s")
+        return PushResult(
+            PushOutcome.AGAIN, why=f"the push service did not answer within {seconds:g} s"
+        )
     except (ClientError, OSError, UnicodeError) as error:
         return PushResult(PushOutcome.AGAIN, why=f"no connection ({type(error).__name__})")

@@ -151,7 +151,9 @@ class PushSender:
         if not settings.enabled or not is_allowed_endpoint(
             endpoint, settings.hosts, private=private
         ):
-            return PushResult(PushOutcome.REFUSED, why="the settings do not allow this push service")
+            return PushResult(
+                PushOutcome.REFUSED, why="the settings do not allow this push service"
+            )
         sealed = await self._seal(delivery, settings)
         if sealed is None:
             return PushResult(PushOutcome.REFUSED, why="the browser's keys are not valid")
