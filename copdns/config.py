@@ -785,6 +785,62 @@ class EventSettings(Section):
         return command
 
 
+def _push_host(text: str) -> str:
+    """Return a host of push services; `*.` before a domain stands for all names below it."""
+    bare = text.removeprefix("*.")
+    if bare == "localhost" and bare == text:
+        return text
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return f"{text[: len(text) - len(bare)]}{domain(bare)}"
+
+
+PUSH_HOSTS = (
+    "fcm.googleapis.com",  # Chrome, and most others made from Chromium
+    "updates.push.services.mozilla.com",  # Firefox
+    "*.push.apple.com",  # Safari, and every browser on iPhones
+    "*.notify.windows.com",  # Edge on Windows
+)
+
+
+class PushSettings(Section):
+    """Notices to browsers, which ask for them on a page."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Whether guardians and children can ask for notices in their browsers; off, "
+        "none are sent to those that asked before either.",
+    )
+    hosts: tuple[Annotated[str, ByText(_push_host)], ...] = Field(
+        default=PUSH_HOSTS,
+        max_length=32,
+        description="The push services that notices may be sent to; `*.` before a name stands for "
+        "all names below it.",
+    )
+    private_addresses: bool = Field(
+        default=False,
+        description="Whether push services among these hosts may be at home: at a private address "
+        "or on this machine, on any port, and without HTTPS.",
+    )
+    contact: str = Field(
+        default="",
+        max_length=200,
+        description="Where push services can reach whoever runs this copdns: an address such as "
+        "`mailto:ada@mail.example`, or an `https://` one. They are told it with each notice.",
+    )
+
+    @field_validator("contact")
+    @classmethod
+    def _is_reachable(cls, contact: str) -> str:
+        if contact and not re.fullmatch(r"(mailto:[^@\s]+@[^@\s]+|https://\S+)", contact):
+            raise ValueError(
+                f"{contact!r} is no address that a push service takes; write one such as "
+                "mailto:ada@mail.example"
+            )
+        return contact
+
+
 class AppealSettings(Section):
     """What happens to requests that nobody answers, and how long their texts are kept."""
 
@@ -831,6 +887,7 @@ class Settings(Section):
     identity: IdentitySettings = IdentitySettings()
     log: LogSettings = LogSettings()
     events: EventSettings = EventSettings()
+    push: PushSettings = PushSettings()
     appeals: AppealSettings = AppealSettings()
     household: str = Field(
         default="",

@@ -31,6 +31,7 @@ from copdns.app.household_source import HouseholdSource
 from copdns.app.lists_in_force import ListReloader, ListsInForce
 from copdns.app.memory_use import collect_young, trim_memory
 from copdns.app.monitoring import Readiness, build_gauges
+from copdns.app.push_chores import PushChores
 from copdns.app.seed import seed_household
 from copdns.app.service_manager import feed_watchdog, find_service_manager
 from copdns.app.snapshot_builder import SnapshotBuilder
@@ -70,6 +71,7 @@ from copdns.server.recognition import Recognition
 from copdns.server.recorder import Recorder
 from copdns.store.folder_lock import hold_server_lock
 from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.push import PushStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from copdns.time.clock import Clock
@@ -212,6 +214,26 @@ class App:
             self._clock,
             desk,
         )
+        self._push_store = PushStore(self._thread)
+        self._push = PushChores(
+            self._push_store,
+            AppealStore(self._store),
+            self._folder,
+            lambda: self.settings.push,
+            self._clock,
+            self._speaks_to_browsers,
+        )
+        self._events.subscribe(self._push.on_event)
+
+    def _speaks_to_browsers(self, language: str) -> tuple[Speaks, str, str]:
+        """Return a language of LANGUAGES with its tag and direction; called in a thread."""
+        from copdns.web.languages import phrases_in  # most machines send no notices
+
+        try:
+            phrases = phrases_in(language)
+        except ListError:  # a catalogue is missing
+            return ENGLISH, "en", "ltr"
+        return phrases, phrases.tag, phrases.direction
 
     def _speaks(self, household: str) -> Speaks:
         """Return the language in which guardians of a household get notices; called in a thread."""
@@ -347,6 +369,7 @@ class App:
         yield repeat(self._appeal_chores.tell, FOLLOW_APPEALS)
         yield repeat(self._appeal_chores.raise_overdue, REMIND_EVERY)
         yield self._targets.run()
+        yield self._push.run()
         yield repeat(self._tidy, TIDY_EVERY)
         yield repeat(self._device_chores.run_once, CHORES_EVERY)
         yield repeat(self._check_alarms, CHORES_EVERY)
@@ -499,6 +522,7 @@ class App:
             await self._store.tidy(int(now))
             await self._appeal_chores.tidy()
             await self._account_chores.tidy()
+            await self._push_store.tidy(int(now))
             await self._account_chores.remind()
             await self._tell_upstreams()
         self._time_chores.ledger.forget(now)

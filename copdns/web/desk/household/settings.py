@@ -209,6 +209,16 @@ EFFECTS: Mapping[str, Phrase] = {
     "events.appeal_names": Phrase(
         "setting", "If true, others can read what a child asked for, and which child it was."
     ),
+    "push.enabled": Phrase(
+        "setting",
+        "If true, a child's own browser can be told of answers, and before time runs out.",
+    ),
+    "push.hosts": Phrase(
+        "setting",
+        "These learn that and when a browser is told something, but not what, nor whose it is.",
+    ),
+    "push.private_addresses": Phrase("setting", "None that anyone would notice."),
+    "push.contact": Phrase("setting", "None that anyone would notice."),
     "appeals.reminder_hours": Phrase(
         "setting", "Guardians are reminded of an unanswered request after this many hours."
     ),
