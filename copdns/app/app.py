@@ -23,6 +23,7 @@ from copdns.app.account_chores import AccountChores, log_setup_code
 from copdns.app.alarms import Alarms
 from copdns.app.appeal_chores import AppealChores
 from copdns.app.background import free_gradually, repeat, run_logged
+from copdns.app.control import ControlSocket
 from copdns.app.device_chores import DeviceChores
 from copdns.app.help_chores import HelpChores
 from copdns.app.household_in_force import HouseholdInForce
@@ -135,6 +136,7 @@ class App:
         self._child_page = child_page_url(settings.web.port)  # a new port: at the next start
         self._https = Https(self._folder, settings.web, self._now, lambda: self._clock.is_wrong)
         self._http_server = HttpServer(settings.web, self._https, self._build_pages)
+        self._control = ControlSocket(self._folder, self._flush_cache)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raise CopdnsError where it cannot start."""
@@ -295,6 +297,7 @@ class App:
 
     async def _serve(self) -> None:
         await self._listen()
+        await self._control.open()
         await self._http_server.begin()
         await run_logged(self._tell_upstreams)
         await run_logged(lambda: self._account_chores.tell(self._events))
@@ -346,6 +349,7 @@ class App:
 
     async def _close(self) -> None:
         self._listeners.close()
+        self._control.close()
         await self._http_server.close()
         self._recognition.close()
         self._upstreams.close()
@@ -475,6 +479,9 @@ class App:
         moment = self._clock()
         self._resolver.refresh(moment)
         self._resolver.cache.forget_old(moment.mono, FORGOTTEN_AT_ONCE)
+
+    def _flush_cache(self, name: str, below: bool) -> None:
+        self._resolver.flush(name, below=below)
 
     async def _tell_upstreams(self) -> None:
         await self._account_chores.note_upstreams(self.settings)

@@ -540,6 +540,21 @@ class Resolver:
         self._failures.clear()
         self._silence.clear()
 
+    def flush(self, name: str = "", *, below: bool = False) -> None:
+        """Forget cached responses and failures, so that upstreams are asked anew.
+
+        name: only those for this name, and below: also for names below it; "" for all.
+        Answers for help names stay: they are fetched at an even pace, whoever asks.
+        """
+        if name:
+            self.cache.drop(name, below=below)
+            self._failures.forget_name(name, below=below)
+        else:
+            self._lazy_free.add(self.cache.clear())
+            self._failures.clear()
+        if self.packet_cache is not None:
+            self.packet_cache.clear()  # which of its replies are made from what, nobody knows
+
     def reconfigure(
         self,
         rebinding: RebindingGuard,
