@@ -354,6 +354,12 @@ class UpstreamSettings(Section):
         description="Plain DNS servers that are asked only for the addresses of encrypted "
         "upstreams that are written without one, and for the names of time servers.",
     )
+    private_reverse: tuple[PlainUpstream, ...] = Field(
+        default=(),
+        description="Servers that know the names of devices by their addresses in the home "
+        "network, such as the router: reverse names of private addresses are asked there. Without "
+        "one, copdns answers them itself.",
+    )
     filtering: tuple[Upstream, ...] = Field(
         default=(),
         description="Upstreams that are known to filter; if one of them blocks a protected "
@@ -872,6 +878,14 @@ def _is_of_a_home(address: str) -> bool:
     return any(ip_address(address) in each for each in HOME)
 
 
-def defaults_of(dns: DnsSettings, door: str) -> AnswerDefaults:
+def defaults_of(settings: Settings, door: str) -> AnswerDefaults:
     """Return what the settings say.  door: the children's page, as it is served now."""
-    return AnswerDefaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl, door)
+    dns = settings.dns
+    return AnswerDefaults(
+        dns.allow,
+        dns.block_ttl,
+        dns.security_ttl,
+        dns.child_max_ttl,
+        door,
+        sends_reverse=bool(settings.upstreams.private_reverse),
+    )

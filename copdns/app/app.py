@@ -220,7 +220,7 @@ class App:
         self._counters.upstreams = self._upstreams.numbers
         self._upstreams_in_force = UpstreamsInForce(self._upstreams, lambda: self.settings)
         self._snapshots = SnapshotBuilder(
-            lambda: defaults_of(self.settings.dns, self._child_page),
+            lambda: defaults_of(self.settings, self._child_page),
             lambda: self._time_chores.policy_inputs,
             self._upstreams_in_force,
             self._now,

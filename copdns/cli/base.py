@@ -16,8 +16,8 @@ from copdns.model.addresses import (
     domain,
     mac_address,
     slug,
-    upstream_address,
 )
+from copdns.model.encrypted_addresses import split_address
 from copdns.model.errors import ConfigError, CopdnsError
 from copdns.model.household import Band
 from copdns.model.matchers import parse_matcher, parse_target
@@ -99,7 +99,7 @@ NAME = ParsedParam("name", domain)
 ADDRESS = ParsedParam("address", lambda text: str(address(text)))
 DEVICE_ADDRESS = ParsedParam("address", device_address)
 MAC = ParsedParam("MAC address", mac_address)
-UPSTREAM = ParsedParam("address", lambda text: str(upstream_address(text)))
+UPSTREAM = ParsedParam("address", split_address)
 MATCHER = ParsedParam("name", lambda text: str(parse_matcher(text)))
 TARGET = ParsedParam("target", lambda text: str(parse_target(text)))
 BAND = click.Choice([str(band) for band in Band])

@@ -59,7 +59,7 @@ _PARTS = (
     _Part("service", "services", lambda each: each.slug),
     _Part("local name", "local_names", lambda each: each.name),
     _Part("rewrite", "rewrites", lambda each: str(each.matcher)),
-    _Part("split upstream", "split_upstreams", lambda each: each.name),
+    _Part("split upstream", "split_upstreams", lambda each: each.key),
     _Part("schedule", "schedules", lambda each: each.id),
     _Part("budget", "budgets", lambda each: each.id),
     _Part("pause", "pauses", lambda each: each.profile),

@@ -31,7 +31,7 @@ def _lookups(household: Household) -> tuple[dict[str, Any], ...]:
     return (
         {each.name: each.addresses for each in household.local_names},
         {str(each.matcher): each.target for each in household.rewrites},
-        {each.name: each.upstreams for each in household.split_upstreams},
+        {each.key: each.upstreams for each in household.split_upstreams},
     )
 
 

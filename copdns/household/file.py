@@ -45,6 +45,7 @@ from copdns.model.household import (
     SplitUpstream,
 )
 from copdns.model.matchers import Matcher, parse_matcher
+from copdns.model.scoped_names import ScopedName, read_scoped_name
 from copdns.model.sentences import Sentence
 from copdns.model.times import Budget, Schedule
 from copdns.model.validation_messages import Path, describe_errors
@@ -149,8 +150,9 @@ class _Reading:
                 for key, target in shape.rewrites.items()
             ),
             split_upstreams=tuple(
-                SplitUpstream(self._domain("split_upstreams", key), upstreams)
+                SplitUpstream(found.name, upstreams, found.scope)
                 for key, upstreams in shape.split_upstreams.items()
+                for found in (self._read_scoped("split_upstreams", key),)
             ),
             calendar=shape.calendar.calendar(),
             day_starts=shape.day_starts,
@@ -294,6 +296,10 @@ class _Reading:
 
     def _domain(self, part: str, key: str) -> str:
         return str(self._key(part, key, domain))
+
+    def _read_scoped(self, part: str, key: str) -> ScopedName:
+        found = self._key(part, key, read_scoped_name)
+        return found if isinstance(found, ScopedName) else ScopedName(key)
 
     def _matcher(self, part: str, key: str) -> Matcher:
         found = self._key(part, key, parse_matcher)

@@ -14,13 +14,14 @@ from copdns.model.addresses import (
     address,
     domain,
     is_address,
-    upstream_address,
 )
 from copdns.model.broad_names import is_broad
+from copdns.model.encrypted_addresses import server_address, split_address
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, LocalName, NameRewrite, SplitUpstream
 from copdns.model.matchers import parse_matcher
 from copdns.model.names import normalize
+from copdns.model.scoped_names import read_scoped_name
 
 
 def set_local_name(
@@ -73,25 +74,26 @@ def remove_rewrite(household: Household, text: str) -> Household:
 def set_split_upstream(
     household: Household, name: str, upstreams: Iterable[str], known: KnownIds
 ) -> Household:
-    """Ask other upstreams ("address[:port]") for a domain and all below it.
+    """Ask other upstreams for a domain and all below it, for everyone or some (`scoped_names.py`).
 
     HouseholdError for a domain that is protected or too broad (`broad_names.py`), and for an
     upstream that could never answer.
     """
-    servers = tuple(dict.fromkeys(parse_field(upstream_address, text) for text in upstreams))
+    servers = tuple(dict.fromkeys(parse_field(split_address, text) for text in upstreams))
     for server in servers:
-        _refuse_upstream(server, known)
-    split = SplitUpstream(parse_field(domain, name), tuple(map(str, servers)))
-    _refuse_name(household, split.name, known)
-    others = tuple(each for each in household.split_upstreams if each.name != split.name)
+        _refuse_upstream(server_address(server), known)
+    found = parse_field(read_scoped_name, name)
+    split = SplitUpstream(found.name, servers, found.scope)
+    if split.name:
+        _refuse_name(household, split.name, known)
+    others = tuple(each for each in household.split_upstreams if each.key != split.key)
     return validate(replace(household, split_upstreams=(*others, split)))
 
 
 def remove_split_upstream(household: Household, name: str) -> Household:
     """Forward a domain to the usual upstreams again; HouseholdError where it is not forwarded."""
-    splits = remove_one(
-        household.split_upstreams, "name", normalize(name), "conditional forwarding for"
-    )
+    key = str(parse_field(read_scoped_name, name))
+    splits = remove_one(household.split_upstreams, "key", key, "conditional forwarding for")
     return replace(household, split_upstreams=splits)
 
 

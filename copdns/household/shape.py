@@ -22,7 +22,8 @@ from copdns.household.time_shape import (
     NoteText,
     SubjectText,
 )
-from copdns.model.addresses import address, device_address, domain, mac_address, upstream_address
+from copdns.model.addresses import address, device_address, domain, mac_address
+from copdns.model.encrypted_addresses import split_address
 from copdns.model.household import Band, Contact, DeviceKind
 from copdns.model.matchers import Matcher, parse_matcher, parse_target
 from copdns.model.yaml_text import ByText, Written
@@ -57,7 +58,7 @@ DeviceMac = Annotated[str, ByText(mac_address)]
 LocalAddress = Annotated[str, ByText(lambda text: str(address(text)))]
 Addresses = Annotated[tuple[DeviceAddress, ...], Field(min_length=1)]
 Macs = Annotated[tuple[DeviceMac, ...], Field(min_length=1)]
-Upstream = Annotated[str, ByText(lambda text: str(upstream_address(text)))]
+Upstream = Annotated[str, ByText(split_address)]
 
 
 class FullLogShape(Written):

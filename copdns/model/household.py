@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from copdns.model.matchers import Matcher
+from copdns.model.scoped_names import ScopedName
 from copdns.model.times import (
     USUAL_FAILURES,
     USUAL_WEEK,
@@ -247,10 +248,21 @@ class NameRewrite:
 
 @dataclass(frozen=True, slots=True)
 class SplitUpstream:
-    """A domain, and all names below it, for which other upstreams are asked ("address[:port]")."""
+    """A domain, and all names below it, for which other upstreams are asked.
+
+    name: "" for every name, which only some can have: then scope is not "".
+    upstreams: "address[:port]", or encrypted as in `model/encrypted_addresses.py`.
+    scope: a profile's id, "#tag" for all profiles with the tag, "" for everyone.
+    """
 
     name: str
     upstreams: tuple[str, ...]
+    scope: str = ""
+
+    @property
+    def key(self) -> str:
+        """What it is known by: `work.example`, or `work.example@mia`."""
+        return str(ScopedName(self.name, self.scope))
 
 
 @dataclass(frozen=True, slots=True)

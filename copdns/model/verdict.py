@@ -181,6 +181,7 @@ class AnswerDefaults:
     """What the settings say about answers.
 
     allow: networks that are served.  TTLs are in seconds.  door: the children's page.
+    sends_reverse: reverse names of private addresses are sent to upstreams of their own.
     """
 
     allow: tuple[Network, ...]
@@ -188,3 +189,4 @@ class AnswerDefaults:
     security_ttl: int = 60
     child_max_ttl: int = 60
     door: str = child_page_url(80)
+    sends_reverse: bool = False

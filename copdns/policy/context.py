@@ -22,13 +22,13 @@ from copdns.model.household import (
     LocalName,
     NameRewrite,
     Profile,
-    SplitUpstream,
 )
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import suffixes
 from copdns.model.verdict import SCHOOL, AnswerDefaults, LocalRecord
 from copdns.policy.matching import VerdictByEntry
 from copdns.policy.special_names import NEVER_DENIED
+from copdns.policy.split_table import Split
 
 LOCAL_TTL = 60  # seconds: devices move
 
@@ -40,14 +40,14 @@ class LocalNames(NamedTuple):
     """What a household answers itself, or has answered by upstreams of its own.
 
     by_list: the records of a local name, by the number of the list that is made for it; by_name:
-    the same by the name.  rewrites, splits (domains with upstreams of their own): the longest name
-    first.
+    the same by the name.  rewrites: the longest name first.  splits: domains with upstreams of
+    their own, of everyone and of some.
     """
 
     by_list: Mapping[int, RecordsByType] = {}
     by_name: Mapping[str, RecordsByType] = {}
     rewrites: tuple[NameRewrite, ...] = ()
-    splits: tuple[Matcher, ...] = ()
+    splits: tuple[Split, ...] = ()
 
 
 NO_LOCAL_NAMES = LocalNames()
@@ -91,8 +91,8 @@ class HouseholdContext:
 
         NXDOMAIN for one of them would deny those too (RFC 8020 section 2).
         """
-        matchers = (*(each.matcher for each in self.local.rewrites), *self.local.splits)
-        names = (*NEVER_DENIED, *(each.name for each in matchers))
+        rewritten = (each.matcher.name for each in self.local.rewrites)
+        names = (*NEVER_DENIED, *rewritten, *(each.matcher.name for each in self.local.splits))
         return frozenset(suffix for name in names for suffix in suffixes(name))
 
     def lists(
@@ -147,7 +147,10 @@ def build_context(
             by_list=by_list,
             by_name={each.name: records for each, records in _local_records(household.local_names)},
             rewrites=tuple(sorted(household.rewrites, key=_rank)),
-            splits=tuple(sorted(map(_split_matcher, household.split_upstreams), key=_by_length)),
+            splits=tuple(
+                Split(Matcher(each.name), each.key, each.scope)
+                for each in household.split_upstreams
+            ),
         ),
         engines=_engines(library) if other is None else other.engines,
         services=services,
@@ -176,21 +179,15 @@ def _without_broad_names(household: Household) -> Household:
         household,
         local_names=tuple(e for e in household.local_names if e.name not in broad),
         rewrites=tuple(e for e in household.rewrites if e.matcher.name not in broad),
-        split_upstreams=tuple(e for e in household.split_upstreams if e.name not in broad),
+        split_upstreams=tuple(
+            e for e in household.split_upstreams if e.name not in broad or not e.name
+        ),
     )
 
 
 def _without_keys(household: Household, library: Catalogue) -> Household:
     kept = tuple(each for each in household.protected if find_key(each, library) is None)
     return replace(household, protected=kept)
-
-
-def _split_matcher(split: SplitUpstream) -> Matcher:
-    return Matcher(split.name)
-
-
-def _by_length(matcher: Matcher) -> int:
-    return -len(matcher.name)
 
 
 def _help_ends(library: Catalogue) -> frozenset[str]:

@@ -22,6 +22,7 @@ from copdns.model.times import Grant
 from copdns.model.verdict import Action, LocalAnswer, LocalRecord, Reason, StepNumber, Verdict
 from copdns.policy.matching import Blocker, ListSet, RuleSet
 from copdns.policy.special_names import special_use_answer
+from copdns.policy.split_table import SplitTable
 
 
 @mypyc_attr(acyclic=True)
@@ -105,7 +106,8 @@ class AccessStep:
 class LocalStep:
     """Answer names that this house knows, special-use names, and the signals to devices (canaries).
 
-    local_by_list, local_by_name, rewrites, splits: see `LocalNames`.
+    local_by_list, local_by_name, rewrites: see `LocalNames`.
+    splits: names that other upstreams know; None for none.
     canaries: list numbers of the signals that the profile sends.
     protected: numbers of the lists whose names a household may not answer itself.
     open_below: names with something allowed at or below them: NXDOMAIN would deny that.
@@ -115,7 +117,7 @@ class LocalStep:
     local_by_name: Mapping[str, Mapping[int, tuple[LocalRecord, ...]]]
     canaries: frozenset[int]
     rewrites: tuple[NameRewrite, ...]
-    splits: tuple[Matcher, ...]
+    splits: SplitTable | None
     protected: frozenset[int]
     open_below: tuple[frozenset[str], ...]
     number: StepNumber = StepNumber.LOCAL
@@ -136,7 +138,7 @@ class LocalStep:
 
     def _special(self, name: str, qtype: int) -> LocalAnswer | None:
         answer = special_use_answer(name, qtype)
-        if answer is not None and any(split.covers(name) for split in self.splits):
+        if answer is not None and self.splits is not None and self.splits.own_zone_of(name):
             return None
         return answer
 

@@ -654,7 +654,7 @@ class Resolver:
         counted as neither hit nor miss, and the cache has nothing for it.
         """
         key = query.key
-        if verdict.target or policy.splits:
+        if verdict.target or policy.splits is not None:
             key = response_key(key, policy, verdict)
         is_protected = verdict.reason is Reason.PROTECTED
         if is_protected and self.asks_time_in_clear and verdict.category == TIME_SERVERS:

@@ -201,7 +201,7 @@ def households(draw: st.DrawFn) -> Household:
             draw(st.lists(local_names, max_size=2, unique_by=lambda each: each.name))
         ),
         rewrites=tuple(draw(st.lists(rewrites, max_size=2, unique_by=lambda each: each.matcher))),
-        split_upstreams=tuple(draw(st.lists(splits, max_size=2, unique_by=lambda each: each.name))),
+        split_upstreams=tuple(draw(st.lists(splits, max_size=2, unique_by=lambda each: each.key))),
         calendar=draw(calendars),
         day_starts=draw(st.sampled_from([0, 240, 719])),
         schedules=draw(few(schedules(scopes), "id", size=3)),

@@ -23,6 +23,7 @@ from copdns.model.broad_names import is_public
 from copdns.model.errors import NameTextError
 from copdns.model.matchers import parse_matcher
 from copdns.model.names import normalize
+from copdns.model.scoped_names import read_scoped_name
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Name
 from copdns.web.problem import Refused
@@ -30,6 +31,12 @@ from copdns.web.step_up import require_sure
 
 _Texts = Annotated[
     tuple[Annotated[str, Field(min_length=1, max_length=60)], ...],
+    Field(min_length=1, max_length=20),
+]
+
+
+_Servers = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=300)], ...],
     Field(min_length=1, max_length=20),
 ]
 
@@ -61,16 +68,20 @@ class Target(Sent):
 
 
 class SplitShown(Given):
-    """upstreams: asked for the name and all below it."""
+    """upstreams: asked for the name and all below it; for all names where it is empty.
+
+    scope: for whom: a profile's id, "#tag", or "" for everyone.
+    """
 
     name: str
     upstreams: list[str]
+    scope: str
 
 
 class Upstreams(Sent):
-    """upstreams: each an address, with or without a port."""
+    """upstreams: each an address, with or without a port, or encrypted as in the settings."""
 
-    upstreams: _Texts
+    upstreams: _Servers
 
 
 # --- names of this house --------------------------------------------------------------------------
@@ -156,8 +167,8 @@ async def split(call: Call) -> object:
 
 async def end_split(call: Call) -> None:
     """Ask the usual upstreams for a domain again; raise Refused (404), or NameTextError."""
-    domain = normalize(call.part("domain"))
-    _require_listed(domain, (each.name for each in call.household.split_upstreams), "split")
+    domain = str(read_scoped_name(call.part("domain")))
+    _require_listed(domain, (each.key for each in call.household.split_upstreams), "split")
     edit = partial(remove_split_upstream, name=domain)
     await call.change(f"conditional forwarding for {domain} removed", edit)
 

@@ -32,11 +32,13 @@ from copdns.household.name_edits import (
     set_rewrite,
     set_split_upstream,
 )
-from copdns.model.addresses import address, domain, is_address, upstream_address
+from copdns.model.addresses import address, domain, is_address
 from copdns.model.broad_names import broad_names, is_public
+from copdns.model.encrypted_addresses import split_address
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Contact, Household, OwnService
 from copdns.model.matchers import parse_matcher
+from copdns.model.scoped_names import read_scoped_name
 from copdns.model.times import Topic, TopicKind
 from copdns.policy.judge import RebindingGuard, guarded_splits
 from copdns.web.context import context_of
@@ -72,6 +74,7 @@ async def names(request: web.Request) -> web.Response:
         household=home.household,
         services=tuple(_service_use(home.household, each) for each in home.household.services),
         contacts=tuple(Contact),
+        tags=sorted({tag for each in home.household.profiles for tag in each.tags}),
         broad=broad_names(home.household),
         protected=_protected_names(home),
         guarded=guarded_splits(home.household, _rebinding_guard(home)),
@@ -90,7 +93,7 @@ def _protected_names(home: HouseRequest) -> frozenset[str]:
     written = (
         *(each.name for each in household.local_names),
         *(each.matcher.name for each in household.rewrites),
-        *(each.name for each in household.split_upstreams),
+        *(each.name for each in household.split_upstreams if each.name),
     )
     return frozenset(name for name in written if is_protected(household, known, name))
 
@@ -138,9 +141,9 @@ _REWRITE = _Kind(
 )
 _SPLIT = _Kind(
     "conditional forwarding for {}",
-    lambda household: (each.name for each in household.split_upstreams),
-    lambda form: read_field(domain, form.one("name"), "name"),
-    lambda form: _parse_several(form, "upstreams", upstream_address),
+    lambda household: (each.key for each in household.split_upstreams),
+    _read_scoped_name,
+    lambda form: _parse_several(form, "upstreams", split_address),
     set_split_upstream,
     remove_split_upstream,
 )
@@ -309,6 +312,13 @@ def _require_listed(request: web.Request, names: Iterable[str]) -> str:
     if name not in names:
         raise web.HTTPNotFound
     return name
+
+
+def _read_scoped_name(form: Form) -> str:
+    """Return the name in a form and for whom it is, as `read_scoped_name` reads them."""
+    name, scope = form.one("name").strip(), form.one("scope")
+    text = f"{name}@{scope}" if scope else name
+    return str(read_field(read_scoped_name, text, "name"))
 
 
 def _parse_target(text: str) -> str:

@@ -123,6 +123,9 @@ EFFECTS: Mapping[str, Phrase] = {
         "These servers learn which sites your household looks up, but not who looks them up.",
     ),
     "upstreams.bootstrap": Phrase("setting", "None that anyone would notice."),
+    "upstreams.private_reverse": Phrase(
+        "setting", "None: these servers are asked only which device has an address at home."
+    ),
     "upstreams.filtering": Phrase(
         "setting",
         "These servers block some sites on their own. Help sites are looked up elsewhere.",
