@@ -37,6 +37,7 @@ from copdns.model.addresses import (
 from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import ConfigError
 from copdns.model.events import USUAL, EventKind
+from copdns.model.names import normalize
 from copdns.model.verdict import AnswerDefaults
 from copdns.model.yaml_text import ByText
 
@@ -622,6 +623,9 @@ class LeaseFile(Section):
     )
 
 
+_HOME_DOMAINS = ("lan", "home.arpa", "internal", "home")  # nobody's on the internet
+
+
 class IdentitySettings(Section):
     """How devices are recognised, apart from their IP addresses."""
 
@@ -636,6 +640,22 @@ class IdentitySettings(Section):
         description="Lease files of DHCP servers on this machine, for the names that devices "
         "give themselves, and for MAC addresses the kernel does not know.",
     )
+    lease_domain: str = Field(
+        default="",
+        description="The domain in which devices of these lease files have the names that they "
+        "give themselves, such as `lan` or `home.arpa`; empty for no such names.",
+    )
+
+    @field_validator("lease_domain")
+    @classmethod
+    def _stays_at_home(cls, written: str) -> str:
+        name = normalize(written)
+        if name and not any(name == each or name.endswith(f".{each}") for each in _HOME_DOMAINS):
+            raise ValueError(
+                f"{written!r} is not a domain of a home network; write one of "
+                f"{', '.join(_HOME_DOMAINS)}, or one below them"
+            )
+        return name
 
 
 class LogSettings(Section):

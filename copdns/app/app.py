@@ -55,6 +55,7 @@ from copdns.model.events import EventKind, HeldEvent
 from copdns.model.hosts import OWN_HOSTS, child_page_url, desk_url
 from copdns.model.household import Household, PrivacyMode
 from copdns.network import machine
+from copdns.network.lease_names import RecordsByName
 from copdns.network.machine import listen_addresses
 from copdns.network.probes import Probes
 from copdns.network.resolver_scan import scan_resolvers
@@ -278,6 +279,7 @@ class App:
             self._clock,
             lambda: sum(self._counters.queries.values()),
             self._events,
+            self._set_lease_records,
         )
         await self._device_chores.configure(self.settings.identity)
         self._store.see = self._device_chores.see
@@ -479,6 +481,9 @@ class App:
         moment = self._clock()
         self._resolver.refresh(moment)
         self._resolver.cache.forget_old(moment.mono, FORGOTTEN_AT_ONCE)
+
+    def _set_lease_records(self, records: RecordsByName) -> None:
+        self._resolver.lease_records = records
 
     def _flush_cache(self, name: str, below: bool) -> None:
         self._resolver.flush(name, below=below)

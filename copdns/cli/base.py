@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from copdns.model.addresses import (
-    address,
     device_address,
     domain,
     mac_address,
@@ -20,6 +19,7 @@ from copdns.model.addresses import (
 from copdns.model.encrypted_addresses import split_address
 from copdns.model.errors import ConfigError, CopdnsError
 from copdns.model.household import Band
+from copdns.model.local_records import local_domain, local_value
 from copdns.model.matchers import parse_matcher, parse_target
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ class ParsedParam(click.ParamType):  # type: ignore[type-arg]  # generic in newe
 # A matcher, target or address stays text: the edits in `household/` parse it again.
 ID = ParsedParam("id", slug)
 NAME = ParsedParam("name", domain)
-ADDRESS = ParsedParam("address", lambda text: str(address(text)))
+LOCAL_NAME = ParsedParam("name", local_domain)
+LOCAL_VALUE = ParsedParam("address", local_value)
 DEVICE_ADDRESS = ParsedParam("address", device_address)
 MAC = ParsedParam("MAC address", mac_address)
 UPSTREAM = ParsedParam("address", split_address)

@@ -197,7 +197,7 @@ def describe_part(value: object, zone: str) -> str:
         case OwnService():
             return f"{value.title}: {', '.join(map(str, value.names))}"
         case LocalName():
-            return ", ".join(value.addresses) or "no address"
+            return ", ".join(value.values) or "no address"
         case NameRewrite():
             return f"answered as {value.target}"
         case SplitUpstream():

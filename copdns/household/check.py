@@ -17,13 +17,13 @@ from copdns.household.presets import Preset
 from copdns.household.time_check import time_faults
 from copdns.model.addresses import (
     UpstreamAddress,
-    address,
     device_address,
     mac_address,
     slug,
 )
 from copdns.model.encrypted_addresses import split_address
 from copdns.model.household import LANGUAGES, Band, Device, Household, PrivacyMode, Profile, Rule
+from copdns.model.local_records import local_value
 from copdns.model.names import suffixes
 from copdns.model.sentences import Sentence, sentence
 from copdns.model.times import Subject, Topic, TopicKind, is_timezone
@@ -300,8 +300,8 @@ def _own_faults(household: Household) -> Iterator[Violation]:
                 "services", service.slug, "names", sentence("is empty; add at least one")
             )
     for local in household.local_names:
-        for text in local.addresses:
-            if problem := parse_problem(address, text):
+        for text in local.values:
+            if problem := parse_problem(local_value, text):
                 yield Violation("local_names", local.name, "addresses", problem)
     for rewrite in household.rewrites:
         if rewrite.matcher.covers(rewrite.target):

@@ -28,7 +28,6 @@ from copdns.household.shape import (
 from copdns.household.time_edits import find_idle
 from copdns.household.time_shape import budget, schedule
 from copdns.model import yaml_text
-from copdns.model.addresses import domain
 from copdns.model.errors import ConfigError, CopdnsError, HouseholdError
 from copdns.model.household import (
     AnnouncedBandChange,
@@ -44,6 +43,7 @@ from copdns.model.household import (
     RuleAction,
     SplitUpstream,
 )
+from copdns.model.local_records import local_domain, split_values
 from copdns.model.matchers import Matcher, parse_matcher
 from copdns.model.scoped_names import ScopedName, read_scoped_name
 from copdns.model.sentences import Sentence
@@ -142,8 +142,8 @@ class _Reading:
             rules=tuple(self._rules()),
             services=tuple(self._services()),
             local_names=tuple(
-                LocalName(self._domain("local_names", key), addresses)
-                for key, addresses in shape.local_names.items()
+                LocalName(str(self._key("local_names", key, local_domain)), *split_values(values))
+                for key, values in shape.local_names.items()
             ),
             rewrites=tuple(
                 NameRewrite(self._matcher("rewrites", key), target)
@@ -293,9 +293,6 @@ class _Reading:
         for key, shape in self.shape.own_services.items():
             self.places["services", key] = ("own_services", key)
             yield OwnService(key, _or(shape.title, key), shape.names, shape.contact)
-
-    def _domain(self, part: str, key: str) -> str:
-        return str(self._key(part, key, domain))
 
     def _read_scoped(self, part: str, key: str) -> ScopedName:
         found = self._key(part, key, read_scoped_name)

@@ -232,10 +232,25 @@ class OwnService:
 
 @dataclass(frozen=True, slots=True)
 class LocalName:
-    """A name of this house, with its addresses; names below it do not exist."""
+    """A name of this house; names below it do not exist.
+
+    name: `*.dev.home.arpa` stands for all names below dev.home.arpa that have no records here.
+    records: besides addresses, as in `model/local_records.py`.
+    """
 
     name: str
     addresses: tuple[str, ...]
+    records: tuple[str, ...] = ()
+
+    @property
+    def domain(self) -> str:
+        """The name itself, or that below which a wildcard stands."""
+        return self.name.removeprefix("*.")
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Addresses and records."""
+        return *self.addresses, *self.records
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ class Requestor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LocalRecord:
-    """A record that copdns makes itself.  data: an address, a name, or text, by rtype."""
+    """A record that copdns makes itself.  data: as zone files have it, by rtype; TXT unquoted."""
 
     name: str
     rtype: int

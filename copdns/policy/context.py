@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
-from copdns.dns.records import AAAA, PTR, A
+from copdns.dns.records import AAAA, PTR, SRV, TXT, A
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
 from copdns.lists.keys import find_key
@@ -31,6 +31,7 @@ from copdns.policy.special_names import NEVER_DENIED
 from copdns.policy.split_table import Split
 
 LOCAL_TTL = 60  # seconds: devices move
+_RECORD_TYPES = {"TXT": TXT, "SRV": SRV}
 
 
 RecordsByType = Mapping[int, tuple[LocalRecord, ...]]
@@ -145,7 +146,11 @@ def build_context(
         defaults=defaults,
         local=LocalNames(
             by_list=by_list,
-            by_name={each.name: records for each, records in _local_records(household.local_names)},
+            by_name={
+                each.name: records
+                for each, records in _local_records(household.local_names)
+                if each.match is not MatchKind.BELOW
+            },
             rewrites=tuple(sorted(household.rewrites, key=_rank)),
             splits=tuple(
                 Split(Matcher(each.name), each.key, each.scope)
@@ -177,7 +182,7 @@ def _without_broad_names(household: Household) -> Household:
         return household
     return replace(
         household,
-        local_names=tuple(e for e in household.local_names if e.name not in broad),
+        local_names=tuple(e for e in household.local_names if e.domain not in broad),
         rewrites=tuple(e for e in household.rewrites if e.matcher.name not in broad),
         split_upstreams=tuple(
             e for e in household.split_upstreams if e.name not in broad or not e.name
@@ -226,15 +231,24 @@ def _local_records(
 ) -> Iterable[tuple[Matcher, RecordsByType]]:
     """Yield each local name and its addresses' reverse names, with their records by qtype."""
     reverse: dict[str, list[LocalRecord]] = {}
-    for each in names:
+    # Wildcards first: at a name that has records too, they hold for what is below.
+    for each in sorted(names, key=lambda each: each.name == each.domain):
         by_type: dict[int, tuple[LocalRecord, ...]] = {}
+        is_wildcard = each.name != each.domain
         for address in map(ip_address, each.addresses):
             qtype = _qtype(address)
             record = LocalRecord(each.name, qtype, str(address), LOCAL_TTL)
             by_type[qtype] = (*by_type.get(qtype, ()), record)
-            pointer = address.reverse_pointer
-            reverse.setdefault(pointer, []).append(LocalRecord(pointer, PTR, each.name, LOCAL_TTL))
-        yield Matcher(each.name), by_type
+            if not is_wildcard:
+                pointer = address.reverse_pointer
+                named = LocalRecord(pointer, PTR, each.name, LOCAL_TTL)
+                reverse.setdefault(pointer, []).append(named)
+        for text in each.records:
+            kind, _, data = text.partition(" ")
+            qtype = _RECORD_TYPES[kind]
+            record = LocalRecord(each.name, qtype, data, LOCAL_TTL)
+            by_type[qtype] = (*by_type.get(qtype, ()), record)
+        yield Matcher(each.domain, MatchKind.BELOW if is_wildcard else MatchKind.SUBTREE), by_type
     for pointer, records in reverse.items():
         yield Matcher(pointer, MatchKind.EXACT), {PTR: tuple(records)}
 

@@ -17,7 +17,7 @@ from copdns.model.build import mypyc_attr
 from copdns.model.errors import NXDOMAIN
 from copdns.model.hosts import OWN_HOSTS
 from copdns.model.household import Contact, Default, NameRewrite, Rule, RuleAction
-from copdns.model.matchers import Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import Grant
 from copdns.model.verdict import Action, LocalAnswer, LocalRecord, Reason, StepNumber, Verdict
 from copdns.policy.matching import Blocker, ListSet, RuleSet
@@ -149,7 +149,8 @@ class LocalStep:
         for entry in lookup.entries:
             records = self.local_by_list.get(entry.list)
             if records is not None:
-                exists = entry.name == lookup.name
+                # A wildcard stands for every name below its own; else only the name itself exists.
+                exists = entry.name == lookup.name or entry.match is MatchKind.BELOW
                 found = records.get(lookup.qtype, ()) if exists else ()
                 return self._local(lookup, LocalAnswer(0 if exists else NXDOMAIN, found))
         for rewrite in self.rewrites:

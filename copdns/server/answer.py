@@ -58,7 +58,7 @@ cache and goes into none, and no query waits with another.  Either way every rec
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum
 from typing import Any, Final, NamedTuple
@@ -97,7 +97,14 @@ from copdns.model.reasons import (
     Ede,
     ede_of,
 )
-from copdns.model.verdict import Action, Reason, Requestor, Verdict
+from copdns.model.verdict import (
+    Action,
+    LocalAnswer,
+    LocalRecord,
+    Reason,
+    Requestor,
+    Verdict,
+)
 from copdns.policy.decide import Policy, decide_query
 from copdns.policy.judge import RebindingGuard, judge_response, with_end_inside
 from copdns.policy.matching import PolicyGroup
@@ -338,6 +345,8 @@ class Resolver:
     asks_time_in_clear: all upstreams are encrypted, and their certificates are worth nothing while
         the clock is wrong; so the names of time servers are asked in clear text, and else encrypted
         (set by the app).
+    lease_records: of devices that a DHCP server on this machine knows, by name and type (set by the
+        app).  They stand where else a name of the home network does not exist.
     """
 
     def __init__(
@@ -365,6 +374,7 @@ class Resolver:
         self.on_probe: Callable[[str, Requestor, Client, float], None] = _ignore_probe
         self.limits: Limits | None = None
         self.asks_time_in_clear = False
+        self.lease_records: Mapping[str, Mapping[int, tuple[LocalRecord, ...]]] = {}
         self._snapshot = snapshot
         self._rebinding = rebinding
         self.cache = cache
@@ -618,6 +628,8 @@ class Resolver:
         elif action is Action.BLOCK:
             reply = _blocked_reply(message_id, query, requestor, policy, verdict, moment)
         elif action is Action.LOCAL:
+            if self.lease_records:
+                verdict = self._with_lease(query, verdict)
             reply, verdict = _local_reply(message_id, query, requestor, policy, verdict, moment)
             if verdict.local is not None and verdict.local.is_probe:
                 self.on_probe(query.qname, requestor, client, moment.wall)
@@ -639,6 +651,16 @@ class Resolver:
                 usage=self.recorder.usage_of(policy, query.qname, verdict, moment.wall),
             )
         return reply
+
+    def _with_lease(self, query: Query, verdict: Verdict) -> Verdict:
+        """Return the verdict on a local name, with a device's records where it has none."""
+        local = verdict.local
+        if local is None or local.records or local.is_own_address or local.is_status:
+            return verdict
+        by_type = self.lease_records.get(query.qname)
+        if by_type is None or verdict.reason is not Reason.LOCAL:
+            return verdict
+        return replace(verdict, local=LocalAnswer(records=by_type.get(query.qtype, ())))
 
     def _look_up(
         self,

@@ -217,7 +217,12 @@ own_services = st.builds(
     st.lists(matchers, min_size=1, max_size=3, unique=True).map(tuple),
     st.sampled_from(Contact),
 )
-local_names = st.builds(LocalName, names, st.lists(addresses, max_size=2, unique=True).map(tuple))
+local_names = st.builds(
+    LocalName,
+    st.one_of(names, names.map("*.{}".format)),
+    st.lists(addresses, max_size=2, unique=True).map(tuple),
+    st.sampled_from([(), ("TXT two  words",), ("SRV 0 5 631 a.example", 'TXT say "yes"')]),
+)
 rewrites = st.builds(NameRewrite, matchers, st.just("target.test"))
 splits = st.builds(
     SplitUpstream, names, st.lists(upstreams, min_size=1, max_size=2, unique=True).map(tuple)

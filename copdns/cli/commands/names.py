@@ -8,7 +8,14 @@ import click
 
 from copdns.as_json.household import rewrite_json
 from copdns.as_json.plain import plain
-from copdns.cli.base import ADDRESS, MATCHER, NAME, UPSTREAM, ParsedParam, json_option
+from copdns.cli.base import (
+    LOCAL_NAME,
+    LOCAL_VALUE,
+    MATCHER,
+    UPSTREAM,
+    ParsedParam,
+    json_option,
+)
 from copdns.cli.home import Home, pass_home, print_changes
 from copdns.cli.output import print_listing
 from copdns.cli.params import profile_option, scope_of, tag_option, warn_of_unused_tag
@@ -35,23 +42,26 @@ def local() -> None:
 
 
 @local.command("add")
-@click.argument("name", metavar="NAME", type=NAME)
-@click.argument("addresses", metavar="ADDRESS...", type=ADDRESS, nargs=-1, required=True)
+@click.argument("name", metavar="NAME", type=LOCAL_NAME)
+@click.argument("addresses", metavar="ADDRESS...", type=LOCAL_VALUE, nargs=-1, required=True)
 @pass_home
 def local_add(home: Home, name: str, addresses: tuple[str, ...]) -> None:
     """Set the addresses of a local NAME.
 
-    They replace the addresses it had. Subdomains of NAME do not exist.
+    They replace the addresses it had. Subdomains of NAME do not exist; *.NAME stands for all of
+    them that are not set here. Instead of an address, a record can be given: TXT or SRV.
 
     \b
     Example:  copdns local add printer.home.arpa 192.168.1.20
+              copdns local add '*.dev.home.arpa' 192.168.1.30
+              copdns local add _ipp._tcp.home.arpa 'SRV 0 0 631 printer.home.arpa'
     """
     edit = partial(set_local_name, name=name, addresses=addresses, known=home.known_ids)
     home.change(f"local name {name}: {', '.join(addresses)}", edit)
 
 
 @local.command("remove")
-@click.argument("name", metavar="NAME", type=NAME)
+@click.argument("name", metavar="NAME", type=LOCAL_NAME)
 @pass_home
 def local_remove(home: Home, name: str) -> None:
     """Remove a local name.
@@ -76,7 +86,7 @@ def local_list(home: Home, as_json: bool) -> None:
         as_json,
         plain,
         ("name", "addresses"),
-        lambda each: (each.name, ", ".join(each.addresses)),
+        lambda each: (each.name, ", ".join(each.values)),
     )
 
 

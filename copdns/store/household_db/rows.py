@@ -22,6 +22,7 @@ from copdns.model.household import (
     RuleAction,
     SplitUpstream,
 )
+from copdns.model.local_records import split_values
 from copdns.model.scoped_names import EVERY_NAME
 from copdns.store.household_db.cells import (
     Cells,
@@ -180,8 +181,8 @@ LOCAL_NAME: HouseholdTable[LocalName] = HouseholdTable(
     name="local_name",
     field="local_names",
     columns="name, addresses",
-    cells=lambda local: (local.name, as_json(local.addresses)),
-    value=lambda cells: LocalName(read_text(cells[0]), read_texts(cells[1])),
+    cells=lambda local: (local.name, as_json(local.values)),
+    value=lambda cells: LocalName(read_text(cells[0]), *split_values(read_texts(cells[1]))),
 )
 
 NAME_REWRITE: HouseholdTable[NameRewrite] = HouseholdTable(

@@ -21,6 +21,7 @@ from copdns.household.name_edits import (
 )
 from copdns.model.broad_names import is_public
 from copdns.model.errors import NameTextError
+from copdns.model.local_records import local_domain
 from copdns.model.matchers import parse_matcher
 from copdns.model.names import normalize
 from copdns.model.scoped_names import read_scoped_name
@@ -35,6 +36,12 @@ _Texts = Annotated[
 ]
 
 
+_Maybe = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=60)], ...], Field(max_length=20)
+]
+_Records = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=1100)], ...], Field(max_length=20)
+]
 _Servers = Annotated[
     tuple[Annotated[str, Field(min_length=1, max_length=300)], ...],
     Field(min_length=1, max_length=20),
@@ -42,16 +49,21 @@ _Servers = Annotated[
 
 
 class LocalNameShown(Given):
-    """Names below it do not exist."""
+    """Names below it do not exist, but for `*.name`, which stands for all of them.
+
+    records: TXT and SRV, such as "SRV 0 0 631 printer.home.arpa".
+    """
 
     name: str
     addresses: list[str]
+    records: list[str]
 
 
 class Addresses(Sent):
     """For a public site it needs a step-up: of a token the scope step_up."""
 
-    addresses: _Texts
+    addresses: _Maybe = ()
+    records: _Records = ()
 
 
 class RewriteShown(Given):
@@ -95,18 +107,18 @@ async def local_names(call: Call) -> object:
 async def set_local(call: Call) -> object:
     """Set the addresses of a local name; of a public site it needs a step-up."""
     wanted: Addresses = call.body
-    name = call.part("name")
+    name, values = call.part("name"), (*wanted.addresses, *wanted.records)
+    if not values:
+        raise Refused(400, "Write at least one address or record")
     await _require_sure_of_site(call, name)
-    edit = partial(
-        set_local_name, name=name, addresses=wanted.addresses, known=call.context.known_ids()
-    )
-    after = await call.change(f"local name {name}: {', '.join(wanted.addresses)}", edit)
+    edit = partial(set_local_name, name=name, addresses=values, known=call.context.known_ids())
+    after = await call.change(f"local name {name}: {', '.join(values)}", edit)
     return plain(after.local_names[-1])
 
 
 async def remove_local(call: Call) -> None:
     """Remove a local name; raise Refused (404), or NameTextError for what is no name."""
-    name = normalize(call.part("name"))
+    name = local_domain(call.part("name"))
     await _require_sure_of_site(call, name)
     _require_listed(name, (each.name for each in call.household.local_names), "local name")
     await call.change(f"local name {name} removed", partial(remove_local_name, name=name))

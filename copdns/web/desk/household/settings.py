@@ -183,6 +183,9 @@ EFFECTS: Mapping[str, Phrase] = {
     "identity.neighbours": Phrase(
         "setting", "If off, a device that changes its address loses its rules and its minutes."
     ),
+    "identity.lease_domain": Phrase(
+        "setting", "Everyone at home can look up which devices are there, by their names."
+    ),
     "identity.leases": Phrase(
         "setting", "New devices are easier to recognise, by the names they give."
     ),
