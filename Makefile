@@ -28,13 +28,11 @@ COMPILED = build/compiled
 IN_COMPILED = cd $(COMPILED) && PYTHONPATH=$(CURDIR)/$(COMPILED) $(abspath $(VENV))/bin
 ON_BOTH = tests/scenarios tests/lane tests/fuzz \
     tests/e2e/test_oracle.py tests/e2e/test_packets.py tests/e2e/test_privacy.py \
-    tests/e2e/test_time.py tests/e2e/test_trouble.py
+    tests/e2e/test_time.py tests/e2e/test_trouble.py tests/unit/dns/test_packets.py
 test-compiled: $(VENV)/.installed
 	@scripts/compiled-copy $(VENV) $(COMPILED)
 	@if [ -d ../shared ]; then ln -sfn ../../shared build/shared; fi  # tests look beside a checkout
 	$(IN_COMPILED)/pytest $(or $(ARGS),$(BESIDE) $(ON_BOTH))
-	@# In a process of its own: after hundreds of other tests, 3.8 MB are kept, and it is not known why.
-	$(if $(ARGS),,$(IN_COMPILED)/pytest tests/unit/dns/test_packets.py)
 
 # 200,000 questions with the lane and without it, to the sources and to the compiled core: four ways
 # that must say and keep the same.  ARGS names another number.

@@ -8,7 +8,7 @@ entries: there are few sets, however many names there are.  Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -65,8 +65,10 @@ def merge(drafts: Iterable[Draft]) -> MergedLists:
 
 
 class _Merger:
+    """numbers: by name, that of its set of entries."""
+
     def __init__(self) -> None:
-        self.keys: dict[str, int] = {}
+        self.numbers: dict[str, int] = {}
         self.sets = _EntrySets()
         self.statuses: list[ListStatus] = []
         self.openings: set[str] = set()
@@ -99,14 +101,32 @@ class _Merger:
 
     def _move(self, names: Names, number: int, allow: bool) -> None:
         """Take the names of a list out of its draft, and add them."""
-        keys = self.keys
         after = {
             match: _SetWithPart(self.sets, EntryPart(number, match, allow)) for match in MatchKind
         }
+        if len(names) > len(self.numbers):
+            self._adopt(names, after)
+            return
+        numbers = self.numbers
         while names:
             name, match = names.popitem()
-            key = name[::-1] + "."  # inlined key_of: a call for each name would take longer
-            keys[key] = after[match][keys.get(key, 0)]
+            numbers[name] = after[match][numbers.get(name, 0)]
+
+    def _adopt(self, names: Names, after: Mapping[MatchKind, _SetWithPart]) -> None:
+        """Do as `_move` for a list that is longer than all before it, and add those to it.
+
+        Python copies the whole table at once: of 1,000,000 names in a third of the time.
+        """
+        before = self.numbers
+        ((usual, _),) = Counter(names.values()).most_common(1)
+        numbers = self.numbers = dict.fromkeys(names, after[usual][0])
+        for name, match in names.items():
+            if match != usual:
+                numbers[name] = after[match][0]
+        for name, number in before.items():
+            match_here = names.get(name)
+            numbers[name] = number if match_here is None else after[match_here][number]
+        names.clear()
 
     def _open(self, draft: Draft) -> None:
         """Add an allow-list's exceptions to every list about its subject."""
@@ -122,11 +142,20 @@ class _Merger:
     def result(self) -> MergedLists:
         for each in self.opening:
             self._open(each)
-        ((usual, _),) = Counter(self.keys.values()).most_common(1) or ((0, 0),)
+        ((usual, _),) = Counter(self.numbers.values()).most_common(1) or ((0, 0),)
+        keys: list[str] = []
+        others: dict[str, int] = {}
+        while self.numbers:  # used up, as the drafts are
+            name, number = self.numbers.popitem()
+            key = name[::-1] + "."  # inlined key_of: a call for each name would take longer
+            keys.append(key)
+            if number != usual:
+                others[key] = number
+        keys.sort()
         return MergedLists(
-            sorted(self.keys),
+            keys,
             usual,
-            {key: number for key, number in self.keys.items() if number != usual},
+            others,
             tuple(self.sets.all),
             tuple(self.statuses),
             frozenset(self.openings),

@@ -183,10 +183,7 @@ def _first_verdict(policy: Policy, lookup: Lookup, now: float) -> Verdict:
 
 
 def _build_lookup(policy: Policy, qname: str, qtype: int, now: float) -> Lookup:
-    entries = policy.index.find(qname)
-    if policy.list_rules is not None:
-        entries = policy.list_rules.resolve(entries, qname, qtype)
-    return _lookup_of(policy, qname, qtype, entries, now)
+    return _lookup_of(policy, qname, qtype, policy.find_entries(qname, qtype), now)
 
 
 def _lookup_of(
@@ -243,7 +240,11 @@ def charged_budgets(
         return None
     if verdict.action is not Action.ALLOW and verdict.action is not Action.REWRITE:
         return None
-    lookup = _build_lookup(policy, qname, 0, now)
+    entries = policy.find_entries(qname)
+    budgets = time_rules.budgets_if_unlisted
+    if budgets is not None and not entries and not time_rules.names_it(qname):
+        return budgets  # as for most names, which need no look at all that follows
+    lookup = _lookup_of(policy, qname, 0, entries, now)
     if lookup.is_always_open or lookup.is_homework:
         return None
     for grant in lookup.grants:

@@ -33,9 +33,9 @@ def is_excepted(entry: Entry, entries: tuple[Entry, ...]) -> bool:
 
 
 class SubjectMatcher:
-    """The names of some subjects."""
+    """The names of some subjects.  by_name: those that somebody wrote one by one."""
 
-    __slots__ = ("_by_name", "_numbers")
+    __slots__ = ("_numbers", "by_name")
 
     def __init__(
         self,
@@ -46,10 +46,10 @@ class SubjectMatcher:
         """lists: numbers of further lists."""
         topics = [each for each in about if isinstance(each, Topic)]
         self._numbers = lists.union(*(list_numbers(topic, infos) for topic in topics))
-        self._by_name = index_by_name((each, None) for each in about if isinstance(each, Matcher))
+        self.by_name = index_by_name((each, None) for each in about if isinstance(each, Matcher))
 
     def __bool__(self) -> bool:
-        return bool(self._numbers or self._by_name)
+        return bool(self._numbers or self.by_name)
 
     def covers(self, qname: str, entries: tuple[Entry, ...]) -> bool:
         """Tell whether a name is one of them; entries: every list entry that covers it."""
@@ -58,7 +58,7 @@ class SubjectMatcher:
                 named = entry.list in self._numbers and not entry.allow
                 if named and not is_excepted(entry, entries):
                     return True
-        return bool(self._by_name) and bool(covering_matchers(self._by_name, qname))
+        return bool(self.by_name) and bool(covering_matchers(self.by_name, qname))
 
 
 MatchersByName = dict[str, list[tuple[Matcher, Value]]]

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from math import inf
 from typing import Final
 
 from copdns.lists.index import Entry, ListInfo, ListKind
+from copdns.model.matchers import Matcher
 from copdns.model.times import Grant, Subject
 from copdns.model.verdict import StepNumber, Verdict
 from copdns.policy.steps import Lookup, Step
-from copdns.policy.subjects import SubjectMatcher, covering_matchers, is_excepted
+from copdns.policy.subjects import (
+    MatchersByName,
+    SubjectMatcher,
+    covering_matchers,
+    index_by_name,
+    is_excepted,
+)
 from copdns.policy.time_steps import BySubject, TimeStep, group_by_subject
 from copdns.time.budget import RemainingBudget, earliest_end
 from copdns.time.minutes import MAX_ADDED
@@ -39,6 +47,9 @@ class TimeRules:
     remaining: budgets with minutes left, by what they are about.
     beacons: numbers of the lists of names that devices ask for by themselves.
     until: epoch seconds; nothing is known from then on.
+    budgets_if_unlisted: the ids of those that count a name that is on no list and not in
+    `written`; None: that depends on grants.
+    written: the names that somebody wrote one by one, of budgets and of what is open.
     """
 
     plan: TimePlan
@@ -50,6 +61,8 @@ class TimeRules:
     remaining: BySubject[tuple[RemainingBudget, ...]]
     beacons: frozenset[int]
     until: float
+    budgets_if_unlisted: tuple[str, ...] | None = None
+    written: MatchersByName[None] = field(default_factory=dict)
     # By the id of a verdict without its end, and that end; see `with_end`.
     verdicts_with_end: dict[tuple[int, float], tuple[Verdict, Verdict]] = field(
         default_factory=dict
@@ -59,6 +72,10 @@ class TimeRules:
     def tracks_usage(self) -> bool:
         """Tell whether minutes of use are needed, for budgets or grace periods."""
         return bool(self.plan.remaining) or self.plan.has_grace
+
+    def names_it(self, qname: str) -> bool:
+        """Tell whether a name is one of `written`."""
+        return bool(self.written) and bool(covering_matchers(self.written, qname))
 
     def ends_move(self, now: float) -> bool:
         """Tell whether `valid_until` moves every minute.
@@ -152,6 +169,15 @@ def build_time_rules(
     if plan is NO_TIME_PLAN:
         return None
     homework = plan.homework
+    always_open = SubjectMatcher(plan.always_open, infos)
+    opened = SubjectMatcher(homework_subjects(plan), infos, learning)
+    remaining = group_by_subject(((each.about, each) for each in plan.remaining), infos)
+    written: list[Matcher] = []
+    for pairs in chain(always_open.by_name.values(), opened.by_name.values()):
+        written += [matcher for matcher, _ in pairs]
+    for counted in remaining.by_name.values():
+        written += [matcher for matcher, _ in counted]
+    whole = tuple(dict.fromkeys(left.id for left in remaining.whole or ()))
     return TimeRules(
         plan=plan,
         steps=tuple(step for step in order if isinstance(step, TimeStep)),
@@ -159,12 +185,14 @@ def build_time_rules(
             (grant, None if grant.about is None else SubjectMatcher((grant.about,), infos))
             for grant in plan.grants
         ),
-        always_open=SubjectMatcher(plan.always_open, infos),
-        homework=SubjectMatcher(homework_subjects(plan), infos, learning),
+        always_open=always_open,
+        homework=opened,
         homework_span=(homework.start, homework.end) if homework else (inf, inf),
-        remaining=group_by_subject(((each.about, each) for each in plan.remaining), infos),
+        remaining=remaining,
         beacons=frozenset(info.number for info in infos if info.kind is ListKind.BEACON),
         until=plan.until,
+        budgets_if_unlisted=None if plan.grants else whole,
+        written=index_by_name((each, None) for each in written),
     )
 
 

@@ -187,7 +187,7 @@ class TimeStep:
         return timelines.whole is None and not timelines.by_list and not timelines.by_name
 
     def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
-        if self._exempts(lookup):
+        if self._is_idle_for(lookup) or self._exempts(lookup):
             return None
         for each in self._applicable(lookup):
             closure = each.timeline.state_at(now)
@@ -197,7 +197,7 @@ class TimeStep:
 
     def next_change(self, lookup: Lookup, now: float) -> float:
         """Return the first moment at which this step may say something else; `inf` for never."""
-        if lookup.is_always_open:
+        if self._is_idle_for(lookup) or lookup.is_always_open:
             return inf
         first = inf
         for each in self._applicable(lookup):
@@ -209,6 +209,11 @@ class TimeStep:
             if not lifted and not self._exempts(lookup):
                 break  # later ones do not count as long as this one blocks
         return first
+
+    def _is_idle_for(self, lookup: Lookup) -> bool:
+        """Tell that nothing applies to a name, without a look at the name: as for most."""
+        timelines = self.timelines
+        return not lookup.entries and timelines.whole is None and not timelines.by_name
 
     def _exempts(self, lookup: Lookup) -> bool:
         return lookup.is_always_open or (lookup.is_homework and self.reason is not Reason.SCHEDULE)

@@ -82,7 +82,7 @@ class Run:
 
     def _measured(self, workload: Workload, running: Running) -> Values:
         """Return a round's numbers; with load also what others took, and log rows dropped."""
-        before = _dropped(running)
+        before = _dropped(running) if workload.loads else {}
         with watch(self.stage.machine, running.process.pid) as others:
             found = workload.measure(self.stage, running, self.seconds)
         if "sent" not in found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import gzip
 import tracemalloc
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
@@ -128,12 +129,18 @@ def test_the_same_packets_again_take_no_more_memory(packets: list[Packet]) -> No
     tracemalloc.start()
     try:
         send_all(home, packets)
-        gc.collect()  # a test before may have switched it off
-        before, _ = tracemalloc.get_traced_memory()
-        for _ in range(2):
+        held = [_octets_in_use()]
+        for _ in range(3):
             send_all(home, packets)
-        gc.collect()
-        after, _ = tracemalloc.get_traced_memory()
+            held.append(_octets_in_use())
     finally:
         tracemalloc.stop()
-    assert after - before < 500_000
+    # The least growth of three rounds.  In one of them Python may make its table of interned
+    # strings anew, 3.8 MB in a process that did much before, and what the old one took was not
+    # traced.  What the packets leave behind, each round does.
+    assert min(after - before for before, after in pairwise(held)) < 250_000
+
+
+def _octets_in_use() -> int:
+    gc.collect()  # a test before may have switched it off
+    return tracemalloc.get_traced_memory()[0]

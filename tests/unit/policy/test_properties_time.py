@@ -251,3 +251,17 @@ def test_only_what_is_open_by_itself_takes_minutes(case: Drawn, name: str) -> No
     assert set(found or ()) <= known
     if found and policy.time_rules:
         assert set(found) <= {each.id for each in policy.time_rules.plan.remaining}
+
+
+@settings(max_examples=150)
+@given(drawn(), names)
+def test_the_short_way_to_charge_a_name_on_no_list_finds_what_the_long_way_finds(
+    case: Drawn, name: str
+) -> None:
+    policy = case.policy()
+    assume(policy.time_rules and policy.time_rules.budgets_if_unlisted is not None)
+    assert policy.time_rules
+    rules = replace(policy.time_rules, budgets_if_unlisted=None)
+    verdict = decide(policy, name, A, case.now)
+    long_way = charged_budgets(replace(policy, time_rules=rules), name, verdict, case.now)
+    assert charged_budgets(policy, name, verdict, case.now) == long_way
