@@ -12,27 +12,37 @@ BESIDE = -n 4 --dist loadfile
 PREFIX ?= /opt/copdns
 DESTDIR ?=
 
-.PHONY: run test test-compiled lanes flood conformance screenshots attack damage bench lint words lock install clean
+.PHONY: run test test-compiled compiled oracle lanes flood conformance screenshots attack damage bench lint words lock install clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
 
-# Hundreds of programs are started, which takes longer where Python may keep nothing compiled.
+# Hundreds of programs are started, which takes longer where Python may keep nothing compiled, and
+# thousands of databases are made and thrown away, which takes longer on a disk.
 test: $(VENV)/.installed
 	@scripts/add-browser $(VENV) requirements-browser.lock
-	PYTHONDONTWRITEBYTECODE= $(VENV)/bin/pytest $(or $(ARGS),$(BESIDE))
+	PYTHONDONTWRITEBYTECODE= scripts/in-memory $(VENV)/bin/pytest $(or $(ARGS),$(BESIDE))
 
 # What shows that the compiled core does as its sources do: scenarios, the lane, the oracle, privacy,
 # time, faults, and packets of every kind.  The core is compiled into a copy of this checkout.
 COMPILED = build/compiled
 IN_COMPILED = cd $(COMPILED) && PYTHONPATH=$(CURDIR)/$(COMPILED) $(abspath $(VENV))/bin
+TEST_COMPILED = cd $(COMPILED) && PYTHONPATH=$(CURDIR)/$(COMPILED) \
+    scripts/in-memory $(abspath $(VENV))/bin/pytest
 ON_BOTH = tests/scenarios tests/lane tests/fuzz \
     tests/e2e/test_oracle.py tests/e2e/test_packets.py tests/e2e/test_privacy.py \
     tests/e2e/test_time.py tests/e2e/test_trouble.py tests/unit/dns/test_packets.py
-test-compiled: $(VENV)/.installed
+# The copy alone, for whoever wants to have it done while something else runs.
+compiled: $(VENV)/.installed
 	@scripts/compiled-copy $(VENV) $(COMPILED)
+
+test-compiled: compiled
 	@if [ -d ../shared ]; then ln -sfn ../../shared build/shared; fi  # tests look beside a checkout
-	$(IN_COMPILED)/pytest $(or $(ARGS),$(BESIDE) $(ON_BOTH))
+	$(TEST_COMPILED) $(or $(ARGS),$(BESIDE) $(ON_BOTH))
+
+# All questions of the oracle, of which `make test` asks a part.
+oracle: $(VENV)/.installed
+	COPDNS_ORACLE=all $(VENV)/bin/pytest tests/e2e/test_oracle.py
 
 # 200,000 questions with the lane and without it, to the sources and to the compiled core: four ways
 # that must say and keep the same.  ARGS names another number.

@@ -91,30 +91,38 @@ PROGRAMS = (
 # Nor does it change what stands in the pages and how the house is ordered.
 TEXTS = ("tests/test_docs.py", "tests/test_house.py", "tests/test_words.py")
 ROAD = "tests/e2e/test_road.py"
-# Speed and growth: another test beside them could spoil what they see.
+# How fast something is, and what is lost or late: another test beside them could spoil what they
+# see.
 MEASURING = (
-    "tests/bench/",
+    "tests/bench/test_load.py",
+    "tests/bench/test_quiet.py",
+    "tests/bench/test_run.py",
+    "tests/bench/test_small.py",
     "tests/e2e/test_load.py",
-    "tests/e2e/test_replay.py",
-    "tests/web/test_desk_speed.py",
+    "tests/web/test_live_log_speed.py",
 )
 
 
 # The files that take longest, which are begun with, so that in the end none is left to one process
-# while others have nothing to do.
+# while others have nothing to do.  The last ones are those that take a second or two each.
 LONG = (
     "tests/web/test_pages.py",
     "tests/web/test_flow_appeal.py",
     "tests/e2e/test_oracle.py",
     "tests/web/test_api_attacked.py",
+    "tests/e2e/test_damage.py",
+    "tests/unit/list_files/test_fetch.py",
 )
+SHORT = "tests/unit/"
 
 
 def _rank(path: str) -> int:
     """Rank files by when they are run; those of one rank stay as they are."""
     if path in LONG:
         return LONG.index(path)
-    return len(LONG) + path.startswith(MEASURING)
+    if path.startswith(MEASURING):
+        return len(LONG) + 2
+    return len(LONG) + path.startswith(SHORT)
 
 
 def _is_for_one_python(item: pytest.Item, path: str) -> bool:

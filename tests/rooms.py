@@ -90,14 +90,17 @@ def _git(*args: str) -> str:
     ).stdout
 
 
-def imports(source: Source) -> Iterator[tuple[ast.AST, str]]:
-    """Yield everything that is imported, as a dotted name, wherever in the file it stands."""
+@cache
+def imports(source: Source) -> tuple[tuple[ast.AST, str], ...]:
+    """Return everything that is imported, as a dotted name, wherever in the file it stands."""
+    found: list[tuple[ast.AST, str]] = []
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Import):
-            yield from ((node, alias.name) for alias in node.names)
+            found += ((node, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, source.at(node, "imports are written out in full")
-            yield from ((node, f"{node.module}.{alias.name}") for alias in node.names)
+            found += ((node, f"{node.module}.{alias.name}") for alias in node.names)
+    return tuple(found)
 
 
 def own_imports(source: Source, all_names: frozenset[str]) -> Iterator[tuple[ast.AST, str]]:

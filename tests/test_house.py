@@ -66,7 +66,12 @@ def lines(wrong: list[str]) -> str:
 
 
 def of_ours(source: Source) -> Iterator[tuple[ast.AST, str]]:
-    return own_imports(source, frozenset(each.name for each in sources("copdns")))
+    return own_imports(source, _names())
+
+
+@cache
+def _names() -> frozenset[str]:
+    return frozenset(each.name for each in sources("copdns"))
 
 
 def is_in(name: str, room: str) -> bool:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import find_tool
+
 ROOT = Path(__file__).parents[1]
 
 NO_PYTHON = "#!/bin/sh\nexit 127\n"  # a version manager's shim with nothing behind it
@@ -95,6 +97,29 @@ def test_make_says_what_is_missing_once_and_stops(tmp_path: Path) -> None:
     assert "apt install python3.13-venv" in clear
     assert "Error 1" in of_make
     assert result.stdout == ""
+
+
+ENOUGH, LITTLE = 9_000_000, 1_000_000  # KB
+SAYS_WHERE = ("/bin/sh", "-c", '[ -z "$TMPDIR" ] || : >"$TMPDIR/mark"; echo "in $TMPDIR"; exit 3')
+
+
+@pytest.mark.parametrize(
+    ("room", "memory", "is_there"),
+    [(ENOUGH, ENOUGH, True), (LITTLE, ENOUGH, False), (ENOUGH, LITTLE, False)],
+)
+def test_what_is_put_aside_stands_in_memory_where_there_is_enough_and_no_longer(
+    tmp_path: Path, room: int, memory: int, is_there: bool
+) -> None:
+    made = tmp_path / "made"
+    program(tmp_path / "df", f"#!/bin/sh\necho Avail\necho {room}\n")
+    program(tmp_path / "sed", f"#!/bin/sh\necho {memory}\n")
+    program(tmp_path / "mktemp", f'#!/bin/sh\n/bin/mkdir "{made}"\necho "{made}"\n')
+    for each in ("rm", "tail"):
+        (tmp_path / each).symlink_to(find_tool(each))
+    done = run("scripts/in-memory", *SAYS_WHERE, folder=tmp_path)
+    assert done.returncode == 3
+    assert done.stdout == (f"in {made}\n" if is_there else "in \n")
+    assert not made.exists()
 
 
 def pins(file: str) -> dict[str, str]:

@@ -12,12 +12,14 @@ from copdns.lists.versions import diff_json
 
 def held_json(slug: str, held: HeldVersion) -> dict[str, object]:
     """Return a version that is held: why, and how it differs from the one in force."""
+    diff = diff_json(held.diff)
+    del diff["is_wider"]  # the reasons say it
     return {
         "list": slug,
         "version": held.version,
         "held_at": utc(held.held_at),
         "reasons": list(held.reasons),
-        **diff_json(held.diff),
+        **diff,
     }
 
 

@@ -266,6 +266,7 @@ class Fetcher:
             vouched=self._vouched,
             may_shrink=smaller,
             was_rolled_back=was_rolled_back,
+            opens=source.opens,
         )
         async with self._reading:
             output = await _run_unpack(json.dumps(asdict(job)), self._limits.check)

@@ -56,7 +56,8 @@ class UnpackJob:
     packed: path of the compressed text to write; "" for none.
     before: the text in force, to compare with; "" for none.  before_sha256: its digest.
     before_packed: as `packed`, for the text in force.
-    subject: what the list is about.  vouched: names that a person or a preset allows.
+    subject: what the list is about.  opens: it is an allow-list.
+    vouched: names that a person or a preset allows.
     may_shrink, was_rolled_back: as of `versions.find_reasons`.
     """
 
@@ -74,6 +75,7 @@ class UnpackJob:
     vouched: tuple[str, ...] = ()
     may_shrink: bool = False
     was_rolled_back: bool = False
+    opens: bool = False
 
 
 def unpack_list(job: UnpackJob) -> CopySummary:
@@ -111,7 +113,7 @@ def _compare(job: UnpackJob, octets: int, after: ParsedList) -> VersionDiff | No
         return None
 
     def compare_by(gate: Gate | None) -> VersionDiff:
-        draft = Draft("", ListKind.CATEGORY, job.subject, "")
+        draft = Draft("", ListKind.CATEGORY, job.subject, "", opens=job.opens)
         vouched = [parse_matcher(each) for each in job.vouched]
         return compare(
             read_version(octets_before, before, draft, gate, vouched),

@@ -27,14 +27,16 @@ from typing import Final, NamedTuple
 from copdns.lists.hashes import NO_HASHES
 from copdns.lists.index import ListKind
 from copdns.lists.line import SkipReason
-from copdns.lists.patterns import PatternSet
+from copdns.lists.patterns import UNBOUNDED, PatternSet
 from copdns.lists.small_index import BLOCKING, Draft, HeldEntry, Names
 from copdns.lists.special import SpecialRules
 from copdns.lists.terms import Terms
+from copdns.model.broad_networks import address_shares
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import suffixes
 
 MAX_HELD: Final = 20  # entries of a list that are shown; all are counted
+MAX_SHARE: Final = 1 / 8  # of all addresses, which the networks of one list block
 # Such a list names a hacked school for some hours and means it; others keep it for years.
 _NAMES_SCHOOLS: Final = frozenset({"malware"})
 # ac.uk, edu.au and so on, for any country.
@@ -47,6 +49,14 @@ _SCHOOL_SUFFIXES: Final = frozenset(
 _OPEN_TO_ANYONE: Final = frozenset(
     {"edu.kg", "edu.pl"}
 )  # there, no one asks whether it is a school
+
+_OF_GATE: Final = Terms(allow=True, important=True, is_of_gate=True)
+# Patterns of `is_whole_school`.
+_SCHOOL_PATTERNS: Final = (
+    r"/^(www\.)?[^.]+\.edu$/",
+    r"/^(www\.)?[^.]+\.(ac\.[a-z]|edu\.[a-jl-oq-z])[a-z]$/",
+    r"/^(www\.)?[^.]+\.edu\.(k[a-fh-z]|p[a-km-z])$/",
+)
 
 
 class KnownMistake(NamedTuple):
@@ -168,7 +178,8 @@ class Gate:
         """Return a draft with its rules that are more than a name held against the same names.
 
         A pattern or a hash that takes one of them is left out whole; a pattern that a protected
-        name happens to fit stays, since those are asked for before any list.
+        name happens to fit stays, since those are asked for before any list.  Nobody can tell which
+        names below them a pattern or a hash takes, so a list with such rules gets exceptions.
         """
         special, unused, held = draft.special, Counter(draft.unused), list(draft.held)
         ruled: dict[Terms, Names] = {}
@@ -189,16 +200,11 @@ class Gate:
         if freed:
             strong = Terms(allow=True, important=True)
             ruled[strong] = {**ruled.get(strong, {}), **freed}
-        needed = self._needed_by_others(draft.subject)
-        found = PatternSet(text for text, terms in special.patterns if not terms.allow)
-        taken: dict[str, str] = {}
-        for name in needed:
-            for each in found.find(name):
-                taken.setdefault(found.texts[each], name)
-        for text, name in taken.items():
-            unused[needed[name]] += 1
-            if needed[name] is not SkipReason.PROTECTED:
-                held.append(HeldEntry(text, needed[name], name))
+        taken = self.stopped_patterns(draft)
+        for text, (name, reason) in taken.items():
+            unused[reason] += 1
+            if reason is not SkipReason.PROTECTED:
+                held.append(HeldEntry(text, reason, name))
         hashes = NO_HASHES
         if special.hashes:
             above = (
@@ -206,17 +212,32 @@ class Gate:
                 for name, found_above in self._above.items()
                 if any(each.is_closed_to(draft.subject) for each in found_above)
             )
-            hashes = special.hashes.without({*needed, *above})
+            hashes = special.hashes.without({*self._needed_by_others(draft.subject), *above})
         if len(hashes) < len(special.hashes):
             unused[SkipReason.INFRASTRUCTURE] += len(special.hashes) - len(hashes)
+        patterns = tuple(each for each in special.patterns if each[1].allow or each[0] not in taken)
+        if hashes or any(not terms.allow for _, terms in patterns):
+            ruled[_OF_GATE] = self._kept_open(draft.subject)
+            if draft.subject not in _NAMES_SCHOOLS:
+                patterns += tuple((text, _OF_GATE) for text in _SCHOOL_PATTERNS)
         kept = SpecialRules(
             {terms: names for terms, names in ruled.items() if names},
-            tuple(each for each in special.patterns if each[1].allow or each[0] not in taken),
-            special.networks,
+            patterns,
+            _without_too_many(special.networks),
             hashes,
         )
+        if left_out := len(special.networks) - len(kept.networks):
+            unused[SkipReason.SUFFIX] += left_out
         shown = tuple(held[:MAX_HELD])
         return replace(draft, special=kept, unused=dict(unused), held=shown)
+
+    def _kept_open(self, subject: str) -> dict[str, MatchKind]:
+        """Return what a list about a subject may not take, nor what is below, but for protected
+        names, which are asked for before any list."""
+        rules = self._rules
+        mistakes = (each.matcher for each in rules.mistakes if subject in each.not_in)
+        below = (Matcher(name) for name, claims in rules.below.items() if subject not in claims)
+        return {each.name: each.match for each in (*below, *mistakes, *rules.unopened)}
 
     def _needed_by_others(self, subject: str) -> dict[str, SkipReason]:
         """Return the names that a list about a subject may not take, with the reason."""
@@ -243,6 +264,16 @@ class Gate:
             if name not in found or barrier.matcher.name == name:
                 found[name] = barrier
         return found
+
+    def stopped_patterns(self, draft: Draft) -> dict[str, tuple[str, SkipReason]]:
+        """Return every pattern of a draft that is left out, with the name that it would take away,
+        and why."""
+        found = PatternSet(text for text, terms in draft.special.patterns if not terms.allow)
+        taken: dict[str, tuple[str, SkipReason]] = {}
+        for name, reason in self._needed_by_others(draft.subject).items() if found else ():
+            for each in found.find(name, UNBOUNDED):
+                taken.setdefault(found.texts[each], (name, reason))
+        return taken
 
     def needed_names(self) -> frozenset[str]:
         """Return the names that lists may not take away, but for schools."""
@@ -328,6 +359,22 @@ def is_whole_school(name: str) -> bool:
 
 def _barriers(matchers: Iterable[Matcher], reason: SkipReason) -> dict[str, Barrier]:
     return {each.name: Barrier(each, reason) for each in matchers}
+
+
+def _without_too_many(networks: tuple[tuple[str, bool], ...]) -> tuple[tuple[str, bool], ...]:
+    """Return the networks of a list without the widest, where together they block too much."""
+    blocked = [text for text, allow in networks if not allow]
+    if max(address_shares(blocked)) <= MAX_SHARE:
+        return networks
+    sums, kept = (0.0, 0.0), set[str]()
+    for text in sorted(blocked, key=lambda each: address_shares((each,))):
+        four, six = address_shares((text,))
+        sums = sums[0] + four, sums[1] + six
+        if max(sums) > MAX_SHARE and (four or six):
+            sums = sums[0] - four, sums[1] - six
+        else:
+            kept.add(text)
+    return tuple(each for each in networks if each[1] or each[0] in kept)
 
 
 def _covering(name: str, blocks: Names) -> list[str]:

@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import md5, sha256
 from typing import Any, Final
@@ -77,6 +77,13 @@ class HashedNames:
         own = [self.octets[at : at + size] for at in range(0, len(self.octets), size)]
         kept = [each for each in own if each not in left_out]
         return self if len(kept) == len(own) else replace(self, octets=b"".join(kept))
+
+    @property
+    def texts(self) -> Iterator[str]:
+        """Yield the hashes as hexadecimal digits."""
+        size = _SIZES[self.algorithm]
+        for at in range(0, len(self.octets), size):
+            yield self.octets[at : at + size].hex()
 
     def as_json(self) -> list[str]:
         return [self.algorithm, self.salt, b64encode(self.octets).decode()]

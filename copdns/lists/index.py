@@ -162,7 +162,7 @@ class DictIndex:
 
 def entry_text(entry: Entry) -> str:
     """Return an entry as people write it: a rule, or the pattern that it is."""
-    if entry.name == HIDDEN or is_pattern(entry.name):
+    if entry.name == HIDDEN or is_pattern(entry.name) or "$" in entry.name:
         return entry.name
     return str(Matcher(entry.name, entry.match))
 
@@ -176,7 +176,8 @@ class FoundEntry(NamedTuple):
 
 
 def find_shown(index: Index, qname: str) -> list[FoundEntry]:
-    """Return every entry that covers a name, those with terms, patterns and hashes too.
+    """Return every entry that covers a name, those with terms, patterns and hashes too, but none
+    that the gate made.
 
     Whether a rule with terms holds depends on who asks for what.
     """
@@ -197,6 +198,8 @@ def find_shown(index: Index, qname: str) -> list[FoundEntry]:
         text = entry_text(entry)
         if entry.list < 0:
             number, terms = table.rules[-1 - entry.list]
+            if terms.is_of_gate:
+                continue
             entry = entry._replace(list=number)
             text = f"{text}${terms}" if str(terms) else text
         found.append(FoundEntry(entry, index.infos[entry.list], text))

@@ -158,7 +158,7 @@ _OWN_NAMES: Final = frozenset({"localhost", "localhost.localdomain", "local", "b
 
 # Suffixes below a country under which others register names, such as co.uk.
 _SHARED_SUFFIX: Final = r"(?:ac|com?|edu|gob?|gouv|gov|mil|net?|org?)\.[a-z]{2}"
-_is_shared_suffix = re.compile(_SHARED_SUFFIX).fullmatch
+is_shared_suffix = re.compile(_SHARED_SUFFIX).fullmatch
 
 
 def _too_wide_reason(name: str, match: MatchKind) -> SkipReason | None:
@@ -167,7 +167,7 @@ def _too_wide_reason(name: str, match: MatchKind) -> SkipReason | None:
         return SkipReason.LOCAL
     if "." not in name:
         return SkipReason.SUFFIX
-    if len(name) <= 7 and match is not MatchKind.EXACT and _is_shared_suffix(name):
+    if len(name) <= 7 and match is not MatchKind.EXACT and is_shared_suffix(name):
         return SkipReason.SUFFIX
     return None
 

@@ -21,6 +21,8 @@ from typing import Final, NamedTuple
 MAX_TEXT: Final = 512  # characters of one pattern
 MAX_SIZE: Final = 2_000  # states of one pattern
 MAX_TOTAL: Final = 60_000  # states of all patterns of one list
+MAX_WORK: Final = 50_000  # places that one look-up works through, besides what is remembered
+UNBOUNDED: Final = 1 << 60
 MAX_REMEMBERED: Final = 400_000  # states inside the states that an automaton remembers
 MAX_DEPTH: Final = 20  # groups inside groups
 
@@ -341,12 +343,15 @@ class PatternSet:
         """The number of its places."""
         return len(self._bits)
 
-    def find(self, qname: str) -> list[int]:
-        """Return the numbers of the patterns that match a name in normal form."""
+    def find(self, qname: str, most: int = MAX_WORK) -> list[int]:
+        """Return the numbers of the patterns that match a name in normal form.
+
+        most: places to work through; where a name takes more, its end is not read.
+        """
         found: list[int] = []
         if not self.texts:
             return found
-        state = at = 0
+        state = at = work = 0
         if self._accepts[0]:
             found += self._accepts[0]
         text = f"{_START}{qname}{_END}"
@@ -354,7 +359,12 @@ class PatternSet:
         while at < end:
             char = text[at]
             following = self._held[state].get(char, -1)
-            state = following if following >= 0 else self._step(state, char)
+            if following < 0:
+                work += len(self._places[state])
+                if work > most:
+                    break
+                following = self._step(state, char)
+            state = following
             if self._accepts[state]:
                 found += self._accepts[state]
             at += 1

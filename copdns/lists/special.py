@@ -41,9 +41,10 @@ class SpecialRules:
 
     @property
     def count(self) -> int:
-        """The number of rules."""
-        names = sum([len(each) for each in self.ruled.values()])
-        return names + len(self.patterns) + len(self.networks) + len(self.hashes)
+        """The number of rules, without those that the gate made."""
+        names = sum([len(each) for terms, each in self.ruled.items() if not terms.is_of_gate])
+        patterns = sum([not terms.is_of_gate for _, terms in self.patterns])
+        return names + patterns + len(self.networks) + len(self.hashes)
 
     def with_rules_of(self, other: SpecialRules) -> SpecialRules:
         """Return these rules and those of another list."""
@@ -163,8 +164,10 @@ class SpecialTable:
     @property
     def opens_anywhere(self) -> bool:
         """Tell whether names that are not known may be open below a blocked one: a pattern may be
-        an exception."""
-        return any(self.rules[each].terms.allow for each in self.pattern_rules)
+        an exception.  Those of the gate are about whole schools, above which lists block nothing.
+        """
+        found = (self.rules[each].terms for each in self.pattern_rules)
+        return any(terms.allow and not terms.is_of_gate for terms in found)
 
     @property
     def is_personal(self) -> bool:

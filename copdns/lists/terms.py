@@ -29,6 +29,7 @@ class Terms:
     clients, not_clients: names, addresses and networks of people and devices.  tags, not_tags:
         `user_child`, kinds of devices, and tags of the household.
     but_not: names that it does not cover, nor anything below them.
+    is_of_gate: no line of the list, but an exception that the gate made (`gate.py`).
     """
 
     allow: bool = False
@@ -40,6 +41,7 @@ class Terms:
     tags: tuple[str, ...] = ()
     not_tags: tuple[str, ...] = ()
     but_not: tuple[str, ...] = ()
+    is_of_gate: bool = False
 
     @property
     def is_personal(self) -> bool:

@@ -8,14 +8,18 @@ or its maintainer publishes one that differs less.  docs/lists.md explains the b
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
 
 from copdns.lists.gate import Gate
-from copdns.lists.line import SkipReason
+from copdns.lists.line import SkipReason, is_shared_suffix
 from copdns.lists.parse import ParsedList
+from copdns.lists.patterns import UNBOUNDED, PatternSet
 from copdns.lists.small_index import Draft, Names
+from copdns.lists.special import SpecialRules
+from copdns.lists.terms import Terms
+from copdns.model.broad_networks import address_shares
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import display, suffixes
 
@@ -24,6 +28,8 @@ MAX_LOSS: Final = 0.2  # likewise, of one that lost names
 MAX_NEEDED: Final = 5  # needed names that it newly takes away
 MAX_BROKEN: Final = 0.01  # of its lines
 MAX_BULK: Final = 4  # times the octets that each name took before
+# Of all addresses of a family, as a network of IPv4 and one of IPv6: fewer added ones are too few.
+SMALL_SHARES: Final = address_shares(("192.0.0.0/12", "2001:c00::/28"))
 # Below these the shares say nothing: a list of ten names grows by four on an ordinary day.
 SMALL_CHANGE: Final = 20  # names
 FEW_BROKEN: Final = 5  # lines
@@ -69,7 +75,13 @@ class ReadVersion:
     """A version of a list.
 
     octets: of its text.  lines: used or skipped, without comments; broken: those that are no line
-    of such a list.  blocks, allows: as of a draft, before the gate.  needed: by name.
+    of such a list.  blocks, allows: as of a draft, before the gate, with the names of rules that
+    always hold, or are exceptions.  needed: by name.
+    rules: what else blocks, as in the list: rules that hold for some types or people, patterns,
+    networks, and hashes; each with the name that it is about, or "".
+    opening: patterns that are exceptions.  shares: of all addresses of IPv4 and IPv6, how much its
+    networks block.  Of an allow-list, all that it opens stands as what another list blocks;
+    wide: its patterns, of which nobody can say how much they open.
     """
 
     octets: int
@@ -78,15 +90,26 @@ class ReadVersion:
     blocks: Names
     allows: Names
     needed: Mapping[str, NeededEntry]
+    rules: Mapping[str, str] = field(default_factory=dict)
+    opening: frozenset[str] = frozenset()
+    shares: tuple[float, float] = (0.0, 0.0)
+    wide: frozenset[str] = frozenset()
+
+    @property
+    def count(self) -> int:
+        """The number of what it blocks."""
+        return len(self.blocks) + len(self.rules)
 
 
 @dataclass(frozen=True, slots=True)
 class VersionDiff:
     """How a version differs from the one before.
 
-    names_before, names: that each blocks.  added, removed: names that only one of them has.
+    names_before, names: that each blocks; a rule that is more than a name counts as one.
+    added, removed: names that only one of them has.
     grown: added names that are not below a name that the version before had.
     lost: removed names that no entry covers now, and names that exceptions lift now.
+    is_wider: its networks block many more addresses, or an allow-list has a new pattern.
     lines, broken: of this version; lines_before, broken_before: of the one before.
     needed: the first entries that newly take away what is needed, without protected names, which
     are only counted; needed_count: of all.
@@ -109,6 +132,7 @@ class VersionDiff:
     needed_count: int = 0
     added_names: tuple[str, ...] = ()
     removed_names: tuple[str, ...] = ()
+    is_wider: bool = False
 
 
 def find_reasons(
@@ -120,8 +144,8 @@ def find_reasons(
     earlier one that a person went back to, so no newer one replaces it unseen.
     """
     found = {
-        HoldReason.GROWTH: _is_share(diff.grown, diff.names_before, MAX_GROWTH)
-        and diff.grown >= SMALL_CHANGE,
+        HoldReason.GROWTH: diff.is_wider
+        or (_is_share(diff.grown, diff.names_before, MAX_GROWTH) and diff.grown >= SMALL_CHANGE),
         HoldReason.LOSS: not may_shrink
         and _is_share(diff.lost, diff.names_before, MAX_LOSS)
         and diff.lost >= SMALL_CHANGE,
@@ -170,16 +194,88 @@ def read_version(
     draft: the list, without its names.  gate: None to leave out what it would take away that is
     needed.  vouched: names that a person or a preset allows.
     """
-    named = replace(draft, blocks=parsed.blocks, allows=parsed.allows)
+    if draft.opens:
+        parsed, gate = _as_blocks(parsed), None  # it takes nothing away
+    special = parsed.special
+    blocks, allows = _with_special_names(parsed)
+    # For what is needed it makes no difference for whom or which type a rule holds.
+    all_names = _with_all_names(blocks, special)
+    named = replace(draft, blocks=all_names, allows=allows, special=special)
     needed = _needed_entries(named, gate, tuple(vouched)) if gate else ()
+    blocked = tuple(text for text, allow in special.networks if not allow)
     return ReadVersion(
         octets,
         parsed.used_count + sum(parsed.unused.values()),
         sum(parsed.unused.get(reason, 0) for reason in _BROKEN),
-        parsed.blocks,
-        parsed.allows,
+        blocks,
+        allows,
         {each.entry: each for each in needed},
+        dict(_rule_texts(special)),
+        frozenset(text for text, terms in special.patterns if terms.allow),
+        address_shares(blocked),
+        frozenset(text for text, _ in special.patterns) if draft.opens else frozenset(),
     )
+
+
+def _as_blocks(parsed: ParsedList) -> ParsedList:
+    """Return what an allow-list opens as if it were blocked, to be compared like another list."""
+    special = parsed.special
+    ruled: dict[Terms, Names] = {}
+    for terms, names in special.ruled.items():
+        plain = replace(terms, allow=False)
+        ruled[plain] = _join(ruled.get(plain, {}), names)
+    patterns = tuple((text, replace(terms, allow=False)) for text, terms in special.patterns)
+    networks = tuple((text, False) for text, _ in special.networks)
+    return replace(
+        parsed,
+        blocks=_join(parsed.blocks, parsed.allows),
+        allows={},
+        special=replace(special, ruled=ruled, patterns=patterns, networks=networks),
+    )
+
+
+def _holds_always(terms: Terms) -> bool:
+    """Tell whether a rule blocks its names whoever asks for whichever type."""
+    return not (terms.allow or terms.types or terms.not_types or terms.is_personal)
+
+
+def _with_special_names(parsed: ParsedList) -> tuple[Names, Names]:
+    """Return what a text blocks and allows, with the names of rules that are as good as plain."""
+    blocks, allows = parsed.blocks, parsed.allows
+    for terms, names in parsed.special.ruled.items():
+        if terms.allow:  # for whomever: it lifts something
+            allows = _join(allows, names)
+        elif _holds_always(terms):
+            blocks = _join(blocks, names)
+    return blocks, allows
+
+
+def _with_all_names(blocks: Names, special: SpecialRules) -> Names:
+    for terms, names in special.ruled.items():
+        if not terms.allow:
+            blocks = _join(blocks, names)
+    return blocks
+
+
+def _join(names: Names, others: Names) -> Names:
+    if not names:
+        return others
+    both = (name for name in others if names.get(name, others[name]) is not others[name])
+    return {**names, **others, **dict.fromkeys(both, MatchKind.SUBTREE)}
+
+
+def _rule_texts(special: SpecialRules) -> Iterator[tuple[str, str]]:
+    """Yield each rule that blocks, but for names that always hold, with the name that it is about,
+    or "" for none."""
+    for terms, names in special.ruled.items():
+        if not terms.allow and not _holds_always(terms):
+            shown = replace(terms, but_not=())  # with each name that is left out, it is another
+            yield from ((f"{Matcher(name, match)}${shown}", name) for name, match in names.items())
+    for text, terms in special.patterns:
+        if not terms.allow:
+            yield (f"{text}${terms}" if terms != Terms() else text), ""
+    yield from ((text, "") for text, allow in special.networks if not allow)
+    yield from ((text, "") for text in special.hashes.texts)
 
 
 def _needed_entries(
@@ -200,6 +296,12 @@ def _needed_entries(
             if covers:
                 entry = str(Matcher(above, blocks[above]))
                 yield NeededEntry(entry, NeededKind.VOUCHED, allowed.name)
+    patterns = PatternSet(text for text, terms in draft.special.patterns if not terms.allow)
+    for allowed in vouched if patterns else ():
+        for each in patterns.find(allowed.name, UNBOUNDED):
+            yield NeededEntry(patterns.texts[each], NeededKind.VOUCHED, allowed.name)
+    for text, (name, reason) in gate.stopped_patterns(draft).items():
+        yield NeededEntry(text, NeededKind(reason), name)
     for name, barrier in gate.stopped_entries(draft).items():
         entry = str(Matcher(name, blocks[name]))
         yield NeededEntry(entry, NeededKind(barrier.reason), barrier.matcher.name)
@@ -209,6 +311,8 @@ def compare(before: ReadVersion, after: ReadVersion) -> VersionDiff:
     """Return how a version differs from the one before it."""
     added = list(_names_beyond(after.blocks, before.blocks))
     removed = list(_names_beyond(before.blocks, after.blocks))
+    rules_added = [each for each in after.rules if each not in before.rules]
+    rules_removed = [each for each in before.rules if each not in after.rules]
     exceptions_gone = sum(name not in after.allows for name in before.allows)
     needed = [each for entry, each in after.needed.items() if entry not in before.needed]
     hidden = frozenset(
@@ -216,13 +320,15 @@ def compare(before: ReadVersion, after: ReadVersion) -> VersionDiff:
         for each in (*before.needed.values(), *after.needed.values())
         if each.kind is NeededKind.PROTECTED
     )
+    grown = [*added, *(after.rules[each] for each in rules_added)]
+    lost = [*removed, *(before.rules[each] for each in rules_removed)]
     return VersionDiff(
-        names_before=len(before.blocks),
-        names=len(after.blocks),
-        added=len(added),
-        removed=len(removed),
-        grown=sum(not _has_parent(name, before.blocks) for name in added) + exceptions_gone,
-        lost=sum(not _is_covered(name, after.blocks) for name in removed)
+        names_before=before.count,
+        names=after.count,
+        added=len(added) + len(rules_added),
+        removed=len(removed) + len(rules_removed),
+        grown=sum(not _has_parent(name, before.blocks) for name in grown) + exceptions_gone,
+        lost=sum(not _is_covered(name, after.blocks) for name in lost)
         + _lifted_count(before, after),
         lines=after.lines,
         broken=after.broken,
@@ -234,8 +340,13 @@ def compare(before: ReadVersion, after: ReadVersion) -> VersionDiff:
             sorted(each for each in needed if each.kind is not NeededKind.PROTECTED)[:MAX_SHOWN]
         ),
         needed_count=len(needed),
-        added_names=_shown_names(added, after.blocks, hidden),
-        removed_names=_shown_names(removed, before.blocks, hidden),
+        added_names=_shown_names(added, rules_added, after.blocks, hidden),
+        removed_names=_shown_names(removed, rules_removed, before.blocks, hidden),
+        is_wider=bool(after.wide - before.wide)
+        or any(
+            now - then >= max(least, MAX_GROWTH * then)
+            for then, now, least in zip(before.shares, after.shares, SMALL_SHARES, strict=True)
+        ),
     )
 
 
@@ -248,8 +359,9 @@ def _names_beyond(names: Names, others: Names) -> Iterator[str]:
 
 
 def _has_parent(name: str, names: Names) -> bool:
-    """Tell whether a name is below one of these, or one of these itself."""
-    return any(each in names for each in suffixes(name)[1:])
+    """Tell whether a name is below one of these, but for suffixes such as co.uk: below one a whole
+    country has its sites."""
+    return any(each in names and not is_shared_suffix(each) for each in suffixes(name)[1:])
 
 
 def _is_covered(name: str, names: Names) -> bool:
@@ -260,15 +372,24 @@ def _is_covered(name: str, names: Names) -> bool:
 
 def _lifted_count(before: ReadVersion, after: ReadVersion) -> int:
     """Return how many names the new exceptions of a version lift."""
-    new = after.allows.keys() - before.allows.keys()
-    if not new:
+    new, patterns = after.allows.keys() - before.allows.keys(), after.opening - before.opening
+    if not new and not patterns:
         return 0
-    return sum(any(each in new for each in suffixes(name)) for name in after.blocks)
+    opening = PatternSet(sorted(patterns))
+    return sum(
+        any(each in new for each in suffixes(name))
+        or bool(patterns and opening.find(name, UNBOUNDED))
+        for name in after.blocks
+    )
 
 
-def _shown_names(names: Iterable[str], blocks: Names, hidden: Collection[str]) -> tuple[str, ...]:
-    entries = sorted(str(Matcher(name, blocks[name])) for name in names)
-    return tuple(each for each in entries if each not in hidden)[:MAX_SHOWN]
+def _shown_names(
+    names: Iterable[str], rules: Iterable[str], blocks: Names, hidden: Collection[str]
+) -> tuple[str, ...]:
+    entries = sorted((*(str(Matcher(name, blocks[name])) for name in names), *rules))
+    return tuple(
+        each for each in entries if each not in hidden and each.rsplit("$", 1)[0] not in hidden
+    )[:MAX_SHOWN]
 
 
 # --- names that look like others ------------------------------------------------------------------

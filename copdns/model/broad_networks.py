@@ -7,7 +7,8 @@ write no such rule; one that an older household or a file has, has no effect.
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from collections.abc import Iterable
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
 from copdns.model.matchers import Matcher
 
@@ -37,3 +38,29 @@ def is_broad_network(target: Matcher | str) -> bool:
     if network.prefixlen < LEAST_PREFIX[6]:
         return not any(network.subnet_of(each) for each in _NOBODYS_6)
     return network.prefixlen < _LEAST_INSIDE and any(map(network.overlaps, _IPV4_INSIDE))
+
+
+def address_shares(networks: Iterable[str]) -> tuple[float, float]:
+    """Return of all addresses of IPv4, and of those that IPv6 gives out (2000::/3), how many are in
+    these networks, from 0 to 1.
+
+    Addresses of nobody on the internet do not count.  networks: CIDR text.
+    """
+    found = [ip_network(each) for each in networks]
+    fours = collapse_addresses(
+        each
+        for each in found
+        if isinstance(each, IPv4Network)
+        and each.is_global
+        and not any(each.subnet_of(other) for other in _NOBODYS_4)
+    )
+    sixes = collapse_addresses(
+        each for each in found if isinstance(each, IPv6Network) and each.subnet_of(_GIVEN_OUT)
+    )
+    return (
+        sum(each.num_addresses for each in fours) / 2**32,
+        sum(each.num_addresses for each in sixes) / _GIVEN_OUT.num_addresses,
+    )
+
+
+_GIVEN_OUT = IPv6Network("2000::/3")

@@ -140,6 +140,7 @@ def judge_response(
         protected by the household itself   legal, security, own rules
                                                                 rules, security  yes
         granted, by an own rule, rewritten  legal, security     security       yes
+        sent to a safe host                 `_TARGET_STEPS`     rules          yes
         anything else                       `_TARGET_STEPS`     rules, lists   yes
 
     A target that is protected itself is never blocked; one that the household protects, only as the
@@ -239,6 +240,8 @@ def _judge_addresses(
             return Verdict(
                 Action.BLOCK, Reason.ADDRESS, StepNumber.RESPONSE, rule=target, ttl=ADDRESS_TTL
             )
+    if verdict.reason is Reason.SAFE_SEARCH:
+        return None  # the safe host is protected, so that no list can break the search
     lists = policy.security_address_lists if is_school else policy.address_lists
     return _judge_by_lists(lists, addresses)
 

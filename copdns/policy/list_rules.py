@@ -105,7 +105,16 @@ _RULE_TEXT: Final = {
 class _HeldRule:
     """A rule that holds for a person, by its place in the table."""
 
-    __slots__ = ("allow", "but_not", "important", "list", "not_types", "terms_text", "types")
+    __slots__ = (
+        "allow",
+        "but_not",
+        "important",
+        "list",
+        "not_types",
+        "terms_text",
+        "types",
+        "types_text",
+    )
 
     def __init__(self, number: int, terms: Terms) -> None:
         self.list = number
@@ -115,6 +124,8 @@ class _HeldRule:
         self.not_types = frozenset(terms.not_types)
         self.but_not = terms.but_not
         self.terms_text = f"${terms}" if terms.is_partial and not terms.allow else ""
+        # `privacy/retention.py` reads that such a block is about some types only.
+        self.types_text = self.terms_text if terms.types or terms.not_types else ""
 
     def entry_for(self, name: str, match: MatchKind) -> Entry:
         """Return the rule as a plain entry of its list.
@@ -176,7 +187,7 @@ class ListRules:
         for number in matched:
             held = self._held[table.pattern_rules[number]]
             if held is not None and held.holds(qname, qtype):
-                text = table.patterns.texts[number]
+                text = table.patterns.texts[number] + held.types_text
                 found.append(Entry(held.list, text, MatchKind.EXACT, held.allow))
                 if held.important:
                     (opening if held.allow else blocking).add(held.list)

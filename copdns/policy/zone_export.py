@@ -43,7 +43,8 @@ def zone_lines(policy: Policy, serial: int, title: str) -> Iterator[str]:
     for network, action in _networks(policy):
         yield f"{_trigger(network)} {action}"
     table = policy.index.special
-    unsaid += len(table.patterns) + sum(map(len, table.hashes.values()))
+    unsaid += sum(not table.rules[each].terms.is_of_gate for each in table.pattern_rules)
+    unsaid += sum(map(len, table.hashes.values()))
     if unsaid:
         yield f"; {unsaid} rules cannot be said in a zone: patterns, hashes, rules for some types"
 

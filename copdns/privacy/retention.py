@@ -66,6 +66,18 @@ def may_log_name(verdict: Verdict, everything: bool) -> bool:
     return everything or verdict.action is not Action.ALLOW
 
 
+def _is_partial(verdict: Verdict) -> bool:
+    """Tell whether only some addresses or record types of a site are blocked, by a rule or a list.
+
+    The site itself is allowed, and often works by the others.  No such rule may record by name what
+    somebody goes on to use: a list of patterns for AAAA alone would be a full log without an end.
+    """
+    rule = verdict.rule
+    if verdict.reason is Reason.ADDRESS or "dnstype=" in rule:
+        return True
+    return "/" in rule and rule[0] not in "/|"  # a network; expressions begin with a slash
+
+
 def log_row(
     mode: PrivacyMode,
     household: str,
@@ -85,9 +97,7 @@ def log_row(
     elif (
         mode is PrivacyMode.BLOCKED
         and verdict.action in (Action.BLOCK, Action.REFUSE)
-        # The site was allowed: only some of its addresses were withheld, by a rule of the
-        # household's own.  Such a rule must not record by name what somebody goes on to use.
-        and verdict.reason is not Reason.ADDRESS
+        and not _is_partial(verdict)
     ):
         at = int(now) // ROUND_TO * ROUND_TO
         device = ""

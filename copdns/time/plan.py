@@ -30,7 +30,7 @@ from copdns.model.verdict import Reason
 from copdns.time.budget import RemainingBudget, carries_over, has_effect, split_budgets
 from copdns.time.days import DAY_SECONDS, budget_day, zone_of
 from copdns.time.minutes import Minutes
-from copdns.time.schedule import closed_spans
+from copdns.time.schedule import closed_spans, merge_spans
 
 # Seconds around today for which closures are computed.
 BEFORE: Final = 2 * DAY_SECONDS
@@ -232,9 +232,14 @@ def with_moved_bedtime(
     """Yield the closures of schedules as they are in a night whose bedtime was moved.
 
     Later: nothing that turns everything off in that night begins before the new time.  Earlier:
-    what begins the night does so then.  Ends stay as they are.
+    what begins the night does so then.  Ends stay as they are.  Where the schedules have another
+    bedtime by now, nothing is moved (`time/bedtime.py`).
     """
-    for each in closures:
+    there = tuple(closures)
+    spans = merge_spans(sorted((int(e.start), e.end) for e in there if not e.about))
+    if moved is not None and not any(start == moved.start for start, _ in spans):
+        moved = None
+    for each in there:
         if moved is None or each.about or not _is_moved(each, moved):
             yield each
         elif moved.moved < each.end:

@@ -8,17 +8,22 @@ from copdns.model.errors import FetchError, HouseholdError
 from copdns.web.context import AppContext
 from copdns.words.download_warnings import failure
 
+_UNSEEN = "unseen"  # the id of no version: whoever decides about one has looked at it
+
 
 async def decide_version(
     context: AppContext, household: str, author: str, choice: VersionChoice, slug: str, version: str
 ) -> CopyState:
     """Do what somebody decided about a version, and return the state of the one in force.
 
-    household, author: for the history.  version: the one that was looked at.
+    household, author: for the history.  version: the one that was looked at; to go back also "",
+    the one before.
 
     Raises HouseholdError.
     """
     now = context.now()
+    if not version and choice is not VersionChoice.ROLL_BACK:
+        version = _UNSEEN
     try:
         match choice:
             case VersionChoice.ACCEPT:

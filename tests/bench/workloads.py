@@ -119,13 +119,14 @@ def reload(stage: Stage, running: Running, seconds: float) -> Values:
     as it would anywhere.  in_force: seconds from the signal to the first block by the new list.
     """
     marker = _change_list(stage, running)
+    part = min(1.0, seconds / SHORTEST)  # where rounds are too short to measure anything
     length = str(BEFORE + IN_FORCE + AFTER)
     options: Options = ["-f", stage.hot_set.hot, "-q", RATE, "-l", length]
     load = stage.generator.begin(running.place.port, *stage.options(running), *options)
     try:
-        time.sleep(BEFORE)
+        time.sleep(BEFORE * part)
         in_force = _take_over(running, marker)
-        time.sleep(AFTER)
+        time.sleep(AFTER * part)
     finally:
         counted = stage.generator.stop(load)
     return {**_counts(counted), "in_force": in_force}

@@ -63,7 +63,7 @@ class House:
         return wait
 
     def command(self, *arguments: str | Path) -> str:
-        """Run a command in a process of its own, and return what it says; it has to work."""
+        """Run a command, and return what it says; it has to work."""
         done = self.program.command(*arguments)
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
@@ -146,13 +147,14 @@ def _given(
     """Return what the upstream says, unless something inside it is blocked."""
     how, name = case.how, case.name
     rewrite = verdict.action is Action.REWRITE
-    said = upstream_says(dns.name.from_text(verdict.target) if rewrite else name, case)
+    target = dns.name.from_text(verdict.target).to_wire() if rewrite else case.qname
+    said, size = upstream_says(target or b"", case.rtype, how.do, how.cd)
     sections = (
         [_as_given(each, is_help=verdict.is_untraced) for each in section]
         for section in (said.answer, said.authority, said.additional)
     )
     found = Expected(verdict, said.rcode(), *sections)
-    found.max_ttl, found.size = policy.max_ttl, len(said.to_wire(max_size=65535))
+    found.max_ttl, found.size = policy.max_ttl, size
     found.ad = bool(said.flags & dns.flags.AD) and (how.do or how.ad)
     if rewrite and not all(map(_is_text, _names(said.answer))):
         ede = (
@@ -193,11 +195,16 @@ def _is_text(name: Name) -> bool:
     return True
 
 
-def upstream_says(name: Name, case: Case) -> Message:
-    """Return the upstream's answer to a question as copdns has to put it."""
-    how = How(size=1232, do=case.how.do, cd=case.how.cd, ad=True)
-    query = dns.message.from_wire(b"\0\0" + message(name.to_wire() or b"", case.rtype, how))
-    return dns.message.from_wire(oracle(query).to_wire(max_size=65535))
+@lru_cache(maxsize=16_384)  # several people ask the same
+def upstream_says(name: bytes, rtype: RdataType, do: bool, cd: bool) -> tuple[Message, int]:
+    """Return the upstream's answer to a question as copdns has to put it, and its octets.
+
+    name: in wire form.
+    """
+    how = How(size=1232, do=do, cd=cd, ad=True)
+    query = dns.message.from_wire(b"\0\0" + message(name, rtype, how))
+    wire = oracle(query).to_wire(max_size=65535)
+    return dns.message.from_wire(wire), len(wire)
 
 
 def facts_of(found: Expected, said: Message) -> ResponseFacts:

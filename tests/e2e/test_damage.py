@@ -17,9 +17,7 @@ from subprocess import TimeoutExpired
 from time import monotonic
 
 import pytest
-from click.testing import CliRunner
 
-from copdns.cli import main
 from tests.damaging import Damage, damages
 from tests.e2e.house import ADA, MIA, House, eventually, house
 from tests.e2e.test_trouble import readiness
@@ -102,16 +100,13 @@ Command = Callable[..., tuple[int, str]]
 
 def by_itself(home: House, *words: str) -> tuple[int, str]:
     """Run a command in a process of its own, for files whose damage can end a process."""
-    done = home.program.command(*words)
+    done = home.program.command_by_itself(*words)
     return done.returncode, done.stdout
 
 
 def in_here(home: House, *words: str) -> tuple[int, str]:
-    """Run a command in this process: a start of one takes longer than what it does."""
-    options = [*home.program.options, *words]
-    runner = CliRunner(env=home.program.environment)
-    done = runner.invoke(main, [*map(str, options)])
-    return done.exit_code, done.stdout
+    done = home.program.command(*words)
+    return done.returncode, done.stdout
 
 
 def accounts(home: House, run: Command = in_here) -> str:

@@ -19,6 +19,7 @@ from copdns.model.times import (
     Schedule,
     SchoolCalendar,
     Slot,
+    Subject,
     parse_subject,
 )
 from copdns.policy.decide import Policy
@@ -65,6 +66,8 @@ SUBJECTS = [
         *("music.example", "=other.example", "tube.example", "wiki.example"),
     )
 ]
+
+Lifts = tuple[bool, bool]
 
 abouts = st.just(()) | st.lists(st.sampled_from(SUBJECTS), max_size=2, unique=True).map(tuple)
 words = st.frozensets(st.sampled_from(DAY_WORDS), min_size=1, max_size=3)
@@ -114,35 +117,47 @@ limits = st.builds(
 )
 
 
-def pauses(now: float) -> st.SearchStrategy[Pause]:
-    start = st.integers(-7200, 7200).map(lambda seconds: int(now) + seconds)
-    ends = st.none() | st.sampled_from([1, 60, 3600, 86_400])
-    return st.builds(
-        lambda start, lasts, homework: Pause("mia", start, lasts and start + lasts, homework),
-        start,
-        ends,
+# What follows from the moment is made of these: to make a strategy takes longer than to draw.
+pauses = st.lists(
+    st.tuples(
+        st.integers(-7200, 7200),
+        st.none() | st.sampled_from([1, 60, 3600, 86_400]),
         st.booleans(),
-    )
+    ),
+    max_size=1,
+)
+permissions = st.tuples(
+    st.none() | st.sampled_from(SUBJECTS),
+    st.floats(-7200, 7200),
+    st.sampled_from([0.5, 7.0, 60.0, 1800.0, 90_000.0]),
+    st.floats(-7200, 7200),
+    st.sampled_from([(True, False), (False, True), (True, True)]),
+)
+some_permissions = st.lists(permissions, max_size=2)
+some_days = st.dictionaries(st.integers(-3, 9), st.sampled_from(DayType), max_size=3)
+minutes_away = st.integers(-180, 180) | st.integers(-4 * 1440, 4 * 1440)
 
 
 def grants(now: float) -> st.SearchStrategy[Grant]:
-    around = st.floats(-7200, 7200).map(lambda seconds: now + seconds)
-    return st.builds(
-        lambda about, start, lasts, given, lifts: Grant(
-            about, start, start + lasts, given, *lifts, id="g", profile="mia"
-        ),
-        st.none() | st.sampled_from(SUBJECTS),
-        around,
-        st.sampled_from([0.5, 7.0, 60.0, 1800.0, 90_000.0]),
-        around,
-        st.sampled_from([(True, False), (False, True), (True, True)]),
+    return permissions.map(lambda drawn: _grant(now, *drawn))
+
+
+def _grant(
+    now: float, about: Subject | None, start: float, lasts: float, given: float, lifts: Lifts
+) -> Grant:
+    return Grant(
+        about, now + start, now + start + lasts, now + given, *lifts, id="g", profile="mia"
     )
 
 
-def calendars(today: date) -> st.SearchStrategy[SchoolCalendar]:
-    near = st.integers(-3, 9).map(lambda days: today + timedelta(days=days))
-    days = st.dictionaries(near, st.sampled_from(DayType), max_size=3)
-    return days.map(lambda found: SchoolCalendar(days=tuple(sorted(found.items()))))
+def _pause(now: float, start: int, lasts: int | None, homework: bool) -> Pause:
+    at = int(now) + start
+    return Pause("mia", at, lasts and at + lasts, homework)
+
+
+def _calendar(today: date, found: dict[int, DayType]) -> SchoolCalendar:
+    days = ((today + timedelta(days=away), kind) for away, kind in sorted(found.items()))
+    return SchoolCalendar(days=tuple(days))
 
 
 @st.composite
@@ -150,7 +165,7 @@ def drawn(draw: st.DrawFn, most_budgets: int = 2, endings: bool = True) -> Drawn
     """endings: pauses and permissions too."""
     zone, text = draw(st.sampled_from(CHANGES))
     change = datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
-    minutes = draw(st.integers(-180, 180) | st.integers(-4 * 1440, 4 * 1440))
+    minutes = draw(minutes_away)
     now = change + 60 * minutes + draw(st.sampled_from([0.0, 0.0, 0.25, 17.0, 59.5]))
     today = local_time(now, zone_of(zone)).date()
     schedules = draw(st.lists(plans, max_size=3))
@@ -172,13 +187,13 @@ def drawn(draw: st.DrawFn, most_budgets: int = 2, endings: bool = True) -> Drawn
         TOM,
         ADA,
         timezone=zone,
-        calendar=draw(calendars(today)),
+        calendar=_calendar(today, draw(some_days)),
         day_starts=draw(st.sampled_from([0, 0, 150, 240])),
         schedules=tuple(replace(each, id=f"s{place}") for place, each in enumerate(schedules)),
         budgets=tuple(budgets),
         bonuses=tuple(Bonus("b", "mia", each.id, today, 10) for each in draw(_some(budgets))),
-        pauses=tuple(draw(st.lists(pauses(now), max_size=1))) if endings else (),
-        grants=tuple(draw(st.lists(grants(now), max_size=2))) if endings else (),
+        pauses=tuple(_pause(now, *each) for each in draw(pauses)) if endings else (),
+        grants=tuple(_grant(now, *each) for each in draw(some_permissions)) if endings else (),
     )
     minutes_used = {key: Minutes(n, n, n) for key, n in used.items() if n}
     return Drawn(house, now, PolicyInputs(used={("home", "mia"): minutes_used}))

@@ -7,6 +7,7 @@ any other that is missing here fails the test.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 from aiohttp import web
@@ -105,6 +106,7 @@ class Route(NamedTuple):
         return {key: text.format(**filled) for key, text in FIELDS.get(str(self), {}).items()}
 
 
+@cache
 def every_route() -> tuple[Route, ...]:
     app = web.Application()
     app.router.add_routes(ROUTES)

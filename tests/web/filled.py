@@ -7,6 +7,8 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 
+from aiohttp import ClientResponse
+
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.store.db import open_database
@@ -84,6 +86,14 @@ def row(n: int, of: int) -> LogRow:
     at = int(NOW) - (of - n) * 6
     listed = (about, "", f"{about}-list", f"{about}.example", "")
     return LogRow(at, "home", "mia", "", f"n{n}.{about}.example", 1, "block", "category", *listed)
+
+
+async def next_rows(stream: ClientResponse) -> str:
+    """Return the next rows that a page which follows the log is sent."""
+    told = ""
+    while "data:" not in told or not told.endswith("\n\n"):
+        told += (await stream.content.readline()).decode()
+    return told
 
 
 async def fill_household(site: Site, appeals: int) -> None:

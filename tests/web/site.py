@@ -30,7 +30,8 @@ from copdns.network.setup_steps import SetupState
 from copdns.server.exposition import build_registry
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.appeals import AppealStore
-from copdns.store.household_db.household import HouseholdStore
+from copdns.store.household_db.condition import FILE, Settled
+from copdns.store.household_db.household import HouseholdStore, _open
 from copdns.store.household_db.looks import Looks, Notices
 from copdns.store.household_db.pairings import Guests, Pairings
 from copdns.store.household_db.setup import Setups
@@ -87,8 +88,8 @@ class Site:
             self._swap,
         )
         _put_empty_database(folder)
-        self.store = self._stack.enter_context(HouseholdStore.open(folder))
-        self.thread = self._stack.enter_context(StoreThread.open(folder))
+        self.store = self._stack.enter_context(_open_store(folder))
+        self.thread = self._stack.enter_context(StoreThread(_open_store(folder)))
         self.logins = Logins(self.thread, lambda: self.home.clock().mono)
         self._stack.callback(self.logins.close)
         self.appeals = AppealStore(self.store)
@@ -184,6 +185,13 @@ def _put_empty_database(folder: Path) -> None:
     for name, octets in _empty_database().items():
         (folder / name).write_bytes(octets)
         (folder / name).chmod(0o600)
+
+
+def _open_store(folder: Path) -> HouseholdStore:
+    """Open a database that was put there just now: whether it is what was stored last need not be
+    looked at, which takes as long as many a test."""
+    settled = Settled(folder / FILE)
+    return HouseholdStore(settled.path, _open(settled), in_memory=False)
 
 
 @cache

@@ -166,7 +166,9 @@ async def test_a_held_version_of_a_list_is_decided_about(ada: Caller, site: Site
     assert found["games-list"] == shown["waiting"]
     assert (shown["waiting"]["reasons"], len(shown["earlier"])) == (["growth"], 1)
     sent = {"list": "games-list", "version": shown["waiting"]["version"]}
-    await ada("POST", "/lists/accept", 409, json=sent | {"version": "0123"})
+    for unseen in ("0123", ""):
+        await ada("POST", "/lists/accept", 409, json=sent | {"version": unseen})
+        await ada("POST", "/lists/refuse", 409, json=sent | {"version": unseen})
     used = await ada("POST", "/lists/accept", json=sent)
     assert used == {"list": "games-list", "version": sent["version"], "names": 1}
     assert shelf.in_force == "c"

@@ -6,12 +6,10 @@ How long a page takes is measured by `python -m tests.bench.pages`.
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager
 
 import pytest
-from aiohttp import ClientResponse
 
 from copdns.store.db import open_database
 from copdns.store.log_db import querylog, unknown_devices, usage
@@ -21,6 +19,7 @@ from tests.web.filled import (
     fill_household,
     fill_log,
     full_site,
+    next_rows,
     opened,
     row,
 )
@@ -28,7 +27,7 @@ from tests.web.site import Client, Site, text
 
 APPEALS = 500
 MORE = ("/guardian/log?person=tom", "/guardian/log?before=50000", "/guardian/numbers?days=30")
-LIVE, MANY, MOST_ROWS = "/guardian/log/live", 30, 40
+LIVE, MANY = "/guardian/log/live", 30
 MOST = 60  # statements of the page with the most: that of devices, which reads the whole household
 
 
@@ -111,38 +110,7 @@ async def test_twenty_browsers_that_follow_the_log_read_it_once(
     with counted(site, monkeypatch) as told:
         async with AsyncExitStack() as stack:
             streams = [await stack.enter_async_context(client.get(LIVE)) for _ in range(20)]
-            shown = [await event(each) for each in streams]
+            shown = [await next_rows(each) for each in streams]
     assert set(shown) == {shown[0]}
     assert shown[0].count('<li class="entry">') == MANY
     assert len([each for each in told if "from lookup" in each]) == 1
-
-
-async def test_following_a_busy_log_takes_less_than_three_percent_of_a_processor(
-    client: Client, site: Site
-) -> None:
-    """What one second costs: as many new rows as are ever shown, for twenty browsers."""
-    for each in range(MOST_ROWS):
-        site.log.add(row(each, MOST_ROWS))
-    site.log.flush()
-    async with AsyncExitStack() as stack:
-        streams = [await stack.enter_async_context(client.get(LIVE)) for _ in range(20)]
-        for stream in streams:
-            await event(stream)
-        taken = []
-        for _ in range(5):
-            for each in range(MOST_ROWS):
-                site.log.add(row(each, MOST_ROWS))
-            site.log.flush()
-            start = time.process_time()
-            for stream in streams:
-                await event(stream)
-            taken.append(time.process_time() - start)
-    assert min(taken) < 0.03
-
-
-async def event(stream: ClientResponse) -> str:
-    """Return the next rows of a stream."""
-    told = ""
-    while "data:" not in told or not told.endswith("\n\n"):
-        told += (await stream.content.readline()).decode()
-    return told

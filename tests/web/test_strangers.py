@@ -127,18 +127,23 @@ async def visit(
     return reply, await reply.text()
 
 
-# Tables about tries to get in, and the record of a look itself.
-NOT_THEIRS = ("look", "session", "browser")
+# Tables about tries to get in, and the record of a look itself; and what SQLite counts.
+NOT_THEIRS = {"look", "session", "browser", "sqlite_sequence"}
 
 
-def kept(site: Site) -> tuple[list[str], list[object]]:
+def kept(site: Site) -> tuple[list[object], list[object]]:
     """Return all that is stored, and the rings of blocks."""
-    skip = re.compile(rf"(INSERT INTO|DELETE FROM) \"?({'|'.join(NOT_THEIRS)}|sqlite_sequence)\b")
     with closing(sqlite3.connect(f"file:{site.thread.path}?mode=ro", uri=True)) as connection:
-        lines = [line for line in connection.iterdump() if not skip.match(line)]
+        connection.execute("begin")  # all of it at one moment
+        schema = connection.execute("select type, name, sql from sqlite_master").fetchall()
+        stored = [
+            (name, connection.execute(f'select * from "{name}"').fetchall())
+            for kind, name, _ in schema
+            if kind == "table" and name not in NOT_THEIRS
+        ]
     rings = site.home.recent._rings.items()
     blocks = [(key, each.name, each.at, each.code) for key, ring in rings for each in ring.values()]
-    return lines, list(blocks)
+    return [*schema, *stored], list(blocks)
 
 
 def of(kind: Iterable[str]) -> tuple[Route, ...]:

@@ -460,6 +460,8 @@ def test_everybody_is_paused_at_once_and_goes_on_at_once() -> None:
         Pause("mia", NOW, NOW + 1800, author="Ada"),
         Pause("tom", NOW, NOW + 1800, author="Ada"),
     )
+    assert edit.pause_all(after, ("mia", "tom"), NOW + 59, NOW + 1859) == after, "a second tap"
+    assert edit.pause_all(after, ("mia", "tom"), NOW + 60, NOW + 1860) != after
     assert edit.unpause_all(after, ("mia", "tom")) == FAMILY
     assert edit.unpause_all(after, ("tom",)).pauses == after.pauses[:1]
     assert edit.unpause_all(FAMILY, ("mia", "tom")) == FAMILY

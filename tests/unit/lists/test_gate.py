@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from copdns.dns.records import A
 from copdns.lists.gate import MAX_HELD, Gate, GateRules, KnownMistake, is_whole_school
 from copdns.lists.hashes import hashed_names
-from copdns.lists.index import ListKind
+from copdns.lists.index import ListKind, find_shown
 from copdns.lists.parse import ListFormat, SkipReason, parse_list
-from copdns.lists.small_index import Draft, HeldEntry
+from copdns.lists.small_index import Draft, HeldEntry, build_index
 from copdns.model.matchers import Matcher, MatchKind, parse_matcher
+from copdns.policy.list_rules import ListRules
+from copdns.policy.matching import ListSet
 
 HELP = Draft(
     "help",
@@ -232,3 +235,53 @@ def test_a_hash_of_what_many_need_is_left_out() -> None:
     assert found.special.hashes.covers("a.bad.example")
     assert not found.special.hashes.covers("edge.example")
     assert found.unused == {SkipReason.INFRASTRUCTURE: 3}
+
+
+def test_a_list_blocks_no_large_part_of_all_addresses() -> None:
+    wide = [f"{n}.0.0.0/8" for n in range(1, 100)]
+    found = written("198.51.100.0/24", *wide, "2001:db8::/32", form=ListFormat.ADDRESSES)
+    kept = [text for text, _ in found.special.networks]
+    assert {"198.51.100.0/24", "2001:db8::/32", "10.0.0.0/8"} <= set(kept)
+    assert len(kept) < 40
+    assert found.unused == {SkipReason.SUFFIX: len(wide) + 2 - len(kept)}
+    few = written(*wide[:20], form=ListFormat.ADDRESSES)
+    assert (few.unused, few.special.count) == ({}, 20)
+
+
+def blocked_by(draft: Draft, *names: str) -> list[str]:
+    """Return the names that a list about adult sites blocks for somebody."""
+    index, _ = build_index([draft])
+    rules = ListRules(index.special, ())
+    lists = ListSet(index.infos)
+    return [each for each in names if lists.find(rules.resolve(index.find(each), each, A))]
+
+
+HOSTS = ("www.bad.example", "www.line.charity.example", "a.poems.example", "a.login.example")
+SCHOOLS = ("tu.edu", "www.tu.ac.uk", "tu.edu.au", "tu.edu.pl", "tu.edu.kg", "a.tu.edu")
+
+
+@pytest.mark.parametrize("terms", ["", "$important"])
+def test_patterns_take_nothing_below_what_no_list_may_take(terms: str) -> None:
+    found = written(f"/^(www|a)\\..*\\.example$/{terms}", f"/^.*tu\\.(edu|ac)/{terms}")
+    assert blocked_by(found, *HOSTS) == ["www.bad.example"]
+    assert blocked_by(found, *SCHOOLS) == ["tu.edu.pl", "tu.edu.kg", "a.tu.edu"]
+    assert found.special.count == 2, "the gate's own are no rules of the list"
+    index, _ = build_index([found])
+    assert not any(each.entry.allow for name in SCHOOLS for each in find_shown(index, name))
+
+
+def test_nor_do_hashes() -> None:
+    octets = hashed_names([*HOSTS, *SCHOOLS], "salt").octets
+    lines = [octets[at : at + 32].hex() for at in range(0, len(octets), 32)]
+    found = written("hashed-v1 salt", *lines, form=ListFormat.HASHED)
+    assert blocked_by(found, *HOSTS, *SCHOOLS) == [
+        "www.bad.example",
+        "tu.edu.pl",
+        "tu.edu.kg",
+        "a.tu.edu",
+    ]
+
+
+def test_a_list_of_malware_may_mean_a_school_by_a_pattern() -> None:
+    found = written("/^tu\\.edu$/", category="malware")
+    assert blocked_by(found, "tu.edu") == ["tu.edu"]

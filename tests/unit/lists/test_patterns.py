@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from copdns.lists.patterns import (
     MAX_REMEMBERED,
+    MAX_WORK,
+    UNBOUNDED,
     PatternError,
     PatternSet,
     pattern_size,
@@ -116,6 +118,18 @@ def test_no_expression_takes_longer_than_its_size_allows() -> None:
     for letter in "abcx":
         patterns.find("a" * 200 + letter)
     assert time.process_time() - began < 2.0
+
+
+def test_a_list_written_to_be_slow_ends_a_look_up_and_not_the_server() -> None:
+    """Expressions that are all open at each letter; a hundred would take a second for this name."""
+    slow = [f"/[a-m][a-z0-9.-]{{1,250}}[n-z]zz{n}q/" for n in range(8)]
+    name = ".".join("az" * 30 for _ in range(4))
+    bounded, unbounded = PatternSet(slow), PatternSet(slow)
+    bounded.find(name)
+    unbounded.find(name, UNBOUNDED)
+    assert bounded._remembered < MAX_WORK + 10_000
+    assert unbounded._remembered > 2 * MAX_WORK
+    assert bounded.find("aznzz0q.example") == [0], "and none of them is left out"
 
 
 def test_what_is_remembered_has_a_limit_and_forgetting_changes_no_answer() -> None:

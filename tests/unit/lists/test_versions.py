@@ -36,10 +36,14 @@ SCHOOL = Matcher("school.example")
 
 
 def version(
-    text: str, subject: str = "games", form: ListFormat = ListFormat.DOMAINS
+    text: str,
+    subject: str = "games",
+    form: ListFormat = ListFormat.DOMAINS,
+    *,
+    opens: bool = False,
 ) -> ReadVersion:
     parsed = parse_list(text, form, MatchKind.SUBTREE)
-    draft = Draft("toys", ListKind.CATEGORY, subject, "")
+    draft = Draft("toys", ListKind.CATEGORY, subject, "", opens=opens)
     return read_version(len(text.encode()), parsed, draft, GATE, [SCHOOL])
 
 
@@ -116,6 +120,17 @@ def test_a_list_that_has_long_had_broken_lines_may_have_as_many() -> None:
     before = names(1000) + "a b c\n" * 100
     assert reasons(before, names(1000) + "a b c\n" * 105) == ()
     assert reasons(before, names(1000) + "a b c\n" * 120) == (HoldReason.BROKEN,)
+
+
+def test_a_suffix_on_a_list_hides_no_growth_below_it() -> None:
+    text = names(1000) + "co.uk\n"
+    parsed = [
+        parse_list(each, ListFormat.DOMAINS, MatchKind.EXACT)
+        for each in (text, text + "".join(f"shop{n}.co.uk\n" for n in range(400)))
+    ]
+    draft = Draft("toys", ListKind.CATEGORY, "games", "")
+    before, after = (read_version(len(text), each, draft, None) for each in parsed)
+    assert find_reasons(compare(before, after)) == (HoldReason.GROWTH,)
 
 
 def test_names_that_another_entry_covers_now_are_not_lost() -> None:
@@ -221,3 +236,103 @@ def test_a_difference_is_the_same_after_it_was_written() -> None:
 )
 def test_letters_of_other_scripts_are_read_as_most_people_do(name: str, read: str) -> None:
     assert looks_like(name) == read
+
+
+# --- rules that are more than a name --------------------------------------------------------------
+
+
+def written(*lines: str) -> str:
+    return "\n".join(("||n0.test^", *lines))
+
+
+ADBLOCK = {"form": ListFormat.ADBLOCK}
+MANY = [f"||n{n}.test^" for n in range(100)]
+HASHES = [f"{n:064x}" for n in range(60)]
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        [f"||x{n}.test^$important" for n in range(100)],
+        [f"||x{n}.test^$dnstype=A" for n in range(100)],
+        [f"||x{n}.test^$client=Mia" for n in range(100)],
+        [f"||x{n}.test^$denyallow=a.x{n}.test" for n in range(100)],
+        [f"/^banks?{n}\\./" for n in range(100)],
+    ],
+)
+def test_rules_with_terms_and_patterns_are_growth_as_names_are(added: list[str]) -> None:
+    assert reasons(written(*MANY), written(*MANY, *added), **ADBLOCK) == (HoldReason.GROWTH,)
+    assert reasons(written(*MANY), written(*MANY, *added[:25]), **ADBLOCK) == ()
+
+
+def test_hashes_that_nobody_can_read_are_counted_as_names_are() -> None:
+    few, many = ("\n".join(("hashed-v1 salt", *some)) for some in (HASHES[:30], HASHES))
+    form = ListFormat.HASHED
+    assert reasons(few, many, form=form) == (HoldReason.GROWTH,)
+    assert reasons(many, few, form=form) == (HoldReason.LOSS,)
+    assert reasons(few, few, form=form) == ()
+
+
+def test_names_that_hold_for_some_only_now_are_lost() -> None:
+    after = written(*(f"{each}$dnstype=TXT" for each in MANY))
+    assert HoldReason.LOSS in reasons(written(*MANY), after, **ADBLOCK)
+    stronger = written(*(f"{each}$important" for each in MANY))
+    assert reasons(written(*MANY), stronger, **ADBLOCK) == ()
+
+
+@pytest.mark.parametrize(
+    "line", ["@@/^n[0-9]+\\.test$/", "@@||n*.test^", "@@||n*.test^$client=Mia"]
+)
+def test_one_exception_that_lifts_most_of_a_list_is_a_loss(line: str) -> None:
+    assert reasons(written(*MANY), written(*MANY, line), **ADBLOCK) == (HoldReason.LOSS,)
+
+
+def test_what_rules_and_patterns_take_away_of_the_needed_is_told() -> None:
+    lines = [
+        *(f"||cdn{n}.example^$important" for n in range(3)),
+        "/^scho[a-z]+\\.example$/",
+        "/^pay[a-z]+\\.example$/",
+        "||line.example^$dnstype=A",
+        "/^lin[a-z]\\.exam/",
+    ]
+    found = diff_of(written(*MANY), written(*MANY, *lines), **ADBLOCK)
+    assert HoldReason.NEEDED in find_reasons(found)
+    assert {(each.kind, each.name) for each in found.needed} == {
+        *((NeededKind.INFRASTRUCTURE, f"cdn{n}.example") for n in range(3)),
+        (NeededKind.INFRASTRUCTURE, "paypal.example"),
+        (NeededKind.VOUCHED, "school.example"),
+    }
+    assert not any("||line.example" in each for each in found.added_names)
+
+
+@pytest.mark.parametrize(
+    ("network", "why"),
+    [
+        ("104.0.0.0/12", (HoldReason.GROWTH,)),
+        ("2606::/24", (HoldReason.GROWTH,)),
+        ("104.0.0.0/16", ()),
+        ("10.0.0.0/8", ()),  # of nobody on the internet
+    ],
+)
+def test_one_network_may_be_too_much(network: str, why: tuple[HoldReason, ...]) -> None:
+    before = "".join(f"198.51.{n}.0/24\n" for n in range(100))
+    assert reasons(before, before + network, form=ListFormat.ADDRESSES) == why
+
+
+@pytest.mark.parametrize(
+    ("added", "why"),
+    [
+        ([f"@@||x{n}.test^" for n in range(100)], (HoldReason.GROWTH,)),
+        ([f"||x{n}.test^$important" for n in range(100)], (HoldReason.GROWTH,)),
+        (["@@/./"], (HoldReason.GROWTH,)),  # one line that opens everything
+        (["/^[a-z]/"], (HoldReason.GROWTH,)),
+        (["@@||*^$client=Mia"], (HoldReason.GROWTH,)),
+        (["@@||x.test^", "||cdn1.example^"], ()),
+        ([f"||cdn{n}.example^" for n in range(9)], ()),  # what is needed may be opened
+    ],
+)
+def test_an_allow_list_that_opens_much_more_is_held(
+    added: list[str], why: tuple[HoldReason, ...]
+) -> None:
+    opening = {**ADBLOCK, "opens": True}
+    assert reasons(written(*MANY), written(*MANY, *added), **opening) == why

@@ -11,10 +11,11 @@ from copdns.dns.message import ResponseFacts
 from copdns.dns.records import AAAA, HTTPS, TXT, A
 from copdns.lists.index import ListKind
 from copdns.lists.parse import ListFormat
-from copdns.model.household import BlockMode, Device, DeviceKind, Profile
+from copdns.model.household import BlockMode, Device, DeviceKind, PrivacyMode, Profile
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import Policy, decide
 from copdns.policy.judge import RebindingGuard, judge_response
+from copdns.privacy.retention import log_row
 from tests.household import ADA, MIA, NOW, TOM, allow, family, library, live, policy
 
 GAMES = frozenset({"games"})
@@ -156,6 +157,23 @@ def test_a_verdict_shows_the_terms_that_leave_something_open() -> None:
     assert decide(made("||p.example^$client=mia"), "x.p.example", A, NOW).rule == "p.example"
 
 
+@pytest.mark.parametrize(
+    "line", ["||a.example^$dnstype=AAAA", "/^a\\.ex/$dnstype=~A", "a.exam*^$dnstype=AAAA"]
+)
+def test_what_is_blocked_for_a_type_alone_is_recorded_by_name_in_a_full_log_only(line: str) -> None:
+    typed, plain = (decide(made(each), "a.example", AAAA, NOW) for each in (line, "/^a\\.ex/"))
+    assert typed.blocks
+    assert typed.rule == line
+    assert plain.blocks
+
+    def recorded(mode: PrivacyMode, verdict: Verdict) -> bool:
+        return log_row(mode, "home", "mia", "", "a.example", AAAA, verdict, NOW) is not None
+
+    assert not recorded(PrivacyMode.BLOCKED, typed)
+    assert recorded(PrivacyMode.BLOCKED, plain)
+    assert recorded(PrivacyMode.FULL, typed)
+
+
 def test_in_mode_nxdomain_a_name_with_something_open_is_not_denied() -> None:
     def denies(text: str, name: str) -> bool:
         profile = replace(MIA, block_mode=BlockMode.NXDOMAIN)
@@ -216,6 +234,7 @@ def test_an_answer_with_a_listed_address_is_blocked(
     ruled = judged(bytes([198, 51, 100, 7]), Reason.RULE)
     assert (None if ruled is None else ruled.reason) == by_rule
     assert judged(bytes([198, 51, 100, 7]), Reason.PROTECTED) is None
+    assert judged(bytes([198, 51, 100, 7]), Reason.SAFE_SEARCH) is None, "no list breaks the search"
 
 
 def test_a_list_of_addresses_blocks_only_those_who_block_its_category() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from copdns.model.household import PrivacyMode
@@ -24,6 +26,10 @@ BLOCKED = Verdict(
 SAFE = Verdict(Action.REWRITE, Reason.SAFE_SEARCH, 14)
 CANARY = Verdict(Action.LOCAL, Reason.CANARY, 2)
 WITHHELD = Verdict(Action.BLOCK, Reason.ADDRESS, 16, rule="198.51.100.0/24")
+LISTED = replace(BLOCKED, list="nets", rule="198.51.100.0/24", via="")
+LISTED_V6 = replace(LISTED, rule="2001:db8::/32")
+OF_A_TYPE = replace(BLOCKED, rule="||chess.games.example^$dnstype=AAAA", via="")
+BY_PATTERN = replace(BLOCKED, rule="/^ch?ess/", via="")
 REFUSED = Verdict(Action.REFUSE, Reason.NOT_A_CLIENT, 1)
 HELP = Verdict(Action.ALLOW, Reason.PROTECTED, 4, is_untraced=True)
 HELP_FILTERED = Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, 16, is_untraced=True)
@@ -58,6 +64,10 @@ def test_counts_keeps_how_many_and_no_name(verdict: Verdict) -> None:
     [
         (BLOCKED, True),
         (REFUSED, True),
+        (BY_PATTERN, True),
+        (LISTED, False),  # a list of addresses
+        (LISTED_V6, False),
+        (OF_A_TYPE, False),
         (ALLOWED, False),
         (SAFE, False),  # counted; the name of a search engine helps nobody
         (CANARY, False),

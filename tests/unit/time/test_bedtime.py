@@ -145,6 +145,19 @@ def test_one_that_was_moved_before_the_schedule_was_changed_is_as_the_schedule_s
     assert closed_from(changed) == [at("20:00")]
 
 
+@pytest.mark.parametrize(
+    "written", [["daily 21:30-07:00"], ["daily 21:00-07:00", "daily 20:00-21:00"]]
+)
+def test_nor_does_a_later_one_open_what_a_schedule_of_later_closes(written: list[str]) -> None:
+    moved = move_bedtime(HOME, "mia", at("23:00"), now=at("18:00"))
+    changed = replace(moved, schedules=house(*written).schedules)
+    found = tonight(changed)
+    assert found is not None
+    assert not found.is_moved
+    assert min(closed_from(changed)) == found.start
+    assert max(closed_from(changed)) < at("23:00")
+
+
 def test_the_choices_are_near_and_still_to_come() -> None:
     bedtime = Bedtime(at("21:00"), at("21:00"), MORNING)
     shown = [at(each) for each in ("20:00", "20:30", "21:30", "22:00")]

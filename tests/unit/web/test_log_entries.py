@@ -52,6 +52,13 @@ def test_each_row_has_the_step_that_helps(
     assert (entry.state, entry.step) == (state, expected)
 
 
+@pytest.mark.parametrize("name", ["co.uk", "com", "192.0.2.1"])
+def test_what_is_no_site_is_opened_and_closed_by_no_tap(name: str) -> None:
+    for action, reason in (("block", "not_on_allowlist"), ("allow", "default")):
+        assert step(row(action, reason)._replace(qname=name)) is EntryStep.LOOK
+    assert step(row()._replace(qname="shop.co.uk")) is EntryStep.ALLOW
+
+
 def test_who_may_not_change_rules_has_none() -> None:
     assert step(row(), may_edit=set()) is EntryStep.NONE
     assert step(row(reason="schedule"), may_give=set()) is EntryStep.LOOK

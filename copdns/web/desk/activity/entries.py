@@ -8,6 +8,7 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from copdns.lists.line import is_shared_suffix
 from copdns.model.household import Household, RuleAction
 from copdns.model.names import display
 from copdns.model.verdict import Action, Reason
@@ -126,9 +127,18 @@ def _step_of(
     if row.action in _BLOCKS:
         if row.reason in TIME_REASONS:
             return EntryStep.GIVE_TIME if row.profile in may_give else EntryStep.LOOK
-        if row.reason not in _LIFTED:
+        if row.reason not in _LIFTED or _is_no_site(row.qname):
             return EntryStep.LOOK
         return EntryStep.IS_ALLOWED if ruled is RuleAction.ALLOW else EntryStep.ALLOW
-    if row.reason in _UNREACHED:
+    if row.reason in _UNREACHED or _is_no_site(row.qname):
         return EntryStep.LOOK
     return EntryStep.IS_BLOCKED if ruled is RuleAction.BLOCK else EntryStep.BLOCK
+
+
+def _is_no_site(name: str) -> bool:
+    """Tell whether a rule about a name would be about much more than a site, or about a network.
+
+    A child can look up `co.uk`, and one tap would open all sites below it.
+    """
+    top = name.rpartition(".")[2]
+    return top == name or top.isdigit() or is_shared_suffix(name) is not None
