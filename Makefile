@@ -12,7 +12,7 @@ BESIDE = -n 4 --dist loadfile
 PREFIX ?= /opt/copdns
 DESTDIR ?=
 
-.PHONY: run test test-compiled compiled oracle lanes flood screenshots attack damage bench lint words lock install clean
+.PHONY: run test test-compiled compiled oracle lanes flood conformance screenshots attack damage bench lint words lock install clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
@@ -58,6 +58,11 @@ lanes: $(VENV)/.installed
 flood: $(VENV)/.installed
 	@scripts/compiled-copy $(VENV) $(COMPILED)
 	$(IN_COMPILED)/python -m tests.fuzz.flood $(ARGS)
+
+# What the standards ask for beside what the program does, as a table and as docs/conformance.md.
+# ARGS=--packets=FOLDER: packets of other servers' tests are replayed as well.
+conformance: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.conformance --page docs/conformance.md $(ARGS)
 
 # Every page, in a browser, for everybody who reads it; ARGS names the folder for the pictures.
 # ARGS=--docs: only the few that README.md shows, into docs/pictures.

@@ -37,6 +37,7 @@ from copdns.model.addresses import (
 from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import ConfigError
 from copdns.model.events import USUAL, EventKind
+from copdns.model.names import normalize
 from copdns.model.verdict import AnswerDefaults
 from copdns.model.yaml_text import ByText
 
@@ -354,6 +355,12 @@ class UpstreamSettings(Section):
         description="Plain DNS servers that are asked only for the addresses of encrypted "
         "upstreams that are written without one, and for the names of time servers.",
     )
+    private_reverse: tuple[PlainUpstream, ...] = Field(
+        default=(),
+        description="Servers that know the names of devices by their addresses in the home "
+        "network, such as the router: reverse names of private addresses are asked there. Without "
+        "one, copdns answers them itself.",
+    )
     filtering: tuple[Upstream, ...] = Field(
         default=(),
         description="Upstreams that are known to filter; if one of them blocks a protected "
@@ -616,6 +623,9 @@ class LeaseFile(Section):
     )
 
 
+_HOME_DOMAINS = ("lan", "home.arpa", "internal", "home")  # nobody's on the internet
+
+
 class IdentitySettings(Section):
     """How devices are recognised, apart from their IP addresses."""
 
@@ -630,6 +640,22 @@ class IdentitySettings(Section):
         description="Lease files of DHCP servers on this machine, for the names that devices "
         "give themselves, and for MAC addresses the kernel does not know.",
     )
+    lease_domain: str = Field(
+        default="",
+        description="The domain in which devices of these lease files have the names that they "
+        "give themselves, such as `lan` or `home.arpa`; empty for no such names.",
+    )
+
+    @field_validator("lease_domain")
+    @classmethod
+    def _stays_at_home(cls, written: str) -> str:
+        name = normalize(written)
+        if name and not any(name == each or name.endswith(f".{each}") for each in _HOME_DOMAINS):
+            raise ValueError(
+                f"{written!r} is not a domain of a home network; write one of "
+                f"{', '.join(_HOME_DOMAINS)}, or one below them"
+            )
+        return name
 
 
 class LogSettings(Section):
@@ -929,6 +955,14 @@ def _is_of_a_home(address: str) -> bool:
     return any(ip_address(address) in each for each in HOME)
 
 
-def defaults_of(dns: DnsSettings, door: str) -> AnswerDefaults:
+def defaults_of(settings: Settings, door: str) -> AnswerDefaults:
     """Return what the settings say.  door: the children's page, as it is served now."""
-    return AnswerDefaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl, door)
+    dns = settings.dns
+    return AnswerDefaults(
+        dns.allow,
+        dns.block_ttl,
+        dns.security_ttl,
+        dns.child_max_ttl,
+        door,
+        sends_reverse=bool(settings.upstreams.private_reverse),
+    )

@@ -23,6 +23,7 @@ from copdns.app.account_chores import AccountChores, log_setup_code
 from copdns.app.alarms import Alarms
 from copdns.app.appeal_chores import AppealChores
 from copdns.app.background import free_gradually, repeat, run_logged
+from copdns.app.control import ControlSocket
 from copdns.app.device_chores import DeviceChores
 from copdns.app.digest_chores import DigestChores
 from copdns.app.help_chores import HelpChores
@@ -56,6 +57,7 @@ from copdns.model.events import EventKind, HeldEvent
 from copdns.model.hosts import OWN_HOSTS, child_page_url, desk_url
 from copdns.model.household import Household, PrivacyMode
 from copdns.network import machine
+from copdns.network.lease_names import RecordsByName
 from copdns.network.machine import listen_addresses
 from copdns.network.probes import Probes
 from copdns.network.resolver_scan import scan_resolvers
@@ -139,6 +141,7 @@ class App:
         self._child_page = child_page_url(settings.web.port)  # a new port: at the next start
         self._https = Https(self._folder, settings.web, self._now, lambda: self._clock.is_wrong)
         self._http_server = HttpServer(settings.web, self._https, self._build_pages)
+        self._control = ControlSocket(self._folder, self._flush_cache)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raise CopdnsError where it cannot start."""
@@ -252,7 +255,7 @@ class App:
         self._counters.upstreams = self._upstreams.numbers
         self._upstreams_in_force = UpstreamsInForce(self._upstreams, lambda: self.settings)
         self._snapshots = SnapshotBuilder(
-            lambda: defaults_of(self.settings.dns, self._child_page),
+            lambda: defaults_of(self.settings, self._child_page),
             lambda: self._time_chores.policy_inputs,
             self._upstreams_in_force,
             self._now,
@@ -310,6 +313,7 @@ class App:
             self._clock,
             lambda: sum(self._counters.queries.values()),
             self._events,
+            self._set_lease_records,
         )
         await self._device_chores.configure(self.settings.identity)
         self._store.see = self._device_chores.see
@@ -329,6 +333,7 @@ class App:
 
     async def _serve(self) -> None:
         await self._listen()
+        await self._control.open()
         await self._http_server.begin()
         await run_logged(self._tell_upstreams)
         await run_logged(lambda: self._account_chores.tell(self._events))
@@ -382,6 +387,7 @@ class App:
 
     async def _close(self) -> None:
         self._listeners.close()
+        self._control.close()
         await self._http_server.close()
         self._recognition.close()
         self._upstreams.close()
@@ -512,6 +518,12 @@ class App:
         moment = self._clock()
         self._resolver.refresh(moment)
         self._resolver.cache.forget_old(moment.mono, FORGOTTEN_AT_ONCE)
+
+    def _set_lease_records(self, records: RecordsByName) -> None:
+        self._resolver.lease_records = records
+
+    def _flush_cache(self, name: str, below: bool) -> None:
+        self._resolver.flush(name, below=below)
 
     async def _tell_upstreams(self) -> None:
         await self._account_chores.note_upstreams(self.settings)
