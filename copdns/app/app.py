@@ -118,6 +118,7 @@ class App:
         self._folder = Path(settings.data)
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
+        self._waiting_reload: asyncio.Task[None] | None = None
         self._lazy_free = LazyFreeQueue()
         self._lists = ListsInForce(self._folder, self._loop.time)
         self._updates = ListUpdater(
@@ -341,10 +342,8 @@ class App:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(each) for each in self._chores()]
-            self._loop.add_signal_handler(
-                signal.SIGHUP, lambda: running.append(tasks.create_task(self._reload()))
-            )
+            running = {tasks.create_task(each) for each in self._chores()}
+            self._loop.add_signal_handler(signal.SIGHUP, lambda: self._begin_reload(tasks, running))
             self._manager.notify_ready(f"answering on {', '.join(self._listeners.addresses)}")
             log.info(
                 "ready",
@@ -542,6 +541,13 @@ class App:
         self._recent_blocks.forget(now)
         collect_young()
 
+    def _begin_reload(self, tasks: asyncio.TaskGroup, running: set[asyncio.Task[None]]) -> None:
+        """Reload, unless a reload that has not read anything yet is waiting for another one."""
+        if self._waiting_reload is None:
+            self._waiting_reload = tasks.create_task(self._reload())
+            running.add(self._waiting_reload)
+            self._waiting_reload.add_done_callback(running.discard)
+
     async def _reload(self) -> None:
         """Apply changed settings and lists; nothing changes where the settings have a mistake.
 
@@ -550,9 +556,10 @@ class App:
         Lists that cannot be compiled are no mistake in the settings: the earlier lists stay, and
         compiling is tried again.
         """
-        await run_logged(self._household.compare)
-        await run_logged(self._lists.check_file)
         async with self._list_reloader.one_by_one:
+            self._waiting_reload = None  # what changes from here on takes another one
+            await run_logged(self._household.compare)
+            await run_logged(self._lists.check_file)
             self._manager.notify_reloading()
             try:
                 settings = await asyncio.to_thread(self._reread)
@@ -584,11 +591,13 @@ class App:
         await self._device_chores.configure(settings.identity)
         self._resolver.limits = self._new_limits()
         self._resolver.asks_time_in_clear = settings.upstreams.are_all_encrypted
+        # Responses of the same upstreams stay: while those are dead, the house lives on them.
+        may_stay = _about_responses(before) == _about_responses(settings)
         self._resolver.reconfigure(
             self._new_rebinding_guard(),
-            self._new_cache(),
+            self._resolver.cache if may_stay else self._new_cache(),
             self._new_packet_cache(),
-            self._new_failures(),
+            None if may_stay else self._new_failures(),
         )
         self._listeners.set_forwarders(settings.dns)
         self._targets.configure(settings.events)
@@ -602,6 +611,11 @@ def _own_lists(settings: Settings) -> frozenset[str]:
     """Return the slugs of the lists that the settings define."""
     files = {each.slug for each in settings.lists}
     return frozenset(files | {each.slug for each in settings.sources.own})
+
+
+def _about_responses(settings: Settings) -> object:
+    """Return the settings by which responses are fetched, and by which they are stored."""
+    return settings.upstreams, settings.cache
 
 
 def _fixed_settings(settings: Settings) -> object:

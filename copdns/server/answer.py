@@ -572,12 +572,17 @@ class Resolver:
         packet_cache: PacketCache | None,
         failures: Failures | None = None,
     ) -> None:
-        """Take over changed settings, with an empty cache and packet cache."""
-        self._forget_responses()
+        """Take over changed settings, with an empty packet cache.
+
+        cache: the one of now, where the responses in it may stay.
+        """
+        if cache is not self.cache:
+            self._forget_responses()
         if self.packet_cache is not None:
             self.packet_cache.clear()
         self._rebinding, self.cache, self.packet_cache = rebinding, cache, packet_cache
-        self._failures = Failures() if failures is None else failures
+        if failures is not None:
+            self._failures = failures
         self._memo.clear()
         # The servers remember the client of an address for as long as the snapshot is the same
         # object, so they get another one.
