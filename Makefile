@@ -64,6 +64,7 @@ flood: $(VENV)/.installed
 # ARGS=--packets=FOLDER: packets of other servers' tests are replayed as well.
 conformance: $(VENV)/.installed
 	$(VENV)/bin/python -m tests.conformance --page docs/conformance.md $(ARGS)
+
 # Every fault of docs/faults.md, injected for real; some need root, to mount disks and limit memory.
 # It takes ten minutes.  ARGS as for pytest.
 faults: $(VENV)/.installed
