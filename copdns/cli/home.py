@@ -176,7 +176,7 @@ class Home:
 
         before: one of another moment, whose unchanged parts are used again.
         """
-        defaults = defaults_of(self.settings.dns, child_page_url(self.settings.web.port))
+        defaults = defaults_of(self.settings, child_page_url(self.settings.web.port))
         at = self.now if now is None else now
         inputs = self.policy_inputs(at)
         guests = admit_guests(self.household, self.moves, self.guests, at)

@@ -882,6 +882,39 @@ def digest(db: Connection) -> None:
         ) without rowid""")
 
 
+@HOUSEHOLD(name="0042_push")
+def push(db: Connection) -> None:
+    """The browsers that get notices.  One goes with its session or its pairing, whoever deletes
+    that; not where the session just ran out, which `lapsed` says (seconds since the epoch)."""
+    db.execute("""
+        create table push_subscription (
+            household text not null references household on delete cascade,
+            id text not null,
+            endpoint text not null unique,
+            p256dh text not null,
+            auth text not null,
+            kinds text not null,
+            language text not null,
+            label text not null,
+            made integer not null,
+            account text,
+            profile text,
+            session text,
+            pairing text,
+            lapsed integer,
+            primary key (household, id),
+            foreign key (household, account) references account on delete cascade
+        ) without rowid""")
+    db.execute("""
+        create trigger session_gone_push after delete on session begin
+            delete from push_subscription where session = old.digest and lapsed is null;
+        end""")
+    db.execute("""
+        create trigger pairing_gone_push after delete on pairing begin
+            delete from push_subscription where household = old.household and pairing = old.id;
+        end""")
+
+
 @LOG(name="0001_log")
 def log(db: Connection) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

@@ -155,10 +155,10 @@ def key_of(verdict: Verdict) -> Key:
         return reason, "built-in"
     if reason is Reason.CONTACT:
         return reason, verdict.contact
-    if reason is Reason.PAUSED and verdict.period == OWN:
-        return reason, OWN
     if verdict.is_exception:
         return reason, "exception"
+    if reason is Reason.PAUSED and verdict.period == OWN:
+        return reason, OWN
     if reason is Reason.LOCAL and verdict.target:
         return reason, "elsewhere"
     if reason is Reason.PROTECTED and verdict.category == SCHOOL:
@@ -481,8 +481,8 @@ REASONS: Mapping[Key, Three] = {
     (Reason.CATEGORY, "built-in"): _BUILT_IN,
     (Reason.LOCAL, "elsewhere"): _REWRITTEN,
     (Reason.PROTECTED, "school"): _SCHOOL,
-    (Reason.PAUSED, OWN): _OWN_TIMER,
     (Reason.DEFAULT, "exception"): _EXCEPTION,
+    (Reason.PAUSED, OWN): _OWN_TIMER,
 }
 
 # What each category is called, and what it is about, so that a child of any age can follow.

@@ -606,3 +606,30 @@ CREATE TABLE digest (
     primary key (household, account),
     foreign key (household, account) references account on delete cascade
 ) without rowid;
+
+CREATE TABLE push_subscription (
+    household text not null references household on delete cascade,
+    id text not null,
+    endpoint text not null unique,
+    p256dh text not null,
+    auth text not null,
+    kinds text not null,
+    language text not null,
+    label text not null,
+    made integer not null,
+    account text,
+    profile text,
+    session text,
+    pairing text,
+    lapsed integer,
+    primary key (household, id),
+    foreign key (household, account) references account on delete cascade
+) without rowid;
+
+CREATE TRIGGER session_gone_push after delete on session begin
+    delete from push_subscription where session = old.digest and lapsed is null;
+end;
+
+CREATE TRIGGER pairing_gone_push after delete on pairing begin
+    delete from push_subscription where household = old.household and pairing = old.id;
+end;

@@ -16,12 +16,11 @@ from copdns.model.household import Device, Household, PrivacyMode, Profile
 from copdns.model.times import Pause
 from copdns.model.verdict import Reason, Verdict
 from copdns.policy.decide import Policy, full_closure
-from copdns.policy.today import BudgetToday, Today
+from copdns.policy.today import BudgetToday, Today, closures_ahead
 from copdns.privacy.retention import CountKey
 from copdns.time.bedtime import Bedtime, bedtime_choices, tonights_bedtime
-from copdns.time.days import DAY_SECONDS, local_time, zone_of
+from copdns.time.days import local_time, zone_of
 from copdns.time.own_timers import OWN
-from copdns.time.plan import NO_TIME_PLAN
 from copdns.web.more_time import Kind, MoreTime, more_time, time_mark
 
 HOURS = 24
@@ -182,12 +181,9 @@ def next_edge(policy: Policy, now: float) -> Edge | None:
 
     A limit that may be used up by then is not foreseen.
     """
-    plan = policy.time_rules.plan if policy.time_rules else NO_TIME_PLAN
     before = standing_of(full_closure(policy, now))
-    moments = [at for each in plan.closures if not each.about for at in (each.start, each.end)]
-    moments += [at for each in plan.grants for at in (each.start, each.end)]
-    for at in sorted(each for each in {*moments} if now < each <= now + DAY_SECONDS):
-        standing = standing_of(full_closure(policy, at))
+    for at, closed in closures_ahead(policy, now):
+        standing = standing_of(closed)
         if standing is not before:
             return Edge(at, standing)
     return None
