@@ -38,6 +38,7 @@ def profile_json(profile: Profile, household: Household, now: float) -> dict[str
         "max_ttl": profile.max_ttl,
         "always": texts(profile.always),
         "homework": texts(profile.homework),
+        "timezone": profile.timezone,
         "devices": [each.id for each in household.devices if each.profile == profile.id],
         "rules": [each.id for each in in_scope(household.rules, profile)],
         "schedules": [each.id for each in in_scope(household.schedules, profile)],

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from copdns.as_json.plain import utc
 from copdns.household.time_dump import calendar_text, clock_text
 from copdns.model.household import Household
-from copdns.model.times import Bonus, Budget, Grant, Pause, Schedule, Subject, Ticket
+from copdns.model.times import Bonus, Budget, Grant, Pause, Schedule, Subject, Ticket, weeks_text
 from copdns.time.bedtime import Bedtime
 from copdns.time.schedule import slot_text
 
@@ -45,7 +45,7 @@ def bedtime_json(tonight: Bedtime | None) -> dict[str, str | None]:
 
 
 def schedule_json(schedule: Schedule) -> dict[str, object]:
-    """Return a schedule.  about: [] for everything; grace: minutes."""
+    """Return a schedule.  about: [] for everything; grace: minutes; weeks: "" for every one."""
     return {
         "id": schedule.id,
         "for": schedule.scope,
@@ -54,6 +54,8 @@ def schedule_json(schedule: Schedule) -> dict[str, object]:
         "open": schedule.opens,
         "grace": schedule.grace,
         "note": schedule.note,
+        "weeks": weeks_text(schedule.weeks),
+        "learning": schedule.learning,
     }
 
 

@@ -94,7 +94,7 @@ class Requestor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LocalRecord:
-    """A record that copdns makes itself.  data: an address, a name, or text, by rtype."""
+    """A record that copdns makes itself.  data: as zone files have it, by rtype; TXT unquoted."""
 
     name: str
     rtype: int
@@ -189,6 +189,7 @@ class AnswerDefaults:
     """What the settings say about answers.
 
     allow: networks that are served.  TTLs are in seconds.  door: the children's page.
+    sends_reverse: reverse names of private addresses are sent to upstreams of their own.
     """
 
     allow: tuple[Network, ...]
@@ -196,3 +197,4 @@ class AnswerDefaults:
     security_ttl: int = 60
     child_max_ttl: int = 60
     door: str = child_page_url(80)
+    sends_reverse: bool = False

@@ -32,6 +32,7 @@ from copdns.policy.step_builders import (
     safe_search_step,
     security_step,
     service_step,
+    split_table,
     time_steps,
 )
 from copdns.policy.steps import AccessStep, GrantStep, RuleStep, Step
@@ -132,7 +133,7 @@ def build_policy(
         order=order,
         steps=steps,
         steps_if_unlisted=tuple(step for step in steps if not step.only_if_listed),
-        splits=context.local.splits,
+        splits=split_table(profile, context),
         time_rules=build_time_rules(order, context.infos, plan, learning),
         address_rules=tuple(
             AddressRule(ip_network(rule.target), rule)

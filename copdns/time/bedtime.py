@@ -38,6 +38,7 @@ class Bedtime(NamedTuple):
 
 def tonights_bedtime(household: Household, profile: Profile, now: float) -> Bedtime | None:
     """Return the bedtime that lasts now, or is the next to come within a day; None for none."""
+    household = household.local_to(profile)
     night = _coming_night(now, zone_of(household.timezone))
     spans = _find_closed_spans(household, profile, night)
     found = next((each for each in spans if each[0] <= night < each[1]), None)

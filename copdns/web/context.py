@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -40,6 +40,7 @@ from copdns.store.household_db.sessions import Sessions, Tokens
 from copdns.store.household_db.setup import Setups
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
+from copdns.time.own_timers import OwnTimers
 from copdns.time.plan import PolicyInputs
 from copdns.web.https import HttpsOffer
 from copdns.web.logins import Logins
@@ -73,8 +74,9 @@ class AppContext:
     many lists of other people are used; updates: fetches them.  addresses: those that answer
     queries.  settings: those in force.  targets: who gets events.  damage: what is wrong with
     `household.db`, "" for nothing; repair: makes the new one from its copy.  https: whether there
-    is HTTPS, and on which port.  desk_over_http: passwords may be sent without encryption over the
-    network (the setting `web.desk_over_http`).
+    is HTTPS, and on which port.  own_timers: those that people start for themselves.
+    desk_over_http: passwords may be sent without encryption over the network (the setting
+    `web.desk_over_http`).
     """
 
     registry: CollectorRegistry
@@ -102,6 +104,7 @@ class AppContext:
     damage: Callable[[], str]
     repair: Callable[[], Awaitable[None]]
     https: Callable[[], HttpsOffer] = HttpsOffer
+    own_timers: OwnTimers = field(default_factory=OwnTimers)
     desk_over_http: bool = False
 
     # --- what is in force ---

@@ -32,10 +32,13 @@ _KINDS = {
     ".css": "text/css",
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
     ".webmanifest": "application/manifest+json",
 }
 LANGUAGE = "copdns_language"  # the cookie
 HOUSE_LANGUAGE: web.AppKey[Callable[[], str]] = web.AppKey("language of the house")
+# The scope of the app that a page is part of; "" where browsers cannot have one.
+APP: web.AppKey[Callable[[web.Request], str]] = web.AppKey("app that a page is part of")
 _YEAR = 365 * 86_400  # seconds
 
 
@@ -98,7 +101,7 @@ class Pages:
         self._templates.globals["door"] = door
         self._templates.globals["age_labels_of"] = age_labels_of
         self._templates.filters["domain"] = display
-        self._templates.globals["static"] = self._static_url
+        self._templates.globals["static"] = self.static_url
         self._templates.globals["icon"] = read_icons(ui / "icons.svg").__getitem__
         self._templates.globals["person_signs"] = person_signs
         self._templates.globals["service_colour"] = service_colour
@@ -119,6 +122,7 @@ class Pages:
             "dir": phrases.direction,
             "path": request.get(SHOWN_PATH, request.path),
             "standing": request.get(DESK, DeskStatus()),
+            "app": request.app[APP](request) if APP in request.app else "",
             "languages": [phrases_in(each) for each in languages_of(request)],
             **values,
         }
@@ -128,7 +132,8 @@ class Pages:
         """Return a style sheet, script or picture; None for an unknown name."""
         return self._files.get(name)
 
-    def _static_url(self, name: str) -> str:
+    def static_url(self, name: str) -> str:
+        """Return the URL of a style sheet, script or picture, which changes with it."""
         return f"/static/{name}?{self._files[name].version}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import groupby
 from math import ceil
 from typing import NamedTuple
@@ -15,10 +16,12 @@ from copdns.appeals.review import TOLD, DecisionReason
 from copdns.lists.catalogue import Catalogue, Service
 from copdns.lists.index import ListInfo
 from copdns.model.household import Contact, Household, OwnService, Profile
-from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind
+from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind, WeekParity, Weeks
 from copdns.model.verdict import Reason, StepNumber, Verdict
 from copdns.policy.service_state import ServiceState
 from copdns.time.bedtime import is_bedtime
+from copdns.time.days import local_time, zone_of
+from copdns.time.weeks import WeekState, week_state
 from copdns.web.context import context_of
 from copdns.web.languages import phrases_in
 from copdns.web.pages import language_of
@@ -198,7 +201,25 @@ class Wording:
 
     def slots(self, schedule: Schedule) -> str:
         """Return when a schedule holds, such as "every day 20:00 to 07:00"."""
-        return self.phrases.join_list([self._slot(each) for each in schedule.slots])
+        times = self.phrases.join_list([self._slot(each) for each in schedule.slots])
+        return f"{times} ({self.weeks(schedule.weeks)})" if schedule.weeks else times
+
+    def weeks(self, weeks: Weeks) -> str:
+        """Return in which weeks a schedule holds, and whether this is one: "every second week:
+        this week"."""
+        zone = zone_of(self.household.timezone)
+        state = week_state(weeks, local_time(self.now, zone).date())
+        return self.phrases.label(self._which_weeks(weeks), self._week_text(state))
+
+    def _which_weeks(self, weeks: Weeks) -> str:
+        return self.phrases.pgettext(*child.EVERY_SECOND_WEEK)
+
+    def _week_text(self, state: WeekState) -> str:
+        if state.is_whole_week:
+            return self.phrases.pgettext(*(child.THIS_WEEK if state.holds else child.NEXT_WEEK))
+        day = state.changes - timedelta(days=1) if state.holds else state.changes
+        said = child.WEEKS_UNTIL if state.holds else child.WEEKS_FROM
+        return self.phrases.pgettext(*said) % {"day": self.phrases.short_day(day)}
 
     def _slot(self, slot: Slot) -> str:
         days = [self._day(each) for each in child.DAYS if each in slot.days]
@@ -317,6 +338,11 @@ class DeskWording(Wording):
         start, end = _clock(slot.start), _clock(slot.start + slot.length)
         values = {"start": start, "end": end, "days": self.phrases.join_list(days)}
         return self.phrases.pgettext(*desk.SLOT) % values
+
+    def _which_weeks(self, weeks: Weeks) -> str:
+        if isinstance(weeks, WeekParity):
+            return self.phrases.pgettext(*desk.WEEKS[weeks])
+        return Wording._which_weeks(self, weeks)
 
     def _minutes(self, number: int, days: Sequence[str]) -> str:
         if not number or number % 60:

@@ -296,6 +296,7 @@ _SETTINGS = {
     "privacy": sentence("Privacy"),
     "block_mode": sentence("How a blocked site fails (technical)"),
     "max_ttl": sentence("How soon devices notice a change"),
+    "timezone": sentence("Time zone"),
 }
 
 _BLOCKED, _ALLOWED = Phrase("site", "blocked"), Phrase("site", "allowed")

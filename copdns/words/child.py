@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from copdns.model import sentences
 from copdns.model.verdict import SCHOOL, Reason, StepNumber, Verdict
+from copdns.time.own_timers import OWN
 from copdns.words.levels import Level
 from copdns.words.phrases import Phrase, Phrases
 
@@ -156,6 +157,8 @@ def key_of(verdict: Verdict) -> Key:
         return reason, verdict.contact
     if verdict.is_exception:
         return reason, "exception"
+    if reason is Reason.PAUSED and verdict.period == OWN:
+        return reason, OWN
     if reason is Reason.LOCAL and verdict.target:
         return reason, "elsewhere"
     if reason is Reason.PROTECTED and verdict.category == SCHOOL:
@@ -460,6 +463,12 @@ _ALWAYS: Mapping[Reason, Three] = {
     ),
 }
 
+_OWN_TIMER = Three(
+    Phrase("pictures", "You set a timer, and this is off."),
+    Phrase("plain", "You set a timer, and this is off now."),
+    Phrase("full", "You turned this off with your own timer."),
+)
+
 REASONS: Mapping[Key, Three] = {
     **{(reason, ""): three for reason, three in _ALWAYS.items()},
     **{(Reason.SCHEDULE, about): three for about, three in _SCHEDULE.items()},
@@ -473,6 +482,7 @@ REASONS: Mapping[Key, Three] = {
     (Reason.LOCAL, "elsewhere"): _REWRITTEN,
     (Reason.PROTECTED, "school"): _SCHOOL,
     (Reason.DEFAULT, "exception"): _EXCEPTION,
+    (Reason.PAUSED, OWN): _OWN_TIMER,
 }
 
 # What each category is called, and what it is about, so that a child of any age can follow.
@@ -581,6 +591,7 @@ DAYS: Mapping[str, Phrase] = {
     "daily": Phrase("on days", "every day"),
     "school": Phrase("on days", "on school days"),
     "school_night": Phrase("on days", "on the evening before school"),
+    "free_night": Phrase("on days", "on evenings with no school the next day"),
     "weekend": Phrase("on days", "at weekends"),
     "holiday": Phrase("on days", "in the holidays"),
     "mon": Phrase("on days", "on Mondays"),
@@ -591,6 +602,13 @@ DAYS: Mapping[str, Phrase] = {
     "sat": Phrase("on days", "on Saturdays"),
     "sun": Phrase("on days", "on Sundays"),
 }
+
+# In which weeks a schedule holds that does not hold in each, and which week this is.
+EVERY_SECOND_WEEK = Phrase("weeks", "every second week")
+THIS_WEEK = Phrase("weeks", "this week")
+NEXT_WEEK = Phrase("weeks", "next week")
+WEEKS_UNTIL = Phrase("weeks", "until %(day)s")  # the last day on which it holds
+WEEKS_FROM = Phrase("weeks", "from %(day)s")  # the first day on which it holds again
 
 
 def every_three() -> tuple[Three, ...]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from copdns.model.times import WeekParity
 from copdns.model.verdict import Reason, Verdict
+from copdns.time.own_timers import OWN
 from copdns.words.child import REASONS as TO_THE_CHILD
 from copdns.words.child import Key, Said, key_of, said_of
 from copdns.words.levels import Level
@@ -45,6 +47,7 @@ REASONS: Mapping[Key, Phrase] = {
     ),
     (Reason.GRANTED, ""): Phrase("desk", "Temporary access allows it for now."),
     (Reason.PAUSED, ""): Phrase("desk", "Someone at home paused the internet."),
+    (Reason.PAUSED, OWN): Phrase("desk", "They turned this off with a timer of their own."),
     (Reason.SCHEDULE, "all"): Phrase("desk", "The schedule turns the internet off at this time."),
     (Reason.SCHEDULE, "category"): Phrase(
         "desk", "The schedule blocks this category at this time: %(category)s."
@@ -164,7 +167,14 @@ def cause(verdict: Verdict, *, is_bedtime: bool = False) -> Said | None:
 
 # Of a schedule: when something is off.  What is not here has the child's word.
 SLOT = Phrase("desk", "from %(start)s to %(end)s %(days)s")
-DAYS: Mapping[str, Phrase] = {"school_night": Phrase("on days", "on school nights")}
+WEEKS: Mapping[WeekParity, Phrase] = {
+    WeekParity.EVEN: Phrase("weeks", "even weeks"),
+    WeekParity.ODD: Phrase("weeks", "odd weeks"),
+}
+DAYS: Mapping[str, Phrase] = {
+    "school_night": Phrase("on days", "on school nights"),
+    "free_night": Phrase("on days", "on weekend and holiday nights"),
+}
 
 # What each category is called, and what it is about, in the words that parents know from elsewhere.
 CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {

@@ -24,6 +24,9 @@ AT_ONCE = Why(
     "[undoing](accounts.md#undo) is for the person who did it, in the browser, and a program can "
     "do the opposite"
 )
+A_BROWSER = Why(
+    "[notices](push.md) are turned on in the browser that gets them, and only it can ask for them"
+)
 A_PERSON = Why("a person decides what becomes of a damaged file, on the dashboard or by a command")
 
 # By action of the desk: the operations that do the same, or why there is none.
@@ -36,6 +39,8 @@ BY_THE_API: dict[str, Why | tuple[str, ...]] = {
     "me/factor": OWN_KEYS,
     "me/factor/remove": OWN_KEYS,
     "me/sessions": ("mine.end_session", "mine.end_sessions"),
+    "app/notices": A_BROWSER,
+    "app/notices/remove": A_BROWSER,
     "me/tokens": ("mine.make_token",),
     "me/digest": ("mine.choose_digest",),
     "me/digest/stop": ("mine.stop_digest",),

@@ -81,6 +81,10 @@ REACHED_OTHERWISE = {
     "/guardian/setup": "its address is printed at the first start",
     "/guardian/join": "its address is in an invitation",
     "/guardian/log/live": "read by the script of the activity log",
+    "/guardian/app.webmanifest": "read by browsers that can have the app",
+    "/guardian/worker.js": "started by the script of the app",
+    "/guardian/offline": "kept by the worker, and shown without a connection",
+    "/guardian/offline/empty": "the same, where the worker knows nothing",
 }
 # What has a link and is no page with a menu.
 WITHOUT_MENU = {"/guardian/appeals/{appeal}/report": "text to be sent on to a list's maintainer"}

@@ -191,6 +191,7 @@ BUTTONS = {
     *("/guardian/logout", "/guardian/login", "/guardian/checks", "/guardian/checks/confirm"),
     *("/guardian/me/sessions", "/guardian/me/tokens/remove", "/guardian/notices"),
     "/guardian/me/digest/stop",
+    "/guardian/app/notices/remove",
     *("/guardian/accounts/{account}/code", "/guardian/accounts/{account}/remove"),
     *("/guardian/appeals/{appeal}/look", "/guardian/time/{person}/unpause"),
     *("/guardian/time/{person}/grants/{grant}/end", "/guardian/time/{person}/suggest"),

@@ -173,6 +173,8 @@ ACTIONS: dict[str, Undone | Asked | Kept] = {
     "me/factor": Kept("a second factor is added, with a code from it"),
     "me/factor/remove": Asked({}, "current password", ("current", PASSWORD)),
     "me/sessions": Kept("a login brings it back", {"all": "1"}),
+    "app/notices": Kept("it can be chosen again"),
+    "app/notices/remove": Kept("it can be turned on again in that browser", {"browser": "none"}),
     "me/tokens": Kept("a token is added"),
     "me/digest": Kept("the page has it, and changes it again"),
     "me/digest/test": Kept("an email is sent"),

@@ -110,6 +110,11 @@ def _switch_option(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
     type=ParsedParam("SECONDS", _parse_max_ttl),
     help="How long devices may cache an answer; `band` uses the value for the age group.",
 )
+@click.option(
+    "--timezone",
+    metavar="ZONE",
+    help="The time zone of this person, such as Europe/Paris; `household` uses the household's.",
+)
 @_subjects_option("--always", "Allow during every pause, schedule and limit.")
 @_subjects_option("--no-always", "Stop allowing it always.")
 @_subjects_option("--homework", "Also allow in homework mode.")

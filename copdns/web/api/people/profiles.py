@@ -75,6 +75,7 @@ class ProfileShown(Given):
     max_ttl: int | None
     always: list[str]
     homework: list[str]
+    timezone: str
     devices: list[str]
     rules: list[str]
     schedules: list[str]
@@ -178,6 +179,7 @@ class ProfileSet(Sent):
     max_ttl: Annotated[int, Field(ge=1, le=86_400), WHOLE] | None = None
     always: list[About] | None = Field(None, max_length=100)
     homework: list[About] | None = Field(None, max_length=100)
+    timezone: Text | None = None
 
 
 class ProfileWanted(ProfileSet):

@@ -41,7 +41,7 @@ async def move(call: Call) -> object:
     edit = partial(
         move_bedtime, profile_id=call.person.id, at=at, now=call.now, author=call.actor.name
     )
-    when = moment_text(at, call.household.timezone, call.now)
+    when = moment_text(at, call.household.local_to(call.person).timezone, call.now)
     after = await call.change(f"tonight's bedtime of {call.person.id} at {when}", edit)
     return _bedtime_json(call, after)
 

@@ -112,6 +112,8 @@ async def set_answers(request: web.Request) -> web.Response:
     ttl = _parse_seconds(str(fields.get("max_ttl", "")).strip())
     name = parse_name(str(fields.get("name", "")))
     values = {"name": name, "block_mode": mode, "max_ttl": ttl}
+    if "timezone" in fields:
+        values["timezone"] = str(fields["timezone"]).strip()
     raise web.HTTPSeeOther(await keep(request, found, values))
 
 
