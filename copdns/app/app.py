@@ -560,6 +560,13 @@ class App:
         self._recent_blocks.forget(now)
         collect_young()
 
+    def _begin_reload(self, tasks: asyncio.TaskGroup, running: set[asyncio.Task[None]]) -> None:
+        """Reload, unless a reload that has not read anything yet is waiting for another one."""
+        if self._waiting_reload is None:
+            self._waiting_reload = tasks.create_task(self._reload())
+            running.add(self._waiting_reload)
+            self._waiting_reload.add_done_callback(running.discard)
+
     async def _note_scores(self, now: float) -> None:
         """Store how lists stand this week, if that is not what was stored last."""
         found: dict[ListCountKey, int] = {}
@@ -568,13 +575,6 @@ class App:
             found |= note_scores(household, self._catalogue.statuses, errors, now)
         if found != self._scores and await asyncio.to_thread(self._log.note_lists, found):
             self._scores = found
-
-    def _begin_reload(self, tasks: asyncio.TaskGroup, running: set[asyncio.Task[None]]) -> None:
-        """Reload, unless a reload that has not read anything yet is waiting for another one."""
-        if self._waiting_reload is None:
-            self._waiting_reload = tasks.create_task(self._reload())
-            running.add(self._waiting_reload)
-            self._waiting_reload.add_done_callback(running.discard)
 
     async def _reload(self) -> None:
         """Apply changed settings and lists; nothing changes where the settings have a mistake.

@@ -49,8 +49,6 @@ def _check_downloads(downloads: ListDownloads) -> Iterator[Finding]:
         yield warn("lists", held, f"{see}; then accept or refuse it")
     if missing := downloads.missing:
         yield warn("lists", missing, todo)
-    for held in downloads.held_lines():
-        yield warn("lists", held, "accept or refuse it; until then the version in use stays")
     if left_out := downloads.left_out:
         yield warn("lists", left_out, "list in sources.use only the lists that matter most to you")
     if unknown := downloads.unknown:

@@ -492,5 +492,5 @@ def test_a_version_that_waits_for_somebody_is_told() -> None:
     downloads = ListDownloads(ChosenLists(), {}, {"toys": held}, 0.0)
     (told, _) = household._check_downloads(downloads)
     assert (told.about, told.status) == ("lists", "warn")
-    assert told.what == "toys: a new version is held (growth); see copdns lists diff toys"
-    assert told.todo.startswith("accept or refuse it")
+    assert told.what == "toys: a new version is held (growth)"
+    assert told.todo == "see copdns lists diff toys; then accept or refuse it"
