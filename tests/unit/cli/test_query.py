@@ -74,9 +74,7 @@ def test_what_is_inside_is_judged_by_the_type_that_was_asked_for(
 ) -> None:
     (asking.folder / "types.txt").write_text("||tracker.example^$dnstype=A\n")
     types = {"slug": "types", "path": "types.txt", "category": "games", "match": "subtree"}
-    asking.set(
-        upstreams={"servers": [str(server.address)]}, lists=[types | {"format": "adblock"}]
-    )
+    asking.set(upstreams={"servers": [str(server.address)]}, lists=[types | {"format": "adblock"}])
     assert asking.call("query", "half.example", "--as", "mia").exit_code == 3
 
 
