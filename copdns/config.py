@@ -37,6 +37,7 @@ from copdns.model.addresses import (
 from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import ConfigError
 from copdns.model.events import USUAL, EventKind
+from copdns.model.names import normalize
 from copdns.model.verdict import AnswerDefaults
 from copdns.model.yaml_text import ByText
 
@@ -354,6 +355,12 @@ class UpstreamSettings(Section):
         description="Plain DNS servers that are asked only for the addresses of encrypted "
         "upstreams that are written without one, and for the names of time servers.",
     )
+    private_reverse: tuple[PlainUpstream, ...] = Field(
+        default=(),
+        description="Servers that know the names of devices by their addresses in the home "
+        "network, such as the router: reverse names of private addresses are asked there. Without "
+        "one, copdns answers them itself.",
+    )
     filtering: tuple[Upstream, ...] = Field(
         default=(),
         description="Upstreams that are known to filter; if one of them blocks a protected "
@@ -616,6 +623,9 @@ class LeaseFile(Section):
     )
 
 
+_HOME_DOMAINS = ("lan", "home.arpa", "internal", "home")  # nobody's on the internet
+
+
 class IdentitySettings(Section):
     """How devices are recognised, apart from their IP addresses."""
 
@@ -630,6 +640,22 @@ class IdentitySettings(Section):
         description="Lease files of DHCP servers on this machine, for the names that devices "
         "give themselves, and for MAC addresses the kernel does not know.",
     )
+    lease_domain: str = Field(
+        default="",
+        description="The domain in which devices of these lease files have the names that they "
+        "give themselves, such as `lan` or `home.arpa`; empty for no such names.",
+    )
+
+    @field_validator("lease_domain")
+    @classmethod
+    def _stays_at_home(cls, written: str) -> str:
+        name = normalize(written)
+        if name and not any(name == each or name.endswith(f".{each}") for each in _HOME_DOMAINS):
+            raise ValueError(
+                f"{written!r} is not a domain of a home network; write one of "
+                f"{', '.join(_HOME_DOMAINS)}, or one below them"
+            )
+        return name
 
 
 class LogSettings(Section):
@@ -785,6 +811,62 @@ class EventSettings(Section):
         return command
 
 
+def _push_host(text: str) -> str:
+    """Return a host of push services; `*.` before a domain stands for all names below it."""
+    bare = text.removeprefix("*.")
+    if bare == "localhost" and bare == text:
+        return text
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return f"{text[: len(text) - len(bare)]}{domain(bare)}"
+
+
+PUSH_HOSTS = (
+    "fcm.googleapis.com",  # Chrome, and most others made from Chromium
+    "updates.push.services.mozilla.com",  # Firefox
+    "*.push.apple.com",  # Safari, and every browser on iPhones
+    "*.notify.windows.com",  # Edge on Windows
+)
+
+
+class PushSettings(Section):
+    """Notices to browsers, which ask for them on a page."""
+
+    enabled: bool = Field(
+        default=True,
+        description="Whether guardians and children can ask for notices in their browsers; off, "
+        "none are sent to those that asked before either.",
+    )
+    hosts: tuple[Annotated[str, ByText(_push_host)], ...] = Field(
+        default=PUSH_HOSTS,
+        max_length=32,
+        description="The push services that notices may be sent to; `*.` before a name stands for "
+        "all names below it.",
+    )
+    private_addresses: bool = Field(
+        default=False,
+        description="Whether push services among these hosts may be at home: at a private address "
+        "or on this machine, on any port, and without HTTPS.",
+    )
+    contact: str = Field(
+        default="",
+        max_length=200,
+        description="Where push services can reach whoever runs this copdns: an address such as "
+        "`mailto:ada@mail.example`, or an `https://` one. They are told it with each notice.",
+    )
+
+    @field_validator("contact")
+    @classmethod
+    def _is_reachable(cls, contact: str) -> str:
+        if contact and not re.fullmatch(r"(mailto:[^@\s]+@[^@\s]+|https://\S+)", contact):
+            raise ValueError(
+                f"{contact!r} is no address that a push service takes; write one such as "
+                "mailto:ada@mail.example"
+            )
+        return contact
+
+
 class AppealSettings(Section):
     """What happens to requests that nobody answers, and how long their texts are kept."""
 
@@ -831,6 +913,7 @@ class Settings(Section):
     identity: IdentitySettings = IdentitySettings()
     log: LogSettings = LogSettings()
     events: EventSettings = EventSettings()
+    push: PushSettings = PushSettings()
     appeals: AppealSettings = AppealSettings()
     household: str = Field(
         default="",
@@ -872,6 +955,14 @@ def _is_of_a_home(address: str) -> bool:
     return any(ip_address(address) in each for each in HOME)
 
 
-def defaults_of(dns: DnsSettings, door: str) -> AnswerDefaults:
+def defaults_of(settings: Settings, door: str) -> AnswerDefaults:
     """Return what the settings say.  door: the children's page, as it is served now."""
-    return AnswerDefaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl, door)
+    dns = settings.dns
+    return AnswerDefaults(
+        dns.allow,
+        dns.block_ttl,
+        dns.security_ttl,
+        dns.child_max_ttl,
+        door,
+        sends_reverse=bool(settings.upstreams.private_reverse),
+    )

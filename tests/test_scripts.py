@@ -114,7 +114,7 @@ def test_what_is_put_aside_stands_in_memory_where_there_is_enough_and_no_longer(
     program(tmp_path / "df", f"#!/bin/sh\necho Avail\necho {room}\n")
     program(tmp_path / "sed", f"#!/bin/sh\necho {memory}\n")
     program(tmp_path / "mktemp", f'#!/bin/sh\n/bin/mkdir "{made}"\necho "{made}"\n')
-    for each in ("rm", "tail"):
+    for each in ("chmod", "rm", "tail"):
         (tmp_path / each).symlink_to(find_tool(each))
     done = run("scripts/in-memory", *SAYS_WHERE, folder=tmp_path)
     assert done.returncode == 3

@@ -27,8 +27,12 @@ DESK = (
     "web-ui/templates/desk/",
     *(
         f"copdns/web/{each}"
-        for each in ("desk/", "calendars.py", "logins.py", "more_time.py", "unknown_devices.py")
+        for each in (
+            *("desk/", "calendars.py", "logins.py", "more_time.py"),
+            *("report.py", "unknown_devices.py"),
+        )
     ),
+    "copdns/privacy/digest.py",
     *(
         f"copdns/model/{each}.py"
         for each in ("addresses", "matchers", "names", "times", "violations")

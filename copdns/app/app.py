@@ -23,13 +23,16 @@ from copdns.app.account_chores import AccountChores, log_setup_code
 from copdns.app.alarms import Alarms
 from copdns.app.appeal_chores import AppealChores
 from copdns.app.background import free_gradually, repeat, run_logged
+from copdns.app.control import ControlSocket
 from copdns.app.device_chores import DeviceChores
+from copdns.app.digest_chores import DigestChores
 from copdns.app.help_chores import HelpChores
 from copdns.app.household_in_force import HouseholdInForce
 from copdns.app.household_source import HouseholdSource
 from copdns.app.lists_in_force import ListReloader, ListsInForce
 from copdns.app.memory_use import collect_young, trim_memory
 from copdns.app.monitoring import Readiness, build_gauges
+from copdns.app.push_chores import PushChores
 from copdns.app.seed import seed_household
 from copdns.app.service_manager import feed_watchdog, find_service_manager
 from copdns.app.snapshot_builder import SnapshotBuilder
@@ -54,6 +57,7 @@ from copdns.model.events import EventKind, HeldEvent
 from copdns.model.hosts import OWN_HOSTS, child_page_url, desk_url
 from copdns.model.household import Household, PrivacyMode
 from copdns.network import machine
+from copdns.network.lease_names import RecordsByName
 from copdns.network.machine import listen_addresses
 from copdns.network.probes import Probes
 from copdns.network.resolver_scan import scan_resolvers
@@ -69,6 +73,7 @@ from copdns.server.recognition import Recognition
 from copdns.server.recorder import Recorder
 from copdns.store.folder_lock import hold_server_lock
 from copdns.store.household_db.appeals import AppealStore
+from copdns.store.household_db.push import PushStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from copdns.time.clock import Clock
@@ -95,6 +100,7 @@ FORGOTTEN_AT_ONCE = 200  # cached answers that are looked at for their age with 
 FOLLOW_TIME = 1.0  # minutes of use and events; what closes does so without it
 REOPEN_EVERY = 5.0  # of a household whose disk could not be written
 COMPARE_EVERY = 30.0  # files with what was written, so that damage is told within a minute
+SEND_EVERY = 60.0  # weekly summaries: they are due at a minute of a day
 CHORES_EVERY = 2.0  # unknown devices, lease files and alarms
 TIDY_EVERY = 600.0
 
@@ -112,6 +118,7 @@ class App:
         self._folder = Path(settings.data)
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
+        self._waiting_reload: asyncio.Task[None] | None = None
         self._lazy_free = LazyFreeQueue()
         self._lists = ListsInForce(self._folder, self._loop.time)
         self._updates = ListUpdater(
@@ -135,6 +142,7 @@ class App:
         self._child_page = child_page_url(settings.web.port)  # a new port: at the next start
         self._https = Https(self._folder, settings.web, self._now, lambda: self._clock.is_wrong)
         self._http_server = HttpServer(settings.web, self._https, self._build_pages)
+        self._control = ControlSocket(self._folder, self._flush_cache)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raise CopdnsError where it cannot start."""
@@ -200,6 +208,36 @@ class App:
             self._clock,
             self._events,
         )
+        self._digest_chores = DigestChores(
+            self._store,
+            self._thread,
+            self._log,
+            self._folder,
+            lambda: self._resolver.snapshot,
+            lambda: self.settings,
+            self._clock,
+            desk,
+        )
+        self._push_store = PushStore(self._thread)
+        self._push = PushChores(
+            self._push_store,
+            AppealStore(self._store),
+            self._folder,
+            lambda: self.settings.push,
+            self._clock,
+            self._speaks_to_browsers,
+        )
+        self._events.subscribe(self._push.on_event)
+
+    def _speaks_to_browsers(self, language: str) -> tuple[Speaks, str, str]:
+        """Return a language of LANGUAGES with its tag and direction; called in a thread."""
+        from copdns.web.languages import phrases_in  # most machines send no notices
+
+        try:
+            phrases = phrases_in(language)
+        except ListError:  # a catalogue is missing
+            return ENGLISH, "en", "ltr"
+        return phrases, phrases.tag, phrases.direction
 
     def _speaks(self, household: str) -> Speaks:
         """Return the language in which guardians of a household get notices; called in a thread."""
@@ -218,7 +256,7 @@ class App:
         self._counters.upstreams = self._upstreams.numbers
         self._upstreams_in_force = UpstreamsInForce(self._upstreams, lambda: self.settings)
         self._snapshots = SnapshotBuilder(
-            lambda: defaults_of(self.settings.dns, self._child_page),
+            lambda: defaults_of(self.settings, self._child_page),
             lambda: self._time_chores.policy_inputs,
             self._upstreams_in_force,
             self._now,
@@ -276,6 +314,7 @@ class App:
             self._clock,
             lambda: sum(self._counters.queries.values()),
             self._events,
+            self._set_lease_records,
         )
         await self._device_chores.configure(self.settings.identity)
         self._store.see = self._device_chores.see
@@ -295,6 +334,7 @@ class App:
 
     async def _serve(self) -> None:
         await self._listen()
+        await self._control.open()
         await self._http_server.begin()
         await run_logged(self._tell_upstreams)
         await run_logged(lambda: self._account_chores.tell(self._events))
@@ -302,10 +342,8 @@ class App:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(each) for each in self._chores()]
-            self._loop.add_signal_handler(
-                signal.SIGHUP, lambda: running.append(tasks.create_task(self._reload()))
-            )
+            running = {tasks.create_task(each) for each in self._chores()}
+            self._loop.add_signal_handler(signal.SIGHUP, lambda: self._begin_reload(tasks, running))
             self._manager.notify_ready(f"answering on {', '.join(self._listeners.addresses)}")
             log.info(
                 "ready",
@@ -335,9 +373,11 @@ class App:
         yield repeat(self._appeal_chores.tell, FOLLOW_APPEALS)
         yield repeat(self._appeal_chores.raise_overdue, REMIND_EVERY)
         yield self._targets.run()
+        yield self._push.run()
         yield repeat(self._tidy, TIDY_EVERY)
         yield repeat(self._device_chores.run_once, CHORES_EVERY)
         yield repeat(self._check_alarms, CHORES_EVERY)
+        yield repeat(self._digest_chores.send_due, SEND_EVERY)
         yield self._list_reloader.retry_forever()
         yield repeat(self._updates.apply_available, FOLLOW_LISTS)
         yield repeat(self._updates.fetch, FOLLOW_LISTS)
@@ -346,6 +386,7 @@ class App:
 
     async def _close(self) -> None:
         self._listeners.close()
+        self._control.close()
         await self._http_server.close()
         self._recognition.close()
         self._upstreams.close()
@@ -433,6 +474,7 @@ class App:
             damage=lambda: self._source.damage,
             repair=self._household.repair,
             https=lambda: self._https.offer,
+            own_timers=self._time_chores.own_timers,
             desk_over_http=self.settings.web.desk_over_http,
         )
         return application(context)
@@ -476,6 +518,12 @@ class App:
         self._resolver.refresh(moment)
         self._resolver.cache.forget_old(moment.mono, FORGOTTEN_AT_ONCE)
 
+    def _set_lease_records(self, records: RecordsByName) -> None:
+        self._resolver.lease_records = records
+
+    def _flush_cache(self, name: str, below: bool) -> None:
+        self._resolver.flush(name, below=below)
+
     async def _tell_upstreams(self) -> None:
         await self._account_chores.note_upstreams(self.settings)
 
@@ -485,12 +533,20 @@ class App:
             await self._store.tidy(int(now))
             await self._appeal_chores.tidy()
             await self._account_chores.tidy()
+            await self._push_store.tidy(int(now))
             await self._account_chores.remind()
             await self._tell_upstreams()
         self._time_chores.ledger.forget(now)
         await asyncio.to_thread(self._log.purge, now, chosen.rows_days, chosen.counts_days)
         self._recent_blocks.forget(now)
         collect_young()
+
+    def _begin_reload(self, tasks: asyncio.TaskGroup, running: set[asyncio.Task[None]]) -> None:
+        """Reload, unless a reload that has not read anything yet is waiting for another one."""
+        if self._waiting_reload is None:
+            self._waiting_reload = tasks.create_task(self._reload())
+            running.add(self._waiting_reload)
+            self._waiting_reload.add_done_callback(running.discard)
 
     async def _reload(self) -> None:
         """Apply changed settings and lists; nothing changes where the settings have a mistake.
@@ -500,9 +556,10 @@ class App:
         Lists that cannot be compiled are no mistake in the settings: the earlier lists stay, and
         compiling is tried again.
         """
-        await run_logged(self._household.compare)
-        await run_logged(self._lists.check_file)
         async with self._list_reloader.one_by_one:
+            self._waiting_reload = None  # what changes from here on takes another one
+            await run_logged(self._household.compare)
+            await run_logged(self._lists.check_file)
             self._manager.notify_reloading()
             try:
                 settings = await asyncio.to_thread(self._reread)
@@ -534,11 +591,13 @@ class App:
         await self._device_chores.configure(settings.identity)
         self._resolver.limits = self._new_limits()
         self._resolver.asks_time_in_clear = settings.upstreams.are_all_encrypted
+        # Responses of the same upstreams stay: while those are dead, the house lives on them.
+        may_stay = _about_responses(before) == _about_responses(settings)
         self._resolver.reconfigure(
             self._new_rebinding_guard(),
-            self._new_cache(),
+            self._resolver.cache if may_stay else self._new_cache(),
             self._new_packet_cache(),
-            self._new_failures(),
+            None if may_stay else self._new_failures(),
         )
         self._listeners.set_forwarders(settings.dns)
         self._targets.configure(settings.events)
@@ -552,6 +611,11 @@ def _own_lists(settings: Settings) -> frozenset[str]:
     """Return the slugs of the lists that the settings define."""
     files = {each.slug for each in settings.lists}
     return frozenset(files | {each.slug for each in settings.sources.own})
+
+
+def _about_responses(settings: Settings) -> object:
+    """Return the settings by which responses are fetched, and by which they are stored."""
+    return settings.upstreams, settings.cache
 
 
 def _fixed_settings(settings: Settings) -> object:

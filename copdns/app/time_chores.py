@@ -36,6 +36,7 @@ from copdns.time.closing_soon import WarningState, due_warnings
 from copdns.time.days import DAY_SECONDS, BudgetDay, budget_day, zone_of
 from copdns.time.ledger import BudgetKey, UsageLedger
 from copdns.time.minutes import MINUTE, NARROW, WIDE, DayStart, Minutes, Usage, UseCriteria
+from copdns.time.own_timers import OwnTimers
 from copdns.time.plan import NO_INPUTS, PolicyInputs, carried_budgets
 
 log = structlog.get_logger("copdns")
@@ -51,13 +52,14 @@ class TimeChores:
     """The minutes of use, the clock and the time events of a running copdns.
 
     policy_inputs: another object as soon as policies have to be built again.
-    ledger: the minutes of use.
+    ledger: the minutes of use.  own_timers: those that people start on their pages.
     """
 
     def __init__(
         self, folder: Path, snapshot: Callable[[], Snapshot], clock: Clock, events: EventBus
     ) -> None:
         self.policy_inputs = NO_INPUTS
+        self.own_timers = OwnTimers()
         self.ledger = UsageLedger(self._day_of, self._criteria_of)
         self._folder = folder
         self._snapshot = snapshot
@@ -65,7 +67,7 @@ class TimeChores:
         self._events = events
         self._store = UsageStore(folder)
         self._households: Mapping[str, Household] = {}
-        self._days: dict[str, BudgetDay] = {}
+        self._days: dict[Who, BudgetDay] = {}
         self._minute = 0
         self._recalled_on = date.min  # in UTC: when the stored minutes were read last
         self._used_at: dict[BudgetKey, float] = {}  # when each budget was used last
@@ -123,7 +125,11 @@ class TimeChores:
             ends += ended_budgets(snapshot, before.used, self.policy_inputs.used, now)
             await self._save(now)
         self._add_grace(snapshot, ends, now)
-        self.policy_inputs = replace(self.policy_inputs, clock_is_wrong=self._clock.is_wrong)
+        self.policy_inputs = replace(
+            self.policy_inputs,
+            clock_is_wrong=self._clock.is_wrong,
+            own_timers=self.own_timers.running(now),
+        )
         return self.policy_inputs != before
 
     def _note_closed(self, snapshot: Snapshot, now: float) -> None:
@@ -214,11 +220,14 @@ class TimeChores:
         return True
 
     def _day_of(self, household: str, profile: str, at: float) -> DayStart:
-        day = self._days.get(household)
+        day = self._days.get((household, profile))
         if day is None or not day.start <= at < day.end:
             home = self._households.get(household)
+            person = home.profile(profile) if home is not None else None
+            if home is not None and person is not None:
+                home = home.local_to(person)
             zone, starts = (home.timezone, home.day_starts) if home else ("UTC", 0)
-            day = self._days[household] = budget_day(at, zone_of(zone), starts)
+            day = self._days[household, profile] = budget_day(at, zone_of(zone), starts)
         return DayStart(day.day, int(day.start))
 
     def _criteria_of(self, household: str, profile: str, budget: str) -> UseCriteria:
@@ -319,11 +328,16 @@ class TimeChores:
         for household in self._households.values():
             people = profiles_of(household)
             counted = [each.id for each in people if each.privacy is not PrivacyMode.OFF]
-            day = budget_day(now, zone_of(household.timezone), household.day_starts).day
-            close_days(self._folder, household.id, day, counted)
+            close_days(self._folder, household.id, _first_day(household, now), counted)
         if not self._clock.is_wrong:
             save_clock(self._folder, now)
         return erased
+
+
+def _first_day(household: Household, now: float) -> date:
+    """Return the earliest date that is today for anybody of a household."""
+    homes = (household, *map(household.local_to, household.profiles))
+    return min(budget_day(now, zone_of(each.timezone), each.day_starts).day for each in homes)
 
 
 def _date(now: float) -> date:

@@ -160,8 +160,8 @@ def upcoming_closures(
     """
     in_use = frozenset(used_now)
     for household in snapshot.households.values():
-        day = budget_day(now, zone_of(household.timezone), household.day_starts).start
         for who, plan in time_plans(snapshot, household):
+            day = budget_day(now, zone_of(plan.zone), household.day_starts).start
             yield from (
                 UpcomingClosure(*who, each.reason, each.period, each.start, None, not each.about)
                 for each in plan.closures

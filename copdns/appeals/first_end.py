@@ -18,7 +18,7 @@ from copdns.appeals.appeal import (
     AppealState,
     WantedLength,
 )
-from copdns.appeals.opening import ends_at
+from copdns.appeals.opening import ends_at, local_household
 from copdns.dns.records import A
 from copdns.model.household import Household
 from copdns.model.times import Grant
@@ -73,7 +73,7 @@ def end_of_a_yes(
     """
     wanted = WantedLength.TODAY if ask.wanted is WantedLength.ALWAYS else ask.wanted
     time = ask.to.reason in TIME_RULES
-    end = ends_at(wanted, household, int(now))
+    end = ends_at(wanted, local_household(household, ask.profile), int(now))
     yes = Grant(None, now, end, now, content=not time, time=time)
     return _first_end(policy, ask.name, yes, budgets, now)
 

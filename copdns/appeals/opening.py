@@ -249,11 +249,13 @@ def carry_out(
         raise AppealError(
             "allowing it for everyone adds a rule, which does not expire; choose always"
         )
-    end = ends_at(lasts, household, now)
+    end = ends_at(lasts, local_household(household, ask.profile), now)
     before = len(household.grants)
     household = _add_grants(household, ask, opens, known, by.name, now, end)
     made = tuple(f"grant {each.id}" for each in household.grants[before:])
-    return ApprovalResult(household, made, end, _fully(ask.wanted, end, household, now))
+    return ApprovalResult(
+        household, made, end, _fully(ask.wanted, end, local_household(household, ask.profile), now)
+    )
 
 
 def _give_age(
@@ -423,6 +425,13 @@ def _always_open(
     return ApprovalResult(
         household, tuple(f"always {each}" for each in new), None, AppealState.GRANTED
     )
+
+
+def local_household(household: Household, profile_id: str) -> Household:
+    """Return the household with the clock of a person: a request for today ends when their day
+    does."""
+    person = household.profile(profile_id)
+    return household if person is None else household.local_to(person)
 
 
 def ends_at(lasts: int | WantedLength, household: Household, now: int) -> float:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from copdns.accounts.account import AccessRecord, Account, GuardianNotice, Session, Token
 from copdns.as_json.plain import utc
+from copdns.household.time_dump import clock_text
+from copdns.privacy.digest import DigestChoice
 
 
 def account_json(each: Account) -> dict[str, object]:
@@ -66,4 +68,15 @@ def notice_json(each: GuardianNotice, *, seen: bool) -> dict[str, object]:
         "starts": utc(each.starts) if each.starts else None,
         "ends": utc(each.ends) if each.ends else None,
         "seen": seen,
+    }
+
+
+def digest_json(choice: DigestChoice) -> dict[str, object]:
+    """Return what a guardian chose of the weekly summary."""
+    return {
+        "address": choice.address,
+        "weekday": choice.weekday,
+        "at": clock_text(choice.minute),
+        "language": choice.language,
+        "trouble": choice.trouble,
     }

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from copdns.as_json.plain import utc
 from copdns.household.time_dump import calendar_text, clock_text
 from copdns.model.household import Household
-from copdns.model.times import Bonus, Budget, Grant, Pause, Schedule, Subject, Ticket
+from copdns.model.times import Bonus, Budget, Grant, Pause, Schedule, Subject, Ticket, weeks_text
+from copdns.time.bedtime import Bedtime
 from copdns.time.schedule import slot_text
 
 
@@ -37,8 +38,14 @@ def calendar_json(household: Household) -> dict[str, object]:
     }
 
 
+def bedtime_json(tonight: Bedtime | None) -> dict[str, str | None]:
+    """Return tonight's bedtime; all is None where nothing turns everything off over the night."""
+    usual, start, end = (None, None, None) if tonight is None else map(utc, tonight)
+    return {"usual": usual, "start": start, "end": end}
+
+
 def schedule_json(schedule: Schedule) -> dict[str, object]:
-    """Return a schedule.  about: [] for everything; grace: minutes."""
+    """Return a schedule.  about: [] for everything; grace: minutes; weeks: "" for every one."""
     return {
         "id": schedule.id,
         "for": schedule.scope,
@@ -47,6 +54,8 @@ def schedule_json(schedule: Schedule) -> dict[str, object]:
         "open": schedule.opens,
         "grace": schedule.grace,
         "note": schedule.note,
+        "weeks": weeks_text(schedule.weeks),
+        "learning": schedule.learning,
     }
 
 

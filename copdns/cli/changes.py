@@ -59,7 +59,7 @@ _PARTS = (
     _Part("service", "services", lambda each: each.slug),
     _Part("local name", "local_names", lambda each: each.name),
     _Part("rewrite", "rewrites", lambda each: str(each.matcher)),
-    _Part("split upstream", "split_upstreams", lambda each: each.name),
+    _Part("split upstream", "split_upstreams", lambda each: each.key),
     _Part("schedule", "schedules", lambda each: each.id),
     _Part("budget", "budgets", lambda each: each.id),
     _Part("pause", "pauses", lambda each: each.profile),
@@ -82,7 +82,7 @@ def differences(before: Household, after: Household) -> list[str]:
     for part in _PARTS:
         old = {part.key(each): each for each in getattr(before, part.field)}
         new = {part.key(each): each for each in getattr(after, part.field)}
-        lines += _part_changes(part, old, new, zone)
+        lines += _part_changes(part, old, new, after)
     return lines
 
 
@@ -94,13 +94,15 @@ def _time_changes(before: Household, after: Household) -> Iterator[str]:
 
 
 def _part_changes(
-    part: _Part, old: Mapping[str, Any], new: Mapping[str, Any], zone: str
+    part: _Part, old: Mapping[str, Any], new: Mapping[str, Any], household: Household
 ) -> Iterator[str]:
     noun = part.noun
     for key, value in old.items():
         if key not in new:
+            zone = _zone_of(value, household)
             yield f"{noun} {key} removed: {describe_part(value, zone)}"
     for key, value in new.items():
+        zone = _zone_of(value, household)
         if key not in old:
             yield f"{noun} {key} added: {describe_part(value, zone)}"
             yield from _describe_announcements(noun, key, value, zone)
@@ -108,6 +110,12 @@ def _part_changes(
             yield from (f"{noun} {key}: {line}" for line in _field_changes(old[key], value, zone))
     if [key for key in old if key in new] != [key for key in new if key in old]:
         yield f"{part.field.replace('_', ' ')}: order changed"
+
+
+def _zone_of(value: object, household: Household) -> str:
+    """Return the time zone in which to tell the moments of a part: that of the person it is for."""
+    person = household.profile(getattr(value, "profile", ""))
+    return household.timezone if person is None else household.local_to(person).timezone
 
 
 def _describe_announcements(noun: str, key: str, value: object, zone: str) -> Iterator[str]:
@@ -197,7 +205,7 @@ def describe_part(value: object, zone: str) -> str:
         case OwnService():
             return f"{value.title}: {', '.join(map(str, value.names))}"
         case LocalName():
-            return ", ".join(value.addresses) or "no address"
+            return ", ".join(value.values) or "no address"
         case NameRewrite():
             return f"answered as {value.target}"
         case SplitUpstream():

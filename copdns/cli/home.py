@@ -176,7 +176,7 @@ class Home:
 
         before: one of another moment, whose unchanged parts are used again.
         """
-        defaults = defaults_of(self.settings.dns, child_page_url(self.settings.web.port))
+        defaults = defaults_of(self.settings, child_page_url(self.settings.web.port))
         at = self.now if now is None else now
         inputs = self.policy_inputs(at)
         guests = admit_guests(self.household, self.moves, self.guests, at)
@@ -220,7 +220,16 @@ class Home:
     @cached_property
     def day(self) -> BudgetDay:
         """Today, as budgets count days."""
-        home = self.household
+        return self.day_of("")
+
+    def local(self, profile_id: str) -> Household:
+        """Return the household with a person's clock; "" or nobody's id: with its own."""
+        person = self.household.profile(profile_id)
+        return self.household if person is None else self.household.local_to(person)
+
+    def day_of(self, profile_id: str) -> BudgetDay:
+        """Return today, as a person's budgets count days, by their clock; "": the household's."""
+        home = self.local(profile_id)
         return budget_day(self.now, zone_of(home.timezone), home.day_starts)
 
     def policy_inputs(self, at: float) -> PolicyInputs:
@@ -231,13 +240,22 @@ class Home:
         missing = self.chosen_lists.missing_categories(self.catalogue)
         # At another moment the clock may be right again, so nobody is told that it is wrong then.
         inputs = PolicyInputs(missing_categories=missing, clock_is_wrong=self.is_clock_wrong_at(at))
-        if not self.day.start <= at < self.day.end:
+        days = [self.day, *(self.day_of(each.id) for each in self.household.profiles)]
+        if not any(each.start <= at < each.end for each in days):
             return inputs
         try:
             today, before = self.minutes
         except StoreError:  # the running copdns starts again too, and reports it
             return inputs
-        return replace(inputs, used=today, used_before=before)
+        return replace(inputs, used=self._of_day(today, at), used_before=self._of_day(before, at))
+
+    def _of_day(self, minutes: MinutesByProfile, at: float) -> MinutesByProfile:
+        """Return the minutes of those for whom a moment is today."""
+        return {
+            who: each
+            for who, each in minutes.items()
+            if (day := self.day_of(who[1])).start <= at < day.end
+        }
 
     def is_clock_wrong_at(self, at: float) -> bool:
         """Tell whether `at` is now, and the clock is certainly wrong."""
@@ -246,12 +264,15 @@ class Home:
     @cached_property
     def minutes(self) -> tuple[MinutesByProfile, MinutesByProfile]:
         """The minutes of use of today and of yesterday, as stored last."""
-        yesterday = self.day.day - timedelta(days=1)
-        found: dict[date, dict[ProfileKey, dict[str, Minutes]]] = {}
-        for each in self.usage(yesterday):
-            key = each.household, each.profile
-            found.setdefault(each.day, {}).setdefault(key, {})[each.budget] = each.minutes
-        return found.get(self.day.day, {}), found.get(yesterday, {})
+        today: dict[ProfileKey, dict[str, Minutes]] = {}
+        before: dict[ProfileKey, dict[str, Minutes]] = {}
+        # Of a person with another clock, today can be the household's yesterday.
+        for each in self.usage(self.day.day - timedelta(days=2)):
+            back = (self.day_of(each.profile).day - each.day).days
+            if back in (0, 1):
+                found = before if back else today
+                found.setdefault((each.household, each.profile), {})[each.budget] = each.minutes
+        return today, before
 
     def usage(self, since: date) -> tuple[Usage, ...]:
         """Return the minutes of use from a date on, by day, profile and budget.
@@ -268,7 +289,7 @@ class Home:
         """Return the ids of a person's limits whose minutes of today only that person sees."""
         return own_limits(self.household, profile, self.now) | {
             each.budget
-            for each in self._usage(self.day.day)
+            for each in self._usage(self.day_of(profile.id).day)
             if each.own and each.profile == profile.id
         }
 

@@ -22,6 +22,8 @@ from copdns.model.times import (
     SchoolCalendar,
     Subject,
     Ticket,
+    WeekParity,
+    Weeks,
 )
 from copdns.time.budget import has_effect
 from copdns.time.schedule import slot_text
@@ -52,8 +54,19 @@ def schedule_text(schedule: Schedule) -> str:
     """Return "mia: category:games off school_night 21:00-07:00 (Sleep well)"."""
     times = ", ".join(map(slot_text, schedule.slots))
     how = "only" if schedule.opens else "off"
-    text = f"{schedule.scope or 'everyone'}: {subjects_text(schedule.about)} {how} {times}"
+    what = "everything but learning sites" if schedule.learning else subjects_text(schedule.about)
+    text = f"{schedule.scope or 'everyone'}: {what} {how} {times}"
+    text += weeks_words(schedule.weeks)
     return _with_note(_with_grace(text, schedule.grace), schedule.note)
+
+
+def weeks_words(weeks: Weeks | None) -> str:
+    """Return ", even weeks" or ", every second week from 2026-11-30"; "" for every week."""
+    if weeks is None:
+        return ""
+    if isinstance(weeks, WeekParity):
+        return f", {weeks} weeks"
+    return f", every second week from {weeks}"
 
 
 def budget_text(budget: Budget) -> str:

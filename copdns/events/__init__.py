@@ -1,1 +1,1 @@
-"""What happened, passed on: to the log, to webhooks and programs, and to guardians."""
+"""What happened, passed on: to the log, to webhooks and programs, to guardians, and to browsers."""

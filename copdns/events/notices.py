@@ -239,6 +239,24 @@ def build_notice(event: Event, desk: str, language: Speaks = ENGLISH) -> NoticeT
     return NoticeText(language.gettext(title), "\n".join(filter(None, lines)))
 
 
+def text_without_names(event: Event, language: Speaks = ENGLISH) -> tuple[str, str]:
+    """Return a title and a sentence that name nobody and nothing, for a screen that others see.
+
+    Of a time event only warnings; of others only those whose text has no place for a name.
+    """
+    title, body = _text_of(event)
+    if isinstance(event, TimeEvent):
+        said = language.ngettext(*_SOMEONES_WARNING, event.minutes) % {"num": event.minutes}
+        return language.gettext(title), said
+    return language.gettext(title), language.gettext(body) % {}
+
+
+_SOMEONES_WARNING = _n(
+    "In %(num)d minute, something turns off for someone at home.",
+    "In %(num)d minutes, something turns off for someone at home.",
+)
+
+
 def _text_of(event: Event) -> tuple[str, str]:
     if isinstance(event, TimeEvent):
         return _TIME_TITLES[event.kind], _TIME_BODIES[event.kind, event.reason]

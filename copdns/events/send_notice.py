@@ -1,8 +1,8 @@
 """python -m copdns.events.send_notice: send one notice, and end.
 
 A process of its own, so that apprise takes neither memory nor time of the one that answers.
-Standard input has JSON: url, title, body.  The exit code is the result of `send`; nothing is
-printed, since a URL may hold a password.
+Standard input has JSON: url, title, body, and html where the body is HTML.  The exit code is the
+result of `send`; nothing is printed, since a URL may hold a password.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ TROUBLE = {
 }
 
 
-def send(url: str, title: str, body: str) -> int:
+def send(url: str, title: str, body: str, html: bool = False) -> int:
     """Send one notice; return SENT, REFUSED, UNKNOWN or MISSING.
 
-    url: an address in the form of apprise; it may hold a password.
+    url: an address in the form of apprise; it may hold a password.  html: the body is HTML; an
+        email then has the text alone beside it.
     """
     try:
         import apprise
@@ -32,7 +33,8 @@ def send(url: str, title: str, body: str) -> int:
     sender = apprise.Apprise()
     if not sender.add(url):
         return UNKNOWN
-    taken = sender.notify(body, title, body_format=apprise.NotifyFormat.TEXT)
+    kind = apprise.NotifyFormat.HTML if html else apprise.NotifyFormat.TEXT
+    taken = sender.notify(body, title, body_format=kind)
     return SENT if taken else REFUSED
 
 

@@ -281,7 +281,7 @@ class ToGuardian:
     async def deliver_once(self, event: Event) -> str:
         """Send a notice of an event, however many were sent; return what went wrong."""
         text = build_notice(event, self.desk, await self._language_for(event))
-        return (await self._send(self._message(text))).trouble
+        return (await _send(self._message(text), self.times.notice)).trouble
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Deliver]:
@@ -294,7 +294,7 @@ class ToGuardian:
         language = await self._language_for(event)
         text = build_notice(event, self.desk, language)
         message = self._message(with_suppressed(text, self.pace.take_suppressed(), language))
-        return await _attempt(partial(self._send, message), self.times.pauses)
+        return await _attempt(partial(_send, message, self.times.notice), self.times.pauses)
 
     async def _language_for(self, event: Event) -> Speaks:
         """Return the language of the household that an event is about; some are about none."""
@@ -304,19 +304,27 @@ class ToGuardian:
     def _message(self, text: NoticeText) -> bytes:
         return json.dumps({"url": self.url, "title": text.title, "body": text.body}).encode()
 
-    async def _send(self, message: bytes) -> _Try:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", send_notice.__name__),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            env=_environment({}),
-            start_new_session=True,
-        )
-        if not await _run_to_end(process, message, self.times.notice):
-            return _Try(f"it could not be sent within {self.times.notice:g} s", again=True)
-        code = process.returncode or send_notice.SENT
-        if code == send_notice.SENT:
-            return _Try("", again=False)
-        trouble = send_notice.TROUBLE.get(code, "the program that sends it failed")
-        return _Try(trouble, again=code not in (send_notice.UNKNOWN, send_notice.MISSING))
+
+async def send_message(fields: dict[str, object], times: DeliveryTimes) -> str:
+    """Send what `send_notice` takes, in a process of its own, with attempts as for a notice; return
+    what went wrong."""
+    message = json.dumps(fields).encode()
+    return await _attempt(partial(_send, message, times.notice), times.pauses)
+
+
+async def _send(message: bytes, seconds: float) -> _Try:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", send_notice.__name__),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        env=_environment({}),
+        start_new_session=True,
+    )
+    if not await _run_to_end(process, message, seconds):
+        return _Try(f"it could not be sent within {seconds:g} s", again=True)
+    code = process.returncode or send_notice.SENT
+    if code == send_notice.SENT:
+        return _Try("", again=False)
+    trouble = send_notice.TROUBLE.get(code, "the program that sends it failed")
+    return _Try(trouble, again=code not in (send_notice.UNKNOWN, send_notice.MISSING))

@@ -11,19 +11,21 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from unicodedata import bidirectional, category
+from zoneinfo import available_timezones
 
 from copdns.household.presets import Preset
 from copdns.household.time_check import time_faults
 from copdns.model.addresses import (
     UpstreamAddress,
-    address,
     device_address,
     mac_address,
     slug,
-    upstream_address,
 )
+from copdns.model.encrypted_addresses import split_address
 from copdns.model.household import LANGUAGES, Band, Device, Household, PrivacyMode, Profile, Rule
+from copdns.model.local_records import local_value
 from copdns.model.names import suffixes
 from copdns.model.sentences import Sentence, sentence
 from copdns.model.times import Subject, Topic, TopicKind, is_timezone
@@ -39,7 +41,8 @@ _HAVE_IDS = frozenset({"profiles", "devices", "rules", "services", "schedules", 
 class KnownIds:
     """The ids that a household may refer to.
 
-    categories, services: slugs.  engines: modes by the id of a safe-search engine.
+    categories, services: slugs.  meeting: slugs of the services with a contact kind.
+    engines: modes by the id of a safe-search engine.
     canaries: ids of signals.
     lists: returns the slugs of all lists that are here or could be fetched; called only when a
         household names one.
@@ -54,6 +57,7 @@ class KnownIds:
 
     categories: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
+    meeting: frozenset[str] = frozenset()
     engines: Mapping[str, frozenset[str]] = field(default_factory=dict)
     canaries: frozenset[str] = frozenset()
     lists: Callable[[], frozenset[str]] = frozenset
@@ -80,6 +84,7 @@ def unknown_references(household: Household, known: KnownIds) -> Iterator[Violat
         references = (
             ("categories", "category", profile.categories, known.categories),
             ("services", "service", profile.services, services),
+            ("contact_exceptions", "service", profile.contact_exceptions, services),
             ("canaries", "signal", profile.canaries, known.canaries),
             ("safe_search", "search engine", dict(profile.safe_search), known.engines.keys()),
         )
@@ -146,15 +151,32 @@ def violations(household: Household) -> Iterator[Violation]:
     yield from time_faults(household)
 
 
+def _unknown_zone(zone: str) -> Sentence:
+    """Return what is wrong with a zone that nobody knows, and which may be meant."""
+    known = available_timezones()
+    by_place = {each.rpartition("/")[2]: each for each in sorted(known)}
+    if close := get_close_matches(zone, known, n=1, cutoff=0.75):
+        near = close[0]
+    elif places := get_close_matches(zone.rpartition("/")[2].title(), by_place, n=1, cutoff=0.75):
+        near = by_place[places[0]]
+    else:
+        return sentence(
+            "'%(zone)s' is not a valid time zone; write one such as Europe/Paris", zone=zone
+        )
+    return sentence(
+        "'%(zone)s' is not a valid time zone; did you mean %(near)s?", zone=zone, near=near
+    )
+
+
 def _household_faults(household: Household) -> Iterator[Violation]:
     if problem := parse_problem(slug, household.id):
         yield Violation("id", "", "", problem)
     if not is_timezone(household.timezone):
-        what = sentence(
-            "'%(zone)s' is not a valid time zone; write one such as Europe/Paris",
-            zone=household.timezone,
-        )
-        yield Violation("timezone", "", "", what)
+        yield Violation("timezone", "", "", _unknown_zone(household.timezone))
+    for profile in household.profiles:
+        if profile.timezone and not is_timezone(profile.timezone):
+            what = _unknown_zone(profile.timezone)
+            yield Violation("profiles", profile.id, "timezone", what)
     if household.language and household.language not in LANGUAGES:
         yield Violation("language", "", "", no_such("language", household.language, LANGUAGES))
     if household.country and not _COUNTRY.fullmatch(household.country):
@@ -183,7 +205,7 @@ def _household_faults(household: Household) -> Iterator[Violation]:
         "moved_bedtimes": [each.profile for each in household.moved_bedtimes],
         "local_names": [each.name for each in household.local_names],
         "rewrites": [str(each.matcher) for each in household.rewrites],
-        "split_upstreams": [each.name for each in household.split_upstreams],
+        "split_upstreams": [each.key for each in household.split_upstreams],
     }
     for part, ids in parts.items():
         for key, times in Counter(ids).items():
@@ -279,11 +301,9 @@ def _device_faults(household: Household) -> Iterator[Violation]:
 
 
 def _rule_faults(household: Household) -> Iterator[Violation]:
-    people = [each.id for each in household.profiles]
     first: dict[tuple[str, str], Rule] = {}
     for rule in household.rules:
-        if rule.scope and not rule.scope.startswith("#") and rule.scope not in people:
-            yield Violation("rules", rule.id, "scope", no_such("profile", rule.scope, people))
+        yield from _scope_faults(household, "rules", rule.id, rule.scope)
         other = first.setdefault((str(rule.target), rule.scope), rule)
         if other is not rule:
             what = sentence(
@@ -302,8 +322,8 @@ def _own_faults(household: Household) -> Iterator[Violation]:
                 "services", service.slug, "names", sentence("is empty; add at least one")
             )
     for local in household.local_names:
-        for text in local.addresses:
-            if problem := parse_problem(address, text):
+        for text in local.values:
+            if problem := parse_problem(local_value, text):
                 yield Violation("local_names", local.name, "addresses", problem)
     for rewrite in household.rewrites:
         if rewrite.matcher.covers(rewrite.target):
@@ -314,11 +334,18 @@ def _own_faults(household: Household) -> Iterator[Violation]:
     for split in household.split_upstreams:
         if not split.upstreams:
             yield Violation(
-                "split_upstreams", split.name, "", sentence("is empty; add a DNS server")
+                "split_upstreams", split.key, "", sentence("is empty; add a DNS server")
             )
         for text in split.upstreams:
-            if problem := parse_problem(upstream_address, text):
-                yield Violation("split_upstreams", split.name, "upstreams", problem)
+            if problem := parse_problem(split_address, text):
+                yield Violation("split_upstreams", split.key, "upstreams", problem)
+        yield from _scope_faults(household, "split_upstreams", split.key, split.scope)
+
+
+def _scope_faults(household: Household, part: str, key: str, scope: str) -> Iterator[Violation]:
+    people = [each.id for each in household.profiles]
+    if scope and not scope.startswith("#") and scope not in people:
+        yield Violation(part, key, "scope", no_such("profile", scope, people))
 
 
 def is_protected(household: Household, known: KnownIds, name: str) -> bool:

@@ -13,7 +13,7 @@ from copdns.household.presets import Preset
 from copdns.model.household import SETTINGS, Profile
 
 ON, OFF = "on", "off"
-_SETS = frozenset({"categories", "services", "contacts", "canaries"})
+_SETS = frozenset({"categories", "services", "contacts", "contact_exceptions", "canaries"})
 _TOLD = ("name", "band", *SETTINGS)
 
 

@@ -68,6 +68,34 @@ def set_household(household: Household, known: KnownIds = NO_IDS, **values: Any)
     return validate(replace(household, **values))
 
 
+def set_guest_rules(
+    household: Household, choice: str, built_in: Profile, known: KnownIds = NO_IDS
+) -> Household:
+    """Choose what applies to unknown devices.
+
+    choice: the id of a profile; that of built_in is a profile that begins as the rules of guests
+    do; "": as copdns has them, so a profile with this id is set back to them, with its rules and
+    times removed.
+    built_in: the profile of unknown devices where a household has none for them.
+    """
+    there = household.profile(built_in.id)
+    if choice == built_in.id and there is None:
+        household = add_profile(household, built_in, known)
+    if choice or there is None:
+        return set_household(household, known, guest=choice)
+    back = replace(built_in, name=there.name, tags=there.tags)
+    return validate(
+        replace(
+            household,
+            guest="",
+            profiles=tuple(back if each is there else each for each in household.profiles),
+            rules=tuple(each for each in household.rules if each.scope != there.id),
+            schedules=tuple(each for each in household.schedules if each.scope != there.id),
+            budgets=tuple(each for each in household.budgets if each.scope != there.id),
+        )
+    )
+
+
 def replace_household(before: Household, found: Household) -> Household:
     """Return what a household from a file becomes in place of the stored one.
 
@@ -142,6 +170,7 @@ def set_profile(
     else:
         taken = apply(preset, old) if anew else plan_settings(old, preset, known.presets).profile
     new = replace(taken, **values)
+    _refuse_idle_exceptions(household, new.contact_exceptions - old.contact_exceptions, known)
     profiles = tuple(new if each is old else each for each in household.profiles)
     changed = replace(household, profiles=profiles)
     return _with_preset(changed, profile_id, known, preset, times)
@@ -185,6 +214,9 @@ def remove_profile(household: Household, profile_id: str) -> Household:
         rules=tuple(each for each in household.rules if each.scope != profile_id),
         schedules=tuple(each for each in household.schedules if each.scope != profile_id),
         budgets=tuple(each for each in household.budgets if each.scope != profile_id),
+        split_upstreams=tuple(
+            each for each in household.split_upstreams if each.scope != profile_id
+        ),
     )
     return without_orphans(rest)
 
@@ -337,8 +369,22 @@ def set_service(
         there = [each.slug for each in household.services]
         raise HouseholdError(no_such("service of this household", slug, there))
     new = OwnService(slug, title or slug, tuple(dict.fromkeys(map(parse_matcher, names))), contact)
+    old = next(each for each in household.services if each.slug == slug)
     services = tuple(new if each.slug == slug else each for each in household.services)
-    return validate(replace(household, services=services))
+    changed = replace(household, services=services)
+    return validate(changed if old.contact is contact else _without_exceptions(changed, slug))
+
+
+def _without_exceptions(household: Household, slug: str) -> Household:
+    """Return the household in which nobody has an exception for a service: it was made for another
+    contact kind, or for a service that is gone."""
+    profiles = (
+        replace(each, contact_exceptions=each.contact_exceptions - {slug})
+        if slug in each.contact_exceptions
+        else each
+        for each in household.profiles
+    )
+    return replace(household, profiles=tuple(profiles))
 
 
 def remove_service(household: Household, slug: str) -> Household:
@@ -357,7 +403,7 @@ def remove_service(household: Household, slug: str) -> Household:
             speaking=", ".join(speaking),
             slug=slug,
         )
-    return replace(household, services=services)
+    return _without_exceptions(replace(household, services=services), slug)
 
 
 def blocking(household: Household, slug: str) -> list[str]:
@@ -398,6 +444,20 @@ def _with_preset_rules(household: Household, profile_id: str, preset: Preset | N
             rule = Rule(rule_id, RuleAction.ALLOW, name, profile_id, note=why)
             household = replace(household, rules=(*household.rules, rule))
     return household
+
+
+def _refuse_idle_exceptions(household: Household, slugs: frozenset[str], known: KnownIds) -> None:
+    """Raise HouseholdError for services where nobody can write to a child: there is nothing to make
+    an exception from.  Unknown ones are found by `validate_references`."""
+    own = {each.slug: each.contact is not Contact.NONE for each in household.services}
+    for slug in sorted(slugs):
+        meets = own.get(slug, slug in known.meeting or slug not in known.services)
+        if not meets:
+            raise HouseholdError(
+                "in %(service)s nobody can send messages, so no exception is needed",
+                name="contact_exceptions",
+                service=slug,
+            )
 
 
 def _refuse_network(about: Matcher | str) -> None:

@@ -35,6 +35,7 @@ class ProfileValues(Written):
     categories: tuple[Slug, ...] | None = None
     services: tuple[Slug, ...] | None = None
     contacts: tuple[Contact, ...] | None = None
+    contact_exceptions: tuple[Slug, ...] | None = None
     safe_search: dict[Slug, Slug] | None = None
     no_safe_search: bool | None = None
     bypass: bool | None = None
@@ -165,6 +166,7 @@ _START: dict[str, Any] = {
     "security": True,
     "categories": frozenset(),
     "contacts": frozenset(),
+    "contact_exceptions": frozenset(),
     "safe_search": (),
     "no_safe_search": False,
     "bypass": False,

@@ -154,7 +154,7 @@ def _usual(preset: Preset | None, profile: Profile) -> Profile:
 def _is_more(kept: Difference) -> bool:
     """Tell whether what a person set blocks or protects more than the preset: before is the
     preset's."""
-    if kept.setting in ("name", "band"):
+    if kept.setting in ("name", "band", "contact_exceptions"):
         return False
     if kept.setting == "privacy":
         return _RECORDED.index(kept.after) < _RECORDED.index(kept.before)

@@ -90,6 +90,12 @@ def _schedule_faults(schedule: Schedule) -> Iterator[Violation]:
     if not schedule.slots:
         what = sentence("has no times; write some such as school_night 21:00-07:00")
         yield Violation("schedules", schedule.id, "", what)
+    if schedule.learning and (schedule.about or schedule.opens):
+        what = sentence(
+            "learning sites can stay on only while everything else is off; remove `about` and use "
+            "`closed`"
+        )
+        yield Violation("schedules", schedule.id, "learning", what)
     for slot in schedule.slots:
         for what in _slot_faults(slot):
             yield Violation("schedules", schedule.id, "", what)

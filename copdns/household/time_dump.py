@@ -17,6 +17,7 @@ from copdns.model.times import (
     Schedule,
     SchoolCalendar,
     Subject,
+    weeks_text,
 )
 from copdns.time.schedule import slot_text
 
@@ -89,6 +90,8 @@ def schedule_text(schedule: Schedule, scope: str = "") -> Any:
             "about": _texts(schedule.about),
             "grace": schedule.grace,
             "note": schedule.note,
+            "weeks": weeks_text(schedule.weeks),
+            "learning": schedule.learning,
         }
     )
 

@@ -28,7 +28,9 @@ from copdns.model.times import (
     SchoolCalendar,
     Slot,
     Subject,
+    Weeks,
     parse_subject,
+    parse_weeks,
 )
 from copdns.model.violations import no_such
 from copdns.model.yaml_text import ByText, Written
@@ -107,6 +109,8 @@ DayWord = Annotated[str, ByText(day_word)]
 NoteText = Annotated[str, Field(max_length=MOST_NOTE)]
 SubjectText = Annotated[Subject, ByText(parse_subject)]
 SlotText = Annotated[tuple[Slot, ...], ByText(parse_slots)]
+# A date comes out of YAML as text: the loader makes no dates.
+WeeksText = Annotated[Weeks | None, ByText(parse_weeks)]
 SlotTexts = Annotated[tuple[SlotText, ...], Field(min_length=1)]
 # One text, or a list of them.
 Slots = Annotated[
@@ -155,13 +159,18 @@ class FailuresShape(Written):
 
 
 class ScheduleShape(Written):
-    """A schedule.  closed: when names are closed.  open: they are closed at all other times."""
+    """A schedule.  closed: when names are closed.  open: they are closed at all other times.
+
+    weeks: those in which it holds.  learning: what homework mode opens stays open.
+    """
 
     closed: Slots | None = None
     open: Slots | None = None
     about: tuple[SubjectText, ...] = ()
     grace: int = 0
     note: NoteText = ""
+    weeks: WeeksText | None = None
+    learning: bool = False
 
     @model_validator(mode="after")
     def _has_times(self) -> Self:
@@ -229,6 +238,8 @@ def schedule(schedule_id: str, scope: str, written: Any, note: str = "") -> Sche
         opens=written.open is not None,
         grace=written.grace,
         note=written.note or note,
+        weeks=written.weeks,
+        learning=written.learning,
     )
 
 

@@ -19,7 +19,7 @@ from copdns.lists.shapes import DiscreetShape, InfrastructureShape, ResolversSha
 from copdns.lists.source import ListSource
 from copdns.model import yaml_text
 from copdns.model.errors import ListError
-from copdns.model.household import Band
+from copdns.model.household import Band, Contact
 from copdns.model.matchers import Matcher
 
 # The kinds of lists that a schedule, a budget or a permission can be about.
@@ -137,6 +137,9 @@ def known_ids(found: Catalogue) -> KnownIds:
     return KnownIds(
         categories=frozenset(found.categories),
         services=frozenset(found.services),
+        meeting=frozenset(
+            slug for slug, each in found.services.items() if each.contact is not Contact.NONE
+        ),
         engines={each.id: frozenset(each.modes) for each in found.engines.values()},
         canaries=frozenset(found.canaries),
         lists=lambda: (

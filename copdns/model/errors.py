@@ -96,6 +96,10 @@ class CertificateError(CopdnsError):
     """The certificate of the pages, or its key, cannot be made or read."""
 
 
+class PushKeyError(CopdnsError):
+    """The keys for notices to browsers cannot be made or read."""
+
+
 class StoreError(CopdnsError):
     """A database cannot be opened, read or written."""
 
@@ -140,6 +144,10 @@ class UpstreamTimeoutError(UpstreamError):
 
 class UpstreamUnreachableError(UpstreamError):
     """The address refused us, or there is no route to it."""
+
+
+class NotRunningError(CopdnsError):
+    """No running copdns does what a command asks for."""
 
 
 class ListenError(CopdnsError):

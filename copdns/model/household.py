@@ -7,10 +7,11 @@ ints; ids and slugs are lower-case text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from copdns.model.matchers import Matcher
+from copdns.model.scoped_names import ScopedName
 from copdns.model.times import (
     USUAL_FAILURES,
     USUAL_WEEK,
@@ -161,12 +162,14 @@ class Profile:
 
     categories: slugs of the blocked ones.  services: slugs of the blocked ones.
     contacts: services with these contact kinds are blocked too.
+    contact_exceptions: slugs of services that no contact kind blocks; all else may.
     safe_search: (engine, mode) pairs, sorted; an engine that is not named is left alone.
     no_safe_search: engines that have no safe mode are blocked.
     bypass: resolvers, VPNs and proxies are blocked.  canaries: ids of the signals that are
     sent (docs/bypass.md).
     max_ttl: seconds; answers are not kept longer by the devices (None: as the band says).
     always: open through every pause, schedule and budget.  homework: open in homework mode too.
+    timezone: whose clock they live by, an IANA name; "" for the household's.
     """
 
     id: str
@@ -177,6 +180,7 @@ class Profile:
     categories: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
     contacts: frozenset[Contact] = frozenset()
+    contact_exceptions: frozenset[str] = frozenset()
     safe_search: tuple[tuple[str, str], ...] = ()
     no_safe_search: bool = False
     bypass: bool = False
@@ -189,6 +193,7 @@ class Profile:
     max_ttl: int | None = None
     always: tuple[Subject, ...] = ()
     homework: tuple[Subject, ...] = ()
+    timezone: str = ""
 
     def band_at(self, now: float) -> Band:
         """Return the age band that holds at a moment, an announced change included."""
@@ -231,10 +236,25 @@ class OwnService:
 
 @dataclass(frozen=True, slots=True)
 class LocalName:
-    """A name of this house, with its addresses; names below it do not exist."""
+    """A name of this house; names below it do not exist.
+
+    name: `*.dev.home.arpa` stands for all names below dev.home.arpa that have no records here.
+    records: besides addresses, as in `model/local_records.py`.
+    """
 
     name: str
     addresses: tuple[str, ...]
+    records: tuple[str, ...] = ()
+
+    @property
+    def domain(self) -> str:
+        """The name itself, or that below which a wildcard stands."""
+        return self.name.removeprefix("*.")
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Addresses and records."""
+        return *self.addresses, *self.records
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,10 +267,21 @@ class NameRewrite:
 
 @dataclass(frozen=True, slots=True)
 class SplitUpstream:
-    """A domain, and all names below it, for which other upstreams are asked ("address[:port]")."""
+    """A domain, and all names below it, for which other upstreams are asked.
+
+    name: "" for every name, which only some can have: then scope is not "".
+    upstreams: "address[:port]", or encrypted as in `model/encrypted_addresses.py`.
+    scope: a profile's id, "#tag" for all profiles with the tag, "" for everyone.
+    """
 
     name: str
     upstreams: tuple[str, ...]
+    scope: str = ""
+
+    @property
+    def key(self) -> str:
+        """What it is known by: `work.example`, or `work.example@mia`."""
+        return str(ScopedName(self.name, self.scope))
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +330,14 @@ class Household:
         """Return a profile by its id; None for none."""
         return next((each for each in self.profiles if each.id == profile_id), None)
 
+    def local_to(self, profile: Profile) -> Household:
+        """Return the household with the clock of a person, who may live by another time zone.
+
+        For reading alone: what is stored has the household's own zone.
+        """
+        zone = profile.timezone
+        return replace(self, timezone=zone) if zone and zone != self.timezone else self
+
 
 # What two guardians can want differently: the fields of Profile that a preset has a value for.
 SETTINGS = (
@@ -306,6 +345,7 @@ SETTINGS = (
     "categories",
     "services",
     "contacts",
+    "contact_exceptions",
     "safe_search",
     "no_safe_search",
     "bypass",

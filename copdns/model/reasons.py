@@ -65,6 +65,9 @@ def text_of(verdict: Verdict) -> str:
     if reason is Reason.CONTACT:
         kind = f" ({verdict.contact})" if verdict.contact else ""
         return f"contact: service {verdict.service}{kind}"
+    if verdict.is_exception:
+        kind = f" ({verdict.contact})" if verdict.contact else ""
+        return f"default: service {verdict.service} is an exception{kind}"
     if reason in (Reason.RULE, Reason.ADDRESS):
         return f"{reason}: {verdict.rule}"
     if reason is Reason.LOCAL and verdict.target:

@@ -71,10 +71,12 @@ class DayType(StrEnum):
 
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")  # in the order of date.weekday()
-# Besides these, a slot names day types, and "school_night": an evening before a school day.
+# Besides these, a slot names day types, and "school_night": an evening before a school day, or
+# "free_night": one before any other day.
 SCHOOL_NIGHT = "school_night"
+FREE_NIGHT = "free_night"
 EVERY_DAY = "daily"
-DAY_WORDS = (*WEEKDAYS, *map(str, DayType), SCHOOL_NIGHT, EVERY_DAY)
+DAY_WORDS = (*WEEKDAYS, *map(str, DayType), SCHOOL_NIGHT, FREE_NIGHT, EVERY_DAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,46 @@ class Slot:
     length: int
 
 
+class WeekParity(StrEnum):
+    """Weeks of the calendar by their number (ISO 8601: from Monday; week 1 has 4 January)."""
+
+    EVEN = "even"
+    ODD = "odd"
+
+
+# In which weeks a schedule holds: even or odd ones, or every second week from a date, which is
+# seven days on and seven days off.
+Weeks = WeekParity | date
+EVERY_WEEK = "every"  # how people write that a schedule holds in each of them
+
+
+def parse_weeks(text: str) -> Weeks | None:
+    """Read `even`, `odd`, or a date such as `2026-11-30`; None for "" and `every`.
+
+    Raises TextError.
+    """
+    if text in ("", EVERY_WEEK):
+        return None
+    if text in set(WeekParity):
+        return WeekParity(text)
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.isoformat() != text or not 1970 < found.year < 9000:
+        raise TextError(
+            "'%(written)s' names no weeks; write every, even, odd, or the date from which every "
+            "second week counts, such as 2026-11-30",
+            written=text,
+        )
+    return found
+
+
+def weeks_text(weeks: Weeks | None) -> str:
+    """Return weeks as a file has them: "even", "odd", a date, "" for every week."""
+    return "" if weeks is None else str(weeks)
+
+
 @dataclass(frozen=True, slots=True)
 class Schedule:
     """When names are closed.
@@ -115,6 +157,8 @@ class Schedule:
     opens: the slots are when it is open, and all other time is closed.
     grace: 0 to 60 minutes for which names that were in use when a slot began still resolve.
     note: the reason in the writer's words, shown to the child.
+    weeks: in which weeks it holds, None for every one; in the others it closes nothing.
+    learning: what homework mode opens stays open too; only of one that closes every name.
     """
 
     id: str
@@ -124,6 +168,8 @@ class Schedule:
     opens: bool = False
     grace: int = 0
     note: str = ""
+    weeks: Weeks | None = None
+    learning: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ class Requestor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LocalRecord:
-    """A record that copdns makes itself.  data: an address, a name, or text, by rtype."""
+    """A record that copdns makes itself.  data: as zone files have it, by rtype; TXT unquoted."""
 
     name: str
     rtype: int
@@ -129,7 +129,8 @@ class Verdict:
         keep it.
     category, service, list, list_version: slugs, where one decided.
     contact: with reason CONTACT the kind that decided, "known" or "strangers"; "" where that is not
-        known any more, as for a row of the log.
+        known any more, as for a row of the log.  With reason DEFAULT the kind that the service is
+        an exception from.
     rule: what matched, as written ("*.games.example"): unbounded, so for people only, never a
         label.
     via: the CNAME or SVCB target that decided, "" for the name of the question.
@@ -167,6 +168,11 @@ class Verdict:
     no_minutes: bool = False
 
     @property
+    def is_exception(self) -> bool:
+        """Whether it allows a service although its contact kind is blocked."""
+        return self.reason is Reason.DEFAULT and self.service != ""
+
+    @property
     def blocks(self) -> bool:
         """Whether the query is blocked; refused is not."""
         return self.action is Action.BLOCK
@@ -181,6 +187,7 @@ class AnswerDefaults:
     """What the settings say about answers.
 
     allow: networks that are served.  TTLs are in seconds.  door: the children's page.
+    sends_reverse: reverse names of private addresses are sent to upstreams of their own.
     """
 
     allow: tuple[Network, ...]
@@ -188,3 +195,4 @@ class AnswerDefaults:
     security_ttl: int = 60
     child_max_ttl: int = 60
     door: str = child_page_url(80)
+    sends_reverse: bool = False

@@ -25,15 +25,17 @@ from copdns.policy.step_builders import (
     build_blocker,
     bypass_step,
     category_step,
+    default_step,
     legal_step,
     local_step,
     protected_step,
     safe_search_step,
     security_step,
     service_step,
+    split_table,
     time_steps,
 )
-from copdns.policy.steps import AccessStep, DefaultStep, GrantStep, RuleStep, Step
+from copdns.policy.steps import AccessStep, GrantStep, RuleStep, Step
 from copdns.policy.time_rules import build_time_rules
 from copdns.time.plan import NO_TIME_PLAN, TimePlan
 
@@ -96,7 +98,7 @@ def decision_order(
         safe_search,
         # 15. For names that no step above decided: a grant of content (reason `granted`), essential
         # names where a failure leaves only those open (`failures: essential`), the default.
-        DefaultStep(profile.default, safe_search.blocker, plan.is_essential),
+        default_step(profile, context, safe_search.blocker, is_essential=plan.is_essential),
     )
 
 
@@ -130,7 +132,7 @@ def build_policy(
         order=order,
         steps=steps,
         steps_if_unlisted=tuple(step for step in steps if not step.only_if_listed),
-        splits=context.local.splits,
+        splits=split_table(profile, context),
         time_rules=build_time_rules(order, context.index.infos, plan, learning),
         address_rules=tuple(
             AddressRule(ip_network(rule.target), rule)

@@ -17,11 +17,12 @@ from copdns.model.build import mypyc_attr
 from copdns.model.errors import NXDOMAIN
 from copdns.model.hosts import OWN_HOSTS
 from copdns.model.household import Contact, Default, NameRewrite, Rule, RuleAction
-from copdns.model.matchers import Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import Grant
 from copdns.model.verdict import Action, LocalAnswer, LocalRecord, Reason, StepNumber, Verdict
 from copdns.policy.matching import Blocker, ListSet, RuleSet
 from copdns.policy.special_names import special_use_answer
+from copdns.policy.split_table import SplitTable
 
 
 @mypyc_attr(acyclic=True)
@@ -32,9 +33,18 @@ class Lookup:
     grants: those in force for it.
     is_always_open: no pause, schedule or budget closes it.
     is_homework: homework mode runs and opens it, so no pause or budget closes it.
+    is_learning: no schedule for learning closes it.
     """
 
-    __slots__ = ("entries", "grants", "is_always_open", "is_homework", "name", "qtype")
+    __slots__ = (
+        "entries",
+        "grants",
+        "is_always_open",
+        "is_homework",
+        "is_learning",
+        "name",
+        "qtype",
+    )
 
     def __init__(
         self,
@@ -44,6 +54,7 @@ class Lookup:
         grants: tuple[Grant, ...] = (),
         is_always_open: bool = False,
         is_homework: bool = False,
+        is_learning: bool = False,
     ) -> None:
         self.name = name
         self.qtype = qtype
@@ -51,6 +62,7 @@ class Lookup:
         self.grants = grants
         self.is_always_open = is_always_open
         self.is_homework = is_homework
+        self.is_learning = is_learning
 
     @property
     def has_content_grant(self) -> bool:
@@ -105,7 +117,8 @@ class AccessStep:
 class LocalStep:
     """Answer names that this house knows, special-use names, and the signals to devices (canaries).
 
-    local_by_list, local_by_name, rewrites, splits: see `LocalNames`.
+    local_by_list, local_by_name, rewrites: see `LocalNames`.
+    splits: names that other upstreams know; None for none.
     canaries: list numbers of the signals that the profile sends.
     protected: numbers of the lists whose names a household may not answer itself.
     open_below: names with something allowed at or below them: NXDOMAIN would deny that.
@@ -115,7 +128,7 @@ class LocalStep:
     local_by_name: Mapping[str, Mapping[int, tuple[LocalRecord, ...]]]
     canaries: frozenset[int]
     rewrites: tuple[NameRewrite, ...]
-    splits: tuple[Matcher, ...]
+    splits: SplitTable | None
     protected: frozenset[int]
     open_below: tuple[frozenset[str], ...]
     number: StepNumber = StepNumber.LOCAL
@@ -136,7 +149,7 @@ class LocalStep:
 
     def _special(self, name: str, qtype: int) -> LocalAnswer | None:
         answer = special_use_answer(name, qtype)
-        if answer is not None and any(split.covers(name) for split in self.splits):
+        if answer is not None and self.splits is not None and self.splits.own_zone_of(name):
             return None
         return answer
 
@@ -147,7 +160,8 @@ class LocalStep:
         for entry in lookup.entries:
             records = self.local_by_list.get(entry.list)
             if records is not None:
-                exists = entry.name == lookup.name
+                # A wildcard stands for every name below its own; else only the name itself exists.
+                exists = entry.name == lookup.name or entry.match is MatchKind.BELOW
                 found = records.get(lookup.qtype, ()) if exists else ()
                 return self._local(lookup, LocalAnswer(0 if exists else NXDOMAIN, found))
         for rewrite in self.rewrites:
@@ -429,17 +443,39 @@ class ServiceStep:
 
 
 class DefaultStep:
-    """Allow or block what no other step decided."""
+    """Allow or block what no other step decided.
 
-    __slots__ = ("_allow", "_always", "_blocker", "_granted")
+    It says so where a name is allowed although its service has a contact kind that is blocked.
+    """
+
+    __slots__ = ("_allow", "_always", "_blocker", "_excepted", "_granted", "_services")
 
     number: StepNumber = StepNumber.DEFAULT
     title: str = "default of the profile"
     only_if_listed: bool = False
     is_idle: bool = False
 
-    def __init__(self, default: Default, blocker: Blocker, always: bool = False) -> None:
-        """always: what is always open is allowed even where the default blocks."""
+    def __init__(
+        self,
+        default: Default,
+        blocker: Blocker,
+        always: bool = False,
+        services: ListSet | None = None,
+        excepted: Mapping[int, tuple[str, str]] | None = None,
+    ) -> None:
+        """always: what is always open is allowed even where the default blocks.
+
+        services: all of them; the one with the longest name owns a name, as in `ServiceStep`; None
+        where there is no exception.  excepted: slug and contact kind of the services that are
+        exceptions, by list number.
+        """
+        self._services = services
+        self._excepted = {
+            list_number: Verdict(
+                Action.ALLOW, Reason.DEFAULT, self.number, service=slug, contact=contact
+            )
+            for list_number, (slug, contact) in (excepted or {}).items()
+        }
         allow = Verdict(Action.ALLOW, Reason.DEFAULT, self.number)
         self._granted = Verdict(Action.ALLOW, Reason.GRANTED, StepNumber.GRANTS)
         self._allow = allow if default is Default.ALLOW else None
@@ -450,6 +486,10 @@ class DefaultStep:
         if lookup.grants and lookup.has_content_grant:
             return self._granted
         if self._allow is not None:
+            if self._services is not None and lookup.entries:
+                owner = self._services.find(lookup.entries)
+                if owner is not None:
+                    return self._excepted.get(owner[0].list, self._allow)
             return self._allow
         if lookup.is_always_open and self._always is not None:
             return self._always

@@ -44,6 +44,7 @@ class TimeRules:
     grants: each with the names that it is about; None: all names.
     always_open: names that no pause, schedule or budget closes.
     homework: names that homework mode opens; homework_span: when that runs, epoch seconds.
+    has_learning: schedules for learning leave the same names open.
     remaining: budgets with minutes left, by what they are about.
     beacons: numbers of the lists of names that devices ask for by themselves.
     until: epoch seconds; nothing is known from then on.
@@ -61,6 +62,7 @@ class TimeRules:
     remaining: BySubject[tuple[RemainingBudget, ...]]
     beacons: frozenset[int]
     until: float
+    has_learning: bool = False
     budgets_if_unlisted: tuple[str, ...] | None = None
     written: MatchersByName[None] = field(default_factory=dict)
     # By the id of a verdict without its end, and that end; see `with_end`.
@@ -191,11 +193,15 @@ def build_time_rules(
         remaining=remaining,
         beacons=frozenset(info.number for info in infos if info.kind is ListKind.BEACON),
         until=plan.until,
+        has_learning=plan.learning is not None,
         budgets_if_unlisted=None if plan.grants else whole,
         written=index_by_name((each, None) for each in written),
     )
 
 
 def homework_subjects(plan: TimePlan) -> tuple[Subject, ...]:
-    """Return what homework mode opens, now or later; nothing where none is planned."""
-    return plan.homework.opens if plan.homework else ()
+    """Return what homework mode or a schedule for learning opens, now or later; nothing where none
+    is planned."""
+    if plan.homework:
+        return plan.homework.opens
+    return plan.learning or ()

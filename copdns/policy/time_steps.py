@@ -159,7 +159,8 @@ class Applicable:
 class TimeStep:
     """Block while a pause, a schedule's slot or a spent budget lasts.
 
-    What is always open passes, and homework passes all but a schedule.  A grant of time lifts it,
+    What is always open passes, and homework passes all but a schedule.  What is for learning
+    passes a schedule that says so.  A grant of time lifts it,
     but not a pause that began after the grant was given.
     infos: of all lists, by number.
     services: the lists of all services; of a name inside two the longer one owns it.
@@ -219,6 +220,8 @@ class TimeStep:
         return lookup.is_always_open or (lookup.is_homework and self.reason is not Reason.SCHEDULE)
 
     def _is_lifted(self, closure: Closure, lookup: Lookup) -> bool:
+        if closure.learning and lookup.is_learning:
+            return True
         pause = self.reason is Reason.PAUSED
         for grant in lookup.grants:
             if grant.time and not (pause and grant.given < closure.start):

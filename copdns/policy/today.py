@@ -18,7 +18,7 @@ from copdns.policy.decide import Policy, full_closure
 from copdns.policy.grant_ends import grant_ends, is_lifted, without_lifted
 from copdns.time.budget import minutes_of_day
 from copdns.time.closing_soon import THRESHOLDS
-from copdns.time.days import budget_day, local_time, starts_at, zone_of
+from copdns.time.days import DAY_SECONDS, budget_day, local_time, starts_at, zone_of
 from copdns.time.minutes import NO_MINUTES, Minutes
 from copdns.time.plan import NO_TIME_PLAN, Closure, PolicyInputs, TimePlan, budgets_in_force
 
@@ -93,6 +93,7 @@ def build_today(
     household: Household, profile: Profile, policy: Policy, inputs: PolicyInputs, now: float
 ) -> Today:
     """Return what holds for a profile now."""
+    household = household.local_to(profile)
     plan = policy.time_rules.plan if policy.time_rules else NO_TIME_PLAN
     zone = zone_of(household.timezone)
     date = local_time(now, zone).date()
@@ -111,6 +112,26 @@ def build_today(
         _share(now, start, end),
         tuple(sorted(soon, key=lambda each: each.minutes)),
     )
+
+
+def closures_ahead(policy: Policy, now: float) -> Iterator[tuple[float, Verdict | None]]:
+    """Yield the moments within a day at which everything may close or open, in their order, each
+    with the verdict of `full_closure` from then on.
+
+    A limit that may be used up by then is not foreseen.
+    """
+    plan = policy.time_rules.plan if policy.time_rules else NO_TIME_PLAN
+    moments = [at for each in plan.closures if not each.about for at in (each.start, each.end)]
+    moments += [at for each in plan.grants for at in (each.start, each.end)]
+    for at in sorted(each for each in {*moments} if now < each <= now + DAY_SECONDS):
+        yield at, full_closure(policy, at)
+
+
+def next_opening_or_closing(policy: Policy, now: float) -> float | None:
+    """Return when everything next closes or opens, within a day; None for never."""
+    is_open = full_closure(policy, now) is None
+    found = (at for at, closed in closures_ahead(policy, now) if (closed is None) is not is_open)
+    return next(found, None)
 
 
 def _grants_ending(policy: Policy, now: float) -> Iterator[ClosingSoon]:

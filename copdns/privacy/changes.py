@@ -145,9 +145,9 @@ def all_changes_for(
 
 _SETTINGS = {
     ChangeTopic.CLOSED: "security category categories service services contact contacts bypass "
-    "default canary canaries preset",
+    "contact-exception contact_exceptions default canary canaries preset",
     ChangeTopic.SEARCH: "safe-search safe_search youtube no-safe-search no_safe_search preset",
-    ChangeTopic.TIMES: "always homework times",
+    ChangeTopic.TIMES: "always homework times timezone",
     ChangeTopic.RULES: "tag tags",
     ChangeTopic.AGE: "band preset",
     ChangeTopic.KEPT: "privacy days full-log preset",

@@ -18,6 +18,7 @@ from copdns.model.times import Budget, Subject, Topic, TopicKind
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.today import Today
 from copdns.time.minutes import Usage
+from copdns.time.own_timers import OWN
 from copdns.time.plan import PolicyInputs, budgets_in_force
 
 COUNTS_ONLY: Final = frozenset({PrivacyMode.OFF, PrivacyMode.COUNTS})
@@ -58,6 +59,8 @@ def is_own_verdict(verdict: Verdict, own_lists: Collection[str] = ()) -> bool:
     reason = verdict.reason
     if reason is Reason.DEFAULT:
         return False
+    if reason is Reason.PAUSED and verdict.period == OWN:
+        return True
     if reason in _OWN_REASONS or HOUSEHOLD in (verdict.list, verdict.list_version):
         return True
     if reason in _OF_TIME and verdict.rule and not verdict.list:
@@ -112,9 +115,10 @@ def inputs_for_others(
     The same object where nothing is hidden.
 
     Limits of people's own are as if nobody had used them.  What was in use when a time ended is
-    nobody else's to know either: it is names.
+    nobody else's to know either: it is names.  Nor are timers that they started for themselves.
     """
     used, before, in_use = dict(inputs.used), dict(inputs.used_before), dict(inputs.in_use)
+    timers = dict(inputs.own_timers)
     for profile in profiles:
         who = household.id, profile.id
         hidden = hidden_limits(household, profile, inputs, at, reader)
@@ -123,9 +127,12 @@ def inputs_for_others(
                 minutes[who] = {key: n for key, n in minutes[who].items() if key not in hidden}
         if reader != profile.id and profile.privacy_at(at) in COUNTS_ONLY:
             in_use.pop(who, None)
-    if (used, before, in_use) == (inputs.used, inputs.used_before, inputs.in_use):
+            timers.pop(who, None)
+    if (used, before, in_use) == (inputs.used, inputs.used_before, inputs.in_use) and (
+        timers == inputs.own_timers
+    ):
         return inputs
-    return replace(inputs, used=used, used_before=before, in_use=in_use)
+    return replace(inputs, used=used, used_before=before, in_use=in_use, own_timers=timers)
 
 
 def today_for_others(today: Today, hidden: Collection[str]) -> Today:

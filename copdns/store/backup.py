@@ -50,14 +50,19 @@ from copdns.store.read_only import open_readable
 from copdns.store.schema_steps import SchemaSteps
 
 # Sessions and codes: nobody must be able to log in with a copy of the file.
-_TABLES_NOT_COPIED = ("session", "browser", "one_time_code", "pairing_open", "guest_request")
+_TABLES_NOT_COPIED = (
+    *("session", "browser", "one_time_code", "pairing_open", "guest_request"),
+    "push_subscription",  # with its secrets somebody could send to the browser
+)
 
 # What stays as it is here; tables that others refer to come first.
 _STAYING_TABLES = (
     *("account", "session", "browser", "token", "recovery", "one_time_code", "account_code"),
+    "digest",
     *("notice", "notice_seen", "upstreams_told", "stance", "appeal", "appeal_answer"),
     *("claim", "device_move", "former_browser"),  # deleting from the next fills the last
     *("pairing", "pairing_open", "pin", "guest", "guest_request", "ticket_attempt"),
+    "push_subscription",  # it goes with its session or pairing
     *("pause", "grant", "bonus", "ticket", "moved_bedtime", "full_log_question"),
 )
 # Rows of both databases are kept.

@@ -844,6 +844,77 @@ def moved_bedtime(db: Connection) -> None:
         ) without rowid""")
 
 
+@HOUSEHOLD(name="0038_alternating_weeks")
+def alternating_weeks(db: Connection) -> None:
+    """In which weeks a schedule holds: "" for every one, "even", "odd", or the date from which
+    every second one counts; and whether names for learning stay open in it."""
+    db.execute("alter table schedule add column weeks text not null default ''")
+    db.execute("alter table schedule add column learning integer not null default 0")
+
+
+@HOUSEHOLD(name="0039_profile_timezone")
+def profile_timezone(db: Connection) -> None:
+    """Whose clock a person lives by; "" for the household's."""
+    db.execute("alter table profile add column timezone text not null default ''")
+
+
+@HOUSEHOLD(name="0040_contact_exceptions")
+def contact_exceptions(db: Connection) -> None:
+    """Services of a person that no contact kind blocks; nobody has any from before."""
+    db.execute("alter table profile add column contact_exceptions text not null default '[]'")
+
+
+@HOUSEHOLD(name="0041_digest")
+def digest(db: Connection) -> None:
+    """Which guardian gets a weekly summary by email; nobody who did not choose it."""
+    db.execute("""
+        create table digest (
+            household text not null,
+            account text not null,
+            address text not null,
+            weekday integer not null,
+            minute integer not null,
+            language text not null,
+            since integer not null,
+            trouble text not null,
+            primary key (household, account),
+            foreign key (household, account) references account on delete cascade
+        ) without rowid""")
+
+
+@HOUSEHOLD(name="0042_push")
+def push(db: Connection) -> None:
+    """The browsers that get notices.  One goes with its session or its pairing, whoever deletes
+    that; not where the session just ran out, which `lapsed` says (seconds since the epoch)."""
+    db.execute("""
+        create table push_subscription (
+            household text not null references household on delete cascade,
+            id text not null,
+            endpoint text not null unique,
+            p256dh text not null,
+            auth text not null,
+            kinds text not null,
+            language text not null,
+            label text not null,
+            made integer not null,
+            account text,
+            profile text,
+            session text,
+            pairing text,
+            lapsed integer,
+            primary key (household, id),
+            foreign key (household, account) references account on delete cascade
+        ) without rowid""")
+    db.execute("""
+        create trigger session_gone_push after delete on session begin
+            delete from push_subscription where session = old.digest and lapsed is null;
+        end""")
+    db.execute("""
+        create trigger pairing_gone_push after delete on pairing begin
+            delete from push_subscription where household = old.household and pairing = old.id;
+        end""")
+
+
 @LOG(name="0001_log")
 def log(db: Connection) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from copdns.model.household import Household, Profile
+from copdns.model.times import DAY_MINUTES, Schedule
 from copdns.time.days import DAY_SECONDS, local_time, starts_at, zone_of
 from copdns.time.plan import in_scope
 from copdns.time.schedule import Span, closed_spans, merge_spans
@@ -37,6 +38,7 @@ class Bedtime(NamedTuple):
 
 def tonights_bedtime(household: Household, profile: Profile, now: float) -> Bedtime | None:
     """Return the bedtime that lasts now, or is the next to come within a day; None for none."""
+    household = household.local_to(profile)
     night = _coming_night(now, zone_of(household.timezone))
     spans = _find_closed_spans(household, profile, night)
     found = next((each for each in spans if each[0] <= night < each[1]), None)
@@ -46,6 +48,20 @@ def tonights_bedtime(household: Household, profile: Profile, now: float) -> Bedt
     moved = next((e for e in household.moved_bedtimes if e.profile == profile.id), None)
     is_current = moved is not None and moved.start == start
     return Bedtime(start, moved.moved if moved is not None and is_current else start, end)
+
+
+def is_bedtime(schedule: Schedule) -> bool:
+    """Tell whether a schedule turns everything off over a night."""
+    nights = NIGHT, NIGHT + DAY_MINUTES
+    return (
+        not schedule.about
+        and not schedule.opens
+        and any(
+            each.start <= night < each.start + each.length
+            for each in schedule.slots
+            for night in nights
+        )
+    )
 
 
 def bedtime_choices(tonight: Bedtime, now: float) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from copdns.model.household import Household, PrivacyMode, Profile
 from copdns.model.times import (
     DAY_MINUTES,
     EVERY_DAY,
+    FREE_NIGHT,
     SCHOOL_NIGHT,
     WEEKDAYS,
     Bonus,
@@ -85,7 +86,7 @@ def has_effect(minutes: tuple[tuple[str, int], ...]) -> bool:
         _first_limit(minutes, {day, kind, *before, EVERY_DAY})
         for day in WEEKDAYS
         for kind in map(str, DayType)
-        for before in ((), (SCHOOL_NIGHT,))
+        for before in ((FREE_NIGHT,), (SCHOOL_NIGHT,))
     )
     return any(limit is not None and limit < DAY_MINUTES for limit in limits)
 

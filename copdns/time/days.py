@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from copdns.model.times import (
     DAY_MINUTES,
     EVERY_DAY,
+    FREE_NIGHT,
     SCHOOL_NIGHT,
     WEEKDAYS,
     DayType,
@@ -41,12 +42,12 @@ def day_type(calendar: SchoolCalendar, day: date) -> DayType:
 
 def day_matches(words: Collection[str], calendar: SchoolCalendar, day: date) -> bool:
     """Tell whether one of the words (of DAY_WORDS) covers this date."""
-    return (
-        EVERY_DAY in words
-        or WEEKDAYS[day.weekday()] in words
-        or day_type(calendar, day) in words
-        or (SCHOOL_NIGHT in words and day_type(calendar, day + _ONE_DAY) is DayType.SCHOOL)
-    )
+    if EVERY_DAY in words or WEEKDAYS[day.weekday()] in words or day_type(calendar, day) in words:
+        return True
+    if SCHOOL_NIGHT not in words and FREE_NIGHT not in words:
+        return False
+    is_before_school = day_type(calendar, day + _ONE_DAY) is DayType.SCHOOL
+    return (SCHOOL_NIGHT if is_before_school else FREE_NIGHT) in words
 
 
 class DateRange(NamedTuple):

@@ -245,39 +245,57 @@ class UsageLedger:
         if entry is None:
             entry = self._new_day(key, days, day)
         elif entry.start != day.start:
-            # The household changed its zone, or the hour at which days start.
-            entry.marks, entry.start = entry.marks_from(day.start), day.start
+            # The zone changed, or the hour at which days start.
+            entry.marks, entry.start = self._marks_between(key, days, day), day.start
         return entry
 
     def _new_day(self, key: ProfileKey, days: dict[date, _LedgerDay], day: DayStart) -> _LedgerDay:
-        marks = NO_MARKS
-        if days:
-            # After a change of the zone, minutes of one date may belong to another.
-            end = self._day_of(*key, day.start + NEXT_DAY_AFTER).start
-            for each in days.values():
-                marks |= each.marks_from(day.start).before((end - day.start) // MINUTE)
-        entry = days[day.date] = _LedgerDay(day.start, marks)
+        entry = days[day.date] = _LedgerDay(day.start, self._marks_between(key, days, day))
         while len(days) > MAX_DAYS:
             del days[max(days, key=lambda other: abs((other - day.date).days))]
         return entry
 
+    def _marks_between(
+        self, key: ProfileKey, days: dict[date, _LedgerDay], day: DayStart
+    ) -> DayBitmaps:
+        """Return the marks of a day: after a change of the zone, minutes that were noted for one
+        date may belong to another."""
+        marks = NO_MARKS
+        for each in days.values():
+            marks |= each.marks_from(day.start)
+        if marks == NO_MARKS:
+            return marks
+        end = self._day_of(*key, day.start + NEXT_DAY_AFTER).start
+        return marks.before((end - day.start) // MINUTE) if end > day.start else marks
+
     def minutes_by_budget(self, household: str, profile: str, day: DayStart) -> dict[str, Minutes]:
         """Return the minutes of a day by budget, without budgets that were not counted."""
-        found = {}
-        for budget, days in self._days.get((household, profile), {}).items():
-            entry = days.get(day.date)
+        found, key = {}, (household, profile)
+        for budget, days in self._days.get(key, {}).items():
+            entry, marks = days.get(day.date), self._marks_on(key, days, day)
             if entry is not None and entry.is_counted:
-                found[budget] = self._minutes_of((household, profile), budget, entry, day.start)
+                found[budget] = self._minutes_of(key, budget, marks, entry.floor)
+            elif entry is None and marks != NO_MARKS:
+                # In another zone it is another date already, on which nothing was used since.
+                found[budget] = self._minutes_of(key, budget, marks)
         return found
 
     def marks(self, household: str, profile: str, budget: str, day: DayStart) -> DayBitmaps:
         """Return the bitmaps of a day; empty where the budget was not counted."""
-        entry = self._days.get((household, profile), {}).get(budget, {}).get(day.date)
-        return NO_MARKS if entry is None else entry.marks_from(day.start)
+        key = household, profile
+        return self._marks_on(key, self._days.get(key, {}).get(budget, {}), day)
 
-    def _minutes_of(self, key: ProfileKey, budget: str, entry: _LedgerDay, start: int) -> Minutes:
-        found = estimate(entry.marks_from(start), self._criteria_of(*key, budget))
-        return fieldwise_max(found, entry.floor)
+    def _marks_on(self, key: ProfileKey, days: dict[date, _LedgerDay], day: DayStart) -> DayBitmaps:
+        """Return the marks of a day, also where it has another start than it was noted with."""
+        entry = days.get(day.date)
+        if entry is not None and entry.start == day.start:
+            return entry.marks
+        return self._marks_between(key, days, day)
+
+    def _minutes_of(
+        self, key: ProfileKey, budget: str, marks: DayBitmaps, floor: Minutes = NO_MINUTES
+    ) -> Minutes:
+        return fieldwise_max(estimate(marks, self._criteria_of(*key, budget)), floor)
 
     def names_in_use(
         self, household: str, profile: str, now: float, minutes: int = MINUTES_WITH_NAMES
@@ -316,7 +334,7 @@ class UsageLedger:
         entry = self._days.get(key, {}).get(budget, {}).get(day)
         if entry is None:
             return None
-        minutes = self._minutes_of(key, budget, entry, entry.start)
+        minutes = self._minutes_of(key, budget, entry.marks, entry.floor)
         return Usage(*key, budget, day, entry.start, entry.marks, minutes, entry.own)
 
     def put_back(self, usages: Iterable[Usage]) -> None:

@@ -15,7 +15,7 @@ from math import inf
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
-from copdns.model.household import Household, Profile, Rule
+from copdns.model.household import Household, Profile, Rule, SplitUpstream
 from copdns.model.times import (
     Budget,
     Grant,
@@ -30,6 +30,7 @@ from copdns.model.verdict import Reason
 from copdns.time.budget import RemainingBudget, carries_over, has_effect, split_budgets
 from copdns.time.days import DAY_SECONDS, budget_day, zone_of
 from copdns.time.minutes import Minutes
+from copdns.time.own_timers import OWN, OwnTimer
 from copdns.time.schedule import closed_spans, merge_spans
 
 # Seconds around today for which closures are computed.
@@ -43,8 +44,10 @@ class Closure:
 
     reason: PAUSED, SCHEDULE or BUDGET.  start, end: end is exclusive; `inf` for a pause that lasts
     until somebody ends it.  about: what is closed; empty for every name.
-    period: the id of the schedule or budget; of a pause "homework" or "".
+    period: the id of the schedule or budget; of a pause "homework" or "", of somebody's own timer
+        OWN.
     no_minutes: of a budget that gives none on that day, rather than one that is used up.
+    learning: of a schedule in which names for learning stay open.
     """
 
     reason: Reason
@@ -53,6 +56,7 @@ class Closure:
     about: tuple[Subject, ...] = ()
     period: str = ""
     no_minutes: bool = False
+    learning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +75,10 @@ class TimePlan:
     always_open: names that no pause, schedule or budget closes.
     remaining: budgets with minutes remaining.
     homework: the pause in homework mode; None for none.
+    learning: names that stay open in a schedule for learning; None where there is none.
     has_grace: a schedule or budget has a grace period, in which names in use stay open.
     is_essential: names that are always open are allowed where nothing else is (docs/time.md).
-    zone: of the household, to write the end of a closure in.
+    zone: of the profile, to write the end of a closure in.
     until: the moment from which closures are not computed.
     day_ends: when the day of the budgets ends, from which their minutes are not known; `inf` where
         the profile has no budget.
@@ -84,6 +89,7 @@ class TimePlan:
     always_open: tuple[Subject, ...] = ()
     remaining: tuple[RemainingBudget, ...] = ()
     homework: Homework | None = None
+    learning: tuple[Subject, ...] | None = None
     has_grace: bool = False
     is_essential: bool = False
     zone: str = "UTC"
@@ -94,7 +100,7 @@ class TimePlan:
 NO_TIME_PLAN: Final = TimePlan()
 
 ProfileKey = tuple[str, str]  # ids of household and profile
-Scoped = TypeVar("Scoped", bound=Schedule | Budget | Rule)
+Scoped = TypeVar("Scoped", bound=Schedule | Budget | Rule | SplitUpstream)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,7 @@ class PolicyInputs:
     missing_categories: those of which a chosen list is not in force.
     own: budgets whose minutes of today are the person's alone to see, besides those that are so
         now (`privacy/own_numbers.py`); no policy depends on them.
+    own_timers: those that people started for themselves, and that run.
     """
 
     used: Mapping[ProfileKey, Mapping[str, Minutes]] = field(default_factory=dict)
@@ -116,6 +123,7 @@ class PolicyInputs:
     clock_is_wrong: bool = False
     missing_categories: frozenset[str] = frozenset()
     own: Mapping[ProfileKey, frozenset[str]] = field(default_factory=dict)
+    own_timers: Mapping[ProfileKey, OwnTimer] = field(default_factory=dict)
 
 
 NO_INPUTS: Final = PolicyInputs()
@@ -125,6 +133,7 @@ def build_time_plan(
     household: Household, profile: Profile, now: float, inputs: PolicyInputs = NO_INPUTS
 ) -> TimePlan:
     """Return what time adds to a profile; NO_TIME_PLAN itself where that is nothing."""
+    household = household.local_to(profile)
     who, zone = (household.id, profile.id), zone_of(household.timezone)
     budgets = budgets_in_force(household, profile)
     schedules = in_scope(household.schedules, profile)
@@ -143,6 +152,7 @@ def build_time_plan(
     plan = TimePlan(
         closures=(
             *_pause_closures(pause),
+            *_timer_closures(inputs.own_timers.get(who)),
             *with_moved_bedtime(
                 _schedules_closures(
                     schedules, household.calendar, zone, now // DAY_SECONDS * DAY_SECONDS
@@ -158,6 +168,7 @@ def build_time_plan(
         always_open=profile.always,
         remaining=remaining,
         homework=_homework(pause, profile),
+        learning=profile.homework if any(each.learning for each in schedules) else None,
         has_grace=any(each.grace for each in schedules) or any(each.grace for each in budgets),
     )
     if not (plan.closures or plan.grants or budgets):
@@ -173,7 +184,7 @@ def _with_bounds(plan: TimePlan, zone: str, now: float) -> TimePlan:
 
 
 def in_scope(there: Iterable[Scoped], profile: Profile) -> tuple[Scoped, ...]:
-    """Return the schedules, budgets or rules that apply to a profile, in their order.
+    """Return the schedules, budgets, rules or splits that apply to a profile, in their order.
 
     The scope of each is the id of a profile, `#` and a tag of profiles, or "" for the household.
     """
@@ -198,6 +209,12 @@ def _pause_closures(pause: Pause | None) -> Iterator[Closure]:
         yield Closure(Reason.PAUSED, pause.start, _pause_end(pause), (), period)
 
 
+def _timer_closures(timer: OwnTimer | None) -> Iterator[Closure]:
+    """Yield what somebody turns off for themselves; a pause that others set comes before it."""
+    if timer is not None:
+        yield Closure(Reason.PAUSED, timer.off_from, timer.until, timer.about, OWN)
+
+
 def _pause_end(pause: Pause) -> float:
     return inf if pause.end is None else pause.end
 
@@ -211,8 +228,11 @@ def _homework(pause: Pause | None, profile: Profile) -> Homework | None:
 def _schedules_closures(
     schedules: tuple[Schedule, ...], calendar: SchoolCalendar, zone: ZoneInfo, today: float
 ) -> Iterator[Closure]:
-    for each in schedules:
-        yield from _schedule_closures(each, calendar, zone, today)
+    # Of closures that overlap the first counts: that for learning leaves more open.
+    for learning in (False, True):
+        for each in schedules:
+            if each.learning is learning:
+                yield from _schedule_closures(each, calendar, zone, today)
 
 
 @lru_cache(maxsize=4096)
@@ -221,7 +241,9 @@ def _schedule_closures(
 ) -> tuple[Closure, ...]:
     """Return the closures of a schedule; cached, so profiles with equal schedules share objects."""
     return tuple(
-        Closure(Reason.SCHEDULE, start, end, schedule.about, schedule.id)
+        Closure(
+            Reason.SCHEDULE, start, end, schedule.about, schedule.id, learning=schedule.learning
+        )
         for start, end in closed_spans(schedule, calendar, zone, today - BEFORE, today + AFTER)
     )
 

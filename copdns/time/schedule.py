@@ -23,8 +23,10 @@ from copdns.model.times import (
     Schedule,
     SchoolCalendar,
     Slot,
+    Weeks,
 )
 from copdns.time.days import day_matches, ends_at, local_time, starts_at
+from copdns.time.weeks import weeks_include
 
 Span = tuple[float, float]  # start and end, seconds since the epoch; the end is exclusive
 
@@ -35,13 +37,34 @@ def closed_spans(
     """Return when a schedule closes within [start, end): in order, disjoint, and cut to it."""
     slots = sorted(_slot_spans(schedule, calendar, zone, start, end))
     merged = merge_spans((max(low, start), min(high, end)) for low, high in slots)
-    return tuple(_gaps(merged, start, end) if schedule.opens else merged)
+    if not schedule.opens:
+        return tuple(merged)
+    if schedule.weeks is None:
+        return tuple(_gaps(merged, start, end))
+    return tuple(_gaps_in_weeks(merged, schedule.weeks, zone, start, end))
+
+
+def _gaps_in_weeks(
+    apart: list[Span], weeks: Weeks, zone: ZoneInfo, start: float, end: float
+) -> Iterator[Span]:
+    """Yield the gaps between spans on the days of these weeks; other days have none."""
+    days = _slot_dates(local_time(start, zone).date(), local_time(end, zone).date())
+    held = merge_spans(
+        (max(starts_at(day, 0, zone), start), min(starts_at(day, DAY_MINUTES, zone), end))
+        for day in days
+        if weeks_include(weeks, day)
+    )
+    for low, high in held:
+        within = ((max(one, low), min(other, high)) for one, other in apart)
+        yield from _gaps((each for each in within if each[0] < each[1]), low, high)
 
 
 def _slot_spans(
     schedule: Schedule, calendar: SchoolCalendar, zone: ZoneInfo, start: float, end: float
 ) -> Iterator[Span]:
     for day in _slot_dates(local_time(start, zone).date(), local_time(end, zone).date()):
+        if not weeks_include(schedule.weeks, day):
+            continue
         for slot in schedule.slots:
             if day_matches(slot.days, calendar, day):
                 to = slot.start + slot.length

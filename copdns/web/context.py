@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +31,7 @@ from copdns.store.household_db.ages import Ages
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.claims import Claims
 from copdns.store.household_db.consents import Consents
+from copdns.store.household_db.digests import Digests
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.looks import Looks, Notices
 from copdns.store.household_db.pairings import Guests, Pairings, Pins
@@ -39,6 +40,7 @@ from copdns.store.household_db.sessions import Sessions, Tokens
 from copdns.store.household_db.setup import Setups
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
+from copdns.time.own_timers import OwnTimers
 from copdns.time.plan import PolicyInputs
 from copdns.web.https import HttpsOffer
 from copdns.web.logins import Logins
@@ -72,8 +74,9 @@ class AppContext:
     many lists of other people are used; updates: fetches them.  addresses: those that answer
     queries.  settings: those in force.  targets: who gets events.  damage: what is wrong with
     `household.db`, "" for nothing; repair: makes the new one from its copy.  https: whether there
-    is HTTPS, and on which port.  desk_over_http: passwords may be sent without encryption over the
-    network (the setting `web.desk_over_http`).
+    is HTTPS, and on which port.  own_timers: those that people start for themselves.
+    desk_over_http: passwords may be sent without encryption over the network (the setting
+    `web.desk_over_http`).
     """
 
     registry: CollectorRegistry
@@ -101,6 +104,7 @@ class AppContext:
     damage: Callable[[], str]
     repair: Callable[[], Awaitable[None]]
     https: Callable[[], HttpsOffer] = HttpsOffer
+    own_timers: OwnTimers = field(default_factory=OwnTimers)
     desk_over_http: bool = False
 
     # --- what is in force ---
@@ -145,6 +149,10 @@ class AppContext:
     @property
     def ages(self) -> Ages:
         return Ages(self.thread)
+
+    @property
+    def digests(self) -> Digests:
+        return Digests(self.thread)
 
     @property
     def consents(self) -> Consents:

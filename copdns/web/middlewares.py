@@ -48,7 +48,7 @@ _BROKEN = (web.RequestPayloadError, HttpProcessingError)
 # to this origin only.
 _POLICY = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
-    "object-src 'none'"
+    "object-src 'none'; worker-src 'self'; manifest-src 'self'"
 )
 _HEADERS = {
     "Content-Security-Policy": _POLICY,

@@ -13,6 +13,7 @@ from enum import StrEnum
 from functools import reduce
 
 from copdns.household.check import KnownIds
+from copdns.household.edit_checks import require_profile
 from copdns.household.time_edits import add_bonus, give_grant
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, Profile
@@ -105,7 +106,8 @@ def give_more_time(
             time=True,
             author=author,
         )
-    day = budget_day(now, zone_of(household.timezone), household.day_starts).day
+    local = household.local_to(require_profile(household, profile_id))
+    day = budget_day(now, zone_of(local.timezone), local.day_starts).day
     return reduce(
         lambda home, budget: add_bonus(
             home, profile_id, budget, day, minutes, author=author, at=now

@@ -32,10 +32,13 @@ _KINDS = {
     ".css": "text/css",
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
     ".webmanifest": "application/manifest+json",
 }
 LANGUAGE = "copdns_language"  # the cookie
 HOUSE_LANGUAGE: web.AppKey[Callable[[], str]] = web.AppKey("language of the house")
+# The scope of the app that a page is part of; "" where browsers cannot have one.
+APP: web.AppKey[Callable[[web.Request], str]] = web.AppKey("app that a page is part of")
 _YEAR = 365 * 86_400  # seconds
 
 
@@ -44,7 +47,8 @@ class DeskStatus(NamedTuple):
     notices that the reader has not seen.  is_damaged: copdns works with the copy of
     `household.db`.  codes: that others made for the reader's account.  zone: of the household.
     done: what was done since the last page, and what can be undone, as HTML.  house: the
-    household's name, "" while it is new.  people: those whom the reader may see."""
+    household's name, "" while it is new.  people: those whom the reader may see.
+    requests: that wait for an answer; 0 for a reader who may not see them."""
 
     open_checks: tuple[str, ...] = ()
     unseen: int = 0
@@ -54,6 +58,7 @@ class DeskStatus(NamedTuple):
     done: Markup = Markup()
     house: str = ""
     people: tuple[Profile, ...] = ()
+    requests: int = 0
 
 
 DESK = web.RequestKey("desk", DeskStatus)
@@ -96,7 +101,7 @@ class Pages:
         self._templates.globals["door"] = door
         self._templates.globals["age_labels_of"] = age_labels_of
         self._templates.filters["domain"] = display
-        self._templates.globals["static"] = self._static_url
+        self._templates.globals["static"] = self.static_url
         self._templates.globals["icon"] = read_icons(ui / "icons.svg").__getitem__
         self._templates.globals["person_signs"] = person_signs
         self._templates.globals["service_colour"] = service_colour
@@ -117,6 +122,7 @@ class Pages:
             "dir": phrases.direction,
             "path": request.get(SHOWN_PATH, request.path),
             "standing": request.get(DESK, DeskStatus()),
+            "app": request.app[APP](request) if APP in request.app else "",
             "languages": [phrases_in(each) for each in languages_of(request)],
             **values,
         }
@@ -126,7 +132,8 @@ class Pages:
         """Return a style sheet, script or picture; None for an unknown name."""
         return self._files.get(name)
 
-    def _static_url(self, name: str) -> str:
+    def static_url(self, name: str) -> str:
+        """Return the URL of a style sheet, script or picture, which changes with it."""
         return f"/static/{name}?{self._files[name].version}"
 
 

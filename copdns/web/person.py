@@ -27,6 +27,7 @@ GUEST_PAIRING = "copdns_guest"
 class Person(NamedTuple):
     """Whose device it is.
 
+    household: with the clock of the person, who may live by another time zone.
     profile: of whoever uses it; that of guests for an unknown device.  band: the age band now,
     which includes a change that was announced and is due.  is_paired: the request comes from the
     browser that the device is known by, so somebody who took over an address sees nothing.
@@ -104,7 +105,8 @@ async def person_of(request: web.Request, *, quietly: bool = False) -> Person:
     claims = await context.claims.of(household.id, told, int(now), cookie)
     moves = await context.claims.moves(household.id, told, int(now), cookie)
     band = profile.band_at(now)
-    return Person(client, household, profile, band, paired, proven, proof, claims, moves)
+    local = household.local_to(profile)
+    return Person(client, local, profile, band, paired, proven, proof, claims, moves)
 
 
 async def _check_pairing(

@@ -58,3 +58,43 @@ def host_without_port(host: str) -> str:
     if host.startswith("[") and host.endswith("]"):
         return host[1:-1]
     return host.lower()
+
+
+def label_of(request: web.Request) -> str:
+    """Return the browser's name, by which people tell their own apart."""
+    return browser_name(request.headers.get("User-Agent", ""))
+
+
+def browser_name(user_agent: str) -> str:
+    """Return a short name, such as "Firefox, Android"; "" for an unknown browser.
+
+    It is read from the User-Agent header: good for a label, never for a proof.
+    """
+    found = (_first(_BROWSERS, user_agent), _first(_SYSTEMS, user_agent))
+    return ", ".join(filter(None, found))
+
+
+def _first(names: dict[str, str], text: str) -> str:
+    return next((name for sign, name in names.items() if sign in text), "")
+
+
+# The first match counts: browsers also claim to be one of those further down.
+_BROWSERS = {
+    "Edg": "Edge",
+    "OPR": "Opera",
+    "SamsungBrowser": "Samsung Internet",
+    "Firefox": "Firefox",
+    "FxiOS": "Firefox",
+    "CriOS": "Chrome",
+    "Chrome": "Chrome",
+    "Safari": "Safari",
+}
+_SYSTEMS = {
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Android": "Android",
+    "CrOS": "ChromeOS",
+    "Windows": "Windows",
+    "Mac OS X": "macOS",
+    "Linux": "Linux",
+}

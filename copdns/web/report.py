@@ -1,16 +1,22 @@
-"""Read the data of a monthly report, for the dashboard, the API and the child's page."""
+"""Read the data of a monthly report, for the dashboard, the API and the child's page, and write the
+weekly summary that guardians get by email, in their language."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 from datetime import date
+from pathlib import Path
 from typing import NamedTuple
 
+from markupsafe import Markup
+
 from copdns.appeals.appeal import Appeal
+from copdns.events.mail import Mail
 from copdns.list_files import audit_results
 from copdns.list_files.load import discreet_names
 from copdns.model.household import Household
+from copdns.privacy.digest import WEEK, DigestSums, counted_people, digest_sums
 from copdns.privacy.masked_names import build_mask
 from copdns.privacy.own_numbers import usages_for_others
 from copdns.privacy.report import (
@@ -24,11 +30,16 @@ from copdns.privacy.report import (
     people_of,
 )
 from copdns.privacy.retention import CountKey
+from copdns.store.household_db.appeals import AppealStore
+from copdns.store.log_db.querylog import QueryLog
+from copdns.store.log_db.unknown_devices import load_unknown_devices
 from copdns.store.log_db.usage import load_history
 from copdns.time.days import local_time, starts_at, zone_of
 from copdns.time.minutes import Usage
 from copdns.web.context import AppContext
+from copdns.words.phrases import Phrases
 
+ON_THE_PAGE = "me#digest"  # below the dashboard's address: where it is changed and stopped
 _MAX_APPEALS = 100_000
 _MONTH = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])")
 
@@ -94,3 +105,66 @@ def since_of(context: AppContext, month: Month) -> float:
 def children_of(household: Household, now: float) -> tuple[str, ...]:
     """Return the ids of the people whom a report is about."""
     return tuple(each.id for each in household.profiles if each.band_at(now).is_child)
+
+
+# --- the weekly summary ---
+
+
+def digest_mail(sums: DigestSums, household: Household, desk: str, phrases: Phrases) -> Mail:
+    """Return the summary of a week.  desk: the address of the dashboard, which ends in a slash."""
+    zone = household.timezone
+    title = phrases.gettext("Your week at %(household)s") % {"household": household.name}
+    week = phrases.gettext("From %(first)s to %(last)s. All children together.") % {
+        "first": phrases.date(sums.since, zone),
+        "last": phrases.date(sums.until, zone),
+    }
+    texts = [week, *_lines(sums, phrases), phrases.gettext("No email names a site or a child.")]
+    more = phrases.gettext("See more on the guardian dashboard: %(desk)s")
+    stop = phrases.gettext("You chose this email. Change or stop it here: %(page)s")
+    links = ((more, "desk", desk), (stop, "page", f"{desk}{ON_THE_PAGE}"))
+    body = Markup().join(Markup("<p>{}</p>\n").format(each) for each in texts)
+    for text, name, address in links:
+        link = Markup('<a href="{0}">{0}</a>').format(address)
+        body += Markup("<p>{}</p>\n").format(Markup.escape(text) % {name: link})
+    html = Markup(
+        '<!doctype html>\n<html lang="{}" dir="{}"><head><meta charset="utf-8"><title>{}</title>'
+        "</head><body><h1>{}</h1>\n{}</body></html>\n"
+    ).format(phrases.tag, phrases.direction, title, title, body)
+    return Mail(title, str(html))
+
+
+def _lines(sums: DigestSums, phrases: Phrases) -> list[str]:
+    def line(text: str, number: int) -> str:
+        return phrases.label(text, phrases.number(number))
+
+    if sums.lookups is None or sums.blocks is None:
+        counted = [phrases.gettext("Nothing is recorded of your children, so nothing is counted.")]
+    else:
+        counted = [
+            line(phrases.gettext("Sites visited or tried"), sums.lookups),
+            line(phrases.pgettext("sum of a week", "Blocked"), sums.blocks),
+        ]
+    return [
+        *counted,
+        line(phrases.gettext("Requests sent"), sums.asked),
+        line(phrases.gettext("Requests answered"), sums.answered),
+        line(phrases.gettext("Requests waiting now"), sums.waiting),
+        line(phrases.gettext("New devices"), sums.devices),
+    ]
+
+
+async def read_sums(
+    household: Household, log: QueryLog, appeals: AppealStore, folder: Path, until: float
+) -> DigestSums:
+    """Return the sums of the week before a moment."""
+    people = counted_people(household, until)
+    counts = await asyncio.to_thread(log.hour_counts, household.id, people, until - WEEK, ())
+    requests = await appeals.appeals(household.id)
+    devices = await asyncio.to_thread(load_unknown_devices, folder)
+    return digest_sums(
+        people,
+        [(bool(blocked), n) for _, blocked, _, n, _ in counts],
+        requests,
+        [each.first for each in devices if each.household == household.id and not each.device],
+        until,
+    )

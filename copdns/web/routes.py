@@ -22,20 +22,26 @@ from copdns.web.child import (
     rules,
     start_page,
     ticket,
+    timer,
 )
 from copdns.web.child import (
     help as help_pages,
+)
+from copdns.web.child import (
+    home_screen as childs_screen,
 )
 from copdns.web.connections import SERVES
 from copdns.web.context import PARTS, AppContext
 from copdns.web.desk import inbox, overview, undo
 from copdns.web.desk.account import accounts, login, notices, own_account
+from copdns.web.desk.account import home_screen as desk_screen
 from copdns.web.desk.activity import changes, log, report, statistics
 from copdns.web.desk.activity.live_log import LogFollowers
 from copdns.web.desk.household import (
     agreement,
     checks,
     devices,
+    guest_rules,
     lists,
     names,
     settings,
@@ -51,6 +57,7 @@ from copdns.web.desk.person import rules as person_rules
 from copdns.web.desk.person import settings as person_settings
 from copdns.web.desk.time import calendar, give_time, person_time, schedules, tickets
 from copdns.web.forms import Page, form
+from copdns.web.home_screen import offer
 from copdns.web.middlewares import GUARDS, MAX_BODY, add_headers
 from copdns.web.pages import HOUSE_LANGUAGE
 from copdns.web.person import requestor_at
@@ -76,14 +83,24 @@ RULES = Page("/guardian/people/{person}/rules", person_rules.rules)
 OPEN = Page("/guardian/people/{person}/open", always_allowed.always_allowed)
 KEPT = Page("/guardian/people/{person}/kept", person_privacy.privacy)
 NAMES = Page("/guardian/names", names.names)
+GUESTS = Page("/guardian/guests", guest_rules.guest_rules)
 DEVICES = Page("/guardian/devices", devices.devices)
 ASKED = Page("/ask/{appeal}", ask.appeal_page)
+APP_PAGE = Page("/app", childs_screen.app)
+DESK_APP = Page("/guardian/app", desk_screen.app)
 
 ROUTES = (
     web.get("/healthz", health.healthz),
     web.get("/readyz", health.readyz),
     web.get("/metrics", health.metrics),
     web.get("/static/{file}", static.static),
+    web.get("/app.webmanifest", offer.manifest),
+    web.get("/worker.js", offer.worker),
+    web.get("/offline", childs_screen.state),
+    web.get("/offline/empty", offer.without_connection),
+    web.get(*APP_PAGE),
+    form("/app/notices", childs_screen.turn_on, APP_PAGE),
+    web.post("/app/notices/remove", childs_screen.turn_off),
     web.get("/", start_page.start_page),
     web.get("/why/{code}", start_page.why),
     web.get("/rules", rules.rules),
@@ -105,6 +122,13 @@ ROUTES = (
     web.get("/guardian/login", login.login_form),
     web.post("/guardian/login", login.login),
     web.post("/guardian/logout", login.logout),
+    web.get("/guardian/app.webmanifest", offer.manifest),
+    web.get("/guardian/worker.js", offer.worker),
+    web.get("/guardian/offline", desk_screen.state),
+    web.get("/guardian/offline/empty", offer.without_connection),
+    web.get(*DESK_APP),
+    form("/guardian/app/notices", desk_screen.turn_on, DESK_APP),
+    web.post("/guardian/app/notices/remove", desk_screen.turn_off),
     web.get(*SET_UP),
     form("/guardian/setup", login.set_up, SET_UP),
     web.get("/guardian/wizard", wizard.wizard),
@@ -118,6 +142,9 @@ ROUTES = (
     web.get(*FACTOR),
     form("/guardian/me/factor", own_account.set_factor, FACTOR),
     form("/guardian/me/factor/remove", own_account.remove_factor, ME),
+    form("/guardian/me/digest", own_account.choose_digest, ME),
+    web.post("/guardian/me/digest/stop", own_account.stop_digest),
+    form("/guardian/me/digest/test", own_account.send_digest, ME),
     web.post("/guardian/me/sessions", own_account.end_session),
     form("/guardian/me/tokens", own_account.make_token, ME),
     web.post("/guardian/me/tokens/remove", own_account.remove_token),
@@ -217,6 +244,8 @@ ROUTES = (
     web.post("/guardian/unknown/{visitor}/ignore", devices.ignore),
     web.post("/guardian/unknown/{visitor}/show", devices.show),
     web.post("/guardian/guests/{guest}/end", devices.end_guest),
+    web.get("/guardian/guests", guest_rules.guest_rules),
+    form("/guardian/guests", guest_rules.choose, GUESTS),
     form("/guardian/pins/{profile}", devices.set_pin, DEVICES),
     web.get(*NAMES),
     form("/guardian/names/local", names.add_local, NAMES),
@@ -251,6 +280,9 @@ ROUTES = (
     web.post("/whose/end", claim_device.end),
     web.get("/ticket", ticket.form),
     web.post("/ticket", ticket.redeem),
+    web.get("/timer", timer.form),
+    web.post("/timer", timer.start),
+    web.post("/timer/end", timer.end),
     *API_ROUTES,
 )
 
@@ -263,6 +295,7 @@ def application(context: AppContext) -> web.Application:
     app.on_response_prepare.append(add_headers)
     homes = context.snapshot
     app[HOUSE_LANGUAGE] = lambda: next((e.language for e in homes().households.values()), "")
+    app[pages.APP] = offer.app_of
     app[log.FOLLOWERS] = following = LogFollowers(context.log)
     app.on_shutdown.append(lambda _: following.close())
     app[PACE] = Pace()

@@ -16,7 +16,7 @@ from copdns.accounts.account import Session
 from copdns.accounts.moves import Move
 from copdns.accounts.roles import Actor, Permission, may
 from copdns.model.household import Device, Profile
-from copdns.web.context import context_of, https_origin
+from copdns.web.context import AppContext, context_of, https_origin
 from copdns.web.desk_access import BrowserConnection, may_show_desk
 from copdns.web.pages import ACTOR, DESK, DeskStatus, wants_html
 from copdns.web.person import requestor_of
@@ -104,7 +104,15 @@ async def _build_status(request: web.Request, actor: Actor) -> DeskStatus:
         await _tell_done(request, actor),
         home.name if home is not None else "",
         home.profiles if home is not None and may(actor, Permission.SEE_PROFILES) else (),
+        await _count_requests(context, actor),
     )
+
+
+async def _count_requests(context: AppContext, actor: Actor) -> int:
+    """Return how many requests wait for an answer; 0 for who may not see them."""
+    if not may(actor, Permission.SEE_APPEALS):
+        return 0
+    return await context.appeals.count_waiting(actor.household)
 
 
 async def _tell_done(request: web.Request, actor: Actor) -> Markup:

@@ -4,7 +4,7 @@ types in."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from aiohttp import web
@@ -17,6 +17,7 @@ from copdns.model.addresses import KnownBy, known_by
 from copdns.model.errors import HouseholdError
 from copdns.model.household import DeviceKind, Household
 from copdns.model.violations import no_such
+from copdns.network.makers import maker_of
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.log_db.unknown_devices import load_unknown_devices
 from copdns.web.context import context_of
@@ -40,6 +41,14 @@ async def unassigned_devices(folder: Path, household: Household) -> list[Unknown
         for each in found
         if each.household == household.id and (each.mac or each.address) not in taken
     ]
+
+
+async def makers_of(devices: Iterable[UnknownDevice]) -> dict[str, str]:
+    """Return who made each device, by its id; "" where nobody knows."""
+    macs = {each.id: each.mac for each in devices}
+    if not macs:
+        return {}
+    return await asyncio.to_thread(lambda: {key: maker_of(mac) for key, mac in macs.items()})
 
 
 def parse_known_by(typed: str) -> KnownBy:

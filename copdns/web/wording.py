@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from itertools import groupby
 from math import ceil
 from typing import NamedTuple
@@ -14,9 +15,13 @@ from copdns.appeals.appeal import Appeal, ContestedVerdict
 from copdns.appeals.review import TOLD, DecisionReason
 from copdns.lists.catalogue import Catalogue, Service
 from copdns.lists.index import ListInfo
-from copdns.model.household import Contact, Household, OwnService
-from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind
+from copdns.model.household import Contact, Household, OwnService, Profile
+from copdns.model.times import Budget, Schedule, Slot, Subject, Topic, TopicKind, WeekParity, Weeks
 from copdns.model.verdict import Reason, StepNumber, Verdict
+from copdns.policy.service_state import ServiceState
+from copdns.time.bedtime import is_bedtime
+from copdns.time.days import local_time, zone_of
+from copdns.time.weeks import WeekState, week_state
 from copdns.web.context import context_of
 from copdns.web.languages import phrases_in
 from copdns.web.pages import language_of
@@ -111,6 +116,14 @@ class Wording:
         own = next((each for each in self.household.services if each.slug == slug), None)
         return own or self.library.services.get(slug)
 
+    def exceptions(self, profile: Profile) -> list[str]:
+        """Return what the services are called that a person may use although their contact kind is
+        blocked."""
+        slugs = profile.contact_exceptions - profile.services
+        found = ((each, self.service(each)) for each in slugs)
+        slugs_met = [slug for slug, each in found if each and each.contact in profile.contacts]
+        return sorted(self.services(slugs_met), key=str.lower)
+
     def until(self, verdict: Verdict | ContestedVerdict) -> str:
         """Return when it opens again; "" where nobody knows."""
         return self._say(child.until(_full_verdict(verdict), self.level))
@@ -188,7 +201,25 @@ class Wording:
 
     def slots(self, schedule: Schedule) -> str:
         """Return when a schedule holds, such as "every day 20:00 to 07:00"."""
-        return self.phrases.join_list([self._slot(each) for each in schedule.slots])
+        times = self.phrases.join_list([self._slot(each) for each in schedule.slots])
+        return f"{times} ({self.weeks(schedule.weeks)})" if schedule.weeks else times
+
+    def weeks(self, weeks: Weeks) -> str:
+        """Return in which weeks a schedule holds, and whether this is one: "every second week:
+        this week"."""
+        zone = zone_of(self.household.timezone)
+        state = week_state(weeks, local_time(self.now, zone).date())
+        return self.phrases.label(self._which_weeks(weeks), self._week_text(state))
+
+    def _which_weeks(self, weeks: Weeks) -> str:
+        return self.phrases.pgettext(*child.EVERY_SECOND_WEEK)
+
+    def _week_text(self, state: WeekState) -> str:
+        if state.is_whole_week:
+            return self.phrases.pgettext(*(child.THIS_WEEK if state.holds else child.NEXT_WEEK))
+        day = state.changes - timedelta(days=1) if state.holds else state.changes
+        said = child.WEEKS_UNTIL if state.holds else child.WEEKS_FROM
+        return self.phrases.pgettext(*said) % {"day": self.phrases.short_day(day)}
 
     def _slot(self, slot: Slot) -> str:
         days = [self._day(each) for each in child.DAYS if each in slot.days]
@@ -308,6 +339,11 @@ class DeskWording(Wording):
         values = {"start": start, "end": end, "days": self.phrases.join_list(days)}
         return self.phrases.pgettext(*desk.SLOT) % values
 
+    def _which_weeks(self, weeks: Weeks) -> str:
+        if isinstance(weeks, WeekParity):
+            return self.phrases.pgettext(*desk.WEEKS[weeks])
+        return Wording._which_weeks(self, weeks)
+
     def _minutes(self, number: int, days: Sequence[str]) -> str:
         if not number or number % 60:
             return Wording._minutes(self, number, days)
@@ -321,6 +357,25 @@ class DeskWording(Wording):
     def why(self, verdict: Verdict | ContestedVerdict) -> str:
         """Return why something is blocked or allowed, as guardians read it."""
         return self._say(desk.why(self._full_verdict(verdict)))
+
+    def service_state(self, state: ServiceState) -> str:
+        """Return what can be done with a service now, why, until when, and what comes then."""
+        why, then = self._cause(state.verdict), self._cause(state.then) if state.then else ""
+        plain, because = desk.STATES[state.extent]
+        parts = [self.phrases.say(because, why=why) if why else self.phrases.say(plain)]
+        if state.until is not None:
+            at = self.next_minute(state.until)
+            until = desk.UNTIL if self.is_today(at) else desk.UNTIL_A_DAY
+            parts.append(self.phrases.say(until, when=self.soon(at)))
+            parts += [self.phrases.say(desk.THEN, why=then)] if then else []
+        return " · ".join(parts)
+
+    def _cause(self, verdict: Verdict) -> str:
+        """Return why in a few words; "" where nothing blocks and nothing had to allow."""
+        schedules = {each.id: each for each in self.household.schedules}
+        schedule = schedules.get(verdict.period)
+        is_night = schedule is not None and is_bedtime(schedule)
+        return self._say(desk.cause(verdict, is_bedtime=is_night))
 
 
 def wording_for(request: web.Request, household: Household, level: Level) -> Wording:

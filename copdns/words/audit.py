@@ -211,6 +211,8 @@ _FORMS = Forms(
     sentence("request from %(who)s: %(state)s"),
     sentence("request cancelled"),
     sentence("request allowed until it is answered"),
+    sentence("weekly summary by email turned on"),
+    sentence("weekly summary by email turned off"),
     sentence("account %(who)s added"),
     sentence("account %(who)s is now %(role)s"),
     sentence("account %(who)s removed"),
@@ -284,6 +286,7 @@ _SETTINGS = {
     "categories": sentence("Categories"),
     "services": sentence("Apps and services"),
     "contacts": sentence("Who can send messages"),
+    "contact_exceptions": sentence("Allowed although messages are possible there"),
     "canaries": sentence("Network signal"),
     "safe_search": sentence("Safe search"),
     "no_safe_search": sentence("Search engines where copdns cannot turn on safe search"),
@@ -293,6 +296,7 @@ _SETTINGS = {
     "privacy": sentence("Privacy"),
     "block_mode": sentence("How a blocked site fails (technical)"),
     "max_ttl": sentence("How soon devices notice a change"),
+    "timezone": sentence("Time zone"),
 }
 
 _BLOCKED, _ALLOWED = Phrase("site", "blocked"), Phrase("site", "allowed")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from copdns.model import sentences
 from copdns.model.verdict import SCHOOL, Reason, StepNumber, Verdict
+from copdns.time.own_timers import OWN
 from copdns.words.levels import Level
 from copdns.words.phrases import Phrase, Phrases
 
@@ -154,6 +155,10 @@ def key_of(verdict: Verdict) -> Key:
         return reason, "built-in"
     if reason is Reason.CONTACT:
         return reason, verdict.contact
+    if verdict.is_exception:
+        return reason, "exception"
+    if reason is Reason.PAUSED and verdict.period == OWN:
+        return reason, OWN
     if reason is Reason.LOCAL and verdict.target:
         return reason, "elsewhere"
     if reason is Reason.PROTECTED and verdict.category == SCHOOL:
@@ -347,6 +352,18 @@ _SCHOOL = Three(
     Phrase("full", "Someone at home protects this site, so no list blocks it."),
 )
 
+_EXCEPTION = Three(
+    Phrase("pictures", "A grown-up said you can use %(service)s."),
+    Phrase(
+        "plain",
+        "You can use %(service)s, although people can write to you there. A grown-up chose that.",
+    ),
+    Phrase(
+        "full",
+        "Allowed for you as an exception, although people can contact you there: %(service)s.",
+    ),
+)
+
 _ALWAYS: Mapping[Reason, Three] = {
     Reason.NOT_A_CLIENT: Three(
         Phrase("pictures", "We do not know this device yet."),
@@ -446,6 +463,12 @@ _ALWAYS: Mapping[Reason, Three] = {
     ),
 }
 
+_OWN_TIMER = Three(
+    Phrase("pictures", "You set a timer, and this is off."),
+    Phrase("plain", "You set a timer, and this is off now."),
+    Phrase("full", "You turned this off with your own timer."),
+)
+
 REASONS: Mapping[Key, Three] = {
     **{(reason, ""): three for reason, three in _ALWAYS.items()},
     **{(Reason.SCHEDULE, about): three for about, three in _SCHEDULE.items()},
@@ -458,6 +481,8 @@ REASONS: Mapping[Key, Three] = {
     (Reason.CATEGORY, "built-in"): _BUILT_IN,
     (Reason.LOCAL, "elsewhere"): _REWRITTEN,
     (Reason.PROTECTED, "school"): _SCHOOL,
+    (Reason.DEFAULT, "exception"): _EXCEPTION,
+    (Reason.PAUSED, OWN): _OWN_TIMER,
 }
 
 # What each category is called, and what it is about, so that a child of any age can follow.
@@ -566,6 +591,7 @@ DAYS: Mapping[str, Phrase] = {
     "daily": Phrase("on days", "every day"),
     "school": Phrase("on days", "on school days"),
     "school_night": Phrase("on days", "on the evening before school"),
+    "free_night": Phrase("on days", "on evenings with no school the next day"),
     "weekend": Phrase("on days", "at weekends"),
     "holiday": Phrase("on days", "in the holidays"),
     "mon": Phrase("on days", "on Mondays"),
@@ -576,6 +602,13 @@ DAYS: Mapping[str, Phrase] = {
     "sat": Phrase("on days", "on Saturdays"),
     "sun": Phrase("on days", "on Sundays"),
 }
+
+# In which weeks a schedule holds that does not hold in each, and which week this is.
+EVERY_SECOND_WEEK = Phrase("weeks", "every second week")
+THIS_WEEK = Phrase("weeks", "this week")
+NEXT_WEEK = Phrase("weeks", "next week")
+WEEKS_UNTIL = Phrase("weeks", "until %(day)s")  # the last day on which it holds
+WEEKS_FROM = Phrase("weeks", "from %(day)s")  # the first day on which it holds again
 
 
 def every_three() -> tuple[Three, ...]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from copdns.model.times import WeekParity
 from copdns.model.verdict import Reason, Verdict
+from copdns.time.own_timers import OWN
 from copdns.words.child import REASONS as TO_THE_CHILD
 from copdns.words.child import Key, Said, key_of, said_of
 from copdns.words.levels import Level
@@ -45,6 +47,7 @@ REASONS: Mapping[Key, Phrase] = {
     ),
     (Reason.GRANTED, ""): Phrase("desk", "Temporary access allows it for now."),
     (Reason.PAUSED, ""): Phrase("desk", "Someone at home paused the internet."),
+    (Reason.PAUSED, OWN): Phrase("desk", "They turned this off with a timer of their own."),
     (Reason.SCHEDULE, "all"): Phrase("desk", "The schedule turns the internet off at this time."),
     (Reason.SCHEDULE, "category"): Phrase(
         "desk", "The schedule blocks this category at this time: %(category)s."
@@ -84,6 +87,10 @@ REASONS: Mapping[Key, Phrase] = {
         "desk", "copdns cannot turn on safe search for this engine, so it is blocked."
     ),
     (Reason.DEFAULT, ""): Phrase("desk", "A site that nothing blocks is allowed."),
+    (Reason.DEFAULT, "exception"): Phrase(
+        "desk",
+        "An exception allows this app, although other people can send messages there: %(service)s.",
+    ),
     (Reason.NOT_ON_ALLOWLIST, ""): Phrase(
         "desk", "Only chosen sites are allowed, and this one is not among them."
     ),
@@ -98,9 +105,76 @@ REASONS: Mapping[Key, Phrase] = {
     ),
 }
 
+# The same in a few words, after "Blocked by:" and "Allowed:".
+CAUSES: Mapping[Key, Phrase] = {
+    (Reason.LEGAL, ""): Phrase("cause", "a legal order"),
+    (Reason.PROTECTED, ""): Phrase("cause", "never blocked"),
+    (Reason.PROTECTED, "school"): Phrase("cause", "protected by your household"),
+    (Reason.SECURITY, ""): Phrase("cause", "viruses and scam sites"),
+    (Reason.SECURITY, "phishing"): Phrase("cause", "viruses and scam sites"),
+    (Reason.GRANTED, ""): Phrase("cause", "temporary access"),
+    (Reason.PAUSED, ""): Phrase("cause", "a pause"),
+    (Reason.PAUSED, "homework"): Phrase("cause", "homework mode"),
+    (Reason.SCHEDULE, "all"): Phrase("cause", "a schedule"),
+    (Reason.SCHEDULE, "bedtime"): Phrase("cause", "bedtime"),
+    (Reason.SCHEDULE, "category"): Phrase("cause", "a schedule for %(category)s"),
+    (Reason.SCHEDULE, "service"): Phrase("cause", "a schedule for this app"),
+    (Reason.SCHEDULE, "name"): Phrase("cause", "a schedule for %(name)s"),
+    (Reason.BUDGET, "none"): Phrase("cause", "no minutes today"),
+    (Reason.BUDGET, "all"): Phrase("cause", "daily limit reached"),
+    (Reason.BUDGET, "category"): Phrase("cause", "daily limit reached (%(category)s)"),
+    (Reason.BUDGET, "service"): Phrase("cause", "daily limit reached for this app"),
+    (Reason.BUDGET, "name"): Phrase("cause", "daily limit reached (%(name)s)"),
+    (Reason.RULE, "blocks"): Phrase("cause", "a site rule for %(name)s"),
+    (Reason.RULE, "allows"): Phrase("cause", "a site rule for %(name)s"),
+    (Reason.BYPASS, ""): Phrase("cause", "ways to get around the filter"),
+    (Reason.CANARY, ""): Phrase("cause", "ways to get around the filter"),
+    (Reason.SERVICE, ""): Phrase("cause", "its own switch"),
+    (Reason.CONTACT, "strangers"): Phrase("cause", "contact with strangers"),
+    (Reason.CONTACT, "known"): Phrase("cause", "contact with people they know"),
+    (Reason.CATEGORY, ""): Phrase("cause", "the category %(category)s"),
+    (Reason.CATEGORY, "built-in"): Phrase("cause", "the category %(category)s"),
+    (Reason.NO_SAFE_SEARCH, ""): Phrase("cause", "no safe search"),
+    (Reason.NOT_ON_ALLOWLIST, ""): Phrase("cause", "only chosen sites are allowed"),
+    (Reason.DEFAULT, "exception"): Phrase("cause", "your exception"),
+}
+OTHER_CAUSE = Phrase("cause", "another reason")
+
+# What can be done with an app now; where a cause is known, the second.
+STATES: Mapping[str, tuple[Phrase, Phrase]] = {
+    "open": (Phrase("app", "Allowed"), Phrase("app", "Allowed: %(why)s")),
+    "partly": (Phrase("app", "Partly blocked"), Phrase("app", "Partly blocked by: %(why)s")),
+    "blocked": (Phrase("app", "Blocked"), Phrase("app", "Blocked by: %(why)s")),
+}
+UNTIL, UNTIL_A_DAY = Phrase("time", "until %(when)s"), Phrase("day", "until %(when)s")
+THEN = Phrase("app", "then: %(why)s")
+
+
+def cause(verdict: Verdict, *, is_bedtime: bool = False) -> Said | None:
+    """Return why in a few words; None where nothing blocks and nothing had to allow.
+
+    is_bedtime: the schedule that decided is one (`time/bedtime.py`).
+    """
+    reason, kind = key_of(verdict)
+    if reason is Reason.SCHEDULE and kind == "all" and is_bedtime:
+        kind = "bedtime"
+    if reason is Reason.PAUSED and verdict.period == "homework":
+        kind = "homework"
+    if (reason, kind) == (Reason.DEFAULT, ""):
+        return None
+    return said_of(CAUSES.get((reason, kind), OTHER_CAUSE), verdict)
+
+
 # Of a schedule: when something is off.  What is not here has the child's word.
 SLOT = Phrase("desk", "from %(start)s to %(end)s %(days)s")
-DAYS: Mapping[str, Phrase] = {"school_night": Phrase("on days", "on school nights")}
+WEEKS: Mapping[WeekParity, Phrase] = {
+    WeekParity.EVEN: Phrase("weeks", "even weeks"),
+    WeekParity.ODD: Phrase("weeks", "odd weeks"),
+}
+DAYS: Mapping[str, Phrase] = {
+    "school_night": Phrase("on days", "on school nights"),
+    "free_night": Phrase("on days", "on weekend and holiday nights"),
+}
 
 # What each category is called, and what it is about, in the words that parents know from elsewhere.
 CATEGORIES: Mapping[str, tuple[Phrase, Phrase]] = {

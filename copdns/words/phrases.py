@@ -186,6 +186,11 @@ class Phrases:
         names = get_day_names("wide", "stand-alone", locale=self.locale)
         return f"{names[weekday]} {clock}"
 
+    def weekdays(self) -> list[str]:
+        """Return the names of the days of a week, from Monday."""
+        names = get_day_names("wide", "stand-alone", locale=self.locale)
+        return [names[day] for day in range(7)]
+
     def duration(self, seconds: float) -> str:
         """Return a length of time in its largest unit, such as "45 minutes"."""
         return format_timedelta(round(seconds), threshold=1.5, locale=self.locale)

@@ -29,7 +29,7 @@ CREATE TABLE profile (
     full_log_end integer,
     band_change_to text,
     band_change_at integer,
-    max_ttl integer, always text not null default '[]', homework text not null default '[]',
+    max_ttl integer, always text not null default '[]', homework text not null default '[]', timezone text not null default '', contact_exceptions text not null default '[]',
     primary key (household, id)
 ) without rowid;
 
@@ -125,7 +125,7 @@ CREATE TABLE schedule (
     about text not null,
     opens integer not null,
     grace integer not null,
-    note text not null,
+    note text not null, weeks text not null default '', learning integer not null default 0,
     primary key (household, id)
 ) without rowid;
 
@@ -593,3 +593,43 @@ CREATE TABLE moved_bedtime (
     primary key (household, profile),
     foreign key (household, profile) references profile deferrable initially deferred
 ) without rowid;
+
+CREATE TABLE digest (
+    household text not null,
+    account text not null,
+    address text not null,
+    weekday integer not null,
+    minute integer not null,
+    language text not null,
+    since integer not null,
+    trouble text not null,
+    primary key (household, account),
+    foreign key (household, account) references account on delete cascade
+) without rowid;
+
+CREATE TABLE push_subscription (
+    household text not null references household on delete cascade,
+    id text not null,
+    endpoint text not null unique,
+    p256dh text not null,
+    auth text not null,
+    kinds text not null,
+    language text not null,
+    label text not null,
+    made integer not null,
+    account text,
+    profile text,
+    session text,
+    pairing text,
+    lapsed integer,
+    primary key (household, id),
+    foreign key (household, account) references account on delete cascade
+) without rowid;
+
+CREATE TRIGGER session_gone_push after delete on session begin
+    delete from push_subscription where session = old.digest and lapsed is null;
+end;
+
+CREATE TRIGGER pairing_gone_push after delete on pairing begin
+    delete from push_subscription where household = old.household and pairing = old.id;
+end;

@@ -177,6 +177,7 @@ class Chance:
             categories=frozenset(self._some("games", "ads")),
             services=frozenset(self._some("social")),
             contacts=frozenset(self._some(Contact.STRANGERS)),
+            contact_exceptions=frozenset(self._some("chat")),
             safe_search=self._some(("search", "strict"), ("video", "moderate")),
             no_safe_search=lot.random() < 0.5,
             bypass=lot.random() < 0.5,

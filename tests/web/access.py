@@ -30,6 +30,10 @@ EVERYONES = frozenset(
         *("GET /guardian/setup", "POST /guardian/setup"),
         *("GET /guardian/join", "POST /guardian/join"),
         "GET /api/v1/openapi.json",
+        # Without a linked browser nobody's: a page without data, files of the app, and no state.
+        *("GET /app", "GET /app.webmanifest", "GET /worker.js", "GET /offline"),
+        *("GET /offline/empty", "GET /guardian/offline/empty"),
+        *("GET /guardian/app.webmanifest", "GET /guardian/worker.js"),
     }
 )
 
@@ -49,6 +53,8 @@ PAIRED = frozenset(
         *("GET /me/data.json", "POST /me/erase"),
         *("POST /consent/yes", "POST /consent/no", "POST /consent/end"),
         *("POST /device/move", "POST /age/right"),
+        *("GET /timer", "POST /timer", "POST /timer/end"),
+        *("POST /app/notices", "POST /app/notices/remove"),
     }
 )
 

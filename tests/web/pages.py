@@ -104,6 +104,9 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/accounts", GUARDIAN),
     Page("/guardian/join", GUARDIAN),
     Page("/guardian/notices", GUARDIAN),
+    Page("/guardian/app", GUARDIAN),
+    Page("/guardian/offline", GUARDIAN),
+    Page("/guardian/offline/empty", GUARDIAN),
     Page("/guardian/inbox", GUARDIAN),
     Page("/guardian/appeals/{appeal}", GUARDIAN),
     Page("/guardian/time", GUARDIAN),
@@ -123,6 +126,7 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/house", GUARDIAN),
     Page("/guardian/devices", GUARDIAN),
     Page("/guardian/names", GUARDIAN),
+    Page("/guardian/guests", GUARDIAN),
     Page("/guardian/month", GUARDIAN),
     Page("/guardian/lists", GUARDIAN),
     Page("/guardian/log", GUARDIAN),
@@ -135,8 +139,12 @@ PAGES: tuple[Page, ...] = (
     Page("/consent", GUARDIAN),
     Page("/help", CHILD),
     Page("/bad", CHILD),
+    Page("/app", CHILD),
+    Page("/offline", CHILD),
+    Page("/offline/empty", (Who.PLAIN,)),
     Page("/whose", CHILD),
     Page("/ticket", CHILD),
+    Page("/timer", CHILD),
 )
 
 
@@ -322,7 +330,10 @@ MOMENTS: tuple[Page, ...] = (
 EVERYTHING = (*PAGES, *MOMENTS)
 
 # Text to be sent on, and an address that leads on to a page.
-NO_HTML = ("/guardian/appeals/{appeal}/report", "/guardian")
+NO_HTML = (
+    *("/guardian/appeals/{appeal}/report", "/guardian"),
+    *("/app.webmanifest", "/worker.js", "/guardian/app.webmanifest", "/guardian/worker.js"),
+)
 NOT_PAGES = (
     *("/healthz", "/readyz", "/metrics", "/static", "/api"),
     *("/protection/dot", "/guardian/log/live", "/me/data.json"),

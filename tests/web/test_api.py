@@ -209,6 +209,7 @@ def test_what_no_token_may_do_is_for_people() -> None:
         *("accounts.invite", "accounts.code", "accounts.remove"),
         *("mine.sessions", "mine.end_session", "mine.end_sessions", "mine.enter_password"),
         *("mine.tokens", "mine.make_token", "mine.remove_token"),
+        *("mine.digest", "mine.choose_digest", "mine.stop_digest"),
         *("notices.notices", "notices.see"),
     }
     for each in OPERATIONS:

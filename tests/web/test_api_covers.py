@@ -24,6 +24,9 @@ AT_ONCE = Why(
     "[undoing](accounts.md#undo) is for the person who did it, in the browser, and a program can "
     "do the opposite"
 )
+A_BROWSER = Why(
+    "[notices](push.md) are turned on in the browser that gets them, and only it can ask for them"
+)
 A_PERSON = Why("a person decides what becomes of a damaged file, on the dashboard or by a command")
 
 # By action of the desk: the operations that do the same, or why there is none.
@@ -36,7 +39,12 @@ BY_THE_API: dict[str, Why | tuple[str, ...]] = {
     "me/factor": OWN_KEYS,
     "me/factor/remove": OWN_KEYS,
     "me/sessions": ("mine.end_session", "mine.end_sessions"),
+    "app/notices": A_BROWSER,
+    "app/notices/remove": A_BROWSER,
     "me/tokens": ("mine.make_token",),
+    "me/digest": ("mine.choose_digest",),
+    "me/digest/stop": ("mine.stop_digest",),
+    "me/digest/test": Why("a person looks into their own mail, whether it came"),
     "me/tokens/remove": ("mine.remove_token",),
     "accounts": ("accounts.invite",),
     "accounts/{account}/code": ("accounts.code",),
@@ -96,6 +104,7 @@ BY_THE_API: dict[str, Why | tuple[str, ...]] = {
     "lists/accept": ("lists.accept",),
     "lists/refuse": ("lists.refuse",),
     "lists/rollback": ("lists.rollback",),
+    "guests": ("house.change", "profiles.add", "profiles.change"),
     "names/local": ("names.set_local",),
     "names/local/{name}": ("names.set_local",),
     "names/local/{name}/remove": ("names.remove_local",),

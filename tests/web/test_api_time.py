@@ -142,7 +142,7 @@ async def test_codes_are_not_to_be_guessed(ada: Caller) -> None:
 async def test_a_schedule_is_added_set_and_removed(ada: Caller, site: Site) -> None:
     sent = {"id": "play", "for": "mia", "slots": ["daily 15:00-17:00"], "note": "Time outside."}
     made = await ada("POST", "/schedules", 201, json=sent)
-    assert made == sent | {"about": [], "open": False, "grace": 0}
+    assert made == sent | {"about": [], "open": False, "grace": 0, "weeks": "", "learning": False}
     await ada("POST", "/schedules", 409, json=sent)
     await site.follow()
     found = await ada("GET", "/profiles/mia/state")
@@ -151,6 +151,10 @@ async def test_a_schedule_is_added_set_and_removed(ada: Caller, site: Site) -> N
     await ada("PUT", "/schedules/play", json=other)
     assert [each["for"] for each in await ada("GET", "/schedules")] == ["tom"]
     await ada("PUT", "/schedules/play", 409, json={"slots": ["someday"]})
+    for weeks in ("even", "2026-03-30"):
+        found = await ada("PUT", "/schedules/play", json=other | {"weeks": weeks})
+        assert found["weeks"] == weeks
+    await ada("PUT", "/schedules/play", 409, json=other | {"weeks": "sometimes"})
     await ada("DELETE", "/schedules/play", 204)
     await ada("DELETE", "/schedules/play", 404)
 

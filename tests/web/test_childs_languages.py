@@ -20,6 +20,8 @@ from tests.web.test_the_child_sees import fill, house
 
 PAGES = (
     *("/", "/rules", "/month", "/me", "/bad", "/help", "/ticket", "/whose", "/consent", "/age"),
+    "/timer",
+    *("/app", "/offline", "/offline/empty"),
     *("/check", "/check?name=markrule.example", "/check?name=games.example", "/protection"),
     *("/ask", "/ask?name=markrule.example", "/ask?about=minutes&budget=mia-day"),
 )

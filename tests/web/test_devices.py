@@ -66,6 +66,18 @@ async def test_it_tells_whose_each_is_and_how_it_is_known(client: Client) -> Non
     assert "uses a private (random) Wi-Fi address" in page
 
 
+async def test_an_unknown_device_shows_when_it_was_seen_and_leads_to_whose_it_is(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("copdns.web.unknown_devices.maker_of", lambda _mac: "Example Works")
+    overview = await text(client, "/guardian/")
+    assert 'href="/guardian/devices?device=u1#seen-u1"' in overview
+    page = await text(client, f"{HERE}?device=u1")
+    assert '<details id="seen-u1" open>' in page
+    assert "last seen" in page
+    assert "Example Works" in page
+
+
 async def test_an_unknown_device_is_given_a_name(client: Client, site: Site) -> None:
     await send(client, "/guardian/unknown/u1/name", name="Mia's tablet", profile="mia")
     assert (await devices_of(site))["mia-s-tablet"] == ("mia", MAC)

@@ -13,6 +13,7 @@ from tests.e2e.house import ADA
 from tests.e2e.house import MIA as MIAS
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
+from tests.unit.calling import ABOUT_A_RULE
 from tests.web.access import every_route
 from tests.web.browsing import PHONE, Browsers
 from tests.web.filled import come_in
@@ -44,6 +45,16 @@ async def test_a_page_is_marked_by_the_entry_that_it_belongs_to(
     assert marked(await text(client, path)) == [entry]
 
 
+async def test_the_menu_says_how_many_requests_wait(client: Client, site: Site) -> None:
+    assert "badge" not in await text(client, "/guardian/people")
+    for name in ("games.example", "chess.example"):
+        ask = replace(ABOUT_A_RULE, name=name)
+        await site.appeals.file("home", ask, site.now)
+    page = await text(client, "/guardian/people")
+    assert '<span class="badge" aria-hidden="true">2</span>' in page
+    assert "(2 open requests)" in page
+
+
 @pytest.mark.parametrize(
     ("path", "entry"),
     [
@@ -70,6 +81,10 @@ REACHED_OTHERWISE = {
     "/guardian/setup": "its address is printed at the first start",
     "/guardian/join": "its address is in an invitation",
     "/guardian/log/live": "read by the script of the activity log",
+    "/guardian/app.webmanifest": "read by browsers that can have the app",
+    "/guardian/worker.js": "started by the script of the app",
+    "/guardian/offline": "kept by the worker, and shown without a connection",
+    "/guardian/offline/empty": "the same, where the worker knows nothing",
 }
 # What has a link and is no page with a menu.
 WITHOUT_MENU = {"/guardian/appeals/{appeal}/report": "text to be sent on to a list's maintainer"}

@@ -180,6 +180,8 @@ async def test_bedtime_is_moved_for_tonight_says_so_and_is_undone(
     client: Client, site: Site
 ) -> None:
     assert "21:30" in card(await text(client, HERE), "mia")
+    plain = re.sub("<[^>]*>|[\u2068\u2069]", "", await text(client, "/guardian/"))
+    assert "21:30 instead of 21:00" in plain
     page = await send(client, "/guardian/time/mia/bedtime", at="21:30", back="overview")
     assert "For Mia, this applies now: tonight's bedtime at" in unescape(page)
     assert "(usually 21:00)" in card(page, "mia")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from copdns.accounts.account import Account
@@ -27,6 +29,24 @@ PARTS = ("", "/open", "/closed", "/search", "/preset", "/rules", "/kept")
 @pytest.fixture
 def home() -> Home:
     return Home(family(MIA, TOM), SHIPPED)
+
+
+async def test_somebody_can_live_by_another_clock(client: Client, site: Site) -> None:
+    path = "/guardian/people/mia/answers"
+    fields = {"name": "Mia", "block_mode": "nodata"}
+    page = await send(client, path, 400, **fields, timezone="Europe/Pariss")
+    assert "did you mean" in page
+    assert "Europe/Paris" in page
+    await send(client, path, **fields, timezone="America/New_York")
+    assert (await stored_profile(site)).timezone == "America/New_York"
+    for page in ("/guardian/", "/guardian/time/mia"):
+        told = re.sub("<[^>]+>|[\u2066-\u2069]", "", await text(client, page))
+        assert "Mia's time zone: America/New_York" in told.replace("&#39;", "'")
+    assert "time zone" not in await text(client, "/guardian/time/tom")
+    await send(client, path, **fields)  # an older form has no such field
+    assert (await stored_profile(site)).timezone == "America/New_York"
+    await send(client, path, **fields, timezone="")
+    assert (await stored_profile(site)).timezone == ""
 
 
 async def test_everybody_is_there_with_an_age(client: Client) -> None:

@@ -16,6 +16,7 @@ from copdns.household.presets import apply
 from copdns.list_files.load import bundled_presets, load_catalogue
 from copdns.model.household import Band, Contact, Default, OwnService, RuleAction
 from copdns.model.matchers import Matcher
+from copdns.model.times import EVERY_DAY, Schedule, Slot
 from copdns.web.desk.activity.collateral import services_by_contact
 from tests.home import Home
 from tests.household import MIA, TOM, family
@@ -85,13 +86,38 @@ async def test_what_is_closed_by_contact_says_so_everywhere(client: Client, site
     await send(client, CLOSED, default="allow", sure="on", **fields)
     strangers = services_by_contact(SHIPPED, Contact.STRANGERS)
     page = await text(client, CLOSED)
-    assert page.count("Already blocked: Strangers can send messages there") == len(strangers)
+    page = re.sub("[\u2068\u2069]", "", page)
+    by_contact = "Blocked by: contact with strangers · Strangers can send messages there"
+    assert page.count(by_contact) == len(strangers)
     assert "All of these are blocked because strangers can send messages there." in page
     assert "Comments and live chat" in page
     short = await text(client, "/guardian/people/mia")
     assert f'/closed#contacts">{len(strangers)} apps where strangers can send messages</a>' in short
     assert "<dd>YouTube" in short
     assert "<dd>Viruses and scam sites</dd>" in short
+
+
+async def test_an_exception_opens_one_app_and_says_why_it_counts(
+    client: Client, site: Site
+) -> None:
+    page = await text(client, CLOSED)
+    assert 'name="except" value="minecraft"' in page
+    assert "Players can chat and play with people they have never met." in page
+    fields = {"contact": "strangers", "except": "minecraft", "security": "on"}
+    await send(client, CLOSED, default="allow", sure="on", **fields)
+    assert (await stored_profile(site)).contact_exceptions == {"minecraft"}
+    page = re.sub("[\u2068\u2069]", "", await text(client, CLOSED))
+    assert "Allowed: your exception · Strangers can send messages there" in page
+    assert 'name="except" value="minecraft" checked' in page
+    await site.follow()
+    assert not site.home.ask("mia", "minecraft.net").verdict.blocks
+    assert site.home.ask("mia", "roblox.com").verdict.blocks
+    assert "Minecraft" in await text(client, "/guardian/people/mia")
+    (*_, line) = await site.store.changes("home")
+    assert line.what == "profile mia set: contacts +strangers, contact_exceptions +minecraft"
+    asked = await text(client, "/guardian/people/mia/rules?name=minecraft.net")
+    assert "An exception allows this app" in asked
+    await send(client, CLOSED, 400, default="allow", **{"except": "netflix"})
 
 
 async def test_what_is_blocked_without_its_own_tick_is_counted_and_explained(
@@ -102,11 +128,12 @@ async def test_what_is_blocked_without_its_own_tick_is_counted_and_explained(
     page = re.sub("[\u2068\u2069]", "", await text(client, CLOSED))
     video = sum(each.group == "video" for each in SHIPPED.services.values())
     assert f"Video: 1 of {video} blocked" in page
-    assert "A site rule allows some or all of it" not in page
+    assert "Partly blocked by: its own switch" not in page
+    assert page.count("Blocked by: its own switch") == 1
     await send(client, CLOSED, default="allow", **fields, keep="youtubei.googleapis.com")
     page = re.sub("[\u2068\u2069]", "", await text(client, CLOSED))
     assert f"Video: 0 of {video} blocked" in page
-    assert page.count("A site rule allows some or all of it") == 1
+    assert page.count("Partly blocked by: its own switch") == 1
 
 
 async def test_only_a_teenager_who_becomes_younger_is_told_a_day_before(client: Client) -> None:
@@ -368,3 +395,36 @@ async def test_an_old_page_changes_only_what_its_person_changed(client: Client, 
     await send(client, CLOSED, **usual)  # as it was made, so nothing
     assert (await stored_profile(site)).default is Default.ALLOWLIST
     await send(client, CLOSED, 400, **{**usual, "seen": "[1"})
+
+
+async def test_each_app_says_what_it_is_and_what_comes_next(client: Client, site: Site) -> None:
+    bedtime = Schedule("mia-bed", "mia", (Slot(frozenset({EVERY_DAY}), 19 * 60, 12 * 60),))
+    await site.store.change(
+        "home",
+        lambda home: replace(home, schedules=(bedtime,)),
+        author="Ada",
+        what="bedtime",
+        now=site.now,
+    )
+    page = re.sub("[\u2068\u2069]", "", await text(client, CLOSED))
+    assert "Allowed · until 19:00 · then: bedtime · Strangers can send messages there" in page
+
+
+@pytest.mark.parametrize(
+    ("sought", "says"),
+    [
+        ("mine", 'href="#service-minecraft"'),
+        ("mojang.com", 'href="#service-minecraft"'),  # one of its sites
+        ("GAMBL", 'href="#category-gambling"'),
+        ("nothing like it", "No match for"),
+    ],
+)
+async def test_an_app_or_a_category_is_found_by_its_name(
+    client: Client, sought: str, says: str
+) -> None:
+    page = await text(client, f"{CLOSED}?find={sought}")
+    assert says in page
+    target = re.findall(r'href="#((?:service|category)-[a-z-]+)"', page)
+    assert all(f'<li id="{each}">' in page for each in target)
+    assert page.count("<li><details open>") == bool("minecraft" in says)
+    assert 'href="#service' not in await text(client, CLOSED)

@@ -69,6 +69,12 @@ REFUSED = (
     Sent("/guardian/pins/mia", {"pin": "1111"}, "pin", "/guardian/devices"),
     Sent("/guardian/accounts", {"name": "Ada", "role": "guardian"}, "name"),
     Sent("/guardian/me/password", {"password": "x", "again": "y", "current": "z"}, "current"),
+    Sent(
+        "/guardian/me/digest",
+        {"address": MINE, "weekday": "6", "at": "18:00"},
+        "address",
+        "/guardian/me",
+    ),
     Sent("/guardian/wizard/place", {"name": MINE, "timezone": "Mars/Base"}, "timezone"),
     Sent("/guardian/wizard/school", {"names": f"school.example\n{MINE}"}, "names"),
     Sent("/guardian/wizard/children", {"add": "1", "name": MINE, "band": "5"}, "band"),
@@ -184,6 +190,8 @@ async def test_a_button_that_is_refused_leads_back_to_its_page(client: Client) -
 BUTTONS = {
     *("/guardian/logout", "/guardian/login", "/guardian/checks", "/guardian/checks/confirm"),
     *("/guardian/me/sessions", "/guardian/me/tokens/remove", "/guardian/notices"),
+    "/guardian/me/digest/stop",
+    "/guardian/app/notices/remove",
     *("/guardian/accounts/{account}/code", "/guardian/accounts/{account}/remove"),
     *("/guardian/appeals/{appeal}/look", "/guardian/time/{person}/unpause"),
     *("/guardian/time/{person}/grants/{grant}/end", "/guardian/time/{person}/suggest"),

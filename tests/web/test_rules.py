@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from copdns.household.presets import apply
-from copdns.list_files.load import bundled_presets
-from copdns.model.household import Band, Household, OwnService, Rule, RuleAction
+from copdns.list_files.load import bundled_presets, load_catalogue
+from copdns.model.household import Band, Contact, Household, OwnService, Rule, RuleAction
 from copdns.model.matchers import parse_matcher
 from copdns.model.times import Budget, Schedule, Slot, Topic, TopicKind
 from copdns.store.household_db.proposals import Proposal
@@ -184,3 +184,16 @@ async def test_reasons_of_what_is_proposed_are_in_the_readers_language() -> None
         page = await read(client, "/rules", "fr")
     reasons = [each.why for each in bundled_presets()[Band.TO_12].lines]
     assert [each for each in reasons if each in page] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_child_reads_which_apps_are_allowed_although_strangers_can_write(
+    language: str,
+) -> None:
+    excepted = frozenset({"minecraft", "netflix"})  # nobody can write there: it is none
+    mia = replace(MIA, contacts=frozenset({Contact.STRANGERS}), contact_exceptions=excepted)
+    page = await rules(Site(Home(family(mia, TOM), load_catalogue(()))), language)
+    assert "Minecraft" in page
+    assert "Netflix" not in page
+    if language == "en":
+        assert "You can use these too. People can write to you there: Minecraft." in page

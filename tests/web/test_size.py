@@ -27,6 +27,8 @@ PATHS = (
     "/bad",
     "/ask",
     "/age",
+    "/timer",
+    "/app",
 )
 LONG = ".".join(["a" * 57] * 4)  # with a number before and .toys.example behind: as long as can be
 

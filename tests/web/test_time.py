@@ -36,7 +36,8 @@ SUNDAY = date(2026, 3, 29)  # today, in tests
 @pytest.fixture
 def home() -> Home:
     written = family(MIA, TOM, ADA, schedules=(BEDTIME, TOMS, EVERYONES), budgets=(MINUTES,))
-    return Home(written, library(categories={"games": ["play.example"]}))
+    names = {"games": ["play.example"], "social": ["social.example"], "chat": ["chat.example"]}
+    return Home(written, library(categories=names))
 
 
 async def stored(site: Site) -> Household:
@@ -104,6 +105,84 @@ async def test_a_schedule_is_changed(client: Client, site: Site) -> None:
     await send(client, f"{TIME}/schedules/mia-bedtime", **fields)
     found = await schedule(site, "mia-bedtime")
     assert found.slots == parse_slots("school_night 20:30-07:00")
+
+
+async def test_a_bedtime_is_added_changed_and_stays_a_bedtime(client: Client, site: Site) -> None:
+    fields = {"way": "bedtime", "free_start": "22:30", "free_end": "09:00", "off": "play"}
+    for _ in range(2):  # the second time is the same form again
+        await send(client, f"{TIME}/schedules", **fields, weeks="odd")
+    made = await schedule(site, "mia-bedtime-2")  # "mia-bedtime" is there
+    assert made.slots == parse_slots("free_night 22:30-09:00")
+    assert [str(each) for each in made.about] == [
+        "category:games",
+        "category:social",
+        "category:chat",
+    ]
+    assert "mia-bedtime-3" not in {each.id for each in (await stored(site)).schedules}
+    page = await text(client, TIME)
+    assert 'id="free-start-night-mia-bedtime-2" name="free_start" value="22:30"' in page
+    # The nights of the other one, which was not made as a bedtime, are all nights.
+    assert 'id="school-start-night-mia-bedtime" name="school_start" value="21:00"' in page
+    fields = {"way": "bedtime", "school_start": "20:30", "school_end": "07:00", "off": "all"}
+    await send(client, f"{TIME}/schedules/mia-bedtime-2", **fields)
+    changed = await schedule(site, "mia-bedtime-2")
+    assert (changed.slots, changed.about) == (parse_slots("school_night 20:30-07:00"), ())
+    await send(client, f"{TIME}/schedules/mia-bedtime-2", start0="15:00", end0="16:00")
+    assert 'id="school-start-night-mia-bedtime-2"' not in await text(client, TIME)
+
+
+async def test_a_bedtime_can_leave_learning_sites_on(
+    client: Client, site: Site, home: Home
+) -> None:
+    fields = {"way": "bedtime", "school_start": "15:00", "school_end": "07:00", "off": "learning"}
+    await send(client, f"{TIME}/schedules/mia-bedtime", **fields)
+    assert (await schedule(site, "mia-bedtime")).learning
+    assert "Only learning sites" in await text(client, TIME)
+    await site.follow()
+    assert home.ask("mia", "play.example").verdict.reason == "schedule"
+    assert "Sites for learning still work." in await text(client, "/")
+    assert "Everything but learning sites: off" in await text(client, "/rules")
+    wrong = {"start0": "15:00", "end0": "16:00", "how": "learning", "what": "category:games"}
+    await send(client, f"{TIME}/schedules", 400, **wrong)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"school_start": "20:00"},
+        {"school_start": "20:00", "school_end": "22:00"},
+        {"free_start": "09:00", "free_end": "11:00"},
+        {"school_start": "20:00", "school_end": "07:00", "off": "other"},
+    ],
+)
+async def test_nights_that_are_none_are_told_and_change_nothing(
+    client: Client, site: Site, fields: dict[str, str]
+) -> None:
+    before = await stored(site)
+    await send(client, f"{TIME}/schedules", 400, way="bedtime", **fields)
+    assert await stored(site) == before
+
+
+async def test_a_schedule_of_every_other_week_says_which_week_this_is(
+    client: Client, site: Site, home: Home
+) -> None:
+    fields = {"start0": "15:00", "end0": "19:00", "what": "category:games"}
+    await send(client, f"{TIME}/schedules", **fields, weeks="even")  # this is week 13
+    page = await text(client, TIME)
+    assert "(even weeks: next week)" in page
+    assert page.count("<title>games") == 6  # those of Monday to Saturday
+    await site.follow()
+    assert "(every second week: next week)" in await text(client, "/rules")
+    assert home.ask("mia", "play.example").verdict.reason != "schedule"
+    await send(
+        client, f"{TIME}/schedules/mia-games", **fields, weeks="from", weeks_from="2026-03-27"
+    )
+    page = await text(client, TIME)
+    assert "(every second week: until Thu, 2 Apr 2026)" in page
+    assert 'value="2026-03-27"' in page
+    await site.follow()
+    assert home.ask("mia", "play.example").verdict.reason == "schedule"
 
 
 async def test_a_schedule_is_removed_and_twice_is_harmless(client: Client, site: Site) -> None:
@@ -490,8 +569,9 @@ async def test_an_old_form_does_not_put_back_what_somebody_else_changed(
     client: Client, site: Site
 ) -> None:
     page = await text(client, TIME)
-    (seen,) = re.findall(
-        r'/schedules/mia-bedtime"><input type="hidden" name="seen" value="(\w+)"', page
+    # A bedtime has two forms, which ask for the same thing.
+    (seen,) = set(
+        re.findall(r'/schedules/mia-bedtime"><input type="hidden" name="seen" value="(\w+)"', page)
     )
     old = {"start0": "21:00", "end0": "07:00", "note": "Good night.", "scope": "mia", "seen": seen}
     early = replace(BEDTIME, slots=parse_slots("daily 20:00-07:00"))
@@ -508,9 +588,9 @@ async def test_an_old_form_does_not_put_back_what_somebody_else_changed(
 
 
 async def test_a_form_that_is_sent_twice_is_no_error(client: Client, site: Site) -> None:
-    (seen,) = re.findall(
-        r'/schedules/mia-bedtime"><input type="hidden" name="seen" value="(\w+)"',
-        await text(client, TIME),
+    page = await text(client, TIME)
+    (seen,) = set(
+        re.findall(r'/schedules/mia-bedtime"><input type="hidden" name="seen" value="(\w+)"', page)
     )
     new = {"start0": "20:00", "end0": "07:00", "note": "", "scope": "mia", "seen": seen}
     for _ in range(2):

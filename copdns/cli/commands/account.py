@@ -21,15 +21,27 @@ from copdns.accounts.account import (
 from copdns.accounts.codes import ACCOUNT_CODE, code_digest, make_one_time_code
 from copdns.accounts.passphrase import password_weakness
 from copdns.accounts.passwords import hash_password
-from copdns.accounts.roles import Permission, Role, scopes_for
-from copdns.as_json.accounts import account_json, token_json
+from copdns.accounts.roles import Permission, Role, may, scopes_for
+from copdns.as_json.accounts import account_json, digest_json, token_json
 from copdns.as_json.plain import utc
 from copdns.cli.base import json_option
 from copdns.cli.home import AUTHOR, Home, pass_home
 from copdns.cli.output import local_text, print_json, print_listing, printable
 from copdns.cli.params import DURATION, profile_option
+from copdns.household.edit_checks import parse_field
+from copdns.household.time_dump import clock_text
+from copdns.household.time_shape import clock
 from copdns.model.errors import AccountError
+from copdns.model.times import WEEKDAYS
+from copdns.privacy.digest import (
+    DIGEST_LANGUAGES,
+    USUAL_DAY,
+    USUAL_MINUTE,
+    DigestChoice,
+    parse_address,
+)
 from copdns.store.household_db.accounts import Accounts, pick_account
+from copdns.store.household_db.digests import Digests
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.sessions import Tokens
 from copdns.store.household_db.thread import StoreThread
@@ -299,6 +311,72 @@ def _load_accounts(home: Home) -> tuple[Account, ...]:
     if not home.is_stored:
         return ()
     return _read(home, lambda thread, household: Accounts(thread).all(household))
+
+
+@account.command()
+@click.argument("name", metavar="NAME")
+@click.option("--to", metavar="ADDRESS", default="", help="Send it to this email address.")
+@click.option(
+    "--day",
+    type=click.Choice(WEEKDAYS),
+    default=WEEKDAYS[USUAL_DAY],
+    help="The day of the week. Default: sun.",
+)
+@click.option("--at", metavar="TIME", default=clock_text(USUAL_MINUTE), help="Default: 18:00.")
+@click.option(
+    "--language",
+    type=click.Choice(DIGEST_LANGUAGES),
+    default=DIGEST_LANGUAGES[0],
+    help="The language. Default: en.",
+)
+@click.option("--off", is_flag=True, help="Send none any more.")
+@json_option
+@pass_home
+def digest(
+    home: Home,
+    name: str,
+    to: str,
+    day: str,
+    at: str,
+    language: str,
+    off: bool,
+    as_json: bool,
+) -> None:
+    """Send a guardian a weekly summary by email, or show what they get.
+
+    It has sums of all children together, and names no site.
+
+    \b
+    Example:  copdns account digest Ada --to ada@mail.example --day sun --at 18:00
+              copdns account digest Ada --off
+    """
+    if to and off:
+        raise click.UsageError("give either --to or --off")
+    address, minute = parse_address(to) if to else "", parse_field(clock, at)
+
+    async def work(thread: StoreThread, household: str) -> DigestChoice | None:
+        found = pick_account(await Accounts(thread).all(household), name)
+        digests = Digests(thread)
+        if off:
+            await digests.stop(household, found.id, AUTHOR, home.now)
+        elif to:
+            if not may(found, Permission.MANAGE_ACCOUNTS):
+                raise AccountError("only owners and guardians get a weekly summary")
+            weekday = WEEKDAYS.index(day)
+            choice = DigestChoice(household, found.id, address, weekday, minute, language, home.now)
+            await digests.choose(choice, AUTHOR, home.now)
+        return await digests.of(household, found.id)
+
+    found = _change(home, work) if to or off else _read(home, work)
+    if as_json:
+        print_json(digest_json(found) if found else None)
+    elif found is None:
+        click.echo(f"{printable(name)} gets no weekly summary")
+    else:
+        when = f"{WEEKDAYS[found.weekday]} {clock_text(found.minute)}"
+        click.echo(f"weekly summary to {found.address}, {when}, in {found.language}")
+        if found.trouble:
+            click.echo(f"the last one was not sent: {printable(found.trouble)}")
 
 
 Work = Callable[[StoreThread, str], Awaitable[T]]

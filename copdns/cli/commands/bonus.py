@@ -58,7 +58,7 @@ def bonus(
               copdns bonus mia mia-games 20 --credit
     """
     kind = Extra.CREDIT if credit else Extra.BONUS
-    of_day = day or home.day.day
+    of_day = day or home.day_of(profile).day
     edit = partial(
         add_bonus,
         profile_id=profile,
@@ -75,7 +75,7 @@ def bonus(
         print_json(bonus_json(after.bonuses[-1]))
     else:
         print_changes(before, after)
-        if of_day == home.day.day:
+        if of_day == home.day_of(profile).day:
             click.echo(_remaining_text(home, after, profile, budget))
 
 

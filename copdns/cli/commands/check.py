@@ -18,6 +18,7 @@ from copdns.cli.output import print_json
 from copdns.cli.params import conflict_error, parse_moment, profile_option
 from copdns.config import AUTO
 from copdns.model.addresses import address
+from copdns.model.household import Household
 from copdns.model.record_types import qtype_number
 from copdns.model.verdict import Action
 from copdns.network.neighbours import read_table
@@ -92,7 +93,7 @@ def check(
     """
     if profile and client:
         raise conflict_error("--profile", "--client")
-    zone = home.household.timezone
+    zone = home.local(profile).timezone
     now = parse_moment(at, zone, home.now, "--at") if at else home.now
     selector = _select_client(home, profile, client)
     if week:
@@ -104,7 +105,7 @@ def check(
         name,
         qtype,
         now,
-        snapshot.households[home.household.id],
+        _local_household(snapshot.households[home.household.id], who.policy.profile),
         who,
         selector.address,
         decide(who.policy, name, qtype, now),
@@ -116,6 +117,12 @@ def check(
     else:
         print_case(case, home, named=bool(profile or client))
     click.get_current_context().exit(EXIT_CODES[case.verdict.action])
+
+
+def _local_household(household: Household, profile_id: str) -> Household:
+    """Return a household with the clock of whose policy it is, guests and their devices too."""
+    person = household.profile(profile_id)
+    return household if person is None else household.local_to(person)
 
 
 def _select_client(home: Home, profile: str, client: str | None) -> ClientSelector:

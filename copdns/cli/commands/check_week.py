@@ -79,10 +79,10 @@ def compute_week(
     home: Home, selector: ClientSelector, name: str, qtype: int, now: float
 ) -> NameWeek:
     """Return the verdicts about a name from now to the end of the seventh date."""
-    zone = zone_of(home.household.timezone)
+    client = selector.find_client(home.make_snapshot(now))
+    zone = zone_of(home.local(client.policy.profile).timezone)
     end = starts_at(local_time(now, zone).date() + timedelta(days=DAYS), 0, zone)
     found = _merge_equal(walk_decisions(home, selector, name, qtype, now, end))
-    client = selector.find_client(home.make_snapshot(now))
     return NameWeek(name, qtype, client.policy.profile, tuple(found))
 
 
@@ -151,7 +151,7 @@ def print_week(home: Home, week: NameWeek, *, as_json: bool) -> None:
             }
         )
         return
-    zone = home.household.timezone
+    zone = home.local(week.profile).timezone
     whose = week.profile or "a stranger"
     title = f"{display(week.name)}, type {qtype_name(week.qtype)}, for {whose} ({zone})"
     click.echo(printable(title))

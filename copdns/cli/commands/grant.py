@@ -96,7 +96,8 @@ def give(
             "for `everything` only time can be lifted; name what to allow, such as chess.example "
             "or service:youtube"
         )
-    start, end = _parse_span(home, lasts, until, begins)
+    zone = home.local(profile).timezone
+    start, end = _parse_span(home, zone, lasts, until, begins)
     names = _service_names(home, about)
     edit = partial(
         give_grant,
@@ -111,7 +112,6 @@ def give(
         author=AUTHOR,
         note=note,
     )
-    zone = home.household.timezone
     if names and not as_json:
         click.echo(printable(f"{about} includes {', '.join(names)}"))
     before, after = home.apply_change(
@@ -125,9 +125,8 @@ def give(
 
 
 def _parse_span(
-    home: Home, lasts: int | None, until: str | None, begins: str | None
+    home: Home, zone: str, lasts: int | None, until: str | None, begins: str | None
 ) -> tuple[int, int]:
-    zone = home.household.timezone
     start = home.now if begins is None else int(parse_moment(begins, zone, home.now, "--from"))
     end = parse_end(lasts, until, zone, start, home.now)
     if end is None:

@@ -69,7 +69,7 @@ def pause(
 def _begin_pause(
     home: Home, profile: str, lasts: int | None, until: str | None, homework: bool
 ) -> tuple[Household, Household]:
-    zone = home.household.timezone
+    zone = home.local(profile).timezone
     at = parse_end(lasts, until, zone, home.now, home.now)
     until_text = "until somebody ends it" if at is None else f"until {local_text(at, zone)}"
     mode = " for homework" if homework else ""

@@ -28,6 +28,7 @@ from copdns.model.violations import no_such
 YOUTUBE = "youtube"
 OFF = "off"
 FULL_LOG_DAYS = 7  # by default
+HOUSEHOLDS = "household"  # as a time zone: the household's
 BY_BAND = "band"  # as a TTL: the value for the age group
 
 
@@ -50,6 +51,8 @@ class ProfileOptions:
     no_service: tuple[str, ...]
     contact: tuple[str, ...]
     no_contact: tuple[str, ...]
+    contact_exception: tuple[str, ...]
+    no_contact_exception: tuple[str, ...]
     safe_search: tuple[tuple[str, str], ...]
     youtube: str | None
     no_safe_search: bool | None
@@ -66,6 +69,7 @@ class ProfileOptions:
     homework: tuple[Subject, ...] = ()
     no_homework: tuple[Subject, ...] = ()
     times: bool | None = None
+    timezone: str | None = None
 
     @property
     def given_options(self) -> dict[str, Any]:
@@ -95,6 +99,8 @@ def changed_fields(profile: Profile, options: ProfileOptions, known: KnownIds) -
         for name in ("name", "security", "no_safe_search", "bypass")
         if getattr(options, name) is not None
     }
+    if options.timezone is not None:
+        values["timezone"] = "" if options.timezone == HOUSEHOLDS else options.timezone
     values |= _changed_choices(options)
     values |= _changed_sets(profile, options, known)
     values |= _changed_subjects(profile, options)
@@ -128,6 +134,7 @@ def _changed_sets(profile: Profile, options: ProfileOptions, known: KnownIds) ->
         ("categories", "category", "category", known.categories),
         ("services", "service", "service", known.services),
         ("contacts", "contact", "kind of contact", contacts),
+        ("contact_exceptions", "contact_exception", "service", known.services),
         ("canaries", "canary", "signal", known.canaries),
     )
     values = {}

@@ -75,6 +75,8 @@ def _switch_option(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
 @_many_option("--no-service", "ID", "Unblock a service.")
 @_choice_option("--contact", Contact, "Block services by who can contact a child there.", many=True)
 @_choice_option("--no-contact", Contact, "Unblock them.", many=True)
+@_many_option("--contact-exception", "ID", "Allow a service that --contact would block.")
+@_many_option("--no-contact-exception", "ID", "Stop allowing it.")
 @click.option(
     "--safe-search",
     metavar="ENGINE=MODE",
@@ -107,6 +109,11 @@ def _switch_option(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
     metavar="SECONDS",
     type=ParsedParam("SECONDS", _parse_max_ttl),
     help="How long devices may cache an answer; `band` uses the value for the age group.",
+)
+@click.option(
+    "--timezone",
+    metavar="ZONE",
+    help="The time zone of this person, such as Europe/Paris; `household` uses the household's.",
 )
 @_subjects_option("--always", "Allow during every pause, schedule and limit.")
 @_subjects_option("--no-always", "Stop allowing it always.")

@@ -31,7 +31,7 @@ _MODE_TEXT = {
 
 def print_profile(home: Home, profile: Profile) -> None:
     """Print all that applies to a person, what parents look for first at the top."""
-    zone = home.household.timezone
+    zone = home.household.local_to(profile).timezone
     change = profile.band_change
     devices = [each for each in home.household.devices if each.profile == profile.id]
     print_pairs(
@@ -40,6 +40,7 @@ def print_profile(home: Home, profile: Profile) -> None:
             ("age", str(profile.band_at(home.now))),
             ("confirmed", _confirmed_text(home, profile, zone)),
             ("announced", f"{change.band} from {local_text(change.at, zone)}" if change else ""),
+            ("time zone", profile.timezone),
             ("tags", ", ".join(sorted(profile.tags))),
             ("devices", ", ".join(each.name for each in devices)),
             ("unknown devices", "use this profile" if _is_guest(home, profile) else ""),
@@ -85,8 +86,10 @@ def _blocked_lines(home: Home, profile: Profile) -> Iterator[str]:
     for contact in sorted(profile.contacts):
         own = {each.slug: each.contact for each in home.household.services}
         every = {each.slug: each.contact for each in home.catalogue.services.values()} | own
-        slugs = (slug for slug, kind in every.items() if kind is contact)
-        yield f"services where contact is {contact}: {_slugs_text(slugs)}"
+        slugs = {slug for slug, kind in every.items() if kind is contact}
+        excepted = slugs & profile.contact_exceptions
+        but = f" (exceptions: {_slugs_text(excepted)})" if excepted else ""
+        yield f"services where contact is {contact}: {_slugs_text(slugs - excepted)}{but}"
     if profile.no_safe_search:
         yield "search engines without a safe mode"
     if profile.bypass:

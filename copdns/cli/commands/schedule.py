@@ -17,6 +17,7 @@ from copdns.cli.params import (
     about_option,
     grace_option,
     note_option,
+    number_option,
     profile_option,
     required_profile_option,
     scope_of,
@@ -39,8 +40,9 @@ from copdns.list_files.load import bundled_presets
 from copdns.model.errors import CalendarError, HouseholdError
 from copdns.model.household import Household
 from copdns.model.sentences import literal
-from copdns.model.times import DayType, Schedule, SchoolCalendar, Slot, Subject
-from copdns.time.days import DateRange, add_holidays, local_time, zone_of
+from copdns.model.times import DayType, Schedule, SchoolCalendar, Slot, Subject, Weeks, parse_weeks
+from copdns.time.days import DateRange, add_holidays, local_time, starts_at, zone_of
+from copdns.time.ics_text import CalendarEvent, ics_text
 from copdns.time.plan import in_scope
 from copdns.time.preview import ClosedSpan, build_week, week_span
 from copdns.time.schedule import closed_spans, parse_slots
@@ -136,7 +138,7 @@ def preview(home: Home, profile: str, first: date | None, as_json: bool) -> None
     Example:  copdns schedule preview --profile mia --week 2026-12-21
     """
     household = home.household
-    zone = zone_of(household.timezone)
+    zone = zone_of(home.local(profile).timezone)
     begins = first or local_time(home.now, zone).date()
     found = household.schedules
     if profile:
@@ -171,6 +173,16 @@ def _schedule_name(schedule: Schedule, *, with_scope: bool) -> str:
 @click.option(
     "--open", "opens", is_flag=True, help="Allow at these times only, and block at all others."
 )
+@click.option(
+    "--weeks",
+    metavar="WEEKS",
+    type=ParsedParam("weeks", parse_weeks),
+    help="Only in even or odd weeks of the year, or every second week from a date: even, odd, or "
+    "2026-11-30. Default: every week.",
+)
+@click.option(
+    "--learning", is_flag=True, help="Keep learning sites on: those that homework mode allows."
+)
 @grace_option
 @note_option
 @pass_home
@@ -182,6 +194,8 @@ def add(
     tag: str,
     about: tuple[Subject, ...],
     opens: bool,
+    weeks: Weeks | None,
+    learning: bool,
     grace: int,
     note: str,
 ) -> None:
@@ -202,6 +216,8 @@ def add(
         opens,
         grace,
         note,
+        weeks,
+        learning,
     )
     edit = partial(add_period, made=new, known=home.known_ids)
     home.change(f"schedule {schedule} added: {schedule_text(new)}", edit)
@@ -311,6 +327,32 @@ def _read_calendar_file(path: Path) -> str:
         return octets.decode()
     except UnicodeDecodeError:
         raise CalendarError(literal(not_text_message(path))) from None
+
+
+@schedule.command()
+@required_profile_option("The person.")
+@number_option("--days", 1, 366, 56, "For how many days from today.")
+@pass_home
+def export(home: Home, profile: str, days: int) -> None:
+    """Print one person's schedules as a calendar file.
+
+    For other calendars, such as that of a phone. Each time is an event, in every week in which it
+    holds. Pauses, daily limits, temporary access and a bedtime that was moved for one night are not
+    in it.
+
+    \b
+    Example:  copdns schedule export --profile mia > mia.ics
+    """
+    person, local = home.profile(profile), home.local(profile)
+    zone = zone_of(local.timezone)
+    first = local_time(home.now, zone).date()
+    start, end = (starts_at(each, 0, zone) for each in (first, first + days * ONE_DAY))
+    events = (
+        CalendarEvent(each.id, *span, _schedule_name(each, with_scope=False))
+        for each in in_scope(local.schedules, person)
+        for span in closed_spans(each, local.calendar, zone, start, end)
+    )
+    click.echo(ics_text(events, person.name, home.now), nl=False)
 
 
 @schedule.command()

@@ -6,13 +6,17 @@ from functools import partial
 
 import click
 
+from copdns.as_json.services import service_state_json
 from copdns.cli.base import ID, MATCHER, json_option
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import print_json, print_table
+from copdns.cli.output import local_text, print_json, print_table
+from copdns.household.edit_checks import require_profile
 from copdns.household.edits import add_service, remove_service, set_service
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Contact, Household
+from copdns.model.reasons import text_of
 from copdns.model.violations import no_such
+from copdns.policy.service_state import ServiceState, service_state
 
 
 @click.group()
@@ -105,14 +109,21 @@ def remove(home: Home, service: str) -> None:
 
 @service.command("list")
 @click.option("--own", is_flag=True, help="Only your own services.")
+@click.option(
+    "--profile", "who", metavar="P", help="Say what this person can do with each now, and why."
+)
 @json_option
 @pass_home
-def list_(home: Home, own: bool, as_json: bool) -> None:
+def list_(home: Home, own: bool, who: str | None, as_json: bool) -> None:
     """List the services that can be blocked.
 
     \b
     Example:  copdns service list
+              copdns service list --profile mia
     """
+    if who is not None:
+        _list_states(home, who, own=own, as_json=as_json)
+        return
     found = [
         (each.slug, each.title, each.contact, "here", [str(name) for name in each.names])
         for each in home.household.services
@@ -128,6 +139,36 @@ def list_(home: Home, own: bool, as_json: bool) -> None:
         return
     rows = [(*map(str, each[:4]), _shorten(each[4])) for each in found]
     print_table(("service", *keys[1:]), rows)
+
+
+def _list_states(home: Home, who: str, *, own: bool, as_json: bool) -> None:
+    """Print what a person can do with each service now."""
+    household = home.household
+    require_profile(household, who)
+    policy = home.make_snapshot().policy(household.id, who)
+    names = {each.slug: (each.title, each.names) for each in household.services}
+    if not own:
+        shipped = home.catalogue.services.items()
+        names |= {slug: (e.title, e.matchers) for slug, e in shipped if slug not in names}
+    found = [
+        service_state_json(slug, title, service_state(policy, matchers, home.now))
+        for slug, (title, matchers) in names.items()
+    ]
+    if as_json:
+        print_json(found)
+        return
+    states = (service_state(policy, matchers, home.now) for _, matchers in names.values())
+    rows = [
+        (slug, title, state.extent, text_of(state.verdict), _next_text(state, household.timezone))
+        for (slug, (title, _)), state in zip(names.items(), states, strict=True)
+    ]
+    print_table(("service", "title", "state", "why", "next"), rows)
+
+
+def _next_text(state: ServiceState, zone: str) -> str:
+    if state.until is None or state.then is None:
+        return ""
+    return f"{local_text(state.until, zone)}: {state.then.action} ({text_of(state.then)})"
 
 
 def _shorten(names: list[str]) -> str:

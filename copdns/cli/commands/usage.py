@@ -50,14 +50,14 @@ def usage(home: Home, profile: str, days: int, as_json: bool) -> None:
     if as_json:
         print_json(
             {
-                "day": str(home.day.day),
+                "day": str(home.day_of(profile).day),
                 "estimate": True,
                 "today": [line_json(each) for each in today],
                 "before": [usage_json(each) for each in before],
             }
         )
         return
-    click.echo(f"Today, {home.day.day}")
+    click.echo(f"Today, {home.day_of(profile).day}")
     rows = [_line_row(each) for each in today]
     print_table(("profile", "budget", "low", "likely", "high", "of", "left"), rows)
     for text in _hidden_texts(home, profile):
@@ -75,7 +75,7 @@ def _lines_today(home: Home, profile: str) -> Iterator[BudgetUsage]:
         key = household.id, person.id
         used, before = today.get(key, {}), yesterday.get(key, {})
         hidden = home.hidden_limits(person)
-        yield from lines(household, person, home.day.day, used, before, hidden)
+        yield from lines(household, person, home.day_of(person.id).day, used, before, hidden)
 
 
 def _hidden_texts(home: Home, profile: str) -> Iterator[str]:
@@ -95,7 +95,8 @@ def line_of(
         return None
     today, yesterday = home.minutes
     who = household.id, person.id
-    found = lines(household, person, home.day.day, today.get(who, {}), yesterday.get(who, {}))
+    day = home.day_of(person.id).day
+    found = lines(household, person, day, today.get(who, {}), yesterday.get(who, {}))
     return next(each for each in found if each.budget.id == budget.id)
 
 
@@ -114,7 +115,7 @@ def _usage_before(home: Home, profile: str, days: int) -> list[Usage]:
     return [
         each
         for each in home.usage(since)
-        if each.day < home.day.day and profile in ("", each.profile)
+        if each.day < home.day_of(each.profile).day and profile in ("", each.profile)
     ]
 
 

@@ -19,6 +19,7 @@ from copdns.model.sentences import sentence
 from copdns.model.violations import no_such
 from copdns.store.household_db.account_codes import forget_codes, note_code, note_use
 from copdns.store.household_db.notes import audit, author_of, notify
+from copdns.store.household_db.push import end_lapsed
 from copdns.store.household_db.thread import StoreThread
 
 MAX_ACCOUNTS = 50  # accounts of a household
@@ -513,6 +514,7 @@ def _end_sessions(
     connection.execute(
         "delete from browser where household = ? and account = ?", (household, account)
     )
+    end_lapsed(connection, household, account)
 
 
 def _end_tokens(connection: sqlite3.Connection, household: str, account: str) -> None:

@@ -7,6 +7,7 @@ what each step does.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, TypeVar
@@ -157,6 +158,22 @@ class AppealStore:
         def read(connection: sqlite3.Connection) -> Appeal | None:
             found = select(connection, household, appeal=appeal)
             return found[0] if found else None
+
+        return await self._read(read)
+
+    async def count_waiting(self, household: str) -> int:
+        """Return how many requests wait for an answer."""
+
+        def read(connection: sqlite3.Connection) -> int:
+            states = json.dumps(sorted(WAITING))
+            (found,) = connection.execute(
+                """
+                select count(*) from appeal
+                 where household = ? and state in (select value from json_each(?))
+                """,
+                (household, states),
+            ).fetchone()
+            return int(found)
 
         return await self._read(read)
 

@@ -22,6 +22,8 @@ from copdns.model.household import (
     RuleAction,
     SplitUpstream,
 )
+from copdns.model.local_records import split_values
+from copdns.model.scoped_names import EVERY_NAME
 from copdns.store.household_db.cells import (
     Cells,
     HouseholdTable,
@@ -63,11 +65,14 @@ def _profile_cells(profile: Profile) -> Cells:
         profile.max_ttl,
         subjects_json(profile.always),
         subjects_json(profile.homework),
+        profile.timezone,
+        as_json(sorted(profile.contact_exceptions)),
     )
 
 
 def _read_profile(cells: Cells) -> Profile:
-    full_start, full_end, change_to, change_at, max_ttl, always, homework = cells[15:]
+    full_start, full_end, change_to, change_at, max_ttl, *rest = cells[15:]
+    always, homework, zone, excepted = rest
     return Profile(
         id=read_text(cells[0]),
         name=read_text(cells[1]),
@@ -93,6 +98,8 @@ def _read_profile(cells: Cells) -> Profile:
         max_ttl=read_optional(read_number, max_ttl),
         always=read_subjects(always),
         homework=read_subjects(homework),
+        timezone=read_text(zone),
+        contact_exceptions=frozenset(read_texts(excepted)),
     )
 
 
@@ -103,7 +110,7 @@ PROFILE: HouseholdTable[Profile] = HouseholdTable(
         "id, name, band, tags, security, categories, services, contacts, safe_search, "
         'no_safe_search, bypass, canaries, "default", block_mode, privacy, '
         "full_log_start, full_log_end, band_change_to, band_change_at, max_ttl, always, "
-        "homework"
+        "homework, timezone, contact_exceptions"
     ),
     cells=_profile_cells,
     value=_read_profile,
@@ -179,8 +186,8 @@ LOCAL_NAME: HouseholdTable[LocalName] = HouseholdTable(
     name="local_name",
     field="local_names",
     columns="name, addresses",
-    cells=lambda local: (local.name, as_json(local.addresses)),
-    value=lambda cells: LocalName(read_text(cells[0]), read_texts(cells[1])),
+    cells=lambda local: (local.name, as_json(local.values)),
+    value=lambda cells: LocalName(read_text(cells[0]), *split_values(read_texts(cells[1]))),
 )
 
 NAME_REWRITE: HouseholdTable[NameRewrite] = HouseholdTable(
@@ -191,10 +198,16 @@ NAME_REWRITE: HouseholdTable[NameRewrite] = HouseholdTable(
     value=lambda cells: NameRewrite(read_matcher(cells[0]), read_text(cells[1])),
 )
 
+
+def _read_split(cells: Cells) -> SplitUpstream:
+    name, _, scope = read_text(cells[0]).partition("@")  # a normalized name has no "@"
+    return SplitUpstream("" if name == EVERY_NAME else name, read_texts(cells[1]), scope)
+
+
 SPLIT_UPSTREAM: HouseholdTable[SplitUpstream] = HouseholdTable(
     name="split_upstream",
     field="split_upstreams",
     columns="name, upstreams",
-    cells=lambda split: (split.name, as_json(split.upstreams)),
-    value=lambda cells: SplitUpstream(read_text(cells[0]), read_texts(cells[1])),
+    cells=lambda split: (split.key, as_json(split.upstreams)),
+    value=_read_split,
 )

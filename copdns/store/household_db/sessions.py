@@ -26,6 +26,7 @@ from copdns.model.errors import AccountError
 from copdns.model.violations import no_such
 from copdns.store.household_db.accounts import account_of, require_account
 from copdns.store.household_db.notes import audit
+from copdns.store.household_db.push import end_lapsed, lapse_sessions, move_to_session
 from copdns.store.household_db.thread import StoreThread
 
 MAX_SESSIONS = 20  # of an account; the one that was used longest ago ends
@@ -56,6 +57,7 @@ class Sessions:
 
         def work(connection: sqlite3.Connection) -> str:
             require_account(connection, account.household, account.id)
+            move_to_session(connection, account, secret_digest(replaces), secret_digest(secret))
             connection.execute("delete from session where digest = ?", (secret_digest(replaces),))
             _make_room(connection, "session", "used", account, MAX_SESSIONS)
             connection.execute(
@@ -158,6 +160,7 @@ class Sessions:
                 "delete from browser where household = ? and account = ?",
                 (account.household, account.id),
             )
+            end_lapsed(connection, account.household, account.id)
             audit(connection, account.household, account.name, "logged out everywhere", now)
             return done.rowcount
 
@@ -204,6 +207,7 @@ class Sessions:
         """Delete what is over, of all households; return how many rows."""
 
         def work(connection: sqlite3.Connection) -> int:
+            lapse_sessions(connection, now)
             statements = (
                 ("delete from session where expires <= ?", now),
                 ("delete from session where used <= ?", now - SESSION_IDLE),

@@ -23,6 +23,8 @@ from copdns.model.times import (
     Slot,
     Subject,
     Ticket,
+    parse_weeks,
+    weeks_text,
 )
 from copdns.store.household_db.cells import (
     Cells,
@@ -101,7 +103,7 @@ def _subject_cell(about: Subject | None) -> str | None:
 SCHEDULE: HouseholdTable[Schedule] = HouseholdTable(
     name="schedule",
     field="schedules",
-    columns="id, scope, slots, about, opens, grace, note",
+    columns="id, scope, slots, about, opens, grace, note, weeks, learning",
     cells=lambda schedule: (
         schedule.id,
         schedule.scope,
@@ -110,6 +112,8 @@ SCHEDULE: HouseholdTable[Schedule] = HouseholdTable(
         schedule.opens,
         schedule.grace,
         schedule.note,
+        weeks_text(schedule.weeks),
+        schedule.learning,
     ),
     value=lambda cells: Schedule(
         id=read_text(cells[0]),
@@ -119,6 +123,8 @@ SCHEDULE: HouseholdTable[Schedule] = HouseholdTable(
         opens=bool(read_number(cells[4])),
         grace=read_number(cells[5]),
         note=read_text(cells[6]),
+        weeks=parse_weeks(read_text(cells[7])),
+        learning=bool(read_number(cells[8])),
     ),
 )
 

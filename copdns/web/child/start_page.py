@@ -17,6 +17,7 @@ from copdns.web.child.claim_device import guest_here, has_guest_rules
 from copdns.web.child.consent import open_question
 from copdns.web.child.page import child_page, require_known
 from copdns.web.child.recent_changes import recent_changes_of
+from copdns.web.child.timer import timer_of
 from copdns.web.context import context_of
 from copdns.web.person import (
     GUEST_PAIRING,
@@ -71,6 +72,7 @@ async def start_page(request: web.Request) -> web.Response:
         ],
         asks_age=await age.is_asked(request, person),
         asks_consent=await open_question(request, person) is not None,
+        timer=timer_of(request, person),
         now=now,
     )
     if _leads_to_https(request) and person.is_paired and not person.guest:

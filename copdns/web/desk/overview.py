@@ -15,7 +15,6 @@ from copdns.appeals.appeal import Appeal, AppealState
 from copdns.household.ages import AgeConfirmation, asks_guardians
 from copdns.model.household import PrivacyMode, Profile
 from copdns.model.sentences import sentence
-from copdns.network.makers import maker_of
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.household_db.audit_trail import AuditTrail
 from copdns.store.household_db.ignored import IgnoredDevices
@@ -29,7 +28,7 @@ from copdns.web.desk.time.give_time import PAUSE_ALL, is_paused_with_all
 from copdns.web.desk.time.page import HouseRequest, require_house, template_values
 from copdns.web.session import may_see_notices
 from copdns.web.step_up import require_step_up
-from copdns.web.unknown_devices import unassigned_devices
+from copdns.web.unknown_devices import makers_of, unassigned_devices
 from copdns.words.warnings import trouble
 
 REQUESTS_SHOWN = 3
@@ -97,7 +96,7 @@ async def overview(request: web.Request) -> web.Response:
         trouble=tuple(map(trouble, (*context.readiness(), *context.warnings()))),
         lists=_lists_shown(home),
         unknown=unknown,
-        makers=await asyncio.to_thread(_makers, unknown),
+        makers=await makers_of(unknown),
         **await _changes(home),
     )
 
@@ -169,11 +168,6 @@ async def _unknown_devices(home: HouseRequest) -> list[UnknownDevice]:
     hidden = await IgnoredDevices(context.thread).of(household.id)
     shown = [each for each in found if each.id not in hidden]
     return sorted(shown, key=lambda each: (-each.last, -each.first))[:UNKNOWN_SHOWN]
-
-
-def _makers(devices: Sequence[UnknownDevice]) -> dict[str, str]:
-    """Return who made each device, by its id; it reads a file."""
-    return {each.id: maker_of(each.mac) for each in devices}
 
 
 async def _changes(home: HouseRequest) -> dict[str, Any]:

@@ -16,11 +16,11 @@ from copdns.model.household import Device, Household, PrivacyMode, Profile
 from copdns.model.times import Pause
 from copdns.model.verdict import Reason, Verdict
 from copdns.policy.decide import Policy, full_closure
-from copdns.policy.today import BudgetToday, Today
+from copdns.policy.today import BudgetToday, Today, closures_ahead
 from copdns.privacy.retention import CountKey
 from copdns.time.bedtime import Bedtime, bedtime_choices, tonights_bedtime
-from copdns.time.days import DAY_SECONDS, local_time, zone_of
-from copdns.time.plan import NO_TIME_PLAN
+from copdns.time.days import local_time, zone_of
+from copdns.time.own_timers import OWN
 from copdns.web.more_time import Kind, MoreTime, more_time, time_mark
 
 HOURS = 24
@@ -38,6 +38,7 @@ class Standing(StrEnum):
     OFF = "off"  # by a schedule
     HOMEWORK = "homework"
     PAUSED = "paused"
+    OWN_TIMER = "own_timer"
     USED_UP = "used_up"
     NO_TIME = "no_time"
 
@@ -148,7 +149,9 @@ def person_card(
         standing_of(today.closed),
         next_edge(policy, now),
         _limits_left(today.minutes) if sees_use else (),
-        hours_of_day(household, profile.id, activity.counts, now) if shows_hours else None,
+        hours_of_day(household.local_to(profile), profile.id, activity.counts, now)
+        if shows_hours
+        else None,
         tuple(_devices(household, profile, activity if sees_use else NOTHING)),
         mode,
         requests,
@@ -167,7 +170,7 @@ def standing_of(closed: Verdict | None) -> Standing:
     if closed.period == "homework" and closed.reason is Reason.PAUSED:
         return Standing.HOMEWORK
     if closed.reason is Reason.PAUSED:
-        return Standing.PAUSED
+        return Standing.OWN_TIMER if closed.period == OWN else Standing.PAUSED
     if closed.reason is Reason.BUDGET:
         return Standing.NO_TIME if closed.no_minutes else Standing.USED_UP
     return Standing.OFF
@@ -178,12 +181,9 @@ def next_edge(policy: Policy, now: float) -> Edge | None:
 
     A limit that may be used up by then is not foreseen.
     """
-    plan = policy.time_rules.plan if policy.time_rules else NO_TIME_PLAN
     before = standing_of(full_closure(policy, now))
-    moments = [at for each in plan.closures if not each.about for at in (each.start, each.end)]
-    moments += [at for each in plan.grants for at in (each.start, each.end)]
-    for at in sorted(each for each in {*moments} if now < each <= now + DAY_SECONDS):
-        standing = standing_of(full_closure(policy, at))
+    for at, closed in closures_ahead(policy, now):
+        standing = standing_of(closed)
         if standing is not before:
             return Edge(at, standing)
     return None

@@ -13,7 +13,14 @@ from typing import Any
 import pytest
 
 from copdns.app.app import App
-from copdns.config import DnsSettings, Settings, SourceSettings, UpstreamSettings, WebSettings
+from copdns.config import (
+    DnsSettings,
+    RebindingSettings,
+    Settings,
+    SourceSettings,
+    UpstreamSettings,
+    WebSettings,
+)
 from copdns.household.check import KnownIds
 from copdns.household.edits import add_rule
 from copdns.model.addresses import UpstreamAddress
@@ -141,3 +148,33 @@ async def test_a_change_that_could_not_be_read_is_tried_again(
         while app.revision != 2:
             app.looked.clear()
             await app.looked.wait()
+
+
+async def test_a_storm_of_signals_takes_one_reload_more(tmp_path: Path) -> None:
+    async with running(tmp_path) as app:
+        reads: list[None] = []
+        app._reread = lambda: reads.append(None) or app.settings  # type: ignore[func-returns-value]
+        app.gate.clear()
+        app.stands.clear()
+        async with asyncio.TaskGroup() as tasks:
+            under_way: set[asyncio.Task[None]] = set()
+            app._begin_reload(tasks, under_way)
+            await app.stands.wait()  # the first has read the settings
+            for _ in range(100):
+                app._begin_reload(tasks, under_way)
+            assert len(under_way) == 2
+            app.gate.set()
+        assert len(reads) == 2
+        assert not under_way
+
+
+async def test_a_reload_keeps_responses_unless_they_may_be_others_now(tmp_path: Path) -> None:
+    async with running(tmp_path) as app:
+        before = app._resolver.cache
+        app._reread = lambda: app.settings.model_copy(update={"rebinding": RebindingSettings()})
+        await app._reload()
+        assert app._resolver.cache is before
+        other = UpstreamSettings(servers=(UpstreamAddress("127.0.0.1", free_port()),))
+        app._reread = lambda: app.settings.model_copy(update={"upstreams": other})
+        await app._reload()
+        assert app._resolver.cache is not before

@@ -104,6 +104,39 @@ class Running:
 VIDEO = ("tube.example", "img.tube.example", "cdn.tube.example")
 
 
+async def test_a_change_of_the_zone_gives_no_minutes_twice_and_takes_none(tmp_path: Path) -> None:
+    """At four in the afternoon, UTC; in Auckland it is tomorrow already."""
+    house = replace(family(), budgets=(HALF_HOUR,), timezone="UTC")
+    home = await Running(tmp_path, house).begin()
+
+    async def live_by(zone: str) -> None:
+        child = replace(CHILD, timezone=zone)
+        profiles = (child, *home.house.profiles[1:])
+        home.house = replace(home.house, profiles=profiles, revision=home.house.revision + 1)
+        home.build()
+        await home.wait(60)
+        home.build()
+
+    def left() -> int:
+        who = home.house.profiles[0]
+        policy, inputs = home.live.policy(*MIA), home.keeper.policy_inputs
+        (found,) = build_today(home.house, who, policy, inputs, home.now).minutes
+        return found.left
+
+    await home.use(*VIDEO, minutes=20)
+    assert left() == 10
+    for zone in ("America/New_York", "Pacific/Auckland", "Europe/Paris", ""):
+        await live_by(zone)
+        assert left() == 10
+    await home.use(*VIDEO, minutes=10)
+    for zone in ("Pacific/Auckland", "America/New_York", "Europe/Paris"):
+        await live_by(zone)
+        assert (left(), home.is_open()) == (0, False)
+    home.now += 6 * 3600  # over midnight in Paris, and not yet at home
+    await home.wait(60)
+    assert (left(), home.is_open()) == (30, True)
+
+
 async def test_a_budget_that_is_used_up_closes_and_is_told(tmp_path: Path) -> None:
     home = await Running(tmp_path, replace(family(), budgets=(HALF_HOUR,))).begin()
     await home.use(*VIDEO, minutes=29)

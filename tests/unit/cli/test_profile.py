@@ -74,6 +74,7 @@ def test_who_cannot_be_added_is_told(home: Home, words: list[str], code: int) ->
         (["--category", "social", "--no-category", "games"], "categories", ["social"]),
         (["--service", "roblox", "--service", "clubchat"], "services", ["clubchat", "roblox"]),
         (["--contact", "strangers"], "contacts", ["strangers"]),
+        (["--contact-exception", "minecraft"], "contact_exceptions", ["minecraft"]),
         (["--safe-search", "bing=strict"], "safe_search", {"bing": "strict"}),
         (["--youtube", "moderate"], "safe_search", {"youtube": "moderate"}),
         (["--no-safe-search", "on"], "no_safe_search", True),
@@ -95,6 +96,12 @@ def test_each_thing_can_be_set(home: Home, words: list[str], field: str, value: 
     [
         (["--service", "roblox"], ["--no-service", "roblox"], "services", []),
         (["--contact", "strangers"], ["--no-contact", "strangers"], "contacts", []),
+        (
+            ["--contact-exception", "minecraft"],
+            ["--no-contact-exception", "minecraft"],
+            "contact_exceptions",
+            [],
+        ),
         (["--youtube", "strict"], ["--youtube", "off"], "safe_search", {}),
         (["--safe-search", "bing=strict"], ["--safe-search", "bing=off"], "safe_search", {}),
         (["--canary", "firefox_doh"], ["--no-canary", "firefox_doh"], "canaries", []),
@@ -233,6 +240,30 @@ def test_everything_that_applies_is_shown(home: Home) -> None:
     strangers = next(line for line in text.splitlines() if "strangers" in line)
     assert "clubchat" in strangers
     assert "roblox" in strangers
+
+
+def test_an_exception_from_a_contact_kind_is_shown_beside_what_it_is_from(home: Home) -> None:
+    more = ("--contact-exception", "minecraft", "--no-category", "games")
+    home.ok("profile", "set", "mia", "--contact", "strangers", *more)
+    text = home.ok("profile", "show", "mia")
+    strangers = next(line for line in text.splitlines() if "strangers" in line)
+    assert strangers.endswith("(exceptions: minecraft)")
+    assert "minecraft" not in strangers.partition("(exceptions")[0]
+    rows = home.json("service", "list", "--profile", "mia")
+    states = {each["id"]: (each["state"], each["text"]) for each in rows}
+    assert states["minecraft"] == ("open", "default: service minecraft is an exception (strangers)")
+    assert states["roblox"] == ("blocked", "contact: service roblox (strangers)")
+    table = home.ok("service", "list", "--profile", "mia", "--own")
+    assert "clubchat" in table
+    assert "minecraft" not in table
+
+
+def test_no_exception_is_made_where_nobody_can_write(home: Home) -> None:
+    result = home.call("profile", "set", "mia", "--contact-exception", "netflix")
+    assert result.exit_code == 1
+    assert "in netflix nobody can send messages, so no exception is needed" in result.output
+    result = home.call("profile", "set", "mia", "--contact-exception", "minecarft")
+    assert (result.exit_code, "minecraft" in result.output) == (1, True)
 
 
 def test_nobody_is_removed_while_devices_would_belong_to_them(home: Home) -> None:

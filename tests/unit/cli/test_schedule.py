@@ -32,6 +32,7 @@ def test_every_part_of_a_schedule_can_be_said(home: Home) -> None:
     home.ok(
         *("schedule", "add", "play", "school 15:00-17:00,", "weekend 09:00-20:00", "--open"),
         *("--tag", "children", *about, "--grace", "10"),
+        *("--weeks", "odd"),
     )
     assert home.json("schedule", "show", "--profile", "mia")["schedules"] == [
         {
@@ -42,9 +43,35 @@ def test_every_part_of_a_schedule_can_be_said(home: Home) -> None:
             "open": True,
             "grace": 10,
             "note": "",
+            "weeks": "odd",
+            "learning": False,
         }
     ]
     assert home.json("schedule", "show", "--profile", "tom")["schedules"] == []
+
+
+def test_the_week_ahead_and_check_agree_in_which_weeks_a_schedule_holds(home: Home) -> None:
+    words = ["club", "18:00-19:00", "--profile", "mia", "--weeks", "2026-11-27"]
+    added = home.ok("schedule", "add", *words)
+    assert added.endswith("everything off daily 18:00-19:00, every second week from 2026-11-27\n")
+    for first in ("2026-11-20", "2026-11-27", "2026-12-04", "2026-12-11"):
+        lines = home.ok("schedule", "preview", "--profile", "mia", "--week", first)
+        shown = [line for line in lines.splitlines() if "club" in line]
+        asked = ["check", "films.example", "--profile", "mia", "--at", f"{first}T18:30"]
+        blocked = home.call(*asked).exit_code == 3
+        assert (len(shown), blocked) == (
+            (7, True) if first[5:] in ("11-27", "12-11") else (0, False)
+        )
+
+
+def test_a_calendar_file_has_what_the_week_ahead_shows(home: Home) -> None:
+    home.ok("schedule", "add", "club", "mon 18:00-19:00", "--profile", "mia", "--weeks", "odd")
+    text = home.ok("schedule", "export", "--profile", "mia", "--days", "20")
+    starts = [line for line in text.splitlines() if line.startswith("DTSTART")]
+    # Of the two Mondays in these days, the one of week 49 alone.
+    assert starts == ["DTSTART:20261130T170000Z"]
+    shown = home.ok("schedule", "preview", "--profile", "mia", "--week", "2026-11-30")
+    assert "Mon 2026-11-30  18:00-19:00 club" in shown
 
 
 def test_every_part_of_a_budget_can_be_said(home: Home) -> None:

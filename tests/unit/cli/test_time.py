@@ -432,6 +432,24 @@ def test_a_ticket_that_is_taken_back_or_too_old_opens_nothing(
 # --- the whole ------------------------------------------------------------------------------------
 
 
+def test_tonights_bedtime_is_shown_moved_and_put_back(home: Home) -> None:
+    assert home.ok("bedtime", "mia").strip() == "nothing turns everything off over the coming night"
+    assert home.call("bedtime", "mia", "20:30").exit_code == 1
+    home.ok("schedule", "add", "mia-night", "21:00-07:00", "--profile", "mia")
+    assert "from 2026-11-24 21:00 until 2026-11-25 07:00" in home.ok("bedtime", "mia")
+    home.ok("bedtime", "mia", "20:30")
+    assert "from 2026-11-24 20:30 (usually 21:00) until" in home.ok("bedtime", "mia")
+    assert home.json("bedtime", "mia") == {
+        "usual": "2026-11-24T20:00:00Z",
+        "start": "2026-11-24T19:30:00Z",
+        "end": "2026-11-25T06:00:00Z",
+    }
+    assert home.json("bedtime", "mia", "--usual")["start"] == "2026-11-24T20:00:00Z"
+    for words in (("12:30",), ("25:00",), ("late",)):
+        assert home.call("bedtime", "mia", *words).exit_code != 0
+    assert home.call("bedtime", "mia", "20:00", "--usual").exit_code == 2
+
+
 def test_the_household_shows_all_of_it(home: Home) -> None:
     budget(home, "--profile", "mia")
     home.ok("schedule", "add", "bed", "21:00-07:00", "--profile", "mia")

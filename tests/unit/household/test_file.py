@@ -56,6 +56,7 @@ from copdns.model.times import (
     Ticket,
     Topic,
     TopicKind,
+    WeekParity,
 )
 from tests.unit.households import FAMILY, KNOWN, households, shipped_known
 
@@ -271,6 +272,15 @@ def test_a_schedule_is_its_times_or_says_more() -> None:
         Schedule("night", "#kids", (Slot(frozenset({"daily"}), 1380, 60),), note="Sleep well"),
         Schedule("lunch", "", (Slot(frozenset({"daily"}), 720, 30),)),
     )
+
+
+def test_a_schedule_can_hold_in_some_weeks_only() -> None:
+    written = (
+        "profiles: {mia: {band: 7-9, schedules: {bedtime: {closed: 20:00-07:00, weeks: even}}}}\n"
+        "schedules: {swap: {closed: 18:00-19:00, weeks: 2026-11-27}}\n"
+    )
+    household = parsed(written)
+    assert [each.weeks for each in household.schedules] == [WeekParity.EVEN, date(2026, 11, 27)]
 
 
 def test_a_budget_is_of_every_day_or_by_words_for_days() -> None:

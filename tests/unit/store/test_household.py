@@ -86,6 +86,7 @@ MIA = Profile(
     categories=frozenset({"games", "adult"}),
     services=frozenset({"chess"}),
     contacts=frozenset(Contact),
+    contact_exceptions=frozenset({"chats"}),
     safe_search=(("google", "strict"), ("youtube", "moderate")),
     no_safe_search=True,
     bypass=True,
@@ -95,6 +96,7 @@ MIA = Profile(
     privacy=PrivacyMode.BLOCKED,
     always=(Matcher("school.example"), Topic(TopicKind.SERVICE, "music")),
     homework=(Matcher("class.example", MatchKind.BELOW), Topic(TopicKind.LIST, "some-list")),
+    timezone="Europe/Paris",
 )
 GAMES = Topic(TopicKind.CATEGORY, "games")
 GRANT = Grant(
@@ -145,9 +147,16 @@ HOME = Household(
             Contact.KNOWN,
         ),
     ),
-    local_names=(LocalName("printer.home.arpa", ("192.0.2.9",)), LocalName("b.home.arpa", ())),
+    local_names=(
+        LocalName("printer.home.arpa", ("192.0.2.9",)),
+        LocalName("b.home.arpa", (), ("TXT a  b, c", "SRV 0 0 631 b.home.arpa")),
+    ),
     rewrites=(NameRewrite(Matcher("old.example", MatchKind.BELOW), "new.example"),),
-    split_upstreams=(SplitUpstream("corp.example", ("192.0.2.53", "[2001:db8::53]:5353")),),
+    split_upstreams=(
+        SplitUpstream("corp.example", ("192.0.2.53", "[2001:db8::53]:5353")),
+        SplitUpstream("corp.example", ("tls://dns.example@192.0.2.53",), "mia"),
+        SplitUpstream("", ("192.0.2.53",), "#children"),
+    ),
     calendar=SchoolCalendar(frozenset({4, 5}), ((date(2026, 12, 24), DayType.HOLIDAY),)),
     language="fr",
     country="FR",
@@ -162,7 +171,9 @@ HOME = Household(
             opens=True,
             grace=5,
             note="Sleep well",
+            weeks=date(2026, 11, 30),
         ),
+        Schedule("rest", "mia", (Slot(frozenset({"daily"}), 0, 60),), learning=True),
     ),
     budgets=(
         Budget(

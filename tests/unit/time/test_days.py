@@ -68,11 +68,11 @@ def test_the_weekend_is_where_the_household_has_it() -> None:
 @pytest.mark.parametrize(
     ("day", "words"),
     [
-        (date(2026, 3, 2), {"mon", "school", "daily"}),  # tomorrow is a holiday
+        (date(2026, 3, 2), {"mon", "school", "free_night", "daily"}),  # tomorrow is a holiday
         (date(2026, 3, 3), {"tue", "holiday", "school_night", "daily"}),
         (date(2026, 3, 4), {"wed", "school", "school_night", "daily"}),
         (date(2026, 3, 6), {"fri", "school", "school_night", "daily"}),  # school on Saturday
-        (date(2026, 3, 8), {"sun", "weekend", "daily"}),  # no school on Monday
+        (date(2026, 3, 8), {"sun", "weekend", "free_night", "daily"}),  # no school on Monday
     ],
 )
 def test_a_date_fits_its_own_words_and_no_other(day: date, words: set[str]) -> None:

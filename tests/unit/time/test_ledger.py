@@ -203,6 +203,29 @@ def test_a_date_that_changes_with_the_zone_gives_no_minutes_anew() -> None:
     assert likely(ledger) == 32
 
 
+def test_a_date_that_comes_back_with_the_zone_has_the_minutes_of_both_dates() -> None:
+    """Fourteen hours west it is yesterday again: what was used today belongs to that day."""
+    west = 0  # hours
+
+    def local(household: str, profile: str, at: float) -> DayStart:
+        day = day_of(household, profile, at - west * HOUR)
+        return DayStart(day.date, day.start + west * HOUR)
+
+    ledger = UsageLedger(local, sense_of)
+    play(ledger, range(-780, -775))  # from eleven o'clock yesterday evening
+    play(ledger, range(30))
+    assert likely(ledger, day=local("home", "mia", NOON)) == 30
+    west = 14
+    play(ledger, range(30, 31))
+    yesterday = local("home", "mia", NOON)
+    assert yesterday.date == date(2026, 3, 28)
+    assert likely(ledger, day=yesterday) == 36
+    # At home again, each minute is where it was, and none is there twice.
+    west = 0
+    play(ledger, range(31, 32))
+    assert likely(ledger, day=local("home", "mia", NOON)) == 32
+
+
 def test_names_are_in_use_for_two_minutes_and_a_part_of_one() -> None:
     ledger = empty()
     ledger.record("home", "mia", ["games"], "match.example", NOON + 59)

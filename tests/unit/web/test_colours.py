@@ -64,6 +64,16 @@ def test_everything_can_be_read(scheme: str) -> None:
     assert faint == {}
 
 
+def test_a_day_that_is_on_has_an_edge_that_stands_out() -> None:
+    """Its own colour is pale, so that marks on it can be seen: without the edge it looks empty."""
+    folder = find_folder("web-ui") / "static"
+    sheet = (folder / "copdns.css").read_text() + (folder / "desk.css").read_text()
+    for part in (r"\.ribbon", r"\.week-row"):
+        (rule,) = re.findall(rf"(?<!,) ?{part} \{{([^}}]*)\}}", sheet)
+        assert "var(--edge)" in rule
+    assert all(contrast(each["edge"], each["card"]) >= MARK for each in schemes().values())
+
+
 def test_the_letters_of_circles_and_tiles_can_be_read() -> None:
     sheet = (find_folder("web-ui") / "static" / "copdns.css").read_text()
     people = re.findall(r"\.k\d \{ --k: (#\w+); --on-k: (#\w+); \}", sheet)

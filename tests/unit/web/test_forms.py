@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.model.errors import HouseholdError
-from copdns.model.times import DayType, Topic, TopicKind
+from copdns.model.times import DayType, Topic, TopicKind, WeekParity
 from copdns.time.schedule import parse_slots
 from copdns.web.desk.time import forms
 from copdns.web.desk.time.forms import Form
@@ -28,6 +28,19 @@ def test_several_times_each_have_their_days() -> None:
     values = forms.schedule_values(typed, MIA)
     assert values["slots"] == parse_slots("mon tue 21:00-07:00, daily 12:00-13:00")
     assert values["scope"] == "mia"
+
+
+def test_weeks_are_chosen_by_number_or_from_a_date() -> None:
+    times = {"start0": "21:00", "end0": "07:00", "weeks_from": "2026-11-27"}
+
+    def weeks(**chosen: str) -> object:
+        return forms.schedule_values(form(**times, **chosen), MIA)["weeks"]
+
+    assert weeks() is None
+    assert weeks(weeks="even") is WeekParity.EVEN
+    assert weeks(weeks="from") == date(2026, 11, 27)
+    with pytest.raises(HouseholdError):
+        weeks(weeks="sometimes")
 
 
 def test_days_without_a_time_are_left_out() -> None:

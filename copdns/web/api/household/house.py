@@ -54,7 +54,8 @@ class HouseholdShown(Given):
 class HouseholdSet(Sent):
     """What is left out stays.  A list takes the place of the one before.
 
-    protected: a name that was not there needs a step-up: of a token the scope step_up."""
+    protected: a name that was not there needs a step-up: of a token the scope step_up; so does
+    another guest."""
 
     name: Text | None = None
     timezone: Text | None = None
@@ -118,11 +119,14 @@ async def show(call: Call) -> object:
 async def change(call: Call) -> object:
     """Set what is sent, and leave the rest; raise HouseholdError.
 
-    To protect another name needs a step-up: of a token the scope `step_up`.
+    To protect another name, and to change whose rules guests get, needs a step-up: of a token the
+    scope `step_up`.
     """
     wanted: HouseholdSet = call.body
     values = sent_values(wanted)
-    if not {normalize(each) for each in wanted.protected or ()} <= set(call.household.protected):
+    protects = {normalize(each) for each in wanted.protected or ()}
+    changes_guest = values.get("guest", call.household.guest) != call.household.guest
+    if changes_guest or not protects <= set(call.household.protected):
         await require_sure(call.request, call.actor)
     _check_vouched(call.household, wanted)
     keys = ", ".join(sorted(values))

@@ -29,6 +29,7 @@ class Agreement(Given):
     categories: list[str]
     services: list[str]
     contacts: list[Contact]
+    contact_exceptions: list[str]
     bypass: bool
     rules: list[RuleShown]
     schedules: list[ScheduleShown]
@@ -59,6 +60,7 @@ async def agreement(call: Call) -> object:
         "categories": plain(child.categories),
         "services": plain(child.services),
         "contacts": plain(child.contacts),
+        "contact_exceptions": plain(child.contact_exceptions),
         "bypass": child.bypass,
         "rules": [rule_json(each) for each in in_scope(home.rules, child)],
         "schedules": [schedule_json(each) for each in in_scope(home.schedules, child)],

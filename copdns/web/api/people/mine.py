@@ -11,9 +11,19 @@ from pydantic import Field
 
 from copdns.accounts.account import DAY, TOKEN_LONGEST, TOKEN_USUAL, Session
 from copdns.accounts.roles import Permission
-from copdns.as_json.accounts import session_json, token_json
-from copdns.web.api.operation import Call, Given, Operation, StepUp
-from copdns.web.api.types import WHOLE, Id, Moment
+from copdns.as_json.accounts import digest_json, session_json, token_json
+from copdns.household.edit_checks import parse_field
+from copdns.household.time_dump import clock_text
+from copdns.household.time_shape import clock
+from copdns.privacy.digest import (
+    DIGEST_LANGUAGES,
+    USUAL_DAY,
+    USUAL_MINUTE,
+    DigestChoice,
+    parse_address,
+)
+from copdns.web.api.operation import Call, Given, Operation, Sent, StepUp
+from copdns.web.api.types import WHOLE, Id, Moment, Text
 from copdns.web.own_account import own_account_of
 from copdns.web.problem import Refused
 from copdns.web.step_up import step_up
@@ -130,7 +140,59 @@ async def remove_token(call: Call) -> None:
     )
 
 
+class DigestShown(Given):
+    """weekday: 0 is Monday.  at: on the household's clock.  trouble: why the last one was not sent,
+    "" where it was."""
+
+    address: str
+    weekday: int
+    at: str
+    language: str
+    trouble: str
+
+
+class DigestWanted(Sent):
+    """language: en, fr or es; what is left out is as on the page: Sunday, 18:00, English."""
+
+    address: Text
+    weekday: Annotated[int, Field(ge=0, le=6), WHOLE] = USUAL_DAY
+    at: Annotated[str, Field(pattern=r"^\d{1,2}:\d{2}$")] = clock_text(USUAL_MINUTE)
+    language: Annotated[str, Field(pattern=f"^({'|'.join(DIGEST_LANGUAGES)})$")] = DIGEST_LANGUAGES[
+        0
+    ]
+
+
+async def digest(call: Call) -> object:
+    """Return my choice of a weekly summary by email; raise Refused (404) where there is none."""
+    found = await call.context.digests.of(call.household.id, call.actor.id)
+    if found is None:
+        raise Refused(404, "You get no weekly summary")
+    return digest_json(found)
+
+
+async def choose_digest(call: Call) -> object:
+    """Send me a weekly summary from now on; raise HouseholdError."""
+    wanted: DigestWanted = call.body
+    choice = DigestChoice(
+        call.household.id,
+        call.actor.id,
+        parse_address(wanted.address),
+        wanted.weekday,
+        parse_field(clock, wanted.at),
+        wanted.language,
+        call.now,
+    )
+    await call.context.digests.choose(choice, call.actor.name, call.now)
+    return digest_json(choice)
+
+
+async def stop_digest(call: Call) -> None:
+    """Send me no weekly summary; without one, nothing changes."""
+    await call.context.digests.stop(call.household.id, call.actor.id, call.actor.name, call.now)
+
+
 _ANYBODY, _TOKENS = Permission.SEE_STATUS, Permission.MANAGE_TOKENS
+_GUARDIAN = Permission.MANAGE_ACCOUNTS
 OPERATIONS = (
     Operation(
         "GET", "/sessions", _ANYBODY, "Where I am logged in", sessions, list[SessionShown], own=True
@@ -176,4 +238,16 @@ OPERATIONS = (
         step_up=True,
     ),
     Operation("DELETE", "/tokens/{token}", _TOKENS, "Take a token away", remove_token, status=204),
+    Operation("GET", "/digest", _GUARDIAN, "My weekly summary by email", digest, DigestShown),
+    Operation(
+        "PUT",
+        "/digest",
+        _GUARDIAN,
+        "Send me a weekly summary by email",
+        choose_digest,
+        DigestShown,
+        body=DigestWanted,
+        step_up=True,
+    ),
+    Operation("DELETE", "/digest", _GUARDIAN, "Send me no weekly summary", stop_digest, status=204),
 )

@@ -62,6 +62,7 @@ class ProfileShown(Given):
     categories: list[str]
     services: list[str]
     contacts: list[Contact]
+    contact_exceptions: list[str]
     safe_search: dict[str, str]
     no_safe_search: bool
     bypass: bool
@@ -74,6 +75,7 @@ class ProfileShown(Given):
     max_ttl: int | None
     always: list[str]
     homework: list[str]
+    timezone: str
     devices: list[str]
     rules: list[str]
     schedules: list[str]
@@ -166,6 +168,7 @@ class ProfileSet(Sent):
     categories: list[Id] | None = Field(None, max_length=200)
     services: list[Id] | None = Field(None, max_length=500)
     contacts: list[Contact] | None = Field(None, max_length=3)
+    contact_exceptions: list[Id] | None = Field(None, max_length=500)
     safe_search: dict[str, Id] | None = Field(None, max_length=50)
     no_safe_search: bool | None = None
     bypass: bool | None = None
@@ -176,6 +179,7 @@ class ProfileSet(Sent):
     max_ttl: Annotated[int, Field(ge=1, le=86_400), WHOLE] | None = None
     always: list[About] | None = Field(None, max_length=100)
     homework: list[About] | None = Field(None, max_length=100)
+    timezone: Text | None = None
 
 
 class ProfileWanted(ProfileSet):
@@ -184,7 +188,7 @@ class ProfileWanted(ProfileSet):
     id: Id
 
 
-_SETS = ("tags", "categories", "services", "contacts", "canaries")
+_SETS = ("tags", "categories", "services", "contacts", "contact_exceptions", "canaries")
 _SUBJECTS = ("always", "homework")
 
 

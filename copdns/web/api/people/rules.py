@@ -10,6 +10,7 @@ from pydantic import Field
 from copdns.accounts.roles import Permission
 from copdns.as_json.check import Case, case_json
 from copdns.as_json.household import rule_json
+from copdns.as_json.services import service_state_json
 from copdns.household.edit_checks import parse_field
 from copdns.household.edits import add_rule, note_rule, remove_rule
 from copdns.model.household import RuleAction
@@ -17,6 +18,7 @@ from copdns.model.names import normalize
 from copdns.model.record_types import qtype_number
 from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import decide, explain
+from copdns.policy.service_state import Extent, service_state
 from copdns.policy.snapshot import Client
 from copdns.time.plan import in_scope
 from copdns.web.api.operation import Call, Given, Operation, Sent
@@ -191,6 +193,48 @@ async def check(call: Call) -> object:
     return case_json(case)
 
 
+class NextShown(Given):
+    """What is decided from then on."""
+
+    action: Action
+    reason: Reason
+    text: str
+
+
+class ServiceStateShown(Given):
+    """What can be done with a service now, by the decision itself.
+
+    state: open, partly or blocked.  reason, text: of the decision about the first of its names that
+    is blocked.  contact: the kind that blocks it, or that it is an exception from; else empty.
+    until: when that changes, within a day; null: not by then.  A limit that may be used up is not
+    foreseen.
+    """
+
+    id: str
+    title: str
+    state: Extent
+    reason: Reason
+    text: str
+    contact: str
+    until: Moment | None
+    then: NextShown | None
+
+
+async def service_states(call: Call) -> object:
+    """Return what the person in the path can do with each service now."""
+    view = time_view(call.context, call.household, call.actor)
+    policy = view.policy(call.person.id)
+    own = {each.slug: (each.title, each.names) for each in call.household.services}
+    shipped = call.context.snapshot().library.services
+    every = own | {
+        slug: (each.title, each.matchers) for slug, each in shipped.items() if slug not in own
+    }
+    return [
+        service_state_json(slug, title, service_state(policy, names, view.now))
+        for slug, (title, names) in every.items()
+    ]
+
+
 OPERATIONS = (
     Operation(
         "GET",
@@ -231,5 +275,13 @@ OPERATIONS = (
         check,
         CaseShown,
         query=CheckAsked,
+    ),
+    Operation(
+        "GET",
+        "/profiles/{profile}/services",
+        Permission.SEE_PROFILES,
+        "What somebody can do with each service now, and why",
+        service_states,
+        list[ServiceStateShown],
     ),
 )

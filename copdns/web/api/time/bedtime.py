@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from copdns.accounts.roles import Permission
-from copdns.as_json.plain import utc
+from copdns.as_json.times import bedtime_json
 from copdns.household.time_edits import move_bedtime
 from copdns.model.household import Household
 from copdns.time.bedtime import tonights_bedtime
@@ -41,7 +41,7 @@ async def move(call: Call) -> object:
     edit = partial(
         move_bedtime, profile_id=call.person.id, at=at, now=call.now, author=call.actor.name
     )
-    when = moment_text(at, call.household.timezone, call.now)
+    when = moment_text(at, call.household.local_to(call.person).timezone, call.now)
     after = await call.change(f"tonight's bedtime of {call.person.id} at {when}", edit)
     return _bedtime_json(call, after)
 
@@ -55,10 +55,8 @@ async def put_back(call: Call) -> object:
     return None
 
 
-def _bedtime_json(call: Call, household: Household) -> dict[str, object]:
-    found = tonights_bedtime(household, call.person, call.now)
-    usual, start, end = (None, None, None) if found is None else map(utc, found)
-    return {"usual": usual, "start": start, "end": end}
+def _bedtime_json(call: Call, household: Household) -> object:
+    return bedtime_json(tonights_bedtime(household, call.person, call.now))
 
 
 OPERATIONS = (

@@ -24,7 +24,7 @@ from copdns.household.time_edits import (
 )
 from copdns.household.time_shape import day_word
 from copdns.model.errors import HouseholdError
-from copdns.model.times import DAY_MINUTES, Budget, Extra, Schedule
+from copdns.model.times import DAY_MINUTES, Budget, Extra, Schedule, parse_weeks
 from copdns.model.violations import sentence_of
 from copdns.time.days import budget_day, zone_of
 from copdns.time.schedule import parse_slots
@@ -60,10 +60,14 @@ class ScheduleShown(Given):
     open: bool
     grace: int
     note: str
+    weeks: str
+    learning: bool
 
 
 class ScheduleWanted(Sent):
-    """slots: such as "school_night 21:00-07:00"; docs/time.md has all ways to write them."""
+    """slots: such as "school_night 21:00-07:00"; docs/time.md has all ways to write them.  weeks:
+    even, odd, or the date from which every second week counts; "" is every week.  learning: what
+    homework mode opens stays open."""
 
     scope: Scope = Field("", alias="for")
     slots: list[_Slot] = Field(min_length=1, max_length=50)
@@ -71,6 +75,8 @@ class ScheduleWanted(Sent):
     open: bool = False
     grace: _Grace = 0
     note: Text = ""
+    weeks: Annotated[str, Field(max_length=10)] = ""
+    learning: bool = False
 
 
 class NewSchedule(ScheduleWanted):
@@ -149,7 +155,17 @@ def _read_schedule(schedule_id: str, wanted: ScheduleWanted) -> Schedule:
     except ValueError as error:
         raise HouseholdError(sentence_of(error)) from None
     about = parse_subjects(wanted.about)
-    return Schedule(schedule_id, wanted.scope, found, about, wanted.open, wanted.grace, wanted.note)
+    return Schedule(
+        schedule_id,
+        wanted.scope,
+        found,
+        about,
+        wanted.open,
+        wanted.grace,
+        wanted.note,
+        parse_field(parse_weeks, wanted.weeks),
+        wanted.learning,
+    )
 
 
 async def schedules(call: Call) -> object:
@@ -241,7 +257,8 @@ async def bonus(call: Call) -> object:
     """Give minutes of a budget for one day; each call gives more."""
     wanted: BonusWanted = call.body
     household = call.household
-    this_day = budget_day(call.now, zone_of(household.timezone), household.day_starts).day
+    local = household.local_to(call.person)
+    this_day = budget_day(call.now, zone_of(local.timezone), household.day_starts).day
     bonus_day = this_day if wanted.day is None else parse_day(wanted.day)
     edit = partial(
         add_bonus,

@@ -15,12 +15,12 @@ from copdns.accounts.roles import Actor, Permission, Role, may_add, may_remove
 from copdns.model.errors import AccountError
 from copdns.model.sentences import sentence
 from copdns.web.context import context_of
-from copdns.web.desk.account.login import DESK, label_of, let_in, require_same_passwords
+from copdns.web.desk.account.login import DESK, let_in, require_same_passwords
 from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
 from copdns.web.logins import LoginForm
 from copdns.web.person import requestor_of
-from copdns.web.received import fields_of
+from copdns.web.received import fields_of, label_of
 from copdns.web.session import require, require_safe_connection
 from copdns.web.step_up import require_step_up
 from copdns.web.sure import require_sure

@@ -12,7 +12,7 @@ from copdns.model.errors import AccountError
 from copdns.web.context import context_of
 from copdns.web.logins import LoginForm, LoginResult, Outcome
 from copdns.web.person import requestor_of
-from copdns.web.received import fields_of, parts_of_link
+from copdns.web.received import fields_of, label_of, parts_of_link
 from copdns.web.session import (
     BROWSER,
     LOGIN,
@@ -24,27 +24,6 @@ from copdns.web.session import (
 )
 
 DESK, WIZARD = "/guardian/", "/guardian/wizard"
-
-# The first match counts: browsers also claim to be one of those further down.
-_BROWSERS = {
-    "Edg": "Edge",
-    "OPR": "Opera",
-    "SamsungBrowser": "Samsung Internet",
-    "Firefox": "Firefox",
-    "FxiOS": "Firefox",
-    "CriOS": "Chrome",
-    "Chrome": "Chrome",
-    "Safari": "Safari",
-}
-_SYSTEMS = {
-    "iPhone": "iPhone",
-    "iPad": "iPad",
-    "Android": "Android",
-    "CrOS": "ChromeOS",
-    "Windows": "Windows",
-    "Mac OS X": "macOS",
-    "Linux": "Linux",
-}
 
 
 async def login_form(request: web.Request) -> web.Response:
@@ -153,21 +132,3 @@ def _next_page(request: web.Request) -> str:
 def _household(request: web.Request) -> str:
     """Return the id of the household; there is one."""
     return next(iter(context_of(request).snapshot().households), "")
-
-
-def label_of(request: web.Request) -> str:
-    """Return the browser's name, by which people tell their sessions apart."""
-    return browser_name(request.headers.get("User-Agent", ""))
-
-
-def browser_name(user_agent: str) -> str:
-    """Return a short name, such as "Firefox, Android"; "" for an unknown browser.
-
-    It is read from the User-Agent header: good for a label, never for a proof.
-    """
-    found = (_first(_BROWSERS, user_agent), _first(_SYSTEMS, user_agent))
-    return ", ".join(filter(None, found))
-
-
-def _first(names: dict[str, str], text: str) -> str:
-    return next((name for sign, name in names.items() if sign in text), "")

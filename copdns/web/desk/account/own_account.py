@@ -14,19 +14,29 @@ from aiohttp import web
 from copdns.accounts.account import DAY, TOKEN_LONGEST, TOKEN_USUAL
 from copdns.accounts.passwords import totp_uri
 from copdns.accounts.roles import Permission, may, scopes_for
-from copdns.model.errors import AccountError
+from copdns.events.mail import mail_server_of, send_mail
+from copdns.events.ways import DEFAULT_TIMES
+from copdns.household.time_shape import clock
+from copdns.model.errors import AccountError, HouseholdError
+from copdns.model.hosts import desk_url
 from copdns.model.sentences import sentence
+from copdns.privacy.digest import USUAL_DAY, USUAL_MINUTE, DigestChoice, parse_address
 from copdns.web.context import context_of
 from copdns.web.desk.account.login import require_same_passwords
 from copdns.web.desk.change import say_done
 from copdns.web.desk.household.qr import qr
+from copdns.web.desk.time.forms import read_field
+from copdns.web.languages import phrases_in
 from copdns.web.own_account import OwnAccount, confirm, own_account_of
+from copdns.web.pages import language_of
 from copdns.web.received import Fields, fields_of, whole_number
+from copdns.web.report import digest_mail, read_sums
 from copdns.web.session import require
 from copdns.web.step_up import require_step_up
 from copdns.web.sure import require_sure
 
-HERE = "/guardian/me"
+HERE, DIGEST = "/guardian/me", "/guardian/me#digest"
+_ONE_TRY = DEFAULT_TIMES._replace(pauses=())
 
 
 async def me(request: web.Request) -> web.Response:
@@ -48,7 +58,66 @@ async def me(request: web.Request) -> web.Response:
         longest=TOKEN_LONGEST // DAY,
         zone=_zone(request, own),
         now=now,
+        digest=await context.digests.of(account.household, account.id),
+        usual_digest=(USUAL_DAY, USUAL_MINUTE),
+        mails=bool(mail_server_of(context.settings().events.notices)),
+        gets_digest=may(own.actor, Permission.MANAGE_ACCOUNTS),
     )
+
+
+async def choose_digest(request: web.Request) -> web.Response:
+    """Send a weekly summary by email from now on, or to another address, or at another time."""
+    own, context = await _require_guardian(request), context_of(request)
+    await require_step_up(request, own.actor)
+    fields, now = await fields_of(request), int(context.now())
+    weekday = whole_number(str(fields.get("weekday", "")), 1)
+    if weekday is None or weekday > 6:
+        raise HouseholdError("choose one of the answers on the page", name="weekday")
+    choice = DigestChoice(
+        own.account.household,
+        own.account.id,
+        parse_address(str(fields.get("address", ""))),
+        weekday,
+        read_field(clock, str(fields.get("at", "")), "at"),
+        phrases_in(language_of(request)).language,
+        now,
+    )
+    await context.digests.choose(choice, own.actor.name, now)
+    done = sentence("a weekly summary is sent to %(address)s", address=choice.address)
+    say_done(request, own.actor, done)
+    raise web.HTTPSeeOther(DIGEST)
+
+
+async def stop_digest(request: web.Request) -> web.Response:
+    """Send no weekly summary any more; without one, nothing changes."""
+    own, context = await _require_guardian(request), context_of(request)
+    now = int(context.now())
+    await context.digests.stop(own.account.household, own.account.id, own.actor.name, now)
+    say_done(request, own.actor, sentence("no weekly summary is sent to you"))
+    raise web.HTTPSeeOther(DIGEST)
+
+
+async def send_digest(request: web.Request) -> web.Response:
+    """Send the summary of the last seven days at once, and say what went wrong."""
+    own, context = await _require_guardian(request), context_of(request)
+    choice = await context.digests.of(own.account.household, own.account.id)
+    if choice is None:
+        raise HouseholdError("there is no weekly summary to send; choose one first")
+    home = context.snapshot().households[own.account.household]
+    sums = await read_sums(home, context.log, context.appeals, context.folder, context.now())
+    address = desk_url(context.settings().web.port, context.settings().web.tls_port)
+    mail = digest_mail(sums, home, address, phrases_in(choice.language))
+    trouble = await send_mail(context.settings().events.notices, choice.address, mail, _ONE_TRY)
+    if trouble:
+        raise HouseholdError("the email was not sent: %(trouble)s", trouble=trouble)
+    say_done(request, own.actor, sentence("the summary of the last seven days was sent"))
+    raise web.HTTPSeeOther(DIGEST)
+
+
+async def _require_guardian(request: web.Request) -> OwnAccount:
+    """Return whoever is logged in; raise HTTPForbidden for who is no guardian."""
+    await require(request, Permission.MANAGE_ACCOUNTS)
+    return await _require_own(request)
 
 
 async def change_password(request: web.Request) -> web.Response:

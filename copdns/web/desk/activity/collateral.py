@@ -86,11 +86,12 @@ def _service_block(
     subjects: Mapping[int, str],
     allowed: tuple[Matcher, ...],
 ) -> ServiceBlock:
-    matchers = service.names if isinstance(service, OwnService) else service.matchers
+    matchers = names_of(service)
     listed = [_subjects_with(library, each.name, subjects) for each in matchers]
     return ServiceBlock(
         ticked=service.slug in profile.services,
-        contact=service.contact in profile.contacts,
+        contact=service.contact in profile.contacts
+        and service.slug not in profile.contact_exceptions,
         categories=tuple(sorted(frozenset().union(*listed))),
         some=not all(listed),
         allowed=any(
@@ -99,6 +100,11 @@ def _service_block(
             for each in matchers
         ),
     )
+
+
+def names_of(service: Service | OwnService) -> tuple[Matcher, ...]:
+    """Return the names that a service owns."""
+    return service.names if isinstance(service, OwnService) else service.matchers
 
 
 def losses(changed: tuple[Difference, ...], library: Catalogue) -> tuple[Loss, ...]:

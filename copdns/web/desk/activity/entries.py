@@ -84,10 +84,11 @@ def build_entries(
         for each in household.rules
         if each.scope in names
     }
-    zone = zone_of(household.timezone)
+    usual = zone_of(household.timezone)
+    zones = {each.id: zone_of(household.local_to(each).timezone) for each in household.profiles}
     entries = []
     for number, row in rows:
-        at = local_time(row.at, zone)
+        at = local_time(row.at, zones.get(row.profile, usual))
         entries.append(
             LogEntry(
                 number,

@@ -123,6 +123,9 @@ EFFECTS: Mapping[str, Phrase] = {
         "These servers learn which sites your household looks up, but not who looks them up.",
     ),
     "upstreams.bootstrap": Phrase("setting", "None that anyone would notice."),
+    "upstreams.private_reverse": Phrase(
+        "setting", "None: these servers are asked only which device has an address at home."
+    ),
     "upstreams.filtering": Phrase(
         "setting",
         "These servers block some sites on their own. Help sites are looked up elsewhere.",
@@ -180,6 +183,9 @@ EFFECTS: Mapping[str, Phrase] = {
     "identity.neighbours": Phrase(
         "setting", "If off, a device that changes its address loses its rules and its minutes."
     ),
+    "identity.lease_domain": Phrase(
+        "setting", "Everyone at home can look up which devices are there, by their names."
+    ),
     "identity.leases": Phrase(
         "setting", "New devices are easier to recognise, by the names they give."
     ),
@@ -209,6 +215,16 @@ EFFECTS: Mapping[str, Phrase] = {
     "events.appeal_names": Phrase(
         "setting", "If true, others can read what a child asked for, and which child it was."
     ),
+    "push.enabled": Phrase(
+        "setting",
+        "If true, a child's own browser can be told of answers, and before time runs out.",
+    ),
+    "push.hosts": Phrase(
+        "setting",
+        "These learn that and when a browser is told something, but not what, nor whose it is.",
+    ),
+    "push.private_addresses": Phrase("setting", "None that anyone would notice."),
+    "push.contact": Phrase("setting", "None that anyone would notice."),
     "appeals.reminder_hours": Phrase(
         "setting", "Guardians are reminded of an unanswered request after this many hours."
     ),

@@ -99,7 +99,8 @@ def _closed_by_contact(
     """Return how many services are blocked for a person, by kind of contact."""
     kinds = {each.slug: each.contact for each in library.services.values()}
     kinds |= {each.slug: each.contact for each in household.services}
-    numbers = Counter(kinds.values())
+    excepted = profile.contact_exceptions
+    numbers = Counter(kind for slug, kind in kinds.items() if slug not in excepted)
     return {each: numbers[each] for each in Contact if each in profile.contacts}
 
 
@@ -111,6 +112,8 @@ async def set_answers(request: web.Request) -> web.Response:
     ttl = _parse_seconds(str(fields.get("max_ttl", "")).strip())
     name = parse_name(str(fields.get("name", "")))
     values = {"name": name, "block_mode": mode, "max_ttl": ttl}
+    if "timezone" in fields:
+        values["timezone"] = str(fields["timezone"]).strip()
     raise web.HTTPSeeOther(await keep(request, found, values))
 
 

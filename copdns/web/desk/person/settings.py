@@ -9,12 +9,13 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 from multidict import MultiMapping
 
 from copdns.accounts.roles import Permission
+from copdns.appeals.opening import services_of
 from copdns.household.differences import Difference, audit_line, differences, preset_reason
 from copdns.household.edit_checks import require_profile
 from copdns.household.edits import add_rule, set_profile
@@ -22,12 +23,27 @@ from copdns.household.presets import Preset, rules_now
 from copdns.household.safeguards import is_announced
 from copdns.household.suggestions import plan_settings, plan_times
 from copdns.list_files.load import bundled_presets
+from copdns.lists.catalogue import Catalogue, Service
 from copdns.model.errors import HouseholdError
-from copdns.model.household import Band, Contact, Default, Household, Profile, RuleAction
+from copdns.model.household import (
+    Band,
+    Contact,
+    Default,
+    Household,
+    OwnService,
+    Profile,
+    RuleAction,
+)
 from copdns.model.sentences import sentence
+from copdns.policy.service_state import ServiceState, service_state
 from copdns.store.household_db.proposals import Proposal
 from copdns.web.context import context_of
-from copdns.web.desk.activity.collateral import losses, service_blocks, services_by_contact
+from copdns.web.desk.activity.collateral import (
+    losses,
+    names_of,
+    service_blocks,
+    services_by_contact,
+)
 from copdns.web.desk.change import say_done
 from copdns.web.desk.person.page import (
     PersonAccess,
@@ -40,12 +56,15 @@ from copdns.web.desk.person.page import (
 )
 from copdns.web.desk.person.people import parse_band
 from copdns.web.desk.seen import SEEN, mark_of, require_same_lines
+from copdns.web.others import time_view
 from copdns.web.received import fields_of
 from copdns.web.sure import require_sure
+from copdns.web.wording import Wording, desk_wording
 
 DAY, USUAL_DAYS, MAX_DAYS = 86_400, 30, 366  # DAY in seconds; days until a proposal
 OFF = "off"
-_SETS = ("categories", "services", "canaries")
+MAX_FIND = 60  # characters of a search
+_SETS = ("categories", "services", "contact_exceptions", "canaries")
 _CLOSED = (*_SETS, "contacts", "security", "bypass", "default")
 NO_CHOICE = sentence("choose one of the answers on the page")
 
@@ -54,7 +73,7 @@ async def closed_settings(request: web.Request) -> web.Response:
     """Show categories, services, contacts, bypass prevention, and the default."""
     found = await require_person(request, Permission.SEE_PROFILES)
     library = context_of(request).snapshot().library
-    own = found.household.services
+    own, sought = found.household.services, request.query.get("find", "").strip()[:MAX_FIND]
     shipped = sorted(library.services.values(), key=lambda each: (each.group, each.title.lower()))
     return person_page(
         request,
@@ -63,7 +82,10 @@ async def closed_settings(request: web.Request) -> web.Response:
         categories=[each for each in library.categories.values() if each.layer == "content"],
         groups=[(group, list(each)) for group, each in groupby(shipped, lambda one: one.group)],
         own=own,
+        sought=sought,
+        matches=_find(sought, (*shipped, *own), desk_wording(request, found.household), library),
         blocked=service_blocks(found.household, found.profile, library),
+        states=_service_states(request, found),
         contacts={
             kind: (
                 *services_by_contact(library, kind),
@@ -74,6 +96,45 @@ async def closed_settings(request: web.Request) -> web.Response:
         canaries=library.canaries.values(),
         shown=_spell_closed(found.profile),
     )
+
+
+class Match(NamedTuple):
+    """What a search found.  setting: "service" or "category"."""
+
+    setting: str
+    slug: str
+    title: str
+
+
+def _find(
+    sought: str, services: Iterable[Service | OwnService], say: Wording, library: Catalogue
+) -> tuple[Match, ...]:
+    """Return the categories and services whose name, or one of whose sites, has the text in it."""
+    text = sought.casefold()
+    if not text:
+        return ()
+    categories = (
+        Match("category", each.slug, say.category(each.slug))
+        for each in library.categories.values()
+        if each.layer == "content"
+    )
+    return (
+        *(each for each in categories if text in each.title.casefold()),
+        *(
+            Match("service", each.slug, each.title)
+            for each in services
+            if text in each.title.casefold() or any(text in e.name for e in names_of(each))
+        ),
+    )
+
+
+def _service_states(request: web.Request, found: PersonAccess) -> dict[str, ServiceState]:
+    """Return what can be done with each service now, by its slug."""
+    context = context_of(request)
+    view = time_view(context, found.household, found.actor)
+    policy = view.policy(found.profile.id)
+    every = services_of(context.services(), found.household)
+    return {slug: service_state(policy, names, view.now) for slug, names in every.items()}
 
 
 async def set_closed(request: web.Request) -> web.Response:
@@ -256,6 +317,7 @@ def _parse_closed(fields: MultiMapping[Any]) -> dict[str, Any]:
             "categories": slugs("category"),
             "services": slugs("service"),
             "contacts": frozenset(map(Contact, slugs("contact"))),
+            "contact_exceptions": slugs("except"),
             "bypass": "bypass" in fields,
             "canaries": slugs("canary"),
             "default": Default(str(fields.get("default", ""))),

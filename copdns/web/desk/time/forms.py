@@ -24,10 +24,13 @@ from copdns.model.times import (
     Extra,
     Slot,
     Subject,
+    Weeks,
     parse_subject,
+    parse_weeks,
 )
 from copdns.model.violations import sentence_of
 from copdns.time.moments import parse_moment
+from copdns.time.nights import PLAY, Night, Nights, can_be_night, night_slots
 from copdns.time.schedule import parse_slots
 
 Value = TypeVar("Value")
@@ -35,6 +38,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 MAX_ROWS = 12  # slots, or minutes by day, of a form
 MAX_NOTE = 200  # characters
+FROM_A_DATE = "from"  # of a schedule: every second week, from a date in a field of its own
 USUAL_DAY = "usual"  # of a date: as its day of the week
 _MAX_GRANT = 31 * DAY_MINUTES  # minutes; for longer there are rules
 _MAX_TICKET_DAYS = 366  # days until it expires
@@ -84,16 +88,78 @@ class Form:
         return text
 
 
+def is_bedtime(form: Form) -> bool:
+    """Tell whether a form about a schedule asks for the nights of a bedtime."""
+    return form.one("way") == "bedtime"
+
+
 def schedule_values(form: Form, profile: Profile) -> dict[str, Any]:
-    """Return the fields of a schedule, except its id."""
+    """Return the fields of a schedule, except its id; the form is that of a bedtime or the free
+    one."""
+    what: dict[str, Any] = (
+        {
+            "slots": _parse_nights(form),
+            "about": _parse_bedtime_subjects(form),
+            "opens": False,
+            "learning": form.one("off") == "learning",
+        }
+        if is_bedtime(form)
+        else {
+            "slots": _parse_slots(form),
+            "about": parse_subjects(form),
+            "opens": form.one("how") == "open",
+            "learning": form.one("how") == "learning",
+        }
+    )
     return {
         "scope": parse_scope(form, profile),
-        "slots": _parse_slots(form),
-        "about": parse_subjects(form),
-        "opens": form.one("how") == "open",
+        **what,
         "grace": form.number("grace", 0, 60, 0),
         "note": form.note(),
+        "weeks": _parse_weeks(form),
     }
+
+
+def _parse_nights(form: Form) -> tuple[Slot, ...]:
+    found = night_slots(Nights(_parse_night(form, "school"), _parse_night(form, "free")))
+    if not found:
+        raise HouseholdError("add a start and an end, such as 21:00 and 07:00", name="school_start")
+    return found
+
+
+def _parse_night(form: Form, kind: str) -> Night | None:
+    """Return one kind of nights; None where both its fields are empty."""
+    start, end = form.one(f"{kind}_start"), form.one(f"{kind}_end")
+    if not start and not end:
+        return None
+    if not start or not end:
+        raise HouseholdError(
+            "each time needs a start and an end, such as 21:00 and 07:00",
+            name=f"{kind}_end" if start else f"{kind}_start",
+        )
+    (slot,) = read_field(parse_slots, f"{start}-{end}", f"{kind}_start")
+    night = Night(slot.start, (slot.start + slot.length) % DAY_MINUTES)
+    if not can_be_night(*night):
+        raise HouseholdError(
+            "a bedtime begins between noon and 05:59, and ends by noon; for other times, add a "
+            "schedule",
+            name=f"{kind}_start",
+        )
+    return night
+
+
+def _parse_bedtime_subjects(form: Form) -> tuple[Subject, ...]:
+    chosen = form.one("off")
+    if chosen not in ("", "all", "learning", "play"):
+        raise HouseholdError("choose one of the answers on the page", name="off")
+    return PLAY if chosen == "play" else ()
+
+
+def _parse_weeks(form: Form) -> Weeks | None:
+    """Return in which weeks a schedule holds; None for every week."""
+    if form.one("weeks") != FROM_A_DATE:
+        return read_field(parse_weeks, form.one("weeks"), "weeks")
+    return read_field(day, form.one("weeks_from"), "weeks_from")
 
 
 def budget_values(form: Form, profile: Profile) -> dict[str, Any]:

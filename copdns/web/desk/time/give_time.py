@@ -59,7 +59,7 @@ async def pause_(request: web.Request) -> web.Response:
     """Pause a person, until a moment or until somebody ends it; homework mode allows learning."""
     them = await require_person(request, Permission.GIVE_TIME)
     form = await form_of(request)
-    end = parse_end(form, them.household.timezone, them.now)
+    end = parse_end(form, them.local.timezone, them.now)
     homework = form.has("homework")
     mode, until = " for homework" if homework else "", _end_text(them, end)
     edit = partial(
@@ -117,7 +117,7 @@ async def bedtime(request: web.Request) -> web.Response:
     """Let tonight's bedtime begin earlier or later, or as usual, this night only."""
     them = await require_person(request, Permission.GIVE_TIME)
     form = await form_of(request)
-    now, who, zone = them.now, them.profile.id, them.household.timezone
+    now, who, zone = them.now, them.profile.id, them.local.timezone
     minute = read_field(clock, form.one("at"), "at")
     tonight = tonights_bedtime(them.household, them.profile, now)
     at = moment_tonight(tonight, minute, zone_of(zone)) if tonight is not None else now
@@ -158,7 +158,7 @@ async def bonus(request: web.Request) -> web.Response:
     them = await require_person(request, Permission.GIVE_TIME)
     form, found = await form_of(request), budget_of(them)
     minutes, kind = form.number("minutes", 1, DAY_MINUTES), parse_extra(form)
-    day = budget_day(them.now, zone_of(them.household.timezone), them.household.day_starts).day
+    day = budget_day(them.now, zone_of(them.local.timezone), them.household.day_starts).day
     edit = partial(
         add_bonus,
         profile_id=them.profile.id,
@@ -179,7 +179,7 @@ async def grant(request: web.Request) -> web.Response:
     them = await require_person(request, Permission.GIVE_TIME)
     form = await form_of(request)
     about = parse_one_subject(form)
-    end = require_end(form, them.household.timezone, them.now)
+    end = require_end(form, them.local.timezone, them.now)
     content, time = parse_lifts(form)
     if about is None and content:
         raise HouseholdError(
@@ -232,11 +232,11 @@ def _once(them: PersonRequest, form: Form, edit: Edit) -> Edit:
     return edit_once
 
 
-def _end_text(them: HouseRequest, end: int | None) -> str:
+def _end_text(them: PersonRequest, end: int | None) -> str:
     if end is None:
         return "until somebody ends it"
     whole = ceil(end / 60) * 60  # as pages show it
-    return f"until {moment_text(whole, them.household.timezone, them.now)}"
+    return f"until {moment_text(whole, them.local.timezone, them.now)}"
 
 
 def _back(them: PersonRequest, form: Form, part: str) -> NoReturn:

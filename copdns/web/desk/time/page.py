@@ -14,6 +14,7 @@ from copdns.model.times import DAY_WORDS
 from copdns.policy.decide import Policy
 from copdns.policy.today import Today
 from copdns.time.days import local_time, zone_of
+from copdns.time.nights import nights_of
 from copdns.web.context import AppContext, context_of
 from copdns.web.desk.change import Edit, change_household
 from copdns.web.desk.page import stored_household
@@ -55,6 +56,11 @@ class PersonRequest(HouseRequest):
     profile: Profile
 
     @property
+    def local(self) -> Household:
+        """The household with this person's clock, for what is said about them."""
+        return self.household.local_to(self.profile)
+
+    @property
     def page(self) -> str:
         """The path of the page about the person's time."""
         return f"/guardian/time/{self.profile.id}"
@@ -90,20 +96,32 @@ async def require_person(request: web.Request, permission: Permission) -> Person
 def template_values(house: HouseRequest) -> dict[str, Any]:
     """Return the values that all templates about time need."""
     household, library = house.household, house.context.snapshot().library
-    zone, say = zone_of(household.timezone), desk_wording(house.request, household)
+    local = house.local if isinstance(house, PersonRequest) else household
     own = (each.slug for each in household.services)
     return {
         "actor": house.actor,
         "household": household,
-        "say": say,
+        **clock_values(house, local),
         "categories": sorted(library.categories),
         "services": sorted({*library.services, *own}),
         "day_words": DAY_WORDS,
-        "when": say.soon,
         "mark_of": mark_of,
-        "wall": lambda at: f"{local_time(at, zone):%H:%M}",
+        "nights_of": nights_of,
+        "clock_of": lambda profile: clock_values(house, household.local_to(profile)),
         "may": lambda permission: may(house.actor, Permission(permission)),
         "now": house.now,
+    }
+
+
+def clock_values(house: HouseRequest, local: Household) -> dict[str, Any]:
+    """Return the values of `template_values` that tell times.  local: the household with the clock
+    to tell them in."""
+    zone, say = zone_of(local.timezone), desk_wording(house.request, local)
+    return {
+        "say": say,
+        "when": say.soon,
+        "wall": lambda at: f"{local_time(at, zone):%H:%M}",
+        "this_week": local_time(house.now, zone).date().isocalendar().week,
     }
 
 

@@ -95,12 +95,12 @@ def _parse_first_day(them: PersonRequest) -> date:
         raise web.HTTPNotFound(reason="This is not a valid date") from None
     if found is not None and not 1971 < found.year < 9000:
         raise web.HTTPNotFound(reason="This date is too far away")
-    return found or local_time(them.now, zone_of(them.household.timezone)).date()
+    return found or local_time(them.now, zone_of(them.local.timezone)).date()
 
 
 def _week(household: Household, profile: Profile, first: date) -> tuple[Chart, PreviewWeek]:
     """Return a week as bars and in words, with a bedtime that was moved as it is in that night."""
-    zone = zone_of(household.timezone)
+    zone = zone_of(household.local_to(profile).timezone)
     start, end = week_span(zone, first)
     moved = next((each for each in household.moved_bedtimes if each.profile == profile.id), None)
     closures = (
@@ -117,7 +117,7 @@ def _week(household: Household, profile: Profile, first: date) -> tuple[Chart, P
 
 def _bonuses(them: PersonRequest) -> tuple[Bonus, ...]:
     """Return the bonuses for today and later days."""
-    today = local_time(them.now, zone_of(them.household.timezone)).date() - timedelta(days=1)
+    today = local_time(them.now, zone_of(them.local.timezone)).date() - timedelta(days=1)
     return tuple(
         each
         for each in them.household.bonuses

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import count
 from typing import Any, Generic, NamedTuple, NoReturn
 
 from aiohttp import web
@@ -17,7 +18,13 @@ from copdns.model.household import Household, Profile
 from copdns.model.times import Budget, Schedule
 from copdns.time.plan import in_scope
 from copdns.web.desk.seen import SEEN, require_same_lines, unless_changed
-from copdns.web.desk.time.forms import Form, budget_values, new_id, schedule_values
+from copdns.web.desk.time.forms import (
+    Form,
+    budget_values,
+    is_bedtime,
+    new_id,
+    schedule_values,
+)
 from copdns.web.desk.time.page import PersonRequest, form_of, require_person, unless_gone
 
 
@@ -97,7 +104,7 @@ async def _add(them: PersonRequest, kind: _PeriodKind[Period]) -> NoReturn:
     form = await form_of(them.request)
     values = kind.values(form, them.profile)
     them.require_may_edit(values["scope"])
-    period = kind.of(id=new_id(form, them.profile, values["about"], kind.usual), **values)
+    period = kind.of(id=_new_id(form, them, kind, values), **values)
 
     def edit(household: Household) -> Household:
         there = period in periods(household, kind.of)
@@ -105,6 +112,20 @@ async def _add(them: PersonRequest, kind: _PeriodKind[Period]) -> NoReturn:
 
     await them.change(f"{kind.noun} {period.id} added for {period.scope or 'everyone'}", edit)
     _back(them, kind)
+
+
+def _new_id(
+    form: Form, them: PersonRequest, kind: _PeriodKind[Period], values: dict[str, Any]
+) -> str:
+    """Return the id of something new; of a bedtime, which has no name, one with a number where
+    another bedtime is there."""
+    if not is_bedtime(form):
+        return new_id(form, them.profile, values["about"], kind.usual)
+    first = new_id(form, them.profile, (), "bedtime")
+    there = {each.id: each for each in periods(them.household, kind.of)}
+    ids = (first if number == 1 else f"{first}-{number}" for number in count(1))
+    # The same form sent twice makes one bedtime.
+    return next(each for each in ids if there.get(each) in (None, kind.of(id=each, **values)))
 
 
 async def _change(them: PersonRequest, kind: _PeriodKind[Period]) -> NoReturn:

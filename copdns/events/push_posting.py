@@ -1,0 +1,79 @@
+"""Post one message to a push service, at an address of the internet only.
+
+Imported with the first message, as `posting.py` is with the first webhook: aiohttp takes many
+megabytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Mapping
+from ssl import create_default_context
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+
+from copdns import __version__
+from copdns.events.push_endpoints import is_public_address
+from copdns.events.push_result import PushOutcome, PushResult, judge_status
+
+
+class PublicResolver(AbstractResolver):
+    """Looks names up as the machine does, and refuses one that leads into the house.
+
+    Whoever answers for a name could otherwise point it here.  inner: who looks up.
+    """
+
+    def __init__(self, inner: AbstractResolver) -> None:
+        self._inner = inner
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the addresses of a name; raise OSError where one of them is not public."""
+        found = await self._inner.resolve(host, port, family)
+        if not all(is_public_address(each["host"]) for each in found):
+            raise OSError(f"{host} has an address that is not of the internet")
+        return found
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+async def post_message(
+    endpoint: str, body: bytes, headers: Mapping[str, str], seconds: float, *, private: bool
+) -> PushResult:
+    """Return what a push service says to a message.
+
+    private: it may be at home.
+    """
+    encrypted = endpoint.startswith("https:")
+    certificates = await asyncio.to_thread(create_default_context) if encrypted else True
+    inner = ThreadedResolver()
+    connector = TCPConnector(
+        ssl=certificates,
+        resolver=inner if private else PublicResolver(inner),
+        use_dns_cache=False,  # each look-up is checked
+    )
+    try:
+        async with (
+            ClientSession(
+                connector=connector,
+                headers={"User-Agent": f"copdns/{__version__}"},
+                timeout=ClientTimeout(total=seconds),
+                cookie_jar=DummyCookieJar(),
+                auto_decompress=False,  # the response is not read
+                trust_env=False,
+            ) as session,
+            # A redirect could lead anywhere.
+            session.post(endpoint, data=body, headers=headers, allow_redirects=False) as reply,
+        ):
+            return judge_status(reply.status, reply.headers.get("Retry-After", ""))
+    except TimeoutError:
+        return PushResult(
+            PushOutcome.AGAIN, why=f"the push service did not answer within {seconds:g} s"
+        )
+    except (ClientError, OSError, UnicodeError) as error:
+        return PushResult(PushOutcome.AGAIN, why=f"no connection ({type(error).__name__})")

@@ -1,0 +1,80 @@
+"""Whether somebody can use a service now, why, and what comes next: read off the verdicts on its
+names, so that pages and answers say the same.  Pure; moments are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import NamedTuple
+
+from copdns.dns.records import A
+from copdns.model.matchers import Matcher, MatchKind
+from copdns.model.verdict import Action, Verdict
+from copdns.policy.decide import Policy, decide
+from copdns.time.plan import NO_TIME_PLAN
+
+AHEAD = 86_400  # seconds that are looked ahead
+_BELOW = "www"  # stands for all names below one that is not meant itself
+_BLOCKED = frozenset({Action.BLOCK, Action.REFUSE})
+
+
+class Extent(StrEnum):
+    """How much of a service is blocked."""
+
+    OPEN = "open"
+    PARTLY = "partly"
+    BLOCKED = "blocked"
+
+
+class ServiceState(NamedTuple):
+    """What can be done with a service at a moment.
+
+    verdict: on the name of it that the earliest step blocks; of an open one, on its first name.
+    until: when that verdict gives way to another one, within a day; None: not by then.  Minutes of
+    a limit that may be used up are not foreseen.  then: that other verdict.
+    """
+
+    extent: Extent
+    verdict: Verdict
+    until: float | None = None
+    then: Verdict | None = None
+
+
+def service_state(policy: Policy, names: Iterable[Matcher], now: float) -> ServiceState:
+    """Return the state of a service.  names: all that it owns; at least one."""
+    hosts = [_host_of(each) for each in names]
+    verdicts = [decide(policy, each, A, now) for each in hosts]
+    blocked = [place for place, each in enumerate(verdicts) if each.action in _BLOCKED]
+    lead = min(blocked, key=lambda place: verdicts[place].step, default=0)
+    extent = Extent.PARTLY if blocked else Extent.OPEN
+    if len(blocked) == len(hosts):
+        extent = Extent.BLOCKED
+    until, then = _next_of(policy, hosts[lead], verdicts[lead], now)
+    return ServiceState(extent, verdicts[lead], until, then)
+
+
+def _host_of(matcher: Matcher) -> str:
+    is_below = matcher.match is MatchKind.BELOW
+    return f"{_BELOW}.{matcher.name}" if is_below else matcher.name
+
+
+def _next_of(
+    policy: Policy, host: str, verdict: Verdict, now: float
+) -> tuple[float | None, Verdict | None]:
+    """Return when a host's verdict gives way to another one, and that one; None for never."""
+    plan = policy.time_rules.plan if policy.time_rules else NO_TIME_PLAN
+    moments = {at for each in plan.closures for at in (each.start, each.end)}
+    moments |= {at for each in plan.grants for at in (each.start, each.end)}
+    for at in sorted(each for each in moments if now < each <= now + AHEAD):
+        then = decide(policy, host, A, at)
+        if _essence(then) != _essence(verdict):
+            return at, then
+    return None, None
+
+
+def _essence(verdict: Verdict) -> tuple[object, ...]:
+    """Return what people are told of a verdict: not by when it ends, which moves on by itself."""
+    if verdict.action not in _BLOCKED:
+        return (False, verdict.is_exception)
+    return True, verdict.reason, verdict.period

@@ -1,0 +1,1 @@
+"""The pages as an app on the home screen, and notices in browsers."""

@@ -1,0 +1,124 @@
+"""What can be done with a service is read off its verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from copdns.model.household import Contact, Default, OwnService, Profile
+from copdns.model.matchers import parse_matcher
+from copdns.model.reasons import text_of
+from copdns.model.times import Grant, Schedule, Slot
+from copdns.model.verdict import Action, Reason
+from copdns.policy.service_state import Extent, ServiceState, service_state
+from copdns.time.bedtime import is_bedtime
+from tests.household import MIA, NOW, allow, family, library, live, policy
+
+NAMES = {"blocks": ["blocks.example", "cdn.blocks.example"], "chat": ["chat.example"]}
+STRANGERS = {"blocks": Contact.STRANGERS, "chat": Contact.STRANGERS}
+MET = replace(MIA, contacts=frozenset({Contact.STRANGERS}))
+EXCEPTED = replace(MET, contact_exceptions=frozenset({"blocks"}))
+HOUR = 3600
+
+
+def state(profile: Profile, service: str = "blocks", **house: Any) -> ServiceState:
+    at, categories = house.pop("at", NOW), house.pop("categories", None)
+    lists = library(services=NAMES, contacts=STRANGERS, categories=categories)
+    made = live(family(profile, **house), lists=lists, now=NOW).policy("home", profile.id)
+    return service_state(made, map(parse_matcher, NAMES[service]), at)
+
+
+def said(found: ServiceState) -> tuple[str, str, str]:
+    verdict = found.verdict
+    return str(found.extent), str(verdict.reason), verdict.contact
+
+
+def test_a_contact_kind_closes_it_and_an_exception_opens_it_and_says_so() -> None:
+    assert said(state(MET)) == ("blocked", "contact", "strangers")
+    assert said(state(EXCEPTED)) == ("open", "default", "strangers")
+    assert text_of(state(EXCEPTED).verdict) == "default: service blocks is an exception (strangers)"
+    assert said(state(EXCEPTED, "chat")) == ("blocked", "contact", "strangers")
+    assert said(state(MIA)) == ("open", "default", "")
+
+
+@pytest.mark.parametrize(
+    ("profile", "reason"),
+    [
+        (replace(EXCEPTED, services=frozenset({"blocks"})), "service"),
+        (replace(EXCEPTED, categories=frozenset({"games"})), "category"),
+        (replace(EXCEPTED, default=Default.ALLOWLIST), "not_on_allowlist"),
+    ],
+)
+def test_an_exception_opens_nothing_that_another_rule_closes(profile: Profile, reason: str) -> None:
+    found = state(profile, categories={"games": ["blocks.example"]})
+    assert said(found)[:2] == ("blocked", reason)
+
+
+def test_a_name_that_another_closed_service_owns_stays_closed() -> None:
+    names = {"blocks": ["owner.example"], "chat": ["login.owner.example"]}
+    made = policy(EXCEPTED, services=names, contacts=STRANGERS)
+    open_one = service_state(made, [parse_matcher("owner.example")], NOW)
+    closed = service_state(made, [parse_matcher("login.owner.example")], NOW)
+    assert (open_one.extent, closed.verdict.service) == (Extent.OPEN, "chat")
+
+
+def test_an_exception_counts_for_services_of_the_household_too() -> None:
+    club = OwnService("club", "Club", (parse_matcher("club.example"),), Contact.STRANGERS)
+    mia = replace(MET, contact_exceptions=frozenset({"club"}))
+    made = policy(mia, house=family(mia, services=(club,)))
+    assert service_state(made, club.names, NOW).verdict.is_exception
+
+
+def test_what_is_blocked_in_part_says_by_what() -> None:
+    found = state(
+        replace(MIA, categories=frozenset({"ads"})), categories={"ads": ["cdn.blocks.example"]}
+    )
+    assert said(found)[:2] == ("partly", "category")
+    ruled = state(MET, rules=(allow("cdn.blocks.example"),))
+    assert said(ruled) == ("partly", "contact", "strangers")
+
+
+BEDTIME = Schedule("bed", "mia", (Slot(frozenset({"daily"}), 19 * 60, 12 * 60),))
+
+
+def test_what_is_open_says_until_when_and_what_closes_it_then() -> None:
+    found = state(MIA, schedules=(BEDTIME,))
+    assert found.then is not None
+    assert (found.extent, found.then.reason, found.then.period) == (
+        Extent.OPEN,
+        Reason.SCHEDULE,
+        "bed",
+    )
+    assert found.until == NOW + 3 * HOUR  # 16:00 UTC
+
+
+def test_what_opens_again_says_when_and_what_still_closes_it_says_that() -> None:
+    late = state(MET, schedules=(BEDTIME,), at=NOW + 4 * HOUR)
+    assert late.verdict.reason is Reason.SCHEDULE
+    assert late.until == NOW + 15 * HOUR
+    assert late.then is not None
+    assert late.then.reason is Reason.CONTACT
+    morning = state(MIA, schedules=(BEDTIME,), at=NOW + 4 * HOUR).then
+    assert morning is not None
+    assert morning.action is Action.ALLOW
+
+
+def test_temporary_access_says_when_it_ends() -> None:
+    about = parse_matcher("blocks.example")
+    grant = Grant(about, NOW - 60, NOW + HOUR, NOW - 60, id="g1", profile="mia")
+    found = state(MET, grants=(grant,))
+    assert (found.extent, found.verdict.reason, found.until) == (
+        Extent.OPEN,
+        Reason.GRANTED,
+        NOW + HOUR,
+    )
+
+
+def test_a_bedtime_turns_everything_off_over_a_night() -> None:
+    assert is_bedtime(BEDTIME)
+    assert is_bedtime(replace(BEDTIME, slots=(Slot(frozenset({"daily"}), 0, 6 * 60),)))
+    assert not is_bedtime(replace(BEDTIME, about=(parse_matcher("blocks.example"),)))
+    assert not is_bedtime(replace(BEDTIME, slots=(Slot(frozenset({"daily"}), 600, 60),)))
+    assert not is_bedtime(replace(BEDTIME, opens=True))
