@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -529,6 +529,13 @@ class ListFile(Section):
         description="Whether this is an allow-list: what lists of its category block of its "
         "domains is lifted.",
     )
+    log_only: int = Field(
+        default=0,
+        ge=0,
+        le=30,
+        description="Days for which it only counts what it would block, from when it is first "
+        "here. A new list is best tried for 3.",
+    )
 
 
 class OwnSource(Section):
@@ -547,6 +554,13 @@ class OwnSource(Section):
         default=False,
         description="Whether this is an allow-list: what lists of its category block of its "
         "domains is lifted.",
+    )
+    log_only: int = Field(
+        default=0,
+        ge=0,
+        le=30,
+        description="Days for which it only counts what it would block, from when it is first "
+        "here. A new list is best tried for 3.",
     )
     member: str = Field(default="", description="The file to use from a .tar.gz.")
     title: str = Field(default="", description="Its title.")
@@ -602,11 +616,19 @@ class SourceSettings(Section):
 ASlugged = TypeVar("ASlugged", ListFile, OwnSource)
 
 
+# Lists against harm block from the first minute.
+_NEVER_LOG_ONLY: Final = frozenset({"malware", "phishing"})
+
+
 def _with_slugs_of_their_own(lists: tuple[ASlugged, ...]) -> tuple[ASlugged, ...]:
     slugs = [each.slug for each in lists]
     twice = sorted({slug for slug in slugs if slugs.count(slug) > 1})
     if twice:
         raise ValueError(f"two lists are called {', '.join(twice)}; rename one of them")
+    for each in lists:
+        if each.log_only and (each.opens or each.category in _NEVER_LOG_ONLY):
+            why = "an allow-list blocks nothing" if each.opens else f"{each.category} is harm"
+            raise ValueError(f"the list {each.slug} cannot be log_only: {why}")
     return lists
 
 

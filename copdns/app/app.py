@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,8 @@ from copdns.network.machine import listen_addresses
 from copdns.network.probes import Probes
 from copdns.network.resolver_scan import scan_resolvers
 from copdns.policy.judge import RebindingGuard
+from copdns.privacy.list_counts import ListCountKey
+from copdns.privacy.list_scores import note_scores
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
 from copdns.server.lazy_free import LazyFreeQueue
@@ -77,6 +80,7 @@ from copdns.store.household_db.push import PushStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from copdns.time.clock import Clock
+from copdns.time.plan import PolicyInputs
 from copdns.web.http_server import HttpServer
 from copdns.web.https import Https
 from copdns.web.logins import Logins
@@ -120,6 +124,7 @@ class App:
         self._stop = asyncio.Event()
         self._waiting_reload: asyncio.Task[None] | None = None
         self._lazy_free = LazyFreeQueue()
+        self._scores: dict[ListCountKey, int] = {}  # of lists, as they were stored last
         self._lists = ListsInForce(self._folder, self._loop.time)
         self._updates = ListUpdater(
             Copies(self._folder),
@@ -257,7 +262,7 @@ class App:
         self._upstreams_in_force = UpstreamsInForce(self._upstreams, lambda: self.settings)
         self._snapshots = SnapshotBuilder(
             lambda: defaults_of(self.settings, self._child_page),
-            lambda: self._time_chores.policy_inputs,
+            self._policy_inputs,
             self._upstreams_in_force,
             self._now,
         )
@@ -413,6 +418,10 @@ class App:
     def _catalogue(self) -> Catalogue:
         return self._lists.library
 
+    def _policy_inputs(self) -> PolicyInputs:
+        log_only = self._updates.log_only.slugs(self._now())
+        return replace(self._time_chores.policy_inputs, log_only=log_only)
+
     def _new_cache(self) -> Cache:
         chosen = self.settings.cache
         return Cache(
@@ -454,7 +463,7 @@ class App:
             warnings=self._readiness.warnings,
             hosts=OWN_HOSTS | {"localhost", *self.settings.web.hosts},
             snapshot=lambda: self._resolver.snapshot,
-            policy_inputs=lambda: self._time_chores.policy_inputs,
+            policy_inputs=self._policy_inputs,
             identify=lambda requestor: self._recognition.identify(requestor, self._clock()),
             recent=self._recent_blocks,
             now=self._now,
@@ -489,9 +498,17 @@ class App:
     async def _follow_time(self) -> None:
         await self._account_chores.follow_clock(self._clock())
         missing = self._time_chores.set_missing(self._updates.missing_categories)
-        if await self._time_chores.run_second() or missing:
+        trials = self._time_chores.set_log_only(await self._follow_trials())
+        if await self._time_chores.run_second() or missing or trials:
             await self._household.apply()
         self._time_chores.tell()
+
+    async def _follow_trials(self) -> frozenset[str]:
+        """Return the lists that only count now; the periods of new ones begin."""
+        trials, now = self._updates.log_only, self._now()
+        if trials.is_due(now) and not self._clock.is_wrong:
+            await asyncio.to_thread(trials.begin, now)
+        return trials.slugs(now)
 
     async def _follow_machine(self) -> None:
         own = await asyncio.to_thread(listen_addresses, self.settings.dns.listen)
@@ -536,8 +553,10 @@ class App:
             await self._push_store.tidy(int(now))
             await self._account_chores.remind()
             await self._tell_upstreams()
+            await self._note_scores(now)
         self._time_chores.ledger.forget(now)
         await asyncio.to_thread(self._log.purge, now, chosen.rows_days, chosen.counts_days)
+        await asyncio.to_thread(self._log.count_lists, self._recorder.list_counts.take(now))
         self._recent_blocks.forget(now)
         collect_young()
 
@@ -547,6 +566,15 @@ class App:
             self._waiting_reload = tasks.create_task(self._reload())
             running.add(self._waiting_reload)
             self._waiting_reload.add_done_callback(running.discard)
+
+    async def _note_scores(self, now: float) -> None:
+        """Store how lists stand this week, if that is not what was stored last."""
+        found: dict[ListCountKey, int] = {}
+        for household in self._resolver.snapshot.households:
+            errors = await AppealStore(self._store).list_errors(household)
+            found |= note_scores(household, self._catalogue.statuses, errors, now)
+        if found != self._scores and await asyncio.to_thread(self._log.note_lists, found):
+            self._scores = found
 
     async def _reload(self) -> None:
         """Apply changed settings and lists; nothing changes where the settings have a mistake.

@@ -144,6 +144,7 @@ class Verdict:
         section 2); computed only for profiles in that block mode.
     period: the id of the schedule or budget that decided, "homework" for that kind of pause.
     no_minutes: of a budget that gives none on this day, rather than one that is used up.
+    log_only: the slug of a list that would block the name, but only counts for now.
     ends_text: when it ends, on the household's clock, for people: "Tue 07:00".
     """
 
@@ -166,6 +167,7 @@ class Verdict:
     ends_text: str = ""
     contact: str = ""
     no_minutes: bool = False
+    log_only: str = ""
 
     @property
     def is_exception(self) -> bool:

@@ -15,6 +15,7 @@ from copdns.dns.records import AAAA, PTR, SRV, TXT, A
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
 from copdns.lists.keys import find_key
+from copdns.lists.log_only import COUNTING_KINDS
 from copdns.model.broad_names import broad_names
 from copdns.model.household import (
     Contact,
@@ -73,6 +74,7 @@ class HouseholdContext:
     help_ends: the last labels of all help names, such as "uk".
     closable_groups: protected groups that a pause, a schedule or a budget closes all the same.
     verdict_by_entry: the memo of `Blocker.list_verdict`, which all its policies share.
+    log_only: slugs of the lists that only count for now (`lists/log_only.py`).
     """
 
     household: str
@@ -85,6 +87,32 @@ class HouseholdContext:
     help_ends: frozenset[str] = frozenset()
     closable_groups: frozenset[str] = frozenset()
     verdict_by_entry: VerdictByEntry = field(default_factory=dict, compare=False)
+    log_only: frozenset[str] = frozenset()
+
+    @property
+    def infos(self) -> tuple[ListInfo, ...]:
+        """All lists by number, as they decide: one that only counts is about nothing, so nothing
+        that names a category or takes all lists of a kind means it."""
+        if not self.log_only:
+            return self.index.infos
+        return tuple(
+            replace(info, kind=ListKind.CATEGORY, subject="")
+            if info.slug in self.log_only and info.kind in COUNTING_KINDS
+            else info
+            for info in self.index.infos
+        )
+
+    def log_only_lists(self, profile: Profile) -> tuple[ListInfo, ...]:
+        """Return the lists that would block for a profile, but only count for now."""
+        return tuple(
+            info
+            for info in self.index.infos
+            if info.slug in self.log_only
+            and (
+                (info.kind is ListKind.BYPASS and profile.bypass)
+                or (info.kind is ListKind.CATEGORY and info.subject in profile.categories)
+            )
+        )
 
     @property
     def open_below(self) -> frozenset[str]:
@@ -102,7 +130,7 @@ class HouseholdContext:
         """Return the lists of a kind; subjects: only those about one of them."""
         return tuple(
             info
-            for info in self.index.infos
+            for info in self.infos
             if info.kind is kind and (subjects is None or info.subject in subjects)
         )
 
@@ -132,6 +160,7 @@ def build_context(
     defaults: AnswerDefaults,
     household: Household,
     other: HouseholdContext | None = None,
+    log_only: frozenset[str] = frozenset(),
 ) -> HouseholdContext:
     """Return what the policies of one household have in common.
 
@@ -139,6 +168,7 @@ def build_context(
     those that it cannot protect (`lists/keys.py`).
 
     other: of another household, made from the same library: what is equal in all is taken from it.
+    log_only: slugs of the lists that only count for now.
     """
     household = _without_keys(_without_broad_names(household), library)
     index, by_list = _with_own_names(library.index, household)
@@ -171,6 +201,7 @@ def build_context(
         closable_groups=frozenset(
             (SCHOOL, *(group.slug for group in groups if not group.beats_time))
         ),
+        log_only=log_only,
     )
 
 

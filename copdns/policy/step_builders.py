@@ -144,10 +144,11 @@ def security_step(
 def time_steps(context: HouseholdContext, plan: TimePlan, blocker: Blocker) -> TimeSteps:
     """Return steps 7 to 9, each with the plan's closures of its reason."""
     infos, services = context.index.infos, ListSet(context.lists(ListKind.SERVICE))
+    meant = context.infos
 
     def build(number: StepNumber, title: str, reason: Reason) -> TimeStep:
         closures = (each for each in plan.closures if each.reason is reason)
-        timelines = closure_timelines(closures, infos)
+        timelines = closure_timelines(closures, meant)
         return TimeStep(
             number, title, reason, timelines, infos, services, blocker, plan.zone, plan.until
         )
@@ -216,7 +217,8 @@ def safe_search_step(
 def default_step(
     profile: Profile, context: HouseholdContext, blocker: Blocker, *, is_essential: bool = False
 ) -> DefaultStep:
-    """Return step 15, which knows what is allowed by an exception from a contact kind.
+    """Return step 15, which knows what is allowed by an exception from a contact kind, and what a
+    list that only counts for now would block.
 
     blocker: that of safe search.  is_essential: as in `TimePlan`.
     """
@@ -227,4 +229,5 @@ def default_step(
         is_essential,
         ListSet(context.lists(ListKind.SERVICE)) if excepted else None,
         {info.number: (info.subject, context.services[info.subject].contact) for info in excepted},
+        ListSet(context.log_only_lists(profile)),
     )

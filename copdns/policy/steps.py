@@ -448,7 +448,16 @@ class DefaultStep:
     It says so where a name is allowed although its service has a contact kind that is blocked.
     """
 
-    __slots__ = ("_allow", "_always", "_blocker", "_excepted", "_granted", "_services")
+    __slots__ = (
+        "_allow",
+        "_always",
+        "_blocker",
+        "_by_list",
+        "_excepted",
+        "_granted",
+        "_log_only",
+        "_services",
+    )
 
     number: StepNumber = StepNumber.DEFAULT
     title: str = "default of the profile"
@@ -462,12 +471,14 @@ class DefaultStep:
         always: bool = False,
         services: ListSet | None = None,
         excepted: Mapping[int, tuple[str, str]] | None = None,
+        log_only: ListSet | None = None,
     ) -> None:
         """always: what is always open is allowed even where the default blocks.
 
         services: all of them; the one with the longest name owns a name, as in `ServiceStep`; None
         where there is no exception.  excepted: slug and contact kind of the services that are
-        exceptions, by list number.
+        exceptions, by list number.  log_only: lists that would block, but only count for now; the
+        verdict names one that has the name.
         """
         self._services = services
         self._excepted = {
@@ -481,11 +492,18 @@ class DefaultStep:
         self._allow = allow if default is Default.ALLOW else None
         self._always = allow if always else None
         self._blocker = blocker
+        self._log_only = log_only or None
+        # The same objects again, since `with_end` and caches compare by identity.
+        self._by_list: dict[str, Verdict] = {}
 
     def __call__(self, lookup: Lookup, now: float) -> Verdict:
         if lookup.grants and lookup.has_content_grant:
             return self._granted
         if self._allow is not None:
+            if self._log_only is not None and lookup.entries:
+                counted = self._note_log_only(self._log_only, self._allow, lookup)
+                if counted is not None:
+                    return counted
             if self._services is not None and lookup.entries:
                 owner = self._services.find(lookup.entries)
                 if owner is not None:
@@ -500,3 +518,13 @@ class DefaultStep:
             ttl=self._blocker.ttl,
             nothing_open_below=self._blocker.nothing_open_below(lookup.name, None),
         )
+
+    def _note_log_only(self, log_only: ListSet, allow: Verdict, lookup: Lookup) -> Verdict | None:
+        found = log_only.find(lookup.entries)
+        if found is None:
+            return None
+        slug = found[1].slug
+        verdict = self._by_list.get(slug)
+        if verdict is None:
+            verdict = self._by_list[slug] = replace(allow, log_only=slug)
+        return verdict

@@ -112,6 +112,7 @@ class PolicyInputs:
     in_use: grants of grace periods, for names that were in use when something closed.
     clock_is_wrong: it shows a time before one that was seen already (`time/clock.py`).
     missing_categories: those of which a chosen list is not in force.
+    log_only: slugs of the lists that only count for now, and block nothing.
     own: budgets whose minutes of today are the person's alone to see, besides those that are so
         now (`privacy/own_numbers.py`); no policy depends on them.
     own_timers: those that people started for themselves, and that run.
@@ -122,6 +123,7 @@ class PolicyInputs:
     in_use: Mapping[ProfileKey, tuple[Grant, ...]] = field(default_factory=dict)
     clock_is_wrong: bool = False
     missing_categories: frozenset[str] = frozenset()
+    log_only: frozenset[str] = frozenset()
     own: Mapping[ProfileKey, frozenset[str]] = field(default_factory=dict)
     own_timers: Mapping[ProfileKey, OwnTimer] = field(default_factory=dict)
 

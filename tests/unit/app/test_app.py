@@ -15,6 +15,7 @@ import pytest
 from copdns.app.app import App
 from copdns.config import (
     DnsSettings,
+    ListFile,
     RebindingSettings,
     Settings,
     SourceSettings,
@@ -26,6 +27,7 @@ from copdns.household.edits import add_rule
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import StoreError
 from copdns.model.household import Household, RuleAction
+from copdns.privacy.list_counts import week_of
 from copdns.store.household_db.household import HouseholdStore
 from copdns.words.phrases import Phrases
 from tests.running import free_port
@@ -72,6 +74,10 @@ class HeldApp(App):
     @property
     def revision(self) -> int:
         return self._resolver.snapshot.households["home"].revision
+
+    @property
+    def on_trial(self) -> frozenset[str]:
+        return self._resolver.snapshot.contexts["home"].log_only
 
 
 def settings(folder: Path) -> Settings:
@@ -178,3 +184,29 @@ async def test_a_reload_keeps_responses_unless_they_may_be_others_now(tmp_path: 
         app._reread = lambda: app.settings.model_copy(update={"upstreams": other})
         await app._reload()
         assert app._resolver.cache is not before
+
+
+async def test_a_new_list_only_counts_until_a_guardian_lets_it_block(tmp_path: Path) -> None:
+    (tmp_path / "boards.txt").write_text("chess.example\n")
+    async with running(tmp_path) as app:
+        boards = ListFile(
+            slug="boards",
+            path=str(tmp_path / "boards.txt"),
+            category="games",
+            format="domains",
+            match="subtree",
+            log_only=3,
+        )
+        app._reread = lambda: app.settings.model_copy(update={"lists": (boards,)})
+        await app._reload()
+        assert app.on_trial == {"boards"}  # from the first answer on
+        await app._follow_time()
+        now = app._now()
+        assert app._updates.log_only.until("boards", now) == pytest.approx(now + 3 * 86_400, abs=60)
+        await asyncio.to_thread(app._log.flush)  # makes the file
+        await app._note_scores(now)
+        noted = app._log.list_counts("home", 0)
+        assert noted["home", "boards", week_of(now), "entries"] == 1
+        await app._updates.set_days("boards", 0, now)
+        await app._follow_time()
+        assert app.on_trial == frozenset()
