@@ -26,6 +26,7 @@ NO_EDNS: Final = 0  # what of EDNS a query has: nothing ...
 BARE: Final = 1  # ... an OPT record without options that takes 512 octets ...
 FULL: Final = 2  # ... or all
 POOR_ANSWERS: Final = 3  # in a row, after which an upstream is asked with less for a while
+MAX_WITHOUT_COOKIE: Final = 10  # responses in a row, after which an upstream may send none
 MAX_ATTEMPTS: Final = 4  # of one query, over all upstreams
 DOWN_AFTER: Final = 3  # failures in a row: fewer may be one slow name
 
@@ -45,6 +46,7 @@ class Health:
         poor_answers: how many queries in a row it answered only when they were sent again so.
     randomizes_case: queries to it have their letters' case drawn by lot (0x20).
     cookie, server_cookie: ours for it, and the one that it sent (RFC 7873); b"" for none.
+    without_cookie: how many responses in a row came without ours, though it had sent one.
     opt_plain, opt_do: the OPT record of a query with all that it should have.
     """
 
@@ -65,6 +67,7 @@ class Health:
         "rtt",
         "server_cookie",
         "trusted",
+        "without_cookie",
     )
 
     def __init__(self, label: str = "", *, filtering: bool = False, trusted: bool = False) -> None:
@@ -82,6 +85,7 @@ class Health:
         self.poor_answers = 0
         self.cookie = b""
         self.server_cookie = b""
+        self.without_cookie = 0
         self.opt_plain = _OPT_PLAIN
         self.opt_do = _OPT_DO
 
@@ -114,6 +118,16 @@ class Health:
         self.cookie, self.server_cookie = client, server
         self.opt_plain = opt_with_cookie(UDP_SIZE, 0, client + server)
         self.opt_do = opt_with_cookie(UDP_SIZE, DO, client + server)
+
+    def note_missing_cookie(self) -> None:
+        """Note a response without our cookie; after a row of them, expect none any more.
+
+        So many in a row nobody forges: each has a random port, ID and spelling.
+        """
+        self.without_cookie += 1
+        if self.without_cookie >= MAX_WITHOUT_COOKIE:
+            self.without_cookie = 0
+            self.set_cookies(self.cookie, b"")
 
     def level_for(self, exchange: Exchange, mono: float) -> int:
         """Return what of EDNS a query gets: FULL, BARE or NO_EDNS."""

@@ -437,9 +437,13 @@ class UpstreamClient:
             if health.server_cookie:
                 # It always sends one, so this may be forged; over TCP nobody can (RFC 7873
                 # section 5.3).
+                if not exchange.untraced:
+                    health.note_missing_cookie()
                 self._send_by_tcp(sent, upstream, mono)
                 return
         else:
+            if not exchange.untraced:
+                health.without_cookie = 0
             datagram = found.rest
             if found.server != health.server_cookie and found.server and not exchange.untraced:
                 health.set_cookies(health.cookie, found.server)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.dns.cookies import find_cookie, opt_with_cookie
-from copdns.dns.exchange import FULL, NO_EDNS_FOR, POOR_ANSWERS
+from copdns.dns.exchange import FULL, MAX_WITHOUT_COOKIE, NO_EDNS_FOR, POOR_ANSWERS
 from copdns.dns.upstream import SWEEP_INTERVAL
 from tests.unit.upstreams import ATTEMPT, FOUND, Make
 from tests.upstream_server import Asked, UpstreamServer, Way, data, failing, reply_to, silent
@@ -111,6 +111,20 @@ async def test_an_answer_without_the_cookie_that_was_promised_is_fetched_over_tc
     server.says[""] = forged
     assert await asker.ask("next.example").found() == (FOUND,)
     assert asker.numbers() == (2, 0, 1)
+
+
+async def test_an_upstream_that_has_given_up_cookies_is_asked_over_udp_again(
+    server: UpstreamServer, make: Make
+) -> None:
+    server.says[""] = with_cookie()
+    asker = make(server)
+    await asker.ask().one()
+    server.says[""] = data
+    for number in range(MAX_WITHOUT_COOKIE + 1):
+        assert await asker.ask(f"{number}.example").found() == (FOUND,)
+    over_tcp = [each for each in server.asked if each.over == "tcp"]
+    assert len(over_tcp) == MAX_WITHOUT_COOKIE
+    assert server.asked[-1].over == "udp"
 
 
 async def test_a_cookie_that_an_upstream_forgot_is_exchanged_for_a_new_one(
