@@ -12,7 +12,8 @@ BESIDE = -n 4 --dist loadfile
 PREFIX ?= /opt/copdns
 DESTDIR ?=
 
-.PHONY: run test test-compiled compiled oracle lanes flood screenshots attack damage bench lint words lock install clean
+.PHONY: run test test-compiled compiled oracle lanes flood conformance faults soak fuzz screenshots
+.PHONY: attack damage bench lint words lock install clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/copdns -c config/home.yaml --data var run
@@ -58,6 +59,27 @@ lanes: $(VENV)/.installed
 flood: $(VENV)/.installed
 	@scripts/compiled-copy $(VENV) $(COMPILED)
 	$(IN_COMPILED)/python -m tests.fuzz.flood $(ARGS)
+
+# What the standards ask for beside what the program does, as a table and as docs/conformance.md.
+# ARGS=--packets=FOLDER: packets of other servers' tests are replayed as well.
+conformance: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.conformance --page docs/conformance.md $(ARGS)
+
+# Every fault of docs/faults.md, injected for real; some need root, to mount disks and limit memory.
+# It takes ten minutes.  ARGS as for pytest.
+faults: $(VENV)/.installed
+	FAULTS=1 $(VENV)/bin/pytest $(or $(ARGS),tests/faults)
+
+# Questions, lists and rules that change, for an hour; ARGS: minutes.
+soak: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.soak $(ARGS)
+
+# What reads octets of others: led by the code that they reach (atheris, in a virtual environment of
+# its own; it needs Python 3.12 to 3.14 on x86-64), then a million mutated lines of lists and 10,000
+# files.  ARGS: seconds for each target.
+fuzz: $(VENV)-fuzz/.installed
+	$(VENV)-fuzz/bin/python -m tests.fuzz.guided build/fuzz $(or $(ARGS),600)
+	$(VENV)-fuzz/bin/python -m tests.fuzz.mutated
 
 # Every page, in a browser, for everybody who reads it; ARGS names the folder for the pictures.
 # ARGS=--docs: only the few that README.md shows, into docs/pictures.
@@ -129,3 +151,6 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 
 $(VENV)-attack/.installed: requirements-attack.lock
 	@scripts/make-venv $(VENV)-attack "$(PYTHON)" requirements-attack.lock wapiti3
+
+$(VENV)-fuzz/.installed: pyproject.toml requirements-fuzz.lock
+	@scripts/make-venv $(VENV)-fuzz "$(PYTHON)" requirements-fuzz.lock -e .

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -37,6 +37,7 @@ from copdns.model.addresses import (
 from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import ConfigError
 from copdns.model.events import USUAL, EventKind
+from copdns.model.names import normalize
 from copdns.model.verdict import AnswerDefaults
 from copdns.model.yaml_text import ByText
 
@@ -354,6 +355,12 @@ class UpstreamSettings(Section):
         description="Plain DNS servers that are asked only for the addresses of encrypted "
         "upstreams that are written without one, and for the names of time servers.",
     )
+    private_reverse: tuple[PlainUpstream, ...] = Field(
+        default=(),
+        description="Servers that know the names of devices by their addresses in the home "
+        "network, such as the router: reverse names of private addresses are asked there. Without "
+        "one, copdns answers them itself.",
+    )
     filtering: tuple[Upstream, ...] = Field(
         default=(),
         description="Upstreams that are known to filter; if one of them blocks a protected "
@@ -522,6 +529,13 @@ class ListFile(Section):
         description="Whether this is an allow-list: what lists of its category block of its "
         "domains is lifted.",
     )
+    log_only: int = Field(
+        default=0,
+        ge=0,
+        le=30,
+        description="Days for which it only counts what it would block, from when it is first "
+        "here. A new list is best tried for 3.",
+    )
 
 
 class OwnSource(Section):
@@ -540,6 +554,13 @@ class OwnSource(Section):
         default=False,
         description="Whether this is an allow-list: what lists of its category block of its "
         "domains is lifted.",
+    )
+    log_only: int = Field(
+        default=0,
+        ge=0,
+        le=30,
+        description="Days for which it only counts what it would block, from when it is first "
+        "here. A new list is best tried for 3.",
     )
     member: str = Field(default="", description="The file to use from a .tar.gz.")
     title: str = Field(default="", description="Its title.")
@@ -595,11 +616,19 @@ class SourceSettings(Section):
 ASlugged = TypeVar("ASlugged", ListFile, OwnSource)
 
 
+# Lists against harm block from the first minute.
+_NEVER_LOG_ONLY: Final = frozenset({"malware", "phishing"})
+
+
 def _with_slugs_of_their_own(lists: tuple[ASlugged, ...]) -> tuple[ASlugged, ...]:
     slugs = [each.slug for each in lists]
     twice = sorted({slug for slug in slugs if slugs.count(slug) > 1})
     if twice:
         raise ValueError(f"two lists are called {', '.join(twice)}; rename one of them")
+    for each in lists:
+        if each.log_only and (each.opens or each.category in _NEVER_LOG_ONLY):
+            why = "an allow-list blocks nothing" if each.opens else f"{each.category} is harm"
+            raise ValueError(f"the list {each.slug} cannot be log_only: {why}")
     return lists
 
 
@@ -616,6 +645,9 @@ class LeaseFile(Section):
     )
 
 
+_HOME_DOMAINS = ("lan", "home.arpa", "internal", "home")  # nobody's on the internet
+
+
 class IdentitySettings(Section):
     """How devices are recognised, apart from their IP addresses."""
 
@@ -630,6 +662,22 @@ class IdentitySettings(Section):
         description="Lease files of DHCP servers on this machine, for the names that devices "
         "give themselves, and for MAC addresses the kernel does not know.",
     )
+    lease_domain: str = Field(
+        default="",
+        description="The domain in which devices of these lease files have the names that they "
+        "give themselves, such as `lan` or `home.arpa`; empty for no such names.",
+    )
+
+    @field_validator("lease_domain")
+    @classmethod
+    def _stays_at_home(cls, written: str) -> str:
+        name = normalize(written)
+        if name and not any(name == each or name.endswith(f".{each}") for each in _HOME_DOMAINS):
+            raise ValueError(
+                f"{written!r} is not a domain of a home network; write one of "
+                f"{', '.join(_HOME_DOMAINS)}, or one below them"
+            )
+        return name
 
 
 class LogSettings(Section):
@@ -929,6 +977,14 @@ def _is_of_a_home(address: str) -> bool:
     return any(ip_address(address) in each for each in HOME)
 
 
-def defaults_of(dns: DnsSettings, door: str) -> AnswerDefaults:
+def defaults_of(settings: Settings, door: str) -> AnswerDefaults:
     """Return what the settings say.  door: the children's page, as it is served now."""
-    return AnswerDefaults(dns.allow, dns.block_ttl, dns.security_ttl, dns.child_max_ttl, door)
+    dns = settings.dns
+    return AnswerDefaults(
+        dns.allow,
+        dns.block_ttl,
+        dns.security_ttl,
+        dns.child_max_ttl,
+        door,
+        sends_reverse=bool(settings.upstreams.private_reverse),
+    )

@@ -167,21 +167,24 @@ def running(
 
     settings: sections, or a file; ports and upstreams are ours in any case.  under: a command to
     start it by.  upstreams: their ports on 127.0.0.1; none: one that makes up its answers.
-    environment: more settings, as variables.  HTTPS is off unless they give it a port.
+    environment: more settings, as variables.  HTTPS is off unless they give it a port.  Upstreams
+    that the settings name stand there alone, so that a reload can change them.
     """
     with ExitStack() as stack:
         ear = stack.enter_context(closing(_ear(folder / "notify")))
         ports = upstreams or [stack.enter_context(upstream())]
+        own = isinstance(settings, Mapping) and "upstreams" in settings
         if not isinstance(settings, Path):
             settings = _written(folder / "copdns.yaml", settings or {})
         port, web_port = free_port(), free_port()
+        servers = [f"127.0.0.1:{each}" for each in ports]
         environment = {
             **os.environ,
             "COPDNS_DNS__PORT": str(port),
             "COPDNS_WEB__PORT": str(web_port),
             "COPDNS_WEB__TLS_PORT": "0",
             "COPDNS_SOURCES__USE": "none",
-            "COPDNS_UPSTREAMS__SERVERS": json.dumps([f"127.0.0.1:{each}" for each in ports]),
+            **({} if own else {"COPDNS_UPSTREAMS__SERVERS": json.dumps(servers)}),
             **(environment or {}),
         }
         options: Sequence[str | Path] = ["-c", settings, "--data", folder / "data"]

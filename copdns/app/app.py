@@ -13,6 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,7 @@ from copdns.app.account_chores import AccountChores, log_setup_code
 from copdns.app.alarms import Alarms
 from copdns.app.appeal_chores import AppealChores
 from copdns.app.background import free_gradually, repeat, run_logged
+from copdns.app.control import ControlSocket
 from copdns.app.device_chores import DeviceChores
 from copdns.app.digest_chores import DigestChores
 from copdns.app.help_chores import HelpChores
@@ -56,10 +58,13 @@ from copdns.model.events import EventKind, HeldEvent
 from copdns.model.hosts import OWN_HOSTS, child_page_url, desk_url
 from copdns.model.household import Household, PrivacyMode
 from copdns.network import machine
+from copdns.network.lease_names import RecordsByName
 from copdns.network.machine import listen_addresses
 from copdns.network.probes import Probes
 from copdns.network.resolver_scan import scan_resolvers
 from copdns.policy.judge import RebindingGuard
+from copdns.privacy.list_counts import ListCountKey
+from copdns.privacy.list_scores import note_scores
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
 from copdns.server.lazy_free import LazyFreeQueue
@@ -75,6 +80,7 @@ from copdns.store.household_db.push import PushStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from copdns.time.clock import Clock
+from copdns.time.plan import PolicyInputs
 from copdns.web.http_server import HttpServer
 from copdns.web.https import Https
 from copdns.web.logins import Logins
@@ -116,7 +122,9 @@ class App:
         self._folder = Path(settings.data)
         self._loop = asyncio.get_running_loop()
         self._stop = asyncio.Event()
+        self._waiting_reload: asyncio.Task[None] | None = None
         self._lazy_free = LazyFreeQueue()
+        self._scores: dict[ListCountKey, int] = {}  # of lists, as they were stored last
         self._lists = ListsInForce(self._folder, self._loop.time)
         self._updates = ListUpdater(
             Copies(self._folder),
@@ -139,6 +147,7 @@ class App:
         self._child_page = child_page_url(settings.web.port)  # a new port: at the next start
         self._https = Https(self._folder, settings.web, self._now, lambda: self._clock.is_wrong)
         self._http_server = HttpServer(settings.web, self._https, self._build_pages)
+        self._control = ControlSocket(self._folder, self._flush_cache)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raise CopdnsError where it cannot start."""
@@ -252,8 +261,8 @@ class App:
         self._counters.upstreams = self._upstreams.numbers
         self._upstreams_in_force = UpstreamsInForce(self._upstreams, lambda: self.settings)
         self._snapshots = SnapshotBuilder(
-            lambda: defaults_of(self.settings.dns, self._child_page),
-            lambda: self._time_chores.policy_inputs,
+            lambda: defaults_of(self.settings, self._child_page),
+            self._policy_inputs,
             self._upstreams_in_force,
             self._now,
         )
@@ -310,6 +319,7 @@ class App:
             self._clock,
             lambda: sum(self._counters.queries.values()),
             self._events,
+            self._set_lease_records,
         )
         await self._device_chores.configure(self.settings.identity)
         self._store.see = self._device_chores.see
@@ -329,6 +339,7 @@ class App:
 
     async def _serve(self) -> None:
         await self._listen()
+        await self._control.open()
         await self._http_server.begin()
         await run_logged(self._tell_upstreams)
         await run_logged(lambda: self._account_chores.tell(self._events))
@@ -336,10 +347,8 @@ class App:
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(each) for each in self._chores()]
-            self._loop.add_signal_handler(
-                signal.SIGHUP, lambda: running.append(tasks.create_task(self._reload()))
-            )
+            running = {tasks.create_task(each) for each in self._chores()}
+            self._loop.add_signal_handler(signal.SIGHUP, lambda: self._begin_reload(tasks, running))
             self._manager.notify_ready(f"answering on {', '.join(self._listeners.addresses)}")
             log.info(
                 "ready",
@@ -382,6 +391,7 @@ class App:
 
     async def _close(self) -> None:
         self._listeners.close()
+        self._control.close()
         await self._http_server.close()
         self._recognition.close()
         self._upstreams.close()
@@ -407,6 +417,10 @@ class App:
     @property
     def _catalogue(self) -> Catalogue:
         return self._lists.library
+
+    def _policy_inputs(self) -> PolicyInputs:
+        log_only = self._updates.log_only.slugs(self._now())
+        return replace(self._time_chores.policy_inputs, log_only=log_only)
 
     def _new_cache(self) -> Cache:
         chosen = self.settings.cache
@@ -449,7 +463,7 @@ class App:
             warnings=self._readiness.warnings,
             hosts=OWN_HOSTS | {"localhost", *self.settings.web.hosts},
             snapshot=lambda: self._resolver.snapshot,
-            policy_inputs=lambda: self._time_chores.policy_inputs,
+            policy_inputs=self._policy_inputs,
             identify=lambda requestor: self._recognition.identify(requestor, self._clock()),
             recent=self._recent_blocks,
             now=self._now,
@@ -484,9 +498,17 @@ class App:
     async def _follow_time(self) -> None:
         await self._account_chores.follow_clock(self._clock())
         missing = self._time_chores.set_missing(self._updates.missing_categories)
-        if await self._time_chores.run_second() or missing:
+        trials = self._time_chores.set_log_only(await self._follow_trials())
+        if await self._time_chores.run_second() or missing or trials:
             await self._household.apply()
         self._time_chores.tell()
+
+    async def _follow_trials(self) -> frozenset[str]:
+        """Return the lists that only count now; the periods of new ones begin."""
+        trials, now = self._updates.log_only, self._now()
+        if trials.is_due(now) and not self._clock.is_wrong:
+            await asyncio.to_thread(trials.begin, now)
+        return trials.slugs(now)
 
     async def _follow_machine(self) -> None:
         own = await asyncio.to_thread(listen_addresses, self.settings.dns.listen)
@@ -513,6 +535,12 @@ class App:
         self._resolver.refresh(moment)
         self._resolver.cache.forget_old(moment.mono, FORGOTTEN_AT_ONCE)
 
+    def _set_lease_records(self, records: RecordsByName) -> None:
+        self._resolver.lease_records = records
+
+    def _flush_cache(self, name: str, below: bool) -> None:
+        self._resolver.flush(name, below=below)
+
     async def _tell_upstreams(self) -> None:
         await self._account_chores.note_upstreams(self.settings)
 
@@ -525,10 +553,28 @@ class App:
             await self._push_store.tidy(int(now))
             await self._account_chores.remind()
             await self._tell_upstreams()
+            await self._note_scores(now)
         self._time_chores.ledger.forget(now)
         await asyncio.to_thread(self._log.purge, now, chosen.rows_days, chosen.counts_days)
+        await asyncio.to_thread(self._log.count_lists, self._recorder.list_counts.take(now))
         self._recent_blocks.forget(now)
         collect_young()
+
+    def _begin_reload(self, tasks: asyncio.TaskGroup, running: set[asyncio.Task[None]]) -> None:
+        """Reload, unless a reload that has not read anything yet is waiting for another one."""
+        if self._waiting_reload is None:
+            self._waiting_reload = tasks.create_task(self._reload())
+            running.add(self._waiting_reload)
+            self._waiting_reload.add_done_callback(running.discard)
+
+    async def _note_scores(self, now: float) -> None:
+        """Store how lists stand this week, if that is not what was stored last."""
+        found: dict[ListCountKey, int] = {}
+        for household in self._resolver.snapshot.households:
+            errors = await AppealStore(self._store).list_errors(household)
+            found |= note_scores(household, self._catalogue.statuses, errors, now)
+        if found != self._scores and await asyncio.to_thread(self._log.note_lists, found):
+            self._scores = found
 
     async def _reload(self) -> None:
         """Apply changed settings and lists; nothing changes where the settings have a mistake.
@@ -538,9 +584,10 @@ class App:
         Lists that cannot be compiled are no mistake in the settings: the earlier lists stay, and
         compiling is tried again.
         """
-        await run_logged(self._household.compare)
-        await run_logged(self._lists.check_file)
         async with self._list_reloader.one_by_one:
+            self._waiting_reload = None  # what changes from here on takes another one
+            await run_logged(self._household.compare)
+            await run_logged(self._lists.check_file)
             self._manager.notify_reloading()
             try:
                 settings = await asyncio.to_thread(self._reread)
@@ -572,11 +619,13 @@ class App:
         await self._device_chores.configure(settings.identity)
         self._resolver.limits = self._new_limits()
         self._resolver.asks_time_in_clear = settings.upstreams.are_all_encrypted
+        # Responses of the same upstreams stay: while those are dead, the house lives on them.
+        may_stay = _about_responses(before) == _about_responses(settings)
         self._resolver.reconfigure(
             self._new_rebinding_guard(),
-            self._new_cache(),
+            self._resolver.cache if may_stay else self._new_cache(),
             self._new_packet_cache(),
-            self._new_failures(),
+            None if may_stay else self._new_failures(),
         )
         self._listeners.set_forwarders(settings.dns)
         self._targets.configure(settings.events)
@@ -590,6 +639,11 @@ def _own_lists(settings: Settings) -> frozenset[str]:
     """Return the slugs of the lists that the settings define."""
     files = {each.slug for each in settings.lists}
     return frozenset(files | {each.slug for each in settings.sources.own})
+
+
+def _about_responses(settings: Settings) -> object:
+    """Return the settings by which responses are fetched, and by which they are stored."""
+    return settings.upstreams, settings.cache
 
 
 def _fixed_settings(settings: Settings) -> object:

@@ -16,6 +16,7 @@ from copdns.events.bus import EventBus
 from copdns.model.errors import StoreError
 from copdns.model.events import DeviceEvent, EventKind
 from copdns.network.lease_files import LeaseFiles
+from copdns.network.lease_names import RecordsByName, lease_records
 from copdns.network.leases import Lease
 from copdns.network.machine import in_container
 from copdns.network.same_client import SeenRequestor, same_client_warning
@@ -48,8 +49,12 @@ class DeviceChores:
         clock: Callable[[], Moment],
         questions: Callable[[], int],
         events: EventBus,
+        set_names: Callable[[RecordsByName], None] = lambda _records: None,
     ) -> None:
-        """questions: returns how many queries were answered since the start."""
+        """questions: returns how many queries were answered since the start.
+
+        set_names: takes over the names of leased devices, and is called whenever they change.
+        """
         self.warning = ""
         self._folder = folder
         self._recognition = recognition
@@ -60,6 +65,8 @@ class DeviceChores:
         self._stored: tuple[UnknownDevice, ...] | None = None  # None: not read yet
         self._highest_numbers: dict[str, int] = {}  # by household, of ids
         self._names: Mapping[str, str] = {}
+        self._set_names = set_names
+        self._domain = ""  # of these names
         self._leases = LeaseFiles()
         self._requestors: set[tuple[str, str]] = set()  # addresses, and MACs from forwarders
         self._started_at = self._identified_at = clock().mono
@@ -69,6 +76,7 @@ class DeviceChores:
     async def configure(self, settings: IdentitySettings) -> None:
         """Apply the settings, and read the lease files that they name."""
         self._recognition.start(neighbours=settings.neighbours == AUTO)
+        self._domain = settings.lease_domain
         self._leases = LeaseFiles.from_settings(
             [(each.path, each.format) for each in settings.leases]
         )
@@ -102,6 +110,7 @@ class DeviceChores:
     def _apply_leases(self, leases: tuple[Lease, ...]) -> None:
         self._names = {each.address: each.name for each in leases if each.name}
         self._recognition.set_leases({each.address: each.mac for each in leases if each.mac})
+        self._set_names(lease_records(leases, self._domain))
 
     def _take_unknown(self, moment: Moment) -> None:
         """Add the clients that were seen and are still unknown, and publish events."""

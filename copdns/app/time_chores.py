@@ -107,6 +107,13 @@ class TimeChores:
         self.policy_inputs = replace(self.policy_inputs, missing_categories=missing)
         return True
 
+    def set_log_only(self, slugs: frozenset[str]) -> bool:
+        """Set the lists that only count for now; tell whether they changed."""
+        if slugs == self.policy_inputs.log_only:
+            return False
+        self.policy_inputs = replace(self.policy_inputs, log_only=slugs)
+        return True
+
     async def run_second(self) -> bool:
         """Run the chores of a second; tell whether policies have to be built again."""
         snapshot, before = self._snapshot(), self.policy_inputs

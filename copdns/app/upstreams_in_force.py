@@ -14,10 +14,12 @@ from copdns.config import SYSTEM, Settings
 from copdns.dns.connections import BOOTSTRAP_ZONE, CLEAR_ZONE
 from copdns.dns.upstream import Connect, UpstreamClient
 from copdns.list_files.load import filtering_resolvers
-from copdns.model.addresses import Transport, UpstreamAddress, upstream_address
+from copdns.model.addresses import Transport, UpstreamAddress
+from copdns.model.encrypted_addresses import server_address
 from copdns.model.household import Household
 from copdns.network import machine
 from copdns.network.machine import listen_addresses
+from copdns.policy.split_table import REVERSE_ZONE
 
 log = structlog.get_logger("copdns.upstream")
 
@@ -34,6 +36,7 @@ class UpstreamsInForce:
         self._settings = settings
         self._machine: object = None  # its addresses and resolvers, as they were chosen by
         self._prepared_for: Settings | None = None
+        self._prepared: frozenset[UpstreamAddress] = frozenset()
 
     async def apply(self, households: Iterable[Household]) -> None:
         """Use the upstreams of settings, machine and households from now on."""
@@ -52,13 +55,17 @@ class UpstreamsInForce:
             groups[CLEAR_ZONE] = (*plain, *usual)  # with a right clock these are as good
         if any(not each.host for each in usual):
             groups[BOOTSTRAP_ZONE] = chosen.bootstrap
-        encrypted = any(each.transport is not Transport.UDP for each in usual)
-        if encrypted and self._prepared_for is not settings:  # it takes a while: once a reload
-            self._prepared_for = settings
-            self._upstreams.connect = await asyncio.to_thread(_prepare_encrypted, tuple(usual))
+        if chosen.private_reverse:
+            groups[REVERSE_ZONE] = chosen.private_reverse
         for household in households:
             for split in household.split_upstreams:
-                groups[split.name] = tuple(map(upstream_address, split.upstreams))
+                groups[split.key] = tuple(map(server_address, split.upstreams))
+        every = dict.fromkeys(each for group in groups.values() for each in group)
+        encrypted = frozenset(each for each in every if each.transport is not Transport.UDP)
+        # It takes a while, so it is done once a reload, and for what is new.
+        if encrypted and not (self._prepared_for is settings and encrypted <= self._prepared):
+            self._prepared_for, self._prepared = settings, encrypted
+            self._upstreams.connect = await asyncio.to_thread(_prepare_encrypted, encrypted)
         usable = {
             zone: tuple(each for each in group if not _is_useless(each, own, settings.dns.port))
             for zone, group in groups.items()
@@ -87,11 +94,11 @@ def _in_clear(usual: Iterable[UpstreamAddress]) -> tuple[UpstreamAddress, ...]:
     return tuple(dict.fromkeys(UpstreamAddress(each.host) for each in usual if each.host))
 
 
-def _prepare_encrypted(usual: Iterable[UpstreamAddress]) -> Connect:
+def _prepare_encrypted(wanted: Iterable[UpstreamAddress]) -> Connect:
     """Return what connects to encrypted upstreams, with all that takes time done before."""
     from copdns.app import encrypted_upstreams
 
-    encrypted_upstreams.prepare(usual)
+    encrypted_upstreams.prepare(wanted)
     return encrypted_upstreams.connect
 
 

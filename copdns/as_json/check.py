@@ -110,5 +110,6 @@ def _verdict_json(verdict: Verdict) -> dict[str, object]:
         "rule": verdict.rule,
         "via": verdict.via,
         "target": verdict.target,
+        "log_only": verdict.log_only,
         "period": verdict.period,
     }

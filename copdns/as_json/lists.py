@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from copdns.as_json.plain import utc
 from copdns.lists.index import FoundEntry
 from copdns.lists.small_index import ListStatus
+from copdns.privacy.list_counts import week_start
+from copdns.privacy.list_scores import ListScore
 
 
 def status_json(status: ListStatus) -> dict[str, object]:
@@ -29,6 +34,37 @@ def status_json(status: ListStatus) -> dict[str, object]:
         ],
         "held": [each._asdict() for each in status.held],
         "error": status.error,
+    }
+
+
+NO_TRIAL_JSON: Final[dict[str, object]] = {"log_only_until": None, "log_only_count": None}
+
+
+def trial_json(until: float, count: int | None) -> dict[str, object]:
+    """Return until when a list only counts, and what it would have blocked: null where fewer than
+    three people had a part in that."""
+    return {"log_only_until": utc(until), "log_only_count": count}
+
+
+def score_json(score: ListScore) -> dict[str, object]:
+    """Return how a list did, week by week, the newest first.  from: when the week began.
+
+    wrong_share: of 1,000 entries.  null: not known, as what fewer than three people met.
+    """
+    return {
+        "list": score.list,
+        "label": score.label,
+        "weeks": [
+            {
+                "from": utc(week_start(each.week)),
+                "caught": each.caught,
+                "wrong": each.wrong,
+                "left_out": each.left_out,
+                "entries": each.entries,
+                "wrong_share": each.wrong_share,
+            }
+            for each in score.weeks
+        ],
     }
 
 

@@ -24,6 +24,7 @@ COMMANDS = (
     "run",
     "check",
     "query",
+    "cache",
     "profile",
     "device",
     "rule",

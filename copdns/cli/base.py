@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from copdns.model.addresses import (
-    address,
     device_address,
     domain,
     mac_address,
     slug,
-    upstream_address,
 )
+from copdns.model.encrypted_addresses import split_address
 from copdns.model.errors import ConfigError, CopdnsError
 from copdns.model.household import Band
+from copdns.model.local_records import local_domain, local_value
 from copdns.model.matchers import parse_matcher, parse_target
 
 if TYPE_CHECKING:
@@ -96,10 +96,11 @@ class ParsedParam(click.ParamType):  # type: ignore[type-arg]  # generic in newe
 # A matcher, target or address stays text: the edits in `household/` parse it again.
 ID = ParsedParam("id", slug)
 NAME = ParsedParam("name", domain)
-ADDRESS = ParsedParam("address", lambda text: str(address(text)))
+LOCAL_NAME = ParsedParam("name", local_domain)
+LOCAL_VALUE = ParsedParam("address", local_value)
 DEVICE_ADDRESS = ParsedParam("address", device_address)
 MAC = ParsedParam("MAC address", mac_address)
-UPSTREAM = ParsedParam("address", lambda text: str(upstream_address(text)))
+UPSTREAM = ParsedParam("address", split_address)
 MATCHER = ParsedParam("name", lambda text: str(parse_matcher(text)))
 TARGET = ParsedParam("target", lambda text: str(parse_target(text)))
 BAND = click.Choice([str(band) for band in Band])

@@ -59,7 +59,7 @@ _PARTS = (
     _Part("service", "services", lambda each: each.slug),
     _Part("local name", "local_names", lambda each: each.name),
     _Part("rewrite", "rewrites", lambda each: str(each.matcher)),
-    _Part("split upstream", "split_upstreams", lambda each: each.name),
+    _Part("split upstream", "split_upstreams", lambda each: each.key),
     _Part("schedule", "schedules", lambda each: each.id),
     _Part("budget", "budgets", lambda each: each.id),
     _Part("pause", "pauses", lambda each: each.profile),
@@ -205,7 +205,7 @@ def describe_part(value: object, zone: str) -> str:
         case OwnService():
             return f"{value.title}: {', '.join(map(str, value.names))}"
         case LocalName():
-            return ", ".join(value.addresses) or "no address"
+            return ", ".join(value.values) or "no address"
         case NameRewrite():
             return f"answered as {value.target}"
         case SplitUpstream():

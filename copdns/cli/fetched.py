@@ -101,18 +101,18 @@ class ListDownloads:
                 tries = f" (failed {state.failures} times in a row)" if state.failures > 1 else ""
                 yield f"{slug}: {use}: {state.error}{tries}"
 
-    def held_lines(self) -> Iterator[str]:
-        """Yield which lists have a version that waits for a person."""
+    def held_versions(self) -> Iterator[tuple[str, str]]:
+        """Yield which lists have a version that waits for a person, and what to do about it."""
         for slug, held in self.held.items():
             why = ", ".join(held.reasons)
-            yield f"{slug}: a new version is held ({why}); see copdns lists diff {slug}"
+            yield f"{slug}: a new version is held ({why})", f"see copdns lists diff {slug}"
 
     def lines(self) -> tuple[str, ...]:
         """Return all of these that are not empty."""
         nothing = "" if self.chosen.sources or self.chosen.too_large else NO_DOWNLOADS
         lines = (
             *self.errors(),
-            *self.held_lines(),
+            *("; ".join(each) for each in self.held_versions()),
             self.missing,
             self.left_out,
             self.unknown,

@@ -34,6 +34,7 @@ from copdns.list_files.choose import AvailableLists, ChosenLists, available_list
 from copdns.list_files.copies import Copies, sources_on_disk
 from copdns.list_files.index_store import IndexStore, UncompiledLists
 from copdns.list_files.load import bundled_files, known_ids, own_sources
+from copdns.list_files.log_only import LogOnlyLists
 from copdns.list_files.memory import available_memory
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.source import ListSource
@@ -124,6 +125,11 @@ class Home:
         return Copies(self.folder)
 
     @cached_property
+    def log_only(self) -> LogOnlyLists:
+        """The lists that only count for now."""
+        return LogOnlyLists(self.copies, lambda: self.settings)
+
+    @cached_property
     def available_lists(self) -> AvailableLists:
         """The lists that copdns knows, which a household can choose from."""
         return available_lists(bundled_files())
@@ -176,7 +182,7 @@ class Home:
 
         before: one of another moment, whose unchanged parts are used again.
         """
-        defaults = defaults_of(self.settings.dns, child_page_url(self.settings.web.port))
+        defaults = defaults_of(self.settings, child_page_url(self.settings.web.port))
         at = self.now if now is None else now
         inputs = self.policy_inputs(at)
         guests = admit_guests(self.household, self.moves, self.guests, at)
@@ -239,7 +245,11 @@ class Home:
         """
         missing = self.chosen_lists.missing_categories(self.catalogue)
         # At another moment the clock may be right again, so nobody is told that it is wrong then.
-        inputs = PolicyInputs(missing_categories=missing, clock_is_wrong=self.is_clock_wrong_at(at))
+        inputs = PolicyInputs(
+            missing_categories=missing,
+            clock_is_wrong=self.is_clock_wrong_at(at),
+            log_only=self.log_only.slugs(at),
+        )
         days = [self.day, *(self.day_of(each.id) for each in self.household.profiles)]
         if not any(each.start <= at < each.end for each in days):
             return inputs

@@ -221,12 +221,23 @@ class Cache:
         self.octets = 0
         return gone
 
-    def drop(self, qname: str) -> int:
-        """Forget all responses for a name; return how many there were."""
-        keys = [key for key in self._entries if key.qname == qname]
+    def drop(self, name: str, *, below: bool = False) -> None:
+        """Forget all responses for a name, and those of other names that lead to it (CNAME).
+
+        below: also those for names below it, and those that lead there.
+        """
+        end = f".{name}" if below else "\0"  # which no name has
+        keys = []
+        for key, entry in self._entries.items():
+            if key.qname == name or key.qname.endswith(end):
+                keys.append(key)
+                continue
+            for target in entry.answer.facts.targets:
+                if target == name or target.endswith(end):
+                    keys.append(key)
+                    break
         for key in keys:
             self._drop(key)
-        return len(keys)
 
     def forget_old(self, mono: float, count: int) -> None:
         """Look at some entries and forget those that expired more than `max_stale` ago.

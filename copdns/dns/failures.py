@@ -100,9 +100,10 @@ class Failures:
         """Forget a question that was answered."""
         self._by_key.pop(key, None)
 
-    def forget_name(self, qname: str) -> None:
-        """Forget all questions for a name."""
-        for key in [key for key in self._by_key if key.qname == qname]:
+    def forget_name(self, name: str, *, below: bool = False) -> None:
+        """Forget all questions for a name.  below: also those for names below it."""
+        end = f".{name}" if below else "\0"  # which no name has
+        for key in [key for key in self._by_key if key.qname == name or key.qname.endswith(end)]:
             del self._by_key[key]
 
     def forget_silence(self, zone: str) -> None:

@@ -27,6 +27,7 @@ PTR: Final = 12
 HINFO: Final = 13
 TXT: Final = 16
 AAAA: Final = 28
+SRV: Final = 33
 DNAME: Final = 39
 OPT: Final = 41
 RRSIG: Final = 46

@@ -38,6 +38,7 @@ from copdns.dns.records import (
     RCODE,
     RD,
     SOA,
+    SRV,
     TC,
     TXT,
     A,
@@ -500,6 +501,9 @@ def _data(record: LocalRecord) -> bytes:
         return ip_address(record.data).packed
     if record.rtype == TXT:
         return _texts(record.data.encode())
+    if record.rtype == SRV:
+        priority, weight, port, target = record.data.split(" ")
+        return pack("!HHH", int(priority), int(weight), int(port)) + to_wire(target)
     return to_wire(record.data)
 
 

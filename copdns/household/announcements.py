@@ -29,9 +29,9 @@ def changed_lookups(before: Household, after: Household) -> tuple[str, ...]:
 def _lookups(household: Household) -> tuple[dict[str, Any], ...]:
     """Return how names are answered or forwarded: each way by name."""
     return (
-        {each.name: each.addresses for each in household.local_names},
+        {each.name: each.values for each in household.local_names},
         {str(each.matcher): each.target for each in household.rewrites},
-        {each.name: each.upstreams for each in household.split_upstreams},
+        {each.key: each.upstreams for each in household.split_upstreams},
     )
 
 

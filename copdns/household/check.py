@@ -19,13 +19,13 @@ from copdns.household.presets import Preset
 from copdns.household.time_check import time_faults
 from copdns.model.addresses import (
     UpstreamAddress,
-    address,
     device_address,
     mac_address,
     slug,
-    upstream_address,
 )
+from copdns.model.encrypted_addresses import split_address
 from copdns.model.household import LANGUAGES, Band, Device, Household, PrivacyMode, Profile, Rule
+from copdns.model.local_records import local_value
 from copdns.model.names import suffixes
 from copdns.model.sentences import Sentence, sentence
 from copdns.model.times import Subject, Topic, TopicKind, is_timezone
@@ -205,7 +205,7 @@ def _household_faults(household: Household) -> Iterator[Violation]:
         "moved_bedtimes": [each.profile for each in household.moved_bedtimes],
         "local_names": [each.name for each in household.local_names],
         "rewrites": [str(each.matcher) for each in household.rewrites],
-        "split_upstreams": [each.name for each in household.split_upstreams],
+        "split_upstreams": [each.key for each in household.split_upstreams],
     }
     for part, ids in parts.items():
         for key, times in Counter(ids).items():
@@ -301,11 +301,9 @@ def _device_faults(household: Household) -> Iterator[Violation]:
 
 
 def _rule_faults(household: Household) -> Iterator[Violation]:
-    people = [each.id for each in household.profiles]
     first: dict[tuple[str, str], Rule] = {}
     for rule in household.rules:
-        if rule.scope and not rule.scope.startswith("#") and rule.scope not in people:
-            yield Violation("rules", rule.id, "scope", no_such("profile", rule.scope, people))
+        yield from _scope_faults(household, "rules", rule.id, rule.scope)
         other = first.setdefault((str(rule.target), rule.scope), rule)
         if other is not rule:
             what = sentence(
@@ -324,8 +322,8 @@ def _own_faults(household: Household) -> Iterator[Violation]:
                 "services", service.slug, "names", sentence("is empty; add at least one")
             )
     for local in household.local_names:
-        for text in local.addresses:
-            if problem := parse_problem(address, text):
+        for text in local.values:
+            if problem := parse_problem(local_value, text):
                 yield Violation("local_names", local.name, "addresses", problem)
     for rewrite in household.rewrites:
         if rewrite.matcher.covers(rewrite.target):
@@ -336,11 +334,18 @@ def _own_faults(household: Household) -> Iterator[Violation]:
     for split in household.split_upstreams:
         if not split.upstreams:
             yield Violation(
-                "split_upstreams", split.name, "", sentence("is empty; add a DNS server")
+                "split_upstreams", split.key, "", sentence("is empty; add a DNS server")
             )
         for text in split.upstreams:
-            if problem := parse_problem(upstream_address, text):
-                yield Violation("split_upstreams", split.name, "upstreams", problem)
+            if problem := parse_problem(split_address, text):
+                yield Violation("split_upstreams", split.key, "upstreams", problem)
+        yield from _scope_faults(household, "split_upstreams", split.key, split.scope)
+
+
+def _scope_faults(household: Household, part: str, key: str, scope: str) -> Iterator[Violation]:
+    people = [each.id for each in household.profiles]
+    if scope and not scope.startswith("#") and scope not in people:
+        yield Violation(part, key, "scope", no_such("profile", scope, people))
 
 
 def is_protected(household: Household, known: KnownIds, name: str) -> bool:

@@ -65,9 +65,9 @@ def dump(household: Household) -> str:
         "schedules": all_schedules,
         "budgets": all_budgets,
         "own_services": {each.slug: _service_text(each) for each in household.services},
-        "local_names": {each.name: list(each.addresses) for each in household.local_names},
+        "local_names": {each.name: list(each.values) for each in household.local_names},
         "rewrites": {str(each.matcher): each.target for each in household.rewrites},
-        "split_upstreams": {each.name: list(each.upstreams) for each in household.split_upstreams},
+        "split_upstreams": {each.key: list(each.upstreams) for each in household.split_upstreams},
     }
     return _yaml({key: value for key, value in written.items() if value or key == "household"})
 

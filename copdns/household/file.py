@@ -28,7 +28,6 @@ from copdns.household.shape import (
 from copdns.household.time_edits import find_idle
 from copdns.household.time_shape import budget, schedule
 from copdns.model import yaml_text
-from copdns.model.addresses import domain
 from copdns.model.errors import ConfigError, CopdnsError, HouseholdError
 from copdns.model.household import (
     AnnouncedBandChange,
@@ -44,7 +43,9 @@ from copdns.model.household import (
     RuleAction,
     SplitUpstream,
 )
+from copdns.model.local_records import local_domain, split_values
 from copdns.model.matchers import Matcher, parse_matcher
+from copdns.model.scoped_names import ScopedName, read_scoped_name
 from copdns.model.sentences import Sentence
 from copdns.model.times import Budget, Schedule
 from copdns.model.validation_messages import Path, describe_errors
@@ -141,16 +142,17 @@ class _Reading:
             rules=tuple(self._rules()),
             services=tuple(self._services()),
             local_names=tuple(
-                LocalName(self._domain("local_names", key), addresses)
-                for key, addresses in shape.local_names.items()
+                LocalName(str(self._key("local_names", key, local_domain)), *split_values(values))
+                for key, values in shape.local_names.items()
             ),
             rewrites=tuple(
                 NameRewrite(self._matcher("rewrites", key), target)
                 for key, target in shape.rewrites.items()
             ),
             split_upstreams=tuple(
-                SplitUpstream(self._domain("split_upstreams", key), upstreams)
+                SplitUpstream(found.name, upstreams, found.scope)
                 for key, upstreams in shape.split_upstreams.items()
+                for found in (self._read_scoped("split_upstreams", key),)
             ),
             calendar=shape.calendar.calendar(),
             day_starts=shape.day_starts,
@@ -292,8 +294,9 @@ class _Reading:
             self.places["services", key] = ("own_services", key)
             yield OwnService(key, _or(shape.title, key), shape.names, shape.contact)
 
-    def _domain(self, part: str, key: str) -> str:
-        return str(self._key(part, key, domain))
+    def _read_scoped(self, part: str, key: str) -> ScopedName:
+        found = self._key(part, key, read_scoped_name)
+        return found if isinstance(found, ScopedName) else ScopedName(key)
 
     def _matcher(self, part: str, key: str) -> Matcher:
         found = self._key(part, key, parse_matcher)

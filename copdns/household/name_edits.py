@@ -11,35 +11,36 @@ from copdns.household.check import KnownIds, is_protected
 from copdns.household.edit_checks import parse_field, remove_one, validate
 from copdns.model.addresses import (
     UpstreamAddress,
-    address,
     domain,
     is_address,
-    upstream_address,
 )
 from copdns.model.broad_names import is_broad
+from copdns.model.encrypted_addresses import server_address, split_address
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, LocalName, NameRewrite, SplitUpstream
+from copdns.model.local_records import local_domain, local_value, split_values
 from copdns.model.matchers import parse_matcher
-from copdns.model.names import normalize
+from copdns.model.scoped_names import read_scoped_name
 
 
 def set_local_name(
     household: Household, name: str, addresses: Iterable[str], known: KnownIds
 ) -> Household:
-    """Give a name of this house its addresses, in place of those it had.
+    """Give a name of this house its addresses and records, in place of those it had.
 
     HouseholdError for a name that is protected or too broad (`broad_names.py`).
     """
-    texts = tuple(dict.fromkeys(str(parse_field(address, text)) for text in addresses))
-    local = LocalName(parse_field(domain, name), texts)
-    _refuse_name(household, local.name, known)
+    values = split_values(parse_field(local_value, text) for text in addresses)
+    local = LocalName(parse_field(local_domain, name), *values)
+    _refuse_name(household, local.domain, known)
     others = tuple(each for each in household.local_names if each.name != local.name)
     return validate(replace(household, local_names=(*others, local)))
 
 
 def remove_local_name(household: Household, name: str) -> Household:
     """Remove a local name, spelt in any way; HouseholdError where there is none."""
-    names = remove_one(household.local_names, "name", normalize(name), "local name")
+    name = parse_field(local_domain, name)
+    names = remove_one(household.local_names, "name", name, "local name")
     return replace(household, local_names=names)
 
 
@@ -73,25 +74,26 @@ def remove_rewrite(household: Household, text: str) -> Household:
 def set_split_upstream(
     household: Household, name: str, upstreams: Iterable[str], known: KnownIds
 ) -> Household:
-    """Ask other upstreams ("address[:port]") for a domain and all below it.
+    """Ask other upstreams for a domain and all below it, for everyone or some (`scoped_names.py`).
 
     HouseholdError for a domain that is protected or too broad (`broad_names.py`), and for an
     upstream that could never answer.
     """
-    servers = tuple(dict.fromkeys(parse_field(upstream_address, text) for text in upstreams))
+    servers = tuple(dict.fromkeys(parse_field(split_address, text) for text in upstreams))
     for server in servers:
-        _refuse_upstream(server, known)
-    split = SplitUpstream(parse_field(domain, name), tuple(map(str, servers)))
-    _refuse_name(household, split.name, known)
-    others = tuple(each for each in household.split_upstreams if each.name != split.name)
+        _refuse_upstream(server_address(server), known)
+    found = parse_field(read_scoped_name, name)
+    split = SplitUpstream(found.name, servers, found.scope)
+    if split.name:
+        _refuse_name(household, split.name, known)
+    others = tuple(each for each in household.split_upstreams if each.key != split.key)
     return validate(replace(household, split_upstreams=(*others, split)))
 
 
 def remove_split_upstream(household: Household, name: str) -> Household:
     """Forward a domain to the usual upstreams again; HouseholdError where it is not forwarded."""
-    splits = remove_one(
-        household.split_upstreams, "name", normalize(name), "conditional forwarding for"
-    )
+    key = str(parse_field(read_scoped_name, name))
+    splits = remove_one(household.split_upstreams, "key", key, "conditional forwarding for")
     return replace(household, split_upstreams=splits)
 
 

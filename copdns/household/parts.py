@@ -19,7 +19,7 @@ KEYS: Mapping[str, Callable[[Any], Any]] = {
     "services": lambda each: each.slug,
     "local_names": lambda each: each.name,
     "rewrites": lambda each: str(each.matcher),
-    "split_upstreams": lambda each: each.name,
+    "split_upstreams": lambda each: each.key,
     "schedules": lambda each: each.id,
     "budgets": lambda each: each.id,
     "pauses": lambda each: each.profile,

@@ -22,8 +22,10 @@ from copdns.household.time_shape import (
     NoteText,
     SubjectText,
 )
-from copdns.model.addresses import address, device_address, domain, mac_address, upstream_address
+from copdns.model.addresses import device_address, domain, mac_address
+from copdns.model.encrypted_addresses import split_address
 from copdns.model.household import Band, Contact, DeviceKind
+from copdns.model.local_records import local_value
 from copdns.model.matchers import Matcher, parse_matcher, parse_target
 from copdns.model.yaml_text import ByText, Written
 
@@ -54,10 +56,10 @@ Name = Annotated[Matcher, ByText(parse_matcher)]
 Domain = Annotated[str, ByText(domain)]
 DeviceAddress = Annotated[str, ByText(device_address)]
 DeviceMac = Annotated[str, ByText(mac_address)]
-LocalAddress = Annotated[str, ByText(lambda text: str(address(text)))]
+LocalValue = Annotated[str, ByText(local_value)]
 Addresses = Annotated[tuple[DeviceAddress, ...], Field(min_length=1)]
 Macs = Annotated[tuple[DeviceMac, ...], Field(min_length=1)]
-Upstream = Annotated[str, ByText(lambda text: str(upstream_address(text)))]
+Upstream = Annotated[str, ByText(split_address)]
 
 
 class FullLogShape(Written):
@@ -202,6 +204,6 @@ class HouseholdShape(Written):
     schedules: dict[Slug, ListedSchedule] = Field(default_factory=dict)
     budgets: dict[Slug, ListedBudgetShape] = Field(default_factory=dict)
     own_services: dict[Slug, ServiceShape] = Field(default_factory=dict)
-    local_names: dict[str, tuple[LocalAddress, ...]] = Field(default_factory=dict)
+    local_names: dict[str, tuple[LocalValue, ...]] = Field(default_factory=dict)
     rewrites: dict[str, Domain] = Field(default_factory=dict)
     split_upstreams: dict[str, tuple[Upstream, ...]] = Field(default_factory=dict)

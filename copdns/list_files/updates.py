@@ -18,6 +18,7 @@ from copdns.list_files.choose import AvailableLists, ChosenLists, choose_for, mi
 from copdns.list_files.copies import Copies, sources_on_disk
 from copdns.list_files.fetch import Clock, Fetcher, FetchOutcome, FetchResult, open_fetcher
 from copdns.list_files.load import bundled_presets
+from copdns.list_files.log_only import LogOnlyLists
 from copdns.list_files.memory import available_memory
 from copdns.list_files.versions import Versions, vouched_names
 from copdns.lists.catalogue import Catalogue
@@ -40,6 +41,8 @@ log = structlog.get_logger("copdns")
 MAX_DOWNLOADS = 2  # at once: the line is the family's, and a server may be small
 MIN_PAUSE = 60.0  # seconds after a try before `request_fetch` causes another one
 MAX_UNSETTLED_LOOKS = 15  # calls after which new copies are put in force though more are coming
+
+_BUSY = sentence("lists are being downloaded now; try again in a minute")
 
 Swap = Callable[[Sequence[ListSource]], Awaitable[None]]
 
@@ -74,6 +77,7 @@ class ListUpdater:
         self._limits = limits
         self._tell_held = tell_held
         self._versions = Versions(copies)
+        self.log_only = LogOnlyLists(copies, settings)
         self._held: Mapping[str, HeldVersion] = {}
         self._choice = ChosenLists()
         self._states: dict[str, CopyState] = {}
@@ -140,7 +144,13 @@ class ListUpdater:
         """Return the metrics of each chosen list."""
         now, states = self._clock(), self._states
         return [
-            ListMetrics(each.slug, state.age(now), state.octets, bool(state.error))
+            ListMetrics(
+                each.slug,
+                state.age(now),
+                state.octets,
+                bool(state.error),
+                each.slug in self._held,
+            )
             for each in self._choice.sources
             for state in (states.get(each.slug, CopyState()),)
         ]
@@ -246,6 +256,20 @@ class ListUpdater:
 
     # --- what a person decides ------------------------------------------------------------------
 
+    async def set_days(self, slug: str, days: int, now: float) -> None:
+        """Let a list only count for some days from now on, or block now (0).
+
+        Raises HouseholdError, and FetchError where that cannot be written.
+        """
+
+        def set_alone() -> None:
+            with self._copies.hold_lock(wait=False) as ours:
+                if not ours:
+                    raise HouseholdError(_BUSY)
+                self.log_only.set_days(slug, days, now)
+
+        await asyncio.to_thread(set_alone)
+
     async def decide(self, act: Callable[[Versions], CopyState]) -> CopyState:
         """Do with the versions of a list what a person decided, and return the state in force.
 
@@ -255,9 +279,7 @@ class ListUpdater:
         def act_alone() -> CopyState:
             with self._copies.hold_lock(wait=False) as ours:
                 if not ours:
-                    raise HouseholdError(
-                        sentence("lists are being downloaded now; try again in a minute")
-                    )
+                    raise HouseholdError(_BUSY)
                 return act(self._versions)
 
         state = await asyncio.to_thread(act_alone)

@@ -331,9 +331,11 @@ class ListMetrics(NamedTuple):
     """What monitoring shows of one fetched list.
 
     age: seconds since its copy was confirmed; None without a copy.  octets: of the copy.
+    is_held: a newer version waits for a person.
     """
 
     slug: str
     age: float | None
     octets: int
     is_failing: bool
+    is_held: bool = False

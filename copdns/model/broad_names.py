@@ -42,7 +42,7 @@ class AnsweredSite(NamedTuple):
 def answered_sites(household: Household) -> tuple[AnsweredSite, ...]:
     """Return the public sites that a household leads elsewhere by a local name or a rewrite."""
     broad = broad_names(household)
-    ways = [(each.name, each.name, each.addresses) for each in household.local_names]
+    ways = [(each.domain, each.name, each.addresses) for each in household.local_names]
     ways += [(each.matcher.name, str(each.matcher), (each.target,)) for each in household.rewrites]
     return tuple(
         AnsweredSite(written, place)
@@ -52,7 +52,7 @@ def answered_sites(household: Household) -> tuple[AnsweredSite, ...]:
 
 
 def _names(household: Household) -> Iterable[str]:
-    yield from (each.name for each in household.local_names)
+    yield from (each.domain for each in household.local_names)
     yield from (each.matcher.name for each in household.rewrites)
     yield from (each.name for each in household.split_upstreams)
 

@@ -25,6 +25,7 @@ from copdns.model.addresses import (
     is_address,
     upstream_address,
 )
+from copdns.model.errors import TextError
 
 _URL = re.compile(
     r"(?P<scheme>[a-z0-9+.-]+)://"
@@ -66,6 +67,30 @@ def server_address(text: str) -> UpstreamAddress:
         _path(text, transport, found["path"]),
         _pin(text, found["pin"]),
     )
+
+
+def split_address(text: str) -> str:
+    """Return the normal text of an upstream of a split domain; raise TextError.
+
+    An encrypted one needs its address: a household has no servers that would look it up.
+    """
+    if "://" not in text:
+        return str(upstream_address(text))
+    try:
+        found = server_address(text)
+    except ValueError:
+        raise TextError(
+            "'%(written)s' is not a valid address; write one such as %(example)s",
+            written=text,
+            example="tls://dns.example@192.0.2.1",
+        ) from None
+    if not found.host:
+        raise TextError(
+            "nothing says where %(upstream)s is; write its address too, as in %(example)s",
+            upstream=text,
+            example=f"{found.transport}://{found.name}@192.0.2.1",
+        )
+    return str(found)
 
 
 def _host_and_name(text: str, host: str, name: str | None) -> tuple[str, str]:

@@ -146,6 +146,10 @@ class UpstreamUnreachableError(UpstreamError):
     """The address refused us, or there is no route to it."""
 
 
+class NotRunningError(CopdnsError):
+    """No running copdns does what a command asks for."""
+
+
 class ListenError(CopdnsError):
     """An address and port cannot be listened on."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from copdns.model.matchers import Matcher
+from copdns.model.scoped_names import ScopedName
 from copdns.model.times import (
     USUAL_FAILURES,
     USUAL_WEEK,
@@ -235,10 +236,25 @@ class OwnService:
 
 @dataclass(frozen=True, slots=True)
 class LocalName:
-    """A name of this house, with its addresses; names below it do not exist."""
+    """A name of this house; names below it do not exist.
+
+    name: `*.dev.home.arpa` stands for all names below dev.home.arpa that have no records here.
+    records: besides addresses, as in `model/local_records.py`.
+    """
 
     name: str
     addresses: tuple[str, ...]
+    records: tuple[str, ...] = ()
+
+    @property
+    def domain(self) -> str:
+        """The name itself, or that below which a wildcard stands."""
+        return self.name.removeprefix("*.")
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Addresses and records."""
+        return *self.addresses, *self.records
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,10 +267,21 @@ class NameRewrite:
 
 @dataclass(frozen=True, slots=True)
 class SplitUpstream:
-    """A domain, and all names below it, for which other upstreams are asked ("address[:port]")."""
+    """A domain, and all names below it, for which other upstreams are asked.
+
+    name: "" for every name, which only some can have: then scope is not "".
+    upstreams: "address[:port]", or encrypted as in `model/encrypted_addresses.py`.
+    scope: a profile's id, "#tag" for all profiles with the tag, "" for everyone.
+    """
 
     name: str
     upstreams: tuple[str, ...]
+    scope: str = ""
+
+    @property
+    def key(self) -> str:
+        """What it is known by: `work.example`, or `work.example@mia`."""
+        return str(ScopedName(self.name, self.scope))
 
 
 @dataclass(frozen=True, slots=True)

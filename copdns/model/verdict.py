@@ -94,7 +94,7 @@ class Requestor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LocalRecord:
-    """A record that copdns makes itself.  data: an address, a name, or text, by rtype."""
+    """A record that copdns makes itself.  data: as zone files have it, by rtype; TXT unquoted."""
 
     name: str
     rtype: int
@@ -144,6 +144,7 @@ class Verdict:
         section 2); computed only for profiles in that block mode.
     period: the id of the schedule or budget that decided, "homework" for that kind of pause.
     no_minutes: of a budget that gives none on this day, rather than one that is used up.
+    log_only: the slug of a list that would block the name, but only counts for now.
     ends_text: when it ends, on the household's clock, for people: "Tue 07:00".
     """
 
@@ -166,6 +167,7 @@ class Verdict:
     ends_text: str = ""
     contact: str = ""
     no_minutes: bool = False
+    log_only: str = ""
 
     @property
     def is_exception(self) -> bool:
@@ -187,6 +189,7 @@ class AnswerDefaults:
     """What the settings say about answers.
 
     allow: networks that are served.  TTLs are in seconds.  door: the children's page.
+    sends_reverse: reverse names of private addresses are sent to upstreams of their own.
     """
 
     allow: tuple[Network, ...]
@@ -194,3 +197,4 @@ class AnswerDefaults:
     security_ttl: int = 60
     child_max_ttl: int = 60
     door: str = child_page_url(80)
+    sends_reverse: bool = False

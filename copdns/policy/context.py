@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
 
-from copdns.dns.records import AAAA, PTR, A
+from copdns.dns.records import AAAA, PTR, SRV, TXT, A
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo, ListKind
 from copdns.lists.keys import find_key
+from copdns.lists.log_only import COUNTING_KINDS
 from copdns.model.broad_names import broad_names
 from copdns.model.household import (
     Contact,
@@ -22,15 +23,16 @@ from copdns.model.household import (
     LocalName,
     NameRewrite,
     Profile,
-    SplitUpstream,
 )
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import suffixes
 from copdns.model.verdict import SCHOOL, AnswerDefaults, LocalRecord
 from copdns.policy.matching import VerdictByEntry
 from copdns.policy.special_names import NEVER_DENIED
+from copdns.policy.split_table import Split
 
 LOCAL_TTL = 60  # seconds: devices move
+_RECORD_TYPES = {"TXT": TXT, "SRV": SRV}
 
 
 RecordsByType = Mapping[int, tuple[LocalRecord, ...]]
@@ -40,14 +42,14 @@ class LocalNames(NamedTuple):
     """What a household answers itself, or has answered by upstreams of its own.
 
     by_list: the records of a local name, by the number of the list that is made for it; by_name:
-    the same by the name.  rewrites, splits (domains with upstreams of their own): the longest name
-    first.
+    the same by the name.  rewrites: the longest name first.  splits: domains with upstreams of
+    their own, of everyone and of some.
     """
 
     by_list: Mapping[int, RecordsByType] = {}
     by_name: Mapping[str, RecordsByType] = {}
     rewrites: tuple[NameRewrite, ...] = ()
-    splits: tuple[Matcher, ...] = ()
+    splits: tuple[Split, ...] = ()
 
 
 NO_LOCAL_NAMES = LocalNames()
@@ -72,6 +74,7 @@ class HouseholdContext:
     help_ends: the last labels of all help names, such as "uk".
     closable_groups: protected groups that a pause, a schedule or a budget closes all the same.
     verdict_by_entry: the memo of `Blocker.list_verdict`, which all its policies share.
+    log_only: slugs of the lists that only count for now (`lists/log_only.py`).
     """
 
     household: str
@@ -84,6 +87,32 @@ class HouseholdContext:
     help_ends: frozenset[str] = frozenset()
     closable_groups: frozenset[str] = frozenset()
     verdict_by_entry: VerdictByEntry = field(default_factory=dict, compare=False)
+    log_only: frozenset[str] = frozenset()
+
+    @property
+    def infos(self) -> tuple[ListInfo, ...]:
+        """All lists by number, as they decide: one that only counts is about nothing, so nothing
+        that names a category or takes all lists of a kind means it."""
+        if not self.log_only:
+            return self.index.infos
+        return tuple(
+            replace(info, kind=ListKind.CATEGORY, subject="")
+            if info.slug in self.log_only and info.kind in COUNTING_KINDS
+            else info
+            for info in self.index.infos
+        )
+
+    def log_only_lists(self, profile: Profile) -> tuple[ListInfo, ...]:
+        """Return the lists that would block for a profile, but only count for now."""
+        return tuple(
+            info
+            for info in self.index.infos
+            if info.slug in self.log_only
+            and (
+                (info.kind is ListKind.BYPASS and profile.bypass)
+                or (info.kind is ListKind.CATEGORY and info.subject in profile.categories)
+            )
+        )
 
     @property
     def open_below(self) -> frozenset[str]:
@@ -91,8 +120,8 @@ class HouseholdContext:
 
         NXDOMAIN for one of them would deny those too (RFC 8020 section 2).
         """
-        matchers = (*(each.matcher for each in self.local.rewrites), *self.local.splits)
-        names = (*NEVER_DENIED, *(each.name for each in matchers))
+        rewritten = (each.matcher.name for each in self.local.rewrites)
+        names = (*NEVER_DENIED, *rewritten, *(each.matcher.name for each in self.local.splits))
         return frozenset(suffix for name in names for suffix in suffixes(name))
 
     def lists(
@@ -101,7 +130,7 @@ class HouseholdContext:
         """Return the lists of a kind; subjects: only those about one of them."""
         return tuple(
             info
-            for info in self.index.infos
+            for info in self.infos
             if info.kind is kind and (subjects is None or info.subject in subjects)
         )
 
@@ -131,6 +160,7 @@ def build_context(
     defaults: AnswerDefaults,
     household: Household,
     other: HouseholdContext | None = None,
+    log_only: frozenset[str] = frozenset(),
 ) -> HouseholdContext:
     """Return what the policies of one household have in common.
 
@@ -138,6 +168,7 @@ def build_context(
     those that it cannot protect (`lists/keys.py`).
 
     other: of another household, made from the same library: what is equal in all is taken from it.
+    log_only: slugs of the lists that only count for now.
     """
     household = _without_keys(_without_broad_names(household), library)
     index, by_list = _with_own_names(library.index, household)
@@ -152,9 +183,16 @@ def build_context(
         defaults=defaults,
         local=LocalNames(
             by_list=by_list,
-            by_name={each.name: records for each, records in _local_records(household.local_names)},
+            by_name={
+                each.name: records
+                for each, records in _local_records(household.local_names)
+                if each.match is not MatchKind.BELOW
+            },
             rewrites=tuple(sorted(household.rewrites, key=_rank)),
-            splits=tuple(sorted(map(_split_matcher, household.split_upstreams), key=_by_length)),
+            splits=tuple(
+                Split(Matcher(each.name), each.key, each.scope)
+                for each in household.split_upstreams
+            ),
         ),
         engines=_engines(library) if other is None else other.engines,
         services=services,
@@ -163,6 +201,7 @@ def build_context(
         closable_groups=frozenset(
             (SCHOOL, *(group.slug for group in groups if not group.beats_time))
         ),
+        log_only=log_only,
     )
 
 
@@ -181,23 +220,17 @@ def _without_broad_names(household: Household) -> Household:
         return household
     return replace(
         household,
-        local_names=tuple(e for e in household.local_names if e.name not in broad),
+        local_names=tuple(e for e in household.local_names if e.domain not in broad),
         rewrites=tuple(e for e in household.rewrites if e.matcher.name not in broad),
-        split_upstreams=tuple(e for e in household.split_upstreams if e.name not in broad),
+        split_upstreams=tuple(
+            e for e in household.split_upstreams if e.name not in broad or not e.name
+        ),
     )
 
 
 def _without_keys(household: Household, library: Catalogue) -> Household:
     kept = tuple(each for each in household.protected if find_key(each, library) is None)
     return replace(household, protected=kept)
-
-
-def _split_matcher(split: SplitUpstream) -> Matcher:
-    return Matcher(split.name)
-
-
-def _by_length(matcher: Matcher) -> int:
-    return -len(matcher.name)
 
 
 def _help_ends(library: Catalogue) -> frozenset[str]:
@@ -236,15 +269,24 @@ def _local_records(
 ) -> Iterable[tuple[Matcher, RecordsByType]]:
     """Yield each local name and its addresses' reverse names, with their records by qtype."""
     reverse: dict[str, list[LocalRecord]] = {}
-    for each in names:
+    # Wildcards first: at a name that has records too, they hold for what is below.
+    for each in sorted(names, key=lambda each: each.name == each.domain):
         by_type: dict[int, tuple[LocalRecord, ...]] = {}
+        is_wildcard = each.name != each.domain
         for address in map(ip_address, each.addresses):
             qtype = _qtype(address)
             record = LocalRecord(each.name, qtype, str(address), LOCAL_TTL)
             by_type[qtype] = (*by_type.get(qtype, ()), record)
-            pointer = address.reverse_pointer
-            reverse.setdefault(pointer, []).append(LocalRecord(pointer, PTR, each.name, LOCAL_TTL))
-        yield Matcher(each.name), by_type
+            if not is_wildcard:
+                pointer = address.reverse_pointer
+                named = LocalRecord(pointer, PTR, each.name, LOCAL_TTL)
+                reverse.setdefault(pointer, []).append(named)
+        for text in each.records:
+            kind, _, data = text.partition(" ")
+            qtype = _RECORD_TYPES[kind]
+            record = LocalRecord(each.name, qtype, data, LOCAL_TTL)
+            by_type[qtype] = (*by_type.get(qtype, ()), record)
+        yield Matcher(each.domain, MatchKind.BELOW if is_wildcard else MatchKind.SUBTREE), by_type
     for pointer, records in reverse.items():
         yield Matcher(pointer, MatchKind.EXACT), {PTR: tuple(records)}
 

@@ -27,6 +27,7 @@ from copdns.model.times import Grant, Subject
 from copdns.model.verdict import SCHOOL, Action, Reason, StepNumber, Verdict
 from copdns.policy.list_rules import ListRules
 from copdns.policy.matching import PolicyGroup
+from copdns.policy.split_table import SplitTable
 from copdns.policy.steps import (
     AccessStep,
     Lookup,
@@ -64,7 +65,7 @@ class Policy:
 
     order: every step.  steps: those that can say something for this profile; steps_if_unlisted: of
     these, those that can about a name that no list entry covers.
-    splits: domains that have upstreams of their own.
+    splits: which names have upstreams of their own; None where none has.
     time_rules: what time adds; None where it adds nothing.
     max_ttl: seconds; no answer is given for longer (None: as it came).  `answer.ttl_limit` says all
     that limits a TTL.
@@ -82,7 +83,7 @@ class Policy:
     order: tuple[Step, ...]
     steps: tuple[Step, ...]
     steps_if_unlisted: tuple[Step, ...]
-    splits: tuple[Matcher, ...] = ()
+    splits: SplitTable | None = None
     time_rules: TimeRules | None = None
     address_rules: tuple[AddressRule, ...] = ()
     block_mode: BlockMode = BlockMode.NODATA

@@ -16,7 +16,8 @@ from typing import Final
 
 from copdns.dns.message import ResponseFacts, ipv4_inside, is_home_address
 from copdns.lists.index import ListKind
-from copdns.model.addresses import Network, upstream_address
+from copdns.model.addresses import Network
+from copdns.model.encrypted_addresses import server_address
 from copdns.model.household import Household, Rule, RuleAction, SplitUpstream
 from copdns.model.matchers import Matcher
 from copdns.model.verdict import SCHOOL, Action, Reason, StepNumber, Verdict
@@ -107,13 +108,15 @@ def guarded_splits(household: Household, rebinding: RebindingGuard) -> frozenset
     return frozenset(
         split.name
         for split in household.split_upstreams
-        if not split.name.endswith(_REVERSE) and rebinding.rejects(split.name, _home_hosts(split))
+        if split.name
+        and not split.name.endswith(_REVERSE)
+        and rebinding.rejects(split.name, _home_hosts(split))
     )
 
 
 def _home_hosts(split: SplitUpstream) -> Iterator[bytes]:
     for text in split.upstreams:
-        packed = ip_address(upstream_address(text).host).packed
+        packed = ip_address(server_address(text).host).packed
         if is_home_address(packed):
             yield packed
 

@@ -32,6 +32,7 @@ from copdns.policy.step_builders import (
     safe_search_step,
     security_step,
     service_step,
+    split_table,
     time_steps,
 )
 from copdns.policy.steps import AccessStep, GrantStep, RuleStep, Step
@@ -97,6 +98,7 @@ def decision_order(
         safe_search,
         # 15. For names that no step above decided: a grant of content (reason `granted`), essential
         # names where a failure leaves only those open (`failures: essential`), the default.
+        # It also notes which list would have blocked the name, of those that only count for now.
         default_step(profile, context, safe_search.blocker, is_essential=plan.is_essential),
     )
 
@@ -131,8 +133,8 @@ def build_policy(
         order=order,
         steps=steps,
         steps_if_unlisted=tuple(step for step in steps if not step.only_if_listed),
-        splits=context.local.splits,
-        time_rules=build_time_rules(order, context.index.infos, plan, learning),
+        splits=split_table(profile, context),
+        time_rules=build_time_rules(order, context.infos, plan, learning),
         address_rules=tuple(
             AddressRule(ip_network(rule.target), rule)
             for rule in rules

@@ -14,11 +14,10 @@ def response_key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:
     """Return the key under which a response is cached if not under the query's own.
 
     A rewrite asks for its target's data.  A split is a zone with upstreams of its own, to which no
-    query for a protected name goes.
+    query for a protected name goes, whoever's names are all sent there.
     """
     if verdict.target:
         key = key._replace(qname=verdict.target)
-    if verdict.reason is Reason.PROTECTED:
+    if verdict.reason is Reason.PROTECTED or policy.splits is None:
         return key
-    zone = next((each.name for each in policy.splits if each.covers(key.qname)), "")
-    return key._replace(zone=zone)
+    return key._replace(zone=policy.splits.zone_of(key.qname))

@@ -36,7 +36,7 @@ class StepSharing:
     """Policies by settings, all of one household and made from the same lists."""
 
     def __init__(self) -> None:
-        self._models: dict[tuple[bool, Profile, tuple[Asker, ...]], Policy] = {}
+        self._models: dict[tuple[object, ...], Policy] = {}
 
     def share_steps(
         self, profile: Profile, policy: Policy, askers: tuple[Asker, ...] = ()
@@ -49,7 +49,8 @@ class StepSharing:
         if profile.block_mode is BlockMode.NXDOMAIN:
             return policy
         is_timed = policy.time_rules is not None
-        settings = is_timed, replace(profile, id="", tags=frozenset()), askers
+        splits = policy.splits and policy.splits.content
+        settings = is_timed, replace(profile, id="", tags=frozenset()), askers, splits
         model = self._models.setdefault(settings, policy)
         if model is policy:
             return policy

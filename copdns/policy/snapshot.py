@@ -330,11 +330,18 @@ def build_in_steps(
     policies: dict[tuple[str, str], tuple[object, Policy]] = {}
     for household in households:
         old = before.households.get(household.id) if before and same_base else None
-        if old is not None and before and _context_inputs(old) == _context_inputs(household):
+        if (
+            old is not None
+            and before
+            and _context_inputs(old) == _context_inputs(household)
+            and before.contexts[household.id].log_only == inputs.log_only
+        ):
             contexts[household.id] = before.contexts[household.id]
         else:
             other = next(iter(contexts.values()), None)
-            contexts[household.id] = build_context(library, defaults, household, other)
+            contexts[household.id] = build_context(
+                library, defaults, household, other, inputs.log_only
+            )
         rules, sharing = RulesByScope(household.rules), StepSharing()
         for who, profile, unknown in _policies_of(household):
             key, own = (household.id, who), rules.for_profile(profile)

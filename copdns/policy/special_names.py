@@ -72,6 +72,20 @@ _LOCALLY_SERVED_ZONES: Final = frozenset(
     }
 )
 
+# Of these, those whose addresses a router gives out, or knows the devices of (RFC 1918, RFC 3927,
+# RFC 4193 section 8, RFC 4291 section 2.5.6).
+_OF_ROUTER: Final = (
+    "10.in-addr.arpa",
+    "254.169.in-addr.arpa",
+    "168.192.in-addr.arpa",
+    *(f"{octet}.172.in-addr.arpa" for octet in range(16, 32)),
+    "d.f.ip6.arpa",
+    "8.e.f.ip6.arpa",
+    "9.e.f.ip6.arpa",
+    "a.e.f.ip6.arpa",
+    "b.e.f.ip6.arpa",
+)
+
 _LOOPBACK: Final = {A: "127.0.0.1", AAAA: "::1"}
 _DNS64_PROBE: Final = ("192.0.0.170", "192.0.0.171")  # RFC 7050 section 2.2
 
@@ -91,6 +105,17 @@ def special_use_answer(qname: str, qtype: int) -> LocalAnswer | None:
     if last == "localhost":  # RFC 6761 section 6.3
         return _record(qname, qtype, _LOOPBACK[qtype]) if qtype in _LOOPBACK else _NODATA
     return LOCAL_NXDOMAIN
+
+
+def is_private_reverse(qname: str) -> bool:
+    """Tell whether a name is the reverse name of an address in a home network, or a zone of such.
+
+    Not those of addresses for documentation, loopback or a provider's translation (100.64.0.0/10):
+    no router knows them.
+    """
+    if not qname.endswith(".arpa"):
+        return False
+    return any(qname == zone or qname.endswith(f".{zone}") for zone in _OF_ROUTER)
 
 
 def _below_arpa(qname: str, qtype: int) -> LocalAnswer | None:

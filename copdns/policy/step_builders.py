@@ -16,6 +16,7 @@ from copdns.model.times import TopicKind
 from copdns.model.verdict import SCHOOL, Reason, StepNumber
 from copdns.policy.context import HouseholdContext
 from copdns.policy.matching import Blocker, ListSet, RuleSet
+from copdns.policy.split_table import SplitTable
 from copdns.policy.steps import (
     DefaultStep,
     ListStep,
@@ -76,6 +77,19 @@ def _open_while_closed(context: HouseholdContext, plan: TimePlan) -> frozenset[s
     return frozenset(names)
 
 
+def split_table(profile: Profile, context: HouseholdContext) -> SplitTable | None:
+    """Return which names of a profile are sent to upstreams of their own; None for none."""
+    scopes = (profile.id, *(f"#{tag}" for tag in sorted(profile.tags)), "")  # the closest first
+    mine = sorted(
+        (each for each in context.local.splits if each.scope in scopes),
+        key=lambda each: (-len(each.matcher.name), scopes.index(each.scope)),
+    )
+    own = tuple(each for each in mine if each.matcher.name)
+    rest = next((each.zone for each in mine if not each.matcher.name), "")
+    reverse = context.defaults.sends_reverse
+    return SplitTable(own, rest, sends_reverse=reverse) if own or rest or reverse else None
+
+
 def local_step(profile: Profile, context: HouseholdContext) -> LocalStep:
     """Return step 2; the household's protected names are none that it may answer itself."""
     local = context.local
@@ -84,7 +98,7 @@ def local_step(profile: Profile, context: HouseholdContext) -> LocalStep:
         local_by_name=local.by_name,
         canaries=context.list_numbers(ListKind.CANARY, profile.canaries),
         rewrites=local.rewrites,
-        splits=local.splits,
+        splits=split_table(profile, context),
         protected=context.list_numbers(ListKind.PROTECTED),
         open_below=(context.index.open_below, context.open_below),
     )
@@ -130,10 +144,11 @@ def security_step(
 def time_steps(context: HouseholdContext, plan: TimePlan, blocker: Blocker) -> TimeSteps:
     """Return steps 7 to 9, each with the plan's closures of its reason."""
     infos, services = context.index.infos, ListSet(context.lists(ListKind.SERVICE))
+    meant = context.infos
 
     def build(number: StepNumber, title: str, reason: Reason) -> TimeStep:
         closures = (each for each in plan.closures if each.reason is reason)
-        timelines = closure_timelines(closures, infos)
+        timelines = closure_timelines(closures, meant)
         return TimeStep(
             number, title, reason, timelines, infos, services, blocker, plan.zone, plan.until
         )
@@ -202,7 +217,8 @@ def safe_search_step(
 def default_step(
     profile: Profile, context: HouseholdContext, blocker: Blocker, *, is_essential: bool = False
 ) -> DefaultStep:
-    """Return step 15, which knows what is allowed by an exception from a contact kind.
+    """Return step 15, which knows what is allowed by an exception from a contact kind, and what a
+    list that only counts for now would block.
 
     blocker: that of safe search.  is_essential: as in `TimePlan`.
     """
@@ -213,4 +229,5 @@ def default_step(
         is_essential,
         ListSet(context.lists(ListKind.SERVICE)) if excepted else None,
         {info.number: (info.subject, context.services[info.subject].contact) for info in excepted},
+        ListSet(context.log_only_lists(profile)),
     )

@@ -17,11 +17,12 @@ from copdns.model.build import mypyc_attr
 from copdns.model.errors import NXDOMAIN
 from copdns.model.hosts import OWN_HOSTS
 from copdns.model.household import Contact, Default, NameRewrite, Rule, RuleAction
-from copdns.model.matchers import Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.times import Grant
 from copdns.model.verdict import Action, LocalAnswer, LocalRecord, Reason, StepNumber, Verdict
 from copdns.policy.matching import Blocker, ListSet, RuleSet
 from copdns.policy.special_names import special_use_answer
+from copdns.policy.split_table import SplitTable
 
 
 @mypyc_attr(acyclic=True)
@@ -116,7 +117,8 @@ class AccessStep:
 class LocalStep:
     """Answer names that this house knows, special-use names, and the signals to devices (canaries).
 
-    local_by_list, local_by_name, rewrites, splits: see `LocalNames`.
+    local_by_list, local_by_name, rewrites: see `LocalNames`.
+    splits: names that other upstreams know; None for none.
     canaries: list numbers of the signals that the profile sends.
     protected: numbers of the lists whose names a household may not answer itself.
     open_below: names with something allowed at or below them: NXDOMAIN would deny that.
@@ -126,7 +128,7 @@ class LocalStep:
     local_by_name: Mapping[str, Mapping[int, tuple[LocalRecord, ...]]]
     canaries: frozenset[int]
     rewrites: tuple[NameRewrite, ...]
-    splits: tuple[Matcher, ...]
+    splits: SplitTable | None
     protected: frozenset[int]
     open_below: tuple[frozenset[str], ...]
     number: StepNumber = StepNumber.LOCAL
@@ -147,7 +149,7 @@ class LocalStep:
 
     def _special(self, name: str, qtype: int) -> LocalAnswer | None:
         answer = special_use_answer(name, qtype)
-        if answer is not None and any(split.covers(name) for split in self.splits):
+        if answer is not None and self.splits is not None and self.splits.own_zone_of(name):
             return None
         return answer
 
@@ -158,7 +160,8 @@ class LocalStep:
         for entry in lookup.entries:
             records = self.local_by_list.get(entry.list)
             if records is not None:
-                exists = entry.name == lookup.name
+                # A wildcard stands for every name below its own; else only the name itself exists.
+                exists = entry.name == lookup.name or entry.match is MatchKind.BELOW
                 found = records.get(lookup.qtype, ()) if exists else ()
                 return self._local(lookup, LocalAnswer(0 if exists else NXDOMAIN, found))
         for rewrite in self.rewrites:
@@ -445,7 +448,16 @@ class DefaultStep:
     It says so where a name is allowed although its service has a contact kind that is blocked.
     """
 
-    __slots__ = ("_allow", "_always", "_blocker", "_excepted", "_granted", "_services")
+    __slots__ = (
+        "_allow",
+        "_always",
+        "_blocker",
+        "_by_list",
+        "_excepted",
+        "_granted",
+        "_log_only",
+        "_services",
+    )
 
     number: StepNumber = StepNumber.DEFAULT
     title: str = "default of the profile"
@@ -459,12 +471,14 @@ class DefaultStep:
         always: bool = False,
         services: ListSet | None = None,
         excepted: Mapping[int, tuple[str, str]] | None = None,
+        log_only: ListSet | None = None,
     ) -> None:
         """always: what is always open is allowed even where the default blocks.
 
         services: all of them; the one with the longest name owns a name, as in `ServiceStep`; None
         where there is no exception.  excepted: slug and contact kind of the services that are
-        exceptions, by list number.
+        exceptions, by list number.  log_only: lists that would block, but only count for now; the
+        verdict names one that has the name.
         """
         self._services = services
         self._excepted = {
@@ -478,11 +492,18 @@ class DefaultStep:
         self._allow = allow if default is Default.ALLOW else None
         self._always = allow if always else None
         self._blocker = blocker
+        self._log_only = log_only or None
+        # The same objects again, since `with_end` and caches compare by identity.
+        self._by_list: dict[str, Verdict] = {}
 
     def __call__(self, lookup: Lookup, now: float) -> Verdict:
         if lookup.grants and lookup.has_content_grant:
             return self._granted
         if self._allow is not None:
+            if self._log_only is not None and lookup.entries:
+                counted = self._note_log_only(self._log_only, self._allow, lookup)
+                if counted is not None:
+                    return counted
             if self._services is not None and lookup.entries:
                 owner = self._services.find(lookup.entries)
                 if owner is not None:
@@ -497,3 +518,13 @@ class DefaultStep:
             ttl=self._blocker.ttl,
             nothing_open_below=self._blocker.nothing_open_below(lookup.name, None),
         )
+
+    def _note_log_only(self, log_only: ListSet, allow: Verdict, lookup: Lookup) -> Verdict | None:
+        found = log_only.find(lookup.entries)
+        if found is None:
+            return None
+        slug = found[1].slug
+        verdict = self._by_list.get(slug)
+        if verdict is None:
+            verdict = self._by_list[slug] = replace(allow, log_only=slug)
+        return verdict

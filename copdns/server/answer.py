@@ -58,7 +58,7 @@ cache and goes into none, and no query waits with another.  Either way every rec
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum
 from typing import Any, Final, NamedTuple
@@ -97,7 +97,14 @@ from copdns.model.reasons import (
     Ede,
     ede_of,
 )
-from copdns.model.verdict import Action, Reason, Requestor, Verdict
+from copdns.model.verdict import (
+    Action,
+    LocalAnswer,
+    LocalRecord,
+    Reason,
+    Requestor,
+    Verdict,
+)
 from copdns.policy.decide import Policy, decide_query
 from copdns.policy.judge import RebindingGuard, judge_response, with_end_inside
 from copdns.policy.matching import PolicyGroup
@@ -338,6 +345,8 @@ class Resolver:
     asks_time_in_clear: all upstreams are encrypted, and their certificates are worth nothing while
         the clock is wrong; so the names of time servers are asked in clear text, and else encrypted
         (set by the app).
+    lease_records: of devices that a DHCP server on this machine knows, by name and type (set by the
+        app).  They stand where else a name of the home network does not exist.
     """
 
     def __init__(
@@ -365,6 +374,7 @@ class Resolver:
         self.on_probe: Callable[[str, Requestor, Client, float], None] = _ignore_probe
         self.limits: Limits | None = None
         self.asks_time_in_clear = False
+        self.lease_records: Mapping[str, Mapping[int, tuple[LocalRecord, ...]]] = {}
         self._snapshot = snapshot
         self._rebinding = rebinding
         self.cache = cache
@@ -540,6 +550,21 @@ class Resolver:
         self._failures.clear()
         self._silence.clear()
 
+    def flush(self, name: str = "", *, below: bool = False) -> None:
+        """Forget cached responses and failures, so that upstreams are asked anew.
+
+        name: only those for this name, and below: also for names below it; "" for all.
+        Answers for help names stay: they are fetched at an even pace, whoever asks.
+        """
+        if name:
+            self.cache.drop(name, below=below)
+            self._failures.forget_name(name, below=below)
+        else:
+            self._lazy_free.add(self.cache.clear())
+            self._failures.clear()
+        if self.packet_cache is not None:
+            self.packet_cache.clear()  # which of its replies are made from what, nobody knows
+
     def reconfigure(
         self,
         rebinding: RebindingGuard,
@@ -547,12 +572,17 @@ class Resolver:
         packet_cache: PacketCache | None,
         failures: Failures | None = None,
     ) -> None:
-        """Take over changed settings, with an empty cache and packet cache."""
-        self._forget_responses()
+        """Take over changed settings, with an empty packet cache.
+
+        cache: the one of now, where the responses in it may stay.
+        """
+        if cache is not self.cache:
+            self._forget_responses()
         if self.packet_cache is not None:
             self.packet_cache.clear()
         self._rebinding, self.cache, self.packet_cache = rebinding, cache, packet_cache
-        self._failures = Failures() if failures is None else failures
+        if failures is not None:
+            self._failures = failures
         self._memo.clear()
         # The servers remember the client of an address for as long as the snapshot is the same
         # object, so they get another one.
@@ -603,6 +633,8 @@ class Resolver:
         elif action is Action.BLOCK:
             reply = _blocked_reply(message_id, query, requestor, policy, verdict, moment)
         elif action is Action.LOCAL:
+            if self.lease_records:
+                verdict = self._with_lease(query, verdict)
             reply, verdict = _local_reply(message_id, query, requestor, policy, verdict, moment)
             if verdict.local is not None and verdict.local.is_probe:
                 self.on_probe(query.qname, requestor, client, moment.wall)
@@ -625,6 +657,16 @@ class Resolver:
             )
         return reply
 
+    def _with_lease(self, query: Query, verdict: Verdict) -> Verdict:
+        """Return the verdict on a local name, with a device's records where it has none."""
+        local = verdict.local
+        if local is None or local.records or local.is_own_address or local.is_status:
+            return verdict
+        by_type = self.lease_records.get(query.qname)
+        if by_type is None or verdict.reason is not Reason.LOCAL:
+            return verdict
+        return replace(verdict, local=LocalAnswer(records=by_type.get(query.qtype, ())))
+
     def _look_up(
         self,
         query: Query,
@@ -639,7 +681,7 @@ class Resolver:
         counted as neither hit nor miss, and the cache has nothing for it.
         """
         key = query.key
-        if verdict.target or policy.splits:
+        if verdict.target or policy.splits is not None:
             key = response_key(key, policy, verdict)
         is_protected = verdict.reason is Reason.PROTECTED
         if is_protected and self.asks_time_in_clear and verdict.category == TIME_SERVERS:

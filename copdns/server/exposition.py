@@ -85,6 +85,7 @@ class Collector:
         yield _family("copdns_lists_absent", [], [([], len(lists) - len(ages))])
         failing = sum(each.is_failing for each in lists)
         yield _family("copdns_lists_failing", [], [([], failing)])
+        yield _family("copdns_lists_held", [], [([], sum(each.is_held for each in lists))])
         oldest = max((age for _, age in ages), default=0)
         yield _family("copdns_lists_oldest_seconds", [], [([], oldest)])
 

@@ -101,5 +101,6 @@ METRICS: Final = {
     "copdns_lists_chosen": ("gauge", "Lists that are downloaded."),
     "copdns_lists_absent": ("gauge", "Lists without a copy on this machine."),
     "copdns_lists_failing": ("gauge", "Lists that could not be downloaded at the last attempt."),
+    "copdns_lists_held": ("gauge", "Lists of which a new version waits for a guardian."),
     "copdns_lists_oldest_seconds": ("gauge", "The age of the oldest copy."),
 }

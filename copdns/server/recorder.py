@@ -15,6 +15,7 @@ from copdns.model.household import PrivacyMode
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy, charged_budgets
 from copdns.policy.snapshot import Client
+from copdns.privacy.list_counts import ListCountKind, ListCounts
 from copdns.privacy.own_numbers import COUNTS_ONLY, coarse_verdict, is_own_verdict
 from copdns.privacy.recent_blocks import OwnedDevice, RecentBlocks
 from copdns.privacy.retention import ROUND_TO, CountKey, LogRow, count_key, log_row, may_log_name
@@ -29,8 +30,8 @@ MAX_RECENT_ROWS: Final = 20_000  # rows of these five minutes that are remembere
 MAX_TALLIES: Final = 16_384  # of all policies, each with its count
 
 # What is counted of a reply: policy, action, reason, category, whether something of the household's
-# own decided, rcode, transport.
-TallyKey = tuple[Policy, Action, Reason, str, bool, int, str]
+# own decided, rcode, transport, the list that blocked or would have blocked.
+TallyKey = tuple[Policy, Action, Reason, str, bool, int, str, str]
 
 
 class LogQueue(Protocol):
@@ -53,6 +54,7 @@ class Recorder:
 
     Counts are tallied by TallyKey first and handed on by `flush`: one look into a dict per query.
     own_lists: slugs of the lists that the settings define (set by the app).
+    list_counts: what lists blocked or would have blocked, until somebody takes it.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Recorder:
         self._rows_number = 1  # goes up each time that there are other rows
         self._erasures = log.erasures
         self.own_lists: frozenset[str] = frozenset()
+        self.list_counts = ListCounts()
 
     def count_malformed(self) -> None:
         """Count a message that is no query, of which nothing else is noted."""
@@ -132,7 +135,16 @@ class Recorder:
             tally = last
         else:
             own = self._is_own(policy, verdict)
-            key = policy, verdict.action, verdict.reason, verdict.category, own, rcode, transport
+            key = (
+                policy,
+                verdict.action,
+                verdict.reason,
+                verdict.category,
+                own,
+                rcode,
+                transport,
+                verdict.list or verdict.log_only,
+            )
             tally = self._tallies.get(key) or self._new_tally(key, verdict)
             if policy.privacy not in COUNTS_ONLY:  # else `own` may be another one next time
                 self._last_tallies[policy] = tally
@@ -157,7 +169,7 @@ class Recorder:
         refused = replace(verdict, action=Action.REFUSE)
         rcode, transport, reason = reply[3] & RCODE, requestor.transport, verdict.reason
         own = self._is_own(client.policy, verdict)
-        key = client.policy, refused.action, reason, verdict.category, own, rcode, transport
+        key = client.policy, refused.action, reason, verdict.category, own, rcode, transport, ""
         tally = self._tallies.get(key) or self._new_tally(key, refused)
         tally.add()
 
@@ -186,7 +198,7 @@ class Recorder:
         if len(self._tallies) >= MAX_TALLIES:
             self._tallies.clear()  # those that run are handed on all the same
             self._last_tallies.clear()
-        policy, _, _, _, own, rcode, transport = key
+        policy, _, _, _, own, rcode, transport, _ = key
         tally = self._tallies[key] = Tally(
             self._running, policy, verdict, rcode, transport, own=own
         )
@@ -275,6 +287,7 @@ class Recorder:
             self._erasures, self._rows_in_window = self._log.erasures, set()
             self._rows_number += 1
             self._flush_all = True
+            self.list_counts.forget()
         count = None if self._flush_all else limit
         self._flush_all = False
         running = self._running[:count]
@@ -292,9 +305,23 @@ class Recorder:
             counters.rcodes[rcode] += n
             key = verdict.action, verdict.reason
             counters.verdicts[key] = counters.verdicts.get(key, 0) + n
+            if verdict.list or verdict.log_only:
+                self._count_list(policy, mode, verdict, n)
             if verdict.blocks and verdict.category:
                 slug = verdict.category
                 counters.categories[slug] = counters.categories.get(slug, 0) + n
             counted = count_key(mode, policy.household, policy.profile, verdict, now)
             if counted is not None:
                 self._log.count(counted, n)
+
+    def _count_list(self, policy: Policy, mode: PrivacyMode, verdict: Verdict, n: int) -> None:
+        """Count what a list blocked or would have blocked, if the privacy mode counts at all."""
+        if mode is PrivacyMode.OFF:
+            return
+        if verdict.log_only:
+            slug, kind = verdict.log_only, ListCountKind.LOG_ONLY
+        elif verdict.blocks:
+            slug, kind = verdict.list, ListCountKind.CAUGHT
+        else:
+            return
+        self.list_counts.add(policy.household, slug, kind, policy.profile, n)

@@ -1034,3 +1034,17 @@ def lookup_order(db: Connection) -> None:
 def own_minutes(db: Connection) -> None:
     """Whether a day's minutes were at some moment the person's alone to see."""
     db.execute("alter table usage add column own integer not null default 0")
+
+
+@LOG(name="0009_list_count")
+def list_count(db: Connection) -> None:
+    """What lists did in a week, of three people or more together; `n` of a kind."""
+    db.execute("""
+        create table list_count (
+            household text not null,
+            list text not null,
+            week integer not null,
+            kind text not null,
+            n integer not null,
+            primary key (household, list, week, kind)
+        ) without rowid""")

@@ -15,7 +15,7 @@ from math import inf
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
-from copdns.model.household import Household, Profile, Rule
+from copdns.model.household import Household, Profile, Rule, SplitUpstream
 from copdns.model.times import (
     Budget,
     Grant,
@@ -100,7 +100,7 @@ class TimePlan:
 NO_TIME_PLAN: Final = TimePlan()
 
 ProfileKey = tuple[str, str]  # ids of household and profile
-Scoped = TypeVar("Scoped", bound=Schedule | Budget | Rule)
+Scoped = TypeVar("Scoped", bound=Schedule | Budget | Rule | SplitUpstream)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,7 @@ class PolicyInputs:
     in_use: grants of grace periods, for names that were in use when something closed.
     clock_is_wrong: it shows a time before one that was seen already (`time/clock.py`).
     missing_categories: those of which a chosen list is not in force.
+    log_only: slugs of the lists that only count for now, and block nothing.
     own: budgets whose minutes of today are the person's alone to see, besides those that are so
         now (`privacy/own_numbers.py`); no policy depends on them.
     own_timers: those that people started for themselves, and that run.
@@ -122,6 +123,7 @@ class PolicyInputs:
     in_use: Mapping[ProfileKey, tuple[Grant, ...]] = field(default_factory=dict)
     clock_is_wrong: bool = False
     missing_categories: frozenset[str] = frozenset()
+    log_only: frozenset[str] = frozenset()
     own: Mapping[ProfileKey, frozenset[str]] = field(default_factory=dict)
     own_timers: Mapping[ProfileKey, OwnTimer] = field(default_factory=dict)
 
@@ -184,7 +186,7 @@ def _with_bounds(plan: TimePlan, zone: str, now: float) -> TimePlan:
 
 
 def in_scope(there: Iterable[Scoped], profile: Profile) -> tuple[Scoped, ...]:
-    """Return the schedules, budgets or rules that apply to a profile, in their order.
+    """Return the schedules, budgets, rules or splits that apply to a profile, in their order.
 
     The scope of each is the id of a profile, `#` and a tag of profiles, or "" for the household.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copdns.list_files.log_only import require_countable, trial_line
 from copdns.lists.download import CopyState
 from copdns.lists.held import VersionChoice, choice_line
 from copdns.model.errors import FetchError, HouseholdError
@@ -38,3 +39,21 @@ async def decide_version(
         raise HouseholdError(failure(str(error))) from error
     await context.store.note(household, author, choice_line(slug, choice, state), int(now))
     return state
+
+
+async def set_trial(
+    context: AppContext, household: str, author: str, slug: str, days: int
+) -> float | None:
+    """Let a list only count for some days from now on, or block now (0); return until when it
+    only counts.
+
+    household, author: for the history.  Raises HouseholdError.
+    """
+    now, statuses = context.now(), context.snapshot().library.statuses
+    require_countable(next((e.info for e in statuses if e.info.slug == slug), None), slug)
+    try:
+        await context.updates.set_days(slug, days, now)
+    except FetchError as error:
+        raise HouseholdError(failure(str(error))) from error
+    await context.store.note(household, author, trial_line(slug, days), int(now))
+    return context.updates.log_only.until(slug, now)

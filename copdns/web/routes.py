@@ -233,6 +233,7 @@ ROUTES = (
     web.post("/guardian/lists/accept", lists.accept),
     web.post("/guardian/lists/refuse", lists.refuse),
     web.post("/guardian/lists/rollback", lists.rollback),
+    web.post("/guardian/lists/trial", lists.trial),
     web.get(*DEVICES),
     form("/guardian/devices", devices.add, DEVICES),
     form("/guardian/devices/{device}/change", devices.change, DEVICES),

@@ -126,6 +126,17 @@ def test_an_upstream_is_asked_once_for_all_and_policy_comes_after_the_cache(home
     assert home.upstream.names.count("roblox.com") == 1
 
 
+def test_a_flush_lets_the_upstream_be_asked_again_and_tells_nothing(home: House) -> None:
+    for name in ("moved.example", "stays.example"):
+        home.ask(name)
+    said = home.at_once("cache", "flush", "moved.example")
+    assert said == home.at_once("cache", "flush", "moved.example")  # whether anything was there
+    for name in ("moved.example", "stays.example"):
+        home.ask(name)
+    assert home.upstream.names.count("moved.example") == 2
+    assert home.upstream.names.count("stays.example") == 1
+
+
 def test_no_answer_stays_with_a_child_for_longer_than_a_minute(home: House) -> None:
     for source in (MIA, ADA):
         (rrset,) = home.ask("minute.example", source=source).message.answer

@@ -73,3 +73,12 @@ CREATE TABLE visitor_number (
 CREATE INDEX lookup_of on lookup (household, profile);
 
 CREATE INDEX lookup_caught on lookup (household, list) where list <> '';
+
+CREATE TABLE list_count (
+    household text not null,
+    list text not null,
+    week integer not null,
+    kind text not null,
+    n integer not null,
+    primary key (household, list, week, kind)
+) without rowid;

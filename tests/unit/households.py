@@ -202,7 +202,7 @@ def households(draw: st.DrawFn) -> Household:
             draw(st.lists(local_names, max_size=2, unique_by=lambda each: each.name))
         ),
         rewrites=tuple(draw(st.lists(rewrites, max_size=2, unique_by=lambda each: each.matcher))),
-        split_upstreams=tuple(draw(st.lists(splits, max_size=2, unique_by=lambda each: each.name))),
+        split_upstreams=tuple(draw(st.lists(splits, max_size=2, unique_by=lambda each: each.key))),
         calendar=draw(calendars),
         day_starts=draw(st.sampled_from([0, 240, 719])),
         schedules=draw(few(schedules(scopes), "id", size=3)),
@@ -218,7 +218,12 @@ own_services = st.builds(
     st.lists(matchers, min_size=1, max_size=3, unique=True).map(tuple),
     st.sampled_from(Contact),
 )
-local_names = st.builds(LocalName, names, st.lists(addresses, max_size=2, unique=True).map(tuple))
+local_names = st.builds(
+    LocalName,
+    st.one_of(names, names.map("*.{}".format)),
+    st.lists(addresses, max_size=2, unique=True).map(tuple),
+    st.sampled_from([(), ("TXT two  words",), ("SRV 0 5 631 a.example", 'TXT say "yes"')]),
+)
 rewrites = st.builds(NameRewrite, matchers, st.just("target.test"))
 splits = st.builds(
     SplitUpstream, names, st.lists(upstreams, min_size=1, max_size=2, unique=True).map(tuple)

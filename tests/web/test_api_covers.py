@@ -103,6 +103,7 @@ BY_THE_API: dict[str, Why | tuple[str, ...]] = {
     "lists/update": ("lists.update",),
     "lists/accept": ("lists.accept",),
     "lists/refuse": ("lists.refuse",),
+    "lists/trial": ("lists.log_only",),
     "lists/rollback": ("lists.rollback",),
     "guests": ("house.change", "profiles.add", "profiles.change"),
     "names/local": ("names.set_local",),

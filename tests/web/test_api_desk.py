@@ -191,12 +191,17 @@ async def test_names_of_this_house_come_and_go(ada: Caller) -> None:
     sent = {"addresses": ["192.0.2.10", "2001:db8::10"]}
     for _ in range(2):
         made = await ada("PUT", "/local-names/printer.example", json=sent)
-    assert made == {"name": "printer.example", **sent}
+    assert made == {"name": "printer.example", **sent, "records": []}
     assert await ada("GET", "/local-names") == [made]
     await ada("PUT", "/local-names/printer.example", 409, json={"addresses": ["here"]})
     await ada("PUT", "/local-names/a..b", 409, json=sent)
     await ada("DELETE", "/local-names/printer.example", 204)
     await ada("DELETE", "/local-names/printer.example", 404)
+    service = {"records": ["SRV 0 0 631 printer.example"]}
+    made = await ada("PUT", "/local-names/*.dev.example", json=service)
+    assert made == {"name": "*.dev.example", "addresses": [], **service}
+    await ada("PUT", "/local-names/*.dev.example", 400, json={})
+    await ada("DELETE", "/local-names/*.dev.example", 204)
 
 
 async def test_a_name_is_answered_as_another(ada: Caller) -> None:
@@ -212,11 +217,17 @@ async def test_a_name_is_answered_as_another(ada: Caller) -> None:
 async def test_other_upstreams_are_asked_for_a_domain(ada: Caller) -> None:
     for _ in range(2):
         made = await ada("PUT", "/splits/office.example", json={"upstreams": ["192.0.2.53:5353"]})
-    assert made == {"name": "office.example", "upstreams": ["192.0.2.53:5353"]}
+    assert made == {"name": "office.example", "upstreams": ["192.0.2.53:5353"], "scope": ""}
     await ada("PUT", "/splits/office.example", 409, json={"upstreams": ["nowhere"]})
     assert await ada("GET", "/splits") == [made]
     await ada("DELETE", "/splits/office.example", 204)
     await ada("DELETE", "/splits/office.example", 404)
+    server = {"upstreams": ["tls://dns.example@192.0.2.53"]}
+    for key in (".@mia", "office.example@%23children"):
+        made = await ada("PUT", f"/splits/{key}", json=server)
+        assert made["scope"] in ("mia", "#children")
+        await ada("DELETE", f"/splits/{key}", 204)
+    await ada("PUT", "/splits/office.example@bo", 409, json=server)
 
 
 async def test_a_rule_gets_another_reason(ada: Caller) -> None:

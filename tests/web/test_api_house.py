@@ -7,6 +7,7 @@ import pytest
 from copdns.household.check import KnownIds
 from copdns.household.file import parse
 from copdns.network.unknown_devices import UnknownDevice
+from copdns.privacy.list_scores import note_scores
 from copdns.store.log_db.unknown_devices import save_unknown_devices
 from tests.home import Home
 from tests.household import MIA, TOM, family, library
@@ -176,3 +177,25 @@ async def test_a_held_version_of_a_list_is_decided_about(ada: Caller, site: Site
     await ada("POST", "/lists/rollback", json={"list": "games-list", "version": ""})
     assert shelf.in_force == "b"
     await ada("POST", "/lists/rollback", 422, json={"list": "../x", "version": ""})
+
+
+async def test_a_list_only_counts_for_some_days(ada: Caller, site: Site) -> None:
+    sent = {"list": "games-list", "days": 3}
+    until = (await ada("POST", "/lists/log-only", json=sent))["log_only_until"]
+    (shown,) = [each for each in await ada("GET", "/lists") if each["list"] == "games-list"]
+    assert (shown["log_only_until"], shown["log_only_count"]) == (until, None)
+    ended = await ada("POST", "/lists/log-only", json=sent | {"days": 0})
+    assert ended == {"list": "games-list", "log_only_until": None}
+    await ada("POST", "/lists/log-only", 422, json=sent | {"days": 31})
+    await ada("POST", "/lists/log-only", 409, json=sent | {"list": "chess"})
+
+
+async def test_scores_of_lists_have_no_person(ada: Caller, site: Site) -> None:
+    site.log.flush()  # makes the file
+    statuses = site.home.resolver.snapshot.library.statuses
+    site.log.note_lists(note_scores("home", statuses, [], site.now))
+    (found,) = [each for each in await ada("GET", "/lists/scores") if each["list"] == "games-list"]
+    (week,) = found["weeks"]
+    assert found["label"] == "games"
+    assert week["caught"] is None
+    assert (week["wrong"], week["left_out"]) == (0, 0)

@@ -225,7 +225,7 @@ async def test_lists_tell_their_age_their_size_and_what_fails(
 ) -> None:
     site.counters.lists = lambda: [
         ListMetrics("toys", 7200.0, 4096, is_failing=True),
-        ListMetrics("films", 60.0, 10, is_failing=False),
+        ListMetrics("films", 60.0, 10, is_failing=False, is_held=True),
         ListMetrics("cards", None, 0, is_failing=True),  # never came
     ]
     read = await numbers(client)
@@ -235,6 +235,7 @@ async def test_lists_tell_their_age_their_size_and_what_fails(
     assert read["copdns_lists_chosen", ()] == 3
     assert read["copdns_lists_absent", ()] == 1
     assert read["copdns_lists_failing", ()] == 2
+    assert read["copdns_lists_held", ()] == 1
     assert read["copdns_lists_oldest_seconds", ()] == 7200
 
 

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from copdns.accounts.roles import Role
+from copdns.appeals.list_errors import WrongEntry
 from copdns.list_files import audit_results
 from copdns.list_files.audit import Share
 from copdns.list_files.choose import ChosenLists
@@ -15,6 +16,8 @@ from copdns.lists.download import CopyState, after_failure, status_error
 from copdns.lists.gate import GateRules, KnownMistake
 from copdns.lists.held import version_id
 from copdns.model.matchers import Matcher
+from copdns.privacy.list_counts import ListCountKey, ListCountKind, week_of
+from copdns.privacy.list_scores import note_scores
 from tests.home import Home
 from tests.household import MIA, family, library
 from tests.unit.list_files.test_choose import source
@@ -171,3 +174,58 @@ async def test_only_guardians_decide(client: Client, site: Site) -> None:
     assert "A new version of this list is waiting for you." in page
     assert "Use the new version" not in page
     assert shelf.held == "c"
+
+
+# --- on trial ------------------------------------------------------------------------------------
+
+TRIAL = "/guardian/lists/trial"
+
+
+async def test_a_list_is_put_on_trial_and_blocks_again(client: Client, site: Site) -> None:
+    page = await send(client, TRIAL, list="games-list", days="3")
+    assert "On trial until" in page
+    assert "not known yet: only counted for three people or more together" in page
+    assert site.updates.log_only.slugs(site.now) == {"games-list"}
+    page = await send(client, TRIAL, list="games-list", days="0")
+    assert "The list blocks now" in page
+    assert "On trial until" not in page
+    assert site.updates.log_only.slugs(site.now) == frozenset()
+    lines = [each.what for each in await site.store.changes("home") if "list" in each.what]
+    assert lines == ["list games-list: on trial for 3 days", "list games-list: blocks now"]
+
+
+async def test_what_three_people_met_is_shown_as_one_number(client: Client, site: Site) -> None:
+    await send(client, TRIAL, list="games-list", days="3")
+    key = ListCountKey("home", "games-list", week_of(site.now), ListCountKind.LOG_ONLY)
+    site.log.flush()  # makes the file
+    site.log.count_lists({key: 5})
+    site.log.count_lists({key: 2})
+    assert "<dt>It would have blocked</dt><dd>7 visits</dd>" in await text(client, HERE)
+
+
+async def test_only_what_can_be_on_trial_is(client: Client, site: Site) -> None:
+    await send(client, TRIAL, 400, list="tube", days="3")
+    await send(client, TRIAL, 400, list="nothing", days="3")
+    await send(client, TRIAL, 400, list="games-list", days="90")
+    await send(client, "/guardian/logout")
+    await send(client, TRIAL, 401, list="games-list", days="3")
+    await set_up(site, "Bo", Role.REVIEWER)
+    await log_in(client, "Bo")
+    await send(client, TRIAL, 403, list="games-list", days="3")
+    assert site.updates.log_only.slugs(site.now) == frozenset()
+
+
+async def test_how_a_list_did_is_shown_week_by_week(client: Client, site: Site) -> None:
+    assert "Week by week" not in await text(client, HERE)
+    site.log.flush()  # makes the file
+    statuses = site.home.resolver.snapshot.library.statuses
+    wrong = [WrongEntry("chess.example", "games-list", "games")]
+    site.log.note_lists(note_scores("home", statuses, [], site.now))
+    site.log.note_lists(note_scores("home", statuses, wrong, site.now))  # in place of the other
+    page = await text(client, HERE)
+    assert page.count("Week by week") == page.count("<td>–</td>") > 0
+    assert "<td>–</td><td>1</td><td>0</td>" in page
+    site.log.count_lists(
+        {ListCountKey("home", "games-list", week_of(site.now), ListCountKind.CAUGHT): 7}
+    )
+    assert "<td>7</td><td>1</td><td>0</td>" in await text(client, HERE)

@@ -251,6 +251,22 @@ async def test_everybody_reads_where_the_names_of_sites_go(client: Client, site:
     assert "192.0.2.66" not in page  # it has no effect
 
 
+async def test_whoever_has_upstreams_of_their_own_reads_which(client: Client, site: Site) -> None:
+    servers = "https://dns.example@100.64.0.9/af34c1", "tls://other.example@100.64.0.8"
+    splits = (
+        SplitUpstream("", servers[:1], "mia"),
+        SplitUpstream("", servers[1:], "#children"),
+        SplitUpstream("office.example", servers[1:], "tom"),
+    )
+    site.home.change(replace(family(replace(MIA, band=Band.TO_12), TOM), split_upstreams=splits))
+    page = await text(client, "/me")
+    words = " ".join(re.sub("<[^>]+>|[\u2068\u2069]", "", page).split())
+    assert "The names of all sites that you open are sent to dns.example." in words
+    assert "What the filter does not know, it asks dns.example." in words
+    assert "af34c1" not in page  # it may be somebody's number there
+    assert "other.example" not in page  # another's
+
+
 @pytest.mark.parametrize("path", ["/me", "/rules"])
 async def test_everybody_reads_which_sites_somebody_at_home_leads_elsewhere(
     client: Client, site: Site, path: str

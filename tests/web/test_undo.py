@@ -234,6 +234,7 @@ ACTIONS: dict[str, Undone | Asked | Kept] = {
     "lists/update": Kept("lists are looked for", {}),
     "lists/accept": Kept("a button goes back to the version before"),
     "lists/refuse": Kept("the version in use stays"),
+    "lists/trial": Kept("a button lets the list block now, or puts it on trial again"),
     "lists/rollback": Kept("a button goes to each other version that is kept"),
     "devices": Undone({"name": "TV", "known": "192.0.2.99", "profile": "tom"}),
     "devices/{device}/change": Undone({"name": "Tablet", "known": "192.0.2.99"}),

@@ -50,14 +50,14 @@ def bedtime(home: Home, profile: str, at: str, usual: bool, as_json: bool) -> No
     if after != before:
         print_changes(before, after)
     else:
-        click.echo(_bedtime_text(_tonight(after, profile, home.now), after.timezone))
+        click.echo(_bedtime_text(_tonight(after, profile, home.now), home.local(profile).timezone))
 
 
 def _move(
     home: Home, profile: str, tonight: Bedtime | None, minute: int | None
 ) -> tuple[Household, Household]:
     """Move tonight's bedtime.  minute: of the day; None for the usual time."""
-    zone, start = home.household.timezone, home.now
+    zone, start = home.local(profile).timezone, home.now
     if tonight is not None:
         start = tonight.usual
         if minute is not None:

@@ -91,6 +91,8 @@ def _outcome_lines(case: Case, home: Home) -> list[str]:
     if verdict.list:
         version = f", version {verdict.list_version}" if verdict.list_version else ""
         lines.append(f"  list {verdict.list}{version}")
+    if verdict.log_only:
+        lines.append(f"  the list {verdict.log_only} would block it, but only counts for now")
     if verdict.target:
         lines.append(f"  data of {verdict.target}")
     if verdict.local is not None:

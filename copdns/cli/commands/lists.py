@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import click
 
-from copdns.as_json.lists import entry_json, status_json
+from copdns.as_json.lists import NO_TRIAL_JSON, entry_json, status_json, trial_json
 from copdns.cli.base import NAME, json_option
 from copdns.cli.commands.lists_audit import audit_command
 from copdns.cli.commands.lists_export import export
+from copdns.cli.commands.lists_score import score
+from copdns.cli.commands.lists_trial import log_only
 from copdns.cli.commands.lists_update import update
 from copdns.cli.commands.lists_versions import accept, diff_command, refuse, rollback
 from copdns.cli.fetched import ListDownloads
 from copdns.cli.home import Home, pass_home
 from copdns.cli.list_errors import check_list_errors, list_error_lines, list_errors_json
-from copdns.cli.output import print_json, print_table, printable
+from copdns.cli.output import local_text, print_json, print_table, printable
 from copdns.list_files.copies import NOT_HERE
 from copdns.lists.index import FoundEntry, ListKind, find_shown
+from copdns.lists.log_only import LogOnly
 from copdns.lists.small_index import ListStatus
 from copdns.model.names import display
+from copdns.privacy.list_counts import trial_count, week_of
+from copdns.store.log_db.querylog import QueryLog
 
 _KIND_TEXT = {
     ListKind.LOCAL: "local name",
@@ -42,7 +47,10 @@ def lists() -> None:
     """List, update and search blocklists."""
 
 
-for command in (audit_command, export, update, diff_command, accept, refuse, rollback):
+for command in (
+    *(audit_command, export, update, diff_command, accept, refuse, rollback, log_only),
+    score,
+):
     lists.add_command(command)
 
 
@@ -69,12 +77,13 @@ def status(home: Home, every: bool, as_json: bool) -> None:
     not_compiled = uncompiled.slugs if uncompiled else ()
     downloads = ListDownloads.of(home)
     if as_json:
-        errors = check_list_errors(home)
+        errors, trials = check_list_errors(home), _trials_json(home)
         print_json(
             [
                 status_json(each)
                 | downloads.as_json(each.info.slug)
                 | {"compiled": each.info.slug not in not_compiled}
+                | trials.get(each.info.slug, NO_TRIAL_JSON)
                 | {"errors": list_errors_json(errors, each.info.slug)}
                 for each in statuses
             ]
@@ -103,9 +112,33 @@ def status(home: Home, every: bool, as_json: bool) -> None:
         *problems,
         *((str(uncompiled),) if uncompiled else ()),
         *downloads.lines(),
+        *_trial_lines(home),
         *false_positives,
     ):
         click.echo(printable(line))
+
+
+def _trial_counts(home: Home) -> Iterator[tuple[str, LogOnly, int | None]]:
+    """Yield each list that only counts, with its period, and how many queries it would have
+    blocked; None: not enough people had a part in that."""
+    book = {slug: each for slug, each in home.log_only.book.items() if each.until > home.now}
+    if not book:
+        return
+    first = week_of(min(each.since for each in book.values()))
+    counts = QueryLog(home.folder).list_counts(home.household.id, first)
+    for slug, each in sorted(book.items()):
+        yield slug, each, trial_count(counts, slug, each.since)
+
+
+def _trials_json(home: Home) -> dict[str, dict[str, object]]:
+    return {slug: trial_json(each.until, n) for slug, each, n in _trial_counts(home)}
+
+
+def _trial_lines(home: Home) -> Iterator[str]:
+    for slug, each, n in _trial_counts(home):
+        until = local_text(each.until, home.household.timezone)
+        so_far = "too few people yet" if n is None else f"{n:,}"
+        yield f"{slug}: only counts until {until}; queries that it would have blocked: {so_far}"
 
 
 def _status_row(status: ListStatus, downloads: ListDownloads) -> tuple[str, ...]:

@@ -8,9 +8,17 @@ import click
 
 from copdns.as_json.household import rewrite_json
 from copdns.as_json.plain import plain
-from copdns.cli.base import ADDRESS, MATCHER, NAME, UPSTREAM, ParsedParam, json_option
+from copdns.cli.base import (
+    LOCAL_NAME,
+    LOCAL_VALUE,
+    MATCHER,
+    UPSTREAM,
+    ParsedParam,
+    json_option,
+)
 from copdns.cli.home import Home, pass_home, print_changes
 from copdns.cli.output import print_listing
+from copdns.cli.params import profile_option, scope_of, tag_option, warn_of_unused_tag
 from copdns.household.name_edits import (
     remove_local_name,
     remove_rewrite,
@@ -20,6 +28,8 @@ from copdns.household.name_edits import (
     set_split_upstream,
 )
 from copdns.model.addresses import domain, is_address
+from copdns.model.errors import CopdnsError
+from copdns.model.scoped_names import ScopedName, read_scoped_name
 from copdns.policy.judge import guarded_splits
 
 # An address passes: `set_rewrite` refuses it, and says which command takes it.
@@ -32,23 +42,26 @@ def local() -> None:
 
 
 @local.command("add")
-@click.argument("name", metavar="NAME", type=NAME)
-@click.argument("addresses", metavar="ADDRESS...", type=ADDRESS, nargs=-1, required=True)
+@click.argument("name", metavar="NAME", type=LOCAL_NAME)
+@click.argument("addresses", metavar="ADDRESS...", type=LOCAL_VALUE, nargs=-1, required=True)
 @pass_home
 def local_add(home: Home, name: str, addresses: tuple[str, ...]) -> None:
     """Set the addresses of a local NAME.
 
-    They replace the addresses it had. Subdomains of NAME do not exist.
+    They replace the addresses it had. Subdomains of NAME do not exist; *.NAME stands for all of
+    them that are not set here. Instead of an address, a record can be given: TXT or SRV.
 
     \b
     Example:  copdns local add printer.home.arpa 192.168.1.20
+              copdns local add '*.dev.home.arpa' 192.168.1.30
+              copdns local add _ipp._tcp.home.arpa 'SRV 0 0 631 printer.home.arpa'
     """
     edit = partial(set_local_name, name=name, addresses=addresses, known=home.known_ids)
     home.change(f"local name {name}: {', '.join(addresses)}", edit)
 
 
 @local.command("remove")
-@click.argument("name", metavar="NAME", type=NAME)
+@click.argument("name", metavar="NAME", type=LOCAL_NAME)
 @pass_home
 def local_remove(home: Home, name: str) -> None:
     """Remove a local name.
@@ -73,7 +86,7 @@ def local_list(home: Home, as_json: bool) -> None:
         as_json,
         plain,
         ("name", "addresses"),
-        lambda each: (each.name, ", ".join(each.addresses)),
+        lambda each: (each.name, ", ".join(each.values)),
     )
 
 
@@ -136,39 +149,57 @@ def split() -> None:
 
 
 @split.command("add")
-@click.argument("domain", metavar="DOMAIN", type=NAME)
+@click.argument("domain", metavar="DOMAIN")
 @click.argument("upstreams", metavar="UPSTREAM...", type=UPSTREAM, nargs=-1, required=True)
+@profile_option("Only for this person.")
+@tag_option
 @pass_home
-def split_add(home: Home, domain: str, upstreams: tuple[str, ...]) -> None:
+def split_add(home: Home, domain: str, upstreams: tuple[str, ...], profile: str, tag: str) -> None:
     """Send queries for DOMAIN to these UPSTREAMs.
 
-    Its subdomains are included. An UPSTREAM is an address, or address:port.
+    Its subdomains are included. An UPSTREAM is an address, or address:port, or an encrypted one.
+    DOMAIN can be a dot for all domains, with --profile or --tag.
 
     \b
     Example:  copdns split add office.example 192.168.9.1
+              copdns split add . tls://dns.example@192.0.2.1 --profile tom
     """
+    scope = scope_of(profile, tag)
+    warn_of_unused_tag(home.household, scope)
+    domain = str(_read_scoped(domain, scope))
     edit = partial(set_split_upstream, name=domain, upstreams=upstreams, known=home.known_ids)
     what = f"conditional forwarding for {domain}: {', '.join(upstreams)}"
     before, after = home.apply_change(what, edit)
     print_changes(before, after)
-    if domain in guarded_splits(after, home.rebinding):
+    name = domain.partition("@")[0]
+    if name in guarded_splits(after, home.rebinding):
         click.echo(
-            f"Note: answers for {domain} that point into the home network are blocked (DNS "
-            f"rebinding). If it has such addresses, add {domain} to rebinding.names in the "
+            f"Note: answers for {name} that point into the home network are blocked (DNS "
+            f"rebinding). If it has such addresses, add {name} to rebinding.names in the "
             "settings.",
             err=True,
         )
 
 
+def _read_scoped(domain: str, scope: str) -> ScopedName:
+    try:
+        return read_scoped_name(f"{domain}@{scope}" if scope else domain)
+    except (ValueError, CopdnsError) as error:
+        raise click.UsageError(str(error)) from None
+
+
 @split.command("remove")
-@click.argument("domain", metavar="DOMAIN", type=NAME)
+@click.argument("domain", metavar="DOMAIN")
+@profile_option("What holds only for this person.")
+@tag_option
 @pass_home
-def split_remove(home: Home, domain: str) -> None:
+def split_remove(home: Home, domain: str, profile: str, tag: str) -> None:
     """Send queries for DOMAIN to the usual upstreams again.
 
     \b
     Example:  copdns split remove office.example
     """
+    domain = str(_read_scoped(domain, scope_of(profile, tag)))
     home.change(
         f"conditional forwarding for {domain} removed", partial(remove_split_upstream, name=domain)
     )
@@ -187,6 +218,6 @@ def split_list(home: Home, as_json: bool) -> None:
         home.household.split_upstreams,
         as_json,
         plain,
-        ("domain", "upstreams"),
-        lambda each: (each.name, ", ".join(each.upstreams)),
+        ("domain", "upstreams", "for"),
+        lambda each: (each.name or ".", ", ".join(each.upstreams), each.scope or "everyone"),
     )

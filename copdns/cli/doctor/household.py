@@ -45,6 +45,8 @@ def _check_downloads(downloads: ListDownloads) -> Iterator[Finding]:
     todo = "see `copdns lists status`; `copdns lists update` tries again now"
     for error in downloads.errors():
         yield warn("lists", error, todo)
+    for held, see in downloads.held_versions():
+        yield warn("lists", held, f"{see}; then accept or refuse it")
     if missing := downloads.missing:
         yield warn("lists", missing, todo)
     if left_out := downloads.left_out:

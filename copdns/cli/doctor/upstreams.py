@@ -24,7 +24,8 @@ from copdns.list_files.load import filtering_resolvers
 from copdns.list_files.resources import find_folder
 from copdns.lists.shapes import ProtectedShape
 from copdns.model import yaml_text
-from copdns.model.addresses import Transport, UpstreamAddress, upstream_address
+from copdns.model.addresses import Transport, UpstreamAddress
+from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import NXDOMAIN, REFUSED, SERVFAIL, UpstreamError, WireError
 from copdns.model.household import Household
 from copdns.network.machine import listen_addresses, system_resolvers
@@ -46,7 +47,7 @@ class ProbeResult(NamedTuple):
 def check_upstreams(home: Home) -> Iterator[Finding]:
     """Query each upstream for the root's NS, by UDP and TCP or encrypted, and protected names."""
     groups = {"": _default_upstreams(home)} | {
-        each.name: tuple(map(upstream_address, each.upstreams))
+        each.key: tuple(map(server_address, each.upstreams))
         for each in home.household.split_upstreams
     }
     if not groups[""]:

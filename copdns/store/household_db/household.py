@@ -324,7 +324,7 @@ class HouseholdStore:
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(self._thread, self._work, work)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:  # OSError: of the copy, which is written first
             raise store_error(self.path, error) from error
         except UnicodeEncodeError as error:  # half a character, such as from a Latin-1 terminal
             raise HouseholdError(

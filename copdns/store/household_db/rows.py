@@ -22,6 +22,8 @@ from copdns.model.household import (
     RuleAction,
     SplitUpstream,
 )
+from copdns.model.local_records import split_values
+from copdns.model.scoped_names import EVERY_NAME
 from copdns.store.household_db.cells import (
     Cells,
     HouseholdTable,
@@ -184,8 +186,8 @@ LOCAL_NAME: HouseholdTable[LocalName] = HouseholdTable(
     name="local_name",
     field="local_names",
     columns="name, addresses",
-    cells=lambda local: (local.name, as_json(local.addresses)),
-    value=lambda cells: LocalName(read_text(cells[0]), read_texts(cells[1])),
+    cells=lambda local: (local.name, as_json(local.values)),
+    value=lambda cells: LocalName(read_text(cells[0]), *split_values(read_texts(cells[1]))),
 )
 
 NAME_REWRITE: HouseholdTable[NameRewrite] = HouseholdTable(
@@ -196,10 +198,16 @@ NAME_REWRITE: HouseholdTable[NameRewrite] = HouseholdTable(
     value=lambda cells: NameRewrite(read_matcher(cells[0]), read_text(cells[1])),
 )
 
+
+def _read_split(cells: Cells) -> SplitUpstream:
+    name, _, scope = read_text(cells[0]).partition("@")  # a normalized name has no "@"
+    return SplitUpstream("" if name == EVERY_NAME else name, read_texts(cells[1]), scope)
+
+
 SPLIT_UPSTREAM: HouseholdTable[SplitUpstream] = HouseholdTable(
     name="split_upstream",
     field="split_upstreams",
     columns="name, upstreams",
-    cells=lambda split: (split.name, as_json(split.upstreams)),
-    value=lambda cells: SplitUpstream(read_text(cells[0]), read_texts(cells[1])),
+    cells=lambda split: (split.key, as_json(split.upstreams)),
+    value=_read_split,
 )

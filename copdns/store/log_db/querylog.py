@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +21,7 @@ from typing import TypeVar
 import structlog
 
 from copdns.model.errors import StoreError
+from copdns.privacy.list_counts import ListCountKey
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.privacy.row_filter import EVERY_ROW, RowFilter
 from copdns.store.db import DAMAGED, is_broken, lock_folder, open_database, store_error
@@ -189,6 +190,23 @@ class QueryLog:
         """Return the sums of the counts of every hour that begins from since until before `until`;
         their hour is the first one."""
         return self._run(lambda each: log_rows.sum_counts(each, household, since, until), ())
+
+    def count_lists(self, counts: Mapping[ListCountKey, int]) -> None:
+        """Add to the counts of lists."""
+        self._run(lambda each: log_rows.count_lists(each, counts), None)
+
+    def note_lists(self, counts: Mapping[ListCountKey, int]) -> bool:
+        """Store numbers of lists in place of those that are there; False where there is no log."""
+
+        def write(connection: sqlite3.Connection) -> bool:
+            log_rows.note_lists(connection, counts)
+            return True
+
+        return self._run(write, False)
+
+    def list_counts(self, household: str, since: int) -> dict[ListCountKey, int]:
+        """Return the counts of lists from a week on."""
+        return self._run(lambda each: log_rows.list_counts(each, household, since), {})
 
     def purge(self, now: float, rows_days: float = 7, counts_days: float = 30) -> None:
         """Delete what is older, and what a wrong clock dated more than a day ahead.

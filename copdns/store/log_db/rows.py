@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from itertools import chain, islice
 from typing import NamedTuple
 
+from copdns.privacy.list_counts import WEEKS_KEPT, ListCountKey, ListCountKind, week_of
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.privacy.row_filter import RowFilter
 from copdns.store.db import transaction
@@ -321,6 +322,53 @@ def sum_counts(
     return tuple((CountKey(*row[:6]), row[6]) for row in found)
 
 
+def count_lists(connection: sqlite3.Connection, counts: Mapping[ListCountKey, int]) -> None:
+    """Add to the counts of lists."""
+    with transaction(connection):
+        for key, n in counts.items():
+            connection.execute(
+                """
+                insert into list_count (household, list, week, kind, n)
+                values (:household, :list, :week, :kind, :n)
+                    on conflict do update set n = n + excluded.n
+                """,
+                {**key._asdict(), "n": n},
+            )
+
+
+def note_lists(connection: sqlite3.Connection, counts: Mapping[ListCountKey, int]) -> None:
+    """Store numbers of lists in place of those that are there."""
+    with transaction(connection):
+        for key, n in counts.items():
+            connection.execute(
+                """
+                insert into list_count (household, list, week, kind, n)
+                values (:household, :list, :week, :kind, :n)
+                    on conflict do update set n = excluded.n
+                """,
+                {**key._asdict(), "n": n},
+            )
+
+
+def list_counts(
+    connection: sqlite3.Connection, household: str, since: int
+) -> dict[ListCountKey, int]:
+    """Return the counts of lists from a week on."""
+    found = connection.execute(
+        """
+        select household, list, week, kind, n
+          from list_count
+         where household = :household and week >= :week
+         order by list, week, kind
+        """,
+        {"household": household, "week": since},
+    )
+    return {
+        ListCountKey(home, slug, week, ListCountKind(kind)): n
+        for home, slug, week, kind, n in found
+    }
+
+
 def purge(connection: sqlite3.Connection, now: float, rows_days: float, counts_days: float) -> None:
     """Delete what is older, and what a wrong clock dated more than a day ahead."""
     rows_from, counts_from, until = now - rows_days * DAY, now - counts_days * DAY, now + DAY
@@ -333,6 +381,8 @@ def purge(connection: sqlite3.Connection, now: float, rows_days: float, counts_d
         connection.execute("delete from lookup where at not between ? and ?", (rows_from, until))
         connection.execute("delete from lookup_count where hour not between ? and ?", hours)
         connection.execute("delete from usage where day not between ? and ?", days)
+        weeks = week_of(now) - WEEKS_KEPT, week_of(until)
+        connection.execute("delete from list_count where week not between ? and ?", weeks)
         connection.execute("delete from erasure where at not between ? and ?", (counts_from, until))
     _empty_wal(connection)
 

@@ -62,13 +62,18 @@ _PART_TEXT: Mapping[str, str] = {
     "session": "The id of a session.",
     "name": "A name of this house.",
     "rewrite": "A name, *.name or =name, as the rewrite has it.",
-    "domain": "The domain of a split.",
+    "domain": "The domain of a split; a dot for all names; after @ the profile or #tag for whom.",
 }
 _ID = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"}
 _NAME = {"type": "string", "pattern": r"^[a-z0-9_]([a-z0-9_.-]{0,250}[a-z0-9])?$"}
 _MATCHER = {"type": "string", "pattern": r"^(=|\*\.)?[a-z0-9_]([a-z0-9_.-]{0,250}[a-z0-9])?$"}
+_LOCAL = {"type": "string", "pattern": r"^(\*\.)?[a-z0-9_]([a-z0-9_.-]{0,250}[a-z0-9])?$"}
+_SCOPED = {
+    "type": "string",
+    "pattern": r"^(\.|[a-z0-9_]([a-z0-9_.-]{0,250}[a-z0-9])?)(@#?[a-z0-9][a-z0-9_-]{0,63})?$",
+}
 # Schemas of path parts that are not ids.
-_PART_SCHEMA = {"name": _NAME, "domain": _NAME, "rewrite": _MATCHER}
+_PART_SCHEMA = {"name": _LOCAL, "domain": _SCOPED, "rewrite": _MATCHER}
 
 
 class ProblemMistake(Given):

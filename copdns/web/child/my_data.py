@@ -11,13 +11,15 @@ import json
 from collections.abc import Iterable
 from dataclasses import replace
 from ipaddress import ip_address
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from aiohttp import web
 
 from copdns.accounts.roles import guardians_may_see
 from copdns.config import SYSTEM, Settings
+from copdns.model.addresses import UpstreamAddress
 from copdns.model.broad_names import AnsweredSite, answered_sites, broad_names
+from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, PrivacyMode, Profile, SplitUpstream
 from copdns.privacy.personal_data import (
@@ -45,7 +47,8 @@ class Resolvers(NamedTuple):
     usual: addresses outside the home, with their port unless it is the usual one.
     has_own, has_system: servers in the home itself are asked, and those that the network told this
     machine.
-    splits: domains that are sent elsewhere.  answered: sites that somebody at home leads elsewhere.
+    splits: domains that are sent elsewhere for this person, with the addresses or names of servers.
+    answered: sites that somebody at home leads elsewhere.
     """
 
     usual: tuple[str, ...]
@@ -78,23 +81,35 @@ async def me(request: web.Request) -> web.Response:
         may_erase=_may_erase(person, context.now()),
         guardians_may_see=guardians_may_see(person.profile),
         log_settings=context.settings().log,
-        resolvers=resolvers(person.household, context.settings()),
+        resolvers=resolvers(person.household, person.profile, context.settings()),
         now=context.now(),
     )
 
 
-def resolvers(household: Household, settings: Settings) -> Resolvers:
-    """Return who is asked for the names of sites of a household, and who answers which."""
-    broad, servers = broad_names(household), settings.upstreams.servers
+def resolvers(household: Household, profile: Profile, settings: Settings) -> Resolvers:
+    """Return who is asked for the names of sites for a person, and who answers which."""
+    broad, splits = broad_names(household), in_scope(household.split_upstreams, profile)
+    everything = [each for each in splits if not each.name]
+    everything.sort(key=lambda each: each.scope.startswith("#"))  # the person's own comes first
+    servers: tuple[UpstreamAddress | Literal["system"], ...] = settings.upstreams.servers
+    if everything:
+        servers = tuple(map(server_address, everything[0].upstreams))
     named = [each for each in servers if each != SYSTEM]
+    domains = [each for each in splits if each.name and each.name not in broad]
     outside = [each for each in named if not (each.host and ip_address(each.host).is_private)]
     return Resolvers(
         tuple(each.short_text for each in outside),
         len(outside) < len(named),
         SYSTEM in servers,
-        tuple(each for each in household.split_upstreams if each.name not in broad),
+        tuple(map(_with_short_servers, (*everything[:1], *domains))),
         answered_sites(household),
     )
+
+
+def _with_short_servers(split: SplitUpstream) -> SplitUpstream:
+    """Return a split with the names of encrypted servers in place of their whole addresses."""
+    servers = map(server_address, split.upstreams)
+    return replace(split, upstreams=tuple(each.name or str(each) for each in servers))
 
 
 async def data(request: web.Request) -> web.Response:

@@ -51,7 +51,7 @@ async def rules(request: web.Request) -> web.Response:
         rules=group_by_reason(_rules_with_effect(home, profile)) if is_known else (),
         schedules=in_scope(home.schedules, profile) if is_known else (),
         budgets=budgets_in_force(home, profile) if is_known else (),
-        resolvers=resolvers(home, context.settings()),
+        resolvers=resolvers(home, person.profile, context.settings()),
         deciders=[each for each in accounts if may(each, Permission.DECIDE_APPEALS)],
         news=await recent_changes_of(request, person),
         now=context.now(),

@@ -13,12 +13,21 @@ from typing import Any
 import pytest
 
 from copdns.app.app import App
-from copdns.config import DnsSettings, Settings, SourceSettings, UpstreamSettings, WebSettings
+from copdns.config import (
+    DnsSettings,
+    ListFile,
+    RebindingSettings,
+    Settings,
+    SourceSettings,
+    UpstreamSettings,
+    WebSettings,
+)
 from copdns.household.check import KnownIds
 from copdns.household.edits import add_rule
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import StoreError
 from copdns.model.household import Household, RuleAction
+from copdns.privacy.list_counts import week_of
 from copdns.store.household_db.household import HouseholdStore
 from copdns.words.phrases import Phrases
 from tests.running import free_port
@@ -65,6 +74,10 @@ class HeldApp(App):
     @property
     def revision(self) -> int:
         return self._resolver.snapshot.households["home"].revision
+
+    @property
+    def on_trial(self) -> frozenset[str]:
+        return self._resolver.snapshot.contexts["home"].log_only
 
 
 def settings(folder: Path) -> Settings:
@@ -141,3 +154,59 @@ async def test_a_change_that_could_not_be_read_is_tried_again(
         while app.revision != 2:
             app.looked.clear()
             await app.looked.wait()
+
+
+async def test_a_storm_of_signals_takes_one_reload_more(tmp_path: Path) -> None:
+    async with running(tmp_path) as app:
+        reads: list[None] = []
+        app._reread = lambda: reads.append(None) or app.settings  # type: ignore[func-returns-value]
+        app.gate.clear()
+        app.stands.clear()
+        async with asyncio.TaskGroup() as tasks:
+            under_way: set[asyncio.Task[None]] = set()
+            app._begin_reload(tasks, under_way)
+            await app.stands.wait()  # the first has read the settings
+            for _ in range(100):
+                app._begin_reload(tasks, under_way)
+            assert len(under_way) == 2
+            app.gate.set()
+        assert len(reads) == 2
+        assert not under_way
+
+
+async def test_a_reload_keeps_responses_unless_they_may_be_others_now(tmp_path: Path) -> None:
+    async with running(tmp_path) as app:
+        before = app._resolver.cache
+        app._reread = lambda: app.settings.model_copy(update={"rebinding": RebindingSettings()})
+        await app._reload()
+        assert app._resolver.cache is before
+        other = UpstreamSettings(servers=(UpstreamAddress("127.0.0.1", free_port()),))
+        app._reread = lambda: app.settings.model_copy(update={"upstreams": other})
+        await app._reload()
+        assert app._resolver.cache is not before
+
+
+async def test_a_new_list_only_counts_until_a_guardian_lets_it_block(tmp_path: Path) -> None:
+    (tmp_path / "boards.txt").write_text("chess.example\n")
+    async with running(tmp_path) as app:
+        boards = ListFile(
+            slug="boards",
+            path=str(tmp_path / "boards.txt"),
+            category="games",
+            format="domains",
+            match="subtree",
+            log_only=3,
+        )
+        app._reread = lambda: app.settings.model_copy(update={"lists": (boards,)})
+        await app._reload()
+        assert app.on_trial == {"boards"}  # from the first answer on
+        await app._follow_time()
+        now = app._now()
+        assert app._updates.log_only.until("boards", now) == pytest.approx(now + 3 * 86_400, abs=60)
+        await asyncio.to_thread(app._log.flush)  # makes the file
+        await app._note_scores(now)
+        noted = app._log.list_counts("home", 0)
+        assert noted["home", "boards", week_of(now), "entries"] == 1
+        await app._updates.set_days("boards", 0, now)
+        await app._follow_time()
+        assert app.on_trial == frozenset()

@@ -28,6 +28,7 @@ class Desk:
         self.home = Recognising(kernel)
         self.heard: list[Event] = []
         self.questions = 0
+        self.names: list[str] = []
         self.reception = self.another()
 
     def another(self) -> DeviceChores:
@@ -40,6 +41,7 @@ class Desk:
             self.home.clock,
             lambda: self.questions,
             events,
+            lambda records: self.names.__setitem__(slice(None), records),
         )
 
     async def ask(self, *addresses: str) -> list[Event]:
@@ -132,6 +134,19 @@ async def test_leases_give_names_and_macs_that_the_kernel_does_not_tell(desk: De
     path.write_text(f"0 {CARD} 192.0.2.61 tablet *\n")
     await desk.ask()
     assert (desk.home.whose("192.0.2.61"), desk.home.whose("192.0.2.60")) == ("mia", "guest")
+
+
+async def test_leased_devices_have_names_only_where_the_settings_say_so(desk: Desk) -> None:
+    path = desk.folder / "dnsmasq.leases"
+    path.write_text(f"0 {CARD} 192.168.1.60 tablet *\n")
+    leases = (LeaseFile(path=str(path)),)
+    await desk.reception.configure(IdentitySettings(leases=leases))
+    assert desk.names == []
+    await desk.reception.configure(IdentitySettings(leases=leases, lease_domain="lan"))
+    assert desk.names == ["tablet.lan", "60.1.168.192.in-addr.arpa"]
+    path.write_text("")
+    await desk.ask()
+    assert desk.names == []
 
 
 async def test_a_disk_that_fails_is_told_once_and_tried_again(desk: Desk) -> None:

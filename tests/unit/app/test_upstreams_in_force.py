@@ -18,6 +18,7 @@ from copdns.model.addresses import UpstreamAddress
 from copdns.model.encrypted_addresses import server_address
 from copdns.model.household import Household, SplitUpstream
 from copdns.network import machine
+from copdns.policy.split_table import REVERSE_ZONE
 
 OWN = ("127.0.0.1",)
 NEAR = UpstreamAddress("192.0.2.53")
@@ -166,3 +167,21 @@ async def test_a_machine_with_other_addresses_is_not_what_they_were_chosen_for(
     await chosen.apply([])
     assert chosen.is_current(OWN)
     assert not chosen.is_current(("192.0.2.7",))
+
+
+async def test_a_persons_names_and_private_reverse_names_have_upstreams_of_their_own(
+    upstreams: UpstreamClient,
+) -> None:
+    splits = (
+        SplitUpstream("", ("tls://dns.example@192.0.2.9",), "mia"),
+        SplitUpstream("work.example", ("192.0.2.99",)),
+    )
+    house = Household("home", "Home", split_upstreams=splits)
+    chosen = settings(NEAR, private_reverse=(UpstreamAddress("192.168.1.1"),))
+    await UpstreamsInForce(upstreams, lambda: chosen).apply([house])
+    assert zones(upstreams) == {
+        "": [str(NEAR)],
+        REVERSE_ZONE: ["192.168.1.1:53"],
+        ".@mia": ["tls://dns.example@192.0.2.9"],
+        "work.example": ["192.0.2.99:53"],
+    }

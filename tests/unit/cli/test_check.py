@@ -77,6 +77,7 @@ def test_the_answer_for_programs_has_every_field(home: Home) -> None:
         "rule": "games.example",
         "via": "",
         "target": "",
+        "log_only": "",
         "period": "",
         "until": None,
         "ends": "",

@@ -22,6 +22,11 @@ import pytest
 
 from copdns.cli.doctor import household, machine, probe
 from copdns.cli.doctor.upstreams import protected_sample
+from copdns.cli.fetched import ListDownloads
+from copdns.list_files.choose import ChosenLists
+from copdns.lists.download import CopyState
+from copdns.lists.held import HeldVersion
+from copdns.lists.versions import HoldReason, VersionDiff
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import UpstreamError, UpstreamTimeoutError
 from copdns.network.setup_steps import SetupProgress, SetupState
@@ -480,3 +485,12 @@ def test_the_network_is_asked_when_somebody_wants_that_and_the_desk_is_told(home
 
     found_there = asyncio.run(kept()).items["alone"]
     assert (found_there.state, found_there.detail) == (SetupState.UNKNOWN, "no_network")
+
+
+def test_a_version_that_waits_for_somebody_is_told() -> None:
+    held = HeldVersion(CopyState(sha256="ab" * 32), (HoldReason.GROWTH,), VersionDiff(), 0.0)
+    downloads = ListDownloads(ChosenLists(), {}, {"toys": held}, 0.0)
+    (told, _) = household._check_downloads(downloads)
+    assert (told.about, told.status) == ("lists", "warn")
+    assert told.what == "toys: a new version is held (growth)"
+    assert told.todo == "see copdns lists diff toys; then accept or refuse it"

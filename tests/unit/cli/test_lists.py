@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
+from copdns.privacy.list_counts import ListCountKey, ListCountKind, week_of
+from copdns.store.log_db.querylog import QueryLog
 from tests.unit.calling import Home
 
 
@@ -33,6 +37,8 @@ def test_every_list_is_shown_with_what_of_it_is_in_force(home: Home) -> None:
         "fetch_error": "",
         "failures": 0,
         "waiting": None,
+        "log_only_until": None,
+        "log_only_count": None,
         "errors": [],
     }
     text = home.ok("lists", "status")
@@ -121,3 +127,52 @@ def test_what_is_open_to_somebody_is_written_as_a_zone(home: Home) -> None:
     assert "*.childline.org.uk CNAME rpz-passthru." not in lines  # nothing blocks it
     assert "chess.example CNAME ." not in home.ok("lists", "export", "--rpz", "--profile", "ada")
     assert home.call("lists", "export", "--rpz", "--profile", "bo").exit_code != 0
+
+
+TRIED = {"slug": "boards", "path": "boards.txt", "category": "games"}
+TRIED |= {"format": "domains", "match": "subtree", "log_only": 3}
+
+
+def test_a_list_on_trial_blocks_nothing_until_it_is_told_to(home: Home) -> None:
+    home.set(lists=[TRIED])
+    checked = home.json("check", "chess.example", "--profile", "mia")
+    assert (checked["action"], checked["log_only"]) == ("allow", "boards")
+    assert "the list boards would block it, but only counts for now" in home.ok(
+        "check", "chess.example", "--profile", "mia"
+    )
+    assert home.ok("lists", "log-only", "boards", "--days", "0") == "boards: blocks now\n"
+    assert home.json("check", "chess.example", "--profile", "mia")["action"] == "block"
+
+
+def test_any_list_of_a_category_can_be_put_on_trial(home: Home) -> None:
+    assert home.json("check", "chess.example", "--profile", "mia")["action"] == "block"
+    assert "boards: only counts until " in home.ok("lists", "log-only", "boards")
+    assert home.json("check", "chess.example", "--profile", "mia")["action"] == "allow"
+    (boards,) = [each for each in home.json("lists", "status") if each["list"] == "boards"]
+    assert boards["log_only_until"]
+    assert boards["log_only_count"] is None
+    assert "boards: only counts until " in home.ok("lists", "status")
+    assert "too few people yet" in home.ok("lists", "status")
+
+
+def test_a_list_against_harm_is_never_on_trial(home: Home) -> None:
+    assert "on trial" in home.call("lists", "log-only", "starter-malware").output
+    assert "there is no list chess" in home.call("lists", "log-only", "chess").output
+    home.set(lists=[TRIED | {"category": "malware"}])
+    assert home.call("lists", "status").exit_code == 78
+    home.set(lists=[TRIED | {"opens": True}])
+    assert home.call("lists", "status").exit_code == 78
+
+
+def test_the_scores_of_lists_are_those_that_were_noted(home: Home) -> None:
+    assert "nothing is noted yet" in home.ok("lists", "score")
+    log = QueryLog(home.data)
+    home.data.mkdir(exist_ok=True)
+    log.stop()  # makes the file, and closes it
+    week = week_of(time.time())
+    log.note_lists({ListCountKey("home", "boards", week, ListCountKind.WRONG): 1})
+    log.count_lists({ListCountKey("home", "boards", week, ListCountKind.CAUGHT): 30})
+    (boards,) = home.json("lists", "score")
+    assert (boards["list"], boards["label"]) == ("boards", "games")
+    assert [(each["caught"], each["wrong"]) for each in boards["weeks"]] == [(30, 1)]
+    assert "boards" in home.ok("lists", "score", "boards")

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from copdns.household import name_edits as edit
+from copdns.household.edits import remove_profile
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, LocalName, SplitUpstream
@@ -110,3 +111,34 @@ def test_what_a_household_protects_is_answered_and_forwarded_as_all_else_is() ->
         edit.set_local_name(FAMILY, "www.school.example", ["192.0.2.1"], KNOWN)
     known = replace(KNOWN, has_effect=lambda name: name != "school.example")
     assert edit.set_local_name(FAMILY, "www.school.example", ["192.0.2.1"], known)
+
+
+def test_a_split_can_be_one_persons_and_encrypted_and_goes_with_the_person() -> None:
+    house = FAMILY
+    for key in ("work.example", "work.example@tom", ".@tom"):
+        house = edit.set_split_upstream(house, key, ["tls://dns.example@192.0.2.53"], KNOWN)
+    server = ("tls://dns.example@192.0.2.53",)
+    assert house.split_upstreams == (
+        SplitUpstream("work.example", server),
+        SplitUpstream("work.example", server, "tom"),
+        SplitUpstream("", server, "tom"),
+    )
+    fewer = edit.remove_split_upstream(house, "Work.example@tom")
+    assert [each.key for each in fewer.split_upstreams] == ["work.example", ".@tom"]
+    without = replace(house, devices=tuple(e for e in house.devices if e.profile != "tom"))
+    assert [each.key for each in remove_profile(without, "tom").split_upstreams] == ["work.example"]
+
+
+@pytest.mark.parametrize(
+    ("key", "server", "said"),
+    [
+        ("work.example@bo", "192.0.2.53", "there is no profile 'bo'"),
+        ("work.example@!", "192.0.2.53", "does not say for whom"),
+        (".", "192.0.2.53", "domain is missing"),
+        ("work.example", "tls://dns.example", "write its address too"),
+        ("work.example", "quic://192.0.2.1", "is not a valid address"),
+    ],
+)
+def test_a_split_that_could_not_work_is_refused(key: str, server: str, said: str) -> None:
+    with pytest.raises(HouseholdError, match=said):
+        edit.set_split_upstream(FAMILY, key, [server], KNOWN)

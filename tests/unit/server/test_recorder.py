@@ -11,6 +11,7 @@ from copdns.dns.wire import Query, read_query
 from copdns.model.household import Band, FullLogSpan, PrivacyMode, Profile
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import Policy
+from copdns.privacy.list_counts import week_of
 from copdns.privacy.recent_blocks import OwnedDevice, RecentBlocks
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.server.metrics import Counters
@@ -241,3 +242,47 @@ def test_why_a_name_is_blocked_is_asked_without_a_row_for_the_name(name: str) ->
     assert [row.qname for row in home.log.rows] == ["faith.example"]
     home.recorder.flush(NOW)
     assert sum(home.counters.queries.values()) == 2
+
+
+# --- lists ----------------------------------------------------------------------------------------
+
+TRIED = replace(ALLOWED, log_only="boards")
+WEEK = week_of(NOW)
+
+
+def listed(desk: Desk) -> dict[tuple[str, str], int]:
+    desk.recorder.flush(NOW)
+    found = desk.recorder.list_counts.take(NOW)
+    assert all((each.household, each.week) == ("home", WEEK) for each in found)
+    return {(each.list, each.kind): n for each, n in found.items()}
+
+
+def test_what_a_list_blocks_or_would_block_is_counted_for_three_people_together() -> None:
+    desk, of = Desk(), [mode(PrivacyMode.COUNTS, each) for each in (MIA, TOM, ADA)]
+    for each in of[:2]:
+        desk.tell(TRIED, each)
+        desk.tell(BLOCKED, each)
+        desk.tell(ALLOWED, each)
+    assert listed(desk) == {}
+    desk.tell(TRIED, of[2])
+    desk.tell(BLOCKED, of[2])
+    assert listed(desk) == {("boards", "log_only"): 3, ("games-list", "caught"): 3}
+    assert all(key.action != "block" or key.category for key in desk.log.counts)
+
+
+def test_nothing_of_a_person_is_counted_whose_mode_is_off() -> None:
+    desk = Desk()
+    for each, privacy in ((MIA, "counts"), (TOM, "counts"), (ADA, "off")):
+        desk.tell(TRIED, mode(PrivacyMode(privacy), each))
+    assert listed(desk) == {}
+
+
+def test_what_waits_for_a_third_person_is_dropped_when_somebody_is_erased() -> None:
+    desk = Desk()
+    for each in (MIA, TOM):
+        desk.tell(TRIED, mode(PrivacyMode.COUNTS, each))
+    desk.recorder.flush(NOW)
+    desk.log.erasures += 1
+    desk.recorder.flush(NOW)
+    desk.tell(TRIED, mode(PrivacyMode.COUNTS, ADA))
+    assert listed(desk) == {}

@@ -147,9 +147,16 @@ HOME = Household(
             Contact.KNOWN,
         ),
     ),
-    local_names=(LocalName("printer.home.arpa", ("192.0.2.9",)), LocalName("b.home.arpa", ())),
+    local_names=(
+        LocalName("printer.home.arpa", ("192.0.2.9",)),
+        LocalName("b.home.arpa", (), ("TXT a  b, c", "SRV 0 0 631 b.home.arpa")),
+    ),
     rewrites=(NameRewrite(Matcher("old.example", MatchKind.BELOW), "new.example"),),
-    split_upstreams=(SplitUpstream("corp.example", ("192.0.2.53", "[2001:db8::53]:5353")),),
+    split_upstreams=(
+        SplitUpstream("corp.example", ("192.0.2.53", "[2001:db8::53]:5353")),
+        SplitUpstream("corp.example", ("tls://dns.example@192.0.2.53",), "mia"),
+        SplitUpstream("", ("192.0.2.53",), "#children"),
+    ),
     calendar=SchoolCalendar(frozenset({4, 5}), ((date(2026, 12, 24), DayType.HOLIDAY),)),
     language="fr",
     country="FR",

@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field
 
 from copdns.accounts.roles import Permission
 from copdns.appeals.list_errors import still_listed
-from copdns.as_json.lists import entry_json, status_json
+from copdns.as_json.lists import (
+    NO_TRIAL_JSON,
+    entry_json,
+    score_json,
+    status_json,
+    trial_json,
+)
 from copdns.as_json.plain import utc
 from copdns.as_json.versions import earlier_json, held_json
+from copdns.list_files.updates import ListUpdater
 from copdns.lists.held import VersionChoice, version_id
 from copdns.lists.index import ListKind, find_shown
+from copdns.lists.log_only import MAX_DAYS
 from copdns.lists.versions import HoldReason, NeededKind
 from copdns.model.names import normalize
+from copdns.privacy.list_counts import ListCountKey, trial_count
+from copdns.privacy.list_scores import score_lists
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Id, Moment, Name
-from copdns.web.list_versions import decide_version
+from copdns.web.list_versions import decide_version, set_trial
 
 
 class ProblemShown(Given):
@@ -103,10 +114,25 @@ class VersionInForce(Given):
     names: int
 
 
+class TrialChosen(Sent):
+    """days: from now on; 0: it blocks now."""
+
+    slug: Id = Field(alias="list")
+    days: Annotated[int, Field(ge=0, le=MAX_DAYS)]
+
+
+class TrialShown(Given):
+    slug: str = Field(alias="list")
+    log_only_until: Moment | None
+
+
 class ListShown(Given):
     """used: its names; unused: how many are not, by why.  report: where mistakes are told.
 
     waiting: a newer version that is held until somebody decides.
+
+    log_only_until: until then it only counts what it would block.  log_only_count: how much that
+    is; null where fewer than three people had a part in it.
 
     held: the first entries that the gate left out; unused counts all of them.
 
@@ -134,6 +160,31 @@ class ListShown(Given):
     fetch_error: str
     failures: int
     waiting: VersionWaiting | None
+    log_only_until: Moment | None
+    log_only_count: int | None
+
+
+class WeekShown(Given):
+    """One week of a list.  null: not known, as what fewer than three people met.
+
+    wrong: names that this household found to be wrong; left_out: entries that the gate left out;
+    wrong_share: both of 1,000 entries.
+    """
+
+    start: Moment = Field(alias="from")
+    caught: int | None
+    wrong: int | None
+    left_out: int | None
+    entries: int | None
+    wrong_share: float | None
+
+
+class ScoreShown(Given):
+    """label: its category.  weeks: the last eight, the newest first."""
+
+    slug: str = Field(alias="list")
+    label: str
+    weeks: list[WeekShown]
 
 
 class EntryShown(Given):
@@ -176,6 +227,7 @@ class AskedShown(Given):
 async def lists(call: Call) -> object:
     """Return all lists, with the state of their copies; lists that ship are never fetched."""
     updates, found = call.context.updates, []
+    counts = await asyncio.to_thread(call.context.log.list_counts, call.household.id, 0)
     for each in call.context.snapshot().library.statuses:
         state, waiting = (
             updates.copy_state(each.info.slug),
@@ -191,9 +243,28 @@ async def lists(call: Call) -> object:
                 "fetch_error": state.error,
                 "failures": state.failures,
                 "waiting": held_json(each.info.slug, waiting) if waiting else None,
+                **_trial_json(updates, counts, each.info.slug, call.now),
             }
         )
     return found
+
+
+def _trial_json(
+    updates: ListUpdater, counts: Mapping[ListCountKey, int], slug: str, now: float
+) -> Mapping[str, object]:
+    found = updates.log_only.book.get(slug)
+    if found is None or found.until <= now:
+        return NO_TRIAL_JSON
+    return trial_json(found.until, trial_count(counts, slug, found.since))
+
+
+async def log_only(call: Call) -> object:
+    """Let a list only count for some days from now on, or block now (0)."""
+    chosen: TrialChosen = call.body
+    until = await set_trial(
+        call.context, call.household.id, call.actor.name, chosen.slug, chosen.days
+    )
+    return {"list": chosen.slug, "log_only_until": utc(until)}
 
 
 async def update(call: Call) -> object:
@@ -235,6 +306,13 @@ async def _decide(call: Call, choice: VersionChoice) -> object:
         call.context, call.household.id, call.actor.name, choice, chosen.slug, chosen.version
     )
     return {"list": chosen.slug, "version": version_id(state), "names": state.names}
+
+
+async def scores(call: Call) -> object:
+    """Return what each list blocked week by week, and what it took wrongly; nothing of a person."""
+    counts = await asyncio.to_thread(call.context.log.list_counts, call.household.id, 0)
+    statuses = call.context.snapshot().library.statuses
+    return [score_json(each) for each in score_lists(statuses, counts)]
 
 
 async def errors(call: Call) -> object:
@@ -304,6 +382,23 @@ OPERATIONS = (
         rollback,
         VersionInForce,
         body=VersionChosen,
+    ),
+    Operation(
+        "POST",
+        "/lists/log-only",
+        Permission.EDIT_HOUSEHOLD,
+        "Let a list only count for some days",
+        log_only,
+        TrialShown,
+        body=TrialChosen,
+    ),
+    Operation(
+        "GET",
+        "/lists/scores",
+        Permission.SEE_STATUS,
+        "How each list did, week by week",
+        scores,
+        list[ScoreShown],
     ),
     Operation(
         "GET",

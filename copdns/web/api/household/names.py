@@ -21,8 +21,10 @@ from copdns.household.name_edits import (
 )
 from copdns.model.broad_names import is_public
 from copdns.model.errors import NameTextError
+from copdns.model.local_records import local_domain
 from copdns.model.matchers import parse_matcher
 from copdns.model.names import normalize
+from copdns.model.scoped_names import read_scoped_name
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Name
 from copdns.web.problem import Refused
@@ -34,17 +36,34 @@ _Texts = Annotated[
 ]
 
 
+_Maybe = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=60)], ...], Field(max_length=20)
+]
+_Records = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=1100)], ...], Field(max_length=20)
+]
+_Servers = Annotated[
+    tuple[Annotated[str, Field(min_length=1, max_length=300)], ...],
+    Field(min_length=1, max_length=20),
+]
+
+
 class LocalNameShown(Given):
-    """Names below it do not exist."""
+    """Names below it do not exist, but for `*.name`, which stands for all of them.
+
+    records: TXT and SRV, such as "SRV 0 0 631 printer.home.arpa".
+    """
 
     name: str
     addresses: list[str]
+    records: list[str]
 
 
 class Addresses(Sent):
     """For a public site it needs a step-up: of a token the scope step_up."""
 
-    addresses: _Texts
+    addresses: _Maybe = ()
+    records: _Records = ()
 
 
 class RewriteShown(Given):
@@ -61,16 +80,20 @@ class Target(Sent):
 
 
 class SplitShown(Given):
-    """upstreams: asked for the name and all below it."""
+    """upstreams: asked for the name and all below it; for all names where it is empty.
+
+    scope: for whom: a profile's id, "#tag", or "" for everyone.
+    """
 
     name: str
     upstreams: list[str]
+    scope: str
 
 
 class Upstreams(Sent):
-    """upstreams: each an address, with or without a port."""
+    """upstreams: each an address, with or without a port, or encrypted as in the settings."""
 
-    upstreams: _Texts
+    upstreams: _Servers
 
 
 # --- names of this house --------------------------------------------------------------------------
@@ -84,18 +107,18 @@ async def local_names(call: Call) -> object:
 async def set_local(call: Call) -> object:
     """Set the addresses of a local name; of a public site it needs a step-up."""
     wanted: Addresses = call.body
-    name = call.part("name")
+    name, values = call.part("name"), (*wanted.addresses, *wanted.records)
+    if not values:
+        raise Refused(400, "Write at least one address or record")
     await _require_sure_of_site(call, name)
-    edit = partial(
-        set_local_name, name=name, addresses=wanted.addresses, known=call.context.known_ids()
-    )
-    after = await call.change(f"local name {name}: {', '.join(wanted.addresses)}", edit)
+    edit = partial(set_local_name, name=name, addresses=values, known=call.context.known_ids())
+    after = await call.change(f"local name {name}: {', '.join(values)}", edit)
     return plain(after.local_names[-1])
 
 
 async def remove_local(call: Call) -> None:
     """Remove a local name; raise Refused (404), or NameTextError for what is no name."""
-    name = normalize(call.part("name"))
+    name = local_domain(call.part("name"))
     await _require_sure_of_site(call, name)
     _require_listed(name, (each.name for each in call.household.local_names), "local name")
     await call.change(f"local name {name} removed", partial(remove_local_name, name=name))
@@ -156,8 +179,8 @@ async def split(call: Call) -> object:
 
 async def end_split(call: Call) -> None:
     """Ask the usual upstreams for a domain again; raise Refused (404), or NameTextError."""
-    domain = normalize(call.part("domain"))
-    _require_listed(domain, (each.name for each in call.household.split_upstreams), "split")
+    domain = str(read_scoped_name(call.part("domain")))
+    _require_listed(domain, (each.key for each in call.household.split_upstreams), "split")
     edit = partial(remove_split_upstream, name=domain)
     await call.change(f"conditional forwarding for {domain} removed", edit)
 

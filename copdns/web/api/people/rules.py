@@ -129,6 +129,7 @@ class VerdictShown(Given):
     rule: str | None = None
     via: str | None = None
     target: str | None = None
+    log_only: str | None = None
     period: str | None = None
 
 

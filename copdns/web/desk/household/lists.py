@@ -17,14 +17,17 @@ from copdns.list_files.updates import ListUpdater
 from copdns.lists.download import CopyState
 from copdns.lists.held import HeldVersion, VersionChoice, version_id
 from copdns.lists.index import ListInfo, ListKind
+from copdns.lists.log_only import COUNTING_KINDS, OFFERED_DAYS
 from copdns.lists.parse import SkipReason
 from copdns.lists.small_index import HeldEntry, ListStatus
 from copdns.model.errors import HouseholdError
 from copdns.model.sentences import Sentence, sentence
+from copdns.privacy.list_counts import ListCountKey, trial_count, week_start
+from copdns.privacy.list_scores import WeekScore, score_lists
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
-from copdns.web.list_versions import decide_version
+from copdns.web.list_versions import decide_version, set_trial
 from copdns.web.received import fields_of
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
@@ -52,7 +55,10 @@ class ListRow(NamedTuple):
     entries that are not used.  held: the first that the gate left out, of held_count.  caught: rows
     of the query log that it blocked.  percent: of names that should be allowed, how many it blocks;
     None where nobody measured it.  waiting: a newer version that is held.  earlier: versions that
-    one can go back to, the newest first.
+    one can go back to, the newest first.  trial_until: until when it only counts, in seconds since
+    the epoch; None where it blocks.  would_block: queries that it would have blocked; None where
+    too few people had a part in that.  can_try: it may be put on trial.  weeks: how it did, the
+    newest first.
     """
 
     info: ListInfo
@@ -66,6 +72,10 @@ class ListRow(NamedTuple):
     percent: float | None
     waiting: HeldVersion | None
     earlier: tuple[CopyState, ...]
+    trial_until: float | None
+    would_block: int | None
+    can_try: bool
+    weeks: tuple[WeekScore, ...]
 
 
 async def lists(request: web.Request) -> web.Response:
@@ -78,12 +88,13 @@ async def lists(request: web.Request) -> web.Response:
     statuses, updates = context.snapshot().library.statuses, context.updates
     slugs = [each.slug for each in updates.chosen_lists.sources]
     earlier = await asyncio.to_thread(lambda: {e: updates.versions.earlier(e) for e in slugs})
+    counts = await asyncio.to_thread(context.log.list_counts, household.id, 0)
     shown = [each for each in statuses if each.info.kind in _KINDS_SHOWN]
     return context.pages.render(
         request,
         "desk/lists.html",
         actor=actor,
-        lists=tuple(_list_rows(shown, updates, earlier, caught, found, context.now())),
+        lists=tuple(_list_rows(shown, updates, earlier, caught, found, counts, context.now())),
         others=[each.info for each in statuses if each.info.kind not in _KINDS_SHOWN],
         errors=await context.appeals.list_errors(household.id),
         chosen=context.updates.chosen_lists,
@@ -93,6 +104,7 @@ async def lists(request: web.Request) -> web.Response:
         sees_log=sees_log,
         may_update=may(actor, Permission.EDIT_HOUSEHOLD),
         version_id=version_id,
+        week_start=week_start,
         say=desk_wording(request, household),
         zone=household.timezone,
     )
@@ -136,6 +148,24 @@ async def rollback(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(HERE)
 
 
+async def trial(request: web.Request) -> web.Response:
+    """Let a list only count for some days, or block now."""
+    actor, context = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
+    fields = await fields_of(request)
+    slug, days = str(fields.get("list", "")), str(fields.get("days", ""))
+    if days not in ("0", str(OFFERED_DAYS)):
+        raise HouseholdError("a list can be on trial for three days, or block now")
+    await set_trial(context, actor.household, actor.name, slug, int(days))
+    say_done(
+        request,
+        actor,
+        sentence("the list is on trial for three days; until then it blocks nothing")
+        if int(days)
+        else sentence("the list blocks now"),
+    )
+    raise web.HTTPSeeOther(HERE)
+
+
 async def _decide(request: web.Request, choice: VersionChoice, said: Sentence) -> None:
     actor, context = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
     fields = await fields_of(request)
@@ -152,8 +182,10 @@ def _list_rows(
     earlier: Mapping[str, tuple[CopyState, ...]],
     caught: Mapping[str, int],
     found: AuditResults | None,
+    counts: Mapping[ListCountKey, int],
     now: float,
 ) -> Iterator[ListRow]:
+    weeks = {each.list: each.weeks for each in score_lists(statuses, counts)}
     for each in statuses:
         slug = each.info.slug
         state: CopyState = updates.copy_state(slug)
@@ -170,4 +202,13 @@ def _list_rows(
             found.percent(slug) if found else None,
             updates.held_versions.get(slug),
             earlier.get(slug, ()),
+            updates.log_only.until(slug, now),
+            _would_block(updates, counts, slug),
+            each.info.kind in COUNTING_KINDS,
+            weeks.get(slug, ()),
         )
+
+
+def _would_block(updates: ListUpdater, counts: Mapping[ListCountKey, int], slug: str) -> int | None:
+    found = updates.log_only.book.get(slug)
+    return None if found is None else trial_count(counts, slug, found.since)

@@ -7,6 +7,7 @@ Removing twice is harmless.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -32,11 +33,14 @@ from copdns.household.name_edits import (
     set_rewrite,
     set_split_upstream,
 )
-from copdns.model.addresses import address, domain, is_address, upstream_address
+from copdns.model.addresses import address, domain, is_address
 from copdns.model.broad_names import broad_names, is_public
+from copdns.model.encrypted_addresses import split_address
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Contact, Household, OwnService
+from copdns.model.local_records import local_domain
 from copdns.model.matchers import parse_matcher
+from copdns.model.scoped_names import read_scoped_name
 from copdns.model.times import Topic, TopicKind
 from copdns.policy.judge import RebindingGuard, guarded_splits
 from copdns.web.context import context_of
@@ -72,6 +76,7 @@ async def names(request: web.Request) -> web.Response:
         household=home.household,
         services=tuple(_service_use(home.household, each) for each in home.household.services),
         contacts=tuple(Contact),
+        tags=sorted({tag for each in home.household.profiles for tag in each.tags}),
         broad=broad_names(home.household),
         protected=_protected_names(home),
         guarded=guarded_splits(home.household, _rebinding_guard(home)),
@@ -88,9 +93,9 @@ def _protected_names(home: HouseRequest) -> frozenset[str]:
     """Return which names that the household answers or forwards are protected, as by a new list."""
     household, known = home.household, home.context.known_ids()
     written = (
-        *(each.name for each in household.local_names),
+        *(each.domain for each in household.local_names),
         *(each.matcher.name for each in household.rewrites),
-        *(each.name for each in household.split_upstreams),
+        *(each.name for each in household.split_upstreams if each.name),
     )
     return frozenset(name for name in written if is_protected(household, known, name))
 
@@ -123,9 +128,9 @@ class _Kind(NamedTuple):
 _LOCAL = _Kind(
     "local name {}",
     lambda household: (each.name for each in household.local_names),
-    lambda form: read_field(domain, form.one("name"), "name"),
+    lambda form: read_field(local_domain, form.one("name"), "name"),
     lambda form: _parse_several(form, "addresses", address),
-    set_local_name,
+    lambda household, name, values, known: _set_addresses(household, name, values, known),
     remove_local_name,
 )
 _REWRITE = _Kind(
@@ -138,12 +143,20 @@ _REWRITE = _Kind(
 )
 _SPLIT = _Kind(
     "conditional forwarding for {}",
-    lambda household: (each.name for each in household.split_upstreams),
-    lambda form: read_field(domain, form.one("name"), "name"),
-    lambda form: _parse_several(form, "upstreams", upstream_address),
+    lambda household: (each.key for each in household.split_upstreams),
+    lambda form: _read_scoped_name(form),  # which is defined below
+    lambda form: _parse_several(form, "upstreams", split_address),
     set_split_upstream,
     remove_split_upstream,
 )
+
+
+def _set_addresses(
+    household: Household, name: str, values: tuple[str, ...], known: KnownIds
+) -> Household:
+    """Set the addresses of a local name; its other records stay."""
+    records = [each.records for each in household.local_names if each.name == name]
+    return set_local_name(household, name, (*values, *itertools.chain(*records)), known)
 
 
 async def add_local(request: web.Request) -> web.Response:
@@ -309,6 +322,13 @@ def _require_listed(request: web.Request, names: Iterable[str]) -> str:
     if name not in names:
         raise web.HTTPNotFound
     return name
+
+
+def _read_scoped_name(form: Form) -> str:
+    """Return the name in a form and for whom it is, as `read_scoped_name` reads them."""
+    name, scope = form.one("name").strip(), form.one("scope")
+    text = f"{name}@{scope}" if scope else name
+    return str(read_field(read_scoped_name, text, "name"))
 
 
 def _parse_target(text: str) -> str:

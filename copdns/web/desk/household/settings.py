@@ -123,6 +123,9 @@ EFFECTS: Mapping[str, Phrase] = {
         "These servers learn which sites your household looks up, but not who looks them up.",
     ),
     "upstreams.bootstrap": Phrase("setting", "None that anyone would notice."),
+    "upstreams.private_reverse": Phrase(
+        "setting", "None: these servers are asked only which device has an address at home."
+    ),
     "upstreams.filtering": Phrase(
         "setting",
         "These servers block some sites on their own. Help sites are looked up elsewhere.",
@@ -179,6 +182,9 @@ EFFECTS: Mapping[str, Phrase] = {
     ),
     "identity.neighbours": Phrase(
         "setting", "If off, a device that changes its address loses its rules and its minutes."
+    ),
+    "identity.lease_domain": Phrase(
+        "setting", "Everyone at home can look up which devices are there, by their names."
     ),
     "identity.leases": Phrase(
         "setting", "New devices are easier to recognise, by the names they give."

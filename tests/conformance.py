@@ -1,0 +1,528 @@
+"""What the standards ask for, beside what the program does: `python -m tests.conformance`.
+
+Each case is sent to the real program on loopback, behind an upstream that does as it is told.  The
+table says for each what is asked, by which text, what is expected and what came; a case that
+differs makes the command fail.  --page FILE writes the table as a page of the documentation.
+--packets FOLDER replays packets of other servers' tests as well (its `replay.py`), and tells in
+how many of them the verdict is that of three other resolvers, where these agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import dns.rrset
+
+from tests.e2e.house import MIA, TOM, House, house
+from tests.running import PATIENCE
+from tests.upstream_server import (
+    Asked,
+    Way,
+    authenticated,
+    failing,
+    nothing,
+    reply_to,
+    truncated,
+    without_edns,
+)
+
+SILENCE = "nothing"
+SHORTLY = 0.3  # seconds in which a reply to a message that gets none would have come
+MANY = 100  # queries in one segment
+
+HOUSEHOLD = {
+    "household": "Example family",
+    "profiles": {
+        "mia": {
+            "band": "7-9",
+            "devices": {"mia-tablet": [MIA]},
+            "block": ["games.example"],
+            "safe_search": {"google": "strict"},
+            "canaries": ["firefox_doh"],
+        },
+        "tom": {"band": "13-15", "devices": {"tom-phone": [TOM]}, "block_mode": "nxdomain"},
+    },
+    "rules": [{"id": "r9", "block": "films.example", "for": "tom"}],
+}
+
+
+class Case(NamedTuple):
+    """by: the text that asks for it.  asked: what is sent.  get: returns what came, in words."""
+
+    by: str
+    asked: str
+    expected: str
+    get: Callable[[House], str]
+
+
+class Result(NamedTuple):
+    """got: what came, in the words of the case's `expected`."""
+
+    case: Case
+    got: str
+
+    @property
+    def is_right(self) -> bool:
+        return self.got == self.case.expected
+
+
+# --- what is sent ------------------------------------------------------------------------------
+
+
+def query(name: str, rtype: str = "A", **more: object) -> dns.message.Message:
+    return dns.message.make_query(name, rtype, **more)  # type: ignore[arg-type]
+
+
+def send(home: House, wire: bytes, source: str = MIA, wait: float = PATIENCE) -> bytes | None:
+    """Send octets over UDP; return those of the reply, None where none comes."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((source, 0))
+        sock.settimeout(wait)
+        sock.sendto(wire, ("127.0.0.1", home.program.port))
+        try:
+            return sock.recv(65535)
+        except TimeoutError:
+            return None
+
+
+def of(wire: bytes | None) -> str:
+    """Return a reply in words: rcode, flags, records, extended errors."""
+    if wire is None:
+        return SILENCE
+    reply = dns.message.from_wire(wire)
+    flags = [
+        word for word, bit in (("aa", 0x400), ("tc", 0x200), ("ad", 0x20)) if reply.flags & bit
+    ]
+    data = [str(rdata) for rrset in reply.answer for rdata in rrset]
+    ede = [f"EDE {each.code:d}" for each in reply.options if isinstance(each, dns.edns.EDEOption)]
+    return ", ".join([str(dns.rcode.to_text(reply.rcode())), *flags, *data, *ede])
+
+
+def udp(message: dns.message.Message, source: str = MIA) -> Callable[[House], str]:
+    return lambda home: of(send(home, message.to_wire(), source))
+
+
+def raw(wire: bytes, wait: float = PATIENCE) -> Callable[[House], str]:
+    return lambda home: of(send(home, wire, wait=wait))
+
+
+def tcp(message: dns.message.Message) -> Callable[[House], str]:
+    return lambda home: of(over_tcp(home, [message.to_wire()])[0])
+
+
+def over_tcp(home: House, wires: list[bytes]) -> list[bytes]:
+    """Send messages in one segment; return as many replies."""
+    with socket.create_connection(("127.0.0.1", home.program.port), PATIENCE) as sock:
+        sock.sendall(b"".join(len(each).to_bytes(2, "big") + each for each in wires))
+        stream = sock.makefile("rb")
+        return [stream.read(int.from_bytes(stream.read(2), "big")) for _ in wires]
+
+
+def at_upstream(
+    message: dns.message.Message, tell: Callable[[Asked], str]
+) -> Callable[[House], str]:
+    """Send a query; return what the upstream was asked for it."""
+
+    def get(home: House) -> str:
+        name = message.question[0].name.to_text().rstrip(".").lower()
+        send(home, message.to_wire())
+        found = [each for each in home.upstream.asked if each.name.rstrip(".").lower() == name]
+        return tell(found[-1]) if found else "not asked"
+
+    return get
+
+
+def twice(message: dns.message.Message, other: dns.message.Message) -> Callable[[House], str]:
+    """Send two queries; return how often the upstream was asked, and the second reply."""
+
+    def get(home: House) -> str:
+        before = len(home.upstream.asked)
+        send(home, message.to_wire())
+        reply = send(home, other.to_wire(), TOM)
+        return f"{len(home.upstream.asked) - before} asked; {of(reply)}"
+
+    return get
+
+
+def options_of(asked: Asked) -> str:
+    return f"options {', '.join(map(str, asked.options)) or 'none'}"
+
+
+# --- what the upstream says --------------------------------------------------------------------
+
+
+def large(asked: Asked) -> list[bytes]:
+    reply = reply_to(asked)
+    reply.answer = [
+        dns.rrset.from_text(asked.name, 300, "IN", "TXT", *(f'"{"x" * 200}{n}"' for n in range(9)))
+    ]
+    return [reply.to_wire(max_size=65535)]
+
+
+def at_home(asked: Asked) -> list[bytes]:
+    reply = reply_to(asked)
+    reply.answer = [dns.rrset.from_text(asked.name, 300, "IN", "A", "192.168.1.1")]
+    return [reply.to_wire()]
+
+
+def cloaked(asked: Asked) -> list[bytes]:
+    reply = reply_to(asked)
+    reply.answer = [
+        dns.rrset.from_text(asked.name, 300, "IN", "CNAME", "games.example."),
+        dns.rrset.from_text("games.example.", 300, "IN", "A", "127.0.0.80"),
+    ]
+    return [reply.to_wire()]
+
+
+SAYS: dict[str, Way] = {
+    "large.example": large,
+    "cut.example": truncated,
+    "old.example": without_edns,
+    "signed.example": authenticated,
+    "broken.example": failing(2),
+    "nowhere.example": failing(3),
+    "empty.example": nothing,
+    "inside.example": at_home,
+    "cloak.example": cloaked,
+}
+
+# --- the cases ---------------------------------------------------------------------------------
+
+_A = query("plain.example").to_wire()
+_OPT = bytes.fromhex("0000291000000000000000")
+_TWO_OPTS = _A[:10] + b"\0\2" + _A[12:] + 2 * _OPT
+_SPECIAL = (
+    ("RFC 6761 6.3", "localhost", "A", "NOERROR, aa, 127.0.0.1"),
+    ("RFC 6761 6.3", "any.localhost", "AAAA", "NOERROR, aa, ::1"),
+    ("RFC 6761 6.4", "any.invalid", "A", "NXDOMAIN, aa"),
+    ("RFC 6761 6.2", "any.test", "A", "NXDOMAIN, aa"),
+    ("RFC 7686 2", "any.onion", "A", "NXDOMAIN, aa"),
+    ("RFC 9476 2", "any.alt", "A", "NXDOMAIN, aa"),
+    ("RFC 6762 22.1", "printer.local", "A", "NXDOMAIN, aa"),
+    ("RFC 8375 4", "any.home.arpa", "A", "NXDOMAIN, aa"),
+    ("RFC 6303 4", "1.0.168.192.in-addr.arpa", "PTR", "NXDOMAIN, aa"),
+    ("RFC 6303 4", "168.192.in-addr.arpa", "PTR", "NOERROR, aa"),
+    ("RFC 7793", "1.64.100.in-addr.arpa", "PTR", "NXDOMAIN, aa"),
+    ("RFC 8880 7.1", "ipv4only.arpa", "A", "NOERROR, aa, 192.0.0.170, 192.0.0.171"),
+    ("RFC 8880 7.1", "ipv4only.arpa", "AAAA", "NOERROR, aa"),
+    ("RFC 9462 6.4", "_dns.resolver.arpa", "SVCB", "NOERROR, aa"),
+)
+
+
+def cases() -> Iterator[Case]:
+    """Yield all cases, in the order of the table."""
+    yield Case("RFC 1035 4.1.1", "5 octets", SILENCE, raw(_A[:5], SHORTLY))
+    response = _A[:2] + b"\x81" + _A[3:]
+    yield Case("RFC 1035 4.1.1", "a response", SILENCE, raw(response, SHORTLY))
+    two = _A[:4] + b"\0\2" + _A[6:]
+    yield Case("RFC 9619 4", "two questions", "FORMERR", raw(two))
+    yield Case("RFC 9619 4", "no question", "FORMERR", raw(_A[:4] + bytes(8)))
+    yield Case("RFC 1035 4.1.2", "a question that is cut short", "FORMERR", raw(_A[:-3]))
+    looping = _A[:12] + b"\xc0\x0c\0\1\0\1"
+    yield Case("RFC 9267 2", "a name that points to itself", "FORMERR", raw(looping))
+    notify = _A[:2] + b"\x20" + _A[3:]
+    yield Case("RFC 8906 3.1.4", "opcode NOTIFY", "NOTIMP", raw(notify))
+    yield Case("RFC 5936 2", "AXFR", "REFUSED, EDE 21", udp(query("example", "AXFR", use_edns=0)))
+    chaos = query("version.bind", "TXT", rdclass="CH", use_edns=0)
+    yield Case("RFC 8906 3.1.1", "class CH", "REFUSED, EDE 21", udp(chaos))
+    yield Case(
+        "RFC 8482 4.2", "type ANY", 'NOERROR, "RFC8482" ""', udp(query("any.example", "ANY"))
+    )
+    stub = query("first.example", use_edns=0)
+    stub.flags &= ~dns.flags.RD
+    yield Case("RFC 8914 4.21", "RD=0", "REFUSED, EDE 20", udp(stub))
+    upper = query("MiXeD.eXaMpLe")
+    kept = "the question in the letters that were sent"
+    yield Case("RFC 5625 4.1", "a name in mixed case", kept, lambda home: _letters(home, upper))
+
+    yield Case("RFC 6891 7", "two OPT records", "FORMERR", raw(_TWO_OPTS))
+    newer = query("plain.example", use_edns=1)
+    yield Case("RFC 6891 6.1.3", "EDNS version 1", "BADVERS", udp(newer))
+    with_opt = "OPT, 1232 octets"
+    yield Case("RFC 9715 3", "with EDNS", with_opt, lambda home: _opt(home, use_edns=0))
+    yield Case("RFC 6891 7", "without EDNS", "no OPT", lambda home: _opt(home))
+    yield Case("RFC 8914 2", "a blocked name, without EDNS", "NOERROR", udp(query("games.example")))
+    long = query("large.example", "TXT", use_edns=0, payload=512)
+    yield Case("RFC 2181 9", "more than 512 octets, over UDP", "NOERROR, tc", udp(long))
+    yield Case("RFC 7766 5", "the same over TCP", "9 strings", lambda home: _strings(home, long))
+    yield Case(
+        "RFC 7766 5",
+        "what upstream cuts over UDP",
+        "NOERROR, 127.0.0.80",
+        udp(query("cut.example")),
+    )
+    marked = query("marked.example", use_edns=0, options=[dns.edns.GenericOption(65001, b"\1\2")])
+    yield Case(
+        "RFC 6891 6.1.2",
+        "an unknown option: at the upstream",
+        "options 10",
+        at_upstream(marked, options_of),
+    )
+    subnet = query("subnet.example", use_edns=0, options=[dns.edns.ECSOption("198.51.100.0", 24)])
+    yield Case(
+        "RFC 7871 11.1",
+        "a client subnet: at the upstream",
+        "options 10",
+        at_upstream(subnet, options_of),
+    )
+
+    secure = query("secure.example", want_dnssec=True)
+    yield Case(
+        "RFC 4035 3.2.1",
+        "DO=1: at the upstream",
+        "DO=1",
+        at_upstream(secure, lambda asked: f"DO={asked.do:d}"),
+    )
+    plain = query("insecure.example", use_edns=0)
+    yield Case(
+        "RFC 4035 3.2.1",
+        "DO=0: at the upstream",
+        "DO=0",
+        at_upstream(plain, lambda asked: f"DO={asked.do:d}"),
+    )
+    unchecked = query("unchecked.example", use_edns=0)
+    unchecked.flags |= dns.flags.CD
+    yield Case("RFC 4035 3.2.2", "CD=1: at the upstream", "CD=1", at_upstream(unchecked, _cd))
+    checked = query("unchecked.example", use_edns=0)
+    yield Case(
+        "RFC 4035 3.2.2",
+        "CD=0 after CD=1",
+        "2 asked; NOERROR, 127.0.0.80",
+        _both(unchecked, checked),
+    )
+    wants = query("signed.example", use_edns=0)
+    wants.flags |= dns.flags.AD
+    yield Case(
+        "RFC 6840 5.8",
+        "AD=1, of what an upstream on loopback checked",
+        "NOERROR, ad, 127.0.0.80",
+        udp(wants),
+    )
+    yield Case(
+        "RFC 6840 5.8",
+        "the same with AD=0 and DO=0",
+        "NOERROR, 127.0.0.80",
+        udp(query("signed.example")),
+    )
+
+    for by, name, rtype, expected in _SPECIAL:
+        yield Case(by, f"{name} {rtype}", expected, udp(query(name, rtype)))
+    yield Case("RFC 6303 4", "all of these: at the upstream", "not asked", _none_asked)
+
+    same = query("shared.example")
+    yield Case(
+        "one cache for all",
+        "the same name, by another person",
+        "1 asked; NOERROR, 127.0.0.80",
+        twice(same, same),
+    )
+    gone = query("nowhere.example", use_edns=0)
+    yield Case(
+        "RFC 2308 5", "a name that does not exist, twice", "1 asked; NXDOMAIN", twice(gone, gone)
+    )
+    other = query("nowhere.example", "AAAA", use_edns=0)
+    yield Case("RFC 2308 5", "another type of it", "0 asked; NXDOMAIN", twice(gone, other))
+    none = query("empty.example", use_edns=0)
+    yield Case(
+        "RFC 2308 5", "a name without an address, twice", "1 asked; NOERROR", twice(none, none)
+    )
+    broken = query("broken.example", use_edns=0)
+    yield Case(
+        "RFC 9520 3.2",
+        "a failure, asked again within a second",
+        "0 asked; SERVFAIL, EDE 13",
+        lambda home: _ask_again(home, broken),
+    )
+
+    names = [query(f"n{number}.example").to_wire() for number in range(MANY)]
+    yield Case(
+        "RFC 7766 6.2.1.1",
+        f"{MANY} queries in one segment",
+        f"{MANY} replies",
+        lambda home: f"{len({each[:2] for each in over_tcp(home, names)})} replies",
+    )
+
+    blocked = query("games.example", use_edns=0)
+    yield Case("RFC 8914 4.18", "a blocked name", "NOERROR, EDE 17", udp(blocked))
+    secured = query("games.example", want_dnssec=True)
+    secured.flags |= dns.flags.CD
+    yield Case("policy first", "a blocked name with DO=1 and CD=1", "NOERROR, EDE 17", udp(secured))
+    yield Case(
+        "RFC 2308 3",
+        "a blocked name: SOA and its TTL",
+        "SOA, 10 s",
+        lambda home: _soa(home, blocked),
+    )
+    films = query("films.example", use_edns=0)
+    yield Case(
+        "RFC 8020 2", "a blocked name, in mode nxdomain", "NXDOMAIN, EDE 17", udp(films, TOM)
+    )
+    yield Case(
+        "RFC 8482 4.2",
+        "a blocked name, type ANY",
+        "NOERROR, EDE 17",
+        udp(query("games.example", "ANY", use_edns=0)),
+    )
+    yield Case(
+        "policy first",
+        "a name that leads to a blocked one",
+        "NOERROR, EDE 17",
+        udp(query("cloak.example", use_edns=0)),
+    )
+    yield Case(
+        "policy first",
+        "an outside name with an address at home",
+        "NOERROR, EDE 15",
+        udp(query("inside.example", use_edns=0)),
+    )
+    canary = query("use-application-dns.net", use_edns=0)
+    yield Case("canary", "use-application-dns.net, by a child", "NXDOMAIN, aa", udp(canary))
+    # The last one, since it is learned about the upstream.
+    yield Case(
+        "RFC 6891 7", "an upstream without EDNS", "NOERROR, 127.0.0.80", udp(query("old.example"))
+    )
+
+
+def _cd(asked: Asked) -> str:
+    return f"CD={bool(asked.message.flags & dns.flags.CD):d}"
+
+
+def _both(first: dns.message.Message, second: dns.message.Message) -> Callable[[House], str]:
+    """As `twice`, but for a name that may have been asked for already."""
+
+    def get(home: House) -> str:
+        reply = send(home, second.to_wire())
+        send(home, first.to_wire())
+        name = first.question[0].name.to_text().rstrip(".")
+        return f"{home.upstream.names.count(name)} asked; {of(reply)}"
+
+    return get
+
+
+def _ask_again(home: House, message: dns.message.Message) -> str:
+    """Send a query; send it again, and return how often the upstream was asked for that."""
+    send(home, message.to_wire())
+    before = len(home.upstream.asked)
+    reply = send(home, message.to_wire(), TOM)
+    return f"{len(home.upstream.asked) - before} asked; {of(reply)}"
+
+
+def _none_asked(home: House) -> str:
+    special = {name for _, name, _, _ in _SPECIAL}
+    asked = sorted(special.intersection(home.upstream.names))
+    return ", ".join(asked) or "not asked"
+
+
+def _letters(home: House, message: dns.message.Message) -> str:
+    sent, got = message.to_wire(), send(home, message.to_wire())
+    end = len(sent)
+    is_same = got is not None and got[12:end] == sent[12:end]
+    return "the question in the letters that were sent" if is_same else "another question"
+
+
+def _opt(home: House, **more: object) -> str:
+    wire = send(home, query("plain.example", **more).to_wire())
+    assert wire is not None
+    reply = dns.message.from_wire(wire)
+    return f"OPT, {reply.payload} octets" if reply.edns >= 0 else "no OPT"
+
+
+def _strings(home: House, message: dns.message.Message) -> str:
+    reply = dns.message.from_wire(over_tcp(home, [message.to_wire()])[0])
+    return f"{sum(len(rrset) for rrset in reply.answer)} strings"
+
+
+def _soa(home: House, message: dns.message.Message) -> str:
+    wire = send(home, message.to_wire())
+    assert wire is not None
+    (rrset,) = dns.message.from_wire(wire).authority
+    return f"{dns.rdatatype.to_text(rrset.rdtype)}, {rrset.ttl} s"
+
+
+# --- the table ---------------------------------------------------------------------------------
+
+
+def run(folder: Path, packets: Path | None = None) -> tuple[list[Result], str]:
+    """Run all cases; return their results, and what the replay of packets said ("" for none)."""
+    environment = {"COPDNS_REBINDING__ALLOW": '["127.0.0.0/8"]'}
+    with house(folder, household=HOUSEHOLD, says=SAYS, environment=environment) as home:
+        results = [Result(case, case.get(home)) for case in cases()]
+        return results, _replay(home, packets) if packets else ""
+
+
+def _replay(home: House, folder: Path) -> str:
+    where = ["127.0.0.1", str(home.program.port), "--timeout", "0.05"]
+    command = [sys.executable, folder / "replay.py", folder / "packets.tsv.gz", *where]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (done.stdout or done.stderr).strip().splitlines()[-1]
+
+
+def page(results: list[Result], replayed: str) -> str:
+    """Return the page of the documentation."""
+    right = sum(each.is_right for each in results)
+    lines = [
+        "# Conformance",
+        "",
+        "What the standards ask for, and what copdns does. `make conformance` sends each case to",
+        "the program on loopback, behind an upstream that does as it is told, and writes this",
+        "page.",
+        "",
+        f"{right} of {len(results)} cases are as expected.",
+        "",
+        "| by | case | expected | got |",
+        "|---|---|---|---|",
+    ]
+    lines += [
+        f"| {each.case.by} | {each.case.asked} | {each.case.expected} | {_got(each)} |"
+        for each in results
+    ]
+    if replayed:
+        lines += ["", "## Packets", "", _PACKETS, "", f"    {replayed}"]
+    return "\n".join(lines) + "\n"
+
+
+_PACKETS = """\
+Packets from captures and from the tests and fuzzers of other DNS servers are sent one after
+another. A hard failure is a reply to a response, a malformed reply, or silence afterwards. "Soft"
+counts the queries on which three other resolvers agree: how often copdns says the same. It may
+differ where it decides by its own rules. `make oracle` compares the answers to tens of thousands
+of names with what `copdns check` says of them, or else with the upstream's own."""
+
+
+def _got(result: Result) -> str:
+    return "the same" if result.is_right else f"**{result.got}**"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Compare the program with the standards.")
+    parser.add_argument("--page", type=Path, help="write the table to this file")
+    parser.add_argument("--packets", type=Path, help="a folder with packets to replay")
+    chosen = parser.parse_args()
+    with TemporaryDirectory() as folder:
+        results, replayed = run(Path(folder), chosen.packets)
+    for each in results:
+        mark = "ok  " if each.is_right else "DIFF"
+        print(f"{mark} {each.case.by:17} {each.case.asked:48} {each.got}")
+        if not each.is_right:
+            print(f"{'':23}expected: {each.case.expected}")
+    print(replayed)
+    if chosen.page:
+        chosen.page.write_text(page(results, replayed))
+    return 0 if all(each.is_right for each in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
