@@ -105,6 +105,12 @@ class Week:
         await self.follow()
         return self._scene(who, page, says, tells)
 
+    async def mark_of(self, action: str) -> str:
+        """Return by which mark a form of Ada's page about Mia's time is sent once only."""
+        self.site.who = "ada"
+        page = (await text(self.ada, TIME)).partition(f'action="{action}"')[2]
+        return page.partition('name="seen" value="')[2].partition('"')[0]
+
     def _scene(self, who: str, page: str, says: str, tells: str) -> Scene:
         if says not in page:
             raise AssertionError(f"{self.when}: {who} does not read {says!r}")
@@ -191,7 +197,7 @@ async def _first_days(week: Week) -> AsyncIterator[Scene]:
 
 async def _last_days(week: Week) -> AsyncIterator[Scene]:
     await week.come("Thursday", "16:30")
-    await week.play(45)
+    await week.play(35)
     yield await week.reads("Mia", "/", "games", "The half hour of games is used up.")
     yield await week.does(
         "Ada",
@@ -199,21 +205,21 @@ async def _last_days(week: Week) -> AsyncIterator[Scene]:
         "15",
         "Ada gives a quarter of an hour more.",
         minutes="15",
-        seen="-",
+        seen=await week.mark_of(f"{TIME}/more"),
     )
     await week.come("Friday", "18:00")
     yield await week.does(
-        "Ada", f"{TIME}/bedtime", "21:00", "Grandmother is there: tonight begins at nine.", at="21:00"
+        "Ada", f"{TIME}/bedtime", "21:00", "Tonight bedtime begins at nine.", at="21:00"
     )
     await week.come("Friday", "20:30")
-    yield await week.reads("Mia", "/", "21:00", "Half past eight, and the internet is still on.")
+    yield await week.reads("Mia", "/", "The internet is on", "At half past eight it is still on.")
     await week.come("Saturday", "12:30")
     yield await week.does(
         "Ada", f"{TIME}/pause", "Pause", "Lunch: a pause of half an hour.", lasts="30"
     )
-    yield await week.reads("Mia", "/", "13:00", "Mia sees when it is on again.")
+    yield await week.reads("Mia", "/", "13:00", "Mia sees until when.")
     await week.come("Sunday", "18:00")
-    yield await week.reads("Ada", "/guardian/month", "April 2026", "Sunday: the month, to talk over.")
+    yield await week.reads("Ada", "/guardian/month", "April 2026", "The month, to talk over.")
     yield await week.reads("Mia", "/month", "April 2026", "And the same month as Mia has it.")
 
 
