@@ -292,7 +292,7 @@ async def test_monitoring_hears_of_age_size_and_failures(
     server.put("/toys", status=500)
     home.now += DAY
     await home.updates.fetch()
-    assert home.updates.metrics()[0] == ("toys", DAY + 10, len(TOYS), True)
+    assert home.updates.metrics()[0] == ("toys", DAY + 10, len(TOYS), True, False)
 
 
 async def test_each_thing_is_told_once(
