@@ -64,8 +64,9 @@ class UpstreamsInForce:
         encrypted = frozenset(each for each in every if each.transport is not Transport.UDP)
         # It takes a while, so it is done once a reload, and for what is new.
         if encrypted and not (self._prepared_for is settings and encrypted <= self._prepared):
-            self._prepared_for, self._prepared = settings, encrypted
             self._upstreams.connect = await asyncio.to_thread(_prepare_encrypted, encrypted)
+            # Only now: one that failed is tried again, and nobody goes on without it meanwhile.
+            self._prepared_for, self._prepared = settings, encrypted
         usable = {
             zone: tuple(each for each in group if not _is_useless(each, own, settings.dns.port))
             for zone, group in groups.items()

@@ -7,12 +7,18 @@ from collections.abc import Iterable
 from copdns.as_json.plain import utc
 from copdns.lists.download import CopyState
 from copdns.lists.held import HeldVersion, version_id
-from copdns.lists.versions import diff_json
+from copdns.lists.versions import NeededKind, diff_json
 
 
-def held_json(slug: str, held: HeldVersion) -> dict[str, object]:
-    """Return a version that is held: why, and how it differs from the one in force."""
+def held_json(slug: str, held: HeldVersion, *, shows_rules: bool = True) -> dict[str, object]:
+    """Return a version that is held: why, and how it differs from the one in force.
+
+    shows_rules: the reader may know what the household allows and protects; else that is only
+    counted, as a school's domain would tell where a child is.
+    """
     diff = diff_json(held.diff)
+    if not shows_rules:
+        diff["needed"] = [each for each in diff["needed"] if each["kind"] != NeededKind.VOUCHED]
     del diff["is_wider"]  # the reasons say it
     return {
         "list": slug,

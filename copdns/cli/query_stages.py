@@ -98,7 +98,7 @@ def _go(home: Home, name: str, qtype: int, profile: str, stages: list[Stage]) ->
     if answer is None:
         return _NO_ANSWER
     began = perf_counter()
-    inside = judge_response(policy, home.rebinding, name, verdict, answer.facts, home.now)
+    inside = judge_response(policy, home.rebinding, name, verdict, answer.facts, home.now, qtype)
     blocks = inside is not None and inside.reason is not Reason.UPSTREAM_FILTERED
     text = "nothing in it is blocked" if inside is None else text_of(inside)
     if inside is not None and inside.via:

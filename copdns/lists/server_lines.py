@@ -174,7 +174,8 @@ class ZoneReader:
         owner = owner.rstrip(".")
         if not self._origin:
             return owner
-        return owner.removesuffix("." + self._origin) if owner.endswith(self._origin) else None
+        end = "." + self._origin
+        return owner.removesuffix(end) if owner.endswith(end) else None
 
 
 def _opens(rtype: str, data: str, owner: str) -> bool | None:

@@ -8,15 +8,17 @@ or different verdicts by type a zone can say nothing: they are counted in a rema
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, ip_network
 from typing import Final
 
 from copdns.dns.records import AAAA, HTTPS, A
+from copdns.model.addresses import Network
+from copdns.model.household import RuleAction
 from copdns.model.names import suffixes
 from copdns.model.verdict import Action, StepNumber
-from copdns.policy.decide import Policy, decide
+from copdns.policy.decide import AddressList, AddressRule, Policy, decide
 from copdns.policy.steps import RuleStep, SafeSearchStep
 
 BLOCKED: Final = "CNAME ."
@@ -120,16 +122,48 @@ def _from_the_end(record: tuple[str, str]) -> list[str]:
     return record[0].split(".")[::-1]
 
 
-def _networks(policy: Policy) -> Iterator[tuple[IPv4Network | IPv6Network, str]]:
-    seen: set[str] = set()
+def _networks(policy: Policy) -> Iterator[tuple[Network, str]]:
+    """Yield each network that a rule or a list is about, with its action.
+
+    An exception lifts what its own list blocks, and an allow rule what rules block: what another
+    one blocks stays blocked.
+    """
+    found: dict[Network, bool] = {}
+    for network, is_blocked, source in _address_entries(policy):
+        first = network.network_address.packed
+        others = (each for each in policy.address_lists if each is not source)
+        is_blocked = (
+            is_blocked
+            or _is_blocked_by_rule(policy.address_rules, network)
+            or any(each.networks.find(first) for each in others)
+        )
+        found[network] = found.get(network, False) or is_blocked
+    for network, is_blocked in found.items():
+        yield network, BLOCKED if is_blocked else OPEN
+
+
+def _address_entries(policy: Policy) -> Iterator[tuple[Network, bool, AddressList | None]]:
+    """Yield each network with whether its list blocks it, and that list; None for a rule's."""
+    for rule in policy.address_rules:
+        yield rule.network, False, None
     for each in policy.address_lists:
-        for text, allow in each.networks.texts:
-            if text not in seen:
-                seen.add(text)
-                yield ip_network(text), OPEN if allow else BLOCKED
+        exceptions = {text for text, allow in each.networks.texts if allow}
+        for text, _ in each.networks.texts:
+            yield ip_network(text), text not in exceptions, each
 
 
-def _trigger(network: IPv4Network | IPv6Network) -> str:
+def _is_blocked_by_rule(rules: Iterable[AddressRule], network: Network) -> bool:
+    """Tell whether a rule blocks a network: the longest prefix counts, allow first."""
+    covering = [
+        each
+        for each in rules
+        if network.network_address in each.network and each.network.prefixlen <= network.prefixlen
+    ]
+    ranks = [(each.network.prefixlen, each.rule.action is RuleAction.ALLOW) for each in covering]
+    return bool(ranks) and not max(ranks)[1]
+
+
+def _trigger(network: Network) -> str:
     """Return the owner of an address trigger: the prefix length, then the parts from the last."""
     address = network.network_address
     if isinstance(network, IPv4Network):

@@ -478,27 +478,32 @@ class Resolver:
     ) -> bytes | None:
         """Return what `answer` does, for a query that is beyond a bound of its client.
 
-        Nothing of it is recorded but that there was one, and for a help name not even that.
+        Nothing of it is recorded but that there was one, and for a help name not even that.  It
+        never raises.
         """
-        client, limit = self._snapshot.identify(requestor), limits.of(bound)
         try:
-            query = read_query_body(message[2:])
-        except WireError:
-            return NO_REPLY
-        verdict = decide_query(client.policy, query.qname, query.qtype, moment.wall)
-        excess = Excess.DROP
-        if limit is not None:
-            excess = limit.excess(
-                moment.mono,
-                over_udp=requestor.transport == "udp",
-                protected=verdict.reason is Reason.PROTECTED,
-                served=bool(client.household),
-            )
-        if excess is Excess.ANSWER:
-            return self.answer(message, requestor, moment, send_reply, reply_to)
-        if not verdict.is_untraced:
-            self.recorder.count_limited(bound)
-        return _excess_reply(excess, message, query)
+            client, limit = self._snapshot.identify(requestor), limits.of(bound)
+            try:
+                query = read_query_body(message[2:])
+            except WireError:
+                return NO_REPLY
+            verdict = decide_query(client.policy, query.qname, query.qtype, moment.wall)
+            excess = Excess.DROP
+            if limit is not None:
+                excess = limit.excess(
+                    moment.mono,
+                    over_udp=requestor.transport == "udp",
+                    protected=verdict.reason is Reason.PROTECTED,
+                    served=bool(client.household),
+                )
+            if excess is Excess.ANSWER:
+                return self.answer(message, requestor, moment, send_reply, reply_to)
+            if not verdict.is_untraced:
+                self.recorder.count_limited(bound)
+            return _excess_reply(excess, message, query)
+        except Exception as error:  # noqa: BLE001 - a bug met by one query must harm no other
+            self._bugs.note("answering a query beyond a bound", error)
+            return _failed_reply(message)
 
     def _limit_domain(
         self, miss: CacheMiss, message: bytes, query: Query, requestor: Requestor, limits: Limits

@@ -202,7 +202,7 @@ class Limits:
     def charge_domain(self, qname: str, mono: float, *, over_udp: bool) -> None:
         """Count a name that does not exist, or of which no upstream can say so."""
         domain = domain_of(qname)
-        if domain:
+        if domain and self._domain:  # a reload may have lifted the bound since it was asked for
             limit = _limit(self._domains, domain, self._domain, mono)
             (limit.udp if over_udp else limit.tcp).charge(mono)
 

@@ -18,6 +18,7 @@ from time import monotonic
 
 import pytest
 
+from copdns.app.control import SOCKET
 from tests.damaging import Damage, damages
 from tests.e2e.house import ADA, MIA, House, eventually, house
 from tests.e2e.test_trouble import readiness
@@ -80,7 +81,9 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def copy_of(lived_in: Path, folder: Path) -> Path:
-    shutil.copytree(lived_in / "data", folder / "data")
+    # Of a program that was killed, the socket for commands is still there.
+    no_socket = shutil.ignore_patterns(SOCKET)
+    shutil.copytree(lived_in / "data", folder / "data", ignore=no_socket)
     return folder
 
 

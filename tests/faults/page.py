@@ -28,13 +28,13 @@ class Row:
     """What the page says of one fault.
 
     grows: metrics, without labels.  values: metrics with a value that one of their samples has.
-    ready: whether `/readyz` answers 200; texts: what it says.
+    ready: whether `/readyz` answers 200, None where that comes and goes; texts: what it says.
     findings: status ("" for any) and text of what `copdns doctor` says.
     """
 
     grows: frozenset[str]
     values: tuple[tuple[str, float], ...]
-    ready: bool
+    ready: bool | None
     texts: tuple[str, ...]
     findings: tuple[tuple[str, str], ...]
 
@@ -56,12 +56,13 @@ def faults() -> dict[str, dict[str, str]]:
 def row(fault: str) -> Row:
     said = faults()[fault]
     metrics, doctor = said["Metrics"], said["`copdns doctor`"]
+    comes_and_goes = said["`/readyz`"].startswith("comes and goes")
     return Row(
         grows=frozenset(re.findall(r"`(copdns_\w+)`[^;.]*? grows", metrics)),
         values=tuple(
             (name, float(value)) for name, value in re.findall(r"`(copdns_\w+)` is (\d+)", metrics)
         ),
-        ready=not said["`/readyz`"].startswith("503"),
+        ready=None if comes_and_goes else not said["`/readyz`"].startswith("503"),
         texts=quoted(said["`/readyz`"]),
         findings=tuple(re.findall(r'(?:\b(ok|warn|fail) )?"([^"]+)"', doctor)),
     )

@@ -211,7 +211,7 @@ class FaultProxy:
         finally:
             end.close()
         for message, after in self.udp_way(passing):
-            self._loop.call_later(after, back.sendto, message, peer)
+            self._loop.call_later(after, _send_to, back, message, peer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, onward = await asyncio.open_connection(HOST, self._upstream)
@@ -230,6 +230,11 @@ class FaultProxy:
                         raise ConnectionResetError
         writer.close()
         onward.close()
+
+
+def _send_to(end: asyncio.DatagramTransport, message: bytes, peer: tuple[str, int]) -> None:
+    if not end.is_closing():
+        end.sendto(message, peer)
 
 
 async def _read_message(reader: asyncio.StreamReader) -> bytes:

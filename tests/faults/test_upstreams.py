@@ -103,7 +103,7 @@ def test_messages_get_lost_on_the_way(home: Place) -> None:
     with asking(home.home), home.fault("messages_get_lost_on_the_way"):
         ail(home, loses(0.3, lot))
         answered = [bool(home.home.ask(fresh("news")).data) for _ in range(40)]
-        assert sum(answered) >= 34
+        assert sum(answered) >= 27  # about 36: one in two tries gets through, of three or four
 
 
 def test_an_upstream_answers_with_errors(home: Place) -> None:

@@ -138,6 +138,7 @@ async def test_an_auditor_sees_people_and_nothing_of_their_day(client: Client, u
     for never in (
         "visited or tried",
         "minutes left",
+        "No daily limit",
         "last used",
         "15 more minutes",
         "Only counts",

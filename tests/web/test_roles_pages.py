@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from copdns.accounts.roles import Permission, Role
+from copdns.lists.versions import NeededEntry, NeededKind, VersionDiff
 from tests.home import Home
 from tests.household import MIA, TOM, asker, block, family, library
 from tests.web.guardians import log_in, set_up
 from tests.web.programs import caller, page
 from tests.web.site import Client, Site, send, text
+from tests.web.test_lists import shelf_of
 from tests.web.test_log import keep, row
 
 OVERVIEW = "/guardian/"
@@ -84,3 +87,39 @@ async def test_metrics_are_for_who_may_see_what_is_recorded(
     reply = await client.get("/metrics", headers=for_status.headers)
     assert reply.status == status
     assert ("copdns_" in await reply.text()) is (status == 200)
+
+
+def needs_the_school(site: Site) -> None:
+    """Have a version of a list held that names a site which nobody may lose, and the school."""
+    shelf_of(site)
+    needed = (
+        NeededEntry("cdn.example", NeededKind.INFRASTRUCTURE, "cdn.example"),
+        NeededEntry("school.example", NeededKind.VOUCHED, "school.example"),
+    )
+    diff = VersionDiff(needed=needed, needed_count=2)
+    site.updates._held = {
+        slug: replace(held, diff=diff) for slug, held in site.updates.held_versions.items()
+    }
+
+
+@pytest.mark.parametrize(("role", "reads"), [(Role.REVIEWER, False), (Role.AUDITOR, True)])
+async def test_a_held_version_tells_what_the_household_allows_to_who_sees_its_rules(
+    client: Client, site: Site, role: Role, reads: bool
+) -> None:
+    needs_the_school(site)
+    await become(client, site, role)
+    shown = await text(client, "/guardian/lists")
+    assert "cdn.example" in shown
+    assert ("school.example" in shown) is reads
+
+
+@pytest.mark.parametrize("more", [(), (Permission.SEE_PROFILES,)])
+async def test_so_does_the_api(client: Client, site: Site, more: tuple[Permission, ...]) -> None:
+    needs_the_school(site)
+    monitor = await caller(client, site, (Permission.SEE_STATUS, *more))
+    of_all = {each["list"]: each["waiting"] for each in await monitor("GET", "/lists")}
+    of_one = await monitor("GET", "/lists/versions", params={"list": "games-list"})
+    names = [each["name"] for each in of_one["waiting"]["needed"]]
+    assert names == ["cdn.example", "school.example"][: 1 + len(more)]
+    assert of_one["waiting"] == of_all["games-list"]
+    assert of_one["waiting"]["needed_count"] == 2

@@ -126,6 +126,22 @@ async def test_what_speaks_tls_is_prepared_once_for_the_same_settings(
     assert len(prepared) == 2
 
 
+async def test_what_could_not_be_prepared_is_tried_again(
+    upstreams: UpstreamClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_wanted: object) -> None:
+        raise PermissionError
+
+    chosen = settings(server_address("tls://192.0.2.1"))
+    force = UpstreamsInForce(upstreams, lambda: chosen)
+    monkeypatch.setattr(encrypted_upstreams, "prepare", fail)
+    with pytest.raises(PermissionError):
+        await force.apply([])
+    monkeypatch.undo()
+    await force.apply([])
+    assert len(upstreams.healths) == 1
+
+
 async def test_the_order_is_the_one_of_the_settings(upstreams: UpstreamClient) -> None:
     await UpstreamsInForce(upstreams, lambda: settings(NEAR)).apply([])
     assert not upstreams.fastest

@@ -19,6 +19,7 @@ STEPS = ["rules", "decision", "upstream", "judgement", "answer"]
 def server() -> Iterator[UpstreamServer]:
     says = {
         "open.example": has("A 203.0.113.7"),
+        "half.example": has("CNAME tracker.example.", "A 203.0.113.11"),
         "cloaked.example": has("CNAME games.example.", "A 203.0.113.8"),
         "forcesafesearch.google.com": has("A 203.0.113.9"),
         "childline.org.uk": has("A 203.0.113.10"),
@@ -66,6 +67,15 @@ def test_each_step_is_told_to_where_the_way_ends(
     found = told(asking, name, "--as", who)
     assert list(found) == steps
     assert found[steps[-1]].startswith(last)
+
+
+def test_what_is_inside_is_judged_by_the_type_that_was_asked_for(
+    asking: Home, server: UpstreamServer
+) -> None:
+    (asking.folder / "types.txt").write_text("||tracker.example^$dnstype=A\n")
+    types = {"slug": "types", "path": "types.txt", "category": "games", "match": "subtree"}
+    asking.set(upstreams={"servers": [str(server.address)]}, lists=[types | {"format": "adblock"}])
+    assert asking.call("query", "half.example", "--as", "mia").exit_code == 3
 
 
 def test_the_text_has_a_line_for_each_step_and_its_time(asking: Home) -> None:

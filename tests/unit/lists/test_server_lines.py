@@ -128,6 +128,7 @@ def test_the_zones_own_name_is_cut_off() -> None:
         ListedName("b.example", EXACT),
     ]
     assert zone("rpz.zone. SOA a. b. 1 1 1 1 1", "a.example. CNAME .") == [SkipReason.NAME]
+    assert zone("$ORIGIN rpz.zone.", "a.other-rpz.zone. CNAME .") == [SkipReason.NAME]
 
 
 def test_a_line_without_an_owner_is_about_the_one_before() -> None:

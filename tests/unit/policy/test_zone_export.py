@@ -76,6 +76,26 @@ def test_addresses_are_written_as_they_are_read() -> None:
     assert {each for each, _ in again.special.networks} == {"198.51.100.0/24", "2001:db8:bad::/48"}
 
 
+def test_rules_about_addresses_are_written_too() -> None:
+    made = policy(MIA, block("198.51.100.0/24"), allow("198.51.100.7"))
+    assert records(made) == [
+        "24.0.100.51.198.rpz-ip CNAME .",
+        "32.7.100.51.198.rpz-ip CNAME rpz-passthru.",
+    ]
+
+
+def test_an_exception_of_one_list_opens_no_address_that_another_blocks() -> None:
+    opening = "32.7.100.51.198.rpz-ip CNAME rpz-passthru.\n24.0.100.51.198.rpz-ip CNAME ."
+    made = policy(
+        replace(MIA, categories=GAMES),
+        written={
+            "a": (ListKind.CATEGORY, "games", ListFormat.RPZ, opening),
+            "b": (ListKind.CATEGORY, "games", ListFormat.ADDRESSES, "198.51.100.0/28"),
+        },
+    )
+    assert "32.7.100.51.198.rpz-ip CNAME ." in records(made)
+
+
 def test_times_are_left_out() -> None:
     whole = Closure(Reason.PAUSED, NOW - 60, NOW + 600)
     made = policy(MIA, timing=TimePlan(closures=(whole,)))

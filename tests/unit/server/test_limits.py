@@ -6,7 +6,9 @@ from collections import Counter
 
 import dns.flags
 import dns.message
+import dns.rcode
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -358,6 +360,29 @@ def test_names_of_a_protected_domain_are_no_harder_to_get_in_a_flood() -> None:
     home = bounded(Limits(domain=2), no_such(*names), lists=lists)
     assert home.flood("mia", *names) == {ANSWERED: 30}
     assert home.counters.limited["domain"] == 0
+
+
+def test_a_bound_that_is_lifted_while_an_upstream_is_asked_keeps_no_answer_back() -> None:
+    home = bounded(Limits(domain=2), no_such("x1.shop.example"))
+    wire, came = dns.message.make_query("x1.shop.example", "A").to_wire(), []
+    home.resolver.answer(wire, asker("mia"), home.clock(), lambda *sent: came.append(sent), None)
+    home.resolver.limits = Limits()
+    home.upstream.deliver()
+    ((reply, _),) = came
+    assert dns.message.from_wire(reply).rcode() is dns.rcode.NXDOMAIN
+
+
+def test_a_bug_beyond_a_bound_is_one_reply_and_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_bound: Bound) -> None:
+        raise ZeroDivisionError
+
+    home = bounded(Limits(client=2))
+    home.flood("mia", *["a.example"] * 10)
+    monkeypatch.setattr(home.recorder, "count_limited", fail)
+    with structlog.testing.capture_logs() as logged:
+        replies = [home.bounded("mia", "a.example") for _ in range(3)]
+    assert [reply and reply.rcode() for reply in replies] == [dns.rcode.SERVFAIL] * 3
+    assert [line["error"] for line in logged] == ["ZeroDivisionError"]
 
 
 def test_the_cast_is_of_one_network() -> None:

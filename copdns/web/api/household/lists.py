@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from copdns.accounts.roles import Permission
+from copdns.accounts.roles import Permission, may
 from copdns.appeals.list_errors import still_listed
 from copdns.as_json.lists import (
     NO_TRIAL_JSON,
@@ -20,7 +20,7 @@ from copdns.as_json.lists import (
 from copdns.as_json.plain import utc
 from copdns.as_json.versions import earlier_json, held_json
 from copdns.list_files.updates import ListUpdater
-from copdns.lists.held import VersionChoice, version_id
+from copdns.lists.held import HeldVersion, VersionChoice, version_id
 from copdns.lists.index import ListKind, find_shown
 from copdns.lists.log_only import MAX_DAYS
 from copdns.lists.versions import HoldReason, NeededKind
@@ -57,7 +57,8 @@ class NeededShown(Given):
 class VersionWaiting(Given):
     """A newer version that is held.  added, removed: names; grown, lost: those that count for that.
 
-    needed: the first entries that newly take away what is needed; needed_count: of all.
+    needed: the first entries that newly take away what is needed, those that the household allows
+    or protects only for who has `see_profiles`; needed_count: of all.
     added_names, removed_names: the first 50, as in a rule.
     """
 
@@ -242,7 +243,7 @@ async def lists(call: Call) -> object:
                 "octets": state.octets,
                 "fetch_error": state.error,
                 "failures": state.failures,
-                "waiting": held_json(each.info.slug, waiting) if waiting else None,
+                "waiting": _held_json(call, each.info.slug, waiting) if waiting else None,
                 **_trial_json(updates, counts, each.info.slug, call.now),
             }
         )
@@ -280,9 +281,13 @@ async def versions(call: Call) -> object:
     earlier = await asyncio.to_thread(updates.versions.earlier, slug)
     return {
         "list": slug,
-        "waiting": held_json(slug, held) if held else None,
+        "waiting": _held_json(call, slug, held) if held else None,
         "earlier": earlier_json(earlier),
     }
+
+
+def _held_json(call: Call, slug: str, held: HeldVersion) -> dict[str, object]:
+    return held_json(slug, held, shows_rules=may(call.actor, Permission.SEE_PROFILES))
 
 
 async def accept(call: Call) -> object:

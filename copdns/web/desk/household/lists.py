@@ -102,6 +102,7 @@ async def lists(request: web.Request) -> web.Response:
         asked=context.updates.is_fetch_requested,
         audited=found,
         sees_log=sees_log,
+        sees_rules=may(actor, Permission.SEE_PROFILES),
         may_update=may(actor, Permission.EDIT_HOUSEHOLD),
         version_id=version_id,
         week_start=week_start,
