@@ -21,6 +21,7 @@ from copdns.model.errors import (
     CopdnsError,
     HouseholdError,
     NameTextError,
+    TextError,
     TooManyTriesError,
 )
 from copdns.model.household import Household, Profile
@@ -36,7 +37,14 @@ MAX_AT_ONCE = 1000  # calls
 CALLS_A_SECOND = 100  # refilled each second
 
 # Valid requests that the state of the household does not allow: 409.
-_CONFLICTS = (HouseholdError, AppealError, AccountError, NameTextError, CalendarError)
+_CONFLICTS = (
+    HouseholdError,
+    AppealError,
+    AccountError,
+    NameTextError,
+    TextError,
+    CalendarError,
+)
 _TOO_OFTEN = (TooManyTriesError, AppealLimitError, BusyError)
 
 

@@ -28,7 +28,7 @@ from copdns.model.names import normalize
 from copdns.privacy.list_counts import ListCountKey, trial_count
 from copdns.privacy.list_scores import score_lists
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.types import Id, Moment, Name
+from copdns.web.api.types import WHOLE, Id, Moment, Name
 from copdns.web.list_versions import decide_version, set_trial
 
 
@@ -119,7 +119,7 @@ class TrialChosen(Sent):
     """days: from now on; 0: it blocks now."""
 
     slug: Id = Field(alias="list")
-    days: Annotated[int, Field(ge=0, le=MAX_DAYS)]
+    days: Annotated[int, Field(ge=0, le=MAX_DAYS), WHOLE]
 
 
 class TrialShown(Given):

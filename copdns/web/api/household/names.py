@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, JsonValue
 
 from copdns.accounts.roles import Permission
 from copdns.as_json.household import rewrite_json
@@ -59,8 +59,16 @@ class LocalNameShown(Given):
     records: list[str]
 
 
+def _not_empty(key: str) -> dict[str, JsonValue]:
+    return {"required": [key], "properties": {key: {"minItems": 1}}}
+
+
 class Addresses(Sent):
     """For a public site it needs a step-up: of a token the scope step_up."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"anyOf": [_not_empty("addresses"), _not_empty("records")]}
+    )
 
     addresses: _Maybe = ()
     records: _Records = ()
@@ -178,7 +186,8 @@ async def split(call: Call) -> object:
 
 
 async def end_split(call: Call) -> None:
-    """Ask the usual upstreams for a domain again; raise Refused (404), or NameTextError."""
+    """Ask the usual upstreams for a domain again; raise Refused (404), NameTextError or
+    TextError."""
     domain = str(read_scoped_name(call.part("domain")))
     _require_listed(domain, (each.key for each in call.household.split_upstreams), "split")
     edit = partial(remove_split_upstream, name=domain)
