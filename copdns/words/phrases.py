@@ -26,7 +26,7 @@ from babel.dates import (
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal
+from babel.numbers import format_decimal, format_percent
 
 from copdns.model.household import LANGUAGES as LANGUAGES
 from copdns.model.sentences import Phrase as Phrase
@@ -117,6 +117,10 @@ class Phrases:
     def number(self, value: float) -> str:
         """Return a number as this language writes it, such as 1,234.5."""
         return format_decimal(value, locale=self.locale)
+
+    def percent(self, share: float) -> str:
+        """Return a share from 0 to 1 in whole percent, as this language writes it, such as 20%."""
+        return format_percent(share, locale=self.locale)
 
     def time(self, moment: float, zone: str) -> str:
         """Return the time of day, such as "19:00", in every language.

@@ -21,7 +21,7 @@ from tests.web.family import Family, family
 FOLDER = ROOT / "docs" / "pictures"
 # A day of school, after school, in the example family's time zone: nothing is off at this hour.
 AFTERNOON = datetime(2027, 9, 15, 16, 30, tzinfo=ZoneInfo("Europe/Paris"))
-PHONE = Screen(390, 900, True)  # what a picture shows; a page may go on below
+PHONE = Screen(390, 960, True)  # what a picture shows; a page may go on below
 MOST = 80_000  # octets of a picture
 BLOCKED = "games.example"
 WHY = "Strangers can write to you there."  # Ada's words beside the rule

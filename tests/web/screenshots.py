@@ -18,11 +18,11 @@ from tests.web.pictures import FOLDER, take_pictures
 
 
 def main(*arguments: str) -> None:
-    chromium_path = _found("chromium", *CHROMIUM)
+    chromium_path = found("chromium", *CHROMIUM)
     for_docs = arguments == ("--docs",)
     if for_docs:
-        _found("bind9-dnsutils", "dig")
-        _found("faketime", "faketime")
+        found("bind9-dnsutils", "dig")
+        found("faketime", "faketime")
         folder = FOLDER
     else:
         folder = Path(*arguments or [tempfile.gettempdir(), "copdns-screenshots"])
@@ -37,7 +37,7 @@ def main(*arguments: str) -> None:
     sys.stdout.write(f"{taken} pictures in {folder}\n")
 
 
-def _found(package: str, *names: str) -> str:
+def found(package: str, *names: str) -> str:
     path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
         raise SystemExit(f"This needs {names[0]} (Debian: apt install {package}).")

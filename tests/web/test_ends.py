@@ -71,7 +71,9 @@ async def test_beside_each_end_stands_what_may_go_on(
     await put(site, budgets=())
     await log_in(client)
     page = f"/guardian/appeals/{appeal.id}"
-    assert "What is already running may go on for a while" in await text(client, page)
+    yes = await text(client, page)
+    assert yes.count("What is already running may go on for a while") == 1
+    assert yes.index(">Allow</button>") < yes.index("What is already running"), "in sight"
     await send(client, f"{page}/decide", state="granted", lasts="1h", reason="fair_enough")
     await site.follow()
     assert told in await text(client, f"/ask/{appeal.id}"), "a permission"

@@ -233,3 +233,11 @@ async def test_a_rule_that_is_as_it_was_shown_is_removed(client: Client, site: S
     await send(client, f"{RULES}/r1/remove", seen=seen)
     assert "r1" not in await rules_of(site)
     await send(client, f"{RULES}/r1/remove", seen=seen)  # twice is harmless
+
+
+async def test_a_block_by_a_rule_looks_other_than_a_pause(client: Client, site: Site) -> None:
+    assert 'class="card now blocked"' in await text(client, f"{RULES}?name=toys.example")
+    assert 'class="card now open"' in await text(client, f"{RULES}?name=else.example")
+    await send(client, "/guardian/time/mia/pause", lasts="30")
+    await site.follow()
+    assert 'class="card now closed"' in await text(client, f"{RULES}?name=else.example")

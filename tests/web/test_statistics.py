@@ -77,7 +77,7 @@ async def test_what_blocked_is_told_by_its_cause_with_values(client: Client, sit
     assert "<desc " in over_time
     assert over_time.count('<th scope="row">') == 7, "a day each, as a table"
     assert "<dd>40<span" in page
-    assert "20 of 100" in page
+    assert "20%" in page
     causes = re.findall(r'<span class="grow">([^<]+)</span>', part(page, "causes"))
     assert causes == ["Games", "a schedule"]
 

@@ -191,3 +191,10 @@ def test_a_day_in_short_has_its_day_of_the_week() -> None:
     day = datetime.date(2026, 11, 25)
     assert phrases("en").short_day(day) == "Wed, 25 Nov 2026"
     assert phrases("fr").short_day(day, year=False) == "mer. 25 nov."
+
+
+@pytest.mark.parametrize(
+    ("language", "written"), [("en", "20%"), ("fr", "20\xa0%"), ("es", "20\xa0%")]
+)
+def test_a_share_is_written_as_the_language_writes_it(language: str, written: str) -> None:
+    assert phrases_in(language).percent(0.2) == written
