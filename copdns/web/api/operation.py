@@ -144,7 +144,8 @@ class Operation:
     itself, with server-sent events.  text: the media type of a result that is text, else "".  own:
     it is about the account of whoever is logged in, so programs cannot call it.  most: octets of a
     body.  step_up: it opens doors or data, so a person needs a login or step-up of the last five
-    minutes, and a token the scope `step_up` too.
+    minutes, and a token the scope `step_up` too.  may_be_missing: what it returns may not be there,
+    which is a 404 even though the path names nothing.
     """
 
     method: str
@@ -161,6 +162,7 @@ class Operation:
     own: bool = False
     most: int = MAX_BODY
     step_up: bool = False
+    may_be_missing: bool = False
 
     @property
     def for_people(self) -> bool:
@@ -195,7 +197,7 @@ class Operation:
             found.add(400)
         if self.body is not None:
             found |= {413, 415, 422}
-        if self.parts:
+        if self.parts or self.may_be_missing:
             found.add(404)
         if not self.reads or self.query is not Nothing:
             found.add(409)

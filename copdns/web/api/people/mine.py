@@ -238,7 +238,15 @@ OPERATIONS = (
         step_up=True,
     ),
     Operation("DELETE", "/tokens/{token}", _TOKENS, "Take a token away", remove_token, status=204),
-    Operation("GET", "/digest", _GUARDIAN, "My weekly summary by email", digest, DigestShown),
+    Operation(
+        "GET",
+        "/digest",
+        _GUARDIAN,
+        "My weekly summary by email",
+        digest,
+        DigestShown,
+        may_be_missing=True,
+    ),
     Operation(
         "PUT",
         "/digest",
