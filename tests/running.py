@@ -173,7 +173,7 @@ def running(
     with ExitStack() as stack:
         ear = stack.enter_context(closing(_ear(folder / "notify")))
         ports = upstreams or [stack.enter_context(upstream())]
-        own = isinstance(settings, Mapping) and "upstreams" in settings
+        own = isinstance(settings, Mapping) and "servers" in str(settings.get("upstreams"))
         if not isinstance(settings, Path):
             settings = _written(folder / "copdns.yaml", settings or {})
         port, web_port = free_port(), free_port()
