@@ -170,8 +170,10 @@ class Person:
         return self
 
     def press(self, action: str, **fields: str) -> Person:
-        """Fill in the form of the page whose action matches a pattern, and send it."""
-        form = self.form(action)
+        """Fill in the form of the page whose action matches a pattern, and send it; of several, the
+        first with all of the fields."""
+        whole = [each for each in self.forms(action) if fields.keys() <= each.fields.keys()]
+        form = whole[0] if whole else self.form(action)
         return self.send(form.action, **(form.fields | fields))
 
     def form(self, action: str) -> Form:

@@ -223,6 +223,9 @@ async def test_nobody_reads_of_people_who_may_not(client: Client, site: Site, pa
     await become(client, Role.AUDITOR)
     page = await text(client, f"/guardian/people/mia{part}")
     main = page.partition("<main")[2].partition("</main>")[0]
+    main = re.sub(
+        r'<form[^>]*role="search".*?</form>', "", main, flags=re.DOTALL
+    )  # whoever reads may search
     assert '<button class="quiet">' not in main
     assert "<button>Save</button>" not in main
 

@@ -74,7 +74,9 @@ async def everything(client: Client, site: Site) -> dict[str, str]:
     pages["asked"] = await text(client, "/")
     pages["/check"] = await text(client, f"/check?name={BLOCKED}")
     pages["/protection/{code}"] = await text(client, "/protection/aaaaaaaa")
-    for path in ("/rules", "/month", "/me", "/help", "/bad", "/ticket", "/protection"):
+    for path in ("/rules", "/month", "/me", "/help", "/bad", "/ticket", "/protection", "/timer"):
+        pages[path] = await text(client, path)
+    for path in ("/app", "/offline", "/offline/empty", "/app.webmanifest", "/worker.js"):
         pages[path] = await text(client, path)
     pages["told"] = await send(client, "/bad/tell")
     pages["wrong code"] = await send(client, "/ticket", 400, code="0000-0000")

@@ -219,7 +219,7 @@ def test_a_local_name_is_answered_by_this_machine(home: Home) -> None:
     assert home.json("check", "printer.home.arpa")["action"] == "local"
     assert "answer: 192.168.1.20" in home.ok("check", "printer.home.arpa")
     assert home.json("local", "list") == [
-        {"name": "printer.home.arpa", "addresses": ["192.168.1.20", "fd00::20"]}
+        {"name": "printer.home.arpa", "addresses": ["192.168.1.20", "fd00::20"], "records": []}
     ]
     assert "printer.home.arpa  192.168.1.20, fd00::20" in home.ok("local", "list")
     home.ok("local", "remove", "Printer.home.arpa")
@@ -272,12 +272,13 @@ def test_where_a_domain_is_forwarded_into_the_home_rebinding_is_told_of(
 
 def test_a_domain_can_have_upstreams_of_its_own(home: Home) -> None:
     home.ok("split", "add", "office.example", "192.0.2.53", "[2001:db8::53]:5353")
+    servers = ["192.0.2.53:53", "[2001:db8::53]:5353"]
     assert home.json("split", "list") == [
-        {"name": "office.example", "upstreams": ["192.0.2.53:53", "[2001:db8::53]:5353"]}
+        {"name": "office.example", "upstreams": servers, "scope": ""}
     ]
     assert home.call("split", "add", "office.example", "router").exit_code == 2
     home.ok("split", "remove", "office.example")
-    assert home.ok("split", "list").splitlines() == ["DOMAIN  UPSTREAMS"]
+    assert home.ok("split", "list").splitlines() == ["DOMAIN  UPSTREAMS  FOR"]
 
 
 def test_every_change_tells_what_is_different_now(home: Home) -> None:
