@@ -346,18 +346,18 @@ class App:
         await run_logged(self._updates.apply_available)  # so that readiness is right from the start
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._stop.set)
-        if self._source.has_household:  # before we are ready: it takes the place of any other code
-            await run_logged(self._log_setup_code)
         async with asyncio.TaskGroup() as tasks:
             running = {tasks.create_task(each) for each in self._chores()}
             self._loop.add_signal_handler(signal.SIGHUP, lambda: self._begin_reload(tasks, running))
-            self._manager.notify_ready(f"answering on {', '.join(self._listeners.addresses)}")
             log.info(
                 "ready",
                 addresses=sorted(self._listeners.addresses),
                 port=self.settings.dns.port,
                 web=[f"{host}:{port}" for host, port in self._http_server.addresses],
             )
+            if self._source.has_household:  # before others are told: it replaces any other code
+                await run_logged(self._log_setup_code)
+            self._manager.notify_ready(f"answering on {', '.join(self._listeners.addresses)}")
             await self._stop.wait()
             self._manager.notify_stopping()
             for task in running:
