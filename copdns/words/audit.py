@@ -292,6 +292,7 @@ _SETTINGS = {
     "no_safe_search": sentence("Search engines where copdns cannot turn on safe search"),
     "security": sentence("Viruses and scam sites"),
     "bypass": sentence("Ways to get around the filter"),
+    "bypass_signs": sentence("Signs that a device does not use the filter"),
     "default": sentence("All other sites"),
     "privacy": sentence("Privacy"),
     "block_mode": sentence("How a blocked site fails (technical)"),
