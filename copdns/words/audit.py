@@ -306,6 +306,8 @@ _BLOCKED_OR_ALLOWED = {
     ("default", "allow"): _ALLOWED,
     **{(each, "on"): _BLOCKED for each in ("security", "bypass", "no_safe_search")},
     **{(each, "off"): _ALLOWED for each in ("security", "bypass", "no_safe_search")},
+    ("bypass_signs", "on"): Phrase("setting", "on"),
+    ("bypass_signs", "off"): Phrase("setting", "off"),
 }
 
 _ROLES = {
