@@ -316,13 +316,16 @@ class Snapshot:
 def _heard_devices(
     households: Sequence[Household], now: float, before: HeardDevices
 ) -> HeardDevices:
-    """Return the devices of people whose signs of bypass are noticed; those of before stay."""
+    """Return the devices of people whose signs of bypass are noticed; those of before stay.
+
+    Not those that somebody has for a day, whose ids have a colon.
+    """
     found: HeardDevices = {}
     for household in households:
         noticed = {each.id for each in household.profiles if each.notices_signs_at(now)}
         for device in household.devices if noticed else ():
             key = household.id, device.profile, device.id
-            if device.profile in noticed:
+            if device.profile in noticed and ":" not in device.id:
                 found[key] = before.get(key) or Heard()
     return found
 
