@@ -150,7 +150,7 @@ class BypassChores:
         moment: Moment,
         at: LocalHour,
     ) -> Tick:
-        """Return what a look at a device finds; the kernel is made to ask for one that is silent."""
+        """Return what a look at a device finds.  For a silent one the kernel is made to ask."""
         asked, way, proven = take(heard)
         others = moment.mono - self._others_at <= LOOK_EVERY
         tick = Tick(moment.mono, at, asked, way, proven, Presence.NOT_ASKED, others)
@@ -197,9 +197,7 @@ class BypassChores:
         return ChangedSigns(habits, new.values())
 
 
-def learn(
-    looked: Looked, quiet: Quiet, stored: Iterable[Habit]
-) -> tuple[tuple[Habit, ...], Found]:
+def learn(looked: Looked, quiet: Quiet, stored: Iterable[Habit]) -> tuple[tuple[Habit, ...], Found]:
     """Return the weeks of a device that a look changed, and what it found.  Pure."""
     tick, key = looked.tick, looked.key
     own = (each for each in stored if (each.household, each.profile, each.device) == key)

@@ -194,7 +194,7 @@ class Snapshot:
         self._client_by_requestor: dict[str, Client] = {}
         # Shared by all snapshots, so that none is lost when the snapshot is swapped.
         self._unknown: dict[str, UnknownClient] = before._unknown if before else {}
-        self.heard = _heard_devices(households, now, before.heard if before else {})
+        self.heard: HeardDevices = _heard_devices(households, now, before.heard if before else {})
         self._devices = devices or DeviceIndex(households, policies, self._stranger, self.heard)
         self.built_at = now
         self.rebuild_at = rebuild_at

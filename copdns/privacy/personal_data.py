@@ -82,10 +82,10 @@ class Blocked(NamedTuple):
 class PersonalData:
     """What the databases hold about a person.  changes: all audit lines of the household.
 
-    The fields after `bypass_signs` are only for the person themselves: how their devices ask, browsers
-    paired with their
-    devices, devices that are theirs for a while, accounts, the last blocks of the device that they
-    use, whether they have a PIN, and the question and the proposal that wait for them.
+    The fields after `bypass_signs` are only for the person themselves: how their devices ask,
+    browsers paired with these, devices that are theirs for a while, accounts, the last blocks of
+    the device that they use, whether they have a PIN, and the question and the proposal that wait
+    for them.
     """
 
     rows: tuple[LogRow, ...] = ()

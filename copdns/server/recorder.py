@@ -11,8 +11,8 @@ from typing import Final, Protocol
 
 from copdns.dns.records import RCODE
 from copdns.dns.wire import Query
-from copdns.model.bypass_signs import NOT_HEARD, SignKind
 from copdns.model.build import mypyc_attr
+from copdns.model.bypass_signs import NOT_HEARD, SignKind
 from copdns.model.household import PrivacyMode
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy, charged_budgets

@@ -42,13 +42,12 @@ def signs(
         {"household": household, "profile": profile},
     )
     return tuple(
-        Sign(*row[:4], SignKind(row[4]), bool(row[5]), row[6], bool(row[7])) for row in rows
+        Sign(household, profile, device, at, SignKind(kind), bool(proven), tells, bool(told))
+        for household, profile, device, at, kind, proven, tells, told in rows
     )
 
 
-def write(
-    connection: sqlite3.Connection, habits: Iterable[Habit], signs: Iterable[Sign]
-) -> None:
+def write(connection: sqlite3.Connection, habits: Iterable[Habit], signs: Iterable[Sign]) -> None:
     """Store weeks and signs, in place of those of the same device and week, or hour."""
     connection.executemany(
         "insert or replace into device_week values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", list(habits)

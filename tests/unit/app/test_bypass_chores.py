@@ -49,7 +49,9 @@ class World:
         self.bus = bus
         if weeks:
             habits = [
-                Habit(*self.key, TODAY // 7 - n, TODAY - 7 * n - 6, TODAY - 7 * n, 7, ALL_DAY, 15, 0)
+                Habit(
+                    *self.key, TODAY // 7 - n, TODAY - 7 * n - 6, TODAY - 7 * n, 7, ALL_DAY, 15, 0
+                )
                 for n in range(weeks)
             ]
             update_signs(folder, {self.key}, lambda _: ChangedSigns(habits, ()))
@@ -197,7 +199,7 @@ def test_while_the_whole_home_is_silent_no_device_is(world: World) -> None:
     [
         replace(CHILD, bypass_signs=False),
         replace(CHILD, bypass=False),
-        replace(CHILD, id="lia", name="Lia"),  # the phone is somebody else's now
+        replace(TEENAGER, band=MIA.band),  # the phone is somebody else's now
     ],
 )
 def test_what_is_kept_goes_when_nobody_notices_any_more(world: World, changed: Profile) -> None:
@@ -212,14 +214,16 @@ def test_what_is_kept_goes_when_nobody_notices_any_more(world: World, changed: P
 def test_deleting_a_persons_records_deletes_it_and_nothing_brings_it_back(world: World) -> None:
     world.ask(SignKind.VPN, proven=True)
     world.pass_minutes(40)
-    QueryLog(world.folder).erase("home", "mia", world.wall)
+    log = QueryLog(world.folder)
+    log.erase("home", "mia", world.wall)
     assert world.kept == KeptSigns()
     world.pass_minutes(5)
     assert world.kept == KeptSigns()
     world.ask()
     world.pass_minutes(1)
     assert [each.days for each in world.kept.habits] == [1]  # it is known for a day again
-    QueryLog(world.folder).forget("home", "mia")
+    log.forget("home", "mia")
+    log.stop()
     assert world.kept == KeptSigns()
 
 
