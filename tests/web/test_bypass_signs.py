@@ -219,6 +219,6 @@ async def test_from_16_on_there_is_no_switch_and_a_program_hears_why(
     await ada("PATCH", "/profiles/tom", json={"band": "16-17"})
     stored = await stored_profile(site, "tom")
     assert (stored.band, stored.bypass_signs) == (Band.TO_17, False)
-    problem = await ada("PATCH", "/profiles/tom", 400, json={"bypass_signs": True})
+    problem = await ada("PATCH", "/profiles/tom", 409, json={"bypass_signs": True})
     assert "from 16 on" in json.dumps(problem)
     assert 'name="bypass_signs"' not in await text(client, "/guardian/people/tom/closed")
