@@ -218,6 +218,25 @@ async def test_tom_is_told_at_once_and_for_a_week_on_all_his_pages(
     assert TOLD not in await tom.opens(page)
 
 
+async def test_what_is_older_folds_away(ada: Browser, tom: Browser, site: Site) -> None:
+    for _ in range(3):
+        await ada.sends("/guardian/devices/tom-phone/let-in")
+        site.home.leap(HOUR)
+
+    def told(page: str) -> list[int]:
+        """Return how many notices are in sight, and how many are folded."""
+        card = page.partition('id="known-by"')[2].partition("</section>")[0]
+        shown, _, folded = card.partition("<summary>")
+        return [part.count("Ada let another browser") for part in (shown, folded)]
+
+    assert told(await tom.opens("/")) == told(await tom.opens("/rules")) == [2, 1]
+    site.home.leap(DAY)
+    assert told(await tom.opens("/")) == [2, 1]
+    assert told(await tom.opens("/rules")) == [0, 3]
+    site.home.leap(6 * DAY)
+    assert TOLD not in await tom.opens("/")
+
+
 async def test_his_earlier_browser_is_told_wherever_it_is_now(
     ada: Browser, tom: Browser, site: Site, client: Client
 ) -> None:

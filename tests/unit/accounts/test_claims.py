@@ -11,6 +11,7 @@ from copdns.accounts.claims import (
     ClaimKind,
     DeviceClaim,
     device_claims,
+    fold_claims,
     is_watched,
     proof_of_pairing,
 )
@@ -49,6 +50,27 @@ def test_it_is_in_sight_for_a_week() -> None:
     assert [claim().is_shown(NOW + at) for at in (-1, 0, 7 * DAY - 1, 7 * DAY)] == [
         *(False, True, True, False)
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "age", "start", "elsewhere"),
+    [
+        (ClaimKind.ADDRESS, 0, 2, 2),
+        (ClaimKind.ADDRESS, DAY - 4, 2, 2),
+        (ClaimKind.ADDRESS, DAY, 2, 0),
+        (ClaimKind.ADDRESS, 6 * DAY, 2, 0),
+        (ClaimKind.PIN, 0, 4, 4),  # what can be objected to is never folded
+        (ClaimKind.PIN, DAY, 2, 0),
+    ],
+)
+def test_the_newest_are_in_sight_and_the_others_folded(
+    kind: ClaimKind, age: int, start: int, elsewhere: int
+) -> None:
+    claims = [claim(kind, NOW - age - n)._replace(id=f"c{n}") for n in range(4)]
+    for on_start, number in ((True, start), (False, elsewhere)):
+        folded = fold_claims(claims, NOW, on_start=on_start)
+        assert [*folded.new, *folded.older] == claims
+        assert len(folded.new) == number
 
 
 def changed(**fields: object) -> tuple[DeviceClaim, ...]:
