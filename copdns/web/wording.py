@@ -203,6 +203,10 @@ class Wording:
             ]
         )
 
+    def kinds(self, names: Sequence[str]) -> str:
+        """Return the names of kinds of sites one after the other: "Games and social media"."""
+        return self.phrases.join_list([*names[:1], *map(with_small_letter, names[1:])])
+
     def step(self, number: StepNumber) -> str:
         """Return what a step of the order of decision asks."""
         return self.phrases.pgettext(*child.STEPS[number])
