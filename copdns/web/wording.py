@@ -422,7 +422,7 @@ def _full_verdict(verdict: Verdict | ContestedVerdict, contact: str = "") -> Ver
 
 
 def with_small_letter(words: str) -> str:
-    """Return words as they are within a sentence, "social media" for "Social media"; "VPNs" stays."""
+    """Return words as within a sentence, "social media" for "Social media"; "VPNs" stays."""
     return words[:1].lower() + words[1:] if words[1:2].islower() else words
 
 
