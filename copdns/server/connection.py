@@ -197,10 +197,13 @@ class ClientConnection(asyncio.BufferedProtocol, ABC):
             message, requestor, limits, bound, moment, send_reply, reply_to
         )
 
-    def write(self, octets: bytes) -> None:
-        """Send octets to the client; where it is gone, they are lost."""
+    def write(self, *pieces: bytes) -> None:
+        """Send octets to the client, at once; where it is gone, they are lost.
+
+        Where they are encrypted, each piece is for itself.
+        """
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(octets)
+            self._transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
 
     def throttle(self, *, is_full: bool) -> None:
         """Stop reading while too much waits: TCP then slows the client down."""

@@ -94,6 +94,7 @@ class Http2(Speaker):
         self._incoming: dict[int, _Incoming] = {}
         self._asking: set[int] = set()  # streams that wait for a reply
         self._unsent: dict[int, bytes] = {}  # of replies that the client does not take yet
+        self._pieces: list[bytes] = []
         self._frames_left = FRAMES_AT_FIRST
         self._is_flushing = self._is_reading = False
         self._http.initiate_connection()
@@ -223,6 +224,7 @@ class Http2(Speaker):
             self._http.send_headers(stream, headers)
             self._unsent[stream] = reply
             self._send_part(stream)
+        self._take_frames()
 
     def _send_status(self, stream: int, status: int) -> None:
         headers = [(b":status", b"%d" % status), (b"cache-control", NOT_STORED)]
@@ -248,10 +250,20 @@ class Http2(Speaker):
             with suppress(H2Error):
                 self._send_part(stream)
 
-    def _flush(self) -> None:
+    def _take_frames(self) -> None:
+        """Keep what is to be sent until now as a piece.
+
+        A reply each, since dnsperf waits for more when it finds several in one record of TLS.
+        """
         octets = self._http.data_to_send()
         if octets:
-            self._connection.write(octets)
+            self._pieces.append(octets)
+
+    def _flush(self) -> None:
+        self._take_frames()
+        if self._pieces:
+            pieces, self._pieces = self._pieces, []
+            self._connection.write(*pieces)
 
 
 def speak_http(connection: ClientConnection, protocol: str | None) -> Speaker:

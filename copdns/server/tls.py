@@ -200,13 +200,14 @@ class TlsConnection(ClientConnection):
         self._send_encrypted()  # TLS itself may have something to say, such as new keys
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def write(self, octets: bytes) -> None:
+    def write(self, *pieces: bytes) -> None:
         if not self.is_open:
             return
-        rest = memoryview(octets)
         try:
-            while rest:
-                rest = rest[self._tls.write(rest) :]
+            for piece in pieces:
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[self._tls.write(rest) :]
         except ssl.SSLError:
             self.drop()
             return

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+import dns.edns
 import dns.message
 import dns.query
 import pytest
@@ -121,7 +122,8 @@ def test_dnspython_gets_answers_over_tls(encrypted: Encrypted) -> None:
     )
     found = ede_of(reply)
     assert found is not None
-    assert (found[0], len(reply.to_wire()) % 468) == (17, 0)
+    assert found[0] == 17
+    assert dns.edns.OptionType.PADDING in [each.otype for each in reply.options]
 
 
 def test_unbound_asks_us_over_tls_for_whom_it_asks(encrypted: Encrypted, tmp_path: Path) -> None:
