@@ -1,11 +1,12 @@
 """TLS for devices, below DNS over TLS (RFC 7858) and DNS over HTTPS (RFC 8484).
 
 OpenSSL works on octets in memory here, not on sockets: asyncio's own TLS keeps buffers of 256 KiB
-for each connection, which phones leave open for minutes (docs/encrypted-dns.md has what a silent
+for each connection, which phones leave open for minutes (docs/encrypted-dns.md says what a silent
 one takes here).
 
-A handshake costs a thousand times what a query does, so each client may begin a few in a second,
-and all together have few under way.  What is beyond is closed before anything is computed for it.
+A handshake costs a hundred times what a query does, so each client may begin a few in a second, and
+all together have few under way.  What is beyond, and who is not served here at all, is closed before
+anything is computed for it.
 """
 
 from __future__ import annotations
@@ -131,7 +132,8 @@ class TlsConnection(ClientConnection):
 
     def begin(self) -> None:
         handshakes, mono = self.server.handshakes, self.server.clock().mono
-        if not handshakes.may_begin(self.peer.address, mono):
+        is_served = bool(self.server.resolver.snapshot.identify(self.peer).household)
+        if not is_served or not handshakes.may_begin(self.peer.address, mono):
             handshakes.counts[REFUSED] += 1
             self.drop()
             return

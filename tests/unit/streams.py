@@ -22,6 +22,8 @@ from tests.unit.messages import query
 from tests.upstream_server import PATIENCE
 
 HOST = "127.0.0.1"
+OTHER = "127.0.0.2"  # of the same person
+STRANGER = "127.0.0.3"
 GAMES = "games.example"  # blocked: answered at once
 SLOW = "slow.example"  # allowed: answered when the upstream delivers
 
@@ -155,7 +157,7 @@ class Desk:
         over: str = "tls",
         **limits: float,
     ) -> None:
-        here = Device("laptop", "Laptop", "mia", (HOST,))
+        here = Device("laptop", "Laptop", "mia", (HOST, OTHER))
         self.home = Home(family(MIA, devices=(here,), rules=(block(GAMES),)))
         self.limits = StreamLimits(**limits)  # type: ignore[arg-type]
         self.forwarders = forwarders

@@ -14,9 +14,11 @@ import pytest
 
 from copdns.app.encrypted_dns import EncryptedDns
 from copdns.config import Settings
+from copdns.model.household import Device
 from copdns.web import certificate
 from tests.encrypted_server import make_certificate
 from tests.home import Home
+from tests.household import MIA, family
 from tests.running import PATIENCE, free_port
 from tests.unit.messages import query
 from tests.unit.streams import HOST, trusting, turn
@@ -29,7 +31,8 @@ async def make(tmp_path: Path) -> AsyncIterator[Make]:
     made: list[EncryptedDns] = []
 
     def one(**encrypted: Any) -> EncryptedDns:
-        home = Home()
+        here = Device("laptop", "Laptop", "mia", (HOST,))
+        home = Home(family(MIA, devices=(here,)))
         settings = Settings.model_validate({"encrypted": encrypted})
         own = EncryptedDns(tmp_path, settings, home.resolver, home.clock, lambda: False)
         made.append(own)

@@ -24,7 +24,7 @@ EDE = dns.edns.EDEOption(17, "a rule of yours")
 
 
 def asked(*options: dns.edns.Option, rtype: str = "A") -> bytes:
-    return dns.message.make_query("www.example", rtype, use_edns=0, options=options).to_wire()
+    return dns.message.make_query("www.example", rtype, use_edns=0, options=options, id=1).to_wire()
 
 
 def replied(*options: dns.edns.Option, edns: int | None = 0, texts: int = 0) -> bytes:
@@ -46,7 +46,10 @@ def replied(*options: dns.edns.Option, edns: int | None = 0, texts: int = 0) -> 
         (asked(ALIVE), KEEPALIVE),
         (asked(EDE, ALIVE, PAD), EVERYTHING),
         (asked(dns.edns.GenericOption(11, b"\0\1")), 0),  # only a server gives a time
-        (dns.message.make_query("www.example", "PTR").to_wire(), 0),  # type 12, but no option 12
+        (
+            dns.message.make_query("www.example", "PTR", id=1).to_wire(),
+            0,
+        ),  # type 12, but no option 12
         (asked(rtype="PTR"), 0),
         (b"", 0),
         (asked(PAD)[:-1], 0),

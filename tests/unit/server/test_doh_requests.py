@@ -83,7 +83,7 @@ def test_no_octets_break_the_reading(target: bytes, body: bytes) -> None:
 
 
 def replied(rcode: int = 0, *ttls: int, authority: tuple[int, ...] = ()) -> bytes:
-    reply = dns.message.make_response(dns.message.make_query("www.example", "A"))
+    reply = dns.message.make_response(dns.message.make_query("www.example", "A", id=1))
     reply.set_rcode(dns.rcode.Rcode(rcode))
     for number, ttl in enumerate(ttls):
         name = f"{number}.example."

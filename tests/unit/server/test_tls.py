@@ -16,12 +16,22 @@ from copdns.server import tls
 from copdns.server.tls import DONE, FAILED, MAX_HANDSHAKES, REFUSED
 from tests.encrypted_server import make_certificate
 from tests.unit.messages import ID, parsed, query
-from tests.unit.streams import GAMES, SLOW, Client, Desk, Open, TlsClient, numbered, turn
+from tests.unit.streams import (
+    GAMES,
+    OTHER,
+    SLOW,
+    STRANGER,
+    Client,
+    Desk,
+    Open,
+    TlsClient,
+    numbered,
+    turn,
+)
 from tests.upstream_server import PATIENCE
 
 PADDING = dns.edns.OptionType.PADDING
 KEEPALIVE = 11
-OTHER = "127.0.0.2"
 
 
 @pytest.fixture
@@ -169,6 +179,13 @@ async def test_who_begins_too_many_handshakes_is_closed_before_and_nobody_else(
     again = await here.client()
     again.send(query(GAMES))
     assert (await again.receive())[:2] == ID
+
+
+async def test_a_stranger_is_closed_before_anything_is_computed_for_it(encrypted: Open) -> None:
+    here = await encrypted()
+    client = await here.raw_client(source=STRANGER)
+    assert await client.end() == b""
+    assert here.handshakes.counts == {DONE: 0, FAILED: 0, REFUSED: 1}
 
 
 async def _is_closed(client: Client) -> bool:
