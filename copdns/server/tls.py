@@ -4,9 +4,9 @@ OpenSSL works on octets in memory here, not on sockets: asyncio's own TLS keeps 
 for each connection, which phones leave open for minutes (docs/encrypted-dns.md says what a silent
 one takes here).
 
-A handshake costs a hundred times what a query does, so each client may begin a few in a second, and
-all together have few under way.  What is beyond, and who is not served here at all, is closed before
-anything is computed for it.
+A handshake costs a hundred times what a query does, so each client may begin a few in a second,
+and all together have few under way.  What is beyond, and who is not served here at all, is closed
+before anything is computed for it.
 """
 
 from __future__ import annotations

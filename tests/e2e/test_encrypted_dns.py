@@ -76,10 +76,8 @@ def test_kdig_gets_answers_and_reasons_over_tls_and_https(encrypted: Encrypted) 
         if how == "+tls":
             where.remove("+https")
         said = said_by("kdig", *where, "+edns", FREE, "A", BLOCKED, "A")
-        assert re.findall(r"^\S+\s+\d+\s+IN\s+A\s+(\S+)$", said, re.MULTILINE) == [
-            "127.0.0.1",
-            "127.0.0.2",
-        ]
+        found = re.findall(r"^\S+\s+\d+\s+IN\s+A\s+(\S+)$", said, re.MULTILINE)
+        assert sorted(found) == ["127.0.0.1", "127.0.0.2"]
         assert "EDE: 17 (Filtered)" in said
 
 

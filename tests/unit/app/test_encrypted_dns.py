@@ -94,7 +94,7 @@ async def test_both_ports_have_the_certificate_and_follow_it(make: Make, tmp_pat
     second = der(files["certificate"])
     assert [await shown_at(dot, "dot"), await shown_at(doh, "http/1.1")] == [second] * 2
     assert second != first
-    message = query("games.example")
+    message = query("copdns.home.arpa")
     writer.write(len(message).to_bytes(2, "big") + message)
     assert len(await reader.readexactly(2)) == 2  # the connection of before stays
     writer.close()
