@@ -38,6 +38,7 @@ from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import ConfigError
 from copdns.model.events import USUAL, EventKind
 from copdns.model.names import normalize
+from copdns.model.nat64 import IPV4_MAPPED, Nat64, nat64_prefix, network6
 from copdns.model.verdict import AnswerDefaults
 from copdns.model.yaml_text import ByText
 
@@ -416,6 +417,47 @@ class UpstreamSettings(Section):
         if attempt > deadline:
             raise ValueError(f"is {attempt}; write at most the deadline, which is {deadline}")
         return attempt
+
+
+def _prefix(text: str) -> IPv6Network | Literal["auto", "off"]:
+    if text == AUTO:
+        return "auto"
+    return "off" if text == "off" else nat64_prefix(text)
+
+
+Prefix = Annotated[IPv6Network | Literal["auto", "off"], ByText(_prefix)]
+Network6 = Annotated[IPv6Network, ByText(network6)]
+
+
+class Dns64Settings(Section):
+    """Networks whose devices reach IPv4 only through a translator (NAT64)."""
+
+    prefix: Prefix = Field(
+        default="off",
+        description="The prefix of the network's NAT64, such as `64:ff9b::/96`: domains that have "
+        "only IPv4 addresses get IPv6 addresses in it (DNS64). `auto` asks for it; `off` does "
+        "without.",
+    )
+    ask: tuple[Server, ...] = Field(
+        default=(),
+        description="DNS servers that are asked for the prefix with `auto`, such as the "
+        "provider's; without one, the upstreams are.",
+    )
+    exclude: tuple[Network6, ...] = Field(
+        default=(IPV4_MAPPED,),
+        description="Networks in which no site can be reached: a domain with IPv6 addresses only "
+        "in these counts as one without.",
+    )
+
+    @field_validator("ask")
+    @classmethod
+    def _are_written_with_an_address(
+        cls, ask: tuple[UpstreamAddress | str, ...]
+    ) -> tuple[UpstreamAddress | str, ...]:
+        for each in ask:
+            if isinstance(each, UpstreamAddress) and not each.host:
+                raise ValueError(f"nothing says where {each} is; write its address too")
+        return ask
 
 
 class CacheSettings(Section):
@@ -925,6 +967,7 @@ class Settings(Section):
     dns: DnsSettings = DnsSettings()
     web: WebSettings = Field(default=WebSettings(), validate_default=True)
     upstreams: UpstreamSettings = UpstreamSettings()
+    dns64: Dns64Settings = Dns64Settings()
     cache: CacheSettings = CacheSettings()
     limits: LimitSettings = LimitSettings()
     rebinding: RebindingSettings = RebindingSettings()
@@ -977,9 +1020,19 @@ def _is_of_a_home(address: str) -> bool:
     return any(ip_address(address) in each for each in HOME)
 
 
-def defaults_of(settings: Settings, door: str) -> AnswerDefaults:
-    """Return what the settings say.  door: the children's page, as it is served now."""
+def defaults_of(
+    settings: Settings, door: str, learned: tuple[IPv6Network, ...] = ()
+) -> AnswerDefaults:
+    """Return what the settings say.
+
+    door: the children's page, as it is served now.  learned: prefixes of NAT64, where they are to
+    be asked for.
+    """
     dns = settings.dns
+    prefix = settings.dns64.prefix
+    prefixes = (prefix,) if isinstance(prefix, IPv6Network) else learned
+    if prefix == "off":
+        prefixes = ()
     return AnswerDefaults(
         dns.allow,
         dns.block_ttl,
@@ -987,4 +1040,5 @@ def defaults_of(settings: Settings, door: str) -> AnswerDefaults:
         dns.child_max_ttl,
         door,
         sends_reverse=bool(settings.upstreams.private_reverse),
+        nat64=Nat64(prefixes, settings.dns64.exclude) if prefixes else None,
     )

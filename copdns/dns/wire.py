@@ -163,6 +163,21 @@ def with_tcp_size(query: Query) -> Query:
     )
 
 
+def with_type(query: Query, qtype: int) -> Query:
+    """Return a query as if it had asked for another type."""
+    return Query(
+        query.flags,
+        query.qname,
+        qtype,
+        query.qclass,
+        query.question[:-QUESTION_TAIL] + pack("!HH", qtype, query.qclass),
+        query.edns,
+        query.key._replace(qtype=qtype),
+        query.max_reply_size,
+        query.is_unsupported,
+    )
+
+
 def read_query_body(body: bytes) -> Query:
     """Return the query in a message without its ID.
 

@@ -101,6 +101,7 @@ def local_step(profile: Profile, context: HouseholdContext) -> LocalStep:
         splits=split_table(profile, context),
         protected=context.list_numbers(ListKind.PROTECTED),
         open_below=(context.index.open_below, context.open_below),
+        nat64=context.defaults.nat64,
     )
 
 

@@ -138,6 +138,12 @@ EFFECTS: Mapping[str, Phrase] = {
         "setting", "Sites hang for this long when a DNS server does not answer."
     ),
     "upstreams.trust_ad": Phrase("setting", "None that anyone would notice."),
+    "dns64.prefix": Phrase(
+        "setting",
+        "Devices that have only IPv6 reach older sites too. The same sites are blocked.",
+    ),
+    "dns64.ask": Phrase("setting", "None that anyone would notice."),
+    "dns64.exclude": Phrase("setting", "None that anyone would notice."),
     "cache.entries": Phrase("setting", "The more is kept in memory, the faster sites open."),
     "cache.megabytes": Phrase("setting", "The more is kept in memory, the faster sites open."),
     "cache.max_ttl": Phrase(
