@@ -288,6 +288,7 @@ class App:
         )
         self._resolver.limits = self._new_limits()
         self._resolver.asks_time_in_clear = self.settings.upstreams.are_all_encrypted
+        self._resolver.forwards_subnets = _forwards_subnets(self.settings)
         self._help_chores = HelpChores(
             self._folder,
             help_answers,
@@ -627,6 +628,7 @@ class App:
         await self._device_chores.configure(settings.identity)
         self._resolver.limits = self._new_limits()
         self._resolver.asks_time_in_clear = settings.upstreams.are_all_encrypted
+        self._resolver.forwards_subnets = _forwards_subnets(settings)
         # Responses of the same upstreams stay: while those are dead, the house lives on them.
         may_stay = _about_responses(before) == _about_responses(settings)
         self._resolver.reconfigure(
@@ -652,6 +654,10 @@ def _own_lists(settings: Settings) -> frozenset[str]:
 def _about_responses(settings: Settings) -> object:
     """Return the settings by which responses are fetched, and by which they are stored."""
     return settings.upstreams, settings.cache
+
+
+def _forwards_subnets(settings: Settings) -> bool:
+    return any(each.forward for each in settings.upstreams.client_subnet)
 
 
 def _fixed_settings(settings: Settings) -> object:

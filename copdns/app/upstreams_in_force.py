@@ -75,7 +75,8 @@ class UpstreamsInForce:
             for each in group
             if each in chosen.filtering or each.host in known or each.name in known
         }
-        self._upstreams.configure(usable, filtering, chosen.trust_ad)
+        subnets = {each.server: each.send for each in chosen.client_subnet}
+        self._upstreams.configure(usable, filtering, chosen.trust_ad, subnets)
         self._upstreams.deadline, self._upstreams.attempt = chosen.deadline, chosen.attempt
         self._upstreams.fastest = chosen.order == "fastest"
         before, self._machine = self._machine, (own, machine.resolv_conf_stamp())

@@ -75,16 +75,19 @@ class HostLookup(Exchange):
         self.on_response(answer)
 
 
-def pad_query(message: bytes) -> bytes:
+def pad_query(message: bytes, options: int = 0) -> bytes:
     """Return a query with a padding option (RFC 7830), so that its length tells little of its name.
 
-    message: without its ID; its OPT record is its end, and has no option.
+    message: without its ID; its OPT record is its end.  options: how many octets of options that
+    record has.
     """
     padding = -(len(message) + _ID_AND_HEADER) % PADDED_TO
+    at = len(message) - options
     return b"".join(
         (
-            message[:-2],
-            (padding + 4).to_bytes(2, "big"),
+            message[: at - 2],
+            (options + padding + 4).to_bytes(2, "big"),
+            message[at:],
             OPTION_PADDING.to_bytes(2, "big"),
             padding.to_bytes(2, "big"),
             bytes(padding),

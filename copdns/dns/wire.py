@@ -32,6 +32,7 @@ from copdns.dns.records import (
     OPT,
     OPTION_EDE,
     OPTION_STRUCTURED_ERROR,
+    OPTION_SUBNET,
     QR,
     QUESTION_TAIL,
     RA,
@@ -71,12 +72,14 @@ class Edns(NamedTuple):
 
     udp_size: octets that it takes over UDP, never under 512.
     wants_structured_errors: it asked for them, so it never gets a forged address or their code.
+    subnet: the data of its client subnet option, as it came; b"" for none.
     """
 
     udp_size: int
     do: bool
     version: int
     wants_structured_errors: bool
+    subnet: bytes = b""
 
 
 class CacheKey(NamedTuple):
@@ -138,6 +141,11 @@ class Query:
     @property
     def wants_structured_errors(self) -> bool:
         return self.edns is not None and self.edns.wants_structured_errors
+
+    @property
+    def subnet(self) -> bytes:
+        """The data of the client subnet option, as it came; b"" for none."""
+        return b"" if self.edns is None else self.edns.subnet
 
 
 # --- reading -----------------------------------------------------------------------------------
@@ -229,6 +237,7 @@ def _read_edns(body: bytes, at: int, others: int, additionals: int) -> Edns | No
             bool(rr.ttl & DO),
             rr.ttl >> 16 & 0xFF,
             OPTION_STRUCTURED_ERROR in codes,
+            codes.get(OPTION_SUBNET, b"") if codes else b"",
         )
     return found
 

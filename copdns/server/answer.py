@@ -65,6 +65,7 @@ from typing import Any, Final, NamedTuple
 
 from copdns.dns.bug_log import BugLog
 from copdns.dns.cache import STALE_TTL, Cache, CacheEntry
+from copdns.dns.client_subnet import subnet_zone, with_subnet
 from copdns.dns.connections import CLEAR_ZONE
 from copdns.dns.dns64 import lacks_ipv6, map_entry, without_excluded
 from copdns.dns.exchange import Asks, Exchange, lowercase_question
@@ -348,6 +349,8 @@ class Resolver:
     asks_time_in_clear: all upstreams are encrypted, and their certificates are worth nothing while
         the clock is wrong; so the names of time servers are asked in clear text, and else encrypted
         (set by the app).
+    forwards_subnets: an upstream is told from which network a query is, where the device says so
+        (set by the app).
     lease_records: of devices that a DHCP server on this machine knows, by name and type (set by the
         app).  They stand where else a name of the home network does not exist.
     """
@@ -377,6 +380,7 @@ class Resolver:
         self.on_probe: Callable[[str, Requestor, Client, float], None] = _ignore_probe
         self.limits: Limits | None = None
         self.asks_time_in_clear = False
+        self.forwards_subnets = False
         self.lease_records: Mapping[str, Mapping[int, tuple[LocalRecord, ...]]] = {}
         self._snapshot = snapshot
         self._rebinding = rebinding
@@ -635,6 +639,8 @@ class Resolver:
                     reply, verdict = self._upstream_reply(
                         message_id, query, requestor, policy, verdict, moment, entry
                     )
+                    if self.forwards_subnets and query.subnet:
+                        reply = _with_subnet(reply, query, verdict)
                 elif isinstance(found, CacheMiss):
                     return found
                 else:  # it failed a moment ago
@@ -699,6 +705,8 @@ class Resolver:
         is_protected = verdict.reason is Reason.PROTECTED
         if is_protected and self.asks_time_in_clear and verdict.category == TIME_SERVERS:
             key = key._replace(zone=CLEAR_ZONE)
+        if self.forwards_subnets and not is_protected and not key.zone and query.subnet:
+            key = key._replace(zone=subnet_zone(query.subnet))
         if answered is not None and answered.entry is not None and answered.key == key:
             # If the name became protected while a filtered response was on its way, that response
             # is not used, and an upstream is asked again.
@@ -1057,6 +1065,8 @@ class Resolver:
             moment,
             entry,
         )
+        if self.forwards_subnets and query.subnet:
+            reply = _with_subnet(reply, query, verdict)
         self.recorder.record(client, requestor, query, verdict, reply, moment.wall)
         return reply
 
@@ -1113,6 +1123,13 @@ def _excess_reply(excess: Excess, message: bytes, query: Query) -> bytes:
 def _question_of(query: Query, key: CacheKey) -> bytes:
     """Return the query's question where it is about the key's name, else b""."""
     return query.question if key.qname == query.qname else b""
+
+
+def _with_subnet(reply: bytes, query: Query, verdict: Verdict) -> bytes:
+    """Return a reply that says for which network it is, where that was asked about."""
+    if verdict.blocks or verdict.reason is Reason.PROTECTED or not subnet_zone(query.subnet):
+        return reply
+    return with_subnet(reply, query.subnet, query.max_reply_size)
 
 
 def _failed_reply(message: bytes) -> bytes:

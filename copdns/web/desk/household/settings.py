@@ -70,7 +70,7 @@ def value_text(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(value_text, value)) or "[]"
     if isinstance(value, BaseModel):
-        return " ".join(f"{key}={value_text(each)}" for key, each in value if each not in ("", ()))
+        return " ".join(f"{key}={value_text(each)}" for key, each in value if each not in ("", (), None))
     return str(value) if value != "" else '""'
 
 
@@ -138,6 +138,10 @@ EFFECTS: Mapping[str, Phrase] = {
         "setting", "Sites hang for this long when a DNS server does not answer."
     ),
     "upstreams.trust_ad": Phrase("setting", "None that anyone would notice."),
+    "upstreams.client_subnet": Phrase(
+        "setting",
+        "These servers, and those of the sites, learn which network the lookups come from.",
+    ),
     "dns64.prefix": Phrase(
         "setting",
         "Devices that have only IPv6 reach older sites too. The same sites are blocked.",
