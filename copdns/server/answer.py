@@ -348,7 +348,7 @@ class Resolver:
         bounds of a client (`limits_of`), and call `answer_excess` for what is beyond them.
     asks_time_in_clear: all upstreams are encrypted, and their certificates are worth nothing while
         the clock is wrong; so the names of time servers are asked in clear text, and else encrypted
-        (set by the app).
+        (set by the app).  Whatever the upstreams are, these names are not validated.
     forwards_subnets: an upstream is told from which network a query is, where the device says so
         (set by the app).
     lease_records: of devices that a DHCP server on this machine knows, by name and type (set by the
@@ -703,8 +703,8 @@ class Resolver:
         if verdict.target or policy.splits is not None:
             key = response_key(key, policy, verdict)
         is_protected = verdict.reason is Reason.PROTECTED
-        if is_protected and self.asks_time_in_clear and verdict.category == TIME_SERVERS:
-            key = key._replace(zone=CLEAR_ZONE)
+        if is_protected and verdict.category == TIME_SERVERS:
+            key = self._time_key(key)
         if self.forwards_subnets and not is_protected and not key.zone and query.subnet:
             key = key._replace(zone=subnet_zone(query.subnet))
         if answered is not None and answered.entry is not None and answered.key == key:
@@ -804,6 +804,15 @@ class Resolver:
             return miss.entry  # the name has no address of either kind
         return None
 
+    def _time_key(self, key: CacheKey) -> CacheKey:
+        """Return under which key the name of a time server is asked for and cached.
+
+        While the clock is wrong no signature is valid, so whatever upstream is asked is told to
+        check none (CD, RFC 4035 section 3.2.2).
+        """
+        zone = CLEAR_ZONE if self.asks_time_in_clear else key.zone
+        return key._replace(cd=True, zone=zone)
+
     def _is_stale_due(self, key: CacheKey, protected: bool, mono: float) -> bool:
         """Tell whether a stale answer is given at once; if so, an upstream may be asked as well.
 
@@ -854,8 +863,11 @@ class Resolver:
             except WireError:
                 return empty_reply(message_id, query, SERVFAIL, _EDE_NO_REWRITE), verdict
             rrs, ede = answer.rrs, ede_of(verdict)
-        elif self.asks_time_in_clear and verdict.category == TIME_SERVERS:
+        elif verdict.category == TIME_SERVERS and verdict.reason is Reason.PROTECTED:
             ede = _EDE_CLEAR
+            if answer.ad:  # an upstream that checked it all the same may have had the wrong time
+                answer = answer.with_ttls(answer.rrs, answer.ttl_places)
+                answer.ad = False
         # There is nothing to judge if this policy and this verdict found nothing before (the same
         # objects, since a policy has one verdict for each list entry), or if the response consists
         # of addresses outside the home network and no rule is about addresses: the rebinding guard

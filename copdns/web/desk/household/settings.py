@@ -196,6 +196,9 @@ EFFECTS: Mapping[str, Phrase] = {
     "identity.lease_domain": Phrase(
         "setting", "Everyone at home can look up which devices are there, by their names."
     ),
+    "identity.ask_names": Phrase(
+        "setting", "New devices are easier to recognise, by the names they give."
+    ),
     "identity.leases": Phrase(
         "setting", "New devices are easier to recognise, by the names they give."
     ),
