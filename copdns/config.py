@@ -779,8 +779,8 @@ class IdentitySettings(Section):
 
     ask_names: bool = Field(
         default=True,
-        description="Whether devices that are nobody's are asked what they call themselves, when a "
-        "guardian looks at them; the names are not stored.",
+        description="Whether unknown devices are asked what they call themselves, when a guardian "
+        "looks at them; the names are not stored.",
     )
 
     @field_validator("lease_domain")

@@ -12,7 +12,6 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
 from copdns.model.addresses import network
-from copdns.model.errors import TextError
 
 LENGTHS: Final = (32, 40, 48, 56, 64, 96)  # bits of a prefix (RFC 6052 section 2.2)
 WELL_KNOWN: Final = IPv6Network("64:ff9b::/96")  # RFC 6052 section 2.1
@@ -88,28 +87,25 @@ class Nat64:
 
 
 def nat64_prefix(text: str) -> IPv6Network:
-    """Read a prefix such as 64:ff9b::/96; raise TextError in plain words."""
+    """Read a prefix such as 64:ff9b::/96; raise ValueError or TextError in plain words."""
     found = network(text)
     if (
         not isinstance(found, IPv6Network)
         or found.prefixlen not in LENGTHS
         or found.network_address.packed[_UNUSED_OCTET]
     ):
-        raise TextError(
-            "'%(written)s' is not a prefix of NAT64; write one such as 64:ff9b::/96, of 32, 40, "
-            "48, 56, 64 or 96 bits, whose bits 64 to 71 are zero",
-            written=text,
+        raise ValueError(
+            f"{text!r} is not a prefix of NAT64; write one such as 64:ff9b::/96, of 32, 40, 48, "
+            "56, 64 or 96 bits, whose bits 64 to 71 are zero"
         )
     return found
 
 
 def network6(text: str) -> IPv6Network:
-    """Read a network of IPv6; raise TextError in plain words."""
+    """Read a network of IPv6; raise ValueError or TextError in plain words."""
     found = network(text)
     if not isinstance(found, IPv6Network):
-        raise TextError(
-            "'%(written)s' is not a network of IPv6; write one such as 2001:db8::/32", written=text
-        )
+        raise ValueError(f"{text!r} is not a network of IPv6; write one such as 2001:db8::/32")
     return found
 
 
