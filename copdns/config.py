@@ -25,6 +25,7 @@ from pydantic import (
 
 from copdns.model import yaml_text
 from copdns.model.addresses import (
+    SUBNET_BITS,
     Transport,
     UpstreamAddress,
     address,
@@ -359,13 +360,15 @@ class ClientSubnet(Section):
     @field_validator("send")
     @classmethod
     def _is_wide_enough(cls, send: Network | None) -> Network | None:
-        if send is not None and send.prefixlen > MOST_OF_SUBNET[send.version]:
+        if send is not None and send.prefixlen > SUBNET_BITS[send.version]:
             raise ValueError(
                 f"{send} tells too much of an address; write a network of "
-                f"/{MOST_OF_SUBNET[send.version]} or wider"
+                f"/{SUBNET_BITS[send.version]} or wider"
             )
-        if send is not None and send.prefixlen and any(
-            send.version == home.version and send.overlaps(home) for home in HOME
+        if (
+            send is not None
+            and send.prefixlen
+            and any(send.version == home.version and send.overlaps(home) for home in HOME)
         ):
             raise ValueError(
                 f"{send} is in a home network, which means nothing outside; write the network of "
@@ -379,9 +382,6 @@ class ClientSubnet(Section):
         if "send" in info.data and forward is (info.data["send"] is not None):
             raise ValueError("write either send, with a network, or forward: true")
         return forward
-
-
-MOST_OF_SUBNET = {4: 24, 6: 56}  # bits of an address that leave this machine, at most
 
 
 class UpstreamSettings(Section):

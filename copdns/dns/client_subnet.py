@@ -1,7 +1,7 @@
 """Client subnets: which network a query is from, told to an upstream that is to know (RFC 7871).
 
 By default nothing is told.  The settings can name an upstream that gets one fixed network with
-every query, or what devices say of theirs, never more of an address than `MOST` bits.  An answer
+every query, or what devices say of theirs, never more of an address than `SUBNET_BITS`.  An answer
 to a device's own network is asked for and cached in a zone of its own (`subnet_zone`), so that
 nobody else gets it.  Pure.
 """
@@ -23,10 +23,9 @@ from copdns.dns.records import (
     read_records,
     skip_name,
 )
-from copdns.model.addresses import Network
+from copdns.model.addresses import SUBNET_BITS, Network
 from copdns.model.errors import WireError
 
-MOST: Final = {4: 24, 6: 56}  # bits of an address that leave this machine (RFC 7871 section 11.1)
 SUBNET_ZONE: Final = "subnet:"  # no domain; before the network of a device
 
 _FAMILIES: Final = {1: 4, 2: 6}  # of IANA, and the versions of IP
@@ -58,7 +57,7 @@ def subnet_zone(data: bytes) -> str:
     address = packed.ljust(size, b"\0")
     if is_home_address(address):
         return ""
-    return f"{SUBNET_ZONE}{ip_network((address, min(source, MOST[version])), strict=False)}"
+    return f"{SUBNET_ZONE}{ip_network((address, min(source, SUBNET_BITS[version])), strict=False)}"
 
 
 def network_of_zone(zone: str) -> Network | None:
@@ -85,7 +84,7 @@ def with_subnet(reply: bytes, data: bytes, most: int) -> bytes:
     device gives the reply to others.  most: octets of a reply; one that would be longer is left.
     """
     family, source = data[0] << 8 | data[1], data[2]
-    option = _option(family, source, min(source, MOST[_FAMILIES[family]]), data[_HEAD:])
+    option = _option(family, source, min(source, SUBNET_BITS[_FAMILIES[family]]), data[_HEAD:])
     opt = _find_opt(reply)
     if opt is None or opt.end != len(reply) or len(reply) + len(option) > most:
         return reply

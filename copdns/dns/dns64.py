@@ -53,7 +53,7 @@ def without_excluded(qname: str, entry: CacheEntry, nat64: Nat64) -> CacheEntry:
     made = _Answers(qname, answer)
     for rr in made.spans():
         is_excluded = rr.rtype == AAAA and nat64.excludes(made.data(rr))
-        if not is_excluded and not (rr.rtype == RRSIG and made.covered(rr) == AAAA):
+        if not is_excluded and not (rr.rtype == RRSIG and made.signed_type(rr) == AAAA):
             made.keep(rr)
     facts = answer.facts
     left = [each for each in facts.addresses if len(each) == 4 or not nat64.excludes(each)]
@@ -79,7 +79,7 @@ def map_entry(
             for mapped in nat64.addresses_for(made.data(rr)):
                 made.add(rr, AAAA, mapped)
                 has_addresses = True
-        elif rr.rtype in _POINTING or (rr.rtype == RRSIG and made.covered(rr) in _POINTING):
+        elif rr.rtype in _POINTING or (rr.rtype == RRSIG and made.signed_type(rr) in _POINTING):
             made.keep(rr)
     return _entry(made, by_ipv4.answer.facts, by_ipv4, nothing) if has_addresses else None
 
@@ -105,7 +105,7 @@ class _Answers:
     def data(self, rr: RecordSpan) -> bytes:
         return self._message[rr.data_at : rr.end]
 
-    def covered(self, rr: RecordSpan) -> int:
+    def signed_type(self, rr: RecordSpan) -> int:
         """Return the type that a signature is about (RFC 4034 section 3.1)."""
         return int.from_bytes(self.data(rr)[:2], "big")
 

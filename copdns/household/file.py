@@ -295,9 +295,7 @@ class _Reading:
             self.places["services", key] = ("own_services", key)
             yield OwnService(key, _or(shape.title, key), shape.names, shape.contact)
 
-    def _read_scoped(
-        self, part: str, key: str, read: Callable[[str], ScopedName]
-    ) -> ScopedName:
+    def _read_scoped(self, part: str, key: str, read: Callable[[str], ScopedName]) -> ScopedName:
         found = self._key(part, key, read)
         return found if isinstance(found, ScopedName) else ScopedName(key)
 

@@ -28,7 +28,8 @@ def set_local_name(
 ) -> Household:
     """Give a name of this house its addresses and records, in place of those it had.
 
-    name: for everyone or some, as `model/local_records.py` reads it.  HouseholdError for a name that is protected or too broad (`broad_names.py`).
+    name: for everyone or some, as `model/local_records.py` reads it.
+    HouseholdError for a name that is protected or too broad (`broad_names.py`).
     """
     values = split_values(parse_field(local_value, text) for text in addresses)
     found = parse_field(scoped_local_domain, name)

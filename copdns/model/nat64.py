@@ -15,8 +15,9 @@ from copdns.model.addresses import network
 
 LENGTHS: Final = (32, 40, 48, 56, 64, 96)  # bits of a prefix (RFC 6052 section 2.2)
 WELL_KNOWN: Final = IPv6Network("64:ff9b::/96")  # RFC 6052 section 2.1
-IPV4_MAPPED: Final = IPv6Network("::ffff:0:0/96")  # no address of a machine (RFC 6147 section 5.1.4)
-# What ipv4only.arpa has; an address that holds one of these shows its prefix (RFC 7050 section 2.2).
+# No machine has such an address (RFC 6147 section 5.1.4).
+IPV4_MAPPED: Final = IPv6Network("::ffff:0:0/96")
+# What ipv4only.arpa has: an address with one of these inside shows its prefix (RFC 7050).
 WELL_KNOWN_IPV4: Final = (bytes((192, 0, 0, 170)), bytes((192, 0, 0, 171)))
 
 _UNUSED_OCTET: Final = 8  # bits 64 to 71 are zero in every such address
@@ -56,7 +57,7 @@ class Nat64:
             return ()
         is_global = not _is_in(ipv4, _NOT_GLOBAL)
         return tuple(
-            _embed(prefix, ipv4) for prefix in self.prefixes if is_global or prefix != WELL_KNOWN
+            _put_into(prefix, ipv4) for prefix in self.prefixes if is_global or prefix != WELL_KNOWN
         )
 
     def ipv4_in(self, ipv6: bytes) -> bytes:
@@ -137,7 +138,7 @@ def _places(length: int) -> list[int]:
 _PLACES: Final = {length: _places(length) for length in LENGTHS}
 
 
-def _embed(prefix: IPv6Network, ipv4: bytes) -> bytes:
+def _put_into(prefix: IPv6Network, ipv4: bytes) -> bytes:
     made = bytearray(prefix.network_address.packed)
     for at, octet in zip(_PLACES[prefix.prefixlen], ipv4, strict=True):
         made[at] = octet

@@ -48,7 +48,7 @@ _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?", re.ASCII)
 Place = tuple[str, int]
 
 
-class Asked(NamedTuple):
+class LabelQuestion(NamedTuple):
     """One question on its way.  rank: 0 is believed before 1."""
 
     device: str
@@ -86,7 +86,7 @@ def find_labels(
         return {}
     with closing(source):
         source.setblocking(False)
-        asked: dict[tuple[Place, int], Asked] = {}
+        asked: dict[tuple[Place, int], LabelQuestion] = {}
         number = secrets.randbelow(1 << 15)
         for device in wanted:
             places: list[Place] = [(each.host, each.port) for each in routers if "." in each.host]
@@ -94,7 +94,7 @@ def find_labels(
                 number += 1
                 with suppress(OSError):
                     source.sendto(_question(number, device), place)
-                    asked[place, number] = Asked(device, rank)
+                    asked[place, number] = LabelQuestion(device, rank)
         return _read_answers(source, asked)
 
 
@@ -111,7 +111,7 @@ def _question(number: int, device: str) -> bytes:
 
 
 def _read_answers(
-    source: socket.socket, asked: Mapping[tuple[Place, int], Asked]
+    source: socket.socket, asked: Mapping[tuple[Place, int], LabelQuestion]
 ) -> Mapping[str, str]:
     found: dict[str, tuple[int, str]] = {}
     left = dict(asked)

@@ -151,7 +151,7 @@ def judge_response(
     """
     blocked, addresses, home = None, facts.addresses, facts.home_addresses
     if policy.nat64 is not None:
-        inside = _translated(policy.nat64, addresses)
+        inside = _ipv4_behind(policy.nat64, addresses)
         addresses = (*addresses, *inside)
         home = (*home, *filter(is_home_address, inside))
     if facts.targets:
@@ -169,7 +169,7 @@ def judge_response(
     return replace(blocked, valid_until=verdict.valid_until, is_untraced=verdict.is_untraced)
 
 
-def _translated(nat64: Nat64, addresses: Iterable[bytes]) -> list[bytes]:
+def _ipv4_behind(nat64: Nat64, addresses: Iterable[bytes]) -> list[bytes]:
     """Return the IPv4 addresses that the network translates the IPv6 ones into, packed."""
     found = [nat64.ipv4_in(each) for each in addresses if len(each) == 16]
     return [each for each in found if each]

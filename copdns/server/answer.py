@@ -630,7 +630,9 @@ class Resolver:
                 # Cached or not: the difference would tell what other devices asked for.
                 reply = empty_reply(message_id, query, REFUSED, _EDE_NOT_OURS)
             else:
-                found = self._look_up(query, policy, verdict, moment, answered)
+                found: CacheEntry | CacheMiss | Failure | None = self._look_up(
+                    query, policy, verdict, moment, answered
+                )
                 if policy.nat64 is not None and query.qtype == AAAA:
                     found = self._find_mapped(query, policy, verdict, moment, found, answered)
                 if isinstance(found, CacheEntry):

@@ -198,9 +198,7 @@ def households(draw: st.DrawFn) -> Household:
         devices=draw(devices(their_ids)) if people else (),
         rules=draw(rules(their_ids)),
         services=services,
-        local_names=tuple(
-            draw(st.lists(local_names, max_size=2, unique_by=lambda each: each.key))
-        ),
+        local_names=tuple(draw(st.lists(local_names, max_size=2, unique_by=lambda each: each.key))),
         rewrites=tuple(draw(st.lists(rewrites, max_size=2, unique_by=lambda each: each.matcher))),
         split_upstreams=tuple(draw(st.lists(splits, max_size=2, unique_by=lambda each: each.key))),
         calendar=draw(calendars),

@@ -171,8 +171,8 @@ def unknown(home: Home, as_json: bool) -> None:
 
     They get guest rules until you add them, by MAC address where possible. Each is forgotten 30
     days after its last query. PRIVATE means that the device made up its MAC address and may change
-    it. You can turn that off for this network in the Wi-Fi settings of the device. Devices without a
-    name are asked what they call themselves.
+    it. You can turn that off for this network in the Wi-Fi settings of the device. Those
+    without a name are asked what they call themselves.
 
     \b
     Example:  copdns device unknown

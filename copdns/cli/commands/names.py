@@ -47,9 +47,7 @@ def local() -> None:
 @profile_option("Only for this person.")
 @tag_option
 @pass_home
-def local_add(
-    home: Home, name: str, addresses: tuple[str, ...], profile: str, tag: str
-) -> None:
+def local_add(home: Home, name: str, addresses: tuple[str, ...], profile: str, tag: str) -> None:
     """Set the addresses of a local NAME.
 
     They replace the addresses it had. Subdomains of NAME do not exist; *.NAME stands for all of

@@ -182,6 +182,7 @@ OWN_SERVICE: HouseholdTable[OwnService] = HouseholdTable(
     ),
 )
 
+
 def _read_local(cells: Cells) -> LocalName:
     name, _, scope = read_text(cells[0]).partition("@")  # a normalized name has no "@"
     return LocalName(name, *split_values(read_texts(cells[1])), scope)

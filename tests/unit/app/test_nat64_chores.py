@@ -34,7 +34,9 @@ class Network:
         self.upstream.script = {"ipv4only.arpa": says}
         task = asyncio.ensure_future(self.chores.follow())
         while not task.done():
-            await asyncio.sleep(0)
+            turned = asyncio.get_running_loop().create_future()
+            turned.get_loop().call_soon(turned.set_result, None)
+            await turned
             self.upstream.deliver()
         return task.result()
 
@@ -80,9 +82,7 @@ async def test_while_nobody_answers_the_earlier_prefix_stays(
 
 
 @pytest.mark.parametrize("says", [{"A": "192.0.0.170"}, NO_SUCH_NAME, {"AAAA": "2001:db8::1"}])
-async def test_a_network_without_a_translator_has_no_prefix(
-    network: Network, says: object
-) -> None:
+async def test_a_network_without_a_translator_has_no_prefix(network: Network, says: object) -> None:
     await network.follow()
     assert await network.follow(121, says)
     assert network.chores.prefixes == ()

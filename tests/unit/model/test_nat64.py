@@ -99,7 +99,7 @@ def test_a_prefix_of_another_form_is_refused(text: str) -> None:
 
 def test_a_network_of_the_other_family_is_refused() -> None:
     assert network6("::ffff:0:0/96") == IPv6Network("::ffff:0:0/96")
-    with pytest.raises(ValueError, match="192.0.2.0/24"):
+    with pytest.raises(ValueError, match="is not a network of IPv6"):
         network6("192.0.2.0/24")
 
 

@@ -37,7 +37,7 @@ def asked(made: Home) -> list[tuple[str, str]]:
     return [(key.qname, dns.rdatatype.to_text(key.qtype)) for key in made.upstream.asked]
 
 
-# --- what is made, and where -----------------------------------------------------------------------
+# --- what is made, and where ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("tcp", [False, True])
@@ -149,13 +149,17 @@ def test_an_upstream_that_fails_for_ipv6_alone_is_asked_for_ipv4(said: object) -
 def test_who_checks_signatures_itself_gets_what_the_upstream_said() -> None:
     """RFC 6147 section 3: with DO and CD a device maps by itself, or not at all."""
     made = home({"old.example": OLD})
-    reply = made.ask("mia", "old.example", "AAAA", want_dnssec=True, flags="RD CD")
+    reply = made.ask(
+        "mia", "old.example", "AAAA", want_dnssec=True, flags=dns.flags.RD | dns.flags.CD
+    )
     assert reply.data == []
-    for flags in ("RD", "RD AD"):
+    for flags in (dns.flags.RD, dns.flags.RD | dns.flags.AD):
         signed = made.ask("mia", "old.example", "AAAA", want_dnssec=True, flags=flags)
         assert signed.data == [MAPPED]
         assert not signed.message.flags & dns.flags.AD
-    assert made.ask("mia", "old.example", "AAAA", flags="RD CD").data == [MAPPED]
+    assert made.ask("mia", "old.example", "AAAA", flags=dns.flags.RD | dns.flags.CD).data == [
+        MAPPED
+    ]
 
 
 def test_an_address_is_given_for_no_longer_than_what_it_is_made_of() -> None:
@@ -169,7 +173,7 @@ def test_an_address_is_given_for_no_longer_than_what_it_is_made_of() -> None:
     assert asked(made) == [("a.example", "A")]
 
 
-# --- under the same rules ---------------------------------------------------------------------------
+# --- under the same rules -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lane", [False, True])
@@ -319,7 +323,8 @@ def test_an_upstream_that_died_leaves_the_address_that_was_made() -> None:
     for _ in range(3):
         reply = made.ask("mia", "old.example", "AAAA")
     assert reply.data == [MAPPED]
-    assert reply.ede is not None and reply.ede[0] == 3  # stale
+    assert reply.ede is not None
+    assert reply.ede[0] == 3  # stale
 
 
 def test_a_rule_that_allows_a_name_allows_both_types() -> None:

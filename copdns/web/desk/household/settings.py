@@ -70,7 +70,9 @@ def value_text(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(value_text, value)) or "[]"
     if isinstance(value, BaseModel):
-        return " ".join(f"{key}={value_text(each)}" for key, each in value if each not in ("", (), None))
+        return " ".join(
+            f"{key}={value_text(each)}" for key, each in value if each not in ("", (), None)
+        )
     return str(value) if value != "" else '""'
 
 
