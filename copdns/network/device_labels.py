@@ -15,14 +15,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from ipaddress import ip_address
+from struct import pack
 from time import monotonic
 from typing import NamedTuple
 
 from copdns.config import HOME, Settings
-from copdns.dns.exchange import question_of
 from copdns.dns.records import (
     COUNTS_FORMAT,
     HEADER_SIZE,
+    IN,
     PTR,
     QR,
     QUESTION_TAIL,
@@ -105,9 +106,8 @@ def can_be_asked(address: str) -> bool:
 
 
 def _question(number: int, device: str) -> bytes:
-    qname = to_wire(ip_address(device).reverse_pointer)
-    header = number.to_bytes(2, "big") + COUNTS_FORMAT.pack(RD, 1, 0, 0, 0)
-    return header + question_of(qname, PTR)
+    question = to_wire(ip_address(device).reverse_pointer) + pack("!HH", PTR, IN)
+    return pack("!H", number) + COUNTS_FORMAT.pack(RD, 1, 0, 0, 0) + question
 
 
 def _read_answers(
