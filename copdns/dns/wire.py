@@ -232,13 +232,9 @@ def _read_edns(body: bytes, at: int, others: int, additionals: int) -> Edns | No
         if found is not None or rr.data_at - rr.start != 11:  # RFC 6891 sections 6.1.1, 6.1.2
             raise WireError("a message has one OPT record, at the root")
         codes = read_options(body[rr.data_at : rr.end])
-        found = Edns(
-            max(rr.rclass, PLAIN_UDP_SIZE),
-            bool(rr.ttl & DO),
-            rr.ttl >> 16 & 0xFF,
-            OPTION_STRUCTURED_ERROR in codes,
-            codes.get(OPTION_SUBNET, b"") if codes else b"",
-        )
+        size, version = max(rr.rclass, PLAIN_UDP_SIZE), rr.ttl >> 16 & 0xFF
+        wants_errors, subnet = OPTION_STRUCTURED_ERROR in codes, codes.get(OPTION_SUBNET, b"")
+        found = _new(Edns, (size, bool(rr.ttl & DO), version, wants_errors, subnet))
     return found
 
 
