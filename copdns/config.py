@@ -25,6 +25,7 @@ from pydantic import (
 
 from copdns.model import yaml_text
 from copdns.model.addresses import (
+    SUBNET_BITS,
     Transport,
     UpstreamAddress,
     address,
@@ -38,6 +39,7 @@ from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import ConfigError
 from copdns.model.events import USUAL, EventKind
 from copdns.model.names import normalize
+from copdns.model.nat64 import IPV4_MAPPED, Nat64, nat64_prefix, network6
 from copdns.model.verdict import AnswerDefaults
 from copdns.model.yaml_text import ByText
 
@@ -434,6 +436,50 @@ class EncryptedSettings(Section):
         return key
 
 
+class ClientSubnet(Section):
+    """What an upstream is told of the network that queries are from (EDNS client subnet)."""
+
+    server: Upstream = Field(description="The upstream, as it is written in `upstreams.servers`.")
+    send: Network | None = Field(
+        default=None,
+        description="The network that it is told with every query, such as that of the "
+        "household's address: of /24 or wider, or /56 or wider for IPv6; `0.0.0.0/0` asks it to "
+        "tell others nothing.",
+    )
+    forward: bool = Field(
+        default=False,
+        validate_default=True,
+        description="Whether it is told what a device itself says of its network, cut to /24 or "
+        "/56.",
+    )
+
+    @field_validator("send")
+    @classmethod
+    def _is_wide_enough(cls, send: Network | None) -> Network | None:
+        if send is not None and send.prefixlen > SUBNET_BITS[send.version]:
+            raise ValueError(
+                f"{send} tells too much of an address; write a network of "
+                f"/{SUBNET_BITS[send.version]} or wider"
+            )
+        if (
+            send is not None
+            and send.prefixlen
+            and any(send.version == home.version and send.overlaps(home) for home in HOME)
+        ):
+            raise ValueError(
+                f"{send} is in a home network, which means nothing outside; write the network of "
+                "the address that the provider gave you"
+            )
+        return send
+
+    @field_validator("forward")
+    @classmethod
+    def _says_one_thing(cls, forward: bool, info: ValidationInfo) -> bool:
+        if "send" in info.data and forward is (info.data["send"] is not None):
+            raise ValueError("write either send, with a network, or forward: true")
+        return forward
+
+
 class UpstreamSettings(Section):
     """Which DNS servers answer what this machine does not know."""
 
@@ -486,6 +532,12 @@ class UpstreamSettings(Section):
         "passed on. One on loopback is trusted, and so is an encrypted one.",
     )
 
+    client_subnet: tuple[ClientSubnet, ...] = Field(
+        default=(),
+        description="Upstreams that are told from which network queries are (EDNS client subnet); "
+        "all others are told nothing, whatever devices say.",
+    )
+
     @property
     def are_all_encrypted(self) -> bool:
         """Whether nothing but TLS is spoken with the upstreams."""
@@ -505,6 +557,22 @@ class UpstreamSettings(Section):
                 )
         return bootstrap
 
+    @field_validator("client_subnet")
+    @classmethod
+    def _are_servers(
+        cls, told: tuple[ClientSubnet, ...], info: ValidationInfo
+    ) -> tuple[ClientSubnet, ...]:
+        servers = info.data.get("servers")  # wrong ones are told
+        for number, each in enumerate(told):
+            if servers is not None and each.server not in servers:
+                raise ValueError(
+                    f"{each.server} is not among upstreams.servers, so it is asked nothing; write "
+                    "it as it is written there"
+                )
+            if each.server in [other.server for other in told[:number]]:
+                raise ValueError(f"{each.server} is there twice; keep only one")
+        return told
+
     @field_validator("attempt")
     @classmethod
     def _within_the_deadline(cls, attempt: float, info: ValidationInfo) -> float:
@@ -512,6 +580,47 @@ class UpstreamSettings(Section):
         if attempt > deadline:
             raise ValueError(f"is {attempt}; write at most the deadline, which is {deadline}")
         return attempt
+
+
+def _prefix(text: str) -> IPv6Network | Literal["auto", "off"]:
+    if text == AUTO:
+        return "auto"
+    return "off" if text == "off" else nat64_prefix(text)
+
+
+Prefix = Annotated[IPv6Network | Literal["auto", "off"], ByText(_prefix)]
+Network6 = Annotated[IPv6Network, ByText(network6)]
+
+
+class Dns64Settings(Section):
+    """Networks whose devices reach IPv4 only through a translator (NAT64)."""
+
+    prefix: Prefix = Field(
+        default="off",
+        description="The prefix of the network's NAT64, such as `64:ff9b::/96`: domains that have "
+        "only IPv4 addresses get IPv6 addresses in it (DNS64). `auto` asks for it; `off` does "
+        "without.",
+    )
+    ask: tuple[Server, ...] = Field(
+        default=(),
+        description="DNS servers that are asked for the prefix with `auto`, such as the "
+        "provider's; without one, the upstreams are.",
+    )
+    exclude: tuple[Network6, ...] = Field(
+        default=(IPV4_MAPPED,),
+        description="Networks in which no site can be reached: a domain with IPv6 addresses only "
+        "in these counts as one without.",
+    )
+
+    @field_validator("ask")
+    @classmethod
+    def _are_written_with_an_address(
+        cls, ask: tuple[UpstreamAddress | str, ...]
+    ) -> tuple[UpstreamAddress | str, ...]:
+        for each in ask:
+            if isinstance(each, UpstreamAddress) and not each.host:
+                raise ValueError(f"nothing says where {each} is; write its address too")
+        return ask
 
 
 class CacheSettings(Section):
@@ -762,6 +871,12 @@ class IdentitySettings(Section):
         default="",
         description="The domain in which devices of these lease files have the names that they "
         "give themselves, such as `lan` or `home.arpa`; empty for no such names.",
+    )
+
+    ask_names: bool = Field(
+        default=True,
+        description="Whether unknown devices are asked what they call themselves, when a guardian "
+        "looks at them; the names are not stored.",
     )
 
     @field_validator("lease_domain")
@@ -1022,6 +1137,7 @@ class Settings(Section):
     web: WebSettings = Field(default=WebSettings(), validate_default=True)
     encrypted: EncryptedSettings = Field(default=EncryptedSettings(), validate_default=True)
     upstreams: UpstreamSettings = UpstreamSettings()
+    dns64: Dns64Settings = Dns64Settings()
     cache: CacheSettings = CacheSettings()
     limits: LimitSettings = LimitSettings()
     rebinding: RebindingSettings = RebindingSettings()
@@ -1095,9 +1211,19 @@ def _is_of_a_home(address: str) -> bool:
     return any(ip_address(address) in each for each in HOME)
 
 
-def defaults_of(settings: Settings, door: str) -> AnswerDefaults:
-    """Return what the settings say.  door: the children's page, as it is served now."""
+def defaults_of(
+    settings: Settings, door: str, learned: tuple[IPv6Network, ...] = ()
+) -> AnswerDefaults:
+    """Return what the settings say.
+
+    door: the children's page, as it is served now.  learned: prefixes of NAT64, where they are to
+    be asked for.
+    """
     dns = settings.dns
+    prefix = settings.dns64.prefix
+    prefixes = (prefix,) if isinstance(prefix, IPv6Network) else learned
+    if prefix == "off":
+        prefixes = ()
     return AnswerDefaults(
         dns.allow,
         dns.block_ttl,
@@ -1105,4 +1231,5 @@ def defaults_of(settings: Settings, door: str) -> AnswerDefaults:
         dns.child_max_ttl,
         door,
         sends_reverse=bool(settings.upstreams.private_reverse),
+        nat64=Nat64(prefixes, settings.dns64.exclude) if prefixes else None,
     )

@@ -35,6 +35,7 @@ from copdns.app.household_source import HouseholdSource
 from copdns.app.lists_in_force import ListReloader, ListsInForce
 from copdns.app.memory_use import collect_young, trim_memory
 from copdns.app.monitoring import Readiness, build_gauges
+from copdns.app.nat64_chores import Nat64Chores
 from copdns.app.push_chores import PushChores
 from copdns.app.seed import seed_household
 from copdns.app.service_manager import feed_watchdog, find_service_manager
@@ -95,6 +96,7 @@ log = structlog.get_logger("copdns")
 # Seconds between two runs of a chore.
 FOLLOW_HOUSEHOLD = 0.1  # so that a change is in force well within a second
 FOLLOW_MACHINE = 5.0  # its addresses and resolvers
+FOLLOW_NAT64 = 1.0  # whether it is time to ask for the prefix
 FOLLOW_LISTS = 2.0  # which lists are here, and which are due
 FLUSH_EVERY = 0.25  # tallies into metrics and log: a killed process loses little
 FOLLOW_APPEALS = 2.0
@@ -263,8 +265,9 @@ class App:
         self._upstreams = UpstreamClient(self._loop)
         self._counters.upstreams = self._upstreams.numbers
         self._upstreams_in_force = UpstreamsInForce(self._upstreams, lambda: self.settings)
+        self._nat64 = Nat64Chores(self._upstreams, lambda: self.settings, self._loop)
         self._snapshots = SnapshotBuilder(
-            lambda: defaults_of(self.settings, self._child_page),
+            lambda: defaults_of(self.settings, self._child_page, self._nat64.prefixes),
             self._policy_inputs,
             self._upstreams_in_force,
             self._now,
@@ -288,6 +291,7 @@ class App:
         )
         self._resolver.limits = self._new_limits()
         self._resolver.asks_time_in_clear = self.settings.upstreams.are_all_encrypted
+        self._resolver.forwards_subnets = _forwards_subnets(self.settings)
         self._help_chores = HelpChores(
             self._folder,
             help_answers,
@@ -390,6 +394,7 @@ class App:
         yield repeat(self._household.compare, COMPARE_EVERY)
         yield repeat(self._lists.check_file, COMPARE_EVERY)
         yield repeat(self._follow_machine, FOLLOW_MACHINE)
+        yield repeat(self._follow_nat64, FOLLOW_NAT64)
         yield repeat(self._flush_records, FLUSH_EVERY)
         yield repeat(lambda: free_gradually(self._lazy_free), FREE_EVERY)
         yield repeat(self._give_stale, GIVE_STALE_EVERY)
@@ -546,6 +551,10 @@ class App:
             await self._upstreams_in_force.apply(self._resolver.snapshot.households.values())
         await self._http_server.refresh()
 
+    async def _follow_nat64(self) -> None:
+        if await self._nat64.follow():
+            await self._household.apply()
+
     async def _check_alarms(self) -> None:
         lists = self._updates.metrics()
         damaged = bool(self._source.damage)
@@ -651,6 +660,7 @@ class App:
         await self._device_chores.configure(settings.identity)
         self._resolver.limits = self._new_limits()
         self._resolver.asks_time_in_clear = settings.upstreams.are_all_encrypted
+        self._resolver.forwards_subnets = _forwards_subnets(settings)
         # Responses of the same upstreams stay: while those are dead, the house lives on them.
         may_stay = _about_responses(before) == _about_responses(settings)
         self._resolver.reconfigure(
@@ -679,6 +689,10 @@ def _own_lists(settings: Settings) -> frozenset[str]:
 def _about_responses(settings: Settings) -> object:
     """Return the settings by which responses are fetched, and by which they are stored."""
     return settings.upstreams, settings.cache
+
+
+def _forwards_subnets(settings: Settings) -> bool:
+    return any(each.forward for each in settings.upstreams.client_subnet)
 
 
 def _fixed_settings(settings: Settings) -> object:

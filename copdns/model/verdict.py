@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from copdns.model.addresses import Network
 from copdns.model.hosts import child_page_url
+from copdns.model.nat64 import Nat64
 
 
 class Action(StrEnum):
@@ -190,6 +191,7 @@ class AnswerDefaults:
 
     allow: networks that are served.  TTLs are in seconds.  door: the children's page.
     sends_reverse: reverse names of private addresses are sent to upstreams of their own.
+    nat64: how devices without IPv4 reach it; None where none is helped to.
     """
 
     allow: tuple[Network, ...]
@@ -198,3 +200,4 @@ class AnswerDefaults:
     child_max_ttl: int = 60
     door: str = child_page_url(80)
     sends_reverse: bool = False
+    nat64: Nat64 | None = None

@@ -70,7 +70,9 @@ def value_text(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(value_text, value)) or "[]"
     if isinstance(value, BaseModel):
-        return " ".join(f"{key}={value_text(each)}" for key, each in value if each not in ("", ()))
+        return " ".join(
+            f"{key}={value_text(each)}" for key, each in value if each not in ("", (), None)
+        )
     return str(value) if value != "" else '""'
 
 
@@ -160,6 +162,16 @@ EFFECTS: Mapping[str, Phrase] = {
         "setting", "Sites hang for this long when a DNS server does not answer."
     ),
     "upstreams.trust_ad": Phrase("setting", "None that anyone would notice."),
+    "upstreams.client_subnet": Phrase(
+        "setting",
+        "These servers, and those of the sites, learn which network the lookups come from.",
+    ),
+    "dns64.prefix": Phrase(
+        "setting",
+        "Devices that have only IPv6 reach older sites too. The same sites are blocked.",
+    ),
+    "dns64.ask": Phrase("setting", "None that anyone would notice."),
+    "dns64.exclude": Phrase("setting", "None that anyone would notice."),
     "cache.entries": Phrase("setting", "The more is kept in memory, the faster sites open."),
     "cache.megabytes": Phrase("setting", "The more is kept in memory, the faster sites open."),
     "cache.max_ttl": Phrase(
@@ -207,6 +219,9 @@ EFFECTS: Mapping[str, Phrase] = {
     ),
     "identity.lease_domain": Phrase(
         "setting", "Everyone at home can look up which devices are there, by their names."
+    ),
+    "identity.ask_names": Phrase(
+        "setting", "New devices are easier to recognise, by the names they give."
     ),
     "identity.leases": Phrase(
         "setting", "New devices are easier to recognise, by the names they give."
