@@ -1,4 +1,4 @@
-"""Starts copdns by a fork of this process, which has imported all of it: most of a start is imports.
+"""Starts copdns by a fork of this process, which has imported it: most of a start is imports.
 
     python -m tests.fork_server FD
 
