@@ -42,6 +42,7 @@ COMMANDS = (
     "appeal",
     "household",
     "lists",
+    "facts",
     "log",
     "config",
     "doctor",

@@ -23,6 +23,7 @@ from copdns.lists.index import FoundEntry, ListKind, find_shown
 from copdns.lists.log_only import LogOnly
 from copdns.lists.small_index import ListStatus
 from copdns.model.names import display
+from copdns.model.scripts import shown_name
 from copdns.privacy.list_counts import trial_count, week_of
 from copdns.store.log_db.querylog import QueryLog
 
@@ -158,7 +159,7 @@ def _problem_lines(status: ListStatus) -> Iterable[str]:
     for problem in status.problems:
         yield f"{status.info.slug}, line {problem.line}: {problem.reason}: {problem.text}"
     for held in status.held:
-        yield f"{status.info.slug}, left out: {held.reason}: {held.entry}"
+        yield f"{status.info.slug}, left out: {held.reason}: {shown_name(held.entry)}"
 
 
 @lists.command()
@@ -194,5 +195,5 @@ def search(home: Home, name: str, as_json: bool) -> None:
 
 
 def _entry_text(found: FoundEntry) -> str:
-    text = printable(found.text)
+    text = printable(shown_name(found.text))
     return f"{text} (an exception: not blocked by this list)" if found.entry.allow else text

@@ -17,6 +17,7 @@ from copdns.list_files.versions import Versions
 from copdns.lists.held import HeldVersion, VersionChoice, choice_line, version_id
 from copdns.lists.versions import HoldReason, NeededKind, VersionDiff
 from copdns.model.errors import HouseholdError
+from copdns.model.scripts import shown_name
 from copdns.model.sentences import literal
 from copdns.model.violations import no_such
 
@@ -99,7 +100,7 @@ def _held_lines(slug: str, held: HeldVersion, now: float) -> Iterator[str]:
         yield f"  {_REASONS[reason]}"
     yield from _number_lines(diff)
     for entry, kind, name in diff.needed:
-        yield f"! {entry} ({_KINDS[kind].format(name=name)})"
+        yield f"! {shown_name(entry)} ({_KINDS[kind].format(name=name)})"
     hidden = diff.needed_count - len(diff.needed)
     if hidden > 0:
         yield f"! {count_text(hidden, 'more needed domain')}"
@@ -107,7 +108,7 @@ def _held_lines(slug: str, held: HeldVersion, now: float) -> Iterator[str]:
         ("+", diff.added, diff.added_names),
         ("-", diff.removed, diff.removed_names),
     ):
-        yield from (f"{sign} {name}" for name in names)
+        yield from (f"{sign} {shown_name(name)}" for name in names)
         if count > len(names):
             yield f"{sign} {count_text(count - len(names), 'more domain')}"
     yield f"to use it: copdns lists accept {slug}; if it is wrong: copdns lists refuse {slug}"
