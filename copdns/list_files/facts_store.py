@@ -62,7 +62,7 @@ class FactsStore:
 
     def __init__(self, data: Path) -> None:
         self._data = data
-        self._folder = _Folder(data)
+        self._copies = _Folder(data)
 
     @property
     def state(self) -> FactsState:
@@ -71,13 +71,13 @@ class FactsStore:
 
     @contextmanager
     def _hold_lock(self) -> Iterator[None]:
-        with self._folder.hold_lock(wait=False) as ours:
+        with self._copies.hold_lock(wait=False) as ours:
             if not ours:
                 raise HouseholdError(_BUSY)
             try:
                 yield
             except OSError as error:
-                raise FetchError(self._folder.write_error(error)) from error
+                raise FetchError(self._copies.write_error(error)) from error
 
     # --- what comes ---------------------------------------------------------------------------
 
@@ -128,10 +128,12 @@ class FactsStore:
             if found.number == at and found.digest != digest:
                 raise FactsError(f"it has the number {at}, as another one that was taken here")
             if found.number <= at:
-                self._write(_checked(state, now))
+                if state.digest == digest:
+                    self._store(found)  # it may have been damaged
+                self._write(_with_check(state, now))
                 return False
             require_sound(found)
-            self._write(_checked(self._take(state, found, now), now))
+            self._write(_with_check(self._take(state, found, now), now))
         return True
 
     def note_failure(self, why: str, now: float, *, is_refused: bool) -> None:
@@ -252,7 +254,7 @@ class FactsStore:
                 return digest
         except FactsError:
             pass
-        self._folder.write_whole(path, facts.canonical().decode())
+        self._copies.write_whole(path, facts.canonical().decode())
         return digest
 
     def _write(self, state: FactsState) -> None:
@@ -260,15 +262,15 @@ class FactsStore:
         state = replace(state, checked_by=__version__)
         text = dump_facts_state(state)
         for name in (STATE_COPY, STATE):
-            self._folder.write_whole(self._folder.folder / name, text)
+            self._copies.write_whole(self._copies.folder / name, text)
         named = {state.in_force, state.digest, *(each.digest for each in state.earlier)}
-        for path in self._folder.folder.glob("*.json"):
+        for path in self._copies.folder.glob("*.json"):
             if path.name != STATE and path.stem not in named:
                 with suppress(OSError):  # deleted next time
                     path.unlink()
 
 
-def _checked(state: FactsState, now: float) -> FactsState:
+def _with_check(state: FactsState, now: float) -> FactsState:
     return replace(state, tried_at=now, checked_at=now, error="", is_refused=False, failures=0)
 
 
@@ -303,11 +305,11 @@ def _count_needed(before: FactSet, newer: FactSet) -> int:
     read = facts_of("", before).read
     found = read_files(read)
     gate = Gate(bundled_drafts(found, read), read_gate_rules(found, read))
-    old, new = (_stopped(gate, facts_of("", each).read) for each in (before, newer))
+    old, new = (_find_stopped(gate, facts_of("", each).read) for each in (before, newer))
     return len(new - old)
 
 
-def _stopped(gate: Gate, read: ReadText) -> set[tuple[str, str]]:
+def _find_stopped(gate: Gate, read: ReadText) -> set[tuple[str, str]]:
     found: BundledFiles = read_files(read)
     drafts = [each for each in bundled_drafts(found, read) if each.kind in _GATED]
     return {(each.slug, name) for each in drafts for name in gate.stopped_entries(each)}

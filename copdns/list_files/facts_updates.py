@@ -20,7 +20,7 @@ from copdns.list_files.facts_store import FactsStore
 from copdns.list_files.fetch import Clock, open_fetcher
 from copdns.lists.download import HOUR, CopyState, FetchLimits, next_fetch_at
 from copdns.lists.facts import FactsState
-from copdns.model.errors import CopdnsError, FactsError, FetchError
+from copdns.model.errors import ConfigError, CopdnsError, FactsError
 
 log = structlog.get_logger("copdns")
 
@@ -183,7 +183,7 @@ def facts_troubles(
 
 
 def require_address(settings: FactsSettings) -> str:
-    """Return where newer facts come from; raise FetchError where the settings name nothing."""
+    """Return where newer facts come from; raise ConfigError where the settings name nothing."""
     if not settings.url:
-        raise FetchError("no address is set for newer facts; see the setting facts.url")
+        raise ConfigError("no address is set for newer facts; see the setting facts.url")
     return settings.url

@@ -150,14 +150,9 @@ class Fetcher:
             ):
                 if reply.status != 200:
                     raise FetchError(status_error(reply.status))
-                if reply.headers.get("Content-Encoding", "identity").lower() != "identity":
-                    raise FetchError("the download is compressed though copdns did not ask for it")
                 async for chunk in reply.content.iter_chunked(CHUNK):
                     found += chunk
-                    if len(found) > limit:
-                        raise FetchError(
-                            f"the download is larger than {limit / MIB:g} MiB; check the address"
-                        )
+                    self._require_within(len(found), limit)
         return bytes(found)
 
     async def _fetch_new(self, source: Source, before: CopyState, smaller: bool) -> FetchOutcome:
@@ -260,10 +255,11 @@ class Fetcher:
                 await asyncio.to_thread(file.write, chunk)
                 self._progress(source.slug, octets, total)
 
-    def _require_within(self, octets: int) -> None:
-        if octets > self._limits.wire:
+    def _require_within(self, octets: int, limit: int | None = None) -> None:
+        limit = self._limits.wire if limit is None else limit
+        if octets > limit:
             raise FetchError(
-                f"the download is larger than {self._limits.wire / MIB:g} MiB, which is too "
+                f"the download is larger than {limit / MIB:g} MiB, which is too "
                 "large for a list; check the address"
             )
 

@@ -151,7 +151,7 @@ def merge_hotlines(before: Values, merged: dict[str, Any]) -> Iterator[EntryChan
     for key in ("takedown", "bodies"):
         yield from _merge_listed(key, "id", before, merged, _is_reached_otherwise)
     if _is_reached_otherwise(before["directory"], merged["directory"]):
-        yield EntryChange("directory", _shown(before["directory"]), _shown(merged["directory"]))
+        yield EntryChange("directory", _text_of(before["directory"]), _text_of(merged["directory"]))
         merged["directory"] = dict(before["directory"])
 
 
@@ -168,7 +168,7 @@ def _merge_listed(
         other = now.get(each[named])
         if other is None or is_worse(each, other):
             lost[each[named]] = dict(each)
-            yield EntryChange(each[named], _shown(each), _shown(other) if other else "")
+            yield EntryChange(each[named], _text_of(each), _text_of(other) if other else "")
     kept = [lost.pop(each[named], each) for each in merged[key]]
     merged[key] = [*kept, *lost.values()]
 
@@ -187,7 +187,7 @@ def _is_agreed(line: Values) -> bool:
     return len(set(line["sources"])) >= AGREEING and not line.get("conflict", False)
 
 
-def _shown(entry: Values) -> str:
+def _text_of(entry: Values) -> str:
     ways = (entry.get("number"), entry.get("text_to"), entry.get("site"))
     doubt = "?" if entry.get("conflict", False) else ""
     return ", ".join(filter(None, (f"{entry['name']}{doubt}", *ways)))

@@ -238,20 +238,20 @@ def _hold_entries(
         changes = merge_protected(
             before[file], merged, {each.partition(" ")[2] for each in closable}
         )
-        yield from (_held(_kind_of(each), each) for each in changes)
+        yield from (_hold(_kind_of(each), each) for each in changes)
     elif file == HELPLINES:
         yield from (
-            _held(HeldKind.HELPLINE, each) for each in merge_helplines(before[file], merged)
+            _hold(HeldKind.HELPLINE, each) for each in merge_helplines(before[file], merged)
         )
     elif file == HOTLINES:
-        yield from (_held(HeldKind.HELPLINE, each) for each in merge_hotlines(before[file], merged))
+        yield from (_hold(HeldKind.HELPLINE, each) for each in merge_hotlines(before[file], merged))
 
 
 def _kind_of(change: EntryChange) -> HeldKind:
     return HeldKind.PROTECTED if change.was else HeldKind.OPENS
 
 
-def _held(kind: HeldKind, change: EntryChange) -> HeldFact:
+def _hold(kind: HeldKind, change: EntryChange) -> HeldFact:
     return HeldFact(kind, change.key, change.was, change.becomes)
 
 

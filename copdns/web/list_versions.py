@@ -1,5 +1,4 @@
-"""What a guardian decides about versions of fetched lists and newer facts, on the dashboard or through
-the API."""
+"""What a guardian decides about versions of fetched lists and about newer facts, on pages or by API."""
 
 from __future__ import annotations
 
@@ -11,7 +10,6 @@ from copdns.lists.download import CopyState
 from copdns.lists.facts import FactsChoice, FactsState, facts_choice_line
 from copdns.lists.held import VersionChoice, choice_line
 from copdns.model.errors import FactsError, FetchError, HouseholdError
-from copdns.model.sentences import literal
 from copdns.web.context import AppContext
 from copdns.words.download_warnings import failure
 
@@ -68,7 +66,9 @@ async def decide_facts(
     except FetchError as error:
         raise HouseholdError(failure(str(error))) from error
     except FactsError as error:
-        raise HouseholdError(literal(str(error))) from error
+        raise HouseholdError(
+            "the newer version is damaged on disk; it is made again when it is downloaded again"
+        ) from error
     await context.facts_updates.refresh()
     await context.store.note(household, author, facts_choice_line(choice, state), int(now))
     return state

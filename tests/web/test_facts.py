@@ -30,7 +30,7 @@ async def test_what_waits_is_kept_by_a_button(client: Client, site: Site) -> Non
     assert GONE in page
     await send(client, f"{HERE}/keep", version=site.facts.store.state.version)
     assert GONE in load_facts(site.folder).read("protected.yaml")
-    assert "Kept by you" in await text(client, HERE)
+    assert "You kept this" in await text(client, HERE)
 
 
 async def test_or_taken_away_by_another(client: Client, site: Site) -> None:

@@ -29,7 +29,7 @@ from copdns.model.errors import EXIT_FAILED, FactsError
 
 @click.group()
 def facts() -> None:
-    """Show, update and decide about protected sites, helplines and services."""
+    """Update protected sites and helplines."""
 
 
 @facts.command()

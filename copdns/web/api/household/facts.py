@@ -8,11 +8,10 @@ from pydantic import Field
 
 from copdns.accounts.roles import Permission
 from copdns.as_json.facts import facts_json
-from copdns.list_files.facts_updates import newest_made_at, require_address
+from copdns.list_files.facts_updates import newest_made_at
 from copdns.lists.facts import FactsChoice, HeldKind
 from copdns.lists.versions import HoldReason
-from copdns.model.errors import FetchError, HouseholdError
-from copdns.model.sentences import literal
+from copdns.model.errors import HouseholdError
 from copdns.web.api.household.lists import AskedShown
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Moment
@@ -81,7 +80,7 @@ class FactsGoneBack(Sent):
     digest: Annotated[str, Field(pattern="^([0-9a-f]{0,64}|shipped)$")]
 
 
-def _shown(call: Call) -> object:
+def _facts_json(call: Call) -> object:
     updates = call.context.facts_updates
     state = updates.state
     return facts_json(state, updates.number, newest_made_at(state), updates.warnings)
@@ -89,15 +88,13 @@ def _shown(call: Call) -> object:
 
 async def facts(call: Call) -> object:
     """Return which facts are in force, and what waits for a guardian."""
-    return _shown(call)
+    return _facts_json(call)
 
 
 async def update(call: Call) -> object:
     """Request newer facts; a second request before they are fetched changes nothing."""
-    try:
-        require_address(call.context.settings().facts)
-    except FetchError as error:
-        raise HouseholdError(literal(str(error))) from error
+    if not call.context.settings().facts.url:
+        raise HouseholdError("no address is set for newer facts; see the setting facts.url")
     call.context.facts_updates.request_fetch()
     return {"asked": True}
 
@@ -119,7 +116,7 @@ async def rollback(call: Call) -> object:
 
 async def _decide(call: Call, choice: FactsChoice, version: str) -> object:
     await decide_facts(call.context, call.household.id, call.actor.name, choice, version)
-    return _shown(call)
+    return _facts_json(call)
 
 
 OPERATIONS = (
