@@ -1,4 +1,4 @@
-"""What a guardian decides about versions of fetched lists and about newer facts, on pages or by API."""
+"""What a guardian decides about versions of fetched lists and about newer facts."""
 
 from __future__ import annotations
 
