@@ -1,4 +1,4 @@
-"""Sites in their own letters on the pages of child and guardian, and a warning beside an imitation."""
+"""Sites in their own letters on pages, and a warning beside one that may imitate another."""
 
 from __future__ import annotations
 
