@@ -186,7 +186,7 @@ EFFECTS: Mapping[str, Phrase] = {
         "about your child is sent.",
     ),
     "facts.every": Phrase("setting", "How soon a new helpline is known here."),
-    "facts.keys": Phrase("setting", "Only whoever has one of these keys can add such sites."),
+    "facts.keys": Phrase("setting", "Only someone with one of these keys can add such sites."),
     "facts.max_age": Phrase("setting", "How soon you are told that nothing newer came."),
     "identity.neighbours": Phrase(
         "setting", "If off, a device that changes its address loses its rules and its minutes."
