@@ -292,6 +292,7 @@ _SETTINGS = {
     "no_safe_search": sentence("Search engines where copdns cannot turn on safe search"),
     "security": sentence("Viruses and scam sites"),
     "bypass": sentence("Ways to get around the filter"),
+    "bypass_signs": sentence("Signs that a device does not use the filter"),
     "default": sentence("All other sites"),
     "privacy": sentence("Privacy"),
     "block_mode": sentence("How a blocked site fails (technical)"),
@@ -305,6 +306,8 @@ _BLOCKED_OR_ALLOWED = {
     ("default", "allow"): _ALLOWED,
     **{(each, "on"): _BLOCKED for each in ("security", "bypass", "no_safe_search")},
     **{(each, "off"): _ALLOWED for each in ("security", "bypass", "no_safe_search")},
+    ("bypass_signs", "on"): Phrase("setting", "on"),
+    ("bypass_signs", "off"): Phrase("setting", "off"),
 }
 
 _ROLES = {

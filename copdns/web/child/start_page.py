@@ -16,6 +16,7 @@ from copdns.web.child import age
 from copdns.web.child.claim_device import guest_here, has_guest_rules
 from copdns.web.child.consent import open_question
 from copdns.web.child.page import child_page, require_known
+from copdns.web.child.quiet_devices import quiet_devices_of
 from copdns.web.child.recent_changes import recent_changes_of
 from copdns.web.child.timer import timer_of
 from copdns.web.context import context_of
@@ -64,6 +65,7 @@ async def start_page(request: web.Request) -> web.Response:
         blocks=[(each, closed_now(person, each, now)) for each in blocks],
         newest=BLOCKS_OPEN,
         changed=await _news_of(request, person, now),
+        silent=[each for each in await quiet_devices_of(request, person) if each.is_new],
         guest=await _guest_with_guest_rules(request, person),
         without_browser=[
             each
