@@ -11,9 +11,14 @@ from copdns.cli.base import NAME, json_option
 from copdns.cli.commands.lists_audit import audit_command
 from copdns.cli.commands.lists_export import export
 from copdns.cli.commands.lists_score import score
-from copdns.cli.commands.lists_trial import log_only
 from copdns.cli.commands.lists_update import update
-from copdns.cli.commands.lists_versions import accept, diff_command, refuse, rollback
+from copdns.cli.commands.lists_versions import (
+    accept,
+    diff_command,
+    log_only,
+    refuse,
+    rollback,
+)
 from copdns.cli.fetched import ListDownloads
 from copdns.cli.home import Home, pass_home
 from copdns.cli.list_errors import check_list_errors, list_error_lines, list_errors_json
