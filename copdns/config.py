@@ -80,18 +80,26 @@ def load(text: str, file: str, environ: Mapping[str, str]) -> Settings:
     identity = settings.identity.model_copy(update={"leases": leases})
     household = str(folder / settings.household) if settings.household else ""
     data = str(folder / settings.data)
-    files = {"tls_certificate": settings.web.tls_certificate, "tls_key": settings.web.tls_key}
-    web = settings.web.model_copy(
-        update={key: str(folder / path) for key, path in files.items() if path}
-    )
     changed = {
-        "web": web,
+        "web": _with_files(settings.web, folder, "tls_certificate", "tls_key"),
+        "encrypted": _with_files(settings.encrypted, folder, "certificate", "key"),
         "lists": lists,
         "identity": identity,
         "household": household,
         "data": data,
     }
     return settings.model_copy(update=changed)
+
+
+SectionT = TypeVar("SectionT", bound=BaseModel)
+
+
+def _with_files(section: SectionT, folder: PurePath, *keys: str) -> SectionT:
+    """Return a section whose files, where it names any, are taken from a folder."""
+    paths = {key: str(getattr(section, key)) for key in keys}
+    return section.model_copy(
+        update={key: str(folder / path) for key, path in paths.items() if path}
+    )
 
 
 def _changes(environ: Mapping[str, str]) -> dict[str, object]:
@@ -333,6 +341,94 @@ class WebSettings(Section):
     @classmethod
     def _fits_the_certificate(cls, key: str, info: ValidationInfo) -> str:
         certificate = info.data.get("tls_certificate")
+        if certificate is not None and bool(certificate) != bool(key):
+            raise ValueError("a certificate needs its key; write both files, or neither")
+        return key
+
+
+class EncryptedSettings(Section):
+    """DNS for devices that encrypt what they ask; at the addresses of `dns.listen`."""
+
+    tls_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port for DNS over TLS, usually 853; 0 for none.",
+    )
+    https_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port for DNS over HTTPS, such as 8443; 0 for none.",
+    )
+    certificate: str = Field(
+        default="",
+        validate_default=True,
+        description="A certificate in PEM format, with its intermediate certificates; without "
+        "one, that of the pages is used. It is read again when it changes.",
+    )
+    key: str = Field(
+        default="",
+        validate_default=True,
+        description="The key of that certificate, without a password.",
+    )
+    idle: float = Field(
+        default=30.0,
+        ge=0.5,
+        le=600,
+        description="Seconds before an idle encrypted connection is closed.",
+    )
+    connections: int = Field(
+        default=512,
+        ge=1,
+        le=65536,
+        description="Encrypted connections that may be open at once.",
+    )
+    client_connections: int = Field(
+        default=32,
+        ge=1,
+        le=65536,
+        description="Encrypted connections that one device may have open at once; a new one "
+        "closes its longest silent one.",
+    )
+    handshakes: int = Field(
+        default=10,
+        ge=1,
+        le=10_000,
+        description="Encrypted connections that one device may begin in a second, on average over "
+        "five.",
+    )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything encrypted is served."""
+        return bool(self.tls_port or self.https_port)
+
+    @field_validator("https_port")
+    @classmethod
+    def _has_a_port_of_its_own(cls, https_port: int, info: ValidationInfo) -> int:
+        if https_port and https_port == info.data.get("tls_port"):  # a wrong one is told
+            raise ValueError(
+                f"encrypted.tls_port is {https_port} too, and it does not speak HTTPS; choose "
+                "another port, or 0 for none"
+            )
+        return https_port
+
+    @field_validator("certificate")
+    @classmethod
+    def _is_used(cls, certificate: str, info: ValidationInfo) -> str:
+        ports = [info.data.get(key) for key in ("tls_port", "https_port")]  # wrong ones are told
+        if certificate and ports == [0, 0]:
+            raise ValueError(
+                "nothing uses this certificate, since encrypted.tls_port and encrypted.https_port "
+                "are 0; set one of these ports, or leave the certificate out"
+            )
+        return certificate
+
+    @field_validator("key")
+    @classmethod
+    def _fits_the_certificate(cls, key: str, info: ValidationInfo) -> str:
+        certificate = info.data.get("certificate")
         if certificate is not None and bool(certificate) != bool(key):
             raise ValueError("a certificate needs its key; write both files, or neither")
         return key
@@ -955,6 +1051,7 @@ class Settings(Section):
 
     dns: DnsSettings = DnsSettings()
     web: WebSettings = Field(default=WebSettings(), validate_default=True)
+    encrypted: EncryptedSettings = Field(default=EncryptedSettings(), validate_default=True)
     upstreams: UpstreamSettings = UpstreamSettings()
     cache: CacheSettings = CacheSettings()
     limits: LimitSettings = LimitSettings()
@@ -989,6 +1086,27 @@ class Settings(Section):
                     "its own port; choose another"
                 )
         return web
+
+    @field_validator("encrypted")
+    @classmethod
+    def _has_ports_of_its_own(
+        cls, encrypted: EncryptedSettings, info: ValidationInfo
+    ) -> EncryptedSettings:
+        dns, web = info.data.get("dns"), info.data.get("web")  # wrong ones are told
+        others = {"dns.port": (dns.port, dns.listen)} if dns else {}
+        if web:
+            others |= {
+                f"web.{key}": (getattr(web, key), web.listen) for key in ("port", "tls_port")
+            }
+        for ours in ("tls_port", "https_port"):
+            for setting, (port, listen) in others.items():
+                is_same = port and port == getattr(encrypted, ours)
+                if dns and is_same and (where := _on_both(dns.listen, listen)):
+                    raise ValueError(
+                        f"encrypted.{ours} and {setting} are both {port} on {where}, but encrypted "
+                        "DNS needs its own port; choose another"
+                    )
+        return encrypted
 
     @field_validator("lists")
     @classmethod

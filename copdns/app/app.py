@@ -28,6 +28,7 @@ from copdns.app.bypass_chores import BypassChores
 from copdns.app.control import ControlSocket
 from copdns.app.device_chores import DeviceChores
 from copdns.app.digest_chores import DigestChores
+from copdns.app.encrypted_dns import EncryptedDns
 from copdns.app.help_chores import HelpChores
 from copdns.app.household_in_force import HouseholdInForce
 from copdns.app.household_source import HouseholdSource
@@ -319,6 +320,15 @@ class App:
             self._lists, self._snapshots, self._resolver, self._appeal_chores, lambda: self.settings
         )
         self._listeners = Listeners(self._resolver, self._clock)
+        self._encrypted = EncryptedDns(
+            self._folder,
+            self.settings,
+            self._resolver,
+            self._clock,
+            lambda: self._clock.is_wrong,
+        )
+        self._counters.connections = self._count_connections
+        self._counters.handshakes = self._encrypted.count_handshakes
 
     async def _begin_recognising(self) -> None:
         """Make what recognises devices, and what reports readiness."""
@@ -351,6 +361,7 @@ class App:
             self._updates,
             self._device_chores,
             self._http_server,
+            lambda: self._encrypted.warning,
             lambda: self._clock.is_wrong,
             self._facts,
         )
@@ -413,6 +424,7 @@ class App:
 
     async def _close(self) -> None:
         self._listeners.close()
+        self._encrypted.close()
         self._control.close()
         await self._http_server.close()
         self._recognition.close()
@@ -471,6 +483,10 @@ class App:
 
     async def _listen(self) -> None:
         await self._listeners.listen(self.settings.dns)
+        await self._encrypted.follow(self._listeners.addresses)
+
+    def _count_connections(self) -> dict[str, int]:
+        return {"tcp": self._listeners.count_connections(), **self._encrypted.count_connections()}
 
     def _build_pages(self) -> web.Application:
         """Build the web application, in a thread; `web/http_server.py` says why so late."""
@@ -538,6 +554,8 @@ class App:
         own = await asyncio.to_thread(listen_addresses, self.settings.dns.listen)
         if set(own) != set(self._listeners.addresses):
             await self._listen()
+        else:
+            await self._encrypted.follow(own)
         if not self._upstreams_in_force.is_current(own):
             await self._upstreams_in_force.apply(self._resolver.snapshot.households.values())
         await self._http_server.refresh()
@@ -660,7 +678,10 @@ class App:
         await run_logged(self._tell_upstreams)
         log.info("reloaded")
         if _fixed_settings(before) != _fixed_settings(settings):
-            log.warning("changes to ports, TCP limits, web and data take effect at the next start")
+            log.warning(
+                "changes to ports, TCP limits, encrypted, web and data take effect at the next "
+                "start"
+            )
 
 
 def _own_lists(settings: Settings) -> frozenset[str]:
@@ -678,7 +699,7 @@ def _fixed_settings(settings: Settings) -> object:
     """Return the settings that only a restart changes."""
     dns = settings.dns
     tcp = dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight
-    return dns.port, tcp, settings.web, settings.data
+    return dns.port, tcp, settings.encrypted, settings.web, settings.data
 
 
 async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:

@@ -37,6 +37,7 @@ class Readiness:
         updates: ListUpdater,
         device_chores: DeviceChores,
         http_server: HttpServer,
+        encrypted_warning: Callable[[], str],
         is_clock_wrong: Callable[[], bool],
         facts: FactsUpdater,
     ) -> None:
@@ -47,6 +48,7 @@ class Readiness:
         self._updates = updates
         self._device_chores = device_chores
         self._http_server = http_server
+        self._encrypted_warning = encrypted_warning
         self._is_clock_wrong = is_clock_wrong
         self._facts = facts
 
@@ -73,6 +75,7 @@ class Readiness:
             *self._facts.warnings,
             self._device_chores.warning,
             self._http_server.warning,
+            self._encrypted_warning(),
             CLOCK_WRONG if self._is_clock_wrong() else "",
         )
         return tuple(filter(None, found))

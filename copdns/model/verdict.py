@@ -82,7 +82,7 @@ class Requestor(NamedTuple):
     """What a query's packet tells of its sender, before the device is identified.
 
     listener: the local address that received it.  address: the peer's, without port or zone.
-    transport: udp or tcp.  mac: the device's, as a trusted forwarder gave it, such as
+    transport: udp, tcp, tls or https.  mac: the device's, as a trusted forwarder gave it, such as
     "02:00:00:00:00:01"; else "".
     """
 

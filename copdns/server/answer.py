@@ -432,7 +432,7 @@ class Resolver:
                     # A stranger does not learn what is wrong with its message.
                     return error_reply(message, error if client.household else _NOT_A_CLIENT)
                 verdict = decide_query(policy, query.qname, query.qtype, moment.wall)
-            sized = with_tcp_size(query) if requestor.transport == "tcp" else query
+            sized = query if requestor.transport == "udp" else with_tcp_size(query)
             reply = self._reply(message, sized, requestor, client, verdict, moment)
             if isinstance(reply, CacheMiss):
                 if self.limits is not None and not (reply.untraced or reply.protected):

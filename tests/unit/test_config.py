@@ -106,6 +106,21 @@ def test_values_arrive_parsed() -> None:
             "nothing says where tls://dns.example is; write its address too",
         ),
         ("upstreams: {bootstrap: ['tls://192.0.2.1']}", "is not a valid address"),
+        (
+            "encrypted: {certificate: a.pem, key: a.pem}",
+            "nothing uses this certificate, since encrypted.tls_port and encrypted.https_port",
+        ),
+        (
+            "encrypted: {tls_port: 853, certificate: a.pem}",
+            "a certificate needs its key; write both files, or neither",
+        ),
+        (
+            "encrypted: {tls_port: 853, https_port: 853}",
+            "encrypted.tls_port is 853 too, and it does not speak HTTPS",
+        ),
+        ("encrypted: {tls_port: 53}", "encrypted.tls_port and dns.port are both 53 on auto"),
+        ("encrypted: {https_port: 443}", "encrypted.https_port and web.tls_port are both 443"),
+        ("encrypted: {handshakes: 0}", "encrypted.handshakes: is 0; write at least 1"),
         ("upstreams: {order: random}", "upstreams.order"),
         ("upstreams: {attempt: 2.5}", "is 2.5; write at most the deadline, which is 2.0"),
         ("upstreams: {deadline: 6}", "upstreams.deadline: is 6; write at most 5"),
@@ -311,6 +326,22 @@ def test_lease_files_are_taken_from_the_folder_of_the_file_too() -> None:
         ("/etc/copdns/dhcp.leases", "auto"),
         ("/srv/leases.csv", "kea"),
     ]
+
+
+def test_certificates_are_taken_from_the_folder_of_the_file_too() -> None:
+    found = loaded(
+        "web: {tls_certificate: web.pem, tls_key: web.key}\n"
+        "encrypted: {tls_port: 853, certificate: dns.pem, key: /srv/dns.key}\n"
+    )
+    assert found.web.tls_certificate == "/etc/copdns/web.pem"
+    assert found.encrypted.certificate == "/etc/copdns/dns.pem"
+    assert found.encrypted.key == "/srv/dns.key"
+
+
+def test_encrypted_dns_may_have_a_port_of_the_pages_at_other_addresses() -> None:
+    web = "web: {tls_port: 443, listen: [192.0.2.2]}"
+    found = loaded(f"dns: {{listen: [192.0.2.1]}}\n{web}\nencrypted: {{https_port: 443}}")
+    assert found.encrypted.https_port == 443
 
 
 def test_the_reference_file_shows_every_setting_at_its_default() -> None:

@@ -118,6 +118,28 @@ EFFECTS: Mapping[str, Phrase] = {
     "web.desk_over_http": Phrase(
         "setting", "If true, a child who listens in on the network can read a guardian's password."
     ),
+    "encrypted.tls_port": Phrase(
+        "setting",
+        "Devices that use it hide what they look up from everyone else on the network.",
+    ),
+    "encrypted.https_port": Phrase(
+        "setting",
+        "Devices that use it hide what they look up from everyone else on the network.",
+    ),
+    "encrypted.certificate": Phrase(
+        "setting", "Phones and browsers refuse a name for which this certificate is not valid."
+    ),
+    "encrypted.key": Phrase("setting", "None that anyone would notice."),
+    "encrypted.idle": Phrase("setting", "None that anyone would notice."),
+    "encrypted.connections": Phrase(
+        "setting", "None, unless very many devices send lookups at once."
+    ),
+    "encrypted.client_connections": Phrase(
+        "setting", "None, unless very many devices send lookups at once."
+    ),
+    "encrypted.handshakes": Phrase(
+        "setting", "None, unless very many devices send lookups at once."
+    ),
     "upstreams.servers": Phrase(
         "setting",
         "These servers learn which sites your household looks up, but not who looks them up.",
