@@ -34,6 +34,7 @@ COMMANDS = (
     "usage",
     "report",
     "pause",
+    "timer",
     "bonus",
     "bedtime",
     "grant",
@@ -57,6 +58,7 @@ _MODULES: dict[str, str] = {
     "rewrite": "names",
     "split": "names",
     "restore": "backup",
+    "timer": "pause",
 }
 
 

@@ -36,6 +36,7 @@ from copdns.list_files.index_store import IndexStore, UncompiledLists
 from copdns.list_files.load import bundled_files, known_ids, own_sources
 from copdns.list_files.log_only import LogOnlyLists
 from copdns.list_files.memory import available_memory
+from copdns.list_files.own_lists import OwnLists
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.source import ListSource
 from copdns.model.errors import HouseholdError, StoreError
@@ -65,6 +66,7 @@ from copdns.store.log_db.usage import load_clock, load_history
 from copdns.time.clock import Clock, continues_when_wrong
 from copdns.time.days import BudgetDay, budget_day, zone_of
 from copdns.time.minutes import Minutes, Usage
+from copdns.time.own_timers import OwnTimer, Who
 from copdns.time.plan import PolicyInputs
 
 AUTHOR = "command line"
@@ -155,7 +157,16 @@ class Home:
 
     def _sources_of(self, chosen: ChosenLists) -> tuple[ListSource, ...]:
         states = self.copies.states(each.slug for each in chosen.sources)
-        return *own_sources(self.settings.lists), *sources_on_disk(chosen, self.copies, states)
+        return (
+            *own_sources(self.settings.lists),
+            *self.own_lists.sources(),
+            *sources_on_disk(chosen, self.copies, states),
+        )
+
+    @property
+    def own_lists(self) -> OwnLists:
+        """The lists that the household pasted."""
+        return OwnLists(self.folder)
 
     @cached_property
     def uncompiled_lists(self) -> UncompiledLists | None:
@@ -249,6 +260,7 @@ class Home:
             missing_categories=missing,
             clock_is_wrong=self.is_clock_wrong_at(at),
             log_only=self.log_only.slugs(at),
+            own_timers=self.own_timers,
         )
         days = [self.day, *(self.day_of(each.id) for each in self.household.profiles)]
         if not any(each.start <= at < each.end for each in days):
@@ -258,6 +270,13 @@ class Home:
         except StoreError:  # the running copdns starts again too, and reports it
             return inputs
         return replace(inputs, used=self._of_day(today, at), used_before=self._of_day(before, at))
+
+    @cached_property
+    def own_timers(self) -> Mapping[Who, OwnTimer]:
+        """The timers that people started for themselves, as far as others may know of them."""
+        from copdns.app.control import own_timers  # most commands need no running copdns
+
+        return own_timers(self.folder)
 
     def _of_day(self, minutes: MinutesByProfile, at: float) -> MinutesByProfile:
         """Return the minutes of those for whom a moment is today."""

@@ -86,7 +86,7 @@ def bundled_presets() -> dict[Band, Preset]:
 
 
 @cache
-def _catalogue_slugs() -> frozenset[str]:
+def catalogue_slugs() -> frozenset[str]:
     """Return the slugs of all lists of the catalogue, fetched or not."""
     return frozenset(each.slug for each in bundled_files().catalogue.sources)
 
@@ -143,7 +143,7 @@ def known_ids(found: Catalogue) -> KnownIds:
         engines={each.id: frozenset(each.modes) for each in found.engines.values()},
         canaries=frozenset(found.canaries),
         lists=lambda: (
-            _catalogue_slugs() | {each.slug for each in infos if each.kind in SUBJECT_KINDS}
+            catalogue_slugs() | {each.slug for each in infos if each.kind in SUBJECT_KINDS}
         ),
         protected=lambda name: _is_protected(found, protected, name),
         beats_time=lambda name: _is_protected(found, beats_time, name),

@@ -14,11 +14,13 @@ from prometheus_client import CollectorRegistry
 from copdns.appeals.list_errors import Vouch, vouched_names
 from copdns.appeals.opening import Services
 from copdns.config import Settings
+from copdns.events.push_result import PushResult
 from copdns.events.targets import Targets
 from copdns.household.check import KnownIds
 from copdns.list_files.load import bundled_presets, known_ids
 from copdns.list_files.updates import ListUpdater
 from copdns.model.household import Household
+from copdns.model.push import PushSubscription
 from copdns.model.verdict import Requestor
 from copdns.network.machine import is_copdns
 from copdns.network.other_resolvers import Assessment
@@ -76,7 +78,8 @@ class AppContext:
     `household.db`, "" for nothing; repair: makes the new one from its copy.  https: whether there
     is HTTPS, and on which port.  own_timers: those that people start for themselves.
     desk_over_http: passwords may be sent without encryption over the network (the setting
-    `web.desk_over_http`).
+    `web.desk_over_http`).  try_push: sends a test to a browser that gets notices; None where nothing
+    is sent.
     """
 
     registry: CollectorRegistry
@@ -106,6 +109,7 @@ class AppContext:
     https: Callable[[], HttpsOffer] = HttpsOffer
     own_timers: OwnTimers = field(default_factory=OwnTimers)
     desk_over_http: bool = False
+    try_push: Callable[[PushSubscription], Awaitable[PushResult]] | None = None
 
     # --- what is in force ---
 

@@ -44,6 +44,7 @@ from copdns.web.desk.household import (
     guest_rules,
     lists,
     names,
+    own_lists,
     settings,
     targets,
     wizard,
@@ -83,6 +84,8 @@ RULES = Page("/guardian/people/{person}/rules", person_rules.rules)
 OPEN = Page("/guardian/people/{person}/open", always_allowed.always_allowed)
 KEPT = Page("/guardian/people/{person}/kept", person_privacy.privacy)
 NAMES = Page("/guardian/names", names.names)
+NEW_LIST = Page("/guardian/lists/own", own_lists.new)
+OWN_LIST = Page("/guardian/lists/own/{list}", own_lists.own_list)
 GUESTS = Page("/guardian/guests", guest_rules.guest_rules)
 DEVICES = Page("/guardian/devices", devices.devices)
 ASKED = Page("/ask/{appeal}", ask.appeal_page)
@@ -129,6 +132,7 @@ ROUTES = (
     web.get(*DESK_APP),
     form("/guardian/app/notices", desk_screen.turn_on, DESK_APP),
     web.post("/guardian/app/notices/remove", desk_screen.turn_off),
+    web.post("/guardian/app/notices/test", desk_screen.test),
     web.get(*SET_UP),
     form("/guardian/setup", login.set_up, SET_UP),
     web.get("/guardian/wizard", wizard.wizard),
@@ -234,6 +238,11 @@ ROUTES = (
     web.post("/guardian/lists/refuse", lists.refuse),
     web.post("/guardian/lists/rollback", lists.rollback),
     web.post("/guardian/lists/trial", lists.trial),
+    web.get(*NEW_LIST),
+    form("/guardian/lists/own", own_lists.add, NEW_LIST),
+    web.get(*OWN_LIST),
+    form("/guardian/lists/own/{list}", own_lists.change, OWN_LIST),
+    web.post("/guardian/lists/own/{list}/remove", own_lists.remove),
     web.get(*DEVICES),
     form("/guardian/devices", devices.add, DEVICES),
     form("/guardian/devices/{device}/change", devices.change, DEVICES),

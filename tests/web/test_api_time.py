@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from copdns.model.household import PrivacyMode
+from copdns.privacy.own_numbers import COUNTS_ONLY
+from copdns.time.own_timers import OwnTimer, TimerKind, TimerTopic
 from tests.web.programs import Caller
 from tests.web.site import Site
 
@@ -197,3 +201,39 @@ async def test_a_limit_that_turns_nothing_off_is_refused(ada: Caller, site: Site
     told = await ada("POST", "/budgets", 409, json=wanted)
     assert "could never turn anything off" in told["detail"]
     assert "club" not in {each["id"] for each in await ada("GET", "/budgets")}
+
+
+async def test_a_timer_that_somebody_started_is_told_where_their_privacy_lets_others_know(
+    ada: Caller, site: Site
+) -> None:
+    for who in ("mia", "tom"):
+        timer = OwnTimer(TimerKind.FOCUS, TimerTopic.ALL, site.now, site.now + 600, site.now + 600)
+        site.context.own_timers.start(("home", who), timer)
+    mia, tom = (site.home.house.profile(each) for each in ("mia", "tom"))
+    assert mia is not None
+    assert tom is not None
+    seen = {each.id for each in (mia, tom) if each.privacy_at(site.now) not in COUNTS_ONLY}
+    assert {each["profile"] for each in await ada("GET", "/timers")} == seen
+    await site.store.change(
+        "home",
+        lambda house: replace(
+            house,
+            profiles=(
+                replace(mia, privacy=PrivacyMode.BLOCKED),
+                replace(tom, privacy=PrivacyMode.COUNTS),
+            ),
+        ),
+        author="Ada",
+        what="",
+        now=site.now,
+    )
+    assert await ada("GET", "/timers") == [
+        {
+            "profile": "mia",
+            "kind": "focus",
+            "topic": "all",
+            "start": "2026-03-29T16:00:00Z",
+            "end": "2026-03-29T16:10:00Z",
+            "until": "2026-03-29T16:10:00Z",
+        }
+    ]

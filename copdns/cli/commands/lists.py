@@ -10,6 +10,7 @@ from copdns.as_json.lists import NO_TRIAL_JSON, entry_json, status_json, trial_j
 from copdns.cli.base import NAME, json_option
 from copdns.cli.commands.lists_audit import audit_command
 from copdns.cli.commands.lists_export import export
+from copdns.cli.commands.lists_own import add, lines, own, remove
 from copdns.cli.commands.lists_score import score
 from copdns.cli.commands.lists_trial import log_only
 from copdns.cli.commands.lists_update import update
@@ -49,7 +50,7 @@ def lists() -> None:
 
 for command in (
     *(audit_command, export, update, diff_command, accept, refuse, rollback, log_only),
-    score,
+    *(score, own, add, lines, remove),
 ):
     lists.add_command(command)
 
