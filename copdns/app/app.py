@@ -38,6 +38,7 @@ from copdns.app.seed import seed_household
 from copdns.app.service_manager import feed_watchdog, find_service_manager
 from copdns.app.snapshot_builder import SnapshotBuilder
 from copdns.app.time_chores import TimeChores
+from copdns.app.upstream_probe import trouble_of
 from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.config import Settings, defaults_of
 from copdns.dns.cache import Cache
@@ -150,6 +151,7 @@ class App:
         self._child_page = child_page_url(settings.web.port)  # a new port: at the next start
         self._https = Https(self._folder, settings.web, self._now, lambda: self._clock.is_wrong)
         self._http_server = HttpServer(settings.web, self._https, self._build_pages)
+        self._told_servers: object = None
         self._control = ControlSocket(self._folder, self._flush_cache, self._known_timers)
 
     async def run(self) -> None:
@@ -287,7 +289,7 @@ class App:
             self._new_failures(),
         )
         self._resolver.limits = self._new_limits()
-        self._resolver.asks_time_in_clear = self.settings.upstreams.are_all_encrypted
+        self._resolver.asks_time_in_clear = self._upstreams_in_force.are_all_encrypted
         self._help_chores = HelpChores(
             self._folder,
             help_answers,
@@ -489,6 +491,7 @@ class App:
             own_timers=self._time_chores.own_timers,
             desk_over_http=self.settings.web.desk_over_http,
             try_push=self._push.send_test,
+            trouble_of_upstream=trouble_of,
         )
         return application(context)
 
@@ -500,6 +503,9 @@ class App:
     # --- following changes ---
 
     async def _follow_time(self) -> None:
+        self._resolver.asks_time_in_clear = self._upstreams_in_force.are_all_encrypted
+        if self._upstreams_in_force.servers != self._told_servers:
+            await run_logged(self._tell_upstreams)
         await self._account_chores.follow_clock(self._clock())
         missing = self._time_chores.set_missing(self._updates.missing_categories)
         trials = self._time_chores.set_log_only(await self._follow_trials())
@@ -551,7 +557,8 @@ class App:
         return timers_for_others(households, self._time_chores.own_timers.running(now), now)
 
     async def _tell_upstreams(self) -> None:
-        await self._account_chores.note_upstreams(self.settings)
+        self._told_servers = servers = self._upstreams_in_force.servers
+        await self._account_chores.note_upstreams(servers)
 
     async def _tidy(self) -> None:
         now, chosen = self._now(), self.settings.log
@@ -638,7 +645,6 @@ class App:
         self._resolver.snapshot, self._lists.loaded = snapshot, loaded
         await self._device_chores.configure(settings.identity)
         self._resolver.limits = self._new_limits()
-        self._resolver.asks_time_in_clear = settings.upstreams.are_all_encrypted
         # Responses of the same upstreams stay: while those are dead, the house lives on them.
         may_stay = _about_responses(before) == _about_responses(settings)
         self._resolver.reconfigure(

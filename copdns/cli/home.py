@@ -33,7 +33,7 @@ from copdns.household.file import parse
 from copdns.list_files.choose import AvailableLists, ChosenLists, available_lists, choose_for
 from copdns.list_files.copies import Copies, sources_on_disk
 from copdns.list_files.index_store import IndexStore, UncompiledLists
-from copdns.list_files.load import bundled_files, known_ids, own_sources
+from copdns.list_files.load import bundled_files, is_known_to_filter, known_ids, own_sources
 from copdns.list_files.log_only import LogOnlyLists
 from copdns.list_files.memory import available_memory
 from copdns.list_files.own_lists import OwnLists
@@ -114,7 +114,12 @@ class Home:
         """What a household may name; reads the lists."""
         dns = self.settings.dns
         is_own = partial(is_copdns, own=listen_addresses(dns.listen), port=dns.port)
-        return replace(known_ids(self.catalogue), is_copdns=is_own)
+        marked = self.settings.upstreams.filtering
+        return replace(
+            known_ids(self.catalogue),
+            is_copdns=is_own,
+            filters=lambda each: each in marked or is_known_to_filter(each),
+        )
 
     @property
     def rebinding(self) -> RebindingGuard:

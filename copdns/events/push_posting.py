@@ -86,7 +86,8 @@ async def post_message(
             PushOutcome.AGAIN, why=f"the push service did not answer within {seconds:g} s"
         )
     except (ClientError, OSError, UnicodeError) as error:
-        return PushResult(PushOutcome.AGAIN, why=f"no connection to the push service: {_why(error)}")
+        why = f"no connection to the push service: {_why(error)}"
+        return PushResult(PushOutcome.AGAIN, why=why)
 
 
 def _why(error: Exception) -> str:

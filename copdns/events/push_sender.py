@@ -38,8 +38,8 @@ SEALING = 60.0  # seconds after which the process that encrypts is killed
 class PushDelivery(NamedTuple):
     """A message for one browser.
 
-    kind: a later message of it replaces one that waits.  text: as the browser's worker reads it.  ttl: seconds for which it matters.  urgency: of RFC
-    8030 section 5.3.
+    kind: a later message of it replaces one that waits.  text: as the browser's worker reads it.
+    ttl: seconds for which it matters.  urgency: of RFC 8030 section 5.3.
     """
 
     subscription: PushSubscription

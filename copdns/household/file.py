@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -295,7 +296,7 @@ class _Reading:
             yield OwnService(key, _or(shape.title, key), shape.names, shape.contact)
 
     def _read_scoped(self, part: str, key: str) -> ScopedName:
-        found = self._key(part, key, read_scoped_name)
+        found = self._key(part, key, partial(read_scoped_name, usual=True))
         return found if isinstance(found, ScopedName) else ScopedName(key)
 
     def _matcher(self, part: str, key: str) -> Matcher:

@@ -24,10 +24,10 @@ class ScopedName(NamedTuple):
         return (self.name or EVERY_NAME) + (f"@{self.scope}" if self.scope else "")
 
 
-def read_scoped_name(text: str) -> ScopedName:
+def read_scoped_name(text: str, *, usual: bool = False) -> ScopedName:
     """Read what `str()` of one says; raise NameTextError or TextError.
 
-    Every name (".") is read only with a scope: for everyone there are the settings.
+    usual: every name (".") is read without a scope too: it stands for the usual upstreams.
     """
     written, at, scope = text.strip().partition("@")
     if at:
@@ -38,6 +38,6 @@ def read_scoped_name(text: str) -> ScopedName:
                 "'%(written)s' does not say for whom; after @ write a profile's id, or # and a tag",
                 written=text,
             ) from None
-    if written == EVERY_NAME and at:
+    if written == EVERY_NAME and (at or usual):
         return ScopedName("", scope)
     return ScopedName(domain(written), scope)

@@ -17,8 +17,9 @@ from copdns.config import Settings
 from copdns.events.push_result import PushResult
 from copdns.events.targets import Targets
 from copdns.household.check import KnownIds
-from copdns.list_files.load import bundled_presets, known_ids
+from copdns.list_files.load import bundled_presets, is_known_to_filter, known_ids
 from copdns.list_files.updates import ListUpdater
+from copdns.model.addresses import UpstreamAddress
 from copdns.model.household import Household
 from copdns.model.push import PushSubscription
 from copdns.model.verdict import Requestor
@@ -78,8 +79,9 @@ class AppContext:
     `household.db`, "" for nothing; repair: makes the new one from its copy.  https: whether there
     is HTTPS, and on which port.  own_timers: those that people start for themselves.
     desk_over_http: passwords may be sent without encryption over the network (the setting
-    `web.desk_over_http`).  try_push: sends a test to a browser that gets notices; None where nothing
-    is sent.
+    `web.desk_over_http`).  try_push: sends a test to a browser that gets notices; None where
+    nothing is sent.  trouble_of_upstream: asks one and returns what is wrong with it, "" for nothing; it
+    blocks for seconds.
     """
 
     registry: CollectorRegistry
@@ -110,6 +112,7 @@ class AppContext:
     own_timers: OwnTimers = field(default_factory=OwnTimers)
     desk_over_http: bool = False
     try_push: Callable[[PushSubscription], Awaitable[PushResult]] | None = None
+    trouble_of_upstream: Callable[[UpstreamAddress], str] = lambda _upstream: ""
 
     # --- what is in force ---
 
@@ -133,7 +136,12 @@ class AppContext:
     def known_ids(self) -> KnownIds:
         """Return the ids that a household may refer to."""
         is_own = partial(is_copdns, own=self.addresses(), port=self.settings().dns.port)
-        return replace(known_ids(self.snapshot().library), is_copdns=is_own)
+        marked = self.settings().upstreams.filtering
+        return replace(
+            known_ids(self.snapshot().library),
+            is_copdns=is_own,
+            filters=lambda each: each in marked or is_known_to_filter(each),
+        )
 
     def services(self) -> Services:
         """Return the names of the services that ship, by slug."""

@@ -86,8 +86,7 @@ async def find_own(context: AppContext, slug: str) -> tuple[OwnList, str] | None
 
 
 async def all_own(context: AppContext) -> tuple[OwnList, ...]:
-    """Return the lists that were pasted, by title; raise HouseholdError where they cannot be read.
-    """
+    """Return the lists that were pasted, by title; raise HouseholdError where they cannot be read."""
     try:
         return await asyncio.to_thread(context.updates.own.all)
     except ListError as error:
@@ -118,6 +117,4 @@ async def remove_own(context: AppContext, household: Household, author: str, own
     """Remove a list; raise HouseholdError while something names its category.  author: for the
     history."""
     await asyncio.to_thread(remove_list, context.updates.own, household, own)
-    await context.store.note(
-        household.id, author, history_line(own, "removed"), int(context.now())
-    )
+    await context.store.note(household.id, author, history_line(own, "removed"), int(context.now()))

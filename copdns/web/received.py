@@ -15,7 +15,8 @@ Fields = MultiDictProxy[Any]
 
 # Of a request: how many octets its form may have where that is more than usual, which a handler
 # sets once it knows who asks; and the fields, once they are read.
-MOST, FIELDS = "most", "fields"
+MOST = web.RequestKey("MOST", int)
+FIELDS = web.RequestKey("FIELDS", MultiDictProxy)
 
 _UTF_8 = frozenset({"utf-8", "utf8"})
 

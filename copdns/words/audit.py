@@ -201,6 +201,8 @@ _FORMS = Forms(
     sentence("rewrite of %(name)s removed"),
     sentence("conditional forwarding for %(name)s: %(upstreams)s"),
     sentence("conditional forwarding for %(name)s removed"),
+    sentence("DNS servers: as this computer was given"),
+    sentence("DNS servers: %(upstreams)s"),
     sentence("service %(service)s added"),
     sentence("service %(service)s changed"),
     sentence("service %(service)s removed"),

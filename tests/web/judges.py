@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, Request, build_opener
 
@@ -129,9 +130,7 @@ def low_scores(
             CHROME_PATH=chromium,
         )
         judged = json.loads(report.read_text())
-        scores = {
-            each: round(100 * (judged["categories"][each]["score"] or 0)) for each in AIMS
-        }
+        scores = {each: round(100 * (judged["categories"][each]["score"] or 0)) for each in AIMS}
         tell(f"lighthouse {path}: {', '.join(f'{each} {n}' for each, n in scores.items())}")
         for each, aim in AIMS.items():
             if scores[each] < aim:
@@ -140,12 +139,10 @@ def low_scores(
                 yield f"{path}: {each} {scores[each]}"
 
 
-def lost(judged: Mapping[str, object], category: str) -> Iterator[str]:
+def lost(judged: Mapping[str, Any], category: str) -> Iterator[str]:
     """Yield the audits for which a category is not at 100."""
-    audits: dict[str, dict[str, object]] = judged["audits"]  # type: ignore[assignment]
-    categories: dict[str, dict[str, list[dict[str, object]]]] = judged["categories"]  # type: ignore[assignment]
-    for each in categories[category]["auditRefs"]:
-        audit = audits[str(each["id"])]
+    for each in judged["categories"][category]["auditRefs"]:
+        audit = judged["audits"][each["id"]]
         score = audit["score"]
         if each["weight"] and isinstance(score, int | float) and score < 1:
             yield f"{audit['id']}: {audit['title']} {audit.get('displayValue', '')}"

@@ -211,6 +211,8 @@ BUTTONS = {
     *("/guardian/pairings/{pairing}/revoke", "/guardian/guests/{guest}/end"),
     *("/guardian/names/local/{name}/remove", "/guardian/names/rewrites/{name}/remove"),
     *("/guardian/names/splits/{name}/remove", "/guardian/names/services/{name}/remove"),
+    *("/guardian/names/servers/remove", "/guardian/names/servers/try"),
+    "/guardian/names/splits/{name}/try",
     *("/guardian/unknown/{visitor}/ignore", "/guardian/unknown/{visitor}/show"),
 }
 

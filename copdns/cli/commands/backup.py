@@ -40,8 +40,9 @@ def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -
 
     A backup contains people, devices, rules, times, accounts, requests and lists of your own, and
     recorded queries only with --with-log. It does not contain login sessions, the key of the
-    certificate, the settings file, or other lists, which are downloaded again. It works while copdns runs. Only its owner
-    can read FILE. Keep it as private as a diary, and delete old backups.
+    certificate, the settings file, or other lists, which are downloaded again. It works while
+    copdns runs. Only its owner can read FILE. Keep it as private as a diary, and delete old
+    backups.
 
     \b
     Example:  copdns backup copdns-2026-11-24.backup

@@ -227,8 +227,9 @@ def test_a_pasted_list_is_replaced_and_removed(home: Home) -> None:
 
 
 def test_a_list_that_cannot_be_used_is_not_kept(home: Home) -> None:
-    assert "no line of this list" in fails(home, "lists", "add", "X", "--from", "-", typed="what is")
-    assert "category" in fails(home, 
-        "lists", "add", "X", "--from", "-", "--category", "nothing", typed=PASTED
+    said = fails(home, "lists", "add", "X", "--from", "-", typed="what is")
+    assert "no line of this list" in said
+    assert "category" in fails(
+        home, "lists", "add", "X", "--from", "-", "--category", "nothing", typed=PASTED
     )
     assert home.json("lists", "own") == []

@@ -10,6 +10,7 @@ import pytest
 
 from copdns.list_files.load import load_catalogue
 from copdns.list_files.own_lists import (
+    Kept,
     OwnLists,
     Wanted,
     keep_list,
@@ -33,10 +34,10 @@ def kept(tmp_path: Path) -> OwnLists:
     return OwnLists(tmp_path)
 
 
-def keep(kept: OwnLists, title: str = "Board games", text: str = "chess.example", **more: str):  # type: ignore[no-untyped-def]
-    wanted = Wanted(title, more.get("category", ""), text)
-    before = kept.find(more.get("before", ""))
-    return keep_list(kept, wanted, CATALOGUE, HOUSE, 7, before)
+def keep(
+    kept: OwnLists, title: str = "Board games", text: str = "chess.example", category: str = ""
+) -> Kept:
+    return keep_list(kept, Wanted(title, category, text), CATALOGUE, HOUSE, 7)
 
 
 def test_without_a_list_nothing_is_there(kept: OwnLists) -> None:

@@ -131,9 +131,7 @@ async def numbers(request: web.Request) -> web.Response:
     counts = await asyncio.to_thread(
         context.log.period_counts, home.id, found.ids, buckets, ids_of_named
     )
-    by_hour_counts = await asyncio.to_thread(
-        context.log.hour_lookups, home.id, ids_of_named, since
-    )
+    by_hour_counts = await asyncio.to_thread(context.log.hour_lookups, home.id, ids_of_named, since)
     sums = _sums(counts, buckets)
     tops = await _top_sites(context, home, named, since)
     days_shown = dates(now, max(span, WEEK), home.timezone)

@@ -53,7 +53,7 @@ async def own_list(request: web.Request) -> web.Response:
 
 
 def _shown(request: web.Request, lines: tuple[LineReport, ...]) -> dict[str, Any]:
-    """Return what the page shows of the lines: those that the query asks for, from its number on."""
+    """Return what the page shows of the lines: those that the query asks for, from a number on."""
     wanted = request.query.get("show", "")
     outcomes = [each for each in LineOutcome if each == wanted]
     if not outcomes:
