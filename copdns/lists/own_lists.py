@@ -19,9 +19,8 @@ from copdns.lists.parse import ListFormat, SkipReason, parse_list
 from copdns.lists.patterns import MAX_TOTAL, pattern_size
 from copdns.lists.small_index import Draft
 from copdns.model.addresses import is_address
-from copdns.model.errors import HouseholdError, ListError
+from copdns.model.errors import HouseholdError
 from copdns.model.matchers import MatchKind
-from copdns.model.sentences import literal
 
 MAX_LISTS: Final = 20  # of a household
 MAX_LETTERS: Final = 200_000  # characters of one, some 10,000 lines
@@ -114,12 +113,9 @@ def count_outcomes(lines: Iterable[LineReport]) -> dict[LineOutcome, int]:
 def read_lines(own: OwnList, text: str, gate: Gate) -> tuple[LineReport, ...]:
     """Return what becomes of each line of a list, without comments and empty lines.
 
-    Raises HouseholdError for a text that is refused as a whole: a web page, or a list of pages.
+    Raises ListError for a text that is refused as a whole: a web page, or a list of pages.
     """
-    try:
-        parsed = parse_list(text, own.format, own.match)
-    except ListError as error:
-        raise HouseholdError(literal(str(error)), name="text") from error
+    parsed = parse_list(text, own.format, own.match)
     draft = Draft(
         own.slug,
         ListKind.CATEGORY,

@@ -12,7 +12,6 @@ from copdns.lists.held import VersionChoice, choice_line
 from copdns.lists.own_lists import OwnList
 from copdns.model.errors import FetchError, HouseholdError, ListError
 from copdns.model.household import Household
-from copdns.model.sentences import literal
 from copdns.web.context import AppContext
 from copdns.words.download_warnings import failure
 
@@ -82,7 +81,7 @@ async def find_own(context: AppContext, slug: str) -> tuple[OwnList, str] | None
     try:
         return await asyncio.to_thread(read)
     except ListError as error:
-        raise HouseholdError(literal(str(error))) from error
+        raise HouseholdError(failure(str(error))) from error
 
 
 async def all_own(context: AppContext) -> tuple[OwnList, ...]:
@@ -90,7 +89,7 @@ async def all_own(context: AppContext) -> tuple[OwnList, ...]:
     try:
         return await asyncio.to_thread(context.updates.own.all)
     except ListError as error:
-        raise HouseholdError(literal(str(error))) from error
+        raise HouseholdError(failure(str(error))) from error
 
 
 async def keep_own(
@@ -105,9 +104,12 @@ async def keep_own(
     author: for the history.  before: the one whose place it takes.  Raises HouseholdError.
     """
     now, library = int(context.now()), context.snapshot().library
-    kept = await asyncio.to_thread(
-        keep_list, context.updates.own, wanted, library, household, now, before
-    )
+    try:
+        kept = await asyncio.to_thread(
+            keep_list, context.updates.own, wanted, library, household, now, before
+        )
+    except ListError as error:
+        raise HouseholdError(failure(str(error)), name="text") from error
     line = history_line(kept.own, "changed" if before else "added")
     await context.store.note(household.id, author, line, now)
     return kept

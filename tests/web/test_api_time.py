@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from copdns.model.household import PrivacyMode
+from copdns.model.household import Household, PrivacyMode
 from copdns.privacy.own_numbers import COUNTS_ONLY
 from copdns.time.own_timers import OwnTimer, TimerKind, TimerTopic
 from tests.web.programs import Caller
@@ -209,24 +209,16 @@ async def test_a_timer_that_somebody_started_is_told_where_their_privacy_lets_ot
     for who in ("mia", "tom"):
         timer = OwnTimer(TimerKind.FOCUS, TimerTopic.ALL, site.now, site.now + 600, site.now + 600)
         site.context.own_timers.start(("home", who), timer)
-    mia, tom = (site.home.house.profile(each) for each in ("mia", "tom"))
-    assert mia is not None
-    assert tom is not None
-    seen = {each.id for each in (mia, tom) if each.privacy_at(site.now) not in COUNTS_ONLY}
+    people = site.home.house.profiles
+    seen = {e.id for e in people if e.privacy_at(site.now) not in COUNTS_ONLY} & {"mia", "tom"}
     assert {each["profile"] for each in await ada("GET", "/timers")} == seen
-    await site.store.change(
-        "home",
-        lambda house: replace(
-            house,
-            profiles=(
-                replace(mia, privacy=PrivacyMode.BLOCKED),
-                replace(tom, privacy=PrivacyMode.COUNTS),
-            ),
-        ),
-        author="Ada",
-        what="",
-        now=site.now,
-    )
+    modes = {"mia": PrivacyMode.BLOCKED, "tom": PrivacyMode.COUNTS}
+
+    def edit(house: Household) -> Household:
+        changed = (replace(e, privacy=modes.get(e.id, e.privacy)) for e in house.profiles)
+        return replace(house, profiles=tuple(changed))
+
+    await site.store.change("home", edit, author="Ada", what="", now=site.now)
     assert await ada("GET", "/timers") == [
         {
             "profile": "mia",

@@ -72,8 +72,8 @@ async def test_a_well_known_one_is_chosen_tried_and_undone(
 async def test_ones_own_are_chosen_and_given_back(
     client: Client, site: Site, network: Network
 ) -> None:
-    await send(client, HERE, upstreams="192.0.2.1, https://dns.example@192.0.2.2/dns-query")
-    assert await chosen(site) == ("192.0.2.1:53", "https://dns.example@192.0.2.2")
+    await send(client, HERE, upstreams="192.0.2.61, https://dns.example@192.0.2.2/dns-query")
+    assert await chosen(site) == ("192.0.2.61:53", "https://dns.example@192.0.2.2")
     for _ in range(2):
         page = await send(client, f"{HERE}/remove")
     assert await chosen(site) == ()
@@ -84,12 +84,12 @@ async def test_nothing_is_saved_that_does_not_answer_unless_one_says_so(
     client: Client, site: Site, network: Network
 ) -> None:
     network.silent = {"192.0.2.2"}
-    wanted = {"upstreams": "192.0.2.1 192.0.2.2"}
+    wanted = {"upstreams": "192.0.2.61 192.0.2.2"}
     page = words(await send(client, HERE, 400, **wanted))
     assert "192.0.2.2:53 does not answer: no answer within 2 s. Nothing was saved" in page
     assert await chosen(site) == ()
     await send(client, HERE, **wanted, anyway="on")
-    assert await chosen(site) == ("192.0.2.1:53", "192.0.2.2:53")
+    assert await chosen(site) == ("192.0.2.61:53", "192.0.2.2:53")
     split = {"name": "office.example", "upstreams": "192.0.2.2"}
     page = words(await send(client, f"{NAMES}/splits", 400, **split))
     assert "192.0.2.2:53 does not answer" in page
@@ -102,7 +102,7 @@ async def test_nothing_is_saved_that_does_not_answer_unless_one_says_so(
 async def test_trying_says_what_went_wrong_and_saves_nothing(
     client: Client, site: Site, network: Network
 ) -> None:
-    await send(client, HERE, upstreams="192.0.2.1 192.0.2.2")
+    await send(client, HERE, upstreams="192.0.2.61 192.0.2.2")
     await send(client, f"{NAMES}/splits", name="office.example", upstreams="192.0.2.3")
     before = await site.store.household("home")
     assert "All of these DNS servers answer" in words(await send(client, f"{HERE}/try"))
@@ -117,7 +117,7 @@ async def test_trying_says_what_went_wrong_and_saves_nothing(
 async def test_one_that_filters_is_not_chosen_beside_one_that_does_not(
     client: Client, site: Site, network: Network
 ) -> None:
-    page = words(await send(client, HERE, 400, upstreams="9.9.9.9 192.0.2.1"))
+    page = words(await send(client, HERE, 400, upstreams="9.9.9.9 192.0.2.61"))
     assert "would be up to chance" in page
     assert network.asked == []
     assert await chosen(site) == ()
@@ -130,7 +130,7 @@ async def test_what_the_settings_name_is_shown_and_not_changed_here(
     page = await text(client, NAMES)
     assert "192.0.2.7:53" in page
     assert f'action="{HERE}"' not in page
-    await send(client, HERE, 400, upstreams="192.0.2.1")
+    await send(client, HERE, 400, upstreams="192.0.2.61")
     assert await chosen(site) == ()
     assert "All of these DNS servers answer" in words(await send(client, f"{HERE}/try"))
 

@@ -251,7 +251,8 @@ async def tried(
     program: Caller, what: str, filled: dict[str, str], status: int | None = None
 ) -> Any:
     method, path, body = OPERATIONS[what]
-    done = {"POST": 201 if "accounts" in path or "tokens" in path else 204, "DELETE": 204}
+    makes = any(each in path for each in ("accounts", "tokens", "lists"))
+    done = {"POST": 201 if makes else 204, "DELETE": 204}
     usual = 200 if what == "wants a full log" else done.get(method, 200)
     sent = {} if body is None else {"json": body}
     return await program(method, path.format(**filled), status or usual, **sent)

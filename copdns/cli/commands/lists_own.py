@@ -72,10 +72,11 @@ def add(
     slug: str | None,
     as_json: bool,
 ) -> None:
-    """Add a list of your own, called TITLE, and say what happened to each line.
+    """Add a list of your own, called TITLE.
 
-    It has at most 200,000 characters, and passes the same gate as every list. It blocks for
-    everyone who has its category blocked; a running copdns uses it within seconds.
+    Shows what happened to each line. The list has at most 200,000 characters, and passes the same
+    gate as every list. It blocks for everyone who has its category blocked; a running copdns uses
+    it within seconds.
 
     \b
     Example:  copdns lists add 'Board games' --from boards.txt --category games
@@ -107,7 +108,9 @@ def add(
 @json_option
 @pass_home
 def lines(home: Home, slug: str, every: bool, as_json: bool) -> None:
-    """Show what happened to each line of LIST, a list of your own.
+    """Show what happened to each line of LIST.
+
+    LIST is a list of your own.
 
     \b
     Example:  copdns lists lines board-games

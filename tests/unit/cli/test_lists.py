@@ -178,7 +178,7 @@ def test_the_scores_of_lists_are_those_that_were_noted(home: Home) -> None:
     assert "boards" in home.ok("lists", "score", "boards")
 
 
-PASTED = "chess.example\nakamaiedge.net\nlocalhost\n"
+PASTED = "ludo.example\nakamaiedge.net\nlocalhost\n"
 
 
 def fails(home: Home, *words: str, typed: str | None = None) -> str:
@@ -204,7 +204,7 @@ def test_a_pasted_list_is_kept_and_each_line_is_told(home: Home) -> None:
     (status,) = [each for each in home.json("lists", "status") if each["list"] == "board-games"]
     assert (status["used"], status["title"]) == (1, "Board games")
     home.ok("profile", "set", "mia", "--category", "board-games")
-    found = home.json("check", "a.chess.example", "--profile", "mia")
+    found = home.json("check", "a.ludo.example", "--profile", "mia")
     assert (found["action"], found["list"]) == ("block", "board-games")
     assert fails(home, "lists", "remove", "board-games")
     lines = home.json("lists", "lines", "board-games")
@@ -212,7 +212,7 @@ def test_a_pasted_list_is_kept_and_each_line_is_told(home: Home) -> None:
 
 
 def test_a_pasted_list_is_replaced_and_removed(home: Home) -> None:
-    (home.folder / "pasted.txt").write_text("0.0.0.0 chess.example\n0.0.0.0 go.example\n")
+    (home.folder / "pasted.txt").write_text("0.0.0.0 ludo.example\n0.0.0.0 go.example\n")
     file = str(home.folder / "pasted.txt")
     home.ok("lists", "add", "Pasted", "--from", file, "--category", "games")
     (home.folder / "pasted.txt").write_text("go.example\n")

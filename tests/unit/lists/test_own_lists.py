@@ -18,7 +18,7 @@ from copdns.lists.own_lists import (
 )
 from copdns.lists.parse import ListFormat
 from copdns.lists.small_index import Draft
-from copdns.model.errors import HouseholdError
+from copdns.model.errors import HouseholdError, ListError
 from copdns.model.matchers import Matcher, MatchKind
 
 TAKEN, IGNORED, REFUSED = LineOutcome
@@ -83,7 +83,7 @@ def test_rules_of_an_ad_blocker_are_told_too() -> None:
 
 def test_what_is_no_list_is_refused_as_a_whole() -> None:
     for text in ("<!doctype html><p>", "a.example/page\nb.example/page\n", "a\0b"):
-        with pytest.raises(HouseholdError):
+        with pytest.raises(ListError):
             lines(text)
 
 

@@ -123,7 +123,7 @@ class UsualShown(Given):
     chosen: bool
 
 
-class Tried(Given):
+class UpstreamTried(Given):
     """trouble: "" where it answers."""
 
     upstream: str
@@ -312,7 +312,7 @@ OPERATIONS = (
         _EDIT,
         "Try DNS servers",
         try_servers,
-        list[Tried],
+        list[UpstreamTried],
         body=Upstreams,
     ),
     Operation(

@@ -31,7 +31,7 @@ class OwnListShown(Given):
     changed_at: Moment
 
 
-class LineShown(Given):
+class ListLine(Given):
     """reason: as in `unused` of a list; null where the line is taken."""
 
     line: int
@@ -46,7 +46,7 @@ class OwnListLines(OwnListShown):
     taken: int
     ignored: int
     refused: int
-    lines: list[LineShown]
+    lines: list[ListLine]
 
 
 class OwnListWhole(OwnListLines):
@@ -72,7 +72,7 @@ async def all_lists(call: Call) -> object:
 
 async def show(call: Call) -> object:
     """Return a list with its text, and what became of each line; raise Refused (404)."""
-    own, text = await _required(call)
+    own, text = await _require_list(call)
     lines = await asyncio.to_thread(report_lines, own, text)
     return {**own_json(own), **lines_json(lines), "text": text}
 
@@ -84,12 +84,12 @@ async def add(call: Call) -> object:
 
 async def change(call: Call) -> object:
     """Put a new text in place of a list's; raise Refused (404)."""
-    return await _keep(call, (await _required(call))[0])
+    return await _keep(call, (await _require_list(call))[0])
 
 
 async def remove(call: Call) -> None:
     """Remove a list; raise Refused (404), or HouseholdError while something uses its category."""
-    own, _ = await _required(call)
+    own, _ = await _require_list(call)
     await remove_own(call.context, call.household, call.actor.name, own)
 
 
@@ -100,7 +100,7 @@ async def _keep(call: Call, before: OwnList | None) -> object:
     return {**own_json(kept.own), **lines_json(kept.lines)}
 
 
-async def _required(call: Call) -> tuple[OwnList, str]:
+async def _require_list(call: Call) -> tuple[OwnList, str]:
     found = await find_own(call.context, call.part("list"))
     if found is None:
         raise Refused(404, "There is no such list")

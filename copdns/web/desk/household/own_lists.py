@@ -47,12 +47,12 @@ async def new(request: web.Request) -> web.Response:
 async def own_list(request: web.Request) -> web.Response:
     """Show a list: what became of each line, and its text to change."""
     home = await require_house(request, Permission.SEE_PROFILES)
-    own, text = await _required(home)
+    own, text = await _require_list(home)
     lines = await asyncio.to_thread(report_lines, own, text)
-    return _page(home, own=own, text=text, **_shown(request, lines))
+    return _page(home, own=own, text=text, **_choose_lines(request, lines))
 
 
-def _shown(request: web.Request, lines: tuple[LineReport, ...]) -> dict[str, Any]:
+def _choose_lines(request: web.Request, lines: tuple[LineReport, ...]) -> dict[str, Any]:
     """Return what the page shows of the lines: those that the query asks for, from a number on."""
     wanted = request.query.get("show", "")
     outcomes = [each for each in LineOutcome if each == wanted]
@@ -79,7 +79,7 @@ async def add(request: web.Request) -> web.Response:
 async def change(request: web.Request) -> web.Response:
     """Put a new text in place of a list's."""
     home, form = await _surely(request)
-    own, _ = await _required(home)
+    own, _ = await _require_list(home)
     kept = await keep_own(home.context, home.household, home.actor.name, _read(form), own)
     _go_on(home, kept)
 
@@ -104,7 +104,7 @@ async def _surely(request: web.Request) -> tuple[HouseRequest, Form]:
     return home, await form_of(request)
 
 
-async def _required(home: HouseRequest) -> tuple[OwnList, str]:
+async def _require_list(home: HouseRequest) -> tuple[OwnList, str]:
     found = await find_own(home.context, home.request.match_info["list"])
     if found is None:
         raise web.HTTPNotFound(reason="There is no such list")
