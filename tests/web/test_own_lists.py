@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from dataclasses import replace
 
 import pytest
@@ -17,7 +18,6 @@ pytestmark = pytest.mark.logged_in
 
 HERE = "/guardian/lists/own"
 BOARDS = {"title": "Board games", "text": "chess.example\r\nlocalhost\r\nakamaiedge.net\r\n"}
-PLAIN = r"<[^>]+>|[\u2066-\u2069]"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,8 @@ def site(bundled) -> Site:  # type: ignore[no-untyped-def]
 
 
 def words(page: str) -> str:
-    return " ".join(re.sub(PLAIN, " ", page).split())
+    plain = re.sub(r"[\u2066-\u2069]", "", re.sub(r"<[^>]+>", " ", page))
+    return " ".join(plain.split())
 
 
 async def test_a_list_is_pasted_and_each_line_is_told(client: Client, site: Site) -> None:
@@ -92,7 +93,7 @@ async def test_what_cannot_be_used_is_shown_again_with_the_reason(
     ):
         page = await send(client, HERE, 400, **fields)
         assert said.lower() in words(page).lower()
-        assert fields["text"][:20].replace("<", "&lt;") in page
+        assert escape(fields["text"][:20]) in page
     assert site.updates.own.all() == ()
 
 
@@ -101,7 +102,7 @@ async def test_a_list_of_the_largest_size_is_taken(client: Client, site: Site) -
     sent = "\r\n".join(lines)
     assert len(sent) < MAX_LETTERS < len(sent) * 1.2
     page = words(await send(client, HERE, title="Many", text=sent))
-    assert "9,000 lines are used within seconds" in page
+    assert re.search(r"9,?000 lines are used within seconds", page)
     shown = words(await text(client, f"{HERE}/many?show=taken&from=8900"))
     assert "9,000 n8999.games.example used" in shown
     assert "8,900 n8899" not in shown

@@ -298,7 +298,8 @@ def test_every_action_of_the_dashboard_is_undone_asks_first_or_takes_nothing_awa
 async def stored(site: Site) -> Household:
     found = await site.store.household("home")
     assert found is not None
-    return replace(found, revision=0)
+    splits = sorted(found.split_upstreams, key=lambda each: each.key)  # their order says nothing
+    return replace(found, revision=0, split_upstreams=tuple(splits))
 
 
 async def act(client: Client, path: str, fields: dict[str, str], status: int = 200) -> str:
@@ -594,7 +595,7 @@ async def test_sending_names_elsewhere_by_undoing_asks_for_the_password_too(
     assert "Confirm it is you" in await act(client, path, {}, 403)
     assert await stored(site) == before
     await act(client, path, {"step_up_password": PASSWORD})
-    assert [each.name for each in (await stored(site)).split_upstreams] == ["work.example"]
+    assert [e.name for e in (await stored(site)).split_upstreams if e.name] == ["work.example"]
 
 
 async def test_protecting_a_site_by_undoing_asks_for_the_password_too(

@@ -30,7 +30,7 @@ TIME_SERVERS = "os_time"  # the protected group
 
 @click.group()
 def upstream() -> None:
-    """Choose and try the upstreams of all domains, or set up a resolver of your own."""
+    """Choose and try upstreams, or set up a resolver of your own."""
 
 
 @upstream.command("list")

@@ -76,7 +76,7 @@ def test_it_is_one_of_the_lists_and_its_own_category_has_its_name(kept: OwnLists
 def test_a_slug_that_another_list_or_category_has_is_not_taken(kept: OwnLists) -> None:
     assert keep(kept, "Games").own.slug == "games-2"
     assert keep(kept, "Tube").own.slug == "tube-2"
-    assert keep(kept, "Ut1 malware").own.slug == "ut1-malware-2"
+    assert keep(kept, "Ut1 vpn").own.slug == "ut1-vpn-2"
     assert keep(kept, "字").own.slug == "list"
 
 
