@@ -28,6 +28,7 @@ from copdns.web.api.people import (
     profiles,
     proposals,
     rules,
+    signs,
     unknown,
 )
 from copdns.web.api.serve import make_handler
@@ -39,6 +40,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *proposals.OPERATIONS,
     *agreement.OPERATIONS,
     *kept.OPERATIONS,
+    *signs.OPERATIONS,
     *pauses.OPERATIONS,
     *bedtime.OPERATIONS,
     *grants.OPERATIONS,
