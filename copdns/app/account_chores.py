@@ -13,7 +13,7 @@ import structlog
 
 from copdns.accounts.account import GuardianNotice, NoticeKind, with_guests
 from copdns.accounts.moves import admit_guests, with_moves
-from copdns.config import SYSTEM, Settings, WebSettings
+from copdns.config import SYSTEM, WebSettings
 from copdns.events.bus import EventBus
 from copdns.model.events import AccountEvent, Event, EventKind, HouseholdEvent, PersonEvent
 from copdns.model.hosts import DESK_HOST, desk_url

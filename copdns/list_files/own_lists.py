@@ -279,8 +279,8 @@ def keep_list(
     """Keep a list as somebody pasted it; return it with what became of its lines.
 
     catalogue: of the lists in force.  before: the list that it takes the place of; None: it is
-    new.  taken: slugs that no new list may have, besides those in force.  Raises HouseholdError, and
-    ListError for a text that is refused as a whole.
+    new.  taken: slugs that no new list may have, besides those in force.  Raises HouseholdError,
+    and ListError for a text that is refused as a whole.
     """
     title, text = _read_title(wanted.title), tidy_text(wanted.text)
     slug = before.slug if before else free_slug(title, _all_slugs(catalogue, taken), "list")

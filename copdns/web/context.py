@@ -80,8 +80,8 @@ class AppContext:
     is HTTPS, and on which port.  own_timers: those that people start for themselves.
     desk_over_http: passwords may be sent without encryption over the network (the setting
     `web.desk_over_http`).  try_push: sends a test to a browser that gets notices; None where
-    nothing is sent.  trouble_of_upstream: asks one and returns what is wrong with it, "" for nothing; it
-    blocks for seconds.
+    nothing is sent.  trouble_of_upstream: asks one and returns what is wrong with it, ""
+    for nothing; it blocks for seconds.
     """
 
     registry: CollectorRegistry

@@ -85,7 +85,7 @@ async def find_own(context: AppContext, slug: str) -> tuple[OwnList, str] | None
 
 
 async def all_own(context: AppContext) -> tuple[OwnList, ...]:
-    """Return the lists that were pasted, by title; raise HouseholdError where they cannot be read."""
+    """Return the lists that were pasted, by title; raise HouseholdError for a damaged book."""
     try:
         return await asyncio.to_thread(context.updates.own.all)
     except ListError as error:

@@ -10,9 +10,8 @@ from copdns.as_json.lists import NO_TRIAL_JSON, entry_json, status_json, trial_j
 from copdns.cli.base import NAME, json_option
 from copdns.cli.commands.lists_audit import audit_command
 from copdns.cli.commands.lists_export import export
-from copdns.cli.commands.lists_own import add, lines, own, remove
+from copdns.cli.commands.lists_own import add, lines, log_only, own, remove
 from copdns.cli.commands.lists_score import score
-from copdns.cli.commands.lists_trial import log_only
 from copdns.cli.commands.lists_update import update
 from copdns.cli.commands.lists_versions import accept, diff_command, refuse, rollback
 from copdns.cli.fetched import ListDownloads

@@ -14,8 +14,8 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import copdns
-from copdns.cli.doctor.finding import Finding, FindingStatus, fail, ok, warn
 from copdns.app.upstream_probe import query_resolver
+from copdns.cli.doctor.finding import Finding, FindingStatus, fail, ok, warn
 from copdns.cli.home import Home
 from copdns.cli.output import local_text
 from copdns.config import AUTO

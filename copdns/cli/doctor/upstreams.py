@@ -22,7 +22,7 @@ from copdns.list_files.load import filtering_resolvers
 from copdns.list_files.resources import find_folder
 from copdns.lists.shapes import ProtectedShape
 from copdns.model import yaml_text
-from copdns.model.addresses import Transport, UpstreamAddress
+from copdns.model.addresses import UpstreamAddress
 from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import NXDOMAIN, UpstreamError, WireError
 from copdns.model.household import Household

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -688,8 +689,9 @@ def test_counts_are_added_up_by_period_and_cause(log: QueryLog) -> None:
     log.flush()
     # The second period begins within an hour, which belongs to the one before.
     ends = [hour * 3600, (hour + 1) * 3600 + 1800, (hour + 3) * 3600]
-    periods = [*zip(ends, ends[1:], strict=False)]
-    assert {tuple(each) for each in log.period_counts("home", ["mia", "tom"], periods, ["mia"])} == {
+    periods = [*pairwise(ends)]
+    found = log.period_counts("home", ["mia", "tom"], periods, ["mia"])
+    assert {tuple(each) for each in found} == {
         (0, 1, "games", 5, 5),
         (0, 1, "category", 5, 0),
         (1, 0, "", 7, 0),

@@ -16,7 +16,6 @@ from copdns.web.api.types import Moment
 from copdns.web.list_versions import all_own, find_own, keep_own, remove_own
 from copdns.web.problem import Refused
 
-
 _MAX_BODY = 1 << 20  # octets: JSON may escape a character in 12
 
 

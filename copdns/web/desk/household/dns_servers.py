@@ -7,7 +7,6 @@ saved only where somebody says so.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
@@ -18,7 +17,6 @@ from copdns.accounts.roles import Permission
 from copdns.config import SYSTEM
 from copdns.household.name_edits import remove_usual_upstreams, set_usual_upstreams
 from copdns.list_files.load import known_resolvers
-from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
 from copdns.model.sentences import Sentence, sentence
