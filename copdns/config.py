@@ -25,6 +25,7 @@ from pydantic import (
 
 from copdns.model import yaml_text
 from copdns.model.addresses import (
+    SUBNET_BITS,
     Transport,
     UpstreamAddress,
     address,
@@ -38,6 +39,7 @@ from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import ConfigError
 from copdns.model.events import USUAL, EventKind
 from copdns.model.names import normalize
+from copdns.model.nat64 import IPV4_MAPPED, Nat64, nat64_prefix, network6
 from copdns.model.verdict import AnswerDefaults
 from copdns.model.yaml_text import ByText
 
@@ -80,18 +82,26 @@ def load(text: str, file: str, environ: Mapping[str, str]) -> Settings:
     identity = settings.identity.model_copy(update={"leases": leases})
     household = str(folder / settings.household) if settings.household else ""
     data = str(folder / settings.data)
-    files = {"tls_certificate": settings.web.tls_certificate, "tls_key": settings.web.tls_key}
-    web = settings.web.model_copy(
-        update={key: str(folder / path) for key, path in files.items() if path}
-    )
     changed = {
-        "web": web,
+        "web": _with_files(settings.web, folder, "tls_certificate", "tls_key"),
+        "encrypted": _with_files(settings.encrypted, folder, "certificate", "key"),
         "lists": lists,
         "identity": identity,
         "household": household,
         "data": data,
     }
     return settings.model_copy(update=changed)
+
+
+SectionT = TypeVar("SectionT", bound=BaseModel)
+
+
+def _with_files(section: SectionT, folder: PurePath, *keys: str) -> SectionT:
+    """Return a section whose files, where it names any, are taken from a folder."""
+    paths = {key: str(getattr(section, key)) for key in keys}
+    return section.model_copy(
+        update={key: str(folder / path) for key, path in paths.items() if path}
+    )
 
 
 def _changes(environ: Mapping[str, str]) -> dict[str, object]:
@@ -338,6 +348,138 @@ class WebSettings(Section):
         return key
 
 
+class EncryptedSettings(Section):
+    """DNS for devices that encrypt what they ask; at the addresses of `dns.listen`."""
+
+    tls_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port for DNS over TLS, usually 853; 0 for none.",
+    )
+    https_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port for DNS over HTTPS, such as 8443; 0 for none.",
+    )
+    certificate: str = Field(
+        default="",
+        validate_default=True,
+        description="A certificate in PEM format, with its intermediate certificates; without "
+        "one, that of the pages is used. It is read again when it changes.",
+    )
+    key: str = Field(
+        default="",
+        validate_default=True,
+        description="The key of that certificate, without a password.",
+    )
+    idle: float = Field(
+        default=30.0,
+        ge=0.5,
+        le=600,
+        description="Seconds before an idle encrypted connection is closed.",
+    )
+    connections: int = Field(
+        default=512,
+        ge=1,
+        le=65536,
+        description="Encrypted connections that may be open at once.",
+    )
+    client_connections: int = Field(
+        default=32,
+        ge=1,
+        le=65536,
+        description="Encrypted connections that one device may have open at once; a new one "
+        "closes its longest silent one.",
+    )
+    handshakes: int = Field(
+        default=10,
+        ge=1,
+        le=10_000,
+        description="Encrypted connections that one device may begin in a second, on average over "
+        "five.",
+    )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything encrypted is served."""
+        return bool(self.tls_port or self.https_port)
+
+    @field_validator("https_port")
+    @classmethod
+    def _has_a_port_of_its_own(cls, https_port: int, info: ValidationInfo) -> int:
+        if https_port and https_port == info.data.get("tls_port"):  # a wrong one is told
+            raise ValueError(
+                f"encrypted.tls_port is {https_port} too, and it does not speak HTTPS; choose "
+                "another port, or 0 for none"
+            )
+        return https_port
+
+    @field_validator("certificate")
+    @classmethod
+    def _is_used(cls, certificate: str, info: ValidationInfo) -> str:
+        ports = [info.data.get(key) for key in ("tls_port", "https_port")]  # wrong ones are told
+        if certificate and ports == [0, 0]:
+            raise ValueError(
+                "nothing uses this certificate, since encrypted.tls_port and encrypted.https_port "
+                "are 0; set one of these ports, or leave the certificate out"
+            )
+        return certificate
+
+    @field_validator("key")
+    @classmethod
+    def _fits_the_certificate(cls, key: str, info: ValidationInfo) -> str:
+        certificate = info.data.get("certificate")
+        if certificate is not None and bool(certificate) != bool(key):
+            raise ValueError("a certificate needs its key; write both files, or neither")
+        return key
+
+
+class ClientSubnet(Section):
+    """What an upstream is told of the network that queries are from (EDNS client subnet)."""
+
+    server: Upstream = Field(description="The upstream, as it is written in `upstreams.servers`.")
+    send: Network | None = Field(
+        default=None,
+        description="The network that it is told with every query, such as that of the "
+        "household's address: of /24 or wider, or /56 or wider for IPv6; `0.0.0.0/0` asks it to "
+        "tell others nothing.",
+    )
+    forward: bool = Field(
+        default=False,
+        validate_default=True,
+        description="Whether it is told what a device itself says of its network, cut to /24 or "
+        "/56.",
+    )
+
+    @field_validator("send")
+    @classmethod
+    def _is_wide_enough(cls, send: Network | None) -> Network | None:
+        if send is not None and send.prefixlen > SUBNET_BITS[send.version]:
+            raise ValueError(
+                f"{send} tells too much of an address; write a network of "
+                f"/{SUBNET_BITS[send.version]} or wider"
+            )
+        if (
+            send is not None
+            and send.prefixlen
+            and any(send.version == home.version and send.overlaps(home) for home in HOME)
+        ):
+            raise ValueError(
+                f"{send} is in a home network, which means nothing outside; write the network of "
+                "the address that the provider gave you"
+            )
+        return send
+
+    @field_validator("forward")
+    @classmethod
+    def _says_one_thing(cls, forward: bool, info: ValidationInfo) -> bool:
+        if "send" in info.data and forward is (info.data["send"] is not None):
+            raise ValueError("write either send, with a network, or forward: true")
+        return forward
+
+
 class UpstreamSettings(Section):
     """Which DNS servers answer what this machine does not know."""
 
@@ -390,6 +532,12 @@ class UpstreamSettings(Section):
         "passed on. One on loopback is trusted, and so is an encrypted one.",
     )
 
+    client_subnet: tuple[ClientSubnet, ...] = Field(
+        default=(),
+        description="Upstreams that are told from which network queries are (EDNS client subnet); "
+        "all others are told nothing, whatever devices say.",
+    )
+
     @property
     def are_fixed(self) -> bool:
         """Whether the settings name other servers than `system`, so that no household chooses."""
@@ -417,6 +565,22 @@ class UpstreamSettings(Section):
                 )
         return bootstrap
 
+    @field_validator("client_subnet")
+    @classmethod
+    def _are_servers(
+        cls, told: tuple[ClientSubnet, ...], info: ValidationInfo
+    ) -> tuple[ClientSubnet, ...]:
+        servers = info.data.get("servers")  # wrong ones are told
+        for number, each in enumerate(told):
+            if servers is not None and each.server not in servers:
+                raise ValueError(
+                    f"{each.server} is not among upstreams.servers, so it is asked nothing; write "
+                    "it as it is written there"
+                )
+            if each.server in [other.server for other in told[:number]]:
+                raise ValueError(f"{each.server} is there twice; keep only one")
+        return told
+
     @field_validator("attempt")
     @classmethod
     def _within_the_deadline(cls, attempt: float, info: ValidationInfo) -> float:
@@ -429,6 +593,47 @@ class UpstreamSettings(Section):
 def are_encrypted(servers: Iterable[UpstreamAddress | Literal["system"]]) -> bool:
     """Tell whether nothing but TLS is spoken with these servers."""
     return all(each != SYSTEM and each.transport is not Transport.UDP for each in servers)
+
+
+def _prefix(text: str) -> IPv6Network | Literal["auto", "off"]:
+    if text == AUTO:
+        return "auto"
+    return "off" if text == "off" else nat64_prefix(text)
+
+
+Prefix = Annotated[IPv6Network | Literal["auto", "off"], ByText(_prefix)]
+Network6 = Annotated[IPv6Network, ByText(network6)]
+
+
+class Dns64Settings(Section):
+    """Networks whose devices reach IPv4 only through a translator (NAT64)."""
+
+    prefix: Prefix = Field(
+        default="off",
+        description="The prefix of the network's NAT64, such as `64:ff9b::/96`: domains that have "
+        "only IPv4 addresses get IPv6 addresses in it (DNS64). `auto` asks for it; `off` does "
+        "without.",
+    )
+    ask: tuple[Server, ...] = Field(
+        default=(),
+        description="DNS servers that are asked for the prefix with `auto`, such as the "
+        "provider's; without one, the upstreams are.",
+    )
+    exclude: tuple[Network6, ...] = Field(
+        default=(IPV4_MAPPED,),
+        description="Networks in which no site can be reached: a domain with IPv6 addresses only "
+        "in these counts as one without.",
+    )
+
+    @field_validator("ask")
+    @classmethod
+    def _are_written_with_an_address(
+        cls, ask: tuple[UpstreamAddress | str, ...]
+    ) -> tuple[UpstreamAddress | str, ...]:
+        for each in ask:
+            if isinstance(each, UpstreamAddress) and not each.host:
+                raise ValueError(f"nothing says where {each} is; write its address too")
+        return ask
 
 
 class CacheSettings(Section):
@@ -679,6 +884,12 @@ class IdentitySettings(Section):
         default="",
         description="The domain in which devices of these lease files have the names that they "
         "give themselves, such as `lan` or `home.arpa`; empty for no such names.",
+    )
+
+    ask_names: bool = Field(
+        default=True,
+        description="Whether unknown devices are asked what they call themselves, when a guardian "
+        "looks at them; the names are not stored.",
     )
 
     @field_validator("lease_domain")
@@ -937,7 +1148,9 @@ class Settings(Section):
 
     dns: DnsSettings = DnsSettings()
     web: WebSettings = Field(default=WebSettings(), validate_default=True)
+    encrypted: EncryptedSettings = Field(default=EncryptedSettings(), validate_default=True)
     upstreams: UpstreamSettings = UpstreamSettings()
+    dns64: Dns64Settings = Dns64Settings()
     cache: CacheSettings = CacheSettings()
     limits: LimitSettings = LimitSettings()
     rebinding: RebindingSettings = RebindingSettings()
@@ -971,6 +1184,27 @@ class Settings(Section):
                 )
         return web
 
+    @field_validator("encrypted")
+    @classmethod
+    def _has_ports_of_its_own(
+        cls, encrypted: EncryptedSettings, info: ValidationInfo
+    ) -> EncryptedSettings:
+        dns, web = info.data.get("dns"), info.data.get("web")  # wrong ones are told
+        others = {"dns.port": (dns.port, dns.listen)} if dns else {}
+        if web:
+            others |= {
+                f"web.{key}": (getattr(web, key), web.listen) for key in ("port", "tls_port")
+            }
+        for ours in ("tls_port", "https_port"):
+            for setting, (port, listen) in others.items():
+                is_same = port and port == getattr(encrypted, ours)
+                if dns and is_same and (where := _on_both(dns.listen, listen)):
+                    raise ValueError(
+                        f"encrypted.{ours} and {setting} are both {port} on {where}, but encrypted "
+                        "DNS needs its own port; choose another"
+                    )
+        return encrypted
+
     @field_validator("lists")
     @classmethod
     def _slugs_differ(cls, lists: tuple[ListFile, ...]) -> tuple[ListFile, ...]:
@@ -990,9 +1224,19 @@ def _is_of_a_home(address: str) -> bool:
     return any(ip_address(address) in each for each in HOME)
 
 
-def defaults_of(settings: Settings, door: str) -> AnswerDefaults:
-    """Return what the settings say.  door: the children's page, as it is served now."""
+def defaults_of(
+    settings: Settings, door: str, learned: tuple[IPv6Network, ...] = ()
+) -> AnswerDefaults:
+    """Return what the settings say.
+
+    door: the children's page, as it is served now.  learned: prefixes of NAT64, where they are to
+    be asked for.
+    """
     dns = settings.dns
+    prefix = settings.dns64.prefix
+    prefixes = (prefix,) if isinstance(prefix, IPv6Network) else learned
+    if prefix == "off":
+        prefixes = ()
     return AnswerDefaults(
         dns.allow,
         dns.block_ttl,
@@ -1000,4 +1244,5 @@ def defaults_of(settings: Settings, door: str) -> AnswerDefaults:
         dns.child_max_ttl,
         door,
         sends_reverse=bool(settings.upstreams.private_reverse),
+        nat64=Nat64(prefixes, settings.dns64.exclude) if prefixes else None,
     )

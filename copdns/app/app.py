@@ -28,12 +28,14 @@ from copdns.app.bypass_chores import BypassChores
 from copdns.app.control import ControlSocket
 from copdns.app.device_chores import DeviceChores
 from copdns.app.digest_chores import DigestChores
+from copdns.app.encrypted_dns import EncryptedDns
 from copdns.app.help_chores import HelpChores
 from copdns.app.household_in_force import HouseholdInForce
 from copdns.app.household_source import HouseholdSource
 from copdns.app.lists_in_force import ListReloader, ListsInForce
 from copdns.app.memory_use import collect_young, trim_memory
 from copdns.app.monitoring import Readiness, build_gauges
+from copdns.app.nat64_chores import Nat64Chores
 from copdns.app.push_chores import PushChores
 from copdns.app.seed import seed_household
 from copdns.app.service_manager import feed_watchdog, find_service_manager
@@ -98,6 +100,7 @@ log = structlog.get_logger("copdns")
 # Seconds between two runs of a chore.
 FOLLOW_HOUSEHOLD = 0.1  # so that a change is in force well within a second
 FOLLOW_MACHINE = 5.0  # its addresses and resolvers
+FOLLOW_NAT64 = 1.0  # whether it is time to ask for the prefix
 FOLLOW_LISTS = 2.0  # which lists are here, and which are due
 FLUSH_EVERY = 0.25  # tallies into metrics and log: a killed process loses little
 FOLLOW_APPEALS = 2.0
@@ -267,8 +270,9 @@ class App:
         self._upstreams = UpstreamClient(self._loop)
         self._counters.upstreams = self._upstreams.numbers
         self._upstreams_in_force = UpstreamsInForce(self._upstreams, lambda: self.settings)
+        self._nat64 = Nat64Chores(self._upstreams, lambda: self.settings, self._loop)
         self._snapshots = SnapshotBuilder(
-            lambda: defaults_of(self.settings, self._child_page),
+            lambda: defaults_of(self.settings, self._child_page, self._nat64.prefixes),
             self._policy_inputs,
             self._upstreams_in_force,
             self._now,
@@ -292,6 +296,7 @@ class App:
         )
         self._resolver.limits = self._new_limits()
         self._resolver.asks_time_in_clear = self._upstreams_in_force.are_all_encrypted
+        self._resolver.forwards_subnets = _forwards_subnets(self.settings)
         self._help_chores = HelpChores(
             self._folder,
             help_answers,
@@ -314,6 +319,15 @@ class App:
             self._lists, self._snapshots, self._resolver, self._appeal_chores, lambda: self.settings
         )
         self._listeners = Listeners(self._resolver, self._clock)
+        self._encrypted = EncryptedDns(
+            self._folder,
+            self.settings,
+            self._resolver,
+            self._clock,
+            lambda: self._clock.is_wrong,
+        )
+        self._counters.connections = self._count_connections
+        self._counters.handshakes = self._encrypted.count_handshakes
 
     async def _begin_recognising(self) -> None:
         """Make what recognises devices, and what reports readiness."""
@@ -346,6 +360,7 @@ class App:
             self._updates,
             self._device_chores,
             self._http_server,
+            lambda: self._encrypted.warning,
             lambda: self._clock.is_wrong,
         )
 
@@ -384,6 +399,7 @@ class App:
         yield repeat(self._household.compare, COMPARE_EVERY)
         yield repeat(self._lists.check_file, COMPARE_EVERY)
         yield repeat(self._follow_machine, FOLLOW_MACHINE)
+        yield repeat(self._follow_nat64, FOLLOW_NAT64)
         yield repeat(self._flush_records, FLUSH_EVERY)
         yield repeat(lambda: free_gradually(self._lazy_free), FREE_EVERY)
         yield repeat(self._give_stale, GIVE_STALE_EVERY)
@@ -406,6 +422,7 @@ class App:
 
     async def _close(self) -> None:
         self._listeners.close()
+        self._encrypted.close()
         self._control.close()
         await self._http_server.close()
         self._recognition.close()
@@ -464,6 +481,10 @@ class App:
 
     async def _listen(self) -> None:
         await self._listeners.listen(self.settings.dns)
+        await self._encrypted.follow(self._listeners.addresses)
+
+    def _count_connections(self) -> dict[str, int]:
+        return {"tcp": self._listeners.count_connections(), **self._encrypted.count_connections()}
 
     def _build_pages(self) -> web.Application:
         """Build the web application, in a thread; `web/http_server.py` says why so late."""
@@ -534,9 +555,15 @@ class App:
         own = await asyncio.to_thread(listen_addresses, self.settings.dns.listen)
         if set(own) != set(self._listeners.addresses):
             await self._listen()
+        else:
+            await self._encrypted.follow(own)
         if not self._upstreams_in_force.is_current(own):
             await self._upstreams_in_force.apply(self._resolver.snapshot.households.values())
         await self._http_server.refresh()
+
+    async def _follow_nat64(self) -> None:
+        if await self._nat64.follow():
+            await self._household.apply()
 
     async def _check_alarms(self) -> None:
         lists = self._updates.metrics()
@@ -659,6 +686,7 @@ class App:
         self._resolver.snapshot, self._lists.loaded = snapshot, loaded
         await self._device_chores.configure(settings.identity)
         self._resolver.limits = self._new_limits()
+        self._resolver.forwards_subnets = _forwards_subnets(settings)
         # Responses of the same upstreams stay: while those are dead, the house lives on them.
         may_stay = _about_responses(before) == _about_responses(settings)
         self._resolver.reconfigure(
@@ -672,7 +700,10 @@ class App:
         await run_logged(self._tell_upstreams)
         log.info("reloaded")
         if _fixed_settings(before) != _fixed_settings(settings):
-            log.warning("changes to ports, TCP limits, web and data take effect at the next start")
+            log.warning(
+                "changes to ports, TCP limits, encrypted, web and data take effect at the next "
+                "start"
+            )
 
 
 def _own_lists(settings: Settings) -> frozenset[str]:
@@ -686,11 +717,15 @@ def _about_responses(settings: Settings) -> object:
     return settings.upstreams, settings.cache
 
 
+def _forwards_subnets(settings: Settings) -> bool:
+    return any(each.forward for each in settings.upstreams.client_subnet)
+
+
 def _fixed_settings(settings: Settings) -> object:
     """Return the settings that only a restart changes."""
     dns = settings.dns
     tcp = dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight
-    return dns.port, tcp, settings.web, settings.data
+    return dns.port, tcp, settings.encrypted, settings.web, settings.data
 
 
 async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:

@@ -36,6 +36,7 @@ class Readiness:
         updates: ListUpdater,
         device_chores: DeviceChores,
         http_server: HttpServer,
+        encrypted_warning: Callable[[], str],
         is_clock_wrong: Callable[[], bool],
     ) -> None:
         self._upstreams = upstreams
@@ -45,6 +46,7 @@ class Readiness:
         self._updates = updates
         self._device_chores = device_chores
         self._http_server = http_server
+        self._encrypted_warning = encrypted_warning
         self._is_clock_wrong = is_clock_wrong
 
     def missing(self) -> tuple[str, ...]:
@@ -69,6 +71,7 @@ class Readiness:
             self._updates.missing_text,
             self._device_chores.warning,
             self._http_server.warning,
+            self._encrypted_warning(),
             CLOCK_WRONG if self._is_clock_wrong() else "",
         )
         return tuple(filter(None, found))

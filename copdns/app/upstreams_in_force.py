@@ -11,8 +11,8 @@ from typing import Literal
 
 import structlog
 
-from copdns.config import SYSTEM, Settings, are_encrypted
-from copdns.dns.connections import BOOTSTRAP_ZONE, CLEAR_ZONE
+from copdns.config import AUTO, SYSTEM, Settings, are_encrypted
+from copdns.dns.connections import BOOTSTRAP_ZONE, CLEAR_ZONE, NAT64_ZONE
 from copdns.dns.upstream import Connect, UpstreamClient
 from copdns.list_files.load import filtering_resolvers
 from copdns.model.addresses import Transport, UpstreamAddress
@@ -52,18 +52,15 @@ class UpstreamsInForce:
         own = await asyncio.to_thread(listen_addresses, settings.dns.listen)
         self.servers = servers = chosen.usual_servers(chosen_by(households))
         self.are_all_encrypted = are_encrypted(servers)
-        usual: dict[UpstreamAddress, None] = {}
-        for server in servers:
-            if server == SYSTEM:
-                usual |= dict.fromkeys(machine.system_resolvers(own, settings.dns.port))
-            else:
-                usual[server] = None
+        usual = _addresses_of(servers, own, settings)
         groups: dict[str, Sequence[UpstreamAddress]] = {"": tuple(usual)}
         if self.are_all_encrypted:
             plain = chosen.bootstrap or _in_clear(usual)
             groups[CLEAR_ZONE] = (*plain, *usual)  # with a right clock these are as good
         if any(not each.host for each in usual):
             groups[BOOTSTRAP_ZONE] = chosen.bootstrap
+        if settings.dns64.prefix == AUTO:
+            groups[NAT64_ZONE] = tuple(_addresses_of(settings.dns64.ask, own, settings) or usual)
         if chosen.private_reverse:
             groups[REVERSE_ZONE] = chosen.private_reverse
         for household in households:
@@ -88,7 +85,8 @@ class UpstreamsInForce:
             for each in group
             if each in chosen.filtering or each.host in known or each.name in known
         }
-        self._upstreams.configure(usable, filtering, chosen.trust_ad)
+        subnets = {each.server: each.send for each in chosen.client_subnet}
+        self._upstreams.configure(usable, filtering, chosen.trust_ad, subnets)
         self._upstreams.deadline, self._upstreams.attempt = chosen.deadline, chosen.attempt
         self._upstreams.fastest = chosen.order == "fastest"
         before, self._machine = self._machine, (own, machine.resolv_conf_stamp())
@@ -103,6 +101,19 @@ class UpstreamsInForce:
 def chosen_by(households: Sequence[Household]) -> tuple[str, ...]:
     """Return the usual upstreams that a household chose; none where several share this machine."""
     return households[0].usual_upstreams if len(households) == 1 else ()
+
+
+def _addresses_of(
+    servers: Iterable[UpstreamAddress | str], own: Sequence[str], settings: Settings
+) -> dict[UpstreamAddress, None]:
+    """Return the addresses of servers, in their order; own: where copdns listens."""
+    found: dict[UpstreamAddress, None] = {}
+    for server in servers:
+        if isinstance(server, UpstreamAddress):
+            found[server] = None
+        else:
+            found |= dict.fromkeys(machine.system_resolvers(own, settings.dns.port))
+    return found
 
 
 def _in_clear(usual: Iterable[UpstreamAddress]) -> tuple[UpstreamAddress, ...]:

@@ -57,7 +57,7 @@ _PARTS = (
     _Part("device", "devices", lambda each: each.id),
     _Part("rule", "rules", lambda each: each.id),
     _Part("service", "services", lambda each: each.slug),
-    _Part("local name", "local_names", lambda each: each.name),
+    _Part("local name", "local_names", lambda each: each.key),
     _Part("rewrite", "rewrites", lambda each: str(each.matcher)),
     _Part("split upstream", "split_upstreams", lambda each: each.key),
     _Part("schedule", "schedules", lambda each: each.id),

@@ -10,7 +10,8 @@ from enum import Enum
 from math import inf
 from typing import Final, Protocol
 
-from copdns.dns.cookies import opt_with_cookie
+from copdns.dns.client_subnet import network_of_zone, subnet_option
+from copdns.dns.cookies import cookie_option, opt_record, opt_with_cookie
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import AD, CD, COUNTS_FORMAT, DO, HEADER_SIZE, OPT, QR, RCODE, RD, TC
 from copdns.dns.wire import PLAIN_UDP_SIZE, UDP_SIZE, CacheKey
@@ -48,6 +49,8 @@ class Health:
     cookie, server_cookie: ours for it, and the one that it sent (RFC 7873); b"" for none.
     without_cookie: how many responses in a row came without ours, though it had sent one.
     opt_plain, opt_do: the OPT record of a query with all that it should have.
+    subnet: the option that tells our network (RFC 7871), forwards_subnet: it is told that of a
+        device; b"" and False for nothing, as by default.
     """
 
     __slots__ = (
@@ -58,6 +61,7 @@ class Health:
         "failed_at",
         "failures",
         "filtering",
+        "forwards_subnet",
         "label",
         "no_edns_until",
         "opt_do",
@@ -66,6 +70,7 @@ class Health:
         "randomizes_case",
         "rtt",
         "server_cookie",
+        "subnet",
         "trusted",
         "without_cookie",
     )
@@ -88,6 +93,24 @@ class Health:
         self.without_cookie = 0
         self.opt_plain = _OPT_PLAIN
         self.opt_do = _OPT_DO
+        self.subnet = b""
+        self.forwards_subnet = False
+
+    @property
+    def knows_subnets(self) -> bool:
+        return self.forwards_subnet or self.subnet != b""
+
+    def subnet_for(self, exchange: Exchange) -> bytes:
+        """Return the option that tells the network of a query; b"" for nothing.
+
+        Of names that nobody may block nothing is told: help names are among them.
+        """
+        if exchange.protected or exchange.untraced:
+            return b""
+        if not self.forwards_subnet:
+            return self.subnet
+        network = network_of_zone(exchange.key.zone)
+        return b"" if network is None else subnet_option(network)
 
     @property
     def is_down(self) -> bool:
@@ -353,6 +376,15 @@ def build_query(question: bytes, *, do: bool, cd: bool, edns: bool) -> bytes:
 def build_full_query(question: bytes, health: Health, *, do: bool, cd: bool) -> bytes:
     """Return a query without its ID, with the cookies for an upstream."""
     return _HEADS[cd, True] + question + (health.opt_do if do else health.opt_plain)
+
+
+def build_told_query(
+    question: bytes, health: Health, subnet: bytes, *, do: bool, cd: bool
+) -> bytes:
+    """Return a query without its ID, with the cookies for an upstream and what it is told of our
+    network: `Health.subnet_for`."""
+    cookie = cookie_option(health.cookie + health.server_cookie) if health.cookie else b""
+    return _HEADS[cd, True] + question + opt_record(UDP_SIZE, DO if do else 0, cookie + subnet)
 
 
 def build_bare_query(question: bytes, *, do: bool, cd: bool) -> bytes:

@@ -56,6 +56,8 @@ _FORMS = Forms(
     ),
     sentence("%(place)s (web): %(why)s; see web.listen and web.port"),
     sentence("%(place)s (HTTPS): %(why)s; see web.tls_port"),
+    sentence("%(place)s (DNS over TLS): %(why)s; see encrypted.tls_port"),
+    sentence("%(place)s (DNS over HTTPS): %(why)s; see encrypted.https_port"),
     former=_FORMER,
 )
 

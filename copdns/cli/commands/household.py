@@ -65,7 +65,7 @@ def show(home: Home, as_json: bool) -> None:
             ("devices", str(len(found.devices))),
             ("rules", str(len(found.rules))),
             ("custom services", ", ".join(each.slug for each in found.services)),
-            ("local names", ", ".join(each.name for each in found.local_names)),
+            ("local names", ", ".join(each.key for each in found.local_names)),
             ("rewrites", ", ".join(str(each.matcher) for each in found.rewrites)),
             ("split upstreams", ", ".join(each.key for each in found.split_upstreams)),
             ("schedules", ", ".join(each.id for each in found.schedules)),
