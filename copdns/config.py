@@ -831,6 +831,37 @@ class SourceSettings(Section):
         return _with_slugs_of_their_own(own)
 
 
+class FactsSettings(Section):
+    """Where newer facts come from: protected sites, helplines, services, and what else ships."""
+
+    url: str = Field(
+        default="",
+        description="Where signed newer facts are downloaded from; empty for nowhere: then they "
+        "are newer with each version of copdns. Nothing about this household is sent.",
+    )
+    every: int = Field(
+        default=24, ge=1, le=720, description="Hours between checks for newer facts."
+    )
+    keys: tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...] = Field(
+        default=(),
+        description="Public keys (Ed25519, 64 hexadecimal digits) whose signatures are accepted; "
+        "empty for those that come with copdns.",
+    )
+    max_age: int = Field(
+        default=45,
+        ge=7,
+        le=400,
+        description="Days after which facts that were not renewed are reported.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _can_be_fetched(cls, url: str) -> str:
+        if url and (trouble := bad_url(url)):
+            raise ValueError(trouble)
+        return url
+
+
 ASlugged = TypeVar("ASlugged", ListFile, OwnSource)
 
 
@@ -1158,6 +1189,7 @@ class Settings(Section):
         default=(), description="Lists of domains on this machine's disk."
     )
     sources: SourceSettings = SourceSettings()
+    facts: FactsSettings = FactsSettings()
     identity: IdentitySettings = IdentitySettings()
     log: LogSettings = LogSettings()
     events: EventSettings = EventSettings()

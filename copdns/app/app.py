@@ -53,6 +53,7 @@ from copdns.events.notices import ENGLISH, Speaks
 from copdns.events.targets import Targets
 from copdns.list_files.choose import available_lists
 from copdns.list_files.copies import Copies
+from copdns.list_files.facts_updates import SLUG, FactsUpdater
 from copdns.list_files.index_store import LoadedLists
 from copdns.list_files.load import bundled_files
 from copdns.list_files.updates import ListUpdater
@@ -147,6 +148,14 @@ class App:
                 HeldEvent(EventKind.LIST_HELD, slug, self._clock().wall)
             ),
         )
+        self._facts = FactsUpdater(
+            self._folder,
+            lambda: self.settings.facts,
+            time.time,
+            tell_held=lambda: self._events.publish(
+                HeldEvent(EventKind.FACTS_HELD, SLUG, self._clock().wall)
+            ),
+        )
         self._manager = find_service_manager()
         self._clock = Clock(time.time, time.monotonic, machine.clock_is_synchronised)
         self._source = HouseholdSource(
@@ -172,7 +181,7 @@ class App:
         self._counters.appeal_kinds = lambda: {
             str(kind): count for kind, count in self._appeal_chores.kinds.items()
         }
-        self._counters.gauges = build_gauges(self._resolver, self._log, self._targets)
+        self._counters.gauges = build_gauges(self._resolver, self._log, self._targets, self._facts)
         self._log.start()
         if self._lists.loaded.is_current:  # else they are needed once more, and cleared then
             bundled_files.cache_clear()
@@ -194,6 +203,7 @@ class App:
             self._thread, self._now, lambda: self.settings.events.appeal_names
         )
         households = await self._account_chores.with_guests(await self._source.households())
+        await self._facts.begin()
         self._lists.fetched = await self._updates.begin(households)
         await self._lists.begin(self.settings.lists)
         await self._source.seed()
@@ -362,6 +372,7 @@ class App:
             self._http_server,
             lambda: self._encrypted.warning,
             lambda: self._clock.is_wrong,
+            self._facts,
         )
 
     # --- serving ---
@@ -417,6 +428,7 @@ class App:
         yield self._list_reloader.retry_forever()
         yield repeat(self._updates.apply_available, FOLLOW_LISTS)
         yield repeat(self._updates.fetch, FOLLOW_LISTS)
+        yield repeat(self._facts.follow, FOLLOW_LISTS)
         yield self._help_chores.run()
         yield feed_watchdog(self._manager)
 
@@ -515,6 +527,8 @@ class App:
             addresses=lambda: self._listeners.addresses,
             settings=lambda: self.settings,
             updates=self._updates,
+            facts=lambda: self._lists.loaded.facts,
+            facts_updates=self._facts,
             targets=self._targets,
             damage=lambda: self._source.damage,
             repair=self._household.repair,

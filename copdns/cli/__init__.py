@@ -44,6 +44,7 @@ COMMANDS = (
     "appeal",
     "household",
     "lists",
+    "facts",
     "log",
     "config",
     "doctor",

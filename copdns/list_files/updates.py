@@ -16,6 +16,7 @@ import structlog
 from copdns.config import Settings
 from copdns.list_files.choose import AvailableLists, ChosenLists, choose_for, missing_message
 from copdns.list_files.copies import Copies, sources_on_disk
+from copdns.list_files.facts import facts_mark
 from copdns.list_files.fetch import Clock, Fetcher, FetchOutcome, FetchResult, open_fetcher
 from copdns.list_files.load import bundled_presets
 from copdns.list_files.log_only import LogOnlyLists
@@ -182,7 +183,9 @@ class ListUpdater:
         self._own_sources = await asyncio.to_thread(self._read_own_lists)
         fetched = sources_on_disk(self._choice, self._copies, self._states)
         here = (*self._own_sources, *fetched)
-        return here, (here, await asyncio.to_thread(self._copies.marks, [e.slug for e in here]))
+        marks = await asyncio.to_thread(self._copies.marks, [e.slug for e in here])
+        facts = await asyncio.to_thread(facts_mark, self._copies.folder.parent)
+        return here, (here, marks, facts)
 
     def _read_own_lists(self) -> tuple[ListSource, ...]:
         """Return the lists that the household pasted; those of before where they cannot be read."""

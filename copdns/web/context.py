@@ -17,6 +17,8 @@ from copdns.config import Settings
 from copdns.events.push_result import PushResult
 from copdns.events.targets import Targets
 from copdns.household.check import KnownIds
+from copdns.list_files.facts import SHIPPED, Facts
+from copdns.list_files.facts_updates import FactsUpdater
 from copdns.list_files.load import bundled_presets, is_known_to_filter, known_ids
 from copdns.list_files.updates import ListUpdater
 from copdns.model.addresses import UpstreamAddress
@@ -74,7 +76,8 @@ class AppContext:
     DNS.  now: seconds since the epoch.  store: the household; thread: all other tables of its
     database.  folder: of the databases.  log: the query log.  probes: what devices showed that
     check themselves.  scan_resolvers: asks the network which resolvers it hands out.  lists: how
-    many lists of other people are used; updates: fetches them.  addresses: those that answer
+    many lists of other people are used; updates: fetches them.  facts: those in force;
+    facts_updates: fetches newer ones.  addresses: those that answer
     queries.  settings: those in force.  targets: who gets events.  damage: what is wrong with
     `household.db`, "" for nothing; repair: makes the new one from its copy.  https: whether there
     is HTTPS, and on which port.  own_timers: those that people start for themselves.
@@ -105,6 +108,7 @@ class AppContext:
     addresses: Callable[[], tuple[str, ...]]
     settings: Callable[[], Settings]
     updates: ListUpdater
+    facts_updates: FactsUpdater
     targets: Targets
     damage: Callable[[], str]
     repair: Callable[[], Awaitable[None]]
@@ -113,6 +117,7 @@ class AppContext:
     desk_over_http: bool = False
     try_push: Callable[[PushSubscription], Awaitable[PushResult]] | None = None
     trouble_of_upstream: Callable[[UpstreamAddress], str] = lambda _upstream: ""
+    facts: Callable[[], Facts] = lambda: SHIPPED
 
     # --- what is in force ---
 

@@ -1,16 +1,18 @@
 """What a guardian decides about lists, on the dashboard or through the API: about versions of
-those that are fetched, and about those that the household pasted."""
+those that are fetched, about those that the household pasted, and about newer facts."""
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from copdns.list_files.log_only import require_countable, trial_line
 from copdns.list_files.own_lists import Kept, Wanted, history_line, keep_list, remove_list
 from copdns.lists.download import CopyState
+from copdns.lists.facts import FactsChoice, FactsState, facts_choice_line
 from copdns.lists.held import VersionChoice, choice_line
 from copdns.lists.own_lists import OwnList
-from copdns.model.errors import FetchError, HouseholdError, ListError
+from copdns.model.errors import FactsError, FetchError, HouseholdError, ListError
 from copdns.model.household import Household
 from copdns.web.context import AppContext
 from copdns.words.download_warnings import failure
@@ -44,6 +46,35 @@ async def decide_version(
     except FetchError as error:
         raise HouseholdError(failure(str(error))) from error
     await context.store.note(household, author, choice_line(slug, choice, state), int(now))
+    return state
+
+
+async def decide_facts(
+    context: AppContext, household: str, author: str, choice: FactsChoice, version: str
+) -> FactsState:
+    """Do what somebody decided about the facts, and return the state.
+
+    version: of what was looked at; to go back, the digest of earlier ones, "" for those before.
+    The others are as of `decide_version`.  Raises HouseholdError.
+    """
+    now, store = context.now(), context.facts_updates.store
+    try:
+        match choice:
+            case FactsChoice.ACCEPT:
+                act = partial(store.accept, version or _UNSEEN)
+            case FactsChoice.KEEP:
+                act = partial(store.keep, version or _UNSEEN)
+            case FactsChoice.ROLL_BACK:
+                act = partial(store.roll_back, now, version or None)
+        state = await asyncio.to_thread(act)
+    except FetchError as error:
+        raise HouseholdError(failure(str(error))) from error
+    except FactsError as error:
+        raise HouseholdError(
+            "the newer version is damaged on disk; it is made again when it is downloaded again"
+        ) from error
+    await context.facts_updates.refresh()
+    await context.store.note(household, author, facts_choice_line(choice, state), int(now))
     return state
 
 

@@ -1,5 +1,5 @@
-"""`copdns lists own`, `add`, `lines` and `remove`: lists of the household's own; `log-only`: let a
-list only count for some days, or block now."""
+"""`copdns lists own`, `add`, `lines` and `remove`: lists of the household's own; `export`: what a
+person may open, for another DNS server."""
 
 from __future__ import annotations
 
@@ -10,14 +10,20 @@ import click
 
 from copdns.as_json.own_lists import lines_json, own_json
 from copdns.cli.base import ID, json_option, not_text_message
-from copdns.cli.commands.lists_update import lock_copies
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import count_text, local_text, print_json, print_listing, print_table
-from copdns.list_files.log_only import require_countable, trial_line
-from copdns.lists.log_only import MAX_DAYS, OFFERED_DAYS
+from copdns.cli.output import (
+    count_text,
+    local_text,
+    print_json,
+    print_listing,
+    print_table,
+    printable,
+)
+from copdns.cli.params import required_profile_option
 from copdns.lists.own_lists import LineOutcome, LineReport, OwnList, count_outcomes
 from copdns.model.errors import HouseholdError
 from copdns.model.violations import no_such
+from copdns.policy.zone_export import zone_lines
 
 _AUTO, _DOMAINS, _HOSTS, _ADBLOCK = "auto", "domains", "hosts", "adblock"
 
@@ -142,37 +148,25 @@ def remove(home: Home, slug: str) -> None:
     click.echo(f"{slug}: removed")
 
 
-@click.command("log-only")
-@click.argument("slug", metavar="LIST", type=ID)
-@click.option(
-    "--days",
-    type=click.IntRange(0, MAX_DAYS),
-    default=OFFERED_DAYS,
-    show_default=True,
-    help="For how many days from now; 0: it blocks now.",
-)
+@click.command("export")
+@click.option("--rpz", is_flag=True, required=True, help="Write a response policy zone.")
+@required_profile_option("Whose rules and lists are written.")
 @pass_home
-def log_only(home: Home, slug: str, days: int) -> None:
-    """Let LIST only count what it would block, for some days.
+def export(home: Home, rpz: bool, profile: str) -> None:
+    """Print what is open to someone, for another DNS server.
 
-    Until then it blocks nothing. `copdns lists status` shows how many queries it would have
-    blocked, once three people or more had a part in that. Afterwards it blocks without anybody
-    doing anything; `--days 0` lets it block now. Lists of malware and phishing always block. A
-    running copdns follows within seconds.
+    The zone has the rules, lists, services and safe search of the profile, for unbound, BIND,
+    Knot or PowerDNS. It has no times, no minutes and no temporary access, and says in a remark how
+    many rules a zone cannot express.
 
     \b
-    Example:  copdns lists log-only ut1-games --days 3
+    Example:  copdns lists export --rpz --profile mia > mia.rpz
     """
-    infos = {each.info.slug: each.info for each in home.catalogue.statuses}
-    require_countable(infos.get(slug), slug)
-    with lock_copies(home.copies):
-        home.log_only.set_days(slug, days, home.now)
-    home.note(trial_line(slug, days))
-    until = home.log_only.until(slug, home.now)
-    if until is None:
-        click.echo(f"{slug}: blocks now")
-    else:
-        click.echo(f"{slug}: only counts until {local_text(until, home.household.timezone)}")
+    who = home.profile(profile)
+    policy = home.make_snapshot().policy(home.household.id, who.id)
+    title = f"copdns: the profile {printable(who.id)}, without times"
+    for line in zone_lines(policy, int(home.now) & 0xFFFFFFFF, title):
+        click.echo(line)
 
 
 def _find(home: Home, slug: str) -> OwnList:

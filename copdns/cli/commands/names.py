@@ -30,6 +30,7 @@ from copdns.household.name_edits import (
 from copdns.model.addresses import domain, is_address
 from copdns.model.errors import CopdnsError
 from copdns.model.scoped_names import EVERY_NAME, ScopedName, read_scoped_name
+from copdns.model.scripts import shown_name
 from copdns.policy.judge import guarded_splits
 
 # An address passes: `set_rewrite` refuses it, and says which command takes it.
@@ -95,7 +96,11 @@ def local_list(home: Home, as_json: bool) -> None:
         as_json,
         plain,
         ("name", "addresses", "for"),
-        lambda each: (each.name, ", ".join(each.values), each.scope or "everyone"),
+        lambda each: (
+            shown_name(each.name),
+            ", ".join(each.values),
+            each.scope or "everyone",
+        ),
     )
 
 
@@ -148,7 +153,7 @@ def rewrite_list(home: Home, as_json: bool) -> None:
         as_json,
         rewrite_json,
         ("domain", "answered as"),
-        lambda each: (str(each.matcher), each.target),
+        lambda each: (shown_name(each.matcher), shown_name(each.target)),
     )
 
 
@@ -228,5 +233,9 @@ def split_list(home: Home, as_json: bool) -> None:
         as_json,
         plain,
         ("domain", "upstreams", "for"),
-        lambda each: (each.name or ".", ", ".join(each.upstreams), each.scope or "everyone"),
+        lambda each: (
+            shown_name(each.name) or ".",
+            ", ".join(each.upstreams),
+            each.scope or "everyone",
+        ),
     )

@@ -9,6 +9,7 @@ from copdns.web.api.events import events, notices, targets
 from copdns.web.api.household import (
     accounts,
     checks,
+    facts,
     house,
     lists,
     log,
@@ -54,6 +55,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *pairings.OPERATIONS,
     *lists.OPERATIONS,
     *own_lists.OPERATIONS,
+    *facts.OPERATIONS,
     *appeals.OPERATIONS,
     *log.OPERATIONS,
     *report.OPERATIONS,

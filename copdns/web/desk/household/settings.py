@@ -214,6 +214,14 @@ EFFECTS: Mapping[str, Phrase] = {
     "sources.max_names": Phrase(
         "setting", "Large lists are left out above this limit, so less is blocked than you chose."
     ),
+    "facts.url": Phrase(
+        "setting",
+        "Helplines and sites that are never blocked can be added without a new copdns. Nothing "
+        "about your child is sent.",
+    ),
+    "facts.every": Phrase("setting", "How soon a new helpline is known here."),
+    "facts.keys": Phrase("setting", "Only someone with one of these keys can add such sites."),
+    "facts.max_age": Phrase("setting", "How soon you are told that nothing newer came."),
     "identity.neighbours": Phrase(
         "setting", "If off, a device that changes its address loses its rules and its minutes."
     ),
