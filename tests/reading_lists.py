@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from copdns.list_files import index_store, load
+from copdns.list_files.facts import SHIPPED, Facts
 from copdns.list_files.index_store import index_key
 from copdns.lists import drafts
 from copdns.lists.catalogue import BundledFiles, Catalogue, ReadText
@@ -29,9 +30,9 @@ def keep_what_is_read() -> None:
     drafts.read_gate_rules = read_gate_rules
 
 
-def load_catalogue(sources: Sequence[ListSource]) -> Catalogue:
-    key = index_key(sources), tuple(sources)
-    found = _catalogues.get(key) or _read_catalogue(sources)
+def load_catalogue(sources: Sequence[ListSource], facts: Facts = SHIPPED) -> Catalogue:
+    key = index_key(sources, facts), tuple(sources)
+    found = _catalogues.get(key) or _read_catalogue(sources, facts)
     _catalogues[key] = found
     _catalogues.move_to_end(key)
     if len(_catalogues) > MOST:
@@ -40,7 +41,7 @@ def load_catalogue(sources: Sequence[ListSource]) -> Catalogue:
 
 
 def read_gate_rules(found: BundledFiles, read: ReadText) -> GateRules:
-    if read is not load.bundled_text:
+    if read not in (load.bundled_text, SHIPPED.read):
         return _read_rules(found, read)
     if not _rules or _rules[0][0] is not found:
         _rules[:] = [(found, _read_rules(found, read))]
