@@ -8,7 +8,7 @@ household (`household/file.py`, `store/`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import PurePath
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -539,9 +539,17 @@ class UpstreamSettings(Section):
     )
 
     @property
-    def are_all_encrypted(self) -> bool:
-        """Whether nothing but TLS is spoken with the upstreams."""
-        return all(each != SYSTEM and each.transport is not Transport.UDP for each in self.servers)
+    def are_fixed(self) -> bool:
+        """Whether the settings name other servers than `system`, so that no household chooses."""
+        return self.servers != (SYSTEM,)
+
+    def usual_servers(self, chosen: Iterable[str]) -> tuple[Server, ...]:
+        """Return the servers that are asked.
+
+        chosen: those of the household, which count unless the settings name some.
+        """
+        found = () if self.are_fixed else tuple(map(server_address, chosen))
+        return found or self.servers
 
     @field_validator("bootstrap")
     @classmethod
@@ -580,6 +588,11 @@ class UpstreamSettings(Section):
         if attempt > deadline:
             raise ValueError(f"is {attempt}; write at most the deadline, which is {deadline}")
         return attempt
+
+
+def are_encrypted(servers: Iterable[UpstreamAddress | Literal["system"]]) -> bool:
+    """Tell whether nothing but TLS is spoken with these servers."""
+    return all(each != SYSTEM and each.transport is not Transport.UDP for each in servers)
 
 
 def _prefix(text: str) -> IPv6Network | Literal["auto", "off"]:

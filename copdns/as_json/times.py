@@ -9,6 +9,7 @@ from copdns.household.time_dump import calendar_text, clock_text
 from copdns.model.household import Household
 from copdns.model.times import Bonus, Budget, Grant, Pause, Schedule, Subject, Ticket, weeks_text
 from copdns.time.bedtime import Bedtime
+from copdns.time.own_timers import OwnTimer
 from copdns.time.schedule import slot_text
 
 
@@ -80,6 +81,21 @@ def pause_json(pause: Pause) -> dict[str, object]:
         "end": utc(pause.end),
         "homework": pause.homework,
         "author": pause.author,
+    }
+
+
+def timer_json(profile: str, timer: OwnTimer) -> dict[str, object]:
+    """Return a timer that a person started for themselves.
+
+    kind: stop, off from its end on; focus, off until its end.  until: when it is forgotten.
+    """
+    return {
+        "profile": profile,
+        "kind": timer.kind,
+        "topic": timer.topic,
+        "start": utc(timer.start),
+        "end": utc(timer.end),
+        "until": utc(timer.until),
     }
 
 

@@ -33,9 +33,10 @@ from copdns.household.file import parse
 from copdns.list_files.choose import AvailableLists, ChosenLists, available_lists, choose_for
 from copdns.list_files.copies import Copies, sources_on_disk
 from copdns.list_files.index_store import IndexStore, UncompiledLists
-from copdns.list_files.load import bundled_files, known_ids, own_sources
+from copdns.list_files.load import bundled_files, is_known_to_filter, known_ids, own_sources
 from copdns.list_files.log_only import LogOnlyLists
 from copdns.list_files.memory import available_memory
+from copdns.list_files.own_lists import OwnLists
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.source import ListSource
 from copdns.model.errors import HouseholdError, StoreError
@@ -65,6 +66,7 @@ from copdns.store.log_db.usage import load_clock, load_history
 from copdns.time.clock import Clock, continues_when_wrong
 from copdns.time.days import BudgetDay, budget_day, zone_of
 from copdns.time.minutes import Minutes, Usage
+from copdns.time.own_timers import OwnTimer, Who
 from copdns.time.plan import PolicyInputs
 
 AUTHOR = "command line"
@@ -112,7 +114,12 @@ class Home:
         """What a household may name; reads the lists."""
         dns = self.settings.dns
         is_own = partial(is_copdns, own=listen_addresses(dns.listen), port=dns.port)
-        return replace(known_ids(self.catalogue), is_copdns=is_own)
+        marked = self.settings.upstreams.filtering
+        return replace(
+            known_ids(self.catalogue),
+            is_copdns=is_own,
+            filters=lambda each: each in marked or is_known_to_filter(each),
+        )
 
     @property
     def rebinding(self) -> RebindingGuard:
@@ -155,7 +162,16 @@ class Home:
 
     def _sources_of(self, chosen: ChosenLists) -> tuple[ListSource, ...]:
         states = self.copies.states(each.slug for each in chosen.sources)
-        return *own_sources(self.settings.lists), *sources_on_disk(chosen, self.copies, states)
+        return (
+            *own_sources(self.settings.lists),
+            *self.own_lists.sources(),
+            *sources_on_disk(chosen, self.copies, states),
+        )
+
+    @property
+    def own_lists(self) -> OwnLists:
+        """The lists that the household pasted."""
+        return OwnLists(self.folder)
 
     @cached_property
     def uncompiled_lists(self) -> UncompiledLists | None:
@@ -249,6 +265,7 @@ class Home:
             missing_categories=missing,
             clock_is_wrong=self.is_clock_wrong_at(at),
             log_only=self.log_only.slugs(at),
+            own_timers=self.own_timers,
         )
         days = [self.day, *(self.day_of(each.id) for each in self.household.profiles)]
         if not any(each.start <= at < each.end for each in days):
@@ -258,6 +275,13 @@ class Home:
         except StoreError:  # the running copdns starts again too, and reports it
             return inputs
         return replace(inputs, used=self._of_day(today, at), used_before=self._of_day(before, at))
+
+    @cached_property
+    def own_timers(self) -> Mapping[Who, OwnTimer]:
+        """The timers that people started for themselves, as far as others may know of them."""
+        from copdns.app.control import own_timers  # most commands need no running copdns
+
+        return own_timers(self.folder)
 
     def _of_day(self, minutes: MinutesByProfile, at: float) -> MinutesByProfile:
         """Return the minutes of those for whom a moment is today."""
