@@ -172,8 +172,8 @@ class TlsConnection(ClientConnection):
         return self.server.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        if not self.is_open:
-            return
+        if not self.is_open or self.is_ended:
+            return  # after its goodbye OpenSSL would keep what comes, and never read it
         try:
             self._incoming.write(READ_BUFFER[:nbytes])
             if self._speaker is None and not self._shake_hands():

@@ -260,3 +260,23 @@ async def test_another_certificate_is_for_connections_from_then_on(
     assert (await before.receive())[:2] == b"\0\1"
     before.send(query(GAMES))
     assert (await before.receive())[:2] == ID
+
+
+async def test_what_comes_after_a_goodbye_is_not_kept(encrypted: Open) -> None:
+    here = await encrypted()
+    client = await here.client()
+    client.send(query(SLOW))
+    await here.asked(1)
+    client.stop_sending()
+    (connection,) = here.connections()
+    assert isinstance(connection, tls.TlsConnection)
+    async with asyncio.timeout(PATIENCE):
+        while not connection.is_ended:
+            await turn()
+        for _ in range(50):
+            client.writer.write(bytes(16_384))
+            await client.writer.drain()
+            await turn()
+    assert connection._incoming.pending == 0
+    here.home.upstream.deliver()
+    assert (await client.receive())[:2] == ID
