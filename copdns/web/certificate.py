@@ -133,7 +133,11 @@ class Certificate:
         Raises CertificateError; then the certificate in use stays.
         """
         self._renew(names, now, is_clock_wrong)
-        state = self._read_state()
+        try:
+            state = self._read_state()
+        except CertificateError:
+            self._state_in_use = None  # so that the same files, when they are back, are read again
+            raise
         if state == self._state_in_use:
             return False
         self._state_in_use = state  # so that an invalid one is reported once only

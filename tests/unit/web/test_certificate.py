@@ -246,6 +246,18 @@ def test_files_that_do_not_fit_are_told_once_and_the_old_ones_stay(tmp_path: Pat
     assert made.fingerprint == before
 
 
+def test_files_that_were_gone_for_a_while_are_read_again(tmp_path: Path) -> None:
+    files = own(tmp_path)
+    made = Certificate(tmp_path, files)
+    made.begin(NAMES, NOW)
+    away = Path(files[0]).rename(tmp_path / "away.pem")
+    with pytest.raises(CertificateError, match="No such file"):
+        made.refresh(NAMES, NOW)
+    away.rename(files[0])
+    assert made.refresh(NAMES, NOW)  # so that what was told of it is over
+    assert not made.refresh(NAMES, NOW)
+
+
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(CertificateError, match="No such file"):
         Certificate(tmp_path, (str(tmp_path / "a"), str(tmp_path / "b"))).begin(NAMES, NOW)
