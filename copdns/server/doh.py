@@ -52,10 +52,17 @@ READ_SIZE: Final = 4096
 MAX_STREAMS: Final = 128  # requests of a connection at once; RFC 9113 section 5.1.2 asks for 100
 MAX_HEAD: Final = 16_384  # octets of a request's headers
 WINDOW: Final = 1 << 18  # octets of bodies that a connection may send ahead of their end
+MAX_UNSENT: Final = 1 << 19  # octets of replies that a client does not take
+MAX_HIDDEN: Final = 3 * MAX_HEAD  # octets that come and are no whole frame, or no whole head
 # Frames without a request that a client may send for each request, and at first: streams that are
 # reset at once, pings and settings cost us more than who sends them.
 FRAMES_AT_FIRST: Final = 200
 FRAMES_PER_REQUEST: Final = 8
+
+
+class _Connection(H2Connection):
+    # How many streams are remembered after their end: h2 itself remembers 65,536, in 8 MB.
+    MAX_CLOSED_STREAMS = 2 * MAX_STREAMS
 
 
 class _Incoming:
@@ -74,7 +81,7 @@ class Http2(Speaker):
 
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
-        self._http = H2Connection(
+        self._http = _Connection(
             H2Configuration(
                 client_side=False,
                 header_encoding=False,
@@ -93,8 +100,11 @@ class Http2(Speaker):
         self._http.decoder.max_header_list_size = MAX_HEAD
         self._incoming: dict[int, _Incoming] = {}
         self._asking: set[int] = set()  # streams that wait for a reply
+        self._in_flight = 0  # queries without a reply, those of streams that were reset as well
         self._unsent: dict[int, bytes] = {}  # of replies that the client does not take yet
         self._pieces: list[bytes] = []
+        self._pieces_size = 0
+        self._hidden = 0  # octets since the last event
         self._frames_left = FRAMES_AT_FIRST
         self._is_flushing = self._is_reading = False
         self._http.initiate_connection()
@@ -109,10 +119,14 @@ class Http2(Speaker):
 
     def read(self, octets: bytes) -> None:
         self._is_reading = True
+        self._hidden += len(octets)
         try:
             for event in self._http.receive_data(octets):
+                self._hidden = 0
                 self._use(event)
         except H2Error:
+            self._frames_left = -1
+        if self._hidden > MAX_HIDDEN:
             self._frames_left = -1
         self._is_reading = False
         self._flush()  # with what says why, where it is the end
@@ -122,6 +136,10 @@ class Http2(Speaker):
             self._connection.throttle(is_full=self._connection.is_clogged)
 
     def go_on(self) -> None:
+        self._send_more()
+        self._flush()
+        if self._connection.is_ended and not self.is_waiting:
+            self._connection.finish()
         self._connection.throttle(is_full=self._connection.is_clogged)
 
     def _use(self, event: Event) -> None:
@@ -185,6 +203,10 @@ class Http2(Speaker):
             self._send_status(stream, error.status)
             return
         wishes = read_wishes(message) & GRANTED
+        if self._in_flight >= MAX_STREAMS:
+            self._frames_left = -1
+            return
+        self._in_flight += 1
         moment = self._connection.server.clock()
         self._asking.add(stream)
         reply = self._connection.ask(message, moment, self._send_later, (stream, wishes))
@@ -202,10 +224,11 @@ class Http2(Speaker):
     def _flush_later(self) -> None:
         self._is_flushing = False
         self._flush()
-        if self._connection.is_ended and not self.is_waiting:
+        if self._frames_left < 0 or (self._connection.is_ended and not self.is_waiting):
             self._connection.finish()
 
     def _send(self, stream: int, reply: bytes, wishes: int) -> None:
+        self._in_flight -= 1
         if stream not in self._asking:
             return  # the client wants it no more
         self._asking.discard(stream)
@@ -225,6 +248,10 @@ class Http2(Speaker):
             self._unsent[stream] = reply
             self._send_part(stream)
         self._take_frames()
+        if self._pieces_size >= MAX_HEAD:
+            self._flush()  # which may find that the client does not read
+        if stream in self._unsent and sum(map(len, self._unsent.values())) > MAX_UNSENT:
+            self._frames_left = -1
 
     def _send_status(self, stream: int, status: int) -> None:
         headers = [(b":status", b"%d" % status), (b"cache-control", NOT_STORED)]
@@ -237,7 +264,8 @@ class Http2(Speaker):
         """Send as much of a reply as the client takes now."""
         reply = self._unsent.pop(stream)
         while reply:
-            room = self._http.local_flow_control_window(stream)
+            is_clogged = self._connection.is_clogged
+            room = 0 if is_clogged else self._http.local_flow_control_window(stream)
             if room <= 0:
                 self._unsent[stream] = reply
                 return
@@ -258,11 +286,12 @@ class Http2(Speaker):
         octets = self._http.data_to_send()
         if octets:
             self._pieces.append(octets)
+            self._pieces_size += len(octets)
 
     def _flush(self) -> None:
         self._take_frames()
         if self._pieces:
-            pieces, self._pieces = self._pieces, []
+            pieces, self._pieces, self._pieces_size = self._pieces, [], 0
             self._connection.write(*pieces)
 
 

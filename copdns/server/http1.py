@@ -33,6 +33,7 @@ from copdns.server.doh_requests import (
 MAX_HEAD: Final = READ_SIZE  # octets of a request line and its headers
 _END: Final = b"\r\n\r\n"
 _LENGTH: Final = b"content-length"
+_LINE_ENDS: Final = b"\r\n\0"  # that are none here, or no text
 
 
 class Http1(Speaker):
@@ -41,6 +42,7 @@ class Http1(Speaker):
     def __init__(self, connection: ClientConnection) -> None:
         self._connection = connection
         self._unread = bytearray()
+        self._wanted = 0  # octets of the next request, once its head was read
         self._is_asking = self._is_last = self._is_reading = False
 
     @property
@@ -75,6 +77,8 @@ class Http1(Speaker):
 
     def _take_request(self) -> bool:
         """Answer the next request; False where it is not whole yet.  May raise RequestError."""
+        if len(self._unread) < self._wanted:
+            return False  # a head is not read anew for each octet of a slow body
         end = self._unread.find(_END)
         if end < 0 or end > MAX_HEAD:
             if len(self._unread) > MAX_HEAD:
@@ -84,7 +88,9 @@ class Http1(Speaker):
         start = end + len(_END)
         size = _body_size(request, headers)
         if len(self._unread) < start + size:
+            self._wanted = start + size
             return False
+        self._wanted = 0
         body = bytes(self._unread[start : start + size])
         del self._unread[: start + size]
         self._connection.note_use()
@@ -148,6 +154,8 @@ def _read_head(head: bytes) -> tuple[Request, dict[bytes, bytes], bytes]:
         name = name.lower()
         if not colon or not name or name != name.strip():
             raise RequestError(BAD_REQUEST)  # RFC 9112 section 5.1
+        if value.translate(None, _LINE_ENDS) != value:
+            raise RequestError(BAD_REQUEST)  # a proxy may see two headers here (section 11.2)
         if name == _LENGTH and name in headers:
             raise RequestError(BAD_REQUEST)
         headers[name] = value.strip()
@@ -157,6 +165,8 @@ def _read_head(head: bytes) -> tuple[Request, dict[bytes, bytes], bytes]:
 def _body_size(request: Request, headers: dict[bytes, bytes]) -> int:
     """Return how many octets follow the head; raise RequestError where that is not known."""
     if b"transfer-encoding" in headers:
+        raise RequestError(LENGTH_REQUIRED)
+    if request.method == b"POST" and _LENGTH not in headers:
         raise RequestError(LENGTH_REQUIRED)
     text = headers.get(_LENGTH, b"0")
     if not text.isdigit() or len(text) > 9:

@@ -25,7 +25,8 @@ from h2.events import (
 )
 from h2.settings import SettingCodes
 
-from copdns.server.doh import FRAMES_AT_FIRST, MAX_STREAMS
+from copdns.server import http1
+from copdns.server.doh import FRAMES_AT_FIRST, MAX_HIDDEN, MAX_STREAMS, MAX_UNSENT, Http2
 from copdns.server.doh_requests import MAX_MESSAGE
 from copdns.server.http1 import MAX_HEAD
 from tests.unit.messages import ID, message, parsed, query
@@ -281,6 +282,67 @@ async def test_more_streams_than_are_allowed_end_the_connection(here: Desk) -> N
     assert here.connections() == []
 
 
+async def test_streams_that_are_reset_count_until_they_are_answered(here: Desk) -> None:
+    own = await browser(here)
+    await own.response(own.ask(body=query(GAMES)))
+    for number in range(MAX_STREAMS + 20):
+        stream = own.ask(body=query(f"{number}.example"))
+        own.http.reset_stream(stream)
+        own.flush()
+    await own.end()
+    assert len(here.home.upstream.asked) == MAX_STREAMS
+
+
+async def test_streams_that_are_reset_take_no_room_once_they_are_answered(here: Desk) -> None:
+    own = await browser(here)
+    for number in range(MAX_STREAMS + 20):
+        stream = own.ask(body=query(f"{number}.example"))
+        await here.asked(1)
+        own.http.reset_stream(stream)
+        own.flush()
+        here.home.upstream.deliver()
+        here.home.upstream.asked.clear()
+    assert (await own.response(own.ask(body=query(GAMES)))).status == 200
+
+
+async def test_few_streams_are_remembered_after_their_end(here: Desk) -> None:
+    own = await browser(here)
+    for _ in range(4):
+        streams = [own.ask("GET", "/", kind="") for _ in range(MAX_STREAMS)]
+        for stream in streams:
+            await own.response(stream)
+    (connection,) = here.connections()
+    speaker = connection.speaker
+    assert isinstance(speaker, Http2)
+    assert len(speaker._http._closed_streams) <= 2 * MAX_STREAMS
+
+
+async def test_replies_that_the_client_does_not_take_end_the_connection(over_https: Open) -> None:
+    here = await over_https(idle=1000)
+    here.home.upstream.script = {SLOW: {"TXT": [f"{each}{'x' * 200}" for each in range(60)]}}
+    own = await browser(here)
+    await own.response(own.ask(body=query(GAMES)))
+    own.http.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: 0})
+    own.ask(body=query(SLOW, 16))
+    await here.asked(1)
+    here.home.upstream.deliver()
+    for _ in range(MAX_UNSENT // 12_000):
+        own.ask(body=query(SLOW, 16))
+    await own.end()
+    assert here.connections() == []
+
+
+async def test_a_head_without_end_ends_the_connection(over_https: Open) -> None:
+    here = await over_https(idle=1000)
+    own = await browser(here)
+    size, stream = 16_384, (1).to_bytes(4, "big")
+    for kind in (1, *[9] * (MAX_HIDDEN // size)):  # HEADERS, and CONTINUATION
+        own.client.put(size.to_bytes(3, "big") + bytes((kind, 0)) + stream)
+        own.client.put(bytes(size))
+    await own.end()
+    assert here.connections() == []
+
+
 async def test_what_is_no_http_ends_the_connection(here: Desk) -> None:
     client = await here.client()
     client.put(b"GET / HTTP/1.1\r\n\r\n" * 3)
@@ -345,6 +407,37 @@ async def test_a_request_in_single_octets_is_answered(here: Desk) -> None:
     assert (await one_response(client)).status == 200
 
 
+def unread_of(here: Desk) -> bytearray:
+    (connection,) = here.connections()
+    speaker = connection.speaker
+    assert isinstance(speaker, http1.Http1)
+    return speaker._unread
+
+
+async def test_a_head_is_read_once_however_slow_its_body_comes(
+    here: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads: list[bytes] = []
+
+    def read_head(head: bytes) -> object:
+        heads.append(head)
+        return read(head)
+
+    read = http1._read_head
+    monkeypatch.setattr(http1, "_read_head", read_head)
+    client = await plain_client(here)
+    body = query(GAMES)
+    whole = post(body)
+    for at in range(len(whole) - len(body), len(whole)):
+        client.put(whole[at - 1 : at] if at > len(whole) - len(body) else whole[:at])
+        async with asyncio.timeout(PATIENCE):
+            while not here.connections() or len(unread_of(here)) < at:
+                await turn()
+    client.put(whole[-1:])
+    assert (await one_response(client)).status == 200
+    assert len(heads) == 2  # to know how much is missing, and with the whole
+
+
 @pytest.mark.parametrize("more", [{"version": "1.0"}, {}])
 async def test_who_wants_no_more_is_closed_after_its_answer(
     here: Desk, more: dict[str, str]
@@ -365,6 +458,8 @@ async def test_who_wants_no_more_is_closed_after_its_answer(
         (b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
         (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
         (b"POST /dns-query HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
+        (b"POST /dns-query HTTP/1.1\r\nContent-Type: application/dns-message\r\n\r\n", 411),
+        (b"GET / HTTP/1.1\r\nA: b\nContent-Length: 9\r\n\r\n", 400),
         (post(b"", "X: y").replace(b"Length: 0", b"Length: 65536"), 413),
         (b"GET /" + b"x" * MAX_HEAD, 431),
     ],
