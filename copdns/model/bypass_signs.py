@@ -23,7 +23,8 @@ class Sign(NamedTuple):
     """One silence of a device that was at home all the while.
 
     at: the hour in which it was noticed, in seconds since the epoch.
-    proven: the name was asked over a transport that shows who asks (any but UDP).
+    proven: the name was asked over TCP in clear text, which shows who asks and no page
+        can choose.
     tells: from when guardians are told, in seconds since the epoch; None: this sign tells nobody.
     told: the event was published.
     """

@@ -160,7 +160,7 @@ class Recorder:
         if self.may_log_name(policy, verdict):
             self.log_name(client, query.qname, query.qtype, verdict, now)
             if verdict.reason is Reason.BYPASS and client.heard is not NOT_HEARD:
-                self._note_way(client, query.qname, proven=transport != "udp")
+                self._note_way(client, query.qname, proven=transport == "tcp")
         return tally
 
     def count_unsupported(
@@ -217,7 +217,11 @@ class Recorder:
         return policy.privacy in COUNTS_ONLY and is_own_verdict(verdict, self.own_lists)
 
     def _note_way(self, client: Client, qname: str, *, proven: bool) -> None:
-        """Note that a known way around the filter was asked for, and blocked; not which one."""
+        """Note that a known way around the filter was asked for, and blocked; not which one.
+
+        proven: over TCP in clear text, for which a device has to be told so by an answer to itself.
+        Where all names come over TLS, any link on a page makes it ask so.
+        """
         name = qname
         while name:
             way = self.ways_round.get(name)

@@ -240,6 +240,13 @@ def test_old_weeks_and_signs_are_deleted_and_so_are_those_ahead(world: World) ->
     assert world.kept.habits == ()
 
 
+def test_what_is_to_go_goes_while_a_clock_is_being_set(world: World) -> None:
+    world.snapshot = world.with_person(replace(CHILD, bypass_signs=False), world.snapshot)
+    world.wall += 3600
+    world.pass_minutes(1)
+    assert world.kept.habits == ()
+
+
 def test_a_log_that_cannot_be_written_makes_no_sign(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -316,6 +316,8 @@ WAY_ROUND = Verdict(Action.BLOCK, Reason.BYPASS, 11, list="bypass")
         (WAY_ROUND, "udp", b"\x03vpn\x07example\x00", (True, SignKind.VPN, False)),
         (WAY_ROUND, "tcp", b"\x02eu\x03vpn\x07example\x00", (True, SignKind.VPN, True)),
         (WAY_ROUND, "tcp", b"\x03dns\x07example\x00", (True, SignKind.RESOLVER, True)),
+        (WAY_ROUND, "tls", b"\x03vpn\x07example\x00", (True, SignKind.VPN, False)),  # by any page
+        (WAY_ROUND, "https", b"\x03vpn\x07example\x00", (True, SignKind.VPN, False)),
         (WAY_ROUND, "tcp", b"\x04ours\x07example\x00", (True, None, False)),  # of another list
         (ALLOWED, "tcp", b"\x03vpn\x07example\x00", (True, None, False)),  # a guardian allows it
     ],
