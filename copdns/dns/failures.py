@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Final
 
 from copdns.dns.cache import CacheEntry
+from copdns.dns.client_subnet import SUBNET_ZONE
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.wire import CacheKey
 from copdns.model.build import mypyc_attr
@@ -108,8 +109,11 @@ class Failures:
 
     def forget_silence(self, zone: str) -> None:
         """Forget questions that no upstream of a zone answered."""
+        zone = _asked_for(zone)
         for key in [
-            key for key, each in self._by_key.items() if each.entry is None and key.zone == zone
+            key
+            for key, each in self._by_key.items()
+            if each.entry is None and _asked_for(key.zone) == zone
         ]:
             del self._by_key[key]
 
@@ -125,20 +129,23 @@ class Silence:
         self._probe_at: dict[str, float] = {}  # of the silent ones: when to try the next time
 
     def is_of(self, zone: str) -> bool:
-        return zone in self._probe_at
+        return _asked_for(zone) in self._probe_at
 
     def note_response(self, zone: str, mono: float) -> bool:
         """Note that something came; tell whether that ends a silence."""
+        zone = _asked_for(zone)
         self._heard_at[zone] = mono
         return bool(self._probe_at) and self._probe_at.pop(zone, None) is not None
 
     def note_nothing(self, zone: str, asked_at: float, mono: float) -> None:
         """Note that a question of some time ago has no answer."""
+        zone = _asked_for(zone)
         if self._heard_at.get(zone, asked_at - 1.0) < asked_at:
             self._probe_at.setdefault(zone, mono + PROBE_EVERY)
 
     def take_probe(self, zone: str, mono: float) -> bool:
         """Tell whether it is time to try again, for which it then is not for a while."""
+        zone = _asked_for(zone)
         if mono < self._probe_at.get(zone, mono + 1.0):
             return False
         self._probe_at[zone] = mono + PROBE_EVERY
@@ -147,3 +154,11 @@ class Silence:
     def clear(self) -> None:
         self._heard_at.clear()
         self._probe_at.clear()
+
+
+def _asked_for(zone: str) -> str:
+    """Return the zone whose upstreams are asked: those of all for the networks of devices.
+
+    A device may name a million of these, so nothing is remembered of each.
+    """
+    return "" if zone.startswith(SUBNET_ZONE) else zone

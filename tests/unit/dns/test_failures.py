@@ -145,3 +145,20 @@ def test_silent_upstreams_are_tried_again_every_two_seconds() -> None:
 
 def test_who_is_not_silent_needs_no_try() -> None:
     assert not Silence().take_probe("", 1.0)
+
+
+def test_the_networks_that_devices_name_share_the_silence_of_their_upstreams() -> None:
+    silence, failures = Silence(), Failures()
+    for number in range(100):
+        silence.note_response(f"subnet:198.51.{number}.0/24", 10.2)
+    assert len(silence._heard_at) == 1  # a device may name a million
+    silence.note_nothing("subnet:203.0.113.0/24", asked_at=10.0, mono=11.5)
+    assert not silence.is_of("")  # something came since
+    silence.note_nothing("subnet:203.0.113.0/24", asked_at=11.0, mono=12.5)
+    assert silence.is_of("")
+    assert silence.is_of("subnet:198.51.7.0/24")
+    told = WWW._replace(zone="subnet:198.51.7.0/24")
+    failures.note(told, None, 12.5, protected=False, has_stale=False)
+    assert silence.note_response("", 13.0)
+    failures.forget_silence("")
+    assert failures.get(told, 13.0, protected=False) is None
