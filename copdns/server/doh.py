@@ -9,8 +9,10 @@ imported only where the settings want DNS over HTTPS.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
+from weakref import WeakKeyDictionary
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -76,6 +78,35 @@ class _Incoming:
         self.held = 0
 
 
+class _Turns:
+    """Lets one connection be read in a turn of the loop, so that UDP waits for no more than that.
+
+    What comes in one read may be a hundred requests, and many connections may be ready at once.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Http2] = deque()
+        self._is_taken = False
+
+    def take(self, speaker: Http2) -> bool:
+        """Tell whether it is this one's turn; else its `read_now` is called later."""
+        if self._is_taken:
+            self._waiting.append(speaker)
+            return False
+        self._is_taken = True
+        asyncio.get_running_loop().call_soon(self._pass_on)
+        return True
+
+    def _pass_on(self) -> None:
+        self._is_taken = bool(self._waiting)
+        if self._waiting:
+            asyncio.get_running_loop().call_soon(self._pass_on)
+            self._waiting.popleft().read_now()
+
+
+_TURNS: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns]] = WeakKeyDictionary()
+
+
 class Http2(Speaker):
     """Answers the requests of one connection."""
 
@@ -98,6 +129,8 @@ class Http2(Speaker):
             },
         )
         self._http.decoder.max_header_list_size = MAX_HEAD
+        self._turns = _TURNS.setdefault(asyncio.get_running_loop(), _Turns())
+        self._unread = b""  # until it is this connection's turn
         self._incoming: dict[int, _Incoming] = {}
         self._asking: set[int] = set()  # streams that wait for a reply
         self._in_flight = 0  # queries without a reply, those of streams that were reset as well
@@ -113,11 +146,27 @@ class Http2(Speaker):
 
     @property
     def is_waiting(self) -> bool:
-        return bool(self._asking or self._unsent)
+        return bool(self._unread or self._asking or self._unsent)
 
     # --- what comes ---
 
     def read(self, octets: bytes) -> None:
+        is_queued = bool(self._unread)
+        self._unread += octets
+        if not is_queued and self._turns.take(self):
+            self._read()
+        else:
+            self._connection.throttle(is_full=True)
+
+    def read_now(self) -> None:
+        """Read what came while it was another connection's turn."""
+        if self._connection.is_open:
+            self._read()
+            if self._connection.is_ended and not self.is_waiting:
+                self._connection.finish()
+
+    def _read(self) -> None:
+        octets, self._unread = self._unread, b""
         self._is_reading = True
         self._hidden += len(octets)
         try:
@@ -133,14 +182,17 @@ class Http2(Speaker):
         if self._frames_left < 0:
             self._connection.finish()
         else:
-            self._connection.throttle(is_full=self._connection.is_clogged)
+            self._throttle()
+
+    def _throttle(self) -> None:
+        self._connection.throttle(is_full=self._connection.is_clogged or bool(self._unread))
 
     def go_on(self) -> None:
         self._send_more()
         self._flush()
         if self._connection.is_ended and not self.is_waiting:
             self._connection.finish()
-        self._connection.throttle(is_full=self._connection.is_clogged)
+        self._throttle()
 
     def _use(self, event: Event) -> None:
         if isinstance(event, RequestReceived):

@@ -37,6 +37,9 @@ TYPE = "application/dns-message"
 PATH = "/dns-query"
 
 
+HEAD = [(":method", "GET"), (":scheme", "https"), (":authority", "dns.example"), (":path", "/")]
+
+
 class Response(NamedTuple):
     """A response of HTTP.  headers: by name in lower case."""
 
@@ -341,6 +344,22 @@ async def test_a_head_without_end_ends_the_connection(over_https: Open) -> None:
         own.client.put(bytes(size))
     await own.end()
     assert here.connections() == []
+
+
+async def test_one_connection_is_read_in_a_turn_of_the_loop(here: Desk) -> None:
+    browsers = [await browser(here) for _ in range(3)]
+    for own in browsers:
+        await own.response(own.ask(body=query(GAMES)))
+    speakers = [each.speaker for each in here.connections()]
+    for own, speaker in zip(browsers, speakers, strict=True):
+        own.http.send_headers(3, HEAD, end_stream=True)
+        speaker.read(own.http.data_to_send())
+    assert [bool(each.is_waiting) for each in speakers] == [False, True, True]
+    async with asyncio.timeout(PATIENCE):
+        while speakers[2].is_waiting:
+            await turn()
+    for own in browsers:
+        assert (await own.response(3)).status == 404
 
 
 async def test_what_is_no_http_ends_the_connection(here: Desk) -> None:
