@@ -126,13 +126,17 @@ class HouseholdContext:
         )
 
     @property
+    def _splits_of_all(self) -> Iterator[str]:
+        return (each.matcher.name for each in self.local.splits if not each.scope)
+
+    @property
     def open_below(self) -> frozenset[str]:
-        """Names with a rewrite, a split domain or a name of ours at or below them.
+        """Names with a rewrite, a split domain of everyone or a name of ours at or below them.
 
         NXDOMAIN for one of them would deny those too (RFC 8020 section 2).
         """
         rewritten = (each.matcher.name for each in self.local.rewrites)
-        names = (*NEVER_DENIED, *rewritten, *(each.matcher.name for each in self.local.splits))
+        names = (*NEVER_DENIED, *rewritten, *self._splits_of_all)
         return frozenset(suffix for name in names for suffix in suffixes(name))
 
     def lists(
@@ -253,6 +257,7 @@ def _with_own_names(shared: Index, household: Household) -> tuple[Index, dict[in
     """Return the index with the household's names in it, and the records of its local names."""
     own: list[tuple[ListInfo, list[tuple[Matcher, bool]]]] = []
     local: dict[int, OwnRecords] = {}
+    openings: set[str] = set()
     first = len(shared.infos)
 
     def add(slug: str, kind: ListKind, matchers: Iterable[Matcher]) -> int:
@@ -264,11 +269,14 @@ def _with_own_names(shared: Index, household: Household) -> tuple[Index, dict[in
 
     if household.protected:
         add(SCHOOL, ListKind.PROTECTED, map(Matcher, household.protected))
+        openings.update(part for name in household.protected for part in suffixes(name))
     for service in household.services:
         add(service.slug, ListKind.SERVICE, service.names)
     for records in _local_records(household.local_names):
         local[add("local", ListKind.LOCAL, (records.matcher,))] = records
-    return (HouseholdIndex(shared, DictIndex(own)) if own else shared), local
+        if not records.scope:  # of somebody's own nobody else may learn by what is denied
+            openings.update(suffixes(records.matcher.name))
+    return (HouseholdIndex(shared, DictIndex(own), openings) if own else shared), local
 
 
 def _local_records(names: Iterable[LocalName]) -> Iterable[OwnRecords]:
@@ -306,12 +314,15 @@ class HouseholdIndex:
 
     __slots__ = ("_own", "_shared", "infos", "open_below", "special")
 
-    def __init__(self, shared: Index, own: DictIndex) -> None:
-        """own: numbered from the end of the shared one on."""
+    def __init__(self, shared: Index, own: DictIndex, openings: Iterable[str]) -> None:
+        """own: numbered from the end of the shared one on.
+
+        openings: names at or below which it has one that is open for everyone.
+        """
         self._shared = shared
         self._own = own
         self.infos = (*shared.infos, *own.infos)
-        self.open_below = shared.open_below | own.open_below
+        self.open_below = shared.open_below.union(openings)
         self.special = shared.special
 
     def names(self) -> Iterator[str]:

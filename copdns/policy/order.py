@@ -62,7 +62,7 @@ def decision_order(
         # may not answer a protected name itself, so this step leaves it to step 4.
         local_step(profile, context),
         # 3. The law is above the household.  Only an operator has such lists.
-        legal_step(context),
+        legal_step(profile, context),
         # 4. Nothing that a household can write, and no mistake of ours, may cut a child off from
         # help.  Two protected groups, reference works and the safe hosts of search engines, beat
         # rules and lists but not time.  What a household itself protects is a school, and no key

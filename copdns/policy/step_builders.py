@@ -49,7 +49,7 @@ def build_blocker(
         while_closed = _open_while_closed(context, plan)
         index = context.index
         if while_closed is not None and not index.special.opens_anywhere:
-            open_below = index.open_below, context.open_below, rules.open_below, while_closed
+            open_below = *_openings(profile, context), rules.open_below, while_closed
     return _blocker(context, open_below)
 
 
@@ -102,6 +102,18 @@ def own_records(profile: Profile, context: HouseholdContext) -> dict[int, OwnRec
     return {number: by_list[number] for _, number in closest.values()}
 
 
+def _openings(profile: Profile, context: HouseholdContext) -> tuple[frozenset[str], ...]:
+    """Return names with something open at or below them, whatever rules and times say.
+
+    Names and split domains of somebody else are not there: what is denied would tell of them.
+    """
+    scopes = _scopes_of(profile)
+    own = [each.matcher.name for each in own_records(profile, context).values() if each.scope]
+    own += [e.matcher.name for e in context.local.splits if e.scope and e.scope in scopes]
+    openings = frozenset(part for name in own for part in suffixes(name))
+    return context.index.open_below, context.open_below, openings
+
+
 def _scopes_of(profile: Profile) -> tuple[str, ...]:
     """Return the scopes that mean a profile, the closest first."""
     return profile.id, *(f"#{tag}" for tag in sorted(profile.tags)), ""
@@ -121,16 +133,16 @@ def local_step(profile: Profile, context: HouseholdContext) -> LocalStep:
         rewrites=local.rewrites,
         splits=split_table(profile, context),
         protected=context.list_numbers(ListKind.PROTECTED),
-        open_below=(context.index.open_below, context.open_below),
+        open_below=_openings(profile, context),
         nat64=context.defaults.nat64,
     )
 
 
-def legal_step(context: HouseholdContext) -> ListStep:
+def legal_step(profile: Profile, context: HouseholdContext) -> ListStep:
     """Return step 3, which no grant lifts."""
     lists = ListSet(context.lists(ListKind.LEGAL))
     # Answered NXDOMAIN in every block mode, so what stays open below matters in each.
-    blocker = _blocker(context, (context.index.open_below, context.open_below))
+    blocker = _blocker(context, _openings(profile, context))
     return ListStep(StepNumber.LEGAL, "legal orders", Reason.LEGAL, lists, blocker, granted=False)
 
 

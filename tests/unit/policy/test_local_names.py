@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from copdns.model.household import LocalName, NameRewrite
+from copdns.model.household import BlockMode, LocalName, NameRewrite, SplitUpstream
 from copdns.model.matchers import Matcher, MatchKind
 from tests.home import Home
-from tests.household import MIA, family
+from tests.household import MIA, TOM, block, family
 
 HOUSE = family(
     local_names=(
@@ -54,3 +54,36 @@ def test_people_with_equal_settings_keep_names_of_their_own() -> None:
     snapshot = Home(house).resolver.snapshot
     steps = [snapshot.policy("home", who).order[1] for who in ("mia", "lia")]
     assert [bool(step.local_by_list) for step in steps] == [True, False]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("lane", [False, True])
+@pytest.mark.parametrize(
+    ("name", "rtype"),
+    [
+        ("games.home.arpa", "A"),
+        ("club.home.arpa", "A"),
+        ("chess.club.home.arpa", "A"),
+        ("40.9.168.192.in-addr.arpa", "PTR"),
+        ("9.168.192.in-addr.arpa", "PTR"),
+    ],
+)
+def test_what_is_denied_tells_nobody_of_anothers_names(name: str, rtype: str, lane: bool) -> None:
+    names = (
+        *HOUSE.local_names,
+        LocalName("chess.club.home.arpa", ("192.168.9.40",), scope="tom"),
+    )
+    home = Home(replace(HOUSE, local_names=names), lane=lane)
+    for _ in range(2):
+        assert home.ask("tom", name, rtype).rcode == "NOERROR"
+        assert home.ask("mia", name, rtype).rcode == "NXDOMAIN"
+
+
+def test_nor_does_a_block_tell_of_a_domain_that_is_forwarded_for_another() -> None:
+    children = (
+        replace(MIA, block_mode=BlockMode.NXDOMAIN),
+        replace(TOM, block_mode=BlockMode.NXDOMAIN),
+    )
+    split = SplitUpstream("club.shop.example", ("192.0.2.53",), scope="tom")
+    home = Home(family(*children, rules=(block("shop.example"),), split_upstreams=(split,)))
+    assert home.ask("tom", "shop.example").rcode == "NOERROR"
+    assert home.ask("mia", "shop.example").rcode == "NXDOMAIN"

@@ -355,7 +355,7 @@ def test_the_index_of_a_household_finds_every_entry_the_longest_name_first(
     numbered = list(enumerate([*shared, *own]))
     lists = [(info(number), pairs) for number, pairs in numbered]
     below, above = lists[: len(shared)], lists[len(shared) :]
-    made = HouseholdIndex(DictIndex(below), DictIndex(above))
+    made = HouseholdIndex(DictIndex(below), DictIndex(above), ())
     found = made.find(qname)
     assert sorted(found) == sorted(covering(numbered, qname))
     sizes = [len(each.name) for each in found]
