@@ -440,6 +440,17 @@ def test_an_answer_that_may_not_be_kept_ends_the_one_before() -> None:
     assert len(cache) == cache.octets == 0
 
 
+@pytest.mark.parametrize(
+    "fresh", [address(0), answer(rcode=3), answer(authority=(SOA.replace(" 900 ", " 0 "),))]
+)
+def test_what_may_not_be_kept_ends_that_the_name_does_not_exist(fresh: UpstreamResponse) -> None:
+    cache = Cache()
+    cache.put(WWW, no_such_name(), mono=0.0)
+    cache.put(WWW, fresh, mono=10.0)
+    assert cache.find(WWW, 10.0) is None
+    assert len(cache) == cache.octets == 0
+
+
 def test_a_failure_ends_nothing() -> None:
     cache = Cache()
     kept = cache.put(WWW, address(300), mono=0.0)
