@@ -15,6 +15,7 @@ from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.cli.commands.check_week import ClientSelector
 from copdns.cli.home import Home
 from copdns.cli.output import count_text
+from copdns.dns.connections import CLEAR_ZONE
 from copdns.dns.exchange import Exchange
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.upstream import UpstreamClient
@@ -25,7 +26,7 @@ from copdns.model.reasons import text_of
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import decide_query
 from copdns.policy.judge import judge_response
-from copdns.policy.response_key import response_key
+from copdns.policy.response_key import is_time_server, response_key
 
 EXIT_CODES = {
     Action.ALLOW: 0,
@@ -92,6 +93,8 @@ def _go(home: Home, name: str, qtype: int, profile: str, stages: list[Stage]) ->
     if verdict.action not in (Action.ALLOW, Action.REWRITE):
         return EXIT_CODES[verdict.action]
     key = response_key(CacheKey(name, qtype, do=False, cd=False), policy, verdict)
+    if home.settings.upstreams.are_all_encrypted and is_time_server(verdict):
+        key = key._replace(zone=CLEAR_ZONE)
     began = perf_counter()
     answer, text = asyncio.run(_ask(home, key, verdict))
     stages.append(Stage("upstream", perf_counter() - began, text))

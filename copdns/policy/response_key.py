@@ -6,6 +6,7 @@ Apart from `judge.py`, so that short commands need not import what reads DNS mes
 from __future__ import annotations
 
 from copdns.dns.wire import CacheKey
+from copdns.lists.catalogue import TIME_SERVERS
 from copdns.model.verdict import Reason, Verdict
 from copdns.policy.decide import Policy
 
@@ -21,3 +22,12 @@ def response_key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:
     if verdict.reason is Reason.PROTECTED or policy.splits is None:
         return key
     return key._replace(zone=policy.splits.zone_of(key.qname))
+
+
+def is_time_server(verdict: Verdict) -> bool:
+    """Tell whether a verdict is about the name of a time server.
+
+    Where all upstreams are encrypted it is asked in clear text: their certificates are worth
+    nothing while the clock is wrong.
+    """
+    return verdict.reason is Reason.PROTECTED and verdict.category == TIME_SERVERS

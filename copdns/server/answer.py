@@ -108,7 +108,7 @@ from copdns.model.verdict import (
 from copdns.policy.decide import Policy, decide_query
 from copdns.policy.judge import RebindingGuard, judge_response, with_end_inside
 from copdns.policy.matching import PolicyGroup
-from copdns.policy.response_key import response_key
+from copdns.policy.response_key import is_time_server, response_key
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.limits import EDE_LIMITED, Bound, ClientLimits, Excess, Limits
@@ -142,7 +142,6 @@ _EDE_NOT_OURS: Final = Ede(
 )
 _EDE_NOT_SERVED: Final = Ede(NOT_SUPPORTED, "this class or type is not served here")
 
-TIME_SERVERS: Final = "os_time"  # the protected group of their names
 
 NO_REPLY: Final = b""  # nothing is sent, now or later
 
@@ -689,7 +688,7 @@ class Resolver:
         if verdict.target or policy.splits is not None:
             key = response_key(key, policy, verdict)
         is_protected = verdict.reason is Reason.PROTECTED
-        if is_protected and self.asks_time_in_clear and verdict.category == TIME_SERVERS:
+        if self.asks_time_in_clear and is_time_server(verdict):
             key = key._replace(zone=CLEAR_ZONE)
         if answered is not None and answered.entry is not None and answered.key == key:
             # If the name became protected while a filtered response was on its way, that response
@@ -778,7 +777,7 @@ class Resolver:
             except WireError:
                 return empty_reply(message_id, query, SERVFAIL, _EDE_NO_REWRITE), verdict
             rrs, ede = answer.rrs, ede_of(verdict)
-        elif self.asks_time_in_clear and verdict.category == TIME_SERVERS:
+        elif self.asks_time_in_clear and is_time_server(verdict):
             ede = _EDE_CLEAR
         # There is nothing to judge if this policy and this verdict found nothing before (the same
         # objects, since a policy has one verdict for each list entry), or if the response consists

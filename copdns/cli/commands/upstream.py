@@ -13,12 +13,12 @@ from copdns.cli.base import json_option
 from copdns.cli.output import print_json
 from copdns.cli.unbound import EXAMPLE_ANCHOR, MARK, PORT, unbound_config, unbound_unit
 from copdns.list_files.resources import find_folder
+from copdns.lists.catalogue import TIME_SERVERS
 from copdns.lists.shapes import ProtectedShape
 from copdns.model import yaml_text
 from copdns.model.errors import ConfigError
 
 CONFIG, UNIT = "unbound.conf", "copdns-unbound.service"
-TIME_SERVERS = "os_time"  # the protected group
 
 
 @click.group()
