@@ -159,21 +159,35 @@ class TcpConnection(asyncio.Protocol):
         buffer = self._buffer
         taken = 0
         self._is_reading = True
-        while len(buffer) - taken >= 2 and not self._is_full:
-            end = taken + 2 + int.from_bytes(buffer[taken : taken + 2], "big")
-            if len(buffer) < end:
-                break
-            message = bytes(buffer[taken + 2 : end])
-            taken = end
-            self._ask(message)
-        self._is_reading = False
-        if taken:
+        try:
+            while len(buffer) - taken >= 2 and not self._is_full:
+                end = taken + 2 + int.from_bytes(buffer[taken : taken + 2], "big")
+                if len(buffer) < end:
+                    break
+                message = bytes(buffer[taken + 2 : end])
+                taken = end
+                self._ask(message)
+        finally:  # also after a bug in one query: the others of this connection are answered
+            self._is_reading = False
             del buffer[:taken]
-            self._restart_idle_timer()
-        self._throttle()
+            if taken:
+                self._restart_idle_timer()
+            self._throttle()
 
     def _ask(self, message: bytes) -> None:
         self._in_flight += 1
+        try:
+            reply = self._answer(message)
+        except BaseException:
+            self._in_flight -= 1  # nothing is sent for it later
+            raise
+        if reply is not None:
+            self._in_flight -= 1
+        if reply:
+            self._write(reply)
+
+    def _answer(self, message: bytes) -> bytes | None:
+        """Return the reply of the resolver; None: it is sent later."""
         requestor, moment = self._requestor, self._server.clock()
         if self._forwarder is not None:
             requestor = with_edns_device(requestor, self._forwarder, message)
@@ -182,15 +196,10 @@ class TcpConnection(asyncio.Protocol):
             limits = resolver.limits_of(requestor, moment)
             bound = None if limits is None else limits.take(moment.mono, over_udp=False)
         if limits is not None and bound is not None:
-            reply = resolver.answer_excess(
+            return resolver.answer_excess(
                 message, requestor, limits, bound, moment, self._send_later, None
             )
-        else:
-            reply = resolver.answer(message, requestor, moment, self._send_later, None)
-        if reply is not None:
-            self._in_flight -= 1
-        if reply:
-            self._write(reply)
+        return resolver.answer(message, requestor, moment, self._send_later, None)
 
     def _send_later(self, reply: bytes, _reply_to: Any) -> None:
         """Send a reply that had to wait."""
