@@ -408,7 +408,7 @@ OPERATIONS = (
     Operation(
         "GET",
         "/lists/errors",
-        Permission.SEE_STATUS,
+        Permission.SEE_APPEALS,  # somebody asked for these sites
         "Names that lists named wrongly",
         errors,
         list[ErrorShown],
