@@ -36,12 +36,12 @@ from copdns.model.household import (
 )
 from copdns.model.sentences import sentence
 from copdns.policy.service_state import ServiceState, service_state
+from copdns.policy.without_time import without_time
 from copdns.store.household_db.proposals import Proposal
 from copdns.web.context import context_of
 from copdns.web.desk.activity.collateral import (
     losses,
     names_of,
-    service_blocks,
     services_by_contact,
 )
 from copdns.web.desk.change import say_done
@@ -75,6 +75,7 @@ async def closed_settings(request: web.Request) -> web.Response:
     library = context_of(request).snapshot().library
     own, sought = found.household.services, request.query.get("find", "").strip()[:MAX_FIND]
     shipped = sorted(library.services.values(), key=lambda each: (each.group, each.title.lower()))
+    states, lasting = _service_states(request, found)
     return person_page(
         request,
         found,
@@ -84,8 +85,8 @@ async def closed_settings(request: web.Request) -> web.Response:
         own=own,
         sought=sought,
         matches=_find(sought, (*shipped, *own), desk_wording(request, found.household), library),
-        blocked=service_blocks(found.household, found.profile, library),
-        states=_service_states(request, found),
+        states=states,
+        lasting=lasting,
         contacts={
             kind: (
                 *services_by_contact(library, kind),
@@ -128,13 +129,20 @@ def _find(
     )
 
 
-def _service_states(request: web.Request, found: PersonAccess) -> dict[str, ServiceState]:
-    """Return what can be done with each service now, by its slug."""
+def _service_states(
+    request: web.Request, found: PersonAccess
+) -> tuple[dict[str, ServiceState], dict[str, ServiceState]]:
+    """Return what can be done with each service now, by its slug, and by settings and rules alone,
+    whatever the time is."""
     context = context_of(request)
     view = time_view(context, found.household, found.actor)
     policy = view.policy(found.profile.id)
     every = services_of(context.services(), found.household)
-    return {slug: service_state(policy, names, view.now) for slug, names in every.items()}
+    now, lasting = (
+        {slug: service_state(each, names, view.now) for slug, names in every.items()}
+        for each in (policy, without_time(policy))
+    )
+    return now, lasting
 
 
 async def set_closed(request: web.Request) -> web.Response:
