@@ -5,7 +5,7 @@ of JSON, and one line back:
 
     {"do": "flush_cache", "name": "shop.example", "below": true}
     {}                                      done
-    {"error": "there is no such request"}   not done
+    {"error": "it cannot read the request"} not done
 
 What changes a household needs no socket: it is written to `household.db`.
 """
@@ -17,13 +17,14 @@ import contextlib
 import json
 import os
 import socket
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import structlog
 
 from copdns.model.addresses import domain
-from copdns.model.errors import NotRunningError
+from copdns.model.errors import CopdnsError, NotRunningError
 
 SOCKET = "copdns.sock"
 MAX_REQUEST = 2000  # octets
@@ -62,16 +63,27 @@ class ControlSocket:
     def _answer(self, line: bytes) -> dict[str, str]:
         """Do what a request asks for; return the reply."""
         try:
-            request = json.loads(line)
-            if request["do"] != "flush_cache":
-                return {"error": "there is no such request"}
-            name, below = request["name"], request["below"]
-            if not (isinstance(name, str) and isinstance(below, bool)):
-                return {"error": "the request cannot be read"}
-            self._flush(domain(name) if name else "", below)
-        except Exception:  # noqa: BLE001 - whatever was sent, the answering goes on
-            return {"error": "the request cannot be read"}
+            name, below = _parse_flush(line)
+        except (CopdnsError, ValueError, LookupError, TypeError, RecursionError):
+            return {"error": "it cannot read the request; is it of another version?"}
+        try:
+            self._flush(name, below)
+        except Exception:  # noqa: BLE001 - a bug in here must not end the answering
+            log.error("a bug in what a command asked for", traceback=traceback.format_exc())
+            return {"error": "there was a fault in it; its log says more"}
         return {}
+
+
+def _parse_flush(line: bytes) -> tuple[str, bool]:
+    """Return the name of a request, "" for all, and whether names below it count.
+
+    Raise CopdnsError, ValueError, LookupError, TypeError or RecursionError for anything else.
+    """
+    request = json.loads(line)
+    name, below = request["name"], request["below"]
+    if request["do"] != "flush_cache" or not (isinstance(name, str) and isinstance(below, bool)):
+        raise ValueError
+    return (domain(name) if name else ""), below
 
 
 class _Requests(asyncio.Protocol):
@@ -119,7 +131,7 @@ def request(folder: Path, **wanted: object) -> None:
             f"{folder / SOCKET}: {why}; ask as the user who runs copdns"
         ) from None
     if error:
-        raise NotRunningError(f"copdns did not do it: {error}; is it of another version?")
+        raise NotRunningError(f"copdns did not do it: {error}")
 
 
 def _listen(folder: Path) -> socket.socket:
