@@ -119,10 +119,6 @@ class PersonCard:
             return None
         return self.more.start + EXTRA_MINUTES * 60
 
-    @property
-    def is_paused(self) -> bool:
-        return self.standing in (Standing.PAUSED, Standing.HOMEWORK)
-
 
 def person_card(
     household: Household,
