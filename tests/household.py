@@ -122,10 +122,7 @@ def library(
             slug: _group(slug, lines, slug in unwatched, slug not in not_over_time)
             for slug, lines in groups.items()
         },
-        engines={
-            slug: Engine(slug, slug, frozenset(hosts), modes, for_children=True)
-            for slug, (hosts, modes) in engines.items()
-        },
+        engines={slug: _engine(slug, *each) for slug, each in engines.items()},
         canaries={s: Canary(s, s, "", frozenset(lines)) for s, lines in (canaries or {}).items()},
         statuses=statuses,
         bypass=tuple(map(parse_matcher, bypass)),
@@ -140,6 +137,10 @@ def _categories(slugs: Iterable[str], layer: str) -> dict[str, Category]:
 def _service(slug: str, lines: Lines, contacts: Mapping[str, Contact]) -> Service:
     contact = contacts.get(slug, Contact.NONE)
     return Service(slug, slug, contact, tuple(map(parse_matcher, lines)), {}, "web")
+
+
+def _engine(slug: str, hosts: Lines, modes: Mapping[str, str]) -> Engine:
+    return Engine(slug, slug, frozenset(hosts), modes, for_children=True)
 
 
 def _group(slug: str, lines: Lines, is_untraced: bool, beats_time: bool) -> ProtectedGroup:

@@ -604,7 +604,8 @@ class Resolver:
     ) -> bytes | CacheMiss:
         """Return the reply, recorded, or what an upstream must be asked for it.
 
-        answered: the cache miss that the query waited for.
+        answered: the cache miss that the query waited for.  In one piece, like `answer`: every
+        query would feel the calls.
         """
         message_id, policy, action = message[:2], client.policy, verdict.action
         entry: CacheEntry | None = None
