@@ -343,8 +343,8 @@ def test_pages_fetch_nothing_from_elsewhere() -> None:
     assert not wrong, lines(wrong)
 
 
-# Schemas of the API, whose names programs see, and a word of the household that one of them shares.
-TWICE = frozenset({"ListShown", "ReportShown", "Pause"})
+# Schemas of the API, whose names programs see.
+TWICE = frozenset({"ListShown", "ReportShown"})
 
 
 def test_a_public_class_has_a_name_of_its_own() -> None:

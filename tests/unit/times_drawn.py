@@ -15,7 +15,7 @@ from copdns.model.times import (
     Budget,
     DayType,
     Grant,
-    Pause,
+    PauseSpan,
     Schedule,
     SchoolCalendar,
     Slot,
@@ -150,9 +150,9 @@ def _grant(
     )
 
 
-def _pause(now: float, start: int, lasts: int | None, homework: bool) -> Pause:
+def _pause(now: float, start: int, lasts: int | None, homework: bool) -> PauseSpan:
     at = int(now) + start
-    return Pause("mia", at, lasts and at + lasts, homework)
+    return PauseSpan("mia", at, lasts and at + lasts, homework)
 
 
 def _calendar(today: date, found: dict[int, DayType]) -> SchoolCalendar:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from copdns.as_json.household import running_pause
 from copdns.model.household import Device, Household, PrivacyMode, Profile
-from copdns.model.times import Pause
+from copdns.model.times import PauseSpan
 from copdns.model.verdict import Reason, Verdict
 from copdns.policy.decide import Policy, full_closure
 from copdns.policy.today import BudgetToday, Today, closures_ahead
@@ -104,7 +104,7 @@ class PersonCard:
     requests: int
     more: MoreTime | None
     mark: str
-    pause: Pause | None
+    pause: PauseSpan | None
     bedtime: Bedtime | None
     choices: tuple[int, ...]
 

@@ -26,7 +26,7 @@ from copdns.model.times import (
     MovedBedtime,
     OnFailure,
     Origin,
-    Pause,
+    PauseSpan,
     Schedule,
     SchoolCalendar,
     Slot,
@@ -140,8 +140,8 @@ def test_a_household_sets_its_week_its_day_and_what_holds_in_trouble() -> None:
 def test_a_pause_gives_way_to_the_next_and_ends() -> None:
     paused = edit.pause(FAMILY, "mia", NOW, NOW + 600, author="ada")
     longer = edit.pause(paused, "mia", NOW + 60, homework=True)
-    assert paused.pauses == (Pause("mia", NOW, NOW + 600, author="ada"),)
-    assert longer.pauses == (Pause("mia", NOW + 60, None, homework=True),)
+    assert paused.pauses == (PauseSpan("mia", NOW, NOW + 600, author="ada"),)
+    assert longer.pauses == (PauseSpan("mia", NOW + 60, None, homework=True),)
     assert edit.unpause(longer, "mia", NOW + 61) == FAMILY
 
 
@@ -457,8 +457,8 @@ def test_times_of_an_older_childs_preset_take_the_place_of_the_younger_ones() ->
 def test_everybody_is_paused_at_once_and_goes_on_at_once() -> None:
     after = edit.pause_all(FAMILY, ("mia", "tom"), NOW, NOW + 1800, author="Ada")
     assert after.pauses == (
-        Pause("mia", NOW, NOW + 1800, author="Ada"),
-        Pause("tom", NOW, NOW + 1800, author="Ada"),
+        PauseSpan("mia", NOW, NOW + 1800, author="Ada"),
+        PauseSpan("tom", NOW, NOW + 1800, author="Ada"),
     )
     assert edit.pause_all(after, ("mia", "tom"), NOW + 59, NOW + 1859) == after, "a second tap"
     assert edit.pause_all(after, ("mia", "tom"), NOW + 60, NOW + 1860) != after
@@ -470,14 +470,14 @@ def test_everybody_is_paused_at_once_and_goes_on_at_once() -> None:
 @pytest.mark.parametrize(
     ("there", "stays"),
     [
-        (Pause("mia", NOW - 60), True),
-        (Pause("mia", NOW - 60, NOW + 3600), True),
-        (Pause("mia", NOW - 60, NOW + 600), False),
-        (Pause("mia", NOW - 60, NOW + 3600, homework=True), False),
-        (Pause("mia", NOW + 60, NOW + 3600), False),  # it has not begun
+        (PauseSpan("mia", NOW - 60), True),
+        (PauseSpan("mia", NOW - 60, NOW + 3600), True),
+        (PauseSpan("mia", NOW - 60, NOW + 600), False),
+        (PauseSpan("mia", NOW - 60, NOW + 3600, homework=True), False),
+        (PauseSpan("mia", NOW + 60, NOW + 3600), False),  # it has not begun
     ],
 )
-def test_a_pause_of_everybody_shortens_none(there: Pause, stays: bool) -> None:
+def test_a_pause_of_everybody_shortens_none(there: PauseSpan, stays: bool) -> None:
     before = replace(FAMILY, pauses=(there,))
     (after,) = edit.pause_all(before, ("mia",), NOW, NOW + 1800).pauses
     assert (after == there) is stays
