@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[1]
 
 # Here everything decides: nothing waits, asks the machine, reads a clock or logs ...
 PURE = {
-    *("model", "config", "accounts", "time", "dns", "lists", "household", "policy", "appeals"),
-    *("privacy", "words", "as_json"),
+    *("model", "settings", "config", "accounts", "time", "dns", "lists", "household", "policy"),
+    *("appeals", "privacy", "words", "as_json"),
 }
 # ... but for these, which draw secrets, hold sockets or read files.
 NOT_PURE = {
