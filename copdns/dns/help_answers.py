@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from copdns.dns.cache import CacheEntry
-from copdns.dns.exchange import question_of
+from copdns.dns.upstream_message import question_of
 from copdns.dns.message import UpstreamResponse, read_response
 from copdns.dns.records import (
     AAAA,

@@ -25,28 +25,30 @@ from copdns.dns.connections import UpstreamConnections, pad_query
 from copdns.dns.cookies import BADCOOKIE_LOW, CLIENT_SIZE, find_cookie
 from copdns.dns.datagrams import MAX_DATAGRAM, Inbox
 from copdns.dns.exchange import (
-    BARE,
-    FULL,
-    NO_EDNS,
     NO_EDNS_FOR,
     Asks,
     Exchange,
     Health,
     NextAction,
-    QuestionMatch,
     better_response,
-    build_bare_query,
-    build_full_query,
-    build_query,
     choose_second,
     choose_upstream,
     has_another,
+    is_usable,
+    next_action,
+)
+from copdns.dns.upstream_message import (
+    BARE,
+    FULL,
+    NO_EDNS,
+    QuestionMatch,
+    build_bare_query,
+    build_full_query,
+    build_query,
     header_rcode,
     is_bare_error,
     is_truncated,
-    is_usable,
     match_response,
-    next_action,
     randomize_case,
 )
 from copdns.dns.message import UpstreamResponse, read_response
@@ -284,7 +286,9 @@ class UpstreamClient:
         if health.randomizes_case and exchange.lowercased_at is not health:
             question = randomize_case(question, chance)
         if level == FULL:
-            message = build_full_query(question, health, do=key.do, cd=key.cd)
+            message = build_full_query(
+                question, health.opt_do if key.do else health.opt_plain, cd=key.cd
+            )
         elif level == BARE:
             message = build_bare_query(question, do=key.do, cd=key.cd)
         else:

@@ -66,7 +66,8 @@ from typing import Any, Final, NamedTuple
 from copdns.dns.bug_log import BugLog
 from copdns.dns.cache import STALE_TTL, Cache, CacheEntry
 from copdns.dns.connections import CLEAR_ZONE
-from copdns.dns.exchange import Asks, Exchange, lowercase_question
+from copdns.dns.exchange import Asks, Exchange
+from copdns.dns.upstream_message import lowercase_question
 from copdns.dns.failures import EDE_CACHED_ERROR, Failure, Failures, Silence, is_failure
 from copdns.dns.help_answers import HelpAnswers, help_entry
 from copdns.dns.message import UpstreamResponse

@@ -8,9 +8,9 @@ import socket
 import time
 
 from copdns.dns.connections import pad_query
-from copdns.dns.exchange import (
+from copdns.dns.exchange import Exchange
+from copdns.dns.upstream_message import (
     BARE,
-    Exchange,
     QuestionMatch,
     build_query,
     match_response,

@@ -16,16 +16,18 @@ from copdns.dns.exchange import (
     Exchange,
     Health,
     NextAction,
-    QuestionMatch,
     better_response,
-    build_query,
     choose_second,
     choose_upstream,
     has_another,
+    next_action,
+)
+from copdns.dns.upstream_message import (
+    QuestionMatch,
+    build_query,
     is_bare_error,
     is_truncated,
     match_response,
-    next_action,
     question_of,
     randomize_case,
 )
