@@ -12,7 +12,6 @@ metrics nor the choice of upstreams tells that somebody looked for help.
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from ipaddress import ip_address
@@ -37,6 +36,7 @@ from copdns.dns.exchange import (
     is_usable,
     next_action,
 )
+from copdns.dns.upstream_counters import UpstreamCounters
 from copdns.dns.upstream_message import (
     BARE,
     FULL,
@@ -744,24 +744,3 @@ class UpstreamClient:
         self._poll.close()
         for each in list(self._waiting):
             self._finish(each, None)
-
-
-LATENCY_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
-
-
-class UpstreamCounters:
-    """What one upstream did.  `seconds[i]` counts responses up to `LATENCY_BUCKETS[i]`."""
-
-    __slots__ = ("asked", "failed", "over_tcp", "seconds", "total")
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.failed = 0
-        self.over_tcp = 0
-        self.seconds = [0] * (len(LATENCY_BUCKETS) + 1)
-        self.total = 0.0
-
-    def note_answer(self, seconds: float) -> None:
-        """Count a response.  seconds: how long it took."""
-        self.seconds[bisect_left(LATENCY_BUCKETS, seconds)] += 1
-        self.total += seconds

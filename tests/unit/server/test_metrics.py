@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from copdns import __version__
 from copdns.dns.exchange import Health
-from copdns.dns.upstream import LATENCY_BUCKETS, UpstreamCounters
+from copdns.dns.upstream_counters import LATENCY_BUCKETS, UpstreamCounters
 from copdns.model.verdict import Action, Reason
 from copdns.server.exposition import build_registry
 from copdns.server.metrics import METRICS, Counters
