@@ -23,7 +23,8 @@ from copdns.policy.context import build_context
 from copdns.policy.decide import Policy
 from copdns.policy.list_rules import askers_of
 from copdns.policy.order import build_policy
-from copdns.policy.snapshot import Client, Snapshot, build_snapshot
+from copdns.policy.build_snapshot import build_snapshot
+from copdns.policy.snapshot import Client, Snapshot
 from copdns.time.plan import (
     NO_INPUTS,
     NO_TIME_PLAN,

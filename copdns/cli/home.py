@@ -44,7 +44,9 @@ from copdns.model.household import Band, FullLogSpan, Household, Profile
 from copdns.network.machine import clock_is_synchronised, is_copdns, listen_addresses
 from copdns.network.neighbours import read_table
 from copdns.policy.judge import RebindingGuard
-from copdns.policy.snapshot import GUEST, Snapshot, build_snapshot, guest_profile
+from copdns.policy.guest import GUEST, guest_profile
+from copdns.policy.build_snapshot import build_snapshot
+from copdns.policy.snapshot import Snapshot
 from copdns.privacy.own_numbers import own_limits, usages_for_others
 from copdns.store.db import store_error
 from copdns.store.household_copy import HouseholdCopy

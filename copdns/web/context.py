@@ -23,7 +23,8 @@ from copdns.model.verdict import Requestor
 from copdns.network.machine import is_copdns
 from copdns.network.other_resolvers import Assessment
 from copdns.network.probes import Probes
-from copdns.policy.snapshot import Client, Snapshot, build_snapshot
+from copdns.policy.build_snapshot import build_snapshot
+from copdns.policy.snapshot import Client, Snapshot
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.store.household_db.account_codes import AccountCodes
 from copdns.store.household_db.accounts import Accounts

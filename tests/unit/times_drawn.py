@@ -23,7 +23,8 @@ from copdns.model.times import (
     parse_subject,
 )
 from copdns.policy.decide import Policy
-from copdns.policy.snapshot import Snapshot, build_snapshot
+from copdns.policy.build_snapshot import build_snapshot
+from copdns.policy.snapshot import Snapshot
 from copdns.time.days import local_time, zone_of
 from copdns.time.minutes import Minutes
 from copdns.time.plan import PolicyInputs

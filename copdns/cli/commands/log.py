@@ -20,7 +20,7 @@ from copdns.model.errors import HouseholdError
 from copdns.model.names import display
 from copdns.model.record_types import qtype_name
 from copdns.model.violations import no_such
-from copdns.policy.snapshot import GUEST
+from copdns.policy.guest import GUEST
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.store.log_db.querylog import QueryLog
 from copdns.store.log_db.rows import StoredRow

@@ -15,7 +15,7 @@ from copdns.cli.output import print_json, print_table
 from copdns.cli.params import number_option, profile_option
 from copdns.model.household import Household, Profile
 from copdns.model.times import Budget
-from copdns.policy.snapshot import GUEST
+from copdns.policy.guest import GUEST
 from copdns.time.minutes import Usage
 from copdns.time.plan import budgets_in_force
 

@@ -16,7 +16,7 @@ from copdns.policy.context import build_context
 from copdns.policy.decide import decide, explain
 from copdns.policy.order import build_policy
 from copdns.policy.shared_steps import RulesByScope, StepSharing
-from copdns.policy.snapshot import build_snapshot
+from copdns.policy.build_snapshot import build_snapshot
 from copdns.time.plan import in_scope
 from tests.household import DEFAULTS, MIA, NOW, allow, block, family, library, live
 

@@ -18,7 +18,7 @@ from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.context import build_context
 from copdns.policy.decide import Policy, charged_budgets, decide
 from copdns.policy.order import build_policy
-from copdns.policy.snapshot import guest_profile
+from copdns.policy.guest import guest_profile
 from copdns.policy.special_names import A
 from copdns.time.plan import build_time_plan
 from copdns.time.schedule import parse_slots
