@@ -58,7 +58,7 @@ from copdns.store.household_db.condition import FILE, repair
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.looks import Looks
 from copdns.store.household_db.notes import REPAIRED, TAKEN, Change
-from copdns.store.household_db.pairings import Guests
+from copdns.store.household_db.guests import Guests
 from copdns.store.household_db.proposals import Proposal, Proposals
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog

@@ -35,7 +35,9 @@ from copdns.store.household_db.consents import Consents
 from copdns.store.household_db.digests import Digests
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.looks import Looks, Notices
-from copdns.store.household_db.pairings import Guests, Pairings, Pins
+from copdns.store.household_db.guests import Guests
+from copdns.store.household_db.pairings import Pairings
+from copdns.store.household_db.pins import Pins
 from copdns.store.household_db.proposals import Proposals
 from copdns.store.household_db.sessions import Sessions, Tokens
 from copdns.store.household_db.setup import Setups
