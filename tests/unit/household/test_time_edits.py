@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 
 from copdns.household import edits as household_edit
+from copdns.household import rule_edits
 from copdns.household import time_edits as edit
 from copdns.household.check import violations
 from copdns.household.presets import preset
@@ -362,13 +363,13 @@ def test_a_removed_profile_takes_along_what_ran_for_it() -> None:
 
 def test_a_service_stays_while_a_time_is_about_it() -> None:
     club = Topic(TopicKind.SERVICE, "club")
-    own = household_edit.add_service(FAMILY, "club", "Club", ["club.example"], KNOWN)
+    own = rule_edits.add_service(FAMILY, "club", "Club", ["club.example"], KNOWN)
     timed = edit.add_period(own, replace(BEDTIME, about=(club,)), KNOWN)
     with pytest.raises(HouseholdError, match="bedtime would still use club"):
-        household_edit.remove_service(timed, "club")
+        rule_edits.remove_service(timed, "club")
     open_to_mia = household_edit.set_profile(own, "mia", KNOWN, always=(club,))
     with pytest.raises(HouseholdError, match="mia would still use club"):
-        household_edit.remove_service(open_to_mia, "club")
+        rule_edits.remove_service(open_to_mia, "club")
 
 
 def test_what_is_always_open_is_set_like_all_of_a_profile() -> None:

@@ -18,7 +18,7 @@ from aiohttp import web
 from copdns.accounts.roles import Permission, may
 from copdns.household.check import KnownIds, is_protected
 from copdns.household.edit_checks import free_slug
-from copdns.household.edits import (
+from copdns.household.rule_edits import (
     add_service,
     blocking,
     remove_service,
