@@ -13,6 +13,7 @@ from copdns.as_json.plain import utc
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_json, printable
+from copdns.cli.people_records import record_view
 from copdns.model.errors import BackupError
 from copdns.store.archive import Backup, pack, unpack
 from copdns.store.backup import RestoreResult, copy_databases, restore_household, restore_log
@@ -52,7 +53,7 @@ def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -
             f"{file.absolute().parent} is not a folder; choose a file in an existing one"
         )
     if with_log:
-        home.record_view("", ViewedPart.EXPORT)
+        record_view(home, "", ViewedPart.EXPORT)
     with _temporary_folder(file) as folder:
         copies = copy_databases(home.folder, Path(folder), with_log=with_log)
         packed = pack(file, copies, home.now, __version__)

@@ -35,10 +35,10 @@ def log_only(home: Home, slug: str, days: int) -> None:
     """
     infos = {each.info.slug: each.info for each in home.catalogue.statuses}
     require_countable(infos.get(slug), slug)
-    with lock_copies(home.copies):
-        home.log_only.set_days(slug, days, home.now)
+    with lock_copies(home.lists.copies):
+        home.lists.log_only.set_days(slug, days, home.now)
     home.note(trial_line(slug, days))
-    until = home.log_only.until(slug, home.now)
+    until = home.lists.log_only.until(slug, home.now)
     if until is None:
         click.echo(f"{slug}: blocks now")
     else:

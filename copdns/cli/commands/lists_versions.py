@@ -61,7 +61,7 @@ def diff_command(home: Home, slug: str, as_json: bool) -> None:
     Example:  copdns lists diff ut1-games
     """
     _check_used(home, slug)
-    versions = Versions(home.copies)
+    versions = Versions(home.lists.copies)
     held, earlier = versions.book(slug).held, versions.earlier(slug)
     if as_json:
         print_json(
@@ -135,8 +135,8 @@ def accept(home: Home, slug: str, version: str) -> None:
     Example:  copdns lists accept ut1-games
     """
     _check_used(home, slug)
-    with lock_copies(home.copies):
-        state = Versions(home.copies).accept(slug, version)
+    with lock_copies(home.lists.copies):
+        state = Versions(home.lists.copies).accept(slug, version)
     home.note(choice_line(slug, VersionChoice.ACCEPT, state))
     click.echo(f"{slug}: version {version_id(state)} is used now, with {state.names:,} domains")
 
@@ -154,8 +154,8 @@ def refuse(home: Home, slug: str, version: str) -> None:
     Example:  copdns lists refuse ut1-games
     """
     _check_used(home, slug)
-    with lock_copies(home.copies):
-        state = Versions(home.copies).refuse(slug, version)
+    with lock_copies(home.lists.copies):
+        state = Versions(home.lists.copies).refuse(slug, version)
     home.note(choice_line(slug, VersionChoice.REFUSE, state))
     click.echo(f"{slug}: version {version_id(state)} stays in use")
 
@@ -174,7 +174,7 @@ def rollback(home: Home, slug: str, version: str) -> None:
     Example:  copdns lists rollback ut1-games
     """
     _check_used(home, slug)
-    with lock_copies(home.copies):
-        state = Versions(home.copies).roll_back(slug, time.time(), version)
+    with lock_copies(home.lists.copies):
+        state = Versions(home.lists.copies).roll_back(slug, time.time(), version)
     home.note(choice_line(slug, VersionChoice.ROLL_BACK, state))
     click.echo(f"{slug}: version {version_id(state)} is used now, with {state.names:,} domains")
