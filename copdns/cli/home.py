@@ -20,6 +20,7 @@ import click
 
 from copdns.accounts.account import Guest, with_guests
 from copdns.accounts.moves import Move, admit_guests, with_moves
+from copdns.app.from_settings import new_rebinding_guard
 from copdns.app.seed import HOME, seed_household
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
@@ -109,8 +110,7 @@ class Home:
     @property
     def rebinding(self) -> RebindingGuard:
         """What keeps outside names from pointing into the home, by the settings."""
-        chosen = self.settings.rebinding
-        return RebindingGuard(chosen.enabled, chosen.allow, chosen.names)
+        return new_rebinding_guard(self.settings.rebinding)
 
     @cached_property
     def chosen_lists(self) -> ChosenLists:
