@@ -293,7 +293,7 @@ def _next_minute(moment: Moment) -> float:
 def _lasts(policy: Policy, verdict: Verdict, entry: CacheEntry | None, now: float) -> float:
     """Return for how many seconds the reply of a verdict stays as it is.
 
-    Near the verdict's end its TTLs go down with each second (`answer.ttl_limit`), so there it lasts
+    Near the verdict's end its TTLs go down with each second (`replies.ttl_limit`), so there it lasts
     until the next one.
     """
     if verdict.valid_until is None:

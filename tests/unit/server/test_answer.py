@@ -32,7 +32,8 @@ from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import decide
 from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import Client
-from copdns.server.answer import MAX_MEMO_ENTRIES, MAX_WAITERS, VerdictMemo
+from copdns.server.answer import MAX_WAITERS
+from copdns.server.verdict_memo import MAX_MEMO_ENTRIES, VerdictMemo
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.time.plan import Closure, TimePlan
 from tests.fakes import FILTERED, NO_SUCH_NAME, SILENCE, FakeUpstream, Script
