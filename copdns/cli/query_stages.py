@@ -19,7 +19,7 @@ from copdns.dns.connections import CLEAR_ZONE
 from copdns.dns.exchange import Exchange
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.upstream import UpstreamClient
-from copdns.dns.wire import CacheKey
+from copdns.dns.query import CacheKey
 from copdns.model.errors import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
 from copdns.model.names import display
 from copdns.model.reasons import text_of

@@ -20,7 +20,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from copdns.dns.message import NOERROR, UpstreamResponse
-from copdns.dns.wire import CacheKey
+from copdns.dns.query import CacheKey
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import NXDOMAIN
 from copdns.model.reasons import STALE_ANSWER, STALE_NXDOMAIN, Ede

@@ -13,7 +13,7 @@ from copdns.dns.exchange import Exchange
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import OPTION_PADDING
 from copdns.dns.socket_pool import SentQuery
-from copdns.dns.wire import CacheKey
+from copdns.dns.query import CacheKey
 from copdns.model.build import mypyc_attr
 
 BOOTSTRAP_ZONE: Final = "bootstrap:"  # no domain: the group that is asked for upstreams' addresses

@@ -12,7 +12,7 @@ from typing import Final
 
 from copdns.dns.cache import CacheEntry
 from copdns.dns.message import UpstreamResponse
-from copdns.dns.wire import CacheKey
+from copdns.dns.query import CacheKey
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import FORMERR, NOTIMP, REFUSED, SERVFAIL
 from copdns.model.reasons import CACHED_ERROR, Ede

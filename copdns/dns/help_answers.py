@@ -30,7 +30,7 @@ from copdns.dns.records import (
     A,
     skip_name,
 )
-from copdns.dns.wire import CacheKey
+from copdns.dns.query import CacheKey
 from copdns.model.errors import HelpAnswersError, WireError
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import from_wire, to_wire

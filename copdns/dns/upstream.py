@@ -64,7 +64,7 @@ from copdns.dns.socket_pool import (
     UpstreamSocket,
 )
 from copdns.dns.upstream_tcp import TcpQueries
-from copdns.dns.wire import CacheKey
+from copdns.dns.query import CacheKey
 from copdns.model.addresses import Transport, UpstreamAddress
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import WireError

@@ -5,7 +5,7 @@ Apart from `judge.py`, so that short commands need not import what reads DNS mes
 
 from __future__ import annotations
 
-from copdns.dns.wire import CacheKey
+from copdns.dns.query import CacheKey
 from copdns.lists.catalogue import TIME_SERVERS
 from copdns.model.verdict import Reason, Verdict
 from copdns.policy.decide import Policy

@@ -1,6 +1,6 @@
 """The path of a query.  Read this first.
 
-    octets in -> Snapshot.identify -> read_query_body (dns/wire) -> decide (policy/decide)
+    octets in -> Snapshot.identify -> read_query_body (dns/query) -> decide (policy/decide)
         BLOCK, LOCAL, REFUSE -> the reply (dns/wire)
         ALLOW, REWRITE -> cache, else upstream -> judge_response (policy/judge) -> the reply
     and Recorder.record counts it, and logs the name as far as the profile's privacy mode lets it.
@@ -72,18 +72,14 @@ from copdns.dns.failures import EDE_CACHED_ERROR, Failure, Failures, Silence, is
 from copdns.dns.help_answers import HelpAnswers, help_entry
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import ANY, RD
+from copdns.dns.query import PLAIN_UDP_SIZE, CacheKey, Query, read_query_body, with_tcp_size
 from copdns.dns.wire import (
-    PLAIN_UDP_SIZE,
-    CacheKey,
-    Query,
     any_reply,
     empty_reply,
     error_reply,
-    read_query_body,
     rewrite_response,
     truncated_reply,
     upstream_reply,
-    with_tcp_size,
 )
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import NXDOMAIN, REFUSED, SERVFAIL, NotAQueryError, WireError

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from copdns.dns.wire import Query, blocked_reply, empty_reply, local_reply
+from copdns.dns.query import Query
+from copdns.dns.wire import blocked_reply, empty_reply, local_reply
 from copdns.model.errors import BADVERS, REFUSED
 from copdns.model.household import BlockMode
 from copdns.model.reasons import NOT_SUPPORTED, Ede

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from copdns.dns.wire import Query
+from copdns.dns.query import Query
 from copdns.model.verdict import Verdict
 from copdns.policy.decide import Policy, decide_query
 from copdns.policy.matching import PolicyGroup

@@ -13,7 +13,7 @@ from copdns.dns.exchange import Exchange
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.records import A
 from copdns.dns.upstream import UpstreamClient
-from copdns.dns.wire import CacheKey
+from copdns.dns.query import CacheKey
 from tests.upstream_server import PATIENCE, UpstreamServer
 
 ATTEMPT, DEADLINE = 0.8, 2.0

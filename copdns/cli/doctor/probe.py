@@ -18,7 +18,7 @@ from copdns.dns.upstream_message import (
 )
 from copdns.dns.records import HEADER_SIZE
 from copdns.dns.socket_pool import SentQuery, SocketOwner, UpstreamSocket
-from copdns.dns.wire import CacheKey
+from copdns.dns.query import CacheKey
 from copdns.model.addresses import Transport, UpstreamAddress
 from copdns.model.errors import UpstreamError, UpstreamTimeoutError, UpstreamUnreachableError
 from copdns.model.names import to_wire

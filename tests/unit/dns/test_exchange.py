@@ -33,7 +33,7 @@ from copdns.dns.upstream_message import (
 )
 from copdns.dns.message import UpstreamResponse, read_response
 from copdns.dns.records import AD, CD, DO, HTTPS, QR, RD, TC, A
-from copdns.dns.wire import CacheKey
+from copdns.dns.query import CacheKey
 from copdns.model.errors import FORMERR, NOTIMP, REFUSED, SERVFAIL
 from copdns.model.names import to_wire
 from tests.unit.messages import message, opt, option, parsed, query, question, reply_to

@@ -18,7 +18,7 @@ from copdns.dns.failures import (
 )
 from copdns.dns.message import read_response
 from copdns.dns.records import A
-from copdns.dns.wire import CacheKey
+from copdns.dns.query import CacheKey
 from tests.unit.messages import query, reply_to
 
 WWW = CacheKey("www.example", A, do=False, cd=False)

@@ -18,7 +18,7 @@ from copdns.dns.connections import CLEAR_ZONE
 from copdns.dns.exchange import Exchange
 from copdns.dns.help_answers import HELP_TTL
 from copdns.dns.records import RD, A
-from copdns.dns.wire import CacheKey, read_query
+from copdns.dns.query import CacheKey, read_query
 from copdns.model.household import (
     Household,
     LocalName,
