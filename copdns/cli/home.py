@@ -24,6 +24,7 @@ from copdns.app.from_settings import new_rebinding_guard
 from copdns.app.seed import HOME, seed_household
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
+from copdns.cli.home_lists import HomeLists
 from copdns.cli.output import printable
 from copdns.config import AUTO, Settings, defaults_of
 from copdns.household.check import KnownIds

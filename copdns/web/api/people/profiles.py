@@ -35,7 +35,7 @@ from copdns.policy.grant_ends import end_of_lift
 from copdns.policy.today import build_today
 from copdns.privacy.consent import Question, needs_consent
 from copdns.web.api.operation import Call, Given, Operation, Sent
-from copdns.web.api.time.pauses import PauseSpan
+from copdns.web.api.time.pauses import Pause
 from copdns.web.api.types import WHOLE, About, Id, Moment, Text, parse_subjects
 
 
@@ -80,7 +80,7 @@ class ProfileShown(Given):
     rules: list[str]
     schedules: list[str]
     budgets: list[str]
-    pause: PauseSpan | None
+    pause: Pause | None
     grants: list[str]
 
 
