@@ -297,6 +297,37 @@ def test_every_module_opens_with_what_it_is_for() -> None:
     assert not silent, lines(silent)
 
 
+def test_what_is_public_says_what_it_is_for() -> None:
+    """Classes, functions, and methods that do more than one thing; not what a Protocol only names.
+
+    A migration says it in its name, and is not edited once it has shipped.
+    """
+    silent = [
+        source.at(node, f"{name} has no docstring")
+        for source in sources("copdns")
+        if source.name != "store.migrations"
+        for name, node in _public(source.tree, "")
+        if not ast.get_docstring(node)
+    ]
+    assert not silent, lines(silent)
+
+
+Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def _public(parent: ast.Module | ast.ClassDef, prefix: str) -> Iterator[tuple[str, Definition]]:
+    """Yield public definitions with their names, without methods of a single plain statement."""
+    for node in parent.body:
+        if not isinstance(node, Definition) or node.name.startswith("_"):
+            continue
+        name = f"{prefix}{node.name}"
+        is_plain = len(node.body) == 1 and isinstance(node.body[0], ast.Return | ast.Expr)
+        if not (prefix and is_plain):
+            yield name, node
+        if isinstance(node, ast.ClassDef) and "Protocol" not in map(ast.unparse, node.bases):
+            yield from _public(node, f"{name}.")
+
+
 # Written so that this file does not match itself.
 UNWANTED = {
     "an unfinished mark": r"\b(?:T[O]DO|FI[X]ME|X[X]X)\b",

@@ -44,6 +44,7 @@ class ControlSocket:
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
+        """Begin to listen; where that is not possible, the log says so."""
         try:
             listening = _listen(self._folder)
         except OSError as error:
@@ -55,6 +56,7 @@ class ControlSocket:
         )
 
     def close(self) -> None:
+        """Stop listening, and take the socket away."""
         if self._server is not None:
             self._server.close()
             with contextlib.suppress(OSError):

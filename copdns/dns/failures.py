@@ -145,5 +145,6 @@ class Silence:
         return True
 
     def clear(self) -> None:
+        """Forget when upstreams were heard and probed."""
         self._heard_at.clear()
         self._probe_at.clear()

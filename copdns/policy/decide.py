@@ -105,6 +105,7 @@ class Policy:
 
     @property
     def security_address_lists(self) -> tuple[AddressList, ...]:
+        """The lists of addresses that are against harm, which hold for the school's domain too."""
         lists = self.address_lists
         return tuple([each for each in lists if each.reason is Reason.SECURITY]) if lists else ()
 

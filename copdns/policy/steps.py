@@ -66,6 +66,7 @@ class Lookup:
 
     @property
     def has_content_grant(self) -> bool:
+        """Whether a grant opens the name for what is in it, and not for time alone."""
         for grant in self.grants:  # noqa: SIM110 - asked of every name, nearly always for no grant
             if grant.content:
                 return True

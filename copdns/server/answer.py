@@ -446,6 +446,7 @@ class Resolver:
 
     @snapshot.setter
     def snapshot(self, snapshot: Snapshot) -> None:
+        """Decide by another snapshot from now on, and forget what does not hold under it."""
         snapshot = self.add_sightings(snapshot)
         # The policies are often the same while something else is new, such as a device's address.
         same = snapshot.policies is self._snapshot.policies

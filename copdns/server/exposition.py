@@ -30,6 +30,7 @@ class Collector:
         self._before = before
 
     def collect(self) -> Iterator[Metric]:
+        """Yield all metrics, read at this moment."""
         self._before()
         yield from self._queries()
         yield from self._upstreams()

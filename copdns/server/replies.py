@@ -84,5 +84,6 @@ def ttl_limit(policy: Policy, verdict: Verdict, moment: Moment) -> int | None:
 
 
 def ttl_within(policy: Policy, verdict: Verdict, moment: Moment, wanted: int) -> int:
+    """Return the wanted TTL in seconds, as far as `ttl_limit` allows it."""
     limit = ttl_limit(policy, verdict, moment)
     return wanted if limit is None else min(wanted, limit)

@@ -101,6 +101,7 @@ class TcpConnection(asyncio.Protocol):
         self._idle: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note who is at the other end, and make room for it."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
         peer = transport.get_extra_info("peername")
         self._requestor = self._requestor._replace(address=peer[0].partition("%")[0])
@@ -111,12 +112,14 @@ class TcpConnection(asyncio.Protocol):
         self._server.make_room()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection; replies that come later are dropped."""
         self._server.open.pop(self, None)
         if self._idle is not None:
             self._idle.cancel()
         self._transport = None
 
     def data_received(self, data: bytes) -> None:
+        """Read a PROXY header, where one is due, and then messages."""
         self._buffer += data
         if self._may_have_header:
             self._read_header()
@@ -129,10 +132,12 @@ class TcpConnection(asyncio.Protocol):
         return self._in_flight > 0
 
     def pause_writing(self) -> None:
+        """Read no more until the client takes its replies."""
         self._clogged = True
         self._throttle()
 
     def resume_writing(self) -> None:
+        """Read on: the client takes its replies again."""
         self._clogged = False
         self._read()
 

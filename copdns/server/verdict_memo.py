@@ -75,6 +75,7 @@ class VerdictMemo:
         return verdict
 
     def clear(self) -> None:
+        """Forget everything, gradually."""
         self._lazy_free.add([*self._entries.values()])
         self._entries.clear()
 

@@ -74,6 +74,7 @@ def page_size_of(image: bytes) -> int:
 
 
 def page_digests(image: bytes) -> list[bytes]:
+    """Return the digest of each page; [] for what is no database."""
     size = page_size_of(image) if image else 0
     if size < 512 or len(image) % size:
         return []
@@ -86,6 +87,7 @@ def _digest(octets: bytes | memoryview) -> bytes:
 
 
 def digest_of_pages(pages: list[bytes]) -> bytes:
+    """Return the digest of a database by those of its pages."""
     return _digest(b"".join(pages))
 
 
@@ -93,6 +95,7 @@ def digest_of_pages(pages: list[bytes]) -> bytes:
 
 
 def most_octets(found: CopyContents) -> int:
+    """Return how many octets the records may have before one takes their place."""
     return 2 * len(found.pages) * found.page_size + _LEAST_SIZE
 
 
@@ -104,6 +107,11 @@ def build_record(
     before: bytes,
     state: bytes,
 ) -> bytes:
+    """Return the record of a transaction.
+
+    pages: the digest of each page after it.  changed: the numbers of the pages that it has.
+    before: the digest of the database before it.  state: PREPARED or COMMITTED.
+    """
     head = _HEAD.pack(MARK, state, page_size, len(pages), len(changed), before, digest_of_pages(pages))
     body = b"".join(
         _NUMBER.pack(number) + image[number * page_size : (number + 1) * page_size]

@@ -26,11 +26,13 @@ BAD_CODE = sentence("this code is wrong or has expired; get a new one with `copd
 
 
 def account_from_row(row: tuple[str, str, str, str, str, int, str, str, int]) -> Account:
+    """Return the account of a row with COLUMNS, without what it logs in with."""
     household, account, name, role, profile, made, password, totp, _ = row
     return Account(household, account, name, Role(role), profile, made, bool(password), bool(totp))
 
 
 def read_accounts(connection: sqlite3.Connection, household: str) -> tuple[Account, ...]:
+    """Return all accounts of a household, the oldest first."""
     rows = connection.execute(
         f"select {COLUMNS} from account where household = ? order by made, id",  # noqa: S608
         (household,),
@@ -65,6 +67,7 @@ def pick_account(accounts: Iterable[Account], name: str) -> Account:
 
 
 def clean_name(name: str) -> str:
+    """Return a name with single spaces."""
     return " ".join(name.split())
 
 
@@ -82,6 +85,7 @@ def _check_name(name: str) -> str:
 def add_account(
     connection: sqlite3.Connection, account: Account, by: Actor | None, now: int
 ) -> Account:
+    """Store a new account, and return it with its id."""
     check_add(account.role, account.household, by)
     there = read_accounts(connection, account.household)
     name = _check_name(account.name)
@@ -127,6 +131,7 @@ def _check_profile(connection: sqlite3.Connection, account: Account) -> None:
 
 
 def check_add(role: Role, household: str, by: Actor | None) -> None:
+    """Raise AccountError where an account of a role may not be made.  by: None for the console."""
     if not may_add(by.role if by else None, role) or not is_at_home(by, household):
         raise AccountError(
             "an account with the role %(role)s can only be created on the server, with `copdns "
@@ -174,6 +179,7 @@ def record_change(
     what: str,
     now: int,
 ) -> None:
+    """Write the line of the audit, and a notice for the guardians where it is one of theirs."""
     author = author_of(by)
     audit(connection, account.household, author, f"account {account.name} {what}", now)
     if account.role.is_guardian or kind is NoticeKind.ACCOUNT_CHANGED:
@@ -183,6 +189,7 @@ def record_change(
 
 
 def store_password(connection: sqlite3.Connection, account: Account, password_hash: str) -> None:
+    """Store the hash of a password."""
     connection.execute(
         "update account set password = ? where household = ? and id = ?",
         (password_hash, account.household, account.id),
@@ -192,6 +199,7 @@ def store_password(connection: sqlite3.Connection, account: Account, password_ha
 def store_recovery(
     connection: sqlite3.Connection, household: str, account: str, digests: Iterable[str]
 ) -> None:
+    """Store the digests of recovery codes in place of all earlier ones."""
     connection.execute(
         "delete from recovery where household = ? and account = ?", (household, account)
     )
@@ -204,6 +212,7 @@ def store_recovery(
 def end_sessions(
     connection: sqlite3.Connection, household: str, account: str, but_session: str = ""
 ) -> None:
+    """End the sessions of an account, all but one (its digest), and forget its known browsers."""
     connection.execute(
         "delete from session where household = ? and account = ? and digest <> ?",
         (household, account, but_session),
@@ -215,12 +224,14 @@ def end_sessions(
 
 
 def end_tokens(connection: sqlite3.Connection, household: str, account: str) -> None:
+    """Take back all tokens of an account."""
     connection.execute(
         "delete from token where household = ? and account = ?", (household, account)
     )
 
 
 def check_code(connection: sqlite3.Connection, code: Code, by: Actor | None) -> None:
+    """Raise AccountError where a code may not be made.  by: None for the console."""
     if code.purpose is Purpose.SETUP:
         if by is not None:
             raise AccountError(
@@ -248,6 +259,7 @@ def check_not_set_up(connection: sqlite3.Connection, household: str) -> None:
 
 
 def record_code(connection: sqlite3.Connection, code: Code, by: Actor | None, now: int) -> None:
+    """Write who made a code for whom: to the audit, to the owner, and to the guardians."""
     if code.purpose is Purpose.SETUP:
         audit(connection, code.household, author_of(by), "setup code created", now)
         return
@@ -263,6 +275,7 @@ def record_code(connection: sqlite3.Connection, code: Code, by: Actor | None, no
 
 
 def read_code(connection: sqlite3.Connection, digest: str, now: int) -> Code | None:
+    """Return what the code of a digest is for; None where it is unknown or over."""
     row = connection.execute(
         """
         select household, purpose, account, expires from one_time_code
@@ -274,6 +287,7 @@ def read_code(connection: sqlite3.Connection, digest: str, now: int) -> Code | N
 
 
 def use_up_code(connection: sqlite3.Connection, digest: str, now: int) -> Code:
+    """Delete the code of a digest, and return what it was for; raise AccountError for none."""
     code = read_code(connection, digest, now)
     if code is None:
         raise AccountError(BAD_CODE, name="code")

@@ -251,6 +251,7 @@ def _note_opening(
 
 
 def proof_of_pin(connection: sqlite3.Connection, household: str, profile: str) -> int | None:
+    """Return from when a PIN proves who somebody is (`accounts/claims.py`); None without a PIN."""
     row = connection.execute(
         "select proof from pin where household = ? and profile = ?", (household, profile)
     ).fetchone()
@@ -258,6 +259,7 @@ def proof_of_pin(connection: sqlite3.Connection, household: str, profile: str) -
 
 
 def unpair(connection: sqlite3.Connection, household: str, device: str) -> None:
+    """Delete the pairings of a device."""
     connection.execute(
         "delete from pairing where household = ? and device = ?", (household, device)
     )
@@ -323,6 +325,7 @@ def _check_device(connection: sqlite3.Connection, household: str, device: str) -
 
 
 def check_profile(connection: sqlite3.Connection, household: str, profile: str) -> None:
+    """Raise AccountError where the household has no such profile."""
     rows = connection.execute("select id from profile where household = ?", (household,))
     ids = [each for (each,) in rows]
     if profile not in ids:

@@ -95,6 +95,8 @@ class ServiceSet(Sent):
 
 
 class AuditAsked(Sent):
+    """How many lines at most, the newest."""
+
     limit: Limit = 100
 
 

@@ -134,6 +134,8 @@ class VerdictShown(Given):
 
 
 class StepShown(VerdictShown):
+    """What one step says of a name.  decides: it is the first that says anything."""
+
     number: int
     title: str
     decides: bool
