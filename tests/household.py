@@ -19,11 +19,11 @@ from copdns.lists.small_index import Draft, build_index, names_of
 from copdns.model.household import Band, Contact, Device, Household, Profile, Rule, RuleAction
 from copdns.model.matchers import parse_matcher, parse_target
 from copdns.model.verdict import AnswerDefaults, Requestor
+from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.context import build_context
 from copdns.policy.decide import Policy
 from copdns.policy.list_rules import askers_of
 from copdns.policy.order import build_policy
-from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.time.plan import (
     NO_INPUTS,

@@ -7,7 +7,16 @@ from collections.abc import Iterable
 from copdns.as_json.plain import utc
 from copdns.household.time_dump import calendar_text, clock_text
 from copdns.model.household import Household
-from copdns.model.times import Bonus, Budget, Grant, PauseSpan, Schedule, Subject, Ticket, weeks_text
+from copdns.model.times import (
+    Bonus,
+    Budget,
+    Grant,
+    PauseSpan,
+    Schedule,
+    Subject,
+    Ticket,
+    weeks_text,
+)
 from copdns.time.bedtime import Bedtime
 from copdns.time.schedule import slot_text
 

@@ -39,9 +39,9 @@ from copdns.model.hosts import child_page_url
 from copdns.model.household import Household, Profile
 from copdns.network.machine import clock_is_synchronised, is_copdns, listen_addresses
 from copdns.network.neighbours import read_table
-from copdns.policy.judge import RebindingGuard
-from copdns.policy.guest import GUEST, guest_profile
 from copdns.policy.build_snapshot import build_snapshot
+from copdns.policy.guest import GUEST, guest_profile
+from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import Snapshot
 from copdns.privacy.own_numbers import own_limits, usages_for_others
 from copdns.store.db import store_error
@@ -49,9 +49,9 @@ from copdns.store.household_copy import HouseholdCopy
 from copdns.store.household_db import condition
 from copdns.store.household_db.claims import Claims
 from copdns.store.household_db.condition import FILE, repair
+from copdns.store.household_db.guests import Guests
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.notes import REPAIRED, TAKEN, Change
-from copdns.store.household_db.guests import Guests
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from copdns.store.log_db.unknown_devices import load_unknown_devices

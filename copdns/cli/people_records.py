@@ -62,7 +62,7 @@ def age_confirmation(home: Home, profile: str) -> AgeConfirmation | None:
     return home.read_store(lambda store: Ages(StoreThread(store)).all(household.id)).get(profile)
 
 
-def confirm_age(home: Home, profile: str) -> None:
+def store_confirmed_age(home: Home, profile: str) -> None:
     """Store that an age group is still right."""
     household = home.household.id
     home.with_store(
@@ -74,9 +74,7 @@ def erase_records(home: Home, profile: str) -> None:
     """Delete a person's records; the entry in the audit log is written first."""
     household = home.load_household()
     if household is not None:
-        home.with_store(
-            lambda store: store.note_erasure(household.id, profile, AUTHOR, home.now)
-        )
+        home.with_store(lambda store: store.note_erasure(household.id, profile, AUTHOR, home.now))
     QueryLog(home.folder).erase(home.household.id, profile, home.now)
     if household is not None:
         home.with_store(lambda store: AppealStore(store).erase(household.id, profile))

@@ -18,8 +18,8 @@ from copdns.cli.output import count_text
 from copdns.dns.connections import CLEAR_ZONE
 from copdns.dns.exchange import Exchange
 from copdns.dns.message import UpstreamResponse
-from copdns.dns.upstream import UpstreamClient
 from copdns.dns.query import CacheKey
+from copdns.dns.upstream import UpstreamClient
 from copdns.model.errors import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
 from copdns.model.names import display
 from copdns.model.reasons import text_of

@@ -13,9 +13,9 @@ from typing import Final, Protocol
 
 from copdns.dns.cookies import opt_with_cookie
 from copdns.dns.message import UpstreamResponse
+from copdns.dns.query import UDP_SIZE, CacheKey
 from copdns.dns.records import DO, RCODE
 from copdns.dns.upstream_message import BARE, FULL, NO_EDNS, OPT_DO, OPT_PLAIN, question_of
-from copdns.dns.query import UDP_SIZE, CacheKey
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import FORMERR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
 from copdns.model.names import to_wire

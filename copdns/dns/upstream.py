@@ -36,6 +36,19 @@ from copdns.dns.exchange import (
     is_usable,
     next_action,
 )
+from copdns.dns.message import UpstreamResponse, read_response
+from copdns.dns.mmsg import Batch
+from copdns.dns.query import CacheKey
+from copdns.dns.records import AAAA, HEADER_SIZE, NS, A
+from copdns.dns.socket_pool import (
+    RANDOM_SIZE,
+    EpollReader,
+    RandomOctets,
+    SentQuery,
+    SocketOwner,
+    SocketPool,
+    UpstreamSocket,
+)
 from copdns.dns.upstream_counters import UpstreamCounters
 from copdns.dns.upstream_message import (
     BARE,
@@ -51,20 +64,7 @@ from copdns.dns.upstream_message import (
     match_response,
     randomize_case,
 )
-from copdns.dns.message import UpstreamResponse, read_response
-from copdns.dns.mmsg import Batch
-from copdns.dns.records import AAAA, HEADER_SIZE, NS, A
-from copdns.dns.socket_pool import (
-    RANDOM_SIZE,
-    EpollReader,
-    RandomOctets,
-    SentQuery,
-    SocketOwner,
-    SocketPool,
-    UpstreamSocket,
-)
 from copdns.dns.upstream_tcp import TcpQueries
-from copdns.dns.query import CacheKey
 from copdns.model.addresses import Transport, UpstreamAddress
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import WireError

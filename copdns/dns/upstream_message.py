@@ -8,8 +8,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-from copdns.dns.records import AD, CD, COUNTS_FORMAT, DO, HEADER_SIZE, OPT, QR, RCODE, RD, TC
 from copdns.dns.query import PLAIN_UDP_SIZE, UDP_SIZE
+from copdns.dns.records import AD, CD, COUNTS_FORMAT, DO, HEADER_SIZE, OPT, QR, RCODE, RD, TC
 from copdns.model.errors import FORMERR, NOTIMP
 
 NO_EDNS: Final = 0  # what of EDNS a query has: nothing ...

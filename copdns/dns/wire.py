@@ -14,7 +14,7 @@ from typing import Final
 import dnslib
 
 from copdns.dns.message import UpstreamResponse, read_response
-from copdns.dns.query import Query, UDP_SIZE, read_query
+from copdns.dns.query import UDP_SIZE, Query, read_query
 from copdns.dns.records import (
     AA,
     AAAA,

@@ -117,9 +117,7 @@ class Versions:
 
     # --- what a person decides ------------------------------------------------------------------
 
-    def state_if_decided(
-        self, choice: VersionChoice, slug: str, version: str
-    ) -> CopyState | None:
+    def state_if_decided(self, choice: VersionChoice, slug: str, version: str) -> CopyState | None:
         """Return the state in force if a version stands as it was decided, else None.
 
         So it is after the first of two taps on a button.  version: the beginning of its digest.

@@ -128,8 +128,8 @@ class ProtectedNameShape(Shape):
 class ProtectedGroupShape(Shape):
     """A group of protected names.
 
-    help: untraced.  beats_time: no pause, schedule or budget blocks them.  recorded: False leaves no
-    trace either, although the names are not about help.
+    help: untraced.  beats_time: no pause, schedule or budget blocks them.  recorded: False leaves
+    no trace either, although the names are not about help.
     """
 
     title: Text

@@ -20,6 +20,7 @@ from copdns.policy.context import HouseholdContext
 from copdns.policy.decide import Policy, refusing_policy
 from copdns.policy.guest import GUEST, guest_key, guest_profile
 from copdns.time.budget import RECHECK_BEFORE
+
 MAX_ADDRESSES: Final = 4096  # whose client is remembered, besides those that a household names
 MAX_UNKNOWN: Final = 1024  # unknown clients, until `take_unknown` is called
 

@@ -67,12 +67,12 @@ from copdns.dns.bug_log import BugLog
 from copdns.dns.cache import STALE_TTL, Cache, CacheEntry
 from copdns.dns.connections import CLEAR_ZONE
 from copdns.dns.exchange import Asks, Exchange
-from copdns.dns.upstream_message import lowercase_question
 from copdns.dns.failures import EDE_CACHED_ERROR, Failure, Failures, Silence, is_failure
 from copdns.dns.help_answers import HelpAnswers, help_entry
 from copdns.dns.message import UpstreamResponse
-from copdns.dns.records import ANY, RD
 from copdns.dns.query import PLAIN_UDP_SIZE, CacheKey, Query, read_query_body, with_tcp_size
+from copdns.dns.records import ANY, RD
+from copdns.dns.upstream_message import lowercase_question
 from copdns.dns.wire import (
     any_reply,
     empty_reply,
@@ -101,7 +101,13 @@ from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.limits import EDE_LIMITED, Bound, ClientLimits, Excess, Limits
 from copdns.server.packet_cache import PacketCache
 from copdns.server.recorder import Recorder
-from copdns.server.replies import blocked_query_reply, local_query_reply, ttl_within, unsupported_reply, ttl_limit
+from copdns.server.replies import (
+    blocked_query_reply,
+    local_query_reply,
+    ttl_limit,
+    ttl_within,
+    unsupported_reply,
+)
 from copdns.server.verdict_memo import VerdictMemo
 from copdns.time.clock import Moment
 
@@ -552,7 +558,9 @@ class Resolver:
         elif action is Action.LOCAL:
             if self.lease_records:
                 verdict = self._with_lease(query, verdict)
-            reply, verdict = local_query_reply(message_id, query, requestor, policy, verdict, moment)
+            reply, verdict = local_query_reply(
+                message_id, query, requestor, policy, verdict, moment
+            )
             if verdict.local is not None and verdict.local.is_probe:
                 self.on_probe(query.qname, requestor, client, moment.wall)
         else:

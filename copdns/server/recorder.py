@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final, Protocol
 
-from copdns.dns.records import RCODE
 from copdns.dns.query import Query
+from copdns.dns.records import RCODE
 from copdns.model.build import mypyc_attr
 from copdns.model.household import PrivacyMode
 from copdns.model.verdict import Action, Reason, Requestor, Verdict

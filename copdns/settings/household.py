@@ -1,4 +1,4 @@
-"""How devices are recognised, what is recorded for how long, and what happens to requests.  Pure."""
+"""How devices are recognised, how long records stay, and what happens to requests.  Pure."""
 
 from __future__ import annotations
 

@@ -27,18 +27,18 @@ from pathlib import Path
 from copdns.model.errors import DoubtfulDatabaseError, StoreError
 from copdns.store.page_records import (
     COMMITTED,
-    CopyContents,
     DIGEST_SIZE,
     FIRST_LINE,
     MARK,
     PREPARED,
+    CopyContents,
+    build_record,
+    database_image,
     digest_of_pages,
     most_octets,
     page_digests,
     page_size_of,
     read_records,
-    build_record,
-    database_image,
     same_content,
 )
 
@@ -223,7 +223,9 @@ class HouseholdCopy:
         """Write a new file with one record, in place of this one."""
         pages = page_digests(image)
         before = self._contents.digest or _NOTHING
-        record = build_record(image, page_size_of(image), pages, range(len(pages)), before, COMMITTED)
+        record = build_record(
+            image, page_size_of(image), pages, range(len(pages)), before, COMMITTED
+        )
         write_whole(self.path, FIRST_LINE + record)
         self._lock()  # the new file, which nobody else can hold longer than a look takes
         self._refresh()

@@ -112,7 +112,9 @@ def build_record(
     pages: the digest of each page after it.  changed: the numbers of the pages that it has.
     before: the digest of the database before it.  state: PREPARED or COMMITTED.
     """
-    head = _HEAD.pack(MARK, state, page_size, len(pages), len(changed), before, digest_of_pages(pages))
+    head = _HEAD.pack(
+        MARK, state, page_size, len(pages), len(changed), before, digest_of_pages(pages)
+    )
     body = b"".join(
         _NUMBER.pack(number) + image[number * page_size : (number + 1) * page_size]
         for number in changed

@@ -33,9 +33,9 @@ from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.claims import Claims
 from copdns.store.household_db.consents import Consents
 from copdns.store.household_db.digests import Digests
+from copdns.store.household_db.guests import Guests
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.looks import Looks, Notices
-from copdns.store.household_db.guests import Guests
 from copdns.store.household_db.pairings import Pairings
 from copdns.store.household_db.pins import Pins
 from copdns.store.household_db.proposals import Proposals

@@ -22,8 +22,8 @@ from copdns.model.times import (
     Subject,
     parse_subject,
 )
-from copdns.policy.decide import Policy
 from copdns.policy.build_snapshot import build_snapshot
+from copdns.policy.decide import Policy
 from copdns.policy.snapshot import Snapshot
 from copdns.time.days import local_time, zone_of
 from copdns.time.minutes import Minutes

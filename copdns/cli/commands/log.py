@@ -92,7 +92,7 @@ def _follow(home: Home, query_log: QueryLog, profile: str, last: int) -> Iterato
     while True:
         if monotonic() - viewed_at >= SAME_LOOK_WITHIN:
             # A new Home: its `now` is the time of this view, not of when the command began.
-            Home(home.settings).record_view(profile, ViewedPart.LOG)
+            record_view(Home(home.settings), profile, ViewedPart.LOG)
             viewed_at = monotonic()
         more = query_log.rows(home.household.id, profile or None, PAGE_ROWS, after=last)
         yield from more

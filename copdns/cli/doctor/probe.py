@@ -9,6 +9,9 @@ import time
 
 from copdns.dns.connections import pad_query
 from copdns.dns.exchange import Exchange
+from copdns.dns.query import CacheKey
+from copdns.dns.records import HEADER_SIZE
+from copdns.dns.socket_pool import SentQuery, SocketOwner, UpstreamSocket
 from copdns.dns.upstream_message import (
     BARE,
     QuestionMatch,
@@ -16,9 +19,6 @@ from copdns.dns.upstream_message import (
     match_response,
     question_of,
 )
-from copdns.dns.records import HEADER_SIZE
-from copdns.dns.socket_pool import SentQuery, SocketOwner, UpstreamSocket
-from copdns.dns.query import CacheKey
 from copdns.model.addresses import Transport, UpstreamAddress
 from copdns.model.errors import UpstreamError, UpstreamTimeoutError, UpstreamUnreachableError
 from copdns.model.names import to_wire

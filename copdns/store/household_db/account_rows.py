@@ -159,7 +159,9 @@ def check_remove(
         )
     if not account.role.is_guardian or remains_guardian:
         return
-    others = [each for each in read_accounts(connection, account.household) if each.id != account.id]
+    others = [
+        each for each in read_accounts(connection, account.household) if each.id != account.id
+    ]
     if not any(each.role.is_guardian for each in others):
         raise AccountError(
             "%(account)s is the only guardian; add another guardian first", account=account.name

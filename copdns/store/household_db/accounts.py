@@ -19,6 +19,7 @@ from copdns.store.household_db.account_rows import (
     BAD_CODE,
     COLUMNS,
     account_from_row,
+    account_of,
     add_account,
     check_add,
     check_code,
@@ -33,11 +34,10 @@ from copdns.store.household_db.account_rows import (
     read_code,
     record_change,
     record_code,
+    require_account,
     store_password,
     store_recovery,
     use_up_code,
-    account_of,
-    require_account,
 )
 from copdns.store.household_db.notes import audit, author_of, notify
 from copdns.store.household_db.thread import StoreThread

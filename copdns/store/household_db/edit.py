@@ -1,4 +1,4 @@
-"""One edit of a household, inside a transaction: the safeguards, the tables, and all that is told of it.
+"""One edit of a household, inside a transaction: the safeguards, the tables, and who is told of it.
 
 Whoever removes a person removes what waits for them; what applies even if they come back stays.
 """

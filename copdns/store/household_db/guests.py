@@ -26,8 +26,8 @@ from copdns.store.household_db.moves import read_moves
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.pairings import (
     check_profile,
-    store_pairing,
     proof_of_pin,
+    store_pairing,
     unpair,
     unpair_who_is_gone,
 )
@@ -103,7 +103,9 @@ class Guests:
             )
             if browser:
                 proof = proof_of_pin(connection, household, profile)
-                store_pairing(connection, household, GUEST_PREFIX + new.id, profile, browser, now, proof)
+                store_pairing(
+                    connection, household, GUEST_PREFIX + new.id, profile, browser, now, proof
+                )
             if profile and kind is GuestKind.GUEST:
                 _note_guest(connection, new)
             _raise_revision(connection, household)
@@ -198,7 +200,9 @@ class Guests:
                 connection, household, REQUEST_PREFIX + address
             )  # of an older request without an answer
             if browser:
-                store_pairing(connection, household, REQUEST_PREFIX + address, "", browser, now, None)
+                store_pairing(
+                    connection, household, REQUEST_PREFIX + address, "", browser, now, None
+                )
             return True
 
         return await self._thread.write(work)

@@ -46,7 +46,7 @@ from copdns.store.household_db.attempts import (
     refuse_too_many,
 )
 from copdns.store.household_db.condition import FILE, Settled, good_image, settle
-from copdns.store.household_db.edit import adopt_edit, store_revision, apply_edit, granted_full_logs
+from copdns.store.household_db.edit import adopt_edit, apply_edit, granted_full_logs, store_revision
 from copdns.store.household_db.moves import See, see_nothing
 from copdns.store.household_db.notes import Change, audit, notify_others
 from copdns.store.household_db.tables import load

@@ -97,7 +97,9 @@ async def test_a_bug_is_told_as_a_bug_and_not_as_a_wrong_request(
     control = ControlSocket(tmp_path, broken)
     await control.open()
     try:
-        with pytest.raises(NotRunningError, match=r"did not do it: there was a fault in it; its log"):
+        with pytest.raises(
+            NotRunningError, match=r"did not do it: there was a fault in it; its log"
+        ):
             await asyncio.to_thread(request, tmp_path, do="flush_cache", name="", below=False)
     finally:
         control.close()

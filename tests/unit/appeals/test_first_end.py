@@ -54,7 +54,11 @@ def first(house: Household, used: int = 0, **fields: Any) -> FirstEnd | None:
             FirstEnd(Reason.SCHEDULE, "bed", NOW + 1200),
         ),
         ({"budgets": (PLAY,), "schedules": (BED,)}, 35, FirstEnd(Reason.BUDGET, "play", None, 10)),
-        ({"pauses": (PauseSpan("mia", AT + 60, AT + 120),)}, 0, FirstEnd(Reason.PAUSED, "", NOW + 60)),
+        (
+            {"pauses": (PauseSpan("mia", AT + 60, AT + 120),)},
+            0,
+            FirstEnd(Reason.PAUSED, "", NOW + 60),
+        ),
     ],
 )
 def test_an_hour_is_said_to_end_by_what_ends_it_first(

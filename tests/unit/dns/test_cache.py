@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from copdns.dns.cache import Cache, CacheEntry, given_ttl
 from copdns.dns.message import MAX_TTL, UpstreamResponse, read_response
-from copdns.dns.records import AAAA, DO, A
 from copdns.dns.query import CacheKey, read_query
+from copdns.dns.records import AAAA, DO, A
 from copdns.dns.wire import upstream_reply
 from tests.unit.messages import parsed, query, reply_to
 

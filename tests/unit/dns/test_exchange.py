@@ -22,6 +22,9 @@ from copdns.dns.exchange import (
     has_another,
     next_action,
 )
+from copdns.dns.message import UpstreamResponse, read_response
+from copdns.dns.query import CacheKey
+from copdns.dns.records import AD, CD, DO, HTTPS, QR, RD, TC, A
 from copdns.dns.upstream_message import (
     QuestionMatch,
     build_query,
@@ -31,9 +34,6 @@ from copdns.dns.upstream_message import (
     question_of,
     randomize_case,
 )
-from copdns.dns.message import UpstreamResponse, read_response
-from copdns.dns.records import AD, CD, DO, HTTPS, QR, RD, TC, A
-from copdns.dns.query import CacheKey
 from copdns.model.errors import FORMERR, NOTIMP, REFUSED, SERVFAIL
 from copdns.model.names import to_wire
 from tests.unit.messages import message, opt, option, parsed, query, question, reply_to

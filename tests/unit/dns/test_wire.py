@@ -7,7 +7,6 @@ from struct import pack
 import dns.message
 import pytest
 
-from copdns.dns.records import AAAA, ANY, AXFR, CD, CH, DO, IXFR, QR, RD, RRSIG, A
 from copdns.dns.query import (
     PLAIN_UDP_SIZE,
     TCP_SIZE,
@@ -17,6 +16,7 @@ from copdns.dns.query import (
     read_query,
     with_tcp_size,
 )
+from copdns.dns.records import AAAA, ANY, AXFR, CD, CH, DO, IXFR, QR, RD, RRSIG, A
 from copdns.dns.wire import error_reply
 from copdns.model.errors import FORMERR, NOTIMP, NotAQueryError, WireError
 from copdns.model.names import from_wire

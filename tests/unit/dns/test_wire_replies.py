@@ -9,8 +9,8 @@ import pytest
 
 from copdns.dns import wire
 from copdns.dns.message import UpstreamResponse, read_response
-from copdns.dns.records import AA, AAAA, AD, ANY, CD, DO, HTTPS, PTR, QR, RA, RD, TC, A
 from copdns.dns.query import TCP_SIZE, UDP_SIZE, Query, read_query, with_tcp_size
+from copdns.dns.records import AA, AAAA, AD, ANY, CD, DO, HTTPS, PTR, QR, RA, RD, TC, A
 from copdns.dns.wire import (
     any_reply,
     blocked_reply,

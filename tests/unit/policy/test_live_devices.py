@@ -9,8 +9,8 @@ import pytest
 
 from copdns.model.household import Device, Household
 from copdns.model.verdict import Requestor
-from copdns.policy.guest import GUEST
 from copdns.policy.build_snapshot import build_snapshot
+from copdns.policy.guest import GUEST
 from copdns.policy.snapshot import Sightings, Snapshot, UnknownClient
 from tests.household import BO, DEFAULTS, NOW, family, library
 

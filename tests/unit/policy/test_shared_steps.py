@@ -12,11 +12,11 @@ from copdns.dns.records import A
 from copdns.model.household import Band, BlockMode, Profile, Rule
 from copdns.model.times import PauseSpan
 from copdns.model.verdict import Action, Reason
+from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.context import build_context
 from copdns.policy.decide import decide, explain
 from copdns.policy.order import build_policy
 from copdns.policy.shared_steps import RulesByScope, StepSharing
-from copdns.policy.build_snapshot import build_snapshot
 from copdns.time.plan import in_scope
 from tests.household import DEFAULTS, MIA, NOW, allow, block, family, library, live
 

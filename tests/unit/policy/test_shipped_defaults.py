@@ -17,8 +17,8 @@ from copdns.model.times import Budget, PauseSpan, Schedule
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.context import build_context
 from copdns.policy.decide import Policy, charged_budgets, decide
-from copdns.policy.order import build_policy
 from copdns.policy.guest import guest_profile
+from copdns.policy.order import build_policy
 from copdns.policy.special_names import A
 from copdns.time.plan import build_time_plan
 from copdns.time.schedule import parse_slots

@@ -22,7 +22,6 @@ from copdns.model.household import Band, Household, Profile
 from copdns.store import household_copy, page_records
 from copdns.store.db import rewrite
 from copdns.store.household_copy import HouseholdCopy
-from copdns.store.page_records import database_image
 from copdns.store.household_db import condition
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.condition import FILE, STAND_IN, find_household_damage, repair
@@ -30,6 +29,7 @@ from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
+from copdns.store.page_records import database_image
 from tests.damaging import PLACES, Damage, damages
 
 NOW = 1_800_000_000

@@ -23,9 +23,9 @@ from copdns.model.times import (
     parse_subject,
 )
 from copdns.model.verdict import Reason
+from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.decide import decide
 from copdns.policy.guest import GUEST
-from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.snapshot import Snapshot
 from copdns.time.budget import PLENTY, RemainingBudget
 from copdns.time.minutes import Minutes

@@ -19,8 +19,8 @@ from copdns.appeals.opening import services_of
 from copdns.household.differences import Difference, audit_line, differences, preset_reason
 from copdns.household.edit_checks import require_profile
 from copdns.household.edits import set_profile
-from copdns.household.rule_edits import add_rule
 from copdns.household.presets import Preset, rules_now
+from copdns.household.rule_edits import add_rule
 from copdns.household.safeguards import is_announced
 from copdns.household.suggestions import plan_settings, plan_times
 from copdns.list_files.load import bundled_presets
