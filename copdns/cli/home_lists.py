@@ -1,4 +1,4 @@
-"""The lists of one installation, as commands read them: their files, and what is compiled of them."""
+"""The lists of one installation, as commands read them: files, and what is compiled of them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Changes to rules about sites, and to services of the household's own.  Pure.
 
-Like those of `edits.py`: each takes a household and gives the changed one, or raises HouseholdError.
+As those of `edits.py`, each takes a household and gives the changed one, or says why it cannot be.
 """
 
 from __future__ import annotations

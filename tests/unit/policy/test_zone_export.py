@@ -85,7 +85,7 @@ def test_addresses_are_written_as_they_are_read() -> None:
         ("2001:db8::/32", "32.zz.db8.2001.rpz-ip"),
         ("2001:db8:bad::/48", "48.zz.bad.db8.2001.rpz-ip"),
         ("::1", "128.1.zz.rpz-ip"),
-        ("64:ff9b::/96", "96.zz.ff9b.64.rpz-ip"),
+        ("2001:db8::ff9b:0:0/96", "96.0.0.ff9b.zz.db8.2001.rpz-ip"),
         # Of runs as long as each other the first; a single zero stays (RFC 5952 section 4.2).
         ("2001:db8:0:0:1:0:0:1", "128.1.0.0.1.zz.db8.2001.rpz-ip"),
         ("2001:db8:1:2:3:0:5:6", "128.6.5.0.3.2.1.db8.2001.rpz-ip"),
