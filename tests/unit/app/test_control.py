@@ -92,7 +92,7 @@ async def test_a_bug_is_told_as_a_bug_and_not_as_a_wrong_request(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(name: str, below: bool) -> None:
-        raise ValueError(f"a bug with {name!r}")
+        raise ValueError("a bug")
 
     control = ControlSocket(tmp_path, broken)
     await control.open()
@@ -103,7 +103,7 @@ async def test_a_bug_is_told_as_a_bug_and_not_as_a_wrong_request(
             await asyncio.to_thread(request, tmp_path, do="flush_cache", name="", below=False)
     finally:
         control.close()
-    assert "a bug with ''" in capsys.readouterr().out
+    assert "ValueError: a bug" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
