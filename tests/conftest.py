@@ -99,7 +99,6 @@ MEASURING = (
     "tests/bench/test_run.py",
     "tests/bench/test_small.py",
     "tests/e2e/test_load.py",
-    "tests/web/test_live_log_speed.py",
 )
 
 

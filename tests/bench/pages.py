@@ -1,4 +1,5 @@
-"""python -m tests.bench.pages: what each page takes of the processor, in a house with a full log.
+"""python -m tests.bench.pages: what each page takes of the processor, in a house with a full log,
+and a second of following the log.
 
 100,000 rows of look-ups, a month of counts, 500 questions, and 500 lines each of the audit, of
 looks and of notices.  Measured is this process, whatever else the machine does: the server, and
@@ -9,16 +10,27 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 from statistics import median
 
 import click
 
 from tests.bench.table import aligned
-from tests.web.filled import come_in, fill_household, fill_log, full_site, opened
-from tests.web.site import Client, text
+from tests.web.filled import (
+    come_in,
+    fill_household,
+    fill_log,
+    full_site,
+    next_rows,
+    opened,
+    row,
+)
+from tests.web.site import Client, Site, text
 
 ROWS, APPEALS = 100_000, 500
 AIM = 50.0  # milliseconds
+BROWSERS, NEW_ROWS = 20, 40  # that follow the log; in a second: as many as are ever shown
+FOLLOWING_AIM = 30.0  # milliseconds
 
 
 @click.command()
@@ -33,6 +45,11 @@ def main(rows: int, appeals: int, times: int) -> None:
         for path, taken in sorted(found.items(), key=lambda each: -each[1])
     ]
     click.echo(aligned([("page", "median ms", ""), *table]))
+    taken = asyncio.run(following(times))
+    click.echo(
+        f"following the log for a second, {BROWSERS} browsers, {NEW_ROWS} new rows: {taken:.1f} ms"
+        + (f", more than {FOLLOWING_AIM:.0f} ms" if taken > FOLLOWING_AIM else "")
+    )
 
 
 async def measured(rows: int, appeals: int, times: int) -> dict[str, float]:
@@ -47,6 +64,32 @@ async def measured(rows: int, appeals: int, times: int) -> dict[str, float]:
             await text(client, path)  # the look is kept, the template is read
             found[path] = median([await _milliseconds(client, path) for _ in range(times)])
     return found
+
+
+async def following(times: int) -> float:
+    """Return the median of what a second of following the log takes, in milliseconds."""
+    site, taken = full_site(), []
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(site.visited())
+        await come_in(client, site)
+        _log_rows(site)
+        live = [client.get("/guardian/log/live") for _ in range(BROWSERS)]
+        streams = [await stack.enter_async_context(each) for each in live]
+        for stream in streams:
+            await next_rows(stream)
+        for _ in range(times):
+            _log_rows(site)
+            start = time.process_time()
+            for stream in streams:
+                await next_rows(stream)
+            taken.append(1000 * (time.process_time() - start))
+    return median(taken)
+
+
+def _log_rows(site: Site) -> None:
+    for each in range(NEW_ROWS):
+        site.log.add(row(each, NEW_ROWS))
+    site.log.flush()
 
 
 async def _milliseconds(client: Client, path: str) -> float:

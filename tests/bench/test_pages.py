@@ -11,8 +11,9 @@ def test_each_page_has_its_line_and_the_slowest_is_the_first() -> None:
     few = ["--rows", "20", "--appeals", "3", "--times", "1"]
     done = CliRunner().invoke(main, few, catch_exceptions=False)
     assert done.exit_code == 0
-    head, *lines = done.output.splitlines()
+    head, *lines, following = done.output.splitlines()
     assert head.split() == ["page", "median", "ms"]
     taken = [float(line.split()[1]) for line in lines]
     assert taken == sorted(taken, reverse=True)
     assert {"/guardian/", "/guardian/appeals/a1", "/me"} <= {line.split()[0] for line in lines}
+    assert following.startswith("following the log for a second, 20 browsers, 40 new rows: ")

@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tests.e2e.house import eventually
 from tests.running import PATIENCE, Program
 from tests.web.proxy import HTTP, Way, outside, proxy
 
@@ -248,6 +249,15 @@ def launched(path: str) -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+def wait_until(page: Page, condition: str, argument: object = None) -> None:
+    """Wait until a JavaScript function, which may be async, returns something true.
+
+    Playwright's own wait takes a promise for true, and looks a second time by `eval`, which a
+    page's Content-Security-Policy refuses.
+    """
+    eventually(lambda: page.evaluate(condition, argument))
 
 
 def assert_accessible(device: Device) -> None:

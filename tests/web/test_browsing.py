@@ -20,6 +20,7 @@ from tests.web.browsing import (
     Device,
     assert_accessible,
     violations,
+    wait_until,
 )
 from tests.web.conftest import one_of
 from tests.web.proxy import HTTP, serving
@@ -147,7 +148,7 @@ def test_a_block_that_comes_is_felt_by_a_page_that_was_open(
     tom.open("http://films.example/")
     tom.reads("This is films.example")
     home.command("rule", "add", "block", "films.example", "--profile", "tom")
-    tom.page.wait_for_function("fetch('/').then(() => false, () => true)", polling=50)
+    wait_until(tom.page, "() => fetch('/').then(() => false, () => true)")
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from copdns.web.refused_form import ERROR_ID
 from tests.e2e.house import ADA
 from tests.running import Program
-from tests.web.browsing import DESK, PHONE, Browsers, Device, Screen, assert_accessible
+from tests.web.browsing import DESK, PHONE, Browsers, Device, Screen, assert_accessible, wait_until
 from tests.web.pages import DOOR, log_in
 
 pytestmark = pytest.mark.tools
@@ -28,7 +28,7 @@ def guardian(
 
 def focused(device: Device) -> str:
     # A browser gives the focus with the first picture that it draws of a page, and not before.
-    device.page.wait_for_function("document.activeElement !== document.body")
+    wait_until(device.page, "() => document.activeElement !== document.body")
     return str(device.page.evaluate("document.activeElement.name || document.activeElement.id"))
 
 

@@ -8,7 +8,7 @@ from copdns.web.pages import LANGUAGE
 from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES
 from tests.e2e.house import ADA, MIA, TOM
 from tests.running import Program
-from tests.web.browsing import PHONE, Browsers, Screen
+from tests.web.browsing import PHONE, Browsers, Screen, wait_until
 from tests.web.pages import DOOR, log_in, pair
 
 DESK_PAGE = "http://copdns.home.arpa/guardian/"
@@ -50,7 +50,7 @@ def test_the_pages_about_a_person_are_reached_in_one_row(
     assert 0 <= here["x"] <= here["x"] + here["width"] <= PHONE.width
     for words in ("Summary", "Always allowed"):
         ada.tab_to(words)
-        ada.page.wait_for_function(IN_SIGHT)  # a browser may take a moment to push the row aside
+        wait_until(ada.page, IN_SIGHT)  # a browser may take a moment to push the row aside
 
 
 SMALL = Screen(320, 640, True)

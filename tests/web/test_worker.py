@@ -23,10 +23,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.conftest import find_tool
-from tests.e2e.house import ROOT
+from tests.e2e.house import ROOT, eventually
 from tests.push_service import ReadingBrowser
 from tests.running import PATIENCE, Program, free_port, running
-from tests.web.browsing import CHROMIUM, PHONE, Device, assert_accessible
+from tests.web.browsing import CHROMIUM, PHONE, Device, assert_accessible, wait_until
 from tests.web.pages import PASSWORD, ask, beside, done
 from tests.web.proxy import Way
 
@@ -148,7 +148,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrustedHouse]:
 
 def worked(page: Page) -> None:
     """Wait until the worker of a page is there, and has kept what it keeps."""
-    page.wait_for_function("navigator.serviceWorker.controller")
+    wait_until(page, "() => navigator.serviceWorker.controller !== null")
 
 
 def kept(page: Page, base: str) -> list[str]:
@@ -163,14 +163,15 @@ def kept(page: Page, base: str) -> list[str]:
 
 
 def wait_for_kept(page: Page, base: str, *paths: str) -> None:
-    page.wait_for_function(
+    wait_until(
+        page,
         """async ([name, paths]) => {
              const there = (await (await caches.open(name)).keys())
                .map((each) => new URL(each.url).pathname)
                .filter((each) => !each.startsWith("/static/"));
              return JSON.stringify(there.sort()) === paths;
            }""",
-        arg=[f"copdns {base}", json.dumps(sorted(paths), separators=(",", ":"))],
+        [f"copdns {base}", json.dumps(sorted(paths), separators=(",", ":"))],
     )
 
 
@@ -222,15 +223,16 @@ def deliver(house: TrustedHouse, page: Page, text: str, scope: str) -> list[list
 
     session.on("ServiceWorker.workerRegistrationUpdated", note)
     session.send("ServiceWorker.enable")
-    page.wait_for_function("navigator.serviceWorker.ready")
-    assert scope in ids, ids
+    is_ready = "navigator.serviceWorker.ready.then(() => true)"
+    # Each look at the page also lets the browser tell what happened.
+    eventually(lambda: page.evaluate(is_ready) and scope in ids)
     session.send(
         "ServiceWorker.deliverPushMessage",
         {"origin": house.url, "registrationId": ids[scope], "data": text},
     )
     shown = """async () => (await (await navigator.serviceWorker.ready).getNotifications())
                  .map((each) => [each.title, each.body, each.tag])"""
-    page.wait_for_function(f"({shown})().then((each) => each.length)")
+    wait_until(page, f"() => ({shown})().then((each) => each.length)")
     found: list[list[str]] = page.evaluate(shown)
     return found
 
