@@ -45,6 +45,7 @@ def effects(band: Band) -> dict[str, str]:
     return {
         "default": str(found.default),
         **{each: "blocked" if is_blocked else "allowed" for each, is_blocked in blocked.items()},
+        "bypass_signs": "noticed" if found.bypass_signs else "not noticed",
         **{engine: safe.get(engine, "off") for engine in ("google", "youtube")},
         "privacy": str(found.privacy),
         "suggested bedtime": "yes" if times.schedules else "no",

@@ -20,6 +20,7 @@ DAY = 86_400
 WATCHED_FOR = 7 * DAY  # after a guardian's change a new browser is no proof at once
 ANNOUNCED_FOR = DAY  # between the announcement and the proof
 SHOWN_FOR = 7 * DAY  # on the pages of the person
+IN_SIGHT = 2  # sentences about claims that a page shows at once; the others fold away
 
 
 class ClaimKind(StrEnum):
@@ -70,6 +71,41 @@ class Claim(NamedTuple):
     def is_shown(self, now: float) -> bool:
         """Tell whether it is in sight."""
         return self.at <= now < self.at + SHOWN_FOR
+
+
+# Claims that one sentence tells, the newest first.
+AlikeClaims = tuple[Claim, ...]
+
+
+class FoldedClaims(NamedTuple):
+    """The claims of a page, the newest first.  new: in sight.  older: folded away."""
+
+    new: tuple[AlikeClaims, ...]
+    older: tuple[AlikeClaims, ...]
+
+
+def fold_claims(claims: Iterable[Claim], now: float, *, on_start: bool) -> FoldedClaims:
+    """Return which claims are in sight on a page, and which fold away; those that say the same are
+    together.
+
+    Always in sight is what can still be objected to.  The newest are on the start page for as long
+    as they are shown at all, since it may be days until somebody comes; on other pages for the day
+    in which what was announced is no proof yet, since they are opened for something else.
+    claims: that are shown, the newest first.
+    """
+    alike: dict[tuple[object, ...], list[Claim]] = {}
+    for each in claims:
+        said = (each.kind, each.device, each.author, each.objected is not None)
+        alike.setdefault((*said, each.may_be_objected(now)), []).append(each)
+    groups = [tuple(each) for each in alike.values()]
+    newest = groups[:IN_SIGHT]
+    new = tuple(
+        each
+        for each in groups
+        if each[0].may_be_objected(now)
+        or (each in newest and (on_start or now < each[0].at + ANNOUNCED_FOR))
+    )
+    return FoldedClaims(new, tuple(each for each in groups if each not in new))
 
 
 def is_watched(claims: Iterable[Claim], device: str, now: int) -> bool:

@@ -24,6 +24,7 @@ ANNOUNCED_FROM = 13  # years: moves are announced
 YES_FROM = 16  # years: they need a yes
 ANNOUNCED_FOR = DAY
 FEW_ADDRESSES = 16  # a network of no more may be one device's
+SHOWN_FOR = 7 * DAY  # that a device was removed, on the pages of its person
 REMEMBERED_FOR = 30 * DAY  # of a device that was removed: then its addresses are anybody's
 
 # Addresses, each with a MAC address that was seen behind it.
@@ -55,6 +56,11 @@ class Move(NamedTuple):
     def is_open(self, now: float) -> bool:
         """Tell whether the device still counts as its person's."""
         return self.until is None or now < self.until
+
+    def is_new(self, now: float) -> bool:
+        """Tell whether it was wanted so lately that the person's pages say so, even where nothing
+        can be done about it."""
+        return now - self.at < SHOWN_FOR
 
 
 def wanted_moves(

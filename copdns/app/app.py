@@ -24,6 +24,7 @@ from copdns.app.account_chores import AccountChores, log_setup_code
 from copdns.app.alarms import Alarms
 from copdns.app.appeal_chores import AppealChores
 from copdns.app.background import free_gradually, repeat, run_logged
+from copdns.app.bypass_chores import BypassChores
 from copdns.app.control import ControlSocket
 from copdns.app.device_chores import DeviceChores
 from copdns.app.digest_chores import DigestChores
@@ -111,6 +112,7 @@ REOPEN_EVERY = 5.0  # of a household whose disk could not be written
 COMPARE_EVERY = 30.0  # files with what was written, so that damage is told within a minute
 SEND_EVERY = 60.0  # weekly summaries: they are due at a minute of a day
 CHORES_EVERY = 2.0  # unknown devices, lease files and alarms
+LOOK_AT_DEVICES_EVERY = 60.0  # whether one is silent
 TIDY_EVERY = 600.0
 
 MAX_FLUSHED = 500  # tallies at a time: all those of a thousand profiles would delay answers
@@ -327,6 +329,13 @@ class App:
             self._set_lease_records,
         )
         await self._device_chores.configure(self.settings.identity)
+        self._bypass_chores = BypassChores(
+            self._folder,
+            lambda: self._resolver.snapshot,
+            self._clock,
+            lambda: sum(self._counters.queries.values()),
+            self._events,
+        )
         self._store.see = self._device_chores.see
         self._store.forget = self._log.erase
         self._readiness = Readiness(
@@ -387,6 +396,7 @@ class App:
         yield repeat(self._tidy, TIDY_EVERY)
         yield repeat(self._device_chores.run_once, CHORES_EVERY)
         yield repeat(self._check_alarms, CHORES_EVERY)
+        yield repeat(self._look_at_devices, LOOK_AT_DEVICES_EVERY)
         yield repeat(self._digest_chores.send_due, SEND_EVERY)
         yield self._list_reloader.retry_forever()
         yield repeat(self._updates.apply_available, FOLLOW_LISTS)
@@ -506,6 +516,10 @@ class App:
         damaged = bool(self._source.damage)
         for event in self._alarms.check(self._upstreams.healths, lists, self._clock(), damaged):
             self._events.publish(event)
+
+    async def _look_at_devices(self) -> None:
+        self._recorder.ways_round = self._catalogue.ways_round
+        await self._bypass_chores.run_once()
 
     async def _flush_records(self) -> None:
         self._recorder.flush(self._now(), MAX_FLUSHED)

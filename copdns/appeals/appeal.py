@@ -30,6 +30,7 @@ from copdns.model.household import Band
 from copdns.model.verdict import Action, Reason, Verdict
 
 MOST_WORDS = 280  # characters
+CURRENT_FOR = 7 * 86_400  # seconds after its end in which an appeal is still news to the child
 
 
 class AppealKind(StrEnum):
@@ -258,6 +259,15 @@ class Appeal:
     def answer(self) -> AppealAnswer | None:
         """The newest answer; None while there is none."""
         return self.answers[-1] if self.answers else None
+
+    def is_current(self, now: float) -> bool:
+        """Tell whether it still concerns the child: it waits, is to be talked about, allows
+        something until a moment that is to come, or came to its end in the last CURRENT_FOR
+        seconds."""
+        if self.closed is None:
+            return True
+        until = self.answer.until if self.answer is not None else None
+        return now - self.closed < CURRENT_FOR or (until is not None and now < until)
 
 
 # Separators, and what turns a line around or is not seen: a text must look like what it says.

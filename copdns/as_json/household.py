@@ -29,6 +29,7 @@ def profile_json(profile: Profile, household: Household, now: float) -> dict[str
         "safe_search": dict(profile.safe_search),
         "no_safe_search": profile.no_safe_search,
         "bypass": profile.bypass,
+        "bypass_signs": profile.bypass_signs,
         "canaries": plain(profile.canaries),
         "default": profile.default,
         "block_mode": profile.block_mode,

@@ -32,6 +32,7 @@ COMMANDS = (
     "schedule",
     "budget",
     "usage",
+    "signs",
     "report",
     "pause",
     "bonus",

@@ -187,6 +187,13 @@ _TEXTS: dict[EventKind, tuple[str, str]] = {
         _t("A site is protected now"),
         _t("No list blocks it any more. You can undo this, or block it with a rule."),
     ),
+    EventKind.BYPASS_NOTICED: (
+        _t("A device may not be using the filter"),
+        _t(
+            "It is about a device of %(who)s. There can be other reasons, so ask and listen. "
+            "%(who)s knows of this notice too, and nothing was blocked because of it."
+        ),
+    ),
     EventKind.TEST: (
         _t("This is a test"),
         _t("Nothing happened. Notices from copdns arrive here."),

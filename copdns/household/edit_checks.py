@@ -10,7 +10,7 @@ from unicodedata import normalize
 
 from copdns.household.check import KnownIds, unknown_references, violations
 from copdns.model.errors import HouseholdError
-from copdns.model.household import Household, Profile
+from copdns.model.household import SIGNS_END_AT, Household, Profile
 from copdns.model.violations import Violation, no_such, sentence_of
 
 Value = TypeVar("Value")
@@ -127,3 +127,23 @@ def parse_field(parse: Callable[[str], Value], text: str) -> Value:
         return parse(text)
     except ValueError as error:
         raise HouseholdError(sentence_of(error)) from None
+
+
+def without_idle_signs(profile: Profile, *, asked: bool) -> Profile:
+    """Return the profile without signs of bypass where nobody could notice any; raise
+    HouseholdError where they were asked for all the same."""
+    if not profile.bypass_signs:
+        return profile
+    if asked and profile.band.age >= SIGNS_END_AT:
+        raise HouseholdError(
+            "from 16 on, nobody looks for signs that a device does not use the filter",
+            name="bypass_signs",
+        )
+    if asked and not profile.bypass:
+        raise HouseholdError(
+            "ways to get around the filter are allowed here, so there is nothing to notice; block "
+            "them first",
+            name="bypass_signs",
+        )
+    is_idle = profile.band.age >= SIGNS_END_AT or not profile.bypass
+    return replace(profile, bypass_signs=False) if is_idle else profile

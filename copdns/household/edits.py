@@ -21,6 +21,7 @@ from copdns.household.edit_checks import (
     require_profile,
     validate,
     validate_references,
+    without_idle_signs,
     without_orphans,
 )
 from copdns.household.presets import Preset, apply
@@ -159,7 +160,7 @@ def set_profile(
         taken = old
     else:
         taken = apply(preset, old) if anew else plan_settings(old, preset, known.presets).profile
-    new = replace(taken, **values)
+    new = without_idle_signs(replace(taken, **values), asked=bool(values.get("bypass_signs")))
     _refuse_idle_exceptions(household, new.contact_exceptions - old.contact_exceptions, known)
     profiles = tuple(new if each is old else each for each in household.profiles)
     changed = replace(household, profiles=profiles)

@@ -39,6 +39,7 @@ class ProfileValues(Written):
     safe_search: dict[Slug, Slug] | None = None
     no_safe_search: bool | None = None
     bypass: bool | None = None
+    bypass_signs: bool | None = None
     canaries: tuple[Slug, ...] | None = None
     default: Default | None = None
     block_mode: BlockMode | None = None
@@ -170,6 +171,7 @@ _START: dict[str, Any] = {
     "safe_search": (),
     "no_safe_search": False,
     "bypass": False,
+    "bypass_signs": False,
     "canaries": frozenset(),
     "default": Default.ALLOW,
 }

@@ -7,7 +7,7 @@ names are judged by, besides what a household decides itself.  Pure: the caller 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
 from copdns.lists.index import Index
@@ -23,6 +23,7 @@ from copdns.lists.shapes import (
 from copdns.lists.small_index import ListStatus
 from copdns.lists.source import ListSource
 from copdns.model import yaml_text
+from copdns.model.bypass_signs import SignKind
 from copdns.model.household import Contact
 from copdns.model.matchers import Matcher
 
@@ -115,8 +116,8 @@ class Catalogue:
 
     statuses: one for each list, by the number of the list.
     unopened: help names that are safe from lists, but not protected until a person has opened them.
-    bypass: bundled names of VPNs, proxies and resolvers.  no_safe_search: of search engines without
-    a safe mode.
+    bypass: bundled names of VPNs, proxies and resolvers; ways_round: what each of them is, by the
+    name.  no_safe_search: of search engines without a safe mode.
     """
 
     index: Index
@@ -129,6 +130,7 @@ class Catalogue:
     unopened: frozenset[str] = frozenset()
     bypass: tuple[Matcher, ...] = ()
     no_safe_search: tuple[Matcher, ...] = ()
+    ways_round: Mapping[str, SignKind] = field(default_factory=dict)
 
     @property
     def help_names(self) -> tuple[Matcher, ...]:
@@ -187,6 +189,10 @@ def build_catalogue(
         unopened=frozenset(each.name.name for each in found.protected.unopened_names()),
         bypass=tuple(each.name for each in found.bypass.names),
         no_safe_search=tuple(each.name for each in found.safe_search.no_safe_search),
+        ways_round={
+            each.name.name: SignKind.RESOLVER if each.kind == "resolver" else SignKind.VPN
+            for each in found.bypass.names
+        },
     )
 
 

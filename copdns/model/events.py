@@ -53,6 +53,7 @@ class EventKind(StrEnum):
     ACCOUNT_CHANGED = "account changed"
     LOOKUPS_CHANGED = "lookups changed"
     SITE_PROTECTED = "site protected"
+    BYPASS_NOTICED = "bypass noticed"
     TEST = "test"
 
 
@@ -215,6 +216,16 @@ class HouseholdEvent(NamedTuple):
     at: float
 
 
+class SignEvent(NamedTuple):
+    """A device may not use the filter; its person knows already.  at: from when guardians may."""
+
+    kind: EventKind
+    household: str
+    profile: str
+    device: str
+    at: float
+
+
 class TrialEvent(NamedTuple):
     """Nothing happened: a guardian wants to see whether events arrive."""
 
@@ -237,6 +248,7 @@ Event = (
     | PersonEvent
     | AccountEvent
     | HouseholdEvent
+    | SignEvent
     | TrialEvent
 )
 
@@ -283,4 +295,5 @@ USUAL = (
     EventKind.ACCOUNT_CHANGED,
     EventKind.LOOKUPS_CHANGED,
     EventKind.SITE_PROTECTED,
+    EventKind.BYPASS_NOTICED,
 )

@@ -156,6 +156,9 @@ class AnnouncedBandChange:
     at: int
 
 
+SIGNS_END_AT = 16  # years: from this age on nobody looks for signs of bypass
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """A person, or a group of devices.
@@ -165,8 +168,9 @@ class Profile:
     contact_exceptions: slugs of services that no contact kind blocks; all else may.
     safe_search: (engine, mode) pairs, sorted; an engine that is not named is left alone.
     no_safe_search: engines that have no safe mode are blocked.
-    bypass: resolvers, VPNs and proxies are blocked.  canaries: ids of the signals that are
-    sent (docs/bypass.md).
+    bypass: resolvers, VPNs and proxies are blocked.  bypass_signs: signs that a device gets around
+    the filter all the same are noticed, and told.  canaries: ids of the signals that are sent
+    (docs/bypass.md has all three).
     max_ttl: seconds; answers are not kept longer by the devices (None: as the band says).
     always: open through every pause, schedule and budget.  homework: open in homework mode too.
     timezone: whose clock they live by, an IANA name; "" for the household's.
@@ -184,6 +188,7 @@ class Profile:
     safe_search: tuple[tuple[str, str], ...] = ()
     no_safe_search: bool = False
     bypass: bool = False
+    bypass_signs: bool = False
     canaries: frozenset[str] = frozenset()
     default: Default = Default.ALLOW
     block_mode: BlockMode = BlockMode.NODATA
@@ -206,6 +211,19 @@ class Profile:
         if full is not None and full.start <= now < full.end:
             return PrivacyMode.FULL
         return self.privacy
+
+    def notices_signs_at(self, now: float) -> bool:
+        """Tell whether signs of bypass are noticed at a moment.
+
+        Never from 16 on, where nothing of the person may be recorded, or where the ways around the
+        filter are open to them.
+        """
+        return (
+            self.bypass_signs
+            and self.bypass
+            and self.band_at(now).age < SIGNS_END_AT
+            and self.privacy_at(now) is not PrivacyMode.OFF
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +367,7 @@ SETTINGS = (
     "safe_search",
     "no_safe_search",
     "bypass",
+    "bypass_signs",
     "canaries",
     "default",
     "block_mode",

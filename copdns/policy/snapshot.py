@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from copdns.lists.catalogue import Catalogue
 from copdns.model.addresses import Network
+from copdns.model.bypass_signs import NOT_HEARD, Heard
 from copdns.model.household import Device, Household, Profile
 from copdns.model.verdict import AnswerDefaults, Requestor
 from copdns.policy.context import HouseholdContext
@@ -31,12 +32,14 @@ class Client(NamedTuple):
     household: "" for strangers, who are not served here.
     is_certain: False while the kernel may know a MAC address behind the address that shows it to be
         another device.
+    heard: whether it asked anything lately; NOT_HEARD where nobody looks for signs of bypass.
     """
 
     household: str
     device: str
     policy: Policy
     is_certain: bool = True
+    heard: Heard = NOT_HEARD
 
 
 class UnknownClient(NamedTuple):
@@ -73,6 +76,8 @@ NO_SIGHTINGS: Final = Sightings()
 
 # By household and profile, with what each was made from.
 PolicyByProfile = Mapping[tuple[str, str], tuple[object, Policy]]
+# Of the devices whose silences may be signs of bypass: by household, profile and device.
+HeardDevices = dict[tuple[str, str, str], Heard]
 
 
 class DeviceIndex:
@@ -84,9 +89,16 @@ class DeviceIndex:
     __slots__ = ("by_address", "by_mac", "by_network", "guest", "with_macs")
 
     def __init__(
-        self, households: Sequence[Household], policies: PolicyByProfile, stranger: Client
+        self,
+        households: Sequence[Household],
+        policies: PolicyByProfile,
+        stranger: Client,
+        heard: HeardDevices,
     ) -> None:
-        """stranger: the client of an unknown device where there is no household."""
+        """stranger: the client of an unknown device where there is no household.
+
+        heard: of the devices that there are.
+        """
         self.by_mac: dict[str, Client] = {}
         self.by_address: dict[str, Client] = {}
         self.by_network: list[tuple[Network, Client]] = []
@@ -98,7 +110,8 @@ class DeviceIndex:
             for device in household.devices:
                 # One of somebody who was removed is nobody's: it is treated as an unknown device.
                 policy = policies[household.id, device.profile or guest_key(household)][1]
-                self._add(Client(household.id, device.id, policy), device)
+                here = heard.get((household.id, device.profile, device.id), NOT_HEARD)
+                self._add(Client(household.id, device.id, policy, True, here), device)
         self.by_network.sort(key=lambda each: -each[0].prefixlen)
 
     def _add(self, client: Client, device: Device) -> None:
@@ -120,6 +133,7 @@ class Snapshot:
     rebuild_at: epoch seconds, when a policy is another one; refresh_at: when it must be worked out
         again how long budgets surely last.  None: never.
     built_at: epoch seconds; a wall clock that shows an earlier time was set back.
+    heard: the devices whose silences may be signs of bypass, the same objects in each snapshot.
     What `identify` returned holds as long as this object is the active one.
     """
 
@@ -131,6 +145,7 @@ class Snapshot:
         "built_at",
         "contexts",
         "defaults",
+        "heard",
         "households",
         "library",
         "policies",
@@ -162,7 +177,8 @@ class Snapshot:
         self._client_by_requestor: dict[str, Client] = {}
         # Shared by all snapshots, so that none is lost when the snapshot is swapped.
         self._unknown: dict[str, UnknownClient] = before._unknown if before else {}
-        self._devices = devices or DeviceIndex(households, policies, self._stranger)
+        self.heard: HeardDevices = _heard_devices(households, now, before.heard if before else {})
+        self._devices = devices or DeviceIndex(households, policies, self._stranger, self.heard)
         self.built_at = now
         self.rebuild_at = rebuild_at
         self.refresh_at = min((at for at in _sure_until(policies) if at > now), default=None)
@@ -278,6 +294,23 @@ class Snapshot:
         snapshot.sightings = sightings
         snapshot.refresh_at = self.refresh_at
         return snapshot
+
+
+def _heard_devices(
+    households: Sequence[Household], now: float, before: HeardDevices
+) -> HeardDevices:
+    """Return the devices of people whose signs of bypass are noticed; those of before stay.
+
+    Not those that somebody has for a day, whose ids have a colon.
+    """
+    found: HeardDevices = {}
+    for household in households:
+        noticed = {each.id for each in household.profiles if each.notices_signs_at(now)}
+        for device in household.devices if noticed else ():
+            key = household.id, device.profile, device.id
+            if device.profile in noticed and ":" not in device.id:
+                found[key] = before.get(key) or Heard()
+    return found
 
 
 def _sure_until(policies: PolicyByProfile) -> Iterator[float]:

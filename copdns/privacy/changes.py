@@ -150,7 +150,7 @@ _SETTINGS = {
     ChangeTopic.TIMES: "always homework times timezone",
     ChangeTopic.RULES: "tag tags",
     ChangeTopic.AGE: "band preset",
-    ChangeTopic.KEPT: "privacy days full-log preset",
+    ChangeTopic.KEPT: "privacy days full-log bypass-signs bypass_signs preset",
     ChangeTopic.ANSWERS: "block-mode block_mode max-ttl max_ttl",
     ChangeTopic.NAME: "name",
 }

@@ -18,10 +18,12 @@ from typing import Any, NamedTuple
 
 from copdns.accounts.account import AccessRecord, Account, Guest, Pairing
 from copdns.appeals.appeal import Appeal
+from copdns.model.bypass_signs import Habit, Sign
 from copdns.model.household import FullLogSpan, Household, Profile
 from copdns.model.matchers import Matcher
 from copdns.model.times import Topic
 from copdns.model.verdict import Action, Reason
+from copdns.privacy.bypass_signs import notices_for_guardians
 from copdns.privacy.changes import HasLine, all_changes_for
 from copdns.privacy.consent import Question
 from copdns.privacy.masked_names import NameMask
@@ -30,6 +32,8 @@ from copdns.privacy.retention import CountKey, LogRow
 from copdns.time.days import local_time, zone_of
 from copdns.time.minutes import Minutes, Usage, estimate, fieldwise_max
 from copdns.time.plan import in_scope
+
+_EPOCH = date(1970, 1, 1).toordinal()
 
 Counts = Iterable[tuple[CountKey, int]]
 
@@ -78,9 +82,10 @@ class Blocked(NamedTuple):
 class PersonalData:
     """What the databases hold about a person.  changes: all audit lines of the household.
 
-    The fields after `full_logs` are only for the person themselves: browsers paired with their
-    devices, devices that are theirs for a while, accounts, the last blocks of the device that they
-    use, whether they have a PIN, and the question and the proposal that wait for them.
+    The fields after `bypass_signs` are only for the person themselves: how their devices ask,
+    browsers paired with these, devices that are theirs for a while, accounts, the last blocks of
+    the device that they use, whether they have a PIN, and the question and the proposal that wait
+    for them.
     """
 
     rows: tuple[LogRow, ...] = ()
@@ -90,6 +95,8 @@ class PersonalData:
     looks: tuple[AccessRecord, ...] = ()
     changes: tuple[HasLine, ...] = ()
     full_logs: tuple[FullLogSpan, ...] = ()
+    bypass_signs: tuple[Sign, ...] = ()
+    device_weeks: tuple[Habit, ...] = ()
     browsers: tuple[Pairing, ...] = ()
     guests: tuple[Guest, ...] = ()
     accounts: tuple[Account, ...] = ()
@@ -146,6 +153,7 @@ def _records(
     rows = map(hidden.row, kept.rows) if hidden else kept.rows
     counts = hidden.counts(kept.counts) if hidden else kept.counts
     minutes = usages_for_others(household, kept.minutes, now) if hidden else kept.minutes
+    signs = notices_for_guardians(kept.bypass_signs, now) if hidden else kept.bypass_signs
     devices = [each.id for each in household.devices if each.profile == profile.id]
     return {
         "look_ups": [_without(plain(each), "household", "profile") for each in rows],
@@ -162,6 +170,7 @@ def _records(
         ],
         "changes": plain(all_changes_for(profile, kept.changes, devices)),
         "full_logs": [plain(each) for each in kept.full_logs],
+        "bypass_signs": [_sign(each) for each in signs],
     }
 
 
@@ -177,6 +186,7 @@ def _own_records(kept: PersonalData) -> dict[str, Any]:
             name: [_without(plain(each), "household") for each in values]
             for name, values in parts.items()
         },
+        "device_weeks": [_week(each) for each in kept.device_weeks],
         "last_blocks": [plain(each) for each in kept.blocks],
         "pin": kept.pin,
         "question": plain(kept.question),
@@ -191,6 +201,18 @@ def _without(value: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 def _count(key: CountKey, n: int) -> dict[str, Any]:
     about = _without(plain(key), "household", "profile", "hour")
     return {"hour": plain_moment(key.hour * 3600), **about, "n": n}
+
+
+def _sign(sign: Sign) -> dict[str, Any]:
+    tells = None if sign.tells is None else plain_moment(sign.tells)
+    return {**_without(plain(sign), "household", "profile", "told"), "tells": tells}
+
+
+def _week(habit: Habit) -> dict[str, Any]:
+    """Return a week with its first day as a date; hours stay digits, as docs/bypass.md has them."""
+    day = str(date.fromordinal(_EPOCH + 7 * habit.week))
+    about = _without(habit._asdict(), "household", "profile", "week", "first", "day", "today")
+    return {"week": day, **about}
 
 
 def _minutes_of(usage: Usage) -> Minutes:

@@ -5,12 +5,14 @@ An untraced query changes nothing here: `record` and `count_unsupported` return 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, Protocol
 
 from copdns.dns.query import Query
 from copdns.dns.records import RCODE
 from copdns.model.build import mypyc_attr
+from copdns.model.bypass_signs import NOT_HEARD, SignKind
 from copdns.model.household import PrivacyMode
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy, charged_budgets
@@ -53,7 +55,8 @@ class Recorder:
     """Everything that is counted or kept of a query, in one place.
 
     Counts are tallied by TallyKey first and handed on by `flush`: one look into a dict per query.
-    own_lists: slugs of the lists that the settings define (set by the app).
+    own_lists: slugs of the lists that the settings define.  ways_round: known ways around the
+        filter, by name.  Both are set by the app.
     list_counts: what lists blocked or would have blocked, until somebody takes it.
     """
 
@@ -78,6 +81,7 @@ class Recorder:
         self._rows_number = 1  # goes up each time that there are other rows
         self._erasures = log.erasures
         self.own_lists: frozenset[str] = frozenset()
+        self.ways_round: Mapping[str, SignKind] = {}
         self.list_counts = ListCounts()
 
     def count_malformed(self) -> None:
@@ -149,11 +153,14 @@ class Recorder:
             if policy.privacy not in COUNTS_ONLY:  # else `own` may be another one next time
                 self._last_tallies[policy] = tally
         tally.add()
+        client.heard.lately = True
         usage = self.usage_of(policy, query.qname, verdict, now)
         if usage is not None:
             self.note_usage(usage, now)
         if self.may_log_name(policy, verdict):
             self.log_name(client, query.qname, query.qtype, verdict, now)
+            if verdict.reason is Reason.BYPASS and client.heard is not NOT_HEARD:
+                self._note_way(client, query.qname, proven=transport != "udp")
         return tally
 
     def count_unsupported(
@@ -209,6 +216,16 @@ class Recorder:
         no more than counts."""
         return policy.privacy in COUNTS_ONLY and is_own_verdict(verdict, self.own_lists)
 
+    def _note_way(self, client: Client, qname: str, *, proven: bool) -> None:
+        """Note that a known way around the filter was asked for, and blocked; not which one."""
+        name = qname
+        while name:
+            way = self.ways_round.get(name)
+            if way is not None:
+                client.heard.note_way(way, proven=proven)
+                return
+            name = name.partition(".")[2]
+
     def log_name(
         self, client: Client, qname: str, qtype: int, verdict: Verdict, now: float
     ) -> None:
@@ -244,6 +261,8 @@ class Recorder:
         to be brought up to date.
         """
         policy = client.policy
+        if logged.verdict.reason is Reason.BYPASS and client.heard is not NOT_HEARD:
+            self._note_way(client, logged.qname, proven=False)
         is_noted = cached.noted_in == self._rows_number and int(now) // ROUND_TO == self._window
         if not is_noted or policy.full_log is not None or policy.privacy is PrivacyMode.FULL:
             self.log_name(client, logged.qname, logged.qtype, logged.verdict, now)

@@ -23,6 +23,7 @@ from copdns.dns.datagrams import (
 )
 from copdns.dns.mmsg import BATCH_SIZE, Batch
 from copdns.dns.query import UDP_SIZE
+from copdns.model.bypass_signs import Heard
 from copdns.model.errors import ListenError
 from copdns.model.verdict import Requestor
 from copdns.policy.snapshot import Client, Snapshot
@@ -47,9 +48,10 @@ class CachedClient:
     replies: those of the packet cache for its policy; none for one whose device is uncertain, and
     is identified anew each time.
     limits: how much it may ask; None: without bound.
+    heard: that of the client.
     """
 
-    __slots__ = ("client", "limits", "replies", "requestor", "snapshot")
+    __slots__ = ("client", "heard", "limits", "replies", "requestor", "snapshot")
 
     def __init__(
         self,
@@ -62,6 +64,7 @@ class CachedClient:
         self.requestor = requestor
         self.snapshot = snapshot
         self.client = client
+        self.heard: Heard = client.heard
         self.replies = replies
         self.limits = limits
 
@@ -137,6 +140,7 @@ class UdpServer:
                 if cached is not None and (
                     mono < cached.check_at or cached.refresh(moment, recorder)
                 ):
+                    known.heard.lately = True
                     tally = cached.tally
                     if tally.count:
                         tally.count += 1

@@ -915,6 +915,12 @@ def push(db: Connection) -> None:
         end""")
 
 
+@HOUSEHOLD(name="0044_bypass_signs")
+def bypass_signs(db: Connection) -> None:
+    """Whether signs of bypass are noticed: off where nobody was asked before it was there."""
+    db.execute("alter table profile add column bypass_signs integer not null default 0")
+
+
 @LOG(name="0001_log")
 def log(db: Connection) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""
@@ -1047,4 +1053,35 @@ def list_count(db: Connection) -> None:
             kind text not null,
             n integer not null,
             primary key (household, list, week, kind)
+        ) without rowid""")
+
+
+@LOG(name="0010_bypass_signs")
+def noticed_signs(db: Connection) -> None:
+    """What is known of how devices ask, by week, and the silences that were signs of bypass."""
+    db.execute("""
+        create table device_week (
+            household text not null,
+            profile text not null,
+            device text not null,
+            week integer not null,
+            first integer not null,
+            day integer not null,
+            days integer not null,
+            hours text not null,
+            longest integer not null,
+            today integer not null,
+            primary key (household, profile, device, week)
+        ) without rowid""")
+    db.execute("""
+        create table bypass_sign (
+            household text not null,
+            profile text not null,
+            device text not null,
+            at integer not null,
+            kind text not null,
+            proven integer not null,
+            tells integer,
+            told integer not null,
+            primary key (household, profile, device, at)
         ) without rowid""")

@@ -28,6 +28,8 @@ from copdns.web.signs import person_signs, service_colour
 from copdns.web.template_words import install_translations
 from copdns.words.phrases import DESK_LANGUAGES, LANGUAGES, SOURCE, negotiate
 
+# Templates put a space between two sentences; Chinese has none there.
+_BETWEEN_SENTENCES = re.compile(r"(?<=[。？！])[ \n]+(?=[^\s<])")
 _KINDS = {
     ".css": "text/css",
     ".js": "text/javascript",
@@ -126,7 +128,8 @@ class Pages:
             "languages": [phrases_in(each) for each in languages_of(request)],
             **values,
         }
-        return self._templates.get_template(template).render(values)
+        text = self._templates.get_template(template).render(values)
+        return _BETWEEN_SENTENCES.sub("", text) if phrases.tag.startswith("zh") else text
 
     def file(self, name: str) -> File | None:
         """Return a style sheet, script or picture; None for an unknown name."""

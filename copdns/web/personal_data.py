@@ -17,6 +17,7 @@ from copdns.policy.decide import Policy, has_help_prefix
 from copdns.privacy.masked_names import build_mask
 from copdns.privacy.personal_data import PersonalData, export_data
 from copdns.privacy.retention import LogRow
+from copdns.store.log_db.bypass_signs import load_signs
 from copdns.store.log_db.usage import load_history
 from copdns.web.context import AppContext
 
@@ -33,6 +34,7 @@ async def read_personal_data(
     """
     now, whose = context.now(), (household, profile)
     found = await asyncio.to_thread(context.log.rows, *whose, rows)
+    signs = await asyncio.to_thread(load_signs, context.folder, *whose)
     return PersonalData(
         rows=tuple(each.row for each in reversed(found)),
         counts=await asyncio.to_thread(context.log.counts, *whose),
@@ -45,6 +47,8 @@ async def read_personal_data(
         ),
         changes=await context.store.changes(household, lines),
         full_logs=await context.store.full_logs(household, profile),
+        bypass_signs=signs.signs,
+        device_weeks=signs.habits,
     )
 
 

@@ -193,7 +193,19 @@ class Wording:
 
     def subjects(self, about: Sequence[Subject]) -> str:
         """Return the names of all that something is about; "" for everything."""
-        return self.phrases.join_list([self.subject(each) for each in about])
+        first, *others = [self.subject(each) for each in about] or [""]
+        kinds = [isinstance(each, Topic) and each.kind is TopicKind.CATEGORY for each in about[1:]]
+        return self.phrases.join_list(
+            [first]
+            + [
+                with_small_letter(each) if is_kind else each
+                for each, is_kind in zip(others, kinds, strict=True)
+            ]
+        )
+
+    def kinds(self, names: Sequence[str]) -> str:
+        """Return the names of kinds of sites one after the other: "Games and social media"."""
+        return self.phrases.join_list([*names[:1], *map(with_small_letter, names[1:])])
 
     def step(self, number: StepNumber) -> str:
         """Return what a step of the order of decision asks."""
@@ -407,6 +419,11 @@ def _full_verdict(verdict: Verdict | ContestedVerdict, contact: str = "") -> Ver
         period=verdict.period,
         contact=contact,
     )
+
+
+def with_small_letter(words: str) -> str:
+    """Return words as within a sentence, "social media" for "Social media"; "VPNs" stays."""
+    return words[:1].lower() + words[1:] if words[1:2].islower() else words
 
 
 def _clock(minute: int) -> str:

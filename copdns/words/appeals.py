@@ -144,13 +144,13 @@ STANDS: Mapping[StatusText, Three] = {
         Phrase("full", "Yes. Your age group changes within a day, since it becomes a younger one."),
     ),
     StatusText.OVER: Three(
-        Phrase("pictures", "You had a yes. That time is over now."),
-        Phrase("plain", "You had a yes, but that time is over. You can ask again."),
+        Phrase("pictures", "The answer was yes. That time is over now."),
+        Phrase("plain", "The answer was yes, but that time is over. You can ask again."),
         Phrase("full", "This was allowed, but the time is over. You can ask again."),
     ),
     StatusText.TAKEN_BACK: Three(
-        Phrase("pictures", "You had a yes. A grown-up has taken it back."),
-        Phrase("plain", "You had a yes, but a grown-up has taken it back. You can ask again."),
+        Phrase("pictures", "The answer was yes. A grown-up has changed it."),
+        Phrase("plain", "The answer was yes, but a grown-up has changed it. You can ask again."),
         Phrase("full", "This was allowed, but it has been taken back. You can ask again."),
     ),
     StatusText.REFUSED: Three(

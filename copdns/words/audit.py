@@ -16,7 +16,9 @@ from copdns.words.known_forms import Forms
 CODES = "%(num)d code for extra time (%(minutes)s) created for %(who)s"
 
 # What more than one stored line says on a page.
-_ONE_MORE = "one more browser may be linked to %(device)s"
+_ONE_MORE = "a browser may be added on %(device)s"
+_HERE, _ADDED = "a browser was added on this device", "a browser was added on %(device)s"
+_SIGNED_OUT = "a browser was removed on %(device)s"
 _ASKED = "%(who)s was asked to agree to a full log of their own visits for %(num)d day"
 _TIMES = "suggested bedtime and limits turned on for %(who)s (%(band)s)"
 
@@ -29,11 +31,14 @@ _FORMER = {
     "a device is %(who)s for a while": "a device assigned to %(who)s for a while",
     "a device was not let in": "a device was refused access",
     "a guest's time was ended": "a guest's access was ended",
-    "browser paired with this device": "browser linked to this device",
-    "browser paired with %(device)s": "browser linked to %(device)s",
+    "browser paired with this device": _HERE,
+    "browser linked to this device": _HERE,
+    "browser paired with %(device)s": _ADDED,
+    "browser linked to %(device)s": _ADDED,
     "%(device)s: another browser may be paired": _ONE_MORE,
     "%(device)s: another browser can be linked": _ONE_MORE,
-    "%(device)s: a paired browser was removed": "%(device)s: a linked browser was removed",
+    "%(device)s: a paired browser was removed": _SIGNED_OUT,
+    "%(device)s: a linked browser was removed": _SIGNED_OUT,
     "%(who)s: PIN taken away": "%(who)s: PIN removed",
     "set-up: zone, language and country": "setup: time zone, language and country",
     "set-up: names that stay open": "setup: sites that are never blocked",
@@ -124,10 +129,10 @@ _FORMS = Forms(
     sentence("a guest's access was ended"),
     sentence("unknown device %(device)s ignored"),
     sentence("unknown device %(device)s shown again"),
-    sentence("browser linked to this device"),
-    sentence("browser linked to %(device)s"),
-    sentence("one more browser may be linked to %(device)s"),
-    sentence("%(device)s: a linked browser was removed"),
+    sentence("a browser was added on this device"),
+    sentence("a browser was added on %(device)s"),
+    sentence("a browser may be added on %(device)s"),
+    sentence("a browser was removed on %(device)s"),
     sentence("%(who)s: PIN set"),
     sentence("%(who)s: PIN removed"),
     sentence("%(who)s: the change before this was made with a PIN from a guardian"),
@@ -292,6 +297,7 @@ _SETTINGS = {
     "no_safe_search": sentence("Search engines where copdns cannot turn on safe search"),
     "security": sentence("Viruses and scam sites"),
     "bypass": sentence("Ways to get around the filter"),
+    "bypass_signs": sentence("Signs that a device does not use the filter"),
     "default": sentence("All other sites"),
     "privacy": sentence("Privacy"),
     "block_mode": sentence("How a blocked site fails (technical)"),
@@ -305,6 +311,8 @@ _BLOCKED_OR_ALLOWED = {
     ("default", "allow"): _ALLOWED,
     **{(each, "on"): _BLOCKED for each in ("security", "bypass", "no_safe_search")},
     **{(each, "off"): _ALLOWED for each in ("security", "bypass", "no_safe_search")},
+    ("bypass_signs", "on"): Phrase("setting", "on"),
+    ("bypass_signs", "off"): Phrase("setting", "off"),
 }
 
 _ROLES = {

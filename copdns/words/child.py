@@ -416,7 +416,7 @@ _ALWAYS: Mapping[Reason, Three] = {
     Reason.SERVICE: Three(
         Phrase("pictures", "A grown-up blocked this: %(service)s."),
         Phrase("plain", "A grown-up at home blocked this: %(service)s."),
-        Phrase("full", "Someone at home blocked %(service)s."),
+        Phrase("full", "The rules at home block %(service)s."),
     ),
     Reason.CATEGORY: Three(
         Phrase("pictures", "This site is blocked. The reason: %(category)s."),

@@ -29,7 +29,7 @@ CREATE TABLE profile (
     full_log_end integer,
     band_change_to text,
     band_change_at integer,
-    max_ttl integer, always text not null default '[]', homework text not null default '[]', timezone text not null default '', contact_exceptions text not null default '[]',
+    max_ttl integer, always text not null default '[]', homework text not null default '[]', timezone text not null default '', contact_exceptions text not null default '[]', bypass_signs integer not null default 0,
     primary key (household, id)
 ) without rowid;
 

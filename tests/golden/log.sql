@@ -82,3 +82,29 @@ CREATE TABLE list_count (
     n integer not null,
     primary key (household, list, week, kind)
 ) without rowid;
+
+CREATE TABLE device_week (
+    household text not null,
+    profile text not null,
+    device text not null,
+    week integer not null,
+    first integer not null,
+    day integer not null,
+    days integer not null,
+    hours text not null,
+    longest integer not null,
+    today integer not null,
+    primary key (household, profile, device, week)
+) without rowid;
+
+CREATE TABLE bypass_sign (
+    household text not null,
+    profile text not null,
+    device text not null,
+    at integer not null,
+    kind text not null,
+    proven integer not null,
+    tells integer,
+    told integer not null,
+    primary key (household, profile, device, at)
+) without rowid;

@@ -245,6 +245,7 @@ def profiles(services: frozenset[str]) -> st.SearchStrategy[Profile]:
         safe_search=searches,
         no_safe_search=st.booleans(),
         bypass=st.booleans(),
+        bypass_signs=st.booleans(),
         canaries=some(KNOWN.canaries),
         default=st.sampled_from(Default),
         block_mode=st.sampled_from(BlockMode),

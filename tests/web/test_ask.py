@@ -80,7 +80,7 @@ async def test_a_yes_opens_it_and_the_page_tells_for_how_long(
     assert "Answered by Ada." in page
     home.wait(HOUR)
     assert home.ask("mia", "toys.example").verdict.blocks
-    assert "You had a yes. That time is over now." in await text(client, f"/ask/{appeal}")
+    assert "The answer was yes. That time is over now." in await text(client, f"/ask/{appeal}")
 
 
 async def test_a_no_comes_with_its_reason_and_can_be_contested_once(
@@ -263,3 +263,35 @@ async def test_another_browser_at_the_same_address_sees_nothing_of_it(
 @pytest.mark.parametrize("path", ["/device", "/ask/1/withdraw", "/ask/1/disagree"])
 async def test_what_changes_something_is_no_page(client: Client, path: str) -> None:
     await text(client, path, 405)
+
+
+async def test_the_start_page_shows_what_waits_first_and_drops_what_is_a_week_old(
+    client: Client, site: Site
+) -> None:
+    context = site.context
+    decision = Decision(AppealState.REFUSED, DecisionReason.ANOTHER_WAY)
+    for number in range(4):
+        await send(client, "/ask", name=f"n{number}.toys.example")
+        if number:  # the first one waits
+            newest = (await site.appeals.appeals("home"))[0]
+            assert newest.ask.name[1] == f"{number}"
+            await site.appeals.decide(
+                "home", newest.id, decision, ADA, context.known_ids(), context.services(), site.now
+            )
+        site.home.wait(60)
+
+    def told(page: str) -> str:
+        return page.partition('id="answers"')[2].partition("</section>")[0]
+
+    shown, _, folded = told(await text(client, "/")).partition("<details>")
+    found = [[n for n in range(4) if f"n{n}.toys" in part] for part in (shown, folded)]
+    assert found == [[0, 2, 3], [1]]
+    assert shown.index("n0.toys") < shown.index("n3.toys") < shown.index("n2.toys")
+    assert "What you asked for before" not in shown + folded
+
+    site.home.leap(7 * 24 * HOUR)
+    later = told(await text(client, "/"))
+    assert "n0.toys" in later
+    assert not any(f"n{n}.toys" in later for n in (1, 2, 3))
+    assert "What you asked for before" in later
+    assert "n1.toys" in (await text(client, "/me")).partition('id="asked-for"')[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from gettext import NullTranslations
@@ -101,3 +102,11 @@ async def test_each_text_of_a_childs_page_is_wanted_in_every_language(
     assert len(ours) > 100
     assert "%(num)d minute" in {each.id[0] for each in ours}, "of a limit, in saying.py"
     assert [each.id for each in ours if not is_wanted(each, "ar")] == []
+
+
+async def test_chinese_has_no_space_between_sentences(client: Client) -> None:
+    headers = {**HTML, "Accept-Language": "zh"}
+    async with client.get("/me", headers=headers) as reply:
+        page = await reply.text()
+    assert "\N{IDEOGRAPHIC FULL STOP}" in page
+    assert not re.search("[\N{IDEOGRAPHIC FULL STOP}\N{FULLWIDTH QUESTION MARK}] +[^ <\\n]", page)

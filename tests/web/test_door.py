@@ -130,7 +130,7 @@ async def test_hostile_names_are_shown_as_text(client: Client, home: Home, label
 PATHS = ("/", "/rules", "/check", "/ask", "/me", "/help", "/bad", "/whose", "/ticket")
 SIGNS = {
     PrivacyMode.OFF: "We do not write down your sites.",
-    PrivacyMode.COUNTS: "can see how often your tablet or phone opens sites, but not which ones.",
+    PrivacyMode.COUNTS: "can see how many sites you open, but not which ones.",
     PrivacyMode.BLOCKED: "The grown-ups at home can see which sites were blocked.",
 }
 

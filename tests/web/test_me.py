@@ -87,7 +87,10 @@ async def test_reading_ones_own_is_no_look_and_changes_nothing(client: Client, s
 
 
 async def test_a_child_sees_who_looked_and_at_what(client: Client, site: Site) -> None:
-    assert "No grown-up has looked at it on their own pages yet." in await text(client, "/me")
+    assert (
+        "The grown-ups have pages of their own. Nobody has looked at this there yet."
+        in await text(client, "/me")
+    )
     ada = await set_up(site)
     await site.looks.note(Actor("home", ada.id, "Ada", Role.OWNER), "mia", ViewedPart.LOG, site.now)
     page = await text(client, "/me")

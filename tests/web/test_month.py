@@ -171,7 +171,7 @@ async def test_a_child_reads_its_own_numbers_and_nobody_elses(client: Client, si
     await ask(site, "tom")
     await send(client, "/device")
     page = await text(client, CHILD)
-    assert "<dt>Of these: Games</dt><dd>17</dd>" in page
+    assert "<dt>For this reason: Games</dt><dd>17</dd>" in page
     assert "Gambling" not in page
     assert "4,3" not in page
     assert "Tom" not in page
@@ -186,7 +186,7 @@ async def test_a_child_reads_small_numbers_of_its_own_as_they_are(
     count(site, "mia", 9, "gambling")
     await send(client, "/device")
     page = await text(client, CHILD)
-    assert "<dt>Of these: Games</dt><dd>3</dd>" in page
+    assert "<dt>For this reason: Games</dt><dd>3</dd>" in page
     assert "<dt>How many times a site was blocked</dt><dd>12</dd>" in page
 
 
@@ -212,7 +212,7 @@ async def test_a_child_reads_what_was_closed_by_the_clock_too(client: Client, si
     site.log.count(CountKey("home", "mia", YESTERDAY, "block", "schedule", ""), 12)
     site.log.flush()
     await send(client, "/device")
-    assert "<dt>Of these: a schedule</dt><dd>12</dd>" in await text(client, CHILD)
+    assert "<dt>For this reason: a schedule</dt><dd>12</dd>" in await text(client, CHILD)
 
 
 @pytest.mark.parametrize(
@@ -346,7 +346,7 @@ async def test_a_child_reads_of_strangers_where_strangers_alone_are_blocked(
     site.log.count(CountKey("home", "mia", YESTERDAY, "block", "contact", ""), 1)
     site.log.flush()
     await send(client, "/device")
-    of_these = "Of these: an app or site where strangers can message you"
+    of_these = "For this reason: an app or site where strangers can message you"
     assert of_these in plain(await text(client, CHILD))
 
 

@@ -81,6 +81,21 @@ async def test_a_card_tells_what_holds_and_what_is_left(client: Client, used: Si
     assert "No daily limit today." in card(page, "tom")
 
 
+async def test_what_comes_next_is_told_by_the_clock_of_each_person(
+    client: Client, site: Site
+) -> None:
+    def coming(page: str) -> str:
+        html = page.partition('aria-labelledby="soon"')[2].partition("</section>")[0]
+        return unescape(" ".join(re.sub(r"<[^>]+>", " ", without_marks(html)).split()))
+
+    assert "21:00 M Mia: Internet off" in coming(await text(client, HERE))
+    fields = {"name": "Mia", "block_mode": "nodata", "timezone": "America/New_York"}
+    await send(client, "/guardian/people/mia/answers", **fields)  # it is noon there
+    await site.follow()
+    page = coming(await text(client, HERE))
+    assert "21:00 M Mia: Internet off Mia's time zone: America/New_York" in page
+
+
 async def test_hours_and_devices_are_told_as_far_as_the_mode_lets(
     client: Client, used: Site
 ) -> None:
@@ -209,7 +224,7 @@ async def test_a_bedtime_is_taken_or_it_is_said_why_not(
 
 
 async def test_new_devices_are_told_with_when_they_were_seen(client: Client, site: Site) -> None:
-    assert "None. We know whose each device is." in await text(client, HERE)
+    assert "None. Every device belongs to someone." in await text(client, HERE)
     seen: dict[str, Any] = {"first": AT - 86_400, "last": AT - 40_000}
     save_unknown_devices(
         site.folder,

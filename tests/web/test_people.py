@@ -9,8 +9,9 @@ import pytest
 from copdns.accounts.account import Account
 from copdns.accounts.passwords import hash_password
 from copdns.accounts.roles import Role
-from copdns.list_files.load import load_catalogue
-from copdns.model.household import Band, Household
+from copdns.household.presets import apply
+from copdns.list_files.load import bundled_presets, load_catalogue
+from copdns.model.household import Band, Contact, Household
 from copdns.privacy.retention import LogRow
 from copdns.web.desk.person.people import free_person_id
 from copdns.web.routes import ROUTES
@@ -47,6 +48,35 @@ async def test_somebody_can_live_by_another_clock(client: Client, site: Site) ->
     assert (await stored_profile(site)).timezone == "America/New_York"
     await send(client, path, **fields, timezone="")
     assert (await stored_profile(site)).timezone == ""
+
+
+def test_the_short_words_for_an_age_agree_with_what_it_blocks() -> None:
+    """`in_short` of person_pieces.html: a parent chooses by these."""
+    found = {band: apply(preset, MIA) for band, preset in bundled_presets().items()}
+    _small, child, older, teen, nearly, adult = (found[each] for each in Band)
+    assert [each.default for each in found.values()] == ["allowlist", *["allow"] * 5]
+    assert "social" in child.categories
+    assert "social" not in older.categories | teen.categories
+    assert [Contact.STRANGERS in each.contacts for each in (child, older, teen)] == [
+        *(True, True, False)
+    ]
+    assert teen.categories == {"adult", "violence", "self_harm", "gambling"}
+    assert nearly.categories == teen.categories
+    assert "youtube" in dict(teen.safe_search)
+    assert "youtube" not in dict(nearly.safe_search)
+    assert adult.security
+    assert not adult.categories
+
+
+async def test_each_age_is_one_sentence_and_the_rest_folds(client: Client) -> None:
+    page = await text(client, "/guardian/people")
+    choices = page.split('<div class="age">')[1:]
+    assert len(choices) == len(Band)
+    for each in choices:
+        shown, _, folded = each.partition("<details>")
+        assert "We count sites" not in shown
+        assert "Film and game ratings" not in shown
+        assert "What that means" in folded
 
 
 async def test_everybody_is_there_with_an_age(client: Client) -> None:

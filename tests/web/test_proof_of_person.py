@@ -218,6 +218,30 @@ async def test_tom_is_told_at_once_and_for_a_week_on_all_his_pages(
     assert TOLD not in await tom.opens(page)
 
 
+async def test_what_is_older_folds_away(ada: Browser, tom: Browser, site: Site) -> None:
+    for _ in range(2):
+        await ada.sends("/guardian/devices/tom-phone/let-in")
+    await ada.sends("/guardian/pins/tom", pin="4711")
+    site.home.leap(DAY)  # so that nothing can be objected to
+    await ada.logs_in()
+    await ada.sends("/guardian/devices", name="Tom's other phone", profile="tom", known=ADAS)
+
+    def told(page: str) -> list[list[str]]:
+        """Return the notices that are in sight, and those that are folded, in short."""
+        card = page.partition('id="known-by"')[2].partition("</section>")[0]
+        shown, _, folded = card.partition("<summary>")
+        found = ("assigned a device", "set a PIN", "let another browser", "added an address")
+        return [[each for each in found if f"Ada {each}" in part] for part in (shown, folded)]
+
+    start, other = await tom.opens("/"), await tom.opens("/rules")
+    assert [len(each) for each in told(start)] == [2, 1]
+    assert "assigned a device" in told(start)[0]
+    assert told(other) == [["assigned a device"], ["set a PIN", "let another browser"]]
+    assert start.count("Ada let another browser") == 1, "twice the same is one sentence"
+    site.home.leap(7 * DAY)
+    assert TOLD not in await tom.opens("/")
+
+
 async def test_his_earlier_browser_is_told_wherever_it_is_now(
     ada: Browser, tom: Browser, site: Site, client: Client
 ) -> None:

@@ -4,6 +4,8 @@
 
 function follow(seconds, parts) {
   const wait = 1000 * Number(seconds);
+  // As they came: what a reader has unfolded since is no news, and stays so.
+  const last = new Map(parts.map((part) => [part, part.innerHTML]));
   async function look() {
     if (!document.hidden) {
       try {
@@ -11,7 +13,8 @@ function follow(seconds, parts) {
         const page = new DOMParser().parseFromString(await reply.text(), "text/html");
         for (const part of reply.ok ? parts : []) {
           const fresh = page.getElementById(part.id);
-          if (fresh && fresh.innerHTML !== part.innerHTML) {
+          if (fresh && fresh.innerHTML !== last.get(part)) {
+            last.set(part, fresh.innerHTML);
             part.innerHTML = fresh.innerHTML;
           }
         }

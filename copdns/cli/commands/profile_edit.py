@@ -57,6 +57,7 @@ class ProfileOptions:
     youtube: str | None
     no_safe_search: bool | None
     bypass: bool | None
+    bypass_signs: bool | None
     canary: tuple[str, ...]
     no_canary: tuple[str, ...]
     default: str | None
@@ -96,7 +97,7 @@ def changed_fields(profile: Profile, options: ProfileOptions, known: KnownIds) -
     """Return the fields that change, by name; raise HouseholdError for unknown ids."""
     values = {
         name: getattr(options, name)
-        for name in ("name", "security", "no_safe_search", "bypass")
+        for name in ("name", "security", "no_safe_search", "bypass", "bypass_signs")
         if getattr(options, name) is not None
     }
     if options.timezone is not None:

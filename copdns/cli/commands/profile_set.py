@@ -88,6 +88,9 @@ def _switch_option(name: str, about: str) -> Callable[[AnyCommand], AnyCommand]:
 @_choice_option("--youtube", [OFF, "moderate", "strict"], "YouTube's restricted mode.")
 @_switch_option("--no-safe-search", "Block search engines that have no safe mode.")
 @_switch_option("--bypass", "Block VPNs, proxies and other DNS services that bypass these rules.")
+@_switch_option(
+    "--bypass-signs", "Notice signs that a device does not use copdns; below 16 (docs/bypass.md)."
+)
 @_many_option(
     "--canary", "ID", "Use a canary domain that turns off other DNS, such as firefox_doh."
 )

@@ -94,7 +94,8 @@ def _blocked_lines(home: Home, profile: Profile) -> Iterator[str]:
     if profile.no_safe_search:
         yield "search engines without a safe mode"
     if profile.bypass:
-        yield "bypass: VPNs, proxies and other DNS services"
+        noticed = "; signs of it are noticed" if profile.notices_signs_at(home.now) else ""
+        yield f"bypass: VPNs, proxies and other DNS services{noticed}"
     if profile.default is Default.ALLOWLIST:
         yield "every domain that no rule allows"
 

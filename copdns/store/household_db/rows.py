@@ -67,12 +67,13 @@ def _profile_cells(profile: Profile) -> Cells:
         subjects_json(profile.homework),
         profile.timezone,
         as_json(sorted(profile.contact_exceptions)),
+        profile.bypass_signs,
     )
 
 
 def _read_profile(cells: Cells) -> Profile:
     full_start, full_end, change_to, change_at, max_ttl, *rest = cells[15:]
-    always, homework, zone, excepted = rest
+    always, homework, zone, excepted, signs = rest
     return Profile(
         id=read_text(cells[0]),
         name=read_text(cells[1]),
@@ -100,6 +101,7 @@ def _read_profile(cells: Cells) -> Profile:
         homework=read_subjects(homework),
         timezone=read_text(zone),
         contact_exceptions=frozenset(read_texts(excepted)),
+        bypass_signs=bool(read_number(signs)),
     )
 
 
@@ -110,7 +112,7 @@ PROFILE: HouseholdTable[Profile] = HouseholdTable(
         "id, name, band, tags, security, categories, services, contacts, safe_search, "
         'no_safe_search, bypass, canaries, "default", block_mode, privacy, '
         "full_log_start, full_log_end, band_change_to, band_change_at, max_ttl, always, "
-        "homework, timezone, contact_exceptions"
+        "homework, timezone, contact_exceptions, bypass_signs"
     ),
     cells=_profile_cells,
     value=_read_profile,

@@ -16,6 +16,7 @@ from copdns.privacy.list_counts import WEEKS_KEPT, ListCountKey, ListCountKind, 
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.privacy.row_filter import RowFilter
 from copdns.store.db import transaction
+from copdns.store.log_db import sign_rows as signs
 
 DAY = 86_400
 _ROWS_PER_STATEMENT = (
@@ -384,6 +385,7 @@ def purge(connection: sqlite3.Connection, now: float, rows_days: float, counts_d
         weeks = week_of(now) - WEEKS_KEPT, week_of(until)
         connection.execute("delete from list_count where week not between ? and ?", weeks)
         connection.execute("delete from erasure where at not between ? and ?", (counts_from, until))
+        signs.purge(connection, now)
     _empty_wal(connection)
 
 
@@ -401,6 +403,7 @@ def erase(connection: sqlite3.Connection, household: str, profile: str, now: flo
     with transaction(connection):
         _delete_lookups(connection, *whose)
         connection.execute("delete from usage where household = ? and profile = ?", whose)
+        signs.delete(connection, *whose)
         connection.execute(
             "insert into erasure (household, profile, at) values (?, ?, ?)", (*whose, int(now))
         )
@@ -413,6 +416,7 @@ def forget(connection: sqlite3.Connection, household: str, profile: str) -> bool
     budgets depend."""
     with transaction(connection):
         _delete_lookups(connection, household, profile)
+        signs.delete(connection, household, profile)
     connection.execute("vacuum")
     return _empty_wal(connection)
 

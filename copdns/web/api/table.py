@@ -19,6 +19,7 @@ from copdns.web.api.people import (
     profiles,
     proposals,
     rules,
+    signs,
     unknown,
 )
 from copdns.web.api.serve import make_handler
@@ -30,6 +31,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *proposals.OPERATIONS,
     *agreement.OPERATIONS,
     *kept.OPERATIONS,
+    *signs.OPERATIONS,
     *pauses.OPERATIONS,
     *bedtime.OPERATIONS,
     *grants.OPERATIONS,

@@ -31,6 +31,7 @@ from copdns.privacy.personal_data import (
 )
 from copdns.time.plan import in_scope
 from copdns.web.child.page import child_page, note_pin, require_proof
+from copdns.web.child.quiet_devices import quiet_devices_of
 from copdns.web.child.start_page import blocks_of
 from copdns.web.context import context_of
 from copdns.web.person import Person, person_of
@@ -81,6 +82,8 @@ async def me(request: web.Request) -> web.Response:
         may_erase=_may_erase(person, context.now()),
         guardians_may_see=guardians_may_see(person.profile),
         log_settings=context.settings().log,
+        noticed=person.is_known and person.profile.notices_signs_at(context.now()),
+        silent=await quiet_devices_of(request, person),
         resolvers=resolvers(person.household, person.profile, context.settings()),
         now=context.now(),
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from copdns.accounts.claims import fold_claims
 from copdns.appeals.appeal import AppealRequest
 from copdns.model.errors import AppealError, AppealLimitError
 from copdns.web.context import AppContext, context_of, https_origin
@@ -40,6 +41,7 @@ def child_page(
         level=level,
         mode=person.profile.privacy_at(now),
         may_object=any(each.may_be_objected(now) for each in person.claims),
+        notices=fold_claims(person.claims, now, on_start=request.path == "/"),
         announced=full.start if full is not None and now < full.start else None,
         younger_from=younger.at if younger is not None and now < younger.at else None,
         say=wording_for(request, person.household, level),

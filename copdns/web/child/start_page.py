@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aiohttp import web
 
 from copdns.accounts.account import GUEST_LASTS, PAIRING_LASTS, Guest
+from copdns.appeals.appeal import Appeal
 from copdns.appeals.still_closed import closed_after_all
 from copdns.dns.records import A
 from copdns.model.verdict import StepNumber, Verdict
@@ -16,6 +19,7 @@ from copdns.web.child import age
 from copdns.web.child.claim_device import guest_here, has_guest_rules
 from copdns.web.child.consent import open_question
 from copdns.web.child.page import child_page, require_known
+from copdns.web.child.quiet_devices import quiet_devices_of
 from copdns.web.child.recent_changes import recent_changes_of
 from copdns.web.child.timer import timer_of
 from copdns.web.context import context_of
@@ -33,6 +37,7 @@ BLOCKS_SHOWN = 20  # recent blocks
 BLOCKS_OPEN = 5  # of these without a tap
 NEWS_SECONDS = 7 * 86_400  # how long a change of rules is shown
 APPEALS_SHOWN, APPEALS_READ = 10, 50  # more are read, since some may be a guest's
+APPEALS_OPEN = 3  # of these without a tap
 
 
 async def start_page(request: web.Request) -> web.Response:
@@ -46,7 +51,8 @@ async def start_page(request: web.Request) -> web.Response:
         if person.is_paired
         else ()
     )
-    own_appeals = [each for each in appeals if may_see_appeal(person, each)][:APPEALS_SHOWN]
+    mine = [each for each in appeals if may_see_appeal(person, each)]
+    own_appeals = current_appeals(mine, now)
     policy = person.client.policy
     today = build_today(
         person.household, person.profile, person.client.policy, context.policy_inputs(), now
@@ -63,7 +69,10 @@ async def start_page(request: web.Request) -> web.Response:
         },
         blocks=[(each, closed_now(person, each, now)) for each in blocks],
         newest=BLOCKS_OPEN,
+        latest=APPEALS_OPEN,
+        has_older_appeals=len(own_appeals) < len(mine) and person.is_proven,
         changed=await _news_of(request, person, now),
+        silent=[each for each in await quiet_devices_of(request, person) if each.is_new],
         guest=await _guest_with_guest_rules(request, person),
         without_browser=[
             each
@@ -79,6 +88,13 @@ async def start_page(request: web.Request) -> web.Response:
         # One that was set over HTTP is sent over it again; from now on it is not.
         set_pairing_cookie(request, page, PAIRING, request.cookies[PAIRING], PAIRING_LASTS)
     return page
+
+
+def current_appeals(appeals: Iterable[Appeal], now: float) -> list[Appeal]:
+    """Return the appeals that the start page shows: those that wait come first, in each part the
+    newest.  appeals: the newest first."""
+    current = (each for each in appeals if each.is_current(now))
+    return sorted(current, key=lambda each: not each.waits)[:APPEALS_SHOWN]
 
 
 def _leads_to_https(request: web.Request) -> bool:

@@ -16,6 +16,7 @@ from copdns.household.ages import AgeConfirmation, asks_guardians
 from copdns.model.household import PrivacyMode, Profile
 from copdns.model.sentences import sentence
 from copdns.network.unknown_devices import UnknownDevice
+from copdns.privacy.bypass_signs import NEXT_NOTICE, BypassNotice
 from copdns.store.household_db.audit_trail import AuditTrail
 from copdns.store.household_db.ignored import IgnoredDevices
 from copdns.store.household_db.notes import CONSOLE, FIRST_START, REPAIRED
@@ -23,6 +24,7 @@ from copdns.time.days import local_time, starts_at, zone_of
 from copdns.web.desk.activity.changes import said_of
 from copdns.web.desk.change import say_done
 from copdns.web.desk.inbox import TO_ANSWER, is_for_others
+from copdns.web.desk.person.signs import bypass_notices
 from copdns.web.desk.person_cards import Activity, PersonCard, person_card, upcoming
 from copdns.web.desk.time.give_time import PAUSE_ALL, is_paused_with_all
 from copdns.web.desk.time.page import HouseRequest, require_house, template_values
@@ -86,6 +88,7 @@ async def overview(request: web.Request) -> web.Response:
         to_answer=to_answer[:REQUESTS_SHOWN] if sees_people else [],
         to_talk=len(to_talk),
         asking=asking,
+        silent=await _new_bypass_notices(home),
         proposals=await context.proposals.due(household.id, now) if sees_people else (),
         ages_due=await _ages_due(home),
         cards=children,
@@ -181,6 +184,13 @@ async def _changes(home: HouseRequest) -> dict[str, Any]:
         "console": CONSOLE,
         "first_start": FIRST_START,
     }
+
+
+async def _new_bypass_notices(home: HouseRequest) -> list[BypassNotice]:
+    """Return notices of devices that may not use the filter, for a week."""
+    seen = [e for e in home.household.profiles if may(home.actor, Permission.SEE_LOG, e)]
+    found = await bypass_notices(home.context, home.household, seen)
+    return [each for each in found if home.now - each.sign.at < NEXT_NOTICE]
 
 
 async def _ages_due(home: HouseRequest) -> list[tuple[Profile, AgeConfirmation]]:

@@ -54,6 +54,19 @@ def several(count: int, like: Appeal, **asks: Any) -> list[Appeal]:
     return [replace(like, id=f"a{n}", ask=ask(f"n{n}.example", **asks)) for n in range(count)]
 
 
+def test_it_concerns_the_child_until_a_week_after_its_end() -> None:
+    for state in (*WAITING, AppealState.TALK):
+        assert appeal(state).is_current(AT + 90 * DAY)
+    over = refused()
+    assert over.closed is not None
+    assert over.is_current(over.closed + 7 * DAY - 1)
+    assert not over.is_current(over.closed + 7 * DAY)
+    (no,) = over.answers
+    allowed = replace(over, answers=(replace(no, until=over.closed + 30 * DAY),))
+    assert allowed.is_current(over.closed + 30 * DAY - 1)
+    assert not allowed.is_current(over.closed + 30 * DAY)
+
+
 # --- filing ---------------------------------------------------------------------------------------
 
 

@@ -29,6 +29,7 @@ from copdns.model.events import (
     MistakeEvent,
     PauseEvent,
     PersonEvent,
+    SignEvent,
     TicketEvent,
     TimeEvent,
     TrialEvent,
@@ -72,6 +73,8 @@ def event(kind: EventKind) -> Event:
             return MistakeEvent(kind, "home", "boards", AT, 2)
         case "lookups" | "site":
             return HouseholdEvent(kind, "home", AT)
+        case "bypass":
+            return SignEvent(kind, "home", "mia", "phone", AT)
         case "full" | "guardians":
             return PersonEvent(kind, "home", "mia", AT)
     return AccountEvent(kind, "home", "Ada", AT)

@@ -8,9 +8,11 @@ from struct import pack
 import pytest
 
 from copdns.dns.query import Query, read_query
+from copdns.model.bypass_signs import NOT_HEARD, Heard, SignKind
 from copdns.model.household import Band, FullLogSpan, PrivacyMode, Profile
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import Policy
+from copdns.policy.snapshot import Client
 from copdns.privacy.list_counts import week_of
 from copdns.privacy.recent_blocks import OwnedDevice, RecentBlocks
 from copdns.privacy.retention import CountKey, LogRow
@@ -286,3 +288,52 @@ def test_what_waits_for_a_third_person_is_dropped_when_somebody_is_erased() -> N
     desk.recorder.flush(NOW)
     desk.tell(TRIED, mode(PrivacyMode.COUNTS, ADA))
     assert listed(desk) == {}
+
+
+def heard(
+    verdict: Verdict, transport: str = "udp", name: bytes = b"\x03vpn\x07example\x00"
+) -> Heard:
+    """Return what is known of a device after one query."""
+    desk, found = Desk(), Heard()
+    desk.recorder.ways_round = {"vpn.example": SignKind.VPN, "dns.example": SignKind.RESOLVER}
+    who = Client("home", "mia-phone", mode(PrivacyMode.COUNTS), True, found)
+    requestor = asker("mia", transport)
+    desk.recorder.record(who, requestor, query(name), verdict, reply(), NOW)
+    return found
+
+
+def state_of(found: Heard) -> tuple[bool, SignKind | None, bool]:
+    return found.lately, found.way, found.proven
+
+
+WAY_ROUND = Verdict(Action.BLOCK, Reason.BYPASS, 11, list="bypass")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "transport", "name", "known"),
+    [
+        (ALLOWED, "udp", b"\x01a\x07example\x00", (True, None, False)),
+        (WAY_ROUND, "udp", b"\x03vpn\x07example\x00", (True, SignKind.VPN, False)),
+        (WAY_ROUND, "tcp", b"\x02eu\x03vpn\x07example\x00", (True, SignKind.VPN, True)),
+        (WAY_ROUND, "tcp", b"\x03dns\x07example\x00", (True, SignKind.RESOLVER, True)),
+        (WAY_ROUND, "tcp", b"\x04ours\x07example\x00", (True, None, False)),  # of another list
+        (ALLOWED, "tcp", b"\x03vpn\x07example\x00", (True, None, False)),  # a guardian allows it
+    ],
+)
+def test_of_a_device_it_is_noted_that_it_asked_and_whether_for_a_way_around(
+    verdict: Verdict, transport: str, name: bytes, known: tuple[bool, SignKind | None, bool]
+) -> None:
+    assert state_of(heard(verdict, transport, name)) == known
+
+
+def test_a_query_for_help_is_not_heard() -> None:
+    assert state_of(heard(HELP)) == (False, None, False)
+    untraced = replace(WAY_ROUND, is_untraced=True)
+    assert state_of(heard(untraced, "tcp")) == (False, None, False)
+
+
+def test_of_others_no_way_around_is_noted() -> None:
+    desk = Desk()
+    desk.recorder.ways_round = {"vpn.example": SignKind.VPN}
+    desk.tell(WAY_ROUND, mode(PrivacyMode.COUNTS), query(b"\x03vpn\x07example\x00"))
+    assert NOT_HEARD.way is None

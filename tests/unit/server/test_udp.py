@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from ipaddress import ip_network
 
 import pytest
@@ -307,5 +308,24 @@ async def test_whoever_a_forwarder_names_has_the_bound_and_the_forwarder_none(ho
         for source in ("192.0.2.8", "192.0.2.15"):
             assert await flooded(home, where, proxied(source)) == (10, 10)
         assert await flooded(home, where, own()) == (25, 0)
+    finally:
+        server.close()
+
+
+async def test_the_packet_cache_notes_that_a_device_asked_as_the_whole_way_does(
+    listen: Listen,
+) -> None:
+    here = Device("laptop", "Laptop", "mia", ("127.0.0.0/8",))
+    child = replace(MIA, bypass=True, bypass_signs=True)
+    home = Home(family(child, devices=(here,), rules=(block(GAMES),)), lane=True)
+    server = UdpServer(asyncio.get_running_loop(), home.resolver, home.clock, "127.0.0.1", 0)
+    where, heard = server._socket.getsockname()[:2], home.resolver.snapshot.heard
+    try:
+        with client() as sock:
+            for _ in range(3):  # the first one fills the cache
+                heard["home", "mia", "laptop"].lately = False
+                sock.sendto(query(GAMES), where)
+                await receive(sock)
+                assert heard["home", "mia", "laptop"].lately
     finally:
         server.close()

@@ -90,6 +90,7 @@ MIA = Profile(
     safe_search=(("google", "strict"), ("youtube", "moderate")),
     no_safe_search=True,
     bypass=True,
+    bypass_signs=True,
     canaries=frozenset({"relay"}),
     default=Default.ALLOWLIST,
     block_mode=BlockMode.PAGE,

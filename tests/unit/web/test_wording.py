@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from copdns.appeals.appeal import contest
 from copdns.model.household import Contact
-from copdns.model.times import Budget
+from copdns.model.times import Budget, Topic, TopicKind
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.web.languages import phrases_in
-from copdns.web.wording import DeskWording, Wording
+from copdns.web.wording import DeskWording, Wording, with_small_letter
 from copdns.words.levels import Level
 from tests.household import MIA, NOW, family, library
 
@@ -17,6 +17,19 @@ def test_an_hour_is_called_so() -> None:
     say = DeskWording(phrases_in("en"), Level.FULL, family(MIA), LIBRARY, NOW)
     told = say.minutes(budget)
     assert told == "1 hour on school days, 2 hours at weekends and 45 minutes in the holidays"
+
+
+def test_kinds_of_sites_within_a_sentence_have_small_letters_and_names_their_own() -> None:
+    about = [
+        Topic(TopicKind.CATEGORY, "games"),
+        Topic(TopicKind.CATEGORY, "social"),
+        Topic(TopicKind.SERVICE, "room"),
+    ]
+    say = DeskWording(phrases_in("en"), Level.FULL, family(MIA), LIBRARY, NOW)
+    assert say.subjects(about[:2]) == "Games and social media"
+    assert say.subjects(about[::2]) == f"Games and {say.title('service', 'room')}"
+    assert say.subjects([]) == ""
+    assert with_small_letter("VPNs") == "VPNs"
 
 
 LIBRARY = library(services={"room": ["room.example"]}, contacts={"room": Contact.STRANGERS})

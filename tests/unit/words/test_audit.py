@@ -41,7 +41,7 @@ def said(what: str, language: str = "en") -> str:
             "Device mia-phone changed: now belongs to Mia.",
         ),
         ("device mia-phone changed", "Device mia-phone changed."),
-        ("browser linked to mia-phone", "Browser linked to mia-phone."),
+        ("browser linked to mia-phone", "A browser was added on mia-phone."),
         (
             "times suggested for 7-9 applied for mia",
             "Suggested bedtime and limits turned on for Mia (7 to 9 years).",
@@ -152,7 +152,7 @@ def test_a_line_that_the_version_before_wrote_reads_as_one_of_today(before: str,
 
 def test_a_device_is_called_by_its_name() -> None:
     found = line("tab-1: another browser may be paired", {"tab-1": "Mia's tablet"}.__getitem__)
-    assert str(found) == "one more browser may be linked to Mia's tablet"
+    assert str(found) == "a browser may be added on Mia's tablet"
 
 
 def test_its_own_words_are_translated_too() -> None:

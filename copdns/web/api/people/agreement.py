@@ -31,6 +31,7 @@ class Agreement(Given):
     contacts: list[Contact]
     contact_exceptions: list[str]
     bypass: bool
+    bypass_signs: bool
     rules: list[RuleShown]
     schedules: list[ScheduleShown]
     budgets: list[BudgetShown]
@@ -62,6 +63,7 @@ async def agreement(call: Call) -> object:
         "contacts": plain(child.contacts),
         "contact_exceptions": plain(child.contact_exceptions),
         "bypass": child.bypass,
+        "bypass_signs": child.notices_signs_at(call.now),
         "rules": [rule_json(each) for each in in_scope(home.rules, child)],
         "schedules": [schedule_json(each) for each in in_scope(home.schedules, child)],
         "budgets": [budget_json(each) for each in in_scope(home.budgets, child)],

@@ -15,7 +15,7 @@ class Document(Given):
     """All that is kept of a person, as the desk's file has it.  docs/privacy.md tells what each
     part is and how long it stays.
 
-    made: when it was written.  What follows `full_logs` is for the person alone.
+    made: when it was written.  What follows `bypass_signs` is for the person alone.
     """
 
     made: str
@@ -36,6 +36,8 @@ class Document(Given):
     who_looked: _Parts
     changes: list[Any]
     full_logs: _Parts
+    bypass_signs: _Parts
+    device_weeks: _Parts | None = None
     browsers: _Parts | None = None
     devices_for_a_while: _Parts | None = None
     accounts: _Parts | None = None

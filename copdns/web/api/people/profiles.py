@@ -70,6 +70,7 @@ class ProfileShown(Given):
     safe_search: dict[str, str]
     no_safe_search: bool
     bypass: bool
+    bypass_signs: bool
     canaries: list[str]
     default: Default
     block_mode: BlockMode
@@ -176,6 +177,7 @@ class ProfileSet(Sent):
     safe_search: dict[str, Id] | None = Field(None, max_length=50)
     no_safe_search: bool | None = None
     bypass: bool | None = None
+    bypass_signs: bool | None = None
     canaries: list[Id] | None = Field(None, max_length=50)
     default: Default | None = None
     block_mode: BlockMode | None = None

@@ -18,6 +18,7 @@ from copdns.privacy.consent import Question, needs_consent
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done
 from copdns.web.desk.person.page import PersonAccess, change, keep, person_page, require_person
+from copdns.web.desk.person.signs import bypass_notices
 from copdns.web.desk.time.forms import read_choice
 from copdns.web.personal_data import erase_records, export_document
 from copdns.web.received import fields_of
@@ -49,6 +50,10 @@ async def privacy(request: web.Request) -> web.Response:
         looks=await context.looks.of(household, profile.id, LOOKS_SHOWN),
         accounts={each.id: each.name for each in await context.accounts.all(household)},
         role=role,
+        noticed=profile.notices_signs_at(now),
+        silent=await bypass_notices(context, found.household, [profile])
+        if may(found.actor, Permission.SEE_LOG, profile)
+        else (),
         may_export=may(found.actor, Permission.EXPORT, profile),
         may_erase=may(found.actor, Permission.ERASE, profile),
     )

@@ -66,7 +66,8 @@ DAY, USUAL_DAYS, MAX_DAYS = 86_400, 30, 366  # DAY in seconds; days until a prop
 OFF = "off"
 MAX_FIND = 60  # characters of a search
 _SETS = ("categories", "services", "contact_exceptions", "canaries")
-_CLOSED = (*_SETS, "contacts", "security", "bypass", "default")
+_SWITCHES = ("security", "bypass", "bypass_signs")
+_CLOSED = (*_SETS, *_SWITCHES, "contacts", "default")
 NO_CHOICE = sentence("choose one of the answers on the page")
 
 
@@ -328,6 +329,7 @@ def _parse_closed(fields: MultiMapping[Any]) -> dict[str, Any]:
             "contacts": frozenset(map(Contact, slugs("contact"))),
             "contact_exceptions": slugs("except"),
             "bypass": "bypass" in fields,
+            "bypass_signs": "bypass_signs" in fields,
             "canaries": slugs("canary"),
             "default": Default(str(fields.get("default", ""))),
         }
@@ -349,7 +351,7 @@ def _parse_seen(text: str) -> dict[str, Any]:
             return {}
         sets = {each: frozenset(map(str, shown[each])) for each in _SETS}
         contacts = frozenset(map(Contact, shown["contacts"]))
-        plain = {"security": bool(shown["security"]), "bypass": bool(shown["bypass"])}
+        plain = {each: bool(shown.get(each)) for each in _SWITCHES}
         return {**sets, **plain, "contacts": contacts, "default": Default(shown["default"])}
     except (ValueError, LookupError, TypeError, RecursionError):
         raise HouseholdError(NO_CHOICE) from None

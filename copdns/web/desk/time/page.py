@@ -108,6 +108,7 @@ def template_values(house: HouseRequest) -> dict[str, Any]:
         "mark_of": mark_of,
         "nights_of": nights_of,
         "clock_of": lambda profile: clock_values(house, household.local_to(profile)),
+        "has_house_clock": lambda profile: profile.timezone in ("", household.timezone),
         "may": lambda permission: may(house.actor, Permission(permission)),
         "now": house.now,
     }
