@@ -9,17 +9,19 @@ setting: that is the household (`household/file.py`, `store/`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
+from ipaddress import IPv6Network, ip_address
 from pathlib import PurePath
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BaseModel, Field, ValidationInfo, field_validator
 
 from copdns.model import yaml_text
 from copdns.model.errors import ConfigError
+from copdns.model.nat64 import Nat64
 from copdns.model.verdict import AnswerDefaults
 from copdns.settings.dns import (
     CacheSettings,
+    Dns64Settings,
     DnsSettings,
     LimitSettings,
     RebindingSettings,
@@ -28,23 +30,29 @@ from copdns.settings.dns import (
 from copdns.settings.events import PUSH_HOSTS, EventSettings, PushSettings, Webhook
 from copdns.settings.household import AppealSettings, IdentitySettings, LeaseFile, LogSettings
 from copdns.settings.lists import (
+    FactsSettings,
     ListFile,
     OwnSource,
     SourceSettings,
     require_distinct_lists,
 )
-from copdns.settings.upstreams import UpstreamSettings
+from copdns.settings.upstreams import ClientSubnet, UpstreamSettings
 from copdns.settings.values import AUTO, HOME, SYSTEM, Section
-from copdns.settings.web import WebSettings
+from copdns.settings.web import EncryptedSettings, WebSettings
 
 __all__ = [
     "AUTO",
+    "HOME",
     "PUSH_HOSTS",
     "SYSTEM",
     "AppealSettings",
     "CacheSettings",
+    "ClientSubnet",
+    "Dns64Settings",
     "DnsSettings",
+    "EncryptedSettings",
     "EventSettings",
+    "FactsSettings",
     "IdentitySettings",
     "LeaseFile",
     "LimitSettings",
@@ -83,18 +91,26 @@ def load(text: str, file: str, environ: Mapping[str, str]) -> Settings:
     identity = settings.identity.model_copy(update={"leases": leases})
     household = str(folder / settings.household) if settings.household else ""
     data = str(folder / settings.data)
-    files = {"tls_certificate": settings.web.tls_certificate, "tls_key": settings.web.tls_key}
-    web = settings.web.model_copy(
-        update={key: str(folder / path) for key, path in files.items() if path}
-    )
     changed = {
-        "web": web,
+        "web": _with_files(settings.web, folder, "tls_certificate", "tls_key"),
+        "encrypted": _with_files(settings.encrypted, folder, "certificate", "key"),
         "lists": lists,
         "identity": identity,
         "household": household,
         "data": data,
     }
     return settings.model_copy(update=changed)
+
+
+SectionT = TypeVar("SectionT", bound=BaseModel)
+
+
+def _with_files(section: SectionT, folder: PurePath, *keys: str) -> SectionT:
+    """Return a section whose files, where it names any, are taken from a folder."""
+    paths = {key: str(getattr(section, key)) for key in keys}
+    return section.model_copy(
+        update={key: str(folder / path) for key, path in paths.items() if path}
+    )
 
 
 def _changes(environ: Mapping[str, str]) -> dict[str, object]:
@@ -126,7 +142,9 @@ class Settings(Section):
 
     dns: DnsSettings = DnsSettings()
     web: WebSettings = Field(default=WebSettings(), validate_default=True)
+    encrypted: EncryptedSettings = Field(default=EncryptedSettings(), validate_default=True)
     upstreams: UpstreamSettings = UpstreamSettings()
+    dns64: Dns64Settings = Dns64Settings()
     cache: CacheSettings = CacheSettings()
     limits: LimitSettings = LimitSettings()
     rebinding: RebindingSettings = RebindingSettings()
@@ -134,6 +152,7 @@ class Settings(Section):
         default=(), description="Lists of domains on this machine's disk."
     )
     sources: SourceSettings = SourceSettings()
+    facts: FactsSettings = FactsSettings()
     identity: IdentitySettings = IdentitySettings()
     log: LogSettings = LogSettings()
     events: EventSettings = EventSettings()
@@ -160,6 +179,27 @@ class Settings(Section):
                 )
         return web
 
+    @field_validator("encrypted")
+    @classmethod
+    def _has_ports_of_its_own(
+        cls, encrypted: EncryptedSettings, info: ValidationInfo
+    ) -> EncryptedSettings:
+        dns, web = info.data.get("dns"), info.data.get("web")  # wrong ones are told
+        others = {"dns.port": (dns.port, dns.listen)} if dns else {}
+        if web:
+            others |= {
+                f"web.{key}": (getattr(web, key), web.listen) for key in ("port", "tls_port")
+            }
+        for ours in ("tls_port", "https_port"):
+            for setting, (port, listen) in others.items():
+                is_same = port and port == getattr(encrypted, ours)
+                if dns and is_same and (where := _on_both(dns.listen, listen)):
+                    raise ValueError(
+                        f"encrypted.{ours} and {setting} are both {port} on {where}, but encrypted "
+                        "DNS needs its own port; choose another"
+                    )
+        return encrypted
+
     @field_validator("lists")
     @classmethod
     def _slugs_differ(cls, lists: tuple[ListFile, ...]) -> tuple[ListFile, ...]:
@@ -179,9 +219,19 @@ def _is_of_a_home(address: str) -> bool:
     return any(ip_address(address) in each for each in HOME)
 
 
-def defaults_of(settings: Settings, door: str) -> AnswerDefaults:
-    """Return what the settings say.  door: the children's page, as it is served now."""
+def defaults_of(
+    settings: Settings, door: str, learned: tuple[IPv6Network, ...] = ()
+) -> AnswerDefaults:
+    """Return what the settings say.
+
+    door: the children's page, as it is served now.  learned: prefixes of NAT64, where they are to
+    be asked for.
+    """
     dns = settings.dns
+    prefix = settings.dns64.prefix
+    prefixes = (prefix,) if isinstance(prefix, IPv6Network) else learned
+    if prefix == "off":
+        prefixes = ()
     return AnswerDefaults(
         dns.allow,
         dns.block_ttl,
@@ -189,4 +239,5 @@ def defaults_of(settings: Settings, door: str) -> AnswerDefaults:
         dns.child_max_ttl,
         door,
         sends_reverse=bool(settings.upstreams.private_reverse),
+        nat64=Nat64(prefixes, settings.dns64.exclude) if prefixes else None,
     )

@@ -10,9 +10,11 @@ how many of them the verdict is that of three other resolvers, where these agree
 from __future__ import annotations
 
 import argparse
+import gzip
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,6 +25,7 @@ import dns.flags
 import dns.message
 import dns.query
 import dns.rcode
+import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
@@ -500,10 +503,40 @@ def run(folder: Path, packets: Path | None = None) -> tuple[list[Result], str]:
 
 
 def _replay(home: House, folder: Path) -> str:
-    where = ["127.0.0.1", str(home.program.port), "--timeout", "0.05"]
-    command = [sys.executable, folder / "replay.py", folder / "packets.tsv.gz", *where]
+    """Return the last line of the replay, and before it a row of a table for each difference."""
+    packets = folder / "packets.tsv.gz"
+    where = ["127.0.0.1", str(home.program.port), "--timeout", "0.4", "--verbose"]
+    command = [sys.executable, folder / "replay.py", packets, *where]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return (done.stdout or done.stderr).strip().splitlines()[-1]
+    said = (done.stdout or done.stderr).strip().splitlines()
+    # soft ID FILE references RCODE got RCODE
+    differing = {
+        words[1]: (words[4], words[6]) for words in map(str.split, said) if _is_soft(words)
+    }
+    rows: Counter[str] = Counter()
+    with gzip.open(packets, "rt") as lines:
+        for line in lines:
+            cells = line.rstrip("\n").split("\t")
+            if cells[0] in differing:
+                rows[_difference(bytes.fromhex(cells[11]), *differing[cells[0]])] += 1
+    return "\n".join([*(f"| {times} {row}" for row, times in sorted(rows.items())), said[-1]])
+
+
+def _is_soft(words: list[str]) -> bool:
+    return words[:1] == ["soft"] and len(words) == 7
+
+
+def _difference(packet: bytes, others: str, ours: str) -> str:
+    """Return the row of a query on which others agree, and copdns does not."""
+    (question,) = dns.message.from_wire(packet, ignore_trailing=True).question
+    name = question.name.to_text().lower()
+    why = "**not explained**"
+    if question.rdclass == dns.rdataclass.CH:
+        why = "class CH is not served: it would tell which program answers"
+    elif name.endswith(".lan."):
+        why = "`lan` is for homes, and names below it are not sent outside"
+    codes = " | ".join(dns.rcode.to_text(dns.rcode.Rcode(int(each[0]))) for each in (others, ours))
+    return f"| {dns.rdataclass.to_text(question.rdclass)} `{name}` | {codes} | {why} |"
 
 
 def page(results: list[Result], replayed: str) -> str:
@@ -526,15 +559,18 @@ def page(results: list[Result], replayed: str) -> str:
         for each in results
     ]
     if replayed:
-        lines += ["", "## Packets", "", _PACKETS, "", f"    {replayed}"]
+        *rows, last = replayed.splitlines()
+        head = ["| times | query | the others | copdns | why |", "|---|---|---|---|---|"]
+        lines += ["", "## Packets", "", _PACKETS, "", f"    {last}"]
+        lines += ["", "Those that differ:", "", *head, *rows] if rows else []
     return "\n".join(lines) + "\n"
 
 
 _PACKETS = """\
 Packets from captures and from the tests and fuzzers of other DNS servers are sent one after
 another. A hard failure is a reply to a response, a malformed reply, or silence afterwards. "Soft"
-counts the queries on which three other resolvers agree: how often copdns says the same. It may
-differ where it decides by its own rules. `make oracle` compares the answers to tens of thousands
+counts the queries on which three other resolvers agree: how often copdns says the same. It
+differs where it decides by its own rules. `make oracle` compares the answers to tens of thousands
 of names with what `copdns check` says of them, or else with the upstream's own."""
 
 

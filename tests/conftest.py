@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import signal
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,8 +17,14 @@ from typing import Any, NoReturn
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.reading_lists import keep_what_is_read
+
+keep_what_is_read()
+
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
+
+GARBAGE = 20_000, 20, 20  # new objects, and searches, after which young and old ones are searched
 
 # An example that takes long tells of a busy machine, not of a mistake.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -25,6 +32,9 @@ settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # As for what a script starts in the background: all programs of tests would ignore Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     worker = getattr(config, "workerinput", None)  # of pytest-xdist
     if worker is not None:
         number = int(worker["workerid"].removeprefix("gw"))
@@ -47,12 +57,14 @@ def _from_ones_share(args: list[str], share: float) -> list[str]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Leave what is collected, a million objects that all stay, out of every search for garbage."""
+    """Leave what is collected, a million objects that all stay, out of every search for garbage;
+    and search less often from then on, since tests make few objects that only a search can free."""
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(*GARBAGE)
         gc.enable()
 
 

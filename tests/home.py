@@ -18,6 +18,7 @@ from copdns.dns.help_answers import HelpAnswers, help_keys, pack, unpack
 from copdns.dns.query import Query
 from copdns.lists.catalogue import Catalogue
 from copdns.model.household import Household
+from copdns.model.nat64 import Nat64
 from copdns.model.times import Grant
 from copdns.model.verdict import Requestor, Verdict
 from copdns.policy.decide import Policy
@@ -34,7 +35,7 @@ from copdns.time.clock import continues_when_wrong
 from copdns.time.plan import PolicyInputs, ProfileKey, TimePlan
 from tests.counting import Counting
 from tests.fakes import FakeClock, FakeLog, FakeUpstream
-from tests.household import NOW, asker, family, library, live
+from tests.household import DEFAULTS, NOW, asker, family, library, live
 from tests.replies import ede_of
 
 STRUCTURED = dns.edns.GenericOption(26, b"")  # "tell me in a structured way, and forge nothing"
@@ -109,6 +110,7 @@ class Home:
     lane: with a fast lane, which is looked into as `server/udp.py` does.
     timing: what the clock adds besides what the household says, by profile.
     fetches_help: while time goes by it asks for help names by itself, as a running program does.
+    nat64: how its network translates for devices without IPv4.
     help_file: what the program wrote after the last round, and reads when it starts.
     """
 
@@ -126,7 +128,9 @@ class Home:
         structured: bool = False,
         lane: bool = False,
         fetches_help: bool = False,
+        nat64: Nat64 | None = None,
     ) -> None:
+        self.defaults = replace(DEFAULTS, nat64=nat64)
         self.clock = FakeClock(at)
         self.upstream = upstream or FakeUpstream()
         self.log = FakeLog()
@@ -192,7 +196,13 @@ class Home:
 
     def _live(self, before: Snapshot | None) -> Snapshot:
         return live(
-            self.house, self.timing, self.clock.wall, before, self._lists, readings=self.readings
+            self.house,
+            self.timing,
+            self.clock.wall,
+            before,
+            self._lists,
+            self.defaults,
+            readings=self.readings,
         )
 
     def change(self, house: Household | None = None, **timing: TimePlan) -> None:

@@ -30,7 +30,7 @@ ROOMS: Mapping[str, str] = {
     "words": "appeals time",
     "privacy": "appeals policy household lists time accounts",
     "list_files": "policy household lists config",
-    "network": "policy config",
+    "network": "policy dns config",
     "appeals": "policy household lists dns time",
     "policy": "lists dns time",
     "household": "time",

@@ -27,7 +27,9 @@ from click.testing import CliRunner
 
 from copdns.cli import main
 from copdns.model.build import core_text
+from tests.forking import Forked, can_fork, run_forked
 
+Process = subprocess.Popen[bytes] | Forked
 COPDNS = (sys.executable, "-m", "copdns")
 READY = f"ready\n{core_text()}\n"  # what `/readyz` says where all is well
 PATIENCE = 30.0  # seconds for a start or stop on a slow machine
@@ -39,10 +41,9 @@ class Output:
     """What a program writes, read while it comes: one whose pipe is full would stand still."""
 
     def __init__(self, fd: int) -> None:
+        """fd: of the pipe; it is closed when nobody has its other end any more."""
         self._parts: list[bytes] = []
-        # One of its own: to close a file waits for whoever reads it, and what the program started
-        # may have the other end open for longer.
-        self._fd = os.dup(fd)
+        self._fd = fd
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -69,7 +70,7 @@ class Program:
     web_port: int
     options: Sequence[str | Path]
     environment: Mapping[str, str]
-    process: subprocess.Popen[str]
+    process: Process
     output: Output
     ear: socket.socket
 
@@ -112,8 +113,11 @@ class Program:
 
     def command_by_itself(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run a command in a process of its own, as where a damaged file could end that."""
+        words = [*self.options, *arguments]
+        if can_fork(self.environment):
+            return run_forked(words, self.environment)
         return subprocess.run(
-            [*COPDNS, *self.options, *arguments],
+            [*COPDNS, *words],
             env=self.environment,
             capture_output=True,
             text=True,
@@ -162,13 +166,16 @@ def running(
     under: Sequence[str | Path] = (),
     upstreams: Sequence[int] = (),
     environment: Mapping[str, str] | None = None,
+    *,
+    forked: bool = True,
 ) -> Iterator[Program]:
     """Start copdns with its data in a folder, and wait until it answers.
 
     settings: sections, or a file; ports and upstreams are ours in any case.  under: a command to
     start it by.  upstreams: their ports on 127.0.0.1; none: one that makes up its answers.
     environment: more settings, as variables.  HTTPS is off unless they give it a port.  Upstreams
-    that the settings name stand there alone, so that a reload can change them.
+    that the settings name stand there alone, so that a reload can change them.  forked: let
+    tests/forking.py begin it, where it can; else Python does, as where its memory is looked at.
     """
     with ExitStack() as stack:
         ear = stack.enter_context(closing(_ear(folder / "notify")))
@@ -188,21 +195,33 @@ def running(
             **(environment or {}),
         }
         options: Sequence[str | Path] = ["-c", settings, "--data", folder / "data"]
-        with subprocess.Popen(
-            [*under, *COPDNS, *options, "run"],
-            env={**environment, "NOTIFY_SOCKET": str(folder / "notify")},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        ) as process:
-            assert process.stdout is not None
-            output = Output(process.stdout.fileno())
+        heard = {**environment, "NOTIFY_SOCKET": str(folder / "notify")}
+        process, output = _begin([*options, "run"], heard, under, forked)
+        with process:
             program = Program(port, web_port, options, environment, process, output, ear)
             try:
                 program.hear("READY=1")
                 yield program
             finally:
                 process.kill()
+
+
+def _begin(
+    words: Sequence[str | Path],
+    environment: Mapping[str, str],
+    under: Sequence[str | Path],
+    forked: bool,
+) -> tuple[Process, Output]:
+    reading, writing = os.pipe()
+    output = Output(reading)
+    try:
+        if forked and not under and can_fork(environment):
+            return Forked(words, environment, writing, writing), output
+        command = [*under, *COPDNS, *words]
+        begun = subprocess.Popen(command, env=environment, stdout=writing, stderr=writing)
+        return begun, output
+    finally:
+        os.close(writing)
 
 
 def _written(path: Path, settings: Mapping[str, object]) -> Path:

@@ -194,7 +194,7 @@ def _home(folder: Path, server: ListServer, upstream: int) -> AbstractContextMan
         "sources": {"own": [{"slug": "toys", "url": server.url("/toys"), **form}]},
         "cache": {"entries": ENTRIES},
     }
-    return running(folder, settings, upstreams=[upstream], environment=POINTS_HOME)
+    return running(folder, settings, upstreams=[upstream], environment=POINTS_HOME, forked=False)
 
 
 def report(seen: list[Asked], figures: Figures, show: Callable[[str], None]) -> bool:

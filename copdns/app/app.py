@@ -28,9 +28,11 @@ from copdns.app.bypass_chores import BypassChores
 from copdns.app.control import ControlSocket
 from copdns.app.device_chores import DeviceChores
 from copdns.app.digest_chores import DigestChores
+from copdns.app.encrypted_dns import EncryptedDns
 from copdns.app.from_settings import (
     about_responses,
     fixed_settings,
+    forwards_subnets,
     new_cache,
     new_failures,
     new_limits,
@@ -43,6 +45,7 @@ from copdns.app.household_source import HouseholdSource
 from copdns.app.lists_in_force import ListReloader, ListsInForce
 from copdns.app.memory_use import collect_young, trim_memory
 from copdns.app.monitoring import Readiness, build_gauges
+from copdns.app.nat64_chores import Nat64Chores
 from copdns.app.push_chores import PushChores
 from copdns.app.seed import seed_household
 from copdns.app.service_manager import feed_watchdog, find_service_manager
@@ -57,6 +60,7 @@ from copdns.events.notices import ENGLISH, Speaks
 from copdns.events.targets import Targets
 from copdns.list_files.choose import available_lists
 from copdns.list_files.copies import Copies
+from copdns.list_files.facts_updates import SLUG, FactsUpdater
 from copdns.list_files.index_store import LoadedLists
 from copdns.list_files.load import bundled_files
 from copdns.list_files.updates import ListUpdater
@@ -99,6 +103,7 @@ log = structlog.get_logger("copdns")
 # Seconds between two runs of a chore.
 FOLLOW_HOUSEHOLD = 0.1  # so that a change is in force well within a second
 FOLLOW_MACHINE = 5.0  # its addresses and resolvers
+FOLLOW_NAT64 = 1.0  # whether it is time to ask for the prefix
 FOLLOW_LISTS = 2.0  # which lists are here, and which are due
 FLUSH_EVERY = 0.25  # tallies into metrics and log: a killed process loses little
 FOLLOW_APPEALS = 2.0
@@ -145,6 +150,14 @@ class App:
                 HeldEvent(EventKind.LIST_HELD, slug, self._clock().wall)
             ),
         )
+        self._facts = FactsUpdater(
+            self._folder,
+            lambda: self.settings.facts,
+            time.time,
+            tell_held=lambda: self._events.publish(
+                HeldEvent(EventKind.FACTS_HELD, SLUG, self._clock().wall)
+            ),
+        )
         self._manager = find_service_manager()
         self._clock = Clock(time.time, time.monotonic, machine.clock_is_synchronised)
         self._source = HouseholdSource(
@@ -169,7 +182,7 @@ class App:
         self._counters.appeal_kinds = lambda: {
             str(kind): count for kind, count in self._appeal_chores.kinds.items()
         }
-        self._counters.gauges = build_gauges(self._resolver, self._log, self._targets)
+        self._counters.gauges = build_gauges(self._resolver, self._log, self._targets, self._facts)
         self._log.start()
         if self._lists.loaded.is_current:  # else they are needed once more, and cleared then
             bundled_files.cache_clear()
@@ -191,6 +204,7 @@ class App:
             self._thread, self._now, lambda: self.settings.events.appeal_names
         )
         households = await self._account_chores.with_guests(await self._source.households())
+        await self._facts.begin()
         self._lists.fetched = await self._updates.begin(households)
         await self._lists.begin(self.settings.lists)
         await self._source.seed()
@@ -267,8 +281,9 @@ class App:
         self._upstreams = UpstreamClient(self._loop)
         self._counters.upstreams = self._upstreams.numbers
         self._upstreams_in_force = UpstreamsInForce(self._upstreams, lambda: self.settings)
+        self._nat64 = Nat64Chores(self._upstreams, lambda: self.settings, self._loop)
         self._snapshots = SnapshotBuilder(
-            lambda: defaults_of(self.settings, self._child_page),
+            lambda: defaults_of(self.settings, self._child_page, self._nat64.prefixes),
             self._policy_inputs,
             self._upstreams_in_force,
             self._now,
@@ -292,6 +307,7 @@ class App:
         )
         self._resolver.limits = new_limits(self.settings.limits)
         self._resolver.asks_time_in_clear = self.settings.upstreams.are_all_encrypted
+        self._resolver.forwards_subnets = forwards_subnets(self.settings)
         self._help_chores = HelpChores(
             self._folder,
             help_answers,
@@ -314,6 +330,15 @@ class App:
             self._lists, self._snapshots, self._resolver, self._appeal_chores, lambda: self.settings
         )
         self._listeners = Listeners(self._resolver, self._clock)
+        self._encrypted = EncryptedDns(
+            self._folder,
+            self.settings,
+            self._resolver,
+            self._clock,
+            lambda: self._clock.is_wrong,
+        )
+        self._counters.connections = self._count_connections
+        self._counters.handshakes = self._encrypted.count_handshakes
 
     async def _begin_recognising(self) -> None:
         """Make what recognises devices, and what reports readiness."""
@@ -346,7 +371,9 @@ class App:
             self._updates,
             self._device_chores,
             self._http_server,
+            lambda: self._encrypted.warning,
             lambda: self._clock.is_wrong,
+            self._facts,
         )
 
     # --- serving ---
@@ -384,6 +411,7 @@ class App:
         yield repeat(self._household.compare, COMPARE_EVERY)
         yield repeat(self._lists.check_file, COMPARE_EVERY)
         yield repeat(self._follow_machine, FOLLOW_MACHINE)
+        yield repeat(self._follow_nat64, FOLLOW_NAT64)
         yield repeat(self._flush_records, FLUSH_EVERY)
         yield repeat(lambda: free_gradually(self._lazy_free), FREE_EVERY)
         yield repeat(self._give_stale, GIVE_STALE_EVERY)
@@ -401,11 +429,13 @@ class App:
         yield self._list_reloader.retry_forever()
         yield repeat(self._updates.apply_available, FOLLOW_LISTS)
         yield repeat(self._updates.fetch, FOLLOW_LISTS)
+        yield repeat(self._facts.follow, FOLLOW_LISTS)
         yield self._help_chores.run()
         yield feed_watchdog(self._manager)
 
     async def _close(self) -> None:
         self._listeners.close()
+        self._encrypted.close()
         self._control.close()
         await self._http_server.close()
         self._recognition.close()
@@ -442,6 +472,10 @@ class App:
 
     async def _listen(self) -> None:
         await self._listeners.listen(self.settings.dns)
+        await self._encrypted.follow(self._listeners.addresses)
+
+    def _count_connections(self) -> dict[str, int]:
+        return {"tcp": self._listeners.count_connections(), **self._encrypted.count_connections()}
 
     def _build_pages(self) -> web.Application:
         """Build the web application, in a thread; `web/http_server.py` says why so late."""
@@ -472,6 +506,8 @@ class App:
             addresses=lambda: self._listeners.addresses,
             settings=lambda: self.settings,
             updates=self._updates,
+            facts=lambda: self._lists.loaded.facts,
+            facts_updates=self._facts,
             targets=self._targets,
             damage=lambda: self._source.damage,
             repair=self._household.repair,
@@ -507,9 +543,15 @@ class App:
         own = await asyncio.to_thread(listen_addresses, self.settings.dns.listen)
         if set(own) != set(self._listeners.addresses):
             await self._listen()
+        else:
+            await self._encrypted.follow(own)
         if not self._upstreams_in_force.is_current(own):
             await self._upstreams_in_force.apply(self._resolver.snapshot.households.values())
         await self._http_server.refresh()
+
+    async def _follow_nat64(self) -> None:
+        if await self._nat64.follow():
+            await self._household.apply()
 
     async def _check_alarms(self) -> None:
         lists = self._updates.metrics()
@@ -616,6 +658,7 @@ class App:
         await self._device_chores.configure(settings.identity)
         self._resolver.limits = new_limits(self.settings.limits)
         self._resolver.asks_time_in_clear = settings.upstreams.are_all_encrypted
+        self._resolver.forwards_subnets = forwards_subnets(settings)
         # Responses of the same upstreams stay: while those are dead, the house lives on them.
         may_stay = about_responses(before) == about_responses(settings)
         self._resolver.reconfigure(
@@ -629,7 +672,10 @@ class App:
         await run_logged(self._tell_upstreams)
         log.info("reloaded")
         if fixed_settings(before) != fixed_settings(settings):
-            log.warning("changes to ports, TCP limits, web and data take effect at the next start")
+            log.warning(
+                "changes to ports, TCP limits, encrypted, web and data take effect at the next "
+                "start"
+            )
 
 
 async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:

@@ -52,8 +52,13 @@ def about_responses(settings: Settings) -> object:
     return settings.upstreams, settings.cache
 
 
+def forwards_subnets(settings: Settings) -> bool:
+    """Tell whether an upstream is told from which network a device says that it asks."""
+    return any(each.forward for each in settings.upstreams.client_subnet)
+
+
 def fixed_settings(settings: Settings) -> object:
     """Return the settings that only a restart changes."""
     dns = settings.dns
     tcp = dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight
-    return dns.port, tcp, settings.web, settings.data
+    return dns.port, tcp, settings.encrypted, settings.web, settings.data

@@ -13,6 +13,7 @@ from copdns.app.household_source import HouseholdSource
 from copdns.app.lists_in_force import ListsInForce
 from copdns.dns.upstream import UpstreamClient
 from copdns.events.targets import Targets
+from copdns.list_files.facts_updates import FactsUpdater
 from copdns.list_files.updates import ListUpdater
 from copdns.server.answer import Resolver
 from copdns.store.log_db.querylog import QueryLog
@@ -36,7 +37,9 @@ class Readiness:
         updates: ListUpdater,
         device_chores: DeviceChores,
         http_server: HttpServer,
+        encrypted_warning: Callable[[], str],
         is_clock_wrong: Callable[[], bool],
+        facts: FactsUpdater,
     ) -> None:
         self._upstreams = upstreams
         self._source = source
@@ -45,7 +48,9 @@ class Readiness:
         self._updates = updates
         self._device_chores = device_chores
         self._http_server = http_server
+        self._encrypted_warning = encrypted_warning
         self._is_clock_wrong = is_clock_wrong
+        self._facts = facts
 
     def missing(self) -> tuple[str, ...]:
         """Return what keeps us from answering as we should; () where we are ready."""
@@ -67,15 +72,17 @@ class Readiness:
             not_kept,
             self._lists.warning,
             self._updates.missing_text,
+            *self._facts.warnings,
             self._device_chores.warning,
             self._http_server.warning,
+            self._encrypted_warning(),
             CLOCK_WRONG if self._is_clock_wrong() else "",
         )
         return tuple(filter(None, found))
 
 
 def build_gauges(
-    resolver: Resolver, log: QueryLog, targets: Targets
+    resolver: Resolver, log: QueryLog, targets: Targets, facts: FactsUpdater
 ) -> dict[str, Callable[[], float]]:
     """Return the function that reads each metric, by name; `server/metrics.py` explains them."""
     return {
@@ -90,4 +97,7 @@ def build_gauges(
         "copdns_list_entries": lambda: sum(
             info.size for info in resolver.snapshot.library.index.infos
         ),
+        "copdns_facts_number": lambda: facts.number,
+        "copdns_facts_age_seconds": lambda: facts.age,
+        "copdns_facts_held": lambda: len(facts.state.waiting),
     }

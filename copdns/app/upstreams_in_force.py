@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import structlog
 
-from copdns.config import SYSTEM, Settings
-from copdns.dns.connections import BOOTSTRAP_ZONE, CLEAR_ZONE
+from copdns.config import AUTO, Settings
+from copdns.dns.connections import BOOTSTRAP_ZONE, CLEAR_ZONE, NAT64_ZONE
 from copdns.dns.upstream import Connect, UpstreamClient
 from copdns.list_files.load import filtering_resolvers
 from copdns.model.addresses import Transport, UpstreamAddress
@@ -43,18 +43,15 @@ class UpstreamsInForce:
         settings = self._settings()
         chosen = settings.upstreams
         own = await asyncio.to_thread(listen_addresses, settings.dns.listen)
-        usual: dict[UpstreamAddress, None] = {}
-        for server in chosen.servers:
-            if server == SYSTEM:
-                usual |= dict.fromkeys(machine.system_resolvers(own, settings.dns.port))
-            else:
-                usual[server] = None
+        usual = _addresses_of(chosen.servers, own, settings)
         groups: dict[str, Sequence[UpstreamAddress]] = {"": tuple(usual)}
         if chosen.are_all_encrypted:
             plain = chosen.bootstrap or _in_clear(usual)
             groups[CLEAR_ZONE] = (*plain, *usual)  # with a right clock these are as good
         if any(not each.host for each in usual):
             groups[BOOTSTRAP_ZONE] = chosen.bootstrap
+        if settings.dns64.prefix == AUTO:
+            groups[NAT64_ZONE] = tuple(_addresses_of(settings.dns64.ask, own, settings) or usual)
         if chosen.private_reverse:
             groups[REVERSE_ZONE] = chosen.private_reverse
         for household in households:
@@ -78,7 +75,8 @@ class UpstreamsInForce:
             for each in group
             if each in chosen.filtering or each.host in known or each.name in known
         }
-        self._upstreams.configure(usable, filtering, chosen.trust_ad)
+        subnets = {each.server: each.send for each in chosen.client_subnet}
+        self._upstreams.configure(usable, filtering, chosen.trust_ad, subnets)
         self._upstreams.deadline, self._upstreams.attempt = chosen.deadline, chosen.attempt
         self._upstreams.fastest = chosen.order == "fastest"
         before, self._machine = self._machine, (own, machine.resolv_conf_stamp())
@@ -88,6 +86,19 @@ class UpstreamsInForce:
     def is_current(self, own: tuple[str, ...]) -> bool:
         """Tell whether the machine is as it was at the last `apply`.  own: where we listen now."""
         return self._machine == (own, machine.resolv_conf_stamp())
+
+
+def _addresses_of(
+    servers: Iterable[UpstreamAddress | str], own: Sequence[str], settings: Settings
+) -> dict[UpstreamAddress, None]:
+    """Return the addresses of servers, in their order; own: where copdns listens."""
+    found: dict[UpstreamAddress, None] = {}
+    for server in servers:
+        if isinstance(server, UpstreamAddress):
+            found[server] = None
+        else:
+            found |= dict.fromkeys(machine.system_resolvers(own, settings.dns.port))
+    return found
 
 
 def _in_clear(usual: Iterable[UpstreamAddress]) -> tuple[UpstreamAddress, ...]:

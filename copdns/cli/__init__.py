@@ -43,6 +43,7 @@ COMMANDS = (
     "appeal",
     "household",
     "lists",
+    "facts",
     "log",
     "config",
     "doctor",

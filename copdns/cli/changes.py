@@ -27,6 +27,7 @@ from copdns.model.household import (
     Rule,
     SplitUpstream,
 )
+from copdns.model.scripts import shown_name
 from copdns.model.times import (
     Bonus,
     Budget,
@@ -57,8 +58,8 @@ _PARTS = (
     _Part("device", "devices", lambda each: each.id),
     _Part("rule", "rules", lambda each: each.id),
     _Part("service", "services", lambda each: each.slug),
-    _Part("local name", "local_names", lambda each: each.name),
-    _Part("rewrite", "rewrites", lambda each: str(each.matcher)),
+    _Part("local name", "local_names", lambda each: shown_name(each.key)),
+    _Part("rewrite", "rewrites", lambda each: shown_name(each.matcher)),
     _Part("split upstream", "split_upstreams", lambda each: each.key),
     _Part("schedule", "schedules", lambda each: each.id),
     _Part("budget", "budgets", lambda each: each.id),
@@ -207,7 +208,7 @@ def describe_part(value: object, zone: str) -> str:
         case LocalName():
             return ", ".join(value.values) or "no address"
         case NameRewrite():
-            return f"answered as {value.target}"
+            return f"answered as {shown_name(value.target)}"
         case SplitUpstream():
             return ", ".join(value.upstreams)
         case MovedBedtime():
@@ -220,7 +221,7 @@ def describe_part(value: object, zone: str) -> str:
 
 def rule_text(rule: Rule) -> str:
     """Return what a rule does and for whom, with its note."""
-    text = f"{rule.action} {rule.target} for {rule.scope or 'everyone'}"
+    text = f"{rule.action} {shown_name(rule.target)} for {rule.scope or 'everyone'}"
     extras = [name for name in ("over_security", "unsafe_search") if getattr(rule, name)]
     text = ", ".join([text, *(each.replace("_", " ") for each in extras)])
     if is_broad_network(rule.target):

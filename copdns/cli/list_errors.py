@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from copdns.appeals.list_errors import CheckedEntry, check_entries
 from copdns.cli.home import Home
+from copdns.model.scripts import shown_name
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.household import HouseholdStore
 
@@ -31,7 +32,13 @@ def check_list_errors(home: Home) -> tuple[CheckedEntry, ...]:
 def list_error_row(each: CheckedEntry) -> tuple[str, ...]:
     """Return name, list, category, whether the list still has it, and whether it blocks anybody."""
     error = each.error
-    return error.name, error.list, error.category, _yes_or_no(each.still), _yes_or_no(each.closed)
+    return (
+        shown_name(error.name),
+        error.list,
+        error.category,
+        _yes_or_no(each.still),
+        _yes_or_no(each.closed),
+    )
 
 
 def list_errors_json(errors: Iterable[CheckedEntry], slug: str = "") -> list[dict[str, object]]:
@@ -53,7 +60,7 @@ def list_error_lines(errors: Sequence[CheckedEntry]) -> Iterator[str]:
             if each.closed
             else "it stays allowed here"
         )
-        yield f"{slug} contains {name}, a confirmed false positive; {state}"
+        yield f"{slug} contains {shown_name(name)}, a confirmed false positive; {state}"
     if len(still) > _MAX_LINES:
         yield f"and {len(still) - _MAX_LINES} more; see `copdns appeal errors`"
 

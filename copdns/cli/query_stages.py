@@ -93,8 +93,9 @@ def _go(home: Home, name: str, qtype: int, profile: str, stages: list[Stage]) ->
     if verdict.action not in (Action.ALLOW, Action.REWRITE):
         return EXIT_CODES[verdict.action]
     key = response_key(CacheKey(name, qtype, do=False, cd=False), policy, verdict)
-    if home.settings.upstreams.are_all_encrypted and is_time_server(verdict):
-        key = key._replace(zone=CLEAR_ZONE)
+    if is_time_server(verdict):  # as `server/answer.py` asks for it
+        in_clear = home.settings.upstreams.are_all_encrypted
+        key = key._replace(cd=True, zone=CLEAR_ZONE if in_clear else key.zone)
     began = perf_counter()
     answer, text = asyncio.run(_ask(home, key, verdict))
     stages.append(Stage("upstream", perf_counter() - began, text))

@@ -19,6 +19,7 @@ from copdns.model.build import mypyc_attr
 BOOTSTRAP_ZONE: Final = "bootstrap:"  # no domain: the group that is asked for upstreams' addresses
 # The group that is asked in clear text for the names of time servers, where all else is encrypted.
 CLEAR_ZONE: Final = "clear:"
+NAT64_ZONE: Final = "nat64:"  # the group that is asked for the prefix of NAT64
 PADDED_TO: Final = 128  # octets: queries are a multiple of that (RFC 8467 section 4.1)
 _ID_AND_HEADER: Final = 2 + 4  # octets that the query and its option are yet without
 
@@ -53,30 +54,40 @@ class UpstreamConnections:
 
 @mypyc_attr(acyclic=True)
 class HostLookup(Exchange):
-    """A query for the addresses of an upstream.  on_response: gets what came of it, once."""
+    """A query of the program's own for addresses.
+
+    on_response: gets what came of it, once.  zone: the group of upstreams that is asked.
+    """
 
     __slots__ = ("on_response",)
 
     def __init__(
-        self, name: str, qtype: int, on_response: Callable[[UpstreamResponse | None], None]
+        self,
+        name: str,
+        qtype: int,
+        on_response: Callable[[UpstreamResponse | None], None],
+        zone: str = BOOTSTRAP_ZONE,
     ) -> None:
-        super().__init__(CacheKey(name, qtype, do=False, cd=False, zone=BOOTSTRAP_ZONE))
+        super().__init__(CacheKey(name, qtype, do=False, cd=False, zone=zone))
         self.on_response = on_response
 
     def take_response(self, answer: UpstreamResponse | None) -> None:
         self.on_response(answer)
 
 
-def pad_query(message: bytes) -> bytes:
+def pad_query(message: bytes, options: int = 0) -> bytes:
     """Return a query with a padding option (RFC 7830), so that its length tells little of its name.
 
-    message: without its ID; its OPT record is its end, and has no option.
+    message: without its ID; its OPT record is its end.  options: how many octets of options that
+    record has.
     """
     padding = -(len(message) + _ID_AND_HEADER) % PADDED_TO
+    at = len(message) - options
     return b"".join(
         (
-            message[:-2],
-            (padding + 4).to_bytes(2, "big"),
+            message[: at - 2],
+            (options + padding + 4).to_bytes(2, "big"),
+            message[at:],
             OPTION_PADDING.to_bytes(2, "big"),
             padding.to_bytes(2, "big"),
             bytes(padding),

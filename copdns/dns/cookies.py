@@ -23,9 +23,18 @@ def opt_with_cookie(size: int, ttl: int, cookie: bytes) -> bytes:
 
     size: octets of a datagram that we take; ttl: the record's, with DO or without.
     """
-    option = OPTION_COOKIE.to_bytes(2, "big") + len(cookie).to_bytes(2, "big") + cookie
-    numbers = ((OPT, 2), (size, 2), (ttl, 4), (len(option), 2))
-    return b"\0" + b"".join(number.to_bytes(octets, "big") for number, octets in numbers) + option
+    return opt_record(size, ttl, cookie_option(cookie))
+
+
+def cookie_option(cookie: bytes) -> bytes:
+    """Return an option with our cookie, and with the upstream's own after it if it sent one."""
+    return OPTION_COOKIE.to_bytes(2, "big") + len(cookie).to_bytes(2, "big") + cookie
+
+
+def opt_record(size: int, ttl: int, options: bytes) -> bytes:
+    """Return an OPT record with these options; size, ttl: as for `opt_with_cookie`."""
+    numbers = ((OPT, 2), (size, 2), (ttl, 4), (len(options), 2))
+    return b"\0" + b"".join(number.to_bytes(octets, "big") for number, octets in numbers) + options
 
 
 @mypyc_attr(acyclic=True)

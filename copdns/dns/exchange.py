@@ -11,6 +11,7 @@ from enum import Enum
 from math import inf
 from typing import Final, Protocol
 
+from copdns.dns.client_subnet import network_of_zone, subnet_option
 from copdns.dns.cookies import opt_with_cookie
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.query import UDP_SIZE, CacheKey
@@ -45,6 +46,8 @@ class Health:
     cookie, server_cookie: ours for it, and the one that it sent (RFC 7873); b"" for none.
     without_cookie: how many responses in a row came without ours, though it had sent one.
     opt_plain, opt_do: the OPT record of a query with all that it should have.
+    subnet: the option that tells our network (RFC 7871), forwards_subnet: it is told that of a
+        device; b"" and False for nothing, as by default.
     """
 
     __slots__ = (
@@ -55,6 +58,7 @@ class Health:
         "failed_at",
         "failures",
         "filtering",
+        "forwards_subnet",
         "label",
         "no_edns_until",
         "opt_do",
@@ -63,6 +67,7 @@ class Health:
         "randomizes_case",
         "rtt",
         "server_cookie",
+        "subnet",
         "trusted",
         "without_cookie",
     )
@@ -85,6 +90,30 @@ class Health:
         self.without_cookie = 0
         self.opt_plain = OPT_PLAIN
         self.opt_do = OPT_DO
+        self.subnet = b""
+        self.forwards_subnet = False
+
+    @property
+    def cookies(self) -> bytes:
+        """Ours for it and the one that it sent, in one; b"" for none."""
+        return self.cookie + self.server_cookie
+
+    @property
+    def knows_subnets(self) -> bool:
+        """Whether it is told of a network."""
+        return self.forwards_subnet or self.subnet != b""
+
+    def subnet_for(self, exchange: Exchange) -> bytes:
+        """Return the option that tells the network of a query; b"" for nothing.
+
+        Of names that nobody may block nothing is told: help names are among them.
+        """
+        if exchange.protected or exchange.untraced:
+            return b""
+        if not self.forwards_subnet:
+            return self.subnet
+        network = network_of_zone(exchange.key.zone)
+        return b"" if network is None else subnet_option(network)
 
     @property
     def is_down(self) -> bool:

@@ -7,6 +7,7 @@ section 11).  Pure.
 
 from __future__ import annotations
 
+from struct import pack
 from typing import Final, NamedTuple
 
 from copdns.dns.records import (
@@ -19,6 +20,7 @@ from copdns.dns.records import (
     OPCODE,
     OPT,
     OPTION_STRUCTURED_ERROR,
+    OPTION_SUBNET,
     QR,
     QUESTION_TAIL,
     read_options,
@@ -42,12 +44,14 @@ class Edns(NamedTuple):
 
     udp_size: octets that it takes over UDP, never under 512.
     wants_structured_errors: it asked for them, so it never gets a forged address or their code.
+    subnet: the data of its client subnet option, as it came; b"" for none.
     """
 
     udp_size: int
     do: bool
     version: int
     wants_structured_errors: bool
+    subnet: bytes = b""
 
 
 class CacheKey(NamedTuple):
@@ -110,6 +114,11 @@ class Query:
     def wants_structured_errors(self) -> bool:
         return self.edns is not None and self.edns.wants_structured_errors
 
+    @property
+    def subnet(self) -> bytes:
+        """The data of the client subnet option, as it came; b"" for none."""
+        return b"" if self.edns is None else self.edns.subnet
+
 
 def read_query(message: bytes) -> Query:
     """Return the query in a message; raises as `read_query_body`."""
@@ -127,6 +136,21 @@ def with_tcp_size(query: Query) -> Query:
         query.edns,
         query.key,
         TCP_SIZE,
+        query.is_unsupported,
+    )
+
+
+def with_type(query: Query, qtype: int) -> Query:
+    """Return a query as if it had asked for another type."""
+    return Query(
+        query.flags,
+        query.qname,
+        qtype,
+        query.qclass,
+        query.question[:-QUESTION_TAIL] + pack("!HH", qtype, query.qclass),
+        query.edns,
+        query.key._replace(qtype=qtype),
+        query.max_reply_size,
         query.is_unsupported,
     )
 
@@ -177,10 +201,7 @@ def _read_edns(body: bytes, at: int, others: int, additionals: int) -> Edns | No
         if found is not None or rr.data_at - rr.start != 11:  # RFC 6891 sections 6.1.1, 6.1.2
             raise WireError("a message has one OPT record, at the root")
         codes = read_options(body[rr.data_at : rr.end])
-        found = Edns(
-            max(rr.rclass, PLAIN_UDP_SIZE),
-            bool(rr.ttl & DO),
-            rr.ttl >> 16 & 0xFF,
-            OPTION_STRUCTURED_ERROR in codes,
-        )
+        size, version = max(rr.rclass, PLAIN_UDP_SIZE), rr.ttl >> 16 & 0xFF
+        wants_errors, subnet = OPTION_STRUCTURED_ERROR in codes, codes.get(OPTION_SUBNET, b"")
+        found = _new(Edns, (size, bool(rr.ttl & DO), version, wants_errors, subnet))
     return found

@@ -53,7 +53,9 @@ COUNTS_FORMAT: Final = Struct(
 )  # flags, then how many records each section has, from octet 2 on
 _FIXED: Final = Struct("!HHIH")
 
+OPTION_SUBNET: Final = 8  # RFC 7871 section 6
 OPTION_COOKIE: Final = 10  # RFC 7873
+OPTION_KEEPALIVE: Final = 11  # RFC 7828
 OPTION_PADDING: Final = 12  # RFC 7830
 OPTION_EDE: Final = 15  # RFC 8914 section 2
 OPTION_STRUCTURED_ERROR: Final = 26

@@ -20,6 +20,7 @@ from typing import Final
 import structlog
 
 from copdns.dns.bug_log import BugLog
+from copdns.dns.client_subnet import require_subnet, subnet_option
 from copdns.dns.connections import UpstreamConnections, pad_query
 from copdns.dns.cookies import BADCOOKIE_LOW, CLIENT_SIZE, find_cookie
 from copdns.dns.datagrams import MAX_DATAGRAM, Inbox
@@ -58,6 +59,7 @@ from copdns.dns.upstream_message import (
     build_bare_query,
     build_full_query,
     build_query,
+    build_told_query,
     header_rcode,
     is_bare_error,
     is_truncated,
@@ -65,12 +67,13 @@ from copdns.dns.upstream_message import (
     randomize_case,
 )
 from copdns.dns.upstream_tcp import TcpQueries
-from copdns.model.addresses import Transport, UpstreamAddress
+from copdns.model.addresses import Network, Transport, UpstreamAddress
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import WireError
 
 log = structlog.get_logger("copdns.upstream")
 
+NO_SUBNETS: Final[Mapping[UpstreamAddress, Network | None]] = {}
 PROBE_ZONE: Final = "probe:"  # no domain; before the label of the one upstream of such a group
 MAX_PENDING: Final = 4096  # queries without a response as yet; more fail at once
 _ADDRESS_TYPES: Final = frozenset({A, AAAA})
@@ -173,10 +176,12 @@ class UpstreamClient:
         groups: Mapping[str, Sequence[UpstreamAddress]],
         filtering: Collection[UpstreamAddress] = (),
         trusted: Collection[UpstreamAddress] = (),
+        subnets: Mapping[UpstreamAddress, Network | None] = NO_SUBNETS,
     ) -> None:
         """Ask these from now on; those that stay keep their health and counters.
 
         filtering: known to block with made-up addresses.  trusted: their AD bit is passed on.
+        subnets: what some are told of our network; None: what devices say of theirs.
         """
         before = {each.address: each for each in self._all_upstreams()}
         upstreams: dict[UpstreamAddress, Upstream] = {}
@@ -190,6 +195,9 @@ class UpstreamClient:
             health.trusted = (
                 address in trusted or health.encrypted or ip_address(address.host).is_loopback
             )
+            network = subnets.get(address)
+            health.subnet = b"" if network is None else subnet_option(network)
+            health.forwards_subnet = network is None and address in subnets
             upstreams[address] = upstream
         self._groups = {
             zone: {upstreams[each].health: upstreams[each] for each in group}
@@ -285,7 +293,10 @@ class UpstreamClient:
         chance = self._chance.take(RANDOM_SIZE + len(question))
         if health.randomizes_case and exchange.lowercased_at is not health:
             question = randomize_case(question, chance)
-        if level == FULL:
+        if level == FULL and health.knows_subnets:
+            subnet = health.subnet_for(exchange)
+            message = build_told_query(question, health.cookies, subnet, do=key.do, cd=key.cd)
+        elif level == FULL:
             message = build_full_query(
                 question, health.opt_do if key.do else health.opt_plain, cd=key.cd
             )
@@ -312,14 +323,18 @@ class UpstreamClient:
         """Send the query over a connection, padded, and in letters as they are."""
         key, health, question = exchange.key, upstream.health, exchange.question
         edns = exchange.no_edns_at is not health and mono >= health.no_edns_until
-        message = build_query(question, do=key.do, cd=key.cd, edns=edns)
+        subnet = health.subnet_for(exchange) if edns and health.knows_subnets else b""
+        if subnet:
+            message = build_told_query(question, health.cookies, subnet, do=key.do, cd=key.cd)
+        else:
+            message = build_query(question, do=key.do, cd=key.cd, edns=edns)
         exchange.attempts += 1
         exchange.sent_at = mono
         if not exchange.untraced:
             upstream.counters.asked += 1
         self._await_response(exchange, upstream, mono)
         sent = SentQuery(exchange, question, BARE if edns else NO_EDNS, mono)
-        stream.send(pad_query(message) if edns else message, sent)
+        stream.send(pad_query(message, len(subnet)) if edns else message, sent)
 
     def _await_response(self, exchange: Exchange, upstream: Upstream, mono: float) -> None:
         exchange.upstream = upstream.health
@@ -476,6 +491,8 @@ class UpstreamClient:
         """Use a message whose ID and question are those that were sent."""
         exchange = sent.exchange
         try:
+            if upstream.health.knows_subnets:
+                require_subnet(message, upstream.health.subnet_for(exchange))
             answer = read_response(
                 message, filtering=upstream.health.filtering, question=len(exchange.question)
             )
@@ -592,8 +609,14 @@ class UpstreamClient:
             exchange.beside = None
         exchange.sent_at = mono
         self._await_response(exchange, upstream, mono)
-        edns = sent.level != NO_EDNS
-        query = build_query(exchange.question, do=key.do, cd=key.cd, edns=edns)
+        edns, health = sent.level != NO_EDNS, upstream.health
+        if edns and health.knows_subnets:
+            subnet = health.subnet_for(exchange)
+            query = build_told_query(
+                exchange.question, health.cookies, subnet, do=key.do, cd=key.cd
+            )
+        else:
+            query = build_query(exchange.question, do=key.do, cd=key.cd, edns=edns)
         again = SentQuery(exchange, sent.question, BARE if edns else NO_EDNS, mono)
         self._tcp.send(
             upstream.address,

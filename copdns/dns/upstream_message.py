@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
+from copdns.dns.cookies import cookie_option, opt_record
 from copdns.dns.query import PLAIN_UDP_SIZE, UDP_SIZE
 from copdns.dns.records import AD, CD, COUNTS_FORMAT, DO, HEADER_SIZE, OPT, QR, RCODE, RD, TC
 from copdns.model.errors import FORMERR, NOTIMP
@@ -56,6 +57,17 @@ def build_query(question: bytes, *, do: bool, cd: bool, edns: bool) -> bytes:
 def build_full_query(question: bytes, opt: bytes, *, cd: bool) -> bytes:
     """Return a query without its ID.  opt: its OPT record, with the cookies for an upstream."""
     return _HEADS[cd, True] + question + opt
+
+
+def build_told_query(
+    question: bytes, cookies: bytes, subnet: bytes, *, do: bool, cd: bool
+) -> bytes:
+    """Return a query without its ID, with what an upstream is told of our network.
+
+    cookies: those for the upstream (RFC 7873); b"" for none.  subnet: `Health.subnet_for`.
+    """
+    cookie = cookie_option(cookies) if cookies else b""
+    return _HEADS[cd, True] + question + opt_record(UDP_SIZE, DO if do else 0, cookie + subnet)
 
 
 def build_bare_query(question: bytes, *, do: bool, cd: bool) -> bytes:

@@ -13,6 +13,7 @@ from gettext import NullTranslations
 from typing import NamedTuple, Protocol
 
 from copdns.model.events import AppealEvent, Event, EventKind, TimeEvent, event_json
+from copdns.model.scripts import shown_name
 from copdns.model.verdict import Reason
 
 MAX_AT_ONCE = 6  # notices that may follow each other directly
@@ -132,6 +133,13 @@ _TEXTS: dict[EventKind, tuple[str, str]] = {
         _t(
             "It is very different from the one in use, so copdns has not taken it. Look at what "
             "changed, and accept or refuse it. Until then, the old version stays in use."
+        ),
+    ),
+    EventKind.FACTS_HELD: (
+        _t("Changes to helplines or never blocked sites are waiting for you"),
+        _t(
+            "A newer version would take something away, or change much at once, so copdns has not "
+            "done that. Look at what would change, and decide. Until then, all stays as it is."
         ),
     ),
     EventKind.HOUSEHOLD_TROUBLE: (
@@ -275,7 +283,7 @@ def _request_line(event: Event, language: Speaks) -> str:
     if not isinstance(event, AppealEvent) or not event.profile:
         return ""
     what = _AGE_GROUP if event.about == "age" else _MORE_TIME
-    return f"{event.profile}: {event.name or language.gettext(what)}"
+    return f"{event.profile}: {shown_name(event.name) or language.gettext(what)}"
 
 
 class NoticeThrottle:

@@ -29,7 +29,7 @@ def changed_lookups(before: Household, after: Household) -> tuple[str, ...]:
 def _lookups(household: Household) -> tuple[dict[str, Any], ...]:
     """Return how names are answered or forwarded: each way by name."""
     return (
-        {each.name: each.values for each in household.local_names},
+        {each.key: each.values for each in household.local_names},
         {str(each.matcher): each.target for each in household.rewrites},
         {each.key: each.upstreams for each in household.split_upstreams},
     )

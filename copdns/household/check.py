@@ -203,7 +203,7 @@ def _household_faults(household: Household) -> Iterator[Violation]:
         "bonuses": [each.id for each in household.bonuses],
         "tickets": [each.id for each in household.tickets],
         "moved_bedtimes": [each.profile for each in household.moved_bedtimes],
-        "local_names": [each.name for each in household.local_names],
+        "local_names": [each.key for each in household.local_names],
         "rewrites": [str(each.matcher) for each in household.rewrites],
         "split_upstreams": [each.key for each in household.split_upstreams],
     }
@@ -324,7 +324,8 @@ def _own_faults(household: Household) -> Iterator[Violation]:
     for local in household.local_names:
         for text in local.values:
             if problem := parse_problem(local_value, text):
-                yield Violation("local_names", local.name, "addresses", problem)
+                yield Violation("local_names", local.key, "addresses", problem)
+        yield from _scope_faults(household, "local_names", local.key, local.scope)
     for rewrite in household.rewrites:
         if rewrite.matcher.covers(rewrite.target):
             what = sentence(

@@ -65,7 +65,7 @@ def dump(household: Household) -> str:
         "schedules": all_schedules,
         "budgets": all_budgets,
         "own_services": {each.slug: _service_text(each) for each in household.services},
-        "local_names": {each.name: list(each.values) for each in household.local_names},
+        "local_names": {each.key: list(each.values) for each in household.local_names},
         "rewrites": {str(each.matcher): each.target for each in household.rewrites},
         "split_upstreams": {each.key: list(each.upstreams) for each in household.split_upstreams},
     }

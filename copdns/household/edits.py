@@ -205,6 +205,7 @@ def remove_profile(household: Household, profile_id: str) -> Household:
         rules=tuple(each for each in household.rules if each.scope != profile_id),
         schedules=tuple(each for each in household.schedules if each.scope != profile_id),
         budgets=tuple(each for each in household.budgets if each.scope != profile_id),
+        local_names=tuple(each for each in household.local_names if each.scope != profile_id),
         split_upstreams=tuple(
             each for each in household.split_upstreams if each.scope != profile_id
         ),

@@ -8,7 +8,7 @@ counts the changes of one database, and what ends by itself: pauses, grants, bon
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -43,7 +43,7 @@ from copdns.model.household import (
     RuleAction,
     SplitUpstream,
 )
-from copdns.model.local_records import local_domain, split_values
+from copdns.model.local_records import scoped_local_domain, split_values
 from copdns.model.matchers import Matcher, parse_matcher
 from copdns.model.scoped_names import ScopedName, read_scoped_name
 from copdns.model.sentences import Sentence
@@ -142,8 +142,9 @@ class _Reading:
             rules=tuple(self._rules()),
             services=tuple(self._services()),
             local_names=tuple(
-                LocalName(str(self._key("local_names", key, local_domain)), *split_values(values))
+                LocalName(found.name, *split_values(values), found.scope)
                 for key, values in shape.local_names.items()
+                for found in (self._read_scoped("local_names", key, scoped_local_domain),)
             ),
             rewrites=tuple(
                 NameRewrite(self._matcher("rewrites", key), target)
@@ -152,7 +153,7 @@ class _Reading:
             split_upstreams=tuple(
                 SplitUpstream(found.name, upstreams, found.scope)
                 for key, upstreams in shape.split_upstreams.items()
-                for found in (self._read_scoped("split_upstreams", key),)
+                for found in (self._read_scoped("split_upstreams", key, read_scoped_name),)
             ),
             calendar=shape.calendar.calendar(),
             day_starts=shape.day_starts,
@@ -294,8 +295,8 @@ class _Reading:
             self.places["services", key] = ("own_services", key)
             yield OwnService(key, _or(shape.title, key), shape.names, shape.contact)
 
-    def _read_scoped(self, part: str, key: str) -> ScopedName:
-        found = self._key(part, key, read_scoped_name)
+    def _read_scoped(self, part: str, key: str, read: Callable[[str], ScopedName]) -> ScopedName:
+        found = self._key(part, key, read)
         return found if isinstance(found, ScopedName) else ScopedName(key)
 
     def _matcher(self, part: str, key: str) -> Matcher:

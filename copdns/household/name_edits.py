@@ -18,7 +18,7 @@ from copdns.model.broad_names import is_broad
 from copdns.model.encrypted_addresses import server_address, split_address
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, LocalName, NameRewrite, SplitUpstream
-from copdns.model.local_records import local_domain, local_value, split_values
+from copdns.model.local_records import local_value, scoped_local_domain, split_values
 from copdns.model.matchers import parse_matcher
 from copdns.model.scoped_names import read_scoped_name
 
@@ -28,19 +28,21 @@ def set_local_name(
 ) -> Household:
     """Give a name of this house its addresses and records, in place of those it had.
 
+    name: for everyone or some, as `model/local_records.py` reads it.
     HouseholdError for a name that is protected or too broad (`broad_names.py`).
     """
     values = split_values(parse_field(local_value, text) for text in addresses)
-    local = LocalName(parse_field(local_domain, name), *values)
+    found = parse_field(scoped_local_domain, name)
+    local = LocalName(found.name, *values, found.scope)
     _refuse_name(household, local.domain, known)
-    others = tuple(each for each in household.local_names if each.name != local.name)
+    others = tuple(each for each in household.local_names if each.key != local.key)
     return validate(replace(household, local_names=(*others, local)))
 
 
 def remove_local_name(household: Household, name: str) -> Household:
     """Remove a local name, spelt in any way; HouseholdError where there is none."""
-    name = parse_field(local_domain, name)
-    names = remove_one(household.local_names, "name", name, "local name")
+    key = str(parse_field(scoped_local_domain, name))
+    names = remove_one(household.local_names, "key", key, "local name")
     return replace(household, local_names=names)
 
 

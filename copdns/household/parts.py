@@ -17,7 +17,7 @@ KEYS: Mapping[str, Callable[[Any], Any]] = {
     "devices": lambda each: each.id,
     "rules": lambda each: each.id,
     "services": lambda each: each.slug,
-    "local_names": lambda each: each.name,
+    "local_names": lambda each: each.key,
     "rewrites": lambda each: str(each.matcher),
     "split_upstreams": lambda each: each.key,
     "schedules": lambda each: each.id,

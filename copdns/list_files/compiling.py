@@ -20,7 +20,8 @@ from pathlib import Path
 from threading import Thread
 
 from copdns.list_files import index_file
-from copdns.list_files.load import bundled_text, read_text
+from copdns.list_files.facts import SHIPPED, Facts, load_facts_of
+from copdns.list_files.load import read_text
 from copdns.lists.catalogue import read_files
 from copdns.lists.compiled import pack
 from copdns.lists.drafts import all_drafts
@@ -36,13 +37,15 @@ _BASE, _FOR_EACH_OCTET = 256 << 20, 24
 class CompileJob:
     """A job for the process.  path: of the index to write.  key: of `index_store.index_key`.
 
-    memory: the limit in octets.
+    memory: the limit in octets.  data, facts: the data folder, and the facts of it by their digest.
     """
 
     path: str
     key: str
     sources: tuple[ListSource, ...]
     memory: int
+    data: str = ""
+    facts: str = ""
 
     def line(self) -> bytes:
         """Return the job as the line that the process reads."""
@@ -54,13 +57,15 @@ def memory_limit(octets: int) -> int:
     return _BASE + _FOR_EACH_OCTET * octets
 
 
-def compile_lists(path: Path, key: str, sources: Sequence[ListSource]) -> None:
+def compile_lists(
+    path: Path, key: str, sources: Sequence[ListSource], facts: Facts = SHIPPED
+) -> None:
     """Compile the bundled lists and `sources`; raise ListError or ConfigError.
 
     A list that cannot be used gets a status with its error.
     """
-    found = read_files(bundled_text)
-    merged = merge(all_drafts(found, bundled_text, sources, read_text))
+    found = read_files(facts.read)
+    merged = merge(all_drafts(found, facts.read, sources, read_text))
     index_file.write(path, pack(merged, key))
 
 
@@ -77,7 +82,7 @@ def main() -> None:
     Thread(target=_end_with_the_parent, args=[path], daemon=True).start()
     _limit_memory(job.memory)
     try:
-        compile_lists(path, job.key, job.sources)
+        compile_lists(path, job.key, job.sources, load_facts_of(Path(job.data), job.facts))
     except CopdnsError as error:
         sys.exit(str(error))
     except MemoryError:

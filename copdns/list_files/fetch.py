@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from copdns import __version__
 from copdns.list_files.copies import PACKED, PACKED_BEFORE, RAW, TEXT, Copies
+from copdns.list_files.facts import load_facts
 from copdns.list_files.unpack import UnpackJob, read_summary
 from copdns.list_files.versions import Versions
 from copdns.lists.download import (
@@ -58,6 +59,8 @@ Progress = Callable[[str, int, int | None], None]
 
 CHUNK = 256 << 10
 _HEADERS = {"User-Agent": f"copdns/{__version__}", "Accept-Encoding": "gzip"}
+# What is the same from every copdns: no version, and nothing that a server gave before.
+_SAME_FOR_ALL = {"User-Agent": "copdns", "Accept-Encoding": "identity"}
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -133,6 +136,24 @@ class Fetcher:
         finally:
             await asyncio.to_thread(self._copies.clear, source.slug)
         return outcome
+
+    async def fetch_octets(self, url: str, limit: int) -> bytes:
+        """Return what stands at an address, at most `limit` octets; raise FetchError.
+
+        The request is the same from every copdns.
+        """
+        found = bytearray()
+        with _plain_errors(url, self._limits):
+            async with (
+                asyncio.timeout(self._limits.total),
+                self._open_reply(url, _SAME_FOR_ALL) as reply,
+            ):
+                if reply.status != 200:
+                    raise FetchError(status_error(reply.status))
+                async for chunk in reply.content.iter_chunked(CHUNK):
+                    found += chunk
+                    self._require_within(len(found), limit)
+        return bytes(found)
 
     async def _fetch_new(self, source: Source, before: CopyState, smaller: bool) -> FetchOutcome:
         slug = source.slug
@@ -234,10 +255,11 @@ class Fetcher:
                 await asyncio.to_thread(file.write, chunk)
                 self._progress(source.slug, octets, total)
 
-    def _require_within(self, octets: int) -> None:
-        if octets > self._limits.wire:
+    def _require_within(self, octets: int, limit: int | None = None) -> None:
+        limit = self._limits.wire if limit is None else limit
+        if octets > limit:
             raise FetchError(
-                f"the download is larger than {self._limits.wire / MIB:g} MiB, which is too "
+                f"the download is larger than {limit / MIB:g} MiB, which is too "
                 "large for a list; check the address"
             )
 
@@ -251,6 +273,8 @@ class Fetcher:
         packed = await asyncio.to_thread(scratch, slug, PACKED)
         packed_before = await asyncio.to_thread(scratch, slug, PACKED_BEFORE)
         is_new = await asyncio.to_thread(self._versions.needs_packing, slug, before)
+        data = self._copies.folder.parent
+        facts = await asyncio.to_thread(load_facts, data)
         job = UnpackJob(
             raw=str(self._copies.folder / f"{source.slug}{RAW}"),
             text=str(await asyncio.to_thread(self._copies.scratch_path, source.slug, TEXT)),
@@ -267,6 +291,8 @@ class Fetcher:
             may_shrink=smaller,
             was_rolled_back=was_rolled_back,
             opens=source.opens,
+            data=str(data),
+            facts=facts.digest,
         )
         async with self._reading:
             output = await _run_unpack(json.dumps(asdict(job)), self._limits.check)

@@ -21,7 +21,8 @@ from pathlib import Path
 from copdns import __version__
 from copdns.list_files import index_file
 from copdns.list_files.compiling import CompileJob, memory_limit
-from copdns.list_files.load import bundled_files, bundled_text, load_catalogue, read_text
+from copdns.list_files.facts import SHIPPED, Facts, load_facts
+from copdns.list_files.load import files_of, load_catalogue, read_text
 from copdns.list_files.resources import find_folder
 from copdns.lists import trie
 from copdns.lists.catalogue import Catalogue, build_catalogue
@@ -45,12 +46,14 @@ class LoadedLists:
 
     key: of the lists that were asked for.  is_current: the catalogue has them; otherwise it has
     those of before, or only the bundled ones.  problems: files that could not be used, and why.
+    facts: those in force.
     """
 
     catalogue: Catalogue
     key: str
     is_current: bool = True
     problems: tuple[str, ...] = ()
+    facts: Facts = SHIPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +84,29 @@ class UncompiledLists:
 
 
 class IndexStore:
-    """The compiled indexes of one installation.  data: the data folder."""
+    """The compiled indexes of one installation.  data: the data folder.
+
+    Each method reads once which facts are in force (`facts.py`), so that all of what it returns is
+    made from the same ones.
+    """
 
     def __init__(self, data: Path) -> None:
+        self._data = data
         self.folder = data / "lists" / "index"
         self._marks: dict[str, object] = {}  # of the file in use, by its key
 
     def load_available(self, sources: Sequence[ListSource]) -> LoadedLists:
         """Return what can be used at once; raise ConfigError or ListError for a bundled file."""
-        key = index_key(sources)
+        facts = load_facts(self._data)
+        key = index_key(sources, facts)
         problems: list[str] = []
-        catalogue = self._load_ready(key, sources, problems)
+        catalogue = self._load_ready(key, sources, problems, facts)
         if catalogue is not None:
-            return LoadedLists(catalogue, key, problems=tuple(problems))
+            return LoadedLists(catalogue, key, problems=tuple(problems), facts=facts)
         # A household may block the category of a list that is not compiled yet.
         named = [replace(each, error=each.error or PENDING) for each in sources]
-        catalogue = self._load_older(sources, problems) or load_catalogue(named)
-        return LoadedLists(catalogue, key, is_current=False, problems=tuple(problems))
+        catalogue = self._load_older(sources, problems, facts) or load_catalogue(named, facts)
+        return LoadedLists(catalogue, key, False, tuple(problems), facts)
 
     async def compile(
         self, sources: Sequence[ListSource], before: LoadedLists | None = None
@@ -108,43 +117,47 @@ class IndexStore:
         Raises ListError where the lists cannot be compiled; existing files stay.
         """
         problems: list[str] = []
-        key = await asyncio.to_thread(index_key, sources)
+        facts = await asyncio.to_thread(load_facts, self._data)
+        key = await asyncio.to_thread(index_key, sources, facts)
         if before is not None and before.is_current and before.key == key:
             return before
-        catalogue = await asyncio.to_thread(self._load_ready, key, sources, problems)
+        catalogue = await asyncio.to_thread(self._load_ready, key, sources, problems, facts)
         if catalogue is None:
             try:
                 await asyncio.to_thread(self._make_folder)
+                place = str(self._data), facts.digest
                 await _compile(
-                    CompileJob(str(self._path(key)), key, tuple(sources), _memory(sources))
+                    CompileJob(str(self._path(key)), key, tuple(sources), _memory(sources), *place)
                 )
             except ListError as error:
                 await asyncio.to_thread(self._note_failure, key, str(error))
                 raise
             found = await asyncio.to_thread(index_file.read, self._path(key))
-            catalogue = await asyncio.to_thread(_catalogue_of, found, sources)
-        return LoadedLists(catalogue, key, problems=tuple(problems))
+            catalogue = await asyncio.to_thread(_catalogue_of, found, sources, facts)
+        return LoadedLists(catalogue, key, problems=tuple(problems), facts=facts)
 
     def read(self, sources: Sequence[ListSource]) -> Catalogue:
         """Return the catalogue of these lists for a command.
 
         Writes nothing, even where compiling in memory takes long.
         """
-        key = index_key(sources)
-        return self._load_ready(key, sources, []) or _compile_here(key, sources)
+        facts = load_facts(self._data)
+        key = index_key(sources, facts)
+        return self._load_ready(key, sources, [], facts) or _compile_here(key, sources, facts)
 
     def find_uncompiled(self, sources: Sequence[ListSource]) -> UncompiledLists | None:
         """Return what is in force instead of these lists; None where they are, or nothing is.
 
         For commands, which cannot ask the running copdns: it maps the newest index.
         """
-        key = index_key(sources)
+        facts = load_facts(self._data)
+        key = index_key(sources, facts)
         if self._path(key).exists() or _octets(sources) <= MAX_UNCOMPILED:
             return None
         for path in self._paths():
             with suppress(ListError, OSError):
                 made_at = path.stat().st_mtime
-                catalogue = _catalogue_of(index_file.read(path), sources)
+                catalogue = _catalogue_of(index_file.read(path), sources, facts)
                 slugs = _changed_slugs(sources, catalogue, made_at)
                 return UncompiledLists(catalogue, slugs, made_at, self._failure(key))
         return None
@@ -186,22 +199,24 @@ class IndexStore:
                     path.unlink(missing_ok=True)
 
     def _load_ready(
-        self, key: str, sources: Sequence[ListSource], problems: list[str]
+        self, key: str, sources: Sequence[ListSource], problems: list[str], facts: Facts
     ) -> Catalogue | None:
         """Return the catalogue of these lists if it is compiled or small, else None."""
         path = self._path(key)
         if path.exists():
             try:
-                return _catalogue_of(index_file.read(path), sources)
+                return _catalogue_of(index_file.read(path), sources, facts)
             except ListError as error:
                 problems.append(str(error))
-        return load_catalogue(sources) if _octets(sources) <= MAX_UNCOMPILED else None
+        return load_catalogue(sources, facts) if _octets(sources) <= MAX_UNCOMPILED else None
 
-    def _load_older(self, sources: Sequence[ListSource], problems: list[str]) -> Catalogue | None:
+    def _load_older(
+        self, sources: Sequence[ListSource], problems: list[str], facts: Facts
+    ) -> Catalogue | None:
         """Return the catalogue of the newest usable index of other lists, or None."""
         for path in self._paths():
             try:
-                catalogue = _catalogue_of(index_file.read(path), sources)
+                catalogue = _catalogue_of(index_file.read(path), sources, facts)
             except ListError as error:
                 problems.append(str(error))
                 continue
@@ -230,8 +245,8 @@ class IndexStore:
 _ANY = f"*{index_file.SUFFIX}"
 
 
-def _catalogue_of(found: CompiledIndex, sources: Iterable[ListSource]) -> Catalogue:
-    return build_catalogue(bundled_files(), sources, found.index, found.statuses)
+def _catalogue_of(found: CompiledIndex, sources: Iterable[ListSource], facts: Facts) -> Catalogue:
+    return build_catalogue(files_of(facts), sources, found.index, found.statuses)
 
 
 def _has_all_groups(catalogue: Catalogue) -> bool:
@@ -241,12 +256,12 @@ def _has_all_groups(catalogue: Catalogue) -> bool:
     return groups == catalogue.protected.keys()
 
 
-def _compile_here(key: str, sources: Sequence[ListSource]) -> Catalogue:
-    found = bundled_files()
+def _compile_here(key: str, sources: Sequence[ListSource], facts: Facts) -> Catalogue:
+    found = files_of(facts)
     with _without_gc():
-        merged = merge(all_drafts(found, bundled_text, sources, read_text))
+        merged = merge(all_drafts(found, facts.read, sources, read_text))
         octets = b"".join(pack(merged, key))
-    return _catalogue_of(unpack(memoryview(octets)), sources)
+    return _catalogue_of(unpack(memoryview(octets)), sources, facts)
 
 
 @contextmanager
@@ -281,10 +296,10 @@ def _changed_at(path: str) -> float:
 # --- what an index is made from ---
 
 
-def index_key(sources: Iterable[ListSource]) -> str:
+def index_key(sources: Iterable[ListSource], facts: Facts = SHIPPED) -> str:
     """Return a text that differs whenever anything differs that an index is compiled from."""
     parts = [
-        *(FORMAT, __version__, trie.key_form()),
+        *(FORMAT, __version__, trie.key_form(), facts.digest),
         *_marks(Path(trie.__file__).parent, "*.py"),  # the code that parses and merges
         *(
             hashlib.sha256(path.read_bytes()).hexdigest()

@@ -10,6 +10,7 @@ from stat import S_ISREG
 from copdns.config import ListFile
 from copdns.household.check import KnownIds
 from copdns.household.presets import Preset, preset
+from copdns.list_files.facts import SHIPPED, Facts
 from copdns.list_files.resources import find_folder, read_bundled
 from copdns.lists.catalogue import BundledFiles, Catalogue, read_files
 from copdns.lists.drafts import build_small_catalogue
@@ -27,12 +28,12 @@ SUBJECT_KINDS = frozenset({ListKind.CATEGORY, ListKind.SERVICE, ListKind.BYPASS}
 MAX_LIST = 256 << 20  # octets of a file: a larger one is a mistake, or an attack on memory
 
 
-def load_catalogue(sources: Sequence[ListSource]) -> Catalogue:
+def load_catalogue(sources: Sequence[ListSource], facts: Facts = SHIPPED) -> Catalogue:
     """Return the catalogue with its index built in memory: for small lists.
 
     A list that cannot be read has the error in its status.
     """
-    return build_small_catalogue(bundled_text, sources, read_text, bundled_files())
+    return build_small_catalogue(facts.read, sources, read_text, files_of(facts))
 
 
 def bundled_text(file: str) -> str:
@@ -47,6 +48,11 @@ def bundled_files() -> BundledFiles:
     A server calls `bundled_files.cache_clear()` when its lists are in force, to free 2 MB.
     """
     return read_files(bundled_text)
+
+
+def files_of(facts: Facts) -> BundledFiles:
+    """Return the data files with these facts; raise ConfigError or ListError."""
+    return read_files(facts.read) if facts.digest else bundled_files()
 
 
 def own_sources(lists: Iterable[ListFile]) -> tuple[ListSource, ...]:
@@ -107,19 +113,19 @@ def filtering_resolvers() -> frozenset[str]:
     return frozenset(text for each in found.filtering for text in (*each.names, *each.addresses))
 
 
-@cache
-def _needed_names() -> frozenset[str]:
+@lru_cache(maxsize=1)
+def _needed_names(facts: Facts) -> frozenset[str]:
     file = "infrastructure.yaml"
-    shape = yaml_text.read(bundled_text(file), f"blocklists/{file}", InfrastructureShape)
+    shape = yaml_text.read(facts.read(file), f"blocklists/{file}", InfrastructureShape)
     return shape.needed_names()
 
 
-def find_needed_name(about: Matcher) -> str:
+def find_needed_name(about: Matcher, facts: Facts) -> str:
     """Return a name that many sites need and that a rule about this blocks; "" for none.
 
     The shortest one where there are several.  Slow at the first call.
     """
-    blocked = filter(about.covers, _needed_names())
+    blocked = filter(about.covers, _needed_names(facts))
     return min(blocked, key=lambda name: (len(name), name), default="")
 
 

@@ -59,6 +59,7 @@ class UnpackJob:
     subject: what the list is about.  opens: it is an allow-list.
     vouched: names that a person or a preset allows.
     may_shrink, was_rolled_back: as of `versions.find_reasons`.
+    data, facts: the data folder, and which of its facts are in force, by their digest.
     """
 
     raw: str
@@ -76,6 +77,8 @@ class UnpackJob:
     may_shrink: bool = False
     was_rolled_back: bool = False
     opens: bool = False
+    data: str = ""
+    facts: str = ""
 
 
 def unpack_list(job: UnpackJob) -> CopySummary:
@@ -125,20 +128,18 @@ def _compare(job: UnpackJob, octets: int, after: ParsedList) -> VersionDiff | No
     is_taken = diff.added < MAX_NEEDED and not find_reasons(
         diff, may_shrink=job.may_shrink, was_rolled_back=job.was_rolled_back
     )
-    return diff if is_taken else compare_by(_build_gate())
+    return diff if is_taken else compare_by(_build_gate(job))
 
 
-def _build_gate() -> Gate:
+def _build_gate(job: UnpackJob) -> Gate:
     # Imported here: it would slow down each fetch.
-    from copdns.list_files.resources import read_bundled
+    from copdns.list_files.facts import load_facts_of
     from copdns.lists.catalogue import read_files
     from copdns.lists.drafts import bundled_drafts, read_gate_rules
 
-    def bundled_text(file: str) -> str:
-        return read_bundled("blocklists", file)
-
-    found = read_files(bundled_text)
-    return Gate(bundled_drafts(found, bundled_text), read_gate_rules(found, bundled_text))
+    read = load_facts_of(Path(job.data), job.facts).read
+    found = read_files(read)
+    return Gate(bundled_drafts(found, read), read_gate_rules(found, read))
 
 
 def pack_text(text: Path, packed: Path) -> None:

@@ -17,6 +17,7 @@ import structlog
 from copdns.config import Settings
 from copdns.list_files.choose import AvailableLists, ChosenLists, choose_for, missing_message
 from copdns.list_files.copies import Copies, sources_on_disk
+from copdns.list_files.facts import facts_mark
 from copdns.list_files.fetch import Clock, Fetcher, FetchOutcome, FetchResult, open_fetcher
 from copdns.list_files.load import bundled_presets
 from copdns.list_files.log_only import LogOnlyLists
@@ -174,7 +175,9 @@ class ListUpdater:
         await self._restore_damaged(used)
         self._held = await asyncio.to_thread(self._versions.held_versions, used)
         here = sources_on_disk(self._choice, self._copies, self._states)
-        return here, (here, await asyncio.to_thread(self._copies.marks, [e.slug for e in here]))
+        marks = await asyncio.to_thread(self._copies.marks, [e.slug for e in here])
+        facts = await asyncio.to_thread(facts_mark, self._copies.folder.parent)
+        return here, (here, marks, facts)
 
     async def _restore_damaged(self, slugs: Sequence[str]) -> None:
         """Restore copies that are gone or cut off, from the versions that are kept."""

@@ -340,6 +340,18 @@ class ResolversShape(Shape):
     filtering: tuple[FilteringShape, ...] = Field(min_length=1)
 
 
+PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class FactsShape(Shape):
+    """The shape of blocklists/facts.yaml, which explains the keys."""
+
+    number: Annotated[int, Field(ge=1)]
+    made_at: Annotated[int, Field(ge=0)]
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    keys: Annotated[dict[Slug, PublicKey], Field(min_length=2)]
+
+
 class DiscreetShape(Shape):
     """The shape of blocklists/discreet.yaml."""
 

@@ -241,6 +241,8 @@ def slug(text: str) -> str:
 
 
 Network = IPv4Network | IPv6Network
+# Bits of an address that an upstream may be told, at most (RFC 7871 section 11.1).
+SUBNET_BITS = {4: 24, 6: 56}
 
 
 def bad_url(url: str) -> str:

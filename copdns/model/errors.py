@@ -88,6 +88,10 @@ class AccountError(UserError, CopdnsError):
     """An account, session or token cannot be made or changed as asked."""
 
 
+class FactsError(CopdnsError):
+    """A facts bundle is not taken: its signature, its number or what is in it is not right."""
+
+
 class BusyError(CopdnsError):
     """It is done for somebody else at the moment; a little later it can be asked for again."""
 

@@ -41,6 +41,7 @@ class EventKind(StrEnum):
     LIST_TROUBLE = "list trouble"
     LIST_WELL = "list well"
     LIST_HELD = "list held"
+    FACTS_HELD = "facts held"
     HOUSEHOLD_TROUBLE = "household trouble"
     HOUSEHOLD_WELL = "household well"
     MISTAKE_AGAIN = "mistake again"
@@ -283,6 +284,7 @@ USUAL = (
     EventKind.LIST_TROUBLE,
     EventKind.LIST_WELL,
     EventKind.LIST_HELD,
+    EventKind.FACTS_HELD,
     EventKind.HOUSEHOLD_TROUBLE,
     EventKind.HOUSEHOLD_WELL,
     EventKind.MISTAKE_AGAIN,

@@ -258,11 +258,18 @@ class LocalName:
 
     name: `*.dev.home.arpa` stands for all names below dev.home.arpa that have no records here.
     records: besides addresses, as in `model/local_records.py`.
+    scope: a profile's id, "#tag" for all profiles with the tag, "" for everyone.
     """
 
     name: str
     addresses: tuple[str, ...]
     records: tuple[str, ...] = ()
+    scope: str = ""
+
+    @property
+    def key(self) -> str:
+        """What it is known by: `nas.home.arpa`, or `nas.home.arpa@mia`."""
+        return str(ScopedName(self.name, self.scope))
 
     @property
     def domain(self) -> str:

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from copdns.model.addresses import address, domain, is_address
 from copdns.model.errors import NameTextError, TextError
+from copdns.model.scoped_names import ScopedName, split_scope
 
 MAX_TEXT: Final = 1000  # octets of a TXT record, so that it fits a datagram
 _WILDCARD: Final = "*."
@@ -55,6 +56,15 @@ def local_domain(text: str) -> str:
     if written.startswith(_WILDCARD):
         return _WILDCARD + domain(written[len(_WILDCARD) :])
     return domain(written)
+
+
+def scoped_local_domain(text: str) -> ScopedName:
+    """Read a name of this house that may be for some only: `nas.home.arpa@mia`.
+
+    Raise NameTextError or TextError.
+    """
+    written, scope = split_scope(text)
+    return ScopedName(local_domain(written), scope)
 
 
 def _read_text(written: str, data: str) -> str:

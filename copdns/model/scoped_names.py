@@ -29,6 +29,14 @@ def read_scoped_name(text: str) -> ScopedName:
 
     Every name (".") is read only with a scope: for everyone there are the settings.
     """
+    written, scope = split_scope(text)
+    if written == EVERY_NAME and scope:
+        return ScopedName("", scope)
+    return ScopedName(domain(written), scope)
+
+
+def split_scope(text: str) -> tuple[str, str]:
+    """Return what is written before the scope, and the scope; raise TextError for a wrong one."""
     written, at, scope = text.strip().partition("@")
     if at:
         try:
@@ -38,6 +46,4 @@ def read_scoped_name(text: str) -> ScopedName:
                 "'%(written)s' does not say for whom; after @ write a profile's id, or # and a tag",
                 written=text,
             ) from None
-    if written == EVERY_NAME and at:
-        return ScopedName("", scope)
-    return ScopedName(domain(written), scope)
+    return written, scope

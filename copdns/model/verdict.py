@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from copdns.model.addresses import Network
 from copdns.model.hosts import child_page_url
+from copdns.model.nat64 import Nat64
 
 
 class Action(StrEnum):
@@ -82,7 +83,7 @@ class Requestor(NamedTuple):
     """What a query's packet tells of its sender, before the device is identified.
 
     listener: the local address that received it.  address: the peer's, without port or zone.
-    transport: udp or tcp.  mac: the device's, as a trusted forwarder gave it, such as
+    transport: udp, tcp, tls or https.  mac: the device's, as a trusted forwarder gave it, such as
     "02:00:00:00:00:01"; else "".
     """
 
@@ -190,6 +191,7 @@ class AnswerDefaults:
 
     allow: networks that are served.  TTLs are in seconds.  door: the children's page.
     sends_reverse: reverse names of private addresses are sent to upstreams of their own.
+    nat64: how devices without IPv4 reach it; None where none is helped to.
     """
 
     allow: tuple[Network, ...]
@@ -198,3 +200,4 @@ class AnswerDefaults:
     child_max_ttl: int = 60
     door: str = child_page_url(80)
     sends_reverse: bool = False
+    nat64: Nat64 | None = None

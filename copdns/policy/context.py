@@ -38,16 +38,26 @@ _RECORD_TYPES = {"TXT": TXT, "SRV": SRV}
 RecordsByType = Mapping[int, tuple[LocalRecord, ...]]
 
 
+class OwnRecords(NamedTuple):
+    """The records of a local name, or of the reverse name of an address.
+
+    scope: for whom they are (`Rule.scope`).
+    """
+
+    matcher: Matcher
+    scope: str
+    by_type: RecordsByType
+
+
 class LocalNames(NamedTuple):
     """What a household answers itself, or has answered by upstreams of its own.
 
-    by_list: the records of a local name, by the number of the list that is made for it; by_name:
-    the same by the name.  rewrites: the longest name first.  splits: domains with upstreams of
-    their own, of everyone and of some.
+    by_list: local names, of everyone and of some, by the number of the list that is made for each.
+    rewrites: the longest name first.  splits: domains with upstreams of their own, of everyone and
+    of some.
     """
 
-    by_list: Mapping[int, RecordsByType] = {}
-    by_name: Mapping[str, RecordsByType] = {}
+    by_list: Mapping[int, OwnRecords] = {}
     rewrites: tuple[NameRewrite, ...] = ()
     splits: tuple[Split, ...] = ()
 
@@ -183,11 +193,6 @@ def build_context(
         defaults=defaults,
         local=LocalNames(
             by_list=by_list,
-            by_name={
-                each.name: records
-                for each, records in _local_records(household.local_names)
-                if each.match is not MatchKind.BELOW
-            },
             rewrites=tuple(sorted(household.rewrites, key=_rank)),
             splits=tuple(
                 Split(Matcher(each.name), each.key, each.scope)
@@ -242,10 +247,10 @@ def _rank(rewrite: NameRewrite) -> tuple[int, bool]:
     return -len(rewrite.matcher.name), rewrite.matcher.match is not MatchKind.EXACT
 
 
-def _with_own_names(shared: Index, household: Household) -> tuple[Index, dict[int, RecordsByType]]:
+def _with_own_names(shared: Index, household: Household) -> tuple[Index, dict[int, OwnRecords]]:
     """Return the index with the household's names in it, and the records of its local names."""
     own: list[tuple[ListInfo, list[tuple[Matcher, bool]]]] = []
-    local: dict[int, RecordsByType] = {}
+    local: dict[int, OwnRecords] = {}
     first = len(shared.infos)
 
     def add(slug: str, kind: ListKind, matchers: Iterable[Matcher]) -> int:
@@ -259,16 +264,14 @@ def _with_own_names(shared: Index, household: Household) -> tuple[Index, dict[in
         add(SCHOOL, ListKind.PROTECTED, map(Matcher, household.protected))
     for service in household.services:
         add(service.slug, ListKind.SERVICE, service.names)
-    for matcher, records in _local_records(household.local_names):
-        local[add("local", ListKind.LOCAL, (matcher,))] = records
+    for records in _local_records(household.local_names):
+        local[add("local", ListKind.LOCAL, (records.matcher,))] = records
     return (HouseholdIndex(shared, DictIndex(own)) if own else shared), local
 
 
-def _local_records(
-    names: Iterable[LocalName],
-) -> Iterable[tuple[Matcher, RecordsByType]]:
-    """Yield each local name and its addresses' reverse names, with their records by qtype."""
-    reverse: dict[str, list[LocalRecord]] = {}
+def _local_records(names: Iterable[LocalName]) -> Iterable[OwnRecords]:
+    """Yield the records of each local name, and of its addresses' reverse names."""
+    reverse: dict[tuple[str, str], list[LocalRecord]] = {}
     # Wildcards first: at a name that has records too, they hold for what is below.
     for each in sorted(names, key=lambda each: each.name == each.domain):
         by_type: dict[int, tuple[LocalRecord, ...]] = {}
@@ -280,15 +283,16 @@ def _local_records(
             if not is_wildcard:
                 pointer = address.reverse_pointer
                 named = LocalRecord(pointer, PTR, each.name, LOCAL_TTL)
-                reverse.setdefault(pointer, []).append(named)
+                reverse.setdefault((pointer, each.scope), []).append(named)
         for text in each.records:
             kind, _, data = text.partition(" ")
             qtype = _RECORD_TYPES[kind]
             record = LocalRecord(each.name, qtype, data, LOCAL_TTL)
             by_type[qtype] = (*by_type.get(qtype, ()), record)
-        yield Matcher(each.domain, MatchKind.BELOW if is_wildcard else MatchKind.SUBTREE), by_type
-    for pointer, records in reverse.items():
-        yield Matcher(pointer, MatchKind.EXACT), {PTR: tuple(records)}
+        match = MatchKind.BELOW if is_wildcard else MatchKind.SUBTREE
+        yield OwnRecords(Matcher(each.domain, match), each.scope, by_type)
+    for (pointer, scope), records in reverse.items():
+        yield OwnRecords(Matcher(pointer, MatchKind.EXACT), scope, {PTR: tuple(records)})
 
 
 def _qtype(address: IPv4Address | IPv6Address) -> int:

@@ -23,6 +23,7 @@ from copdns.model.household import (
     Rule,
 )
 from copdns.model.matchers import Matcher, MatchKind
+from copdns.model.nat64 import Nat64
 from copdns.model.times import Grant, Subject
 from copdns.model.verdict import SCHOOL, Action, Reason, StepNumber, Verdict
 from copdns.policy.list_rules import ListRules
@@ -75,6 +76,7 @@ class Policy:
     group: the policies that differ from this one in nothing but their own rules.
     list_rules: the rules of lists that are more than a name; None where no list has any.
     address_lists: lists about the addresses in answers that block for this profile.
+    nat64: how the network translates for devices without IPv4; None where it does not.
     """
 
     household: str
@@ -97,6 +99,7 @@ class Policy:
     group: PolicyGroup = field(default_factory=PolicyGroup)
     list_rules: ListRules | None = None
     address_lists: tuple[AddressList, ...] = ()
+    nat64: Nat64 | None = None
 
     @property
     def judges_addresses(self) -> bool:

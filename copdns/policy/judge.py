@@ -20,6 +20,7 @@ from copdns.model.addresses import Network
 from copdns.model.encrypted_addresses import server_address
 from copdns.model.household import Household, Rule, RuleAction, SplitUpstream
 from copdns.model.matchers import Matcher
+from copdns.model.nat64 import Nat64
 from copdns.model.verdict import SCHOOL, Action, Reason, StepNumber, Verdict
 from copdns.policy.decide import AddressList, AddressRule, Policy, decide
 from copdns.policy.steps import Lookup, Step
@@ -148,12 +149,16 @@ def judge_response(
     verdict's: `via` names a target.  A response that the upstream filtered (UPSTREAM_FILTERED) is
     passed on as it came, with that reason.
     """
-    blocked = None
+    blocked, addresses, home = None, facts.addresses, facts.home_addresses
+    if policy.nat64 is not None:
+        inside = _ipv4_behind(policy.nat64, addresses)
+        addresses = (*addresses, *inside)
+        home = (*home, *filter(is_home_address, inside))
     if facts.targets:
         blocked = _judge_targets(policy, verdict, facts.targets, now, qtype)
-    if blocked is None and facts.addresses and policy.judges_addresses:
-        blocked = _judge_addresses(policy, qname, verdict, facts.addresses)
-    if blocked is None and facts.home_addresses and rebinding.rejects(qname, facts.home_addresses):
+    if blocked is None and addresses and policy.judges_addresses:
+        blocked = _judge_addresses(policy, qname, verdict, addresses)
+    if blocked is None and home and rebinding.rejects(qname, home):
         blocked = Verdict(Action.BLOCK, Reason.REBINDING, StepNumber.RESPONSE, ttl=REBINDING_TTL)
     if blocked is None and facts.is_filtered:
         blocked = Verdict(Action.BLOCK, Reason.UPSTREAM_FILTERED, StepNumber.RESPONSE)
@@ -162,6 +167,12 @@ def judge_response(
     # Its end is that of the verdict about the name asked: no clock changes what blocks inside.  An
     # untraced query stays untraced when its response is withheld.
     return replace(blocked, valid_until=verdict.valid_until, is_untraced=verdict.is_untraced)
+
+
+def _ipv4_behind(nat64: Nat64, addresses: Iterable[bytes]) -> list[bytes]:
+    """Return the IPv4 addresses that the network translates the IPv6 ones into, packed."""
+    found = [nat64.ipv4_in(each) for each in addresses if len(each) == 16]
+    return [each for each in found if each]
 
 
 def with_end_inside(

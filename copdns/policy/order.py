@@ -151,6 +151,7 @@ def build_policy(
         group=PolicyGroup(rule.target.name for rule in rules if isinstance(rule.target, Matcher)),
         list_rules=_list_rules(context.index.special, askers),
         address_lists=tuple(_address_lists(profile, context)),
+        nat64=defaults.nat64,
     )
 
 

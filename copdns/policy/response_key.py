@@ -27,7 +27,7 @@ def response_key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:
 def is_time_server(verdict: Verdict) -> bool:
     """Tell whether a verdict is about the name of a time server.
 
-    Where all upstreams are encrypted it is asked in clear text: their certificates are worth
-    nothing while the clock is wrong.
+    While the clock is wrong no signature and no certificate is valid.  So the upstream is told to
+    check none, and where all upstreams are encrypted the name is asked in clear text.
     """
     return verdict.reason is Reason.PROTECTED and verdict.category == TIME_SERVERS

@@ -13,7 +13,7 @@ from copdns.model.household import BlockMode, Profile, Rule
 from copdns.policy.decide import Policy
 from copdns.policy.list_rules import Asker
 from copdns.policy.matching import RuleSet
-from copdns.policy.steps import ProtectedStep, Step
+from copdns.policy.steps import LocalStep, ProtectedStep, Step
 from copdns.policy.time_steps import TimeStep
 
 
@@ -50,7 +50,8 @@ class StepSharing:
             return policy
         is_timed = policy.time_rules is not None
         splits = policy.splits and policy.splits.content
-        settings = is_timed, replace(profile, id="", tags=frozenset()), askers, splits
+        local = frozenset(each for step in policy.order for each in _local_lists(step))
+        settings = is_timed, replace(profile, id="", tags=frozenset()), askers, splits, local
         model = self._models.setdefault(settings, policy)
         if model is policy:
             return policy
@@ -85,6 +86,11 @@ def _share_step(step: Step, model: Step) -> Step:
         if isinstance(getattr(step, each.name), RuleSet)
     }
     return replace(model, **own) if own else model
+
+
+def _local_lists(step: Step) -> Iterable[int]:
+    """Return the lists of the local names that hold for a profile; some are for some only."""
+    return step.local_by_list if isinstance(step, LocalStep) else ()
 
 
 def _has_closures(step: Step) -> bool:

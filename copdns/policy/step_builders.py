@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from copdns.lists.index import ListKind
 from copdns.model.household import BlockMode, Contact, Default, Profile
-from copdns.model.matchers import Matcher
+from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import suffixes
 from copdns.model.times import TopicKind
 from copdns.model.verdict import SCHOOL, Reason, StepNumber
-from copdns.policy.context import HouseholdContext
+from copdns.policy.context import HouseholdContext, OwnRecords
 from copdns.policy.matching import Blocker, ListSet, RuleSet
 from copdns.policy.split_table import SplitTable
 from copdns.policy.steps import (
@@ -79,7 +79,7 @@ def _open_while_closed(context: HouseholdContext, plan: TimePlan) -> frozenset[s
 
 def split_table(profile: Profile, context: HouseholdContext) -> SplitTable | None:
     """Return which names of a profile are sent to upstreams of their own; None for none."""
-    scopes = (profile.id, *(f"#{tag}" for tag in sorted(profile.tags)), "")  # the closest first
+    scopes = _scopes_of(profile)
     mine = sorted(
         (each for each in context.local.splits if each.scope in scopes),
         key=lambda each: (-len(each.matcher.name), scopes.index(each.scope)),
@@ -90,17 +90,39 @@ def split_table(profile: Profile, context: HouseholdContext) -> SplitTable | Non
     return SplitTable(own, rest, sends_reverse=reverse) if own or rest or reverse else None
 
 
+def own_records(profile: Profile, context: HouseholdContext) -> dict[int, OwnRecords]:
+    """Return the local names of a profile, by list: of one name, that of the person before that of
+    a tag, and that before everyone's."""
+    scopes, by_list = _scopes_of(profile), context.local.by_list
+    closest: dict[Matcher, tuple[int, int]] = {}
+    for number, each in by_list.items():
+        if each.scope in scopes:
+            found = scopes.index(each.scope), number
+            closest[each.matcher] = min(closest.get(each.matcher, found), found)
+    return {number: by_list[number] for _, number in closest.values()}
+
+
+def _scopes_of(profile: Profile) -> tuple[str, ...]:
+    """Return the scopes that mean a profile, the closest first."""
+    return profile.id, *(f"#{tag}" for tag in sorted(profile.tags)), ""
+
+
 def local_step(profile: Profile, context: HouseholdContext) -> LocalStep:
     """Return step 2; the household's protected names are none that it may answer itself."""
-    local = context.local
+    local, own = context.local, own_records(profile, context)
     return LocalStep(
-        local_by_list=local.by_list,
-        local_by_name=local.by_name,
+        local_by_list={number: each.by_type for number, each in own.items()},
+        local_by_name={
+            each.matcher.name: each.by_type
+            for each in own.values()
+            if each.matcher.match is not MatchKind.BELOW
+        },
         canaries=context.list_numbers(ListKind.CANARY, profile.canaries),
         rewrites=local.rewrites,
         splits=split_table(profile, context),
         protected=context.list_numbers(ListKind.PROTECTED),
         open_below=(context.index.open_below, context.open_below),
+        nat64=context.defaults.nat64,
     )
 
 

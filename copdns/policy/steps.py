@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from typing import Final, Protocol
 
-from copdns.dns.records import AAAA, HTTPS, SVCB, A
+from copdns.dns.records import AAAA, HTTPS, PTR, SVCB, A
 from copdns.lists.index import Entry, ListInfo
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import NXDOMAIN
 from copdns.model.hosts import OWN_HOSTS
 from copdns.model.household import Contact, Default, NameRewrite, Rule, RuleAction
 from copdns.model.matchers import Matcher, MatchKind
+from copdns.model.nat64 import Nat64
 from copdns.model.times import Grant
 from copdns.model.verdict import Action, LocalAnswer, LocalRecord, Reason, StepNumber, Verdict
 from copdns.policy.matching import Blocker, ListSet, RuleSet
@@ -123,6 +125,7 @@ class LocalStep:
     canaries: list numbers of the signals that the profile sends.
     protected: numbers of the lists whose names a household may not answer itself.
     open_below: names with something allowed at or below them: NXDOMAIN would deny that.
+    nat64: how the network translates for devices without IPv4; None where it does not.
     """
 
     local_by_list: Mapping[int, Mapping[int, tuple[LocalRecord, ...]]]
@@ -136,8 +139,28 @@ class LocalStep:
     title: str = "special and own names"
     only_if_listed: bool = False
     is_idle: bool = False
+    nat64: Nat64 | None = None
 
     def __call__(self, lookup: Lookup, now: float) -> Verdict | None:
+        if self.nat64 is None:
+            return self._decide(lookup)
+        target = self.nat64.reverse_target(lookup.name) if lookup.qtype == PTR else ""
+        if target:
+            return self._answer_as(lookup, target)
+        verdict = self._decide(lookup)
+        return verdict if verdict is None else self._map(lookup, verdict, self.nat64)
+
+    def _map(self, lookup: Lookup, verdict: Verdict, nat64: Nat64) -> Verdict:
+        """Give a name without IPv6 addresses those that stand for its IPv4 ones (RFC 6147)."""
+        local = verdict.local
+        if lookup.qtype != AAAA or local is None or local.rcode or local.records:
+            return verdict
+        by_ipv4 = self._decide(Lookup(lookup.name, A, lookup.entries))
+        found = None if by_ipv4 is None else by_ipv4.local
+        records = () if found is None else map_records(found.records, nat64)
+        return replace(verdict, local=replace(local, records=records)) if records else verdict
+
+    def _decide(self, lookup: Lookup) -> Verdict | None:
         qname = lookup.name
         if qname in OWN_HOSTS:
             return self._local(lookup, LocalAnswer(is_own_address=True))
@@ -173,21 +196,34 @@ class LocalStep:
         return None
 
     def _rewritten(self, lookup: Lookup, rewrite: NameRewrite) -> Verdict:
-        """Give the target's data; where this house knows it, no upstream is asked."""
-        rule, records = str(rewrite.matcher), self.local_by_name.get(rewrite.target)
+        return self._answer_as(lookup, rewrite.target, str(rewrite.matcher))
+
+    def _answer_as(self, lookup: Lookup, target: str, rule: str = "") -> Verdict:
+        """Give another name's data; where this house knows it, no upstream is asked."""
+        records = self.local_by_name.get(target)
         if records is not None:
             answer: LocalAnswer | None = LocalAnswer(0, records.get(lookup.qtype, ()))
         else:
-            answer = self._special(rewrite.target, lookup.qtype)
+            answer = self._special(target, lookup.qtype)
         if answer is not None:
             return replace(self._local(lookup, answer), rule=rule)
-        return Verdict(Action.REWRITE, Reason.LOCAL, self.number, rule=rule, target=rewrite.target)
+        return Verdict(Action.REWRITE, Reason.LOCAL, self.number, rule=rule, target=target)
 
     def _local(self, lookup: Lookup, answer: LocalAnswer, reason: Reason = Reason.LOCAL) -> Verdict:
         # A name that does not exist, but has one below it that does, is empty (RFC 8020).
         if answer.rcode == NXDOMAIN and any(lookup.name in names for names in self.open_below):
             answer = LocalAnswer()
         return Verdict(Action.LOCAL, reason, self.number, local=answer)
+
+
+def map_records(records: tuple[LocalRecord, ...], nat64: Nat64) -> tuple[LocalRecord, ...]:
+    """Return the AAAA records that stand for A records of this house; others are left out."""
+    return tuple(
+        replace(each, rtype=AAAA, data=str(ip_address(mapped)))
+        for each in records
+        if each.rtype == A
+        for mapped in nat64.addresses_for(ip_address(each.data).packed)
+    )
 
 
 @dataclass(frozen=True, slots=True)

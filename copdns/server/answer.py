@@ -65,13 +65,22 @@ from typing import Any, Final
 
 from copdns.dns.bug_log import BugLog
 from copdns.dns.cache import STALE_TTL, Cache, CacheEntry
+from copdns.dns.client_subnet import subnet_zone, with_subnet
 from copdns.dns.connections import CLEAR_ZONE
+from copdns.dns.dns64 import lacks_ipv6, map_entry, without_excluded
 from copdns.dns.exchange import Asks, Exchange
 from copdns.dns.failures import EDE_CACHED_ERROR, Failure, Failures, Silence, is_failure
 from copdns.dns.help_answers import HelpAnswers, help_entry
 from copdns.dns.message import UpstreamResponse
-from copdns.dns.query import PLAIN_UDP_SIZE, CacheKey, Query, read_query_body, with_tcp_size
-from copdns.dns.records import ANY, RD
+from copdns.dns.query import (
+    PLAIN_UDP_SIZE,
+    CacheKey,
+    Query,
+    read_query_body,
+    with_tcp_size,
+    with_type,
+)
+from copdns.dns.records import AAAA, ANY, RD, A
 from copdns.dns.upstream_message import lowercase_question
 from copdns.dns.wire import (
     any_reply,
@@ -97,6 +106,7 @@ from copdns.policy.decide import Policy, decide_query
 from copdns.policy.judge import RebindingGuard, judge_response, with_end_inside
 from copdns.policy.response_key import is_time_server, response_key
 from copdns.policy.snapshot import Client, Snapshot
+from copdns.policy.steps import map_records
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.limits import EDE_LIMITED, Bound, ClientLimits, Excess, Limits
 from copdns.server.packet_cache import PacketCache
@@ -260,6 +270,8 @@ class Resolver:
         bounds of a client (`limits_of`), and call `answer_excess` for what is beyond them.
     asks_time_in_clear: all upstreams are encrypted, and their certificates are worth nothing while
         the clock is wrong; so the names of time servers are asked in clear text, and else encrypted
+        (set by the app).  Whatever the upstreams are, these names are not validated.
+    forwards_subnets: an upstream is told from which network a query is, where the device says so
         (set by the app).
     lease_records: of devices that a DHCP server on this machine knows, by name and type (set by the
         app).  They stand where else a name of the home network does not exist.
@@ -290,6 +302,7 @@ class Resolver:
         self.on_probe: Callable[[str, Requestor, Client, float], None] = _ignore_probe
         self.limits: Limits | None = None
         self.asks_time_in_clear = False
+        self.forwards_subnets = False
         self.lease_records: Mapping[str, Mapping[int, tuple[LocalRecord, ...]]] = {}
         self._snapshot = snapshot
         self._rebinding = rebinding
@@ -348,7 +361,7 @@ class Resolver:
                     # A stranger does not learn what is wrong with its message.
                     return error_reply(message, error if client.household else _NOT_A_CLIENT)
                 verdict = decide_query(policy, query.qname, query.qtype, moment.wall)
-            sized = with_tcp_size(query) if requestor.transport == "tcp" else query
+            sized = query if requestor.transport == "udp" else with_tcp_size(query)
             reply = self._reply(message, sized, requestor, client, verdict, moment)
             if isinstance(reply, CacheMiss):
                 if self.limits is not None and not (reply.untraced or reply.protected):
@@ -541,23 +554,29 @@ class Resolver:
                 # Cached or not: the difference would tell what other devices asked for.
                 reply = empty_reply(message_id, query, REFUSED, _EDE_NOT_OURS)
             else:
-                found = self._look_up(query, policy, verdict, moment, answered)
+                found: CacheEntry | CacheMiss | Failure | None = self._look_up(
+                    query, policy, verdict, moment, answered
+                )
+                if policy.nat64 is not None and query.qtype == AAAA:
+                    found = self._find_mapped(query, policy, verdict, moment, found, answered)
                 if isinstance(found, CacheEntry):
                     entry = found
                     cacheable = cacheable and entry.ede is None  # soon there may be a newer one
                     reply, verdict = self._upstream_reply(
                         message_id, query, requestor, policy, verdict, moment, entry
                     )
+                    if self.forwards_subnets and query.subnet:
+                        reply = _with_subnet(reply, query, verdict)
                 elif isinstance(found, CacheMiss):
                     return found
-                else:
+                else:  # it failed a moment ago
                     cacheable = False
                     reply = empty_reply(message_id, query, SERVFAIL, EDE_CACHED_ERROR)
         elif action is Action.BLOCK:
             reply = blocked_query_reply(message_id, query, requestor, policy, verdict, moment)
         elif action is Action.LOCAL:
             if self.lease_records:
-                verdict = self._with_lease(query, verdict)
+                verdict = self._with_lease(query, policy, verdict)
             reply, verdict = local_query_reply(
                 message_id, query, requestor, policy, verdict, moment
             )
@@ -582,7 +601,7 @@ class Resolver:
             )
         return reply
 
-    def _with_lease(self, query: Query, verdict: Verdict) -> Verdict:
+    def _with_lease(self, query: Query, policy: Policy, verdict: Verdict) -> Verdict:
         """Return the verdict on a local name, with a device's records where it has none."""
         local = verdict.local
         if local is None or local.records or local.is_own_address or local.is_status:
@@ -590,7 +609,10 @@ class Resolver:
         by_type = self.lease_records.get(query.qname)
         if by_type is None or verdict.reason is not Reason.LOCAL:
             return verdict
-        return replace(verdict, local=LocalAnswer(records=by_type.get(query.qtype, ())))
+        records = by_type.get(query.qtype, ())
+        if policy.nat64 is not None and query.qtype == AAAA and not records:
+            records = map_records(by_type.get(A, ()), policy.nat64)
+        return replace(verdict, local=LocalAnswer(records=records))
 
     def _look_up(
         self,
@@ -609,8 +631,10 @@ class Resolver:
         if verdict.target or policy.splits is not None:
             key = response_key(key, policy, verdict)
         is_protected = verdict.reason is Reason.PROTECTED
-        if self.asks_time_in_clear and is_time_server(verdict):
-            key = key._replace(zone=CLEAR_ZONE)
+        if is_protected and is_time_server(verdict):
+            key = self._time_key(key)
+        if self.forwards_subnets and not is_protected and not key.zone and query.subnet:
+            key = key._replace(zone=subnet_zone(query.subnet))
         if answered is not None and answered.entry is not None and answered.key == key:
             # If the name became protected while a filtered response was on its way, that response
             # is not used, and an upstream is asked again.
@@ -647,6 +671,75 @@ class Resolver:
         if entry is not None:
             miss.has_stale = True
         return miss
+
+    # --- IPv6 addresses that stand for IPv4 ones (DNS64, RFC 6147) ---
+
+    def _find_mapped(
+        self,
+        query: Query,
+        policy: Policy,
+        verdict: Verdict,
+        moment: Moment,
+        found: CacheEntry | CacheMiss | Failure | None,
+        answered: CacheMiss | None = None,
+    ) -> CacheEntry | CacheMiss | Failure | None:
+        """Return the response with IPv6 addresses, made of IPv4 ones where there are no others.
+
+        found: what there is for the query itself; None: no upstream answered.
+        answered: the cache miss that the query waited for.
+        """
+        nat64 = policy.nat64
+        if nat64 is None or isinstance(found, CacheMiss) or (query.key.do and query.key.cd):
+            return found  # who checks signatures itself maps itself (RFC 6147 section 3)
+        name = verdict.target or query.qname
+        nothing = found if isinstance(found, CacheEntry) else None
+        if nothing is not None and not lacks_ipv6(name, nothing.answer, nat64):
+            return without_excluded(name, nothing, nat64)
+        by_ipv4: CacheEntry | CacheMiss | Failure | None = None
+        # A list can have rules about one type only, and what is blocked for A stays so.
+        if (
+            policy.list_rules is None
+            or not decide_query(policy, query.qname, A, moment.wall).blocks
+        ):
+            by_ipv4 = self._look_up(with_type(query, A), policy, verdict, moment, answered)
+        if isinstance(by_ipv4, CacheMiss):
+            return by_ipv4
+        mapped = None
+        if isinstance(by_ipv4, CacheEntry):
+            mapped = map_entry(name, by_ipv4, nothing, nat64)
+        if mapped is None and nothing is not None:
+            return without_excluded(name, nothing, nat64)
+        return mapped or found
+
+    def _map_answered(
+        self, pending: PendingQuery, miss: CacheMiss, moment: Moment
+    ) -> CacheEntry | CacheMiss | Failure | None:
+        """Return what a query for IPv6 addresses gets, now that an upstream has said something of
+        them, or of the IPv4 ones that may stand for them."""
+        policy, verdict = pending.client.policy, pending.verdict
+        if miss.key.qtype == AAAA or policy.nat64 is None:
+            return self._find_mapped(pending.query, policy, verdict, moment, miss.entry)
+        name, nothing, mapped = verdict.target or pending.query.qname, None, None
+        if not miss.untraced:
+            nothing = self.cache.find(miss.key._replace(qtype=AAAA), moment.mono)
+        if miss.entry is not None:
+            mapped = map_entry(name, miss.entry, nothing, policy.nat64)
+        if mapped is not None:
+            return mapped
+        if nothing is not None:
+            return without_excluded(name, nothing, policy.nat64)
+        if miss.entry is not None and not miss.entry.answer.facts.addresses:
+            return miss.entry  # the name has no address of either kind
+        return None
+
+    def _time_key(self, key: CacheKey) -> CacheKey:
+        """Return under which key the name of a time server is asked for and cached.
+
+        While the clock is wrong no signature is valid, so whatever upstream is asked is told to
+        check none (CD, RFC 4035 section 3.2.2).
+        """
+        zone = CLEAR_ZONE if self.asks_time_in_clear else key.zone
+        return key._replace(cd=True, zone=zone)
 
     def _is_stale_due(self, key: CacheKey, protected: bool, mono: float) -> bool:
         """Tell whether a stale answer is given at once; if so, an upstream may be asked as well.
@@ -698,15 +791,20 @@ class Resolver:
             except WireError:
                 return empty_reply(message_id, query, SERVFAIL, _EDE_NO_REWRITE), verdict
             rrs, ede = answer.rrs, ede_of(verdict)
-        elif self.asks_time_in_clear and is_time_server(verdict):
+        elif is_time_server(verdict):
             ede = _EDE_CLEAR
+            if answer.ad:  # an upstream that checked it all the same may have had the wrong time
+                answer = answer.with_ttls(answer.rrs, answer.ttl_places)
+                answer.ad = False
         # There is nothing to judge if this policy and this verdict found nothing before (the same
         # objects, since a policy has one verdict for each list entry), or if the response consists
         # of addresses outside the home network and no rule is about addresses: the rebinding guard
         # only looks for addresses of the home network.
         judged = entry.harmless_for
         harmless = (judged[0] is policy and judged[1] is verdict) or (
-            answer.facts.is_plain and not (policy.address_rules or policy.address_lists)
+            answer.facts.is_plain
+            and policy.nat64 is None
+            and not (policy.address_rules or policy.address_lists)
         )
         if not harmless:
             inside = judge_response(
@@ -888,9 +986,16 @@ class Resolver:
             ends_at is not None and moment.wall >= ends_at
         ):
             return self._answer_again(pending, miss, moment)
-        if miss.entry is None:
-            return self._servfail(pending, moment, _EDE_NO_UPSTREAM)
         query, requestor, client = pending.query, pending.requestor, pending.client
+        entry = miss.entry
+        if client.policy.nat64 is not None and query.qtype == AAAA:
+            found = self._map_answered(pending, miss, moment)
+            if isinstance(found, CacheMiss):
+                self._ask_upstream(found, pending)
+                return None
+            entry = found if isinstance(found, CacheEntry) else None
+        if entry is None:
+            return self._servfail(pending, moment, _EDE_NO_UPSTREAM)
         reply, verdict = self._upstream_reply(
             pending.message[:2],
             query,
@@ -898,8 +1003,10 @@ class Resolver:
             client.policy,
             pending.verdict,
             moment,
-            miss.entry,
+            entry,
         )
+        if self.forwards_subnets and query.subnet:
+            reply = _with_subnet(reply, query, verdict)
         self.recorder.record(client, requestor, query, verdict, reply, moment.wall)
         return reply
 
@@ -956,6 +1063,13 @@ def _excess_reply(excess: Excess, message: bytes, query: Query) -> bytes:
 def _question_of(query: Query, key: CacheKey) -> bytes:
     """Return the query's question where it is about the key's name, else b""."""
     return query.question if key.qname == query.qname else b""
+
+
+def _with_subnet(reply: bytes, query: Query, verdict: Verdict) -> bytes:
+    """Return a reply that says for which network it is, where that was asked about."""
+    if verdict.blocks or verdict.reason is Reason.PROTECTED or not subnet_zone(query.subnet):
+        return reply
+    return with_subnet(reply, query.subnet, query.max_reply_size)
 
 
 def _failed_reply(message: bytes) -> bytes:

@@ -47,6 +47,10 @@ class Collector:
         yield _family("copdns_build_info", ["version"], [([__version__], 1)])
         queries = [([transport], count) for transport, count in counters.queries.items()]
         yield _family("copdns_queries", ["transport"], queries)
+        opened = [([transport], count) for transport, count in counters.connections().items()]
+        yield _family("copdns_connections", ["transport"], opened)
+        handshakes = [([result], count) for result, count in counters.handshakes().items()]
+        yield _family("copdns_handshakes", ["result"], handshakes)
         yield _family("copdns_malformed", [], [([], counters.malformed)])
         limited = [([bound], count) for bound, count in counters.limited.items()]
         yield _family("copdns_limited", ["bound"], limited)

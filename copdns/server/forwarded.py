@@ -19,6 +19,7 @@ from copdns.dns.records import (
     COUNTS_FORMAT,
     HEADER_SIZE,
     OPT,
+    OPTION_SUBNET,
     QUESTION_TAIL,
     read_records,
     skip_name,
@@ -32,7 +33,6 @@ MAX_PROXY: Final = (
     2048  # octets of a PROXY header that are read; addresses need 52, the rest is TLVs
 )
 
-OPTION_SUBNET: Final = 8  # RFC 7871 section 6
 OPTION_MAC: Final = 65001  # dnsmasq add-mac: six octets
 OPTION_MAC_TEXT: Final = 65073  # dnsmasq add-mac=text and add-mac=base64
 

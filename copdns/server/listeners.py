@@ -12,8 +12,9 @@ from copdns.config import DnsSettings
 from copdns.model.errors import ListenError
 from copdns.network.machine import ADDRESS_MISSING, listen_addresses
 from copdns.server.answer import Resolver
+from copdns.server.connection import StreamLimits
 from copdns.server.forwarded import Forwarder, Forwarders
-from copdns.server.tcp import TcpLimits, TcpServer
+from copdns.server.tcp import TcpServer
 from copdns.server.udp import UdpServer
 from copdns.time.clock import Moment
 
@@ -82,7 +83,7 @@ class Listeners:
     async def _open_listener(self, address: str, dns: DnsSettings) -> AddressListener:
         forwarders = _forwarders(dns)
         udp = UdpServer(self._loop, self._resolver, self._clock, address, dns.port, forwarders)
-        limits = TcpLimits(dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight)
+        limits = StreamLimits(dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight)
         tcp = TcpServer(self._resolver, self._clock, address, dns.port, limits, forwarders)
         try:
             await tcp.start()
@@ -95,6 +96,10 @@ class Listeners:
         """Believe the forwarders of the settings, and nobody else."""
         for listener in self._open.values():
             listener.set_forwarders(_forwarders(dns))
+
+    def count_connections(self) -> int:
+        """Return how many TCP connections are open."""
+        return sum(len(listener.tcp.places) for listener in self._open.values())
 
     def close(self) -> None:
         """Stop answering everywhere."""

@@ -31,7 +31,9 @@ class Counters:
         "cache_misses",
         "cached_failures",
         "categories",
+        "connections",
         "gauges",
+        "handshakes",
         "limited",
         "lists",
         "malformed",
@@ -44,7 +46,7 @@ class Counters:
     )
 
     def __init__(self) -> None:
-        self.queries = {"udp": 0, "tcp": 0}
+        self.queries = {"udp": 0, "tcp": 0, "tls": 0, "https": 0}
         self.malformed = 0
         self.limited = {"client": 0, "subnet": 0, "domain": 0}
         self.verdicts: dict[tuple[Action, Reason], int] = {}
@@ -57,6 +59,8 @@ class Counters:
         self.stale_answers = 0
         self.upstreams: Callable[[], Sequence[tuple[Health, UpstreamCounters]]] = tuple
         self.gauges: dict[str, Callable[[], float]] = {}
+        self.connections: Callable[[], Mapping[str, int]] = dict
+        self.handshakes: Callable[[], Mapping[str, int]] = dict
         self.lists: Callable[[], Sequence[ListMetrics]] = tuple
         self.appeals: Callable[[], Mapping[str, int]] = dict
         self.appeal_kinds: Callable[[], Mapping[str, int]] = dict
@@ -66,6 +70,8 @@ class Counters:
 METRICS: Final = {
     "copdns_build_info": ("gauge", "The version that is running, as a label."),
     "copdns_queries": ("counter", "Queries that were answered, by transport."),
+    "copdns_connections": ("gauge", "Open connections of devices, by transport."),
+    "copdns_handshakes": ("counter", "TLS handshakes of devices, by what became of them."),
     "copdns_malformed": ("counter", "Messages that were not valid queries and got an error."),
     "copdns_limited": ("counter", "Queries beyond a bound, by which one; none was answered."),
     "copdns_verdicts": ("counter", "Decisions, by action and reason."),
@@ -103,4 +109,7 @@ METRICS: Final = {
     "copdns_lists_failing": ("gauge", "Lists that could not be downloaded at the last attempt."),
     "copdns_lists_held": ("gauge", "Lists of which a new version waits for a guardian."),
     "copdns_lists_oldest_seconds": ("gauge", "The age of the oldest copy."),
+    "copdns_facts_number": ("gauge", "The number of the newest facts here."),
+    "copdns_facts_age_seconds": ("gauge", "Time since the newest facts here were made."),
+    "copdns_facts_held": ("gauge", "Changes of the facts that wait for a guardian."),
 }

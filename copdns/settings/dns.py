@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from copdns.settings.values import AUTO, HOME, Domain, ListenAddress, Network, Port, Section
+from copdns.model.addresses import UpstreamAddress
+from copdns.model.nat64 import IPV4_MAPPED
+from copdns.settings.values import (
+    AUTO,
+    HOME,
+    Domain,
+    ListenAddress,
+    Network,
+    Network6,
+    Port,
+    Prefix,
+    Section,
+    Server,
+)
 
 LEAST_PREFIX = {4: 8, 6: 16}  # of a forwarder's network: 10.0.0.0/8 is the widest private one
 
@@ -199,3 +212,34 @@ class RebindingSettings(Section):
         default=(),
         description="Domains that may point into the home network, such as an employer's.",
     )
+
+
+class Dns64Settings(Section):
+    """Networks whose devices reach IPv4 only through a translator (NAT64)."""
+
+    prefix: Prefix = Field(
+        default="off",
+        description="The prefix of the network's NAT64, such as `64:ff9b::/96`: domains that have "
+        "only IPv4 addresses get IPv6 addresses in it (DNS64). `auto` asks for it; `off` does "
+        "without.",
+    )
+    ask: tuple[Server, ...] = Field(
+        default=(),
+        description="DNS servers that are asked for the prefix with `auto`, such as the "
+        "provider's; without one, the upstreams are.",
+    )
+    exclude: tuple[Network6, ...] = Field(
+        default=(IPV4_MAPPED,),
+        description="Networks in which no site can be reached: a domain with IPv6 addresses only "
+        "in these counts as one without.",
+    )
+
+    @field_validator("ask")
+    @classmethod
+    def _are_written_with_an_address(
+        cls, ask: tuple[UpstreamAddress | str, ...]
+    ) -> tuple[UpstreamAddress | str, ...]:
+        for each in ask:
+            if isinstance(each, UpstreamAddress) and not each.host:
+                raise ValueError(f"nothing says where {each} is; write its address too")
+        return ask

@@ -48,6 +48,12 @@ class IdentitySettings(Section):
         "give themselves, such as `lan` or `home.arpa`; empty for no such names.",
     )
 
+    ask_names: bool = Field(
+        default=True,
+        description="Whether unknown devices are asked what they call themselves, when a guardian "
+        "looks at them; the names are not stored.",
+    )
+
     @field_validator("lease_domain")
     @classmethod
     def _stays_at_home(cls, written: str) -> str:

@@ -1,8 +1,8 @@
-"""Which lists are used: files on this machine, and what is downloaded.  Pure."""
+"""Which lists are used, of this machine and downloaded, and where newer facts are from.  Pure."""
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import Field, field_validator
 
@@ -140,3 +140,34 @@ def require_distinct_lists(lists: tuple[ASlugged, ...]) -> tuple[ASlugged, ...]:
             why = "an allow-list blocks nothing" if each.opens else f"{each.category} is harm"
             raise ValueError(f"the list {each.slug} cannot be log_only: {why}")
     return lists
+
+
+class FactsSettings(Section):
+    """Where newer facts come from: protected sites, helplines, services, and what else ships."""
+
+    url: str = Field(
+        default="",
+        description="Where signed newer facts are downloaded from; empty for nowhere: then they "
+        "are newer with each version of copdns. Nothing about this household is sent.",
+    )
+    every: int = Field(
+        default=24, ge=1, le=720, description="Hours between checks for newer facts."
+    )
+    keys: tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...] = Field(
+        default=(),
+        description="Public keys (Ed25519, 64 hexadecimal digits) whose signatures are accepted; "
+        "empty for those that come with copdns.",
+    )
+    max_age: int = Field(
+        default=45,
+        ge=7,
+        le=400,
+        description="Days after which facts that were not renewed are reported.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _can_be_fetched(cls, url: str) -> str:
+        if url and (trouble := bad_url(url)):
+            raise ValueError(trouble)
+        return url

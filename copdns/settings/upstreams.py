@@ -1,4 +1,4 @@
-"""Which DNS servers are asked, and for how long.  Pure."""
+"""Which DNS servers are asked, for how long, and what they are told.  Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,60 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from copdns.model.addresses import Transport, UpstreamAddress
-from copdns.settings.values import SYSTEM, PlainUpstream, Section, Server, Upstream
+from copdns.model.addresses import SUBNET_BITS, Transport, UpstreamAddress
+from copdns.settings.values import (
+    HOME,
+    SYSTEM,
+    Network,
+    PlainUpstream,
+    Section,
+    Server,
+    Upstream,
+)
+
+
+class ClientSubnet(Section):
+    """What an upstream is told of the network that queries are from (EDNS client subnet)."""
+
+    server: Upstream = Field(description="The upstream, as it is written in `upstreams.servers`.")
+    send: Network | None = Field(
+        default=None,
+        description="The network that it is told with every query, such as that of the "
+        "household's address: of /24 or wider, or /56 or wider for IPv6; `0.0.0.0/0` asks it to "
+        "tell others nothing.",
+    )
+    forward: bool = Field(
+        default=False,
+        validate_default=True,
+        description="Whether it is told what a device itself says of its network, cut to /24 or "
+        "/56.",
+    )
+
+    @field_validator("send")
+    @classmethod
+    def _is_wide_enough(cls, send: Network | None) -> Network | None:
+        if send is not None and send.prefixlen > SUBNET_BITS[send.version]:
+            raise ValueError(
+                f"{send} tells too much of an address; write a network of "
+                f"/{SUBNET_BITS[send.version]} or wider"
+            )
+        if (
+            send is not None
+            and send.prefixlen
+            and any(send.version == home.version and send.overlaps(home) for home in HOME)
+        ):
+            raise ValueError(
+                f"{send} is in a home network, which means nothing outside; write the network of "
+                "the address that the provider gave you"
+            )
+        return send
+
+    @field_validator("forward")
+    @classmethod
+    def _says_one_thing(cls, forward: bool, info: ValidationInfo) -> bool:
+        if "send" in info.data and forward is (info.data["send"] is not None):
+            raise ValueError("write either send, with a network, or forward: true")
+        return forward
 
 
 class UpstreamSettings(Section):
@@ -62,6 +114,12 @@ class UpstreamSettings(Section):
         "passed on. One on loopback is trusted, and so is an encrypted one.",
     )
 
+    client_subnet: tuple[ClientSubnet, ...] = Field(
+        default=(),
+        description="Upstreams that are told from which network queries are (EDNS client subnet); "
+        "all others are told nothing, whatever devices say.",
+    )
+
     @property
     def are_all_encrypted(self) -> bool:
         """Whether nothing but TLS is spoken with the upstreams."""
@@ -80,6 +138,22 @@ class UpstreamSettings(Section):
                     "server in upstreams.bootstrap"
                 )
         return bootstrap
+
+    @field_validator("client_subnet")
+    @classmethod
+    def _are_servers(
+        cls, told: tuple[ClientSubnet, ...], info: ValidationInfo
+    ) -> tuple[ClientSubnet, ...]:
+        servers = info.data.get("servers")  # wrong ones are told
+        for number, each in enumerate(told):
+            if servers is not None and each.server not in servers:
+                raise ValueError(
+                    f"{each.server} is not among upstreams.servers, so it is asked nothing; write "
+                    "it as it is written there"
+                )
+            if each.server in [other.server for other in told[:number]]:
+                raise ValueError(f"{each.server} is there twice; keep only one")
+        return told
 
     @field_validator("attempt")
     @classmethod

@@ -17,6 +17,7 @@ from copdns.model.addresses import (
 )
 from copdns.model.encrypted_addresses import server_address
 from copdns.model.events import EventKind
+from copdns.model.nat64 import nat64_prefix, network6
 from copdns.model.yaml_text import ByText
 
 AUTO = "auto"
@@ -63,6 +64,12 @@ def _listen(text: str) -> str:
     return str(found)
 
 
+def _prefix(text: str) -> IPv6Network | Literal["auto", "off"]:
+    if text == AUTO:
+        return "auto"
+    return "off" if text == "off" else nat64_prefix(text)
+
+
 def _kind(text: str) -> EventKind:
     if text not in set(EventKind):
         raise ValueError(f"{text!r} is not an event; write one of: {', '.join(EventKind)}")
@@ -81,6 +88,8 @@ Network = Annotated[IPv4Network | IPv6Network, ByText(network)]
 PlainUpstream = Annotated[UpstreamAddress, ByText(upstream_address)]
 Upstream = Annotated[UpstreamAddress, ByText(server_address)]
 Server = Annotated[UpstreamAddress | Literal["system"], ByText(_server)]
+Prefix = Annotated[IPv6Network | Literal["auto", "off"], ByText(_prefix)]
+Network6 = Annotated[IPv6Network, ByText(network6)]
 Domain = Annotated[str, ByText(domain)]
 Slug = Annotated[str, ByText(slug)]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -15,7 +15,7 @@ from math import inf
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
-from copdns.model.household import Household, Profile, Rule, SplitUpstream
+from copdns.model.household import Household, LocalName, Profile, Rule, SplitUpstream
 from copdns.model.times import (
     Budget,
     Grant,
@@ -100,7 +100,7 @@ class TimePlan:
 NO_TIME_PLAN: Final = TimePlan()
 
 ProfileKey = tuple[str, str]  # ids of household and profile
-Scoped = TypeVar("Scoped", bound=Schedule | Budget | Rule | SplitUpstream)
+Scoped = TypeVar("Scoped", bound=Schedule | Budget | Rule | LocalName | SplitUpstream)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ def _with_bounds(plan: TimePlan, zone: str, now: float) -> TimePlan:
 
 
 def in_scope(there: Iterable[Scoped], profile: Profile) -> tuple[Scoped, ...]:
-    """Return the schedules, budgets, rules or splits that apply to a profile, in their order.
+    """Return the schedules, budgets, rules or names that apply to a profile, in their order.
 
     The scope of each is the id of a profile, `#` and a tag of profiles, or "" for the household.
     """

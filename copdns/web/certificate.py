@@ -1,4 +1,6 @@
-"""The certificate of the dashboard: generated here at the first start, or given in the settings.
+"""The certificate of this machine: generated here at the first start, or given in the settings.
+
+The dashboard has it, and DNS over TLS where the settings give that no other one.
 
 Browsers warn once of one that is generated here, since no authority signed it; the log shows its
 fingerprint at each start, so that people can compare.  Each new one makes them warn again, so one
@@ -29,6 +31,7 @@ RENEW_BEFORE = 30 * DAY  # seconds before its end
 TRY_AGAIN = 3600  # seconds after one could not be made, as on a full disk
 BACKDATED = DAY  # seconds, for devices whose clock is behind
 MAX_NAMES = 40
+HTTP = ("http/1.1",)  # what the pages speak
 
 
 class CertificateInfo(NamedTuple):
@@ -77,11 +80,16 @@ class Certificate:
     fingerprint: of the certificate in use, "" before `begin`.  authority: of one of the settings.
     """
 
-    def __init__(self, folder: Path, own: tuple[str, str] = ("", "")) -> None:
+    def __init__(
+        self, folder: Path, own: tuple[str, str] = ("", ""), *, with_authority: bool = True
+    ) -> None:
+        """with_authority: to find out who signed a given one takes a process of its own."""
         self._is_own = not own[0]
+        self._with_authority = with_authority
         self._folder = folder
         file = folder / FILE
         self._files = (file, file) if self._is_own else (Path(own[0]), Path(own[1] or own[0]))
+        self._contexts: list[ssl.SSLContext] = []
         self._state_in_use: object = None
         self._failed_at: float | None = None
         self.fingerprint = ""
@@ -103,9 +111,18 @@ class Certificate:
             # The old one may do for some weeks; `refresh` tries again, and tells.
             self._failed_at = None
         self._state_in_use = self._read_state()
-        self.context = _make_context(*self._files)
+        context = self.context_for(HTTP)
         self._read_own()
-        return self.context
+        return context
+
+    def context_for(self, protocols: Sequence[str]) -> ssl.SSLContext:
+        """Return another context with the certificate, for other protocols (ALPN, RFC 7301).
+
+        To be called after `begin`; `refresh` then changes all of them.  Raises CertificateError.
+        """
+        context = _make_context(*self._files, protocols)
+        self._contexts.append(context)
+        return context
 
     def refresh(self, names: Sequence[str], now: float, *, is_clock_wrong: bool = False) -> bool:
         """Load files that changed, and generate a new certificate before the old one ends.  Return
@@ -118,14 +135,17 @@ class Certificate:
         if state == self._state_in_use:
             return False
         self._state_in_use = state  # so that an invalid one is reported once only
-        _make_context(*self._files)  # raises first: the context in use must not get half of it
-        self.context.load_cert_chain(*self._files)
+        _make_context(*self._files)  # raises first: those in use must not get half of it
+        for context in self._contexts:  # connections that are open keep the old one
+            context.load_cert_chain(*self._files)
         self._read_own()
         return True
 
     def _read_own(self) -> None:
         self.fingerprint = fingerprint_of(self._files[0])
-        self.authority = NO_AUTHORITY if self._is_own else read_authority(self._files[0])
+        self.authority = NO_AUTHORITY
+        if self._with_authority and not self._is_own:
+            self.authority = read_authority(self._files[0])
 
     def _renew(self, names: Sequence[str], now: float, is_clock_wrong: bool) -> None:
         """Make a new one where the old one cannot be used, or not for long.
@@ -212,10 +232,10 @@ def read_authority(path: Path) -> Authority:
         return NO_AUTHORITY
 
 
-def _make_context(certificate: Path, key: Path) -> ssl.SSLContext:
+def _make_context(certificate: Path, key: Path, protocols: Sequence[str] = HTTP) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(protocols)
     try:
         # Without this, OpenSSL asks on the terminal for the password of a key.
         context.load_cert_chain(certificate, key, password=lambda: "")

@@ -16,6 +16,8 @@ from copdns.appeals.opening import Services
 from copdns.config import Settings
 from copdns.events.targets import Targets
 from copdns.household.check import KnownIds
+from copdns.list_files.facts import SHIPPED, Facts
+from copdns.list_files.facts_updates import FactsUpdater
 from copdns.list_files.load import bundled_presets, known_ids
 from copdns.list_files.updates import ListUpdater
 from copdns.model.household import Household
@@ -74,7 +76,8 @@ class AppContext:
     DNS.  now: seconds since the epoch.  store: the household; thread: all other tables of its
     database.  folder: of the databases.  log: the query log.  probes: what devices showed that
     check themselves.  scan_resolvers: asks the network which resolvers it hands out.  lists: how
-    many lists of other people are used; updates: fetches them.  addresses: those that answer
+    many lists of other people are used; updates: fetches them.  facts: those in force;
+    facts_updates: fetches newer ones.  addresses: those that answer
     queries.  settings: those in force.  targets: who gets events.  damage: what is wrong with
     `household.db`, "" for nothing; repair: makes the new one from its copy.  https: whether there
     is HTTPS, and on which port.  own_timers: those that people start for themselves.
@@ -103,12 +106,14 @@ class AppContext:
     addresses: Callable[[], tuple[str, ...]]
     settings: Callable[[], Settings]
     updates: ListUpdater
+    facts_updates: FactsUpdater
     targets: Targets
     damage: Callable[[], str]
     repair: Callable[[], Awaitable[None]]
     https: Callable[[], HttpsOffer] = HttpsOffer
     own_timers: OwnTimers = field(default_factory=OwnTimers)
     desk_over_http: bool = False
+    facts: Callable[[], Facts] = lambda: SHIPPED
 
     # --- what is in force ---
 

@@ -91,11 +91,11 @@ class Https:
 
     def _begin(self) -> ssl.SSLContext:
         wrong = self._is_clock_wrong()
-        return self._certificate.begin(_names(), self._now(), is_clock_wrong=wrong)
+        return self._certificate.begin(own_names(), self._now(), is_clock_wrong=wrong)
 
     def _refresh(self) -> bool:
         wrong = self._is_clock_wrong()
-        return self._certificate.refresh(_names(), self._now(), is_clock_wrong=wrong)
+        return self._certificate.refresh(own_names(), self._now(), is_clock_wrong=wrong)
 
     def _log_fingerprint(self) -> None:
         log.info(
@@ -110,5 +110,6 @@ class Https:
             log.warning("the certificate could not be renewed, or HTTPS is off", error=text)
 
 
-def _names() -> tuple[str, ...]:
+def own_names() -> tuple[str, ...]:
+    """Return the names and addresses of this machine, for a certificate that is generated."""
     return names_of(socket.gethostname(), machine.private_addresses())

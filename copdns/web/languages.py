@@ -5,10 +5,10 @@ For pages only: neither the resolver nor commands load them.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
-from copdns.list_files.load import bundled_text
+from copdns.list_files.facts import SHIPPED, Facts
 from copdns.list_files.resources import read_bundled
 from copdns.words.help_topics import HelpTopic, topic
 from copdns.words.helplines import Helplines, helplines
@@ -38,7 +38,7 @@ def help_topic(language: str, slug: str) -> HelpTopic:
     return topic(read_bundled("web-ui", file), str(file))
 
 
-@cache
-def bundled_helplines() -> Helplines:
-    """Return the helplines and report offices that ship, by country."""
-    return helplines(bundled_text)
+@lru_cache(maxsize=2)
+def bundled_helplines(facts: Facts = SHIPPED) -> Helplines:
+    """Return the helplines and report offices of the facts in force, by country."""
+    return helplines(facts.read)

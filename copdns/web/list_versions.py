@@ -1,12 +1,16 @@
-"""What a guardian decides about versions of fetched lists, on the dashboard or through the API."""
+"""What a guardian decides about versions of fetched lists and about newer facts."""
 
 from __future__ import annotations
+
+import asyncio
+from functools import partial
 
 from copdns.list_files.log_only import require_countable, trial_line
 from copdns.list_files.versions import Versions
 from copdns.lists.download import CopyState
+from copdns.lists.facts import FactsChoice, FactsState, facts_choice_line
 from copdns.lists.held import VersionChoice, choice_line
-from copdns.model.errors import FetchError, HouseholdError
+from copdns.model.errors import FactsError, FetchError, HouseholdError
 from copdns.web.context import AppContext
 from copdns.words.download_warnings import failure
 
@@ -53,6 +57,35 @@ def _act(
             return versions.refuse(slug, version)
         case VersionChoice.ROLL_BACK:
             return versions.roll_back(slug, now, version)
+
+
+async def decide_facts(
+    context: AppContext, household: str, author: str, choice: FactsChoice, version: str
+) -> FactsState:
+    """Do what somebody decided about the facts, and return the state.
+
+    version: of what was looked at; to go back, the digest of earlier ones, "" for those before.
+    The others are as of `decide_version`.  Raises HouseholdError.
+    """
+    now, store = context.now(), context.facts_updates.store
+    try:
+        match choice:
+            case FactsChoice.ACCEPT:
+                act = partial(store.accept, version or _UNSEEN)
+            case FactsChoice.KEEP:
+                act = partial(store.keep, version or _UNSEEN)
+            case FactsChoice.ROLL_BACK:
+                act = partial(store.roll_back, now, version or None)
+        state = await asyncio.to_thread(act)
+    except FetchError as error:
+        raise HouseholdError(failure(str(error))) from error
+    except FactsError as error:
+        raise HouseholdError(
+            "the newer version is damaged on disk; it is made again when it is downloaded again"
+        ) from error
+    await context.facts_updates.refresh()
+    await context.store.note(household, author, facts_choice_line(choice, state), int(now))
+    return state
 
 
 async def set_trial(

@@ -21,7 +21,7 @@ from copdns.household.age_labels import age_labels_of
 from copdns.list_files.resources import find_folder
 from copdns.model.hosts import child_page_url
 from copdns.model.household import Profile
-from copdns.model.names import display
+from copdns.model.scripts import may_imitate, shown_name
 from copdns.web.languages import phrases_in
 from copdns.web.received import fields_of
 from copdns.web.signs import person_signs, service_colour
@@ -102,7 +102,8 @@ class Pages:
         self._templates.globals["picture"] = self._pictures.__getitem__
         self._templates.globals["door"] = door
         self._templates.globals["age_labels_of"] = age_labels_of
-        self._templates.filters["domain"] = display
+        self._templates.filters["domain"] = shown_name
+        self._templates.filters["may_imitate"] = may_imitate
         self._templates.globals["static"] = self.static_url
         self._templates.globals["icon"] = read_icons(ui / "icons.svg").__getitem__
         self._templates.globals["person_signs"] = person_signs

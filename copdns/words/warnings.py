@@ -39,6 +39,12 @@ _FORMS = Forms(
     sentence("lists are being prepared; until they are ready, the previous ones stay active"),
     sentence("the compiled lists were damaged on disk, so they are compiled again"),
     sentence("%(why)s; copdns will try again"),
+    sentence(
+        "the newer facts about protected sites and helplines are damaged on disk, so those that "
+        "come with copdns are used"
+    ),
+    sentence("newer facts about protected sites and helplines were refused: %(why)s"),
+    sentence("the facts about protected sites and helplines were not renewed for %(days)s days"),
     sentence("not fully protected yet: %(lists)s"),
     sentence(
         "all queries come from one address, as in a container whose network hides the devices; "
@@ -56,6 +62,8 @@ _FORMS = Forms(
     ),
     sentence("%(place)s (web): %(why)s; see web.listen and web.port"),
     sentence("%(place)s (HTTPS): %(why)s; see web.tls_port"),
+    sentence("%(place)s (DNS over TLS): %(why)s; see encrypted.tls_port"),
+    sentence("%(place)s (DNS over HTTPS): %(why)s; see encrypted.https_port"),
     former=_FORMER,
 )
 

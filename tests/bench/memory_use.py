@@ -43,7 +43,10 @@ def main(times: int, largest: int) -> None:
 
 
 def _of_process() -> Iterator[tuple[str, list[Sequence[str]]]]:
-    with tempfile.TemporaryDirectory() as folder, example(Path(folder)) as program:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        example(Path(folder), forked=False) as program,
+    ):
         program.ask("games.example")
         ready = by_kind(Path(f"/proc/{program.process.pid}/smaps").read_text())
         program.get("/healthz")

@@ -11,5 +11,6 @@ from tests.e2e.house import ROOT, House, house
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with house(tmp_path_factory.mktemp("home"), ROOT / "config" / "home.yaml") as found:
+    folder, settings = tmp_path_factory.mktemp("home"), ROOT / "config" / "home.yaml"
+    with house(folder, settings, forked=False) as found:
         yield found

@@ -133,10 +133,13 @@ def house(
     household: Mapping[str, object] | None = None,
     says: Mapping[str, Way] | None = None,
     environment: Mapping[str, str] = POINTS_HOME,
+    *,
+    forked: bool = True,
 ) -> Iterator[House]:
     """Start a home whose data is in a folder.
 
     household: as in its file, for the first start.  says: how the upstream answers, by name.
+    forked: as for `running`.
     """
     if household is not None:
         assert not isinstance(settings, Path)
@@ -146,7 +149,11 @@ def house(
     with (
         upstream(says) as answering,
         running(
-            folder, settings, upstreams=[answering.address.port], environment=environment
+            folder,
+            settings,
+            upstreams=[answering.address.port],
+            environment=environment,
+            forked=forked,
         ) as program,
     ):
         yield House(program, answering, folder / "data")

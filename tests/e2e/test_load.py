@@ -27,7 +27,10 @@ def test_dnsperf_loses_no_query_and_sees_no_failure(
     queries = tmp_path / "queries"
     source = shared_data / "queries" / "blocked15-50k.dnsperf.gz"
     queries.write_bytes(gzip.decompress(source.read_bytes()))
-    with started("plain") as port, running(tmp_path, POINTS_HOME, upstreams=[port]) as program:
+    with (
+        started("plain") as port,
+        running(tmp_path, POINTS_HOME, upstreams=[port], forked=False) as program,
+    ):
         where = ["-s", LOOPBACK, "-p", str(program.port), "-d", str(queries), "-m", transport]
         load = ["-l", "3", "-c", "4", "-q", "100", "-t", "10"]
         done = subprocess.run(
@@ -53,7 +56,10 @@ def test_an_upstream_that_fails_half_of_the_time_leaves_nothing_behind(tmp_path:
     short = {"deadline": 0.5, "attempt": 0.2}
     settings = {**POINTS_HOME, "upstreams": short, "cache": {"entries": 0}}
     messages = [message(_name(number), 1, How(size=1232)) for number in range(NAMES)]
-    with started("failing") as port, running(tmp_path, settings, upstreams=[port]) as program:
+    with (
+        started("failing") as port,
+        running(tmp_path, settings, upstreams=[port], forked=False) as program,
+    ):
         used, rcodes = [], Counter[int]()
         for _ in range(ROUNDS):
             replies = ask_over_udp((LOOPBACK, program.port), LOOPBACK, messages, WINDOW)

@@ -40,7 +40,7 @@ def resident(program: Program) -> int:
 def test_real_packets_end_in_no_crash_no_hang_and_no_growth(
     tmp_path: Path, shared_data: Path
 ) -> None:
-    with running(tmp_path) as program:
+    with running(tmp_path, forked=False) as program:
         assert "hard failures none" in replayed(shared_data, program, PATIENT)
         before = resident(program)
         replayed(shared_data, program, HASTY)

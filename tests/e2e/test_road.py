@@ -187,7 +187,7 @@ def test_what_the_upstream_blocked_says_that_it_was_the_upstream(home: House) ->
 
 
 def test_an_outside_name_may_not_point_into_the_home(tmp_path: Path) -> None:
-    with house(tmp_path, environment={}) as strict:
+    with house(tmp_path, environment={}, forked=False) as strict:
         reply = strict.ask("far.example")
     assert (reply.data, reply.ede) == ([], (15, "rebinding: private address"))
 
@@ -199,7 +199,9 @@ def test_without_an_upstream_blocks_are_answered_and_the_rest_fails_in_time(
     tmp_path: Path,
 ) -> None:
     nobody = [free_port()]
-    with running(tmp_path, ROOT / "config" / "home.yaml", upstreams=nobody) as program:
+    with running(
+        tmp_path, ROOT / "config" / "home.yaml", upstreams=nobody, forked=False
+    ) as program:
         began = monotonic()
         assert Reply(program.ask("games.example")).ede == (17, "rule: games.example")
         assert monotonic() - began < FAST

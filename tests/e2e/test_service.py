@@ -14,20 +14,20 @@ from tests.running import running
 
 @pytest.mark.parametrize("over_tcp", [False, True])
 def test_ready_is_told_once_both_transports_answer(tmp_path: Path, over_tcp: bool) -> None:
-    with running(tmp_path) as program:
+    with running(tmp_path, forked=False) as program:
         reply = program.ask("chess.example", over_tcp=over_tcp)
         assert [str(record) for record in reply.answer[0]] == ["192.0.2.1"]
 
 
 def test_a_stop_is_told_and_ends_well(tmp_path: Path) -> None:
-    with running(tmp_path) as program:
+    with running(tmp_path, forked=False) as program:
         program.process.terminate()
         program.hear("STOPPING=1")
         assert program.process.wait(30) == 0
 
 
 def test_a_reload_is_told_from_its_beginning_to_its_end(tmp_path: Path) -> None:
-    with running(tmp_path) as program:
+    with running(tmp_path, forked=False) as program:
         program.send_reload()
         program.hear("RELOADING=1")
         program.hear("READY=1")
@@ -35,7 +35,7 @@ def test_a_reload_is_told_from_its_beginning_to_its_end(tmp_path: Path) -> None:
 
 
 def test_a_reload_with_a_mistake_changes_nothing(tmp_path: Path) -> None:
-    with running(tmp_path) as program:
+    with running(tmp_path, forked=False) as program:
         (tmp_path / "copdns.yaml").write_text(json.dumps({"dns": {"prt": 53}}))
         program.reload()
         assert program.ask("chess.example").answer
@@ -48,13 +48,13 @@ def test_the_watchdog_is_fed_by_the_loop_that_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "300000")
-    with running(tmp_path) as program:
+    with running(tmp_path, forked=False) as program:
         for _ in range(3):
             program.hear("WATCHDOG=1")
 
 
 def test_a_taken_port_is_told_with_its_address_and_may_be_tried_again(tmp_path: Path) -> None:
-    with running(tmp_path) as program:
+    with running(tmp_path, forked=False) as program:
         command = [sys.executable, "-m", "copdns", "-c", tmp_path / "copdns.yaml"]
         second = subprocess.run(
             [*command, "--data", tmp_path / "second", "run"],
@@ -68,7 +68,7 @@ def test_a_taken_port_is_told_with_its_address_and_may_be_tried_again(tmp_path: 
 
 
 def test_a_folder_that_is_served_is_not_served_twice_but_can_be_read(tmp_path: Path) -> None:
-    with running(tmp_path) as program:
+    with running(tmp_path, forked=False) as program:
         second = program.command("run")
         assert program.command("profile", "list").returncode == 0
         assert program.ask("chess.example").answer

@@ -258,7 +258,11 @@ def place(
         }
         program = stack.enter_context(
             running(
-                folder, sections, under=under, environment={**POINTS_HOME, **(environment or {})}
+                folder,
+                sections,
+                under=under,
+                environment={**POINTS_HOME, **(environment or {})},
+                forked=False,
             )
         )
         home = House(program, behind, folder / "data")

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from copdns.dns.exchange import Exchange
 from copdns.model.household import Device
+from copdns.server.connection import StreamLimits
 from copdns.server.forwarded import Forwarder, Forwarders
-from copdns.server.tcp import TcpLimits, TcpServer
+from copdns.server.tcp import TcpServer
 from copdns.server.udp import UdpServer
 from tests.fakes import FakeUpstream
 from tests.forwarding import SIGNATURE, header, own, proxied
@@ -139,13 +140,13 @@ def test_no_datagram_of_anybody_harms_the_next(desk: Desk, source: str, wire: by
 
 @asynccontextmanager
 async def listening(home: Home) -> AsyncIterator[tuple[str, int]]:
-    limits = TcpLimits(idle=PATIENCE)
+    limits = StreamLimits(idle=PATIENCE)
     server = TcpServer(home.resolver, home.clock, HOST, 0, limits, FORWARDERS)
     await server.start()
     assert server._server is not None
     yield server._server.sockets[0].getsockname()
     server.close()
-    assert not server.open
+    assert not server.places
 
 
 async def said_to(where: tuple[str, int], source: str, parts: list[bytes]) -> bytes:

@@ -198,9 +198,7 @@ def households(draw: st.DrawFn) -> Household:
         devices=draw(devices(their_ids)) if people else (),
         rules=draw(rules(their_ids)),
         services=services,
-        local_names=tuple(
-            draw(st.lists(local_names, max_size=2, unique_by=lambda each: each.name))
-        ),
+        local_names=tuple(draw(st.lists(local_names, max_size=2, unique_by=lambda each: each.key))),
         rewrites=tuple(draw(st.lists(rewrites, max_size=2, unique_by=lambda each: each.matcher))),
         split_upstreams=tuple(draw(st.lists(splits, max_size=2, unique_by=lambda each: each.key))),
         calendar=draw(calendars),
@@ -223,6 +221,7 @@ local_names = st.builds(
     st.one_of(names, names.map("*.{}".format)),
     st.lists(addresses, max_size=2, unique=True).map(tuple),
     st.sampled_from([(), ("TXT two  words",), ("SRV 0 5 631 a.example", 'TXT say "yes"')]),
+    st.sampled_from(["", "#kids"]),
 )
 rewrites = st.builds(NameRewrite, matchers, st.just("target.test"))
 splits = st.builds(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_network
+from ipaddress import IPv6Network, ip_network
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from copdns.config import (
+    ClientSubnet,
     LeaseFile,
     ListFile,
     OwnSource,
@@ -20,6 +21,7 @@ from copdns.config import (
     Settings,
     TrustedForwarder,
     Webhook,
+    defaults_of,
     load,
     schema,
 )
@@ -106,6 +108,21 @@ def test_values_arrive_parsed() -> None:
             "nothing says where tls://dns.example is; write its address too",
         ),
         ("upstreams: {bootstrap: ['tls://192.0.2.1']}", "is not a valid address"),
+        (
+            "encrypted: {certificate: a.pem, key: a.pem}",
+            "nothing uses this certificate, since encrypted.tls_port and encrypted.https_port",
+        ),
+        (
+            "encrypted: {tls_port: 853, certificate: a.pem}",
+            "a certificate needs its key; write both files, or neither",
+        ),
+        (
+            "encrypted: {tls_port: 853, https_port: 853}",
+            "encrypted.tls_port is 853 too, and it does not speak HTTPS",
+        ),
+        ("encrypted: {tls_port: 53}", "encrypted.tls_port and dns.port are both 53 on auto"),
+        ("encrypted: {https_port: 443}", "encrypted.https_port and web.tls_port are both 443"),
+        ("encrypted: {handshakes: 0}", "encrypted.handshakes: is 0; write at least 1"),
         ("upstreams: {order: random}", "upstreams.order"),
         ("upstreams: {attempt: 2.5}", "is 2.5; write at most the deadline, which is 2.0"),
         ("upstreams: {deadline: 6}", "upstreams.deadline: is 6; write at most 5"),
@@ -313,6 +330,22 @@ def test_lease_files_are_taken_from_the_folder_of_the_file_too() -> None:
     ]
 
 
+def test_certificates_are_taken_from_the_folder_of_the_file_too() -> None:
+    found = loaded(
+        "web: {tls_certificate: web.pem, tls_key: web.key}\n"
+        "encrypted: {tls_port: 853, certificate: dns.pem, key: /srv/dns.key}\n"
+    )
+    assert found.web.tls_certificate == "/etc/copdns/web.pem"
+    assert found.encrypted.certificate == "/etc/copdns/dns.pem"
+    assert found.encrypted.key == "/srv/dns.key"
+
+
+def test_encrypted_dns_may_have_a_port_of_the_pages_at_other_addresses() -> None:
+    web = "web: {tls_port: 443, listen: [192.0.2.2]}"
+    found = loaded(f"dns: {{listen: [192.0.2.1]}}\n{web}\nencrypted: {{https_port: 443}}")
+    assert found.encrypted.https_port == 443
+
+
 def test_the_reference_file_shows_every_setting_at_its_default() -> None:
     file = ROOT / "config/reference.yaml"
     text = file.read_text()
@@ -362,6 +395,7 @@ def test_every_setting_says_what_it_does_and_stands_on_its_page() -> None:
 TABLES: dict[str, type[BaseModel]] = {
     "setting": Settings,
     "key of a forwarder": TrustedForwarder,
+    "key of a client subnet": ClientSubnet,
     "key of a list": ListFile,
     "key of an own source": OwnSource,
     "key of a lease file": LeaseFile,
@@ -382,3 +416,71 @@ def told_settings(page: str, heading: str) -> dict[str, str]:
 def test_the_schema_speaks_of_every_section() -> None:
     assert set(schema()["properties"]) == set(Settings.model_fields)
     assert schema()["$defs"]["DnsSettings"]["properties"]["allow"]["default"][0] == "127.0.0.0/8"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("dns64: {prefix: '64:ff9b::/95'}", "'64:ff9b::/95' is not a prefix of NAT64"),
+        ("dns64: {prefix: 192.0.2.0/24}", "is not a prefix of NAT64"),
+        ("dns64: {prefix: false}", "is not text; put it in quotes"),
+        ("dns64: {ask: ['tls://dns.example']}", "nothing says where tls://dns.example is"),
+        ("dns64: {exclude: [192.0.2.0/24]}", "'192.0.2.0/24' is not a network of IPv6"),
+    ],
+)
+def test_a_translator_that_there_cannot_be_is_refused(text: str, told: str) -> None:
+    (problem,) = problems(text)
+    assert told in problem
+
+
+def test_a_translator_is_off_set_or_asked_for() -> None:
+    assert loaded("").dns64.prefix == "off"
+    assert loaded("dns64: {prefix: auto}").dns64.prefix == "auto"
+    found = loaded("dns64: {prefix: 2001:db8:64::/96, exclude: []}")
+    learned = (ip_network("64:ff9b::/96"),)
+    assert isinstance(learned[0], IPv6Network)
+    for text, prefixes in {
+        "": None,
+        "dns64: {prefix: auto}": learned,
+        "dns64: {prefix: 2001:db8:64::/96}": (found.dns64.prefix,),
+    }.items():
+        nat64 = defaults_of(loaded(text), "", learned).nat64  # type: ignore[arg-type]
+        assert (nat64 and nat64.prefixes) == prefixes
+    assert defaults_of(loaded("dns64: {prefix: auto}"), "").nat64 is None
+
+
+SERVERS = "servers: [192.0.2.1, 'tls://dns.example@192.0.2.2']"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{server: 192.0.2.1}", "write either send, with a network, or forward: true"),
+        ("{server: 192.0.2.1, forward: true, send: 198.51.100.0/24}", "write either send"),
+        ("{server: 192.0.2.1, send: 198.51.100.0/25}", "write a network of /24 or wider"),
+        ("{server: 192.0.2.1, send: 198.51.100.7}", "write a network of /24 or wider"),
+        ("{server: 192.0.2.1, send: '2001:db8::/57'}", "write a network of /56 or wider"),
+        ("{server: 192.0.2.1, send: 192.168.1.0/24}", "is in a home network"),
+        ("{server: 192.0.2.9, forward: true}", "is not among upstreams.servers"),
+        (
+            "{server: 192.0.2.1, forward: true}, {server: '192.0.2.1:53', send: 198.51.100.0/24}",
+            "is there twice",
+        ),
+    ],
+)
+def test_what_an_upstream_is_told_of_our_network_is_bounded(text: str, told: str) -> None:
+    (problem,) = problems(f"upstreams: {{{SERVERS}, client_subnet: [{text}]}}")
+    assert told in problem
+
+
+def test_an_upstream_is_told_a_network_or_a_devices_own() -> None:
+    found = loaded(
+        f"upstreams: {{{SERVERS}, client_subnet: [{{server: 192.0.2.1, send: 198.51.100.0/24}},"
+        " {server: 'tls://dns.example@192.0.2.2', forward: true}]}"
+    ).upstreams
+    assert [(str(each.send), each.forward) for each in found.client_subnet] == [
+        ("198.51.100.0/24", False),
+        ("None", True),
+    ]
+    silent = "client_subnet: [{server: 192.0.2.1, send: 0.0.0.0/0}]"
+    assert loaded(f"upstreams: {{{SERVERS}, {silent}}}").upstreams.client_subnet

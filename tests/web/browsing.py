@@ -285,19 +285,26 @@ def violations(
     else:
         left_out = {rule: {"enabled": False} for rule in without}
         options["rules"] = {"target-size": {"enabled": True}, **left_out}
-    # A bar that sticks to the edge of the screen lies over something, but for the end of the page;
-    # what has the focus is scrolled clear of it (scroll-padding).
-    device.page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-    if not device.page.evaluate("'axe' in window"):  # half a megabyte, which no page brings along
+    found = device.page.evaluate(_LOOK, options)
+    if found is None:  # half a megabyte of script, which no page brings along
         script = Axe().axe_script
         device.page.evaluate(script)
         device.page.context.add_init_script(script)  # in pages to come: sent once for all
-    found = device.page.evaluate(
-        "(options) => axe.run(document, options).then((found) => found.violations)", options
-    )
-    device.page.evaluate("scrollTo(0, 0)")
+        found = device.page.evaluate(_LOOK, options)
     return [
         f"{rule['id']} ({rule['impact']}): {rule['help']}: {node['target']} {node['html'][:200]}"
         for rule in found
         for node in rule["nodes"]
     ]
+
+
+# In one go, since each call takes the browser and what drives it some milliseconds.  A bar that
+# sticks to the edge of the screen lies over something, but for the end of the page; what has the
+# focus is scrolled clear of it (scroll-padding).
+_LOOK = """async (options) => {
+    if (!("axe" in window)) return null;
+    scrollTo(0, document.documentElement.scrollHeight);
+    const found = await axe.run(document, options);
+    scrollTo(0, 0);
+    return found.violations;
+}"""

@@ -23,6 +23,11 @@ def hash_quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passwords, "_PASSES", 1)
 
 
+def password_hash() -> str:
+    """Return a hash of PASSWORD, which takes as little to check as `hash_quickly` lets it."""
+    return _hash(passwords._MEMORY)
+
+
 @lru_cache
 def _hash(_memory: int) -> str:
     return passwords.hash_password(PASSWORD)
@@ -33,9 +38,7 @@ async def set_up(
 ) -> Account:
     """Make an account.  profile: of a child."""
     account = await site.accounts.add(Account("home", "", name, role, profile), None, site.now)
-    await site.accounts.set_password(
-        "home", account.id, _hash(passwords._MEMORY), site.now, by=None
-    )
+    await site.accounts.set_password("home", account.id, password_hash(), site.now, by=None)
     return account
 
 

@@ -365,15 +365,19 @@ DEVICES = {
 
 
 @contextmanager
-def example(folder: Path, band: str = "7-9") -> Iterator[Program]:
-    """Run the program with the example family, in which Mia has this preset, and Ada a device."""
+def example(folder: Path, band: str = "7-9", *, forked: bool = True) -> Iterator[Program]:
+    """Run the program with the example family, in which Mia has this preset, and Ada a device.
+
+    forked: as for `running`.
+    """
     family = (ROOT / "config" / "household-example.yaml").read_text()
     at_home = family.replace("timezone: Europe/Paris", "timezone: Europe/London\ncountry: GB")
     changed = at_home.replace("preset: 7-9", f"preset: {band}").replace(
         "preset: adult", "preset: adult\n    devices: {ada-laptop: [127.0.0.3]}"
     )
     (folder / "household.yaml").write_text(changed)
-    with running(folder, {"household": str(folder / "household.yaml")}) as program:
+    settings = {"household": str(folder / "household.yaml")}
+    with running(folder, settings, forked=forked) as program:
         yield program
 
 

@@ -21,6 +21,7 @@ from copdns.config import Settings
 from copdns.events.targets import Targets
 from copdns.list_files.choose import AvailableLists
 from copdns.list_files.copies import Copies
+from copdns.list_files.facts_updates import FactsUpdater
 from copdns.list_files.updates import ListUpdater
 from copdns.model.household import Profile
 from copdns.model.verdict import Requestor
@@ -88,6 +89,7 @@ class Site:
             lambda: self.now,
             self._swap,
         )
+        self.facts = FactsUpdater(folder, lambda: self.settings.facts, lambda: self.now)
         _put_empty_database(folder)
         self.store = self._stack.enter_context(_open_store(folder))
         self.thread = self._stack.enter_context(StoreThread(_open_store(folder)))
@@ -129,6 +131,7 @@ class Site:
             addresses=lambda: (LISTENER, "127.0.0.1"),
             settings=lambda: self.settings,
             updates=self.updates,
+            facts_updates=self.facts,
             targets=self.targets,
             damage=lambda: self.damage,
             repair=self.repair,

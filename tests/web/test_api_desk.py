@@ -192,7 +192,7 @@ async def test_names_of_this_house_come_and_go(ada: Caller) -> None:
     sent = {"addresses": ["192.0.2.10", "2001:db8::10"]}
     for _ in range(2):
         made = await ada("PUT", "/local-names/printer.example", json=sent)
-    assert made == {"name": "printer.example", **sent, "records": []}
+    assert made == {"name": "printer.example", **sent, "records": [], "scope": ""}
     assert await ada("GET", "/local-names") == [made]
     await ada("PUT", "/local-names/printer.example", 409, json={"addresses": ["here"]})
     await ada("PUT", "/local-names/a..b", 409, json=sent)
@@ -200,7 +200,7 @@ async def test_names_of_this_house_come_and_go(ada: Caller) -> None:
     await ada("DELETE", "/local-names/printer.example", 404)
     service = {"records": ["SRV 0 0 631 printer.example"]}
     made = await ada("PUT", "/local-names/*.dev.example", json=service)
-    assert made == {"name": "*.dev.example", "addresses": [], **service}
+    assert made == {"name": "*.dev.example", "addresses": [], **service, "scope": ""}
     await ada("PUT", "/local-names/*.dev.example", 400, json={})
     await ada("DELETE", "/local-names/*.dev.example", 204)
 

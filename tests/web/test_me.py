@@ -274,7 +274,11 @@ async def test_whoever_has_upstreams_of_their_own_reads_which(client: Client, si
 async def test_everybody_reads_which_sites_somebody_at_home_leads_elsewhere(
     client: Client, site: Site, path: str
 ) -> None:
-    local = (LocalName("www.example.com", ("192.0.2.66",)), LocalName("nas.lan", ("192.0.2.7",)))
+    local = (
+        LocalName("www.example.com", ("192.0.2.66",), scope="mia"),
+        LocalName("www.example.net", ("192.0.2.66",), scope="tom"),
+        LocalName("nas.lan", ("192.0.2.7",)),
+    )
     rewrites = (NameRewrite(Matcher("bank.example.org"), "start.example"),)
     office = SplitUpstream("office.example", ("192.0.2.53:53",))
     asked = replace(
@@ -288,6 +292,7 @@ async def test_everybody_reads_which_sites_somebody_at_home_leads_elsewhere(
     assert "bank.example.org leads to start.example. Someone at home set this." in words
     assert "Names that end in office.example are sent to 192.0.2.53:53." in words
     assert "nas.lan" not in words  # in a private zone: nobody's site
+    assert "www.example.net" not in words  # another's
     assert "Someone at home set this." not in before
 
 

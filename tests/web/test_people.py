@@ -7,7 +7,6 @@ import re
 import pytest
 
 from copdns.accounts.account import Account
-from copdns.accounts.passwords import hash_password
 from copdns.accounts.roles import Role
 from copdns.household.presets import apply
 from copdns.list_files.load import bundled_presets, load_catalogue
@@ -17,13 +16,12 @@ from copdns.web.desk.person.people import free_person_id
 from copdns.web.routes import ROUTES
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, family
-from tests.web.guardians import PASSWORD
+from tests.web.guardians import PASSWORD, password_hash
 from tests.web.site import Client, Site, send, stored_profile, text
 
 pytestmark = pytest.mark.logged_in
 
 SHIPPED = load_catalogue(())  # presets name what ships
-HASH = hash_password(PASSWORD)
 PARTS = ("", "/open", "/closed", "/search", "/preset", "/rules", "/kept")
 
 
@@ -217,7 +215,7 @@ async def account_of(site: Site, role: Role) -> None:
     profile = "tom" if role is Role.CHILD else ""
     wanted = Account("home", "", f"a {role}", role, profile)
     account = await site.accounts.add(wanted, None, site.now)
-    await site.accounts.set_password("home", account.id, HASH, site.now, by=None)
+    await site.accounts.set_password("home", account.id, password_hash(), site.now, by=None)
 
 
 async def become(client: Client, role: Role) -> None:
@@ -263,7 +261,7 @@ async def test_nobody_reads_of_people_who_may_not(client: Client, site: Site, pa
 async def test_a_stranger_of_another_house_finds_nobody(client: Client, site: Site) -> None:
     await site.store.create(Household("bos", "Bo's house"), "test", site.now)
     account = await site.accounts.add(Account("bos", "", "Bo", Role.OWNER), None, site.now)
-    await site.accounts.set_password("bos", account.id, HASH, site.now, by=None)
+    await site.accounts.set_password("bos", account.id, password_hash(), site.now, by=None)
     session = await site.context.sessions.begin(account, site.now)
     client.session.cookie_jar.clear()
     client.session.cookie_jar.update_cookies({"copdns_session": session})

@@ -203,6 +203,8 @@ BUTTONS = {
     *("/guardian/people/{person}/full-log/drop", "/guardian/people/{person}/open/{kind}/remove"),
     *("/guardian/people/{person}/export", "/guardian/lists/update", "/guardian/lists/accept"),
     *("/guardian/lists/refuse", "/guardian/lists/rollback", "/guardian/lists/trial"),
+    *("/guardian/facts/update", "/guardian/facts/accept"),
+    *("/guardian/facts/keep", "/guardian/facts/rollback"),
     *("/guardian/pause-everyone", "/guardian/unpause-everyone"),
     *("/guardian/targets/{target}/test", "/guardian/repair", "/guardian/undo/{action}"),
     *("/guardian/devices/{device}/remove", "/guardian/devices/{device}/let-in"),

@@ -40,6 +40,7 @@ from copdns.list_files.load import bundled_presets
 from copdns.model.errors import AppealError
 from copdns.model.household import Band
 from copdns.model.matchers import Matcher
+from copdns.model.scripts import shown_name
 from copdns.model.sentences import literal
 from copdns.model.verdict import Reason
 from copdns.policy.today import build_today
@@ -190,7 +191,7 @@ def _opening_text(found: Opening) -> str:
     if found.band is not None:
         return f"age group {found.band}, with its usual settings"
     against = "time rules" if found.time else "lists and rules"
-    names = ", ".join(map(str, found.names)) or ", ".join(
+    names = ", ".join(map(shown_name, found.names)) or ", ".join(
         "everything" if each is None else str(each) for each in found.about
     )
     return f"{names} (lifts {against})"

@@ -13,6 +13,7 @@ from copdns.model.errors import NXDOMAIN
 from copdns.model.names import display
 from copdns.model.reasons import text_of
 from copdns.model.record_types import qtype_name
+from copdns.model.scripts import may_imitate, shown_name
 from copdns.model.verdict import Action, LocalAnswer, Reason, StepNumber
 from copdns.policy.decide import StepResult
 
@@ -45,6 +46,8 @@ def print_case(case: Case, home: Home, *, named: bool) -> None:
     """
     name, client = printable(display(case.name)), _client_text(case)
     click.echo(f"{name}, type {qtype_name(case.qtype)}, for {client}")
+    if may_imitate(case.name):
+        click.echo("(careful: it has letters of other alphabets, and may imitate another site)")
     if not named:
         click.echo(f"(checked for {THIS_MACHINE}; choose someone with --profile or --client)")
     click.echo(f"at {local_text(case.now, case.household.timezone)} ({case.household.timezone})")
@@ -86,7 +89,7 @@ def _step_row(step: StepResult, case: Case) -> tuple[str, str, str, str, str]:
 def _outcome_lines(case: Case, home: Home) -> list[str]:
     verdict = case.verdict
     lines = [f"{_ACTION_TEXT[verdict.action]} at step {verdict.step}: {text_of(verdict)}"]
-    lines += [f"  matched by {verdict.rule}"] if verdict.rule else []
+    lines += [f"  matched by {shown_name(verdict.rule)}"] if verdict.rule else []
     lines += [f"  by {verdict.period}"] if verdict.period else []
     if verdict.list:
         version = f", version {verdict.list_version}" if verdict.list_version else ""
@@ -94,7 +97,7 @@ def _outcome_lines(case: Case, home: Home) -> list[str]:
     if verdict.log_only:
         lines.append(f"  the list {verdict.log_only} would block it, but only counts for now")
     if verdict.target:
-        lines.append(f"  data of {verdict.target}")
+        lines.append(f"  data of {display(verdict.target)}")
     if verdict.local is not None:
         lines.append(f"  answer: {_local_text(verdict.local)}")
     zone = case.household.timezone

@@ -14,6 +14,7 @@ from copdns.cli.output import local_text, print_listing, printable
 from copdns.cli.params import profile_option, required_profile_option
 from copdns.household.edits import add_device, remove_device, set_device
 from copdns.model.household import DeviceKind
+from copdns.network.device_labels import with_labels
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.log_db.unknown_devices import load_unknown_devices
 
@@ -170,14 +171,15 @@ def unknown(home: Home, as_json: bool) -> None:
 
     They get guest rules until you add them, by MAC address where possible. Each is forgotten 30
     days after its last query. PRIVATE means that the device made up its MAC address and may change
-    it. You can turn that off for this network in the Wi-Fi settings of the device.
+    it. You can turn that off for this network in the Wi-Fi settings of the device. Those
+    without a name are asked what they call themselves.
 
     \b
     Example:  copdns device unknown
               copdns device add mia-tablet --mac 02:00:00:00:00:01 --profile mia
     """
     print_listing(
-        _load_unknown(home),
+        with_labels(_load_unknown(home), home.settings),
         as_json,
         visitor_json,
         ("id", "mac", "private", "address", "calls itself", "since", "at the address of"),

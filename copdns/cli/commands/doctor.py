@@ -23,9 +23,10 @@ def doctor(home: Home, network: bool, as_json: bool) -> None:
     """Check this installation for problems.
 
     Each finding says what it means and what to do. Checked are the ports, the upstreams (also
-    whether they block protected domains), the clock, the databases and their disk, the lists, the
-    household, and whether devices can be told apart. Nothing is sent except to your upstreams and
-    to this machine, unless you give --network. The exit code is 1 if something does not work.
+    whether they block protected domains), the clock, the databases and their disk, the lists and
+    facts, the household, and whether devices can be told apart. Nothing is sent except to your
+    upstreams and to this machine, unless you give --network. The exit code is 1 if something does
+    not work.
 
     \b
     Example:  copdns doctor
@@ -65,6 +66,7 @@ def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
         ("clock", machine.check_clock),
         ("databases", machine.check_databases),
         ("lists", household.check_lists),
+        ("facts", household.check_facts),
         ("household", household.check_references),
         ("devices", household.check_devices),
         ("neighbours", devices.check_neighbours),

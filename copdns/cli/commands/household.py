@@ -28,6 +28,7 @@ from copdns.household.edits import replace_household, set_household
 from copdns.household.file import dump, parse
 from copdns.model.errors import ConfigError, HouseholdError
 from copdns.model.household import Household
+from copdns.model.scripts import shown_name
 from copdns.model.sentences import literal
 from copdns.model.violations import no_such
 
@@ -65,8 +66,8 @@ def show(home: Home, as_json: bool) -> None:
             ("devices", str(len(found.devices))),
             ("rules", str(len(found.rules))),
             ("custom services", ", ".join(each.slug for each in found.services)),
-            ("local names", ", ".join(each.name for each in found.local_names)),
-            ("rewrites", ", ".join(str(each.matcher) for each in found.rewrites)),
+            ("local names", ", ".join(shown_name(each.key) for each in found.local_names)),
+            ("rewrites", ", ".join(shown_name(each.matcher) for each in found.rewrites)),
             ("split upstreams", ", ".join(each.key for each in found.split_upstreams)),
             ("schedules", ", ".join(each.id for each in found.schedules)),
             ("daily limits", ", ".join(each.id for each in found.budgets)),

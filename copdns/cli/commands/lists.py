@@ -11,9 +11,14 @@ from copdns.cli.base import NAME, json_option
 from copdns.cli.commands.lists_audit import audit_command
 from copdns.cli.commands.lists_export import export
 from copdns.cli.commands.lists_score import score
-from copdns.cli.commands.lists_trial import log_only
 from copdns.cli.commands.lists_update import update
-from copdns.cli.commands.lists_versions import accept, diff_command, refuse, rollback
+from copdns.cli.commands.lists_versions import (
+    accept,
+    diff_command,
+    log_only,
+    refuse,
+    rollback,
+)
 from copdns.cli.fetched import ListDownloads
 from copdns.cli.home import Home, pass_home
 from copdns.cli.list_errors import check_list_errors, list_error_lines, list_errors_json
@@ -23,6 +28,7 @@ from copdns.lists.index import FoundEntry, ListKind, find_shown
 from copdns.lists.log_only import LogOnly
 from copdns.lists.small_index import ListStatus
 from copdns.model.names import display
+from copdns.model.scripts import shown_name
 from copdns.privacy.list_counts import trial_count, week_of
 from copdns.store.log_db.querylog import QueryLog
 
@@ -158,7 +164,7 @@ def _problem_lines(status: ListStatus) -> Iterable[str]:
     for problem in status.problems:
         yield f"{status.info.slug}, line {problem.line}: {problem.reason}: {problem.text}"
     for held in status.held:
-        yield f"{status.info.slug}, left out: {held.reason}: {held.entry}"
+        yield f"{status.info.slug}, left out: {held.reason}: {shown_name(held.entry)}"
 
 
 @lists.command()
@@ -194,5 +200,5 @@ def search(home: Home, name: str, as_json: bool) -> None:
 
 
 def _entry_text(found: FoundEntry) -> str:
-    text = printable(found.text)
+    text = printable(shown_name(found.text))
     return f"{text} (an exception: not blocked by this list)" if found.entry.allow else text

@@ -1,4 +1,4 @@
-"""`copdns lists diff`, `accept`, `refuse` and `rollback`: versions of downloaded lists."""
+"""`copdns lists diff`, `accept`, `refuse`, `rollback` and `log-only`: what of a list is used."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from copdns.cli.base import ID, json_option
 from copdns.cli.commands.lists_update import lock_copies
 from copdns.cli.fetched import duration_text
 from copdns.cli.home import Home, pass_home
-from copdns.cli.output import count_text, print_json, print_table, printable
+from copdns.cli.output import count_text, local_text, print_json, print_table, printable
+from copdns.list_files.log_only import require_countable, trial_line
 from copdns.list_files.versions import Versions
 from copdns.lists.held import HeldVersion, VersionChoice, choice_line, version_id
+from copdns.lists.log_only import MAX_DAYS, OFFERED_DAYS
 from copdns.lists.versions import HoldReason, NeededKind, VersionDiff
 from copdns.model.errors import HouseholdError
+from copdns.model.scripts import shown_name
 from copdns.model.sentences import literal
 from copdns.model.violations import no_such
 
@@ -99,7 +102,7 @@ def _held_lines(slug: str, held: HeldVersion, now: float) -> Iterator[str]:
         yield f"  {_REASONS[reason]}"
     yield from _number_lines(diff)
     for entry, kind, name in diff.needed:
-        yield f"! {entry} ({_KINDS[kind].format(name=name)})"
+        yield f"! {shown_name(entry)} ({_KINDS[kind].format(name=name)})"
     hidden = diff.needed_count - len(diff.needed)
     if hidden > 0:
         yield f"! {count_text(hidden, 'more needed domain')}"
@@ -107,7 +110,7 @@ def _held_lines(slug: str, held: HeldVersion, now: float) -> Iterator[str]:
         ("+", diff.added, diff.added_names),
         ("-", diff.removed, diff.removed_names),
     ):
-        yield from (f"{sign} {name}" for name in names)
+        yield from (f"{sign} {shown_name(name)}" for name in names)
         if count > len(names):
             yield f"{sign} {count_text(count - len(names), 'more domain')}"
     yield f"to use it: copdns lists accept {slug}; if it is wrong: copdns lists refuse {slug}"
@@ -178,3 +181,36 @@ def rollback(home: Home, slug: str, version: str) -> None:
         state = Versions(home.lists.copies).roll_back(slug, time.time(), version)
     home.note(choice_line(slug, VersionChoice.ROLL_BACK, state))
     click.echo(f"{slug}: version {version_id(state)} is used now, with {state.names:,} domains")
+
+
+@click.command("log-only")
+@click.argument("slug", metavar="LIST", type=ID)
+@click.option(
+    "--days",
+    type=click.IntRange(0, MAX_DAYS),
+    default=OFFERED_DAYS,
+    show_default=True,
+    help="For how many days from now; 0: it blocks now.",
+)
+@pass_home
+def log_only(home: Home, slug: str, days: int) -> None:
+    """Let LIST only count what it would block, for some days.
+
+    Until then it blocks nothing. `copdns lists status` shows how many queries it would have
+    blocked, once three people or more had a part in that. Afterwards it blocks without anybody
+    doing anything; `--days 0` lets it block now. Lists of malware and phishing always block. A
+    running copdns follows within seconds.
+
+    \b
+    Example:  copdns lists log-only ut1-games --days 3
+    """
+    infos = {each.info.slug: each.info for each in home.catalogue.statuses}
+    require_countable(infos.get(slug), slug)
+    with lock_copies(home.lists.copies):
+        home.lists.log_only.set_days(slug, days, home.now)
+    home.note(trial_line(slug, days))
+    until = home.lists.log_only.until(slug, home.now)
+    if until is None:
+        click.echo(f"{slug}: blocks now")
+    else:
+        click.echo(f"{slug}: only counts until {local_text(until, home.household.timezone)}")

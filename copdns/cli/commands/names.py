@@ -30,6 +30,7 @@ from copdns.household.name_edits import (
 from copdns.model.addresses import domain, is_address
 from copdns.model.errors import CopdnsError
 from copdns.model.scoped_names import ScopedName, read_scoped_name
+from copdns.model.scripts import shown_name
 from copdns.policy.judge import guarded_splits
 
 # An address passes: `set_rewrite` refuses it, and says which command takes it.
@@ -44,8 +45,10 @@ def local() -> None:
 @local.command("add")
 @click.argument("name", metavar="NAME", type=LOCAL_NAME)
 @click.argument("addresses", metavar="ADDRESS...", type=LOCAL_VALUE, nargs=-1, required=True)
+@profile_option("Only for this person.")
+@tag_option
 @pass_home
-def local_add(home: Home, name: str, addresses: tuple[str, ...]) -> None:
+def local_add(home: Home, name: str, addresses: tuple[str, ...], profile: str, tag: str) -> None:
     """Set the addresses of a local NAME.
 
     They replace the addresses it had. Subdomains of NAME do not exist; *.NAME stands for all of
@@ -55,20 +58,27 @@ def local_add(home: Home, name: str, addresses: tuple[str, ...]) -> None:
     Example:  copdns local add printer.home.arpa 192.168.1.20
               copdns local add '*.dev.home.arpa' 192.168.1.30
               copdns local add _ipp._tcp.home.arpa 'SRV 0 0 631 printer.home.arpa'
+              copdns local add games.home.arpa 192.168.1.40 --profile tom
     """
+    scope = scope_of(profile, tag)
+    warn_of_unused_tag(home.household, scope)
+    name = str(ScopedName(name, scope))
     edit = partial(set_local_name, name=name, addresses=addresses, known=home.known_ids)
     home.change(f"local name {name}: {', '.join(addresses)}", edit)
 
 
 @local.command("remove")
 @click.argument("name", metavar="NAME", type=LOCAL_NAME)
+@profile_option("What holds only for this person.")
+@tag_option
 @pass_home
-def local_remove(home: Home, name: str) -> None:
+def local_remove(home: Home, name: str, profile: str, tag: str) -> None:
     """Remove a local name.
 
     \b
     Example:  copdns local remove printer.home.arpa
     """
+    name = str(ScopedName(name, scope_of(profile, tag)))
     home.change(f"local name {name} removed", partial(remove_local_name, name=name))
 
 
@@ -85,8 +95,12 @@ def local_list(home: Home, as_json: bool) -> None:
         home.household.local_names,
         as_json,
         plain,
-        ("name", "addresses"),
-        lambda each: (each.name, ", ".join(each.values)),
+        ("name", "addresses", "for"),
+        lambda each: (
+            shown_name(each.name),
+            ", ".join(each.values),
+            each.scope or "everyone",
+        ),
     )
 
 
@@ -139,7 +153,7 @@ def rewrite_list(home: Home, as_json: bool) -> None:
         as_json,
         rewrite_json,
         ("domain", "answered as"),
-        lambda each: (str(each.matcher), each.target),
+        lambda each: (shown_name(each.matcher), shown_name(each.target)),
     )
 
 
@@ -219,5 +233,9 @@ def split_list(home: Home, as_json: bool) -> None:
         as_json,
         plain,
         ("domain", "upstreams", "for"),
-        lambda each: (each.name or ".", ", ".join(each.upstreams), each.scope or "everyone"),
+        lambda each: (
+            shown_name(each.name) or ".",
+            ", ".join(each.upstreams),
+            each.scope or "everyone",
+        ),
     )

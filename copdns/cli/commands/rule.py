@@ -13,6 +13,7 @@ from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_listing, printable
 from copdns.cli.params import note_option, profile_option, scope_of, tag_option, warn_of_unused_tag
 from copdns.household.rule_edits import add_rule, remove_rule, rules_about
+from copdns.list_files.facts import Facts, load_facts
 from copdns.list_files.load import find_needed_name
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, RuleAction
@@ -83,12 +84,12 @@ def add(
     home.change(what, edit)
     warn_of_unused_tag(home.household, scope)
     if action == RuleAction.BLOCK:
-        _warn_of_needed_name(parse_target(target))
+        _warn_of_needed_name(parse_target(target), load_facts(home.folder))
 
 
-def _warn_of_needed_name(about: Matcher | str) -> None:
+def _warn_of_needed_name(about: Matcher | str, facts: Facts) -> None:
     """Print a warning where a rule blocks what many sites need."""
-    needed = find_needed_name(about) if isinstance(about, Matcher) else ""
+    needed = find_needed_name(about, facts) if isinstance(about, Matcher) else ""
     if needed:
         what = f"many sites need {needed}; if they stop working, remove this rule"
         click.echo(printable(what), err=True)

@@ -11,6 +11,8 @@ from copdns.cli.home import Home
 from copdns.cli.output import count_text
 from copdns.household.check import check
 from copdns.list_files.copies import NOT_HERE
+from copdns.list_files.facts import load_facts, load_facts_state, shipped_facts
+from copdns.list_files.facts_updates import facts_troubles
 from copdns.network.machine import in_container
 from copdns.store.log_db.querylog import QueryLog
 from copdns.time.budget import has_effect
@@ -55,6 +57,26 @@ def _check_downloads(downloads: ListDownloads) -> Iterator[Finding]:
         yield warn("lists", unknown, "correct sources.use; docs/lists.md has the names")
     if not downloads.chosen.sources and not downloads.chosen.too_large:
         yield warn("lists", NO_DOWNLOADS, "remove sources.use to download full lists")
+
+
+def check_facts(home: Home) -> Iterator[Finding]:
+    """Check that the facts in force are sound and not old, and that nothing of them waits."""
+    state, chosen = load_facts_state(home.folder), home.settings.facts
+    troubles = list(facts_troubles(state, load_facts(home.folder), chosen, home.now))
+    for each in troubles:
+        yield warn(
+            "facts", each, "see `copdns facts status`; `copdns facts update` tries again now"
+        )
+    if chosen.url and state.error and not state.is_refused:
+        what = f"newer facts could not be downloaded: {state.error}"
+        yield warn("facts", what, "copdns tries again; check facts.url in the settings")
+    if state.waiting:
+        what = f"{count_text(len(state.waiting), 'change')} of the facts waits for a guardian"
+        yield warn("facts", what, "see `copdns facts diff`; then accept or keep")
+    elif not troubles:
+        number = max(state.number, shipped_facts().number)
+        where = "newer ones are downloaded" if chosen.url else "newer ones come with copdns"
+        yield ok("facts", f"number {number} is used; {where}")
 
 
 def check_references(home: Home) -> Iterator[Finding]:

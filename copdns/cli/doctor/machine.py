@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from ipaddress import ip_address
 from pathlib import Path
+from typing import NamedTuple
 
 import copdns
 from copdns.cli.doctor.finding import Finding, FindingStatus, fail, ok, warn
@@ -21,7 +22,8 @@ from copdns.cli.output import local_text
 from copdns.config import AUTO
 from copdns.dns.message import read_response
 from copdns.dns.records import AAAA, A
-from copdns.model.addresses import UpstreamAddress
+from copdns.dns.tls import pin_of
+from copdns.model.addresses import USUAL_PATH, Transport, UpstreamAddress
 from copdns.model.errors import DamagedHouseholdError, UpstreamError, WireError
 from copdns.network.machine import ADDRESS_MISSING, listen_addresses
 from copdns.store.household_db import condition
@@ -41,11 +43,14 @@ SLACK = 300  # seconds that a clock may be set back without a finding
 
 def check_ports(home: Home) -> Iterator[Finding]:
     """Check that copdns answers on each address and port, or could open it."""
-    dns, web = home.settings.dns, home.settings.web
+    dns, web, encrypted = home.settings.dns, home.settings.web, home.settings.encrypted
     if AUTO in dns.listen:
         yield ok("ports", f"auto means {', '.join(listen_addresses((AUTO,)))}")
     for address in listen_addresses(dns.listen):
         yield _check_port(address, dns.port, "dns", _is_copdns)
+        for way in (_OVER_TLS, _OVER_HTTPS):
+            if getattr(encrypted, way.setting):
+                yield _check_encrypted(address, dns.port, getattr(encrypted, way.setting), way)
     addresses = listen_addresses(web.listen)
     for address in addresses:
         yield _check_port(address, web.port, "web", _is_healthy)
@@ -69,6 +74,23 @@ def _check_https(address: str, port: int, tls_port: int) -> Finding:
             f"{address} port {tls_port} (web): copdns runs, but without HTTPS, so guardians cannot "
             "log in from other devices",
             "see why in its log (journalctl -u copdns) or at /readyz",
+        )
+    return found
+
+
+def _check_encrypted(address: str, port: int, own_port: int, way: _Way) -> Finding:
+    """Check that encrypted DNS answers where plain DNS does."""
+    found = _check_port(address, own_port, "encrypted", way.is_ours, way.setting)
+    if (
+        found.status is FindingStatus.OK
+        and found.what.endswith(_FREE)
+        and _is_copdns(address, port)
+    ):
+        return fail(
+            "ports",
+            f"{address} port {own_port} (encrypted): copdns runs, but without {way.name}",
+            "see why in its log (journalctl -u copdns) or at /readyz; if the setting is new, "
+            "restart copdns",
         )
     return found
 
@@ -108,8 +130,9 @@ def _check_port(
         over = f"set {section}.{setting} above 1023"
         todo = f"run copdns as a service or as root, or {over}"
         return warn("ports", f"{where}: this user may not open it", todo)
-    todo = f"set an address of this machine in {section}.listen"
-    if error in ADDRESS_MISSING and section == "dns":
+    listen = "web" if section == "web" else "dns"
+    todo = f"set an address of this machine in {listen}.listen"
+    if error in ADDRESS_MISSING and listen == "dns":
         return warn(
             "ports", f"{where}: not an address of this machine now; copdns waits for it", todo
         )
@@ -134,14 +157,49 @@ def _bind_error(address: str, port: int, *, udp: bool) -> int | None:
 
 def _is_copdns(address: str, port: int) -> bool:
     """Tell whether a copdns listens, by UDP and TCP: it answers its own name with this address."""
-    packed = ip_address(address).packed
-    qtype = A if len(packed) == 4 else AAAA
+    server = UpstreamAddress(address, port)
+    return all(_knows_itself(server, tcp=tcp) for tcp in (False, True))
+
+
+def _is_encrypted_copdns(address: str, port: int, transport: Transport) -> bool:
+    """As in clear text, whatever the certificate: nothing secret is sent."""
     try:
-        replies = [
-            query_resolver(UpstreamAddress(address, port), OWN_NAME, qtype, tcp=tcp)
-            for tcp in (False, True)
-        ]
-        return all(packed in read_response(reply).facts.addresses for reply in replies)
+        with (
+            socket.create_connection((address, port), PATIENCE) as sock,
+            _no_checks().wrap_socket(sock, server_hostname=OWN_NAME) as encrypted,
+        ):
+            key = pin_of(encrypted.getpeercert(binary_form=True) or b"")
+    except OSError:
+        return False
+    path = USUAL_PATH if transport is Transport.HTTPS else ""
+    return _knows_itself(UpstreamAddress(address, port, transport, OWN_NAME, path, key))
+
+
+def _is_copdns_over_tls(address: str, port: int) -> bool:
+    return _is_encrypted_copdns(address, port, Transport.TLS)
+
+
+def _is_copdns_over_https(address: str, port: int) -> bool:
+    return _is_encrypted_copdns(address, port, Transport.HTTPS)
+
+
+class _Way(NamedTuple):
+    """A way to ask encrypted.  setting: of its port.  is_ours: asks at an address and port."""
+
+    name: str
+    setting: str
+    is_ours: Callable[[str, int], bool]
+
+
+_OVER_TLS = _Way("DNS over TLS", "tls_port", _is_copdns_over_tls)
+_OVER_HTTPS = _Way("DNS over HTTPS", "https_port", _is_copdns_over_https)
+
+
+def _knows_itself(server: UpstreamAddress, *, tcp: bool = False) -> bool:
+    packed = ip_address(server.host).packed
+    try:
+        reply = query_resolver(server, OWN_NAME, A if len(packed) == 4 else AAAA, tcp=tcp)
+        return packed in read_response(reply).facts.addresses
     except (UpstreamError, WireError):
         return False
 
@@ -152,9 +210,13 @@ def _is_healthy(address: str, port: int) -> bool:
 
 def _is_healthy_over_https(address: str, port: int) -> bool:
     """As over HTTP, without verification: the certificate is ours, and nothing secret is sent."""
+    return _says_ok(HTTPSConnection(address, port, timeout=PATIENCE, context=_no_checks()))
+
+
+def _no_checks() -> ssl.SSLContext:
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return _says_ok(HTTPSConnection(address, port, timeout=PATIENCE, context=context))
+    return context
 
 
 def _says_ok(connection: HTTPConnection) -> bool:

@@ -20,8 +20,8 @@ from copdns.cli.home import Home
 from copdns.config import SYSTEM
 from copdns.dns.message import read_response
 from copdns.dns.records import NS, A
+from copdns.list_files.facts import SHIPPED, Facts, load_facts
 from copdns.list_files.load import filtering_resolvers
-from copdns.list_files.resources import find_folder
 from copdns.lists.shapes import ProtectedShape
 from copdns.model import yaml_text
 from copdns.model.addresses import Transport, UpstreamAddress
@@ -156,17 +156,17 @@ class NameState(Enum):
 FILTERED = (NameState.BLOCKED, NameState.NULLED)
 
 
-def protected_sample() -> tuple[str, ...]:
-    """Return one protected name of each group in `blocklists/protected.yaml`."""
-    path = find_folder("blocklists") / "protected.yaml"
-    shape = yaml_text.read(path.read_text(encoding="utf-8"), str(path), ProtectedShape)
+def protected_sample(facts: Facts = SHIPPED) -> tuple[str, ...]:
+    """Return one protected name of each group of the facts in force."""
+    file = "protected.yaml"
+    shape = yaml_text.read(facts.read(file), file, ProtectedShape)
     return tuple(
         entry.name.name for group in shape.groups.values() for entry in islice(group.names, 1)
     )
 
 
 def _check_filtering(home: Home, upstreams: Sequence[UpstreamAddress]) -> Iterator[Finding]:
-    names = protected_sample()
+    names = protected_sample(load_facts(home.folder))
     with ThreadPoolExecutor(MAX_PARALLEL) as pool:
         pairs = [(each, name) for each in upstreams for name in names]
         states = dict(zip(pairs, pool.map(lambda pair: _look_up_state(*pair), pairs), strict=True))

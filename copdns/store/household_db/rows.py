@@ -184,12 +184,18 @@ OWN_SERVICE: HouseholdTable[OwnService] = HouseholdTable(
     ),
 )
 
+
+def _read_local(cells: Cells) -> LocalName:
+    name, _, scope = read_text(cells[0]).partition("@")  # a normalized name has no "@"
+    return LocalName(name, *split_values(read_texts(cells[1])), scope)
+
+
 LOCAL_NAME: HouseholdTable[LocalName] = HouseholdTable(
     name="local_name",
     field="local_names",
     columns="name, addresses",
-    cells=lambda local: (local.name, as_json(local.values)),
-    value=lambda cells: LocalName(read_text(cells[0]), *split_values(read_texts(cells[1]))),
+    cells=lambda local: (local.key, as_json(local.values)),
+    value=_read_local,
 )
 
 NAME_REWRITE: HouseholdTable[NameRewrite] = HouseholdTable(

@@ -67,7 +67,10 @@ _PART_TEXT: Mapping[str, str] = {
 _ID = {"type": "string", "pattern": "^[a-z0-9][a-z0-9_-]{0,63}$"}
 _NAME = {"type": "string", "pattern": r"^[a-z0-9_]([a-z0-9_.-]{0,250}[a-z0-9])?$"}
 _MATCHER = {"type": "string", "pattern": r"^(=|\*\.)?[a-z0-9_]([a-z0-9_.-]{0,250}[a-z0-9])?$"}
-_LOCAL = {"type": "string", "pattern": r"^(\*\.)?[a-z0-9_]([a-z0-9_.-]{0,250}[a-z0-9])?$"}
+_LOCAL = {
+    "type": "string",
+    "pattern": r"^(\*\.)?[a-z0-9_]([a-z0-9_.-]{0,250}[a-z0-9])?(@#?[a-z0-9][a-z0-9_-]{0,63})?$",
+}
 _SCOPED = {
     "type": "string",
     "pattern": r"^(\.|[a-z0-9_]([a-z0-9_.-]{0,250}[a-z0-9])?)(@#?[a-z0-9][a-z0-9_-]{0,63})?$",

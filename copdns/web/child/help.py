@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 from copdns.web.child.page import child_page
+from copdns.web.context import context_of
 from copdns.web.languages import bundled_helplines, help_topic, phrases_in
 from copdns.web.pages import language_of
 from copdns.web.person import Person, person_of
@@ -45,7 +46,8 @@ async def choose_country(request: web.Request) -> web.Response:
     await person_of(request, quietly=True)
     fields = await fields_of(request)
     country, back = str(fields.get("country", "")), str(fields.get("back", ""))
-    if country not in bundled_helplines().countries or back not in ("/help", "/bad"):
+    known = bundled_helplines(context_of(request).facts()).countries
+    if country not in known or back not in ("/help", "/bad"):
         raise web.HTTPBadRequest(reason="Choose a country from the list")
     redirect = web.HTTPSeeOther(back)
     redirect.set_cookie(COUNTRY, country, httponly=True, samesite="Lax", secure=request.secure)
@@ -54,7 +56,8 @@ async def choose_country(request: web.Request) -> web.Response:
 
 def helpline_values(request: web.Request, person: Person) -> Mapping[str, Any]:
     """Return the values that templates show about helplines and report offices."""
-    lines, phrases = bundled_helplines(), phrases_in(language_of(request))
+    lines = bundled_helplines(context_of(request).facts())
+    phrases = phrases_in(language_of(request))
     chosen = request.cookies.get(COUNTRY, "")
     country = chosen if chosen in lines.countries else person.household.country
     vouched = frozenset(person.household.helplines)

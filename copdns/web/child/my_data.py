@@ -105,7 +105,7 @@ def resolvers(household: Household, profile: Profile, settings: Settings) -> Res
         len(outside) < len(named),
         SYSTEM in servers,
         tuple(map(_with_short_servers, (*everything[:1], *domains))),
-        answered_sites(household),
+        answered_sites(replace(household, local_names=in_scope(household.local_names, profile))),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -11,8 +12,16 @@ from structlog.testing import capture_logs
 
 from copdns.app import encrypted_upstreams
 from copdns.app.upstreams_in_force import UpstreamsInForce
-from copdns.config import SYSTEM, DnsSettings, Settings, UpstreamSettings
-from copdns.dns.connections import BOOTSTRAP_ZONE, CLEAR_ZONE
+from copdns.config import (
+    SYSTEM,
+    ClientSubnet,
+    Dns64Settings,
+    DnsSettings,
+    Settings,
+    UpstreamSettings,
+)
+from copdns.dns.client_subnet import subnet_option
+from copdns.dns.connections import BOOTSTRAP_ZONE, CLEAR_ZONE, NAT64_ZONE
 from copdns.dns.upstream import UpstreamClient
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.encrypted_addresses import server_address
@@ -201,3 +210,34 @@ async def test_a_persons_names_and_private_reverse_names_have_upstreams_of_their
         ".@mia": ["tls://dns.example@192.0.2.9"],
         "work.example": ["192.0.2.99:53"],
     }
+
+
+async def test_the_prefix_of_a_translator_is_asked_of_those_that_the_settings_name(
+    upstreams: UpstreamClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [UpstreamAddress("192.0.2.1")]
+    monkeypatch.setattr(machine, "system_resolvers", lambda _own, _port: given)
+    usual = settings(NEAR)
+    for ask, asked in (((), str(NEAR)), ((SYSTEM,), "192.0.2.1:53")):
+        chosen = usual.model_copy(update={"dns64": Dns64Settings(prefix="auto", ask=ask)})
+        await UpstreamsInForce(upstreams, lambda chosen=chosen: chosen).apply([])
+        assert zones(upstreams)[NAT64_ZONE] == [asked]
+    await UpstreamsInForce(upstreams, lambda: usual).apply([])
+    assert NAT64_ZONE not in zones(upstreams)
+
+
+async def test_an_upstream_is_told_of_our_network_what_the_settings_say(
+    upstreams: UpstreamClient,
+) -> None:
+    other, third = UpstreamAddress("192.0.2.54"), UpstreamAddress("192.0.2.55")
+    network = ip_network("198.51.100.0/24")
+    told = (ClientSubnet(server=NEAR, send=network), ClientSubnet(server=other, forward=True))
+    chosen = settings(NEAR, other, third, client_subnet=told)
+    await UpstreamsInForce(upstreams, lambda: chosen).apply([])
+    assert [(each.subnet, each.forwards_subnet) for each in upstreams.healths] == [
+        (subnet_option(network), False),
+        (b"", True),
+        (b"", False),
+    ]
+    await UpstreamsInForce(upstreams, lambda: settings(NEAR, other, third)).apply([])
+    assert not any(each.knows_subnets for each in upstreams.healths)

@@ -219,7 +219,12 @@ def test_a_local_name_is_answered_by_this_machine(home: Home) -> None:
     assert home.json("check", "printer.home.arpa")["action"] == "local"
     assert "answer: 192.168.1.20" in home.ok("check", "printer.home.arpa")
     assert home.json("local", "list") == [
-        {"name": "printer.home.arpa", "addresses": ["192.168.1.20", "fd00::20"], "records": []}
+        {
+            "name": "printer.home.arpa",
+            "addresses": ["192.168.1.20", "fd00::20"],
+            "records": [],
+            "scope": "",
+        }
     ]
     assert "printer.home.arpa  192.168.1.20, fd00::20" in home.ok("local", "list")
     home.ok("local", "remove", "Printer.home.arpa")

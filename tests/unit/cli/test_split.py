@@ -1,4 +1,4 @@
-"""`copdns split`: for everyone, one person or a tag."""
+"""`copdns split` and `copdns local`: for everyone, one person or a tag."""
 
 from __future__ import annotations
 
@@ -36,3 +36,20 @@ def test_a_split_is_added_listed_and_removed_for_whom_it_is(tmp_path: Path) -> N
     assert run(tmp_path, "split", "remove", ".", *mia).exit_code == 0
     assert run(tmp_path, "split", "remove", "work.example", *mia).exit_code == 1
     assert run(tmp_path, "split", "remove", "work.example").exit_code == 0
+
+
+def test_a_local_name_is_added_listed_and_removed_for_whom_it_is(tmp_path: Path) -> None:
+    (tmp_path / "home.yaml").write_text(HOUSE)
+    assert run(tmp_path, "household", "import", str(tmp_path / "home.yaml")).exit_code == 0
+    mia, name = ("--profile", "mia"), "nas.home.arpa"
+    assert run(tmp_path, "local", "add", name, "192.0.2.5").exit_code == 0
+    assert run(tmp_path, "local", "add", name, "192.0.2.6", *mia).exit_code == 0
+    assert run(tmp_path, "local", "add", name, "192.0.2.6", "--profile", "bo").exit_code == 1
+    listed = json.loads(run(tmp_path, "local", "list", "--json").output)
+    assert [(each["addresses"], each["scope"]) for each in listed] == [
+        (["192.0.2.5"], ""),
+        (["192.0.2.6"], "mia"),
+    ]
+    assert run(tmp_path, "local", "remove", name, *mia).exit_code == 0
+    assert run(tmp_path, "local", "remove", name, *mia).exit_code == 1
+    assert run(tmp_path, "local", "remove", name).exit_code == 0

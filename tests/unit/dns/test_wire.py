@@ -177,7 +177,9 @@ def test_do_and_cd_ask_for_another_answer() -> None:
 def test_unknown_options_and_flags_are_no_reason_to_refuse() -> None:
     options = option(8, b"\0\1\x18\0\xc0\0\2") + option(10, b"12345678") + option(65001, b"x")
     read = read_query(query(opt=opt(options, ttl=0x7FFF)))
-    assert read.edns == Edns(UDP_SIZE, do=False, version=0, wants_structured_errors=False)
+    assert read.edns == Edns(
+        UDP_SIZE, do=False, version=0, wants_structured_errors=False, subnet=b"\0\1\x18\0\xc0\0\2"
+    )
 
 
 @pytest.mark.parametrize("data", [b"", b"\1\2"])

@@ -63,7 +63,7 @@ def event(kind: EventKind) -> Event:
             return MADE._replace(kind=kind)
         case "clock":
             return ClockEvent(kind, AT)
-        case "list" if kind is EventKind.LIST_HELD:
+        case "list" | "facts" if kind in (EventKind.LIST_HELD, EventKind.FACTS_HELD):
             return HeldEvent(kind, "boards", AT)
         case "upstream" | "list":
             return TroubleEvent(kind, AT)

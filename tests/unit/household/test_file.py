@@ -226,12 +226,14 @@ def test_a_household_has_services_and_names_of_its_own() -> None:
     household = parsed(
         "own_services: {club: {title: Our club, contact: strangers, names: [club.example]}}\n"
         "profiles: {mia: {band: 7-9, services: [club, videos]}}\n"
-        "local_names: {NAS.Home.Example: [192.0.2.10]}\n"
+        "local_names: {NAS.Home.Example: [192.0.2.10], '*.Dev.Example@mia': [192.0.2.11]}\n"
         "rewrites: {'*.old.example': new.example}\n"
         "split_upstreams: {work.example: [192.0.2.53, '[2001:db8::53]:5353']}\n"
     )
     assert household.services[0].contact is Contact.STRANGERS
-    assert household.local_names[0].name == "nas.home.example"
+    keys = [each.key for each in household.local_names]
+    assert keys == ["nas.home.example", "*.dev.example@mia"]
+    assert parsed(dump(household)) == household
     assert str(household.rewrites[0].matcher) == "*.old.example"
     assert household.split_upstreams[0].upstreams == ("192.0.2.53:53", "[2001:db8::53]:5353")
 

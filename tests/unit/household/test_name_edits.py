@@ -38,6 +38,21 @@ def test_a_local_name_is_set_again_in_place_of_the_old() -> None:
     assert edit.remove_local_name(changed, "nas.home.example.") == FAMILY
 
 
+def test_a_local_name_of_one_person_stands_beside_everyones() -> None:
+    changed = edit.set_local_name(FAMILY, "nas.home.example", ["192.0.2.10"], KNOWN)
+    changed = edit.set_local_name(changed, "NAS.home.example@mia", ["192.0.2.11"], KNOWN)
+    assert [(each.key, each.addresses) for each in changed.local_names] == [
+        ("nas.home.example", ("192.0.2.10",)),
+        ("nas.home.example@mia", ("192.0.2.11",)),
+    ]
+    alone = edit.remove_local_name(changed, "nas.home.example")
+    assert [each.key for each in alone.local_names] == ["nas.home.example@mia"]
+    assert edit.remove_local_name(alone, "nas.home.example@mia") == FAMILY
+    for scope in ("bo", "Mia", "#", ""):
+        with pytest.raises(HouseholdError):
+            edit.set_local_name(FAMILY, f"nas.home.example@{scope}", ["192.0.2.10"], KNOWN)
+
+
 def test_a_rewrite_and_a_split_upstream_are_set_and_removed() -> None:
     changed = edit.set_rewrite(FAMILY, "*.old.example", "New.example", KNOWN)
     assert [(str(each.matcher), each.target) for each in changed.rewrites] == [

@@ -181,7 +181,7 @@ def test_what_is_too_long_for_a_datagram_comes_over_tcp() -> None:
     assert not whole.message.flags & dns.flags.TC
     assert sorted(whole.data) == sorted(addresses)
     home.recorder.flush(home.clock.wall)
-    assert home.counters.queries == {"udp": 1, "tcp": 1}
+    assert home.counters.queries == {"udp": 1, "tcp": 1, "tls": 0, "https": 0}
     again = home.ask("mia", "a.example", edns=False)
     assert again.message.to_wire()[2:] == cut.message.to_wire()[2:]
 
@@ -554,12 +554,23 @@ def test_a_split_domain_has_a_cache_of_its_own() -> None:
 def test_time_servers_are_asked_in_clear_text_and_marked_where_all_else_is_encrypted() -> None:
     groups = {"os_time": ["time.example"], "os_connectivity": ["portal.example"]}
     home = Home(lists=library(protected=groups))
-    assert home.ask("mia", "time.example").ede is None
     home.resolver.asks_time_in_clear = True
     names = ["time.example", "eu.time.example", "portal.example", "toys.example"]
     codes = [home.ask("mia", name).ede for name in names]
     assert codes == 2 * [(0, "the name of a time server, which is not validated")] + 2 * [None]
-    assert [key.zone for key in home.upstream.asked] == ["", CLEAR_ZONE, CLEAR_ZONE, "", ""]
+    assert [key.zone for key in home.upstream.asked] == [CLEAR_ZONE, CLEAR_ZONE, "", ""]
+
+
+def test_no_upstream_is_to_check_the_signatures_of_a_time_server_and_that_is_said() -> None:
+    """With a wrong clock none is valid, so whoever checks them would never say what time it is."""
+    home = Home(lists=library(protected={"os_time": ["time.example"]}))
+    for flags in (dns.flags.RD, dns.flags.RD | dns.flags.CD):
+        reply = home.ask("mia", "time.example", want_dnssec=True, flags=flags)
+        assert reply.ede == (0, "the name of a time server, which is not validated")
+        assert not reply.message.flags & dns.flags.AD
+    assert [(key.zone, key.cd) for key in home.upstream.asked] == [("", True)]
+    home.ask("mia", "toys.example")
+    assert not home.upstream.asked[-1].cd
 
 
 def test_a_filtered_answer_that_is_kept_does_not_do_for_a_protected_name() -> None:

@@ -46,7 +46,9 @@ def full() -> Counters:
     counters.gauges = {
         name: lambda: 7.0
         for name in METRICS
-        if name.startswith(("copdns_cache_entries", "copdns_cache_octets", "copdns_log"))
+        if name.startswith(
+            ("copdns_cache_entries", "copdns_cache_octets", "copdns_facts", "copdns_log")
+        )
         or name in ("copdns_policy_revision", "copdns_list_entries", "copdns_events_dropped")
     }
     return counters

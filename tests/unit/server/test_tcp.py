@@ -1,140 +1,41 @@
-"""DNS over TCP, with real connections on loopback and an upstream that answers when told to."""
+"""DNS over TCP, with real connections on loopback and an upstream that answers when told to.
+
+What holds over TLS as well is tried over both.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
 from ipaddress import ip_network
 
 import pytest
 
 from copdns.dns.records import QR, RD
 from copdns.model.errors import REFUSED, ListenError
-from copdns.model.household import Device
 from copdns.server import answer
+from copdns.server.connection import StreamLimits
 from copdns.server.forwarded import NO_FORWARDERS, Forwarder, Forwarders
 from copdns.server.limits import Limits
-from copdns.server.tcp import TcpConnection, TcpLimits, TcpServer
+from copdns.server.tcp import TcpServer
 from copdns.time.clock import Moment
 from tests.forwarding import STREAM, header, own, proxied
-from tests.home import Home
-from tests.household import BO, MIA, block, family
+from tests.household import BO
 from tests.unit.messages import ID, message, opt, option, parsed, query, question
+from tests.unit.streams import GAMES, HOST, SLOW, Client, Open, numbered, turn
 from tests.upstream_server import PATIENCE
 
-HOST = "127.0.0.1"
-GAMES = "games.example"  # blocked: answered at once
-SLOW = "slow.example"  # allowed: answered when the upstream delivers
 
-
-class Client:
-    """A connection to the server."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    def send(self, *messages: bytes) -> None:
-        """Send messages in one segment."""
-        self.writer.write(b"".join(len(each).to_bytes(2, "big") + each for each in messages))
-
-    async def receive(self) -> bytes:
-        async with asyncio.timeout(PATIENCE):
-            size = int.from_bytes(await self.reader.readexactly(2), "big")
-            return await self.reader.readexactly(size)
-
-    async def end(self) -> bytes:
-        """Return what comes until the server closes."""
-        async with asyncio.timeout(PATIENCE):
-            try:
-                return await self.reader.read()
-            except ConnectionError:
-                return b""
-
-
-class Desk:
-    """A server with the home behind it."""
-
-    def __init__(self, forwarders: Forwarders = NO_FORWARDERS, **limits: float) -> None:
-        here = Device("laptop", "Laptop", "mia", (HOST,))
-        self.home = Home(family(MIA, devices=(here,), rules=(block(GAMES),)))
-        self.limits = TcpLimits(**limits)  # type: ignore[arg-type]
-        self.forwarders = forwarders
-        self.clients: list[Client] = []
-
-    async def open(self) -> None:
-        home = self.home
-        self.server = TcpServer(home.resolver, home.clock, HOST, 0, self.limits, self.forwarders)
-        await self.server.start()
-        assert self.server._server is not None
-        self.port = self.server._server.sockets[0].getsockname()[1]
-
-    async def client(self, buffer: int = 0) -> Client:
-        sock = socket.socket()
-        if buffer:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        sock.setblocking(False)
-        try:
-            await asyncio.get_running_loop().sock_connect(sock, (HOST, self.port))
-        except OSError:
-            sock.close()
-            raise
-        self.clients.append(Client(*await asyncio.open_connection(sock=sock)))
-        return self.clients[-1]
-
-    async def asked(self, count: int) -> None:
-        """Wait until the upstream was asked so many questions."""
-        async with asyncio.timeout(PATIENCE):
-            while len(self.home.upstream.asked) < count:
-                await turn()
-
-    def connections(self) -> list[TcpConnection]:
-        return list(self.server.open)
-
-
-async def turn() -> None:
-    """Let the loop look at all sockets once."""
-    loop = asyncio.get_running_loop()
-    done = loop.create_future()
-    loop.call_soon(done.set_result, None)
-    await done
-
-
-Open = Callable[..., Awaitable[Desk]]
-
-
-@pytest.fixture
-async def desk() -> AsyncIterator[Open]:
-    opened: list[Desk] = []
-
-    async def opener(forwarders: Forwarders = NO_FORWARDERS, **limits: float) -> Desk:
-        opened.append(Desk(forwarders, **limits))
-        await opened[-1].open()
-        return opened[-1]
-
-    yield opener
-    for each in opened:
-        each.server.close()
-        for client in each.clients:
-            client.writer.close()
-    await turn()
-
-
-def numbered(number: int, name: str) -> bytes:
-    return number.to_bytes(2, "big") + query(name)[2:]
-
-
-async def test_a_question_is_answered_without_one_over_udp_before(desk: Open) -> None:
-    client = await (await desk()).client()
+async def test_a_question_is_answered_without_one_over_udp_before(either: Open) -> None:
+    client = await (await either()).client()
     client.send(query(GAMES))
     reply = await client.receive()
     assert reply[:2] == ID
     assert parsed(reply).question[0].name.to_text() == f"{GAMES}."
 
 
-async def test_a_hundred_questions_in_one_segment_are_all_answered(desk: Open) -> None:
-    here = await desk()
+async def test_a_hundred_questions_in_one_segment_are_all_answered(either: Open) -> None:
+    here = await either()
     client = await here.client()
     names = [GAMES if number % 2 else f"{number}.example" for number in range(100)]
     client.send(*(numbered(number, name) for number, name in enumerate(names)))
@@ -147,18 +48,18 @@ async def test_a_hundred_questions_in_one_segment_are_all_answered(desk: Open) -
         assert parsed(reply).question[0].name.to_text() == f"{name}."
 
 
-async def test_a_question_in_single_octets_is_answered(desk: Open) -> None:
-    client = await (await desk()).client()
+async def test_a_question_in_single_octets_is_answered(either: Open) -> None:
+    client = await (await either()).client()
     client.writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     asked = query(GAMES)
     for octet in len(asked).to_bytes(2, "big") + asked:
-        client.writer.write(bytes([octet]))
+        client.put(bytes([octet]))
         await turn()
     assert (await client.receive())[:2] == ID
 
 
-async def test_a_slow_question_does_not_hold_a_fast_one(desk: Open) -> None:
-    here = await desk()
+async def test_a_slow_question_does_not_hold_a_fast_one(either: Open) -> None:
+    here = await either()
     client = await here.client()
     client.send(numbered(1, SLOW), numbered(2, GAMES))
     assert (await client.receive())[:2] == b"\0\2"
@@ -166,8 +67,8 @@ async def test_a_slow_question_does_not_hold_a_fast_one(desk: Open) -> None:
     assert (await client.receive())[:2] == b"\0\1"
 
 
-async def test_an_answer_too_large_for_a_datagram_is_not_truncated(desk: Open) -> None:
-    here = await desk()
+async def test_an_answer_too_large_for_a_datagram_is_not_truncated(either: Open) -> None:
+    here = await either()
     here.home.upstream.script = {SLOW: {"TXT": [f"{each}{'x' * 100}" for each in range(8)]}}
     client = await here.client()
     client.send(query(SLOW, 16))
@@ -178,8 +79,8 @@ async def test_an_answer_too_large_for_a_datagram_is_not_truncated(desk: Open) -
     assert len(parsed(reply).answer[0]) == 8
 
 
-async def test_what_is_no_question_gets_silence_and_a_mistake_an_error(desk: Open) -> None:
-    client = await (await desk(in_flight=2)).client()
+async def test_what_is_no_question_gets_silence_and_a_mistake_an_error(either: Open) -> None:
+    client = await (await either(in_flight=2)).client()
     response = message(question(GAMES), flags=QR | RD)
     client.send(*[response, b"", b"\0" * 11] * 5, message(b"", questions=0))
     assert parsed(await client.receive()).rcode() == 1
@@ -282,8 +183,8 @@ async def test_who_is_believed_changes_with_the_next_connection(desk: Open) -> N
 # --- ends ------------------------------------------------------------------------------------
 
 
-async def test_a_silent_connection_is_closed(desk: Open) -> None:
-    client = await (await desk(idle=0.05)).client()
+async def test_a_silent_connection_is_closed(either: Open) -> None:
+    client = await (await either(idle=0.05)).client()
     assert await client.end() == b""
 
 
@@ -293,18 +194,18 @@ async def test_octets_that_never_make_a_message_do_not_keep_it_open(desk: Open) 
     client.send(query(GAMES))
     await client.receive()
     (connection,) = here.connections()
-    timer = connection._idle
+    deadline = connection._deadline
     client.writer.write(b"\0")
     await turn()
-    assert connection._idle is timer
+    assert connection._deadline == deadline
     assert await client.end() == b""
 
 
-async def test_a_client_that_stopped_sending_still_gets_its_answers(desk: Open) -> None:
-    here = await desk(in_flight=2)
+async def test_a_client_that_stopped_sending_still_gets_its_answers(either: Open) -> None:
+    here = await either(in_flight=2)
     client = await here.client()
     client.send(*(numbered(number, f"{number}.example") for number in range(5)))
-    client.writer.write_eof()
+    client.stop_sending()
     await here.asked(2)
     here.home.upstream.deliver()
     received = await client.end()
@@ -312,8 +213,8 @@ async def test_a_client_that_stopped_sending_still_gets_its_answers(desk: Open) 
     assert here.connections() == []
 
 
-async def test_a_client_that_went_away_is_no_trouble(desk: Open) -> None:
-    here = await desk()
+async def test_a_client_that_went_away_is_no_trouble(either: Open) -> None:
+    here = await either()
     client = await here.client()
     client.send(query(SLOW))
     await here.asked(1)
@@ -324,8 +225,8 @@ async def test_a_client_that_went_away_is_no_trouble(desk: Open) -> None:
     assert (await other.receive())[:2] == ID
 
 
-async def test_closed_it_ends_every_connection(desk: Open) -> None:
-    here = await desk()
+async def test_closed_it_ends_every_connection(either: Open) -> None:
+    here = await either()
     clients = [await here.client() for _ in range(3)]
     for client in clients:
         client.send(query(GAMES))
@@ -340,8 +241,8 @@ async def test_closed_it_ends_every_connection(desk: Open) -> None:
 # --- bounds ----------------------------------------------------------------------------------
 
 
-async def test_with_too_many_connections_the_longest_silent_one_ends(desk: Open) -> None:
-    here = await desk(connections=2)
+async def test_with_too_many_connections_the_longest_silent_one_ends(either: Open) -> None:
+    here = await either(connections=2)
     first, second = await here.client(), await here.client()
     for client in (second, first):
         client.send(query(GAMES))
@@ -353,16 +254,16 @@ async def test_with_too_many_connections_the_longest_silent_one_ends(desk: Open)
         assert (await client.receive())[:2] == ID
 
 
-async def test_connections_that_come_together_are_held_to_the_limit_too(desk: Open) -> None:
-    here = await desk(connections=2)
+async def test_connections_that_come_together_are_held_to_the_limit_too(either: Open) -> None:
+    here = await either(connections=2)
     clients = await asyncio.gather(*(here.client() for _ in range(10)))
     clients[-1].send(query(GAMES))
     await clients[-1].receive()
     assert len(here.connections()) <= 2
 
 
-async def test_questions_of_one_connection_are_worked_on_a_few_at_a_time(desk: Open) -> None:
-    here = await desk(in_flight=3)
+async def test_questions_of_one_connection_are_worked_on_a_few_at_a_time(either: Open) -> None:
+    here = await either(in_flight=3)
     client = await here.client()
     client.send(*(numbered(number, f"{number}.example") for number in range(10)))
     await here.asked(3)
@@ -388,8 +289,8 @@ async def test_what_is_refused_while_it_is_read_is_asked_once(
     assert here.home.counters.queries["tcp"] == 10
 
 
-async def test_a_bug_with_one_question_keeps_no_later_one_from_its_answer(desk: Open) -> None:
-    here = await desk(in_flight=1)
+async def test_a_bug_with_one_question_keeps_no_later_one_from_its_answer(either: Open) -> None:
+    here = await either(in_flight=1)
     client, clock = await here.client(), here.server.clock
 
     def broken() -> Moment:
@@ -413,7 +314,7 @@ async def test_a_client_that_does_not_read_is_not_read_from(desk: Open) -> None:
     client.send(*[query(GAMES)] * asked)
     (connection,) = here.connections() or [None]
     async with asyncio.timeout(PATIENCE):
-        while connection is None or not connection._clogged:
+        while connection is None or not connection.is_clogged:
             await turn()
             (connection,) = here.connections() or [None]
     assert connection._transport is not None
@@ -425,8 +326,8 @@ async def test_a_client_that_does_not_read_is_not_read_from(desk: Open) -> None:
         await client.receive()
 
 
-async def test_a_client_that_never_reads_is_dropped(desk: Open) -> None:
-    here = await desk(idle=0.2)
+async def test_a_client_that_never_reads_is_dropped(either: Open) -> None:
+    here = await either(idle=0.2)
     client = await here.client(buffer=4096)
     client.send(*[query(GAMES)] * 40_000)
     async with asyncio.timeout(PATIENCE):  # in which it comes and is dropped, or the test fails
@@ -441,20 +342,20 @@ async def test_a_client_that_never_reads_is_dropped(desk: Open) -> None:
 
 async def test_a_port_that_is_taken_is_told_with_a_way_out(desk: Open) -> None:
     here = await desk()
-    second = TcpServer(here.home.resolver, here.home.clock, HOST, here.port, TcpLimits())
+    second = TcpServer(here.home.resolver, here.home.clock, HOST, here.port, StreamLimits())
     with pytest.raises(ListenError, match=rf"{HOST} port {here.port} \(TCP\): .*another program"):
         await second.start()
 
 
 async def test_an_address_of_another_machine_is_told(desk: Open) -> None:
     here = await desk()
-    second = TcpServer(here.home.resolver, here.home.clock, "192.0.2.1", 0, TcpLimits())
+    second = TcpServer(here.home.resolver, here.home.clock, "192.0.2.1", 0, StreamLimits())
     with pytest.raises(ListenError, match="this machine has no such address"):
         await second.start()
 
 
-async def test_a_flood_over_tcp_is_refused_and_the_connection_stays(desk: Open) -> None:
-    house = await desk()
+async def test_a_flood_over_tcp_is_refused_and_the_connection_stays(either: Open) -> None:
+    house = await either()
     house.home.resolver.limits = Limits(client=2, is_exempt=lambda _: False)
     client = await house.client()
     client.send(*[query(GAMES, opt=opt())] * 12)

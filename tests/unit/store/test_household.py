@@ -150,6 +150,7 @@ HOME = Household(
     ),
     local_names=(
         LocalName("printer.home.arpa", ("192.0.2.9",)),
+        LocalName("*.dev.home.arpa", ("192.0.2.9",), scope="#children"),
         LocalName("b.home.arpa", (), ("TXT a  b, c", "SRV 0 0 631 b.home.arpa")),
     ),
     rewrites=(NameRewrite(Matcher("old.example", MatchKind.BELOW), "new.example"),),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ssl
 import stat
+from contextlib import suppress
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -254,3 +256,29 @@ def test_a_certificate_is_for_what_stays() -> None:
     assert found[-2:] == ("attic-pi", "192.168.1.2")
     assert "fd00::1" not in found
     assert "bad name" not in names_of("bad name", [])
+
+
+def test_other_protocols_have_the_same_certificate_and_follow_it(tmp_path: Path) -> None:
+    made = Certificate(tmp_path, own(tmp_path), with_authority=False)
+    made.begin(NAMES, NOW)
+    other = made.context_for(("dot",))
+    assert shown_by(other, "dot") == made.fingerprint
+    before = made.fingerprint
+    own(tmp_path)
+    assert made.refresh(NAMES, NOW)
+    assert shown_by(other, "dot") == made.fingerprint
+    assert made.fingerprint != before
+
+
+def shown_by(context: ssl.SSLContext, protocol: str) -> str:
+    """Return the fingerprint of what a server shows to a client that asks for a protocol."""
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+    client.set_alpn_protocols([protocol])
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    own_end = client.wrap_bio(back, there)
+    for each in (own_end, context.wrap_bio(there, back, server_side=True), own_end):
+        with suppress(ssl.SSLWantReadError):
+            each.do_handshake()
+    assert own_end.selected_alpn_protocol() == protocol
+    return sha256(own_end.getpeercert(binary_form=True) or b"").digest().hex(":").upper()

@@ -14,19 +14,9 @@ from copdns.lists.catalogue import Catalogue
 from copdns.lists.drafts import build_small_catalogue
 from copdns.lists.index import ListKind
 from copdns.model.errors import ConfigError
+from copdns.model.helpline_shapes import Age, Body, BodyShape, For, LineShape
 from copdns.web.languages import bundled_helplines, phrases_in
-from copdns.words.helplines import (
-    CALLED,
-    HELPLINES,
-    HOTLINES,
-    Age,
-    Body,
-    BodyShape,
-    For,
-    Helplines,
-    LineShape,
-    helplines,
-)
+from copdns.words.helplines import CALLED, HELPLINES, HOTLINES, Helplines, helplines
 
 DAY = date(2026, 11, 27)
 

@@ -131,18 +131,18 @@ async def change(call: Call) -> object:
     changes_guest = values.get("guest", call.household.guest) != call.household.guest
     if changes_guest or not protects <= set(call.household.protected):
         await require_sure(call.request, call.actor)
-    _check_vouched(call.household, wanted)
+    _check_vouched(call, call.household, wanted)
     keys = ", ".join(sorted(values))
     edit = partial(set_household, known=call.context.known_ids(), **values)
     after = await call.change(f"household set: {keys}", edit)
     return _household_json(after)
 
 
-def _check_vouched(home: Household, wanted: HouseholdSet) -> None:
+def _check_vouched(call: Call, home: Household, wanted: HouseholdSet) -> None:
     """Raise HouseholdError for a helpline that cannot be confirmed: unknown, or of another
     country."""
     country = home.country if wanted.country is None else wanted.country
-    there = {each.id for each in bundled_helplines().to_confirm(country)}
+    there = {each.id for each in bundled_helplines(call.context.facts()).to_confirm(country)}
     for each in set(wanted.helplines or ()) - {*there, *home.helplines}:
         raise HouseholdError(no_such("helpline to vouch for", each, there))
 
@@ -163,7 +163,7 @@ def _household_json(household: Household) -> dict[str, object]:
 
 async def helplines(call: Call) -> object:
     """Return the helplines of the household's country."""
-    home, lines = call.household, bundled_helplines()
+    home, lines = call.household, bundled_helplines(call.context.facts())
     to_vouch = lines.to_confirm(home.country, home.helplines)
     ids = {each.id for each in to_vouch}
     shown = (each for each in lines.lines(home.country, home.helplines) if each.id not in ids)

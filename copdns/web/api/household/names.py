@@ -21,7 +21,7 @@ from copdns.household.name_edits import (
 )
 from copdns.model.broad_names import is_public
 from copdns.model.errors import NameTextError
-from copdns.model.local_records import local_domain
+from copdns.model.local_records import scoped_local_domain
 from copdns.model.matchers import parse_matcher
 from copdns.model.names import normalize
 from copdns.model.scoped_names import read_scoped_name
@@ -52,11 +52,13 @@ class LocalNameShown(Given):
     """Names below it do not exist, but for `*.name`, which stands for all of them.
 
     records: TXT and SRV, such as "SRV 0 0 631 printer.home.arpa".
+    scope: for whom: a profile's id, "#tag", or "" for everyone.
     """
 
     name: str
     addresses: list[str]
     records: list[str]
+    scope: str
 
 
 def _not_empty(key: str) -> dict[str, JsonValue]:
@@ -126,9 +128,9 @@ async def set_local(call: Call) -> object:
 
 async def remove_local(call: Call) -> None:
     """Remove a local name; raise Refused (404), or NameTextError for what is no name."""
-    name = local_domain(call.part("name"))
+    name = str(scoped_local_domain(call.part("name")))
     await _require_sure_of_site(call, name)
-    _require_listed(name, (each.name for each in call.household.local_names), "local name")
+    _require_listed(name, (each.key for each in call.household.local_names), "local name")
     await call.change(f"local name {name} removed", partial(remove_local_name, name=name))
 
 
@@ -200,7 +202,8 @@ async def _require_sure_of_site(call: Call, text: str) -> None:
     text: a name as in a rule; what is none is the edit's to refuse.
     """
     try:
-        name = normalize(text.strip().removeprefix("*.").removeprefix("="))
+        written = text.strip().partition("@")[0]
+        name = normalize(written.removeprefix("*.").removeprefix("="))
     except NameTextError:
         return
     if is_public(name):

@@ -17,6 +17,7 @@ from copdns.model.addresses import is_private_mac
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
 from copdns.model.sentences import sentence
+from copdns.network.device_labels import with_labels
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.store.household_db.ignored import IgnoredDevices
 from copdns.store.log_db.unknown_devices import load_unknown_devices
@@ -50,7 +51,8 @@ async def devices(request: web.Request) -> web.Response:
     now = int(context.now())
     household = await stored_household(request, actor)
     ignored = await IgnoredDevices(context.thread).of(household.id)
-    visitors = await unassigned_devices(context_of(request).folder, household)
+    unassigned = await unassigned_devices(context_of(request).folder, household)
+    visitors = await asyncio.to_thread(with_labels, unassigned, context.settings())
     return context.pages.render(
         request,
         "desk/devices.html",

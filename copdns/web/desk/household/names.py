@@ -38,7 +38,7 @@ from copdns.model.broad_names import broad_names, is_public
 from copdns.model.encrypted_addresses import split_address
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Contact, Household, OwnService
-from copdns.model.local_records import local_domain
+from copdns.model.local_records import scoped_local_domain
 from copdns.model.matchers import parse_matcher
 from copdns.model.scoped_names import read_scoped_name
 from copdns.model.times import Topic, TopicKind
@@ -127,8 +127,8 @@ class _Kind(NamedTuple):
 
 _LOCAL = _Kind(
     "local name {}",
-    lambda household: (each.name for each in household.local_names),
-    lambda form: read_field(local_domain, form.one("name"), "name"),
+    lambda household: (each.key for each in household.local_names),
+    lambda form: _read_scoped(form, scoped_local_domain),  # which is defined below
     lambda form: _parse_several(form, "addresses", address),
     lambda household, name, values, known: _set_addresses(household, name, values, known),
     remove_local_name,
@@ -144,7 +144,7 @@ _REWRITE = _Kind(
 _SPLIT = _Kind(
     "conditional forwarding for {}",
     lambda household: (each.key for each in household.split_upstreams),
-    lambda form: _read_scoped_name(form),  # which is defined below
+    lambda form: _read_scoped(form, read_scoped_name),
     lambda form: _parse_several(form, "upstreams", split_address),
     set_split_upstream,
     remove_split_upstream,
@@ -155,7 +155,7 @@ def _set_addresses(
     household: Household, name: str, values: tuple[str, ...], known: KnownIds
 ) -> Household:
     """Set the addresses of a local name; its other records stay."""
-    records = [each.records for each in household.local_names if each.name == name]
+    records = [each.records for each in household.local_names if each.key == name]
     return set_local_name(household, name, (*values, *itertools.chain(*records)), known)
 
 
@@ -217,9 +217,9 @@ async def _require_sure(request: web.Request) -> None:
 async def _require_sure_of_site(request: web.Request, name: str) -> None:
     """Raise as `_require_sure`, for a site on the internet: where it leads, they see who uses it.
 
-    name: as written, such as "*.bank.example".
+    name: as written, such as "*.bank.example", or "nas.bank.example@mia".
     """
-    if is_public(name.removeprefix("*.").removeprefix("=")):
+    if is_public(name.partition("@")[0].removeprefix("*.").removeprefix("=")):
         await _require_sure(request)
 
 
@@ -324,11 +324,11 @@ def _require_listed(request: web.Request, names: Iterable[str]) -> str:
     return name
 
 
-def _read_scoped_name(form: Form) -> str:
-    """Return the name in a form and for whom it is, as `read_scoped_name` reads them."""
+def _read_scoped(form: Form, read: Callable[[str], object]) -> str:
+    """Return the name in a form and for whom it is, as `read` reads them."""
     name, scope = form.one("name").strip(), form.one("scope")
     text = f"{name}@{scope}" if scope else name
-    return str(read_field(read_scoped_name, text, "name"))
+    return str(read_field(read, text, "name"))
 
 
 def _parse_target(text: str) -> str:

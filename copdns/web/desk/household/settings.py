@@ -70,7 +70,9 @@ def value_text(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(map(value_text, value)) or "[]"
     if isinstance(value, BaseModel):
-        return " ".join(f"{key}={value_text(each)}" for key, each in value if each not in ("", ()))
+        return " ".join(
+            f"{key}={value_text(each)}" for key, each in value if each not in ("", (), None)
+        )
     return str(value) if value != "" else '""'
 
 
@@ -118,6 +120,28 @@ EFFECTS: Mapping[str, Phrase] = {
     "web.desk_over_http": Phrase(
         "setting", "If true, a child who listens in on the network can read a guardian's password."
     ),
+    "encrypted.tls_port": Phrase(
+        "setting",
+        "Devices that use it hide what they look up from everyone else on the network.",
+    ),
+    "encrypted.https_port": Phrase(
+        "setting",
+        "Devices that use it hide what they look up from everyone else on the network.",
+    ),
+    "encrypted.certificate": Phrase(
+        "setting", "Phones and browsers refuse a name for which this certificate is not valid."
+    ),
+    "encrypted.key": Phrase("setting", "None that anyone would notice."),
+    "encrypted.idle": Phrase("setting", "None that anyone would notice."),
+    "encrypted.connections": Phrase(
+        "setting", "None, unless very many devices send lookups at once."
+    ),
+    "encrypted.client_connections": Phrase(
+        "setting", "None, unless very many devices send lookups at once."
+    ),
+    "encrypted.handshakes": Phrase(
+        "setting", "None, unless very many devices send lookups at once."
+    ),
     "upstreams.servers": Phrase(
         "setting",
         "These servers learn which sites your household looks up, but not who looks them up.",
@@ -138,6 +162,16 @@ EFFECTS: Mapping[str, Phrase] = {
         "setting", "Sites hang for this long when a DNS server does not answer."
     ),
     "upstreams.trust_ad": Phrase("setting", "None that anyone would notice."),
+    "upstreams.client_subnet": Phrase(
+        "setting",
+        "These servers, and those of the sites, learn which network the lookups come from.",
+    ),
+    "dns64.prefix": Phrase(
+        "setting",
+        "Devices that have only IPv6 reach older sites too. The same sites are blocked.",
+    ),
+    "dns64.ask": Phrase("setting", "None that anyone would notice."),
+    "dns64.exclude": Phrase("setting", "None that anyone would notice."),
     "cache.entries": Phrase("setting", "The more is kept in memory, the faster sites open."),
     "cache.megabytes": Phrase("setting", "The more is kept in memory, the faster sites open."),
     "cache.max_ttl": Phrase(
@@ -180,11 +214,22 @@ EFFECTS: Mapping[str, Phrase] = {
     "sources.max_names": Phrase(
         "setting", "Large lists are left out above this limit, so less is blocked than you chose."
     ),
+    "facts.url": Phrase(
+        "setting",
+        "Helplines and sites that are never blocked can be added without a new copdns. Nothing "
+        "about your child is sent.",
+    ),
+    "facts.every": Phrase("setting", "How soon a new helpline is known here."),
+    "facts.keys": Phrase("setting", "Only someone with one of these keys can add such sites."),
+    "facts.max_age": Phrase("setting", "How soon you are told that nothing newer came."),
     "identity.neighbours": Phrase(
         "setting", "If off, a device that changes its address loses its rules and its minutes."
     ),
     "identity.lease_domain": Phrase(
         "setting", "Everyone at home can look up which devices are there, by their names."
+    ),
+    "identity.ask_names": Phrase(
+        "setting", "New devices are easier to recognise, by the names they give."
     ),
     "identity.leases": Phrase(
         "setting", "New devices are easier to recognise, by the names they give."

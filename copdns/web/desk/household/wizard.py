@@ -40,6 +40,7 @@ from copdns.web.unknown_devices import (
     unknown_devices_of,
 )
 from copdns.web.wording import desk_wording
+from copdns.words.helplines import Helplines
 from copdns.words.phrases import zones
 
 Values = Mapping[str, Any]
@@ -147,7 +148,8 @@ async def _nothing_to_keep(*_: Any) -> bool:
 
 async def _place_values(wizard_request: WizardRequest) -> Values:
     here = phrases_in(language_of(wizard_request.request))
-    countries = [(here.country(code), code) for code in bundled_helplines().countries]
+    lines = _helplines(wizard_request)
+    countries = [(here.country(code), code) for code in lines.countries]
     return {
         "zones": zones(),
         "zone": _zone(wizard_request),
@@ -247,8 +249,12 @@ async def _take_typed_device(wizard_request: WizardRequest, fields: Fields) -> b
     return False
 
 
+def _helplines(wizard_request: WizardRequest) -> Helplines:
+    return bundled_helplines(context_of(wizard_request.request).facts())
+
+
 async def _helpline_values(wizard_request: WizardRequest) -> Values:
-    lines, home = bundled_helplines(), wizard_request.home
+    lines, home = _helplines(wizard_request), wizard_request.home
     return {
         "lines": lines.lines(home.country),
         "to_confirm": lines.to_confirm(home.country),
@@ -260,7 +266,8 @@ async def _helpline_values(wizard_request: WizardRequest) -> Values:
 
 
 async def _take_helplines(wizard_request: WizardRequest, fields: Fields) -> bool:
-    there = {each.id for each in bundled_helplines().to_confirm(wizard_request.home.country)}
+    lines = _helplines(wizard_request)
+    there = {each.id for each in lines.to_confirm(wizard_request.home.country)}
     confirmed = [str(each) for each in fields.getall("line", []) if each in there]
     edit = partial(set_household, helplines=confirmed)
     await _change(wizard_request, edit, f"setup: {len(confirmed)} helplines confirmed")

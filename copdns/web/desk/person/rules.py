@@ -12,6 +12,7 @@ from aiohttp import web
 from copdns.accounts.roles import Permission
 from copdns.dns.records import A
 from copdns.household.rule_edits import add_rule, note_rule, remove_rule
+from copdns.list_files.facts import Facts
 from copdns.list_files.load import find_needed_name
 from copdns.model.broad_networks import is_broad_network
 from copdns.model.errors import HouseholdError, NameTextError
@@ -42,15 +43,15 @@ async def rules(request: web.Request) -> web.Response:
         "desk/person_rules.html",
         rules=rules,
         broad=frozenset(each.id for each in rules if is_broad_network(each.target)),
-        needed=await asyncio.to_thread(_needed_names, rules),
+        needed=await asyncio.to_thread(_needed_names, rules, context_of(request).facts()),
         **_verdict_values(request, found),
     )
 
 
-def _needed_names(rules: Iterable[Rule]) -> dict[str, str]:
+def _needed_names(rules: Iterable[Rule], facts: Facts) -> dict[str, str]:
     """Return what many sites need, by the id of the rule that blocks it."""
     found = {
-        each.id: find_needed_name(each.target)
+        each.id: find_needed_name(each.target, facts)
         for each in rules
         if each.action is RuleAction.BLOCK and isinstance(each.target, Matcher)
     }

@@ -1,0 +1,60 @@
+"""Domain names for people: U-labels everywhere, and a mark on names that may imitate others.
+
+A name can have letters of several scripts in one part, or letters of another script that all look
+like Latin ones, so that `аpple.example` with a Cyrillic letter looks like another site.  Logs, the
+API and rules keep the A-labels.  Pure.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final
+
+from copdns.model.names import display
+
+# Scripts that one language writes together (Unicode Technical Standard 39, section 5.2).
+_TOGETHER: Final = (
+    frozenset({"LATIN", "CJK", "HIRAGANA", "KATAKANA"}),
+    frozenset({"LATIN", "CJK", "HANGUL"}),
+    frozenset({"LATIN", "CJK", "BOPOMOFO"}),
+)
+# Letters that most fonts draw as Latin ones.
+_LIKE_LATIN: Final = frozenset("асԁеһіјӏорԛѕԝхуѵαγικνορτυωχօսոցԍьһзпгтнвкм")
+
+
+def shown_name(name: object) -> str:
+    """Return a name as people write it, also one of a rule or list: `=`, `*.` and `||` stay."""
+    text = str(name)
+    for mark in ("=", "*.", "||"):
+        if text.startswith(mark):
+            return mark + display(text.removeprefix(mark))
+    return display(text)
+
+
+@lru_cache(maxsize=1024)
+def may_imitate(name: str) -> bool:
+    """Tell whether a part of a name mixes scripts, or looks like Latin letters and is not."""
+    if "xn--" not in name and name.isascii():
+        return False
+    return any(_is_mixed(label) or _is_disguised(label) for label in shown_name(name).split("."))
+
+
+def _is_mixed(label: str) -> bool:
+    found = set(_scripts(label))
+    return len(found) > 1 and not any(found <= each for each in _TOGETHER)
+
+
+def _is_disguised(label: str) -> bool:
+    """Tell whether all letters are of another script and look like Latin ones."""
+    letters = [each for each in label if each.isalpha()]
+    return bool(letters) and all(each in _LIKE_LATIN for each in letters)
+
+
+def _scripts(label: str) -> Iterator[str]:
+    """Yield the script of each letter, by the first word of its name in Unicode."""
+    for each in label:
+        if unicodedata.category(each)[0] == "L":
+            word = unicodedata.name(each, "UNKNOWN").partition(" ")[0]
+            yield "CJK" if word in ("CJK", "IDEOGRAPHIC") else word

@@ -1,0 +1,170 @@
+"""DNS over HTTPS by HTTP/1.1 (RFC 9112), for clients that speak no HTTP/2 and for proxies.
+
+No more of it than such clients need: one request after the other, each with its length.  What is
+anything else ends the connection, since it is not known where a next request would begin.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from http import HTTPStatus
+from typing import Final
+
+from copdns.dns.stream_options import grant_wishes, read_wishes
+from copdns.server.connection import READ_SIZE, ClientConnection, Speaker
+from copdns.server.doh_requests import (
+    BAD_REQUEST,
+    GRANTED,
+    HEAD_TOO_LARGE,
+    LENGTH_REQUIRED,
+    MAX_MESSAGE,
+    METHODS,
+    NOT_STORED,
+    OK,
+    TOO_LARGE,
+    TYPE,
+    Request,
+    RequestError,
+    cache_control,
+    check_head,
+    read_message,
+)
+
+MAX_HEAD: Final = READ_SIZE  # octets of a request line and its headers
+_END: Final = b"\r\n\r\n"
+_LENGTH: Final = b"content-length"
+
+
+class Http1(Speaker):
+    """Answers the requests of one connection."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+        self._unread = bytearray()
+        self._is_asking = self._is_last = self._is_reading = False
+
+    @property
+    def is_waiting(self) -> bool:
+        return self._is_asking
+
+    def read(self, octets: bytes) -> None:
+        """Answer the requests that came whole."""
+        self._unread += octets
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Take whole requests off what was read, one at a time: each waits for its reply."""
+        if self._is_reading:
+            return  # the loop below goes on by itself
+        self._is_reading = True
+        try:
+            while not (self._is_asking or self._is_last or self._connection.is_clogged):
+                if not self._take_request():
+                    break
+        except RequestError as error:
+            self._is_last = True
+            self._send_status(error.status)
+        self._is_reading = False
+        if self._is_last and not self._is_asking:
+            self._connection.finish()
+        else:
+            self._connection.throttle(is_full=self._is_full)
+
+    @property
+    def _is_full(self) -> bool:
+        stands_still = self._is_asking or self._connection.is_clogged
+        return stands_still and len(self._unread) > MAX_HEAD
+
+    def _take_request(self) -> bool:
+        """Answer the next request; False where it is not whole yet.  May raise RequestError."""
+        end = self._unread.find(_END)
+        if end < 0 or end > MAX_HEAD:
+            if len(self._unread) > MAX_HEAD:
+                raise RequestError(HEAD_TOO_LARGE)
+            return False
+        request, headers, version = _read_head(bytes(self._unread[:end]))
+        start = end + len(_END)
+        size = _body_size(request, headers)
+        if len(self._unread) < start + size:
+            return False
+        body = bytes(self._unread[start : start + size])
+        del self._unread[: start + size]
+        self._connection.note_use()
+        options = headers.get(b"connection", b"").lower()
+        self._is_last = b"close" in options or version == b"HTTP/1.0"
+        try:
+            self._ask(read_message(request, body))
+        except RequestError as error:  # its end is known, so the next request can be read
+            self._send_status(error.status)
+        return True
+
+    def _ask(self, message: bytes) -> None:
+        wishes = read_wishes(message) & GRANTED
+        moment = self._connection.server.clock()
+        self._is_asking = True
+        reply = self._connection.ask(message, moment, self._send_later, wishes)
+        if reply is not None:
+            self._is_asking = False
+            self._send(reply, wishes)
+
+    def _send_later(self, reply: bytes, wishes: int) -> None:
+        self._is_asking = False
+        self._send(reply, wishes)
+        asyncio.get_running_loop().call_soon(self._go_on_or_finish)
+
+    def _go_on_or_finish(self) -> None:
+        self.go_on()
+        if self._connection.is_ended and not self._is_asking:
+            self._connection.finish()
+
+    def _send(self, reply: bytes, wishes: int) -> None:
+        if not reply:  # what came is no query
+            self._send_status(BAD_REQUEST)
+            return
+        if wishes:
+            reply = grant_wishes(reply, wishes, 0.0)
+        self._write(OK, reply, b"content-type: %s\r\n" % TYPE, cache_control(reply))
+
+    def _send_status(self, status: int) -> None:
+        allow = b"allow: %s\r\n" % METHODS if status == HTTPStatus.METHOD_NOT_ALLOWED else b""
+        self._write(status, b"", allow, NOT_STORED)
+
+    def _write(self, status: int, body: bytes, header: bytes, kept: bytes) -> None:
+        phrase = HTTPStatus(status).phrase.encode()
+        end = b"connection: close\r\n" if self._is_last else b""
+        self._connection.write(
+            b"HTTP/1.1 %d %s\r\n%scache-control: %s\r\ncontent-length: %d\r\n%s\r\n%s"
+            % (status, phrase, header, kept, len(body), end, body)
+        )
+
+
+def _read_head(head: bytes) -> tuple[Request, dict[bytes, bytes], bytes]:
+    """Return a request, its headers by name in lower case, and its version; raise RequestError."""
+    line, *lines = head.split(b"\r\n")
+    parts = line.split(b" ")
+    if len(parts) != 3 or parts[2] not in (b"HTTP/1.1", b"HTTP/1.0"):
+        raise RequestError(BAD_REQUEST)
+    headers: dict[bytes, bytes] = {}
+    for each in lines:
+        name, colon, value = each.partition(b":")
+        name = name.lower()
+        if not colon or not name or name != name.strip():
+            raise RequestError(BAD_REQUEST)  # RFC 9112 section 5.1
+        if name == _LENGTH and name in headers:
+            raise RequestError(BAD_REQUEST)
+        headers[name] = value.strip()
+    return Request(parts[0], parts[1], headers.get(b"content-type", b"")), headers, parts[2]
+
+
+def _body_size(request: Request, headers: dict[bytes, bytes]) -> int:
+    """Return how many octets follow the head; raise RequestError where that is not known."""
+    if b"transfer-encoding" in headers:
+        raise RequestError(LENGTH_REQUIRED)
+    text = headers.get(_LENGTH, b"0")
+    if not text.isdigit() or len(text) > 9:
+        raise RequestError(BAD_REQUEST)
+    size = int(text)
+    if size > MAX_MESSAGE:
+        check_head(request)
+        raise RequestError(TOO_LARGE)
+    return size

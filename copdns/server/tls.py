@@ -1,0 +1,261 @@
+"""TLS for devices, below DNS over TLS (RFC 7858) and DNS over HTTPS (RFC 8484).
+
+OpenSSL works on octets in memory here, not on sockets: asyncio's own TLS keeps buffers of 256 KiB
+for each connection, which phones leave open for minutes (docs/encrypted-dns.md says what a silent
+one takes here).
+
+A handshake costs a hundred times what a query does, so each client may begin a few in a second,
+and all together have few under way.  What is beyond, and who is not served here at all, is closed
+before anything is computed for it.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import islice
+from typing import Final, NamedTuple
+
+from copdns.server.answer import Resolver
+from copdns.server.connection import (
+    READ_BUFFER,
+    READ_SIZE,
+    ClientConnection,
+    Speaker,
+    StreamLimits,
+    StreamServer,
+)
+from copdns.server.limits import TokenBucket
+from copdns.server.messages import Messages
+from copdns.server.places import Places, client_of
+from copdns.time.clock import Moment
+
+HANDSHAKE: Final = 5.0  # seconds for a handshake; a phone with a bad connection needs one or two
+MAX_HANDSHAKES: Final = 64  # under way at once
+MAX_CLIENTS: Final = 4096  # whose handshakes are counted
+_FORGOTTEN: Final = 256  # clients that are forgotten at a time
+_PLAIN_SIZE: Final = 16_384  # octets of a TLS record
+_PLAIN: Final = memoryview(bytearray(_PLAIN_SIZE))  # as READ_BUFFER, one for all connections
+
+DONE, FAILED, REFUSED = "done", "failed", "refused"  # what became of a handshake
+
+
+class Handshakes:
+    """Says who may begin a handshake, and counts what became of them.
+
+    counts: by DONE, FAILED and REFUSED.  under_way: connections that are not encrypted yet.
+    """
+
+    def __init__(self, rate: int) -> None:
+        """rate: handshakes of one client in a second, on average over five."""
+        self._rate = rate
+        self._buckets: dict[str, TokenBucket] = {}
+        self.counts = {DONE: 0, FAILED: 0, REFUSED: 0}
+        self.under_way: Places[ClientConnection] = Places(MAX_HANDSHAKES)
+
+    def may_begin(self, address: str, mono: float) -> bool:
+        """Take a token of a client; tell whether there was one.  mono: monotonic seconds."""
+        client = client_of(address)
+        bucket = self._buckets.get(client)
+        if bucket is None:
+            if len(self._buckets) >= MAX_CLIENTS:
+                for oldest in [*islice(self._buckets, _FORGOTTEN)]:
+                    del self._buckets[oldest]
+            bucket = self._buckets[client] = TokenBucket(self._rate, mono)
+        return bucket.take(mono)
+
+
+class SecurePort(NamedTuple):
+    """What is spoken on a port, at every address.
+
+    over: the transport, as `Requestor` tells it.  name: of what is spoken, and setting: where the
+        port is set, for people.
+    make_speaker: called after the handshake, with the protocol that was agreed on (ALPN, RFC 7301)
+        or None.
+    read_size: octets that are read of one connection in a turn of the loop.
+    """
+
+    over: str
+    name: str
+    port: int
+    setting: str
+    context: ssl.SSLContext
+    limits: StreamLimits
+    make_speaker: Callable[[TlsConnection, str | None], Speaker]
+    read_size: int = READ_SIZE
+
+
+class TlsServer(StreamServer):
+    """Answers on one address and port."""
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        clock: Callable[[], Moment],
+        address: str,
+        port: SecurePort,
+        places: Places[ClientConnection],
+        handshakes: Handshakes,
+    ) -> None:
+        super().__init__(resolver, clock, address, port.port, port.limits, places)
+        self.secure = port
+        self.buffer = READ_BUFFER[: port.read_size]
+        self.handshakes = handshakes
+
+    def make_connection(self) -> ClientConnection:
+        return TlsConnection(self)
+
+    def close(self) -> None:
+        """Stop listening, and drop all connections, those in their handshake too."""
+        super().close()
+        for connection in self.handshakes.under_way.all:
+            if connection.server is self:
+                connection.drop()
+
+
+class TlsConnection(ClientConnection):
+    """One client's connection, encrypted."""
+
+    server: TlsServer
+
+    def __init__(self, server: TlsServer) -> None:
+        self.over = server.secure.over
+        super().__init__(server)
+        self._speaker: Speaker | None = None
+
+    @property
+    def speaker(self) -> Speaker:
+        """What is said; there is none before the handshake is done."""
+        assert self._speaker is not None
+        return self._speaker
+
+    # --- the handshake ---
+
+    def begin(self) -> None:
+        """Wait for a handshake; drop a stranger, and a device that begins too many."""
+        handshakes, mono = self.server.handshakes, self.server.clock().mono
+        is_served = bool(self.server.resolver.snapshot.identify(self.peer).household)
+        if not is_served or not handshakes.may_begin(self.peer.address, mono):
+            handshakes.counts[REFUSED] += 1
+            self.drop()
+            return
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = self.server.secure.context.wrap_bio(
+            self._incoming, self._outgoing, server_side=True
+        )
+        self.wait_for(HANDSHAKE)
+        too_many = handshakes.under_way.add(self, self.peer.address)
+        if too_many is not None:
+            too_many.drop()
+
+    def _shake_hands(self) -> bool:
+        """Go on with the handshake; tell whether it is done.  May raise SSLError."""
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._send_encrypted()
+            return False
+        self._send_encrypted()
+        self._speaker = self.server.secure.make_speaker(self, self._tls.selected_alpn_protocol())
+        handshakes = self.server.handshakes
+        handshakes.under_way.remove(self)
+        handshakes.counts[DONE] += 1
+        super().begin()
+        return self.is_open
+
+    def _fail(self) -> None:
+        """End a connection on which no TLS came, or none that can be read."""
+        self._send_encrypted()  # the alert that says why
+        self.finish()
+
+    # --- octets ---
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.server.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Decrypt what came, or go on with the handshake; end what is no TLS."""
+        if not self.is_open:
+            return
+        try:
+            self._incoming.write(READ_BUFFER[:nbytes])
+            if self._speaker is None and not self._shake_hands():
+                return
+            octets = self._decrypt()
+        except ssl.SSLError:
+            self._fail()
+            return
+        if octets:
+            self.speaker.read(octets)
+        if self.is_ended and not self.speaker.is_waiting:
+            self.finish()
+
+    def _decrypt(self) -> bytes:
+        """Return what the client wrote; raise SSLError where that is no TLS."""
+        pieces: list[bytes] = []
+        read = self._tls.read
+        try:
+            while count := read(_PLAIN_SIZE, _PLAIN):
+                pieces.append(bytes(_PLAIN[: int(count)]))
+            self.is_ended = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self.is_ended = True
+        self._send_encrypted()  # TLS itself may have something to say, such as new keys
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def write(self, *pieces: bytes) -> None:
+        """Encrypt and send; where the client is gone, what it would have got is lost."""
+        if not self.is_open:
+            return
+        try:
+            for piece in pieces:
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[self._tls.write(rest) :]
+        except ssl.SSLError:
+            self.drop()
+            return
+        self._send_encrypted()
+
+    def _send_encrypted(self) -> None:
+        if self._outgoing.pending:
+            super().write(self._outgoing.read())
+
+    # --- the end ---
+
+    def eof_received(self) -> bool:
+        """Keep the connection only while an answer is due; in a handshake none is."""
+        self.is_ended = True
+        if self._speaker is None:
+            return False
+        return self._speaker.is_waiting
+
+    def finish(self) -> None:
+        """Say goodbye, and end the connection when the client has what it was sent."""
+        if self._speaker is not None and self.is_open:
+            with suppress(ssl.SSLError):  # it wants the client's goodbye, which nobody waits for
+                self._tls.unwrap()
+            self._send_encrypted()
+        super().finish()
+
+    def _forget(self) -> None:
+        handshakes = self.server.handshakes
+        if self in handshakes.under_way:
+            handshakes.under_way.remove(self)
+            handshakes.counts[FAILED] += 1
+        super()._forget()
+
+
+def speak_dns(connection: TlsConnection, protocol: str | None) -> Speaker:
+    """Return what speaks DNS over TLS.  The protocol is `dot`, or the client named none we know."""
+    return Messages(connection, is_encrypted=True)
+
+
+def harden(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Leave only what has forward secrecy and checks what it decrypts (RFC 9325 section 4.2)."""
+    context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")  # of TLS 1.2; all of 1.3 are such
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    return context

@@ -1,0 +1,164 @@
+"""DNS over TLS and HTTPS as clients that are not ours ask it."""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import dns.edns
+import dns.message
+import dns.query
+import pytest
+
+from tests.conftest import find_tool
+from tests.e2e.test_unbound import FAMILY, ask, authority, unbound
+from tests.encrypted_server import NAME, Certificate, make_certificate
+from tests.replies import ede_of
+from tests.running import PATIENCE, Program, free_port, running
+
+pytestmark = pytest.mark.tools
+
+HERE = "127.0.0.1"
+BLOCKED = "games.example"
+FREE = "school.example"
+
+
+class Encrypted(NamedTuple):
+    """A copdns, with its ports and its certificate."""
+
+    program: Program
+    tls: int
+    https: int
+    certificate: Certificate
+
+
+@pytest.fixture(scope="module")
+def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
+    folder = tmp_path_factory.mktemp("encrypted")
+    (folder / "family.yaml").write_text(json.dumps(FAMILY))
+    made = make_certificate(folder)
+    over_tls, over_https = free_port(), free_port()
+    chosen = {"tls_port": over_tls, "https_port": over_https}
+    settings = {
+        "household": "family.yaml",
+        "rebinding": {"enabled": False},
+        "encrypted": {**chosen, "certificate": str(made.path), "key": str(made.path)},
+    }
+    with ExitStack() as stack:
+        upstream = stack.enter_context(unbound(folder / "upstream", *authority(folder)))
+        program = stack.enter_context(running(folder, settings, upstreams=[upstream]))
+        yield Encrypted(program, over_tls, over_https, made)
+
+
+def said_by(tool: str, *words: str | Path) -> str:
+    """Return what a program says, which must end well."""
+    done = subprocess.run(
+        [find_tool(tool), *words], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_kdig_gets_answers_and_reasons_over_tls_and_https(encrypted: Encrypted) -> None:
+    trust = [f"+tls-ca={encrypted.certificate.path}", f"+tls-hostname={NAME}"]
+    for port, how in [
+        (encrypted.tls, "+tls"),
+        (encrypted.https, "+https"),
+        (encrypted.https, "+https-get"),
+    ]:
+        where = [f"@{HERE}", "-p", str(port), "+https", how, *trust]
+        if how == "+tls":
+            where.remove("+https")
+        said = said_by("kdig", *where, "+edns", FREE, "A", BLOCKED, "A")
+        found = re.findall(r"^\S+\s+\d+\s+IN\s+A\s+(\S+)$", said, re.MULTILINE)
+        assert sorted(found) == ["127.0.0.1", "127.0.0.2"]
+        assert "EDE: 17 (Filtered)" in said
+
+
+def test_dig_gets_answers_over_tls_and_https(encrypted: Encrypted) -> None:
+    trust = [f"+tls-ca={encrypted.certificate.path}", f"+tls-hostname={NAME}"]
+    for port, how in [
+        (encrypted.tls, ["+tls"]),
+        (encrypted.https, ["+https"]),
+        (encrypted.https, ["+https-get"]),
+    ]:
+        said = said_by("dig", f"@{HERE}", "-p", str(port), *how, *trust, "+short", FREE)
+        assert sorted(said.split()) == ["127.0.0.1", "127.0.0.2"]
+        said = said_by("dig", f"@{HERE}", "-p", str(port), *how, *trust, BLOCKED)
+        assert "EDE: 17 (Filtered)" in said
+        assert "status: NOERROR" in said
+
+
+def test_curl_finds_by_https_what_is_allowed_and_not_what_is_blocked(encrypted: Encrypted) -> None:
+    doh = f"https://{HERE}:{encrypted.https}/dns-query"
+    # It prints the status of our own web server, which serves no such name.
+    words = ["-s", "-o", "/dev/null", "-w", "%{http_code} %{remote_ip}", "--doh-insecure"]
+    url = f"http://{{}}:{encrypted.program.web_port}/"
+    said = said_by("curl", *words, "--doh-url", doh, url.format(FREE))
+    assert said.split()[1] in ("127.0.0.1", "127.0.0.2")
+    failed = subprocess.run(
+        [find_tool("curl"), *words, "--doh-url", doh, url.format(BLOCKED)],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert failed.returncode == 6  # "could not resolve host"
+
+
+def test_dnspython_gets_answers_over_tls(encrypted: Encrypted) -> None:
+    context = ssl.create_default_context(cafile=str(encrypted.certificate.path))
+    query = dns.message.make_query(BLOCKED, "A", use_edns=0, pad=128)
+    reply = dns.query.tls(
+        query, HERE, PATIENCE, encrypted.tls, ssl_context=context, server_hostname=NAME
+    )
+    found = ede_of(reply)
+    assert found is not None
+    assert found[0] == 17
+    assert dns.edns.OptionType.PADDING in [each.otype for each in reply.options]
+
+
+def test_unbound_asks_us_over_tls_for_whom_it_asks(encrypted: Encrypted, tmp_path: Path) -> None:
+    clause = (
+        f'forward-zone:\n  name: "."\n  forward-tls-upstream: yes\n'
+        f"  forward-addr: {HERE}@{encrypted.tls}#{NAME}"
+    )
+    server = ['module-config: "iterator"', f'tls-cert-bundle: "{encrypted.certificate.path}"']
+    with unbound(tmp_path / "front", server, clause) as front:
+        assert {str(each) for each in ask(front, FREE, "A").answer[0]} == {"127.0.0.1", "127.0.0.2"}
+        assert ask(front, BLOCKED, "A").answer == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["-m", "dot"], ["-m", "doh", "-O", "doh-method=POST"], ["-m", "doh", "-O", "doh-method=GET"]],
+)
+def test_dnsperf_loses_no_query(encrypted: Encrypted, tmp_path: Path, words: list[str]) -> None:
+    names = tmp_path / "names"
+    names.write_text(f"{FREE} A\n{BLOCKED} A\n" * 500)
+    port = encrypted.tls if "dot" in words else encrypted.https
+    uri = ["-O", f"doh-uri=https://{HERE}/dns-query"] if "doh" in words else []
+    where = ["-s", HERE, "-p", str(port), *words, *uri]
+    said = said_by("dnsperf", *where, "-d", names, "-n", "1", "-c", "4", "-q", "40")
+    assert re.search(r"Queries completed:\s+1000 \(100", said), said
+    assert re.search(r"Response codes:\s+NOERROR 1000 \(100", said), said
+
+
+def test_doctor_asks_both_and_metrics_tell_of_them(encrypted: Encrypted) -> None:
+    findings = json.loads(encrypted.program.command("doctor", "--json").stdout)["findings"]
+    told = [each["what"] for each in findings if "(encrypted)" in each["what"]]
+    assert told == [
+        f"{HERE} port {port} (encrypted): copdns answers"
+        for port in (encrypted.tls, encrypted.https)
+    ]
+    metrics = encrypted.program.get("/metrics")
+    for name in ('copdns_queries_total{transport="tls"}', 'copdns_handshakes_total{result="done"}'):
+        found = re.search(rf"^{re.escape(name)} (\S+)$", metrics, re.MULTILINE)
+        assert found is not None
+        assert float(found[1]) > 0

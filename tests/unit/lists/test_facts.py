@@ -1,0 +1,416 @@
+"""Newer facts: what they add comes at once, what they would take away of help stays."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from copdns.lists.fact_entries import merge_helplines, merge_hotlines, merge_protected
+from copdns.lists.facts import (
+    MAX_AHEAD,
+    MAX_EARLY,
+    EarlierFacts,
+    FactSet,
+    FactsState,
+    HeldFact,
+    HeldKind,
+    dump_facts_state,
+    fact_text,
+    merge_facts,
+    read_canonical,
+    read_facts_state,
+    require_next,
+    require_sound,
+)
+from copdns.lists.versions import HoldReason
+from copdns.model.errors import FactsError
+from copdns.model.yaml_text import document
+
+NOW = 1_800_000_000
+
+
+def line(slug: str, number: str = "", **fields: Any) -> dict[str, Any]:
+    return {
+        "id": slug,
+        "country": "GB",
+        "name": slug,
+        "number": number,
+        "site": f"https://{slug}.example/",
+        "for": "child",
+        "sources": ["A", "B"],
+        **fields,
+    }
+
+
+def group(*names: str, **fields: Any) -> dict[str, Any]:
+    entries = [{"name": each, "country": "GB", "owner": "Somebody"} for each in names]
+    return {"title": "Help", "help": True, "beats_time": True, "names": entries, **fields}
+
+
+def values() -> dict[str, Any]:
+    """Return small facts of every file."""
+    return {
+        "protected.yaml": {"groups": {"help": group("line.example", "=call.example")}},
+        "helplines.yaml": {
+            "compiled": "2026-11-27",
+            "directories": [
+                {"name": "One", "site": "https://one.example/"},
+                {"name": "Two", "site": "https://two.example/"},
+            ],
+            "emergency": {"GB": ["999", "112"]},
+            "lines": [line("first", "116 111"), line("second", "147")],
+        },
+        "hotlines.yaml": {
+            "compiled": "2026-11-27",
+            "directory": {"name": "All", "site": "https://all.example/"},
+            "takedown": [
+                {
+                    "id": "down",
+                    "name": "Down",
+                    "for": "under_18",
+                    "site": "https://d.example/",
+                    "sources": [],
+                }
+            ],
+            "bodies": [
+                {
+                    "id": "body",
+                    "country": "GB",
+                    "name": "Body",
+                    "body": "police",
+                    "site": "https://b.example/",
+                    "sources": ["A"],
+                }
+            ],
+        },
+        "services.yaml": {
+            "services": {
+                "tube": {
+                    "title": "Tube",
+                    "group": "video",
+                    "contact": "none",
+                    "names": [f"v{n}.tube.example" for n in range(100)],
+                }
+            }
+        },
+        "safesearch.yaml": {
+            "engines": {
+                "seek": {
+                    "title": "Seek",
+                    "for_children": True,
+                    "modes": {"strict": "safe.example"},
+                    "hosts": ["seek.example"],
+                }
+            },
+            "no_safe_search": [],
+        },
+        "bypass.yaml": {
+            "canaries": {"one": {"title": "One", "about": "One", "names": ["canary.example"]}},
+            "names": [{"name": "vpn.example", "kind": "vpn", "operator": "Somebody"}],
+        },
+        "infrastructure.yaml": {"groups": {"edge": {"title": "Edge", "whole": ["edge.example"]}}},
+        "mistakes.yaml": {
+            "mistakes": [{"name": "poems.example", "not_in": ["adult"], "why": "Poems."}]
+        },
+        "top.yaml": {
+            "groups": {"all": {"title": "All", "not_in": ["adult"], "names": ["news.example"]}}
+        },
+    }
+
+
+def facts(found: dict[str, Any] | None = None, number: int = 5, made_at: int = NOW) -> FactSet:
+    return FactSet(number, made_at, found or values())
+
+
+def names(file: dict[str, Any], slug: str = "help") -> list[str]:
+    return [each["name"] for each in file["groups"][slug]["names"]]
+
+
+# --- the canonical form ---------------------------------------------------------------------------
+
+
+def test_the_canonical_form_is_read_back_and_is_the_only_one() -> None:
+    made = facts()
+    octets = made.canonical()
+    assert read_canonical(octets) == made
+    for other in (octets + b" ", octets.replace(b'"format":1', b'"format": 1'), octets[:-1], b""):
+        with pytest.raises(FactsError):
+            read_canonical(other)
+
+
+@pytest.mark.parametrize("number", [0, -1, True, 1.5, "7", None])
+def test_a_number_is_a_positive_whole_one(number: Any) -> None:
+    with pytest.raises(FactsError):
+        read_canonical(replace(facts(), number=number).canonical())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=200))
+def test_any_other_octets_are_refused(octets: bytes) -> None:
+    with pytest.raises(FactsError):
+        read_canonical(octets)
+
+
+def test_a_file_reads_the_same_as_text() -> None:
+    for file, value in values().items():
+        assert document(fact_text(value), file).value == value
+
+
+def test_sound_facts_have_every_file_in_its_shape() -> None:
+    require_sound(facts())
+    for spoil in (
+        lambda v: v.pop("top.yaml"),
+        lambda v: v.update({"more.yaml": {}}),
+        lambda v: v.update({"top.yaml": []}),
+        lambda v: v["top.yaml"].update(more=1),
+        lambda v: v["helplines.yaml"]["lines"].append(line("third", "call me")),
+        lambda v: v["protected.yaml"]["groups"]["help"]["names"][0].update(name="com"),
+        lambda v: v["services.yaml"]["services"]["tube"].update(title="a\u0007b"),
+    ):
+        spoiled = values()
+        spoil(spoiled)
+        with pytest.raises(FactsError):
+            require_sound(facts(spoiled))
+
+
+def test_older_far_and_early_numbers_are_refused() -> None:
+    require_next(facts(number=5), 5, NOW)
+    require_next(facts(number=5 + MAX_AHEAD, made_at=NOW + int(MAX_EARLY)), 5, NOW)
+    for number, made_at in ((4, NOW), (6 + MAX_AHEAD, NOW), (6, NOW + int(MAX_EARLY) + 1)):
+        with pytest.raises(FactsError):
+            require_next(facts(number=number, made_at=made_at), 5, NOW)
+
+
+# --- protected names ------------------------------------------------------------------------------
+
+
+def merge_names(
+    after: dict[str, Any], closable: tuple[str, ...] = ()
+) -> tuple[dict[str, Any], set[str]]:
+    merged = deepcopy(after)
+    found = list(merge_protected(values()["protected.yaml"], merged, closable))
+    return merged, {each.key for each in found}
+
+
+def test_a_new_protected_name_is_taken() -> None:
+    merged, held = merge_names(
+        {"groups": {"help": group("line.example", "=call.example", "new.example")}}
+    )
+    assert names(merged) == ["line.example", "=call.example", "new.example"]
+    assert not held
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        {"groups": {}},  # the group is gone
+        {"groups": {"help": group("=call.example")}},  # the name is gone
+        {"groups": {"help": group("=line.example", "=call.example")}},  # narrower
+        {"groups": {"help": group("line.example", "=call.example", help=False)}},  # traced
+        {"groups": {"help": group("line.example", "=call.example", beats_time=False)}},
+        {"groups": {"other": group("line.example", help=False), "help": group("=call.example")}},
+    ],
+)
+def test_a_protected_name_that_would_go_or_be_weaker_stays(after: dict[str, Any]) -> None:
+    merged, held = merge_names(after)
+    assert "line.example" in held
+    strong = merged["groups"]["help"]
+    assert "line.example" in names(merged)
+    assert strong["help"]
+    assert strong["beats_time"]
+    everywhere = [each for slug in merged["groups"] for each in names(merged, slug)]
+    assert everywhere.count("line.example") == 1
+
+
+@pytest.mark.parametrize("more", [{"but_not": ["stat.line.example"]}, {"unopened": True}])
+def test_so_does_one_of_which_a_part_would_be_left_out(more: dict[str, Any]) -> None:
+    after = {"groups": {"help": group("line.example", "=call.example")}}
+    after["groups"]["help"]["names"][0].update(more)
+    merged, held = merge_names(after)
+    assert held == {"line.example"}
+    assert not any(key in each for each in merged["groups"]["help"]["names"] for key in more)
+
+
+def test_a_name_that_a_wider_one_protects_is_not_missed() -> None:
+    after = {"groups": {"help": group("line.example", "=call.example")}}
+    old = {"groups": {"help": group("line.example", "sub.line.example", "=call.example")}}
+    merged = deepcopy(after)
+    assert not list(merge_protected(old, merged, ()))
+    assert merged == after
+
+
+def test_a_new_name_that_an_app_needs_closed_waits() -> None:
+    after = {
+        "groups": {"help": group("line.example", "=call.example", "tube.example", "=x.example")}
+    }
+    merged, held = merge_names(after, ("v1.tube.example",))
+    assert held == {"tube.example"}
+    assert names(merged) == ["line.example", "=call.example", "=x.example"]
+
+
+def test_a_whole_suffix_is_never_newly_protected_unseen() -> None:
+    after = {"groups": {"help": group("line.example", "=call.example", "co.uk")}}
+    assert merge_names(after)[1] == {"co.uk"}
+
+
+# --- helplines ------------------------------------------------------------------------------------
+
+
+def merge_lines(**fields: Any) -> tuple[dict[str, Any], dict[str, tuple[str, str]]]:
+    before = values()["helplines.yaml"]
+    merged = deepcopy({**before, **fields})
+    found = list(merge_helplines(before, merged))
+    return merged, {each.key: (each.was, each.becomes) for each in found}
+
+
+def test_a_new_helpline_is_taken() -> None:
+    lines = [line("new", "0800 1"), line("first", "116 111"), line("second", "147")]
+    merged, held = merge_lines(lines=lines)
+    assert merged["lines"] == lines
+    assert not held
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        None,
+        line("second", "148"),
+        line("second", ""),
+        line("second", "147", site="https://other.example/"),
+        line("second", "147", conflict=True),
+        line("second", "147", sources=["A"]),
+        line("second", "147", country="FR"),
+    ],
+)
+def test_a_helpline_that_would_go_or_change_stays_as_it_is(second: dict[str, Any] | None) -> None:
+    merged, held = merge_lines(lines=[line("first", "116 111"), *([second] if second else [])])
+    assert merged["lines"] == [line("first", "116 111"), line("second", "147")]
+    assert held.keys() == {"second"}
+    assert bool(held["second"][1]) is bool(second)
+
+
+def test_so_do_emergency_numbers_and_directories() -> None:
+    merged, held = merge_lines(
+        emergency={"GB": ["999", "101"], "FR": ["112"]},
+        directories=[{"name": "Two", "site": "https://two.example/"}],
+    )
+    assert merged["emergency"] == {"GB": ["999", "101", "112"], "FR": ["112"]}
+    assert [each["name"] for each in merged["directories"]] == ["Two", "One"]
+    assert held.keys() == {"GB", "One"}
+
+
+def test_so_do_offices_that_take_reports() -> None:
+    before = values()["hotlines.yaml"]
+    merged = {**deepcopy(before), "takedown": [], "bodies": []}
+    merged["directory"] = {"name": "All", "site": "https://else.example/"}
+    held = {each.key for each in merge_hotlines(before, merged)}
+    assert held == {"down", "body", "directory"}
+    assert merged == before
+
+
+# --- whole files ----------------------------------------------------------------------------------
+
+
+def service_names(count: int, first: int = 0) -> list[str]:
+    return [f"v{n}.tube.example" for n in range(first, first + count)]
+
+
+@pytest.mark.parametrize(
+    ("found", "reason"),
+    [
+        (service_names(129), None),
+        (service_names(131), HoldReason.GROWTH),
+        (service_names(81), None),
+        (service_names(79), HoldReason.LOSS),
+    ],
+)
+def test_another_file_is_taken_within_the_bounds_of_a_list(
+    found: list[str], reason: HoldReason | None
+) -> None:
+    after = values()
+    after["services.yaml"]["services"]["tube"]["names"] = found
+    change = merge_facts(values(), after)
+    kept = change.values["services.yaml"]["services"]["tube"]["names"]
+    assert (kept == found) is (reason is None)
+    assert [each.reasons for each in change.held] == ([] if reason is None else [(reason,)])
+
+
+def test_services_that_would_take_what_is_needed_wait() -> None:
+    after = values()
+    after["services.yaml"]["services"]["tube"]["names"] = service_names(101)
+    assert not merge_facts(values(), after, needed_count=4).held
+    (held,) = merge_facts(values(), after, needed_count=5).held
+    assert held.reasons == (HoldReason.NEEDED,)
+
+
+def test_a_safe_host_is_protected_and_is_not_exchanged_unseen() -> None:
+    after = values()
+    after["safesearch.yaml"]["engines"]["seek"]["modes"] = {"strict": "evil.example"}
+    change = merge_facts(values(), after)
+    assert change.values["safesearch.yaml"] == values()["safesearch.yaml"]
+    assert [each.key for each in change.held] == ["safesearch.yaml"]
+
+
+def test_protected_names_that_grow_much_at_once_wait_as_a_whole() -> None:
+    after = values()
+    after["protected.yaml"]["groups"]["help"] = group(
+        "line.example", "=call.example", *(f"h{n}.example" for n in range(20))
+    )
+    (held,) = merge_facts(values(), after).held
+    assert (held.kind, held.key, held.reasons) == (
+        HeldKind.FILE,
+        "protected.yaml",
+        (HoldReason.GROWTH,),
+    )
+
+
+def test_after_a_rollback_nothing_comes_unseen() -> None:
+    after = values()
+    after["top.yaml"]["groups"]["all"]["names"] = ["news.example", "more.example"]
+    change = merge_facts(values(), after, was_rolled_back=True)
+    assert change.values == values()
+    assert [(each.key, each.reasons) for each in change.held] == [
+        ("top.yaml", (HoldReason.ROLLED_BACK,))
+    ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.sampled_from([f"n{n}.example" for n in range(12)]), unique=True),
+    st.lists(st.sampled_from([f"n{n}.example" for n in range(12)]), unique=True),
+)
+def test_no_protected_name_is_ever_lost(before: list[str], after: list[str]) -> None:
+    old, new = values(), values()
+    old["protected.yaml"] = {"groups": {"help": group(*before)}}
+    new["protected.yaml"] = {"groups": {"help": group(*after)}}
+    change = merge_facts(old, new)
+    assert set(before) | set(after) == set(names(change.values["protected.yaml"]))
+    assert {each.key for each in change.held} == set(before) - set(after)
+
+
+# --- what is noted --------------------------------------------------------------------------------
+
+
+def test_the_state_is_read_back() -> None:
+    held = HeldFact(HeldKind.FILE, "top.yaml", "", "", (HoldReason.LOSS,), 9, 1, ("a",), ("b",))
+    digest = "ab" * 32
+    state = FactsState(
+        in_force=digest,
+        number=7,
+        made_at=NOW,
+        held=(held,),
+        kept=(held.id,),
+        earlier=(EarlierFacts("", 1, NOW, 2.5),),
+        tried_at=1.5,
+        error="no",
+    )
+    assert read_facts_state(dump_facts_state(state)) == state
+    assert not state.waiting
+    for broken in ("", "[]", "{}", dump_facts_state(replace(state, in_force="../../etc"))):
+        with pytest.raises((ValueError, LookupError, TypeError)):
+            read_facts_state(broken)
