@@ -36,7 +36,7 @@ from copdns.settings.lists import (
     SourceSettings,
     require_distinct_lists,
 )
-from copdns.settings.upstreams import ClientSubnet, UpstreamSettings
+from copdns.settings.upstreams import ClientSubnet, UpstreamSettings, are_encrypted
 from copdns.settings.values import AUTO, HOME, SYSTEM, Section
 from copdns.settings.web import EncryptedSettings, WebSettings
 
@@ -68,6 +68,7 @@ __all__ = [
     "UpstreamSettings",
     "WebSettings",
     "Webhook",
+    "are_encrypted",
     "defaults_of",
     "load",
     "schema",

@@ -13,7 +13,7 @@ import structlog
 
 from copdns.accounts.account import GuardianNotice, NoticeKind, with_guests
 from copdns.accounts.moves import admit_guests, with_moves
-from copdns.config import SYSTEM, Settings, WebSettings
+from copdns.config import SYSTEM, WebSettings
 from copdns.events.bus import EventBus
 from copdns.model.events import AccountEvent, Event, EventKind, HouseholdEvent, PersonEvent
 from copdns.model.hosts import DESK_HOST, desk_url
@@ -118,10 +118,10 @@ class AccountChores:
             await self._accounts.move_codes(int(now.wall - moved), round(moved))
         self._clock_ahead = ahead
 
-    async def note_upstreams(self, settings: Settings) -> None:
-        """Write notices where the settings name other upstreams than before."""
-        servers = settings.upstreams.servers
-        named = "" if servers == (SYSTEM,) else ", ".join(map(str, servers))
+    async def note_upstreams(self, servers: Sequence[object]) -> None:
+        """Write notices where other upstreams than before are asked: of the settings, or of the
+        household."""
+        named = "" if tuple(servers) == (SYSTEM,) else ", ".join(map(str, servers))
         await self._notices.note_upstreams(named, int(self._now()))
 
     async def remind(self) -> None:

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +51,7 @@ from copdns.app.seed import seed_household
 from copdns.app.service_manager import feed_watchdog, find_service_manager
 from copdns.app.snapshot_builder import SnapshotBuilder
 from copdns.app.time_chores import TimeChores
+from copdns.app.upstream_probe import trouble_of
 from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.config import Settings, defaults_of
 from copdns.dns.help_answers import HelpAnswers
@@ -65,6 +66,7 @@ from copdns.list_files.index_store import LoadedLists
 from copdns.list_files.load import bundled_files
 from copdns.list_files.updates import ListUpdater
 from copdns.lists.catalogue import Catalogue
+from copdns.lists.source import ListSource
 from copdns.model.errors import CopdnsError, ListError
 from copdns.model.events import EventKind, HeldEvent
 from copdns.model.hosts import OWN_HOSTS, child_page_url, desk_url
@@ -76,6 +78,7 @@ from copdns.network.probes import Probes
 from copdns.network.resolver_scan import scan_resolvers
 from copdns.privacy.list_counts import ListCountKey
 from copdns.privacy.list_scores import note_scores
+from copdns.privacy.own_numbers import timers_for_others
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
 from copdns.server.lazy_free import LazyFreeQueue
@@ -90,6 +93,7 @@ from copdns.store.household_db.push import PushStore
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from copdns.time.clock import Clock
+from copdns.time.own_timers import OwnTimer, Who
 from copdns.time.plan import PolicyInputs
 from copdns.web.http_server import HttpServer
 from copdns.web.https import Https
@@ -145,7 +149,7 @@ class App:
             lambda: self._resolver.snapshot.households.values(),
             lambda: self._catalogue,
             time.time,
-            lambda fetched: self._list_reloader.reload(fetched),
+            lambda here: self._put_lists_in_force(here),
             tell_held=lambda slug: self._events.publish(
                 HeldEvent(EventKind.LIST_HELD, slug, self._clock().wall)
             ),
@@ -167,7 +171,8 @@ class App:
         self._child_page = child_page_url(settings.web.port)  # a new port: at the next start
         self._https = Https(self._folder, settings.web, self._now, lambda: self._clock.is_wrong)
         self._http_server = HttpServer(settings.web, self._https, self._build_pages)
-        self._control = ControlSocket(self._folder, self._flush_cache)
+        self._told_servers: object = None
+        self._control = ControlSocket(self._folder, self._flush_cache, self._known_timers)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; raise CopdnsError where it cannot start."""
@@ -291,7 +296,7 @@ class App:
         self._recorder = Recorder(
             self._counters, self._recent_blocks, self._log, self._time_chores.ledger
         )
-        self._recorder.own_lists = own_lists(self.settings)
+        self._note_own_lists()
         help_answers = HelpAnswers()
         self._resolver = Resolver(
             await self._snapshots.build(None, self._catalogue, households),
@@ -306,7 +311,7 @@ class App:
             new_failures(self.settings.cache),
         )
         self._resolver.limits = new_limits(self.settings.limits)
-        self._resolver.asks_time_in_clear = self.settings.upstreams.are_all_encrypted
+        self._resolver.asks_time_in_clear = self._upstreams_in_force.are_all_encrypted
         self._resolver.forwards_subnets = forwards_subnets(self.settings)
         self._help_chores = HelpChores(
             self._folder,
@@ -514,6 +519,8 @@ class App:
             https=lambda: self._https.offer,
             own_timers=self._time_chores.own_timers,
             desk_over_http=self.settings.web.desk_over_http,
+            try_push=self._push.send_test,
+            trouble_of_upstream=trouble_of,
         )
         return application(context)
 
@@ -525,6 +532,9 @@ class App:
     # --- following changes ---
 
     async def _follow_time(self) -> None:
+        self._resolver.asks_time_in_clear = self._upstreams_in_force.are_all_encrypted
+        if self._upstreams_in_force.servers != self._told_servers:
+            await run_logged(self._tell_upstreams)
         await self._account_chores.follow_clock(self._clock())
         missing = self._time_chores.set_missing(self._updates.missing_categories)
         trials = self._time_chores.set_log_only(await self._follow_trials())
@@ -580,8 +590,14 @@ class App:
     def _flush_cache(self, name: str, below: bool) -> None:
         self._resolver.flush(name, below=below)
 
+    def _known_timers(self) -> Mapping[Who, OwnTimer]:
+        """Return the timers that people started for themselves, as far as others may know."""
+        households, now = self._resolver.snapshot.households, self._now()
+        return timers_for_others(households, self._time_chores.own_timers.running(now), now)
+
     async def _tell_upstreams(self) -> None:
-        await self._account_chores.note_upstreams(self.settings)
+        self._told_servers = servers = self._upstreams_in_force.servers
+        await self._account_chores.note_upstreams(servers)
 
     async def _tidy(self) -> None:
         now, chosen = self._now(), self.settings.log
@@ -614,6 +630,17 @@ class App:
             found |= note_scores(household, self._catalogue.statuses, errors, now)
         if found != self._scores and await asyncio.to_thread(self._log.note_lists, found):
             self._scores = found
+
+    async def _put_lists_in_force(self, here: Sequence[ListSource]) -> None:
+        # Before they block, and for as long as they do: what a few names catch tells of who it is.
+        self._recorder.own_lists |= self._updates.own_slugs
+        await self._list_reloader.reload(here)
+        self._note_own_lists()
+
+    def _note_own_lists(self) -> None:
+        """Let the recorder know which lists are the household's own: what they block is counted
+        among the rest (`is_own_verdict`)."""
+        self._recorder.own_lists = own_lists(self.settings) | self._updates.own_slugs
 
     async def _reload(self) -> None:
         """Apply changed settings and lists; nothing changes where the settings have a mistake.
@@ -653,11 +680,10 @@ class App:
             self._listeners.set_forwarders(before.dns)
             await self._upstreams_in_force.apply(self._resolver.snapshot.households.values())
             raise
-        self._recorder.own_lists = own_lists(settings)
+        self._note_own_lists()
         self._resolver.snapshot, self._lists.loaded = snapshot, loaded
         await self._device_chores.configure(settings.identity)
         self._resolver.limits = new_limits(self.settings.limits)
-        self._resolver.asks_time_in_clear = settings.upstreams.are_all_encrypted
         self._resolver.forwards_subnets = forwards_subnets(settings)
         # Responses of the same upstreams stay: while those are dead, the house lives on them.
         may_stay = about_responses(before) == about_responses(settings)

@@ -4,7 +4,9 @@
 of JSON, and one line back:
 
     {"do": "flush_cache", "name": "shop.example", "below": true}
+    {"do": "timers"}
     {}                                      done
+    {"timers": [["home", "mia", "stop", "games", 1774800000, 1774801800, 1774821600]]}
     {"error": "it cannot read the request"} not done
 
 What changes a household needs no socket: it is written to `household.db`.
@@ -18,29 +20,34 @@ import json
 import os
 import socket
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from copdns.model.addresses import domain
 from copdns.model.errors import CopdnsError, NotRunningError
+from copdns.time.own_timers import OwnTimer, TimerKind, TimerTopic, Who
 
 SOCKET = "copdns.sock"
 MAX_REQUEST = 2000  # octets
+MAX_REPLY = 1 << 20
 PATIENCE = 10.0  # seconds that a command waits for the answer
 
 log = structlog.get_logger("copdns")
 
 Flush = Callable[[str, bool], None]  # takes a name, "" for all, and whether names below it count
+Timers = Callable[[], Mapping[Who, OwnTimer]]  # returns those that others may know of
 
 
 class ControlSocket:
     """Listens for requests.  Without it copdns answers as ever; the log says that it is missing."""
 
-    def __init__(self, folder: Path, flush: Flush) -> None:
+    def __init__(self, folder: Path, flush: Flush, timers: Timers = dict) -> None:
         self._folder = folder
         self._flush = flush
+        self._timers = timers
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
@@ -62,26 +69,31 @@ class ControlSocket:
             with contextlib.suppress(OSError):
                 (self._folder / SOCKET).unlink()
 
-    def _answer(self, line: bytes) -> dict[str, str]:
+    def _answer(self, line: bytes) -> dict[str, object]:
         """Do what a request asks for; return the reply."""
         try:
-            name, below = _parse_flush(line)
+            flush = _parse(line)
         except (CopdnsError, ValueError, LookupError, TypeError, RecursionError):
             return {"error": "it cannot read the request; is it of another version?"}
         try:
-            self._flush(name, below)
+            if flush is None:
+                return {"timers": [[*who, *each] for who, each in self._timers().items()]}
+            self._flush(*flush)
         except Exception:  # noqa: BLE001 - a bug in here must not end the answering
             log.error("a bug in what a command asked for", traceback=traceback.format_exc())
             return {"error": "there was a fault in it; its log says more"}
         return {}
 
 
-def _parse_flush(line: bytes) -> tuple[str, bool]:
-    """Return the name of a request, "" for all, and whether names below it count.
+def _parse(line: bytes) -> tuple[str, bool] | None:
+    """Return the name that is to be flushed, "" for all, and whether names below it count; None
+    where the timers are asked for.
 
     Raise CopdnsError, ValueError, LookupError, TypeError or RecursionError for anything else.
     """
     request = json.loads(line)
+    if request["do"] == "timers":
+        return None
     name, below = request["name"], request["below"]
     if request["do"] != "flush_cache" or not (isinstance(name, str) and isinstance(below, bool)):
         raise ValueError
@@ -91,7 +103,7 @@ def _parse_flush(line: bytes) -> tuple[str, bool]:
 class _Requests(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, answer: Callable[[bytes], dict[str, str]]) -> None:
+    def __init__(self, answer: Callable[[bytes], dict[str, object]]) -> None:
         self._answer = answer
         self._read = b""
         self._transport: asyncio.WriteTransport | None = None
@@ -110,8 +122,8 @@ class _Requests(asyncio.Protocol):
         self._transport = None
 
 
-def request(folder: Path, **wanted: object) -> None:
-    """Ask the copdns that uses a data folder to do something; for commands.
+def request(folder: Path, **wanted: object) -> dict[str, Any]:
+    """Ask the copdns that uses a data folder to do something; return its reply.  For commands.
 
     Raise NotRunningError where none is there, or it does not do it.
     """
@@ -120,8 +132,8 @@ def request(folder: Path, **wanted: object) -> None:
             asking.settimeout(PATIENCE)
             asking.connect(path)
             asking.sendall(json.dumps(wanted).encode() + b"\n")
-            reply = asking.makefile("rb").readline(MAX_REQUEST)
-        error = json.loads(reply).get("error", "")
+            reply: dict[str, Any] = json.loads(asking.makefile("rb").readline(MAX_REPLY))
+        error = reply.get("error", "")
     except (FileNotFoundError, ConnectionError):
         raise NotRunningError(
             f"{folder}: no copdns is running on this folder; start it, or name its folder with "
@@ -134,6 +146,22 @@ def request(folder: Path, **wanted: object) -> None:
         ) from None
     if error:
         raise NotRunningError(f"copdns did not do it: {error}")
+    return reply
+
+
+def own_timers(folder: Path) -> Mapping[Who, OwnTimer]:
+    """Return the timers that people started for themselves and that others may know of; none where
+    no copdns runs, since they are in its memory alone."""
+    try:
+        return dict(map(_read_timer, request(folder, do="timers")["timers"]))
+    except (NotRunningError, LookupError, TypeError, ValueError):
+        return {}
+
+
+def _read_timer(sent: Sequence[Any]) -> tuple[Who, OwnTimer]:
+    household, profile, kind, topic, start, end, until = sent
+    timer = OwnTimer(TimerKind(kind), TimerTopic(topic), int(start), int(end), float(until))
+    return (str(household), str(profile)), timer
 
 
 def _listen(folder: Path) -> socket.socket:

@@ -14,7 +14,8 @@ from pathlib import Path
 from copdns.app.background import run_logged
 from copdns.config import PushSettings
 from copdns.events.notices import NoticeThrottle, Speaks
-from copdns.events.push_message import PUSHED, build_message
+from copdns.events.push_message import PUSHED, build_message, build_test
+from copdns.events.push_result import PushResult
 from copdns.events.push_sender import PushDelivery, PushSender
 from copdns.model.events import AppealEvent, Event
 from copdns.model.push import PushSubscription
@@ -101,6 +102,18 @@ class PushChores:
             message = build_message(event, is_childs=bool(each.profile), language=language)
             text = message.text(tag, direction)
             self.sender.send(PushDelivery(each, kind, text, message.ttl, message.urgency))
+
+    async def send_test(self, subscription: PushSubscription) -> PushResult:
+        """Send a message to a guardian's browser now; return how that went.
+
+        Raises StoreError and PushKeyError.
+        """
+        language, tag, direction = await asyncio.to_thread(self._speaks, subscription.language)
+        message = build_test(language)
+        text = message.text(tag, direction)
+        return await self.sender.try_once(
+            PushDelivery(subscription, message.kind, text, message.ttl, message.urgency)
+        )
 
     async def _whose(self, event: Event, household: str) -> str:
         """Return the person whom an event is about; "" where it is for guardians only."""

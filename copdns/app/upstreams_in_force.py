@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
 
 import structlog
 
-from copdns.config import AUTO, Settings
+from copdns.config import AUTO, SYSTEM, Settings, are_encrypted
 from copdns.dns.connections import BOOTSTRAP_ZONE, CLEAR_ZONE, NAT64_ZONE
 from copdns.dns.upstream import Connect, UpstreamClient
 from copdns.list_files.load import filtering_resolvers
 from copdns.model.addresses import Transport, UpstreamAddress
 from copdns.model.encrypted_addresses import server_address
 from copdns.model.household import Household
+from copdns.model.scoped_names import EVERY_NAME
 from copdns.network import machine
 from copdns.network.machine import listen_addresses
 from copdns.policy.split_table import REVERSE_ZONE
@@ -27,6 +29,8 @@ log = structlog.get_logger("copdns.upstream")
 class UpstreamsInForce:
     """Configures `upstreams`.  settings: returns those in force.
 
+    servers: the usual ones.  are_all_encrypted: nothing but TLS is spoken with them.
+
     An upstream that is copdns itself, or a link-local address without its interface, has no effect:
     it is left out, and the log says so.
     """
@@ -34,6 +38,8 @@ class UpstreamsInForce:
     def __init__(self, upstreams: UpstreamClient, settings: Callable[[], Settings]) -> None:
         self._upstreams = upstreams
         self._settings = settings
+        self.servers: tuple[UpstreamAddress | Literal["system"], ...] = (SYSTEM,)
+        self.are_all_encrypted = False
         self._machine: object = None  # its addresses and resolvers, as they were chosen by
         self._prepared_for: Settings | None = None
         self._prepared: frozenset[UpstreamAddress] = frozenset()
@@ -42,10 +48,13 @@ class UpstreamsInForce:
         """Use the upstreams of settings, machine and households from now on."""
         settings = self._settings()
         chosen = settings.upstreams
+        households = tuple(households)
         own = await asyncio.to_thread(listen_addresses, settings.dns.listen)
-        usual = _addresses_of(chosen.servers, own, settings)
+        self.servers = servers = chosen.usual_servers(chosen_by(households))
+        self.are_all_encrypted = are_encrypted(servers)
+        usual = _addresses_of(servers, own, settings)
         groups: dict[str, Sequence[UpstreamAddress]] = {"": tuple(usual)}
-        if chosen.are_all_encrypted:
+        if self.are_all_encrypted:
             plain = chosen.bootstrap or _in_clear(usual)
             groups[CLEAR_ZONE] = (*plain, *usual)  # with a right clock these are as good
         if any(not each.host for each in usual):
@@ -56,7 +65,8 @@ class UpstreamsInForce:
             groups[REVERSE_ZONE] = chosen.private_reverse
         for household in households:
             for split in household.split_upstreams:
-                groups[split.key] = tuple(map(server_address, split.upstreams))
+                if split.key != EVERY_NAME:
+                    groups[split.key] = tuple(map(server_address, split.upstreams))
         every = dict.fromkeys(each for group in groups.values() for each in group)
         encrypted = frozenset(each for each in every if each.transport is not Transport.UDP)
         # It takes a while, so it is done once a reload, and for what is new.
@@ -86,6 +96,11 @@ class UpstreamsInForce:
     def is_current(self, own: tuple[str, ...]) -> bool:
         """Tell whether the machine is as it was at the last `apply`.  own: where we listen now."""
         return self._machine == (own, machine.resolv_conf_stamp())
+
+
+def chosen_by(households: Sequence[Household]) -> tuple[str, ...]:
+    """Return the usual upstreams that a household chose; none where several share this machine."""
+    return households[0].usual_upstreams if len(households) == 1 else ()
 
 
 def _addresses_of(

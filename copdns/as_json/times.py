@@ -18,6 +18,7 @@ from copdns.model.times import (
     weeks_text,
 )
 from copdns.time.bedtime import Bedtime
+from copdns.time.own_timers import OwnTimer
 from copdns.time.schedule import slot_text
 
 
@@ -89,6 +90,21 @@ def pause_json(pause: PauseSpan) -> dict[str, object]:
         "end": utc(pause.end),
         "homework": pause.homework,
         "author": pause.author,
+    }
+
+
+def timer_json(profile: str, timer: OwnTimer) -> dict[str, object]:
+    """Return a timer that a person started for themselves.
+
+    kind: stop, off from its end on; focus, off until its end.  until: when it is forgotten.
+    """
+    return {
+        "profile": profile,
+        "kind": timer.kind,
+        "topic": timer.topic,
+        "start": utc(timer.start),
+        "end": utc(timer.end),
+        "until": utc(timer.until),
     }
 
 

@@ -35,6 +35,7 @@ COMMANDS = (
     "signs",
     "report",
     "pause",
+    "timer",
     "bonus",
     "bedtime",
     "grant",
@@ -59,6 +60,7 @@ _MODULES: dict[str, str] = {
     "rewrite": "names",
     "split": "names",
     "restore": "backup",
+    "timer": "pause",
 }
 
 

@@ -32,7 +32,7 @@ from copdns.household.edit_checks import require_profile
 from copdns.household.file import parse
 from copdns.list_files.choose import ChosenLists
 from copdns.list_files.index_store import IndexStore, UncompiledLists
-from copdns.list_files.load import known_ids
+from copdns.list_files.load import is_known_to_filter, known_ids
 from copdns.lists.catalogue import Catalogue
 from copdns.model.errors import HouseholdError, StoreError
 from copdns.model.hosts import child_page_url
@@ -59,6 +59,7 @@ from copdns.store.log_db.usage import load_clock, load_history
 from copdns.time.clock import Clock, continues_when_wrong
 from copdns.time.days import BudgetDay, budget_day, zone_of
 from copdns.time.minutes import Minutes, Usage
+from copdns.time.own_timers import OwnTimer, Who
 from copdns.time.plan import PolicyInputs
 
 AUTHOR = "command line"
@@ -106,7 +107,12 @@ class Home:
         """What a household may name; reads the lists."""
         dns = self.settings.dns
         is_own = partial(is_copdns, own=listen_addresses(dns.listen), port=dns.port)
-        return replace(known_ids(self.catalogue), is_copdns=is_own)
+        marked = self.settings.upstreams.filtering
+        return replace(
+            known_ids(self.catalogue),
+            is_copdns=is_own,
+            filters=lambda each: each in marked or is_known_to_filter(each),
+        )
 
     @property
     def rebinding(self) -> RebindingGuard:
@@ -210,6 +216,7 @@ class Home:
             missing_categories=missing,
             clock_is_wrong=self.is_clock_wrong_at(at),
             log_only=self.lists.log_only.slugs(at),
+            own_timers=self.own_timers,
         )
         days = [self.day, *(self.day_of(each.id) for each in self.household.profiles)]
         if not any(each.start <= at < each.end for each in days):
@@ -219,6 +226,13 @@ class Home:
         except StoreError:  # the running copdns starts again too, and reports it
             return inputs
         return replace(inputs, used=self._of_day(today, at), used_before=self._of_day(before, at))
+
+    @cached_property
+    def own_timers(self) -> Mapping[Who, OwnTimer]:
+        """The timers that people started for themselves, as far as others may know of them."""
+        from copdns.app.control import own_timers  # most commands need no running copdns
+
+        return own_timers(self.folder)
 
     def _of_day(self, minutes: MinutesByProfile, at: float) -> MinutesByProfile:
         """Return the minutes of those for whom a moment is today."""

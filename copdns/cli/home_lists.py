@@ -12,6 +12,7 @@ from copdns.list_files.index_store import IndexStore
 from copdns.list_files.load import bundled_files, own_sources
 from copdns.list_files.log_only import LogOnlyLists
 from copdns.list_files.memory import available_memory
+from copdns.list_files.own_lists import OwnLists
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.source import ListSource
 from copdns.model.household import Household
@@ -59,4 +60,13 @@ class HomeLists:
     def sources_of(self, chosen: ChosenLists) -> tuple[ListSource, ...]:
         """Return where the texts of chosen lists are, those of the settings first."""
         states = self.copies.states(each.slug for each in chosen.sources)
-        return *own_sources(self._settings.lists), *sources_on_disk(chosen, self.copies, states)
+        return (
+            *own_sources(self._settings.lists),
+            *self.own.sources(),
+            *sources_on_disk(chosen, self.copies, states),
+        )
+
+    @property
+    def own(self) -> OwnLists:
+        """The lists that the household pasted."""
+        return OwnLists(self._folder)

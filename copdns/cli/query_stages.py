@@ -11,10 +11,11 @@ from ipaddress import ip_address
 from time import perf_counter
 from typing import NamedTuple
 
-from copdns.app.upstreams_in_force import UpstreamsInForce
+from copdns.app.upstreams_in_force import UpstreamsInForce, chosen_by
 from copdns.cli.commands.check_week import ClientSelector
 from copdns.cli.home import Home
 from copdns.cli.output import count_text
+from copdns.config import are_encrypted
 from copdns.dns.connections import CLEAR_ZONE
 from copdns.dns.exchange import Exchange
 from copdns.dns.message import UpstreamResponse
@@ -94,7 +95,8 @@ def _go(home: Home, name: str, qtype: int, profile: str, stages: list[Stage]) ->
         return EXIT_CODES[verdict.action]
     key = response_key(CacheKey(name, qtype, do=False, cd=False), policy, verdict)
     if is_time_server(verdict):  # as `server/answer.py` asks for it
-        in_clear = home.settings.upstreams.are_all_encrypted
+        servers = home.settings.upstreams.usual_servers(chosen_by((home.household,)))
+        in_clear = are_encrypted(servers)
         key = key._replace(cd=True, zone=CLEAR_ZONE if in_clear else key.zone)
     began = perf_counter()
     answer, text = asyncio.run(_ask(home, key, verdict))

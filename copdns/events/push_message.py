@@ -28,6 +28,7 @@ PUSHED = {
     EventKind.UNKNOWN_DEVICE: PushKind.DEVICES,
     EventKind.UNKNOWN_MAC: PushKind.DEVICES,
 }
+TEST = "test"  # what somebody sends to try whether notices arrive: it replaces no other
 # Seconds for which a push service keeps a message for a browser that is not there (RFC 8030 section
 # 5.2); of a warning just the minutes that are left.
 _KEPT_FOR = {PushKind.REQUESTS: DAY, PushKind.ANSWERS: DAY, PushKind.DEVICES: 6 * HOUR}
@@ -53,7 +54,7 @@ class PushMessage(NamedTuple):
     that a tap opens.  ttl: seconds for which it matters.  urgency: of RFC 8030.
     """
 
-    kind: PushKind
+    kind: PushKind | str
     title: str
     body: str
     path: str
@@ -76,7 +77,7 @@ class PushMessage(NamedTuple):
         return json.dumps(told, ensure_ascii=False)
 
 
-def topic_of(subscription: PushSubscription, kind: PushKind) -> str:
+def topic_of(subscription: PushSubscription, kind: PushKind | str) -> str:
     """Return the name under which a push service replaces a waiting message (RFC 8030 section 5.4):
     at most 32 letters of base64url, from which nobody learns what it is about."""
     return sha256(f"{subscription.id} {kind}".encode()).hexdigest()[:32]
@@ -96,6 +97,12 @@ def build_message(event: Event, *, is_childs: bool, language: Speaks) -> PushMes
     return PushMessage(kind, title, body, page, ttl, _URGENCIES[kind])
 
 
+def build_test(language: Speaks) -> PushMessage:
+    """Return a message by which a guardian sees that notices arrive."""
+    title, body = language.gettext(_TEST), language.gettext(_TEST_MORE)
+    return PushMessage(TEST, title, body, "/guardian/app", MINUTE, "high")
+
+
 def _childs_text(event: Event, language: Speaks) -> tuple[str, str]:
     if not isinstance(event, TimeEvent):
         return language.gettext(_ANSWER), language.gettext(_ANSWER_MORE)
@@ -113,6 +120,8 @@ def _n(one: str, many: str) -> tuple[str, str]:
     return one, many
 
 
+_TEST = _t("A test")
+_TEST_MORE = _t("Notices arrive in this browser.")
 _MINUTES_LEFT = _n("%(num)d minute left", "%(num)d minutes left")
 _ALL_ENDS = _t("Then the internet turns off. Your page says for how long.")
 _SOME_ENDS = _t("Then something turns off. Your page says what.")

@@ -11,7 +11,17 @@ import socket
 from collections.abc import Mapping
 from ssl import create_default_context
 
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientConnectorDNSError,
+    ClientConnectorError,
+    ClientError,
+    ClientSession,
+    ClientSSLError,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+)
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
@@ -76,4 +86,15 @@ async def post_message(
             PushOutcome.AGAIN, why=f"the push service did not answer within {seconds:g} s"
         )
     except (ClientError, OSError, UnicodeError) as error:
-        return PushResult(PushOutcome.AGAIN, why=f"no connection ({type(error).__name__})")
+        why = f"no connection to the push service: {_why(error)}"
+        return PushResult(PushOutcome.AGAIN, why=why)
+
+
+def _why(error: Exception) -> str:
+    """Return what was wrong with a connection, without the address of the browser."""
+    if isinstance(error, ClientConnectorCertificateError | ClientSSLError):
+        return "its certificate is not valid"
+    if isinstance(error, ClientConnectorDNSError):
+        return "its name was not found"
+    found = error.os_error if isinstance(error, ClientConnectorError) else error
+    return getattr(found, "strerror", None) or type(error).__name__

@@ -38,12 +38,12 @@ SEALING = 60.0  # seconds after which the process that encrypts is killed
 class PushDelivery(NamedTuple):
     """A message for one browser.
 
-    text: as the browser's worker reads it.  ttl: seconds for which it matters.  urgency: of RFC
-    8030 section 5.3.
+    kind: a later message of it replaces one that waits.  text: as the browser's worker reads it.
+    ttl: seconds for which it matters.  urgency: of RFC 8030 section 5.3.
     """
 
     subscription: PushSubscription
-    kind: PushKind
+    kind: PushKind | str
     text: str
     ttl: int
     urgency: str
@@ -133,6 +133,14 @@ class PushSender:
         if result.outcome is PushOutcome.GONE:
             await self._browsers.forget(subscription)
         return result.outcome
+
+    async def try_once(self, delivery: PushDelivery) -> PushResult:
+        """Send a message once, now, for somebody who waits for how that goes; raise CopdnsError."""
+        async with self._gate:
+            result = await self._attempt(delivery, delivery.ttl)
+        if result.outcome is PushOutcome.GONE:
+            await self._browsers.forget(delivery.subscription)
+        return result
 
     def _note(self, subscription: PushSubscription, result: PushResult) -> None:
         """Log when a push service takes no messages, and when it does again."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from copdns.model.household import Household
+from copdns.model.scoped_names import EVERY_NAME
 
 MAX_NAMED = 5  # of one change; a file may have hundreds
 
@@ -31,7 +32,8 @@ def _lookups(household: Household) -> tuple[dict[str, Any], ...]:
     return (
         {each.key: each.values for each in household.local_names},
         {str(each.matcher): each.target for each in household.rewrites},
-        {each.key: each.upstreams for each in household.split_upstreams},
+        # The usual upstreams have a notice of their own.
+        {e.key: e.upstreams for e in household.split_upstreams if e.key != EVERY_NAME},
     )
 
 

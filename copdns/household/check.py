@@ -53,6 +53,7 @@ class KnownIds:
         protects already is protected.
     presets: by age band, for `preset: 7-9` in a household file.
     is_copdns: tells whether copdns itself listens at an upstream's address and port.
+    filters: tells whether an upstream is known to block names of its own accord.
     """
 
     categories: frozenset[str] = frozenset()
@@ -67,6 +68,7 @@ class KnownIds:
     has_effect: Callable[[str], bool] = lambda _name: True
     presets: Mapping[Band, Preset] = field(default_factory=dict)
     is_copdns: Callable[[UpstreamAddress], bool] = lambda _upstream: False
+    filters: Callable[[UpstreamAddress], bool] = lambda _upstream: False
 
 
 def check(household: Household, known: KnownIds) -> list[str]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -51,6 +52,8 @@ from copdns.model.times import Budget, Schedule
 from copdns.model.validation_messages import Path, describe_errors
 from copdns.model.violations import Violation, no_such
 from copdns.model.yaml_text import YamlDocument, path_text
+
+_READ_SPLIT = partial(read_scoped_name, usual=True)
 
 Timed = TypeVar("Timed", Schedule, Budget)
 
@@ -153,7 +156,7 @@ class _Reading:
             split_upstreams=tuple(
                 SplitUpstream(found.name, upstreams, found.scope)
                 for key, upstreams in shape.split_upstreams.items()
-                for found in (self._read_scoped("split_upstreams", key, read_scoped_name),)
+                for found in (self._read_scoped("split_upstreams", key, _READ_SPLIT),)
             ),
             calendar=shape.calendar.calendar(),
             day_starts=shape.day_starts,

@@ -20,7 +20,7 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, LocalName, NameRewrite, SplitUpstream
 from copdns.model.local_records import local_value, scoped_local_domain, split_values
 from copdns.model.matchers import parse_matcher
-from copdns.model.scoped_names import read_scoped_name
+from copdns.model.scoped_names import EVERY_NAME, read_scoped_name
 
 
 def set_local_name(
@@ -81,9 +81,7 @@ def set_split_upstream(
     HouseholdError for a domain that is protected or too broad (`broad_names.py`), and for an
     upstream that could never answer.
     """
-    servers = tuple(dict.fromkeys(parse_field(split_address, text) for text in upstreams))
-    for server in servers:
-        _refuse_upstream(server_address(server), known)
+    servers = _read_upstreams(upstreams, known)
     found = parse_field(read_scoped_name, name)
     split = SplitUpstream(found.name, servers, found.scope)
     if split.name:
@@ -97,6 +95,41 @@ def remove_split_upstream(household: Household, name: str) -> Household:
     key = str(parse_field(read_scoped_name, name))
     splits = remove_one(household.split_upstreams, "key", key, "conditional forwarding for")
     return replace(household, split_upstreams=splits)
+
+
+def set_usual_upstreams(
+    household: Household, upstreams: Iterable[str], known: KnownIds
+) -> Household:
+    """Ask these upstreams for all names, unless the settings name some; raise HouseholdError."""
+    split = SplitUpstream("", _read_upstreams(upstreams, known))
+    others = tuple(each for each in household.split_upstreams if each.key != split.key)
+    return validate(replace(household, split_upstreams=(*others, split)))
+
+
+def remove_usual_upstreams(household: Household) -> Household:
+    """Ask the DNS servers of the settings again; nothing changes where no others were chosen."""
+    kept = tuple(each for each in household.split_upstreams if each.key != EVERY_NAME)
+    return replace(household, split_upstreams=kept)
+
+
+def _read_upstreams(texts: Iterable[str], known: KnownIds) -> tuple[str, ...]:
+    """Return upstreams in normal form, each once; raise HouseholdError for one that could never
+    answer, and for those that filter beside others: what is blocked would be up to chance."""
+    servers = tuple(dict.fromkeys(parse_field(split_address, text) for text in texts))
+    filters = []
+    for server in servers:
+        found = server_address(server)
+        _refuse_upstream(found, known)
+        filters.append(known.filters(found))
+    if any(filters) and not all(filters):
+        raise HouseholdError(
+            "%(filtering)s blocks some sites on its own and %(other)s does not, so what is blocked"
+            " would be up to chance; choose servers of one kind",
+            name="upstreams",
+            filtering=servers[filters.index(True)],
+            other=servers[filters.index(False)],
+        )
+    return servers
 
 
 def _refuse_upstream(upstream: UpstreamAddress, known: KnownIds) -> None:

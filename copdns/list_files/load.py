@@ -16,9 +16,15 @@ from copdns.lists.catalogue import BundledFiles, Catalogue, read_files
 from copdns.lists.drafts import build_small_catalogue
 from copdns.lists.index import ListKind
 from copdns.lists.keys import find_key, find_new_key
-from copdns.lists.shapes import DiscreetShape, InfrastructureShape, ResolversShape
+from copdns.lists.shapes import (
+    DiscreetShape,
+    InfrastructureShape,
+    KnownResolverShape,
+    ResolversShape,
+)
 from copdns.lists.source import ListSource
 from copdns.model import yaml_text
+from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import ListError
 from copdns.model.household import Band, Contact
 from copdns.model.matchers import Matcher
@@ -92,7 +98,7 @@ def bundled_presets() -> dict[Band, Preset]:
 
 
 @cache
-def _catalogue_slugs() -> frozenset[str]:
+def catalogue_slugs() -> frozenset[str]:
     """Return the slugs of all lists of the catalogue, fetched or not."""
     return frozenset(each.slug for each in bundled_files().catalogue.sources)
 
@@ -106,10 +112,25 @@ def discreet_names() -> frozenset[str]:
 
 
 @cache
+def _resolvers() -> ResolversShape:
+    file = "resolvers.yaml"
+    return yaml_text.read(bundled_text(file), f"blocklists/{file}", ResolversShape)
+
+
+def known_resolvers() -> tuple[KnownResolverShape, ...]:
+    """Return the public resolvers that a household can choose."""
+    return _resolvers().known
+
+
+def is_known_to_filter(upstream: UpstreamAddress) -> bool:
+    """Tell whether an upstream is a public resolver that blocks some names of its own accord."""
+    return not {upstream.host, upstream.name}.isdisjoint(filtering_resolvers())
+
+
+@cache
 def filtering_resolvers() -> frozenset[str]:
     """Return addresses and names of public resolvers that are known to filter."""
-    file = "resolvers.yaml"
-    found = yaml_text.read(bundled_text(file), f"blocklists/{file}", ResolversShape)
+    found = _resolvers()
     return frozenset(text for each in found.filtering for text in (*each.names, *each.addresses))
 
 
@@ -149,7 +170,7 @@ def known_ids(found: Catalogue) -> KnownIds:
         engines={each.id: frozenset(each.modes) for each in found.engines.values()},
         canaries=frozenset(found.canaries),
         lists=lambda: (
-            _catalogue_slugs() | {each.slug for each in infos if each.kind in SUBJECT_KINDS}
+            catalogue_slugs() | {each.slug for each in infos if each.kind in SUBJECT_KINDS}
         ),
         protected=lambda name: _is_protected(found, protected, name),
         beats_time=lambda name: _is_protected(found, beats_time, name),

@@ -22,6 +22,7 @@ from copdns.list_files.fetch import Clock, Fetcher, FetchOutcome, FetchResult, o
 from copdns.list_files.load import bundled_presets
 from copdns.list_files.log_only import LogOnlyLists
 from copdns.list_files.memory import available_memory
+from copdns.list_files.own_lists import OwnLists
 from copdns.list_files.versions import Versions, vouched_names
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.download import (
@@ -34,7 +35,7 @@ from copdns.lists.download import (
 )
 from copdns.lists.held import HeldVersion
 from copdns.lists.source import ListSource, Source
-from copdns.model.errors import FetchError, HouseholdError
+from copdns.model.errors import FetchError, HouseholdError, ListError
 from copdns.model.household import Household
 from copdns.model.sentences import sentence
 
@@ -80,6 +81,9 @@ class ListUpdater:
         self._limits = limits
         self._tell_held = tell_held
         self._versions = Versions(copies)
+        self.own = OwnLists(copies.folder.parent)
+        self._own_sources: tuple[ListSource, ...] = ()
+        self._own_problem = ""
         self.log_only = LogOnlyLists(copies, settings)
         self._held: Mapping[str, HeldVersion] = {}
         self._choice = ChosenLists()
@@ -131,6 +135,11 @@ class ListUpdater:
         return self._held
 
     @property
+    def own_slugs(self) -> frozenset[str]:
+        """Return the slugs of the lists that the household pasted, as of the last check."""
+        return frozenset(each.slug for each in self._own_sources)
+
+    @property
     def missing_text(self) -> str:
         """Return, for people, which chosen lists are not in force yet; "" where all are."""
         in_force = self._catalogue().in_force
@@ -174,10 +183,23 @@ class ListUpdater:
         used = [each.slug for each in self._choice.sources]
         await self._restore_damaged(used)
         self._held = await asyncio.to_thread(self._versions.held_versions, used)
-        here = sources_on_disk(self._choice, self._copies, self._states)
+        self._own_sources = await asyncio.to_thread(self._read_own_lists)
+        fetched = sources_on_disk(self._choice, self._copies, self._states)
+        here = (*self._own_sources, *fetched)
         marks = await asyncio.to_thread(self._copies.marks, [e.slug for e in here])
         facts = await asyncio.to_thread(facts_mark, self._copies.folder.parent)
         return here, (here, marks, facts)
+
+    def _read_own_lists(self) -> tuple[ListSource, ...]:
+        """Return the lists that the household pasted; those of before where they cannot be read."""
+        try:
+            found, problem = self.own.sources(), ""
+        except ListError as error:
+            found, problem = self._own_sources, str(error)
+        if problem and problem != self._own_problem:
+            log.error(problem)
+        self._own_problem = problem
+        return found
 
     async def _restore_damaged(self, slugs: Sequence[str]) -> None:
         """Restore copies that are gone or cut off, from the versions that are kept."""

@@ -209,10 +209,15 @@ def bundled_categories(found: BundledFiles) -> dict[str, Category]:
 
 
 def _own_categories(found: BundledFiles, sources: Iterable[ListSource]) -> dict[str, Category]:
-    """Return the categories that only a user's own lists have, by slug."""
+    """Return the categories that only a user's own lists have, by slug.
+
+    One with the slug of a list has that list's title.
+    """
     known = {*found.catalogue.categories, *found.services.services, BYPASS}
+    sources = tuple(sources)
+    titles = {each.slug: each.title for each in sources if each.slug == each.category}
     return {
-        slug: Category(slug, slug, "Lists of your own.", CONTENT)
+        slug: Category(slug, titles.get(slug) or slug, "Lists of your own.", CONTENT)
         for slug in (source.category for source in sources)
         if slug not in known
     }

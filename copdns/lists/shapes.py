@@ -334,10 +334,27 @@ class FilteringShape(Shape):
     addresses: tuple[Address, ...] = ()
 
 
+class KnownResolverShape(Shape):
+    """A public resolver that a household can choose.  name: of its certificate.  filters: it blocks
+    some names of its own accord."""
+
+    id: Slug
+    title: str
+    name: Domain
+    addresses: tuple[Address, ...] = Field(min_length=1)
+    filters: bool = False
+
+    def servers(self, scheme: str) -> tuple[str, ...]:
+        """Return how its servers are written.  scheme: "tls", "https", or "" for plain DNS."""
+        found = tuple(f"[{each}]" if ":" in str(each) else str(each) for each in self.addresses)
+        return tuple(f"{scheme}://{self.name}@{each}" for each in found) if scheme else found
+
+
 class ResolversShape(Shape):
     """The shape of blocklists/resolvers.yaml."""
 
     filtering: tuple[FilteringShape, ...] = Field(min_length=1)
+    known: tuple[KnownResolverShape, ...] = Field(min_length=1)
 
 
 PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

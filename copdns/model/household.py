@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from copdns.model.matchers import Matcher
-from copdns.model.scoped_names import ScopedName
+from copdns.model.scoped_names import EVERY_NAME, ScopedName
 from copdns.model.times import (
     USUAL_FAILURES,
     USUAL_WEEK,
@@ -294,7 +294,8 @@ class NameRewrite:
 class SplitUpstream:
     """A domain, and all names below it, for which other upstreams are asked.
 
-    name: "" for every name, which only some can have: then scope is not "".
+    name: "" for every name; without a scope these are the usual upstreams, unless the settings name
+    some.
     upstreams: "address[:port]", or encrypted as in `model/encrypted_addresses.py`.
     scope: a profile's id, "#tag" for all profiles with the tag, "" for everyone.
     """
@@ -350,6 +351,11 @@ class Household:
     tickets: tuple[Ticket, ...] = ()
     moved_bedtimes: tuple[MovedBedtime, ...] = ()
     revision: int = 0
+
+    @property
+    def usual_upstreams(self) -> tuple[str, ...]:
+        """The upstreams that the household chose for all names; () for none of its own."""
+        return next((e.upstreams for e in self.split_upstreams if e.key == EVERY_NAME), ())
 
     def profile(self, profile_id: str) -> Profile | None:
         """Return a profile by its id; None for none."""

@@ -24,13 +24,13 @@ class ScopedName(NamedTuple):
         return (self.name or EVERY_NAME) + (f"@{self.scope}" if self.scope else "")
 
 
-def read_scoped_name(text: str) -> ScopedName:
+def read_scoped_name(text: str, *, usual: bool = False) -> ScopedName:
     """Read what `str()` of one says; raise NameTextError or TextError.
 
-    Every name (".") is read only with a scope: for everyone there are the settings.
+    usual: every name (".") is read without a scope too: it stands for the usual upstreams.
     """
     written, scope = split_scope(text)
-    if written == EVERY_NAME and scope:
+    if written == EVERY_NAME and (scope or usual):
         return ScopedName("", scope)
     return ScopedName(domain(written), scope)
 

@@ -26,6 +26,7 @@ from copdns.model.household import (
 )
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import suffixes
+from copdns.model.scoped_names import EVERY_NAME
 from copdns.model.verdict import SCHOOL, AnswerDefaults, LocalRecord
 from copdns.policy.matching import VerdictByEntry
 from copdns.policy.special_names import NEVER_DENIED
@@ -197,6 +198,7 @@ def build_context(
             splits=tuple(
                 Split(Matcher(each.name), each.key, each.scope)
                 for each in household.split_upstreams
+                if each.key != EVERY_NAME  # these are the usual ones
             ),
         ),
         engines=_engines(library) if other is None else other.engines,

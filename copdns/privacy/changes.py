@@ -168,6 +168,8 @@ _NOUNS = {
     "conditional": ChangeTopic.HOUSE,  # a domain that another server is asked for
     "split": ChangeTopic.HOUSE,  # the same, as the version before wrote it
     "service": ChangeTopic.HOUSE,
+    "DNS": ChangeTopic.HOUSE,  # whom all names are asked of
+    "own": ChangeTopic.HOUSE,  # a list that somebody pasted
 }
 _FOR = re.compile(r" for (\S+)(?: on \S+)?$")
 _ALL = re.compile(r" for everyone$")

@@ -9,7 +9,7 @@ and rules work as they do for everybody.  Pure; moments are seconds since the ep
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -18,7 +18,7 @@ from copdns.model.times import Budget, Subject, Topic, TopicKind
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.today import Today
 from copdns.time.minutes import Usage
-from copdns.time.own_timers import OWN
+from copdns.time.own_timers import OWN, OwnTimer, Who
 from copdns.time.plan import PolicyInputs, budgets_in_force
 
 COUNTS_ONLY: Final = frozenset({PrivacyMode.OFF, PrivacyMode.COUNTS})
@@ -133,6 +133,19 @@ def inputs_for_others(
     ):
         return inputs
     return replace(inputs, used=used, used_before=before, in_use=in_use, own_timers=timers)
+
+
+def timers_for_others(
+    households: Mapping[str, Household], timers: Mapping[Who, OwnTimer], at: float
+) -> Mapping[Who, OwnTimer]:
+    """Return the timers that people started for themselves, as somebody else may know of them."""
+    found: dict[Who, OwnTimer] = {}
+    for (household, person), timer in timers.items():
+        home = households.get(household)
+        profile = home.profile(person) if home is not None else None
+        if profile is not None and profile.privacy_at(at) not in COUNTS_ONLY:
+            found[household, person] = timer
+    return found
 
 
 def today_for_others(today: Today, hidden: Collection[str]) -> Today:

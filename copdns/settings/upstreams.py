@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from copdns.model.addresses import SUBNET_BITS, Transport, UpstreamAddress
+from copdns.model.encrypted_addresses import server_address
 from copdns.settings.values import (
     HOME,
     SYSTEM,
@@ -121,9 +123,17 @@ class UpstreamSettings(Section):
     )
 
     @property
-    def are_all_encrypted(self) -> bool:
-        """Whether nothing but TLS is spoken with the upstreams."""
-        return all(each != SYSTEM and each.transport is not Transport.UDP for each in self.servers)
+    def are_fixed(self) -> bool:
+        """Whether the settings name other servers than `system`, so that no household chooses."""
+        return self.servers != (SYSTEM,)
+
+    def usual_servers(self, chosen: Iterable[str]) -> tuple[Server, ...]:
+        """Return the servers that are asked.
+
+        chosen: those of the household, which count unless the settings name some.
+        """
+        found = () if self.are_fixed else tuple(map(server_address, chosen))
+        return found or self.servers
 
     @field_validator("bootstrap")
     @classmethod
@@ -162,3 +172,8 @@ class UpstreamSettings(Section):
         if attempt > deadline:
             raise ValueError(f"is {attempt}; write at most the deadline, which is {deadline}")
         return attempt
+
+
+def are_encrypted(servers: Iterable[UpstreamAddress | Literal["system"]]) -> bool:
+    """Tell whether nothing but TLS is spoken with these servers."""
+    return all(each != SYSTEM and each.transport is not Transport.UDP for each in servers)

@@ -1,6 +1,7 @@
 """Pack databases into a backup file, and unpack one.
 
-The file is a ZIP archive that holds `backup.json` and databases by their names, and nothing else.
+The file is a ZIP archive that holds `backup.json`, databases by their names and the household's own
+lists, and nothing else.
 It is written under another name and renamed when it is complete.  A backup may come from anybody:
 no name in it may be a path, no part may be larger than `backup.json` says, and a backup that
 differs from its `backup.json` is refused before anything in it is used.
@@ -25,7 +26,8 @@ from copdns.model.errors import BackupError
 
 ABOUT = "backup.json"
 FORMAT = 1
-MAX_OCTETS = {"household.db": 512 << 20, "log.db": 8 << 30}  # octets, unpacked
+# Octets, unpacked; the last are the lists that the household pasted.
+MAX_OCTETS = {"household.db": 512 << 20, "log.db": 8 << 30, "own-lists.json": 32 << 20}
 _MAX_ABOUT = 64 << 10
 _BLOCK = 1 << 20
 _COMPRESSIONS = {

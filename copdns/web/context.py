@@ -14,13 +14,16 @@ from prometheus_client import CollectorRegistry
 from copdns.appeals.list_errors import Vouch, vouched_names
 from copdns.appeals.opening import Services
 from copdns.config import Settings
+from copdns.events.push_result import PushResult
 from copdns.events.targets import Targets
 from copdns.household.check import KnownIds
 from copdns.list_files.facts import SHIPPED, Facts
 from copdns.list_files.facts_updates import FactsUpdater
-from copdns.list_files.load import bundled_presets, known_ids
+from copdns.list_files.load import bundled_presets, is_known_to_filter, known_ids
 from copdns.list_files.updates import ListUpdater
+from copdns.model.addresses import UpstreamAddress
 from copdns.model.household import Household
+from copdns.model.push import PushSubscription
 from copdns.model.verdict import Requestor
 from copdns.network.machine import is_copdns
 from copdns.network.other_resolvers import Assessment
@@ -82,7 +85,9 @@ class AppContext:
     `household.db`, "" for nothing; repair: makes the new one from its copy.  https: whether there
     is HTTPS, and on which port.  own_timers: those that people start for themselves.
     desk_over_http: passwords may be sent without encryption over the network (the setting
-    `web.desk_over_http`).
+    `web.desk_over_http`).  try_push: sends a test to a browser that gets notices; None where
+    nothing is sent.  trouble_of_upstream: asks one and returns what is wrong with it, ""
+    for nothing; it blocks for seconds.
     """
 
     registry: CollectorRegistry
@@ -113,6 +118,8 @@ class AppContext:
     https: Callable[[], HttpsOffer] = HttpsOffer
     own_timers: OwnTimers = field(default_factory=OwnTimers)
     desk_over_http: bool = False
+    try_push: Callable[[PushSubscription], Awaitable[PushResult]] | None = None
+    trouble_of_upstream: Callable[[UpstreamAddress], str] = lambda _upstream: ""
     facts: Callable[[], Facts] = lambda: SHIPPED
 
     # --- what is in force ---
@@ -137,7 +144,12 @@ class AppContext:
     def known_ids(self) -> KnownIds:
         """Return the ids that a household may refer to."""
         is_own = partial(is_copdns, own=self.addresses(), port=self.settings().dns.port)
-        return replace(known_ids(self.snapshot().library), is_copdns=is_own)
+        marked = self.settings().upstreams.filtering
+        return replace(
+            known_ids(self.snapshot().library),
+            is_copdns=is_own,
+            filters=lambda each: each in marked or is_known_to_filter(each),
+        )
 
     def services(self) -> Services:
         """Return the names of the services that ship, by slug."""

@@ -1,11 +1,15 @@
-"""Check whether copdns protects the household, and store the results (`network/setup_steps.py`)."""
+"""Check whether copdns protects the household, and store the results (`network/setup_steps.py`);
+and whether DNS servers answer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
 
+from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
+from copdns.model.sentences import Sentence, sentence
 from copdns.network.probes import assess_sightings, is_childs_device
 from copdns.network.setup_steps import Check, SetupProgress, SetupState
 from copdns.web.context import AppContext
@@ -59,3 +63,25 @@ def _list_result(context: AppContext) -> tuple[Check, SetupState, str]:
     lists = context.lists()
     good = lists.chosen > 0 and not lists.missing
     return Check.LISTS, SetupState.PASSED if good else SetupState.FAILED, lists.missing
+
+
+async def troubles_of(context: AppContext, servers: Iterable[str]) -> dict[str, str]:
+    """Ask DNS servers, all at once, and return what is wrong with those that do not answer.
+
+    servers: as they are written.  It takes seconds where one is silent.
+    """
+    asked = tuple(dict.fromkeys(servers))
+    found = await asyncio.gather(
+        *(asyncio.to_thread(context.trouble_of_upstream, server_address(each)) for each in asked)
+    )
+    return {each: why for each, why in zip(asked, found, strict=True) if why}
+
+
+def describe_troubles(troubles: Mapping[str, str]) -> Sentence:
+    """Return what is wrong with each DNS server, in one sentence.  troubles: at least one."""
+    said = [
+        sentence("%(server)s does not answer: %(why)s", server=server, why=why)
+        for server, why in troubles.items()
+    ]
+    names = [f"s{at}" for at in range(len(said))]
+    return Sentence("; ".join(f"%({each})s" for each in names), dict(zip(names, said, strict=True)))

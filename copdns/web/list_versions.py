@@ -1,4 +1,5 @@
-"""What a guardian decides about versions of fetched lists and about newer facts."""
+"""What a guardian decides about lists, on the dashboard or through the API: about versions of
+those that are fetched, about those that the household pasted, and about newer facts."""
 
 from __future__ import annotations
 
@@ -6,11 +7,14 @@ import asyncio
 from functools import partial
 
 from copdns.list_files.log_only import require_countable, trial_line
+from copdns.list_files.own_lists import Kept, Wanted, history_line, keep_list, remove_list
 from copdns.list_files.versions import Versions
 from copdns.lists.download import CopyState
 from copdns.lists.facts import FactsChoice, FactsState, facts_choice_line
 from copdns.lists.held import VersionChoice, choice_line
-from copdns.model.errors import FactsError, FetchError, HouseholdError
+from copdns.lists.own_lists import OwnList
+from copdns.model.errors import FactsError, FetchError, HouseholdError, ListError
+from copdns.model.household import Household
 from copdns.web.context import AppContext
 from copdns.words.download_warnings import failure
 
@@ -104,3 +108,60 @@ async def set_trial(
         raise HouseholdError(failure(str(error))) from error
     await context.store.note(household, author, trial_line(slug, days), int(now))
     return context.updates.log_only.until(slug, now)
+
+
+# --- lists that the household pasted --------------------------------------------------------------
+
+
+async def find_own(context: AppContext, slug: str) -> tuple[OwnList, str] | None:
+    """Return a list that was pasted, and its text; None where there is none of this slug.
+
+    Raises HouseholdError where the lists cannot be read.
+    """
+
+    def read() -> tuple[OwnList, str] | None:
+        own = context.updates.own.find(slug)
+        return (own, context.updates.own.text(slug)) if own else None
+
+    try:
+        return await asyncio.to_thread(read)
+    except ListError as error:
+        raise HouseholdError(failure(str(error))) from error
+
+
+async def all_own(context: AppContext) -> tuple[OwnList, ...]:
+    """Return the lists that were pasted, by title; raise HouseholdError for a damaged book."""
+    try:
+        return await asyncio.to_thread(context.updates.own.all)
+    except ListError as error:
+        raise HouseholdError(failure(str(error))) from error
+
+
+async def keep_own(
+    context: AppContext,
+    household: Household,
+    author: str,
+    wanted: Wanted,
+    before: OwnList | None = None,
+) -> Kept:
+    """Keep a list that somebody pasted; return it with what became of each line.
+
+    author: for the history.  before: the one whose place it takes.  Raises HouseholdError.
+    """
+    now, library = int(context.now()), context.snapshot().library
+    try:
+        kept = await asyncio.to_thread(
+            keep_list, context.updates.own, wanted, library, household, now, before
+        )
+    except ListError as error:
+        raise HouseholdError(failure(str(error)), name="text") from error
+    line = history_line(kept.own, "changed" if before else "added")
+    await context.store.note(household.id, author, line, now)
+    return kept
+
+
+async def remove_own(context: AppContext, household: Household, author: str, own: OwnList) -> None:
+    """Remove a list; raise HouseholdError while something names its category.  author: for the
+    history."""
+    await asyncio.to_thread(remove_list, context.updates.own, household, own)
+    await context.store.note(household.id, author, history_line(own, "removed"), int(context.now()))

@@ -13,6 +13,11 @@ from multidict import MultiDictProxy
 
 Fields = MultiDictProxy[Any]
 
+# Of a request: how many octets its form may have where that is more than usual, which a handler
+# sets once it knows who asks; and the fields, once they are read.
+MOST = web.RequestKey("MOST", int)
+FIELDS = web.RequestKey("FIELDS", MultiDictProxy)
+
 _UTF_8 = frozenset({"utf-8", "utf8"})
 
 
@@ -27,11 +32,19 @@ async def fields_of(request: web.Request) -> Fields:
     # Checked first, since aiohttp decodes with any codec of Python's.
     if (request.charset or "utf-8").lower() not in _UTF_8:
         raise web.HTTPUnsupportedMediaType
+    if FIELDS not in request:
+        request[FIELDS] = await _read_fields(request)
+    fields: Fields = request[FIELDS]
+    return fields
+
+
+async def _read_fields(request: web.Request) -> Fields:
+    found = request.clone(client_max_size=request[MOST]) if MOST in request else request
     try:
-        (await request.read()).decode("utf-8")
+        (await found.read()).decode("utf-8")
     except UnicodeDecodeError:
         raise web.HTTPBadRequest from None
-    return await request.post()
+    return await found.post()
 
 
 def whole_number(text: str, digits: int) -> int | None:

@@ -158,12 +158,12 @@ async def read_sums(
 ) -> DigestSums:
     """Return the sums of the week before a moment."""
     people = counted_people(household, until)
-    counts = await asyncio.to_thread(log.hour_counts, household.id, people, until - WEEK, ())
+    counts = await asyncio.to_thread(log.hour_lookups, household.id, people, until - WEEK)
     requests = await appeals.appeals(household.id)
     devices = await asyncio.to_thread(load_unknown_devices, folder)
     return digest_sums(
         people,
-        [(bool(blocked), n) for _, blocked, _, n, _ in counts],
+        [(bool(blocked), n) for _, blocked, n in counts],
         requests,
         [each.first for each in devices if each.household == household.id and not each.device],
         until,

@@ -41,10 +41,12 @@ from copdns.web.desk.household import (
     agreement,
     checks,
     devices,
+    dns_servers,
     facts,
     guest_rules,
     lists,
     names,
+    own_lists,
     settings,
     targets,
     wizard,
@@ -84,6 +86,8 @@ RULES = Page("/guardian/people/{person}/rules", person_rules.rules)
 OPEN = Page("/guardian/people/{person}/open", always_allowed.always_allowed)
 KEPT = Page("/guardian/people/{person}/kept", person_privacy.privacy)
 NAMES = Page("/guardian/names", names.names)
+NEW_LIST = Page("/guardian/lists/own", own_lists.new)
+OWN_LIST = Page("/guardian/lists/own/{list}", own_lists.own_list)
 GUESTS = Page("/guardian/guests", guest_rules.guest_rules)
 DEVICES = Page("/guardian/devices", devices.devices)
 ASKED = Page("/ask/{appeal}", ask.appeal_page)
@@ -130,6 +134,7 @@ ROUTES = (
     web.get(*DESK_APP),
     form("/guardian/app/notices", desk_screen.turn_on, DESK_APP),
     web.post("/guardian/app/notices/remove", desk_screen.turn_off),
+    web.post("/guardian/app/notices/test", desk_screen.test),
     web.get(*SET_UP),
     form("/guardian/setup", login.set_up, SET_UP),
     web.get("/guardian/wizard", wizard.wizard),
@@ -235,6 +240,11 @@ ROUTES = (
     web.post("/guardian/lists/refuse", lists.refuse),
     web.post("/guardian/lists/rollback", lists.rollback),
     web.post("/guardian/lists/trial", lists.trial),
+    web.get(*NEW_LIST),
+    form("/guardian/lists/own", own_lists.add, NEW_LIST),
+    web.get(*OWN_LIST),
+    form("/guardian/lists/own/{list}", own_lists.change, OWN_LIST),
+    web.post("/guardian/lists/own/{list}/remove", own_lists.remove),
     web.get("/guardian/facts", facts.facts),
     web.post("/guardian/facts/update", facts.update),
     web.post("/guardian/facts/accept", facts.accept),
@@ -261,6 +271,10 @@ ROUTES = (
     form("/guardian/names/rewrites", names.add_rewrite, NAMES),
     form("/guardian/names/rewrites/{name}", names.change_rewrite, NAMES),
     web.post("/guardian/names/rewrites/{name}/remove", names.drop_rewrite),
+    form("/guardian/names/servers", dns_servers.choose, NAMES),
+    web.post("/guardian/names/servers/remove", dns_servers.give_back),
+    web.post("/guardian/names/servers/try", dns_servers.try_usual),
+    web.post("/guardian/names/splits/{name}/try", dns_servers.try_split),
     form("/guardian/names/splits", names.add_split, NAMES),
     form("/guardian/names/splits/{name}", names.change_split, NAMES),
     web.post("/guardian/names/splits/{name}/remove", names.drop_split),

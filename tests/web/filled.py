@@ -18,7 +18,7 @@ from copdns.store.migrations import LOG
 from tests.home import Home
 from tests.household import ADA, MIA, NOW, TOM, block, family, library
 from tests.web.guardians import log_in, set_up
-from tests.web.pages import PAGES, Page, Who
+from tests.web.pages import PAGES, PASTED, PASTED_TEXT, Page, Who
 from tests.web.site import Client, Site, send, text
 
 CATEGORIES = ("games", "gambling", "adult", "chat", "social", "ads", "drugs")
@@ -39,6 +39,7 @@ async def come_in(client: Client, site: Site) -> None:
     await send(client, "/device")
     await set_up(site)
     site.log.flush()
+    site.updates.own.put(PASTED, PASTED_TEXT)
     await log_in(client)
 
 

@@ -22,6 +22,10 @@ from aiohttp.test_utils import make_mocked_request
 from copdns.accounts.codes import ACCOUNT_CODE, code_digest
 from copdns.accounts.passwords import hash_password
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
+from copdns.list_files.own_lists import OwnLists
+from copdns.lists.own_lists import OwnList
+from copdns.lists.parse import ListFormat
+from copdns.model.matchers import MatchKind
 from copdns.model.verdict import Action, Reason
 from copdns.network.setup_steps import SetupStep
 from copdns.privacy.consent import Question
@@ -129,6 +133,8 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/guests", GUARDIAN),
     Page("/guardian/month", GUARDIAN),
     Page("/guardian/lists", GUARDIAN),
+    Page("/guardian/lists/own", GUARDIAN),
+    Page("/guardian/lists/own/{list}", GUARDIAN, "/guardian/lists/own/board-games"),
     Page("/guardian/log", GUARDIAN),
     Page("/guardian/numbers", GUARDIAN),
     Page("/guardian/changes", GUARDIAN),
@@ -329,6 +335,10 @@ MOMENTS: tuple[Page, ...] = (
 )
 EVERYTHING = (*PAGES, *MOMENTS)
 
+# A list that was pasted, whose page is one of PAGES.
+PASTED = OwnList("board-games", "Board games", "games", ListFormat.DOMAINS, MatchKind.SUBTREE)
+PASTED_TEXT = "chess.example\nlocalhost\nakamaiedge.net\n"
+
 # Text to be sent on, and an address that leads on to a page.
 NO_HTML = (
     *("/guardian/appeals/{appeal}/report", "/guardian"),
@@ -390,6 +400,7 @@ def at_home(device: Device, program: Program, who: Who) -> Mapping[str, str]:
         for source in (MIA, TOM, SOMEBODYS):
             program.ask("888.com", source=source)
         program.command("schedule", "suggest", "--profile", "mia")
+        OwnLists(data(program)).put(PASTED, PASTED_TEXT)
         log_in(device, program)
     appeal = ask(program)["mia" if device.way.source == MIA else "tom"]
     device.open(DOOR)

@@ -125,3 +125,62 @@ async def test_each_guardian_sees_notices_for_themselves(ada: Caller, site: Site
         await ada("POST", "/notices/see", 204, json={"ids": [each["id"] for each in new]})
     assert all(each["seen"] for each in await ada("GET", "/notices"))
     await ada("POST", "/notices/see", 422, json={"ids": [0]})
+
+
+async def test_a_weekly_summary_is_chosen_shown_and_stopped(ada: Caller, site: Site) -> None:
+    await ada("GET", "/digest", 404)
+    wanted = {"address": "ada@mail.example", "weekday": 0, "at": "7:30", "language": "fr"}
+    made = await ada("PUT", "/digest", json=wanted)
+    assert made == {**wanted, "at": "07:30", "trouble": ""}
+    assert await ada("GET", "/digest") == made
+    usual = await ada("PUT", "/digest", json={"address": "ada@mail.example"})
+    assert (usual["weekday"], usual["at"], usual["language"]) == (6, "18:00", "en")
+    for _ in range(2):
+        await ada("DELETE", "/digest", 204)
+    await ada("GET", "/digest", 404)
+    lines = [each.what for each in await site.store.changes("home")]
+    assert lines[-1] == "weekly summary by email turned off"
+    assert not any("mail.example" in each for each in lines)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "status"),
+    [
+        ({}, 422),
+        ({"address": "nowhere"}, 409),
+        ({"address": "a@mail.example\nBcc: bo@mail.example"}, 409),
+        ({"address": "ada@mail.example", "weekday": 7}, 422),
+        ({"address": "ada@mail.example", "at": "25:00"}, 409),
+        ({"address": "ada@mail.example", "at": "soon"}, 422),
+        ({"address": "ada@mail.example", "language": "de"}, 422),
+    ],
+)
+async def test_a_weekly_summary_that_cannot_be_is_refused(
+    ada: Caller, wrong: dict[str, object], status: int
+) -> None:
+    await ada("PUT", "/digest", status, json=wrong)
+    await ada("GET", "/digest", 404)
+
+
+async def test_a_summary_is_each_guardians_own_and_takes_the_password(
+    ada: Caller, client: Client, site: Site
+) -> None:
+    await ada("PUT", "/digest", json={"address": "ada@mail.example"})
+    await set_up(site, "Ben", Role.GUARDIAN)
+    await log_in(client, "Ben")
+    ben = page(client)
+    await ben("GET", "/digest", 404)
+    await ben("DELETE", "/digest", 204)
+    await log_in(client)
+    assert (await ada("GET", "/digest"))["address"] == "ada@mail.example"
+    site.home.set_clock(site.now + SESSION_FRESH + 1)
+    await ada("PUT", "/digest", 403, json={"address": "bo@mail.example"})
+    assert (await ada("GET", "/digest"))["address"] == "ada@mail.example"
+
+
+async def test_an_auditor_has_no_summary(client: Client, site: Site) -> None:
+    await set_up(site, "Rita", Role.AUDITOR)
+    await log_in(client, "Rita")
+    rita = page(client)
+    await rita("GET", "/digest", 403)
+    await rita("PUT", "/digest", 403, json={"address": "rita@mail.example"})

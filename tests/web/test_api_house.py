@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from copdns.config import Settings, UpstreamSettings
 from copdns.household.check import KnownIds
 from copdns.household.file import parse
 from copdns.network.unknown_devices import UnknownDevice
@@ -199,3 +200,34 @@ async def test_scores_of_lists_have_no_person(ada: Caller, site: Site) -> None:
     assert found["label"] == "games"
     assert week["caught"] is None
     assert (week["wrong"], week["left_out"]) == (0, 0)
+
+
+async def test_the_dns_servers_of_all_names_are_chosen_tried_and_given_back(
+    ada: Caller, site: Site
+) -> None:
+    usual = await ada("GET", "/upstreams")
+    assert usual == {"upstreams": [], "fixed": False, "chosen": False}
+    wanted = {"upstreams": ["tls://dns.example@192.0.2.1", "192.0.2.2"]}
+    servers = ["tls://dns.example@192.0.2.1", "192.0.2.2:53"]
+    silent: dict[str, str] = {"192.0.2.2": "no answer within 2 s"}
+    object.__setattr__(site.context, "trouble_of_upstream", lambda each: silent.get(each.host, ""))
+    refused = await ada("PUT", "/upstreams", 409, json=wanted)
+    assert "192.0.2.2:53 does not answer: no answer within 2 s" in refused["detail"]
+    assert await ada("POST", "/upstreams/try", json=wanted) == [
+        {"upstream": servers[0], "trouble": ""},
+        {"upstream": servers[1], "trouble": "no answer within 2 s"},
+    ]
+    assert await ada("GET", "/upstreams") == usual
+    split = {"upstreams": ["192.0.2.2"]}
+    await ada("PUT", "/splits/office.example", 409, json=split)
+    await ada("PUT", "/splits/office.example", json={**split, "anyway": True})
+    made = await ada("PUT", "/upstreams", json={**wanted, "anyway": True})
+    assert made == {"upstreams": servers, "fixed": False, "chosen": True}
+    assert await ada("GET", "/upstreams") == made
+    assert [each["name"] for each in await ada("GET", "/splits")] == ["office.example"]
+    for _ in range(2):
+        await ada("DELETE", "/upstreams", 204)
+    assert await ada("GET", "/upstreams") == usual
+    site.settings = Settings(upstreams=UpstreamSettings(servers=("192.0.2.7",)))
+    assert (await ada("GET", "/upstreams"))["fixed"] is True
+    await ada("PUT", "/upstreams", 409, json={**wanted, "anyway": True})

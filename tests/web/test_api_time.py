@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from copdns.model.household import Household, PrivacyMode
+from copdns.privacy.own_numbers import COUNTS_ONLY
+from copdns.time.own_timers import OwnTimer, TimerKind, TimerTopic
 from tests.web.programs import Caller
 from tests.web.site import Site
 
@@ -197,3 +201,31 @@ async def test_a_limit_that_turns_nothing_off_is_refused(ada: Caller, site: Site
     told = await ada("POST", "/budgets", 409, json=wanted)
     assert "could never turn anything off" in told["detail"]
     assert "club" not in {each["id"] for each in await ada("GET", "/budgets")}
+
+
+async def test_a_timer_that_somebody_started_is_told_where_their_privacy_lets_others_know(
+    ada: Caller, site: Site
+) -> None:
+    for who in ("mia", "tom"):
+        timer = OwnTimer(TimerKind.FOCUS, TimerTopic.ALL, site.now, site.now + 600, site.now + 600)
+        site.context.own_timers.start(("home", who), timer)
+    people = site.home.house.profiles
+    seen = {e.id for e in people if e.privacy_at(site.now) not in COUNTS_ONLY} & {"mia", "tom"}
+    assert {each["profile"] for each in await ada("GET", "/timers")} == seen
+    modes = {"mia": PrivacyMode.BLOCKED, "tom": PrivacyMode.COUNTS}
+
+    def edit(house: Household) -> Household:
+        changed = (replace(e, privacy=modes.get(e.id, e.privacy)) for e in house.profiles)
+        return replace(house, profiles=tuple(changed))
+
+    await site.store.change("home", edit, author="Ada", what="", now=site.now)
+    assert await ada("GET", "/timers") == [
+        {
+            "profile": "mia",
+            "kind": "focus",
+            "topic": "all",
+            "start": "2026-03-29T16:00:00Z",
+            "end": "2026-03-29T16:10:00Z",
+            "until": "2026-03-29T16:10:00Z",
+        }
+    ]

@@ -15,7 +15,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from copdns.accounts.roles import Role
 from copdns.config import Settings, WebSettings
 from copdns.events import push_keys
-from copdns.model.push import PushKind
+from copdns.events.push_result import PushOutcome, PushResult
+from copdns.model.push import PushKind, PushSubscription
 from copdns.store.household_db.push import PushStore
 from copdns.web.https import Https
 from tests.push_service import ReadingBrowser
@@ -222,10 +223,38 @@ async def test_a_guardian_turns_notices_on_changes_them_and_turns_them_off(
     # A worker whose push service gave it another address ticks nothing.
     page = await post(trusted, "/guardian/app/notices", **asks(f"{FCM}2"))
     assert await kinds_of(site) == [{PushKind.ANSWERS}]
-    (browser,) = re.findall(r'name="browser" value="(\w+)"', page)
+    (browser,) = set(re.findall(r'name="browser" value="(\w+)"', page))
     for _ in range(2):  # twice is harmless
         await post(trusted, "/guardian/app/notices/remove", browser=browser)
     assert await kinds_of(site) == []
+
+
+@pytest.mark.parametrize(
+    ("result", "says"),
+    [
+        (PushResult(PushOutcome.SENT), "The push service took the test"),
+        (PushResult(PushOutcome.GONE), "that browser wants no more notices"),
+        (PushResult(PushOutcome.AGAIN, why="its name was not found"), "its name was not found"),
+        (PushResult(PushOutcome.REFUSED, why="status 403"), "status 403"),
+    ],
+)
+async def test_a_test_says_how_it_went(
+    trusted: Client, site: Site, result: PushResult, says: str
+) -> None:
+    tried: list[PushSubscription] = []
+
+    async def try_push(browser: PushSubscription) -> PushResult:
+        tried.append(browser)
+        return result
+
+    object.__setattr__(site.context, "try_push", try_push)
+    await enter(trusted)
+    page = await post(trusted, "/guardian/app/notices", kind="requests", **asks())
+    (browser,) = set(re.findall(r'name="browser" value="(\w+)"', page))
+    page = await post(trusted, "/guardian/app/notices/test", browser=browser)
+    assert says in page
+    await post(trusted, "/guardian/app/notices/test", browser="somebody's")
+    assert [each.id for each in tried] == [browser]
 
 
 @pytest.mark.parametrize(

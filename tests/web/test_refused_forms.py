@@ -192,6 +192,7 @@ BUTTONS = {
     *("/guardian/me/sessions", "/guardian/me/tokens/remove", "/guardian/notices"),
     "/guardian/me/digest/stop",
     "/guardian/app/notices/remove",
+    "/guardian/app/notices/test",
     *("/guardian/accounts/{account}/code", "/guardian/accounts/{account}/remove"),
     *("/guardian/appeals/{appeal}/look", "/guardian/time/{person}/unpause"),
     *("/guardian/time/{person}/grants/{grant}/end", "/guardian/time/{person}/suggest"),
@@ -203,6 +204,7 @@ BUTTONS = {
     *("/guardian/people/{person}/full-log/drop", "/guardian/people/{person}/open/{kind}/remove"),
     *("/guardian/people/{person}/export", "/guardian/lists/update", "/guardian/lists/accept"),
     *("/guardian/lists/refuse", "/guardian/lists/rollback", "/guardian/lists/trial"),
+    "/guardian/lists/own/{list}/remove",
     *("/guardian/facts/update", "/guardian/facts/accept"),
     *("/guardian/facts/keep", "/guardian/facts/rollback"),
     *("/guardian/pause-everyone", "/guardian/unpause-everyone"),
@@ -211,6 +213,8 @@ BUTTONS = {
     *("/guardian/pairings/{pairing}/revoke", "/guardian/guests/{guest}/end"),
     *("/guardian/names/local/{name}/remove", "/guardian/names/rewrites/{name}/remove"),
     *("/guardian/names/splits/{name}/remove", "/guardian/names/services/{name}/remove"),
+    *("/guardian/names/servers/remove", "/guardian/names/servers/try"),
+    "/guardian/names/splits/{name}/try",
     *("/guardian/unknown/{visitor}/ignore", "/guardian/unknown/{visitor}/show"),
 }
 

@@ -12,6 +12,7 @@ import pytest
 from copdns.accounts.account import MINUTE
 from copdns.accounts.roles import Permission, Role
 from tests.web.guardians import PASSWORD, set_up
+from tests.web.pages import PASTED, PASTED_TEXT
 from tests.web.programs import Caller, caller, page
 from tests.web.site import HTML, Client, Site, send, text
 
@@ -39,6 +40,14 @@ GRAVE: dict[str, tuple[str, dict[str, str]]] = {
         {"name": "there.example", "upstreams": "192.0.2.54"},
     ),
     "sends names home again": ("/guardian/names/splits/there.example/remove", {}),
+    "sends all names elsewhere": ("/guardian/names/servers", {"upstreams": "192.0.2.53"}),
+    "sends all names home again": ("/guardian/names/servers/remove", {}),
+    "adds a list": ("/guardian/lists/own", {"title": "Boards", "text": "chess.example"}),
+    "changes a list": (
+        "/guardian/lists/own/board-games",
+        {"title": "Boards", "text": "go.example"},
+    ),
+    "removes a list": ("/guardian/lists/own/board-games/remove", {"sure": "on"}),
     "answers a public site": (
         "/guardian/names/local",
         {"name": "www.example.com", "addresses": "192.0.2.66"},
@@ -75,6 +84,15 @@ OPERATIONS: dict[str, tuple[str, str, Any]] = {
     "wants a full log": ("POST", "/profiles/mia/full-log", {"days": 2}),
     "sends names elsewhere": ("PUT", "/splits/work.example", {"upstreams": ["192.0.2.53"]}),
     "sends names home again": ("DELETE", "/splits/there.example", None),
+    "sends all names elsewhere": ("PUT", "/upstreams", {"upstreams": ["192.0.2.53"]}),
+    "sends all names home again": ("DELETE", "/upstreams", None),
+    "adds a list": ("POST", "/lists/own", {"title": "Boards", "text": "chess.example"}),
+    "changes a list": (
+        "PUT",
+        "/lists/own/board-games",
+        {"title": "Boards", "text": "go.example"},
+    ),
+    "removes a list": ("DELETE", "/lists/own/board-games", None),
     "answers a public site": (
         "PUT",
         "/local-names/www.example.com",
@@ -101,6 +119,8 @@ async def filled(client: Client, site: Site) -> dict[str, str]:
     """A house with a reviewer, a split and public sites that it answers; what stands in paths."""
     reviewer = await set_up(site, "Rita", Role.REVIEWER)
     await send(client, "/guardian/names/splits", name="there.example", upstreams="192.0.2.53")
+    await send(client, "/guardian/names/servers", upstreams="192.0.2.54")
+    site.updates.own.put(PASTED, PASTED_TEXT)
     await send(client, "/guardian/names/local", name="there.example.com", addresses="192.0.2.66")
     await send(client, "/guardian/names/rewrites", name="=old.example.com", target="new.example")
     return {"reviewer": reviewer.id}
@@ -231,7 +251,8 @@ async def tried(
     program: Caller, what: str, filled: dict[str, str], status: int | None = None
 ) -> Any:
     method, path, body = OPERATIONS[what]
-    done = {"POST": 201 if "accounts" in path or "tokens" in path else 204, "DELETE": 204}
+    makes = any(each in path for each in ("accounts", "tokens", "lists"))
+    done = {"POST": 201 if makes else 204, "DELETE": 204}
     usual = 200 if what == "wants a full log" else done.get(method, 200)
     sent = {} if body is None else {"json": body}
     return await program(method, path.format(**filled), status or usual, **sent)
@@ -305,7 +326,10 @@ async def test_the_document_says_which_operations_they_are(client: Client) -> No
         for what, (method, path, _) in OPERATIONS.items()
         if what not in FOR_PUBLIC_SITES and method != "PATCH"  # some calls alone
     }
-    here = {(method, re.sub(r"/splits/.*", "/splits/{domain}", path)) for method, path in meant}
+    here = {
+        (method, re.sub(r"/splits/.*", "/splits/{domain}", path).replace("/board-games", "/{list}"))
+        for method, path in meant
+    }
     here.add(("DELETE", "/profiles/{profile}"))  # tried in test_api_profiles.py
     assert marked == here
     export = told["paths"]["/api/v1/household.yaml"]["get"]["security"]

@@ -23,6 +23,8 @@ from copdns.household import edits
 from copdns.household.time_edits import remove_period
 from copdns.household.undo import UNDO_FOR
 from copdns.list_files.load import load_catalogue
+from copdns.lists.own_lists import OwnList
+from copdns.lists.parse import ListFormat
 from copdns.model.household import (
     Band,
     FullLogSpan,
@@ -33,7 +35,7 @@ from copdns.model.household import (
     Profile,
     SplitUpstream,
 )
-from copdns.model.matchers import parse_matcher
+from copdns.model.matchers import MatchKind, parse_matcher
 from copdns.model.times import (
     Bonus,
     Budget,
@@ -96,7 +98,10 @@ def full_house() -> Household:
         services=(OwnService("club", "Club", (parse_matcher("club.example"),)),),
         local_names=(LocalName("nas.example", ("192.0.2.7",)),),
         rewrites=(NameRewrite(parse_matcher("old.example"), "new.example"),),
-        split_upstreams=(SplitUpstream("work.example", ("192.0.2.53:53",)),),
+        split_upstreams=(
+            SplitUpstream("work.example", ("192.0.2.53:53",)),
+            SplitUpstream("", ("192.0.2.53:53",)),
+        ),
         calendar=SchoolCalendar(days=((date(2026, 4, 3), DayType.HOLIDAY),)),
         protected=("school.example",),
         helplines=(),
@@ -150,7 +155,9 @@ FILLED = {
     "visitor": "u1",
     "step": "place",
     "target": "x",
+    "list": "boards",
 }
+BOARDS = OwnList("boards", "Boards", "games", ListFormat.DOMAINS, MatchKind.SUBTREE)
 _LOCAL = {"name": "nas.example", "addresses": "192.0.2.9"}
 _SERVICE = {"name": "Club", "names": "club.example more.example", "contact": "none"}
 _SLOT = {"start0": "20:00", "end0": "07:00"}
@@ -174,6 +181,7 @@ ACTIONS: dict[str, Undone | Asked | Kept] = {
     "me/factor/remove": Asked({}, "current password", ("current", PASSWORD)),
     "me/sessions": Kept("a login brings it back", {"all": "1"}),
     "app/notices": Kept("it can be chosen again"),
+    "app/notices/test": Kept("a notice is sent", {"browser": "none"}),
     "app/notices/remove": Kept("it can be turned on again in that browser", {"browser": "none"}),
     "me/tokens": Kept("a token is added"),
     "me/digest": Kept("the page has it, and changes it again"),
@@ -235,6 +243,9 @@ ACTIONS: dict[str, Undone | Asked | Kept] = {
     "lists/accept": Kept("a button goes back to the version before"),
     "lists/refuse": Kept("the version in use stays"),
     "lists/trial": Kept("a button lets the list block now, or puts it on trial again"),
+    "lists/own": Kept("a button removes it again"),
+    "lists/own/{list}": Kept("its form has what was sent, to be changed again"),
+    "lists/own/{list}/remove": Asked({}),
     "lists/rollback": Kept("a button goes to each other version that is kept"),
     "facts/update": Kept("newer facts are looked for"),
     "facts/accept": Kept("a button goes back to those before"),
@@ -258,6 +269,10 @@ ACTIONS: dict[str, Undone | Asked | Kept] = {
     "names/rewrites": Undone({"name": "old.example", "target": "other.example"}),
     "names/rewrites/{name}": Undone({"target": "other.example"}, "names/rewrites/old.example"),
     "names/rewrites/{name}/remove": Undone({}, "names/rewrites/old.example/remove"),
+    "names/servers": Undone({"upstreams": "192.0.2.54"}),
+    "names/servers/remove": Undone({}),
+    "names/servers/try": Kept("nothing is saved", {}),
+    "names/splits/{name}/try": Kept("nothing is saved"),
     "names/splits": Undone({"name": "work.example", "upstreams": "192.0.2.54"}),
     "names/splits/{name}": Undone({"upstreams": "192.0.2.54"}, "names/splits/work.example"),
     "names/splits/{name}/remove": Undone({}, "names/splits/work.example/remove"),
@@ -287,7 +302,8 @@ def test_every_action_of_the_dashboard_is_undone_asks_first_or_takes_nothing_awa
 async def stored(site: Site) -> Household:
     found = await site.store.household("home")
     assert found is not None
-    return replace(found, revision=0)
+    splits = sorted(found.split_upstreams, key=lambda each: each.key)  # their order says nothing
+    return replace(found, revision=0, split_upstreams=tuple(splits))
 
 
 async def act(client: Client, path: str, fields: dict[str, str], status: int = 200) -> str:
@@ -390,6 +406,8 @@ async def fill_asked(
         await set_profile(site, "tom", band=Band.TO_17)
         await site.context.consents.ask(Question("home", "tom", 2, "Ada", now))
         filled["person"] = "tom"
+    elif name == "lists/own/{list}/remove":
+        site.updates.own.put(BOARDS, "chess.example\n")
     elif name == "pairings/{pairing}/revoke":
         await send(client, "/device")
         (filled["pairing"],) = [each.id for each in await site.pairings.of("home")]
@@ -581,7 +599,7 @@ async def test_sending_names_elsewhere_by_undoing_asks_for_the_password_too(
     assert "Confirm it is you" in await act(client, path, {}, 403)
     assert await stored(site) == before
     await act(client, path, {"step_up_password": PASSWORD})
-    assert [each.name for each in (await stored(site)).split_upstreams] == ["work.example"]
+    assert [e.name for e in (await stored(site)).split_upstreams if e.name] == ["work.example"]
 
 
 async def test_protecting_a_site_by_undoing_asks_for_the_password_too(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,6 +15,8 @@ from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_json, printable
 from copdns.cli.people_records import record_view
+from copdns.list_files import own_lists
+from copdns.lists.own_lists import OwnList
 from copdns.model.errors import BackupError
 from copdns.store.archive import Backup, pack, unpack
 from copdns.store.backup import RestoreResult, copy_databases, restore_household, restore_log
@@ -36,10 +39,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -> None:
     """Back up the household to FILE.
 
-    A backup contains people, devices, rules, times, accounts and requests, and recorded queries
-    only with --with-log. It does not contain login sessions, the key of the certificate, the
-    settings file, or lists, which are downloaded again. It works while copdns runs. Only its owner
-    can read FILE. Keep it as private as a diary, and delete old backups.
+    A backup contains people, devices, rules, times, accounts, requests and lists of your own, and
+    recorded queries only with --with-log. It does not contain login sessions, the key of the
+    certificate, the settings file, or other lists, which are downloaded again. It works while
+    copdns runs. Only its owner can read FILE. Keep it as private as a diary, and delete old
+    backups.
 
     \b
     Example:  copdns backup copdns-2026-11-24.backup
@@ -56,6 +60,7 @@ def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -
         record_view(home, "", ViewedPart.EXPORT)
     with _temporary_folder(file) as folder:
         copies = copy_databases(home.folder, Path(folder), with_log=with_log)
+        copies |= _copy_own_lists(home, Path(folder))
         packed = pack(file, copies, home.now, __version__)
     if as_json:
         print_json(_backup_json(file, packed))
@@ -72,8 +77,8 @@ def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -
 def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
     """Replace the household with a backup.
 
-    Stop copdns first. People, devices, rules and times come from FILE. Accounts, requests and the
-    audit log stay as they are here; on a machine that has none of them they come
+    Stop copdns first. People, devices, rules, times and lists of your own come from FILE. Accounts,
+    requests and the audit log stay as they are here; on a machine that has none of them they come
     from FILE too, and so does a log. Full logs and lower age groups are announced first, as always.
     The old database is kept for a week.
 
@@ -83,6 +88,7 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
     with hold_server_lock(home.folder), _temporary_folder(home.folder / condition.FILE) as unpacked:
         folder = Path(unpacked)
         found = unpack(file, folder)
+        lists = _own_lists_of(found, folder)
         if not yes:
             # In UTC: the household here may be unreadable, and with it its time zone.
             what = f"what is in {home.folder} with the household of {utc(found.made)}"
@@ -90,7 +96,11 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
         restored = restore_household(
             home.folder, folder / condition.FILE, found.made, home.now, home.see
         )
-        messages = [*restored.differences, *_restore_log(home, found, folder)]
+        messages = [
+            *restored.differences,
+            *_restore_own_lists(home, lists),
+            *_restore_log(home, found, folder),
+        ]
     if as_json:
         print_json(
             _backup_json(file, found)
@@ -98,6 +108,35 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
         )
         return
     _print_result(found, restored, messages, home)
+
+
+def _copy_own_lists(home: Home, folder: Path) -> dict[str, Path]:
+    """Write the lists that were pasted here into a file; return it by name, or nothing."""
+    if not home.lists.own.all():
+        return {}
+    path = folder / own_lists.PART
+    path.touch(mode=0o600)
+    path.write_text(home.lists.own.dump(), encoding="utf-8")
+    return {own_lists.PART: path}
+
+
+def _own_lists_of(found: Backup, folder: Path) -> list[tuple[OwnList, str]]:
+    """Return the lists of a backup that were pasted; raise BackupError before anything changes."""
+    if own_lists.PART not in found.parts:
+        return []
+    try:
+        text = (folder / own_lists.PART).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        text = ""
+    return own_lists.read_dumped(text)
+
+
+def _restore_own_lists(home: Home, lists: Sequence[tuple[OwnList, str]]) -> list[str]:
+    """Put the lists of a backup in place of those here; return what to print about it."""
+    if lists:
+        home.lists.own.restore(lists)
+        return []
+    return ["the lists of your own on this machine stay"] if home.lists.own.all() else []
 
 
 def _restore_log(home: Home, found: Backup, folder: Path) -> list[str]:

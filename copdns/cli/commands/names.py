@@ -29,7 +29,7 @@ from copdns.household.name_edits import (
 )
 from copdns.model.addresses import domain, is_address
 from copdns.model.errors import CopdnsError
-from copdns.model.scoped_names import ScopedName, read_scoped_name
+from copdns.model.scoped_names import EVERY_NAME, ScopedName, read_scoped_name
 from copdns.model.scripts import shown_name
 from copdns.policy.judge import guarded_splits
 
@@ -229,7 +229,7 @@ def split_list(home: Home, as_json: bool) -> None:
     Example:  copdns split list
     """
     print_listing(
-        home.household.split_upstreams,
+        [each for each in home.household.split_upstreams if each.key != EVERY_NAME],
         as_json,
         plain,
         ("domain", "upstreams", "for"),

@@ -1,4 +1,4 @@
-"""`copdns pause`: pause internet access for one person."""
+"""`copdns pause` and `timer`: pause internet access for one person, and timers of people's own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from copdns.as_json.times import pause_json
+from copdns.as_json.times import pause_json, timer_json
 from copdns.cli.base import json_option
 from copdns.cli.home import AUTHOR, Home, pass_home, print_changes
 from copdns.cli.output import local_text, print_json, print_listing
@@ -101,5 +101,38 @@ def _print_pauses(home: Home, as_json: bool) -> None:
             local_text(each.start, zone),
             pause_end(each, zone),
             "yes" if each.homework else "",
+        ),
+    )
+
+
+@click.group()
+def timer() -> None:
+    """Show timers that people started for themselves."""
+
+
+@timer.command("list")
+@json_option
+@pass_home
+def timer_list(home: Home, as_json: bool) -> None:
+    """List the timers that run.
+
+    Only who started one can end it. Those of people whose privacy mode is `counts` or `off` are
+    theirs alone, and not listed. A timer is in the memory of the running copdns: without it there
+    is none.
+
+    \b
+    Example:  copdns timer list
+    """
+    print_listing(
+        sorted(home.own_timers.items()),
+        as_json,
+        lambda each: timer_json(each[0][1], each[1]),
+        ("profile", "kind", "about", "started", "minutes over", "forgotten"),
+        lambda each: (
+            *(each[0][1], each[1].kind, each[1].topic),
+            *(
+                local_text(moment, home.local(each[0][1]).timezone)
+                for moment in (each[1].start, each[1].end, each[1].until)
+            ),
         ),
     )

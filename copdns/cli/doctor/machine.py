@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import copdns
+from copdns.app.upstream_probe import query_resolver
 from copdns.cli.doctor.finding import Finding, FindingStatus, fail, ok, warn
-from copdns.cli.doctor.probe import query_resolver
 from copdns.cli.home import Home
 from copdns.cli.output import local_text
 from copdns.config import AUTO

@@ -5,43 +5,33 @@ Queries go only to upstreams of the settings and of the household.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from enum import Enum
 from ipaddress import ip_address
 from itertools import islice
-from typing import NamedTuple
 
+from copdns.app.upstream_probe import ProbeResult, probe_encrypted_or_udp, probe_tcp, query_resolver
 from copdns.cli.doctor.finding import Finding, fail, ok, warn
-from copdns.cli.doctor.probe import query_resolver
 from copdns.cli.home import Home
 from copdns.config import SYSTEM
 from copdns.dns.message import read_response
-from copdns.dns.records import NS, A
+from copdns.dns.records import A
 from copdns.list_files.facts import SHIPPED, Facts, load_facts
 from copdns.list_files.load import filtering_resolvers
 from copdns.lists.shapes import ProtectedShape
 from copdns.model import yaml_text
-from copdns.model.addresses import Transport, UpstreamAddress
+from copdns.model.addresses import UpstreamAddress
 from copdns.model.encrypted_addresses import server_address
-from copdns.model.errors import NXDOMAIN, REFUSED, SERVFAIL, UpstreamError, WireError
+from copdns.model.errors import NXDOMAIN, UpstreamError, WireError
 from copdns.model.household import Household
+from copdns.model.scoped_names import EVERY_NAME
 from copdns.network.machine import listen_addresses, system_resolvers
 from copdns.policy.judge import RebindingGuard, guarded_splits
 
 ABOUT = "upstreams"
 MAX_PARALLEL = 16  # queries
-
-_RCODE_ERROR = {SERVFAIL: "it answered SERVFAIL", REFUSED: "it answered REFUSED"}
-
-
-class ProbeResult(NamedTuple):
-    """How an upstream answered a first query.  error: "" where it did; seconds: how long."""
-
-    error: str
-    seconds: float
 
 
 def check_upstreams(home: Home) -> Iterator[Finding]:
@@ -49,14 +39,15 @@ def check_upstreams(home: Home) -> Iterator[Finding]:
     groups = {"": _default_upstreams(home)} | {
         each.key: tuple(map(server_address, each.upstreams))
         for each in home.household.split_upstreams
+        if each.key != EVERY_NAME
     }
     if not groups[""]:
         what = "there is none, so only blocked and local domains are answered"
         yield fail(ABOUT, what, "set one in upstreams.servers, such as the router's address")
     every = list(dict.fromkeys(each for group in groups.values() for each in group))
     with ThreadPoolExecutor(MAX_PARALLEL) as pool:
-        udp = dict(zip(every, pool.map(_probe_udp, every), strict=True))
-        tcp = dict(zip(every, pool.map(_probe_tcp, every), strict=True))
+        udp = dict(zip(every, pool.map(probe_encrypted_or_udp, every), strict=True))
+        tcp = dict(zip(every, pool.map(probe_tcp, every), strict=True))
     for domain, group in groups.items():
         alone = all(udp[each].error for each in group)
         for each in group:
@@ -77,7 +68,7 @@ def _default_upstreams(home: Home) -> tuple[UpstreamAddress, ...]:
     chosen = home.settings
     own = listen_addresses(chosen.dns.listen)
     found: dict[UpstreamAddress, None] = {}
-    for server in chosen.upstreams.servers:
+    for server in chosen.upstreams.usual_servers(home.household.usual_upstreams):
         if server == SYSTEM:
             found |= dict.fromkeys(system_resolvers(own, chosen.dns.port))
         else:
@@ -95,24 +86,6 @@ def _locate(server: UpstreamAddress, bootstrap: Iterable[UpstreamAddress]) -> Up
         if found:
             return replace(server, host=str(ip_address(found[0])))
     return server
-
-
-def _probe_udp(upstream: UpstreamAddress) -> ProbeResult:
-    return _probe(upstream, tcp=False)
-
-
-def _probe_tcp(upstream: UpstreamAddress) -> ProbeResult | None:
-    """Return how TCP works; None for an encrypted upstream, which has but one way."""
-    return _probe(upstream, tcp=True) if upstream.transport is Transport.UDP else None
-
-
-def _probe(upstream: UpstreamAddress, *, tcp: bool) -> ProbeResult:
-    started = time.monotonic()
-    try:
-        error = _RCODE_ERROR.get(read_response(query_resolver(upstream, "", NS, tcp=tcp)).rcode, "")
-    except (UpstreamError, WireError) as failure:
-        error = str(failure)
-    return ProbeResult(error, time.monotonic() - started)
 
 
 def _probe_finding(who: str, udp: ProbeResult, tcp: ProbeResult | None, *, alone: bool) -> Finding:

@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import TypeVar
@@ -26,7 +26,7 @@ from copdns.privacy.retention import CountKey, LogRow
 from copdns.privacy.row_filter import EVERY_ROW, RowFilter
 from copdns.store.db import DAMAGED, is_broken, lock_folder, open_database, store_error
 from copdns.store.log_db import rows as log_rows
-from copdns.store.log_db.rows import HourCount, StoredRow
+from copdns.store.log_db.rows import HourLookups, PeriodCount, StoredRow
 from copdns.store.migrations import LOG
 
 FILE = "log.db"
@@ -169,14 +169,24 @@ class QueryLog:
         only a full log has devices."""
         return self._run(lambda each: log_rows.devices_seen(each, household, profiles, since), {})
 
-    def hour_counts(
-        self, household: str, profiles: Collection[str], since: float, some: Collection[str] = ()
-    ) -> tuple[HourCount, ...]:
-        """Return the counts of some people, added up, of every hour that ends after a moment; those
+    def period_counts(
+        self,
+        household: str,
+        profiles: Collection[str],
+        periods: Sequence[tuple[float, float]],
+        some: Collection[str] = (),
+    ) -> tuple[PeriodCount, ...]:
+        """Return the counts of some people, added up, of each period, given as start and end; those
         of `some` of them separately too."""
         return self._run(
-            lambda each: log_rows.hour_counts(each, household, profiles, since, some), ()
+            lambda each: log_rows.period_counts(each, household, profiles, periods, some), ()
         )
+
+    def hour_lookups(
+        self, household: str, profiles: Collection[str], since: float
+    ) -> tuple[HourLookups, ...]:
+        """Return how many look-ups some people made in each hour that ends after a moment."""
+        return self._run(lambda each: log_rows.hour_lookups(each, household, profiles, since), ())
 
     def counts(
         self, household: str, profile: str | None = None, since: float = 0

@@ -237,52 +237,87 @@ def rows_by_list(connection: sqlite3.Connection, household: str) -> dict[str, in
     return dict(rows.fetchall())
 
 
-class HourCount(NamedTuple):
-    """How many look-ups some people made in one hour.
+class PeriodCount(NamedTuple):
+    """How many look-ups some people made in one period.
 
-    hour: since the epoch.  cause: the category that blocked them, or the reason where there is
-    none; "" where nothing did.  of_some: how many are of those people whose counts are asked for
+    period: its number.  cause: the category that blocked them, or the reason where there is none;
+    "" where nothing did.  of_some: how many are of those people whose counts are asked for
     separately.
     """
 
-    hour: int
+    period: int
     blocked: bool
     cause: str
     n: int
     of_some: int
 
 
-def hour_counts(
+def period_counts(
     connection: sqlite3.Connection,
     household: str,
     profiles: Collection[str],
-    since: float,
+    periods: Sequence[tuple[float, float]],
     some: Collection[str] = (),
-) -> tuple[HourCount, ...]:
-    """Return the counts of some people, added up, of every hour that ends after a moment.
+) -> tuple[PeriodCount, ...]:
+    """Return the counts of some people, added up, of each period, in order of time.
 
-    some: those of them whose counts are added up separately too.
+    periods: start and end in seconds since the epoch; an hour belongs to the one in which it
+    begins.  some: those people whose counts are added up separately too.  A month has some ten
+    thousand counts: they are added up here, so that Python sees a few hundred sums.
     """
+    hours = [[-(-int(start) // 3600), -(-int(end) // 3600)] for start, end in periods]
     rows = connection.execute(
         """
-        select hour, action = 'block' as blocked,
+        select periods.key, action = 'block' as blocked,
                case when action <> 'block' then '' when category <> '' then category
                     else reason end as cause, sum(n),
                sum(case when profile in (select value from json_each(:some)) then n else 0 end)
+          from json_each(:periods) as periods
+         cross join lookup_count
+         where household = :household
+           and profile in (select value from json_each(:profiles))
+           and hour >= json_extract(periods.value, '$[0]')
+           and hour < json_extract(periods.value, '$[1]')
+         group by periods.key, blocked, cause
+         order by periods.key
+        """,
+        {
+            "household": household,
+            "periods": json.dumps(hours),
+            "profiles": json.dumps(list(profiles)),
+            "some": json.dumps(list(some)),
+        },
+    )
+    return tuple(map(PeriodCount._make, rows))
+
+
+class HourLookups(NamedTuple):
+    """How many look-ups some people made in one hour since the epoch."""
+
+    hour: int
+    blocked: bool
+    n: int
+
+
+def hour_lookups(
+    connection: sqlite3.Connection, household: str, profiles: Collection[str], since: float
+) -> tuple[HourLookups, ...]:
+    """Return how many look-ups some people made in each hour that ends after a moment."""
+    rows = connection.execute(
+        """
+        select hour, action = 'block' as blocked, sum(n)
           from lookup_count
          where household = :household and hour >= :hour
            and profile in (select value from json_each(:profiles))
-         group by hour, blocked, cause
-         order by hour
+         group by hour, blocked
         """,
         {
             "household": household,
             "hour": int(since) // 3600,
             "profiles": json.dumps(list(profiles)),
-            "some": json.dumps(list(some)),
         },
     )
-    return tuple(map(HourCount._make, rows))
+    return tuple(map(HourLookups._make, rows))
 
 
 def counts(

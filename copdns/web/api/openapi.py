@@ -53,6 +53,7 @@ _PART_TEXT: Mapping[str, str] = {
     "device": "The id of a device.",
     "appeal": "The id of an appeal.",
     "service": "The id of a service of the household's own.",
+    "list": "The short name of a list of the household's own.",
     "visitor": "The id of an unknown device.",
     "guest": "The id of a guest.",
     "target": "The name of a target, with a hyphen: webhook-1.",

@@ -6,7 +6,17 @@ from aiohttp import web
 
 from copdns.web.api import appeals, status
 from copdns.web.api.events import events, notices, targets
-from copdns.web.api.household import accounts, checks, facts, house, lists, log, names, report
+from copdns.web.api.household import (
+    accounts,
+    checks,
+    facts,
+    house,
+    lists,
+    log,
+    names,
+    own_lists,
+    report,
+)
 from copdns.web.api.openapi import BASE, make_document_handler
 from copdns.web.api.operation import Operation
 from copdns.web.api.people import (
@@ -44,6 +54,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *guests.OPERATIONS,
     *pairings.OPERATIONS,
     *lists.OPERATIONS,
+    *own_lists.OPERATIONS,
     *facts.OPERATIONS,
     *appeals.OPERATIONS,
     *log.OPERATIONS,

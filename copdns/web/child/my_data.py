@@ -22,6 +22,7 @@ from copdns.model.broad_names import AnsweredSite, answered_sites, broad_names
 from copdns.model.encrypted_addresses import server_address
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, PrivacyMode, Profile, SplitUpstream
+from copdns.model.scoped_names import EVERY_NAME
 from copdns.privacy.personal_data import (
     Blocked,
     PersonalData,
@@ -92,8 +93,11 @@ async def me(request: web.Request) -> web.Response:
 def resolvers(household: Household, profile: Profile, settings: Settings) -> Resolvers:
     """Return who is asked for the names of sites for a person, and who answers which."""
     broad, splits = broad_names(household), in_scope(household.split_upstreams, profile)
+    if settings.upstreams.are_fixed:
+        splits = tuple(each for each in splits if each.key != EVERY_NAME)
     everything = [each for each in splits if not each.name]
-    everything.sort(key=lambda each: each.scope.startswith("#"))  # the person's own comes first
+    # The person's own come first, then those of a tag, then the usual ones of the household.
+    everything.sort(key=lambda each: (not each.scope, each.scope.startswith("#")))
     servers: tuple[UpstreamAddress | Literal["system"], ...] = settings.upstreams.servers
     if everything:
         servers = tuple(map(server_address, everything[0].upstreams))

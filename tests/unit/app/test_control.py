@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import socket
 import stat
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from copdns.app.control import SOCKET, ControlSocket, request
+from copdns.app.control import SOCKET, ControlSocket, own_timers, request
 from copdns.cli import main
 from copdns.model.errors import NotRunningError
+from copdns.time.own_timers import OwnTimer, TimerKind, TimerTopic
 
 Flushed = list[tuple[str, bool]]
 
@@ -131,3 +133,31 @@ async def test_what_is_no_request_is_refused_and_does_nothing(tmp_path: Path, se
     finally:
         control.close()
     assert flushed == [("", False)]
+
+
+async def test_a_command_lists_the_timers_that_others_may_know_of(tmp_path: Path) -> None:
+    timer = OwnTimer(TimerKind.STOP, TimerTopic.GAMES, 1_774_800_000, 1_774_801_800, 1_774_821_600)
+    control = ControlSocket(tmp_path, lambda name, below: None, lambda: {("home", "mia"): timer})
+    await control.open()
+    try:
+        assert await asyncio.to_thread(own_timers, tmp_path) == {("home", "mia"): timer}
+        words = ["--data", str(tmp_path), "timer", "list", "--json"]
+        listed = await asyncio.to_thread(CliRunner().invoke, main, words)
+    finally:
+        control.close()
+    assert json.loads(listed.output) == [
+        {
+            "profile": "mia",
+            "kind": "stop",
+            "topic": "games",
+            "start": "2026-03-29T16:00:00Z",
+            "end": "2026-03-29T16:30:00Z",
+            "until": "2026-03-29T22:00:00Z",
+        }
+    ]
+
+
+def test_without_a_running_copdns_there_are_no_timers(tmp_path: Path) -> None:
+    assert own_timers(tmp_path) == {}
+    listed = CliRunner().invoke(main, ["--data", str(tmp_path), "timer", "list", "--json"])
+    assert (listed.exit_code, json.loads(listed.output)) == (0, [])

@@ -55,6 +55,21 @@ async def test_the_servers_of_the_settings_are_asked_for_as_long_as_they_say(
     assert (upstreams.deadline, upstreams.attempt) == (3.0, 0.5)
 
 
+async def test_a_household_chooses_where_the_settings_do_not(upstreams: UpstreamClient) -> None:
+    encrypted = "tls://dns.example@192.0.2.1"
+    house = Household("home", "Home", split_upstreams=(SplitUpstream("", (encrypted,)),))
+    chosen = UpstreamsInForce(upstreams, lambda: settings(SYSTEM))
+    await chosen.apply([house])
+    assert chosen.servers == (server_address(encrypted),)
+    assert chosen.are_all_encrypted
+    await chosen.apply([Household("home", "Home")])
+    assert chosen.servers == (SYSTEM,)
+    fixed = UpstreamsInForce(upstreams, lambda: settings(NEAR))
+    await fixed.apply([house])
+    assert fixed.servers == (NEAR,)
+    assert len(upstreams.healths) == 1
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "fe80::1"])
 async def test_an_upstream_that_could_never_answer_is_left_out_and_that_is_told(
     upstreams: UpstreamClient, host: str

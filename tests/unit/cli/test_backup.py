@@ -400,3 +400,21 @@ def test_an_older_schema_is_brought_up_to_date(home: Home, file: Path, tmp_path:
     )
     home.ok("restore", str(older), "--yes")
     assert sql(home.data / "household.db", "select count(*) from guest_request") == [(0,)]
+
+
+def test_lists_that_were_pasted_come_back(home: Home, file: Path, tmp_path: Path) -> None:
+    home.ok("lists", "add", "Pasted", "--from", "-", typed="chess.example\n")
+    home.ok("backup", str(file))
+    other = other_machine(home, tmp_path)
+    other.ok("lists", "add", "Gone", "--from", "-", typed="go.example\n")
+    other.ok("restore", str(file), "--yes")
+    assert [each["list"] for each in other.json("lists", "own")] == ["pasted"]
+    assert other.json("lists", "lines", "pasted")["taken"] == 1
+
+
+def test_a_backup_without_pasted_lists_leaves_those_that_are_here(home: Home, file: Path) -> None:
+    home.ok("backup", str(file))
+    home.ok("lists", "add", "Pasted", "--from", "-", typed="chess.example\n")
+    said = home.ok("restore", str(file), "--yes")
+    assert "the lists of your own on this machine stay" in said
+    assert [each["list"] for each in home.json("lists", "own")] == ["pasted"]

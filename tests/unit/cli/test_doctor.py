@@ -20,7 +20,8 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from copdns.cli.doctor import household, machine, probe
+from copdns.app import upstream_probe as probe
+from copdns.cli.doctor import household, machine
 from copdns.cli.doctor.upstreams import protected_sample
 from copdns.cli.fetched import ListDownloads
 from copdns.list_files.choose import ChosenLists

@@ -176,3 +176,60 @@ def test_the_scores_of_lists_are_those_that_were_noted(home: Home) -> None:
     assert (boards["list"], boards["label"]) == ("boards", "games")
     assert [(each["caught"], each["wrong"]) for each in boards["weeks"]] == [(30, 1)]
     assert "boards" in home.ok("lists", "score", "boards")
+
+
+PASTED = "ludo.example\nakamaiedge.net\nlocalhost\n"
+
+
+def fails(home: Home, *words: str, typed: str | None = None) -> str:
+    done = home.call(*words, typed=typed)
+    assert done.exit_code == 1, done.output
+    return done.output
+
+
+def test_a_pasted_list_is_kept_and_each_line_is_told(home: Home) -> None:
+    assert home.json("lists", "own") == []
+    said = home.ok("lists", "add", "Board games", "--from", "-", typed=PASTED)
+    assert "board-games: 1 line used, 1 ignored, 1 refused" in said
+    assert "refused: infrastructure" in said
+    (own,) = home.json("lists", "own")
+    assert own.pop("changed_at")
+    assert own == {
+        "list": "board-games",
+        "title": "Board games",
+        "category": "board-games",
+        "format": "domains",
+        "match": "subtree",
+    }
+    (status,) = [each for each in home.json("lists", "status") if each["list"] == "board-games"]
+    assert (status["used"], status["title"]) == (1, "Board games")
+    home.ok("profile", "set", "mia", "--category", "board-games")
+    found = home.json("check", "a.ludo.example", "--profile", "mia")
+    assert (found["action"], found["list"]) == ("block", "board-games")
+    assert fails(home, "lists", "remove", "board-games")
+    lines = home.json("lists", "lines", "board-games")
+    assert [each["outcome"] for each in lines["lines"]] == ["taken", "refused", "ignored"]
+
+
+def test_a_pasted_list_is_replaced_and_removed(home: Home) -> None:
+    (home.folder / "pasted.txt").write_text("0.0.0.0 ludo.example\n0.0.0.0 go.example\n")
+    file = str(home.folder / "pasted.txt")
+    home.ok("lists", "add", "Pasted", "--from", file, "--category", "games")
+    (home.folder / "pasted.txt").write_text("go.example\n")
+    more = ("--replace", "pasted", "--exact")
+    found = home.json("lists", "add", "Other", "--from", file, *more)
+    assert (found["list"], found["title"], found["category"]) == ("pasted", "Other", "games")
+    assert (found["format"], found["match"], found["taken"]) == ("domains", "exact", 1)
+    assert home.ok("lists", "remove", "pasted") == "pasted: removed\n"
+    assert home.json("lists", "own") == []
+    for command in ("remove", "lines"):
+        fails(home, "lists", command, "pasted")
+
+
+def test_a_list_that_cannot_be_used_is_not_kept(home: Home) -> None:
+    said = fails(home, "lists", "add", "X", "--from", "-", typed="what is")
+    assert "no line of this list" in said
+    assert "category" in fails(
+        home, "lists", "add", "X", "--from", "-", "--category", "nothing", typed=PASTED
+    )
+    assert home.json("lists", "own") == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from copdns.cli.unbound import EXAMPLE_ANCHOR, unbound_config
 from tests.conftest import find_tool
 from tests.e2e.test_unbound import unbound
 from tests.running import free_port
+from tests.upstream_server import UpstreamServer
 
 
 def run(folder: Path, *options: str) -> Result:
@@ -59,3 +61,33 @@ def test_unbound_takes_it_and_starts(tmp_path: Path) -> None:
     server = [line for line in lines if not line.startswith(own)]
     with unbound(tmp_path / "unbound", [*server, "verbosity: 1"]) as port:
         assert port
+
+
+def copdns(folder: Path, *words: str) -> Result:
+    return CliRunner().invoke(main, ["--data", str(folder / "data"), *words])
+
+
+async def test_upstreams_are_tried_set_listed_and_removed(tmp_path: Path) -> None:
+    async def call(*words: str) -> Result:
+        return await asyncio.to_thread(copdns, tmp_path, *words)
+
+    family = "household: Example family\nprofiles:\n  mia: {band: 7-9}\n"
+    (tmp_path / "home.yaml").write_text(family)
+    await call("household", "import", str(tmp_path / "home.yaml"))
+    async with UpstreamServer() as server:
+        answers, silent = str(server.address), f"127.0.0.1:{free_port()}"
+        tried = await call("upstream", "try", answers, silent)
+        assert tried.exit_code == 1
+        assert f"{answers} answers" in tried.output
+        assert f"{silent} does not answer: " in tried.output
+        refused = await call("upstream", "set", answers, silent)
+        assert refused.exit_code == 1
+        assert "nothing was saved; use --anyway" in refused.output
+        done = await call("upstream", "set", answers)
+        assert done.exit_code == 0, done.output
+    listed = json.loads((await call("upstream", "list", "--json")).output)
+    assert listed == {"upstreams": [answers], "chosen_by": "the household"}
+    assert (await call("upstream", "set", silent, "--anyway")).exit_code == 0
+    assert json.loads((await call("split", "list", "--json")).output) == []
+    assert (await call("upstream", "remove")).exit_code == 0
+    assert "chosen by: this machine" in (await call("upstream", "list")).output

@@ -155,6 +155,19 @@ async def test_a_refusal_and_a_redirect_are_not_repeated_or_followed(case: Case)
     assert case.stored.there
 
 
+async def test_a_test_is_sent_once_and_says_what_went_wrong(case: Case) -> None:
+    test = PushDelivery(case.subscription, "test", '{"title": "A test"}', 60, "high")
+    assert await case.sender.try_once(test) == PushResult(PushOutcome.SENT)
+    assert case.reader.read(case.service.got.get_nowait().body) == {"title": "A test"}
+    case.service.statuses = [500]
+    result = await case.sender.try_once(test)
+    assert result.why == "the push service answered with status 500"
+    assert case.pauses.waited == []
+    case.service.statuses = [410]
+    assert (await case.sender.try_once(test)).outcome is PushOutcome.GONE
+    assert not case.stored.there
+
+
 async def test_the_settings_are_asked_each_time(case: Case) -> None:
     for changed in (
         {"enabled": False},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -57,6 +58,7 @@ def answer(name: str = "laptop.local.", owner: str = REVERSE, **more: object) ->
         (answer()[:-3], ""),
         (b"", ""),
     ],
+    ids=itertools.count(),  # a message has a random ID
 )
 def test_only_a_name_that_a_host_can_have_is_believed(message: bytes, label: str) -> None:
     found = read_label(message.ljust(12, b"\0"), DEVICE)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -672,3 +673,31 @@ def test_the_newest_rows_are_found_without_sorting_all(statement: str, whose: st
             f"explain query plan {statement.format(whose=whose)}", values
         ).fetchall()
     assert not [line for *_, line in plan if "TEMP B-TREE" in line]
+
+
+def test_counts_are_added_up_by_period_and_cause(log: QueryLog) -> None:
+    hour = int(NOW) // 3600
+    for who, at, action, category, n in (
+        ("mia", hour, "block", "games", 2),
+        ("mia", hour + 1, "block", "games", 3),
+        ("tom", hour + 1, "block", "", 5),
+        ("tom", hour + 2, "allow", "", 7),
+        ("ada", hour, "block", "games", 11),
+        ("mia", hour + 9, "block", "games", 13),
+    ):
+        log.count(CountKey("home", who, at, action, "category", category), n)
+    log.flush()
+    # The second period begins within an hour, which belongs to the one before.
+    ends = [hour * 3600, (hour + 1) * 3600 + 1800, (hour + 3) * 3600]
+    periods = [*pairwise(ends)]
+    found = log.period_counts("home", ["mia", "tom"], periods, ["mia"])
+    assert {tuple(each) for each in found} == {
+        (0, 1, "games", 5, 5),
+        (0, 1, "category", 5, 0),
+        (1, 0, "", 7, 0),
+    }
+    assert log.period_counts("bo", ["mia"], periods) == ()
+    assert sorted(map(tuple, log.hour_lookups("home", ["tom"], (hour + 1) * 3600))) == [
+        (hour + 1, 1, 5),
+        (hour + 2, 0, 7),
+    ]

@@ -12,7 +12,7 @@ from copdns.model.times import Grant, PauseSpan
 from copdns.model.verdict import Reason
 from copdns.policy.decide import decide
 from copdns.policy.today import build_today
-from copdns.privacy.own_numbers import inputs_for_others, is_own_verdict
+from copdns.privacy.own_numbers import inputs_for_others, is_own_verdict, timers_for_others
 from copdns.time.own_timers import OWN, OwnTimer, OwnTimers, TimerKind, TimerTopic
 from copdns.time.plan import NO_INPUTS, NO_TIME_PLAN, PolicyInputs, build_time_plan
 from tests.household import MIA, NOW, TOM, family, library, live
@@ -91,6 +91,8 @@ def test_others_know_of_a_timer_only_where_blocked_names_are_kept(
     assert (WHO in shown.own_timers) is is_seen
     # Whoever reads about themselves knows of it.
     assert WHO in inputs_for_others(house, house.profiles, inputs, NOW, "mia").own_timers
+    known = timers_for_others({house.id: house}, inputs.own_timers, NOW)
+    assert known == ({WHO: FOCUS} if is_seen else {})
 
 
 def test_what_a_timer_turned_off_is_counted_as_what_is_the_person_s_own() -> None:

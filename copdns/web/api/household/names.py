@@ -11,22 +11,28 @@ from pydantic import ConfigDict, Field, JsonValue
 from copdns.accounts.roles import Permission
 from copdns.as_json.household import rewrite_json
 from copdns.as_json.plain import plain
+from copdns.config import SYSTEM
+from copdns.household.edit_checks import parse_field
 from copdns.household.name_edits import (
     remove_local_name,
     remove_rewrite,
     remove_split_upstream,
+    remove_usual_upstreams,
     set_local_name,
     set_rewrite,
     set_split_upstream,
+    set_usual_upstreams,
 )
 from copdns.model.broad_names import is_public
-from copdns.model.errors import NameTextError
+from copdns.model.encrypted_addresses import split_address
+from copdns.model.errors import HouseholdError, NameTextError
 from copdns.model.local_records import scoped_local_domain
 from copdns.model.matchers import parse_matcher
 from copdns.model.names import normalize
-from copdns.model.scoped_names import read_scoped_name
+from copdns.model.scoped_names import EVERY_NAME, read_scoped_name
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Name
+from copdns.web.house_checks import describe_troubles, troubles_of
 from copdns.web.problem import Refused
 from copdns.web.step_up import require_sure
 
@@ -101,9 +107,29 @@ class SplitShown(Given):
 
 
 class Upstreams(Sent):
-    """upstreams: each an address, with or without a port, or encrypted as in the settings."""
+    """upstreams: each an address, with or without a port, or encrypted as in the settings.
+
+    anyway: save them even if one does not answer now.
+    """
 
     upstreams: _Servers
+    anyway: bool = False
+
+
+class UsualShown(Given):
+    """upstreams: those in force; none: those that this machine was given.  fixed: the settings name
+    them.  chosen: the household did."""
+
+    upstreams: list[str]
+    fixed: bool
+    chosen: bool
+
+
+class UpstreamTried(Given):
+    """trouble: "" where it answers."""
+
+    upstream: str
+    trouble: str
 
 
 # --- names of this house --------------------------------------------------------------------------
@@ -168,11 +194,54 @@ async def end_rewrite(call: Call) -> None:
 
 async def splits(call: Call) -> object:
     """Return all domains that other upstreams are asked for."""
-    return plain(call.household.split_upstreams)
+    return plain([e for e in call.household.split_upstreams if e.key != EVERY_NAME])
+
+
+async def usual(call: Call) -> object:
+    """Return the DNS servers that all names are asked of."""
+    settings, household = call.context.settings().upstreams, call.household
+    servers = settings.usual_servers(household.usual_upstreams)
+    return {
+        "upstreams": [str(each) for each in servers if each != SYSTEM],
+        "fixed": settings.are_fixed,
+        "chosen": bool(household.usual_upstreams) and not settings.are_fixed,
+    }
+
+
+async def set_usual(call: Call) -> object:
+    """Ask other DNS servers from now on; raise HouseholdError for one that does not answer, and
+    where the settings name them."""
+    wanted: Upstreams = call.body
+    if call.context.settings().upstreams.are_fixed:
+        raise HouseholdError("the settings file names the DNS servers; change them there")
+    edit = partial(set_usual_upstreams, upstreams=wanted.upstreams, known=call.context.known_ids())
+    servers = edit(call.household).usual_upstreams
+    await _require_answers(call, servers, wanted)
+    after = await call.change(f"DNS servers: {', '.join(servers)}", edit)
+    return {"upstreams": after.usual_upstreams, "fixed": False, "chosen": True}
+
+
+async def end_usual(call: Call) -> None:
+    """Ask the DNS servers that this machine was given again; without others nothing changes."""
+    if call.household.usual_upstreams:
+        await call.change("DNS servers: as this computer was given", remove_usual_upstreams)
+
+
+async def try_servers(call: Call) -> object:
+    """Ask DNS servers once each, and return what is wrong with them; nothing is saved."""
+    wanted: Upstreams = call.body
+    servers = [parse_field(split_address, each) for each in wanted.upstreams]
+    found = await troubles_of(call.context, servers)
+    return [{"upstream": each, "trouble": found.get(each, "")} for each in servers]
+
+
+async def _require_answers(call: Call, servers: Iterable[str], wanted: Upstreams) -> None:
+    if not wanted.anyway and (found := await troubles_of(call.context, servers)):
+        raise HouseholdError(describe_troubles(found))
 
 
 async def split(call: Call) -> object:
-    """Set the upstreams of a domain."""
+    """Set the upstreams of a domain; raise HouseholdError for one that does not answer."""
     wanted: Upstreams = call.body
     domain = call.part("domain")
     edit = partial(
@@ -181,6 +250,9 @@ async def split(call: Call) -> object:
         upstreams=wanted.upstreams,
         known=call.context.known_ids(),
     )
+    edit(call.household)  # what cannot be is told before anyone waits
+    servers = [parse_field(split_address, each) for each in wanted.upstreams]
+    await _require_answers(call, servers, wanted)
     after = await call.change(
         f"conditional forwarding for {domain}: {', '.join(wanted.upstreams)}", edit
     )
@@ -217,6 +289,35 @@ def _require_listed(wanted: object, there: Iterable[object], what: str) -> None:
 
 _SEE, _EDIT = Permission.SEE_PROFILES, Permission.EDIT_HOUSEHOLD
 OPERATIONS = (
+    Operation("GET", "/upstreams", _SEE, "DNS servers of all names", usual, UsualShown),
+    Operation(
+        "PUT",
+        "/upstreams",
+        _EDIT,
+        "Ask other DNS servers",
+        set_usual,
+        UsualShown,
+        body=Upstreams,
+        step_up=True,
+    ),
+    Operation(
+        "DELETE",
+        "/upstreams",
+        _EDIT,
+        "Ask the DNS servers that this machine was given",
+        end_usual,
+        status=204,
+        step_up=True,
+    ),
+    Operation(
+        "POST",
+        "/upstreams/try",
+        _EDIT,
+        "Try DNS servers",
+        try_servers,
+        list[UpstreamTried],
+        body=Upstreams,
+    ),
     Operation(
         "GET", "/local-names", _SEE, "Names of this house", local_names, list[LocalNameShown]
     ),

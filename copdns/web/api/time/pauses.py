@@ -1,4 +1,4 @@
-"""Pause a person for a while; homework mode allows learning."""
+"""Pause a person for a while; homework mode allows learning.  And timers of people's own."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from functools import partial
 from copdns.accounts.roles import Permission
 from copdns.as_json.household import running_pause
 from copdns.as_json.plain import utc
-from copdns.as_json.times import pause_json
+from copdns.as_json.times import pause_json, timer_json
 from copdns.household.time_edits import pause as pausing
 from copdns.household.time_edits import unpause as unpausing
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
+from copdns.privacy.own_numbers import timers_for_others
+from copdns.time.own_timers import TimerKind, TimerTopic
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Long, Moment, When, parse_end
 
@@ -32,6 +34,25 @@ class PauseWanted(Sent):
     minutes: Long | None = None
     until: When | None = None
     homework: bool = False
+
+
+class TimerShown(Given):
+    """kind: `stop` is off from its end until `until`, `focus` until its end.  topic: what is."""
+
+    profile: str
+    kind: TimerKind
+    topic: TimerTopic
+    start: Moment
+    end: Moment
+    until: Moment
+
+
+async def timers(call: Call) -> object:
+    """Return the timers that people started for themselves, as far as their privacy lets others
+    know."""
+    home, running = call.household, call.context.own_timers.running(call.now)
+    known = timers_for_others({home.id: home}, running, call.now)
+    return [timer_json(person, each) for (_, person), each in sorted(known.items())]
 
 
 async def pauses(call: Call) -> object:
@@ -75,6 +96,14 @@ async def unpause(call: Call) -> object:
 
 
 OPERATIONS = (
+    Operation(
+        "GET",
+        "/timers",
+        Permission.SEE_PROFILES,
+        "Timers that people started for themselves",
+        timers,
+        list[TimerShown],
+    ),
     Operation("GET", "/pauses", Permission.SEE_PROFILES, "Who is paused", pauses, list[Pause]),
     Operation(
         "PUT",

@@ -6,8 +6,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from copdns.accounts.roles import Permission
+from copdns.events.push_result import PushOutcome, PushResult
 from copdns.model.push import GUARDIANS_KINDS, GUARDIANS_USUAL
-from copdns.model.sentences import sentence
+from copdns.model.sentences import Sentence, sentence
 from copdns.store.household_db.push import PushStore
 from copdns.web.context import context_of
 from copdns.web.desk.change import say_done
@@ -81,6 +82,26 @@ async def turn_off(request: web.Request) -> web.Response:
             await push.forget(each)
             say_done(request, own.actor, sentence("that browser gets no more notices"))
     raise web.HTTPSeeOther(HERE)
+
+
+async def test(request: web.Request) -> web.Response:
+    """Send a test to one of one's own browsers, and say what went wrong."""
+    own, context = await _require_own(request), context_of(request)
+    push, wanted = PushStore(context.thread), str((await fields_of(request)).get("browser", ""))
+    for each in await push.of_account(own.account):
+        if each.id == wanted and context.try_push is not None:
+            say_done(request, own.actor, _test_result(await context.try_push(each)))
+    raise web.HTTPSeeOther(HERE)
+
+
+def _test_result(result: PushResult) -> Sentence:
+    if result.outcome is PushOutcome.SENT:
+        return sentence("the push service took the test; it should be on that screen in a moment")
+    if result.outcome is PushOutcome.GONE:
+        return sentence(
+            "the test did not arrive: that browser wants no more notices, so it was removed here"
+        )
+    return sentence("the test did not arrive: %(why)s", why=result.why)
 
 
 async def state(request: web.Request) -> web.Response:

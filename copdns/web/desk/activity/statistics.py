@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import groupby
 from typing import NamedTuple
@@ -28,15 +28,17 @@ from copdns.privacy.masked_names import NameMask, build_mask
 from copdns.privacy.own_numbers import usages_for_others
 from copdns.privacy.retention import LogRow
 from copdns.privacy.row_filter import RowFilter
-from copdns.store.log_db.rows import HourCount
+from copdns.store.log_db.rows import HourLookups, PeriodCount
 from copdns.store.log_db.usage import load_history
 from copdns.time.budget import daily_limit
 from copdns.time.minutes import NO_MINUTES, Minutes, Usage
 from copdns.web.context import AppContext, context_of
 from copdns.web.desk.activity.log import note_look
 from copdns.web.desk.activity.plots import (
+    HOUR,
     OTHER_KINDS,
     WEEK,
+    Bucket,
     Plot,
     build_table,
     by_hour_of_day,
@@ -126,9 +128,11 @@ async def numbers(request: web.Request) -> web.Response:
     buckets = hours(now) if span == 1 else days(now, span, home.timezone)
     since = buckets[0].start
     ids_of_named = tuple(each.id for each in named)
-    sums = _sums(
-        await asyncio.to_thread(context.log.hour_counts, home.id, found.ids, since, ids_of_named)
+    counts = await asyncio.to_thread(
+        context.log.period_counts, home.id, found.ids, buckets, ids_of_named
     )
+    by_hour_counts = await asyncio.to_thread(context.log.hour_lookups, home.id, ids_of_named, since)
+    sums = _sums(counts, buckets)
     tops = await _top_sites(context, home, named, since)
     days_shown = dates(now, max(span, WEEK), home.timezone)
     person = found.person or None
@@ -152,7 +156,7 @@ async def numbers(request: web.Request) -> web.Response:
         closed=build_table(
             buckets, sums.named_closed if by_hour else sums.closed, most=MOST_CAUSES
         ),
-        by_hour=by_hour_of_day(sums.named_lookups, (OPEN, CLOSED), home.timezone),
+        by_hour=by_hour_of_day(_moments(by_hour_counts), (OPEN, CLOSED), home.timezone),
         causes=sums.causes,
         tops=tops,
         most_rows=MOST_ROWS,
@@ -244,14 +248,14 @@ class LookupSums(NamedTuple):
         return sum(n for _, n in self.causes)
 
 
-def _sums(counts: Sequence[HourCount]) -> LookupSums:
-    """Return the sums of counts, in one go: a month has thousands of them."""
+def _sums(counts: Sequence[PeriodCount], buckets: Sequence[Bucket]) -> LookupSums:
+    """Return the sums of counts, in one go."""
     lookups: Counter[tuple[float, str]] = Counter()
     named: Counter[tuple[float, str]] = Counter()
     causes: Counter[str] = Counter()
     closed, named_closed = [], []
-    for hour, blocked, cause, n, of_some in counts:
-        moment = hour * 3600
+    for at, blocked, cause, n, of_some in counts:
+        moment = buckets[at].start
         key = moment, CLOSED if blocked else OPEN
         lookups[key] += n
         named[key] += of_some
@@ -267,6 +271,10 @@ def _sums(counts: Sequence[HourCount]) -> LookupSums:
         named_closed,
         sorted(causes.items(), key=lambda each: (-each[1], each[0])),
     )
+
+
+def _moments(counts: Iterable[HourLookups]) -> Iterator[tuple[float, str, int]]:
+    return ((hour * HOUR, CLOSED if blocked else OPEN, n) for hour, blocked, n in counts)
 
 
 def _used_budgets(

@@ -28,7 +28,7 @@ from copdns.privacy.list_scores import WeekScore, score_lists
 from copdns.web.context import AppContext, context_of
 from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
-from copdns.web.list_versions import decide_version, set_trial
+from copdns.web.list_versions import all_own, decide_version, set_trial
 from copdns.web.received import fields_of
 from copdns.web.session import require
 from copdns.web.wording import desk_wording
@@ -90,12 +90,14 @@ async def lists(request: web.Request) -> web.Response:
     slugs = [each.slug for each in updates.chosen_lists.sources]
     earlier = await asyncio.to_thread(lambda: {e: updates.versions.earlier(e) for e in slugs})
     counts = await asyncio.to_thread(context.log.list_counts, household.id, 0)
+    own = await all_own(context) if may(actor, Permission.SEE_PROFILES) else ()
     shown = [each for each in statuses if each.info.kind in _KINDS_SHOWN]
     return context.pages.render(
         request,
         "desk/lists.html",
         actor=actor,
         lists=tuple(_list_rows(shown, updates, earlier, caught, found, counts, context.now())),
+        own=own,
         others=[each.info for each in statuses if each.info.kind not in _KINDS_SHOWN],
         errors=await _list_errors(context, actor),
         chosen=context.updates.chosen_lists,

@@ -33,6 +33,7 @@ from copdns.household.rule_edits import (
     set_service,
     speaking_of,
 )
+from copdns.list_files.load import known_resolvers
 from copdns.model.addresses import address, domain, is_address
 from copdns.model.broad_names import broad_names, is_public
 from copdns.model.encrypted_addresses import split_address
@@ -40,10 +41,11 @@ from copdns.model.errors import HouseholdError
 from copdns.model.household import Contact, Household, OwnService
 from copdns.model.local_records import scoped_local_domain
 from copdns.model.matchers import parse_matcher
-from copdns.model.scoped_names import read_scoped_name
+from copdns.model.scoped_names import EVERY_NAME, read_scoped_name
 from copdns.model.times import Topic, TopicKind
 from copdns.policy.judge import RebindingGuard, guarded_splits
 from copdns.web.context import context_of
+from copdns.web.desk.household import dns_servers
 from copdns.web.desk.person.people import parse_name
 from copdns.web.desk.time.forms import Form, read_choice, read_field
 from copdns.web.desk.time.page import HouseRequest, form_of, require_house
@@ -79,6 +81,9 @@ async def names(request: web.Request) -> web.Response:
         tags=sorted({tag for each in home.household.profiles for tag in each.tags}),
         broad=broad_names(home.household),
         protected=_protected_names(home),
+        splits=[e for e in home.household.split_upstreams if e.key != EVERY_NAME],
+        usual=dns_servers.usual_servers(home.context, home.household),
+        resolvers=known_resolvers(),
         guarded=guarded_splits(home.household, _rebinding_guard(home)),
         may_edit=may(home.actor, Permission.EDIT_HOUSEHOLD),
     )
@@ -143,7 +148,7 @@ _REWRITE = _Kind(
 )
 _SPLIT = _Kind(
     "conditional forwarding for {}",
-    lambda household: (each.key for each in household.split_upstreams),
+    lambda household: (e.key for e in household.split_upstreams if e.key != EVERY_NAME),
     lambda form: _read_scoped(form, read_scoped_name),
     lambda form: _parse_several(form, "upstreams", split_address),
     set_split_upstream,
@@ -238,6 +243,10 @@ async def _keep(home: HouseRequest, kind: _Kind, name: str, form: Form) -> NoRet
     what = f"{kind.said.format(name)}: {', '.join(values)}"
     known = home.context.known_ids()
     await _require_sure_of_site(home.request, name)
+    if kind is _SPLIT:
+        kind.put(home.household, name, values, known)  # what cannot be is told before anyone waits
+        if not form.has(dns_servers.ANYWAY):
+            await dns_servers.require_answers(home.context, values)
     await home.change(what, lambda household: kind.put(household, name, values, known))
     raise web.HTTPSeeOther(PAGE)
 

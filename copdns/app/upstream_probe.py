@@ -1,4 +1,5 @@
-"""Send a resolver one query and wait for the response: for `doctor`, never to answer a query."""
+"""Send a resolver one query and wait for the response: for `doctor` and for whoever chooses a
+resolver, never to answer a query."""
 
 from __future__ import annotations
 
@@ -6,11 +7,13 @@ import asyncio
 import os
 import socket
 import time
+from typing import NamedTuple
 
 from copdns.dns.connections import pad_query
 from copdns.dns.exchange import Exchange
+from copdns.dns.message import read_response
 from copdns.dns.query import CacheKey
-from copdns.dns.records import HEADER_SIZE
+from copdns.dns.records import HEADER_SIZE, NS
 from copdns.dns.socket_pool import SentQuery, SocketOwner, UpstreamSocket
 from copdns.dns.upstream_message import (
     BARE,
@@ -20,10 +23,54 @@ from copdns.dns.upstream_message import (
     question_of,
 )
 from copdns.model.addresses import Transport, UpstreamAddress
-from copdns.model.errors import UpstreamError, UpstreamTimeoutError, UpstreamUnreachableError
+from copdns.model.errors import (
+    REFUSED,
+    SERVFAIL,
+    UpstreamError,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+    WireError,
+)
 from copdns.model.names import to_wire
 
 PATIENCE = 2.0  # seconds
+
+_RCODE_ERROR = {SERVFAIL: "it answered SERVFAIL", REFUSED: "it answered REFUSED"}
+
+
+class ProbeResult(NamedTuple):
+    """How an upstream answered a first query.  error: "" where it did; seconds: how long."""
+
+    error: str
+    seconds: float
+
+
+def trouble_of(upstream: UpstreamAddress) -> str:
+    """Return what keeps an upstream from being used; "" where it answers.  It waits for seconds."""
+    found = probe_encrypted_or_udp(upstream)
+    if found.error:
+        return found.error
+    tcp = probe_tcp(upstream)
+    return f"it answers by UDP but not by TCP: {tcp.error}" if tcp and tcp.error else ""
+
+
+def probe_encrypted_or_udp(upstream: UpstreamAddress) -> ProbeResult:
+    """Ask for the name servers of the root, encrypted or by UDP."""
+    return _probe(upstream, tcp=False)
+
+
+def probe_tcp(upstream: UpstreamAddress) -> ProbeResult | None:
+    """Return how TCP works; None for an encrypted upstream, which has but one way."""
+    return _probe(upstream, tcp=True) if upstream.transport is Transport.UDP else None
+
+
+def _probe(upstream: UpstreamAddress, *, tcp: bool) -> ProbeResult:
+    started = time.monotonic()
+    try:
+        error = _RCODE_ERROR.get(read_response(query_resolver(upstream, "", NS, tcp=tcp)).rcode, "")
+    except (UpstreamError, WireError) as failure:
+        error = str(failure)
+    return ProbeResult(error, time.monotonic() - started)
 
 
 def query_resolver(server: UpstreamAddress, qname: str, qtype: int, *, tcp: bool = False) -> bytes:

@@ -1,0 +1,354 @@
+"""Keep the lists that a household pasted: `<data>/own-lists/`, their texts and a book of them.
+
+The book names the file of each text, which has the text's digest in its name.  So a list is there
+as it was or as it is, never half, and what is compiled from it follows by itself.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from copdns.household.edit_checks import free_slug
+from copdns.household.rule_edits import speaking_of
+from copdns.list_files.load import bundled_files, bundled_text, catalogue_slugs
+from copdns.lists.catalogue import BYPASS, Catalogue
+from copdns.lists.drafts import bundled_drafts, read_gate_rules
+from copdns.lists.gate import Gate
+from copdns.lists.own_lists import (
+    FORMATS,
+    MAX_LETTERS,
+    MAX_LISTS,
+    MAX_TITLE,
+    LineReport,
+    OwnList,
+    guess_format,
+    read_lines,
+    require_usable,
+    tidy_text,
+)
+from copdns.lists.parse import ListFormat
+from copdns.lists.source import ListSource
+from copdns.model.addresses import slug as read_slug
+from copdns.model.errors import BackupError, HouseholdError, ListError
+from copdns.model.household import Household
+from copdns.model.matchers import MatchKind
+from copdns.model.times import Topic, TopicKind
+
+FOLDER: Final = "own-lists"
+PART: Final = "own-lists.json"  # of a backup
+AUTO: Final = "auto"  # in place of a format
+OWN_CATEGORY: Final = ""  # in place of a category: one that only this list is about
+_BOOK, _LOCK, _NEW = "book.json", "lock", ".new"
+_DAMAGED = "the file of your own lists cannot be read; restore a backup, or remove {path}"
+
+
+class Wanted(NamedTuple):
+    """A list as somebody pasted it.
+
+    category: OWN_CATEGORY, or the slug of one.  format: AUTO, or one of FORMATS.  is_exact: its
+    entries leave subdomains alone.
+    """
+
+    title: str
+    category: str
+    text: str
+    format: str = AUTO
+    is_exact: bool = False
+
+
+class Kept(NamedTuple):
+    """A list that was kept, and what became of its lines."""
+
+    own: OwnList
+    lines: tuple[LineReport, ...]
+
+
+class OwnLists:
+    """The lists that the household of a data folder pasted."""
+
+    def __init__(self, data: Path) -> None:
+        self.folder = data / FOLDER
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def all(self) -> tuple[OwnList, ...]:
+        """Return the lists by their title; raise ListError where the book is damaged."""
+        return tuple(each for each, _ in self._read().values())
+
+    def find(self, slug: str) -> OwnList | None:
+        """Return a list; None where there is none of this slug.  Raises ListError."""
+        found = self._read().get(slug)
+        return found[0] if found else None
+
+    def text(self, slug: str) -> str:
+        """Return the text of a list; raise ListError where there is none."""
+        own = self._read().get(slug)
+        try:
+            return (self.folder / own[1]).read_text(encoding="utf-8") if own else ""
+        except (OSError, ValueError) as error:
+            raise ListError(_DAMAGED.format(path=self.folder)) from error
+
+    def sources(self) -> tuple[ListSource, ...]:
+        """Return the lists as sources on disk; raise ListError where the book is damaged."""
+        return tuple(
+            ListSource(
+                *(each.slug, each.category, each.format, each.match),
+                title=each.title,
+                path=str(self.folder / file),
+            )
+            for each, file in self._read().values()
+        )
+
+    def _read(self) -> dict[str, tuple[OwnList, str]]:
+        """Return each list and the name of its file, by slug."""
+        path = self.folder / _BOOK
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            lists = [(_read_own(each), str(each["file"])) for each in found["lists"]]
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+            raise ListError(_DAMAGED.format(path=path)) from error
+        return {own.slug: (own, file) for own, file in sorted(lists, key=_by_title)}
+
+    # --- changing -------------------------------------------------------------------------------
+
+    def put(self, own: OwnList, text: str) -> None:
+        """Keep a list; it takes the place of the one with its slug.
+
+        Raises HouseholdError where there are too many, or the disk cannot be written.
+        """
+        with self._changing() as found:
+            if own.slug not in found and len(found) >= MAX_LISTS:
+                raise HouseholdError(
+                    "there are %(most)s lists of your own already; remove one first, or add to"
+                    " one that is there",
+                    most=MAX_LISTS,
+                )
+            file = _file_name(own, text)
+            self._write(file, text)
+            found[own.slug] = own, file
+
+    def remove(self, slug: str) -> None:
+        """Remove a list; nothing happens where it is gone.  Raises HouseholdError."""
+        with self._changing() as found:
+            found.pop(slug, None)
+
+    @contextmanager
+    def _changing(self, *, anew: bool = False) -> Iterator[dict[str, tuple[OwnList, str]]]:
+        """Yield the book, and write it as it is afterwards.  anew: yield an empty one."""
+        try:
+            self._make_folder()
+            with (self.folder / _LOCK).open("a") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._give_to_owner(self.folder / _LOCK)
+                found = {} if anew else self._read()
+                yield found
+                lists = [{**_own_json(own), "file": file} for own, file in found.values()]
+                self._write(_BOOK, json.dumps({"lists": lists}, indent=1, ensure_ascii=False))
+                self._clear({file for _, file in found.values()})
+        except OSError as error:
+            raise HouseholdError(
+                "the list could not be saved (%(why)s)", why=error.strerror or str(error)
+            ) from error
+        except ListError as error:
+            raise HouseholdError(
+                "the file of your own lists is damaged; restore a backup"
+            ) from error
+
+    def _make_folder(self) -> None:
+        if not self.folder.is_dir():
+            self.folder.mkdir(parents=True)
+            self._give_to_owner(self.folder)
+
+    def _write(self, name: str, text: str) -> None:
+        new = self.folder / f"{name}{_NEW}"
+        new.unlink(missing_ok=True)
+        with new.open("x", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        self._give_to_owner(new)
+        new.replace(self.folder / name)
+
+    def _give_to_owner(self, path: Path) -> None:
+        """Give a file to the owner of the data folder, if root wrote it."""
+        if os.geteuid() == 0:
+            owner = self.folder.parent.stat()
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+    def _clear(self, used: Collection[str]) -> None:
+        """Remove texts that no list has; one that cannot be removed is removed next time."""
+        with suppress(OSError):
+            for path in self.folder.iterdir():
+                if path.suffix in (".txt", _NEW) and path.name not in used:
+                    path.unlink(missing_ok=True)
+
+    # --- backups --------------------------------------------------------------------------------
+
+    def dump(self) -> str:
+        """Return all lists with their texts, for a backup; raise ListError."""
+        lists = [{**_own_json(own), "text": self.text(own.slug)} for own in self.all()]
+        return json.dumps({"lists": lists}, ensure_ascii=False)
+
+    def restore(self, lists: Iterable[tuple[OwnList, str]]) -> None:
+        """Put the lists of a backup in place of those that are here, each with its text.
+
+        Raises HouseholdError where they cannot be written; those that are here stay then.
+        """
+        with self._changing(anew=True) as found:
+            for own, text in lists:
+                file = _file_name(own, text)
+                self._write(file, text)
+                found[own.slug] = own, file
+
+
+def _file_name(own: OwnList, text: str) -> str:
+    return f"{own.slug}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.txt"
+
+
+def _by_title(pair: tuple[OwnList, str]) -> tuple[str, str]:
+    return pair[0].title.casefold(), pair[0].slug
+
+
+def _own_json(own: OwnList) -> dict[str, object]:
+    return asdict(own)
+
+
+def _read_own(found: Mapping[str, Any]) -> OwnList:
+    """Return a list of a book; raise ValueError, LookupError or TypeError."""
+    title, match = str(found["title"])[:MAX_TITLE], MatchKind(found["match"])
+    return OwnList(
+        read_slug(str(found["slug"])),
+        title,
+        read_slug(str(found["category"])),
+        ListFormat(found["format"]),
+        match,
+        int(found["changed_at"]),
+    )
+
+
+def read_dumped(dumped: str) -> list[tuple[OwnList, str]]:
+    """Return the lists of a backup with their texts; raise BackupError for what copdns did not
+    write."""
+    try:
+        lists = [(_read_own(each), str(each["text"])) for each in json.loads(dumped)["lists"]]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise BackupError(f"the {PART} in this backup is damaged; use another backup") from error
+    sizes = all(len(text) <= MAX_LETTERS + 1 for _, text in lists)
+    if len(lists) > MAX_LISTS or not sizes:
+        raise BackupError(f"the {PART} in this backup was not written by copdns; use another one")
+    return lists
+
+
+# --- what somebody does with them -----------------------------------------------------------------
+
+
+@lru_cache(maxsize=1)
+def _gate() -> Gate:
+    found = bundled_files()
+    return Gate(bundled_drafts(found, bundled_text), read_gate_rules(found, bundled_text))
+
+
+def report_lines(own: OwnList, text: str) -> tuple[LineReport, ...]:
+    """Return what becomes of each line of a list; slow at the first call.
+
+    Raises ListError for a text that is refused as a whole.
+    """
+    return read_lines(own, text, _gate())
+
+
+def keep_list(
+    lists: OwnLists,
+    wanted: Wanted,
+    catalogue: Catalogue,
+    household: Household,
+    now: int,
+    before: OwnList | None = None,
+    taken: Collection[str] = (),
+) -> Kept:
+    """Keep a list as somebody pasted it; return it with what became of its lines.
+
+    catalogue: of the lists in force.  before: the list that it takes the place of; None: it is
+    new.  taken: slugs that no new list may have, besides those in force.  Raises HouseholdError,
+    and ListError for a text that is refused as a whole.
+    """
+    title, text = _read_title(wanted.title), tidy_text(wanted.text)
+    slug = before.slug if before else free_slug(title, _all_slugs(catalogue, taken), "list")
+    own = OwnList(
+        slug,
+        title,
+        _read_category(wanted.category, slug, catalogue),
+        _read_format(wanted.format, text),
+        MatchKind.EXACT if wanted.is_exact else MatchKind.SUBTREE,
+        now,
+    )
+    lines = report_lines(own, text)
+    require_usable(lines)
+    if before and before.category != own.category:
+        require_unused(lists, household, before)
+    lists.put(own, text)
+    return Kept(own, lines)
+
+
+def remove_list(lists: OwnLists, household: Household, own: OwnList) -> None:
+    """Remove a list; raise HouseholdError while something names its category."""
+    require_unused(lists, household, own)
+    lists.remove(own.slug)
+
+
+def require_unused(lists: OwnLists, household: Household, own: OwnList) -> None:
+    """Raise HouseholdError while something names the category that only a list has."""
+    others = (each.category for each in lists.all() if each.slug != own.slug)
+    if own.category != own.slug or own.category in others:
+        return
+    users = [each.name for each in household.profiles if own.category in each.categories]
+    users += speaking_of(household, Topic(TopicKind.CATEGORY, own.category))
+    if users:
+        raise HouseholdError(
+            "%(list)s is still blocked for or used by %(users)s; change that first",
+            list=own.title,
+            users=", ".join(users),
+        )
+
+
+def _all_slugs(catalogue: Catalogue, taken: Collection[str]) -> set[str]:
+    lists = {each.info.slug for each in catalogue.statuses}
+    return {*lists, *catalogue_slugs(), *catalogue.categories, *catalogue.services, BYPASS, *taken}
+
+
+def _read_title(text: str) -> str:
+    title = " ".join(text.split())
+    if not title or len(title) > MAX_TITLE or not title.isprintable():
+        raise HouseholdError("give the list a name", name="title")
+    return title
+
+
+def _read_category(category: str, slug: str, catalogue: Catalogue) -> str:
+    if category in (OWN_CATEGORY, slug):
+        return slug
+    if category != BYPASS and category not in catalogue.categories:
+        raise HouseholdError("choose a category for the list", name="category")
+    return category
+
+
+def _read_format(form: str, text: str) -> ListFormat:
+    if form == AUTO:
+        return guess_format(text)
+    if form not in FORMATS:
+        raise HouseholdError("choose how the list is written", name="format")
+    return ListFormat(form)
+
+
+def history_line(own: OwnList, what: str) -> str:
+    """Return the line of the history.  what: "added", "changed" or "removed"."""
+    return f"own list {own.slug} {what}"

@@ -1,0 +1,160 @@
+"""The lists that a household pasted, as they are kept on disk."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from copdns.list_files.load import load_catalogue
+from copdns.list_files.own_lists import (
+    Kept,
+    OwnLists,
+    Wanted,
+    keep_list,
+    read_dumped,
+    remove_list,
+)
+from copdns.lists.own_lists import MAX_LISTS, OwnList
+from copdns.lists.parse import ListFormat
+from copdns.model.errors import BackupError, HouseholdError, ListError
+from copdns.model.household import Household
+from copdns.model.matchers import MatchKind
+from tests.household import MIA, family, library
+
+HOUSE = family(MIA)
+CATALOGUE = library(categories={"games": ["games.example"]}, services={"tube": []})
+OWN = OwnList("boards", "Boards", "games", ListFormat.DOMAINS, MatchKind.SUBTREE, 7)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> OwnLists:
+    return OwnLists(tmp_path)
+
+
+def keep(
+    kept: OwnLists, title: str = "Board games", text: str = "chess.example", category: str = ""
+) -> Kept:
+    return keep_list(kept, Wanted(title, category, text), CATALOGUE, HOUSE, 7)
+
+
+def test_without_a_list_nothing_is_there(kept: OwnLists) -> None:
+    assert kept.all() == ()
+    assert kept.sources() == ()
+    assert not kept.folder.exists()
+
+
+def test_a_list_is_kept_with_its_text_and_follows_its_edits(kept: OwnLists) -> None:
+    kept.put(OWN, "chess.example\n")
+    again = OwnLists(kept.folder.parent)
+    assert again.all() == (OWN,)
+    assert again.text("boards") == "chess.example\n"
+    (before,) = again.sources()
+    kept.put(replace(OWN, title="More"), "chess.example\ngo.example\n")
+    (after,) = again.sources()
+    assert after.title == "More"
+    assert after.path != before.path  # so what is compiled follows
+    assert not Path(before.path).exists()
+    assert Path(after.path).read_text() == "chess.example\ngo.example\n"
+    kept.remove("boards")
+    kept.remove("boards")
+    assert again.all() == ()
+    assert not list(kept.folder.glob("*.txt"))
+
+
+def test_it_is_one_of_the_lists_and_its_own_category_has_its_name(kept: OwnLists) -> None:
+    found = keep(kept)
+    assert (found.own.slug, found.own.category) == ("board-games", "board-games")
+    catalogue = load_catalogue(kept.sources())
+    assert catalogue.categories["board-games"].title == "Board games"
+    (entry,) = catalogue.index.find("a.chess.example")
+    assert catalogue.index.infos[entry.list].slug == "board-games"
+
+
+def test_a_slug_that_another_list_or_category_has_is_not_taken(kept: OwnLists) -> None:
+    assert keep(kept, "Games").own.slug == "games-2"
+    assert keep(kept, "Tube").own.slug == "tube-2"
+    assert keep(kept, "Ut1 vpn").own.slug == "ut1-vpn-2"
+    assert keep(kept, "字").own.slug == "list"
+
+
+def test_what_cannot_be_a_list_is_refused_and_nothing_is_kept(kept: OwnLists) -> None:
+    for values in (
+        {"title": " "},
+        {"title": "x" * 61},
+        {"text": "what is this"},
+        {"category": "nothing"},
+        {"category": "tube"},
+    ):
+        with pytest.raises(HouseholdError):
+            keep(kept, **values)
+    assert kept.all() == ()
+
+
+def test_there_are_twenty_at_most_but_those_can_be_changed(kept: OwnLists) -> None:
+    for n in range(MAX_LISTS):
+        kept.put(replace(OWN, slug=f"l{n}"), "chess.example\n")
+    with pytest.raises(HouseholdError):
+        kept.put(replace(OWN, slug="more"), "chess.example\n")
+    kept.put(replace(OWN, slug="l3"), "go.example\n")
+    assert kept.text("l3") == "go.example\n"
+
+
+def test_a_list_whose_category_something_uses_stays(kept: OwnLists) -> None:
+    own = keep(kept).own
+    house: Household = family(replace(MIA, categories=frozenset({"board-games"})))
+    with pytest.raises(HouseholdError, match="Mia"):
+        remove_list(kept, house, own)
+    with pytest.raises(HouseholdError, match="Mia"):
+        keep_list(kept, Wanted("B", "games", "go.example"), CATALOGUE, house, 7, own)
+    keep_list(kept, Wanted("B", own.slug, "go.example"), CATALOGUE, house, 7, own)
+    remove_list(kept, HOUSE, own)
+    assert kept.all() == ()
+
+
+@pytest.mark.parametrize("broken", ["", "[]", '{"lists": [{}]}', '{"lists": [{"slug": "../x"}]}'])
+def test_a_damaged_book_is_told_and_never_counts_as_empty(kept: OwnLists, broken: str) -> None:
+    kept.put(OWN, "chess.example\n")
+    (kept.folder / "book.json").write_text(broken)
+    with pytest.raises(ListError):
+        kept.all()
+    with pytest.raises(HouseholdError):
+        kept.put(OWN, "go.example\n")
+    assert len(list(kept.folder.glob("*.txt"))) == 1
+
+
+def test_a_text_that_is_gone_is_told(kept: OwnLists) -> None:
+    kept.put(OWN, "chess.example\n")
+    Path(kept.sources()[0].path).unlink()
+    with pytest.raises(ListError):
+        kept.text("boards")
+
+
+def test_all_of_them_come_back_from_a_backup(kept: OwnLists, tmp_path: Path) -> None:
+    kept.put(OWN, "chess.example\n")
+    dumped = kept.dump()
+    other = OwnLists(tmp_path / "other")
+    (tmp_path / "other").mkdir()
+    other.put(replace(OWN, slug="gone"), "go.example\n")
+    other.restore(read_dumped(dumped))
+    assert other.all() == (OWN,)
+    assert other.text("boards") == "chess.example\n"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["", "[]", '{"lists": [1]}', json.dumps({"lists": [{"slug": "a", "title": "b"}]})],
+)
+def test_a_damaged_backup_is_refused(broken: str) -> None:
+    with pytest.raises(BackupError):
+        read_dumped(broken)
+
+
+def test_a_backup_of_too_much_is_refused(kept: OwnLists) -> None:
+    kept.put(OWN, "chess.example\n")
+    found = json.loads(kept.dump())
+    found["lists"][0]["text"] = "x" * 300_000
+    with pytest.raises(BackupError):
+        read_dumped(json.dumps(found))
