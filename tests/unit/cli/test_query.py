@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from copdns.dns.records import CD
 from copdns.store.log_db.querylog import FILE
 from tests.e2e.upstream import has, upstream
 from tests.unit.calling import Home
@@ -106,3 +107,4 @@ def test_the_name_of_a_time_server_is_asked_in_clear_text_as_the_program_does(
     asking.set(upstreams=upstreams | {"attempt": 0.3})
     assert asking.call("query", "open.example", "--as", "mia").exit_code == 1
     assert told(asking, "time.apple.com", "--as", "mia")["answer"] == "203.0.113.12"
+    assert server.asked[-1].message.flags & CD, "nobody is to check signatures"
