@@ -16,8 +16,7 @@ from copdns.cli.commands.check_week import ClientSelector
 from copdns.cli.home import Home
 from copdns.cli.output import count_text
 from copdns.config import are_encrypted
-from copdns.dns.connections import CLEAR_ZONE
-from copdns.dns.exchange import Exchange
+from copdns.dns.connections import CLEAR_ZONE, HostLookup
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.query import CacheKey
 from copdns.dns.upstream import UpstreamClient
@@ -59,21 +58,6 @@ class Stage(NamedTuple):
     name: str
     seconds: float
     text: str
-
-
-class Asked(Exchange):
-    """The question to an upstream, and what came of it."""
-
-    def __init__(self, key: CacheKey, verdict: Verdict) -> None:
-        super().__init__(
-            key, protected=verdict.reason is Reason.PROTECTED, untraced=verdict.is_untraced
-        )
-        self.answer: asyncio.Future[UpstreamResponse | None] = (
-            asyncio.get_running_loop().create_future()
-        )
-
-    def take_response(self, answer: UpstreamResponse | None) -> None:
-        self.answer.set_result(answer)
 
 
 def go(home: Home, name: str, qtype: int, profile: str) -> tuple[list[Stage], int]:
@@ -120,9 +104,15 @@ async def _ask(home: Home, key: CacheKey, verdict: Verdict) -> tuple[UpstreamRes
     upstreams = UpstreamClient(asyncio.get_running_loop())
     try:
         await UpstreamsInForce(upstreams, lambda: home.settings).apply([home.household])
-        asked = Asked(key, verdict)
+        response: asyncio.Future[UpstreamResponse | None] = (
+            asyncio.get_running_loop().create_future()
+        )
+        asked = HostLookup(key.qname, key.qtype, response.set_result, key.zone)
+        asked.key = key  # it says more: that nobody is to check signatures, for one
+        asked.protected = verdict.reason is Reason.PROTECTED
+        asked.untraced = verdict.is_untraced
         upstreams.ask(asked)
-        answer = await asked.answer
+        answer = await response
     finally:
         upstreams.close()
     label = asked.upstream.label if asked.upstream is not None else ""
