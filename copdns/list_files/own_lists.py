@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from copdns.household.edit_checks import free_slug
-from copdns.household.edits import speaking_of
+from copdns.household.rule_edits import speaking_of
 from copdns.list_files.load import bundled_files, bundled_text, catalogue_slugs
 from copdns.lists.catalogue import BYPASS, Catalogue
 from copdns.lists.drafts import bundled_drafts, read_gate_rules

@@ -151,6 +151,8 @@ class Http2(Speaker):
     # --- what comes ---
 
     def read(self, octets: bytes) -> None:
+        """Use each frame that came whole, at this connection's turn; what breaks HTTP/2 ends the
+        connection (RFC 9113)."""
         is_queued = bool(self._unread)
         self._unread += octets
         if not is_queued and self._turns.take(self):
