@@ -190,6 +190,7 @@ class Http2(Speaker):
         self._connection.throttle(is_full=self._connection.is_clogged or bool(self._unread))
 
     def go_on(self) -> None:
+        """Send what waited until the client reads again, and read on."""
         self._send_more()
         self._flush()
         if self._connection.is_ended and not self.is_waiting:
