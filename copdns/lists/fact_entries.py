@@ -95,6 +95,39 @@ def merge_protected(
         _put_back(each, merged)
     for key in opening:
         _take_out(key, merged)
+    yield from _mend_parts(before, merged)
+
+
+def _mend_parts(before: Values, merged: dict[str, Any]) -> Iterator[EntryChange]:
+    """Take out of entries of `merged` what would free a part of an older one; yield what waits.
+
+    An exception counts in every group (`policy/steps.py`), also that of another entry.
+    """
+    opened = [each for each in _protections(before).values() if not each.entry.get("unopened")]
+    freed = {name for each in opened for name in each.entry.get("but_not", ())}
+
+    def owner(name: str) -> _Protection | None:
+        if not freed.isdisjoint(suffixes(name)):
+            return None
+        covers = (e for e in opened if e.matcher.covers(name) or name in suffixes(e.matcher.name))
+        return next(covers, None)
+
+    told = set()
+    for group in merged["groups"].values():
+        kept = []
+        for entry in group["names"]:
+            name = parse_matcher(entry["name"]).name
+            weaker = [each for each in entry.get("but_not", ()) if owner(each)]
+            closes = entry.get("unopened") and any(e.matcher.name == name for e in opened)
+            told |= {*weaker, *([name] if closes else ())}
+            if weaker:
+                left = [each for each in entry["but_not"] if each not in weaker]
+                entry = {**entry, "but_not": left}
+            kept += [] if closes else [entry]
+        group["names"] = kept
+    for name in sorted(told):
+        was = owner(name)
+        yield EntryChange(name, was.group["title"] if was else name, "")
 
 
 def _is_held_up(key: str, each: _Protection, new: Mapping[str, _Protection]) -> bool:
@@ -108,7 +141,9 @@ def _is_held_up(key: str, each: _Protection, new: Mapping[str, _Protection]) -> 
 def _opens(each: _Protection, closable: Collection[str]) -> bool:
     """Tell whether a new name would open what a family may have closed."""
     matcher = each.matcher
-    return bool(is_shared_suffix(matcher.name)) or any(map(matcher.covers, closable))
+    if is_shared_suffix(matcher.name) or not set(suffixes(matcher.name)).isdisjoint(closable):
+        return True
+    return any(map(matcher.covers, closable))
 
 
 def _put_back(each: _Protection, merged: dict[str, Any]) -> None:
@@ -202,11 +237,14 @@ def names_in(file: str, values: Mapping[str, Values]) -> frozenset[str]:
 
 
 def safe_hosts(file: str, values: Mapping[str, Values]) -> frozenset[str]:
-    """Return the hosts that safe search leads to, which are protected; none of other files."""
+    """Return where safe search leads to: "engine mode host"; nothing for other files."""
     if file != "safesearch.yaml":
         return frozenset()
-    engines = values[file]["engines"].values()
-    return frozenset(host for each in engines for host in each["modes"].values())
+    return frozenset(
+        f"{slug} {mode} {host}"
+        for slug, each in values[file]["engines"].items()
+        for mode, host in each["modes"].items()
+    )
 
 
 def _of_services(file: Values) -> Iterator[str]:

@@ -272,8 +272,8 @@ def _hold_file(
         needed_count=needed_count if file in ("services.yaml", "bypass.yaml") else 0,
     )
     reasons = find_reasons(diff, was_rolled_back=was_rolled_back)
-    if HoldReason.LOSS not in reasons and safe_hosts(file, before) - safe_hosts(file, after):
-        reasons = (*reasons, HoldReason.LOSS)  # those hosts are protected
+    if HoldReason.LOSS not in reasons and safe_hosts(file, before) != safe_hosts(file, after):
+        reasons = (*reasons, HoldReason.LOSS)  # those hosts are protected, so a new one opens
     if not reasons:
         return None
     shown = tuple(added[:MAX_SHOWN]), tuple(removed[:MAX_SHOWN])

@@ -253,6 +253,55 @@ def test_a_new_name_that_an_app_needs_closed_waits() -> None:
     assert names(merged) == ["line.example", "=call.example", "=x.example"]
 
 
+def test_so_does_one_below_an_app() -> None:
+    after = {"groups": {"help": group("line.example", "=call.example", "=www.tube.example")}}
+    merged, held = merge_names(after, ("tube.example",))
+    assert held == {"=www.tube.example"}
+    assert names(merged) == ["line.example", "=call.example"]
+
+
+@pytest.mark.parametrize(
+    ("name", "but_not"),
+    [
+        ("=line.example", "chat.line.example"),  # below an older one
+        ("chat.line.example", "one.chat.line.example"),
+        ("=x.example", "call.x.example"),  # of the older one itself
+        ("=x.example", "deep.call.x.example"),  # of which the older one is a part
+    ],
+)
+def test_a_new_entry_takes_nothing_of_an_older_one_away(name: str, but_not: str) -> None:
+    old = {"groups": {"help": group("line.example", "=call.x.example", "at.deep.call.x.example")}}
+    new = {"name": name, "country": "GB", "owner": "Somebody", "but_not": [but_not, "x.new"]}
+    merged = {"groups": {**deepcopy(old)["groups"], "more": group(help=False)}}
+    merged["groups"]["more"]["names"] = [new]
+    found = list(merge_protected(old, merged, ()))
+    assert [(each.key, each.was, each.becomes) for each in found] == [(but_not, "Help", "")]
+    assert merged["groups"]["more"]["names"] == [{**new, "but_not": ["x.new"]}]
+    assert merged["groups"]["help"] == old["groups"]["help"]
+
+
+def test_nor_does_it_close_one_that_was_opened() -> None:
+    new = {"name": "=line.example", "country": "GB", "owner": "Somebody", "unopened": True}
+    after = {"groups": {"help": group("line.example", "=call.example"), "more": group()}}
+    after["groups"]["more"]["names"] = [new]
+    merged, held = merge_names(after)
+    assert held == {"line.example"}
+    assert names(merged, "more") == []
+
+
+def test_what_was_left_out_before_may_be_so_again() -> None:
+    old = {"groups": {"help": group("line.example")}}
+    old["groups"]["help"]["names"][0]["but_not"] = ["stat.line.example"]
+    merged = deepcopy(old)
+    merged["groups"]["help"]["names"].append(
+        {**old["groups"]["help"]["names"][0], "name": "stat.line.example"}
+    )
+    merged["groups"]["help"]["names"][1]["but_not"] = ["a.stat.line.example"]
+    after = deepcopy(merged)
+    assert not list(merge_protected(old, merged, ()))
+    assert merged == after
+
+
 def test_a_whole_suffix_is_never_newly_protected_unseen() -> None:
     after = {"groups": {"help": group("line.example", "=call.example", "co.uk")}}
     assert merge_names(after)[1] == {"co.uk"}
@@ -354,6 +403,27 @@ def test_a_safe_host_is_protected_and_is_not_exchanged_unseen() -> None:
     change = merge_facts(values(), after)
     assert change.values["safesearch.yaml"] == values()["safesearch.yaml"]
     assert [each.key for each in change.held] == ["safesearch.yaml"]
+
+
+@pytest.mark.parametrize(
+    "engines",
+    [
+        {"seek": {"strict": "two.example", "mild": "safe.example"}},  # exchanged
+        {"more": {"strict": "www.tube.example"}},  # an app would be protected
+    ],
+)
+def test_nor_are_two_of_them_or_a_new_one(engines: dict[str, dict[str, str]]) -> None:
+    before, after = values(), values()
+    seek = before["safesearch.yaml"]["engines"]["seek"]
+    seek["modes"] = {"strict": "safe.example", "mild": "two.example"}
+    after["safesearch.yaml"] = deepcopy(before["safesearch.yaml"])
+    for slug, modes in engines.items():
+        after["safesearch.yaml"]["engines"][slug] = {**seek, "modes": modes}
+    many = {f"e{n}.example" for n in range(40)}  # so that one more is no growth
+    for file in (before, after):
+        file["safesearch.yaml"]["engines"]["big"] = {**seek, "hosts": sorted(many)}
+    (held,) = merge_facts(before, after).held
+    assert (held.key, held.reasons) == ("safesearch.yaml", (HoldReason.LOSS,))
 
 
 def test_protected_names_that_grow_much_at_once_wait_as_a_whole() -> None:
