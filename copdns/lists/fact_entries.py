@@ -236,8 +236,14 @@ def names_in(file: str, values: Mapping[str, Values]) -> frozenset[str]:
     return frozenset(_ENTRIES[file](values[file]))
 
 
-def safe_hosts(file: str, values: Mapping[str, Values]) -> frozenset[str]:
-    """Return where safe search leads to: "engine mode host"; nothing for other files."""
+def steady_entries(file: str, values: Mapping[str, Values]) -> frozenset[str]:
+    """Return the entries of a file that no newer set changes unseen, as in `names_in`.
+
+    Where safe search leads to is protected, and the gate looks at no signal to devices: either
+    opens or closes what it names, whatever else is said of that.
+    """
+    if file == "bypass.yaml":
+        return frozenset(each for each in names_in(file, values) if each.startswith(_SIGNAL))
     if file != "safesearch.yaml":
         return frozenset()
     return frozenset(
@@ -245,6 +251,9 @@ def safe_hosts(file: str, values: Mapping[str, Values]) -> frozenset[str]:
         for slug, each in values[file]["engines"].items()
         for mode, host in each["modes"].items()
     )
+
+
+_SIGNAL: Final = "canary-"
 
 
 def _of_services(file: Values) -> Iterator[str]:
@@ -264,7 +273,7 @@ def _of_safe_search(file: Values) -> Iterator[str]:
 def _of_bypass(file: Values) -> Iterator[str]:
     yield from (f"bypass {parse_matcher(each['name']).name}" for each in file["names"])
     for slug, each in file["canaries"].items():
-        yield from (f"canary-{slug} {name}" for name in each["names"])
+        yield from (f"{_SIGNAL}{slug} {name}" for name in each["names"])
 
 
 def _of_infrastructure(file: Values) -> Iterator[str]:

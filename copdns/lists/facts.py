@@ -28,7 +28,7 @@ from copdns.lists.fact_entries import (
     merge_hotlines,
     merge_protected,
     names_in,
-    safe_hosts,
+    steady_entries,
 )
 from copdns.lists.shapes import (
     BypassShape,
@@ -272,8 +272,10 @@ def _hold_file(
         needed_count=needed_count if file in ("services.yaml", "bypass.yaml") else 0,
     )
     reasons = find_reasons(diff, was_rolled_back=was_rolled_back)
-    if HoldReason.LOSS not in reasons and safe_hosts(file, before) != safe_hosts(file, after):
-        reasons = (*reasons, HoldReason.LOSS)  # those hosts are protected, so a new one opens
+    if HoldReason.LOSS not in reasons and steady_entries(file, before) != steady_entries(
+        file, after
+    ):
+        reasons = (*reasons, HoldReason.LOSS)
     if not reasons:
         return None
     shown = tuple(added[:MAX_SHOWN]), tuple(removed[:MAX_SHOWN])

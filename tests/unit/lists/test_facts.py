@@ -426,6 +426,18 @@ def test_nor_are_two_of_them_or_a_new_one(engines: dict[str, dict[str, str]]) ->
     assert (held.key, held.reasons) == ("safesearch.yaml", (HoldReason.LOSS,))
 
 
+@pytest.mark.parametrize("found", [["canary.example", "news.example"], ["other.example"]])
+def test_no_signal_to_devices_changes_unseen(found: list[str]) -> None:
+    before, after = values(), values()
+    for file in (before, after):
+        file["bypass.yaml"]["names"] = [
+            {"name": f"vpn{n}.example", "kind": "vpn", "operator": "Somebody"} for n in range(40)
+        ]
+    after["bypass.yaml"]["canaries"]["one"]["names"] = found
+    (held,) = merge_facts(before, after).held
+    assert held.key == "bypass.yaml"
+
+
 def test_protected_names_that_grow_much_at_once_wait_as_a_whole() -> None:
     after = values()
     after["protected.yaml"]["groups"]["help"] = group(
