@@ -165,7 +165,7 @@ def _take_out(key: str, merged: dict[str, Any]) -> None:
 
 # --- helplines ------------------------------------------------------------------------------------
 
-_REACHED_BY: Final = ("country", "number", "text_to", "text_word", "site")
+_REACHED_BY: Final = ("country", "number", "text_to", "text_word", "site", "for")
 
 
 def merge_helplines(before: Values, merged: dict[str, Any]) -> Iterator[EntryChange]:
@@ -184,7 +184,7 @@ def merge_helplines(before: Values, merged: dict[str, Any]) -> Iterator[EntryCha
 def merge_hotlines(before: Values, merged: dict[str, Any]) -> Iterator[EntryChange]:
     """As `merge_helplines`, for offices that take reports."""
     for key in ("takedown", "bodies"):
-        yield from _merge_listed(key, "id", before, merged, _is_reached_otherwise)
+        yield from _merge_listed(key, "id", before, merged, _is_office_worse)
     if _is_reached_otherwise(before["directory"], merged["directory"]):
         yield EntryChange("directory", _text_of(before["directory"]), _text_of(merged["directory"]))
         merged["directory"] = dict(before["directory"])
@@ -214,8 +214,13 @@ def _is_reached_otherwise(old: Values, new: Values) -> bool:
 
 def _is_line_worse(old: Values, new: Values) -> bool:
     """Tell whether a helpline would be reached otherwise, or be shown no more."""
-    hidden = not _is_agreed(new) and _is_agreed(old)
-    return hidden or _is_reached_otherwise(old, new) or bool(old["sources"] and not new["sources"])
+    return (not _is_agreed(new) and _is_agreed(old)) or _is_office_worse(old, new)
+
+
+def _is_office_worse(old: Values, new: Values) -> bool:
+    """Tell whether an office would be reached otherwise, or be shown no more: for want of a
+    source (`words/helplines.py`)."""
+    return _is_reached_otherwise(old, new) or bool(old["sources"] and not new["sources"])
 
 
 def _is_agreed(line: Values) -> bool:

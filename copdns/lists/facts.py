@@ -141,7 +141,7 @@ def read_canonical(octets: bytes) -> FactSet:
             raise FactsError("it has a format that this version of copdns does not know")
         made = FactSet(found["number"], found["made_at"], found["facts"])
         sound = type(made.number) is type(made.made_at) is int and isinstance(made.values, dict)
-        if not sound or made.number < 1 or made.canonical() != octets:
+        if not sound or made.number < 1 or made.made_at < 0 or made.canonical() != octets:
             raise FactsError("it is not written in the one form that can be checked")
     except (ValueError, LookupError, TypeError, RecursionError):
         raise FactsError("it is damaged") from None

@@ -149,6 +149,11 @@ def test_a_number_is_a_positive_whole_one(number: Any) -> None:
         read_canonical(replace(facts(), number=number).canonical())
 
 
+def test_nothing_was_made_before_time_began() -> None:
+    with pytest.raises(FactsError):  # commands and pages could not show such a day
+        read_canonical(facts(made_at=-(10**18)).canonical())
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_other_octets_are_refused(octets: bytes) -> None:
@@ -334,6 +339,7 @@ def test_a_new_helpline_is_taken() -> None:
         line("second", "147", conflict=True),
         line("second", "147", sources=["A"]),
         line("second", "147", country="FR"),
+        {**line("second", "147"), "for": "everyone"},
     ],
 )
 def test_a_helpline_that_would_go_or_change_stays_as_it_is(second: dict[str, Any] | None) -> None:
@@ -359,6 +365,16 @@ def test_so_do_offices_that_take_reports() -> None:
     merged["directory"] = {"name": "All", "site": "https://else.example/"}
     held = {each.key for each in merge_hotlines(before, merged)}
     assert held == {"down", "body", "directory"}
+    assert merged == before
+
+
+def test_an_office_that_would_be_shown_no_more_stays() -> None:
+    before = values()["hotlines.yaml"]
+    before["takedown"][0]["sources"] = ["A"]
+    merged = deepcopy(before)
+    for key in ("takedown", "bodies"):
+        merged[key][0]["sources"] = []
+    assert {each.key for each in merge_hotlines(before, merged)} == {"down", "body"}
     assert merged == before
 
 
