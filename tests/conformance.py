@@ -235,6 +235,21 @@ _SPECIAL = (
 
 def cases() -> Iterator[Case]:
     """Yield all cases, in the order of the table."""
+    yield from _message_cases()
+    yield from _edns_cases()
+    yield from _dnssec_cases()
+    yield from _special_name_cases()
+    yield from _cache_cases()
+    yield from _tcp_cases()
+    yield from _policy_cases()
+    # The last one, since it is learned about the upstream.
+    yield Case(
+        "RFC 6891 7", "an upstream without EDNS", "NOERROR, 127.0.0.80", udp(query("old.example"))
+    )
+
+
+def _message_cases() -> Iterator[Case]:
+    """Yield the cases of messages as such."""
     yield Case("RFC 1035 4.1.1", "5 octets", SILENCE, raw(_A[:5], SHORTLY))
     response = _A[:2] + b"\x81" + _A[3:]
     yield Case("RFC 1035 4.1.1", "a response", SILENCE, raw(response, SHORTLY))
@@ -259,6 +274,9 @@ def cases() -> Iterator[Case]:
     kept = "the question in the letters that were sent"
     yield Case("RFC 5625 4.1", "a name in mixed case", kept, lambda home: _letters(home, upper))
 
+
+def _edns_cases() -> Iterator[Case]:
+    """Yield the cases of EDNS and of sizes."""
     yield Case("RFC 6891 7", "two OPT records", "FORMERR", raw(_TWO_OPTS))
     newer = query("plain.example", use_edns=1)
     yield Case("RFC 6891 6.1.3", "EDNS version 1", "BADVERS", udp(newer))
@@ -290,6 +308,9 @@ def cases() -> Iterator[Case]:
         at_upstream(subnet, options_of),
     )
 
+
+def _dnssec_cases() -> Iterator[Case]:
+    """Yield the cases of the bits of DNSSEC."""
     secure = query("secure.example", want_dnssec=True)
     yield Case(
         "RFC 4035 3.2.1",
@@ -329,10 +350,16 @@ def cases() -> Iterator[Case]:
         udp(query("signed.example")),
     )
 
+
+def _special_name_cases() -> Iterator[Case]:
+    """Yield the cases of names that no upstream is asked for."""
     for by, name, rtype, expected in _SPECIAL:
         yield Case(by, f"{name} {rtype}", expected, udp(query(name, rtype)))
     yield Case("RFC 6303 4", "all of these: at the upstream", "not asked", _none_asked)
 
+
+def _cache_cases() -> Iterator[Case]:
+    """Yield the cases of what is cached."""
     same = query("shared.example")
     yield Case(
         "one cache for all",
@@ -358,6 +385,9 @@ def cases() -> Iterator[Case]:
         lambda home: _ask_again(home, broken),
     )
 
+
+def _tcp_cases() -> Iterator[Case]:
+    """Yield the cases of many queries on a connection."""
     names = [query(f"n{number}.example", id=number).to_wire() for number in range(MANY)]
     yield Case(
         "RFC 7766 6.2.1.1",
@@ -366,6 +396,9 @@ def cases() -> Iterator[Case]:
         lambda home: f"{len({each[:2] for each in over_tcp(home, names)})} replies",
     )
 
+
+def _policy_cases() -> Iterator[Case]:
+    """Yield the cases of what rules decide."""
     blocked = query("games.example", use_edns=0)
     yield Case("RFC 8914 4.18", "a blocked name", "NOERROR, EDE 17", udp(blocked))
     secured = query("games.example", want_dnssec=True)
@@ -401,10 +434,6 @@ def cases() -> Iterator[Case]:
     )
     canary = query("use-application-dns.net", use_edns=0)
     yield Case("canary", "use-application-dns.net, by a child", "NXDOMAIN, aa", udp(canary))
-    # The last one, since it is learned about the upstream.
-    yield Case(
-        "RFC 6891 7", "an upstream without EDNS", "NOERROR, 127.0.0.80", udp(query("old.example"))
-    )
 
 
 def _cd(asked: Asked) -> str:

@@ -16,7 +16,7 @@ import dns.rrset
 
 from copdns.dns.exchange import Exchange
 from copdns.dns.message import UpstreamResponse, read_response
-from copdns.dns.wire import CacheKey
+from copdns.dns.query import CacheKey
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.time.clock import Clock, LastSeen, Moment
 

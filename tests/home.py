@@ -15,7 +15,7 @@ import dns.rdatatype
 from copdns.app.grace_periods import ended_budgets, ending_schedules, grace_grants
 from copdns.dns.cache import Cache
 from copdns.dns.help_answers import HelpAnswers, help_keys, pack, unpack
-from copdns.dns.wire import Query
+from copdns.dns.query import Query
 from copdns.lists.catalogue import Catalogue
 from copdns.model.household import Household
 from copdns.model.nat64 import Nat64

@@ -19,11 +19,12 @@ from copdns.lists.small_index import Draft, build_index, names_of
 from copdns.model.household import Band, Contact, Device, Household, Profile, Rule, RuleAction
 from copdns.model.matchers import parse_matcher, parse_target
 from copdns.model.verdict import AnswerDefaults, Requestor
+from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.context import build_context
 from copdns.policy.decide import Policy
 from copdns.policy.list_rules import askers_of
 from copdns.policy.order import build_policy
-from copdns.policy.snapshot import Client, Snapshot, build_snapshot
+from copdns.policy.snapshot import Client, Snapshot
 from copdns.time.plan import (
     NO_INPUTS,
     NO_TIME_PLAN,
@@ -122,10 +123,7 @@ def library(
             slug: _group(slug, lines, slug in unwatched, slug not in not_over_time)
             for slug, lines in groups.items()
         },
-        engines={
-            slug: Engine(slug, slug, frozenset(hosts), modes, for_children=True)
-            for slug, (hosts, modes) in engines.items()
-        },
+        engines={slug: _engine(slug, *each) for slug, each in engines.items()},
         canaries={s: Canary(s, s, "", frozenset(lines)) for s, lines in (canaries or {}).items()},
         statuses=statuses,
         bypass=tuple(map(parse_matcher, bypass)),
@@ -140,6 +138,10 @@ def _categories(slugs: Iterable[str], layer: str) -> dict[str, Category]:
 def _service(slug: str, lines: Lines, contacts: Mapping[str, Contact]) -> Service:
     contact = contacts.get(slug, Contact.NONE)
     return Service(slug, slug, contact, tuple(map(parse_matcher, lines)), {}, "web")
+
+
+def _engine(slug: str, hosts: Lines, modes: Mapping[str, str]) -> Engine:
+    return Engine(slug, slug, frozenset(hosts), modes, for_children=True)
 
 
 def _group(slug: str, lines: Lines, is_untraced: bool, beats_time: bool) -> ProtectedGroup:

@@ -39,7 +39,8 @@ ROOMS: Mapping[str, str] = {
     "dns": "",
     "time": "",
     "accounts": "",
-    "config": "",
+    "config": "settings",
+    "settings": "",
     "model": "",
 }
 BELOW_ALL = "model"

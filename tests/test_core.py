@@ -55,6 +55,26 @@ def classes() -> Iterator[tuple[Source, ast.ClassDef]]:
                 yield source, node
 
 
+def test_no_class_outside_the_core_inherits_from_one_that_cannot_be_inherited_from() -> None:
+    """Compiled, the core would refuse each object of it."""
+    rare = {*_MADE_RARELY, "Protocol", "Exception"}
+    closed = {
+        node.name
+        for _, node in classes()
+        if not any("allow_interpreted" in ast.unparse(each) for each in node.decorator_list)
+        and rare.isdisjoint(ast.unparse(base) for base in node.bases)
+    }
+    inside = {each.path for each in core()}
+    wrong = [
+        source.at(node, f"{node.name} inherits from a compiled class")
+        for source in sources("copdns")
+        if source.path not in inside
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.ClassDef) and closed & {ast.unparse(base) for base in node.bases}
+    ]
+    assert not wrong, lines(wrong)
+
+
 def test_the_core_waits_for_nothing() -> None:
     """A compiled coroutine does not take what is thrown into it as Python's does."""
     wrong = [

@@ -29,7 +29,7 @@ MADE = {
     "_load_sentence",  # copdns/web/calendars.py: as the other process made it
 }
 # Names that hold such sentences.
-HELD = {"wrong", "found", "_BAD_CODE", "_BUSY", "NO_CHOICE"}
+HELD = {"wrong", "found", "BAD_CODE", "_BUSY", "NO_CHOICE"}
 
 TOLD = {
     name

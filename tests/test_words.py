@@ -43,7 +43,9 @@ DESK = (
     "copdns/events/notices.py",
     *(
         f"copdns/store/household_db/{each}.py"
-        for each in ("accounts", "attempts", "household", "sessions", "tables")
+        for each in (
+            *("account_rows", "accounts", "attempts", "edit", "household", "sessions", "tables"),
+        )
     ),
     *(f"copdns/words/{each}.py" for each in ("audit", "desk", "download_warnings", "warnings")),
     "blocklists/",

@@ -21,8 +21,9 @@ from copdns.model.household import Household
 from copdns.network.machine import listen_addresses
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.claims import Claims
+from copdns.store.household_db.guests import Guests
 from copdns.store.household_db.looks import Looks, Notices
-from copdns.store.household_db.pairings import Guests, Pairings
+from copdns.store.household_db.pairings import Pairings
 from copdns.store.household_db.proposals import Proposals
 from copdns.store.household_db.sessions import Sessions
 from copdns.store.household_db.thread import StoreThread

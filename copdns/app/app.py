@@ -29,6 +29,16 @@ from copdns.app.control import ControlSocket
 from copdns.app.device_chores import DeviceChores
 from copdns.app.digest_chores import DigestChores
 from copdns.app.encrypted_dns import EncryptedDns
+from copdns.app.from_settings import (
+    about_responses,
+    fixed_settings,
+    forwards_subnets,
+    new_cache,
+    new_failures,
+    new_limits,
+    new_rebinding_guard,
+    own_lists,
+)
 from copdns.app.help_chores import HelpChores
 from copdns.app.household_in_force import HouseholdInForce
 from copdns.app.household_source import HouseholdSource
@@ -44,8 +54,6 @@ from copdns.app.time_chores import TimeChores
 from copdns.app.upstream_probe import trouble_of
 from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.config import Settings, defaults_of
-from copdns.dns.cache import Cache
-from copdns.dns.failures import Failures
 from copdns.dns.help_answers import HelpAnswers
 from copdns.dns.upstream import UpstreamClient
 from copdns.events.bus import EventBus
@@ -68,14 +76,12 @@ from copdns.network.lease_names import RecordsByName
 from copdns.network.machine import listen_addresses
 from copdns.network.probes import Probes
 from copdns.network.resolver_scan import scan_resolvers
-from copdns.policy.judge import RebindingGuard
 from copdns.privacy.list_counts import ListCountKey
 from copdns.privacy.list_scores import note_scores
 from copdns.privacy.own_numbers import timers_for_others
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
 from copdns.server.lazy_free import LazyFreeQueue
-from copdns.server.limits import Limits
 from copdns.server.listeners import Listeners
 from copdns.server.metrics import Counters
 from copdns.server.packet_cache import PacketCache
@@ -295,25 +301,25 @@ class App:
         self._resolver = Resolver(
             await self._snapshots.build(None, self._catalogue, households),
             self._upstreams,
-            self._new_cache(),
+            new_cache(self.settings.cache),
             self._recorder,
             self._clock,
-            self._new_rebinding_guard(),
+            new_rebinding_guard(self.settings.rebinding),
             self._new_packet_cache(),
             self._lazy_free,
             help_answers,
-            self._new_failures(),
+            new_failures(self.settings.cache),
         )
-        self._resolver.limits = self._new_limits()
+        self._resolver.limits = new_limits(self.settings.limits)
         self._resolver.asks_time_in_clear = self._upstreams_in_force.are_all_encrypted
-        self._resolver.forwards_subnets = _forwards_subnets(self.settings)
+        self._resolver.forwards_subnets = forwards_subnets(self.settings)
         self._help_chores = HelpChores(
             self._folder,
             help_answers,
             self._upstreams,
             lambda: self._catalogue.help_names,
             self._clock,
-            self._new_rebinding_guard,
+            lambda: new_rebinding_guard(self.settings.rebinding),
         )
         await self._help_chores.load()
         self._household = HouseholdInForce(
@@ -465,28 +471,6 @@ class App:
     def _policy_inputs(self) -> PolicyInputs:
         log_only = self._updates.log_only.slugs(self._now())
         return replace(self._time_chores.policy_inputs, log_only=log_only)
-
-    def _new_cache(self) -> Cache:
-        chosen = self.settings.cache
-        return Cache(
-            chosen.entries,
-            chosen.megabytes << 20,
-            chosen.max_ttl,
-            chosen.max_negative_ttl,
-            chosen.max_stale,
-            chosen.refresh,
-        )
-
-    def _new_failures(self) -> Failures:
-        return Failures(self.settings.cache.failure_ttl)
-
-    def _new_limits(self) -> Limits:
-        chosen = self.settings.limits
-        return Limits(chosen.client, chosen.subnet, chosen.domain)
-
-    def _new_rebinding_guard(self) -> RebindingGuard:
-        chosen = self.settings.rebinding
-        return RebindingGuard(chosen.enabled, chosen.allow, chosen.names)
 
     def _new_packet_cache(self) -> PacketCache | None:
         return PacketCache(self._lazy_free) if self.settings.dns.fast_lane else None
@@ -656,7 +640,7 @@ class App:
     def _note_own_lists(self) -> None:
         """Let the recorder know which lists are the household's own: what they block is counted
         among the rest (`is_own_verdict`)."""
-        self._recorder.own_lists = _own_lists(self.settings) | self._updates.own_slugs
+        self._recorder.own_lists = own_lists(self.settings) | self._updates.own_slugs
 
     async def _reload(self) -> None:
         """Apply changed settings and lists; nothing changes where the settings have a mistake.
@@ -699,47 +683,25 @@ class App:
         self._note_own_lists()
         self._resolver.snapshot, self._lists.loaded = snapshot, loaded
         await self._device_chores.configure(settings.identity)
-        self._resolver.limits = self._new_limits()
-        self._resolver.forwards_subnets = _forwards_subnets(settings)
+        self._resolver.limits = new_limits(self.settings.limits)
+        self._resolver.forwards_subnets = forwards_subnets(settings)
         # Responses of the same upstreams stay: while those are dead, the house lives on them.
-        may_stay = _about_responses(before) == _about_responses(settings)
+        may_stay = about_responses(before) == about_responses(settings)
         self._resolver.reconfigure(
-            self._new_rebinding_guard(),
-            self._resolver.cache if may_stay else self._new_cache(),
+            new_rebinding_guard(self.settings.rebinding),
+            self._resolver.cache if may_stay else new_cache(self.settings.cache),
             self._new_packet_cache(),
-            None if may_stay else self._new_failures(),
+            None if may_stay else new_failures(self.settings.cache),
         )
         self._listeners.set_forwarders(settings.dns)
         self._targets.configure(settings.events)
         await run_logged(self._tell_upstreams)
         log.info("reloaded")
-        if _fixed_settings(before) != _fixed_settings(settings):
+        if fixed_settings(before) != fixed_settings(settings):
             log.warning(
                 "changes to ports, TCP limits, encrypted, web and data take effect at the next "
                 "start"
             )
-
-
-def _own_lists(settings: Settings) -> frozenset[str]:
-    """Return the slugs of the lists that the settings define."""
-    files = {each.slug for each in settings.lists}
-    return frozenset(files | {each.slug for each in settings.sources.own})
-
-
-def _about_responses(settings: Settings) -> object:
-    """Return the settings by which responses are fetched, and by which they are stored."""
-    return settings.upstreams, settings.cache
-
-
-def _forwards_subnets(settings: Settings) -> bool:
-    return any(each.forward for each in settings.upstreams.client_subnet)
-
-
-def _fixed_settings(settings: Settings) -> object:
-    """Return the settings that only a restart changes."""
-    dns = settings.dns
-    tcp = dns.tcp_idle, dns.tcp_connections, dns.tcp_in_flight
-    return dns.port, tcp, settings.encrypted, settings.web, settings.data
 
 
 async def serve(settings: Settings, reread: Callable[[], Settings]) -> None:

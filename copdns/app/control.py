@@ -7,7 +7,7 @@ of JSON, and one line back:
     {"do": "timers"}
     {}                                      done
     {"timers": [["home", "mia", "stop", "games", 1774800000, 1774801800, 1774821600]]}
-    {"error": "there is no such request"}   not done
+    {"error": "it cannot read the request"} not done
 
 What changes a household needs no socket: it is written to `household.db`.
 """
@@ -19,6 +19,7 @@ import contextlib
 import json
 import os
 import socket
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from typing import Any
 import structlog
 
 from copdns.model.addresses import domain
-from copdns.model.errors import NotRunningError
+from copdns.model.errors import CopdnsError, NotRunningError
 from copdns.time.own_timers import OwnTimer, TimerKind, TimerTopic, Who
 
 SOCKET = "copdns.sock"
@@ -50,6 +51,7 @@ class ControlSocket:
         self._server: asyncio.Server | None = None
 
     async def open(self) -> None:
+        """Begin to listen; where that is not possible, the log says so."""
         try:
             listening = _listen(self._folder)
         except OSError as error:
@@ -61,6 +63,7 @@ class ControlSocket:
         )
 
     def close(self) -> None:
+        """Stop listening, and take the socket away."""
         if self._server is not None:
             self._server.close()
             with contextlib.suppress(OSError):
@@ -69,18 +72,32 @@ class ControlSocket:
     def _answer(self, line: bytes) -> dict[str, object]:
         """Do what a request asks for; return the reply."""
         try:
-            request = json.loads(line)
-            if request["do"] == "timers":
+            flush = _parse(line)
+        except (CopdnsError, ValueError, LookupError, TypeError, RecursionError):
+            return {"error": "it cannot read the request; is it of another version?"}
+        try:
+            if flush is None:
                 return {"timers": [[*who, *each] for who, each in self._timers().items()]}
-            if request["do"] != "flush_cache":
-                return {"error": "there is no such request"}
-            name, below = request["name"], request["below"]
-            if not (isinstance(name, str) and isinstance(below, bool)):
-                return {"error": "the request cannot be read"}
-            self._flush(domain(name) if name else "", below)
-        except Exception:  # noqa: BLE001 - whatever was sent, the answering goes on
-            return {"error": "the request cannot be read"}
+            self._flush(*flush)
+        except Exception:  # noqa: BLE001 - a bug in here must not end the answering
+            log.error("a bug in what a command asked for", traceback=traceback.format_exc())
+            return {"error": "there was a fault in it; its log says more"}
         return {}
+
+
+def _parse(line: bytes) -> tuple[str, bool] | None:
+    """Return the name that is to be flushed, "" for all, and whether names below it count; None
+    where the timers are asked for.
+
+    Raise CopdnsError, ValueError, LookupError, TypeError or RecursionError for anything else.
+    """
+    request = json.loads(line)
+    if request["do"] == "timers":
+        return None
+    name, below = request["name"], request["below"]
+    if request["do"] != "flush_cache" or not (isinstance(name, str) and isinstance(below, bool)):
+        raise ValueError
+    return (domain(name) if name else ""), below
 
 
 class _Requests(asyncio.Protocol):
@@ -128,7 +145,7 @@ def request(folder: Path, **wanted: object) -> dict[str, Any]:
             f"{folder / SOCKET}: {why}; ask as the user who runs copdns"
         ) from None
     if error:
-        raise NotRunningError(f"copdns did not do it: {error}; is it of another version?")
+        raise NotRunningError(f"copdns did not do it: {error}")
     return reply
 
 

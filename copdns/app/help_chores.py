@@ -7,7 +7,6 @@ same way whether or not anything changed, so that neither its time nor its size 
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from copdns.dns.help_answers import (
     unpack,
 )
 from copdns.dns.upstream import UpstreamClient
+from copdns.events.key_files import write_private
 from copdns.model.errors import HelpAnswersError
 from copdns.model.matchers import Matcher
 from copdns.policy.judge import RebindingGuard
@@ -98,12 +98,5 @@ class HelpChores:
 
 
 def _write(path: Path, stored: Mapping[HelpKey, StoredAnswer]) -> None:
-    """Replace the file as a whole, readable for its owner only; raise OSError."""
-    unfinished = path.with_suffix(".new")
-    unfinished.unlink(missing_ok=True)
-    handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(pack(stored))
-        file.flush()
-        os.fsync(file.fileno())
-    unfinished.replace(path)
+    """Replace the file; raise OSError."""
+    write_private(path, pack(stored))

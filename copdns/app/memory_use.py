@@ -112,6 +112,7 @@ class _ConnectorFinder:
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        """Return how aiohttp's connector is imported; None for every other module."""
         if fullname != "aiohttp.connector":
             return None
         spec = PathFinder.find_spec(fullname, path, target)

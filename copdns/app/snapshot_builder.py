@@ -11,7 +11,8 @@ from copdns.app.upstreams_in_force import UpstreamsInForce
 from copdns.lists.catalogue import Catalogue
 from copdns.model.household import Household
 from copdns.model.verdict import AnswerDefaults
-from copdns.policy.snapshot import Snapshot, build_in_steps
+from copdns.policy.build_snapshot import build_in_steps
+from copdns.policy.snapshot import Snapshot
 from copdns.time.plan import PolicyInputs
 
 

@@ -22,7 +22,8 @@ from copdns.events.bus import EventBus
 from copdns.model.errors import StoreError
 from copdns.model.events import ClockEvent, EventKind, TimeEvent
 from copdns.model.household import Household, PrivacyMode, Profile
-from copdns.policy.snapshot import Snapshot, build_snapshot, profiles_of
+from copdns.policy.build_snapshot import build_snapshot, profiles_of
+from copdns.policy.snapshot import Snapshot
 from copdns.privacy.own_numbers import hidden_limits, inputs_for_others, own_limits
 from copdns.store.log_db.usage import (
     UsageStore,

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeVar
 
 from copdns.model.events import Event, EventKind, GrantEvent, PauseEvent, TicketEvent, TimeEvent
 from copdns.model.household import Household
-from copdns.model.times import Grant, Origin, Pause, Ticket
+from copdns.model.times import Grant, Origin, PauseSpan, Ticket
 from copdns.model.verdict import Reason
 from copdns.policy.grant_ends import grant_ends, is_lifted, opened_budgets
 from copdns.policy.snapshot import Snapshot
@@ -47,7 +47,7 @@ class TimeState:
     """
 
     closed: Mapping[Key, frozenset[ActiveClosure]] = field(default_factory=dict)
-    pauses: Mapping[Key, Pause] = field(default_factory=dict)
+    pauses: Mapping[Key, PauseSpan] = field(default_factory=dict)
     grants: Mapping[Key, Grant] = field(default_factory=dict)
     redeemed: Mapping[Key, Ticket] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class TimeState:
 def time_state(snapshot: Snapshot, now: float) -> TimeState:
     """Return the state of all households at a moment."""
     closed: dict[Key, frozenset[ActiveClosure]] = {}
-    pauses: dict[Key, Pause] = {}
+    pauses: dict[Key, PauseSpan] = {}
     grants: dict[Key, Grant] = {}
     redeemed: dict[Key, Ticket] = {}
     for household in snapshot.households.values():

@@ -10,18 +10,18 @@ import time
 from typing import NamedTuple
 
 from copdns.dns.connections import pad_query
-from copdns.dns.exchange import (
+from copdns.dns.exchange import Exchange
+from copdns.dns.message import read_response
+from copdns.dns.query import CacheKey
+from copdns.dns.records import HEADER_SIZE, NS
+from copdns.dns.socket_pool import SentQuery, SocketOwner, UpstreamSocket
+from copdns.dns.upstream_message import (
     BARE,
-    Exchange,
     QuestionMatch,
     build_query,
     match_response,
     question_of,
 )
-from copdns.dns.message import read_response
-from copdns.dns.records import HEADER_SIZE, NS
-from copdns.dns.socket_pool import SentQuery, SocketOwner, UpstreamSocket
-from copdns.dns.wire import CacheKey
 from copdns.model.addresses import Transport, UpstreamAddress
 from copdns.model.errors import (
     REFUSED,

@@ -14,8 +14,8 @@ from typing import NamedTuple
 from copdns.appeals.appeal import ContestedVerdict, contest
 from copdns.dns.records import A
 from copdns.household.check import KnownIds
-from copdns.household.edits import add_rule
 from copdns.household.presets import Preset
+from copdns.household.rule_edits import add_rule
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.index import Index, ListKind, find_shown
 from copdns.model.household import Household, Rule, RuleAction

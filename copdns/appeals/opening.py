@@ -26,7 +26,7 @@ from copdns.appeals.life import LENGTHS
 from copdns.appeals.review import DecisionReason
 from copdns.household.check import KnownIds
 from copdns.household.edit_checks import require_profile, validate
-from copdns.household.edits import add_rule, remove_rule
+from copdns.household.rule_edits import add_rule, remove_rule
 from copdns.household.time_edits import add_bonus, end_grant, give_grant
 from copdns.model.errors import AppealError
 from copdns.model.household import Band, Household, Rule, RuleAction

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copdns.as_json.plain import plain, utc
 from copdns.as_json.times import pause_json, texts
 from copdns.model.household import Device, Household, NameRewrite, Profile, Rule
-from copdns.model.times import Grant, Pause
+from copdns.model.times import Grant, PauseSpan
 from copdns.network.unknown_devices import UnknownDevice
 from copdns.time.plan import in_scope
 
@@ -49,7 +49,7 @@ def profile_json(profile: Profile, household: Household, now: float) -> dict[str
     }
 
 
-def running_pause(household: Household, profile_id: str, now: float) -> Pause | None:
+def running_pause(household: Household, profile_id: str, now: float) -> PauseSpan | None:
     """Return the pause of a profile, None where there is none or it is over."""
     return next(
         (

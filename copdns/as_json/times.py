@@ -7,7 +7,16 @@ from collections.abc import Iterable
 from copdns.as_json.plain import utc
 from copdns.household.time_dump import calendar_text, clock_text
 from copdns.model.household import Household
-from copdns.model.times import Bonus, Budget, Grant, Pause, Schedule, Subject, Ticket, weeks_text
+from copdns.model.times import (
+    Bonus,
+    Budget,
+    Grant,
+    PauseSpan,
+    Schedule,
+    Subject,
+    Ticket,
+    weeks_text,
+)
 from copdns.time.bedtime import Bedtime
 from copdns.time.own_timers import OwnTimer
 from copdns.time.schedule import slot_text
@@ -73,7 +82,7 @@ def budget_json(budget: Budget) -> dict[str, object]:
     }
 
 
-def pause_json(pause: Pause) -> dict[str, object]:
+def pause_json(pause: PauseSpan) -> dict[str, object]:
     """Return a pause.  end: null where somebody must end it; times in UTC."""
     return {
         "profile": pause.profile,

@@ -87,6 +87,7 @@ class ParsedParam(click.ParamType):  # type: ignore[type-arg]  # generic in newe
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> object:
+        """Return the value of an argument; end with what is wrong with it."""
         try:
             return self._parse(value)
         except (ValueError, CopdnsError) as error:

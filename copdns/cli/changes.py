@@ -33,7 +33,7 @@ from copdns.model.times import (
     Budget,
     Grant,
     MovedBedtime,
-    Pause,
+    PauseSpan,
     Schedule,
     Slot,
     Ticket,
@@ -214,7 +214,7 @@ def describe_part(value: object, zone: str) -> str:
         case MovedBedtime():
             moved, start = local_text(value.moved, zone), local_text(value.start, zone)
             return f"begins at {moved} instead of {start}"
-        case Schedule() | Budget() | Pause() | Grant() | Bonus() | Ticket():
+        case Schedule() | Budget() | PauseSpan() | Grant() | Bonus() | Ticket():
             return time_item_text(value, zone)
     raise TypeError(f"no part of a household: {value!r}")
 

@@ -38,8 +38,8 @@ class ListDownloads:
     def of(cls, home: Home) -> ListDownloads:
         """Return those of a household at the moment of a command."""
         slugs = [each.slug for each in home.chosen_lists.sources]
-        held = Versions(home.copies).held_versions(slugs)
-        return cls(home.chosen_lists, home.copies.states(slugs), held, home.now)
+        held = Versions(home.lists.copies).held_versions(slugs)
+        return cls(home.chosen_lists, home.lists.copies.states(slugs), held, home.now)
 
     def _source(self, slug: str) -> Source | None:
         return next((each for each in self.chosen.sources if each.slug == slug), None)

@@ -52,10 +52,12 @@ class ErrorReportingGroup(click.Group):
         return list(self.commands)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keep the arguments as they were typed, for hints."""
         ctx.meta[_ARGUMENTS] = tuple(args)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; tell an error of ours in a line, with its exit code."""
         try:
             return super().invoke(ctx)
         except click.NoSuchOption as error:

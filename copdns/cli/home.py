@@ -18,47 +18,40 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import click
 
-from copdns.accounts.account import Guest, ViewedPart, with_guests
+from copdns.accounts.account import Guest, with_guests
 from copdns.accounts.moves import Move, admit_guests, with_moves
-from copdns.accounts.roles import Actor, Role
+from copdns.app.from_settings import new_rebinding_guard
 from copdns.app.seed import HOME, seed_household
 from copdns.cli.base import Options, pass_options, read_text
 from copdns.cli.changes import differences
+from copdns.cli.home_lists import HomeLists
 from copdns.cli.output import printable
 from copdns.config import AUTO, Settings, defaults_of
-from copdns.household.ages import AgeConfirmation
 from copdns.household.check import KnownIds
 from copdns.household.edit_checks import require_profile
 from copdns.household.file import parse
-from copdns.list_files.choose import AvailableLists, ChosenLists, available_lists, choose_for
-from copdns.list_files.copies import Copies, sources_on_disk
+from copdns.list_files.choose import ChosenLists
 from copdns.list_files.index_store import IndexStore, UncompiledLists
-from copdns.list_files.load import bundled_files, is_known_to_filter, known_ids, own_sources
-from copdns.list_files.log_only import LogOnlyLists
-from copdns.list_files.memory import available_memory
-from copdns.list_files.own_lists import OwnLists
+from copdns.list_files.load import is_known_to_filter, known_ids
 from copdns.lists.catalogue import Catalogue
-from copdns.lists.source import ListSource
 from copdns.model.errors import HouseholdError, StoreError
 from copdns.model.hosts import child_page_url
-from copdns.model.household import Band, FullLogSpan, Household, Profile
+from copdns.model.household import Household, Profile
 from copdns.network.machine import clock_is_synchronised, is_copdns, listen_addresses
 from copdns.network.neighbours import read_table
+from copdns.policy.build_snapshot import build_snapshot
+from copdns.policy.guest import GUEST, guest_profile
 from copdns.policy.judge import RebindingGuard
-from copdns.policy.snapshot import GUEST, Snapshot, build_snapshot, guest_profile
+from copdns.policy.snapshot import Snapshot
 from copdns.privacy.own_numbers import own_limits, usages_for_others
 from copdns.store.db import store_error
 from copdns.store.household_copy import HouseholdCopy
 from copdns.store.household_db import condition
-from copdns.store.household_db.ages import Ages
-from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.claims import Claims
 from copdns.store.household_db.condition import FILE, repair
+from copdns.store.household_db.guests import Guests
 from copdns.store.household_db.household import HouseholdStore
-from copdns.store.household_db.looks import Looks
 from copdns.store.household_db.notes import REPAIRED, TAKEN, Change
-from copdns.store.household_db.pairings import Guests
-from copdns.store.household_db.proposals import Proposal, Proposals
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
 from copdns.store.log_db.unknown_devices import load_unknown_devices
@@ -84,7 +77,7 @@ class Home:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.folder = Path(settings.data)
-        self._catalogues: dict[tuple[ListSource, ...], Catalogue] = {}
+        self.lists = HomeLists(settings)
 
     @cached_property
     def now(self) -> int:
@@ -107,7 +100,7 @@ class Home:
     @cached_property
     def catalogue(self) -> Catalogue:
         """The lists that settings and household choose, read at the first use, which takes time."""
-        return self._build_catalogue(self.chosen_lists)
+        return self.lists.build_catalogue(self.chosen_lists)
 
     @cached_property
     def known_ids(self) -> KnownIds:
@@ -124,64 +117,22 @@ class Home:
     @property
     def rebinding(self) -> RebindingGuard:
         """What keeps outside names from pointing into the home, by the settings."""
-        chosen = self.settings.rebinding
-        return RebindingGuard(chosen.enabled, chosen.allow, chosen.names)
-
-    @cached_property
-    def copies(self) -> Copies:
-        return Copies(self.folder)
-
-    @cached_property
-    def log_only(self) -> LogOnlyLists:
-        """The lists that only count for now."""
-        return LogOnlyLists(self.copies, lambda: self.settings)
-
-    @cached_property
-    def available_lists(self) -> AvailableLists:
-        """The lists that copdns knows, which a household can choose from."""
-        return available_lists(bundled_files())
+        return new_rebinding_guard(self.settings.rebinding)
 
     @cached_property
     def chosen_lists(self) -> ChosenLists:
         """The downloaded lists that this household uses."""
-        return self._choose_for(self.household)
-
-    def _choose_for(self, *households: Household) -> ChosenLists:
-        slugs = {each.slug for each in self.available_lists.sources}
-        slugs |= {each.slug for each in self.settings.sources.own}
-        known = {slug: each.names for slug, each in self.copies.states(slugs).items()}
-        return choose_for(
-            self.settings.sources, self.available_lists, households, available_memory(), known
-        )
-
-    def _build_catalogue(self, chosen: ChosenLists) -> Catalogue:
-        sources = self._sources_of(chosen)
-        if sources not in self._catalogues:
-            self._catalogues[sources] = IndexStore(self.folder).read(sources)
-        return self._catalogues[sources]
-
-    def _sources_of(self, chosen: ChosenLists) -> tuple[ListSource, ...]:
-        states = self.copies.states(each.slug for each in chosen.sources)
-        return (
-            *own_sources(self.settings.lists),
-            *self.own_lists.sources(),
-            *sources_on_disk(chosen, self.copies, states),
-        )
-
-    @property
-    def own_lists(self) -> OwnLists:
-        """The lists that the household pasted."""
-        return OwnLists(self.folder)
+        return self.lists.choose_for(self.household)
 
     @cached_property
     def uncompiled_lists(self) -> UncompiledLists | None:
         """The older lists that a running copdns uses until `catalogue` is compiled; None: it is."""
-        return IndexStore(self.folder).find_uncompiled(self._sources_of(self.chosen_lists))
+        return IndexStore(self.folder).find_uncompiled(self.lists.sources_of(self.chosen_lists))
 
     @cached_property
     def household(self) -> Household:
         """The stored household; where there is none yet, what the first start would make."""
-        return self._load_household() or self._make_household()
+        return self.load_household() or self._make_household()
 
     def forget_household(self) -> None:
         """Read the household again at its next use, since it was changed."""
@@ -208,18 +159,18 @@ class Home:
     @cached_property
     def guests(self) -> tuple[Guest, ...]:
         """Devices assigned for a limited time: guests, and people identified by PIN."""
-        household = self._load_household()
+        household = self.load_household()
         if household is None:
             return ()
-        return self._read(lambda store: Guests(StoreThread(store)).of(household.id, self.now))
+        return self.read_store(lambda store: Guests(StoreThread(store)).of(household.id, self.now))
 
     @cached_property
     def moves(self) -> tuple[Move, ...]:
         """Devices that are to be somebody else's."""
-        household = self._load_household()
+        household = self.load_household()
         if household is None:
             return ()
-        return self._read(lambda store: Claims(StoreThread(store)).all_moves(household.id))
+        return self.read_store(lambda store: Claims(StoreThread(store)).all_moves(household.id))
 
     def see(self, household: str) -> frozenset[tuple[str, str]]:
         """Return addresses of the network with the MAC addresses that were seen behind them."""
@@ -264,7 +215,7 @@ class Home:
         inputs = PolicyInputs(
             missing_categories=missing,
             clock_is_wrong=self.is_clock_wrong_at(at),
-            log_only=self.log_only.slugs(at),
+            log_only=self.lists.log_only.slugs(at),
             own_timers=self.own_timers,
         )
         days = [self.day, *(self.day_of(each.id) for each in self.household.profiles)]
@@ -344,21 +295,23 @@ class Home:
     @property
     def is_stored(self) -> bool:
         """Whether the household is in the database, and not only in a file."""
-        return self._load_household() is not None
+        return self.load_household() is not None
 
-    def _load_household(self) -> Household | None:
+    def load_household(self) -> Household | None:
+        """Return the stored household, read anew; None where there is none yet."""
+
         async def read(store: HouseholdStore) -> Household | None:
             household_id = await only_household(store)
             return await store.household(household_id) if household_id else None
 
-        return self._read(read) if self.has_database else None
+        return self.read_store(read) if self.has_database else None
 
     def _make_household(self) -> Household:
         if not self.settings.household:
             return Household(HOME, "Home")
         path = Path(self.settings.household)
         # Which lists are chosen depends on the household, so its file may name those of any.
-        first = known_ids(self._build_catalogue(self._choose_for()))
+        first = known_ids(self.lists.build_catalogue(self.lists.choose_for()))
         return parse(read_text(path, "see the setting `household`"), str(path), first)
 
     def change(self, what: str, edit: Edit) -> None:
@@ -433,79 +386,19 @@ class Home:
 
     def note(self, what: str) -> None:
         """Write a line to the history of what is no part of the household."""
-        household = self._load_household()
+        household = self.load_household()
         if household is not None:
             self.with_store(lambda store: store.note(household.id, AUTHOR, what, self.now))
 
     def changes(self, limit: int) -> tuple[Change, ...]:
         """Return the newest entries of the audit log, newest last."""
-        household = self._load_household()
+        household = self.load_household()
         if household is None:
             return ()
-        return self._read(lambda store: store.changes(household.id, limit))
+        return self.read_store(lambda store: store.changes(household.id, limit))
 
-    def full_logs(self, profile_id: str) -> tuple[FullLogSpan, ...]:
-        """Return every full log that was ever granted to a profile."""
-        household = self._load_household()
-        if household is None:
-            return ()
-        return self._read(lambda store: store.full_logs(household.id, profile_id))
-
-    def record_view(self, profile: str, *views: ViewedPart) -> None:
-        """Record that someone views a person's records, before anything is shown.  "": everyone's.
-
-        The person sees it on their page, as they see views on the dashboard.  If it cannot be
-        recorded, StoreError is raised, and nothing may be shown.
-        """
-        household = self._load_household()
-        if household is None:
-            return  # nobody is known yet
-        people = [each.id for each in household.profiles if profile in ("", each.id)]
-        # Anyone who can run this on the machine can do everything there.
-        who = Actor(household.id, "", AUTHOR, Role.OWNER)
-        if people:
-            self.with_store(
-                lambda store: Looks(StoreThread(store)).note_all(who, people, views, self.now)
-            )
-
-    def follow_band(self, before: Profile, band: Band, *, rules: bool) -> Proposal | None:
-        """Propose the rules of an age group that was just announced, or end earlier proposals.
-
-        before: the profile before the change.  rules: False: only the age group was wanted.
-        """
-        who = Actor(self.household.id, "", AUTHOR, Role.OWNER)
-        return self.with_store(
-            lambda store: Proposals(StoreThread(store)).propose_or_drop(
-                who, before, band, self.now, rules=rules
-            )
-        )
-
-    def age_confirmation(self, profile: str) -> AgeConfirmation | None:
-        """Return when it was last said that an age group is right; None where that is not known."""
-        household = self._load_household()
-        if household is None:
-            return None
-        return self._read(lambda store: Ages(StoreThread(store)).all(household.id)).get(profile)
-
-    def confirm_age(self, profile: str) -> None:
-        """Store that an age group is still right."""
-        household = self.household.id
-        self.with_store(
-            lambda store: Ages(StoreThread(store)).confirm(household, profile, AUTHOR, self.now)
-        )
-
-    def erase(self, profile: str) -> None:
-        """Delete a person's records; the entry in the audit log is written first."""
-        household = self._load_household()
-        if household is not None:
-            self.with_store(
-                lambda store: store.note_erasure(household.id, profile, AUTHOR, self.now)
-            )
-        QueryLog(self.folder).erase(self.household.id, profile, self.now)
-        if household is not None:
-            self.with_store(lambda store: AppealStore(store).erase(household.id, profile))
-
-    def _read(self, work: Callable[[HouseholdStore], Awaitable[T]]) -> T:
+    def read_store(self, work: Callable[[HouseholdStore], Awaitable[T]]) -> T:
+        """Return the result of `work`, which only reads, also from the copy of the database."""
         return self.with_store(work, HouseholdStore.open_or_copy)
 
     def with_store(

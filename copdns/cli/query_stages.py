@@ -11,21 +11,22 @@ from ipaddress import ip_address
 from time import perf_counter
 from typing import NamedTuple
 
-from copdns.app.upstreams_in_force import UpstreamsInForce
+from copdns.app.upstreams_in_force import UpstreamsInForce, chosen_by
 from copdns.cli.commands.check_week import ClientSelector
 from copdns.cli.home import Home
 from copdns.cli.output import count_text
-from copdns.dns.exchange import Exchange
+from copdns.config import are_encrypted
+from copdns.dns.connections import CLEAR_ZONE, HostLookup
 from copdns.dns.message import UpstreamResponse
+from copdns.dns.query import CacheKey
 from copdns.dns.upstream import UpstreamClient
-from copdns.dns.wire import CacheKey
 from copdns.model.errors import NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
 from copdns.model.names import display
 from copdns.model.reasons import text_of
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import decide_query
 from copdns.policy.judge import judge_response
-from copdns.policy.response_key import response_key
+from copdns.policy.response_key import is_time_server, response_key
 
 EXIT_CODES = {
     Action.ALLOW: 0,
@@ -59,21 +60,6 @@ class Stage(NamedTuple):
     text: str
 
 
-class Asked(Exchange):
-    """The question to an upstream, and what came of it."""
-
-    def __init__(self, key: CacheKey, verdict: Verdict) -> None:
-        super().__init__(
-            key, protected=verdict.reason is Reason.PROTECTED, untraced=verdict.is_untraced
-        )
-        self.answer: asyncio.Future[UpstreamResponse | None] = (
-            asyncio.get_running_loop().create_future()
-        )
-
-    def take_response(self, answer: UpstreamResponse | None) -> None:
-        self.answer.set_result(answer)
-
-
 def go(home: Home, name: str, qtype: int, profile: str) -> tuple[list[Stage], int]:
     """Go the way of a query; return what came of each step, and the exit code of `copdns query`."""
     stages: list[Stage] = []
@@ -92,6 +78,10 @@ def _go(home: Home, name: str, qtype: int, profile: str, stages: list[Stage]) ->
     if verdict.action not in (Action.ALLOW, Action.REWRITE):
         return EXIT_CODES[verdict.action]
     key = response_key(CacheKey(name, qtype, do=False, cd=False), policy, verdict)
+    if is_time_server(verdict):  # as `server/answer.py` asks for it
+        servers = home.settings.upstreams.usual_servers(chosen_by((home.household,)))
+        in_clear = are_encrypted(servers)
+        key = key._replace(cd=True, zone=CLEAR_ZONE if in_clear else key.zone)
     began = perf_counter()
     answer, text = asyncio.run(_ask(home, key, verdict))
     stages.append(Stage("upstream", perf_counter() - began, text))
@@ -114,9 +104,15 @@ async def _ask(home: Home, key: CacheKey, verdict: Verdict) -> tuple[UpstreamRes
     upstreams = UpstreamClient(asyncio.get_running_loop())
     try:
         await UpstreamsInForce(upstreams, lambda: home.settings).apply([home.household])
-        asked = Asked(key, verdict)
+        response: asyncio.Future[UpstreamResponse | None] = (
+            asyncio.get_running_loop().create_future()
+        )
+        asked = HostLookup(key.qname, key.qtype, response.set_result, key.zone)
+        asked.key = key  # it says more: that nobody is to check signatures, for one
+        asked.protected = verdict.reason is Reason.PROTECTED
+        asked.untraced = verdict.is_untraced
         upstreams.ask(asked)
-        answer = await asked.answer
+        answer = await response
     finally:
         upstreams.close()
     label = asked.upstream.label if asked.upstream is not None else ""

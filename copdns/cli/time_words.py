@@ -17,7 +17,7 @@ from copdns.model.times import (
     Extra,
     FailureChoices,
     Grant,
-    Pause,
+    PauseSpan,
     Schedule,
     SchoolCalendar,
     Subject,
@@ -30,7 +30,7 @@ from copdns.time.schedule import slot_text
 
 ANYONE = "anyone with the code"
 
-TimeItem = Schedule | Budget | Pause | Grant | Bonus | Ticket
+TimeItem = Schedule | Budget | PauseSpan | Grant | Bonus | Ticket
 
 
 def time_item_text(value: TimeItem, zone: str) -> str:
@@ -40,7 +40,7 @@ def time_item_text(value: TimeItem, zone: str) -> str:
             return schedule_text(value)
         case Budget():
             return budget_text(value)
-        case Pause():
+        case PauseSpan():
             return pause_text(value, zone)
         case Grant():
             return grant_text(value, zone)
@@ -87,13 +87,13 @@ def minutes_text(budget: Budget) -> str:
     )
 
 
-def pause_text(pause: Pause, zone: str) -> str:
+def pause_text(pause: PauseSpan, zone: str) -> str:
     """Return its start and end, and whether it is homework mode."""
     text = f"from {local_text(pause.start, zone)} until {pause_end(pause, zone)}"
     return f"{text}, homework mode" if pause.homework else text
 
 
-def pause_end(pause: Pause, zone: str) -> str:
+def pause_end(pause: PauseSpan, zone: str) -> str:
     """Return when a pause ends.  zone: of the household, as in "Europe/Paris"."""
     return "someone ends it" if pause.end is None else local_text(pause.end, zone)
 

@@ -20,7 +20,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from copdns.dns.message import NOERROR, UpstreamResponse
-from copdns.dns.wire import CacheKey
+from copdns.dns.query import CacheKey
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import NXDOMAIN
 from copdns.model.reasons import STALE_ANSWER, STALE_NXDOMAIN, Ede
@@ -204,7 +204,10 @@ class Cache:
         entry = CacheEntry(answer, mono + ttl - given_ttl(ttl))
         if ttl <= 0:
             if answer.rcode == NOERROR or answer.rcode == NXDOMAIN:
-                self._drop(key)  # the upstream says that this is no longer so
+                # The upstream says that neither is so any longer: what was stored of this type, and
+                # that the name does not exist.
+                self._drop(key)
+                self._drop(_any_type(key))
         else:
             # With a CNAME it is the target that does not exist: of this name, other types may.
             no_such_name = empty and answer.rcode == NXDOMAIN

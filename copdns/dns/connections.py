@@ -11,9 +11,9 @@ from typing import Final
 
 from copdns.dns.exchange import Exchange
 from copdns.dns.message import UpstreamResponse
+from copdns.dns.query import CacheKey
 from copdns.dns.records import OPTION_PADDING
 from copdns.dns.socket_pool import SentQuery
-from copdns.dns.wire import CacheKey
 from copdns.model.build import mypyc_attr
 
 BOOTSTRAP_ZONE: Final = "bootstrap:"  # no domain: the group that is asked for upstreams' addresses

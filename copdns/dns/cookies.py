@@ -27,6 +27,7 @@ def opt_with_cookie(size: int, ttl: int, cookie: bytes) -> bytes:
 
 
 def cookie_option(cookie: bytes) -> bytes:
+    """Return an option with our cookie, and with the upstream's own after it if it sent one."""
     return OPTION_COOKIE.to_bytes(2, "big") + len(cookie).to_bytes(2, "big") + cookie
 
 

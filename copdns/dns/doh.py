@@ -66,6 +66,7 @@ class DohConnection(Connection):
         self._bodies: dict[int, bytearray] = {}  # of responses whose status is 200
 
     def begin(self) -> None:
+        """Open HTTP/2 without server push, which nothing here would read."""
         self._http.local_settings = Settings(
             client=True, initial_values={SettingCodes.ENABLE_PUSH: 0}
         )
@@ -74,6 +75,11 @@ class DohConnection(Connection):
         super().begin()
 
     def write(self, message: bytes, sent: SentQuery, pieces: list[bytes]) -> bool:
+        """Start a stream with a message, which lacks its ID.
+
+        False: the upstream takes no more streams or octets now, or the connection ends.  pieces:
+        stay as they are, since `finish_writing` takes all that HTTP/2 has to send.
+        """
         http, size = self._http, len(message) + len(_NO_ID)
         if (
             http.open_outbound_streams >= http.remote_settings.max_concurrent_streams
@@ -95,6 +101,7 @@ class DohConnection(Connection):
         pieces.append(self._http.data_to_send())
 
     def read(self, data: bytes) -> None:
+        """Read frames of HTTP/2; an error of the protocol closes the connection."""
         try:
             events = self._http.receive_data(data)
             for event in events:

@@ -1,6 +1,7 @@
-"""Choose which upstream is asked next, how, and whether what came is a response to the query.
+"""Choose which upstream is asked next, and what is done with what it says.
 
-`dns/upstream.py` sends and waits.  Pure: `mono` is monotonic seconds, chance comes as octets.
+`dns/upstream.py` sends and waits, `dns/upstream_message.py` has the octets.  Pure: `mono` is
+monotonic seconds.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from math import inf
 from typing import Final, Protocol
 
 from copdns.dns.client_subnet import network_of_zone, subnet_option
-from copdns.dns.cookies import cookie_option, opt_record, opt_with_cookie
+from copdns.dns.cookies import opt_with_cookie
 from copdns.dns.message import UpstreamResponse
-from copdns.dns.records import AD, CD, COUNTS_FORMAT, DO, HEADER_SIZE, OPT, QR, RCODE, RD, TC
-from copdns.dns.wire import PLAIN_UDP_SIZE, UDP_SIZE, CacheKey
+from copdns.dns.query import UDP_SIZE, CacheKey
+from copdns.dns.records import DO, RCODE
+from copdns.dns.upstream_message import BARE, FULL, NO_EDNS, OPT_DO, OPT_PLAIN, question_of
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import FORMERR, NOTIMP, NXDOMAIN, REFUSED, SERVFAIL
 from copdns.model.names import to_wire
@@ -23,15 +25,10 @@ BACKOFF: Final = 5.0  # seconds after a failure for which an upstream is asked l
 MAX_BACKOFF: Final = 60.0  # it grows with each failure, up to this
 PROBE_LEAD: Final = 1.0  # seconds before a backoff ends at which the upstream is probed
 NO_EDNS_FOR: Final = 600.0  # seconds that an upstream which cannot do EDNS is asked without
-NO_EDNS: Final = 0  # what of EDNS a query has: nothing ...
-BARE: Final = 1  # ... an OPT record without options that takes 512 octets ...
-FULL: Final = 2  # ... or all
 POOR_ANSWERS: Final = 3  # in a row, after which an upstream is asked with less for a while
 MAX_WITHOUT_COOKIE: Final = 10  # responses in a row, after which an upstream may send none
 MAX_ATTEMPTS: Final = 4  # of one query, over all upstreams
 DOWN_AFTER: Final = 3  # failures in a row: fewer may be one slow name
-
-_LETTERS: Final = bytes(0x20 if 97 <= octet <= 122 else 0 for octet in range(256))
 
 
 class Health:
@@ -91,13 +88,19 @@ class Health:
         self.cookie = b""
         self.server_cookie = b""
         self.without_cookie = 0
-        self.opt_plain = _OPT_PLAIN
-        self.opt_do = _OPT_DO
+        self.opt_plain = OPT_PLAIN
+        self.opt_do = OPT_DO
         self.subnet = b""
         self.forwards_subnet = False
 
     @property
+    def cookies(self) -> bytes:
+        """Ours for it and the one that it sent, in one; b"" for none."""
+        return self.cookie + self.server_cookie
+
+    @property
     def knows_subnets(self) -> bool:
+        """Whether it is told of a network."""
         return self.forwards_subnet or self.subnet != b""
 
     def subnet_for(self, exchange: Exchange) -> bytes:
@@ -338,103 +341,6 @@ def choose_second(
     return choose_upstream(exchange, alike, mono, fastest)
 
 
-def lowercase_question(question: bytes) -> bytes:
-    """Return a question in wire form with its name in lower case.
-
-    A label's length is at most 63, so it is never taken for a letter.
-    """
-    return question[:-4].lower() + question[-4:]
-
-
-def question_of(qname_wire: bytes, qtype: int) -> bytes:
-    """Return a question in wire form, class IN."""
-    return qname_wire + qtype.to_bytes(2, "big") + b"\x00\x01"
-
-
-def randomize_case(question: bytes, chance: bytes) -> bytes:
-    """Return a question with the case of its letters drawn by lot (0x20).
-
-    A forger has to guess them too.  question: in lower case; chance: as many octets.
-    """
-    name = question[:-4]
-    size = len(name)
-    letters = int.from_bytes(name.translate(_LETTERS), "big")
-    flips = letters & int.from_bytes(chance[:size], "big")
-    mixed: int = int.from_bytes(name, "big") ^ flips
-    return mixed.to_bytes(size, "big") + question[-4:]
-
-
-def build_query(question: bytes, *, do: bool, cd: bool, edns: bool) -> bytes:
-    """Return a query without its ID.
-
-    AD asks the upstream to say whether data is authenticated (RFC 6840 section 5.7).
-    """
-    head = _HEADS[cd, edns] + question
-    return head + (_OPT_DO if do else _OPT_PLAIN) if edns else head
-
-
-def build_full_query(question: bytes, health: Health, *, do: bool, cd: bool) -> bytes:
-    """Return a query without its ID, with the cookies for an upstream."""
-    return _HEADS[cd, True] + question + (health.opt_do if do else health.opt_plain)
-
-
-def build_told_query(
-    question: bytes, health: Health, subnet: bytes, *, do: bool, cd: bool
-) -> bytes:
-    """Return a query without its ID, with the cookies for an upstream and what it is told of our
-    network: `Health.subnet_for`."""
-    cookie = cookie_option(health.cookie + health.server_cookie) if health.cookie else b""
-    return _HEADS[cd, True] + question + opt_record(UDP_SIZE, DO if do else 0, cookie + subnet)
-
-
-def build_bare_query(question: bytes, *, do: bool, cd: bool) -> bytes:
-    """Return a query without its ID that takes 512 octets and has no option: for an upstream, or a
-    way to it, that loses more."""
-    return _HEADS[cd, True] + question + (_OPT_BARE_DO if do else _OPT_BARE)
-
-
-def _opt(ttl: int, payload: int = UDP_SIZE) -> bytes:
-    return b"\0" + b"".join(
-        number.to_bytes(size, "big") for number, size in ((OPT, 2), (payload, 2), (ttl, 4), (0, 2))
-    )
-
-
-_OPT_PLAIN: Final = _opt(0)
-_OPT_DO: Final = _opt(DO)
-_OPT_BARE: Final = _opt(0, PLAIN_UDP_SIZE)
-_OPT_BARE_DO: Final = _opt(DO, PLAIN_UDP_SIZE)
-_HEADS: Final = {
-    (cd, edns): COUNTS_FORMAT.pack(RD | AD | (CD if cd else 0), 1, 0, 0, int(edns))
-    for cd in (False, True)
-    for edns in (False, True)
-}
-
-
-class QuestionMatch(Enum):
-    """Whether a datagram has the question that was sent."""
-
-    NO = "no"
-    YES = "yes"
-    LOWERED = "lowered"  # the right question, but not in the letters that were sent
-
-
-def match_response(datagram: bytes, sent: bytes) -> QuestionMatch:
-    """Compare a datagram's question with the one sent (RFC 5452 section 9.1).
-
-    The ID and the addresses were compared before: they are how the datagram was found.
-    """
-    if len(datagram) < HEADER_SIZE + len(sent) or not datagram[2] & (QR >> 8):
-        return QuestionMatch.NO
-    if datagram.startswith(sent, HEADER_SIZE):
-        return QuestionMatch.YES
-    got = datagram[HEADER_SIZE : HEADER_SIZE + len(sent)]
-    return (
-        QuestionMatch.LOWERED
-        if lowercase_question(got) == lowercase_question(sent)
-        else QuestionMatch.NO
-    )
-
-
 class NextAction(Enum):
     """What to do with a response."""
 
@@ -526,21 +432,3 @@ def _looks_blocked(answer: UpstreamResponse, filtering: bool) -> bool:
     if answer.facts.is_filtered or answer.facts.home_addresses:
         return True
     return filtering and not answer.section_counts[0]
-
-
-def header_rcode(datagram: bytes) -> int:
-    """Return the rcode of a datagram's header alone."""
-    return int(COUNTS_FORMAT.unpack_from(datagram, 2)[0]) & RCODE
-
-
-def is_truncated(datagram: bytes) -> bool:
-    """Tell whether the response has to be fetched over TCP; its records may end anywhere."""
-    return bool(datagram[2] & (TC >> 8))
-
-
-def is_bare_error(datagram: bytes) -> bool:
-    """Tell whether this is an error of a server without EDNS: a header and no question."""
-    is_response = bool(datagram[2] & (QR >> 8))
-    return (
-        len(datagram) == HEADER_SIZE and is_response and header_rcode(datagram) in (FORMERR, NOTIMP)
-    )

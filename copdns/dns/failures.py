@@ -12,7 +12,7 @@ from typing import Final
 
 from copdns.dns.cache import CacheEntry
 from copdns.dns.message import UpstreamResponse
-from copdns.dns.wire import CacheKey
+from copdns.dns.query import CacheKey
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import FORMERR, NOTIMP, REFUSED, SERVFAIL
 from copdns.model.reasons import CACHED_ERROR, Ede
@@ -145,5 +145,6 @@ class Silence:
         return True
 
     def clear(self) -> None:
+        """Forget when upstreams were heard and probed."""
         self._heard_at.clear()
         self._probe_at.clear()

@@ -16,8 +16,8 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from copdns.dns.cache import CacheEntry
-from copdns.dns.exchange import question_of
 from copdns.dns.message import UpstreamResponse, read_response
+from copdns.dns.query import CacheKey
 from copdns.dns.records import (
     AAAA,
     AD,
@@ -30,7 +30,7 @@ from copdns.dns.records import (
     A,
     skip_name,
 )
-from copdns.dns.wire import CacheKey
+from copdns.dns.upstream_message import question_of
 from copdns.model.errors import HelpAnswersError, WireError
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.names import from_wire, to_wire

@@ -35,6 +35,7 @@ FORGOTTEN = 30.0  # seconds after which nobody waits for a response any more
 
 
 def log_trouble(address: UpstreamAddress, trouble: str) -> None:
+    """Log that an encrypted upstream cannot be used, without its path."""
     # Not its path, which may hold a customer's number.
     log.warning("an encrypted upstream cannot be used", upstream=address.short_text, error=trouble)
 
@@ -145,22 +146,26 @@ class StreamPool(UpstreamConnections):
                 self._choose(mono).send(message, sent)
 
     def forget(self, connection: Connection) -> None:
+        """Take a connection off the list of open ones."""
         with suppress(ValueError):  # it was forgotten before
             self._connections.remove(connection)
 
     def check(self, mono: float) -> None:
+        """Close connections that are silent for too long, or that nobody needs any more."""
         for each in [*self._connections]:
             each.forget_old(mono - FORGOTTEN)
             if each.is_silent(mono, DEATH) or (self._is_retired and not each.load):
                 each.close()
 
     def retire(self) -> None:
+        """Let `check` close each connection as soon as nothing waits on it."""
         self._is_retired = True
 
     def is_open(self) -> bool:
         return bool(self._connections)
 
     def close(self) -> None:
+        """Close all connections; nobody who waits is told."""
         for task in self._tasks:
             task.cancel()
         for each in [*self._connections]:
@@ -234,10 +239,12 @@ class Connection(asyncio.Protocol):
     # --- what comes ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport.  TLS is through by now."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
+        """Read octets, of which one may be half a message."""
         self.heard_at = self.pool.loop.time()
         self.read(data)
 
@@ -259,6 +266,7 @@ class Connection(asyncio.Protocol):
             self.pool.owner.send_elsewhere(found[1])
 
     def connection_lost(self, error: Exception | None) -> None:
+        """Ask anew for what was lost: here, if this connection has worked, else elsewhere."""
         if not self._is_ready:
             return  # `_try_hosts` sees to it
         self._is_closed = True
@@ -325,6 +333,7 @@ class DotConnection(Connection):
         self._unread = b""
 
     def write(self, message: bytes, sent: SentQuery, pieces: list[bytes]) -> bool:
+        """Append a message with its length and an ID; False where all IDs wait for a response."""
         # Inside TLS an ID need not be hard to guess; it only tells responses apart.
         number = self._number = (self._number + 1) & 0xFFFF
         if number in self.pending:
@@ -334,6 +343,7 @@ class DotConnection(Connection):
         return True
 
     def read(self, data: bytes) -> None:
+        """Take whole messages out of what came; the rest stays for the next octets."""
         unread, at = self._unread + data, 0
         while len(unread) - at >= 2:
             end = at + 2 + (unread[at] << 8 | unread[at + 1])

@@ -12,7 +12,6 @@ metrics nor the choice of upstreams tells that somebody looked for help.
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_left
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from ipaddress import ip_address
@@ -26,33 +25,21 @@ from copdns.dns.connections import UpstreamConnections, pad_query
 from copdns.dns.cookies import BADCOOKIE_LOW, CLIENT_SIZE, find_cookie
 from copdns.dns.datagrams import MAX_DATAGRAM, Inbox
 from copdns.dns.exchange import (
-    BARE,
-    FULL,
-    NO_EDNS,
     NO_EDNS_FOR,
     Asks,
     Exchange,
     Health,
     NextAction,
-    QuestionMatch,
     better_response,
-    build_bare_query,
-    build_full_query,
-    build_query,
-    build_told_query,
     choose_second,
     choose_upstream,
     has_another,
-    header_rcode,
-    is_bare_error,
-    is_truncated,
     is_usable,
-    match_response,
     next_action,
-    randomize_case,
 )
 from copdns.dns.message import UpstreamResponse, read_response
 from copdns.dns.mmsg import Batch
+from copdns.dns.query import CacheKey
 from copdns.dns.records import AAAA, HEADER_SIZE, NS, A
 from copdns.dns.socket_pool import (
     RANDOM_SIZE,
@@ -63,8 +50,23 @@ from copdns.dns.socket_pool import (
     SocketPool,
     UpstreamSocket,
 )
+from copdns.dns.upstream_counters import UpstreamCounters
+from copdns.dns.upstream_message import (
+    BARE,
+    FULL,
+    NO_EDNS,
+    QuestionMatch,
+    build_bare_query,
+    build_full_query,
+    build_query,
+    build_told_query,
+    header_rcode,
+    is_bare_error,
+    is_truncated,
+    match_response,
+    randomize_case,
+)
 from copdns.dns.upstream_tcp import TcpQueries
-from copdns.dns.wire import CacheKey
 from copdns.model.addresses import Network, Transport, UpstreamAddress
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import WireError
@@ -293,9 +295,11 @@ class UpstreamClient:
             question = randomize_case(question, chance)
         if level == FULL and health.knows_subnets:
             subnet = health.subnet_for(exchange)
-            message = build_told_query(question, health, subnet, do=key.do, cd=key.cd)
+            message = build_told_query(question, health.cookies, subnet, do=key.do, cd=key.cd)
         elif level == FULL:
-            message = build_full_query(question, health, do=key.do, cd=key.cd)
+            message = build_full_query(
+                question, health.opt_do if key.do else health.opt_plain, cd=key.cd
+            )
         elif level == BARE:
             message = build_bare_query(question, do=key.do, cd=key.cd)
         else:
@@ -321,7 +325,7 @@ class UpstreamClient:
         edns = exchange.no_edns_at is not health and mono >= health.no_edns_until
         subnet = health.subnet_for(exchange) if edns and health.knows_subnets else b""
         if subnet:
-            message = build_told_query(question, health, subnet, do=key.do, cd=key.cd)
+            message = build_told_query(question, health.cookies, subnet, do=key.do, cd=key.cd)
         else:
             message = build_query(question, do=key.do, cd=key.cd, edns=edns)
         exchange.attempts += 1
@@ -608,7 +612,9 @@ class UpstreamClient:
         edns, health = sent.level != NO_EDNS, upstream.health
         if edns and health.knows_subnets:
             subnet = health.subnet_for(exchange)
-            query = build_told_query(exchange.question, health, subnet, do=key.do, cd=key.cd)
+            query = build_told_query(
+                exchange.question, health.cookies, subnet, do=key.do, cd=key.cd
+            )
         else:
             query = build_query(exchange.question, do=key.do, cd=key.cd, edns=edns)
         again = SentQuery(exchange, sent.question, BARE if edns else NO_EDNS, mono)
@@ -761,24 +767,3 @@ class UpstreamClient:
         self._poll.close()
         for each in list(self._waiting):
             self._finish(each, None)
-
-
-LATENCY_BUCKETS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
-
-
-class UpstreamCounters:
-    """What one upstream did.  `seconds[i]` counts responses up to `LATENCY_BUCKETS[i]`."""
-
-    __slots__ = ("asked", "failed", "over_tcp", "seconds", "total")
-
-    def __init__(self) -> None:
-        self.asked = 0
-        self.failed = 0
-        self.over_tcp = 0
-        self.seconds = [0] * (len(LATENCY_BUCKETS) + 1)
-        self.total = 0.0
-
-    def note_answer(self, seconds: float) -> None:
-        """Count a response.  seconds: how long it took."""
-        self.seconds[bisect_left(LATENCY_BUCKETS, seconds)] += 1
-        self.total += seconds

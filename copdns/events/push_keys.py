@@ -8,16 +8,14 @@ again, so they are never renewed.  All functions block.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
-from copdns.model.errors import PushKeyError
+from copdns.events.key_files import run_process, write_private
+from copdns.model.errors import KeyProcessError, PushKeyError
 from copdns.model.push import PushKeys, read_octets
 
 FILE = "push-key.json"
-MAX_SECONDS = 60  # for making them on a busy board
 # The program with the library (`push_seal.py`).
 SEAL = (sys.executable, "-m", "copdns.events.push_seal")
 
@@ -29,15 +27,8 @@ def ready_keys(folder: Path) -> PushKeys:
         return found
     keys = _make()
     path = folder / FILE
-    unfinished = path.with_suffix(".new")
     try:
-        unfinished.unlink(missing_ok=True)
-        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(json.dumps(keys._asdict()))
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        write_private(path, json.dumps(keys._asdict()).encode("ascii"))
     except OSError as error:
         raise PushKeyError(f"{path}: {error.strerror}") from error
     return keys
@@ -69,17 +60,7 @@ def read_keys(folder: Path) -> PushKeys | None:
 
 def _make() -> PushKeys:
     try:
-        done = subprocess.run(
-            SEAL,
-            input=json.dumps({"make": True}),
-            capture_output=True,
-            text=True,
-            timeout=MAX_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        values = json.loads(run_process(SEAL, json.dumps({"make": True})))
+    except KeyProcessError as error:
         raise PushKeyError(f"the keys for notices could not be made: {error}") from error
-    if done.returncode:
-        raise PushKeyError(f"the keys for notices could not be made: {done.stderr.strip()[-300:]}")
-    values = json.loads(done.stdout)
     return PushKeys(values["private"], values["public"])

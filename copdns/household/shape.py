@@ -63,11 +63,15 @@ Upstream = Annotated[str, ByText(split_address)]
 
 
 class FullLogShape(Written):
+    """A full log: from when until when names are recorded."""
+
     start: Moment
     end: Moment
 
 
 class BandChangeShape(Written):
+    """An age group that is announced, and when it begins."""
+
     band: Band
     at: Moment
 

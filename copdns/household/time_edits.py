@@ -35,7 +35,7 @@ from copdns.model.times import (
     Grant,
     MovedBedtime,
     Origin,
-    Pause,
+    PauseSpan,
     Schedule,
     SchoolCalendar,
     Subject,
@@ -164,7 +164,7 @@ def pause(
 ) -> Household:
     """Pause a profile until a moment, or until `unpause`; an earlier pause gives way."""
     require_profile(household, profile_id)
-    made = Pause(profile_id, start, end, homework, author)
+    made = PauseSpan(profile_id, start, end, homework, author)
     others = (each for each in household.pauses if each.profile != profile_id)
     return validate(replace(household, pauses=(*others, made)))
 
@@ -196,7 +196,7 @@ def pause_all(
     return household
 
 
-def _outlasts(there: Pause, start: int, end: int) -> bool:
+def _outlasts(there: PauseSpan, start: int, end: int) -> bool:
     # A second tap changes nothing, so that undoing once is enough.
     lasts = there.end is None or there.end > end - 60
     return lasts and there.start <= start and not there.homework

@@ -150,6 +150,8 @@ class CalendarShape(Written):
 
 
 class FailuresShape(Written):
+    """What holds while the clock is wrong, lists are missing, or devices are unknown."""
+
     clock: OnFailure = OnFailure.LAST_KNOWN
     lists: OnFailure = OnFailure.LAST_KNOWN
     devices: OnFailure = OnFailure.LAST_KNOWN

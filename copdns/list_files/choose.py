@@ -14,7 +14,7 @@ from copdns.lists.source import Source, sources_of
 from copdns.model.household import Contact, Household, Profile
 from copdns.model.matchers import MatchKind
 from copdns.model.times import Topic
-from copdns.policy.snapshot import guest_profile
+from copdns.policy.guest import guest_profile
 
 NAMES_PER_MIB = 2000  # of memory: lists are compiled while the server runs
 

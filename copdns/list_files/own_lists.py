@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from copdns.household.edit_checks import free_slug
-from copdns.household.edits import speaking_of
+from copdns.household.rule_edits import speaking_of
 from copdns.list_files.facts import Facts, load_facts
 from copdns.list_files.load import catalogue_slugs, files_of
 from copdns.lists.catalogue import BYPASS, Catalogue

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
+from typing import TypeVar
 
 import structlog
 
@@ -51,6 +52,7 @@ OWN_LISTS_DAMAGED = (
 _BUSY = sentence("lists are being downloaded now; try again in a minute")
 
 Swap = Callable[[Sequence[ListSource]], Awaitable[None]]
+ADone = TypeVar("ADone")  # what came of a decision
 
 
 class ListUpdater:
@@ -97,6 +99,7 @@ class ListUpdater:
         self._fetch_requested = False
         self._fetched_all = False  # all that was due was fetched: wait for nothing more
         self._logged: tuple[str, str] = ("", "")
+        self._deciding = asyncio.Lock()  # a second tap waits for the first one
         # Held to read a list and to compile all: only one at a time fits memory.
         self._memory_lock = asyncio.Lock()
 
@@ -304,22 +307,24 @@ class ListUpdater:
 
         await asyncio.to_thread(set_alone)
 
-    async def decide(self, act: Callable[[Versions], CopyState]) -> CopyState:
-        """Do with the versions of a list what a person decided, and return the state in force.
+    async def decide(self, act: Callable[[Versions], ADone]) -> ADone:
+        """Do with the versions of a list what a person decided, and return what `act` returns.
 
-        Raises HouseholdError, and FetchError where copies cannot be written.
+        One decision at a time.  Raises HouseholdError, and FetchError where copies cannot be
+        written.
         """
 
-        def act_alone() -> CopyState:
+        def act_alone() -> ADone:
             with self._copies.hold_lock(wait=False) as ours:
                 if not ours:
                     raise HouseholdError(_BUSY)
                 return act(self._versions)
 
-        state = await asyncio.to_thread(act_alone)
-        used = [each.slug for each in self._choice.sources]
-        self._held = await asyncio.to_thread(self._versions.held_versions, used)
-        return state
+        async with self._deciding:
+            done = await asyncio.to_thread(act_alone)
+            used = [each.slug for each in self._choice.sources]
+            self._held = await asyncio.to_thread(self._versions.held_versions, used)
+        return done
 
     # --- fetching -----------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from copdns.household.presets import Preset
 from copdns.list_files.copies import PACKED, PACKED_BEFORE, TEXT, Copies
 from copdns.list_files.unpack import CHUNK
 from copdns.lists.download import CopyState, after_rollback, read_state
-from copdns.lists.held import HeldVersion, VersionBook
+from copdns.lists.held import HeldVersion, VersionBook, VersionChoice, version_id
 from copdns.lists.versions import HoldReason, diff_json, read_diff
 from copdns.model.errors import FetchError, HouseholdError
 from copdns.model.household import Household, RuleAction
@@ -116,6 +116,19 @@ class Versions:
             self._write(slug, replace(book, held=replace(book.held, is_told=True)))
 
     # --- what a person decides ------------------------------------------------------------------
+
+    def state_if_decided(self, choice: VersionChoice, slug: str, version: str) -> CopyState | None:
+        """Return the state in force if a version stands as it was decided, else None.
+
+        So it is after the first of two taps on a button.  version: the beginning of its digest.
+        """
+        state, book = self._copies.state(slug), self.book(slug)
+        if choice is VersionChoice.REFUSE:
+            is_decided = any(each.startswith(version) for each in book.refused)
+        else:
+            is_asked_for = choice is VersionChoice.ACCEPT or book.is_rolled_back
+            is_decided = is_asked_for and version == version_id(state)
+        return state if is_decided else None
 
     def accept(self, slug: str, version: str = "") -> CopyState:
         """Put the held version in force, and return its state.

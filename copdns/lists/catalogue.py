@@ -27,6 +27,7 @@ from copdns.model.bypass_signs import SignKind
 from copdns.model.household import Contact
 from copdns.model.matchers import Matcher
 
+TIME_SERVERS = "os_time"  # the protected group of their names
 SAFE_SEARCH_TARGETS = "safe_search_targets"  # the protected group that is made from the engines
 TARGETS_TITLE = "Hosts used by safe search"
 BYPASS = "bypass"  # the category of lists of VPNs, proxies and other resolvers

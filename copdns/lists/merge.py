@@ -76,6 +76,7 @@ class _Merger:
         self.opening: list[Draft] = []
 
     def add(self, draft: Draft) -> None:
+        """Take a list in.  Its sets of names are used up, so that they need no memory twice."""
         status = status_of(len(self.statuses), draft)
         self.statuses.append(status)
         if draft.opens:
@@ -140,6 +141,7 @@ class _Merger:
                     self._add_special(alone, info.number)
 
     def result(self) -> MergedLists:
+        """Return all lists as one; nothing can be added any more."""
         for each in self.opening:
             self._open(each)
         ((usual, _),) = Counter(self.numbers.values()).most_common(1) or ((0, 0),)

@@ -199,6 +199,7 @@ class _Reader:
         self.lines += count
 
     def result(self) -> ParsedList:
+        """Return what was read; raise ListError for a list of pages, which cannot be used."""
         pages, lines = self.unused[SkipReason.PAGE], self.named + self.unused.total()
         if pages * 10 > lines:
             raise ListError(

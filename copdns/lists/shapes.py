@@ -28,11 +28,17 @@ UNCLEAR = "unclear"  # the licence of a source with none, or with two that diffe
 
 
 class Shape(BaseModel):
+    """A part of a file in blocklists/; a key that it does not have is a mistake."""
+
     # Built with the whole that it is part of: for itself each part would cost as much again.
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class CategoryShape(Shape):
+    """A category.  low_harm: a request about it may be opened while it waits.  services: in it as a
+    whole.
+    """
+
     title: Text
     about: Text
     layer: Literal["security", "content"]
@@ -41,6 +47,8 @@ class CategoryShape(Shape):
 
 
 class ListShape(Shape):
+    """A starter list, whose file is in blocklists/starter/."""
+
     slug: Slug
     title: Text
     category: Slug
@@ -88,12 +96,20 @@ class SourceShape(Shape):
 
 
 class CatalogueShape(Shape):
+    """The shape of blocklists/catalogue.yaml."""
+
     categories: dict[Slug, CategoryShape]
     lists: tuple[ListShape, ...]
     sources: tuple[SourceShape, ...] = ()
 
 
 class ProtectedNameShape(Shape):
+    """A protected name.
+
+    country: whose it is; INT for all.  but_not: names below it that are not protected.  unopened:
+    nobody has opened its site yet.
+    """
+
     name: Name
     country: Annotated[str, Field(pattern=r"^([A-Z]{2}|INT)$")]
     owner: Text
@@ -110,6 +126,12 @@ class ProtectedNameShape(Shape):
 
 
 class ProtectedGroupShape(Shape):
+    """A group of protected names.
+
+    help: untraced.  beats_time: no pause, schedule or budget blocks them.  recorded: False leaves
+    no trace either, although the names are not about help.
+    """
+
     title: Text
     help: bool
     beats_time: bool
@@ -118,6 +140,8 @@ class ProtectedGroupShape(Shape):
 
 
 class ProtectedShape(Shape):
+    """The shape of blocklists/protected.yaml."""
+
     groups: dict[Slug, ProtectedGroupShape]
 
     def unopened_names(self) -> Iterator[ProtectedNameShape]:
@@ -157,6 +181,8 @@ class InfrastructureGroupShape(Shape):
 
 
 class InfrastructureShape(Shape):
+    """The shape of blocklists/infrastructure.yaml.  contested: some lists name these on purpose."""
+
     groups: dict[Slug, InfrastructureGroupShape]
     contested: tuple[Domain, ...] = ()
 
@@ -180,6 +206,8 @@ class TopGroupShape(Shape):
 
 
 class TopShape(Shape):
+    """The shape of blocklists/top.yaml."""
+
     groups: dict[Slug, TopGroupShape]
 
 
@@ -192,10 +220,18 @@ class MistakeShape(Shape):
 
 
 class MistakesShape(Shape):
+    """The shape of blocklists/mistakes.yaml."""
+
     mistakes: tuple[MistakeShape, ...]
 
 
 class BundledServiceShape(Shape):
+    """A service.
+
+    contact: with whom a child comes into contact there.  beacons: names that devices ask for on
+    their own.  affects: what else stops with one of its names, in words.
+    """
+
     title: Text
     group: Slug
     contact: Contact
@@ -205,10 +241,14 @@ class BundledServiceShape(Shape):
 
 
 class ServicesShape(Shape):
+    """The shape of blocklists/services.yaml."""
+
     services: dict[Slug, BundledServiceShape]
 
 
 class GeneratedShape(Shape):
+    """Hosts that an engine has in many countries: each template with each suffix."""
+
     templates: tuple[Annotated[str, Field(pattern=r"\{suffix\}$")], ...]
     suffixes: tuple[Domain, ...]
 
@@ -222,6 +262,8 @@ class GeneratedShape(Shape):
 
 
 class EngineShape(Shape):
+    """A search engine.  modes: the target of its hosts, by mode of safe search."""
+
     title: Text
     for_children: bool
     modes: Annotated[dict[Slug, Domain], Field(min_length=1)]
@@ -235,38 +277,52 @@ class EngineShape(Shape):
 
 
 class WithoutSafeSearchShape(Shape):
+    """A search engine that has no safe search."""
+
     name: Name
     title: Text
 
 
 class SafeSearchShape(Shape):
+    """The shape of blocklists/safesearch.yaml."""
+
     engines: dict[Slug, EngineShape]
     no_safe_search: tuple[WithoutSafeSearchShape, ...]
 
 
 class CanaryShape(Shape):
+    """A signal: names that tell a program not to go around the filter."""
+
     title: Text
     about: Text
     names: Annotated[tuple[Domain, ...], Field(min_length=1)]
 
 
 class BypassNameShape(Shape):
+    """A name by which the filter is gone around, of one kind of way."""
+
     name: Name
     kind: Literal["resolver", "vpn", "proxy", "circumvention"]
     operator: Text
 
 
 class BypassShape(Shape):
+    """The shape of blocklists/bypass.yaml."""
+
     canaries: dict[Slug, CanaryShape]
     names: tuple[BypassNameShape, ...]
 
 
 class BeaconGroupShape(Shape):
+    """Names that devices ask for on their own, which are no use of anybody."""
+
     title: Text
     names: Annotated[tuple[Name, ...], Field(min_length=1)]
 
 
 class BeaconsShape(Shape):
+    """The shape of blocklists/beacons.yaml."""
+
     groups: dict[Slug, BeaconGroupShape]
 
 

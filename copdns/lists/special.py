@@ -229,6 +229,7 @@ class TableBuilder:
         return place
 
     def result(self) -> SpecialTable:
+        """Return the table of what was added."""
         if not (self.rules or self.networks or self.hashes):
             return EMPTY_TABLE
         return SpecialTable(tuple(self.rules), tuple(self.patterns), self.networks, self.hashes)

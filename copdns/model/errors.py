@@ -100,6 +100,10 @@ class CertificateError(CopdnsError):
     """The certificate of the pages, or its key, cannot be made or read."""
 
 
+class KeyProcessError(CopdnsError):
+    """The process that makes keys or reads certificates failed; the text is what it said."""
+
+
 class PushKeyError(CopdnsError):
     """The keys for notices to browsers cannot be made or read."""
 

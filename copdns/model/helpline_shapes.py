@@ -59,11 +59,15 @@ class _Shape(BaseModel):
 
 
 class DirectoryShape(_Shape):
+    """A directory of helplines in all countries."""
+
     name: Text
     site: Site
 
 
 class LineShape(_Shape):
+    """A helpline.  sources: those that print it; conflict: they print different numbers."""
+
     id: Slug
     country: Country
     name: Text
@@ -90,6 +94,8 @@ class LineShape(_Shape):
 
 
 class HelplinesShape(_Shape):
+    """The shape of blocklists/helplines.yaml.  emergency: numbers by country."""
+
     compiled: date
     directories: Annotated[tuple[DirectoryShape, ...], Field(min_length=2)]
     emergency: Mapping[Country, Annotated[tuple[Number, ...], Field(min_length=1)]]
@@ -97,6 +103,8 @@ class HelplinesShape(_Shape):
 
 
 class BodyShape(_Shape):
+    """An office that takes reports."""
+
     id: Slug
     country: Country
     name: Text
@@ -106,6 +114,8 @@ class BodyShape(_Shape):
 
 
 class TakedownShape(_Shape):
+    """A service that has pictures taken down.  country: "" for all."""
+
     id: Slug
     country: NoCountry = ""
     name: Text
@@ -115,6 +125,8 @@ class TakedownShape(_Shape):
 
 
 class HotlinesShape(_Shape):
+    """The shape of blocklists/hotlines.yaml."""
+
     compiled: date
     directory: DirectoryShape
     takedown: tuple[TakedownShape, ...]

@@ -20,7 +20,7 @@ from copdns.model.times import (
     FailureChoices,
     Grant,
     MovedBedtime,
-    Pause,
+    PauseSpan,
     Schedule,
     SchoolCalendar,
     Subject,
@@ -345,7 +345,7 @@ class Household:
     schedules: tuple[Schedule, ...] = ()
     budgets: tuple[Budget, ...] = ()
     failures: FailureChoices = USUAL_FAILURES
-    pauses: tuple[Pause, ...] = ()
+    pauses: tuple[PauseSpan, ...] = ()
     grants: tuple[Grant, ...] = ()
     bonuses: tuple[Bonus, ...] = ()
     tickets: tuple[Ticket, ...] = ()

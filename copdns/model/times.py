@@ -192,7 +192,7 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class PauseSpan:
     """A time in which nothing resolves for a profile but what is always open.
 
     A profile has one pause at most.  start, end: seconds since the epoch; end is None until

@@ -68,8 +68,8 @@ class Policy:
     these, those that can about a name that no list entry covers.
     splits: which names have upstreams of their own; None where none has.
     time_rules: what time adds; None where it adds nothing.
-    max_ttl: seconds; no answer is given for longer (None: as it came).  `answer.ttl_limit` says all
-    that limits a TTL.
+    max_ttl: seconds; no answer is given for longer (None: as it came).  `replies.ttl_limit` says
+    all that limits a TTL.
     child_page: the URL of the page that explains a block and takes requests.
     untraced_lists: numbers of the lists of help names, whose queries leave no trace.
     help_ends: the last labels of these names: a cheap first look for `has_help_prefix`.
@@ -108,6 +108,7 @@ class Policy:
 
     @property
     def security_address_lists(self) -> tuple[AddressList, ...]:
+        """The lists of addresses that are against harm, which hold for the school's domain too."""
         lists = self.address_lists
         return tuple([each for each in lists if each.reason is Reason.SECURITY]) if lists else ()
 

@@ -5,7 +5,8 @@ Apart from `judge.py`, so that short commands need not import what reads DNS mes
 
 from __future__ import annotations
 
-from copdns.dns.wire import CacheKey
+from copdns.dns.query import CacheKey
+from copdns.lists.catalogue import TIME_SERVERS
 from copdns.model.verdict import Reason, Verdict
 from copdns.policy.decide import Policy
 
@@ -21,3 +22,12 @@ def response_key(key: CacheKey, policy: Policy, verdict: Verdict) -> CacheKey:
     if verdict.reason is Reason.PROTECTED or policy.splits is None:
         return key
     return key._replace(zone=policy.splits.zone_of(key.qname))
+
+
+def is_time_server(verdict: Verdict) -> bool:
+    """Tell whether a verdict is about the name of a time server.
+
+    While the clock is wrong no signature and no certificate is valid.  So the upstream is told to
+    check none, and where all upstreams are encrypted the name is asked in clear text.
+    """
+    return verdict.reason is Reason.PROTECTED and verdict.category == TIME_SERVERS

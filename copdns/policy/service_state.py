@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from copdns.dns.records import A
 from copdns.model.matchers import Matcher, MatchKind
-from copdns.model.verdict import Action, Verdict
+from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import Policy, decide
 from copdns.time.plan import NO_TIME_PLAN
 
@@ -45,7 +45,7 @@ def service_state(policy: Policy, names: Iterable[Matcher], now: float) -> Servi
     """Return the state of a service.  names: all that it owns; at least one."""
     hosts = [_host_of(each) for each in names]
     verdicts = [decide(policy, each, A, now) for each in hosts]
-    blocked = [place for place, each in enumerate(verdicts) if each.action in _BLOCKED]
+    blocked = [place for place, each in enumerate(verdicts) if _is_off(each)]
     lead = min(blocked, key=lambda place: verdicts[place].step, default=0)
     extent = Extent.PARTLY if blocked else Extent.OPEN
     if len(blocked) == len(hosts):
@@ -73,8 +73,13 @@ def _next_of(
     return None, None
 
 
+def _is_off(verdict: Verdict) -> bool:
+    """Tell whether a name cannot be used: also one that a signal to devices says not to exist."""
+    return verdict.action in _BLOCKED or verdict.reason is Reason.CANARY
+
+
 def _essence(verdict: Verdict) -> tuple[object, ...]:
     """Return what people are told of a verdict: not by when it ends, which moves on by itself."""
-    if verdict.action not in _BLOCKED:
+    if not _is_off(verdict):
         return (False, verdict.is_exception)
     return True, verdict.reason, verdict.period

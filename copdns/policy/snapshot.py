@@ -6,39 +6,22 @@ or nothing.  What a change does not touch stays the same object.  Pure.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from itertools import islice
-from math import inf
 from typing import Final, NamedTuple
 
 from copdns.lists.catalogue import Catalogue
 from copdns.model.addresses import Network
 from copdns.model.bypass_signs import NOT_HEARD, Heard
-from copdns.model.household import (
-    Band,
-    Default,
-    Device,
-    Household,
-    PrivacyMode,
-    Profile,
-)
-from copdns.model.times import OnFailure
-from copdns.model.verdict import AnswerDefaults, Reason, Requestor
-from copdns.policy.context import HouseholdContext, build_context
+from copdns.model.household import Device, Household, Profile
+from copdns.model.verdict import AnswerDefaults, Requestor
+from copdns.policy.context import HouseholdContext
 from copdns.policy.decide import Policy, refusing_policy
-from copdns.policy.list_rules import askers_of
-from copdns.policy.order import build_policy
-from copdns.policy.shared_steps import RulesByScope, StepSharing
+from copdns.policy.guest import GUEST, guest_key, guest_profile
 from copdns.time.budget import RECHECK_BEFORE
-from copdns.time.days import DAY_SECONDS
-from copdns.time.plan import NO_INPUTS, PolicyInputs, TimePlan, build_time_plan
 
-GUEST: Final = "guest"
-_UNKNOWN: Final = (
-    ""  # in place of a profile's id: unknown devices, where their policy is not a profile's
-)
 MAX_ADDRESSES: Final = 4096  # whose client is remembered, besides those that a household names
 MAX_UNKNOWN: Final = 1024  # unknown clients, until `take_unknown` is called
 
@@ -122,11 +105,11 @@ class DeviceIndex:
         self.with_macs: set[Client] = set()
         self.guest = stranger
         for household in reversed(households):
-            unknown = policies[household.id, _guest_of(household)][1]
+            unknown = policies[household.id, guest_key(household)][1]
             self.guest = Client(household.id, "", unknown)
             for device in household.devices:
                 # One of somebody who was removed is nobody's: it is treated as an unknown device.
-                policy = policies[household.id, device.profile or _guest_of(household)][1]
+                policy = policies[household.id, device.profile or guest_key(household)][1]
                 here = heard.get((household.id, device.profile, device.id), NOT_HEARD)
                 self._add(Client(household.id, device.id, policy, True, here), device)
         self.by_network.sort(key=lambda each: -each[0].prefixlen)
@@ -330,195 +313,9 @@ def _heard_devices(
     return found
 
 
-def build_snapshot(
-    before: Snapshot | None,
-    library: Catalogue,
-    defaults: AnswerDefaults,
-    households: Sequence[Household],
-    now: float,
-    inputs: PolicyInputs = NO_INPUTS,
-) -> Snapshot:
-    """Return the snapshot for these households; unchanged policies stay the same objects."""
-    steps = build_in_steps(before, library, defaults, households, now, inputs)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            snapshot: Snapshot = done.value
-            return snapshot
-
-
-def build_in_steps(
-    before: Snapshot | None,
-    library: Catalogue,
-    defaults: AnswerDefaults,
-    households: Sequence[Household],
-    now: float,
-    inputs: PolicyInputs = NO_INPUTS,
-) -> Generator[None, None, Snapshot]:
-    """Build as `build_snapshot` does, a policy at a time, so that others can run in between."""
-    due: set[float] = set()
-    same_base = before is not None and before.library is library and before.defaults == defaults
-    contexts: dict[str, HouseholdContext] = {}
-    policies: dict[tuple[str, str], tuple[object, Policy]] = {}
-    for household in households:
-        old = before.households.get(household.id) if before and same_base else None
-        if (
-            old is not None
-            and before
-            and _context_inputs(old) == _context_inputs(household)
-            and before.contexts[household.id].log_only == inputs.log_only
-        ):
-            contexts[household.id] = before.contexts[household.id]
-        else:
-            other = next(iter(contexts.values()), None)
-            contexts[household.id] = build_context(
-                library, defaults, household, other, inputs.log_only
-            )
-        rules, sharing = RulesByScope(household.rules), StepSharing()
-        for who, profile, unknown in _policies_of(household):
-            key, own = (household.id, who), rules.for_profile(profile)
-            essential = _is_essential(profile, household, inputs, unknown=unknown)
-            effective = _effective_profile(
-                profile, household, now, inputs, essential=essential, unknown=unknown
-            )
-            plan = build_time_plan(household, profile, now, inputs)
-            if essential and profile.always:
-                plan = replace(plan, always_open=profile.always, is_essential=True)
-            special = contexts[household.id].index.special
-            askers = askers_of(household, profile, now) if special.is_personal else ()
-            made_from = effective, own, id(contexts[household.id]), plan, askers
-            made = before.policies.get(key) if before else None
-            if made is None or made[0] != made_from:
-                policy = build_policy(effective, own, contexts[household.id], now, plan, askers)
-                made = made_from, sharing.share_steps(effective, policy, askers)
-            policies[key] = made
-            due.update(_due(profile, plan, now))
-            yield
-    rebuild_at = min((at for at in due if at > now), default=None)
-    same = _reuse_mapping(before, policies)
-    return Snapshot(library, defaults, households, contexts, same, now, before, rebuild_at)
-
-
-def _reuse_mapping(before: Snapshot | None, policies: PolicyByProfile) -> PolicyByProfile:
-    """Return the mapping of before where nothing changed: memos are kept by its identity."""
-    if before is None or policies.keys() != before.policies.keys():
-        return policies
-    changed = any(made[1] is not before.policies[who][1] for who, made in policies.items())
-    return policies if changed else before.policies
-
-
-def _guest_of(household: Household) -> str:
-    """Return the key of the policy that unknown devices get."""
-    return _UNKNOWN if _own_guest(household) else household.guest or GUEST
-
-
-def _own_guest(household: Household) -> Profile | None:
-    """Return the guest profile where unknown devices get a policy of their own, made from it.
-
-    They do where a failure setting is about them, or where the guest's names are recorded: the
-    guest may be a person with known devices, whose policy stays as it is, and an unknown device
-    may be anybody's.  None: they get the guest's policy.
-    """
-    guest = household.profile(household.guest or GUEST)
-    if guest is None:
-        return None
-    mode = PrivacyMode.COUNTS if guest.privacy is PrivacyMode.BLOCKED else guest.privacy
-    bare = replace(guest, privacy=mode, full_log=None)
-    return None if bare == guest and household.failures.devices is OnFailure.LAST_KNOWN else bare
-
-
-def _policies_of(household: Household) -> Iterator[tuple[str, Profile, bool]]:
-    """Yield each policy's key, the profile it is made of, and whether it is for unknown devices."""
-    for profile in profiles_of(household):
-        yield profile.id, profile, household.profile(profile.id) is None
-    guest = _own_guest(household)
-    if guest is not None:
-        yield _UNKNOWN, guest, True
-
-
-def profiles_of(household: Household) -> tuple[Profile, ...]:
-    """Return a household's profiles, and the built-in one for guests unless it has its own."""
-    if household.profile(GUEST) is not None:
-        return household.profiles
-    return (*household.profiles, guest_profile())
-
-
-def _context_inputs(household: Household) -> tuple[object, ...]:
-    """Return the parts of a household that its HouseholdContext is made of."""
-    return (
-        household.protected,
-        household.services,
-        household.local_names,
-        household.rewrites,
-        household.split_upstreams,
-    )
-
-
-def _effective_profile(
-    profile: Profile,
-    household: Household,
-    now: float,
-    inputs: PolicyInputs,
-    *,
-    essential: bool,
-    unknown: bool,
-) -> Profile:
-    """Return the profile as it holds now, without what decides nothing (its name).
-
-    Its band is that of now; default and categories follow what the household chose for failures.
-    """
-    chosen = household.failures
-    if chosen.lists is OnFailure.OPEN:
-        profile = replace(profile, categories=profile.categories - inputs.missing_categories)
-    if chosen.devices is OnFailure.OPEN and unknown:
-        profile = Profile(profile.id, "", Band.ADULT, privacy=profile.privacy)
-    default = Default.ALLOWLIST if essential else profile.default
-    return replace(profile, band=profile.band_at(now), name="", band_change=None, default=default)
-
-
-def _is_essential(
-    profile: Profile, household: Household, inputs: PolicyInputs, *, unknown: bool
-) -> bool:
-    """Tell whether only essential names may resolve now, by failures (docs/time.md)."""
-    chosen, essential = household.failures, OnFailure.ESSENTIAL
-    if inputs.clock_is_wrong and chosen.clock is essential:
-        return True
-    if chosen.lists is essential and not inputs.missing_categories.isdisjoint(profile.categories):
-        return True
-    return chosen.devices is essential and unknown
-
-
-def _due(profile: Profile, plan: TimePlan, now: float) -> Iterator[float]:
-    """Yield the moments at which the profile's policy becomes another one."""
-    if profile.band_change is not None:
-        yield profile.band_change.at
-    if plan.until != inf:
-        yield (now // DAY_SECONDS + 1) * DAY_SECONDS
-    if plan.day_ends != inf:
-        yield plan.day_ends
-    yield from (each.end for each in plan.closures if each.reason is Reason.BUDGET)
-
-
 def _sure_until(policies: PolicyByProfile) -> Iterator[float]:
     """Yield moments shortly before those until which budgets surely have minutes left."""
     for _, policy in policies.values():
         for budget in policy.time_rules.plan.remaining if policy.time_rules else ():
             if budget.sure_until:
                 yield budget.sure_until - RECHECK_BEFORE
-
-
-def guest_profile() -> Profile:
-    """Return the profile of unknown devices, where the household chose no other.
-
-    A new MAC address must not free a child: what the law keeps from children is blocked as in the
-    preset for 10 to 12 years, and so are the ways in which a browser leaves this DNS by itself.
-    """
-    return Profile(
-        id=GUEST,
-        name="Guest",
-        band=Band.ADULT,
-        categories=frozenset({"adult", "gambling"}),
-        canaries=frozenset({"firefox_doh", "private_relay", "chrome_prefetch"}),
-        privacy=PrivacyMode.COUNTS,
-    )

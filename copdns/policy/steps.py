@@ -68,6 +68,7 @@ class Lookup:
 
     @property
     def has_content_grant(self) -> bool:
+        """Whether a grant opens the name for what is in it, and not for time alone."""
         for grant in self.grants:  # noqa: SIM110 - asked of every name, nearly always for no grant
             if grant.content:
                 return True
@@ -147,7 +148,7 @@ class LocalStep:
         if target:
             return self._answer_as(lookup, target)
         verdict = self._decide(lookup)
-        return verdict if verdict is None else self._map(lookup, verdict, self.nat64)
+        return None if verdict is None else self._map(lookup, verdict, self.nat64)
 
     def _map(self, lookup: Lookup, verdict: Verdict, nat64: Nat64) -> Verdict:
         """Give a name without IPv6 addresses those that stand for its IPv4 ones (RFC 6147)."""

@@ -184,6 +184,7 @@ class TimeStep:
 
     @property
     def is_idle(self) -> bool:
+        """Whether no time of this profile closes anything."""
         timelines = self.timelines
         return timelines.whole is None and not timelines.by_list and not timelines.by_name
 

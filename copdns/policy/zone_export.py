@@ -9,21 +9,22 @@ or different verdicts by type a zone can say nothing: they are counted in a rema
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from ipaddress import IPv4Network, ip_network
+from itertools import takewhile
+from struct import unpack
 from typing import Final
 
 from copdns.dns.records import AAAA, HTTPS, A
 from copdns.model.addresses import Network
 from copdns.model.household import RuleAction
 from copdns.model.names import suffixes
-from copdns.model.verdict import Action, StepNumber
+from copdns.model.verdict import Action
 from copdns.policy.decide import AddressList, AddressRule, Policy, decide
 from copdns.policy.steps import RuleStep, SafeSearchStep
+from copdns.policy.without_time import without_time
 
 BLOCKED: Final = "CNAME ."
 OPEN: Final = "CNAME rpz-passthru."
-_TIME: Final = frozenset({StepNumber.PAUSE, StepNumber.SCHEDULES, StepNumber.BUDGETS})
 _PROBE: Final = "zz-other-name"  # below a name: no list has it
 _TYPES: Final = (A, AAAA, HTTPS)
 TTL: Final = 60  # seconds
@@ -34,7 +35,7 @@ def zone_lines(policy: Policy, serial: int, title: str) -> Iterator[str]:
 
     serial: of its SOA record, at most 32 bits.  title: a remark.
     """
-    policy = _without_time(policy)
+    policy = without_time(policy)
     yield f"$TTL {TTL}"
     yield f"@ SOA localhost. hostmaster.localhost. {serial} 3600 600 86400 {TTL}"
     yield "@ NS localhost."
@@ -78,17 +79,6 @@ def _records(policy: Policy) -> tuple[dict[str, str], int]:
             if action not in (None, OPEN):
                 records.setdefault(owner, action)
     return records, unsaid
-
-
-def _without_time(policy: Policy) -> Policy:
-    return replace(
-        policy,
-        time_rules=None,
-        steps=tuple(step for step in policy.steps if step.number not in _TIME),
-        steps_if_unlisted=tuple(
-            step for step in policy.steps_if_unlisted if step.number not in _TIME
-        ),
-    )
 
 
 def _action(policy: Policy, name: str) -> str | None:
@@ -164,10 +154,28 @@ def _is_blocked_by_rule(rules: Iterable[AddressRule], network: Network) -> bool:
 
 
 def _trigger(network: Network) -> str:
-    """Return the owner of an address trigger: the prefix length, then the parts from the last."""
+    """Return the owner of an address trigger: the prefix length, then the parts from the last.
+
+    Of IPv6, `zz` stands for the longest run of zeros, as `::` does (RFC 5952 section 4.2): BIND
+    complains of an owner that is written otherwise.
+    """
     address = network.network_address
     if isinstance(network, IPv4Network):
         parts = str(address).split(".")
     else:
-        parts = [f"{int(each, 16):x}" for each in address.exploded.split(":")]
+        parts = _with_zz([f"{each:x}" for each in unpack("!8H", address.packed)])
     return f"{network.prefixlen}.{'.'.join(reversed(parts))}.rpz-ip"
+
+
+def _with_zz(groups: list[str]) -> list[str]:
+    """Return the groups of an address, the first of the longest runs of zeros as `zz`."""
+    runs = [len([*takewhile(_is_zero, groups[start:])]) for start in range(len(groups))]
+    longest = max(runs)
+    if longest < 2:
+        return groups
+    start = runs.index(longest)
+    return [*groups[:start], "zz", *groups[start + longest :]]
+
+
+def _is_zero(group: str) -> bool:
+    return group == "0"

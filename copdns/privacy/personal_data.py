@@ -114,32 +114,22 @@ def export_data(
     hidden: what a guardian does not see; None for the person itself.
     """
 
-    def of_theirs(values: Iterable[Any]) -> list[Any]:
-        return [plain(each) for each in values if each.profile == profile.id]
-
-    rows = map(hidden.row, kept.rows) if hidden else kept.rows
-    counts = hidden.counts(kept.counts) if hidden else kept.counts
-    minutes = usages_for_others(household, kept.minutes, now) if hidden else kept.minutes
-    signs = notices_for_guardians(kept.bypass_signs, now) if hidden else kept.bypass_signs
-    own = {
-        **{
-            name: [_without(plain(each), "household") for each in values]
-            for name, values in (
-                ("browsers", kept.browsers),
-                ("devices_for_a_while", kept.guests),
-                ("accounts", kept.accounts),
-            )
-        },
-        "device_weeks": [_week(each) for each in kept.device_weeks],
-        "last_blocks": [plain(each) for each in kept.blocks],
-        "pin": kept.pin,
-        "question": plain(kept.question),
-        "proposal": plain(kept.proposal),
-    }
-    devices = [each.id for each in household.devices if each.profile == profile.id]
     return {
         "made": plain_moment(now),
         "profile": plain(profile),
+        **_rules_and_times(household, profile),
+        **_records(household, profile, kept, now, hidden),
+        **({} if hidden else _own_records(kept)),
+    }
+
+
+def _rules_and_times(household: Household, profile: Profile) -> dict[str, Any]:
+    """Return what the household has for a person: devices, rules, times, permissions."""
+
+    def of_theirs(values: Iterable[Any]) -> list[Any]:
+        return [plain(each) for each in values if each.profile == profile.id]
+
+    return {
         "devices": of_theirs(household.devices),
         "rules": [plain(each) for each in in_scope(household.rules, profile)],
         "schedules": [plain(each) for each in in_scope(household.schedules, profile)],
@@ -153,6 +143,19 @@ def export_data(
             for each in household.tickets
             if profile.id in (each.profile, each.redeemed_by)
         ],
+    }
+
+
+def _records(
+    household: Household, profile: Profile, kept: PersonalData, now: float, hidden: NameMask | None
+) -> dict[str, Any]:
+    """Return what was recorded of a person.  hidden: as in `export_data`."""
+    rows = map(hidden.row, kept.rows) if hidden else kept.rows
+    counts = hidden.counts(kept.counts) if hidden else kept.counts
+    minutes = usages_for_others(household, kept.minutes, now) if hidden else kept.minutes
+    signs = notices_for_guardians(kept.bypass_signs, now) if hidden else kept.bypass_signs
+    devices = [each.id for each in household.devices if each.profile == profile.id]
+    return {
         "look_ups": [_without(plain(each), "household", "profile") for each in rows],
         "counts": [_count(key, n) for key, n in counts],
         "minutes": [
@@ -168,7 +171,26 @@ def export_data(
         "changes": plain(all_changes_for(profile, kept.changes, devices)),
         "full_logs": [plain(each) for each in kept.full_logs],
         "bypass_signs": [_sign(each) for each in signs],
-        **({} if hidden else own),
+    }
+
+
+def _own_records(kept: PersonalData) -> dict[str, Any]:
+    """Return what only the person itself gets."""
+    parts: dict[str, tuple[Any, ...]] = {
+        "browsers": kept.browsers,
+        "devices_for_a_while": kept.guests,
+        "accounts": kept.accounts,
+    }
+    return {
+        **{
+            name: [_without(plain(each), "household") for each in values]
+            for name, values in parts.items()
+        },
+        "device_weeks": [_week(each) for each in kept.device_weeks],
+        "last_blocks": [plain(each) for each in kept.blocks],
+        "pin": kept.pin,
+        "question": plain(kept.question),
+        "proposal": plain(kept.proposal),
     }
 
 

@@ -1,6 +1,6 @@
 """The path of a query.  Read this first.
 
-    octets in -> Snapshot.identify -> read_query_body (dns/wire) -> decide (policy/decide)
+    octets in -> Snapshot.identify -> read_query_body (dns/query) -> decide (policy/decide)
         BLOCK, LOCAL, REFUSE -> the reply (dns/wire)
         ALLOW, REWRITE -> cache, else upstream -> judge_response (policy/judge) -> the reply
     and Recorder.record counts it, and logs the name as far as the profile's privacy mode lets it.
@@ -61,45 +61,39 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from enum import Enum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from copdns.dns.bug_log import BugLog
 from copdns.dns.cache import STALE_TTL, Cache, CacheEntry
 from copdns.dns.client_subnet import subnet_zone, with_subnet
 from copdns.dns.connections import CLEAR_ZONE
 from copdns.dns.dns64 import lacks_ipv6, map_entry, without_excluded
-from copdns.dns.exchange import Asks, Exchange, lowercase_question
+from copdns.dns.exchange import Asks, Exchange
 from copdns.dns.failures import EDE_CACHED_ERROR, Failure, Failures, Silence, is_failure
 from copdns.dns.help_answers import HelpAnswers, help_entry
 from copdns.dns.message import UpstreamResponse
-from copdns.dns.records import AAAA, ANY, RD, A
-from copdns.dns.wire import (
+from copdns.dns.query import (
     PLAIN_UDP_SIZE,
     CacheKey,
     Query,
-    any_reply,
-    blocked_reply,
-    empty_reply,
-    error_reply,
-    local_reply,
     read_query_body,
-    rewrite_response,
-    truncated_reply,
-    upstream_reply,
     with_tcp_size,
     with_type,
 )
-from copdns.model.build import mypyc_attr
-from copdns.model.errors import BADVERS, NXDOMAIN, REFUSED, SERVFAIL, NotAQueryError, WireError
-from copdns.model.household import BlockMode, SplitUpstream
-from copdns.model.reasons import (
-    NETWORK_ERROR,
-    NOT_AUTHORITATIVE,
-    NOT_SUPPORTED,
-    OTHER_ERROR,
-    Ede,
-    ede_of,
+from copdns.dns.records import AAAA, ANY, RD, A
+from copdns.dns.upstream_message import lowercase_question
+from copdns.dns.wire import (
+    any_reply,
+    empty_reply,
+    error_reply,
+    rewrite_response,
+    truncated_reply,
+    upstream_reply,
 )
+from copdns.model.build import mypyc_attr
+from copdns.model.errors import NXDOMAIN, REFUSED, SERVFAIL, NotAQueryError, WireError
+from copdns.model.household import SplitUpstream
+from copdns.model.reasons import NETWORK_ERROR, NOT_AUTHORITATIVE, OTHER_ERROR, Ede, ede_of
 from copdns.model.verdict import (
     Action,
     LocalAnswer,
@@ -110,24 +104,26 @@ from copdns.model.verdict import (
 )
 from copdns.policy.decide import Policy, decide_query
 from copdns.policy.judge import RebindingGuard, judge_response, with_end_inside
-from copdns.policy.matching import PolicyGroup
-from copdns.policy.response_key import response_key
+from copdns.policy.response_key import is_time_server, response_key
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.policy.steps import map_records
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.limits import EDE_LIMITED, Bound, ClientLimits, Excess, Limits
 from copdns.server.packet_cache import PacketCache
 from copdns.server.recorder import Recorder
-from copdns.server.status_names import status_answer
+from copdns.server.replies import (
+    blocked_query_reply,
+    local_query_reply,
+    ttl_limit,
+    ttl_within,
+    unsupported_reply,
+)
+from copdns.server.verdict_memo import VerdictMemo
 from copdns.time.clock import Moment
 
 SendReply = Callable[[bytes, Any], None]
-
-LOCAL_TTL: Final = 300  # seconds, for special names
 ANY_TTL: Final = 3600
 REWRITE_TTL: Final = 300  # a safe host may move
-MAX_MEMO_ENTRIES: Final = 16_384
-MAX_MEMO_VERDICTS: Final = 64  # per query; with one more, its older ones are dropped
 # Pending queries per cache miss; one more gets SERVFAIL at once.  When the device asks again, the
 # response is in the cache.
 MAX_WAITERS: Final = 1000
@@ -144,9 +140,7 @@ _EDE_CLEAR: Final = Ede(OTHER_ERROR, "the name of a time server, which is not va
 _EDE_NOT_OURS: Final = Ede(
     NOT_AUTHORITATIVE, "not a name of this network; ask with recursion desired"
 )
-_EDE_NOT_SERVED: Final = Ede(NOT_SUPPORTED, "this class or type is not served here")
 
-TIME_SERVERS: Final = "os_time"  # the protected group of their names
 
 NO_REPLY: Final = b""  # nothing is sent, now or later
 
@@ -208,78 +202,6 @@ class PendingQuery:
         self.snapshot = snapshot
         self.client = client
         self.verdict = verdict
-
-
-class MemoEntry(NamedTuple):
-    """A parsed query and those of its verdicts that no clock can change.
-
-    verdicts: by PolicyGroup if no own rule of the group can cover the name, else by Policy.  In a
-        group are the policies of profiles whose settings are equal, whatever own rules they have.
-    """
-
-    query: Query
-    verdicts: dict[PolicyGroup | Policy, Verdict]
-
-
-class VerdictMemo:
-    """Queries that were answered at once, with those of their verdicts that no clock can change.
-
-    get: returns the entry of a query, by its message without the ID, or None.
-    """
-
-    __slots__ = ("_entries", "_lazy_free", "get")
-
-    def __init__(self, lazy_free: LazyFreeQueue) -> None:
-        self._entries: dict[bytes, MemoEntry] = {}
-        self._lazy_free = lazy_free
-        self.get = self._entries.get
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def __contains__(self, body: bytes) -> bool:
-        return body in self._entries
-
-    def add(self, body: bytes, query: Query, policy: Policy, verdict: Verdict) -> None:
-        """Remember a query, unless its verdict is untraced.
-
-        A query below q.home.arpa is not remembered either: it may be about a help name.
-        """
-        local = verdict.local
-        if verdict.is_untraced or (local is not None and local.is_status):
-            return
-        if len(self._entries) >= MAX_MEMO_ENTRIES:
-            self.clear()
-        entry = self._entries[body] = MemoEntry(query, {})
-        _remember_verdict(entry, policy, verdict)
-
-    def decide(self, entry: MemoEntry, policy: Policy, now: float) -> Verdict:
-        """Return the policy's verdict; to be called if none is remembered for its group.
-
-        A new verdict is remembered, unless it is untraced.
-        """
-        verdict = entry.verdicts.get(policy)
-        if verdict is None:
-            query = entry.query
-            verdict = decide_query(policy, query.qname, query.qtype, now)
-            # A name may be untraced under this policy only, and not under the one that asked first.
-            if not verdict.is_untraced:
-                _remember_verdict(entry, policy, verdict)
-        return verdict
-
-    def clear(self) -> None:
-        self._lazy_free.add([*self._entries.values()])
-        self._entries.clear()
-
-
-def _remember_verdict(entry: MemoEntry, policy: Policy, verdict: Verdict) -> None:
-    """Remember a verdict that no clock can change, for the policy's group where all share it."""
-    if policy.time_rules is not None:
-        return
-    if len(entry.verdicts) >= MAX_MEMO_VERDICTS:
-        entry.verdicts.clear()
-    group = policy.group
-    entry.verdicts[group if group.shares_verdict(entry.query.qname) else policy] = verdict
 
 
 @mypyc_attr(acyclic=True)
@@ -543,6 +465,7 @@ class Resolver:
 
     @snapshot.setter
     def snapshot(self, snapshot: Snapshot) -> None:
+        """Decide by another snapshot from now on, and forget what does not hold under it."""
         snapshot = self.add_sightings(snapshot)
         # The policies are often the same while something else is new, such as a device's address.
         same = snapshot.policies is self._snapshot.policies
@@ -612,7 +535,8 @@ class Resolver:
     ) -> bytes | CacheMiss:
         """Return the reply, recorded, or what an upstream must be asked for it.
 
-        answered: the cache miss that the query waited for.
+        answered: the cache miss that the query waited for.  In one piece, like `answer`: every
+        query would feel the calls.
         """
         message_id, policy, action = message[:2], client.policy, verdict.action
         entry: CacheEntry | None = None
@@ -620,12 +544,12 @@ class Resolver:
         # reply to the second query for the name is.
         cacheable = answered is None
         if query.is_unsupported and action is not Action.REFUSE:
-            reply = _unsupported_reply(message_id, query)
+            reply = unsupported_reply(message_id, query)
             self.recorder.count_unsupported(client, requestor, verdict, reply)
             return reply
         if action is Action.ALLOW or action is Action.REWRITE:
             if query.qtype == ANY:  # no upstream is asked (RFC 8482)
-                reply = any_reply(message_id, query, _ttl(policy, verdict, moment, ANY_TTL))
+                reply = any_reply(message_id, query, ttl_within(policy, verdict, moment, ANY_TTL))
             elif not query.flags & RD:
                 # Cached or not: the difference would tell what other devices asked for.
                 reply = empty_reply(message_id, query, REFUSED, _EDE_NOT_OURS)
@@ -649,11 +573,13 @@ class Resolver:
                     cacheable = False
                     reply = empty_reply(message_id, query, SERVFAIL, EDE_CACHED_ERROR)
         elif action is Action.BLOCK:
-            reply = _blocked_reply(message_id, query, requestor, policy, verdict, moment)
+            reply = blocked_query_reply(message_id, query, requestor, policy, verdict, moment)
         elif action is Action.LOCAL:
             if self.lease_records:
                 verdict = self._with_lease(query, policy, verdict)
-            reply, verdict = _local_reply(message_id, query, requestor, policy, verdict, moment)
+            reply, verdict = local_query_reply(
+                message_id, query, requestor, policy, verdict, moment
+            )
             if verdict.local is not None and verdict.local.is_probe:
                 self.on_probe(query.qname, requestor, client, moment.wall)
         else:
@@ -705,7 +631,7 @@ class Resolver:
         if verdict.target or policy.splits is not None:
             key = response_key(key, policy, verdict)
         is_protected = verdict.reason is Reason.PROTECTED
-        if is_protected and verdict.category == TIME_SERVERS:
+        if is_protected and is_time_server(verdict):
             key = self._time_key(key)
         if self.forwards_subnets and not is_protected and not key.zone and query.subnet:
             key = key._replace(zone=subnet_zone(query.subnet))
@@ -859,13 +785,13 @@ class Resolver:
             limit, rewrite_ttl = STALE_TTL if limit is None else min(limit, STALE_TTL), STALE_TTL
         rrs = entry.rrs_within(limit)
         if verdict.action is Action.REWRITE:
-            ttl = _ttl(policy, verdict, moment, rewrite_ttl)
+            ttl = ttl_within(policy, verdict, moment, rewrite_ttl)
             try:
                 answer = rewrite_response(query, verdict.target, answer, rrs, ttl)
             except WireError:
                 return empty_reply(message_id, query, SERVFAIL, _EDE_NO_REWRITE), verdict
             rrs, ede = answer.rrs, ede_of(verdict)
-        elif verdict.category == TIME_SERVERS and verdict.reason is Reason.PROTECTED:
+        elif is_time_server(verdict):
             ede = _EDE_CLEAR
             if answer.ad:  # an upstream that checked it all the same may have had the wrong time
                 answer = answer.with_ttls(answer.rrs, answer.ttl_places)
@@ -891,7 +817,7 @@ class Resolver:
                 query.qtype,
             )
             if inside is not None and inside.reason is not Reason.UPSTREAM_FILTERED:
-                blocked = _blocked_reply(message_id, query, requestor, policy, inside, moment)
+                blocked = blocked_query_reply(message_id, query, requestor, policy, inside, moment)
                 return blocked, inside
             if inside is not None:
                 verdict, ede = inside, ede_of(inside)
@@ -1158,77 +1084,5 @@ def _splits(snapshot: Snapshot) -> list[tuple[SplitUpstream, ...]]:
     return [each.split_upstreams for each in snapshot.households.values()]
 
 
-# --- replies that need no upstream --------------------------------------------------------------
-
-
-def _blocked_reply(
-    message_id: bytes,
-    query: Query,
-    requestor: Requestor,
-    policy: Policy,
-    verdict: Verdict,
-    moment: Moment,
-) -> bytes:
-    """Return the reply in the profile's block mode; for a legal order always in mode nxdomain.
-
-    In that mode `blocked_reply` says NODATA for a name below which something is open, since
-    NXDOMAIN would deny that too (RFC 8020).
-    """
-    mode = BlockMode.NXDOMAIN if verdict.reason is Reason.LEGAL else policy.block_mode
-    ttl = _ttl(policy, verdict, moment, verdict.ttl)
-    return blocked_reply(message_id, query, verdict, mode, requestor.listener, ttl)
-
-
-def _local_reply(
-    message_id: bytes,
-    query: Query,
-    requestor: Requestor,
-    policy: Policy,
-    verdict: Verdict,
-    moment: Moment,
-) -> tuple[bytes, Verdict]:
-    """Return the reply, and the verdict: untraced where it tells about a help name."""
-    local = verdict.local
-    assert local is not None
-    if local.is_status:
-        local, is_untraced = status_answer(policy, query.qname, moment.wall)
-        verdict = replace(verdict, is_untraced=is_untraced)
-    ttl = _ttl(policy, verdict, moment, LOCAL_TTL)
-    return local_reply(message_id, query, local, requestor.listener, ttl), verdict
-
-
 # The reply to a stranger's malformed message: the same as to a well-formed one.
 _NOT_A_CLIENT: Final = WireError("not served here", REFUSED)
-
-
-def _unsupported_reply(message_id: bytes, query: Query) -> bytes:
-    """Return BADVERS for an unknown EDNS version, else REFUSED (zone transfers, not class IN)."""
-    if query.edns is not None and query.edns.version:
-        return empty_reply(message_id, query, BADVERS)  # RFC 6891 section 6.1.3
-    return empty_reply(message_id, query, REFUSED, _EDE_NOT_SERVED)
-
-
-def ttl_limit(policy: Policy, verdict: Verdict, moment: Moment) -> int | None:
-    """Return the longest TTL that a reply may have, in seconds; None: no limit.
-
-    Two things limit it:
-    - `policy.max_ttl`, because nobody can foresee a pause or a new rule.  It is the profile's own
-      `max_ttl`, else `dns.child_max_ttl` for a child's age; a minute at most while a budget has
-      minutes left (`policy/order.py`).
-    - the verdict's end: a device must not keep a reply for longer than the verdict holds.  For a
-      response, that is the first end of all names in it (`with_end_inside`).
-
-    Up to the limit, the TTL depends on the kind of reply: for a response, the constant of its cache
-    entry (`given_ttl` in dns/cache.py); for a block, `Verdict.ttl` (`dns.block_ttl`,
-    `security_ttl`); else LOCAL_TTL, REWRITE_TTL or ANY_TTL.  `packet_cache.py` sends a reply only
-    as long as all of this holds.
-    """
-    if verdict.valid_until is None:
-        return policy.max_ttl
-    left = max(int(verdict.valid_until - moment.wall), 0)
-    return left if policy.max_ttl is None else min(left, policy.max_ttl)
-
-
-def _ttl(policy: Policy, verdict: Verdict, moment: Moment, wanted: int) -> int:
-    limit = ttl_limit(policy, verdict, moment)
-    return wanted if limit is None else min(wanted, limit)

@@ -138,6 +138,7 @@ class ClientConnection(asyncio.BufferedProtocol, ABC):
     # --- what the loop calls ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Note who is at the other end, and begin."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it
         peer = transport.get_extra_info("peername")
         address = str(peer[0]).partition("%")[0]
@@ -153,6 +154,7 @@ class ClientConnection(asyncio.BufferedProtocol, ABC):
             too_many.drop()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection; replies that come later are dropped."""
         self._forget()
         self._transport = None
 
@@ -168,9 +170,11 @@ class ClientConnection(asyncio.BufferedProtocol, ABC):
         return self.speaker.is_waiting
 
     def pause_writing(self) -> None:
+        """Note that the client does not read its replies; `throttle` then has no more read."""
         self.is_clogged = True
 
     def resume_writing(self) -> None:
+        """Go on: the client takes its replies again."""
         self.is_clogged = False
         self.speaker.go_on()
 

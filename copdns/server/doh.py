@@ -108,6 +108,7 @@ class Http2(Speaker):
     # --- what comes ---
 
     def read(self, octets: bytes) -> None:
+        """Use each frame that came whole; what breaks HTTP/2 ends the connection (RFC 9113)."""
         self._is_reading = True
         try:
             for event in self._http.receive_data(octets):

@@ -16,7 +16,7 @@ from prometheus_client.core import (
 )
 
 from copdns import __version__
-from copdns.dns.upstream import LATENCY_BUCKETS, UpstreamCounters
+from copdns.dns.upstream_counters import LATENCY_BUCKETS, UpstreamCounters
 from copdns.server.metrics import METRICS, Counters
 
 RCODES = {0: "NOERROR", 1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
@@ -30,6 +30,7 @@ class Collector:
         self._before = before
 
     def collect(self) -> Iterator[Metric]:
+        """Yield all metrics, read at this moment."""
         self._before()
         yield from self._queries()
         yield from self._upstreams()

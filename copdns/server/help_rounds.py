@@ -13,7 +13,7 @@ from typing import Final
 from copdns.dns.exchange import Asks, Exchange
 from copdns.dns.help_answers import HelpAnswers, HelpKey
 from copdns.dns.message import UpstreamResponse
-from copdns.dns.wire import CacheKey
+from copdns.dns.query import CacheKey
 from copdns.model.build import mypyc_attr
 from copdns.model.errors import NXDOMAIN
 from copdns.policy.judge import RebindingGuard

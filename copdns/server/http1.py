@@ -48,10 +48,12 @@ class Http1(Speaker):
         return self._is_asking
 
     def read(self, octets: bytes) -> None:
+        """Answer the requests that came whole."""
         self._unread += octets
         self.go_on()
 
     def go_on(self) -> None:
+        """Take whole requests off what was read, one at a time: each waits for its reply."""
         if self._is_reading:
             return  # the loop below goes on by itself
         self._is_reading = True

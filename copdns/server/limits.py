@@ -26,6 +26,9 @@ from copdns.policy.snapshot import Client
 SECONDS_AT_ONCE: Final = 5  # a full bucket has the tokens of so many seconds
 IPV4_PREFIX: Final = 24
 IPV6_PREFIX: Final = 56
+# Zones of names made of addresses (RFC 1035 section 3.5, RFC 3596 section 2.5), and how many labels
+# below them an owner's network has.
+_REVERSE_ZONES: Final = ((".in-addr.arpa", IPV4_PREFIX // 8), (".ip6.arpa", IPV6_PREFIX // 4))
 MAX_LIMITS: Final = 4096  # clients, networks and domains whose tokens are remembered, of each
 _DROPPED: Final = 256  # that are forgotten at a time
 EDE_LIMITED: Final = Ede(RATE_LIMITED, "too many queries; ask again in a while")
@@ -228,8 +231,13 @@ def domain_of(qname: str) -> str:
     """Return the domain whose owner a name belongs to, "" for the domain itself.
 
     A guess without a list: two labels, or three where the second looks like that of a registry, as
-    in co.uk and com.au.
+    in co.uk and com.au.  Of a name made of an address it is the network, as in `subnet_of`; what is
+    above all networks counts as one domain.
     """
+    for zone, count in _REVERSE_ZONES:
+        if qname.endswith(zone):
+            labels = qname[: -len(zone)].rsplit(".", count)
+            return ".".join(labels[1:]) + zone if len(labels) > count else zone[1:]
     labels = qname.rsplit(".", 3)
     count = 2
     if len(labels) > 2 and len(labels[-1]) == 2 and len(labels[-2]) <= 3:

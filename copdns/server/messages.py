@@ -38,6 +38,7 @@ class Messages(Speaker):
         return self._in_flight > 0 or bool(self._replies)
 
     def read(self, octets: bytes) -> None:
+        """Read a PROXY header, where one is due, and then messages."""
         self._unread += octets
         if self._may_have_header:
             self._read_header()
@@ -67,27 +68,33 @@ class Messages(Speaker):
             return  # what made room was within the loop below, which goes on by itself
         unread, at = self._unread, 0
         self._is_reading = True
-        while len(unread) - at >= _LENGTH and not self._is_full:
-            end = at + _LENGTH + (unread[at] << 8 | unread[at + 1])
-            if len(unread) < end:
-                break
-            message = bytes(unread[at + _LENGTH : end])
-            at = end
-            self._ask(message)
-            if self._size >= READ_SIZE:
-                self._flush()  # which may find that the client does not read
-        self._is_reading = False
-        self._flush()
-        if at:
+        try:
+            while len(unread) - at >= _LENGTH and not self._is_full:
+                end = at + _LENGTH + (unread[at] << 8 | unread[at + 1])
+                if len(unread) < end:
+                    break
+                message = bytes(unread[at + _LENGTH : end])
+                at = end
+                self._ask(message)
+                if self._size >= READ_SIZE:
+                    self._flush()  # which may find that the client does not read
+        finally:  # also after a bug in one query: the others of this connection are answered
+            self._is_reading = False
             del unread[:at]
-            self._connection.note_use()
-        self._connection.throttle(is_full=self._is_full)
+            self._flush()
+            if at:
+                self._connection.note_use()
+            self._connection.throttle(is_full=self._is_full)
 
     def _ask(self, message: bytes) -> None:
         self._in_flight += 1
         wishes = read_wishes(message) & self._granted
-        moment = self._connection.server.clock()
-        reply = self._connection.ask(message, moment, self._send_later, wishes)
+        try:
+            moment = self._connection.server.clock()
+            reply = self._connection.ask(message, moment, self._send_later, wishes)
+        except BaseException:
+            self._in_flight -= 1  # nothing is sent for it later
+            raise
         if reply is None:
             return
         self._in_flight -= 1

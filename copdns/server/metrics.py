@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from copdns.dns.exchange import Health
-from copdns.dns.upstream import UpstreamCounters
+from copdns.dns.upstream_counters import UpstreamCounters
 from copdns.lists.download import ListMetrics
 from copdns.model.verdict import Action, Reason
 

@@ -24,7 +24,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple, Protocol
 
 from copdns.dns.cache import CacheEntry
-from copdns.dns.wire import Query
+from copdns.dns.query import Query
 from copdns.model.build import mypyc_attr
 from copdns.model.household import BlockMode
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
@@ -293,8 +293,8 @@ def _next_minute(moment: Moment) -> float:
 def _lasts(policy: Policy, verdict: Verdict, entry: CacheEntry | None, now: float) -> float:
     """Return for how many seconds the reply of a verdict stays as it is.
 
-    Near the verdict's end its TTLs go down with each second (`answer.ttl_limit`), so there it lasts
-    until the next one.
+    Near the verdict's end its TTLs go down with each second (`replies.ttl_limit`), so there it
+    lasts until the next one.
     """
     if verdict.valid_until is None:
         return _FOREVER

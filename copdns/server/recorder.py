@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final, Protocol
 
+from copdns.dns.query import Query
 from copdns.dns.records import RCODE
-from copdns.dns.wire import Query
 from copdns.model.build import mypyc_attr
 from copdns.model.bypass_signs import NOT_HEARD, SignKind
 from copdns.model.household import PrivacyMode

@@ -35,6 +35,7 @@ class TcpConnection(ClientConnection):
     """One client's connection, in clear text."""
 
     def begin(self) -> None:
+        """Read messages from the first octet on."""
         self._messages = Messages(self)
         super().begin()
 

@@ -107,6 +107,7 @@ class TlsServer(StreamServer):
         return TlsConnection(self)
 
     def close(self) -> None:
+        """Stop listening, and drop all connections, those in their handshake too."""
         super().close()
         for connection in self.handshakes.under_way.all:
             if connection.server is self:
@@ -125,12 +126,14 @@ class TlsConnection(ClientConnection):
 
     @property
     def speaker(self) -> Speaker:
+        """What is said; there is none before the handshake is done."""
         assert self._speaker is not None
         return self._speaker
 
     # --- the handshake ---
 
     def begin(self) -> None:
+        """Wait for a handshake; drop a stranger, and a device that begins too many."""
         handshakes, mono = self.server.handshakes, self.server.clock().mono
         is_served = bool(self.server.resolver.snapshot.identify(self.peer).household)
         if not is_served or not handshakes.may_begin(self.peer.address, mono):
@@ -172,6 +175,7 @@ class TlsConnection(ClientConnection):
         return self.server.buffer
 
     def buffer_updated(self, nbytes: int) -> None:
+        """Decrypt what came, or go on with the handshake; end what is no TLS."""
         if not self.is_open:
             return
         try:
@@ -203,6 +207,7 @@ class TlsConnection(ClientConnection):
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def write(self, *pieces: bytes) -> None:
+        """Encrypt and send; where the client is gone, what it would have got is lost."""
         if not self.is_open:
             return
         try:
@@ -222,12 +227,14 @@ class TlsConnection(ClientConnection):
     # --- the end ---
 
     def eof_received(self) -> bool:
+        """Keep the connection only while an answer is due; in a handshake none is."""
         self.is_ended = True
         if self._speaker is None:
             return False
         return self._speaker.is_waiting
 
     def finish(self) -> None:
+        """Say goodbye, and end the connection when the client has what it was sent."""
         if self._speaker is not None and self.is_open:
             with suppress(ssl.SSLError):  # it wants the client's goodbye, which nobody waits for
                 self._tls.unwrap()

@@ -22,7 +22,7 @@ from copdns.dns.datagrams import (
     peer_host,
 )
 from copdns.dns.mmsg import BATCH_SIZE, Batch
-from copdns.dns.wire import UDP_SIZE
+from copdns.dns.query import UDP_SIZE
 from copdns.model.bypass_signs import Heard
 from copdns.model.errors import ListenError
 from copdns.model.verdict import Requestor

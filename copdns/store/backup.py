@@ -34,13 +34,13 @@ from copdns.store.db import (
 )
 from copdns.store.household_copy import HouseholdCopy
 from copdns.store.household_db import condition
-from copdns.store.household_db.household import (
-    HouseholdStore,
+from copdns.store.household_db.edit import (
     former_profile,
     granted_full_logs,
     store_restored,
     when_made,
 )
+from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.moves import See, see_nothing
 from copdns.store.household_db.notes import CONSOLE, Change
 from copdns.store.household_db.tables import load

@@ -67,6 +67,7 @@ class MirroredConnection(sqlite3.Connection):
     mirror: Mirror | None = None
 
     def close(self) -> None:
+        """Close the connection, and the copy with it."""
         super().close()
         if self.mirror is not None:
             self.mirror.close()

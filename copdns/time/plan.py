@@ -21,7 +21,7 @@ from copdns.model.times import (
     Grant,
     MovedBedtime,
     OnFailure,
-    Pause,
+    PauseSpan,
     Schedule,
     SchoolCalendar,
     Subject,
@@ -205,7 +205,7 @@ def carried_budgets(household: Household, profile: Profile) -> tuple[str, ...]:
     return tuple(each.id for each in budgets if carries_over(each, profile))
 
 
-def _pause_closures(pause: Pause | None) -> Iterator[Closure]:
+def _pause_closures(pause: PauseSpan | None) -> Iterator[Closure]:
     if pause is not None:
         period = "homework" if pause.homework else ""
         yield Closure(Reason.PAUSED, pause.start, _pause_end(pause), (), period)
@@ -217,11 +217,11 @@ def _timer_closures(timer: OwnTimer | None) -> Iterator[Closure]:
         yield Closure(Reason.PAUSED, timer.off_from, timer.until, timer.about, OWN)
 
 
-def _pause_end(pause: Pause) -> float:
+def _pause_end(pause: PauseSpan) -> float:
     return inf if pause.end is None else pause.end
 
 
-def _homework(pause: Pause | None, profile: Profile) -> Homework | None:
+def _homework(pause: PauseSpan | None, profile: Profile) -> Homework | None:
     if pause is None or not pause.homework:
         return None
     return Homework(pause.start, _pause_end(pause), profile.homework)

@@ -12,9 +12,7 @@ year.
 from __future__ import annotations
 
 import json
-import os
 import ssl
-import subprocess
 import sys
 from collections.abc import Sequence
 from hashlib import sha256
@@ -22,7 +20,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
-from copdns.model.errors import CertificateError
+from copdns.events.key_files import run_process, write_private
+from copdns.model.errors import CertificateError, KeyProcessError
 from copdns.model.hosts import OWN_HOSTS
 
 FILE = "web-certificate.pem"  # in the data folder: key and certificate, so that they always fit
@@ -33,7 +32,6 @@ TRY_AGAIN = 3600  # seconds after one could not be made, as on a full disk
 BACKDATED = DAY  # seconds, for devices whose clock is behind
 MAX_NAMES = 40
 HTTP = ("http/1.1",)  # what the pages speak
-MAX_SECONDS = 60  # for generating one on a busy board
 
 
 class CertificateInfo(NamedTuple):
@@ -259,35 +257,16 @@ def _make(names: Sequence[str], now: float) -> str:
 def _run(wanted: str) -> str:
     """Return what the process with the library writes; raise CertificateError."""
     try:
-        result = subprocess.run(
-            [sys.executable, "-m", "copdns.web.certificate"],
-            input=wanted,
-            capture_output=True,
-            text=True,
-            timeout=MAX_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
+        return run_process((sys.executable, "-m", "copdns.web.certificate"), wanted)
+    except KeyProcessError as error:
         raise CertificateError(f"the certificate could not be created: {error}") from error
-    if result.returncode:
-        raise CertificateError(
-            f"the certificate could not be created: {result.stderr.strip()[-300:]}"
-        )
-    return result.stdout
 
 
 def _write(path: Path, text: str) -> None:
     """Replace a file as a whole, readable for its owner only."""
-    unfinished = path.with_suffix(".new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished.unlink(missing_ok=True)
-        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        write_private(path, text.encode("ascii"))
     except OSError as error:
         raise CertificateError(f"{path}: {error.strerror}") from error
 

@@ -28,7 +28,8 @@ from copdns.model.verdict import Requestor
 from copdns.network.machine import is_copdns
 from copdns.network.other_resolvers import Assessment
 from copdns.network.probes import Probes
-from copdns.policy.snapshot import Client, Snapshot, build_snapshot
+from copdns.policy.build_snapshot import build_snapshot
+from copdns.policy.snapshot import Client, Snapshot
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.store.household_db.account_codes import AccountCodes
 from copdns.store.household_db.accounts import Accounts
@@ -37,9 +38,11 @@ from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.claims import Claims
 from copdns.store.household_db.consents import Consents
 from copdns.store.household_db.digests import Digests
+from copdns.store.household_db.guests import Guests
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.looks import Looks, Notices
-from copdns.store.household_db.pairings import Guests, Pairings, Pins
+from copdns.store.household_db.pairings import Pairings
+from copdns.store.household_db.pins import Pins
 from copdns.store.household_db.proposals import Proposals
 from copdns.store.household_db.sessions import Sessions, Tokens
 from copdns.store.household_db.setup import Setups

@@ -56,6 +56,7 @@ class Https:
 
     @property
     def offer(self) -> HttpsOffer:
+        """Return at which port there is HTTPS, and for which names browsers trust it."""
         if self.context is None:
             return HttpsOffer()
         return HttpsOffer(self._settings.tls_port, self._is_trusted_for)

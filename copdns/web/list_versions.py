@@ -8,6 +8,7 @@ from functools import partial
 
 from copdns.list_files.log_only import require_countable, trial_line
 from copdns.list_files.own_lists import Kept, Wanted, history_line, keep_list, remove_list
+from copdns.list_files.versions import Versions
 from copdns.lists.download import CopyState
 from copdns.lists.facts import FactsChoice, FactsState, facts_choice_line
 from copdns.lists.held import VersionChoice, choice_line
@@ -25,28 +26,41 @@ async def decide_version(
 ) -> CopyState:
     """Do what somebody decided about a version, and return the state of the one in force.
 
-    household, author: for the history.  version: the one that was looked at; to go back also "",
-    the one before.
+    household, author: for the history, where a second tap on a button writes no second line.
+    version: the one that was looked at; to go back also "", the one before.
 
     Raises HouseholdError.
     """
     now = context.now()
     if not version and choice is not VersionChoice.ROLL_BACK:
         version = _UNSEEN
+
+    def act(versions: Versions) -> tuple[CopyState, bool]:
+        """Return the state in force, and whether it was decided before."""
+        before = versions.state_if_decided(choice, slug, version) if version else None
+        if before is not None:
+            return before, True
+        return _act(versions, choice, slug, version, now), False
+
     try:
-        match choice:
-            case VersionChoice.ACCEPT:
-                state = await context.updates.decide(lambda each: each.accept(slug, version))
-            case VersionChoice.REFUSE:
-                state = await context.updates.decide(lambda each: each.refuse(slug, version))
-            case VersionChoice.ROLL_BACK:
-                state = await context.updates.decide(
-                    lambda each: each.roll_back(slug, now, version)
-                )
+        state, was_decided = await context.updates.decide(act)
     except FetchError as error:
         raise HouseholdError(failure(str(error))) from error
-    await context.store.note(household, author, choice_line(slug, choice, state), int(now))
+    if not was_decided:
+        await context.store.note(household, author, choice_line(slug, choice, state), int(now))
     return state
+
+
+def _act(
+    versions: Versions, choice: VersionChoice, slug: str, version: str, now: float
+) -> CopyState:
+    match choice:
+        case VersionChoice.ACCEPT:
+            return versions.accept(slug, version)
+        case VersionChoice.REFUSE:
+            return versions.refuse(slug, version)
+        case VersionChoice.ROLL_BACK:
+            return versions.roll_back(slug, now, version)
 
 
 async def decide_facts(

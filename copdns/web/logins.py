@@ -36,7 +36,7 @@ from copdns.model.errors import AccountError
 from copdns.model.sentences import plural_sentence
 from copdns.store.household_db.account_codes import AccountCodes
 from copdns.store.household_db.accounts import Accounts
-from copdns.store.household_db.pairings import Pins
+from copdns.store.household_db.pins import Pins
 from copdns.store.household_db.sessions import Sessions, make_actor
 from copdns.store.household_db.thread import StoreThread
 

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from copdns.accounts.roles import Actor
 from copdns.model.household import Household, Profile
+from copdns.policy.build_snapshot import build_snapshot, profiles_of
 from copdns.policy.decide import Policy
-from copdns.policy.snapshot import Snapshot, build_snapshot, profiles_of
+from copdns.policy.snapshot import Snapshot
 from copdns.policy.today import Today, build_today
 from copdns.privacy.own_numbers import hidden_limits, inputs_for_others, today_for_others
 from copdns.time.plan import PolicyInputs

@@ -61,6 +61,7 @@ class DeskAction:
 
     @property
     def is_undoable(self) -> bool:
+        """Whether it changed the household so that it can be taken back."""
         if not self.id or self.before is None or self.after is None:
             return False
         return can_undo(self.before, self.after)

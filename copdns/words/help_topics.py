@@ -128,11 +128,15 @@ class _Shape(BaseModel):
 
 
 class WordsShape(_Shape):
+    """What a topic says at one reading level."""
+
     know: Sentences
     do: Sentences
 
 
 class CardShape(_Shape):
+    """The card of a topic for whoever is asked for help: how to begin, what to say and to avoid."""
+
     begin: Sentence
     ask: Sentences
     say: Sentences
@@ -141,6 +145,8 @@ class CardShape(_Shape):
 
 
 class TopicShape(_Shape):
+    """The shape of a file in web-ui/help/."""
+
     title: Title
     title_full: Title | None = None
     pictures: Annotated[tuple[dict[Picture, Sentence], ...], Field(min_length=4, max_length=7)]

@@ -19,8 +19,8 @@ from copdns.list_files.index_store import IndexStore
 from copdns.list_files.load import known_ids
 from copdns.lists.source import ListSource
 from copdns.model.verdict import AnswerDefaults
+from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.decide import Policy, decide
-from copdns.policy.snapshot import build_snapshot
 from tests.bench.aims import DECISION
 from tests.bench.names import listed, name
 from tests.bench.ours import CATEGORY, times

@@ -22,8 +22,8 @@ from typing import TypeVar
 from copdns.accounts.account import Code, GuestKind, Purpose
 from copdns.accounts.codes import ACCOUNT_CODE, code_digest
 from copdns.store.household_db.accounts import Accounts
+from copdns.store.household_db.guests import Guests
 from copdns.store.household_db.looks import Notices
-from copdns.store.household_db.pairings import Guests
 from copdns.store.household_db.thread import StoreThread
 from copdns.web.certificate import FILE
 from tests.e2e.house import MIA, POINTS_HOME, TOM, eventually, house

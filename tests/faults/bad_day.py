@@ -27,7 +27,7 @@ from copdns.config import UpstreamSettings
 from copdns.dns.help_answers import help_keys
 from copdns.dns.upstream import UpstreamClient
 from copdns.household.check import KnownIds
-from copdns.household.edits import add_rule
+from copdns.household.rule_edits import add_rule
 from copdns.list_files.unpack import UnpackJob, unpack_list
 from copdns.lists.versions import find_reasons
 from copdns.model.addresses import UpstreamAddress

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from copdns.config import load
 from copdns.dns.message import read_response
-from copdns.dns.wire import read_query
+from copdns.dns.query import read_query
 from copdns.household.check import KnownIds
 from copdns.household.file import parse
 from copdns.lists.parse import ListFormat, parse_list

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from copdns.dns.message import read_response
+from copdns.dns.query import read_query, with_tcp_size
 from copdns.dns.records import QR
-from copdns.dns.wire import error_reply, read_query, rewrite_response, upstream_reply, with_tcp_size
+from copdns.dns.wire import error_reply, rewrite_response, upstream_reply
 from copdns.model.errors import WireError
 from copdns.model.names import from_wire, to_wire
 from tests.fuzz.packets import answers, names, queries, rrsets, spoiled

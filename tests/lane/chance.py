@@ -28,7 +28,7 @@ from copdns.model.times import (
     EVERY_DAY,
     Budget,
     Grant,
-    Pause,
+    PauseSpan,
     Schedule,
     Slot,
     Subject,
@@ -138,10 +138,10 @@ class Chance:
         minutes = (EVERY_DAY, lot.choice([0, 1, 3, 10, 30]))
         return Budget(f"b{place}", self._scope(), (minutes,), self._about(), lot.random() < 0.2)
 
-    def _pause(self) -> Pause:
+    def _pause(self) -> PauseSpan:
         start = int(self._clock.wall) + self.lot.randint(-9, 9)
         end = self._perhaps(None, start + self.lot.choice([10, 60]))
-        return Pause(self.lot.choice(["mia", "tom"]), start, end, self.lot.random() < 0.5)
+        return PauseSpan(self.lot.choice(["mia", "tom"]), start, end, self.lot.random() < 0.5)
 
     def _given(self, place: int) -> Grant:
         about = self.lot.choice([None, *self._about()])

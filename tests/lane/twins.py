@@ -19,7 +19,7 @@ from copdns.dns.cache import Cache
 from copdns.dns.datagrams import MAX_DATAGRAM, Inbox, Outbox
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.mmsg import Batch
-from copdns.dns.wire import UDP_SIZE, CacheKey
+from copdns.dns.query import UDP_SIZE, CacheKey
 from copdns.lists.catalogue import Catalogue
 from copdns.model.household import Household
 from copdns.model.verdict import AnswerDefaults, Requestor

@@ -8,8 +8,8 @@ from random import Random
 from typing import Any
 
 from copdns.dns.message import UpstreamResponse
+from copdns.dns.query import CacheKey
 from copdns.dns.records import AXFR
-from copdns.dns.wire import CacheKey
 from copdns.lists.catalogue import Catalogue
 from copdns.model.household import Contact, Device, Rule
 from tests.fakes import FILTERED, NO_SUCH_NAME, SILENCE, FakeClock, Script, answer_of

@@ -44,7 +44,7 @@ from copdns.model.times import (
     MovedBedtime,
     OnFailure,
     Origin,
-    Pause,
+    PauseSpan,
     Schedule,
     SchoolCalendar,
     Slot,
@@ -297,10 +297,10 @@ def running(draw: st.DrawFn, household: Household) -> Household:
 
 
 @st.composite
-def pauses(draw: st.DrawFn, people: st.SearchStrategy[str]) -> Pause:
+def pauses(draw: st.DrawFn, people: st.SearchStrategy[str]) -> PauseSpan:
     start, end = draw(spans)
     ends = draw(st.booleans())
-    return Pause(draw(people), start, end if ends else None, draw(st.booleans()), draw(words))
+    return PauseSpan(draw(people), start, end if ends else None, draw(st.booleans()), draw(words))
 
 
 @st.composite

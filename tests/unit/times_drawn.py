@@ -15,15 +15,16 @@ from copdns.model.times import (
     Budget,
     DayType,
     Grant,
-    Pause,
+    PauseSpan,
     Schedule,
     SchoolCalendar,
     Slot,
     Subject,
     parse_subject,
 )
+from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.decide import Policy
-from copdns.policy.snapshot import Snapshot, build_snapshot
+from copdns.policy.snapshot import Snapshot
 from copdns.time.days import local_time, zone_of
 from copdns.time.minutes import Minutes
 from copdns.time.plan import PolicyInputs
@@ -150,9 +151,9 @@ def _grant(
     )
 
 
-def _pause(now: float, start: int, lasts: int | None, homework: bool) -> Pause:
+def _pause(now: float, start: int, lasts: int | None, homework: bool) -> PauseSpan:
     at = int(now) + start
-    return Pause("mia", at, lasts and at + lasts, homework)
+    return PauseSpan("mia", at, lasts and at + lasts, homework)
 
 
 def _calendar(today: date, found: dict[int, DayType]) -> SchoolCalendar:

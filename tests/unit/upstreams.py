@@ -11,9 +11,9 @@ from typing import Any
 from copdns.app.encrypted_upstreams import connect
 from copdns.dns.exchange import Exchange
 from copdns.dns.message import UpstreamResponse
+from copdns.dns.query import CacheKey
 from copdns.dns.records import A
 from copdns.dns.upstream import UpstreamClient
-from copdns.dns.wire import CacheKey
 from tests.upstream_server import PATIENCE, UpstreamServer
 
 ATTEMPT, DEADLINE = 0.8, 2.0

@@ -32,9 +32,10 @@ from copdns.server.exposition import build_registry
 from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.condition import FILE, Settled
+from copdns.store.household_db.guests import Guests
 from copdns.store.household_db.household import HouseholdStore, _open
 from copdns.store.household_db.looks import Looks, Notices
-from copdns.store.household_db.pairings import Guests, Pairings
+from copdns.store.household_db.pairings import Pairings
 from copdns.store.household_db.setup import Setups
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog

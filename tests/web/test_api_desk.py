@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from copdns.accounts.roles import Role
 from copdns.config import EventSettings, Webhook
 from copdns.list_files.load import load_catalogue
 from copdns.network.other_resolvers import Assessment, BlindSpot
@@ -18,7 +19,7 @@ from tests.home import Home
 from tests.household import MIA, TOM, family, library
 from tests.web.guardians import log_in
 from tests.web.programs import Caller, caller, page
-from tests.web.site import Client, Site, send
+from tests.web.site import Client, Site, send, text
 
 DAY = 86_400
 ICS = """BEGIN:VCALENDAR
@@ -254,6 +255,16 @@ async def test_what_lists_named_wrongly_is_told_without_a_person() -> None:
         assert (wrong["name"], wrong["list"]) == ("learn.games.example", "games-list")
         assert wrong["still"] is True
         assert "mia" not in str(wrong)
+        assert "learn.games.example" in await desk_page(client, "Ada")
+        auditor = await caller(client, site, None, "Lia", Role.AUDITOR)
+        await auditor("GET", "/lists/errors", 403)
+        assert "learn.games.example" not in await desk_page(client, "Lia")
+
+
+async def desk_page(client: Client, name: str) -> str:
+    """Return the page of lists as an account sees it."""
+    await log_in(client, name)
+    return await text(client, "/guardian/lists")
 
 
 async def test_helplines_are_vouched_for_in_the_houses_country(ada: Caller) -> None:

@@ -11,7 +11,7 @@ import pytest
 from copdns.appeals.appeal import AppealKind, AppealMotive, AppealState, Decider, WantedLength
 from copdns.appeals.opening import ApprovalTerms, Decision
 from copdns.appeals.review import DecisionReason
-from copdns.model.times import Pause
+from copdns.model.times import PauseSpan
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, block, family, library
 from tests.web.site import Client, Site, send, text, the_only
@@ -196,7 +196,7 @@ async def test_a_category_can_be_contested(client: Client, home: Home, site: Sit
 
 
 async def test_a_paused_child_can_ask_for_time(client: Client, home: Home, site: Site) -> None:
-    pause = Pause("mia", int(NOW) - 60, int(NOW) + HOUR)
+    pause = PauseSpan("mia", int(NOW) - 60, int(NOW) + HOUR)
     await site.store.change(
         "home", lambda house: replace(house, pauses=(pause,)), author="", what="", now=site.now
     )

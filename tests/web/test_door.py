@@ -12,7 +12,7 @@ import pytest
 from copdns.config import Settings
 from copdns.list_files.load import bundled_presets
 from copdns.model.household import Band, FullLogSpan, PrivacyMode
-from copdns.model.times import Budget, Pause, Schedule, Slot, Topic, TopicKind
+from copdns.model.times import Budget, PauseSpan, Schedule, Slot, Topic, TopicKind
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.privacy.recent_blocks import OwnedDevice
 from copdns.web.languages import phrases_in
@@ -88,7 +88,7 @@ async def test_a_help_name_is_in_no_page(client: Client, home: Home) -> None:
 
 
 async def test_a_pause_is_told_with_its_end(client: Client, home: Home) -> None:
-    pause = Pause("mia", int(NOW) - 60, int(NOW) + 3600)
+    pause = PauseSpan("mia", int(NOW) - 60, int(NOW) + 3600)
     home.change(family(MIA, TOM, pauses=(pause,)))
     page = await text(client, "/")
     assert "The internet is paused" in page
@@ -401,7 +401,7 @@ async def test_what_a_name_leads_to_stays_the_reason(client: Client, home: Home)
 async def test_in_homework_time_nobody_reads_of_a_pause(
     client: Client, home: Home, band: Band
 ) -> None:
-    homework = Pause("mia", int(NOW) - 60, int(NOW) + 3600, homework=True)
+    homework = PauseSpan("mia", int(NOW) - 60, int(NOW) + 3600, homework=True)
     home.change(family(replace(MIA, band=band), TOM, pauses=(homework,)))
     home.ask("mia", "www.example")
     assert "Homework time" in await text(client, "/")

@@ -10,7 +10,7 @@ import pytest
 
 from copdns.household.edits import set_device
 from copdns.model.household import Band, DeviceKind
-from copdns.model.times import Budget, Pause, Schedule
+from copdns.model.times import Budget, PauseSpan, Schedule
 from copdns.time.schedule import parse_slots
 from tests.home import Home
 from tests.household import MIA, TOM, block, family
@@ -61,7 +61,7 @@ async def test_beside_each_end_stands_what_may_go_on(
     assert (await text(client, "/")).count(told) == 1, "a limit"
     await put(site, budgets=(LIMIT,), schedules=(NIGHT,))
     assert (await text(client, "/")).count(told) == 1, "bedtime, once for a page"
-    await put(site, budgets=(), schedules=(), pauses=(Pause("mia", site.now),))
+    await put(site, budgets=(), schedules=(), pauses=(PauseSpan("mia", site.now),))
     assert (await text(client, "/")).count(told) == 1, "a pause"
     await put(site, pauses=())
     await send(client, "/ask", name="toys.example", wanted="1h")

@@ -10,7 +10,7 @@ import pytest
 from copdns.household.edits import set_guest_rules
 from copdns.list_files.load import known_ids, load_catalogue
 from copdns.model.errors import HouseholdError
-from copdns.policy.snapshot import guest_profile
+from copdns.policy.guest import guest_profile
 from tests.home import Home
 from tests.household import ADA, GUEST, MIA, TOM, block, family
 from tests.web.site import Client, Site, send, text

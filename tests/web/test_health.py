@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from copdns.dns.exchange import Health
-from copdns.dns.upstream import UpstreamCounters
+from copdns.dns.upstream_counters import UpstreamCounters
 from copdns.lists.download import ListMetrics
 from copdns.model.build import core_text
 from copdns.model.household import PrivacyMode

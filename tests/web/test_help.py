@@ -10,7 +10,7 @@ from html import unescape
 import pytest
 
 from copdns.model.household import Band, Default
-from copdns.model.times import Pause
+from copdns.model.times import PauseSpan
 from copdns.web.languages import bundled_helplines, help_topic
 from copdns.words.help_topics import TOPICS
 from tests.home import Home
@@ -62,7 +62,7 @@ async def test_it_is_there_while_everything_is_closed(
     client: Client, home: Home, path: str
 ) -> None:
     shut = replace(MIA, default=Default.ALLOWLIST)
-    home.change(family(shut, TOM, pauses=(Pause("mia", int(NOW) - 60),)))
+    home.change(family(shut, TOM, pauses=(PauseSpan("mia", int(NOW) - 60),)))
     assert "Talk to someone" in await text(client, path)
 
 

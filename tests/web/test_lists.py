@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
@@ -151,6 +152,36 @@ async def test_a_version_is_refused_or_gone_back_from(client: Client, site: Site
     page = await send(client, BACK, **form_of(shelf, version_id(earlier)))
     assert "The earlier version of the list is used now" in page
     assert shelf.in_force == "a"
+
+
+async def test_a_second_tap_on_a_button_says_what_the_first_one_did(
+    client: Client, site: Site
+) -> None:
+    shelf = shelf_of(site)
+    fields = form_of(shelf)
+    for _ in range(2):
+        page = await send(client, ACCEPT, **fields)
+        assert "The new version of the list is used now; you can go back" in page
+    assert (shelf.in_force, shelf.held) == ("c", "")
+    before = {"list": "games-list", "version": version_id(shelf.versions.earlier("games-list")[0])}
+    for _ in range(2):
+        assert "The earlier version of the list is used now" in await send(client, BACK, **before)
+    with shelf.copies.hold_lock(wait=False):
+        shelf.hold("d")
+    fields = form_of(shelf)
+    for _ in range(2):
+        assert "The new version of the list is not used" in await send(client, REFUSE, **fields)
+    assert (shelf.in_force, shelf.held) == ("b", "")
+    lines = [each.what for each in await site.store.changes("home") if "list" in each.what]
+    assert len(lines) == 3, "a second tap writes no second line"
+
+
+async def test_two_taps_at_once_are_one_decision(client: Client, site: Site) -> None:
+    shelf = shelf_of(site)
+    fields = form_of(shelf)
+    pages = await asyncio.gather(*(send(client, ACCEPT, **fields) for _ in range(2)))
+    assert ["is used now; you can go back" in each for each in pages] == [True, True]
+    assert shelf.in_force == "c"
 
 
 @pytest.mark.parametrize("path", [ACCEPT, REFUSE, BACK])

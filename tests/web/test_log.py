@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -11,8 +12,11 @@ from copdns.accounts.roles import Role
 from copdns.model.household import Contact, OwnService
 from copdns.model.matchers import Matcher
 from copdns.privacy.retention import LogRow
+from copdns.web.desk.activity.live_log import MAX_PAGES
+from copdns.web.desk.activity.log import FOLLOWERS
 from tests.home import Home
 from tests.household import ADA, MIA, TOM, family, library
+from tests.web.filled import next_rows
 from tests.web.guardians import log_in, set_up
 from tests.web.site import HTML, Client, Site, send, text
 
@@ -178,6 +182,20 @@ async def test_a_browser_that_comes_again_misses_nothing(client: Client, site: S
     told = await asyncio.wait_for(event(client, "/guardian/log/live", **last), 10)
     assert "two.games.example" in told
     assert "one.games.example" not in told
+
+
+async def test_what_is_no_day_fills_no_memory(client: Client, site: Site) -> None:
+    keep(site, row("one.games.example"))
+    days = ["", "?day=x", "?day=2026-02-30", "?day=0001-01-01"]
+    async with AsyncExitStack() as stack:
+        for day in days:
+            reply = await stack.enter_async_context(client.get(f"/guardian/log/live{day}"))
+            assert "one.games.example" in await asyncio.wait_for(next_rows(reply), 10)
+        (reader,) = site.app[FOLLOWERS]._readers.values()
+        assert len(reader._page_by_key) == 1
+        pages = [reader.render_once(key, lambda: b"rows") for key in range(2 * MAX_PAGES)]
+        assert set(pages) == {b"rows"}
+        assert len(reader._page_by_key) == MAX_PAGES
 
 
 async def test_a_browser_that_leaves_is_no_trouble(

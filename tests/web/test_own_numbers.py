@@ -16,7 +16,7 @@ import pytest
 from copdns.model.household import Household, OwnService, PrivacyMode
 from copdns.model.matchers import Matcher
 from copdns.model.times import Budget, Topic, TopicKind
-from copdns.policy.snapshot import build_snapshot
+from copdns.policy.build_snapshot import build_snapshot
 from copdns.store.log_db.usage import UsageStore
 from copdns.time.days import budget_day, zone_of
 from copdns.time.minutes import NO_MARKS, Minutes, Usage

@@ -19,7 +19,7 @@ from copdns.model.matchers import Matcher
 from copdns.model.times import EVERY_DAY, Schedule, Slot
 from copdns.web.desk.activity.collateral import services_by_contact
 from tests.home import Home
-from tests.household import MIA, TOM, family
+from tests.household import MIA, TOM, block, family
 from tests.web.guardians import log_in, set_up
 from tests.web.site import Client, Site, send, stored_profile, text
 
@@ -134,6 +134,21 @@ async def test_what_is_blocked_without_its_own_tick_is_counted_and_explained(
     page = re.sub("[\u2068\u2069]", "", await text(client, CLOSED))
     assert f"Video: 0 of {video} blocked" in page
     assert page.count("Partly blocked by: its own switch") == 1
+
+
+async def test_a_service_that_rules_block_counts_as_blocked(client: Client, site: Site) -> None:
+    names = map(str, SHIPPED.services["youtube"].matchers)
+    rules = [replace(block(name, "mia"), id=f"r{at}") for at, name in enumerate(names)]
+    await site.store.change(
+        "home",
+        lambda house: replace(house, rules=tuple(rules)),
+        author="Ada",
+        what="rules",
+        now=site.now,
+    )
+    video = sum(each.group == "video" for each in SHIPPED.services.values())
+    page = re.sub("[\u2068\u2069]", "", await text(client, CLOSED))
+    assert f"Video: 1 of {video} blocked" in page
 
 
 async def test_only_a_teenager_who_becomes_younger_is_told_a_day_before(client: Client) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from copdns.model.household import Band
-from copdns.model.times import Pause
+from copdns.model.times import PauseSpan
 from copdns.web.languages import help_topic
 from copdns.web.routes import ROUTES
 from copdns.words.help_topics import PAGES
@@ -44,7 +44,7 @@ async def test_no_page_speaks_to_a_teenager_of_grown_ups(
     async with site.visited() as client:
         await set_up(site)
         pages = await everything(client, site)
-        site.home.change(replace(house, pauses=(Pause("tom", int(NOW) - 60, None),)))
+        site.home.change(replace(house, pauses=(PauseSpan("tom", int(NOW) - 60, None),)))
         pages["paused"] = await text(client, "/")
     assert the_childs() <= set(pages)
     told = [name for name, page in pages.items() if WORD.search(page)]

@@ -20,7 +20,7 @@ from copdns.accounts.roles import Actor, Role
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.model.household import Band, Device, FullLogSpan, PrivacyMode
 from copdns.model.matchers import parse_matcher
-from copdns.model.times import Bonus, Budget, Grant, Pause, Schedule, Ticket
+from copdns.model.times import Bonus, Budget, Grant, PauseSpan, Schedule, Ticket
 from copdns.model.verdict import Action, Reason
 from copdns.privacy.consent import Question
 from copdns.privacy.retention import CountKey, LogRow
@@ -101,7 +101,7 @@ def house() -> Home:
                 Schedule("mia-bed", "mia", parse_slots("daily 21:00-07:00"), note="markbed"),
             ),
             budgets=(Budget("mia-day", "mia", (("daily", 613),), note="markbudget"),),
-            pauses=(Pause("mia", AT - 60, AT + 7 * 3600, author="markpauser"),),
+            pauses=(PauseSpan("mia", AT - 60, AT + 7 * 3600, author="markpauser"),),
             grants=(
                 Grant(
                     *(every_name, AT - 60, AT + 3600, AT - 60),

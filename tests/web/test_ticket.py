@@ -12,7 +12,7 @@ import pytest
 
 from copdns.accounts.codes import ticket_digest
 from copdns.household.time_edits import add_ticket
-from copdns.model.times import Pause
+from copdns.model.times import PauseSpan
 from tests.home import Home
 from tests.household import MIA, NOW, TOM, family
 from tests.web.site import Client, Site, send, text
@@ -23,7 +23,7 @@ HOUR = 3600
 
 @pytest.fixture
 def site() -> Site:
-    pause = Pause("mia", int(NOW) - HOUR, int(NOW) + HOUR)
+    pause = PauseSpan("mia", int(NOW) - HOUR, int(NOW) + HOUR)
     return Site(Home(family(MIA, TOM, pauses=(pause,))))
 
 
@@ -74,7 +74,7 @@ async def test_the_page_waits_until_the_code_counts_and_says_until_when(
 
 async def test_where_a_later_pause_holds_the_page_says_that_too(client: Client, site: Site) -> None:
     site.home.wait(60)
-    later = Pause("mia", site.now, site.now + HOUR)
+    later = PauseSpan("mia", site.now, site.now + HOUR)
     await site.store.change(
         "home", lambda house: replace(house, pauses=(later,)), author="", what="", now=site.now
     )

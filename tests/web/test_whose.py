@@ -11,7 +11,7 @@ from copdns.accounts.account import DAY, PERSON_LASTS, REQUEST_LASTS, GuestKind
 from copdns.appeals.appeal import AppealKind, AppealRequest, ContestedVerdict
 from copdns.model.verdict import Action, Reason
 from copdns.policy.snapshot import Sightings
-from copdns.store.household_db.pairings import MAX_REQUESTS
+from copdns.store.household_db.guests import MAX_REQUESTS
 from tests.home import Home
 from tests.household import MIA, TOM, block, family
 from tests.web.site import Client, Site, put_guests_in_force, send, text

@@ -40,7 +40,8 @@ from copdns.privacy.digest import (
     DigestChoice,
     parse_address,
 )
-from copdns.store.household_db.accounts import Accounts, pick_account
+from copdns.store.household_db.account_rows import pick_account
+from copdns.store.household_db.accounts import Accounts
 from copdns.store.household_db.digests import Digests
 from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.sessions import Tokens

@@ -34,6 +34,7 @@ from copdns.cli.output import (
     printable,
 )
 from copdns.cli.params import MINUTES, parse_positive_duration, profile_option
+from copdns.cli.people_records import follow_band
 from copdns.household.differences import Difference
 from copdns.list_files.load import bundled_presets
 from copdns.model.errors import AppealError
@@ -297,7 +298,7 @@ def decide(
     )
     wanted = yes.band or found.ask.wanted_band
     if found.ask.kind is AppealKind.AGE and state is AppealState.GRANTED and before and wanted:
-        home.follow_band(before, wanted, rules=not only_age)
+        follow_band(home, before, wanted, rules=not only_age)
     if as_json:
         print_json(appeal_json(found))
     else:

@@ -14,6 +14,7 @@ from copdns.as_json.plain import utc
 from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_json, printable
+from copdns.cli.people_records import record_view
 from copdns.list_files import own_lists
 from copdns.lists.own_lists import OwnList
 from copdns.model.errors import BackupError
@@ -56,7 +57,7 @@ def backup(home: Home, file: Path, with_log: bool, force: bool, as_json: bool) -
             f"{file.absolute().parent} is not a folder; choose a file in an existing one"
         )
     if with_log:
-        home.record_view("", ViewedPart.EXPORT)
+        record_view(home, "", ViewedPart.EXPORT)
     with _temporary_folder(file) as folder:
         copies = copy_databases(home.folder, Path(folder), with_log=with_log)
         copies |= _copy_own_lists(home, Path(folder))
@@ -111,11 +112,11 @@ def restore(home: Home, file: Path, yes: bool, as_json: bool) -> None:
 
 def _copy_own_lists(home: Home, folder: Path) -> dict[str, Path]:
     """Write the lists that were pasted here into a file; return it by name, or nothing."""
-    if not home.own_lists.all():
+    if not home.lists.own.all():
         return {}
     path = folder / own_lists.PART
     path.touch(mode=0o600)
-    path.write_text(home.own_lists.dump(), encoding="utf-8")
+    path.write_text(home.lists.own.dump(), encoding="utf-8")
     return {own_lists.PART: path}
 
 
@@ -133,9 +134,9 @@ def _own_lists_of(found: Backup, folder: Path) -> list[tuple[OwnList, str]]:
 def _restore_own_lists(home: Home, lists: Sequence[tuple[OwnList, str]]) -> list[str]:
     """Put the lists of a backup in place of those here; return what to print about it."""
     if lists:
-        home.own_lists.restore(lists)
+        home.lists.own.restore(lists)
         return []
-    return ["the lists of your own on this machine stay"] if home.own_lists.all() else []
+    return ["the lists of your own on this machine stay"] if home.lists.own.all() else []
 
 
 def _restore_log(home: Home, found: Backup, folder: Path) -> list[str]:

@@ -37,6 +37,7 @@ class GrantGroup(click.Group):
     """`grant mia chess.example` is `grant give mia chess.example`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take `grant ID` for `grant give ID`."""
         if args and not args[0].startswith("-") and args[0] not in self.commands:
             args = ["give", *args]
         return super().parse_args(ctx, args)

@@ -127,7 +127,7 @@ def status(home: Home, every: bool, as_json: bool) -> None:
 def _trial_counts(home: Home) -> Iterator[tuple[str, LogOnly, int | None]]:
     """Yield each list that only counts, with its period, and how many queries it would have
     blocked; None: not enough people had a part in that."""
-    book = {slug: each for slug, each in home.log_only.book.items() if each.until > home.now}
+    book = {slug: each for slug, each in home.lists.log_only.book.items() if each.until > home.now}
     if not book:
         return
     first = week_of(min(each.since for each in book.values()))

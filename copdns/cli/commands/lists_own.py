@@ -39,7 +39,7 @@ def own(home: Home, as_json: bool) -> None:
     """
     zone = home.household.timezone
     print_listing(
-        home.own_lists.all(),
+        home.lists.own.all(),
         as_json,
         own_json,
         ("list", "title", "about", "format", "changed"),
@@ -101,7 +101,7 @@ def add(
     if category is None:
         category = before.category if before else ""
     kept = keep_list(
-        home.own_lists,
+        home.lists.own,
         Wanted(title, category, text, form, exact),
         home.catalogue,
         home.household,
@@ -128,7 +128,7 @@ def lines(home: Home, slug: str, every: bool, as_json: bool) -> None:
     from copdns.list_files.own_lists import report_lines
 
     found = _find(home, slug)
-    lists = home.own_lists
+    lists = home.lists.own
     _print_lines(found, report_lines(lists, found, lists.text(slug)), as_json, every=every)
 
 
@@ -144,7 +144,7 @@ def remove(home: Home, slug: str) -> None:
     from copdns.list_files.own_lists import history_line, remove_list
 
     found = _find(home, slug)
-    remove_list(home.own_lists, home.household, found)
+    remove_list(home.lists.own, home.household, found)
     home.note(history_line(found, "removed"))
     click.echo(f"{slug}: removed")
 
@@ -171,7 +171,7 @@ def export(home: Home, rpz: bool, profile: str) -> None:
 
 
 def _find(home: Home, slug: str) -> OwnList:
-    there = {each.slug: each for each in home.own_lists.all()}
+    there = {each.slug: each for each in home.lists.own.all()}
     if slug not in there:
         raise HouseholdError(no_such("list of your own", slug, there))
     return there[slug]

@@ -51,7 +51,7 @@ def update(home: Home, slugs: tuple[str, ...], smaller: bool, as_json: bool) -> 
     """
     sources = _choose_sources(home, slugs)
     vouched = vouched_names([home.household], bundled_presets().values())
-    outcomes = _fetch_lists(home.copies, sources, vouched, smaller=smaller, quiet=as_json)
+    outcomes = _fetch_lists(home.lists.copies, sources, vouched, smaller=smaller, quiet=as_json)
     if as_json:
         print_json({"lists": [_outcome_json(each) for each in outcomes]})
     elif not outcomes:

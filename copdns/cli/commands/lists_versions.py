@@ -64,7 +64,7 @@ def diff_command(home: Home, slug: str, as_json: bool) -> None:
     Example:  copdns lists diff ut1-games
     """
     _check_used(home, slug)
-    versions = Versions(home.copies)
+    versions = Versions(home.lists.copies)
     held, earlier = versions.book(slug).held, versions.earlier(slug)
     if as_json:
         print_json(
@@ -138,8 +138,8 @@ def accept(home: Home, slug: str, version: str) -> None:
     Example:  copdns lists accept ut1-games
     """
     _check_used(home, slug)
-    with lock_copies(home.copies):
-        state = Versions(home.copies).accept(slug, version)
+    with lock_copies(home.lists.copies):
+        state = Versions(home.lists.copies).accept(slug, version)
     home.note(choice_line(slug, VersionChoice.ACCEPT, state))
     click.echo(f"{slug}: version {version_id(state)} is used now, with {state.names:,} domains")
 
@@ -157,8 +157,8 @@ def refuse(home: Home, slug: str, version: str) -> None:
     Example:  copdns lists refuse ut1-games
     """
     _check_used(home, slug)
-    with lock_copies(home.copies):
-        state = Versions(home.copies).refuse(slug, version)
+    with lock_copies(home.lists.copies):
+        state = Versions(home.lists.copies).refuse(slug, version)
     home.note(choice_line(slug, VersionChoice.REFUSE, state))
     click.echo(f"{slug}: version {version_id(state)} stays in use")
 
@@ -177,8 +177,8 @@ def rollback(home: Home, slug: str, version: str) -> None:
     Example:  copdns lists rollback ut1-games
     """
     _check_used(home, slug)
-    with lock_copies(home.copies):
-        state = Versions(home.copies).roll_back(slug, time.time(), version)
+    with lock_copies(home.lists.copies):
+        state = Versions(home.lists.copies).roll_back(slug, time.time(), version)
     home.note(choice_line(slug, VersionChoice.ROLL_BACK, state))
     click.echo(f"{slug}: version {version_id(state)} is used now, with {state.names:,} domains")
 
@@ -206,10 +206,10 @@ def log_only(home: Home, slug: str, days: int) -> None:
     """
     infos = {each.info.slug: each.info for each in home.catalogue.statuses}
     require_countable(infos.get(slug), slug)
-    with lock_copies(home.copies):
-        home.log_only.set_days(slug, days, home.now)
+    with lock_copies(home.lists.copies):
+        home.lists.log_only.set_days(slug, days, home.now)
     home.note(trial_line(slug, days))
-    until = home.log_only.until(slug, home.now)
+    until = home.lists.log_only.until(slug, home.now)
     if until is None:
         click.echo(f"{slug}: blocks now")
     else:

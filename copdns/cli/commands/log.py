@@ -16,11 +16,12 @@ from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_listing, printable
 from copdns.cli.params import number_option, profile_argument, profile_option
+from copdns.cli.people_records import erase_records, record_view
 from copdns.model.errors import HouseholdError
 from copdns.model.names import display
 from copdns.model.record_types import qtype_name
 from copdns.model.violations import no_such
-from copdns.policy.snapshot import GUEST
+from copdns.policy.guest import GUEST
 from copdns.privacy.retention import CountKey, LogRow
 from copdns.store.log_db.querylog import QueryLog
 from copdns.store.log_db.rows import StoredRow
@@ -62,7 +63,7 @@ def _print_rows(home: Home, follow: bool, profile: str, limit: int, as_json: boo
     """Print recorded queries; follow: also new ones, until Ctrl-C."""
     if profile:
         _require_profile(home, profile)
-    home.record_view(profile, ViewedPart.LOG)
+    record_view(home, profile, ViewedPart.LOG)
     query_log, household = QueryLog(home.folder), home.household
     newest = max((each.id for each in query_log.rows(household.id, None, 1)), default=0)
     found = query_log.rows(household.id, profile or None, limit)
@@ -91,7 +92,7 @@ def _follow(home: Home, query_log: QueryLog, profile: str, last: int) -> Iterato
     while True:
         if monotonic() - viewed_at >= SAME_LOOK_WITHIN:
             # A new Home: its `now` is the time of this view, not of when the command began.
-            Home(home.settings).record_view(profile, ViewedPart.LOG)
+            record_view(Home(home.settings), profile, ViewedPart.LOG)
             viewed_at = monotonic()
         more = query_log.rows(home.household.id, profile or None, PAGE_ROWS, after=last)
         yield from more
@@ -137,7 +138,7 @@ def counts(home: Home, profile: str, days: int, as_json: bool) -> None:
     """
     if profile:
         _require_profile(home, profile)
-    home.record_view(profile, ViewedPart.COUNTS)
+    record_view(home, profile, ViewedPart.COUNTS)
     since = home.now - days * DAY
     zone = home.household.timezone
     print_listing(
@@ -172,5 +173,5 @@ def erase(home: Home, profile: str, yes: bool) -> None:
     if not yes:
         what = f"{profile}'s recorded queries and answered requests"
         click.confirm(f"Permanently delete {what}?", abort=True)
-    home.erase(profile)
+    erase_records(home, profile)
     click.echo(f"deleted {profile}'s recorded queries and answered requests")

@@ -15,7 +15,7 @@ from copdns.cli.time_words import pause_end
 from copdns.household.time_edits import pause as pausing
 from copdns.household.time_edits import unpause
 from copdns.model.household import Household
-from copdns.model.times import Pause
+from copdns.model.times import PauseSpan
 
 
 @click.command()
@@ -84,7 +84,7 @@ def _begin_pause(
     return home.apply_change(f"{profile} paused{mode} {until_text}", edit)
 
 
-def _pause_of(household: Household, profile: str) -> Pause | None:
+def _pause_of(household: Household, profile: str) -> PauseSpan | None:
     return next((each for each in household.pauses if each.profile == profile), None)
 
 

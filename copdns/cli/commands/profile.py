@@ -13,6 +13,7 @@ from copdns.cli.commands.profile_show import print_profile
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, print_listing
 from copdns.cli.params import SUBJECT, complete_profile, profile_argument
+from copdns.cli.people_records import store_confirmed_age
 from copdns.household.edits import add_profile, remove_profile
 from copdns.household.safeguards import default_mode
 from copdns.list_files.load import bundled_presets
@@ -85,7 +86,7 @@ def confirm_age(home: Home, profile: str) -> None:
     Example:  copdns profile confirm-age mia
     """
     band = home.profile(profile).band_at(home.now)
-    home.confirm_age(profile)
+    store_confirmed_age(home, profile)
     click.echo(f"profile {profile}: the age group {band} is confirmed")
 
 

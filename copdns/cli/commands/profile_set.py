@@ -12,6 +12,7 @@ from copdns.cli.commands.profile_edit import BY_BAND, OFF, ProfileOptions, build
 from copdns.cli.home import Home, pass_home, print_changes
 from copdns.cli.output import local_text
 from copdns.cli.params import SUBJECT, profile_argument
+from copdns.cli.people_records import follow_band, full_logs
 from copdns.household.edit_checks import require_profile
 from copdns.model.household import Band, BlockMode, Contact, Default, PrivacyMode
 
@@ -151,13 +152,13 @@ def set_(home: Home, /, profile: str, **options: Any) -> None:
         raise click.UsageError(
             "--times needs --preset; `copdns schedule suggest` applies only the times"
         )
-    history = home.full_logs(profile) if given.privacy == PrivacyMode.FULL else ()
+    history = full_logs(home, profile) if given.privacy == PrivacyMode.FULL else ()
     edit = build_edit(profile, given, home.known_ids, history, home.now)
     before, after = home.apply_change(f"profile {profile} set: {given}", edit)
     print_changes(before, after)
     if band := given.preset or given.band:
         old = require_profile(before, profile)
-        later = home.follow_band(old, Band(band), rules=given.preset is not None)
+        later = follow_band(home, old, Band(band), rules=given.preset is not None)
         if later is not None:
             click.echo(
                 f"profile {profile}: the rules of {band} are planned for "

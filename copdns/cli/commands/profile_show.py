@@ -10,6 +10,7 @@ from copdns.as_json.household import running_pause
 from copdns.cli.changes import rule_text
 from copdns.cli.home import Home
 from copdns.cli.output import local_text, print_pairs, printable
+from copdns.cli.people_records import age_confirmation
 from copdns.cli.time_words import (
     budget_text,
     grant_text,
@@ -56,7 +57,7 @@ def print_profile(home: Home, profile: Profile) -> None:
 
 
 def _confirmed_text(home: Home, profile: Profile, zone: str) -> str:
-    found = home.age_confirmation(profile.id)
+    found = age_confirmation(home, profile.id)
     if found is None:
         return ""
     asks = " (more than a year ago)" if asks_guardians(profile, found, home.now) else ""

@@ -13,6 +13,7 @@ from copdns.as_json.report import report_json
 from copdns.cli.base import ParsedParam, json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_json, print_pairs, print_table, printable
+from copdns.cli.people_records import record_view
 from copdns.list_files import audit_results
 from copdns.list_files.load import discreet_names
 from copdns.model.household import PrivacyMode
@@ -66,7 +67,7 @@ def report(home: Home, month: date | None, as_json: bool) -> None:
     \b
     Example:  copdns report --month 2026-11
     """
-    home.record_view("", ViewedPart.COUNTS, ViewedPart.USAGE)
+    record_view(home, "", ViewedPart.COUNTS, ViewedPart.USAGE)
     of = month_of(month or home.day.day, home.household.timezone)
     found, errors = _load_appeals(home)
     month_report = MonthReport(

@@ -12,7 +12,7 @@ from copdns.cli.changes import rule_text
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_listing, printable
 from copdns.cli.params import note_option, profile_option, scope_of, tag_option, warn_of_unused_tag
-from copdns.household.edits import add_rule, remove_rule, rules_about
+from copdns.household.rule_edits import add_rule, remove_rule, rules_about
 from copdns.list_files.facts import Facts, load_facts
 from copdns.list_files.load import find_needed_name
 from copdns.model.errors import HouseholdError

@@ -11,7 +11,7 @@ from copdns.cli.base import ID, MATCHER, json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import local_text, print_json, print_table
 from copdns.household.edit_checks import require_profile
-from copdns.household.edits import add_service, remove_service, set_service
+from copdns.household.rule_edits import add_service, remove_service, set_service
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Contact, Household
 from copdns.model.reasons import text_of

@@ -18,6 +18,7 @@ from copdns.cli.output import print_json, printable
 from copdns.cli.unbound import EXAMPLE_ANCHOR, MARK, PORT, unbound_config, unbound_unit
 from copdns.household.name_edits import remove_usual_upstreams, set_usual_upstreams
 from copdns.list_files.resources import find_folder
+from copdns.lists.catalogue import TIME_SERVERS
 from copdns.lists.shapes import ProtectedShape
 from copdns.model import yaml_text
 from copdns.model.encrypted_addresses import server_address
@@ -25,7 +26,6 @@ from copdns.model.errors import EXIT_FAILED, ConfigError, HouseholdError
 from copdns.model.sentences import literal
 
 CONFIG, UNIT = "unbound.conf", "copdns-unbound.service"
-TIME_SERVERS = "os_time"  # the protected group
 
 
 @click.group()

@@ -13,9 +13,10 @@ from copdns.cli.base import json_option
 from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, print_table
 from copdns.cli.params import number_option, profile_option
+from copdns.cli.people_records import record_view
 from copdns.model.household import Household, Profile
 from copdns.model.times import Budget
-from copdns.policy.snapshot import GUEST
+from copdns.policy.guest import GUEST
 from copdns.time.minutes import Usage
 from copdns.time.plan import budgets_in_force
 
@@ -44,7 +45,7 @@ def usage(home: Home, profile: str, days: int, as_json: bool) -> None:
     Example:  copdns usage --profile mia
               copdns usage --days 30 --json
     """
-    home.record_view(profile, ViewedPart.USAGE)
+    record_view(home, profile, ViewedPart.USAGE)
     today = list(_lines_today(home, profile))
     before = _usage_before(home, profile, days)
     if as_json:

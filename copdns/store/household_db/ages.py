@@ -1,7 +1,7 @@
 """When it was last said that somebody's age group is right (`household/ages.py`).
 
 Choosing an age group says so, too: the household's own transactions write that
-(`store/household_db/household.py`).
+(`store/household_db/edit.py`).
 """
 
 from __future__ import annotations

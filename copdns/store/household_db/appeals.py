@@ -43,7 +43,8 @@ from copdns.model.household import Household, Rule
 from copdns.store.db import read_transaction, rewrite
 from copdns.store.household_db.account_codes import read_voices
 from copdns.store.household_db.appeal_rows import save, select
-from copdns.store.household_db.household import HouseholdStore, apply_edit
+from copdns.store.household_db.edit import apply_edit
+from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.notes import Change, audit
 from copdns.store.household_db.thread import StoreThread
 

@@ -13,11 +13,7 @@ from copdns.household.safeguards import require_known_for_long
 from copdns.model.errors import HouseholdError
 from copdns.model.household import FullLogSpan, Household
 from copdns.privacy.consent import Question, accept_question, check_question
-from copdns.store.household_db.household import (
-    apply_edit,
-    granted_full_logs,
-    when_made,
-)
+from copdns.store.household_db.edit import apply_edit, granted_full_logs, when_made
 from copdns.store.household_db.notes import Change, audit
 from copdns.store.household_db.tables import load
 from copdns.store.household_db.thread import StoreThread

@@ -24,7 +24,7 @@ from copdns.accounts.codes import make_secret, make_short_id, secret_digest
 from copdns.accounts.roles import PERMISSIONS, Actor, Permission, Role, scopes_for
 from copdns.model.errors import AccountError
 from copdns.model.violations import no_such
-from copdns.store.household_db.accounts import account_of, require_account
+from copdns.store.household_db.account_rows import account_of, require_account
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.push import end_lapsed, lapse_sessions, move_to_session
 from copdns.store.household_db.thread import StoreThread

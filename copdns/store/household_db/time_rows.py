@@ -17,7 +17,7 @@ from copdns.model.times import (
     MovedBedtime,
     OnFailure,
     Origin,
-    Pause,
+    PauseSpan,
     Schedule,
     SchoolCalendar,
     Slot,
@@ -152,12 +152,12 @@ BUDGET: HouseholdTable[Budget] = HouseholdTable(
     ),
 )
 
-PAUSE: HouseholdTable[Pause] = HouseholdTable(
+PAUSE: HouseholdTable[PauseSpan] = HouseholdTable(
     name="pause",
     field="pauses",
     columns="profile, starts, ends, homework, author",
     cells=lambda pause: (pause.profile, pause.start, pause.end, pause.homework, pause.author),
-    value=lambda cells: Pause(
+    value=lambda cells: PauseSpan(
         profile=read_text(cells[0]),
         start=read_number(cells[1]),
         end=read_optional(read_number, cells[2]),

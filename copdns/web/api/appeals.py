@@ -155,6 +155,8 @@ class Answering(StrEnum):
 
 
 class Lasts(StrEnum):
+    """For how long a yes holds."""
+
     TODAY = "today"
     ALWAYS = "always"
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from copdns.as_json.household import running_pause
 from copdns.model.household import Device, Household, PrivacyMode, Profile
-from copdns.model.times import Pause
+from copdns.model.times import PauseSpan
 from copdns.model.verdict import Reason, Verdict
 from copdns.policy.decide import Policy, full_closure
 from copdns.policy.today import BudgetToday, Today, closures_ahead
@@ -104,7 +104,7 @@ class PersonCard:
     requests: int
     more: MoreTime | None
     mark: str
-    pause: Pause | None
+    pause: PauseSpan | None
     bedtime: Bedtime | None
     choices: tuple[int, ...]
 
@@ -118,10 +118,6 @@ class PersonCard:
         if self.more is None or self.more.kind is Kind.MINUTES:
             return None
         return self.more.start + EXTRA_MINUTES * 60
-
-    @property
-    def is_paused(self) -> bool:
-        return self.standing in (Standing.PAUSED, Standing.HOMEWORK)
 
 
 def person_card(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from copdns.accounts.account import Guest, GuestKind, with_guests
 from copdns.model.verdict import Requestor
-from copdns.policy.snapshot import build_snapshot
+from copdns.policy.build_snapshot import build_snapshot
 from tests.household import DEFAULTS, LISTENER, NOW, family, library
 
 GUEST = Guest("home", "g1", GuestKind.GUEST, "192.0.2.200", "", "mia", "Ada", 0, int(NOW) + 60)

@@ -23,7 +23,7 @@ from copdns.config import (
     WebSettings,
 )
 from copdns.household.check import KnownIds
-from copdns.household.edits import add_rule
+from copdns.household.rule_edits import add_rule
 from copdns.model.addresses import UpstreamAddress
 from copdns.model.errors import StoreError
 from copdns.model.household import Household, RuleAction

@@ -90,6 +90,24 @@ async def test_only_the_owner_may_open_the_socket_and_it_goes_with_the_program(
     assert not (tmp_path / SOCKET).exists()
 
 
+async def test_a_bug_is_told_as_a_bug_and_not_as_a_wrong_request(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(name: str, below: bool) -> None:
+        raise ValueError("a bug")
+
+    control = ControlSocket(tmp_path, broken)
+    await control.open()
+    try:
+        with pytest.raises(
+            NotRunningError, match=r"did not do it: there was a fault in it; its log"
+        ):
+            await asyncio.to_thread(request, tmp_path, do="flush_cache", name="", below=False)
+    finally:
+        control.close()
+    assert "ValueError: a bug" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "sent",
     [

@@ -14,7 +14,7 @@ from copdns.app import help_chores
 from copdns.app.help_chores import FILE, HelpChores
 from copdns.dns.exchange import Health
 from copdns.dns.help_answers import HelpAnswers, help_keys, unpack
-from copdns.dns.wire import CacheKey
+from copdns.dns.query import CacheKey
 from copdns.model.matchers import Matcher, parse_matcher
 from copdns.policy.judge import RebindingGuard
 from copdns.server.help_rounds import FIRST_ROUND, ROUND

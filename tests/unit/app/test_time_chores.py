@@ -29,7 +29,8 @@ from copdns.model.times import (
     TopicKind,
 )
 from copdns.policy.decide import decide
-from copdns.policy.snapshot import GUEST, Snapshot
+from copdns.policy.guest import GUEST
+from copdns.policy.snapshot import Snapshot
 from copdns.policy.today import build_today
 from copdns.privacy.own_numbers import hidden_limits
 from copdns.store.log_db.querylog import FILE

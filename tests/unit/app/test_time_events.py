@@ -21,7 +21,7 @@ from copdns.model.times import (
     Budget,
     Grant,
     Origin,
-    Pause,
+    PauseSpan,
     Schedule,
     Slot,
     Subject,
@@ -71,7 +71,7 @@ def test_a_pause_a_permission_and_a_ticket_are_told_once() -> None:
     ticket = Ticket("t1", "d", 20, 0, 99, redeemed=int(NOW), redeemed_by="mia")
     more = replace(
         house,
-        pauses=(Pause("mia", int(NOW), homework=True),),
+        pauses=(PauseSpan("mia", int(NOW), homework=True),),
         grants=(grant, replace(grant, id="g2", origin=Origin.TICKET)),
         tickets=(ticket,),
     )
@@ -154,5 +154,5 @@ def test_of_a_spent_budget_and_of_all_in_a_pause_nothing_can_be_used() -> None:
     only = replace(GAMES, about=(Matcher("games.example"),))
     narrow = replace(house, budgets=(only, house.budgets[1]))
     assert closed_now(narrow, likely=30) == {mia: frozenset({"games"})}
-    paused = replace(house, pauses=(Pause("mia", int(NOW) - 60, None),))
+    paused = replace(house, pauses=(PauseSpan("mia", int(NOW) - 60, None),))
     assert closed_now(paused) == {mia: everything}

@@ -13,7 +13,7 @@ from copdns.appeals.life import add_answer
 from copdns.appeals.opening import carry_out
 from copdns.appeals.review import DecisionReason
 from copdns.model.household import Household
-from copdns.model.times import Budget, Pause, Schedule, Slot
+from copdns.model.times import Budget, PauseSpan, Schedule, Slot
 from copdns.model.verdict import Reason
 from copdns.policy.today import build_today
 from copdns.time.minutes import Minutes
@@ -54,7 +54,11 @@ def first(house: Household, used: int = 0, **fields: Any) -> FirstEnd | None:
             FirstEnd(Reason.SCHEDULE, "bed", NOW + 1200),
         ),
         ({"budgets": (PLAY,), "schedules": (BED,)}, 35, FirstEnd(Reason.BUDGET, "play", None, 10)),
-        ({"pauses": (Pause("mia", AT + 60, AT + 120),)}, 0, FirstEnd(Reason.PAUSED, "", NOW + 60)),
+        (
+            {"pauses": (PauseSpan("mia", AT + 60, AT + 120),)},
+            0,
+            FirstEnd(Reason.PAUSED, "", NOW + 60),
+        ),
     ],
 )
 def test_an_hour_is_said_to_end_by_what_ends_it_first(
@@ -69,7 +73,7 @@ def test_for_always_it_is_said_of_today() -> None:
 
 
 def test_nothing_is_said_of_what_stays_closed_or_is_about_no_name() -> None:
-    house = home(pauses=(Pause("mia", AT - 60),))
+    house = home(pauses=(PauseSpan("mia", AT - 60),))
     assert first(house) is None
     assert first(home(), name="", kind=AppealKind.TIME) is None
 

@@ -33,7 +33,7 @@ from copdns.dns.records import A
 from copdns.model.errors import AppealError
 from copdns.model.household import Contact, Default, Household, OwnService, Rule, RuleAction
 from copdns.model.matchers import Matcher, MatchKind, parse_matcher
-from copdns.model.times import Extra, Pause
+from copdns.model.times import Extra, PauseSpan
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import decide
 from tests.household import MIA, NOW, TOM, family, live
@@ -96,7 +96,7 @@ TIMES = [
     {"schedules": (schedule(),)},
     {"schedules": (schedule(GAMES),)},
     {"budgets": (budget(),)},
-    {"pauses": (Pause("mia", AT - 60),)},
+    {"pauses": (PauseSpan("mia", AT - 60),)},
 ]
 
 

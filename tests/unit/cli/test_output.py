@@ -25,7 +25,7 @@ from copdns.model.times import (
     FailureChoices,
     Grant,
     OnFailure,
-    Pause,
+    PauseSpan,
     Schedule,
     SchoolCalendar,
     Slot,
@@ -151,7 +151,7 @@ TIMED = replace(
         Budget("games", "#kids", (("school", 60), ("daily", 90)), (GAMES,)),
         Budget("all", "", (("daily", 120),), carry_over=True, grace=2, note="Go out"),
     ),
-    pauses=(Pause("mia", NOW), Pause("tom", NOW, NOW + 60, homework=True)),
+    pauses=(PauseSpan("mia", NOW), PauseSpan("tom", NOW, NOW + 60, homework=True)),
     grants=(
         Grant(GAMES, NOW, NOW + 60, NOW, time=True, id="g1", profile="mia", note="Club"),
         Grant(None, NOW, NOW + 60, NOW, id="g2", profile="tom"),

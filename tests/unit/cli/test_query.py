@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from copdns.dns.records import CD
 from copdns.store.log_db.querylog import FILE
 from tests.e2e.upstream import has, upstream
 from tests.unit.calling import Home
@@ -23,6 +24,7 @@ def server() -> Iterator[UpstreamServer]:
         "cloaked.example": has("CNAME games.example.", "A 203.0.113.8"),
         "forcesafesearch.google.com": has("A 203.0.113.9"),
         "childline.org.uk": has("A 203.0.113.10"),
+        "time.apple.com": has("A 203.0.113.12"),
         "silent.example": silent,
     }
     with upstream(says) as running:
@@ -94,3 +96,15 @@ def test_nothing_is_recorded(asking: Home) -> None:
 def test_who_is_not_there_cannot_ask(asking: Home) -> None:
     assert asking.call("query", "open.example", "--as", "bo").exit_code == 1
     assert asking.call("query", "open.example").exit_code == 2
+
+
+def test_the_name_of_a_time_server_is_asked_in_clear_text_as_the_program_does(
+    asking: Home, server: UpstreamServer
+) -> None:
+    """Encrypted, nothing answers here, as where a wrong clock makes each certificate invalid."""
+    nobody = "tls://dns.example@127.0.0.1:1"
+    upstreams = {"servers": [nobody], "bootstrap": [str(server.address)], "deadline": 0.5}
+    asking.set(upstreams=upstreams | {"attempt": 0.3})
+    assert asking.call("query", "open.example", "--as", "mia").exit_code == 1
+    assert told(asking, "time.apple.com", "--as", "mia")["answer"] == "203.0.113.12"
+    assert server.asked[-1].message.flags & CD, "nobody is to check signatures"

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from copdns.dns.cache import Cache, CacheEntry, given_ttl
 from copdns.dns.message import MAX_TTL, UpstreamResponse, read_response
+from copdns.dns.query import CacheKey, read_query
 from copdns.dns.records import AAAA, DO, A
-from copdns.dns.wire import CacheKey, read_query, upstream_reply
+from copdns.dns.wire import upstream_reply
 from tests.unit.messages import parsed, query, reply_to
 
 WWW = CacheKey("www.example", A, do=False, cd=False)
@@ -437,6 +438,17 @@ def test_an_answer_that_may_not_be_kept_ends_the_one_before() -> None:
     cache.put(WWW, address(300), mono=0.0)
     cache.put(WWW, address(0), mono=300.0)
     assert cache.find(WWW, 300.0) is None
+    assert len(cache) == cache.octets == 0
+
+
+@pytest.mark.parametrize(
+    "fresh", [address(0), answer(rcode=3), answer(authority=(SOA.replace(" 900 ", " 0 "),))]
+)
+def test_what_may_not_be_kept_ends_that_the_name_does_not_exist(fresh: UpstreamResponse) -> None:
+    cache = Cache()
+    cache.put(WWW, no_such_name(), mono=0.0)
+    cache.put(WWW, fresh, mono=10.0)
+    assert cache.find(WWW, 10.0) is None
     assert len(cache) == cache.octets == 0
 
 

@@ -16,9 +16,10 @@ from copdns.dns.client_subnet import (
     with_subnet,
 )
 from copdns.dns.connections import pad_query
-from copdns.dns.exchange import Exchange, Health, build_told_query, question_of
+from copdns.dns.exchange import Exchange, Health
+from copdns.dns.query import CacheKey, read_query
 from copdns.dns.records import A
-from copdns.dns.wire import CacheKey, read_query
+from copdns.dns.upstream_message import build_told_query, question_of
 from copdns.model.addresses import Network
 from copdns.model.errors import WireError
 from copdns.model.names import to_wire
@@ -164,7 +165,7 @@ def test_an_encrypted_query_with_a_subnet_is_padded_as_every_other(size: int) ->
     question = question_of(to_wire("a" * size + ".example"), A)
     made, subnet = health(), subnet_option(HOME)
     made.cookie = b""
-    message = build_told_query(question, made, subnet, do=True, cd=False)
+    message = build_told_query(question, made.cookies, subnet, do=True, cd=False)
     padded = b"\0\0" + pad_query(message, len(subnet))
     assert len(padded) % 128 == 0
     read = dns.message.from_wire(padded)

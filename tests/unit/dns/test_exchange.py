@@ -16,22 +16,24 @@ from copdns.dns.exchange import (
     Exchange,
     Health,
     NextAction,
-    QuestionMatch,
     better_response,
-    build_query,
     choose_second,
     choose_upstream,
     has_another,
+    next_action,
+)
+from copdns.dns.message import UpstreamResponse, read_response
+from copdns.dns.query import CacheKey
+from copdns.dns.records import AD, CD, DO, HTTPS, QR, RD, TC, A
+from copdns.dns.upstream_message import (
+    QuestionMatch,
+    build_query,
     is_bare_error,
     is_truncated,
     match_response,
-    next_action,
     question_of,
     randomize_case,
 )
-from copdns.dns.message import UpstreamResponse, read_response
-from copdns.dns.records import AD, CD, DO, HTTPS, QR, RD, TC, A
-from copdns.dns.wire import CacheKey
 from copdns.model.errors import FORMERR, NOTIMP, REFUSED, SERVFAIL
 from copdns.model.names import to_wire
 from tests.unit.messages import message, opt, option, parsed, query, question, reply_to

@@ -17,8 +17,8 @@ from copdns.dns.failures import (
     is_failure,
 )
 from copdns.dns.message import read_response
+from copdns.dns.query import CacheKey
 from copdns.dns.records import A
-from copdns.dns.wire import CacheKey
 from tests.unit.messages import query, reply_to
 
 WWW = CacheKey("www.example", A, do=False, cd=False)

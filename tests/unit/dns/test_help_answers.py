@@ -17,8 +17,9 @@ from copdns.dns.help_answers import (
     unpack,
 )
 from copdns.dns.message import UpstreamResponse, read_response
+from copdns.dns.query import CacheKey, read_query
 from copdns.dns.records import AAAA, HTTPS, TXT, A
-from copdns.dns.wire import CacheKey, read_query, upstream_reply
+from copdns.dns.wire import upstream_reply
 from copdns.model.errors import HelpAnswersError
 from copdns.model.matchers import parse_matcher
 from tests.household import NOW

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.dns.message import MAX_TARGETS, MAX_TTL, read_response
+from copdns.dns.query import read_query
 from copdns.dns.records import AAAA, CNAME, HTTPS, QR, SVCB, TXT, A
-from copdns.dns.wire import read_query, upstream_reply
+from copdns.dns.wire import upstream_reply
 from copdns.model.errors import WireError
 from tests.unit.messages import message, parsed, query, question, reply_to
 from tests.values import fields_of

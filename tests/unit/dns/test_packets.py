@@ -13,8 +13,8 @@ from typing import NamedTuple
 import pytest
 
 from copdns.dns.message import read_response
+from copdns.dns.query import read_query
 from copdns.dns.records import CH
-from copdns.dns.wire import read_query
 from copdns.model.errors import WireError
 from tests.home import Home
 from tests.household import asker

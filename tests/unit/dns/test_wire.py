@@ -7,17 +7,17 @@ from struct import pack
 import dns.message
 import pytest
 
-from copdns.dns.records import AAAA, ANY, AXFR, CD, CH, DO, IXFR, QR, RD, RRSIG, A
-from copdns.dns.wire import (
+from copdns.dns.query import (
     PLAIN_UDP_SIZE,
     TCP_SIZE,
     UDP_SIZE,
     CacheKey,
     Edns,
-    error_reply,
     read_query,
     with_tcp_size,
 )
+from copdns.dns.records import AAAA, ANY, AXFR, CD, CH, DO, IXFR, QR, RD, RRSIG, A
+from copdns.dns.wire import error_reply
 from copdns.model.errors import FORMERR, NOTIMP, NotAQueryError, WireError
 from copdns.model.names import from_wire
 from tests.unit.messages import ID, edes, message, opt, option, parsed, query, question

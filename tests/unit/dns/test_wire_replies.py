@@ -9,19 +9,15 @@ import pytest
 
 from copdns.dns import wire
 from copdns.dns.message import UpstreamResponse, read_response
+from copdns.dns.query import TCP_SIZE, UDP_SIZE, Query, read_query, with_tcp_size
 from copdns.dns.records import AA, AAAA, AD, ANY, CD, DO, HTTPS, PTR, QR, RA, RD, TC, A
 from copdns.dns.wire import (
-    TCP_SIZE,
-    UDP_SIZE,
-    Query,
     any_reply,
     blocked_reply,
     empty_reply,
     local_reply,
-    read_query,
     rewrite_response,
     upstream_reply,
-    with_tcp_size,
 )
 from copdns.model.errors import NXDOMAIN, REFUSED, SERVFAIL, WireError
 from copdns.model.household import BlockMode

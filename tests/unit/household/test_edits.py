@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from copdns.household import edits as edit
+from copdns.household import rule_edits
 from copdns.household.check import KnownIds, check
 from copdns.household.edit_checks import free_id
 from copdns.household.presets import preset
@@ -42,7 +43,7 @@ Change = Callable[[Household], Household]
 
 
 def ruled(household: Household, text: str, **extra: object) -> Household:
-    return edit.add_rule(household, BLOCK, text, KNOWN, **extra)  # type: ignore[arg-type]
+    return rule_edits.add_rule(household, BLOCK, text, KNOWN, **extra)  # type: ignore[arg-type]
 
 
 def test_a_household_changes_its_name_zone_guest_and_protected_names() -> None:
@@ -86,7 +87,7 @@ def test_a_name_looks_like_what_it_says(text: str) -> None:
 @pytest.mark.parametrize("note", HIDDEN)
 def test_a_note_looks_like_what_it_says(note: str) -> None:
     with pytest.raises(HouseholdError, match="cannot be shown"):
-        edit.add_rule(FAMILY, RuleAction.ALLOW, "fun.example", KNOWN, note=note)
+        rule_edits.add_rule(FAMILY, RuleAction.ALLOW, "fun.example", KNOWN, note=note)
 
 
 @pytest.mark.parametrize("name", ["Zoë", "\N{WOMAN}\u200d\N{MAN}", "مها", "می\u200cخواهم", "小明"])
@@ -101,7 +102,7 @@ def test_a_device_that_calls_itself_something_hidden_can_be_named_all_the_same()
 
 def test_a_note_may_have_lines() -> None:
     note = "For the club.\nOn Fridays.\n"
-    found = edit.add_rule(FAMILY, RuleAction.ALLOW, "fun.example", KNOWN, note=note)
+    found = rule_edits.add_rule(FAMILY, RuleAction.ALLOW, "fun.example", KNOWN, note=note)
     assert found.rules[-1].note == note
 
 
@@ -181,7 +182,7 @@ def test_a_prefix_may_hold_the_address_of_another_device() -> None:
 
 
 def test_a_rule_is_written_as_people_write_names() -> None:
-    changed = edit.add_rule(
+    changed = rule_edits.add_rule(
         FAMILY, ALLOW, "=Films.Example.", KNOWN, scope="#children", note="ok", created=5
     )
     assert changed.rules[-1] == Rule(
@@ -192,13 +193,13 @@ def test_a_rule_is_written_as_people_write_names() -> None:
         note="ok",
         created=5,
     )
-    assert edit.add_rule(FAMILY, BLOCK, "198.51.100.9/24", KNOWN).rules[-1].target == (
+    assert rule_edits.add_rule(FAMILY, BLOCK, "198.51.100.9/24", KNOWN).rules[-1].target == (
         "198.51.100.0/24"
     )
 
 
 def test_ids_of_rules_count_up_and_are_not_used_again_at_once() -> None:
-    changed = ruled(edit.remove_rule(FAMILY, "r1"), "a.example")
+    changed = ruled(rule_edits.remove_rule(FAMILY, "r1"), "a.example")
     assert [each.id for each in changed.rules] == ["r2", "r3"]
     own = (Rule("own", BLOCK, Matcher("b.example")), Rule("r07", BLOCK, Matcher("c.example")))
     assert free_id("r", own) == "r8"
@@ -207,25 +208,25 @@ def test_ids_of_rules_count_up_and_are_not_used_again_at_once() -> None:
 
 def test_rules_about_a_name_are_found_as_it_is_written() -> None:
     changed = ruled(FAMILY, "games.example", scope="tom")
-    assert [each.id for each in edit.rules_about(changed, "Games.example")] == ["r1", "r3"]
+    assert [each.id for each in rule_edits.rules_about(changed, "Games.example")] == ["r1", "r3"]
 
 
 def test_own_services_are_added_blocked_and_removed() -> None:
-    changed = edit.add_service(
+    changed = rule_edits.add_service(
         FAMILY, "club", "Our club", ["club.example", "=a.example"], KNOWN, Contact.KNOWN
     )
     changed = edit.set_profile(changed, "mia", KNOWN, services=frozenset({"club", "videos"}))
     assert check(changed, KNOWN) == []
     with pytest.raises(HouseholdError, match="club is still blocked for mia"):
-        edit.remove_service(changed, "club")
+        rule_edits.remove_service(changed, "club")
     changed = edit.set_profile(changed, "mia", KNOWN, services=frozenset())
-    assert edit.remove_service(changed, "club").services == ()
+    assert rule_edits.remove_service(changed, "club").services == ()
 
 
 def test_an_own_service_is_changed_while_it_is_blocked() -> None:
-    changed = edit.add_service(FAMILY, "club", "Our club", ["club.example"], KNOWN)
+    changed = rule_edits.add_service(FAMILY, "club", "Our club", ["club.example"], KNOWN)
     changed = edit.set_profile(changed, "mia", KNOWN, services=frozenset({"club"}))
-    changed = edit.set_service(changed, "club", "", ["*.b.example"], Contact.STRANGERS)
+    changed = rule_edits.set_service(changed, "club", "", ["*.b.example"], Contact.STRANGERS)
     (club,) = changed.services
     assert (club.title, club.contact) == ("club", Contact.STRANGERS)
     assert [str(each) for each in club.names] == ["*.b.example"]
@@ -280,15 +281,15 @@ def test_an_own_service_is_changed_while_it_is_blocked() -> None:
         (lambda h: ruled(h, "x.example", scope="bo"), "there is no profile 'bo'"),
         (lambda h: ruled(h, "games.example", scope="mia"), "is also about games.example"),
         (lambda h: ruled(h, "a.example", unsafe_search=True), "only an allow rule can override"),
-        (lambda h: edit.remove_rule(h, "r9"), "there is no rule 'r9'; "),
+        (lambda h: rule_edits.remove_rule(h, "r9"), "there is no rule 'r9'; "),
         (
-            lambda h: edit.add_service(h, "videos", "", ["a.example"], KNOWN),
+            lambda h: rule_edits.add_service(h, "videos", "", ["a.example"], KNOWN),
             "the service 'videos' already exists",
         ),
-        (lambda h: edit.add_service(h, "club", "", [], KNOWN), "club.names: is empty"),
-        (lambda h: edit.remove_service(h, "club"), "'club'; none exists yet"),
+        (lambda h: rule_edits.add_service(h, "club", "", [], KNOWN), "club.names: is empty"),
+        (lambda h: rule_edits.remove_service(h, "club"), "'club'; none exists yet"),
         (
-            lambda h: edit.set_service(h, "club", "", ["a.example"], Contact.NONE),
+            lambda h: rule_edits.set_service(h, "club", "", ["a.example"], Contact.NONE),
             "'club'; none exists yet",
         ),
     ],
@@ -325,7 +326,7 @@ def test_a_key_to_what_someone_else_blocks_cannot_be_protected(name: str, told: 
 def test_a_protected_name_cannot_be_blocked(text: str) -> None:
     with pytest.raises(HouseholdError, match="is protected and cannot be blocked"):
         ruled(FAMILY, text)
-    assert edit.add_rule(FAMILY, ALLOW, text, KNOWN).rules[-1].action is ALLOW
+    assert rule_edits.add_rule(FAMILY, ALLOW, text, KNOWN).rules[-1].action is ALLOW
 
 
 def test_a_name_that_the_household_protects_can_be_blocked_by_hand() -> None:
@@ -335,14 +336,14 @@ def test_a_name_that_the_household_protects_can_be_blocked_by_hand() -> None:
 
 def test_a_wider_rule_may_be_written_since_what_is_protected_below_it_stays_open() -> None:
     known = KnownIds(protected=lambda name: name == "help.club.example")
-    assert edit.add_rule(FAMILY, BLOCK, "club.example", known)
+    assert rule_edits.add_rule(FAMILY, BLOCK, "club.example", known)
 
 
 @pytest.mark.parametrize("text", ["::/0", "0.0.0.0/0", "2000::/3"])
 def test_a_rule_about_most_of_the_internet_is_refused(text: str) -> None:
     for action in RuleAction:
         with pytest.raises(HouseholdError, match="covers too much of the internet") as refused:
-            edit.add_rule(FAMILY, action, text, KNOWN)
+            rule_edits.add_rule(FAMILY, action, text, KNOWN)
         assert refused.value.name == "target"
     file = replace(FAMILY, rules=(block(text),))
     with pytest.raises(HouseholdError, match="covers too much of the internet"):
@@ -378,8 +379,8 @@ def test_what_is_wrong_with_a_household_is_listed_with_its_place() -> None:
 def test_a_rule_that_is_added_and_removed_leaves_the_household_as_it_was(
     household: Household, text: str
 ) -> None:
-    if edit.rules_about(household, text):
+    if rule_edits.rules_about(household, text):
         return
-    changed = edit.add_rule(household, ALLOW, text, KNOWN)
+    changed = rule_edits.add_rule(household, ALLOW, text, KNOWN)
     assert check(changed, KNOWN) == []
-    assert edit.remove_rule(changed, changed.rules[-1].id) == household
+    assert rule_edits.remove_rule(changed, changed.rules[-1].id) == household

@@ -49,7 +49,7 @@ from copdns.model.times import (
     FailureChoices,
     Grant,
     OnFailure,
-    Pause,
+    PauseSpan,
     Schedule,
     SchoolCalendar,
     Slot,
@@ -402,7 +402,7 @@ def test_a_time_of_the_file_goes_before_that_of_the_preset(own: str) -> None:
 def test_what_ends_by_itself_is_in_no_file() -> None:
     running = replace(
         FAMILY,
-        pauses=(Pause("mia", 0),),
+        pauses=(PauseSpan("mia", 0),),
         grants=(Grant(None, 0, 1, 0, id="g1", profile="mia"),),
         tickets=(Ticket("t1", "5ecret", 5, 0, 9),),
     )

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 
 from copdns.household import edits as household_edit
+from copdns.household import rule_edits
 from copdns.household import time_edits as edit
 from copdns.household.check import violations
 from copdns.household.presets import preset
@@ -26,7 +27,7 @@ from copdns.model.times import (
     MovedBedtime,
     OnFailure,
     Origin,
-    Pause,
+    PauseSpan,
     Schedule,
     SchoolCalendar,
     Slot,
@@ -140,8 +141,8 @@ def test_a_household_sets_its_week_its_day_and_what_holds_in_trouble() -> None:
 def test_a_pause_gives_way_to_the_next_and_ends() -> None:
     paused = edit.pause(FAMILY, "mia", NOW, NOW + 600, author="ada")
     longer = edit.pause(paused, "mia", NOW + 60, homework=True)
-    assert paused.pauses == (Pause("mia", NOW, NOW + 600, author="ada"),)
-    assert longer.pauses == (Pause("mia", NOW + 60, None, homework=True),)
+    assert paused.pauses == (PauseSpan("mia", NOW, NOW + 600, author="ada"),)
+    assert longer.pauses == (PauseSpan("mia", NOW + 60, None, homework=True),)
     assert edit.unpause(longer, "mia", NOW + 61) == FAMILY
 
 
@@ -362,13 +363,13 @@ def test_a_removed_profile_takes_along_what_ran_for_it() -> None:
 
 def test_a_service_stays_while_a_time_is_about_it() -> None:
     club = Topic(TopicKind.SERVICE, "club")
-    own = household_edit.add_service(FAMILY, "club", "Club", ["club.example"], KNOWN)
+    own = rule_edits.add_service(FAMILY, "club", "Club", ["club.example"], KNOWN)
     timed = edit.add_period(own, replace(BEDTIME, about=(club,)), KNOWN)
     with pytest.raises(HouseholdError, match="bedtime would still use club"):
-        household_edit.remove_service(timed, "club")
+        rule_edits.remove_service(timed, "club")
     open_to_mia = household_edit.set_profile(own, "mia", KNOWN, always=(club,))
     with pytest.raises(HouseholdError, match="mia would still use club"):
-        household_edit.remove_service(open_to_mia, "club")
+        rule_edits.remove_service(open_to_mia, "club")
 
 
 def test_what_is_always_open_is_set_like_all_of_a_profile() -> None:
@@ -457,8 +458,8 @@ def test_times_of_an_older_childs_preset_take_the_place_of_the_younger_ones() ->
 def test_everybody_is_paused_at_once_and_goes_on_at_once() -> None:
     after = edit.pause_all(FAMILY, ("mia", "tom"), NOW, NOW + 1800, author="Ada")
     assert after.pauses == (
-        Pause("mia", NOW, NOW + 1800, author="Ada"),
-        Pause("tom", NOW, NOW + 1800, author="Ada"),
+        PauseSpan("mia", NOW, NOW + 1800, author="Ada"),
+        PauseSpan("tom", NOW, NOW + 1800, author="Ada"),
     )
     assert edit.pause_all(after, ("mia", "tom"), NOW + 59, NOW + 1859) == after, "a second tap"
     assert edit.pause_all(after, ("mia", "tom"), NOW + 60, NOW + 1860) != after
@@ -470,14 +471,14 @@ def test_everybody_is_paused_at_once_and_goes_on_at_once() -> None:
 @pytest.mark.parametrize(
     ("there", "stays"),
     [
-        (Pause("mia", NOW - 60), True),
-        (Pause("mia", NOW - 60, NOW + 3600), True),
-        (Pause("mia", NOW - 60, NOW + 600), False),
-        (Pause("mia", NOW - 60, NOW + 3600, homework=True), False),
-        (Pause("mia", NOW + 60, NOW + 3600), False),  # it has not begun
+        (PauseSpan("mia", NOW - 60), True),
+        (PauseSpan("mia", NOW - 60, NOW + 3600), True),
+        (PauseSpan("mia", NOW - 60, NOW + 600), False),
+        (PauseSpan("mia", NOW - 60, NOW + 3600, homework=True), False),
+        (PauseSpan("mia", NOW + 60, NOW + 3600), False),  # it has not begun
     ],
 )
-def test_a_pause_of_everybody_shortens_none(there: Pause, stays: bool) -> None:
+def test_a_pause_of_everybody_shortens_none(there: PauseSpan, stays: bool) -> None:
     before = replace(FAMILY, pauses=(there,))
     (after,) = edit.pause_all(before, ("mia",), NOW, NOW + 1800).pauses
     assert (after == there) is stays

@@ -10,15 +10,8 @@ from functools import partial
 import pytest
 from hypothesis import given, settings
 
-from copdns.household.edits import (
-    add_rule,
-    note_rule,
-    remove_device,
-    remove_profile,
-    remove_rule,
-    set_household,
-    set_profile,
-)
+from copdns.household.edits import remove_device, remove_profile, set_household, set_profile
+from copdns.household.rule_edits import add_rule, note_rule, remove_rule
 from copdns.household.time_edits import (
     add_bonus,
     end_grant,

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from copdns.model.hosts import child_page_url, desk_url
-from copdns.policy.snapshot import build_snapshot
+from copdns.policy.build_snapshot import build_snapshot
 from copdns.server.status_names import status_answer
 from tests.household import DEFAULTS, NOW, asker, block, family, library
 

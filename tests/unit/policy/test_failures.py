@@ -11,7 +11,8 @@ from copdns.model.household import Household
 from copdns.model.times import FailureChoices, OnFailure, Schedule, Slot
 from copdns.model.verdict import Requestor
 from copdns.policy.decide import decide
-from copdns.policy.snapshot import GUEST, Snapshot
+from copdns.policy.guest import GUEST
+from copdns.policy.snapshot import Snapshot
 from copdns.time.plan import PolicyInputs
 from tests.household import ADA, MIA, NOW, allow, family, library, live
 

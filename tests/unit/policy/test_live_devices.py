@@ -9,7 +9,9 @@ import pytest
 
 from copdns.model.household import Device, Household
 from copdns.model.verdict import Requestor
-from copdns.policy.snapshot import GUEST, Sightings, Snapshot, UnknownClient, build_snapshot
+from copdns.policy.build_snapshot import build_snapshot
+from copdns.policy.guest import GUEST
+from copdns.policy.snapshot import Sightings, Snapshot, UnknownClient
 from tests.household import BO, DEFAULTS, NOW, family, library
 
 LISTS = library()

@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 
-from copdns.model.household import Contact, Default, OwnService, Profile
+from copdns.model.household import Contact, Default, OwnService, Profile, Rule
 from copdns.model.matchers import parse_matcher
 from copdns.model.reasons import text_of
 from copdns.model.times import Grant, Schedule, Slot
 from copdns.model.verdict import Action, Reason
 from copdns.policy.service_state import Extent, ServiceState, service_state
+from copdns.policy.without_time import without_time
 from copdns.time.bedtime import is_bedtime
-from tests.household import MIA, NOW, allow, family, library, live, policy
+from copdns.time.plan import NO_TIME_PLAN, Closure, TimePlan
+from tests.household import MIA, NOW, allow, block, family, library, live, policy
 
 NAMES = {"blocks": ["blocks.example", "cdn.blocks.example"], "chat": ["chat.example"]}
 STRANGERS = {"blocks": Contact.STRANGERS, "chat": Contact.STRANGERS}
@@ -122,3 +124,54 @@ def test_a_bedtime_turns_everything_off_over_a_night() -> None:
     assert not is_bedtime(replace(BEDTIME, about=(parse_matcher("blocks.example"),)))
     assert not is_bedtime(replace(BEDTIME, slots=(Slot(frozenset({"daily"}), 600, 60),)))
     assert not is_bedtime(replace(BEDTIME, opens=True))
+
+
+# --- by settings and rules alone -----------------------------------------------------------------
+
+GAMES: dict[str, Any] = {
+    "categories": {"games": ["chess.example", "go.example"], "chat": ["go.example"]},
+    "services": {
+        "chess": ["chess.example"],
+        "go": ["go.example", "cdn.example"],
+        "room": ["r.example"],
+        "vpn": ["vpn.example"],
+        "relay": ["mask.example"],
+    },
+    "canaries": {"private_relay": ["mask.example"]},
+    "contacts": {"room": Contact.STRANGERS},
+    "bypass": ["vpn.example"],
+}
+
+
+def blocked(*rules: Rule, timing: TimePlan = NO_TIME_PLAN, **fields: Any) -> set[str]:
+    """Return the services that are wholly blocked for Mia, whatever the time is."""
+    made = without_time(policy(replace(MIA, **fields), *rules, timing=timing, **GAMES))
+    return {
+        slug
+        for slug, names in GAMES["services"].items()
+        if service_state(made, map(parse_matcher, names), NOW).extent is Extent.BLOCKED
+    }
+
+
+def test_a_service_is_blocked_by_its_tick_its_contact_kind_a_category_or_a_signal() -> None:
+    assert blocked() == set()
+    assert blocked(services=frozenset({"chess"})) == {"chess"}
+    assert blocked(contacts=frozenset({Contact.STRANGERS})) == {"room"}
+    assert blocked(categories=frozenset({"games", "chat"})) == {"chess"}  # of "go" only a part
+    assert blocked(canaries=frozenset({"private_relay"})) == {"relay"}
+    assert blocked(bypass=True) == {"vpn"}
+
+
+def test_rules_count_as_well_as_settings() -> None:
+    assert blocked(block("go.example"), block("cdn.example")) == {"go"}
+    ticked = frozenset({"go", "chess"})
+    for name in ("go.example", "=cdn.example"):
+        assert blocked(allow(name, "mia"), services=ticked) == {"chess"}
+        assert blocked(allow(name, "tom"), services=ticked) == {"chess", "go"}
+
+
+def test_a_pause_and_a_bedtime_do_not_count() -> None:
+    closed = TimePlan(closures=(Closure(Reason.PAUSED, NOW - 60, NOW + 600),))
+    made = policy(MIA, timing=closed, **GAMES)
+    assert service_state(made, [parse_matcher("go.example")], NOW).extent is Extent.BLOCKED
+    assert blocked(timing=closed) == set()

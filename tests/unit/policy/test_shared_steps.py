@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from copdns.dns.records import A
 from copdns.model.household import Band, BlockMode, Profile, Rule
-from copdns.model.times import Pause
+from copdns.model.times import PauseSpan
 from copdns.model.verdict import Action, Reason
+from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.context import build_context
 from copdns.policy.decide import decide, explain
 from copdns.policy.order import build_policy
 from copdns.policy.shared_steps import RulesByScope, StepSharing
-from copdns.policy.snapshot import build_snapshot
 from copdns.time.plan import in_scope
 from tests.household import DEFAULTS, MIA, NOW, allow, block, family, library, live
 
@@ -113,7 +113,7 @@ def test_a_pause_of_one_is_no_pause_of_another_who_is_set_alike() -> None:
     lists = library(protected={"education_reference": ["wiki.example"]})
     people = CHILD, replace(CHILD, id="tom")
     for pair in (people, people[::-1]):
-        house = family(*pair, pauses=(Pause("mia", int(NOW)),))
+        house = family(*pair, pauses=(PauseSpan("mia", int(NOW)),))
         tom = build_snapshot(None, lists, DEFAULTS, [house], NOW).policy("home", "tom")
         assert decide(tom, "wiki.example", A, NOW).reason is Reason.PROTECTED
         paused = [each for each in explain(tom, "b.example", A, NOW) if each.number == 7]
@@ -131,7 +131,7 @@ def test_profiles_that_are_set_otherwise_share_nothing_that_differs() -> None:
 
 def test_who_is_paused_is_no_kin_of_whoever_is_not() -> None:
     other = replace(MIA, id="tom", name="Tom")
-    house = replace(family(MIA, other), pauses=(Pause("mia", int(NOW)),))
+    house = replace(family(MIA, other), pauses=(PauseSpan("mia", int(NOW)),))
     made = live(house)
     paused, free = made.policy("home", "mia"), made.policy("home", "tom")
     assert paused.group is not free.group

@@ -13,12 +13,12 @@ from copdns.list_files.load import bundled_presets, load_catalogue
 from copdns.lists.catalogue import Catalogue
 from copdns.model.household import Band, Profile, Rule, RuleAction
 from copdns.model.matchers import parse_matcher
-from copdns.model.times import Budget, Pause, Schedule
+from copdns.model.times import Budget, PauseSpan, Schedule
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.context import build_context
 from copdns.policy.decide import Policy, charged_budgets, decide
+from copdns.policy.guest import guest_profile
 from copdns.policy.order import build_policy
-from copdns.policy.snapshot import guest_profile
 from copdns.policy.special_names import A
 from copdns.time.plan import build_time_plan
 from copdns.time.schedule import parse_slots
@@ -102,7 +102,7 @@ UPDATES = [
 
 CLOSED_BY: dict[str, dict[str, Any]] = {
     "nothing": {},
-    "a pause": {"pauses": (Pause("mia", int(NOW) - 60),)},
+    "a pause": {"pauses": (PauseSpan("mia", int(NOW) - 60),)},
     "bedtime": {"schedules": (Schedule("night", "mia", parse_slots("daily 00:00-24:00")),)},
     "no time left": {"budgets": (Budget("screen", "mia", (("daily", 0),)),)},
 }

@@ -26,8 +26,10 @@ from copdns.model.household import (
 from copdns.model.matchers import parse_matcher
 from copdns.model.times import Budget
 from copdns.model.verdict import Action, Reason
+from copdns.policy.build_snapshot import build_in_steps, build_snapshot
 from copdns.policy.decide import Policy, decide
-from copdns.policy.snapshot import GUEST, Snapshot, build_in_steps, build_snapshot
+from copdns.policy.guest import GUEST
+from copdns.policy.snapshot import Snapshot
 from copdns.time.budget import RECHECK_BEFORE
 from tests.household import ADA, BO, DEFAULTS, MIA, NOW, TOM, asker, block, family, library
 from tests.household import GUEST as VISITOR

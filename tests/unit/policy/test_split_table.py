@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from copdns.dns.query import CacheKey
 from copdns.dns.records import PTR, A
-from copdns.dns.wire import CacheKey
 from copdns.model.household import Household, SplitUpstream
 from copdns.model.verdict import Action
 from copdns.policy.decide import decide

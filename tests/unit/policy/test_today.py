@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from copdns.model.household import Household
-from copdns.model.times import Budget, Grant, Pause, parse_subject
+from copdns.model.times import Budget, Grant, PauseSpan, parse_subject
 from copdns.model.verdict import Reason
 from copdns.policy.today import ClosingSoon, Today, build_today
 from copdns.time.minutes import Minutes
@@ -28,14 +28,14 @@ def test_without_rules_about_time_everything_is_open() -> None:
 
 
 def test_a_pause_closes_everything_until_its_end() -> None:
-    found = seen(family(MIA, pauses=(Pause("mia", int(NOW), int(NOW) + HOUR),)))
+    found = seen(family(MIA, pauses=(PauseSpan("mia", int(NOW), int(NOW) + HOUR),)))
     assert found.closed is not None
     assert (found.closed.reason, found.closed.valid_until) == (Reason.PAUSED, NOW + HOUR)
     assert [(each.start, each.end) for each in found.day] == [(667, 708)]
 
 
 def test_a_permission_for_everything_opens_it_again() -> None:
-    pause = Pause("mia", int(NOW) - HOUR)
+    pause = PauseSpan("mia", int(NOW) - HOUR)
     end = NOW + 10
     grant = Grant(None, NOW - 10, end, given=NOW - 10, content=False, time=True, profile="mia")
     house = family(MIA, pauses=(pause,), grants=(grant,))
@@ -44,7 +44,7 @@ def test_a_permission_for_everything_opens_it_again() -> None:
 
 
 def test_the_end_of_a_permission_is_drawn_and_told_before() -> None:
-    pause = Pause("mia", int(NOW) - HOUR, int(NOW) + HOUR)
+    pause = PauseSpan("mia", int(NOW) - HOUR, int(NOW) + HOUR)
     end = NOW + HOUR / 4
     grant = Grant(None, NOW, end, given=NOW, content=False, time=True, id="g1", profile="mia")
     house = family(MIA, pauses=(pause,), grants=(grant,))
@@ -55,7 +55,7 @@ def test_the_end_of_a_permission_is_drawn_and_told_before() -> None:
 
 
 def test_what_a_permission_keeps_open_past_bedtime_closes_at_its_end() -> None:
-    pause = Pause("mia", int(NOW) + 300)
+    pause = PauseSpan("mia", int(NOW) + 300)
     grant = Grant(
         None, NOW, NOW + 600, given=NOW + 300, content=False, time=True, id="g1", profile="mia"
     )
@@ -66,7 +66,7 @@ def test_what_a_permission_keeps_open_past_bedtime_closes_at_its_end() -> None:
 def test_what_a_permission_opens_alone_at_bedtime_is_told_before_its_end() -> None:
     about = parse_subject("games.example")
     grant = Grant(about, NOW, NOW + 240, NOW, content=False, time=True, id="g1", profile="mia")
-    found = seen(family(MIA, pauses=(Pause("mia", int(NOW) - 1),), grants=(grant,)))
+    found = seen(family(MIA, pauses=(PauseSpan("mia", int(NOW) - 1),), grants=(grant,)))
     assert found.closed is not None
     assert found.soon == (ClosingSoon(Reason.GRANTED, (about,), 4),)
 

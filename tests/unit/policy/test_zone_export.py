@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_network
+
+import pytest
 
 from copdns.dns.records import A
 from copdns.lists.index import ListKind
@@ -74,6 +77,25 @@ def test_addresses_are_written_as_they_are_read() -> None:
     assert "24.0.100.51.198.rpz-ip CNAME ." in found
     again = parse_list("\n".join(found), ListFormat.RPZ)
     assert {each for each, _ in again.special.networks} == {"198.51.100.0/24", "2001:db8:bad::/48"}
+
+
+@pytest.mark.parametrize(
+    ("address", "owner"),
+    [
+        ("2001:db8::/32", "32.zz.db8.2001.rpz-ip"),
+        ("2001:db8:bad::/48", "48.zz.bad.db8.2001.rpz-ip"),
+        ("::1", "128.1.zz.rpz-ip"),
+        ("2001:db8::ff9b:0:0/96", "96.0.0.ff9b.zz.db8.2001.rpz-ip"),
+        # Of runs as long as each other the first; a single zero stays (RFC 5952 section 4.2).
+        ("2001:db8:0:0:1:0:0:1", "128.1.0.0.1.zz.db8.2001.rpz-ip"),
+        ("2001:db8:1:2:3:0:5:6", "128.6.5.0.3.2.1.db8.2001.rpz-ip"),
+    ],
+)
+def test_an_ipv6_address_is_written_as_bind_writes_it(address: str, owner: str) -> None:
+    made = policy(MIA, block(address))
+    assert records(made) == [f"{owner} CNAME ."]
+    again = parse_list(f"{owner} CNAME .", ListFormat.RPZ)
+    assert [each for each, _ in again.special.networks] == [str(ip_network(address))]
 
 
 def test_rules_about_addresses_are_written_too() -> None:

@@ -15,7 +15,7 @@ from copdns.model.household import (
     PrivacyMode,
 )
 from copdns.model.matchers import Matcher
-from copdns.model.times import Budget, Grant, Pause, Schedule, Topic, TopicKind
+from copdns.model.times import Budget, Grant, PauseSpan, Schedule, Topic, TopicKind
 from copdns.model.verdict import Action, Reason
 from copdns.privacy.own_numbers import is_own_limit
 from copdns.time.schedule import parse_slots
@@ -122,7 +122,7 @@ def test_a_list_of_the_settings_is_one_of_these_and_no_other_list(
 def test_what_copdns_decides_itself_is_counted_as_what_it_is() -> None:
     tom = replace(TOM, privacy=PrivacyMode.COUNTS, categories=frozenset({"games"}))
     home = Home(
-        family(MIA, tom, ADA, pauses=(Pause("mia", int(NOW)),)),
+        family(MIA, tom, ADA, pauses=(PauseSpan("mia", int(NOW)),)),
         library(categories={"games": ["play.example"]}),
     )
     home.ask("tom", "play.example")

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from copdns.accounts.account import AccessRecord, ViewedPart
 from copdns.accounts.roles import Role
-from copdns.model.times import Pause, Ticket
+from copdns.model.times import PauseSpan, Ticket
 from copdns.model.verdict import Reason
 from copdns.privacy.masked_names import build_mask
 from copdns.privacy.personal_data import (
@@ -56,7 +56,7 @@ def test_the_file_has_all_that_is_about_the_person_and_no_code() -> None:
     )
     house = replace(
         family(rules=(block("toys.example", "mia"), block("bets.example", "tom"))),
-        pauses=(Pause("mia", int(NOW)), Pause("tom", int(NOW))),
+        pauses=(PauseSpan("mia", int(NOW)), PauseSpan("tom", int(NOW))),
         tickets=(
             Ticket("t1", "d" * 64, 30, int(NOW), int(NOW) + 60, "mia"),
             Ticket("t2", "e" * 64, 30, int(NOW), int(NOW) + 60, "tom"),
@@ -73,8 +73,8 @@ def test_the_file_has_all_that_is_about_the_person_and_no_code() -> None:
 
 
 def test_a_minute_of_the_day_is_no_moment() -> None:
-    assert plain(Pause("mia", 1200))["start"] == 1200
-    assert plain(Pause("mia", int(NOW)))["start"] == plain_moment(NOW)
+    assert plain(PauseSpan("mia", 1200))["start"] == 1200
+    assert plain(PauseSpan("mia", int(NOW)))["start"] == plain_moment(NOW)
 
 
 def test_a_guardians_file_hides_what_tells_too_much_and_what_only_the_device_shows() -> None:

@@ -17,8 +17,8 @@ from copdns.dns.cache import Cache
 from copdns.dns.connections import CLEAR_ZONE
 from copdns.dns.exchange import Exchange
 from copdns.dns.help_answers import HELP_TTL
+from copdns.dns.query import CacheKey, read_query
 from copdns.dns.records import RD, A
-from copdns.dns.wire import CacheKey, read_query
 from copdns.model.household import (
     Household,
     LocalName,
@@ -32,8 +32,9 @@ from copdns.model.verdict import Action, Reason
 from copdns.policy.decide import decide
 from copdns.policy.judge import RebindingGuard
 from copdns.policy.snapshot import Client
-from copdns.server.answer import MAX_MEMO_ENTRIES, MAX_WAITERS, VerdictMemo
+from copdns.server.answer import MAX_WAITERS
 from copdns.server.lazy_free import LazyFreeQueue
+from copdns.server.verdict_memo import MAX_MEMO_ENTRIES, VerdictMemo
 from copdns.time.plan import Closure, TimePlan
 from tests.fakes import FILTERED, NO_SUCH_NAME, SILENCE, FakeUpstream, Script
 from tests.home import Home

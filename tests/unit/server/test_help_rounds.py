@@ -10,8 +10,8 @@ import pytest
 from copdns.dns.exchange import Exchange
 from copdns.dns.help_answers import HelpAnswers, HelpKey, help_keys
 from copdns.dns.message import UpstreamResponse, read_response
+from copdns.dns.query import CacheKey
 from copdns.dns.records import AAAA, HTTPS, A
-from copdns.dns.wire import CacheKey
 from copdns.model.matchers import parse_matcher
 from copdns.policy.judge import RebindingGuard
 from copdns.server.help_rounds import FIRST_ROUND, ROUND, HelpRounds

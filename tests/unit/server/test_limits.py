@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from ipaddress import ip_address
 
 import dns.flags
 import dns.message
@@ -194,6 +195,12 @@ def test_no_more_are_remembered_than_memory_is_for() -> None:
         ("x1.example.co.uk", "example.co.uk"),
         ("example.co.uk", ""),
         ("x1.example.de", "example.de"),
+        ("7.2.0.192.in-addr.arpa", "2.0.192.in-addr.arpa"),
+        ("x1.7.2.0.192.in-addr.arpa", "2.0.192.in-addr.arpa"),
+        ("0.192.in-addr.arpa", "in-addr.arpa"),  # above all networks of a home
+        (ip_address("2001:db8:1:2::1").reverse_pointer, "0.0.1.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"),
+        ("8.b.d.0.1.0.0.2.ip6.arpa", "ip6.arpa"),
+        ("x1.home.arpa", "home.arpa"),
     ],
 )
 def test_a_domain_is_what_one_owner_has(qname: str, domain: str) -> None:
@@ -319,6 +326,14 @@ def test_a_flood_of_made_up_names_is_slowed_for_their_domain_only() -> None:
     assert home.counters.limited["domain"] == 20
     assert home.flood("mia", "www.other.example", "shop.example") == {ANSWERED: 2}
     assert home.flood("tom", "www.shop.example", tcp=True) == {ANSWERED: 1}
+
+
+def test_addresses_without_a_name_in_one_network_slow_no_other_network() -> None:
+    # Of a network for benchmarks (RFC 2544): names of those for examples no upstream is asked for.
+    names, other = [f"{number}.1.18.198.in-addr.arpa" for number in range(12)], "1.2.18.198"
+    home = bounded(Limits(domain=2), no_such(*names, f"{other}.in-addr.arpa"))
+    assert home.flood("mia", *names) == {ANSWERED: 10, TRUNCATED: 2}
+    assert home.flood("mia", f"{other}.in-addr.arpa") == {ANSWERED: 1}
 
 
 def test_names_that_exist_are_not_slowed_however_many_they_are() -> None:

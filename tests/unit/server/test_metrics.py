@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from copdns import __version__
 from copdns.dns.exchange import Health
-from copdns.dns.upstream import LATENCY_BUCKETS, UpstreamCounters
+from copdns.dns.upstream_counters import LATENCY_BUCKETS, UpstreamCounters
 from copdns.model.verdict import Action, Reason
 from copdns.server.exposition import build_registry
 from copdns.server.metrics import METRICS, Counters
@@ -46,7 +46,9 @@ def full() -> Counters:
     counters.gauges = {
         name: lambda: 7.0
         for name in METRICS
-        if name.startswith(("copdns_cache_entries", "copdns_cache_octets", "copdns_log"))
+        if name.startswith(
+            ("copdns_cache_entries", "copdns_cache_octets", "copdns_facts", "copdns_log")
+        )
         or name in ("copdns_policy_revision", "copdns_list_entries", "copdns_events_dropped")
     }
     return counters

@@ -12,8 +12,8 @@ import dns.message
 import pytest
 
 from copdns.dns.cache import Cache
+from copdns.dns.query import read_query
 from copdns.dns.records import AAAA, AD, AXFR, CD, RD
-from copdns.dns.wire import read_query
 from copdns.model.household import (
     BlockMode,
     Device,

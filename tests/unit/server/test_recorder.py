@@ -7,7 +7,7 @@ from struct import pack
 
 import pytest
 
-from copdns.dns.wire import Query, read_query
+from copdns.dns.query import Query, read_query
 from copdns.model.bypass_signs import NOT_HEARD, Heard, SignKind
 from copdns.model.household import Band, FullLogSpan, PrivacyMode, Profile
 from copdns.model.verdict import Action, Reason, Verdict

@@ -18,6 +18,7 @@ from copdns.server.connection import StreamLimits
 from copdns.server.forwarded import NO_FORWARDERS, Forwarder, Forwarders
 from copdns.server.limits import Limits
 from copdns.server.tcp import TcpServer
+from copdns.time.clock import Moment
 from tests.forwarding import STREAM, header, own, proxied
 from tests.household import BO
 from tests.unit.messages import ID, message, opt, option, parsed, query, question
@@ -286,6 +287,24 @@ async def test_what_is_refused_while_it_is_read_is_asked_once(
     assert (await client.receive())[:2] == bytes(2)
     here.home.recorder.flush(here.home.clock.wall)
     assert here.home.counters.queries["tcp"] == 10
+
+
+async def test_a_bug_with_one_question_keeps_no_later_one_from_its_answer(either: Open) -> None:
+    here = await either(in_flight=1)
+    client, clock = await here.client(), here.server.clock
+
+    def broken() -> Moment:
+        here.server.clock = clock
+        raise RuntimeError("a bug")
+
+    client.send(numbered(1, SLOW), numbered(2, GAMES))
+    await here.asked(1)
+    here.server.clock = broken
+    here.home.upstream.deliver()
+    assert (await client.receive())[:2] == b"\0\1"
+    for number in (3, 4):
+        client.send(numbered(number, GAMES))
+        assert (await client.receive())[:2] == bytes([0, number])
 
 
 async def test_a_client_that_does_not_read_is_not_read_from(desk: Open) -> None:

@@ -13,7 +13,7 @@ from copdns.accounts.roles import Permission, Role
 from copdns.app.account_chores import AccountChores
 from copdns.model.errors import AccountError
 from copdns.model.household import Household
-from copdns.store.household_db.accounts import pick_account
+from copdns.store.household_db.account_rows import pick_account
 from copdns.store.household_db.sessions import make_actor
 from copdns.store.household_db.thread import StoreThread
 from copdns.time.clock import Moment

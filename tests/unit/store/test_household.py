@@ -56,7 +56,7 @@ from copdns.model.times import (
     MovedBedtime,
     OnFailure,
     Origin,
-    Pause,
+    PauseSpan,
     Schedule,
     SchoolCalendar,
     Slot,
@@ -115,7 +115,7 @@ GRANT = Grant(
 )
 BONUS = Bonus("b1", "tom", "games", date(2027, 1, 15), 30, Extra.CREDIT, "ada", NOW)
 TICKET = Ticket("t1", "ab12", 45, NOW - 60, NOW + DAY, "mia", GAMES, "Dishes", "ada", NOW, "mia")
-PAUSE = Pause("mia", NOW, NOW + 600, homework=True, author="ada")
+PAUSE = PauseSpan("mia", NOW, NOW + 600, homework=True, author="ada")
 HOME = Household(
     id="home",
     name="Home",
@@ -189,7 +189,7 @@ HOME = Household(
         ),
     ),
     failures=FailureChoices(OnFailure.ESSENTIAL, OnFailure.OPEN, OnFailure.ESSENTIAL),
-    pauses=(PAUSE, Pause("tom", NOW)),
+    pauses=(PAUSE, PauseSpan("tom", NOW)),
     grants=(GRANT, Grant(None, NOW, NOW + 1, NOW, id="g2", profile="tom")),
     bonuses=(BONUS,),
     tickets=(TICKET, Ticket("t2", "cd34", 10, NOW, NOW + DAY)),
@@ -449,11 +449,11 @@ async def test_an_edit_that_fails_changes_nothing(store: HouseholdStore) -> None
             "grant 'g1': there is no profile 'bo'",
         ),
         (
-            lambda home: replace(home, pauses=(Pause("bo", NOW),)),
+            lambda home: replace(home, pauses=(PauseSpan("bo", NOW),)),
             "a pause: there is no profile 'bo'",
         ),
         (
-            lambda home: replace(home, pauses=(Pause("mia", NOW), PAUSE)),
+            lambda home: replace(home, pauses=(PauseSpan("mia", NOW), PAUSE)),
             "pauses: 'mia' is there twice",
         ),
     ],
@@ -498,7 +498,7 @@ def ended(before: Household) -> Household:
     """Return a household in which of everything one ended on the first day, and one did not."""
     return replace(
         before,
-        pauses=(Pause("mia", 0, DAY), Pause("tom", 0)),
+        pauses=(PauseSpan("mia", 0, DAY), PauseSpan("tom", 0)),
         grants=(
             Grant(None, 0, DAY, 0, id="g1", profile="mia"),
             Grant(None, 0, 2 * DAY, 0, id="g2", profile="mia"),

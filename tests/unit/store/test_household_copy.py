@@ -19,9 +19,9 @@ import pytest
 
 from copdns.model.errors import DamagedHouseholdError, HouseholdError, StoreError
 from copdns.model.household import Band, Household, Profile
-from copdns.store import household_copy
+from copdns.store import household_copy, page_records
 from copdns.store.db import rewrite
-from copdns.store.household_copy import HouseholdCopy, database_image
+from copdns.store.household_copy import HouseholdCopy
 from copdns.store.household_db import condition
 from copdns.store.household_db.appeals import AppealStore
 from copdns.store.household_db.condition import FILE, STAND_IN, find_household_damage, repair
@@ -29,6 +29,7 @@ from copdns.store.household_db.household import HouseholdStore
 from copdns.store.household_db.notes import audit
 from copdns.store.household_db.thread import StoreThread
 from copdns.store.log_db.querylog import QueryLog
+from copdns.store.page_records import database_image
 from tests.damaging import PLACES, Damage, damages
 
 NOW = 1_800_000_000
@@ -144,7 +145,7 @@ def image(path: Path) -> bytes:
 
 
 def same_rows(one: Path, other: Path) -> bool:
-    return household_copy.same_content(image(one / FILE), image(other / FILE))
+    return page_records.same_content(image(one / FILE), image(other / FILE))
 
 
 # --- which file is used ---

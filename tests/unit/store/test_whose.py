@@ -10,7 +10,9 @@ import pytest
 from copdns.accounts.account import DAY, GUEST_LASTS, PAIRING_LASTS, PAIRING_OPEN, GuestKind
 from copdns.model.errors import AccountError
 from copdns.model.household import Household
-from copdns.store.household_db.pairings import MAX_PAIRINGS, Guests, Pairings, Pins
+from copdns.store.household_db.guests import Guests
+from copdns.store.household_db.pairings import MAX_PAIRINGS, Pairings
+from copdns.store.household_db.pins import Pins
 from copdns.store.household_db.thread import StoreThread
 from tests.unit.account_values import NOW, House
 

@@ -8,7 +8,7 @@ import pytest
 
 from copdns.dns.records import A
 from copdns.model.household import PrivacyMode, Profile
-from copdns.model.times import Grant, Pause
+from copdns.model.times import Grant, PauseSpan
 from copdns.model.verdict import Reason
 from copdns.policy.decide import decide
 from copdns.policy.today import build_today
@@ -43,7 +43,7 @@ def test_a_timer_to_focus_turns_off_at_once_until_its_end() -> None:
 
 
 def test_a_timer_opens_nothing() -> None:
-    pause = Pause("mia", AT, AT + 3600)
+    pause = PauseSpan("mia", AT, AT + 3600)
     assert not is_open(HALF_HOUR, "games.example", 60, pauses=(pause,))
     assert not is_open(HALF_HOUR, "other.example", 60, pauses=(pause,))
 
@@ -100,7 +100,7 @@ def test_what_a_timer_turned_off_is_counted_as_what_is_the_person_s_own() -> Non
     verdict = decide(there.policy(*WHO), "other.example", A, NOW)
     assert (verdict.reason, verdict.period) == (Reason.PAUSED, OWN)
     assert is_own_verdict(verdict)
-    paused = live(family(MIA, pauses=(Pause("mia", AT),)), now=NOW)
+    paused = live(family(MIA, pauses=(PauseSpan("mia", AT),)), now=NOW)
     assert not is_own_verdict(decide(paused.policy(*WHO), "other.example", A, NOW))
 
 

@@ -17,14 +17,16 @@ from copdns.model.times import (
     FailureChoices,
     Grant,
     OnFailure,
-    Pause,
+    PauseSpan,
     Schedule,
     SchoolCalendar,
     parse_subject,
 )
 from copdns.model.verdict import Reason
+from copdns.policy.build_snapshot import build_snapshot
 from copdns.policy.decide import decide
-from copdns.policy.snapshot import GUEST, Snapshot, build_snapshot
+from copdns.policy.guest import GUEST
+from copdns.policy.snapshot import Snapshot
 from copdns.time.budget import PLENTY, RemainingBudget
 from copdns.time.minutes import Minutes
 from copdns.time.plan import (
@@ -102,7 +104,7 @@ def test_it_is_the_same_all_day_so_that_policies_stay_the_same() -> None:
 
 
 def test_a_pause_is_its_profile_s_and_may_have_no_end() -> None:
-    home = family(pauses=(Pause("mia", int(NOW)),))
+    home = family(pauses=(PauseSpan("mia", int(NOW)),))
     (found,) = timing(home).closures
     assert (found.reason, found.start, found.end) == (Reason.PAUSED, NOW, inf)
     assert timing(home, TOM) is NO_TIME_PLAN
@@ -110,7 +112,7 @@ def test_a_pause_is_its_profile_s_and_may_have_no_end() -> None:
 
 def test_homework_opens_the_profile_s_own_names_for_as_long_as_the_pause() -> None:
     mia = replace(MIA, homework=(parse_subject("school.example"),))
-    home = family(mia, pauses=(Pause("mia", int(NOW), int(NOW) + 60, homework=True),))
+    home = family(mia, pauses=(PauseSpan("mia", int(NOW), int(NOW) + 60, homework=True),))
     found = timing(home, mia).homework
     assert found is not None
     assert (found.start, found.end, found.opens) == (NOW, NOW + 60, mia.homework)
@@ -198,7 +200,7 @@ def test_a_wrong_clock_ends_no_pause(chosen: OnFailure) -> None:
     home = family(
         MIA,
         failures=FailureChoices(clock=chosen),
-        pauses=(Pause("mia", int(NOW)),),
+        pauses=(PauseSpan("mia", int(NOW)),),
         rules=(allow("school.example"),),
     )
     assert open_names(live(home, PolicyInputs(clock_is_wrong=True))) == ["help.example"]

@@ -12,7 +12,7 @@ from copdns.household.check import KnownIds
 from copdns.household.time_edits import add_bonus, give_grant
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household
-from copdns.model.times import Budget, Pause, Schedule, Topic, TopicKind
+from copdns.model.times import Budget, PauseSpan, Schedule, Topic, TopicKind
 from copdns.policy.today import build_today
 from copdns.time.minutes import Minutes
 from copdns.time.plan import NO_INPUTS
@@ -59,7 +59,7 @@ def test_nothing_that_closes_takes_no_more_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"schedules": (SUPPER,)}, {"pauses": (Pause("mia", int(NOW) - 60),)}]
+    "fields", [{"schedules": (SUPPER,)}, {"pauses": (PauseSpan("mia", int(NOW) - 60),)}]
 )
 def test_what_is_closed_opens_for_these_minutes(fields: dict[str, Any]) -> None:
     house = home(**fields)

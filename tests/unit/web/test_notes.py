@@ -6,7 +6,7 @@ import pytest
 
 from copdns.appeals.appeal import contest
 from copdns.dns.records import A
-from copdns.model.times import Budget, Pause, Schedule, Slot
+from copdns.model.times import Budget, PauseSpan, Schedule, Slot
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import decide
 from copdns.web.notes import note_of
@@ -49,7 +49,7 @@ def test_of_two_schedules_the_one_that_closes_gives_the_reason() -> None:
 def test_a_budget_gives_its_reason_and_a_pause_has_none() -> None:
     budget = Budget("day", "mia", (("daily", 0),), note="Enough.")
     schedule = Schedule("day", "mia", (NIGHT,), note="Another.")
-    house = family(MIA, schedules=(schedule,), budgets=(budget,), pauses=(Pause("mia", 0),))
+    house = family(MIA, schedules=(schedule,), budgets=(budget,), pauses=(PauseSpan("mia", 0),))
     spent = Verdict(Action.BLOCK, Reason.BUDGET, 9, period="day")
     paused = Verdict(Action.BLOCK, Reason.PAUSED, 7, period="day")
     assert (note_of(house, MIA, spent), note_of(house, MIA, paused)) == ("Enough.", "")

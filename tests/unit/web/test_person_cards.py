@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from copdns.model.household import FullLogSpan, Household, PrivacyMode, Profile
-from copdns.model.times import Budget, Grant, Pause, Schedule, Topic, TopicKind
+from copdns.model.times import Budget, Grant, PauseSpan, Schedule, Topic, TopicKind
 from copdns.policy.today import build_today
 from copdns.privacy.retention import CountKey
 from copdns.time.minutes import Minutes
@@ -54,7 +54,7 @@ def card(profile: Profile = MIA, used: int = 0, **fields: Any) -> PersonCard:
 
 
 def paused(until: int | None, homework: bool = False) -> dict[str, Any]:
-    return {"pauses": (Pause("mia", AT - 60, until, homework),)}
+    return {"pauses": (PauseSpan("mia", AT - 60, until, homework),)}
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ class NoticeShown(Given):
 
 
 class NoticesAsked(Sent):
+    """How many notices at most."""
+
     limit: Limit = 50
 
 

@@ -48,6 +48,8 @@ class Invited(StrEnum):
 
 
 class AccountWanted(Sent):
+    """An account to be made.  profile: the person it is, of a child's account."""
+
     name: Annotated[str, Field(min_length=1, max_length=60)]
     role: Invited
     profile: Id | None = None

@@ -10,8 +10,9 @@ from pydantic import Field
 
 from copdns.accounts.roles import Permission
 from copdns.as_json.plain import utc
-from copdns.household.edits import add_service, remove_service, set_household, set_service
+from copdns.household.edits import set_household
 from copdns.household.file import dump
+from copdns.household.rule_edits import add_service, remove_service, set_service
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Contact, Household
 from copdns.model.matchers import Matcher
@@ -94,6 +95,8 @@ class ServiceSet(Sent):
 
 
 class AuditAsked(Sent):
+    """How many lines at most, the newest."""
+
     limit: Limit = 100
 
 

@@ -33,6 +33,8 @@ from copdns.web.list_versions import decide_version, set_trial
 
 
 class ProblemShown(Given):
+    """A line of a list that is not used, and why."""
+
     line: int
     reason: str
     text: str
@@ -85,6 +87,8 @@ class VersionWaiting(Given):
 
 
 class VersionShown(Given):
+    """A version of a list.  names: how many it has."""
+
     version: str
     fetched_at: Moment | None
     names: int
@@ -99,6 +103,8 @@ class VersionsShown(Given):
 
 
 class OneList(Sent):
+    """Which list."""
+
     slug: Id = Field(alias="list")
 
 
@@ -110,6 +116,8 @@ class VersionChosen(Sent):
 
 
 class VersionInForce(Given):
+    """The version of a list that is in force now."""
+
     slug: str = Field(alias="list")
     version: str
     names: int
@@ -123,6 +131,8 @@ class TrialChosen(Sent):
 
 
 class TrialShown(Given):
+    """Until when a list only counts; null: it blocks."""
+
     slug: str = Field(alias="list")
     log_only_until: Moment | None
 
@@ -201,6 +211,8 @@ class EntryShown(Given):
 
 
 class SearchShown(Given):
+    """What lists say of a name.  search_engines: whose host it is."""
+
     name: str
     entries: list[EntryShown]
     search_engines: list[str]
@@ -216,6 +228,8 @@ class ErrorShown(Given):
 
 
 class NameAsked(Sent):
+    """Which name."""
+
     name: Name
 
 
@@ -408,7 +422,7 @@ OPERATIONS = (
     Operation(
         "GET",
         "/lists/errors",
-        Permission.SEE_STATUS,
+        Permission.SEE_APPEALS,  # somebody asked for these sites
         "Names that lists named wrongly",
         errors,
         list[ErrorShown],

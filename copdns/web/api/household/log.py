@@ -55,6 +55,8 @@ class RowShown(Given):
 
 
 class CountShown(Given):
+    """How many look-ups of a person in an hour had one outcome."""
+
     hour: Moment
     profile: str
     action: Action
@@ -81,10 +83,14 @@ class TodayShown(MinutesShown):
 
 
 class DayShown(MinutesShown):
+    """The minutes of one day."""
+
     day: str
 
 
 class UsageShown(Given):
+    """Minutes of use.  estimate: those of today may still grow."""
+
     day: str
     estimate: bool
     today: list[TodayShown]
@@ -102,6 +108,8 @@ class LookShown(Given):
 
 
 class LogAsked(Sent):
+    """How many rows at most, the newest."""
+
     limit: Limit = 100
 
 

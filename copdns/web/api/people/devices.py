@@ -18,6 +18,8 @@ _Addresses = Annotated[tuple[Address, ...], Field(max_length=50)]
 
 
 class DeviceShown(Given):
+    """A device as it is stored."""
+
     id: str
     name: str
     profile: str

@@ -33,6 +33,8 @@ class GuestShown(Given):
 
 
 class RequestShown(Given):
+    """A device whose user asks to be let in.  at: when."""
+
     address: str
     mac: str
     at: Moment
@@ -48,6 +50,8 @@ class GuestWanted(Sent):
 
 
 class RefusalSent(Sent):
+    """Which device is not let in."""
+
     address: Address
 
 

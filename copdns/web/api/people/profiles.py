@@ -40,11 +40,15 @@ from copdns.web.api.types import WHOLE, About, Id, Moment, Text, parse_subjects
 
 
 class BandChange(Given):
+    """An age group that is announced.  at: when it begins."""
+
     band: Band
     at: Moment
 
 
 class FullLog(Given):
+    """From when until when names are recorded."""
+
     start: Moment
     end: Moment
 
@@ -300,6 +304,8 @@ async def confirm_age(call: Call) -> object:
 
 
 class FullLogWanted(Sent):
+    """For how many days names are to be recorded."""
+
     days: Annotated[int, Field(ge=1, le=7), WHOLE]
 
 

@@ -12,7 +12,7 @@ from copdns.as_json.check import Case, case_json
 from copdns.as_json.household import rule_json
 from copdns.as_json.services import service_state_json
 from copdns.household.edit_checks import parse_field
-from copdns.household.edits import add_rule, note_rule, remove_rule
+from copdns.household.rule_edits import add_rule, note_rule, remove_rule
 from copdns.model.household import RuleAction
 from copdns.model.names import normalize
 from copdns.model.record_types import qtype_number
@@ -134,6 +134,8 @@ class VerdictShown(Given):
 
 
 class StepShown(VerdictShown):
+    """What one step says of a name.  decides: it is the first that says anything."""
+
     number: int
     title: str
     decides: bool

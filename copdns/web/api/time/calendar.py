@@ -23,6 +23,8 @@ from copdns.web.calendars import read_calendar
 
 
 class Weekday(StrEnum):
+    """A day of the week."""
+
     MON = "mon"
     TUE = "tue"
     WED = "wed"
@@ -40,6 +42,8 @@ class Calendar(Given):
 
 
 class CalendarShown(Given):
+    """The calendar of the household.  day_starts: when a day of limits begins, as 04:00."""
+
     calendar: Calendar
     day_starts: str
 

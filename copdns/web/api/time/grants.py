@@ -37,6 +37,8 @@ class GrantShown(Given):
 
 
 class Lifts(StrEnum):
+    """What a permission lifts: what sites are about, times, or both."""
+
     CONTENT = "content"
     TIME = "time"
     BOTH = "both"

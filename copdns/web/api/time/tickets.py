@@ -50,6 +50,8 @@ class TicketWanted(Sent):
 
 
 class TicketTyped(Sent):
+    """The code of a ticket."""
+
     code: Code
 
 

@@ -80,6 +80,8 @@ class ScheduleWanted(Sent):
 
 
 class NewSchedule(ScheduleWanted):
+    """A schedule to be added."""
+
     id: Id
 
 
@@ -109,10 +111,14 @@ class BudgetWanted(Sent):
 
 
 class NewBudget(BudgetWanted):
+    """A daily limit to be added."""
+
     id: Id
 
 
 class BonusShown(Given):
+    """More minutes of a limit, on one day."""
+
     id: str
     profile: str
     budget: str
@@ -134,6 +140,8 @@ class BonusWanted(Sent):
 
 
 class MoreWanted(Sent):
+    """How many minutes more."""
+
     minutes: Annotated[int, Field(ge=1, le=240), WHOLE]
 
 

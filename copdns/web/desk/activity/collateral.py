@@ -1,5 +1,4 @@
-"""What else stops when something is blocked, with the names to allow for it; and how much of a
-service is blocked by all settings together.  Pure.
+"""What else stops when something is blocked, with the names to allow for it.  Pure.
 
 A service shares names that others need (`affects` in the data of services).  The lists of a
 category may contain whole services.
@@ -7,15 +6,13 @@ category may contain whole services.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from copdns.household.differences import ON, Difference
-from copdns.lists.catalogue import BYPASS, Catalogue, Service
-from copdns.lists.index import ListKind
-from copdns.model.household import Contact, Household, OwnService, Profile, RuleAction
+from copdns.lists.catalogue import Catalogue, Service
+from copdns.model.household import Contact, OwnService
 from copdns.model.matchers import Matcher
-from copdns.time.plan import in_scope
 
 
 class Loss(NamedTuple):
@@ -31,75 +28,6 @@ class Loss(NamedTuple):
     what: str
     service: str
     names: tuple[str, ...]
-
-
-class ServiceBlock(NamedTuple):
-    """What blocks a service for a person, and how much of it.
-
-    ticked: by itself.  contact: by who can send messages there.  categories: blocked ones whose
-    lists have some of its names, and all of them unless `some`; "bypass" for network signals too.
-    allowed: a rule allows some of its names or all.
-    """
-
-    ticked: bool
-    contact: bool
-    categories: tuple[str, ...]
-    some: bool
-    allowed: bool
-
-    @property
-    def is_whole(self) -> bool:
-        """Tell whether all of it is blocked."""
-        by_category = bool(self.categories) and not self.some
-        return (self.ticked or self.contact or by_category) and not self.allowed
-
-
-def service_blocks(
-    household: Household, profile: Profile, library: Catalogue
-) -> dict[str, ServiceBlock]:
-    """Return what blocks each service for a person, by its slug."""
-    rules = in_scope(household.rules, profile)
-    allowed = tuple(
-        each.target
-        for each in rules
-        if each.action is RuleAction.ALLOW and isinstance(each.target, Matcher)
-    )
-    chosen = profile.categories | ({BYPASS} if profile.bypass else frozenset())
-    subjects = {
-        info.number: BYPASS if info.kind is ListKind.CANARY else info.subject
-        for info in library.index.infos
-        if info.subject in (profile.canaries if info.kind is ListKind.CANARY else chosen)
-    }
-    services: tuple[Service | OwnService, ...] = (
-        *library.services.values(),
-        *household.services,
-    )
-    return {
-        each.slug: _service_block(each, profile, library, subjects, allowed) for each in services
-    }
-
-
-def _service_block(
-    service: Service | OwnService,
-    profile: Profile,
-    library: Catalogue,
-    subjects: Mapping[int, str],
-    allowed: tuple[Matcher, ...],
-) -> ServiceBlock:
-    matchers = names_of(service)
-    listed = [_subjects_with(library, each.name, subjects) for each in matchers]
-    return ServiceBlock(
-        ticked=service.slug in profile.services,
-        contact=service.contact in profile.contacts
-        and service.slug not in profile.contact_exceptions,
-        categories=tuple(sorted(frozenset().union(*listed))),
-        some=not all(listed),
-        allowed=any(
-            rule.covers(each.name) or each.covers(rule.name)
-            for rule in allowed
-            for each in matchers
-        ),
-    )
 
 
 def names_of(service: Service | OwnService) -> tuple[Matcher, ...]:
@@ -144,13 +72,6 @@ def _losses_by_category(category: str, library: Catalogue) -> Iterator[Loss]:
         names = [each.name for each in service.matchers if _is_listed(library, each.name, numbers)]
         if names:
             yield Loss("category", category, "", service.slug, tuple(names))
-
-
-def _subjects_with(library: Catalogue, name: str, subjects: Mapping[int, str]) -> frozenset[str]:
-    """Return the subjects of the lists, given by number, that block a name."""
-    entries = [each for each in library.index.find(name) if each.list in subjects]
-    allowing = {each.list for each in entries if each.allow}
-    return frozenset(subjects[each.list] for each in entries if each.list not in allowing)
 
 
 def _is_listed(library: Catalogue, name: str, numbers: set[int]) -> bool:

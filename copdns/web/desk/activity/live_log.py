@@ -21,6 +21,7 @@ log = structlog.get_logger("copdns")
 
 POLL_SECONDS = 1.0  # seconds between two polls
 MAX_ROWS = 40  # of one poll; older ones are left out, since a page shows no more
+MAX_PAGES = 100  # that are remembered until the next rows come; more are rendered each time
 
 Rows = tuple[StoredRow, ...]
 
@@ -81,10 +82,12 @@ class LogReader:
         return self._after(last)
 
     def render_once(self, key: Hashable, render: Callable[[], bytes]) -> bytes:
-        """Return the HTML of the newest rows; rendered once for each key."""
+        """Return the HTML of the newest rows; rendered once for each of MAX_PAGES keys."""
         found = self._page_by_key.get(key)
         if found is None:
-            found = self._page_by_key[key] = render()
+            found = render()
+            if len(self._page_by_key) < MAX_PAGES:
+                self._page_by_key[key] = found
         return found
 
     async def close(self) -> None:

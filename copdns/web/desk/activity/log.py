@@ -173,7 +173,8 @@ async def _stream_rows(
 ) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + STREAM_SECONDS
-    people, language, day = frozenset(found.ids), language_of(request), request.query.get("day", "")
+    people, language = frozenset(found.ids), language_of(request)
+    day = parse_log_query(request.query).day  # not its text, of which there are any number
     may_edit = may(found.actor, Permission.EDIT_PROFILES)
     while not reader.ended and (left := end - loop.time()) > 0:
         rows = [each for each in await reader.after(last, left) if each.id > last]

@@ -11,7 +11,7 @@ from copdns.accounts.roles import Permission, may
 from copdns.household.edits import set_guest_rules
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Household, Profile
-from copdns.policy.snapshot import guest_profile
+from copdns.policy.guest import guest_profile
 from copdns.time.plan import budgets_in_force, in_scope
 from copdns.web.desk.person.page import sort_categories
 from copdns.web.desk.time.page import form_of, require_house, template_values

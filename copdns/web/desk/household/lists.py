@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from copdns.accounts.roles import Permission, may
+from copdns.accounts.roles import Actor, Permission, may
+from copdns.appeals.list_errors import WrongEntry
 from copdns.list_files import audit_results
 from copdns.list_files.audit_results import AuditResults
 from copdns.list_files.copies import NOT_HERE
@@ -24,7 +25,7 @@ from copdns.model.errors import HouseholdError
 from copdns.model.sentences import Sentence, sentence
 from copdns.privacy.list_counts import ListCountKey, trial_count, week_start
 from copdns.privacy.list_scores import WeekScore, score_lists
-from copdns.web.context import context_of
+from copdns.web.context import AppContext, context_of
 from copdns.web.desk.change import say_done
 from copdns.web.desk.page import household_in_force
 from copdns.web.list_versions import all_own, decide_version, set_trial
@@ -98,7 +99,7 @@ async def lists(request: web.Request) -> web.Response:
         lists=tuple(_list_rows(shown, updates, earlier, caught, found, counts, context.now())),
         own=own,
         others=[each.info for each in statuses if each.info.kind not in _KINDS_SHOWN],
-        errors=await context.appeals.list_errors(household.id),
+        errors=await _list_errors(context, actor),
         chosen=context.updates.chosen_lists,
         missing=context.updates.missing_text and trouble(context.updates.missing_text),
         asked=context.updates.is_fetch_requested,
@@ -111,6 +112,14 @@ async def lists(request: web.Request) -> web.Response:
         say=desk_wording(request, household),
         zone=household.timezone,
     )
+
+
+async def _list_errors(context: AppContext, actor: Actor) -> tuple[WrongEntry, ...] | None:
+    """Return the false positives; None for a reader who may not know which sites somebody asked
+    for."""
+    if not may(actor, Permission.SEE_APPEALS):
+        return None
+    return await context.appeals.list_errors(actor.household)
 
 
 async def update(request: web.Request) -> web.Response:

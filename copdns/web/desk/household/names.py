@@ -18,13 +18,6 @@ from aiohttp import web
 from copdns.accounts.roles import Permission, may
 from copdns.household.check import KnownIds, is_protected
 from copdns.household.edit_checks import free_slug
-from copdns.household.edits import (
-    add_service,
-    blocking,
-    remove_service,
-    set_service,
-    speaking_of,
-)
 from copdns.household.name_edits import (
     remove_local_name,
     remove_rewrite,
@@ -32,6 +25,13 @@ from copdns.household.name_edits import (
     set_local_name,
     set_rewrite,
     set_split_upstream,
+)
+from copdns.household.rule_edits import (
+    add_service,
+    blocking,
+    remove_service,
+    set_service,
+    speaking_of,
 )
 from copdns.list_files.load import known_resolvers
 from copdns.model.addresses import address, domain, is_address

@@ -1,6 +1,6 @@
 """The settings of the program, to read: what each means for a child, and where to change it.
 
-`config.py` has the settings and their bounds.
+`settings/` has the settings and their bounds.
 """
 
 from __future__ import annotations

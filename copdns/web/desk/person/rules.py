@@ -11,7 +11,7 @@ from aiohttp import web
 
 from copdns.accounts.roles import Permission
 from copdns.dns.records import A
-from copdns.household.edits import add_rule, note_rule, remove_rule
+from copdns.household.rule_edits import add_rule, note_rule, remove_rule
 from copdns.list_files.facts import Facts
 from copdns.list_files.load import find_needed_name
 from copdns.model.broad_networks import is_broad_network

@@ -18,8 +18,9 @@ from copdns.accounts.roles import Permission
 from copdns.appeals.opening import services_of
 from copdns.household.differences import Difference, audit_line, differences, preset_reason
 from copdns.household.edit_checks import require_profile
-from copdns.household.edits import add_rule, set_profile
+from copdns.household.edits import set_profile
 from copdns.household.presets import Preset, rules_now
+from copdns.household.rule_edits import add_rule
 from copdns.household.safeguards import is_announced
 from copdns.household.suggestions import plan_settings, plan_times
 from copdns.list_files.load import bundled_presets
@@ -36,12 +37,12 @@ from copdns.model.household import (
 )
 from copdns.model.sentences import sentence
 from copdns.policy.service_state import ServiceState, service_state
+from copdns.policy.without_time import without_time
 from copdns.store.household_db.proposals import Proposal
 from copdns.web.context import context_of
 from copdns.web.desk.activity.collateral import (
     losses,
     names_of,
-    service_blocks,
     services_by_contact,
 )
 from copdns.web.desk.change import say_done
@@ -76,6 +77,7 @@ async def closed_settings(request: web.Request) -> web.Response:
     library = context_of(request).snapshot().library
     own, sought = found.household.services, request.query.get("find", "").strip()[:MAX_FIND]
     shipped = sorted(library.services.values(), key=lambda each: (each.group, each.title.lower()))
+    states, lasting = _service_states(request, found)
     return person_page(
         request,
         found,
@@ -85,8 +87,8 @@ async def closed_settings(request: web.Request) -> web.Response:
         own=own,
         sought=sought,
         matches=_find(sought, (*shipped, *own), desk_wording(request, found.household), library),
-        blocked=service_blocks(found.household, found.profile, library),
-        states=_service_states(request, found),
+        states=states,
+        lasting=lasting,
         contacts={
             kind: (
                 *services_by_contact(library, kind),
@@ -129,13 +131,20 @@ def _find(
     )
 
 
-def _service_states(request: web.Request, found: PersonAccess) -> dict[str, ServiceState]:
-    """Return what can be done with each service now, by its slug."""
+def _service_states(
+    request: web.Request, found: PersonAccess
+) -> tuple[dict[str, ServiceState], dict[str, ServiceState]]:
+    """Return what can be done with each service now, by its slug, and by settings and rules alone,
+    whatever the time is."""
     context = context_of(request)
     view = time_view(context, found.household, found.actor)
     policy = view.policy(found.profile.id)
     every = services_of(context.services(), found.household)
-    return {slug: service_state(policy, names, view.now) for slug, names in every.items()}
+    now, lasting = (
+        {slug: service_state(each, names, view.now) for slug, names in every.items()}
+        for each in (policy, without_time(policy))
+    )
+    return now, lasting
 
 
 async def set_closed(request: web.Request) -> web.Response:

@@ -10,7 +10,7 @@ from copdns.accounts.account import ViewedPart
 from copdns.accounts.roles import Permission, may
 from copdns.household.time_shape import day
 from copdns.model.household import Household, Profile
-from copdns.model.times import Bonus, Grant, Pause
+from copdns.model.times import Bonus, Grant, PauseSpan
 from copdns.model.verdict import Reason
 from copdns.time.bedtime import bedtime_choices, tonights_bedtime
 from copdns.time.budget import has_effect
@@ -131,7 +131,7 @@ def _grants(them: PersonRequest) -> tuple[Grant, ...]:
     return tuple(sorted((e for e in grants if e.end > them.now), key=lambda each: each.end))
 
 
-def pause_of(household: Household, profile_id: str, now: float) -> Pause | None:
+def pause_of(household: Household, profile_id: str, now: float) -> PauseSpan | None:
     """Return a person's pause that runs or will; None for none."""
     for each in household.pauses:
         if each.profile == profile_id and (each.end is None or each.end > now):

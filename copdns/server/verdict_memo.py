@@ -1,0 +1,90 @@
+"""Verdicts by the octets of queries, where there is no packet cache.
+
+Only those that no clock can change: `server/answer.py` decides the others each time.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from copdns.dns.query import Query
+from copdns.model.verdict import Verdict
+from copdns.policy.decide import Policy, decide_query
+from copdns.policy.matching import PolicyGroup
+from copdns.server.lazy_free import LazyFreeQueue
+
+MAX_MEMO_ENTRIES: Final = 16_384
+MAX_MEMO_VERDICTS: Final = 64  # per query; with one more, its older ones are dropped
+
+
+class MemoEntry(NamedTuple):
+    """A parsed query and those of its verdicts that no clock can change.
+
+    verdicts: by PolicyGroup if no own rule of the group can cover the name, else by Policy.  In a
+        group are the policies of profiles whose settings are equal, whatever own rules they have.
+    """
+
+    query: Query
+    verdicts: dict[PolicyGroup | Policy, Verdict]
+
+
+class VerdictMemo:
+    """Queries that were answered at once, with those of their verdicts that no clock can change.
+
+    get: returns the entry of a query, by its message without the ID, or None.
+    """
+
+    __slots__ = ("_entries", "_lazy_free", "get")
+
+    def __init__(self, lazy_free: LazyFreeQueue) -> None:
+        self._entries: dict[bytes, MemoEntry] = {}
+        self._lazy_free = lazy_free
+        self.get = self._entries.get
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, body: bytes) -> bool:
+        return body in self._entries
+
+    def add(self, body: bytes, query: Query, policy: Policy, verdict: Verdict) -> None:
+        """Remember a query, unless its verdict is untraced.
+
+        A query below q.home.arpa is not remembered either: it may be about a help name.
+        """
+        local = verdict.local
+        if verdict.is_untraced or (local is not None and local.is_status):
+            return
+        if len(self._entries) >= MAX_MEMO_ENTRIES:
+            self.clear()
+        entry = self._entries[body] = MemoEntry(query, {})
+        _remember_verdict(entry, policy, verdict)
+
+    def decide(self, entry: MemoEntry, policy: Policy, now: float) -> Verdict:
+        """Return the policy's verdict; to be called if none is remembered for its group.
+
+        A new verdict is remembered, unless it is untraced.
+        """
+        verdict = entry.verdicts.get(policy)
+        if verdict is None:
+            query = entry.query
+            verdict = decide_query(policy, query.qname, query.qtype, now)
+            # A name may be untraced under this policy only, and not under the one that asked first.
+            if not verdict.is_untraced:
+                _remember_verdict(entry, policy, verdict)
+        return verdict
+
+    def clear(self) -> None:
+        """Forget everything, gradually."""
+        self._lazy_free.add([*self._entries.values()])
+        self._entries.clear()
+
+
+def _remember_verdict(entry: MemoEntry, policy: Policy, verdict: Verdict) -> None:
+    """Remember a verdict that no clock can change, for the policy's group where all share it."""
+    if policy.time_rules is not None:
+        return
+    if len(entry.verdicts) >= MAX_MEMO_VERDICTS:
+        entry.verdicts.clear()
+    group = policy.group
+    entry.verdicts[group if group.shares_verdict(entry.query.qname) else policy] = verdict

@@ -1,0 +1,152 @@
+"""Where the pages and encrypted DNS are, and their certificates.  Pure."""
+
+from __future__ import annotations
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from copdns.settings.values import AUTO, Domain, ListenAddress, Port, Section
+
+
+class WebSettings(Section):
+    """The pages: for children, for guardians and for checking that copdns works."""
+
+    listen: tuple[ListenAddress, ...] = Field(
+        default=(AUTO,),
+        min_length=1,
+        description="Addresses to serve the pages on; `auto` as for `dns.listen`.",
+    )
+    port: Port = Field(default=80, description="Port for the pages.")
+    hosts: tuple[Domain, ...] = Field(
+        default=(),
+        description="Other names the pages can be reached by; requests with any other name get "
+        "no data.",
+    )
+    tls_port: int = Field(
+        default=443,
+        ge=0,
+        le=65535,
+        description="Port for the pages over HTTPS, which the guardian dashboard needs; 0 for "
+        "none.",
+    )
+    tls_certificate: str = Field(
+        default="",
+        validate_default=True,
+        description="A certificate in PEM format, with its intermediate certificates; without "
+        "one, copdns makes its own. It is read again when it changes.",
+    )
+    tls_key: str = Field(
+        default="",
+        validate_default=True,
+        description="The key of that certificate, without a password.",
+    )
+    desk_over_http: bool = Field(
+        default=False,
+        description="Whether guardians may log in without HTTPS from other devices; anyone "
+        "listening on the network can then read their password.",
+    )
+
+    @field_validator("tls_port")
+    @classmethod
+    def _has_a_port_of_its_own(cls, tls_port: int, info: ValidationInfo) -> int:
+        if tls_port == info.data.get("port"):  # a wrong one is told
+            raise ValueError(
+                f"web.port is {tls_port} too, and it does not speak HTTPS; choose another port, "
+                "or 0 for none"
+            )
+        return tls_port
+
+    @field_validator("tls_key")
+    @classmethod
+    def _fits_the_certificate(cls, key: str, info: ValidationInfo) -> str:
+        certificate = info.data.get("tls_certificate")
+        if certificate is not None and bool(certificate) != bool(key):
+            raise ValueError("a certificate needs its key; write both files, or neither")
+        return key
+
+
+class EncryptedSettings(Section):
+    """DNS for devices that encrypt what they ask; at the addresses of `dns.listen`."""
+
+    tls_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port for DNS over TLS, usually 853; 0 for none.",
+    )
+    https_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port for DNS over HTTPS, such as 8443; 0 for none.",
+    )
+    certificate: str = Field(
+        default="",
+        validate_default=True,
+        description="A certificate in PEM format, with its intermediate certificates; without "
+        "one, that of the pages is used. It is read again when it changes.",
+    )
+    key: str = Field(
+        default="",
+        validate_default=True,
+        description="The key of that certificate, without a password.",
+    )
+    idle: float = Field(
+        default=30.0,
+        ge=0.5,
+        le=600,
+        description="Seconds before an idle encrypted connection is closed.",
+    )
+    connections: int = Field(
+        default=512,
+        ge=1,
+        le=65536,
+        description="Encrypted connections that may be open at once.",
+    )
+    client_connections: int = Field(
+        default=32,
+        ge=1,
+        le=65536,
+        description="Encrypted connections that one device may have open at once; a new one "
+        "closes its longest silent one.",
+    )
+    handshakes: int = Field(
+        default=10,
+        ge=1,
+        le=10_000,
+        description="Encrypted connections that one device may begin in a second, on average over "
+        "five.",
+    )
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything encrypted is served."""
+        return bool(self.tls_port or self.https_port)
+
+    @field_validator("https_port")
+    @classmethod
+    def _has_a_port_of_its_own(cls, https_port: int, info: ValidationInfo) -> int:
+        if https_port and https_port == info.data.get("tls_port"):  # a wrong one is told
+            raise ValueError(
+                f"encrypted.tls_port is {https_port} too, and it does not speak HTTPS; choose "
+                "another port, or 0 for none"
+            )
+        return https_port
+
+    @field_validator("certificate")
+    @classmethod
+    def _is_used(cls, certificate: str, info: ValidationInfo) -> str:
+        ports = [info.data.get(key) for key in ("tls_port", "https_port")]  # wrong ones are told
+        if certificate and ports == [0, 0]:
+            raise ValueError(
+                "nothing uses this certificate, since encrypted.tls_port and encrypted.https_port "
+                "are 0; set one of these ports, or leave the certificate out"
+            )
+        return certificate
+
+    @field_validator("key")
+    @classmethod
+    def _fits_the_certificate(cls, key: str, info: ValidationInfo) -> str:
+        certificate = info.data.get("certificate")
+        if certificate is not None and bool(certificate) != bool(key):
+            raise ValueError("a certificate needs its key; write both files, or neither")
+        return key
