@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from copdns.lists.catalogue import TIME_SERVERS
 from copdns.lists.line import is_shared_suffix
 from copdns.model.helpline_shapes import AGREEING
 from copdns.model.matchers import Matcher, MatchKind, parse_matcher
@@ -64,7 +65,9 @@ class _Protection(NamedTuple):
         stronger = all(
             mine or not its for mine, its in zip(self.strength, other.strength, strict=True)
         )
-        return wider and stronger and not touches
+        # Of these alone it is known that they may be asked in clear text.
+        alike = (self.slug == TIME_SERVERS) is (other.slug == TIME_SERVERS)
+        return wider and stronger and alike and not touches
 
 
 def _protections(file: Values) -> dict[str, _Protection]:
@@ -101,7 +104,8 @@ def merge_protected(
 def _mend_parts(before: Values, merged: dict[str, Any]) -> Iterator[EntryChange]:
     """Take out of entries of `merged` what would free a part of an older one; yield what waits.
 
-    An exception counts in every group (`policy/steps.py`), also that of another entry.
+    An exception counts in every group (`policy/steps.py`), also that of another entry; and what is
+    among time servers may be asked in clear text.
     """
     opened = [each for each in _protections(before).values() if not each.entry.get("unopened")]
     freed = {name for each in opened for name in each.entry.get("but_not", ())}
@@ -113,12 +117,14 @@ def _mend_parts(before: Values, merged: dict[str, Any]) -> Iterator[EntryChange]
         return next(covers, None)
 
     told = set()
-    for group in merged["groups"].values():
+    for slug, group in merged["groups"].items():
+        helping = [each for each in opened if each.group["help"] and slug == TIME_SERVERS]
         kept = []
         for entry in group["names"]:
             name = parse_matcher(entry["name"]).name
             weaker = [each for each in entry.get("but_not", ()) if owner(each)]
             closes = entry.get("unopened") and any(e.matcher.name == name for e in opened)
+            closes = closes or any(e.matcher.covers(name) for e in helping)
             told |= {*weaker, *([name] if closes else ())}
             if weaker:
                 left = [each for each in entry["but_not"] if each not in weaker]

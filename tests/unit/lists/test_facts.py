@@ -294,6 +294,23 @@ def test_nor_does_it_close_one_that_was_opened() -> None:
     assert names(merged, "more") == []
 
 
+@pytest.mark.parametrize("name", ["=call.example", "chat.line.example"])
+def test_no_help_name_comes_among_time_servers_which_are_asked_in_clear_text(name: str) -> None:
+    helping = group("line.example", "=call.example")
+    merged = {"groups": {"os_time": group(name, "time.example"), "xhelp": helping}}
+    old = {"groups": {"xhelp": helping}}
+    assert len(list(merge_protected(old, merged, ()))) == 1
+    assert names(merged, "os_time") == ["time.example"]
+    assert names(merged, "xhelp") == ["line.example", "=call.example"]
+
+
+def test_a_time_server_stays_one() -> None:
+    old = {"groups": {"os_time": group("time.example", help=False)}}
+    merged = {"groups": {"other": group("time.example")}}
+    assert [each.key for each in merge_protected(old, merged, ())] == ["time.example"]
+    assert names(merged, "os_time") == ["time.example"]
+
+
 def test_what_was_left_out_before_may_be_so_again() -> None:
     old = {"groups": {"help": group("line.example")}}
     old["groups"]["help"]["names"][0]["but_not"] = ["stat.line.example"]
