@@ -264,6 +264,15 @@ def steady_entries(file: str, values: Mapping[str, Values]) -> frozenset[str]:
     )
 
 
+def lasting_entries(file: str, values: Mapping[str, Values]) -> frozenset[str]:
+    """Return what a file says that does not go unseen: "service group contact", for what families
+    closed by an app, its category, or whom it brings contact with."""
+    if file != "services.yaml":
+        return frozenset()
+    services = values[file]["services"].items()
+    return frozenset(f"{slug} {each['group']} {each['contact']}" for slug, each in services)
+
+
 _SIGNAL: Final = "canary-"
 
 

@@ -24,6 +24,7 @@ from copdns.lists.fact_entries import (
     HOTLINES,
     PROTECTED,
     EntryChange,
+    lasting_entries,
     merge_helplines,
     merge_hotlines,
     merge_protected,
@@ -272,12 +273,15 @@ def _hold_file(
         needed_count=needed_count if file in ("services.yaml", "bypass.yaml") else 0,
     )
     reasons = find_reasons(diff, was_rolled_back=was_rolled_back)
-    if HoldReason.LOSS not in reasons and steady_entries(file, before) != steady_entries(
-        file, after
-    ):
+    steady = steady_entries(file, before), steady_entries(file, after)
+    lasting = lasting_entries(file, before), lasting_entries(file, after)
+    if HoldReason.LOSS not in reasons and (steady[0] != steady[1] or lasting[0] - lasting[1]):
         reasons = (*reasons, HoldReason.LOSS)
     if not reasons:
         return None
+    # With these an exchange shows as well, and no two differing changes are taken for one.
+    added = sorted({*added, *(steady[1] - steady[0]), *(lasting[1] - lasting[0])})
+    removed = sorted({*removed, *(steady[0] - steady[1]), *(lasting[0] - lasting[1])})
     shown = tuple(added[:MAX_SHOWN]), tuple(removed[:MAX_SHOWN])
     return HeldFact(HeldKind.FILE, file, "", "", reasons, len(old), len(new), *shown)
 

@@ -422,6 +422,23 @@ def test_another_file_is_taken_within_the_bounds_of_a_list(
     assert [each.reasons for each in change.held] == ([] if reason is None else [(reason,)])
 
 
+@pytest.mark.parametrize("more", [None, {"contact": "none"}, {"group": "other"}])
+def test_no_app_goes_or_is_another_kind_of_app_unseen(more: dict[str, str] | None) -> None:
+    before, after = values(), values()
+    chat = {"title": "Chat", "group": "chat", "contact": "strangers", "names": ["chat.example"]}
+    before["services.yaml"]["services"]["chat"] = chat
+    if more is not None:
+        after["services.yaml"]["services"]["chat"] = {**chat, **more}
+    change = merge_facts(before, after)
+    assert change.values["services.yaml"] == before["services.yaml"]
+    assert [(each.key, each.reasons) for each in change.held] == [
+        ("services.yaml", (HoldReason.LOSS,))
+    ]
+    (held,) = change.held
+    assert "chat chat strangers" in held.removed
+    assert bool(held.added) is bool(more)
+
+
 def test_services_that_would_take_what_is_needed_wait() -> None:
     after = values()
     after["services.yaml"]["services"]["tube"]["names"] = service_names(101)
