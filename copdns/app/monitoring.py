@@ -72,6 +72,7 @@ class Readiness:
             not_kept,
             self._lists.warning,
             self._updates.missing_text,
+            self._updates.own_warning,
             *self._facts.warnings,
             self._device_chores.warning,
             self._http_server.warning,

@@ -106,10 +106,27 @@ def _over_udp(server: UpstreamAddress, query: bytes, question: bytes) -> bytes:
 
 
 def _over_tcp(server: UpstreamAddress, query: bytes) -> bytes:
+    deadline = time.monotonic() + PATIENCE
     with socket.create_connection((server.host, server.port), PATIENCE) as sock:
         sock.sendall(len(query).to_bytes(2, "big") + query)
-        with sock.makefile("rb") as stream:
-            return stream.read(int.from_bytes(stream.read(2), "big"))
+        length = _receive(sock, 2, deadline)
+        return _receive(sock, int.from_bytes(length, "big"), deadline)
+
+
+def _receive(sock: socket.socket, count: int, deadline: float) -> bytes:
+    """Return so many octets, or fewer where the other end closes; raise TimeoutError.
+
+    deadline: by `time.monotonic`, for all of them: a server that sends an octet now and then must
+    not hold whoever waits.
+    """
+    found = bytearray()
+    while len(found) < count:
+        sock.settimeout(max(deadline - time.monotonic(), 0.001))
+        part = sock.recv(count - len(found))
+        if not part:
+            break
+        found += part
+    return bytes(found)
 
 
 class _Waiting(SocketOwner):

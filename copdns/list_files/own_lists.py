@@ -19,7 +19,8 @@ from typing import Any, Final, NamedTuple
 
 from copdns.household.edit_checks import free_slug
 from copdns.household.rule_edits import speaking_of
-from copdns.list_files.load import bundled_files, bundled_text, catalogue_slugs
+from copdns.list_files.facts import Facts, load_facts
+from copdns.list_files.load import catalogue_slugs, files_of
 from copdns.lists.catalogue import BYPASS, Catalogue
 from copdns.lists.drafts import bundled_drafts, read_gate_rules
 from copdns.lists.gate import Gate
@@ -116,7 +117,10 @@ class OwnLists:
             lists = [(_read_own(each), str(each["file"])) for each in found["lists"]]
         except FileNotFoundError:
             return {}
-        except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        except (
+            *(OSError, ValueError, LookupError),
+            *(TypeError, OverflowError, RecursionError),
+        ) as error:
             raise ListError(_DAMAGED.format(path=path)) from error
         return {own.slug: (own, file) for own, file in sorted(lists, key=_by_title)}
 
@@ -242,7 +246,9 @@ def read_dumped(dumped: str) -> list[tuple[OwnList, str]]:
     write."""
     try:
         lists = [(_read_own(each), str(each["text"])) for each in json.loads(dumped)["lists"]]
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        for own, text in lists:
+            f"{own.title}{text}".encode()  # a half of a character cannot be written
+    except (ValueError, LookupError, TypeError, OverflowError, RecursionError) as error:
         raise BackupError(f"the {PART} in this backup is damaged; use another backup") from error
     sizes = all(len(text) <= MAX_LETTERS + 1 for _, text in lists)
     if len(lists) > MAX_LISTS or not sizes:
@@ -254,17 +260,17 @@ def read_dumped(dumped: str) -> list[tuple[OwnList, str]]:
 
 
 @lru_cache(maxsize=1)
-def _gate() -> Gate:
-    found = bundled_files()
-    return Gate(bundled_drafts(found, bundled_text), read_gate_rules(found, bundled_text))
+def _gate(facts: Facts) -> Gate:
+    found = files_of(facts)
+    return Gate(bundled_drafts(found, facts.read), read_gate_rules(found, facts.read))
 
 
-def report_lines(own: OwnList, text: str) -> tuple[LineReport, ...]:
-    """Return what becomes of each line of a list; slow at the first call.
+def report_lines(lists: OwnLists, own: OwnList, text: str) -> tuple[LineReport, ...]:
+    """Return what becomes of each line of a list with the facts in force; slow at the first call.
 
     Raises ListError for a text that is refused as a whole.
     """
-    return read_lines(own, text, _gate())
+    return read_lines(own, text, _gate(load_facts(lists.folder.parent)))
 
 
 def keep_list(
@@ -292,7 +298,7 @@ def keep_list(
         MatchKind.EXACT if wanted.is_exact else MatchKind.SUBTREE,
         now,
     )
-    lines = report_lines(own, text)
+    lines = report_lines(lists, own, text)
     require_usable(lines)
     if before and before.category != own.category:
         require_unused(lists, household, before)

@@ -45,6 +45,10 @@ MAX_DOWNLOADS = 2  # at once: the line is the family's, and a server may be smal
 MIN_PAUSE = 60.0  # seconds after a try before `request_fetch` causes another one
 MAX_UNSETTLED_LOOKS = 15  # calls after which new copies are put in force though more are coming
 
+OWN_LISTS_DAMAGED = (
+    "the file of your own lists is damaged: those that were active stay active until copdns "
+    "restarts, and then block nothing; restore a backup"
+)
 _BUSY = sentence("lists are being downloaded now; try again in a minute")
 
 Swap = Callable[[Sequence[ListSource]], Awaitable[None]]
@@ -138,6 +142,11 @@ class ListUpdater:
     def own_slugs(self) -> frozenset[str]:
         """Return the slugs of the lists that the household pasted, as of the last check."""
         return frozenset(each.slug for each in self._own_sources)
+
+    @property
+    def own_warning(self) -> str:
+        """Return, for people, that the pasted lists cannot be read; "" where they can."""
+        return self._own_problem and OWN_LISTS_DAMAGED
 
     @property
     def missing_text(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from copdns.lists.catalogue import TIME_SERVERS
 from copdns.lists.line import is_shared_suffix
 from copdns.model.helpline_shapes import AGREEING
 from copdns.model.matchers import Matcher, MatchKind, parse_matcher
@@ -64,7 +65,9 @@ class _Protection(NamedTuple):
         stronger = all(
             mine or not its for mine, its in zip(self.strength, other.strength, strict=True)
         )
-        return wider and stronger and not touches
+        # Of these alone it is known that they may be asked in clear text.
+        alike = (self.slug == TIME_SERVERS) is (other.slug == TIME_SERVERS)
+        return wider and stronger and alike and not touches
 
 
 def _protections(file: Values) -> dict[str, _Protection]:
@@ -95,6 +98,42 @@ def merge_protected(
         _put_back(each, merged)
     for key in opening:
         _take_out(key, merged)
+    yield from _mend_parts(before, merged)
+
+
+def _mend_parts(before: Values, merged: dict[str, Any]) -> Iterator[EntryChange]:
+    """Take out of entries of `merged` what would free a part of an older one; yield what waits.
+
+    An exception counts in every group (`policy/steps.py`), also that of another entry; and what is
+    among time servers may be asked in clear text.
+    """
+    opened = [each for each in _protections(before).values() if not each.entry.get("unopened")]
+    freed = {name for each in opened for name in each.entry.get("but_not", ())}
+
+    def owner(name: str) -> _Protection | None:
+        if not freed.isdisjoint(suffixes(name)):
+            return None
+        covers = (e for e in opened if e.matcher.covers(name) or name in suffixes(e.matcher.name))
+        return next(covers, None)
+
+    told = set()
+    for slug, group in merged["groups"].items():
+        helping = [each for each in opened if each.group["help"] and slug == TIME_SERVERS]
+        kept = []
+        for entry in group["names"]:
+            name = parse_matcher(entry["name"]).name
+            weaker = [each for each in entry.get("but_not", ()) if owner(each)]
+            closes = entry.get("unopened") and any(e.matcher.name == name for e in opened)
+            closes = closes or any(e.matcher.covers(name) for e in helping)
+            told |= {*weaker, *([name] if closes else ())}
+            if weaker:
+                left = [each for each in entry["but_not"] if each not in weaker]
+                entry = {**entry, "but_not": left}
+            kept += [] if closes else [entry]
+        group["names"] = kept
+    for name in sorted(told):
+        was = owner(name)
+        yield EntryChange(name, was.group["title"] if was else name, "")
 
 
 def _is_held_up(key: str, each: _Protection, new: Mapping[str, _Protection]) -> bool:
@@ -108,7 +147,9 @@ def _is_held_up(key: str, each: _Protection, new: Mapping[str, _Protection]) -> 
 def _opens(each: _Protection, closable: Collection[str]) -> bool:
     """Tell whether a new name would open what a family may have closed."""
     matcher = each.matcher
-    return bool(is_shared_suffix(matcher.name)) or any(map(matcher.covers, closable))
+    if is_shared_suffix(matcher.name) or not set(suffixes(matcher.name)).isdisjoint(closable):
+        return True
+    return any(map(matcher.covers, closable))
 
 
 def _put_back(each: _Protection, merged: dict[str, Any]) -> None:
@@ -130,7 +171,7 @@ def _take_out(key: str, merged: dict[str, Any]) -> None:
 
 # --- helplines ------------------------------------------------------------------------------------
 
-_REACHED_BY: Final = ("country", "number", "text_to", "text_word", "site")
+_REACHED_BY: Final = ("country", "number", "text_to", "text_word", "site", "for")
 
 
 def merge_helplines(before: Values, merged: dict[str, Any]) -> Iterator[EntryChange]:
@@ -149,7 +190,7 @@ def merge_helplines(before: Values, merged: dict[str, Any]) -> Iterator[EntryCha
 def merge_hotlines(before: Values, merged: dict[str, Any]) -> Iterator[EntryChange]:
     """As `merge_helplines`, for offices that take reports."""
     for key in ("takedown", "bodies"):
-        yield from _merge_listed(key, "id", before, merged, _is_reached_otherwise)
+        yield from _merge_listed(key, "id", before, merged, _is_office_worse)
     if _is_reached_otherwise(before["directory"], merged["directory"]):
         yield EntryChange("directory", _text_of(before["directory"]), _text_of(merged["directory"]))
         merged["directory"] = dict(before["directory"])
@@ -179,8 +220,13 @@ def _is_reached_otherwise(old: Values, new: Values) -> bool:
 
 def _is_line_worse(old: Values, new: Values) -> bool:
     """Tell whether a helpline would be reached otherwise, or be shown no more."""
-    hidden = not _is_agreed(new) and _is_agreed(old)
-    return hidden or _is_reached_otherwise(old, new) or bool(old["sources"] and not new["sources"])
+    return (not _is_agreed(new) and _is_agreed(old)) or _is_office_worse(old, new)
+
+
+def _is_office_worse(old: Values, new: Values) -> bool:
+    """Tell whether an office would be reached otherwise, or be shown no more: for want of a
+    source (`words/helplines.py`)."""
+    return _is_reached_otherwise(old, new) or bool(old["sources"] and not new["sources"])
 
 
 def _is_agreed(line: Values) -> bool:
@@ -201,12 +247,33 @@ def names_in(file: str, values: Mapping[str, Values]) -> frozenset[str]:
     return frozenset(_ENTRIES[file](values[file]))
 
 
-def safe_hosts(file: str, values: Mapping[str, Values]) -> frozenset[str]:
-    """Return the hosts that safe search leads to, which are protected; none of other files."""
+def steady_entries(file: str, values: Mapping[str, Values]) -> frozenset[str]:
+    """Return the entries of a file that no newer set changes unseen, as in `names_in`.
+
+    Where safe search leads to is protected, and the gate looks at no signal to devices: either
+    opens or closes what it names, whatever else is said of that.
+    """
+    if file == "bypass.yaml":
+        return frozenset(each for each in names_in(file, values) if each.startswith(_SIGNAL))
     if file != "safesearch.yaml":
         return frozenset()
-    engines = values[file]["engines"].values()
-    return frozenset(host for each in engines for host in each["modes"].values())
+    return frozenset(
+        f"{slug} {mode} {host}"
+        for slug, each in values[file]["engines"].items()
+        for mode, host in each["modes"].items()
+    )
+
+
+def lasting_entries(file: str, values: Mapping[str, Values]) -> frozenset[str]:
+    """Return what a file says that does not go unseen: "service group contact", for what families
+    closed by an app, its category, or whom it brings contact with."""
+    if file != "services.yaml":
+        return frozenset()
+    services = values[file]["services"].items()
+    return frozenset(f"{slug} {each['group']} {each['contact']}" for slug, each in services)
+
+
+_SIGNAL: Final = "canary-"
 
 
 def _of_services(file: Values) -> Iterator[str]:
@@ -226,7 +293,7 @@ def _of_safe_search(file: Values) -> Iterator[str]:
 def _of_bypass(file: Values) -> Iterator[str]:
     yield from (f"bypass {parse_matcher(each['name']).name}" for each in file["names"])
     for slug, each in file["canaries"].items():
-        yield from (f"canary-{slug} {name}" for name in each["names"])
+        yield from (f"{_SIGNAL}{slug} {name}" for name in each["names"])
 
 
 def _of_infrastructure(file: Values) -> Iterator[str]:

@@ -24,11 +24,12 @@ from copdns.lists.fact_entries import (
     HOTLINES,
     PROTECTED,
     EntryChange,
+    lasting_entries,
     merge_helplines,
     merge_hotlines,
     merge_protected,
     names_in,
-    safe_hosts,
+    steady_entries,
 )
 from copdns.lists.shapes import (
     BypassShape,
@@ -141,7 +142,7 @@ def read_canonical(octets: bytes) -> FactSet:
             raise FactsError("it has a format that this version of copdns does not know")
         made = FactSet(found["number"], found["made_at"], found["facts"])
         sound = type(made.number) is type(made.made_at) is int and isinstance(made.values, dict)
-        if not sound or made.number < 1 or made.canonical() != octets:
+        if not sound or made.number < 1 or made.made_at < 0 or made.canonical() != octets:
             raise FactsError("it is not written in the one form that can be checked")
     except (ValueError, LookupError, TypeError, RecursionError):
         raise FactsError("it is damaged") from None
@@ -272,10 +273,15 @@ def _hold_file(
         needed_count=needed_count if file in ("services.yaml", "bypass.yaml") else 0,
     )
     reasons = find_reasons(diff, was_rolled_back=was_rolled_back)
-    if HoldReason.LOSS not in reasons and safe_hosts(file, before) - safe_hosts(file, after):
-        reasons = (*reasons, HoldReason.LOSS)  # those hosts are protected
+    steady = steady_entries(file, before), steady_entries(file, after)
+    lasting = lasting_entries(file, before), lasting_entries(file, after)
+    if HoldReason.LOSS not in reasons and (steady[0] != steady[1] or lasting[0] - lasting[1]):
+        reasons = (*reasons, HoldReason.LOSS)
     if not reasons:
         return None
+    # With these an exchange shows as well, and no two differing changes are taken for one.
+    added = sorted({*added, *(steady[1] - steady[0]), *(lasting[1] - lasting[0])})
+    removed = sorted({*removed, *(steady[0] - steady[1]), *(lasting[0] - lasting[1])})
     shown = tuple(added[:MAX_SHOWN]), tuple(removed[:MAX_SHOWN])
     return HeldFact(HeldKind.FILE, file, "", "", reasons, len(old), len(new), *shown)
 

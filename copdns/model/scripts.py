@@ -20,6 +20,7 @@ _TOGETHER: Final = (
     frozenset({"LATIN", "CJK", "HANGUL"}),
     frozenset({"LATIN", "CJK", "BOPOMOFO"}),
 )
+_BOTH_KANA: Final = "KATAKANA-HIRAGANA"  # the mark of a long vowel, which both scripts have
 # Letters that most fonts draw as Latin ones.
 _LIKE_LATIN: Final = frozenset("асԁеһіјӏорԛѕԝхуѵαγικνορτυωχօսոցԍьһзпгтнвкм")
 
@@ -57,4 +58,5 @@ def _scripts(label: str) -> Iterator[str]:
     for each in label:
         if unicodedata.category(each)[0] == "L":
             word = unicodedata.name(each, "UNKNOWN").partition(" ")[0]
-            yield "CJK" if word in ("CJK", "IDEOGRAPHIC") else word
+            if word != _BOTH_KANA:
+                yield "CJK" if word in ("CJK", "IDEOGRAPHIC") else word

@@ -47,6 +47,10 @@ _FORMS = Forms(
     sentence("the facts about protected sites and helplines were not renewed for %(days)s days"),
     sentence("not fully protected yet: %(lists)s"),
     sentence(
+        "the file of your own lists is damaged: those that were active stay active until copdns "
+        "restarts, and then block nothing; restore a backup"
+    ),
+    sentence(
         "all queries come from one address, as in a container whose network hides the devices; "
         "use the host's network for the container (--network host)"
     ),

@@ -331,6 +331,7 @@ async def test_the_document_says_which_operations_they_are(client: Client) -> No
         for method, path in meant
     }
     here.add(("DELETE", "/profiles/{profile}"))  # tried in test_api_profiles.py
+    here |= {("POST", "/facts/accept"), ("POST", "/facts/rollback")}  # in test_facts.py
     assert marked == here
     export = told["paths"]["/api/v1/household.yaml"]["get"]["security"]
     assert {"token": ["export", "step_up"]} in export

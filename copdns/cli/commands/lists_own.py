@@ -128,7 +128,8 @@ def lines(home: Home, slug: str, every: bool, as_json: bool) -> None:
     from copdns.list_files.own_lists import report_lines
 
     found = _find(home, slug)
-    _print_lines(found, report_lines(found, home.lists.own.text(slug)), as_json, every=every)
+    lists = home.lists.own
+    _print_lines(found, report_lines(lists, found, lists.text(slug)), as_json, every=every)
 
 
 @click.command("remove")

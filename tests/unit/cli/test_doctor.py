@@ -471,6 +471,30 @@ def test_a_probe_takes_only_the_answer_to_its_question(
             probe.query_resolver(server, "odd", 1, tcp=tcp)
 
 
+def test_a_probe_does_not_wait_for_one_octet_after_the_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+
+    class Slow(socket.socket):
+        def sendall(self, *_: object) -> None:
+            pass
+
+        def recv(self, *_: object) -> bytes:
+            nonlocal now
+            now += 0.9 * probe.PATIENCE
+            timeout = self.gettimeout()
+            if timeout is None or timeout < 0.9 * probe.PATIENCE:
+                raise TimeoutError
+            return b"x"
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(socket, "create_connection", lambda *_: Slow())
+    with pytest.raises(UpstreamTimeoutError):
+        probe.query_resolver(UpstreamAddress("127.0.0.1", 53), "", 1, tcp=True)
+    assert now < 2 * probe.PATIENCE
+
+
 def test_the_network_is_asked_when_somebody_wants_that_and_the_desk_is_told(home: Home) -> None:
     with resolver() as upstream:
         set_up(home, upstream.address)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+from copdns.list_files.facts_store import FactsStore
 from copdns.list_files.load import load_catalogue
 from copdns.list_files.own_lists import (
     Kept,
@@ -16,13 +17,15 @@ from copdns.list_files.own_lists import (
     keep_list,
     read_dumped,
     remove_list,
+    report_lines,
 )
-from copdns.lists.own_lists import MAX_LISTS, OwnList
+from copdns.lists.own_lists import MAX_LISTS, LineOutcome, OwnList
 from copdns.lists.parse import ListFormat
 from copdns.model.errors import BackupError, HouseholdError, ListError
 from copdns.model.household import Household
 from copdns.model.matchers import MatchKind
 from tests.household import MIA, family, library
+from tests.unit.list_files.test_facts_store import NOW, PUBLIC, add, bundle
 
 HOUSE = family(MIA)
 CATALOGUE = library(categories={"games": ["games.example"]}, services={"tube": []})
@@ -93,6 +96,15 @@ def test_what_cannot_be_a_list_is_refused_and_nothing_is_kept(kept: OwnLists) ->
     assert kept.all() == ()
 
 
+def test_a_line_is_held_against_the_facts_in_force(kept: OwnLists) -> None:
+    text = "newhelp.example\nchess.example\n"
+    found = keep(kept, text=text)
+    assert [each.outcome for each in found.lines] == [LineOutcome.TAKEN] * 2
+    FactsStore(kept.folder.parent).receive(bundle(add), [PUBLIC], NOW)
+    lines = report_lines(kept, found.own, text)
+    assert [each.outcome for each in lines] == [LineOutcome.REFUSED, LineOutcome.TAKEN]
+
+
 def test_there_are_twenty_at_most_but_those_can_be_changed(kept: OwnLists) -> None:
     for n in range(MAX_LISTS):
         kept.put(replace(OWN, slug=f"l{n}"), "chess.example\n")
@@ -145,7 +157,14 @@ def test_all_of_them_come_back_from_a_backup(kept: OwnLists, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     "broken",
-    ["", "[]", '{"lists": [1]}', json.dumps({"lists": [{"slug": "a", "title": "b"}]})],
+    [
+        "",
+        "[]",
+        '{"lists": [1]}',
+        json.dumps({"lists": [{"slug": "a", "title": "b"}]}),
+        json.dumps({"lists": [{**asdict(OWN), "text": "chess.example\ud800"}]}),
+        json.dumps({"lists": [{**asdict(OWN), "text": "", "changed_at": float("inf")}]}),
+    ],
 )
 def test_a_damaged_backup_is_refused(broken: str) -> None:
     with pytest.raises(BackupError):

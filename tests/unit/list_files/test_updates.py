@@ -13,7 +13,7 @@ import pytest
 from copdns.config import Settings, SourceSettings
 from copdns.list_files.choose import AvailableLists
 from copdns.list_files.copies import Copies
-from copdns.list_files.updates import MAX_UNSETTLED_LOOKS, ListUpdater
+from copdns.list_files.updates import MAX_UNSETTLED_LOOKS, OWN_LISTS_DAMAGED, ListUpdater
 from copdns.lists.download import HOUR
 from copdns.lists.index import ListKind
 from copdns.lists.small_index import Draft, build_index
@@ -113,6 +113,21 @@ async def test_a_first_start_fetches_what_is_missing_and_says_so_until_it_is_in_
     await home.look_twice()
     assert home.updates.missing_text == ""
     assert home.compiled == [["toys"], ["toys", "cards"]]
+
+
+async def test_a_damaged_file_of_own_lists_is_told_until_it_is_whole(
+    tmp_path: Path, server: ListServer
+) -> None:
+    home = await house(tmp_path, server)
+    assert home.updates.own_warning == ""
+    home.updates.own.folder.mkdir()
+    book = home.updates.own.folder / "book.json"
+    book.write_text("{")
+    await home.updates.apply_available()
+    assert home.updates.own_warning == OWN_LISTS_DAMAGED
+    book.unlink()
+    await home.updates.apply_available()
+    assert home.updates.own_warning == ""
 
 
 async def test_nothing_is_asked_before_it_is_due(tmp_path: Path, server: ListServer) -> None:

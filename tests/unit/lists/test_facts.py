@@ -149,6 +149,11 @@ def test_a_number_is_a_positive_whole_one(number: Any) -> None:
         read_canonical(replace(facts(), number=number).canonical())
 
 
+def test_nothing_was_made_before_time_began() -> None:
+    with pytest.raises(FactsError):  # commands and pages could not show such a day
+        read_canonical(facts(made_at=-(10**18)).canonical())
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=200))
 def test_any_other_octets_are_refused(octets: bytes) -> None:
@@ -253,6 +258,72 @@ def test_a_new_name_that_an_app_needs_closed_waits() -> None:
     assert names(merged) == ["line.example", "=call.example", "=x.example"]
 
 
+def test_so_does_one_below_an_app() -> None:
+    after = {"groups": {"help": group("line.example", "=call.example", "=www.tube.example")}}
+    merged, held = merge_names(after, ("tube.example",))
+    assert held == {"=www.tube.example"}
+    assert names(merged) == ["line.example", "=call.example"]
+
+
+@pytest.mark.parametrize(
+    ("name", "but_not"),
+    [
+        ("=line.example", "chat.line.example"),  # below an older one
+        ("chat.line.example", "one.chat.line.example"),
+        ("=x.example", "call.x.example"),  # of the older one itself
+        ("=x.example", "deep.call.x.example"),  # of which the older one is a part
+    ],
+)
+def test_a_new_entry_takes_nothing_of_an_older_one_away(name: str, but_not: str) -> None:
+    old = {"groups": {"help": group("line.example", "=call.x.example", "at.deep.call.x.example")}}
+    new = {"name": name, "country": "GB", "owner": "Somebody", "but_not": [but_not, "x.new"]}
+    merged = {"groups": {**deepcopy(old)["groups"], "more": group(help=False)}}
+    merged["groups"]["more"]["names"] = [new]
+    found = list(merge_protected(old, merged, ()))
+    assert [(each.key, each.was, each.becomes) for each in found] == [(but_not, "Help", "")]
+    assert merged["groups"]["more"]["names"] == [{**new, "but_not": ["x.new"]}]
+    assert merged["groups"]["help"] == old["groups"]["help"]
+
+
+def test_nor_does_it_close_one_that_was_opened() -> None:
+    new = {"name": "=line.example", "country": "GB", "owner": "Somebody", "unopened": True}
+    after = {"groups": {"help": group("line.example", "=call.example"), "more": group()}}
+    after["groups"]["more"]["names"] = [new]
+    merged, held = merge_names(after)
+    assert held == {"line.example"}
+    assert names(merged, "more") == []
+
+
+@pytest.mark.parametrize("name", ["=call.example", "chat.line.example"])
+def test_no_help_name_comes_among_time_servers_which_are_asked_in_clear_text(name: str) -> None:
+    helping = group("line.example", "=call.example")
+    merged = {"groups": {"os_time": group(name, "time.example"), "xhelp": helping}}
+    old = {"groups": {"xhelp": helping}}
+    assert len(list(merge_protected(old, merged, ()))) == 1
+    assert names(merged, "os_time") == ["time.example"]
+    assert names(merged, "xhelp") == ["line.example", "=call.example"]
+
+
+def test_a_time_server_stays_one() -> None:
+    old = {"groups": {"os_time": group("time.example", help=False)}}
+    merged = {"groups": {"other": group("time.example")}}
+    assert [each.key for each in merge_protected(old, merged, ())] == ["time.example"]
+    assert names(merged, "os_time") == ["time.example"]
+
+
+def test_what_was_left_out_before_may_be_so_again() -> None:
+    old = {"groups": {"help": group("line.example")}}
+    old["groups"]["help"]["names"][0]["but_not"] = ["stat.line.example"]
+    merged = deepcopy(old)
+    merged["groups"]["help"]["names"].append(
+        {**old["groups"]["help"]["names"][0], "name": "stat.line.example"}
+    )
+    merged["groups"]["help"]["names"][1]["but_not"] = ["a.stat.line.example"]
+    after = deepcopy(merged)
+    assert not list(merge_protected(old, merged, ()))
+    assert merged == after
+
+
 def test_a_whole_suffix_is_never_newly_protected_unseen() -> None:
     after = {"groups": {"help": group("line.example", "=call.example", "co.uk")}}
     assert merge_names(after)[1] == {"co.uk"}
@@ -285,6 +356,7 @@ def test_a_new_helpline_is_taken() -> None:
         line("second", "147", conflict=True),
         line("second", "147", sources=["A"]),
         line("second", "147", country="FR"),
+        {**line("second", "147"), "for": "everyone"},
     ],
 )
 def test_a_helpline_that_would_go_or_change_stays_as_it_is(second: dict[str, Any] | None) -> None:
@@ -310,6 +382,16 @@ def test_so_do_offices_that_take_reports() -> None:
     merged["directory"] = {"name": "All", "site": "https://else.example/"}
     held = {each.key for each in merge_hotlines(before, merged)}
     assert held == {"down", "body", "directory"}
+    assert merged == before
+
+
+def test_an_office_that_would_be_shown_no_more_stays() -> None:
+    before = values()["hotlines.yaml"]
+    before["takedown"][0]["sources"] = ["A"]
+    merged = deepcopy(before)
+    for key in ("takedown", "bodies"):
+        merged[key][0]["sources"] = []
+    assert {each.key for each in merge_hotlines(before, merged)} == {"down", "body"}
     assert merged == before
 
 
@@ -340,6 +422,23 @@ def test_another_file_is_taken_within_the_bounds_of_a_list(
     assert [each.reasons for each in change.held] == ([] if reason is None else [(reason,)])
 
 
+@pytest.mark.parametrize("more", [None, {"contact": "none"}, {"group": "other"}])
+def test_no_app_goes_or_is_another_kind_of_app_unseen(more: dict[str, str] | None) -> None:
+    before, after = values(), values()
+    chat = {"title": "Chat", "group": "chat", "contact": "strangers", "names": ["chat.example"]}
+    before["services.yaml"]["services"]["chat"] = chat
+    if more is not None:
+        after["services.yaml"]["services"]["chat"] = {**chat, **more}
+    change = merge_facts(before, after)
+    assert change.values["services.yaml"] == before["services.yaml"]
+    assert [(each.key, each.reasons) for each in change.held] == [
+        ("services.yaml", (HoldReason.LOSS,))
+    ]
+    (held,) = change.held
+    assert "chat chat strangers" in held.removed
+    assert bool(held.added) is bool(more)
+
+
 def test_services_that_would_take_what_is_needed_wait() -> None:
     after = values()
     after["services.yaml"]["services"]["tube"]["names"] = service_names(101)
@@ -354,6 +453,39 @@ def test_a_safe_host_is_protected_and_is_not_exchanged_unseen() -> None:
     change = merge_facts(values(), after)
     assert change.values["safesearch.yaml"] == values()["safesearch.yaml"]
     assert [each.key for each in change.held] == ["safesearch.yaml"]
+
+
+@pytest.mark.parametrize(
+    "engines",
+    [
+        {"seek": {"strict": "two.example", "mild": "safe.example"}},  # exchanged
+        {"more": {"strict": "www.tube.example"}},  # an app would be protected
+    ],
+)
+def test_nor_are_two_of_them_or_a_new_one(engines: dict[str, dict[str, str]]) -> None:
+    before, after = values(), values()
+    seek = before["safesearch.yaml"]["engines"]["seek"]
+    seek["modes"] = {"strict": "safe.example", "mild": "two.example"}
+    after["safesearch.yaml"] = deepcopy(before["safesearch.yaml"])
+    for slug, modes in engines.items():
+        after["safesearch.yaml"]["engines"][slug] = {**seek, "modes": modes}
+    many = {f"e{n}.example" for n in range(40)}  # so that one more is no growth
+    for file in (before, after):
+        file["safesearch.yaml"]["engines"]["big"] = {**seek, "hosts": sorted(many)}
+    (held,) = merge_facts(before, after).held
+    assert (held.key, held.reasons) == ("safesearch.yaml", (HoldReason.LOSS,))
+
+
+@pytest.mark.parametrize("found", [["canary.example", "news.example"], ["other.example"]])
+def test_no_signal_to_devices_changes_unseen(found: list[str]) -> None:
+    before, after = values(), values()
+    for file in (before, after):
+        file["bypass.yaml"]["names"] = [
+            {"name": f"vpn{n}.example", "kind": "vpn", "operator": "Somebody"} for n in range(40)
+        ]
+    after["bypass.yaml"]["canaries"]["one"]["names"] = found
+    (held,) = merge_facts(before, after).held
+    assert held.key == "bypass.yaml"
 
 
 def test_protected_names_that_grow_much_at_once_wait_as_a_whole() -> None:

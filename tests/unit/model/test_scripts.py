@@ -34,6 +34,7 @@ def test_people_read_letters_and_not_their_code(name: str, shown: str) -> None:
         "αpple.example",  # Greek
         "аррӏе.example",  # all Cyrillic, and none looks so
         "хуо.example",
+        "аーメン.example",  # the first letter is Cyrillic
     ],
 )
 def test_what_may_imitate_another_site_is_marked(written: str) -> None:
@@ -52,6 +53,8 @@ def test_what_may_imitate_another_site_is_marked(written: str) -> None:
         "مثال.example",
         "例え.example",  # two scripts of one language
         "ドメイン名例.example",
+        "ラーメン.example",  # with the mark of a long vowel
+        "らーめん東京.example",
         "中文abc.example",
         "한국어.example",
         "xn--!.example",

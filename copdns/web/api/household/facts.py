@@ -140,6 +140,7 @@ OPERATIONS = (
         accept,
         FactsShown,
         body=FactsDecided,
+        step_up=True,
     ),
     Operation(
         "POST",
@@ -158,5 +159,6 @@ OPERATIONS = (
         rollback,
         FactsShown,
         body=FactsGoneBack,
+        step_up=True,
     ),
 )

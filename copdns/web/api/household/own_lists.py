@@ -72,7 +72,7 @@ async def all_lists(call: Call) -> object:
 async def show(call: Call) -> object:
     """Return a list with its text, and what became of each line; raise Refused (404)."""
     own, text = await _require_list(call)
-    lines = await asyncio.to_thread(report_lines, own, text)
+    lines = await asyncio.to_thread(report_lines, call.context.updates.own, own, text)
     return {**own_json(own), **lines_json(lines), "text": text}
 
 

@@ -18,6 +18,7 @@ from copdns.web.desk.page import household_in_force
 from copdns.web.list_versions import decide_facts
 from copdns.web.received import fields_of
 from copdns.web.session import require
+from copdns.web.step_up import require_step_up
 from copdns.words.warnings import trouble
 
 HERE = "/guardian/facts"
@@ -95,6 +96,8 @@ async def rollback(request: web.Request) -> web.Response:
 
 async def _decide(request: web.Request, choice: FactsChoice, field: str, said: Sentence) -> None:
     actor, context = await require(request, Permission.EDIT_HOUSEHOLD), context_of(request)
+    if choice is not FactsChoice.KEEP:  # help may lose what protects it
+        await require_step_up(request, actor)
     version = str((await fields_of(request)).get(field, ""))[:64]
     await decide_facts(context, actor.household, actor.name, choice, version)
     say_done(request, actor, said)

@@ -48,7 +48,7 @@ async def own_list(request: web.Request) -> web.Response:
     """Show a list: what became of each line, and its text to change."""
     home = await require_house(request, Permission.SEE_PROFILES)
     own, text = await _require_list(home)
-    lines = await asyncio.to_thread(report_lines, own, text)
+    lines = await asyncio.to_thread(report_lines, home.context.updates.own, own, text)
     return _page(home, own=own, text=text, **_choose_lines(request, lines))
 
 
