@@ -185,8 +185,13 @@ def odd_queries() -> Iterator[dns.message.Message]:
 
 
 def pages(home: House) -> dict[str, object]:
-    # How long an upstream took differs from run to run, how often it was asked does not.
-    timed = "copdns_upstream_seconds_bucket", "copdns_upstream_seconds_sum"
+    # How long an upstream took differs from run to run, how often it was asked does not; facts grow
+    # older by themselves.
+    timed = (
+        "copdns_upstream_seconds_bucket",
+        "copdns_upstream_seconds_sum",
+        "copdns_facts_age_seconds",
+    )
     numbers = {key: n for key, n in home.metrics().items() if not key.startswith(timed)}
     return {"metrics": numbers, "readyz": home.program.get("/readyz")}
 

@@ -102,7 +102,7 @@ def pages_of(who: str) -> list[str]:
 
 def looked_at(home: House, people: dict[str, Visitor]) -> dict[str, object]:
     """Return all that anybody can see."""
-    timed = "copdns_upstream_seconds"
+    timed = "copdns_upstream_seconds", "copdns_facts_age_seconds"
     found: dict[str, object] = {
         f"{path} for {who}": resting(visitor.open(home.program, path).text)
         for who, visitor in people.items()

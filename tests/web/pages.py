@@ -134,6 +134,7 @@ PAGES: tuple[Page, ...] = (
     Page("/guardian/month", GUARDIAN),
     Page("/guardian/lists", GUARDIAN),
     Page("/guardian/lists/own", GUARDIAN),
+    Page("/guardian/facts", GUARDIAN),
     Page("/guardian/lists/own/{list}", GUARDIAN, "/guardian/lists/own/board-games"),
     Page("/guardian/log", GUARDIAN),
     Page("/guardian/numbers", GUARDIAN),

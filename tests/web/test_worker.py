@@ -226,14 +226,19 @@ def deliver(house: TrustedHouse, page: Page, text: str, scope: str) -> list[list
     is_ready = "navigator.serviceWorker.ready.then(() => true)"
     # Each look at the page also lets the browser tell what happened.
     eventually(lambda: page.evaluate(is_ready) and scope in ids)
-    session.send(
-        "ServiceWorker.deliverPushMessage",
-        {"origin": house.url, "registrationId": ids[scope], "data": text},
-    )
+    message = {"origin": house.url, "registrationId": ids[scope], "data": text}
     shown = """async () => (await (await navigator.serviceWorker.ready).getNotifications())
                  .map((each) => [each.title, each.body, each.tag])"""
-    wait_until(page, f"() => ({shown})().then((each) => each.length)")
-    found: list[list[str]] = page.evaluate(shown)
+    found: list[list[str]] = []
+
+    def is_shown() -> bool:
+        # One that comes before the browser has stored the worker is lost without a word; a second
+        # one takes the place of the first, which has the same tag.
+        session.send("ServiceWorker.deliverPushMessage", message)
+        found[:] = page.evaluate(shown)
+        return bool(found)
+
+    eventually(is_shown)
     return found
 
 
