@@ -15,11 +15,13 @@ import structlog
 
 from copdns.config import Settings
 from copdns.model.errors import CopdnsError
+from copdns.policy.snapshot import Snapshot
 from copdns.server.answer import Resolver
 from copdns.server.connection import ClientConnection, StreamLimits
 from copdns.server.places import Places
 from copdns.server.secure_listeners import SecureListeners
 from copdns.server.tls import Handshakes, SecurePort, harden, speak_dns
+from copdns.server.tokens import DeviceTokens
 from copdns.time.clock import Moment
 from copdns.web.certificate import Certificate
 from copdns.web.https import own_names
@@ -55,6 +57,8 @@ class EncryptedDns:
             chosen.connections, chosen.client_connections
         )
         self._handshakes = Handshakes(chosen.handshakes)
+        self._tokens = DeviceTokens(chosen.name, chosen.public)
+        resolver.on_snapshot = self._drop_revoked
         self._listeners: SecureListeners | None = None  # None: no certificate yet, or it is off
         self._trouble = ""
 
@@ -104,7 +108,14 @@ class EncryptedDns:
             context = harden(self._certificate.context_for(("dot",)))
             setting = "encrypted.tls_port"
             yield SecurePort(
-                "tls", "DNS over TLS", chosen.tls_port, setting, context, limits, speak_dns
+                "tls",
+                "DNS over TLS",
+                chosen.tls_port,
+                setting,
+                context,
+                limits,
+                speak_dns,
+                tokens=self._tokens,
             )
         if chosen.https_port:
             doh = import_module("copdns.server.doh")  # most do without, and it takes 7 MB
@@ -119,6 +130,7 @@ class EncryptedDns:
                 limits,
                 doh.speak_http,
                 doh.READ_SIZE,
+                self._tokens,
             )
 
     def _refresh(self) -> bool:
@@ -129,6 +141,10 @@ class EncryptedDns:
         if self._trouble != f"encrypted DNS: {text}":
             self._trouble = f"encrypted DNS: {text}"
             log.warning("encrypted DNS has no new certificate, or none", error=text)
+
+    def _drop_revoked(self, snapshot: Snapshot) -> None:
+        if self._listeners is not None:
+            self._listeners.drop_revoked(snapshot)
 
     def close(self) -> None:
         """Stop listening, and drop all connections."""

@@ -14,6 +14,7 @@ from copdns.cli.time_words import (
     time_item_text,
 )
 from copdns.model.broad_networks import is_broad_network
+from copdns.model.device_tokens import short_token
 from copdns.model.household import (
     AnnouncedBandChange,
     Device,
@@ -198,7 +199,8 @@ def describe_part(value: object, zone: str) -> str:
         case Profile():
             return f"{value.name}, {value.band}"
         case Device():
-            known_by = ", ".join((*value.macs, *value.addresses))
+            tokens = [f"token {short_token(each)}" for each in value.tokens]
+            known_by = ", ".join((*value.macs, *value.addresses, *tokens))
             kind = "" if value.kind is DeviceKind.OTHER else f" ({value.kind})"
             return f"{value.profile}: {known_by}{kind}"
         case Rule():

@@ -327,7 +327,8 @@ def _or(name: str | None, key: str) -> str:
 
 
 def _device(key: str, profile_id: str, shape: DeviceShape) -> Device:
-    return Device(key, _or(shape.name, key), profile_id, shape.addresses, shape.macs, shape.kind)
+    name = _or(shape.name, key)
+    return Device(key, name, profile_id, shape.addresses, shape.macs, shape.kind, shape.tokens)
 
 
 def _target(shape: RuleShape) -> Matcher | str:

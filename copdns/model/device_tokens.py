@@ -12,16 +12,19 @@ docs/encrypted-dns.md explains it to people.
 
 from __future__ import annotations
 
+import re
 from base64 import b32encode
 from hashlib import sha256
 from typing import Final
 
 from copdns.model.addresses import USUAL_PATH
+from copdns.model.errors import TextError
 
 TOKEN_OCTETS: Final = 16
 TOKEN_LENGTH: Final = 26  # characters of base32: fits a label (63), and case does not matter
 MAX_TOKENS: Final = 8  # of one device
 SHORT_LENGTH: Final = 8  # of a digest, as people name a token
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _HTTPS_PORT: Final = 443
 _PATH: Final = USUAL_PATH.encode()
 
@@ -37,6 +40,23 @@ def token_digest(shown: str) -> str:
     shown: what a device sent as one, so any text: the work is the same for a wrong one.
     """
     return sha256(shown.lower().encode(errors="replace")).hexdigest()
+
+
+def is_stored_token(text: str) -> bool:
+    """Tell whether a text is a digest of `token_digest`: no address and no MAC address is."""
+    return _DIGEST.fullmatch(text) is not None
+
+
+def stored_token(text: str) -> str:
+    """Read what a household file has of a token: its digest, since a token is shown once."""
+    found = text.strip().lower()
+    if not is_stored_token(found):
+        raise TextError(
+            "'%(written)s' is not the digest of a token, which has 64 hexadecimal digits; make "
+            "a token with the command `device token add`",
+            written=text,
+        )
+    return found
 
 
 def short_token(digest: str) -> str:
@@ -77,7 +97,7 @@ def token_in_path(path: bytes) -> str | None:
     """
     if path == _PATH:
         return None
-    if not path.startswith(_PATH + b"/"):
+    if not path.startswith(_PATH + b"/") or path == _PATH + b"/":
         raise ValueError(path)
     return path[len(_PATH) + 1 :].decode("ascii", "replace")
 

@@ -84,13 +84,15 @@ class Requestor(NamedTuple):
 
     listener: the local address that received it.  address: the peer's, without port or zone.
     transport: udp, tcp, tls or https.  mac: the device's, as a trusted forwarder gave it, such as
-    "02:00:00:00:00:01"; else "".
+    "02:00:00:00:00:01"; else "".  token: the digest of what it showed as its own name, right or
+    wrong; it decides in place of all else.  "" for none.
     """
 
     listener: str
     address: str
     transport: str
     mac: str = ""
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,7 @@ class AnswerDefaults:
     allow: networks that are served.  TTLs are in seconds.  door: the children's page.
     sends_reverse: reverse names of private addresses are sent to upstreams of their own.
     nat64: how devices without IPv4 reach it; None where none is helped to.
+    unknown_is_guest: whoever shows a token that no device has is a guest here; else refused.
     """
 
     allow: tuple[Network, ...]
@@ -201,3 +204,4 @@ class AnswerDefaults:
     door: str = child_page_url(80)
     sends_reverse: bool = False
     nat64: Nat64 | None = None
+    unknown_is_guest: bool = False

@@ -61,6 +61,8 @@ class Probes:
 
     def note_query(self, qname: str, requestor: Requestor, client: Client, now: float) -> None:
         """Note a query for a name below PROBE_ZONE.  now: seconds since the epoch."""
+        if requestor.token and not client.device:
+            return  # a wrong token: it tells nothing of the page's device
         name = qname.removesuffix(f".{PROBE_ZONE}")
         code, _, _ = name.partition("-")
         self._note(code, _sighting(ProbeWay.DNS, name, requestor, client), now)
@@ -101,8 +103,10 @@ def probe_names(code: str) -> tuple[str, ...]:
 def _sighting(way: ProbeWay, name: str, requestor: Requestor, client: Client) -> Sighting:
     # A query of this machine comes from the address that it is sent to.
     away = requestor.address != requestor.listener
-    household, policy = client.household, client.policy
-    return Sighting(way, name, requestor.address, household, policy.profile, client.device, away)
+    # Of who shows a token nobody learns the address: it may be where the other parent lives.
+    address = requestor.listener if requestor.token else requestor.address
+    household, profile = client.household, client.policy.profile
+    return Sighting(way, name, address, household, profile, client.device, away)
 
 
 # --- what the sightings of one code mean -------------------------------------------------------

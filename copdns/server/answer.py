@@ -253,6 +253,10 @@ def _as_it_is(snapshot: Snapshot) -> Snapshot:
     return snapshot
 
 
+def _ignore_snapshot(snapshot: Snapshot) -> None:
+    """The hook `on_snapshot` where nobody is interested."""
+
+
 def _ignore_probe(qname: str, requestor: Requestor, client: Client, now: float) -> None:
     """The hook `on_probe` where nobody is interested."""
 
@@ -266,6 +270,7 @@ class Resolver:
         (set by `Recognition`).
     on_probe: called with each query below probe.home.arpa; the set-up pages send these from a
         device to see which resolver it uses (set by the app).
+    on_snapshot: called with each snapshot from which on queries are decided by it (set by the app).
     limits: how much clients may ask (set by the app); None: without bound.  Servers ask for the
         bounds of a client (`limits_of`), and call `answer_excess` for what is beyond them.
     asks_time_in_clear: all upstreams are encrypted, and their certificates are worth nothing while
@@ -300,6 +305,7 @@ class Resolver:
         self.screen: Callable[[Requestor, Moment], Screening] = _answer_all
         self.add_sightings: Callable[[Snapshot], Snapshot] = _as_it_is
         self.on_probe: Callable[[str, Requestor, Client, float], None] = _ignore_probe
+        self.on_snapshot: Callable[[Snapshot], None] = _ignore_snapshot
         self.limits: Limits | None = None
         self.asks_time_in_clear = False
         self.forwards_subnets = False
@@ -471,6 +477,7 @@ class Resolver:
         same = snapshot.policies is self._snapshot.policies
         same_splits = _splits(snapshot) == _splits(self._snapshot)
         self._snapshot = snapshot
+        self.on_snapshot(snapshot)
         if same:
             return
         if not same_splits:  # other upstreams are asked, and a key has only their zone

@@ -43,7 +43,7 @@ from copdns.server.doh_requests import (
     cache_control,
     read_message,
 )
-from copdns.server.http1 import Http1
+from copdns.server.http1 import Http1, require_asker
 
 if TYPE_CHECKING:
     from h2.events import Event
@@ -253,6 +253,7 @@ class Http2(Speaker):
         self._frames_left = min(self._frames_left + FRAMES_PER_REQUEST, FRAMES_AT_FIRST)
         self._free(stream, incoming.held)
         try:
+            requestor = require_asker(self._connection, incoming.request)
             message = read_message(incoming.request, bytes(incoming.body))
         except RequestError as error:
             self._send_status(stream, error.status)
@@ -264,7 +265,8 @@ class Http2(Speaker):
         self._in_flight += 1
         moment = self._connection.server.clock()
         self._asking.add(stream)
-        reply = self._connection.ask(message, moment, self._send_later, (stream, wishes))
+        reply_to = stream, wishes
+        reply = self._connection.ask(message, moment, self._send_later, reply_to, requestor)
         if reply is not None:
             self._send(stream, reply, wishes)
 

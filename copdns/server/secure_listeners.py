@@ -12,6 +12,7 @@ import structlog
 
 from copdns.model.errors import ListenError
 from copdns.network.machine import ADDRESS_MISSING
+from copdns.policy.snapshot import Snapshot
 from copdns.server.answer import Resolver
 from copdns.server.connection import ClientConnection
 from copdns.server.places import Places
@@ -77,6 +78,12 @@ class SecureListeners:
         if warning and warning != self.warning:
             log.warning("encrypted DNS is not served everywhere", error=warning)
         self.warning = warning
+
+    def drop_revoked(self, snapshot: Snapshot) -> None:
+        """End the connections on which a token was shown that no device has any more."""
+        for each in self._places.all:
+            if not all(map(snapshot.has_token, each.shown)):
+                each.drop()
 
     def count_connections(self) -> Mapping[str, int]:
         """Return how many connections are open, by transport."""

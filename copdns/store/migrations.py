@@ -921,6 +921,12 @@ def bypass_signs(db: Connection) -> None:
     db.execute("alter table profile add column bypass_signs integer not null default 0")
 
 
+@HOUSEHOLD(name="0045_device_tokens")
+def device_tokens(db: Connection) -> None:
+    """Digests of the tokens by which a device is recognised wherever it is."""
+    db.execute("alter table device add column tokens text not null default '[]'")
+
+
 @LOG(name="0001_log")
 def log(db: Connection) -> None:
     """Ids are never used twice, so that a reader who follows by id misses nothing."""

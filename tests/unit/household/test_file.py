@@ -212,6 +212,16 @@ def test_devices_stand_below_their_profile_or_by_themselves() -> None:
     assert parsed(dump(household)) == household
 
 
+def test_tokens_are_in_the_file_as_digests_and_come_back() -> None:
+    digest = "ab" * 32
+    household = parsed(
+        "profiles: {mia: {band: 7-9, devices: {tablet: {addresses: [192.0.2.7], "
+        f"tokens: [{digest.upper()}]}}}}}}}}\n"
+    )
+    assert household.devices[0].tokens == (digest,)
+    assert parsed(dump(household)) == household
+
+
 def test_announced_moments_are_written_with_their_zone() -> None:
     text = (
         "profiles: {tom: {band: 13-15, full_log: {start: 2026-11-24T18:00:00Z, "

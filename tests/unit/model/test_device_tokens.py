@@ -20,7 +20,8 @@ TOKEN = token_text(bytes(range(16)))
 
 def test_a_token_fits_a_label_and_has_all_its_bits() -> None:
     assert len(TOKEN) == TOKEN_LENGTH < 63
-    assert TOKEN.isalnum() and TOKEN == TOKEN.lower()
+    assert TOKEN.isalnum()
+    assert TOKEN.lower() == TOKEN
     ends = {token_text(bytes(15) + bytes([last])) for last in range(256)}
     assert len(ends) == 256
 
@@ -63,7 +64,6 @@ def test_what_stands_before_the_name_is_what_is_shown(asked: str | None, found: 
     [
         (b"/dns-query", None),
         (f"/dns-query/{TOKEN}".encode(), TOKEN),
-        (b"/dns-query/", ""),
         (b"/dns-query/a/b", "a/b"),
         (b"/dns-query/\xff", "\ufffd"),
     ],
@@ -72,7 +72,7 @@ def test_what_stands_behind_the_path_is_what_is_shown(path: bytes, found: str | 
     assert token_in_path(path) == found
 
 
-@pytest.mark.parametrize("path", [b"/", b"/dns-queryx", b"/other", b""])
+@pytest.mark.parametrize("path", [b"/", b"/dns-query/", b"/dns-queryx", b"/other", b""])
 def test_another_path_is_none_of_ours(path: bytes) -> None:
     with pytest.raises(ValueError, match=r"^b"):
         token_in_path(path)
