@@ -132,6 +132,16 @@ EFFECTS: Mapping[str, Phrase] = {
         "setting", "Phones and browsers refuse a name for which this certificate is not valid."
     ),
     "encrypted.key": Phrase("setting", "None that anyone would notice."),
+    "encrypted.name": Phrase("setting", "None that anyone would notice."),
+    "encrypted.unknown": Phrase(
+        "setting",
+        "If refused, a device whose token was revoked opens nothing until its DNS setting is "
+        "changed.",
+    ),
+    "encrypted.public": Phrase(
+        "setting",
+        "Your child's rules can apply away from home, on devices that were set up for it.",
+    ),
     "encrypted.idle": Phrase("setting", "None that anyone would notice."),
     "encrypted.connections": Phrase(
         "setting", "None, unless very many devices send lookups at once."
