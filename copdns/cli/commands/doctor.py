@@ -57,12 +57,13 @@ def run_checks(home: Home, *, network: bool = False) -> list[Finding]:
 
 def _load_checks(network: bool) -> tuple[tuple[str, Check], ...]:
     # Imported here: they import the server, which would slow down `copdns --help`.
-    from copdns.cli.doctor import devices, household, machine, upstreams
+    from copdns.cli.doctor import away, devices, household, machine, upstreams
     from copdns.cli.doctor import network as network_checks
 
     return (
         ("ports", machine.check_ports),
         ("upstreams", upstreams.check_upstreams),
+        ("away", away.check_away),
         ("clock", machine.check_clock),
         ("databases", machine.check_databases),
         ("lists", household.check_lists),
