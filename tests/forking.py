@@ -1,7 +1,7 @@
 """Processes of copdns that are begun without imports: forks of one that has imported all of it.
 
-`tests/fork_server.py` is that one; it says what differs from a process that Python begins.  There is
-another for programs whose clock a test sets on (`tests/fake_clock.py`).
+`tests/fork_server.py` is that one; it says what differs from a process that Python begins.  Another
+one forks programs whose clock a test sets on (`tests/fake_clock.py`).
 """
 
 from __future__ import annotations
