@@ -51,6 +51,10 @@ _FORMS = Forms(
         "restarts, and then block nothing; restore a backup"
     ),
     sentence(
+        "an app cannot be blocked by its name, because you have a list of that name (%(apps)s): "
+        "remove the list if you want the app instead"
+    ),
+    sentence(
         "all queries come from one address, as in a container whose network hides the devices; "
         "use the host's network for the container (--network host)"
     ),

@@ -8,7 +8,7 @@ from struct import pack
 import pytest
 
 from copdns.dns.query import Query, read_query
-from copdns.model.bypass_signs import NOT_HEARD, Heard, SignKind
+from copdns.model.bypass_signs import OTHERS_HEARD, Heard, SignKind
 from copdns.model.household import Band, FullLogSpan, PrivacyMode, Profile
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import Policy
@@ -338,4 +338,4 @@ def test_of_others_no_way_around_is_noted() -> None:
     desk = Desk()
     desk.recorder.ways_round = {"vpn.example": SignKind.VPN}
     desk.tell(WAY_ROUND, mode(PrivacyMode.COUNTS), query(b"\x03vpn\x07example\x00"))
-    assert NOT_HEARD.way is None
+    assert OTHERS_HEARD.way is None
