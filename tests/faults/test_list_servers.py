@@ -120,7 +120,7 @@ def test_newer_facts_take_help_away(home: Place, server: ListServer) -> None:
         asking(home.home),
         home.fault("newer_facts_take_help_away"),
     ):
-        assert "1 changes wait" in said
+        assert "a change waits" in said
         assert GONE in load_facts(home.home.data).read("protected.yaml")
 
 
