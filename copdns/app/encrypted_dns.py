@@ -101,14 +101,14 @@ class EncryptedDns:
     def _make_ports(self) -> Iterator[SecurePort]:
         chosen, limits = self._chosen, self._limits
         if chosen.tls_port:
-            context = harden(self._certificate.context_for(("dot",)))
+            context = self._certificate.context_for(("dot",), harden)
             setting = "encrypted.tls_port"
             yield SecurePort(
                 "tls", "DNS over TLS", chosen.tls_port, setting, context, limits, speak_dns
             )
         if chosen.https_port:
             doh = import_module("copdns.server.doh")  # most do without, and it takes 7 MB
-            context = harden(self._certificate.context_for(("h2", "http/1.1")))
+            context = self._certificate.context_for(("h2", "http/1.1"), harden)
             setting = "encrypted.https_port"
             yield SecurePort(
                 "https",

@@ -259,3 +259,9 @@ class ClientConnection(asyncio.BufferedProtocol, ABC):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def report_bug(error: Exception) -> None:
+    """Have the loop log a bug that one query met, while the connection goes on."""
+    context = {"message": "a bug in answering a query", "exception": error}
+    asyncio.get_running_loop().call_exception_handler(context)

@@ -71,6 +71,7 @@ class SecurePort(NamedTuple):
 
     over: the transport, as `Requestor` tells it.  name: of what is spoken, and setting: where the
         port is set, for people.
+    context: returns how a connection that begins now is encrypted.
     make_speaker: called after the handshake, with the protocol that was agreed on (ALPN, RFC 7301)
         or None.
     read_size: octets that are read of one connection in a turn of the loop.
@@ -80,7 +81,7 @@ class SecurePort(NamedTuple):
     name: str
     port: int
     setting: str
-    context: ssl.SSLContext
+    context: Callable[[], ssl.SSLContext]
     limits: StreamLimits
     make_speaker: Callable[[TlsConnection, str | None], Speaker]
     read_size: int = READ_SIZE
@@ -141,7 +142,7 @@ class TlsConnection(ClientConnection):
             self.drop()
             return
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = self.server.secure.context.wrap_bio(
+        self._tls = self.server.secure.context().wrap_bio(
             self._incoming, self._outgoing, server_side=True
         )
         self.wait_for(HANDSHAKE)
