@@ -65,6 +65,12 @@ class Handshakes:
             bucket = self._buckets[client] = TokenBucket(self._rate, mono)
         return bucket.take(mono)
 
+    def note_end(self, connection: ClientConnection) -> None:
+        """Note that a connection ended, if it was not encrypted yet."""
+        if connection in self.under_way:
+            self.under_way.remove(connection)
+            self.counts[FAILED] += 1
+
 
 class SecurePort(NamedTuple):
     """What is spoken on a port, at every address.
@@ -85,6 +91,17 @@ class SecurePort(NamedTuple):
     limits: StreamLimits
     make_speaker: Callable[[TlsConnection, str | None], Speaker]
     read_size: int = READ_SIZE
+
+    def make_server(
+        self,
+        resolver: Resolver,
+        clock: Callable[[], Moment],
+        address: str,
+        places: Places[ClientConnection],
+        handshakes: Handshakes,
+    ) -> TlsServer:
+        """Return what answers here at an address."""
+        return TlsServer(resolver, clock, address, self, places, handshakes)
 
 
 class TlsServer(StreamServer):
@@ -243,10 +260,7 @@ class TlsConnection(ClientConnection):
         super().finish()
 
     def _forget(self) -> None:
-        handshakes = self.server.handshakes
-        if self in handshakes.under_way:
-            handshakes.under_way.remove(self)
-            handshakes.counts[FAILED] += 1
+        self.server.handshakes.note_end(self)
         super()._forget()
 
 

@@ -186,9 +186,9 @@ async def test_no_question_is_lost_while_the_certificate_is_exchanged(
     )
     said = asyncio.create_task(dnsperf.communicate())
     seen = set()
-    for certificate in certificates:
+    for other in certificates:
         before = own.count_handshakes()["done"]
-        await asyncio.to_thread(shutil.copy, certificate, files["certificate"])
+        await asyncio.to_thread(shutil.copy, other, files["certificate"])
         await own.follow([HOST])
         seen.add(await shown_at(port, "dot" if mode == "dot" else "h2"))
         async with asyncio.timeout(PATIENCE):

@@ -66,7 +66,7 @@ async def test_the_home_knows_who_asks_and_over_what(encrypted: Open) -> None:
     told = here.home.recorder.last
     assert (told.client.policy.profile if told else "") == "mia"
     here.home.recorder.flush(here.home.clock.wall)
-    assert here.home.counters.queries == {"udp": 0, "tcp": 0, "tls": 1, "https": 0}
+    assert here.home.counters.queries == {"udp": 0, "tcp": 0, "tls": 1, "https": 0, "quic": 0}
 
 
 @pytest.mark.parametrize("name", [GAMES, SLOW])
