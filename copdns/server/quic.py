@@ -247,7 +247,7 @@ class QuicServer(Server, asyncio.DatagramProtocol):
     def _read_token(self, header: QuicHeader, peer: tuple[Any, ...]) -> bytes | None:
         """Return the connection id that a client chose at first; None for no token of ours."""
         try:
-            return self._tokens.validate_token(
+            chosen: bytes = self._tokens.validate_token(
                 address=peer,
                 destination_cid=header.destination_cid,
                 token=header.token,
@@ -255,6 +255,7 @@ class QuicServer(Server, asyncio.DatagramProtocol):
             )
         except ValueError:
             return None
+        return chosen
 
 
 class QuicClient(StreamClient):
