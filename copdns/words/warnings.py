@@ -72,6 +72,7 @@ _FORMS = Forms(
     sentence("%(place)s (HTTPS): %(why)s; see web.tls_port"),
     sentence("%(place)s (DNS over TLS): %(why)s; see encrypted.tls_port"),
     sentence("%(place)s (DNS over HTTPS): %(why)s; see encrypted.https_port"),
+    sentence("%(place)s (DNS over QUIC): %(why)s; see encrypted.quic_port"),
     former=_FORMER,
 )
 
