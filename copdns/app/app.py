@@ -364,7 +364,6 @@ class App:
             self._folder,
             lambda: self._resolver.snapshot,
             self._clock,
-            lambda: sum(self._counters.queries.values()),
             self._events,
         )
         self._store.see = self._device_chores.see

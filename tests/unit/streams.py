@@ -200,7 +200,7 @@ class Desk:
             return TcpServer(home.resolver, home.clock, HOST, 0, self.limits, self.forwarders)
         speak = speak_dns if self.over == "tls" else speak_http
         port = SecurePort(
-            self.over, "", 0, "", self.context, self.limits, speak, tokens=self.tokens
+            self.over, "", 0, "", lambda: self.context, self.limits, speak, tokens=self.tokens
         )
         return TlsServer(home.resolver, home.clock, HOST, port, self.places, self.handshakes)
 
