@@ -36,6 +36,7 @@ from copdns.settings.lists import (
     SourceSettings,
     require_distinct_lists,
 )
+from copdns.settings.reasons import ReasonSettings
 from copdns.settings.upstreams import ClientSubnet, UpstreamSettings, are_encrypted
 from copdns.settings.values import AUTO, HOME, SYSTEM, Section
 from copdns.settings.web import EncryptedSettings, WebSettings
@@ -60,6 +61,7 @@ __all__ = [
     "LogSettings",
     "OwnSource",
     "PushSettings",
+    "ReasonSettings",
     "RebindingSettings",
     "Section",
     "Settings",
@@ -148,6 +150,7 @@ class Settings(Section):
     dns64: Dns64Settings = Dns64Settings()
     cache: CacheSettings = CacheSettings()
     limits: LimitSettings = LimitSettings()
+    reasons: ReasonSettings = Field(default=ReasonSettings(), validate_default=True)
     rebinding: RebindingSettings = RebindingSettings()
     lists: tuple[ListFile, ...] = Field(
         default=(), description="Lists of domains on this machine's disk."

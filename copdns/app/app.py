@@ -50,6 +50,7 @@ from copdns.app.push_chores import PushChores
 from copdns.app.seed import seed_household
 from copdns.app.service_manager import feed_watchdog, find_service_manager
 from copdns.app.snapshot_builder import SnapshotBuilder
+from copdns.app.structured_reasons import StructuredReasons
 from copdns.app.time_chores import TimeChores
 from copdns.app.upstream_probe import trouble_of
 from copdns.app.upstreams_in_force import UpstreamsInForce
@@ -313,6 +314,8 @@ class App:
         self._resolver.limits = new_limits(self.settings.limits)
         self._resolver.asks_time_in_clear = self._upstreams_in_force.are_all_encrypted
         self._resolver.forwards_subnets = forwards_subnets(self.settings)
+        self._reasons = StructuredReasons(lambda: self._resolver.snapshot, lambda: self.settings)
+        await self._tell_reasons()
         self._help_chores = HelpChores(
             self._folder,
             help_answers,
@@ -558,6 +561,12 @@ class App:
         if not self._upstreams_in_force.is_current(own):
             await self._upstreams_in_force.apply(self._resolver.snapshot.households.values())
         await self._http_server.refresh()
+        await self._reasons.follow()
+
+    async def _tell_reasons(self) -> None:
+        """Tell the reasons of blocks to devices as the settings say."""
+        await self._reasons.follow()
+        self._resolver.structured_errors = self._reasons.errors
 
     async def _follow_nat64(self) -> None:
         if await self._nat64.follow():
@@ -685,6 +694,7 @@ class App:
         await self._device_chores.configure(settings.identity)
         self._resolver.limits = new_limits(self.settings.limits)
         self._resolver.forwards_subnets = forwards_subnets(settings)
+        await self._tell_reasons()
         # Responses of the same upstreams stay: while those are dead, the house lives on them.
         may_stay = about_responses(before) == about_responses(settings)
         self._resolver.reconfigure(

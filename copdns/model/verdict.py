@@ -85,12 +85,14 @@ class Requestor(NamedTuple):
     listener: the local address that received it.  address: the peer's, without port or zone.
     transport: udp, tcp, tls or https.  mac: the device's, as a trusted forwarder gave it, such as
     "02:00:00:00:00:01"; else "".
+    is_old_tls: it is encrypted by an older TLS than 1.3.
     """
 
     listener: str
     address: str
     transport: str
     mac: str = ""
+    is_old_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)

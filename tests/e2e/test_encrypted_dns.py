@@ -124,6 +124,52 @@ def test_dnspython_gets_answers_over_tls(encrypted: Encrypted) -> None:
     assert dns.edns.OptionType.PADDING in [each.otype for each in reply.options]
 
 
+STRUCTURED = dns.edns.GenericOption(26, b"")
+
+
+def ask_by_https(
+    encrypted: Encrypted, query: dns.message.Message, folder: Path
+) -> dns.message.Message:
+    """Ask with curl, which knows nothing of DNS messages, and read what came with dnspython."""
+    asked, came = folder / "query", folder / "reply"
+    asked.write_bytes(query.to_wire())
+    said_by(
+        "curl",
+        *("-sf", "--cacert", encrypted.certificate.path, "--data-binary", f"@{asked}"),
+        *("--resolve", f"{NAME}:{encrypted.https}:{HERE}", "-o", came),
+        *("-H", "Content-Type: application/dns-message"),
+        f"https://{NAME}:{encrypted.https}/dns-query",
+    )
+    return dns.message.from_wire(came.read_bytes())
+
+
+@pytest.mark.parametrize("asks", [True, False], ids=["asks for it", "does not"])
+def test_who_asks_for_it_over_an_encrypted_connection_reads_the_reason_as_i_json(
+    encrypted: Encrypted, tmp_path: Path, asks: bool
+) -> None:
+    wish = [dns.edns.GenericOption(26, b"")] if asks else []
+    query = dns.message.make_query(BLOCKED, "A", use_edns=0, options=wish)
+    context = ssl.create_default_context(cafile=str(encrypted.certificate.path))
+    by_tls = dns.query.tls(
+        query, HERE, PATIENCE, encrypted.tls, ssl_context=context, server_hostname=NAME
+    )
+    by_https = ask_by_https(encrypted, query, tmp_path)
+    in_clear = dns.query.udp(query, HERE, PATIENCE, encrypted.program.port)
+    assert ede_of(in_clear) == (17, "rule: games.example")  # who wrote that, nobody knows
+    page = f"why.home.arpa:{encrypted.program.web_port}"
+    for reply in (by_tls, by_https):
+        found = ede_of(reply)
+        assert found is not None
+        if asks:
+            assert json.loads(found[1], object_pairs_hook=list) == [
+                ("j", f"A grown-up blocked games.example, so this does not open. "
+                      f"Find out more: {page}"),
+                ("l", "en"),
+            ]  # fmt: skip
+        else:
+            assert found == (17, "rule: games.example")
+
+
 def test_unbound_asks_us_over_tls_for_whom_it_asks(encrypted: Encrypted, tmp_path: Path) -> None:
     clause = (
         f'forward-zone:\n  name: "."\n  forward-tls-upstream: yes\n'
