@@ -38,6 +38,7 @@ from copdns.app.from_settings import (
     new_limits,
     new_rebinding_guard,
     own_lists,
+    secure_child_page,
 )
 from copdns.app.help_chores import HelpChores
 from copdns.app.household_in_force import HouseholdInForce
@@ -70,7 +71,7 @@ from copdns.lists.catalogue import Catalogue
 from copdns.lists.source import ListSource
 from copdns.model.errors import CopdnsError, ListError
 from copdns.model.events import EventKind, HeldEvent
-from copdns.model.hosts import OWN_HOSTS, child_page_url, desk_url
+from copdns.model.hosts import DESK_HOST, OWN_HOSTS, child_page_url, desk_url
 from copdns.model.household import Household, PrivacyMode
 from copdns.network import machine
 from copdns.network.lease_names import RecordsByName
@@ -82,6 +83,7 @@ from copdns.privacy.list_scores import note_scores
 from copdns.privacy.own_numbers import timers_for_others
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
+from copdns.server.discovery import Discovery
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.listeners import Listeners
 from copdns.server.metrics import Counters
@@ -347,6 +349,12 @@ class App:
         )
         self._counters.connections = self._count_connections
         self._counters.handshakes = self._encrypted.count_handshakes
+        self._resolver.discovery = Discovery(
+            self.settings.encrypted.name or DESK_HOST,
+            self._encrypted.ports_at,
+            lambda: self._encrypted.names,
+            lambda: secure_child_page(self.settings, self._https.offer),
+        )
 
     async def _begin_recognising(self) -> None:
         """Make what recognises devices, and what reports readiness."""

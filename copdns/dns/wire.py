@@ -49,6 +49,7 @@ from copdns.model.names import to_wire
 from copdns.model.reasons import FORGED, NOT_SUPPORTED, Ede, ede_of
 from copdns.model.verdict import LocalAnswer, LocalRecord, Verdict
 
+_GENERIC: Final = "\\# "  # begins data in the form for any type (RFC 3597 section 5)
 _OWNER: Final = b"\xc0\x0c"  # a pointer to the question's name
 
 
@@ -157,10 +158,12 @@ def local_reply(
     )
     if address is not None:
         body, count = _record(_OWNER, query.qtype, ttl, address), 1
-    counts = (count, 0, 0)
     if not count:
-        counts, body = (0, 1, 0), _soa(_OWNER, ttl)
-    return _reply(message_id, query, local.rcode, counts, body, None, AA)
+        return _reply(message_id, query, local.rcode, (0, 1, 0), _soa(_OWNER, ttl), None, AA)
+    more, at = local.additionals, len(body)
+    for each in more:
+        body += _record(to_wire(each.name), each.rtype, min(each.ttl, ttl), _data(each))
+    return _reply(message_id, query, local.rcode, (count, 0, len(more)), body, None, AA, at)
 
 
 def any_reply(message_id: bytes, query: Query, ttl: int) -> bytes:
@@ -354,6 +357,8 @@ def _data(record: LocalRecord) -> bytes:
     if record.rtype == SRV:
         priority, weight, port, target = record.data.split(" ")
         return pack("!HHH", int(priority), int(weight), int(port)) + to_wire(target)
+    if record.data.startswith(_GENERIC):
+        return bytes.fromhex(record.data.rpartition(" ")[2])
     return to_wire(record.data)
 
 

@@ -97,7 +97,11 @@ class Requestor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LocalRecord:
-    """A record that copdns makes itself.  data: as zone files have it, by rtype; TXT unquoted."""
+    """A record that copdns makes itself.
+
+    data: as zone files have it, by rtype; TXT unquoted.  Of SVCB and RESINFO in the form for any
+    type (RFC 3597 section 5).
+    """
 
     name: str
     rtype: int
@@ -115,6 +119,7 @@ class LocalAnswer:
         or AAAA, as it fits.
     is_status: the answer depends on the requestor; `server/status_names.py` makes the records.
     is_probe: the query is noted (`network/probes.py`).
+    additionals: records of other names, for which the client would ask next.
     """
 
     rcode: int = 0
@@ -122,6 +127,7 @@ class LocalAnswer:
     is_own_address: bool = False
     is_status: bool = False
     is_probe: bool = False
+    additionals: tuple[LocalRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

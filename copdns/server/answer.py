@@ -81,7 +81,7 @@ from copdns.dns.query import (
     with_tcp_size,
     with_type,
 )
-from copdns.dns.records import AAAA, ANY, RD, A
+from copdns.dns.records import AAAA, ANY, RD, RESINFO, SVCB, A
 from copdns.dns.upstream_message import lowercase_question
 from copdns.dns.wire import (
     any_reply,
@@ -115,6 +115,7 @@ from copdns.policy.judge import RebindingGuard, judge_response, with_end_inside
 from copdns.policy.response_key import is_time_server, response_key
 from copdns.policy.snapshot import Client, Snapshot
 from copdns.policy.steps import map_records
+from copdns.server.discovery import Discovery
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.limits import EDE_LIMITED, Bound, ClientLimits, Excess, Limits
 from copdns.server.packet_cache import PacketCache
@@ -282,6 +283,7 @@ class Resolver:
         (set by the app).  Whatever the upstreams are, these names are not validated.
     forwards_subnets: an upstream is told from which network a query is, where the device says so
         (set by the app).
+    discovery: answers questions about the resolver itself (set by the app).
     structured_errors: tells the reasons of blocks to clients that ask for structured errors (set by
         the app); None: they get plain text, as everyone.
     lease_records: of devices that a DHCP server on this machine knows, by name and type (set by the
@@ -314,6 +316,7 @@ class Resolver:
         self.limits: Limits | None = None
         self.asks_time_in_clear = False
         self.forwards_subnets = False
+        self.discovery: Discovery | None = None
         self.structured_errors: StructuredErrors | None = None
         self.lease_records: Mapping[str, Mapping[int, tuple[LocalRecord, ...]]] = {}
         self._snapshot = snapshot
@@ -552,6 +555,8 @@ class Resolver:
         answered: the cache miss that the query waited for.  In one piece, like `answer`: every
         query would feel the calls.
         """
+        if query.qtype == SVCB or query.qtype == RESINFO:
+            verdict = self._discover(query, requestor, verdict)
         message_id, policy, action = message[:2], client.policy, verdict.action
         entry: CacheEntry | None = None
         # Most names are asked for only once, so the reply to a query that waited is not stored; the
@@ -621,6 +626,12 @@ class Resolver:
                 usage=self.recorder.usage_of(policy, query.qname, verdict, moment.wall),
             )
         return reply
+
+    def _discover(self, query: Query, requestor: Requestor, verdict: Verdict) -> Verdict:
+        """Return the verdict on a question about the resolver itself; for others, the one given."""
+        if self.discovery is None or verdict.action is Action.REFUSE:
+            return verdict
+        return self.discovery.verdict(query.qname, query.qtype, requestor) or verdict
 
     def _with_lease(self, query: Query, policy: Policy, verdict: Verdict) -> Verdict:
         """Return the verdict on a local name, with a device's records where it has none."""

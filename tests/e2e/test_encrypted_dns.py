@@ -44,7 +44,7 @@ def encrypted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encrypted]:
     (folder / "family.yaml").write_text(json.dumps(FAMILY))
     made = make_certificate(folder)
     over_tls, over_https = free_port(), free_port()
-    chosen = {"tls_port": over_tls, "https_port": over_https}
+    chosen = {"tls_port": over_tls, "https_port": over_https, "name": NAME}
     settings = {
         "household": "family.yaml",
         "rebinding": {"enabled": False},
@@ -168,6 +168,22 @@ def test_who_asks_for_it_over_an_encrypted_connection_reads_the_reason_as_i_json
             ]  # fmt: skip
         else:
             assert found == (17, "rule: games.example")
+
+
+def test_dig_and_kdig_find_the_encrypted_ports_and_what_the_resolver_can_do(
+    encrypted: Encrypted,
+) -> None:
+    where = [f"@{HERE}", "-p", str(encrypted.program.port), "+norec"]
+    said = said_by("dig", *where, "_dns.resolver.arpa", "SVCB")
+    flags = re.search(r"flags: ([a-z ]+);", said)
+    assert flags is not None
+    assert "aa" in flags[1].split()
+    assert re.search(rf'SVCB\s+1 {NAME}\. alpn="dot" port={encrypted.tls}\n', said)
+    path = r'(key7|dohpath)="/dns-query{\?dns}"'
+    assert re.search(rf'SVCB\s+2 {NAME}\. alpn="h2" port={encrypted.https} {path}\n', said)
+    assert re.search(rf"{NAME}\.\s+\d+\s+IN\s+A\s+{HERE}\n", said)
+    said = said_by("kdig", *where, NAME, "TYPE261")
+    assert b"exterr=0-25,27,31,33,35".hex() in said.replace(" ", "").lower()
 
 
 def test_unbound_asks_us_over_tls_for_whom_it_asks(encrypted: Encrypted, tmp_path: Path) -> None:
