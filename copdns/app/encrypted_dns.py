@@ -14,10 +14,10 @@ from pathlib import Path
 import structlog
 
 from copdns.config import Settings
+from copdns.dns.service_params import OpenPort
 from copdns.model.errors import CopdnsError
 from copdns.server.answer import Resolver
 from copdns.server.connection import ClientConnection, StreamLimits
-from copdns.server.discovery import OpenPort
 from copdns.server.places import Places
 from copdns.server.secure_listeners import SecureListeners
 from copdns.server.tls import Handshakes, SecurePort, harden, speak_dns

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import ip_address
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Final
 
 from copdns.dns.message import is_home_address
 from copdns.dns.records import AAAA, RESINFO, SVCB, A
-from copdns.dns.service_params import ServiceParams, dump_params
+from copdns.dns.service_params import OpenPort, dump_params, offers_of
 from copdns.model.certificate_names import covers
 from copdns.model.names import to_wire
 from copdns.model.reasons import CODES
@@ -33,28 +33,6 @@ from copdns.model.verdict import (
 DISCOVERY_TTL: Final = 300  # seconds
 _ZONE: Final = "resolver.arpa"
 _DISCOVERY: Final = "_dns"
-# By transport: the protocol's name (ALPN), and the port that clients take if none is told.
-_PROTOCOLS: Final = {"tls": ("dot", 853), "quic": ("doq", 853), "https": ("h2", 443)}
-
-
-class OpenPort(NamedTuple):
-    """A port on which encrypted DNS is answered.  over: the transport."""
-
-    over: str
-    port: int
-
-
-def offers_of(ports: Sequence[OpenPort]) -> list[ServiceParams]:
-    """Return what is told of these ports, the one that a device should prefer first.
-
-    The path is that without a token: who was led here by an answer is known by the address alone.
-    """
-    found = []
-    for each in sorted(ports, key=lambda each: [*_PROTOCOLS].index(each.over)):
-        alpn, usual = _PROTOCOLS[each.over]
-        path = "/dns-query{?dns}" if each.over == "https" else ""
-        found.append(ServiceParams((alpn,), 0 if each.port == usual else each.port, path))
-    return found
 
 
 class Discovery:

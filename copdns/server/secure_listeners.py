@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 
+from copdns.dns.service_params import OpenPort
 from copdns.model.errors import ListenError
 from copdns.network.machine import ADDRESS_MISSING
 from copdns.server.answer import Resolver
 from copdns.server.connection import ClientConnection
-from copdns.server.discovery import OpenPort
 from copdns.server.places import Places
 from copdns.server.tls import Handshakes, SecurePort, TlsServer
 from copdns.time.clock import Moment

@@ -9,10 +9,11 @@ import dns.message
 import dns.rdatatype
 import pytest
 
+from copdns.dns.service_params import OpenPort
 from copdns.model.hosts import DESK_HOST
 from copdns.model.reasons import CODES
 from copdns.model.verdict import LocalRecord, Requestor
-from copdns.server.discovery import DISCOVERY_TTL, Discovery, OpenPort, ranges_of
+from copdns.server.discovery import DISCOVERY_TTL, Discovery, ranges_of
 from tests.home import Home
 from tests.household import BO, LISTENER, asker, block, family
 from tests.unit.messages import query
