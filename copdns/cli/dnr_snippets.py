@@ -62,7 +62,7 @@ def _radvd(found: Sequence[Designation]) -> str:
 
 
 def _has(found: Sequence[Designation], version: int) -> bool:
-    return bool(found[0].packed(version))
+    return bool(found[0].pack_addresses(version))
 
 
 SNIPPETS: Mapping[str, Callable[[Sequence[Designation]], str]] = {

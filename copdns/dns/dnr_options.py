@@ -31,7 +31,7 @@ class Designation(NamedTuple):
     addresses: tuple[IPv4Address | IPv6Address, ...]
     params: ServiceParams
 
-    def packed(self, version: int) -> bytes:
+    def pack_addresses(self, version: int) -> bytes:
         """Return the addresses of a version of IP, one after another."""
         return b"".join(each.packed for each in self.addresses if each.version == version)
 
@@ -40,7 +40,7 @@ def dhcp4_data(designations: Sequence[Designation]) -> bytes:
     """Return the data of option 162 of DHCP, which has room for several resolvers."""
     made = b""
     for each in designations:
-        name, addresses = to_wire(each.name), each.packed(4)
+        name, addresses = to_wire(each.name), each.pack_addresses(4)
         one = pack("!HB", each.priority, len(name)) + name
         one += bytes([len(addresses)]) + addresses + dump_params(each.params)
         made += pack("!H", len(one)) + one
@@ -49,14 +49,14 @@ def dhcp4_data(designations: Sequence[Designation]) -> bytes:
 
 def dhcp6_data(each: Designation) -> bytes:
     """Return the data of option 144 of DHCPv6, which is given once for each resolver."""
-    name, addresses = to_wire(each.name), each.packed(6)
+    name, addresses = to_wire(each.name), each.pack_addresses(6)
     made = pack("!HH", each.priority, len(name)) + name
     return made + pack("!H", len(addresses)) + addresses + dump_params(each.params)
 
 
 def ra_option(each: Designation, lifetime: int) -> bytes:
     """Return a whole option of a router advertisement.  lifetime: seconds."""
-    name, addresses, params = to_wire(each.name), each.packed(6), dump_params(each.params)
+    name, addresses, params = to_wire(each.name), each.pack_addresses(6), dump_params(each.params)
     made = pack("!HIH", each.priority, lifetime, len(name)) + name
     made += pack("!H", len(addresses)) + addresses + pack("!H", len(params)) + params
     made += bytes(-(len(made) + 2) % _RA_UNIT)

@@ -19,12 +19,15 @@ from copdns.model.errors import ConfigError
 from copdns.network.machine import listen_addresses
 
 
-@click.group()
-def encrypted() -> None:
+@click.group("encrypted")
+def encrypted_dns() -> None:
     """Tell routers where DNS is asked encrypted."""
 
 
-@encrypted.command()
+encrypted = encrypted_dns  # by the command's name, as all commands are found
+
+
+@encrypted_dns.command()
 @click.argument("server", type=click.Choice([*SNIPPETS]))
 @click.option(
     "--address",
