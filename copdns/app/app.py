@@ -38,6 +38,7 @@ from copdns.app.from_settings import (
     new_limits,
     new_rebinding_guard,
     own_lists,
+    secure_child_page,
 )
 from copdns.app.help_chores import HelpChores
 from copdns.app.household_in_force import HouseholdInForce
@@ -50,6 +51,7 @@ from copdns.app.push_chores import PushChores
 from copdns.app.seed import seed_household
 from copdns.app.service_manager import feed_watchdog, find_service_manager
 from copdns.app.snapshot_builder import SnapshotBuilder
+from copdns.app.structured_reasons import StructuredReasons
 from copdns.app.time_chores import TimeChores
 from copdns.app.upstream_probe import trouble_of
 from copdns.app.upstreams_in_force import UpstreamsInForce
@@ -69,7 +71,7 @@ from copdns.lists.catalogue import Catalogue
 from copdns.lists.source import ListSource
 from copdns.model.errors import CopdnsError, ListError
 from copdns.model.events import EventKind, HeldEvent
-from copdns.model.hosts import OWN_HOSTS, child_page_url, desk_url
+from copdns.model.hosts import DESK_HOST, OWN_HOSTS, child_page_url, desk_url
 from copdns.model.household import Household, PrivacyMode
 from copdns.network import machine
 from copdns.network.lease_names import RecordsByName
@@ -81,6 +83,7 @@ from copdns.privacy.list_scores import note_scores
 from copdns.privacy.own_numbers import timers_for_others
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
+from copdns.server.discovery import Discovery
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.listeners import Listeners
 from copdns.server.metrics import Counters
@@ -314,6 +317,8 @@ class App:
         self._resolver.limits = new_limits(self.settings.limits)
         self._resolver.asks_time_in_clear = self._upstreams_in_force.are_all_encrypted
         self._resolver.forwards_subnets = forwards_subnets(self.settings)
+        self._reasons = StructuredReasons(lambda: self._resolver.snapshot, lambda: self.settings)
+        await self._tell_reasons()
         self._help_chores = HelpChores(
             self._folder,
             help_answers,
@@ -345,6 +350,12 @@ class App:
         )
         self._counters.connections = self._count_connections
         self._counters.handshakes = self._encrypted.count_handshakes
+        self._resolver.discovery = Discovery(
+            self.settings.encrypted.name or DESK_HOST,
+            self._encrypted.ports_at,
+            lambda: self._encrypted.names,
+            lambda: secure_child_page(self.settings, self._https.offer),
+        )
 
     async def _begin_recognising(self) -> None:
         """Make what recognises devices, and what reports readiness."""
@@ -559,6 +570,12 @@ class App:
         if not self._upstreams_in_force.is_current(own):
             await self._upstreams_in_force.apply(self._resolver.snapshot.households.values())
         await self._http_server.refresh()
+        await self._reasons.follow()
+
+    async def _tell_reasons(self) -> None:
+        """Tell the reasons of blocks to devices as the settings say."""
+        await self._reasons.follow()
+        self._resolver.structured_errors = self._reasons.errors
 
     async def _follow_nat64(self) -> None:
         if await self._nat64.follow():
@@ -692,6 +709,7 @@ class App:
         await self._device_chores.configure(settings.identity)
         self._resolver.limits = new_limits(self.settings.limits)
         self._resolver.forwards_subnets = forwards_subnets(settings)
+        await self._tell_reasons()
         # Responses of the same upstreams stay: while those are dead, the house lives on them.
         may_stay = about_responses(before) == about_responses(settings)
         self._resolver.reconfigure(

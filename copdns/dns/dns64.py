@@ -137,6 +137,7 @@ class _Answers:
             before.has_edns,
             before.ede_codes,
             facts,
+            before.ede_text,
         )
 
 

@@ -55,8 +55,10 @@ from copdns.dns.upstream_message import (
     BARE,
     FULL,
     NO_EDNS,
+    WISH_SIZE,
     QuestionMatch,
     build_bare_query,
+    build_encrypted_query,
     build_full_query,
     build_query,
     build_told_query,
@@ -324,17 +326,20 @@ class UpstreamClient:
         key, health, question = exchange.key, upstream.health, exchange.question
         edns = exchange.no_edns_at is not health and mono >= health.no_edns_until
         subnet = health.subnet_for(exchange) if edns and health.knows_subnets else b""
+        options = len(subnet) or WISH_SIZE
         if subnet:
             message = build_told_query(question, health.cookies, subnet, do=key.do, cd=key.cd)
+        elif edns:
+            message = build_encrypted_query(question, do=key.do, cd=key.cd)
         else:
-            message = build_query(question, do=key.do, cd=key.cd, edns=edns)
+            message = build_query(question, do=key.do, cd=key.cd, edns=False)
         exchange.attempts += 1
         exchange.sent_at = mono
         if not exchange.untraced:
             upstream.counters.asked += 1
         self._await_response(exchange, upstream, mono)
         sent = SentQuery(exchange, question, BARE if edns else NO_EDNS, mono)
-        stream.send(pad_query(message, len(subnet)) if edns else message, sent)
+        stream.send(pad_query(message, options) if edns else message, sent)
 
     def _await_response(self, exchange: Exchange, upstream: Upstream, mono: float) -> None:
         exchange.upstream = upstream.health
@@ -494,7 +499,10 @@ class UpstreamClient:
             if upstream.health.knows_subnets:
                 require_subnet(message, upstream.health.subnet_for(exchange))
             answer = read_response(
-                message, filtering=upstream.health.filtering, question=len(exchange.question)
+                message,
+                filtering=upstream.health.filtering,
+                question=len(exchange.question),
+                authentic=upstream.stream is not None,
             )
         except WireError:
             self._note_failure(exchange, upstream, mono)

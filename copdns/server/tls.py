@@ -186,6 +186,8 @@ class TlsConnection(ClientConnection):
             self._send_encrypted()
             return False
         self._send_encrypted()
+        if self._tls.version() != "TLSv1.3":
+            self.requestor = self.peer = self.peer._replace(is_old_tls=True)
         asked: str | None = getattr(self._tls, ASKED_NAME, None)
         self.requestor = self.server.secure.tokens.by_name(self.peer, asked)
         self._speaker = self.server.secure.make_speaker(self, self._tls.selected_alpn_protocol())

@@ -108,8 +108,9 @@ class EncryptedSettings(Section):
     )
     name: OptionalDomain = Field(
         default="",
-        description="The name that leads devices here, such as `dns.example.net`. With a device's "
-        "token before it, it tells which device asks.",
+        description="The name that leads devices here, such as `dns.example.net`; devices that "
+        "look for encrypted DNS are told it. With a device's token before it, it tells which "
+        "device asks.",
     )
     unknown: UnknownToken = Field(
         default=UnknownToken.GUEST,
@@ -149,11 +150,6 @@ class EncryptedSettings(Section):
         "five.",
     )
 
-    @property
-    def guests_unknown(self) -> bool:
-        """Whether whoever shows a token that no device has is a guest."""
-        return self.unknown is UnknownToken.GUEST and not self.public
-
     @field_validator("name")
     @classmethod
     def _is_needed(cls, name: str, info: ValidationInfo) -> str:
@@ -164,6 +160,11 @@ class EncryptedSettings(Section):
                 "set one of these ports, or leave the name out"
             )
         return name
+
+    @property
+    def guests_unknown(self) -> bool:
+        """Whether whoever shows a token that no device has is a guest."""
+        return self.unknown is UnknownToken.GUEST and not self.public
 
     @field_validator("public")
     @classmethod

@@ -206,7 +206,7 @@ def with_token(*tokens: str) -> Household:
 
 
 def shows(live: Snapshot, token: str, address: str = AWAY, mac: str = "") -> Client:
-    return live.identify(Requestor("", address, "tls", mac, token))
+    return live.identify(Requestor("", address, "tls", mac, token=token))
 
 
 def live_with(defaults: AnswerDefaults, *tokens: str) -> Snapshot:
