@@ -87,10 +87,6 @@ def _kinds(written: object) -> object:
     return tuple(written) if isinstance(written, list) else written
 
 
-def _domain_if_any(text: str) -> str:
-    return domain(text) if text else ""
-
-
 ListenAddress = Annotated[str, ByText(_listen)]
 Network = Annotated[IPv4Network | IPv6Network, ByText(network)]
 PlainUpstream = Annotated[UpstreamAddress, ByText(upstream_address)]

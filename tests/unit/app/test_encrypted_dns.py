@@ -112,7 +112,7 @@ async def test_it_tells_what_is_open_and_what_the_certificate_is_for(
     await own.follow([HOST])
     assert [*own.ports_at(HOST)] == [("tls", dot), ("https", doh)]
     assert [*own.ports_at("127.0.0.2")] == []
-    assert own.names == ("dns.example", HOST)
+    assert own.names == ("dns.example", "*.dns.example", HOST)
     other = make_certificate(tmp_path / "second", "other.example").path
     await asyncio.to_thread(shutil.copy, other, files["certificate"])
     await own.follow([HOST])
