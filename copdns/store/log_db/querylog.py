@@ -26,8 +26,8 @@ from copdns.privacy.retention import CountKey, LogRow
 from copdns.privacy.row_filter import EVERY_ROW, RowFilter
 from copdns.store.db import DAMAGED, is_broken, lock_folder, open_database, store_error
 from copdns.store.log_db import rows as log_rows
+from copdns.store.log_db.migrations import LOG
 from copdns.store.log_db.rows import HourLookups, PeriodCount, StoredRow
-from copdns.store.migrations import LOG
 
 FILE = "log.db"
 BEFORE_RESTORE = ".before-restore"  # added to the name of a database that a backup replaced
