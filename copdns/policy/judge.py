@@ -23,7 +23,7 @@ from copdns.model.matchers import Matcher
 from copdns.model.nat64 import Nat64
 from copdns.model.verdict import SCHOOL, Action, Reason, StepNumber, Verdict
 from copdns.policy.decide import AddressList, AddressRule, Policy, decide
-from copdns.policy.steps import Lookup, Step
+from copdns.policy.lookup import Lookup, Step
 from copdns.policy.time_rules import with_end
 
 Address = IPv4Address | IPv6Address
