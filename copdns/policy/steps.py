@@ -1,8 +1,8 @@
-"""The steps of the order of decision, but for those of time (`time_steps.py`) and `local_step.py`.
+"""The steps of the order of decision, but for those in `time_steps.py` and `local_step.py`.
 
 `policy/order.py` has their order, with the reason for each place; `policy/lookup.py` has what they
-are asked about.  A step is built once per profile from that profile's settings, and then asked about
-many names: it returns a verdict, or None for "not mine".  Pure.
+are asked about.  A step is built once per profile from that profile's settings, and then asked
+about many names: it returns a verdict, or None for "not mine".  Pure.
 """
 
 from __future__ import annotations
