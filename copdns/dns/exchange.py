@@ -1,6 +1,6 @@
 """Choose which upstream is asked next, and what is done with what it says.
 
-`dns/upstream.py` sends and waits, `dns/upstream_message.py` has the octets.  Pure: `mono` is
+`dns/upstream_queries.py` sends and waits, `dns/upstream_message.py` has the octets.  Pure: `mono` is
 monotonic seconds.
 """
 
