@@ -377,17 +377,14 @@ def test_pages_fetch_nothing_from_elsewhere() -> None:
     assert not wrong, lines(wrong)
 
 
-# Schemas of the API, whose names programs see.
-TWICE = frozenset({"ListShown", "ReportShown"})
-
-
 def test_a_public_class_has_a_name_of_its_own() -> None:
+    """Of two models of the API with one name, programs would see the paths of their modules."""
     places: dict[str, list[str]] = {}
     for source in sources("copdns"):
         for node in source.tree.body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(source.name)
-    assert {name: found for name, found in places.items() if len(found) > 1}.keys() == TWICE
+    assert not {name: found for name, found in places.items() if len(found) > 1}
 
 
 PARTICIPLES = re.compile(
