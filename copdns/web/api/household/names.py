@@ -36,12 +36,6 @@ from copdns.web.house_checks import describe_troubles, troubles_of
 from copdns.web.problem import Refused
 from copdns.web.step_up import require_sure
 
-_Texts = Annotated[
-    tuple[Annotated[str, Field(min_length=1, max_length=60)], ...],
-    Field(min_length=1, max_length=20),
-]
-
-
 _Maybe = Annotated[
     tuple[Annotated[str, Field(min_length=1, max_length=60)], ...], Field(max_length=20)
 ]
