@@ -277,6 +277,26 @@ def _texts(tree: ast.Module) -> Iterator[ast.Constant]:
             yield node
 
 
+SAYS_WHY = re.compile(r"#(?: noqa: \w+ -)? \w+ \w+")
+
+
+def test_what_catches_every_error_says_why() -> None:
+    """Where a bug must not end more than it has to, it is logged or raised as another error."""
+    wrong = []
+    for source in sources("copdns"):
+        text = source.path.read_text().splitlines()
+        for node in ast.walk(source.tree):
+            if not isinstance(node, ast.ExceptHandler):
+                continue
+            caught = ast.unparse(node.type) if node.type else "BaseException"
+            if re.search(r"\b(Base)?Exception\b", caught):
+                if not SAYS_WHY.search(text[node.lineno - 1]):
+                    wrong.append(source.at(node, "every error is caught: say why"))
+                if not any(isinstance(each, ast.Call | ast.Raise) for each in ast.walk(node)):
+                    wrong.append(source.at(node, "every error is caught, and none is told"))
+    assert not wrong, lines(wrong)
+
+
 def test_no_test_sleeps() -> None:
     wrong = [
         source.at(node, "a sleep: wait for the event itself")
