@@ -14,7 +14,7 @@ from itertools import chain
 from math import inf
 from typing import Final
 
-from copdns.dns.message import ResponseFacts, ipv4_inside, is_home_address
+from copdns.dns.response_facts import ResponseFacts, ipv4_inside, is_home_address
 from copdns.lists.index import ListKind
 from copdns.model.addresses import Network
 from copdns.model.encrypted_addresses import server_address
