@@ -308,7 +308,7 @@ def facts_choice_line(choice: FactsChoice, state: FactsState) -> str:
 
 
 def held_version(held: tuple[HeldFact, ...]) -> str:
-    """Return what one calls all that waits: another text as soon as any of it differs."""
+    """Return a text that stands for all that waits, and changes as soon as any of it does."""
     return hashlib.sha256("".join(sorted(each.id for each in held)).encode()).hexdigest()[:12]
 
 
@@ -383,7 +383,7 @@ class FactsState:
 
     @property
     def version(self) -> str:
-        """Return what one calls all that is held."""
+        """Return the text that stands for all that is held (`held_version`)."""
         return held_version(self.held)
 
 
