@@ -32,11 +32,7 @@ from copdns.dns.exchange import (
 from copdns.dns.message import read_response
 from copdns.dns.mmsg import Batch
 from copdns.dns.records import AAAA, HEADER_SIZE, A
-from copdns.dns.socket_pool import (
-    SentQuery,
-    SocketOwner,
-    UpstreamSocket,
-)
+from copdns.dns.socket_pool import SentQuery, SocketOwner, UpstreamSocket
 from copdns.dns.upstream_counters import UpstreamCounters
 from copdns.dns.upstream_groups import NO_SUBNETS, Connect, Upstream
 from copdns.dns.upstream_message import (

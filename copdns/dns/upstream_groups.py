@@ -14,11 +14,7 @@ from typing import Final
 from copdns.dns.client_subnet import subnet_option
 from copdns.dns.connections import UpstreamConnections
 from copdns.dns.cookies import CLIENT_SIZE
-from copdns.dns.exchange import (
-    Asks,
-    Exchange,
-    Health,
-)
+from copdns.dns.exchange import Asks, Exchange, Health
 from copdns.dns.socket_pool import (
     EpollReader,
     RandomOctets,

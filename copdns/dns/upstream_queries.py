@@ -30,11 +30,7 @@ from copdns.dns.exchange import (
 from copdns.dns.message import UpstreamResponse
 from copdns.dns.query import CacheKey
 from copdns.dns.records import NS
-from copdns.dns.socket_pool import (
-    RANDOM_SIZE,
-    RandomOctets,
-    SentQuery,
-)
+from copdns.dns.socket_pool import RANDOM_SIZE, RandomOctets, SentQuery
 from copdns.dns.upstream_groups import Upstream, UpstreamGroups, UpstreamReader
 from copdns.dns.upstream_message import (
     BARE,

@@ -16,12 +16,7 @@ from copdns.dns.records import A
 from copdns.lists.index import DictIndex, Entry, Index, ListInfo
 from copdns.lists.special import Networks
 from copdns.model.addresses import Network
-from copdns.model.household import (
-    BlockMode,
-    FullLogSpan,
-    PrivacyMode,
-    Rule,
-)
+from copdns.model.household import BlockMode, FullLogSpan, PrivacyMode, Rule
 from copdns.model.matchers import Matcher, MatchKind
 from copdns.model.nat64 import Nat64
 from copdns.model.times import Grant, Subject

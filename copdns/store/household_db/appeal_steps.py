@@ -11,18 +11,9 @@ from collections.abc import Callable
 from copdns.accounts.codes import make_appeal_id
 from copdns.accounts.roles import Balance
 from copdns.appeals import life
-from copdns.appeals.appeal import (
-    WAITING,
-    Appeal,
-    AppealRequest,
-    ContestedVerdict,
-)
+from copdns.appeals.appeal import WAITING, Appeal, AppealRequest, ContestedVerdict
 from copdns.appeals.life import Due
-from copdns.appeals.opening import (
-    ApprovalResult,
-    Services,
-    open_provisionally,
-)
+from copdns.appeals.opening import ApprovalResult, Services, open_provisionally
 from copdns.household.check import KnownIds
 from copdns.model.errors import AppealError, HouseholdError
 from copdns.model.household import Household

@@ -27,13 +27,7 @@ from copdns.appeals.appeal import (
 from copdns.appeals.life import PATIENCE, AppealDeadlines, Due, Filed
 from copdns.appeals.list_errors import WrongEntry, day_of, opened_for_everyone
 from copdns.appeals.news import mark
-from copdns.appeals.opening import (
-    ApprovalResult,
-    Decision,
-    Services,
-    carry_out,
-    close_provisional,
-)
+from copdns.appeals.opening import ApprovalResult, Decision, Services, carry_out, close_provisional
 from copdns.appeals.review import VERSION, DecisionReason
 from copdns.household.check import KnownIds
 from copdns.model.errors import StoreError

@@ -9,12 +9,7 @@ from copdns.dns.socket_pool import MAX_QUERIES, MAX_SOCKETS, SOCKET_LIFETIME
 from copdns.dns.upstream_queries import MAX_PENDING, SWEEP_INTERVAL
 from copdns.model.addresses import UpstreamAddress
 from tests.unit.upstreams import ATTEMPT, DEADLINE, FOUND, WWW, Make
-from tests.upstream_server import (
-    UpstreamServer,
-    failing,
-    silent,
-    truncated,
-)
+from tests.upstream_server import UpstreamServer, failing, silent, truncated
 
 # --- which upstreams there are -----------------------------------------------------------------
 
