@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -28,7 +28,7 @@ from copdns.app.from_settings import (
     new_limits,
     new_rebinding_guard,
 )
-from copdns.app.memory_use import collect_young, trim_memory
+from copdns.app.memory_use import collect_young, let_go_of_libraries, trim_memory
 from copdns.app.parts import Parts
 from copdns.app.service_manager import feed_watchdog
 from copdns.config import Settings
@@ -40,9 +40,6 @@ from copdns.privacy.list_counts import ListCountKey
 from copdns.privacy.list_scores import note_scores
 from copdns.store.folder_lock import hold_server_lock
 from copdns.store.household_db.appeals import AppealStore
-
-if TYPE_CHECKING:
-    pass
 
 log = structlog.get_logger("copdns")
 
@@ -89,6 +86,7 @@ class App(Parts):
         if self._lists.loaded.is_current:  # else they are needed once more, and cleared then
             bundled_files.cache_clear()
         trim_memory()
+        let_go_of_libraries()
         try:
             await self._serve()
         finally:
