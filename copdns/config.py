@@ -9,6 +9,7 @@ setting: that is the household (`household/file.py`, `store/`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from ipaddress import IPv6Network, ip_address
 from pathlib import PurePath
 from typing import Any, TypeVar
@@ -81,6 +82,11 @@ def load(text: str, file: str, environ: Mapping[str, str]) -> Settings:
     Paths in them are taken from the folder of the file.
     """
     settings = yaml_text.read(text, file, Settings, _changes(environ))
+    if settings.encrypted.quic_port and find_spec("aioquic") is None:
+        raise ConfigError(
+            f"{file}: encrypted.quic_port: needs the library aioquic, which is not installed; "
+            "install copdns[quic], or set 0 for none"
+        )
     folder = PurePath(file).parent
     lists = tuple(
         each.model_copy(update={"path": str(folder / each.path)}) for each in settings.lists
@@ -186,6 +192,11 @@ class Settings(Section):
         cls, encrypted: EncryptedSettings, info: ValidationInfo
     ) -> EncryptedSettings:
         dns, web = info.data.get("dns"), info.data.get("web")  # wrong ones are told
+        if dns and encrypted.quic_port == dns.port:  # pages and other encrypted DNS use TCP only
+            raise ValueError(
+                f"encrypted.quic_port and dns.port are both {dns.port}, but encrypted DNS needs "
+                "its own port; choose another"
+            )
         others = {"dns.port": (dns.port, dns.listen)} if dns else {}
         if web:
             others |= {

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import gzip
+import json
 import socket
 import subprocess
 import sys
@@ -45,6 +46,7 @@ from tests.upstream_server import (
 SILENCE = "nothing"
 SHORTLY = 0.3  # seconds in which a reply to a message that gets none would have come
 MANY = 100  # queries in one segment
+PREFIX = "2001:db8:64::/96"  # of the translator
 
 HOUSEHOLD = {
     "household": "Example family",
@@ -198,7 +200,40 @@ def cloaked(asked: Asked) -> list[bytes]:
     return [reply.to_wire()]
 
 
+def only(rtype: str, data: str, otherwise: int = 0) -> Way:
+    """Have one record, and of other types nothing, or an error."""
+
+    def way(asked: Asked) -> list[bytes]:
+        if asked.rtype != rtype:
+            return [reply_to(asked, records=False, rcode=otherwise).to_wire()]
+        reply = reply_to(asked, records=False)
+        reply.authority.clear()
+        reply.answer.append(dns.rrset.from_text(asked.name, 300, "IN", rtype, data))
+        return [reply.to_wire()]
+
+    return way
+
+
+def leading_to(name: str, ipv4: str) -> Way:
+    """Lead to a name that has IPv4 alone."""
+
+    def way(asked: Asked) -> list[bytes]:
+        reply = reply_to(asked, records=False)
+        reply.answer.append(dns.rrset.from_text(asked.name, 300, "IN", "CNAME", name))
+        if asked.rtype == "A":
+            reply.authority.clear()
+            reply.answer.append(dns.rrset.from_text(name, 300, "IN", "A", ipv4))
+        return [reply.to_wire()]
+
+    return way
+
+
 SAYS: dict[str, Way] = {
+    "four.example": only("A", "198.51.100.7"),
+    "six.example": only("AAAA", "2001:db8::80"),
+    "typeless.example": only("A", "198.51.100.7", 2),
+    "leading.example": leading_to("four.example.", "198.51.100.7"),
+    "led.example": leading_to("games.example.", "198.51.100.7"),
     "large.example": large,
     "cut.example": truncated,
     "old.example": without_edns,
@@ -436,6 +471,40 @@ def _policy_cases() -> Iterator[Case]:
     yield Case("canary", "use-application-dns.net, by a child", "NXDOMAIN, aa", udp(canary))
 
 
+def nat64_cases() -> Iterator[Case]:
+    """Yield the cases of a network whose devices have no IPv4, with a translator."""
+    mapped = "2001:db8:64::c633:6407"
+    for by, asked, name, expected in (
+        ("RFC 6147 5.1.6", "DNS64: a name with IPv4 alone", "four.example", f"NOERROR, {mapped}"),
+        ("RFC 6147 5.1.1", "a name with IPv6", "six.example", "NOERROR, 2001:db8::80"),
+        ("RFC 6147 5.1.2", "a name that does not exist", "nowhere.example", "NXDOMAIN"),
+        ("RFC 6147 5.1.2", "an error for AAAA alone", "typeless.example", f"NOERROR, {mapped}"),
+        (
+            "RFC 6147 5.1.5",
+            "a name that leads to another",
+            "leading.example",
+            f"NOERROR, four.example., {mapped}",
+        ),
+        ("policy first", "a name that leads to a blocked one", "led.example", "NOERROR, EDE 17"),
+        (
+            "RFC 7050 3",
+            "ipv4only.arpa",
+            "ipv4only.arpa",
+            "NOERROR, aa, 2001:db8:64::c000:aa, 2001:db8:64::c000:ab",
+        ),
+    ):
+        yield Case(by, f"{asked}: AAAA", expected, udp(query(name, "AAAA", use_edns=0)))
+    who = query("four.example", "AAAA", want_dnssec=True)
+    who.flags |= dns.flags.CD
+    yield Case("RFC 6147 3", "who checks signatures itself: AAAA", "NOERROR", udp(who))
+
+
+def turn_on_nat64(home: House) -> None:
+    file = Path(home.program.options[1])
+    file.write_text(json.dumps({**json.loads(file.read_text()), "dns64": {"prefix": PREFIX}}))
+    home.program.reload()
+
+
 def _cd(asked: Asked) -> str:
     return f"CD={bool(asked.message.flags & dns.flags.CD):d}"
 
@@ -499,7 +568,10 @@ def run(folder: Path, packets: Path | None = None) -> tuple[list[Result], str]:
     environment = {"COPDNS_REBINDING__ALLOW": '["127.0.0.0/8"]'}
     with house(folder, household=HOUSEHOLD, says=SAYS, environment=environment) as home:
         results = [Result(case, case.get(home)) for case in cases()]
-        return results, _replay(home, packets) if packets else ""
+        replayed = _replay(home, packets) if packets else ""
+        turn_on_nat64(home)
+        results += [Result(case, case.get(home)) for case in nat64_cases()]
+        return results, replayed
 
 
 def _replay(home: House, folder: Path) -> str:

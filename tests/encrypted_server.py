@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -44,10 +44,18 @@ class Certificate(NamedTuple):
 
 
 def make_certificate(
-    folder: Path, name: str = NAME, *, begins: datetime | None = None, days: int = 30
+    folder: Path,
+    name: str = NAME,
+    *,
+    begins: datetime | None = None,
+    days: int = 30,
+    kind: str = "ECDSA",
 ) -> Certificate:
-    """Make a certificate for a name and 127.0.0.1.  begins: aware; by default an hour ago."""
-    key = ec.generate_private_key(ec.SECP256R1())
+    """Make a certificate for a name and 127.0.0.1.
+
+    begins: aware; by default an hour ago.  kind: of its key, "ECDSA" or "RSA".
+    """
+    key = _make_key(kind)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     begins = begins or datetime.now(UTC) - timedelta(hours=1)
     alternatives = [x509.DNSName(name), x509.IPAddress(ip_address("127.0.0.1"))]
@@ -67,6 +75,12 @@ def make_certificate(
     )
     spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return Certificate(path, b64encode(sha256(spki).digest()).decode())
+
+
+def _make_key(kind: str) -> ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey:
+    if kind == "RSA":
+        return rsa.generate_private_key(65537, 2048)
+    return ec.generate_private_key(ec.SECP256R1())
 
 
 class EncryptedServer(UpstreamServer):

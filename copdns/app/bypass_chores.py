@@ -15,7 +15,7 @@ from typing import NamedTuple
 import structlog
 
 from copdns.events.bus import EventBus
-from copdns.model.bypass_signs import Habit, Heard, Sign, SignKind
+from copdns.model.bypass_signs import OTHERS_HEARD, Habit, Heard, Sign, SignKind
 from copdns.model.errors import StoreError
 from copdns.model.events import EventKind, SignEvent
 from copdns.model.household import Device, Household, Profile
@@ -63,23 +63,17 @@ class BypassChores:
         folder: Path,
         snapshot: Callable[[], Snapshot],
         clock: Clock,
-        questions: Callable[[], int],
         events: EventBus,
         ask: Callable[[Iterable[str]], None] = make_kernel_ask,
     ) -> None:
-        """questions: returns how many queries were answered since the start.
-
-        ask: makes the kernel ask whether somebody has an address.
-        """
+        """ask: makes the kernel ask whether somebody has an address."""
         self._folder = folder
         self._snapshot = snapshot
         self._clock = clock
-        self._questions = questions
         self._events = events
         self._ask = ask
         self._quiet: dict[Key, Quiet] = {}
         self._asked_for: dict[Key, float] = {}  # when the kernel was made to ask (monotonic)
-        self._total = 0
         self._others_at = 0.0  # when somebody asked something last (monotonic)
         self._last: Moment | None = None
         self._is_empty = False  # nothing is stored
@@ -94,9 +88,8 @@ class BypassChores:
             self._forget(snapshot.heard)
         if not snapshot.heard and self._is_empty:
             return
-        total = self._questions()
-        if total != self._total:
-            self._total, self._others_at = total, moment.mono
+        if _has_somebody_asked(snapshot.heard):
+            self._others_at = moment.mono
         looked = [] if begins_anew else self._look_at_all(snapshot, moment)
         self._quiet = {each.key: self._quiet.get(each.key, Quiet()) for each in looked}
         due: list[Sign] = []
@@ -126,7 +119,7 @@ class BypassChores:
         """Begin anew: nobody knows when a device asked last."""
         self._quiet.clear()
         self._asked_for.clear()
-        for each in heard.values():
+        for each in (*heard.values(), OTHERS_HEARD):
             take(each)
 
     def _look_at_all(self, snapshot: Snapshot, moment: Moment) -> list[Looked]:
@@ -215,6 +208,12 @@ def learn(looked: Looked, quiet: Quiet, stored: Iterable[Habit]) -> tuple[tuple[
     if longest is not None:
         changed[longest.week] = longest
     return (*changed.values(),), found
+
+
+def _has_somebody_asked(heard: HeardDevices) -> bool:
+    """Tell whether somebody at home asked something since the last call, besides this machine."""
+    others = take(OTHERS_HEARD)[0]
+    return others or any(each.lately for each in heard.values())
 
 
 def take(heard: Heard) -> tuple[bool, SignKind | None, bool]:

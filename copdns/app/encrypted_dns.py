@@ -1,5 +1,4 @@
-"""DNS over TLS and HTTPS, where the settings want it: its certificate, its ports, and what went
-wrong.
+"""Encrypted DNS, where the settings want it: its certificate, its ports, and what went wrong.
 
 A failure is logged and shown as a warning.  Plain DNS and the pages work without it.
 """
@@ -10,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -23,6 +23,9 @@ from copdns.server.tls import Handshakes, SecurePort, harden, speak_dns
 from copdns.time.clock import Moment
 from copdns.web.certificate import Certificate
 from copdns.web.https import own_names
+
+if TYPE_CHECKING:
+    from copdns.server.quic import QuicPort
 
 log = structlog.get_logger("copdns")
 
@@ -93,22 +96,22 @@ class EncryptedDns:
         if self._listeners is not None:
             await self._listeners.follow(addresses)
 
-    def _begin(self) -> list[SecurePort]:
+    def _begin(self) -> list[SecurePort | QuicPort]:
         now, is_wrong = self._clock().wall, self._is_clock_wrong()
         self._certificate.begin(own_names(), now, is_clock_wrong=is_wrong)
         return [*self._make_ports()]
 
-    def _make_ports(self) -> Iterator[SecurePort]:
+    def _make_ports(self) -> Iterator[SecurePort | QuicPort]:
         chosen, limits = self._chosen, self._limits
         if chosen.tls_port:
-            context = harden(self._certificate.context_for(("dot",)))
+            context = self._certificate.context_for(("dot",), harden)
             setting = "encrypted.tls_port"
             yield SecurePort(
                 "tls", "DNS over TLS", chosen.tls_port, setting, context, limits, speak_dns
             )
         if chosen.https_port:
             doh = import_module("copdns.server.doh")  # most do without, and it takes 7 MB
-            context = harden(self._certificate.context_for(("h2", "http/1.1")))
+            context = self._certificate.context_for(("h2", "http/1.1"), harden)
             setting = "encrypted.https_port"
             yield SecurePort(
                 "https",
@@ -120,6 +123,26 @@ class EncryptedDns:
                 doh.speak_http,
                 doh.READ_SIZE,
             )
+
+        if chosen.quic_port:
+            yield self._make_quic_port()
+
+    def _make_quic_port(self) -> QuicPort:
+        quic = import_module("copdns.server.quic")  # as above, and 12 MB
+        idle = self._limits.idle
+
+        def configure(certificate: Path, key: Path) -> Any:
+            return quic.make_configuration(certificate, key, idle)
+
+        made: QuicPort = quic.QuicPort(
+            "quic",
+            "DNS over QUIC",
+            self._chosen.quic_port,
+            "encrypted.quic_port",
+            self._certificate.follow(configure),
+            self._limits,
+        )
+        return made
 
     def _refresh(self) -> bool:
         now, is_wrong = self._clock().wall, self._is_clock_wrong()

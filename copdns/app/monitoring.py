@@ -73,6 +73,7 @@ class Readiness:
             self._lists.warning,
             self._updates.missing_text,
             self._updates.own_warning,
+            self._updates.left_out_warning,
             *self._facts.warnings,
             self._device_chores.warning,
             self._http_server.warning,

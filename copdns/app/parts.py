@@ -294,7 +294,6 @@ class Parts:
             self._folder,
             lambda: self._resolver.snapshot,
             self._clock,
-            lambda: sum(self._counters.queries.values()),
             self._events,
         )
         self._store.see = self._device_chores.see

@@ -38,8 +38,9 @@ def facts_json(
 
 
 def _held_json(held: Iterable[HeldFact]) -> list[dict[str, object]]:
-    return [
-        {**found, "added": list(each.added), "removed": list(each.removed)}
-        for each in held
-        for found in (held_fact_json(each),)
-    ]
+    shown = []
+    for each in held:
+        found = held_fact_json(each)
+        del found["content"]  # `id` stands for it
+        shown.append({**found, "added": list(each.added), "removed": list(each.removed)})
+    return shown

@@ -7,6 +7,7 @@ are given only to who asked for them.  Pure.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from struct import pack
 from typing import Final
 
@@ -43,17 +44,28 @@ def read_wishes(message: bytes) -> int:
     """Return PADDING, KEEPALIVE, both or 0; 0 for a message that cannot be read."""
     if _MARKS[0] not in message and _MARKS[1] not in message:
         return 0  # as most
-    start = _find_opt(message)
-    if start < 0:
-        return 0
-    try:
-        options = read_options(message[start + _BARE_OPT :])
-    except WireError:
-        return 0
+    options = _options_of(message)
     wishes = PADDING if OPTION_PADDING in options else 0
     if options.get(OPTION_KEEPALIVE) == b"":  # else it is no wish (RFC 7828 section 3.2.1)
         wishes |= KEEPALIVE
     return wishes
+
+
+def asks_for_keepalive(message: bytes) -> bool:
+    """Tell whether a message has the option edns-tcp-keepalive, which none over QUIC may have
+    (RFC 9250 section 5.5.2)."""
+    return _MARKS[1] in message and OPTION_KEEPALIVE in _options_of(message)
+
+
+def _options_of(message: bytes) -> Mapping[int, bytes]:
+    """Return the EDNS options of a message; none of one that cannot be read."""
+    start = _find_opt(message)
+    if start < 0:
+        return {}
+    try:
+        return read_options(message[start + _BARE_OPT :])
+    except WireError:
+        return {}
 
 
 def grant_wishes(reply: bytes, wishes: int, idle: float) -> bytes:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from copdns.list_files.choose import ChosenLists
+from copdns.list_files.load import is_free_name
 from copdns.lists.download import CopyState, dump_state, read_state
 from copdns.lists.source import ListSource
 from copdns.model.errors import FetchError
@@ -235,6 +236,7 @@ def sources_on_disk(
             fetched_at=int(state.fetched_at or 0),
             is_catalogued=each.slug not in chosen.own,
             opens=each.opens,
+            keeps_name=each.slug in chosen.own and is_free_name(each.slug, each.category),
             error="" if state.has_copy else NOT_HERE,
         )
         for each in chosen.sources

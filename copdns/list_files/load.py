@@ -65,10 +65,26 @@ def own_sources(lists: Iterable[ListFile]) -> tuple[ListSource, ...]:
     """Return the user's own lists, without reading them."""
     return tuple(
         ListSource(
-            *(each.slug, each.category, each.format, each.match), path=each.path, opens=each.opens
+            *(each.slug, each.category, each.format, each.match),
+            path=each.path,
+            opens=each.opens,
+            keeps_name=is_free_name(each.slug, each.category),
         )
         for each in lists
     )
+
+
+def is_free_name(slug: str, category: str) -> bool:
+    """Tell whether nothing that ships is called as a list or its category: if newer facts have
+    something of that name, it comes later than the list."""
+    return _shipped_names().isdisjoint((slug, category))
+
+
+@cache
+def _shipped_names() -> frozenset[str]:
+    found = bundled_files()
+    signals = (f"canary-{each}" for each in found.bypass.canaries)
+    return frozenset((*found.services.services, *found.protected.groups, *signals))
 
 
 def read_text(source: ListSource) -> str:

@@ -121,6 +121,7 @@ class OwnLists:
                 *(each.slug, each.category, each.format, each.match),
                 title=each.title,
                 path=str(path),
+                keeps_name=True,
             )
             for each, path in found
             if path

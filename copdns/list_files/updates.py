@@ -49,6 +49,10 @@ OWN_LISTS_DAMAGED = (
     "the file of your own lists is damaged: those that were active stay active until copdns "
     "restarts, and then block nothing; restore a backup"
 )
+LEFT_OUT = (
+    "an app cannot be blocked by its name, because you have a list of that name (%s): remove the "
+    "list if you want the app instead"
+)
 _BUSY = sentence("lists are being downloaded now; try again in a minute")
 
 Swap = Callable[[Sequence[ListSource]], Awaitable[None]]
@@ -148,6 +152,12 @@ class ListUpdater:
     def own_warning(self) -> str:
         """Return, for people, that the pasted lists cannot be read; "" where they can."""
         return self._own_problem and OWN_LISTS_DAMAGED
+
+    @property
+    def left_out_warning(self) -> str:
+        """Return, for people, which apps are left out for a list of one's own; "" for none."""
+        titles = ", ".join(self._catalogue().left_out)
+        return titles and LEFT_OUT % titles
 
     @property
     def missing_text(self) -> str:

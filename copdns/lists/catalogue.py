@@ -118,6 +118,7 @@ class Catalogue:
     unopened: help names that are safe from lists, but not protected until a person has opened them.
     bypass: bundled names of VPNs, proxies and resolvers; ways_round: what each of them is, by the
     name.  no_safe_search: of search engines without a safe mode.
+    left_out: titles of services that are called as a list of the household's own.
     """
 
     index: Index
@@ -131,6 +132,7 @@ class Catalogue:
     bypass: tuple[Matcher, ...] = ()
     no_safe_search: tuple[Matcher, ...] = ()
     ways_round: Mapping[str, SignKind] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @property
     def help_names(self) -> tuple[Matcher, ...]:
@@ -178,6 +180,10 @@ def build_catalogue(
     statuses: tuple[ListStatus, ...],
 ) -> Catalogue:
     """Return the catalogue of the data files and an index over all lists."""
+    sources = tuple(sources)
+    known = found.services.services
+    found = without_taken_names(found, sources)
+    kept = found.services.services
     return Catalogue(
         index=index,
         categories={**bundled_categories(found), **_own_categories(found, sources)},
@@ -193,7 +199,22 @@ def build_catalogue(
             each.name.name: SignKind.RESOLVER if each.kind == "resolver" else SignKind.VPN
             for each in found.bypass.names
         },
+        left_out=tuple(each.title for slug, each in known.items() if slug not in kept),
     )
+
+
+def without_taken_names(found: BundledFiles, sources: Iterable[ListSource]) -> BundledFiles:
+    """Return the files without services that are called as a list of the household's own.
+
+    Newer facts may bring such a service, and a list that somebody made stays what it was.
+    """
+    own = (each for each in sources if each.keeps_name)
+    taken = {name for each in own for name in (each.slug, each.category)}
+    services = found.services.services
+    if taken.isdisjoint(services):
+        return found
+    kept = {slug: each for slug, each in services.items() if slug not in taken}
+    return found._replace(services=found.services.model_copy(update={"services": kept}))
 
 
 def _read_file(read: ReadText, file: str, shape: type[AnyShape]) -> AnyShape:

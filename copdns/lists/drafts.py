@@ -22,6 +22,7 @@ from copdns.lists.catalogue import (
     build_catalogue,
     bundled_categories,
     read_files,
+    without_taken_names,
 )
 from copdns.lists.gate import Gate, GateRules, KnownMistake
 from copdns.lists.index import ListKind
@@ -77,10 +78,22 @@ def all_drafts(
 
     text_of: as for `added_drafts`.
     """
-    bundled = list(bundled_drafts(found, read))
+    sources = tuple(sources)
+    found = without_taken_names(found, sources)
+    taken = {each.slug for each in sources if each.keeps_name}
+    bundled = [_called_otherwise(each, taken) for each in bundled_drafts(found, read)]
     gate = Gate(bundled, read_gate_rules(found, read))
     # `map` keeps no list, so that a big one is freed before the next one is read.
     return map(gate.let_through, chain(bundled, added_drafts(found, sources, text_of)))
+
+
+def _called_otherwise(draft: Draft, taken: Collection[str]) -> Draft:
+    """Return a protected group or a signal, which newer facts may bring, under a slug that no list
+    of the household's own has."""
+    slug = draft.slug
+    while slug in taken and draft.kind in (ListKind.PROTECTED, ListKind.CANARY):
+        slug = f"copdns-{slug}"
+    return draft if slug == draft.slug else replace(draft, slug=slug)
 
 
 def read_gate_rules(found: BundledFiles, read: ReadText) -> GateRules:
@@ -228,8 +241,11 @@ def added_drafts(
     text_of: reads the text of a source from disk, and may raise ListError; None: each source has
     its text.
     """
+    sources = tuple(sources)
     known = bundled_categories(found)
-    taken = _bundled_slugs(found)
+    named = (*found.protected.groups, *(f"canary-{each}" for each in found.bypass.canaries))
+    kept = {each.slug for each in sources if each.keeps_name}
+    taken = _bundled_slugs(found) - kept.intersection(named)
     for source in sources:
         draft = Draft(
             source.slug,

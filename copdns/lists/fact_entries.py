@@ -6,7 +6,7 @@ are put back into it, and returned as what waits for a guardian.  Pure.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from copdns.lists.catalogue import TIME_SERVERS
@@ -264,13 +264,60 @@ def steady_entries(file: str, values: Mapping[str, Values]) -> frozenset[str]:
     )
 
 
-def lasting_entries(file: str, values: Mapping[str, Values]) -> frozenset[str]:
-    """Return what a file says that does not go unseen: "service group contact", for what families
-    closed by an app, its category, or whom it brings contact with."""
-    if file != "services.yaml":
+def lasting_entries(
+    file: str, values: Mapping[str, Values], others: Mapping[str, Values]
+) -> frozenset[str]:
+    """Return what a file says that does not go unseen.
+
+    Of an app "service group contact", for what families closed by it, its category, or whom it
+    brings contact with.  Of a name that the other set has as well, what the gate lets lists do with
+    it: either way, more or fewer lists could take it away.
+    """
+    if file == "services.yaml":
+        services = values[file]["services"].items()
+        return frozenset(f"{slug} {each['group']} {each['contact']}" for slug, each in services)
+    if file not in _GATE_MARKS:
         return frozenset()
-    services = values[file]["services"].items()
-    return frozenset(f"{slug} {each['group']} {each['contact']}" for slug, each in services)
+    marks, theirs = _GATE_MARKS[file](values[file]), _GATE_MARKS[file](others[file])
+    return frozenset(f"{name} {marks[name]}" for name in marks.keys() & theirs.keys())
+
+
+def _marks_of_infrastructure(file: Values) -> dict[str, str]:
+    """Return how much of each name is kept, and which lists may take it away all the same."""
+    groups = file["groups"].values()
+    keys: dict[str, set[str]] = {}
+    for key in ("whole", "below"):
+        for each in groups:
+            for name in each.get(key, ()):
+                keys.setdefault(name, set()).add(key)
+    claims = {name: by for each in groups for name, by in each.get("claimed_by", {}).items()}
+    return {
+        name: f"{' '.join(sorted(found))} claimed_by {_join(claims.get(name, ()))}"
+        for name, found in keys.items()
+    }
+
+
+def _marks_of_mistakes(file: Values) -> dict[str, str]:
+    found: dict[str, set[str]] = {}
+    for each in file["mistakes"]:
+        found.setdefault(str(parse_matcher(each["name"])), set()).update(each["not_in"])
+    return {name: f"not_in {_join(subjects)}" for name, subjects in found.items()}
+
+
+def _marks_of_top(file: Values) -> dict[str, str]:
+    groups = file["groups"].values()
+    return {name: f"not_in {_join(each['not_in'])}" for each in groups for name in each["names"]}
+
+
+def _join(words: Iterable[str]) -> str:
+    return ", ".join(sorted(words)) or "-"
+
+
+_GATE_MARKS: Final[Mapping[str, Callable[[Values], Mapping[str, str]]]] = {
+    "infrastructure.yaml": _marks_of_infrastructure,
+    "mistakes.yaml": _marks_of_mistakes,
+    "top.yaml": _marks_of_top,
+}
 
 
 _SIGNAL: Final = "canary-"

@@ -105,7 +105,9 @@ class HeldFact(NamedTuple):
     """A change that waits.  key: the name, helpline or file that it is about.
 
     was, becomes: what stands there, in words of the file; "" for nothing.
-    reasons, names_before, names, added, removed: of a whole file, as of a list's version.
+    reasons, names_before, names, added, removed: of a whole file, as of a list's version; added and
+        removed have its first 50 entries.
+    content: a digest of that file as it is and as it would be; "" for a single entry.
     """
 
     kind: HeldKind
@@ -117,11 +119,13 @@ class HeldFact(NamedTuple):
     names: int = 0
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
+    content: str = ""
 
     @property
     def id(self) -> str:
         """Return a short text that differs for every other change."""
-        said = json.dumps([self.kind, self.key, self.was, self.becomes, *self.added, *self.removed])
+        words = [self.kind, self.key, self.was, self.becomes, *self.added, *self.removed]
+        said = json.dumps([*words, self.content] if self.content else words)
         return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
@@ -275,16 +279,18 @@ def _hold_file(
     )
     reasons = find_reasons(diff, was_rolled_back=was_rolled_back)
     steady = steady_entries(file, before), steady_entries(file, after)
-    lasting = lasting_entries(file, before), lasting_entries(file, after)
+    lasting = lasting_entries(file, before, after), lasting_entries(file, after, before)
     if HoldReason.LOSS not in reasons and (steady[0] != steady[1] or lasting[0] - lasting[1]):
         reasons = (*reasons, HoldReason.LOSS)
     if not reasons:
         return None
-    # With these an exchange shows as well, and no two differing changes are taken for one.
+    # With these an exchange shows as well.
     added = sorted({*added, *(steady[1] - steady[0]), *(lasting[1] - lasting[0])})
     removed = sorted({*removed, *(steady[0] - steady[1]), *(lasting[0] - lasting[1])})
     shown = tuple(added[:MAX_SHOWN]), tuple(removed[:MAX_SHOWN])
-    return HeldFact(HeldKind.FILE, file, "", "", reasons, len(old), len(new), *shown)
+    texts = json.dumps([before[file], after[file]], sort_keys=True)
+    content = hashlib.sha256(texts.encode()).hexdigest()
+    return HeldFact(HeldKind.FILE, file, "", "", reasons, len(old), len(new), *shown, content)
 
 
 class FactsChoice(StrEnum):
@@ -332,6 +338,7 @@ def read_held_fact(found: Mapping[str, Any]) -> HeldFact:
         int(found["names"]),
         tuple(map(str, found["added"])),
         tuple(map(str, found["removed"])),
+        str(found.get("content", "")),  # as the version before wrote it
     )
 
 

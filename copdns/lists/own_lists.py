@@ -49,6 +49,16 @@ class OwnList:
     changed_at: int = 0
 
 
+OwnText = tuple[OwnList, str]  # a list with its text
+
+
+class OwnChange(NamedTuple):
+    """What somebody did to a list.  before, after: the list with its text; None for none."""
+
+    before: OwnText | None
+    after: OwnText | None
+
+
 class LineOutcome(StrEnum):
     """What became of a line."""
 

@@ -53,6 +53,8 @@ class ListSource:
     fetched_at: seconds since the epoch; 0 for a user's own file.
     is_catalogued: it is in the catalogue, whose lists may also be about a service.
     opens: an allow-list (`Draft.opens`).
+    keeps_name: a household's own list, called so before there was an app of that name
+        (`without_taken_names`).
     """
 
     slug: str
@@ -69,6 +71,7 @@ class ListSource:
     fetched_at: int = 0
     is_catalogued: bool = False
     opens: bool = False
+    keeps_name: bool = False
 
 
 def sources_of(catalogue: CatalogueShape) -> tuple[Source, ...]:

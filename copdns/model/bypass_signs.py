@@ -83,5 +83,7 @@ class Heard:
             self.way, self.proven = way, proven
 
 
-# Of all devices that nobody looks for signs of: what is set here is never read.
-NOT_HEARD: Final = Heard()
+# Of all devices at home that nobody looks for signs of, together: only whether one asked is read.
+OTHERS_HEARD: Final = Heard()
+# Of whom nothing follows for the home: this machine itself, and strangers.  It is never read.
+UNHEARD: Final = Heard()

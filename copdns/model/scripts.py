@@ -21,8 +21,9 @@ _TOGETHER: Final = (
     frozenset({"LATIN", "CJK", "BOPOMOFO"}),
 )
 _BOTH_KANA: Final = "KATAKANA-HIRAGANA"  # the mark of a long vowel, which both scripts have
-# Letters that most fonts draw as Latin ones.
-_LIKE_LATIN: Final = frozenset("асԁеһіјӏорԛѕԝхуѵαγικνορτυωχօսոցԍьһзпгтнвкм")
+# Small letters that most fonts draw as small Latin ones.  Not those that look like capitals, as
+# Cyrillic ve, ka, em, en and te do: `кот` and `том` are words, and names have small letters.
+_LIKE_LATIN: Final = frozenset("асԁеһіјӏорԛѕԝхуѵαγικνορτυωχօսոցԍьпг")
 
 
 def shown_name(name: object) -> str:
@@ -36,10 +37,19 @@ def shown_name(name: object) -> str:
 
 @lru_cache(maxsize=1024)
 def may_imitate(name: str) -> bool:
-    """Tell whether a part of a name mixes scripts, or looks like Latin letters and is not."""
+    """Tell whether a part of a name mixes scripts, or looks like Latin letters and is not.
+
+    Below a domain of its own script, where Latin letters would be the odd ones, a word such as
+    `кто` looks like what it is.
+    """
     if "xn--" not in name and name.isascii():
         return False
-    return any(_is_mixed(label) or _is_disguised(label) for label in shown_name(name).split("."))
+    labels = shown_name(name).split(".")
+    last = set(_scripts(labels[-1]))
+    return any(
+        _is_mixed(label) or (_is_disguised(label) and set(_scripts(label)) != last)
+        for label in labels
+    )
 
 
 def _is_mixed(label: str) -> bool:

@@ -83,8 +83,8 @@ class Requestor(NamedTuple):
     """What a query's packet tells of its sender, before the device is identified.
 
     listener: the local address that received it.  address: the peer's, without port or zone.
-    transport: udp, tcp, tls or https.  mac: the device's, as a trusted forwarder gave it, such as
-    "02:00:00:00:00:01"; else "".
+    transport: udp, tcp, tls, https or quic.  mac: the device's, as a trusted forwarder gave it,
+    such as "02:00:00:00:00:01"; else "".
     """
 
     listener: str

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from copdns.lists.catalogue import Catalogue
 from copdns.model.addresses import Network
-from copdns.model.bypass_signs import NOT_HEARD, Heard
+from copdns.model.bypass_signs import OTHERS_HEARD, UNHEARD, Heard
 from copdns.model.household import Device, Household, Profile
 from copdns.model.verdict import AnswerDefaults, Requestor
 from copdns.policy.context import HouseholdContext
@@ -32,14 +32,15 @@ class Client(NamedTuple):
     household: "" for strangers, who are not served here.
     is_certain: False while the kernel may know a MAC address behind the address that shows it to be
         another device.
-    heard: whether it asked anything lately; NOT_HEARD where nobody looks for signs of bypass.
+    heard: whether it asked anything lately; OTHERS_HEARD where nobody looks for signs of
+        bypass, UNHEARD of this machine itself and of strangers.
     """
 
     household: str
     device: str
     policy: Policy
     is_certain: bool = True
-    heard: Heard = NOT_HEARD
+    heard: Heard = OTHERS_HEARD
 
 
 class UnknownClient(NamedTuple):
@@ -110,7 +111,7 @@ class DeviceIndex:
             for device in household.devices:
                 # One of somebody who was removed is nobody's: it is treated as an unknown device.
                 policy = policies[household.id, device.profile or guest_key(household)][1]
-                here = heard.get((household.id, device.profile, device.id), NOT_HEARD)
+                here = heard.get((household.id, device.profile, device.id), OTHERS_HEARD)
                 self._add(Client(household.id, device.id, policy, True, here), device)
         self.by_network.sort(key=lambda each: -each[0].prefixlen)
 
@@ -173,7 +174,9 @@ class Snapshot:
         self.contexts = contexts
         self.policies = policies
         self.sightings: Sightings = before.sightings if before else NO_SIGHTINGS
-        self._stranger: Client = before._stranger if before else Client("", "", refusing_policy())
+        self._stranger: Client = (
+            before._stranger if before else Client("", "", refusing_policy(), True, UNHEARD)
+        )
         self._client_by_requestor: dict[str, Client] = {}
         # Shared by all snapshots, so that none is lost when the snapshot is swapped.
         self._unknown: dict[str, UnknownClient] = before._unknown if before else {}
@@ -205,6 +208,8 @@ class Snapshot:
         client = self._client_by_requestor.get(key)
         if client is None:
             client = self._find(requestor)
+            if not client.device and _is_this_machine(requestor):
+                client = client._replace(heard=UNHEARD)
             named = len(self._devices.by_address) + len(self._devices.by_mac)
             if len(self._client_by_requestor) >= MAX_ADDRESSES + 2 * named:
                 self._client_by_requestor.clear()
@@ -294,6 +299,13 @@ class Snapshot:
         snapshot.sightings = sightings
         snapshot.refresh_at = self.refresh_at
         return snapshot
+
+
+def _is_this_machine(requestor: Requestor) -> bool:
+    """Tell whether this machine itself asks: from loopback, or from the address that it listens
+    at, which the kernel takes for what it sends to itself."""
+    address = requestor.address
+    return address == requestor.listener or ip_address(address).is_loopback
 
 
 def _heard_devices(

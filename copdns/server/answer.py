@@ -816,6 +816,8 @@ class Resolver:
                 moment.wall,
                 query.qtype,
             )
+            if inside is None and policy.nat64 is not None and query.qtype == AAAA:
+                inside = self._judge_mapped(policy, query, verdict, answer, moment)
             if inside is not None and inside.reason is not Reason.UPSTREAM_FILTERED:
                 blocked = blocked_query_reply(message_id, query, requestor, policy, inside, moment)
                 return blocked, inside
@@ -824,6 +826,27 @@ class Resolver:
             elif policy.time_rules is None and verdict.action is Action.ALLOW:
                 entry.harmless_for = policy, verdict  # no clock can change this finding
         return upstream_reply(message_id, query, answer, rrs, ede), verdict
+
+    def _judge_mapped(
+        self,
+        policy: Policy,
+        query: Query,
+        verdict: Verdict,
+        answer: UpstreamResponse,
+        moment: Moment,
+    ) -> Verdict | None:
+        """Return the verdict that blocks IPv6 addresses because of the IPv4 ones that they were
+        made of; None for none.
+
+        A list can have rules about one type only, and what a name leads to is blocked by those
+        about A as well.
+        """
+        facts = answer.facts
+        if policy.list_rules is None or not facts.targets:
+            return None
+        if all(len(each) == 16 for each in facts.addresses):
+            return None  # the upstream's own
+        return judge_response(policy, self._rebinding, query.qname, verdict, facts, moment.wall, A)
 
     # --- queries that wait for an upstream ---
 

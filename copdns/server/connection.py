@@ -42,7 +42,7 @@ class StreamLimits:
     in_flight: int = 64
 
 
-class StreamServer(ABC):
+class Server(ABC):
     """Listens on one address and port."""
 
     def __init__(
@@ -63,7 +63,24 @@ class StreamServer(ABC):
         self.places = places
         self.forwarders = forwarders
         self._port = port
-        self._server: asyncio.Server | None = None
+
+    @abstractmethod
+    async def start(self) -> None:
+        """Begin to listen; raise ListenError where that is not possible."""
+
+    def set_forwarders(self, forwarders: Forwarders) -> None:
+        """Believe these forwarders, and no others, in connections that begin from now on."""
+        self.forwarders = forwarders
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop listening, and drop all connections."""
+
+
+class StreamServer(Server):
+    """Listens for connections of TCP."""
+
+    _server: asyncio.Server | None = None
 
     @abstractmethod
     def make_connection(self) -> ClientConnection:
@@ -80,10 +97,6 @@ class StreamServer(ABC):
         except OSError as error:
             sock.close()
             raise ListenError(f"{self.address} port {self._port}: {error.strerror}") from error
-
-    def set_forwarders(self, forwarders: Forwarders) -> None:
-        """Believe these forwarders, and no others, in connections that begin from now on."""
-        self.forwarders = forwarders
 
     def close(self) -> None:
         """Stop listening, and drop all connections."""
@@ -120,7 +133,7 @@ class ClientConnection(asyncio.BufferedProtocol, ABC):
 
     over = "tcp"  # the transport, as `Requestor` tells it
 
-    def __init__(self, server: StreamServer) -> None:
+    def __init__(self, server: Server) -> None:
         self.server = server
         self.requestor = self.peer = Requestor(server.address, "", self.over)
         self.forwarder: Forwarder | None = None
@@ -259,3 +272,9 @@ class ClientConnection(asyncio.BufferedProtocol, ABC):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def report_bug(error: Exception) -> None:
+    """Have the loop log a bug that one query met, while the connection goes on."""
+    context = {"message": "a bug in answering a query", "exception": error}
+    asyncio.get_running_loop().call_exception_handler(context)

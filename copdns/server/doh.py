@@ -28,7 +28,7 @@ from h2.exceptions import H2Error
 from h2.settings import SettingCodes, Settings
 
 from copdns.dns.stream_options import grant_wishes, read_wishes
-from copdns.server.connection import ClientConnection, Speaker
+from copdns.server.connection import ClientConnection, Speaker, report_bug
 from copdns.server.doh_requests import (
     BAD_REQUEST,
     GRANTED,
@@ -36,6 +36,7 @@ from copdns.server.doh_requests import (
     METHOD_NOT_ALLOWED,
     METHODS,
     NOT_STORED,
+    SERVER_ERROR,
     TOO_LARGE,
     TYPE,
     Request,
@@ -262,9 +263,15 @@ class Http2(Speaker):
             self._frames_left = -1
             return
         self._in_flight += 1
-        moment = self._connection.server.clock()
         self._asking.add(stream)
-        reply = self._connection.ask(message, moment, self._send_later, (stream, wishes))
+        try:
+            moment = self._connection.server.clock()
+            reply = self._connection.ask(message, moment, self._send_later, (stream, wishes))
+        except Exception as error:  # noqa: BLE001 - a bug met by one query must harm no other
+            self._in_flight -= 1
+            self._asking.discard(stream)
+            self._tell_bug(stream, error)
+            return
         if reply is not None:
             self._send(stream, reply, wishes)
 
@@ -290,13 +297,18 @@ class Http2(Speaker):
         if not reply:  # what came is no query
             self._send_status(stream, BAD_REQUEST)
             return
-        if wishes:
-            reply = grant_wishes(reply, wishes, 0.0)
+        try:
+            if wishes:
+                reply = grant_wishes(reply, wishes, 0.0)
+            kept = cache_control(reply)
+        except Exception as error:  # noqa: BLE001 - as above: else its client waits forever
+            self._tell_bug(stream, error)
+            return
         headers = [
             (b":status", b"200"),
             (b"content-type", TYPE),
             (b"content-length", b"%d" % len(reply)),
-            (b"cache-control", cache_control(reply)),
+            (b"cache-control", kept),
         ]
         with suppress(H2Error):  # the client may have reset the stream with what came last
             self._http.send_headers(stream, headers)
@@ -307,6 +319,10 @@ class Http2(Speaker):
             self._flush()  # which may find that the client does not read
         if stream in self._unsent and sum(map(len, self._unsent.values())) > MAX_UNSENT:
             self._frames_left = -1
+
+    def _tell_bug(self, stream: int, error: Exception) -> None:
+        report_bug(error)
+        self._send_status(stream, SERVER_ERROR)
 
     def _send_status(self, stream: int, status: int) -> None:
         headers = [(b":status", b"%d" % status), (b"cache-control", NOT_STORED)]

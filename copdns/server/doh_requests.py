@@ -29,6 +29,7 @@ LENGTH_REQUIRED: Final = 411
 TOO_LARGE: Final = 413
 UNSUPPORTED_TYPE: Final = 415
 HEAD_TOO_LARGE: Final = 431
+SERVER_ERROR: Final = 500
 
 NOT_STORED: Final = b"no-store"
 _RCODE_AT: Final = 3

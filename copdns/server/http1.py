@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import Final
 
 from copdns.dns.stream_options import grant_wishes, read_wishes
-from copdns.server.connection import READ_SIZE, ClientConnection, Speaker
+from copdns.server.connection import READ_SIZE, ClientConnection, Speaker, report_bug
 from copdns.server.doh_requests import (
     BAD_REQUEST,
     GRANTED,
@@ -21,6 +21,7 @@ from copdns.server.doh_requests import (
     METHODS,
     NOT_STORED,
     OK,
+    SERVER_ERROR,
     TOO_LARGE,
     TYPE,
     Request,
@@ -106,9 +107,14 @@ class Http1(Speaker):
 
     def _ask(self, message: bytes) -> None:
         wishes = read_wishes(message) & GRANTED
-        moment = self._connection.server.clock()
         self._is_asking = True
-        reply = self._connection.ask(message, moment, self._send_later, wishes)
+        try:
+            moment = self._connection.server.clock()
+            reply = self._connection.ask(message, moment, self._send_later, wishes)
+        except Exception as error:  # noqa: BLE001 - a bug met by one query must harm no other
+            self._is_asking = False
+            self._tell_bug(error)
+            return
         if reply is not None:
             self._is_asking = False
             self._send(reply, wishes)
@@ -127,9 +133,18 @@ class Http1(Speaker):
         if not reply:  # what came is no query
             self._send_status(BAD_REQUEST)
             return
-        if wishes:
-            reply = grant_wishes(reply, wishes, 0.0)
-        self._write(OK, reply, b"content-type: %s\r\n" % TYPE, cache_control(reply))
+        try:
+            if wishes:
+                reply = grant_wishes(reply, wishes, 0.0)
+            kept = cache_control(reply)
+        except Exception as error:  # noqa: BLE001 - as above: else the client waits, and the next
+            self._tell_bug(error)
+            return
+        self._write(OK, reply, b"content-type: %s\r\n" % TYPE, kept)
+
+    def _tell_bug(self, error: Exception) -> None:
+        report_bug(error)
+        self._send_status(SERVER_ERROR)
 
     def _send_status(self, status: int) -> None:
         allow = b"allow: %s\r\n" % METHODS if status == HTTPStatus.METHOD_NOT_ALLOWED else b""

@@ -46,7 +46,7 @@ class Counters:
     )
 
     def __init__(self) -> None:
-        self.queries = {"udp": 0, "tcp": 0, "tls": 0, "https": 0}
+        self.queries = {"udp": 0, "tcp": 0, "tls": 0, "https": 0, "quic": 0}
         self.malformed = 0
         self.limited = {"client": 0, "subnet": 0, "domain": 0}
         self.verdicts: dict[tuple[Action, Reason], int] = {}

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from copdns.dns.query import Query
 from copdns.dns.records import RCODE
 from copdns.model.build import mypyc_attr
-from copdns.model.bypass_signs import NOT_HEARD, SignKind
+from copdns.model.bypass_signs import OTHERS_HEARD, SignKind
 from copdns.model.household import PrivacyMode
 from copdns.model.verdict import Action, Reason, Requestor, Verdict
 from copdns.policy.decide import Policy, charged_budgets
@@ -159,7 +159,7 @@ class Recorder:
             self.note_usage(usage, now)
         if self.may_log_name(policy, verdict):
             self.log_name(client, query.qname, query.qtype, verdict, now)
-            if verdict.reason is Reason.BYPASS and client.heard is not NOT_HEARD:
+            if verdict.reason is Reason.BYPASS and client.heard is not OTHERS_HEARD:
                 self._note_way(client, query.qname, proven=transport == "tcp")
         return tally
 
@@ -265,7 +265,7 @@ class Recorder:
         to be brought up to date.
         """
         policy = client.policy
-        if logged.verdict.reason is Reason.BYPASS and client.heard is not NOT_HEARD:
+        if logged.verdict.reason is Reason.BYPASS and client.heard is not OTHERS_HEARD:
             self._note_way(client, logged.qname, proven=False)
         is_noted = cached.noted_in == self._rows_number and int(now) // ROUND_TO == self._window
         if not is_noted or policy.full_log is not None or policy.privacy is PrivacyMode.FULL:

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import structlog
 
 from copdns.model.errors import ListenError
 from copdns.network.machine import ADDRESS_MISSING
 from copdns.server.answer import Resolver
-from copdns.server.connection import ClientConnection
+from copdns.server.connection import ClientConnection, Server
 from copdns.server.places import Places
-from copdns.server.tls import Handshakes, SecurePort, TlsServer
+from copdns.server.tls import Handshakes, SecurePort
 from copdns.time.clock import Moment
+
+if TYPE_CHECKING:
+    from copdns.server.quic import QuicPort
 
 log = structlog.get_logger("copdns")
 
@@ -31,7 +35,7 @@ class SecureListeners:
         self,
         resolver: Resolver,
         clock: Callable[[], Moment],
-        ports: Sequence[SecurePort],
+        ports: Sequence[SecurePort | QuicPort],
         places: Places[ClientConnection],
         handshakes: Handshakes,
     ) -> None:
@@ -40,7 +44,7 @@ class SecureListeners:
         self._ports = ports
         self._places = places
         self._handshakes = handshakes
-        self._open: dict[tuple[str, str], TlsServer] = {}  # by address and transport
+        self._open: dict[tuple[str, str], Server] = {}  # by address and transport
         self.warning = ""
 
     async def follow(self, addresses: Iterable[str]) -> None:
@@ -57,10 +61,10 @@ class SecureListeners:
                     whys.append(why)
         self._warn("; ".join(whys))
 
-    async def _try_to_open(self, address: str, port: SecurePort) -> str:
+    async def _try_to_open(self, address: str, port: SecurePort | QuicPort) -> str:
         """Listen at an address; return why that fails, "" where it does not or may soon work."""
-        server = TlsServer(
-            self._resolver, self._clock, address, port, self._places, self._handshakes
+        server = port.make_server(
+            self._resolver, self._clock, address, self._places, self._handshakes
         )
         try:
             await server.start()

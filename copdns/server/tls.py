@@ -65,12 +65,19 @@ class Handshakes:
             bucket = self._buckets[client] = TokenBucket(self._rate, mono)
         return bucket.take(mono)
 
+    def note_end(self, connection: ClientConnection) -> None:
+        """Note that a connection ended, if it was not encrypted yet."""
+        if connection in self.under_way:
+            self.under_way.remove(connection)
+            self.counts[FAILED] += 1
+
 
 class SecurePort(NamedTuple):
     """What is spoken on a port, at every address.
 
     over: the transport, as `Requestor` tells it.  name: of what is spoken, and setting: where the
         port is set, for people.
+    context: returns how a connection that begins now is encrypted.
     make_speaker: called after the handshake, with the protocol that was agreed on (ALPN, RFC 7301)
         or None.
     read_size: octets that are read of one connection in a turn of the loop.
@@ -80,10 +87,21 @@ class SecurePort(NamedTuple):
     name: str
     port: int
     setting: str
-    context: ssl.SSLContext
+    context: Callable[[], ssl.SSLContext]
     limits: StreamLimits
     make_speaker: Callable[[TlsConnection, str | None], Speaker]
     read_size: int = READ_SIZE
+
+    def make_server(
+        self,
+        resolver: Resolver,
+        clock: Callable[[], Moment],
+        address: str,
+        places: Places[ClientConnection],
+        handshakes: Handshakes,
+    ) -> TlsServer:
+        """Return what answers here at an address."""
+        return TlsServer(resolver, clock, address, self, places, handshakes)
 
 
 class TlsServer(StreamServer):
@@ -141,7 +159,7 @@ class TlsConnection(ClientConnection):
             self.drop()
             return
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = self.server.secure.context.wrap_bio(
+        self._tls = self.server.secure.context().wrap_bio(
             self._incoming, self._outgoing, server_side=True
         )
         self.wait_for(HANDSHAKE)
@@ -242,10 +260,7 @@ class TlsConnection(ClientConnection):
         super().finish()
 
     def _forget(self) -> None:
-        handshakes = self.server.handshakes
-        if self in handshakes.under_way:
-            handshakes.under_way.remove(self)
-            handshakes.counts[FAILED] += 1
+        self.server.handshakes.note_end(self)
         super()._forget()
 
 

@@ -79,6 +79,13 @@ class EncryptedSettings(Section):
         le=65535,
         description="Port for DNS over HTTPS, such as 8443; 0 for none.",
     )
+    quic_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="UDP port for DNS over QUIC, usually 853; 0 for none. It needs the extra "
+        "copdns[quic].",
+    )
     certificate: str = Field(
         default="",
         validate_default=True,
@@ -120,7 +127,7 @@ class EncryptedSettings(Section):
     @property
     def is_on(self) -> bool:
         """Whether anything encrypted is served."""
-        return bool(self.tls_port or self.https_port)
+        return bool(self.tls_port or self.https_port or self.quic_port)
 
     @field_validator("https_port")
     @classmethod
@@ -135,11 +142,12 @@ class EncryptedSettings(Section):
     @field_validator("certificate")
     @classmethod
     def _is_used(cls, certificate: str, info: ValidationInfo) -> str:
-        ports = [info.data.get(key) for key in ("tls_port", "https_port")]  # wrong ones are told
-        if certificate and ports == [0, 0]:
+        keys = ("tls_port", "https_port", "quic_port")
+        ports = [info.data.get(key) for key in keys]  # wrong ones are told
+        if certificate and ports == [0, 0, 0]:
             raise ValueError(
-                "nothing uses this certificate, since encrypted.tls_port and encrypted.https_port "
-                "are 0; set one of these ports, or leave the certificate out"
+                "nothing uses this certificate, since encrypted.tls_port, encrypted.https_port and "
+                "encrypted.quic_port are 0; set one of these ports, or leave the certificate out"
             )
         return certificate
 

@@ -14,11 +14,11 @@ from __future__ import annotations
 import json
 import ssl
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from copdns.events.key_files import run_process, write_private
 from copdns.model.errors import CertificateError, KeyProcessError
@@ -72,9 +72,31 @@ class Authority(NamedTuple):
 
 NO_AUTHORITY = Authority()
 
+T = TypeVar("T")
+
+
+class InUse(Generic[T]):
+    """What is made of the certificate: made anew, as a whole, once that is another one.
+
+    Only as a whole: a context that loads a second chain keeps the first where their keys are of
+    different kinds, and shows a client whichever of the two it likes better.
+    """
+
+    def __init__(self, make: Callable[[Path, Path], T], files: tuple[Path, Path]) -> None:
+        self.make = make
+        self._value = make(*files)
+
+    def __call__(self) -> T:
+        """Return what new connections get; those that are open keep what they have."""
+        return self._value
+
+    def take(self, value: T) -> None:
+        """Use this from now on."""
+        self._value = value
+
 
 class Certificate:
-    """The certificate files in use and the context that serves them.  All methods block.
+    """The certificate files in use and what serves them.  All methods block.
 
     own: certificate and key files of the settings; ("", "") for a generated certificate.
     fingerprint: of the certificate in use, "" before `begin`.  authority: of one of the settings.
@@ -89,7 +111,7 @@ class Certificate:
         self._folder = folder
         file = folder / FILE
         self._files = (file, file) if self._is_own else (Path(own[0]), Path(own[1] or own[0]))
-        self._contexts: list[ssl.SSLContext] = []
+        self._in_use: list[InUse[Any]] = []
         self._state_in_use: object = None
         self._failed_at: float | None = None
         self.fingerprint = ""
@@ -98,7 +120,8 @@ class Certificate:
     def begin(
         self, names: Sequence[str], now: float, *, is_clock_wrong: bool = False
     ) -> ssl.SSLContext:
-        """Return the context for HTTPS; generate a certificate where there is none.
+        """Return the context for HTTPS, which follows what `refresh` finds; generate a certificate
+        where there is none.
 
         names: names and addresses of this machine.  now: seconds since the epoch.
         is_clock_wrong: now is certainly not the time.  Raises CertificateError.
@@ -111,18 +134,31 @@ class Certificate:
             # The old one may do for some weeks; `refresh` tries again, and tells.
             self._failed_at = None
         self._state_in_use = self._read_state()
-        context = self.context_for(HTTP)
+        context = _hand_over(self.context_for(HTTP))
         self._read_own()
         return context
 
-    def context_for(self, protocols: Sequence[str]) -> ssl.SSLContext:
-        """Return another context with the certificate, for other protocols (ALPN, RFC 7301).
+    def context_for(
+        self,
+        protocols: Sequence[str],
+        prepare: Callable[[ssl.SSLContext], ssl.SSLContext] = lambda context: context,
+    ) -> InUse[ssl.SSLContext]:
+        """Return contexts with the certificate, for other protocols (ALPN, RFC 7301), each
+        prepared by `prepare`.  As `follow`."""
 
-        To be called after `begin`; `refresh` then changes all of them.  Raises CertificateError.
+        def make(certificate: Path, key: Path) -> ssl.SSLContext:
+            return prepare(_make_context(certificate, key, protocols))
+
+        return self.follow(make)
+
+    def follow(self, make: Callable[[Path, Path], T]) -> InUse[T]:
+        """Return what is made of the files of certificate and key, now and after each change.
+
+        To be called after `begin`.  Raises CertificateError, as `make` may.
         """
-        context = _make_context(*self._files, protocols)
-        self._contexts.append(context)
-        return context
+        made = InUse(make, self._files)
+        self._in_use.append(made)
+        return made
 
     def refresh(self, names: Sequence[str], now: float, *, is_clock_wrong: bool = False) -> bool:
         """Load files that changed, and generate a new certificate before the old one ends.  Return
@@ -139,9 +175,9 @@ class Certificate:
         if state == self._state_in_use:
             return False
         self._state_in_use = state  # so that an invalid one is reported once only
-        _make_context(*self._files)  # raises first: those in use must not get half of it
-        for context in self._contexts:  # connections that are open keep the old one
-            context.load_cert_chain(*self._files)
+        made = [each.make(*self._files) for each in self._in_use]  # raises before any is used
+        for each, value in zip(self._in_use, made, strict=True):
+            each.take(value)
         self._read_own()
         return True
 
@@ -251,6 +287,17 @@ def _make_context(certificate: Path, key: Path, protocols: Sequence[str] = HTTP)
     except OSError as error:
         raise CertificateError(f"{certificate}, {key}: {error.strerror or error}") from error
     return context
+
+
+def _hand_over(contexts: InUse[ssl.SSLContext]) -> ssl.SSLContext:
+    """Return a context for a server that keeps its first one: each handshake gets the newest."""
+
+    def use_newest(tls: ssl.SSLObject, _name: str | None, _first: ssl.SSLContext) -> None:
+        tls.context = contexts()
+
+    first = contexts()
+    first.sni_callback = use_newest
+    return first
 
 
 def _make(names: Sequence[str], now: float) -> str:

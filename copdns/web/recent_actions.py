@@ -15,6 +15,7 @@ from aiohttp import web
 from copdns.accounts.roles import Permission
 from copdns.household.parts import ChangedPart, changed_parts
 from copdns.household.undo import UNDO_FOR, can_undo
+from copdns.lists.own_lists import OwnChange
 from copdns.model.household import Household
 from copdns.model.sentences import Sentence
 from copdns.store.household_db.pairings import DeviceLink
@@ -34,7 +35,8 @@ class DeskAction:
     permission, profile, step_up, weighed: what it took (`session.require`), so that undoing takes
     the same.  profile: the id of the person it was about; "" for none.
     links: the browsers that were linked to devices which it removed.  plan: what was planned for
-    the person's age, which it ended; None for nothing.
+    the person's age, which it ended; None for nothing.  own: what it did to a list that somebody
+    pasted; None where it was about something else.
     """
 
     id: str
@@ -51,6 +53,7 @@ class DeskAction:
     weighed: bool = False
     links: tuple[DeviceLink, ...] = ()
     plan: Proposal | None = None
+    own: OwnChange | None = None
 
     @property
     def parts(self) -> tuple[ChangedPart, ...]:
@@ -61,7 +64,9 @@ class DeskAction:
 
     @property
     def is_undoable(self) -> bool:
-        """Whether it changed the household so that it can be taken back."""
+        """Whether it changed something so that it can be taken back."""
+        if self.own is not None:
+            return bool(self.id)
         if not self.id or self.before is None or self.after is None:
             return False
         return can_undo(self.before, self.after)

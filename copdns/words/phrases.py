@@ -42,6 +42,7 @@ DESK_LANGUAGES = (SOURCE, "fr", "es")
 MAX_HEADER = 1000  # letters of Accept-Language that are looked at
 
 _ENDS = (".", "?", "!", "。", "？", "！", "؟")
+_SPANISH_MARKS = ("¿", "¡")  # with which a question or a call begins
 
 # A name inside a sentence of the other direction keeps its own (Unicode UAX 9).
 ISOLATE, END_ISOLATE = "\u2068", "\u2069"
@@ -99,7 +100,8 @@ class Phrases:
         if sentence.about:
             said = self.label(f"{ISOLATE}{sentence.about}{END_ISOLATE}", said)
         stop = "" if said.endswith(_ENDS) else "。" if self.language == "zh" else "."
-        return f"{said[:1].upper()}{said[1:]}{stop}"
+        at = 1 if said.startswith(_SPANISH_MARKS) else 0
+        return f"{said[:at]}{said[at : at + 1].upper()}{said[at + 1 :]}{stop}"
 
     def _fill(self, sentence: Sentence) -> str:
         text = self.gettext(sentence.text)
@@ -136,7 +138,9 @@ class Phrases:
 
     def day(self, day: datetime.date) -> str:
         """Return a day that has no moment, such as the one on which a number was checked."""
-        return format_date(day, "long", locale=self.locale)
+        text = format_date(day, "long", locale=self.locale)
+        # A sentence ends with a day, too: two full stops would stand there.
+        return text.removesuffix("г.") + "года" if text.endswith("г.") else text
 
     def short_day(self, day: datetime.date, *, year: bool = True) -> str:
         """Return a day with its day of the week, in short: "Wed, 25 Nov 2026"."""

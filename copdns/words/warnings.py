@@ -51,6 +51,10 @@ _FORMS = Forms(
         "restarts, and then block nothing; restore a backup"
     ),
     sentence(
+        "an app cannot be blocked by its name, because you have a list of that name (%(apps)s): "
+        "remove the list if you want the app instead"
+    ),
+    sentence(
         "all queries come from one address, as in a container whose network hides the devices; "
         "use the host's network for the container (--network host)"
     ),
@@ -68,6 +72,7 @@ _FORMS = Forms(
     sentence("%(place)s (HTTPS): %(why)s; see web.tls_port"),
     sentence("%(place)s (DNS over TLS): %(why)s; see encrypted.tls_port"),
     sentence("%(place)s (DNS over HTTPS): %(why)s; see encrypted.https_port"),
+    sentence("%(place)s (DNS over QUIC): %(why)s; see encrypted.quic_port"),
     former=_FORMER,
 )
 

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import gzip
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from copdns.list_files.facts import facts_folder, load_facts
+from copdns.list_files.facts_bundle import sign_bundle
 from tests.e2e.house import eventually
 from tests.faults.place import Place, asking, command
 from tests.list_server import End, ListServer, list_server
+from tests.unit.list_files.test_facts_store import (
+    GONE,
+    KEY,
+    OTHER,
+    PUBLIC,
+    add,
+    newer,
+    remove,
+    shipped,
+)
 
 CHESS = "www.chess.example"
 TOYS = "chess.example\n" + "".join(f"toys-{number}.example\n" for number in range(50))
@@ -76,6 +89,39 @@ def test_a_list_was_poisoned(home: Place, server: ListServer) -> None:
         assert "held" in update(home)
         assert home.home.ask("google.com").data
         assert not home.home.ask("boys-7.example").ede
+
+
+@contextmanager
+def bundled(home: Place, server: ListServer, octets: bytes) -> Iterator[str]:
+    """Have facts downloaded, and yield what the command says; go back to those that ship."""
+    chosen = {"url": server.put("/facts", octets), "keys": [PUBLIC]}
+    home.configure(facts=chosen)
+    try:
+        yield command(home.home, "facts", "update")
+    finally:
+        home.configure()
+        shutil.rmtree(facts_folder(home.home.data), ignore_errors=True)
+
+
+def test_newer_facts_are_forged(home: Place, server: ListServer) -> None:
+    forged = sign_bundle(newer(remove, made_at=shipped().made_at), OTHER)
+    with (
+        bundled(home, server, forged) as said,
+        asking(home.home),
+        home.fault("newer_facts_are_forged"),
+    ):
+        assert "a key that this copdns does not know" in said
+
+
+def test_newer_facts_take_help_away(home: Place, server: ListServer) -> None:
+    weaker = sign_bundle(newer(add, remove, made_at=shipped().made_at), KEY)
+    with (
+        bundled(home, server, weaker) as said,
+        asking(home.home),
+        home.fault("newer_facts_take_help_away"),
+    ):
+        assert "a change waits" in said
+        assert GONE in load_facts(home.home.data).read("protected.yaml")
 
 
 @pytest.mark.long

@@ -180,7 +180,7 @@ class Desk:
         if self.context is None:
             return TcpServer(home.resolver, home.clock, HOST, 0, self.limits, self.forwarders)
         speak = speak_dns if self.over == "tls" else speak_http
-        port = SecurePort(self.over, "", 0, "", self.context, self.limits, speak)
+        port = SecurePort(self.over, "", 0, "", lambda: self.context, self.limits, speak)
         return TlsServer(home.resolver, home.clock, HOST, port, self.places, self.handshakes)
 
     async def client(

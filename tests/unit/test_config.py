@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from copdns import config
 from copdns.config import (
     ClientSubnet,
     LeaseFile,
@@ -110,7 +111,7 @@ def test_values_arrive_parsed() -> None:
         ("upstreams: {bootstrap: ['tls://192.0.2.1']}", "is not a valid address"),
         (
             "encrypted: {certificate: a.pem, key: a.pem}",
-            "nothing uses this certificate, since encrypted.tls_port and encrypted.https_port",
+            "nothing uses this certificate, since encrypted.tls_port, encrypted.https_port and",
         ),
         (
             "encrypted: {tls_port: 853, certificate: a.pem}",
@@ -122,6 +123,7 @@ def test_values_arrive_parsed() -> None:
         ),
         ("encrypted: {tls_port: 53}", "encrypted.tls_port and dns.port are both 53 on auto"),
         ("encrypted: {https_port: 443}", "encrypted.https_port and web.tls_port are both 443"),
+        ("encrypted: {quic_port: 53}", "encrypted.quic_port and dns.port are both 53, but"),
         ("encrypted: {handshakes: 0}", "encrypted.handshakes: is 0; write at least 1"),
         ("upstreams: {order: random}", "upstreams.order"),
         ("upstreams: {attempt: 2.5}", "is 2.5; write at most the deadline, which is 2.0"),
@@ -344,6 +346,19 @@ def test_encrypted_dns_may_have_a_port_of_the_pages_at_other_addresses() -> None
     web = "web: {tls_port: 443, listen: [192.0.2.2]}"
     found = loaded(f"dns: {{listen: [192.0.2.1]}}\n{web}\nencrypted: {{https_port: 443}}")
     assert found.encrypted.https_port == 443
+
+
+@pytest.mark.parametrize("is_there", [True, False])
+def test_dns_over_quic_is_refused_without_its_library(
+    monkeypatch: pytest.MonkeyPatch, is_there: bool
+) -> None:
+    monkeypatch.setattr(config, "find_spec", lambda _: config if is_there else None)
+    text = "encrypted: {tls_port: 853, quic_port: 853}"  # TCP and UDP do not mind each other
+    if is_there:
+        assert loaded(text).encrypted.quic_port == 853
+        return
+    with pytest.raises(ConfigError, match=r"quic_port: needs the library aioquic.*copdns\[quic\]"):
+        loaded(text)
 
 
 def test_the_reference_file_shows_every_setting_at_its_default() -> None:

@@ -1,9 +1,9 @@
 """python -m tests.web.judges FOLDER: let pa11y and lighthouse judge the pages.
 
 FOLDER: where `npm install pa11y lighthouse` was run; neither is part of copdns.  They use the
-machine's Chromium.  pa11y reads every page that tests/web/pages.py knows, of the example family;
-lighthouse the overview, the activity log and a child's page, as on a phone.  Exits with 1 where
-pa11y finds an error, or a figure is below its aim; what is missing is said.
+machine's Chromium.  pa11y reads every page that tests/web/pages.py knows, of the example family, in
+light and in dark; lighthouse the overview, the activity log and a child's page, as on a phone.
+Exits with 1 where pa11y finds an error, or a figure is below its aim; what is missing is said.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -34,6 +35,11 @@ JUDGED = ("/guardian/", "/guardian/log", "/")
 # What leads elsewhere once somebody is logged in or the household is set up.
 ELSEWHERE = ("/guardian/login", "/guardian/setup", "/guardian/join")
 SECONDS = 300  # for one page
+# By day and by night, as Blink is told: pa11y has no word for it.
+LOOKS = {
+    "light": "--blink-settings=preferredColorScheme=1",
+    "dark": "--blink-settings=preferredColorScheme=0",
+}
 CHROME = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage")
 
 
@@ -61,11 +67,14 @@ def come_in(program: Program) -> Mapping[bool, str]:
     """Fill the house; return the cookies of a guardian (True) and of Mia's own browser (False)."""
     guardian = f"{SESSION}={session(program)}"
     OwnLists(data(program)).put(PASTED, PASTED_TEXT)
-    program.ask("888.com")
+    program.command("schedule", "suggest", "--profile", "mia")
     opener = build_opener(jar := HTTPCookieProcessor())
     origin = f"http://127.0.0.1:{program.web_port}"
     request = Request(f"{origin}/device", urlencode({}).encode(), {"Origin": origin})
     opener.open(request, timeout=PATIENCE).close()
+    for source in ("127.0.0.1", "127.0.0.2"):
+        program.ask("888.com", source=source)
+        program.ask("games.example", source=source)
     child = "; ".join(f"{each.name}={each.value}" for each in jar.cookiejar)
     return {True: guardian, False: child}
 
@@ -96,12 +105,15 @@ def errors(
     tools: Path, chromium: str, program: Program, cookies: Mapping[bool, str], work: Path
 ) -> Iterator[str]:
     """Yield what pa11y finds wrong (WCAG 2.2 AA, by its own rules and by axe-core's)."""
-    for path, of_guardian in opened(program, cookies[False]):
+    for (path, of_guardian), look in product(opened(program, cookies[False]), LOOKS):
         settings = work / "pa11y.json"
         settings.write_text(
             json.dumps(
                 {
-                    "chromeLaunchConfig": {"executablePath": chromium, "args": [*CHROME]},
+                    "chromeLaunchConfig": {
+                        "executablePath": chromium,
+                        "args": [*CHROME, LOOKS[look]],
+                    },
                     "headers": {"Cookie": cookies[of_guardian]},
                     "runners": ["htmlcs", "axe"],
                     "standard": "WCAG2AA",
@@ -112,7 +124,7 @@ def errors(
         url = f"http://127.0.0.1:{program.web_port}{path}"
         said = call([tools / "pa11y", "--config", settings, "--reporter", "json", url])
         wrong = [each for each in json.loads(said or "[]") if each["type"] == "error"]
-        tell(f"pa11y {path}: {len(wrong)} errors")
+        tell(f"pa11y {path}, {look}: {len(wrong)} errors")
         for each in wrong:
             line = f"{each['code']}: {each['message']}: {each['selector']} {each['context'][:200]}"
             tell(f"  {line}")

@@ -8,8 +8,9 @@ from html import escape
 
 import pytest
 
+from copdns.household.undo import UNDO_FOR
 from copdns.list_files.load import load_catalogue
-from copdns.lists.own_lists import MAX_LETTERS
+from copdns.lists.own_lists import MAX_LETTERS, OwnList
 from tests.home import Home
 from tests.household import MIA, TOM, family
 from tests.web.site import Client, Site, send, text
@@ -58,9 +59,7 @@ async def test_it_becomes_one_of_the_lists_within_seconds(client: Client, site: 
     assert [each.slug for each in site.updates.own.sources()] == ["board-games"]
 
 
-async def test_a_list_is_changed_and_removed_once_somebody_is_sure(
-    client: Client, site: Site
-) -> None:
+async def test_a_list_is_changed_and_removed(client: Client, site: Site) -> None:
     await send(client, HERE, **BOARDS)
     changed = {"title": "Boards", "text": "go.example", "category": "games", "match": "exact"}
     page = await send(client, f"{HERE}/board-games", **changed)
@@ -69,16 +68,93 @@ async def test_a_list_is_changed_and_removed_once_somebody_is_sure(
     (own,) = site.updates.own.all()
     assert (own.title, own.category, own.match) == ("Boards", "games", "exact")
     assert "chess.example" not in site.updates.own.text("board-games")
-    asked = await send(client, f"{HERE}/board-games/remove", 409)
-    assert "Boards" in asked
-    assert site.updates.own.all()
-    for _ in range(2):
-        await send(client, f"{HERE}/board-games/remove", sure="on")
+    page = await send(client, f"{HERE}/board-games/remove")
+    assert "The list Boards was removed; it blocks nothing now." in words(page)
+    await send(client, f"{HERE}/board-games/remove")  # a second tap is harmless
     assert site.updates.own.all() == ()
     assert [each.what for each in await site.store.changes("home")][-2:] == [
         "own list board-games changed",
         "own list board-games removed",
     ]
+
+
+def undo_path(page: str) -> str:
+    found = re.search(r'action="(/guardian/undo/\w+)"', page)
+    assert found, page
+    return found[1]
+
+
+def kept(site: Site) -> list[tuple[OwnList, str]]:
+    lists = site.updates.own
+    return [(each, lists.text(each.slug)) for each in lists.all()]
+
+
+async def test_each_change_of_a_list_is_undone_by_one_button(client: Client, site: Site) -> None:
+    states, pages = [kept(site)], []
+    changed = {"title": "Boards", "text": "go.example", "category": "games", "match": "exact"}
+    for path, fields in (
+        (HERE, BOARDS),
+        (f"{HERE}/board-games", changed),
+        (f"{HERE}/board-games/remove", {}),
+    ):
+        pages.append(await send(client, path, **fields))
+        states.append(kept(site))
+    assert states[0] == states[3] == []
+    for page, before in zip(reversed(pages), reversed(states[:3]), strict=True):
+        undone = await send(client, undo_path(page), back="/guardian/house")
+        assert kept(site) == before
+        assert re.search("Boards? ?(games)? (is back as it was|was removed)", words(undone))
+    lines = [each.what for each in await site.store.changes("home")][-3:]
+    assert lines == [f"undone: own list board-games {what}" for what in DONE]
+    await send(client, undo_path(undone))
+    assert kept(site) == states[1], "undoing can be undone too"
+
+
+DONE = ("removed", "changed", "added")
+
+
+async def test_a_list_that_somebody_changed_since_is_not_undone(client: Client, site: Site) -> None:
+    page = await send(client, HERE, **BOARDS)
+    await send(client, f"{HERE}/board-games", **{**BOARDS, "text": "go.example"})
+    now = kept(site)
+    refused = await send(client, undo_path(page), 400)
+    assert "something else was changed since then" in words(refused).lower()
+    assert kept(site) == now
+
+
+async def test_a_new_list_that_blocks_for_somebody_by_now_stays(client: Client, site: Site) -> None:
+    page = await send(client, HERE, **BOARDS)
+    await site.store.change(
+        "home",
+        lambda house: replace(
+            house, profiles=(replace(MIA, categories=frozenset({"board-games"})), TOM)
+        ),
+        author="Ada",
+        what="",
+        now=site.now,
+    )
+    refused = await send(client, undo_path(page), 400)
+    assert "still blocked for or used by Mia" in words(refused)
+    assert kept(site)
+
+
+async def test_after_ten_minutes_it_is_over(client: Client, site: Site) -> None:
+    page = await send(client, HERE, **BOARDS)
+    site.home.wait(UNDO_FOR)
+    assert "ten minutes" in await send(client, undo_path(page), 400)
+    assert kept(site)
+
+
+async def test_a_damaged_book_is_told_on_the_page_of_lists(client: Client, site: Site) -> None:
+    await send(client, HERE, **BOARDS)
+    for path in site.updates.own.folder.glob("book.*"):
+        path.write_text("{")
+    page = words(await text(client, "/guardian/lists"))
+    assert "The file of your own lists is damaged: those that were active stay active" in page
+    assert "Add a list of your own" not in page
+    assert "Starter list" in page, "the others are shown as ever"
+    refused = await send(client, HERE, 400, **BOARDS)
+    assert "the file of your own lists is damaged" in words(refused).lower()
 
 
 async def test_what_cannot_be_used_is_shown_again_with_the_reason(

@@ -23,8 +23,6 @@ from copdns.household import edits
 from copdns.household.time_edits import remove_period
 from copdns.household.undo import UNDO_FOR
 from copdns.list_files.load import load_catalogue
-from copdns.lists.own_lists import OwnList
-from copdns.lists.parse import ListFormat
 from copdns.model.household import (
     Band,
     FullLogSpan,
@@ -35,7 +33,7 @@ from copdns.model.household import (
     Profile,
     SplitUpstream,
 )
-from copdns.model.matchers import MatchKind, parse_matcher
+from copdns.model.matchers import parse_matcher
 from copdns.model.times import (
     Bonus,
     Budget,
@@ -157,7 +155,6 @@ FILLED = {
     "target": "x",
     "list": "boards",
 }
-BOARDS = OwnList("boards", "Boards", "games", ListFormat.DOMAINS, MatchKind.SUBTREE)
 _LOCAL = {"name": "nas.example", "addresses": "192.0.2.9"}
 _SERVICE = {"name": "Club", "names": "club.example more.example", "contact": "none"}
 _SLOT = {"start0": "20:00", "end0": "07:00"}
@@ -243,9 +240,9 @@ ACTIONS: dict[str, Undone | Asked | Kept] = {
     "lists/accept": Kept("a button goes back to the version before"),
     "lists/refuse": Kept("the version in use stays"),
     "lists/trial": Kept("a button lets the list block now, or puts it on trial again"),
-    "lists/own": Kept("a button removes it again"),
-    "lists/own/{list}": Kept("its form has what was sent, to be changed again"),
-    "lists/own/{list}/remove": Asked({}),
+    "lists/own": Kept("it can be undone: test_own_lists.py"),
+    "lists/own/{list}": Kept("it can be undone: test_own_lists.py"),
+    "lists/own/{list}/remove": Kept("it can be undone: test_own_lists.py"),
     "lists/rollback": Kept("a button goes to each other version that is kept"),
     "facts/update": Kept("newer facts are looked for"),
     "facts/accept": Kept("a button goes back to those before"),
@@ -406,8 +403,6 @@ async def fill_asked(
         await set_profile(site, "tom", band=Band.TO_17)
         await site.context.consents.ask(Question("home", "tom", 2, "Ada", now))
         filled["person"] = "tom"
-    elif name == "lists/own/{list}/remove":
-        site.updates.own.put(BOARDS, "chess.example\n")
     elif name == "pairings/{pairing}/revoke":
         await send(client, "/device")
         (filled["pairing"],) = [each.id for each in await site.pairings.of("home")]

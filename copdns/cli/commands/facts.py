@@ -62,7 +62,7 @@ def status(home: Home, as_json: bool) -> None:
     if state.error:
         click.echo(f"! the last attempt failed: {printable(state.error)}")
     if state.waiting:
-        click.echo(f"! {len(state.waiting)} changes wait for you; see copdns facts diff")
+        click.echo(f"! {_waiting(state)}")
     if state.earlier:
         click.echo("\nearlier ones (copdns facts rollback):")
         rows = [
@@ -74,6 +74,12 @@ def status(home: Home, as_json: bool) -> None:
 
 def _print_json(state: FactsState, troubles: tuple[str, ...]) -> None:
     print_json(facts_json(state, _number(state), newest_made_at(state), troubles))
+
+
+def _waiting(state: FactsState) -> str:
+    count = len(state.waiting)
+    what = "a change waits" if count == 1 else f"{count} changes wait"
+    return f"{what} for you; see copdns facts diff"
 
 
 def _day(at: float) -> str:
@@ -205,5 +211,5 @@ def update(home: Home, file: Path | None, as_json: bool) -> None:
     else:
         click.echo(printable(state.error) if state.error else f"number {_number(state)} is here")
         if state.waiting:
-            click.echo(f"{len(state.waiting)} changes wait for you; see copdns facts diff")
+            click.echo(_waiting(state))
     click.get_current_context().exit(EXIT_FAILED if state.error else 0)

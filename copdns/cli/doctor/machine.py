@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import shutil
 import socket
 import ssl
@@ -47,8 +48,8 @@ def check_ports(home: Home) -> Iterator[Finding]:
     if AUTO in dns.listen:
         yield ok("ports", f"auto means {', '.join(listen_addresses((AUTO,)))}")
     for address in listen_addresses(dns.listen):
-        yield _check_port(address, dns.port, "dns", _is_copdns)
-        for way in (_OVER_TLS, _OVER_HTTPS):
+        yield _check_port(address, dns.port, "dns", _is_copdns, udp=True)
+        for way in (_OVER_TLS, _OVER_HTTPS, _OVER_QUIC):
             if getattr(encrypted, way.setting):
                 yield _check_encrypted(address, dns.port, getattr(encrypted, way.setting), way)
     addresses = listen_addresses(web.listen)
@@ -80,7 +81,8 @@ def _check_https(address: str, port: int, tls_port: int) -> Finding:
 
 def _check_encrypted(address: str, port: int, own_port: int, way: _Way) -> Finding:
     """Check that encrypted DNS answers where plain DNS does."""
-    found = _check_port(address, own_port, "encrypted", way.is_ours, way.setting)
+    is_udp = way is _OVER_QUIC
+    found = _check_port(address, own_port, "encrypted", way.is_ours, way.setting, udp=is_udp)
     if (
         found.status is FindingStatus.OK
         and found.what.endswith(_FREE)
@@ -115,9 +117,11 @@ def _check_port(
     section: str,
     is_ours: Callable[[str, int], bool],
     setting: str = "port",
+    *,
+    udp: bool = False,
 ) -> Finding:
     where = f"{address} port {port} ({section})"
-    error = _bind_error(address, port, udp=section == "dns")
+    error = _bind_error(address, port, udp=udp)
     if error is None:
         return ok("ports", f"{where}: {_FREE}")
     # Only an address in use here is queried: nothing may leave this machine.
@@ -183,6 +187,25 @@ def _is_copdns_over_https(address: str, port: int) -> bool:
     return _is_encrypted_copdns(address, port, Transport.HTTPS)
 
 
+def _is_quic_server(address: str, port: int) -> bool:
+    """Tell whether one answers that speaks QUIC: it names its versions to who has another.
+
+    No library is needed for that (RFC 8999 section 6, RFC 9000 section 6.1).
+    """
+    own, other = secrets.token_bytes(8), secrets.token_bytes(8)
+    first = b"\xc0\x1a\x1a\x1a\x1a\x08" + other + b"\x08" + own
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(PATIENCE)
+            sock.connect((address, port))
+            sock.send(first.ljust(1200, b"\0"))
+            reply = sock.recv(1200)
+    except OSError:
+        return False
+    return reply[1:5] == bytes(4) and reply[6:14] == own
+
+
 class _Way(NamedTuple):
     """A way to ask encrypted.  setting: of its port.  is_ours: asks at an address and port."""
 
@@ -193,6 +216,7 @@ class _Way(NamedTuple):
 
 _OVER_TLS = _Way("DNS over TLS", "tls_port", _is_copdns_over_tls)
 _OVER_HTTPS = _Way("DNS over HTTPS", "https_port", _is_copdns_over_https)
+_OVER_QUIC = _Way("DNS over QUIC", "quic_port", _is_quic_server)
 
 
 def _knows_itself(server: UpstreamAddress, *, tcp: bool = False) -> bool:

@@ -33,7 +33,7 @@ from copdns.web.person import (
 )
 from copdns.web.received import host_without_port
 
-BLOCKS_SHOWN = 20  # recent blocks
+BLOCKS_SHOWN = 17  # recent blocks
 BLOCKS_OPEN = 5  # of these without a tap
 NEWS_SECONDS = 7 * 86_400  # how long a change of rules is shown
 APPEALS_SHOWN, APPEALS_READ = 10, 50  # more are read, since some may be a guest's

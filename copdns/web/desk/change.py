@@ -10,6 +10,7 @@ from aiohttp import web
 from copdns.accounts.codes import make_short_id
 from copdns.accounts.roles import Actor, Permission
 from copdns.household.undo import UNDO_FOR
+from copdns.lists.own_lists import OwnChange
 from copdns.model.household import Household
 from copdns.model.sentences import Sentence
 from copdns.store.household_db.proposals import Proposal
@@ -74,6 +75,32 @@ async def change_household(
 def say_done(request: web.Request, actor: Actor, said: Sentence) -> None:
     """Tell on the next page what holds now, of what is no part of the household."""
     _tell(request, DeskAction("", actor.household, actor.id, int(context_of(request).now()), said))
+
+
+def say_list_changed(
+    request: web.Request,
+    actor: Actor,
+    household: Household,
+    said: Sentence,
+    what: str,
+    own: OwnChange,
+) -> None:
+    """Tell on the next page what holds now of a list that was pasted, which can be undone.
+
+    what: its line of the history.
+    """
+    action = DeskAction(
+        make_short_id(),
+        actor.household,
+        actor.id,
+        int(context_of(request).now()),
+        said,
+        after=household,
+        what=what,
+        step_up=request.get(STEPPED_UP, False),
+        own=own,
+    )
+    _tell(request, action)
 
 
 def _tell(request: web.Request, action: DeskAction) -> None:

@@ -34,7 +34,7 @@ from copdns.web.unknown_devices import makers_of, unassigned_devices
 from copdns.words.warnings import trouble
 
 REQUESTS_SHOWN = 3
-CHANGES_SHOWN = 3
+CHANGES_SHOWN = 2
 UNKNOWN_SHOWN = 3
 
 

@@ -9,12 +9,15 @@ from aiohttp import web
 from copdns.accounts.roles import Actor, Permission, may
 from copdns.household.announcements import newly_protected
 from copdns.household.undo import undo as undo_change
+from copdns.lists.own_lists import OwnChange
 from copdns.model.errors import HouseholdError
 from copdns.model.household import Band, Household
+from copdns.model.sentences import sentence
 from copdns.model.undone import UNDONE
 from copdns.web.context import context_of
-from copdns.web.desk.change import change_household
+from copdns.web.desk.change import change_household, say_list_changed
 from copdns.web.desk.page import page_to_show, stored_household
+from copdns.web.desk.undo_lists import removed_sentence, undo_own
 from copdns.web.received import fields_of
 from copdns.web.recent_actions import PERMISSION, RECENT, DeskAction
 from copdns.web.session import require
@@ -39,6 +42,32 @@ async def undo(request: web.Request) -> web.Response:
     if found.step_up or _protects(found):
         await require_step_up(request, actor)
     request[PERMISSION] = found.permission  # undoing this takes the same
+    if found.own is not None:
+        await _undo_own(request, actor, household, found, found.own)
+    else:
+        await _undo_of_household(request, actor, found)
+    raise web.HTTPSeeOther(page_to_show(str((await fields_of(request)).get("back", ""))))
+
+
+async def _undo_own(
+    request: web.Request, actor: Actor, household: Household, found: DeskAction, own: OwnChange
+) -> None:
+    """Undo what was done to a list that somebody pasted."""
+    context, what = context_of(request), f"{UNDONE}{found.what}"
+    await undo_own(context, household, actor.name, own, what)
+    request.app[RECENT].forget(found.id)
+    back = OwnChange(own.after, own.before)
+    if own.before is not None:
+        said = sentence("the list %(list)s is back as it was", list=own.before[0].title)
+    else:
+        assert own.after is not None
+        said = removed_sentence(own.after[0])
+    say_list_changed(request, actor, household, said, what, back)
+
+
+async def _undo_of_household(request: web.Request, actor: Actor, found: DeskAction) -> None:
+    """Undo a change to the household."""
+    context, recent = context_of(request), request.app[RECENT]
     await change_household(
         request,
         actor,
@@ -50,7 +79,6 @@ async def undo(request: web.Request) -> web.Response:
     recent.forget(found.id)
     await context.pairings.put_back(found.links, int(context.now()))
     await _put_back_plan(request, actor, found)
-    raise web.HTTPSeeOther(page_to_show(str((await fields_of(request)).get("back", ""))))
 
 
 async def _put_back_plan(request: web.Request, actor: Actor, action: DeskAction) -> None:
@@ -77,6 +105,8 @@ def _announced_band(action: DeskAction) -> Band | None:
 
 def _protects(action: DeskAction) -> bool:
     """Tell whether undoing would protect names: protecting any asks for the password."""
+    if action.own is not None:
+        return False
     assert action.before is not None
     assert action.after is not None
     return bool(newly_protected(action.after, action.before))

@@ -12,9 +12,10 @@ import pytest
 
 from copdns.app.bypass_chores import BypassChores, local_hour
 from copdns.events.bus import EventBus
-from copdns.model.bypass_signs import Habit, SignKind
+from copdns.model.bypass_signs import OTHERS_HEARD, Habit, SignKind
 from copdns.model.events import Event, EventKind, SignEvent
 from copdns.model.household import Device, Profile
+from copdns.model.verdict import Requestor
 from copdns.policy.snapshot import Sightings, Snapshot
 from copdns.privacy.bypass_signs import DAY
 from copdns.store.log_db.bypass_signs import ChangedSigns, KeptSigns, load_signs, update_signs
@@ -37,7 +38,6 @@ class World:
         self.folder, self.child = folder, child
         self.wall, self.mono = NOW, 1000.0
         self.neighbours: dict[str, str] | None = dict(SEEN)
-        self.questions = 0
         self.asked: list[tuple[str, ...]] = []
         self.events: list[Event] = []
         bus = EventBus()
@@ -61,7 +61,6 @@ class World:
             self.folder,
             lambda: self.snapshot,
             self.clock,
-            lambda: self.questions,
             bus,
             lambda each: self.asked.append(tuple(each)),
         )
@@ -85,7 +84,7 @@ class World:
         async def go_on() -> None:
             for _ in range(minutes):
                 self.wall, self.mono = self.wall + 60, self.mono + 60
-                self.questions += others
+                OTHERS_HEARD.lately = others
                 await self.chores.run_once()
 
         asyncio.run(go_on())
@@ -191,6 +190,15 @@ def test_a_restart_or_a_machine_that_stood_still_is_no_silence(world: World) -> 
 def test_while_the_whole_home_is_silent_no_device_is(world: World) -> None:
     world.ask(SignKind.VPN, proven=True)
     world.pass_minutes(120, others=False)
+    assert world.kept.signs == ()
+
+
+def test_what_this_machine_asks_is_nobody_else_at_home(world: World) -> None:
+    world.ask(SignKind.VPN, proven=True)
+    for _ in range(120):
+        itself = world.snapshot.identify(Requestor("192.0.2.1", "127.0.0.1", "udp"))
+        itself.heard.lately = True
+        world.pass_minutes(1, others=False)
     assert world.kept.signs == ()
 
 

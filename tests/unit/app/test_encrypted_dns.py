@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import socket
 import ssl
@@ -16,6 +17,7 @@ from copdns.app.encrypted_dns import EncryptedDns
 from copdns.config import Settings
 from copdns.model.household import Device
 from copdns.web import certificate
+from tests.conftest import find_tool
 from tests.encrypted_server import make_certificate
 from tests.home import Home
 from tests.household import MIA, family
@@ -157,3 +159,43 @@ async def test_it_listens_where_plain_dns_does(make: Make) -> None:
     await own.follow([])
     with pytest.raises(OSError, match=r"refused|Connect"):
         await shown_at(port, "dot")
+
+
+@pytest.mark.tools
+@pytest.mark.parametrize("mode", ["dot", "doh"])
+async def test_no_question_is_lost_while_the_certificate_is_exchanged(
+    make: Make, tmp_path: Path, mode: str
+) -> None:
+    port, asked = free_port(), 1200
+    kinds = ("RSA", "ECDSA", "RSA")
+    certificates = [
+        make_certificate(tmp_path / str(number), kind=kind).path
+        for number, kind in enumerate(kinds)
+    ]
+    files = given(tmp_path / "in use")
+    key = "tls_port" if mode == "dot" else "https_port"
+    own = make(**{key: port}, handshakes=10_000, **files)
+    await own.follow([HOST])
+    names = tmp_path / "names"
+    names.write_text("copdns.home.arpa A\n" * asked)
+    words = ["-s", HOST, "-p", str(port), "-m", mode, "-d", names, "-n", "1", "-c", "4", "-q", "8"]
+    words += ["-O", "num-queries-per-conn=20"]  # so that there are handshakes all the time
+    words += ["-O", f"doh-uri=https://{HOST}/dns-query"] if mode == "doh" else []
+    dnsperf = await asyncio.create_subprocess_exec(
+        find_tool("dnsperf"), *words, stdout=asyncio.subprocess.PIPE
+    )
+    said = asyncio.create_task(dnsperf.communicate())
+    seen = set()
+    for other in certificates:
+        before = own.count_handshakes()["done"]
+        await asyncio.to_thread(shutil.copy, other, files["certificate"])
+        await own.follow([HOST])
+        seen.add(await shown_at(port, "dot" if mode == "dot" else "h2"))
+        async with asyncio.timeout(PATIENCE):
+            while own.count_handshakes()["done"] < before + 10:
+                assert not said.done(), "it ended before the last certificate"
+                await turn()
+    told = (await said)[0].decode()
+    assert len(seen) == 3
+    assert re.search(rf"Queries completed:\s+{asked} \(100", told), told
+    assert re.search(rf"Response codes:\s+NOERROR {asked} \(100", told), told

@@ -284,6 +284,29 @@ def test_an_own_list_that_cannot_be_used_says_why_and_blocks_nothing(
     assert blockers(lib, "chess.example") == {"starter-games"}  # the others go on
 
 
+@pytest.mark.parametrize("own", [{"slug": "tube", "category": "tube"}, {"category": "tube"}])
+def test_a_list_that_was_called_as_an_app_before_there_was_one_stays(own: dict[str, str]) -> None:
+    lib = built(replace(OWN, title="Tubes", keeps_name=True, **own))
+    assert status(lib, lib.statuses[-1].info.slug).error == ""
+    assert blockers(lib, "www.go.example") == {lib.statuses[-1].info.slug}
+    assert "tube" in lib.categories
+    assert "tube" not in lib.services
+    assert lib.index.find("tube.example") == ()
+    assert lib.left_out == ("Tube",)
+    assert built(replace(OWN, keeps_name=True)).left_out == ()
+
+
+@pytest.mark.parametrize(
+    ("slug", "name"), [("helpline", "help.example"), ("canary-relay", "mask.example")]
+)
+def test_neither_does_a_protected_group_or_a_signal_take_its_name(slug: str, name: str) -> None:
+    lib = built(replace(OWN, slug=slug, keeps_name=True))
+    assert status(lib, slug).error == ""
+    assert blockers(lib, "www.go.example") == {slug}
+    assert blockers(lib, name) == {f"copdns-{slug}"}
+    assert status(lib, f"copdns-{slug}").info.subject == slug.removeprefix("canary-")
+
+
 def test_an_own_list_may_open_what_others_of_its_category_block() -> None:
     def opened(**changed: object) -> set[str]:
         own = replace(OWN, text="chess.example\n", **changed)

@@ -439,6 +439,63 @@ def test_no_app_goes_or_is_another_kind_of_app_unseen(more: dict[str, str] | Non
     assert bool(held.added) is bool(more)
 
 
+def change_gate(**files: Any) -> dict[str, Any]:
+    """Return the facts with what the gate lets lists do changed, and no name."""
+    found = values()
+    groups = found["infrastructure.yaml"]["groups"]["edge"]
+    groups |= {"claimed_by": {"edge.example": ["ads"]}} | files.pop("edge", {})
+    found["mistakes.yaml"]["mistakes"][0] |= files.pop("mistakes", {})
+    found["top.yaml"]["groups"]["all"] |= files.pop("top", {})
+    return found
+
+
+@pytest.mark.parametrize(
+    ("file", "changed"),
+    [
+        ("infrastructure.yaml", {"edge": {"claimed_by": {"edge.example": ["ads", "adult"]}}}),
+        ("infrastructure.yaml", {"edge": {"claimed_by": {}}}),
+        ("infrastructure.yaml", {"edge": {"whole": [], "below": ["edge.example"]}}),
+        ("mistakes.yaml", {"mistakes": {"not_in": ["adult", "gambling"]}}),
+        ("mistakes.yaml", {"mistakes": {"not_in": ["gambling"]}}),
+        ("top.yaml", {"top": {"not_in": ["gambling"]}}),
+    ],
+)
+def test_which_lists_may_name_a_known_site_does_not_change_unseen(
+    file: str, changed: dict[str, Any]
+) -> None:
+    before, after = change_gate(), change_gate(**changed)
+    change = merge_facts(before, after)
+    assert change.values == before
+    (held,) = change.held
+    assert (held.key, held.reasons) == (file, (HoldReason.LOSS,))
+    assert held.added
+    assert held.removed
+
+
+def test_a_new_name_comes_with_the_lists_that_may_name_it() -> None:
+    before, after = values(), values()
+    for file in (before, after):
+        file["mistakes.yaml"]["mistakes"] = [
+            {"name": f"poems{n}.example", "not_in": ["adult"], "why": "Poems."} for n in range(9)
+        ]
+    new = {"name": "songs.example", "not_in": ["adult", "gambling"], "why": "Songs."}
+    after["mistakes.yaml"]["mistakes"].append(new)
+    change = merge_facts(before, after)
+    assert change.values == after
+    assert not change.held
+
+
+def test_no_two_changes_of_a_file_are_taken_for_one_however_large_they_are() -> None:
+    found = []
+    for last in ("a.example", "b.example"):
+        after = values()
+        more = [*service_names(199), f"z.{last}"]  # beyond the entries that are shown
+        after["services.yaml"]["services"]["tube"]["names"] = more
+        found += merge_facts(values(), after).held
+    assert found[0].added == found[1].added
+    assert found[0].id != found[1].id
+
+
 def test_services_that_would_take_what_is_needed_wait() -> None:
     after = values()
     after["services.yaml"]["services"]["tube"]["names"] = service_names(101)
@@ -529,7 +586,9 @@ def test_no_protected_name_is_ever_lost(before: list[str], after: list[str]) -> 
 
 
 def test_the_state_is_read_back() -> None:
-    held = HeldFact(HeldKind.FILE, "top.yaml", "", "", (HoldReason.LOSS,), 9, 1, ("a",), ("b",))
+    held = HeldFact(
+        HeldKind.FILE, "top.yaml", "", "", (HoldReason.LOSS,), 9, 1, ("a",), ("b",), "c"
+    )
     digest = "ab" * 32
     state = FactsState(
         in_force=digest,

@@ -34,6 +34,7 @@ def test_people_read_letters_and_not_their_code(name: str, shown: str) -> None:
         "αpple.example",  # Greek
         "аррӏе.example",  # all Cyrillic, and none looks so
         "хуо.example",
+        "хуо.παράδειγμα",  # below a domain of a third script
         "аーメン.example",  # the first letter is Cyrillic
     ],
 )
@@ -49,6 +50,12 @@ def test_what_may_imitate_another_site_is_marked(written: str) -> None:
         "école.example",
         "пример.example",  # Russian, in a Latin domain: each part is of one script
         "детский-телефон.example",
+        "кот.example",  # short, and no Latin letter looks like the last one
+        "том.example",
+        "метро.example",
+        "сова.рф",
+        "сор.рф",  # all look like Latin letters, but nothing there is Latin
+        "оса.сор.мон",
         "παράδειγμα.example",
         "مثال.example",
         "例え.example",  # two scripts of one language

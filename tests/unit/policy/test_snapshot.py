@@ -10,6 +10,7 @@ import pytest
 
 from copdns.dns.records import PTR, A
 from copdns.lists.index import ListKind
+from copdns.model.bypass_signs import OTHERS_HEARD, UNHEARD, Heard
 from copdns.model.household import (
     AnnouncedBandChange,
     Band,
@@ -25,7 +26,7 @@ from copdns.model.household import (
 )
 from copdns.model.matchers import parse_matcher
 from copdns.model.times import Budget
-from copdns.model.verdict import Action, Reason
+from copdns.model.verdict import Action, Reason, Requestor
 from copdns.policy.build_snapshot import build_in_steps, build_snapshot
 from copdns.policy.decide import Policy, decide
 from copdns.policy.guest import GUEST
@@ -97,6 +98,23 @@ def test_whoever_is_near_is_a_guest_and_all_others_are_strangers(
     address: str, expected: tuple[str, str, str]
 ) -> None:
     assert who(snapshot(), address) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "heard"),
+    [
+        (VISITOR, OTHERS_HEARD),
+        ("192.0.2.15", OTHERS_HEARD),  # a device whose silences nobody looks at
+        ("127.0.0.1", UNHEARD),
+        ("192.0.2.1", UNHEARD),  # from where this machine asks the address that it listens at
+        (BO, UNHEARD),
+    ],
+)
+def test_what_this_machine_asks_does_not_show_that_somebody_is_at_home(
+    address: str, heard: Heard
+) -> None:
+    live = snapshot(family(devices=devices(tom=["192.0.2.15"])))
+    assert live.identify(Requestor("192.0.2.1", address, "udp")).heard is heard
 
 
 def test_a_device_is_served_wherever_it_is_because_somebody_named_it() -> None:

@@ -181,7 +181,7 @@ def test_what_is_too_long_for_a_datagram_comes_over_tcp() -> None:
     assert not whole.message.flags & dns.flags.TC
     assert sorted(whole.data) == sorted(addresses)
     home.recorder.flush(home.clock.wall)
-    assert home.counters.queries == {"udp": 1, "tcp": 1, "tls": 0, "https": 0}
+    assert home.counters.queries == {"udp": 1, "tcp": 1, "tls": 0, "https": 0, "quic": 0}
     again = home.ask("mia", "a.example", edns=False)
     assert again.message.to_wire()[2:] == cut.message.to_wire()[2:]
 

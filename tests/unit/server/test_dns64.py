@@ -20,7 +20,7 @@ from copdns.network.leases import Lease
 from copdns.policy.judge import RebindingGuard
 from tests.fakes import BROKEN, FILTERED, NO_SUCH_NAME, SILENCE, FakeUpstream, Script
 from tests.home import Home
-from tests.household import MIA, allow, block, family, library
+from tests.household import MIA, TOM, allow, block, family, library
 
 WELL_KNOWN = Nat64((nat64_prefix("64:ff9b::/96"),))
 OWN = Nat64((nat64_prefix("2001:db8:64::/96"),))
@@ -217,6 +217,26 @@ def test_what_a_list_blocks_for_one_type_is_not_opened_by_the_other() -> None:
     )
     assert made.ask("mia", "typed.example").data == []
     assert made.ask("mia", "typed.example", "AAAA").data == []
+
+
+@pytest.mark.parametrize("name", ["cloaked.example", "twice.example"])
+def test_nor_is_what_a_name_leads_to(name: str) -> None:
+    text = "||typed.example^$dnstype=A\n"
+    lists = library(written={"ads": (ListKind.CATEGORY, "ads", ListFormat.ADBLOCK, text)})
+    script = {
+        "cloaked.example": {"CNAME": "typed.example."},
+        "twice.example": {"CNAME": "cloaked.example."},
+        "typed.example": OLD,
+        "new.example": {"CNAME": "own.typed.example."},
+        "own.typed.example": {"AAAA": "2001:db8::7"},
+    }
+    made = home(script, lists=lists, house=family(MIA_WITHOUT_ADS, TOM))
+    for _ in range(2):
+        assert made.ask("mia", name).data == []
+        reply = made.ask("mia", name, "AAAA")
+        assert (reply.data, reply.verdict.via) == ([], "typed.example")
+        assert MAPPED in made.ask("tom", name, "AAAA").data
+    assert "2001:db8::7" in made.ask("mia", "new.example", "AAAA").data, "of its own, not made of A"
 
 
 def test_safe_search_is_safe_without_ipv4_too() -> None:

@@ -10,6 +10,7 @@ from base64 import urlsafe_b64encode
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 import dns.edns
@@ -25,10 +26,11 @@ from h2.events import (
 )
 from h2.settings import SettingCodes
 
-from copdns.server import http1
+from copdns.server import doh, http1
 from copdns.server.doh import FRAMES_AT_FIRST, MAX_HIDDEN, MAX_STREAMS, MAX_UNSENT, Http2
 from copdns.server.doh_requests import MAX_MESSAGE
 from copdns.server.http1 import MAX_HEAD
+from copdns.time.clock import Moment
 from tests.unit.messages import ID, message, parsed, query
 from tests.unit.streams import GAMES, SLOW, Desk, Open, TlsClient, turn
 from tests.upstream_server import PATIENCE
@@ -506,3 +508,73 @@ async def test_what_is_no_query_gets_a_status_and_the_next_is_answered(here: Des
     responses = [await one_response(client) for _ in range(4)]
     assert [each.status for each in responses] == [404, 405, 415, 200]
     assert responses[1].headers["allow"] == "GET, POST"
+
+
+# --- bugs --------------------------------------------------------------------------------------
+
+
+def break_once(here: Desk) -> None:
+    """Have the next query meet a bug before it is answered."""
+    clock = here.server.clock
+
+    def broken() -> Moment:
+        here.server.clock = clock
+        raise RuntimeError("a bug")
+
+    here.server.clock = broken
+
+
+@pytest.fixture
+async def reported() -> list[str]:
+    """What the loop was told of bugs."""
+    told: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _loop, context: told.append(str(context["exception"]))
+    )
+    return told
+
+
+async def test_a_bug_in_one_query_leaves_a_connection_of_http_1_in_use(
+    here: Desk, reported: list[str]
+) -> None:
+    client = await plain_client(here)
+    client.put(post(query(SLOW)) + post(query(GAMES)) + post(query(GAMES)))
+    await here.asked(1)
+    break_once(here)
+    here.home.upstream.deliver()
+    assert [(await one_response(client)).status for _ in range(3)] == [200, 500, 200]
+    assert reported == ["a bug"]
+
+
+async def test_a_bug_in_one_query_leaves_the_others_of_http_2_answered(
+    here: Desk, reported: list[str]
+) -> None:
+    own = await browser(here)
+    await own.response(own.ask(body=query(GAMES)))
+    break_once(here)
+    streams = [own.ask(body=query(GAMES)) for _ in range(3)]
+    assert [(await own.response(each)).status for each in streams] == [500, 200, 200]
+    assert reported == ["a bug"]
+
+
+@pytest.mark.parametrize(("version", "module"), [("2", doh), ("1.1", http1)])
+async def test_a_bug_in_one_reply_is_told_to_who_waits(
+    here: Desk,
+    reported: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    module: ModuleType,
+) -> None:
+    def broken(_reply: bytes) -> bytes:
+        monkeypatch.undo()
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(module, "cache_control", broken)
+    if version == "2":
+        own = await browser(here)
+        found = [(await own.response(own.ask(body=query(GAMES)))).status for _ in range(2)]
+    else:
+        client = await plain_client(here)
+        client.put(post(query(GAMES)) * 2)
+        found = [(await one_response(client)).status for _ in range(2)]
+    assert (found, reported) == ([500, 200], ["a bug"])

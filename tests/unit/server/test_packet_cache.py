@@ -503,7 +503,7 @@ def test_each_reply_is_counted(make: Make) -> None:
     ask(home, query(WWW)), ask(home, query(GAMES))
     home.pass_on()
     counters = home.counters
-    assert counters.queries == {"udp": 8, "tcp": 0, "tls": 0, "https": 0}
+    assert counters.queries == {"udp": 8, "tcp": 0, "tls": 0, "https": 0, "quic": 0}
     assert (counters.rcodes[0], counters.cache_hits, counters.cache_misses) == (8, 3, 1)
     assert counters.verdicts == {
         (Action.ALLOW, Reason.DEFAULT): 4,

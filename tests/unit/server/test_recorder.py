@@ -8,7 +8,7 @@ from struct import pack
 import pytest
 
 from copdns.dns.query import Query, read_query
-from copdns.model.bypass_signs import NOT_HEARD, Heard, SignKind
+from copdns.model.bypass_signs import OTHERS_HEARD, Heard, SignKind
 from copdns.model.household import Band, FullLogSpan, PrivacyMode, Profile
 from copdns.model.verdict import Action, Reason, Verdict
 from copdns.policy.decide import Policy
@@ -78,7 +78,7 @@ def test_replies_are_counted_by_transport_rcode_reason_and_category() -> None:
     desk.tell(ALLOWED, of, rcode=3)
     desk.tell(BLOCKED, of)
     desk.recorder.flush(NOW)
-    assert desk.counters.queries == {"udp": 3, "tcp": 0, "tls": 0, "https": 0}
+    assert desk.counters.queries == {"udp": 3, "tcp": 0, "tls": 0, "https": 0, "quic": 0}
     assert (desk.counters.rcodes[0], desk.counters.rcodes[3]) == (2, 1)
     assert desk.counters.verdicts == {
         (Action.ALLOW, Reason.DEFAULT): 2,
@@ -223,7 +223,7 @@ def test_what_cannot_be_read_is_counted_and_no_more() -> None:
     desk = Desk()
     desk.recorder.count_malformed()
     assert desk.counters.malformed == 1
-    assert desk.counters.queries == {"udp": 0, "tcp": 0, "tls": 0, "https": 0}
+    assert desk.counters.queries == {"udp": 0, "tcp": 0, "tls": 0, "https": 0, "quic": 0}
 
 
 def test_policies_of_the_same_profile_before_and_after_a_change_are_counted_together() -> None:
@@ -338,4 +338,4 @@ def test_of_others_no_way_around_is_noted() -> None:
     desk = Desk()
     desk.recorder.ways_round = {"vpn.example": SignKind.VPN}
     desk.tell(WAY_ROUND, mode(PrivacyMode.COUNTS), query(b"\x03vpn\x07example\x00"))
-    assert NOT_HEARD.way is None
+    assert OTHERS_HEARD.way is None

@@ -26,6 +26,7 @@ from tests.unit.streams import (
     Open,
     TlsClient,
     numbered,
+    serving,
     turn,
 )
 from tests.upstream_server import PATIENCE
@@ -65,7 +66,7 @@ async def test_the_home_knows_who_asks_and_over_what(encrypted: Open) -> None:
     told = here.home.recorder.last
     assert (told.client.policy.profile if told else "") == "mia"
     here.home.recorder.flush(here.home.clock.wall)
-    assert here.home.counters.queries == {"udp": 0, "tcp": 0, "tls": 1, "https": 0}
+    assert here.home.counters.queries == {"udp": 0, "tcp": 0, "tls": 1, "https": 0, "quic": 0}
 
 
 @pytest.mark.parametrize("name", [GAMES, SLOW])
@@ -249,8 +250,7 @@ async def test_another_certificate_is_for_connections_from_then_on(
     before = await here.client()
     before.send(numbered(1, SLOW))
     await here.asked(1)
-    assert here.context is not None
-    here.context.load_cert_chain(make_certificate(tmp_path, "other.example").path)
+    here.context = serving(make_certificate(tmp_path, "other.example").path, ["dot"])
     after = await here.client()
     assert isinstance(before, TlsClient)
     assert isinstance(after, TlsClient)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import ssl
 import stat
 from contextlib import suppress
@@ -30,6 +31,7 @@ from copdns.web.certificate import (
     names_of,
     read_info,
 )
+from tests.encrypted_server import make_certificate
 
 NOW = 1_800_000_000
 NAMES = ("copdns.home.arpa", "localhost", "127.0.0.1", "::1", "192.0.2.1")
@@ -274,22 +276,65 @@ def test_other_protocols_have_the_same_certificate_and_follow_it(tmp_path: Path)
     made = Certificate(tmp_path, own(tmp_path), with_authority=False)
     made.begin(NAMES, NOW)
     other = made.context_for(("dot",))
-    assert shown_by(other, "dot") == made.fingerprint
+    assert shown_by(other(), "dot") == made.fingerprint
     before = made.fingerprint
     own(tmp_path)
     assert made.refresh(NAMES, NOW)
-    assert shown_by(other, "dot") == made.fingerprint
+    assert shown_by(other(), "dot") == made.fingerprint
     assert made.fingerprint != before
 
 
-def shown_by(context: ssl.SSLContext, protocol: str) -> str:
-    """Return the fingerprint of what a server shows to a client that asks for a protocol."""
+@pytest.mark.parametrize("kinds", [("RSA", "ECDSA"), ("ECDSA", "RSA")])
+def test_a_key_of_another_kind_takes_the_place_of_the_first(
+    tmp_path: Path, kinds: tuple[str, str]
+) -> None:
+    path = tmp_path / "own.pem"
+    shutil.copy(make_certificate(tmp_path / "first", kind=kinds[0]).path, path)
+    made = Certificate(tmp_path, (str(path), str(path)), with_authority=False)
+    pages = made.begin(NAMES, NOW)
+    other = made.context_for(("dot",))
+    before = made.fingerprint
+    shutil.copy(make_certificate(tmp_path / "second", kind=kinds[1]).path, path)
+    assert made.refresh(NAMES, NOW)
+    assert made.fingerprint != before
+    for liked in ("RSA", "ECDSA"):  # whichever kind a client likes better
+        assert shown_by(pages, "http/1.1", liked) == made.fingerprint
+        assert shown_by(other(), "dot", liked) == made.fingerprint
+
+
+def test_nothing_is_taken_of_files_from_which_something_cannot_be_made(tmp_path: Path) -> None:
+    made = Certificate(tmp_path, own(tmp_path), with_authority=False)
+    pages = made.begin(NAMES, NOW)
+    before = made.fingerprint
+    first = made.follow(lambda certificate, _key: fingerprint_of(certificate))
+
+    def fail_later(certificate: Path, _key: Path) -> None:
+        if fingerprint_of(certificate) != before:
+            raise CertificateError("not this one")
+
+    made.follow(fail_later)
+    own(tmp_path)
+    with pytest.raises(CertificateError, match="not this one"):
+        made.refresh(NAMES, NOW)
+    assert (first(), shown_by(pages, "http/1.1")) == (before, before)
+
+
+def shown_by(context: ssl.SSLContext, protocol: str, liked: str = "") -> str:
+    """Return the fingerprint of what a server shows to a client that asks for a protocol.
+
+    liked: the kind of key that the client prefers, "" for that which OpenSSL does.
+    """
     client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if liked:
+        client.maximum_version = ssl.TLSVersion.TLSv1_2  # whose ciphers are of one kind of key
+        others = {"RSA": "ECDSA", "ECDSA": "RSA"}[liked]
+        client.set_ciphers(f"ECDHE-{liked}-AES128-GCM-SHA256:ECDHE-{others}-AES128-GCM-SHA256")
     client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
     client.set_alpn_protocols([protocol])
     there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
     own_end = client.wrap_bio(back, there)
-    for each in (own_end, context.wrap_bio(there, back, server_side=True), own_end):
+    server = context.wrap_bio(there, back, server_side=True)
+    for each in (own_end, server, own_end, server, own_end):  # TLS 1.2 goes there and back twice
         with suppress(ssl.SSLWantReadError):
             each.do_handshake()
     assert own_end.selected_alpn_protocol() == protocol

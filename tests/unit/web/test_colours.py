@@ -80,3 +80,10 @@ def test_the_letters_of_circles_and_tiles_can_be_read() -> None:
     tiles = [(ground, "#fff") for ground in re.findall(r"\.t\d \{ --k: (#\w+); \}", sheet)]
     assert (len(people), len(tiles)) == (8, 8)
     assert [pair for pair in people + tiles if contrast(*pair) < TEXT] == []
+
+
+def test_words_beside_charts_are_html_whose_contrast_a_judge_can_measure() -> None:
+    """Of words in a picture no judge finds out what is behind them."""
+    templates = sorted((find_folder("web-ui") / "templates").rglob("*.html"))
+    drawn = {each.name for each in templates if re.search(r"<text[ >]", each.read_text())}
+    assert drawn == set()

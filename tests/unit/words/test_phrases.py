@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from copdns.model.sentences import sentence
 from copdns.web.languages import phrases_in
 from copdns.words.phrases import LANGUAGES, PSEUDO, Phrase, negotiate, phrases, placeholders, pseudo
 
@@ -198,3 +199,22 @@ def test_a_day_in_short_has_its_day_of_the_week() -> None:
 )
 def test_a_share_is_written_as_the_language_writes_it(language: str, written: str) -> None:
     assert phrases_in(language).percent(0.2) == written
+
+
+def test_a_day_in_russian_can_stand_at_the_end_of_a_sentence() -> None:
+    day = datetime.date(2026, 11, 28)
+    assert phrases("ru").day(day) == "28 ноября 2026\u202fгода"
+    assert phrases("es").day(day) == "28 de noviembre de 2026"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("¿quitar esta lista?", "¿Quitar esta lista?"),
+        ("¡listo!", "¡Listo!"),
+        ("la lista está guardada", "La lista está guardada."),
+        ("", "."),
+    ],
+)
+def test_a_sentence_begins_with_a_capital_after_the_marks_of_spanish(said: str, told: str) -> None:
+    assert phrases("es").tell(sentence(said)) == told

@@ -10,7 +10,7 @@ from copdns.app import lists_in_force
 from copdns.app.household_source import DAMAGED, UNREAD, UNWRITTEN, WITHOUT_COPY
 from copdns.app.lists_in_force import STILL_COMPILING
 from copdns.list_files.choose import missing_message
-from copdns.list_files.updates import OWN_LISTS_DAMAGED
+from copdns.list_files.updates import LEFT_OUT, OWN_LISTS_DAMAGED
 from copdns.network.same_client import SeenRequestor, same_client_warning
 from copdns.store.household_db import condition
 from copdns.web.http_server import Place, _why
@@ -53,6 +53,7 @@ def test_what_a_check_of_the_version_before_found_reads_as_today() -> None:
         crowd("127.0.0.1"),
         crowd("192.0.2.1", "192.0.2.2", mac="02:00:00:00:00:01"),
         OWN_LISTS_DAMAGED,
+        LEFT_OUT % "Chess, Go",
         _why(Place("192.0.2.1", 80), OSError(errno.EADDRINUSE, "Address already in use")),
     ],
 )

@@ -17,7 +17,7 @@ from copdns.web.received import whole_number
 from copdns.web.session import require
 from copdns.words.audit import line
 
-LINES_SHOWN = 100  # lines of a page
+LINES_SHOWN = 20  # lines of a page: four screens of a phone
 Said = Callable[[str, str], Sentence | None]  # what a line says, from it and its author
 
 

@@ -14,7 +14,7 @@ from copdns.appeals.list_errors import WrongEntry
 from copdns.list_files import audit_results
 from copdns.list_files.audit_results import AuditResults
 from copdns.list_files.copies import NOT_HERE
-from copdns.list_files.updates import ListUpdater
+from copdns.list_files.updates import OWN_LISTS_DAMAGED, ListUpdater
 from copdns.lists.download import CopyState
 from copdns.lists.held import HeldVersion, VersionChoice, version_id
 from copdns.lists.index import ListInfo, ListKind
@@ -90,7 +90,10 @@ async def lists(request: web.Request) -> web.Response:
     slugs = [each.slug for each in updates.chosen_lists.sources]
     earlier = await asyncio.to_thread(lambda: {e: updates.versions.earlier(e) for e in slugs})
     counts = await asyncio.to_thread(context.log.list_counts, household.id, 0)
-    own = await all_own(context) if may(actor, Permission.SEE_PROFILES) else ()
+    try:
+        own = await all_own(context) if may(actor, Permission.SEE_PROFILES) else ()
+    except HouseholdError:  # the others are shown all the same
+        own = None
     shown = [each for each in statuses if each.info.kind in _KINDS_SHOWN]
     return context.pages.render(
         request,
@@ -98,6 +101,7 @@ async def lists(request: web.Request) -> web.Response:
         actor=actor,
         lists=tuple(_list_rows(shown, updates, earlier, caught, found, counts, context.now())),
         own=own,
+        own_damaged=trouble(OWN_LISTS_DAMAGED),
         others=[each.info for each in statuses if each.info.kind not in _KINDS_SHOWN],
         errors=await _list_errors(context, actor),
         chosen=context.updates.chosen_lists,

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from aiohttp import web
 
 from copdns.accounts.roles import Permission, may
-from copdns.list_files.own_lists import AUTO, Kept, Wanted, report_lines
+from copdns.list_files.own_lists import AUTO, Kept, Wanted, history_line, report_lines
 from copdns.lists.catalogue import BYPASS
 from copdns.lists.own_lists import (
     FORMATS,
@@ -16,19 +16,21 @@ from copdns.lists.own_lists import (
     MAX_TITLE,
     LineOutcome,
     LineReport,
+    OwnChange,
     OwnList,
+    OwnText,
     count_outcomes,
 )
 from copdns.model.household import Household
 from copdns.model.matchers import MatchKind
-from copdns.model.sentences import plural_sentence, sentence
-from copdns.web.desk.change import say_done
+from copdns.model.sentences import plural_sentence
+from copdns.web.desk.change import say_list_changed
 from copdns.web.desk.time.forms import Form
 from copdns.web.desk.time.page import HouseRequest, form_of, require_house
+from copdns.web.desk.undo_lists import removed_sentence
 from copdns.web.list_versions import find_own, keep_own, remove_own
 from copdns.web.received import MOST, whole_number
 from copdns.web.step_up import require_step_up
-from copdns.web.sure import require_sure
 from copdns.web.wording import desk_wording
 
 PAGE = "/guardian/lists/own"
@@ -73,25 +75,26 @@ async def add(request: web.Request) -> web.Response:
     """Keep a new list."""
     home, form = await _require_sure_guardian(request)
     kept = await keep_own(home.context, home.household, home.actor.name, _read(form))
-    _go_on(home, kept)
+    await _go_on(home, kept, None)
 
 
 async def change(request: web.Request) -> web.Response:
     """Put a new text in place of a list's."""
     home, form = await _require_sure_guardian(request)
-    own, _ = await _require_list(home)
-    kept = await keep_own(home.context, home.household, home.actor.name, _read(form), own)
-    _go_on(home, kept)
+    before = await _require_list(home)
+    kept = await keep_own(home.context, home.household, home.actor.name, _read(form), before[0])
+    await _go_on(home, kept, before)
 
 
 async def remove(request: web.Request) -> web.Response:
-    """Remove a list, once somebody is sure; nothing happens where it is gone."""
+    """Remove a list; nothing happens where it is gone."""
     home, _ = await _require_sure_guardian(request)
     found = await find_own(home.context, request.match_info["list"])
     if found is not None:
-        await require_sure(request, sentence("the list %(list)s will be gone", list=found[0].title))
         await remove_own(home.context, home.household, home.actor.name, found[0])
-        say_done(request, home.actor, sentence("the list was removed; it blocks nothing now"))
+        what, change = history_line(found[0], "removed"), OwnChange(found, None)
+        said = removed_sentence(found[0])
+        say_list_changed(request, home.actor, home.household, said, what, change)
     raise web.HTTPSeeOther(LISTS)
 
 
@@ -122,17 +125,17 @@ def _read(form: Form) -> Wanted:
     )
 
 
-def _go_on(home: HouseRequest, kept: Kept) -> NoReturn:
+async def _go_on(home: HouseRequest, kept: Kept, before: OwnText | None) -> NoReturn:
     taken = count_outcomes(kept.lines)[LineOutcome.TAKEN]
-    say_done(
-        home.request,
-        home.actor,
-        plural_sentence(
-            "the list is saved: %(num)d line is used within seconds",
-            "the list is saved: %(num)d lines are used within seconds",
-            taken,
-        ),
+    said = plural_sentence(
+        "the list %(list)s is saved: %(num)d line is used within seconds",
+        "the list %(list)s is saved: %(num)d lines are used within seconds",
+        taken,
+        list=kept.own.title,
     )
+    what = history_line(kept.own, "changed" if before else "added")
+    change = OwnChange(before, await find_own(home.context, kept.own.slug))
+    say_list_changed(home.request, home.actor, home.household, said, what, change)
     raise web.HTTPSeeOther(f"{PAGE}/{kept.own.slug}")
 
 

@@ -128,6 +128,10 @@ EFFECTS: Mapping[str, Phrase] = {
         "setting",
         "Devices that use it hide what they look up from everyone else on the network.",
     ),
+    "encrypted.quic_port": Phrase(
+        "setting",
+        "Devices that use it hide what they look up from everyone else on the network.",
+    ),
     "encrypted.certificate": Phrase(
         "setting", "Phones and browsers refuse a name for which this certificate is not valid."
     ),
