@@ -37,6 +37,7 @@ from copdns.settings.lists import (
     SourceSettings,
     require_distinct_lists,
 )
+from copdns.settings.reasons import ReasonSettings
 from copdns.settings.upstreams import ClientSubnet, UpstreamSettings, are_encrypted
 from copdns.settings.values import AUTO, HOME, SYSTEM, Section
 from copdns.settings.web import EncryptedSettings, WebSettings
@@ -61,6 +62,7 @@ __all__ = [
     "LogSettings",
     "OwnSource",
     "PushSettings",
+    "ReasonSettings",
     "RebindingSettings",
     "Section",
     "Settings",
@@ -154,6 +156,7 @@ class Settings(Section):
     dns64: Dns64Settings = Dns64Settings()
     cache: CacheSettings = CacheSettings()
     limits: LimitSettings = LimitSettings()
+    reasons: ReasonSettings = Field(default=ReasonSettings(), validate_default=True)
     rebinding: RebindingSettings = RebindingSettings()
     lists: tuple[ListFile, ...] = Field(
         default=(), description="Lists of domains on this machine's disk."

@@ -203,6 +203,7 @@ class App(Parts):
         if not self._upstreams_in_force.is_current(own):
             await self._upstreams_in_force.apply(self._resolver.snapshot.households.values())
         await self._http_server.refresh()
+        await self._reasons.follow()
 
     async def _follow_nat64(self) -> None:
         if await self._nat64.follow():
@@ -316,6 +317,7 @@ class App(Parts):
         await self._device_chores.configure(settings.identity)
         self._resolver.limits = new_limits(self.settings.limits)
         self._resolver.forwards_subnets = forwards_subnets(settings)
+        await self._tell_reasons()
         # Responses of the same upstreams stay: while those are dead, the house lives on them.
         may_stay = about_responses(before) == about_responses(settings)
         self._resolver.reconfigure(

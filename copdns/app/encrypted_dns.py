@@ -6,7 +6,7 @@ A failure is logged and shown as a warning.  Plain DNS and the pages work withou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from copdns.config import Settings
+from copdns.dns.service_params import OpenPort
 from copdns.model.errors import CopdnsError
 from copdns.server.answer import Resolver
 from copdns.server.connection import ClientConnection, StreamLimits
@@ -60,6 +61,16 @@ class EncryptedDns:
         self._handshakes = Handshakes(chosen.handshakes)
         self._listeners: SecureListeners | None = None  # None: no certificate yet, or it is off
         self._trouble = ""
+        self._names: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the names and addresses that the certificate in use is for."""
+        return self._names
+
+    def ports_at(self, address: str) -> Sequence[OpenPort]:
+        """Return what is open at an address of this machine."""
+        return self._listeners.ports_at(address) if self._listeners else ()
 
     @property
     def warning(self) -> str:
@@ -92,6 +103,7 @@ class EncryptedDns:
         else:
             self._trouble = "" if changed else self._trouble
             if changed:
+                self._names = await asyncio.to_thread(self._certificate.read_names)
                 log.info("encrypted DNS has a certificate", sha256=self._certificate.fingerprint)
         if self._listeners is not None:
             await self._listeners.follow(addresses)

@@ -29,6 +29,7 @@ from copdns.app.from_settings import (
     new_limits,
     new_rebinding_guard,
     own_lists,
+    secure_child_page,
 )
 from copdns.app.help_chores import HelpChores
 from copdns.app.household_in_force import HouseholdInForce
@@ -41,6 +42,7 @@ from copdns.app.push_chores import PushChores
 from copdns.app.seed import seed_household
 from copdns.app.service_manager import find_service_manager
 from copdns.app.snapshot_builder import SnapshotBuilder
+from copdns.app.structured_reasons import StructuredReasons
 from copdns.app.time_chores import TimeChores
 from copdns.app.upstream_probe import trouble_of
 from copdns.app.upstreams_in_force import UpstreamsInForce
@@ -57,7 +59,7 @@ from copdns.list_files.updates import ListUpdater
 from copdns.lists.catalogue import Catalogue
 from copdns.lists.source import ListSource
 from copdns.model.events import EventKind, HeldEvent
-from copdns.model.hosts import OWN_HOSTS, child_page_url, desk_url
+from copdns.model.hosts import DESK_HOST, OWN_HOSTS, child_page_url, desk_url
 from copdns.model.household import Household, PrivacyMode
 from copdns.network import machine
 from copdns.network.lease_names import RecordsByName
@@ -67,6 +69,7 @@ from copdns.policy.snapshot import Snapshot
 from copdns.privacy.own_numbers import timers_for_others
 from copdns.privacy.recent_blocks import RecentBlocks
 from copdns.server.answer import Resolver
+from copdns.server.discovery import Discovery
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.listeners import Listeners
 from copdns.server.metrics import Counters
@@ -228,6 +231,8 @@ class Parts:
         help_answers = HelpAnswers()
         snapshot = await self._snapshots.build(None, self._catalogue, households)
         self._resolver = self._new_resolver(snapshot, help_answers)
+        self._reasons = StructuredReasons(lambda: self._resolver.snapshot, lambda: self.settings)
+        await self._tell_reasons()
         self._help_chores = HelpChores(
             self._folder,
             help_answers,
@@ -257,6 +262,17 @@ class Parts:
             self._clock,
             lambda: self._clock.is_wrong,
         )
+        self._resolver.discovery = Discovery(
+            self.settings.encrypted.name or DESK_HOST,
+            self._encrypted.ports_at,
+            lambda: self._encrypted.names,
+            lambda: secure_child_page(self.settings, self._https.offer),
+        )
+
+    async def _tell_reasons(self) -> None:
+        """Tell the reasons of blocks to devices as the settings say."""
+        await self._reasons.follow()
+        self._resolver.structured_errors = self._reasons.errors
 
     def _new_resolver(self, snapshot: Snapshot, help_answers: HelpAnswers) -> Resolver:
         resolver = Resolver(

@@ -138,6 +138,7 @@ class _Answers:
             before.has_edns,
             before.ede_codes,
             facts,
+            before.ede_text,
         )
 
 

@@ -39,6 +39,7 @@ from copdns.model.names import from_wire
 
 NOERROR: Final = 0
 NXDOMAIN: Final = 3
+MAX_EDE_TEXT: Final = 1024  # octets of an extended error, with its code, whose text is kept
 MAX_TARGETS: Final = 64  # of a response: each is judged, every time; honest ones have a handful
 _SOA_NUMBERS: Final = 20  # octets of the five numbers that end an SOA record
 MAX_TTL: Final = 604_800  # seconds; also what a TTL with the top bit set means (RFC 8767 section 4)
@@ -59,6 +60,7 @@ class UpstreamResponse:
     rcode: with its extended bits.  ad: authenticated data, as the upstream says.
     cache_ttl: seconds that the whole may be cached; 0: it must not be.
     has_edns: it came with an OPT record.  ede_codes: of the extended errors in that.
+    ede_text: of the first of them, as it came; b"" where it was not to be kept.
     """
 
     __slots__ = (
@@ -66,6 +68,7 @@ class UpstreamResponse:
         "additional_at",
         "cache_ttl",
         "ede_codes",
+        "ede_text",
         "facts",
         "has_edns",
         "is_truncated",
@@ -88,6 +91,7 @@ class UpstreamResponse:
         has_edns: bool,
         ede_codes: tuple[int, ...],
         facts: ResponseFacts,
+        ede_text: bytes = b"",
     ) -> None:
         self.rrs = rrs
         self.section_counts = section_counts
@@ -100,6 +104,7 @@ class UpstreamResponse:
         self.has_edns = has_edns
         self.ede_codes = ede_codes
         self.facts = facts
+        self.ede_text = ede_text
 
     def with_ttls(self, rrs: bytes, ttl_places: tuple[tuple[int, int], ...]) -> UpstreamResponse:
         """Return the response with other TTLs in its records.  ttl_places: with these."""
@@ -115,16 +120,18 @@ class UpstreamResponse:
             self.has_edns,
             self.ede_codes,
             self.facts,
+            self.ede_text,
         )
 
 
 def read_response(
-    message: bytes, *, filtering: bool = False, question: int = 0
+    message: bytes, *, filtering: bool = False, question: int = 0, authentic: bool = False
 ) -> UpstreamResponse:
     """Return the response in a message; raise WireError where it is malformed.
 
     filtering: the upstream is known to block by answering 0.0.0.0 or ::.
     question: octets of the question, where it was compared with the one sent already.
+    authentic: it came from the upstream itself, over a connection that nobody else can write on.
     """
     if len(message) < HEADER_SIZE:
         raise WireError("an answer is too short for a header")
@@ -142,21 +149,29 @@ def read_response(
     if start > len(message):
         raise WireError("the question is cut short")
     return _addresses_alone(message, start, flags, counts, filtering) or _record_by_record(
-        message, start, flags, counts, filtering
+        message, start, flags, counts, filtering, authentic
     )
 
 
 def _record_by_record(
-    message: bytes, start: int, flags: int, counts: tuple[int, int, int], filtering: bool
+    message: bytes,
+    start: int,
+    flags: int,
+    counts: tuple[int, int, int],
+    filtering: bool,
+    authentic: bool,
 ) -> UpstreamResponse:
     """Return any response.  start: where its records begin; counts: of each section."""
     every = read_records(message, start, sum(counts))
     rcode = flags & RCODE
     edes: tuple[int, ...] = ()
+    text = b""
     opt = _take_out_opt(every, counts[0] + counts[1]) if counts[2] else None
     if opt is not None and (opt.ttl >> 24 or opt.data_at < opt.end):
-        extended, edes = _read_opt(message, opt)
+        extended, edes, text = _read_opt(message, opt)
         rcode |= extended << 4
+        if edes and not authentic and edes[0] in _FILTER_CODES:
+            text = b""  # people would be told whom to call, and anybody could have written it
     answers, authorities, additionals = every, _NONE, _NONE
     if len(every) > counts[0]:
         place = counts[0] + counts[1]
@@ -175,6 +190,7 @@ def _record_by_record(
         opt is not None,
         edes,
         _facts(message, answers, additionals, edes, filtering),
+        text,
     )
 
 
@@ -258,11 +274,13 @@ def _take_out_opt(every: list[RecordSpan], at: int) -> RecordSpan | None:
     return None
 
 
-def _read_opt(message: bytes, opt: RecordSpan) -> tuple[int, tuple[int, ...]]:
-    """Return the upper bits of the rcode, and the extended error code, of an OPT record."""
+def _read_opt(message: bytes, opt: RecordSpan) -> tuple[int, tuple[int, ...], bytes]:
+    """Return the upper bits of the rcode, and the extended error's code and text, of an OPT
+    record."""
     ede = read_options(message[opt.data_at : opt.end]).get(OPTION_EDE, b"")
     codes = (int.from_bytes(ede[:2], "big"),) if len(ede) >= 2 else ()
-    return opt.ttl >> 24, codes
+    text = ede[2:] if len(ede) <= MAX_EDE_TEXT else b""
+    return opt.ttl >> 24, codes, text
 
 
 def _ttl_of(message: bytes, rr: RecordSpan) -> int:

@@ -217,7 +217,10 @@ class UpstreamClient(UpstreamQueries):
             if upstream.health.knows_subnets:
                 require_subnet(message, upstream.health.subnet_for(exchange))
             answer = read_response(
-                message, filtering=upstream.health.filtering, question=len(exchange.question)
+                message,
+                filtering=upstream.health.filtering,
+                question=len(exchange.question),
+                authentic=upstream.stream is not None,
             )
         except WireError:
             self._note_failure(exchange, upstream, mono)

@@ -36,7 +36,9 @@ from copdns.dns.upstream_message import (
     BARE,
     FULL,
     NO_EDNS,
+    WISH_SIZE,
     build_bare_query,
+    build_encrypted_query,
     build_full_query,
     build_query,
     build_told_query,
@@ -182,17 +184,20 @@ class UpstreamQueries(UpstreamReader):
         key, health, question = exchange.key, upstream.health, exchange.question
         edns = exchange.no_edns_at is not health and mono >= health.no_edns_until
         subnet = health.subnet_for(exchange) if edns and health.knows_subnets else b""
+        options = len(subnet) or WISH_SIZE
         if subnet:
             message = build_told_query(question, health.cookies, subnet, do=key.do, cd=key.cd)
+        elif edns:
+            message = build_encrypted_query(question, do=key.do, cd=key.cd)
         else:
-            message = build_query(question, do=key.do, cd=key.cd, edns=edns)
+            message = build_query(question, do=key.do, cd=key.cd, edns=False)
         exchange.attempts += 1
         exchange.sent_at = mono
         if not exchange.untraced:
             upstream.counters.asked += 1
         self._await_response(exchange, upstream, mono)
         sent = SentQuery(exchange, question, BARE if edns else NO_EDNS, mono)
-        stream.send(pad_query(message, len(subnet)) if edns else message, sent)
+        stream.send(pad_query(message, options) if edns else message, sent)
 
     def _await_response(self, exchange: Exchange, upstream: Upstream, mono: float) -> None:
         exchange.upstream = upstream.health

@@ -84,18 +84,23 @@ class Requestor(NamedTuple):
 
     listener: the local address that received it.  address: the peer's, without port or zone.
     transport: udp, tcp, tls, https or quic.  mac: the device's, as a trusted forwarder gave it,
-    such as "02:00:00:00:00:01"; else "".
+    such as "02:00:00:00:00:01"; else "".  is_old_tls: it is encrypted by an older TLS than 1.3.
     """
 
     listener: str
     address: str
     transport: str
     mac: str = ""
+    is_old_tls: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class LocalRecord:
-    """A record that copdns makes itself.  data: as zone files have it, by rtype; TXT unquoted."""
+    """A record that copdns makes itself.
+
+    data: as zone files have it, by rtype; TXT unquoted.  Of SVCB and RESINFO in the form for any
+    type (RFC 3597 section 5).
+    """
 
     name: str
     rtype: int
@@ -113,6 +118,7 @@ class LocalAnswer:
         or AAAA, as it fits.
     is_status: the answer depends on the requestor; `server/status_names.py` makes the records.
     is_probe: the query is noted (`network/probes.py`).
+    additionals: records of other names, for which the client would ask next.
     """
 
     rcode: int = 0
@@ -120,6 +126,7 @@ class LocalAnswer:
     is_own_address: bool = False
     is_status: bool = False
     is_probe: bool = False
+    additionals: tuple[LocalRecord, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

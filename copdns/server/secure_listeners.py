@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from copdns.dns.service_params import OpenPort
 from copdns.model.errors import ListenError
 from copdns.network.machine import ADDRESS_MISSING
 from copdns.server.answer import Resolver
@@ -76,6 +77,11 @@ class SecureListeners:
             return f"{address} port {port.port} ({port.name}): {why}; see {port.setting}"
         self._open[address, port.over] = server
         return ""
+
+    def ports_at(self, address: str) -> list[OpenPort]:
+        """Return what is open at an address of this machine."""
+        ports = (each for each in self._ports if (address, each.over) in self._open)
+        return [OpenPort(each.over, each.port) for each in ports]
 
     def _warn(self, warning: str) -> None:
         if warning and warning != self.warning:

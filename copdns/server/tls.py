@@ -175,6 +175,8 @@ class TlsConnection(ClientConnection):
             self._send_encrypted()
             return False
         self._send_encrypted()
+        if self._tls.version() != "TLSv1.3":
+            self.requestor = self.peer = self.peer._replace(is_old_tls=True)
         self._speaker = self.server.secure.make_speaker(self, self._tls.selected_alpn_protocol())
         handshakes = self.server.handshakes
         handshakes.under_way.remove(self)

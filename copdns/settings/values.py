@@ -83,6 +83,10 @@ def _kinds(written: object) -> object:
     return tuple(written) if isinstance(written, list) else written
 
 
+def _domain_if_any(text: str) -> str:
+    return domain(text) if text else ""
+
+
 ListenAddress = Annotated[str, ByText(_listen)]
 Network = Annotated[IPv4Network | IPv6Network, ByText(network)]
 PlainUpstream = Annotated[UpstreamAddress, ByText(upstream_address)]
@@ -91,6 +95,7 @@ Server = Annotated[UpstreamAddress | Literal["system"], ByText(_server)]
 Prefix = Annotated[IPv6Network | Literal["auto", "off"], ByText(_prefix)]
 Network6 = Annotated[IPv6Network, ByText(network6)]
 Domain = Annotated[str, ByText(domain)]
+OptionalDomain = Annotated[str, ByText(_domain_if_any)]
 Slug = Annotated[str, ByText(slug)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Kinds = Annotated[

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from copdns.settings.values import AUTO, Domain, ListenAddress, Port, Section
+from copdns.settings.values import AUTO, Domain, ListenAddress, OptionalDomain, Port, Section
 
 
 class WebSettings(Section):
@@ -97,6 +97,11 @@ class EncryptedSettings(Section):
         validate_default=True,
         description="The key of that certificate, without a password.",
     )
+    name: OptionalDomain = Field(
+        default="",
+        description="The name that leads devices here, such as `dns.example.net`; devices that "
+        "look for encrypted DNS are told it.",
+    )
     idle: float = Field(
         default=30.0,
         ge=0.5,
@@ -123,6 +128,17 @@ class EncryptedSettings(Section):
         description="Encrypted connections that one device may begin in a second, on average over "
         "five.",
     )
+
+    @field_validator("name")
+    @classmethod
+    def _is_needed(cls, name: str, info: ValidationInfo) -> str:
+        ports = [info.data.get(key) for key in ("tls_port", "https_port")]  # wrong ones are told
+        if name and ports == [0, 0]:
+            raise ValueError(
+                "nothing uses this name, since encrypted.tls_port and encrypted.https_port are 0; "
+                "set one of these ports, or leave the name out"
+            )
+        return name
 
     @property
     def is_on(self) -> bool:

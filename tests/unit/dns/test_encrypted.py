@@ -94,7 +94,7 @@ async def test_a_query_is_padded_in_its_own_letters_and_without_a_cookie(
         await asker.ask(WWW._replace(qname=name, do=True)).one()
         asked = dns.asked[-1]
         assert asked.name == f"{name}."
-        assert (asked.do, asked.options) == (True, [12])
+        assert (asked.do, asked.options) == (True, [26, 12])
         assert len(asked.message.to_wire()) == 128
 
 
