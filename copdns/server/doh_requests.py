@@ -56,7 +56,7 @@ class Request(NamedTuple):
 
 
 def check_head(request: Request) -> None:
-    """Raise RequestError for what no body can mend."""
+    """Raise RequestError for a request that is wrong whatever its body is."""
     path, _, _ = request.target.partition(b"?")
     if path != PATH:
         raise RequestError(NOT_FOUND)
@@ -79,7 +79,7 @@ def read_message(request: Request, body: bytes) -> bytes:
 
 
 def _from_query(target: bytes) -> bytes:
-    """Return the message of a GET: base64url without padding (section 6), which is borne too."""
+    """Return the message of a GET: base64url, without padding (section 6) or with it."""
     _, _, query = target.partition(b"?")
     given = [each[4:] for each in query.split(b"&") if each.startswith(b"dns=")]
     if len(given) != 1:
