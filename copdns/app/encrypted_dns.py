@@ -87,7 +87,7 @@ class EncryptedDns:
         return self._trouble or (self._listeners.warning if self._listeners else "")
 
     def count_handshakes(self) -> Mapping[str, int]:
-        """Return how many handshakes ended how since the start."""
+        """Return how many handshakes ended since the start, by how they ended."""
         return self._handshakes.counts if self._chosen.is_on else {}
 
     def count_connections(self) -> Mapping[str, int]:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from typing import Any, NamedTuple
 
-from copdns.cli.output import local_text
+import click
+
+from copdns.cli.output import local_text, printable
 from copdns.cli.time_words import (
     calendar_changes,
     day_start_change,
@@ -70,6 +72,12 @@ _PARTS = (
     _Part("ticket", "tickets", lambda each: each.id),
     _Part("moved bedtime", "moved_bedtimes", lambda each: each.profile),
 )
+
+
+def print_changes(before: Household, after: Household) -> None:
+    """Print what changed, line by line."""
+    for line in differences(before, after) or ["no change: already set"]:
+        click.echo(printable(line))
 
 
 def differences(before: Household, after: Household) -> list[str]:

@@ -112,9 +112,9 @@ from copdns.model.verdict import (
 )
 from copdns.policy.decide import Policy, decide_query
 from copdns.policy.judge import RebindingGuard, judge_response, with_end_inside
+from copdns.policy.local_step import map_records
 from copdns.policy.response_key import is_time_server, response_key
 from copdns.policy.snapshot import Client, Snapshot
-from copdns.policy.steps import map_records
 from copdns.server.discovery import Discovery
 from copdns.server.lazy_free import LazyFreeQueue
 from copdns.server.limits import EDE_LIMITED, Bound, ClientLimits, Excess, Limits

@@ -14,8 +14,8 @@ from ipaddress import ip_address
 from itertools import groupby
 from typing import Final
 
-from copdns.dns.message import is_home_address
 from copdns.dns.records import AAAA, RESINFO, SVCB, A
+from copdns.dns.response_facts import is_home_address
 from copdns.dns.service_params import OpenPort, dump_params, offers_of
 from copdns.model.certificate_names import covers
 from copdns.model.names import to_wire

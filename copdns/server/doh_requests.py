@@ -67,7 +67,7 @@ def read_shown(request: Request) -> str | None:
 
 
 def check_head(request: Request) -> None:
-    """Raise RequestError for what no body can mend."""
+    """Raise RequestError for a request that is wrong whatever its body is."""
     read_shown(request)
     if request.method == b"POST":
         if request.content_type.partition(b";")[0].strip().lower() != TYPE:
@@ -88,7 +88,7 @@ def read_message(request: Request, body: bytes) -> bytes:
 
 
 def _from_query(target: bytes) -> bytes:
-    """Return the message of a GET: base64url without padding (section 6), which is borne too."""
+    """Return the message of a GET: base64url, without padding (section 6) or with it."""
     _, _, query = target.partition(b"?")
     given = [each[4:] for each in query.split(b"&") if each.startswith(b"dns=")]
     if len(given) != 1:

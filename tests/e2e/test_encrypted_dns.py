@@ -262,7 +262,8 @@ def test_dig_and_kdig_find_the_encrypted_ports_and_what_the_resolver_can_do(
     assert "aa" in flags[1].split()
     assert re.search(rf'SVCB\s+1 {NAME}\. alpn="dot" port={encrypted.tls}\n', said)
     path = r'(key7|dohpath)="/dns-query{\?dns}"'
-    assert re.search(rf'SVCB\s+2 {NAME}\. alpn="h2" port={encrypted.https} {path}\n', said)
+    assert re.search(rf'SVCB\s+2 {NAME}\. alpn="doq" port={encrypted.quic}\n', said)
+    assert re.search(rf'SVCB\s+3 {NAME}\. alpn="h2" port={encrypted.https} {path}\n', said)
     assert re.search(rf"{NAME}\.\s+\d+\s+IN\s+A\s+{HERE}\n", said)
     said = said_by("kdig", *where, NAME, "TYPE261")
     assert b"exterr=0-25,27,31,33,35".hex() in said.replace(" ", "").lower()

@@ -74,7 +74,7 @@ def _designations(
 ) -> list[Designation]:
     """Return how devices ask here; raise ConfigError where they cannot."""
     chosen = settings.encrypted
-    ports = {"tls": chosen.tls_port, "https": chosen.https_port}
+    ports = {"tls": chosen.tls_port, "quic": chosen.quic_port, "https": chosen.https_port}
     there = [OpenPort(over, port) for over, port in ports.items() if port]
     if not there:
         raise ConfigError("nothing encrypted is served here; set encrypted.tls_port")

@@ -116,7 +116,7 @@ async def test_it_tells_what_is_open_and_what_the_certificate_is_for(
     other = make_certificate(tmp_path / "second", "other.example").path
     await asyncio.to_thread(shutil.copy, other, files["certificate"])
     await own.follow([HOST])
-    assert own.names == ("other.example", HOST)
+    assert own.names == ("other.example", "*.other.example", HOST)
     await own.follow([])
     assert [*own.ports_at(HOST)] == []
 

@@ -133,10 +133,6 @@ async def _change(
 # --- the steps ------------------------------------------------------------------------------------
 
 
-async def _no_values(_: WizardRequest) -> Values:
-    return {}
-
-
 async def _school_values(wizard_request: WizardRequest) -> Values:
     known = context_of(wizard_request.request).known_ids()
     return {"in_vain": protected_in_vain(wizard_request.home, known)}
