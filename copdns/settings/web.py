@@ -79,6 +79,11 @@ class EncryptedSettings(Section):
         le=65535,
         description="Port for DNS over HTTPS, such as 8443; 0 for none.",
     )
+    name: str = Field(
+        default="",
+        description="The name that devices are told for encrypted DNS; it leads to this machine, "
+        "and the certificate is for it.",
+    )
     certificate: str = Field(
         default="",
         validate_default=True,
