@@ -66,6 +66,20 @@ class Fault(NamedTuple):
         return _fill(_TODO[self.kind], self.values)
 
 
+class CertificateReport(NamedTuple):
+    """What a certificate is for, until when (seconds since the epoch), and what is wrong with
+    it."""
+
+    names: tuple[str, ...]
+    end: int
+    faults: tuple[Fault, ...]
+
+    @property
+    def refusers(self) -> tuple[Reader, ...]:
+        """Who refuses it, for any reason."""
+        return tuple(each for each in Reader if any(each in e.refusers for e in self.faults))
+
+
 def _fill(said: Sentence, values: Mapping[str, str | int]) -> Sentence:
     return Sentence(said.text, values)
 

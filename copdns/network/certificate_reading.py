@@ -1,33 +1,26 @@
 """Read the certificate file of encrypted DNS for `certificate_check.py`, and the authorities that
 this machine knows, which stand for those that devices know.
 
-The running program does not import this either; a process of its own does.
+The running program does not import this either; it starts `python -m
+copdns.network.certificate_reading`.
 """
 
 from __future__ import annotations
 
+import json
 import ssl
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from cryptography import x509
 
 from copdns.model.errors import CertificateError
 from copdns.network.certificate_check import Expected, find_faults, names_of
-from copdns.network.certificate_faults import Fault
+from copdns.network.certificate_faults import CertificateReport
 
 _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
-
-
-class CertificateReport(NamedTuple):
-    """What a certificate is for, until when (seconds since the epoch), and what is wrong with
-    it."""
-
-    names: tuple[str, ...]
-    end: int
-    faults: tuple[Fault, ...]
 
 
 def read_report(path: Path, name: str, now: float, *, wildcard: bool = False) -> CertificateReport:
@@ -71,3 +64,20 @@ def _root_files() -> Iterator[bytes]:
         # Named by their subject's digest, as OpenSSL looks for them.
         for path in sorted(Path(paths.capath).glob("*.[0-9]")):
             yield path.read_bytes()
+
+
+def main() -> None:
+    """Read JSON from stdin, the arguments of `read_report`, and write the report as JSON; end with
+    a sentence on stderr where there is no certificate."""
+    values = json.load(sys.stdin)
+    try:
+        report = read_report(
+            Path(values["path"]), values["name"], values["now"], wildcard=values["wildcard"]
+        )
+    except CertificateError as error:
+        sys.exit(str(error))
+    json.dump(report, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
