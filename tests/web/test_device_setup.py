@@ -79,8 +79,8 @@ def come(site: Site, who: str, code: str, transport: str, count: int = NAMES_PER
 @pytest.mark.parametrize(
     ("band", "says", "not_says"),
     [
-        (Band.TO_9, "closed envelope", "encrypted"),
-        (Band.TO_12, "closed envelope", "encrypted."),
+        (Band.TO_9, "sealed envelope", "encrypted"),
+        (Band.TO_12, "sealed envelope", "encrypted."),
         (Band.TO_15, "Others on the Wi-Fi: no names of sites", "envelope"),
     ],
 )
