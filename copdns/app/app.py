@@ -414,6 +414,7 @@ class App:
         yield repeat(self._household.poll, FOLLOW_HOUSEHOLD)
         yield repeat(self._household.reopen, REOPEN_EVERY)
         yield repeat(self._household.compare, COMPARE_EVERY)
+        yield repeat(self._mend, COMPARE_EVERY)
         yield repeat(self._lists.check_file, COMPARE_EVERY)
         yield repeat(self._follow_machine, FOLLOW_MACHINE)
         yield repeat(self._follow_nat64, FOLLOW_NAT64)
@@ -642,6 +643,11 @@ class App:
         among the rest (`is_own_verdict`)."""
         self._recorder.own_lists = own_lists(self.settings) | self._updates.own_slugs
 
+    async def _mend(self) -> None:
+        """Write damaged files anew of which there is a copy."""
+        await self._facts.mend()
+        await self._updates.mend()
+
     async def _reload(self) -> None:
         """Apply changed settings and lists; nothing changes where the settings have a mistake.
 
@@ -653,6 +659,7 @@ class App:
         async with self._list_reloader.one_by_one:
             self._waiting_reload = None  # what changes from here on takes another one
             await run_logged(self._household.compare)
+            await run_logged(self._mend)
             await run_logged(self._lists.check_file)
             self._manager.notify_reloading()
             try:

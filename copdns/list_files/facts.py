@@ -3,9 +3,10 @@
     facts/state.json     which set is in force, what waits, and what was decided
     facts/state.copy     the same, in case the other is damaged
     facts/<digest>.json  a set in its canonical form, written once
+    facts/<digest>.copy  the same, in case the other is damaged
 
-A set is named by its digest, so that it is whole or none; where it is damaged, those that ship are
-in force.  `facts_store.py` writes here.
+A set is named by its digest, so that it is whole or none; where both files of it are damaged, those
+that ship are in force.  `facts_store.py` writes here.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from copdns.model import yaml_text
 from copdns.model.errors import FactsError
 
 STATE, STATE_COPY = "state.json", "state.copy"
+SET_SUFFIXES: Final = (".json", ".copy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,10 @@ def load_facts(data: Path) -> Facts:
     """Return the facts in force."""
     state = load_facts_state(data)
     if not state.in_force:
-        return SHIPPED
+        is_damaged = state == FactsState() and any(
+            read_octets(facts_folder(data) / name) for name in (STATE, STATE_COPY)
+        )
+        return Facts(is_damaged=True) if is_damaged else SHIPPED
     try:
         found = load_set(data, state.in_force)
         if state.checked_by != __version__:  # another version of copdns may read them otherwise
@@ -95,21 +100,34 @@ def load_facts_of(data: Path, digest: str) -> Facts:
 
 def load_set(data: Path, digest: str) -> FactSet:
     """Return a stored set; raise FactsError where it is gone or damaged."""
-    try:
-        octets = set_path(data, digest).read_bytes()
-    except OSError:
-        raise FactsError("it is gone") from None
-    if hashlib.sha256(octets).hexdigest() != digest:
-        raise FactsError("it is damaged")
-    found = read_canonical(octets)
+    for path in set_paths(data, digest):
+        if octets := read_set_file(path, digest):
+            found = read_canonical(octets)
+            break
+    else:
+        raise FactsError("it is gone or damaged")
     if found.values.keys() != set(FACT_FILES):  # of a version of copdns with other files
         raise FactsError("it has other files")
     return found
 
 
-def set_path(data: Path, digest: str) -> Path:
-    """Return the path of a stored set."""
-    return facts_folder(data) / f"{digest}.json"
+def read_set_file(path: Path, digest: str) -> bytes:
+    """Return the contents of one file of a set; nothing where it is gone or damaged."""
+    octets = read_octets(path)
+    return octets if hashlib.sha256(octets).hexdigest() == digest else b""
+
+
+def read_octets(path: Path) -> bytes:
+    """Return the contents of a file; nothing where it cannot be read."""
+    with suppress(OSError):
+        return path.read_bytes()
+    return b""
+
+
+def set_paths(data: Path, digest: str) -> tuple[Path, Path]:
+    """Return the paths of a stored set, which is there twice."""
+    first, second = (facts_folder(data) / f"{digest}{each}" for each in SET_SUFFIXES)
+    return first, second
 
 
 def facts_mark(data: Path) -> object:

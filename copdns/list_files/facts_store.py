@@ -16,13 +16,16 @@ from typing import Final
 from copdns import __version__
 from copdns.list_files.copies import Copies
 from copdns.list_files.facts import (
+    SET_SUFFIXES,
     STATE,
     STATE_COPY,
     facts_folder,
     facts_of,
     load_facts_state,
     load_set,
-    set_path,
+    read_octets,
+    read_set_file,
+    set_paths,
     shipped_facts,
     shipped_set,
 )
@@ -97,12 +100,43 @@ class FactsStore:
                 state = replace(state, number=0, made_at=0, digest="", held=(), kept=())
             self._write(replace(state, checked_by=__version__))
 
+    def mend(self) -> None:
+        """Write anew what is damaged, or gone, of a file or of its copy.
+
+        For the program that runs, which looks each minute: what is damaged next may be the other of
+        the two.  Raises FetchError or HouseholdError where it cannot be written now.
+        """
+        if not self._is_whole(self.state):
+            with self._hold_lock():
+                state = self.state
+                self._write(state)
+                for digest in _digests(state):
+                    with suppress(
+                        FactsError
+                    ):  # both files of it are damaged: `begin` makes it anew
+                        self._store(load_set(self._data, digest))
+
+    def _is_whole(self, state: FactsState) -> bool:
+        """Tell whether each file is there twice and as it was written."""
+        if state == FactsState():
+            return True
+        text = dump_facts_state(state).encode()
+        return all(
+            read_octets(self._copies.folder / name) == text for name in (STATE, STATE_COPY)
+        ) and all(
+            read_set_file(path, digest)
+            for digest in _digests(state)
+            for path in set_paths(self._data, digest)
+        )
+
     def _heal(self, state: FactsState) -> FactsState:
         """Return a state whose set is whole and sound, by the newest one where it has to be."""
         if not state.in_force:
             return state
         with suppress(FactsError):
-            require_sound(load_set(self._data, state.in_force))
+            found = load_set(self._data, state.in_force)
+            require_sound(found)
+            self._store(found)  # one of its files may be damaged
             return state
         shipping = replace(state, in_force="", held=(), kept=())
         with suppress(CopdnsError):
@@ -247,14 +281,11 @@ class FactsStore:
     # --- files --------------------------------------------------------------------------------
 
     def _store(self, facts: FactSet) -> str:
-        digest = facts.digest
-        path = set_path(self._data, digest)
-        try:
-            if load_set(self._data, digest) == facts:
-                return digest
-        except FactsError:
-            pass
-        self._copies.write_whole(path, facts.canonical().decode())
+        """Write what is not there of both files of a set, or damaged; return its digest."""
+        digest, text = facts.digest, facts.canonical().decode()
+        for path in set_paths(self._data, digest):
+            if not read_set_file(path, digest):
+                self._copies.write_whole(path, text)
         return digest
 
     def _write(self, state: FactsState) -> None:
@@ -263,11 +294,18 @@ class FactsStore:
         text = dump_facts_state(state)
         for name in (STATE_COPY, STATE):
             self._copies.write_whole(self._copies.folder / name, text)
-        named = {state.in_force, state.digest, *(each.digest for each in state.earlier)}
-        for path in self._copies.folder.glob("*.json"):
-            if path.name != STATE and path.stem not in named:
+        named = _digests(state)
+        for path in self._copies.folder.glob("*"):
+            is_set = path.suffix in SET_SUFFIXES and path.name not in (STATE, STATE_COPY)
+            if is_set and path.stem not in named:
                 with suppress(OSError):  # deleted next time
                     path.unlink()
+
+
+def _digests(state: FactsState) -> set[str]:
+    """Return the digests of the sets that a state names."""
+    named = {state.in_force, state.digest, *(each.digest for each in state.earlier)}
+    return named - {""}
 
 
 def _with_check(state: FactsState, now: float) -> FactsState:

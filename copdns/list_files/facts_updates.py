@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -62,6 +63,11 @@ class FactsUpdater:
         except CopdnsError as error:  # those that ship are in force then, or those of before
             log.warning("the newer facts were not looked at", error=str(error))
         await self.refresh()
+
+    async def mend(self) -> None:
+        """Write anew what is damaged; each minute, and at a reload."""
+        with suppress(CopdnsError):  # a full disk, or a command at work: mended later
+            await asyncio.to_thread(self.store.mend)
 
     def request_fetch(self) -> None:
         """Make the next `follow` ask the server, unless it was asked within MIN_PAUSE."""

@@ -1,7 +1,8 @@
 """Keep the lists that a household pasted: `<data>/own-lists/`, their texts and a book of them.
 
 The book names the file of each text, which has the text's digest in its name.  So a list is there
-as it was or as it is, never half, and what is compiled from it follows by itself.
+as it was or as it is, never half, and what is compiled from it follows by itself.  Beside each file
+lies a copy of it; whichever of the two is damaged is written anew from the other.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from copdns.lists.own_lists import (
     tidy_text,
 )
 from copdns.lists.parse import ListFormat
+from copdns.lists.sealed import seal, unseal
 from copdns.lists.source import ListSource
 from copdns.model.addresses import slug as read_slug
 from copdns.model.errors import BackupError, HouseholdError, ListError
@@ -48,7 +50,8 @@ FOLDER: Final = "own-lists"
 PART: Final = "own-lists.json"  # of a backup
 AUTO: Final = "auto"  # in place of a format
 OWN_CATEGORY: Final = ""  # in place of a category: one that only this list is about
-_BOOK, _LOCK, _NEW = "book.json", "lock", ".new"
+_BOOK, _LOCK, _NEW, _COPY = "book.json", "lock", ".new", ".copy"
+_BOOK_STEM: Final = "book"  # no list's text is called so: its digest is in the name
 _DAMAGED = "the file of your own lists cannot be read; restore a backup, or remove {path}"
 
 
@@ -93,36 +96,87 @@ class OwnLists:
     def text(self, slug: str) -> str:
         """Return the text of a list; raise ListError where there is none."""
         own = self._read().get(slug)
-        try:
-            return (self.folder / own[1]).read_text(encoding="utf-8") if own else ""
-        except (OSError, ValueError) as error:
-            raise ListError(_DAMAGED.format(path=self.folder)) from error
+        return self._read_text(own[1]) if own else ""
+
+    def _read_text(self, file: str) -> str:
+        text = next((_text_of(each) for each in self._twins(file) if _is_whole(each)), None)
+        if text is None:
+            raise ListError(_DAMAGED.format(path=self.folder / file))
+        return text
+
+    def _twins(self, file: str) -> tuple[Path, Path]:
+        """Return the paths of a file and of its copy."""
+        path = self.folder / file
+        return path, path.with_suffix(_COPY)
 
     def sources(self) -> tuple[ListSource, ...]:
-        """Return the lists as sources on disk; raise ListError where the book is damaged."""
+        """Return the lists as sources on disk, without those whose texts are damaged; raise
+        ListError where the book is."""
+        found = (
+            (own, next(filter(_is_whole, self._twins(file)), None))
+            for own, file in self._read().values()
+        )
         return tuple(
             ListSource(
                 *(each.slug, each.category, each.format, each.match),
                 title=each.title,
-                path=str(self.folder / file),
+                path=str(path),
             )
-            for each, file in self._read().values()
+            for each, path in found
+            if path
         )
 
     def _read(self) -> dict[str, tuple[OwnList, str]]:
         """Return each list and the name of its file, by slug."""
-        path = self.folder / _BOOK
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            lists = [(_read_own(each), str(each["file"])) for each in found["lists"]]
-        except FileNotFoundError:
-            return {}
-        except (
-            *(OSError, ValueError, LookupError),
-            *(TypeError, OverflowError, RecursionError),
-        ) as error:
-            raise ListError(_DAMAGED.format(path=path)) from error
-        return {own.slug: (own, file) for own, file in sorted(lists, key=_by_title)}
+        paths = self._twins(_BOOK)
+        damage: Exception | None = None
+        for path in paths:
+            try:
+                return _read_book(unseal(path.read_text(encoding="utf-8")))
+            except FileNotFoundError:
+                continue
+            except (OSError, ValueError, LookupError, TypeError, OverflowError) as error:
+                damage = error
+        if damage is not None:
+            raise ListError(_DAMAGED.format(path=paths[0])) from damage
+        return {}
+
+    def damage(self) -> str:
+        """Return which text is damaged and left out; "" where all can be used.  Raises ListError
+        where the book is damaged."""
+        for _, file in self._read().values():
+            if not any(map(_is_whole, self._twins(file))):
+                return _DAMAGED.format(path=self.folder / file)
+        return ""
+
+    def mark(self) -> object:
+        """Return a value that changes when the book does, without reading it."""
+        found = []
+        for path in self._twins(_BOOK):
+            with suppress(OSError):
+                about = path.stat()
+                found.append((about.st_ino, about.st_size, about.st_mtime_ns))
+        return found
+
+    def mend(self) -> None:
+        """Write anew what is damaged, or gone, of a file or of its copy.
+
+        What is damaged twice stays as it is.  Raises ListError where that is the book, and
+        HouseholdError where the disk cannot be written.
+        """
+        book = self._read()
+        if not book or not (damaged := self._damaged_files(book)):
+            return
+        with self._changing() as found:
+            for file in damaged & {file for _, file in found.values()}:
+                with suppress(ListError):
+                    self._write(file, self._read_text(file))
+
+    def _damaged_files(self, book: Mapping[str, tuple[OwnList, str]]) -> set[str]:
+        """Return the names of the files that are not there twice and whole."""
+        found = {file for _, file in book.values() if not all(map(_is_whole, self._twins(file)))}
+        texts = {_text_of(each) for each in self._twins(_BOOK)}
+        return found | ({_BOOK} if texts != {_book_text(book)} else set())
 
     # --- changing -------------------------------------------------------------------------------
 
@@ -157,9 +211,8 @@ class OwnLists:
                 self._give_to_owner(self.folder / _LOCK)
                 found = {} if anew else self._read()
                 yield found
-                lists = [{**_own_json(own), "file": file} for own, file in found.values()]
-                self._write(_BOOK, json.dumps({"lists": lists}, indent=1, ensure_ascii=False))
-                self._clear({file for _, file in found.values()})
+                self._write(_BOOK, _book_text(found))
+                self._clear({each.name for _, file in found.values() for each in self._twins(file)})
         except OSError as error:
             raise HouseholdError(
                 "the list could not be saved (%(why)s)", why=error.strerror or str(error)
@@ -175,14 +228,16 @@ class OwnLists:
             self._give_to_owner(self.folder)
 
     def _write(self, name: str, text: str) -> None:
-        new = self.folder / f"{name}{_NEW}"
-        new.unlink(missing_ok=True)
-        with new.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        self._give_to_owner(new)
-        new.replace(self.folder / name)
+        """Write a file and its copy, the copy first: once it is there, nothing is lost."""
+        for path in reversed(self._twins(name)):
+            new = path.with_name(f"{path.name}{_NEW}")
+            new.unlink(missing_ok=True)
+            with new.open("xb") as file:
+                file.write(text.encode())
+                file.flush()
+                os.fsync(file.fileno())
+            self._give_to_owner(new)
+            new.replace(path)
 
     def _give_to_owner(self, path: Path) -> None:
         """Give a file to the owner of the data folder, if root wrote it."""
@@ -194,7 +249,8 @@ class OwnLists:
         """Remove texts that no list has; one that cannot be removed is removed next time."""
         with suppress(OSError):
             for path in self.folder.iterdir():
-                if path.suffix in (".txt", _NEW) and path.name not in used:
+                is_text = path.suffix in (".txt", _COPY, _NEW) and path.stem != _BOOK_STEM
+                if is_text and path.name not in used:
                     path.unlink(missing_ok=True)
 
     # --- backups --------------------------------------------------------------------------------
@@ -217,7 +273,37 @@ class OwnLists:
 
 
 def _file_name(own: OwnList, text: str) -> str:
-    return f"{own.slug}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.txt"
+    return f"{own.slug}{_end_of_name(text)}"
+
+
+def _end_of_name(text: str) -> str:
+    """Return the end of the name of a text's file, by which damage to it is seen."""
+    return f"-{hashlib.sha256(text.encode()).hexdigest()[:16]}.txt"
+
+
+def _is_whole(path: Path) -> bool:
+    """Tell whether a file of a text, or its copy, is as it was written."""
+    text = _text_of(path)
+    return text is not None and path.with_suffix(".txt").name.endswith(_end_of_name(text))
+
+
+def _text_of(path: Path) -> str | None:
+    """Return what a file has, line ends as they are; None for what cannot be read."""
+    with suppress(OSError, ValueError):
+        return path.read_bytes().decode()
+    return None
+
+
+def _book_text(book: Mapping[str, tuple[OwnList, str]]) -> str:
+    return seal({"lists": [{**_own_json(own), "file": file} for own, file in book.values()]})
+
+
+def _read_book(found: Mapping[str, Any]) -> dict[str, tuple[OwnList, str]]:
+    """Return each list and the name of its file; raise ValueError, LookupError or TypeError."""
+    if found.keys() != {"lists"}:
+        raise ValueError("it has other parts")
+    lists = [(_read_own(each), str(each["file"])) for each in found["lists"]]
+    return {own.slug: (own, file) for own, file in sorted(lists, key=_by_title)}
 
 
 def _by_title(pair: tuple[OwnList, str]) -> tuple[str, str]:

@@ -88,6 +88,7 @@ class ListUpdater:
         self.own = OwnLists(copies.folder.parent)
         self._own_sources: tuple[ListSource, ...] = ()
         self._own_problem = ""
+        self._own_mark: object = None
         self.log_only = LogOnlyLists(copies, settings)
         self._held: Mapping[str, HeldVersion] = {}
         self._choice = ChosenLists()
@@ -199,15 +200,24 @@ class ListUpdater:
         facts = await asyncio.to_thread(facts_mark, self._copies.folder.parent)
         return here, (here, marks, facts)
 
+    async def mend(self) -> None:
+        """Write anew what is damaged of the household's own lists; each minute, and at a reload."""
+        with suppress(ListError, HouseholdError):  # the first is told by what reads them
+            await asyncio.to_thread(self.own.mend)
+        self._own_mark = None  # so that damage to a text is seen
+
     def _read_own_lists(self) -> tuple[ListSource, ...]:
         """Return the lists that the household pasted; those of before where they cannot be read."""
+        mark = self.own.mark()
+        if mark == self._own_mark:
+            return self._own_sources
         try:
-            found, problem = self.own.sources(), ""
+            found, problem = self.own.sources(), self.own.damage()
         except ListError as error:
             found, problem = self._own_sources, str(error)
         if problem and problem != self._own_problem:
             log.error(problem)
-        self._own_problem = problem
+        self._own_problem, self._own_mark = problem, mark
         return found
 
     async def _restore_damaged(self, slugs: Sequence[str]) -> None:

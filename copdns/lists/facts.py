@@ -31,6 +31,7 @@ from copdns.lists.fact_entries import (
     names_in,
     steady_entries,
 )
+from copdns.lists.sealed import seal, unseal
 from copdns.lists.shapes import (
     BypassShape,
     InfrastructureShape,
@@ -388,17 +389,12 @@ class FactsState:
 
 def dump_facts_state(state: FactsState) -> str:
     """Return a state as the text of its file."""
-    return (
-        json.dumps(
-            {**asdict(state), "held": [held_fact_json(each) for each in state.held]}, indent=1
-        )
-        + "\n"
-    )
+    return seal({**asdict(state), "held": [held_fact_json(each) for each in state.held]})
 
 
 def read_facts_state(text: str) -> FactsState:
     """Return the state of a text; raise ValueError, TypeError or LookupError."""
-    found = json.loads(text)
+    found = unseal(text)
     earlier = tuple(EarlierFacts(**each) for each in found["earlier"])
     digests = (found["in_force"], found["digest"], *(each.digest for each in earlier))
     if not all(each == "" or (len(each) == 64 and each.isalnum()) for each in digests):

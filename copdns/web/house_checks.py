@@ -77,6 +77,25 @@ async def troubles_of(context: AppContext, servers: Iterable[str]) -> dict[str, 
     return {each: why for each, why in zip(asked, found, strict=True) if why}
 
 
+async def note_and_try(
+    context: AppContext, household: str, author: str, servers: Iterable[str]
+) -> dict[str, str]:
+    """Ask DNS servers as `troubles_of` does, with a line in the history: what answers and what does
+    not says which machines and ports there are in the network at home."""
+    asked = tuple(servers)
+    if asked:
+        await note_try(context, household, author, asked)
+    return await troubles_of(context, asked)
+
+
+async def note_try(
+    context: AppContext, household: str, author: str, servers: Iterable[str]
+) -> None:
+    """Write in the history that DNS servers were asked whether they answer."""
+    line = f"DNS servers tried: {', '.join(servers)}"
+    await context.store.note(household, author, line, int(context.now()))
+
+
 def describe_troubles(troubles: Mapping[str, str]) -> Sentence:
     """Return what is wrong with each DNS server, in one sentence.  troubles: at least one."""
     said = [

@@ -208,6 +208,7 @@ _FORMS = Forms(
     sentence("conditional forwarding for %(name)s removed"),
     sentence("DNS servers: as this computer was given"),
     sentence("DNS servers: %(upstreams)s"),
+    sentence("DNS servers tried: %(upstreams)s"),
     sentence("service %(service)s added"),
     sentence("service %(service)s changed"),
     sentence("service %(service)s removed"),

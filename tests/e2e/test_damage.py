@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from subprocess import TimeoutExpired
@@ -19,10 +19,12 @@ from time import monotonic
 import pytest
 
 from copdns.app.control import SOCKET
+from copdns.list_files.facts_bundle import sign_bundle
 from tests.damaging import Damage, damages
 from tests.e2e.house import ADA, MIA, House, eventually, house
 from tests.e2e.test_trouble import readiness
 from tests.e2e.visitor import Visitor, set_up
+from tests.unit.list_files.test_facts_store import KEY, NEW, PUBLIC, add, newer, shipped
 
 PLACES = int(os.environ.get("DAMAGED_PLACES", "1"))
 DEATH = 2.0  # seconds, at most, from the last answer of a program that a signal ends
@@ -36,10 +38,28 @@ FAMILY = {
     "block": ["games.example"],
 }
 BLOCKED = (17, "rule: games.example")
-HELP = "childline.org.uk"
+PASTED = (17, "category: games (list boards)")
+# One that copdns knows, and one that came with newer facts and is on a list of games.
+HELP, NEW_HELP = "childline.org.uk", str(NEW["name"])
 COUNT = 20_000  # names, so many that the list is compiled
 DATABASE, COPY, LOG, INDEX = "household.db", "household.db.copy", "log.db", "*.index"
-FILES = (DATABASE, "household.db-wal", COPY, LOG, "log.db-wal", INDEX, "server.lock")
+# The newest facts and the lists that the household pasted, each file twice.
+SET = "facts/" + "[0-9a-f]" * 64  # it is called by its digest
+TWICE = {
+    *("facts/state.json", "facts/state.copy", f"{SET}.json", f"{SET}.copy"),
+    *("own-lists/book.json", "own-lists/book.copy", "own-lists/boards-*.txt"),
+    "own-lists/boards-*.copy",
+}
+# What is damaged at once: never a file together with its copy.
+GROUPS = (
+    (DATABASE,),
+    ("household.db-wal",),
+    (COPY, f"{SET}.json", "own-lists/boards-*.txt", "own-lists/lock"),
+    (LOG, "facts/state.json", "own-lists/book.json", "server.lock"),
+    ("log.db-wal", "facts/state.copy", "own-lists/book.copy", "facts/lock"),
+    (f"{SET}.copy", "own-lists/boards-*.copy"),
+    (INDEX,),
+)
 # What is mapped into memory: reading past the end of one ends a process (SIGBUS), and so may a trie
 # of random octets.
 MAPPED = (INDEX, "household.db-shm", "log.db-shm")
@@ -49,7 +69,11 @@ MAPPED = (INDEX, "household.db-shm", "log.db-shm")
 def home_of(folder: Path, toys: Path) -> Iterator[House]:
     """toys: the list; always the same one, or it would be compiled again."""
     form = {"category": "games", "format": "domains", "match": "subtree"}
-    with house(folder, {"lists": [{"slug": "toys", "path": str(toys), **form}]}, FAMILY) as home:
+    settings = {
+        "lists": [{"slug": "toys", "path": str(toys), **form}],
+        "facts": {"keys": [PUBLIC]},
+    }
+    with house(folder, settings, FAMILY) as home:
         yield home
 
 
@@ -60,7 +84,13 @@ def is_answering(home: House) -> bool:
         home.begin("games.example")().ede == BLOCKED
         and home.begin("confirmed.example")().ede == (17, "rule: confirmed.example")
         and bool(home.begin(HELP)().data)
+        and bool(home.begin(NEW_HELP)().data)
     )
+
+
+def is_whole(home: House) -> bool:
+    """Tell whether lists are in force too: after damage to the index they are compiled first."""
+    return is_answering(home) and home.begin("chess.example")().ede == PASTED
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +98,18 @@ def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a family whose program was killed, with all files of one that runs."""
     folder = tmp_path_factory.mktemp("lived-in")
     toys = folder / "toys.txt"
-    toys.write_text("".join(f"toys-{number}.example\n" for number in range(COUNT)))
+    names = [NEW_HELP, *(f"toys-{number}.example" for number in range(COUNT))]
+    toys.write_text("".join(f"{each}\n" for each in names))
+    newest, boards = folder / "copdns.facts", folder / "boards.txt"
+    newest.write_bytes(sign_bundle(newer(add, made_at=shipped().made_at), KEY))
+    boards.write_text("chess.example\n")
     with home_of(folder, toys) as home:
         eventually(lambda: "being prepared" not in readiness(home))
         set_up(home.program, Visitor(ADA))
         home.command("rule", "add", "block", "confirmed.example")
-        eventually(lambda: is_answering(home))
+        home.command("facts", "update", "--file", newest)
+        home.command("lists", "add", "Boards", "--from", boards, "--category", "games")
+        eventually(lambda: is_whole(home))
         eventually(lambda: home.written()[0])
         home.program.process.kill()
         home.program.process.wait()
@@ -125,26 +161,32 @@ def command(home: House, *words: str, run: Command = in_here) -> str:
     return done[-1][1]
 
 
-ALL = [(name, damage) for name in FILES for damage in damages(PLACES)]
-CASES = ALL if PLACES > 1 else [(DATABASE, each) for each in damages(1)] + ALL[4::3]
+ALL = [(names, damage) for names in GROUPS for damage in damages(PLACES)]
+CASES = ALL if PLACES > 1 else [((DATABASE,), each) for each in damages(1)] + ALL[4::3]
 
 
-@pytest.mark.parametrize(("name", "damage"), CASES, ids=str)
+def id_of(case: Damage | Sequence[str]) -> str:
+    """Return what a case is called: files by the first of them."""
+    return str(case) if isinstance(case, Damage) else case[0].replace("[0-9a-f]" * 64, "set")
+
+
+@pytest.mark.parametrize(("names", "damage"), CASES, ids=id_of)
 def test_a_start_after_any_damage_answers(
-    lived_in: Path, tmp_path: Path, name: str, damage: Damage
+    lived_in: Path, tmp_path: Path, names: Sequence[str], damage: Damage
 ) -> None:
     folder, toys = copy_of(lived_in, tmp_path), lived_in / "toys.txt"
-    if name == DATABASE:  # else its -wal would have all that is read of it
-        with closing(sqlite3.connect(find(folder, name))) as connection:
+    if DATABASE in names:  # else its -wal would have all that is read of it
+        with closing(sqlite3.connect(find(folder, DATABASE))) as connection:
             connection.execute("pragma wal_checkpoint(truncate)")
-    damage.apply(find(folder, name))
+    for name in names:
+        damage.apply(find(folder, name))
     with home_of(folder, toys) as home:
         assert is_answering(home)
         assert "Ada" in accounts(home)
-        if name == DATABASE and damage.way != "flip":
+        if DATABASE in names and damage.way != "flip":
             assert "household.db is damaged" in readiness(home)
         command(home, "rule", "add", "block", "later.example")
-        eventually(lambda: home.ask("later.example").ede)
+        eventually(lambda: home.ask("later.example").ede and is_whole(home))
         home.program.process.kill()
         home.program.process.wait()
     with home_of(folder, toys) as home:
@@ -152,9 +194,9 @@ def test_a_start_after_any_damage_answers(
         assert home.ask("later.example").ede
 
 
-@pytest.mark.parametrize("name", [*FILES, "household.db-shm", "log.db-shm"])
+@pytest.mark.parametrize("names", [*GROUPS, ("household.db-shm",), ("log.db-shm",)], ids=id_of)
 def test_a_program_that_runs_answers_through_any_damage(
-    lived_in: Path, tmp_path: Path, name: str
+    lived_in: Path, tmp_path: Path, names: Sequence[str]
 ) -> None:
     folder, toys = copy_of(lived_in, tmp_path), lived_in / "toys.txt"
     run = by_itself  # as people do: in this process, SQLite would share its locks with the test
@@ -164,12 +206,19 @@ def test_a_program_that_runs_answers_through_any_damage(
         for damage in damages(PLACES):
             before = readiness(home)
             assert "damaged" not in before, before
-            await_file(home, folder, name)
-            path = find(folder, name)
-            damage.apply(path)
+            for name in names:
+                await_file(home, folder, name)
+            paths = [find(folder, name) for name in names]
+            written = {
+                path: path.read_bytes()
+                for path, name in zip(paths, names, strict=True)
+                if name in TWICE
+            }
+            for path in paths:
+                damage.apply(path)
             alive = survives(home, run)
             if not alive:
-                assert name in MAPPED, damage
+                assert names[0] in MAPPED, damage
                 began = monotonic()
                 stack.close()
                 home = stack.enter_context(home_of(folder, toys))
@@ -177,7 +226,18 @@ def test_a_program_that_runs_answers_through_any_damage(
                 assert monotonic() - began < RESTART, damage
             assert "Ada" in accounts(home, run)
             assert is_ready_again(home, run), (damage, readiness(home))
-            assert is_answering(home), damage
+            if names != (INDEX,):
+                await_all(home, written)
+        await_all(home, {})
+
+
+def await_all(home: House, written: Mapping[Path, bytes]) -> None:
+    """Wait for all that was confirmed, lists as well.
+
+    written: what files that are kept twice have again, before the other of them is damaged.
+    """
+    eventually(lambda: is_whole(home))
+    eventually(lambda: all(path.read_bytes() == octets for path, octets in written.items()))
 
 
 def is_ready_again(home: House, run: Command) -> bool:

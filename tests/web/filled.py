@@ -102,7 +102,7 @@ async def next_rows(stream: ClientResponse) -> str:
 
 async def fill_household(site: Site, appeals: int) -> None:
     """Keep appeals, and for each a line of the audit, a look and a notice."""
-    numbers = [(n,) for n in range(appeals)]
+    numbers = [{"n": n} for n in range(appeals)]
 
     def work(connection: sqlite3.Connection) -> None:
         for sql in (_APPEAL, _CHANGE, _LOOK, _NOTICE):
@@ -120,19 +120,19 @@ _APPEAL = """
            household, id, profile, device, kind, name, why, words, wanted, minutes, action, reason,
            list, list_version, category, service, rule, via, period, revision, asked, since, state,
            disagreed, more_words, provisional, mark)
-    values ('home', 'a' || ?1, 'mia', 'mia-phone', 'name', 'toys.example', 'school', 'Please.',
-            '1h', 0, 'block', 'rule', '', '', '', '', 'toys.example', '', '', 1, ?1, ?1, 'open',
+    values ('home', 'a' || :n, 'mia', 'mia-phone', 'name', 'toys.example', 'school', 'Please.',
+            '1h', 0, 'block', 'rule', '', '', '', '', 'toys.example', '', '', 1, :n, :n, 'open',
             0, '', '', 'x')
     """
 _CHANGE = """
     insert into change (household, revision, at, author, what)
-    values ('home', 1, ?, 'Ada', 'changed')
+    values ('home', 1, :n, 'Ada', 'changed')
     """
 _LOOK = """
     insert into look (household, at, account, role, profile, view)
-    values ('home', ?, 'x', 'owner', 'mia', 'log')
+    values ('home', :n, 'x', 'owner', 'mia', 'log')
     """
 _NOTICE = """
     insert into notice (household, kind, about, author, at, starts, ends, told)
-    values ('home', 'guardians disagree', 'mia', 'Ada', 2000000000 + ?, 0, 0, 1)
+    values ('home', 'guardians disagree', 'mia', 'Ada', 2000000000 + :n, 0, 0, 1)
     """

@@ -113,6 +113,16 @@ async def test_trying_says_what_went_wrong_and_saves_nothing(
     page = words(await send(client, f"{NAMES}/splits/office.example/try"))
     assert "192.0.2.3:53 does not answer: no answer within 2 s" in page
     assert await site.store.household("home") == before
+    both = "DNS servers tried: 192.0.2.61:53, 192.0.2.2:53"
+    assert await tried(site) == [both, both, "DNS servers tried: 192.0.2.3:53"]
+    await send(client, HERE, 400, upstreams="192.0.2.2")  # what was not saved was asked too
+    assert (await tried(site))[3:] == ["DNS servers tried: 192.0.2.2:53"]
+
+
+async def tried(site: Site) -> list[str]:
+    """Return what the history says of servers that were tried, the first one first."""
+    changes = [each.what for each in await site.store.changes("home")]
+    return [each for each in changes if each.startswith("DNS servers tried")]
 
 
 async def test_one_that_filters_is_not_chosen_beside_one_that_does_not(

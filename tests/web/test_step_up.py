@@ -42,6 +42,8 @@ GRAVE: dict[str, tuple[str, dict[str, str]]] = {
     "sends names home again": ("/guardian/names/splits/there.example/remove", {}),
     "sends all names elsewhere": ("/guardian/names/servers", {"upstreams": "192.0.2.53"}),
     "sends all names home again": ("/guardian/names/servers/remove", {}),
+    "tries who answers": ("/guardian/names/servers/try", {}),
+    "tries who answers for a domain": ("/guardian/names/splits/there.example/try", {}),
     "adds a list": ("/guardian/lists/own", {"title": "Boards", "text": "chess.example"}),
     "changes a list": (
         "/guardian/lists/own/board-games",
@@ -86,6 +88,7 @@ OPERATIONS: dict[str, tuple[str, str, Any]] = {
     "sends names home again": ("DELETE", "/splits/there.example", None),
     "sends all names elsewhere": ("PUT", "/upstreams", {"upstreams": ["192.0.2.53"]}),
     "sends all names home again": ("DELETE", "/upstreams", None),
+    "tries who answers": ("POST", "/upstreams/try", {"upstreams": ["192.0.2.53"]}),
     "adds a list": ("POST", "/lists/own", {"title": "Boards", "text": "chess.example"}),
     "changes a list": (
         "PUT",
@@ -253,7 +256,8 @@ async def tried(
     method, path, body = OPERATIONS[what]
     makes = any(each in path for each in ("accounts", "tokens", "lists"))
     done = {"POST": 201 if makes else 204, "DELETE": 204}
-    usual = 200 if what == "wants a full log" else done.get(method, 200)
+    gives = what in ("wants a full log", "tries who answers")
+    usual = 200 if gives else done.get(method, 200)
     sent = {} if body is None else {"json": body}
     return await program(method, path.format(**filled), status or usual, **sent)
 

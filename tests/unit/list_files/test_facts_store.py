@@ -17,12 +17,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from copdns.config import FactsSettings
 from copdns.list_files import facts_store
 from copdns.list_files.facts import (
+    SET_SUFFIXES,
     STATE,
     STATE_COPY,
     facts_folder,
     load_facts,
     load_facts_state,
-    set_path,
+    set_paths,
     shipped_facts,
     shipped_set,
 )
@@ -282,7 +283,9 @@ def test_a_damaged_set_is_made_again_and_what_ships_holds_meanwhile(
     store: FactsStore, tmp_path: Path
 ) -> None:
     store.receive(bundle(remove, add), [PUBLIC], NOW)
-    set_path(tmp_path, store.state.in_force).write_text("{}")
+    for path in set_paths(tmp_path, store.state.in_force):
+        assert "newhelp.example" in protected(tmp_path)  # one of two files is enough
+        path.write_text("{}")
     assert load_facts(tmp_path).is_damaged
     assert GONE in protected(tmp_path)
     store.begin(NOW)
@@ -293,13 +296,31 @@ def test_a_damaged_set_is_made_again_and_what_ships_holds_meanwhile(
 
 def test_without_any_set_it_is_fetched_again(store: FactsStore, tmp_path: Path) -> None:
     store.receive(bundle(add), [PUBLIC], NOW)
-    for path in facts_folder(tmp_path).glob("????????*.json"):
+    for path in facts_folder(tmp_path).glob("????????*.[jc]*"):
         path.unlink()
     store.begin(NOW)
     assert load_facts(tmp_path).digest == ""
     assert store.receive(bundle(add), [PUBLIC], NOW)
     with pytest.raises(FactsError):  # what was seen is not forgotten
         store.receive(bundle(ahead=0), [PUBLIC], NOW)
+
+
+@pytest.mark.usefixtures("unlooked_at")
+@pytest.mark.parametrize("way", ["at the start", "while it runs"])
+def test_a_file_that_is_damaged_is_written_anew(
+    store: FactsStore, tmp_path: Path, way: str
+) -> None:
+    store.receive(bundle(add), [PUBLIC], NOW)
+    store.begin(NOW)
+    written = {each: each.read_bytes() for each in files(tmp_path)}
+    for path in written:
+        if path.suffix in SET_SUFFIXES:
+            octets = bytearray(written[path])
+            octets[octets.index(b"1")] ^= 1  # a digit that still is one: only a checksum shows it
+            path.write_bytes(octets)
+            assert "newhelp.example" in protected(tmp_path)
+            store.begin(NOW) if way == "at the start" else store.mend()
+            assert {each: each.read_bytes() for each in files(tmp_path)} == written
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"\xff\xfe", b"[]"])
@@ -309,8 +330,10 @@ def test_a_damaged_state_is_read_from_its_copy(
     store.receive(bundle(add), [PUBLIC], NOW)
     (facts_folder(tmp_path) / STATE).write_bytes(damage)
     assert "newhelp.example" in protected(tmp_path)
+    assert not load_facts(tmp_path).is_damaged
     (facts_folder(tmp_path) / STATE_COPY).write_bytes(damage)
     assert load_facts(tmp_path).digest == ""
+    assert load_facts(tmp_path).is_damaged == bool(damage)
 
 
 @pytest.mark.usefixtures("unlooked_at")

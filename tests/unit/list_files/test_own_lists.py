@@ -129,7 +129,8 @@ def test_a_list_whose_category_something_uses_stays(kept: OwnLists) -> None:
 @pytest.mark.parametrize("broken", ["", "[]", '{"lists": [{}]}', '{"lists": [{"slug": "../x"}]}'])
 def test_a_damaged_book_is_told_and_never_counts_as_empty(kept: OwnLists, broken: str) -> None:
     kept.put(OWN, "chess.example\n")
-    (kept.folder / "book.json").write_text(broken)
+    for name in ("book.json", "book.copy"):
+        (kept.folder / name).write_text(broken)
     with pytest.raises(ListError):
         kept.all()
     with pytest.raises(HouseholdError):
@@ -139,9 +140,41 @@ def test_a_damaged_book_is_told_and_never_counts_as_empty(kept: OwnLists, broken
 
 def test_a_text_that_is_gone_is_told(kept: OwnLists) -> None:
     kept.put(OWN, "chess.example\n")
-    Path(kept.sources()[0].path).unlink()
+    kept.put(replace(OWN, slug="more"), "go.example\n")
+    for path in kept.folder.glob("boards-*"):
+        path.unlink()
     with pytest.raises(ListError):
         kept.text("boards")
+    assert "own-lists/boards-" in kept.damage()
+    kept.mend()
+    assert [each.slug for each in kept.sources()] == ["more"]  # the others go on
+
+
+@pytest.mark.parametrize("name", ["book.json", "book.copy", "boards-*.txt", "boards-*.copy"])
+def test_damage_to_one_file_loses_nothing_and_is_mended(kept: OwnLists, name: str) -> None:
+    kept.put(OWN, "chess.example\n")
+    written = {each: each.read_bytes() for each in kept.folder.iterdir()}
+    (path,) = kept.folder.glob(name)
+    # A word that still is one, an octet that is none, half of it, nothing.
+    octets = written[path]
+    some = bytearray(octets)
+    some[octets.index(b"e")] ^= 0x10
+    for damaged in (bytes(some), octets[:9] + b"\xff" + octets[10:], octets[:-9], b""):
+        path.write_bytes(damaged)
+        assert kept.all() == (OWN,)
+        assert kept.text("boards") == "chess.example\n"
+        assert Path(kept.sources()[0].path).read_text() == "chess.example\n"
+        kept.mend()
+        assert {each: each.read_bytes() for each in kept.folder.iterdir()} == written
+    path.unlink()
+    kept.mend()
+    assert {each: each.read_bytes() for each in kept.folder.iterdir()} == written
+
+
+def test_a_text_stays_as_it_was_sent(kept: OwnLists) -> None:
+    """Also one of a backup, which was not tidied here."""
+    kept.restore([(OWN, "chess.example\r\ngo.example")])
+    assert kept.text("boards") == "chess.example\r\ngo.example"
 
 
 def test_all_of_them_come_back_from_a_backup(kept: OwnLists, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from copdns.model.names import normalize
 from copdns.model.scoped_names import EVERY_NAME, read_scoped_name
 from copdns.web.api.operation import Call, Given, Operation, Sent
 from copdns.web.api.types import Name
-from copdns.web.house_checks import describe_troubles, troubles_of
+from copdns.web.house_checks import describe_troubles, note_and_try, note_try, troubles_of
 from copdns.web.problem import Refused
 from copdns.web.step_up import require_sure
 
@@ -231,12 +231,14 @@ async def try_servers(call: Call) -> object:
     """Ask DNS servers once each, and return what is wrong with them; nothing is saved."""
     wanted: Upstreams = call.body
     servers = [parse_field(split_address, each) for each in wanted.upstreams]
-    found = await troubles_of(call.context, servers)
+    found = await note_and_try(call.context, call.household.id, call.actor.name, servers)
     return [{"upstream": each, "trouble": found.get(each, "")} for each in servers]
 
 
 async def _require_answers(call: Call, servers: Iterable[str], wanted: Upstreams) -> None:
-    if not wanted.anyway and (found := await troubles_of(call.context, servers)):
+    asked = tuple(servers)
+    if not wanted.anyway and (found := await troubles_of(call.context, asked)):
+        await note_try(call.context, call.household.id, call.actor.name, asked)
         raise HouseholdError(describe_troubles(found))
 
 
@@ -317,6 +319,7 @@ OPERATIONS = (
         try_servers,
         list[UpstreamTried],
         body=Upstreams,
+        step_up=True,
     ),
     Operation(
         "GET", "/local-names", _SEE, "Names of this house", local_names, list[LocalNameShown]

@@ -23,7 +23,7 @@ from copdns.model.sentences import Sentence, sentence
 from copdns.web.context import AppContext
 from copdns.web.desk.change import say_done
 from copdns.web.desk.time.page import HouseRequest, form_of, require_house
-from copdns.web.house_checks import describe_troubles, troubles_of
+from copdns.web.house_checks import describe_troubles, note_and_try, note_try, troubles_of
 from copdns.web.step_up import require_step_up
 
 SCHEMES = ("tls", "https", "")  # as a household chooses; the last is plain DNS
@@ -69,7 +69,7 @@ async def choose(request: web.Request) -> web.Response:
     edit = partial(set_usual_upstreams, upstreams=written, known=home.context.known_ids())
     servers = edit(home.household).usual_upstreams  # in normal form; it raises for what cannot be
     if not form.has(ANYWAY):
-        await require_answers(home.context, servers)
+        await require_answers(home, servers)
     await home.change(f"DNS servers: {', '.join(servers)}", edit)
     raise web.HTTPSeeOther(PAGE)
 
@@ -84,14 +84,14 @@ async def give_back(request: web.Request) -> web.Response:
 
 async def try_usual(request: web.Request) -> web.Response:
     """Ask each server once, and say what is wrong with it."""
-    home = await require_house(request, Permission.EDIT_HOUSEHOLD)
+    home = await _surely(request)
     await _try(home, usual_servers(home.context, home.household).servers)
     raise web.HTTPSeeOther(PAGE)
 
 
 async def try_split(request: web.Request) -> web.Response:
     """Ask each server of a forwarded domain once, and say what is wrong with it."""
-    home = await require_house(request, Permission.EDIT_HOUSEHOLD)
+    home = await _surely(request)
     name = request.match_info["name"]
     for each in home.household.split_upstreams:
         if each.key == name:
@@ -99,10 +99,12 @@ async def try_split(request: web.Request) -> web.Response:
     raise web.HTTPSeeOther(PAGE)
 
 
-async def require_answers(context: AppContext, servers: Iterable[str]) -> None:
+async def require_answers(home: HouseRequest, servers: Iterable[str]) -> None:
     """Raise HouseholdError with what is wrong for servers that do not answer."""
-    found = await troubles_of(context, servers)
+    asked = tuple(servers)
+    found = await troubles_of(home.context, asked)
     if found:
+        await note_try(home.context, home.household.id, home.actor.name, asked)
         raise HouseholdError(
             sentence(
                 "%(what)s. Nothing was saved; tick “Save anyway” if you know why",
@@ -114,7 +116,7 @@ async def require_answers(context: AppContext, servers: Iterable[str]) -> None:
 
 async def _try(home: HouseRequest, servers: Iterable[str]) -> None:
     asked = tuple(servers)
-    found = await troubles_of(home.context, asked)
+    found = await note_and_try(home.context, home.household.id, home.actor.name, asked)
     said: Sentence
     if not asked:
         said = sentence("the network gave this computer its DNS servers; the checks tell of them")
@@ -126,7 +128,10 @@ async def _try(home: HouseRequest, servers: Iterable[str]) -> None:
 
 
 async def _surely(request: web.Request) -> HouseRequest:
-    """Return the request; raise unless a guardian is surely there: who is asked sees every name."""
+    """Return the request; raise unless a guardian is surely there.
+
+    Whoever is asked sees every name, and whether anybody answers tells of the network at home.
+    """
     home = await require_house(request, Permission.EDIT_HOUSEHOLD)
     await require_step_up(request, home.actor)
     return home

@@ -246,7 +246,7 @@ async def _keep(home: HouseRequest, kind: _Kind, name: str, form: Form) -> NoRet
     if kind is _SPLIT:
         kind.put(home.household, name, values, known)  # what cannot be is told before anyone waits
         if not form.has(dns_servers.ANYWAY):
-            await dns_servers.require_answers(home.context, values)
+            await dns_servers.require_answers(home, values)
     await home.change(what, lambda household: kind.put(household, name, values, known))
     raise web.HTTPSeeOther(PAGE)
 
