@@ -17,6 +17,7 @@ from pathlib import Path
 from cryptography import x509
 
 from copdns.model.errors import CertificateError
+from copdns.model.sentences import Sentence, Value
 from copdns.network.certificate_check import Expected, find_faults, names_of
 from copdns.network.certificate_faults import CertificateReport
 
@@ -76,7 +77,15 @@ def main() -> None:
         )
     except CertificateError as error:
         sys.exit(str(error))
-    json.dump(report, sys.stdout)
+    faults = [
+        (each.kind, _as_json(each.what), _as_json(each.todo), each.refusers)
+        for each in report.faults
+    ]
+    json.dump((report.names, report.end, faults), sys.stdout)
+
+
+def _as_json(said: Sentence) -> tuple[str, dict[str, Value]]:
+    return said.text, dict(said.values)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from copdns.settings.values import AUTO, Domain, ListenAddress, Port, Section
+from copdns.settings.values import AUTO, Domain, ListenAddress, OptionalDomain, Port, Section
 
 
 class WebSettings(Section):
@@ -79,11 +79,6 @@ class EncryptedSettings(Section):
         le=65535,
         description="Port for DNS over HTTPS, such as 8443; 0 for none.",
     )
-    name: str = Field(
-        default="",
-        description="The name that devices are told for encrypted DNS; it leads to this machine, "
-        "and the certificate is for it.",
-    )
     certificate: str = Field(
         default="",
         validate_default=True,
@@ -94,6 +89,10 @@ class EncryptedSettings(Section):
         default="",
         validate_default=True,
         description="The key of that certificate, without a password.",
+    )
+    name: OptionalDomain = Field(
+        default="",
+        description="The name that leads devices here, such as `dns.example.net`.",
     )
     idle: float = Field(
         default=30.0,
@@ -121,6 +120,17 @@ class EncryptedSettings(Section):
         description="Encrypted connections that one device may begin in a second, on average over "
         "five.",
     )
+
+    @field_validator("name")
+    @classmethod
+    def _is_needed(cls, name: str, info: ValidationInfo) -> str:
+        ports = [info.data.get(key) for key in ("tls_port", "https_port")]  # wrong ones are told
+        if name and ports == [0, 0]:
+            raise ValueError(
+                "nothing uses this name, since encrypted.tls_port and encrypted.https_port are 0; "
+                "set one of these ports, or leave the name out"
+            )
+        return name
 
     @property
     def is_on(self) -> bool:

@@ -261,7 +261,7 @@ ROUTES = (
     web.post("/guardian/devices/{device}/let-in", devices.let_in),
     web.get("/guardian/devices/{device}/setup", devices_setup.device),
     web.get("/guardian/devices/{device}/setup/{file}", devices_setup.file),
-    web.get("/guardian/encrypted", devices_setup.encrypted),
+    web.get("/guardian/encrypted", devices_setup.show),
     web.post("/guardian/pairings/{pairing}/revoke", devices.revoke),
     form("/guardian/unknown/{visitor}/name", devices.name, DEVICES),
     form("/guardian/unknown/{visitor}/guest", devices.guest, DEVICES),

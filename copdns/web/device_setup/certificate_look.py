@@ -7,6 +7,7 @@ import json
 import sys
 
 from copdns.events.key_files import run_process
+from copdns.model.sentences import Sentence
 from copdns.network.certificate_faults import CertificateReport, Fault, FaultKind, Reader
 
 
@@ -20,10 +21,8 @@ def look_at_certificate(path: str, name: str, now: float, *, wildcard: bool) -> 
     wanted = {"path": path, "name": name, "now": now, "wildcard": wildcard}
     command = (sys.executable, "-m", "copdns.network.certificate_reading")
     names, end, faults = json.loads(run_process(command, json.dumps(wanted)))
-    return CertificateReport(
-        tuple(names),
-        end,
-        tuple(
-            Fault(FaultKind(kind), values, tuple(map(Reader, by))) for kind, values, by in faults
-        ),
+    found = tuple(
+        Fault(FaultKind(kind), Sentence(*what), Sentence(*todo), tuple(map(Reader, by)))
+        for kind, what, todo, by in faults
     )
+    return CertificateReport(tuple(names), end, found)

@@ -40,7 +40,6 @@ log = structlog.get_logger("copdns")
 class SetupOffer(NamedTuple):
     """What can be set up here.  missing: what has to be set first; nothing: `server` is complete.
 
-    by: how Apple's devices are told to send queries; None where they cannot.
     """
 
     server: EncryptedServer
@@ -48,6 +47,7 @@ class SetupOffer(NamedTuple):
 
     @property
     def by(self) -> Transport | None:
+        """By what Apple's devices send queries; None where they cannot."""
         if self.server.https_url:
             return Transport.HTTPS
         return Transport.TLS if self.server.has_usual_tls_port else None

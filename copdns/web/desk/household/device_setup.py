@@ -22,7 +22,7 @@ from copdns.web.device_setup.qr import qr
 TEST = "device/test?code="  # below the address of the child's page
 
 
-async def encrypted(request: web.Request) -> web.Response:
+async def show(request: web.Request) -> web.Response:
     """Show what is missing, and what devices think of the certificate."""
     home = await require_house(request, Permission.SEE_PROFILES)
     report, trouble = await _look(home)
@@ -79,7 +79,7 @@ def _device_of(home: HouseRequest) -> Device:
     wanted = home.request.match_info["device"]
     found = next((each for each in home.household.devices if each.id == wanted), None)
     if found is None:
-        raise web.HTTPNotFound(reason="This device no longer exists")
+        raise web.HTTPNotFound
     return found
 
 

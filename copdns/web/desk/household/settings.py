@@ -132,6 +132,7 @@ EFFECTS: Mapping[str, Phrase] = {
         "setting", "Phones and browsers refuse a name for which this certificate is not valid."
     ),
     "encrypted.key": Phrase("setting", "None that anyone would notice."),
+    "encrypted.name": Phrase("setting", "None that anyone would notice."),
     "encrypted.idle": Phrase("setting", "None that anyone would notice."),
     "encrypted.connections": Phrase(
         "setting", "None, unless very many devices send lookups at once."
