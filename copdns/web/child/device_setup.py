@@ -1,5 +1,5 @@
-"""Encrypted DNS on this device: what it changes, who sees what, how to set it up, test it and take
-it away again.
+"""Encrypted DNS on this device: what it changes, who sees what, how to set it up, test it and
+remove it again.
 
 The test works in any browser without a script: its page has pictures under names that nobody
 looked up before, and the next one says by which way queries for them came.

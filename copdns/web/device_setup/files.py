@@ -1,5 +1,5 @@
 """Files and lines for browsers, Windows and routers: how each is told of encrypted DNS, and how it
-is taken away again.  Pure."""
+is removed again.  Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MODE, _TEMPLATES = "DnsOverHttpsMode", "DnsOverHttpsTemplates"
 
 
 class Lines(NamedTuple):
-    """Commands, one a line: those that set it up, and those that take it away."""
+    """Commands, one a line: those that set it up, and those that remove it."""
 
     begin: str
     end: str
@@ -54,7 +54,7 @@ def chromium_registry(server: EncryptedServer, *, may_fall_back: bool) -> str:
 
 
 def chromium_registry_end() -> str:
-    """Return the `.reg` file that takes these policies away."""
+    """Return the `.reg` file that removes these policies."""
     return _registry(f'"{key}"=-' for key in (_MODE, _TEMPLATES))
 
 

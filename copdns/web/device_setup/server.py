@@ -46,7 +46,7 @@ def server_of(chosen: EncryptedSettings, addresses: Iterable[str]) -> EncryptedS
 
     addresses: those that answer queries.
     """
-    every = tuple(addresses)
+    every = tuple(each for each in addresses if "%" not in each)  # a zone means nothing elsewhere
     others = tuple(each for each in every if each != "::1" and not each.startswith("127."))
     name, port = chosen.name, chosen.https_port
     authority = name if port == HTTPS_PORT else f"{name}:{port}"

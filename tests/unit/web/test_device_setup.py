@@ -312,7 +312,7 @@ def test_a_router_elsewhere_is_told_and_untold() -> None:
 
 def test_a_device_is_told_what_is_served() -> None:
     both = EncryptedSettings(name=NAME, tls_port=853, https_port=8443)
-    assert server_of(both, ["127.0.0.1", "192.0.2.2", "::1"]) == EncryptedServer(
+    assert server_of(both, ["127.0.0.1", "192.0.2.2", "::1", "fe80::1%eth0"]) == EncryptedServer(
         NAME, 853, URL, ("192.0.2.2",)
     )
     assert server_of(both, ["127.0.0.1"]).addresses == ("127.0.0.1",)

@@ -1,5 +1,5 @@
 """Encrypted DNS for the household's devices: what is missing, whether devices take the certificate,
-and for each device the steps, files, a test, and how it is taken away again."""
+and for each device the steps, files, a test, and how it is removed again."""
 
 from __future__ import annotations
 
