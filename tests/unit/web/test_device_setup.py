@@ -217,7 +217,7 @@ def test_openssl_verifies_a_signed_profile_and_notices_a_changed_one(tmp_path: P
     signed = sign(octets, own.pem + between().pem, own.key_pem)
     (tmp_path / "root.pem").write_bytes(root().pem)
     assert _verified(tmp_path, signed) == octets
-    assert _verified(tmp_path, signed.replace(b"Encrypted DNS", b"Encrypted XXX")) is None
+    assert _verified(tmp_path, signed.replace(b"Encrypted DNS", b"Encrypted ABC")) is None
 
 
 def test_a_process_signs_with_the_files_of_the_settings(tmp_path: Path) -> None:

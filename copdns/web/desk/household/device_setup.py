@@ -61,7 +61,7 @@ async def device(request: web.Request) -> web.Response:
         windows=files.powershell_lines(server, may_fall_back=may_fall_back),
         code=code,
         was_sent=sent == code,
-        seen=_seen(home, code),
+        seen=_find_result(home, code),
         child_url=f"{door}device/setup",
         child_code=qr(f"{door}device/setup"),
         test_url=f"{door}{TEST}{code}",
@@ -83,7 +83,7 @@ def _device_of(home: HouseRequest) -> Device:
     return found
 
 
-def _seen(home: HouseRequest, code: str) -> Findings | None:
+def _find_result(home: HouseRequest, code: str) -> Findings | None:
     """Return what a test showed; None before a query with its code came."""
     sightings = home.context.probes.sightings(code, home.now)
     ours = [each for each in sightings if each.household == home.household.id]
