@@ -38,7 +38,7 @@ log = structlog.get_logger("copdns")
 
 
 class SetupOffer(NamedTuple):
-    """What can be set up here.  missing: what has to be set first; nothing: `server` is complete."""
+    """What can be set up here.  missing: what has to be set first; nothing: it is complete."""
 
     server: EncryptedServer
     missing: tuple[Missing, ...]
