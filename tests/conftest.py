@@ -97,11 +97,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
 PROGRAMS = (
     "tests/bench/",
     "tests/e2e/",
+    "tests/faults/",
     "tests/test_console.py",
     "tests/web/test_api_attacked.py",
+    "tests/web/test_attacking.py",
 )
 # Nor does it change what stands in the pages and how the house is ordered.
-TEXTS = ("tests/test_docs.py", "tests/test_house.py", "tests/test_words.py")
+TEXTS = (
+    *("tests/test_child_rights.py", "tests/test_docs.py", "tests/test_dpia.py"),
+    *("tests/test_glossary.py", "tests/test_house.py", "tests/test_papers.py"),
+    *("tests/test_promises.py", "tests/test_risks.py", "tests/test_words.py"),
+)
 ROAD = "tests/e2e/test_road.py"
 # How fast something is, and what is lost or late: another test beside them could spoil what they
 # see.

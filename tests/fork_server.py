@@ -8,9 +8,9 @@ and a pipe that is told its id at once and its exit code in the end, a line each
 end of the socket is closed, this process ends, and what it has begun goes on.
 
 A process that is begun here does what `python -m copdns` does, from its arguments to its end, in
-the given environment and with no other descriptor open.  What differs: who has read its code, so
-that its memory is partly this process's, and that variables by which Python or the C library are
-another (PYTHON..., LC_..., TZ, LD_PRELOAD) are those of this process.
+the given environment and with no other descriptor open.  What differs: who has read its code and
+the languages of pages, so that its memory is partly this process's, and that variables by which
+Python or the C library are another (PYTHON..., LC_..., TZ, LD_PRELOAD) are those of this process.
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ class Wanted(NamedTuple):
 
 def main() -> None:
     import_all()
+    read_languages()
+    gc.collect()
+    gc.freeze()  # a search for garbage in a child would write to, and so copy, what is shared
     wanted = serve(socket.socket(fileno=int(sys.argv[1])))
     if wanted is not None:
         become(wanted)
@@ -58,8 +61,15 @@ def import_all() -> None:
     for module in pkgutil.walk_packages(copdns.__path__, "copdns."):
         if not module.name.endswith("__main__"):
             import_module(module.name)
-    gc.collect()
-    gc.freeze()  # a search for garbage in a child would write to, and so copy, what is shared
+
+
+def read_languages() -> None:
+    """Read what a program reads for its first page, whose menu has all languages."""
+    from copdns.web.languages import phrases_in  # not before `leave_out_extras`
+    from copdns.words.phrases import LANGUAGES
+
+    for language in LANGUAGES:
+        phrases_in(language)
 
 
 def serve(requests: socket.socket) -> Wanted | None:

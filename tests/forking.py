@@ -1,6 +1,7 @@
 """Processes of copdns that are begun without imports: forks of one that has imported all of it.
 
-`tests/fork_server.py` is that one; it says what differs from a process that Python begins.
+`tests/fork_server.py` is that one; it says what differs from a process that Python begins.  Another
+one forks programs whose clock a test sets on (`tests/fake_clock.py`).
 """
 
 from __future__ import annotations
@@ -23,17 +24,35 @@ from typing import Self
 # Variables that copdns reads when it runs, and what pytest tells of a test.
 OWN = re.compile("COPDNS_|PYTEST_|NOTIFY_SOCKET$|WATCHDOG_")
 SERVERS = {**os.environ}  # the server's, before any test sets one
+# What libfaketime is told when a process begins; where its file is, it looks up at each reading.
+CLOCK = re.compile("LD_PRELOAD$|FAKETIME_|DONT_FAKE_MONOTONIC$|NO_FAKE_STAT$")
+CLOCKS_FILE = "FAKETIME_TIMESTAMP_FILE"
 
 
 def can_fork(environment: Mapping[str, str]) -> bool:
     """Tell whether a process with this environment can be a fork: it differs from the server's in
-    no variable by which Python itself, or what it loads, would be another."""
+    no variable by which Python itself, or what it loads, would be another.
+
+    A clock that is set on is libfaketime's, with a file.
+    """
+    servers = SERVERS | dict(_clock_of(environment))
     differ = {
         each
-        for each in {*SERVERS, *environment}
-        if SERVERS.get(each) != environment.get(each) and not OWN.match(each)
+        for each in {*servers, *environment}
+        if servers.get(each) != environment.get(each) and not OWN.match(each)
     }
-    return not differ and hasattr(os, "pidfd_open")
+    return differ <= {CLOCKS_FILE} and hasattr(os, "pidfd_open")
+
+
+def _clock_of(environment: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    """Return what tells libfaketime how to begin; nothing where the clock is the machine's."""
+    if CLOCKS_FILE not in environment:
+        return frozenset()
+    return frozenset(
+        (name, text)
+        for name, text in environment.items()
+        if CLOCK.match(name) and name != CLOCKS_FILE
+    )
 
 
 def run_forked(
@@ -62,7 +81,8 @@ class Forked:
         told, tells = os.pipe()
         self._told = os.fdopen(told, "r", encoding="ascii", buffering=1)
         try:
-            socket.send_fds(_server(), [json.dumps(wanted).encode()], [out, error, tells])
+            server = _server(_clock_of(environment))
+            socket.send_fds(server, [json.dumps(wanted).encode()], [out, error, tells])
         finally:
             os.close(tells)
         self.pid = int(self._told.readline())
@@ -101,13 +121,13 @@ class Forked:
 
 
 @cache
-def _server() -> socket.socket:
-    """Start the server; it ends with this process, whatever ends that."""
+def _server(clock: frozenset[tuple[str, str]]) -> socket.socket:
+    """Start the server of a clock; it ends with this process, whatever ends that."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.fork_server", str(theirs.fileno())],
-            env=SERVERS,
+            env=SERVERS | dict(clock),
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from email.utils import parsedate_to_datetime
 from pathlib import Path
+from time import time
+from urllib.request import urlopen
 
 import pytest
 
+from tests.fake_clock import clock_environment, set_ahead
 from tests.forking import SERVERS, Forked, can_fork, run_forked
-from tests.running import COPDNS, running
+from tests.running import COPDNS, Program, running
 
 # That it works, that it does not, how it is called, and that a setting of the environment counts.
 CALLS = (
@@ -65,6 +69,32 @@ def test_a_fork_hears_signals_and_its_end_is_told(tmp_path: Path, number: signal
         assert program.process.wait(30) == (-9 if number == signal.SIGKILL else 0)
         assert program.process.poll() == program.process.returncode
         assert not Path(f"/proc/{program.process.pid}").exists()
+
+
+@pytest.mark.tools
+def test_each_fork_has_the_clock_that_its_file_says_while_it_runs(tmp_path: Path) -> None:
+    clock = tmp_path / "clock"
+    for hours in (0, 5):
+        set_ahead(clock, hours * 3600)
+        with running(tmp_path, environment=clock_environment(clock)) as program:
+            assert isinstance(program.process, Forked)
+            assert abs(date_of(program) - time() - hours * 3600) < 600
+            set_ahead(clock, -3600)
+            assert abs(date_of(program) - time() + 3600) < 600
+
+
+def date_of(program: Program) -> float:
+    """Return the time by a program's clock, in seconds, which it gives with each page."""
+    with urlopen(f"http://127.0.0.1:{program.web_port}/healthz") as reply:
+        return parsedate_to_datetime(reply.headers["Date"]).timestamp()
+
+
+@pytest.mark.tools
+def test_a_clock_that_no_file_sets_on_is_begun_by_python(tmp_path: Path) -> None:
+    by_file = clock_environment(tmp_path / "clock")
+    by_word = {key: text for key, text in by_file.items() if key != "FAKETIME_TIMESTAMP_FILE"}
+    assert not can_fork(SERVERS | by_word | {"FAKETIME": "+5h"})
+    assert not can_fork(SERVERS | by_file | {"TZ": "Europe/Paris"})
 
 
 @pytest.mark.parametrize("name", ["TZ", "LD_PRELOAD", "PYTHONPATH", "LC_ALL"])

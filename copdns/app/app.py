@@ -43,7 +43,7 @@ from copdns.app.help_chores import HelpChores
 from copdns.app.household_in_force import HouseholdInForce
 from copdns.app.household_source import HouseholdSource
 from copdns.app.lists_in_force import ListReloader, ListsInForce
-from copdns.app.memory_use import collect_young, trim_memory
+from copdns.app.memory_use import collect_young, let_go_of_libraries, trim_memory
 from copdns.app.monitoring import Readiness, build_gauges
 from copdns.app.nat64_chores import Nat64Chores
 from copdns.app.push_chores import PushChores
@@ -192,6 +192,7 @@ class App:
         if self._lists.loaded.is_current:  # else they are needed once more, and cleared then
             bundled_files.cache_clear()
         trim_memory()
+        let_go_of_libraries()
         try:
             await self._serve()
         finally:

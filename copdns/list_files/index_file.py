@@ -24,7 +24,8 @@ def write(path: Path, parts: Iterable[bytes]) -> None:
     try:
         unfinished.unlink(missing_ok=True)  # one that a killed process left
         with unfinished.open("xb") as file:
-            file.writelines(parts)
+            for part in parts:
+                write_in_pieces(file, part)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
@@ -63,6 +64,14 @@ def _map_file(file: IO[bytes]) -> CompiledIndex:
     if checksum(_chunks(file)) != header.checksum:
         raise ListError("is damaged on disk: its checksum is wrong")
     return unpack(memoryview(mmap.mmap(file.fileno(), size, prot=mmap.PROT_READ)))
+
+
+def write_in_pieces(file: IO[bytes], octets: bytes) -> None:
+    """Write in pieces: where one comes at once, Linux holds it in blocks of up to 2 MiB, and
+    whoever reads one octet of a mapped block then has the whole block in memory."""
+    view = memoryview(octets)
+    for begin in range(0, len(view), _CHUNK):
+        file.write(view[begin : begin + _CHUNK])
 
 
 def _chunks(file: IO[bytes]) -> Iterator[bytes]:

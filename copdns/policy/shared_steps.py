@@ -13,7 +13,7 @@ from copdns.model.household import BlockMode, Profile, Rule
 from copdns.policy.decide import Policy
 from copdns.policy.list_rules import Asker
 from copdns.policy.matching import RuleSet
-from copdns.policy.steps import LocalStep, ProtectedStep, Step
+from copdns.policy.steps import DefaultStep, LocalStep, ProtectedStep, SafeSearchStep, Step
 from copdns.policy.time_steps import TimeStep
 
 
@@ -51,7 +51,9 @@ class StepSharing:
         is_timed = policy.time_rules is not None
         splits = policy.splits and policy.splits.content
         local = frozenset(each for step in policy.order for each in _local_lists(step))
-        settings = is_timed, replace(profile, id="", tags=frozenset()), askers, splits, local
+        opens = any(_opens_always(step) for step in policy.order)
+        alike = replace(profile, id="", tags=frozenset())
+        settings = is_timed, alike, askers, splits, local, opens
         model = self._models.setdefault(settings, policy)
         if model is policy:
             return policy
@@ -78,6 +80,8 @@ def _share_step(step: Step, model: Step) -> Step:
     """Return a step with all of the model but the rules."""
     if _has_closures(step) or _has_closures(model):
         return step  # each profile has its own closures
+    if isinstance(step, DefaultStep):
+        return model  # it knows no rules
     if not is_dataclass(step) or not is_dataclass(model):
         return step  # it has no rules, and its parts are not known here
     own: dict[str, Any] = {
@@ -91,6 +95,11 @@ def _share_step(step: Step, model: Step) -> Step:
 def _local_lists(step: Step) -> Iterable[int]:
     """Return the lists of the local names that hold for a profile; some are for some only."""
     return step.local_by_list if isinstance(step, LocalStep) else ()
+
+
+def _opens_always(step: Step) -> bool:
+    """Tell whether a step allows what is always open, as where a failure leaves only that."""
+    return isinstance(step, SafeSearchStep | DefaultStep) and step.opens_always
 
 
 def _has_closures(step: Step) -> bool:

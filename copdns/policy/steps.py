@@ -533,6 +533,11 @@ class DefaultStep:
         # The same objects again, since `with_end` and caches compare by identity.
         self._by_list: dict[str, Verdict] = {}
 
+    @property
+    def opens_always(self) -> bool:
+        """Tell whether what is always open is allowed even where the default blocks."""
+        return self._always is not None
+
     def __call__(self, lookup: Lookup, now: float) -> Verdict:
         if lookup.grants and lookup.has_content_grant:
             return self._granted

@@ -38,6 +38,11 @@ from tests.replies import ede_of
 from tests.running import PATIENCE, Program, running
 
 CHECKOUT = Path(os.environ.get("ATTACKED", ROOT)).absolute()
+# What lets Python find another version; of this one a program is forked (tests/forking.py).
+OTHER = {
+    "PYTHONPATH": str(CHECKOUT),
+    "PYTHONSAFEPATH": "1",  # or the folder that the tests are run in comes first
+}
 MINUTE, DAY = 60, 86_400  # seconds
 ADDRESS = "192.0.2.1"  # of every name of the internet
 TTL = 300  # seconds, of every answer of the internet
@@ -116,11 +121,7 @@ def home_of(
     set_ahead(clock, 0)
     written = folder / "household.yaml"
     written.write_text(json.dumps(family))
-    environment = {
-        "PYTHONPATH": str(CHECKOUT),
-        "PYTHONSAFEPATH": "1",  # or the folder that the tests are run in comes first
-        **clock_environment(clock),
-    }
+    environment = {**clock_environment(clock), **(OTHER if CHECKOUT != ROOT else {})}
     with ExitStack() as stack:
         internet = stack.enter_context(listening())
         program = stack.enter_context(

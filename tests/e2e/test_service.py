@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.machine import MB
+from tests.bench.memory_use import by_kind
 from tests.running import running
 
 
@@ -17,6 +19,14 @@ def test_ready_is_told_once_both_transports_answer(tmp_path: Path, over_tcp: boo
     with running(tmp_path, forked=False) as program:
         reply = program.ask("chess.example", over_tcp=over_tcp)
         assert [str(record) for record in reply.answer[0]] == ["192.0.2.1"]
+
+
+def test_what_the_start_alone_reads_of_libraries_is_let_go_of(tmp_path: Path) -> None:
+    with running(tmp_path, forked=False) as program:
+        program.ask("chess.example")
+        kinds = by_kind(Path(f"/proc/{program.process.pid}/smaps").read_text())
+    # Of its more than 4 MB only what it has written stays, and what else is read again.
+    assert 0 < kinds["the file _pydantic_core"] < 1.5 * MB
 
 
 def test_a_stop_is_told_and_ends_well(tmp_path: Path) -> None:

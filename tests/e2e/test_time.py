@@ -20,7 +20,7 @@ import pytest
 
 from tests.conftest import find_tool
 from tests.e2e.house import MIA, POINTS_HOME, TOM, House, eventually, house
-from tests.fake_clock import libfaketime
+from tests.fake_clock import clock_environment, set_ahead
 
 NINE = datetime.fromisoformat("2026-03-27T21:00:00+01:00").timestamp()
 BEFORE = 12.0  # seconds: time enough for a start on a slow machine
@@ -108,12 +108,9 @@ def _collected(said: list[Said], ask: Callable[[], Said], until: float) -> Calla
 @contextmanager
 def evening(folder: Path) -> Iterator[Evening]:
     ahead = round(NINE - BEFORE - time())
-    shifted = {
-        "LD_PRELOAD": libfaketime(),
-        "FAKETIME": f"{ahead:+d}s",  # relative: all processes have the same clock
-        "DONT_FAKE_MONOTONIC": "1",
-        "FAKETIME_FORCE_MONOTONIC_FIX": "0",  # as tests/web/family.py has it
-    }
+    clock = folder / "clock"
+    set_ahead(clock, ahead)
+    shifted = clock_environment(clock)
     with house(folder, household=FAMILY, environment={**POINTS_HOME, **shifted}) as home:
         yield Evening(home, ahead)
 

@@ -244,7 +244,11 @@ def launched(path: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=path,
-            args=["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
+            args=[
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+                # What would make a long-lived page's scripts fast is a tenth of the work here.
+                "--js-flags=--no-opt --no-maglev",
+            ],
             timeout=PATIENCE * 1000,
         )
         yield browser

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from copdns.model.matchers import Matcher, MatchKind
@@ -17,6 +18,9 @@ from copdns.model.times import Subject, Topic, TopicKind
 Cell = str | int | float | None
 Cells = tuple[Cell, ...]
 T = TypeVar("T")
+
+# A thousand profiles are made from a few presets: equal cells give one object, not a thousand.
+_CELLS_HELD = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +82,37 @@ def read_moment(cell: object) -> float:
 
 def read_texts(cell: object) -> tuple[str, ...]:
     """Return the texts of a JSON list."""
-    items = json.loads(read_text(cell))
+    return _texts_in(read_text(cell))
+
+
+@lru_cache(maxsize=_CELLS_HELD)
+def _texts_in(written: str) -> tuple[str, ...]:
+    items = json.loads(written)
     if not isinstance(items, list):
-        raise ValueError(f"{cell!r} is not a list")
+        raise ValueError(f"{written!r} is not a list")
     return tuple(read_text(item) for item in items)
+
+
+def read_set(cell: object) -> frozenset[str]:
+    """Return the texts of a JSON list, in no order."""
+    return _set_in(read_text(cell))
+
+
+@lru_cache(maxsize=_CELLS_HELD)
+def _set_in(written: str) -> frozenset[str]:
+    return frozenset(_texts_in(written))
 
 
 def read_pairs(cell: object) -> tuple[tuple[str, str], ...]:
     """Return keys and texts of a JSON object, in its order."""
-    items = json.loads(read_text(cell))
+    return _pairs_in(read_text(cell))
+
+
+@lru_cache(maxsize=_CELLS_HELD)
+def _pairs_in(written: str) -> tuple[tuple[str, str], ...]:
+    items = json.loads(written)
     if not isinstance(items, dict):
-        raise ValueError(f"{cell!r} is not a mapping")
+        raise ValueError(f"{written!r} is not a mapping")
     return tuple((key, read_text(value)) for key, value in items.items())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 
 from copdns.model.household import (
     AnnouncedBandChange,
@@ -32,6 +33,7 @@ from copdns.store.household_db.cells import (
     read_number,
     read_optional,
     read_pairs,
+    read_set,
     read_subjects,
     read_target,
     read_text,
@@ -71,6 +73,11 @@ def _profile_cells(profile: Profile) -> Cells:
     )
 
 
+@lru_cache(maxsize=256)
+def _contacts_of(kinds: tuple[str, ...]) -> frozenset[Contact]:
+    return frozenset(map(Contact, kinds))
+
+
 def _read_profile(cells: Cells) -> Profile:
     full_start, full_end, change_to, change_at, max_ttl, *rest = cells[15:]
     always, homework, zone, excepted, signs = rest
@@ -78,15 +85,15 @@ def _read_profile(cells: Cells) -> Profile:
         id=read_text(cells[0]),
         name=read_text(cells[1]),
         band=Band(read_text(cells[2])),
-        tags=frozenset(read_texts(cells[3])),
+        tags=read_set(cells[3]),
         security=bool(read_number(cells[4])),
-        categories=frozenset(read_texts(cells[5])),
-        services=frozenset(read_texts(cells[6])),
-        contacts=frozenset(Contact(each) for each in read_texts(cells[7])),
+        categories=read_set(cells[5]),
+        services=read_set(cells[6]),
+        contacts=_contacts_of(read_texts(cells[7])),
         safe_search=read_pairs(cells[8]),
         no_safe_search=bool(read_number(cells[9])),
         bypass=bool(read_number(cells[10])),
-        canaries=frozenset(read_texts(cells[11])),
+        canaries=read_set(cells[11]),
         default=Default(read_text(cells[12])),
         block_mode=BlockMode(read_text(cells[13])),
         privacy=PrivacyMode(read_text(cells[14])),
@@ -100,7 +107,7 @@ def _read_profile(cells: Cells) -> Profile:
         always=read_subjects(always),
         homework=read_subjects(homework),
         timezone=read_text(zone),
-        contact_exceptions=frozenset(read_texts(excepted)),
+        contact_exceptions=read_set(excepted),
         bypass_signs=bool(read_number(signs)),
     )
 

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from copdns.app.memory_use import read_only_pages
+
 BEGIN = """from copdns.app.memory_use import leave_out_extras
 leave_out_extras()
 import os, sys
@@ -79,3 +81,69 @@ def test_threads_allocate_from_one_heap() -> None:
 
     assert count() > 1
     assert count("shared") == 1
+
+
+SMAPS = """\
+1000-3000 r-xp 00000000 fe:00 7          /usr/lib/libssl.so.3
+Rss:                   8 kB
+Anonymous:             0 kB
+Swap:                  0 kB
+VmFlags: rd ex mr mw me
+3000-4000 r--p 00002000 fe:00 7          /usr/lib/libssl.so.3
+Rss:                   4 kB
+Anonymous:             4 kB
+Swap:                  0 kB
+VmFlags: rd mr mw me ac
+4000-5000 r--p 00003000 fe:00 8          /usr/lib/lib z.so
+Rss:                   0 kB
+Anonymous:             0 kB
+Swap:                  4 kB
+VmFlags: rd mr mw me ac
+5000-6000 rw-p 00004000 fe:00 8          /usr/lib/lib z.so
+Rss:                   0 kB
+Anonymous:             0 kB
+Swap:                  0 kB
+VmFlags: rd wr mr mw me ac
+6000-7000 r--p 00000000 00:00 0
+Rss:                   0 kB
+Anonymous:             0 kB
+Swap:                  0 kB
+VmFlags: rd mr mw me
+7000-8000 r-xp 00000000 00:00 0          [vdso]
+Rss:                   4 kB
+Anonymous:             0 kB
+Swap:                  0 kB
+VmFlags: rd ex mr mw me de
+8000-a000 r--s 00000000 fe:00 9          /srv/some lists.index
+Rss:                   8 kB
+Anonymous:             0 kB
+Swap:                  0 kB
+VmFlags: rd mr me ms
+"""
+
+
+def test_only_pages_that_are_in_a_file_as_they_are_in_memory_are_let_go_of() -> None:
+    assert list(read_only_pages(SMAPS)) == [(0x1000, 0x3000), (0x8000, 0xA000)]
+
+
+LIBRARIES = """
+import hashlib, sqlite3, ssl
+from pathlib import Path
+from copdns.app.memory_use import let_go_of_libraries
+
+def kib():
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("RssFile:"))
+
+ssl.create_default_context()
+before = kib()
+let_go_of_libraries()
+after = kib()
+ssl.create_default_context()
+sqlite3.connect(":memory:").execute("select 1")
+print(before - after > 2_000, hashlib.sha256(b"games.example").hexdigest()[:8])
+"""
+
+
+def test_libraries_go_on_after_their_code_was_let_go_of() -> None:
+    assert said(LIBRARIES) == "True b4b13436"

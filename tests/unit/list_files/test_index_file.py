@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,6 +36,20 @@ def test_what_was_written_is_found(path: Path) -> None:
     assert found.key == "key"
     assert [entry.name for entry in found.index.find("www.games.example")] == ["games.example"]
     assert [each.name for each in path.parent.iterdir()] == ["key.index"]
+
+
+def test_a_long_part_is_written_in_pieces_so_that_a_look_at_it_loads_little() -> None:
+    class Pieces(BytesIO):
+        longest = 0
+
+        def write(self, octets: Any) -> int:
+            self.longest = max(self.longest, len(memoryview(octets)))
+            return super().write(octets)
+
+    file, octets = Pieces(), bytes(range(256)) * 1_000
+    index_file.write_in_pieces(file, octets)
+    assert file.getvalue() == octets
+    assert file.longest <= 64 << 10
 
 
 def test_an_index_that_is_replaced_or_removed_stays_as_it_was_for_those_who_have_it(

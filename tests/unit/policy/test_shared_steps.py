@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from copdns.dns.records import A
-from copdns.model.household import Band, BlockMode, Profile, Rule
+from copdns.model.household import Band, BlockMode, Default, Profile, Rule
+from copdns.model.matchers import Matcher
 from copdns.model.times import PauseSpan
 from copdns.model.verdict import Action, Reason
 from copdns.policy.build_snapshot import build_snapshot
@@ -17,7 +18,7 @@ from copdns.policy.context import build_context
 from copdns.policy.decide import decide, explain
 from copdns.policy.order import build_policy
 from copdns.policy.shared_steps import RulesByScope, StepSharing
-from copdns.time.plan import in_scope
+from copdns.time.plan import NO_TIME_PLAN, in_scope
 from tests.household import DEFAULTS, MIA, NOW, allow, block, family, library, live
 
 CHILD = replace(MIA, categories=frozenset({"games"}), safe_search=(("seek", "strict"),))
@@ -104,9 +105,24 @@ def test_profiles_that_are_set_alike_share_all_but_their_rules() -> None:
     apart = [
         step.number for step, other in zip(mia.order, tom.order, strict=True) if step is not other
     ]
-    assert apart == [5, 10, 15]  # the two that ask for rules, and one that holds next to nothing
+    assert apart == [5, 10]  # the two that ask for rules
     assert decide(tom, "games.example", A, NOW).action is Action.ALLOW
     assert decide(mia, "games.example", A, NOW).action is Action.BLOCK
+
+
+def test_where_a_failure_opens_what_is_always_open_that_is_no_default_of_others() -> None:
+    only = replace(CHILD, default=Default.ALLOWLIST, always=(Matcher("essential.example"),))
+    other = replace(only, id="tom")
+    for essential in ("mia", "tom"):
+        models = StepSharing()
+        for person in (only, other):
+            plan = replace(
+                NO_TIME_PLAN, always_open=only.always, is_essential=person.id == essential
+            )
+            policy = build_policy(person, (), SHARED, NOW, plan)
+            shared = models.share_steps(person, policy)
+            verdict = decide(shared, "essential.example", A, NOW)
+            assert (verdict.action is Action.ALLOW) is (person.id == essential)
 
 
 def test_a_pause_of_one_is_no_pause_of_another_who_is_set_alike() -> None:

@@ -254,6 +254,24 @@ async def test_a_household_comes_back_as_it_was_stored(
         assert await other.household("home") == replace(HOME, revision=1)
 
 
+async def test_people_who_are_set_alike_do_not_take_memory_for_each(tmp_path: Path) -> None:
+    chosen = replace(
+        MIA,
+        categories=frozenset({"games", "gambling"}),
+        contacts=frozenset({Contact.STRANGERS}),
+        safe_search=(("seek", "strict"),),
+    )
+    house = Household("town", "Town", profiles=(chosen, replace(chosen, id="lia", name="Lia")))
+    with HouseholdStore.open(tmp_path) as store:
+        await store.create(house, "ada", NOW)
+        found = await store.household("town")
+    assert found is not None
+    mia, lia = found.profiles
+    for each in ("categories", "contacts", "safe_search"):
+        assert getattr(lia, each) is getattr(mia, each) == getattr(chosen, each)
+    assert isinstance(next(iter(lia.contacts)), Contact)
+
+
 async def test_no_field_of_the_model_is_forgotten(store: HouseholdStore) -> None:
     """A field that is new in the model is to be set in HOME above, and thereby in the tables."""
     watched = replace(
