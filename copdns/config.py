@@ -177,6 +177,14 @@ class Settings(Section):
         default="/var/lib/copdns", min_length=1, description="The folder for the databases."
     )
 
+    @property
+    def encrypted_files(self) -> tuple[str, str]:
+        """Certificate and key of encrypted DNS; ("", "") for those that copdns makes itself."""
+        encrypted, web = self.encrypted, self.web
+        if encrypted.certificate:
+            return encrypted.certificate, encrypted.key
+        return web.tls_certificate, web.tls_key
+
     @field_validator("web")
     @classmethod
     def _has_a_port_of_its_own(cls, web: WebSettings, info: ValidationInfo) -> WebSettings:

@@ -221,7 +221,7 @@ def test_pure_modules_open_no_file_and_print_nothing() -> None:
         ("babel", "words.phrases"),
         ("dnslib", "dns.wire"),
         ("icalendar", "time.ics"),
-        ("segno", "web.desk.household.qr"),
+        ("segno", "web.device_setup.qr"),
     ],
 )
 def test_only_one_module_knows_a_library(library: str, module: str) -> None:

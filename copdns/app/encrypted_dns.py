@@ -45,15 +45,9 @@ class EncryptedDns:
         is_clock_wrong: Callable[[], bool],
     ) -> None:
         """is_clock_wrong: tells whether the clock certainly does not show the time."""
-        chosen, web = settings.encrypted, settings.web
-        own = chosen.certificate, chosen.key
-        self._chosen = chosen
+        self._chosen = chosen = settings.encrypted
         self._limits = StreamLimits(chosen.idle, chosen.connections, settings.dns.tcp_in_flight)
-        self._certificate = Certificate(
-            folder,
-            own if own[0] else (web.tls_certificate, web.tls_key),
-            with_authority=False,
-        )
+        self._certificate = Certificate(folder, settings.encrypted_files, with_authority=False)
         self._resolver = resolver
         self._clock = clock
         self._is_clock_wrong = is_clock_wrong

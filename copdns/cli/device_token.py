@@ -9,7 +9,8 @@ import click
 from copdns.accounts.codes import make_device_token
 from copdns.as_json.device_tokens import device_token_json, new_token_json
 from copdns.cli.base import json_option
-from copdns.cli.home import Home, pass_home, print_changes
+from copdns.cli.changes import print_changes
+from copdns.cli.home import Home, pass_home
 from copdns.cli.output import print_json, print_listing
 from copdns.household.token_edits import add_token, revoke_token
 from copdns.model.device_tokens import https_address, short_token, tls_name, token_digest

@@ -121,6 +121,10 @@ def test_values_arrive_parsed() -> None:
             "encrypted: {tls_port: 853, https_port: 853}",
             "encrypted.tls_port is 853 too, and it does not speak HTTPS",
         ),
+        (
+            "encrypted: {name: dns.example}",
+            "nothing uses this name, since encrypted.tls_port and encrypted.https_port",
+        ),
         ("encrypted: {tls_port: 53}", "encrypted.tls_port and dns.port are both 53 on auto"),
         ("encrypted: {https_port: 443}", "encrypted.https_port and web.tls_port are both 443"),
         ("encrypted: {name: dns.example}", "nothing uses this name, since encrypted.tls_port"),

@@ -169,3 +169,9 @@ def push(db: Connection) -> None:
 def bypass_signs(db: Connection) -> None:
     """Whether signs of bypass are noticed: off where nobody was asked before it was there."""
     db.execute("alter table profile add column bypass_signs integer not null default 0")
+
+
+@HOUSEHOLD(name="0045_device_tokens")
+def device_tokens(db: Connection) -> None:
+    """Digests of the tokens by which a device is recognised wherever it is."""
+    db.execute("alter table device add column tokens text not null default '[]'")
