@@ -13,7 +13,7 @@ from copdns.model.errors import KeyProcessError
 from copdns.model.household import Device
 from copdns.network.certificate_faults import CertificateReport
 from copdns.network.probes import Findings, ProbeWay, assess_sightings, is_code
-from copdns.web.desk.time.page import HouseRequest, require_house
+from copdns.web.desk.house_request import HouseRequest, require_house
 from copdns.web.device_setup import files
 from copdns.web.device_setup.certificate_look import look_at_certificate
 from copdns.web.device_setup.offer import offer_of, read_wishes, send_file

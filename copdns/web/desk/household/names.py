@@ -45,10 +45,11 @@ from copdns.model.scoped_names import EVERY_NAME, read_scoped_name
 from copdns.model.times import Topic, TopicKind
 from copdns.policy.judge import RebindingGuard, guarded_splits
 from copdns.web.context import context_of
+from copdns.web.desk.form import Form
+from copdns.web.desk.house_request import HouseRequest, form_of, require_house
 from copdns.web.desk.household import dns_servers
 from copdns.web.desk.person.people import parse_name
-from copdns.web.desk.time.forms import Form, read_choice, read_field
-from copdns.web.desk.time.page import HouseRequest, form_of, require_house
+from copdns.web.desk.time.forms import read_choice, read_field
 from copdns.web.session import require
 from copdns.web.step_up import require_step_up
 
