@@ -11,6 +11,8 @@ import pytest
 
 from copdns.accounts.account import MINUTE
 from copdns.accounts.roles import Permission, Role
+from copdns.web.api import table
+from tests.test_house import ROOT
 from tests.web.guardians import PASSWORD, set_up
 from tests.web.pages import PASTED, PASTED_TEXT
 from tests.web.programs import Caller, caller, page
@@ -105,11 +107,13 @@ OPERATIONS: dict[str, tuple[str, str, Any]] = {
     "rewrites a public site": ("PUT", "/rewrites/*.bank.example.com", {"target": "start.example"}),
     "rewrites it no longer": ("DELETE", "/rewrites/=old.example.com", None),
     "makes a key for a program": ("POST", "/tokens", {"label": "Lamp", "scopes": ["give_time"]}),
+    "makes a token for a device": ("POST", "/devices/mia-phone/tokens", None),
 }
 FOR_PEOPLE_ONLY = {
     *("invites somebody", "makes a code for somebody", "erases", "wants a full log"),
     *("makes a key for a program", "has summaries sent"),
 }
+SCOPES = (Permission.EXPORT, Permission.EDIT_HOUSEHOLD, Permission.EDIT_DEVICES)
 # Operations that ask for nothing where the name is of a private zone.
 FOR_PUBLIC_SITES = {
     *("answers a public site", "answers it no longer"),
@@ -266,7 +270,7 @@ async def tried(
 async def test_a_token_from_before_is_told_that_this_is_for_people(
     client: Client, site: Site, filled: dict[str, str], what: str
 ) -> None:
-    scopes = [Permission.EXPORT, Permission.EDIT_HOUSEHOLD, Permission.SEE_PROFILES]
+    scopes = [*SCOPES, Permission.SEE_PROFILES]
     program = await caller(client, site, scopes, name="Ben")
     before = await stored(site)
     told = await tried(program, what, filled, 403)
@@ -279,7 +283,7 @@ async def test_a_token_from_before_is_told_that_this_is_for_people(
 async def test_a_token_that_was_made_for_it_may(
     client: Client, site: Site, filled: dict[str, str], what: str
 ) -> None:
-    scopes = [Permission.EXPORT, Permission.EDIT_HOUSEHOLD, Permission.STEP_UP]
+    scopes = [*SCOPES, Permission.STEP_UP]
     await tried(await caller(client, site, scopes, name="Ben"), what, filled)
 
 
@@ -331,7 +335,12 @@ async def test_the_document_says_which_operations_they_are(client: Client) -> No
         if what not in FOR_PUBLIC_SITES and method != "PATCH"  # some calls alone
     }
     here = {
-        (method, re.sub(r"/splits/.*", "/splits/{domain}", path).replace("/board-games", "/{list}"))
+        (
+            method,
+            re.sub(r"/splits/.*", "/splits/{domain}", path)
+            .replace("/board-games", "/{list}")
+            .replace("/mia-phone/", "/{device}/"),
+        )
         for method, path in meant
     }
     here.add(("DELETE", "/profiles/{profile}"))  # tried in test_api_profiles.py
@@ -340,3 +349,35 @@ async def test_the_document_says_which_operations_they_are(client: Client) -> No
     export = told["paths"]["/api/v1/household.yaml"]["get"]["security"]
     assert {"token": ["export", "step_up"]} in export
     assert KIND in told["info"]["description"]
+
+
+# What docs/accounts.md calls each operation that asks, by its id.
+TOLD = {
+    "accounts.code": "making a code for someone else's account",
+    "accounts.invite": "inviting someone",
+    "device_tokens.make": "making a token by which a [device is recognised]",
+    "facts.accept": "accepting what newer [facts](facts.md#what-waits) would take away",
+    "facts.rollback": "going back to earlier ones",
+    "house.export": "exporting what is recorded about someone, or the household",
+    "kept.document": "exporting what is recorded about someone",
+    "kept.erase": "deleting what is recorded",
+    "mine.choose_digest": "having a weekly summary sent",
+    "mine.make_token": "making an API token",
+    "names.end_split": "(conditional forwarding), changing that, and ending it",
+    "names.end_usual": "giving them back",
+    "names.set_usual": "choosing the [DNS servers of all names]",
+    "names.split": "sending a domain to another DNS server",
+    "names.try_servers": "trying whether DNS servers answer",
+    "own_lists.add": "adding, changing and removing a [list of your own]",
+    "own_lists.change": "adding, changing and removing a [list of your own]",
+    "own_lists.remove": "adding, changing and removing a [list of your own]",
+    "profiles.ask_full_log": "a full log",
+    "profiles.remove": "removing a person",
+}
+
+
+def test_the_page_of_accounts_names_each_operation_that_asks() -> None:
+    page = (ROOT / "docs" / "accounts.md").read_text()
+    told = " ".join(page.partition("## Step-up")[2].partition("\n## ")[0].split())
+    assert {each.id for each in table.OPERATIONS if each.step_up} == TOLD.keys()
+    assert [each for each in TOLD.values() if each not in told] == []
