@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from tests.conftest import find_tool
 from tests.e2e.house import ADA, MIA, ROOT, TOM, House, house
 from tests.web.browsing import (
     CHROMIUM,
@@ -18,11 +19,11 @@ from tests.web.browsing import (
     PHONE,
     Browsers,
     Device,
+    Drive,
     assert_accessible,
     violations,
     wait_until,
 )
-from tests.web.conftest import one_of
 from tests.web.proxy import HTTP, serving
 
 if TYPE_CHECKING:
@@ -86,10 +87,10 @@ POLICIES = {"/strict": "script-src 'self'"}
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
+def chromium(drive: Drive) -> Iterator[Browser]:
     """With windows, as people have it."""
-    with one_of(*CHROMIUM) as browser:
-        yield browser
+    with drive.awake():
+        yield drive.browser(find_tool(*CHROMIUM))
 
 
 @pytest.fixture(scope="module")
