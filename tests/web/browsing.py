@@ -255,11 +255,12 @@ class Drive:
 
     @contextmanager
     def awake(self) -> Iterator[None]:
+        before = asyncio._get_running_loop()  # ours, where it is awake already
         asyncio._set_running_loop(self._loop)
         try:
             yield
         finally:
-            asyncio._set_running_loop(None)
+            asyncio._set_running_loop(before)
 
     def browser(self, path: str) -> Browser:
         """Return the Chromium that stands there; it is started where it does not run (any more)."""
